@@ -1,0 +1,50 @@
+"""embedscope: look inside a retrieval embedding model after fine-tuning.
+
+The public names are the ones listed in ``__all__``. They are loaded on first use, so that ``import embedscope`` and
+``embedscope --help`` stay fast: no torch, Matplotlib, scikit-learn or Numba is imported until something needs it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from embedscope.analysis import Evaluation, evaluate
+    from embedscope.data.readers import read_collection
+    from embedscope.errors import EmbedscopeError, InputError
+    from embedscope.findings import Findings
+    from embedscope.visualizer import EmbeddingVisualizer
+
+_HOMES = {
+    "EmbeddingVisualizer": "embedscope.visualizer",
+    "EmbedscopeError": "embedscope.errors",
+    "Evaluation": "embedscope.analysis",
+    "Findings": "embedscope.findings",
+    "InputError": "embedscope.errors",
+    "evaluate": "embedscope.analysis",
+    "read_collection": "embedscope.data.readers",
+}
+
+__all__ = [
+    "EmbeddingVisualizer",
+    "EmbedscopeError",
+    "Evaluation",
+    "Findings",
+    "InputError",
+    "__version__",
+    "evaluate",
+    "read_collection",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'embedscope' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,152 @@
+"""Arrays in, figures out: the numbers of embedscope for embeddings that somebody already has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from embedscope.analysis.intervals import Resampler
+from embedscope.analysis.metrics import measure_metrics
+from embedscope.analysis.options import Options
+from embedscope.analysis.scoring import Scores, score, select_queries, values_of
+from embedscope.analysis.similarity import measure_similarity
+from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError
+from embedscope.findings import Metric, Similarity
+from embedscope.numerics.clusters import clusters_from_judgments
+from embedscope.numerics.judgments import Judgments
+from embedscope.numerics.vectors import unit_rows
+from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What :func:`evaluate` measured.
+
+    ``values`` holds each metric for each query, shape (Q,), NaN for a query without relevant documents; ``clusters``
+    the group of queries that each belongs to; ``top_documents`` and ``top_scores`` the best documents, shape (Q, k).
+    """
+
+    metrics: Mapping[str, Metric]
+    similarity: Similarity
+    values: Mapping[str, Float64Array]
+    clusters: IntArray
+    top_documents: IntArray
+    top_scores: Float32Array
+    n_queries: int
+    n_documents: int
+    n_queries_without_relevant: int
+
+
+def evaluate(
+    queries: FloatArray,
+    documents: FloatArray,
+    qrels: Sequence[npt.ArrayLike],
+    *,
+    k: Sequence[int] = (1, 5, 10, 100),
+    seed: int = 42,
+    n_draws: int = 10_000,
+) -> Evaluation:
+    """Rank metrics and similarity figures of query and document embeddings, with 95 % intervals.
+
+    Parameters
+    ----------
+    queries : ndarray of shape (Q, dim), float32 or float64
+    documents : ndarray of shape (N, dim), float32 or float64
+        Rows need not be normalised; the similarity is the cosine. Equal texts should be one row.
+    qrels : sequence of Q lists of document indices
+        The relevant documents of each query. A query with an empty list is left out of the metrics and counted.
+    k : sequence of int
+        Cutoffs of Success@k, Recall@k, nDCG@k and MAP@k.
+    seed, n_draws : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    Evaluation
+        ``result.metrics["MRR"].value``, ``.low``, ``.high``, ``result.similarity.margin.value`` and so on.
+
+    Raises
+    ------
+    InvalidEmbeddingsError
+        If the dimensions differ, or a row is zero or not finite.
+    InvalidOptionError
+        If ``qrels`` does not name the relevant documents of every query by indices in range, or a cutoff is below 1.
+    """
+    judged = _judgments(qrels, n_queries=len(queries), n_documents=len(documents))
+    kept = np.flatnonzero(judged.n_relevant > 0)
+    if kept.size < 2:
+        raise InvalidOptionError(
+            f"{kept.size} of {len(queries)} queries have a relevant document; at least 2 are needed to measure anything."
+        )
+    options = Options(measures=_measures(k), seed=seed, n_draws=n_draws, k=max(10, min(max(k), 100)))
+    unit_queries, unit_documents = _unit(queries, "query")[kept], _unit(documents, "document")
+    if unit_queries.shape[1] != unit_documents.shape[1]:
+        raise InvalidEmbeddingsError(
+            f"Queries have {unit_queries.shape[1]} dimensions and documents {unit_documents.shape[1]}; a cosine needs "
+            f"the same number. Encode both with the same model."
+        )
+    judged = select_queries(judged, kept)
+    clusters = clusters_from_judgments(judged.indptr, judged.documents, len(documents))
+    resampler = Resampler(clusters, n_draws, np.random.SeedSequence([seed, 1]))
+    scores = score(unit_queries, unit_documents, judged, k=options.k, tolerance=options.tie_tolerance)
+    values = values_of(options.measures, judged, scores.pair_scores, scores.counts)
+    return _evaluation(len(queries), kept, scores, values, options, unit_queries, unit_documents, resampler)
+
+
+def _evaluation(
+    n_queries: int,
+    kept: IntArray,
+    scores: Scores,
+    values: Mapping[str, Float64Array],
+    options: Options,
+    queries: Float32Array,
+    documents: Float32Array,
+    resampler: Resampler,
+) -> Evaluation:
+    return Evaluation(
+        metrics=measure_metrics(options.measures, scores, values, resampler),
+        similarity=measure_similarity(queries, documents, scores, None, resampler),
+        values={name: _spread(column, kept, n_queries, np.nan) for name, column in values.items()},
+        clusters=_spread(resampler.clusters, kept, n_queries, -1),
+        top_documents=_spread(scores.top_documents, kept, n_queries, -1),
+        top_scores=_spread(scores.top_scores, kept, n_queries, np.nan),
+        n_queries=len(kept),
+        n_documents=len(documents),
+        n_queries_without_relevant=n_queries - len(kept),
+    )
+
+
+def _spread(rows: npt.NDArray[np.generic], kept: IntArray, n: int, absent: float) -> npt.NDArray[np.generic]:  # type: ignore[type-var]
+    out = np.full((n, *rows.shape[1:]), absent, dtype=rows.dtype)
+    out[kept] = rows
+    return out
+
+
+def _unit(vectors: FloatArray, what: str) -> Float32Array:
+    return unit_rows(np.asarray(vectors), what=what).astype(np.float32)
+
+
+def _measures(k: Sequence[int]) -> tuple[str, ...]:
+    cutoffs = sorted({int(cutoff) for cutoff in k})
+    if not cutoffs or cutoffs[0] < 1:
+        raise InvalidOptionError(f"k must list rank cutoffs of 1 or more, such as (1, 5, 10, 100); got {tuple(k)}.")
+    names = [f"{name}@{cutoff}" for name in ("Success", "Recall", "nDCG", "MAP", "MRR") for cutoff in cutoffs]
+    return ("MRR", *names)
+
+
+def _judgments(qrels: Sequence[npt.ArrayLike], *, n_queries: int, n_documents: int) -> Judgments:
+    if len(qrels) != n_queries:
+        raise InvalidOptionError(
+            f"qrels must list the relevant documents of each of the {n_queries} queries; it has {len(qrels)} entries."
+        )
+    lists = [np.unique(np.asarray(entry, dtype=np.int64).ravel()) for entry in qrels]
+    for i, entry in enumerate(lists):
+        if entry.size and (entry[0] < 0 or entry[-1] >= n_documents):
+            raise InvalidOptionError(
+                f"qrels of query {i} names document {entry[0] if entry[0] < 0 else entry[-1]}; indices must lie in "
+                f"[0, {n_documents})."
+            )
+    return Judgments.from_lists(lists, n_documents=n_documents)

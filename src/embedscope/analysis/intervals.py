@@ -1,0 +1,111 @@
+"""Per-query values to figures with intervals: which interval fits which figure is decided here, once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from embedscope.findings import Comparison, Figure
+from embedscope.numerics.clusters import ClusterSums
+from embedscope.numerics.paired_tests import holm, sign_flip_test
+from embedscope.numerics.intervals import Interval, wilson
+from embedscope.numerics.resampling import Statistic, bootstrap_statistic, cluster_bootstrap
+from embedscope.protocols import Float64Array, IntArray
+
+UNIT = (0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Resampler:
+    """The clusters of one collection and the draws to spend on every interval."""
+
+    clusters: IntArray  # (Q,)
+    n_draws: int
+    seed: np.random.SeedSequence
+
+    def generator(self) -> np.random.Generator:
+        """The same draws for every figure: figures of one run are compared under the same resamples."""
+        return np.random.default_rng(self.seed)
+
+    @property
+    def every_query_stands_alone(self) -> bool:
+        """Whether no two queries share a cluster."""
+        return len(np.unique(self.clusters)) == len(self.clusters)
+
+    def means(
+        self, values: Mapping[str, Float64Array], *, bounds: tuple[float, float] | None = UNIT
+    ) -> dict[str, Figure]:
+        """Mean over queries with its interval: Wilson for plain proportions of lone queries, else BCa over clusters."""
+        found = cluster_bootstrap(
+            values, self.clusters, generator=self.generator(), n_draws=self.n_draws, bounds=bounds
+        )
+        if bounds == UNIT and self.every_query_stands_alone:
+            found |= {name: _proportion(v) for name, v in values.items() if _is_proportion(v)}
+        return {name: figure_of(interval) for name, interval in found.items()}
+
+    def statistic(
+        self, columns: Float64Array, statistic: Statistic, *, bounds: tuple[float, float] | None = None
+    ) -> tuple[Figure, ...]:
+        """Figures of per-query sums, ``columns`` of shape (Q, S); queries whose columns are all 0 take no part."""
+        used = columns.any(axis=1)
+        if not used.any():
+            width = statistic(np.zeros((1, columns.shape[1]))).shape[1]
+            return (Figure.absent("no query has a value"),) * width
+        sums = ClusterSums.of(columns[used], self.clusters[used])
+        found = bootstrap_statistic(
+            sums, statistic, generator=self.generator(), n_draws=self.n_draws, bounds=bounds
+        )
+        return tuple(figure_of(interval) for interval in found)
+
+    def compare(
+        self,
+        a: str,
+        ours: Mapping[str, Float64Array],
+        others: Mapping[str, Mapping[str, Float64Array]],
+        measures: tuple[str, ...],
+    ) -> tuple[Comparison, ...]:
+        """Run ``a`` against each other run on ``measures``; Holm over all the tests made together."""
+        pairs = [(b, name) for b in others for name in measures if name in ours and name in others[b]]
+        if not pairs:
+            return ()
+        differences = {f"{b}\n{name}": ours[name] - others[b][name] for b, name in pairs}
+        intervals = self.means(differences, bounds=None)
+        tests = {
+            key: sign_flip_test(d, self.clusters, generator=self.generator(), n_draws=self.n_draws)
+            for key, d in differences.items()
+        }
+        adjusted = holm(np.array([test.p for test in tests.values()]))
+        return tuple(
+            Comparison(
+                a=a,
+                b=b,
+                metric=name,
+                difference=tests[key].difference,
+                low=intervals[key].low,
+                high=intervals[key].high,
+                p=tests[key].p,
+                p_adjusted=float(p_adjusted),
+                effect_size=tests[key].effect_size,
+                wins=tests[key].wins,
+                losses=tests[key].losses,
+                ties=tests[key].ties,
+            )
+            for (b, name), key, p_adjusted in zip(pairs, differences, adjusted, strict=True)
+        )
+
+
+def figure_of(interval: Interval) -> Figure:
+    """The figure of an interval."""
+    return Figure(interval.value, interval.low, interval.high, interval.reason if interval.value is None else None)
+
+
+def _is_proportion(values: Float64Array) -> bool:
+    known = values[~np.isnan(values)]
+    return bool(known.size) and bool(np.isin(known, (0.0, 1.0)).all())
+
+
+def _proportion(values: Float64Array) -> Interval:
+    known = values[~np.isnan(values)]
+    return wilson(int(known.sum()), len(known))

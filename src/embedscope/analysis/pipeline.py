@@ -1,0 +1,328 @@
+"""A collection and its embeddings to findings, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from embedscope.analysis.intervals import Resampler
+from embedscope.analysis.metrics import measure_metrics
+from embedscope.analysis.options import PRIMARY_MEASURES, Options
+from embedscope.analysis.scoring import (
+    Scores,
+    lexical_values,
+    rank_values,
+    score,
+    select_queries,
+    values_of,
+)
+from embedscope.analysis.similarity import measure_similarity
+from embedscope.analysis.tables import document_table, query_table
+from embedscope.analysis.types import measure_types, measure_weights
+from embedscope.data.collection import Collection
+from embedscope.diagnosis.examples import choose_examples
+from embedscope.diagnosis.heatmap import choose_heatmap
+from embedscope.diagnosis.leakage import measure_leakage
+from embedscope.diagnosis.map_points import choose_points
+from embedscope.diagnosis.typed_negatives import NegativePairs
+from embedscope.encoding.encode import Embeddings
+from embedscope.errors import InvalidEmbeddingsError, MissingExtraError, TooFewPointsError
+from embedscope.findings import (
+    DataFacts,
+    Figure,
+    Findings,
+    MapLayout,
+    Points,
+    Power,
+    QueryTable,
+)
+from embedscope.numerics.clusters import clusters_from_judgments
+from embedscope.numerics.judgments import Judgments
+from embedscope.numerics.power import design_effect, minimum_detectable_difference
+from embedscope.numerics.vectors import score_pairs
+from embedscope.protocols import Float32Array, Float64Array, IntArray, ProgressCallback
+
+N_NEIGHBORS_KEPT = 15
+"""Neighbours of each point that points.parquet and the map-quality figures use."""
+
+
+def analyse(
+    collection: Collection,
+    embeddings: Embeddings,
+    *,
+    options: Options = Options(),
+    base: Embeddings | None = None,
+    baselines: Mapping[str, Embeddings] | None = None,
+    train: tuple[str, Collection] | None = None,
+    say: Callable[[str], None] = lambda text: None,
+    progress: ProgressCallback | None = None,
+) -> Findings:
+    """Everything that one run measures.
+
+    Parameters
+    ----------
+    collection : Collection
+    embeddings : Embeddings
+        Unit rows in the order of ``collection.queries`` and ``collection.documents``, and what made them.
+    options : Options
+    base : Embeddings, optional
+        The same texts under the base model without its head: a baseline, and the source of the PCA and random
+        projections that a head is held against.
+    baselines : mapping of name to Embeddings, optional
+        Other runs on the same texts to be compared with, such as the previous checkpoint.
+    train : (name, Collection), optional
+        The training file, for the leakage check.
+    say : callable, optional
+        Is told each step in one line.
+    progress : ProgressCallback, optional
+        Is told how far the pass over the documents has come.
+
+    Raises
+    ------
+    TooFewPointsError
+        If fewer than two queries have a relevant document, or a map is asked for of too few points.
+    InvalidEmbeddingsError
+        If the vectors do not fit the collection.
+    """
+    _check_shapes(collection, embeddings)
+    judged_rows = _judged_rows(collection)
+    judgments = select_queries(_judgments(collection), judged_rows)
+    queries, documents = embeddings.queries[judged_rows], embeddings.documents
+    groups = [collection.groups[row] for row in judged_rows] if collection.groups else None
+    clusters = clusters_from_judgments(judgments.indptr, judgments.documents, len(documents), groups)
+    resampler = Resampler(clusters, options.n_draws, np.random.SeedSequence([options.seed, 1]))
+
+    say(f"Scoring {len(queries):,} queries against {len(documents):,} documents")
+    kept = options.k + min(int(judgments.n_relevant.max()), 90)
+    scores = score(queries, documents, judgments, k=kept, tolerance=options.tie_tolerance, progress=progress)
+    values = values_of(options.measures, judgments, scores.pair_scores, scores.counts)
+    others, references = _baselines(collection, judged_rows, judgments, base, baselines or {}, embeddings, options)
+    negatives = _negative_pairs(collection, judged_rows, queries, documents, scores)
+    table = query_table(collection, judged_rows, scores, negatives, values, clusters, options.k)
+
+    say(f"Intervals from {options.n_draws:,} resamples of {len(np.unique(clusters)):,} independent groups of queries")
+    metrics = measure_metrics(
+        options.measures, scores, values, resampler, lexical=others.get("lexical"), base=others.get("base")
+    )
+    compared = resampler.compare(embeddings.facts.checkpoint, values, others, PRIMARY_MEASURES)
+    similarity = measure_similarity(queries, documents, scores, negatives, resampler)
+    types = {} if negatives is None else measure_types(negatives, resampler, similarity.edges, options.tie_tolerance)
+    weights = {} if negatives is None else measure_weights(negatives, resampler, options.tie_tolerance)
+
+    points, layouts, absent = _draw_maps(table, collection, queries, documents, options, say)
+    return Findings(
+        data=_facts(collection, len(judged_rows), clusters),
+        model=embeddings.facts,
+        similarity=similarity,
+        metrics=metrics,
+        negative_types=types,
+        queries=table,
+        documents=document_table(collection, judgments, negatives),
+        points=points,
+        maps=layouts,
+        maps_absent=absent,
+        heatmap=choose_heatmap(
+            queries,
+            documents,
+            judgments.indptr,
+            judgments.documents,
+            n_cells=options.heatmap_cells,
+            generator=options.generator("heatmap"),
+        ),
+        examples=choose_examples(table, n=options.n_examples, asked=options.asked),
+        clustering=_clustering(metrics, values, resampler),
+        tie_tolerance=options.tie_tolerance,
+        seed=options.seed,
+        comparisons=compared,
+        references=references,
+        weights=weights,
+        leakage=None if train is None else measure_leakage(collection, train[1], train_name=train[0]),
+        power=_power(values["MRR"], clusters, others.get("base", others.get("lexical"))),
+    )
+
+
+def _check_shapes(collection: Collection, embeddings: Embeddings) -> None:
+    for what, texts, rows in (
+        ("query", collection.queries, embeddings.queries),
+        ("document", collection.documents, embeddings.documents),
+    ):
+        if rows.ndim != 2 or len(rows) != len(texts):
+            raise InvalidEmbeddingsError(
+                f"Expected one {what} vector for each of the {len(texts):,} distinct {what} texts; got an array of "
+                f"shape {rows.shape}. Encode the texts of this collection in its order."
+            )
+
+
+def _judged_rows(collection: Collection) -> IntArray:
+    rows = np.flatnonzero(np.diff(collection.indptr) > 0)
+    if len(rows) < 2:
+        raise TooFewPointsError(
+            f"{len(rows)} of {len(collection.queries)} distinct queries have a relevant document; at least 2 are "
+            f"needed, because a mean, a spread and an interval of one query say nothing. Add rows to the data set."
+        )
+    return rows
+
+
+def _judgments(collection: Collection) -> Judgments:
+    return Judgments(
+        indptr=collection.indptr,
+        documents=collection.relevant,
+        gains=collection.gains,
+        n_documents=len(collection.documents),
+    )
+
+
+def _baselines(
+    collection: Collection,
+    rows: IntArray,
+    judgments: Judgments,
+    base: Embeddings | None,
+    baselines: Mapping[str, Embeddings],
+    embeddings: Embeddings,
+    options: Options,
+) -> tuple[dict[str, dict[str, Float64Array]], dict[str, dict[str, float]]]:
+    """Per-query values of what the model is compared with, and mean values of what only stands beside it."""
+    tolerance, measures = options.tie_tolerance, options.measures
+    compared: dict[str, dict[str, Float64Array]] = {}
+    if options.lexical:
+        texts = [collection.queries[row] for row in rows]
+        compared["lexical"] = lexical_values(texts, collection.documents, judgments, measures, tolerance=tolerance)
+    runs = {**({} if base is None else {"base": base}), **baselines}
+    for name, run in runs.items():
+        compared[name] = rank_values(run.queries[rows], run.documents, judgments, measures, tolerance=tolerance)
+    references = {name: {m: float(np.nanmean(v)) for m, v in compared[name].items()} for name in baselines}
+    width = embeddings.documents.shape[1]
+    if base is not None and width < base.documents.shape[1]:
+        for name, weights in _projections(base.documents, width, options.generator("random projection")).items():
+            left, right = _project(base.queries[rows], weights), _project(base.documents, weights)
+            found = rank_values(left, right, judgments, measures, tolerance=tolerance)
+            references[name] = {m: float(np.nanmean(v)) for m, v in found.items()}
+    return compared, references
+
+
+def _projections(documents: Float32Array, width: int, generator: np.random.Generator) -> dict[str, Float64Array]:
+    """Maps of shape (dim, width): the principal directions of the documents, and random ones of the same number.
+
+    A head that ranks no better than either has learnt nothing that its width alone would not give.
+    """
+    covariance = np.cov(documents.astype(np.float64), rowvar=False)
+    _, directions = np.linalg.eigh(covariance)  # ascending
+    return {"PCA": directions[:, ::-1][:, :width], "random": generator.standard_normal((len(directions), width))}
+
+
+def _project(vectors: Float32Array, weights: Float64Array) -> Float32Array:
+    projected = vectors @ weights
+    return (projected / np.maximum(np.linalg.norm(projected, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+
+
+def _negative_pairs(
+    collection: Collection, rows: IntArray, queries: Float32Array, documents: Float32Array, scores: Scores
+) -> NegativePairs | None:
+    """Hard negatives of the judged queries with their similarities and margins; None where the data has none."""
+    place = np.full(len(collection.queries), -1, dtype=np.int64)
+    place[rows] = np.arange(len(rows))
+    own = place[collection.negatives.queries]
+    kept = np.flatnonzero(own >= 0)
+    if not kept.size:
+        return None
+    q, d = own[kept], collection.negatives.documents[kept]
+    best_positive = np.maximum.reduceat(scores.pair_scores, scores.judgments.indptr[:-1])
+    similarities = score_pairs(queries, documents, q, d)
+    return NegativePairs(
+        queries=q,
+        documents=d,
+        scores=similarities,
+        margins=best_positive[q] - similarities,
+        weights=collection.negatives.weights[kept],
+        types=tuple(collection.negatives.types[row] for row in kept),
+    )
+
+
+def _draw_maps(
+    table: QueryTable,
+    collection: Collection,
+    queries: Float32Array,
+    documents: Float32Array,
+    options: Options,
+    say: Callable[[str], None],
+) -> tuple[Points | None, dict[str, MapLayout], dict[str, str]]:
+    """The points, their maps, and why a map is missing. The neighbour graph is made once for both maps."""
+    if not options.maps:
+        return None, {}, {}
+    from embedscope import projection
+
+    choice = choose_points(
+        len(queries),
+        len(documents),
+        table.relevant_indptr,
+        table.relevant_documents,
+        table.negative_documents,
+        table.is_correct,
+        budget=options.map_budget,
+        generator=options.generator("map points"),
+    )
+    n_queries = sum(role == "query" for role in choice.roles)
+    rows = np.concatenate([queries[choice.rows[:n_queries]], documents[choice.rows[n_queries:]]])
+    graph = projection.neighbor_graph(rows, projection.graph_size(len(rows), options.perplexity))
+    points = Points(
+        roles=choice.roles,
+        rows=choice.rows,
+        link_queries=choice.link_queries,
+        link_documents=choice.link_documents,
+        link_is_correct=choice.link_is_correct,
+        neighbor_ids=graph[0][:, :N_NEIGHBORS_KEPT],
+        neighbor_distances=graph[1][:, :N_NEIGHBORS_KEPT],
+        n_left_out=choice.n_left_out,
+    )
+    layouts: dict[str, MapLayout] = {}
+    absent: dict[str, str] = {}
+    for name in options.maps:
+        say(f"Drawing the {name} map of {len(rows):,} points")
+        try:
+            layouts[name] = (
+                projection.tsne(rows, graph, seed=options.seed, perplexity=options.perplexity)
+                if name == "tsne"
+                else projection.umap(rows, graph, seed=options.seed)
+            )
+        except MissingExtraError as error:
+            absent[name] = str(error)
+    return points, layouts, absent
+
+
+def _clustering(
+    metrics: Mapping[str, object], values: Mapping[str, Float64Array], resampler: Resampler
+) -> Figure:
+    """Share of queries with a relevant document among their 10 nearest documents in the original space."""
+    if "Success@10" not in values:
+        return Figure.absent("Success@10 was not computed")
+    return resampler.means({"Success@10": values["Success@10"]})["Success@10"]
+
+
+def _power(ours: Float64Array, clusters: IntArray, other: Mapping[str, Float64Array] | None) -> Power:
+    """What a paired MRR difference on these queries could show, from the spread of the difference to a baseline."""
+    spread = ours if other is None else ours - other["MRR"]
+    return Power(
+        metric="MRR",
+        n_clusters=len(np.unique(clusters)),
+        design_effect=design_effect(ours, clusters),
+        minimum_detectable=minimum_detectable_difference(spread, clusters),
+    )
+
+
+def _facts(collection: Collection, n_queries: int, clusters: IntArray) -> DataFacts:
+    return DataFacts(
+        format=collection.format,
+        n_rows=collection.n_rows,
+        n_queries=n_queries,
+        n_queries_available=collection.n_queries_available,
+        n_documents=len(collection.documents),
+        n_relevant_documents=len(np.unique(collection.relevant)),
+        n_hard_negatives=len(collection.negatives.queries),
+        n_clusters=len(np.unique(clusters)),
+        n_duplicate_queries=collection.n_duplicate_queries,
+        n_duplicate_documents=collection.n_duplicate_documents,
+        n_queries_without_relevant=len(collection.queries) - n_queries,
+        contradictions=collection.contradictions,
+        warnings=collection.warnings,
+    )

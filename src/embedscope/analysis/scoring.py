@@ -1,0 +1,111 @@
+"""One pass over the query x document scores: ranks, top lists, the histogram of negatives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from embedscope.diagnosis.lexical import lexical_score_blocks
+from embedscope.engines.local import for_each_block
+from embedscope.numerics.judgments import Judgments
+from embedscope.numerics.measures import parse_measure
+from embedscope.numerics.ranking import metric_per_query
+from embedscope.numerics.ties import TieCounts
+from embedscope.numerics.streaming import HistogramAccumulator, TieAccumulator, TopKAccumulator
+from embedscope.numerics.vectors import score_pairs
+from embedscope.protocols import Float32Array, Float64Array, IntArray, ProgressCallback, Ties
+
+N_BINS = 4000
+"""Bins of width 0.0005 over cosines in [-1, 1]: quantiles and AUC to about 1e-4."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What the pass over all blocks leaves behind."""
+
+    judgments: Judgments
+    pair_scores: Float64Array  # (P,) one for each relevant pair
+    counts: TieCounts
+    top_documents: IntArray  # (Q, k')
+    top_scores: Float32Array  # (Q, k')
+    histogram: IntArray  # (N_BINS,) of the negative pairs
+
+
+def score(
+    queries: Float32Array,
+    documents: Float32Array,
+    judgments: Judgments,
+    *,
+    k: int,
+    tolerance: float,
+    progress: ProgressCallback | None = None,
+) -> Scores:
+    """Scores of every query against every document, without ever holding the matrix.
+
+    Parameters
+    ----------
+    queries : ndarray of shape (Q, dim), float32, unit rows
+    documents : ndarray of shape (N, dim), float32, unit rows
+    judgments : Judgments of the Q queries over the N documents
+    k : int
+        Documents kept for each query.
+    tolerance : float
+        Scores closer than this are tied.
+    """
+    pair_scores = score_pairs(queries, documents, judgments.query_of_pair, judgments.documents)
+    ties = TieAccumulator(judgments, pair_scores, tolerance)
+    top = TopKAccumulator(len(queries), min(k, len(documents)))
+    histogram = HistogramAccumulator(N_BINS, exclude=judgments)
+    for_each_block(queries, documents, (ties, top, histogram), progress=progress)
+    best = top.result()
+    top_scores = best.scores.astype(np.float32, copy=False)
+    return Scores(judgments, pair_scores, ties.result(), best.documents, top_scores, histogram.result())
+
+
+def rank_values(
+    queries: Float32Array, documents: Float32Array, judgments: Judgments, measures: Sequence[str], *, tolerance: float
+) -> dict[str, Float64Array]:
+    """Each measure for each query, shape (Q,), and nothing else: for baselines and references."""
+    pair_scores = score_pairs(queries, documents, judgments.query_of_pair, judgments.documents)
+    ties = TieAccumulator(judgments, pair_scores, tolerance)
+    for_each_block(queries, documents, (ties,))
+    return values_of(measures, judgments, pair_scores, ties.result())
+
+
+def lexical_values(
+    queries: Sequence[str], documents: Sequence[str], judgments: Judgments, measures: Sequence[str], *, tolerance: float
+) -> dict[str, Float64Array]:
+    """Each measure for each query under the character n-gram baseline, shape (Q,)."""
+    parts: list[Mapping[str, Float64Array]] = []
+    for start, block in lexical_score_blocks(queries, documents):
+        own = select_queries(judgments, np.arange(start, start + len(block)))
+        pair_scores = block[own.query_of_pair, own.documents].astype(np.float64)
+        ties = TieAccumulator(own, pair_scores, tolerance)
+        ties.update(block, 0, 0)
+        parts.append(values_of(measures, own, pair_scores, ties.result()))
+    return {name: np.concatenate([part[name] for part in parts]) for name in measures}
+
+
+def values_of(
+    measures: Sequence[str],
+    judgments: Judgments,
+    pair_scores: Float64Array,
+    counts: TieCounts,
+    ties: Ties = Ties.EXPECTED,
+) -> dict[str, Float64Array]:
+    """Each measure for each query, shape (Q,), under one reading of ties."""
+    return {name: metric_per_query(parse_measure(name), judgments, pair_scores, counts, ties) for name in measures}
+
+
+def select_queries(judgments: Judgments, rows: IntArray) -> Judgments:
+    """The judgments of some queries, in the order of ``rows``, over the same documents."""
+    counts = judgments.n_relevant[rows]
+    pairs = np.concatenate([np.arange(judgments.indptr[q], judgments.indptr[q + 1]) for q in rows] or [rows])
+    return Judgments(
+        indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        documents=judgments.documents[pairs],
+        gains=judgments.gains[pairs],
+        n_documents=judgments.n_documents,
+    )

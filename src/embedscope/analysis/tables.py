@@ -1,0 +1,111 @@
+"""Per-query and per-document tables of the findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from embedscope.analysis.scoring import Scores
+from embedscope.data.collection import Collection
+from embedscope.diagnosis.typed_negatives import NegativePairs, type_of_document
+from embedscope.findings import DocumentTable, QueryTable
+from embedscope.numerics.judgments import Judgments
+from embedscope.numerics.ranking import expected_first_rank, n_tied_with_first
+from embedscope.protocols import BoolArray, Float64Array, IntArray
+
+
+def query_table(
+    collection: Collection,
+    rows: IntArray,
+    scores: Scores,
+    negatives: NegativePairs | None,
+    values: Mapping[str, Float64Array],
+    clusters: IntArray,
+    k: int,
+) -> QueryTable:
+    """One row for each judged query; ``rows`` are the places of these queries in ``collection``."""
+    judged = scores.judgments
+    n = len(rows)
+    is_relevant = relevance_of_top(scores)
+    wrong_document, wrong_similarity = _best_wrong(scores, is_relevant)
+    best_positive = np.maximum.reduceat(scores.pair_scores, judged.indptr[:-1])
+    best_negative = np.full(n, np.nan) if negatives is None else negatives.best_of_each_query(n)
+    rank = expected_first_rank(judged, scores.pair_scores, scores.counts)
+    n_tied = n_tied_with_first(judged, scores.pair_scores, scores.counts)
+    top = scores.top_scores
+    return QueryTable(
+        ids=tuple(collection.query_ids[row] for row in rows),
+        texts=tuple(collection.queries[row] for row in rows),
+        clusters=clusters,
+        n_relevant=judged.n_relevant,
+        rank=rank,
+        n_tied=n_tied,
+        is_correct=rank <= 1.5,
+        positive_similarity=best_positive,
+        negative_similarity=best_negative,
+        margin=best_positive - best_negative,
+        gap=(top[:, 0] - top[:, 1]).astype(np.float64) if top.shape[1] > 1 else np.full(n, np.nan),
+        wrong_document=wrong_document,
+        wrong_similarity=wrong_similarity,
+        wrong_type=("",) * n if negatives is None else type_of_document(negatives, wrong_document),
+        top_documents=scores.top_documents[:, :k],
+        top_scores=top[:, :k],
+        top_is_relevant=is_relevant[:, :k],
+        relevant_indptr=judged.indptr,
+        relevant_documents=judged.documents,
+        relevant_scores=scores.pair_scores,
+        **_negative_columns(negatives, n),
+        values=dict(values),
+    )
+
+
+def _negative_columns(negatives: NegativePairs | None, n: int) -> dict[str, object]:
+    if negatives is None:
+        empty = np.zeros(0)
+        return {
+            "negative_indptr": np.zeros(n + 1, dtype=np.int64),
+            "negative_documents": np.zeros(0, dtype=np.int64),
+            "negative_scores": empty,
+            "negative_weights": empty,
+            "negative_types": (),
+        }
+    order = np.argsort(negatives.queries, kind="stable")
+    counts = np.bincount(negatives.queries, minlength=n)
+    return {
+        "negative_indptr": np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        "negative_documents": negatives.documents[order],
+        "negative_scores": negatives.scores[order],
+        "negative_weights": negatives.weights[order],
+        "negative_types": tuple(negatives.types[row] for row in order),
+    }
+
+
+def relevance_of_top(scores: Scores) -> BoolArray:
+    """Which of the documents kept for each query are relevant, shape (Q, k')."""
+    judged = scores.judgments
+    keys = judged.query_of_pair * judged.n_documents + judged.documents
+    asked = np.arange(judged.n_queries)[:, None] * judged.n_documents + scores.top_documents
+    return np.isin(asked, keys)
+
+
+def _best_wrong(scores: Scores, is_relevant: BoolArray) -> tuple[IntArray, Float64Array]:
+    """Best-scoring document of each query that is not relevant, and its score; -1 and NaN where none was kept."""
+    place = np.argmin(is_relevant, axis=1)
+    rows = np.arange(len(place))
+    exists = ~is_relevant[rows, place]
+    document = np.where(exists, scores.top_documents[rows, place], -1)
+    similarity = np.where(exists, scores.top_scores[rows, place], np.nan)
+    return document.astype(np.int64), similarity.astype(np.float64)
+
+
+def document_table(collection: Collection, judged: Judgments, negatives: NegativePairs | None) -> DocumentTable:
+    """One row for each document of the pool."""
+    n = len(collection.documents)
+    rows = np.zeros(0, dtype=np.int64) if negatives is None else negatives.documents
+    return DocumentTable(
+        ids=collection.document_ids,
+        texts=collection.documents,
+        n_relevant_to=np.bincount(judged.documents, minlength=n),
+        n_negative_of=np.bincount(rows, minlength=n),
+    )

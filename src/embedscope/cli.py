@@ -1,0 +1,234 @@
+"""The command line: options in, an exit status out. No logic of its own.
+
+Exit status: 0 done (with ``--gate``: deploy), 1 ``--gate`` and retrain, 2 unusable input, 3 ``--gate`` and undecided
+or unfit. Only argparse is imported until the arguments are known to be good, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from embedscope import __version__
+from embedscope.errors import EmbedscopeError
+
+DONE, RETRAIN, UNUSABLE, UNSETTLED = 0, 1, 2, 3
+INTERRUPTED = 130
+
+EPILOG = """\
+The usual road:
+  embedscope demo                                                     see what comes out, on sample data
+  embedscope visualize --checkpoint best.pt --data test.json          pictures, numbers, verdict, page
+  embedscope evaluate  --checkpoint best.pt --data test.json --gate   numbers only, exit status for CI
+  embedscope compare   old.pt new.pt --data test.json                 which one is better, and where
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status. ``arguments`` default to those of the process."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return UNUSABLE
+    try:
+        command = import_module(f"embedscope.commands.{options.command}")
+        status: int = command.run(options)
+        sys.stdout.flush()
+        return status
+    except EmbedscopeError as error:
+        print(f"embedscope: {error}", file=sys.stderr)
+        return UNUSABLE
+    except KeyboardInterrupt:
+        print("embedscope: interrupted; what was encoded so far is in the cache", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) went away: nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of every command; names and defaults are the contract's."""
+    parser = argparse.ArgumentParser(
+        prog="embedscope",
+        description="Look inside a retrieval embedding model after fine-tuning.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"embedscope {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    _add_visualize(commands.add_parser("visualize", help="five pictures, the statistics, the checklist and a verdict"))
+    _add_evaluate(commands.add_parser("evaluate", help="the same numbers and verdict without pictures"))
+    _add_compare(commands.add_parser("compare", help="several checkpoints on the same queries"))
+    _add_report(commands.add_parser("report", help="draw the page of an old run again"))
+    _add_demo(commands.add_parser("demo", help="the whole job on sample data and a small packaged model"))
+    return parser
+
+
+def build_original_parser() -> argparse.ArgumentParser:
+    """The parser of ``visualize_embeddings.py``: the original command line, which is ``visualize`` under another name."""
+    parser = argparse.ArgumentParser(
+        prog="visualize_embeddings.py", description="Visualize a trained embedding space (embedscope visualize)."
+    )
+    _add_visualize(parser)
+    parser.set_defaults(command="visualize")
+    return parser
+
+
+def _add_visualize(parser: argparse.ArgumentParser) -> None:
+    _add_inputs(parser, checkpoint_required=False)
+    _add_sampling(parser, default=500)
+    _add_outputs(parser, default="visualizations/")
+    _add_judging(parser)
+    pictures = parser.add_argument_group("pictures")
+    pictures.add_argument("--skip-umap", action="store_true", help="leave the UMAP map out")
+    pictures.add_argument("--skip-tsne", action="store_true", help="leave the t-SNE map out")
+    pictures.add_argument("--perplexity", type=_positive_float, metavar="P", help="of t-SNE (default 30, or (n-1)/3)")
+    pictures.add_argument("--map-points", type=_count, default=20_000, metavar="N", help="points at most (20000)")
+    pictures.add_argument("--format", choices=("png", "svg", "pdf"), default="png", help="of the pictures (png)")
+    pictures.add_argument("--dpi", type=_count, default=200, metavar="N", help="of PNG pictures (200)")
+    _add_examples(pictures)
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    _add_inputs(parser, checkpoint_required=False)
+    _add_sampling(parser, default=0)
+    _add_outputs(parser, default=None)
+    _add_judging(parser)
+    _add_examples(parser.add_argument_group("examples"))
+
+
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help="checkpoints or embedding files")
+    _add_inputs(parser, checkpoint_required=None)
+    _add_sampling(parser, default=0)
+    _add_outputs(parser, default=None)
+    _add_judging(parser)
+    _add_examples(parser.add_argument_group("examples"))
+    parser.add_argument("--format", choices=("png", "svg", "pdf"), default="png", help="of the pictures (png)")
+    parser.add_argument("--dpi", type=_count, default=200, metavar="N", help="of PNG pictures (200)")
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run_folder", metavar="RUN_FOLDER", help="a folder that visualize has written")
+    parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--output", default="demo/", metavar="DIR", help="where to write (demo/)")
+    parser.add_argument("--seed", type=_seed, default=42, metavar="N", help="of every random step (42)")
+    _add_speech(parser)
+    _add_cache(parser)
+
+
+def _add_inputs(parser: argparse.ArgumentParser, *, checkpoint_required: bool | None) -> None:
+    inputs = parser.add_argument_group("input")
+    if checkpoint_required is not None:
+        inputs.add_argument("--checkpoint", metavar="PATH", help="the model: .pt, .safetensors, a folder or a hub name")
+        inputs.add_argument("--embeddings", metavar="FILE", help="vectors (.npz, .parquet) in place of a checkpoint")
+    inputs.add_argument("--data", required=True, metavar="PATH", help="queries, positives, hard negatives")
+    inputs.add_argument("--split", metavar="WHERE", help="rows to use: first:0.1, last:0.1, or the split of a folder")
+    inputs.add_argument("--baseline", metavar="PATH", help="a checkpoint or embedding file to compare with")
+    inputs.add_argument("--train", metavar="FILE", help="the training file: is the test set contained in it?")
+    inputs.add_argument("--base-model", metavar="NAME", help="the encoder under a head (BAAI/bge-m3)")
+    inputs.add_argument("--pooling", choices=("cls", "mean", "last"), help="how tokens become one vector")
+    inputs.add_argument("--max-length", type=_count, metavar="N", help="tokens of a text at most")
+    inputs.add_argument("--batch-size", type=_count, default=32, metavar="N", help="texts encoded at a time (32)")
+    inputs.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="(auto)")
+    inputs.add_argument("--drop-empty", action="store_true", help="leave rows with empty texts out")
+    inputs.add_argument("--allow-missing", action="store_true", help="leave judgments of unknown documents out")
+    _add_cache(inputs)
+
+
+def _add_cache(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--cache-dir", metavar="DIR", help="of the embeddings (~/.cache/embedscope)")
+    parser.add_argument("--no-cache", action="store_true", help="encode everything anew, keep nothing")
+
+
+def _add_sampling(parser: argparse.ArgumentParser, *, default: int) -> None:
+    sampling = parser.add_argument_group("sampling")
+    sampling.add_argument(
+        "--max-samples",
+        type=_count_or_zero,
+        default=default,
+        metavar="N",
+        help=f"queries at most, a seeded random sample; 0 = all ({default}). The document pool is never sampled",
+    )
+    sampling.add_argument("--seed", type=_seed, default=42, metavar="N", help="of every random step (42)")
+
+
+def _add_outputs(parser: argparse.ArgumentParser, *, default: str | None) -> None:
+    outputs = parser.add_argument_group("output")
+    shown = default or "none: nothing is written"
+    outputs.add_argument("--output", default=default, metavar="DIR", help=f"where files go ({shown})")
+    outputs.add_argument("--junit", metavar="FILE", help="the checklist as JUnit XML, for a CI job")
+    outputs.add_argument("--summary", metavar="FILE", help="a Markdown summary, for a pull request")
+    _add_speech(outputs)
+
+
+def _add_speech(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    parser.add_argument("--json", action="store_true", help="print report.json instead of the tables")
+
+
+def _add_judging(parser: argparse.ArgumentParser) -> None:
+    judging = parser.add_argument_group("judging")
+    judging.add_argument(
+        "--criteria", default="checklist", metavar="NAME|TOML", help="checklist, evidence or a TOML file (checklist)"
+    )
+    judging.add_argument("--gate", action="store_true", help="exit with 1 (retrain) or 3 (undecided, unfit)")
+    judging.add_argument("--draws", type=_count, default=10_000, metavar="N", help="of the bootstrap (10000)")
+
+
+def _add_examples(parser: argparse._ArgumentGroup) -> None:
+    parser.add_argument("--examples", type=_count_or_zero, default=6, metavar="N", help="queries shown in full (6)")
+    parser.add_argument("--query", action="append", default=[], metavar="TEXT", help="show this query too (repeatable)")
+
+
+def _count(text: str) -> int:
+    return _whole(text, least=1)
+
+
+def _count_or_zero(text: str) -> int:
+    return _whole(text, least=0)
+
+
+def _seed(text: str) -> int:
+    return _whole(text, least=0)
+
+
+def _whole(text: str, *, least: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a whole number, not '{text}'") from None
+    if value < least:
+        raise argparse.ArgumentTypeError(f"expected {least} or more, not {value}")
+    return value
+
+
+def _positive_float(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number, not '{text}'") from None
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a finite number above 0, not {text}")
+    return value
+
+
+def main_original(arguments: Sequence[str] | None = None) -> int:
+    """``visualize_embeddings.py``: the original flags, the same five files."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    build_original_parser().parse_args(words)
+    return main(["visualize", *words])
+
+
+__all__ = ["DONE", "RETRAIN", "UNSETTLED", "UNUSABLE", "build_parser", "main", "main_original"]
+
+if __name__ == "__main__":
+    raise SystemExit(main())

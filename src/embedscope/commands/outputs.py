@@ -1,0 +1,91 @@
+"""What a run writes besides pictures, and the exit status: shared by every command that judges."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from embedscope.cli import DONE, RETRAIN, UNSETTLED
+from embedscope.data.run_folder import check_writable, manifest, write_json, write_parquet
+from embedscope.findings import Check, Findings, Verdict, VerdictOutcome
+from embedscope.report.columns import point_columns, query_columns
+from embedscope.report.junit import junit_xml
+from embedscope.report.summary import markdown_summary
+
+EXIT_STATUS = {
+    VerdictOutcome.DEPLOY: DONE,
+    VerdictOutcome.RETRAIN: RETRAIN,
+    VerdictOutcome.UNDECIDED: UNSETTLED,
+    VerdictOutcome.UNFIT: UNSETTLED,
+}
+
+
+def check_destinations(options: argparse.Namespace, names: Sequence[str]) -> None:
+    """Refuse, before any work, destinations that cannot be written."""
+    if options.output is not None:
+        check_writable(options.output, names)
+    for path in (options.junit, options.summary):
+        if path is not None:
+            check_writable(Path(path).parent, [Path(path).name])
+
+
+def inputs_of(options: argparse.Namespace) -> dict[str, str | None]:
+    """The files that a run reads, by role."""
+    roles = ("checkpoint", "embeddings", "data", "baseline", "train", "base_model")
+    given = {role: getattr(options, role, None) for role in roles}
+    return {role: None if value is None else str(value) for role, value in given.items() if value is not None}
+
+
+def write_tables(
+    staging: Path, report: dict[str, Any], findings: Findings, options: argparse.Namespace, started: float
+) -> list[str]:
+    """report.json, queries.parquet, points.parquet (where maps were drawn) and manifest.json; their names."""
+    names = ["report.json", "queries.parquet"]
+    write_json(staging / "report.json", report)
+    write_parquet(staging / "queries.parquet", query_columns(findings))
+    if findings.points is not None:
+        write_parquet(staging / "points.parquet", point_columns(findings))
+        names.append("points.parquet")
+    record = manifest(
+        inputs=inputs_of(options),
+        options={key: value for key, value in vars(options).items() if key != "command"},
+        seed=options.seed,
+        elapsed_s=time.perf_counter() - started,
+    )
+    write_json(staging / "manifest.json", record)
+    return [*names, "manifest.json"]
+
+
+def write_side_files(
+    options: argparse.Namespace, findings: Findings, checks: Sequence[Check], verdict: Verdict
+) -> list[str]:
+    """The JUnit file and the Markdown summary, where asked for."""
+    written = []
+    for path, text in (
+        (options.junit, junit_xml(checks, verdict) if options.junit else None),
+        (options.summary, markdown_summary(findings, checks, verdict) if options.summary else None),
+    ):
+        if path is not None and text is not None:
+            _replace(Path(path), text)
+            written.append(str(path))
+    return written
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def to_json(report: dict[str, Any]) -> str:
+    """``report`` as it is printed with ``--json``."""
+    return json.dumps(report, ensure_ascii=False, indent=2, allow_nan=False)
+
+
+def exit_status(options: argparse.Namespace, verdict: Verdict) -> int:
+    """0, or with ``--gate`` the status of the verdict."""
+    return EXIT_STATUS[verdict.outcome] if options.gate else DONE

@@ -1,0 +1,104 @@
+"""``embedscope visualize``: five pictures, the statistics, the checklist, the verdict and the page."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from embedscope.analysis.pipeline import analyse
+from embedscope.commands import inputs, outputs
+from embedscope.data.run_folder import staged_output
+from embedscope.findings import Findings
+from embedscope.report.payload import report as report_of
+from embedscope.terminal import Terminal
+from embedscope.verdict import judge
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PICTURES = (
+    "tsne_projection",
+    "umap_projection",
+    "similarity_heatmap",
+    "similarity_distribution",
+    "top_k_predictions",
+    "negative_types",
+)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, judge, draw, write; the exit status."""
+    started = time.perf_counter()
+    terminal = inputs.terminal_of(options)
+    checkpoint = inputs.checkpoint_of(options)
+    criteria = inputs.read_criteria(options)
+    outputs.check_destinations(options, [f"{name}.{options.format}" for name in PICTURES])
+    collection = inputs.read_data(options)
+    train = inputs.read_train(options)
+    measured = inputs.embed(checkpoint, collection, options, terminal)
+    baselines = {}
+    if options.baseline is not None:
+        baseline = inputs.embed(options.baseline, collection, options, terminal, with_base=False)
+        baselines[options.baseline] = baseline.embeddings
+    maps = tuple(name for name in ("tsne", "umap") if not getattr(options, f"skip_{name}"))
+    with terminal.progress("Scoring", unit="documents") as progress:
+        findings = analyse(
+            collection,
+            measured.embeddings,
+            options=inputs.analysis_options(options, maps=maps),
+            base=measured.base,
+            baselines=baselines,
+            train=train,
+            say=terminal.step,
+            progress=progress,
+        )
+    terminal.data(findings.data)
+    checks, verdict = judge(findings, criteria)
+    report = report_of(findings, checks, verdict, inputs=outputs.inputs_of(options))
+    terminal.step("Drawing the pictures")
+    with staged_output(options.output) as staging:
+        names = draw_pictures(findings, staging, options, terminal)
+        names += outputs.write_tables(staging, report, findings, options, started)
+        names += write_page(staging, report, findings, names)
+    terminal.report(findings, checks, verdict)
+    for reason in findings.maps_absent.values():
+        terminal.warn(reason)
+    written = outputs.write_side_files(options, findings, checks, verdict)
+    terminal.files(Path(options.output), names + written)
+    terminal.step(f"Done in {time.perf_counter() - started:.1f} s")
+    terminal.json(outputs.to_json(report))
+    return outputs.exit_status(options, verdict)
+
+
+def draw_pictures(findings: Findings, folder: Path, options: argparse.Namespace, terminal: Terminal) -> list[str]:
+    """Every picture that the findings have, written into ``folder``; their file names."""
+    from embedscope import plots
+
+    drawn: dict[str, Figure] = {}
+    for name in findings.maps:
+        drawn[f"{name}_projection"] = plots.draw_map(findings, name)
+    if findings.heatmap is not None:
+        drawn["similarity_heatmap"] = plots.draw_heatmap(findings)
+    drawn["similarity_distribution"] = plots.draw_similarity_distribution(findings)
+    if findings.examples:
+        drawn["top_k_predictions"] = plots.draw_top_k(findings)
+    if findings.negative_types:
+        drawn["negative_types"] = plots.draw_negative_types(findings)
+    names = []
+    for name, figure in drawn.items():
+        file = f"{name}.{options.format}"
+        plots.save(figure, folder / file, dpi=options.dpi, format=options.format)
+        names.append(file)
+    return names
+
+
+def write_page(folder: Path, report: dict[str, object], findings: Findings, names: list[str]) -> list[str]:
+    """The page, into ``folder``."""
+    from embedscope.report import html, page
+
+    payload = page.page_payload(report, findings)
+    title = f"embedscope: {findings.model.checkpoint}"
+    (folder / "report.html").write_text(html.render(payload, title=title), encoding="utf-8")
+    return ["report.html"]

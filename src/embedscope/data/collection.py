@@ -1,0 +1,659 @@
+"""A retrieval data set in which the identity of texts has been decided, once.
+
+Conventions, section 1: texts are compared after Unicode NFC and stripping; one document per distinct text; the
+relevant set of a query is the union over all rows with the same query text; a text that is relevant to a query is
+never among its negatives (where the data says both, that is a contradiction and is reported).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from embedscope.errors import DataFormatError, InvalidOptionError, TooFewPointsError
+from embedscope.protocols import Float64Array, IntArray
+
+
+def identity(text: str) -> str:
+    """The form of ``text`` by which texts are the same or not: NFC, stripped of surrounding white space."""
+    return unicodedata.normalize("NFC", text).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Negative:
+    """A hard negative as a row states it; an absent weight is 1.0, an absent type is no type."""
+
+    text: str
+    types: tuple[str, ...] = ()
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a data file, before identity is decided: what every row-shaped reader yields."""
+
+    query: str
+    positives: tuple[str, ...]
+    negatives: tuple[Negative, ...] = ()
+    number: int = 0  # 1-based row or line in the file, for messages
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Negatives:
+    """Hard negatives of all queries as columns: entry e is the pair (queries[e], documents[e])."""
+
+    queries: IntArray  # (E,)
+    documents: IntArray  # (E,)
+    weights: Float64Array  # (E,)
+    types: tuple[tuple[str, ...], ...]  # (E,)
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """Queries, documents, judgments and typed hard negatives over distinct texts.
+
+    Relevant documents of query q are ``relevant[indptr[q]:indptr[q + 1]]`` with gains at the same places, documents
+    ascending. Documents are ordered by id, so that an index comparison is an id comparison (tie rules of trec_eval
+    and sentence-transformers). A query may have no relevant document; it is kept here and left out of metrics.
+    """
+
+    format: str
+    query_ids: tuple[str, ...]
+    queries: tuple[str, ...]
+    document_ids: tuple[str, ...]
+    documents: tuple[str, ...]
+    indptr: IntArray  # (Q + 1,)
+    relevant: IntArray
+    gains: Float64Array
+    negatives: Negatives
+    n_rows: int
+    n_queries_available: int
+    n_duplicate_queries: int
+    n_duplicate_documents: int
+    contradictions: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    groups: tuple[str | None, ...] = ()
+    merged_ids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # kept document id -> ids merged into it
+
+
+def excerpt(text: str, limit: int = 60) -> str:
+    """``text`` in quotation marks, on one line, cut to ``limit`` characters: how a text is shown in a message."""
+    shown = " ".join(text[: 4 * limit].split())
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown)
+    if len(shown) > limit or len(text) > 4 * limit:
+        shown = shown[:limit].rstrip() + "…"
+    return f"'{shown}'"
+
+
+def build_collection(
+    rows: Iterable[Row],
+    *,
+    format: str,  # noqa: A002 - the word of the field
+    extra_documents: Mapping[str, str] | None = None,
+    drop_empty: bool = False,
+    row_name: str = "row",
+    warnings: Iterable[str] = (),
+) -> Collection:
+    """The collection that row-shaped data describes: each row a query with its positives and hard negatives.
+
+    Document ids are ``d00000``, ``d00001``, ... in order of first appearance, so id order is index order; query ids
+    are made the same way. The pool is every positive, every hard negative and every extra document. A (query, hard
+    negative) pair that is stated more than once counts once, with its greatest weight and the union of its types.
+
+    Parameters
+    ----------
+    rows : iterable of Row
+    format : str
+        Name of the file format, for the report.
+    extra_documents : mapping of id to text, optional
+        More documents for the pool, relevant to nobody. Their ids are kept in ``merged_ids`` of the document.
+    drop_empty : bool
+        Leave empty texts out, with a warning, instead of refusing them. A row with an empty query goes as a whole.
+    row_name : str
+        What ``Row.number`` counts ("row" or "line"), for messages.
+    warnings : iterable of str
+        Lines that the reader has for the person; the builder's own follow them.
+
+    Returns
+    -------
+    Collection
+        ``n_duplicate_queries`` counts rows whose query had appeared, ``n_duplicate_documents`` mentions of a
+        document text that had appeared.
+
+    Raises
+    ------
+    DataFormatError
+        If there is no row, a weight is negative or not finite, or a text is empty (unless ``drop_empty``) or holds
+        half of a surrogate pair.
+    TooFewPointsError
+        If fewer than two queries have a relevant document: no interval and no comparison exists for one.
+    """
+    clean, notes = _without_empty_texts(rows, drop_empty=drop_empty, row_name=row_name)
+    queries, documents, judgments = _Texts(), _Texts(), _Judgments()
+    groups: dict[int, str] = {}
+    n_regrouped = 0
+    for row in clean:
+        query = queries.add(row.query)
+        for text in row.positives:
+            judgments.add_relevant(query, documents.add(text), 1.0, row.number)
+        for negative in row.negatives:
+            _require_weight(negative, f"{row_name} {row.number}")
+            judgments.add_negative(query, documents.add(negative.text), negative, row.number)
+        if row.group is not None:
+            n_regrouped += groups.setdefault(query, row.group) != row.group
+    if n_regrouped:
+        notes.append(
+            f"{n_regrouped} rows repeat a query under another group; the group of its first row is kept, "
+            "because one query belongs to one cluster."
+        )
+    aliases = _add_extra_documents(documents, extra_documents or {}, drop_empty=drop_empty, notes=notes)
+    document_ids = _numbered("d", len(documents.index))
+    return _collect(
+        judgments,
+        format=format,
+        query_ids=_numbered("q", len(queries.index)),
+        queries=tuple(queries.index),
+        document_ids=document_ids,
+        documents=tuple(documents.index),
+        row_name=row_name,
+        n_rows=len(clean),
+        n_duplicate_queries=queries.n_repeats,
+        n_duplicate_documents=documents.n_repeats,
+        groups=tuple(groups.get(q) for q in range(len(queries.index))) if groups else (),
+        merged_ids={document_ids[d]: tuple(ids) for d, ids in aliases.items()},
+        warnings=[*warnings, *notes],
+    )
+
+
+def build_judged_collection(
+    queries: Mapping[str, str],
+    documents: Mapping[str, str],
+    qrels: Iterable[tuple[str, str, float]],
+    *,
+    format: str,  # noqa: A002
+    allow_missing: bool = False,
+    drop_empty: bool = False,
+    warnings: Iterable[str] = (),
+) -> Collection:
+    """The collection that judged data describes: queries, documents, and judgments between their ids.
+
+    Documents are sorted by id, character by character as trec_eval compares them. Of documents with one text the
+    first id is kept and the others stand in ``merged_ids``; a pair judged through several of them has the greatest
+    gain. Queries keep their order. A gain of 0 or less says "judged, not relevant" and is left out with a warning.
+
+    Parameters
+    ----------
+    queries, documents : mapping of id to text
+    qrels : iterable of (query id, document id, gain)
+    format : str
+        Name of the file format, for the report.
+    allow_missing : bool
+        Leave out judgments that name an unknown id, with a warning, instead of refusing them.
+    drop_empty : bool
+        Leave out queries and documents without text, and their judgments, instead of refusing them.
+    warnings : iterable of str
+        Lines that the reader has for the person; the builder's own follow them.
+
+    Returns
+    -------
+    Collection
+        ``n_rows`` is the number of judgments read.
+
+    Raises
+    ------
+    DataFormatError
+        If a judgment names an unknown id (unless ``allow_missing``), a text is empty (unless ``drop_empty``) or
+        holds half of a surrogate pair, or a gain is not finite.
+    TooFewPointsError
+        If fewer than two queries have a relevant document.
+    """
+    notes: list[str] = []
+    query_texts = _Texts()
+    query_of = _intern_all(queries.items(), query_texts, what="query", drop_empty=drop_empty, notes=notes)
+    document_texts = _Texts()
+    document_of = _intern_all(
+        sorted(documents.items()), document_texts, what="document", drop_empty=drop_empty, notes=notes
+    )
+    judgments = _Judgments()
+    n_rows = _add_qrels(judgments, qrels, query_of, document_of, allow_missing=allow_missing, notes=notes)
+    kept_ids, merged = _merge_ids(document_of)
+    return _collect(
+        judgments,
+        format=format,
+        query_ids=_merge_ids(query_of)[0],
+        queries=tuple(query_texts.index),
+        document_ids=kept_ids,
+        documents=tuple(document_texts.index),
+        row_name="judgment",
+        n_rows=n_rows,
+        n_duplicate_queries=query_texts.n_repeats,
+        n_duplicate_documents=document_texts.n_repeats,
+        groups=(),
+        merged_ids=merged,
+        warnings=[*warnings, *notes],
+    )
+
+
+def sample_queries(collection: Collection, n: int, generator: np.random.Generator) -> Collection:
+    """The same collection with ``n`` queries drawn at random without replacement, in their old order.
+
+    Every document stays: a smaller pool would make the same model score higher. Queries are drawn from all queries,
+    with or without relevant documents, so the sample estimates the same averages.
+
+    Parameters
+    ----------
+    collection : Collection
+    n : int
+        How many queries; 0, or at least as many as there are, keeps all of them.
+    generator : numpy.random.Generator
+        Advanced only if queries are drawn.
+
+    Raises
+    ------
+    InvalidOptionError
+        If ``n`` is negative.
+    TooFewPointsError
+        If fewer than two of the queries drawn have a relevant document.
+    """
+    if n < 0:
+        raise InvalidOptionError(
+            f"the number of queries to sample must be 0 (all of them) or more, not {n}. Pass 0 to use every query."
+        )
+    n_queries = len(collection.queries)
+    if n == 0 or n >= n_queries:
+        return collection
+    chosen = np.sort(generator.choice(n_queries, size=n, replace=False))
+    counts = np.diff(collection.indptr)[chosen]  # (n,)
+    _require_two_queries(int(np.count_nonzero(counts)), n, hint="Sample more queries, or all of them with 0.")
+    entries = np.concatenate([np.arange(*collection.indptr[[q, q + 1]]) for q in chosen])
+    return replace(
+        collection,
+        query_ids=tuple(collection.query_ids[q] for q in chosen),
+        queries=tuple(collection.queries[q] for q in chosen),
+        indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        relevant=collection.relevant[entries],
+        gains=collection.gains[entries],
+        negatives=_negatives_of(collection.negatives, chosen, n_queries),
+        groups=tuple(collection.groups[q] for q in chosen) if collection.groups else (),
+    )
+
+
+def digest(collection: Collection) -> str:
+    """SHA-256, in hex, of what is scored: queries, documents, judgments with gains, typed and weighted negatives.
+
+    Two collections have one digest exactly when these agree as sets of texts, whatever the order of rows, the ids,
+    the file format or the groups. Runs on data of different digests are not comparable.
+    """
+    query_keys = [_text_digest(text) for text in collection.queries]
+    document_keys = [_text_digest(text) for text in collection.documents]
+    owners = np.repeat(np.arange(len(query_keys)), np.diff(collection.indptr))
+    negatives = collection.negatives
+    records = [f"query {key}" for key in query_keys]
+    records += [f"document {key}" for key in document_keys]
+    records += [
+        f"relevant {query_keys[q]} {document_keys[d]} {gain!r}"
+        for q, d, gain in zip(owners.tolist(), collection.relevant.tolist(), collection.gains.tolist(), strict=True)
+    ]
+    records += [
+        f"negative {query_keys[q]} {document_keys[d]} {weight!r} {json.dumps(sorted(types))}"
+        for q, d, weight, types in zip(
+            negatives.queries.tolist(),
+            negatives.documents.tolist(),
+            negatives.weights.tolist(),
+            negatives.types,
+            strict=True,
+        )
+    ]
+    return hashlib.sha256("\n".join(sorted(records)).encode()).hexdigest()
+
+
+class _Texts:
+    """Distinct texts in order of first appearance, and how many additions were repeats."""
+
+    def __init__(self) -> None:
+        self.index: dict[str, int] = {}
+        self.n_repeats = 0
+
+    def add(self, text: str) -> int:
+        known = self.index.get(text)
+        if known is not None:
+            self.n_repeats += 1
+            return known
+        _require_well_formed(text)
+        self.index[text] = len(self.index)
+        return len(self.index) - 1
+
+
+@dataclass(slots=True)
+class _Relevance:
+    """That a document is relevant to a query, and where the data first says so."""
+
+    gain: float
+    row: int
+
+
+@dataclass(slots=True)
+class _Opposition:
+    """That a document is a hard negative of a query: everything the rows say about the pair."""
+
+    weight: float
+    types: dict[str, None]  # an ordered set
+    row: int
+
+
+class _Judgments:
+    """What the data says about (query, document) pairs, in one place, so that both builders merge alike."""
+
+    def __init__(self) -> None:
+        self.relevant: dict[tuple[int, int], _Relevance] = {}
+        self.negatives: dict[tuple[int, int], _Opposition] = {}
+        self.n_merged_negatives = 0
+
+    def add_relevant(self, query: int, document: int, gain: float, row: int) -> None:
+        known = self.relevant.setdefault((query, document), _Relevance(gain, row))
+        known.gain = max(known.gain, gain)
+
+    def add_negative(self, query: int, document: int, negative: Negative, row: int) -> None:
+        known = self.negatives.get((query, document))
+        if known is None:
+            types = dict.fromkeys(negative.types)
+            self.negatives[query, document] = _Opposition(negative.weight, types, row)
+            return
+        self.n_merged_negatives += 1
+        known.weight = max(known.weight, negative.weight)
+        known.types.update(dict.fromkeys(negative.types))
+
+
+def _require_well_formed(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise DataFormatError(
+            f"a text holds half of a surrogate pair (U+{ord(text[error.start]):04X} at character {error.start + 1} of "
+            f"{excerpt(text)}). No file or tokenizer can take such a text; replace the character."
+        ) from error
+
+
+def _require_weight(negative: Negative, place: str) -> None:
+    if not (math.isfinite(negative.weight) and negative.weight >= 0):
+        raise DataFormatError(
+            f"{place}: the hard negative {excerpt(negative.text)} has the weight {negative.weight}. A weight is a "
+            "finite number, 0 or more, because weighted rates divide by the sum of weights; correct it or leave it "
+            "out (then it is 1.0)."
+        )
+
+
+def _numbered(letter: str, n: int) -> tuple[str, ...]:
+    """``n`` ids of one width, so that their string order is their numeric order."""
+    width = max(5, len(str(n - 1)))
+    return tuple(f"{letter}{i:0{width}d}" for i in range(n))
+
+
+def _normalised(row: Row, number: int) -> Row:
+    """The row with texts in the form by which they are compared; empty texts stay, for the caller to judge."""
+    return Row(
+        identity(row.query),
+        tuple(map(identity, row.positives)),
+        tuple(Negative(identity(n.text), n.types, n.weight) for n in row.negatives),
+        number,
+        row.group,
+    )
+
+
+def _empty_places(row: Row, row_name: str) -> list[str]:
+    """Where the row has a text with nothing in it, in words."""
+    fields = [] if row.query else ["query"]
+    fields += ["positive" for text in row.positives if not text]
+    fields += ["hard negative" for negative in row.negatives if not negative.text]
+    return [f"{row_name} {row.number} ({field})" for field in fields]
+
+
+def _without_empty_texts(rows: Iterable[Row], *, drop_empty: bool, row_name: str) -> tuple[list[Row], list[str]]:
+    """Normalised rows and warnings; raises if a text is empty and ``drop_empty`` does not allow that."""
+    clean: list[Row] = []
+    empty: list[str] = []
+    n_rows = n_bare = 0
+    for n_rows, row in enumerate(rows, start=1):
+        row = _normalised(row, row.number or n_rows)
+        places = _empty_places(row, row_name)
+        if places:
+            empty += places
+            positives = tuple(filter(None, row.positives))
+            row = replace(row, positives=positives, negatives=tuple(n for n in row.negatives if n.text))
+        if row.query:
+            n_bare += not row.positives
+            clean.append(row)
+    if n_rows == 0:
+        raise DataFormatError("the data set has no rows, so there is nothing to measure. Give a file with rows.")
+    notes = _refuse_or_note_empty(empty, "texts", drop_empty=drop_empty)
+    if n_bare:
+        notes.append(f"{n_bare} rows name no positive; their query counts only if another row gives it one.")
+    return clean, notes
+
+
+def _refuse_or_note_empty(places: Sequence[str], what: str, *, drop_empty: bool) -> list[str]:
+    if not places:
+        return []
+    if drop_empty:
+        return [f"{len(places)} empty {what} left out (first: {_some(places)})."]
+    raise DataFormatError(
+        f"{len(places)} {what} are empty or only white space (first: {_some(places)}). An empty text has no meaning "
+        "to compare, and its vector says nothing. Fill them in, or pass --drop-empty to leave them out."
+    )
+
+
+def _some(items: Sequence[str], n: int = 3) -> str:
+    return ", ".join(items[:n]) + (", …" if len(items) > n else "")
+
+
+def _add_extra_documents(
+    documents: _Texts, extra: Mapping[str, str], *, drop_empty: bool, notes: list[str]
+) -> dict[int, list[str]]:
+    """Add documents to the pool; which of the user's ids stand for which document index."""
+    index_of = _intern_all(extra.items(), documents, what="extra document", drop_empty=drop_empty, notes=notes)
+    aliases: dict[int, list[str]] = {}
+    for name, document in index_of.items():
+        if document is not None:
+            aliases.setdefault(document, []).append(name)
+    return aliases
+
+
+def _intern_all(
+    items: Iterable[tuple[str, str]], texts: _Texts, *, what: str, drop_empty: bool, notes: list[str]
+) -> dict[str, int | None]:
+    """Index of the text of every id; None where the text is empty and was left out."""
+    index_of: dict[str, int | None] = {}
+    empty: list[str] = []
+    for name, text in items:
+        text = identity(text)
+        index_of[name] = texts.add(text) if text else None
+        if not text:
+            empty.append(f"id {excerpt(name)}")
+    notes += _refuse_or_note_empty(empty, f"{what} texts", drop_empty=drop_empty)
+    return index_of
+
+
+def _merge_ids(index_of: Mapping[str, int | None]) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
+    """The id kept for each index (the first that has it), and which ids were merged into it."""
+    kept: list[str] = []
+    merged: dict[str, list[str]] = {}
+    for name, index in index_of.items():
+        if index is None:
+            continue
+        if index == len(kept):
+            kept.append(name)
+        else:
+            merged.setdefault(kept[index], []).append(name)
+    return tuple(kept), {name: tuple(others) for name, others in merged.items()}
+
+
+def _add_qrels(
+    judgments: _Judgments,
+    qrels: Iterable[tuple[str, str, float]],
+    query_of: Mapping[str, int | None],
+    document_of: Mapping[str, int | None],
+    *,
+    allow_missing: bool,
+    notes: list[str],
+) -> int:
+    """Enter the judgments; returns how many were read. Gains of 0 or less, and dropped texts, are left out."""
+    unknown: list[str] = []
+    not_relevant: list[tuple[int, int, int]] = []
+    n_dropped = n_rows = 0
+    for n_rows, (query_id, document_id, gain) in enumerate(qrels, start=1):
+        if not math.isfinite(gain):
+            raise DataFormatError(
+                f"judgment {n_rows} (query {excerpt(query_id)}, document {excerpt(document_id)}) has the gain {gain}; "
+                "a finite number was expected: 0 for not relevant, 1 or more for relevant."
+            )
+        if query_id not in query_of:
+            unknown.append(f"query {excerpt(query_id)}")
+        elif document_id not in document_of:
+            unknown.append(f"document {excerpt(document_id)} of query {excerpt(query_id)}")
+        else:
+            query, document = query_of[query_id], document_of[document_id]
+            if query is None or document is None:
+                n_dropped += 1
+            elif gain > 0:
+                judgments.add_relevant(query, document, gain, n_rows)
+            else:
+                not_relevant.append((query, document, n_rows))
+    notes += _refuse_or_note_unknown(unknown, n_rows, allow_missing=allow_missing)
+    if n_dropped:
+        notes.append(f"{n_dropped} judgments of empty texts left out.")
+    if not_relevant:
+        notes.append(f"{len(not_relevant)} judgments have a gain of 0 or less: judged and not relevant.")
+    _note_conflicting_judgments(judgments, not_relevant, notes)
+    return n_rows
+
+
+def _note_conflicting_judgments(
+    judgments: _Judgments, not_relevant: Sequence[tuple[int, int, int]], notes: list[str]
+) -> None:
+    conflicts = [row for query, document, row in not_relevant if (query, document) in judgments.relevant]
+    if conflicts:
+        notes.append(
+            f"{len(conflicts)} pairs are judged both relevant and not relevant, through ids that share a text or by "
+            f"repeated judgments (first: judgment {conflicts[0]}); they count as relevant."
+        )
+
+
+def _refuse_or_note_unknown(unknown: Sequence[str], n_rows: int, *, allow_missing: bool) -> list[str]:
+    if not unknown:
+        return []
+    facts = f"{len(unknown)} of {n_rows} judgments name an id that the data set does not have (first: {_some(unknown)})"
+    if allow_missing:
+        return [
+            f"{facts}. They are left out, so recall and nDCG count only the relevant documents that are present: "
+            "scores are not comparable with those of the complete data set."
+        ]
+    raise DataFormatError(
+        f"{facts}. A relevant document that is absent can never be found, which would lower every score. Give the "
+        "complete corpus, or pass --allow-missing to leave these judgments out."
+    )
+
+
+def _collect(
+    judgments: _Judgments,
+    *,
+    format: str,  # noqa: A002
+    query_ids: tuple[str, ...],
+    queries: tuple[str, ...],
+    document_ids: tuple[str, ...],
+    documents: tuple[str, ...],
+    row_name: str,
+    n_rows: int,
+    n_duplicate_queries: int,
+    n_duplicate_documents: int,
+    groups: tuple[str | None, ...],
+    merged_ids: Mapping[str, tuple[str, ...]],
+    warnings: list[str],
+) -> Collection:
+    """Judgments as columns, with contradictions settled in favour of relevance."""
+    pairs = sorted(judgments.relevant)
+    owners = np.array([query for query, _ in pairs], dtype=np.int64)
+    counts = np.bincount(owners, minlength=len(queries)).astype(np.int64)  # (Q,)
+    _require_two_queries(
+        int(np.count_nonzero(counts)), len(queries), hint="Add queries, each with at least one relevant document."
+    )
+    if judgments.n_merged_negatives:
+        warnings.append(
+            f"{judgments.n_merged_negatives} hard negatives repeat one of the same query; each counts once, with its "
+            "greatest weight and all its types."
+        )
+    return Collection(
+        format=format,
+        query_ids=query_ids,
+        queries=queries,
+        document_ids=document_ids,
+        documents=documents,
+        indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        relevant=np.array([document for _, document in pairs], dtype=np.int64),
+        gains=np.array([judgments.relevant[pair].gain for pair in pairs], dtype=np.float64),
+        negatives=_negative_columns(judgments),
+        n_rows=n_rows,
+        n_queries_available=len(queries),
+        n_duplicate_queries=n_duplicate_queries,
+        n_duplicate_documents=n_duplicate_documents,
+        contradictions=_contradictions(judgments, queries, documents, row_name),
+        warnings=tuple(warnings),
+        groups=groups,
+        merged_ids=merged_ids,
+    )
+
+
+def _require_two_queries(n_answerable: int, n_queries: int, *, hint: str) -> None:
+    if n_answerable < 2:
+        raise TooFewPointsError(
+            f"at least 2 queries with a relevant document are needed, because no interval or comparison exists for "
+            f"fewer; there {'is' if n_answerable == 1 else 'are'} {n_answerable} among {n_queries} queries. {hint}"
+        )
+
+
+def _negative_columns(judgments: _Judgments) -> Negatives:
+    """Hard negatives that are not relevant to their query, by query, then document."""
+    pairs = sorted(pair for pair in judgments.negatives if pair not in judgments.relevant)
+    stated = [judgments.negatives[pair] for pair in pairs]
+    return Negatives(
+        queries=np.array([query for query, _ in pairs], dtype=np.int64),
+        documents=np.array([document for _, document in pairs], dtype=np.int64),
+        weights=np.array([entry.weight for entry in stated], dtype=np.float64),
+        types=tuple(tuple(entry.types) for entry in stated),
+    )
+
+
+def _contradictions(
+    judgments: _Judgments, queries: Sequence[str], documents: Sequence[str], row_name: str
+) -> tuple[str, ...]:
+    """One line for each pair that the data calls both relevant and a hard negative."""
+    return tuple(
+        f"{excerpt(documents[document])} is relevant to the query {excerpt(queries[query])} in {row_name} "
+        f"{judgments.relevant[query, document].row} and its hard negative in {row_name} {entry.row}; "
+        "it counts as relevant."
+        for (query, document), entry in sorted(judgments.negatives.items(), key=lambda item: item[0])
+        if (query, document) in judgments.relevant
+    )
+
+
+def _negatives_of(negatives: Negatives, chosen: IntArray, n_queries: int) -> Negatives:
+    """The entries of the chosen queries, which are renumbered by their place in ``chosen``."""
+    place = np.full(n_queries, -1, dtype=np.int64)
+    place[chosen] = np.arange(len(chosen))
+    kept = np.flatnonzero(place[negatives.queries] >= 0)
+    return Negatives(
+        queries=place[negatives.queries[kept]],
+        documents=negatives.documents[kept],
+        weights=negatives.weights[kept],
+        types=tuple(negatives.types[e] for e in kept),
+    )
+
+
+def _text_digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,84 @@
+"""Data files as people have them, read into a :class:`~embedscope.data.collection.Collection`.
+
+The format is recognised from the content, never from the name alone::
+
+    file ──► containers (JSON, JSONL, CSV, Parquet: records) ──► dialects (rows) ──┐
+    folder ──► folders (BEIR, FlagEmbedding, MTEB: texts by id, qrels) ────────────┴─► Collection
+
+Both stand on ``source``: from a path to decoded text and JSON, with the place of every fault.
+
+Whatever the file holds, the only exceptions are subclasses of :class:`~embedscope.errors.InputError`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from embedscope.data.collection import Collection, build_collection, build_judged_collection
+from embedscope.data.readers.containers import read_records
+from embedscope.data.readers.dialects import rows_of
+from embedscope.data.readers.folders import read_folder
+from embedscope.data.readers.source import located, require_path
+from embedscope.errors import InvalidOptionError
+
+__all__ = ["read_collection"]
+
+
+def read_collection(
+    path: str | Path, *, drop_empty: bool = False, allow_missing: bool = False, split: str | None = None
+) -> Collection:
+    """The collection that a data file or folder holds.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file of rows (original, FlagEmbedding, sentence-transformers or tevatron fields, as JSON, JSONL, CSV or
+        Parquet) or a folder (BEIR, FlagEmbedding evaluation, MTEB Parquet).
+    drop_empty : bool
+        Leave empty texts out instead of refusing them.
+    allow_missing : bool
+        Leave out judgments that name unknown ids instead of refusing them (folders only; rows have no ids).
+    split : str, optional
+        Which judgments of a folder to use; by default ``test``, or the only ones there are.
+
+    Returns
+    -------
+    Collection
+        ``format`` names what was recognised, for example "original JSON" or "BEIR folder".
+
+    Raises
+    ------
+    DataFormatError
+        If the path cannot be read, or is in no known format, or a part of it is broken; the message says where.
+    TooFewPointsError
+        If fewer than two queries have a relevant document.
+    InvalidOptionError
+        If ``split`` is given for a file, or names a split that the folder does not have.
+    """
+    path = require_path(path)
+    with located(str(path)):
+        if path.is_dir():
+            folder = read_folder(path, split=split)
+            return build_judged_collection(
+                folder.queries,
+                folder.documents,
+                folder.qrels,
+                format=folder.format,
+                allow_missing=allow_missing,
+                drop_empty=drop_empty,
+                warnings=folder.warnings,
+            )
+        if split is not None:
+            raise InvalidOptionError(
+                f"the split '{split}' was asked for, but this is a file, which has no splits. Leave the option out, "
+                "or give the folder that holds the splits."
+            )
+        records = read_records(path)
+        rows, dialect, notes = rows_of(records)
+        return build_collection(
+            rows,
+            format=f"{dialect} {records.container}",
+            drop_empty=drop_empty,
+            row_name=records.row_name,
+            warnings=[*records.warnings, *notes],
+        )

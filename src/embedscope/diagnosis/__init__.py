@@ -1,0 +1,1 @@
+"""What to look at and why: examples that teach, typed negatives, the readable part of the heatmap, map points."""

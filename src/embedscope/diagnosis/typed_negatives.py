@@ -1,0 +1,56 @@
+"""Hard negatives by type: how many reach the positive, by how much, and whether the order learnt follows the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from embedscope.protocols import BoolArray, Float64Array, IntArray
+
+UNTYPED = "untyped"
+"""The name under which negatives without a type are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class NegativePairs:
+    """All (query, hard negative) pairs as columns; ``margins`` is ``s+ - s-`` with s+ the query's best positive."""
+
+    queries: IntArray  # (E,)
+    documents: IntArray  # (E,)
+    scores: Float64Array  # (E,)
+    margins: Float64Array  # (E,)
+    weights: Float64Array  # (E,)
+    types: tuple[tuple[str, ...], ...]  # (E,)
+
+    def violations(self, tolerance: float) -> BoolArray:
+        """Pairs whose negative reaches the positive, ties included: ``m <= tolerance``."""
+        return self.margins <= tolerance
+
+    def names(self) -> tuple[str, ...]:
+        """The types that occur, most frequent first."""
+        counts: dict[str, int] = {}
+        for types in self.types:
+            for name in types or (UNTYPED,):
+                counts[name] = counts.get(name, 0) + 1
+        return tuple(sorted(counts, key=lambda name: (-counts[name], name)))
+
+    def rows_of(self, name: str) -> IntArray:
+        """Rows of the pairs of a type; a pair of several types counts in each."""
+        return np.flatnonzero([name in (types or (UNTYPED,)) for types in self.types])
+
+    def best_of_each_query(self, n_queries: int) -> Float64Array:
+        """Best hard-negative similarity of each query, NaN where it has none; shape (n_queries,)."""
+        best = np.full(n_queries, -np.inf)
+        np.maximum.at(best, self.queries, self.scores)
+        return np.where(np.isneginf(best), np.nan, best)
+
+
+def type_of_document(pairs: NegativePairs, wrong_document: IntArray) -> tuple[str, ...]:
+    """For each query the type of its ``wrong_document`` where that is one of its own hard negatives, else ""."""
+    own: dict[tuple[int, int], Sequence[str]] = {
+        (int(q), int(d)): types for q, d, types in zip(pairs.queries, pairs.documents, pairs.types, strict=True)
+    }
+    found = (own.get((q, int(d))) for q, d in enumerate(wrong_document))
+    return tuple("" if types is None else " + ".join(types) or UNTYPED for types in found)

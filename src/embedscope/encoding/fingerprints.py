@@ -1,0 +1,73 @@
+"""Digests of files, remembered: a 2.3 GB weights file is hashed once, not at every run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+_WORTH_REMEMBERING = 1 << 20
+_CHUNK = 1 << 22
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of the file's content, as a hex string."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+class HashMemory:
+    """SHA-256 of files, remembered by path, size, modification time and inode.
+
+    Parameters
+    ----------
+    file : Path, optional
+        Where the memory is kept between runs; None forgets. A file that is missing, damaged or not writable costs
+        time, nothing else.
+    """
+
+    def __init__(self, file: Path | None = None, *, hasher: Callable[[Path], str] = hash_file) -> None:
+        self._file = file
+        self._hasher = hasher
+
+    def sha256(self, path: Path) -> str:
+        """SHA-256 of the content of ``path``, as a hex string."""
+        real = path.resolve()
+        facts = real.stat()
+        if facts.st_size < _WORTH_REMEMBERING:
+            return self._hasher(real)
+        stamp = [facts.st_size, facts.st_mtime_ns, facts.st_ino]
+        known = self._read().get(str(real))
+        if isinstance(known, list) and known[:3] == stamp and len(known) == 4:
+            return str(known[3])
+        digest = self._hasher(real)
+        self._write({**self._read(), str(real): [*stamp, digest]})
+        return digest
+
+    def _read(self) -> dict[str, Any]:
+        if self._file is None:
+            return {}
+        try:
+            memory = json.loads(self._file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return memory if isinstance(memory, dict) else {}
+
+    def _write(self, memory: dict[str, Any]) -> None:
+        if self._file is None:
+            return
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=self._file.parent, prefix=".hashes-")
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(memory, file)
+            os.replace(temporary, self._file)
+        except OSError:
+            return

@@ -1,0 +1,88 @@
+"""From the name of a base model to a folder on this machine."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from embedscope.errors import CheckpointError, MissingExtraError
+
+_HUB_NAME = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?")
+_FILE_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors", ".npz", ".parquet", ".json")
+
+_SMALL_FILES = ["*.json", "*.txt", "*.model", "*/config.json", "*/*.safetensors", "*/pytorch_model.bin"]
+_WEIGHTS = (["model*.safetensors"], ["pytorch_model*.bin"])
+
+
+def is_hub_name(reference: str) -> bool:
+    """Whether ``reference`` could name a model on the Hugging Face hub: ``owner/name`` or ``name``."""
+    return bool(_HUB_NAME.fullmatch(reference)) and not reference.endswith(_FILE_SUFFIXES)
+
+
+def locate_model(reference: str, *, option: str) -> Path:
+    """The local folder of a model given as a folder or a hub name; downloads it where it is not here yet.
+
+    Parameters
+    ----------
+    reference : str
+        A folder, or a name such as ``BAAI/bge-m3``.
+    option : str
+        The command-line option that takes a folder instead, for the message.
+
+    Raises
+    ------
+    CheckpointError
+        If it is no folder and cannot be had from the hub or its local cache.
+    """
+    folder = Path(reference).expanduser()
+    if folder.is_dir():
+        return folder
+    if not is_hub_name(reference):
+        raise CheckpointError(
+            f"'{reference}' is no folder on this machine and no name of a model on the Hugging Face hub (owner/name). "
+            f"Pass one of the two: {option} /path/to/model"
+        )
+    return _cached(reference) or _downloaded(reference, option=option)
+
+
+def _cached(name: str) -> Path | None:
+    """The snapshot of ``name`` in the hub's local cache, if it is complete enough to be loaded."""
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    except ImportError as error:
+        raise MissingExtraError(needed_for=f"Loading '{name}'", package="huggingface_hub", extra="models") from error
+    try:
+        folder = Path(snapshot_download(name, local_files_only=True, allow_patterns=_SMALL_FILES))
+    except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError, ValueError):
+        return None
+    return folder if _is_complete(folder) else None
+
+
+def _is_complete(folder: Path) -> bool:
+    has_config = (folder / "config.json").is_file() or (folder / "modules.json").is_file()
+    return has_config and any(any(folder.rglob(pattern)) for patterns in _WEIGHTS for pattern in patterns)
+
+
+def _downloaded(name: str, *, option: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=_SMALL_FILES))
+        for patterns in _WEIGHTS:
+            if not _is_complete(folder):
+                folder = Path(snapshot_download(name, allow_patterns=patterns))
+    except Exception as error:  # the hub client raises errors of its own, of its HTTP library and of the system
+        raise CheckpointError(_unreachable(name, option, error)) from error
+    if not _is_complete(folder):
+        raise CheckpointError(f"'{name}' on the Hugging Face hub has no config.json with weights beside it.")
+    return folder
+
+
+def _unreachable(name: str, option: str, error: Exception) -> str:
+    reason = str(error).strip().splitlines()
+    return (
+        f"'{name}' is no folder here, is not in the local Hugging Face cache, and could not be fetched from the hub "
+        f"({type(error).__name__}: {reason[0][:160] if reason else 'no reason given'}). Download it where there is a "
+        f"network and pass its folder: {option} /path/to/{name.rsplit('/', 1)[-1]}"
+    )

@@ -1,0 +1,144 @@
+"""A checkpoint made ready to encode: encoder, projector, prompts, and the facts that are shown."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from embedscope.encoding.checkpoint import Checkpoint, load_checkpoint
+from embedscope.encoding.encoders import SentenceTransformerEncoder, resolve_device, resolve_dtype
+from embedscope.encoding.fingerprints import HashMemory
+from embedscope.encoding.projectors import Identity, LayerNorm, Linear, Normalize, Projection, Step, Truncate
+from embedscope.errors import CheckpointError
+from embedscope.findings import ModelFacts
+from embedscope.protocols import Device, Encoder, Pooling
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """What turns texts into the vectors that are compared."""
+
+    encoder: Encoder
+    projector: Projection
+    facts: ModelFacts
+    query_prompt: str = ""
+    document_prompt: str = ""
+
+    @property
+    def dim(self) -> int:
+        """Length of a compared vector."""
+        return self.projector.dim_out
+
+    def without_head(self) -> Model:
+        """The same encoder, its pooled vectors compared as they are: what the head has to improve on."""
+        projector = Identity(self.projector.dim_in)
+        facts = replace(
+            self.facts,
+            checkpoint=self.facts.base_model or self.facts.checkpoint,
+            dim=projector.dim_out,
+            head=None,
+            training={},
+            fingerprint=_fingerprint(self.encoder, projector),
+        )
+        return replace(self, projector=projector, facts=facts)
+
+
+def load_model(
+    path: str | Path,
+    *,
+    base_model: str | Path | None = None,
+    pooling: Pooling | None = None,
+    max_length: int | None = None,
+    device: Device | str = Device.AUTO,
+    hashes: HashMemory | None = None,
+) -> Model:
+    """The model at ``path``, ready to encode; its weights are read when the first text has to be encoded.
+
+    Parameters
+    ----------
+    path, base_model, pooling, max_length
+        As ``load_checkpoint`` takes them.
+    device : Device or str
+        Where the encoder runs; half precision on CUDA.
+    hashes : HashMemory, optional
+        Remembers digests of large files (``EmbeddingStore.hashes``).
+
+    Raises
+    ------
+    CheckpointError, UnsafeCheckpointError, InvalidOptionError, MissingExtraError
+        As ``load_checkpoint`` and ``resolve_device``.
+    """
+    checkpoint = load_checkpoint(path, base_model=base_model, pooling=pooling, max_length=max_length)
+    encoder = _encoder(checkpoint, resolve_device(device), hashes)
+    projector = _projector(checkpoint, encoder)
+    return Model(
+        encoder=encoder,
+        projector=projector,
+        facts=_facts(checkpoint, encoder, projector),
+        query_prompt=checkpoint.query_prompt,
+        document_prompt=checkpoint.document_prompt,
+    )
+
+
+def _encoder(checkpoint: Checkpoint, device: str, hashes: HashMemory | None) -> SentenceTransformerEncoder:
+    return SentenceTransformerEncoder(
+        checkpoint.base,
+        pooling=checkpoint.pooling,
+        max_length=checkpoint.max_length,
+        device=device,
+        dtype=resolve_dtype(device, str(checkpoint.base.config.get("model_type", ""))),
+        state=checkpoint.encoder_state,
+        adapter=checkpoint.adapter,
+        hashes=hashes,
+    )
+
+
+def _projector(checkpoint: Checkpoint, encoder: SentenceTransformerEncoder) -> Projection:
+    try:
+        return Projection(checkpoint.steps, dim_in=encoder.dim)
+    except CheckpointError as error:
+        raise CheckpointError(f"'{checkpoint.path}' over '{checkpoint.base.reference}': {error}") from error
+
+
+def _facts(checkpoint: Checkpoint, encoder: SentenceTransformerEncoder, projector: Projection) -> ModelFacts:
+    return ModelFacts(
+        checkpoint=checkpoint.path,
+        layout=checkpoint.layout.value,
+        dim=projector.dim_out,
+        base_model=checkpoint.base_model,
+        pooling=checkpoint.pooling.label if checkpoint.pooling is not None else None,
+        pooling_source=checkpoint.pooling_source,
+        max_length=checkpoint.max_length,
+        device=encoder.device,
+        dtype=encoder.dtype,
+        head=_head_words(projector),
+        training=checkpoint.training,
+        fingerprint=_fingerprint(encoder, projector),
+        notes=(*checkpoint.notes, *_prompt_notes(checkpoint)),
+    )
+
+
+def _head_words(projector: Projection) -> str | None:
+    """The head in a few words, such as ``Linear 1024 -> 128, LayerNorm``; None where there is none."""
+    words = [_step_words(step) for step in projector.steps]
+    return ", ".join(words) if any(not isinstance(step, Normalize) for step in projector.steps) else None
+
+
+def _step_words(step: Step) -> str:
+    if isinstance(step, Linear):
+        dim_out, dim_in = step.weight.shape
+        shown = f"Linear {dim_in} -> {dim_out}" + (" with bias" if step.bias is not None else "")
+        return shown if step.activation == "Identity" else f"{shown}, {step.activation}"
+    if isinstance(step, Truncate):
+        return f"first {step.dim} numbers"
+    return "LayerNorm" if isinstance(step, LayerNorm) else type(step).__name__
+
+
+def _prompt_notes(checkpoint: Checkpoint) -> tuple[str, ...]:
+    prompts = {"queries": checkpoint.query_prompt, "documents": checkpoint.document_prompt}
+    return tuple(f"Prompt before {role}: {prompt!r}" for role, prompt in prompts.items() if prompt)
+
+
+def _fingerprint(encoder: Encoder, projector: Projection) -> str:
+    return hashlib.sha256(f"{encoder.fingerprint} {projector.fingerprint}".encode()).hexdigest()

@@ -1,0 +1,288 @@
+"""Reading weight files without running what may stand in them.
+
+A ``.pt`` file is a pickle, that is, a program. It is read by ``torch.load(weights_only=True)``, which builds tensors,
+numbers, strings and containers and refuses every other instruction; the few further classes admitted here hold plain
+values (NumPy scalars, ``argparse.Namespace``, paths) because training scripts put such things beside the weights.
+The format is recognised from the first bytes of a file, never from its name.
+"""
+
+from __future__ import annotations
+
+import pickletools
+import re
+import warnings
+import zipfile
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedscope.errors import CheckpointError, MissingExtraError, UnsafeCheckpointError
+from embedscope.protocols import Float32Array
+
+if TYPE_CHECKING:
+    import torch
+
+
+class FileKind(StrEnum):
+    """What a file is, judged by its first bytes."""
+
+    EMPTY = "an empty file"
+    TORCH_ZIP = "a torch file (zip)"
+    PICKLE = "a pickle or an old torch file"
+    SAFETENSORS = "a safetensors file"
+    NPZ = "a NumPy .npz archive"
+    ZIP = "a zip archive that torch did not write"
+    PARQUET = "a Parquet file"
+    HDF5 = "an HDF5 file"
+    IMAGE = "an image"
+    GZIP = "a gzip archive"
+    JSON = "a JSON file"
+    TEXT = "a text file"
+    UNKNOWN = "a file of unknown format"
+
+
+_MAGIC: tuple[tuple[bytes, FileKind], ...] = (
+    (b"\x89PNG", FileKind.IMAGE),
+    (b"\xff\xd8\xff", FileKind.IMAGE),
+    (b"GIF8", FileKind.IMAGE),
+    (b"PAR1", FileKind.PARQUET),
+    (b"\x89HDF", FileKind.HDF5),
+    (b"\x1f\x8b", FileKind.GZIP),
+    (b"\x80", FileKind.PICKLE),
+)
+
+WEIGHT_KINDS = frozenset({FileKind.TORCH_ZIP, FileKind.PICKLE, FileKind.SAFETENSORS})
+
+EXPECTED = "a torch .pt file, a .safetensors file, or a sentence-transformers or Hugging Face folder"
+
+
+def require_torch() -> None:
+    """Raise ``MissingExtraError`` where torch is not installed."""
+    try:
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError(needed_for="Reading a checkpoint", package="torch", extra="models") from error
+
+
+def file_kind(path: Path) -> FileKind:
+    """What the file at ``path`` is, judged by its content.
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be opened.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError as error:
+        raise CheckpointError(f"'{path}' cannot be read: {error.strerror or error}.") from error
+    if not head:
+        return FileKind.EMPTY
+    if head.startswith(b"PK"):
+        return _zip_kind(path)
+    if len(head) > 8 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 100_000_000:
+        return FileKind.SAFETENSORS
+    for magic, kind in _MAGIC:
+        if head.startswith(magic):
+            return kind
+    return _text_kind(head)
+
+
+def _zip_kind(path: Path) -> FileKind:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError):
+        return FileKind.TORCH_ZIP  # cut short: its directory stands at the end. Reading it will say so.
+    if any(name.endswith("/data.pkl") for name in names):
+        return FileKind.TORCH_ZIP
+    return FileKind.NPZ if names and all(name.endswith(".npy") for name in names) else FileKind.ZIP
+
+
+def _text_kind(head: bytes) -> FileKind:
+    # A multi-byte character may be cut at the end of what was read.
+    text = head.decode("utf-8", errors="ignore")
+    if len(text.encode("utf-8")) < len(head) - 4 or any(ord(c) < 32 and c not in "\t\n\r\f" for c in text):
+        return FileKind.UNKNOWN
+    return FileKind.JSON if text.lstrip()[:1] in ("{", "[") else FileKind.TEXT
+
+
+def read_torch_file(path: Path) -> Any:
+    """The object stored in a torch file: containers, numbers, strings and CPU tensors only.
+
+    Zip files are memory-mapped: a tensor is read from disk when it is used.
+
+    Raises
+    ------
+    UnsafeCheckpointError
+        If the file wants anything built that is not plain data; nothing of it has run.
+    CheckpointError
+        If the file is cut short or is no torch file.
+    """
+    require_torch()
+    import torch
+
+    is_zip = file_kind(path) is FileKind.TORCH_ZIP
+    try:
+        with warnings.catch_warnings(), torch.serialization.safe_globals(_plain_classes()):
+            warnings.simplefilter("ignore")  # torch remarks on pickle protocols; the outcome below says what matters
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
+    except Exception as error:
+        raise _refusal(path, error) from error
+
+
+def _plain_classes() -> list[Any]:
+    """Classes that hold plain values and are often stored beside weights; building them runs nothing."""
+    import argparse
+    import pathlib
+
+    scalar = np.float64(0).__reduce__()[0]
+    return [
+        scalar,
+        (scalar, "numpy.core.multiarray.scalar"),
+        (scalar, "numpy._core.multiarray.scalar"),
+        np.dtype,
+        *(type(np.dtype(code)) for code in ("f2", "f4", "f8", "i4", "i8", "?")),
+        argparse.Namespace,
+        (pathlib.PurePosixPath, "pathlib.PosixPath"),
+        (pathlib.PurePosixPath, "pathlib._local.PosixPath"),
+        (pathlib.PureWindowsPath, "pathlib.WindowsPath"),
+        (pathlib.PureWindowsPath, "pathlib._local.WindowsPath"),
+    ]
+
+
+def _refusal(path: Path, error: Exception) -> CheckpointError:
+    """The error that says why torch would not read ``path``."""
+    message = str(error)
+    wanted = _wanted_global(path, message)
+    if "TorchScript" in message:
+        return UnsafeCheckpointError(
+            f"'{path}' is a TorchScript archive: a program, not a table of weights. "
+            f"Save the model's state_dict() with torch.save instead."
+        )
+    if wanted is not None:
+        return UnsafeCheckpointError(
+            f"'{path}' was refused: reading it would call '{wanted}', and a checkpoint must hold only tensors, numbers "
+            f"and strings. Nothing in it was run. If it is your own, save model.state_dict() (not the model, and no "
+            f"objects of your classes) with torch.save."
+        )
+    size = path.stat().st_size
+    return CheckpointError(
+        f"'{path}' ({size:,} bytes) begins like a torch file but cannot be read: it is cut short or damaged "
+        f"({type(error).__name__}). Copy or save it again; expected {EXPECTED}."
+    )
+
+
+def _wanted_global(path: Path, message: str) -> str | None:
+    """The class or function that a refused pickle asked for, without running any of it."""
+    named = re.search(r"GLOBAL ([\w.]+)", message)
+    if named:
+        return named.group(1)
+    if "Unsupported operand" not in message and "Weights only" not in message:
+        return None
+    return next(iter(_globals_in(path)), None)
+
+
+def _globals_in(path: Path) -> Iterator[str]:
+    """Names that the pickle instructions of ``path`` refer to, in order; instructions are listed, not executed."""
+    strings: list[str] = []
+    try:
+        for instruction, argument, _ in pickletools.genops(_pickle_bytes(path)):
+            if instruction.name == "GLOBAL":
+                yield str(argument).replace(" ", ".")
+            elif instruction.name == "STACK_GLOBAL":
+                yield ".".join(strings[-2:])
+            elif isinstance(argument, str):
+                strings.append(argument)
+    except (ValueError, OSError, KeyError, zipfile.BadZipFile):
+        return
+
+
+def _pickle_bytes(path: Path) -> bytes:
+    if not zipfile.is_zipfile(path):
+        with path.open("rb") as file:
+            return file.read(10_000_000)
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(next(name for name in archive.namelist() if name.endswith("data.pkl")))
+
+
+class SafetensorsFile(Mapping[str, "torch.Tensor"]):
+    """The tensors of a safetensors file, each read when it is asked for, and the file's string metadata."""
+
+    def __init__(self, path: Path) -> None:
+        require_torch()
+        import safetensors
+
+        open_file: Any = safetensors.safe_open
+        try:
+            self._file = open_file(path, framework="pt")
+            self.metadata: dict[str, str] = dict(self._file.metadata() or {})
+            self._names = tuple(self._file.keys())
+        except (safetensors.SafetensorError, OSError) as error:
+            raise CheckpointError(
+                f"'{path}' ({path.stat().st_size:,} bytes) begins like a safetensors file but cannot be read: "
+                f"{error}. It is cut short or damaged; copy or save it again."
+            ) from error
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        tensor: torch.Tensor = self._file.get_tensor(name)
+        return tensor
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+class Renamed(Mapping[str, "torch.Tensor"]):
+    """A view of some tensors under other names (new name -> stored name); a tensor is read when it is asked for."""
+
+    def __init__(self, tensors: Mapping[str, torch.Tensor], names: Mapping[str, str]) -> None:
+        self._tensors = tensors
+        self._names = dict(names)
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        return self._tensors[self._names[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def read_tensors(path: Path) -> Mapping[str, torch.Tensor]:
+    """Tensors by name from a weights file of a model folder (safetensors, or a pickle read as plain data).
+
+    Raises
+    ------
+    UnsafeCheckpointError, CheckpointError
+        As ``read_torch_file``; also if the file is no weights file, or holds something else than tensors.
+    """
+    kind = file_kind(path)
+    if kind is FileKind.SAFETENSORS:
+        return SafetensorsFile(path)
+    if kind not in WEIGHT_KINDS:
+        raise CheckpointError(f"'{path}' should hold the weights of a model but is {kind}.")
+    stored = read_torch_file(path)
+    tensors = tensors_of(stored) if isinstance(stored, Mapping) else {}
+    if not tensors:
+        raise CheckpointError(f"'{path}' should hold tensors by name; it holds {type(stored).__name__}.")
+    return tensors
+
+
+def tensors_of(stored: Mapping[Any, Any]) -> dict[str, torch.Tensor]:
+    """The entries of ``stored`` that are tensors under a string name."""
+    import torch
+
+    return {key: value for key, value in stored.items() if isinstance(key, str) and isinstance(value, torch.Tensor)}
+
+
+def as_float32(tensor: torch.Tensor) -> Float32Array:
+    """A float32 NumPy copy of ``tensor``, independent of the file it came from."""
+    return np.array(tensor.detach().float().numpy(), dtype=np.float32, copy=True)

@@ -1,0 +1,409 @@
+"""What was measured: frozen records that pictures, pages, files and the verdict read and never change.
+
+Nothing downstream of these records computes a number. An array here is read-only by agreement; columns that belong
+to one table share their first axis. ``Q`` queries, ``N`` documents, ``k`` ranks kept, ``M`` points on a map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from embedscope.protocols import BoolArray, Float32Array, Float64Array, IntArray, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number with its 95 % interval, or the reason why there is none.
+
+    ``value`` is None exactly when ``reason`` says why; ``low`` and ``high`` are None where no interval was computed.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    reason: str | None = None
+
+    @classmethod
+    def absent(cls, reason: str) -> Figure:
+        """The figure that could not be computed, and why."""
+        return cls(None, reason=reason)
+
+
+@dataclass(frozen=True, slots=True)
+class DataFacts:
+    """What the data set holds, after equal texts were merged (conventions, section 1)."""
+
+    format: str
+    n_rows: int
+    n_queries: int
+    n_queries_available: int
+    n_documents: int
+    n_relevant_documents: int
+    n_hard_negatives: int
+    n_clusters: int
+    n_duplicate_queries: int
+    n_duplicate_documents: int
+    n_queries_without_relevant: int
+    contradictions: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What produced the vectors: shown in every output so that two runs can be told apart."""
+
+    checkpoint: str
+    layout: str
+    dim: int
+    base_model: str | None = None
+    pooling: str | None = None
+    pooling_source: str | None = None
+    max_length: int | None = None
+    device: str | None = None
+    dtype: str | None = None
+    head: str | None = None
+    training: Mapping[str, str] = field(default_factory=dict)
+    fingerprint: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """One population of cosine similarities.
+
+    ``mean`` and ``std`` (population, ddof 0) are exact. ``quantiles`` (keys "0.05" ... "0.95") and ``density`` come
+    from a histogram; ``density`` integrates to 1 over ``Similarity.edges``.
+    """
+
+    n: int
+    mean: float
+    std: float
+    quantiles: Mapping[str, float]
+    density: Float64Array
+
+
+@dataclass(frozen=True, slots=True)
+class Similarity:
+    """Positive, negative and hard-negative similarities and how far apart they lie (conventions, section 4)."""
+
+    edges: Float64Array
+    positive: Distribution
+    negative: Distribution
+    hard_negative: Distribution | None
+    margin: Figure
+    separation: Figure
+    auc: Figure
+    overlap: Figure
+    d_prime: Figure
+    diagonal: Figure
+    off_diagonal: Figure
+    gap: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A rank metric, averaged over queries, under every reading of ties, beside what no model would reach.
+
+    ``value`` is the expectation over all orders of tied documents; ``trec`` and ``st`` break ties as trec_eval and
+    sentence-transformers do. ``chance``, ``lexical`` and ``base`` are the same metric for a random order, for
+    character n-grams, and for the base model without its head; None where not computed.
+    """
+
+    name: str
+    value: float
+    low: float | None
+    high: float | None
+    optimistic: float
+    pessimistic: float
+    trec: float
+    st: float
+    chance: float | None
+    lexical: float | None = None
+    base: float | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NegativeType:
+    """How the model treats one type of hard negative.
+
+    ``violation_rate`` is the share of (query, negative) pairs of this type whose similarity reaches that of the
+    query's best positive. ``margins`` holds ``s+ - s-`` for each such pair.
+    """
+
+    name: str
+    n: int
+    n_queries: int
+    violation_rate: Figure
+    margin: Figure
+    mean_weight: float | None
+    margins: Float64Array
+    similarity: Distribution
+
+
+@dataclass(frozen=True, slots=True)
+class QueryTable:
+    """One row a query. Ragged columns are (indptr, values) pairs: row i owns values[indptr[i]:indptr[i + 1]].
+
+    ``rank`` is the expected rank of the first relevant document among N (1 is best; fractions come from ties, NaN
+    where the query has no relevant document). ``margin`` is ``s+ - s-``: best relevant minus best hard negative, NaN
+    without hard negatives. ``wrong_document`` is the best-scoring document that is not relevant, -1 if none.
+    """
+
+    ids: tuple[str, ...]
+    texts: tuple[str, ...]
+    clusters: IntArray  # (Q,)
+    n_relevant: IntArray  # (Q,)
+    rank: Float64Array  # (Q,)
+    n_tied: IntArray  # (Q,)
+    is_correct: BoolArray  # (Q,) rank 1 under the expected order: E[Success@1] >= 0.5
+    positive_similarity: Float64Array  # (Q,) best relevant document
+    negative_similarity: Float64Array  # (Q,) best hard negative, NaN if none
+    margin: Float64Array  # (Q,)
+    gap: Float64Array  # (Q,) first minus second of the ranked list
+    wrong_document: IntArray  # (Q,)
+    wrong_similarity: Float64Array  # (Q,)
+    wrong_type: tuple[str, ...]  # type of wrong_document when it is one of the query's own hard negatives, else ""
+    top_documents: IntArray  # (Q, k)
+    top_scores: Float32Array  # (Q, k)
+    top_is_relevant: BoolArray  # (Q, k)
+    relevant_indptr: IntArray  # (Q + 1,)
+    relevant_documents: IntArray
+    relevant_scores: Float64Array
+    negative_indptr: IntArray  # (Q + 1,)
+    negative_documents: IntArray
+    negative_scores: Float64Array
+    negative_weights: Float64Array
+    negative_types: tuple[tuple[str, ...], ...]
+    values: Mapping[str, Float64Array] = field(default_factory=dict)  # metric name -> (Q,), NaN where undefined
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentTable:
+    """One row a distinct document text."""
+
+    ids: tuple[str, ...]
+    texts: tuple[str, ...]
+    n_relevant_to: IntArray  # (N,) for how many queries it is relevant
+    n_negative_of: IntArray  # (N,) of how many queries it is a hard negative
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """What stands on the maps: M points, each a row of the query or of the document table."""
+
+    roles: tuple[Role, ...]
+    rows: IntArray  # (M,) row in QueryTable for Role.QUERY, else in DocumentTable
+    link_queries: IntArray  # (L,) point index of a query ...
+    link_documents: IntArray  # (L,) ... and of one of its relevant documents
+    link_is_correct: BoolArray  # (L,)
+    neighbor_ids: IntArray  # (M, k) point indices, nearest first, by cosine distance
+    neighbor_distances: Float32Array  # (M, k) cosine distance = 1 - cosine similarity
+    n_left_out: int  # points that exist but are not drawn (budget)
+
+
+@dataclass(frozen=True, slots=True)
+class MapLayout:
+    """A 2-D map of ``Points`` and how far it may be believed (Venna & Kaski 2001)."""
+
+    name: str  # "tsne" or "umap"
+    xy: Float32Array  # (M, 2)
+    trustworthiness: float
+    continuity: float
+    k: int
+    kept: Float32Array  # (M,) share of the k original neighbours that are also neighbours on the map
+    elapsed_s: float
+    parameters: Mapping[str, float | int | str]
+
+
+@dataclass(frozen=True, slots=True)
+class Heatmap:
+    """A readable part of the query x positive similarity matrix, ordered so that similar rows stand together."""
+
+    queries: IntArray  # (R,) rows of QueryTable
+    documents: IntArray  # (C,) rows of DocumentTable
+    similarity: Float32Array  # (R, C)
+    is_relevant: BoolArray  # (R, C)
+    n_queries: int  # of how many queries R were drawn
+    n_documents: int
+
+
+class ExampleKind(StrEnum):
+    """Why a query was chosen as an example."""
+
+    ASKED = "asked for"
+    WORST_FAILURE = "worst failure"
+    NEAR_MISS = "near miss"
+    SUCCESS = "typical success"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A query worth looking at, and why."""
+
+    query: int
+    kind: ExampleKind
+
+
+class Outcome(StrEnum):
+    """The four outcomes of a check."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    UNDECIDED = "undecided"
+    NOT_COMPUTABLE = "not computable"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One criterion applied to one figure."""
+
+    id: str
+    title: str
+    value: float | None
+    low: float | None
+    high: float | None
+    threshold: float
+    direction: str  # ">", ">=", "<" or "<="
+    outcome: Outcome
+    reason: str
+    gating: bool = True
+
+
+class VerdictOutcome(StrEnum):
+    """What to do with the checkpoint."""
+
+    DEPLOY = "deploy"
+    RETRAIN = "retrain"
+    UNDECIDED = "undecided"
+    UNFIT = "unfit"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The decision, the profile of criteria it was made by, and every reason with its figures.
+
+    ``headline`` is the one sentence that says why; ``reasons`` are all of them, the decisive ones first.
+    """
+
+    outcome: VerdictOutcome
+    profile: str
+    headline: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One line of the checklist: the figure at ``metric`` must stand in ``direction`` to ``threshold``.
+
+    ``metric`` is a path such as "similarity.margin", "metrics.Success@1", "negative_types.*.violation_rate" or
+    "comparisons.lexical.MRR"; ``bound`` says what is held against the threshold: the whole "interval" (four
+    outcomes) or the "value" alone (no interval is consulted).
+    """
+
+    id: str
+    title: str
+    metric: str
+    direction: str
+    threshold: float
+    gating: bool = True
+    bound: str = "interval"
+
+
+@dataclass(frozen=True, slots=True)
+class Fitness:
+    """When a test set can answer at all; outside these limits the verdict is ``unfit``."""
+
+    min_clusters: int = 30
+    max_chance: float = 0.1
+    max_leakage: float = 0.05
+    max_contradictions: float = 0.05
+    refuse_lexical_pass: bool = True
+    refuse_wide_ties: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """A named profile: the criteria, and what makes a test set fit to be judged by."""
+
+    name: str
+    criteria: tuple[Criterion, ...]
+    fitness: Fitness = Fitness()
+    must_beat_lexical: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Run ``a`` against run ``b`` on one metric, paired on the same queries: ``difference = a - b``.
+
+    ``p`` is the two-sided cluster sign-flip p-value, ``p_adjusted`` after Holm over the primary metrics;
+    ``effect_size`` is the mean of the cluster sums divided by their standard deviation.
+    """
+
+    a: str
+    b: str
+    metric: str
+    difference: float
+    low: float | None
+    high: float | None
+    p: float
+    p_adjusted: float
+    effect_size: float | None
+    wins: int
+    losses: int
+    ties: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leakage:
+    """How much of the test set stands in the training file: exactly, after normalisation, or nearly.
+
+    ``queries`` and ``positives`` count distinct texts of the test set under "exact", "normalised" and "near";
+    each text is counted once, under the closest of the three. ``examples`` are pairs (test text, training text).
+    """
+
+    train: str
+    n_queries: int
+    n_positives: int
+    queries: Mapping[str, int]
+    positives: Mapping[str, int]
+    share_of_queries: float
+    examples: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """What this test set can tell: ``minimum_detectable`` is for a paired difference at 80 % power, alpha 0.05."""
+
+    metric: str
+    n_clusters: int
+    design_effect: float | None
+    minimum_detectable: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Everything that one run measured."""
+
+    data: DataFacts
+    model: ModelFacts
+    similarity: Similarity
+    metrics: Mapping[str, Metric]
+    negative_types: Mapping[str, NegativeType]
+    queries: QueryTable
+    documents: DocumentTable
+    points: Points | None
+    maps: Mapping[str, MapLayout]
+    maps_absent: Mapping[str, str]  # name of a map -> the one line that says why it is missing
+    heatmap: Heatmap | None
+    examples: tuple[Example, ...]
+    clustering: Figure  # share of queries with a relevant document among their 10 nearest documents
+    tie_tolerance: float
+    seed: int
+    comparisons: tuple[Comparison, ...] = ()  # against the lexical baseline, the base model, the references
+    references: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # name -> metric -> value
+    weights: Mapping[str, Figure] = field(default_factory=dict)  # weighted violation rate, Kendall tau-b
+    leakage: Leakage | None = None
+    power: Power | None = None

@@ -1,0 +1,144 @@
+"""Which documents are relevant to which queries, as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from embedscope.errors import DataFormatError
+from embedscope.protocols import Float64Array, IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Judgments:
+    """Which documents are relevant to which query, and how much.
+
+    Pair ``p`` with ``indptr[q] <= p < indptr[q + 1]`` says that ``documents[p]`` is relevant to query ``q`` with
+    ``gains[p]``. ``Q`` queries, ``P`` pairs.
+
+    Raises
+    ------
+    DataFormatError
+        If the columns do not fit together, a document lies outside the corpus or stands twice in one query, or a
+        gain is not a positive finite number.
+    """
+
+    indptr: IntArray  # (Q + 1,)
+    documents: IntArray  # (P,) ascending within a query
+    gains: Float64Array  # (P,) > 0
+    n_documents: int
+
+    def __post_init__(self) -> None:
+        _check_columns(self)
+        _check_documents(self)
+        if not (np.isfinite(self.gains) & (self.gains > 0)).all():
+            first = int(np.argmin(np.isfinite(self.gains) & (self.gains > 0)))
+            raise DataFormatError(
+                f"Expected positive finite gains, got {self.gains[first]} for document {self.documents[first]} of "
+                f"query {self.query_of_pair[first]}. A document without relevance does not belong among the relevant "
+                "ones; leave it out."
+            )
+
+    @classmethod
+    def from_lists(
+        cls,
+        relevant: Sequence[Sequence[int] | IntArray],
+        *,
+        n_documents: int,
+        gains: Sequence[Sequence[float] | Float64Array] | None = None,
+    ) -> Judgments:
+        """Judgments from one list of document indices a query, in any order.
+
+        Parameters
+        ----------
+        relevant : sequence of length Q
+            For every query the indices of its relevant documents; empty where it has none.
+        n_documents : int
+            Size of the corpus.
+        gains : sequence of length Q, optional
+            For every query one positive gain a relevant document; 1.0 where not given.
+
+        Raises
+        ------
+        DataFormatError
+            As for `Judgments`, or if ``gains`` does not match ``relevant``.
+        """
+        lists = [_integer_list(documents, query) for query, documents in enumerate(relevant)]
+        sizes = np.array([len(documents) for documents in lists], dtype=np.int64)
+        weights = [np.ones(size) for size in sizes] if gains is None else [np.asarray(g, np.float64) for g in gains]
+        if [w.shape for w in weights] != [(size,) for size in sizes]:
+            raise DataFormatError(
+                f"Expected one gain for each of the {int(sizes.sum())} relevant documents of {len(lists)} queries, "
+                f"got {sum(w.size for w in weights)} gains in {len(weights)} lists. Give `gains` the same lengths as "
+                "`relevant`."
+            )
+        orders = [np.argsort(documents, kind="stable") for documents in lists]
+        return cls(
+            indptr=np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)]),
+            documents=_joined([d[o] for d, o in zip(lists, orders, strict=True)], np.int64),
+            gains=_joined([w[o] for w, o in zip(weights, orders, strict=True)], np.float64),
+            n_documents=n_documents,
+        )
+
+    @property
+    def n_queries(self) -> int:
+        """Number of queries, those without relevant documents included."""
+        return len(self.indptr) - 1
+
+    @property
+    def n_relevant(self) -> IntArray:
+        """Number of relevant documents of each query, shape (Q,)."""
+        return np.diff(self.indptr)
+
+    @property
+    def query_of_pair(self) -> IntArray:
+        """Query of each (query, relevant document) pair, shape (P,)."""
+        return np.repeat(np.arange(self.n_queries, dtype=np.int64), self.n_relevant)
+
+
+def _integer_list(documents: Sequence[int] | IntArray, query: int) -> IntArray:
+    values = np.asarray(documents)
+    if values.size and (values.ndim != 1 or not np.issubdtype(values.dtype, np.integer)):
+        raise DataFormatError(
+            f"Expected the relevant documents of query {query} as a flat list of integer row numbers, got "
+            f"{values.dtype} of shape {values.shape}. Map document ids to rows of the document matrix first."
+        )
+    return values.astype(np.int64).reshape(-1)
+
+
+def _joined(parts: Sequence[npt.NDArray[Any]], dtype: type[np.generic]) -> npt.NDArray[Any]:
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=dtype)
+
+
+def _check_columns(judgments: Judgments) -> None:
+    indptr, n_pairs = judgments.indptr, len(judgments.documents)
+    fits = indptr.ndim == 1 and len(indptr) > 0 and indptr[0] == 0 and indptr[-1] == n_pairs
+    if not fits or (np.diff(indptr) < 0).any() or len(judgments.gains) != n_pairs:
+        raise DataFormatError(
+            f"Judgments do not fit together: {n_pairs} documents, {len(judgments.gains)} gains and an indptr that "
+            f"should rise from 0 to {n_pairs}. Build them with Judgments.from_lists."
+        )
+
+
+def _check_documents(judgments: Judgments) -> None:
+    documents, query = judgments.documents, judgments.query_of_pair
+    outside = (documents < 0) | (documents >= judgments.n_documents)
+    if outside.any():
+        first = int(np.argmax(outside))
+        raise DataFormatError(
+            f"{int(outside.sum())} of {len(documents)} relevant documents are not in the corpus of "
+            f"{judgments.n_documents} (first: document {documents[first]} of query {query[first]}). They can never "
+            "be retrieved; add them to the corpus or drop them from the judgments."
+        )
+    falls = (np.diff(documents) <= 0) & (np.diff(query) == 0)
+    if falls.any():
+        first = int(np.argmax(falls)) + 1
+        raise DataFormatError(
+            f"Relevant documents must stand once each, in ascending order; document {documents[first]} of query "
+            f"{query[first]} follows document {documents[first - 1]}. A document counted twice would be found twice; "
+            "drop the repetition."
+        )

@@ -1,0 +1,174 @@
+"""The two maps: queries, documents and the links between a query and what is relevant to it."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from embedscope.errors import InvalidOptionError
+from embedscope.findings import Findings, MapLayout, Points
+from embedscope.plots import style
+from embedscope.protocols import BoolArray, Float32Array, Role
+
+_TITLES = {"tsne": "t-SNE map of queries and documents", "umap": "UMAP map of queries and documents"}
+_NAMES = {
+    Role.QUERY: ("query", "queries"),
+    Role.POSITIVE: ("positive", "positives"),
+    Role.HARD_NEGATIVE: ("hard negative", "hard negatives"),
+    Role.DOCUMENT: ("other document", "other documents"),
+}
+_BACK_TO_FRONT = (Role.DOCUMENT, Role.HARD_NEGATIVE, Role.POSITIVE, Role.QUERY)
+_ROLE_SIZE = {Role.DOCUMENT: 0.5, Role.HARD_NEGATIVE: 0.75, Role.POSITIVE: 1.35, Role.QUERY: 1.0}
+_ROLE_ALPHA = {Role.DOCUMENT: 0.45, Role.HARD_NEGATIVE: 0.5, Role.POSITIVE: 0.9, Role.QUERY: 0.9}
+_WIDTH, _HEIGHT, _MARGIN = 10.0, 9.6, 0.45
+_LEGEND_HEIGHT = 0.95
+_MANY_POINTS = 5_000
+
+
+@style.styled
+def draw_map(findings: Findings, name: str) -> Figure:
+    """The map ``name`` ("tsne" or "umap"): points by role, and a link from each query to its relevant documents.
+
+    A link is a solid line where the query has a relevant document at rank 1, a dashed one where it has not. The axes
+    carry no ticks: a position has no unit.
+
+    Raises
+    ------
+    InvalidOptionError
+        There is no such map in ``findings``; the message says why.
+    """
+    layout, points = _map_of(findings, name)
+    figure = style.new_figure(_WIDTH, _HEIGHT)
+    style.header(figure, _TITLES.get(name, f"{name} map of queries and documents"), *_subtitles(layout, points))
+    height = _HEIGHT - _LEGEND_HEIGHT - style.header_height(2)
+    axes = style.axes_at(figure, _MARGIN, _LEGEND_HEIGHT, _WIDTH - 2 * _MARGIN, height)
+    _frame(axes, layout.xy)
+    _draw_links(axes, layout.xy, points)
+    roles = np.array([str(role) for role in points.roles])
+    for order, role in enumerate(_BACK_TO_FRONT):
+        _draw_role(axes, layout.xy[roles == str(role)], role, n_points=len(roles), zorder=4 + order)
+    _draw_legend(figure, points)
+    return figure
+
+
+def _map_of(findings: Findings, name: str) -> tuple[MapLayout, Points]:
+    layout = findings.maps.get(name)
+    if layout is None or findings.points is None:
+        why = findings.maps_absent.get(name, "it was not computed")
+        raise InvalidOptionError(f"There is no map {name!r} to draw: {why}.")
+    return layout, findings.points
+
+
+def _subtitles(layout: MapLayout, points: Points) -> tuple[str, str]:
+    left_out = f" ({points.n_left_out:,} more not drawn)" if points.n_left_out else ""
+    believed = (
+        f"trustworthiness {style.number(layout.trustworthiness, 3)}, "
+        f"continuity {style.number(layout.continuity, 3)} (k = {layout.k})"
+    )
+    first = f"{style.count(len(points.roles), 'point')}{left_out}{style.DOT}{believed}"
+    return first, "Neighbourhoods may be read; the distance between far groups and the size of a group mean nothing."
+
+
+def _frame(axes: Axes, xy: Float32Array) -> None:
+    """Limits that show every point, at one scale for both axes."""
+    low, high = xy.min(axis=0), xy.max(axis=0)
+    middle, extent = (low + high) / 2, np.maximum(high - low, 1e-3) * 1.06
+    box = axes.get_window_extent()
+    unit = max(extent[0] / box.width, extent[1] / box.height)  # data units a pixel
+    axes.set_xlim(middle[0] - unit * box.width / 2, middle[0] + unit * box.width / 2)
+    axes.set_ylim(middle[1] - unit * box.height / 2, middle[1] + unit * box.height / 2)
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set(visible=True, color=style.FAINT)
+
+
+def _draw_links(axes: Axes, xy: Float32Array, points: Points) -> None:
+    n_links = len(points.link_queries)
+    crowding = (500 / max(n_links, 1)) ** 0.25
+    for is_correct in (True, False):  # wrong ones above the documents: they are what one looks for
+        segments = _segments(xy, points, points.link_is_correct == is_correct)
+        if not len(segments):
+            continue
+        lines = LineCollection(
+            list(segments),
+            colors=style.RIGHT if is_correct else style.WRONG,
+            linestyles="solid" if is_correct else (0, (4, 2)),
+            linewidths=float(np.clip(0.9 * crowding, 0.5, 0.9)),
+            alpha=float(np.clip((0.75 if is_correct else 0.95) * crowding, 0.35, 0.9)),
+            zorder=3 if is_correct else 5.5,
+            rasterized=n_links > _MANY_POINTS,
+        )
+        style.mark(lines, "links right" if is_correct else "links wrong")
+        axes.add_collection(lines, autolim=False)
+
+
+def _segments(xy: Float32Array, points: Points, chosen: BoolArray) -> Float32Array:
+    return np.stack([xy[points.link_queries[chosen]], xy[points.link_documents[chosen]]], axis=1)  # (L, 2, 2)
+
+
+def _draw_role(axes: Axes, xy: Float32Array, role: Role, *, n_points: int, zorder: float) -> None:
+    if not len(xy):
+        return
+    size = float(np.clip(42 * (1_000 / n_points) ** 0.75, 4, 48)) * _ROLE_SIZE[role]
+    drawn = axes.scatter(
+        xy[:, 0],
+        xy[:, 1],
+        s=size,
+        marker=style.ROLE_MARKERS[role],
+        facecolor=style.ROLE_COLOURS[role],
+        edgecolor=style.PAPER,
+        linewidth=0.08 * np.sqrt(size),
+        alpha=_ROLE_ALPHA[role],
+        zorder=zorder,
+        rasterized=n_points > _MANY_POINTS,
+    )
+    style.mark(drawn, str(role))
+
+
+def _draw_legend(figure: Figure, points: Points) -> None:
+    """One row of point roles and one of link kinds, under the map, with their numbers."""
+    roles = [(role, points.roles.count(role)) for role in Role]
+    role_handles = [_role_handle(role, n) for role, n in roles if n]
+    links = [(is_correct, int((points.link_is_correct == is_correct).sum())) for is_correct in (True, False)]
+    link_handles = [_link_handle(is_correct, n) for is_correct, n in links if n]
+    for row, handles in enumerate((role_handles, link_handles)):
+        y = (_LEGEND_HEIGHT - 0.14 - 0.30 * row) / _HEIGHT
+        figure.legend(
+            handles=handles,
+            loc="upper left",
+            bbox_to_anchor=(_MARGIN / _WIDTH, y),
+            ncols=max(1, len(handles)),
+            borderpad=0,
+            borderaxespad=0,
+            handletextpad=0.5,
+            columnspacing=2.2,
+            handlelength=2.2 if row else 1.0,
+        )
+
+
+def _role_handle(role: Role, n: int) -> Line2D:
+    return Line2D(
+        [],
+        [],
+        linestyle="none",
+        marker=style.ROLE_MARKERS[role],
+        markersize=8,
+        markerfacecolor=style.ROLE_COLOURS[role],
+        markeredgecolor=style.PAPER,
+        label=style.count(n, *_NAMES[role]),
+    )
+
+
+def _link_handle(is_correct: bool, n: int) -> Line2D:
+    what = "relevant document at rank 1" if is_correct else "another document at rank 1"
+    return Line2D(
+        [],
+        [],
+        color=style.RIGHT if is_correct else style.WRONG,
+        linestyle="solid" if is_correct else (0, (4, 2)),
+        linewidth=1.4,
+        label=f"link: {what} ({n:,})",
+    )

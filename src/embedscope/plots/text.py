@@ -1,0 +1,180 @@
+"""Texts made fit for a picture: one line, safe to draw, cut between characters as readers see them.
+
+Mathtext is switched off where texts are drawn (``style.RC``), so ``$``, ``_``, ``^`` and ``\\`` stand for themselves
+and need no escaping.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+
+ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
+PLACEHOLDER = "\N{WHITE SQUARE}"
+
+_MAX_CHARACTERS = 2_000  # far beyond what any picture shows; keeps a text of megabytes from being measured
+_ZWJ = "\N{ZERO WIDTH JOINER}"
+_EMOJI_STYLE = "\N{VARIATION SELECTOR-16}"
+_KEPT_FORMAT = {_ZWJ, "\N{ZERO WIDTH NON-JOINER}"}
+_SPACING_MARKS = {"\N{THAI CHARACTER SARA AM}", "\N{LAO VOWEL SIGN AM}"}
+_VIRAMA = 9  # canonical combining class: the next consonant joins this one
+
+Measure = Callable[[str], float]
+
+
+def plain(text: str, can_draw: Callable[[str], bool] | None = None) -> str:
+    """``text`` in NFC on one line, without anything that could disturb the picture.
+
+    White space and control characters become single spaces; direction overrides and other invisible format characters
+    are dropped, except joiners that shape the letters beside them. A character for which ``can_draw`` is false
+    becomes a placeholder (a mark on another character is dropped).
+    """
+    shortened = text[:_MAX_CHARACTERS] + (ELLIPSIS if len(text) > _MAX_CHARACTERS else "")
+    composed = unicodedata.normalize("NFC", shortened)
+    spaced = "".join(" " if _is_blank(char) else char for char in composed)
+    one_line = " ".join("".join(char for char in spaced if not _is_dropped(char)).split())
+    if can_draw is None:
+        return one_line
+    return "".join(_drawable(cluster, can_draw) for cluster in clusters(one_line))
+
+
+def clusters(text: str) -> list[str]:
+    """``text`` cut into characters as readers see them (grapheme clusters, after Unicode Annex 29).
+
+    Marks, variation selectors, skin tones and joined emoji stay with their base; two regional indicators make a flag;
+    Hangul letters make a syllable; an Indic virama binds the consonant after it.
+    """
+    found: list[str] = []
+    for char in text:
+        if found and _continues(found[-1], char):
+            found[-1] += char
+        else:
+            found.append(char)
+    return found
+
+
+def display_width(text: str) -> int:
+    """Width of ``text`` in columns: 2 for a wide character or an emoji, 1 for others, 0 for a lone mark."""
+    return sum(_cluster_width(cluster) for cluster in clusters(text))
+
+
+def ellipsis(text: str, limit: float, measure: Measure = display_width) -> str:
+    """``text``, or its longest beginning that with an ellipsis measures at most ``limit``.
+
+    The cut never falls within a character; an ellipsis alone is the least that comes back for a text that is too long.
+    """
+    if measure(text) <= limit:
+        return text
+    pieces = clusters(text)
+    low, high = 0, len(pieces) - 1
+    while low < high:  # the longest beginning that fits, by halving: widths only grow
+        middle = (low + high + 1) // 2
+        if measure(_cut(pieces, middle)) <= limit:
+            low = middle
+        else:
+            high = middle - 1
+    return _cut(pieces, low)
+
+
+def wrap(text: str, limit: float, measure: Measure = display_width, *, max_lines: int = 2) -> list[str]:
+    """``text`` on at most ``max_lines`` lines of at most ``limit``, the last one with an ellipsis where it is cut.
+
+    Lines break at spaces, or within a word that alone is too long (as in scripts without spaces).
+    """
+    lines: list[str] = []
+    rest = text
+    while len(lines) < max_lines - 1 and measure(rest) > limit:
+        line, rest = _first_line(rest, limit, measure)
+        lines.append(line)
+    return [*lines, ellipsis(rest, limit, measure)]
+
+
+def _first_line(text: str, limit: float, measure: Measure) -> tuple[str, str]:
+    n_fitting = max(1, len(clusters(ellipsis(text, limit, measure))) - 1)
+    line = "".join(clusters(text)[:n_fitting])
+    is_word_end = text[len(line) : len(line) + 1] == " "
+    if not is_word_end and line.rfind(" ") > len(line) // 2:
+        line = line[: line.rfind(" ")]
+    return line.rstrip(), text[len(line) :].lstrip()
+
+
+def _cut(pieces: list[str], n: int) -> str:
+    return "".join(pieces[:n]).rstrip() + ELLIPSIS
+
+
+def _is_blank(char: str) -> bool:
+    return char.isspace() or unicodedata.category(char) in ("Cc", "Zl", "Zp", "Zs")
+
+
+def _is_dropped(char: str) -> bool:
+    if char in _KEPT_FORMAT or _is_tag(char):
+        return False
+    return unicodedata.category(char) in ("Cf", "Cs")
+
+
+def _drawable(cluster: str, can_draw: Callable[[str], bool]) -> str:
+    base, rest = cluster[0], cluster[1:]
+    if not can_draw(base):
+        return PLACEHOLDER
+    return base + "".join(char for char in rest if can_draw(char) or _is_selector(char) or char in _KEPT_FORMAT)
+
+
+def _continues(cluster: str, char: str) -> bool:
+    """Whether ``char`` belongs to the character that ``cluster`` has begun."""
+    last = cluster[-1]
+    if char == _ZWJ or char in _KEPT_FORMAT or char in _SPACING_MARKS or _is_tag(char) or _is_skin_tone(char):
+        return True
+    if unicodedata.category(char).startswith("M"):
+        return True
+    if last == _ZWJ:
+        return _is_pictographic(char)
+    if _is_regional(char):
+        return _is_regional(last) and len(cluster) == 1
+    if unicodedata.combining(last) == _VIRAMA:
+        return unicodedata.category(char) == "Lo"
+    return _joins_hangul(last, char)
+
+
+def _cluster_width(cluster: str) -> int:
+    base = cluster[0]
+    if _EMOJI_STYLE in cluster or _is_regional(base) or unicodedata.east_asian_width(base) in "WF":
+        return 2
+    return 0 if unicodedata.category(base) in ("Mn", "Me", "Cf", "Cc") else 1
+
+
+def _is_regional(char: str) -> bool:
+    return "\U0001f1e6" <= char <= "\U0001f1ff"
+
+
+def _is_skin_tone(char: str) -> bool:
+    return "\U0001f3fb" <= char <= "\U0001f3ff"
+
+
+def _is_tag(char: str) -> bool:
+    return "\U000e0020" <= char <= "\U000e007f"
+
+
+def _is_selector(char: str) -> bool:
+    return "\ufe00" <= char <= "\ufe0f" or _is_tag(char)
+
+
+def _is_pictographic(char: str) -> bool:
+    return unicodedata.category(char) == "So" or char >= "\U0001f000"
+
+
+def _joins_hangul(last: str, char: str) -> bool:
+    """Rules GB6 to GB8 of Annex 29, for conjoining letters and precomposed syllables."""
+    before, after = _hangul_part(last), _hangul_part(char)
+    return after in {"L": "LVS", "V": "VT", "S": "VT", "T": "T"}.get(before, "") and after != ""
+
+
+def _hangul_part(char: str) -> str:
+    if "\u1100" <= char <= "\u115f":
+        return "L"
+    if "\u1160" <= char <= "\u11a7":
+        return "V"
+    if "\u11a8" <= char <= "\u11ff":
+        return "T"
+    if "\uac00" <= char <= "\ud7a3":
+        return "S"
+    return ""

@@ -1,0 +1,1 @@
+"""Findings as files: report.json, the page, JUnit, Markdown. Nothing here measures."""

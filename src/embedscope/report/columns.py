@@ -1,0 +1,77 @@
+"""Findings as tables: the columns of ``queries.parquet`` and ``points.parquet`` (contract)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from embedscope.findings import Findings, QueryTable
+from embedscope.protocols import IntArray, Role
+
+
+def query_columns(findings: Findings) -> dict[str, Any]:
+    """One row a query: what was asked, where its relevant document stands, and what beat it."""
+    q, d = findings.queries, findings.documents
+    return {
+        "id": list(q.ids),
+        "text": list(q.texts),
+        "cluster": q.clusters,
+        "n_relevant": q.n_relevant,
+        "rank": q.rank,
+        "n_tied": q.n_tied,
+        "is_correct": q.is_correct,
+        "positive_similarity": q.positive_similarity,
+        "negative_similarity": q.negative_similarity,
+        "margin": q.margin,
+        "gap": q.gap,
+        "wrong_id": [d.ids[i] if i >= 0 else None for i in q.wrong_document],
+        "wrong_text": [d.texts[i] if i >= 0 else None for i in q.wrong_document],
+        "wrong_similarity": q.wrong_similarity,
+        "wrong_type": list(q.wrong_type),
+        "relevant_ids": _ragged_ids(q.relevant_indptr, q.relevant_documents, d.ids),
+        "top_ids": [[d.ids[i] for i in row] for row in q.top_documents],
+        "top_scores": [row.astype(np.float64) for row in q.top_scores],
+        "top_is_relevant": list(q.top_is_relevant),
+        **{name: values for name, values in q.values.items()},
+    }
+
+
+def _ragged_ids(indptr: IntArray, documents: IntArray, ids: tuple[str, ...]) -> list[list[str]]:
+    return [[ids[d] for d in documents[indptr[i] : indptr[i + 1]]] for i in range(len(indptr) - 1)]
+
+
+def point_columns(findings: Findings) -> dict[str, Any]:
+    """One row a point of the map; opens in embedding-atlas as it is (``projection_x``, ``projection_y``, ``neighbors``).
+
+    ``projection_x``/``y`` are of the UMAP map where there is one, else of the t-SNE map; both maps stand beside under
+    their own names.
+    """
+    points, q, d = findings.points, findings.queries, findings.documents
+    if points is None:
+        return {}
+    is_query = np.array([role is Role.QUERY for role in points.roles])
+    columns: dict[str, Any] = {
+        "row": np.arange(len(points.rows)),
+        "id": [q.ids[r] if flag else d.ids[r] for r, flag in zip(points.rows, is_query, strict=True)],
+        "text": [q.texts[r] if flag else d.texts[r] for r, flag in zip(points.rows, is_query, strict=True)],
+        "role": [role.value for role in points.roles],
+        "is_correct": [bool(q.is_correct[r]) if f else None for r, f in zip(points.rows, is_query, strict=True)],
+        "rank": [float(q.rank[r]) if f else None for r, f in zip(points.rows, is_query, strict=True)],
+    }
+    for name, layout in findings.maps.items():
+        columns |= {f"{name}_x": layout.xy[:, 0], f"{name}_y": layout.xy[:, 1], f"{name}_kept": layout.kept}
+    shown = findings.maps.get("umap") or findings.maps.get("tsne")
+    if shown is not None:
+        columns |= {"projection_x": shown.xy[:, 0], "projection_y": shown.xy[:, 1]}
+    columns["neighbors"] = [
+        {"ids": ids.tolist(), "distances": distances.tolist()}
+        for ids, distances in zip(points.neighbor_ids, points.neighbor_distances, strict=True)
+    ]
+    return columns
+
+
+def failing_rows(queries: QueryTable) -> IntArray:
+    """Rows of the queries that are wrong at rank 1, worst first."""
+    wrong = np.flatnonzero(~queries.is_correct)
+    return wrong[np.argsort(-queries.rank[wrong], kind="stable")]

@@ -1,0 +1,270 @@
+"""Findings as the payload of the interactive page: ``report.json`` and, beside it, the columns that the page draws.
+
+The payload selects and encodes; it measures nothing. Numbers that repeat (one a query, a point, a bin) stand as typed
+arrays in base64, texts as deflated JSON, so that the page of 500 queries with 10 documents each stays under 2 MB.
+Vectors never enter it. A run keeps the payload as ``page.json``: from that file alone the page can be drawn again.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from embedscope.findings import Findings, Heatmap, MapLayout, NegativeType, Points, QueryTable, Similarity
+from embedscope.protocols import BoolArray, IntArray, Role
+from embedscope.report.payload import clean
+
+PAGE_VERSION = 1
+"""Version of the payload; a page refuses one that it does not know."""
+
+PAGE_FILE = "page.json"
+"""Name of the payload in a run folder."""
+
+POINT_BUDGET = 200_000
+"""Points drawn at most; above it the maps show a stratified sample."""
+
+ROLES = (Role.QUERY, Role.POSITIVE, Role.HARD_NEGATIVE, Role.DOCUMENT)
+"""Roles by their code in the column ``points.roles``."""
+
+UNTYPED = "untyped"
+"""The name under which the findings count negatives without a type."""
+
+_DTYPES = {"uint8": "<u1", "int32": "<i4", "float32": "<f4"}
+_WORTH_DEFLATING = 0.9  # of the plain size; a reader should not inflate for nothing
+
+
+def page_payload(
+    report: Mapping[str, Any], findings: Findings, *, point_budget: int = POINT_BUDGET
+) -> dict[str, Any]:
+    """What ``report.html`` draws: the report itself, and columns of queries, documents, similarities and points.
+
+    Parameters
+    ----------
+    report : mapping
+        What :func:`embedscope.report.payload.report` returns for the same findings.
+    findings : Findings
+    point_budget : int
+        Points on the maps at most. Every failing query is kept, even above the budget.
+
+    Returns
+    -------
+    dict
+        As ``schema.json`` describes it; plain JSON without NaN. A NaN in a ``float32`` column stands for "no value".
+    """
+    points = None if findings.points is None else _kept_points(findings.points, findings.queries, point_budget)
+    used = _used_documents(findings, points)
+    place = np.full(len(findings.documents.ids) + 1, -1, dtype=np.int64)  # the last entry: document -1 stays -1
+    place[used] = np.arange(len(used))
+    type_names = _type_names(findings)
+    return {
+        "kind": "embedscope-page",
+        "page_version": PAGE_VERSION,
+        "report": clean(report),
+        "types": list(type_names),
+        "queries": _queries(findings.queries, place, _typed(findings), type_names),
+        "documents": _documents(findings, used),
+        "similarity": _similarity(findings.similarity, findings.negative_types),
+        "points": None
+        if findings.points is None or points is None
+        else _points(findings.points, points, findings.maps, place),
+        "heatmap": None if findings.heatmap is None else _heatmap(findings.heatmap, place),
+    }
+
+
+def to_json(payload: Mapping[str, Any]) -> str:
+    """The payload as the text of ``page.json``: ASCII only, on one line, no NaN.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite.
+    """
+    return json.dumps(payload, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+
+
+def number_column(values: Any, dtype: str) -> dict[str, Any]:
+    """An array as ``{dtype, shape, encoding, data}``: little-endian bytes, deflated where that pays, in base64.
+
+    Parameters
+    ----------
+    values : array_like of any shape
+    dtype : str
+        ``uint8``, ``int32`` or ``float32``. Infinite numbers become NaN, which a reader takes for "no value".
+    """
+    array = np.asarray(values)
+    if dtype == "float32":
+        array = np.where(np.isfinite(array), array, np.nan)
+    plain = np.ascontiguousarray(array, dtype=_DTYPES[dtype]).tobytes()
+    packed = zlib.compress(plain, 6)
+    is_packed = len(packed) < _WORTH_DEFLATING * len(plain)
+    return {
+        "dtype": dtype,
+        "shape": list(array.shape),
+        "encoding": "deflate" if is_packed else "plain",
+        "data": _base64(packed if is_packed else plain),
+    }
+
+
+def text_column(texts: Iterable[str]) -> dict[str, Any]:
+    """Texts as ``{n, data}``: a JSON list in UTF-8, deflated, in base64; half surrogate pairs survive as escapes."""
+    listed = list(texts)
+    # Within JSON, \udc80 as written by backslashreplace is the escape of that very code unit.
+    plain = json.dumps(listed, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+    return {"n": len(listed), "data": _base64(zlib.compress(plain, 9))}
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
+
+
+def _kept_points(points: Points, queries: QueryTable, budget: int) -> IntArray:
+    """Indices of the points drawn: all, or failing queries with their relevant documents and a share of every role."""
+    n = len(points.rows)
+    if n <= budget:
+        return np.arange(n)
+    roles = np.array([ROLES.index(role) for role in points.roles])
+    kept = np.zeros(n, dtype=bool)
+    is_query = roles == 0
+    kept[is_query] = ~queries.is_correct[points.rows[is_query]]
+    answers = points.link_documents[kept[points.link_queries]]
+    if np.count_nonzero(kept) + len(np.unique(answers)) <= budget:
+        kept[answers] = True
+    _fill_evenly(kept, roles, budget)
+    return np.flatnonzero(kept)
+
+
+def _fill_evenly(kept: BoolArray, roles: IntArray, budget: int) -> None:
+    """Mark further points until ``budget``: of each role the same share, evenly spaced in the order of the table."""
+    open_places = budget - int(np.count_nonzero(kept))
+    share = max(open_places, 0) / max(int(np.count_nonzero(~kept)), 1)
+    for code in range(len(ROLES)):
+        waiting = np.flatnonzero((roles == code) & ~kept)
+        chosen = int(share * len(waiting))
+        if chosen:
+            kept[waiting[(np.arange(chosen) * len(waiting)) // chosen]] = True
+
+
+def _used_documents(findings: Findings, points: IntArray | None) -> IntArray:
+    """Rows of the documents that the page can show, ascending."""
+    q = findings.queries
+    rows = [q.top_documents.ravel(), q.relevant_documents, q.negative_documents, q.wrong_document]
+    if findings.heatmap is not None:
+        rows.append(findings.heatmap.documents)
+    if findings.points is not None and points is not None:
+        is_document = np.array([role is not Role.QUERY for role in findings.points.roles], dtype=bool)
+        rows.append(findings.points.rows[points[is_document[points]]])
+    used = np.unique(np.concatenate([np.asarray(r, dtype=np.int64) for r in rows]))
+    return used[used >= 0]
+
+
+def _type_names(findings: Findings) -> tuple[str, ...]:
+    """Every negative type by its code: those that were measured first, in their order."""
+    stated = (name for types in _typed(findings) for name in types)
+    return tuple(dict.fromkeys([*findings.negative_types, *stated]))
+
+
+def _typed(findings: Findings) -> tuple[tuple[str, ...], ...]:
+    """The types of each negative; the findings' name for none where they count such negatives."""
+    none = (UNTYPED,) if UNTYPED in findings.negative_types else ()
+    return tuple(types or none for types in findings.queries.negative_types)
+
+
+def _queries(
+    q: QueryTable, place: IntArray, typed: Sequence[Sequence[str]], type_names: Sequence[str]
+) -> dict[str, Any]:
+    code = {name: i for i, name in enumerate(type_names)}
+    type_indptr = np.concatenate([[0], np.cumsum([len(types) for types in typed])])
+    floats = ("rank", "positive_similarity", "negative_similarity", "margin", "gap", "wrong_similarity")
+    return {
+        "n": len(q.ids),
+        "ids": text_column(q.ids),
+        "texts": text_column(q.texts),
+        **{name: number_column(getattr(q, name), "float32") for name in floats},
+        "clusters": number_column(q.clusters, "int32"),
+        "n_tied": number_column(q.n_tied, "int32"),
+        "is_correct": number_column(q.is_correct, "uint8"),
+        "wrong_document": number_column(place[q.wrong_document], "int32"),
+        "top_documents": number_column(place[q.top_documents], "int32"),
+        "top_scores": number_column(q.top_scores, "float32"),
+        "top_is_relevant": number_column(q.top_is_relevant, "uint8"),
+        "relevant_indptr": number_column(q.relevant_indptr, "int32"),
+        "relevant_documents": number_column(place[q.relevant_documents], "int32"),
+        "relevant_scores": number_column(q.relevant_scores, "float32"),
+        "negative_indptr": number_column(q.negative_indptr, "int32"),
+        "negative_documents": number_column(place[q.negative_documents], "int32"),
+        "negative_scores": number_column(q.negative_scores, "float32"),
+        "negative_weights": number_column(q.negative_weights, "float32"),
+        "negative_type_indptr": number_column(type_indptr, "int32"),
+        "negative_types": number_column([code[name] for types in typed for name in types], "int32"),
+    }
+
+
+def _documents(findings: Findings, used: IntArray) -> dict[str, Any]:
+    d = findings.documents
+    return {
+        "n": len(used),
+        "ids": text_column(d.ids[i] for i in used),
+        "texts": text_column(d.texts[i] for i in used),
+        "n_relevant_to": number_column(d.n_relevant_to[used], "int32"),
+        "n_negative_of": number_column(d.n_negative_of[used], "int32"),
+    }
+
+
+def _similarity(similarity: Similarity, types: Mapping[str, NegativeType]) -> dict[str, Any]:
+    hard = similarity.hard_negative
+    return {
+        "edges": number_column(similarity.edges, "float32"),
+        "positive": number_column(similarity.positive.density, "float32"),
+        "negative": number_column(similarity.negative.density, "float32"),
+        "hard_negative": None if hard is None else number_column(hard.density, "float32"),
+        "types": [
+            {
+                "name": name,
+                "density": number_column(t.similarity.density, "float32"),
+                "margins": number_column(t.margins, "float32"),
+            }
+            for name, t in types.items()
+        ],
+    }
+
+
+def _points(points: Points, kept: IntArray, maps: Mapping[str, MapLayout], place: IntArray) -> dict[str, Any]:
+    roles = np.array([ROLES.index(role) for role in points.roles], dtype=np.int64)[kept]
+    rows = points.rows[kept]
+    new = np.full(len(points.rows), -1, dtype=np.int64)
+    new[kept] = np.arange(len(kept))
+    links = np.flatnonzero((new[points.link_queries] >= 0) & (new[points.link_documents] >= 0))
+    n_dropped = len(points.rows) - len(kept)
+    return {
+        "n": len(kept),
+        "n_left_out": points.n_left_out + n_dropped,
+        "roles": number_column(roles, "uint8"),
+        "rows": number_column(np.where(roles == 0, rows, place[np.where(roles == 0, -1, rows)]), "int32"),
+        "link_queries": number_column(new[points.link_queries[links]], "int32"),
+        "link_documents": number_column(new[points.link_documents[links]], "int32"),
+        "link_is_correct": number_column(points.link_is_correct[links], "uint8"),
+        "maps": [
+            {
+                "name": name,
+                "xy": number_column(layout.xy[kept], "float32"),
+                "kept": number_column(layout.kept[kept], "float32"),
+            }
+            for name, layout in maps.items()
+        ],
+    }
+
+
+def _heatmap(heatmap: Heatmap, place: IntArray) -> dict[str, Any]:
+    return {
+        "queries": number_column(heatmap.queries, "int32"),
+        "documents": number_column(place[heatmap.documents], "int32"),
+        "similarity": number_column(heatmap.similarity, "float32"),
+        "is_relevant": number_column(heatmap.is_relevant, "uint8"),
+        "n_queries": int(heatmap.n_queries),
+        "n_documents": int(heatmap.n_documents),
+    }

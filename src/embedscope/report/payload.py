@@ -1,0 +1,179 @@
+"""Findings, checks and verdict as the dictionary of ``report.json`` (contract, schema_version 1)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from embedscope import __version__
+from embedscope.findings import (
+    Check,
+    Comparison,
+    Distribution,
+    Figure,
+    Findings,
+    MapLayout,
+    Metric,
+    NegativeType,
+    Verdict,
+)
+
+SCHEMA_VERSION = 1
+
+
+def report(
+    findings: Findings, checks: Sequence[Check], verdict: Verdict, *, inputs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The whole of ``report.json``: plain numbers, strings, lists and tables; None where a figure does not exist."""
+    return clean(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "embedscope_version": __version__,
+            "inputs": dict(inputs),
+            "model": _model(findings),
+            "data": _data(findings),
+            "similarity": _similarity(findings),
+            "metrics": {name: _metric(metric) for name, metric in findings.metrics.items()},
+            "negative_types": {name: _negative_type(t) for name, t in findings.negative_types.items()},
+            "weights": {name: _figure(figure) for name, figure in findings.weights.items()},
+            "references": {name: dict(values) for name, values in findings.references.items()},
+            "comparisons": [comparison_row(c) for c in findings.comparisons],
+            "leakage": None if findings.leakage is None else asdict(findings.leakage),
+            "power": None if findings.power is None else asdict(findings.power),
+            "checklist": [check_row(check) for check in checks],
+            "verdict": {
+                "outcome": verdict.outcome.value,
+                "profile": verdict.profile,
+                "headline": verdict.headline,
+                "reasons": list(verdict.reasons),
+            },
+            "maps": {name: _map(layout) for name, layout in findings.maps.items()},
+            "maps_absent": dict(findings.maps_absent),
+            "examples": [{"query": e.query, "kind": e.kind.value} for e in findings.examples],
+            "tie_tolerance": findings.tie_tolerance,
+            "seed": findings.seed,
+            "findings": [],
+        }
+    )
+
+
+def _model(findings: Findings) -> dict[str, Any]:
+    model = findings.model
+    return {
+        "checkpoint": model.checkpoint,
+        "layout": model.layout,
+        "base_model": model.base_model,
+        "pooling": model.pooling,
+        "pooling_source": model.pooling_source,
+        "max_length": model.max_length,
+        "device": model.device,
+        "dtype": model.dtype,
+        "head": model.head,
+        "training": dict(model.training),
+        "fingerprint": model.fingerprint,
+        "notes": list(model.notes),
+    }
+
+
+def _data(findings: Findings) -> dict[str, Any]:
+    data = findings.data
+    return {
+        "format": data.format,
+        "n_rows": data.n_rows,
+        "n_queries": data.n_queries,
+        "n_queries_available": data.n_queries_available,
+        "n_documents": data.n_documents,
+        "n_relevant_documents": data.n_relevant_documents,
+        "n_hard_negatives": data.n_hard_negatives,
+        "n_clusters": data.n_clusters,
+        "dim": findings.model.dim,
+        "n_duplicate_queries": data.n_duplicate_queries,
+        "n_duplicate_documents": data.n_duplicate_documents,
+        "n_queries_without_relevant": data.n_queries_without_relevant,
+        "contradictions": list(data.contradictions),
+        "warnings": list(data.warnings),
+    }
+
+
+def _similarity(findings: Findings) -> dict[str, Any]:
+    similarity = findings.similarity
+    figures = ("margin", "separation", "auc", "overlap", "d_prime", "diagonal", "off_diagonal", "gap")
+    return {
+        "positive": _distribution(similarity.positive),
+        "negative": _distribution(similarity.negative),
+        "hard_negative": None if similarity.hard_negative is None else _distribution(similarity.hard_negative),
+        **{name: _figure(getattr(similarity, name)) for name in figures},
+        "clustering": _figure(findings.clustering),
+    }
+
+
+def _distribution(distribution: Distribution) -> dict[str, Any]:
+    return {
+        "n": distribution.n,
+        "mean": distribution.mean,
+        "std": distribution.std,
+        "quantiles": dict(distribution.quantiles),
+    }
+
+
+def _figure(figure: Figure) -> dict[str, Any]:
+    row: dict[str, Any] = {"value": figure.value, "low": figure.low, "high": figure.high}
+    return row if figure.reason is None else {**row, "reason": figure.reason}
+
+
+def _metric(metric: Metric) -> dict[str, Any]:
+    row = asdict(metric)
+    del row["name"]
+    row["warnings"] = list(metric.warnings)
+    return row
+
+
+def _negative_type(negative: NegativeType) -> dict[str, Any]:
+    return {
+        "n": negative.n,
+        "n_queries": negative.n_queries,
+        "violation_rate": _figure(negative.violation_rate),
+        "margin": _figure(negative.margin),
+        "mean_weight": negative.mean_weight,
+        "similarity": _distribution(negative.similarity),
+    }
+
+
+def comparison_row(comparison: Comparison) -> dict[str, Any]:
+    """One entry of ``comparisons``."""
+    return asdict(comparison)
+
+
+def check_row(check: Check) -> dict[str, Any]:
+    """One entry of ``checklist``."""
+    return {**asdict(check), "outcome": check.outcome.value}
+
+
+def _map(layout: MapLayout) -> dict[str, Any]:
+    return {
+        "trustworthiness": layout.trustworthiness,
+        "continuity": layout.continuity,
+        "k": layout.k,
+        "n": len(layout.xy),
+        "elapsed_s": layout.elapsed_s,
+        "parameters": dict(layout.parameters),
+    }
+
+
+def clean(value: Any) -> Any:
+    """``value`` with NumPy scalars as Python numbers and every number that is not finite as None (JSON has none)."""
+    if isinstance(value, Mapping):
+        return {str(key): clean(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [clean(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return clean(value.tolist())
+    if isinstance(value, np.generic):
+        return clean(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,77 @@
+"""The run in Markdown, short enough for a comment on a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from embedscope.findings import Check, Comparison, Findings, Metric, Outcome, Verdict
+
+MARKS = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.UNDECIDED: "❔", Outcome.NOT_COMPUTABLE: "➖"}
+N_REASONS = 6
+
+
+def markdown_summary(findings: Findings, checks: Sequence[Check], verdict: Verdict) -> str:
+    """Verdict, reasons, metrics and checklist as GitHub Markdown."""
+    data = findings.data
+    lines = [
+        f"## embedscope: {verdict.outcome.value}",
+        "",
+        f"**{_cell(verdict.headline)}**",
+        "",
+        f"{data.n_queries:,} queries in {data.n_clusters:,} independent groups, {data.n_documents:,} documents; "
+        f"checkpoint `{_code(findings.model.checkpoint)}`, profile `{_code(verdict.profile)}`.",
+        "",
+        *_reasons(verdict),
+        "| metric | value | 95 % interval | chance | n-grams | base model |",
+        "|---|---:|---:|---:|---:|---:|",
+        *(_metric_row(metric) for metric in findings.metrics.values()),
+        "",
+        "| | check | value | 95 % interval | needed |",
+        "|---|---|---:|---:|---|",
+        *(_check_row(check) for check in checks),
+        "",
+    ]
+    if findings.comparisons:
+        lines += ["| compared with | metric | difference | 95 % interval | p (Holm) | better / worse / equal |"]
+        lines += ["|---|---|---:|---:|---:|---:|", *(_comparison_row(c) for c in findings.comparisons), ""]
+    return "\n".join(lines)
+
+
+def _reasons(verdict: Verdict) -> list[str]:
+    shown = [f"- {_cell(reason)}" for reason in verdict.reasons[1:N_REASONS]]
+    return [*shown, ""] if shown else []
+
+
+def _metric_row(metric: Metric) -> str:
+    cells = [metric.name, f"{metric.value:.4f}", _interval(metric)]
+    cells += ["" if value is None else f"{value:.4f}" for value in (metric.chance, metric.lexical, metric.base)]
+    return f"| {' | '.join(cells)} |"
+
+
+def _check_row(check: Check) -> str:
+    value = "" if check.value is None else f"{check.value:.4f}"
+    title = _cell(check.title) + ("" if check.gating else " (advisory)")
+    return f"| {MARKS[check.outcome]} | {title} | {value} | {_interval(check)} | {check.direction} {check.threshold:g} |"
+
+
+def _comparison_row(c: Comparison) -> str:
+    return (
+        f"| `{_code(c.b)}` | {c.metric} | {c.difference:+.4f} | {_interval(c)} | {c.p_adjusted:.4f} | "
+        f"{c.wins} / {c.losses} / {c.ties} |"
+    )
+
+
+def _interval(figure: Metric | Check | Comparison) -> str:
+    return "" if figure.low is None or figure.high is None else f"[{figure.low:.4f}, {figure.high:.4f}]"
+
+
+def _cell(text: str) -> str:
+    """``text`` as plain words inside a table: no markup, no mention, no line break."""
+    line = " ".join(text.split())
+    for character in "\\`*_[]<>|#@!":
+        line = line.replace(character, f"&#{ord(character)};")
+    return line
+
+
+def _code(text: str) -> str:
+    return " ".join(text.replace("`", "'").replace("|", "/").split())

