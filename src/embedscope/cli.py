@@ -70,7 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def build_original_parser() -> argparse.ArgumentParser:
-    """The parser of ``visualize_embeddings.py``: the original command line, which is ``visualize`` under another name."""
+    """The parser of ``visualize_embeddings.py``: the original command line, which is ``visualize`` by another name."""
     parser = argparse.ArgumentParser(
         prog="visualize_embeddings.py", description="Visualize a trained embedding space (embedscope visualize)."
     )

@@ -49,8 +49,9 @@ def _parse(text: str, *, where: str) -> Criteria:
         raise InvalidOptionError(f"{where} has no [[criterion]] table; at least one is needed to judge a checkpoint.")
     criteria = tuple(_criterion(entry, where=f"{where}, criterion {i}") for i, entry in enumerate(entries, start=1))
     ids = [criterion.id for criterion in criteria]
-    if len(set(ids)) < len(ids):
-        raise InvalidOptionError(f"{where} uses an id twice: {', '.join(sorted({i for i in ids if ids.count(i) > 1}))}.")
+    repeated = sorted({identifier for identifier in ids if ids.count(identifier) > 1})
+    if repeated:
+        raise InvalidOptionError(f"{where} uses an id more than once: {', '.join(repeated)}.")
     return Criteria(
         name=str(table.get("name", Path(where).stem)),
         criteria=criteria,

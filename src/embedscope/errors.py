@@ -8,6 +8,7 @@
     │   ├── CheckpointError         a checkpoint cannot be read, or does not fit its base model
     │   │   └── UnsafeCheckpointError   loading it would run code that came with it
     │   ├── InvalidEmbeddingsError  vectors of the wrong shape, or rows without a direction (also a ValueError)
+    │   ├── IncomparableRunsError   runs on different queries, judgments or pools (also a ValueError)
     │   ├── InvalidOptionError      an option has a value that makes no sense here (also a ValueError)
     │   ├── TooFewPointsError       fewer queries or points than the computation needs (also a ValueError)
     │   └── OutputError             results cannot be written where they were asked for
@@ -41,6 +42,10 @@ class UnsafeCheckpointError(CheckpointError):
 
 class InvalidEmbeddingsError(InputError, ValueError):
     """Vectors of the wrong shape, or rows that have no direction."""
+
+
+class IncomparableRunsError(InputError, ValueError):
+    """Runs were measured on different queries, judgments or pools."""
 
 
 class InvalidOptionError(InputError, ValueError):

@@ -9,8 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import PurePath
 
 from embedscope.protocols import BoolArray, Float32Array, Float64Array, IntArray, Role
+
+
+def run_label(path: str) -> str:
+    """A run by the last two parts of its path, which are what tells one epoch or folder from another."""
+    parts = PurePath(path).parts
+    return path if len(parts) <= 2 else str(PurePath(*parts[-2:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +257,7 @@ class Example:
 class Outcome(StrEnum):
     """The four outcomes of a check."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105
     FAIL = "fail"
     UNDECIDED = "undecided"
     NOT_COMPUTABLE = "not computable"
@@ -354,6 +361,52 @@ class Comparison:
     wins: int
     losses: int
     ties: int
+
+
+@dataclass(frozen=True, slots=True)
+class TypeChange:
+    """Change of the violation rate of one negative type, candidate minus reference; negative is better."""
+
+    candidate: str
+    type: str
+    n: int
+    change: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class LevelShift:
+    """Candidate minus reference: raw levels (``positive``, ``negative``) beside scale-free ``separation``, ``auc``."""
+
+    candidate: str
+    positive: float
+    negative: float
+    separation: float | None
+    auc: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BestOfMany:
+    """The best of several candidates, its p-value paying for the choice (single-step max-T)."""
+
+    metric: str
+    best: str
+    difference: float
+    p_adjusted: float
+    n_candidates: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunComparison:
+    """Several runs against one reference, on the same queries. Rows of ``lost`` and ``gained`` are queries."""
+
+    reference: str
+    candidates: tuple[str, ...]
+    comparisons: tuple[Comparison, ...]
+    lost: Mapping[str, IntArray]
+    gained: Mapping[str, IntArray]
+    type_changes: tuple[TypeChange, ...]
+    level_shifts: tuple[LevelShift, ...]
+    best: BestOfMany | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from scipy.linalg import eigh
 from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError, MissingExtraError, TooFewPointsError
 from embedscope.findings import MapLayout
 from embedscope.numerics.map_quality import map_quality, neighbors_kept
-from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray
+from embedscope.protocols import BoolArray, Float32Array, Float64Array, FloatArray, IntArray
 
 MIN_POINTS = 8
 """A map of fewer points shows nothing that a list of them would not."""
@@ -40,6 +40,10 @@ _SEARCH_ERROR = 1e-5  # well above the float32 rounding of an inner product of u
 _DECIMALS = 9  # distances are rounded here, so that equal rows tie exactly whatever the matrix product rounds to
 _BLOCK_ENTRIES = 4_000_000
 _MAX_BARNES_HUT_POINTS = 10_000
+_POINTS_PER_THREAD = 1_000  # with fewer, threads wait for one another longer than they work
+
+
+Parameters = Mapping[str, float | int | str]
 
 
 class NeighborGraph(NamedTuple):
@@ -145,7 +149,7 @@ def tsne(
     width = int(3 * used)
     _require_width(graph, width, f"Perplexity {used:g}")
     xy = _optimised_tsne(vectors, graph, width, used, seed=seed, n_iter=n_iter)
-    parameters = {"perplexity": used, "n_iter": n_iter, "distance": "euclidean of unit rows", "init": "pca"}
+    parameters: Parameters = {"perplexity": used, "n_iter": n_iter, "distance": "euclidean of unit rows", "init": "pca"}
     elapsed_s = time.perf_counter() - began
     return layout(
         "tsne", xy, vectors, graph, seed=seed, quality_k=quality_k, elapsed_s=elapsed_s, parameters=parameters
@@ -197,7 +201,12 @@ def umap(
         raise InvalidOptionError(f"min_dist must lie in [0, 1], got {min_dist}: it is measured against a spread of 1.")
     _require_width(graph, used - 1, f"n_neighbors={used}")
     xy = _optimised_umap(vectors, graph, used, seed=seed, min_dist=min_dist, n_epochs=n_epochs)
-    parameters = {"n_neighbors": used, "min_dist": min_dist, "distance": "euclidean of unit rows", "init": "pca"}
+    parameters: Parameters = {
+        "n_neighbors": used,
+        "min_dist": min_dist,
+        "distance": "euclidean of unit rows",
+        "init": "pca",
+    }
     elapsed_s = time.perf_counter() - began
     return layout(
         "umap", xy, vectors, graph, seed=seed, quality_k=quality_k, elapsed_s=elapsed_s, parameters=parameters
@@ -212,7 +221,7 @@ def layout(
     *,
     seed: int,
     elapsed_s: float,
-    parameters: Mapping[str, float | int | str],
+    parameters: Parameters,
     quality_k: int = QUALITY_K,
 ) -> MapLayout:
     """A map with the figures that say how far it may be believed, against the original space.
@@ -249,10 +258,11 @@ def _unit_rows(vectors: FloatArray) -> Float64Array:
             f"{is_bad.sum()} of {len(rows)} rows have a zero or non-finite norm (first: row {first}, norm "
             f"{norms[first]}). Such a row has no direction, so it has no neighbours; leave these points out."
         )
-    return rows / norms[:, None]
+    unit: Float64Array = rows / norms[:, None]
+    return unit
 
 
-def _candidates(unit: Float64Array, k: int) -> tuple[IntArray, np.ndarray]:
+def _candidates(unit: Float64Array, k: int) -> tuple[IntArray, BoolArray]:
     """For each row more than k likely neighbours (itself among them), and whether even those may miss one."""
     import faiss
 
@@ -273,9 +283,7 @@ def _blocks(rows: IntArray, entries_per_row: int) -> Iterator[IntArray]:
         yield rows[start : start + step]
 
 
-def _nearest(
-    rows: IntArray, candidates: IntArray, similarity: Float64Array, k: int
-) -> tuple[IntArray, Float32Array]:
+def _nearest(rows: IntArray, candidates: IntArray, similarity: Float64Array, k: int) -> tuple[IntArray, Float32Array]:
     """The k nearest candidates of each row other than itself, by rounded distance and then by index."""
     distance = np.clip(np.round(1.0 - similarity, _DECIMALS), 0.0, 2.0)  # (B, C)
     distance[candidates == rows[:, None]] = np.inf
@@ -348,12 +356,14 @@ def _pca_start(vectors: FloatArray, rng: np.random.Generator) -> Float64Array:
     directions = directions[:, ::-1]  # (dim, 2), strongest first
     largest = np.abs(directions).argmax(axis=0)
     directions = directions * np.sign(directions[largest, np.arange(directions.shape[1])])
-    start = np.zeros((len(rows), 2))
+    start: Float64Array = np.zeros((len(rows), 2))
     start[:, : directions.shape[1]] = centred @ directions
     spread = start[:, 0].std()
     if spread < 1e-9:  # every row is equal: only the jitter is left, and it has to be a spread
         return rng.normal(size=start.shape)
-    return np.round(start / spread, 6) + rng.normal(scale=0.01, size=start.shape)
+    jitter: Float64Array = rng.normal(scale=0.01, size=start.shape)
+    jitter += np.round(start / spread, 6)
+    return jitter
 
 
 def _optimised_tsne(
@@ -368,7 +378,7 @@ def _optimised_tsne(
     n = len(vectors)
     is_barnes_hut = n <= _MAX_BARNES_HUT_POINTS
     # Barnes-Hut sums point by point, so threads do not change its result; the interpolation sums over threads.
-    n_jobs = (os.cpu_count() or 1) if is_barnes_hut else 1
+    n_jobs = min(os.cpu_count() or 1, max(1, n // _POINTS_PER_THREAD)) if is_barnes_hut else 1
     neighbors = PrecomputedNeighbors(graph.indices[:, :width], _euclidean(graph.distances[:, :width]))
     affinities = PerplexityBasedNN(perplexity=perplexity, knn_index=neighbors, n_jobs=1)
     start = _pca_start(vectors, np.random.default_rng(seed)) * 1e-4

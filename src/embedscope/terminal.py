@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from embedscope.findings import (
+    BestOfMany,
     Check,
     Comparison,
     DataFacts,
@@ -21,13 +22,17 @@ from embedscope.findings import (
     Figure,
     Findings,
     Leakage,
+    LevelShift,
     Metric,
     ModelFacts,
     Outcome,
+    QueryTable,
+    TypeChange,
     Verdict,
     VerdictOutcome,
+    run_label,
 )
-from embedscope.protocols import ProgressCallback
+from embedscope.protocols import IntArray, ProgressCallback
 from embedscope.verdict import band, percent
 
 MARKS = {Outcome.PASS: "✓", Outcome.FAIL: "✗", Outcome.UNDECIDED: "?", Outcome.NOT_COMPUTABLE: "–"}
@@ -43,6 +48,8 @@ VERDICT_STYLES = {
     VerdictOutcome.UNDECIDED: "bold yellow",
     VerdictOutcome.UNFIT: "bold magenta",
 }
+BASELINE_NAMES = {"lexical": "character n-grams", "base": "base model without head"}
+
 N_REASONS = 8
 """Reasons printed; the rest stand in report.json."""
 
@@ -180,7 +187,7 @@ class Terminal:
         if "MRR" in metrics:
             self._results.print(f"  MRR is {band('MRR', metrics['MRR'].value)} on the rated bands", style="dim")
         for comparison in findings.comparisons:
-            self._results.print(f"  {comparison_sentence(comparison)}")
+            self._results.print(f"  {escape(comparison_sentence(comparison))}")
 
     def _negative_types(self, findings: Findings) -> None:
         if not findings.negative_types:
@@ -263,11 +270,65 @@ class Terminal:
         if q.margin[row] == q.margin[row]:
             self._results.print(f"  margin to the best hard negative: {q.margin[row]:+.4f}")
 
+    def metric_table(self, runs: Mapping[str, Findings]) -> None:
+        """Metrics of several runs side by side."""
+        table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), title="Metrics", title_justify="left")
+        table.title_style = "bold"
+        table.add_column("  metric")
+        for number, name in enumerate(runs, start=1):
+            table.add_column(f"({number}) {escape(run_label(name))}", justify="right")
+        for metric in next(iter(runs.values())).metrics:
+            cells = [f"{run.metrics[metric].value:.4f} {_interval(run.metrics[metric])}" for run in runs.values()]
+            table.add_row(f"  {metric}", *cells)
+        self._results.print()
+        self._results.print(table)
+
+    def type_changes(self, changes: Sequence[TypeChange]) -> None:
+        """How the violation rate of each negative type changed."""
+        if not changes:
+            return
+        self._results.print("\nChange of the violation rate by type of hard negative", style="bold")
+        for change in changes:
+            value = 0.0 if change.change.value is None else 100 * change.change.value
+            ends = change.change
+            interval = (
+                "" if ends.low is None or ends.high is None else f" [{100 * ends.low:+.1f}, {100 * ends.high:+.1f}]"
+            )
+            self._results.print(
+                f"  {escape(run_label(change.candidate))}, {escape(change.type)}: {value:+.1f} points{interval} "
+                f"of {change.n:,}"
+            )
+
+    def level_shift(self, shift: LevelShift) -> None:
+        """Whether the level of the similarities moved, told apart from the ranking."""
+        parts = [f"positive {shift.positive:+.4f}", f"negative {shift.negative:+.4f}"]
+        parts += [f"separation {shift.separation:+.4f}"] if shift.separation is not None else []
+        parts += [f"AUC {shift.auc:+.4f}"] if shift.auc is not None else []
+        self._results.print(
+            f"\nSimilarity of {escape(run_label(shift.candidate))}: {', '.join(parts)} (levels move with the "
+            f"temperature of the training; the ranking metrics above do not)"
+        )
+
+    def moved(self, word: str, name: str, rows: IntArray, n: int, before: QueryTable, after: QueryTable) -> None:
+        """Queries that were lost or gained at rank 1, the largest moves first."""
+        self._results.print(f"\n{n:,} queries {word} at rank 1 by {escape(run_label(name))}", style="bold")
+        for row in rows:
+            ranks = f"rank {before.rank[row]:g} -> {after.rank[row]:g}"
+            self._results.print(f"  {ranks:<18} {escape(shorten(before.texts[row], 100))}")
+
+    def best_of_many(self, best: BestOfMany | None) -> None:
+        """What the choice of the best among several costs in certainty."""
+        if best is not None:
+            self._results.print(
+                f"\nBest of {best.n_candidates}: {escape(run_label(best.best))}, {best.metric} "
+                f"{best.difference:+.4f}, p = {best.p_adjusted:.4f} after paying for the choice (max-T)"
+            )
+
     def comparisons(self, comparisons: Sequence[Comparison]) -> None:
         """One sentence a paired comparison."""
         self._results.print()
         for comparison in comparisons:
-            self._results.print(comparison_sentence(comparison))
+            self._results.print(escape(comparison_sentence(comparison)))
 
     def print(self, text: str, *, style: str | None = None) -> None:
         """A line of the result."""
@@ -288,9 +349,10 @@ class Terminal:
 def comparison_sentence(comparison: Comparison) -> str:
     """A paired comparison in one sentence."""
     c = comparison
+    ours, theirs = run_label(c.a), BASELINE_NAMES.get(c.b, run_label(c.b))
     interval = "" if c.low is None or c.high is None else f" [{c.low:+.4f}, {c.high:+.4f}]"
     return (
-        f"{c.metric}, {c.a} - {c.b}: {c.difference:+.4f}{interval}, p = {c.p_adjusted:.4f}, "
+        f"{c.metric}, {ours} minus {theirs}: {c.difference:+.4f}{interval}, p = {c.p_adjusted:.4f}, "
         f"{c.wins:,} better, {c.losses:,} worse, {c.ties:,} equal"
     )
 

@@ -10,11 +10,26 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
-from embedscope.findings import Check, Comparison, Criteria, Criterion, Figure, Findings, Metric, Outcome, Verdict
+from embedscope.findings import (
+    Check,
+    Comparison,
+    Criteria,
+    Criterion,
+    Figure,
+    Findings,
+    Metric,
+    Outcome,
+    RunComparison,
+    Verdict,
+    run_label,
+)
 from embedscope.findings import VerdictOutcome as Word
 
 COLLAPSED_STD = 1e-4
 """Below this spread of all negative similarities (cosine) the space is one point and ranks are rounding."""
+
+SIGNIFICANCE = 0.05
+"""Level of the paired test that decides between two runs."""
 
 MIN_TRUSTWORTHINESS = 0.8
 """A map below this shows neighbours that are not there, so clustering cannot be read off it."""
@@ -224,6 +239,44 @@ def undecided_reasons(findings: Findings, criteria: Criteria, checks: Iterable[C
         lexical = comparison_with("lexical", "MRR", findings)
         if lexical is not None and lexical.difference > 0 and not _above_zero(lexical):
             yield f"the gain over character n-grams is not certain: {_gain(lexical)}{_power(findings)}"
+
+
+def judge_comparison(comparison: RunComparison, candidate: Findings, criteria: Criteria) -> Verdict:
+    """What the paired comparison says about its best (or only) candidate against the reference.
+
+    ``unfit`` where the test set cannot answer, ``retrain`` where the candidate is worse, ``deploy`` where it is
+    better, ``undecided`` where this test set cannot tell. The primary metric is MRR at a level of 0.05 after
+    correction (Holm over the primary metrics; max-T over the candidates where several were tried).
+    """
+    profile = "comparison"
+    unfit = tuple(unfit_reasons(candidate, criteria))
+    if unfit:
+        return Verdict(Word.UNFIT, profile, unfit[0], unfit)
+    name, chosen = _chosen(comparison)
+    ours, reference = run_label(name), run_label(comparison.reference)
+    p = comparison.best.p_adjusted if comparison.best is not None else chosen.p_adjusted
+    gain = f"{_gain(chosen)}, p = {p:.4f}, {chosen.wins} better, {chosen.losses} worse, {chosen.ties} equal"
+    if chosen.difference == 0 and chosen.wins == chosen.losses == 0:
+        reason = f"{ours} ranks every query exactly as {reference} does: nothing to decide"
+        return Verdict(Word.UNDECIDED, profile, reason, (reason,))
+    if p >= SIGNIFICANCE:
+        reason = f"this test set cannot tell {ours} from {reference}: {gain}{_power(candidate)}"
+        return Verdict(Word.UNDECIDED, profile, reason, (reason,))
+    if chosen.difference < 0:
+        reason = f"{ours} is worse than {reference}: {gain}"
+        return Verdict(Word.RETRAIN, profile, reason, (reason,))
+    reason = f"{ours} is better than {reference}: {gain}"
+    worse_types = tuple(
+        f"but it falls for more '{change.type}' negatives: {change.change.value:+.3f} {_interval(change.change)}"
+        for change in comparison.type_changes
+        if change.candidate == name and change.change.low is not None and change.change.low > 0
+    )
+    return Verdict(Word.DEPLOY, profile, reason, (reason, *worse_types))
+
+
+def _chosen(comparison: RunComparison) -> tuple[str, Comparison]:
+    name = comparison.best.best if comparison.best is not None else comparison.candidates[0]
+    return name, next(c for c in comparison.comparisons if c.a == name and c.metric == "MRR")
 
 
 def is_collapsed(findings: Findings) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-WORDS = "phòng trọ quận một hai ba giá rẻ gần trường đại học có gác máy lạnh ban công yên tĩnh a b c d e".split()
+_WORDS = "phòng trọ quận một hai ba giá rẻ gần trường đại học có gác máy lạnh ban công yên tĩnh a b c d e"
 TEXTS = ("phòng trọ quận một giá rẻ", "gần trường đại học", "có gác máy lạnh ban công", "yên tĩnh", "a b c d e a b")
 
 
@@ -41,16 +41,14 @@ def _tokenizer(folder: Path) -> Any:
     from transformers import PreTrainedTokenizerFast
 
     special = ["<s>", "<pad>", "</s>", "<unk>"]
-    vocabulary = {word: number for number, word in enumerate([*special, *dict.fromkeys(WORDS)])}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    vocabulary = {word: number for number, word in enumerate([*special, *_WORDS.split()])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, "<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
     )
-    fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token="<s>", pad_token="<pad>", eos_token="</s>", unk_token="<unk>",
-        cls_token="<s>", sep_token="</s>",
-    )  # fmt: skip
+    names = ("bos_token", "pad_token", "eos_token", "unk_token")
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **dict(zip(names, special, strict=True)))
     fast.save_pretrained(folder)
     return fast
 

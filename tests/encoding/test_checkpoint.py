@@ -1,4 +1,4 @@
-"""Every accepted layout gives the vectors of the torch model it was saved from; every other file is refused in words."""
+"""Every accepted layout gives the vectors of the torch model that was saved; every other file is refused in words."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def encoder_tensors(tiny: Any, prefix: str = "encoder.") -> dict[str, Any]:
     return {f"{prefix}{name}": tensor.clone() for name, tensor in tiny.model.state_dict().items()}
 
 
-# --- one head, saved in every way ---------------------------------------------------------------------------------------
+# --- one head, saved in every way -----------------------------------------------------------------------------------
 
 
 def prefixed(tensors: dict[str, Any], prefix: str) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def test_the_real_head_gives_the_vectors_of_the_torch_model(
     assert (description.dim, description.has_encoder, description.training["epoch"]) == (128, False, "16")
 
 
-# --- the encoder inside a checkpoint ------------------------------------------------------------------------------------
+# --- the encoder inside a checkpoint --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_an_encoder_of_another_architecture_names_what_does_not_fit(
         load_checkpoint(tmp_path / "small.pt", base_model=tiny.folder)
 
 
-# --- base model, pooling, maximum length --------------------------------------------------------------------------------
+# --- base model, pooling, maximum length ----------------------------------------------------------------------------
 
 
 def test_a_head_of_another_width_than_the_base_model_names_both_numbers_and_both_paths(
@@ -213,8 +213,9 @@ def test_another_pooling_than_in_training_is_an_error(tmp_path: Path, tiny: Any,
     from safetensors.torch import save_file
 
     torch.save({"model_state_dict": head_tensors, "config": {"pooling": "cls"}}, tmp_path / "head.pt")
+    torch.save({"state_dict": head_tensors, "pooling": "cls"}, tmp_path / "top.pt")
     save_file(head_tensors, tmp_path / "head.safetensors", metadata={"pooling": "cls"})
-    for name in ("head.pt", "head.safetensors"):
+    for name in ("head.pt", "top.pt", "head.safetensors"):
         checkpoint = load_checkpoint(tmp_path / name, base_model=tiny.folder)
         assert (checkpoint.pooling and checkpoint.pooling.label, checkpoint.pooling_source) == ("cls", "checkpoint")
         with pytest.raises(CheckpointError, match="cls pooling, but --pooling asks for mean"):
@@ -242,6 +243,14 @@ def test_a_maximum_length_that_the_model_cannot_take_is_an_error(
         load_checkpoint(tmp_path / "head.pt", base_model=tiny.folder, max_length=max_length)
 
 
+def test_a_shorter_length_of_the_tokenizer_is_the_default_and_not_the_limit(tmp_path: Path, tiny: Any) -> None:
+    folder = shutil.copytree(tiny.folder, tmp_path / "model")
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps(config | {"model_max_length": 16}))
+    assert load_checkpoint(folder, pooling=Pooling.MEAN).max_length == 16
+    assert load_checkpoint(folder, pooling=Pooling.MEAN, max_length=64).max_length == 64
+
+
 def test_texts_as_long_as_the_model_can_take_are_encoded(tmp_path: Path, tiny: Any, head_tensors: Any) -> None:
     torch.save(head_tensors, tmp_path / "head.pt")
     long = ("a b c " * 200,)
@@ -251,7 +260,7 @@ def test_texts_as_long_as_the_model_can_take_are_encoded(tmp_path: Path, tiny: A
     np.testing.assert_allclose(short, same, atol=1e-6)  # <s> a b c </s>
 
 
-# --- folders ------------------------------------------------------------------------------------------------------------
+# --- folders --------------------------------------------------------------------------------------------------------
 
 
 def test_a_hugging_face_folder_needs_its_pooling_named(tiny: Any, texts: tuple[str, ...]) -> None:
@@ -320,6 +329,7 @@ def test_an_adapter_without_the_peft_package_says_what_to_install(tmp_path: Path
         load_model(tmp_path, pooling=Pooling.MEAN, device="cpu")
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # peft calls what transformers has deprecated
 def test_an_adapter_is_merged_into_its_base_model(tmp_path: Path, tiny: Any, texts: tuple[str, ...]) -> None:
     peft = pytest.importorskip("peft")
     from transformers import AutoModel
@@ -334,7 +344,7 @@ def test_an_adapter_is_merged_into_its_base_model(tmp_path: Path, tiny: Any, tex
     assert np.abs(plain - expected).max() > 1e-3
 
 
-# --- what is no checkpoint ----------------------------------------------------------------------------------------------
+# --- what is no checkpoint ------------------------------------------------------------------------------------------
 
 
 def _image(path: Path, head: Any) -> None:

@@ -10,14 +10,17 @@ from math import log2
 import numpy as np
 import numpy.typing as npt
 
-from embedscope.numerics.ranking import Judgments, Measure, TieCounts, parse_measure
+from embedscope.numerics.ranking import Judgments, Measure, TieCounts
 
-MEASURES = tuple(
-    parse_measure(text)
-    for text in (
-        "MRR MRR@1 MRR@3 Success@1 Success@3 Recall@1 Recall@3 P@1 P@4 P@50 nDCG@1 nDCG@3 nDCG@50 MAP MAP@2 MAP@4".split()
-    )
-)
+CUTOFFS = {
+    "MRR": (None, 1, 3),
+    "Success": (1, 3),
+    "Recall": (1, 3),
+    "P": (1, 4, 50),
+    "nDCG": (1, 3, 50),
+    "MAP": (None, 2, 4),
+}
+MEASURES = tuple(Measure(name, k) for name, cutoffs in CUTOFFS.items() for k in cutoffs)
 
 
 @dataclass(frozen=True)
@@ -71,12 +74,13 @@ def naive_counts(case: Case, tolerance: float = 0.0) -> TieCounts:
 def chain(
     row: npt.NDArray[np.float64], gains: Mapping[int, float], document: int, tolerance: float
 ) -> tuple[float, float]:
-    """Lowest and highest score of the relevant documents that can be reached from ``document`` in steps <= tolerance."""
+    """Lowest and highest relevant score that can be reached from that of ``document`` in steps <= tolerance."""
     low = high = float(row[document])
-    for _ in gains:
-        low = min(float(row[d]) for d in gains if low - tolerance <= row[d] <= high + tolerance)
-        high = max(float(row[d]) for d in gains if low - tolerance <= row[d] <= high + tolerance)
-    return low, high
+    while True:
+        reached = [float(row[d]) for d in gains if low - tolerance <= row[d] <= high + tolerance]
+        if (low, high) == (min(reached), max(reached)):
+            return low, high
+        low, high = min(reached), max(reached)
 
 
 def orders_of_ties(row: npt.NDArray[np.floating]) -> Iterator[tuple[int, ...]]:

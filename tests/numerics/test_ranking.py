@@ -243,7 +243,7 @@ def test_a_perfect_model_scores_one(ties: Ties) -> None:
 
 
 def test_metrics_lie_between_pessimistic_and_optimistic_and_in_the_unit_interval() -> None:
-    case = random_case(11, n_queries=40, n_documents=80, n_levels=7, max_relevant=30)
+    case = random_case(11, n_queries=30, n_documents=50, n_levels=7, max_relevant=20)
     kept = [q for q, gains in enumerate(case.gains) if gains]
     for measure in MEASURES:
         low, high = values(measure, case, Ties.PESSIMISTIC)[kept], values(measure, case, Ties.OPTIMISTIC)[kept]

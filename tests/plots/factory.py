@@ -116,7 +116,9 @@ def _world(
     n_pool = min(3 * n_queries, 2_000) if n_hard else 0
     n_documents = n_positives + max(n_pool, n_hard) + n_extra
     positive = np.arange(n_queries) % n_positives
-    negatives = n_positives + (np.arange(n_queries)[:, None] * max(n_hard, 1) + np.arange(n_hard)) % max(n_pool, n_hard, 1)
+    negatives = n_positives + (np.arange(n_queries)[:, None] * max(n_hard, 1) + np.arange(n_hard)) % max(
+        n_pool, n_hard, 1
+    )
     similarity = rng.normal(0.25, 0.12 * difficulty / 0.35, size=(n_queries, n_documents))
     rows = np.arange(n_queries)
     if n_hard:
@@ -126,7 +128,9 @@ def _world(
     document_xy = rng.normal(scale=22, size=(n_documents, 2))
     document_xy[:n_positives] = centres
     if n_hard:
-        document_xy[negatives.ravel()] = centres[np.repeat(positive, n_hard)] + rng.normal(scale=4, size=(negatives.size, 2))
+        document_xy[negatives.ravel()] = centres[np.repeat(positive, n_hard)] + rng.normal(
+            scale=4, size=(negatives.size, 2)
+        )
     return _World(
         similarity=np.clip(similarity, -0.99, 0.99),
         positive=positive,

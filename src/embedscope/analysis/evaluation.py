@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -79,7 +80,7 @@ def evaluate(
     kept = np.flatnonzero(judged.n_relevant > 0)
     if kept.size < 2:
         raise InvalidOptionError(
-            f"{kept.size} of {len(queries)} queries have a relevant document; at least 2 are needed to measure anything."
+            f"{kept.size} of {len(queries)} queries have a relevant document; at least 2 are needed."
         )
     options = Options(measures=_measures(k), seed=seed, n_draws=n_draws, k=max(10, min(max(k), 100)))
     unit_queries, unit_documents = _unit(queries, "query")[kept], _unit(documents, "document")
@@ -119,7 +120,8 @@ def _evaluation(
     )
 
 
-def _spread(rows: npt.NDArray[np.generic], kept: IntArray, n: int, absent: float) -> npt.NDArray[np.generic]:  # type: ignore[type-var]
+def _spread(rows: npt.NDArray[Any], kept: IntArray, n: int, absent: float) -> npt.NDArray[Any]:
+    """Rows of the queries ``kept`` among all ``n`` queries, ``absent`` elsewhere."""
     out = np.full((n, *rows.shape[1:]), absent, dtype=rows.dtype)
     out[kept] = rows
     return out

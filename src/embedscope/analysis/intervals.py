@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from embedscope.findings import Comparison, Figure
 from embedscope.numerics.clusters import ClusterSums
-from embedscope.numerics.paired_tests import holm, sign_flip_test
 from embedscope.numerics.intervals import Interval, wilson
-from embedscope.numerics.resampling import Statistic, bootstrap_statistic, cluster_bootstrap
+from embedscope.numerics.paired_tests import holm, sign_flip_test
+from embedscope.numerics.resampling import Statistic, bootstrap_statistic, cluster_bootstrap, ratio_of_sums
 from embedscope.protocols import Float64Array, IntArray
 
 UNIT = (0.0, 1.0)
@@ -51,13 +51,15 @@ class Resampler:
         """Figures of per-query sums, ``columns`` of shape (Q, S); queries whose columns are all 0 take no part."""
         used = columns.any(axis=1)
         if not used.any():
-            width = statistic(np.zeros((1, columns.shape[1]))).shape[1]
-            return (Figure.absent("no query has a value"),) * width
+            n_figures = len(statistic(np.zeros((1, columns.shape[1])))[0])
+            return tuple(Figure.absent("no query has a value") for _ in range(n_figures))
         sums = ClusterSums.of(columns[used], self.clusters[used])
-        found = bootstrap_statistic(
-            sums, statistic, generator=self.generator(), n_draws=self.n_draws, bounds=bounds
-        )
+        found = bootstrap_statistic(sums, statistic, generator=self.generator(), n_draws=self.n_draws, bounds=bounds)
         return tuple(figure_of(interval) for interval in found)
+
+    def ratio(self, columns: Float64Array) -> tuple[Figure, ...]:
+        """First half of the per-query columns over the second half, summed over queries first."""
+        return self.statistic(columns, ratio_of_sums)
 
     def compare(
         self,
@@ -66,34 +68,45 @@ class Resampler:
         others: Mapping[str, Mapping[str, Float64Array]],
         measures: tuple[str, ...],
     ) -> tuple[Comparison, ...]:
-        """Run ``a`` against each other run on ``measures``; Holm over all the tests made together."""
+        """Run ``a`` against each other run on ``measures``; ``p_adjusted`` is ``p`` until :func:`holm_over`."""
         pairs = [(b, name) for b in others for name in measures if name in ours and name in others[b]]
-        if not pairs:
-            return ()
         differences = {f"{b}\n{name}": ours[name] - others[b][name] for b, name in pairs}
         intervals = self.means(differences, bounds=None)
-        tests = {
-            key: sign_flip_test(d, self.clusters, generator=self.generator(), n_draws=self.n_draws)
-            for key, d in differences.items()
-        }
-        adjusted = holm(np.array([test.p for test in tests.values()]))
         return tuple(
-            Comparison(
-                a=a,
-                b=b,
-                metric=name,
-                difference=tests[key].difference,
-                low=intervals[key].low,
-                high=intervals[key].high,
-                p=tests[key].p,
-                p_adjusted=float(p_adjusted),
-                effect_size=tests[key].effect_size,
-                wins=tests[key].wins,
-                losses=tests[key].losses,
-                ties=tests[key].ties,
-            )
-            for (b, name), key, p_adjusted in zip(pairs, differences, adjusted, strict=True)
+            self._comparison(a, b, name, differences[key], intervals[key])
+            for (b, name), key in zip(pairs, differences, strict=True)
         )
+
+    def _comparison(self, a: str, b: str, metric: str, differences: Float64Array, interval: Figure) -> Comparison:
+        test = sign_flip_test(differences, self.clusters, generator=self.generator(), n_draws=self.n_draws)
+        return Comparison(
+            a=a,
+            b=b,
+            metric=metric,
+            difference=test.difference,
+            low=interval.low,
+            high=interval.high,
+            p=test.p,
+            p_adjusted=test.p,
+            effect_size=test.effect_size,
+            wins=test.wins,
+            losses=test.losses,
+            ties=test.ties,
+        )
+
+
+def holm_over(comparisons: Sequence[Comparison], primary: Sequence[str]) -> tuple[Comparison, ...]:
+    """The comparisons with Holm's correction over those of the ``primary`` metrics, declared before measuring.
+
+    The others keep their raw p-value: they describe, they do not decide.
+    """
+    rows = [i for i, comparison in enumerate(comparisons) if comparison.metric in primary]
+    corrected = list(comparisons)
+    if rows:
+        adjusted = holm(np.array([comparisons[i].p for i in rows]))
+        for row, p in zip(rows, adjusted, strict=True):
+            corrected[row] = replace(comparisons[row], p_adjusted=float(p))
+    return tuple(corrected)
 
 
 def figure_of(interval: Interval) -> Figure:

@@ -49,3 +49,6 @@ class Options:
     def generator(self, purpose: str) -> np.random.Generator:
         """A random generator for one purpose: leaving one step out changes no other step's numbers."""
         return np.random.default_rng([self.seed, zlib.crc32(purpose.encode())])
+
+
+DEFAULTS = Options()

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from embedscope.analysis.intervals import Resampler
+from embedscope.analysis.intervals import Resampler, holm_over
 from embedscope.analysis.metrics import measure_metrics
-from embedscope.analysis.options import PRIMARY_MEASURES, Options
+from embedscope.analysis.options import DEFAULTS, PRIMARY_MEASURES, Options
 from embedscope.analysis.scoring import (
     Scores,
     lexical_values,
@@ -51,7 +51,7 @@ def analyse(
     collection: Collection,
     embeddings: Embeddings,
     *,
-    options: Options = Options(),
+    options: Options = DEFAULTS,
     base: Embeddings | None = None,
     baselines: Mapping[str, Embeddings] | None = None,
     train: tuple[str, Collection] | None = None,
@@ -105,7 +105,9 @@ def analyse(
     metrics = measure_metrics(
         options.measures, scores, values, resampler, lexical=others.get("lexical"), base=others.get("base")
     )
-    compared = resampler.compare(embeddings.facts.checkpoint, values, others, PRIMARY_MEASURES)
+    compared = holm_over(
+        resampler.compare(embeddings.facts.checkpoint, values, others, PRIMARY_MEASURES), PRIMARY_MEASURES
+    )
     similarity = measure_similarity(queries, documents, scores, negatives, resampler)
     types = {} if negatives is None else measure_types(negatives, resampler, similarity.edges, options.tie_tolerance)
     weights = {} if negatives is None else measure_weights(negatives, resampler, options.tie_tolerance)
@@ -213,7 +215,9 @@ def _projections(documents: Float32Array, width: int, generator: np.random.Gener
 
 def _project(vectors: Float32Array, weights: Float64Array) -> Float32Array:
     projected = vectors @ weights
-    return (projected / np.maximum(np.linalg.norm(projected, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    norms = np.linalg.norm(projected, axis=1, keepdims=True)
+    unit: Float32Array = (projected / np.maximum(norms, 1e-12)).astype(np.float32)
+    return unit
 
 
 def _negative_pairs(
@@ -264,15 +268,15 @@ def _draw_maps(
     )
     n_queries = sum(role == "query" for role in choice.roles)
     rows = np.concatenate([queries[choice.rows[:n_queries]], documents[choice.rows[n_queries:]]])
-    graph = projection.neighbor_graph(rows, projection.graph_size(len(rows), options.perplexity))
+    graph = projection.neighbor_graph(rows, projection.graph_size(len(rows), perplexity=options.perplexity))
     points = Points(
         roles=choice.roles,
         rows=choice.rows,
         link_queries=choice.link_queries,
         link_documents=choice.link_documents,
         link_is_correct=choice.link_is_correct,
-        neighbor_ids=graph[0][:, :N_NEIGHBORS_KEPT],
-        neighbor_distances=graph[1][:, :N_NEIGHBORS_KEPT],
+        neighbor_ids=graph.indices[:, :N_NEIGHBORS_KEPT],
+        neighbor_distances=graph.distances[:, :N_NEIGHBORS_KEPT],
         n_left_out=choice.n_left_out,
     )
     layouts: dict[str, MapLayout] = {}
@@ -290,9 +294,7 @@ def _draw_maps(
     return points, layouts, absent
 
 
-def _clustering(
-    metrics: Mapping[str, object], values: Mapping[str, Float64Array], resampler: Resampler
-) -> Figure:
+def _clustering(metrics: Mapping[str, object], values: Mapping[str, Float64Array], resampler: Resampler) -> Figure:
     """Share of queries with a relevant document among their 10 nearest documents in the original space."""
     if "Success@10" not in values:
         return Figure.absent("Success@10 was not computed")

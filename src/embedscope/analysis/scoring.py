@@ -12,8 +12,8 @@ from embedscope.engines.local import for_each_block
 from embedscope.numerics.judgments import Judgments
 from embedscope.numerics.measures import parse_measure
 from embedscope.numerics.ranking import metric_per_query
-from embedscope.numerics.ties import TieCounts
 from embedscope.numerics.streaming import HistogramAccumulator, TieAccumulator, TopKAccumulator
+from embedscope.numerics.ties import TieCounts
 from embedscope.numerics.vectors import score_pairs
 from embedscope.protocols import Float32Array, Float64Array, IntArray, ProgressCallback, Ties
 

@@ -17,8 +17,8 @@ from embedscope.numerics.distributions import (
     overlap_coefficient,
 )
 from embedscope.numerics.judgments import Judgments
-from embedscope.numerics.resampling import margin_and_separation, ratio_of_sums
 from embedscope.numerics.pair_sums import per_query_sums
+from embedscope.numerics.resampling import margin_and_separation, ratio_of_sums
 from embedscope.numerics.streaming import PowerSums, bin_edges, histogram_of_values
 from embedscope.protocols import Float32Array, Float64Array, IntArray
 
@@ -46,8 +46,8 @@ def pair_sums(queries: Float32Array, documents: Float32Array, scores: Scores) ->
     n, values = len(queries), scores.pair_scores
     rows = judged.query_of_pair
     n_positive = judged.n_relevant.astype(np.float64)
-    total = np.bincount(rows, weights=values, minlength=n)
-    squares = np.bincount(rows, weights=values**2, minlength=n)
+    total: Float64Array = np.bincount(rows, weights=values, minlength=n).astype(np.float64)
+    squares: Float64Array = np.bincount(rows, weights=values**2, minlength=n).astype(np.float64)
     all_total, all_squares = per_query_sums(queries, documents)
     negative = (len(documents) - n_positive, all_total - total, all_squares - squares)
     return PairSums((n_positive, total, squares), negative)
@@ -74,7 +74,8 @@ def measure_similarity(
         edges=edges,
         positive=_distribution(scores.pair_scores, positive_bins, edges, width),
         negative=_distribution_of_sums(sums.negative, negative_bins, edges, width),
-        hard_negative=None if negatives is None or hard_bins is None or not len(negatives.scores)
+        hard_negative=None
+        if negatives is None or hard_bins is None or not len(negatives.scores)
         else _distribution(negatives.scores, hard_bins, edges, width),
         margin=margin,
         separation=_explained(separation, "the similarities have no spread"),
@@ -139,7 +140,8 @@ def _density(histogram: IntArray, edges: Float64Array, width: int) -> Float64Arr
     own = histogram[start : start + n_bins * width]
     part[: len(own)] = own
     counts = part.reshape(n_bins, width).sum(axis=1)
-    return counts / max(counts.sum(), 1) / (edges[1] - edges[0])
+    density: Float64Array = counts / max(counts.sum(), 1) / (edges[1] - edges[0])
+    return density
 
 
 def _distribution(values: Float64Array, histogram: IntArray, edges: Float64Array, width: int) -> Distribution:

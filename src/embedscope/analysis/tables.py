@@ -30,7 +30,9 @@ def query_table(
     is_relevant = relevance_of_top(scores)
     wrong_document, wrong_similarity = _best_wrong(scores, is_relevant)
     best_positive = np.maximum.reduceat(scores.pair_scores, judged.indptr[:-1])
-    best_negative = np.full(n, np.nan) if negatives is None else negatives.best_of_each_query(n)
+    pairs = negatives or _no_pairs()
+    order = np.argsort(pairs.queries, kind="stable")
+    best_negative = pairs.best_of_each_query(n)
     rank = expected_first_rank(judged, scores.pair_scores, scores.counts)
     n_tied = n_tied_with_first(judged, scores.pair_scores, scores.counts)
     top = scores.top_scores
@@ -48,37 +50,25 @@ def query_table(
         gap=(top[:, 0] - top[:, 1]).astype(np.float64) if top.shape[1] > 1 else np.full(n, np.nan),
         wrong_document=wrong_document,
         wrong_similarity=wrong_similarity,
-        wrong_type=("",) * n if negatives is None else type_of_document(negatives, wrong_document),
+        wrong_type=type_of_document(pairs, wrong_document),
         top_documents=scores.top_documents[:, :k],
         top_scores=top[:, :k],
         top_is_relevant=is_relevant[:, :k],
         relevant_indptr=judged.indptr,
         relevant_documents=judged.documents,
         relevant_scores=scores.pair_scores,
-        **_negative_columns(negatives, n),
+        negative_indptr=np.concatenate([[0], np.cumsum(np.bincount(pairs.queries, minlength=n))]).astype(np.int64),
+        negative_documents=pairs.documents[order],
+        negative_scores=pairs.scores[order],
+        negative_weights=pairs.weights[order],
+        negative_types=tuple(pairs.types[row] for row in order),
         values=dict(values),
     )
 
 
-def _negative_columns(negatives: NegativePairs | None, n: int) -> dict[str, object]:
-    if negatives is None:
-        empty = np.zeros(0)
-        return {
-            "negative_indptr": np.zeros(n + 1, dtype=np.int64),
-            "negative_documents": np.zeros(0, dtype=np.int64),
-            "negative_scores": empty,
-            "negative_weights": empty,
-            "negative_types": (),
-        }
-    order = np.argsort(negatives.queries, kind="stable")
-    counts = np.bincount(negatives.queries, minlength=n)
-    return {
-        "negative_indptr": np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        "negative_documents": negatives.documents[order],
-        "negative_scores": negatives.scores[order],
-        "negative_weights": negatives.weights[order],
-        "negative_types": tuple(negatives.types[row] for row in order),
-    }
+def _no_pairs() -> NegativePairs:
+    nothing, no_rows = np.zeros(0), np.zeros(0, dtype=np.int64)
+    return NegativePairs(no_rows, no_rows, nothing, nothing, nothing, ())
 
 
 def relevance_of_top(scores: Scores) -> BoolArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from embedscope.analysis.intervals import Resampler
+from embedscope.analysis.intervals import UNIT, Resampler
 from embedscope.analysis.scoring import N_BINS
 from embedscope.analysis.similarity import distribution_of
 from embedscope.diagnosis.typed_negatives import UNTYPED, NegativePairs
@@ -50,7 +50,7 @@ def measure_weights(pairs: NegativePairs, resampler: Resampler, tolerance: float
     figures = {"violation_rate": Figure(rate.value, *_within_unit(rate))}
     if np.ptp(pairs.weights) > 0:
         weighted = _sum_by_query(pairs, every, np.column_stack([pairs.weights * violations, pairs.weights]), resampler)
-        (figure,) = resampler.statistic(weighted, ratio_of_sums, bounds=(0.0, 1.0))
+        (figure,) = resampler.statistic(weighted, ratio_of_sums, bounds=UNIT)
         figures["weighted_violation_rate"] = figure
         figures["kendall_tau"] = _agreement(pairs, resampler)
     return figures
@@ -61,13 +61,11 @@ def _mean_by_query(
 ) -> tuple[Figure, ...]:
     """Means over the pairs ``rows`` of each column of shape (E,), resampled by clusters of queries."""
     stacked = np.column_stack([columns, np.ones_like(columns)])
-    bounds = (0.0, 1.0) if columns.shape[1] == 1 else None
+    bounds = UNIT if columns.shape[1] == 1 else None
     return resampler.statistic(_sum_by_query(pairs, rows, stacked, resampler), ratio_of_sums, bounds=bounds)
 
 
-def _sum_by_query(
-    pairs: NegativePairs, rows: IntArray, columns: Float64Array, resampler: Resampler
-) -> Float64Array:
+def _sum_by_query(pairs: NegativePairs, rows: IntArray, columns: Float64Array, resampler: Resampler) -> Float64Array:
     n = len(resampler.clusters)
     queries = pairs.queries[rows]
     return np.column_stack([np.bincount(queries, weights=column[rows], minlength=n) for column in columns.T])

@@ -21,6 +21,8 @@ from embedscope.errors import InvalidOptionError
 from embedscope.findings import Criteria
 from embedscope.protocols import Device, Pooling
 from embedscope.terminal import Terminal
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One checkpoint (or embedding file) on one collection."""

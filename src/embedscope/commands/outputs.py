@@ -11,7 +11,7 @@ from typing import Any
 
 from embedscope.cli import DONE, RETRAIN, UNSETTLED
 from embedscope.data.run_folder import check_writable, manifest, write_json, write_parquet
-from embedscope.findings import Check, Findings, Verdict, VerdictOutcome
+from embedscope.findings import Check, Comparison, Findings, Verdict, VerdictOutcome
 from embedscope.report.columns import point_columns, query_columns
 from embedscope.report.junit import junit_xml
 from embedscope.report.summary import markdown_summary
@@ -61,13 +61,18 @@ def write_tables(
 
 
 def write_side_files(
-    options: argparse.Namespace, findings: Findings, checks: Sequence[Check], verdict: Verdict
+    options: argparse.Namespace,
+    findings: Findings,
+    checks: Sequence[Check],
+    verdict: Verdict,
+    comparisons: Sequence[Comparison] | None = None,
 ) -> list[str]:
     """The JUnit file and the Markdown summary, where asked for."""
     written = []
+    shown = findings.comparisons if comparisons is None else comparisons
     for path, text in (
         (options.junit, junit_xml(checks, verdict) if options.junit else None),
-        (options.summary, markdown_summary(findings, checks, verdict) if options.summary else None),
+        (options.summary, markdown_summary(findings, checks, verdict, shown) if options.summary else None),
     ):
         if path is not None and text is not None:
             _replace(Path(path), text)

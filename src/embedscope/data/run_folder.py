@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedscope import __version__
 from embedscope.errors import InputError, OutputError
 from embedscope.protocols import IntArray
 
@@ -77,7 +78,7 @@ def check_writable(directory: str | Path, names: Sequence[str] = ()) -> None:
             _require_no_folder(directory / name)
         with tempfile.NamedTemporaryFile(dir=existing, prefix=".embedscope-"):
             pass
-    except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
+    except OSError as error:
         raise _cannot_write(directory, error) from error
 
 
@@ -220,7 +221,7 @@ def manifest(
     """
     moment = created_at or datetime.now(UTC)
     return {
-        "embedscope_version": _version("embedscope") or "unknown",
+        "embedscope_version": __version__,
         "created_at": moment.astimezone(UTC).isoformat(timespec="seconds"),
         "elapsed_s": round(elapsed_s, 3),
         "seed": seed,
@@ -250,8 +251,8 @@ def _require_no_folder(path: Path) -> None:
         )
 
 
-def _cannot_write(path: Path, error: Exception) -> OutputError:
-    reason = getattr(error, "strerror", None) or str(error)
+def _cannot_write(path: Path, error: OSError) -> OutputError:
+    reason = error.strerror or str(error)
     return OutputError(
         f"{path} cannot be written ({reason}). Choose another --output, or make room and set the permissions."
     )

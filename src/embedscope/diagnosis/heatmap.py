@@ -58,7 +58,8 @@ def _leaf_order(vectors: FloatArray) -> IntArray:
     if len(vectors) < 3:
         return np.arange(len(vectors))
     distances = np.maximum(pdist(vectors.astype(np.float64), "sqeuclidean"), 0.0)  # 2 (1 - cosine) for unit rows
-    return leaves_list(optimal_leaf_ordering(linkage(distances, "average"), distances)).astype(np.int64)
+    order: IntArray = leaves_list(optimal_leaf_ordering(linkage(distances, "average"), distances)).astype(np.int64)
+    return order
 
 
 def _one_query_each(

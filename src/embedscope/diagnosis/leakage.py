@@ -77,7 +77,7 @@ def _near_pairs(test: Sequence[str], train: Sequence[str], *, block: int = 512) 
         jaccard = shared / np.maximum(union, 1)
         best = jaccard.argmax(axis=1)
         hits = np.flatnonzero(jaccard[np.arange(len(best)), best] >= NEAR_JACCARD)
-        pairs += [(test[start + i], train[best[i]]) for i in hits]
+        pairs += [(test[start + int(i)], train[int(best[i])]) for i in hits]
     return pairs
 
 

@@ -44,7 +44,7 @@ def choose_points(
     generator : numpy.random.Generator
     """
     queries = _sample_queries(is_correct, budget // 2, generator) if n_queries > budget // 2 else np.arange(n_queries)
-    role_of = np.full(n_documents, 0, dtype=np.int8)  # 0 document, 1 hard negative, 2 positive of a drawn query
+    role_of = np.zeros(n_documents, dtype=np.int64)  # 0 document, 1 hard negative, 2 positive of a drawn query
     role_of[negatives] = 1
     role_of[relevant] = np.maximum(role_of[relevant], 1)
     drawn = np.concatenate([relevant[relevant_indptr[q] : relevant_indptr[q + 1]] for q in queries] or [relevant[:0]])

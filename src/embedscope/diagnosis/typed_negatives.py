@@ -1,4 +1,4 @@
-"""Hard negatives by type: how many reach the positive, by how much, and whether the order learnt follows the weights."""
+"""Hard negatives by type: how many reach the positive, and by how much."""
 
 from __future__ import annotations
 

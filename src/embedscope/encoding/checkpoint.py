@@ -13,17 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from embedscope.encoding.encoder_state import EncoderState, differing_encoder
-from embedscope.encoding.folders import (
-    Layout,
-    ModelFolder,
-    PoolingSpec,
-    pooling_by_name,
-    read_json,
-    read_model_folder,
-    token_capacity,
-)
+from embedscope.encoding.folders import Layout, ModelFolder, position_capacity, read_model_folder
 from embedscope.encoding.head_files import HeadFile, read_head_file
 from embedscope.encoding.hub import is_hub_name, locate_model
+from embedscope.encoding.json_files import read_json
+from embedscope.encoding.pooling import PoolingSpec, pooling_by_name
 from embedscope.encoding.projectors import Step
 from embedscope.encoding.weights import EXPECTED
 from embedscope.errors import CheckpointError, InvalidOptionError, MissingExtraError
@@ -172,7 +166,6 @@ def _head_checkpoint(
         steps=head.steps,
         training=head.training,
         encoder_state=state,
-        adapter=base.adapter,
         notes=(*base.notes, *notes, *_encoder_note(head, state)),
     )
 
@@ -199,7 +192,7 @@ def _head_pooling(
     if asked is not None:
         return PoolingSpec.of(asked), "user", ()
     chosen = PoolingSpec.of(Pooling.MEAN)
-    named = pooling_by_name(base)
+    named = pooling_by_name(base.names)
     own = base.pooling or (None if named is None else PoolingSpec.of(named))
     notes: tuple[str, ...] = ()
     if own is not None and own.label != chosen.label:
@@ -237,7 +230,7 @@ def _check_width(path: str, head: HeadFile, base: ModelFolder, pooling: PoolingS
 
 def _token_limit(asked: int | None, recorded: str | None, base: ModelFolder) -> int | None:
     """Tokens a text is cut to: the user's choice, else the checkpoint's record, else the model's own."""
-    capacity = token_capacity(base.transformer, base.config) if base.transformer is not None else None
+    capacity = position_capacity(base.config) if base.transformer is not None else None
     if asked is not None:
         if asked < 1 or (capacity is not None and asked > capacity):
             raise InvalidOptionError(
@@ -276,7 +269,7 @@ def _folder_pooling(path: str, folder: ModelFolder, asked: Pooling | None) -> tu
         return PoolingSpec.of(asked), "user"
     if folder.layout is Layout.FLAG_EMBEDDING:
         return PoolingSpec.of(Pooling.CLS), "model type"
-    named = pooling_by_name(folder)
+    named = pooling_by_name(folder.names)
     if named is None:
         raise CheckpointError(
             f"'{path}' does not say how its token vectors become one vector (no 1_Pooling, no modules.json), and its "

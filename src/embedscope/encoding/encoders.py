@@ -20,14 +20,9 @@ import numpy as np
 
 from embedscope.encoding.encoder_state import EncoderState, is_unused
 from embedscope.encoding.fingerprints import HashMemory
-from embedscope.encoding.folders import (
-    MODULE_HOMES,
-    ModelFolder,
-    Module,
-    PoolingSpec,
-    tokenizer_files,
-    weight_files,
-)
+from embedscope.encoding.folders import ModelFolder, tokenizer_files, weight_files
+from embedscope.encoding.modules import MODULE_HOMES, Module
+from embedscope.encoding.pooling import PoolingSpec
 from embedscope.encoding.weights import require_torch
 from embedscope.errors import (
     CheckpointError,
@@ -64,7 +59,7 @@ def resolve_device(device: Device | str = Device.AUTO) -> str:
     if name == Device.AUTO:
         return next(device for device, is_present in present.items() if is_present)
     family, _, index = name.partition(":")
-    if family not in present:
+    if family not in present or (index and not index.isdecimal()):
         raise InvalidOptionError(f"--device is '{name}'; expected auto, cpu, cuda or mps.")
     if not present[family] or (family == Device.CUDA and index and int(index) >= torch.cuda.device_count()):
         raise InvalidOptionError(
@@ -215,7 +210,10 @@ class SentenceTransformerEncoder:
             raise
         except Exception as error:  # transformers, tokenizers and safetensors raise whatever they like
             if is_out_of_memory(error):
-                raise
+                raise EmbedscopeError(
+                    f"'{self._folder.reference}' itself does not fit into the memory of '{self._device}'. Pass "
+                    f"--device cpu, or use a machine with more memory."
+                ) from error
             raise _loading_error(self._folder, error) from error
 
     def _modules(self) -> list[Any]:

@@ -13,7 +13,8 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from embedscope.encoding.folders import Layout, activation_name
+from embedscope.encoding.folders import Layout
+from embedscope.encoding.modules import activation_name
 from embedscope.encoding.projectors import LayerNorm, Linear, Normalize, Step
 from embedscope.encoding.weights import (
     EXPECTED,
@@ -92,7 +93,8 @@ def read_head_file(path: Path) -> HeadFile:
         raise CheckpointError(f"'{path}' is {kind}, not a checkpoint. Expected {EXPECTED}.")
     if kind is FileKind.SAFETENSORS:
         file = SafetensorsFile(path)
-        return _head_file(path, Layout.HEAD_SAFETENSORS, file, file.metadata, file.metadata)
+        training = {key: text for key, text in file.metadata.items() if key != "format" and text != "None"}
+        return _head_file(path, Layout.HEAD_SAFETENSORS, file, training, training)
     stored = read_torch_file(path)
     if not isinstance(stored, Mapping):
         raise CheckpointError(
@@ -100,7 +102,8 @@ def read_head_file(path: Path) -> HeadFile:
             f"{', '.join(WRAPPER_KEYS)}."
         )
     config = _as_mapping(stored.get("config", stored.get("args")))
-    return _head_file(path, Layout.STATE_DICT, _state_dict(path, stored), _training(stored, config), config)
+    said = {str(key): value for key, value in stored.items()} | config
+    return _head_file(path, Layout.STATE_DICT, _state_dict(path, stored), _training(stored, config), said)
 
 
 def _state_dict(path: Path, stored: Mapping[Any, Any]) -> Mapping[str, torch.Tensor]:
@@ -165,7 +168,10 @@ def _head_steps(
         return as_float32(state[names[name]]) if name in names else None
 
     activation = activation_name(recorded["activation"], where=path) if "activation" in recorded else "Identity"
-    linear = Linear(array(head.weight), array(head.bias), activation)
+    try:
+        linear = Linear(array(head.weight), array(head.bias), activation)
+    except CheckpointError as error:
+        raise CheckpointError(f"'{path}' holds a head that cannot be applied. {error}") from error
     steps: list[Step] = [Normalize()] if recorded.get("normalizes_input", "").lower() in ("true", "1") else []
     steps.append(linear)
     if head.ln_weight in names:
@@ -173,7 +179,7 @@ def _head_steps(
     return tuple(steps)
 
 
-def _as_mapping(config: Any) -> Mapping[str, Any]:
+def _as_mapping(config: Any) -> dict[str, Any]:
     """A config stored as a dict or an ``argparse.Namespace``; empty for anything else."""
     if isinstance(config, Mapping):
         return {str(key): value for key, value in config.items()}

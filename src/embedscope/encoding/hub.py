@@ -75,7 +75,11 @@ def _downloaded(name: str, *, option: str) -> Path:
     except Exception as error:  # the hub client raises errors of its own, of its HTTP library and of the system
         raise CheckpointError(_unreachable(name, option, error)) from error
     if not _is_complete(folder):
-        raise CheckpointError(f"'{name}' on the Hugging Face hub has no config.json with weights beside it.")
+        raise CheckpointError(
+            f"'{name}', as far as it could be had from the Hugging Face hub and its local cache, lacks config.json or "
+            f"weights. Download the whole model where there is a network and pass its folder: {option} "
+            f"/path/to/{name.rsplit('/', 1)[-1]}"
+        )
     return folder
 
 

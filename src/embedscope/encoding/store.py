@@ -123,7 +123,7 @@ class EmbeddingStore:
 
     def _shelf(self, fingerprint: str, dim: int) -> _Shelf:
         if fingerprint not in self._shelves:
-            folder = self._directory / "embeddings" / fingerprint[:40]
+            folder = self._directory / "embeddings" / hashlib.sha256(fingerprint.encode()).hexdigest()[:40]
             folder.mkdir(parents=True, exist_ok=True)
             self._shelves[fingerprint] = _Shelf(folder, dim, self._warn)
         return self._shelves[fingerprint]
@@ -200,7 +200,7 @@ class _Shelf:
             segment = _read_segment(path)
         except FileNotFoundError:
             return False
-        except (ValueError, OSError, SyntaxError) as error:
+        except Exception as error:  # what a foreign header makes of NumPy's parser is not for us to list
             self._ignored.add(path.name)
             self._warn(f"'{path}' is no whole segment of the embedding cache and is ignored: {error}.")
             return True

@@ -59,8 +59,8 @@ def map_quality(
 
     ``r(i, j)`` is the rank of j among the neighbours of i in the original space and ``s(i, j)`` its rank on the map,
     both from 1. ``U_i`` are the points among the k nearest of i on the map that are not among its k nearest in the
-    original space (intruders); ``V_i`` the other way round (lost neighbours). Tied points share the mean of their ranks,
-    so that a collapsed space, in which all are tied, is believed no more than a random map.
+    original space (intruders); ``V_i`` the other way round (lost neighbours). Tied points share the mean of their
+    ranks, so that a collapsed space, in which all are tied, is believed no more than a random map.
 
     Parameters
     ----------
@@ -126,7 +126,8 @@ def neighbors_kept(neighbor_ids: IntArray, xy: FloatArray) -> Float32Array:
     on_map = _map_neighbors(np.asarray(xy, dtype=np.float64), k)
     rows = np.arange(n)[:, None] * n
     is_kept = np.isin(rows + neighbor_ids, rows + on_map)  # (n, k): one number a pair, so one set lookup for all rows
-    return is_kept.mean(axis=1).astype(np.float32)
+    kept: Float32Array = is_kept.mean(axis=1).astype(np.float32)
+    return kept
 
 
 def _checked_size(vectors: npt.NDArray[Any], xy: FloatArray) -> int:
@@ -148,7 +149,8 @@ def _anchors(n: int, max_exact: int, n_anchors: int, rng: np.random.Generator | 
         return np.arange(n, dtype=np.int64)
     if rng is None:
         raise InvalidOptionError(
-            f"{n} points are more than max_exact={max_exact}, so anchors are drawn at random: pass rng, or raise max_exact."
+            f"{n} points are more than max_exact={max_exact}, so anchors are drawn at random: "
+            "pass rng, or raise max_exact."
         )
     return np.sort(rng.choice(n, size=n_anchors, replace=False)).astype(np.int64)
 
@@ -173,7 +175,8 @@ def _penalties(vectors: FloatArray, xy: FloatArray, anchors: IntArray, k: int) -
 def _squared_distances(xy: FloatArray, rows: IntArray) -> FloatArray:
     dx = xy[rows, 0][:, None] - xy[:, 0]
     dy = xy[rows, 1][:, None] - xy[:, 1]
-    return dx * dx + dy * dy
+    squared: FloatArray = dx * dx + dy * dy
+    return squared
 
 
 def _excess_ranks(*, near: FloatArray, ranked_by: FloatArray, k: int) -> float:
@@ -195,4 +198,5 @@ def _map_neighbors(xy: FloatArray, k: int) -> IntArray:
     _, found = KDTree(xy).query(xy, k=k + 1)  # (n, k + 1)
     is_self = found == np.arange(n)[:, None]
     is_self[~is_self.any(axis=1), -1] = True  # pushed out by coincident points: drop the farthest instead
-    return found[~is_self].reshape(n, k).astype(np.int64)
+    others: IntArray = found[~is_self].reshape(n, k).astype(np.int64)
+    return others

@@ -20,7 +20,8 @@ class TieCounts:
     """How many non-relevant documents stand above and beside each (query, relevant document) pair.
 
     The scores of a pair's tie group reach from ``low`` to ``high``; ``s`` is the score of a non-relevant document and
-    ``tol`` the ``tolerance``. Shapes (P,), pairs in the order of `Judgments`.
+    ``tol`` the ``tolerance``. Shapes (P,), pairs in the order of `Judgments`. A document that lies within the tolerance
+    of two groups (which are then less than two tolerances apart) counts as tied with both.
     """
 
     greater: IntArray  # s > high + tol

@@ -215,9 +215,9 @@ def _undirected_message(vectors: FloatArray, is_directed: BoolArray, what: str, 
     first = int(np.argmin(is_directed))
     name = "" if ids is None else f", id {ids[first]!r}"
     norm = float(np.linalg.norm(vectors[first].astype(np.float64)))
-    have = "row has" if n_bad == 1 else "rows have"
+    have = "has" if n_bad == 1 else "have"
     return (
-        f"{_grouped(n_bad)} of {_grouped(len(vectors))} {what} {have} a zero or non-finite norm "
+        f"{_grouped(n_bad)} of {_grouped(len(vectors))} {what} rows {have} a zero or non-finite norm "
         f"(first: row {first}{name}, norm {norm}). Such a row has no direction, so its cosine is undefined; empty "
         "texts are the usual cause. Leave these rows out, or give them a text and encode them again."
     )

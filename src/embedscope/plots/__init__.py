@@ -1,0 +1,26 @@
+"""The pictures: ``draw_*(findings, ...)`` returns a Matplotlib figure, ``save`` writes it.
+
+A picture shows what is in ``Findings`` and computes no statistic of its own. Nothing here touches pyplot or the
+user's ``rcParams``.
+"""
+
+from __future__ import annotations
+
+from embedscope.plots.comparison import draw_metric_comparison, draw_rank_slopes
+from embedscope.plots.distribution import draw_similarity_distribution
+from embedscope.plots.heatmap import draw_heatmap
+from embedscope.plots.maps import draw_map
+from embedscope.plots.negative_types import draw_negative_types
+from embedscope.plots.style import save
+from embedscope.plots.top_k import draw_top_k
+
+__all__ = [
+    "draw_heatmap",
+    "draw_map",
+    "draw_metric_comparison",
+    "draw_negative_types",
+    "draw_rank_slopes",
+    "draw_similarity_distribution",
+    "draw_top_k",
+    "save",
+]

@@ -29,6 +29,7 @@ _CELL_WITH_NUMBER = 0.40
 _LABEL_SIZE = 7.5
 _LABEL_ROOM = 1.95
 _BAR_ROOM = 1.35
+_BAR_LIMITS = (1.7, 3.2)
 _MARGIN = 0.45
 _SLANT = 55.0
 
@@ -67,7 +68,7 @@ def _canvas(grid_width: float, grid_height: float) -> tuple[Figure, Axes]:
     """A figure around a grid of so many inches, never too narrow for its title."""
     left = _MARGIN + _LABEL_ROOM
     bottom = _MARGIN + _LABEL_ROOM * 0.86
-    width = max(left + grid_width + _BAR_ROOM + _MARGIN, 8.5)
+    width = max(left + grid_width + _BAR_ROOM + _MARGIN, 6.6)
     figure = style.new_figure(width, bottom + grid_height + style.header_height(2))
     return figure, style.axes_at(figure, left, bottom, grid_width, grid_height)
 
@@ -108,7 +109,9 @@ def _range(similarity: Float32Array) -> tuple[float, float]:
 def _frame_relevant(axes: Axes, is_relevant: BoolArray, cell: float) -> None:
     frames = [Rectangle((column - 0.5, row - 0.5), 1, 1) for row, column in np.argwhere(is_relevant)]
     width = 1.2 if cell < _CELL_WITH_NUMBER else 1.8
-    collection = PatchCollection(frames, facecolor="none", edgecolor="black", linewidth=width, zorder=5)
+    collection = PatchCollection(
+        frames, facecolor="none", edgecolor="black", linewidth=width, joinstyle="miter", zorder=5, clip_on=False
+    )
     style.mark(collection, "relevant")
     axes.add_collection(collection, autolim=False)
 
@@ -131,20 +134,21 @@ def _label_columns(axes: Axes, texts: list[str]) -> None:
 
 def _label(text: str) -> str:
     """At most ``LABEL_COLUMNS`` columns, and never wider than the room beside the grid."""
-    fitting = ellipsis(style.shown(text), LABEL_COLUMNS, display_width)
+    fitting = ellipsis(style.shown(text) or "(empty)", LABEL_COLUMNS, display_width)
     return ellipsis(fitting, (_LABEL_ROOM - 0.1) * 72, measure(_LABEL_SIZE))
 
 
 def _write_numbers(axes: Axes, image: AxesImage, similarity: Float32Array) -> None:
-    for (row, column), value in np.ndenumerate(similarity):
+    cells = np.asarray(image.norm(similarity))
+    for row, column in np.ndindex(similarity.shape):
         axes.text(
             column,
             row,
-            style.number(float(value)),
+            style.number(float(similarity[row, column])),
             ha="center",
             va="center",
             fontsize=7.5,
-            color=_readable_on(image.cmap, float(image.norm(value))),
+            color=_readable_on(image.cmap, float(cells[row, column])),
             gid="cell value",
         )
 
@@ -157,7 +161,7 @@ def _readable_on(colours: Colormap, position: float) -> str:
 def _draw_colour_bar(figure: Figure, axes: Axes, image: AxesImage, similarity: Float32Array) -> None:
     width, height = figure.get_size_inches()
     box = axes.get_position()
-    bar_height = min(box.height, 3.2 / height)
+    bar_height = float(np.clip(box.height, *(inches / height for inches in _BAR_LIMITS)))
     bar_axes = figure.add_axes((box.x1 + 0.25 / width, box.y1 - bar_height, 0.16 / width, bar_height))
     low, high = _range(similarity)
     between = [tick for tick in (0.0, 0.25, _CENTRE, 0.75, 1.0) if low + 0.08 < tick < high - 0.08]

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from embedscope.errors import InvalidOptionError
 from embedscope.findings import Findings, MapLayout, Points
 from embedscope.plots import style
-from embedscope.protocols import BoolArray, Float32Array, Role
+from embedscope.protocols import Float32Array, Role
 
 _TITLES = {"tsne": "t-SNE map of queries and documents", "umap": "UMAP map of queries and documents"}
 _NAMES = {
@@ -26,6 +26,8 @@ _ROLE_ALPHA = {Role.DOCUMENT: 0.45, Role.HARD_NEGATIVE: 0.5, Role.POSITIVE: 0.9,
 _WIDTH, _HEIGHT, _MARGIN = 10.0, 9.6, 0.45
 _LEGEND_HEIGHT = 0.95
 _MANY_POINTS = 5_000
+_LINK_INK = 45.0  # total length, in widths of the map, up to which links are drawn at their strongest
+_DASHES = (0, (4, 2))
 
 
 @style.styled
@@ -86,27 +88,25 @@ def _frame(axes: Axes, xy: Float32Array) -> None:
 
 
 def _draw_links(axes: Axes, xy: Float32Array, points: Points) -> None:
-    n_links = len(points.link_queries)
-    crowding = (500 / max(n_links, 1)) ** 0.25
-    for is_correct in (True, False):  # wrong ones above the documents: they are what one looks for
-        segments = _segments(xy, points, points.link_is_correct == is_correct)
-        if not len(segments):
+    """Links under the points, the fainter the more ink they take: a weak model has many long ones."""
+    drawn = xy[points.link_queries], xy[points.link_documents]
+    widths_of_map = np.linalg.norm(drawn[0] - drawn[1], axis=1).sum() / max(float(np.ptp(axes.get_xlim())), 1e-9)
+    alpha = float(np.clip(_LINK_INK / max(widths_of_map, 1e-9), 0.16, 0.85))
+    for is_correct in (True, False):  # wrong ones on top: they are what one looks for
+        chosen = points.link_is_correct == is_correct
+        if not chosen.any():
             continue
         lines = LineCollection(
-            list(segments),
+            list(np.stack([ends[chosen] for ends in drawn], axis=1)),  # (L, 2, 2)
             colors=style.RIGHT if is_correct else style.WRONG,
-            linestyles="solid" if is_correct else (0, (4, 2)),
-            linewidths=float(np.clip(0.9 * crowding, 0.5, 0.9)),
-            alpha=float(np.clip((0.75 if is_correct else 0.95) * crowding, 0.35, 0.9)),
-            zorder=3 if is_correct else 5.5,
-            rasterized=n_links > _MANY_POINTS,
+            linestyles="solid" if is_correct else _DASHES,
+            linewidths=float(np.clip(1.2 * alpha + 0.2, 0.45, 0.9)),
+            alpha=alpha,
+            zorder=3 if is_correct else 3.5,
+            rasterized=len(chosen) > _MANY_POINTS,
         )
         style.mark(lines, "links right" if is_correct else "links wrong")
         axes.add_collection(lines, autolim=False)
-
-
-def _segments(xy: Float32Array, points: Points, chosen: BoolArray) -> Float32Array:
-    return np.stack([xy[points.link_queries[chosen]], xy[points.link_documents[chosen]]], axis=1)  # (L, 2, 2)
 
 
 def _draw_role(axes: Axes, xy: Float32Array, role: Role, *, n_points: int, zorder: float) -> None:
@@ -168,7 +168,7 @@ def _link_handle(is_correct: bool, n: int) -> Line2D:
         [],
         [],
         color=style.RIGHT if is_correct else style.WRONG,
-        linestyle="solid" if is_correct else (0, (4, 2)),
+        linestyle="solid" if is_correct else _DASHES,
         linewidth=1.4,
         label=f"link: {what} ({n:,})",
     )

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import blended_transform_factory
 
 from embedscope.errors import InvalidOptionError
-from embedscope.findings import Findings, NegativeType
 from embedscope.findings import Figure as Number
+from embedscope.findings import Findings, NegativeType
 from embedscope.plots import style
 from embedscope.plots.fonts import measure
 from embedscope.plots.text import ellipsis

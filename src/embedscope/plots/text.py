@@ -17,6 +17,7 @@ _ZWJ = "\N{ZERO WIDTH JOINER}"
 _EMOJI_STYLE = "\N{VARIATION SELECTOR-16}"
 _KEPT_FORMAT = {_ZWJ, "\N{ZERO WIDTH NON-JOINER}"}
 _SPACING_MARKS = {"\N{THAI CHARACTER SARA AM}", "\N{LAO VOWEL SIGN AM}"}
+_MAX_MARKS = 4
 _VIRAMA = 9  # canonical combining class: the next consonant joins this one
 
 Measure = Callable[[str], float]
@@ -25,17 +26,16 @@ Measure = Callable[[str], float]
 def plain(text: str, can_draw: Callable[[str], bool] | None = None) -> str:
     """``text`` in NFC on one line, without anything that could disturb the picture.
 
-    White space and control characters become single spaces; direction overrides and other invisible format characters
-    are dropped, except joiners that shape the letters beside them. A character for which ``can_draw`` is false
-    becomes a placeholder (a mark on another character is dropped).
+    White space and control characters become single spaces. Direction overrides and other invisible format characters
+    are dropped, except joiners that shape the letters beside them; of many marks on one character the first four
+    stay. A character for which ``can_draw`` is false becomes a placeholder (a mark on another one is dropped).
     """
     shortened = text[:_MAX_CHARACTERS] + (ELLIPSIS if len(text) > _MAX_CHARACTERS else "")
     composed = unicodedata.normalize("NFC", shortened)
     spaced = "".join(" " if _is_blank(char) else char for char in composed)
     one_line = " ".join("".join(char for char in spaced if not _is_dropped(char)).split())
-    if can_draw is None:
-        return one_line
-    return "".join(_drawable(cluster, can_draw) for cluster in clusters(one_line))
+    tamed = [_tamed(cluster) for cluster in clusters(one_line)]
+    return "".join(tamed if can_draw is None else (_drawable(cluster, can_draw) for cluster in tamed))
 
 
 def clusters(text: str) -> list[str]:
@@ -117,6 +117,12 @@ def _drawable(cluster: str, can_draw: Callable[[str], bool]) -> str:
     if not can_draw(base):
         return PLACEHOLDER
     return base + "".join(char for char in rest if can_draw(char) or _is_selector(char) or char in _KEPT_FORMAT)
+
+
+def _tamed(cluster: str) -> str:
+    """``cluster`` with no more marks than any script needs: a tower of them would run through the whole picture."""
+    marks = [place for place, char in enumerate(cluster) if unicodedata.category(char) in ("Mn", "Me")]
+    return cluster if len(marks) <= _MAX_MARKS else cluster[: marks[_MAX_MARKS]]
 
 
 def _continues(cluster: str, char: str) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -25,14 +27,14 @@ _ROW = 0.262
 _PANEL_HEAD = 0.58  # without the query
 _QUERY_LINE = 0.195
 _PANEL_GAP = 0.34
-_BAR_LEFT = 6.75  # inches from the left edge of the figure to the bars
+_BAR_LEFT = 7.45  # inches from the left edge of the figure to the bars
 _SCORE_ROOM = 0.55
 _QUERY_SIZE = 10.0
 _TEXT_SIZE = 8.5
 _KIND_COLOURS = {
     ExampleKind.ASKED: style.BLUE,
     ExampleKind.WORST_FAILURE: style.VERMILLION,
-    ExampleKind.NEAR_MISS: style.YELLOW,
+    ExampleKind.NEAR_MISS: style.AMBER,
     ExampleKind.SUCCESS: style.GREEN,
 }
 
@@ -120,16 +122,11 @@ def _columns(panels: list[_Panel]) -> _Columns:
 def _rows(findings: Findings, query: int) -> list[_Row]:
     table = findings.queries
     own_types = _own_negatives(table, query)
-    shown = [column for column in range(min(K, table.top_documents.shape[1])) if table.top_documents[query, column] >= 0]
+    top = zip(table.top_documents[query], table.top_scores[query], table.top_is_relevant[query], strict=True)
     rows = [
-        _Row(
-            rank=str(column + 1),
-            text=findings.documents.texts[table.top_documents[query, column]],
-            score=float(table.top_scores[query, column]),
-            is_relevant=bool(table.top_is_relevant[query, column]),
-            types=own_types.get(int(table.top_documents[query, column]), ()),
-        )
-        for column in shown
+        _Row(str(rank), findings.documents.texts[document], float(score), bool(hit), own_types.get(int(document), ()))
+        for rank, (document, score, hit) in enumerate(islice(top, K), start=1)
+        if document >= 0
     ]
     if not any(row.is_relevant for row in rows):
         rows += _first_relevant(findings, query)
@@ -162,11 +159,16 @@ def _rank(rank: float) -> str:
 def _write_title(figure: Figure, findings: Findings) -> None:
     n_left_out = max(0, len(findings.examples) - MAX_EXAMPLES)
     left_out = f"{style.DOT}{n_left_out:,} more examples not drawn" if n_left_out else ""
+    n_nearest = min(K, findings.queries.top_documents.shape[1])
+    n_examples = min(len(findings.examples), MAX_EXAMPLES)
+    signs = (
+        f"{style.TICK} relevant (plain bar){style.DOT}{style.CROSS} not relevant (hatched bar), "
+        "in brackets the type of a hard negative of this query"
+    )
     style.header(
         figure,
-        f"The {K} nearest documents of {style.count(min(len(findings.examples), MAX_EXAMPLES), 'query', 'queries')}",
-        f"{style.TICK} relevant (plain bar){style.DOT}{style.CROSS} not relevant (hatched bar), in brackets the type of a "
-        f"hard negative of this query{style.DOT}among {style.count(len(findings.documents.ids), 'document')}{left_out}",
+        f"The {style.count(n_nearest, 'nearest document')} of {style.count(n_examples, 'query', 'queries')}",
+        f"{signs}{style.DOT}among {style.count(len(findings.documents.ids), 'document')}{left_out}",
     )
 
 
@@ -230,12 +232,15 @@ def _write_row(axes: Axes, place: int, row: _Row, rank_right: float) -> None:
     """Rank, sign and text left of the bar, the similarity after its end."""
     inches = blended_transform_factory(axes.figure.dpi_scale_trans, axes.transData)
     colour = style.RIGHT if row.is_relevant else style.WRONG
-    common = {"va": "center_baseline", "fontsize": _TEXT_SIZE, "transform": inches}
+    common: dict[str, Any] = {"va": "center_baseline", "fontsize": _TEXT_SIZE, "transform": inches}
     sign = style.TICK if row.is_relevant else style.CROSS
     axes.text(rank_right, place, row.rank, ha="right", color=style.MUTED, gid="rank", **common)
     axes.text(rank_right + 0.16, place, sign, ha="center", color=colour, gid="sign", **{**common, "fontsize": 10})
-    text_left = rank_right + 0.33
-    axes.text(text_left, place, _row_text(row, _BAR_LEFT - 0.12 - text_left), ha="left", gid="document", **common)
+    left = rank_right + 0.33
+    text, types = _fitting(row, _BAR_LEFT - 0.12 - left)
+    axes.text(left, place, text, ha="left", gid="document", **common)
+    after = left + measure(_TEXT_SIZE)(text) / 72 + 0.1  # a text of its own: beside Arabic it would change sides
+    axes.text(after, place, types, ha="left", color=style.MUTED, gid="types", **common)
     axes.annotate(
         style.number(row.score, 3),
         (max(row.score, 0.0), place),
@@ -248,10 +253,10 @@ def _write_row(axes: Axes, place: int, row: _Row, rank_right: float) -> None:
     )
 
 
-def _row_text(row: _Row, room: float) -> str:
-    """The document, cut so that the brackets with its types still fit."""
+def _fitting(row: _Row, room: float) -> tuple[str, str]:
+    """The document, cut so that the brackets with its types fit beside it, and those brackets."""
     width_of = measure(_TEXT_SIZE)
-    types = ellipsis(style.shown(", ".join(row.types)), 0.4 * room * 72, width_of)
-    brackets = f"  [{types}]" if row.types else ""
-    text = style.shown(row.text) or "(empty text)"
-    return ellipsis(text, room * 72 - width_of(brackets), width_of) + brackets
+    names = ellipsis(style.shown(", ".join(row.types)), 0.4 * room * 72, width_of)
+    types = f"[{names}]" if row.types else ""
+    taken = width_of(types) + 0.1 * 72 if types else 0.0
+    return ellipsis(style.shown(row.text) or "(empty text)", room * 72 - taken, width_of), types

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from embedscope.findings import Findings, QueryTable
+from embedscope.findings import Findings
 from embedscope.protocols import IntArray, Role
 
 
@@ -33,7 +33,7 @@ def query_columns(findings: Findings) -> dict[str, Any]:
         "top_ids": [[d.ids[i] for i in row] for row in q.top_documents],
         "top_scores": [row.astype(np.float64) for row in q.top_scores],
         "top_is_relevant": list(q.top_is_relevant),
-        **{name: values for name, values in q.values.items()},
+        **q.values,
     }
 
 
@@ -42,7 +42,7 @@ def _ragged_ids(indptr: IntArray, documents: IntArray, ids: tuple[str, ...]) -> 
 
 
 def point_columns(findings: Findings) -> dict[str, Any]:
-    """One row a point of the map; opens in embedding-atlas as it is (``projection_x``, ``projection_y``, ``neighbors``).
+    """One row a point of the map; embedding-atlas opens the file as it is.
 
     ``projection_x``/``y`` are of the UMAP map where there is one, else of the t-SNE map; both maps stand beside under
     their own names.
@@ -69,9 +69,3 @@ def point_columns(findings: Findings) -> dict[str, Any]:
         for ids, distances in zip(points.neighbor_ids, points.neighbor_distances, strict=True)
     ]
     return columns
-
-
-def failing_rows(queries: QueryTable) -> IntArray:
-    """Rows of the queries that are wrong at rank 1, worst first."""
-    wrong = np.flatnonzero(~queries.is_correct)
-    return wrong[np.argsort(-queries.rank[wrong], kind="stable")]

@@ -19,6 +19,7 @@ from embedscope.findings import (
     MapLayout,
     Metric,
     NegativeType,
+    RunComparison,
     Verdict,
 )
 
@@ -29,7 +30,7 @@ def report(
     findings: Findings, checks: Sequence[Check], verdict: Verdict, *, inputs: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The whole of ``report.json``: plain numbers, strings, lists and tables; None where a figure does not exist."""
-    return clean(
+    payload: dict[str, Any] = clean(
         {
             "schema_version": SCHEMA_VERSION,
             "embedscope_version": __version__,
@@ -59,6 +60,36 @@ def report(
             "findings": [],
         }
     )
+    return payload
+
+
+def comparison_report(runs: Mapping[str, Findings], comparison: RunComparison) -> dict[str, Any]:
+    """What ``compare`` adds to ``report.json``: each run's metrics, the paired differences, what moved."""
+    before = runs[comparison.reference].queries
+    payload: dict[str, Any] = clean(
+        {
+            "reference": comparison.reference,
+            "runs": {
+                name: {
+                    "model": _model(findings),
+                    "metrics": {key: _metric(metric) for key, metric in findings.metrics.items()},
+                    "similarity": _similarity(findings),
+                    "negative_types": {key: _negative_type(t) for key, t in findings.negative_types.items()},
+                }
+                for name, findings in runs.items()
+            },
+            "comparisons": [comparison_row(row) for row in comparison.comparisons],
+            "type_changes": [
+                {"candidate": row.candidate, "type": row.type, "n": row.n, **_figure(row.change)}
+                for row in comparison.type_changes
+            ],
+            "level_shifts": [asdict(row) for row in comparison.level_shifts],
+            "best_of_many": None if comparison.best is None else asdict(comparison.best),
+            "lost": {name: [before.texts[row] for row in rows] for name, rows in comparison.lost.items()},
+            "gained": {name: [before.texts[row] for row in rows] for name, rows in comparison.gained.items()},
+        }
+    )
+    return payload
 
 
 def _model(findings: Findings) -> dict[str, Any]:

@@ -8,9 +8,12 @@ from embedscope.findings import Check, Comparison, Findings, Metric, Outcome, Ve
 
 MARKS = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.UNDECIDED: "❔", Outcome.NOT_COMPUTABLE: "➖"}
 N_REASONS = 6
+_MARKUP = frozenset("&\\`*_[]<>|#@!~")
 
 
-def markdown_summary(findings: Findings, checks: Sequence[Check], verdict: Verdict) -> str:
+def markdown_summary(
+    findings: Findings, checks: Sequence[Check], verdict: Verdict, comparisons: Sequence[Comparison]
+) -> str:
     """Verdict, reasons, metrics and checklist as GitHub Markdown."""
     data = findings.data
     lines = [
@@ -31,9 +34,9 @@ def markdown_summary(findings: Findings, checks: Sequence[Check], verdict: Verdi
         *(_check_row(check) for check in checks),
         "",
     ]
-    if findings.comparisons:
+    if comparisons:
         lines += ["| compared with | metric | difference | 95 % interval | p (Holm) | better / worse / equal |"]
-        lines += ["|---|---|---:|---:|---:|---:|", *(_comparison_row(c) for c in findings.comparisons), ""]
+        lines += ["|---|---|---:|---:|---:|---:|", *(_comparison_row(c) for c in comparisons), ""]
     return "\n".join(lines)
 
 
@@ -51,7 +54,8 @@ def _metric_row(metric: Metric) -> str:
 def _check_row(check: Check) -> str:
     value = "" if check.value is None else f"{check.value:.4f}"
     title = _cell(check.title) + ("" if check.gating else " (advisory)")
-    return f"| {MARKS[check.outcome]} | {title} | {value} | {_interval(check)} | {check.direction} {check.threshold:g} |"
+    cells = [MARKS[check.outcome], title, value, _interval(check), f"{check.direction} {check.threshold:g}"]
+    return f"| {' | '.join(cells)} |"
 
 
 def _comparison_row(c: Comparison) -> str:
@@ -67,10 +71,7 @@ def _interval(figure: Metric | Check | Comparison) -> str:
 
 def _cell(text: str) -> str:
     """``text`` as plain words inside a table: no markup, no mention, no line break."""
-    line = " ".join(text.split())
-    for character in "\\`*_[]<>|#@!":
-        line = line.replace(character, f"&#{ord(character)};")
-    return line
+    return "".join(f"&#{ord(c)};" if c in _MARKUP else c for c in " ".join(text.split()))
 
 
 def _code(text: str) -> str:

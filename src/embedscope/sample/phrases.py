@@ -45,7 +45,7 @@ FEATURES: dict[str, Feature] = {
     ),
     "loft": Feature(
         _w("có gác lửng; gác cao đứng thẳng người", "không có gác", "có gác; gác lửng"),
-        _w("có gác xép; gác xép để nệm", "không có gác xép", "có gác xép; gác xép"),
+        _w("có gác xép; gác xép để đệm", "không có gác xép", "có gác xép; gác xép"),
         _w("a sleeping loft; a mezzanine", "no mezzanine", "with a loft; mezzanine"),
     ),
     "balcony": Feature(
@@ -66,9 +66,7 @@ FEATURES: dict[str, Feature] = {
     "parking": Feature(
         _w("giữ xe miễn phí; không thu tiền xe", "giữ xe thu phí 150k", "free giữ xe; không tốn tiền gửi xe"),
         _w("gửi xe miễn phí; miễn phí một xe máy", "gửi xe 100k mỗi tháng", "free gửi xe; không mất tiền gửi xe"),
-        _w(
-            "free motorbike parking; parking included", "paid motorbike parking", "free parking; free bike parking"
-        ),
+        _w("free motorbike parking; parking included", "paid motorbike parking", "free parking; free bike parking"),
     ),
     "pets": Feature(
         _w("cho nuôi thú cưng; chấp nhận chó mèo", "không nhận thú cưng", "nuôi mèo được; cho nuôi thú cưng"),
@@ -119,21 +117,31 @@ KINDS: dict[str, tuple[str, str, str]] = {  # southern, northern, English
     "serviced": ("căn hộ dịch vụ", "căn hộ dịch vụ", "serviced apartment"),
 }
 
+# Of each line an advertisement says one thing at most, so that it does not contradict itself.
 SOUTHERN_EXTRAS = (
-    "cọc 1 tháng", "cọc 2 tháng", "điện 3k8 một số", "điện nước theo giá nhà nước", "dọn vào ở liền",
-    "hợp đồng tối thiểu 6 tháng", "lầu 1", "lầu 2", "lầu 3", "tầng trệt", "xem phòng buổi tối", "khu an ninh",
-    "hẻm xe hơi", "ở tối đa 3 người", "wifi 50k một phòng", "ưu tiên sinh viên", "ưu tiên người đi làm",
-)  # fmt: skip
+    "cọc 1 tháng; cọc 2 tháng",
+    "điện 3k8 một số; điện nước theo giá nhà nước; wifi 50k một phòng",
+    "lầu 1; lầu 2; lầu 3; tầng trệt",
+    "ưu tiên sinh viên; ưu tiên người đi làm; ở tối đa 3 người",
+    "hợp đồng tối thiểu 6 tháng; hợp đồng 1 năm",
+    "dọn vào ở liền; xem phòng buổi tối; khu an ninh",
+)
 NORTHERN_EXTRAS = (
-    "cọc 1 tháng", "đóng tiền 3 tháng một lần", "điện 4k một số", "nước 100k một người", "vào ở ngay được",
-    "hợp đồng 1 năm", "tầng 2", "tầng 3", "tầng 5", "xem phòng sau 18h", "ngõ ô tô đỗ cửa", "khu dân trí cao",
-    "ở tối đa 2 người", "mạng 100k một phòng", "ưu tiên sinh viên", "ưu tiên gia đình nhỏ", "nhà 6 tầng mới hoàn thiện",
-)  # fmt: skip
+    "cọc 1 tháng; đóng tiền 3 tháng một lần",
+    "điện 4k một số; nước 100k một người; mạng 100k một phòng",
+    "tầng 2; tầng 3; tầng 5",
+    "ưu tiên sinh viên; ưu tiên gia đình nhỏ; ở tối đa 2 người",
+    "hợp đồng 6 tháng; hợp đồng 1 năm",
+    "vào ở ngay được; xem phòng sau 18h; khu dân trí cao; ngõ ô tô đỗ cửa",
+)
 ENGLISH_EXTRAS = (
-    "one month deposit", "two months deposit", "electricity 4k per kWh", "water 100k per person", "ready to move in",
-    "six-month lease", "one-year lease", "first floor", "second floor", "third floor", "viewings after 6 pm",
-    "quiet alley", "two people at most", "Wi-Fi included", "students preferred", "weekly cleaning",
-)  # fmt: skip
+    "one month deposit; two months deposit",
+    "electricity 4k per kWh; water 100k per person; Wi-Fi included",
+    "first floor; second floor; third floor",
+    "students preferred; two people at most",
+    "six-month lease; one-year lease",
+    "ready to move in; viewings after 6 pm; quiet alley; weekly cleaning",
+)
 
 
 def strip_diacritics(text: str) -> str:

@@ -305,7 +305,7 @@ def _draw_manner(dice: Dice, city: City, *, is_english: bool) -> Manner:
         dice.below(3),
         dice.below(3),
         dice.below(2),
-        tuple(dice.some(extras, 1 + dice.below(2))),
+        tuple(dice.pick(line.split("; ")) for line in dice.some(extras, 1 + dice.below(2))),
     )
 
 
@@ -333,10 +333,8 @@ def _reprice(dice: Dice, room: Room, asked: _Asked) -> Room:
 
 
 def _resize(dice: Dice, room: Room, asked: _Asked) -> Room:
-    smaller = round(room.area * dice.between(0.5, 0.7))
-    return replace(
-        room, area=smaller if asked.is_least or dice.chance(0.5) else round(room.area * dice.between(1.3, 1.6))
-    )
+    factor = dice.between(0.5, 0.7) if asked.is_least or dice.chance(0.5) else dice.between(1.3, 1.6)
+    return replace(room, area=round(room.area * factor))
 
 
 def _remove(dice: Dice, room: Room, asked: _Asked) -> Room:
@@ -358,35 +356,38 @@ def _advertise(room: Room, manner: Manner) -> str:
     phrases = [w.present[manner.wording % len(w.present)] if present else w.absent for w, present in wordings]
     parts = {
         "kind": _kind(room, is_english=manner.is_english),
-        "alley": room.city.alley,
         "features": ", ".join(phrases),
         "extras": ", ".join(manner.extras),
     }
-    million = room.price / 10
-    if manner.is_english:
-        parts |= {
-            "street": strip_diacritics(room.street),
-            "district": room.district.english,
-            "city": room.city.english,
-            "landmark": room.landmark.english,
-            "price": (f"{million:g} million VND", f"{million:g}M VND", f"VND {room.price * 100_000:,}")[
-                manner.price_form
-            ],
-            "area": (f"{room.area} sqm", f"{room.area} m2", f"{room.area} square metres")[manner.area_form],
-        }
-    else:
-        comma = f"{million:g}".replace(".", ",")
-        parts |= {
-            "street": room.street,
-            "district": room.district.name,
-            "city": room.city.name,
-            "landmark": room.landmark.name,
-            "price": (f"{comma} triệu", _spoken(room.price), f"{room.price * 100_000:,}đ".replace(",", "."))[
-                manner.price_form
-            ],
-            "area": (f"{room.area}m²", f"{room.area}m2", f"{room.area} mét vuông")[manner.area_form],
-        }
-    return manner.write(parts)
+    return manner.write(parts | (_english_parts if manner.is_english else _vietnamese_parts)(room, manner))
+
+
+def _english_parts(room: Room, manner: Manner) -> dict[str, str]:
+    million = f"{room.price / 10:g}"
+    prices = f"{million} million VND", f"{million}M VND", f"VND {room.price * 100_000:,}"
+    areas = f"{room.area} sqm", f"{room.area} m2", f"{room.area} square metres"
+    return {
+        "street": strip_diacritics(room.street),
+        "district": room.district.english,
+        "city": room.city.english,
+        "landmark": room.landmark.english,
+        "price": prices[manner.price_form],
+        "area": areas[manner.area_form],
+    }
+
+
+def _vietnamese_parts(room: Room, manner: Manner) -> dict[str, str]:
+    prices = _with_comma(room.price) + " triệu", _spoken(room.price), f"{room.price * 100_000:,}đ".replace(",", ".")
+    areas = f"{room.area}m²", f"{room.area}m2", f"{room.area} mét vuông"
+    return {
+        "alley": room.city.alley,
+        "street": room.street,
+        "district": room.district.name,
+        "city": room.city.name,
+        "landmark": room.landmark.name,
+        "price": prices[manner.price_form],
+        "area": areas[manner.area_form],
+    }
 
 
 def _wording(city: City, feature: str, *, is_english: bool) -> Wording:
@@ -397,6 +398,11 @@ def _wording(city: City, feature: str, *, is_english: bool) -> Wording:
 def _kind(room: Room, *, is_english: bool) -> str:
     southern, northern, english = KINDS[room.kind]
     return english if is_english else northern if room.city.is_northern else southern
+
+
+def _with_comma(price: int) -> str:
+    """A price in millions, as Vietnamese writes decimals: 55 is "5,5"."""
+    return f"{price / 10:g}".replace(".", ",")
 
 
 def _spoken(price: int) -> str:
@@ -460,8 +466,7 @@ def _vietnamese_price(dice: Dice, room: Room, asked: _Asked) -> str:
 
 
 def _amount(dice: Dice, price: int) -> str:
-    comma = f"{price / 10:g}".replace(".", ",")
-    return dice.pick((_spoken(price), _spoken(price), f"{comma} triệu", f"{comma}tr"))
+    return dice.pick((_spoken(price), _spoken(price), f"{_with_comma(price)} triệu", f"{_with_comma(price)}tr"))
 
 
 def _vietnamese_area(dice: Dice, room: Room, asked: _Asked) -> str:
@@ -480,7 +485,7 @@ def _draw_english_query(dice: Dice, room: Room, asked: _Asked) -> Query:
         "place": place,
         "price": _english_price(dice, room, asked),
         "area": _english_area(dice, room, asked),
-        "features": dice.pick((", ", " and ")).join(phrases),
+        "features": dice.pick((", ", " + ")).join(phrases),
     }
     text = dice.pick(ENGLISH_QUERIES)(parts)
     if dice.chance(0.4):

@@ -137,7 +137,7 @@ def _refuse_unknown(path: Path, header: str) -> None:
 
 def _delimited_rows(text: str, delimiter: str) -> Iterator[tuple[int, Fields]]:
     """Records of a delimited text with a header, numbered by the line they begin in; blank lines are passed over."""
-    reader = csv.reader(io.StringIO(text.lstrip(), newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     header: list[str] = []
     while True:
         line = reader.line_num + 1

@@ -43,8 +43,8 @@ def require_path(path: str | Path) -> Path:
         if path.is_dir() or path.is_file():
             return path
         exists = path.exists()
-    except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
-        raise DataFormatError(f"{str(path)!r} is not a path that can be opened ({error}).") from error
+    except OSError as error:
+        raise DataFormatError(f"{path} is not a path that can be opened ({error.strerror}). Check the path.") from error
     if exists:
         raise DataFormatError(
             f"{path} is neither a file nor a folder. A data set is read more than once, so a pipe or a device will "
@@ -73,8 +73,8 @@ def read_head(path: Path) -> bytes:
     """The first bytes of a text or Parquet file; refuses what is empty, compressed, binary or not UTF-8 at once."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
-    if not head.strip():
-        state = "is empty" if not head else "holds only white space"
+    if not head.removeprefix(UTF8_BOM).decode("utf-8", errors="replace").strip():
+        state = "holds only white space" if head else "is empty"
         raise DataFormatError(f"the file {state}; a data set with at least 2 queries was expected.")
     if head.startswith(b"PAR1"):
         return head
@@ -169,8 +169,8 @@ def _json_fault(error: json.JSONDecodeError, line: int | None) -> str:
     if _is_cut_off(error):
         unit = "file" if line is None else "line"
         return (
-            f"{place}: the JSON is cut off, the {unit} ends early (the last part begins at {around}). The download or "
-            "the writing program probably stopped; get the complete file."
+            f"{place}: the JSON is cut off, the {unit} ends early, with {excerpt(text[-40:])}. The download or the "
+            "writing program probably stopped; get the complete file."
         )
     if error.msg == "Extra data":
         return (

@@ -13,10 +13,11 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from matplotlib.font_manager import FontEntry, FontProperties, fontManager, get_font
-from matplotlib.ft2font import FT2Font
+from matplotlib.ft2font import FT2Font, LoadFlags
 
 _FOLDER = Path(__file__).parent
 _BASE = "DejaVu Sans"
+_DPI = 200
 _SHIPPED = {"embedscope CJK": "DroidSansFallback.ttf", "embedscope Emoji": "NotoEmoji-Regular.ttf"}
 _INSTALLED = (
     "Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "PingFang SC", "Hiragino Sans GB",
@@ -52,9 +53,9 @@ def measure(size: float, *, is_bold: bool = False) -> Callable[[str], float]:
     @lru_cache(maxsize=4096)
     def width(text: str) -> float:
         font = _font(is_bold)
-        font.set_size(size, 72)
-        font.set_text(text)
-        return float(font.get_width_height()[0]) / 64
+        font.set_size(size, _DPI)
+        font.set_text(text, flags=LoadFlags.NO_HINTING)  # as style.RC draws it
+        return float(font.get_width_height()[0]) / 64 * 72 / _DPI
 
     return width
 

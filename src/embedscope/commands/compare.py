@@ -1,0 +1,125 @@
+"""``embedscope compare``: several checkpoints on the same queries, paired."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from embedscope.analysis import analyse
+from embedscope.analysis.comparison import compare_runs
+from embedscope.analysis.options import Options
+from embedscope.commands import inputs, outputs
+from embedscope.commands.inputs import Run
+from embedscope.data.collection import Collection
+from embedscope.data.run_folder import staged_output, write_parquet
+from embedscope.errors import InvalidOptionError
+from embedscope.findings import Findings, RunComparison
+from embedscope.report.columns import query_columns
+from embedscope.report.payload import comparison_report
+from embedscope.report.payload import report as report_of
+from embedscope.terminal import Terminal
+from embedscope.verdict import judge, judge_comparison
+
+N_TEXTS = 5
+"""Lost and gained queries printed for each candidate."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure each checkpoint, compare them with the reference, say and write; the exit status."""
+    started = time.perf_counter()
+    terminal = inputs.terminal_of(options)
+    names = run_names(options)
+    criteria = inputs.read_criteria(options)
+    outputs.check_destinations(options, ["report.json", "queries.parquet", "manifest.json"])
+    collection = inputs.read_data(options)
+    train = inputs.read_train(options)
+    runs = {name: inputs.embed(name, collection, options, terminal, with_base=False) for name in names}
+    findings = measure(runs, collection, options, terminal, train=train)
+    comparison = compare_runs(findings, reference=names[0], options=inputs.analysis_options(options))
+    candidate = comparison.best.best if comparison.best is not None else comparison.candidates[0]
+    checks, _ = judge(findings[candidate], criteria)
+    verdict = judge_comparison(comparison, findings[candidate], criteria)
+    terminal.data(findings[candidate].data)
+    say_comparison(findings, comparison, terminal)
+    terminal.verdict(verdict)
+    report = report_of(findings[candidate], checks, verdict, inputs=outputs.inputs_of(options))
+    report |= comparison_report(findings, comparison)
+    written = outputs.write_side_files(options, findings[candidate], checks, verdict, comparison.comparisons)
+    if options.output is not None:
+        with staged_output(options.output) as staging:
+            files = draw_pictures(findings, comparison, staging, options)
+            files += outputs.write_tables(staging, report, findings[candidate], options, started)
+            for position, name in enumerate(names, start=1):
+                file = f"queries_{position}.parquet"
+                write_parquet(staging / file, query_columns(findings[name]))
+                files.append(file)
+        terminal.files(Path(options.output), files + written)
+    terminal.step(f"Done in {time.perf_counter() - started:.1f} s")
+    terminal.json(outputs.to_json(report))
+    return outputs.exit_status(options, verdict)
+
+
+def run_names(options: argparse.Namespace) -> list[str]:
+    """The runs in order, the reference first: ``--baseline`` where given, else the first checkpoint."""
+    names = list(options.checkpoints)
+    if options.baseline is not None:
+        names = [options.baseline, *(name for name in names if name != options.baseline)]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if len(names) < 2 or repeated:
+        came = f"'{repeated[0]}' twice" if repeated else f"only '{names[0]}'"
+        raise InvalidOptionError(
+            f"compare needs two or more different checkpoints; {came} came. Pass the reference first: "
+            f"embedscope compare OLD NEW --data FILE, or name it with --baseline."
+        )
+    return names
+
+
+def measure(
+    runs: dict[str, Run],
+    collection: Collection,
+    options: argparse.Namespace,
+    terminal: Terminal,
+    *,
+    train: tuple[str, Collection] | None,
+) -> dict[str, Findings]:
+    """Findings of every run; the lexical baseline, which is the same for all, stands beside each."""
+    chosen: Options = inputs.analysis_options(options)
+    return {
+        name: analyse(collection, run.embeddings, options=chosen, train=train, say=terminal.step)
+        for name, run in runs.items()
+    }
+
+
+def say_comparison(runs: dict[str, Findings], comparison: RunComparison, terminal: Terminal) -> None:
+    """Metrics side by side, paired differences, what moved, and whether only the level moved."""
+    terminal.metric_table(runs)
+    terminal.comparisons(comparison.comparisons)
+    terminal.type_changes(comparison.type_changes)
+    for shift in comparison.level_shifts:
+        terminal.level_shift(shift)
+    before = runs[comparison.reference].queries
+    for name in comparison.candidates:
+        after = runs[name].queries
+        for word, rows in (("lost", comparison.lost[name]), ("gained", comparison.gained[name])):
+            terminal.moved(word, name, rows[:N_TEXTS], len(rows), before, after)
+    terminal.best_of_many(comparison.best)
+
+
+def draw_pictures(
+    runs: dict[str, Findings], comparison: RunComparison, folder: Path, options: argparse.Namespace
+) -> list[str]:
+    """The metric intervals of all runs, and for each candidate the queries that moved; the file names."""
+    from embedscope import plots
+
+    drawn: dict[str, Any] = {"metrics_comparison": plots.draw_metric_comparison(runs, comparison)}
+    for position, name in enumerate(comparison.candidates, start=2):
+        suffix = "" if len(comparison.candidates) == 1 else f"_{position}"
+        drawn[f"rank_changes{suffix}"] = plots.draw_rank_slopes(runs, comparison, name)
+    names = []
+    for name, figure in drawn.items():
+        file = f"{name}.{options.format}"
+        plots.save(figure, folder / file, dpi=options.dpi, format=options.format)
+        names.append(file)
+    return names

@@ -1,0 +1,152 @@
+"""The notebook face: the method names of the original project, on the parts that the command line uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedscope.analysis import Options, analyse
+from embedscope.data.collection import Collection, sample_queries
+from embedscope.data.readers import read_collection
+from embedscope.encoding.encode import Embeddings, embed_collection, encode_texts
+from embedscope.encoding.model import Model, load_model
+from embedscope.encoding.store import EmbeddingStore
+from embedscope.errors import InvalidOptionError
+from embedscope.findings import Check, Criteria, Findings, Verdict
+from embedscope.numerics.vectors import cosine_similarity
+from embedscope.protocols import Device, Float32Array, FloatArray, Pooling
+from embedscope.terminal import Terminal
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class EmbeddingVisualizer:
+    """A checkpoint that can encode texts, compare them, and draw what it does with a data set.
+
+    Parameters
+    ----------
+    model_path : str or Path
+        ``.pt``, ``.safetensors``, a sentence-transformers or Hugging Face folder, or a hub name.
+    device : {"auto", "cpu", "cuda", "mps"}
+    base_model, pooling, max_length
+        As ``--base-model``, ``--pooling`` and ``--max-length``.
+    cache : bool
+        Keep vectors on disk, so that a text is encoded once.
+    quiet : bool
+        Draw no progress bar.
+
+    Examples
+    --------
+    ::
+
+        viz = EmbeddingVisualizer("checkpoints/bgem3_projection_best.pt")
+        findings = viz.analyse("data/test.json", max_samples=500)
+        viz.plot_tsne(findings)                         # shown by the notebook
+        viz.plot_top_k_predictions(findings, output_path="top_k.png")
+    """
+
+    def __init__(
+        self,
+        model_path: str | Path,
+        device: str = "auto",
+        *,
+        base_model: str | Path | None = None,
+        pooling: str | None = None,
+        max_length: int | None = None,
+        cache: bool = True,
+        quiet: bool = False,
+    ) -> None:
+        if device not in set(Device):
+            raise InvalidOptionError(f"device must be one of {', '.join(Device)}, not '{device}'.")
+        self._terminal = Terminal(quiet=quiet)
+        self._store = EmbeddingStore(warn=self._terminal.warn, is_enabled=cache)
+        self.model: Model = load_model(
+            model_path,
+            base_model=base_model,
+            pooling=None if pooling is None else Pooling(pooling),
+            max_length=max_length,
+            device=Device(device),
+            hashes=self._store.hashes,
+        )
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return self.model.dim
+
+    def encode_batch(self, texts: Sequence[str], batch_size: int = 32, *, role: str = "query") -> Float32Array:
+        """Unit vectors of shape (len(texts), dim), float32, in the order of ``texts``; with a progress bar.
+
+        ``role`` ("query" or "document") chooses the prompt where the model has different ones.
+        """
+        if role not in ("query", "document"):
+            raise InvalidOptionError(f"role must be 'query' or 'document', not '{role}'.")
+        prompt = self.model.query_prompt if role == "query" else self.model.document_prompt
+        with self._terminal.progress("Encoding", unit="texts") as progress:
+            found = encode_texts(
+                texts, self.model.encoder, self._store, batch_size=batch_size, progress=progress, prompt=prompt
+            )
+        return self.model.projector.project(found.vectors, what=role)
+
+    def compute_similarity_matrix(self, query_embs: FloatArray, doc_embs: FloatArray) -> FloatArray:
+        """Cosine similarity of shape (Q, N); rows need not be normalised."""
+        return cosine_similarity(query_embs, doc_embs)
+
+    def embed(
+        self, data: str | Path | Collection, *, max_samples: int = 0, seed: int = 42
+    ) -> tuple[Collection, Embeddings]:
+        """The collection in a data file (sampled if asked) and its vectors."""
+        collection = data if isinstance(data, Collection) else read_collection(data)
+        collection = sample_queries(collection, max_samples, np.random.default_rng(seed))
+        with self._terminal.progress("Encoding", unit="texts") as progress:
+            return collection, embed_collection(collection, self.model, self._store, progress=progress)
+
+    def analyse(
+        self, data: str | Path | Collection, *, max_samples: int = 500, seed: int = 42, **options: Any
+    ) -> Findings:
+        """Everything that ``embedscope visualize`` measures; ``options`` are those of ``analysis.Options``."""
+        collection, embeddings = self.embed(data, max_samples=max_samples, seed=seed)
+        return analyse(collection, embeddings, options=Options(seed=seed, **options))
+
+    def judge(self, findings: Findings, criteria: str | Criteria = "checklist") -> tuple[tuple[Check, ...], Verdict]:
+        """The checklist and the verdict."""
+        from embedscope.criteria import load_criteria
+        from embedscope.verdict import judge
+
+        return judge(findings, load_criteria(criteria) if isinstance(criteria, str) else criteria)
+
+    def plot_tsne(self, findings: Findings, *, output_path: str | Path | None = None) -> Figure:
+        """The t-SNE map."""
+        return self._draw("draw_map", findings, "tsne", output_path=output_path)
+
+    def plot_umap(self, findings: Findings, *, output_path: str | Path | None = None) -> Figure:
+        """The UMAP map."""
+        return self._draw("draw_map", findings, "umap", output_path=output_path)
+
+    def plot_similarity_heatmap(self, findings: Findings, *, output_path: str | Path | None = None) -> Figure:
+        """Similarity of queries to positives."""
+        return self._draw("draw_heatmap", findings, output_path=output_path)
+
+    def plot_similarity_distribution(self, findings: Findings, *, output_path: str | Path | None = None) -> Figure:
+        """Densities of positive, negative and hard-negative similarities."""
+        return self._draw("draw_similarity_distribution", findings, output_path=output_path)
+
+    def plot_top_k_predictions(self, findings: Findings, *, output_path: str | Path | None = None) -> Figure:
+        """The ten nearest documents of the example queries."""
+        return self._draw("draw_top_k", findings, output_path=output_path)
+
+    def plot_negative_types(self, findings: Findings, *, output_path: str | Path | None = None) -> Figure:
+        """Margins by type of hard negative."""
+        return self._draw("draw_negative_types", findings, output_path=output_path)
+
+    def _draw(self, name: str, findings: Findings, *arguments: str, output_path: str | Path | None) -> Figure:
+        from embedscope import plots
+
+        figure: Figure = getattr(plots, name)(findings, *arguments)
+        if output_path is not None:
+            plots.save(figure, output_path)
+        return figure

@@ -1,0 +1,242 @@
+"""The shared neighbour graph and the two maps drawn from it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from embedscope import projection
+from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError, MissingExtraError, TooFewPointsError
+from embedscope.findings import MapLayout
+from embedscope.projection import NeighborGraph, graph_size, neighbor_graph, tsne, umap
+
+has_umap = pytest.mark.skipif(
+    not any((Path(folder) / "umap" / "umap_.py").exists() for folder in sys.path), reason="umap-learn is not installed"
+)
+DRAW = {"tsne": lambda v, g, **k: tsne(v, g, n_iter=60, **k), "umap": lambda v, g, **k: umap(v, g, n_epochs=20, **k)}
+both = pytest.mark.parametrize("name", ["tsne", pytest.param("umap", marks=has_umap)])
+
+
+def clusters(n: int = 90, n_clusters: int = 3, dim: int = 16, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(n_clusters, dim)) * 3
+    vectors = centres[np.arange(n) % n_clusters] + rng.normal(size=(n, dim))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def graph_of(vectors: np.ndarray) -> NeighborGraph:
+    return neighbor_graph(vectors, graph_size(len(vectors)))
+
+
+def brute_force(vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    rows = vectors.astype(np.float64)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    distances = np.round(1 - rows @ rows.T, 9)
+    np.fill_diagonal(distances, np.inf)
+    order = np.argsort(distances, axis=1, kind="stable")[:, :k]
+    return order, np.take_along_axis(distances, order, axis=1)
+
+
+class TestNeighborGraph:
+    @given(n=st.integers(2, 60), dim=st.integers(1, 9), seed=st.integers(0, 999), n_distinct=st.integers(1, 60))
+    @settings(max_examples=40, deadline=None)
+    def test_equals_a_stable_sort_of_all_distances_duplicates_and_all(
+        self, n: int, dim: int, seed: int, n_distinct: int
+    ) -> None:
+        rng = np.random.default_rng(seed)
+        vectors = rng.normal(size=(n_distinct, dim))[rng.integers(0, n_distinct, n)]
+        k = int(rng.integers(1, n))
+        graph = neighbor_graph(vectors, k)
+        order, distances = brute_force(vectors, k)
+        np.testing.assert_array_equal(graph.indices, order)
+        np.testing.assert_allclose(graph.distances, np.clip(distances, 0, 2), atol=2e-7)
+
+    def test_no_point_is_its_own_neighbour_among_more_equal_rows_than_neighbours(self) -> None:
+        vectors = np.repeat(clusters(4), 30, axis=0)
+        graph = neighbor_graph(vectors, 5)
+        assert not (graph.indices == np.arange(len(vectors))[:, None]).any()
+        assert (graph.distances == 0).all()
+        assert graph.indices[29].tolist() == [0, 1, 2, 3, 4]
+
+    def test_a_collapsed_space_ties_everywhere_and_orders_by_index(self) -> None:
+        graph = neighbor_graph(np.ones((40, 8), dtype=np.float32), 3)
+        assert graph.indices[0].tolist() == [1, 2, 3]
+        assert graph.indices[2].tolist() == [0, 1, 3]
+        assert graph.indices[39].tolist() == [0, 1, 2]
+
+    def test_has_the_promised_types_and_shapes(self) -> None:
+        graph = neighbor_graph(clusters(20), 4)
+        assert (graph.indices.dtype, graph.distances.dtype) == (np.int64, np.float32)
+        assert graph.indices.shape == graph.distances.shape == (20, 4)
+
+    def test_the_length_of_a_row_does_not_matter(self) -> None:
+        vectors = clusters(30).astype(np.float64)
+        scale = np.random.default_rng(0).uniform(0.1, 9, size=(30, 1))
+        np.testing.assert_array_equal(neighbor_graph(vectors, 5).indices, neighbor_graph(vectors * scale, 5).indices)
+
+    @pytest.mark.parametrize("k", [0, 20])
+    def test_a_k_that_does_not_fit_is_refused(self, k: int) -> None:
+        with pytest.raises(InvalidOptionError, match="1 to 19"):
+            neighbor_graph(clusters(20), k)
+
+    @pytest.mark.parametrize("bad", [0.0, np.nan, np.inf])
+    def test_a_row_without_direction_is_refused_with_its_number(self, bad: float) -> None:
+        vectors = clusters(20)
+        vectors[7] = bad
+        with pytest.raises(InvalidEmbeddingsError, match="row 7"):
+            neighbor_graph(vectors, 3)
+
+    def test_is_wide_enough_for_both_maps_and_no_wider_than_there_are_points(self) -> None:
+        assert graph_size(10_000) == 90
+        assert graph_size(10_000, n_neighbors=200) == 200
+        assert graph_size(10_000, perplexity=50) == 150
+        assert graph_size(30) == 29
+
+
+class TestMaps:
+    @both
+    def test_holds_a_position_and_a_quality_for_every_point(self, name: str) -> None:
+        vectors = clusters()
+        layout = DRAW[name](vectors, graph_of(vectors), seed=1)
+        assert isinstance(layout, MapLayout)
+        assert (layout.name, layout.xy.shape, layout.xy.dtype, layout.k) == (name, (90, 2), np.float32, 15)
+        assert np.isfinite(layout.xy).all()
+        assert layout.kept.shape == (90,)
+        assert ((layout.kept >= 0) & (layout.kept <= 1)).all()
+        assert layout.elapsed_s > 0
+        assert layout.parameters["seed"] == 1
+        assert layout.parameters["quality_anchors"] == 90
+
+    @both
+    def test_shows_clusters_that_are_there(self, name: str) -> None:
+        vectors = clusters()
+        layout = DRAW[name](vectors, graph_of(vectors), seed=0)
+        assert layout.trustworthiness > 0.85
+        assert layout.continuity > 0.85
+        distances = np.linalg.norm(layout.xy[:, None] - layout.xy, axis=2) + np.diag(np.full(90, np.inf))
+        assert (distances.argmin(axis=1) % 3 == np.arange(90) % 3).mean() > 0.95
+
+    @both
+    def test_the_same_seed_gives_the_same_map_and_another_seed_another(self, name: str) -> None:
+        vectors = clusters()
+        graph = graph_of(vectors)
+        first, again, other = (DRAW[name](vectors, graph, seed=seed).xy for seed in (3, 3, 4))
+        np.testing.assert_array_equal(first, again)
+        assert not np.array_equal(first, other)
+
+    @both
+    @pytest.mark.parametrize("kind", ["collapsed", "duplicated", "on a line"])
+    def test_degenerate_spaces_give_finite_positions_that_differ(self, name: str, kind: str) -> None:
+        vectors = {
+            "collapsed": np.ones((40, 6), dtype=np.float32),
+            "duplicated": np.repeat(clusters(10), 8, axis=0),
+            "on a line": np.random.default_rng(0).choice([-1.0, 1.0], size=(40, 1)).astype(np.float32),
+        }[kind]
+        xy = DRAW[name](vectors, graph_of(vectors), seed=0).xy
+        assert np.isfinite(xy).all()
+        assert len(np.unique(xy, axis=0)) > len(xy) // 2
+
+    @both
+    def test_eight_points_are_enough_and_seven_are_not(self, name: str) -> None:
+        eight = clusters(8)
+        layout = DRAW[name](eight, graph_of(eight), seed=0)
+        assert np.isfinite(layout.xy).all()
+        assert layout.k == 3
+        assert "15 to 3" in str(layout.parameters["quality_note"])
+        seven = clusters(7)
+        with pytest.raises(TooFewPointsError, match=rf"at least 8 points and there are 7.*--skip-{name}"):
+            DRAW[name](seven, graph_of(seven), seed=0)
+
+    @both
+    def test_a_graph_of_other_points_is_refused(self, name: str) -> None:
+        with pytest.raises(InvalidEmbeddingsError, match="graph is of 20 points"):
+            DRAW[name](clusters(30), graph_of(clusters(20)), seed=0)
+
+
+class TestPerplexity:
+    def test_the_default_is_lowered_for_few_points_and_recorded(self) -> None:
+        vectors = clusters(50)
+        assert tsne(vectors, graph_of(vectors), seed=0, n_iter=10).parameters["perplexity"] == 16
+        many = clusters(100)
+        assert tsne(many, graph_of(many), seed=0, n_iter=10).parameters["perplexity"] == 30
+
+    def test_one_that_was_asked_for_and_does_not_fit_is_refused_with_what_would_fit(self) -> None:
+        vectors = clusters(50)
+        with pytest.raises(
+            TooFewPointsError, match=r"needs at least 61 points and there are 50.*at most 16.*--skip-tsne"
+        ):
+            tsne(vectors, graph_of(vectors), seed=0, perplexity=20)
+
+    def test_one_below_one_is_refused(self) -> None:
+        with pytest.raises(InvalidOptionError, match="at least 1"):
+            tsne(clusters(50), graph_of(clusters(50)), seed=0, perplexity=0)
+
+    def test_a_graph_too_narrow_for_it_is_refused(self) -> None:
+        with pytest.raises(InvalidOptionError, match="30 nearest neighbours"):
+            tsne(clusters(50), neighbor_graph(clusters(50), 20), seed=0, perplexity=10)
+
+
+class TestUmapOptions:
+    @has_umap
+    def test_the_default_neighbourhood_is_lowered_for_few_points_and_recorded(self) -> None:
+        vectors = clusters(10)
+        assert umap(vectors, graph_of(vectors), seed=0, n_epochs=5).parameters["n_neighbors"] == 10
+
+    def test_one_that_does_not_fit_is_refused(self) -> None:
+        vectors = clusters(20)
+        with pytest.raises(TooFewPointsError, match=r"n_neighbors=30.*there are 20.*--skip-umap"):
+            umap(vectors, graph_of(vectors), seed=0, n_neighbors=30)
+        with pytest.raises(InvalidOptionError, match="at least 2"):
+            umap(vectors, graph_of(vectors), seed=0, n_neighbors=1)
+        with pytest.raises(InvalidOptionError, match="min_dist"):
+            umap(vectors, graph_of(vectors), seed=0, min_dist=-0.1)
+        with pytest.raises(InvalidOptionError, match="14 nearest neighbours"):
+            umap(vectors, neighbor_graph(vectors, 5), seed=0)
+
+    def test_without_umap_learn_the_extra_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "umap", None)
+        monkeypatch.setitem(sys.modules, "umap.umap_", None)
+        with pytest.raises(MissingExtraError, match=r"The UMAP map needs.*embedscope\[umap\]"):
+            umap(clusters(20), graph_of(clusters(20)), seed=0)
+
+    def test_the_setting_that_silences_tensorflow_is_put_back(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "1")
+        with projection._quiet():
+            assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3"
+        assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "1"
+
+
+FRESH = """
+import hashlib, json, sys
+import numpy as np
+from embedscope.projection import graph_size, neighbor_graph, tsne, umap
+rng = np.random.default_rng(0)
+vectors = rng.normal(size=(400, 32)).astype(np.float32)
+vectors[200:240] = vectors[:40]
+graph = neighbor_graph(vectors, graph_size(400))
+maps = [tsne(vectors, graph, seed=0), umap(vectors, graph, seed=0)]
+digests = [hashlib.sha256(each.xy.tobytes()).hexdigest() for each in maps]
+print(json.dumps(digests + [hashlib.sha256(graph.indices.tobytes()).hexdigest()]))
+"""
+
+
+@pytest.mark.slow
+@has_umap
+def test_fresh_processes_on_one_and_two_threads_draw_the_same_maps_and_say_nothing() -> None:
+    seen = set()
+    for n_threads in ("1", "2", "2"):
+        variables = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+        environment = {**os.environ, **dict.fromkeys(variables, n_threads)}
+        environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+        run = subprocess.run([sys.executable, "-c", FRESH], env=environment, capture_output=True, text=True, check=True)
+        assert run.stderr == ""
+        seen.add(tuple(json.loads(run.stdout)))
+    assert len(seen) == 1

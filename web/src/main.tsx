@@ -1,0 +1,32 @@
+/** Opens the report that stands in the page. */
+import { render } from 'preact';
+import { PayloadError, readPayload } from './contract';
+import { createStore } from './state';
+import './style.css';
+import { App } from './views/app';
+
+/** Draws the report of a payload (JSON text) into an element. */
+export async function mount(element: HTMLElement, json: string): Promise<void> {
+  try {
+    const page = await readPayload(json);
+    const store = createStore(page, window);
+    const draw = (isPrinting: boolean) => render(<App store={store} isPrinting={isPrinting} />, element);
+    element.replaceChildren();
+    draw(false);
+    addEventListener('beforeprint', () => draw(true));
+    addEventListener('afterprint', () => draw(false));
+  } catch (error) {
+    const line = document.createElement('p');
+    line.className = 'opening';
+    line.setAttribute('role', 'alert');
+    line.textContent =
+      error instanceof PayloadError
+        ? error.message
+        : `The data in this file cannot be read (${error}). It may have been cut short; draw the report again.`;
+    element.replaceChildren(line);
+  }
+}
+
+const element = document.getElementById('app');
+const payload = document.getElementById('embedscope-payload');
+if (element && payload) void mount(element, payload.textContent ?? '');

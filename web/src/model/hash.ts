@@ -1,0 +1,107 @@
+/** The state of the page as the part of the address after `#`, so that a view can be sent to someone. */
+import { COLOURINGS, type ColouringId } from './colouring';
+import type { SortKey } from './queries';
+import type { Facets, OutcomeFacet } from './selection';
+
+export const VIEWS = ['verdict', 'map', 'queries', 'similarity', 'failures', 'compare'] as const;
+export type ViewId = (typeof VIEWS)[number];
+export const LINKS = ['none', 'selected', 'all'] as const;
+export type LinksShown = (typeof LINKS)[number];
+
+export interface State {
+  view: ViewId;
+  /** Row of the open query. */
+  query: number | null;
+  facets: Facets;
+  map: number;
+  colouring: ColouringId;
+  links: LinksShown;
+  /** Points with a smaller share of neighbours kept are faded. */
+  faith: number;
+  sort: SortKey;
+  isDescending: boolean;
+  threshold: number | null;
+}
+
+const SORTS: SortKey[] = ['row', 'text', 'rank', 'margin', 'wrong', 'type'];
+
+/** The address of a state; what stands as in `initial` is left out. */
+export function toHash(state: State, initial: State, queryIds: string[]): string {
+  const parts = new URLSearchParams();
+  const { facets } = state;
+  if (state.query !== null) parts.set('query', queryIds[state.query]);
+  if (facets.search.trim()) parts.set('search', facets.search);
+  if (facets.outcome !== 'all') parts.set('show', facets.outcome);
+  if (facets.type !== null) parts.set('type', String(facets.type));
+  if (facets.lasso) parts.set('lasso', [facets.lasso.map, ...facets.lasso.outline].join(' '));
+  if (facets.legend) parts.set('legend', [facets.legend.colouring, facets.legend.map, facets.legend.category].join(' '));
+  if (state.map !== initial.map) parts.set('map', String(state.map));
+  if (state.colouring !== initial.colouring) parts.set('colour', state.colouring);
+  if (state.links !== initial.links) parts.set('links', state.links);
+  if (state.faith !== initial.faith) parts.set('faith', String(state.faith));
+  if (state.sort !== initial.sort || state.isDescending !== initial.isDescending) {
+    parts.set('sort', `${state.isDescending ? '-' : ''}${state.sort}`);
+  }
+  if (state.threshold !== null) parts.set('threshold', state.threshold.toFixed(3));
+  const rest = parts.toString();
+  return `#${state.view}${rest ? `?${rest}` : ''}`;
+}
+
+/** The state of an address; whatever in it cannot be is left as in `initial`. */
+export function fromHash(hash: string, initial: State, queryIds: string[]): State {
+  const [view, rest = ''] = hash.replace(/^#/, '').split(/\?(.*)/s);
+  const parts = new URLSearchParams(rest);
+  const sort = parts.get('sort') ?? '';
+  const key = SORTS.find((name) => name === sort.replace(/^-/, ''));
+  const query = parts.has('query') ? queryIds.indexOf(parts.get('query') as string) : -1;
+  return {
+    view: VIEWS.find((name) => name === view) ?? initial.view,
+    query: query < 0 ? null : query,
+    facets: facetsFrom(parts),
+    map: whole(parts.get('map')) ?? initial.map,
+    colouring: COLOURINGS.find(({ id }) => id === parts.get('colour'))?.id ?? initial.colouring,
+    links: LINKS.find((name) => name === parts.get('links')) ?? initial.links,
+    faith: share(parts.get('faith')) ?? initial.faith,
+    sort: key ?? initial.sort,
+    isDescending: key ? sort.startsWith('-') : initial.isDescending,
+    threshold: cosine(parts.get('threshold')),
+  };
+}
+
+function facetsFrom(parts: URLSearchParams): Facets {
+  return {
+    search: parts.get('search') ?? '',
+    outcome: (['failing', 'right'] as OutcomeFacet[]).find((name) => name === parts.get('show')) ?? 'all',
+    type: whole(parts.get('type')),
+    lasso: lassoFrom(parts.get('lasso')),
+    legend: legendFrom(parts.get('legend')),
+  };
+}
+
+function lassoFrom(text: string | null): Facets['lasso'] {
+  if (!text) return null;
+  const [map, ...outline] = text.split(' ').map(Number);
+  const isOutline = outline.length >= 6 && outline.length % 2 === 0 && outline.every(Number.isFinite);
+  return Number.isInteger(map) && map >= 0 && isOutline ? { map, outline } : null;
+}
+
+function legendFrom(text: string | null): Facets['legend'] {
+  const [id, map, category] = (text ?? '').split(' ');
+  const colouring = COLOURINGS.find((known) => known.id === id)?.id;
+  const [m, c] = [whole(map), whole(category)];
+  return colouring && m !== null && c !== null ? { colouring, map: m, category: c } : null;
+}
+
+function whole(text: string | null | undefined): number | null {
+  return text && /^\d{1,9}$/.test(text) ? Number(text) : null;
+}
+
+function share(text: string | null): number | null {
+  const value = Number(text);
+  return text !== null && value >= 0 && value <= 1 ? value : null;
+}
+
+function cosine(text: string | null): number | null {
+  const value = Number(text);
+  return text !== null && value >= -1 && value <= 1 ? value : null;
+}

@@ -1,0 +1,103 @@
+/** What belongs to one query. */
+import type { Page } from '../contract';
+
+export interface Opponent {
+  document: number;
+  score: number;
+  weight: number;
+  types: number[];
+}
+
+/** Relevant documents of a query with their scores, best first. */
+export function relevantOf(page: Page, query: number): { document: number; score: number }[] {
+  const q = page.queries;
+  const found = [];
+  for (let e = q.relevantIndptr[query]; e < q.relevantIndptr[query + 1]; e++) {
+    found.push({ document: q.relevantDocuments[e], score: q.relevantScores[e] });
+  }
+  return found.sort((a, b) => b.score - a.score);
+}
+
+/** Hard negatives of a query, best-scoring first. */
+export function negativesOf(page: Page, query: number): Opponent[] {
+  const q = page.queries;
+  const found: Opponent[] = [];
+  for (let e = q.negativeIndptr[query]; e < q.negativeIndptr[query + 1]; e++) {
+    found.push({
+      document: q.negativeDocuments[e],
+      score: q.negativeScores[e],
+      weight: q.negativeWeights[e],
+      types: typesAt(page, e),
+    });
+  }
+  return found.sort((a, b) => b.score - a.score);
+}
+
+/** Types of one entry of the negatives. */
+export function typesAt(page: Page, entry: number): number[] {
+  const { negativeTypeIndptr, negativeTypes } = page.queries;
+  return Array.from(negativeTypes.subarray(negativeTypeIndptr[entry], negativeTypeIndptr[entry + 1]));
+}
+
+/** Types of the document that stands above the relevant one, where it is the query's own hard negative. */
+export function fallenFor(page: Page, query: number): number[] {
+  const q = page.queries;
+  if (q.isCorrect[query]) return [];
+  for (let e = q.negativeIndptr[query]; e < q.negativeIndptr[query + 1]; e++) {
+    if (q.negativeDocuments[e] === q.wrongDocument[query]) return typesAt(page, e);
+  }
+  return [];
+}
+
+/** Documents kept of the ranked list of a query, best first. */
+export function topOf(page: Page, query: number): { document: number; score: number; isRelevant: boolean }[] {
+  const q = page.queries;
+  const found = [];
+  for (let i = query * q.k; i < (query + 1) * q.k; i++) {
+    if (q.topDocuments[i] < 0) continue;
+    found.push({ document: q.topDocuments[i], score: q.topScores[i], isRelevant: q.topIsRelevant[i] === 1 });
+  }
+  return found;
+}
+
+/** Whether a hard negative of this type reaches the query's best relevant document. */
+export function isBeatenBy(page: Page, query: number, type: number): boolean {
+  const q = page.queries;
+  const reached = q.positiveSimilarity[query] - (page.report.tie_tolerance ?? 0);
+  for (let e = q.negativeIndptr[query]; e < q.negativeIndptr[query + 1]; e++) {
+    if (q.negativeScores[e] >= reached && typesAt(page, e).includes(type)) return true;
+  }
+  return false;
+}
+
+export type SortKey = 'row' | 'text' | 'rank' | 'margin' | 'wrong' | 'type';
+
+/** Rows in the wanted order; values that do not exist stand last in either direction. */
+export function sorted(page: Page, rows: Uint32Array, key: SortKey, isDescending: boolean): Uint32Array {
+  const direction = isDescending ? -1 : 1;
+  const q = page.queries;
+  if (key === 'row') return isDescending ? rows.slice().reverse() : rows;
+  if (key === 'rank' || key === 'margin') {
+    const column = key === 'rank' ? q.rank : q.margin;
+    return rows.slice().sort((a, b) => {
+      const [x, y] = [column[a], column[b]];
+      if (Number.isNaN(x) || Number.isNaN(y)) return Number(Number.isNaN(x)) - Number(Number.isNaN(y)) || a - b;
+      return direction * (x - y) || a - b;
+    });
+  }
+  const words = new Map<number, string>();
+  for (const row of rows) words.set(row, wordOf(page, row, key));
+  const order = new Intl.Collator(undefined, { numeric: true });
+  return rows.slice().sort((a, b) => {
+    const [x, y] = [words.get(a) as string, words.get(b) as string];
+    if (!x || !y) return Number(!x) - Number(!y) || a - b;
+    return direction * order.compare(x, y) || a - b;
+  });
+}
+
+function wordOf(page: Page, row: number, key: 'text' | 'wrong' | 'type'): string {
+  if (key === 'text') return page.queries.texts[row].slice(0, 200);
+  if (key === 'type') return fallenFor(page, row).map((type) => page.types[type]).join(' + ');
+  const wrong = page.queries.wrongDocument[row];
+  return wrong < 0 ? '' : page.documents.texts[wrong].slice(0, 200);
+}

@@ -1,0 +1,155 @@
+/** The one selection that all views share: facets in, queries and points out. */
+import { type Page, type Points, QUERY } from '../contract';
+import { type ColouringId, colour } from './colouring';
+import { isBeatenBy } from './queries';
+import { framed, inside } from './plane';
+import { matcher } from './search';
+
+export type OutcomeFacet = 'all' | 'failing' | 'right';
+
+export interface Facets {
+  search: string;
+  outcome: OutcomeFacet;
+  /** Queries that a hard negative of this type beats. */
+  type: number | null;
+  /** Points inside an outline drawn on a map (x and y in turn, in the frame of that map). */
+  lasso: { map: number; outline: number[] } | null;
+  /** Points of one category of a colouring. */
+  legend: { colouring: ColouringId; map: number; category: number } | null;
+}
+
+export const NO_FACETS: Facets = { search: '', outcome: 'all', type: null, lasso: null, legend: null };
+
+export interface Selection {
+  isAll: boolean;
+  /** Rows of the selected queries, ascending. */
+  rows: Uint32Array;
+  isQuery: Uint8Array;
+  /** 1 for every highlighted point; null where nothing is selected, so that all stand alike. */
+  isPoint: Uint8Array | null;
+  nPoints: number;
+}
+
+export function isEmpty(facets: Facets): boolean {
+  return (
+    facets.search.trim() === '' &&
+    facets.outcome === 'all' &&
+    facets.type === null &&
+    facets.lasso === null &&
+    facets.legend === null
+  );
+}
+
+/** Queries and points that pass every facet. */
+export function select(page: Page, facets: Facets): Selection {
+  const isAll = isEmpty(facets);
+  const area = page.points && pointArea(page, page.points, facets);
+  const isQuery = selectQueries(page, facets, area);
+  const rows = Uint32Array.from(indices(isQuery));
+  if (isAll || !page.points) return { isAll, rows, isQuery, isPoint: null, nPoints: page.points?.n ?? 0 };
+  const isPoint = selectPoints(page, page.points, facets, isQuery, area);
+  return { isAll, rows, isQuery, isPoint, nPoints: isPoint.reduce((sum, flag) => sum + flag, 0) };
+}
+
+function indices(mask: Uint8Array): number[] {
+  const found: number[] = [];
+  for (let i = 0; i < mask.length; i++) if (mask[i]) found.push(i);
+  return found;
+}
+
+/** Points inside the lasso and of the chosen category; null where neither is set. */
+function pointArea(page: Page, points: Points, facets: Facets): Uint8Array | null {
+  let area: Uint8Array | null = null;
+  if (facets.lasso && points.maps[facets.lasso.map]) {
+    area = inside(framed(points.maps[facets.lasso.map].xy), facets.lasso.outline);
+  }
+  if (facets.legend && points.maps[facets.legend.map]) {
+    const { of } = colour(page, points, facets.legend.colouring, facets.legend.map);
+    const { category } = facets.legend;
+    const drawn = area;
+    area = Uint8Array.from(of, (own, p) => (own === category && (!drawn || drawn[p]) ? 1 : 0));
+  }
+  return area;
+}
+
+function selectQueries(page: Page, facets: Facets, area: Uint8Array | null): Uint8Array {
+  const q = page.queries;
+  const matches = matcher(facets.search);
+  const inArea = area && queriesOfArea(page, page.points as Points, area);
+  const mask = new Uint8Array(q.n);
+  for (let row = 0; row < q.n; row++) {
+    if (inArea && !inArea[row]) continue;
+    if (facets.outcome !== 'all' && (facets.outcome === 'right') !== (q.isCorrect[row] === 1)) continue;
+    if (facets.type !== null && !isBeatenBy(page, row, facets.type)) continue;
+    if (facets.search && !matches(q.texts[row]) && !matches(q.ids[row])) continue;
+    mask[row] = 1;
+  }
+  return mask;
+}
+
+/** Queries that stand in the area; where none does, those to which a document in it is relevant or a hard negative. */
+function queriesOfArea(page: Page, points: Points, area: Uint8Array): Uint8Array {
+  const mask = new Uint8Array(page.queries.n);
+  const isDocument = new Uint8Array(page.documents.n);
+  let hasQuery = false;
+  for (let p = 0; p < points.n; p++) {
+    if (!area[p]) continue;
+    if (points.roles[p] === QUERY) {
+      mask[points.rows[p]] = 1;
+      hasQuery = true;
+    } else isDocument[points.rows[p]] = 1;
+  }
+  return hasQuery ? mask : queriesOfDocuments(page, isDocument);
+}
+
+function queriesOfDocuments(page: Page, isDocument: Uint8Array): Uint8Array {
+  const q = page.queries;
+  const mask = new Uint8Array(q.n);
+  for (let row = 0; row < q.n; row++) {
+    const relevant = q.relevantDocuments.subarray(q.relevantIndptr[row], q.relevantIndptr[row + 1]);
+    const negative = q.negativeDocuments.subarray(q.negativeIndptr[row], q.negativeIndptr[row + 1]);
+    mask[row] = relevant.some((d) => isDocument[d]) || negative.some((d) => isDocument[d]) ? 1 : 0;
+  }
+  return mask;
+}
+
+/** Points of selected queries and of what they were compared with; under a search, of what matches. */
+function selectPoints(
+  page: Page,
+  points: Points,
+  facets: Facets,
+  isQuery: Uint8Array,
+  area: Uint8Array | null,
+): Uint8Array {
+  const matches = matcher(facets.search);
+  const isSearching = facets.search.trim() !== '';
+  const isNarrowed = facets.outcome !== 'all' || facets.type !== null;
+  const linked = isNarrowed ? linkedDocuments(page, isQuery, facets.type) : null;
+  const mask = new Uint8Array(points.n);
+  for (let p = 0; p < points.n; p++) {
+    const row = points.rows[p];
+    if (area && !area[p]) continue;
+    if (points.roles[p] === QUERY) mask[p] = isQuery[row];
+    else if (linked && !linked[row]) continue;
+    else if (isSearching && !matches(page.documents.texts[row])) continue;
+    else mask[p] = 1;
+  }
+  return mask;
+}
+
+/** Relevant documents of the selected queries, what stands above them, and their negatives of the chosen type. */
+function linkedDocuments(page: Page, isQuery: Uint8Array, type: number | null): Uint8Array {
+  const q = page.queries;
+  const mask = new Uint8Array(page.documents.n);
+  for (let row = 0; row < q.n; row++) {
+    if (!isQuery[row]) continue;
+    for (let e = q.relevantIndptr[row]; e < q.relevantIndptr[row + 1]; e++) mask[q.relevantDocuments[e]] = 1;
+    if (q.wrongDocument[row] >= 0 && type === null) mask[q.wrongDocument[row]] = 1;
+    if (type === null) continue;
+    for (let e = q.negativeIndptr[row]; e < q.negativeIndptr[row + 1]; e++) {
+      const types = q.negativeTypes.subarray(q.negativeTypeIndptr[e], q.negativeTypeIndptr[e + 1]);
+      if (types.includes(type)) mask[q.negativeDocuments[e]] = 1;
+    }
+  }
+  return mask;
+}

@@ -1,0 +1,93 @@
+/** One store: what is shown, what is selected; kept in the URL hash. */
+import type { Page } from './contract';
+import { fromHash, type State, toHash } from './model/hash';
+import { type Facets, NO_FACETS, type Selection, select } from './model/selection';
+
+export type { State } from './model/hash';
+
+export interface Store {
+  page: Page;
+  get(): State;
+  /** The selection of the present facets; computed once for each change of them. */
+  selection(): Selection;
+  set(change: Partial<State>): void;
+  setFacets(change: Partial<Facets>): void;
+  subscribe(listener: () => void): () => void;
+}
+
+/** The state in which a page opens that was given no address. */
+export function initialState(page: Page): State {
+  return {
+    view: 'verdict',
+    query: null,
+    facets: NO_FACETS,
+    map: 0,
+    colouring: 'role',
+    links: 'selected',
+    faith: 0,
+    sort: page.queries.n > 0 ? 'margin' : 'row',
+    isDescending: false,
+    threshold: null,
+  };
+}
+
+/** A store whose state follows the address of the window, and the address the state. */
+export function createStore(page: Page, window: Window): Store {
+  const initial = initialState(page);
+  const ids = page.queries.ids;
+  const listeners = new Set<() => void>();
+  let state = repaired(page, fromHash(window.location.hash, initial, ids));
+  let selection = select(page, state.facets);
+
+  const change = (next: State) => {
+    if (next.facets !== state.facets) selection = select(page, next.facets);
+    state = next;
+    for (const listener of listeners) listener();
+  };
+
+  const store: Store = {
+    page,
+    get: () => state,
+    selection: () => selection,
+    set(patch) {
+      const isNewView = patch.view !== undefined && patch.view !== state.view;
+      change({ ...state, ...patch });
+      writeHash(window, toHash(state, initial, ids), isNewView);
+    },
+    setFacets(patch) {
+      store.set({ facets: { ...state.facets, ...patch } });
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+  window.addEventListener('hashchange', () => {
+    if (window.location.hash === toHash(state, initial, ids)) return;
+    change(repaired(page, fromHash(window.location.hash, initial, ids)));
+  });
+  return store;
+}
+
+/** A new view is a step of the history; anything smaller is not. */
+function writeHash(window: Window, hash: string, isStep: boolean): void {
+  try {
+    if (isStep) window.history.pushState(null, '', hash);
+    else window.history.replaceState(null, '', hash);
+  } catch {
+    // Some browsers refuse this for a file: the page works without an address.
+  }
+}
+
+/** An address made for another report may name what this one does not have. */
+function repaired(page: Page, state: State): State {
+  const nMaps = page.points?.maps.length ?? 0;
+  const { lasso, legend, type } = state.facets;
+  const facets = {
+    ...state.facets,
+    lasso: lasso && lasso.map < nMaps ? lasso : null,
+    legend: legend && legend.map < nMaps ? legend : null,
+    type: type !== null && type < page.types.length ? type : null,
+  };
+  return { ...state, facets, map: Math.min(state.map, Math.max(nMaps - 1, 0)) };
+}

@@ -1,0 +1,173 @@
+/** The frame of the page: name, views, selection. */
+import { useEffect, useState } from 'preact/hooks';
+import type { Report } from '../contract';
+import { baseName, shorten } from '../model/format';
+import type { ViewId } from '../model/hash';
+import { NO_FACETS } from '../model/selection';
+import type { Store } from '../state';
+import { CompareView, hasComparisons } from './compare';
+import { FailuresView, hasFailures } from './failures';
+import { MapView } from './map';
+import { useStore } from './parts';
+import { PrintedQueries } from './printed';
+import { QueriesView } from './queries';
+import { SelectionBar } from './selection';
+import { SimilarityView } from './similarity';
+import { VerdictView } from './verdict';
+
+const TITLES: Record<ViewId, string> = {
+  verdict: 'Verdict',
+  map: 'Map',
+  queries: 'Queries',
+  similarity: 'Similarity',
+  failures: 'Failures',
+  compare: 'Compare',
+};
+
+/** Views for which the report has something to show. */
+export function shownViews(report: Report, hasMap: boolean): ViewId[] {
+  return (Object.keys(TITLES) as ViewId[]).filter((view) => {
+    if (view === 'map') return hasMap;
+    if (view === 'failures') return hasFailures(report);
+    return view === 'compare' ? hasComparisons(report) : true;
+  });
+}
+
+export function App({ store, isPrinting }: { store: Store; isPrinting: boolean }) {
+  const state = useStore(store);
+  const { report, points } = store.page;
+  const hasMap = (points?.maps.length ?? 0) > 0 || Object.keys(report.maps_absent).length > 0;
+  const views = shownViews(report, hasMap);
+  const view = views.includes(state.view) ? state.view : 'verdict';
+  useKeys(store, views);
+  if (isPrinting) return <Printed store={store} views={views} />;
+  const isSelecting = view === 'map' || view === 'queries' || !store.selection().isAll;
+  return (
+    <div class={`page view-${view}`}>
+      <header class="top">
+        <p class="brand">
+          <bdi>{shorten(baseName(report.model.checkpoint), 36)}</bdi>
+        </p>
+        <nav aria-label="Views">
+          {views.map((id) => (
+            <a
+              key={id}
+              href={`#${id}`}
+              aria-current={id === view ? 'page' : undefined}
+              onClick={(event) => {
+                event.preventDefault();
+                store.set({ view: id });
+                scrollTo(0, 0);
+              }}
+            >
+              {TITLES[id]}
+            </a>
+          ))}
+        </nav>
+        <ThemeButton />
+      </header>
+      {isSelecting && <SelectionBar store={store} />}
+      <main tabIndex={-1} aria-label={TITLES[view]}>
+        {view === 'verdict' && <VerdictView store={store} />}
+        {view === 'map' && <MapView store={store} />}
+        {view === 'queries' && <QueriesView store={store} />}
+        {view === 'similarity' && <SimilarityView store={store} />}
+        {view === 'failures' && <FailuresView store={store} />}
+        {view === 'compare' && <CompareView store={store} />}
+      </main>
+      {view !== 'map' && view !== 'queries' && <Foot report={report} nViews={views.length} />}
+    </div>
+  );
+}
+
+function Foot({ report, nViews }: { report: Report; nViews: number }) {
+  return (
+    <footer class="foot">
+      <span>
+        embedscope {shorten(report.embedscope_version, 20)}, seed {report.seed}
+      </span>
+      <span class="wide">
+        Keys: 1 to {nViews} views, / search, arrows and Enter in the table, Esc back
+      </span>
+    </footer>
+  );
+}
+
+/** Everything on paper, one view after the other; of the queries the failing ones. */
+function Printed({ store, views }: { store: Store; views: ViewId[] }) {
+  return (
+    <div class="page is-printed">
+      <VerdictView store={store} />
+      <SimilarityView store={store} />
+      {views.includes('failures') && <FailuresView store={store} />}
+      {views.includes('compare') && <CompareView store={store} />}
+      <PrintedQueries store={store} />
+      <Foot report={store.page.report} nViews={views.length} />
+    </div>
+  );
+}
+
+function useKeys(store: Store, views: ViewId[]): void {
+  useEffect(() => {
+    const key = (event: KeyboardEvent) => {
+      const target = event.target as HTMLElement;
+      const isTyping = target.matches('input, select, textarea');
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key === 'Escape') {
+        const { query } = store.get();
+        if (isTyping) target.blur();
+        else if (query !== null) store.set({ query: null });
+        else if (!store.selection().isAll) store.set({ facets: NO_FACETS });
+        return;
+      }
+      if (isTyping) return;
+      const view = views[Number(event.key) - 1];
+      // On the map 0 shows all; the other digits go from view to view.
+      if (view) store.set({ view });
+      else if (event.key === '/') {
+        event.preventDefault();
+        if (!document.getElementById('search')) store.set({ view: 'queries' });
+        requestAnimationFrame(() => document.getElementById('search')?.focus());
+      }
+    };
+    addEventListener('keydown', key);
+    return () => removeEventListener('keydown', key);
+  }, [store, views.join()]);
+}
+
+const THEMES = ['auto', 'light', 'dark'] as const;
+type Theme = (typeof THEMES)[number];
+const STORED = 'embedscope-theme';
+
+function storedTheme(): Theme {
+  try {
+    return THEMES.find((theme) => theme === localStorage.getItem(STORED)) ?? 'auto';
+  } catch {
+    return 'auto';
+  }
+}
+
+function ThemeButton() {
+  const [theme, setTheme] = useState(storedTheme);
+  useEffect(() => {
+    if (theme === 'auto') document.documentElement.removeAttribute('data-theme');
+    else document.documentElement.setAttribute('data-theme', theme);
+    try {
+      localStorage.setItem(STORED, theme);
+    } catch {
+      // A page opened from a file may have no storage: the choice lasts as long as the page.
+    }
+  }, [theme]);
+  const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
+  return (
+    <button
+      type="button"
+      class="theme"
+      aria-label={`Theme: ${theme}. Switch to ${next}`}
+      title={`Theme: ${theme}`}
+      onClick={() => setTheme(next)}
+    >
+      <span aria-hidden="true">{theme === 'auto' ? '◐' : theme === 'light' ? '○' : '●'}</span>
+    </button>
+  );
+}

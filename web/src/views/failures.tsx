@@ -1,0 +1,230 @@
+/** What goes wrong: by type of hard negative, in the labels, and between the test set and the training file. */
+import { domainOf, Scale } from '../charts/interval';
+import type { Leakage, Report } from '../contract';
+import { baseName, count, counted, fixed, percent, shorten } from '../model/format';
+import type { Store } from '../state';
+import { Name, Section, useStore } from './parts';
+
+const LISTED = 50;
+
+/** Whether the report holds anything for this view. */
+export function hasFailures(report: Report): boolean {
+  return (
+    Object.keys(report.negative_types).length > 0 ||
+    report.data.contradictions.length > 0 ||
+    report.data.warnings.length > 0 ||
+    report.leakage !== null
+  );
+}
+
+export function FailuresView({ store }: { store: Store }) {
+  const { report } = store.page;
+  return (
+    <div class="failures">
+      {Object.keys(report.negative_types).length > 0 && <Types store={store} />}
+      {report.leakage && <Overlap leakage={report.leakage} />}
+      {report.data.contradictions.length > 0 && <Contradictions report={report} />}
+      {report.data.warnings.length > 0 && (
+        <Section title="Notes on the data">
+          <Lines lines={report.data.warnings} />
+        </Section>
+      )}
+    </div>
+  );
+}
+
+function Types({ store }: { store: Store }) {
+  const { page } = store;
+  const { facets } = useStore(store);
+  const { report } = page;
+  const types = Object.entries(report.negative_types).sort(
+    ([, a], [, b]) => (b.violation_rate.value ?? 0) - (a.violation_rate.value ?? 0),
+  );
+  const ends = types.flatMap(([, { violation_rate: r }]) => [r.value, r.high]);
+  const most = Math.max(...ends.map((value) => value ?? 0));
+  const domain = most > 0.5 ? domainOf([1]) : { low: 0, high: Math.max(0.1, Math.ceil(most * 10) / 10) };
+  const weighted = report.weights.weighted_violation_rate;
+  const tau = report.weights.kendall_tau;
+  return (
+    <Section
+      title="Hard negatives that reach the positive"
+      note="The share of pairs in which the negative scores at or above the query's best relevant document, with its 95 % interval."
+    >
+      <div class="scroll-x">
+        <table class="types">
+          <thead>
+            <tr>
+              <th scope="col">Type</th>
+              <th scope="col" class="number">
+                Pairs
+              </th>
+              <th scope="col" class="number">
+                Lost
+              </th>
+              <th scope="col" class="type-scale">
+                <span class="scale-legend">
+                  <span>0</span>
+                  <span>{percent(domain.high)}</span>
+                </span>
+              </th>
+              <th scope="col" class="number">
+                Mean margin
+              </th>
+              <th scope="col" />
+            </tr>
+          </thead>
+          <tbody>
+            {types.map(([name, type]) => {
+              const code = page.types.indexOf(name);
+              return (
+                <tr key={name} class={facets.type === code ? 'is-chosen' : ''}>
+                  <th scope="row">
+                    <Name text={name} length={40} />
+                  </th>
+                  <td class="number">{count(type.n)}</td>
+                  <td class="number strong">{percent(type.violation_rate.value)}</td>
+                  <td class="type-scale">
+                    <Scale
+                      value={type.violation_rate.value}
+                      low={type.violation_rate.low}
+                      high={type.violation_rate.high}
+                      domain={domain}
+                      tone="wrong"
+                    />
+                  </td>
+                  <td class="number">{fixed(type.margin.value)}</td>
+                  <td>
+                    <button
+                      type="button"
+                      class="link"
+                      onClick={() => {
+                        store.setFacets({ type: code });
+                        store.set({ view: 'queries' });
+                      }}
+                    >
+                      queries
+                    </button>{' '}
+                    {page.points && (
+                      <button
+                        type="button"
+                        class="link"
+                        onClick={() => {
+                          store.setFacets({ type: code });
+                          store.set({ view: 'map', colouring: 'type' });
+                        }}
+                      >
+                        map
+                      </button>
+                    )}
+                  </td>
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+      </div>
+      {typeof weighted?.value === 'number' && (
+        <p class="note">
+          Weighted by the training weights, <b class="number">{percent(weighted.value)}</b> of the pairs are lost.
+          {typeof tau?.value === 'number' && (
+            <>
+              {' '}
+              Order of the margins against the weights: Kendall tau-b <b class="number">{fixed(tau.value, 2)}</b>.
+            </>
+          )}
+        </p>
+      )}
+    </Section>
+  );
+}
+
+function Overlap({ leakage }: { leakage: Leakage }) {
+  const rows: [string, Record<string, number>, number][] = [
+    ['Queries', leakage.queries, leakage.n_queries],
+    ['Positives', leakage.positives, leakage.n_positives],
+  ];
+  const kinds = [...new Set(rows.flatMap(([, counts]) => Object.keys(counts)))];
+  return (
+    <Section
+      title="Overlap with the training file"
+      note={
+        <>
+          {percent(leakage.share_of_queries)} of the test queries stand in <Name text={baseName(leakage.train)} />. What
+          was trained on measures memory.
+        </>
+      }
+    >
+      <table class="overlap">
+        <thead>
+          <tr>
+            <th scope="col" />
+            {kinds.map((kind) => (
+              <th key={kind} scope="col" class="number">
+                {kind}
+              </th>
+            ))}
+            <th scope="col" class="number">
+              of
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(([label, counts, total]) => (
+            <tr key={label}>
+              <th scope="row">{label}</th>
+              {kinds.map((kind) => (
+                <td key={kind} class="number">
+                  {count(counts[kind] ?? 0)}
+                </td>
+              ))}
+              <td class="number muted">{count(total)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {leakage.examples.length > 0 && (
+        <ul class="pairs">
+          {leakage.examples.slice(0, LISTED).map(([test, train], i) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: pairs may repeat
+            <li key={i}>
+              <p>
+                <span class="muted">test</span> <bdi>{shorten(test, 300)}</bdi>
+              </p>
+              <p>
+                <span class="muted">training</span> <bdi>{shorten(train, 300)}</bdi>
+              </p>
+            </li>
+          ))}
+        </ul>
+      )}
+    </Section>
+  );
+}
+
+function Contradictions({ report }: { report: Report }) {
+  const { contradictions } = report.data;
+  return (
+    <Section
+      title="Contradictions"
+      note={`${counted(contradictions.length, 'text')} labelled both relevant and negative for one query; each counts as relevant.`}
+    >
+      <Lines lines={contradictions} />
+    </Section>
+  );
+}
+
+function Lines({ lines }: { lines: string[] }) {
+  return (
+    <>
+      <ul class="reasons">
+        {lines.slice(0, LISTED).map((line, i) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: lines may repeat
+          <li key={i}>
+            <bdi>{shorten(line, 400)}</bdi>
+          </li>
+        ))}
+      </ul>
+      {lines.length > LISTED && <p class="note">{count(lines.length - LISTED)} more stand in report.json.</p>}
+    </>
+  );
+}

@@ -1,0 +1,284 @@
+/** The word, the sentence that says why, the checks drawn to scale, and what was measured on what. */
+import { domainOf, Scale, type ScaleMark } from '../charts/interval';
+import type { Check, Metric, Report } from '../contract';
+import { baseName, count, counted, fixed, interval, shorten } from '../model/format';
+import type { Store } from '../state';
+import { Name, Section } from './parts';
+
+const WORDS = {
+  deploy: { word: 'Deploy', means: 'Every check that gates passes.' },
+  retrain: { word: 'Retrain', means: 'A check that gates fails.' },
+  undecided: { word: 'Undecided', means: 'Nothing fails, but this test set leaves something open.' },
+  unfit: { word: 'Unfit', means: 'This test set cannot answer the question.' },
+};
+
+const SIGNS = { pass: '✓', fail: '✗', undecided: '?', 'not computable': '–' };
+const TONES = { pass: 'pass', fail: 'fail', undecided: 'undecided', 'not computable': 'plain' } as const;
+
+export function VerdictView({ store }: { store: Store }) {
+  const { report } = store.page;
+  const { verdict } = report;
+  const said = WORDS[verdict.outcome];
+  return (
+    <div class="verdict">
+      <div class="verdict-main">
+        <p class="eyebrow">
+          Verdict by the profile <Name text={verdict.profile} />
+        </p>
+        <h1 class={`word is-${verdict.outcome}`}>{said.word}</h1>
+        <p class="headline">
+          <bdi>{sentence(verdict.headline || said.means)}</bdi>
+        </p>
+        <p class="note">{said.means}</p>
+      </div>
+      <Facts report={report} />
+      <Checks checks={report.checklist} />
+      <Metrics report={report} />
+      <Reasons report={report} />
+    </div>
+  );
+}
+
+/** A reason as a sentence: a capital, a full stop. */
+function sentence(text: string): string {
+  const line = shorten(text, 600);
+  return line.charAt(0).toLocaleUpperCase('en') + line.slice(1) + (/[.!?…]$/.test(line) ? '' : '.');
+}
+
+function Checks({ checks }: { checks: Check[] }) {
+  const passed = checks.filter(({ outcome }) => outcome === 'pass').length;
+  return (
+    <Section
+      title="Checks"
+      note={`${passed} of ${checks.length} pass. The shaded side is where the value should lie; the bar is the 95 % interval.`}
+    >
+      <ul class="checks">
+        {checks.map((check) => (
+          <li key={check.id} class={`check is-${TONES[check.outcome]}`}>
+            <span class="check-sign" role="img" aria-label={check.outcome}>
+              {SIGNS[check.outcome]}
+            </span>
+            <span class="check-title">
+              <Name text={check.title} length={80} />
+              {!check.gating && <em> advisory</em>}
+            </span>
+            <span class="check-value number">{fixed(check.value)}</span>
+            <span class="check-interval number">{interval(check.low, check.high)}</span>
+            <Scale
+              value={check.value}
+              low={check.low}
+              high={check.high}
+              domain={domainOf([check.value, check.low, check.high, check.threshold])}
+              threshold={check.threshold}
+              wants={check.direction.startsWith('<') ? 'below' : 'above'}
+              tone={TONES[check.outcome]}
+              hasEnds
+            />
+            <span class="check-needed number">
+              {check.direction.replace('>=', '≥').replace('<=', '≤')} {check.threshold}
+            </span>
+            <span class="check-outcome">{check.outcome}</span>
+            {check.outcome === 'not computable' && (
+              <span class="check-reason">
+                <bdi>{shorten(check.reason, 200)}</bdi>
+              </span>
+            )}
+          </li>
+        ))}
+      </ul>
+    </Section>
+  );
+}
+
+function Facts({ report }: { report: Report }) {
+  const { data, model } = report;
+  const sampled = data.n_queries < data.n_queries_available;
+  const facts: [string, string, string?][] = [
+    ['Queries', count(data.n_queries), sampled ? `of ${count(data.n_queries_available)}, a seeded sample` : undefined],
+    ['Independent groups', count(data.n_clusters), 'queries that share a relevant text count once'],
+    ['Documents', count(data.n_documents), `${count(data.n_relevant_documents)} relevant`],
+    ['Hard negatives', count(data.n_hard_negatives)],
+    [
+      'Equal texts merged',
+      count(data.n_duplicate_queries + data.n_duplicate_documents),
+      `${counted(data.n_duplicate_queries, 'query', 'queries')}, ${counted(data.n_duplicate_documents, 'document')}`,
+    ],
+  ];
+  const made: [string, string | null][] = [
+    ['Checkpoint', baseName(model.checkpoint)],
+    ['Layout', model.layout],
+    ['Base model', model.base_model],
+    ['Pooling', model.pooling && `${model.pooling}${model.pooling_source ? `, ${model.pooling_source}` : ''}`],
+    ['Dimensions', count(data.dim)],
+    ['Head', model.head],
+    ['Tokens at most', model.max_length === null ? null : count(model.max_length)],
+  ];
+  return (
+    <aside class="facts" aria-label="Data and model">
+      <h2>Data</h2>
+      <dl>
+        {facts.map(([name, value, note]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>
+              <span class="number">{value}</span>
+              {note && <small>{note}</small>}
+            </dd>
+          </div>
+        ))}
+      </dl>
+      <h2>Model</h2>
+      <dl>
+        {made.map(
+          ([name, value]) =>
+            value && (
+              <div key={name}>
+                <dt>{name}</dt>
+                <dd>
+                  <Name text={value} length={48} />
+                </dd>
+              </div>
+            ),
+        )}
+      </dl>
+    </aside>
+  );
+}
+
+function Metrics({ report }: { report: Report }) {
+  const rows = Object.entries(report.metrics);
+  if (rows.length === 0) return null;
+  const references = Object.entries(report.references);
+  const has = (key: 'chance' | 'lexical' | 'base') => rows.some(([, metric]) => metric[key] !== null);
+  const columns = (
+    [
+      ['chance', 'Chance'],
+      ['lexical', 'n-grams'],
+      ['base', 'Base model'],
+    ] as const
+  ).filter(([key]) => has(key));
+  return (
+    <Section
+      title="Ranking"
+      note={`${counted(report.data.n_queries, 'query', 'queries')} against ${counted(report.data.n_documents, 'document')}, beside what needs no training.`}
+    >
+      <div class="scroll-x">
+        <table class="metrics">
+          <thead>
+            <tr>
+              <th scope="col">Metric</th>
+              <th scope="col" class="number">
+                Model
+              </th>
+              <th scope="col" class="number">
+                95 % interval
+              </th>
+              <th scope="col" class="metric-scale">
+                <span class="scale-legend">
+                  <span>0</span>
+                  {columns.map(([key, label]) => (
+                    <span key={key}>
+                      <i class={`scale-mark is-${key}`} /> {label}
+                    </span>
+                  ))}
+                  {references.length > 0 && (
+                    <span>
+                      <i class="scale-mark is-reference" /> baseline
+                    </span>
+                  )}
+                  <span>1</span>
+                </span>
+              </th>
+              {columns.map(([key, label]) => (
+                <th key={key} scope="col" class="number">
+                  {label}
+                </th>
+              ))}
+              {references.map(([name]) => (
+                <th key={name} scope="col" class="number">
+                  <Name text={baseName(name)} length={20} />
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map(([name, metric]) => (
+              <tr key={name}>
+                <th scope="row">
+                  <Name text={name} length={30} />
+                </th>
+                <td class="number strong">{fixed(metric.value)}</td>
+                <td class="number">{interval(metric.low, metric.high)}</td>
+                <td class="metric-scale">
+                  <Scale
+                    value={metric.value}
+                    low={metric.low}
+                    high={metric.high}
+                    domain={{ low: 0, high: 1 }}
+                    marks={marksOf(name, metric, report)}
+                  />
+                </td>
+                {columns.map(([key]) => (
+                  <td key={key} class="number">
+                    {fixed(metric[key])}
+                  </td>
+                ))}
+                {references.map(([reference, values]) => (
+                  <td key={reference} class="number">
+                    {fixed(values[name])}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {rows.flatMap(([name, metric]) =>
+        metric.warnings.map((warning) => (
+          <p key={name + warning} class="warning">
+            <bdi>
+              {shorten(name, 30)}: {shorten(warning, 300)}
+            </bdi>
+          </p>
+        )),
+      )}
+    </Section>
+  );
+}
+
+function marksOf(name: string, metric: Metric, report: Report): ScaleMark[] {
+  const marks: ScaleMark[] = [];
+  if (metric.chance !== null) marks.push({ value: metric.chance, label: 'chance', kind: 'chance' });
+  if (metric.lexical !== null) marks.push({ value: metric.lexical, label: 'character n-grams', kind: 'lexical' });
+  if (metric.base !== null) marks.push({ value: metric.base, label: 'base model', kind: 'base' });
+  for (const [reference, values] of Object.entries(report.references)) {
+    const value = values[name];
+    if (typeof value === 'number') marks.push({ value, label: shorten(reference, 40), kind: 'reference' });
+  }
+  return marks;
+}
+
+function Reasons({ report }: { report: Report }) {
+  const { verdict, data, model } = report;
+  const others = verdict.reasons.filter((reason) => reason !== verdict.headline);
+  const notes = [...data.warnings, ...model.notes];
+  if (others.length === 0 && notes.length === 0) return null;
+  return (
+    <Section title="Every reason">
+      {others.length > 0 && (
+        <ul class="reasons">
+          {others.map((reason) => (
+            <li key={reason}>
+              <bdi>{sentence(reason)}</bdi>
+            </li>
+          ))}
+        </ul>
+      )}
+      {notes.map((note) => (
+        <p key={note} class="warning">
+          <bdi>{sentence(note)}</bdi>
+        </p>
+      ))}
+    </Section>
+  );
+}
