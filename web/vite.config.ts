@@ -14,7 +14,9 @@ export function sourceHash(): string {
     .filter((entry) => entry.isFile())
     .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'));
   for (const name of [...SOURCES, ...folder].sort()) {
-    const digest = createHash('sha256').update(readFileSync(join(root, name))).digest('hex');
+    const digest = createHash('sha256')
+      .update(readFileSync(join(root, name)))
+      .digest('hex');
     total.update(`${digest}  ${name}\n`);
   }
   return total.digest('hex');

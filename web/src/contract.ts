@@ -1,7 +1,7 @@
 /** The payload as the page uses it: texts inflated, number columns as typed arrays. */
-import type { Payload, Numbers as PackedNumbers, Report, Texts as PackedTexts } from './schema';
+import type { Numbers as PackedNumbers, Texts as PackedTexts, Payload, Report } from './schema';
 
-export type { Check, Comparison, Distribution, Figure, Metric, NegativeType, Report } from './schema';
+export type { Check, Comparison, Leakage, Metric, Report } from './schema';
 
 export const PAGE_VERSION = 1;
 

@@ -153,8 +153,10 @@ class SentenceTransformerEncoder:
     @property
     def fingerprint(self) -> str:
         """SHA-256 over weights, configuration, tokenizer, pooling, prompt, maximum length and number format."""
-        pooling = self._pooling and (self._pooling.label, self._pooling.include_prompt)
-        modules = [module.name for module in self._folder.encoder_modules]
+        # What changes no vector stays out, so that a head over a folder finds what the folder itself has encoded.
+        includes_prompt = bool(self._prompt) and self._pooling is not None and self._pooling.include_prompt
+        pooling = self._pooling and (self._pooling.label, includes_prompt)
+        modules = [module.name for module in self._folder.encoder_modules if module.name != "Pooling"]
         settings = [pooling, modules, self._max_length, self._dtype, self._folder.do_lower_case, self._prompt]
         return hashlib.sha256((self._weights_digest + json.dumps(settings)).encode()).hexdigest()
 

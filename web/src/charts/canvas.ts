@@ -14,7 +14,7 @@ export function createCanvas(canvas: HTMLCanvasElement, n: number): Renderer {
     const { width, height } = canvas;
     for (let i = 0; i < n; i++) {
       const flags = look[4 * i + 2];
-      if (flags !== 0 !== isBackground) continue;
+      if ((flags !== 0) !== isBackground) continue;
       const x = from[2 * i] + (to[2 * i] - from[2 * i]) * frame.progress;
       const y = from[2 * i + 1] + (to[2 * i + 1] - from[2 * i + 1]) * frame.progress;
       const px = frame.centreX + x * frame.scale;
@@ -75,8 +75,18 @@ function cross(context: CanvasRenderingContext2D, x: number, y: number, r: numbe
   const arm = 0.27 * r;
   // Corners of an upright cross, turned by 45 degrees.
   const corners = [
-    [arm, r], [arm, arm], [r, arm], [r, -arm], [arm, -arm], [arm, -r],
-    [-arm, -r], [-arm, -arm], [-r, -arm], [-r, arm], [-arm, arm], [-arm, r],
+    [arm, r],
+    [arm, arm],
+    [r, arm],
+    [r, -arm],
+    [arm, -arm],
+    [arm, -r],
+    [-arm, -r],
+    [-arm, -arm],
+    [-r, -arm],
+    [-r, arm],
+    [-arm, arm],
+    [-arm, r],
   ];
   for (const [u, v] of corners) context.lineTo(x + (u - v) * Math.SQRT1_2, y + (u + v) * Math.SQRT1_2);
   context.closePath();

@@ -57,7 +57,14 @@ export function Density(props: {
     if (event.type === 'pointerup' || event.type === 'pointercancel') isDragging.current = false;
   };
   const key = (event: KeyboardEvent) => {
-    const steps: Record<string, number> = { ArrowLeft: -0.01, ArrowDown: -0.01, ArrowRight: 0.01, ArrowUp: 0.01, PageDown: -0.1, PageUp: 0.1 };
+    const steps: Record<string, number> = {
+      ArrowLeft: -0.01,
+      ArrowDown: -0.01,
+      ArrowRight: 0.01,
+      ArrowUp: 0.01,
+      PageDown: -0.1,
+      PageUp: 0.1,
+    };
     if (!(event.key in steps)) return;
     event.preventDefault();
     props.onThreshold(Math.min(high, Math.max(low, threshold + steps[event.key])));
@@ -76,7 +83,13 @@ export function Density(props: {
           onPointerCancel={drag}
         >
           <title>Densities of the similarities</title>
-          <rect class="density-accepted" x={x(threshold)} y={MARGIN.top} width={x(high) - x(threshold)} height={bottom - MARGIN.top} />
+          <rect
+            class="density-accepted"
+            x={x(threshold)}
+            y={MARGIN.top}
+            width={x(high) - x(threshold)}
+            height={bottom - MARGIN.top}
+          />
           {props.curves.map((curve) => (
             <path
               key={curve.id}
@@ -121,7 +134,13 @@ export function Density(props: {
 }
 
 /** The path of a curve, each scaled to its own peak so that all shapes are visible. */
-function outline(edges: ArrayLike<number>, curve: Curve, x: (v: number) => number, bottom: number, height: number): string {
+function outline(
+  edges: ArrayLike<number>,
+  curve: Curve,
+  x: (v: number) => number,
+  bottom: number,
+  height: number,
+): string {
   const peak = Math.max(...Array.from(curve.density), Number.EPSILON);
   const parts: string[] = [`M${x(edges[0]).toFixed(1)},${bottom}`];
   for (let i = 0; i < curve.density.length; i++) {

@@ -140,7 +140,12 @@ export function create(container: HTMLElement, data: HeatmapData, events: Heatma
       zoomAt(Math.exp(-event.deltaY * 0.0018), at.x, at.y);
     },
     keydown: (event) => {
-      const moves: Record<string, [number, number]> = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+      const moves: Record<string, [number, number]> = {
+        ArrowLeft: [0, -1],
+        ArrowRight: [0, 1],
+        ArrowUp: [-1, 0],
+        ArrowDown: [1, 0],
+      };
       if (event.key === '+' || event.key === '=') zoomAt(1.4, size.width / 2, size.height / 2);
       else if (event.key === '-') zoomAt(1 / 1.4, size.width / 2, size.height / 2);
       else if (event.key === 'Enter' && cursor) events.onPick(cursor.row);
@@ -208,7 +213,13 @@ function rampColour(element: Element, share: number): Rgb {
 }
 
 /** The matrix with one pixel a cell; rows that are not lit are paler. */
-function painted(data: HeatmapData, ramp: Rgb[], least: number, most: number, lit: Uint8Array | null): HTMLCanvasElement {
+function painted(
+  data: HeatmapData,
+  ramp: Rgb[],
+  least: number,
+  most: number,
+  lit: Uint8Array | null,
+): HTMLCanvasElement {
   const canvas = document.createElement('canvas');
   canvas.width = data.columns;
   canvas.height = data.rows;

@@ -67,7 +67,12 @@ export function Scale(props: ScaleProps) {
         {threshold !== undefined && <i class="scale-threshold" style={{ left: at(threshold) }} />}
         {props.low !== null && props.high !== null && <i class="scale-interval" style={span(props.low, props.high)} />}
         {(props.marks ?? []).map((mark) => (
-          <i key={mark.label} class={`scale-mark is-${mark.kind}`} style={{ left: at(mark.value) }} title={`${mark.label} ${fixed(mark.value)}`} />
+          <i
+            key={mark.label}
+            class={`scale-mark is-${mark.kind}`}
+            style={{ left: at(mark.value) }}
+            title={`${mark.label} ${fixed(mark.value)}`}
+          />
         ))}
         {props.value !== null && <i class="scale-value" style={{ left: at(props.value) }} />}
       </div>

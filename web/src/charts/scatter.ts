@@ -260,7 +260,10 @@ export function create(container: HTMLElement, data: ScatterData, events: Scatte
     if (!pointers.delete(event.pointerId)) return;
     if (outline && moved > 12) {
       const path = simplified(outline);
-      events.onLasso(path, inside(target, path).reduce((sum, flag) => sum + flag, 0));
+      events.onLasso(
+        path,
+        inside(target, path).reduce((sum, flag) => sum + flag, 0),
+      );
     } else if (moved <= 4) events.onPick(pointAt(at.x, at.y));
     outline = null;
     schedule();
@@ -280,14 +283,24 @@ export function create(container: HTMLElement, data: ScatterData, events: Scatte
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const step = 60 / scale();
     const actions: Record<string, () => void> = {
-      ArrowLeft: () => { camera.x -= step; },
-      ArrowRight: () => { camera.x += step; },
-      ArrowUp: () => { camera.y += step; },
-      ArrowDown: () => { camera.y -= step; },
+      ArrowLeft: () => {
+        camera.x -= step;
+      },
+      ArrowRight: () => {
+        camera.x += step;
+      },
+      ArrowUp: () => {
+        camera.y += step;
+      },
+      ArrowDown: () => {
+        camera.y -= step;
+      },
       '+': () => zoomAt(1.3, size.width / 2, size.height / 2),
       '=': () => zoomAt(1.3, size.width / 2, size.height / 2),
       '-': () => zoomAt(1 / 1.3, size.width / 2, size.height / 2),
-      '0': () => { camera = { x: 0, y: 0, zoom: 1 }; },
+      '0': () => {
+        camera = { x: 0, y: 0, zoom: 1 };
+      },
       l: () => events.onMode(!look?.isLasso),
     };
     const action = actions[event.key];
@@ -369,7 +382,8 @@ export function drawingOrder(roles: Uint8Array): Uint32Array {
 
 function gather(values: Float32Array, order: Uint32Array, width: number): Float32Array {
   const out = new Float32Array(values.length);
-  for (let i = 0; i < order.length; i++) for (let j = 0; j < width; j++) out[width * i + j] = values[width * order[i] + j];
+  for (let i = 0; i < order.length; i++)
+    for (let j = 0; j < width; j++) out[width * i + j] = values[width * order[i] + j];
   return out;
 }
 
@@ -379,8 +393,7 @@ function lookBytes(look: ScatterLook, roles: Uint8Array, order: Uint32Array): Ui
     const point = order[i];
     bytes[4 * i] = look.categories[point];
     bytes[4 * i + 1] = roles[point];
-    bytes[4 * i + 2] =
-      (look.isLit && !look.isLit[point] ? DIMMED : 0) | (look.isFaded?.[point] ? FADED : 0);
+    bytes[4 * i + 2] = (look.isLit && !look.isLit[point] ? DIMMED : 0) | (look.isFaded?.[point] ? FADED : 0);
   }
   return bytes;
 }

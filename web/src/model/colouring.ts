@@ -1,5 +1,5 @@
 /** What the colours of the map say: every point belongs to one category of the chosen colouring. */
-import { HARD_NEGATIVE, type Page, type Points, POSITIVE, QUERY } from '../contract';
+import { HARD_NEGATIVE, type Page, POSITIVE, type Points, QUERY } from '../contract';
 import { fallenFor } from './queries';
 import { writingOf } from './writing';
 

@@ -23,7 +23,8 @@ export function record(page: Page, row: number): Record<string, unknown> {
       weight: value(negative.weight),
       score: value(negative.score),
     })),
-    top_wrong: wrong < 0 ? null : { text: text(wrong), score: value(q.wrongSimilarity[row]), type: names(fallenFor(page, row)) },
+    top_wrong:
+      wrong < 0 ? null : { text: text(wrong), score: value(q.wrongSimilarity[row]), type: names(fallenFor(page, row)) },
     top: topOf(page, row).map((entry) => ({
       id: page.documents.ids[entry.document],
       score: value(entry.score),
@@ -37,7 +38,18 @@ export function toJsonl(page: Page, rows: ArrayLike<number>): string {
   return Array.from(rows, (row) => `${JSON.stringify(record(page, row))}\n`).join('');
 }
 
-const COLUMNS = ['id', 'query', 'is_correct', 'rank', 'margin', 'positive', 'positive_score', 'wrong', 'wrong_score', 'fell_for'];
+const COLUMNS = [
+  'id',
+  'query',
+  'is_correct',
+  'rank',
+  'margin',
+  'positive',
+  'positive_score',
+  'wrong',
+  'wrong_score',
+  'fell_for',
+];
 
 /** A table for a spreadsheet (RFC 4180), one row a query. */
 export function toCsv(page: Page, rows: ArrayLike<number>): string {
@@ -55,7 +67,9 @@ export function toCsv(page: Page, rows: ArrayLike<number>): string {
       best ? value(best.score) : null,
       wrong < 0 ? null : page.documents.texts[wrong],
       value(q.wrongSimilarity[row]),
-      fallenFor(page, row).map((type) => page.types[type]).join(' + '),
+      fallenFor(page, row)
+        .map((type) => page.types[type])
+        .join(' + '),
     ];
   });
   return [COLUMNS, ...lines].map((cells) => `${cells.map(cell).join(',')}\r\n`).join('');

@@ -60,7 +60,12 @@ export function shorten(text: string, length: number): string {
   const line = plain(text.slice(0, 4 * length + 64));
   const characters = Array.from(line);
   const isCut = characters.length > length || text.length > 4 * length + 64;
-  return isCut ? characters.slice(0, length - 1).join('').trimEnd() + ELLIPSIS : line;
+  return isCut
+    ? characters
+        .slice(0, length - 1)
+        .join('')
+        .trimEnd() + ELLIPSIS
+    : line;
 }
 
 /** The last part of a path, or the whole of a name. */

@@ -34,7 +34,8 @@ export function toHash(state: State, initial: State, queryIds: string[]): string
   if (facets.outcome !== 'all') parts.set('show', facets.outcome);
   if (facets.type !== null) parts.set('type', String(facets.type));
   if (facets.lasso) parts.set('lasso', [facets.lasso.map, ...facets.lasso.outline].join(' '));
-  if (facets.legend) parts.set('legend', [facets.legend.colouring, facets.legend.map, facets.legend.category].join(' '));
+  if (facets.legend)
+    parts.set('legend', [facets.legend.colouring, facets.legend.map, facets.legend.category].join(' '));
   if (state.map !== initial.map) parts.set('map', String(state.map));
   if (state.colouring !== initial.colouring) parts.set('colour', state.colouring);
   if (state.links !== initial.links) parts.set('links', state.links);

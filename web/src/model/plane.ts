@@ -25,8 +25,7 @@ export interface Grid {
   order: Uint32Array;
 }
 
-const cellOf = (value: number, side: number) =>
-  Math.min(side - 1, Math.max(0, Math.floor(((value + 1) / 2) * side)));
+const cellOf = (value: number, side: number) => Math.min(side - 1, Math.max(0, Math.floor(((value + 1) / 2) * side)));
 
 /** A grid with about four points a cell. */
 export function makeGrid(xy: Float32Array): Grid {

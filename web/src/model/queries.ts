@@ -97,7 +97,10 @@ export function sorted(page: Page, rows: Uint32Array, key: SortKey, isDescending
 
 function wordOf(page: Page, row: number, key: 'text' | 'wrong' | 'type'): string {
   if (key === 'text') return page.queries.texts[row].slice(0, 200);
-  if (key === 'type') return fallenFor(page, row).map((type) => page.types[type]).join(' + ');
+  if (key === 'type')
+    return fallenFor(page, row)
+      .map((type) => page.types[type])
+      .join(' + ');
   const wrong = page.queries.wrongDocument[row];
   return wrong < 0 ? '' : page.documents.texts[wrong].slice(0, 200);
 }

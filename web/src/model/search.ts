@@ -2,12 +2,7 @@
 
 /** `text` in lower case without marks: "Nhà TRỌ" becomes "nha tro". */
 export function fold(text: string): string {
-  return text
-    .normalize('NFD')
-    .replace(/\p{M}/gu, '')
-    .replaceAll('đ', 'd')
-    .replaceAll('Đ', 'd')
-    .toLowerCase();
+  return text.normalize('NFD').replace(/\p{M}/gu, '').replaceAll('đ', 'd').replaceAll('Đ', 'd').toLowerCase();
 }
 
 /** A test for texts that hold every word of `query`; a query with marks wants those marks, one without takes any. */

@@ -1,8 +1,8 @@
 /** The one selection that all views share: facets in, queries and points out. */
 import { type Page, type Points, QUERY } from '../contract';
 import { type ColouringId, colour } from './colouring';
-import { isBeatenBy } from './queries';
 import { framed, inside } from './plane';
+import { isBeatenBy } from './queries';
 import { matcher } from './search';
 
 export type OutcomeFacet = 'all' | 'failing' | 'right';

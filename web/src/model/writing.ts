@@ -22,7 +22,8 @@ export function writingOf(text: string): string {
   const counts = new Map<string, number>();
   for (const character of start) {
     if (!LETTER.test(character)) continue;
-    const name = SCRIPTS.find(([, script]) => script.test(character))?.[0] ?? (LATIN.test(character) ? 'Latin' : 'Other');
+    const name =
+      SCRIPTS.find(([, script]) => script.test(character))?.[0] ?? (LATIN.test(character) ? 'Latin' : 'Other');
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   const [most] = [...counts].sort((a, b) => b[1] - a[1]);

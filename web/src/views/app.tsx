@@ -86,9 +86,7 @@ function Foot({ report, nViews }: { report: Report; nViews: number }) {
       <span>
         embedscope {shorten(report.embedscope_version, 20)}, seed {report.seed}
       </span>
-      <span class="wide">
-        Keys: 1 to {nViews} views, / search, arrows and Enter in the table, Esc back
-      </span>
+      <span class="wide">Keys: 1 to {nViews} views, / search, arrows and Enter in the table, Esc back</span>
     </footer>
   );
 }

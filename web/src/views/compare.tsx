@@ -83,10 +83,14 @@ function Pair({ rows, domain }: { rows: Comparison[]; domain: ReturnType<typeof 
                     high={row.high}
                     domain={domain}
                     zero={0}
-                    tone={row.low !== null && row.low > 0 ? 'right' : row.high !== null && row.high < 0 ? 'wrong' : 'plain'}
+                    tone={
+                      row.low !== null && row.low > 0 ? 'right' : row.high !== null && row.high < 0 ? 'wrong' : 'plain'
+                    }
                   />
                 </td>
-                <td class="number">{row.p_adjusted !== null && row.p_adjusted < 0.001 ? '< 0.001' : fixed(row.p_adjusted)}</td>
+                <td class="number">
+                  {row.p_adjusted !== null && row.p_adjusted < 0.001 ? '< 0.001' : fixed(row.p_adjusted)}
+                </td>
                 <td class="number">{count(row.wins)}</td>
                 <td class="number">{count(row.losses)}</td>
                 <td class="number">{count(row.ties)}</td>

@@ -61,7 +61,10 @@ function Body({ page, query, isCorrect }: { page: Page; query: number; isCorrect
   const low = Math.min(0, ...scores);
   const share = (score: number) => `${(100 * (score - low)) / (Math.max(...scores, 0.01) - low)}%`;
   const row = (document: number, score: number, isRelevant: boolean, place: string, weight?: number) => (
-    <li key={document} class={`hit ${isRelevant ? 'is-right' : 'is-wrong'} ${document === opponent ? 'is-opponent' : ''}`}>
+    <li
+      key={document}
+      class={`hit ${isRelevant ? 'is-right' : 'is-wrong'} ${document === opponent ? 'is-opponent' : ''}`}
+    >
       <span class="hit-place number">{place}</span>
       <Mark isCorrect={isRelevant} />
       <span class="hit-bar" aria-hidden="true">
@@ -87,7 +90,14 @@ function Body({ page, query, isCorrect }: { page: Page; query: number; isCorrect
   return (
     <>
       {relevant.length > 0 && opponent !== undefined && (
-        <Versus page={page} query={query} relevant={relevant[0]} opponent={opponent} types={typeNames(opponent)} isCorrect={isCorrect} />
+        <Versus
+          page={page}
+          query={query}
+          relevant={relevant[0]}
+          opponent={opponent}
+          types={typeNames(opponent)}
+          isCorrect={isCorrect}
+        />
       )}
       <h3>Top {top.length}</h3>
       <ol class="hits">{top.map((hit, i) => row(hit.document, hit.score, hit.isRelevant, String(i + 1)))}</ol>

@@ -74,7 +74,8 @@ function shownLinks(points: Points, shown: LinksShown, isLit: Uint8Array | null,
   const isCorrect: number[] = [];
   for (let i = 0; i < points.linkQueries.length; i++) {
     const query = points.linkQueries[i];
-    const isShown = shown === 'all' || (shown === 'selected' && (query === focus || (isLit !== null && isLit[query] === 1)));
+    const isShown =
+      shown === 'all' || (shown === 'selected' && (query === focus || (isLit !== null && isLit[query] === 1)));
     if (!isShown) continue;
     from.push(query);
     to.push(points.linkDocuments[i]);
@@ -157,7 +158,13 @@ function Map({ store, points }: { store: Store; points: Points }) {
           onChange={(links) => store.set({ links })}
         />
         <span class="spacer" />
-        <button type="button" class="tool" aria-pressed={isLasso} onClick={() => setLasso(!isLasso)} title="Or hold Shift and drag">
+        <button
+          type="button"
+          class="tool"
+          aria-pressed={isLasso}
+          onClick={() => setLasso(!isLasso)}
+          title="Or hold Shift and drag"
+        >
           Lasso
         </button>
         <button type="button" class="tool is-square" aria-label="Zoom in" onClick={() => chart.current?.zoom(1.5)}>
@@ -171,7 +178,15 @@ function Map({ store, points }: { store: Store; points: Points }) {
         </button>
       </div>
       <div class="map-canvas" ref={box}>
-        {hovered && <Card store={store} points={points} {...hovered} width={box.current?.clientWidth ?? 0} height={box.current?.clientHeight ?? 0} />}
+        {hovered && (
+          <Card
+            store={store}
+            points={points}
+            {...hovered}
+            width={box.current?.clientWidth ?? 0}
+            height={box.current?.clientHeight ?? 0}
+          />
+        )}
       </div>
       <aside class="map-side">
         <Legend store={store} colouring={colouring} counts={counts} />
@@ -208,7 +223,10 @@ function Legend(props: { store: Store; colouring: ReturnType<typeof colour>; cou
                   })
                 }
               >
-                <i class={`swatch shape-${colouring.id === 'role' ? category : 0}`} style={{ background: `var(--tint-${tint})` }} />
+                <i
+                  class={`swatch shape-${colouring.id === 'role' ? category : 0}`}
+                  style={{ background: `var(--tint-${tint})` }}
+                />
                 <Name text={label} length={34} />
                 <span class="number">{count(counts[category])}</span>
               </button>
@@ -333,7 +351,15 @@ function Document({ store, document, onClose }: { store: Store; document: number
 
 const CARD_WIDTH = 320;
 
-function Card(props: { store: Store; points: Points; point: number; x: number; y: number; width: number; height: number }) {
+function Card(props: {
+  store: Store;
+  points: Points;
+  point: number;
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}) {
   const { points, point } = props;
   const { page } = props.store;
   const q = page.queries;

@@ -15,8 +15,8 @@ export function useStore(store: Store): State {
 }
 
 /** Width and height of an element, in CSS pixels. */
-export function useSize<E extends HTMLElement>(): [preact.RefObject<E>, { width: number; height: number }] {
-  const ref = useRef<E>(null);
+export function useSize<E extends HTMLElement>(): [preact.RefObject<E | null>, { width: number; height: number }] {
+  const ref = useRef<E | null>(null);
   const [size, setSize] = useState({ width: 0, height: 0 });
   useEffect(() => {
     if (!ref.current) return;

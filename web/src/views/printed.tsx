@@ -26,7 +26,10 @@ export function PrintedQueries({ store }: { store: Store }) {
               <strong>
                 <bdi>{shorten(q.texts[row], 300)}</bdi>
               </strong>{' '}
-              rank {rank(q.rank[row])}, margin {signed(q.margin[row])} {fellFor(page, row).map((name) => shorten(name, 30)).join(' + ')}
+              rank {rank(q.rank[row])}, margin {signed(q.margin[row])}{' '}
+              {fellFor(page, row)
+                .map((name) => shorten(name, 30))
+                .join(' + ')}
             </p>
             {wrong >= 0 && (
               <p>

@@ -117,7 +117,12 @@ function Table({ store, rows }: { store: Store; rows: Uint32Array }) {
           </div>
         ))}
       </div>
-      <div class="table-body" role="rowgroup" ref={box} onScroll={(event) => setScrollTop(event.currentTarget.scrollTop)}>
+      <div
+        class="table-body"
+        role="rowgroup"
+        ref={box}
+        onScroll={(event) => setScrollTop(event.currentTarget.scrollTop)}
+      >
         {rows.length === 0 && <Nothing store={store} />}
         <div class="table-space" style={{ height: `${laidOut}px` }}>
           {Array.from(rows.subarray(first, last), (row, i) => (

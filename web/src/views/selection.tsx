@@ -27,8 +27,22 @@ export function SelectionBar({ store }: { store: Store }) {
         value={facets.outcome}
         options={[
           { value: 'all', label: 'All' },
-          { value: 'failing', label: <>Failing <small>{count(page.queries.n - nRight)}</small></> },
-          { value: 'right', label: <>Right <small>{count(nRight)}</small></> },
+          {
+            value: 'failing',
+            label: (
+              <>
+                Failing <small>{count(page.queries.n - nRight)}</small>
+              </>
+            ),
+          },
+          {
+            value: 'right',
+            label: (
+              <>
+                Right <small>{count(nRight)}</small>
+              </>
+            ),
+          },
         ]}
         onChange={(outcome) => store.setFacets({ outcome })}
       />
@@ -90,7 +104,11 @@ function Export({ store }: { store: Store }) {
     const { rows } = store.selection();
     const name = shorten(baseName(store.page.report.model.checkpoint), 40).replace(/[^\p{L}\p{N}._-]+/gu, '-');
     const text = ending === 'csv' ? toCsv(store.page, rows) : toJsonl(store.page, rows);
-    download(`${name || 'queries'}-${rows.length}.${ending}`, text, ending === 'csv' ? 'text/csv' : 'application/x-ndjson');
+    download(
+      `${name || 'queries'}-${rows.length}.${ending}`,
+      text,
+      ending === 'csv' ? 'text/csv' : 'application/x-ndjson',
+    );
     menu.current?.removeAttribute('open');
   };
   return (

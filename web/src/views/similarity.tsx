@@ -49,10 +49,28 @@ function Densities({ store }: { store: Store }) {
   const curves: Curve[] = [
     { id: 'negative', label: 'Negatives', density: negative, colour: '--tint-document', isFilled: true },
     ...(hardNegative
-      ? [{ id: 'hard', label: 'Hard negatives', density: hardNegative, colour: '--tint-negative', isFilled: false, dash: '6 3' }]
+      ? [
+          {
+            id: 'hard',
+            label: 'Hard negatives',
+            density: hardNegative,
+            colour: '--tint-negative',
+            isFilled: false,
+            dash: '6 3',
+          },
+        ]
       : []),
     ...(chosen
-      ? [{ id: 'type', label: shorten(chosen.name, 30), density: chosen.density, colour: '--tint-hue2', isFilled: false, dash: '2 3' }]
+      ? [
+          {
+            id: 'type',
+            label: shorten(chosen.name, 30),
+            density: chosen.density,
+            colour: '--tint-hue2',
+            isFilled: false,
+            dash: '2 3',
+          },
+        ]
       : []),
     { id: 'positive', label: 'Positives', density: positive, colour: '--tint-positive', isFilled: true },
   ];
@@ -100,7 +118,12 @@ function Densities({ store }: { store: Store }) {
           </label>
         )}
       </div>
-      <Density edges={edges} curves={curves} threshold={threshold} onThreshold={(next) => store.set({ threshold: next })} />
+      <Density
+        edges={edges}
+        curves={curves}
+        threshold={threshold}
+        onThreshold={(next) => store.set({ threshold: next })}
+      />
       <Accepted store={store} threshold={threshold} />
     </Section>
   );
@@ -163,12 +186,19 @@ function Margins({ store }: { store: Store }) {
   const { page } = store;
   const { facets } = useStore(store);
   const ordered = [...page.similarity.types].sort(
-    (a, b) => (page.report.negative_types[a.name]?.margin.value ?? 0) - (page.report.negative_types[b.name]?.margin.value ?? 0),
+    (a, b) =>
+      (page.report.negative_types[a.name]?.margin.value ?? 0) - (page.report.negative_types[b.name]?.margin.value ?? 0),
   );
-  const all = ordered.flatMap(({ margins }) => [margins.reduce((a, b) => Math.min(a, b), 0), margins.reduce((a, b) => Math.max(a, b), 0)]);
+  const all = ordered.flatMap(({ margins }) => [
+    margins.reduce((a, b) => Math.min(a, b), 0),
+    margins.reduce((a, b) => Math.max(a, b), 0),
+  ]);
   const domain = { low: Math.min(-0.1, ...all), high: Math.max(0.1, ...all) };
   return (
-    <Section title="Margin by negative type" note="Best relevant minus hard negative, every pair. Left of the line the negative wins. Press a type to select the queries that it beats.">
+    <Section
+      title="Margin by negative type"
+      note="Best relevant minus hard negative, every pair. Left of the line the negative wins. Press a type to select the queries that it beats."
+    >
       <ul class="ridges">
         {ordered.map((type) => {
           const facts = page.report.negative_types[type.name];
@@ -225,9 +255,7 @@ function Matrix({ store, heatmap }: { store: Store; heatmap: Heatmap }) {
     return () => chart.current?.destroy();
   }, [store, heatmap]);
   useEffect(() => {
-    chart.current?.update(
-      selection.isAll ? null : Uint8Array.from(heatmap.queries, (row) => selection.isQuery[row]),
-    );
+    chart.current?.update(selection.isAll ? null : Uint8Array.from(heatmap.queries, (row) => selection.isQuery[row]));
   }, [selection, heatmap]);
 
   return (
