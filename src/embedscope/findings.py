@@ -55,6 +55,7 @@ class DataFacts:
     n_queries_without_relevant: int
     contradictions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    digest: str = ""  # SHA-256 of queries, pool, judgments and negatives: runs of different digests are not comparable
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +236,34 @@ class Heatmap:
     is_relevant: BoolArray  # (R, C)
     n_queries: int  # of how many queries R were drawn
     n_documents: int
+
+
+class Severity(StrEnum):
+    """How much a diagnosed fault matters."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """A named fault of the model or the data, with its evidence and what to do about it (contract: ``findings``).
+
+    ``code`` is stable and machine-readable ("type-ignored", "positive-also-negative"); ``effect`` is its size in the
+    unit that the title names, with its 95 % interval where there is one; ``n`` is what it was measured on; ``rows``
+    are rows of the query table (or 1-based rows of the data file for findings of the audit), the worst first.
+    """
+
+    code: str
+    title: str
+    severity: Severity
+    n: int
+    effect: float | None
+    low: float | None
+    high: float | None
+    rows: tuple[int, ...]
+    action: str
 
 
 class ExampleKind(StrEnum):
@@ -459,4 +488,5 @@ class Findings:
     references: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # name -> metric -> value
     weights: Mapping[str, Figure] = field(default_factory=dict)  # weighted violation rate, Kendall tau-b
     leakage: Leakage | None = None
+    diagnoses: tuple[Diagnosis, ...] = ()  # ordered by what mending them would gain
     power: Power | None = None

@@ -140,8 +140,6 @@ def tsne(
         Fewer than 8 points, or too few for the perplexity that was given.
     InvalidOptionError
         The perplexity is below 1, or the graph is narrower than ``3 * perplexity``.
-    MissingExtraError
-        openTSNE is not installed.
     """
     began = time.perf_counter()
     n = _checked_size(vectors, graph, "t-SNE", "--skip-tsne")
@@ -369,12 +367,10 @@ def _pca_start(vectors: FloatArray, rng: np.random.Generator) -> Float64Array:
 def _optimised_tsne(
     vectors: FloatArray, graph: NeighborGraph, width: int, perplexity: float, *, seed: int, n_iter: int
 ) -> FloatArray:
-    try:
-        from openTSNE import TSNE
-        from openTSNE.affinity import PerplexityBasedNN
-        from openTSNE.nearest_neighbors import PrecomputedNeighbors
-    except ImportError as error:
-        raise MissingExtraError(needed_for="The t-SNE map", package="openTSNE", extra="tsne") from error
+    from openTSNE import TSNE
+    from openTSNE.affinity import PerplexityBasedNN
+    from openTSNE.nearest_neighbors import PrecomputedNeighbors
+
     n = len(vectors)
     is_barnes_hut = n <= _MAX_BARNES_HUT_POINTS
     # Barnes-Hut sums point by point, so threads do not change its result; the interpolation sums over threads.

@@ -20,7 +20,7 @@ from embedscope.analysis.scoring import (
 from embedscope.analysis.similarity import measure_similarity
 from embedscope.analysis.tables import document_table, query_table
 from embedscope.analysis.types import measure_types, measure_weights
-from embedscope.data.collection import Collection
+from embedscope.data.collection import Collection, digest
 from embedscope.diagnosis.examples import choose_examples
 from embedscope.diagnosis.heatmap import choose_heatmap
 from embedscope.diagnosis.leakage import measure_leakage
@@ -327,4 +327,5 @@ def _facts(collection: Collection, n_queries: int, clusters: IntArray) -> DataFa
         n_queries_without_relevant=len(collection.queries) - n_queries,
         contradictions=collection.contradictions,
         warnings=collection.warnings,
+        digest=digest(collection),
     )

@@ -13,6 +13,7 @@ from embedscope import __version__
 from embedscope.findings import (
     Check,
     Comparison,
+    Diagnosis,
     Distribution,
     Figure,
     Findings,
@@ -57,7 +58,7 @@ def report(
             "examples": [{"query": e.query, "kind": e.kind.value} for e in findings.examples],
             "tie_tolerance": findings.tie_tolerance,
             "seed": findings.seed,
-            "findings": [],
+            "findings": [diagnosis_row(diagnosis) for diagnosis in findings.diagnoses],
         }
     )
     return payload
@@ -125,6 +126,7 @@ def _data(findings: Findings) -> dict[str, Any]:
         "n_duplicate_queries": data.n_duplicate_queries,
         "n_duplicate_documents": data.n_duplicate_documents,
         "n_queries_without_relevant": data.n_queries_without_relevant,
+        "digest": data.digest,
         "contradictions": list(data.contradictions),
         "warnings": list(data.warnings),
     }
@@ -177,6 +179,11 @@ def _negative_type(negative: NegativeType) -> dict[str, Any]:
 def comparison_row(comparison: Comparison) -> dict[str, Any]:
     """One entry of ``comparisons``."""
     return asdict(comparison)
+
+
+def diagnosis_row(diagnosis: Diagnosis) -> dict[str, Any]:
+    """One entry of ``findings``."""
+    return {**asdict(diagnosis), "severity": diagnosis.severity.value}
 
 
 def check_row(check: Check) -> dict[str, Any]:

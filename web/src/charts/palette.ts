@@ -8,9 +8,10 @@ export function cssColour(element: Element, name: string): string {
   return getComputedStyle(element).getPropertyValue(name).trim() || '#808080';
 }
 
-/** Red, green and blue of #rrggbb, each in [0, 1]. */
+/** Red, green and blue of #rrggbb or #rgb (a minifier shortens them), each in [0, 1]. */
 export function rgb(hex: string): Rgb {
-  const value = Number.parseInt(hex.replace('#', ''), 16);
+  const digits = hex.replace('#', '');
+  const value = Number.parseInt(digits.length === 3 ? digits.replace(/./g, '$&$&') : digits, 16);
   return [(value >> 16) / 255, ((value >> 8) & 255) / 255, (value & 255) / 255];
 }
 

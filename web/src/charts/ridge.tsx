@@ -6,12 +6,22 @@ import { type Domain, position } from './interval';
 const HEIGHT = 40;
 const BINS = 60;
 
-/** Counts of values in equal bins over the domain. */
+/** A domain that holds 98 of 100 values of each set, and zero; the few beyond it stand in the outermost bins. */
+export function ridgeDomain(sets: Float32Array[]): Domain {
+  const ends = sets.flatMap((values) => {
+    const ordered = values.slice().sort();
+    const at = (share: number) => ordered[Math.round(share * (ordered.length - 1))] ?? 0;
+    return [at(0.01), at(0.99)];
+  });
+  return { low: Math.min(-0.05, ...ends), high: Math.max(0.05, ...ends) };
+}
+
+/** Counts of values in equal bins over the domain; what lies beyond an end counts in the bin there. */
 export function binned(values: ArrayLike<number>, { low, high }: Domain, bins = BINS): number[] {
   const counts = new Array<number>(bins).fill(0);
   for (let i = 0; i < values.length; i++) {
     const bin = Math.floor(((values[i] - low) / (high - low)) * bins);
-    if (bin >= 0) counts[Math.min(bin, bins - 1)]++;
+    counts[Math.min(Math.max(bin, 0), bins - 1)]++;
   }
   return counts;
 }

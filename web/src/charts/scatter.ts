@@ -91,7 +91,7 @@ export function create(container: HTMLElement, data: ScatterData, events: Scatte
 
   /** Diameter of a query in CSS pixels: smaller for many points, growing slowly with the zoom. */
   const diameter = () => {
-    const base = Math.max(2, Math.min(11, 26 * data.n ** -0.2 * Math.min(1, Math.min(size.width, size.height) / 520)));
+    const base = Math.max(2, Math.min(12, 36 * data.n ** -0.2 * Math.min(1, Math.min(size.width, size.height) / 520)));
     return Math.min(base * camera.zoom ** 0.25, 22);
   };
 
@@ -142,8 +142,8 @@ export function create(container: HTMLElement, data: ScatterData, events: Scatte
   function drawLinks({ links }: ScatterLook) {
     const n = Math.min(links.from.length, MAX_LINKS);
     const colours = [cssColour(container, '--wrong'), cssColour(container, '--right')];
-    pen.lineWidth = n > 500 ? 0.6 : 1.1;
-    pen.globalAlpha = n > 500 ? 0.35 : 0.6;
+    pen.lineWidth = n > 300 ? 0.6 : 1.1;
+    pen.globalAlpha = Math.min(0.6, 60 / n ** 0.8);
     for (const isCorrect of [1, 0]) {
       pen.strokeStyle = colours[isCorrect];
       // Dashes are the second sign of a wrong one.

@@ -39,7 +39,7 @@ export const COLOURINGS: { id: ColouringId; label: string }[] = [
   { id: 'faith', label: 'Map faithfulness' },
 ];
 
-const N_HUES = 8;
+const N_HUES = 7;
 
 /** The categories of a colouring, and the category of each point. */
 export function colour(page: Page, points: Points, id: ColouringId, map: number): Colouring {
@@ -137,7 +137,7 @@ function byType(page: Page, points: Points): Colouring {
     .map((label, i) => ({ label: label || '(no name)', tint: `hue${i}` as Tint }));
   categories.push(
     { label: page.types.length > N_HUES ? 'Several or other types' : 'Several types', tint: 'document' },
-    { label: 'Query that fell for no type', tint: 'query' },
+    { label: 'Query that fell for no type', tint: 'hue7' },
     { label: 'Other document', tint: 'faint' },
   );
   const q = page.queries;

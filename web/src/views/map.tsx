@@ -157,7 +157,6 @@ function Map({ store, points }: { store: Store; points: Points }) {
           ]}
           onChange={(links) => store.set({ links })}
         />
-        <span class="spacer" />
         <button
           type="button"
           class="tool"
@@ -166,15 +165,6 @@ function Map({ store, points }: { store: Store; points: Points }) {
           title="Or hold Shift and drag"
         >
           Lasso
-        </button>
-        <button type="button" class="tool is-square" aria-label="Zoom in" onClick={() => chart.current?.zoom(1.5)}>
-          +
-        </button>
-        <button type="button" class="tool is-square" aria-label="Zoom out" onClick={() => chart.current?.zoom(1 / 1.5)}>
-          −
-        </button>
-        <button type="button" class="tool" onClick={() => chart.current?.reset()}>
-          All
         </button>
       </div>
       <div class="map-canvas" ref={box}>
@@ -187,6 +177,22 @@ function Map({ store, points }: { store: Store; points: Points }) {
             height={box.current?.clientHeight ?? 0}
           />
         )}
+        <div class="map-zoom">
+          <button type="button" class="tool is-square" aria-label="Zoom in" onClick={() => chart.current?.zoom(1.5)}>
+            +
+          </button>
+          <button
+            type="button"
+            class="tool is-square"
+            aria-label="Zoom out"
+            onClick={() => chart.current?.zoom(1 / 1.5)}
+          >
+            −
+          </button>
+          <button type="button" class="tool" onClick={() => chart.current?.reset()}>
+            All
+          </button>
+        </div>
       </div>
       <aside class="map-side">
         <Legend store={store} colouring={colouring} counts={counts} />

@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { type Curve, Density } from '../charts/density';
 import { create, type HeatmapChart, range } from '../charts/heatmap';
-import { Ridge } from '../charts/ridge';
+import { Ridge, ridgeDomain } from '../charts/ridge';
 import type { Heatmap } from '../contract';
 import { count, fixed, interval, percent, shorten, signed } from '../model/format';
 import { atThreshold, bestThreshold, shareAbove } from '../model/threshold';
@@ -129,6 +129,11 @@ function Densities({ store }: { store: Store }) {
   );
 }
 
+/** A share with more decimals where three would say nothing. */
+function share(value: number | null): string {
+  return fixed(value, value !== null && value > 0 && value < 0.01 ? 5 : 3);
+}
+
 /** Precision, recall and F1 of accepting every pair from the threshold up. */
 function Accepted({ store, threshold }: { store: Store; threshold: number }) {
   const { page } = store;
@@ -167,9 +172,9 @@ function Accepted({ store, threshold }: { store: Store; threshold: number }) {
             return (
               <tr key={label}>
                 <th scope="row">{label}</th>
-                <td class="number">{fixed(precision)}</td>
-                <td class="number">{fixed(recall)}</td>
-                <td class="number strong">{fixed(f1)}</td>
+                <td class="number">{share(precision)}</td>
+                <td class="number">{share(recall)}</td>
+                <td class="number strong">{share(f1)}</td>
                 <td class="number">
                   {count(Math.round(others.n * others.share))} <span class="muted">({percent(others.share)})</span>
                 </td>
@@ -189,11 +194,7 @@ function Margins({ store }: { store: Store }) {
     (a, b) =>
       (page.report.negative_types[a.name]?.margin.value ?? 0) - (page.report.negative_types[b.name]?.margin.value ?? 0),
   );
-  const all = ordered.flatMap(({ margins }) => [
-    margins.reduce((a, b) => Math.min(a, b), 0),
-    margins.reduce((a, b) => Math.max(a, b), 0),
-  ]);
-  const domain = { low: Math.min(-0.1, ...all), high: Math.max(0.1, ...all) };
+  const domain = ridgeDomain(ordered.map(({ margins }) => margins));
   return (
     <Section
       title="Margin by negative type"
@@ -280,7 +281,7 @@ function Matrix({ store, heatmap }: { store: Store; heatmap: Heatmap }) {
           All
         </button>
       </div>
-      <div class="matrix" ref={box}>
+      <div class="matrix" ref={box} style={{ aspectRatio: `${columns} / ${rows}` }}>
         {hovered && (
           <div
             class="card"

@@ -6,9 +6,9 @@ import type { Store } from '../state';
 import { Name, Section } from './parts';
 
 const WORDS = {
-  deploy: { word: 'Deploy', means: 'Every check that gates passes.' },
-  retrain: { word: 'Retrain', means: 'A check that gates fails.' },
-  undecided: { word: 'Undecided', means: 'Nothing fails, but this test set leaves something open.' },
+  deploy: { word: 'Deploy', means: 'Every gating check passes.' },
+  retrain: { word: 'Retrain', means: 'At least one gating check fails, or the model is not worth its cost.' },
+  undecided: { word: 'Undecided', means: 'No gating check fails, but this test set leaves something open.' },
   unfit: { word: 'Unfit', means: 'This test set cannot answer the question.' },
 };
 
@@ -22,7 +22,7 @@ export function VerdictView({ store }: { store: Store }) {
   return (
     <div class="verdict">
       <div class="verdict-main">
-        <p class="eyebrow">
+        <p class="note">
           Verdict by the profile <Name text={verdict.profile} />
         </p>
         <h1 class={`word is-${verdict.outcome}`}>{said.word}</h1>
@@ -30,9 +30,9 @@ export function VerdictView({ store }: { store: Store }) {
           <bdi>{sentence(verdict.headline || said.means)}</bdi>
         </p>
         <p class="note">{said.means}</p>
+        <Checks checks={report.checklist} />
       </div>
       <Facts report={report} />
-      <Checks checks={report.checklist} />
       <Metrics report={report} />
       <Reasons report={report} />
     </div>
@@ -60,10 +60,15 @@ function Checks({ checks }: { checks: Check[] }) {
             </span>
             <span class="check-title">
               <Name text={check.title} length={80} />
-              {!check.gating && <em> advisory</em>}
+              <small>
+                must be {check.direction.replace('>=', '≥').replace('<=', '≤')} {check.threshold}
+                {!check.gating && ', advisory'}
+              </small>
             </span>
-            <span class="check-value number">{fixed(check.value)}</span>
-            <span class="check-interval number">{interval(check.low, check.high)}</span>
+            <span class="check-value number">
+              <strong>{fixed(check.value)}</strong>
+              <small>{interval(check.low, check.high)}</small>
+            </span>
             <Scale
               value={check.value}
               low={check.low}
@@ -74,9 +79,6 @@ function Checks({ checks }: { checks: Check[] }) {
               tone={TONES[check.outcome]}
               hasEnds
             />
-            <span class="check-needed number">
-              {check.direction.replace('>=', '≥').replace('<=', '≤')} {check.threshold}
-            </span>
             <span class="check-outcome">{check.outcome}</span>
             {check.outcome === 'not computable' && (
               <span class="check-reason">
