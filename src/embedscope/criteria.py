@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import tomllib
 from dataclasses import fields
 from importlib.resources import files
@@ -9,11 +11,23 @@ from pathlib import Path
 from typing import Any
 
 from embedscope.errors import InvalidOptionError
-from embedscope.findings import Criteria, Criterion, Fitness
+from embedscope.findings import Criteria, Criterion, Fitness, Similarity
+from embedscope.numerics.measures import parse_measure
 
 BUILT_IN = ("checklist", "evidence")
 DIRECTIONS = (">", ">=", "<", "<=")
 BOUNDS = ("interval", "value")
+SIMILARITY_FIGURES = tuple(field.name for field in fields(Similarity) if field.type == "Figure")
+PATHS = {
+    "clustering": r"clustering",
+    "metrics.MEASURE": r"metrics\.[^.]+",
+    "similarity.FIGURE": rf"similarity\.({'|'.join(SIMILARITY_FIGURES)})",
+    "negative_types.TYPE.violation_rate": r"negative_types\..+\.violation_rate",
+    "negative_types.TYPE.margin": r"negative_types\..+\.margin",
+    "weights.FIGURE": r"weights\.(violation_rate|weighted_violation_rate|kendall_tau)",
+    "comparisons.RUN.MEASURE": r"comparisons\..+\.[^.]+",
+}
+"""What a criterion can be about: the form as it is shown, and its pattern."""
 
 
 def load_criteria(name_or_path: str) -> Criteria:
@@ -26,7 +40,7 @@ def load_criteria(name_or_path: str) -> Criteria:
     """
     if name_or_path in BUILT_IN:
         text = (files("embedscope") / "profiles" / f"{name_or_path}.toml").read_text(encoding="utf-8")
-        return _parse(text, where=f"profile '{name_or_path}'")
+        return _parse(text, where=f"profile '{name_or_path}'", default_name=name_or_path)
     path = Path(name_or_path)
     try:
         text = path.read_text(encoding="utf-8")
@@ -35,10 +49,10 @@ def load_criteria(name_or_path: str) -> Criteria:
             f"--criteria expects one of {', '.join(BUILT_IN)} or a TOML file; '{name_or_path}' could not be read "
             f"as a file ({error.__class__.__name__}: {error})."
         ) from None
-    return _parse(text, where=str(path))
+    return _parse(text, where=str(path), default_name=path.stem)
 
 
-def _parse(text: str, *, where: str) -> Criteria:
+def _parse(text: str, *, where: str, default_name: str) -> Criteria:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -53,14 +67,16 @@ def _parse(text: str, *, where: str) -> Criteria:
     if repeated:
         raise InvalidOptionError(f"{where} uses an id more than once: {', '.join(repeated)}.")
     return Criteria(
-        name=str(table.get("name", Path(where).stem)),
+        name=_typed(table, "name", str, where=where, default=default_name),
         criteria=criteria,
         fitness=_fitness(table.get("fitness", {}), where=f"{where}, [fitness]"),
         must_beat_lexical=_typed(table, "must_beat_lexical", bool, where=where, default=True),
     )
 
 
-def _criterion(entry: dict[str, Any], *, where: str) -> Criterion:
+def _criterion(entry: Any, *, where: str) -> Criterion:
+    if not isinstance(entry, dict):
+        raise InvalidOptionError(f"{where} must be a [[criterion]] table, not {entry!r}.")
     _refuse_unknown(entry, {field.name for field in fields(Criterion)}, where=where)
     direction = _typed(entry, "direction", str, where=where)
     if direction not in DIRECTIONS:
@@ -72,7 +88,7 @@ def _criterion(entry: dict[str, Any], *, where: str) -> Criterion:
     return Criterion(
         id=identifier,
         title=_typed(entry, "title", str, where=where, default=identifier),
-        metric=_typed(entry, "metric", str, where=where),
+        metric=_metric(entry, where=where),
         direction=direction,
         threshold=float(_typed(entry, "threshold", (int, float), where=where)),
         gating=_typed(entry, "gating", bool, where=where, default=True),
@@ -80,7 +96,24 @@ def _criterion(entry: dict[str, Any], *, where: str) -> Criterion:
     )
 
 
-def _fitness(table: dict[str, Any], *, where: str) -> Fitness:
+def _metric(entry: dict[str, Any], *, where: str) -> str:
+    """The path of a figure; refused where no run can ever have it, because such a check would stay undecided."""
+    path: str = _typed(entry, "metric", str, where=where)
+    if not any(re.fullmatch(pattern, path) for pattern in PATHS.values()):
+        raise InvalidOptionError(
+            f"{where}: there is no metric '{path}'. Known are {', '.join(PATHS)} (figures of similarity: "
+            f"{', '.join(SIMILARITY_FIGURES)}; TYPE may be * for every type)."
+        )
+    head, _, measure = path.rpartition(".")
+    if head == "metrics" or head.startswith("comparisons."):
+        try:
+            return f"{head}.{parse_measure(measure)}"
+        except InvalidOptionError as error:
+            raise InvalidOptionError(f"{where}: metric '{path}': {error}") from None
+    return path
+
+
+def _fitness(table: Any, *, where: str) -> Fitness:
     if not isinstance(table, dict):
         raise InvalidOptionError(f"{where} must be a table of limits, not {type(table).__name__}.")
     _refuse_unknown(table, {field.name for field in fields(Fitness)}, where=where)
@@ -101,6 +134,8 @@ def _typed(table: dict[str, Any], key: str, kind: Any, *, where: str, default: A
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         names = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
         raise InvalidOptionError(f"{where}: '{key}' must be {names}, not {value!r}.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidOptionError(f"{where}: '{key}' must be a finite number, not {value!r}: nothing can reach it.")
     return value
 
 

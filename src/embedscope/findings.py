@@ -490,3 +490,93 @@ class Findings:
     leakage: Leakage | None = None
     diagnoses: tuple[Diagnosis, ...] = ()  # ordered by what mending them would gain
     power: Power | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """What one epoch of training left behind; epoch 0 is the head before its first step.
+
+    ``metrics`` and ``violation_rates`` (by negative type) are of the validation queries, empty without validation. A loss is the mean over
+    (query, positive) pairs; ``learning_rate`` is that of the last step, ``gradient_norm`` the mean before clipping.
+    """
+
+    epoch: int
+    train_loss: float | None
+    valid_loss: float | None
+    learning_rate: float | None
+    gradient_norm: float | None
+    metrics: Mapping[str, Figure]
+    violation_rate: float | None  # over all (query, hard negative) pairs
+    violation_rates: Mapping[str, float]
+    effective_rank: float | None  # of the validation documents
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRecord:
+    """A training run, epoch by epoch.
+
+    ``selected_by`` is the figure whose best value made ``best_epoch``; ``base`` holds the validation metrics of the
+    base model without a head; ``notes`` say what a person should know, over-fitting among it.
+    """
+
+    epochs: tuple[EpochRecord, ...]
+    selected_by: str
+    best_epoch: int
+    stopped: str
+    base: Mapping[str, float]
+    n_pairs: int
+    n_negatives: int
+    n_valid_queries: int
+    n_valid_clusters: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """From one checkpoint of a timeline to the next. Rows of ``gained`` and ``lost`` are queries."""
+
+    start: str
+    end: str
+    comparison: Comparison  # end against start, on the metric of the timeline
+    gained: IntArray  # right at rank 1 at the end and not at the start, the largest rise first
+    lost: IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Checkpoints of one training run in the order of their epochs, measured on the same queries.
+
+    Every sequence has one entry a checkpoint (``stretches`` one fewer). ``since_best`` compares the last checkpoint
+    with the best one where the best is not the last; ``over_fitting`` says in words that training went on too long,
+    None where nothing shows it.
+    """
+
+    names: tuple[str, ...]
+    epochs: tuple[int, ...]
+    metric: str
+    metrics: Mapping[str, tuple[Figure, ...]]
+    violation_rates: Mapping[str, tuple[Figure, ...]]
+    stretches: tuple[Stretch, ...]
+    best: int
+    since_best: Comparison | None
+    over_fitting: str | None
+    n_queries: int
+    n_clusters: int
+
+
+@dataclass(frozen=True, slots=True)
+class MapFilm:
+    """One map a checkpoint, each started from the one before and turned onto it; the same points in all.
+
+    ``moved`` is the median distance that a point went since the map before (0 for the first), and ``turnover`` the
+    mean share of a point's neighbours in the original space that changed since then.
+    """
+
+    method: str  # "tsne" or "umap"
+    names: tuple[str, ...]
+    epochs: tuple[int, ...]
+    points: Points
+    maps: tuple[MapLayout, ...]
+    moved: tuple[float, ...]
+    turnover: tuple[float, ...]

@@ -28,8 +28,16 @@ from embedscope.findings import VerdictOutcome as Word
 COLLAPSED_STD = 1e-4
 """Below this spread of all negative similarities (cosine) the space is one point and ranks are rounding."""
 
+ROUNDING = 1e-9
+"""A difference between two readings of one metric that is no difference."""
+
 SIGNIFICANCE = 0.05
 """Level of the paired test that decides between two runs."""
+
+MAX_REACH = 10.0
+"""An interval that reaches this many times beyond its threshold would need a hundred times as many queries."""
+
+MAP_NAMES = {"tsne": "t-SNE", "umap": "UMAP"}
 
 MIN_TRUSTWORTHINESS = 0.8
 """A map below this shows neighbours that are not there, so clustering cannot be read off it."""
@@ -85,7 +93,7 @@ def figures_at(path: str, findings: Findings) -> list[tuple[str, Figure]]:
     if head == "negative_types":
         return _of_types(rest, findings)
     if head == "comparisons":
-        against, _, name = rest.partition(".")
+        against, _, name = rest.rpartition(".")  # the name of a run is a path and may hold dots
         return [("", _of_comparison(against, name, findings))]
     return [("", Figure.absent(f"there is no figure '{path}'"))]
 
@@ -141,13 +149,13 @@ def _outcome(criterion: Criterion, figure: Figure) -> tuple[Outcome, str]:
         return Outcome.PASS, f"{stated}, {held_against}"
     if not any(results):
         return Outcome.FAIL, f"{stated}, {held_against}"
-    return Outcome.UNDECIDED, f"{stated} straddles {criterion.threshold:g}, {held_against}"
+    return Outcome.UNDECIDED, f"{stated} straddles the threshold, {held_against}"
 
 
 def _believe_maps(findings: Findings, reason: str) -> tuple[Outcome, str]:
     poor = [m for m in findings.maps.values() if m.trustworthiness < MIN_TRUSTWORTHINESS]
     if findings.maps and len(poor) == len(findings.maps):
-        figures = ", ".join(f"{m.name} {m.trustworthiness:.3f}" for m in poor)
+        figures = ", ".join(f"{MAP_NAMES.get(m.name, m.name)} {m.trustworthiness:.3f}" for m in poor)
         return Outcome.UNDECIDED, f"{reason}; no map is trustworthy enough to show it ({figures}, at least 0.8 needed)"
     return Outcome.PASS, reason
 
@@ -157,8 +165,8 @@ def unfit_reasons(findings: Findings, criteria: Criteria) -> Iterator[str]:
     fitness, data = criteria.fitness, findings.data
     if data.n_clusters < fitness.min_clusters:
         yield (
-            f"{data.n_clusters} independent groups of queries are too few to judge by: at least "
-            f"{fitness.min_clusters} are needed (queries that share a relevant text count once){_power(findings)}"
+            f"too few independent queries to judge by: {data.n_clusters}, at least {fitness.min_clusters} needed "
+            f"(queries that share a relevant text count once){_detectable(_detectable_by(findings))}"
         )
     yield from _high_chance(findings, fitness.max_chance)
     if findings.leakage is not None and findings.leakage.share_of_queries > fitness.max_leakage:
@@ -167,11 +175,12 @@ def unfit_reasons(findings: Findings, criteria: Criteria) -> Iterator[str]:
             f"{findings.leakage.train} (allowed: {percent(fitness.max_leakage)}): the scores measure memory. "
             f"Remove them from one of the two files"
         )
-    n_contradictory = len(data.contradictions)
-    if n_contradictory > fitness.max_contradictions * data.n_queries:
+    # Contradictions are those of the whole file, also where its queries were sampled.
+    n_contradictory, n_queries = len(data.contradictions), data.n_queries_available
+    if n_contradictory > fitness.max_contradictions * n_queries:
         yield (
-            f"{n_contradictory} of {data.n_queries} queries have a text labelled both relevant and negative "
-            f"(allowed: {percent(fitness.max_contradictions)}), first: {data.contradictions[0]}"
+            f"{n_contradictory} texts are labelled both relevant and negative for the same query, among {n_queries} "
+            f"queries (allowed: {percent(fitness.max_contradictions)}). First: {data.contradictions[0].rstrip('.')}"
         )
     if fitness.refuse_lexical_pass:
         yield from _lexical_passes(findings, criteria)
@@ -196,8 +205,8 @@ def _lexical_passes(findings: Findings, criteria: Criteria) -> Iterator[str]:
     if passes and all(passes):
         figures = ", ".join(f"{m.name} {m.lexical:.3f}" for _, m in known)
         yield (
-            f"character n-grams alone pass the rank check{'s' if len(known) > 1 else ''} ({figures}): this test set "
-            f"needs no model; add hard negatives that share words with the positive, or paraphrase the queries"
+            f"character n-grams alone pass the rank check{'s' if len(known) > 1 else ''} ({figures}), so this test "
+            f"set needs no model. Add hard negatives that share words with the positive, or paraphrase the queries"
         )
 
 
@@ -207,23 +216,21 @@ def _wide_ties(findings: Findings, criteria: Criteria) -> Iterator[str]:
         if not criterion.gating or metric is None or metric.low is None or metric.high is None:
             continue
         spread, half_width = metric.optimistic - metric.pessimistic, (metric.high - metric.low) / 2
-        if spread > half_width and spread > findings.tie_tolerance:
+        if spread > max(half_width, ROUNDING):
             yield (
-                f"ties move {metric.name} from {metric.pessimistic:.3f} to {metric.optimistic:.3f}, more than its "
-                f"interval [{metric.low:.3f}, {metric.high:.3f}] allows: break the ties or widen the scores' precision"
+                f"{metric.name} is {metric.pessimistic:.3f} or {metric.optimistic:.3f} depending on how tied documents "
+                f"are ordered, which is more than its interval [{metric.low:.3f}, {metric.high:.3f}] allows. Keep more "
+                f"digits of the vectors, or merge texts that the model cannot tell apart"
             )
 
 
 def retrain_reasons(findings: Findings, criteria: Criteria, checks: Iterable[Check]) -> Iterator[str]:
     """What speaks against the checkpoint on a fit test set, the decisive first."""
     if is_collapsed(findings):
-        yield (
-            f"the space has collapsed: all similarities lie within {findings.similarity.negative.std:.1e} of "
-            f"{findings.similarity.negative.mean:.3f}, so every ranking is chance"
-        )
+        yield _collapse(findings)
     if criteria.must_beat_lexical:
         lexical = comparison_with("lexical", "MRR", findings)
-        if lexical is not None and not _above_zero(lexical) and lexical.difference <= 0:
+        if lexical is not None and lexical.difference <= 0:
             yield f"the model does not beat character n-grams: {_gain(lexical)}"
     for check in checks:
         if check.gating and check.outcome is Outcome.FAIL:
@@ -238,7 +245,8 @@ def undecided_reasons(findings: Findings, criteria: Criteria, checks: Iterable[C
     if criteria.must_beat_lexical:
         lexical = comparison_with("lexical", "MRR", findings)
         if lexical is not None and lexical.difference > 0 and not _above_zero(lexical):
-            yield f"the gain over character n-grams is not certain: {_gain(lexical)}{_power(findings)}"
+            power = _detectable(_smallest_of(lexical))
+            yield f"the gain over character n-grams is not certain: {_gain(lexical)}{power}"
 
 
 def judge_comparison(comparison: RunComparison, candidate: Findings, criteria: Criteria) -> Verdict:
@@ -252,22 +260,29 @@ def judge_comparison(comparison: RunComparison, candidate: Findings, criteria: C
     unfit = tuple(unfit_reasons(candidate, criteria))
     if unfit:
         return Verdict(Word.UNFIT, profile, unfit[0], unfit)
+    if is_collapsed(candidate):
+        reason = _collapse(candidate)
+        return Verdict(Word.RETRAIN, profile, reason, (reason,))
+    return _judge_difference(comparison, profile)
+
+
+def _judge_difference(comparison: RunComparison, profile: str) -> Verdict:
     name, chosen = _chosen(comparison)
     ours, reference = run_label(name), run_label(comparison.reference)
     p = comparison.best.p_adjusted if comparison.best is not None else chosen.p_adjusted
-    gain = f"{_gain(chosen)}, p = {p:.4f}, {chosen.wins} better, {chosen.losses} worse, {chosen.ties} equal"
-    if chosen.difference == 0 and chosen.wins == chosen.losses == 0:
-        reason = f"{ours} ranks every query exactly as {reference} does: nothing to decide"
+    gain = f"{_gain(chosen)}, {_p(p)}; {chosen.wins} queries better, {chosen.losses} worse, {chosen.ties} equal"
+    if chosen.wins == chosen.losses == 0:
+        reason = f"{ours} and {reference} have the same MRR on every query: there is nothing to decide"
         return Verdict(Word.UNDECIDED, profile, reason, (reason,))
     if p >= SIGNIFICANCE:
-        reason = f"this test set cannot tell {ours} from {reference}: {gain}{_power(candidate)}"
+        reason = f"this test set cannot tell {ours} from {reference}: {gain}{_detectable(_smallest_of(chosen))}"
         return Verdict(Word.UNDECIDED, profile, reason, (reason,))
     if chosen.difference < 0:
         reason = f"{ours} is worse than {reference}: {gain}"
         return Verdict(Word.RETRAIN, profile, reason, (reason,))
     reason = f"{ours} is better than {reference}: {gain}"
     worse_types = tuple(
-        f"but it falls for more '{change.type}' negatives: {change.change.value:+.3f} {_interval(change.change)}"
+        f"but more '{change.type}' negatives reach the positive: {change.change.value:+.4f} {_interval(change.change)}"
         for change in comparison.type_changes
         if change.candidate == name and change.change.low is not None and change.change.low > 0
     )
@@ -284,13 +299,25 @@ def is_collapsed(findings: Findings) -> bool:
     return findings.similarity.negative.std < COLLAPSED_STD
 
 
+def _collapse(findings: Findings) -> str:
+    negative = findings.similarity.negative
+    return (
+        f"the space has collapsed: the similarities of all texts are {negative.mean:.3f} with a standard deviation of "
+        f"{negative.std:.1g}, so every ranking is chance"
+    )
+
+
 def _above_zero(comparison: Comparison) -> bool:
     return comparison.low is not None and comparison.low > 0
 
 
 def _gain(comparison: Comparison) -> str:
     interval = _interval(Figure(comparison.difference, comparison.low, comparison.high))
-    return f"{comparison.metric} difference {comparison.difference:+.3f} {interval}".rstrip()
+    return f"{comparison.metric} difference {comparison.difference:+.4f} {interval}".rstrip()
+
+
+def _p(p: float) -> str:
+    return "p < 0.0001" if p < 0.0001 else f"p = {p:.4f}"
 
 
 def _clusters_still_needed(check: Check, findings: Findings) -> str:
@@ -298,22 +325,37 @@ def _clusters_still_needed(check: Check, findings: Findings) -> str:
 
     The half-width of an interval shrinks with the root of the number of clusters.
     """
-    if check.value is None or check.low is None or check.high is None or check.value == check.threshold:
+    if check.outcome is not Outcome.UNDECIDED or check.value is None or check.low is None or check.high is None:
         return ""
-    half_width = max(check.high - check.value, check.value - check.low)
-    needed = math.ceil(findings.data.n_clusters * (half_width / abs(check.value - check.threshold)) ** 2)
-    more = needed - findings.data.n_clusters
-    return f"; about {more:,} more independent queries would decide it" if more > 0 else ""
+    distance = abs(check.value - check.threshold)
+    reach = check.value - check.low if check.value > check.threshold else check.high - check.value
+    if reach <= distance:
+        return ""
+    if reach > MAX_REACH * distance:
+        return "; the value is too close to the threshold for more queries to decide it"
+    n_clusters = findings.data.n_clusters
+    more = math.ceil(n_clusters * (reach / distance) ** 2) - n_clusters
+    return f"; about {more:,} more independent quer{'y' if more == 1 else 'ies'} would decide it"
 
 
-def _power(findings: Findings) -> str:
-    power = findings.power
-    if power is None or power.minimum_detectable is None:
+def _detectable_by(findings: Findings) -> float | None:
+    return None if findings.power is None else findings.power.minimum_detectable
+
+
+def _smallest_of(comparison: Comparison) -> float | None:
+    """The smallest difference that this comparison finds with 80 % power.
+
+    Half an interval of 95 % is 1.96 standard errors; finding a difference four times in five takes 1.96 + 0.84.
+    """
+    if comparison.low is None or comparison.high is None or comparison.high <= comparison.low:
+        return None
+    return (comparison.high - comparison.low) / 2 * (1.96 + 0.84) / 1.96
+
+
+def _detectable(smallest: float | None) -> str:
+    if smallest is None:
         return ""
-    return (
-        f"; with {power.n_clusters} groups the smallest {power.metric} difference seen at 80 % power is "
-        f"{power.minimum_detectable:.3f}"
-    )
+    return f"; a test set like this one finds MRR differences of {number(smallest)} and more with 80 % power"
 
 
 def _describe(check: Check) -> str:
@@ -323,13 +365,15 @@ def _describe(check: Check) -> str:
 def _deploy_headline(findings: Findings, checks: tuple[Check, ...]) -> str:
     gating = sum(check.gating for check in checks)
     metric = findings.metrics.get("MRR")
-    score = f"; MRR {metric.value:.3f} {_interval(_of_metric(metric))}".rstrip() if metric else ""
+    score = f"; MRR {number(metric.value)} {_interval(_of_metric(metric))}".rstrip() if metric else ""
     return f"all {gating} gating checks pass on {findings.data.n_clusters} independent groups of queries{score}"
 
 
 def number(value: float) -> str:
-    """A value with as many digits as a reader needs: four significant, no exponent for ordinary sizes."""
-    return f"{value:.4f}" if abs(value) < 10 else f"{value:,.1f}"
+    """A value with as many digits as a reader needs: four decimals, or one where it is 10 or more."""
+    if abs(value) >= 10:
+        return f"{value:,.1f}"
+    return f"{round(value, 4) + 0.0:.4f}"  # the sum takes the sign from a zero
 
 
 def percent(share: float) -> str:
@@ -338,7 +382,7 @@ def percent(share: float) -> str:
 
 
 def _interval(figure: Figure) -> str:
-    return "" if figure.low is None or figure.high is None else f"[{figure.low:.4f}, {figure.high:.4f}]"
+    return "" if figure.low is None or figure.high is None else f"[{number(figure.low)}, {number(figure.high)}]"
 
 
 BANDS: dict[str, tuple[tuple[float, str], ...]] = {

@@ -43,7 +43,7 @@ def compare_runs(runs: Mapping[str, Findings], *, reference: str, options: Optio
     Raises
     ------
     IncomparableRunsError
-        If the runs do not hold the same queries, relevant documents and pool.
+        If the runs do not hold the same queries, relevant documents, hard negatives and pool.
     """
     first = runs[reference]
     for name, findings in runs.items():
@@ -71,7 +71,7 @@ def compare_runs(runs: Mapping[str, Findings], *, reference: str, options: Optio
 
 
 def require_same_data(reference: str, first: Findings, name: str, other: Findings) -> None:
-    """Refuse runs whose queries, relevant documents or pool differ: a paired difference would mix data and model."""
+    """Refuse runs whose queries, judgments, negatives or pool differ: a paired difference would mix data and model."""
     for what, ours, theirs in (
         ("queries", first.queries.texts, other.queries.texts),
         ("documents in the pool", first.documents.texts, other.documents.texts),
@@ -82,11 +82,13 @@ def require_same_data(reference: str, first: Findings, name: str, other: Finding
                 f"{len(set(ours) & set(theirs)):,} in common), so that a difference would mix the data with the "
                 f"model. Evaluate both on the same --data with the same --max-samples and --seed."
             )
-    if not np.array_equal(first.queries.relevant_documents, other.queries.relevant_documents):
-        raise IncomparableRunsError(
-            f"'{name}' and '{reference}' were measured with different relevant documents for the same queries. "
-            f"Evaluate both on the same --data."
-        )
+    for what, side in (("relevant documents", "relevant"), ("hard negatives", "negative")):
+        columns = (f"{side}_indptr", f"{side}_documents")
+        if not all(np.array_equal(getattr(first.queries, c), getattr(other.queries, c)) for c in columns):
+            raise IncomparableRunsError(
+                f"'{name}' and '{reference}' were measured with different {what} for the same queries, so that a "
+                f"difference would mix the data with the model. Evaluate both on the same --data."
+            )
 
 
 def _moved(reference: Findings, candidate: Findings, *, lost: bool) -> IntArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,11 @@ from embedscope.analysis.metrics import measure_metrics
 from embedscope.analysis.options import Options
 from embedscope.analysis.scoring import Scores, score, select_queries, values_of
 from embedscope.analysis.similarity import measure_similarity
-from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError
+from embedscope.errors import InvalidOptionError, TooFewPointsError
 from embedscope.findings import Metric, Similarity
 from embedscope.numerics.clusters import clusters_from_judgments
 from embedscope.numerics.judgments import Judgments
-from embedscope.numerics.vectors import unit_rows
+from embedscope.numerics.vectors import require_same_dim, unit_rows
 from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray
 
 
@@ -26,8 +27,9 @@ from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArra
 class Evaluation:
     """What :func:`evaluate` measured.
 
-    ``values`` holds each metric for each query, shape (Q,), NaN for a query without relevant documents; ``clusters``
-    the group of queries that each belongs to; ``top_documents`` and ``top_scores`` the best documents, shape (Q, k).
+    ``values`` holds each metric for each query, shape (Q,); ``clusters`` the group of queries that each belongs to;
+    ``top_documents`` and ``top_scores`` the best documents, shape (Q, largest cutoff between 10 and 100). A query
+    without relevant documents has NaN, -1, -1 and NaN there, and is not among ``n_queries``.
     """
 
     metrics: Mapping[str, Metric]
@@ -74,22 +76,23 @@ def evaluate(
     InvalidEmbeddingsError
         If the dimensions differ, or a row is zero or not finite.
     InvalidOptionError
-        If ``qrels`` does not name the relevant documents of every query by indices in range, or a cutoff is below 1.
+        If ``qrels`` does not name the relevant documents of every query by indices in range, or ``k`` does not list
+        cutoffs of 1 or more.
+    TooFewPointsError
+        If fewer than two queries have a relevant document, or no document is irrelevant.
     """
-    judged = _judgments(qrels, n_queries=len(queries), n_documents=len(documents))
-    kept = np.flatnonzero(judged.n_relevant > 0)
+    cutoffs = _cutoffs(k)
+    unit_queries, unit_documents = _unit(queries, "query"), _unit(documents, "document")
+    require_same_dim(unit_queries, unit_documents)
+    every = _judgments(qrels, n_queries=len(queries), n_documents=len(documents))
+    kept = np.flatnonzero(every.n_relevant > 0)
     if kept.size < 2:
-        raise InvalidOptionError(
-            f"{kept.size} of {len(queries)} queries have a relevant document; at least 2 are needed."
+        raise TooFewPointsError(
+            f"{kept.size} of {len(queries)} queries have a relevant document; at least 2 are needed, because one "
+            f"query has neither a spread nor an interval. Give qrels for more queries."
         )
-    options = Options(measures=_measures(k), seed=seed, n_draws=n_draws, k=max(10, min(max(k), 100)))
-    unit_queries, unit_documents = _unit(queries, "query")[kept], _unit(documents, "document")
-    if unit_queries.shape[1] != unit_documents.shape[1]:
-        raise InvalidEmbeddingsError(
-            f"Queries have {unit_queries.shape[1]} dimensions and documents {unit_documents.shape[1]}; a cosine needs "
-            f"the same number. Encode both with the same model."
-        )
-    judged = select_queries(judged, kept)
+    judged, unit_queries = select_queries(every, kept), unit_queries[kept]
+    options = Options(measures=_measures(cutoffs), seed=seed, n_draws=n_draws, k=max(10, min(cutoffs[-1], 100)))
     clusters = clusters_from_judgments(judged.indptr, judged.documents, len(documents))
     resampler = Resampler(clusters, n_draws, np.random.SeedSequence([seed, 1]))
     scores = score(unit_queries, unit_documents, judged, k=options.k, tolerance=options.tie_tolerance)
@@ -131,10 +134,17 @@ def _unit(vectors: FloatArray, what: str) -> Float32Array:
     return unit_rows(np.asarray(vectors), what=what).astype(np.float32)
 
 
-def _measures(k: Sequence[int]) -> tuple[str, ...]:
-    cutoffs = sorted({int(cutoff) for cutoff in k})
+def _cutoffs(k: Sequence[int]) -> list[int]:
+    try:
+        cutoffs = sorted({index(cutoff) for cutoff in k})
+    except TypeError:
+        cutoffs = []
     if not cutoffs or cutoffs[0] < 1:
-        raise InvalidOptionError(f"k must list rank cutoffs of 1 or more, such as (1, 5, 10, 100); got {tuple(k)}.")
+        raise InvalidOptionError(f"k must list whole ranks of 1 or more, such as (1, 5, 10, 100); got {k!r}.")
+    return cutoffs
+
+
+def _measures(cutoffs: Sequence[int]) -> tuple[str, ...]:
     names = [f"{name}@{cutoff}" for name in ("Success", "Recall", "nDCG", "MAP", "MRR") for cutoff in cutoffs]
     return ("MRR", *names)
 
@@ -144,11 +154,22 @@ def _judgments(qrels: Sequence[npt.ArrayLike], *, n_queries: int, n_documents: i
         raise InvalidOptionError(
             f"qrels must list the relevant documents of each of the {n_queries} queries; it has {len(qrels)} entries."
         )
-    lists = [np.unique(np.asarray(entry, dtype=np.int64).ravel()) for entry in qrels]
-    for i, entry in enumerate(lists):
-        if entry.size and (entry[0] < 0 or entry[-1] >= n_documents):
-            raise InvalidOptionError(
-                f"qrels of query {i} names document {entry[0] if entry[0] < 0 else entry[-1]}; indices must lie in "
-                f"[0, {n_documents})."
-            )
+    lists = [_document_rows(entry, query, n_documents) for query, entry in enumerate(qrels)]
     return Judgments.from_lists(lists, n_documents=n_documents)
+
+
+def _document_rows(entry: npt.ArrayLike, query: int, n_documents: int) -> IntArray:
+    """Distinct document rows of one entry of qrels, ascending; a single row may stand for a list of one."""
+    given = np.asarray(entry)
+    if given.size and given.dtype.kind not in "iu":
+        raise InvalidOptionError(
+            f"qrels of query {query} must be row numbers of documents, such as [3, 17]; got values of type "
+            f"{given.dtype}. Map ids or masks to row numbers first."
+        )
+    rows = np.unique(given)
+    if rows.size and not (rows[0] >= 0 and rows[-1] < n_documents):
+        raise InvalidOptionError(
+            f"qrels of query {query} name document {rows[0] if rows[0] < 0 else rows[-1]}; row numbers must lie in "
+            f"[0, {n_documents})."
+        )
+    return rows.astype(np.int64)

@@ -70,11 +70,11 @@ class Resampler:
     ) -> tuple[Comparison, ...]:
         """Run ``a`` against each other run on ``measures``; ``p_adjusted`` is ``p`` until :func:`holm_over`."""
         pairs = [(b, name) for b in others for name in measures if name in ours and name in others[b]]
-        differences = {f"{b}\n{name}": ours[name] - others[b][name] for b, name in pairs}
-        intervals = self.means(differences, bounds=None)
+        differences = [ours[name] - others[b][name] for b, name in pairs]
+        intervals = self.means({str(i): column for i, column in enumerate(differences)}, bounds=None)
         return tuple(
-            self._comparison(a, b, name, differences[key], intervals[key])
-            for (b, name), key in zip(pairs, differences, strict=True)
+            self._comparison(a, b, name, column, interval)
+            for (b, name), column, interval in zip(pairs, differences, intervals.values(), strict=True)
         )
 
     def _comparison(self, a: str, b: str, metric: str, differences: Float64Array, interval: Figure) -> Comparison:

@@ -33,6 +33,7 @@ from embedscope.findings import (
     Figure,
     Findings,
     MapLayout,
+    Metric,
     Points,
     Power,
     QueryTable,
@@ -40,8 +41,11 @@ from embedscope.findings import (
 from embedscope.numerics.clusters import clusters_from_judgments
 from embedscope.numerics.judgments import Judgments
 from embedscope.numerics.power import design_effect, minimum_detectable_difference
+from embedscope.numerics.streaming import sum_and_gram
 from embedscope.numerics.vectors import score_pairs
 from embedscope.protocols import Float32Array, Float64Array, IntArray, ProgressCallback
+
+MAP_NAMES = {"tsne": "t-SNE", "umap": "UMAP"}
 
 N_NEIGHBORS_KEPT = 15
 """Neighbours of each point that points.parquet and the map-quality figures use."""
@@ -81,9 +85,12 @@ def analyse(
     Raises
     ------
     TooFewPointsError
-        If fewer than two queries have a relevant document, or a map is asked for of too few points.
+        If fewer than two queries have a relevant document, no document is irrelevant, or a map is asked for of too
+        few points.
     InvalidEmbeddingsError
         If the vectors do not fit the collection.
+    InvalidOptionError
+        If a query that was asked for is not there, or an option is out of range.
     """
     _check_shapes(collection, embeddings)
     judged_rows = _judged_rows(collection)
@@ -133,7 +140,7 @@ def analyse(
             generator=options.generator("heatmap"),
         ),
         examples=choose_examples(table, n=options.n_examples, asked=options.asked),
-        clustering=_clustering(metrics, values, resampler),
+        clustering=_clustering(metrics),
         tie_tolerance=options.tie_tolerance,
         seed=options.seed,
         comparisons=compared,
@@ -203,20 +210,22 @@ def _baselines(
     return compared, references
 
 
-def _projections(documents: Float32Array, width: int, generator: np.random.Generator) -> dict[str, Float64Array]:
+def _projections(documents: Float32Array, width: int, generator: np.random.Generator) -> dict[str, Float32Array]:
     """Maps of shape (dim, width): the principal directions of the documents, and random ones of the same number.
 
     A head that ranks no better than either has learnt nothing that its width alone would not give.
     """
-    covariance = np.cov(documents.astype(np.float64), rowvar=False)
-    _, directions = np.linalg.eigh(covariance)  # ascending
-    return {"PCA": directions[:, ::-1][:, :width], "random": generator.standard_normal((len(directions), width))}
+    total, gram = sum_and_gram(documents)
+    mean = total / len(documents)
+    _, directions = np.linalg.eigh(gram / len(documents) - np.outer(mean, mean))  # ascending
+    random = generator.standard_normal((len(directions), width))
+    return {"PCA": directions[:, ::-1][:, :width].astype(np.float32), "random": random.astype(np.float32)}
 
 
-def _project(vectors: Float32Array, weights: Float64Array) -> Float32Array:
+def _project(vectors: Float32Array, weights: Float32Array) -> Float32Array:
     projected = vectors @ weights
     norms = np.linalg.norm(projected, axis=1, keepdims=True)
-    unit: Float32Array = (projected / np.maximum(norms, 1e-12)).astype(np.float32)
+    unit: Float32Array = projected / np.maximum(norms, 1e-12)  # a row that is projected to nothing stays zero
     return unit
 
 
@@ -282,7 +291,7 @@ def _draw_maps(
     layouts: dict[str, MapLayout] = {}
     absent: dict[str, str] = {}
     for name in options.maps:
-        say(f"Drawing the {name} map of {len(rows):,} points")
+        say(f"Laying out the {MAP_NAMES[name]} map of {len(rows):,} points")
         try:
             layouts[name] = (
                 projection.tsne(rows, graph, seed=options.seed, perplexity=options.perplexity)
@@ -294,11 +303,12 @@ def _draw_maps(
     return points, layouts, absent
 
 
-def _clustering(metrics: Mapping[str, object], values: Mapping[str, Float64Array], resampler: Resampler) -> Figure:
+def _clustering(metrics: Mapping[str, Metric]) -> Figure:
     """Share of queries with a relevant document among their 10 nearest documents in the original space."""
-    if "Success@10" not in values:
+    metric = metrics.get("Success@10")
+    if metric is None:
         return Figure.absent("Success@10 was not computed")
-    return resampler.means({"Success@10": values["Success@10"]})["Success@10"]
+    return Figure(metric.value, metric.low, metric.high)
 
 
 def _power(ours: Float64Array, clusters: IntArray, other: Mapping[str, Float64Array] | None) -> Power:

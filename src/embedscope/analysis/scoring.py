@@ -17,8 +17,8 @@ from embedscope.numerics.ties import TieCounts
 from embedscope.numerics.vectors import score_pairs
 from embedscope.protocols import Float32Array, Float64Array, IntArray, ProgressCallback, Ties
 
-N_BINS = 4000
-"""Bins of width 0.0005 over cosines in [-1, 1]: quantiles and AUC to about 1e-4."""
+N_BINS = 40_000
+"""Bins of width 0.00005 over cosines in [-1, 1]: as quick to fill as 4,000, and fine enough for a narrow space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,14 @@ def score(
     k : int
         Documents kept for each query.
     tolerance : float
-        Scores closer than this are tied.
+        Scores that differ by no more are tied.
+    progress : ProgressCallback, optional
+        Is told how many queries are done.
+
+    Raises
+    ------
+    InvalidEmbeddingsError
+        If the dimensions differ.
     """
     pair_scores = score_pairs(queries, documents, judgments.query_of_pair, judgments.documents)
     ties = TieAccumulator(judgments, pair_scores, tolerance)
@@ -62,6 +69,14 @@ def score(
     best = top.result()
     top_scores = best.scores.astype(np.float32, copy=False)
     return Scores(judgments, pair_scores, ties.result(), best.documents, top_scores, histogram.result())
+
+
+def gaps(scores: Scores) -> Float64Array:
+    """Score of the first document of each ranked list minus the second's, shape (Q,); NaN where there is no second."""
+    if scores.top_scores.shape[1] < 2:
+        return np.full(len(scores.top_scores), np.nan)
+    gap: Float64Array = scores.top_scores[:, 0].astype(np.float64) - scores.top_scores[:, 1]
+    return gap
 
 
 def rank_values(

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from embedscope.analysis.scoring import Scores
+from embedscope.analysis.scoring import Scores, gaps
 from embedscope.data.collection import Collection
 from embedscope.diagnosis.typed_negatives import NegativePairs, type_of_document
 from embedscope.findings import DocumentTable, QueryTable
 from embedscope.numerics.judgments import Judgments
-from embedscope.numerics.ranking import expected_first_rank, n_tied_with_first
+from embedscope.numerics.measures import Measure
+from embedscope.numerics.ranking import expected_first_rank, metric_per_query, n_tied_with_first
 from embedscope.protocols import BoolArray, Float64Array, IntArray
 
 
@@ -33,21 +34,20 @@ def query_table(
     pairs = negatives or _no_pairs()
     order = np.argsort(pairs.queries, kind="stable")
     best_negative = pairs.best_of_each_query(n)
-    rank = expected_first_rank(judged, scores.pair_scores, scores.counts)
-    n_tied = n_tied_with_first(judged, scores.pair_scores, scores.counts)
+    first_is_relevant = metric_per_query(Measure("Success", 1), judged, scores.pair_scores, scores.counts)
     top = scores.top_scores
     return QueryTable(
         ids=tuple(collection.query_ids[row] for row in rows),
         texts=tuple(collection.queries[row] for row in rows),
         clusters=clusters,
         n_relevant=judged.n_relevant,
-        rank=rank,
-        n_tied=n_tied,
-        is_correct=rank <= 1.5,
+        rank=expected_first_rank(judged, scores.pair_scores, scores.counts),
+        n_tied=n_tied_with_first(judged, scores.pair_scores, scores.counts),
+        is_correct=first_is_relevant >= 0.5,
         positive_similarity=best_positive,
         negative_similarity=best_negative,
         margin=best_positive - best_negative,
-        gap=(top[:, 0] - top[:, 1]).astype(np.float64) if top.shape[1] > 1 else np.full(n, np.nan),
+        gap=gaps(scores),
         wrong_document=wrong_document,
         wrong_similarity=wrong_similarity,
         wrong_type=type_of_document(pairs, wrong_document),

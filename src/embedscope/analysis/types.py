@@ -7,7 +7,7 @@ import numpy as np
 from embedscope.analysis.intervals import UNIT, Resampler
 from embedscope.analysis.scoring import N_BINS
 from embedscope.analysis.similarity import distribution_of
-from embedscope.diagnosis.typed_negatives import UNTYPED, NegativePairs
+from embedscope.diagnosis.typed_negatives import NegativePairs
 from embedscope.findings import Figure, NegativeType
 from embedscope.numerics.agreement import mean_kendall_tau_b
 from embedscope.numerics.resampling import ratio_of_sums
@@ -22,14 +22,14 @@ def measure_types(
     types = {}
     for name in pairs.names():
         rows = pairs.rows_of(name)
-        rate, margin = _mean_by_query(pairs, rows, np.column_stack([violations, pairs.margins]), resampler)
+        rate = _mean_by_query(pairs, rows, violations, resampler, bounds=UNIT)
         weights = pairs.weights[rows]
         types[name] = NegativeType(
             name=name,
             n=len(rows),
             n_queries=len(np.unique(pairs.queries[rows])),
-            violation_rate=Figure(rate.value, *_within_unit(rate)),
-            margin=margin,
+            violation_rate=rate,
+            margin=_mean_by_query(pairs, rows, pairs.margins, resampler),
             mean_weight=float(weights.mean()),
             margins=pairs.margins[rows],
             similarity=distribution_of(pairs.scores[rows], edges, N_BINS),
@@ -38,7 +38,7 @@ def measure_types(
 
 
 def measure_weights(pairs: NegativePairs, resampler: Resampler, tolerance: float) -> dict[str, Figure]:
-    """Overall, weighted violation rate and mean Kendall tau-b of weights and margins; nothing where weights agree.
+    """Violation rate of all hard negatives and, where their weights differ, how far the model follows the weights.
 
     ``violation_rate = mean [m <= 0]``; ``weighted_violation_rate = sum w [m <= 0] / sum w``; ``kendall_tau`` is the
     mean over queries of tau-b between the weights of its negatives and ``s+ - s-``: 1 where the most heavily weighted
@@ -46,35 +46,29 @@ def measure_weights(pairs: NegativePairs, resampler: Resampler, tolerance: float
     """
     violations = pairs.violations(tolerance).astype(np.float64)
     every = np.arange(len(violations))
-    (rate,) = _mean_by_query(pairs, every, violations[:, None], resampler)
-    figures = {"violation_rate": Figure(rate.value, *_within_unit(rate))}
+    figures = {"violation_rate": _mean_by_query(pairs, every, violations, resampler, bounds=UNIT)}
     if np.ptp(pairs.weights) > 0:
-        weighted = _sum_by_query(pairs, every, np.column_stack([pairs.weights * violations, pairs.weights]), resampler)
-        (figure,) = resampler.statistic(weighted, ratio_of_sums, bounds=UNIT)
-        figures["weighted_violation_rate"] = figure
+        weighted = _mean_by_query(pairs, every, violations, resampler, weights=pairs.weights, bounds=UNIT)
+        figures["weighted_violation_rate"] = weighted
         figures["kendall_tau"] = _agreement(pairs, resampler)
     return figures
 
 
 def _mean_by_query(
-    pairs: NegativePairs, rows: IntArray, columns: Float64Array, resampler: Resampler
-) -> tuple[Figure, ...]:
-    """Means over the pairs ``rows`` of each column of shape (E,), resampled by clusters of queries."""
-    stacked = np.column_stack([columns, np.ones_like(columns)])
-    bounds = UNIT if columns.shape[1] == 1 else None
-    return resampler.statistic(_sum_by_query(pairs, rows, stacked, resampler), ratio_of_sums, bounds=bounds)
-
-
-def _sum_by_query(pairs: NegativePairs, rows: IntArray, columns: Float64Array, resampler: Resampler) -> Float64Array:
-    n = len(resampler.clusters)
-    queries = pairs.queries[rows]
-    return np.column_stack([np.bincount(queries, weights=column[rows], minlength=n) for column in columns.T])
-
-
-def _within_unit(figure: Figure) -> tuple[float | None, float | None]:
-    if figure.low is None or figure.high is None:
-        return None, None
-    return max(figure.low, 0.0), min(figure.high, 1.0)
+    pairs: NegativePairs,
+    rows: IntArray,
+    values: Float64Array,
+    resampler: Resampler,
+    *,
+    weights: Float64Array | None = None,
+    bounds: tuple[float, float] | None = None,
+) -> Figure:
+    """Weighted mean over the pairs ``rows`` of ``values``, shape (E,), resampled by clusters of queries."""
+    weights = np.ones(len(values)) if weights is None else weights
+    queries, n_queries = pairs.queries[rows], len(resampler.clusters)
+    columns = [np.bincount(queries, weights=c[rows], minlength=n_queries) for c in (weights * values, weights)]
+    (figure,) = resampler.statistic(np.column_stack(columns), ratio_of_sums, bounds=bounds)
+    return figure
 
 
 def _agreement(pairs: NegativePairs, resampler: Resampler) -> Figure:
@@ -85,6 +79,3 @@ def _agreement(pairs: NegativePairs, resampler: Resampler) -> Figure:
     if mean is None:
         return Figure.absent("no query has two negatives that differ in weight and in margin")
     return resampler.means({"tau": by_query}, bounds=None)["tau"]
-
-
-__all__ = ["UNTYPED", "measure_types", "measure_weights"]

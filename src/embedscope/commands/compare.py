@@ -15,7 +15,7 @@ from embedscope.commands.inputs import Run
 from embedscope.data.collection import Collection
 from embedscope.data.run_folder import staged_output, write_parquet
 from embedscope.errors import InvalidOptionError
-from embedscope.findings import Findings, RunComparison
+from embedscope.findings import Findings, RunComparison, run_label
 from embedscope.report.columns import query_columns
 from embedscope.report.payload import comparison_report
 from embedscope.report.payload import report as report_of
@@ -32,8 +32,8 @@ def run(options: argparse.Namespace) -> int:
     terminal = inputs.terminal_of(options)
     names = run_names(options)
     criteria = inputs.read_criteria(options)
-    outputs.check_destinations(options, ["report.json", "queries.parquet", "manifest.json"])
-    collection = inputs.read_data(options)
+    outputs.check_destinations(options, ("metrics_comparison", "rank_changes"))
+    collection = inputs.read_data(options, terminal)
     train = inputs.read_train(options)
     runs = {name: inputs.embed(name, collection, options, terminal, with_base=False) for name in names}
     findings = measure(runs, collection, options, terminal, train=train)
@@ -41,7 +41,6 @@ def run(options: argparse.Namespace) -> int:
     candidate = comparison.best.best if comparison.best is not None else comparison.candidates[0]
     checks, _ = judge(findings[candidate], criteria)
     verdict = judge_comparison(comparison, findings[candidate], criteria)
-    terminal.data(findings[candidate].data)
     say_comparison(findings, comparison, terminal)
     terminal.verdict(verdict)
     report = report_of(findings[candidate], checks, verdict, inputs=outputs.inputs_of(options))
@@ -55,10 +54,9 @@ def run(options: argparse.Namespace) -> int:
                 file = f"queries_{position}.parquet"
                 write_parquet(staging / file, query_columns(findings[name]))
                 files.append(file)
-        terminal.files(Path(options.output), files + written)
-    terminal.step(f"Done in {time.perf_counter() - started:.1f} s")
-    terminal.json(outputs.to_json(report))
-    return outputs.exit_status(options, verdict)
+        terminal.files(Path(options.output), files)
+    terminal.side_files(written)
+    return outputs.finish(options, verdict, report, terminal, started)
 
 
 def run_names(options: argparse.Namespace) -> list[str]:
@@ -86,19 +84,19 @@ def measure(
 ) -> dict[str, Findings]:
     """Findings of every run; the lexical baseline, which is the same for all, stands beside each."""
     chosen: Options = inputs.analysis_options(options)
-    return {
-        name: analyse(collection, run.embeddings, options=chosen, train=train, say=terminal.step)
-        for name, run in runs.items()
-    }
+    found = {}
+    for name, run in runs.items():
+        terminal.step(f"Measuring {run_label(name)}")
+        found[name] = analyse(collection, run.embeddings, options=chosen, train=train)
+    return found
 
 
 def say_comparison(runs: dict[str, Findings], comparison: RunComparison, terminal: Terminal) -> None:
     """Metrics side by side, paired differences, what moved, and whether only the level moved."""
     terminal.metric_table(runs)
-    terminal.comparisons(comparison.comparisons)
+    terminal.comparisons(comparison.comparisons, comparison.reference)
     terminal.type_changes(comparison.type_changes)
-    for shift in comparison.level_shifts:
-        terminal.level_shift(shift)
+    terminal.level_shifts(comparison.level_shifts)
     before = runs[comparison.reference].queries
     for name in comparison.candidates:
         after = runs[name].queries

@@ -19,14 +19,11 @@ def run(options: argparse.Namespace) -> int:
     terminal = inputs.terminal_of(options)
     checkpoint = inputs.checkpoint_of(options)
     criteria = inputs.read_criteria(options)
-    outputs.check_destinations(options, ["report.json", "queries.parquet", "manifest.json"])
-    collection = inputs.read_data(options)
+    outputs.check_destinations(options)
+    collection = inputs.read_data(options, terminal)
     train = inputs.read_train(options)
     measured = inputs.embed(checkpoint, collection, options, terminal)
-    baselines = {}
-    if options.baseline is not None:
-        baseline = inputs.embed(options.baseline, collection, options, terminal, with_base=False)
-        baselines[options.baseline] = baseline.embeddings
+    baselines = inputs.embed_baselines(options, collection, terminal)
     findings = analyse(
         collection,
         measured.embeddings,
@@ -36,7 +33,6 @@ def run(options: argparse.Namespace) -> int:
         train=train,
         say=terminal.step,
     )
-    terminal.data(findings.data)
     checks, verdict = judge(findings, criteria)
     report = report_of(findings, checks, verdict, inputs=outputs.inputs_of(options))
     terminal.report(findings, checks, verdict)
@@ -45,7 +41,6 @@ def run(options: argparse.Namespace) -> int:
     if options.output is not None:
         with staged_output(options.output) as staging:
             names = outputs.write_tables(staging, report, findings, options, started)
-        terminal.files(Path(options.output), names + written)
-    terminal.step(f"Done in {time.perf_counter() - started:.1f} s")
-    terminal.json(outputs.to_json(report))
-    return outputs.exit_status(options, verdict)
+        terminal.files(Path(options.output), names)
+    terminal.side_files(written)
+    return outputs.finish(options, verdict, report, terminal, started)

@@ -41,13 +41,14 @@ def read_criteria(options: argparse.Namespace) -> Criteria:
     return load_criteria(options.criteria)
 
 
-def read_data(options: argparse.Namespace) -> Collection:
-    """The data set, sampled as asked."""
+def read_data(options: argparse.Namespace, terminal: Terminal) -> Collection:
+    """The data set, sampled as asked; what it holds is said before the long work begins."""
     collection = read_collection(
         options.data, drop_empty=options.drop_empty, allow_missing=options.allow_missing, split=options.split
     )
-    generator = np.random.default_rng(options.seed)
-    return sample_queries(collection, options.max_samples, generator)
+    sampled = sample_queries(collection, options.max_samples, np.random.default_rng(options.seed))
+    terminal.data(options.data, sampled)
+    return sampled
 
 
 def read_train(options: argparse.Namespace) -> tuple[str, Collection] | None:
@@ -72,11 +73,18 @@ def embed(
     path: str, collection: Collection, options: argparse.Namespace, terminal: Terminal, *, with_base: bool = True
 ) -> Run:
     """Vectors of ``collection`` under the checkpoint or the embedding file at ``path``."""
-    if is_given_file(path):
+    if path == getattr(options, "embeddings", None) or is_given_file(path):
         found = load_given(path, collection)
         terminal.model(found.facts)
         return Run(found, None)
     return _encoded(path, collection, options, terminal, with_base=with_base)
+
+
+def embed_baselines(options: argparse.Namespace, collection: Collection, terminal: Terminal) -> dict[str, Embeddings]:
+    """Vectors of the run named by ``--baseline``, by its name; nothing where it is not given."""
+    if options.baseline is None:
+        return {}
+    return {options.baseline: embed(options.baseline, collection, options, terminal, with_base=False).embeddings}
 
 
 def _encoded(

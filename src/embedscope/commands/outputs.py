@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from embedscope.cli import DONE, RETRAIN, UNSETTLED
-from embedscope.data.run_folder import check_writable, manifest, write_json, write_parquet
+from embedscope.data.run_folder import check_writable, manifest, write_json, write_parquet, write_text
 from embedscope.findings import Check, Comparison, Findings, Verdict, VerdictOutcome
 from embedscope.report.columns import point_columns, query_columns
 from embedscope.report.junit import junit_xml
+from embedscope.report.page import PAGE_FILE
 from embedscope.report.summary import markdown_summary
+from embedscope.terminal import Terminal
+
+TABLES = ("report.json", "queries.parquet", "points.parquet", "manifest.json", "report.html", PAGE_FILE)
+"""What a run may write beside pictures."""
 
 EXIT_STATUS = {
     VerdictOutcome.DEPLOY: DONE,
@@ -24,13 +29,14 @@ EXIT_STATUS = {
 }
 
 
-def check_destinations(options: argparse.Namespace, names: Sequence[str]) -> None:
+def check_destinations(options: argparse.Namespace, pictures: Sequence[str] = ()) -> None:
     """Refuse, before any work, destinations that cannot be written."""
     if options.output is not None:
-        check_writable(options.output, names)
-    for path in (options.junit, options.summary):
+        check_writable(options.output, [*TABLES, *(f"{name}.{options.format}" for name in pictures)])
+    for option in ("junit", "summary"):
+        path = getattr(options, option)
         if path is not None:
-            check_writable(Path(path).parent, [Path(path).name])
+            check_writable(Path(path).parent, [Path(path).name], option=f"--{option}")
 
 
 def inputs_of(options: argparse.Namespace) -> dict[str, str | None]:
@@ -75,22 +81,17 @@ def write_side_files(
         (options.summary, markdown_summary(findings, checks, verdict, shown) if options.summary else None),
     ):
         if path is not None and text is not None:
-            _replace(Path(path), text)
+            write_text(path, text)
             written.append(str(path))
     return written
 
 
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
-
-
-def to_json(report: dict[str, Any]) -> str:
-    """``report`` as it is printed with ``--json``."""
-    return json.dumps(report, ensure_ascii=False, indent=2, allow_nan=False)
-
-
-def exit_status(options: argparse.Namespace, verdict: Verdict) -> int:
-    """0, or with ``--gate`` the status of the verdict."""
-    return EXIT_STATUS[verdict.outcome] if options.gate else DONE
+def finish(
+    options: argparse.Namespace, verdict: Verdict, report: dict[str, Any], terminal: Terminal, started: float
+) -> int:
+    """Say that the run is over; the exit status: 0, or with ``--gate`` that of the verdict."""
+    status = EXIT_STATUS[verdict.outcome] if options.gate else DONE
+    gate = f"; exit status {status} (--gate: {verdict.outcome.value})" if options.gate else ""
+    terminal.step(f"Done in {time.perf_counter() - started:.1f} s{gate}")
+    terminal.json(json.dumps(report, ensure_ascii=False, indent=2, allow_nan=False))
+    return status

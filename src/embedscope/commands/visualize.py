@@ -11,8 +11,8 @@ from embedscope.analysis.pipeline import analyse
 from embedscope.commands import inputs, outputs
 from embedscope.data.run_folder import staged_output
 from embedscope.findings import Findings
+from embedscope.report import html, page
 from embedscope.report.payload import report as report_of
-from embedscope.terminal import Terminal
 from embedscope.verdict import judge
 
 if TYPE_CHECKING:
@@ -34,14 +34,11 @@ def run(options: argparse.Namespace) -> int:
     terminal = inputs.terminal_of(options)
     checkpoint = inputs.checkpoint_of(options)
     criteria = inputs.read_criteria(options)
-    outputs.check_destinations(options, [f"{name}.{options.format}" for name in PICTURES])
-    collection = inputs.read_data(options)
+    outputs.check_destinations(options, PICTURES)
+    collection = inputs.read_data(options, terminal)
     train = inputs.read_train(options)
     measured = inputs.embed(checkpoint, collection, options, terminal)
-    baselines = {}
-    if options.baseline is not None:
-        baseline = inputs.embed(options.baseline, collection, options, terminal, with_base=False)
-        baselines[options.baseline] = baseline.embeddings
+    baselines = inputs.embed_baselines(options, collection, terminal)
     maps = tuple(name for name in ("tsne", "umap") if not getattr(options, f"skip_{name}"))
     with terminal.progress("Scoring", unit="documents") as progress:
         findings = analyse(
@@ -54,25 +51,23 @@ def run(options: argparse.Namespace) -> int:
             say=terminal.step,
             progress=progress,
         )
-    terminal.data(findings.data)
     checks, verdict = judge(findings, criteria)
     report = report_of(findings, checks, verdict, inputs=outputs.inputs_of(options))
     terminal.step("Drawing the pictures")
     with staged_output(options.output) as staging:
-        names = draw_pictures(findings, staging, options, terminal)
+        names = draw_pictures(findings, staging, options)
         names += outputs.write_tables(staging, report, findings, options, started)
-        names += write_page(staging, report, findings, names)
+        names += write_page(staging, report, findings)
     terminal.report(findings, checks, verdict)
     for reason in findings.maps_absent.values():
         terminal.warn(reason)
     written = outputs.write_side_files(options, findings, checks, verdict)
-    terminal.files(Path(options.output), names + written)
-    terminal.step(f"Done in {time.perf_counter() - started:.1f} s")
-    terminal.json(outputs.to_json(report))
-    return outputs.exit_status(options, verdict)
+    terminal.files(Path(options.output), names)
+    terminal.side_files(written)
+    return outputs.finish(options, verdict, report, terminal, started)
 
 
-def draw_pictures(findings: Findings, folder: Path, options: argparse.Namespace, terminal: Terminal) -> list[str]:
+def draw_pictures(findings: Findings, folder: Path, options: argparse.Namespace) -> list[str]:
     """Every picture that the findings have, written into ``folder``; their file names."""
     from embedscope import plots
 
@@ -94,11 +89,9 @@ def draw_pictures(findings: Findings, folder: Path, options: argparse.Namespace,
     return names
 
 
-def write_page(folder: Path, report: dict[str, object], findings: Findings, names: list[str]) -> list[str]:
-    """The page, into ``folder``."""
-    from embedscope.report import html, page
-
+def write_page(folder: Path, report: dict[str, object], findings: Findings) -> list[str]:
+    """The page, and the data it is drawn from, so that ``embedscope report`` can draw it again; the file names."""
     payload = page.page_payload(report, findings)
-    title = f"embedscope: {findings.model.checkpoint}"
-    (folder / "report.html").write_text(html.render(payload, title=title), encoding="utf-8")
-    return ["report.html"]
+    (folder / page.PAGE_FILE).write_text(page.to_json(payload), encoding="utf-8")
+    (folder / "report.html").write_text(html.render(payload, title=html.page_title(report)), encoding="utf-8")
+    return ["report.html", page.PAGE_FILE]

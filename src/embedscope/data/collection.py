@@ -269,9 +269,26 @@ def sample_queries(collection: Collection, n: int, generator: np.random.Generato
     n_queries = len(collection.queries)
     if n == 0 or n >= n_queries:
         return collection
-    chosen = np.sort(generator.choice(n_queries, size=n, replace=False))
+    return keep_queries(collection, np.sort(generator.choice(n_queries, size=n, replace=False)))
+
+
+def keep_queries(collection: Collection, chosen: IntArray) -> Collection:
+    """The same collection with some of its queries, and every document.
+
+    Parameters
+    ----------
+    collection : Collection
+    chosen : ndarray of shape (n,), int64
+        Rows of the queries that stay, ascending.
+
+    Raises
+    ------
+    TooFewPointsError
+        If fewer than two of them have a relevant document.
+    """
     counts = np.diff(collection.indptr)[chosen]  # (n,)
-    _require_two_queries(int(np.count_nonzero(counts)), n, hint="Sample more queries, or all of them with 0.")
+    hint = "Sample more queries, or all of them with 0."
+    _require_two_queries(int(np.count_nonzero(counts)), len(chosen), hint=hint)
     entries = np.concatenate([np.arange(*collection.indptr[[q, q + 1]]) for q in chosen])
     return replace(
         collection,
@@ -280,7 +297,7 @@ def sample_queries(collection: Collection, n: int, generator: np.random.Generato
         indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         relevant=collection.relevant[entries],
         gains=collection.gains[entries],
-        negatives=_negatives_of(collection.negatives, chosen, n_queries),
+        negatives=_negatives_of(collection.negatives, chosen, len(collection.queries)),
         groups=tuple(collection.groups[q] for q in chosen) if collection.groups else (),
     )
 

@@ -49,7 +49,7 @@ _LIBRARIES = (
 )
 
 
-def check_writable(directory: str | Path, names: Sequence[str] = ()) -> None:
+def check_writable(directory: str | Path, names: Sequence[str] = (), *, option: str = "--output") -> None:
     """Raise, before any work starts, if files could not be written into ``directory``.
 
     Nothing is left behind: a probe file is made in the folder, or in the nearest parent that exists, and removed.
@@ -60,6 +60,8 @@ def check_writable(directory: str | Path, names: Sequence[str] = ()) -> None:
         May be absent; the run will make it.
     names : sequence of str
         Files that the run will write; a folder of that name would be in the way.
+    option : str
+        The command-line option that named the place, for the message.
 
     Raises
     ------
@@ -71,15 +73,15 @@ def check_writable(directory: str | Path, names: Sequence[str] = ()) -> None:
         existing = _nearest_existing(directory)
         if not existing.is_dir():
             raise OutputError(
-                f"the output folder {directory} cannot be made: {existing} is a file. Choose another --output, or "
-                "move that file away."
+                f"the folder {directory} cannot be made: {existing} is a file. Choose another {option}, or move that "
+                "file away."
             )
         for name in names:
-            _require_no_folder(directory / name)
+            _require_no_folder(directory / name, option)
         with tempfile.NamedTemporaryFile(dir=existing, prefix=".embedscope-"):
             pass
     except OSError as error:
-        raise _cannot_write(directory, error) from error
+        raise _cannot_write(directory, error, option) from error
 
 
 @contextmanager
@@ -136,6 +138,19 @@ def sha256_of(path: str | Path) -> str:
         return total.hexdigest()
     except OSError as error:
         raise InputError(f"{path} cannot be read to record its hash ({error.strerror or error}).") from error
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write ``text`` as UTF-8, in one step; folders on the way are made.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    path = Path(path)
+    _make_parents(path.parent)
+    _write_in_one_step(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def write_json(path: str | Path, payload: object) -> None:
@@ -243,18 +258,18 @@ def _nearest_existing(directory: Path) -> Path:
     return Path(directory.anchor or ".")
 
 
-def _require_no_folder(path: Path) -> None:
+def _require_no_folder(path: Path, option: str = "--output") -> None:
     if path.is_dir():
         raise OutputError(
-            f"{path} is a folder, and a file of that name is to be written. Choose another --output, or move that "
+            f"{path} is a folder, and a file of that name is to be written. Choose another {option}, or move that "
             "folder away."
         )
 
 
-def _cannot_write(path: Path, error: OSError) -> OutputError:
+def _cannot_write(path: Path, error: OSError, option: str = "--output") -> OutputError:
     reason = error.strerror or str(error)
     return OutputError(
-        f"{path} cannot be written ({reason}). Choose another --output, or make room and set the permissions."
+        f"{path} cannot be written ({reason}). Choose another {option}, or make room and set the permissions."
     )
 
 

@@ -17,12 +17,20 @@ def choose_examples(queries: QueryTable, *, n: int, asked: Sequence[str] = ()) -
     The last three take turns until ``n`` are found, so each kind that exists is shown. One query a cluster: four
     paraphrases of one listing teach once. Ties are broken by row, so the choice is the same on every run.
 
+    Parameters
+    ----------
+    queries : QueryTable
+    n : int
+        Examples at most, beside those asked for.
+    asked : sequence of str
+        Each is part of the text of a query, in any letter case; an equal text goes before one that contains it.
+
     Raises
     ------
     InvalidOptionError
         If a text of ``asked`` is contained in no query.
     """
-    chosen = [Example(_find(text, queries), ExampleKind.ASKED) for text in asked]
+    chosen = [Example(row, ExampleKind.ASKED) for row in dict.fromkeys(_find(text, queries) for text in asked)]
     taken = {int(queries.clusters[example.query]) for example in chosen}
     pools = {
         ExampleKind.WORST_FAILURE: iter(_worst_failures(queries)),

@@ -42,7 +42,8 @@ def choose_heatmap(
         return None
     chosen = np.sort(generator.permutation(positives)[:n_cells])
     columns = chosen[_leaf_order(documents[chosen])]
-    rows = _one_query_each(columns, query_of_pair, relevant, generator)
+    is_shown = np.isin(relevant, columns)
+    rows = _one_query_each(columns, query_of_pair[is_shown], relevant[is_shown], generator)
     similarity = (queries[rows] @ documents[columns].T).astype(np.float32)  # (R, C)
     return Heatmap(
         queries=rows,
@@ -65,6 +66,7 @@ def _leaf_order(vectors: FloatArray) -> IntArray:
 def _one_query_each(
     columns: IntArray, query_of_pair: IntArray, relevant: IntArray, generator: np.random.Generator
 ) -> IntArray:
+    """A query for each of ``columns``, in their order; a column whose queries all stand for others has none."""
     shuffled = generator.permutation(len(relevant))
     first_query: dict[int, int] = {}
     taken: set[int] = set()

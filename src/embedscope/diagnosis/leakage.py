@@ -15,14 +15,20 @@ from embedscope.findings import Leakage
 NEAR_JACCARD = 0.9
 """Jaccard similarity of character 3-gram sets from which two texts count as nearly the same (Broder 1997)."""
 
+BLOCK_CELLS = 1 << 22
+"""Pairs of texts compared at once: 16 MiB of float32."""
+
 _NOT_WORD = re.compile(r"[\W_]+", re.UNICODE)
 
 
 def normalised(text: str) -> str:
-    """``text`` without case, accents, punctuation and repeated white space: "Phòng  Q.10!" gives "phong q 10"."""
+    """``text`` without case, accents, punctuation and repeated white space: "Phòng  Q.10!" gives "phong q 10".
+
+    A text without any letter or digit stays as it is, so that two of them are not taken for the same.
+    """
     decomposed = unicodedata.normalize("NFKD", text.casefold()).replace("đ", "d")
     letters = "".join(c for c in decomposed if not unicodedata.combining(c))
-    return _NOT_WORD.sub(" ", letters).strip()
+    return _NOT_WORD.sub(" ", letters).strip() or text
 
 
 def measure_leakage(test: Collection, train: Collection, *, train_name: str, n_examples: int = 5) -> Leakage:
@@ -30,6 +36,14 @@ def measure_leakage(test: Collection, train: Collection, *, train_name: str, n_e
 
     ``share_of_queries`` counts the exact and the normalised overlaps; near ones are reported apart, because templated
     data holds honest near neighbours ("5tr", "6tr").
+
+    Parameters
+    ----------
+    test, train : Collection
+    train_name : str
+        What to call the training file.
+    n_examples : int
+        Pairs kept at most, queries first.
     """
     queries, query_pairs = _overlap(test.queries, train.queries)
     test_positives = [test.documents[d] for d in np.unique(test.relevant)]
@@ -63,7 +77,7 @@ def _overlap(test: Sequence[str], train: Sequence[str]) -> tuple[dict[str, int],
     return counts, pairs + near
 
 
-def _near_pairs(test: Sequence[str], train: Sequence[str], *, block: int = 512) -> list[tuple[str, str]]:
+def _near_pairs(test: Sequence[str], train: Sequence[str]) -> list[tuple[str, str]]:
     """Pairs (test text, nearest training text) whose 3-gram sets have a Jaccard similarity of at least 0.9. Exact."""
     if not test or not train:
         return []
@@ -71,6 +85,7 @@ def _near_pairs(test: Sequence[str], train: Sequence[str], *, block: int = 512) 
     sizes = np.asarray(sets.sum(axis=1)).ravel()
     test_sets, train_sets = sets[:n_test], sets[n_test:].T.tocsc()
     pairs: list[tuple[str, str]] = []
+    block = max(1, BLOCK_CELLS // len(train))
     for start in range(0, n_test, block):
         shared = (test_sets[start : start + block] @ train_sets).toarray()  # (b, n_train)
         union = sizes[start : start + len(shared), None] + sizes[None, n_test:] - shared
@@ -84,6 +99,6 @@ def _near_pairs(test: Sequence[str], train: Sequence[str], *, block: int = 512) 
 def _gram_sets(texts: Sequence[str]) -> Any:
     from sklearn.feature_extraction.text import CountVectorizer
 
-    # A text shorter than a gram would be empty and so equal to nothing; the padding of char_wb keeps it.
+    # The padding of char_wb gives a text shorter than a gram a gram of its own.
     vectorizer = CountVectorizer(analyzer="char_wb", ngram_range=(3, 3), binary=True, dtype=np.float32, lowercase=False)
-    return vectorizer.fit_transform([text or " _ " for text in texts])
+    return vectorizer.fit_transform(texts)

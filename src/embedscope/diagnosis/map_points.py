@@ -34,8 +34,11 @@ def choose_points(
 ) -> PointChoice:
     """All points, or a seeded sample of at most ``budget``: queries and their positives before other documents.
 
+    Of a sample at most half are queries, unless the documents leave more room.
+
     Parameters
     ----------
+    n_queries, n_documents : int
     relevant_indptr, relevant : CSR of the relevant documents of each query
     negatives : ndarray of document rows that are hard negatives of some query (may repeat)
     is_correct : ndarray of shape (n_queries,), bool
@@ -43,7 +46,8 @@ def choose_points(
         Points at most. Failing queries are kept before the others.
     generator : numpy.random.Generator
     """
-    queries = _sample_queries(is_correct, budget // 2, generator) if n_queries > budget // 2 else np.arange(n_queries)
+    n_kept = max(budget // 2, budget - n_documents)
+    queries = _sample_queries(is_correct, n_kept, generator) if n_queries > n_kept else np.arange(n_queries)
     role_of = np.zeros(n_documents, dtype=np.int64)  # 0 document, 1 hard negative, 2 positive of a drawn query
     role_of[negatives] = 1
     role_of[relevant] = np.maximum(role_of[relevant], 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,8 +48,8 @@ class NegativePairs:
 
 def type_of_document(pairs: NegativePairs, wrong_document: IntArray) -> tuple[str, ...]:
     """For each query the type of its ``wrong_document`` where that is one of its own hard negatives, else ""."""
-    own: dict[tuple[int, int], Sequence[str]] = {
-        (int(q), int(d)): types for q, d, types in zip(pairs.queries, pairs.documents, pairs.types, strict=True)
+    own = {
+        (int(q), int(d)): " + ".join(types) or UNTYPED
+        for q, d, types in zip(pairs.queries, pairs.documents, pairs.types, strict=True)
     }
-    found = (own.get((q, int(d))) for q, d in enumerate(wrong_document))
-    return tuple("" if types is None else " + ".join(types) or UNTYPED for types in found)
+    return tuple(own.get((q, int(d)), "") for q, d in enumerate(wrong_document))

@@ -1,4 +1,4 @@
-"""How far two populations of similarities lie apart: margin, separation, d', AUC, overlap, quantiles.
+"""How far two populations of similarities lie apart: AUC, overlap, quantiles, mean and spread.
 
 Means and standard deviations come from exact sums, the rest from histograms (`embedscope.numerics.streaming`), so a
 population of a billion pairs costs no more than its histogram. Standard deviations are those of the population
@@ -8,20 +8,16 @@ population of a billion pairs costs no more than its histogram. Standard deviati
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from embedscope.errors import InvalidOptionError, TooFewPointsError
-from embedscope.findings import Distribution, Figure
-from embedscope.numerics.streaming import PowerSums, histogram_of_values, power_sums
+from embedscope.findings import Figure
+from embedscope.numerics.streaming import PowerSums
 from embedscope.protocols import Float64Array, IntArray
-
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-"""Keys of `Distribution.quantiles` are these numbers as text: "0.05", "0.25", "0.5", "0.75", "0.95"."""
 
 OVERLAP_BIN_WIDTH = 0.01
 """The overlap coefficient depends on the bin width; this is the one used."""
 
-_SMALLEST_STD = 1e-6
+SMALLEST_STD = 1e-6
 """Below this a spread of cosines is the rounding of float32 vectors, not a property of the model."""
 
 
@@ -42,62 +38,7 @@ def mean_and_std(sums: PowerSums) -> tuple[float, float]:
         )
     mean = sums.total / sums.n
     std = float(np.sqrt(max(sums.squares / sums.n - mean * mean, 0.0)))
-    return mean, std if std >= _SMALLEST_STD else 0.0
-
-
-def summarise(sums: PowerSums, counts: IntArray, edges: Float64Array) -> Distribution:
-    """Mean, standard deviation, quantiles and density of one population.
-
-    Parameters
-    ----------
-    sums : PowerSums
-        Number, sum and sum of squares of the values.
-    counts : ndarray of shape (n_bins,), int64
-        Histogram of the same values.
-    edges : ndarray of shape (n_bins + 1,), float64
-
-    Returns
-    -------
-    Distribution
-        ``mean`` and ``std`` exact; ``quantiles`` linear inside a bin, so within one bin width of the exact ones;
-        ``density`` with ``sum(density * bin width) = 1``.
-
-    Raises
-    ------
-    TooFewPointsError
-        If there are no values.
-    InvalidOptionError
-        If the histogram does not hold ``sums.n`` values, or does not fit its edges.
-    """
-    mean, std = mean_and_std(sums)
-    if counts.shape != (len(edges) - 1,) or int(counts.sum()) != sums.n:
-        raise InvalidOptionError(
-            f"Expected a histogram of {sums.n} values on {len(edges) - 1} bins, got {int(counts.sum())} values on "
-            f"{len(counts)} bins. Sums and histogram must describe the same pairs."
-        )
-    return Distribution(
-        n=sums.n,
-        mean=mean,
-        std=std,
-        quantiles={str(q): histogram_quantile(counts, edges, q) for q in QUANTILES},
-        density=counts / (sums.n * np.diff(edges)),
-    )
-
-
-def summarise_values(values: npt.NDArray[np.floating], edges: Float64Array) -> Distribution:
-    """`summarise` of values that are at hand, on the equal bins of [-1, 1] that ``edges`` describes.
-
-    Parameters
-    ----------
-    values : ndarray of any shape, float32 or float64
-    edges : ndarray of shape (n_bins + 1,), as `streaming.bin_edges` gives
-
-    Raises
-    ------
-    TooFewPointsError
-        If there are no values.
-    """
-    return summarise(power_sums(values), histogram_of_values(values, len(edges) - 1), edges)
+    return mean, std if std >= SMALLEST_STD else 0.0
 
 
 def histogram_quantile(counts: IntArray, edges: Float64Array, q: float) -> float:
@@ -123,39 +64,11 @@ def histogram_quantile(counts: IntArray, edges: Float64Array, q: float) -> float
     return float(edges[bin_] + share * (edges[bin_ + 1] - edges[bin_]))
 
 
-def margin(positive: Distribution, negative: Distribution) -> Figure:
-    """``mean(positive) - mean(negative)``, in units of cosine."""
-    return Figure(positive.mean - negative.mean)
-
-
-def separation(positive: Distribution, negative: Distribution) -> Figure:
-    """``margin / (std(positive) + std(negative))``, in sigma; an effect size, not a significance test.
-
-    Absent where both standard deviations are 0.
-    """
-    spread = positive.std + negative.std
-    if spread == 0.0:
-        return Figure.absent(_no_spread("separation"))
-    return Figure((positive.mean - negative.mean) / spread)
-
-
-def d_prime(positive: Distribution, negative: Distribution) -> Figure:
-    """``margin / sqrt((var(positive) + var(negative)) / 2)``, the discriminability of signal detection theory.
-
-    Absent where both standard deviations are 0. D. M. Green and J. A. Swets, "Signal detection theory and
-    psychophysics" (1966).
-    """
-    spread = float(np.sqrt((positive.std**2 + negative.std**2) / 2.0))
-    if spread == 0.0:
-        return Figure.absent(_no_spread("d'"))
-    return Figure((positive.mean - negative.mean) / spread)
-
-
 def auc_from_histograms(positive: IntArray, negative: IntArray) -> Figure:
     """Probability that a random positive scores higher than a random negative, ties counting half, from histograms.
 
     ``sum_i p_i (N_below_i + n_i / 2) / (P N)``: two values of one bin count as tied, so the exact figure lies within
-    `auc_error_bound` of this one. Absent where a histogram is empty.
+    half the share of pairs that fall into one bin, ``sum_i p_i n_i / (2 P N)``. Absent where a histogram is empty.
 
     Parameters
     ----------
@@ -169,39 +82,6 @@ def auc_from_histograms(positive: IntArray, negative: IntArray) -> Figure:
     below = np.cumsum(negative) - negative
     wins = positive.astype(np.float64) @ (below + negative / 2.0)
     return Figure(float(wins / n_positive / n_negative))
-
-
-def auc_error_bound(positive: IntArray, negative: IntArray) -> float:
-    """How far `auc_from_histograms` can be from the exact AUC: half the share of pairs that fall into one bin.
-
-    Raises
-    ------
-    TooFewPointsError
-        If a histogram is empty.
-    """
-    _require_same_bins(positive, negative)
-    n_positive, n_negative = int(positive.sum()), int(negative.sum())
-    if n_positive == 0 or n_negative == 0:
-        raise TooFewPointsError(_no_pairs("the error bound of the AUC", n_positive, n_negative))
-    return float(positive.astype(np.float64) @ negative / n_positive / n_negative / 2.0)
-
-
-def auc_exact(positive: npt.NDArray[np.floating], negative: npt.NDArray[np.floating]) -> Figure:
-    """Probability that a random positive scores higher than a random negative, ties counting half, from the values.
-
-    The Mann-Whitney statistic over its maximum. Absent where a sample is empty.
-
-    Parameters
-    ----------
-    positive : ndarray of shape (n_positive,), float32 or float64
-    negative : ndarray of shape (n_negative,), float32 or float64
-    """
-    if len(positive) == 0 or len(negative) == 0:
-        return Figure.absent(_no_pairs("AUC", len(positive), len(negative)))
-    ordered = np.sort(negative)
-    lower = np.searchsorted(ordered, positive, side="left")
-    not_higher = np.searchsorted(ordered, positive, side="right")
-    return Figure(float((lower.sum() + not_higher.sum()) / 2.0 / len(positive) / len(negative)))
 
 
 def overlap_coefficient(positive: IntArray, negative: IntArray, edges: Float64Array) -> Figure:
@@ -241,10 +121,6 @@ def _require_same_bins(positive: IntArray, negative: IntArray) -> None:
             f"Expected two histograms on the same bins, got {len(positive)} and {len(negative)} bins. Count both with "
             "the same n_bins."
         )
-
-
-def _no_spread(name: str) -> str:
-    return f"{name} divides by the spread of the similarities, and all positives are equal and all negatives are equal"
 
 
 def _no_pairs(name: str, n_positive: int, n_negative: int) -> str:

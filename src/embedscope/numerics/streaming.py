@@ -555,7 +555,7 @@ def histogram_of_values(values: FloatArray, n_bins: int = N_BINS) -> IntArray:
     InvalidOptionError
         If ``n_bins`` is out of range.
     """
-    return np.bincount(_bin_numbers(values, _require_bins(n_bins)), minlength=n_bins)
+    return np.bincount(bin_numbers(values, _require_bins(n_bins)), minlength=n_bins)
 
 
 class _BinCounter:
@@ -567,7 +567,7 @@ class _BinCounter:
         self._pairs = np.zeros(1 << 16 if n_bins <= 1 << 8 else 0, dtype=np.int64)
 
     def add(self, values: FloatArray) -> None:
-        bins = _bin_numbers(values, self._n_bins)
+        bins = bin_numbers(values, self._n_bins)
         if len(self._pairs):
             n_paired = len(bins) // 2 * 2
             self._pairs += np.bincount(bins[:n_paired].view(np.uint16), minlength=len(self._pairs))
@@ -575,7 +575,7 @@ class _BinCounter:
         self._single += np.bincount(bins, minlength=self._n_bins)
 
     def remove(self, values: FloatArray) -> None:
-        self._single -= np.bincount(_bin_numbers(values, self._n_bins), minlength=self._n_bins)
+        self._single -= np.bincount(bin_numbers(values, self._n_bins), minlength=self._n_bins)
 
     def take(self, other: _BinCounter) -> None:
         self._single += other._single
@@ -589,8 +589,8 @@ class _BinCounter:
         return self._single + in_pairs[: self._n_bins]
 
 
-def _bin_numbers(values: FloatArray, n_bins: int) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
-    """Bin of every value, flat, in the smallest unsigned type that holds the bins."""
+def bin_numbers(values: FloatArray, n_bins: int) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
+    """Bin of every value in the histograms of `HistogramAccumulator`, flat, in the smallest unsigned type for it."""
     scale = values.dtype.type(n_bins / 2)
     place: FloatArray = np.multiply(values, scale).reshape(-1)
     place += scale

@@ -17,7 +17,7 @@ def junit_xml(checks: Sequence[Check], verdict: Verdict) -> str:
     cases = [_case(check) for check in checks] + [_verdict_case(verdict)]
     suite = ElementTree.Element(
         "testsuite",
-        name=f"embedscope.{verdict.profile}",
+        name=_legal(f"embedscope.{verdict.profile}"),
         tests=str(len(cases)),
         failures=str(sum(case.find("failure") is not None for case in cases)),
         errors=str(sum(case.find("error") is not None for case in cases)),

@@ -38,9 +38,7 @@ _DTYPES = {"uint8": "<u1", "int32": "<i4", "float32": "<f4"}
 _WORTH_DEFLATING = 0.9  # of the plain size; a reader should not inflate for nothing
 
 
-def page_payload(
-    report: Mapping[str, Any], findings: Findings, *, point_budget: int = POINT_BUDGET
-) -> dict[str, Any]:
+def page_payload(report: Mapping[str, Any], findings: Findings, *, point_budget: int = POINT_BUDGET) -> dict[str, Any]:
     """What ``report.html`` draws: the report itself, and columns of queries, documents, similarities and points.
 
     Parameters
@@ -115,7 +113,7 @@ def text_column(texts: Iterable[str]) -> dict[str, Any]:
     listed = list(texts)
     # Within JSON, \udc80 as written by backslashreplace is the escape of that very code unit.
     plain = json.dumps(listed, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
-    return {"n": len(listed), "data": _base64(zlib.compress(plain, 9))}
+    return {"n": len(listed), "data": _base64(zlib.compress(plain, 6))}
 
 
 def _base64(content: bytes) -> str:

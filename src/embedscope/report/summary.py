@@ -8,7 +8,9 @@ from embedscope.findings import Check, Comparison, Findings, Metric, Outcome, Ve
 
 MARKS = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.UNDECIDED: "❔", Outcome.NOT_COMPUTABLE: "➖"}
 N_REASONS = 6
-_MARKUP = frozenset("&\\`*_[]<>|#@!~")
+_MARKUP = frozenset("&\\`*_[]<>|")
+_REFERENCES = frozenset("@#!~")
+"""What makes a mention or a link to an issue. These are looked for in the finished page, where an escape is undone."""
 
 
 def markdown_summary(
@@ -71,7 +73,13 @@ def _interval(figure: Metric | Check | Comparison) -> str:
 
 def _cell(text: str) -> str:
     """``text`` as plain words inside a table: no markup, no mention, no line break."""
-    return "".join(f"&#{ord(c)};" if c in _MARKUP else c for c in " ".join(text.split()))
+    return "".join(_escaped(character) for character in " ".join(text.split()))
+
+
+def _escaped(character: str) -> str:
+    if character in _REFERENCES:
+        return f"&#{ord(character)};&#8203;"  # a space of no width parts it from the name
+    return f"&#{ord(character)};" if character in _MARKUP else character
 
 
 def _code(text: str) -> str:

@@ -17,7 +17,7 @@ const MARGIN = { left: 12, right: 12, top: 14, bottom: 34 };
 
 /** The part of the edges where any curve is above nothing, with a little room. */
 export function shownRange(edges: ArrayLike<number>, curves: Curve[]): [number, number] {
-  let [first, last] = [edges.length - 2, 0];
+  let [first, last] = [Infinity, -1];
   for (const { density } of curves) {
     for (let i = 0; i < density.length; i++) {
       if (density[i] <= 0) continue;
@@ -25,7 +25,7 @@ export function shownRange(edges: ArrayLike<number>, curves: Curve[]): [number, 
       last = Math.max(last, i);
     }
   }
-  if (first > last) return [edges[0], edges[edges.length - 1]];
+  if (last < 0) return [edges[0], edges[edges.length - 1]];
   const room = (edges[last + 1] - edges[first]) * 0.03;
   return [Math.max(-1, edges[first] - room), Math.min(1, edges[last + 1] + room)];
 }
@@ -73,7 +73,6 @@ export function Density(props: {
   return (
     <div class="density" ref={box}>
       {width > 0 && (
-        // biome-ignore lint/a11y/noStaticElementInteractions: the slider inside is what a keyboard reaches
         <svg
           width={width}
           height={height}
@@ -111,11 +110,10 @@ export function Density(props: {
               </text>
             </g>
           ))}
-          {/* biome-ignore lint/a11y/useSemanticElements: a range input cannot stand on the axis of a drawing */}
           <g
             class="threshold"
             role="slider"
-            tabIndex={0}
+            tabindex={0}
             aria-label="Similarity threshold"
             aria-valuemin={low}
             aria-valuemax={high}

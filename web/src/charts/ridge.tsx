@@ -42,7 +42,6 @@ export function Ridge({ values, domain }: { values: ArrayLike<number>; domain: D
             return (
               n > 0 && (
                 <rect
-                  // biome-ignore lint/suspicious/noArrayIndexKey: a bin has no name but its place
                   key={i}
                   class={isLost ? 'is-wrong' : 'is-right'}
                   x={i * bar + 0.5}

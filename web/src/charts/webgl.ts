@@ -72,7 +72,6 @@ export function createWebgl(canvas: HTMLCanvasElement, n: number, onLost: () => 
   if (!gl) return null;
   const program = link(gl);
   if (!program) return null;
-  // biome-ignore lint/correctness/useHookAtTopLevel: this is WebGL, not a hook
   gl.useProgram(program);
   const buffers = { from: gl.createBuffer(), to: gl.createBuffer(), look: gl.createBuffer() };
   attribute(gl, program, 'a_from', buffers.from, 2, gl.FLOAT);
@@ -102,13 +101,17 @@ export function createWebgl(canvas: HTMLCanvasElement, n: number, onLost: () => 
     gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
     gl.bufferData(gl.ARRAY_BUFFER, data, gl.DYNAMIC_DRAW);
   };
+  let hasBackground = false;
   return {
     kind: 'webgl',
     setPositions(from, to) {
       fill(buffers.from, from);
       fill(buffers.to, to);
     },
-    setLook: (look) => fill(buffers.look, look),
+    setLook(look) {
+      fill(buffers.look, look);
+      hasBackground = look.some((byte, i) => i % 4 === 2 && byte !== 0);
+    },
     setColours(colours, paper) {
       const flat = new Float32Array(3 * MAX_CATEGORIES);
       colours.slice(0, MAX_CATEGORIES).forEach((colour, i) => {
@@ -125,7 +128,8 @@ export function createWebgl(canvas: HTMLCanvasElement, n: number, onLost: () => 
       gl.uniform2f(places.offset, (2 * frame.centreX) / width - 1, 1 - (2 * frame.centreY) / height);
       gl.uniform1f(places.progress, frame.progress);
       gl.uniform1f(places.size, frame.size);
-      for (const pass of [1, 0]) {
+      // What is dimmed or faded lies under the rest; mostly there is nothing of it, and one pass is enough.
+      for (const pass of hasBackground ? [1, 0] : [0]) {
         gl.uniform1f(places.pass, pass);
         gl.drawArrays(gl.POINTS, 0, n);
       }

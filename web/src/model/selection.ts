@@ -74,14 +74,15 @@ function pointArea(page: Page, points: Points, facets: Facets): Uint8Array | nul
 
 function selectQueries(page: Page, facets: Facets, area: Uint8Array | null): Uint8Array {
   const q = page.queries;
-  const matches = matcher(facets.search);
+  const hasText = matcher(facets.search, q.texts);
+  const hasId = matcher(facets.search, q.ids);
   const inArea = area && queriesOfArea(page, page.points as Points, area);
   const mask = new Uint8Array(q.n);
   for (let row = 0; row < q.n; row++) {
     if (inArea && !inArea[row]) continue;
     if (facets.outcome !== 'all' && (facets.outcome === 'right') !== (q.isCorrect[row] === 1)) continue;
     if (facets.type !== null && !isBeatenBy(page, row, facets.type)) continue;
-    if (facets.search && !matches(q.texts[row]) && !matches(q.ids[row])) continue;
+    if (facets.search && !hasText(row) && !hasId(row)) continue;
     mask[row] = 1;
   }
   return mask;
@@ -121,7 +122,7 @@ function selectPoints(
   isQuery: Uint8Array,
   area: Uint8Array | null,
 ): Uint8Array {
-  const matches = matcher(facets.search);
+  const matches = matcher(facets.search, page.documents.texts);
   const isSearching = facets.search.trim() !== '';
   const isNarrowed = facets.outcome !== 'all' || facets.type !== null;
   const linked = isNarrowed ? linkedDocuments(page, isQuery, facets.type) : null;
@@ -131,7 +132,7 @@ function selectPoints(
     if (area && !area[p]) continue;
     if (points.roles[p] === QUERY) mask[p] = isQuery[row];
     else if (linked && !linked[row]) continue;
-    else if (isSearching && !matches(page.documents.texts[row])) continue;
+    else if (isSearching && !matches(row)) continue;
     else mask[p] = 1;
   }
   return mask;

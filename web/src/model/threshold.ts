@@ -33,7 +33,7 @@ export function atThreshold(
   return { precision, recall, f1 };
 }
 
-/** The edge at which F1 is greatest. */
+/** The edge at which F1 is greatest; the highest of several. */
 export function bestThreshold(
   edges: ArrayLike<number>,
   positive: { n: number; density: ArrayLike<number> },
@@ -46,7 +46,7 @@ export function bestThreshold(
       { n: positive.n, share: shareAbove(positive.density, edges, edges[i]) },
       { n: negative.n, share: shareAbove(negative.density, edges, edges[i]) },
     );
-    if (f1 !== null && f1 > bestF1) {
+    if (f1 !== null && f1 >= bestF1 - 1e-9) {
       bestF1 = f1;
       best = edges[i];
     }

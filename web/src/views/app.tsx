@@ -1,5 +1,5 @@
 /** The frame of the page: name, views, selection. */
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
 import type { Report } from '../contract';
 import { baseName, shorten } from '../model/format';
 import type { ViewId } from '../model/hash';
@@ -147,7 +147,7 @@ function storedTheme(): Theme {
 
 function ThemeButton() {
   const [theme, setTheme] = useState(storedTheme);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (theme === 'auto') document.documentElement.removeAttribute('data-theme');
     else document.documentElement.setAttribute('data-theme', theme);
     try {

@@ -168,7 +168,6 @@ function Pieces({ pieces }: { pieces: Piece[] }) {
     <p class="pieces">
       <bdi>
         {pieces.map((piece, i) =>
-          // biome-ignore lint/suspicious/noArrayIndexKey: pieces have no name but their place
           piece.isShared ? <span key={i}>{piece.text}</span> : <mark key={i}>{piece.text}</mark>,
         )}
       </bdi>

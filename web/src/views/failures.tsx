@@ -93,7 +93,7 @@ function Types({ store }: { store: Store }) {
                     />
                   </td>
                   <td class="number">{fixed(type.margin.value)}</td>
-                  <td>
+                  <td class="links">
                     <button
                       type="button"
                       class="link"
@@ -103,7 +103,7 @@ function Types({ store }: { store: Store }) {
                       }}
                     >
                       queries
-                    </button>{' '}
+                    </button>
                     {page.points && (
                       <button
                         type="button"
@@ -149,8 +149,8 @@ function Overlap({ leakage }: { leakage: Leakage }) {
       title="Overlap with the training file"
       note={
         <>
-          {percent(leakage.share_of_queries)} of the test queries stand in <Name text={baseName(leakage.train)} />. What
-          was trained on measures memory.
+          {percent(leakage.share_of_queries)} of the test queries stand in <Name text={baseName(leakage.train)} />. A
+          score on texts that were trained on measures memory.
         </>
       }
     >
@@ -185,7 +185,6 @@ function Overlap({ leakage }: { leakage: Leakage }) {
       {leakage.examples.length > 0 && (
         <ul class="pairs">
           {leakage.examples.slice(0, LISTED).map(([test, train], i) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: pairs may repeat
             <li key={i}>
               <p>
                 <span class="muted">test</span> <bdi>{shorten(test, 300)}</bdi>
@@ -218,7 +217,6 @@ function Lines({ lines }: { lines: string[] }) {
     <>
       <ul class="reasons">
         {lines.slice(0, LISTED).map((line, i) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: lines may repeat
           <li key={i}>
             <bdi>{shorten(line, 400)}</bdi>
           </li>

@@ -17,7 +17,7 @@ const LISTED = 100;
 export function MapView({ store }: { store: Store }) {
   const { points } = store.page;
   if (!points || points.maps.length === 0) return <Absent store={store} />;
-  return <Map store={store} points={points} />;
+  return <Plane store={store} points={points} />;
 }
 
 function Absent({ store }: { store: Store }) {
@@ -84,7 +84,7 @@ function shownLinks(points: Points, shown: LinksShown, isLit: Uint8Array | null,
   return { from, to, isCorrect };
 }
 
-function Map({ store, points }: { store: Store; points: Points }) {
+function Plane({ store, points }: { store: Store; points: Points }) {
   const [isLasso, setLasso] = useState(false);
   const [hovered, setHovered] = useState<{ point: number; x: number; y: number } | null>(null);
   const [picked, setPicked] = useState(-1);
@@ -151,9 +151,9 @@ function Map({ store, points }: { store: Store; points: Points }) {
           label="Links"
           value={state.links}
           options={[
-            { value: 'selected', label: 'of the selection' },
-            { value: 'all', label: 'all' },
-            { value: 'none', label: 'none' },
+            { value: 'selected', label: 'links: selected' },
+            { value: 'all', label: 'links: all' },
+            { value: 'none', label: 'links: none' },
           ]}
           onChange={(links) => store.set({ links })}
         />
@@ -219,7 +219,7 @@ function Legend(props: { store: Store; colouring: ReturnType<typeof colour>; cou
       {colouring.categories.map(
         ({ label, tint }, category) =>
           all[category] > 0 && (
-            <li key={label}>
+            <li key={category}>
               <button
                 type="button"
                 aria-pressed={category === chosen}

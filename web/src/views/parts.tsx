@@ -1,13 +1,14 @@
 /** Small pieces that several views share. */
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { count, plain, shorten } from '../model/format';
 import type { State, Store } from '../state';
 
 /** The state of the store; the component is drawn again when it changes. */
 export function useStore(store: Store): State {
   const [state, setState] = useState(store.get());
-  useEffect(() => {
+  // Before the first paint: nothing that a reader does may come before the component listens.
+  useLayoutEffect(() => {
     setState(store.get());
     return store.subscribe(() => setState(store.get()));
   }, [store]);

@@ -100,7 +100,6 @@ function Table({ store, rows }: { store: Store; rows: Uint32Array }) {
   };
 
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a table element cannot leave out the rows that are not in view
     <div class="table" role="table" aria-rowcount={rows.length + 1} aria-label="Queries">
       <div class="table-head" role="row">
         {COLUMNS.map(({ key: column, label, className }) => (
@@ -158,7 +157,6 @@ function Row(props: {
   const wrong = q.wrongDocument[row];
   const types = fellFor(page, row);
   return (
-    // biome-ignore lint/a11y/useSemanticElements: see Table
     <div
       class={`table-row ${props.isOpen ? 'is-open' : ''}`}
       role="row"
@@ -171,7 +169,6 @@ function Row(props: {
       onClick={() => store.set({ query: props.isOpen ? null : row })}
       onKeyDown={props.onKeyDown}
     >
-      {/* biome-ignore-start lint/a11y/useSemanticElements: see Table */}
       <div class="cell-mark" role="cell">
         <Mark isCorrect={q.isCorrect[row] === 1} />
       </div>
@@ -195,7 +192,6 @@ function Row(props: {
         ))}
         {types.length > 2 && <span class="muted">+{types.length - 2}</span>}
       </div>
-      {/* biome-ignore-end lint/a11y/useSemanticElements: see Table */}
     </div>
   );
 }

@@ -18,8 +18,8 @@ from embedscope.data.collection import Collection, build_collection, build_judge
 from embedscope.data.readers.containers import read_records
 from embedscope.data.readers.dialects import rows_of
 from embedscope.data.readers.folders import read_folder
+from embedscope.data.readers.portion import take_portion
 from embedscope.data.readers.source import located, require_path
-from embedscope.errors import InvalidOptionError
 
 __all__ = ["read_collection"]
 
@@ -39,7 +39,8 @@ def read_collection(
     allow_missing : bool
         Leave out judgments that name unknown ids instead of refusing them (folders only; rows have no ids).
     split : str, optional
-        Which judgments of a folder to use; by default ``test``, or the only ones there are.
+        Which judgments of a folder to use; by default ``test``, or the only ones there are. For a file a portion of
+        its rows in file order: ``first:0.9``, ``last:0.1`` (a share) or ``last:200`` (a count).
 
     Returns
     -------
@@ -53,7 +54,7 @@ def read_collection(
     TooFewPointsError
         If fewer than two queries have a relevant document.
     InvalidOptionError
-        If ``split`` is given for a file, or names a split that the folder does not have.
+        If ``split`` is no portion of a file, or names a split that the folder does not have.
     """
     path = require_path(path)
     with located(str(path)):
@@ -68,13 +69,11 @@ def read_collection(
                 drop_empty=drop_empty,
                 warnings=folder.warnings,
             )
-        if split is not None:
-            raise InvalidOptionError(
-                f"the split '{split}' was asked for, but this is a file, which has no splits. Leave the option out, "
-                "or give the folder that holds the splits."
-            )
         records = read_records(path)
         rows, dialect, notes = rows_of(records)
+        if split is not None:
+            rows, portion = take_portion(rows, split)
+            notes = [portion, *notes]
         return build_collection(
             rows,
             format=f"{dialect} {records.container}",

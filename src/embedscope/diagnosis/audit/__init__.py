@@ -1,0 +1,23 @@
+"""What is wrong with a data set, found without the model that is trained or tested on it."""
+
+from __future__ import annotations
+
+from embedscope.diagnosis.audit.facts import Fact
+from embedscope.diagnosis.audit.faults import Fault
+from embedscope.diagnosis.audit.repair import Change, Repair, repair_rows, rows_as_json
+from embedscope.diagnosis.audit.run import AuditReport, audit
+from embedscope.diagnosis.audit.subject import SecondOpinion, TokenLengths, token_lengths
+
+__all__ = [
+    "AuditReport",
+    "Change",
+    "Fact",
+    "Fault",
+    "Repair",
+    "SecondOpinion",
+    "TokenLengths",
+    "audit",
+    "repair_rows",
+    "rows_as_json",
+    "token_lengths",
+]

@@ -1,0 +1,97 @@
+"""A fault of a data set: the finding, and what a person reads to believe it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from embedscope.diagnosis.evidence import Candidate, Estimate, share, some_rows
+from embedscope.findings import Diagnosis, Severity
+from embedscope.protocols import IntArray
+
+N_EXAMPLES = 10
+_GAIN = {Severity.HIGH: 1.0, Severity.MEDIUM: 0.3, Severity.LOW: 0.05}
+"""What a faulty row costs: a wrong label trains and tests the opposite, an untidy one wastes a little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A finding of the audit; ``examples`` are lines that begin with the row's number."""
+
+    candidate: Candidate
+    examples: tuple[str, ...]
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """What report.json lists under ``findings``; its rows are rows of the data file, counted from 1."""
+        return self.candidate.diagnosis
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One faulty unit (a row, or a hard negative of it): its place among the units, the row's number, an example."""
+
+    unit: int
+    row: int
+    example: str
+
+
+def fault(
+    code: str,
+    title: str,
+    severity: Severity,
+    hits: Sequence[Hit],
+    clusters: IntArray,
+    *,
+    action: str,
+) -> Fault:
+    """The fault that ``hits`` among the units of ``clusters`` are; its effect is their share.
+
+    Parameters
+    ----------
+    code, title, action
+        As :class:`~embedscope.findings.Diagnosis` has them.
+    hits : sequence of Hit, the worst first
+    clusters : ndarray of shape (n_units,), int64
+        Units of one cluster are one observation.
+    """
+    flags = np.zeros(len(clusters), dtype=bool)
+    flags[[hit.unit for hit in hits]] = True
+    found = share(flags, clusters)
+    return _made(code, title, severity, found, len(clusters), [h.row for h in hits], action, [h.example for h in hits])
+
+
+def whole_fault(code: str, title: str, severity: Severity, *, n: int, effect: Estimate, action: str) -> Fault:
+    """A fault of the file as a whole, with no row to point at."""
+    return _made(code, title, severity, effect, n, [], action, [])
+
+
+def _made(
+    code: str,
+    title: str,
+    severity: Severity,
+    found: Estimate,
+    n: int,
+    rows: Iterable[int],
+    action: str,
+    examples: Sequence[str],
+) -> Fault:
+    diagnosis = Diagnosis(
+        code=code,
+        title=title,
+        severity=severity,
+        n=n,
+        effect=found.value,
+        low=found.low,
+        high=found.high,
+        rows=some_rows(rows),
+        action=action,
+    )
+    return Fault(Candidate(diagnosis, found.value * _GAIN[severity]), tuple(examples[:N_EXAMPLES]))
+
+
+def counted(n: int, one: str, many: str) -> str:
+    """A count with its noun: "1 row", "1,480 rows"."""
+    return f"{n:,} {one if n == 1 else many}"

@@ -1,0 +1,95 @@
+"""Scores that do not come from the model under test: character n-grams, or the base model.
+
+A model cannot accuse its own test set: where it scores a negative above the positive, that is its error until a
+second opinion says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from embedscope.diagnosis.attributes import conflicts
+from embedscope.diagnosis.lexical import NGRAMS
+from embedscope.diagnosis.near_duplicates import NEGATIONS
+from embedscope.diagnosis.text_features import strip_diacritics, words
+from embedscope.protocols import Float32Array, Float64Array, IntArray
+
+_BLOCK = 256
+_LEAST_NAMED = 3
+"""Words of the query that the positive must share before a second document can be said to answer as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """Similarities of queries and documents under something other than the model that is judged."""
+
+    name: str
+    queries: Any  # (Q, terms), rows of unit length; sparse or dense
+    documents: Any  # (N, terms)
+
+    def pairs(self, query_rows: IntArray, document_rows: IntArray) -> Float64Array:
+        """Cosine similarity of chosen pairs, shape (P,)."""
+        parts = [np.zeros(0)]
+        for start in range(0, len(query_rows), 4096):
+            left = self.queries[query_rows[start : start + 4096]]
+            right = self.documents[document_rows[start : start + 4096]]
+            product = left.multiply(right).sum(axis=1) if hasattr(left, "multiply") else (left * right).sum(axis=1)
+            parts.append(np.asarray(product, dtype=np.float64).ravel())
+        return np.concatenate(parts)
+
+    def blocks(self) -> Iterator[tuple[int, Float32Array]]:
+        """Blocks (first query, similarities to all documents of shape (q, N))."""
+        turned = self.documents.T
+        for start in range(0, self.queries.shape[0], _BLOCK):
+            block = self.queries[start : start + _BLOCK] @ turned
+            yield start, np.asarray(block.toarray() if hasattr(block, "toarray") else block, dtype=np.float32)
+
+
+def lexical_scorer(queries: Sequence[str], documents: Sequence[str]) -> Scorer:
+    """TF-IDF cosine over character n-grams of texts without diacritics: the lexical baseline, blind to accents."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(
+        analyzer="char_wb", ngram_range=NGRAMS, sublinear_tf=True, dtype=np.float32, preprocessor=_bare
+    )
+    by_document = vectorizer.fit_transform(documents).tocsr()
+    return Scorer("character n-grams", vectorizer.transform(queries).tocsr(), by_document)
+
+
+def base_scorer(name: str, queries: Float32Array, documents: Float32Array) -> Scorer:
+    """The base model: unit rows of the same queries and documents."""
+    return Scorer(name, queries, documents)
+
+
+def answers_as_well(query: str, positive: str, document: str) -> bool:
+    """Whether ``document`` states everything that ``query`` asks for and ``positive`` states.
+
+    Every word, and every pair of neighbouring words, that query and positive share must stand in the document; no
+    district, price or area may conflict with the query; and the document may not deny more than the positive. Where
+    query and positive share fewer than three words, or less than half of the query, nothing can be said: False.
+    """
+    asked, ours, theirs = _terms(query), _terms(positive), _terms(document)
+    named = asked & ours
+    single = {term for term in named if " " not in term}
+    n_asked = sum(" " not in term for term in asked)
+    if len(single) < max(_LEAST_NAMED, n_asked / 2) or not named <= theirs:
+        return False
+    return _n_denials(document) <= _n_denials(positive) and not conflicts(query, document)
+
+
+def _bare(text: str) -> str:
+    return strip_diacritics(text).casefold()
+
+
+def _terms(text: str) -> set[str]:
+    """Words without diacritics, and pairs of neighbours."""
+    listed = [strip_diacritics(word) for word in words(text)]
+    return {*listed, *(f"{a} {b}" for a, b in zip(listed, listed[1:], strict=False))}
+
+
+def _n_denials(text: str) -> int:
+    return sum(word in NEGATIONS for word in words(text))

@@ -1,0 +1,121 @@
+"""Texts that are nearly the same: pairs whose character 3-gram sets have a Jaccard similarity of at least 0.9.
+
+Few texts are compared exhaustively. Of many, MinHash LSH (Broder 1997; Indyk & Motwani 1998) proposes candidates and
+the exact Jaccard similarity decides, so that a pair is never reported by chance, only missed by it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from embedscope.diagnosis.leakage import NEAR_JACCARD, normalised
+from embedscope.diagnosis.text_features import words
+from embedscope.errors import MissingExtraError
+
+EXHAUSTIVE = 6_000
+"""Texts up to this number are compared pair by pair."""
+
+N_PERMUTATIONS = 128
+LSH_JACCARD = 0.8
+"""LSH is asked for less than is wanted: the few candidates more are dropped, and fewer pairs are missed."""
+
+_BLOCK_CELLS = 1 << 22
+_NUMBER = re.compile(r"\d+")
+NEGATIONS = frozenset("không khong ko kô hông chưa chua chẳng miễn no not non without never".split())
+"""Words by which one of two texts denies what the other says."""
+
+
+@dataclass(frozen=True, slots=True)
+class NearPair:
+    """Two texts by their places, the first before the second, and the Jaccard similarity of their 3-gram sets."""
+
+    first: int
+    second: int
+    jaccard: float
+
+
+def near_duplicates(texts: Sequence[str], *, threshold: float = NEAR_JACCARD, exhaustive: int = EXHAUSTIVE) -> list[NearPair]:
+    """Pairs of texts that nearly agree, ordered by place; case, diacritics and punctuation do not count.
+
+    Parameters
+    ----------
+    texts : sequence of str
+    threshold : float
+        Jaccard similarity of the sets of character 3-grams, ``|A & B| / |A | B|``, in (0, 1].
+    exhaustive : int
+        More texts than this are searched with MinHash LSH, which needs datasketch.
+
+    Raises
+    ------
+    MissingExtraError
+        If there are more than ``exhaustive`` texts and datasketch is not installed.
+    """
+    if len(texts) < 2:
+        return []
+    grams = _gram_sets([normalised(text) for text in texts])
+    candidates = _all_pairs(grams, threshold) if len(texts) <= exhaustive else _lsh_pairs(grams, threshold)
+    return sorted(candidates, key=lambda pair: (pair.first, pair.second))
+
+
+def tells_apart(first: str, second: str) -> bool:
+    """Whether two texts differ in a number or a denial: small in letters, everything in meaning."""
+    return Counter(_NUMBER.findall(first)) != Counter(_NUMBER.findall(second)) or (
+        sum(word in NEGATIONS for word in words(first)) != sum(word in NEGATIONS for word in words(second))
+    )
+
+
+def _gram_sets(texts: Sequence[str]) -> Any:
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    vectorizer = CountVectorizer(analyzer="char_wb", ngram_range=(3, 3), binary=True, dtype=np.float32, lowercase=False)
+    return vectorizer.fit_transform(texts).tocsr()
+
+
+def _all_pairs(grams: Any, threshold: float) -> Iterator[NearPair]:
+    sizes = np.asarray(grams.sum(axis=1)).ravel()
+    turned = grams.T.tocsc()
+    block = max(1, _BLOCK_CELLS // grams.shape[0])
+    for start in range(0, grams.shape[0], block):
+        shared = (grams[start : start + block] @ turned).toarray()  # (b, n)
+        union = sizes[start : start + len(shared), None] + sizes[None, :] - shared
+        jaccard = shared / np.maximum(union, 1)
+        for row, column in np.argwhere(jaccard >= threshold):
+            if start + row < column:
+                yield NearPair(int(start + row), int(column), float(jaccard[row, column]))
+
+
+def _lsh_pairs(grams: Any, threshold: float) -> Iterator[NearPair]:
+    try:
+        from datasketch import MinHash, MinHashLSH
+    except ImportError as error:
+        raise MissingExtraError(
+            needed_for=f"Looking for near duplicates among more than {EXHAUSTIVE:,} texts",
+            package="datasketch",
+            extra="audit",
+        ) from error
+    index = MinHashLSH(threshold=min(LSH_JACCARD, threshold), num_perm=N_PERMUTATIONS)
+    sets = [grams.indices[grams.indptr[i] : grams.indptr[i + 1]] for i in range(grams.shape[0])]
+    # A gram is hashed by its number in the vocabulary: spread over 32 bits by a fixed odd multiplier (Knuth).
+    for place, own in enumerate(sets):
+        minhash = MinHash(num_perm=N_PERMUTATIONS, seed=1, hashfunc=_spread)
+        minhash.update_batch(own.tolist())
+        for other in index.query(minhash):
+            jaccard = _jaccard(own, sets[other])
+            if jaccard >= threshold:
+                yield NearPair(other, place, jaccard)
+        index.insert(place, minhash, check_duplication=False)
+
+
+def _spread(gram: int) -> int:
+    return (gram + 1) * 2_654_435_761 & 0xFFFFFFFF
+
+
+def _jaccard(first: Any, second: Any) -> float:
+    shared = len(np.intersect1d(first, second, assume_unique=True))
+    return shared / max(len(first) + len(second) - shared, 1)

@@ -1,0 +1,84 @@
+"""Consoles, hanging lines and tables that do not break when the terminal is narrow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+WIDTH_OF_A_FILE = 100
+"""Columns where the output is no terminal (a file, a pipe, a CI log) and COLUMNS is not set."""
+
+NARROWEST = 24
+"""Columns that a wrapped text keeps, however deep it is indented."""
+
+
+def console(*, stderr: bool = False, quiet: bool = False) -> Console:
+    """A console that neither colours numbers nor reads markup out of what it is given."""
+    made = Console(stderr=stderr, quiet=quiet, highlight=False, markup=False, emoji=False)
+    if not made.is_terminal and "COLUMNS" not in os.environ:
+        made.width = WIDTH_OF_A_FILE
+    return made
+
+
+Columns = dict[str, list[str]]
+"""Header to cells, the columns of a table in order."""
+
+
+class Hanging:
+    """A text whose further lines are indented to where the first one started after ``lead``."""
+
+    def __init__(self, lead: str | Text, text: str | Text) -> None:
+        self.lead = lead if isinstance(lead, Text) else Text(lead)
+        self.text = text if isinstance(text, Text) else Text(text)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        indent = cell_len(self.lead.plain)
+        lines = self.text.wrap(console, max(NARROWEST, options.max_width - indent))
+        for number, line in enumerate(lines):
+            line.rstrip()
+            yield Text.assemble(self.lead if number == 0 else " " * indent, line)
+
+
+def table(headers: Sequence[str], *, words: Sequence[str]) -> Table:
+    """A table without lines whose columns named in ``words`` hold words (left, may wrap), the others numbers.
+
+    Numbers never wrap: where the terminal is too narrow, the words give way.
+    """
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for header in headers:
+        is_words = header in words
+        made.add_column(Text(header), justify="left" if is_words else "right", no_wrap=not is_words)
+    return made
+
+
+def number_table(names: Iterable[str], columns: Columns) -> Table:
+    """A table of metrics by name, nothing in it wrapped."""
+    made = table(["  metric", *columns], words=["  metric"])
+    made.columns[0].no_wrap = True
+    for row, name in enumerate(names):
+        made.add_row(indented(name), *(cells[row] for cells in columns.values()))
+    return made
+
+
+def fits(made: Table, console: Console) -> bool:
+    """Whether the terminal is wide enough for a table that cannot wrap."""
+    unbounded = console.options.update(max_width=10_000)
+    return Measurement.get(console, unbounded, made).maximum <= console.width
+
+
+def indented(text: str) -> str:
+    """The first cell of a row, two columns in, as everything below a heading is."""
+    return f"  {text}"
+
+
+def shorten(text: str, width: int) -> Text:
+    """``text`` on one line of at most ``width`` columns of the terminal."""
+    line = Text(" ".join(text.split()))
+    line.truncate(max(NARROWEST, width), overflow="ellipsis")
+    return line

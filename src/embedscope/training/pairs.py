@@ -1,0 +1,163 @@
+"""From a collection to what a step of training needs: (query, positive) pairs and the query's weighted negatives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from embedscope.data.collection import Collection, Negatives
+from embedscope.errors import TooFewPointsError
+from embedscope.protocols import BoolArray, Float32Array, Float64Array, IntArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingData:
+    """Pairs to train on, and the pooled base vectors of their texts.
+
+    Pair p says that ``positives[p]`` is relevant to ``queries[p]``; a query with several relevant documents stands in
+    several pairs. The hard negatives of query q are ``negatives[indptr[q]:indptr[q + 1]]`` with ``weights``.
+    """
+
+    query_vectors: Float32Array  # (Q, dim) pooled, not normalised
+    document_vectors: Float32Array  # (N, dim)
+    queries: IntArray  # (P,)
+    positives: IntArray  # (P,)
+    indptr: IntArray  # (Q + 1,)
+    negatives: IntArray  # (E,)
+    weights: Float64Array  # (E,)
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+    @property
+    def dim(self) -> int:
+        """Length of a base vector."""
+        return int(self.query_vectors.shape[1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """One step's rows: B pairs, each with its hard negatives padded to M; padding is document 0 of weight 0."""
+
+    queries: IntArray  # (B,)
+    positives: IntArray  # (B,)
+    negatives: IntArray  # (B, M), M = 0 without hard negatives
+    weights: Float64Array  # (B, M)
+    is_false_negative: BoolArray  # (B, B) [i, j]: the positive of pair j is relevant to the query of pair i, i != j
+
+
+def training_data(
+    collection: Collection,
+    query_vectors: Float32Array,
+    document_vectors: Float32Array,
+    *,
+    use_hard_neg: bool = True,
+    keep_zero_weights: bool = False,
+) -> tuple[TrainingData, tuple[str, ...]]:
+    """The pairs of ``collection`` over the pooled vectors of its texts, and what a person should know about them.
+
+    Where every weight of the data is 0 (a placeholder of unfinished data files: the negatives would do nothing) the
+    weights are taken as 1.0, unless ``keep_zero_weights``.
+
+    Parameters
+    ----------
+    collection : Collection
+    query_vectors : ndarray of shape (Q, dim), float32
+        In the order of ``collection.queries``.
+    document_vectors : ndarray of shape (N, dim), float32
+    use_hard_neg : bool
+        False leaves hard negatives out.
+    keep_zero_weights : bool
+
+    Raises
+    ------
+    TooFewPointsError
+        If there are fewer than two pairs: a pair is trained against the others.
+    """
+    counts = np.diff(collection.indptr)
+    n_pairs = int(counts.sum())
+    if n_pairs < 2:
+        raise TooFewPointsError(
+            f"at least 2 (query, positive) pairs are needed to train a head, because each is trained against the "
+            f"others; there {'is' if n_pairs == 1 else 'are'} {n_pairs}. Give more rows."
+        )
+    negatives = collection.negatives if use_hard_neg else _no_negatives()
+    weights, notes = _checked_weights(negatives, keep_zero_weights=keep_zero_weights)
+    order = np.argsort(negatives.queries, kind="stable")
+    sizes = np.bincount(negatives.queries, minlength=len(counts))
+    data = TrainingData(
+        query_vectors=query_vectors,
+        document_vectors=document_vectors,
+        queries=np.repeat(np.arange(len(counts)), counts),
+        positives=collection.relevant,
+        indptr=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+        negatives=negatives.documents[order],
+        weights=weights[order],
+    )
+    return data, notes
+
+
+def _no_negatives() -> Negatives:
+    nothing = np.zeros(0, dtype=np.int64)
+    return Negatives(nothing, nothing, np.zeros(0), ())
+
+
+def _checked_weights(negatives: Negatives, *, keep_zero_weights: bool) -> tuple[Float64Array, tuple[str, ...]]:
+    weights = negatives.weights
+    if not weights.size or weights.any():
+        return weights, ()
+    if keep_zero_weights:
+        return weights, (f"All {weights.size:,} hard negatives have the weight 0 and are kept so: they have no effect.",)
+    return np.ones_like(weights), (
+        f"All {weights.size:,} hard negatives have the weight 0, which says 'not filled in' rather than 'ignore': they "
+        f"are trained with the weight 1.0. Fill the weights in, or pass --keep-zero-weights to have no effect of them.",
+    )
+
+
+class Batches:
+    """Batches of pairs in a given order, with the false negatives among them marked.
+
+    A last batch of one pair would have nothing to be told apart from, so it joins the batch before.
+    """
+
+    def __init__(self, data: TrainingData, batch_size: int) -> None:
+        self._data = data
+        self._batch_size = batch_size
+        n_documents = len(data.document_vectors)
+        self._n_documents = n_documents
+        self._judged = np.sort(data.queries * n_documents + data.positives)
+
+    def __len__(self) -> int:
+        n = len(self._data)
+        return max(1, -(-n // self._batch_size) - (n % self._batch_size == 1))
+
+    def of(self, order: IntArray) -> list[Batch]:
+        """The batches of the pairs ``order``, a permutation of them."""
+        starts = np.arange(len(self)) * self._batch_size
+        return [self._batch(rows) for rows in np.split(order, starts[1:])]
+
+    def _batch(self, rows: IntArray) -> Batch:
+        data = self._data
+        queries, positives = data.queries[rows], data.positives[rows]
+        negatives, weights = self._padded_negatives(queries)
+        return Batch(queries, positives, negatives, weights, self._false_negatives(queries, positives))
+
+    def _padded_negatives(self, queries: IntArray) -> tuple[IntArray, Float64Array]:
+        data = self._data
+        sizes = data.indptr[queries + 1] - data.indptr[queries]  # (B,)
+        columns = np.arange(int(sizes.max(initial=0)))
+        is_real = columns < sizes[:, None]  # (B, M)
+        entries = (data.indptr[queries][:, None] + columns)[is_real]
+        negatives = np.zeros(is_real.shape, dtype=np.int64)
+        weights = np.zeros(is_real.shape)
+        negatives[is_real], weights[is_real] = data.negatives[entries], data.weights[entries]
+        return negatives, weights
+
+    def _false_negatives(self, queries: IntArray, positives: IntArray) -> BoolArray:
+        """Documents of the batch that are relevant to another query of it; the same positive text is one document."""
+        asked = queries[:, None] * self._n_documents + positives  # (B, B)
+        places = np.minimum(np.searchsorted(self._judged, asked), len(self._judged) - 1)
+        is_relevant: BoolArray = self._judged[places] == asked
+        np.fill_diagonal(is_relevant, val=False)
+        return is_relevant

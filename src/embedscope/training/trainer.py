@@ -1,0 +1,312 @@
+"""The training loop: batches of cached base vectors through a small head, judged after every epoch.
+
+A run is a function of its data and options. Everything that a later epoch depends on stands in :class:`Progress`
+(parameters, optimiser, step, the best head so far) or follows from the number of the epoch (its order, its learning
+rate), so a run that goes on from a checkpoint gives, on the CPU, the same bits as one that never stopped.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedscope.encoding.weights import require_torch
+from embedscope.errors import EmbedscopeError, InvalidOptionError
+from embedscope.findings import EpochRecord, TrainingRecord
+from embedscope.protocols import ProgressCallback
+from embedscope.training.head import new_head, projection_of
+from embedscope.training.judging import is_better, notes_on, require_selectable, selected_value
+from embedscope.training.loss import prefix_losses
+from embedscope.training.options import TrainingOptions
+from embedscope.training.pairs import Batch, Batches, TrainingData
+from embedscope.training.schedule import epoch_order, learning_rate
+from embedscope.training.validation import Validator
+
+if TYPE_CHECKING:
+    import torch
+
+State = Mapping[str, "torch.Tensor"]
+"""Parameters of a head by name."""
+
+
+@dataclass(slots=True, eq=False)
+class Progress:
+    """How far a run has come, and all that its next epoch needs."""
+
+    epoch: int
+    step: int
+    head: State
+    optimizer: dict[str, Any]
+    best_epoch: int
+    best_head: State
+    records: list[EpochRecord] = field(default_factory=list)
+
+    @property
+    def last(self) -> EpochRecord:
+        """The epoch just done."""
+        return self.records[-1]
+
+    @property
+    def is_best(self) -> bool:
+        """Whether the epoch just done is the best so far."""
+        return self.best_epoch == self.epoch
+
+
+OnEpoch = Callable[[Progress], None]
+"""Is told after every epoch; what it raises ends the run."""
+
+
+def train_head(
+    data: TrainingData,
+    options: TrainingOptions,
+    *,
+    validator: Validator | None = None,
+    valid_data: TrainingData | None = None,
+    resume: Progress | None = None,
+    device: str = "cpu",
+    on_epoch: OnEpoch = lambda progress: None,
+    progress: ProgressCallback | None = None,
+) -> tuple[Progress, TrainingRecord]:
+    """Train a projection head.
+
+    Parameters
+    ----------
+    data : TrainingData
+    options : TrainingOptions
+    validator : Validator, optional
+        Measures the validation queries after each epoch.
+    valid_data : TrainingData, optional
+        Pairs of the validation loss.
+    resume : Progress, optional
+        Where to go on from.
+    device : str
+        Where the head is trained.
+    on_epoch : callable, optional
+        Is told after every epoch, epoch 0 (before the first step) included: the place to save and to report.
+    progress : ProgressCallback, optional
+        Is told how many pairs have been trained on.
+
+    Returns
+    -------
+    (Progress, TrainingRecord)
+        The state at the end, the best head in it, and the figures of every epoch.
+
+    Raises
+    ------
+    InvalidOptionError
+        If the figure to select by is not measured, or the run to resume has another head or is done already.
+    EmbedscopeError
+        If the loss is no longer finite.
+    """
+    require_torch()
+    require_selectable(options, has_validation=validator is not None, has_negatives=_has_negatives(validator))
+    run = _Run(data, options, validator, valid_data, device)
+    state = run.begin() if resume is None else run.go_on(resume)
+    if resume is None:
+        on_epoch(state)
+    stopped = f"all {options.epochs} epochs are done"
+    while state.epoch < options.epochs:
+        if _is_out_of_patience(state, options):
+            stopped = f"{options.select} has not improved for {options.patience} epochs"
+            break
+        state = run.epoch(state, progress)
+        on_epoch(state)
+    return state, TrainingRecord(
+        epochs=tuple(state.records),
+        selected_by=options.select,
+        best_epoch=state.best_epoch,
+        stopped=stopped,
+        base={} if validator is None else validator.base(),
+        n_pairs=len(data),
+        n_negatives=len(data.negatives),
+        n_valid_queries=0 if validator is None else validator.n_queries,
+        n_valid_clusters=0 if validator is None else len(np.unique(validator.clusters)),
+        notes=notes_on(state.records, options, state.best_epoch),
+    )
+
+
+def _has_negatives(validator: Validator | None) -> bool:
+    return validator is not None and validator.has_negatives
+
+
+def _is_out_of_patience(state: Progress, options: TrainingOptions) -> bool:
+    return options.patience is not None and state.epoch - state.best_epoch >= options.patience
+
+
+class _Run:
+    """The head, its optimiser and the data on the device."""
+
+    def __init__(
+        self,
+        data: TrainingData,
+        options: TrainingOptions,
+        validator: Validator | None,
+        valid_data: TrainingData | None,
+        device: str,
+    ) -> None:
+        import torch
+
+        self._options = options
+        self._validator = validator
+        self._head = new_head(data, options).to(device)
+        self._optimizer = torch.optim.AdamW(
+            self._head.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
+        )
+        self._train = _Loader(data, options, device)
+        self._valid = None if valid_data is None else _Loader(valid_data, options, device)
+
+    def begin(self) -> Progress:
+        """Epoch 0: the head as it was initialised."""
+        started = time.perf_counter()
+        record = self._record(0, None, None, None, started)
+        return self._progress(0, 0, [record], best=None)
+
+    def go_on(self, resume: Progress) -> Progress:
+        """The state of ``resume``, once it fits these options."""
+        wanted = {name: tuple(tensor.shape) for name, tensor in self._head.state_dict().items()}
+        given = {name: tuple(tensor.shape) for name, tensor in resume.head.items()}
+        if wanted != given:
+            raise InvalidOptionError(
+                f"The checkpoint to resume holds a head of {given}, these options make one of {wanted}. Leave "
+                f"--d-out and --use-layernorm out, and pass the base model that it was trained on."
+            )
+        if resume.epoch >= self._options.epochs:
+            raise InvalidOptionError(
+                f"The checkpoint to resume has {resume.epoch} epochs behind it, and --epochs is "
+                f"{self._options.epochs}: nothing is left to do. Pass a larger --epochs."
+            )
+        self._head.load_state_dict(dict(resume.head))
+        self._optimizer.load_state_dict(resume.optimizer)
+        for group in self._optimizer.param_groups:  # the options of this run, not those that the file remembers
+            group["weight_decay"] = self._options.weight_decay
+        return resume
+
+    def epoch(self, state: Progress, progress: ProgressCallback | None) -> Progress:
+        """One epoch further."""
+        started = time.perf_counter()
+        epoch, options = state.epoch + 1, self._options
+        order = epoch_order(len(self._train), epoch, options)
+        total, norms, step, done = 0.0, 0.0, state.step, 0
+        batches = self._train.batches.of(order)
+        for batch in batches:
+            rate = learning_rate(step, options)
+            losses, norm = self._step(batch, rate)
+            total, norms, step, done = total + losses, norms + norm, step + 1, done + len(batch.queries)
+            if not math.isfinite(losses) or not math.isfinite(norm):
+                raise _not_finite(epoch, step, options)
+            if progress is not None:
+                progress((epoch - 1) * len(self._train) + done, options.epochs * len(self._train))
+        record = self._record(epoch, total / len(self._train), rate, norms / len(batches), started)
+        return self._progress(epoch, step, [*state.records, record], best=state)
+
+    def _step(self, batch: Batch, rate: float) -> tuple[float, float]:
+        """One step of the optimiser; the sum of the losses and the norm of the gradient before clipping."""
+        import torch
+
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._optimizer.zero_grad(set_to_none=True)
+        losses = self._train.losses(self._head, batch)
+        losses.mean().backward()
+        clip = self._options.gradient_clip_norm or math.inf
+        norm = torch.nn.utils.clip_grad_norm_(self._head.parameters(), clip)
+        if torch.isfinite(norm):  # else the run ends, and the head keeps the last parameters that were numbers
+            self._optimizer.step()
+        return float(losses.detach().sum()), float(norm)
+
+    def _record(
+        self, epoch: int, train_loss: float | None, rate: float | None, norm: float | None, started: float
+    ) -> EpochRecord:
+        valid_loss = None if self._valid is None else self._valid.mean_loss(self._head)
+        found = None if self._validator is None else self._validator.measure(projection_of(self._head.state_dict()))
+        return EpochRecord(
+            epoch=epoch,
+            train_loss=train_loss,
+            valid_loss=valid_loss,
+            learning_rate=rate,
+            gradient_norm=norm,
+            metrics={} if found is None else found.metrics,
+            violation_rate=None if found is None else found.violation_rate,
+            violation_rates={} if found is None else found.violation_rates,
+            effective_rank=None if found is None else found.effective_rank,
+            elapsed_s=time.perf_counter() - started,
+        )
+
+    def _progress(self, epoch: int, step: int, records: list[EpochRecord], *, best: Progress | None) -> Progress:
+        import copy
+
+        head = {name: tensor.detach().cpu().clone() for name, tensor in self._head.state_dict().items()}
+        # Epoch 0 stands in the curves and is never selected: it is not the outcome of training.
+        if best is None or best.best_epoch == 0 or self._improves(records, best):
+            best_epoch, best_head = epoch, head
+        else:
+            best_epoch, best_head = best.best_epoch, dict(best.best_head)
+        optimizer = copy.deepcopy(self._optimizer.state_dict())
+        return Progress(epoch, step, head, optimizer, best_epoch, best_head, records)
+
+    def _improves(self, records: list[EpochRecord], best: Progress) -> bool:
+        before = next(record for record in records if record.epoch == best.best_epoch)
+        select = self._options.select
+        return is_better(selected_value(records[-1], select), selected_value(before, select), select)
+
+
+class _Loader:
+    """Pairs on the device, and their losses under a head."""
+
+    def __init__(self, data: TrainingData, options: TrainingOptions, device: str) -> None:
+        import torch
+
+        self._options = options
+        self._device = device
+        self._queries = torch.from_numpy(np.ascontiguousarray(data.query_vectors)).to(device)
+        self._documents = torch.from_numpy(np.ascontiguousarray(data.document_vectors)).to(device)
+        self._n = len(data)
+        self.batches = Batches(data, options.batch_size)
+
+    def __len__(self) -> int:
+        return self._n
+
+    def losses(self, head: torch.nn.Module, batch: Batch) -> torch.Tensor:
+        """Loss of each pair of the batch, shape (B,).
+
+        Rows are gathered before the head, from vectors that carry no gradient: gathering after it would add up
+        gradients in an order that depends on the threads.
+        """
+        import torch
+
+        def on_device(array: Any) -> torch.Tensor:
+            return torch.from_numpy(array).to(self._device)
+
+        has_negatives = batch.negatives.shape[1] > 0
+        return prefix_losses(
+            head(self._queries[on_device(batch.queries)]),
+            head(self._documents[on_device(batch.positives)]),
+            self._options.prefixes,
+            is_false_negative=on_device(batch.is_false_negative),
+            temperature=self._options.temperature,
+            negatives=head(self._documents[on_device(batch.negatives)]) if has_negatives else None,
+            weights=on_device(batch.weights.astype(np.float32)) if has_negatives else None,
+        )
+
+    def mean_loss(self, head: torch.nn.Module) -> float:
+        """Mean loss over all pairs, in the same batches every time."""
+        import torch
+
+        with torch.no_grad():
+            order = epoch_order(self._n, 0, self._options)
+            total = sum(float(self.losses(head, batch).sum()) for batch in self.batches.of(order))
+        return total / self._n
+
+
+def _not_finite(epoch: int, step: int, options: TrainingOptions) -> EmbedscopeError:
+    return EmbedscopeError(
+        f"The loss or its gradient is no longer a finite number, in epoch {epoch} at step {step}. The head has left "
+        f"the range of numbers: lower --learning-rate (it is {options.learning_rate:g}), clip the gradient with "
+        f"--gradient-clip-norm (it is {options.gradient_clip_norm:g}), or look for broken vectors in the data. The "
+        f"checkpoints written before this step stand."
+    )

@@ -1,0 +1,172 @@
+"""What each epoch is judged by: ranks of the validation queries, violations by type, effective rank.
+
+The vectors are made by the NumPy projection that evaluates a checkpoint, and ranked by the counting that evaluates a
+run, so that a curve of training and a later evaluation of the same epoch show the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from embedscope.data.collection import Collection
+from embedscope.diagnosis.typed_negatives import NegativePairs
+from embedscope.encoding.projectors import Identity, Projection
+from embedscope.engines.local import for_each_block
+from embedscope.findings import Figure
+from embedscope.numerics.clusters import clusters_from_judgments
+from embedscope.numerics.judgments import Judgments
+from embedscope.numerics.measures import parse_measure
+from embedscope.numerics.ranking import metric_per_query
+from embedscope.numerics.resampling import cluster_bootstrap
+from embedscope.numerics.spectrum import effective_rank
+from embedscope.numerics.streaming import TieAccumulator
+from embedscope.numerics.vectors import score_pairs
+from embedscope.protocols import Float32Array, Float64Array, IntArray
+
+TIE_TOLERANCE = 1e-6
+"""As in an evaluation: cosines of float32 vectors closer than this are tied (conventions, section 2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """Figures of one epoch; ``violation_rate`` over all hard negatives, None where there are none."""
+
+    metrics: dict[str, Figure]
+    violation_rate: float | None
+    violation_rates: dict[str, float]
+    effective_rank: float | None
+
+
+class Validator:
+    """Measures heads on the validation queries.
+
+    Parameters
+    ----------
+    collection : Collection
+        Queries without a relevant document are left out.
+    query_vectors : ndarray of shape (Q, dim), float32
+        Pooled base vectors in the order of ``collection.queries``.
+    document_vectors : ndarray of shape (N, dim), float32
+    measures : sequence of str
+        Rank metrics, such as "MRR".
+    seed, n_draws : int
+        Of the intervals.
+    """
+
+    def __init__(
+        self,
+        collection: Collection,
+        query_vectors: Float32Array,
+        document_vectors: Float32Array,
+        *,
+        measures: Sequence[str],
+        seed: int,
+        n_draws: int,
+    ) -> None:
+        self._rows = np.flatnonzero(np.diff(collection.indptr))
+        self._queries = query_vectors[self._rows]
+        self._documents = document_vectors
+        self._measures = tuple(measures)
+        self._seed = seed
+        self._n_draws = n_draws
+        counts = np.diff(collection.indptr)[self._rows]
+        self._judgments = Judgments(
+            indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            documents=collection.relevant,
+            gains=collection.gains,
+            n_documents=len(collection.documents),
+        )
+        groups = [collection.groups[row] for row in self._rows] if collection.groups else None
+        self.clusters = clusters_from_judgments(
+            self._judgments.indptr, self._judgments.documents, len(collection.documents), groups
+        )
+        self._collection = collection
+        self._type_rows: dict[str, IntArray] = {}
+
+    @property
+    def n_queries(self) -> int:
+        """Queries that are measured."""
+        return len(self._rows)
+
+    @property
+    def has_negatives(self) -> bool:
+        """Whether these queries have hard negatives."""
+        return bool(np.isin(self._collection.negatives.queries, self._rows).any())
+
+    def base(self) -> dict[str, float]:
+        """Each measure for the base vectors without a head."""
+        values, _ = self._values(Identity(self._queries.shape[1]))
+        return {name: float(np.mean(column)) for name, column in values.items()}
+
+    def measure(self, projection: Projection) -> Validation:
+        """The figures of a head.
+
+        Raises
+        ------
+        InvalidEmbeddingsError
+            If a vector is zero or not finite under the head.
+        """
+        values, vectors = self._values(projection)
+        generator = np.random.default_rng([self._seed, 1])
+        found = cluster_bootstrap(
+            values, self.clusters, generator=generator, n_draws=self._n_draws, bounds=(0.0, 1.0)
+        )
+        overall, by_type = self._violation_rates(*vectors)
+        return Validation(
+            metrics={name: Figure(i.value, i.low, i.high) for name, i in found.items()},
+            violation_rate=overall,
+            violation_rates=by_type,
+            effective_rank=effective_rank(vectors[1]),
+        )
+
+    def _values(self, projection: Projection) -> tuple[dict[str, Float64Array], tuple[Float32Array, Float32Array]]:
+        queries = projection.project(self._queries, what="query")
+        documents = projection.project(self._documents, what="document", ids=self._collection.document_ids)
+        pair_scores = score_pairs(queries, documents, self._judgments.query_of_pair, self._judgments.documents)
+        ties = TieAccumulator(self._judgments, pair_scores, TIE_TOLERANCE)
+        for_each_block(queries, documents, (ties,))
+        counts = ties.result()
+        values = {
+            name: metric_per_query(parse_measure(name), self._judgments, pair_scores, counts)
+            for name in self._measures
+        }
+        return values, (queries, documents)
+
+    def _violation_rates(
+        self, queries: Float32Array, documents: Float32Array
+    ) -> tuple[float | None, dict[str, float]]:
+        pairs = self._negative_pairs(queries, documents)
+        if pairs is None:
+            return None, {}
+        violated = pairs.violations(TIE_TOLERANCE)
+        by_type = {name: float(violated[rows].mean()) for name, rows in self._rows_by_type(pairs).items()}
+        return float(violated.mean()), by_type
+
+    def _rows_by_type(self, pairs: NegativePairs) -> dict[str, IntArray]:
+        """Rows of each type, found once: pairs and their types are the same for every head."""
+        if not self._type_rows:
+            self._type_rows.update({name: pairs.rows_of(name) for name in pairs.names()})
+        return self._type_rows
+
+    def _negative_pairs(self, queries: Float32Array, documents: Float32Array) -> NegativePairs | None:
+        negatives = self._collection.negatives
+        place = np.full(len(self._collection.queries), -1, dtype=np.int64)
+        place[self._rows] = np.arange(len(self._rows))
+        kept: IntArray = np.flatnonzero(place[negatives.queries] >= 0)
+        if not kept.size:
+            return None
+        q, d = place[negatives.queries[kept]], negatives.documents[kept]
+        own = score_pairs(queries, documents, self._judgments.query_of_pair, self._judgments.documents)
+        best = np.maximum.reduceat(own, self._judgments.indptr[:-1])
+        scores = score_pairs(queries, documents, q, d)
+        return NegativePairs(
+            queries=q,
+            documents=d,
+            scores=scores,
+            margins=best[q] - scores,
+            weights=negatives.weights[kept],
+            types=tuple(negatives.types[e] for e in kept),
+        )

@@ -1,0 +1,42 @@
+"""Sums over all pairs of a query: those of the matrix that is never made."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from embedscope.numerics import pair_sums
+from embedscope.numerics.pair_sums import per_query_sums
+
+
+def test_sums_and_squares_match_hand_work() -> None:
+    sums, squares = per_query_sums(np.array([[1.0, 2.0], [0.0, 1.0]]), np.array([[1.0, 0.0], [3.0, -1.0]]))
+    np.testing.assert_array_equal(sums, [1 + 1, 0 - 1])
+    np.testing.assert_array_equal(squares, [1 + 1, 0 + 1])
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([np.float32, np.float64]))
+def test_sums_are_those_of_the_dense_matrix(seed: int, dtype: type) -> None:
+    generator = np.random.default_rng(seed)
+    n_queries, n_documents, dim = generator.integers(1, 20, 3)
+    queries = generator.standard_normal((n_queries, dim)).astype(dtype)
+    documents = generator.standard_normal((n_documents, dim)).astype(dtype)
+    dense = queries.astype(np.float64) @ documents.astype(np.float64).T
+    sums, squares = per_query_sums(queries, documents)
+    np.testing.assert_allclose(sums, dense.sum(axis=1), rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(squares, (dense**2).sum(axis=1), rtol=1e-11, atol=1e-11)
+
+
+def test_the_chunk_size_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.random.default_rng(0).standard_normal((11, 3)).astype(np.float32)
+    whole = per_query_sums(rows, rows)
+    monkeypatch.setattr(pair_sums, "_CHUNK_ROWS", 4)
+    np.testing.assert_allclose(per_query_sums(rows, rows), whole, rtol=1e-14)
+
+
+def test_no_queries_give_no_sums() -> None:
+    sums, squares = per_query_sums(np.zeros((0, 3)), np.ones((2, 3)))
+    assert sums.shape == squares.shape == (0,)

@@ -1,0 +1,258 @@
+"""A run small enough to be checked by hand: four queries, six documents, two maps.
+
+``python -m tests.report.tiny`` (from the root, with ``src`` on the path) writes ``tests/golden/page.json``, which the
+Python and the TypeScript tests read alike.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from embedscope.findings import (
+    Check,
+    Comparison,
+    DataFacts,
+    Distribution,
+    DocumentTable,
+    Example,
+    ExampleKind,
+    Figure,
+    Findings,
+    Heatmap,
+    Leakage,
+    MapLayout,
+    Metric,
+    ModelFacts,
+    NegativeType,
+    Outcome,
+    Points,
+    Power,
+    QueryTable,
+    Similarity,
+    Verdict,
+    VerdictOutcome,
+)
+from embedscope.protocols import Role
+from embedscope.report.page import page_payload
+from embedscope.report.payload import report
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "page.json"
+NAN = float("nan")
+
+HOSTILE = (
+    "</script><script>window.pwned = 1</script>",
+    '<img src=x onerror="window.pwned = 1">',
+    "javascript:window.pwned=1",
+    "\u2028window.pwned = 1\u2029",
+    "\u202eevil\u202c \u2066isolate",
+    "<!-- <script> ]]> --> &lt;b&gt; &#x3c;",
+    "half \ud800 a pair",
+    "\udc00",
+    '=HYPERLINK("javascript:window.pwned=1")',
+    "\x00\x07\x1b[31m\r\n\t",
+    "ấ" * 100_000,
+    "",
+)
+
+
+def findings() -> Findings:
+    """Query 0 is right, 1 fell for a negative of two types, 2 is tied at rank 1.5, 3 has no hard negatives."""
+    return Findings(
+        data=_data(),
+        model=ModelFacts("runs/epoch3.pt", "raw .pt", 384, base_model="BAAI/bge-m3", pooling="cls",
+                         pooling_source="checkpoint", max_length=512, notes=("one note",)),
+        similarity=_similarity(),
+        metrics={"MRR": _metric("MRR", 0.7, 0.5, 0.85), "Success@1": _metric("Success@1", 0.625, 0.4, 0.8)},
+        negative_types={"location": _type("location", [-0.2]), "price": _type("price", [0.3, -0.2, 0.1]),
+                        "untyped": _type("untyped", [0.0])},
+        queries=_queries(),
+        documents=DocumentTable(
+            ids=tuple(f"d{i}" for i in range(6)),
+            texts=("phòng trọ quận 1, có gác", "nhà nguyên căn, 3 tầng", "phòng trọ quận 2, có gác",
+                   "nhà nguyên căn, 2 tầng", "căn hộ gần chợ", "chung cư mini"),
+            n_relevant_to=np.array([1, 1, 0, 0, 1, 1]),
+            n_negative_of=np.array([0, 0, 2, 1, 1, 0]),
+        ),
+        points=_points(),
+        maps={"tsne": _layout("tsne", 1.0), "umap": _layout("umap", -2.0)},
+        maps_absent={},
+        heatmap=Heatmap(np.array([0, 1]), np.array([0, 1, 4]), np.array([[0.9, 0.2, 0.1], [0.3, 0.6, 0.2]], np.float32),
+                        np.array([[True, False, False], [False, True, False]]), 4, 4),
+        examples=(Example(1, ExampleKind.WORST_FAILURE),),
+        clustering=Figure(0.75, 0.5, 0.9),
+        tie_tolerance=1e-6,
+        seed=42,
+        comparisons=(Comparison("model", "lexical", "MRR", 0.2, 0.05, 0.35, 0.01, 0.02, 0.8, 3, 1, 0),),
+        references={"runs/epoch2.pt": {"MRR": 0.6, "Success@1": 0.5}},
+        weights={"weighted_violation_rate": Figure(0.4, 0.2, 0.6), "kendall_tau": Figure.absent("equal weights")},
+        leakage=Leakage("train.json", 4, 4, {"exact": 1, "near": 0}, {"exact": 0, "near": 2}, 0.25,
+                        (("phòng trọ quận 1", "phong tro quan 1"),)),
+        power=Power("MRR", 4, 1.3, None),
+    )  # fmt: skip
+
+
+def checks() -> tuple[Check, ...]:
+    """One check of every outcome."""
+    return (
+        Check("margin", "Positive-negative margin", 0.4, 0.3, 0.5, 0.25, ">", Outcome.PASS, "0.4, must be > 0.25"),
+        Check("off_diagonal", "Mean off-diagonal similarity", 0.7, 0.65, 0.75, 0.6, "<", Outcome.FAIL, "too high"),
+        Check("rank1", "Relevant document at rank 1", 0.85, 0.8, 0.9, 0.85, ">", Outcome.UNDECIDED, "straddles 0.85"),
+        Check("separation", "Separation (sigma)", None, None, None, 2.0, ">", Outcome.NOT_COMPUTABLE, "no spread",
+              gating=False),
+    )  # fmt: skip
+
+
+def verdict() -> Verdict:
+    """A verdict with a second reason."""
+    headline = "Mean off-diagonal similarity: 0.7, must be < 0.6"
+    return Verdict(VerdictOutcome.RETRAIN, "checklist", headline, (headline, "a second reason"))
+
+
+def payload(measured: Findings | None = None, **options: Any) -> dict[str, Any]:
+    """The payload of the page of ``measured``, by default of the tiny run."""
+    shown = findings() if measured is None else measured
+    return page_payload(report(shown, checks(), verdict(), inputs={"data": "test.json"}), shown, **options)
+
+
+def hostile_payload() -> dict[str, Any]:
+    """A payload whose every text is one that tries to become markup, script or disorder."""
+    base = findings()
+    counter = iter(range(1_000_000))
+    nasty: Callable[[], str] = lambda: HOSTILE[next(counter) % len(HOSTILE)]  # noqa: E731
+    names = tuple(HOSTILE[:3])
+    rename = dict(zip(base.negative_types, names, strict=True))
+    q = base.queries
+    shown = replace(
+        base,
+        model=replace(base.model, checkpoint="x/" + HOSTILE[0], layout=nasty(), pooling=nasty(), notes=(nasty(),)),
+        data=replace(base.data, format=nasty(), contradictions=HOSTILE, warnings=HOSTILE),
+        negative_types={rename[n]: replace(t, name=rename[n]) for n, t in base.negative_types.items()},
+        queries=replace(
+            q,
+            ids=tuple(f"{nasty()[:40]} {i}" for i in range(4)),
+            texts=tuple(nasty() for _ in q.texts),
+            negative_types=tuple(tuple(rename[n] for n in types) or names[2:] for types in q.negative_types),
+        ),
+        documents=replace(base.documents, ids=tuple(HOSTILE[:6]), texts=tuple(HOSTILE[5:11])),
+        references={HOSTILE[0]: {"MRR": 0.5}},
+        metrics={HOSTILE[1]: replace(base.metrics["MRR"], name=HOSTILE[1], warnings=(HOSTILE[0],)), **base.metrics},
+        comparisons=(replace(base.comparisons[0], a=HOSTILE[0], b=HOSTILE[4]),),
+        leakage=replace(base.leakage, train=HOSTILE[1], examples=((HOSTILE[0], HOSTILE[6]),)) if base.leakage else None,
+        maps_absent={HOSTILE[0]: HOSTILE[1]},
+    )
+    nasty_checks = tuple(replace(c, title=HOSTILE[i], reason=HOSTILE[0]) for i, c in enumerate(checks()))
+    judged = Verdict(VerdictOutcome.RETRAIN, HOSTILE[0], HOSTILE[1], HOSTILE)
+    return page_payload(report(shown, nasty_checks, judged, inputs={HOSTILE[0]: HOSTILE[1]}), shown)
+
+
+def _data() -> DataFacts:
+    return DataFacts(
+        format="json",
+        n_rows=5,
+        n_queries=4,
+        n_queries_available=5,
+        n_documents=6,
+        n_relevant_documents=4,
+        n_hard_negatives=4,
+        n_clusters=4,
+        n_duplicate_queries=1,
+        n_duplicate_documents=2,
+        n_queries_without_relevant=0,
+        contradictions=("a text is relevant and negative",),
+        warnings=("2 rows name no positive",),
+    )
+
+
+def _distribution(n: int, mean: float, density: list[float]) -> Distribution:
+    return Distribution(n, mean, 0.1, {"0.05": mean - 0.2, "0.5": mean, "0.95": mean + 0.2}, np.array(density))
+
+
+def _similarity() -> Similarity:
+    return Similarity(
+        edges=np.array([-1.0, -0.5, 0.0, 0.5, 1.0]),
+        positive=_distribution(4, 0.7, [0.0, 0.0, 0.5, 1.5]),
+        negative=_distribution(20, 0.2, [0.0, 0.5, 1.0, 0.5]),
+        hard_negative=_distribution(4, 0.5, [0.0, 0.0, 1.0, 1.0]),
+        margin=Figure(0.4, 0.3, 0.5),
+        separation=Figure.absent("no spread"),
+        auc=Figure(0.9, 0.8, 0.95),
+        overlap=Figure(0.2, 0.1, 0.3),
+        d_prime=Figure(2.0),
+        diagonal=Figure(0.7),
+        off_diagonal=Figure(0.7, 0.65, 0.75),
+        gap=Figure(0.1),
+    )
+
+
+def _metric(name: str, value: float, low: float, high: float) -> Metric:
+    return Metric(name, value, low, high, value + 0.05, value - 0.05, value, value, 0.25, 0.5, None, ())
+
+
+def _type(name: str, margins: list[float]) -> NegativeType:
+    values = np.array(margins)
+    rate = float((values <= 0).mean())
+    return NegativeType(
+        name, len(values), len(values), Figure(rate, max(0, rate - 0.2), min(1, rate + 0.2)),
+        Figure(float(values.mean())), 1.0, values, _distribution(len(values), 0.5, [0.0, 0.0, 1.0, 1.0]),
+    )  # fmt: skip
+
+
+def _queries() -> QueryTable:
+    return QueryTable(
+        ids=("q0", "q1", "q2", "q3"),
+        texts=("phòng trọ quận 1", "thuê nhà 3 tầng", "can ho gan cho", "chung cư"),
+        clusters=np.arange(4),
+        n_relevant=np.ones(4, dtype=np.int64),
+        rank=np.array([1.0, 3.0, 1.5, 1.0]),
+        n_tied=np.array([0, 0, 1, 0]),
+        is_correct=np.array([True, False, True, True]),
+        positive_similarity=np.array([0.9, 0.6, 0.7, 0.8]),
+        negative_similarity=np.array([0.6, 0.8, 0.7, NAN]),
+        margin=np.array([0.3, -0.2, 0.0, NAN]),
+        gap=np.array([0.3, 0.1, 0.0, 0.2]),
+        wrong_document=np.array([2, 3, 4, -1]),
+        wrong_similarity=np.array([0.6, 0.8, 0.7, NAN]),
+        wrong_type=("", "location + price", "", ""),
+        top_documents=np.array([[0, 2, 1], [3, 2, 1], [4, 5, 0], [5, 0, 1]]),
+        top_scores=np.array([[0.9, 0.6, 0.2], [0.8, 0.7, 0.6], [0.7, 0.7, 0.1], [0.8, 0.6, 0.1]], dtype=np.float32),
+        top_is_relevant=np.array([[1, 0, 0], [0, 0, 1], [0, 1, 0], [1, 0, 0]], dtype=bool),
+        relevant_indptr=np.arange(5),
+        relevant_documents=np.array([0, 1, 5, 5]),
+        relevant_scores=np.array([0.9, 0.6, 0.7, 0.8]),
+        negative_indptr=np.array([0, 1, 3, 4, 4]),
+        negative_documents=np.array([2, 3, 2, 4]),
+        negative_scores=np.array([0.6, 0.8, 0.5, 0.7]),
+        negative_weights=np.array([1.0, 2.0, 1.0, 0.5]),
+        negative_types=(("price",), ("location", "price"), ("price",), ()),
+    )
+
+
+def _points() -> Points:
+    roles = (Role.QUERY,) * 4 + (Role.POSITIVE, Role.POSITIVE, Role.HARD_NEGATIVE, Role.HARD_NEGATIVE,
+                                 Role.HARD_NEGATIVE, Role.POSITIVE)  # fmt: skip
+    return Points(
+        roles=roles,
+        rows=np.array([0, 1, 2, 3, 0, 1, 2, 3, 4, 5]),
+        link_queries=np.array([0, 1, 2, 3]),
+        link_documents=np.array([4, 5, 9, 9]),
+        link_is_correct=np.array([True, False, True, True]),
+        neighbor_ids=np.zeros((10, 2), dtype=np.int64),
+        neighbor_distances=np.zeros((10, 2), dtype=np.float32),
+        n_left_out=3,
+    )
+
+
+def _layout(name: str, scale: float) -> MapLayout:
+    corners = [[0, 0], [4, 0], [0, 4], [4, 4], [0, 1], [4, 1], [1, 0], [3, 0], [1, 4], [2, 2]]
+    kept = np.linspace(0.1, 1.0, 10, dtype=np.float32)
+    return MapLayout(name, np.array(corners, np.float32) * scale, 0.95, 0.93, 15, kept, 1.5, {"perplexity": 30.0})
+
+
+if __name__ == "__main__":
+    GOLDEN.write_text(json.dumps(payload(), ensure_ascii=True, indent=1, allow_nan=False) + "\n", encoding="utf-8")

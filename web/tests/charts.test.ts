@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { shownRange, ticks } from '../src/charts/density';
+import { range } from '../src/charts/heatmap';
+import { differenceDomain, domainOf, position } from '../src/charts/interval';
+import { rgb } from '../src/charts/palette';
+import { binned, ridgeDomain } from '../src/charts/ridge';
+import { drawingOrder } from '../src/charts/scatter';
+
+describe('a scale', () => {
+  it('of shares runs from 0 to 1, of cosines from -1, of others to round ends', () => {
+    expect(domainOf([0.2, null, 0.9])).toEqual({ low: 0, high: 1 });
+    expect(domainOf([-0.2, 0.9])).toEqual({ low: -1, high: 1 });
+    expect(domainOf([2.4, 2])).toEqual({ low: 0, high: 3 });
+  });
+
+  it('of differences is the same on both sides of zero and holds all', () => {
+    const { low, high } = differenceDomain([0.02, -0.034, null]);
+    expect(low).toBe(-high);
+    expect(high).toBeGreaterThanOrEqual(0.034);
+    expect(differenceDomain([0]).high).toBeGreaterThan(0);
+  });
+
+  it('keeps what lies beyond it at its end', () => {
+    expect(position(0.25, { low: 0, high: 1 })).toBe(25);
+    expect(position(7, { low: 0, high: 1 })).toBe(100);
+    expect(position(1, { low: 1, high: 1 })).toBe(0);
+  });
+});
+
+describe('a colour', () => {
+  it('may be written short', () => {
+    expect(rgb('#fff')).toEqual([1, 1, 1]);
+    expect(rgb('#0072b2')).toEqual([0, 114 / 255, 178 / 255]);
+  });
+});
+
+describe('a drawing', () => {
+  it('puts queries on top of documents', () => {
+    expect(Array.from(drawingOrder(Uint8Array.from([0, 3, 1, 2, 0])))).toEqual([1, 3, 2, 0, 4]);
+  });
+
+  it('of a matrix of one value has a range', () => {
+    const [least, most] = range(new Float32Array([0.5, 0.5]));
+    expect(most).toBeGreaterThan(least);
+    expect(range(new Float32Array([0.25, Number.NaN, 0.75]))).toEqual([0.25, 0.75]);
+  });
+
+  it('of margins counts every value', () => {
+    const values = Float32Array.from({ length: 1000 }, (_, i) => (i - 300) / 100);
+    const domain = ridgeDomain([values]);
+    expect(domain.low).toBeCloseTo(-2.9, 1);
+    expect(binned(values, domain).reduce((a, b) => a + b)).toBe(1000);
+  });
+
+  it('of densities shows where something is', () => {
+    const curve = { id: 'a', label: 'a', density: [0, 0, 1, 0], colour: '--ink', isFilled: false };
+    const [low, high] = shownRange([-1, -0.5, 0, 0.5, 1], [curve]);
+    expect(low).toBeCloseTo(-0.015);
+    expect(high).toBeCloseTo(0.515);
+    expect(shownRange([0, 1], [{ ...curve, density: [0] }])).toEqual([0, 1]);
+    expect(ticks(0, 1, 5)).toEqual([0, 0.2, 0.4, 0.6, 0.8, 1]);
+  });
+});

@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { typesOfSchema } from '../scripts/types.mjs';
+import { PayloadError, readNumbers, readPayload, readTexts } from '../src/contract';
+import { GOLDEN, golden } from './golden';
+
+describe('the golden payload', () => {
+  it('has the texts that Python wrote', async () => {
+    const page = await golden();
+    expect(page.queries.texts).toEqual(['phòng trọ quận 1', 'thuê nhà 3 tầng', 'can ho gan cho', 'chung cư']);
+    expect(page.documents.texts[3]).toBe('nhà nguyên căn, 2 tầng');
+    expect(page.types).toEqual(['location', 'price', 'untyped']);
+  });
+
+  it('has the numbers that Python wrote, NaN where there is no value', async () => {
+    const { queries } = await golden();
+    expect(Array.from(queries.rank)).toEqual([1, 3, 1.5, 1]);
+    expect(queries.margin[1]).toBeCloseTo(-0.2);
+    expect(queries.margin[3]).toBeNaN();
+    expect(Array.from(queries.wrongDocument)).toEqual([2, 3, 4, -1]);
+    expect(Array.from(queries.negativeTypeIndptr)).toEqual([0, 1, 3, 4, 5]);
+    expect(queries.k).toBe(3);
+  });
+
+  it('has both maps, the links and the matrix', async () => {
+    const page = await golden();
+    expect(page.points?.maps.map(({ name }) => name)).toEqual(['tsne', 'umap']);
+    expect(Array.from(page.points?.maps[1].xy.slice(0, 4) ?? [])).toEqual([-0, -0, -8, -0]);
+    expect(page.points?.nLeftOut).toBe(3);
+    expect(page.heatmap?.similarity[4]).toBeCloseTo(0.6);
+  });
+});
+
+describe('reading', () => {
+  it('refuses another version', async () => {
+    const other = JSON.stringify({ ...JSON.parse(GOLDEN), page_version: 2 });
+    await expect(readPayload(other)).rejects.toThrow(PayloadError);
+  });
+
+  it('refuses a column that was cut short', async () => {
+    await expect(readNumbers({ dtype: 'float32', shape: [2], encoding: 'plain', data: 'AACAPw==' })).rejects.toThrow(
+      'cut short',
+    );
+    await expect(readTexts({ ...JSON.parse(GOLDEN).queries.ids, n: 5 })).rejects.toThrow('holds 4');
+  });
+
+  it('reads little-endian numbers', async () => {
+    const column = { dtype: 'float32' as const, shape: [1] as [number], encoding: 'plain' as const, data: 'AACAPw==' };
+    expect(Array.from(await readNumbers(column))).toEqual([1]);
+  });
+});
+
+describe('the types', () => {
+  it('are those of the schema; run `npm run types` when this fails', async () => {
+    const written = readFileSync(new URL('../src/schema.ts', import.meta.url), 'utf8');
+    expect(await typesOfSchema()).toBe(written);
+  });
+});

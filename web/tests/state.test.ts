@@ -1,0 +1,142 @@
+import { describe, expect, it } from 'vitest';
+import type { Page } from '../src/contract';
+import { fromHash, toHash } from '../src/model/hash';
+import { type Facets, NO_FACETS, select } from '../src/model/selection';
+import { createStore, initialState } from '../src/state';
+import { golden } from './golden';
+
+const picked = (page: Page, facets: Partial<Facets>) => {
+  const { rows, isPoint } = select(page, { ...NO_FACETS, ...facets });
+  const points = isPoint ? Array.from(isPoint.keys()).filter((p) => isPoint[p]) : null;
+  return { rows: Array.from(rows), points };
+};
+
+describe('the selection', () => {
+  it('without a facet is everything, and no point stands out', async () => {
+    expect(picked(await golden(), {})).toEqual({ rows: [0, 1, 2, 3], points: null });
+  });
+
+  it('of failing queries takes their documents along', async () => {
+    // Query 1, its relevant document (point 5), and the document that stands above it (point 7).
+    expect(picked(await golden(), { outcome: 'failing' })).toEqual({ rows: [1], points: [1, 5, 7] });
+  });
+
+  it('by type is the queries that such a negative beats, and those negatives', async () => {
+    expect(picked(await golden(), { type: 1 })).toEqual({ rows: [1], points: [1, 5, 6, 7] });
+  });
+
+  it('by search finds queries in the table, and documents too on the map', async () => {
+    expect(picked(await golden(), { search: 'nha 3' })).toEqual({ rows: [1], points: [1, 5] });
+    expect(picked(await golden(), { search: 'q2' })).toEqual({ rows: [2], points: [2] });
+  });
+
+  it('by lasso is the queries inside it', async () => {
+    const left = [-1.1, -1.1, -0.9, -1.1, -0.9, 1.1, -1.1, 1.1];
+    expect(picked(await golden(), { lasso: { map: 0, outline: left } })).toEqual({ rows: [0, 2], points: [0, 2, 4] });
+  });
+
+  it('by a lasso around documents is the queries that they belong to', async () => {
+    const middle = [-0.2, -0.2, 0.2, -0.2, 0.2, 0.2, -0.2, 0.2];
+    expect(picked(await golden(), { lasso: { map: 0, outline: middle } })).toEqual({ rows: [2, 3], points: [9] });
+  });
+
+  it('by legend is one category', async () => {
+    const legend = { colouring: 'outcome', map: 0, category: 1 } as const;
+    expect(picked(await golden(), { legend })).toEqual({ rows: [1], points: [1] });
+  });
+
+  it('passes every facet at once', async () => {
+    const left = [-1.1, -1.1, -0.9, -1.1, -0.9, 1.1, -1.1, 1.1];
+    const facets = { lasso: { map: 0, outline: left }, search: 'phòng', outcome: 'right' } as const;
+    expect(picked(await golden(), facets)).toEqual({ rows: [0], points: [0, 4] });
+  });
+});
+
+describe('the address', () => {
+  it('brings back the state that it was made from', async () => {
+    const page = await golden();
+    const initial = initialState(page);
+    const state = {
+      ...initial,
+      view: 'map' as const,
+      query: 2,
+      map: 1,
+      colouring: 'rank' as const,
+      links: 'all' as const,
+      faith: 0.35,
+      sort: 'text' as const,
+      isDescending: true,
+      threshold: 0.5,
+      facets: {
+        search: 'nhà & trọ #?',
+        outcome: 'failing' as const,
+        type: 1,
+        lasso: { map: 0, outline: [0, 0.125, 1, 0, 0.5, -1] },
+        legend: { colouring: 'margin' as const, map: 1, category: 2 },
+      },
+    };
+    expect(fromHash(toHash(state, initial, page.queries.ids), initial, page.queries.ids)).toEqual(state);
+    expect(toHash(initial, initial, page.queries.ids)).toBe('#verdict');
+  });
+
+  it('that makes no sense is taken for none', async () => {
+    const page = await golden();
+    const initial = initialState(page);
+    const nonsense =
+      '#nowhere?query=zzz&type=-1&lasso=0 1 2&legend=x y z&map=1e9&colour=pink&links=some&faith=7&sort=-size&threshold=NaN&show=maybe';
+    expect(fromHash(nonsense, initial, page.queries.ids)).toEqual(initial);
+  });
+});
+
+describe('the store', () => {
+  const fakeWindow = (hash: string) => {
+    const listeners: (() => void)[] = [];
+    const location = { hash };
+    const write = (_state: unknown, _title: string, next: string) => {
+      location.hash = next;
+    };
+    return {
+      location,
+      history: { pushState: write, replaceState: write },
+      addEventListener: (_name: string, listener: () => void) => listeners.push(listener),
+      go(next: string) {
+        location.hash = next;
+        for (const listener of listeners) listener();
+      },
+    };
+  };
+
+  it('follows the address, and the address follows it', async () => {
+    const window = fakeWindow('#queries?show=failing');
+    const store = createStore(await golden(), window as unknown as Window);
+    expect(store.get().view).toBe('queries');
+    expect(Array.from(store.selection().rows)).toEqual([1]);
+    store.setFacets({ outcome: 'right' });
+    expect(window.location.hash).toBe('#queries?show=right');
+    window.go('#map?map=1');
+    expect([store.get().view, store.get().map, store.selection().isAll]).toEqual(['map', 1, true]);
+  });
+
+  it('computes a selection once for each change of facets', async () => {
+    const store = createStore(await golden(), fakeWindow('') as unknown as Window);
+    const before = store.selection();
+    store.set({ view: 'map', query: 1 });
+    expect(store.selection()).toBe(before);
+  });
+
+  it('leaves out of an address what this report does not have', async () => {
+    const hash = '#map?map=7&type=99&lasso=5 0 0 1 0 1 1&legend=role 4 0';
+    const store = createStore(await golden(), fakeWindow(hash) as unknown as Window);
+    expect(store.get()).toMatchObject({ map: 1, facets: NO_FACETS });
+  });
+
+  it('works where the browser refuses an address', async () => {
+    const window = fakeWindow('');
+    window.history.replaceState = () => {
+      throw new Error('refused');
+    };
+    const store = createStore(await golden(), window as unknown as Window);
+    store.setFacets({ search: 'nhà' });
+    expect(store.get().facets.search).toBe('nhà');
+  });
+});
