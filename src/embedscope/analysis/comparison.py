@@ -72,23 +72,25 @@ def compare_runs(runs: Mapping[str, Findings], *, reference: str, options: Optio
 
 def require_same_data(reference: str, first: Findings, name: str, other: Findings) -> None:
     """Refuse runs whose queries, judgments, negatives or pool differ: a paired difference would mix data and model."""
-    for what, ours, theirs in (
-        ("queries", first.queries.texts, other.queries.texts),
-        ("documents in the pool", first.documents.texts, other.documents.texts),
-    ):
-        if ours != theirs:
-            raise IncomparableRunsError(
-                f"'{name}' and '{reference}' were measured on different {what} ({len(theirs):,} and {len(ours):,}, "
-                f"{len(set(ours) & set(theirs)):,} in common), so that a difference would mix the data with the "
-                f"model. Evaluate both on the same --data with the same --max-samples and --seed."
-            )
-    for what, side in (("relevant documents", "relevant"), ("hard negatives", "negative")):
-        columns = (f"{side}_indptr", f"{side}_documents")
-        if not all(np.array_equal(getattr(first.queries, c), getattr(other.queries, c)) for c in columns):
-            raise IncomparableRunsError(
-                f"'{name}' and '{reference}' were measured with different {what} for the same queries, so that a "
-                f"difference would mix the data with the model. Evaluate both on the same --data."
-            )
+    if first.queries.texts == other.queries.texts and first.data.digest == other.data.digest:
+        return
+    raise IncomparableRunsError(
+        f"'{name}' and '{reference}' were measured on different {_difference_of_data(first, other)}, so that a "
+        f"difference would mix the data with the model. Evaluate both on the same --data with the same --max-samples "
+        f"and --seed."
+    )
+
+
+def _difference_of_data(first: Findings, other: Findings) -> str:
+    """What differs, in words; a run read from its folder knows its data by the digest only."""
+    ours, theirs = set(first.queries.texts), set(other.queries.texts)
+    if ours != theirs:
+        return f"queries ({len(theirs):,} and {len(ours):,}, {len(ours & theirs):,} in common)"
+    if first.data.n_documents != other.data.n_documents:
+        return f"pools ({other.data.n_documents:,} and {first.data.n_documents:,} documents)"
+    if first.data.digest == other.data.digest:
+        return "orders of the same queries"
+    return "documents, judgments or hard negatives for the same queries"
 
 
 def _moved(reference: Findings, candidate: Findings, *, lost: bool) -> IntArray:

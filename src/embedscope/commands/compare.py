@@ -9,9 +9,7 @@ from typing import Any
 
 from embedscope.analysis import analyse
 from embedscope.analysis.comparison import compare_runs
-from embedscope.analysis.options import Options
 from embedscope.commands import inputs, outputs
-from embedscope.commands.inputs import Run
 from embedscope.data.collection import Collection
 from embedscope.data.run_folder import staged_output, write_parquet
 from embedscope.errors import InvalidOptionError
@@ -19,6 +17,7 @@ from embedscope.findings import Findings, RunComparison, run_label
 from embedscope.report.columns import query_columns
 from embedscope.report.payload import comparison_report
 from embedscope.report.payload import report as report_of
+from embedscope.report.saved_run import is_run_folder, read_run
 from embedscope.terminal import Terminal
 from embedscope.verdict import judge, judge_comparison
 
@@ -35,8 +34,7 @@ def run(options: argparse.Namespace) -> int:
     outputs.check_destinations(options, ("metrics_comparison", "rank_changes"))
     collection = inputs.read_data(options, terminal)
     train = inputs.read_train(options)
-    runs = {name: inputs.embed(name, collection, options, terminal, with_base=False) for name in names}
-    findings = measure(runs, collection, options, terminal, train=train)
+    findings = measure(names, collection, options, terminal, train=train)
     comparison = compare_runs(findings, reference=names[0], options=inputs.analysis_options(options))
     candidate = comparison.best.best if comparison.best is not None else comparison.candidates[0]
     checks, _ = judge(findings[candidate], criteria)
@@ -50,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
         with staged_output(options.output) as staging:
             files = draw_pictures(findings, comparison, staging, options)
             files += outputs.write_tables(staging, report, findings[candidate], options, started)
-            for position, name in enumerate(names, start=1):
+            for position, name in enumerate(comparison.candidates, start=2):
                 file = f"queries_{position}.parquet"
                 write_parquet(staging / file, query_columns(findings[name]))
                 files.append(file)
@@ -75,19 +73,22 @@ def run_names(options: argparse.Namespace) -> list[str]:
 
 
 def measure(
-    runs: dict[str, Run],
+    names: list[str],
     collection: Collection,
     options: argparse.Namespace,
     terminal: Terminal,
     *,
     train: tuple[str, Collection] | None,
 ) -> dict[str, Findings]:
-    """Findings of every run; the lexical baseline, which is the same for all, stands beside each."""
-    chosen: Options = inputs.analysis_options(options)
-    found = {}
+    """Findings of every run, the reference first; a reference that was measured before is read from its run folder."""
+    reference, *candidates = names
+    found = {reference: read_run(reference)} if is_run_folder(reference) else {}
+    to_encode = candidates if found else names
+    # All is encoded before anything is measured, so that a checkpoint that cannot be read stops the run early.
+    runs = {name: inputs.embed(name, collection, options, terminal, with_base=False) for name in to_encode}
     for name, run in runs.items():
         terminal.step(f"Measuring {run_label(name)}")
-        found[name] = analyse(collection, run.embeddings, options=chosen, train=train)
+        found[name] = analyse(collection, run.embeddings, options=inputs.analysis_options(options), train=train)
     return found
 
 

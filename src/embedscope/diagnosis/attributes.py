@@ -25,6 +25,10 @@ _SURE_NAMES = (
     "cai rang;o mon;thot not;kien an;hai an;do son;duong kinh"
 ).split(";")
 _STREET_NAMES = "hai ba trung;hong bang;le chan;ngo quyen".split(";")
+_CITIES = re.compile(
+    r"(?<![a-z])(?:(?P<hcm>tp\.?\s?hcm|hcm|ho chi minh|sai gon|saigon)|(?P<hanoi>ha noi|hanoi|hn)|(?P<danang>da nang|danang)"
+    r"|(?P<cantho>can tho)|(?P<haiphong>hai phong)|(?P<other>bien hoa|thu dau mot|vung tau|nha trang|hue|da lat))(?![a-z])"
+)
 _STREET_BEFORE = re.compile(r"(?:duong|pho|d\.|street|cau|ben xe|ngo|hem|cho|ga|ho|cong vien)\s*$")
 _STREET_AFTER = re.compile(r"\s*(?:street|st\b|road|bridge|market|park)")
 _DISTRICT_BEFORE = re.compile(r"(?:quan|q\.?|huyen|thi xa|thanh pho|tp\.?|district|dist\.?)\s*$")
@@ -36,12 +40,16 @@ _MILLIONS = re.compile(
     r"(?:(?P<spoken>tr|trieu|cu)(?:(?P<rest>\d{1,3})(?!\d|m)|\s(?P<loose>\d)(?=\s*(?:$|[,.;/]))|\s?(?P<half>ruoi))?"
     r"|million|mil)(?![a-z])"
 )
-_CAPITAL_MILLIONS = re.compile(rf"(?<![\d.,])(?P<value>{_NUMBER})\s?M(?![a-zA-Z0-9²])|(?<![\d.,])(?P<lower>{_NUMBER})\s?m\s(?:vnd|a month|/)")
+_CAPITAL_MILLIONS = re.compile(
+    rf"(?<![\d.,])(?P<value>{_NUMBER})\s?M(?![a-zA-Z0-9²])|(?<![\d.,])(?P<lower>{_NUMBER})\s?m\s(?:vnd|a month|/)"
+    rf"|(?:(?<=about )|(?<=around )|(?<=under )|(?<=up to )|(?<=at most ))(?P<about>{_NUMBER})\s?m(?![a-z0-9²])"
+)
 _THOUSANDS = re.compile(r"(?<![\d.,])(?P<value>\d{1,2}[.,]?\d{3}|\d{3})\s?k(?![a-z/])")
 _FULL = re.compile(r"(?<![\d.,])(?P<value>\d{1,3}(?:[.,]\d{3}){1,3}|\d{6,9})(?![\d.,]*\d)")
 _AREA = re.compile(
     r"(?<![\d.,])(?:(?P<from>\d{1,4})\s*[-–~]\s*)?(?P<value>\d{1,4}(?:[.,]\d{1,2})?)\s*"
     r"(?:m2|m\^2|sqm|sq\.?\s?m|met vuong|m vuong|square (?:met(?:er|re)s?|m))(?![a-z0-9])"
+    r"|(?:dt|dien tich|rong)\s*:?\s*(?:tu|toi thieu|tren|khoang|tam)?\s*(?P<wide>\d{1,4})\s*(?:m|met)(?![a-z0-9])"
 )
 _CAP = re.compile(r"(?:duoi|khong qua|toi da|max|<=?|under|up to|at most|below|no more than|tro xuong)\s*(?:gia\s*)?$")
 _FLOOR = re.compile(r"(?:tren|toi thieu|tu|min|>=?|over|at least|above|hon)\s*$")
@@ -82,6 +90,15 @@ def locations(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def cities(text: str) -> frozenset[str]:
+    """Cities that ``text`` names, of the largest in Vietnam."""
+    return frozenset(
+        match.lastgroup if match.lastgroup != "other" else match.group(0)
+        for match in _CITIES.finditer(plain(text))
+        if match.lastgroup is not None
+    )
+
+
 def prices(text: str) -> tuple[Stated, ...]:
     """Monthly amounts that ``text`` states, in VND; amounts under 300,000 are fees and left out."""
     shown = plain(text)
@@ -93,7 +110,7 @@ def prices(text: str) -> tuple[Stated, ...]:
     original = unicodedata.normalize("NFC", text)
     if len(original) == len(shown):  # places agree, so that letter case can be consulted
         for match in _CAPITAL_MILLIONS.finditer(original):
-            found.append((match.start(), match.end(), [MILLION * _decimal(match["value"] or match["lower"])]))
+            found.append((match.start(), match.end(), [MILLION * _decimal(match["value"] or match["lower"] or match["about"])]))
     for match in _THOUSANDS.finditer(shown):
         found.append((match.start(), match.end(), [1000 * float(re.sub(r"[.,]", "", match["value"]))]))
     for match in _FULL.finditer(shown):
@@ -105,7 +122,7 @@ def areas(text: str) -> tuple[Stated, ...]:
     """Floor areas that ``text`` states with a unit, in square metres."""
     shown = plain(text)
     found = [
-        (match.start(), match.end(), [_decimal(number) for number in (match["from"], match["value"]) if number])
+        (match.start(), match.end(), [_decimal(number) for number in (match["from"], match["value"], match["wide"]) if number])
         for match in _AREA.finditer(shown)
     ]
     return _stated(shown, found, least=1)
@@ -154,9 +171,12 @@ _TOLERANCE = {"price": 0.1, "area": 0.1}
 
 
 def keeps_value(kind: str, positive: str, negative: str) -> bool | None:
-    """Whether both texts state the same values of ``kind``; None where the kind or a value cannot be read."""
+    """Whether both texts state the same values of ``kind``; None where the kind or a value cannot be read.
+
+    Districts are compared only within one city: where one text names a city that the other does not, there is None.
+    """
     reader = VALUES.get(kind)
-    if reader is None:
+    if reader is None or (reader is locations and cities(positive) != cities(negative)):
         return None
     ours, theirs = reader(positive), reader(negative)
     return ours == theirs if ours and theirs else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,9 @@ def query_columns(findings: Findings) -> dict[str, Any]:
         "wrong_similarity": q.wrong_similarity,
         "wrong_type": list(q.wrong_type),
         "relevant_ids": _ragged_ids(q.relevant_indptr, q.relevant_documents, d.ids),
+        "negative_ids": _ragged_ids(q.negative_indptr, q.negative_documents, d.ids),
+        "negative_scores": [q.negative_scores[own] for own in _own_rows(q.negative_indptr)],
+        "negative_types": [[list(types) for types in q.negative_types[own]] for own in _own_rows(q.negative_indptr)],
         "top_ids": [[d.ids[i] for i in row] for row in q.top_documents],
         "top_scores": [row.astype(np.float64) for row in q.top_scores],
         "top_is_relevant": list(q.top_is_relevant),
@@ -37,8 +41,12 @@ def query_columns(findings: Findings) -> dict[str, Any]:
     }
 
 
+def _own_rows(indptr: IntArray) -> list[slice]:
+    return [slice(start, stop) for start, stop in pairwise(indptr.tolist())]
+
+
 def _ragged_ids(indptr: IntArray, documents: IntArray, ids: tuple[str, ...]) -> list[list[str]]:
-    return [[ids[d] for d in documents[indptr[i] : indptr[i + 1]]] for i in range(len(indptr) - 1)]
+    return [[ids[d] for d in documents[own]] for own in _own_rows(indptr)]
 
 
 def point_columns(findings: Findings) -> dict[str, Any]:

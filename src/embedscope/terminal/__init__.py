@@ -60,8 +60,8 @@ class Terminal:
         self._results = console(quiet=quiet or json)
 
     def step(self, text: str) -> None:
-        """One line that says what has been done."""
-        self._notes.print(text)
+        """One line that says what has been done; never broken, because it may hold a path to be copied."""
+        self._notes.print(text, soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """One line that a person should not miss."""

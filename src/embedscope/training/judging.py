@@ -9,6 +9,9 @@ from embedscope.errors import InvalidOptionError
 from embedscope.findings import EpochRecord
 from embedscope.training.options import FALLING, LOSS, VIOLATIONS, TrainingOptions
 
+RISE = 0.05
+"""Share by which the validation loss must have risen above its lowest before it is called over-fitting."""
+
 
 def require_selectable(options: TrainingOptions, *, has_validation: bool, has_negatives: bool) -> None:
     """Refuse a figure to select by that this run will not measure.
@@ -66,7 +69,7 @@ def _over_fitting(records: Sequence[EpochRecord]) -> str | None:
     last = records[-1]
     if at is last or last.train_loss is None or at.train_loss is None or last.valid_loss is None:
         return None
-    if last.valid_loss <= lowest * 1.01 or last.train_loss >= at.train_loss:
+    if last.valid_loss <= lowest * (1 + RISE) or last.train_loss >= at.train_loss:
         return None
     return (
         f"over-fitting: the validation loss was lowest after epoch {at.epoch} ({lowest:.3f}) and is "

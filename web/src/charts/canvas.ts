@@ -66,13 +66,13 @@ function shape(context: CanvasRenderingContext2D, role: number, x: number, y: nu
     cross(context, x, y, r);
   } else context.rect(x - 0.8 * r, y - 0.8 * r, 1.6 * r, 1.6 * r);
   context.fill();
-  context.lineWidth = 1;
+  context.lineWidth = 0.7;
   context.strokeStyle = rim;
   context.stroke();
 }
 
 function cross(context: CanvasRenderingContext2D, x: number, y: number, r: number): void {
-  const arm = 0.27 * r;
+  const arm = 0.34 * r;
   // Corners of an upright cross, turned by 45 degrees.
   const corners = [
     [arm, r],

@@ -76,6 +76,7 @@ export function Density(props: {
         <svg
           width={width}
           height={height}
+          viewBox={`0 0 ${width} ${height}`}
           onPointerDown={drag}
           onPointerMove={drag}
           onPointerUp={drag}

@@ -164,14 +164,16 @@ export function create(container: HTMLElement, data: HeatmapData, events: Heatma
   for (const [name, listener] of Object.entries(listeners)) {
     canvas.addEventListener(name, listener as EventListener, { passive: false });
   }
-  const observer = new ResizeObserver(() => {
+  const resize = () => {
     const box = container.getBoundingClientRect();
     size = { width: Math.max(1, box.width), height: Math.max(1, box.height) };
     canvas.width = Math.round(size.width * pixels);
     canvas.height = Math.round(size.height * pixels);
     draw();
-  });
+  };
+  const observer = new ResizeObserver(resize);
   observer.observe(container);
+  resize();
   const unwatch = onThemeChange(recolour);
   recolour();
 

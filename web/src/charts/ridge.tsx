@@ -35,7 +35,13 @@ export function Ridge({ values, domain }: { values: ArrayLike<number>; domain: D
   return (
     <div class="ridge" ref={box} aria-hidden="true">
       {width > 0 && (
-        <svg width={width} height={HEIGHT} role="presentation">
+        <svg
+          width={width}
+          height={HEIGHT}
+          viewBox={`0 0 ${width} ${HEIGHT}`}
+          preserveAspectRatio="none"
+          role="presentation"
+        >
           {counts.map((n, i) => {
             const height = n === 0 ? 0 : Math.max(1.5, (n / most) * (HEIGHT - 4));
             const isLost = (i + 0.5) * bar < zero;

@@ -53,7 +53,7 @@ float edge(vec2 p) {
   }
   if (v_role < 2.5) {
     vec2 q = abs(vec2(p.x + p.y, p.x - p.y)) * 0.7071;
-    return max(min(q.x, q.y) - 0.27 * r, max(q.x, q.y) - r);
+    return max(min(q.x, q.y) - 0.34 * r, max(q.x, q.y) - r);
   }
   return max(abs(p.x), abs(p.y)) - 0.8 * r;
 }
@@ -61,7 +61,7 @@ void main() {
   float d = edge((gl_PointCoord - 0.5) * v_size);
   float cover = clamp(0.5 - d, 0.0, 1.0);
   if (cover <= 0.0) discard;
-  float rim = v_size < ${MIN_SHAPE_SIZE.toFixed(1)} ? 0.0 : clamp(d + 1.6, 0.0, 1.0) * 0.75;
+  float rim = v_size < ${MIN_SHAPE_SIZE.toFixed(1)} ? 0.0 : clamp(d + 1.3, 0.0, 1.0) * 0.6;
   float opacity = v_colour.a * cover;
   colour = vec4(mix(v_colour.rgb, u_paper, rim) * opacity, opacity);
 }`;

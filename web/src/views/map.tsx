@@ -149,11 +149,12 @@ function Plane({ store, points }: { store: Store; points: Points }) {
         />
         <Select
           label="Links"
+          isBare
           value={state.links}
           options={[
-            { value: 'selected', label: 'links: selected' },
-            { value: 'all', label: 'links: all' },
-            { value: 'none', label: 'links: none' },
+            { value: 'selected', label: 'Links: selected' },
+            { value: 'all', label: 'Links: all' },
+            { value: 'none', label: 'Links: none' },
           ]}
           onChange={(links) => store.set({ links })}
         />

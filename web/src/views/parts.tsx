@@ -1,6 +1,6 @@
 /** Small pieces that several views share. */
 import type { ComponentChildren } from 'preact';
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { count, plain, shorten } from '../model/format';
 import type { State, Store } from '../state';
 
@@ -19,8 +19,11 @@ export function useStore(store: Store): State {
 export function useSize<E extends HTMLElement>(): [preact.RefObject<E | null>, { width: number; height: number }] {
   const ref = useRef<E | null>(null);
   const [size, setSize] = useState({ width: 0, height: 0 });
-  useEffect(() => {
+  // Measured at once, too: before printing there is no time to wait for an observer.
+  useLayoutEffect(() => {
     if (!ref.current) return;
+    const box = ref.current.getBoundingClientRect();
+    setSize({ width: box.width, height: box.height });
     const observer = new ResizeObserver(([entry]) => {
       const { width, height } = entry.contentRect;
       setSize({ width, height });
@@ -78,17 +81,22 @@ export function Choice<T extends string | number>(props: {
   );
 }
 
-/** A labelled list of choices. */
+/** A list of choices with a label, which may be for screen readers only. */
 export function Select<T extends string>(props: {
   label: string;
   options: { value: T; label: string }[];
   value: T;
   onChange: (value: T) => void;
+  isBare?: boolean;
 }) {
   return (
     <label class="select">
-      <span>{props.label}</span>
-      <select value={props.value} onChange={(event) => props.onChange(event.currentTarget.value as T)}>
+      {!props.isBare && <span>{props.label}</span>}
+      <select
+        aria-label={props.label}
+        value={props.value}
+        onChange={(event) => props.onChange(event.currentTarget.value as T)}
+      >
         {props.options.map(({ value, label }) => (
           <option key={value} value={value}>
             {label}

@@ -1,5 +1,5 @@
 /** How far positives lie from negatives, what a threshold would accept, and the matrix itself. */
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { type Curve, Density } from '../charts/density';
 import { create, type HeatmapChart, range } from '../charts/heatmap';
 import { Ridge, ridgeDomain } from '../charts/ridge';
@@ -237,7 +237,7 @@ function Matrix({ store, heatmap }: { store: Store; heatmap: Heatmap }) {
   const columns = heatmap.documents.length;
   const [least, most] = useMemo(() => range(heatmap.similarity), [heatmap]);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!box.current) return;
     chart.current = create(
       box.current,
@@ -255,7 +255,7 @@ function Matrix({ store, heatmap }: { store: Store; heatmap: Heatmap }) {
     );
     return () => chart.current?.destroy();
   }, [store, heatmap]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     chart.current?.update(selection.isAll ? null : Uint8Array.from(heatmap.queries, (row) => selection.isQuery[row]));
   }, [selection, heatmap]);
 

@@ -7,7 +7,7 @@ import { Name, Section } from './parts';
 
 const WORDS = {
   deploy: { word: 'Deploy', means: 'Every gating check passes.' },
-  retrain: { word: 'Retrain', means: 'At least one gating check fails, or the model is not worth its cost.' },
+  retrain: { word: 'Retrain', means: 'A gating check fails, or the model does not beat the lexical baseline.' },
   undecided: { word: 'Undecided', means: 'No gating check fails, but this test set leaves something open.' },
   unfit: { word: 'Unfit', means: 'This test set cannot answer the question.' },
 };

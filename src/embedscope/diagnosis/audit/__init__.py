@@ -5,8 +5,8 @@ from __future__ import annotations
 from embedscope.diagnosis.audit.facts import Fact
 from embedscope.diagnosis.audit.faults import Fault
 from embedscope.diagnosis.audit.repair import Change, Repair, repair_rows, rows_as_json
-from embedscope.diagnosis.audit.run import AuditReport, audit
-from embedscope.diagnosis.audit.subject import SecondOpinion, TokenLengths, token_lengths
+from embedscope.diagnosis.audit.run import AuditReport, audit, repair
+from embedscope.diagnosis.audit.subject import SecondOpinion, Subject, TokenLengths, merged, token_lengths
 
 __all__ = [
     "AuditReport",
@@ -14,9 +14,12 @@ __all__ = [
     "Fact",
     "Fault",
     "Repair",
+    "Subject",
     "SecondOpinion",
     "TokenLengths",
     "audit",
+    "merged",
+    "repair",
     "repair_rows",
     "rows_as_json",
     "token_lengths",

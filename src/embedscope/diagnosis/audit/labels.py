@@ -1,0 +1,298 @@
+"""Faults of the labels: what is called relevant and is not, and what is called a negative and is not one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from embedscope.data.collection import Collection, Row, excerpt, identity
+from embedscope.diagnosis.attributes import VALUES, conflicts, keeps_value
+from embedscope.diagnosis.audit.faults import Fault, Hit, counted, fault
+from embedscope.diagnosis.audit.subject import Subject
+from embedscope.diagnosis.audit.weights import Stated, clusters_of, hits_of, stated_negatives
+from embedscope.diagnosis.evidence import share
+from embedscope.diagnosis.independent import Scorer, answers_as_well
+from embedscope.diagnosis.near_duplicates import NearPair, near_duplicates, tells_apart
+from embedscope.diagnosis.text_features import strip_diacritics, words
+from embedscope.findings import Severity
+from embedscope.protocols import BoolArray, Float64Array, IntArray
+
+N_CANDIDATES = 10
+"""Best-scoring unlabelled documents of each query that are read for a false negative."""
+
+CHANCE_LEVEL = 0.5
+"""A positive that scores below this share of all documents says no more to its query than a random text."""
+
+LEAST_SHARE = 0.005
+"""A second opinion errs; suspicions are reported where the lower end of their share exceeds this."""
+
+
+def check_labels(subject: Subject) -> Iterator[Fault]:
+    """Contradictions that the rows state, then suspicions that a second opinion raises."""
+    stated = stated_negatives(subject)
+    if stated:
+        clusters = clusters_of(subject, stated)
+        yield from _positive_as_negative(subject, stated, clusters)
+        yield from _kept_values(subject, stated, clusters)
+        yield from _answering_negatives(subject, stated, clusters)
+    if subject.collection is not None and subject.scorer is not None:
+        yield from _mislabelled(subject, subject.collection, subject.scorer)
+        yield from _unlabelled(subject, subject.collection, subject.scorer)
+        yield from _near_duplicates(subject, subject.collection)
+
+
+def relevant_texts(subject: Subject) -> dict[str, set[str]]:
+    """Texts that any row calls relevant, by query text."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for row in subject.rows:
+        found[identity(row.query)].update(map(identity, row.positives))
+    return found
+
+
+def _positive_as_negative(subject: Subject, stated: list[Stated], clusters: IntArray) -> Iterator[Fault]:
+    relevant = relevant_texts(subject)
+
+    def said(one: Stated) -> str | None:
+        row = subject.rows[one.row]
+        if identity(one.negative.text) not in relevant[identity(row.query)]:
+            return None
+        return f"{excerpt(row.query, 40)} has {excerpt(one.negative.text)} as positive and as hard negative"
+
+    hits = hits_of(subject, stated, said)
+    if hits:
+        n_rows = len({hit.row for hit in hits})
+        yield fault(
+            "positive-also-negative",
+            f"{counted(len(hits), 'hard negative is', 'hard negatives are')} a positive of the same query "
+            f"({counted(n_rows, 'row', 'rows')} of {len(subject.rows):,})",
+            Severity.HIGH,
+            hits,
+            clusters,
+            action="Remove them from the hard negatives: training pulls and pushes the same pair. --fix does it.",
+        )
+
+
+def contradicted(row: Row, kind: str, text: str) -> bool:
+    """Whether a negative of type ``kind`` keeps the value of that kind that the positives of its row have."""
+    answers = [keeps_value(kind, positive, text) for positive in row.positives]
+    return any(answer is True for answer in answers) and not any(answer is False for answer in answers)
+
+
+def is_told_apart(row: Row, text: str) -> bool:
+    """Whether the query names a word that a positive has and ``text`` lacks."""
+    asked = _plain_words(row.query)
+    return any((asked & _plain_words(positive)) - _plain_words(text) for positive in row.positives)
+
+
+def _plain_words(text: str) -> set[str]:
+    return {strip_diacritics(word) for word in words(text)}
+
+
+def _kept_values(subject: Subject, stated: list[Stated], clusters: IntArray) -> Iterator[Fault]:
+    """Negatives that are typed by what they do not differ in."""
+    for kind in VALUES:
+        own = [place for place, one in enumerate(stated) if kind in one.negative.types]
+        typed = [stated[place] for place in own]
+
+        def said(one: Stated, kind: str = kind) -> str | None:
+            row = subject.rows[one.row]
+            if not contradicted(row, kind, one.negative.text):
+                return None
+            return f"{excerpt(row.query, 50)}: positive {excerpt(row.positives[0])}, negative {excerpt(one.negative.text)}"
+
+        hits = hits_of(subject, typed, said)
+        if not hits:
+            continue
+        unclear = [hit for hit in hits if not is_told_apart(subject.rows[typed[hit.unit].row], typed[hit.unit].negative.text)]
+        first = {hit.unit for hit in unclear}
+        rest = [hit for hit in hits if hit.unit not in first]
+        value = "district" if kind in ("location", "district") else kind
+        yield fault(
+            f"{kind}-negative-keeps-{value}",
+            f"{len(hits):,} of {len(typed):,} '{kind}' negatives state the positive's own {value}; for {len(unclear):,} "
+            f"of them the query names nothing that tells the two apart",
+            Severity.HIGH if unclear and kind != "location" else Severity.MEDIUM,
+            [*unclear, *rest],
+            clusters[np.array(own, dtype=np.int64)],
+            action=f"Correct the {value} or the type of these negatives, the first {len(unclear):,} before the others: "
+            f"a model is taught to keep apart what is the same. --fix takes the type '{kind}' from the first, and "
+            "removes those that have no other type.",
+        )
+
+
+def _answering_negatives(subject: Subject, stated: list[Stated], clusters: IntArray) -> Iterator[Fault]:
+    relevant = relevant_texts(subject)
+
+    def said(one: Stated) -> str | None:
+        row = subject.rows[one.row]
+        text = one.negative.text
+        if identity(text) in relevant[identity(row.query)]:
+            return None
+        if not any(answers_as_well(row.query, positive, text) for positive in row.positives):
+            return None
+        types = " + ".join(one.negative.types) or "untyped"
+        return f"{excerpt(row.query, 60)} is answered by the {types} negative {excerpt(text, 90)}"
+
+    hits = hits_of(subject, stated, said)
+    if hits and share(_flags(len(stated), hits), clusters).at_least > LEAST_SHARE:
+        yield fault(
+            "negative-answers-query",
+            f"{counted(len(hits), 'hard negative states', 'hard negatives state')} everything that the query and the "
+            f"positive share (of {len(stated):,}): suspected false negatives",
+            Severity.MEDIUM,
+            hits,
+            clusters,
+            action="Read them: where the negative answers the query, remove it or make the query name what it lacks.",
+        )
+
+
+def _flags(n: int, hits: Sequence[Hit]) -> BoolArray:
+    flags = np.zeros(n, dtype=bool)
+    flags[[hit.unit for hit in hits]] = True
+    return flags
+
+
+def _mislabelled(subject: Subject, collection: Collection, scorer: Scorer) -> Iterator[Fault]:
+    """Positives that say no more to their query than a random document, or that state other values than it asks."""
+    level = _positive_levels(collection, scorer)
+    if subject.lexical is not None and subject.lexical is not scorer:
+        level = np.maximum(level, _positive_levels(collection, subject.lexical))  # both must find it wrong
+    hits = []
+    for q in range(len(collection.queries)):
+        own = collection.relevant[collection.indptr[q] : collection.indptr[q + 1]]
+        if not own.size or np.isnan(level[q]):
+            continue
+        query, texts = collection.queries[q], [collection.documents[d] for d in own]
+        wrong = min((conflicts(query, text) for text in texts), key=len)
+        is_random = level[q] < CHANCE_LEVEL
+        if is_random or len(wrong) > 1 or (wrong == ("location",) and level[q] < 0.99):
+            unit = subject.rows_of_query[query][0]
+            number = int(subject.numbers[unit])
+            why = f"states another {' and '.join(wrong)}" if wrong else "says no more to it than a random document"
+            line = f"{subject.raw.row_name} {number}: {excerpt(query)} has the positive {excerpt(texts[0], 90)}, which {why}"
+            hits.append((level[q], Hit(unit, number, line)))
+    found = [hit for _, hit in sorted(hits, key=lambda item: item[0])]
+    if found and share(_flags(len(subject.rows), found), subject.clusters).at_least > LEAST_SHARE:
+        yield fault(
+            "positive-suspect",
+            f"{counted(len(found), 'positive does', 'positives do')} not fit the query (of {len(collection.queries):,} "
+            f"queries), by stated values and {scorer.name}",
+            Severity.HIGH,
+            found,
+            subject.clusters,
+            action="Read these rows and correct the positives; a wrong positive trains and tests the opposite.",
+        )
+
+
+def _positive_levels(collection: Collection, scorer: Scorer) -> Float64Array:
+    """Share of all documents that the best positive of each query scores above; NaN without positive; shape (Q,)."""
+    level = np.full(len(collection.queries), np.nan)
+    for start, block in scorer.blocks():
+        for offset, scores in enumerate(block):
+            q = start + offset
+            own = collection.relevant[collection.indptr[q] : collection.indptr[q + 1]]
+            if own.size:
+                best = scores[own].max()
+                level[q] = float((scores < best).mean() + 0.5 * (scores == best).mean())
+    return level
+
+
+def _unlabelled(subject: Subject, collection: Collection, scorer: Scorer) -> Iterator[Fault]:
+    """Documents without a label for a query that answer it as its positive does."""
+    negatives: dict[int, set[int]] = defaultdict(set)
+    for q, d in zip(collection.negatives.queries.tolist(), collection.negatives.documents.tolist(), strict=True):
+        negatives[q].add(d)
+    hits = []
+    for start, block in scorer.blocks():
+        top = np.argsort(-block, axis=1, kind="stable")[:, : N_CANDIDATES + 8]
+        for offset, places in enumerate(top):
+            q = start + offset
+            own = collection.relevant[collection.indptr[q] : collection.indptr[q + 1]]
+            labelled = negatives[q] | set(own.tolist())
+            found = _also_answer(collection, q, own, [int(d) for d in places if int(d) not in labelled][:N_CANDIDATES])
+            if found:
+                hits.append((len(found), _unlabelled_hit(subject, collection, q, own, found)))
+    found_hits = [hit for _, hit in sorted(hits, key=lambda item: -item[0])]
+    if found_hits and share(_flags(len(subject.rows), found_hits), subject.clusters).at_least > LEAST_SHARE:
+        yield fault(
+            "unlabelled-answer",
+            f"{counted(len(found_hits), 'query is', 'queries are')} answered as well by a document that is not labelled "
+            f"relevant to it (of {len(collection.queries):,}): suspected false negatives",
+            Severity.MEDIUM,
+            found_hits,
+            subject.clusters,
+            action="Label these documents relevant too, or make the queries name what sets the positive apart; until "
+            "then a model is marked wrong for finding them.",
+        )
+
+
+def _also_answer(collection: Collection, q: int, own: IntArray, candidates: Sequence[int]) -> list[int]:
+    query = collection.queries[q]
+    positives = [collection.documents[d] for d in own]
+    return [d for d in candidates if any(answers_as_well(query, p, collection.documents[d]) for p in positives)]
+
+
+def _unlabelled_hit(subject: Subject, collection: Collection, q: int, own: IntArray, found: Sequence[int]) -> Hit:
+    unit = subject.rows_of_query[collection.queries[q]][0]
+    number = int(subject.numbers[unit])
+    return Hit(
+        unit,
+        number,
+        f"{subject.raw.row_name} {number}: {excerpt(collection.queries[q])} with the positive "
+        f"{excerpt(collection.documents[own[0]], 80)} is also answered by {excerpt(collection.documents[found[0]], 80)}",
+    )
+
+
+def _near_duplicates(subject: Subject, collection: Collection) -> Iterator[Fault]:
+    """Documents that nearly agree, of which one is relevant to a query and the other is not labelled for it."""
+    known = _labelled_together(collection)
+    judged = set(np.unique(collection.relevant).tolist())
+    hits, units = [], set()
+    for pair in near_duplicates(collection.documents):
+        if not {pair.first, pair.second} & judged or (pair.first, pair.second) in known:
+            continue
+        first, second = collection.documents[pair.first], collection.documents[pair.second]
+        if tells_apart(first, second) or _differ_in_values(first, second):
+            continue
+        unit = _a_row_of(subject, collection, pair, judged)
+        if unit not in units:
+            units.add(unit)
+            number = int(subject.numbers[unit])
+            hits.append(Hit(unit, number, f"{subject.raw.row_name} {number}: {excerpt(first, 90)} and {excerpt(second, 90)}"))
+    if hits:
+        yield fault(
+            "near-duplicate-documents",
+            f"{counted(len(hits), 'row has', 'rows have')} a positive with a near duplicate that is not labelled for "
+            f"the same query (of {len(subject.rows):,})",
+            Severity.MEDIUM,
+            hits,
+            subject.clusters,
+            action="Merge the near duplicates or label both relevant; which of the two ranks first is chance.",
+        )
+
+
+def _differ_in_values(first: str, second: str) -> bool:
+    return any(keeps_value(kind, first, second) is False for kind in VALUES)
+
+
+def _labelled_together(collection: Collection) -> set[tuple[int, int]]:
+    """Pairs of documents that some query has both among its labels, so that the data set tells them apart."""
+    labels: dict[int, set[int]] = defaultdict(set)
+    owners = np.repeat(np.arange(len(collection.queries)), np.diff(collection.indptr))
+    for q, d in zip(owners.tolist(), collection.relevant.tolist(), strict=True):
+        labels[q].add(d)
+    for q, d in zip(collection.negatives.queries.tolist(), collection.negatives.documents.tolist(), strict=True):
+        labels[q].add(d)
+    groups: dict[int, set[int]] = defaultdict(set)  # by relevant document: its queries state one family of texts
+    for q, d in zip(owners.tolist(), collection.relevant.tolist(), strict=True):
+        groups[d] |= labels[q]
+    return {(a, b) for own in groups.values() for a in own for b in own if a < b}
+
+
+def _a_row_of(subject: Subject, collection: Collection, pair: NearPair, judged: set[int]) -> int:
+    document = pair.first if pair.first in judged else pair.second
+    entry = int(np.flatnonzero(collection.relevant == document)[0])
+    query = int(np.searchsorted(collection.indptr, entry, side="right")) - 1
+    return subject.rows_of_query[collection.queries[query]][0]

@@ -1,0 +1,107 @@
+"""A trained head in the forms that other programs load: safetensors, and a sentence-transformers folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from embedscope.encoding.weights import require_torch
+from embedscope.errors import MissingExtraError, OutputError
+from embedscope.training.base import Base
+from embedscope.training.durable import write_durably
+from embedscope.training.trainer import State
+
+
+def save_safetensors(path: Path, head: State, metadata: Mapping[str, Any]) -> None:
+    """The head alone, with ``metadata`` as strings: epoch, loss, and what it was trained on.
+
+    Raises
+    ------
+    MissingExtraError
+        If safetensors is not installed.
+    OutputError
+        If the file cannot be written.
+    """
+    try:
+        from safetensors.torch import save_file
+    except ImportError as error:
+        raise MissingExtraError(needed_for="--save-format safetensors", package="safetensors", extra="models") from error
+    words = {name: str(value) for name, value in metadata.items() if isinstance(value, str | int | float)}
+    tensors = {name: tensor.contiguous() for name, tensor in head.items()}
+    write_durably(path, lambda temporary: save_file(tensors, temporary, metadata={"format": "pt", **words}))
+
+
+def save_sentence_transformers(folder: Path, head: State, base: Base) -> None:
+    """A folder that ``SentenceTransformer(folder)`` loads: Transformer, Pooling, Dense, [LayerNorm,] Normalize.
+
+    It gives the vectors that an evaluation of the head gives, to 1e-6. The folder is built beside its place and moved
+    there when it is complete; a folder of that name that holds anything else than such a model is not touched.
+
+    Raises
+    ------
+    MissingExtraError
+        If sentence-transformers is not installed.
+    OutputError
+        If the folder cannot be written, or another thing stands in its place.
+    """
+    require_torch()
+    _require_replaceable(folder)
+    staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _model(head, base).save(str(staging), create_model_card=False)
+        staging.chmod(0o755)  # mkdtemp makes a folder for this user alone
+        _put_in_place(staging, folder)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written ({error.strerror or error}).") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _require_replaceable(folder: Path) -> None:
+    if folder.exists() and not (folder / "modules.json").is_file():
+        raise OutputError(
+            f"{folder} is to become a sentence-transformers folder, but something else stands there. Move it away, or "
+            f"choose another --output-dir."
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _put_in_place(staging: Path, folder: Path) -> None:
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        os.replace(folder, old)
+    os.replace(staging, folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _model(head: State, base: Base) -> Any:
+    """The sentence-transformers model of the base and the head."""
+    import torch
+
+    try:
+        from sentence_transformers import SentenceTransformer
+        from sentence_transformers.models import Dense, LayerNorm, Normalize, Pooling, Transformer
+    except ImportError as error:
+        raise MissingExtraError(
+            needed_for="--save-format sentence-transformers", package="sentence-transformers", extra="models"
+        ) from error
+    transformer = Transformer(str(base.folder.transformer), do_lower_case=base.folder.do_lower_case)
+    if base.max_length is not None:
+        transformer.max_seq_length = base.max_length
+    weight = head["head.linear.weight"]
+    dense = Dense(weight.shape[1], weight.shape[0], bias=False, activation_function=torch.nn.Identity())
+    dense.linear.weight.data.copy_(weight)
+    modules = [transformer, Pooling(weight.shape[1], pooling_mode=base.pooling.modes), dense]
+    if "head.ln.weight" in head:
+        norm = LayerNorm(weight.shape[0])
+        norm.norm.load_state_dict({"weight": head["head.ln.weight"], "bias": head["head.ln.bias"]})
+        modules.append(norm)
+    return SentenceTransformer(modules=[*modules, Normalize()], device="cpu")

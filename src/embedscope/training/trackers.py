@@ -1,0 +1,144 @@
+"""Curves for the tools that people already have open: TensorBoard, MLflow, Weights & Biases."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from embedscope.errors import MissingExtraError
+from embedscope.findings import EpochRecord
+
+
+class Tool(StrEnum):
+    """A tool that curves can be sent to; its name is also that of the extra that installs it."""
+
+    TENSORBOARD = "tensorboard"
+    MLFLOW = "mlflow"
+    WANDB = "wandb"
+
+
+class Tracker(Protocol):
+    """Takes the figures of each epoch."""
+
+    def log(self, epoch: int, figures: Mapping[str, float]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def figures_of(record: EpochRecord) -> dict[str, float]:
+    """The numbers of an epoch by the name of their curve; what was not measured is left out."""
+    named = {
+        "train/loss": record.train_loss,
+        "train/learning_rate": record.learning_rate,
+        "train/gradient_norm": record.gradient_norm,
+        "valid/loss": record.valid_loss,
+        "valid/effective_rank": record.effective_rank,
+        "valid/violation_rate": record.violation_rate,
+        "epoch_seconds": record.elapsed_s,
+    }
+    for name, figure in record.metrics.items():
+        named |= {f"valid/{name}": figure.value, f"valid/{name}_low": figure.low, f"valid/{name}_high": figure.high}
+    named |= {f"violation_rate/{name}": rate for name, rate in record.violation_rates.items()}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+class Trackers:
+    """All the tools of a run as one.
+
+    Parameters
+    ----------
+    tools : sequence of Tool
+    folder : Path
+        Of the run; TensorBoard's event files go into ``tensorboard`` in it.
+    config : mapping
+        Options of the run; plain values.
+
+    Raises
+    ------
+    MissingExtraError
+        If a tool is not installed.
+    """
+
+    def __init__(self, tools: Sequence[Tool], folder: Path, config: Mapping[str, Any]) -> None:
+        self._trackers: list[Tracker] = []
+        for tool in tools:
+            self._trackers.append(_OPEN[tool](folder, config))
+
+    def log(self, record: EpochRecord) -> None:
+        """Send the figures of an epoch."""
+        figures = figures_of(record)
+        for tracker in self._trackers:
+            tracker.log(record.epoch, figures)
+
+    def close(self) -> None:
+        """Say that the run is over."""
+        for tracker in self._trackers:
+            tracker.close()
+
+
+class _TensorBoard:
+    def __init__(self, folder: Path, config: Mapping[str, Any]) -> None:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # tensorboard's own imports warn about one another
+                from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise _missing(Tool.TENSORBOARD) from error
+        self._writer: Any = SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]
+        self._writer.add_text("config", "\n".join(f"    {name}: {value}" for name, value in config.items()))
+
+    def log(self, epoch: int, figures: Mapping[str, float]) -> None:
+        for name, value in figures.items():
+            self._writer.add_scalar(name, value, epoch)
+        self._writer.flush()
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class _MLflow:
+    def __init__(self, folder: Path, config: Mapping[str, Any]) -> None:
+        try:
+            import mlflow
+        except ImportError as error:
+            raise _missing(Tool.MLFLOW) from error
+        self._module: Any = mlflow
+        self._module.start_run(run_name=folder.name)
+        self._module.log_params({name: str(value)[:500] for name, value in config.items()})
+
+    def log(self, epoch: int, figures: Mapping[str, float]) -> None:
+        self._module.log_metrics({_mlflow_name(name): value for name, value in figures.items()}, step=epoch)
+
+    def close(self) -> None:
+        self._module.end_run()
+
+
+class _WeightsAndBiases:
+    def __init__(self, folder: Path, config: Mapping[str, Any]) -> None:
+        try:
+            import wandb
+        except ImportError as error:
+            raise _missing(Tool.WANDB) from error
+        self._run: Any = wandb.init(project="embedscope", name=folder.name, dir=str(folder), config=dict(config))
+
+    def log(self, epoch: int, figures: Mapping[str, float]) -> None:
+        self._run.log(dict(figures), step=epoch)
+
+    def close(self) -> None:
+        self._run.finish()
+
+
+_OPEN = {Tool.TENSORBOARD: _TensorBoard, Tool.MLFLOW: _MLflow, Tool.WANDB: _WeightsAndBiases}
+
+
+def _missing(tool: Tool) -> MissingExtraError:
+    return MissingExtraError(needed_for=f"--{tool}", package=tool.value, extra=tool.value)
+
+
+def _mlflow_name(name: str) -> str:
+    """MLflow admits letters, digits and ``_ - . /`` and blanks: ``MRR@10`` becomes ``MRR_at_10``."""
+    spelled = name.replace("@", "_at_")
+    return "".join(c if c.isalnum() or c in "_-./ " else "_" for c in spelled)

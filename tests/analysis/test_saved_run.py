@@ -1,0 +1,79 @@
+"""A run read back from its folder compares exactly as the run itself does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from embedscope.analysis.comparison import compare_runs
+from embedscope.criteria import load_criteria
+from embedscope.data.collection import Collection
+from embedscope.data.run_folder import write_json, write_parquet
+from embedscope.errors import DataFormatError
+from embedscope.findings import Findings
+from embedscope.report.columns import query_columns
+from embedscope.report.payload import report
+from embedscope.report.saved_run import is_run_folder, read_run
+from embedscope.verdict import judge
+
+from .planted import OPTIONS, collection_of, findings_of, model
+
+
+@pytest.fixture(scope="module")
+def collection() -> Collection:
+    return collection_of(40, types=(("price",), ("place", "price"), ()))
+
+
+@pytest.fixture(scope="module")
+def old(collection: Collection) -> Findings:
+    return findings_of(collection, model(collection, share_random=0.5))
+
+
+@pytest.fixture
+def folder(old: Findings, tmp_path: Path) -> Path:
+    checks, verdict = judge(old, load_criteria("checklist"))
+    write_json(tmp_path / "report.json", report(old, checks, verdict, inputs={}))
+    write_parquet(tmp_path / "queries.parquet", query_columns(old))
+    return tmp_path
+
+
+def test_a_saved_run_compares_as_the_run_itself(old: Findings, folder: Path, collection: Collection) -> None:
+    new = findings_of(collection, model(collection, share_wrong=0.1))
+    fresh = compare_runs({"old": old, "new": new}, reference="old", options=OPTIONS)
+    saved = compare_runs({"old": read_run(folder), "new": new}, reference="old", options=OPTIONS)
+    assert saved.comparisons == fresh.comparisons
+    assert saved.type_changes == fresh.type_changes
+    assert saved.level_shifts == fresh.level_shifts
+    assert saved.lost["new"].tolist() == fresh.lost["new"].tolist()
+    assert saved.gained["new"].tolist() == fresh.gained["new"].tolist()
+
+
+def test_a_saved_run_keeps_what_was_said_of_data_and_model(old: Findings, folder: Path) -> None:
+    read = read_run(folder)
+    assert read.data == old.data
+    assert read.model == old.model
+    assert read.metrics == old.metrics
+    assert read.queries.texts == old.queries.texts
+    assert read.queries.negative_types == old.queries.negative_types
+
+
+def test_a_folder_without_a_run_is_not_a_run_folder(folder: Path, tmp_path: Path) -> None:
+    assert is_run_folder(folder)
+    assert not is_run_folder(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("break_it", ["not json", "no key", "other version", "no table"])
+def test_a_broken_run_folder_is_refused_by_name(folder: Path, break_it: str) -> None:
+    path = folder / "report.json"
+    if break_it == "not json":
+        path.write_text("{", encoding="utf-8")
+    elif break_it == "no table":
+        (folder / "queries.parquet").write_bytes(b"PAR1")
+    else:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        content |= {"schema_version": 2} if break_it == "other version" else {"data": {}}
+        path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(DataFormatError, match=folder.name):
+        read_run(folder)
