@@ -20,7 +20,9 @@ from embedscope.protocols import Float32Array, Float64Array, IntArray
 
 _BLOCK = 256
 _LEAST_NAMED = 3
-"""Words of the query that the positive must share before a second document can be said to answer as well."""
+_LEAST_COVERED = 0.8
+"""Words of the query, in number and as a share, that the positive must share before anything is said of a second
+document: what the query asks for in words that the positive has not would go unseen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,13 @@ def answers_as_well(query: str, positive: str, document: str) -> bool:
 
     Every word, and every pair of neighbouring words, that query and positive share must stand in the document; no
     district, price or area may conflict with the query; and the document may not deny more than the positive. Where
-    query and positive share fewer than three words, or less than half of the query, nothing can be said: False.
+    query and positive share fewer than three words, or less than four fifths of the query, nothing can be said: False.
     """
     asked, ours, theirs = _terms(query), _terms(positive), _terms(document)
     named = asked & ours
     single = {term for term in named if " " not in term}
     n_asked = sum(" " not in term for term in asked)
-    if len(single) < max(_LEAST_NAMED, n_asked / 2) or not named <= theirs:
+    if len(single) < max(_LEAST_NAMED, _LEAST_COVERED * n_asked) or not named <= theirs:
         return False
     return _n_denials(document) <= _n_denials(positive) and not conflicts(query, document)
 

@@ -58,14 +58,17 @@ def point_columns(findings: Findings) -> dict[str, Any]:
     points, q, d = findings.points, findings.queries, findings.documents
     if points is None:
         return {}
-    is_query = np.array([role is Role.QUERY for role in points.roles])
+    rows = points.rows.tolist()
+    tables = [q if role is Role.QUERY else d for role in points.roles]
     columns: dict[str, Any] = {
-        "row": np.arange(len(points.rows)),
-        "id": [q.ids[r] if flag else d.ids[r] for r, flag in zip(points.rows, is_query, strict=True)],
-        "text": [q.texts[r] if flag else d.texts[r] for r, flag in zip(points.rows, is_query, strict=True)],
+        "row": np.arange(len(rows)),
+        "id": [table.ids[row] for table, row in zip(tables, rows, strict=True)],
+        "text": [table.texts[row] for table, row in zip(tables, rows, strict=True)],
         "role": [role.value for role in points.roles],
-        "is_correct": [bool(q.is_correct[r]) if f else None for r, f in zip(points.rows, is_query, strict=True)],
-        "rank": [float(q.rank[r]) if f else None for r, f in zip(points.rows, is_query, strict=True)],
+        "is_correct": [
+            bool(q.is_correct[row]) if table is q else None for table, row in zip(tables, rows, strict=True)
+        ],
+        "rank": [float(q.rank[row]) if table is q else None for table, row in zip(tables, rows, strict=True)],
     }
     for name, layout in findings.maps.items():
         columns |= {f"{name}_x": layout.xy[:, 0], f"{name}_y": layout.xy[:, 1], f"{name}_kept": layout.kept}
