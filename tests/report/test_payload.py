@@ -103,7 +103,8 @@ def test_a_comparison_tells_of_every_run_what_changed_and_which_queries_moved() 
     assert payload["reference"] == "old"
     assert list(payload["runs"]) == ["old", "new"]
     for row in payload["comparisons"]:
-        assert set(["a", "b", "metric", "difference", "low", "high", "p", "p_adjusted", "wins", "losses", "ties"]) <= row.keys()
+        assert {"a", "b", "metric", "difference", "low", "high", "p", "p_adjusted"} <= row.keys()
+        assert {"wins", "losses", "ties"} <= row.keys()
     assert payload["gained"]["new"] == [FINDINGS.queries.texts[row] for row in found.gained["new"]]
     assert len(payload["gained"]["new"]) == 10
     assert payload["lost"] == {"new": []}
