@@ -385,6 +385,25 @@ def test_the_same_vectors_under_two_names_are_undecided_with_differences_of_zero
     assert {row["difference"] for row in json.loads(done.out)["comparisons"]} == {0.0}
 
 
+def test_the_reference_may_be_the_folder_of_an_old_run(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, *judged(scene, "random", "--output", scene / "in-production")).status == 0
+    words = ["compare", scene / "in-production", scene / "perfect.npz", "--data", scene / "test.json"]
+    done = run(capsys, *words, "--draws", "500", "--gate", "--output", scene / "against-old")
+    assert done.status == 0
+    assert "is better than" in " ".join(done.out.split())
+
+
+def test_the_folder_of_a_run_on_other_data_is_refused_as_reference(
+    scene: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = judged(scene, "good", "--split", "first:30", "--output", scene / "other-data")
+    assert run(capsys, *words).status == 0
+    done = run(capsys, "compare", scene / "other-data", scene / "good.npz", "--data", scene / "test.json", "--quiet")
+    assert done.status == 2
+    assert done.err.startswith("embedscope: ")
+    assert done.err.count("\n") == 1
+
+
 @pytest.mark.parametrize("names", [["good.npz"], ["good.npz", "good.npz"]])
 def test_compare_refuses_fewer_than_two_runs(names: list[str], scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
     done = run(capsys, "compare", *(scene / name for name in names), "--data", scene / "test.json")
@@ -461,9 +480,10 @@ def test_a_second_run_encodes_nothing(tmp_path: Path, minilm: str, capsys: pytes
 
 
 def test_a_head_is_held_against_its_base_model_and_against_projections_of_its_width(
-    tmp_path: Path, minilm: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, minilm: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch = pytest.importorskip("torch")
+    monkeypatch.setenv("COLUMNS", "100")
     weights = torch.from_numpy(np.random.default_rng(0).normal(size=(64, 384)).astype("float32"))
     torch.save({"model_state_dict": {"head.linear.weight": weights}, "epoch": 3}, tmp_path / "epoch3.pt")
     data = write_rows(tmp_path / "test.json", 6)

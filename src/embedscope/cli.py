@@ -64,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_visualize(commands.add_parser("visualize", help="five pictures, the statistics, the checklist and a verdict"))
     _add_evaluate(commands.add_parser("evaluate", help="the same numbers and verdict without pictures"))
     _add_compare(commands.add_parser("compare", help="several checkpoints on the same queries"))
+    _add_audit(commands.add_parser("audit", help="what is wrong with a data set, without any model or with one"))
     _add_report(commands.add_parser("report", help="draw the page of an old run again"))
     _add_demo(commands.add_parser("demo", help="the whole job on sample data and a small packaged model"))
     return parser
@@ -111,6 +112,25 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     _add_examples(parser.add_argument_group("examples"))
     parser.add_argument("--format", choices=("png", "svg", "pdf"), default="png", help="of the pictures (png)")
     parser.add_argument("--dpi", type=_count, default=200, metavar="N", help="of PNG pictures (200)")
+
+
+def _add_audit(parser: argparse.ArgumentParser) -> None:
+    inputs = parser.add_argument_group("input")
+    inputs.add_argument("--data", required=True, metavar="PATH", help="queries, positives, hard negatives")
+    inputs.add_argument("--split", metavar="WHERE", help="rows to use: first:0.1, last:0.1, or the split of a folder")
+    inputs.add_argument("--train", metavar="FILE", help="the training file: is the test set contained in it?")
+    inputs.add_argument("--checkpoint", metavar="PATH", help="a model whose tokenizer shows which texts are cut off")
+    inputs.add_argument("--base-model", metavar="NAME", help="the encoder that gives a second opinion on the labels")
+    inputs.add_argument("--pooling", choices=("cls", "mean", "last"), help="how tokens become one vector")
+    inputs.add_argument("--max-length", type=_count, metavar="N", help="tokens of a text at most")
+    inputs.add_argument("--batch-size", type=_count, default=32, metavar="N", help="texts encoded at a time (32)")
+    inputs.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="(auto)")
+    _add_cache(inputs)
+    outputs = parser.add_argument_group("output")
+    outputs.add_argument("--output", metavar="DIR", help="where report.json and manifest.json go (nothing is written)")
+    outputs.add_argument("--fix", metavar="OUT.json", help="write the repaired data set, every change listed beside it")
+    outputs.add_argument("--examples", type=_count_or_zero, default=3, metavar="N", help="rows shown of a finding (3)")
+    _add_speech(outputs)
 
 
 def _add_report(parser: argparse.ArgumentParser) -> None:

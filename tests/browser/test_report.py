@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from embedscope.report import html
-from embedscope.report.page import text_column
+from embedscope.report.packing import text_column
 
 from ..report import tiny  # noqa: TID252
 from ..report.test_page import many_points  # noqa: TID252

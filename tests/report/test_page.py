@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as hnp
 
 from embedscope import __version__
 from embedscope.protocols import Role
-from embedscope.report import page
+from embedscope.report import packing, page
 
 from . import tiny
 
@@ -229,24 +229,24 @@ def test_500_queries_with_10_documents_each_stay_under_2_megabytes() -> None:
 
 @given(hnp.arrays(np.float32, hnp.array_shapes(max_dims=2, max_side=20)))
 def test_floats_survive_but_for_those_that_are_not_finite(values: np.ndarray) -> None:
-    back = numbers(page.number_column(values, "float32"))
+    back = numbers(packing.number_column(values, "float32"))
     expected = np.where(np.isfinite(values), values, np.nan)
     np.testing.assert_array_equal(back, expected)
 
 
 @given(st.lists(st.text()))
 def test_every_text_survives(listed: list[str]) -> None:
-    assert texts(page.text_column(listed)) == listed
+    assert texts(packing.text_column(listed)) == listed
 
 
 @given(st.lists(st.text(st.sampled_from('\\"u\udc80dc80'), max_size=12)))
 def test_half_a_surrogate_pair_survives_whatever_backslash_stands_before_it(listed: list[str]) -> None:
-    assert texts(page.text_column(listed)) == listed
+    assert texts(packing.text_column(listed)) == listed
 
 
 def test_a_column_is_deflated_only_where_that_pays() -> None:
-    assert page.number_column(np.zeros(1_000), "float32")["encoding"] == "deflate"
-    assert page.number_column(np.random.default_rng(0).random(1_000), "float32")["encoding"] == "plain"
+    assert packing.number_column(np.zeros(1_000), "float32")["encoding"] == "deflate"
+    assert packing.number_column(np.random.default_rng(0).random(1_000), "float32")["encoding"] == "plain"
 
 
 def test_a_number_that_json_does_not_have_is_refused() -> None:

@@ -72,7 +72,10 @@ def compare_runs(runs: Mapping[str, Findings], *, reference: str, options: Optio
 
 def require_same_data(reference: str, first: Findings, name: str, other: Findings) -> None:
     """Refuse runs whose queries, judgments, negatives or pool differ: a paired difference would mix data and model."""
-    if first.queries.texts == other.queries.texts and first.data.digest == other.data.digest:
+    ours, theirs = first.queries, other.queries
+    # The digest knows no order, and queries and their negatives are paired by position.
+    is_aligned = ours.texts == theirs.texts and ours.negative_types == theirs.negative_types
+    if is_aligned and first.data.digest == other.data.digest:
         return
     raise IncomparableRunsError(
         f"'{name}' and '{reference}' were measured on different {_difference_of_data(first, other)}, so that a "
@@ -89,7 +92,7 @@ def _difference_of_data(first: Findings, other: Findings) -> str:
     if first.data.n_documents != other.data.n_documents:
         return f"pools ({other.data.n_documents:,} and {first.data.n_documents:,} documents)"
     if first.data.digest == other.data.digest:
-        return "orders of the same queries"
+        return "orders of the same queries or negatives"
     return "documents, judgments or hard negatives for the same queries"
 
 

@@ -18,21 +18,22 @@ LEAST_PRICE = 300_000
 """Smaller amounts are fees (electricity, water), not rents."""
 
 _NUMBERED = re.compile(r"(?<![a-z0-9])(?:quan|q|district|dist)\s*[.:]?\s*(\d{1,2})(?![\d.,]*\d|\s*(?:tr|m2|trieu))")
-_SURE_NAMES = (
-    "binh thanh;go vap;tan binh;tan phu;phu nhuan;binh tan;thu duc;binh chanh;hoc mon;cu chi;nha be;can gio;"
-    "ba dinh;hoan kiem;tay ho;long bien;cau giay;dong da;hoang mai;thanh xuan;ha dong;nam tu liem;bac tu liem;gia lam;"
-    "dong anh;thanh tri;hai chau;thanh khe;son tra;ngu hanh son;lien chieu;cam le;hoa vang;ninh kieu;binh thuy;"
-    "cai rang;o mon;thot not;kien an;hai an;do son;duong kinh"
-).split(";")
-_STREET_NAMES = "hai ba trung;hong bang;le chan;ngo quyen".split(";")
+_NAMES = re.compile(
+    r"(?<![a-z])(?:(?P<sure>"
+    "binh thanh|go vap|tan binh|tan phu|phu nhuan|binh tan|thu duc|binh chanh|hoc mon|cu chi|nha be|can gio|"
+    "ba dinh|hoan kiem|tay ho|long bien|cau giay|dong da|hoang mai|thanh xuan|ha dong|nam tu liem|bac tu liem|gia lam|"
+    "dong anh|thanh tri|hai chau|thanh khe|son tra|ngu hanh son|lien chieu|cam le|hoa vang|ninh kieu|binh thuy|"
+    "cai rang|o mon|thot not|kien an|hai an|do son|duong kinh"
+    r")|(?P<street>hai ba trung|hong bang|le chan|ngo quyen))(?![a-z])"
+)
 _CITIES = re.compile(
-    r"(?<![a-z])(?:(?P<hcm>tp\.?\s?hcm|hcm|ho chi minh|sai gon|saigon)|(?P<hanoi>ha noi|hanoi|hn)|(?P<danang>da nang|danang)"
-    r"|(?P<cantho>can tho)|(?P<haiphong>hai phong)|(?P<other>bien hoa|thu dau mot|vung tau|nha trang|hue|da lat))(?![a-z])"
+    r"(?<![a-z])(?:(?P<hcm>tp\.?\s?hcm|hcm|ho chi minh|sai gon|saigon)|(?P<hanoi>ha noi|hanoi|hn)"
+    r"|(?P<danang>da nang|danang)|(?P<cantho>can tho)|(?P<haiphong>hai phong)"
+    r"|(?P<other>bien hoa|thu dau mot|vung tau|nha trang|hue|da lat))(?![a-z])"
 )
 _STREET_BEFORE = re.compile(r"(?:duong|pho|d\.|street|cau|ben xe|ngo|hem|cho|ga|ho|cong vien)\s*$")
 _STREET_AFTER = re.compile(r"\s*(?:street|st\b|road|bridge|market|park)")
 _DISTRICT_BEFORE = re.compile(r"(?:quan|q\.?|huyen|thi xa|thanh pho|tp\.?|district|dist\.?)\s*$")
-_NAMES = re.compile(r"(?<![a-z])(?:" + "|".join(sorted((*_SURE_NAMES, *_STREET_NAMES), key=len, reverse=True)) + r")(?![a-z])")
 
 _NUMBER = r"\d{1,3}(?:[.,]\d{1,2})?"
 _MILLIONS = re.compile(
@@ -85,7 +86,7 @@ def locations(text: str) -> frozenset[str]:
         before, after = shown[max(0, match.start() - 14) : match.start()], shown[match.end() : match.end() + 10]
         named = _DISTRICT_BEFORE.search(before) is not None
         is_street = _STREET_BEFORE.search(before) is not None or _STREET_AFTER.match(after) is not None
-        if named or (match.group(0) not in _STREET_NAMES and not is_street):
+        if named or (match["sure"] and not is_street):
             found.add(match.group(0))
     return frozenset(found)
 
@@ -110,11 +111,10 @@ def prices(text: str) -> tuple[Stated, ...]:
     original = unicodedata.normalize("NFC", text)
     if len(original) == len(shown):  # places agree, so that letter case can be consulted
         for match in _CAPITAL_MILLIONS.finditer(original):
-            found.append((match.start(), match.end(), [MILLION * _decimal(match["value"] or match["lower"] or match["about"])]))
-    for match in _THOUSANDS.finditer(shown):
-        found.append((match.start(), match.end(), [1000 * float(re.sub(r"[.,]", "", match["value"]))]))
-    for match in _FULL.finditer(shown):
-        found.append((match.start(), match.end(), [float(re.sub(r"[.,]", "", match["value"]))]))
+            number = match["value"] or match["lower"] or match["about"]
+            found.append((match.start(), match.end(), [MILLION * _decimal(number)]))
+    found += [(m.start(), m.end(), [1000 * _whole(m["value"])]) for m in _THOUSANDS.finditer(shown)]
+    found += [(m.start(), m.end(), [_whole(m["value"])]) for m in _FULL.finditer(shown)]
     return _stated(shown, found, least=LEAST_PRICE)
 
 
@@ -122,14 +122,18 @@ def areas(text: str) -> tuple[Stated, ...]:
     """Floor areas that ``text`` states with a unit, in square metres."""
     shown = plain(text)
     found = [
-        (match.start(), match.end(), [_decimal(number) for number in (match["from"], match["value"], match["wide"]) if number])
-        for match in _AREA.finditer(shown)
+        (m.start(), m.end(), [_decimal(number) for number in (m["from"], m["value"], m["wide"]) if number])
+        for m in _AREA.finditer(shown)
     ]
     return _stated(shown, found, least=1)
 
 
 def _decimal(number: str) -> float:
     return float(number.replace(",", "."))
+
+
+def _whole(number: str) -> float:
+    return float(re.sub(r"[.,]", "", number))
 
 
 def _spoken_rest(match: re.Match[str]) -> float:
@@ -195,6 +199,16 @@ def conflicts(query: str, document: str) -> tuple[str, ...]:
         if wishes and offers and not any(_meets(w, o, _TOLERANCE[kind]) for w in wishes for o in offers):
             found.append(kind)
     return tuple(found)
+
+
+def shares_value(query: str, document: str) -> bool:
+    """Whether ``document`` states a district, a price or an area that ``query`` asks for."""
+    return bool(locations(query) & locations(document)) or any(
+        _meets(wish, offer, _TOLERANCE[kind])
+        for kind, reader in _RANGES.items()
+        for wish in reader(query)
+        for offer in reader(document)
+    )
 
 
 def _meets(wish: Stated, offer: Stated, tolerance: float) -> bool:

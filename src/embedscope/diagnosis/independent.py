@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,7 @@ def _bare(text: str) -> str:
 def _terms(text: str) -> set[str]:
     """Words without diacritics, and pairs of neighbours."""
     listed = [strip_diacritics(word) for word in words(text)]
-    return {*listed, *(f"{a} {b}" for a, b in zip(listed, listed[1:], strict=False))}
+    return {*listed, *(f"{a} {b}" for a, b in pairwise(listed))}
 
 
 def _n_denials(text: str) -> int:

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 _UNIT = re.compile(
-    r"\d\s*(?:m2|m²|m\^2|sqm|km|cm|mm|kg|g|ml|l|%|tr|triệu|trieu|k|vnd|đ|usd|\$|€|million|mil|gb|mb|h|min)\b", re.IGNORECASE
+    r"\d\s*(?:m2|m²|m\^2|sqm|km|cm|mm|kg|g|ml|l|%|tr|triệu|trieu|k|vnd|đ|usd|\$|€|million|mil|gb|mb|h|min)(?!\w)",
+    re.IGNORECASE,
 )
 _PLACEHOLDER = re.compile(
     r"""^\W*(?:n/?a|null|none|nan|undefined|todo|tbd|xxx+|lorem\ ipsum.*)\W*$   # nothing but a word for nothing

@@ -114,7 +114,7 @@ def _mean_and_scatter(vectors: FloatArray) -> tuple[Float64Array, Float64Array]:
 
 def _eigenvalues(symmetric: Float64Array) -> Float64Array:
     """Eigenvalues of a positive semidefinite matrix, descending; what rounding makes negative is 0."""
-    return np.maximum(np.linalg.eigvalsh(symmetric)[::-1], 0.0)
+    return np.asarray(np.maximum(np.linalg.eigvalsh(symmetric)[::-1], 0.0), dtype=np.float64)
 
 
 def _perplexity(weights: Float64Array) -> float:
@@ -322,8 +322,8 @@ def _without(total: _SumAndGram, rows: FloatArray) -> _SumAndGram:
 def _discriminant(kept: list[_SumAndGram], sizes: list[int]) -> tuple[Float64Array, float] | None:
     """Normal and threshold of the hyperplane, from sum and Gram matrix of each side; None where nothing varies."""
     means = [total / n for (total, _), n in zip(kept, sizes, strict=True)]
-    squares = sum(gram / n for (_, gram), n in zip(kept, sizes, strict=True)) / 2
-    within = squares - sum(np.outer(mean, mean) for mean in means) / 2
+    squares = np.mean([gram / n for (_, gram), n in zip(kept, sizes, strict=True)], axis=0)
+    within = squares - np.mean([np.outer(mean, mean) for mean in means], axis=0)
     level = float(np.trace(within)) / len(within)
     if level <= _NO_VARIANCE * float(np.trace(squares)) / len(within):
         return None

@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -75,7 +74,7 @@ class Codec:
             If the leading dimensions of a row are all zero: it has no direction.
         """
         rows = truncated(vectors, self.width, what="query")
-        return signs(rows) if self.precision is Precision.BINARY else rows
+        return signs(rows) if self.precision is Precision.BINARY else np.asarray(rows, dtype=np.float32)
 
     def documents(self, vectors: Float32Array) -> Float32Array:
         """Document rows of shape (n, width), float32, as they come back from storage.
@@ -91,7 +90,7 @@ class Codec:
         if self.precision is Precision.INT8:
             assert self.scale is not None  # noqa: S101 - fit_codec gives every int8 codec its scale
             return dequantized(int8_codes(rows, self.scale), self.scale)
-        return signs(rows) if self.precision is Precision.BINARY else rows
+        return signs(rows) if self.precision is Precision.BINARY else np.asarray(rows, dtype=np.float32)
 
     def shards(self, vectors: Float32Array, *, rows: int = SHARD_ROWS) -> Iterator[tuple[int, Float32Array]]:
         """`documents` part by part: (first row, stored rows), so that no second copy of all documents is made."""
@@ -127,7 +126,7 @@ def fit_codec(documents: Float32Array, precision: Precision, width: int) -> Code
     return Codec(precision, width, int8_scale(peak))
 
 
-def truncated(vectors: FloatArray, width: int, *, what: str = "document") -> Any:
+def truncated(vectors: FloatArray, width: int, *, what: str = "document") -> FloatArray:
     """The first ``width`` dimensions, made unit rows again; the rows as they are where the width is theirs.
 
     Returns
@@ -159,7 +158,8 @@ def int8_scale(peak: Float32Array) -> Float32Array:
 
 def int8_codes(vectors: FloatArray, scale: Float32Array) -> npt.NDArray[np.int8]:
     """Codes ``round(v_ij / scale_j)``, halves to even, cut to -127 ... 127; shape of ``vectors``."""
-    return np.clip(np.rint(vectors / scale), -INT8_LEVELS, INT8_LEVELS).astype(np.int8)
+    codes: FloatArray = np.clip(np.rint(vectors / scale), -INT8_LEVELS, INT8_LEVELS)
+    return codes.astype(np.int8)
 
 
 def dequantized(codes: npt.NDArray[np.int8], scale: Float32Array) -> Float32Array:

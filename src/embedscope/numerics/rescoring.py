@@ -67,7 +67,9 @@ def rescored(
     groups = tie_groups(judgments, scores, tolerance)
     is_wrong = ~_are_relevant(judgments, candidates)
     above, beside = _candidates_around(groups, fine, is_wrong, tolerance)
-    wrong_tied = _coarse_ties_among(judgments, coarse, candidates, is_wrong, coarse_counts)
+    # Every document with a higher coarse score than one outside is a candidate; what wrong candidates are left tie.
+    n_wrong = is_wrong.sum(axis=1)[judgments.query_of_pair]
+    wrong_tied = np.maximum(n_wrong - coarse_counts.greater, 0)
     counts = TieCounts(
         greater=np.where(is_candidate, above[groups.of_pair], coarse_counts.greater + wrong_tied),
         tied=np.where(is_candidate, beside[groups.of_pair], coarse_counts.tied - wrong_tied),
@@ -125,19 +127,3 @@ def _candidates_around(
         is_beside = ~is_above & (scores >= (groups.low[part] - tolerance)[:, np.newaxis])
         above[part], beside[part] = (is_above & wrong).sum(axis=1), (is_beside & wrong).sum(axis=1)
     return above, beside
-
-
-def _coarse_ties_among(
-    judgments: Judgments,
-    coarse: Float64Array,
-    candidates: IntArray,
-    is_wrong: BoolArray,
-    counts: TieCounts,
-) -> IntArray:
-    """How many wrong documents of a pair's coarse tie stand among the candidates, shape (P,).
-
-    A relevant document outside has at most the coarse score of the last candidate. So all wrong documents with a
-    higher score are candidates, and of those with the same score as many as fill the rest.
-    """
-    n_wrong = is_wrong.sum(axis=1)[judgments.query_of_pair]
-    return np.maximum(n_wrong - counts.greater, 0)

@@ -7,16 +7,15 @@ Vectors never enter it. A run keeps the payload as ``page.json``: from that file
 
 from __future__ import annotations
 
-import base64
 import json
-import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from embedscope.findings import Findings, Heatmap, MapLayout, NegativeType, Points, QueryTable, Similarity
 from embedscope.protocols import BoolArray, IntArray, Role
+from embedscope.report.packing import number_column, text_column
 from embedscope.report.payload import clean
 
 PAGE_VERSION = 1
@@ -34,11 +33,15 @@ ROLES = (Role.QUERY, Role.POSITIVE, Role.HARD_NEGATIVE, Role.DOCUMENT)
 UNTYPED = "untyped"
 """The name under which the findings count negatives without a type."""
 
-_DTYPES = {"uint8": "<u1", "int32": "<i4", "float32": "<f4"}
-_WORTH_DEFLATING = 0.9  # of the plain size; a reader should not inflate for nothing
 
-
-def page_payload(report: Mapping[str, Any], findings: Findings, *, point_budget: int = POINT_BUDGET) -> dict[str, Any]:
+def page_payload(
+    report: Mapping[str, Any],
+    findings: Findings,
+    *,
+    point_budget: int = POINT_BUDGET,
+    compare: Mapping[str, Any] | None = None,
+    timeline: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """What ``report.html`` draws: the report itself, and columns of queries, documents, similarities and points.
 
     Parameters
@@ -48,13 +51,23 @@ def page_payload(report: Mapping[str, Any], findings: Findings, *, point_budget:
     findings : Findings
     point_budget : int
         Points on the maps at most. Every failing query is kept, even above the budget.
+    compare : mapping, optional
+        Several runs beside this one, from :func:`embedscope.report.sections.comparison_section`.
+    timeline : mapping, optional
+        A training, epoch by epoch, from :func:`embedscope.report.sections.timeline_section`.
 
     Returns
     -------
     dict
         As ``schema.json`` describes it; plain JSON without NaN. A NaN in a ``float32`` column stands for "no value".
+
+    Raises
+    ------
+    ValueError
+        If ``compare`` or ``timeline`` was made of other queries or other points than the page shows.
     """
-    points = None if findings.points is None else _kept_points(findings.points, findings.queries, point_budget)
+    points = drawn_points(findings, point_budget)
+    _require_fit(len(findings.queries.ids), 0 if points is None else len(points), compare, timeline)
     used = _used_documents(findings, points)
     place = np.full(len(findings.documents.ids) + 1, -1, dtype=np.int64)  # the last entry: document -1 stays -1
     place[used] = np.arange(len(used))
@@ -71,7 +84,30 @@ def page_payload(report: Mapping[str, Any], findings: Findings, *, point_budget:
         if findings.points is None or points is None
         else _points(findings.points, points, findings.maps, place),
         "heatmap": None if findings.heatmap is None else _heatmap(findings.heatmap, place),
+        "compare": None if compare is None else dict(compare),
+        "timeline": None if timeline is None else dict(timeline),
     }
+
+
+def drawn_points(findings: Findings, point_budget: int = POINT_BUDGET) -> IntArray | None:
+    """Indices of the points that a page draws, ascending; None for a run without points.
+
+    All of them, or above the budget every failing query with its relevant documents and a share of every role.
+    """
+    return None if findings.points is None else _kept_points(findings.points, findings.queries, point_budget)
+
+
+def _require_fit(
+    n_queries: int, n_points: int, compare: Mapping[str, Any] | None, timeline: Mapping[str, Any] | None
+) -> None:
+    columns = [] if compare is None else [run["rank"]["shape"] for run in compare["runs"]]
+    if timeline is not None and timeline["is_correct"] is not None:
+        columns.append(timeline["is_correct"]["shape"][1:])
+    if any(shape != [n_queries] for shape in columns):
+        raise ValueError(f"a page of {n_queries} queries cannot show runs measured on others: {columns}")
+    shapes = [] if timeline is None else [frame["shape"] for frames in timeline["maps"].values() for frame in frames]
+    if any(shape != [n_points, 2] for shape in shapes):
+        raise ValueError(f"a page that draws {n_points} points cannot move others: {shapes}; see drawn_points")
 
 
 def to_json(payload: Mapping[str, Any]) -> str:
@@ -83,41 +119,6 @@ def to_json(payload: Mapping[str, Any]) -> str:
         If a number is not finite.
     """
     return json.dumps(payload, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-
-
-def number_column(values: Any, dtype: str) -> dict[str, Any]:
-    """An array as ``{dtype, shape, encoding, data}``: little-endian bytes, deflated where that pays, in base64.
-
-    Parameters
-    ----------
-    values : array_like of any shape
-    dtype : str
-        ``uint8``, ``int32`` or ``float32``. Infinite numbers become NaN, which a reader takes for "no value".
-    """
-    array = np.asarray(values)
-    if dtype == "float32":
-        array = np.where(np.isfinite(array), array, np.nan)
-    plain = np.ascontiguousarray(array, dtype=_DTYPES[dtype]).tobytes()
-    packed = zlib.compress(plain, 6)
-    is_packed = len(packed) < _WORTH_DEFLATING * len(plain)
-    return {
-        "dtype": dtype,
-        "shape": list(array.shape),
-        "encoding": "deflate" if is_packed else "plain",
-        "data": _base64(packed if is_packed else plain),
-    }
-
-
-def text_column(texts: Iterable[str]) -> dict[str, Any]:
-    """Texts as ``{n, data}``: a JSON list in UTF-8, deflated, in base64; half surrogate pairs survive as escapes."""
-    listed = list(texts)
-    # Within JSON, \udc80 as written by backslashreplace is the escape of that very code unit.
-    plain = json.dumps(listed, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
-    return {"n": len(listed), "data": _base64(zlib.compress(plain, 6))}
-
-
-def _base64(content: bytes) -> str:
-    return base64.b64encode(content).decode("ascii")
 
 
 def _kept_points(points: Points, queries: QueryTable, budget: int) -> IntArray:

@@ -64,7 +64,8 @@ def _types(subject: Subject) -> Iterator[Fact]:
     first = {names: order for order, _ in reversed(main.most_common()) for names in [frozenset(order)]}
     turned = sum(first[frozenset(types)] != types for types in listed)
     if turned:
-        yield Fact("types-in-other-order", "hard negatives that list the types of another in another order", turned, len(listed))
+        title = "hard negatives that list the types of another in another order"
+        yield Fact("types-in-other-order", title, turned, len(listed))
 
 
 def _rows(subject: Subject, code: str, title: str, places: Iterable[int]) -> Fact:

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from embedscope.data.collection import Collection, Row, excerpt, identity
-from embedscope.diagnosis.attributes import VALUES, conflicts, keeps_value
+from embedscope.diagnosis.attributes import VALUES, conflicts, keeps_value, shares_value
 from embedscope.diagnosis.audit.faults import Fault, Hit, counted, fault
 from embedscope.diagnosis.audit.subject import Subject
 from embedscope.diagnosis.audit.weights import Stated, clusters_of, hits_of, stated_negatives
 from embedscope.diagnosis.evidence import share
 from embedscope.diagnosis.independent import Scorer, answers_as_well
 from embedscope.diagnosis.near_duplicates import NearPair, near_duplicates, tells_apart
-from embedscope.diagnosis.text_features import strip_diacritics, words
+from embedscope.diagnosis.text_features import placeholder, strip_diacritics, words
 from embedscope.findings import Severity
 from embedscope.protocols import BoolArray, Float64Array, IntArray
+
+_LETTERS_OR_DIGITS = re.compile(r"[^\W\d_]+|\d+")
 
 N_CANDIDATES = 10
 """Best-scoring unlabelled documents of each query that are read for a false negative."""
 
 CHANCE_LEVEL = 0.5
 """A positive that scores below this share of all documents says no more to its query than a random text."""
+
+PLACES = ("location", "district")
+"""Types whose value is read as a district."""
+
+SAME_WORDS = 0.95
+"""Jaccard similarity of the words of two documents that say the same: one amenity more is already another room."""
 
 LEAST_SHARE = 0.005
 """A second opinion errs; suspicions are reported where the lower end of their share exceeds this."""
@@ -80,6 +89,15 @@ def contradicted(row: Row, kind: str, text: str) -> bool:
     return any(answer is True for answer in answers) and not any(answer is False for answer in answers)
 
 
+def mislabels(row: Row, kind: str, text: str) -> bool:
+    """Whether ``kind`` is no type of the negative ``text``: the value is the positive's, and nothing asked differs.
+
+    A district is only part of a location, so there the query decides: where it names a word that the positive has and
+    the negative lacks (a street, a landmark), the type may be meant.
+    """
+    return contradicted(row, kind, text) and (kind not in PLACES or not is_told_apart(row, text))
+
+
 def is_told_apart(row: Row, text: str) -> bool:
     """Whether the query names a word that a positive has and ``text`` lacks."""
     asked = _plain_words(row.query)
@@ -87,7 +105,8 @@ def is_told_apart(row: Row, text: str) -> bool:
 
 
 def _plain_words(text: str) -> set[str]:
-    return {strip_diacritics(word) for word in words(text)}
+    """Words without diacritics, letters and digits apart: "P11" is the "P.11" of another text."""
+    return set(_LETTERS_OR_DIGITS.findall(strip_diacritics(" ".join(words(text)))))
 
 
 def _kept_values(subject: Subject, stated: list[Stated], clusters: IntArray) -> Iterator[Fault]:
@@ -100,26 +119,41 @@ def _kept_values(subject: Subject, stated: list[Stated], clusters: IntArray) -> 
             row = subject.rows[one.row]
             if not contradicted(row, kind, one.negative.text):
                 return None
-            return f"{excerpt(row.query, 50)}: positive {excerpt(row.positives[0])}, negative {excerpt(one.negative.text)}"
+            ours, theirs = _difference(row.positives[0], one.negative.text)
+            return f"{excerpt(row.query)}: the positive alone has {ours}, the negative alone has {theirs}"
 
         hits = hits_of(subject, typed, said)
         if not hits:
             continue
-        unclear = [hit for hit in hits if not is_told_apart(subject.rows[typed[hit.unit].row], typed[hit.unit].negative.text)]
-        first = {hit.unit for hit in unclear}
-        rest = [hit for hit in hits if hit.unit not in first]
-        value = "district" if kind in ("location", "district") else kind
+        wrong = {h.unit: mislabels(subject.rows[typed[h.unit].row], kind, typed[h.unit].negative.text) for h in hits}
+        unclear = [hit for hit in hits if wrong[hit.unit]]
+        rest = [hit for hit in hits if not wrong[hit.unit]]
+        value = "district" if kind in PLACES else kind
         yield fault(
             f"{kind}-negative-keeps-{value}",
-            f"{len(hits):,} of {len(typed):,} '{kind}' negatives state the positive's own {value}; for {len(unclear):,} "
-            f"of them the query names nothing that tells the two apart",
-            Severity.HIGH if unclear and kind != "location" else Severity.MEDIUM,
+            f"{len(hits):,} of {len(typed):,} '{kind}' negatives state the positive's own {value}"
+            + _unclear(kind, unclear),
+            Severity.MEDIUM if kind in PLACES else Severity.HIGH,
             [*unclear, *rest],
             clusters[np.array(own, dtype=np.int64)],
-            action=f"Correct the {value} or the type of these negatives, the first {len(unclear):,} before the others: "
-            f"a model is taught to keep apart what is the same. --fix takes the type '{kind}' from the first, and "
+            action=f"Correct the {value} or the type of these negatives, the first {len(unclear):,} before all others: "
+            f"a model is taught to keep apart what is the same. --fix takes the type '{kind}' from these, and "
             "removes those that have no other type.",
         )
+
+
+def _unclear(kind: str, unclear: Sequence[Hit]) -> str:
+    if kind not in PLACES:
+        return ""
+    return f"; for {len(unclear):,} of them the query names nothing that tells the two apart"
+
+
+def _difference(first: str, second: str) -> tuple[str, str]:
+    """The words that only one of two texts has, in order, as they are shown."""
+    ours, theirs = words(first), words(second)
+    alone = [word for word in ours if word not in theirs], [word for word in theirs if word not in ours]
+    shown = [excerpt(" ".join(part), 50) if part else "nothing" for part in alone]
+    return shown[0], shown[1]
 
 
 def _answering_negatives(subject: Subject, stated: list[Stated], clusters: IntArray) -> Iterator[Fault]:
@@ -155,35 +189,48 @@ def _flags(n: int, hits: Sequence[Hit]) -> BoolArray:
 
 
 def _mislabelled(subject: Subject, collection: Collection, scorer: Scorer) -> Iterator[Fault]:
-    """Positives that say no more to their query than a random document, or that state other values than it asks."""
+    """Positives that state other values than the query asks for, or say no more to it than a random document.
+
+    The first are read from the texts and always reported; the second are a second opinion, which errs.
+    """
     level = _positive_levels(collection, scorer)
     if subject.lexical is not None and subject.lexical is not scorer:
         level = np.maximum(level, _positive_levels(collection, subject.lexical))  # both must find it wrong
-    hits = []
-    for q in range(len(collection.queries)):
-        own = collection.relevant[collection.indptr[q] : collection.indptr[q + 1]]
-        if not own.size or np.isnan(level[q]):
-            continue
-        query, texts = collection.queries[q], [collection.documents[d] for d in own]
-        wrong = min((conflicts(query, text) for text in texts), key=len)
-        is_random = level[q] < CHANCE_LEVEL
-        if is_random or len(wrong) > 1 or (wrong == ("location",) and level[q] < 0.99):
-            unit = subject.rows_of_query[query][0]
-            number = int(subject.numbers[unit])
-            why = f"states another {' and '.join(wrong)}" if wrong else "says no more to it than a random document"
-            line = f"{subject.raw.row_name} {number}: {excerpt(query)} has the positive {excerpt(texts[0], 90)}, which {why}"
-            hits.append((level[q], Hit(unit, number, line)))
-    found = [hit for _, hit in sorted(hits, key=lambda item: item[0])]
-    if found and share(_flags(len(subject.rows), found), subject.clusters).at_least > LEAST_SHARE:
+    suspects = [suspect for q in range(len(level)) if (suspect := _suspect(subject, collection, q, level[q]))]
+    read = [hit for is_read, _, hit in suspects if is_read]
+    scored = [hit for is_read, _, hit in sorted(suspects, key=lambda item: item[1]) if not is_read]
+    if not scored or share(_flags(len(subject.rows), scored), subject.clusters).at_least <= LEAST_SHARE:
+        scored = []
+    found = [*read, *scored]
+    if found:
+        by = "by the values that they state" + (f" and by {scorer.name}" if scored else "")
         yield fault(
             "positive-suspect",
-            f"{counted(len(found), 'positive does', 'positives do')} not fit the query (of {len(collection.queries):,} "
-            f"queries), by stated values and {scorer.name}",
+            f"{counted(len(found), 'query has a positive that does', 'queries have a positive that does')} not fit it "
+            f"(of {len(collection.queries):,}), {by}",
             Severity.HIGH,
             found,
             subject.clusters,
             action="Read these rows and correct the positives; a wrong positive trains and tests the opposite.",
         )
+
+
+def _suspect(subject: Subject, collection: Collection, q: int, level: float) -> tuple[bool, float, Hit] | None:
+    """Whether the values were read, the level, and the hit; None where nothing speaks against the positive."""
+    query = collection.queries[q]
+    own = collection.relevant[collection.indptr[q] : collection.indptr[q + 1]]
+    texts = [collection.documents[d] for d in own]
+    if not texts or any(placeholder(text) is not None for text in texts):
+        return None  # a finding of its own
+    wrong = min((conflicts(query, text) for text in texts), key=len)
+    is_read = len(wrong) > 1 or wrong == ("location",)
+    if not is_read and (level >= CHANCE_LEVEL or any(shares_value(query, text) for text in texts)):
+        return None
+    unit = subject.rows_of_query[query][0]
+    number = int(subject.numbers[unit])
+    why = f"states another {' and '.join(wrong)}" if wrong else "says no more to it than a random document"
+    place = f"{subject.raw.row_name} {number}: {excerpt(query)}"
+    return is_read, float(level), Hit(unit, number, f"{place} has the positive {excerpt(texts[0], 90)}, which {why}")
 
 
 def _positive_levels(collection: Collection, scorer: Scorer) -> Float64Array:
@@ -218,8 +265,8 @@ def _unlabelled(subject: Subject, collection: Collection, scorer: Scorer) -> Ite
     if found_hits and share(_flags(len(subject.rows), found_hits), subject.clusters).at_least > LEAST_SHARE:
         yield fault(
             "unlabelled-answer",
-            f"{counted(len(found_hits), 'query is', 'queries are')} answered as well by a document that is not labelled "
-            f"relevant to it (of {len(collection.queries):,}): suspected false negatives",
+            f"{counted(len(found_hits), 'query is', 'queries are')} answered as well by a document that is not "
+            f"labelled relevant to it (of {len(collection.queries):,}): suspected false negatives",
             Severity.MEDIUM,
             found_hits,
             subject.clusters,
@@ -237,12 +284,9 @@ def _also_answer(collection: Collection, q: int, own: IntArray, candidates: Sequ
 def _unlabelled_hit(subject: Subject, collection: Collection, q: int, own: IntArray, found: Sequence[int]) -> Hit:
     unit = subject.rows_of_query[collection.queries[q]][0]
     number = int(subject.numbers[unit])
-    return Hit(
-        unit,
-        number,
-        f"{subject.raw.row_name} {number}: {excerpt(collection.queries[q])} with the positive "
-        f"{excerpt(collection.documents[own[0]], 80)} is also answered by {excerpt(collection.documents[found[0]], 80)}",
-    )
+    positive, other = collection.documents[own[0]], collection.documents[found[0]]
+    words = f"{excerpt(collection.queries[q])} with the positive {excerpt(positive, 80)} is also answered by "
+    return Hit(unit, number, f"{subject.raw.row_name} {number}: {words}{excerpt(other, 80)}")
 
 
 def _near_duplicates(subject: Subject, collection: Collection) -> Iterator[Fault]:
@@ -254,13 +298,14 @@ def _near_duplicates(subject: Subject, collection: Collection) -> Iterator[Fault
         if not {pair.first, pair.second} & judged or (pair.first, pair.second) in known:
             continue
         first, second = collection.documents[pair.first], collection.documents[pair.second]
-        if tells_apart(first, second) or _differ_in_values(first, second):
+        if _word_jaccard(first, second) < SAME_WORDS or tells_apart(first, second) or _differ_in_values(first, second):
             continue
         unit = _a_row_of(subject, collection, pair, judged)
         if unit not in units:
             units.add(unit)
             number = int(subject.numbers[unit])
-            hits.append(Hit(unit, number, f"{subject.raw.row_name} {number}: {excerpt(first, 90)} and {excerpt(second, 90)}"))
+            pair_words = f"{excerpt(first, 90)} and {excerpt(second, 90)}"
+            hits.append(Hit(unit, number, f"{subject.raw.row_name} {number}: {pair_words}"))
     if hits:
         yield fault(
             "near-duplicate-documents",
@@ -271,6 +316,11 @@ def _near_duplicates(subject: Subject, collection: Collection) -> Iterator[Fault
             subject.clusters,
             action="Merge the near duplicates or label both relevant; which of the two ranks first is chance.",
         )
+
+
+def _word_jaccard(first: str, second: str) -> float:
+    ours, theirs = _plain_words(first), _plain_words(second)
+    return len(ours & theirs) / max(len(ours | theirs), 1)
 
 
 def _differ_in_values(first: str, second: str) -> bool:

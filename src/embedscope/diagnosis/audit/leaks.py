@@ -18,7 +18,7 @@ NEAR_SHARE = 0.05
 """Share of nearly equal texts from which templates are no longer the likely reason."""
 
 SHORTCUT = 0.9
-"""Share of (query, hard negative) pairs in which word overlap alone prefers the positive; above it no model is needed."""
+"""Share of (query, hard negative) pairs in which shared letters prefer the positive: above it no model is needed."""
 
 
 def check_leakage(subject: Subject, train: Collection, *, name: str) -> tuple[Leakage | None, list[Fault]]:

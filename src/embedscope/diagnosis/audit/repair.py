@@ -10,7 +10,7 @@ from typing import Any
 
 from embedscope.data.collection import Negative, Row, excerpt, identity
 from embedscope.diagnosis.attributes import VALUES
-from embedscope.diagnosis.audit.labels import contradicted, is_told_apart, relevant_texts
+from embedscope.diagnosis.audit.labels import mislabels, relevant_texts
 from embedscope.diagnosis.audit.subject import Subject
 from embedscope.diagnosis.audit.texts import row_key
 from embedscope.diagnosis.audit.weights import is_weight, stated_negatives, usual_weights
@@ -51,7 +51,7 @@ def repair_rows(subject: Subject, *, leaked: Container[int] = ()) -> Repair:
     stated = stated_negatives(subject)
     mender = _Mender(
         relevant,
-        {types: weight for types, weight in usual_weights(stated).items()},
+        usual_weights(stated),
         all(one.negative.weight == 0 for one in stated),
         set(subject.raw.repeated_types),
     )
@@ -150,11 +150,7 @@ class _Mender:
 
     def _types(self, row: Row, negative: Negative, text: str, number: int) -> tuple[str, ...]:
         """The types that the negative may keep: not those whose value it shares with the positive unnoticed."""
-        wrong = [
-            kind
-            for kind in negative.types
-            if kind in VALUES and contradicted(row, kind, text) and not is_told_apart(row, text)
-        ]
+        wrong = [kind for kind in negative.types if kind in VALUES and mislabels(row, kind, text)]
         kept = tuple(kind for kind in negative.types if kind not in wrong)
         for kind in wrong:
             fate = f"no longer typed '{kind}'" if kept else "removed"

@@ -118,7 +118,8 @@ def _duplicate_rows(subject: Subject) -> Iterator[Fault]:
     if hits:
         yield fault(
             "duplicate-rows",
-            f"{counted(len(hits), 'row repeats', 'rows repeat')} an earlier row word for word (of {len(subject.rows):,})",
+            f"{counted(len(hits), 'row repeats', 'rows repeat')} an earlier row word for word "
+            f"(of {len(subject.rows):,})",
             Severity.LOW,
             hits,
             subject.clusters,

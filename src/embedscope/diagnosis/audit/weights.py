@@ -96,7 +96,8 @@ def _bad_weights(subject: Subject, stated: list[Stated], clusters: IntArray) -> 
             Severity.HIGH,
             broken,
             clusters,
-            action="Give them the weight of their type; one such weight makes a weighted mean meaningless. --fix does it.",
+            action="Give them the weight of their type; one such weight makes a weighted mean meaningless. --fix does "
+            "it.",
         )
     zero = hits_of(subject, stated, lambda one: _with_weight(one) if one.negative.weight == 0 else None)
     if zero:
@@ -151,7 +152,8 @@ def _types_twice(subject: Subject) -> Iterator[Fault]:
     if hits:
         yield fault(
             "type-listed-twice",
-            f"{counted(len(hits), 'row lists', 'rows list')} a type twice for one hard negative (of {len(subject.rows):,})",
+            f"{counted(len(hits), 'row lists', 'rows list')} a type twice for one hard negative "
+            f"(of {len(subject.rows):,})",
             Severity.LOW,
             hits,
             subject.clusters,

@@ -1,0 +1,191 @@
+"""``embedscope audit``: what is wrong with a data set, without any model and with one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from embedscope import __version__
+from embedscope.commands import inputs, outputs
+from embedscope.data.collection import identity
+from embedscope.data.readers.raw import RawRows, read_rows
+from embedscope.data.run_folder import check_writable, manifest, staged_output, write_json, write_text
+from embedscope.diagnosis.audit import (
+    AuditReport,
+    Repair,
+    SecondOpinion,
+    Subject,
+    TokenLengths,
+    audit,
+    merged,
+    repair,
+    rows_as_json,
+    token_lengths,
+)
+from embedscope.diagnosis.audit.texts import texts_of
+from embedscope.encoding.checkpoint import Checkpoint, load_checkpoint
+from embedscope.encoding.encode import embed_collection
+from embedscope.encoding.model import load_model
+from embedscope.encoding.store import EmbeddingStore
+from embedscope.errors import InputError
+from embedscope.report.payload import SCHEMA_VERSION, clean, diagnosis_row
+from embedscope.terminal import Terminal
+from embedscope.terminal.layout import Hanging, console
+
+FILES = ("report.json", "manifest.json")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read, look, say, and write what was asked for; the exit status is 0 whatever is found."""
+    started = time.perf_counter()
+    terminal = inputs.terminal_of(options)
+    _check_destinations(options)
+    raw = read_rows(options.data, split=options.split)
+    train = inputs.read_train(options)
+    subject = Subject(raw, _second_opinion(raw, options, terminal), _lengths(raw, options))
+    found = audit(subject, train=train)
+    mended = repair(subject, train=train) if options.fix is not None else None
+    report = audit_report(found, mended, inputs=outputs.inputs_of(options))
+    say(found, options)
+    if options.output is not None:
+        with staged_output(options.output) as staging:
+            write_json(staging / "report.json", report)
+            write_json(staging / "manifest.json", _manifest(options, started))
+        terminal.files(Path(options.output), FILES)
+    if mended is not None:
+        terminal.side_files(_write_repair(mended, Path(options.fix)))
+        terminal.step(f"{len(mended.changes):,} changes; {len(mended.rows):,} of {found.n_rows:,} rows stay")
+    terminal.step(f"Done in {time.perf_counter() - started:.1f} s")
+    terminal.json(json.dumps(report, ensure_ascii=False, indent=2, allow_nan=False))
+    return 0
+
+
+def audit_report(found: AuditReport, mended: Repair | None, *, inputs: dict[str, str | None]) -> dict[str, Any]:
+    """The ``report.json`` of an audit: findings as every command lists them, with examples, facts and changes."""
+    report: dict[str, Any] = clean(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "embedscope_version": __version__,
+            "command": "audit",
+            "inputs": inputs,
+            "data": {"format": found.format, "n_rows": found.n_rows, "row_name": found.row_name},
+            "facts": [asdict(fact) for fact in found.facts],
+            "findings": [
+                {**diagnosis_row(fault.diagnosis), "examples": list(fault.examples)} for fault in found.faults
+            ],
+            "leakage": None if found.leakage is None else asdict(found.leakage),
+            "second_opinion": found.second_opinion,
+            "not_checked": list(found.not_checked),
+            "changes": [] if mended is None else [asdict(change) for change in mended.changes],
+        }
+    )
+    return report
+
+
+def say(found: AuditReport, options: argparse.Namespace) -> None:
+    """Facts, findings with their first examples, and what was not looked at."""
+    results = console(quiet=options.quiet or options.json)
+    results.print(f"{options.data}: {found.n_rows:,} rows ({found.format})", style="bold", soft_wrap=True)
+    for fact in found.facts:
+        results.print(Hanging(f"  {fact.n:>8,}  ", fact.title))
+    results.print()
+    n = len(found.faults)
+    results.print(f"{n} finding{'s' * (n != 1)}, the costliest first" if n else "No findings", style="bold")
+    for place, fault in enumerate(found.faults, start=1):
+        diagnosis = fault.diagnosis
+        results.print(Hanging(f"{place:>3}. ", f"{diagnosis.title} [{diagnosis.severity.value}: {diagnosis.code}]"))
+        results.print(Hanging("     -> ", diagnosis.action))
+        for example in fault.examples[: options.examples]:
+            results.print(Hanging("        ", example))
+    for reason in found.not_checked:
+        results.print(Hanging("Not checked: ", reason))
+
+
+def _check_destinations(options: argparse.Namespace) -> None:
+    if options.output is not None:
+        check_writable(options.output, FILES)
+    if options.fix is not None:
+        target = Path(options.fix)
+        check_writable(target.parent, [target.name, _changes_file(target).name], option="--fix")
+
+
+def _changes_file(target: Path) -> Path:
+    return target.with_name(f"{target.stem}.changes.json")
+
+
+def _write_repair(mended: Repair, target: Path) -> list[str]:
+    rows = [json.dumps(row, ensure_ascii=False) for row in rows_as_json(mended.rows)]
+    write_text(target, "[\n" + ",\n".join(rows) + "\n]\n")
+    changes = [json.dumps(asdict(change), ensure_ascii=False) for change in mended.changes]
+    write_text(_changes_file(target), "[\n" + ",\n".join(changes) + "\n]\n")
+    return [str(target), str(_changes_file(target))]
+
+
+def _manifest(options: argparse.Namespace, started: float) -> dict[str, Any]:
+    return manifest(
+        inputs=outputs.inputs_of(options),
+        options={key: value for key, value in vars(options).items() if key != "command"},
+        seed=0,
+        elapsed_s=time.perf_counter() - started,
+    )
+
+
+def _checkpoint(options: argparse.Namespace) -> Checkpoint | None:
+    """The model at hand: the checkpoint, or the base model alone."""
+    path = options.checkpoint or options.base_model
+    if path is None:
+        return None
+    given = {**inputs.model_options(options)}
+    del given["device"]
+    if options.checkpoint is None:
+        given["base_model"] = None
+    return load_checkpoint(path, **given)
+
+
+def _lengths(raw: RawRows, options: argparse.Namespace) -> TokenLengths | None:
+    """Tokens of every text; None without a model, or where nothing limits a text."""
+    checkpoint = _checkpoint(options)
+    if checkpoint is None or checkpoint.base.transformer is None or checkpoint.max_length is None:
+        return None
+    texts = {identity(text) for row in raw.rows for _, text in texts_of(row)} - {""}
+    return token_lengths(
+        checkpoint.base.transformer, sorted(texts), model=checkpoint.base.reference, max_length=checkpoint.max_length
+    )
+
+
+def _second_opinion(raw: RawRows, options: argparse.Namespace, terminal: Terminal) -> SecondOpinion | None:
+    """Vectors under the base model; None where only the audited model itself is at hand, which is no second opinion."""
+    if options.base_model is None and not _is_head_over_its_base(_checkpoint(options)):
+        if options.checkpoint is not None:
+            terminal.warn(
+                "the checkpoint changes its encoder, so it gives no second opinion on the labels; character n-grams "
+                "do. Pass --base-model for a better one."
+            )
+        return None
+    try:
+        collection = merged(raw)
+    except InputError:
+        return None
+    store = EmbeddingStore(
+        None if options.cache_dir is None else Path(options.cache_dir),
+        warn=terminal.warn,
+        is_enabled=not options.no_cache,
+    )
+    given = inputs.model_options(options)
+    path = options.base_model or options.checkpoint
+    if options.base_model is not None:
+        given["base_model"] = None
+    model = load_model(path, **given, hashes=store.hashes).without_head()
+    with terminal.progress("Encoding", unit="texts") as progress:
+        found = embed_collection(collection, model, store, batch_size=options.batch_size, progress=progress)
+    return SecondOpinion(model.facts.base_model or str(path), found.queries, found.documents)
+
+
+def _is_head_over_its_base(checkpoint: Checkpoint | None) -> bool:
+    if checkpoint is None:
+        return False
+    return bool(checkpoint.steps) and checkpoint.encoder_state is None and checkpoint.adapter is None

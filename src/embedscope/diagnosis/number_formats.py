@@ -1,0 +1,73 @@
+"""Amounts of money as people write them, and the same amount written another way.
+
+``5tr5``, ``5.5 triệu``, ``5,5tr``, ``5 triệu rưỡi``, ``5,500,000`` and ``5.500.000đ`` are one amount; so are ``500k``,
+``500 nghìn`` and ``500,000``.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+import numpy as np
+
+MILLION, THOUSAND = Decimal(1_000_000), Decimal(1_000)
+
+_NOT_AFTER = r"(?<![\w.,])(?<!\d[-–~])(?<!\d\s[-–~]\s)"  # the second end of a range shares the unit of the first
+_MILLION_WORD = r"(?:tr(?:iệu|ieu)?|củ)"
+_FORMS = {
+    "tr": rf"(?P<tr_whole>\d{{1,4}})tr(?P<tr_part>\d{{1,3}})(?![\w]|[.,]\d)",
+    "half": rf"(?P<half_whole>\d{{1,4}})\s*{_MILLION_WORD}\s+(?:rưỡi|ruoi)(?!\w)",
+    "decimal": rf"(?P<decimal_whole>\d{{1,4}})(?:[.,](?P<decimal_part>\d{{1,3}}))?\s*{_MILLION_WORD}(?!\w)",
+    "thousand": r"(?P<thousand_whole>\d{1,3})\s*(?:k|nghìn|nghin|ngàn|ngan)(?!\w)",
+    "grouped": r"(?P<grouped_whole>\d{1,3}(?:(?:,\d{3})+|(?:\.\d{3}){2,}))(?:\s*(?:đ|vnđ|vnd|đồng|dong))?(?!\w|[.,]\d)",
+}
+AMOUNT = re.compile(f"{_NOT_AFTER}(?:{'|'.join(_FORMS.values())})", re.IGNORECASE)
+
+
+def in_another_format(text: str, generator: np.random.Generator) -> str:
+    """``text`` with each amount of money written in another of its formats, drawn at random.
+
+    Millions move between ``5tr5``, ``5.5 triệu`` and ``5,500,000``, thousands between ``500k`` and ``500,000``. A
+    text without diacritics is given none. Amounts that are not whole thousands, and numbers without a unit or groups
+    of digits, stay as they are.
+    """
+    is_plain = text.isascii()
+    return AMOUNT.sub(lambda match: _rewritten(match, generator, is_plain), text)
+
+
+def _rewritten(match: re.Match[str], generator: np.random.Generator, is_plain: bool) -> str:
+    amount = _amount(match)
+    written = _formats(amount, is_plain)
+    own = "grouped" if match["grouped_whole"] else "thousand" if match["thousand_whole"] else "decimal"
+    own = "tr" if match["tr_whole"] else own
+    others = [text for name, text in written.items() if name != own]
+    return others[int(generator.integers(len(others)))] if others else match[0]
+
+
+def _amount(match: re.Match[str]) -> Decimal:
+    if match["tr_whole"]:
+        return (Decimal(match["tr_whole"]) + Decimal(f"0.{match['tr_part']}")) * MILLION
+    if match["half_whole"]:
+        return (Decimal(match["half_whole"]) + Decimal("0.5")) * MILLION
+    if match["decimal_whole"]:
+        return Decimal(f"{match['decimal_whole']}.{match['decimal_part'] or 0}") * MILLION
+    if match["thousand_whole"]:
+        return Decimal(match["thousand_whole"]) * THOUSAND
+    return Decimal(re.sub(r"\D", "", match["grouped_whole"]))
+
+
+def _formats(amount: Decimal, is_plain: bool) -> dict[str, str]:
+    """The amount in each format that can write it exactly; none for 0 and for what is not whole thousands."""
+    if amount <= 0 or amount % THOUSAND:
+        return {}
+    grouped = f"{int(amount):,}"
+    if amount < MILLION:
+        return {"thousand": f"{int(amount / THOUSAND)}k", "grouped": grouped}
+    whole, part = divmod(int(amount / THOUSAND), 1000)
+    digits = f"{part:03d}".rstrip("0")
+    decimal = f"{whole}.{digits}" if digits else str(whole)
+    formats = {"decimal": f"{decimal} {'trieu' if is_plain else 'triệu'}", "grouped": grouped}
+    if digits:
+        formats["tr"] = f"{whole}tr{digits}"
+    return formats

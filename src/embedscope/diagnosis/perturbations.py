@@ -1,0 +1,157 @@
+"""Ways in which the same question is typed by another hand: each a pure function of a text and a random generator.
+
+A perturbation leaves a text as it is where it has nothing to act on. The generator of a text is seeded by the run's
+seed, the perturbation and the text itself, so that a text is perturbed alike whatever stands beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from embedscope.diagnosis.abbreviations import Abbreviations, load_abbreviations
+from embedscope.diagnosis.diacritics import has_diacritics, telex, without_diacritics
+from embedscope.diagnosis.number_formats import in_another_format
+
+Perturb = Callable[[str, np.random.Generator], str]
+
+WORDS_PER_SLIP = 5
+"""One word in so many that could be hit is hit, and at least one."""
+
+SHORTEST_SLIP = 4
+"""Letters that a word needs to be hit: shorter ones would become another word."""
+
+_WORD = re.compile(r"[^\W\d_]+")
+_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+
+
+@dataclass(frozen=True, slots=True)
+class Perturbation:
+    """A way to change a text, its stable name, and what it does in a few words."""
+
+    name: str
+    title: str
+    apply: Perturb
+
+
+def perturb(texts: Sequence[str], perturbation: Perturbation, *, seed: int) -> tuple[str, ...]:
+    """Each text perturbed, in NFC and stripped as the texts of a collection are."""
+    return tuple(
+        unicodedata.normalize("NFC", perturbation.apply(text, _generator(seed, perturbation.name, text))).strip()
+        for text in texts
+    )
+
+
+def standard_perturbations(abbreviations: Abbreviations | None = None) -> tuple[Perturbation, ...]:
+    """The perturbations that a run tries, with the given abbreviations or the shipped ones."""
+    known = load_abbreviations() if abbreviations is None else abbreviations
+    return (
+        Perturbation("no-diacritics", "diacritics left out", lambda text, _: without_diacritics(text)),
+        Perturbation("telex", "Telex keys left in (phongf)", telex_keys),
+        Perturbation("neighbour-key", "a neighbouring key hit", neighbour_key),
+        Perturbation("swap", "two letters swapped", swapped_letters),
+        Perturbation("lower-case", "all lower case", lambda text, _: text.lower()),
+        Perturbation("upper-case", "all upper case", lambda text, _: text.upper()),
+        Perturbation("spacing", "a space lost or put in", spacing_slip),
+        Perturbation("number-format", "amounts written another way", in_another_format),
+        Perturbation("abbreviated", "words abbreviated", lambda text, _: known.shortened(text)),
+        Perturbation("spelled-out", "abbreviations spelled out", lambda text, _: known.spelled_out(text)),
+    )
+
+
+def telex_keys(text: str, generator: np.random.Generator) -> str:
+    """One in ``WORDS_PER_SLIP`` of the words with Vietnamese marks as the keys that type it: ``đường`` -> ``dduwowngf``.
+
+    Only words that Telex writes differently can be hit.
+    """
+    return _hit_words(text, generator, lambda word: telex(word) != word, lambda word: telex(word))
+
+
+def neighbour_key(text: str, generator: np.random.Generator) -> str:
+    """A letter of some words replaced by one beside it on a QWERTY keyboard, in the same case."""
+
+    def slip(word: str) -> str:
+        places = [i for i, letter in enumerate(word) if _neighbours(letter)]
+        place = places[int(generator.integers(len(places)))]
+        near = _neighbours(word[place])
+        key = near[int(generator.integers(len(near)))]
+        return word[:place] + (key.upper() if word[place].isupper() else key) + word[place + 1 :]
+
+    def can_slip(word: str) -> bool:
+        return len(word) >= SHORTEST_SLIP and any(map(_neighbours, word))
+
+    return _hit_words(text, generator, can_slip, slip)
+
+
+def swapped_letters(text: str, generator: np.random.Generator) -> str:
+    """Two different letters that follow one another swapped in some words, the first letter kept in its place."""
+
+    def places(word: str) -> list[int]:
+        return [i for i in range(1, len(word) - 1) if word[i] != word[i + 1]]
+
+    def slip(word: str) -> str:
+        chosen = places(word)
+        i = chosen[int(generator.integers(len(chosen)))]
+        return word[:i] + word[i + 1] + word[i] + word[i + 2 :]
+
+    return _hit_words(text, generator, lambda word: len(word) >= SHORTEST_SLIP and bool(places(word)), slip)
+
+
+def spacing_slip(text: str, generator: np.random.Generator) -> str:
+    """One in ``WORDS_PER_SLIP`` of the words joined to the next one, or split in two, with equal chances."""
+    tokens = text.split()
+    splittable = [i for i, token in enumerate(tokens) if len(token) >= SHORTEST_SLIP and token.isalpha()]
+    joinable = list(range(len(tokens) - 1))
+    if not splittable and not joinable:
+        return text
+    for place in _chosen(len(tokens), generator):
+        if joinable and (generator.integers(2) == 0 or not splittable):
+            # A joined pair keeps its two places, so that later choices still mean the same words.
+            at = min(int(place), len(tokens) - 2)
+            tokens[at] = tokens[at].removesuffix(" ") + "\N{WORD JOINER}"
+        elif splittable:
+            at = splittable[int(generator.integers(len(splittable)))]
+            cut = int(generator.integers(2, max(3, len(tokens[at]) - 1)))
+            tokens[at] = f"{tokens[at][:cut]} {tokens[at][cut:]}"
+            splittable.remove(at)
+    return " ".join(tokens).replace("\N{WORD JOINER} ", "").replace("\N{WORD JOINER}", "")
+
+
+def _hit_words(
+    text: str, generator: np.random.Generator, can_slip: Callable[[str], bool], slip: Callable[[str], str]
+) -> str:
+    """``text`` with a slip in one of ``WORDS_PER_SLIP`` of the words where one can happen, at least one."""
+    composed = unicodedata.normalize("NFC", text)
+    words = [match for match in _WORD.finditer(composed) if can_slip(match[0])]
+    hit = {words[int(i)].start() for i in _chosen(len(words), generator)}
+    return _WORD.sub(lambda match: slip(match[0]) if match.start() in hit else match[0], composed)
+
+
+def _chosen(n: int, generator: np.random.Generator) -> Sequence[int]:
+    """Places of the words to hit among n, ascending; none of 0."""
+    if n == 0:
+        return ()
+    size = max(1, round(n / WORDS_PER_SLIP))
+    return [int(place) for place in np.sort(generator.choice(n, size, replace=False))]
+
+
+def _neighbours(letter: str) -> str:
+    """Keys beside that of a plain letter in its row."""
+    if has_diacritics(letter):
+        return ""
+    key = letter.lower()
+    for row in _ROWS:
+        place = row.find(key) if len(key) == 1 else -1
+        if place >= 0:
+            return row[max(place - 1, 0) : place] + row[place + 1 : place + 2]
+    return ""
+
+
+def _generator(seed: int, name: str, text: str) -> np.random.Generator:
+    digest = hashlib.sha256(f"{seed}\n{name}\n{text}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:16]))
