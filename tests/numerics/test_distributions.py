@@ -14,7 +14,8 @@ from embedscope.numerics.distributions import (
     mean_and_std,
     overlap_coefficient,
 )
-from embedscope.numerics.streaming import all_pair_moments, bin_edges, histogram_of_values, power_sums
+from embedscope.numerics.pair_sums import per_query_sums
+from embedscope.numerics.streaming import PowerSums, bin_edges, histogram_of_values
 
 SEEDS = st.integers(0, 2**32 - 1)
 EDGES = bin_edges()
@@ -32,14 +33,20 @@ def samples(seed: int) -> tuple[np.ndarray, np.ndarray]:
 def test_the_spread_of_a_collapsed_model_is_zero_and_not_rounding() -> None:
     row = np.random.default_rng(0).normal(size=64)
     rows = np.tile((row / np.linalg.norm(row)).astype(np.float32), (50, 1))
-    assert mean_and_std(all_pair_moments(rows, rows))[1] == 0.0
+    sums, squares = per_query_sums(rows, rows)
+    assert mean_and_std(PowerSums(2500, float(sums.sum()), float(squares.sum())))[1] == 0.0
 
 
 @settings(max_examples=40)
 @given(SEEDS)
 def test_mean_and_std_are_those_of_the_values_and_quantiles_lie_within_a_bin(seed: int) -> None:
     values, _ = samples(seed)
-    np.testing.assert_allclose(mean_and_std(power_sums(values)), [values.mean(), values.std()], rtol=1e-9, atol=1e-6)
+    np.testing.assert_allclose(
+        mean_and_std(PowerSums(len(values), values.sum(), (values**2).sum())),
+        [values.mean(), values.std()],
+        rtol=1e-9,
+        atol=1e-6,
+    )
     counts = histogram_of_values(values)
     for q in (0.05, 0.25, 0.5, 0.75, 0.95):
         nearest = [np.quantile(values, q, method=m) for m in ("inverted_cdf", "higher", "lower")]
@@ -53,7 +60,7 @@ def test_quantiles_fill_bins_evenly_and_skip_empty_ones() -> None:
 
 def test_the_distribution_of_nothing_is_refused() -> None:
     with pytest.raises(TooFewPointsError, match="got none"):
-        mean_and_std(power_sums([]))
+        mean_and_std(PowerSums(0, 0.0, 0.0))
     with pytest.raises(TooFewPointsError, match="no quantiles"):
         histogram_quantile(NOTHING, EDGES, 0.5)
 

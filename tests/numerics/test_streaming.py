@@ -11,17 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError
+from embedscope.errors import InvalidOptionError
 from embedscope.numerics.ranking import Judgments, TieCounts
 from embedscope.numerics.streaming import (
     HistogramAccumulator,
-    MomentAccumulator,
     TieAccumulator,
     TopKAccumulator,
-    all_pair_moments,
     bin_edges,
     histogram_of_values,
-    power_sums,
 )
 
 from .oracles import Case, naive_counts, random_case
@@ -138,42 +135,6 @@ def test_top_k_of_fewer_documents_than_k_is_filled_with_none() -> None:
 def test_a_top_k_of_no_documents_is_refused() -> None:
     with pytest.raises(InvalidOptionError, match="k = 0"):
         TopKAccumulator(3, 0)
-
-
-# --- moments --------------------------------------------------------------------------------------------------------
-
-
-@settings(max_examples=30)
-@given(SEEDS)
-def test_moments_equal_those_of_the_whole_matrix_for_every_cut(seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    scores = generator.normal(0.6, 0.01, (7, 50)).astype(np.float32)
-    n, mean, std = show_in_pieces(scores, MomentAccumulator, generator).result()
-    assert n == 350
-    np.testing.assert_allclose([mean, std], [scores.mean(dtype=float), scores.std(dtype=float)], rtol=1e-12)
-
-
-def test_moments_of_nothing_are_nan() -> None:
-    assert str(MomentAccumulator().merge(MomentAccumulator()).result()) == "Moments(n=0, mean=nan, std=nan)"
-
-
-@settings(max_examples=30)
-@given(SEEDS, st.sampled_from([np.float32, np.float64]))
-def test_sums_over_all_pairs_equal_those_of_the_matrix_of_pairs(seed: int, dtype: type) -> None:
-    generator = np.random.default_rng(seed)
-    queries, documents = (generator.normal(size=(n, 5)).astype(dtype) for n in (6, 11))
-    expected = power_sums(queries.astype(float) @ documents.astype(float).T)
-    np.testing.assert_allclose(all_pair_moments(queries, documents), expected, rtol=1e-12, atol=1e-12)
-
-
-def test_sums_without_the_positives_are_those_of_the_negatives() -> None:
-    values = np.array([0.5, 0.25, -0.75, 1.0])
-    assert power_sums(values).minus(power_sums(values[:1])) == power_sums(values[1:])
-
-
-def test_sums_over_pairs_of_different_dimensions_are_refused() -> None:
-    with pytest.raises(InvalidEmbeddingsError, match="have 3 dimensions and document vectors 4"):
-        all_pair_moments(np.ones((1, 3)), np.ones((1, 4)))
 
 
 # --- histogram ------------------------------------------------------------------------------------------------------

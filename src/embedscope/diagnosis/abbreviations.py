@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from embedscope.diagnosis.diacritics import has_diacritics, without_diacritics
+from embedscope.diagnosis.text_features import has_diacritics, strip_diacritics
 from embedscope.errors import InvalidOptionError
 
 NUMBER = "{n}"
@@ -98,11 +98,16 @@ def _entry(full: str, short: object, where: str) -> Abbreviation:
 
 
 def _replaced(text: str, forms: Mapping[str, str]) -> str:
-    """``text`` with whole-word occurrences of the keys replaced by the values, in one pass from left to right."""
+    """``text`` with whole-word occurrences of the keys replaced by the values, in one pass from left to right.
+
+    A key is found with its diacritics or with none at all; where two keys are then the same, the first one stands.
+    """
     is_plain = not has_diacritics(text)
-    spelling: Callable[[str], str] = without_diacritics if is_plain else str
-    targets = {spelling(source).casefold(): spelling(target) for source, target in forms.items()}
-    pattern = "|".join(_pattern(source) for source in sorted(targets, key=lambda s: (-len(s), s)))
+    targets: dict[str, str] = {}
+    for spelling in (str, strip_diacritics):
+        for source, target in forms.items():
+            targets.setdefault(spelling(source).casefold(), strip_diacritics(target) if is_plain else target)
+    pattern = "|".join(_pattern(source) for source in sorted(targets, key=lambda source: (-len(source), source)))
     return re.sub(rf"(?<!\w)(?:{pattern})(?!\w)", lambda match: _target(match[0], targets), text, flags=re.IGNORECASE)
 
 
@@ -112,8 +117,7 @@ def _pattern(source: str) -> str:
 
 def _target(found: str, targets: Mapping[str, str]) -> str:
     folded = " ".join(found.casefold().split())
-    if folded in targets:
-        return targets[folded]
     number = re.search(r"\d+", folded)
-    key = folded if number is None else folded.replace(number[0], NUMBER, 1)
-    return targets[key].replace(NUMBER, number[0] if number else "")
+    key = folded if folded in targets or number is None else folded.replace(number[0], NUMBER, 1)
+    # A pattern that ignores case finds a few letters (dotless i) that do not fold to those of the key.
+    return targets.get(key, found).replace(NUMBER, number[0] if number else "")

@@ -11,15 +11,18 @@ from decimal import Decimal
 
 import numpy as np
 
+from embedscope.diagnosis.text_features import has_diacritics
+
 MILLION, THOUSAND = Decimal(1_000_000), Decimal(1_000)
 
 _NOT_AFTER = r"(?<![\w.,])(?<!\d[-–~])(?<!\d\s[-–~]\s)"  # the second end of a range shares the unit of the first
 _MILLION_WORD = r"(?:tr(?:iệu|ieu)?|củ)"
+_NO_REST = r"(?!\s+\d{1,3}(?:\s*(?:trăm|tram|k|nghìn|nghin|ngàn|ngan))?(?!\w))"  # "5 triệu 5": the amount goes on
 _FORMS = {
-    "tr": rf"(?P<tr_whole>\d{{1,4}})tr(?P<tr_part>\d{{1,3}})(?![\w]|[.,]\d)",
+    "tr": r"(?P<tr_whole>\d{1,4})tr(?P<tr_part>\d{1,3})(?!\w|[.,]\d)",
     "half": rf"(?P<half_whole>\d{{1,4}})\s*{_MILLION_WORD}\s+(?:rưỡi|ruoi)(?!\w)",
-    "decimal": rf"(?P<decimal_whole>\d{{1,4}})(?:[.,](?P<decimal_part>\d{{1,3}}))?\s*{_MILLION_WORD}(?!\w)",
-    "thousand": r"(?P<thousand_whole>\d{1,3})\s*(?:k|nghìn|nghin|ngàn|ngan)(?!\w)",
+    "decimal": rf"(?P<decimal_whole>\d{{1,4}})(?:[.,](?P<decimal_part>\d{{1,2}}))?\s*{_MILLION_WORD}(?!\w){_NO_REST}",
+    "thousand": r"(?P<thousand_whole>\d{2,3}(?=\s*k)|\d{1,3}(?=\s*n))\s*(?:k|nghìn|nghin|ngàn|ngan)(?!\w)",
     "grouped": r"(?P<grouped_whole>\d{1,3}(?:(?:,\d{3})+|(?:\.\d{3}){2,}))(?:\s*(?:đ|vnđ|vnd|đồng|dong))?(?!\w|[.,]\d)",
 }
 AMOUNT = re.compile(f"{_NOT_AFTER}(?:{'|'.join(_FORMS.values())})", re.IGNORECASE)
@@ -30,9 +33,9 @@ def in_another_format(text: str, generator: np.random.Generator) -> str:
 
     Millions move between ``5tr5``, ``5.5 triệu`` and ``5,500,000``, thousands between ``500k`` and ``500,000``. A
     text without diacritics is given none. Amounts that are not whole thousands, and numbers without a unit or groups
-    of digits, stay as they are.
+    of digits, stay as they are; so does ``4k``, which more often counts pixels.
     """
-    is_plain = text.isascii()
+    is_plain = not has_diacritics(text)
     return AMOUNT.sub(lambda match: _rewritten(match, generator, is_plain), text)
 
 

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from embedscope.diagnosis.abbreviations import Abbreviations, load_abbreviations
-from embedscope.diagnosis.diacritics import has_diacritics, telex, without_diacritics
 from embedscope.diagnosis.number_formats import in_another_format
+from embedscope.diagnosis.telex import is_vietnamese, telex
+from embedscope.diagnosis.text_features import has_diacritics, strip_diacritics
 
 Perturb = Callable[[str, np.random.Generator], str]
 
@@ -64,12 +65,20 @@ def standard_perturbations(abbreviations: Abbreviations | None = None) -> tuple[
     )
 
 
-def telex_keys(text: str, generator: np.random.Generator) -> str:
-    """One in ``WORDS_PER_SLIP`` of the words with Vietnamese marks as the keys that type it: ``đường`` -> ``dduwowngf``.
+def without_diacritics(text: str) -> str:
+    """``text`` with the marks of its Latin, Greek and Cyrillic letters left out: ``Phong o Da Nang``.
 
-    Only words that Telex writes differently can be hit.
+    In other scripts marks are letters of their own right (Thai, Arabic, Devanagari) and stay.
     """
-    return _hit_words(text, generator, lambda word: telex(word) != word, lambda word: telex(word))
+    letters = unicodedata.normalize("NFC", text)
+    return "".join(strip_diacritics(letter) if _is_alphabetic(letter) else letter for letter in letters)
+
+
+def telex_keys(text: str, generator: np.random.Generator) -> str:
+    """Some words of a Vietnamese text as the keys that type them: ``đường`` becomes ``dduwowngf``."""
+    if not is_vietnamese(text):
+        return text
+    return _hit_words(text, generator, lambda word: telex(word) != word, telex)
 
 
 def neighbour_key(text: str, generator: np.random.Generator) -> str:
@@ -103,23 +112,18 @@ def swapped_letters(text: str, generator: np.random.Generator) -> str:
 
 
 def spacing_slip(text: str, generator: np.random.Generator) -> str:
-    """One in ``WORDS_PER_SLIP`` of the words joined to the next one, or split in two, with equal chances."""
-    tokens = text.split()
-    splittable = [i for i, token in enumerate(tokens) if len(token) >= SHORTEST_SLIP and token.isalpha()]
-    joinable = list(range(len(tokens) - 1))
-    if not splittable and not joinable:
-        return text
-    for place in _chosen(len(tokens), generator):
-        if joinable and (generator.integers(2) == 0 or not splittable):
-            # A joined pair keeps its two places, so that later choices still mean the same words.
-            at = min(int(place), len(tokens) - 2)
-            tokens[at] = tokens[at].removesuffix(" ") + "\N{WORD JOINER}"
-        elif splittable:
-            at = splittable[int(generator.integers(len(splittable)))]
-            cut = int(generator.integers(2, max(3, len(tokens[at]) - 1)))
-            tokens[at] = f"{tokens[at][:cut]} {tokens[at][cut:]}"
-            splittable.remove(at)
-    return " ".join(tokens).replace("\N{WORD JOINER} ", "").replace("\N{WORD JOINER}", "")
+    """Spaces lost between two words or put into a word of letters, about one in ``WORDS_PER_SLIP`` words."""
+    words = text.split()
+    slips = [("lost", place) for place in range(len(words) - 1)]
+    slips += [("put in", i) for i, word in enumerate(words) if len(word) >= SHORTEST_SLIP and word.isalpha()]
+    n_slips = len(_chosen(len(words), generator))
+    chosen = {slips[int(i)] for i in generator.choice(len(slips), min(n_slips, len(slips)), replace=False)}
+    parts = []
+    for place, word in enumerate(words):
+        cut = int(generator.integers(1, len(word))) if ("put in", place) in chosen else 0
+        parts.append(f"{word[:cut]} {word[cut:]}" if cut else word)
+        parts.append("" if ("lost", place) in chosen else " ")
+    return "".join(parts).rstrip()
 
 
 def _hit_words(
@@ -150,6 +154,10 @@ def _neighbours(letter: str) -> str:
         if place >= 0:
             return row[max(place - 1, 0) : place] + row[place + 1 : place + 2]
     return ""
+
+
+def _is_alphabetic(letter: str) -> bool:
+    return unicodedata.name(letter, "").startswith(("LATIN ", "GREEK ", "CYRILLIC "))
 
 
 def _generator(seed: int, name: str, text: str) -> np.random.Generator:

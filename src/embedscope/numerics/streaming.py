@@ -4,7 +4,7 @@ An accumulator has ``update(block, query_start, document_start)``, ``merge(other
 (q, n) holds the scores of queries ``query_start ... query_start + q - 1`` with documents ``document_start ...
 document_start + n - 1``. Every cell of the matrix must be shown exactly once, in any blocks and any order, to one
 accumulator or to several that are merged; ``merge`` returns a new accumulator and is associative and commutative.
-Counts and top-k lists come out identical for every way of cutting the matrix, moments up to rounding.
+Counts and top-k lists come out identical for every way of cutting the matrix.
 
 A block is only read, and may be a buffer that is overwritten after ``update`` returns. Scores are finite.
 """
@@ -20,7 +20,6 @@ import numpy.typing as npt
 from embedscope.errors import InvalidOptionError
 from embedscope.numerics.judgments import Judgments
 from embedscope.numerics.ties import TieCounts, tie_groups
-from embedscope.numerics.vectors import require_same_dim
 from embedscope.protocols import BoolArray, Float64Array, FloatArray, IntArray
 
 N_BINS = 200
@@ -372,60 +371,7 @@ def _best_columns(scores: FloatArray, k: int) -> IntArray:
     return np.concatenate([above, np.flatnonzero(scores == limit)[: k - len(above)]])
 
 
-# --- moments --------------------------------------------------------------------------------------------------------
-
-
-class Moments(NamedTuple):
-    """Number, mean and population standard deviation (ddof 0); NaN for both where nothing was seen."""
-
-    n: int
-    mean: float
-    std: float
-
-
-class MomentAccumulator:
-    """Number, mean and standard deviation of all scores shown, in float64.
-
-    Notes
-    -----
-    Merged by T. F. Chan, G. H. Golub and R. J. LeVeque, "Updating formulae and a pairwise algorithm for computing
-    sample variances" (1979). For all pairs of two matrices `all_pair_moments` is quicker and looks at no pair.
-    """
-
-    def __init__(self) -> None:
-        self._n = 0
-        self._mean = 0.0
-        self._squares = 0.0  # sum of squared deviations from the mean
-
-    def update(self, block: FloatArray, query_start: int = 0, document_start: int = 0) -> None:
-        """Take in an array of any shape; where it stands does not matter."""
-        if block.size:
-            values = block.astype(np.float64)
-            mean = float(values.mean())
-            values -= mean
-            self._add(values.size, mean, float(np.square(values).sum()))
-
-    def merge(self, other: Self) -> Self:
-        """A new accumulator with the values of both; see `Accumulator`."""
-        merged = type(self)()
-        merged._add(self._n, self._mean, self._squares)
-        merged._add(other._n, other._mean, other._squares)
-        return merged
-
-    def result(self) -> Moments:
-        """Number, mean and standard deviation so far."""
-        if self._n == 0:
-            return Moments(0, float("nan"), float("nan"))
-        return Moments(self._n, self._mean, float(np.sqrt(self._squares / self._n)))
-
-    def _add(self, n: int, mean: float, squares: float) -> None:
-        if n == 0:
-            return
-        total = self._n + n
-        shift = mean - self._mean
-        self._mean += shift * n / total
-        self._squares += squares + shift * shift * self._n * n / total
-        self._n = total
+# --- sums -----------------------------------------------------------------------------------------------------------
 
 
 class PowerSums(NamedTuple):
@@ -434,44 +380,6 @@ class PowerSums(NamedTuple):
     n: int
     total: float
     squares: float
-
-    def minus(self, other: PowerSums) -> PowerSums:
-        """The sums of what remains when the values of ``other`` are taken away: negatives = all - positives."""
-        return PowerSums(self.n - other.n, self.total - other.total, self.squares - other.squares)
-
-
-def power_sums(values: npt.ArrayLike) -> PowerSums:
-    """Number, sum and sum of squares of ``values`` (any shape), in float64."""
-    flat = np.asarray(values, dtype=np.float64).reshape(-1)
-    return PowerSums(flat.size, float(flat.sum()), float(flat @ flat))
-
-
-def all_pair_moments(queries: FloatArray, documents: FloatArray) -> PowerSums:
-    """Number, sum and sum of squares of the inner products of all pairs, without making a pair.
-
-    ``sum_ij <q_i, d_j> = <sum_i q_i, sum_j d_j>`` and ``sum_ij <q_i, d_j>^2 = tr((Q'Q)(D'D))``.
-
-    Parameters
-    ----------
-    queries : ndarray of shape (n_queries, dim), float32 or float64
-    documents : ndarray of shape (n_documents, dim), float32 or float64
-        Unit rows, where the products are to be cosines.
-
-    Returns
-    -------
-    PowerSums
-        In float64, at O((n_queries + n_documents) * dim^2). Conventions, section 4.
-
-    Raises
-    ------
-    InvalidEmbeddingsError
-        If the dimensions differ.
-    """
-    require_same_dim(queries, documents)
-    query_sum, query_gram = sum_and_gram(queries)
-    document_sum, document_gram = sum_and_gram(documents)
-    squares = float(np.vdot(query_gram, document_gram))
-    return PowerSums(len(queries) * len(documents), float(query_sum @ document_sum), squares)
 
 
 def sum_and_gram(vectors: FloatArray) -> tuple[Float64Array, Float64Array]:
