@@ -70,7 +70,7 @@ def test_help_loads_nothing_that_takes_time(words: list[str]) -> None:
     assert done.stdout.splitlines()[-1] == "loaded:"
 
 
-@pytest.mark.parametrize("command", ["visualize", "evaluate", "compare", "report", "demo"])
+@pytest.mark.parametrize("command", ["visualize", "evaluate", "compare", "audit", "report", "demo"])
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     done = run(capsys, command, "--help")
     assert done.status == 0

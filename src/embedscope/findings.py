@@ -580,3 +580,172 @@ class MapFilm:
     maps: tuple[MapLayout, ...]
     moved: tuple[float, ...]
     turnover: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CloudShape:
+    """The shape of one cloud of unit vectors: the queries or the documents of one space.
+
+    ``effective_rank`` is RankMe, ``participation_ratio`` that of the covariance, ``n_directions`` the fewest
+    principal directions that hold 90 % of the variance (both None where all vectors are equal). ``uniformity`` is
+    exact where ``n_uniformity`` equals ``n``, else that of so many rows drawn at random. ``mean_cosine`` is over all
+    pairs. ``spectrum`` holds the share of the variance of each principal direction, descending, shape (dim,).
+    """
+
+    n: int
+    dim: int
+    effective_rank: float
+    participation_ratio: float | None
+    n_directions: int | None
+    uniformity: float
+    n_uniformity: int
+    mean_cosine: float
+    spectrum: Float64Array
+
+
+@dataclass(frozen=True, slots=True)
+class Hubness:
+    """How the places among the queries' k nearest documents are shared out (Radovanovic et al. 2010).
+
+    ``skewness`` is None where every document is listed equally often. ``chance_...`` is what lists drawn at random
+    have. ``relevant_anti_hub_share`` is the share of documents with a query of their own that are in no list at all.
+    Hubs are the documents that stand in most lists without being relevant, the worst first; rows of DocumentTable.
+    """
+
+    k: int
+    skewness: float | None
+    anti_hub_share: float
+    gini: float
+    chance_skewness: float | None
+    chance_anti_hub_share: float
+    chance_gini: float
+    relevant_anti_hub_share: float
+    hubs: IntArray  # (H,) rows of DocumentTable
+    hub_occurrences: IntArray  # (H,) lists that the hub stands in
+    hub_wrong_occurrences: IntArray  # (H,) of these, lists of queries it is not relevant to
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceGeometry:
+    """One space: the model's own, the base model's, or a projection of the base to the same width.
+
+    ``alignment`` is the mean squared distance of relevant pairs; ``centroid_distance`` and ``split_auc`` /
+    ``split_accuracy`` (a held-out linear split, 0.5 is a guess) say how far queries and documents lie apart;
+    ``overlap`` is the share of the base model's k nearest documents of a query that are also the nearest here, None
+    for the base model itself and where there is none.
+    """
+
+    queries: CloudShape
+    documents: CloudShape
+    alignment: Figure
+    centroid_distance: float
+    split_auc: Figure
+    split_accuracy: Figure
+    hubness: Hubness
+    overlap: Figure | None
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Geometry of the model's space beside those that it is held against: name -> space, "model" first."""
+
+    spaces: Mapping[str, SpaceGeometry]
+    k: int
+
+
+@dataclass(frozen=True, slots=True)
+class PerturbationEffect:
+    """What one way of typing the queries differently does, on the queries that it changes.
+
+    ``changes`` are perturbed minus as written, paired; ``flip_rate`` is the share of queries whose rank-1 correctness
+    changes, ``lost`` and ``gained`` their rows in QueryTable, the largest fall (rise) in reciprocal rank first.
+    ``similarity`` is the mean cosine of a query with its perturbed self.
+    """
+
+    name: str
+    title: str
+    n_changed: int
+    n_unchanged: int
+    before: Mapping[str, float]
+    after: Mapping[str, float]
+    changes: tuple[Comparison, ...]
+    flip_rate: Figure
+    lost: IntArray
+    gained: IntArray
+    similarity: Figure
+    example: tuple[str, str] | None  # a query as written and as perturbed; None where none is changed
+
+
+@dataclass(frozen=True, slots=True)
+class Robustness:
+    """Paired change of the metrics under perturbed queries; p-values are Holm-adjusted over all of them."""
+
+    n_queries: int
+    effects: tuple[PerturbationEffect, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StorageFormat:
+    """What one way of storing the documents costs and keeps, against float32 at full width.
+
+    ``bytes_in_index`` are searched for every query; ``bytes_in_all`` adds the float32 vectors that rescoring reads.
+    ``changes`` are this format minus float32, paired, empty for float32 itself; ``tie_share`` is the share of queries
+    whose best relevant document ties with another; ``overlap`` that of the 10 nearest documents under float32.
+    ``reason`` says why a format could not be measured; its figures are then absent.
+    """
+
+    name: str
+    precision: str
+    width: int
+    n_rescored: int  # 0 where nothing is rescored
+    bytes_in_index: int
+    bytes_in_all: int
+    metrics: Mapping[str, Figure]
+    changes: tuple[Comparison, ...]
+    tie_share: Figure
+    overlap: Figure
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentCost:
+    """Quality against bytes for every storage format tried, the reference (float32, full width) first."""
+
+    reference: str
+    formats: tuple[StorageFormat, ...]
+    n_documents: int
+    k: int  # of the overlap
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdChoice:
+    """The lowest cosine threshold whose precision is at least ``wanted`` by its interval's lower end.
+
+    ``threshold`` is None where there is none; ``reason`` says why.
+    """
+
+    wanted: float
+    threshold: float | None
+    precision: Figure
+    recall: Figure
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdTable:
+    """Precision and recall of "every document with a cosine of at least t", over all (query, document) pairs.
+
+    Columns of shape (T,), thresholds ascending. NaN stands where a figure or its interval is undefined. Precision
+    depends on the size of the pool: a larger one has more wrong documents above any threshold.
+    """
+
+    thresholds: Float64Array
+    n_retrieved: IntArray  # pairs at or above the threshold
+    precision: Float64Array
+    precision_low: Float64Array
+    precision_high: Float64Array
+    recall: Float64Array
+    recall_low: Float64Array
+    recall_high: Float64Array
+    choices: tuple[ThresholdChoice, ...]
+    n_documents: int

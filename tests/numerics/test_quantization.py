@@ -120,10 +120,11 @@ def test_a_width_that_the_vectors_do_not_have_is_refused(width: int) -> None:
         fit_codec(cloud(0), Precision.FLOAT32, width)
 
 
-def test_shards_are_the_documents_in_order() -> None:
+def test_shards_are_the_documents_in_the_order_asked() -> None:
     documents = cloud(2)
+    order = np.random.default_rng(0).permutation(30)
     for precision in Precision:
         codec = fit_codec(documents, precision, 8)
-        parts = list(codec.shards(documents, rows=11))
+        parts = list(codec.shards(documents, order, rows=11))
         assert [start for start, _ in parts] == [0, 11, 22]
-        assert np.array_equal(np.concatenate([part for _, part in parts]), codec.documents(documents))
+        assert np.array_equal(np.concatenate([part for _, part in parts]), codec.documents(documents)[order])

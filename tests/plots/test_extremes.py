@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -67,11 +66,3 @@ def test_titles_and_subtitles_stay_inside_the_picture(picture: str) -> None:
         heads = [text for text in figure.texts if text.get_gid() in ("title", "subtitle")]
         assert heads
         assert all(text.get_window_extent().x1 <= figure.bbox.width for text in heads)
-
-
-@pytest.mark.parametrize("picture", PICTURES)
-def test_drawing_five_thousand_queries_takes_seconds_at_most(picture: str) -> None:
-    findings = CASES["five thousand queries"]()
-    start = time.process_time()
-    saved(PICTURES[picture](findings), dpi=plots.style.DPI)
-    assert time.process_time() - start < 8  # a second or two on a machine with nothing else to do

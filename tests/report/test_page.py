@@ -48,10 +48,11 @@ def unpacked(value: Any) -> Any:
     return [unpacked(item) for item in value] if isinstance(value, list) else value
 
 
-def test_the_payload_of_the_tiny_run_is_the_golden_one() -> None:
-    golden = json.loads(tiny.GOLDEN.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("name", tiny.GOLDEN_PAYLOADS)
+def test_the_payloads_of_the_tiny_runs_are_the_golden_ones(name: str) -> None:
+    golden = json.loads((tiny.GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
     golden["report"]["embedscope_version"] = __version__
-    assert unpacked(json.loads(page.to_json(tiny.payload()))) == unpacked(golden)
+    assert unpacked(json.loads(page.to_json(tiny.GOLDEN_PAYLOADS[name]()))) == unpacked(golden)
 
 
 def test_only_documents_that_the_page_can_show_are_in_it() -> None:

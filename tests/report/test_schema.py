@@ -21,8 +21,13 @@ def test_the_schema_is_a_valid_one() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
-def test_the_golden_payload_fits_the_schema() -> None:
-    VALIDATOR.validate(json.loads(tiny.GOLDEN.read_text(encoding="utf-8")))
+@pytest.mark.parametrize("name", tiny.GOLDEN_PAYLOADS)
+def test_the_golden_payloads_fit_the_schema(name: str) -> None:
+    VALIDATOR.validate(json.loads((tiny.GOLDEN / f"{name}.json").read_text(encoding="utf-8")))
+
+
+def test_a_page_written_before_it_could_hold_several_runs_fits_the_schema() -> None:
+    VALIDATOR.validate({k: v for k, v in tiny.payload().items() if k not in ("compare", "timeline")})
 
 
 def test_a_hostile_payload_fits_the_schema() -> None:

@@ -1,13 +1,13 @@
-"""A run small enough to be checked by hand: four queries, six documents, two maps.
+"""A run small enough to be checked by hand: four queries, six documents, two maps; a comparison; a training.
 
-``python -m tests.report.tiny`` (from the root, with ``src`` on the path) writes ``tests/golden/page.json``, which the
-Python and the TypeScript tests read alike.
+``python -m tests.report.tiny`` (from the root, with ``src`` on the path) writes the payloads in ``tests/golden``,
+which the Python and the TypeScript tests read alike.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 
 from embedscope.findings import (
+    BestOfMany,
     Check,
     Comparison,
     DataFacts,
+    Diagnosis,
     Distribution,
     DocumentTable,
     Example,
@@ -26,6 +28,8 @@ from embedscope.findings import (
     Findings,
     Heatmap,
     Leakage,
+    LevelShift,
+    MapFilm,
     MapLayout,
     Metric,
     ModelFacts,
@@ -34,15 +38,24 @@ from embedscope.findings import (
     Points,
     Power,
     QueryTable,
+    RunComparison,
+    Severity,
     Similarity,
+    Stretch,
+    Timeline,
+    TypeChange,
     Verdict,
     VerdictOutcome,
 )
 from embedscope.protocols import Role
 from embedscope.report.page import page_payload
 from embedscope.report.payload import report
+from embedscope.report.sections import comparison_section, timeline_section_of
 
-GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "page.json"
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
+REFERENCE = "runs/a/epoch3.pt"
+CANDIDATE = "runs/b/epoch3.pt"
+THIRD = "runs/c/epoch9.pt"
 NAN = float("nan")
 
 HOSTILE = (
@@ -94,6 +107,12 @@ def findings() -> Findings:
         leakage=Leakage("train.json", 4, 4, {"exact": 1, "near": 0}, {"exact": 0, "near": 2}, 0.25,
                         (("phòng trọ quận 1", "phong tro quan 1"),)),
         power=Power("MRR", 4, 1.3, None),
+        diagnoses=(
+            Diagnosis("type-ignored", "Differences in location are ignored", Severity.HIGH, 2, 0.5, 0.1, 0.9, (1,),
+                      "Add pairs that differ in location only"),
+            Diagnosis("near-tie", "Relevant documents tie with others", Severity.LOW, 4, 0.25, None, None, (2, 0),
+                      "Train longer at a lower temperature"),
+        ),
     )  # fmt: skip
 
 
@@ -118,6 +137,115 @@ def payload(measured: Findings | None = None, **options: Any) -> dict[str, Any]:
     """The payload of the page of ``measured``, by default of the tiny run."""
     shown = findings() if measured is None else measured
     return page_payload(report(shown, checks(), verdict(), inputs={"data": "test.json"}), shown, **options)
+
+
+def runs() -> dict[str, Findings]:
+    """The tiny run as a candidate, a reference in which query 1 was right and query 2 wrong, and a third run.
+
+    The reference is as one read from its folder: without texts of documents, histograms, points and heatmap.
+    """
+    base = findings()
+    q = base.queries
+    nothing = np.zeros(0)
+    saved = replace(
+        base,
+        similarity=replace(
+            base.similarity,
+            edges=nothing,
+            positive=replace(base.similarity.positive, density=nothing),
+            negative=replace(base.similarity.negative, density=nothing),
+        ),
+        documents=DocumentTable((), (), np.zeros(0, np.int64), np.zeros(0, np.int64)),
+        points=None,
+        maps={},
+        heatmap=None,
+        metrics={"MRR": _metric("MRR", 0.8125, 0.6, 0.9), "Success@1": _metric("Success@1", 0.75, 0.5, 0.9)},
+        queries=replace(q, rank=np.array([1.0, 1.0, 40.0, 1.0]), is_correct=np.array([True, True, False, True])),
+    )
+    third = replace(
+        base, queries=replace(q, rank=np.array([2.0, 3.0, 1.5, NAN]), is_correct=np.array([False, False, True, True]))
+    )
+    return {REFERENCE: saved, CANDIDATE: base, THIRD: third}
+
+
+def comparison(names: tuple[str, ...] = (CANDIDATE, THIRD)) -> RunComparison:
+    """What changed from the reference to each of the candidates."""
+    lost = {CANDIDATE: np.array([1]), THIRD: np.array([1, 0])}
+    return RunComparison(
+        reference=REFERENCE,
+        candidates=names,
+        comparisons=tuple(
+            Comparison(name, REFERENCE, metric, -0.1, -0.3, high, 0.2, 0.4, -0.5, 1, 2, 1)
+            for name in names
+            for metric, high in (("MRR", 0.1), ("Success@1", -0.01))
+        ),
+        lost={name: lost[name] for name in names},
+        gained={name: np.array([2]) for name in names},
+        type_changes=tuple(
+            TypeChange(name, kind, 3, change)
+            for name in names
+            for kind, change in (("location", Figure(-0.2, -0.3, -0.1)), ("untyped", Figure.absent("one pair")))
+        ),
+        level_shifts=tuple(LevelShift(name, 0.1, -0.05, None, 0.02) for name in names),
+        best=BestOfMany("MRR", CANDIDATE, -0.1, 0.6, len(names)) if len(names) > 1 else None,
+    )
+
+
+def comparison_payload(names: tuple[str, ...] = (CANDIDATE, THIRD)) -> dict[str, Any]:
+    """The page of a comparison, with the tiny run as the judged candidate."""
+    shown = findings()
+    headline = "this test set cannot tell b/epoch3.pt from a/epoch3.pt"
+    judged = Verdict(VerdictOutcome.UNDECIDED, "comparison", headline, (headline,))
+    section = comparison_section(runs(), comparison(names), judged=CANDIDATE)
+    return page_payload(report(shown, checks(), judged, inputs={"data": "test.json"}), shown, compare=section)
+
+
+def timeline() -> tuple[Timeline, MapFilm]:
+    """Three checkpoints: query 2 comes right with the second, query 1 is lost with the third, which is the tiny run."""
+    base = findings()
+    names = tuple(f"runs/epoch{i}.pt" for i in (1, 2, 3))
+    assert base.points is not None
+    change = Comparison(names[1], names[0], "MRR", 0.1, 0.0, 0.2, 0.03, 0.03, 0.4, 1, 0, 3)
+    nothing = np.zeros(0, np.int64)
+    record = Timeline(
+        names=names,
+        epochs=(1, 2, 3),
+        metric="MRR",
+        metrics={
+            "MRR": (Figure(0.5, 0.4, 0.6), Figure(0.8, 0.7, 0.9), Figure(0.7, 0.5, 0.85)),
+            "Success@1": (Figure(0.25), Figure(0.75), Figure(0.625)),
+        },
+        violation_rates={
+            "location": (Figure(0.6, 0.4, 0.8), Figure(0.5, 0.3, 0.7), Figure(1.0, 0.8, 1.0)),
+            "price": (Figure.absent("no such pair"), Figure(0.4, 0.2, 0.5), Figure(0.3, 0.2, 0.4)),
+        },
+        stretches=(
+            Stretch(names[0], names[1], change, gained=np.array([2]), lost=nothing),
+            Stretch(names[1], names[2], replace(change, a=names[2], b=names[1]), gained=nothing, lost=np.array([1])),
+        ),
+        best=1,
+        since_best=None,
+        over_fitting="since epoch 2 the MRR has fallen",
+        n_queries=4,
+        n_clusters=4,
+    )
+    film = MapFilm(
+        method="tsne",
+        names=names,
+        epochs=(1, 2, 3),
+        points=base.points,
+        maps=(_layout("tsne", -1.0), _layout("tsne", 0.5), _layout("tsne", 1.0)),
+        moved=(0.0, 1.0, 0.5),
+        turnover=(0.0, 0.5, 0.25),
+    )
+    return record, film
+
+
+def training_payload() -> dict[str, Any]:
+    """The page of the last checkpoint of a training, with the film of its map."""
+    shown = findings()
+    record, film = timeline()
+    return payload(shown, timeline=timeline_section_of(record, [film], shown, shown=2))
 
 
 def hostile_payload() -> dict[str, Any]:
@@ -145,10 +273,52 @@ def hostile_payload() -> dict[str, Any]:
         comparisons=(replace(base.comparisons[0], a=HOSTILE[0], b=HOSTILE[4]),),
         leakage=replace(base.leakage, train=HOSTILE[1], examples=((HOSTILE[0], HOSTILE[6]),)) if base.leakage else None,
         maps_absent={HOSTILE[0]: HOSTILE[1]},
+        diagnoses=tuple(
+            replace(d, code=HOSTILE[0], title=HOSTILE[i], action=HOSTILE[i + 1]) for i, d in enumerate(base.diagnoses)
+        ),
     )
     nasty_checks = tuple(replace(c, title=HOSTILE[i], reason=HOSTILE[0]) for i, c in enumerate(checks()))
     judged = Verdict(VerdictOutcome.RETRAIN, HOSTILE[0], HOSTILE[1], HOSTILE)
-    return page_payload(report(shown, nasty_checks, judged, inputs={HOSTILE[0]: HOSTILE[1]}), shown)
+    return page_payload(
+        report(shown, nasty_checks, judged, inputs={HOSTILE[0]: HOSTILE[1]}),
+        shown,
+        compare=comparison_section(
+            dict(zip(HOSTILE[:3], (replace(r, metrics=shown.metrics) for r in runs().values()), strict=True)),
+            _renamed(comparison(), dict(zip((REFERENCE, CANDIDATE, THIRD), HOSTILE[:3], strict=True))),
+            judged=HOSTILE[1],
+        ),
+        timeline=_hostile_timeline(),
+    )
+
+
+def _renamed(made: RunComparison, names: Mapping[str, str]) -> RunComparison:
+    """The comparison under other names of runs; types and metrics get hostile names too."""
+    assert made.best is not None
+    return replace(
+        made,
+        reference=names[made.reference],
+        candidates=tuple(names[name] for name in made.candidates),
+        comparisons=tuple(replace(c, a=names[c.a], b=names[c.b], metric=HOSTILE[0]) for c in made.comparisons),
+        lost={names[name]: rows for name, rows in made.lost.items()},
+        gained={names[name]: rows for name, rows in made.gained.items()},
+        type_changes=tuple(
+            replace(c, candidate=names[c.candidate], type=HOSTILE[i % 7]) for i, c in enumerate(made.type_changes)
+        ),
+        level_shifts=tuple(replace(s, candidate=names[s.candidate]) for s in made.level_shifts),
+        best=replace(made.best, best=names[made.best.best], metric=HOSTILE[4]),
+    )
+
+
+def _hostile_timeline() -> dict[str, Any]:
+    record, film = timeline()
+    nasty = replace(
+        record,
+        names=HOSTILE[:3],
+        metrics={HOSTILE[0]: record.metrics["MRR"], HOSTILE[10]: record.metrics["Success@1"]},
+        violation_rates={HOSTILE[1]: record.violation_rates["location"], HOSTILE[4]: record.violation_rates["price"]},
+        over_fitting=HOSTILE[1],
+    )
+    return timeline_section_of(nasty, [replace(film, method=HOSTILE[0])], findings(), shown=2)
 
 
 def _data() -> DataFacts:
@@ -254,5 +424,13 @@ def _layout(name: str, scale: float) -> MapLayout:
     return MapLayout(name, np.array(corners, np.float32) * scale, 0.95, 0.93, 15, kept, 1.5, {"perplexity": 30.0})
 
 
+GOLDEN_PAYLOADS: dict[str, Callable[[], dict[str, Any]]] = {
+    "page": payload,
+    "compare": comparison_payload,
+    "training": training_payload,
+}
+
 if __name__ == "__main__":
-    GOLDEN.write_text(json.dumps(payload(), ensure_ascii=True, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    for name, made in GOLDEN_PAYLOADS.items():
+        text = json.dumps(made(), ensure_ascii=True, indent=1, allow_nan=False)
+        (GOLDEN / f"{name}.json").write_text(f"{text}\n", encoding="utf-8")

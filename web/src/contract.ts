@@ -1,7 +1,16 @@
 /** The payload as the page uses it: texts inflated, number columns as typed arrays. */
-import type { Numbers as PackedNumbers, Texts as PackedTexts, Payload, Report } from './schema';
+import type {
+  CompareSection,
+  Comparison,
+  Figure,
+  Metric,
+  Numbers as PackedNumbers,
+  Texts as PackedTexts,
+  Payload,
+  Report,
+} from './schema';
 
-export type { Check, Comparison, Leakage, Metric, Report } from './schema';
+export type { Check, Comparison, Figure, Finding, Leakage, Metric, Report } from './schema';
 
 export const PAGE_VERSION = 1;
 
@@ -94,6 +103,49 @@ export interface Heatmap {
   nDocuments: number;
 }
 
+export interface ComparedRun {
+  name: string;
+  label: string;
+  metrics: Record<string, Metric>;
+  /** As in the queries of the page: NaN where a query has no relevant document. */
+  rank: Float32Array;
+  isCorrect: Uint8Array;
+}
+
+/** Several runs on the same queries; `candidates[i]` is `runs[i + 1]`. */
+export interface Compare {
+  reference: ComparedRun;
+  candidates: ComparedRun[];
+  /** The candidate that the rest of the page shows. */
+  judged: number;
+  comparisons: Comparison[];
+  /** Rows that came right and rows that went wrong, for each candidate; the largest change of rank first. */
+  moved: { gained: Int32Array; lost: Int32Array }[];
+  typeChanges: CompareSection['type_changes'];
+  levelShifts: CompareSection['level_shifts'];
+  best: CompareSection['best'];
+}
+
+export interface Film {
+  name: string;
+  /** Positions of the points at each checkpoint, x and y in turn. */
+  frames: Float32Array[];
+}
+
+/** Checkpoints of one training in the order of their epochs. */
+export interface Timeline {
+  labels: string[];
+  epochs: number[];
+  /** The checkpoint that the rest of the page shows. */
+  shown: number;
+  metrics: Record<string, Figure[]>;
+  violation: Record<string, Figure[]>;
+  films: Film[];
+  /** Whether each query is right, for each checkpoint. */
+  isCorrect: Uint8Array[] | null;
+  note: string | null;
+}
+
 export interface Page {
   report: Report;
   types: string[];
@@ -102,6 +154,8 @@ export interface Page {
   similarity: SimilarityColumns;
   points: Points | null;
   heatmap: Heatmap | null;
+  compare: Compare | null;
+  timeline: Timeline | null;
 }
 
 type TypedArray = Uint8Array | Int32Array | Float32Array;
@@ -120,14 +174,17 @@ export async function readPayload(json: string): Promise<Page> {
       'This browser cannot unpack the data of the report. Chrome 80, Firefox 113, Safari 16.4 and later can.',
     );
   }
-  const [queries, documents, similarity, points, heatmap] = await Promise.all([
+  const [queries, documents, similarity, points, heatmap, compare, timeline] = await Promise.all([
     readQueries(payload.queries),
     readDocuments(payload.documents),
     readSimilarity(payload.similarity),
     payload.points && readPoints(payload.points),
     payload.heatmap && readHeatmap(payload.heatmap),
+    payload.compare ? readCompare(payload.compare) : null,
+    payload.timeline ? readTimeline(payload.timeline) : null,
   ]);
-  return { report: payload.report, types: payload.types, queries, documents, similarity, points, heatmap };
+  const { report, types } = payload;
+  return { report, types, queries, documents, similarity, points, heatmap, compare, timeline };
 }
 
 async function readQueries(q: Payload['queries']): Promise<Queries> {
@@ -231,6 +288,47 @@ async function readHeatmap(h: NonNullable<Payload['heatmap']>): Promise<Heatmap>
     isRelevant: await bytes(h.is_relevant),
     nQueries: h.n_queries,
     nDocuments: h.n_documents,
+  };
+}
+
+async function readCompare(c: NonNullable<Payload['compare']>): Promise<Compare> {
+  const runs = c.runs.map(async (run) => ({
+    name: run.name,
+    label: run.label,
+    metrics: run.metrics,
+    rank: await floats(run.rank),
+    isCorrect: await bytes(run.is_correct),
+  }));
+  const moved = c.moved.map(async ({ gained, lost }) => ({ gained: await ints(gained), lost: await ints(lost) }));
+  const [reference, ...candidates] = await Promise.all(runs);
+  return {
+    reference,
+    candidates,
+    judged: c.judged - 1,
+    comparisons: c.comparisons,
+    moved: await Promise.all(moved),
+    typeChanges: c.type_changes,
+    levelShifts: c.level_shifts,
+    best: c.best,
+  };
+}
+
+async function readTimeline(t: NonNullable<Payload['timeline']>): Promise<Timeline> {
+  const films = Object.entries(t.maps).map(async ([name, frames]) => ({
+    name,
+    frames: await Promise.all(frames.map(floats)),
+  }));
+  const outcomes = t.is_correct && (await bytes(t.is_correct));
+  const n = t.is_correct?.shape[1] ?? 0;
+  return {
+    labels: t.labels,
+    epochs: t.epochs,
+    shown: t.shown,
+    metrics: t.metrics,
+    violation: t.violation,
+    films: await Promise.all(films),
+    isCorrect: outcomes && t.labels.map((_, epoch) => outcomes.subarray(epoch * n, (epoch + 1) * n)),
+    note: t.note,
   };
 }
 

@@ -13,6 +13,8 @@ export interface Payload {
   similarity: SimilarityColumns;
   points: PointColumns | null;
   heatmap: HeatmapColumns | null;
+  compare?: CompareSection | null;
+  timeline?: TimelineSection | null;
 }
 export interface Report {
   schema_version: number;
@@ -59,7 +61,7 @@ export interface Report {
   }[];
   tie_tolerance: number | null;
   seed: number;
-  findings: unknown[];
+  findings: Finding[];
 }
 export interface Model {
   checkpoint: string;
@@ -199,6 +201,20 @@ export interface MapFacts {
   parameters: {};
 }
 /**
+ * A named fault, its size with its interval, and what to do about it; rows are rows of the query table.
+ */
+export interface Finding {
+  code: string;
+  title: string;
+  severity: 'high' | 'medium' | 'low';
+  n: number;
+  effect: number | null;
+  low: number | null;
+  high: number | null;
+  rows: number[];
+  action: string;
+}
+/**
  * One row a query. Ragged columns: row i owns values[indptr[i]:indptr[i + 1]]. Document columns index the documents of this payload, -1 for none.
  */
 export interface QueryColumns {
@@ -289,4 +305,73 @@ export interface HeatmapColumns {
   is_relevant: Numbers;
   n_queries: number;
   n_documents: number;
+}
+/**
+ * Several runs on the same queries. runs[0] is the reference, runs[judged] the run that the rest of the page shows; moved has one entry a candidate: rows of the query table, the largest change of rank first.
+ */
+export interface CompareSection {
+  judged: number;
+  /**
+   * @minItems 2
+   */
+  runs: [ComparedRun, ComparedRun, ...ComparedRun[]];
+  comparisons: Comparison[];
+  moved: {
+    gained: Numbers;
+    lost: Numbers;
+  }[];
+  type_changes: {
+    candidate: string;
+    type: string;
+    n: number;
+    value: number | null;
+    low: number | null;
+    high: number | null;
+    reason?: string;
+  }[];
+  level_shifts: {
+    candidate: string;
+    positive: number | null;
+    negative: number | null;
+    separation: number | null;
+    auc: number | null;
+  }[];
+  best: {
+    metric: string;
+    best: string;
+    difference: number | null;
+    p_adjusted: number | null;
+    n_candidates: number;
+  } | null;
+}
+/**
+ * One run of a comparison; rank and is_correct have one entry a query, in the order of the query table.
+ */
+export interface ComparedRun {
+  name: string;
+  label: string;
+  metrics: {
+    [k: string]: Metric;
+  };
+  rank: Numbers;
+  is_correct: Numbers;
+}
+/**
+ * Checkpoints of one training run in the order of their epochs; every list has one entry a checkpoint. shown is the checkpoint that the rest of the page shows; maps hold positions of shape (points, 2); is_correct is of shape (checkpoints, queries).
+ */
+export interface TimelineSection {
+  labels: string[];
+  epochs: number[];
+  shown: number;
+  metrics: {
+    [k: string]: Figure[];
+  };
+  violation: {
+    [k: string]: Figure[];
+  };
+  maps: {
+    [k: string]: Numbers[];
+  };
+  is_correct: Numbers | null;
+  note: string | null;
 }

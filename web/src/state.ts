@@ -28,6 +28,8 @@ export function initialState(page: Page): State {
     sort: page.queries.n > 0 ? 'margin' : 'row',
     isDescending: false,
     threshold: null,
+    candidate: page.compare?.judged ?? 0,
+    epoch: page.timeline?.shown ?? 0,
   };
 }
 
@@ -82,12 +84,23 @@ function writeHash(window: Window, hash: string, isStep: boolean): void {
 /** An address made for another report may name what this one does not have. */
 function repaired(page: Page, state: State): State {
   const nMaps = page.points?.maps.length ?? 0;
-  const { lasso, legend, type } = state.facets;
+  const nCandidates = page.compare?.candidates.length ?? 0;
+  const nEpochs = page.timeline?.labels.length ?? 0;
+  const { lasso, legend, type, finding, moved, ranks } = state.facets;
   const facets = {
     ...state.facets,
     lasso: lasso && lasso.map < nMaps ? lasso : null,
     legend: legend && legend.map < nMaps ? legend : null,
     type: type !== null && type < page.types.length ? type : null,
+    finding: finding !== null && finding < page.report.findings.length ? finding : null,
+    moved: moved && moved.candidate < nCandidates ? moved : null,
+    ranks: ranks && ranks.candidate < nCandidates ? ranks : null,
   };
-  return { ...state, facets, map: Math.min(state.map, Math.max(nMaps - 1, 0)) };
+  return {
+    ...state,
+    facets,
+    map: Math.min(state.map, Math.max(nMaps - 1, 0)),
+    candidate: Math.min(state.candidate, Math.max(nCandidates - 1, 0)),
+    epoch: Math.min(state.epoch, Math.max(nEpochs - 1, 0)),
+  };
 }

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { shownRange, ticks } from '../src/charts/density';
+import { outline, shownRange, ticks } from '../src/charts/density';
 import { range } from '../src/charts/heatmap';
 import { differenceDomain, domainOf, position } from '../src/charts/interval';
+import { axisOf, stretches } from '../src/charts/lines';
 import { rgb } from '../src/charts/palette';
+import { bubbleRadius, rankTicks } from '../src/charts/ranks';
 import { binned, ridgeDomain } from '../src/charts/ridge';
 import { drawingOrder } from '../src/charts/scatter';
 
@@ -59,5 +61,29 @@ describe('a drawing', () => {
     expect(high).toBeCloseTo(0.515);
     expect(shownRange([0, 1], [{ ...curve, density: [0] }])).toEqual([0, 1]);
     expect(ticks(0, 1, 5)).toEqual([0, 0.2, 0.4, 0.6, 0.8, 1]);
+  });
+
+  it('of a histogram is its steps, from edge to edge', () => {
+    const curve = { id: 'a', label: 'a', density: [1, 2], colour: '--ink', isFilled: true };
+    const path = outline([0, 0.5, 1], curve, (value) => 100 * value, 50, 40);
+    expect(path).toBe('M0.0,50V30.0H50.0V10.0H100.0V50Z');
+  });
+
+  it('of ranks marks decades, and more where the axis is short', () => {
+    expect(rankTicks(4000)).toEqual([1, 10, 100, 1000]);
+    expect(rankTicks(12)).toEqual([1, 2, 5, 10]);
+  });
+
+  it('of bubbles has an area that grows with their queries, and a largest one', () => {
+    expect(bubbleRadius(100, 10_000) / bubbleRadius(10_000, 10_000)).toBeCloseTo(3 / 26); // the smallest that is seen
+    expect(bubbleRadius(400, 1000) / bubbleRadius(100, 1000)).toBeCloseTo(2);
+    expect(bubbleRadius(1, 1)).toBe(3);
+  });
+
+  it('over epochs starts at zero, holds every interval, and breaks where there is no value', () => {
+    const line = { label: 'a', values: [0.2, null, 0.62], low: [0.1, null, null], high: [0.3, null, 0.71], colour: '' };
+    expect(axisOf([line])).toEqual([0, 0.2, 0.4, 0.6, 0.8]);
+    expect(axisOf([])[0]).toBe(0);
+    expect(stretches([0.2, 0.3, null, null, 0.6])).toEqual([[0, 1], [4]]);
   });
 });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { typesOfSchema } from '../scripts/types.mjs';
 import { PayloadError, readNumbers, readPayload, readTexts } from '../src/contract';
-import { GOLDEN, golden } from './golden';
+import { GOLDEN, golden, goldenOf } from './golden';
 
 describe('the golden payload', () => {
   it('has the texts that Python wrote', async () => {
@@ -31,7 +31,41 @@ describe('the golden payload', () => {
   });
 });
 
+describe('the golden comparison', () => {
+  it('has the runs with the reference apart, and each with its ranks', async () => {
+    const { compare } = await goldenOf('compare');
+    expect(compare?.reference.label).toBe('a/epoch3.pt');
+    expect(compare?.candidates.map(({ label }) => label)).toEqual(['b/epoch3.pt', 'c/epoch9.pt']);
+    expect(compare?.judged).toBe(0);
+    expect(Array.from(compare?.reference.rank ?? [])).toEqual([1, 1, 40, 1]);
+    expect(compare?.candidates[1].rank[3]).toBeNaN();
+    expect(Array.from(compare?.moved[1].lost ?? [])).toEqual([1, 0]);
+    expect(compare?.typeChanges[1]).toMatchObject({ type: 'untyped', value: null, reason: 'one pair' });
+  });
+});
+
+describe('the golden training', () => {
+  it('has outcomes and a frame of the map for every checkpoint', async () => {
+    const { timeline, points } = await goldenOf('training');
+    expect(timeline?.isCorrect?.map((row) => Array.from(row))).toEqual([
+      [1, 1, 0, 1],
+      [1, 1, 1, 1],
+      [1, 0, 1, 1],
+    ]);
+    expect(timeline?.films.map(({ name }) => name)).toEqual(['tsne']);
+    expect(timeline?.films[0].frames.map((frame) => frame.length)).toEqual(Array(3).fill(2 * (points?.n ?? 0)));
+    expect(Array.from(timeline?.films[0].frames[1].slice(2, 4) ?? [])).toEqual([2, 0]);
+    expect(timeline?.violation.price[0]).toMatchObject({ value: null, reason: 'no such pair' });
+  });
+});
+
 describe('reading', () => {
+  it('takes a page from before it could hold several runs', async () => {
+    const { compare: _, timeline: __, ...old } = JSON.parse(GOLDEN);
+    const page = await readPayload(JSON.stringify(old));
+    expect([page.compare, page.timeline]).toEqual([null, null]);
+  });
+
   it('refuses another version', async () => {
     const other = JSON.stringify({ ...JSON.parse(GOLDEN), page_version: 2 });
     await expect(readPayload(other)).rejects.toThrow(PayloadError);

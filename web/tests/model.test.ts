@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { colour, tally } from '../src/model/colouring';
+import { outlineOf, rankPairs, rankPlane } from '../src/model/compare';
 import { difference, words } from '../src/model/diff';
 import { record, toCsv, toJsonl } from '../src/model/export';
 import { baseName, counted, fixed, interval, percent, plain, rank, shorten, signed } from '../src/model/format';
-import { framed, inside, makeGrid, nearest, simplified } from '../src/model/plane';
+import { framed, framedAlike, inside, makeGrid, nearest, simplified } from '../src/model/plane';
 import { fallenFor, isBeatenBy, negativesOf, relevantOf, sorted, topOf } from '../src/model/queries';
 import { fold, matcher } from '../src/model/search';
 import { atThreshold, bestThreshold, shareAbove } from '../src/model/threshold';
 import { writingOf } from '../src/model/writing';
-import { golden } from './golden';
+import { golden, goldenOf } from './golden';
 
 describe('numbers', () => {
   it('carry a true minus sign, and none on a rounded zero', () => {
@@ -136,6 +137,12 @@ describe('points on a plane', () => {
     expect(Array.from(framed(new Float32Array([3, 3, 3, 3])))).toEqual([0, 0, 0, 0]);
   });
 
+  it('of a film are framed alike, so that nothing moves but the points', () => {
+    const [a, b] = framedAlike([new Float32Array([0, 0, 2, 0]), new Float32Array([0, 0, 4, 2])]);
+    expect(Array.from(a)).toEqual([-1, -0.5, 0, -0.5]);
+    expect(Array.from(b)).toEqual([-1, -0.5, 1, 0.5]);
+  });
+
   it('are found as a plain search would find them', () => {
     let seed = 1;
     const random = () => {
@@ -200,6 +207,38 @@ describe('one query', () => {
     expect(Array.from(sorted(page, rows, 'margin', true))).toEqual([0, 2, 1, 3]);
     expect(Array.from(sorted(page, rows, 'text', false))).toEqual([2, 3, 0, 1]);
     expect(Array.from(sorted(page, rows, 'type', false))[0]).toBe(1);
+  });
+});
+
+describe('ranks before and after', () => {
+  it('stand together where both are the same; a query without a rank has no place', async () => {
+    const { compare } = await goldenOf('compare');
+    if (!compare) throw new Error('the golden comparison has runs');
+    expect(rankPairs(compare, 0)).toEqual([
+      { before: 1, after: 1, rows: [0, 3] },
+      { before: 1, after: 3, rows: [1] },
+      { before: 40, after: 1.5, rows: [2] },
+    ]);
+    expect(rankPairs(compare, 1).flatMap(({ rows }) => rows)).toEqual([0, 1, 2]);
+  });
+
+  it.each([
+    [1, 1],
+    [1.5, 1],
+    [999.5, 3000],
+    [80_000, 79_999.5],
+  ])('%d and %d are selected without their neighbours', (before, after) => {
+    const ranks = [0, 0.5, -0.5].flatMap((a) => [0, 0.5, -0.5].map((b) => [before + a, after + b]));
+    const plane = new Float32Array(ranks.flatMap(([a, b]) => [Math.log10(a), Math.log10(b)]));
+    const found = inside(plane, outlineOf({ before, after, rows: [] }));
+    expect(Array.from(found)).toEqual([1, ...Array(8).fill(0)]);
+  });
+
+  it('are logarithms, computed once', async () => {
+    const { compare } = await goldenOf('compare');
+    if (!compare) throw new Error('the golden comparison has runs');
+    expect(rankPlane(compare, 0)[4]).toBeCloseTo(Math.log10(40));
+    expect(rankPlane(compare, 0)).toBe(rankPlane(compare, 0));
   });
 });
 

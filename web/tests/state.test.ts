@@ -3,7 +3,7 @@ import type { Page } from '../src/contract';
 import { fromHash, toHash } from '../src/model/hash';
 import { type Facets, NO_FACETS, select } from '../src/model/selection';
 import { createStore, initialState } from '../src/state';
-import { golden } from './golden';
+import { golden, goldenOf } from './golden';
 
 const picked = (page: Page, facets: Partial<Facets>) => {
   const { rows, isPoint } = select(page, { ...NO_FACETS, ...facets });
@@ -45,6 +45,30 @@ describe('the selection', () => {
     expect(picked(await golden(), { legend })).toEqual({ rows: [1], points: [1] });
   });
 
+  it('by finding is the queries that it names, and their documents', async () => {
+    expect(picked(await golden(), { finding: 0 })).toEqual({ rows: [1], points: [1, 5, 7] });
+    expect(picked(await golden(), { finding: 1 }).rows).toEqual([0, 2]);
+  });
+
+  it('by a finding that names rows beyond the table is those within it', async () => {
+    const page = await golden();
+    page.report.findings[0].rows = [3, 9999];
+    expect(picked(page, { finding: 0 }).rows).toEqual([3]);
+  });
+
+  it('by change is what came right or went wrong with one candidate', async () => {
+    const page = await goldenOf('compare');
+    expect(picked(page, { moved: { candidate: 0, kind: 'gained' } }).rows).toEqual([2]);
+    expect(picked(page, { moved: { candidate: 1, kind: 'lost' } }).rows).toEqual([0, 1]);
+  });
+
+  it('by an outline among the ranks is the queries with those ranks', async () => {
+    const page = await goldenOf('compare');
+    const ranks = (outline: number[]) => picked(page, { ranks: { candidate: 0, outline } }).rows;
+    expect(ranks([1, -0.1, 2, -0.1, 2, 1, 1, 1])).toEqual([2]); // from rank 10 to 100 before, to rank 10 after
+    expect(ranks([-0.1, -0.1, 0.1, -0.1, 0.1, 0.1, -0.1, 0.1])).toEqual([0, 3]);
+  });
+
   it('passes every facet at once', async () => {
     const left = [-1.1, -1.1, -0.9, -1.1, -0.9, 1.1, -1.1, 1.1];
     const facets = { lasso: { map: 0, outline: left }, search: 'phòng', outcome: 'right' } as const;
@@ -73,7 +97,12 @@ describe('the address', () => {
         type: 1,
         lasso: { map: 0, outline: [0, 0.125, 1, 0, 0.5, -1] },
         legend: { colouring: 'margin' as const, map: 1, category: 2 },
+        finding: 1,
+        moved: { candidate: 1, kind: 'lost' as const },
+        ranks: { candidate: 1, outline: [0, 0, 1.5, 0, 1.5, 0.25] },
       },
+      candidate: 1,
+      epoch: 2,
     };
     expect(fromHash(toHash(state, initial, page.queries.ids), initial, page.queries.ids)).toEqual(state);
     expect(toHash(initial, initial, page.queries.ids)).toBe('#verdict');
@@ -83,7 +112,7 @@ describe('the address', () => {
     const page = await golden();
     const initial = initialState(page);
     const nonsense =
-      '#nowhere?query=zzz&type=-1&lasso=0 1 2&legend=x y z&map=1e9&colour=pink&links=some&faith=7&sort=-size&threshold=NaN&show=maybe';
+      '#nowhere?query=zzz&type=-1&lasso=0 1 2&legend=x y z&map=1e9&colour=pink&links=some&faith=7&sort=-size&threshold=NaN&show=maybe&finding=x&moved=0 up&ranks=0 1&candidate=-1&epoch=1.5';
     expect(fromHash(nonsense, initial, page.queries.ids)).toEqual(initial);
   });
 });
@@ -125,9 +154,10 @@ describe('the store', () => {
   });
 
   it('leaves out of an address what this report does not have', async () => {
-    const hash = '#map?map=7&type=99&lasso=5 0 0 1 0 1 1&legend=role 4 0';
+    const gone = 'finding=2&moved=0 gained&ranks=0 0 0 1 0 1 1&candidate=3&epoch=4';
+    const hash = `#map?map=7&type=99&lasso=5 0 0 1 0 1 1&legend=role 4 0&${gone}`;
     const store = createStore(await golden(), fakeWindow(hash) as unknown as Window);
-    expect(store.get()).toMatchObject({ map: 1, facets: NO_FACETS });
+    expect(store.get()).toMatchObject({ map: 1, candidate: 0, epoch: 0, facets: NO_FACETS });
   });
 
   it('works where the browser refuses an address', async () => {

@@ -14,10 +14,12 @@ from embedscope.data.collection import Collection
 from embedscope.data.run_folder import staged_output, write_parquet
 from embedscope.errors import InvalidOptionError
 from embedscope.findings import Findings, RunComparison, run_label
+from embedscope.report import html, page
 from embedscope.report.columns import query_columns
 from embedscope.report.payload import comparison_report
 from embedscope.report.payload import report as report_of
 from embedscope.report.saved_run import is_run_folder, read_run
+from embedscope.report.sections import comparison_section
 from embedscope.terminal import Terminal
 from embedscope.verdict import judge, judge_comparison
 
@@ -41,8 +43,8 @@ def run(options: argparse.Namespace) -> int:
     verdict = judge_comparison(comparison, findings[candidate], criteria)
     say_comparison(findings, comparison, terminal)
     terminal.verdict(verdict)
-    report = report_of(findings[candidate], checks, verdict, inputs=outputs.inputs_of(options))
-    report |= comparison_report(findings, comparison)
+    judged = report_of(findings[candidate], checks, verdict, inputs=outputs.inputs_of(options))
+    report = judged | comparison_report(findings, comparison)
     written = outputs.write_side_files(options, findings[candidate], checks, verdict, comparison.comparisons)
     if options.output is not None:
         with staged_output(options.output) as staging:
@@ -52,9 +54,21 @@ def run(options: argparse.Namespace) -> int:
                 file = f"queries_{position}.parquet"
                 write_parquet(staging / file, query_columns(findings[name]))
                 files.append(file)
+            files += write_page(staging, judged, findings, comparison, candidate)
         terminal.files(Path(options.output), files)
     terminal.side_files(written)
     return outputs.finish(options, verdict, report, terminal, started)
+
+
+def write_page(
+    folder: Path, judged: dict[str, Any], runs: dict[str, Findings], comparison: RunComparison, candidate: str
+) -> list[str]:
+    """The page of the judged candidate with the comparison in it, and the data it is drawn from; the file names."""
+    section = comparison_section(runs, comparison, judged=candidate)
+    payload = page.page_payload(judged, runs[candidate], compare=section)
+    (folder / page.PAGE_FILE).write_text(page.to_json(payload), encoding="utf-8")
+    (folder / "report.html").write_text(html.render(payload, title=html.page_title(judged)), encoding="utf-8")
+    return ["report.html", page.PAGE_FILE]
 
 
 def run_names(options: argparse.Namespace) -> list[str]:

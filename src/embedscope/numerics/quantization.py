@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from embedscope.errors import InvalidOptionError
 from embedscope.numerics.vectors import require_matrix, unit_rows
-from embedscope.protocols import Float32Array, FloatArray
+from embedscope.protocols import Float32Array, FloatArray, IntArray
 
 SHARD_ROWS = 1 << 16
 """Documents turned into their stored form at a time."""
@@ -92,10 +92,12 @@ class Codec:
             return dequantized(int8_codes(rows, self.scale), self.scale)
         return signs(rows) if self.precision is Precision.BINARY else np.asarray(rows, dtype=np.float32)
 
-    def shards(self, vectors: Float32Array, *, rows: int = SHARD_ROWS) -> Iterator[tuple[int, Float32Array]]:
-        """`documents` part by part: (first row, stored rows), so that no second copy of all documents is made."""
-        for start in range(0, len(vectors), rows):
-            yield start, self.documents(vectors[start : start + rows])
+    def shards(
+        self, vectors: Float32Array, order: IntArray, *, rows: int = SHARD_ROWS
+    ) -> Iterator[tuple[int, Float32Array]]:
+        """`documents` of ``vectors[order]`` part by part: (first place, stored rows); no copy of all is made."""
+        for start in range(0, len(order), rows):
+            yield start, self.documents(vectors[order[start : start + rows]])
 
 
 def fit_codec(documents: Float32Array, precision: Precision, width: int) -> Codec:

@@ -13,7 +13,7 @@ SPLITS = ("train", "valid", "test")
 
 
 def sample_path(split: str = "test") -> Path:
-    """Path of the sample file of a split: "train" (900 rows), "valid" (200) or "test" (300).
+    """Path of the sample file of a split: "train" (720 rows), "valid" (180) or "test" (300).
 
     Raises
     ------

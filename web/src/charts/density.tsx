@@ -132,8 +132,8 @@ export function Density(props: {
   );
 }
 
-/** The path of a curve, each scaled to its own peak so that all shapes are visible. */
-function outline(
+/** The steps of a histogram, each scaled to its own peak so that all shapes are visible. */
+export function outline(
   edges: ArrayLike<number>,
   curve: Curve,
   x: (v: number) => number,
@@ -143,10 +143,9 @@ function outline(
   const peak = Math.max(...Array.from(curve.density), Number.EPSILON);
   const parts: string[] = [`M${x(edges[0]).toFixed(1)},${bottom}`];
   for (let i = 0; i < curve.density.length; i++) {
-    const centre = (edges[i] + edges[i + 1]) / 2;
-    parts.push(`L${x(centre).toFixed(1)},${(bottom - (curve.density[i] / peak) * height).toFixed(1)}`);
+    parts.push(`V${(bottom - (curve.density[i] / peak) * height).toFixed(1)}H${x(edges[i + 1]).toFixed(1)}`);
   }
-  parts.push(`L${x(edges[edges.length - 1]).toFixed(1)},${bottom}`);
+  parts.push(`V${bottom}`);
   return parts.join('') + (curve.isFilled ? 'Z' : '');
 }
 

@@ -17,7 +17,7 @@ export interface ScaleProps {
   low: number | null;
   high: number | null;
   domain: Domain;
-  tone?: 'pass' | 'fail' | 'undecided' | 'plain' | 'wrong' | 'right';
+  tone?: 'pass' | 'fail' | 'undecided' | 'plain' | 'wrong' | 'right' | 'reference';
   threshold?: number;
   /** Which side of the threshold is wanted. */
   wants?: 'above' | 'below';

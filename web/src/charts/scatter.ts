@@ -13,6 +13,8 @@ export interface ScatterData {
   /** Positions in [-1, 1], x and y in turn; one array a map. */
   layouts: Float32Array[];
   label: string;
+  /** Whether all layouts keep one scale, as the frames of a film do. */
+  isFilm?: boolean;
 }
 
 export interface ScatterLook {
@@ -75,6 +77,8 @@ export function create(container: HTMLElement, data: ScatterData, events: Scatte
   let camera = { x: 0, y: 0, zoom: 1 };
   let size = { width: 1, height: 1 };
   let [source, target] = [data.layouts[0], data.layouts[0]];
+  const extents = extentsOf(data);
+  let [sourceExtent, targetExtent] = [extents[0], extents[0]];
   let start = -Infinity;
   let progress = 1;
   let hovered = -1;
@@ -82,12 +86,14 @@ export function create(container: HTMLElement, data: ScatterData, events: Scatte
   let grid: Grid | null = null;
   let request = 0;
 
-  const scale = () => (Math.min(size.width, size.height) / 2) * MARGIN * camera.zoom;
+  /** Pixels for one unit, so that a layout of this extent fills the picture. */
+  const filling = ([x, y]: Extent) => (Math.min(size.width / x, size.height / y) / 2) * MARGIN;
+  const scale = () => mix(filling(sourceExtent), filling(targetExtent), progress) * camera.zoom;
   const toX = (x: number) => size.width / 2 + (x - camera.x) * scale();
   const toY = (y: number) => size.height / 2 - (y - camera.y) * scale();
   const fromX = (px: number) => camera.x + (px - size.width / 2) / scale();
   const fromY = (py: number) => camera.y - (py - size.height / 2) / scale();
-  const place = (i: number) => source[i] + (target[i] - source[i]) * progress;
+  const place = (i: number) => mix(source[i], target[i], progress);
 
   /** Diameter of a query in CSS pixels: smaller for many points, growing slowly with the zoom. */
   const diameter = () => {
@@ -336,9 +342,18 @@ export function create(container: HTMLElement, data: ScatterData, events: Scatte
       look = next;
       overlay.classList.toggle('is-lasso', next.isLasso);
       if (isFirst || isMoved) {
-        source = isFirst ? data.layouts[next.layout] : target;
+        // A change that comes before the last one has ended starts where the points are now.
+        const isUnderway = progress < 1;
+        source = isFirst ? data.layouts[next.layout] : isUnderway ? target.map((_, i) => place(i)) : target;
+        sourceExtent = isFirst
+          ? extents[next.layout]
+          : isUnderway
+            ? mixed(sourceExtent, targetExtent, progress)
+            : targetExtent;
         target = data.layouts[next.layout];
+        targetExtent = extents[next.layout];
         grid = null;
+        progress = isFirst ? 1 : 0;
         start = isFirst || matchMedia('(prefers-reduced-motion: reduce)').matches ? -Infinity : performance.now();
         refresh();
       } else paint();
@@ -364,6 +379,26 @@ export function create(container: HTMLElement, data: ScatterData, events: Scatte
     },
   };
 }
+
+/** Half the width and half the height of a layout around the middle of its frame. */
+type Extent = [number, number];
+
+function extentsOf({ layouts, isFilm }: ScatterData): Extent[] {
+  const extents = layouts.map((xy): Extent => {
+    let [x, y] = [0, 0];
+    for (let i = 0; i < xy.length; i += 2) {
+      x = Math.max(x, Math.abs(xy[i]));
+      y = Math.max(y, Math.abs(xy[i + 1]));
+    }
+    return x === 0 && y === 0 ? [1, 1] : [x, y];
+  });
+  if (!isFilm) return extents;
+  const all: Extent = [Math.max(...extents.map(([x]) => x)), Math.max(...extents.map(([, y]) => y))];
+  return extents.map(() => all);
+}
+
+const mixed = (a: Extent, b: Extent, share: number): Extent => [mix(a[0], b[0], share), mix(a[1], b[1], share)];
+const mix = (from: number, to: number, share: number) => from + (to - from) * share;
 
 function addCanvas(container: HTMLElement, className: string): HTMLCanvasElement {
   const canvas = document.createElement('canvas');

@@ -47,7 +47,7 @@ export function colour(page: Page, points: Points, id: ColouringId, map: number)
     case 'role':
       return { id, categories: ROLES, of: points.roles };
     case 'outcome':
-      return ofQueries(id, page, points, OUTCOMES, (q) => (page.queries.isCorrect[q] ? 0 : 1));
+      return colourOutcomes(page, points, page.queries.isCorrect);
     case 'rank':
       return ofQueries(id, page, points, RANKS, (q) => band(page.queries.rank[q], RANK_ENDS));
     case 'margin':
@@ -176,6 +176,11 @@ function byWriting(page: Page, points: Points): Colouring {
   }
   const categories = labels.map((label, i) => ({ label, tint: `hue${i % N_HUES}` as Tint }));
   return { id: 'writing', categories, of };
+}
+
+/** Queries by whether they are right at rank 1 in `isCorrect`, which may be of another checkpoint than the page's. */
+export function colourOutcomes(page: Page, points: Points, isCorrect: Uint8Array): Colouring {
+  return ofQueries('outcome', page, points, OUTCOMES, (q) => (isCorrect[q] ? 0 : 1));
 }
 
 /** How many points, of those that count, each category has. */

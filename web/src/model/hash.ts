@@ -3,7 +3,7 @@ import { COLOURINGS, type ColouringId } from './colouring';
 import type { SortKey } from './queries';
 import type { Facets, OutcomeFacet } from './selection';
 
-export const VIEWS = ['verdict', 'map', 'queries', 'similarity', 'failures', 'compare'] as const;
+export const VIEWS = ['verdict', 'map', 'queries', 'similarity', 'failures', 'compare', 'training'] as const;
 export type ViewId = (typeof VIEWS)[number];
 export const LINKS = ['none', 'selected', 'all'] as const;
 export type LinksShown = (typeof LINKS)[number];
@@ -21,6 +21,10 @@ export interface State {
   sort: SortKey;
   isDescending: boolean;
   threshold: number | null;
+  /** The candidate that is held against the reference. */
+  candidate: number;
+  /** The checkpoint of the training that is shown. */
+  epoch: number;
 }
 
 const SORTS: SortKey[] = ['row', 'text', 'rank', 'margin', 'wrong', 'type'];
@@ -36,6 +40,9 @@ export function toHash(state: State, initial: State, queryIds: string[]): string
   if (facets.lasso) parts.set('lasso', [facets.lasso.map, ...facets.lasso.outline].join(' '));
   if (facets.legend)
     parts.set('legend', [facets.legend.colouring, facets.legend.map, facets.legend.category].join(' '));
+  if (facets.finding !== null) parts.set('finding', String(facets.finding));
+  if (facets.moved) parts.set('moved', `${facets.moved.candidate} ${facets.moved.kind}`);
+  if (facets.ranks) parts.set('ranks', [facets.ranks.candidate, ...facets.ranks.outline].join(' '));
   if (state.map !== initial.map) parts.set('map', String(state.map));
   if (state.colouring !== initial.colouring) parts.set('colour', state.colouring);
   if (state.links !== initial.links) parts.set('links', state.links);
@@ -44,6 +51,8 @@ export function toHash(state: State, initial: State, queryIds: string[]): string
     parts.set('sort', `${state.isDescending ? '-' : ''}${state.sort}`);
   }
   if (state.threshold !== null) parts.set('threshold', state.threshold.toFixed(3));
+  if (state.candidate !== initial.candidate) parts.set('candidate', String(state.candidate));
+  if (state.epoch !== initial.epoch) parts.set('epoch', String(state.epoch));
   const rest = parts.toString();
   return `#${state.view}${rest ? `?${rest}` : ''}`;
 }
@@ -66,6 +75,8 @@ export function fromHash(hash: string, initial: State, queryIds: string[]): Stat
     sort: key ?? initial.sort,
     isDescending: key ? sort.startsWith('-') : initial.isDescending,
     threshold: cosine(parts.get('threshold')),
+    candidate: whole(parts.get('candidate')) ?? initial.candidate,
+    epoch: whole(parts.get('epoch')) ?? initial.epoch,
   };
 }
 
@@ -76,14 +87,34 @@ function facetsFrom(parts: URLSearchParams): Facets {
     type: whole(parts.get('type')),
     lasso: lassoFrom(parts.get('lasso')),
     legend: legendFrom(parts.get('legend')),
+    finding: whole(parts.get('finding')),
+    moved: movedFrom(parts.get('moved')),
+    ranks: ranksFrom(parts.get('ranks')),
   };
 }
 
 function lassoFrom(text: string | null): Facets['lasso'] {
+  const found = outlineFrom(text);
+  return found && { map: found.place, outline: found.outline };
+}
+
+function ranksFrom(text: string | null): Facets['ranks'] {
+  const found = outlineFrom(text);
+  return found && { candidate: found.place, outline: found.outline };
+}
+
+/** `0 x y x y x y ...`: what the outline was drawn on, and its corners. */
+function outlineFrom(text: string | null): { place: number; outline: number[] } | null {
   if (!text) return null;
-  const [map, ...outline] = text.split(' ').map(Number);
+  const [place, ...outline] = text.split(' ').map(Number);
   const isOutline = outline.length >= 6 && outline.length % 2 === 0 && outline.every(Number.isFinite);
-  return Number.isInteger(map) && map >= 0 && isOutline ? { map, outline } : null;
+  return Number.isInteger(place) && place >= 0 && isOutline ? { place, outline } : null;
+}
+
+function movedFrom(text: string | null): Facets['moved'] {
+  const [place, kind] = (text ?? '').split(' ');
+  const candidate = whole(place);
+  return candidate !== null && (kind === 'gained' || kind === 'lost') ? { candidate, kind } : null;
 }
 
 function legendFrom(text: string | null): Facets['legend'] {

@@ -2,20 +2,23 @@
 
 /** `xy` moved and scaled (both axes alike) into [-1, 1]; a map of one place becomes the centre. */
 export function framed(xy: Float32Array): Float32Array {
+  return framedAlike([xy])[0];
+}
+
+/** Several layouts moved and scaled alike, so that together they fill [-1, 1]: the frames of a film. */
+export function framedAlike(layouts: Float32Array[]): Float32Array[] {
   let [left, right, bottom, top] = [Infinity, -Infinity, Infinity, -Infinity];
-  for (let i = 0; i < xy.length; i += 2) {
-    left = Math.min(left, xy[i]);
-    right = Math.max(right, xy[i]);
-    bottom = Math.min(bottom, xy[i + 1]);
-    top = Math.max(top, xy[i + 1]);
+  for (const xy of layouts) {
+    for (let i = 0; i < xy.length; i += 2) {
+      left = Math.min(left, xy[i]);
+      right = Math.max(right, xy[i]);
+      bottom = Math.min(bottom, xy[i + 1]);
+      top = Math.max(top, xy[i + 1]);
+    }
   }
   const half = Math.max(right - left, top - bottom) / 2 || 1;
-  const out = new Float32Array(xy.length);
-  for (let i = 0; i < xy.length; i += 2) {
-    out[i] = (xy[i] - (left + right) / 2) / half;
-    out[i + 1] = (xy[i + 1] - (bottom + top) / 2) / half;
-  }
-  return out;
+  const [x, y] = [(left + right) / 2, (bottom + top) / 2];
+  return layouts.map((xy) => xy.map((value, i) => (value - (i % 2 === 0 ? x : y)) / half));
 }
 
 /** A square grid over [-1, 1]: the points of cell c are `order[start[c]..start[c + 1]]`. */

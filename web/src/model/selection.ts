@@ -1,6 +1,7 @@
 /** The one selection that all views share: facets in, queries and points out. */
 import { type Page, type Points, QUERY } from '../contract';
 import { type ColouringId, colour } from './colouring';
+import { rankPlane } from './compare';
 import { framed, inside } from './plane';
 import { isBeatenBy } from './queries';
 import { matcher } from './search';
@@ -16,9 +17,24 @@ export interface Facets {
   lasso: { map: number; outline: number[] } | null;
   /** Points of one category of a colouring. */
   legend: { colouring: ColouringId; map: number; category: number } | null;
+  /** Rows that a finding names, by its place in the list. */
+  finding: number | null;
+  /** Queries that came right, or went wrong, from the reference to a candidate. */
+  moved: { candidate: number; kind: 'gained' | 'lost' } | null;
+  /** Queries inside an outline drawn on the plane of ranks of a candidate. */
+  ranks: { candidate: number; outline: number[] } | null;
 }
 
-export const NO_FACETS: Facets = { search: '', outcome: 'all', type: null, lasso: null, legend: null };
+export const NO_FACETS: Facets = {
+  search: '',
+  outcome: 'all',
+  type: null,
+  lasso: null,
+  legend: null,
+  finding: null,
+  moved: null,
+  ranks: null,
+};
 
 export interface Selection {
   isAll: boolean;
@@ -31,13 +47,9 @@ export interface Selection {
 }
 
 export function isEmpty(facets: Facets): boolean {
-  return (
-    facets.search.trim() === '' &&
-    facets.outcome === 'all' &&
-    facets.type === null &&
-    facets.lasso === null &&
-    facets.legend === null
-  );
+  const { search, ...others } = facets;
+  const none = NO_FACETS as unknown as Record<string, unknown>;
+  return search.trim() === '' && Object.entries(others).every(([name, value]) => value === none[name]);
 }
 
 /** Queries and points that pass every facet. */
@@ -77,14 +89,31 @@ function selectQueries(page: Page, facets: Facets, area: Uint8Array | null): Uin
   const hasText = matcher(facets.search, q.texts);
   const hasId = matcher(facets.search, q.ids);
   const inArea = area && queriesOfArea(page, page.points as Points, area);
+  const named = namedRows(page, facets);
   const mask = new Uint8Array(q.n);
   for (let row = 0; row < q.n; row++) {
     if (inArea && !inArea[row]) continue;
+    if (!named.every((rows) => rows[row])) continue;
     if (facets.outcome !== 'all' && (facets.outcome === 'right') !== (q.isCorrect[row] === 1)) continue;
     if (facets.type !== null && !isBeatenBy(page, row, facets.type)) continue;
     if (facets.search && !hasText(row) && !hasId(row)) continue;
     mask[row] = 1;
   }
+  return mask;
+}
+
+/** A mask for each facet that names queries one by one: a finding, what moved, an outline among the ranks. */
+function namedRows(page: Page, { finding, moved, ranks }: Facets): Uint8Array[] {
+  const masks: Uint8Array[] = [];
+  if (finding !== null) masks.push(maskOf(page.report.findings[finding]?.rows ?? [], page.queries.n));
+  if (moved && page.compare) masks.push(maskOf(page.compare.moved[moved.candidate][moved.kind], page.queries.n));
+  if (ranks && page.compare) masks.push(inside(rankPlane(page.compare, ranks.candidate), ranks.outline));
+  return masks;
+}
+
+function maskOf(rows: ArrayLike<number>, n: number): Uint8Array {
+  const mask = new Uint8Array(n);
+  for (let i = 0; i < rows.length; i++) mask[rows[i]] = 1; // a row beyond the end is no row of this page
   return mask;
 }
 
@@ -124,7 +153,12 @@ function selectPoints(
 ): Uint8Array {
   const matches = matcher(facets.search, page.documents.texts);
   const isSearching = facets.search.trim() !== '';
-  const isNarrowed = facets.outcome !== 'all' || facets.type !== null;
+  const isNarrowed =
+    facets.outcome !== 'all' ||
+    facets.type !== null ||
+    facets.finding !== null ||
+    facets.moved !== null ||
+    facets.ranks !== null;
   const linked = isNarrowed ? linkedDocuments(page, isQuery, facets.type) : null;
   const mask = new Uint8Array(points.n);
   for (let p = 0; p < points.n; p++) {

@@ -1,11 +1,12 @@
 /** The frame of the page: name, views, selection. */
 import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
-import type { Report } from '../contract';
+import type { Page, Report } from '../contract';
 import { baseName, shorten } from '../model/format';
 import type { ViewId } from '../model/hash';
 import { NO_FACETS } from '../model/selection';
 import type { Store } from '../state';
 import { CompareView, hasComparisons } from './compare';
+import { Detail } from './detail';
 import { FailuresView, hasFailures } from './failures';
 import { MapView } from './map';
 import { useStore } from './parts';
@@ -13,6 +14,7 @@ import { PrintedQueries } from './printed';
 import { QueriesView } from './queries';
 import { SelectionBar } from './selection';
 import { SimilarityView } from './similarity';
+import { TrainingView } from './training';
 import { VerdictView } from './verdict';
 
 const TITLES: Record<ViewId, string> = {
@@ -22,26 +24,40 @@ const TITLES: Record<ViewId, string> = {
   similarity: 'Similarity',
   failures: 'Failures',
   compare: 'Compare',
+  training: 'Training',
 };
 
+/** Views in which an open query stands beside the page, in a drawer. */
+const WITH_DRAWER: ViewId[] = ['compare', 'training'];
+
 /** Views for which the report has something to show. */
-export function shownViews(report: Report, hasMap: boolean): ViewId[] {
+export function shownViews(page: Page): ViewId[] {
+  const { report, points, timeline } = page;
   return (Object.keys(TITLES) as ViewId[]).filter((view) => {
-    if (view === 'map') return hasMap;
+    if (view === 'map') return (points?.maps.length ?? 0) > 0 || Object.keys(report.maps_absent).length > 0;
     if (view === 'failures') return hasFailures(report);
-    return view === 'compare' ? hasComparisons(report) : true;
+    if (view === 'training') return timeline !== null;
+    return view === 'compare' ? hasComparisons(page) : true;
   });
+}
+
+/** Whether a view has something to select by, so that the bar stands there from the start. */
+function selectsIn(view: ViewId, { report, compare, timeline }: Page): boolean {
+  if (view === 'map' || view === 'queries') return true;
+  if (view === 'failures') return report.findings.length > 0;
+  if (view === 'training') return (timeline?.films.length ?? 0) > 0;
+  return view === 'compare' && compare !== null;
 }
 
 export function App({ store, isPrinting }: { store: Store; isPrinting: boolean }) {
   const state = useStore(store);
-  const { report, points } = store.page;
-  const hasMap = (points?.maps.length ?? 0) > 0 || Object.keys(report.maps_absent).length > 0;
-  const views = shownViews(report, hasMap);
+  const { report } = store.page;
+  const views = shownViews(store.page);
   const view = views.includes(state.view) ? state.view : 'verdict';
   useKeys(store, views);
   if (isPrinting) return <Printed store={store} views={views} />;
-  const isSelecting = view === 'map' || view === 'queries' || !store.selection().isAll;
+  const isSelecting = selectsIn(view, store.page) || !store.selection().isAll;
+  const hasDrawer = state.query !== null && WITH_DRAWER.includes(view);
   return (
     <div class={`page view-${view}`}>
       <header class="top">
@@ -74,7 +90,13 @@ export function App({ store, isPrinting }: { store: Store; isPrinting: boolean }
         {view === 'similarity' && <SimilarityView store={store} />}
         {view === 'failures' && <FailuresView store={store} />}
         {view === 'compare' && <CompareView store={store} />}
+        {view === 'training' && <TrainingView store={store} />}
       </main>
+      {hasDrawer && state.query !== null && (
+        <aside class="drawer" aria-label="Open query">
+          <Detail store={store} query={state.query} />
+        </aside>
+      )}
       {view !== 'map' && view !== 'queries' && <Foot report={report} nViews={views.length} />}
     </div>
   );
@@ -99,6 +121,7 @@ function Printed({ store, views }: { store: Store; views: ViewId[] }) {
       <SimilarityView store={store} />
       {views.includes('failures') && <FailuresView store={store} />}
       {views.includes('compare') && <CompareView store={store} />}
+      {views.includes('training') && <TrainingView store={store} isPrinted />}
       <PrintedQueries store={store} />
       <Foot report={store.page.report} nViews={views.length} />
     </div>

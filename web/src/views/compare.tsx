@@ -1,19 +1,25 @@
 /** The model beside others on the same queries: paired differences with their intervals. */
 import { differenceDomain, Scale } from '../charts/interval';
-import type { Comparison, Report } from '../contract';
+import type { Comparison, Page } from '../contract';
 import { baseName, count, fixed, interval, shorten, signed } from '../model/format';
 import type { Store } from '../state';
 import { Name, Section } from './parts';
+import { Runs } from './runs';
 
-export function hasComparisons(report: Report): boolean {
-  return report.comparisons.length > 0;
+export function hasComparisons(page: Page): boolean {
+  return page.compare !== null || page.report.comparisons.length > 0;
 }
 
 const NAMES: Record<string, string> = { lexical: 'character n-grams', base: 'base model', model: 'model' };
 const called = (name: string) => NAMES[name] ?? baseName(name);
 
+/** A p-value; one too small for three decimals is said to be. */
+export function chance(p: number | null): string {
+  return p !== null && p < 0.001 ? '< 0.001' : fixed(p);
+}
+
 export function CompareView({ store }: { store: Store }) {
-  const { report } = store.page;
+  const { report, compare } = store.page;
   const groups = new Map<string, Comparison[]>();
   for (const comparison of report.comparisons) {
     const key = JSON.stringify([comparison.a, comparison.b]);
@@ -22,18 +28,31 @@ export function CompareView({ store }: { store: Store }) {
   const domain = differenceDomain(report.comparisons.flatMap(({ difference, low, high }) => [difference, low, high]));
   return (
     <div class="compare">
+      {compare && <Runs store={store} compare={compare} />}
       {[...groups].map(([key, rows]) => (
-        <Pair key={key} rows={rows} domain={domain} />
+        <Pair
+          key={key}
+          title={`${shorten(called(rows[0].a), 40)} against ${shorten(called(rows[0].b), 40)}`}
+          rows={rows}
+          domain={domain}
+        />
       ))}
     </div>
   );
 }
 
-function Pair({ rows, domain }: { rows: Comparison[]; domain: ReturnType<typeof differenceDomain> }) {
-  const [{ a, b }] = rows;
+/** The tone of a difference whose interval leaves zero out. */
+export function toneOf(low: number | null, high: number | null, wants: 'more' | 'less' = 'more') {
+  const [good, bad] = wants === 'more' ? (['right', 'wrong'] as const) : (['wrong', 'right'] as const);
+  if (low !== null && low > 0) return good;
+  return high !== null && high < 0 ? bad : 'plain';
+}
+
+export function Pair(props: { title: string; rows: Comparison[]; domain: ReturnType<typeof differenceDomain> }) {
+  const { rows, domain } = props;
   return (
     <Section
-      title={`${shorten(called(a), 40)} against ${shorten(called(b), 40)}`}
+      title={props.title}
       note="Difference on the same queries; the interval is resampled by groups of queries, p is adjusted for the number of metrics."
     >
       <div class="scroll-x">
@@ -83,14 +102,10 @@ function Pair({ rows, domain }: { rows: Comparison[]; domain: ReturnType<typeof 
                     high={row.high}
                     domain={domain}
                     zero={0}
-                    tone={
-                      row.low !== null && row.low > 0 ? 'right' : row.high !== null && row.high < 0 ? 'wrong' : 'plain'
-                    }
+                    tone={toneOf(row.low, row.high)}
                   />
                 </td>
-                <td class="number">
-                  {row.p_adjusted !== null && row.p_adjusted < 0.001 ? '< 0.001' : fixed(row.p_adjusted)}
-                </td>
+                <td class="number">{chance(row.p_adjusted)}</td>
                 <td class="number">{count(row.wins)}</td>
                 <td class="number">{count(row.losses)}</td>
                 <td class="number">{count(row.ties)}</td>

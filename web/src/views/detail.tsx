@@ -1,6 +1,6 @@
 /** One query in full: what came back, what should have, and where the words differ. */
 import { useMemo, useState } from 'preact/hooks';
-import type { Page } from '../contract';
+import type { Compare, Page } from '../contract';
 import { difference, type Piece } from '../model/diff';
 import { fixed, rank, signed } from '../model/format';
 import { fallenFor, negativesOf, relevantOf, topOf } from '../model/queries';
@@ -42,8 +42,28 @@ export function Detail({ store, query, onStep }: { store: Store; query: number; 
         </span>
       </header>
       <FullText key={query} text={q.texts[query]} className="detail-query" />
+      {page.compare && <RanksOf compare={page.compare} query={query} />}
       <Body key={query} page={page} query={query} isCorrect={isCorrect} />
     </article>
+  );
+}
+
+/** Where the first relevant document stands with each of the runs compared. */
+function RanksOf({ compare, query }: { compare: Compare; query: number }) {
+  const { reference, candidates, judged } = compare;
+  return (
+    <dl class="ranks-of">
+      {[reference, ...candidates].map((run, i) => (
+        <div key={run.name} class={i === judged + 1 ? 'strong' : ''}>
+          <dt>
+            <Name text={run.label} length={40} />
+          </dt>
+          <dd>
+            <Mark isCorrect={run.isCorrect[query] === 1} /> <span class="number">rank {rank(run.rank[query])}</span>
+          </dd>
+        </div>
+      ))}
+    </dl>
   );
 }
 

@@ -3,6 +3,7 @@ import { domainOf, Scale } from '../charts/interval';
 import type { Leakage, Report } from '../contract';
 import { baseName, count, counted, fixed, percent, shorten } from '../model/format';
 import type { Store } from '../state';
+import { Findings } from './findings';
 import { Name, Section, useStore } from './parts';
 
 const LISTED = 50;
@@ -10,6 +11,7 @@ const LISTED = 50;
 /** Whether the report holds anything for this view. */
 export function hasFailures(report: Report): boolean {
   return (
+    report.findings.length > 0 ||
     Object.keys(report.negative_types).length > 0 ||
     report.data.contradictions.length > 0 ||
     report.data.warnings.length > 0 ||
@@ -21,6 +23,7 @@ export function FailuresView({ store }: { store: Store }) {
   const { report } = store.page;
   return (
     <div class="failures">
+      {report.findings.length > 0 && <Findings store={store} />}
       {Object.keys(report.negative_types).length > 0 && <Types store={store} />}
       {report.leakage && <Overlap leakage={report.leakage} />}
       {report.data.contradictions.length > 0 && <Contradictions report={report} />}

@@ -11,7 +11,7 @@ import type { Store } from '../state';
 import { Detail } from './detail';
 import { Choice, FullText, Mark, Name, Select, useStore } from './parts';
 
-const MAP_NAMES: Record<string, string> = { tsne: 't-SNE', umap: 'UMAP' };
+export const MAP_NAMES: Record<string, string> = { tsne: 't-SNE', umap: 'UMAP' };
 const LISTED = 100;
 
 export function MapView({ store }: { store: Store }) {
@@ -45,12 +45,7 @@ function useLook(store: Store, points: Points, isLasso: boolean) {
     if (state.faith === 0) return null;
     return Uint8Array.from(points.maps[state.map].kept, (share) => (share < state.faith ? 1 : 0));
   }, [points, state.faith, state.map]);
-  const pointOfQuery = useMemo(() => {
-    const found = new Int32Array(store.page.queries.n).fill(-1);
-    for (let p = 0; p < points.n; p++) if (points.roles[p] === QUERY) found[points.rows[p]] = p;
-    return found;
-  }, [store, points]);
-  const focus = state.query === null ? -1 : pointOfQuery[state.query];
+  const focus = usePointOf(store, points, state.query);
   const links = useMemo(
     () => shownLinks(points, state.links, selection.isPoint, focus),
     [points, state.links, selection, focus],
@@ -68,7 +63,23 @@ function useLook(store: Store, points: Points, isLasso: boolean) {
   return { state, selection, colouring, isFaded, look };
 }
 
-function shownLinks(points: Points, shown: LinksShown, isLit: Uint8Array | null, focus: number): ScatterLook['links'] {
+/** The point of a query; -1 where it has none. */
+export function usePointOf(store: Store, points: Points, query: number | null): number {
+  const pointOfQuery = useMemo(() => {
+    const found = new Int32Array(store.page.queries.n).fill(-1);
+    for (let p = 0; p < points.n; p++) if (points.roles[p] === QUERY) found[points.rows[p]] = p;
+    return found;
+  }, [store, points]);
+  return query === null ? -1 : pointOfQuery[query];
+}
+
+/** Links from queries to their relevant documents, of all queries or of those that stand out. */
+export function shownLinks(
+  points: Points,
+  shown: LinksShown,
+  isLit: Uint8Array | null,
+  focus: number,
+): ScatterLook['links'] {
   const from: number[] = [];
   const to: number[] = [];
   const isCorrect: number[] = [];
@@ -358,7 +369,8 @@ function Document({ store, document, onClose }: { store: Store; document: number
 
 const CARD_WIDTH = 320;
 
-function Card(props: {
+/** What a point of a map is, beside the pointer. */
+export function Card(props: {
   store: Store;
   points: Points;
   point: number;

@@ -71,6 +71,22 @@ function Chips({ store }: { store: Store }) {
           beaten by <Name text={page.types[facets.type]} length={28} />
         </Chip>
       )}
+      {facets.finding !== null && (
+        <Chip onRemove={() => store.setFacets({ finding: null })}>
+          <Name text={page.report.findings[facets.finding].title} length={36} />
+        </Chip>
+      )}
+      {facets.moved && page.compare && (
+        <Chip onRemove={() => store.setFacets({ moved: null })}>
+          {facets.moved.kind === 'gained' ? 'came right' : 'went wrong'} with{' '}
+          <Name text={page.compare.candidates[facets.moved.candidate].label} length={24} />
+        </Chip>
+      )}
+      {facets.ranks && page.compare && (
+        <Chip onRemove={() => store.setFacets({ ranks: null })}>
+          ranks with <Name text={page.compare.candidates[facets.ranks.candidate].label} length={24} />
+        </Chip>
+      )}
       {facets.lasso && <Chip onRemove={() => store.setFacets({ lasso: null })}>lasso</Chip>}
       {facets.legend && page.points && (
         <Chip onRemove={() => store.setFacets({ legend: null })}>

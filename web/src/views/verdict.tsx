@@ -12,25 +12,46 @@ const WORDS = {
   unfit: { word: 'Unfit', means: 'This test set cannot answer the question.' },
 };
 
+/** What the words mean where two runs were compared. */
+const COMPARED = {
+  deploy: 'On the same queries the candidate is better than the reference.',
+  retrain: 'On the same queries the candidate is worse than the reference, or its space has collapsed.',
+  undecided: 'This test set cannot tell the candidate from the reference.',
+  unfit: WORDS.unfit.means,
+};
+
 const SIGNS = { pass: '✓', fail: '✗', undecided: '?', 'not computable': '–' };
 const TONES = { pass: 'pass', fail: 'fail', undecided: 'undecided', 'not computable': 'plain' } as const;
 
 export function VerdictView({ store }: { store: Store }) {
-  const { report } = store.page;
+  const { report, compare } = store.page;
   const { verdict } = report;
-  const said = WORDS[verdict.outcome];
+  const { word } = WORDS[verdict.outcome];
+  const means = compare ? COMPARED[verdict.outcome] : WORDS[verdict.outcome].means;
   return (
     <div class="verdict">
       <div class="verdict-main">
         <p class="note">
-          Verdict by the profile <Name text={verdict.profile} />
+          {compare ? (
+            <>
+              <Name text={compare.candidates[compare.judged].label} length={40} /> against{' '}
+              <Name text={compare.reference.label} length={40} />
+            </>
+          ) : (
+            <>
+              Verdict by the profile <Name text={verdict.profile} />
+            </>
+          )}
         </p>
-        <h1 class={`word is-${verdict.outcome}`}>{said.word}</h1>
+        <h1 class={`word is-${verdict.outcome}`}>{word}</h1>
         <p class="headline">
-          <bdi>{sentence(verdict.headline || said.means)}</bdi>
+          <bdi>{sentence(verdict.headline || means)}</bdi>
         </p>
-        <p class="note">{said.means}</p>
-        <Checks checks={report.checklist} />
+        <p class="note">{means}</p>
+        <Checks
+          checks={report.checklist}
+          about={compare ? 'of the candidate alone; the verdict comes from the comparison' : undefined}
+        />
       </div>
       <Facts report={report} />
       <Metrics report={report} />
@@ -45,12 +66,12 @@ function sentence(text: string): string {
   return line.charAt(0).toLocaleUpperCase('en') + line.slice(1) + (/[.!?…]$/.test(line) ? '' : '.');
 }
 
-function Checks({ checks }: { checks: Check[] }) {
+function Checks({ checks, about }: { checks: Check[]; about?: string }) {
   const passed = checks.filter(({ outcome }) => outcome === 'pass').length;
   return (
     <Section
       title="Checks"
-      note={`${passed} of ${checks.length} pass. The shaded side is where the value should lie; the bar is the 95 % interval.`}
+      note={`${passed} of ${checks.length} pass${about ? `, ${about}` : ''}. The shaded side is where the value should lie; the bar is the 95 % interval.`}
     >
       <ul class="checks">
         {checks.map((check) => (

@@ -133,13 +133,26 @@ def _kept_values(subject: Subject, stated: list[Stated], clusters: IntArray) -> 
             f"{kind}-negative-keeps-{value}",
             f"{len(hits):,} of {len(typed):,} '{kind}' negatives state the positive's own {value}"
             + _unclear(kind, unclear),
-            Severity.MEDIUM if kind in PLACES else Severity.HIGH,
+            _severity_of_kept(kind, unclear),
             [*unclear, *rest],
             clusters[np.array(own, dtype=np.int64)],
-            action=f"Correct the {value} or the type of these negatives, the first {len(unclear):,} before all others: "
-            f"a model is taught to keep apart what is the same. --fix takes the type '{kind}' from these, and "
-            "removes those that have no other type.",
+            action=_action_for_kept(kind, value, len(unclear)),
         )
+
+
+def _severity_of_kept(kind: str, unclear: Sequence[Hit]) -> Severity:
+    if kind not in PLACES:
+        return Severity.HIGH
+    return Severity.MEDIUM if unclear else Severity.LOW
+
+
+def _action_for_kept(kind: str, value: str, n_unclear: int) -> str:
+    if not n_unclear:
+        return f"Nothing, where the query names a street or a landmark; else give the negative another {value}."
+    return (
+        f"Correct the {value} or the type of the first {n_unclear:,}: a model is taught to keep apart what is the "
+        f"same. --fix takes the type '{kind}' from these, and removes those that have no other type."
+    )
 
 
 def _unclear(kind: str, unclear: Sequence[Hit]) -> str:

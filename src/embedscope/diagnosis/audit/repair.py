@@ -146,7 +146,7 @@ class _Mender:
         types = self._types(row, negative, text, number)
         if negative.types and not types:
             return None
-        return Negative(text, types, self._weight(replace(negative, types=types), number))
+        return Negative(text, types, self._weight(negative, types, number))
 
     def _types(self, row: Row, negative: Negative, text: str, number: int) -> tuple[str, ...]:
         """The types that the negative may keep: not those whose value it shares with the positive unnoticed."""
@@ -157,11 +157,13 @@ class _Mender:
             self.note(number, f"{kind}-negative-keeps-value", f"hard negative {fate}: {excerpt(text)}")
         return kept
 
-    def _weight(self, negative: Negative, number: int) -> float:
+    def _weight(self, negative: Negative, types: tuple[str, ...], number: int) -> float:
+        """The weight under the types that are left: the usual one where it is broken, or was that of the old types."""
         weight = negative.weight
+        usual = 1.0 if self._all_zero else self._weights.get(frozenset(types), 1.0)
         if is_weight(weight) and weight > 0:
-            return weight
-        usual = 1.0 if self._all_zero else self._weights.get(frozenset(negative.types), 1.0)
+            follows_type = weight == self._weights.get(frozenset(negative.types))
+            return usual if follows_type and types != negative.types else weight
         code = "all-weights-zero" if self._all_zero else "zero-weights" if weight == 0 else "broken-weights"
         self.note(number, code, f"weight {weight:g} replaced by {usual:g}: {excerpt(negative.text)}")
         return usual

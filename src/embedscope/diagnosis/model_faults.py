@@ -1,0 +1,277 @@
+"""Faults of a model as findings: types ignored, baselines not beaten, failure modes, slices, a collapsed space."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from embedscope.diagnosis.evidence import MAX_ROWS, Candidate, Estimate, percent, rate, share, some_rows
+from embedscope.diagnosis.failure_modes import FailureMode, FailureModes
+from embedscope.diagnosis.slices import SliceSearch
+from embedscope.findings import Diagnosis, Findings, QueryTable, Severity
+from embedscope.numerics.geometry import spectrum
+from embedscope.protocols import Float32Array, IntArray
+
+LEAST_RATE = 0.005
+"""Violation rate, lower end, from which a type is a finding."""
+
+LEAST_VIOLATIONS = 5
+LEAST_PAIRS = 20
+IGNORED = 0.35
+"""A model blind to a difference places half of such pairs wrongly; from here on "ignored" is the right word."""
+
+LEAST_MODE = 0.01
+"""Share of queries, lower end, from which a failure mode is a finding."""
+
+COLLAPSED = 0.1
+"""Share of the directions that 90 % of the variance needs, below which a space has collapsed."""
+
+_SEVERE, _MARKED = 0.3, 0.1
+
+
+def ignored_types(queries: QueryTable, *, tolerance: float) -> Iterator[Candidate]:
+    """Types of hard negatives that reach the positive too often.
+
+    The violation rate of a type is counted over pairs of this type alone where there are at least 20, so that a
+    negative that differs in two things does not speak for either; else over all pairs of the type.
+    """
+    counts = np.diff(queries.negative_indptr)
+    owners = np.repeat(np.arange(len(counts)), counts)
+    margins = queries.positive_similarity[owners] - queries.negative_scores
+    failed = ~queries.is_correct
+    for name in sorted({kind for types in queries.negative_types for kind in types}):
+        alone = np.array([types == (name,) for types in queries.negative_types], dtype=bool)
+        among = np.array([name in types for types in queries.negative_types], dtype=bool)
+        chosen = np.flatnonzero(alone if alone.sum() >= LEAST_PAIRS else among)
+        violated = margins[chosen] <= tolerance
+        found = rate(violated.astype(np.float64), np.ones(len(chosen)), queries.clusters[owners[chosen]])
+        if violated.sum() < LEAST_VIOLATIONS or found.at_least <= LEAST_RATE:
+            continue
+        worst = chosen[violated][np.argsort(margins[chosen][violated], kind="stable")]
+        lost = np.array([name in kind.split(" + ") for kind in queries.wrong_type], dtype=bool) & failed
+        verb = "is ignored" if found.value >= IGNORED else "is often overlooked"
+        yield Candidate(
+            _diagnosis(
+                "type-ignored",
+                f"{name} {verb}: {percent(found.value)} of {len(chosen):,} '{name}' negatives score as high as the "
+                "positive",
+                _severity(found.value),
+                len(chosen),
+                found,
+                owners[worst],
+                f"Train on more hard negatives that differ in {name} alone, or give them more weight; the rows listed "
+                "are the first to use.",
+            ),
+            gain=float(lost.mean()),
+        )
+
+
+def unbeaten_baselines(findings: Findings) -> Iterator[Candidate]:
+    """Baselines that rank significantly better than the model: character n-grams, the base model."""
+    names = {"lexical": "character n-grams", "base": "the base model without its head"}
+    for comparison in findings.comparisons:
+        if comparison.metric != "MRR" or comparison.b not in names:
+            continue
+        if comparison.high is None or comparison.high >= 0:
+            continue
+        metric = findings.metrics[comparison.metric]
+        theirs = metric.lexical if comparison.b == "lexical" else metric.base
+        against = "" if theirs is None else f" {metric.value:.2f} against {theirs:.2f}"
+        lost = np.flatnonzero(~findings.queries.is_correct)
+        yield Candidate(
+            _diagnosis(
+                f"below-{comparison.b}",
+                f"the model ranks worse than {names[comparison.b]}: MRR{against} ({comparison.difference:+.3f})",
+                Severity.HIGH,
+                len(findings.queries.texts),
+                Estimate(comparison.difference, comparison.low, comparison.high),
+                lost[np.argsort(-findings.queries.rank[lost], kind="stable")],
+                "Look at pooling, prompts and normalisation first (they must be those of the training), then at the "
+                "learning rate; do not deploy it.",
+            ),
+            gain=-comparison.difference,
+        )
+
+
+_MODE_WORDS = {
+    FailureMode.NEAR_DUPLICATE: (
+        "near-duplicate-wins",
+        "a near duplicate of the positive wins {share} of the queries",
+        "Merge the near duplicates or label both relevant (embedscope audit lists them); these are no faults of the "
+        "model.",
+    ),
+    FailureMode.FALSE_NEGATIVE: (
+        "false-negative-suspected",
+        "in {share} of the queries the winner seems to answer as well as the positive",
+        "Read the rows listed and label the winner relevant where it is; until then the score is too low.",
+    ),
+    FailureMode.TRUNCATED: (
+        "truncated-text-loses",
+        "{share} of the queries are lost with a text that is cut off",
+        "Raise the maximum length in training and in serving, or put what decides at the beginning.",
+    ),
+    FailureMode.TIE: (
+        "ties-lose",
+        "{share} of the queries are tied between the positive and another document",
+        "Look for documents that the model maps to one point (equal beginnings, cut-off texts, a dead head).",
+    ),
+    FailureMode.HUB: (
+        "hub-wins",
+        "{hubs} {share} of the queries, whatever is asked",
+        "Read the documents: short, generic or empty texts become hubs. Train with them as negatives, or centre the "
+        "vectors before normalising.",
+    ),
+    FailureMode.LURE: (
+        "lexical-lure",
+        "in {share} of the queries a document that shares more letters with the query wins",
+        "Add hard negatives that share the query's words and differ in meaning.",
+    ),
+    FailureMode.OUTLIER: (
+        "outlier-query",
+        "{share} of the queries fail far from every document",
+        "Read them: foreign languages, empty or garbled queries do not belong in the test set, or do in the training.",
+    ),
+    FailureMode.UNREACHABLE: (
+        "unreachable-document",
+        "{share} of the queries are lost with a relevant document that is near to no query at all (anti-hub)",
+        "Read the documents: very long, mixed or badly encoded texts end there. Split or clean them.",
+    ),
+}
+
+
+def failure_findings(queries: QueryTable, modes: FailureModes) -> Iterator[Candidate]:
+    """The failure modes that cost a share of the queries worth acting on; ignored attributes are told by type."""
+    for mode, (code, title, action) in _MODE_WORDS.items():
+        rows = modes.rows(mode)
+        flags = np.zeros(len(queries.texts), dtype=bool)
+        flags[rows] = True
+        if len(rows) < LEAST_VIOLATIONS:
+            continue
+        found = share(flags, queries.clusters)
+        if found.at_least <= LEAST_MODE and mode is not FailureMode.HUB:
+            continue  # hubs have had their own test
+        n_hubs = len(modes.hubs)
+        hubs = "1 document wins" if n_hubs == 1 else f"{n_hubs:,} documents win"
+        words = title.format(share=percent(found.value), hubs=hubs)
+        worst = rows[np.argsort(-queries.rank[rows], kind="stable")]
+        yield Candidate(
+            _diagnosis(code, words, _severity(found.value), len(flags), found, worst, action), gain=found.value
+        )
+
+
+def slice_findings(search: SliceSearch, metric: str, n_queries: int) -> Iterator[Candidate]:
+    """Confirmed slices as findings."""
+    for one in search.slices:
+        diagnosis = _diagnosis(
+            "slice-worse",
+            f"{one.name}: {metric} {one.mean:.2f} against {one.rest:.2f} on the rest "
+            f"({one.effect:+.2f} on the confirming half, {search.n_tried:,} slices tried)",
+            _severity(-one.effect),
+            len(one.rows),
+            Estimate(one.effect, one.low, one.high),
+            one.rows,
+            "Add training rows of this kind, or find out what its queries have in common that the model cannot read.",
+        )
+        yield Candidate(diagnosis, gain=-one.effect * len(one.rows) / max(n_queries, 1))
+
+
+def label_findings(findings: Findings) -> Iterator[Candidate]:
+    """Faults of the data that the evaluation itself has met: contradictions and leakage."""
+    n_pairs = len(findings.queries.relevant_documents)
+    n_bad = len(findings.data.contradictions)
+    if n_bad and n_pairs:
+        flags = np.arange(max(n_pairs, n_bad)) < n_bad
+        found = share(flags, np.arange(len(flags)))
+        yield Candidate(
+            _diagnosis(
+                "positive-also-negative",
+                f"{percent(found.value)} of positives are also labelled negative ({n_bad:,} of {n_pairs:,} pairs)",
+                Severity.HIGH,
+                len(flags),
+                found,
+                [],
+                "Run embedscope audit --fix: training pulls and pushes the same pair.",
+            ),
+            gain=found.value,
+        )
+    leakage = findings.leakage
+    n_leaked = 0 if leakage is None else leakage.queries["exact"] + leakage.queries["normalised"]
+    if leakage is not None and n_leaked:
+        flags = np.arange(leakage.n_queries) < n_leaked
+        found = share(flags, np.arange(len(flags)))
+        yield Candidate(
+            _diagnosis(
+                "query-in-training",
+                f"{percent(found.value)} of the queries stand in {leakage.train}: scores on them show memory",
+                Severity.HIGH,
+                leakage.n_queries,
+                found,
+                [],
+                "Remove them from the test set (embedscope audit --train ... --fix).",
+            ),
+            gain=found.value,
+        )
+
+
+def collapsed_space(documents: Float32Array) -> Iterator[Candidate]:
+    """Whether a few directions carry the space of the documents."""
+    if len(documents) < 3:
+        return
+    found = spectrum(documents)
+    available = min(documents.shape[1], len(documents) - 1)
+    if found.n_directions is None or found.n_directions >= COLLAPSED * available:
+        return
+    yield Candidate(
+        _diagnosis(
+            "space-collapsed",
+            f"dimension collapse: {found.n_directions} of {documents.shape[1]} directions carry 90 % of the space "
+            f"(effective rank {found.effective_rank:.0f})",
+            Severity.HIGH,
+            len(documents),
+            Estimate(found.n_directions / available, None, None),
+            [],
+            "Lower the learning rate or raise the temperature, and train with more negatives; a head this narrow in "
+            "effect can be replaced by one of fewer dimensions.",
+        ),
+        gain=COLLAPSED,
+    )
+
+
+def _diagnosis(
+    code: str,
+    title: str,
+    severity: Severity,
+    n: int,
+    found: Estimate,
+    rows: Sequence[int] | IntArray,
+    action: str,
+) -> Diagnosis:
+    return Diagnosis(
+        code=code,
+        title=title,
+        severity=severity,
+        n=n,
+        effect=found.value,
+        low=found.low,
+        high=found.high,
+        rows=some_rows(int(row) for row in rows),
+        action=action,
+    )
+
+
+def _severity(size: float) -> Severity:
+    if size >= _SEVERE:
+        return Severity.HIGH
+    return Severity.MEDIUM if size >= _MARKED else Severity.LOW
+
+
+__all__ = [
+    "MAX_ROWS",
+    "collapsed_space",
+    "failure_findings",
+    "ignored_types",
+    "label_findings",
+    "slice_findings",
+    "unbeaten_baselines",
+]

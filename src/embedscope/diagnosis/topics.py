@@ -1,0 +1,51 @@
+"""Clusters of an embedding space, named by the words that set each apart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from embedscope.diagnosis.text_features import words
+from embedscope.protocols import Float32Array, IntArray
+
+N_WORDS = 3
+
+
+def cluster_rows(vectors: Float32Array, n_clusters: int, *, seed: int) -> IntArray:
+    """k-means cluster of each unit row, shape (n,); the same for the same seed.
+
+    Raises nothing for few rows: there are at most as many clusters as rows.
+    """
+    from sklearn.cluster import KMeans
+
+    n_clusters = min(n_clusters, len(vectors))
+    fitted = KMeans(n_clusters=n_clusters, n_init=3, random_state=seed).fit(np.asarray(vectors, dtype=np.float64))
+    return np.asarray(fitted.labels_, dtype=np.int64)
+
+
+def name_clusters(texts: Sequence[str], labels: IntArray) -> dict[int, str]:
+    """The words that distinguish each cluster, the strongest first: "landmark bình thạnh".
+
+    Class-based TF-IDF: ``tf(t, c) * log(1 + A / f(t))`` with tf the share of t among the words of cluster c, f its
+    count over all clusters, and A the mean number of words a cluster (Grootendorst, arXiv:2203.05794, 2022). Each
+    text counts a word once.
+    """
+    by_cluster: dict[int, Counter[str]] = {int(label): Counter() for label in np.unique(labels)}
+    for text, label in zip(texts, labels.tolist(), strict=True):
+        by_cluster[label].update(set(words(text)))
+    total: Counter[str] = Counter()
+    for counts in by_cluster.values():
+        total.update(counts)
+    mean_words = sum(total.values()) / max(len(by_cluster), 1)
+    return {
+        label: " ".join(_strongest(counts, total, mean_words)) or f"cluster {label}"
+        for label, counts in by_cluster.items()
+    }
+
+
+def _strongest(counts: Counter[str], total: Counter[str], mean_words: float) -> list[str]:
+    n = max(sum(counts.values()), 1)
+    weight = {word: count / n * float(np.log1p(mean_words / total[word])) for word, count in counts.items()}
+    return sorted(weight, key=lambda word: (-weight[word], word))[:N_WORDS]

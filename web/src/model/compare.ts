@@ -1,0 +1,54 @@
+/** Two runs on the same queries: where the first relevant document stood before and stands now. */
+import type { Compare } from '../contract';
+
+const planes = new WeakMap<Compare, Float32Array[]>();
+
+/**
+ * The decimal logarithm of the rank in the reference (x) and in a candidate (y) of every query, in turn; NaN where a
+ * query has no relevant document.
+ */
+export function rankPlane(compare: Compare, candidate: number): Float32Array {
+  const known = planes.get(compare) ?? compare.candidates.map(({ rank }) => logarithms(compare.reference.rank, rank));
+  planes.set(compare, known);
+  return known[candidate];
+}
+
+function logarithms(before: Float32Array, after: Float32Array): Float32Array {
+  const plane = new Float32Array(2 * before.length);
+  for (let row = 0; row < before.length; row++) {
+    plane[2 * row] = Math.log10(before[row]);
+    plane[2 * row + 1] = Math.log10(after[row]);
+  }
+  return plane;
+}
+
+/** Queries with the same two ranks. */
+export interface RankPair {
+  before: number;
+  after: number;
+  rows: number[];
+}
+
+/** Queries by their two ranks, the many first, so that the few are drawn on top; those without a rank are left out. */
+export function rankPairs(compare: Compare, candidate: number): RankPair[] {
+  const [x, y] = [compare.reference.rank, compare.candidates[candidate].rank];
+  const found = new Map<string, RankPair>();
+  for (let row = 0; row < x.length; row++) {
+    if (Number.isNaN(x[row]) || Number.isNaN(y[row])) continue;
+    const key = `${x[row]} ${y[row]}`;
+    const pair = found.get(key);
+    if (pair) pair.rows.push(row);
+    else found.set(key, { before: x[row], after: y[row], rows: [row] });
+  }
+  return [...found.values()].sort((a, b) => b.rows.length - a.rows.length);
+}
+
+const SNUG = 0.004; // of a decade: ranks 1 and 2 are 0.3 apart
+
+/** A square on the plane of ranks that holds one pair and no other: ranks differ by half a rank or more. */
+export function outlineOf({ before, after }: RankPair): number[] {
+  const near = Math.min(SNUG, 0.1 / Math.max(before, after));
+  const [x, y] = [Math.log10(before), Math.log10(after)];
+  const corners = [x - near, y - near, x + near, y - near, x + near, y + near, x - near, y + near];
+  return corners.map((value) => Number(value.toPrecision(8)));
+}
