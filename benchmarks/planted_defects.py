@@ -35,10 +35,11 @@ from embedscope.diagnosis.slices import find_slices
 from embedscope.diagnosis.text_features import DiacriticWords
 from embedscope.encoding.checkpoint import load_checkpoint
 from embedscope.encoding.encode import Embeddings, embed_collection
+from embedscope.encoding.given import load_given
 from embedscope.encoding.model import Model, load_model
 from embedscope.encoding.store import EmbeddingStore
 from embedscope.findings import Diagnosis, ModelFacts
-from embedscope.protocols import Float32Array, Float64Array, IntArray, Pooling
+from embedscope.protocols import Float64Array, IntArray, Pooling
 from embedscope.sample import sample_path
 
 SHARES = (0.01, 0.05, 0.2)
@@ -371,11 +372,16 @@ def random_features(clusters: IntArray, generator: np.random.Generator) -> Itera
 
 def scale_changes_nothing() -> str:
     """No normalisation cannot reach a score: rows are made unit rows on reading."""
-    vectors = Vectors.healthy(np.random.default_rng(0))
-    lengths: Float32Array = np.random.default_rng(1).lognormal(size=(len(vectors.documents), 1)).astype(np.float32)
-    scaled = Vectors(vectors.queries, vectors.documents * lengths)
-    same = codes(vectors.diagnoses()) == codes(scaled.diagnoses())
-    return f"Rows of unequal length (no normalisation) give the same findings: {same}"
+    vectors, collection = Vectors.healthy(np.random.default_rng(0)), test_set()
+    texts = np.array([*collection.queries, *collection.documents])
+    rows: Float64Array = np.concatenate([vectors.queries, vectors.documents])
+    lengths = np.random.default_rng(1).lognormal(size=(len(rows), 1))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "scaled.npz"
+        np.savez(file, texts=texts, vectors=(rows * lengths).astype(np.float32))
+        found = codes(diagnosed(load_given(file, collection)))
+    same = found == codes(vectors.diagnoses())
+    return f"Vectors of unequal length (no normalisation) in an embedding file give the same findings: {same}"
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with 40 rows, and vectors that are perfect, good, fair or random for them; and 12 rows, too few to judge."""
+    """40 rows with vectors that are perfect, good, fair or random for them; and 12 rows, too few to judge."""
     folder = tmp_path_factory.mktemp("scene")
     data = write_rows(folder / "test.json")
     for name, quality in (("perfect", 1.0), ("good", 0.8), ("fair", 0.5), ("random", 0.0)):

@@ -117,7 +117,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
 def _add_audit(parser: argparse.ArgumentParser) -> None:
     inputs = parser.add_argument_group("input")
     inputs.add_argument("--data", required=True, metavar="PATH", help="queries, positives, hard negatives")
-    inputs.add_argument("--split", metavar="WHERE", help="rows to use: first:0.1, last:0.1, or the split of a folder")
+    inputs.add_argument("--split", metavar="WHERE", help="rows of a file (last:0.1), or the split of a folder")
     inputs.add_argument("--train", metavar="FILE", help="the training file: is the test set contained in it?")
     inputs.add_argument("--checkpoint", metavar="PATH", help="a model whose tokenizer shows which texts are cut off")
     inputs.add_argument("--base-model", metavar="NAME", help="the encoder that gives a second opinion on the labels")
@@ -151,7 +151,9 @@ def _add_inputs(parser: argparse.ArgumentParser, *, checkpoint_required: bool | 
         inputs.add_argument("--checkpoint", metavar="PATH", help="the model: .pt, .safetensors, a folder or a hub name")
         inputs.add_argument("--embeddings", metavar="FILE", help="vectors (.npz, .parquet) in place of a checkpoint")
     inputs.add_argument("--data", required=True, metavar="PATH", help="queries, positives, hard negatives")
-    inputs.add_argument("--split", metavar="WHERE", help="rows of a file (first:0.9, last:0.1, last:200), or the split of a folder (test)")
+    inputs.add_argument(
+        "--split", metavar="WHERE", help="rows of a file (last:0.1, first:200), or the split of a folder"
+    )
     inputs.add_argument("--baseline", metavar="PATH", help="a checkpoint or embedding file to compare with")
     inputs.add_argument("--train", metavar="FILE", help="the training file: is the test set contained in it?")
     inputs.add_argument("--base-model", metavar="NAME", help="the encoder under a head (BAAI/bge-m3)")

@@ -121,11 +121,11 @@ class EmbeddingVisualizer:
 
     def plot_tsne(self, findings: Findings, *, output_path: str | Path | None = None) -> Figure:
         """The t-SNE map."""
-        return self._draw("draw_map", findings, "tsne", output_path=output_path)
+        return self._draw_map(findings, "tsne", output_path)
 
     def plot_umap(self, findings: Findings, *, output_path: str | Path | None = None) -> Figure:
         """The UMAP map."""
-        return self._draw("draw_map", findings, "umap", output_path=output_path)
+        return self._draw_map(findings, "umap", output_path)
 
     def plot_similarity_heatmap(self, findings: Findings, *, output_path: str | Path | None = None) -> Figure:
         """Similarity of queries to positives."""
@@ -142,6 +142,14 @@ class EmbeddingVisualizer:
     def plot_negative_types(self, findings: Findings, *, output_path: str | Path | None = None) -> Figure:
         """Margins by type of hard negative."""
         return self._draw("draw_negative_types", findings, output_path=output_path)
+
+    def _draw_map(self, findings: Findings, name: str, output_path: str | Path | None) -> Figure:
+        if name not in findings.maps:
+            reason = findings.maps_absent.get(
+                name, f"it was not asked for: analyse(data, maps=('{name}',)) lays it out"
+            )
+            raise InvalidOptionError(f"There is no {name} map in these findings: {reason}")
+        return self._draw("draw_map", findings, name, output_path=output_path)
 
     def _draw(self, name: str, findings: Findings, *arguments: str, output_path: str | Path | None) -> Figure:
         from embedscope import plots

@@ -21,6 +21,7 @@ from .conftest import Opener, Report
 pytestmark = pytest.mark.browser
 
 VIEWS = ("verdict", "map", "queries", "similarity", "failures", "compare")
+EVERY_VIEW = (*VIEWS, "training")
 QUERY_BLUE = (0x00, 0x72, 0xB2)
 MARGIN = 0.92  # share of the smaller side that the map fills
 
@@ -83,7 +84,7 @@ def test_views_are_switched_by_their_links_and_kept_in_the_address(open_report: 
 def test_views_without_findings_are_not_shown(open_report: Opener) -> None:
     payload = tiny.payload()
     payload["points"] = None
-    payload["report"] |= {"comparisons": [], "negative_types": {}, "leakage": None, "maps_absent": {}}
+    payload["report"] |= {"comparisons": [], "negative_types": {}, "leakage": None, "maps_absent": {}, "findings": []}
     payload["report"]["data"] |= {"contradictions": [], "warnings": []}
     page = open_report(payload).page
     assert page.locator("nav a").all_inner_texts() == ["Verdict", "Queries", "Similarity"]
@@ -334,7 +335,7 @@ def test_hostile_texts_stay_texts_in_every_view(open_report: Opener) -> None:
     report = open_report(payload)
     page = report.page
     ids = [f"queries?query={i}" for i in range(4)]
-    for view in (*VIEWS, "map?colour=type&links=all", "map?colour=writing", *ids):
+    for view in (*EVERY_VIEW, "map?colour=type&links=all", "map?colour=writing", *ids):
         report.go(view)
         page.wait_for_timeout(100)
         rows = page.locator(".table-row")
@@ -362,7 +363,7 @@ def test_a_direction_override_does_not_leave_its_own_text(open_report: Opener) -
         }
         return found;
     }"""
-    for view in VIEWS:
+    for view in EVERY_VIEW:
         report.go(view)
         assert report.page.evaluate(loose) == [], view
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from embedscope.diagnosis.abbreviations import Abbreviation, Abbreviations, load_abbreviations
 from embedscope.diagnosis.number_formats import in_another_format
 from embedscope.diagnosis.perturbations import (
+    Perturbation,
     neighbour_key,
     perturb,
     spacing_slip,
@@ -32,7 +33,7 @@ def generator(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def by_name(name: str) -> object:
+def by_name(name: str) -> Perturbation:
     return next(each for each in standard_perturbations() if each.name == name)
 
 
@@ -56,7 +57,7 @@ def test_a_text_is_perturbed_alike_whatever_stands_beside_it() -> None:
 
 def test_another_seed_makes_other_slips() -> None:
     text = "spacious apartment near the central station with garden"
-    slips = {perturb([text], by_name("swap"), seed=seed)[0] for seed in range(12)}  # type: ignore[arg-type]
+    slips = {perturb([text], by_name("swap"), seed=seed)[0] for seed in range(12)}
     assert len(slips) > 4
 
 

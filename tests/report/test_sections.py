@@ -9,9 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from embedscope.data.run_folder import write_parquet
 from embedscope.findings import Figure, Findings
 from embedscope.report import page, sections
+from embedscope.report.columns import query_columns
 from embedscope.report.html import render
+from embedscope.report.payload import report
+from embedscope.report.saved_run import read_run
 
 from . import tiny
 from .test_page import numbers
@@ -32,6 +36,20 @@ def test_every_run_has_its_rank_and_outcome_of_every_query() -> None:
     assert numbers(candidate["rank"]).tolist() == [1.0, 3.0, 1.5, 1.0]
     assert numbers(reference["is_correct"]).tolist() == [1, 1, 0, 1]
     assert np.isnan(numbers(third["rank"])[3])
+
+
+def test_a_reference_read_from_its_folder_gives_what_the_page_needs(tmp_path: Path) -> None:
+    values = {name: np.ones(4) for name in tiny.findings().metrics}
+    before = replace(tiny.findings(), queries=replace(tiny.runs()[tiny.REFERENCE].queries, values=values))
+    made = report(before, tiny.checks(), tiny.verdict(), inputs={})
+    (tmp_path / "report.json").write_text(json.dumps(made), encoding="utf-8")
+    write_parquet(tmp_path / "queries.parquet", query_columns(before))
+    runs = {tiny.REFERENCE: read_run(tmp_path), tiny.CANDIDATE: tiny.findings()}
+    section = sections.comparison_section(runs, tiny.comparison((tiny.CANDIDATE,)), judged=tiny.CANDIDATE)
+    reference = section["runs"][0]
+    assert reference["metrics"]["MRR"]["low"] == 0.5
+    assert numbers(reference["rank"]).tolist() == [1.0, 1.0, 40.0, 1.0]
+    page.to_json(tiny.payload(compare=section))
 
 
 def test_what_moved_stands_in_the_order_of_the_candidates() -> None:

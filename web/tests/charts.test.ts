@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { outline, shownRange, ticks } from '../src/charts/density';
 import { range } from '../src/charts/heatmap';
-import { differenceDomain, domainOf, position } from '../src/charts/interval';
+import { differenceDomain, domainOf, position, shareDomain } from '../src/charts/interval';
 import { axisOf, stretches } from '../src/charts/lines';
 import { rgb } from '../src/charts/palette';
 import { bubbleRadius, rankTicks } from '../src/charts/ranks';
@@ -13,6 +13,12 @@ describe('a scale', () => {
     expect(domainOf([0.2, null, 0.9])).toEqual({ low: 0, high: 1 });
     expect(domainOf([-0.2, 0.9])).toEqual({ low: -1, high: 1 });
     expect(domainOf([2.4, 2])).toEqual({ low: 0, high: 3 });
+  });
+
+  it('of shares comes closer where all of them are small', () => {
+    expect(shareDomain([0.05, null, undefined])).toEqual({ low: 0, high: 0.1 });
+    expect(shareDomain([0.4, 0.41])).toEqual({ low: 0, high: 0.5 });
+    expect(shareDomain([0.3, 0.61]).high).toBe(1);
   });
 
   it('of differences is the same on both sides of zero and holds all', () => {

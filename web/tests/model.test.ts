@@ -3,7 +3,7 @@ import { colour, tally } from '../src/model/colouring';
 import { outlineOf, rankPairs, rankPlane } from '../src/model/compare';
 import { difference, words } from '../src/model/diff';
 import { record, toCsv, toJsonl } from '../src/model/export';
-import { baseName, counted, fixed, interval, percent, plain, rank, shorten, signed } from '../src/model/format';
+import { baseName, counted, fixed, interval, percent, plain, rank, shorten, signed, tailOf } from '../src/model/format';
 import { framed, framedAlike, inside, makeGrid, nearest, simplified } from '../src/model/plane';
 import { fallenFor, isBeatenBy, negativesOf, relevantOf, sorted, topOf } from '../src/model/queries';
 import { fold, matcher } from '../src/model/search';
@@ -50,6 +50,8 @@ describe('labels', () => {
     expect(baseName('runs\\a/best.pt')).toBe('best.pt');
     expect(baseName('/m/minilm/')).toBe('minilm');
     expect(baseName('model')).toBe('model');
+    expect(tailOf('/opt/models/minilm/')).toBe('models/minilm');
+    expect(tailOf('BAAI/bge-m3')).toBe('BAAI/bge-m3');
   });
 });
 

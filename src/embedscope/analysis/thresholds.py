@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embedscope.analysis.intervals import Resampler
+from embedscope.analysis.options import TIE_TOLERANCE
 from embedscope.engines.local import for_each_block
 from embedscope.errors import InvalidOptionError
 from embedscope.findings import Figure, ThresholdChoice, ThresholdTable
@@ -20,7 +21,6 @@ from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArra
 WANTED = (0.5, 0.8, 0.9, 0.95)
 STEP = 0.01
 CONFIDENCE = 0.95
-_MAX_THRESHOLDS = 100
 _BLOCK_COLUMNS = 100  # of intervals at a time: two columns a threshold are resampled together
 
 
@@ -76,6 +76,7 @@ def measure_thresholds(
     resampler: Resampler,
     *,
     wanted: Sequence[float] = WANTED,
+    tolerance: float = TIE_TOLERANCE,
 ) -> ThresholdTable:
     """Precision and recall of "every document with a cosine of at least t", with cluster bootstrap intervals.
 
@@ -93,6 +94,8 @@ def measure_thresholds(
     wanted : sequence of float
         Precisions for which a threshold is to be suggested: the lowest at which the lower end of the interval of the
         precision reaches it.
+    tolerance : float
+        A cosine that lies below a threshold by no more reaches it.
 
     Raises
     ------
@@ -104,9 +107,11 @@ def measure_thresholds(
             raise InvalidOptionError(f"A wanted precision must be above 0 and at most 1, got {precision}; try 0.9.")
     pair_scores = score_pairs(queries, documents, judgments.query_of_pair, judgments.documents)
     grid = np.round(np.arange(-1.0, 1.0 + STEP / 2, STEP), 4)
-    counts = ReachCounts(len(queries), grid)
+    # Equal texts have a cosine of 1 up to rounding only, and 1 must be a threshold that they reach.
+    limits = grid - tolerance
+    counts = ReachCounts(len(queries), limits)
     for_each_block(queries, documents, (counts,))
-    relevant = _relevant_reaching(pair_scores, judgments, grid)
+    relevant = _relevant_reaching(pair_scores, judgments, limits)
     # A pair's score and its cell of the matrix product differ in the last digit and can fall on two sides.
     retrieved = np.maximum(counts.result(), relevant)
     kept = _informative(retrieved)
@@ -139,12 +144,9 @@ def _reaching(counts: IntArray | npt.NDArray[np.int32]) -> IntArray:
 
 
 def _informative(retrieved: IntArray) -> IntArray:
-    """Thresholds from the last that every pair reaches to the last that any pair reaches, at most so many of them."""
+    """Places of the thresholds from the last that every pair reaches to the last that any pair reaches."""
     totals = retrieved.sum(axis=0)
-    first = max(int(np.flatnonzero(totals == totals[0])[-1]), 0)
-    last = int(np.flatnonzero(totals > 0)[-1])
-    step = max(1, -(-(last - first + 1) // _MAX_THRESHOLDS))
-    return np.arange(last, first - 1, -step)[::-1]
+    return np.arange(np.flatnonzero(totals == totals[0])[-1], np.flatnonzero(totals > 0)[-1] + 1)
 
 
 def _ratios(numerators: IntArray, denominators: IntArray, resampler: Resampler) -> list[Figure]:
@@ -195,12 +197,15 @@ def _choice(
 
 
 def _why_not(wanted: float, grid: Float64Array, precision: Sequence[Figure]) -> str:
-    values = np.array([np.nan if figure.value is None else figure.value for figure in precision])
+    columns = _columns("precision", precision)
+    values, lows = columns["precision"], columns["precision_low"]
     best = int(np.nanargmax(values))
     if values[best] < wanted:
         return f"not reachable: the highest precision is {values[best]:.3f}, at {grid[best]:.2f}"
-    first = int(np.argmax(values >= wanted))
+    if np.isnan(lows).all():
+        return "not reachable with 95 % confidence: the queries form too few groups for an interval"
+    surest = int(np.nanargmax(lows))
     return (
-        f"not reachable with 95 % confidence: the precision is {values[first]:.3f} at {grid[first]:.2f}, but too few "
-        f"queries reach that far for its interval to stay above {wanted:g}"
+        f"not reachable with 95 % confidence: the precision is surest at {grid[surest]:.2f}, with {values[surest]:.3f} "
+        f"and {lows[surest]:.3f} as the lower end of its interval; more queries would narrow it"
     )

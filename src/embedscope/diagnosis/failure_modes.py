@@ -26,7 +26,7 @@ from scipy.special import pdtrc
 
 from embedscope.diagnosis.independent import Scorer, answers_as_well
 from embedscope.diagnosis.leakage import NEAR_JACCARD, normalised
-from embedscope.diagnosis.near_duplicates import near_duplicates, tells_apart
+from embedscope.diagnosis.near_duplicates import near_duplicates, say_the_same
 from embedscope.diagnosis.text_features import strip_diacritics, words
 from embedscope.findings import DocumentTable, QueryTable
 from embedscope.protocols import BoolArray, IntArray
@@ -240,8 +240,8 @@ def _near_winners(queries: QueryTable, documents: DocumentTable, failed: IntArra
 def _say_the_same(positive: str, wrong: str, *, is_stated: bool) -> bool:
     if normalised(positive) == normalised(wrong):
         return True
-    if is_stated or tells_apart(positive, wrong):
-        return False  # the data set says what the difference is
+    if is_stated or not say_the_same(positive, wrong):
+        return False  # what is stated as a negative differs, whatever the letters say
     return bool(near_duplicates([positive, wrong], threshold=NEAR_JACCARD))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from embedscope.diagnosis.leakage import NEAR_JACCARD, normalised
-from embedscope.diagnosis.text_features import words
+from embedscope.diagnosis.text_features import strip_diacritics, words
 from embedscope.errors import MissingExtraError
 
 EXHAUSTIVE = 6_000
@@ -26,6 +26,8 @@ LSH_JACCARD = 0.8
 """LSH is asked for less than is wanted: the few candidates more are dropped, and fewer pairs are missed."""
 
 _BLOCK_CELLS = 1 << 22
+SAME_WORDS = 0.95
+_LETTERS_OR_DIGITS = re.compile(r"[^\W\d_]+|\d+")
 _NUMBER = re.compile(r"\d+")
 NEGATIONS = frozenset(
     ("không", "khong", "ko", "hông", "chưa", "chua", "chẳng", "chang", "miễn", "no", "not", "without", "never")
@@ -65,6 +67,21 @@ def near_duplicates(
     grams = _gram_sets([normalised(text) for text in texts])
     candidates = _all_pairs(grams, threshold) if len(texts) <= exhaustive else _lsh_pairs(grams, threshold)
     return sorted(candidates, key=lambda pair: (pair.first, pair.second))
+
+
+def say_the_same(first: str, second: str) -> bool:
+    """Whether two near duplicates differ in nothing that counts: no number, no denial, hardly a word.
+
+    The Jaccard similarity of their words (without case and diacritics) must reach :data:`SAME_WORDS`: in an
+    advertisement of twenty words one amenity more is already another room.
+    """
+    ours, theirs = plain_words(first), plain_words(second)
+    return len(ours & theirs) >= SAME_WORDS * len(ours | theirs) and not tells_apart(first, second)
+
+
+def plain_words(text: str) -> set[str]:
+    """Words without case and diacritics, letters and digits apart: "P11" is the "P.11" of another text."""
+    return set(_LETTERS_OR_DIGITS.findall(strip_diacritics(" ".join(words(text)))))
 
 
 def tells_apart(first: str, second: str) -> bool:

@@ -66,33 +66,31 @@ def _text_features(facts: QueryFacts) -> list[Feature]:
     short, long = np.quantile(lengths, (0.25, 0.75)) if len(lengths) else (0, 0)
     spelt = DiacriticWords([*texts, *facts.documents])
     found = [
-        Feature("length", f"short queries ({short:.0f} words or fewer)", lengths <= short),
-        Feature("length", f"long queries ({long:.0f} words or more)", lengths >= long),
-        _flags("diacritics", "queries typed without diacritics", [spelt.lacks(text) for text in texts]),
-        _flags("diacritics", "queries with diacritics", [has_diacritics(text) for text in texts]),
-        _flags("digits", "queries with digits", [has_digits(text) for text in texts]),
-        _flags("digits", "queries without digits", [not has_digits(text) for text in texts]),
-        _flags("units", "queries with a unit or a currency", [has_unit(text) for text in texts]),
-        _flags("abbreviations", "queries with an abbreviation", [has_abbreviation(text) for text in texts]),
+        Feature("length", f"of {short:.0f} words or fewer", lengths <= short),
+        Feature("length", f"of {long:.0f} words or more", lengths >= long),
+        _flags("diacritics", "typed without diacritics", [spelt.lacks(text) for text in texts]),
+        _flags("diacritics", "with diacritics", [has_diacritics(text) for text in texts]),
+        _flags("digits", "with digits", [has_digits(text) for text in texts]),
+        _flags("digits", "without digits", [not has_digits(text) for text in texts]),
+        _flags("units", "with a unit or a currency", [has_unit(text) for text in texts]),
+        _flags("abbreviations", "with an abbreviation", [has_abbreviation(text) for text in texts]),
     ]
     scripts = [script(text) for text in texts]
-    return found + [
-        _flags("script", f"queries in {name} script", [s == name for s in scripts]) for name in set(scripts)
-    ]
+    return found + [_flags("script", f"in {name} script", [s == name for s in scripts]) for name in set(scripts)]
 
 
 def _frequency(facts: QueryFacts) -> list[Feature]:
     counts = facts.positive_frequency
     return [
-        Feature("frequency", "queries whose positive no other query has", counts <= 1),
-        Feature("frequency", "queries whose positive is shared by five or more", counts >= 5),
+        Feature("frequency", "whose positive no other query has", counts <= 1),
+        Feature("frequency", "whose positive is shared by five or more", counts >= 5),
     ]
 
 
 def _types(facts: QueryFacts) -> list[Feature]:
     names = sorted({name for types in facts.negative_types for name in types})
     return [
-        _flags(f"type {name}", f"queries with a '{name}' negative", [name in types for types in facts.negative_types])
+        _flags(f"type {name}", f"with a '{name}' negative", [name in types for types in facts.negative_types])
         for name in names
     ]
 
@@ -102,7 +100,7 @@ def _metadata(facts: QueryFacts) -> list[Feature]:
     for column, values in facts.metadata.items():
         counts = Counter(value for value in values if value is not None)
         if len(counts) <= MAX_VALUES:
-            found += [_flags(column, f"queries with {column} = {name}", [v == name for v in values]) for name in counts]
+            found += [_flags(column, f"with {column} = {name}", [v == name for v in values]) for name in counts]
     return found
 
 
@@ -112,7 +110,7 @@ def _topics(facts: QueryFacts, seed: int) -> list[Feature]:
         return []
     labels = cluster_rows(facts.vectors, int(np.clip(np.sqrt(n / 4), 2, 20)), seed=seed)
     names = name_clusters(facts.texts, labels)
-    return [Feature("topic", f"queries about '{name}'", labels == label) for label, name in names.items()]
+    return [Feature("topic", f"about '{name}'", labels == label) for label, name in names.items()]
 
 
 def _flags(family: str, name: str, flags: Sequence[bool]) -> Feature:

@@ -66,8 +66,8 @@ class Slice:
 
     @property
     def name(self) -> str:
-        """The terms in words."""
-        return " and ".join(self.terms)
+        """The terms in words: "queries typed without diacritics and with digits"."""
+        return "queries " + " and ".join(self.terms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,12 @@ export function domainOf(values: (number | null | undefined)[]): Domain {
   return { low: Math.floor(least * 1.1), high: Math.ceil(most * 1.1) };
 }
 
+/** A domain from 0 that holds shares: up to 1, or closer where all of them are small. */
+export function shareDomain(values: (number | null | undefined)[]): Domain {
+  const most = Math.max(0.1, ...values.map((value) => value ?? 0));
+  return { low: 0, high: most > 0.6 ? 1 : Math.ceil(most * 10 - 1e-9) / 10 };
+}
+
 /** A symmetric domain around 0 for differences. */
 export function differenceDomain(values: (number | null)[]): Domain {
   const most = Math.max(0.01, ...values.map((value) => Math.abs(value ?? 0)));

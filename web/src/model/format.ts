@@ -68,6 +68,12 @@ export function shorten(text: string, length: number): string {
     : line;
 }
 
+/** The last two parts of a path, which tell one folder from another; a shorter name as it is. */
+export function tailOf(path: string): string {
+  const parts = path.replaceAll('\\', '/').split('/').filter(Boolean);
+  return parts.length > 2 ? plain(parts.slice(-2).join('/')) : plain(path);
+}
+
 /** The last part of a path, or the whole of a name. */
 export function baseName(path: string): string {
   const parts = path.replaceAll('\\', '/').split('/').filter(Boolean);

@@ -1,6 +1,6 @@
 /** Several runs on the same queries: metrics, paired differences, ranks before and after, what moved. */
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { type Domain, differenceDomain, Scale } from '../charts/interval';
+import { differenceDomain, Scale, shareDomain } from '../charts/interval';
 import { create, type RanksChart } from '../charts/ranks';
 import type { Compare } from '../contract';
 import { outlineOf, type RankPair, rankPairs } from '../model/compare';
@@ -68,8 +68,9 @@ function labelOf(compare: Compare, name: string): string {
 function Metrics({ compare, chosen }: { compare: Compare; chosen: number }) {
   const runs = [compare.reference, ...compare.candidates];
   const names = Object.keys(compare.candidates[chosen].metrics);
-  const highest = Math.max(0.1, ...runs.flatMap((run) => names.map((name) => run.metrics[name]?.high ?? 0)));
-  const domain: Domain = { low: 0, high: highest > 0.6 ? 1 : Math.ceil(highest * 10) / 10 };
+  const domain = shareDomain(
+    runs.flatMap(({ metrics }) => names.flatMap((name) => [metrics[name]?.value, metrics[name]?.high])),
+  );
   return (
     <Section title="Every run" note="Each metric with its 95 % interval; the first run of each is the reference.">
       <div class="scroll-x">

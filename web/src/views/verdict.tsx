@@ -1,7 +1,7 @@
 /** The word, the sentence that says why, the checks drawn to scale, and what was measured on what. */
-import { domainOf, Scale, type ScaleMark } from '../charts/interval';
+import { domainOf, Scale, type ScaleMark, shareDomain } from '../charts/interval';
 import type { Check, Metric, Report } from '../contract';
-import { baseName, count, counted, fixed, interval, shorten } from '../model/format';
+import { baseName, count, counted, fixed, interval, shorten, tailOf } from '../model/format';
 import type { Store } from '../state';
 import { Name, Section } from './parts';
 
@@ -12,13 +12,7 @@ const WORDS = {
   unfit: { word: 'Unfit', means: 'This test set cannot answer the question.' },
 };
 
-/** What the words mean where two runs were compared. */
-const COMPARED = {
-  deploy: 'On the same queries the candidate is better than the reference.',
-  retrain: 'On the same queries the candidate is worse than the reference, or its space has collapsed.',
-  undecided: 'This test set cannot tell the candidate from the reference.',
-  unfit: WORDS.unfit.means,
-};
+const COMPARED = 'By the difference on the same queries. The checks below are of the candidate alone.';
 
 const SIGNS = { pass: '✓', fail: '✗', undecided: '?', 'not computable': '–' };
 const TONES = { pass: 'pass', fail: 'fail', undecided: 'undecided', 'not computable': 'plain' } as const;
@@ -27,7 +21,7 @@ export function VerdictView({ store }: { store: Store }) {
   const { report, compare } = store.page;
   const { verdict } = report;
   const { word } = WORDS[verdict.outcome];
-  const means = compare ? COMPARED[verdict.outcome] : WORDS[verdict.outcome].means;
+  const means = compare ? COMPARED : WORDS[verdict.outcome].means;
   return (
     <div class="verdict">
       <div class="verdict-main">
@@ -48,10 +42,7 @@ export function VerdictView({ store }: { store: Store }) {
           <bdi>{sentence(verdict.headline || means)}</bdi>
         </p>
         <p class="note">{means}</p>
-        <Checks
-          checks={report.checklist}
-          about={compare ? 'of the candidate alone; the verdict comes from the comparison' : undefined}
-        />
+        <Checks checks={report.checklist} />
       </div>
       <Facts report={report} />
       <Metrics report={report} />
@@ -66,12 +57,12 @@ function sentence(text: string): string {
   return line.charAt(0).toLocaleUpperCase('en') + line.slice(1) + (/[.!?…]$/.test(line) ? '' : '.');
 }
 
-function Checks({ checks, about }: { checks: Check[]; about?: string }) {
+function Checks({ checks }: { checks: Check[] }) {
   const passed = checks.filter(({ outcome }) => outcome === 'pass').length;
   return (
     <Section
       title="Checks"
-      note={`${passed} of ${checks.length} pass${about ? `, ${about}` : ''}. The shaded side is where the value should lie; the bar is the 95 % interval.`}
+      note={`${passed} of ${checks.length} pass. The shaded side is where the value should lie; the bar is the 95 % interval.`}
     >
       <ul class="checks">
         {checks.map((check) => (
@@ -130,7 +121,7 @@ function Facts({ report }: { report: Report }) {
   const made: [string, string | null][] = [
     ['Checkpoint', baseName(model.checkpoint)],
     ['Layout', model.layout],
-    ['Base model', model.base_model],
+    ['Base model', model.base_model && tailOf(model.base_model)],
     ['Pooling', model.pooling && `${model.pooling}${model.pooling_source ? `, ${model.pooling_source}` : ''}`],
     ['Dimensions', count(data.dim)],
     ['Head', model.head],
@@ -172,6 +163,10 @@ function Metrics({ report }: { report: Report }) {
   const rows = Object.entries(report.metrics);
   if (rows.length === 0) return null;
   const references = Object.entries(report.references);
+  const domain = shareDomain([
+    ...rows.flatMap(([, { value, high, chance, lexical, base }]) => [value, high, chance, lexical, base]),
+    ...references.flatMap(([, values]) => Object.values(values)),
+  ]);
   const has = (key: 'chance' | 'lexical' | 'base') => rows.some(([, metric]) => metric[key] !== null);
   const columns = (
     [
@@ -209,7 +204,7 @@ function Metrics({ report }: { report: Report }) {
                       <i class="scale-mark is-reference" /> baseline
                     </span>
                   )}
-                  <span>1</span>
+                  <span>{fixed(domain.high, 1)}</span>
                 </span>
               </th>
               {columns.map(([key, label]) => (
@@ -237,7 +232,7 @@ function Metrics({ report }: { report: Report }) {
                     value={metric.value}
                     low={metric.low}
                     high={metric.high}
-                    domain={{ low: 0, high: 1 }}
+                    domain={domain}
                     marks={marksOf(name, metric, report)}
                   />
                 </td>

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -15,12 +14,10 @@ from embedscope.diagnosis.audit.subject import Subject
 from embedscope.diagnosis.audit.weights import Stated, clusters_of, hits_of, stated_negatives
 from embedscope.diagnosis.evidence import share
 from embedscope.diagnosis.independent import Scorer, answers_as_well
-from embedscope.diagnosis.near_duplicates import NearPair, near_duplicates, tells_apart
-from embedscope.diagnosis.text_features import placeholder, strip_diacritics, words
+from embedscope.diagnosis.near_duplicates import NearPair, near_duplicates, plain_words, say_the_same
+from embedscope.diagnosis.text_features import placeholder, words
 from embedscope.findings import Severity
 from embedscope.protocols import BoolArray, Float64Array, IntArray
-
-_LETTERS_OR_DIGITS = re.compile(r"[^\W\d_]+|\d+")
 
 N_CANDIDATES = 10
 """Best-scoring unlabelled documents of each query that are read for a false negative."""
@@ -30,9 +27,6 @@ CHANCE_LEVEL = 0.5
 
 PLACES = ("location", "district")
 """Types whose value is read as a district."""
-
-SAME_WORDS = 0.95
-"""Jaccard similarity of the words of two documents that say the same: one amenity more is already another room."""
 
 LEAST_SHARE = 0.005
 """A second opinion errs; suspicions are reported where the lower end of their share exceeds this."""
@@ -100,13 +94,8 @@ def mislabels(row: Row, kind: str, text: str) -> bool:
 
 def is_told_apart(row: Row, text: str) -> bool:
     """Whether the query names a word that a positive has and ``text`` lacks."""
-    asked = _plain_words(row.query)
-    return any((asked & _plain_words(positive)) - _plain_words(text) for positive in row.positives)
-
-
-def _plain_words(text: str) -> set[str]:
-    """Words without diacritics, letters and digits apart: "P11" is the "P.11" of another text."""
-    return set(_LETTERS_OR_DIGITS.findall(strip_diacritics(" ".join(words(text)))))
+    asked = plain_words(row.query)
+    return any((asked & plain_words(positive)) - plain_words(text) for positive in row.positives)
 
 
 def _kept_values(subject: Subject, stated: list[Stated], clusters: IntArray) -> Iterator[Fault]:
@@ -311,7 +300,7 @@ def _near_duplicates(subject: Subject, collection: Collection) -> Iterator[Fault
         if not {pair.first, pair.second} & judged or (pair.first, pair.second) in known:
             continue
         first, second = collection.documents[pair.first], collection.documents[pair.second]
-        if _word_jaccard(first, second) < SAME_WORDS or tells_apart(first, second) or _differ_in_values(first, second):
+        if not say_the_same(first, second) or _differ_in_values(first, second):
             continue
         unit = _a_row_of(subject, collection, pair, judged)
         if unit not in units:
@@ -329,11 +318,6 @@ def _near_duplicates(subject: Subject, collection: Collection) -> Iterator[Fault
             subject.clusters,
             action="Merge the near duplicates or label both relevant; which of the two ranks first is chance.",
         )
-
-
-def _word_jaccard(first: str, second: str) -> float:
-    ours, theirs = _plain_words(first), _plain_words(second)
-    return len(ours & theirs) / max(len(ours | theirs), 1)
 
 
 def _differ_in_values(first: str, second: str) -> bool:

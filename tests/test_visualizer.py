@@ -1,0 +1,99 @@
+"""The notebook face: the method names of the original project, the numbers of the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from embedscope import EmbeddingVisualizer, InputError
+from embedscope.findings import Findings, VerdictOutcome
+
+from .scene import run, write_rows
+
+
+@pytest.fixture(scope="module")
+def viz(minilm: str, tmp_path_factory: pytest.TempPathFactory) -> EmbeddingVisualizer:
+    plt.switch_backend("agg")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EMBEDSCOPE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return EmbeddingVisualizer(minilm, device="cpu", quiet=True)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_rows(tmp_path_factory.mktemp("data") / "test.json", 12)
+
+
+@pytest.fixture(scope="module")
+def findings(viz: EmbeddingVisualizer, data: Path) -> Findings:
+    return viz.analyse(data, maps=("tsne",), n_draws=300)
+
+
+def test_texts_become_unit_rows_in_their_own_order(viz: EmbeddingVisualizer) -> None:
+    texts = ["a room in District 10", "phòng trọ quận 10", "a room in District 10"]
+    vectors = viz.encode_batch(texts, batch_size=2)
+    assert vectors.shape == (3, viz.dim)
+    assert vectors.dtype == np.float32
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-6)
+    assert (vectors[0] == vectors[2]).all()
+    assert viz.encode_batch(texts[1:2])[0] == pytest.approx(vectors[1], abs=1e-6)
+
+
+def test_the_similarity_matrix_is_the_cosine_of_any_rows(viz: EmbeddingVisualizer) -> None:
+    queries, documents = np.array([[3.0, 0.0], [1.0, 1.0]]), np.array([[2.0, 0.0], [0.0, 5.0], [-1.0, 0.0]])
+    expected = [[1, 0, -1], [np.sqrt(0.5), np.sqrt(0.5), -np.sqrt(0.5)]]
+    assert viz.compute_similarity_matrix(queries, documents) == pytest.approx(np.array(expected))
+
+
+def test_an_unknown_device_or_role_is_an_error_that_names_the_choices(viz: EmbeddingVisualizer, minilm: str) -> None:
+    with pytest.raises(InputError, match=r"auto, cpu, cuda, mps, not 'gpu'"):
+        EmbeddingVisualizer(minilm, device="gpu")
+    with pytest.raises(InputError, match="'query' or 'document', not 'passage'"):
+        viz.encode_batch(["a"], role="passage")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "plot_tsne",
+        "plot_similarity_heatmap",
+        "plot_similarity_distribution",
+        "plot_top_k_predictions",
+        "plot_negative_types",
+    ],
+)
+def test_every_plot_is_a_figure_and_is_written_where_asked(
+    name: str, viz: EmbeddingVisualizer, findings: Findings, tmp_path: Path
+) -> None:
+    figure = getattr(viz, name)(findings, output_path=tmp_path / "picture.png")
+    assert isinstance(figure, Figure)
+    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+    plt.close(figure)
+
+
+def test_a_map_that_was_not_laid_out_is_an_error_and_not_an_empty_picture(
+    viz: EmbeddingVisualizer, findings: Findings
+) -> None:
+    with pytest.raises(
+        InputError, match=r"no umap map in these findings: it was not asked for: analyse\(data, maps=\('umap',\)\)"
+    ):
+        viz.plot_umap(findings)
+
+
+def test_the_notebook_and_the_command_line_give_the_same_numbers(
+    viz: EmbeddingVisualizer, data: Path, minilm: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    findings = viz.analyse(data, maps=())
+    words = ["evaluate", "--checkpoint", minilm, "--data", data, "--device", "cpu", "--json"]
+    report = json.loads(run(capsys, *words).out)
+    for name, metric in findings.metrics.items():
+        shown = report["metrics"][name]
+        assert (metric.value, metric.low, metric.high) == pytest.approx((shown["value"], shown["low"], shown["high"]))
+    _, verdict = viz.judge(findings)
+    assert verdict.outcome is VerdictOutcome.UNFIT
+    assert verdict.outcome == report["verdict"]["outcome"]
