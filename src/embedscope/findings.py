@@ -496,8 +496,9 @@ class Findings:
 class EpochRecord:
     """What one epoch of training left behind; epoch 0 is the head before its first step.
 
-    ``metrics`` and ``violation_rates`` (by negative type) are of the validation queries, empty without validation. A loss is the mean over
-    (query, positive) pairs; ``learning_rate`` is that of the last step, ``gradient_norm`` the mean before clipping.
+    ``metrics`` and ``violation_rates`` (by negative type) are of the validation queries, empty without validation. A
+    loss is the mean over (query, positive) pairs; ``learning_rate`` is that of the last step, ``gradient_norm`` the
+    mean before clipping.
     """
 
     epoch: int

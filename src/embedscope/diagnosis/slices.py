@@ -221,7 +221,6 @@ def _conjunctions(
 
     A conjunction too small stays too small with one more term, so it is not extended.
     """
-    n_queries = len(features[0].rows) if features else 0
     kept_masks: list[BoolArray] = []
     kept_terms: list[tuple[int, ...]] = []
     level: list[tuple[tuple[int, ...], BoolArray]] = [((i,), feature.rows) for i, feature in enumerate(features)]
@@ -234,7 +233,7 @@ def _conjunctions(
         kept_terms += [level[i][0] for i in large]
         if n_terms < max_terms:
             level = list(_extended([level[i] for i in large], features))
-    return np.array(kept_masks, dtype=bool).reshape(-1, n_queries), kept_terms
+    return np.array(kept_masks, dtype=bool), kept_terms
 
 
 def _extended(

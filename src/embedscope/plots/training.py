@@ -141,7 +141,9 @@ def _draw_rate(axes: Axes, record: TrainingRecord) -> None:
 def _draw_metrics(axes: Axes, record: TrainingRecord) -> None:
     numbers = _numbers(record)
     names = list(record.epochs[-1].metrics)
-    bands = {name: [epoch.metrics.get(name, Number.absent("not measured")) for epoch in record.epochs] for name in names}
+    bands = {
+        name: [epoch.metrics.get(name, Number.absent("not measured")) for epoch in record.epochs] for name in names
+    }
     draw_bands(axes, numbers, bands)
     for position, name in enumerate(names):
         if name in record.base:

@@ -128,8 +128,8 @@ def _notes(folder: ModelFolder, chosen: PoolingSpec) -> tuple[str, ...]:
     notes = []
     if folder.pooling is not None and folder.pooling.label != chosen.label:
         notes.append(
-            f"'{folder.reference}' itself pools by {folder.pooling.label}; the head is trained on {chosen.label}-pooled "
-            f"vectors, as asked, and the checkpoint says so."
+            f"'{folder.reference}' itself pools by {folder.pooling.label}; the head is trained on "
+            f"{chosen.label}-pooled vectors, as asked, and the checkpoint says so."
         )
     if any(not isinstance(step, Normalize) for step in folder.tail) or folder.query_prompt or folder.document_prompt:
         notes.append(

@@ -30,7 +30,9 @@ def save_safetensors(path: Path, head: State, metadata: Mapping[str, Any]) -> No
     try:
         from safetensors.torch import save_file
     except ImportError as error:
-        raise MissingExtraError(needed_for="--save-format safetensors", package="safetensors", extra="models") from error
+        raise MissingExtraError(
+            needed_for="--save-format safetensors", package="safetensors", extra="models"
+        ) from error
     words = {name: str(value) for name, value in metadata.items() if isinstance(value, str | int | float)}
     tensors = {name: tensor.contiguous() for name, tensor in head.items()}
     write_durably(path, lambda temporary: save_file(tensors, temporary, metadata={"format": "pt", **words}))

@@ -33,9 +33,10 @@ def new_head(data: TrainingData, options: TrainingOptions) -> torch.nn.Module:
     """
     import torch
 
-    layers = OrderedDict(linear=torch.nn.Linear(data.dim, options.d_out, bias=False))
+    layers: OrderedDict[str, torch.nn.Module] = OrderedDict()
+    layers["linear"] = torch.nn.Linear(data.dim, options.d_out, bias=False)
     if options.use_layernorm:
-        layers["ln"] = torch.nn.LayerNorm(options.d_out)  # type: ignore[assignment]
+        layers["ln"] = torch.nn.LayerNorm(options.d_out)
     head = torch.nn.Sequential(OrderedDict(head=torch.nn.Sequential(layers)))
     weight = torch.from_numpy(initial_weight(data, options))
     head.load_state_dict({"head.linear.weight": weight}, strict=False)

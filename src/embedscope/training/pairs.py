@@ -108,7 +108,9 @@ def _checked_weights(negatives: Negatives, *, keep_zero_weights: bool) -> tuple[
     if not weights.size or weights.any():
         return weights, ()
     if keep_zero_weights:
-        return weights, (f"All {weights.size:,} hard negatives have the weight 0 and are kept so: they have no effect.",)
+        return weights, (
+            f"All {weights.size:,} hard negatives have the weight 0 and are kept so: they have no effect.",
+        )
     return np.ones_like(weights), (
         f"All {weights.size:,} hard negatives have the weight 0, which says 'not filled in' rather than 'ignore': they "
         f"are trained with the weight 1.0. Fill the weights in, or pass --keep-zero-weights to have no effect of them.",

@@ -16,5 +16,5 @@ def learning_rate(step: int, options: TrainingOptions) -> float:
 
 
 def epoch_order(n: int, epoch: int, options: TrainingOptions) -> IntArray:
-    """Order of ``n`` pairs in an epoch (1, 2, ...; 0 is the order of the validation batches), from a seed of its own."""
+    """Order of ``n`` pairs in an epoch (1, 2, ...; 0: the validation batches), from a seed of its own."""
     return np.random.default_rng([options.seed, 2, epoch]).permutation(n)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
@@ -87,7 +87,7 @@ class _TensorBoard:
                 from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             raise _missing(Tool.TENSORBOARD) from error
-        self._writer: Any = SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]
+        self._writer: Any = SummaryWriter(str(folder / "tensorboard"))
         self._writer.add_text("config", "\n".join(f"    {name}: {value}" for name, value in config.items()))
 
     def log(self, epoch: int, figures: Mapping[str, float]) -> None:
@@ -131,7 +131,11 @@ class _WeightsAndBiases:
         self._run.finish()
 
 
-_OPEN = {Tool.TENSORBOARD: _TensorBoard, Tool.MLFLOW: _MLflow, Tool.WANDB: _WeightsAndBiases}
+_OPEN: dict[Tool, Callable[[Path, Mapping[str, Any]], Tracker]] = {
+    Tool.TENSORBOARD: _TensorBoard,
+    Tool.MLFLOW: _MLflow,
+    Tool.WANDB: _WeightsAndBiases,
+}
 
 
 def _missing(tool: Tool) -> MissingExtraError:

@@ -212,7 +212,7 @@ class _Run:
             group["lr"] = rate
         self._optimizer.zero_grad(set_to_none=True)
         losses = self._train.losses(self._head, batch)
-        losses.mean().backward()
+        losses.mean().backward()  # type: ignore[no-untyped-call]
         clip = self._options.gradient_clip_norm or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self._head.parameters(), clip)
         if torch.isfinite(norm):  # else the run ends, and the head keeps the last parameters that were numbers

@@ -111,9 +111,7 @@ class Validator:
         """
         values, vectors = self._values(projection)
         generator = np.random.default_rng([self._seed, 1])
-        found = cluster_bootstrap(
-            values, self.clusters, generator=generator, n_draws=self._n_draws, bounds=(0.0, 1.0)
-        )
+        found = cluster_bootstrap(values, self.clusters, generator=generator, n_draws=self._n_draws, bounds=(0.0, 1.0))
         overall, by_type = self._violation_rates(*vectors)
         return Validation(
             metrics={name: Figure(i.value, i.low, i.high) for name, i in found.items()},
@@ -130,14 +128,11 @@ class Validator:
         for_each_block(queries, documents, (ties,))
         counts = ties.result()
         values = {
-            name: metric_per_query(parse_measure(name), self._judgments, pair_scores, counts)
-            for name in self._measures
+            name: metric_per_query(parse_measure(name), self._judgments, pair_scores, counts) for name in self._measures
         }
         return values, (queries, documents)
 
-    def _violation_rates(
-        self, queries: Float32Array, documents: Float32Array
-    ) -> tuple[float | None, dict[str, float]]:
+    def _violation_rates(self, queries: Float32Array, documents: Float32Array) -> tuple[float | None, dict[str, float]]:
         pairs = self._negative_pairs(queries, documents)
         if pairs is None:
             return None, {}

@@ -149,7 +149,7 @@ export function create(container: HTMLElement, data: ScatterData, events: Scatte
     const n = Math.min(links.from.length, MAX_LINKS);
     const colours = [cssColour(container, '--wrong'), cssColour(container, '--right')];
     pen.lineWidth = n > 300 ? 0.6 : 1.1;
-    pen.globalAlpha = Math.min(0.6, 60 / n ** 0.8);
+    pen.globalAlpha = Math.min(0.6, 32 / n ** 0.8);
     for (const isCorrect of [1, 0]) {
       pen.strokeStyle = colours[isCorrect];
       // Dashes are the second sign of a wrong one.

@@ -1,0 +1,67 @@
+"""Near duplicates: the exhaustive search, MinHash and a plain loop agree."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from embedscope.diagnosis.near_duplicates import near_duplicates, say_the_same, tells_apart
+
+
+def jaccard(first: str, second: str) -> float:
+    """By hand, of texts of lower-case letters and single spaces."""
+
+    def grams(text: str) -> set[str]:
+        padded = [f" {word} " for word in text.split()]
+        return {word[i : i + 3] for word in padded for i in range(max(len(word) - 2, 1))}
+
+    ours, theirs = grams(first), grams(second)
+    return len(ours & theirs) / len(ours | theirs)
+
+
+def corpus(n: int, seed: int = 0) -> list[str]:
+    """Texts of random words, some of them with one word replaced."""
+    generator = np.random.default_rng(seed)
+    letters = np.array(list("abcdefghij"))
+    texts: list[str] = []
+    for i in range(n):
+        if i % 3 == 2:
+            words = texts[-1].split()
+            words[int(generator.integers(len(words)))] = "zz"
+            texts.append(" ".join(words))
+        else:
+            texts.append(" ".join("".join(generator.choice(letters, 6)) for _ in range(20)))
+    return texts
+
+
+def test_the_search_finds_what_a_loop_over_all_pairs_finds() -> None:
+    texts = corpus(60)
+    expected = {(i, j) for i in range(60) for j in range(i + 1, 60) if jaccard(texts[i], texts[j]) >= 0.9}
+    assert expected
+    assert {(pair.first, pair.second) for pair in near_duplicates(texts)} == expected
+
+
+def test_minhash_finds_no_other_pairs_and_nearly_all_of_them() -> None:
+    pytest.importorskip("datasketch")
+    texts = corpus(150, seed=1)
+    exact = near_duplicates(texts)
+    found = near_duplicates(texts, exhaustive=10)
+    assert set(found) <= set(exact)
+    assert len(found) >= 0.95 * len(exact) > 0
+
+
+@given(st.lists(st.text(max_size=20), max_size=8))
+def test_every_text_is_near_to_itself(texts: list[str]) -> None:
+    doubled = [*texts, *texts]
+    found = {(pair.first, pair.second) for pair in near_duplicates(doubled)}
+    assert {(i, i + len(texts)) for i in range(len(texts))} <= found
+
+
+def test_a_number_a_denial_and_an_amenity_tell_near_texts_apart() -> None:
+    text = "phòng 25m2 có gác, máy lạnh, bếp riêng, gần chợ, quận 10, giá 5 triệu"
+    assert tells_apart(text, text.replace("25", "30"))
+    assert tells_apart(text, text.replace("có gác", "không gác"))
+    assert not say_the_same(text, text.replace("có gác", "có thang máy"))
+    assert say_the_same(text, "Phòng 25m2: có máy lạnh, gác, bếp riêng, quận 10, gần chợ. Giá 5 triệu!")
