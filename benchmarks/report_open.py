@@ -4,7 +4,14 @@ For each size a page is written with the points of two maps: a cloud, and three 
 everything else. Headless Chromium opens the file at ``#map``; the clock stops when a screenshot shows all three planted
 points in the colour of a query. Then the map is zoomed step by step and the time of each drawn frame is taken.
 
+With ``--peers`` the same points are opened as pages of embedding-atlas and datamapplot, and all three are timed by one
+rule that knows nothing of their colours: drawn is when a quarter of the pixels in the middle of the largest canvas,
+where the cloud is densest, differ from its corner. "Offline" means: drawn from its file with the network off. A page
+that needs a server gets one on this machine; scripts that a page asks a CDN for come from the folder ``--cdn`` (an
+``npm install deck.gl@9.1 apache-arrow d3 jquery``), so that no network time counts against it.
+
 Run: ``PYTHONPATH=src python benchmarks/report_open.py [--sizes 10000 100000 1000000] [--without-webgl]``
+or ``... --peers --embedding-atlas PROGRAM --datamapplot PYTHON --cdn NODE_MODULES --sizes 10000 100000``
 (software drawing: a machine with a graphics card is faster).
 """
 
@@ -15,13 +22,17 @@ import io
 import json
 import shutil
 import tempfile
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import report_peers
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
+from report_peers import PeerPage
 
 from embedscope.findings import (
     DataFacts,
@@ -50,6 +61,14 @@ K = 10
 WINDOW = {"width": 1280, "height": 800}
 WITH_WEBGL = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 WITHOUT_WEBGL = ["--disable-gpu", "--disable-3d-apis"]
+PATIENCE_S = 120
+OFFLINE_PATIENCE_S = 15
+LARGEST_CANVAS = """() => {
+  const boxes = [...document.querySelectorAll('canvas')].map(canvas => canvas.getBoundingClientRect());
+  boxes.sort((a, b) => b.width * b.height - a.width * a.height);
+  const [box] = boxes;
+  return box && box.width > 200 ? { x: box.x, y: box.y, width: box.width, height: box.height } : null;
+}"""
 
 
 def make_findings(n_points: int, seed: int = 0) -> Findings:
@@ -133,9 +152,9 @@ def _similarity() -> Similarity:
     return Similarity(np.linspace(-1, 1, 5), flat, flat, None, *(figure,) * 8)
 
 
-def write_page(n_points: int, folder: Path) -> tuple[Path, float]:
-    """The page of ``n_points`` and the seconds that payload and HTML took."""
-    findings = make_findings(n_points)
+def write_page(findings: Findings, folder: Path) -> tuple[Path, float]:
+    """The page of the findings and the seconds that payload and HTML took."""
+    n_points = len(findings.maps["tsne"].xy)
     verdict = Verdict(VerdictOutcome.DEPLOY, "benchmark", "a synthetic run", ())
     started = time.perf_counter()
     payload = page_payload(report(findings, (), verdict, inputs={}), findings, point_budget=n_points)
@@ -186,31 +205,122 @@ def measure(file: Path, browser: Any) -> dict[str, float]:
     """Seconds until the planted points are seen, and the median and slowest frame while zooming, in milliseconds."""
     context = browser.new_context(viewport=WINDOW, offline=True)
     page = context.new_page()
-    started = time.perf_counter()
-    page.goto(f"{file.as_uri()}#map", wait_until="commit")
-    page.wait_for_selector(".map-overlay", timeout=120_000)
-    while not planted_are_lit(page):
-        if time.perf_counter() - started > 120:
-            raise SystemExit(f"{file.name}: the planted points were not seen within 120 s")
-    opened = time.perf_counter() - started
+    opened = seconds_until(planted_are_lit, page, f"{file.as_uri()}#map")
+    if opened is None:
+        raise SystemExit(f"{file.name}: the planted points were not seen within {PATIENCE_S} s")
     frames = np.array(page.evaluate(FRAMES, 30))
     context.close()
     return {"open_s": opened, "frame_ms_median": float(np.median(frames)), "frame_ms_slowest": float(frames.max())}
+
+
+def seconds_until(
+    is_done: Callable[[Page], bool], page: Page, address: str, patience_s: float = PATIENCE_S
+) -> float | None:
+    """Seconds from the request for ``address`` until ``is_done``; None where that does not come."""
+    started = time.perf_counter()
+    page.goto(address, wait_until="commit")
+    while not is_done(page):
+        if time.perf_counter() - started > patience_s:
+            return None
+    return time.perf_counter() - started
+
+
+def is_drawn(page: Page) -> bool:
+    """Whether the middle of the largest canvas shows a cloud: a quarter of its pixels differ from the corner."""
+    box = page.evaluate(LARGEST_CANVAS)
+    if box is None:
+        return False
+    picture = np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("RGB")).astype(int)
+    x, y = round(box["x"] + box["width"] / 2), round(box["y"] + box["height"] / 2)
+    middle = picture[y - 40 : y + 40, x - 40 : x + 40]
+    corner = picture[round(box["y"] + box["height"] * 0.03), round(box["x"] + box["width"] * 0.03)]
+    return bool((np.abs(middle - corner).max(axis=-1) > 12).mean() > 0.25)
+
+
+def time_page(browser: Any, address: str, *, packages: Path | None = None, offline: bool = False) -> float | None:
+    """Seconds until a page is drawn; None where it never is."""
+    context = browser.new_context(viewport=WINDOW, offline=offline)
+    if packages is not None:
+        context.route("**/*", lambda route: _answer(route, packages))
+    page = context.new_page()
+    found = seconds_until(is_drawn, page, address, OFFLINE_PATIENCE_S if offline else PATIENCE_S)
+    context.close()
+    return found
+
+
+def _answer(route: Any, packages: Path) -> None:
+    """A script from the folder of packages; files and this machine as they are; nothing else."""
+    url = route.request.url
+    script = report_peers.cdn_script(url, packages)
+    if script is not None:
+        route.fulfill(path=script, content_type="text/javascript")
+    elif url.startswith(("file:", "data:", "blob:", "http://127.0.0.1")):
+        route.continue_()
+    else:
+        route.abort()
+
+
+def peer_pages(findings: Findings, folder: Path, options: argparse.Namespace) -> list[PeerPage]:
+    """The same points as pages of the programs that are installed."""
+    points = findings.points
+    assert points is not None
+    is_query = np.arange(len(points.rows)) < len(findings.queries.ids)
+    texts = [*findings.queries.texts, *findings.documents.texts]
+    report_peers.write_points(folder, findings.maps["tsne"].xy, texts, is_query)
+    made = (
+        report_peers.embedding_atlas(options.embedding_atlas, folder),
+        report_peers.datamapplot(options.datamapplot, folder),
+    )
+    return [page for page in made if page is not None]
+
+
+def compare(n_points: int, folder: Path, browser: Any, options: argparse.Namespace) -> list[str]:
+    """Rows of the table: the report and each peer that is there, with the same points."""
+    findings = make_findings(n_points)
+    file, _ = write_page(findings, folder)
+    pages = [PeerPage("embedscope", file, file.stat().st_size / 1e6, False, "one file")]
+    pages += peer_pages(findings, folder, options)
+    rows = []
+    for made in pages:
+        alone = f"{made.file.as_uri()}#map" if made.name == "embedscope" else made.file.as_uri()
+        is_offline = time_page(browser, alone, offline=True) is not None
+        if made.needs_server:
+            with report_peers.served(made.file.parent) as address:
+                times = [time_page(browser, f"{address}/{made.file.name}") for _ in range(options.repeat)]
+        else:
+            times = [time_page(browser, alone, packages=options.cdn) for _ in range(options.repeat)]
+        known = [seconds for seconds in times if seconds is not None]
+        drawn = f"{np.median(known):.2f} s" if known else f"not within {PATIENCE_S} s"
+        offline = "yes" if is_offline else "no"
+        rows.append(f"| {n_points:,} | {made.name} | {drawn} | {made.size_mb:.1f} MB | {offline} | {made.note} |")
+    return rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--without-webgl", action="store_true", help="measure the plain canvas")
+    parser.add_argument("--peers", action="store_true", help="print a table beside embedding-atlas and datamapplot")
+    parser.add_argument("--embedding-atlas", default="embedding-atlas", help="its program")
+    parser.add_argument("--datamapplot", default=sys.executable, help="a Python that has it")
+    parser.add_argument("--cdn", type=Path, help="node_modules with the scripts that datamapplot asks a CDN for")
+    parser.add_argument("--repeat", type=int, default=3, help="openings of each page; the median counts")
     options = parser.parse_args()
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
         raise SystemExit("Chromium is needed (apt-get install chromium).")
     drawing = WITHOUT_WEBGL if options.without_webgl else WITH_WEBGL
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as root, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", *drawing])
+        if options.peers:
+            print("| points | page | drawn after | size | offline | files |\n|---:|---|---:|---:|---|---|")
         for n_points in options.sizes:
-            file, written = write_page(n_points, Path(folder))
+            folder = Path(root) / str(n_points)
+            folder.mkdir()
+            if options.peers:
+                print("\n".join(compare(n_points, folder, browser, options)), flush=True)
+                continue
+            file, written = write_page(make_findings(n_points), folder)
             row = {"points": n_points, "file_mb": file.stat().st_size / 1e6, "write_s": written}
             print(json.dumps({k: round(v, 3) for k, v in {**row, **measure(file, browser)}.items()}), flush=True)
         browser.close()

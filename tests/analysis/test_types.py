@@ -73,6 +73,11 @@ def test_the_weighted_violation_rate_weighs_violations() -> None:
     assert found["weighted_violation_rate"].value == pytest.approx((3 + 2) / 8)
 
 
+def test_placeholder_weights_are_not_judged_by_the_one_row_that_was_filled_in() -> None:
+    pairs = pairs_of(list(range(40)), [0.1] * 40, [("a",)] * 40, [1.0] + [0.0] * 39)
+    assert set(measure_weights(pairs, resampler_of(40), 0.0)) == {"violation_rate"}
+
+
 def test_equal_weights_give_no_weighted_figures() -> None:
     pairs = pairs_of([0, 1], [0.1, -0.1], [("a",), ("a",)])
     assert list(measure_weights(pairs, resampler_of(2), 0.0)) == ["violation_rate"]

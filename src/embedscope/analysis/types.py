@@ -14,6 +14,10 @@ from embedscope.numerics.resampling import ratio_of_sums
 from embedscope.protocols import Float64Array, IntArray
 
 
+MIN_WEIGHTED_SHARE = 0.05
+"""Share of the queries that must have a weighted negative, for figures of the weights to speak of the data set."""
+
+
 def measure_types(
     pairs: NegativePairs, resampler: Resampler, edges: Float64Array, tolerance: float
 ) -> dict[str, NegativeType]:
@@ -42,16 +46,21 @@ def measure_weights(pairs: NegativePairs, resampler: Resampler, tolerance: float
 
     ``violation_rate = mean [m <= 0]``; ``weighted_violation_rate = sum w [m <= 0] / sum w``; ``kendall_tau`` is the
     mean over queries of tau-b between the weights of its negatives and ``s+ - s-``: 1 where the most heavily weighted
-    negative is pushed away the furthest.
+    negative is pushed away the furthest. The last two are left out where fewer than 5 % of the queries have a weight
+    above 0: a file with placeholder weights would otherwise be judged by the one row that was filled in.
     """
     violations = pairs.violations(tolerance).astype(np.float64)
     every = np.arange(len(violations))
     figures = {"violation_rate": _mean_by_query(pairs, every, violations, resampler, bounds=UNIT)}
-    if np.ptp(pairs.weights) > 0:
+    if np.ptp(pairs.weights) > 0 and _weighted_share(pairs) >= MIN_WEIGHTED_SHARE:
         weighted = _mean_by_query(pairs, every, violations, resampler, weights=pairs.weights, bounds=UNIT)
         figures["weighted_violation_rate"] = weighted
         figures["kendall_tau"] = _agreement(pairs, resampler)
     return figures
+
+
+def _weighted_share(pairs: NegativePairs) -> float:
+    return len(np.unique(pairs.queries[pairs.weights > 0])) / len(np.unique(pairs.queries))
 
 
 def _mean_by_query(

@@ -250,7 +250,8 @@ def _outliers(queries: QueryTable, documents: DocumentTable) -> BoolArray:
     wordless = np.array([not known & {strip_diacritics(word) for word in words(text)} for text in queries.texts])
     best = queries.top_scores[:, 0].astype(np.float64)
     first, third = np.quantile(best, (0.25, 0.75))
-    return np.asarray(wordless | (best < first - FAR_FENCES * (third - first)), dtype=bool)
+    is_far = (best < first - FAR_FENCES * (third - first)) & (third > first)  # equal scores have no outliers
+    return np.asarray(wordless | is_far, dtype=bool)
 
 
 def _reachable(queries: QueryTable) -> BoolArray:

@@ -64,7 +64,7 @@ def near_duplicates(
     """
     if len(texts) < 2:
         return []
-    grams = _gram_sets([normalised(text) for text in texts])
+    grams = _gram_sets([normalised(text).strip() or "\N{REPLACEMENT CHARACTER}" for text in texts])
     candidates = _all_pairs(grams, threshold) if len(texts) <= exhaustive else _lsh_pairs(grams, threshold)
     return sorted(candidates, key=lambda pair: (pair.first, pair.second))
 

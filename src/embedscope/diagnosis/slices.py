@@ -15,6 +15,7 @@ Liang & Zeger, Biometrika 73 (1986): the variance of a difference of means over 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -107,8 +108,9 @@ def find_slices(
     Returns
     -------
     SliceSearch
-        The slice with the most to gain (queries times effect) first; slices of nearly the same queries once.
+        The slice with the strongest evidence first; slices that say the same once.
     """
+    n_queries = len(values)
     known = np.flatnonzero(~np.isnan(values))
     values, clusters = values[known], clusters[known]
     features = [Feature(f.family, f.name, f.rows[known]) for f in features]
@@ -131,7 +133,9 @@ def find_slices(
         for i in confirmed
     ]
     worth = sorted((s for s in found if s.effect <= -least_effect), key=_priority)
-    return SliceSearch(tuple(_distinct(worth)), len(masks))
+    by_query = np.full(n_queries, np.nan)
+    by_query[known] = values
+    return SliceSearch(tuple(_distinct(worth, by_query)), len(masks))
 
 
 def _suspects(p: Float64Array, masks: BoolArray) -> IntArray:
@@ -288,23 +292,33 @@ def _difference_of_means(sums: Float64Array) -> Float64Array:
 
 
 def _priority(found: Slice) -> tuple[float, int]:
-    """What mending the slice would gain, largest first; of two that gain alike the one with fewer terms."""
-    return (len(found.rows) * found.effect, len(found.terms))
+    """Evidence first: effect times the root of the size; of two alike the one with fewer terms."""
+    return (found.effect * math.sqrt(len(found.rows)), len(found.terms))
 
 
-def _distinct(slices: Sequence[Slice]) -> Iterator[Slice]:
-    """At most :data:`MAX_REPORTED` slices, none of nearly the same queries as one before, none inside one unless
-    it is half as bad again."""
+def _distinct(slices: Sequence[Slice], values: Float64Array) -> Iterator[Slice]:
+    """At most :data:`MAX_REPORTED` slices, each of which says something that those before it do not.
+
+    A slice of nearly the same queries says nothing new; nor does one whose other queries are hardly worse than the
+    rest, as where "a and b" is bad and "a" is so for that reason alone; nor a part of one, unless it is half as bad
+    again.
+    """
     kept: list[Slice] = []
     for one in slices:
-        own = set(one.rows.tolist())
-        told = False
-        for other in kept:
-            theirs = set(other.rows.tolist())
-            shared = len(own & theirs)
-            same = shared / len(own | theirs) >= SAME_SLICE
-            inside = shared >= SAME_SLICE * len(own) and one.effect > 1.5 * other.effect
-            told = told or same or inside
-        if not told and len(kept) < MAX_REPORTED:
+        if len(kept) == MAX_REPORTED:
+            return
+        if not any(_is_told_by(other, one, values) for other in kept):
             kept.append(one)
             yield one
+
+
+def _is_told_by(other: Slice, one: Slice, values: Float64Array) -> bool:
+    own, theirs = set(one.rows.tolist()), set(other.rows.tolist())
+    left = np.array(sorted(own - theirs), dtype=np.int64)
+    if len(own & theirs) >= SAME_SLICE * len(own | theirs):
+        return True
+    if len(own & theirs) < (1 - SAME_SLICE) * len(own):
+        return False
+    if len(left) < LEAST_QUERIES:
+        return one.effect > 1.5 * other.effect
+    return float(values[left].mean()) - one.rest > (one.mean - one.rest) / 2

@@ -1,0 +1,291 @@
+"""The audit: each fault alone, healthy data in silence, the repaired file without what can be mended."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from embedscope.data.collection import Negative, Row, build_collection
+from embedscope.data.readers import read_collection
+from embedscope.data.readers.raw import RawRows, read_rows
+from embedscope.diagnosis.audit import (
+    AuditReport,
+    SecondOpinion,
+    Subject,
+    TokenLengths,
+    audit,
+    merged,
+    repair,
+    rows_as_json,
+)
+from embedscope.findings import Diagnosis, Severity
+from embedscope.sample import sample_path
+
+WEIGHTS = {"location": 3.0, "price": 2.0}
+
+
+def row(number: int, query: str, positive: str, *negatives: Negative) -> Row:
+    return Row(query, (positive,), negatives, number)
+
+
+def negative(text: str, *types: str, weight: float | None = None) -> Negative:
+    return Negative(text, types, WEIGHTS[types[0]] if weight is None else weight)
+
+
+def healthy() -> list[Row]:
+    """Six rows without a fault, one a district."""
+    names = ("bàn gỗ", "tủ áo", "máy giặt", "hồ bơi", "sân vườn", "gác xép")
+    return [
+        row(
+            i,
+            f"phòng quận {i} có {name} giá {i + 1} triệu",
+            f"Cho thuê phòng có {name} tại Quận {i}, giá {i + 1} triệu",
+            negative(f"Cho thuê phòng có {name} tại Quận {i + 6}, giá {i + 1} triệu", "location"),
+            negative(f"Cho thuê phòng có {name} tại Quận {i}, giá {i + 9} triệu", "price"),
+        )
+        for i, name in enumerate(names, start=1)
+    ]
+
+
+def report(rows: list[Row], **more: object) -> AuditReport:
+    return audit(Subject(RawRows("test", "row", tuple(rows)), **more))  # type: ignore[arg-type]
+
+
+def codes(rows: list[Row]) -> dict[str, Diagnosis]:
+    return {d.code: d for d in report(rows).diagnoses}
+
+
+def test_healthy_rows_and_the_sample_files_yield_no_finding() -> None:
+    assert codes(healthy()) == {}
+    assert audit(Subject(read_rows(sample_path("test")))).diagnoses == ()
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("empty-text", "  "),
+        ("placeholder-text", "{pos}"),
+        ("mojibake", "phÃ²ng cÃ³ gÃ¡c táº¡i Quáº\xadn 1"),
+        ("not-nfc", unicodedata.normalize("NFD", "Phòng có gác tại Quận 1")),
+    ],
+)
+def test_a_broken_text_is_found_and_mended_or_removed(code: str, text: str) -> None:
+    rows = healthy()
+    rows[2] = replace(rows[2], positives=(text,))
+    found = codes(rows)[code]
+    assert (found.rows, found.n) == ((3,), 6)
+    assert found.effect == pytest.approx(1 / 6)
+    mended = repair(Subject(RawRows("test", "row", tuple(rows))))
+    assert code not in codes(list(mended.rows))
+    assert {change.row for change in mended.changes} == {3}
+    assert len(mended.rows) == (5 if code in {"empty-text", "placeholder-text"} else 6)
+
+
+def test_a_positive_among_its_own_negatives_is_found_across_rows_and_removed() -> None:
+    rows = healthy()
+    rows.append(row(7, rows[0].query, "Phòng khác có bàn gỗ, Quận 1, giá 2 triệu", Negative(rows[0].positives[0])))
+    found = codes(rows)["positive-also-negative"]
+    assert (found.rows, found.severity) == ((7,), Severity.HIGH)
+    assert repair(Subject(RawRows("test", "row", tuple(rows)))).rows[-1].negatives == ()
+
+
+def test_a_location_negative_in_the_same_district_is_judged_by_what_the_query_names() -> None:
+    rows = healthy()
+    street = "Cho thuê phòng có bàn gỗ, đường {}, Quận 1, giá 2 triệu"
+    for number, query in ((1, "phòng quận 1 có bàn gỗ"), (7, "phòng quận 1 có bàn gỗ, đường Cô Giang")):
+        made = row(number, query, street.format("Cô Giang"), negative(street.format("Đề Thám"), "location"))
+        rows[number - 1 :] = [made, *rows[number:]]
+    found = codes(rows)["location-negative-keeps-district"]
+    assert found.rows == (1, 7)  # the one that the query does not tell apart comes first
+    assert "2 of 7" in found.title
+    assert "for 1 of them" in found.title
+    mended = repair(Subject(RawRows("test", "row", tuple(rows))))
+    assert [len(r.negatives) for r in mended.rows] == [0, 2, 2, 2, 2, 2, 1]
+
+
+def test_a_price_negative_at_the_same_price_in_other_words_loses_the_type_and_takes_the_usual_weight() -> None:
+    rows = healthy()
+    same = Negative("Cho thuê phòng có bàn gỗ tại Quận 7, giá 2.000.000đ", ("location", "price"), 4.0)
+    rows[0] = replace(rows[0], negatives=(same,))
+    assert codes(rows)["price-negative-keeps-price"].rows == (1,)
+    (kept,) = repair(Subject(RawRows("test", "row", tuple(rows)))).rows[0].negatives
+    assert (kept.types, kept.weight) == (("location",), 3.0)
+
+
+def test_weights_that_are_no_weights_take_the_usual_one_of_their_type() -> None:
+    rows = healthy()
+    for place, weight in enumerate((float("nan"), -1.0, 0.0)):
+        bad = replace(rows[place].negatives[0], weight=weight)
+        rows[place] = replace(rows[place], negatives=(bad, *rows[place].negatives[1:]))
+    found = codes(rows)
+    assert found["broken-weights"].rows == (1, 2)
+    assert found["zero-weights"].rows == (3,)
+    mended = repair(Subject(RawRows("test", "row", tuple(rows))))
+    assert [r.negatives[0].weight for r in mended.rows[:3]] == [3.0] * 3
+    assert codes(list(mended.rows)) == {}
+
+
+def test_weights_that_are_all_zero_are_one_finding_and_become_one() -> None:
+    rows = [replace(r, negatives=tuple(replace(n, weight=0.0) for n in r.negatives)) for r in healthy()]
+    assert set(codes(rows)) == {"all-weights-zero"}
+    mended = repair(Subject(RawRows("test", "row", tuple(rows))))
+    assert {n.weight for r in mended.rows for n in r.negatives} == {1.0}
+
+
+def test_a_weight_unlike_that_of_its_type_is_found() -> None:
+    rows = healthy()
+    rows[4] = replace(rows[4], negatives=(replace(rows[4].negatives[0], weight=9.0), rows[4].negatives[1]))
+    assert codes(rows)["weights-not-by-type"].rows == (5,)
+
+
+def test_a_repeated_row_is_found_and_removed() -> None:
+    rows = [*healthy(), replace(healthy()[1], number=7)]
+    assert codes(rows)["duplicate-rows"].rows == (7,)
+    assert len(repair(Subject(RawRows("test", "row", tuple(rows)))).rows) == 6
+
+
+def test_a_positive_in_another_district_than_the_query_asks_for_is_suspect() -> None:
+    rows = healthy()
+    rows[0] = replace(rows[0], positives=rows[3].positives, negatives=())
+    found = codes(rows)["positive-suspect"]
+    assert found.rows[0] == 1
+
+
+def test_a_negative_that_answers_the_query_is_suspected() -> None:
+    rows = healthy()
+    other = "Cho thuê phòng mới có bàn gỗ tại Quận 1, giá 2 triệu, quận 1 có bàn gỗ giá 2 triệu"
+    rows[0] = replace(rows[0], query="cho thuê phòng quận 1 giá 2 triệu", negatives=(Negative(other),))
+    rows[0] = replace(rows[0], positives=("Cho thuê phòng quận 1 giá 2 triệu, có bàn gỗ",))
+    found = codes([rows[0], *rows[1:3]])
+    assert "negative-answers-query" not in found  # the words that query and positive share are not all there
+    rows[0] = replace(rows[0], negatives=(Negative("Cho thuê phòng quận 1 giá 2 triệu, có tủ áo"),))
+    assert codes([rows[0], *rows[1:3]])["negative-answers-query"].rows == (1,)
+
+
+def test_near_duplicates_that_no_query_tells_apart_are_found() -> None:
+    rows = healthy()
+    copy = rows[0].positives[0].replace(",", " -").upper()
+    rows.append(row(7, "tìm phòng có bàn gỗ quận 1 giá 2 triệu", copy))
+    assert "near-duplicate-documents" in codes(rows)
+
+
+def test_texts_beyond_the_maximum_length_are_found_by_the_counts_of_the_tokenizer() -> None:
+    rows = healthy()
+    lengths = TokenLengths("model", 512, {rows[1].positives[0]: 600, rows[3].query: 700, rows[4].query: 512})
+    (found,) = report(rows, lengths=lengths).diagnoses
+    assert (found.code, found.rows) == ("over-long-text", (4, 2))  # the longest first
+    assert "700" in found.action
+
+
+def test_leakage_is_counted_exactly_and_after_normalisation_and_removed() -> None:
+    rows, train = healthy(), healthy()[:2]
+    train[1] = replace(train[1], query=train[1].query.upper() + "!", positives=("Phòng khác",))
+    trained = build_collection(train, format="test")
+    subject = Subject(RawRows("test", "row", tuple(rows)))
+    found = audit(subject, train=("train.json", trained))
+    by_code = {d.code: d for d in found.diagnoses}
+    assert by_code["query-in-training"].rows == (1, 2)
+    assert by_code["positive-in-training"].rows == (1,)
+    assert found.leakage is not None
+    assert found.leakage.queries["exact"] == 1
+    mended = repair(subject, train=("train.json", trained))
+    assert [r.number for r in mended.rows] == [3, 4, 5, 6]
+
+
+def test_negatives_that_share_no_letters_with_the_query_are_a_shortcut() -> None:
+    rows = [replace(r, negatives=(Negative(f"zzz {i}"),)) for i, r in enumerate(healthy())]
+    assert "lexical-shortcut" in codes(rows)
+
+
+def test_the_base_model_decides_on_suspicions_where_it_is_there() -> None:
+    rows = healthy()
+    raw = RawRows("test", "row", tuple(rows))
+    collection = merged(raw)
+    generator = np.random.default_rng(0)
+    opinion = SecondOpinion(
+        "base", generator.standard_normal((6, 8)), generator.standard_normal((len(collection.documents), 8))
+    )
+    found = audit(Subject(raw, opinion))
+    assert found.second_opinion == "base"
+    assert "positive-suspect" not in {d.code for d in found.diagnoses}  # letters and base must agree
+
+
+def test_rows_that_cannot_be_merged_are_audited_as_far_as_possible() -> None:
+    found = report([row(1, "", "")])
+    assert [d.code for d in found.diagnoses] == ["empty-text"]
+    assert any("second opinion" in reason for reason in found.not_checked)
+
+
+def test_findings_are_ordered_by_cost_and_every_code_is_unique() -> None:
+    rows = healthy()
+    rows[0] = replace(rows[0], positives=(unicodedata.normalize("NFD", rows[0].positives[0]),))
+    rows[1] = replace(rows[1], positives=("{pos}",))
+    found = list(codes(rows))
+    assert found.index("placeholder-text") < found.index("not-nfc")
+    assert len(set(found)) == len(report(rows).diagnoses)
+
+
+def test_the_repaired_rows_are_in_the_original_format(tmp_path: Path) -> None:
+    rows = [*healthy(), Row("hai đáp án", ("một", "hai"), (), 7, "nhóm")]
+    file = tmp_path / "fixed.json"
+    file.write_text(json.dumps(rows_as_json(rows), ensure_ascii=False), encoding="utf-8")
+    again = read_rows(file)
+    assert again.format == "original JSON"
+    assert [replace(r, number=0) for r in again.rows] == [replace(r, number=0) for r in rows]
+
+
+def test_a_type_listed_twice_is_read_from_the_file(tmp_path: Path) -> None:
+    made = rows_as_json(healthy())
+    made[3]["hard_neg"][0]["type"] = ["location", "location"]
+    file = tmp_path / "twice.json"
+    file.write_text(json.dumps(made), encoding="utf-8")
+    (found,) = audit(Subject(read_rows(file))).diagnoses
+    assert (found.code, found.rows) == ("type-listed-twice", (4,))
+
+
+def test_a_judged_folder_is_read_as_rows(tmp_path: Path) -> None:
+    (tmp_path / "qrels").mkdir()
+    corpus = "\n".join(json.dumps({"_id": f"d{i}", "title": "", "text": f"văn bản {i}"}) for i in range(3))
+    queries = "\n".join(json.dumps({"_id": f"q{i}", "text": f"câu hỏi {i}"}) for i in range(2))
+    (tmp_path / "corpus.jsonl").write_text(corpus, encoding="utf-8")
+    (tmp_path / "queries.jsonl").write_text(queries, encoding="utf-8")
+    (tmp_path / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq0\td0\t1\nq1\td1\t1\n", encoding="utf-8")
+    raw = read_rows(tmp_path)
+    assert [(r.query, r.positives) for r in raw.rows] == [("câu hỏi 0", ("văn bản 0",)), ("câu hỏi 1", ("văn bản 1",))]
+    assert raw.extra_documents == ("văn bản 2",)
+
+
+def test_the_real_test_file_is_described_as_it_is(real_data: Path) -> None:
+    found = audit(Subject(read_rows(real_data / "test.json")))
+    facts = {fact.code: fact.n for fact in found.facts}
+    by_code = {d.code: d for d in found.diagnoses}
+    assert facts["distinct-positives"] == 237
+    assert 620 <= facts["queries-without-diacritics"] <= 635
+    assert facts["most-shared-positive"] == 15
+    kept = by_code["location-negative-keeps-district"]
+    assert kept.n == 1539
+    assert kept.effect is not None
+    assert kept.effect * kept.n >= 176
+    assert by_code["placeholder-text"].rows[0] == 137
+    assert found.faults[0].examples
+
+
+def test_all_weights_of_the_real_training_file_are_zero(real_data: Path) -> None:
+    found = audit(Subject(read_rows(real_data / "train.json", split="first:300")))
+    assert "all-weights-zero" in {d.code for d in found.diagnoses}
+
+
+def test_an_audit_reads_what_an_evaluation_refuses(tmp_path: Path) -> None:
+    rows = rows_as_json(healthy())
+    rows[0]["hard_neg"][0]["weight"] = float("nan")
+    rows[1]["pos"] = ""
+    file = tmp_path / "broken.json"
+    file.write_text(json.dumps(rows), encoding="utf-8")
+    with pytest.raises(Exception, match=r"weight|empty"):
+        read_collection(file)
+    assert {"broken-weights", "empty-text"} <= {d.code for d in audit(Subject(read_rows(file))).diagnoses}

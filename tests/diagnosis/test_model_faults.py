@@ -1,0 +1,148 @@
+"""`diagnose`: planted faults are named with their size, and a healthy model on healthy data yields nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from embedscope.analysis import Options, analyse
+from embedscope.analysis.diagnoses import diagnose, failure_modes
+from embedscope.data.collection import Collection
+from embedscope.data.readers import read_collection
+from embedscope.diagnosis.failure_modes import FailureMode
+from embedscope.encoding.encode import Embeddings
+from embedscope.findings import Diagnosis, Findings, ModelFacts, Severity
+from embedscope.sample import sample_path
+
+OPTIONS = Options(n_draws=200, maps=(), n_examples=0)
+DIM = 96
+
+
+@pytest.fixture(scope="module")
+def collection() -> Collection:
+    return read_collection(sample_path("test"))
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def vectors(collection: Collection, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Queries near their positives, hard negatives related to them."""
+    generator = np.random.default_rng(seed)
+    documents = generator.standard_normal((len(collection.documents), DIM))
+    first = collection.relevant[collection.indptr[:-1]]
+    negatives = collection.negatives
+    documents[negatives.documents] += 0.5 * documents[first[negatives.queries]]
+    documents = unit(documents).astype(np.float64)
+    return documents[first] + 0.05 * generator.standard_normal((len(first), DIM)), documents
+
+
+def measured(collection: Collection, queries: np.ndarray, documents: np.ndarray) -> tuple[Findings, Embeddings]:
+    embeddings = Embeddings(unit(queries), unit(documents), ModelFacts("planted", "given", documents.shape[1]))
+    return analyse(collection, embeddings, options=OPTIONS), embeddings
+
+
+def found(collection: Collection, queries: np.ndarray, documents: np.ndarray) -> dict[str, Diagnosis]:
+    findings, embeddings = measured(collection, queries, documents)
+    return {d.code: d for d in diagnose(findings, collection, embeddings=embeddings, options=OPTIONS)}
+
+
+def test_a_healthy_model_on_healthy_data_yields_no_finding(collection: Collection) -> None:
+    assert [found(collection, *vectors(collection, seed)) for seed in range(3)] == [{}, {}, {}]
+
+
+def blind(collection: Collection, kind: str, documents: np.ndarray, generator: np.random.Generator) -> None:
+    """Put negatives that differ in ``kind`` alone where their positives lie."""
+    negatives, first = collection.negatives, collection.relevant[collection.indptr[:-1]]
+    for q, d, types in zip(negatives.queries, negatives.documents, negatives.types, strict=True):
+        if types == (kind,):
+            documents[d] = documents[first[q]] + 0.01 * generator.standard_normal(DIM)
+
+
+def test_a_price_blind_model_ignores_prices_and_nothing_else(collection: Collection) -> None:
+    queries, documents = vectors(collection, 0)
+    blind(collection, "price", documents, np.random.default_rng(0))
+    findings, embeddings = measured(collection, queries, documents)
+    every = diagnose(findings, collection, embeddings=embeddings, options=OPTIONS)
+    ignored = [d for d in every if d.code == "type-ignored"]
+    assert [d.title.split(" ")[0] for d in ignored] == ["price"]
+    price = ignored[0]
+    alone = [types == ("price",) for types in findings.queries.negative_types]
+    owners = np.repeat(np.arange(len(findings.queries.texts)), np.diff(findings.queries.negative_indptr))
+    margins = findings.queries.positive_similarity[owners] - findings.queries.negative_scores
+    assert price.n == sum(alone)
+    assert price.effect == pytest.approx((margins[alone] <= 1e-6).mean())
+    assert price.low is not None
+    assert price.high is not None
+    assert 0.1 < price.low < price.effect < price.high < 0.8
+    assert price.severity is Severity.MEDIUM
+    worst = [margins[(owners == row) & alone].min() for row in price.rows]
+    assert worst == sorted(worst)
+    modes = failure_modes(findings, collection)
+    assert set(modes.details) - {""} == {"price"}
+    lost = ~findings.queries.is_correct & [kind == "price" for kind in findings.queries.wrong_type]
+    assert modes.counts()[FailureMode.ATTRIBUTE] == lost.sum()
+
+
+def with_hub(queries: np.ndarray, documents: np.ndarray, collection: Collection) -> None:
+    hub = next(d for d in range(len(documents)) if d not in set(collection.relevant.tolist()))
+    queries[::6] += 2 * documents[hub]
+
+
+def with_bare_queries_lost(queries: np.ndarray, documents: np.ndarray, collection: Collection) -> None:
+    rows = [i for i, text in enumerate(collection.queries) if text.isascii() and "district" not in text.lower()]
+    queries[rows] = np.random.default_rng(0).standard_normal((len(rows), DIM))
+
+
+def collapse(queries: np.ndarray, documents: np.ndarray, collection: Collection) -> None:
+    documents[:, 4:] = 0.0
+    queries[:, 4:] = 0.0
+
+
+@pytest.mark.parametrize(
+    ("plant", "code"), [(with_hub, "hub-wins"), (with_bare_queries_lost, "slice-worse"), (collapse, "space-collapsed")]
+)
+def test_a_planted_fault_of_the_model_is_named(
+    plant: Callable[[np.ndarray, np.ndarray, Collection], None], code: str, collection: Collection
+) -> None:
+    queries, documents = vectors(collection, 1)
+    plant(queries, documents, collection)
+    assert code in found(collection, queries, documents)
+
+
+def test_a_model_that_knows_nothing_is_below_the_lexical_baseline(collection: Collection) -> None:
+    generator = np.random.default_rng(0)
+    queries, documents = (generator.standard_normal((n, DIM)) for n in (300, len(collection.documents)))
+    below = found(collection, queries, documents)["below-lexical"]
+    assert below.effect is not None
+    assert below.effect < 0
+    assert "against" in below.title
+
+
+def test_findings_are_ordered_by_what_mending_them_would_gain(collection: Collection) -> None:
+    queries, documents = vectors(collection, 2)
+    blind(collection, "price", documents, np.random.default_rng(0))
+    with_hub(queries, documents, collection)
+    codes = list(found(collection, queries, documents))
+    assert {"type-ignored", "hub-wins"} <= set(codes)
+    findings, _ = measured(collection, queries, documents)
+    lost_to_price = np.mean([kind == "price" for kind in findings.queries.wrong_type] & ~findings.queries.is_correct)
+    lost_to_hub = failure_modes(findings, collection).counts()[FailureMode.HUB] / 300
+    assert lost_to_price != lost_to_hub
+    first = "type-ignored" if lost_to_price > lost_to_hub else "hub-wins"
+    assert codes[0] == first
+
+
+def test_the_base_model_gives_the_second_opinion_where_it_is_there(collection: Collection) -> None:
+    """A base model that scores every winner below the positive suspects no false negative."""
+    queries, documents = vectors(collection, 0)
+    findings, embeddings = measured(collection, np.random.default_rng(0).permutation(queries), documents)
+    against = Embeddings(-embeddings.queries, embeddings.documents, embeddings.facts)
+    by_letters = failure_modes(findings, collection).counts()
+    by_base = failure_modes(findings, collection, base=embeddings).counts()
+    refuted = failure_modes(findings, collection, base=against).counts()
+    assert FailureMode.FALSE_NEGATIVE not in refuted
+    assert sum(by_letters.values()) == sum(by_base.values()) == sum(refuted.values())
