@@ -21,19 +21,18 @@ import argparse
 import io
 import json
 import shutil
-import tempfile
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import report_peers
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
-from report_peers import PeerPage
 
+import report_peers
 from embedscope.findings import (
     DataFacts,
     Distribution,
@@ -52,6 +51,7 @@ from embedscope.protocols import Role
 from embedscope.report.html import render
 from embedscope.report.page import page_payload
 from embedscope.report.payload import report
+from report_peers import PeerPage
 
 CORNERS = np.array([[-1, -1], [1, -1], [1, 1]], dtype=np.float32)
 QUERY_COLOUR = np.array([0x00, 0x72, 0xB2])

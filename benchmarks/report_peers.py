@@ -96,7 +96,7 @@ def _ran(words: list[str], name: str) -> bool:
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *_: object) -> None:
         """Nothing: one line a request would bury the table."""
 
 

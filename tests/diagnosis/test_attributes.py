@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedscope.diagnosis.attributes import areas, conflicts, keeps_value, locations, prices, shares_value
+from embedscope.diagnosis.attributes import areas, conflicts, keeps_value, locations, met_values, prices
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,10 @@ def test_conflicts_name_what_the_document_states_otherwise() -> None:
     assert conflicts("phòng có ban công", "Quận 3") == ()
 
 
-def test_a_shared_value_speaks_for_a_document() -> None:
-    assert shares_value("q10 5tr5", "Quận 10, giá 9 triệu")
-    assert not shares_value("q10 5tr5", "Quận 3, giá 9 triệu")
+def test_values_that_are_met_are_named() -> None:
+    assert met_values("q10 5tr5", "Quận 10, giá 9 triệu", tolerance=0.1) == {"location"}
+    assert met_values("q10 5tr5 25m2", "Quận 3, giá 5 triệu, 25 mét vuông", tolerance=0.1) == {"price", "area"}
+    assert met_values("q10 5tr5", "Quận 3, giá 5 triệu", tolerance=0.02) == set()
 
 
 @given(st.text(max_size=60), st.text(max_size=60))

@@ -156,15 +156,25 @@ def test_a_positive_in_another_district_than_the_query_asks_for_is_suspect() -> 
     assert found.rows[0] == 1
 
 
+def answered(other: str) -> list[Row]:
+    """Ten rows whose negative is ``other`` with the row's own district and price."""
+    return [
+        row(
+            i,
+            f"cho thuê phòng quận {i} giá {i + 1} triệu",
+            f"Cho thuê phòng quận {i} giá {i + 1} triệu, có bàn gỗ",
+            Negative(other.format(i, i + 1)),
+        )
+        for i in range(1, 11)
+    ]
+
+
 def test_a_negative_that_answers_the_query_is_suspected() -> None:
-    rows = healthy()
-    other = "Cho thuê phòng mới có bàn gỗ tại Quận 1, giá 2 triệu, quận 1 có bàn gỗ giá 2 triệu"
-    rows[0] = replace(rows[0], query="cho thuê phòng quận 1 giá 2 triệu", negatives=(Negative(other),))
-    rows[0] = replace(rows[0], positives=("Cho thuê phòng quận 1 giá 2 triệu, có bàn gỗ",))
-    found = codes([rows[0], *rows[1:3]])
-    assert "negative-answers-query" not in found  # the words that query and positive share are not all there
-    rows[0] = replace(rows[0], negatives=(Negative("Cho thuê phòng quận 1 giá 2 triệu, có tủ áo"),))
-    assert codes([rows[0], *rows[1:3]])["negative-answers-query"].rows == (1,)
+    found = codes(answered("Cho thuê phòng quận {} giá {} triệu, có tủ áo"))["negative-answers-query"]
+    assert found.rows == tuple(range(1, 11))
+    assert found.effect == 1.0
+    assert "negative-answers-query" not in codes(answered("Cho thuê phòng quận {} giá 2{} triệu, có tủ áo"))
+    assert "negative-answers-query" not in codes(answered("Không cho thuê phòng quận {} giá {} triệu, có tủ áo"))
 
 
 def test_near_duplicates_that_no_query_tells_apart_are_found() -> None:
@@ -198,8 +208,10 @@ def test_leakage_is_counted_exactly_and_after_normalisation_and_removed() -> Non
 
 
 def test_negatives_that_share_no_letters_with_the_query_are_a_shortcut() -> None:
-    rows = [replace(r, negatives=(Negative(f"zzz {i}"),)) for i, r in enumerate(healthy())]
+    rows = [row(i, f"mã {i}{i}x{i} xin", f"phòng mã {i}{i}x{i}", Negative(f"zzz {i}")) for i in range(60)]
     assert "lexical-shortcut" in codes(rows)
+    honest = [replace(r, negatives=(Negative(r.query + " khác"),)) for r in rows]
+    assert "lexical-shortcut" not in codes(honest)
 
 
 def test_the_base_model_decides_on_suspicions_where_it_is_there() -> None:
@@ -275,9 +287,12 @@ def test_the_real_test_file_is_described_as_it_is(real_data: Path) -> None:
     assert found.faults[0].examples
 
 
-def test_all_weights_of_the_real_training_file_are_zero(real_data: Path) -> None:
+def test_the_zero_weights_of_the_real_training_file_are_found(real_data: Path) -> None:
     found = audit(Subject(read_rows(real_data / "train.json", split="first:300")))
-    assert "all-weights-zero" in {d.code for d in found.diagnoses}
+    zero = next(d for d in found.diagnoses if d.code in {"zero-weights", "all-weights-zero"})
+    assert zero.effect is not None
+    assert zero.effect > 0.9
+    assert zero.severity is Severity.HIGH
 
 
 def test_an_audit_reads_what_an_evaluation_refuses(tmp_path: Path) -> None:

@@ -63,4 +63,5 @@ def test_a_number_a_denial_and_an_amenity_tell_near_texts_apart() -> None:
     assert tells_apart(text, text.replace("25", "30"))
     assert tells_apart(text, text.replace("có gác", "không gác"))
     assert not say_the_same(text, text.replace("có gác", "có thang máy"))
+    assert not say_the_same(text, text.replace("máy lạnh", "máy lạnh, tủ lạnh"))
     assert say_the_same(text, "Phòng 25m2: có máy lạnh, gác, bếp riêng, quận 10, gần chợ. Giá 5 triệu!")

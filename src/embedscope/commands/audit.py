@@ -29,6 +29,7 @@ from embedscope.diagnosis.audit import (
 from embedscope.diagnosis.audit.texts import texts_of
 from embedscope.encoding.checkpoint import Checkpoint, load_checkpoint
 from embedscope.encoding.encode import embed_collection
+from embedscope.encoding.folders import Layout
 from embedscope.encoding.model import load_model
 from embedscope.encoding.store import EmbeddingStore
 from embedscope.errors import InputError
@@ -162,8 +163,8 @@ def _second_opinion(raw: RawRows, options: argparse.Namespace, terminal: Termina
     if options.base_model is None and not _is_head_over_its_base(_checkpoint(options)):
         if options.checkpoint is not None:
             terminal.warn(
-                "the checkpoint changes its encoder, so it gives no second opinion on the labels; character n-grams "
-                "do. Pass --base-model for a better one."
+                "the encoder of the checkpoint is the audited one, so it gives no second opinion on the labels; "
+                "character n-grams do. Pass --base-model for a better one."
             )
         return None
     try:
@@ -186,6 +187,6 @@ def _second_opinion(raw: RawRows, options: argparse.Namespace, terminal: Termina
 
 
 def _is_head_over_its_base(checkpoint: Checkpoint | None) -> bool:
-    if checkpoint is None:
-        return False
-    return bool(checkpoint.steps) and checkpoint.encoder_state is None and checkpoint.adapter is None
+    """Whether the encoder is one that the audited training did not touch."""
+    is_head = checkpoint is not None and checkpoint.layout in (Layout.STATE_DICT, Layout.HEAD_SAFETENSORS)
+    return is_head and checkpoint is not None and checkpoint.encoder_state is None

@@ -170,7 +170,7 @@ VALUES: Mapping[str, Callable[[str], frozenset[str]]] = {
 """Readers of the values of a type, by the name that data sets give it."""
 
 _RANGES: Mapping[str, Callable[[str], tuple[Stated, ...]]] = {"price": prices, "area": areas}
-_TOLERANCE = {"price": 0.1, "area": 0.1}
+TOLERANCE = 0.1
 """How far an exact wish may be missed, relative: a room at 5.2 million answers "about 5"."""
 
 
@@ -186,6 +186,18 @@ def keeps_value(kind: str, positive: str, negative: str) -> bool | None:
     return ours == theirs if ours and theirs else None
 
 
+def met_values(query: str, document: str, *, tolerance: float) -> frozenset[str]:
+    """Kinds of attribute that ``query`` asks for and ``document`` offers: of location, price, area.
+
+    ``tolerance`` is relative, for exact prices and areas.
+    """
+    found = {"location"} if locations(query) & locations(document) else set()
+    for kind, reader in _RANGES.items():
+        if any(_meets(wish, offer, tolerance) for wish in reader(query) for offer in reader(document)):
+            found.add(kind)
+    return frozenset(found)
+
+
 def conflicts(query: str, document: str) -> tuple[str, ...]:
     """Kinds of attribute that ``query`` asks for and ``document`` states otherwise: of location, price, area.
 
@@ -196,19 +208,9 @@ def conflicts(query: str, document: str) -> tuple[str, ...]:
     found = ["location"] if wanted and offered and not wanted & offered else []
     for kind, reader in _RANGES.items():
         wishes, offers = reader(query), reader(document)
-        if wishes and offers and not any(_meets(w, o, _TOLERANCE[kind]) for w in wishes for o in offers):
+        if wishes and offers and not any(_meets(w, o, TOLERANCE) for w in wishes for o in offers):
             found.append(kind)
     return tuple(found)
-
-
-def shares_value(query: str, document: str) -> bool:
-    """Whether ``document`` states a district, a price or an area that ``query`` asks for."""
-    return bool(locations(query) & locations(document)) or any(
-        _meets(wish, offer, _TOLERANCE[kind])
-        for kind, reader in _RANGES.items()
-        for wish in reader(query)
-        for offer in reader(document)
-    )
 
 
 def _meets(wish: Stated, offer: Stated, tolerance: float) -> bool:

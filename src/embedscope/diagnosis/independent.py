@@ -13,13 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from embedscope.diagnosis.attributes import conflicts
+from embedscope.diagnosis.attributes import conflicts, met_values
 from embedscope.diagnosis.lexical import NGRAMS
 from embedscope.diagnosis.near_duplicates import NEGATIONS
 from embedscope.diagnosis.text_features import strip_diacritics, words
 from embedscope.protocols import Float32Array, Float64Array, IntArray
 
 _BLOCK = 256
+_AS_CLOSE = 0.02
+"""How far a price or an area may miss an exact wish that the positive meets, relative."""
+
 _LEAST_NAMED = 3
 _LEAST_COVERED = 0.8
 """Words of the query, in number and as a share, that the positive must share before anything is said of a second
@@ -72,7 +75,8 @@ def answers_as_well(query: str, positive: str, document: str) -> bool:
     """Whether ``document`` states everything that ``query`` asks for and ``positive`` states.
 
     Every word, and every pair of neighbouring words, that query and positive share must stand in the document; no
-    district, price or area may conflict with the query; and the document may not deny more than the positive. Where
+    district, price or area may conflict with the query, or be missing where the positive meets the query in it; and
+    the document may not deny more than the positive. Where
     query and positive share fewer than three words, or less than four fifths of the query, nothing can be said: False.
     """
     asked, ours, theirs = _terms(query), _terms(positive), _terms(document)
@@ -81,7 +85,11 @@ def answers_as_well(query: str, positive: str, document: str) -> bool:
     n_asked = sum(" " not in term for term in asked)
     if len(single) < max(_LEAST_NAMED, _LEAST_COVERED * n_asked) or not named <= theirs:
         return False
-    return _n_denials(document) <= _n_denials(positive) and not conflicts(query, document)
+    if _n_denials(document) > _n_denials(positive) or conflicts(query, document):
+        return False
+    # Values are written in many ways, so that the words alone do not show that one is missing.
+    ours_met, theirs_met = (met_values(query, text, tolerance=_AS_CLOSE) for text in (positive, document))
+    return ours_met <= theirs_met
 
 
 def _bare(text: str) -> str:

@@ -26,7 +26,7 @@ LSH_JACCARD = 0.8
 """LSH is asked for less than is wanted: the few candidates more are dropped, and fewer pairs are missed."""
 
 _BLOCK_CELLS = 1 << 22
-SAME_WORDS = 0.95
+SAME_WORDS = 0.97
 _LETTERS_OR_DIGITS = re.compile(r"[^\W\d_]+|\d+")
 _NUMBER = re.compile(r"\d+")
 NEGATIONS = frozenset(
@@ -72,16 +72,20 @@ def near_duplicates(
 def say_the_same(first: str, second: str) -> bool:
     """Whether two near duplicates differ in nothing that counts: no number, no denial, hardly a word.
 
-    The Jaccard similarity of their words (without case and diacritics) must reach :data:`SAME_WORDS`: in an
-    advertisement of twenty words one amenity more is already another room.
+    The Jaccard similarity of the multisets of their words (without case and diacritics) must reach
+    :data:`SAME_WORDS`: in an advertisement of twenty words one amenity more is already another room.
     """
-    ours, theirs = plain_words(first), plain_words(second)
-    return len(ours & theirs) >= SAME_WORDS * len(ours | theirs) and not tells_apart(first, second)
+    ours, theirs = Counter(_split_words(first)), Counter(_split_words(second))
+    return (ours & theirs).total() >= SAME_WORDS * (ours | theirs).total() and not tells_apart(first, second)
 
 
 def plain_words(text: str) -> set[str]:
     """Words without case and diacritics, letters and digits apart: "P11" is the "P.11" of another text."""
-    return set(_LETTERS_OR_DIGITS.findall(strip_diacritics(" ".join(words(text)))))
+    return set(_split_words(text))
+
+
+def _split_words(text: str) -> list[str]:
+    return _LETTERS_OR_DIGITS.findall(strip_diacritics(" ".join(words(text))))
 
 
 def tells_apart(first: str, second: str) -> bool:

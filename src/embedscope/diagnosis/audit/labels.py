@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from embedscope.data.collection import Collection, Row, excerpt, identity
-from embedscope.diagnosis.attributes import VALUES, conflicts, keeps_value, shares_value
+from embedscope.diagnosis.attributes import TOLERANCE, VALUES, conflicts, keeps_value, met_values
 from embedscope.diagnosis.audit.faults import Fault, Hit, counted, fault
 from embedscope.diagnosis.audit.subject import Subject
 from embedscope.diagnosis.audit.weights import Stated, clusters_of, hits_of, stated_negatives
@@ -226,7 +226,7 @@ def _suspect(subject: Subject, collection: Collection, q: int, level: float) -> 
         return None  # a finding of its own
     wrong = min((conflicts(query, text) for text in texts), key=len)
     is_read = len(wrong) > 1 or wrong == ("location",)
-    if not is_read and (level >= CHANCE_LEVEL or any(shares_value(query, text) for text in texts)):
+    if not is_read and (level >= CHANCE_LEVEL or any(met_values(query, text, tolerance=TOLERANCE) for text in texts)):
         return None
     unit = subject.rows_of_query[query][0]
     number = int(subject.numbers[unit])

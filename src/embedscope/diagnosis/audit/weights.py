@@ -105,7 +105,7 @@ def _bad_weights(subject: Subject, stated: list[Stated], clusters: IntArray) -> 
             "zero-weights",
             f"{counted(len(zero), 'hard negative has', 'hard negatives have')} the weight 0, while others do not "
             f"(of {n:,})",
-            Severity.MEDIUM,
+            Severity.HIGH if 2 * len(zero) > n else Severity.MEDIUM,
             zero,
             clusters,
             action="Remove them if they are meant to be left out; else give them the weight of their type, which --fix "
