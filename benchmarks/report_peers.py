@@ -60,13 +60,14 @@ def write_points(folder: Path, xy: np.ndarray, texts: list[str], is_query: np.nd
 
 def embedding_atlas(program: str, folder: Path) -> PeerPage | None:
     """The web application that ``embedding-atlas --export-application`` writes."""
-    output = folder / "embedding-atlas"
+    version = _said([program, "--version"]).rsplit(" ", 1)[-1]
+    output = folder / f"embedding-atlas-{version}"
     words = [program, str(folder / "points.parquet"), "--text", "text", "--x", "x", "--y", "y", "--disable-projection"]
     if not _ran([*words, "--export-application", str(output)], "embedding-atlas"):
         return None
     size = sum(file.stat().st_size for file in output.rglob("*") if file.is_file()) / 1e6
     n_files = sum(file.is_file() for file in output.rglob("*"))
-    return PeerPage("embedding-atlas", output / "index.html", size, True, f"a folder of {n_files} files")
+    return PeerPage(f"embedding-atlas {version}", output / "index.html", size, True, f"a folder of {n_files} files")
 
 
 def datamapplot(python: str, folder: Path) -> PeerPage | None:
@@ -74,13 +75,24 @@ def datamapplot(python: str, folder: Path) -> PeerPage | None:
     output = folder / "datamapplot.html"
     if not _ran([python, "-c", DATAMAPPLOT, str(folder / "points.npz"), str(output)], "datamapplot"):
         return None
-    return PeerPage("datamapplot", output, output.stat().st_size / 1e6, False, "one file; scripts from unpkg.com")
+    version = _said([python, "-c", "import datamapplot; print(datamapplot.__version__)"])
+    size = output.stat().st_size / 1e6
+    return PeerPage(f"datamapplot {version}", output, size, False, "one file; scripts from unpkg.com")
 
 
 def cdn_script(url: str, packages: Path) -> Path | None:
     """The file of an npm package for the address that a page asks for; None for an address that is not known."""
     known = (packages / package / file for package, file in CDN_FILES.items() if f"unpkg.com/{package}@" in url)
     return next((file for file in known if file.is_file()), None)
+
+
+def _said(words: list[str]) -> str:
+    """The last line that a program says; nothing where it cannot be run."""
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=600, check=False)
+    except OSError:
+        return ""
+    return (done.stdout.strip().splitlines() or [""])[-1]
 
 
 def _ran(words: list[str], name: str) -> bool:

@@ -110,6 +110,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     _add_outputs(parser, default=None)
     _add_judging(parser)
     _add_examples(parser.add_argument_group("examples"))
+    parser.add_argument("--skip-maps", action="store_true", help="leave the map of every run out of the page")
     parser.add_argument("--format", choices=("png", "svg", "pdf"), default="png", help="of the pictures (png)")
     parser.add_argument("--dpi", type=_count, default=200, metavar="N", help="of PNG pictures (200)")
 

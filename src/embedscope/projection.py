@@ -113,6 +113,7 @@ def tsne(
     perplexity: float | None = None,
     n_iter: int = 500,
     quality_k: int = QUALITY_K,
+    start: FloatArray | None = None,
 ) -> MapLayout:
     """The t-SNE map (van der Maaten & Hinton 2008), by openTSNE.
 
@@ -133,6 +134,9 @@ def tsne(
         Steps after early exaggeration.
     quality_k : int
         Neighbourhood of trustworthiness, continuity and neighbours kept.
+    start : ndarray of shape (M, 2), optional
+        Positions to start from, such as the map of the checkpoint before; they are kept at their scale and without
+        exaggeration, so that the map changes only as far as the space did. The first two principal components else.
 
     Raises
     ------
@@ -146,8 +150,9 @@ def tsne(
     used = _fitting_perplexity(n, perplexity)
     width = int(3 * used)
     _require_width(graph, width, f"Perplexity {used:g}")
-    xy = _optimised_tsne(vectors, graph, width, used, seed=seed, n_iter=n_iter)
-    parameters: Parameters = {"perplexity": used, "n_iter": n_iter, "distance": "euclidean of unit rows", "init": "pca"}
+    xy = _optimised_tsne(vectors, graph, width, used, start=start, seed=seed, n_iter=n_iter)
+    init = "pca" if start is None else "given positions"
+    parameters: Parameters = {"perplexity": used, "n_iter": n_iter, "distance": "euclidean of unit rows", "init": init}
     elapsed_s = time.perf_counter() - began
     return layout(
         "tsne", xy, vectors, graph, seed=seed, quality_k=quality_k, elapsed_s=elapsed_s, parameters=parameters
@@ -365,7 +370,14 @@ def _pca_start(vectors: FloatArray, rng: np.random.Generator) -> Float64Array:
 
 
 def _optimised_tsne(
-    vectors: FloatArray, graph: NeighborGraph, width: int, perplexity: float, *, seed: int, n_iter: int
+    vectors: FloatArray,
+    graph: NeighborGraph,
+    width: int,
+    perplexity: float,
+    *,
+    start: FloatArray | None,
+    seed: int,
+    n_iter: int,
 ) -> FloatArray:
     from openTSNE import TSNE
     from openTSNE.affinity import PerplexityBasedNN
@@ -377,15 +389,17 @@ def _optimised_tsne(
     n_jobs = min(os.cpu_count() or 1, max(1, n // _POINTS_PER_THREAD)) if is_barnes_hut else 1
     neighbors = PrecomputedNeighbors(graph.indices[:, :width], _euclidean(graph.distances[:, :width]))
     affinities = PerplexityBasedNN(perplexity=perplexity, knn_index=neighbors, n_jobs=1)
-    start = _pca_start(vectors, np.random.default_rng(seed)) * 1e-4
+    # Given positions are a map already: exaggeration would fold it up and lay it out anew.
+    first = _pca_start(vectors, np.random.default_rng(seed)) * 1e-4 if start is None else np.array(start, np.float64)
     optimiser = TSNE(
-        initialization=start,
+        initialization=first,
+        early_exaggeration_iter=250 if start is None else 0,
         n_iter=n_iter,
         n_jobs=n_jobs,
         negative_gradient_method="bh" if is_barnes_hut else "fft",
         random_state=seed,
     )
-    return np.asarray(optimiser.fit(affinities=affinities, initialization=start))
+    return np.asarray(optimiser.fit(affinities=affinities, initialization=first))
 
 
 def _optimised_umap(

@@ -85,6 +85,10 @@ def test_what_moved_is_listed_with_its_ranks_and_opens(open_report: Opener) -> N
     assert ranks == ["a/epoch3.pt ✓ rank 1", "b/epoch3.pt ✗ rank 3", "c/epoch9.pt ✗ rank 3"]
     page.keyboard.press("Escape")
     assert drawer.count() == 0
+    page.click(".chooser >> text=c/epoch9.pt")
+    page.click(".moved .is-lost li button >> nth=0")
+    page.click("[aria-label='Next query']")
+    assert "query=q0" in page.url
 
 
 def test_what_moved_can_be_selected_everywhere(open_report: Opener) -> None:
@@ -240,10 +244,7 @@ def test_with_reduced_motion_points_stand_at_once_where_they_belong(open_report:
 
 def test_an_epoch_is_chosen_in_a_picture_of_lines(open_report: Opener) -> None:
     page = open_report(tiny.training_payload(), "training").page
-    lines = page.locator(".lines svg >> nth=0")
-    lines.scroll_into_view_if_needed()
-    box = lines.bounding_box()
-    page.mouse.click(box["x"] + 50, box["y"] + 60)
+    page.locator(".lines svg >> nth=0").click(position={"x": 50, "y": 60})
     assert page.url.endswith("#training?epoch=0")
 
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { colour, tally } from '../src/model/colouring';
-import { outlineOf, rankPairs, rankPlane } from '../src/model/compare';
+import { listOf, outlineOf, rankPairs, rankPlane } from '../src/model/compare';
 import { difference, words } from '../src/model/diff';
 import { record, toCsv, toJsonl } from '../src/model/export';
 import { baseName, counted, fixed, interval, percent, plain, rank, shorten, signed, tailOf } from '../src/model/format';
@@ -234,6 +234,16 @@ describe('ranks before and after', () => {
     const plane = new Float32Array(ranks.flatMap(([a, b]) => [Math.log10(a), Math.log10(b)]));
     const found = inside(plane, outlineOf({ before, after, rows: [] }));
     expect(Array.from(found)).toEqual([1, ...Array(8).fill(0)]);
+  });
+
+  it('are listed by what moved, or by what is selected', async () => {
+    const { compare } = await goldenOf('compare');
+    const all = { rows: Uint32Array.from([0, 1, 2, 3]), isQuery: new Uint8Array(4).fill(1) };
+    expect(Array.from(listOf(compare, 1, 0, all))).toEqual([1, 0]);
+    expect(Array.from(listOf(compare, 1, 3, all))).toEqual([0, 1, 2, 3]);
+    const some = { rows: Uint32Array.from([0, 2]), isQuery: Uint8Array.from([1, 0, 1, 0]) };
+    expect(Array.from(listOf(compare, 1, 0, some))).toEqual([0]);
+    expect(Array.from(listOf(null, 0, 0, some))).toEqual([0, 2]);
   });
 
   it('are logarithms, computed once', async () => {

@@ -24,7 +24,7 @@ from embedscope.data.collection import Collection, digest
 from embedscope.diagnosis.examples import choose_examples
 from embedscope.diagnosis.heatmap import choose_heatmap
 from embedscope.diagnosis.leakage import measure_leakage
-from embedscope.diagnosis.map_points import choose_points
+from embedscope.diagnosis.map_points import PointChoice, choose_points
 from embedscope.diagnosis.typed_negatives import NegativePairs
 from embedscope.encoding.encode import Embeddings
 from embedscope.errors import InvalidEmbeddingsError, MissingExtraError, TooFewPointsError
@@ -43,7 +43,8 @@ from embedscope.numerics.judgments import Judgments
 from embedscope.numerics.power import design_effect, minimum_detectable_difference
 from embedscope.numerics.streaming import sum_and_gram
 from embedscope.numerics.vectors import score_pairs
-from embedscope.protocols import Float32Array, Float64Array, IntArray, ProgressCallback
+from embedscope.projection import NeighborGraph
+from embedscope.protocols import Float32Array, Float64Array, IntArray, ProgressCallback, Role
 
 MAP_NAMES = {"tsne": "t-SNE", "umap": "UMAP"}
 
@@ -93,7 +94,7 @@ def analyse(
         If a query that was asked for is not there, or an option is out of range.
     """
     _check_shapes(collection, embeddings)
-    judged_rows = _judged_rows(collection)
+    judged_rows = judged_rows_of(collection)
     judgments = select_queries(_judgments(collection), judged_rows)
     queries, documents = embeddings.queries[judged_rows], embeddings.documents
     groups = [collection.groups[row] for row in judged_rows] if collection.groups else None
@@ -163,7 +164,8 @@ def _check_shapes(collection: Collection, embeddings: Embeddings) -> None:
             )
 
 
-def _judged_rows(collection: Collection) -> IntArray:
+def judged_rows_of(collection: Collection) -> IntArray:
+    """Rows of the queries that have a relevant document."""
     rows = np.flatnonzero(np.diff(collection.indptr) > 0)
     if len(rows) < 2:
         raise TooFewPointsError(
@@ -252,6 +254,40 @@ def _negative_pairs(
     )
 
 
+def choose_map_points(table: QueryTable, n_documents: int, options: Options) -> PointChoice:
+    """The queries and documents that stand on the maps of these findings."""
+    return choose_points(
+        len(table.texts),
+        n_documents,
+        table.relevant_indptr,
+        table.relevant_documents,
+        table.negative_documents,
+        table.is_correct,
+        budget=options.map_budget,
+        generator=options.generator("map points"),
+    )
+
+
+def point_vectors(choice: PointChoice, queries: Float32Array, documents: Float32Array) -> Float32Array:
+    """Vectors of the points, shape (M, dim): judged queries first, then documents."""
+    n_queries = sum(role is Role.QUERY for role in choice.roles)
+    return np.concatenate([queries[choice.rows[:n_queries]], documents[choice.rows[n_queries:]]])
+
+
+def points_of(choice: PointChoice, graph: NeighborGraph) -> Points:
+    """The points with their nearest neighbours in the original space."""
+    return Points(
+        roles=choice.roles,
+        rows=choice.rows,
+        link_queries=choice.link_queries,
+        link_documents=choice.link_documents,
+        link_is_correct=choice.link_is_correct,
+        neighbor_ids=graph.indices[:, :N_NEIGHBORS_KEPT],
+        neighbor_distances=graph.distances[:, :N_NEIGHBORS_KEPT],
+        n_left_out=choice.n_left_out,
+    )
+
+
 def _draw_maps(
     table: QueryTable,
     collection: Collection,
@@ -265,29 +301,10 @@ def _draw_maps(
         return None, {}, {}
     from embedscope import projection
 
-    choice = choose_points(
-        len(queries),
-        len(documents),
-        table.relevant_indptr,
-        table.relevant_documents,
-        table.negative_documents,
-        table.is_correct,
-        budget=options.map_budget,
-        generator=options.generator("map points"),
-    )
-    n_queries = sum(role == "query" for role in choice.roles)
-    rows = np.concatenate([queries[choice.rows[:n_queries]], documents[choice.rows[n_queries:]]])
+    choice = choose_map_points(table, len(documents), options)
+    rows = point_vectors(choice, queries, documents)
     graph = projection.neighbor_graph(rows, projection.graph_size(len(rows), perplexity=options.perplexity))
-    points = Points(
-        roles=choice.roles,
-        rows=choice.rows,
-        link_queries=choice.link_queries,
-        link_documents=choice.link_documents,
-        link_is_correct=choice.link_is_correct,
-        neighbor_ids=graph.indices[:, :N_NEIGHBORS_KEPT],
-        neighbor_distances=graph.distances[:, :N_NEIGHBORS_KEPT],
-        n_left_out=choice.n_left_out,
-    )
+    points = points_of(choice, graph)
     layouts: dict[str, MapLayout] = {}
     absent: dict[str, str] = {}
     for name in options.maps:

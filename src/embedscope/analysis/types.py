@@ -13,7 +13,6 @@ from embedscope.numerics.agreement import mean_kendall_tau_b
 from embedscope.numerics.resampling import ratio_of_sums
 from embedscope.protocols import Float64Array, IntArray
 
-
 MIN_WEIGHTED_SHARE = 0.05
 """Share of the queries that must have a weighted negative, for figures of the weights to speak of the data set."""
 

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from embedscope.analysis import analyse
 from embedscope.analysis.comparison import compare_runs
+from embedscope.analysis.film import draw_film
 from embedscope.commands import inputs, outputs
 from embedscope.data.collection import Collection
 from embedscope.data.run_folder import staged_output, write_parquet
+from embedscope.encoding.encode import Embeddings
 from embedscope.errors import InvalidOptionError
-from embedscope.findings import Findings, RunComparison, run_label
+from embedscope.findings import Figure, Findings, MapLayout, RunComparison, run_label
 from embedscope.report import html, page
 from embedscope.report.columns import query_columns
 from embedscope.report.payload import comparison_report
 from embedscope.report.payload import report as report_of
 from embedscope.report.saved_run import is_run_folder, read_run
-from embedscope.report.sections import comparison_section
+from embedscope.report.sections import comparison_section, timeline_section
 from embedscope.terminal import Terminal
 from embedscope.verdict import judge, judge_comparison
+
+FILM_POINTS = 3_000
+"""Points on the maps of the runs: each run costs a t-SNE, and the eye follows no more."""
 
 N_TEXTS = 5
 """Lost and gained queries printed for each candidate."""
@@ -36,7 +44,8 @@ def run(options: argparse.Namespace) -> int:
     outputs.check_destinations(options, ("metrics_comparison", "rank_changes"))
     collection = inputs.read_data(options, terminal)
     train = inputs.read_train(options)
-    findings = measure(names, collection, options, terminal, train=train)
+    runs = embed_runs(names, collection, options, terminal)
+    findings = measure(names, runs, collection, options, terminal, train=train)
     comparison = compare_runs(findings, reference=names[0], options=inputs.analysis_options(options))
     candidate = comparison.best.best if comparison.best is not None else comparison.candidates[0]
     checks, _ = judge(findings[candidate], criteria)
@@ -47,6 +56,11 @@ def run(options: argparse.Namespace) -> int:
     report = judged | comparison_report(findings, comparison)
     written = outputs.write_side_files(options, findings[candidate], checks, verdict, comparison.comparisons)
     if options.output is not None:
+        film = None
+        if len(runs) > 1 and not options.skip_maps:
+            terminal.step(f"Laying out the t-SNE map of {len(runs)} runs")
+            settings = replace(inputs.analysis_options(options), map_budget=FILM_POINTS)
+            findings[candidate], film = draw_film(runs, candidate, findings[candidate], collection, settings)
         with staged_output(options.output) as staging:
             files = draw_pictures(findings, comparison, staging, options)
             files += outputs.write_tables(staging, report, findings[candidate], options, started)
@@ -54,21 +68,48 @@ def run(options: argparse.Namespace) -> int:
                 file = f"queries_{position}.parquet"
                 write_parquet(staging / file, query_columns(findings[name]))
                 files.append(file)
-            files += write_page(staging, judged, findings, comparison, candidate)
+            files += write_page(staging, judged, findings, comparison, candidate, film)
         terminal.files(Path(options.output), files)
     terminal.side_files(written)
     return outputs.finish(options, verdict, report, terminal, started)
 
 
 def write_page(
-    folder: Path, judged: dict[str, Any], runs: dict[str, Findings], comparison: RunComparison, candidate: str
+    folder: Path,
+    judged: dict[str, Any],
+    runs: dict[str, Findings],
+    comparison: RunComparison,
+    candidate: str,
+    film: dict[str, MapLayout] | None,
 ) -> list[str]:
     """The page of the judged candidate with the comparison in it, and the data it is drawn from; the file names."""
     section = comparison_section(runs, comparison, judged=candidate)
-    payload = page.page_payload(judged, runs[candidate], compare=section)
+    timeline = None if film is None else film_section(runs, film, candidate)
+    payload = page.page_payload(judged, runs[candidate], compare=section, timeline=timeline)
     (folder / page.PAGE_FILE).write_text(page.to_json(payload), encoding="utf-8")
     (folder / "report.html").write_text(html.render(payload, title=html.page_title(judged)), encoding="utf-8")
     return ["report.html", page.PAGE_FILE]
+
+
+def film_section(runs: dict[str, Findings], film: dict[str, MapLayout], shown: str) -> dict[str, Any]:
+    """The runs one after the other, for the page: metrics, violation rates by type, and where the points move."""
+    found = {name: runs[name] for name in film}
+    first = found[shown]
+    return timeline_section(
+        labels=[run_label(name) for name in film],
+        epochs=range(1, len(film) + 1),
+        metrics={
+            name: [Figure(m.value, m.low, m.high) for m in (run.metrics[name] for run in found.values())]
+            for name in first.metrics
+        },
+        violation={
+            name: [run.negative_types[name].violation_rate for run in found.values()] for name in first.negative_types
+        },
+        shown=list(film).index(shown),
+        maps={"tsne": [layout.xy for layout in film.values()]},
+        drawn=page.drawn_points(first, page.POINT_BUDGET),
+        is_correct=np.stack([run.queries.is_correct for run in found.values()]),
+    )
 
 
 def run_names(options: argparse.Namespace) -> list[str]:
@@ -86,8 +127,20 @@ def run_names(options: argparse.Namespace) -> list[str]:
     return names
 
 
+def embed_runs(
+    names: list[str], collection: Collection, options: argparse.Namespace, terminal: Terminal
+) -> dict[str, Embeddings]:
+    """Vectors of every run; a reference that was measured before needs none.
+
+    All is encoded before anything is measured, so that a checkpoint that cannot be read stops the run early.
+    """
+    to_encode = names[1:] if is_run_folder(names[0]) else names
+    return {name: inputs.embed(name, collection, options, terminal, with_base=False).embeddings for name in to_encode}
+
+
 def measure(
     names: list[str],
+    runs: dict[str, Embeddings],
     collection: Collection,
     options: argparse.Namespace,
     terminal: Terminal,
@@ -95,14 +148,10 @@ def measure(
     train: tuple[str, Collection] | None,
 ) -> dict[str, Findings]:
     """Findings of every run, the reference first; a reference that was measured before is read from its run folder."""
-    reference, *candidates = names
-    found = {reference: read_run(reference)} if is_run_folder(reference) else {}
-    to_encode = candidates if found else names
-    # All is encoded before anything is measured, so that a checkpoint that cannot be read stops the run early.
-    runs = {name: inputs.embed(name, collection, options, terminal, with_base=False) for name in to_encode}
-    for name, run in runs.items():
+    found = {} if names[0] in runs else {names[0]: read_run(names[0])}
+    for name, embeddings in runs.items():
         terminal.step(f"Measuring {run_label(name)}")
-        found[name] = analyse(collection, run.embeddings, options=inputs.analysis_options(options), train=train)
+        found[name] = analyse(collection, embeddings, options=inputs.analysis_options(options), train=train)
     return found
 
 

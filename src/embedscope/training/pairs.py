@@ -10,6 +10,9 @@ from embedscope.data.collection import Collection, Negatives
 from embedscope.errors import TooFewPointsError
 from embedscope.protocols import BoolArray, Float32Array, Float64Array, IntArray
 
+MIN_WEIGHTED_SHARE = 0.05
+"""Share of the queries with hard negatives that must have a weighted one, for a weight of 0 to be meant."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingData:
@@ -57,8 +60,9 @@ def training_data(
 ) -> tuple[TrainingData, tuple[str, ...]]:
     """The pairs of ``collection`` over the pooled vectors of its texts, and what a person should know about them.
 
-    Where every weight of the data is 0 (a placeholder of unfinished data files: the negatives would do nothing) the
-    weights are taken as 1.0, unless ``keep_zero_weights``.
+    Where fewer than 5 % of the queries that have hard negatives have one of a weight above 0, the zeros are
+    placeholders of an unfinished file, under which the negatives would do nothing: they are taken as 1.0, unless
+    ``keep_zero_weights``.
 
     Parameters
     ----------
@@ -104,16 +108,19 @@ def _no_negatives() -> Negatives:
 
 
 def _checked_weights(negatives: Negatives, *, keep_zero_weights: bool) -> tuple[Float64Array, tuple[str, ...]]:
-    weights = negatives.weights
-    if not weights.size or weights.any():
+    """The weights to train with; zeros become 1.0 where they are placeholders."""
+    weights, is_zero = negatives.weights, negatives.weights == 0
+    n_owners = len(np.unique(negatives.queries))
+    n_weighted = len(np.unique(negatives.queries[~is_zero]))
+    if not is_zero.any() or n_weighted >= MIN_WEIGHTED_SHARE * n_owners:
         return weights, ()
+    facts = f"{int(is_zero.sum()):,} of {weights.size:,} hard negatives have the weight 0"
     if keep_zero_weights:
-        return weights, (
-            f"All {weights.size:,} hard negatives have the weight 0 and are kept so: they have no effect.",
-        )
-    return np.ones_like(weights), (
-        f"All {weights.size:,} hard negatives have the weight 0, which says 'not filled in' rather than 'ignore': they "
-        f"are trained with the weight 1.0. Fill the weights in, or pass --keep-zero-weights to have no effect of them.",
+        return weights, (f"{facts} and are kept so: they have no effect on training.",)
+    return np.where(is_zero, 1.0, weights), (
+        f"{facts}, and only {n_weighted:,} of {n_owners:,} queries have any weight above it: that says 'not filled in' "
+        f"rather than 'ignore'. They are trained with the weight 1.0. Fill the weights in, or pass "
+        f"--keep-zero-weights to train without these negatives.",
     )
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -103,19 +104,19 @@ def train_head(
     EmbedscopeError
         If the loss is no longer finite.
     """
-    require_torch()
     require_selectable(options, has_validation=validator is not None, has_negatives=_has_negatives(validator))
-    run = _Run(data, options, validator, valid_data, device)
-    state = run.begin() if resume is None else run.go_on(resume)
-    if resume is None:
-        on_epoch(state)
-    stopped = f"all {options.epochs} epochs are done"
-    while state.epoch < options.epochs:
-        if _is_out_of_patience(state, options):
-            stopped = f"{options.select} has not improved for {options.patience} epochs"
-            break
-        state = run.epoch(state, progress)
-        on_epoch(state)
+    with _one_thread():
+        run = _Run(data, options, validator, valid_data, device)
+        state = run.begin() if resume is None else run.go_on(resume)
+        if resume is None:
+            on_epoch(state)
+        stopped = f"all {options.epochs} epochs are done"
+        while state.epoch < options.epochs:
+            if _is_out_of_patience(state, options):
+                stopped = f"{options.select} has not improved for {options.patience} epochs"
+                break
+            state = run.epoch(state, progress)
+            on_epoch(state)
     return state, TrainingRecord(
         epochs=tuple(state.records),
         selected_by=options.select,
@@ -128,6 +129,24 @@ def train_head(
         n_valid_clusters=0 if validator is None else len(np.unique(validator.clusters)),
         notes=notes_on(state.records, options, state.best_epoch),
     )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One torch thread on the CPU while the block runs, the caller's number afterwards.
+
+    Threads would split sums, so that the outcome hung on the number of cores; and matrices this small are multiplied
+    no sooner by several threads, but several times later where other programs keep the cores busy.
+    """
+    require_torch()
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _has_negatives(validator: Validator | None) -> bool:

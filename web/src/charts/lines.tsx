@@ -70,7 +70,7 @@ export function Lines(props: {
             <g key={tick}>
               <line class="grid" x1={MARGIN.left} x2={width - MARGIN.right} y1={y(tick)} y2={y(tick)} />
               <text class="tick is-left" x={MARGIN.left - 8} y={y(tick) + 4}>
-                {fixed(tick, top < 0.1 ? 2 : 1)}
+                {fixed(tick, ticks[1] < 0.1 ? 2 : 1)}
               </text>
             </g>
           ))}

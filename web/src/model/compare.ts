@@ -43,6 +43,18 @@ export function rankPairs(compare: Compare, candidate: number): RankPair[] {
   return [...found.values()].sort((a, b) => b.rows.length - a.rows.length);
 }
 
+/** The list in which a query stands: what came right, what went wrong, else all that is selected. */
+export function listOf(
+  compare: Compare | null,
+  candidate: number,
+  query: number,
+  selected: { rows: Uint32Array; isQuery: Uint8Array },
+): ArrayLike<number> {
+  const moved = compare?.moved[candidate];
+  const own = [moved?.gained, moved?.lost].find((rows) => rows?.includes(query));
+  return own && selected.isQuery[query] ? own.filter((row) => selected.isQuery[row]) : selected.rows;
+}
+
 const SNUG = 0.004; // of a decade: ranks 1 and 2 are 0.3 apart
 
 /** A square on the plane of ranks that holds one pair and no other: ranks differ by half a rank or more. */

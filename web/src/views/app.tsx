@@ -1,6 +1,7 @@
 /** The frame of the page: name, views, selection. */
 import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
 import type { Page, Report } from '../contract';
+import { listOf } from '../model/compare';
 import { baseName, shorten } from '../model/format';
 import type { ViewId } from '../model/hash';
 import { NO_FACETS } from '../model/selection';
@@ -92,13 +93,24 @@ export function App({ store, isPrinting }: { store: Store; isPrinting: boolean }
         {view === 'compare' && <CompareView store={store} />}
         {view === 'training' && <TrainingView store={store} />}
       </main>
-      {hasDrawer && state.query !== null && (
-        <aside class="drawer" aria-label="Open query">
-          <Detail store={store} query={state.query} />
-        </aside>
-      )}
+      {hasDrawer && state.query !== null && <Drawer store={store} query={state.query} />}
       {view !== 'map' && view !== 'queries' && <Foot report={report} nViews={views.length} />}
     </div>
+  );
+}
+
+/** The open query beside the page; its arrows go through the list in which it stands. */
+function Drawer({ store, query }: { store: Store; query: number }) {
+  const step = (by: number) => {
+    const rows = Array.from(listOf(store.page.compare, store.get().candidate, query, store.selection()));
+    const at = rows.indexOf(query);
+    const next = at < 0 ? rows[0] : rows[Math.min(rows.length - 1, Math.max(0, at + by))];
+    if (next !== undefined) store.set({ query: next });
+  };
+  return (
+    <aside class="drawer" aria-label="Open query">
+      <Detail store={store} query={query} onStep={step} />
+    </aside>
   );
 }
 

@@ -51,10 +51,12 @@ export function VerdictView({ store }: { store: Store }) {
   );
 }
 
-/** A reason as a sentence: a capital, a full stop. */
+/** A reason as a sentence: a capital, unless it starts with a path or a name with digits; a full stop. */
 function sentence(text: string): string {
   const line = shorten(text, 600);
-  return line.charAt(0).toLocaleUpperCase('en') + line.slice(1) + (/[.!?…]$/.test(line) ? '' : '.');
+  const isWord = /^\p{L}+([\s,:;]|$)/u.test(line);
+  const start = isWord ? line.charAt(0).toLocaleUpperCase('en') : line.charAt(0);
+  return start + line.slice(1) + (/[.!?…]$/.test(line) ? '' : '.');
 }
 
 function Checks({ checks }: { checks: Check[] }) {
