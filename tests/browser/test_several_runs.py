@@ -258,6 +258,15 @@ def test_a_point_of_the_film_opens_its_query(open_report: Opener) -> None:
     assert "Rank 3" in report.page.inner_text(".drawer .detail")
 
 
+def test_runs_compared_have_a_film_and_no_lines_between_them(open_report: Opener) -> None:
+    payload = tiny.comparison_payload() | {"timeline": tiny.training_payload()["timeline"]}
+    page = open_report(payload, "training?epoch=0").page
+    assert page.inner_text("nav [aria-current]") == "Runs"
+    assert page.inner_text(".player output").startswith("Run 1 runs/epoch1.pt")
+    assert page.locator(".film canvas").count() == 2
+    assert page.locator(".lines").count() == 0
+
+
 def test_a_training_without_maps_has_its_lines(open_report: Opener) -> None:
     payload = tiny.training_payload()
     payload["timeline"] |= {"maps": {}, "is_correct": None, "note": None}
@@ -324,7 +333,10 @@ def test_hostile_names_and_texts_of_several_runs_stay_texts(open_report: Opener)
     page.click(".finding >> nth=0")
     assert page.locator(".chip").count() == 1
     assert is_inert()
-    report.go("training?epoch=0")
+    assert report.complaints == []
+    alone = tiny.hostile_payload() | {"compare": None}
+    report = open_report(alone, "training?epoch=0")
+    page = report.page
     page.click("text=Play")
     page.locator(".film").scroll_into_view_if_needed()
     page.wait_for_timeout(1_500)

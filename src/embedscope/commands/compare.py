@@ -17,7 +17,7 @@ from embedscope.commands import inputs, outputs
 from embedscope.data.collection import Collection
 from embedscope.data.run_folder import staged_output, write_parquet
 from embedscope.encoding.encode import Embeddings
-from embedscope.errors import InvalidOptionError
+from embedscope.errors import InvalidOptionError, TooFewPointsError
 from embedscope.findings import Figure, Findings, MapLayout, RunComparison, run_label
 from embedscope.report import html, page
 from embedscope.report.columns import query_columns
@@ -52,15 +52,18 @@ def run(options: argparse.Namespace) -> int:
     verdict = judge_comparison(comparison, findings[candidate], criteria)
     say_comparison(findings, comparison, terminal)
     terminal.verdict(verdict)
+    film = None
+    if options.output is not None and len(runs) > 1 and not options.skip_maps:
+        terminal.step(f"Laying out the t-SNE map of {len(runs)} runs")
+        settings = replace(inputs.analysis_options(options), map_budget=FILM_POINTS)
+        try:
+            findings[candidate], film = draw_film(runs, candidate, findings[candidate], collection, settings)
+        except TooFewPointsError:
+            terminal.warn("the page has no map of the runs: there are too few points for one")
     judged = report_of(findings[candidate], checks, verdict, inputs=outputs.inputs_of(options))
     report = judged | comparison_report(findings, comparison)
     written = outputs.write_side_files(options, findings[candidate], checks, verdict, comparison.comparisons)
     if options.output is not None:
-        film = None
-        if len(runs) > 1 and not options.skip_maps:
-            terminal.step(f"Laying out the t-SNE map of {len(runs)} runs")
-            settings = replace(inputs.analysis_options(options), map_budget=FILM_POINTS)
-            findings[candidate], film = draw_film(runs, candidate, findings[candidate], collection, settings)
         with staged_output(options.output) as staging:
             files = draw_pictures(findings, comparison, staging, options)
             files += outputs.write_tables(staging, report, findings[candidate], options, started)

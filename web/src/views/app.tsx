@@ -28,6 +28,9 @@ const TITLES: Record<ViewId, string> = {
   training: 'Training',
 };
 
+/** The film of a comparison shows runs that need not be epochs of one training. */
+const titleOf = (view: ViewId, { compare }: Page) => (view === 'training' && compare ? 'Runs' : TITLES[view]);
+
 /** Views in which an open query stands beside the page, in a drawer. */
 const WITH_DRAWER: ViewId[] = ['compare', 'training'];
 
@@ -77,14 +80,14 @@ export function App({ store, isPrinting }: { store: Store; isPrinting: boolean }
                 scrollTo(0, 0);
               }}
             >
-              {TITLES[id]}
+              {titleOf(id, store.page)}
             </a>
           ))}
         </nav>
         <ThemeButton />
       </header>
       {isSelecting && <SelectionBar store={store} />}
-      <main tabIndex={-1} aria-label={TITLES[view]}>
+      <main tabIndex={-1} aria-label={titleOf(view, store.page)}>
         {view === 'verdict' && <VerdictView store={store} />}
         {view === 'map' && <MapView store={store} />}
         {view === 'queries' && <QueriesView store={store} />}

@@ -1,4 +1,4 @@
-/** A training, checkpoint by checkpoint: metrics with bands, lost pairs by type, and the map as a film. */
+/** A training, checkpoint by checkpoint: the map as a film, metrics with bands, lost pairs by type. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { type Line, Lines } from '../charts/lines';
 import { create, type Scatter } from '../charts/scatter';
@@ -17,7 +17,7 @@ const N_HUES = 7;
 const FIRST = ['MRR', 'Success@1', 'nDCG@10', 'Recall@10'];
 
 export function TrainingView({ store, isPrinted }: { store: Store; isPrinted?: boolean }) {
-  const { timeline, points } = store.page;
+  const { timeline, points, compare } = store.page;
   if (!timeline) return null;
   const hasFilm = !isPrinted && points !== null && timeline.films.length > 0;
   return (
@@ -29,6 +29,15 @@ export function TrainingView({ store, isPrinted }: { store: Store; isPrinted?: b
       )}
       {!isPrinted && <Player store={store} timeline={timeline} />}
       {hasFilm && <Projector store={store} timeline={timeline} points={points} />}
+      {!compare && <Course store={store} timeline={timeline} />}
+    </div>
+  );
+}
+
+/** Figures over the epochs. Runs compared have no order that a line could follow; the Compare view shows theirs. */
+function Course({ store, timeline }: { store: Store; timeline: Timeline }) {
+  return (
+    <>
       <Figures
         store={store}
         timeline={timeline}
@@ -45,15 +54,16 @@ export function TrainingView({ store, isPrinted }: { store: Store; isPrinted?: b
         figures={timeline.violation}
         first={Object.keys(timeline.violation)}
       />
-    </div>
+    </>
   );
 }
 
-/** The epoch that is shown: a slider, and a button that runs through all of them. */
+/** The epoch, or run, that is shown: a slider, and a button that runs through all of them. */
 function Player({ store, timeline }: { store: Store; timeline: Timeline }) {
   const { epoch } = useStore(store);
   const [isPlaying, setPlaying] = useState(false);
   const last = timeline.labels.length - 1;
+  const unit = store.page.compare ? 'Run' : 'Epoch';
   useEffect(() => {
     if (!isPlaying) return;
     if (epoch >= last) {
@@ -74,19 +84,21 @@ function Player({ store, timeline }: { store: Store; timeline: Timeline }) {
       </button>
       <input
         type="range"
-        aria-label="Epoch"
+        aria-label={unit}
         min={0}
         max={last}
         step={1}
         value={epoch}
-        aria-valuetext={`epoch ${timeline.epochs[epoch]}, ${plain(timeline.labels[epoch]).slice(0, 80)}`}
+        aria-valuetext={`${unit} ${timeline.epochs[epoch]}, ${plain(timeline.labels[epoch]).slice(0, 80)}`}
         onInput={(event) => {
           setPlaying(false);
           store.set({ epoch: Number(event.currentTarget.value) });
         }}
       />
       <output>
-        <strong class="number">Epoch {timeline.epochs[epoch]}</strong>{' '}
+        <strong class="number">
+          {unit} {timeline.epochs[epoch]}
+        </strong>{' '}
         <span class="muted">
           <Name text={timeline.labels[epoch]} length={32} />
           {epoch === timeline.shown && ', shown in the other views'}
@@ -129,7 +141,7 @@ function Projector({ store, timeline, points }: { store: Store; timeline: Timeli
         roles: points.roles,
         layouts: framedAlike(timeline.films[film].frames),
         isFilm: true,
-        label: `Map of ${counted(points.n, 'point')} at the epoch that the slider shows. Arrow keys move it, plus and minus zoom, 0 shows all.`,
+        label: `Map of ${counted(points.n, 'point')} at the place of the slider. Arrow keys move it, plus and minus zoom, 0 shows all.`,
       },
       {
         onHover: (point, x, y) => setHovered(point < 0 ? null : { point, x, y }),
