@@ -16,8 +16,8 @@ from embedscope.plots.text import ellipsis
 from embedscope.protocols import Float64Array
 
 _WIDTH = 11.0
-_LEFT, _RIGHT, _BOTTOM, _GAP = 0.85, 1.55, 0.62, 0.62
-_PANEL, _SMALL_PANEL = 2.15, 0.8
+_LEFT, _RIGHT, _BOTTOM, _GAP = 1.05, 1.3, 0.62, 0.26
+_PANEL, _SMALL_PANEL = 2.15, 0.62
 MAX_TYPES = 8
 """Negative types drawn, the most violated first; the record holds all."""
 
@@ -88,6 +88,8 @@ def _frame(axes: Axes, epochs: Sequence[EpochRecord], *, is_last: bool) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(nbins=12, integer=True, min_n_ticks=1))
     axes.grid(axis="y", color=style.FAINT, linewidth=0.6)
     axes.margins(y=0.12)
+    axes.tick_params(axis="x", labelbottom=is_last)
+    axes.yaxis.set_label_coords(-0.62 / (_WIDTH - _LEFT - _RIGHT), 0.5)
     if is_last:
         axes.set_xlabel("epoch")
 
@@ -133,9 +135,17 @@ def _draw_rate(axes: Axes, record: TrainingRecord) -> None:
     line = axes.plot(_numbers(record), rates, color=style.INK, linewidth=1.4)[0]
     style.mark(line, "learning rate")
     axes.set_ylabel("learning\nrate")
-    axes.set_ylim(0, float(np.nanmax(rates)) * 1.25 if np.isfinite(rates).any() else 1)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=2))
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    highest = float(np.nanmax(rates)) if np.isfinite(rates).any() else 1.0
+    axes.set_ylim(0, highest * 1.25)
+    axes.set_yticks((0, highest), ("0", _short_number(highest)))
+
+
+def _short_number(value: float) -> str:
+    """``2e-4`` for a small number, as options are written."""
+    if value == 0 or abs(value) >= 0.01:
+        return f"{value:g}"
+    digits, _, power = f"{value:e}".partition("e")
+    return f"{float(digits):g}e{int(power)}"
 
 
 def _draw_metrics(axes: Axes, record: TrainingRecord) -> None:
@@ -144,7 +154,7 @@ def _draw_metrics(axes: Axes, record: TrainingRecord) -> None:
     bands = {
         name: [epoch.metrics.get(name, Number.absent("not measured")) for epoch in record.epochs] for name in names
     }
-    draw_bands(axes, numbers, bands)
+    draw_bands(axes, numbers, bands, bottom=0.0)
     for position, name in enumerate(names):
         if name in record.base:
             colour = COLOURS[position % len(COLOURS)]
@@ -163,16 +173,14 @@ def _draw_metrics(axes: Axes, record: TrainingRecord) -> None:
             color=style.MUTED,
         )
     axes.set_ylabel("validation metric")
-    axes.set_ylim(bottom=max(0.0, axes.get_ylim()[0]))
 
 
 def _draw_violations(axes: Axes, record: TrainingRecord) -> None:
     last = record.epochs[-1].violation_rates
     names = sorted(last, key=lambda name: -last[name])[:MAX_TYPES]
     curves = {style.shown(name): _values([e.violation_rates.get(name) for e in record.epochs]) for name in names}
-    draw_curves(axes, _numbers(record), curves)
+    draw_curves(axes, _numbers(record), curves, bottom=0.0)
     axes.set_ylabel("violation rate\nby negative type")
-    axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
 
 
@@ -184,8 +192,13 @@ def _values(curve: Sequence[float | None]) -> Float64Array:
     return np.array([np.nan if value is None else value for value in curve])
 
 
-def draw_curves(axes: Axes, x: Float64Array, curves: Mapping[str, Float64Array]) -> None:
-    """One line a curve, told apart by colour, dash and marker, its name beside its last point."""
+def draw_curves(
+    axes: Axes, x: Float64Array, curves: Mapping[str, Float64Array], *, bottom: float | None = None
+) -> None:
+    """One line a curve, told apart by colour, dash and marker, its name beside its last point.
+
+    The vertical axis begins at ``bottom`` where given; it is not to be changed afterwards, or names leave their lines.
+    """
     shown = {name: y for name, y in curves.items() if np.isfinite(y).any()}
     every = max(1, len(x) // 12)
     for position, (name, y) in enumerate(shown.items()):
@@ -200,27 +213,32 @@ def draw_curves(axes: Axes, x: Float64Array, curves: Mapping[str, Float64Array])
             linewidth=1.5,
         )[0]
         style.mark(line, name)
+    axes.autoscale_view()
+    if bottom is not None:
+        axes.set_ylim(bottom=bottom)
     label_ends(axes, x, shown)
 
 
-def draw_bands(axes: Axes, x: Float64Array, curves: Mapping[str, Sequence[Number]]) -> None:
+def draw_bands(
+    axes: Axes, x: Float64Array, curves: Mapping[str, Sequence[Number]], *, bottom: float | None = None
+) -> None:
     """One line a curve with its interval as a band."""
     for position, (name, figures) in enumerate(curves.items()):
         low, high = _values([f.low for f in figures]), _values([f.high for f in figures])
         band = axes.fill_between(x, low, high, color=COLOURS[position % len(COLOURS)], alpha=0.16, linewidth=0)
         style.mark(band, f"{name} interval")
-    draw_curves(axes, x, {name: _values([f.value for f in figures]) for name, figures in curves.items()})
+    values = {name: _values([f.value for f in figures]) for name, figures in curves.items()}
+    draw_curves(axes, x, values, bottom=bottom)
 
 
 def label_ends(axes: Axes, x: Float64Array, curves: Mapping[str, Float64Array]) -> None:
     """The name of each curve at its right end, pushed apart so that no two names stand on one another."""
-    axes.autoscale_view()
     ends = {name: float(y[np.isfinite(y)][-1]) for name, y in curves.items()}
     order = sorted(ends, key=lambda name: ends[name])
     height_points = axes.get_window_extent().height * 72 / axes.figure.dpi
     low, high = axes.get_ylim()
     places = np.array([(ends[name] - low) / (high - low) for name in order]) * height_points
-    spread = _apart(places, style.SMALL_SIZE * 1.25)
+    spread = _apart(places, style.SMALL_SIZE * 1.25, height_points)
     for name, place, wanted in zip(order, spread, places, strict=True):
         position = list(curves).index(name)
         last = x[np.isfinite(curves[name])][-1]
@@ -236,14 +254,14 @@ def label_ends(axes: Axes, x: Float64Array, curves: Mapping[str, Float64Array]) 
         )
 
 
-def _apart(places: Float64Array, least: float) -> Float64Array:
-    """``places`` (ascending) moved as little as it takes for neighbours to be ``least`` apart."""
+def _apart(places: Float64Array, least: float, height: float) -> Float64Array:
+    """``places`` (ascending) moved as little as it takes for neighbours to be ``least`` apart, within 0 and height."""
     moved = places.copy()
-    for _ in range(50):
-        gaps = np.diff(moved)
-        short = np.clip(least - gaps, 0, None)
-        if not short.any():
-            break
+    for _ in range(100):
+        short = np.clip(least - np.diff(moved), 0, None)
         moved[:-1] -= short / 2
         moved[1:] += short / 2
+        moved += max(0.0, least / 2 - moved[0]) - max(0.0, moved[-1] - height)
+        if not (short > 0.01).any():
+            break
     return moved

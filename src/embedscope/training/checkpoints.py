@@ -64,6 +64,7 @@ class Checkpointer:
         self._save_every = save_every
         self._data_digest = data_digest
         self._encoder = {} if encoder is None else encoder_tensors(encoder)
+        self.written: list[str] = []  # names of the files of this run, in the order in which each first appeared
 
     def after_epoch(self, progress: Progress) -> None:
         """Save what is due after this epoch; nothing after epoch 0, which is not trained."""
@@ -109,6 +110,8 @@ class Checkpointer:
         import torch
 
         write_durably(path, lambda temporary: torch.save(dict(payload), temporary))
+        if path.name not in self.written:
+            self.written.append(path.name)
 
 
 def encoder_tensors(folder: ModelFolder) -> dict[str, torch.Tensor]:

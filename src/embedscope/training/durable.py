@@ -9,7 +9,7 @@ from pathlib import Path
 from embedscope.errors import OutputError
 
 
-def write_durably(path: Path, write: Callable[[Path], None]) -> None:
+def write_durably(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a file beside ``path``, bring it to the disk, then put it in the place of ``path`` at once.
 
     A process killed at any moment, or a machine without power, leaves ``path`` as it was or as it shall be. What a

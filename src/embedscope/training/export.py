@@ -6,7 +6,8 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,15 @@ def save_safetensors(path: Path, head: State, metadata: Mapping[str, Any]) -> No
         If the file cannot be written.
     """
     try:
-        from safetensors.torch import save_file
+        from safetensors.torch import save
     except ImportError as error:
         raise MissingExtraError(
             needed_for="--save-format safetensors", package="safetensors", extra="models"
         ) from error
     words = {name: str(value) for name, value in metadata.items() if isinstance(value, str | int | float)}
     tensors = {name: tensor.contiguous() for name, tensor in head.items()}
-    write_durably(path, lambda temporary: save_file(tensors, temporary, metadata={"format": "pt", **words}))
+    content = save(tensors, metadata={"format": "pt", **words})
+    write_durably(path, lambda temporary: temporary.write_bytes(content))
 
 
 def save_sentence_transformers(folder: Path, head: State, base: Base) -> None:
@@ -55,10 +57,9 @@ def save_sentence_transformers(folder: Path, head: State, base: Base) -> None:
     _require_replaceable(folder)
     staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _quiet():
             _model(head, base).save(str(staging), create_model_card=False)
-        staging.chmod(0o755)  # mkdtemp makes a folder for this user alone
+        _open_to_all(staging)
         _put_in_place(staging, folder)
     except OSError as error:
         raise OutputError(f"{folder} cannot be written ({error.strerror or error}).") from error
@@ -73,6 +74,32 @@ def _require_replaceable(folder: Path) -> None:
             f"choose another --output-dir."
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """transformers without its progress bars; its setting is put back afterwards."""
+    import transformers
+
+    logging: Any = transformers.utils.logging
+    had_bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        if had_bars:
+            logging.enable_progress_bar()
+
+
+def _open_to_all(staging: Path) -> None:
+    """Modes as the user's other files have: mkdtemp and safetensors make theirs for this user alone."""
+    usual = (staging / "modules.json").stat().st_mode
+    for path in staging.rglob("*"):
+        if path.is_file():
+            path.chmod(usual)
+    staging.chmod((staging / "1_Pooling").stat().st_mode)
 
 
 def _put_in_place(staging: Path, folder: Path) -> None:
