@@ -24,6 +24,7 @@ The usual road:
   embedscope visualize --checkpoint best.pt --data test.json          pictures, numbers, verdict, page
   embedscope evaluate  --checkpoint best.pt --data test.json --gate   numbers only, exit status for CI
   embedscope compare   old.pt new.pt --data test.json                 which one is better, and where
+  embedscope train     --data train.json --base-model BAAI/bge-m3     a projection head, in seconds
 """
 
 
@@ -64,6 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_visualize(commands.add_parser("visualize", help="five pictures, the statistics, the checklist and a verdict"))
     _add_evaluate(commands.add_parser("evaluate", help="the same numbers and verdict without pictures"))
     _add_compare(commands.add_parser("compare", help="several checkpoints on the same queries"))
+    _add_train(commands.add_parser("train", help="train a projection head on cached embeddings of a base model"))
     _add_audit(commands.add_parser("audit", help="what is wrong with a data set, without any model or with one"))
     _add_report(commands.add_parser("report", help="draw the page of an old run again"))
     _add_demo(commands.add_parser("demo", help="the whole job on sample data and a small packaged model"))
@@ -113,6 +115,81 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--skip-maps", action="store_true", help="leave the map of every run out of the page")
     parser.add_argument("--format", choices=("png", "svg", "pdf"), default="png", help="of the pictures (png)")
     parser.add_argument("--dpi", type=_count, default=200, metavar="N", help="of PNG pictures (200)")
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    inputs = parser.add_argument_group("input")
+    inputs.add_argument("--data", metavar="PATH", help="the training file: queries, positives, hard negatives")
+    inputs.add_argument("--valid", metavar="PATH", help="the validation file, in place of --split")
+    inputs.add_argument("--split", type=_share, default=0.1, action=_Given, metavar="SHARE", help="of --data (0.1)")
+    inputs.add_argument("--base-model", default="BAAI/bge-m3", action=_Given, metavar="NAME", help="(BAAI/bge-m3)")
+    inputs.add_argument("--pooling", choices=("cls", "mean", "last"), action=_Given, help="(as the base model says)")
+    inputs.add_argument("--max-length", type=_count, action=_Given, metavar="N", help="tokens (512, or fewer)")
+    inputs.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="(auto)")
+    inputs.add_argument("--encode-batch-size", type=_count, default=32, metavar="N", help="texts at a time (32)")
+    inputs.add_argument("--drop-empty", action="store_true", help="leave rows with empty texts out")
+    inputs.add_argument("--config", metavar="FILE", help="JSON of these options; the command line wins over it")
+    inputs.add_argument("--resume", metavar="PATH", help="go on from this checkpoint, or the latest in this folder")
+    _add_cache(inputs)
+    training = parser.add_argument_group("training")
+    for option, kind, default, words in (
+        ("--epochs", _count, 10, "passes over the pairs (10)"),
+        ("--batch-size", _count, 128, "pairs a step (128)"),
+        ("--learning-rate", _positive_float, 2e-4, "of AdamW (2e-4)"),
+        ("--weight-decay", _float_or_zero, 0.01, "of AdamW (0.01)"),
+        ("--d-out", _count, 128, "numbers of a vector (128)"),
+        ("--temperature", _positive_float, 0.07, "of the loss (0.07)"),
+        ("--gradient-clip-norm", _float_or_zero, 1.0, "0 = no clipping (1.0)"),
+        ("--warmup-steps", _count_or_zero, 0, "steps of a rising learning rate (0)"),
+        ("--seed", _seed, 42, "of every random step (42)"),
+    ):
+        training.add_argument(option, type=kind, default=default, action=_Given, metavar="N", help=words)
+    training.add_argument("--init", choices=("pca", "random"), default="pca", action=_Given, help="of the head (pca)")
+    training.add_argument("--matryoshka", type=_sizes, default=(), action=_Given, metavar="N,N", help="prefix lengths")
+    for option, name, value, words in (
+        ("--use-layernorm", "use_layernorm", True, "LayerNorm after the linear map"),
+        ("--use-hard-neg", "use_hard_neg", True, "train against hard negatives (default)"),
+        ("--no-hard-neg", "use_hard_neg", False, "train against the other positives of a batch only"),
+        ("--keep-zero-weights", "keep_zero_weights", True, "take weights of 0 at their word, though nearly all are 0"),
+    ):
+        default_value = name == "use_hard_neg"
+        training.add_argument(option, dest=name, nargs=0, const=value, default=default_value, action=_Given, help=words)
+    choosing = parser.add_argument_group("choosing")
+    choosing.add_argument(
+        "--select", default="MRR", action=_Given, metavar="METRIC", help="the best epoch by this, loss, ... (MRR)"
+    )
+    choosing.add_argument(
+        "--patience", type=_count, action=_Given, metavar="N", help="stop after N epochs without a better one (never)"
+    )
+    outputs = parser.add_argument_group("output")
+    outputs.add_argument("--output-dir", default="checkpoints", action=_Given, metavar="DIR", help="(checkpoints)")
+    outputs.add_argument(
+        "--save-every", type=_count, default=2, action=_Given, metavar="N", help="epochs between checkpoints (2)"
+    )
+    outputs.add_argument(
+        "--save-format",
+        choices=("pt", "safetensors", "sentence-transformers"),
+        default="pt",
+        help="write the best head in this form too (pt alone)",
+    )
+    outputs.add_argument("--with-encoder", action="store_true", help="the base model's weights in every checkpoint")
+    for tool in ("tensorboard", "mlflow", "wandb"):
+        outputs.add_argument(f"--{tool}", action="store_true", help=f"send the curves to {tool} too")
+    _add_speech(outputs, file="training.json")
+
+
+class _Given(argparse.Action):
+    """Stores a value and remembers that it was given: a configuration file fills in only what was not."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, self.const if self.nargs == 0 else values)
+        namespace.given = [*getattr(namespace, "given", []), self.dest]
 
 
 def _add_audit(parser: argparse.ArgumentParser) -> None:
@@ -193,9 +270,9 @@ def _add_outputs(parser: argparse.ArgumentParser, *, default: str | None) -> Non
     _add_speech(outputs)
 
 
-def _add_speech(parser: argparse._ActionsContainer) -> None:
+def _add_speech(parser: argparse._ActionsContainer, *, file: str = "report.json") -> None:
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
-    parser.add_argument("--json", action="store_true", help="print report.json instead of the tables")
+    parser.add_argument("--json", action="store_true", help=f"print {file} instead of the tables")
 
 
 def _add_judging(parser: argparse.ArgumentParser) -> None:
@@ -235,13 +312,35 @@ def _whole(text: str, *, least: int) -> int:
 
 
 def _positive_float(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a number, not '{text}'") from None
+    value = _number(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"expected a finite number above 0, not {text}")
     return value
+
+
+def _float_or_zero(text: str) -> float:
+    value = _number(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a finite number, 0 or more, not {text}")
+    return value
+
+
+def _share(text: str) -> float:
+    value = _number(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"expected a share from 0 (no validation) to below 1, not {text}")
+    return value
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    return tuple(_whole(part, least=1) for part in text.split(","))
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number, not '{text}'") from None
 
 
 def main_original(arguments: Sequence[str] | None = None) -> int:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
 import time
 import warnings
@@ -150,7 +151,7 @@ def tsne(
     used = _fitting_perplexity(n, perplexity)
     width = int(3 * used)
     _require_width(graph, width, f"Perplexity {used:g}")
-    xy = _optimised_tsne(vectors, graph, width, used, start=start, seed=seed, n_iter=n_iter)
+    xy = _optimised_tsne(vectors, graph, width, used, start=_checked_start(start, n), seed=seed, n_iter=n_iter)
     init = "pca" if start is None else "given positions"
     parameters: Parameters = {"perplexity": used, "n_iter": n_iter, "distance": "euclidean of unit rows", "init": init}
     elapsed_s = time.perf_counter() - began
@@ -168,6 +169,7 @@ def umap(
     min_dist: float = 0.1,
     n_epochs: int | None = None,
     quality_k: int = QUALITY_K,
+    start: FloatArray | None = None,
 ) -> MapLayout:
     """The UMAP map (McInnes, Healy & Melville 2018), by umap-learn, without its own neighbour search.
 
@@ -187,6 +189,8 @@ def umap(
         Passes over the graph; umap-learn's own rule where not given (500 up to 10,000 points, 200 above).
     quality_k : int
         Neighbourhood of trustworthiness, continuity and neighbours kept.
+    start : ndarray of shape (M, 2), optional
+        Positions to start from, as for :func:`tsne`; the learning rate then begins at a quarter.
 
     Raises
     ------
@@ -203,12 +207,13 @@ def umap(
     if not 0.0 <= min_dist <= 1.0:
         raise InvalidOptionError(f"min_dist must lie in [0, 1], got {min_dist}: it is measured against a spread of 1.")
     _require_width(graph, used - 1, f"n_neighbors={used}")
-    xy = _optimised_umap(vectors, graph, used, seed=seed, min_dist=min_dist, n_epochs=n_epochs)
+    begin = _checked_start(start, n)
+    xy = _optimised_umap(vectors, graph, used, seed=seed, min_dist=min_dist, n_epochs=n_epochs, start=begin)
     parameters: Parameters = {
         "n_neighbors": used,
         "min_dist": min_dist,
         "distance": "euclidean of unit rows",
-        "init": "pca",
+        "init": "pca" if start is None else "given positions",
     }
     elapsed_s = time.perf_counter() - began
     return layout(
@@ -306,6 +311,17 @@ def _checked_size(vectors: FloatArray, graph: NeighborGraph, what: str, skip_opt
     return n
 
 
+def _checked_start(start: FloatArray | None, n: int) -> Float64Array | None:
+    if start is None:
+        return None
+    rows = np.asarray(start, dtype=np.float64)
+    if rows.shape != (n, 2) or not np.isfinite(rows).all():
+        raise InvalidOptionError(
+            f"The start of a map of {n} points must be finite positions of shape ({n}, 2); got shape {rows.shape}."
+        )
+    return rows
+
+
 def _fitting_perplexity(n: int, perplexity: float | None) -> float:
     largest = float((n - 1) // 3)
     if perplexity is None:
@@ -375,7 +391,7 @@ def _optimised_tsne(
     width: int,
     perplexity: float,
     *,
-    start: FloatArray | None,
+    start: Float64Array | None,
     seed: int,
     n_iter: int,
 ) -> FloatArray:
@@ -390,7 +406,7 @@ def _optimised_tsne(
     neighbors = PrecomputedNeighbors(graph.indices[:, :width], _euclidean(graph.distances[:, :width]))
     affinities = PerplexityBasedNN(perplexity=perplexity, knn_index=neighbors, n_jobs=1)
     # Given positions are a map already: exaggeration would fold it up and lay it out anew.
-    first = _pca_start(vectors, np.random.default_rng(seed)) * 1e-4 if start is None else np.array(start, np.float64)
+    first = _pca_start(vectors, np.random.default_rng(seed)) * 1e-4 if start is None else start
     optimiser = TSNE(
         initialization=first,
         early_exaggeration_iter=250 if start is None else 0,
@@ -399,7 +415,23 @@ def _optimised_tsne(
         negative_gradient_method="bh" if is_barnes_hut else "fft",
         random_state=seed,
     )
-    return np.asarray(optimiser.fit(affinities=affinities, initialization=first))
+    with _without_remark_on_spread():
+        return np.asarray(optimiser.fit(affinities=affinities, initialization=first))
+
+
+@contextlib.contextmanager
+def _without_remark_on_spread() -> Iterator[None]:
+    """openTSNE logs a warning about a start as wide as a finished map, which is what given positions are."""
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return not str(record.msg).startswith("Standard deviation of embedding")
+
+    log = logging.getLogger("openTSNE.tsne")
+    log.addFilter(is_other)
+    try:
+        yield
+    finally:
+        log.removeFilter(is_other)
 
 
 def _optimised_umap(
@@ -410,6 +442,7 @@ def _optimised_umap(
     seed: int,
     min_dist: float,
     n_epochs: int | None,
+    start: Float64Array | None,
 ) -> FloatArray:
     module = _import_umap()
     n = len(vectors)
@@ -425,13 +458,13 @@ def _optimised_umap(
         vectors,
         membership,
         n_components=2,
-        initial_alpha=1.0,
+        initial_alpha=1.0 if start is None else 0.25,
         a=a,
         b=b,
         gamma=1.0,
         negative_sample_rate=5,
         n_epochs=n_epochs,
-        init=_pca_start(vectors, np.random.default_rng(seed)),
+        init=_pca_start(vectors, np.random.default_rng(seed)) if start is None else start,
         random_state=state,
         metric="euclidean",
         metric_kwds={},

@@ -60,8 +60,8 @@ def compare_runs(runs: Mapping[str, Findings], *, reference: str, options: Optio
         reference=reference,
         candidates=tuple(candidates),
         comparisons=holm_over(comparisons, PRIMARY_MEASURES),
-        lost={name: _moved(first, runs[name], lost=True) for name in candidates},
-        gained={name: _moved(first, runs[name], lost=False) for name in candidates},
+        lost={name: moved_queries(first, runs[name], lost=True) for name in candidates},
+        gained={name: moved_queries(first, runs[name], lost=False) for name in candidates},
         type_changes=tuple(
             change for name in candidates for change in _type_changes(name, first, runs[name], resampler)
         ),
@@ -96,7 +96,7 @@ def _difference_of_data(first: Findings, other: Findings) -> str:
     return "documents, judgments or hard negatives for the same queries"
 
 
-def _moved(reference: Findings, candidate: Findings, *, lost: bool) -> IntArray:
+def moved_queries(reference: Findings, candidate: Findings, *, lost: bool) -> IntArray:
     """Queries that one run has right at rank 1 and the other has not, the largest fall (or rise) in rank first."""
     before, after = reference.queries, candidate.queries
     changed = before.is_correct & ~after.is_correct if lost else ~before.is_correct & after.is_correct

@@ -17,11 +17,11 @@ from embedscope.encoding.projectors import Identity, Projection
 from embedscope.engines.local import for_each_block
 from embedscope.findings import Figure
 from embedscope.numerics.clusters import clusters_from_judgments
+from embedscope.numerics.geometry import spectrum
 from embedscope.numerics.judgments import Judgments
 from embedscope.numerics.measures import parse_measure
 from embedscope.numerics.ranking import metric_per_query
 from embedscope.numerics.resampling import cluster_bootstrap
-from embedscope.numerics.spectrum import effective_rank
 from embedscope.numerics.streaming import TieAccumulator
 from embedscope.numerics.vectors import score_pairs
 from embedscope.protocols import Float32Array, Float64Array, IntArray
@@ -117,7 +117,7 @@ class Validator:
             metrics={name: Figure(i.value, i.low, i.high) for name, i in found.items()},
             violation_rate=overall,
             violation_rates=by_type,
-            effective_rank=effective_rank(vectors[1]),
+            effective_rank=spectrum(vectors[1]).effective_rank,
         )
 
     def _values(self, projection: Projection) -> tuple[dict[str, Float64Array], tuple[Float32Array, Float32Array]]:

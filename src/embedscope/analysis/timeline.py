@@ -1,0 +1,143 @@
+"""Checkpoints of one training run in a row: what each stretch of training gained and lost, and when it was enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+
+from embedscope.analysis.comparison import moved_queries, require_same_data
+from embedscope.analysis.intervals import Resampler
+from embedscope.analysis.options import PRIMARY_MEASURES, Options
+from embedscope.errors import InvalidOptionError
+from embedscope.findings import Comparison, Figure, Findings, ModelFacts, Stretch, Timeline
+
+MIN_CHECKPOINTS = 3
+"""Two checkpoints are a comparison; a course of events takes three."""
+
+ALPHA = 0.05
+
+
+def timeline_names(runs: Mapping[str, Findings]) -> list[str]:
+    """The runs that make a timeline, by their epochs; none where there are fewer than three.
+
+    These are the runs whose checkpoint records an epoch, over the same base model; where several bases occur, those
+    over the base of the last run. A run whose epoch another has too is left out.
+    """
+    known = {name: run.model for name, run in runs.items() if _epoch(run.model) is not None}
+    if not known:
+        return []
+    base = list(known.values())[-1].base_model
+    by_epoch: dict[int, str] = {}
+    for name, facts in known.items():
+        epoch = _epoch(facts)
+        if facts.base_model == base and epoch is not None:
+            by_epoch.setdefault(epoch, name)
+    names = [by_epoch[epoch] for epoch in sorted(by_epoch)]
+    return names if len(names) >= MIN_CHECKPOINTS else []
+
+
+def epoch_numbers(facts: Sequence[ModelFacts]) -> tuple[int, ...]:
+    """The epochs that checkpoints record, where all do and they rise; else 1, 2, ..."""
+    epochs = [epoch for fact in facts if (epoch := _epoch(fact)) is not None]
+    rises = len(epochs) == len(facts) and all(a < b for a, b in pairwise(epochs))
+    return tuple(epochs) if rises else tuple(range(1, len(facts) + 1))
+
+
+def _epoch(facts: ModelFacts) -> int | None:
+    text = facts.training.get("epoch", "")
+    return int(text) if text.isdecimal() else None
+
+
+def build_timeline(runs: Mapping[str, Findings], options: Options, *, metric: str = PRIMARY_MEASURES[0]) -> Timeline:
+    """The course of a training run over its checkpoints.
+
+    Parameters
+    ----------
+    runs : mapping of name to Findings
+        In the order of their epochs (see :func:`timeline_names`), measured on the same collection; two at least.
+    options : Options
+        Seed and number of draws.
+    metric : str
+        What the stretches are compared on, and what over-fitting is named by.
+
+    Returns
+    -------
+    Timeline
+        Over-fitting is named where the last checkpoint is worse than the best one: paired over the same queries, by
+        the cluster sign-flip test, with p times the number of other checkpoints (Bonferroni), because the best was
+        picked from all of them.
+
+    Raises
+    ------
+    IncomparableRunsError
+        If the runs do not hold the same queries, judgments, hard negatives and pool.
+    InvalidOptionError
+        If there are fewer than two runs.
+    """
+    names = list(runs)
+    if len(names) < 2:
+        raise InvalidOptionError(f"a timeline needs at least 2 checkpoints; {len(names)} came.")
+    first = runs[names[0]]
+    for name in names[1:]:
+        require_same_data(names[0], first, name, runs[name])
+    resampler = Resampler(first.queries.clusters, options.n_draws, np.random.SeedSequence([options.seed, 4]))
+    epochs = epoch_numbers([run.model for run in runs.values()])
+    best = int(np.argmax([run.metrics[metric].value for run in runs.values()]))
+    since_best = None
+    if best != len(names) - 1:
+        found = _compared(runs, names[best], names[-1], metric, resampler)
+        since_best = replace(found, p_adjusted=min(1.0, found.p * (len(names) - 1)))
+    return Timeline(
+        names=tuple(names),
+        epochs=epochs,
+        metric=metric,
+        metrics={name: _metric_figures(runs, name) for name in first.metrics},
+        violation_rates={
+            name: tuple(run.negative_types[name].violation_rate for run in runs.values())
+            for name in first.negative_types
+        },
+        stretches=tuple(_stretch(runs, a, b, metric, resampler) for a, b in pairwise(names)),
+        best=best,
+        since_best=since_best,
+        over_fitting=None if since_best is None else _over_fitting(runs, since_best, epochs[best], epochs[-1]),
+        n_queries=len(first.queries.texts),
+        n_clusters=first.data.n_clusters,
+    )
+
+
+def _metric_figures(runs: Mapping[str, Findings], name: str) -> tuple[Figure, ...]:
+    found = [run.metrics[name] for run in runs.values()]
+    return tuple(Figure(metric.value, metric.low, metric.high) for metric in found)
+
+
+def _compared(runs: Mapping[str, Findings], a: str, b: str, metric: str, resampler: Resampler) -> Comparison:
+    """Run ``b`` against the earlier run ``a``."""
+    (found,) = resampler.compare(b, runs[b].queries.values, {a: runs[a].queries.values}, (metric,))
+    return found
+
+
+def _stretch(runs: Mapping[str, Findings], a: str, b: str, metric: str, resampler: Resampler) -> Stretch:
+    return Stretch(
+        start=a,
+        end=b,
+        comparison=_compared(runs, a, b, metric, resampler),
+        gained=moved_queries(runs[a], runs[b], lost=False),
+        lost=moved_queries(runs[a], runs[b], lost=True),
+    )
+
+
+def _over_fitting(runs: Mapping[str, Findings], since: Comparison, best_epoch: int, last_epoch: int) -> str | None:
+    """In words, where the fall since the best checkpoint is more than chance."""
+    if since.difference >= 0 or since.p_adjusted > ALPHA:
+        return None
+    interval = "" if since.low is None or since.high is None else f" [{since.low:+.3f}, {since.high:+.3f}]"
+    return (
+        f"over-fitting: {since.metric} was best after epoch {best_epoch} "
+        f"({runs[since.b].metrics[since.metric].value:.3f}) and is "
+        f"{runs[since.a].metrics[since.metric].value:.3f} after epoch {last_epoch}, a change of "
+        f"{since.difference:+.3f}{interval} (p = {since.p_adjusted:.2g} with the choice of the best paid for): "
+        f"training went on too long for these queries"
+    )

@@ -1,0 +1,63 @@
+"""What the curves say in words."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from embedscope.findings import EpochRecord, Figure
+from embedscope.training import TrainingOptions
+from embedscope.training.judging import is_better, notes_on, selected_value
+
+
+def record(epoch: int, train: float | None, valid: float | None, mrr: float = 0.5) -> EpochRecord:
+    return EpochRecord(epoch, train, valid, 1e-4, 1.0, {"MRR": Figure(mrr)}, 0.2, {}, 3.0, 0.1)
+
+
+def course(valid: list[float], train: list[float]) -> list[EpochRecord]:
+    start = record(0, None, valid[0])
+    return [start, *(record(i, t, v) for i, (t, v) in enumerate(zip(train, valid, strict=True), start=1))]
+
+
+def test_a_validation_loss_that_rises_while_the_training_loss_falls_is_over_fitting() -> None:
+    (note,) = notes_on(course([1.0, 0.8, 0.9], [1.0, 0.7, 0.5]), TrainingOptions(epochs=3), best_epoch=2)
+    assert note == (
+        "over-fitting: the validation loss was lowest after epoch 2 (0.800) and is 0.900 after epoch 3, while the "
+        "training loss fell from 0.700 to 0.500"
+    )
+
+
+@pytest.mark.parametrize(
+    ("valid", "train"),
+    [
+        ([1.0, 0.8, 0.7], [1.0, 0.7, 0.5]),  # still falling
+        ([1.0, 0.8, 0.82], [1.0, 0.7, 0.5]),  # a rise of chance
+        ([1.0, 0.8, 0.9], [1.0, 0.7, 0.8]),  # both rise: no over-fitting but trouble
+    ],
+)
+def test_other_courses_are_not(valid: list[float], train: list[float]) -> None:
+    notes = notes_on(course(valid, train), TrainingOptions(epochs=9), best_epoch=2)
+    assert notes == ()
+
+
+def test_a_best_epoch_at_the_end_is_said_unless_the_run_stopped_early() -> None:
+    records = course([1.0, 0.8], [1.0, 0.7])
+    assert "more epochs" in notes_on(records, TrainingOptions(epochs=2), best_epoch=2)[0]
+    assert notes_on(records, TrainingOptions(epochs=5), best_epoch=2) == ()
+    assert notes_on(records, TrainingOptions(epochs=2), best_epoch=1) == ()
+
+
+def test_lower_is_better_for_losses_and_violations_and_higher_for_metrics() -> None:
+    assert is_better(0.1, 0.2, "loss")
+    assert is_better(0.1, 0.2, "violation_rate")
+    assert is_better(0.2, 0.1, "MRR")
+    assert not is_better(0.1, 0.1, "MRR")
+    assert is_better(0.1, math.nan, "MRR")
+    assert not is_better(math.nan, 0.1, "MRR")
+
+
+def test_without_validation_the_training_loss_selects() -> None:
+    assert selected_value(record(1, 0.4, None), "loss") == 0.4
+    assert selected_value(record(1, 0.4, 0.6), "loss") == 0.6
+    assert selected_value(record(1, 0.4, 0.6), "violation_rate") == 0.2
