@@ -70,7 +70,7 @@ def test_help_loads_nothing_that_takes_time(words: list[str]) -> None:
     assert done.stdout.splitlines()[-1] == "loaded:"
 
 
-@pytest.mark.parametrize("command", ["visualize", "evaluate", "compare", "audit", "report", "demo"])
+@pytest.mark.parametrize("command", ["visualize", "evaluate", "compare", "train", "audit", "report", "demo"])
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     done = run(capsys, command, "--help")
     assert done.status == 0
@@ -452,7 +452,7 @@ def test_the_first_nine_tenths_and_the_last_tenth_hold_every_row_once(n: int, tm
     assert [*first.queries, *last.queries] == list(read_collection(data).queries)
 
 
-# --- the original program and the demo ----------------------------------------------------------------------------
+# --- the original program and real models ----------------------------------------------------------------------------
 
 
 def test_the_original_program_takes_the_original_flags_and_writes_the_original_files(
@@ -495,14 +495,3 @@ def test_a_head_is_held_against_its_base_model_and_against_projections_of_its_wi
     assert "epoch 3" in said
     header = next(line for line in done.out.splitlines() if line.startswith("  metric"))
     assert header.split()[-4:] == ["base", "model", "PCA", "random"]
-
-
-@pytest.mark.slow
-def test_the_demo_runs_the_main_job_on_the_sample_data(
-    tmp_path: Path, minilm: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    done = run(capsys, "demo", "--output", tmp_path / "demo")
-    assert done.status == 0
-    assert "300 rows" in done.err
-    assert f"Open {tmp_path / 'demo' / 'report.html'} in a browser" in " ".join(done.err.split())
-    assert {path.name for path in (tmp_path / "demo").iterdir()} == TABLES | {f"{name}.png" for name in PICTURES}

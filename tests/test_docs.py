@@ -53,7 +53,7 @@ NOT_RUN = {
     "make test": "installs, and runs this test",
     "make bundle": "needs Node; make test rebuilds the bundle where Node is found",
     "pip install '.[models,umap]'": "installs",
-    "embedscope demo": "a test of its own runs it (tests/test_cli.py)",
+    "embedscope demo": "a test of its own runs it (tests/commands/test_demo.py)",
     "python examples/generate_rental_data.py --output rental_data": "a test of its own runs it (tests/data)",
 }
 """Commands of the documentation that are not run here, and why."""

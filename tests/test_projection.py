@@ -13,10 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embedscope import projection
 from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError, MissingExtraError, TooFewPointsError
 from embedscope.findings import MapLayout
-from embedscope.projection import NeighborGraph, graph_size, neighbor_graph, tsne, umap
+from embedscope.projection import NeighborGraph, graph_size, layouts, neighbor_graph, tsne, umap, umap_map
 
 has_umap = pytest.mark.skipif(
     not any((Path(folder) / "umap" / "umap_.py").exists() for folder in sys.path), reason="umap-learn is not installed"
@@ -164,8 +163,8 @@ class TestMaps:
         vectors = clusters()
         graph = graph_of(vectors)
         alone = tsne(vectors, graph, seed=0, n_iter=20).xy
-        monkeypatch.setattr(projection, "_POINTS_PER_THREAD", 45)
-        monkeypatch.setattr(projection.os, "cpu_count", lambda: 2)
+        monkeypatch.setattr(layouts, "_POINTS_PER_THREAD", 45)
+        monkeypatch.setattr(layouts.os, "cpu_count", lambda: 2)
         np.testing.assert_array_equal(tsne(vectors, graph, seed=0, n_iter=20).xy, alone)
 
 
@@ -217,7 +216,7 @@ class TestUmapOptions:
 
     def test_the_setting_that_silences_tensorflow_is_put_back(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "1")
-        with projection._quiet():
+        with umap_map._quiet():
             assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3"
         assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "1"
 

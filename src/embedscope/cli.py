@@ -9,10 +9,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from embedscope import __version__
+from embedscope.commands.quantities import parse_bytes, parse_count
 from embedscope.errors import EmbedscopeError
 
 DONE, RETRAIN, UNUSABLE, UNSETTLED = 0, 1, 2, 3
@@ -67,6 +68,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_compare(commands.add_parser("compare", help="several checkpoints on the same queries"))
     _add_train(commands.add_parser("train", help="train a projection head on cached embeddings of a base model"))
     _add_audit(commands.add_parser("audit", help="what is wrong with a data set, without any model or with one"))
+    _add_shard(commands.add_parser("shard", help="vectors into a folder that may be larger than memory"))
+    _add_plan(commands.add_parser("plan", help="time, memory and bytes of a corpus, before it is bought"))
     _add_report(commands.add_parser("report", help="draw the page of an old run again"))
     _add_demo(commands.add_parser("demo", help="the whole job on sample data and a small packaged model"))
     return parser
@@ -95,14 +98,19 @@ def _add_visualize(parser: argparse.ArgumentParser) -> None:
     pictures.add_argument("--format", choices=("png", "svg", "pdf"), default="png", help="of the pictures (png)")
     pictures.add_argument("--dpi", type=_count, default=200, metavar="N", help="of PNG pictures (200)")
     _add_examples(pictures)
+    _add_examination(parser)
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    _add_inputs(parser, checkpoint_required=False)
+    _add_inputs(parser, checkpoint_required=False, data_required=False)
+    corpus = parser.add_argument_group("corpora on disk (--embeddings FOLDER)")
+    corpus.add_argument("--memory", type=_bytes, metavar="SIZE", help="bytes a process may take: 4GB, 512MiB")
+    _add_engine(corpus)
     _add_sampling(parser, default=0)
     _add_outputs(parser, default=None)
     _add_judging(parser)
     _add_examples(parser.add_argument_group("examples"))
+    _add_examination(parser)
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:
@@ -112,7 +120,9 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     _add_outputs(parser, default=None)
     _add_judging(parser)
     _add_examples(parser.add_argument_group("examples"))
-    parser.add_argument("--skip-maps", action="store_true", help="leave the map of every run out of the page")
+    parser.add_argument("--skip-maps", action="store_true", help="leave the maps of the runs out")
+    parser.add_argument("--skip-umap", action="store_true", help="leave the UMAP maps of the runs out")
+    parser.add_argument("--skip-tsne", action="store_true", help="leave the t-SNE maps of the runs out")
     parser.add_argument("--format", choices=("png", "svg", "pdf"), default="png", help="of the pictures (png)")
     parser.add_argument("--dpi", type=_count, default=200, metavar="N", help="of PNG pictures (200)")
 
@@ -120,7 +130,7 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
 def _add_train(parser: argparse.ArgumentParser) -> None:
     inputs = parser.add_argument_group("input")
     inputs.add_argument("--data", metavar="PATH", help="the training file: queries, positives, hard negatives")
-    inputs.add_argument("--valid", metavar="PATH", help="the validation file, in place of --split")
+    inputs.add_argument("--valid", action=_Given, metavar="PATH", help="the validation file, in place of --split")
     inputs.add_argument("--split", type=_share, default=0.1, action=_Given, metavar="SHARE", help="of --data (0.1)")
     inputs.add_argument("--base-model", default="BAAI/bge-m3", action=_Given, metavar="NAME", help="(BAAI/bge-m3)")
     inputs.add_argument("--pooling", choices=("cls", "mean", "last"), action=_Given, help="(as the base model says)")
@@ -145,6 +155,9 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     ):
         training.add_argument(option, type=kind, default=default, action=_Given, metavar="N", help=words)
     training.add_argument("--init", choices=("pca", "random"), default="pca", action=_Given, help="of the head (pca)")
+    training.add_argument(
+        "--hard-neg-against", choices=("both", "query"), default="both", action=_Given, help="query and positive (both)"
+    )
     training.add_argument("--matryoshka", type=_sizes, default=(), action=_Given, metavar="N,N", help="prefix lengths")
     for option, name, value, words in (
         ("--use-layernorm", "use_layernorm", True, "LayerNorm after the linear map"),
@@ -211,6 +224,58 @@ def _add_audit(parser: argparse.ArgumentParser) -> None:
     _add_speech(outputs)
 
 
+def _add_shard(parser: argparse.ArgumentParser) -> None:
+    inputs = parser.add_argument_group("input: a data set, or three Parquet datasets (paths, s3://, gs://)")
+    inputs.add_argument("--data", metavar="PATH", help="queries, positives, hard negatives")
+    inputs.add_argument("--embeddings", metavar="FILE", help="vectors of --data (.npz, .parquet)")
+    inputs.add_argument("--queries", metavar="PLACE", help="columns id, and text or a vector")
+    inputs.add_argument("--documents", metavar="PLACE", help="columns id, and text or a vector")
+    inputs.add_argument("--judgments", metavar="PLACE", help="columns query-id, corpus-id, score")
+    inputs.add_argument("--vector-column", metavar="NAME", help="where there are several (the only one)")
+    inputs.add_argument("--checkpoint", metavar="PATH", help="the model that encodes the texts, in place of vectors")
+    inputs.add_argument("--split", metavar="WHERE", help="rows of a file (last:0.1), or the split of a folder")
+    inputs.add_argument("--base-model", metavar="NAME", help="the encoder under a head (BAAI/bge-m3)")
+    inputs.add_argument("--pooling", choices=("cls", "mean", "last"), help="how tokens become one vector")
+    inputs.add_argument("--max-length", type=_count, metavar="N", help="tokens of a text at most")
+    inputs.add_argument("--batch-size", type=_count, default=32, metavar="N", help="texts encoded at a time (32)")
+    inputs.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="(auto)")
+    inputs.add_argument("--drop-empty", action="store_true", help="leave rows with empty texts out")
+    inputs.add_argument("--allow-missing", action="store_true", help="leave judgments of unknown documents out")
+    _add_cache(inputs)
+    _add_engine(inputs)
+    outputs = parser.add_argument_group("output")
+    outputs.add_argument("--output", required=True, metavar="PLACE", help="the folder to write: a path, s3://, gs://")
+    outputs.add_argument("--dtype", choices=("float16", "float32"), default="float32", help="(float32)")
+    outputs.add_argument("--shard-rows", type=_big_count, metavar="N", help="rows a shard (as many as make 64 MiB)")
+    outputs.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    parser.set_defaults(json=False)
+
+
+def _add_plan(parser: argparse.ArgumentParser) -> None:
+    corpus = parser.add_argument_group("the corpus")
+    corpus.add_argument("--documents", type=_big_count, required=True, metavar="N", help="such as 100M")
+    corpus.add_argument("--queries", type=_big_count, required=True, metavar="N", help="such as 100k")
+    corpus.add_argument("--dim", type=_count, required=True, metavar="N", help="numbers of a vector")
+    corpus.add_argument("--dtype", choices=("float16", "float32"), default="float16", help="on disk (float16)")
+    corpus.add_argument("--judgments", type=_big_count, metavar="N", help="relevant pairs (one a query)")
+    machines = parser.add_argument_group("the machines")
+    machines.add_argument("--nodes", type=_count, default=8, metavar="N", help="of the cluster, like this one (8)")
+    machines.add_argument("--memory", type=_bytes, metavar="SIZE", help="bytes a process may take: 4GB")
+    machines.add_argument("--gpu-tflops", type=_positive_float, default=60.0, metavar="N", help="of the GPU (60)")
+    machines.add_argument("--encode-rate", type=_positive_float, metavar="N", help="texts a second of one machine")
+    machines.add_argument("--gpu-encode-rate", type=_positive_float, metavar="N", help="texts a second of one GPU")
+    machines.add_argument("--checkpoint", metavar="PATH", help="measure the texts a second with this model here")
+    machines.add_argument("--base-model", metavar="NAME", help="the encoder under a head (BAAI/bge-m3)")
+    outputs = parser.add_argument_group("output")
+    outputs.add_argument("--json", action="store_true", help="print the figures for programs")
+    outputs.add_argument("--quiet", action="store_true", help="say nothing but errors")
+
+
+def _add_engine(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--engine", choices=("local", "ray"), default="local", help="who does the work (local)")
+    parser.add_argument("--ray-address", metavar="ADDRESS", help="of the cluster (workers on this machine)")
+
+
 def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_folder", metavar="RUN_FOLDER", help="a folder that visualize has written")
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
@@ -223,12 +288,14 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
     _add_cache(parser)
 
 
-def _add_inputs(parser: argparse.ArgumentParser, *, checkpoint_required: bool | None) -> None:
+def _add_inputs(
+    parser: argparse.ArgumentParser, *, checkpoint_required: bool | None, data_required: bool = True
+) -> None:
     inputs = parser.add_argument_group("input")
     if checkpoint_required is not None:
         inputs.add_argument("--checkpoint", metavar="PATH", help="the model: .pt, .safetensors, a folder or a hub name")
         inputs.add_argument("--embeddings", metavar="FILE", help="vectors (.npz, .parquet) in place of a checkpoint")
-    inputs.add_argument("--data", required=True, metavar="PATH", help="queries, positives, hard negatives")
+    inputs.add_argument("--data", required=data_required, metavar="PATH", help="queries, positives, hard negatives")
     inputs.add_argument(
         "--split", metavar="WHERE", help="rows of a file (last:0.1, first:200), or the split of a folder"
     )
@@ -284,6 +351,19 @@ def _add_judging(parser: argparse.ArgumentParser) -> None:
     judging.add_argument("--draws", type=_count, default=10_000, metavar="N", help="of the bootstrap (10000)")
 
 
+def _add_examination(parser: argparse.ArgumentParser) -> None:
+    looking = parser.add_argument_group("looking closer")
+    looking.add_argument("--findings", action="store_true", help="print every finding with the rows that show it")
+    looking.add_argument("--export-failures", metavar="OUT.json", help="write the failed queries as training rows")
+    looking.add_argument("--robustness", action="store_true", help="type the queries differently and rank them again")
+    looking.add_argument("--abbreviations", metavar="TOML", help="short forms for --robustness (a shipped list)")
+    looking.add_argument("--deployment-cost", action="store_true", help="what int8, bits and fewer dimensions cost")
+    looking.add_argument(
+        "--wanted-precision", nargs="+", type=_precision, default=[], metavar="P", help="suggest a threshold for each"
+    )
+    looking.add_argument("--geometry", action="store_true", help="measure the space also where that takes long")
+
+
 def _add_examples(parser: argparse._ArgumentGroup) -> None:
     parser.add_argument("--examples", type=_count_or_zero, default=6, metavar="N", help="queries shown in full (6)")
     parser.add_argument("--query", action="append", default=[], metavar="TEXT", help="show this query too (repeatable)")
@@ -295,6 +375,21 @@ def _count(text: str) -> int:
 
 def _count_or_zero(text: str) -> int:
     return _whole(text, least=0)
+
+
+def _big_count(text: str) -> int:
+    return _quantity(parse_count, text)
+
+
+def _bytes(text: str) -> int:
+    return _quantity(parse_bytes, text)
+
+
+def _quantity(parse: Callable[[str], int], text: str) -> int:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _seed(text: str) -> int:
@@ -329,6 +424,13 @@ def _share(text: str) -> float:
     value = _number(text)
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError(f"expected a share from 0 (no validation) to below 1, not {text}")
+    return value
+
+
+def _precision(text: str) -> float:
+    value = _number(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"expected a precision above 0 and at most 1, such as 0.9, not {text}")
     return value
 
 

@@ -6,7 +6,8 @@ to one table share their first axis. ``Q`` queries, ``N`` documents, ``k`` ranks
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import PurePath
@@ -18,6 +19,17 @@ def run_label(path: str) -> str:
     """A run by the last two parts of its path, which are what tells one epoch or folder from another."""
     parts = PurePath(path).parts
     return path if len(parts) <= 2 else str(PurePath(*parts[-2:]))
+
+
+def run_labels(names: Iterable[str]) -> dict[str, str]:
+    """Short labels of runs that stand beside one another: as `run_label`, longer where two would be the same."""
+    distinct = list(dict.fromkeys(names))
+    labels = {name: run_label(name) for name in distinct}
+    for n_parts in range(3, 2 + max((len(PurePath(name).parts) for name in distinct), default=0)):
+        taken = Counter(labels.values())
+        labels |= {name: str(PurePath(*PurePath(name).parts[-n_parts:])) for name in labels if taken[labels[name]] > 1}
+    taken = Counter(labels.values())
+    return {name: label if taken[label] == 1 else name for name, label in labels.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +198,7 @@ class QueryTable:
     negative_weights: Float64Array
     negative_types: tuple[tuple[str, ...], ...]
     values: Mapping[str, Float64Array] = field(default_factory=dict)  # metric name -> (Q,), NaN where undefined
+    failure_modes: tuple[str, ...] = ()  # why a query is not right at rank 1, "" where it is; () where nobody asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +237,7 @@ class MapLayout:
     kept: Float32Array  # (M,) share of the k original neighbours that are also neighbours on the map
     elapsed_s: float
     parameters: Mapping[str, float | int | str]
+    n_fitted: int | None = None  # points the map was fitted on; the rest was placed by its neighbours; None: all
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +266,9 @@ class Diagnosis:
 
     ``code`` is stable and machine-readable ("type-ignored", "positive-also-negative"); ``effect`` is its size in the
     unit that the title names, with its 95 % interval where there is one; ``n`` is what it was measured on; ``rows``
-    are rows of the query table (or 1-based rows of the data file for findings of the audit), the worst first.
+    are rows of the query table (or 1-based rows of the data file for findings of the audit), the worst first;
+    ``documents`` holds for each of them the row of the document that shows the fault, -1 for none; () where no document
+    does.
     """
 
     code: str
@@ -264,6 +280,7 @@ class Diagnosis:
     high: float | None
     rows: tuple[int, ...]
     action: str
+    documents: tuple[int, ...] = ()
 
 
 class ExampleKind(StrEnum):
@@ -490,6 +507,12 @@ class Findings:
     leakage: Leakage | None = None
     diagnoses: tuple[Diagnosis, ...] = ()  # ordered by what mending them would gain
     power: Power | None = None
+    failure_modes: Mapping[str, int] = field(default_factory=dict)  # failed queries by mode, in the order of decision
+    geometry: Geometry | None = None
+    thresholds: ThresholdTable | None = None
+    robustness: Robustness | None = None
+    deployment: DeploymentCost | None = None
+    not_measured: Mapping[str, str] = field(default_factory=dict)  # one of the four above -> why it is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from embedscope.findings import (
     Outcome,
     RunComparison,
     Verdict,
-    run_label,
+    run_labels,
 )
 from embedscope.findings import VerdictOutcome as Word
 
@@ -268,7 +268,8 @@ def judge_comparison(comparison: RunComparison, candidate: Findings, criteria: C
 
 def _judge_difference(comparison: RunComparison, profile: str) -> Verdict:
     name, chosen = _chosen(comparison)
-    ours, reference = run_label(name), run_label(comparison.reference)
+    labels = run_labels((comparison.reference, *comparison.candidates))
+    ours, reference = labels[name], labels[comparison.reference]
     p = comparison.best.p_adjusted if comparison.best is not None else chosen.p_adjusted
     gain = f"{_gain(chosen)}, {_p(p)}; {chosen.wins} queries better, {chosen.losses} worse, {chosen.ties} equal"
     if chosen.wins == chosen.losses == 0:

@@ -2,34 +2,137 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
-from embedscope.analysis.film import draw_film
+from embedscope.analysis.film import draw_films
+from embedscope.data.collection import Collection
+from embedscope.encoding.encode import Embeddings
+from embedscope.errors import MissingExtraError, TooFewPointsError
+from embedscope.findings import Findings, MapFilm
 
-from .planted import OPTIONS, collection_of, findings_of, model
+from .planted import OPTIONS, collection_of, embedded, findings_of, model, unit
+
+SETTINGS = replace(OPTIONS, perplexity=5.0)
 
 
-def test_equal_runs_stand_still_and_the_shown_run_gets_its_own_map() -> None:
-    collection = collection_of(40)
-    run = model(collection, share_random=0.3)
-    findings = findings_of(collection, run)
-    options = replace(OPTIONS, perplexity=5.0)
-    shown, layouts = draw_film({"a": run, "b": run}, "b", findings, collection, options)
-    assert list(layouts) == ["a", "b"]
-    assert shown.maps["tsne"] is layouts["b"]
+@pytest.fixture(scope="module")
+def collection() -> Collection:
+    return collection_of(40)
+
+
+@pytest.fixture(scope="module")
+def run(collection: Collection) -> Embeddings:
+    return model(collection, share_random=0.3)
+
+
+@pytest.fixture(scope="module")
+def findings(collection: Collection, run: Embeddings) -> Findings:
+    return findings_of(collection, run)
+
+
+def grouped(collection: Collection, *, seed: int) -> Embeddings:
+    """Texts in six groups, which text in which group by chance: a space with a shape that a map can keep."""
+    generator = np.random.default_rng(seed)
+    centres = unit(generator.standard_normal((6, 24)))
+
+    def rows(n: int) -> np.ndarray:
+        return unit(centres[generator.integers(6, size=n)] + 0.08 * generator.standard_normal((n, 24)))
+
+    return embedded(rows(len(collection.queries)), rows(len(collection.documents)))
+
+
+def moved(film: MapFilm) -> float:
+    """Median way of a point from the first map to the last, in units of the median distance from the middle."""
+    a, b = film.maps[0].xy, film.maps[-1].xy
+    radius = np.median(np.linalg.norm(a - a.mean(axis=0), axis=1))
+    return float(np.median(np.linalg.norm(b - a, axis=1)) / radius)
+
+
+@pytest.mark.parametrize("method", ["tsne", "umap"])
+def test_points_of_equal_spaces_stay_and_those_of_another_space_go_further(
+    method: str, collection: Collection, findings: Findings
+) -> None:
+    before, after = (grouped(collection, seed=seed) for seed in (1, 2))
+    films = (
+        draw_films({"a": before, "b": run}, "b", findings, collection, SETTINGS, methods=(method,))[1]
+        for run in (before, after)
+    )
+    for (same,), (new,) in [tuple(films)]:
+        print(method, moved(same), moved(new))
+        assert moved(same) < 0.1
+        assert moved(new) > 5 * moved(same)
+        assert (same.turnover, same.moved[0]) == ((0.0, 0.0), 0.0)
+        assert new.turnover[1] > 0.3
+
+
+def test_a_space_that_was_turned_stands_still(collection: Collection, run: Embeddings, findings: Findings) -> None:
+    turn = np.linalg.qr(np.random.default_rng(0).standard_normal((run.queries.shape[1],) * 2))[0].astype(np.float32)
+    turned = replace(run, queries=run.queries @ turn, documents=run.documents @ turn)
+    _, (film,) = draw_films({"a": run, "b": turned}, "a", findings, collection, SETTINGS, methods=("tsne",))
+    assert moved(film) < 0.2
+    assert film.turnover[1] < 0.02
+
+
+def test_all_maps_of_a_film_have_one_size_and_one_middle(
+    collection: Collection, run: Embeddings, findings: Findings
+) -> None:
+    runs = {"a": run, "b": model(collection, seed=7), "c": model(collection)}
+    _, films = draw_films(runs, "c", findings, collection, SETTINGS)
+    assert [film.method for film in films] == ["tsne", "umap"]
+    for film in films:
+        middles = np.array([layout.xy.mean(axis=0) for layout in film.maps])
+        spreads = [np.linalg.norm(layout.xy - layout.xy.mean(axis=0)) for layout in film.maps]
+        np.testing.assert_allclose(middles, middles[[0]].repeat(3, axis=0), atol=1e-3 * spreads[0])
+        np.testing.assert_allclose(spreads, spreads[0], rtol=1e-3)
+
+
+def test_the_shown_run_gets_its_own_maps_and_keeps_its_other_findings(
+    collection: Collection, run: Embeddings, findings: Findings
+) -> None:
+    shown, (film,) = draw_films({"a": run, "b": run}, "b", findings, collection, SETTINGS, methods=("tsne",))
+    assert (film.names, film.epochs) == (("a", "b"), (1, 2))
+    assert shown.maps["tsne"] is film.maps[1]
+    assert shown.points is film.points
     assert shown.points is not None
-    assert len(shown.points.rows) == len(layouts["a"].xy)
-    spread = np.ptp(layouts["a"].xy, axis=0).max()
-    moved = np.linalg.norm(layouts["a"].xy - layouts["b"].xy, axis=1)
-    assert np.median(moved) < 0.1 * spread
-
-
-def test_the_other_findings_are_left_as_they_are() -> None:
-    collection = collection_of(40)
-    run = model(collection)
-    findings = findings_of(collection, run)
-    shown, _ = draw_film({"a": run}, "a", findings, collection, replace(OPTIONS, perplexity=5.0))
+    assert len(shown.points.rows) == len(film.maps[0].xy)
     assert shown.queries is findings.queries
     assert shown.metrics is findings.metrics
+
+
+def test_progress_counts_every_map(collection: Collection, run: Embeddings, findings: Findings) -> None:
+    told: list[tuple[int, int]] = []
+
+    def progress(done: int, total: int, message: str | None = None) -> None:
+        told.append((done, total))
+
+    draw_films({"a": run, "b": run}, "a", findings, collection, SETTINGS, progress=progress)
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+@pytest.fixture
+def _without_umap(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    def missing(*_: object, **__: object) -> None:
+        raise MissingExtraError(needed_for="The UMAP map", package="umap-learn", extra="umap")
+
+    monkeypatch.setattr("embedscope.projection.umap", missing)
+    yield
+
+
+@pytest.mark.usefixtures("_without_umap")
+def test_without_the_package_of_umap_there_is_the_other_film_and_the_reason(
+    collection: Collection, run: Embeddings, findings: Findings
+) -> None:
+    shown, films = draw_films({"a": run, "b": run}, "a", findings, collection, SETTINGS)
+    assert [film.method for film in films] == ["tsne"]
+    assert "embedscope[umap]" in shown.maps_absent["umap"]
+
+
+def test_too_few_points_for_a_map_are_said() -> None:
+    few = collection_of(2, n_negatives=1)
+    run = model(few)
+    with pytest.raises(TooFewPointsError):
+        draw_films({"a": run, "b": run}, "a", findings_of(few, run), few, replace(OPTIONS, perplexity=None))

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from embedscope.engines import local
 from embedscope.engines.local import for_each_block, search_top_k
 from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError
+from embedscope.numerics import kernels, threads
 from embedscope.numerics.ranking import Judgments, TieCounts, chance_level, metric_per_query, parse_measure
 from embedscope.numerics.streaming import HistogramAccumulator, TieAccumulator, TopKAccumulator
 from embedscope.numerics.vectors import score_pairs, unit_rows
@@ -205,3 +207,84 @@ def test_search_for_more_documents_than_there_are_returns_them_all() -> None:
 def test_search_among_no_documents_is_refused() -> None:
     with pytest.raises(InvalidOptionError, match="at least one document"):
         search_top_k(vectors(0, 2), vectors(1, 0), 3)
+
+
+# --- compiled loops in threads --------------------------------------------------------------------------------------
+
+
+def whole_numbers(seed: int, n: int, dim: int = 5) -> np.ndarray:
+    """Vectors whose products are exact in float32, so that every way of multiplying gives the same scores."""
+    return np.random.default_rng(seed).integers(-3, 4, (n, dim)).astype(np.float32)
+
+
+def results_of(queries: np.ndarray, documents: np.ndarray, judgments: Judgments, **blocks: int) -> list[np.ndarray]:
+    pairs = score_pairs(queries, documents, judgments.query_of_pair, judgments.documents)
+    ties, top = TieAccumulator(judgments, pairs, 0.0), TopKAccumulator(len(queries), 6)
+    histogram = HistogramAccumulator(400, exclude=judgments)
+    for_each_block(queries, documents, (ties, top, histogram), **blocks)
+    counts = ties.result()
+    return [counts.greater, counts.tied, counts.tied_before, *top.result(), histogram.result()]
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However small the matrix, the compiled loops read it; as plain functions where Numba is absent."""
+    loops = kernels.load() or kernels.PLAIN
+    monkeypatch.setattr(local, "for_matrix", lambda n_cells: loops)
+
+
+@settings(max_examples=25, deadline=None)
+@given(SEEDS, st.integers(1, 12), st.integers(1, 60), st.integers(1, 4))
+def test_threads_and_compiled_loops_change_no_number(
+    seed: int, query_block: int, document_block: int, n_threads: int
+) -> None:
+    queries, documents = whole_numbers(seed, 9), whole_numbers(seed + 1, 50)
+    judgments = problem(seed % 1000)[2]
+    expected = results_of(queries, documents, judgments)
+    with pytest.MonkeyPatch.context() as patch:
+        loops = kernels.load() or kernels.PLAIN
+        patch.setattr(local, "for_matrix", lambda n_cells: loops)
+        patch.setattr(local, "n_threads", lambda: n_threads)
+        patch.setattr(threads, "n_threads", lambda: n_threads)
+        patch.setattr(local, "_PIECE_BYTES", 300)
+        found = results_of(queries, documents, judgments, query_block=query_block, document_block=document_block)
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.usefixtures("compiled")
+def test_progress_rises_in_order_with_threads() -> None:
+    told: list[tuple[int, int]] = []
+
+    def progress(done: int, total: int, message: str | None = None) -> None:
+        told.append((done, total))
+
+    best = TopKAccumulator(7, 2)
+    for_each_block(vectors(0, 7), vectors(1, 11), [best], query_block=3, document_block=4, progress=progress)
+    assert told == [(3, 7), (6, 7), (7, 7)]
+
+
+@pytest.mark.usefixtures("compiled")
+def test_a_consumer_without_compiled_loops_is_shown_whole_blocks_in_order() -> None:
+    recorder, best = Recorder(), TopKAccumulator(7, 2)
+    for_each_block(vectors(0, 7), vectors(1, 11), [best, recorder], query_block=3, document_block=4)
+    places = [(query, document) for _, query, document in recorder.blocks]
+    assert places == sorted(places)
+    np.testing.assert_array_equal(best.result().documents, search_top_k(vectors(0, 7), vectors(1, 11), 2).documents)
+
+
+@pytest.mark.usefixtures("compiled")
+def test_an_error_in_a_thread_reaches_the_caller() -> None:
+    class Failing(TopKAccumulator):
+        def update_with(self, *_: object) -> None:
+            raise MemoryError("no room")
+
+    with pytest.raises(MemoryError, match="no room"):
+        for_each_block(vectors(0, 7), vectors(1, 11), [Failing(7, 2)], query_block=1)
+
+
+def test_a_large_matrix_is_read_by_compiled_loops_and_a_small_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(local, "for_matrix", asked.append)
+    search_top_k(vectors(0, 7), vectors(1, 11), 2)
+    assert asked == [77]

@@ -427,7 +427,7 @@ def test_no_clusters_give_one_empty_interval_a_figure():
     assert [interval.value for interval in found] == [None, None, None]
 
 
-# Coverage, in small; benchmarks/coverage.py has the full table
+# Coverage, in small; benchmarks/interval_coverage.py has the full table
 
 
 def test_the_interval_covers_the_true_mean_of_clustered_queries_where_the_naive_one_does_not():

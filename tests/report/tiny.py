@@ -17,8 +17,10 @@ import numpy as np
 from embedscope.findings import (
     BestOfMany,
     Check,
+    CloudShape,
     Comparison,
     DataFacts,
+    DeploymentCost,
     Diagnosis,
     Distribution,
     DocumentTable,
@@ -26,7 +28,9 @@ from embedscope.findings import (
     ExampleKind,
     Figure,
     Findings,
+    Geometry,
     Heatmap,
+    Hubness,
     Leakage,
     LevelShift,
     MapFilm,
@@ -35,13 +39,19 @@ from embedscope.findings import (
     ModelFacts,
     NegativeType,
     Outcome,
+    PerturbationEffect,
     Points,
     Power,
     QueryTable,
+    Robustness,
     RunComparison,
     Severity,
     Similarity,
+    SpaceGeometry,
+    StorageFormat,
     Stretch,
+    ThresholdChoice,
+    ThresholdTable,
     Timeline,
     TypeChange,
     Verdict,
@@ -109,11 +119,80 @@ def findings() -> Findings:
         power=Power("MRR", 4, 1.3, None),
         diagnoses=(
             Diagnosis("type-ignored", "Differences in location are ignored", Severity.HIGH, 2, 0.5, 0.1, 0.9, (1,),
-                      "Add pairs that differ in location only"),
+                      "Add pairs that differ in location only", (3,)),
             Diagnosis("near-tie", "Relevant documents tie with others", Severity.LOW, 4, 0.25, None, None, (2, 0),
                       "Train longer at a lower temperature"),
         ),
+        failure_modes={"attribute ignored": 1},
+        geometry=Geometry({"model": _space(0.9, None), "base": _space(0.6, None), "PCA": _space(0.5, 0.8)}, k=3),
+        thresholds=_thresholds(),
+        robustness=_robustness(),
+        deployment=_deployment(),
     )  # fmt: skip
+
+
+def _space(spread: float, overlap: float | None) -> SpaceGeometry:
+    """A space whose figures are told apart by ``spread``; its hub is document 2."""
+    cloud = CloudShape(6, 4, 3.0 * spread, 2.5 * spread, 2, -3.0 * spread, 6, 1 - spread, np.array([0.6, 0.3, 0.1, 0]))
+    hubness = Hubness(3, 0.5, 0.25, 0.4, 0.1, 0.2, 0.3, 0.0, np.array([2]), np.array([3]), np.array([2]))
+    return SpaceGeometry(
+        queries=replace(cloud, n=4, n_directions=None),
+        documents=cloud,
+        alignment=Figure(0.4, 0.3, 0.5),
+        centroid_distance=0.2,
+        split_auc=Figure(0.8),
+        split_accuracy=Figure.absent("too few"),
+        hubness=hubness,
+        overlap=None if overlap is None else Figure(overlap, overlap - 0.1, overlap + 0.1),
+    )
+
+
+def _thresholds() -> ThresholdTable:
+    """Four thresholds; at the last no pair has an interval."""
+    return ThresholdTable(
+        thresholds=np.array([0.2, 0.4, 0.6, 0.8]),
+        n_retrieved=np.array([24, 10, 4, 1]),
+        precision=np.array([0.17, 0.4, 0.75, 1.0]),
+        precision_low=np.array([0.1, 0.2, 0.5, NAN]),
+        precision_high=np.array([0.3, 0.6, 0.9, NAN]),
+        recall=np.array([1.0, 1.0, 0.75, 0.25]),
+        recall_low=np.array([0.9, 0.9, 0.5, 0.1]),
+        recall_high=np.array([1.0, 1.0, 0.9, 0.4]),
+        choices=(
+            ThresholdChoice(0.5, 0.6, Figure(0.75, 0.5, 0.9), Figure(0.75, 0.5, 0.9)),
+            ThresholdChoice(0.95, None, Figure.absent("too few"), Figure.absent("too few"), "too few"),
+        ),
+        n_documents=6,
+    )
+
+
+def _change(name: str, against: str, difference: float, p: float) -> Comparison:
+    return Comparison(name, against, "MRR", difference, difference - 0.1, difference + 0.05, p, p, 0.5, 1, 2, 1)
+
+
+def _robustness() -> Robustness:
+    """One perturbation that costs ranks, and one that changes no query."""
+    none = np.zeros(0, dtype=np.int64)
+    absent = Figure.absent("the perturbation changes no query")
+    return Robustness(4, (
+        PerturbationEffect("no-diacritics", "diacritics left out", 3, 1, {"MRR": 0.8}, {"MRR": 0.5},
+                           (_change("no-diacritics", "as written", -0.3, 0.01),), Figure(0.67, 0.2, 0.9),
+                           np.array([0, 3]), none, Figure(0.9, 0.8, 0.95), ("phòng trọ", "phong tro")),
+        PerturbationEffect("telex", "Telex keys left in", 0, 4, {}, {}, (), absent, none, none, absent, None),
+    ))  # fmt: skip
+
+
+def _deployment() -> DeploymentCost:
+    """The reference, a format that loses, and one that could not be measured."""
+    whole = StorageFormat("float32 x 384", "float32", 384, 0, 1536, 1536, {"MRR": Figure(0.7, 0.5, 0.85)}, (),
+                          Figure(0.25), Figure(1.0))  # fmt: skip
+    bits = replace(whole, name="binary x 384", precision="binary", bytes_in_index=48, bytes_in_all=48,
+                   metrics={"MRR": Figure(0.5, 0.3, 0.7)}, overlap=Figure(0.6, 0.5, 0.7),
+                   changes=(_change("binary x 384", "float32 x 384", -0.2, 0.04),))  # fmt: skip
+    lost = replace(bits, name="int8 x 32", precision="int8", width=32, bytes_in_index=32, bytes_in_all=32, changes=(),
+                   metrics={"MRR": Figure.absent("no direction")}, tie_share=Figure.absent("no direction"),
+                   overlap=Figure.absent("no direction"), reason="no direction")  # fmt: skip
+    return DeploymentCost("float32 x 384", (whole, bits, lost), 6, 3)
 
 
 def checks() -> tuple[Check, ...]:
@@ -266,6 +345,7 @@ def hostile_payload() -> dict[str, Any]:
             ids=tuple(f"{nasty()[:40]} {i}" for i in range(4)),
             texts=tuple(nasty() for _ in q.texts),
             negative_types=tuple(tuple(rename[n] for n in types) or names[2:] for types in q.negative_types),
+            failure_modes=("", HOSTILE[0], "", ""),
         ),
         documents=replace(base.documents, ids=tuple(HOSTILE[:6]), texts=tuple(HOSTILE[5:11])),
         references={HOSTILE[0]: {"MRR": 0.5}},
@@ -275,6 +355,19 @@ def hostile_payload() -> dict[str, Any]:
         maps_absent={HOSTILE[0]: HOSTILE[1]},
         diagnoses=tuple(
             replace(d, code=HOSTILE[0], title=HOSTILE[i], action=HOSTILE[i + 1]) for i, d in enumerate(base.diagnoses)
+        ),
+        failure_modes={HOSTILE[0]: 1},
+        geometry=Geometry({HOSTILE[0]: _space(0.9, None), HOSTILE[1]: _space(0.5, 0.8)}, k=3),
+        robustness=Robustness(
+            4, tuple(replace(e, name=HOSTILE[0], title=HOSTILE[1], example=HOSTILE[:2]) for e in _robustness().effects)
+        ),
+        deployment=replace(
+            _deployment(),
+            reference=HOSTILE[0],
+            formats=tuple(
+                replace(f, name=HOSTILE[i], precision=HOSTILE[i], reason=HOSTILE[1])
+                for i, f in enumerate(_deployment().formats)
+            ),
         ),
     )
     nasty_checks = tuple(replace(c, title=HOSTILE[i], reason=HOSTILE[0]) for i, c in enumerate(checks()))
@@ -400,6 +493,7 @@ def _queries() -> QueryTable:
         negative_scores=np.array([0.6, 0.8, 0.5, 0.7]),
         negative_weights=np.array([1.0, 2.0, 1.0, 0.5]),
         negative_types=(("price",), ("location", "price"), ("price",), ()),
+        failure_modes=("", "attribute ignored", "", ""),
     )
 
 

@@ -39,7 +39,7 @@ def trained(tmp_path: Path) -> tuple[Path, Progress]:
 
 def test_the_files_and_keys_are_those_of_the_original(trained: tuple[Path, Progress]) -> None:
     folder, state = trained
-    assert {path.name for path in folder.iterdir()} == {BEST, FINAL, epoch_file(2), epoch_file(4)}
+    assert {path.name for path in folder.iterdir()} == {"config.json", BEST, FINAL, epoch_file(2), epoch_file(4)}
     for name in (BEST, FINAL, epoch_file(2)):
         stored = read_torch_file(folder / name)
         assert {"epoch", "model_state_dict", "loss", "config"} <= stored.keys()

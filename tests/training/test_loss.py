@@ -21,7 +21,13 @@ def unit(rows: np.ndarray) -> np.ndarray:
 
 
 def plain(
-    q: np.ndarray, p: np.ndarray, n: np.ndarray, w: np.ndarray, is_false: np.ndarray, temperature: float
+    q: np.ndarray,
+    p: np.ndarray,
+    n: np.ndarray,
+    w: np.ndarray,
+    is_false: np.ndarray,
+    temperature: float,
+    against_positives: bool = True,
 ) -> list[float]:
     """Loss of each pair, row by row and term by term, as the formula is written."""
     losses = []
@@ -35,6 +41,8 @@ def plain(
                 backward += math.exp(q[j] @ p[i] / temperature)
         for k in range(n.shape[1]):
             forward += w[i, k] * math.exp(q[i] @ n[i, k] / temperature)
+            if against_positives:
+                backward += w[i, k] * math.exp(p[i] @ n[i, k] / temperature)
         losses.append((-math.log(own / forward) - math.log(own / backward)) / 2)
     return losses
 
@@ -48,7 +56,9 @@ def problem(seed: int, n: int = 7, m: int = 3) -> tuple[np.ndarray, ...]:
     return q, p, hard, weights, is_false
 
 
-def vectorised(q: object, p: object, hard: object, weights: object, is_false: object, temperature: float) -> object:
+def vectorised(
+    q: object, p: object, hard: object, weights: object, is_false: object, temperature: float, **options: bool
+) -> object:
     return info_nce(
         q,
         p,
@@ -56,15 +66,16 @@ def vectorised(q: object, p: object, hard: object, weights: object, is_false: ob
         temperature=temperature,
         negatives=hard,
         weights=weights,  # type: ignore[arg-type]
+        **options,
     )
 
 
-@given(st.integers(0, 10_000), st.sampled_from([0.03, 0.07, 0.5, 2.0]))
+@given(st.integers(0, 10_000), st.sampled_from([0.03, 0.07, 0.5, 2.0]), st.booleans())
 @settings(max_examples=30, deadline=None)
-def test_value_equals_the_plain_loop_in_float64(seed: int, temperature: float) -> None:
+def test_value_equals_the_plain_loop_in_float64(seed: int, temperature: float, against_positives: bool) -> None:
     arrays = problem(seed)
-    found = vectorised(*map(torch.from_numpy, arrays), temperature).numpy()
-    np.testing.assert_allclose(found, plain(*arrays, temperature), rtol=1e-10, atol=1e-10)
+    found = vectorised(*map(torch.from_numpy, arrays), temperature, against_positives=against_positives).numpy()
+    np.testing.assert_allclose(found, plain(*arrays, temperature, against_positives), rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -90,7 +101,7 @@ def test_gradient_equals_central_differences_of_the_plain_loop_to_1e_6() -> None
 
 
 def test_hand_worked_pair() -> None:
-    """Two orthogonal pairs at temperature 1: each direction is log(1 + e^-1); a negative at 0 with weight 2 adds 2."""
+    """Two orthogonal pairs at temperature 1: each direction is log(1 + e^-1); a negative at 0 of weight 2 adds 2."""
     eye = torch.eye(2, dtype=torch.float64)
     hard = torch.zeros((2, 1, 2), dtype=torch.float64)
     weights = torch.tensor([[2.0], [0.0]], dtype=torch.float64)
@@ -98,7 +109,21 @@ def test_hand_worked_pair() -> None:
     found = info_nce(eye, eye, is_false_negative=nothing, temperature=1.0, negatives=hard, weights=weights)
     plain_direction = math.log(1 + math.exp(-1))
     with_negative = math.log((math.e + 1 + 2) / math.e)
-    assert found.tolist() == pytest.approx([(with_negative + plain_direction) / 2, plain_direction])
+    assert found.tolist() == pytest.approx([with_negative, plain_direction])
+    one_way = info_nce(
+        eye, eye, is_false_negative=nothing, temperature=1.0, negatives=hard, weights=weights, against_positives=False
+    )
+    assert one_way.tolist() == pytest.approx([(with_negative + plain_direction) / 2, plain_direction])
+
+
+def test_in_the_other_direction_hard_negatives_stand_against_the_positive() -> None:
+    """A negative that is the positive itself, at cosine 0 to the query, costs log(2) there and log(1 + e) here."""
+    q = torch.tensor([[1.0, 0.0]], dtype=torch.float64)
+    p = torch.tensor([[0.0, 1.0]], dtype=torch.float64)
+    nothing = torch.zeros((1, 1), dtype=torch.bool)
+    weights = torch.ones((1, 1), dtype=torch.float64)
+    found = info_nce(q, p, is_false_negative=nothing, temperature=1.0, negatives=p[:, None], weights=weights)
+    assert found.item() == pytest.approx((math.log(2) + math.log(1 + math.e)) / 2)
 
 
 def test_a_masked_duplicate_of_a_positive_changes_nothing_for_its_twin() -> None:

@@ -10,7 +10,21 @@ import type {
   Report,
 } from './schema';
 
-export type { Check, Comparison, Figure, Finding, Leakage, Metric, Report } from './schema';
+export type {
+  Check,
+  Comparison,
+  Deployment,
+  Figure,
+  Finding,
+  Geometry,
+  Leakage,
+  Metric,
+  Report,
+  Robustness,
+  Space,
+  StorageFormat,
+  Thresholds,
+} from './schema';
 
 export const PAGE_VERSION = 1;
 
@@ -51,6 +65,8 @@ export interface Queries {
   negativeWeights: Float32Array;
   negativeTypeIndptr: Int32Array;
   negativeTypes: Int32Array;
+  /** Why a query is not right: place in `Page.failureModes`, counted from 1; 0 where it is right, or nobody asked. */
+  failureMode: Uint8Array;
 }
 
 export interface Documents {
@@ -132,8 +148,16 @@ export interface Film {
   frames: Float32Array[];
 }
 
-/** Checkpoints of one training in the order of their epochs. */
+/** From one checkpoint to the next: the change of the metric of the timeline, and rows that came right or went wrong. */
+export interface Stretch {
+  comparison: Comparison;
+  gained: Int32Array;
+  lost: Int32Array;
+}
+
+/** Checkpoints of one training in the order of their epochs, or runs side by side. */
 export interface Timeline {
+  unit: 'epoch' | 'run';
   labels: string[];
   epochs: number[];
   /** The checkpoint that the rest of the page shows. */
@@ -143,12 +167,16 @@ export interface Timeline {
   films: Film[];
   /** Whether each query is right, for each checkpoint. */
   isCorrect: Uint8Array[] | null;
+  /** `stretches[i]` ends at the checkpoint `i + 1`; empty for runs. */
+  stretches: Stretch[];
   note: string | null;
 }
 
 export interface Page {
   report: Report;
   types: string[];
+  /** Names of the failure modes that occur, in the order in which they are decided. */
+  failureModes: string[];
   queries: Queries;
   documents: Documents;
   similarity: SimilarityColumns;
@@ -184,7 +212,8 @@ export async function readPayload(json: string): Promise<Page> {
     payload.timeline ? readTimeline(payload.timeline) : null,
   ]);
   const { report, types } = payload;
-  return { report, types, queries, documents, similarity, points, heatmap, compare, timeline };
+  const failureModes = Object.keys(report.failure_modes ?? {});
+  return { report, types, failureModes, queries, documents, similarity, points, heatmap, compare, timeline };
 }
 
 async function readQueries(q: Payload['queries']): Promise<Queries> {
@@ -203,6 +232,7 @@ async function readQueries(q: Payload['queries']): Promise<Queries> {
   );
   const [negativeTypeIndptr, negativeTypes] = await Promise.all([q.negative_type_indptr, q.negative_types].map(ints));
   const [isCorrect, topIsRelevant] = await Promise.all([q.is_correct, q.top_is_relevant].map(bytes));
+  const failureMode = q.failure_mode ? await bytes(q.failure_mode) : new Uint8Array(q.n);
   return {
     n: q.n,
     ids,
@@ -230,6 +260,7 @@ async function readQueries(q: Payload['queries']): Promise<Queries> {
     negativeWeights,
     negativeTypeIndptr,
     negativeTypes,
+    failureMode,
   };
 }
 
@@ -320,7 +351,13 @@ async function readTimeline(t: NonNullable<Payload['timeline']>): Promise<Timeli
   }));
   const outcomes = t.is_correct && (await bytes(t.is_correct));
   const n = t.is_correct?.shape[1] ?? 0;
+  const stretches = (t.stretches ?? []).map(async ({ comparison, gained, lost }) => ({
+    comparison,
+    gained: await ints(gained),
+    lost: await ints(lost),
+  }));
   return {
+    unit: t.unit ?? 'epoch',
     labels: t.labels,
     epochs: t.epochs,
     shown: t.shown,
@@ -328,6 +365,7 @@ async function readTimeline(t: NonNullable<Payload['timeline']>): Promise<Timeli
     violation: t.violation,
     films: await Promise.all(films),
     isCorrect: outcomes && t.labels.map((_, epoch) => outcomes.subarray(epoch * n, (epoch + 1) * n)),
+    stretches: await Promise.all(stretches),
     note: t.note,
   };
 }

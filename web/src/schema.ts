@@ -62,6 +62,16 @@ export interface Report {
   tie_tolerance: number | null;
   seed: number;
   findings: Finding[];
+  failure_modes?: {
+    [k: string]: number;
+  };
+  geometry?: Geometry | null;
+  thresholds?: Thresholds | null;
+  robustness?: Robustness | null;
+  deployment?: Deployment | null;
+  not_measured?: {
+    [k: string]: string;
+  };
 }
 export interface Model {
   checkpoint: string;
@@ -201,7 +211,7 @@ export interface MapFacts {
   parameters: {};
 }
 /**
- * A named fault, its size with its interval, and what to do about it; rows are rows of the query table.
+ * A named fault, its size with its interval, and what to do about it; rows are rows of the query table, documents the ids of what shows the fault in each of them.
  */
 export interface Finding {
   code: string;
@@ -213,9 +223,129 @@ export interface Finding {
   high: number | null;
   rows: number[];
   action: string;
+  documents?: (string | null)[];
 }
 /**
- * One row a query. Ragged columns: row i owns values[indptr[i]:indptr[i + 1]]. Document columns index the documents of this payload, -1 for none.
+ * The space of the model beside those it is held against, by name: model, base, PCA, random.
+ */
+export interface Geometry {
+  k: number;
+  spaces: {
+    [k: string]: Space;
+  };
+}
+export interface Space {
+  queries: Cloud;
+  documents: Cloud;
+  alignment: Figure;
+  centroid_distance: number | null;
+  split_auc: Figure;
+  split_accuracy: Figure;
+  hubness: Hubness;
+  overlap: Figure | null;
+}
+/**
+ * The shape of the queries or of the documents; spectrum: shares of the variance of some directions, counted from 1.
+ */
+export interface Cloud {
+  n: number;
+  dim: number;
+  effective_rank: number | null;
+  participation_ratio: number | null;
+  n_directions: number | null;
+  uniformity: number | null;
+  n_uniformity: number;
+  mean_cosine: number | null;
+  spectrum: {
+    directions: number[];
+    shares: (number | null)[];
+  };
+}
+export interface Hubness {
+  k: number;
+  skewness: number | null;
+  anti_hub_share: number | null;
+  gini: number | null;
+  chance_skewness: number | null;
+  chance_anti_hub_share: number | null;
+  chance_gini: number | null;
+  relevant_anti_hub_share: number | null;
+  hubs: {
+    id: string;
+    text: string;
+    occurrences: number;
+    wrong_occurrences: number;
+  }[];
+}
+/**
+ * Precision and recall of every document with a cosine of at least a threshold; the columns have one entry a threshold.
+ */
+export interface Thresholds {
+  n_documents: number;
+  thresholds: number[];
+  n_retrieved: number[];
+  precision: (number | null)[];
+  precision_low: (number | null)[];
+  precision_high: (number | null)[];
+  recall: (number | null)[];
+  recall_low: (number | null)[];
+  recall_high: (number | null)[];
+  choices: {
+    wanted: number;
+    threshold: number | null;
+    precision: Figure;
+    recall: Figure;
+    reason: string | null;
+  }[];
+}
+export interface Robustness {
+  n_queries: number;
+  effects: Perturbation[];
+}
+/**
+ * The queries typed differently: changes are perturbed minus as written; lost and gained are rows of the query table.
+ */
+export interface Perturbation {
+  name: string;
+  title: string;
+  n_changed: number;
+  n_unchanged: number;
+  before: {
+    [k: string]: number | null;
+  };
+  after: {
+    [k: string]: number | null;
+  };
+  changes: Comparison[];
+  flip_rate: Figure;
+  lost: number[];
+  gained: number[];
+  similarity: Figure;
+  example: [string, string] | null;
+}
+export interface Deployment {
+  reference: string;
+  n_documents: number;
+  k: number;
+  formats: StorageFormat[];
+}
+export interface StorageFormat {
+  name: string;
+  precision: string;
+  width: number;
+  n_rescored: number;
+  bytes_in_index: number;
+  bytes_in_all: number;
+  reason: string | null;
+  metrics: {
+    [k: string]: Figure;
+  };
+  changes: Comparison[];
+  tie_share: Figure;
+  overlap: Figure;
+}
+/**
+ * One row a query. Ragged columns: row i owns values[indptr[i]:indptr[i + 1]]. Document columns index the documents of this payload, -1 for none. failure_mode: 0 for a query that is right, else the place in report.failure_modes, counted from 1.
  */
 export interface QueryColumns {
   n: number;
@@ -243,6 +373,7 @@ export interface QueryColumns {
   negative_weights: Numbers;
   negative_type_indptr: Numbers;
   negative_types: Numbers;
+  failure_mode?: Numbers;
 }
 /**
  * Texts: a JSON list in UTF-8, deflated, in base64.
@@ -357,7 +488,7 @@ export interface ComparedRun {
   is_correct: Numbers;
 }
 /**
- * Checkpoints of one training run in the order of their epochs; every list has one entry a checkpoint. shown is the checkpoint that the rest of the page shows; maps hold positions of shape (points, 2); is_correct is of shape (checkpoints, queries).
+ * Checkpoints of one training run in the order of their epochs (unit epoch, also where it is not given), or runs side by side (unit run); every list has one entry a checkpoint, stretches one fewer. shown is the checkpoint that the rest of the page shows; maps hold positions of shape (points, 2); is_correct is of shape (checkpoints, queries).
  */
 export interface TimelineSection {
   labels: string[];
@@ -374,4 +505,14 @@ export interface TimelineSection {
   };
   is_correct: Numbers | null;
   note: string | null;
+  stretches?: Stretch[];
+  unit?: 'epoch' | 'run';
+}
+/**
+ * From one checkpoint to the next: the change of the metric of the timeline, and the rows of the queries that came right at rank 1 or no longer are.
+ */
+export interface Stretch {
+  comparison: Comparison;
+  gained: Numbers;
+  lost: Numbers;
 }

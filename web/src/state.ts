@@ -86,14 +86,17 @@ function repaired(page: Page, state: State): State {
   const nMaps = page.points?.maps.length ?? 0;
   const nCandidates = page.compare?.candidates.length ?? 0;
   const nEpochs = page.timeline?.labels.length ?? 0;
-  const { lasso, legend, type, finding, moved, ranks } = state.facets;
+  const nStretches = page.timeline?.stretches.length ?? 0;
+  const { lasso, legend, type, mode, finding, moved, stretch, ranks } = state.facets;
   const facets = {
     ...state.facets,
     lasso: lasso && lasso.map < nMaps ? lasso : null,
     legend: legend && legend.map < nMaps ? legend : null,
     type: type !== null && type < page.types.length ? type : null,
+    mode: mode !== null && mode >= 1 && mode <= page.failureModes.length ? mode : null,
     finding: finding !== null && finding < page.report.findings.length ? finding : null,
     moved: moved && moved.candidate < nCandidates ? moved : null,
+    stretch: stretch && stretch.place < nStretches ? stretch : null,
     ranks: ranks && ranks.candidate < nCandidates ? ranks : null,
   };
   return {

@@ -4,9 +4,11 @@ import { range } from '../src/charts/heatmap';
 import { differenceDomain, domainOf, position, shareDomain } from '../src/charts/interval';
 import { axisOf, stretches } from '../src/charts/lines';
 import { rgb } from '../src/charts/palette';
+import { along, powers, rounds } from '../src/charts/plot';
 import { bubbleRadius, rankTicks } from '../src/charts/ranks';
 import { binned, ridgeDomain } from '../src/charts/ridge';
 import { drawingOrder } from '../src/charts/scatter';
+import { heights } from '../src/charts/stretches';
 
 describe('a scale', () => {
   it('of shares runs from 0 to 1, of cosines from -1, of others to round ends', () => {
@@ -86,10 +88,36 @@ describe('a drawing', () => {
     expect(bubbleRadius(1, 1)).toBe(3);
   });
 
+  it('of two axes stands by logarithms where an axis is logarithmic, and never beyond its ends', () => {
+    const axis = { label: '', low: 1, high: 100, isLog: true, ticks: [], format: String };
+    expect([1, 10, 100, 1000, 0].map((value) => along(value, axis))).toEqual([0, 0.5, 1, 1, 0]);
+    expect(along(25, { ...axis, low: 0, isLog: false })).toBe(0.25);
+    expect(along(3, { ...axis, low: 3, high: 3, isLog: false })).toBe(0);
+  });
+
+  it('of two axes is marked at powers that hold every value, or at round values between the ends', () => {
+    expect(powers(3, 500, 10)).toEqual([1, 10, 100, 1000]);
+    expect(powers(48, 1536, 2)).toEqual([32, 64, 128, 256, 512, 1024, 2048]);
+    expect(powers(16, 16, 2)).toEqual([16, 32]);
+    expect(rounds(0, 1)).toEqual([0, 0.2, 0.4, 0.6, 0.8, 1]);
+    expect(rounds(-0.57, 1, 8)).toEqual([-0.4, -0.2, 0, 0.2, 0.4, 0.6, 0.8, 1]);
+    expect(rounds(0, 0.0103)).toEqual([0, 0.005, 0.01]);
+  });
+
   it('over epochs starts at zero, holds every interval, and breaks where there is no value', () => {
     const line = { label: 'a', values: [0.2, null, 0.62], low: [0.1, null, null], high: [0.3, null, 0.71], colour: '' };
     expect(axisOf([line])).toEqual([0, 0.2, 0.4, 0.6, 0.8]);
     expect(axisOf([])[0]).toBe(0);
     expect(stretches([0.2, 0.3, null, null, 0.6])).toEqual([[0, 1], [4]]);
+  });
+});
+
+describe('the bars of a training', () => {
+  it('share one scale up and down, and fill the room', () => {
+    expect(heights([6, 2], [1, 2], 80)).toEqual({ up: [60, 20], down: [10, 20] });
+  });
+
+  it('are flat where nothing moved', () => {
+    expect(heights([0], [0], 80)).toEqual({ up: [0], down: [0] });
   });
 });

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { typesOfSchema } from '../scripts/types.mjs';
 import { PayloadError, readNumbers, readPayload, readTexts } from '../src/contract';
+import { costSeries, hasServing } from '../src/views/serving';
+import { hasSpace } from '../src/views/space';
 import { GOLDEN, golden, goldenOf } from './golden';
 
 describe('the golden payload', () => {
@@ -20,6 +22,24 @@ describe('the golden payload', () => {
     expect(Array.from(queries.wrongDocument)).toEqual([2, 3, 4, -1]);
     expect(Array.from(queries.negativeTypeIndptr)).toEqual([0, 1, 3, 4, 5]);
     expect(queries.k).toBe(3);
+  });
+
+  it('has why queries fail, by codes that count from 1', async () => {
+    const page = await golden();
+    expect(page.failureModes).toEqual(['attribute ignored']);
+    expect(Array.from(page.queries.failureMode)).toEqual([0, 1, 0, 0]);
+    expect(page.report.findings[0].documents).toEqual(['d3']);
+  });
+
+  it('has what was measured of the space and of serving, null where there is no value', async () => {
+    const { geometry, thresholds, robustness, deployment } = (await golden()).report;
+    expect(Object.keys(geometry?.spaces ?? {})).toEqual(['model', 'base', 'PCA']);
+    expect(geometry?.spaces.model.documents.spectrum).toEqual({ directions: [1, 2, 3, 4], shares: [0.6, 0.3, 0.1, 0] });
+    expect(geometry?.spaces.model.hubness.hubs[0]).toMatchObject({ id: 'd2', occurrences: 3, wrong_occurrences: 2 });
+    expect(thresholds?.precision_low).toEqual([0.1, 0.2, 0.5, null]);
+    expect(thresholds?.choices[1]).toMatchObject({ wanted: 0.95, threshold: null, reason: 'too few' });
+    expect(robustness?.effects.map(({ n_changed }) => n_changed)).toEqual([3, 0]);
+    expect(deployment?.formats[2].reason).toBe('no direction');
   });
 
   it('has both maps, the links and the matrix', async () => {
@@ -55,11 +75,51 @@ describe('the golden training', () => {
     expect(timeline?.films.map(({ name }) => name)).toEqual(['tsne']);
     expect(timeline?.films[0].frames.map((frame) => frame.length)).toEqual(Array(3).fill(2 * (points?.n ?? 0)));
     expect(Array.from(timeline?.films[0].frames[1].slice(2, 4) ?? [])).toEqual([2, 0]);
+    expect(timeline?.unit).toBe('epoch');
+    expect(timeline?.stretches.map(({ gained, lost }) => [Array.from(gained), Array.from(lost)])).toEqual([
+      [[2], []],
+      [[], [1]],
+    ]);
     expect(timeline?.violation.price[0]).toMatchObject({ value: null, reason: 'no such pair' });
   });
 });
 
+describe('the cost of fewer bytes', () => {
+  it('is drawn for the formats that were measured, with the interval of the difference on the level of the reference', async () => {
+    const { deployment } = (await golden()).report;
+    const series = deployment ? costSeries(deployment) : [];
+    expect(series.map(({ label, x, y }) => [label, x, y])).toEqual([
+      ['float32', [1536], [0.7]],
+      ['binary', [48], [0.5]],
+    ]);
+    expect(series[0].low).toEqual([null]);
+    expect(series[1].low?.[0]).toBeCloseTo(0.4);
+    expect(series[1].high?.[0]).toBeCloseTo(0.55);
+  });
+});
+
 describe('reading', () => {
+  it('takes a timeline from before it said what changed between checkpoints for one of epochs', async () => {
+    const file = new URL('../../tests/golden/training.json', import.meta.url);
+    const old = JSON.parse(readFileSync(file, 'utf8'));
+    delete old.timeline.stretches;
+    delete old.timeline.unit;
+    const { timeline } = await readPayload(JSON.stringify(old));
+    expect([timeline?.unit, timeline?.stretches]).toEqual(['epoch', []]);
+  });
+
+  it('takes a page from before it said why queries fail, and from before the space was measured', async () => {
+    const old = JSON.parse(GOLDEN);
+    old.queries.failure_mode = undefined;
+    for (const name of ['failure_modes', 'geometry', 'thresholds', 'robustness', 'deployment', 'not_measured']) {
+      delete old.report[name];
+    }
+    const page = await readPayload(JSON.stringify(old));
+    expect(page.failureModes).toEqual([]);
+    expect(Array.from(page.queries.failureMode)).toEqual([0, 0, 0, 0]);
+    expect([hasSpace(page.report), hasServing(page.report)]).toEqual([false, false]);
+  });
+
   it('takes a page from before it could hold several runs', async () => {
     const { compare: _, timeline: __, ...old } = JSON.parse(GOLDEN);
     const page = await readPayload(JSON.stringify(old));

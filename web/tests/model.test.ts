@@ -308,6 +308,7 @@ describe('an export', () => {
       is_correct: false,
       rank: 3,
       margin: -0.2,
+      failure_mode: 'attribute ignored',
       pos: ['nhà nguyên căn, 3 tầng'],
       hard_neg: [
         { text: 'nhà nguyên căn, 2 tầng', type: ['location', 'price'], weight: 2, score: 0.8 },
@@ -326,6 +327,6 @@ describe('an export', () => {
     const [head, row] = toCsv(page, [1]).split('\r\n');
     expect(head.split(',')[1]).toBe('query');
     expect(row).toContain(`"'=1+1, ""quoted"""`);
-    expect(toCsv(page, [3]).split('\r\n')[1]).toBe('q3,chung cư,true,1,,chung cư mini,0.8,,,');
+    expect(toCsv(page, [3]).split('\r\n')[1]).toBe('q3,chung cư,true,1,,chung cư mini,0.8,,,,');
   });
 });

@@ -45,6 +45,11 @@ describe('the selection', () => {
     expect(picked(await golden(), { legend })).toEqual({ rows: [1], points: [1] });
   });
 
+  it('by failure mode is the queries that fail for that reason, and their documents', async () => {
+    expect(picked(await golden(), { mode: 1 })).toEqual({ rows: [1], points: [1, 5, 7] });
+    expect(picked(await golden(), { mode: 2 }).rows).toEqual([]);
+  });
+
   it('by finding is the queries that it names, and their documents', async () => {
     expect(picked(await golden(), { finding: 0 })).toEqual({ rows: [1], points: [1, 5, 7] });
     expect(picked(await golden(), { finding: 1 }).rows).toEqual([0, 2]);
@@ -60,6 +65,13 @@ describe('the selection', () => {
     const page = await goldenOf('compare');
     expect(picked(page, { moved: { candidate: 0, kind: 'gained' } }).rows).toEqual([2]);
     expect(picked(page, { moved: { candidate: 1, kind: 'lost' } }).rows).toEqual([0, 1]);
+  });
+
+  it('by a stretch of training is what came right or went wrong in it', async () => {
+    const page = await goldenOf('training');
+    expect(picked(page, { stretch: { place: 0, kind: 'gained' } }).rows).toEqual([2]);
+    expect(picked(page, { stretch: { place: 1, kind: 'lost' } }).rows).toEqual([1]);
+    expect(picked(page, { stretch: { place: 1, kind: 'gained' } }).rows).toEqual([]);
   });
 
   it('by an outline among the ranks is the queries with those ranks', async () => {
@@ -95,10 +107,12 @@ describe('the address', () => {
         search: 'nhà & trọ #?',
         outcome: 'failing' as const,
         type: 1,
+        mode: 1,
         lasso: { map: 0, outline: [0, 0.125, 1, 0, 0.5, -1] },
         legend: { colouring: 'margin' as const, map: 1, category: 2 },
         finding: 1,
         moved: { candidate: 1, kind: 'lost' as const },
+        stretch: { place: 1, kind: 'gained' as const },
         ranks: { candidate: 1, outline: [0, 0, 1.5, 0, 1.5, 0.25] },
       },
       candidate: 1,
@@ -112,7 +126,7 @@ describe('the address', () => {
     const page = await golden();
     const initial = initialState(page);
     const nonsense =
-      '#nowhere?query=zzz&type=-1&lasso=0 1 2&legend=x y z&map=1e9&colour=pink&links=some&faith=7&sort=-size&threshold=NaN&show=maybe&finding=x&moved=0 up&ranks=0 1&candidate=-1&epoch=1.5';
+      '#nowhere?query=zzz&type=-1&mode=z&lasso=0 1 2&legend=x y z&map=1e9&colour=pink&links=some&faith=7&sort=-size&threshold=NaN&show=maybe&finding=x&moved=0 up&stretch=-1 gained&ranks=0 1&candidate=-1&epoch=1.5';
     expect(fromHash(nonsense, initial, page.queries.ids)).toEqual(initial);
   });
 });

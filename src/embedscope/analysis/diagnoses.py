@@ -28,6 +28,7 @@ def diagnose(
     embeddings: Embeddings | None = None,
     base: Embeddings | None = None,
     n_tokens: Mapping[str, int] | None = None,
+    modes: FailureModes | None = None,
     metadata: Mapping[str, Sequence[str | None]] | None = None,
     more: Sequence[Candidate] = (),
     options: Options = DEFAULTS,
@@ -45,21 +46,25 @@ def diagnose(
         Vectors of the base model: the second opinion on false negatives. Character n-grams without them.
     n_tokens : mapping of text to number of tokens, optional
         Shows which texts were cut off at ``findings.model.max_length``.
+    modes : FailureModes, optional
+        What `failure_modes` gave for the same findings, where that is known.
     metadata : mapping of column to values, optional
-        One value (or None) a query of ``collection``, in its order; the groups of the collection are added.
+        One value (or None) a query of ``collection``, in its order, beside the columns of the collection itself (its
+        groups among them).
     more : sequence of Candidate
         Findings made elsewhere, to be put in order with these.
     options : Options
         ``seed`` divides the queries for the search of slices.
     """
     queries = findings.queries
-    modes = failure_modes(findings, collection, base=base, n_tokens=n_tokens)
+    if modes is None:
+        modes = failure_modes(findings, collection, base=base, n_tokens=n_tokens)
     search = search_slices(findings, collection, embeddings=embeddings, metadata=metadata, options=options)
     candidates = [
-        *model_faults.ignored_types(queries, tolerance=findings.tie_tolerance),
+        *model_faults.ignored_types(queries, findings.documents, tolerance=findings.tie_tolerance),
         *model_faults.unbeaten_baselines(findings),
         *model_faults.failure_findings(queries, modes),
-        *model_faults.slice_findings(search, SLICE_METRIC, len(queries.texts)),
+        *model_faults.slice_findings(search, SLICE_METRIC, queries),
         *model_faults.label_findings(findings),
         *(() if embeddings is None else model_faults.collapsed_space(embeddings.documents)),
         *more,
@@ -104,7 +109,7 @@ def search_slices(
     types: list[frozenset[str]] = []
     for start, end in zip(queries.negative_indptr[:-1], queries.negative_indptr[1:], strict=True):
         types.append(frozenset(name for own in queries.negative_types[start:end] for name in own))
-    columns = dict(metadata or {})
+    columns: dict[str, Sequence[str | None]] = {**collection.metadata, **(metadata or {})}
     if collection.groups:
         columns.setdefault("group", collection.groups)
     frequency = np.maximum.reduceat(

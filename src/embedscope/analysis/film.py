@@ -9,26 +9,23 @@ from itertools import pairwise
 import numpy as np
 
 from embedscope import projection
+from embedscope.analysis.judged import judged_rows_of
 from embedscope.analysis.options import Options
-from embedscope.analysis.pipeline import N_NEIGHBORS_KEPT, choose_map_points, judged_rows_of, point_vectors, points_of
+from embedscope.analysis.pipeline import N_NEIGHBORS_KEPT, choose_map_points, point_vectors, points_of
 from embedscope.analysis.timeline import epoch_numbers
 from embedscope.data.collection import Collection
 from embedscope.encoding.encode import Embeddings
+from embedscope.errors import MissingExtraError
 from embedscope.findings import Findings, MapFilm, MapLayout
 from embedscope.numerics.procrustes import turned_onto
 from embedscope.projection import NeighborGraph
-from embedscope.protocols import Float32Array
+from embedscope.protocols import Float32Array, Float64Array, ProgressCallback
 
-
-def draw_film(
-    embeddings: Mapping[str, Embeddings], shown: str, findings: Findings, collection: Collection, options: Options
-) -> tuple[Findings, dict[str, MapLayout]]:
-    """The findings of the run ``shown`` with its points and t-SNE map, and the map of every run by its name.
-
-    As :func:`draw_films` of t-SNE alone.
-    """
-    findings, (film,) = draw_films(embeddings, shown, findings, collection, options, methods=("tsne",))
-    return findings, dict(zip(film.names, film.maps, strict=True))
+STEPS, EPOCHS = 250, 200
+"""Of t-SNE and of UMAP from given positions: more of them find more neighbours again, and let a map drift that has
+nothing to learn. Measured on 3,000 points over ten checkpoints of a fast training: the same space once more moved the
+median point by 2 to 5 % of the median radius, the next checkpoint's by 5 to 9 % (t-SNE) and 12 to 24 % (UMAP); the
+tenth map had a trustworthiness of 0.92 and 0.91, laid out anew 0.93 and 0.92."""
 
 
 def draw_films(
@@ -39,11 +36,13 @@ def draw_films(
     options: Options,
     *,
     methods: Sequence[str] = ("tsne", "umap"),
+    progress: ProgressCallback | None = None,
 ) -> tuple[Findings, tuple[MapFilm, ...]]:
     """The findings of the run ``shown`` with its points and maps, and a film of all runs for each method.
 
-    Each map starts from the one before and is turned onto it (orthogonal Procrustes), so that what moves between two
-    maps is the space and not the optimiser's choice of up and left. The neighbour graph of a run serves all its maps.
+    Each map starts from the one before and is turned and scaled onto it (orthogonal Procrustes), so that what moves
+    between two maps is the space and not the optimiser's choice of up, left and size. The neighbour graph of a run
+    serves all its maps. A method whose package is not installed is left out and named in ``Findings.maps_absent``.
 
     Parameters
     ----------
@@ -55,52 +54,72 @@ def draw_films(
     options : Options
     methods : sequence of str
         "tsne", "umap".
+    progress : ProgressCallback, optional
+        Is told how many maps are laid out.
 
     Raises
     ------
     TooFewPointsError
         If there are too few points for a map.
-    MissingExtraError
-        If UMAP is asked for and umap-learn is not installed.
     """
     rows = judged_rows_of(collection)
     choice = choose_map_points(findings.queries, len(collection.documents), options)
-    frames: dict[str, list[MapLayout]] = {method: [] for method in methods}
+    rolls = {method: _Roll(method, options) for method in methods}
+    absent: dict[str, str] = {}
     graphs: list[NeighborGraph] = []
-    for run in embeddings.values():
+    for place, run in enumerate(embeddings.values()):
         vectors = point_vectors(choice, run.queries[rows], run.documents)
         width = projection.graph_size(len(vectors), perplexity=options.perplexity)
         graphs.append(projection.neighbor_graph(vectors, width))
-        for method, before in frames.items():
-            before.append(_next_frame(method, vectors, graphs[-1], before, options))
-    place = list(embeddings).index(shown)
-    points = points_of(choice, graphs[place])
-    epochs = epoch_numbers([run.facts for run in embeddings.values()])
+        for step, (method, roll) in enumerate(list(rolls.items())):
+            try:
+                roll.add(vectors, graphs[-1])
+            except MissingExtraError as error:
+                absent[method] = str(error)
+                del rolls[method]
+            if progress is not None:
+                progress(place * len(methods) + step + 1, len(embeddings) * len(methods))
+    own = list(embeddings).index(shown)
+    points = points_of(choice, graphs[own])
+    epochs = epoch_numbers({name: run.facts for name, run in embeddings.items()})
+    turnover = _turnover(graphs)
     films = tuple(
-        MapFilm(
-            method=method,
-            names=tuple(embeddings),
-            epochs=epochs,
-            points=points,
-            maps=tuple(layouts),
-            moved=_steps(layouts),
-            turnover=_turnover(graphs),
-        )
-        for method, layouts in frames.items()
+        MapFilm(method, tuple(embeddings), epochs, points, tuple(roll.layouts), _steps(roll.layouts), turnover)
+        for method, roll in rolls.items()
     )
-    maps = {method: layouts[place] for method, layouts in frames.items()}
-    return replace(findings, points=points, maps=maps), films
+    maps = {method: roll.layouts[own] for method, roll in rolls.items()}
+    return replace(findings, points=points, maps=maps, maps_absent={**findings.maps_absent, **absent}), films
 
 
-def _next_frame(
-    method: str, vectors: Float32Array, graph: NeighborGraph, before: Sequence[MapLayout], options: Options
-) -> MapLayout:
-    start = before[-1].xy if before else None
-    if method == "umap":
-        layout = projection.umap(vectors, graph, seed=options.seed, start=start)
-    else:
-        layout = projection.tsne(vectors, graph, seed=options.seed, perplexity=options.perplexity, start=start)
-    return layout if start is None else replace(layout, xy=turned_onto(layout.xy, start).astype(np.float32))
+class _Roll:
+    """The maps of one method so far."""
+
+    def __init__(self, method: str, options: Options) -> None:
+        self._method = method
+        self._options = options
+        self._last: Float64Array | None = None  # as laid out: a map that was scaled would have to find its size again
+        self.layouts: list[MapLayout] = []
+
+    def add(self, vectors: Float32Array, graph: NeighborGraph) -> None:
+        """Lay out the next map."""
+        layout = self._laid_out(vectors, graph)
+        if self._last is not None:
+            self._last = turned_onto(layout.xy, self._last)
+            framed = turned_onto(self._last, self.layouts[-1].xy, is_scaled=True)
+            layout = replace(layout, xy=framed.astype(np.float32))
+        else:
+            self._last = layout.xy.astype(np.float64)
+        self.layouts.append(layout)
+
+    def _laid_out(self, vectors: Float32Array, graph: NeighborGraph) -> MapLayout:
+        seed, perplexity = self._options.seed, self._options.perplexity
+        if self._method == "umap":
+            if self._last is None:
+                return projection.umap(vectors, graph, seed=seed)
+            return projection.umap(vectors, graph, seed=seed, start=self._last, n_epochs=EPOCHS)
+        if self._last is None:
+            return projection.tsne(vectors, graph, seed=seed, perplexity=perplexity)
+        return projection.tsne(vectors, graph, seed=seed, perplexity=perplexity, start=self._last, n_iter=STEPS)
 
 
 def _steps(layouts: Sequence[MapLayout]) -> tuple[float, ...]:

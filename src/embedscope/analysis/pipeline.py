@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from embedscope.analysis.intervals import Resampler, holm_over
+from embedscope.analysis.intervals import holm_over
+from embedscope.analysis.judged import Judged
 from embedscope.analysis.metrics import measure_metrics
 from embedscope.analysis.options import DEFAULTS, PRIMARY_MEASURES, Options
+from embedscope.analysis.references import PURPOSE, projected_spaces
 from embedscope.analysis.scoring import (
     Scores,
     lexical_values,
     rank_values,
     score,
-    select_queries,
     values_of,
 )
 from embedscope.analysis.similarity import measure_similarity
@@ -27,7 +28,7 @@ from embedscope.diagnosis.leakage import measure_leakage
 from embedscope.diagnosis.map_points import PointChoice, choose_points
 from embedscope.diagnosis.typed_negatives import NegativePairs
 from embedscope.encoding.encode import Embeddings
-from embedscope.errors import InvalidEmbeddingsError, MissingExtraError, TooFewPointsError
+from embedscope.errors import InvalidEmbeddingsError
 from embedscope.findings import (
     DataFacts,
     Figure,
@@ -38,10 +39,8 @@ from embedscope.findings import (
     Power,
     QueryTable,
 )
-from embedscope.numerics.clusters import clusters_from_judgments
 from embedscope.numerics.judgments import Judgments
 from embedscope.numerics.power import design_effect, minimum_detectable_difference
-from embedscope.numerics.streaming import sum_and_gram
 from embedscope.numerics.vectors import score_pairs
 from embedscope.projection import NeighborGraph
 from embedscope.protocols import Float32Array, Float64Array, IntArray, ProgressCallback, Role
@@ -94,19 +93,17 @@ def analyse(
         If a query that was asked for is not there, or an option is out of range.
     """
     _check_shapes(collection, embeddings)
-    judged_rows = judged_rows_of(collection)
-    judgments = select_queries(_judgments(collection), judged_rows)
+    judged = Judged.of(collection, options)
+    judged_rows, judgments, resampler = judged.rows, judged.judgments, judged.resampler
     queries, documents = embeddings.queries[judged_rows], embeddings.documents
-    groups = [collection.groups[row] for row in judged_rows] if collection.groups else None
-    clusters = clusters_from_judgments(judgments.indptr, judgments.documents, len(documents), groups)
-    resampler = Resampler(clusters, options.n_draws, np.random.SeedSequence([options.seed, 1]))
+    clusters = resampler.clusters
 
     say(f"Scoring {len(queries):,} queries against {len(documents):,} documents")
     kept = options.k + min(int(judgments.n_relevant.max()), 90)
     scores = score(queries, documents, judgments, k=kept, tolerance=options.tie_tolerance, progress=progress)
     values = values_of(options.measures, judgments, scores.pair_scores, scores.counts)
     others, references = _baselines(collection, judged_rows, judgments, base, baselines or {}, embeddings, options)
-    negatives = _negative_pairs(collection, judged_rows, queries, documents, scores)
+    negatives = negative_pairs_of(collection, judged_rows, queries, documents, scores)
     table = query_table(collection, judged_rows, scores, negatives, values, clusters, options.k)
 
     say(f"Intervals from {options.n_draws:,} resamples of {len(np.unique(clusters)):,} independent groups of queries")
@@ -141,14 +138,14 @@ def analyse(
             generator=options.generator("heatmap"),
         ),
         examples=choose_examples(table, n=options.n_examples, asked=options.asked),
-        clustering=_clustering(metrics),
+        clustering=clustering_of(metrics),
         tie_tolerance=options.tie_tolerance,
         seed=options.seed,
         comparisons=compared,
         references=references,
         weights=weights,
         leakage=None if train is None else measure_leakage(collection, train[1], train_name=train[0]),
-        power=_power(values["MRR"], clusters, others.get("base", others.get("lexical"))),
+        power=power_of(values["MRR"], clusters, others.get("base", others.get("lexical"))),
     )
 
 
@@ -162,26 +159,6 @@ def _check_shapes(collection: Collection, embeddings: Embeddings) -> None:
                 f"Expected one {what} vector for each of the {len(texts):,} distinct {what} texts; got an array of "
                 f"shape {rows.shape}. Encode the texts of this collection in its order."
             )
-
-
-def judged_rows_of(collection: Collection) -> IntArray:
-    """Rows of the queries that have a relevant document."""
-    rows = np.flatnonzero(np.diff(collection.indptr) > 0)
-    if len(rows) < 2:
-        raise TooFewPointsError(
-            f"{len(rows)} of {len(collection.queries)} distinct queries have a relevant document; at least 2 are "
-            f"needed, because a mean, a spread and an interval of one query say nothing. Add rows to the data set."
-        )
-    return rows
-
-
-def _judgments(collection: Collection) -> Judgments:
-    return Judgments(
-        indptr=collection.indptr,
-        documents=collection.relevant,
-        gains=collection.gains,
-        n_documents=len(collection.documents),
-    )
 
 
 def _baselines(
@@ -204,34 +181,14 @@ def _baselines(
         compared[name] = rank_values(run.queries[rows], run.documents, judgments, measures, tolerance=tolerance)
     references = {name: {m: float(np.nanmean(v)) for m, v in compared[name].items()} for name in baselines}
     width = embeddings.documents.shape[1]
-    if base is not None and width < base.documents.shape[1]:
-        for name, weights in _projections(base.documents, width, options.generator("random projection")).items():
-            left, right = _project(base.queries[rows], weights), _project(base.documents, weights)
-            found = rank_values(left, right, judgments, measures, tolerance=tolerance)
-            references[name] = {m: float(np.nanmean(v)) for m, v in found.items()}
+    spaces = {} if base is None else projected_spaces(base, rows, width, options.generator(PURPOSE))
+    for name, (left, right) in spaces.items():
+        found = rank_values(left, right, judgments, measures, tolerance=tolerance)
+        references[name] = {m: float(np.nanmean(v)) for m, v in found.items()}
     return compared, references
 
 
-def _projections(documents: Float32Array, width: int, generator: np.random.Generator) -> dict[str, Float32Array]:
-    """Maps of shape (dim, width): the principal directions of the documents, and random ones of the same number.
-
-    A head that ranks no better than either has learnt nothing that its width alone would not give.
-    """
-    total, gram = sum_and_gram(documents)
-    mean = total / len(documents)
-    _, directions = np.linalg.eigh(gram / len(documents) - np.outer(mean, mean))  # ascending
-    random = generator.standard_normal((len(directions), width))
-    return {"PCA": directions[:, ::-1][:, :width].astype(np.float32), "random": random.astype(np.float32)}
-
-
-def _project(vectors: Float32Array, weights: Float32Array) -> Float32Array:
-    projected = vectors @ weights
-    norms = np.linalg.norm(projected, axis=1, keepdims=True)
-    unit: Float32Array = projected / np.maximum(norms, 1e-12)  # a row that is projected to nothing stays zero
-    return unit
-
-
-def _negative_pairs(
+def negative_pairs_of(
     collection: Collection, rows: IntArray, queries: Float32Array, documents: Float32Array, scores: Scores
 ) -> NegativePairs | None:
     """Hard negatives of the judged queries with their similarities and margins; None where the data has none."""
@@ -303,24 +260,16 @@ def _draw_maps(
 
     choice = choose_map_points(table, len(documents), options)
     rows = point_vectors(choice, queries, documents)
-    graph = projection.neighbor_graph(rows, projection.graph_size(len(rows), perplexity=options.perplexity))
+    kinds = np.unique([str(role) for role in choice.roles], return_inverse=True)[1].astype(np.int64)
+    width = projection.graph_size(len(rows), perplexity=options.perplexity)
+    graph = projection.neighbor_graph(rows, width, strata=kinds, seed=options.seed)
     points = points_of(choice, graph)
-    layouts: dict[str, MapLayout] = {}
-    absent: dict[str, str] = {}
-    for name in options.maps:
-        say(f"Laying out the {MAP_NAMES[name]} map of {len(rows):,} points")
-        try:
-            layouts[name] = (
-                projection.tsne(rows, graph, seed=options.seed, perplexity=options.perplexity)
-                if name == "tsne"
-                else projection.umap(rows, graph, seed=options.seed)
-            )
-        except MissingExtraError as error:
-            absent[name] = str(error)
+    say(f"Laying out the {' and the '.join(MAP_NAMES[name] for name in options.maps)} map of {len(rows):,} points")
+    layouts, absent = projection.lay_out(options.maps, rows, graph, seed=options.seed, perplexity=options.perplexity)
     return points, layouts, absent
 
 
-def _clustering(metrics: Mapping[str, Metric]) -> Figure:
+def clustering_of(metrics: Mapping[str, Metric]) -> Figure:
     """Share of queries with a relevant document among their 10 nearest documents in the original space."""
     metric = metrics.get("Success@10")
     if metric is None:
@@ -328,7 +277,7 @@ def _clustering(metrics: Mapping[str, Metric]) -> Figure:
     return Figure(metric.value, metric.low, metric.high)
 
 
-def _power(ours: Float64Array, clusters: IntArray, other: Mapping[str, Float64Array] | None) -> Power:
+def power_of(ours: Float64Array, clusters: IntArray, other: Mapping[str, Float64Array] | None) -> Power:
     """What a paired MRR difference on these queries could show, from the spread of the difference to a baseline."""
     spread = ours if other is None else ours - other["MRR"]
     return Power(

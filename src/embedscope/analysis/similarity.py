@@ -20,9 +20,9 @@ from embedscope.numerics.distributions import (
     overlap_coefficient,
 )
 from embedscope.numerics.judgments import Judgments
-from embedscope.numerics.pair_sums import per_query_sums
+from embedscope.numerics.pair_sums import per_query_sums, sums_from_moments
 from embedscope.numerics.resampling import margin_and_separation, ratio_of_sums
-from embedscope.numerics.streaming import PowerSums, bin_edges, bin_numbers, histogram_of_values
+from embedscope.numerics.streaming import PowerSums, bin_edges, bin_numbers, histogram_of_values, sum_and_gram
 from embedscope.protocols import Float32Array, Float64Array, IntArray
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -31,6 +31,9 @@ N_DENSITY_BINS = 100
 
 N_SUBSAMPLED = 512
 """Documents that the intervals of AUC and overlap rest on; their values rest on all."""
+
+N_PERMUTED = 1 << 20
+"""Of more documents the sample is drawn without a permutation of them all, which would take 8 bytes a document."""
 
 N_POSITIVES_FOR_OVERLAP = 500
 """Fewer leave many of the 0.01 bins empty, so that the overlap lies too low by more than its interval is wide: in 300
@@ -48,7 +51,38 @@ class PairSums:
     negative: tuple[Float64Array, Float64Array, Float64Array]
 
 
-def pair_sums(queries: Float32Array, documents: Float32Array, scores: Scores) -> PairSums:
+@dataclass(frozen=True, slots=True, eq=False)
+class DocumentSummary:
+    """What the similarity figures need of the documents, whatever their number.
+
+    ``total`` and ``gram`` are the sum of all rows and D'D; ``relevant`` the distinct relevant rows; ``sample`` the rows
+    ``drawn`` (ascending) that the intervals of AUC and overlap rest on.
+    """
+
+    n: int
+    total: Float64Array  # (dim,)
+    gram: Float64Array  # (dim, dim)
+    relevant: Float32Array  # (R, dim)
+    drawn: IntArray  # (S,)
+    sample: Float32Array  # (S, dim)
+
+    @classmethod
+    def of(cls, documents: Float32Array, judged: Judgments, resampler: Resampler) -> DocumentSummary:
+        """The summary of documents in memory."""
+        total, gram = sum_and_gram(documents)
+        drawn = draw_documents(len(documents), resampler)
+        return cls(len(documents), total, gram, documents[np.unique(judged.documents)], drawn, documents[drawn])
+
+
+def draw_documents(n: int, resampler: Resampler) -> IntArray:
+    """Rows of the documents that the intervals of AUC and overlap rest on, ascending."""
+    generator = resampler.generator()
+    if n > N_PERMUTED:
+        return np.sort(generator.choice(n, N_SUBSAMPLED, replace=False, shuffle=False))
+    return np.sort(generator.permutation(n)[:N_SUBSAMPLED])
+
+
+def pair_sums(queries: Float32Array, documents: DocumentSummary, scores: Scores) -> PairSums:
     """Sums over positive pairs, and over all other pairs in closed form (no pair is formed)."""
     judged = scores.judgments
     n, values = len(queries), scores.pair_scores
@@ -56,14 +90,14 @@ def pair_sums(queries: Float32Array, documents: Float32Array, scores: Scores) ->
     n_positive = judged.n_relevant.astype(np.float64)
     total: Float64Array = np.bincount(rows, weights=values, minlength=n).astype(np.float64)
     squares: Float64Array = np.bincount(rows, weights=values**2, minlength=n).astype(np.float64)
-    all_total, all_squares = per_query_sums(queries, documents)
-    negative = (len(documents) - n_positive, all_total - total, all_squares - squares)
+    all_total, all_squares = sums_from_moments(queries, documents.total, documents.gram)
+    negative = (documents.n - n_positive, all_total - total, all_squares - squares)
     return PairSums((n_positive, total, squares), negative)
 
 
 def measure_similarity(
     queries: Float32Array,
-    documents: Float32Array,
+    documents: Float32Array | DocumentSummary,
     scores: Scores,
     negatives: NegativePairs | None,
     resampler: Resampler,
@@ -73,7 +107,8 @@ def measure_similarity(
     Parameters
     ----------
     queries : ndarray of shape (Q, dim), float32, unit rows
-    documents : ndarray of shape (N, dim), float32, unit rows
+    documents : ndarray of shape (N, dim), float32, unit rows; or DocumentSummary
+        The summary of documents that are too many to be held.
     scores : Scores
         Of these queries over these documents.
     negatives : NegativePairs or None
@@ -85,10 +120,12 @@ def measure_similarity(
     TooFewPointsError
         If no document is a negative of any query.
     """
+    if not isinstance(documents, DocumentSummary):
+        documents = DocumentSummary.of(documents, scores.judgments, resampler)
     sums = pair_sums(queries, documents, scores)
     if not sums.negative[0].any():
         raise TooFewPointsError(
-            f"each of the {len(documents):,} documents is relevant to every query, so that there is nothing to tell "
+            f"each of the {documents.n:,} documents is relevant to every query, so that there is nothing to tell "
             f"apart. Add documents that are not relevant: hard negatives, or the rest of the corpus."
         )
     positive_bins, negative_bins = histogram_of_values(scores.pair_scores, len(scores.histogram)), scores.histogram
@@ -108,7 +145,7 @@ def measure_similarity(
         overlap=overlap,
         d_prime=d_prime,
         diagonal=_diagonal(sums, resampler),
-        off_diagonal=_off_diagonal(queries, documents, scores, sums, resampler),
+        off_diagonal=_off_diagonal(queries, documents, sums, resampler),
         gap=_gap(scores, resampler),
     )
 
@@ -136,13 +173,10 @@ def _diagonal(sums: PairSums, resampler: Resampler) -> Figure:
     return resampler.means({"diagonal": total / n}, bounds=None)["diagonal"]
 
 
-def _off_diagonal(
-    queries: Float32Array, documents: Float32Array, scores: Scores, sums: PairSums, resampler: Resampler
-) -> Figure:
+def _off_diagonal(queries: Float32Array, documents: DocumentSummary, sums: PairSums, resampler: Resampler) -> Figure:
     """Mean similarity of a query to the positives of other queries: the off-diagonal of the original heatmap."""
-    positives = np.unique(scores.judgments.documents)
-    total, _ = per_query_sums(queries, documents[positives])
-    n_others = len(positives) - sums.positive[0]
+    total, _ = per_query_sums(queries, documents.relevant)
+    n_others = len(documents.relevant) - sums.positive[0]
     if not n_others.any():
         return Figure.absent("every query shares all positives, so there is no off-diagonal")
     (figure,) = resampler.statistic(np.column_stack([total - sums.positive[1], n_others]), ratio_of_sums)
@@ -204,7 +238,7 @@ def _distribution_of_sums(
 
 def _auc_and_overlap(
     queries: Float32Array,
-    documents: Float32Array,
+    documents: DocumentSummary,
     scores: Scores,
     positive_bins: IntArray,
     negative_bins: IntArray,
@@ -229,7 +263,7 @@ def _auc_and_overlap(
         [
             _positive_sums(positive, scores),
             scores.judgments.n_relevant,
-            *_negative_sums(queries, documents, negative, scores, resampler),
+            *_negative_sums(queries, documents, negative, scores),
         ]
     )  # (Q, 6)
     values = np.array([figure.value for figure in exact], dtype=np.float64)
@@ -273,21 +307,18 @@ def _positive_sums(tables: Float64Array, scores: Scores) -> Float64Array:
 
 
 def _negative_sums(
-    queries: Float32Array, documents: Float32Array, tables: Float64Array, scores: Scores, resampler: Resampler
+    queries: Float32Array, documents: DocumentSummary, tables: Float64Array, scores: Scores
 ) -> tuple[Float64Array, Float64Array]:
     """Entries of each table at the similarities of negatives, summed by query, and the number of these negatives.
 
     Of a large corpus ``N_SUBSAMPLED`` documents are drawn, the same for every query.
     """
-    judged, n_bins = scores.judgments, tables.shape[1]
-    drawn = np.sort(resampler.generator().permutation(len(documents))[:N_SUBSAMPLED])
-    place = np.full(len(documents), -1, dtype=np.int64)
-    place[drawn] = np.arange(len(drawn))
+    judged, n_bins, drawn = scores.judgments, tables.shape[1], documents.drawn
     sums = np.empty((len(queries), len(tables)))
     counts = np.full(len(queries), float(len(drawn)))
     for start in range(0, len(queries), QUERY_CHUNK):
-        block = queries[start : start + QUERY_CHUNK] @ documents[drawn].T  # (q, n)
-        rows, columns = _relevant_cells(place, judged, start, len(block))
+        block = queries[start : start + QUERY_CHUNK] @ documents.sample.T  # (q, n)
+        rows, columns = _relevant_cells(drawn, judged, start, len(block))
         bins = bin_numbers(block, n_bins).reshape(block.shape)
         for j, table in enumerate(tables):
             entries = table[bins]
@@ -297,12 +328,13 @@ def _negative_sums(
     return sums, counts
 
 
-def _relevant_cells(place: IntArray, judged: Judgments, start: int, size: int) -> tuple[IntArray, IntArray]:
-    """Cells (row, column) of a block of queries that hold relevant documents; ``place`` maps documents to columns."""
+def _relevant_cells(drawn: IntArray, judged: Judgments, start: int, size: int) -> tuple[IntArray, IntArray]:
+    """Cells (row, column) of a block of queries that hold relevant documents; column j is document ``drawn[j]``."""
     own = slice(judged.indptr[start], judged.indptr[start + size])
-    columns = place[judged.documents[own]]
+    columns = np.searchsorted(drawn, judged.documents[own])
+    is_drawn = drawn[np.minimum(columns, len(drawn) - 1)] == judged.documents[own]
     rows = judged.query_of_pair[own] - start
-    return rows[columns >= 0], columns[columns >= 0]
+    return rows[is_drawn], columns[is_drawn]
 
 
 def _within_unit(figure: Figure) -> Figure:

@@ -205,7 +205,8 @@ def _why_not(wanted: float, grid: Float64Array, precision: Sequence[Figure]) -> 
     if np.isnan(lows).all():
         return "not reachable with 95 % confidence: the queries form too few groups for an interval"
     surest = int(np.nanargmax(lows))
+    advice = "; more queries would narrow it" if values[surest] >= wanted else ""
     return (
         f"not reachable with 95 % confidence: the precision is surest at {grid[surest]:.2f}, with {values[surest]:.3f} "
-        f"and {lows[surest]:.3f} as the lower end of its interval; more queries would narrow it"
+        f"and {lows[surest]:.3f} as the lower end of its interval{advice}"
     )

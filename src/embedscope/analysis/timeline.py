@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import PurePath
 
 import numpy as np
 
@@ -19,36 +21,51 @@ MIN_CHECKPOINTS = 3
 
 ALPHA = 0.05
 
+_EPOCH_IN_NAME = re.compile(r"epoch[-_=.]?(\d+)", re.IGNORECASE)
 
-def timeline_names(runs: Mapping[str, Findings]) -> list[str]:
+
+def timeline_names(runs: Mapping[str, ModelFacts]) -> list[str]:
     """The runs that make a timeline, by their epochs; none where there are fewer than three.
 
-    These are the runs whose checkpoint records an epoch, over the same base model; where several bases occur, those
-    over the base of the last run. A run whose epoch another has too is left out.
+    Checkpoints are of one training where they lie in one folder (or in folders of one folder that are named after
+    epochs), over the same base model, and each says its epoch: in its record, else in its name. Of several trainings
+    the one with the most epochs is taken, of equals the last. Of two checkpoints of one epoch, such as the best and the
+    one saved on time, the one that is named after the epoch stands for both.
     """
-    known = {name: run.model for name, run in runs.items() if _epoch(run.model) is not None}
-    if not known:
-        return []
-    base = list(known.values())[-1].base_model
-    by_epoch: dict[int, str] = {}
-    for name, facts in known.items():
-        epoch = _epoch(facts)
-        if facts.base_model == base and epoch is not None:
-            by_epoch.setdefault(epoch, name)
-    names = [by_epoch[epoch] for epoch in sorted(by_epoch)]
-    return names if len(names) >= MIN_CHECKPOINTS else []
+    trainings: dict[tuple[str | None, PurePath], dict[int, str]] = {}
+    for name, facts in runs.items():
+        epoch = epoch_of(name, facts)
+        if epoch is None:
+            continue
+        found = trainings.setdefault((facts.base_model, _folder_of(name)), {})
+        if epoch not in found or (_named_epoch(found[epoch]) is None and _named_epoch(name) is not None):
+            found[epoch] = name
+    longest = max(reversed(trainings.values()), key=len, default={})
+    return [longest[epoch] for epoch in sorted(longest)] if len(longest) >= MIN_CHECKPOINTS else []
 
 
-def epoch_numbers(facts: Sequence[ModelFacts]) -> tuple[int, ...]:
-    """The epochs that checkpoints record, where all do and they rise; else 1, 2, ..."""
-    epochs = [epoch for fact in facts if (epoch := _epoch(fact)) is not None]
-    rises = len(epochs) == len(facts) and all(a < b for a, b in pairwise(epochs))
-    return tuple(epochs) if rises else tuple(range(1, len(facts) + 1))
+def epoch_of(name: str, facts: ModelFacts) -> int | None:
+    """The epoch after which a checkpoint was saved: as it records, else as its name says; None where neither does."""
+    recorded = facts.training.get("epoch", "")
+    return int(recorded) if recorded.isdecimal() else _named_epoch(name)
 
 
-def _epoch(facts: ModelFacts) -> int | None:
-    text = facts.training.get("epoch", "")
-    return int(text) if text.isdecimal() else None
+def _named_epoch(name: str) -> int | None:
+    """7 in ``checkpoints/model_epoch7.pt`` and in ``epoch-007/model.safetensors``."""
+    found = _EPOCH_IN_NAME.findall(str(PurePath(*PurePath(name).parts[-2:])))
+    return int(found[-1]) if found else None
+
+
+def _folder_of(name: str) -> PurePath:
+    folder = PurePath(name).parent
+    return folder.parent if _EPOCH_IN_NAME.search(folder.name) else folder
+
+
+def epoch_numbers(runs: Mapping[str, ModelFacts]) -> tuple[int, ...]:
+    """The epochs of checkpoints, where all say theirs and they rise; else 1, 2, ..."""
+    epochs = [epoch for name, facts in runs.items() if (epoch := epoch_of(name, facts)) is not None]
+    rises = len(epochs) == len(runs) and all(a < b for a, b in pairwise(epochs))
+    return tuple(epochs) if rises else tuple(range(1, len(runs) + 1))
 
 
 def build_timeline(runs: Mapping[str, Findings], options: Options, *, metric: str = PRIMARY_MEASURES[0]) -> Timeline:
@@ -84,7 +101,7 @@ def build_timeline(runs: Mapping[str, Findings], options: Options, *, metric: st
     for name in names[1:]:
         require_same_data(names[0], first, name, runs[name])
     resampler = Resampler(first.queries.clusters, options.n_draws, np.random.SeedSequence([options.seed, 4]))
-    epochs = epoch_numbers([run.model for run in runs.values()])
+    epochs = epoch_numbers({name: run.model for name, run in runs.items()})
     best = int(np.argmax([run.metrics[metric].value for run in runs.values()]))
     since_best = None
     if best != len(names) - 1:

@@ -13,7 +13,7 @@ from embedscope import __version__
 from embedscope.commands import inputs, outputs
 from embedscope.data.collection import identity
 from embedscope.data.readers.raw import RawRows, read_rows
-from embedscope.data.run_folder import check_writable, manifest, staged_output, write_json, write_text
+from embedscope.data.run_folder import check_writable, manifest, staged_output, write_json
 from embedscope.diagnosis.audit import (
     AuditReport,
     Repair,
@@ -119,10 +119,8 @@ def _changes_file(target: Path) -> Path:
 
 
 def _write_repair(mended: Repair, target: Path) -> list[str]:
-    rows = [json.dumps(row, ensure_ascii=False) for row in rows_as_json(mended.rows)]
-    write_text(target, "[\n" + ",\n".join(rows) + "\n]\n")
-    changes = [json.dumps(asdict(change), ensure_ascii=False) for change in mended.changes]
-    write_text(_changes_file(target), "[\n" + ",\n".join(changes) + "\n]\n")
+    outputs.write_rows(target, rows_as_json(mended.rows))
+    outputs.write_rows(_changes_file(target), [asdict(change) for change in mended.changes])
     return [str(target), str(_changes_file(target))]
 
 

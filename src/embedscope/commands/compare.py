@@ -1,35 +1,34 @@
-"""``embedscope compare``: several checkpoints on the same queries, paired."""
+"""``embedscope compare``: several checkpoints on the same queries, paired; those of one training as a timeline."""
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from embedscope.analysis import analyse
 from embedscope.analysis.comparison import compare_runs
-from embedscope.analysis.film import draw_film
+from embedscope.analysis.film import draw_films
+from embedscope.analysis.timeline import build_timeline, epoch_of, timeline_names
 from embedscope.commands import inputs, outputs
+from embedscope.commands.compared_files import PICTURES, draw_pictures, write_page
 from embedscope.data.collection import Collection
 from embedscope.data.run_folder import staged_output, write_parquet
 from embedscope.encoding.encode import Embeddings
 from embedscope.errors import InvalidOptionError, TooFewPointsError
-from embedscope.findings import Figure, Findings, MapLayout, RunComparison, run_label
-from embedscope.report import html, page
+from embedscope.findings import Findings, MapFilm, ModelFacts, RunComparison
 from embedscope.report.columns import query_columns
 from embedscope.report.payload import comparison_report
 from embedscope.report.payload import report as report_of
 from embedscope.report.saved_run import is_run_folder, read_run
-from embedscope.report.sections import comparison_section, timeline_section
+from embedscope.report.timeline import timeline_report
 from embedscope.terminal import Terminal
 from embedscope.verdict import judge, judge_comparison
 
 FILM_POINTS = 3_000
-"""Points on the maps of the runs: each run costs a t-SNE, and the eye follows no more."""
+"""Points on the maps of the runs: each run costs a map of each kind, and the eye follows no more."""
 
 N_TEXTS = 5
 """Lost and gained queries printed for each candidate."""
@@ -41,82 +40,57 @@ def run(options: argparse.Namespace) -> int:
     terminal = inputs.terminal_of(options)
     names = run_names(options)
     criteria = inputs.read_criteria(options)
-    outputs.check_destinations(options, ("metrics_comparison", "rank_changes"))
+    outputs.check_destinations(options, PICTURES)
     collection = inputs.read_data(options, terminal)
     train = inputs.read_train(options)
     runs = embed_runs(names, collection, options, terminal)
+    course = timeline_names({name: run.facts for name, run in runs.items()})
+    names = ordered(names, course, reference=options.baseline)
+    runs = {name: runs[name] for name in names if name in runs}
+    terminal.name_runs(names)
+    if course:
+        terminal.step(course_sentence(course, runs, names[0], terminal))
     findings = measure(names, runs, collection, options, terminal, train=train)
-    comparison = compare_runs(findings, reference=names[0], options=inputs.analysis_options(options))
+    settings = inputs.analysis_options(options)
+    comparison = compare_runs(findings, reference=names[0], options=settings)
+    timeline = build_timeline({name: findings[name] for name in course}, settings) if course else None
     candidate = comparison.best.best if comparison.best is not None else comparison.candidates[0]
     checks, _ = judge(findings[candidate], criteria)
     verdict = judge_comparison(comparison, findings[candidate], criteria)
-    say_comparison(findings, comparison, terminal)
+    told = told_of(comparison, candidate, course)
+    if timeline is not None:
+        terminal.timeline(timeline)
+    say_comparison(findings, told, terminal)
+    if len(told.candidates) < len(comparison.candidates):
+        n_others = len(comparison.candidates) - len(told.candidates)
+        terminal.step(f"The other {n_others} of these checkpoints against the reference: --json, report.json, page")
     terminal.verdict(verdict)
-    film = None
-    if options.output is not None and len(runs) > 1 and not options.skip_maps:
-        terminal.step(f"Laying out the t-SNE map of {len(runs)} runs")
-        settings = replace(inputs.analysis_options(options), map_budget=FILM_POINTS)
-        try:
-            findings[candidate], film = draw_film(runs, candidate, findings[candidate], collection, settings)
-        except TooFewPointsError:
-            terminal.warn("the page has no map of the runs: there are too few points for one")
+    films: tuple[MapFilm, ...] = ()
+    if options.output is not None:
+        shown = {name: runs[name] for name in course} if candidate in course else runs
+        findings[candidate], films = lay_out(shown, candidate, findings[candidate], collection, options, terminal)
     judged = report_of(findings[candidate], checks, verdict, inputs=outputs.inputs_of(options))
     report = judged | comparison_report(findings, comparison)
+    if timeline is not None:
+        report["timeline"] = timeline_report(timeline, films, findings[names[0]].queries.texts)
     written = outputs.write_side_files(options, findings[candidate], checks, verdict, comparison.comparisons)
     if options.output is not None:
+        terminal.step("Drawing the pictures")
         with staged_output(options.output) as staging:
-            files = draw_pictures(findings, comparison, staging, options)
+            files = draw_pictures(findings, comparison, told, timeline, films, staging, options)
             files += outputs.write_tables(staging, report, findings[candidate], options, started)
             for position, name in enumerate(comparison.candidates, start=2):
                 file = f"queries_{position}.parquet"
                 write_parquet(staging / file, query_columns(findings[name]))
                 files.append(file)
-            files += write_page(staging, judged, findings, comparison, candidate, film)
+            files += write_page(staging, judged, findings, comparison, candidate, timeline, films)
         terminal.files(Path(options.output), files)
     terminal.side_files(written)
     return outputs.finish(options, verdict, report, terminal, started)
 
 
-def write_page(
-    folder: Path,
-    judged: dict[str, Any],
-    runs: dict[str, Findings],
-    comparison: RunComparison,
-    candidate: str,
-    film: dict[str, MapLayout] | None,
-) -> list[str]:
-    """The page of the judged candidate with the comparison in it, and the data it is drawn from; the file names."""
-    section = comparison_section(runs, comparison, judged=candidate)
-    timeline = None if film is None else film_section(runs, film, candidate)
-    payload = page.page_payload(judged, runs[candidate], compare=section, timeline=timeline)
-    (folder / page.PAGE_FILE).write_text(page.to_json(payload), encoding="utf-8")
-    (folder / "report.html").write_text(html.render(payload, title=html.page_title(judged)), encoding="utf-8")
-    return ["report.html", page.PAGE_FILE]
-
-
-def film_section(runs: dict[str, Findings], film: dict[str, MapLayout], shown: str) -> dict[str, Any]:
-    """The runs one after the other, for the page: metrics, violation rates by type, and where the points move."""
-    found = {name: runs[name] for name in film}
-    first = found[shown]
-    return timeline_section(
-        labels=[run_label(name) for name in film],
-        epochs=range(1, len(film) + 1),
-        metrics={
-            name: [Figure(m.value, m.low, m.high) for m in (run.metrics[name] for run in found.values())]
-            for name in first.metrics
-        },
-        violation={
-            name: [run.negative_types[name].violation_rate for run in found.values()] for name in first.negative_types
-        },
-        shown=list(film).index(shown),
-        maps={"tsne": [layout.xy for layout in film.values()]},
-        drawn=page.drawn_points(first, page.POINT_BUDGET),
-        is_correct=np.stack([run.queries.is_correct for run in found.values()]),
-    )
-
-
 def run_names(options: argparse.Namespace) -> list[str]:
-    """The runs in order, the reference first: ``--baseline`` where given, else the first checkpoint."""
+    """The runs as they were given; ``--baseline`` first, where it is given."""
     names = list(options.checkpoints)
     if options.baseline is not None:
         names = [options.baseline, *(name for name in names if name != options.baseline)]
@@ -130,8 +104,28 @@ def run_names(options: argparse.Namespace) -> list[str]:
     return names
 
 
+def ordered(names: Sequence[str], course: Sequence[str], *, reference: str | None) -> list[str]:
+    """The runs, the reference first and those of ``course`` in its order: a shell gives epoch10 before epoch2.
+
+    The reference is the one that was named, else the first run; the earliest epoch where that is one of the course.
+    """
+    epochs = iter(course)
+    in_order = [next(epochs) if name in course else name for name in names]
+    return in_order if reference is None else [reference, *(name for name in in_order if name != reference)]
+
+
+def course_sentence(course: Sequence[str], runs: Mapping[str, Embeddings], reference: str, terminal: Terminal) -> str:
+    """Which runs are taken for one training, and what they are compared with."""
+    facts: list[ModelFacts] = [runs[name].facts for name in course]
+    epochs = [epoch_of(name, fact) for name, fact in zip(course, facts, strict=True)]
+    return (
+        f"{len(course)} checkpoints of one training make a timeline, epoch {epochs[0]} to {epochs[-1]}; the reference "
+        f"is {terminal.label(reference)} (--baseline names another)"
+    )
+
+
 def embed_runs(
-    names: list[str], collection: Collection, options: argparse.Namespace, terminal: Terminal
+    names: Sequence[str], collection: Collection, options: argparse.Namespace, terminal: Terminal
 ) -> dict[str, Embeddings]:
     """Vectors of every run; a reference that was measured before needs none.
 
@@ -142,8 +136,8 @@ def embed_runs(
 
 
 def measure(
-    names: list[str],
-    runs: dict[str, Embeddings],
+    names: Sequence[str],
+    runs: Mapping[str, Embeddings],
     collection: Collection,
     options: argparse.Namespace,
     terminal: Terminal,
@@ -153,14 +147,26 @@ def measure(
     """Findings of every run, the reference first; a reference that was measured before is read from its run folder."""
     found = {} if names[0] in runs else {names[0]: read_run(names[0])}
     for name, embeddings in runs.items():
-        terminal.step(f"Measuring {run_label(name)}")
+        terminal.step(f"Measuring {terminal.label(name)}")
         found[name] = analyse(collection, embeddings, options=inputs.analysis_options(options), train=train)
     return found
 
 
-def say_comparison(runs: dict[str, Findings], comparison: RunComparison, terminal: Terminal) -> None:
+def told_of(comparison: RunComparison, candidate: str, course: Sequence[str]) -> RunComparison:
+    """What the terminal tells of a comparison: of the epochs in a timeline, only the judged one in full."""
+    kept = tuple(name for name in comparison.candidates if name == candidate or name not in course)
+    return replace(
+        comparison,
+        candidates=kept,
+        comparisons=tuple(row for row in comparison.comparisons if row.a in kept),
+        type_changes=tuple(row for row in comparison.type_changes if row.candidate in kept),
+        level_shifts=tuple(row for row in comparison.level_shifts if row.candidate in kept),
+    )
+
+
+def say_comparison(runs: Mapping[str, Findings], comparison: RunComparison, terminal: Terminal) -> None:
     """Metrics side by side, paired differences, what moved, and whether only the level moved."""
-    terminal.metric_table(runs)
+    terminal.metric_table({name: runs[name] for name in (comparison.reference, *comparison.candidates)})
     terminal.comparisons(comparison.comparisons, comparison.reference)
     terminal.type_changes(comparison.type_changes)
     terminal.level_shifts(comparison.level_shifts)
@@ -172,19 +178,28 @@ def say_comparison(runs: dict[str, Findings], comparison: RunComparison, termina
     terminal.best_of_many(comparison.best)
 
 
-def draw_pictures(
-    runs: dict[str, Findings], comparison: RunComparison, folder: Path, options: argparse.Namespace
-) -> list[str]:
-    """The metric intervals of all runs, and for each candidate the queries that moved; the file names."""
-    from embedscope import plots
-
-    drawn: dict[str, Any] = {"metrics_comparison": plots.draw_metric_comparison(runs, comparison)}
-    for position, name in enumerate(comparison.candidates, start=2):
-        suffix = "" if len(comparison.candidates) == 1 else f"_{position}"
-        drawn[f"rank_changes{suffix}"] = plots.draw_rank_slopes(runs, comparison, name)
-    names = []
-    for name, figure in drawn.items():
-        file = f"{name}.{options.format}"
-        plots.save(figure, folder / file, dpi=options.dpi, format=options.format)
-        names.append(file)
-    return names
+def lay_out(
+    runs: Mapping[str, Embeddings],
+    shown: str,
+    findings: Findings,
+    collection: Collection,
+    options: argparse.Namespace,
+    terminal: Terminal,
+) -> tuple[Findings, tuple[MapFilm, ...]]:
+    """The findings of the run ``shown`` with its maps, and the films of all; without any where none is asked for."""
+    methods = [name for name in ("tsne", "umap") if not (options.skip_maps or getattr(options, f"skip_{name}"))]
+    if not methods or len(runs) < 2:
+        return findings, ()
+    settings = replace(inputs.analysis_options(options), map_budget=FILM_POINTS)
+    terminal.step(f"Laying out the maps of {len(runs)} runs, each from the one before")
+    try:
+        with terminal.progress("Maps", unit="maps") as progress:
+            findings, films = draw_films(
+                runs, shown, findings, collection, settings, methods=methods, progress=progress
+            )
+    except TooFewPointsError:
+        terminal.warn("the page has no map of the runs: there are too few points for one")
+        return findings, ()
+    for reason in findings.maps_absent.values():
+        terminal.warn(reason)
+    return findings, films

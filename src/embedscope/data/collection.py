@@ -43,6 +43,7 @@ class Row:
     negatives: tuple[Negative, ...] = ()
     number: int = 0  # 1-based row or line in the file, for messages
     group: str | None = None
+    metadata: tuple[tuple[str, str], ...] = ()  # other columns of the file with their values
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class Collection:
     warnings: tuple[str, ...] = ()
     groups: tuple[str | None, ...] = ()
     merged_ids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # kept document id -> ids merged into it
+    metadata: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)  # column -> (Q,), None where unstated
 
 
 def excerpt(text: str, limit: int = 60) -> str:
@@ -105,7 +107,8 @@ def build_collection(
 
     Document ids are ``d00000``, ``d00001``, ... in order of first appearance, so id order is index order; query ids
     are made the same way. The pool is every positive, every hard negative and every extra document. A (query, hard
-    negative) pair that is stated more than once counts once, with its greatest weight and the union of its types.
+    negative) pair that is stated more than once counts once, with its greatest weight and the union of its types. Of
+    the metadata of several rows with one query the first that states a column stands.
 
     Parameters
     ----------
@@ -138,6 +141,7 @@ def build_collection(
     clean, notes = _without_empty_texts(rows, drop_empty=drop_empty, row_name=row_name)
     queries, documents, judgments = _Texts(), _Texts(), _Judgments()
     groups: dict[int, str] = {}
+    metadata: dict[str, dict[int, str]] = {}
     n_regrouped = 0
     for row in clean:
         query = queries.add(row.query)
@@ -148,6 +152,8 @@ def build_collection(
             judgments.add_negative(query, documents.add(negative.text), negative, row.number)
         if row.group is not None:
             n_regrouped += groups.setdefault(query, row.group) != row.group
+        for column, value in row.metadata:
+            metadata.setdefault(column, {}).setdefault(query, value)
     if n_regrouped:
         notes.append(
             f"{n_regrouped} rows repeat a query under another group; the group of its first row is kept, "
@@ -167,6 +173,9 @@ def build_collection(
         n_duplicate_queries=queries.n_repeats,
         n_duplicate_documents=documents.n_repeats,
         groups=tuple(groups.get(q) for q in range(len(queries.index))) if groups else (),
+        metadata={
+            column: tuple(values.get(q) for q in range(len(queries.index))) for column, values in metadata.items()
+        },
         merged_ids={document_ids[d]: tuple(ids) for d, ids in aliases.items()},
         warnings=[*warnings, *notes],
     )
@@ -236,6 +245,7 @@ def build_judged_collection(
         n_duplicate_queries=query_texts.n_repeats,
         n_duplicate_documents=document_texts.n_repeats,
         groups=(),
+        metadata={},
         merged_ids=merged,
         warnings=[*warnings, *notes],
     )
@@ -299,6 +309,7 @@ def keep_queries(collection: Collection, chosen: IntArray) -> Collection:
         gains=collection.gains[entries],
         negatives=_negatives_of(collection.negatives, chosen, len(collection.queries)),
         groups=tuple(collection.groups[q] for q in chosen) if collection.groups else (),
+        metadata={column: tuple(values[q] for q in chosen) for column, values in collection.metadata.items()},
     )
 
 
@@ -421,6 +432,7 @@ def _normalised(row: Row, number: int) -> Row:
         tuple(Negative(identity(n.text), n.types, n.weight) for n in row.negatives),
         number,
         row.group,
+        row.metadata,
     )
 
 
@@ -590,6 +602,7 @@ def _collect(
     n_duplicate_queries: int,
     n_duplicate_documents: int,
     groups: tuple[str | None, ...],
+    metadata: Mapping[str, tuple[str | None, ...]],
     merged_ids: Mapping[str, tuple[str, ...]],
     warnings: list[str],
 ) -> Collection:
@@ -622,6 +635,7 @@ def _collect(
         contradictions=_contradictions(judgments, queries, documents, row_name),
         warnings=tuple(warnings),
         groups=groups,
+        metadata=metadata,
         merged_ids=merged_ids,
     )
 

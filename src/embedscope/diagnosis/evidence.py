@@ -14,7 +14,7 @@ from embedscope.numerics.resampling import bootstrap_statistic, ratio_of_sums
 from embedscope.protocols import BoolArray, FloatArray, IntArray
 
 N_DRAWS = 2_000
-MAX_ROWS = 100
+MAX_ROWS = 1_000
 """Rows kept in a finding, the worst first; the count is in ``n`` and ``effect``."""
 
 

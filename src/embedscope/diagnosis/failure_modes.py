@@ -3,16 +3,17 @@
 The order asks of the labels first, then of what the model could read, then of how it decided: a query whose label is
 wrong is no evidence about the model, and a text that was cut off cannot be judged by what was cut.
 
-1. near duplicate: the winner says the same as the positive (label noise)
-2. suspected false negative: the winner states all that query and positive share, and a second opinion prefers it
-3. truncated: query, positive or winner is longer than the model reads
-4. tie: the winner scores what the positive scores
-5. attribute ignored: the winner is a hard negative of a stated type
-6. hub: the winner wins far more often than others, whatever is asked
-7. lexical lure: the winner shares more letters with the query than the positive does
-8. outlier: the query has no word of the pool, or is far from every document
-9. unreachable: its relevant documents stand in no top list of any query (anti-hubs)
-10. other
+1. positive says nothing: it is an unfilled template or a word for nothing
+2. near duplicate: the winner says the same as the positive (label noise)
+3. suspected false negative: the winner states all that query and positive share, and a second opinion prefers it
+4. truncated: query, positive or winner is longer than the model reads
+5. tie: the winner scores what the positive scores
+6. attribute ignored: the winner is a hard negative of a stated type
+7. hub: the winner wins far more often than others, whatever is asked
+8. lexical lure: the winner shares more letters with the query than the positive does
+9. outlier: the query has no word of the pool, or is far from every document
+10. unreachable: its relevant documents stand in no top list of any query (anti-hubs)
+11. other
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from scipy.special import pdtrc
 from embedscope.diagnosis.independent import Scorer, answers_as_well
 from embedscope.diagnosis.leakage import NEAR_JACCARD, normalised
 from embedscope.diagnosis.near_duplicates import near_duplicates, say_the_same
-from embedscope.diagnosis.text_features import strip_diacritics, words
+from embedscope.diagnosis.text_features import placeholder, strip_diacritics, words
 from embedscope.findings import DocumentTable, QueryTable
 from embedscope.protocols import BoolArray, IntArray
 
@@ -46,6 +47,7 @@ FAR_FENCES = 3.0
 class FailureMode(StrEnum):
     """The first cause that was found for a failed query."""
 
+    UNFILLED = "positive says nothing"
     NEAR_DUPLICATE = "near duplicate of the positive wins"
     FALSE_NEGATIVE = "suspected false negative"
     TRUNCATED = "truncated text"
@@ -109,6 +111,7 @@ def classify_failures(
         hubs=frozenset(hubs),
         lures=_lures(queries, lexical, failed),
         preferred=_preferred(queries, opinion or lexical, failed),
+        unfilled=says_nothing(queries, documents),
         near=_near_winners(queries, documents, failed),
         outliers=_outliers(queries, documents),
         reachable=_reachable(queries),
@@ -126,6 +129,13 @@ def classify_failures(
     for row in np.flatnonzero(~queries.is_correct & (queries.wrong_document < 0)).tolist():
         modes[row] = FailureMode.OTHER
     return FailureModes(tuple(modes), tuple(details), hubs)
+
+
+def says_nothing(queries: QueryTable, documents: DocumentTable) -> BoolArray:
+    """Queries all of whose relevant documents are unfilled templates or words for nothing, shape (Q,)."""
+    is_empty = np.array([placeholder(text) is not None for text in documents.texts], dtype=bool)
+    starts: Sequence[int] = queries.relevant_indptr[:-1].tolist()
+    return np.asarray(np.logical_and.reduceat(is_empty[queries.relevant_documents], starts), dtype=bool)
 
 
 def winning_hubs(queries: QueryTable) -> tuple[int, ...]:
@@ -158,6 +168,7 @@ class _Evidence:
     hubs: frozenset[int]
     lures: BoolArray
     preferred: BoolArray
+    unfilled: BoolArray
     near: BoolArray
     outliers: BoolArray
     reachable: BoolArray
@@ -168,6 +179,7 @@ class _Evidence:
     def decide(self, row: int) -> FailureMode:
         """The first mode that holds."""
         for mode, holds in (
+            (FailureMode.UNFILLED, self.unfilled[row]),
             (FailureMode.NEAR_DUPLICATE, self.near[row]),
             (FailureMode.FALSE_NEGATIVE, self._answers(row)),
             (FailureMode.TRUNCATED, self._is_truncated(row)),

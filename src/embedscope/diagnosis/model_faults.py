@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from embedscope.data.collection import excerpt
 from embedscope.diagnosis.evidence import MAX_ROWS, Candidate, Estimate, percent, rate, share, some_rows
-from embedscope.diagnosis.failure_modes import FailureMode, FailureModes
+from embedscope.diagnosis.failure_modes import FailureMode, FailureModes, says_nothing
 from embedscope.diagnosis.slices import SliceSearch
-from embedscope.findings import Diagnosis, Findings, QueryTable, Severity
+from embedscope.findings import Diagnosis, DocumentTable, Findings, QueryTable, Robustness, Severity
 from embedscope.numerics.geometry import spectrum
 from embedscope.protocols import Float32Array, IntArray
 
@@ -24,25 +25,31 @@ IGNORED = 0.35
 LEAST_MODE = 0.01
 """Share of queries, lower end, from which a failure mode is a finding."""
 
+FRAGILE = 0.05
+FRAGILE_LEVEL = 0.05
+"""Fall of the metric, and level after Holm's correction, from which another way of typing is a finding."""
+
 COLLAPSED = 0.1
 """Share of the directions that 90 % of the variance needs, below which a space has collapsed."""
 
 _SEVERE, _MARKED = 0.3, 0.1
 
 
-def ignored_types(queries: QueryTable, *, tolerance: float) -> Iterator[Candidate]:
+def ignored_types(queries: QueryTable, documents: DocumentTable, *, tolerance: float) -> Iterator[Candidate]:
     """Types of hard negatives that reach the positive too often.
 
     The violation rate of a type is counted over pairs of this type alone where there are at least 20, so that a
-    negative that differs in two things does not speak for either; else over all pairs of the type.
+    negative that differs in two things does not speak for either; else over all pairs of the type. Queries whose
+    positive says nothing take no part.
     """
     counts = np.diff(queries.negative_indptr)
     owners = np.repeat(np.arange(len(counts)), counts)
+    is_judged = ~says_nothing(queries, documents)[owners]
     margins = queries.positive_similarity[owners] - queries.negative_scores
     failed = ~queries.is_correct
     for name in sorted({kind for types in queries.negative_types for kind in types}):
-        alone = np.array([types == (name,) for types in queries.negative_types], dtype=bool)
-        among = np.array([name in types for types in queries.negative_types], dtype=bool)
+        alone = is_judged & np.array([types == (name,) for types in queries.negative_types], dtype=bool)
+        among = is_judged & np.array([name in types for types in queries.negative_types], dtype=bool)
         chosen = np.flatnonzero(alone if alone.sum() >= LEAST_PAIRS else among)
         violated = margins[chosen] <= tolerance
         found = rate(violated.astype(np.float64), np.ones(len(chosen)), queries.clusters[owners[chosen]])
@@ -62,6 +69,7 @@ def ignored_types(queries: QueryTable, *, tolerance: float) -> Iterator[Candidat
                 owners[worst],
                 f"Train on more hard negatives that differ in {name} alone, or give them more weight; the rows listed "
                 "are the first to use.",
+                queries.negative_documents[worst],
             ),
             gain=float(lost.mean()),
         )
@@ -79,6 +87,7 @@ def unbeaten_baselines(findings: Findings) -> Iterator[Candidate]:
         theirs = metric.lexical if comparison.b == "lexical" else metric.base
         against = "" if theirs is None else f" {metric.value:.2f} against {theirs:.2f}"
         lost = np.flatnonzero(~findings.queries.is_correct)
+        lost = lost[np.argsort(-findings.queries.rank[lost], kind="stable")]
         yield Candidate(
             _diagnosis(
                 f"below-{comparison.b}",
@@ -86,9 +95,10 @@ def unbeaten_baselines(findings: Findings) -> Iterator[Candidate]:
                 Severity.HIGH,
                 len(findings.queries.texts),
                 Estimate(comparison.difference, comparison.low, comparison.high),
-                lost[np.argsort(-findings.queries.rank[lost], kind="stable")],
+                lost,
                 "Look at pooling, prompts and normalisation first (they must be those of the training), then at the "
                 "learning rate; do not deploy it.",
+                findings.queries.wrong_document[lost],
             ),
             gain=-comparison.difference,
         )
@@ -156,11 +166,14 @@ def failure_findings(queries: QueryTable, modes: FailureModes) -> Iterator[Candi
         words = title.format(share=percent(found.value), hubs=hubs)
         worst = rows[np.argsort(-queries.rank[rows], kind="stable")]
         yield Candidate(
-            _diagnosis(code, words, _severity(found.value), len(flags), found, worst, action), gain=found.value
+            _diagnosis(
+                code, words, _severity(found.value), len(flags), found, worst, action, queries.wrong_document[worst]
+            ),
+            gain=found.value,
         )
 
 
-def slice_findings(search: SliceSearch, metric: str, n_queries: int) -> Iterator[Candidate]:
+def slice_findings(search: SliceSearch, metric: str, queries: QueryTable) -> Iterator[Candidate]:
     """Confirmed slices as findings."""
     for one in search.slices:
         diagnosis = _diagnosis(
@@ -172,12 +185,14 @@ def slice_findings(search: SliceSearch, metric: str, n_queries: int) -> Iterator
             Estimate(one.effect, one.low, one.high),
             one.rows,
             "Add training rows of this kind, or find out what its queries have in common that the model cannot read.",
+            queries.wrong_document[one.rows],
         )
-        yield Candidate(diagnosis, gain=-one.effect * len(one.rows) / max(n_queries, 1))
+        yield Candidate(diagnosis, gain=-one.effect * len(one.rows) / max(len(queries.texts), 1))
 
 
 def label_findings(findings: Findings) -> Iterator[Candidate]:
-    """Faults of the data that the evaluation itself has met: contradictions and leakage."""
+    """Faults of the data that the evaluation itself has met: unfilled positives, contradictions and leakage."""
+    yield from _unfilled_positives(findings)
     n_pairs = len(findings.queries.relevant_documents)
     n_bad = len(findings.data.contradictions)
     if n_bad and n_pairs:
@@ -214,6 +229,58 @@ def label_findings(findings: Findings) -> Iterator[Candidate]:
         )
 
 
+def _unfilled_positives(findings: Findings) -> Iterator[Candidate]:
+    queries, texts = findings.queries, findings.documents.texts
+    flags = says_nothing(queries, findings.documents)
+    rows = np.flatnonzero(flags)
+    if not rows.size:
+        return
+    first = queries.relevant_documents[queries.relevant_indptr[rows]]
+    n, example = len(rows), excerpt(texts[int(first[0])], 30)
+    yield Candidate(
+        _diagnosis(
+            "placeholder-text",
+            f"{n:,} {'query has' if n == 1 else 'queries have'} a positive that says nothing, such as {example}",
+            Severity.HIGH,
+            len(flags),
+            share(flags, queries.clusters),
+            rows,
+            "Run embedscope audit --fix: no model can find such a text, and training on it teaches noise.",
+            first,
+        ),
+        gain=float(flags.mean()),
+    )
+
+
+def fragile_queries(robustness: Robustness, metric: str = "MRR") -> Iterator[Candidate]:
+    """Ways of typing the queries that cost the model its ranks, significantly over all that were tried.
+
+    Nobody has typed the test set so: mending them gains nothing on it, and they come after what does.
+    """
+    for effect in robustness.effects:
+        for change in effect.changes:
+            is_told = change.metric == metric and change.p_adjusted < FRAGILE_LEVEL
+            if not is_told or change.difference > -FRAGILE or change.high is None or change.high >= 0:
+                continue
+            words = (
+                f"{effect.title}: {metric} falls from {effect.before[metric]:.2f} to {effect.after[metric]:.2f} on the "
+                f"{effect.n_changed:,} queries that this changes"
+            )
+            yield Candidate(
+                _diagnosis(
+                    "fragile-queries",
+                    words,
+                    _severity(-change.difference),
+                    effect.n_changed,
+                    Estimate(change.difference, change.low, change.high),
+                    effect.lost,
+                    "Add such spellings to the training queries, or undo them before encoding, if users type this way.",
+                    np.full(len(effect.lost), -1),  # which document wins then is not known here
+                ),
+                gain=0.0,
+            )
+
+
 def collapsed_space(documents: Float32Array) -> Iterator[Candidate]:
     """Whether a few directions carry the space of the documents."""
     if len(documents) < 3:
@@ -246,7 +313,12 @@ def _diagnosis(
     found: Estimate,
     rows: Sequence[int] | IntArray,
     action: str,
+    documents: IntArray | None = None,
 ) -> Diagnosis:
+    shown = some_rows(int(row) for row in rows)
+    first: dict[int, int] = {}
+    for row, document in zip(rows, () if documents is None else documents.tolist(), strict=documents is not None):
+        first.setdefault(int(row), document)
     return Diagnosis(
         code=code,
         title=title,
@@ -255,8 +327,9 @@ def _diagnosis(
         effect=found.value,
         low=found.low,
         high=found.high,
-        rows=some_rows(int(row) for row in rows),
+        rows=shown,
         action=action,
+        documents=tuple(first[row] for row in shown) if first else (),
     )
 
 
@@ -270,6 +343,7 @@ __all__ = [
     "MAX_ROWS",
     "collapsed_space",
     "failure_findings",
+    "fragile_queries",
     "ignored_types",
     "label_findings",
     "slice_findings",

@@ -100,7 +100,9 @@ def _metadata(facts: QueryFacts) -> list[Feature]:
     for column, values in facts.metadata.items():
         counts = Counter(value for value in values if value is not None)
         if len(counts) <= MAX_VALUES:
-            found += [_flags(column, f"with {column} = {name}", [v == name for v in values]) for name in counts]
+            found += [
+                _flags(f"column {column}", f"with {column} = {name}", [v == name for v in values]) for name in counts
+            ]
     return found
 
 

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 _UNIT = re.compile(
@@ -30,6 +31,11 @@ def words(text: str) -> list[str]:
 
 def strip_diacritics(text: str) -> str:
     """``text`` without diacritics: "Phòng đẹp" gives "Phong dep"."""
+    return text if text.isascii() else _stripped(text)
+
+
+@lru_cache(maxsize=1 << 15)  # the words of a collection come again and again
+def _stripped(text: str) -> str:
     decomposed = unicodedata.normalize("NFD", text.replace("đ", "d").replace("Đ", "D"))
     return unicodedata.normalize("NFC", "".join(c for c in decomposed if not unicodedata.combining(c)))
 

@@ -37,6 +37,9 @@ _WIDE_RANGE = ("t5", "gemma")
 """Architectures whose activations overflow float16; they run in bfloat16."""
 
 
+_DRIVER_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")
+
+
 def resolve_device(device: Device | str = Device.AUTO) -> str:
     """The name of the torch device to use: CUDA, then MPS, then the CPU for ``auto``.
 
@@ -46,8 +49,8 @@ def resolve_device(device: Device | str = Device.AUTO) -> str:
         If the device asked for is not there.
     """
     name = str(device)
-    if name == Device.CPU:
-        return name
+    if name == Device.CPU or (name == Device.AUTO and not _may_have_accelerator()):
+        return Device.CPU.value
     require_torch()
     import torch
 
@@ -67,6 +70,14 @@ def resolve_device(device: Device | str = Device.AUTO) -> str:
             f"Present: {', '.join(device for device, is_present in present.items() if is_present)}. Use --device auto."
         )
     return name
+
+
+def _may_have_accelerator() -> bool:
+    """False where torch could find none: asking torch costs a second, which a run from the cache need not spend.
+
+    On Linux a driver shows itself as one of these files (NVIDIA, AMD, and both under WSL).
+    """
+    return sys.platform != "linux" or any(Path(name).exists() for name in _DRIVER_FILES)
 
 
 def resolve_dtype(device: str, model_type: str = "") -> str:
@@ -144,6 +155,11 @@ class SentenceTransformerEncoder:
     @property
     def max_length(self) -> int | None:
         return self._max_length
+
+    @property
+    def tokenizer_folder(self) -> Path | None:
+        """Where the tokenizer lies; None for encoders that have no transformer."""
+        return self._folder.transformer
 
     @property
     def prompt(self) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from embedscope.data.arrow_vectors import matrix_of
 from embedscope.data.collection import Collection, identity
 from embedscope.encoding.encode import Embeddings
 from embedscope.encoding.fingerprints import hash_file
@@ -149,24 +150,7 @@ def _read_parquet(file: Path) -> dict[str, Any]:
 def _arrow_column(file: Path, name: str, column: Any) -> Any:
     if name in ("texts", "query_ids", "document_ids"):
         return [str(value) for value in column.to_pylist()]
-    import pyarrow as pa
-
-    is_list = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-    if not any(is_kind(column.type) for is_kind in is_list):
-        raise InvalidEmbeddingsError(
-            f"'{name}' in '{file}' is of type {column.type}; expected a list of numbers a row."
-        )
-    flat = column.combine_chunks()
-    flat = flat if isinstance(flat, pa.Array) else pa.concat_arrays(flat.chunks)
-    values = flat.flatten()
-    lengths = np.unique(flat.value_lengths().to_numpy(zero_copy_only=False)) if len(flat) else np.array([0])
-    if len(lengths) != 1 or values.null_count:
-        raise InvalidEmbeddingsError(
-            f"'{name}' in '{file}' has rows of {len(lengths)} different lengths or missing numbers; "
-            f"every row needs the same number of numbers."
-        )
-    numbers = values.to_numpy(zero_copy_only=False)
-    return _matrix(file, name, numbers.reshape(len(flat), int(lengths[0])))
+    return matrix_of(column, name=name, place=str(file))
 
 
 def _by_text(file: Path, columns: Mapping[str, Any], collection: Collection) -> tuple[Float32Array, Float32Array]:

@@ -1,24 +1,39 @@
 """The one loop over the query x document matrix, in this process.
 
-Blocks are matrix products into one reused buffer: memory stays at one block and what the accumulators keep, and the
-product runs about twice as fast as when every block is allocated anew.
+Blocks are matrix products into one reused buffer: memory stays at one block a thread and what the accumulators keep,
+and the product runs about twice as fast as when every block is allocated anew.
+
+Over a large matrix whose accumulators all have compiled loops (`streaming.CompiledAccumulator`), each thread takes
+blocks of queries of its own, multiplies and reads. Threads then wait for one another once, at the end, where a product
+shared among threads makes them wait at every block: on a core that others use as well that costs more than the
+reading. The results are the same to the last bit wherever the product of a block is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import cast
 
 import numpy as np
 
 from embedscope.errors import InvalidOptionError
-from embedscope.numerics.streaming import Accumulator, TopK, TopKAccumulator
+from embedscope.numerics.kernels import Kernels, for_matrix
+from embedscope.numerics.streaming import Accumulator, CompiledAccumulator, TopK, TopKAccumulator
+from embedscope.numerics.threads import in_threads, n_threads
 from embedscope.numerics.vectors import require_same_dim
 from embedscope.protocols import FloatArray, ProgressCallback
+
+__all__ = ["DOCUMENT_BLOCK", "QUERY_BLOCK", "for_each_block", "n_threads", "search_top_k"]
 
 QUERY_BLOCK = 128
 DOCUMENT_BLOCK = 8192
 """Default block: 4 MiB of float32, measured quickest between 1 and 16 MiB; small enough to stay in cache while the
 accumulators read it, large enough for the product."""
+
+_PIECE_BYTES = 1 << 19
+"""Rows handed from accumulator to accumulator: half a mebibyte stays in a core's second-level cache meanwhile."""
 
 
 def for_each_block(
@@ -41,7 +56,8 @@ def for_each_block(
         Unit rows (`vectors.unit_rows`), where the scores are to be cosines.
     consumers : sequence of Accumulator
         Each is updated with every block, rows of queries outermost, documents in rising order. A block is valid
-        during the call only.
+        during the call only. Where all have compiled loops and the matrix has ``kernels.MIN_CELLS`` scores or more,
+        as many threads as there are cores (or ``OMP_NUM_THREADS``, where that is less) each take rows of queries.
     query_block, document_block : int
         Rows and columns of a block.
     query_offset, document_offset : int
@@ -59,23 +75,89 @@ def for_each_block(
     Notes
     -----
     Memory beyond the arguments: ``query_block * document_block`` scores, and up to three times as much scratch in
-    the consumers.
+    the consumers; with compiled loops ``query_block * document_block`` scores a thread.
     """
     require_same_dim(queries, documents)
     if query_block < 1 or document_block < 1:
         raise InvalidOptionError(f"Expected blocks of at least 1 x 1, got {query_block} x {document_block}.")
-    shape = min(query_block, len(queries)), min(document_block, len(documents))
-    buffer: FloatArray = np.empty(shape[0] * shape[1], dtype=np.result_type(queries, documents))
-    for query_start in range(0, len(queries), query_block):
-        rows = queries[query_start : query_start + query_block]
-        for document_start in range(0, len(documents), document_block):
-            columns = documents[document_start : document_start + document_block]
+    matrix = _Matrix(queries, documents, query_block, document_block, query_offset, document_offset)
+    kernels = for_matrix(len(queries) * len(documents))
+    if kernels is not None and consumers and all(isinstance(c, CompiledAccumulator) for c in consumers):
+        _show_by_threads(matrix, cast(Sequence[CompiledAccumulator], consumers), kernels, progress)
+        return
+    buffer = matrix.empty_block()
+    for query_start in matrix.query_starts():
+        for block, query, document in matrix.blocks_of(query_start, buffer):
+            for consumer in consumers:
+                consumer.update(block, query, document)
+        if progress is not None:
+            progress(min(query_start + query_block, len(queries)), len(queries))
+
+
+@dataclass(frozen=True, slots=True)
+class _Matrix:
+    """The scores of all queries with all documents, cut into blocks."""
+
+    queries: FloatArray
+    documents: FloatArray
+    query_block: int
+    document_block: int
+    query_offset: int
+    document_offset: int
+
+    def empty_block(self) -> FloatArray:
+        """A buffer for the largest block, flat."""
+        shape = min(self.query_block, len(self.queries)), min(self.document_block, len(self.documents))
+        return np.empty(shape[0] * shape[1], dtype=np.result_type(self.queries, self.documents))
+
+    def query_starts(self) -> range:
+        """First query of every block of rows."""
+        return range(0, len(self.queries), self.query_block)
+
+    def blocks_of(self, query_start: int, buffer: FloatArray) -> Iterator[tuple[FloatArray, int, int]]:
+        """The blocks of some rows of queries, each in ``buffer``, with the place of its first cell."""
+        rows = self.queries[query_start : query_start + self.query_block]
+        for document_start in range(0, len(self.documents), self.document_block):
+            columns = self.documents[document_start : document_start + self.document_block]
             block = buffer[: len(rows) * len(columns)].reshape(len(rows), len(columns))
             np.matmul(rows, columns.T, out=block)
-            for consumer in consumers:
-                consumer.update(block, query_offset + query_start, document_offset + document_start)
+            yield block, self.query_offset + query_start, self.document_offset + document_start
+
+
+def _show_by_threads(
+    matrix: _Matrix, consumers: Sequence[CompiledAccumulator], kernels: Kernels, progress: ProgressCallback | None
+) -> None:
+    """Show every block to every consumer, rows of queries dealt to the threads."""
+    buffers: SimpleQueue[FloatArray] = SimpleQueue()
+    for _ in range(n_threads()):
+        buffers.put(matrix.empty_block())
+
+    def show(query_start: int) -> int:
+        """How many queries are done when these are."""
+        buffer = buffers.get()
+        try:
+            for block, query, document in matrix.blocks_of(query_start, buffer):
+                _show_in_pieces(block, query, document, consumers, kernels)
+        finally:
+            buffers.put(buffer)
+        return min(query_start + matrix.query_block, len(matrix.queries))
+
+    for n_done in in_threads(show, matrix.query_starts()):
         if progress is not None:
-            progress(query_start + len(rows), len(queries))
+            progress(n_done, len(matrix.queries))
+
+
+def _show_in_pieces(
+    block: FloatArray,
+    query_start: int,
+    document_start: int,
+    consumers: Sequence[CompiledAccumulator],
+    kernels: Kernels,
+) -> None:
+    n_rows = max(1, _PIECE_BYTES // (block.shape[1] * block.itemsize))
+    for first in range(0, len(block), n_rows):
+        for consumer in consumers:
+            consumer.update_with(kernels, block[first : first + n_rows], query_start + first, document_start)
 
 
 def search_top_k(

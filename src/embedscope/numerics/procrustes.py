@@ -8,16 +8,18 @@ from embedscope.errors import InvalidOptionError
 from embedscope.protocols import Float64Array, FloatArray
 
 
-def turned_onto(points: FloatArray, reference: FloatArray) -> Float64Array:
+def turned_onto(points: FloatArray, reference: FloatArray, *, is_scaled: bool = False) -> Float64Array:
     """``points`` moved, turned and perhaps mirrored so that they lie as near ``reference`` as they can.
 
-    Minimises ``sum_i || (x_i - mean(x)) R + mean(y) - y_i ||^2`` over orthogonal R. The scale is kept, so distances
-    between points are unchanged.
+    Minimises ``sum_i || (x_i - mean(x)) R + mean(y) - y_i ||^2`` over orthogonal R.
 
     Parameters
     ----------
     points, reference : ndarray of shape (n, dim)
         Row i of both is the same point.
+    is_scaled : bool
+        Give the points the spread of the reference too: multiply by ``||y - mean(y)|| / ||x - mean(x)||``. The scale
+        that fits best would be smaller the less the maps agree. Without it distances between points are unchanged.
 
     Returns
     -------
@@ -39,5 +41,10 @@ def turned_onto(points: FloatArray, reference: FloatArray) -> Float64Array:
         )
     centred = x - x.mean(axis=0)
     left, _, right = np.linalg.svd(centred.T @ (y - y.mean(axis=0)))
-    turned: Float64Array = centred @ (left @ right) + y.mean(axis=0)
+    scale = _spread(y) / _spread(x) if is_scaled and _spread(x) > 0 else 1.0
+    turned: Float64Array = scale * (centred @ (left @ right)) + y.mean(axis=0)
     return turned
+
+
+def _spread(points: Float64Array) -> float:
+    return float(np.linalg.norm(points - points.mean(axis=0)))

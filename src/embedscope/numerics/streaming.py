@@ -11,15 +11,18 @@ A block is only read, and may be a buffer that is overwritten after ``update`` r
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from embedscope.errors import InvalidOptionError
 from embedscope.numerics.judgments import Judgments
-from embedscope.numerics.ties import TieCounts, tie_groups
+from embedscope.numerics.kernels import MAX_GROUPS, MAX_K, Kernels
+from embedscope.numerics.threads import in_threads
+from embedscope.numerics.ties import TieCounts, TieGroups, tie_groups
 from embedscope.protocols import BoolArray, Float64Array, FloatArray, IntArray
 
 N_BINS = 200
@@ -38,6 +41,18 @@ class Accumulator(Protocol):
 
     def merge(self, other: Self) -> Self:
         """A new accumulator that has seen what both have seen."""
+        ...
+
+
+@runtime_checkable
+class CompiledAccumulator(Protocol):
+    """An accumulator that also has a compiled way of taking a block in."""
+
+    def update_with(self, kernels: Kernels, block: FloatArray, query_start: int, document_start: int) -> None:
+        """As ``update``, to the last bit; threads may call it at the same time with rows of different queries.
+
+        The block's rows and columns lie in row order without gaps.
+        """
         ...
 
 
@@ -77,14 +92,16 @@ class TieAccumulator:
         self._greater = np.zeros(len(self._groups.query), dtype=np.int64)  # (G,)
         self._tied = np.zeros(len(self._groups.query), dtype=np.int64)  # (G,)
         self._tied_before = np.zeros(len(judgments.documents), dtype=np.int64)  # (P,)
+        self._limits: dict[np.dtype[Any], tuple[FloatArray, FloatArray]] = {}
 
     def update(self, block: FloatArray, query_start: int, document_start: int) -> None:
         """Count the block in, the relevant documents' own cells left out; see `Accumulator`."""
         first, last = self._groups.query_indptr[[query_start, query_start + len(block)]]
+        above, lowest = self.limits_in(block.dtype)
         windows = _Windows(
             rows=self._groups.query[first:last] - query_start,
-            above=_largest_at_most(self._groups.high[first:last] + self._tolerance, block.dtype),
-            lowest=_smallest_at_least(self._groups.low[first:last] - self._tolerance, block.dtype),
+            above=above[first:last],
+            lowest=lowest[first:last],
         )
         relevant = _relevant_cells(self._judgments, block, query_start, document_start)
         greater, at_least = _window_counts(block, windows, relevant)
@@ -93,6 +110,29 @@ class TieAccumulator:
         self._tied[first:last] += tied
         if tied.any():
             self._count_before(block, document_start, int(first), windows, tied, relevant)
+
+    def update_with(self, kernels: Kernels, block: FloatArray, query_start: int, document_start: int) -> None:
+        """Count the block in by a compiled loop; see `CompiledAccumulator`."""
+        groups, judgments = self._groups, self._judgments
+        above, lowest = self.limits_in(block.dtype)
+        kernels.count_windows(
+            block,
+            query_start,
+            document_start,
+            judgments.indptr,
+            judgments.documents,
+            groups.query_indptr,
+            groups.of_pair,
+            above,
+            lowest,
+            MAX_GROUPS,
+            self._greater,
+            self._tied,
+            self._tied_before,
+        )
+        n_groups = np.diff(groups.query_indptr[query_start : query_start + len(block) + 1])
+        for row in np.flatnonzero(n_groups > MAX_GROUPS).tolist():
+            self.update(block[row : row + 1], query_start + row, document_start)
 
     def merge(self, other: Self) -> Self:
         """A new accumulator with the counts of both; see `Accumulator`.
@@ -107,6 +147,7 @@ class TieAccumulator:
         _require_mergeable(same_groups and same_pairs and self._tolerance == other._tolerance, "tie counts")
         merged = object.__new__(type(self))
         merged._judgments, merged._groups, merged._tolerance = self._judgments, self._groups, self._tolerance
+        merged._limits = self._limits
         merged._greater = self._greater + other._greater
         merged._tied = self._tied + other._tied
         merged._tied_before = self._tied_before + other._tied_before
@@ -120,6 +161,32 @@ class TieAccumulator:
             tied_before=self._tied_before.copy(),
             tolerance=self._tolerance,
         )
+
+    @property
+    def judgments(self) -> Judgments:
+        """What the counts are of."""
+        return self._judgments
+
+    @property
+    def groups(self) -> TieGroups:
+        """The tie groups of the relevant documents."""
+        return self._groups
+
+    def add(self, greater: IntArray, tied: IntArray, tied_before: IntArray) -> None:
+        """Add counts made elsewhere of cells not shown here: by group, shape (G,), and by pair, shape (P,)."""
+        self._greater += greater
+        self._tied += tied
+        self._tied_before += tied_before
+
+    def limits_in(self, dtype: np.dtype[Any]) -> tuple[FloatArray, FloatArray]:
+        """``(above, lowest)``, both of shape (G,), in the dtype of the blocks.
+
+        A score ``s`` of that dtype is above a group if ``s > above``, else tied with it if ``s >= lowest``.
+        """
+        if dtype not in self._limits:
+            above = _largest_at_most(self._groups.high + self._tolerance, dtype)
+            self._limits[dtype] = above, _smallest_at_least(self._groups.low - self._tolerance, dtype)
+        return self._limits[dtype]
 
     def _count_before(
         self,
@@ -274,6 +341,10 @@ class TopK(NamedTuple):
     documents: IntArray  # (Q, k), -1 there
 
 
+_INSERTIONS_OF_ONE = 16
+"""Insertions a place of the list and a row of a block; about 5 are needed where documents come in no order."""
+
+
 class TopKAccumulator:
     """Keeps the k best documents of every query.
 
@@ -312,6 +383,20 @@ class TopKAccumulator:
         row, column = np.divmod(cells, block.shape[1])
         self._insert(query_start + row, block.reshape(-1)[cells], document_start + column)
 
+    def update_with(self, kernels: Kernels, block: FloatArray, query_start: int, document_start: int) -> None:
+        """Let the block's documents compete in a compiled loop; see `CompiledAccumulator`."""
+        k = self._scores.shape[1]
+        if k > MAX_K or block.dtype != self._scores.dtype:
+            self.update(block, query_start, document_start)
+            return
+        stopped = np.empty(len(block), dtype=np.int64)
+        kernels.keep_best(
+            block, query_start, document_start, self._scores, self._documents, _INSERTIONS_OF_ONE * k, stopped
+        )
+        for row in np.flatnonzero(stopped < block.shape[1]).tolist():
+            column = int(stopped[row])
+            self.update(block[row : row + 1, column:], query_start + row, document_start + column)
+
     def merge(self, other: Self) -> Self:
         """A new accumulator with the best of both; see `Accumulator`.
 
@@ -327,6 +412,20 @@ class TopKAccumulator:
         queries, places = np.nonzero(other._documents != _NO_DOCUMENT)
         merged._insert(queries, other._scores[queries, places], other._documents[queries, places])
         return merged
+
+    @property
+    def k(self) -> int:
+        """Documents kept for every query."""
+        return int(self._scores.shape[1])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the scores."""
+        return self._scores.dtype
+
+    def offer(self, queries: IntArray, scores: FloatArray, documents: IntArray) -> None:
+        """Let cells compete that are given one by one, in columns of shape (n,); ``queries`` rise."""
+        self._insert(queries, scores, documents)
 
     def result(self) -> TopK:
         """The lists so far."""
@@ -383,18 +482,41 @@ class PowerSums(NamedTuple):
 
 
 def sum_and_gram(vectors: FloatArray) -> tuple[Float64Array, Float64Array]:
-    """Sum of the rows, shape (dim,), and V'V, shape (dim, dim), in float64."""
+    """Sum of the rows, shape (dim,), and V'V, shape (dim, dim), in float64.
+
+    Many rows are cut into parts of one size whatever the machine, which threads compute and whose sums are added in
+    their order: the same numbers on one core and on many.
+    """
+    dim = vectors.shape[1]
+    parts = [vectors[start : start + _PART_ROWS] for start in range(0, len(vectors), _PART_ROWS)]
+    total, gram = np.zeros(dim), np.zeros((dim, dim))
+    for part_total, part_gram in in_threads(_sum_and_gram, parts) if len(parts) > 1 else map(_sum_and_gram, parts):
+        total += part_total
+        gram += part_gram
+    return total, gram
+
+
+_PART_ROWS = 1 << 16
+
+
+def _sum_and_gram(vectors: FloatArray) -> tuple[Float64Array, Float64Array]:
     dim = vectors.shape[1]
     total, gram = np.zeros(dim), np.zeros((dim, dim))
     step = max(1, _CHUNK_ELEMENTS // dim)
+    buffer = np.empty((min(step, len(vectors)), dim))  # one for all chunks: fresh pages would cost as much as the sums
     for start in range(0, len(vectors), step):
-        rows = vectors[start : start + step].astype(np.float64)
+        part = vectors[start : start + step]
+        rows = buffer[: len(part)]
+        rows[:] = part
         total += rows.sum(axis=0)
         gram += rows.T @ rows
     return total, gram
 
 
 # --- histogram ------------------------------------------------------------------------------------------------------
+
+
+_NO_CELLS = np.zeros(0, dtype=np.int64)
 
 
 class HistogramAccumulator:
@@ -422,6 +544,7 @@ class HistogramAccumulator:
         self._n_bins = _require_bins(n_bins)
         self._exclude = exclude
         self._counter = _BinCounter(n_bins)
+        self._counts_of_thread: dict[int, IntArray] = {}
 
     def update(self, block: FloatArray, query_start: int, document_start: int) -> None:
         """Count the block in; see `Accumulator`."""
@@ -430,6 +553,19 @@ class HistogramAccumulator:
             cells = _relevant_cells(self._exclude, block, query_start, document_start)
             # Taken from the block itself: a score computed elsewhere may differ by a rounding and leave another bin.
             self._counter.remove(block[cells.rows, cells.columns])
+
+    def update_with(self, kernels: Kernels, block: FloatArray, query_start: int, document_start: int) -> None:
+        """Count the block in by a compiled loop; see `CompiledAccumulator`."""
+        # Threads that added to one table would lose counts.
+        thread = threading.get_ident()
+        if thread not in self._counts_of_thread:
+            self._counts_of_thread[thread] = np.zeros(self._n_bins, dtype=np.int64)
+        indptr, documents = (
+            (_NO_CELLS, _NO_CELLS) if self._exclude is None else (self._exclude.indptr, self._exclude.documents)
+        )
+        scale, last_bin = block.dtype.type(self._n_bins / 2), block.dtype.type(self._n_bins - 1)
+        counts = self._counts_of_thread[thread]
+        kernels.count_bins(block, query_start, document_start, scale, last_bin, indptr, documents, counts)
 
     def merge(self, other: Self) -> Self:
         """A new accumulator with the counts of both; see `Accumulator`.
@@ -443,11 +579,30 @@ class HistogramAccumulator:
         merged = type(self)(self._n_bins, exclude=self._exclude)
         merged._counter.take(self._counter)
         merged._counter.take(other._counter)
+        merged._counts_of_thread = {0: self._compiled_counts() + other._compiled_counts()}
         return merged
+
+    @property
+    def n_bins(self) -> int:
+        """Number of bins."""
+        return self._n_bins
+
+    @property
+    def exclude(self) -> Judgments | None:
+        """The pairs whose cells are not counted."""
+        return self._exclude
+
+    def add(self, counts: IntArray) -> None:
+        """Add counts made elsewhere of cells not shown here, shape (n_bins,)."""
+        self._counter.add_counts(counts)
 
     def result(self) -> IntArray:
         """Counts so far, shape (n_bins,)."""
-        return self._counter.counts()
+        return self._counter.counts() + self._compiled_counts()
+
+    def _compiled_counts(self) -> IntArray:
+        total: IntArray = sum(self._counts_of_thread.values(), np.zeros(self._n_bins, dtype=np.int64))
+        return total
 
 
 def bin_edges(n_bins: int = N_BINS) -> Float64Array:
@@ -484,6 +639,9 @@ class _BinCounter:
 
     def remove(self, values: FloatArray) -> None:
         self._single -= np.bincount(bin_numbers(values, self._n_bins), minlength=self._n_bins)
+
+    def add_counts(self, counts: IntArray) -> None:
+        self._single += counts
 
     def take(self, other: _BinCounter) -> None:
         self._single += other._single

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from embedscope.findings import Findings, RunComparison, run_label
+from embedscope.findings import Findings, RunComparison, run_labels
 from embedscope.plots import style
 from embedscope.plots.text import ellipsis
 from embedscope.protocols import Float64Array, IntArray
@@ -16,8 +16,9 @@ from embedscope.protocols import Float64Array, IntArray
 _WIDTH, _LEFT, _RIGHT, _BOTTOM = 11.0, 1.5, 0.45, 0.7
 _GROUP_HEIGHT = 0.35
 _MAX_SLOPES = 400
-_RUN_COLOURS = (style.MUTED, style.BLUE, style.GREEN, style.VERMILLION, style.AMBER)
-_MARKERS = ("o", "s", "^", "D", "v")
+_CANDIDATE_COLOURS = (style.BLUE, style.GREEN, style.VERMILLION, style.AMBER)
+_CANDIDATE_MARKERS = ("s", "^", "D", "v", "P")  # one more than colours, so that 20 runs differ in one of the two
+_LEGEND_ROW = 0.2
 METRICS = ("MRR", "Success@1", "Success@10", "nDCG@10", "Recall@100")
 
 
@@ -25,35 +26,42 @@ METRICS = ("MRR", "Success@1", "Success@10", "nDCG@10", "Recall@100")
 def draw_metric_comparison(runs: Mapping[str, Findings], comparison: RunComparison) -> Figure:
     """Each metric of each run with its 95 % interval; the reference stands first and in grey."""
     names = [comparison.reference, *comparison.candidates]
+    labels = run_labels(names)
     metrics = [metric for metric in METRICS if metric in runs[comparison.reference].metrics]
     row = _GROUP_HEIGHT + 0.16 * len(names)
-    height = style.header_height(2) + row * len(metrics) + _BOTTOM + 0.28 * len(names)
+    bottom = _BOTTOM + _LEGEND_ROW * len(names)
+    height = style.header_height(2) + row * len(metrics) + bottom
     figure = style.new_figure(_WIDTH, height)
     first = runs[comparison.reference]
     style.header(
         figure,
         "Metrics of each run",
         f"{first.data.n_queries:,} queries in {first.data.n_clusters:,} groups{style.DOT}"
-        f"{first.data.n_documents:,} documents{style.DOT}reference: {_short(comparison.reference)}",
+        f"{first.data.n_documents:,} documents{style.DOT}reference: {_short(labels[comparison.reference])}",
         "Lines are 95 % intervals of each run alone; whether two runs differ is told by the paired test",
     )
-    bottom = _BOTTOM + 0.28 * len(names)
     axes = style.axes_at(figure, _LEFT, bottom, _WIDTH - _LEFT - _RIGHT, row * len(metrics))
     for j, name in enumerate(names):
-        _draw_run(axes, runs[name], metrics, name, j, len(names))
+        _draw_run(axes, runs[name], metrics, labels[name], j, len(names))
     axes.set_yticks(range(len(metrics)), metrics)
     axes.set_ylim(len(metrics) - 0.5, -0.5)
     axes.set_xlabel("mean over queries")
     axes.grid(axis="x", color=style.FAINT, linewidth=0.6)
     axes.tick_params(axis="y", length=0)
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower left", bbox_to_anchor=(_LEFT / _WIDTH, 0.1 / height), frameon=False)
+    figure.legend(
+        *axes.get_legend_handles_labels(),
+        loc="lower left",
+        bbox_to_anchor=(_LEFT / _WIDTH, 0.1 / height),
+        frameon=False,
+    )
     return figure
 
 
-def _draw_run(axes: Axes, findings: Findings, metrics: Sequence[str], name: str, j: int, n_runs: int) -> None:
+def _draw_run(axes: Axes, findings: Findings, metrics: Sequence[str], label: str, j: int, n_runs: int) -> None:
+    """Run ``j`` of ``n_runs``; the reference is run 0."""
     offset = (j - (n_runs - 1) / 2) * min(0.22, 0.7 / n_runs)
-    colour = _RUN_COLOURS[j % len(_RUN_COLOURS)]
+    colour = style.MUTED if j == 0 else _CANDIDATE_COLOURS[(j - 1) % len(_CANDIDATE_COLOURS)]
+    marker = "o" if j == 0 else _CANDIDATE_MARKERS[(j - 1) % len(_CANDIDATE_MARKERS)]
     values = np.array([findings.metrics[metric].value for metric in metrics])
     low = np.array([_or(findings.metrics[metric].low, findings.metrics[metric].value) for metric in metrics])
     high = np.array([_or(findings.metrics[metric].high, findings.metrics[metric].value) for metric in metrics])
@@ -61,12 +69,12 @@ def _draw_run(axes: Axes, findings: Findings, metrics: Sequence[str], name: str,
         values,
         np.arange(len(metrics)) + offset,
         xerr=np.vstack([values - low, high - values]).clip(min=0),
-        fmt=_MARKERS[j % len(_MARKERS)],
+        fmt=marker,
         color=colour,
         capsize=3,
         markersize=5.5,
         linewidth=1.6,
-        label=_short(name),
+        label=_short(label),
     )
     for place, value in enumerate(values):
         end = high[place]
@@ -86,13 +94,14 @@ def draw_rank_slopes(runs: Mapping[str, Findings], comparison: RunComparison, ca
     """Rank of the first relevant document before and after, one line a query that crossed rank 1."""
     before, after = runs[comparison.reference].queries, runs[candidate].queries
     lost, gained = comparison.lost[candidate], comparison.gained[candidate]
+    labels = run_labels((comparison.reference, *comparison.candidates))
     figure = style.new_figure(8.4, 6.6)
     style.header(
         figure,
         "Queries that moved across rank 1",
         f"{len(gained):,} gained{style.DOT}{len(lost):,} lost{style.DOT}"
         f"{len(before.texts) - len(gained) - len(lost):,} others not drawn",
-        f"{_short(comparison.reference)} (left) against {_short(candidate)} (right); "
+        f"{_short(labels[comparison.reference])} (left) against {_short(labels[candidate])} (right); "
         "solid: right at rank 1 now, dashed: no longer",
     )
     axes = style.axes_at(figure, 1.0, 0.7, 8.4 - 2.0, 6.6 - style.header_height(2) - 0.7)
@@ -105,7 +114,7 @@ def draw_rank_slopes(runs: Mapping[str, Findings], comparison: RunComparison, ca
     axes.yaxis.set_major_formatter(lambda rank, _: f"{rank:,.0f}")
     axes.yaxis.set_minor_formatter("")
     axes.set_xlim(-0.12, 1.12)
-    axes.set_xticks((0, 1), (_short(comparison.reference, 34), _short(candidate, 34)))
+    axes.set_xticks((0, 1), (_short(labels[comparison.reference], 34), _short(labels[candidate], 34)))
     axes.set_ylabel("rank of the first relevant document (logarithmic)")
     axes.grid(axis="y", color=style.FAINT, linewidth=0.6)
     return figure
@@ -123,5 +132,5 @@ def _or(value: float | None, otherwise: float) -> float:
     return otherwise if value is None else value
 
 
-def _short(name: str, limit: int = 60) -> str:
-    return ellipsis(run_label(name), limit)
+def _short(label: str, limit: int = 60) -> str:
+    return ellipsis(label, limit)

@@ -23,8 +23,8 @@ _LEFT, _RIGHT, _BOTTOM, _GAP = 1.05, 1.3, 0.62, 0.26
 _PANEL, _BARS = 2.15, 1.5
 SHOWN_METRICS = ("MRR", "Success@1", "nDCG@10", "Recall@100")
 
-_TILE, _TILE_GAP, _TILE_TITLE, _MARGIN, _LEGEND = 2.55, 0.14, 0.5, 0.45, 0.75
-_COLUMNS = 4
+_TILE, _TILE_GAP, _TILE_TITLE, _FILM_TITLE, _FILM_GAP, _MARGIN, _LEGEND = 2.55, 0.14, 0.5, 0.3, 0.2, 0.45, 0.6
+_MOST_COLUMNS, _NARROWEST = 5, 8.2
 MAX_FRAMES = 12
 """Maps drawn; of more, so many at even distances, the first and the last among them."""
 
@@ -175,43 +175,68 @@ def _name_bars(axes: Axes, middles: Float64Array, heights: Float64Array) -> None
 
 
 @style.styled
-def draw_map_film(film: MapFilm, runs: Mapping[str, Findings] | None = None) -> Figure:
-    """The map of each checkpoint beside the others, all in one frame of reference.
+def draw_map_films(films: Sequence[MapFilm], runs: Mapping[str, Findings] | None = None) -> Figure:
+    """The map of each checkpoint beside the others, all of one method in one frame of reference; methods in turn.
 
     Parameters
     ----------
-    film : MapFilm
+    films : sequence of MapFilm
+        At least one, all of the same checkpoints and points.
     runs : mapping of name to Findings, optional
-        Of the checkpoints in the film: their MRR stands over each map, and a link is drawn as right or wrong where
+        Of the checkpoints in the films: their MRR stands over each map, and a link is drawn as right or wrong where
         its query is right or wrong at that checkpoint.
     """
-    frames = _chosen_frames(len(film.maps))
-    columns = min(_COLUMNS, len(frames))
+    first = films[0]
+    frames = _chosen_frames(len(first.maps))
+    columns = _columns(len(frames))
     rows = -(-len(frames) // columns)
     subtitles = (
-        f"{style.count(len(film.points.rows), 'point')}, the same in each map{style.DOT}"
-        f"each map starts from the one before and is turned onto it",
-        "so that what moves is the space more than the layout; the distance between far groups means nothing",
+        f"{style.count(len(first.points.rows), 'point')}, the same in each map{style.DOT}"
+        f"each map starts from the one before and is turned and scaled onto it",
+        "What moves is the space more than the layout; the distance between far groups means nothing",
     )
     top = style.header_height(len(subtitles)) + 0.1
-    width = max(2 * _MARGIN + columns * _TILE + (columns - 1) * _TILE_GAP, 8.2)
-    height = top + rows * (_TILE + _TILE_TITLE) + _LEGEND
+    block = rows * (_TILE + _TILE_TITLE) + _FILM_TITLE + _FILM_GAP
+    width = max(2 * _MARGIN + columns * _TILE + (columns - 1) * _TILE_GAP, _NARROWEST)
+    height = top + len(films) * block + _LEGEND
     figure = style.new_figure(width, height)
+    style.header(figure, "The map over the epochs of training", *subtitles)
+    for place, film in enumerate(films):
+        upper = height - top - place * block
+        _draw_film(figure, film, frames, columns, upper, runs)
+    _draw_legend(figure, first.points, has_links=runs is not None)
+    return figure
+
+
+def _columns(n: int) -> int:
+    """Maps in a row: as few rows as fit, and among the widths that give so few the one that fills them best."""
+    rows = -(-n // _MOST_COLUMNS)
+    return -(-n // rows)
+
+
+def _draw_film(
+    figure: Figure,
+    film: MapFilm,
+    frames: Sequence[int],
+    columns: int,
+    top: float,
+    runs: Mapping[str, Findings] | None,
+) -> None:
+    """The maps of one method below ``top`` (inches from the bottom of the figure)."""
+    width, height = figure.get_size_inches()
     name = {"tsne": "t-SNE", "umap": "UMAP"}.get(film.method, film.method)
-    style.header(figure, f"{name} map over the epochs of training", *subtitles)
+    figure.text(_MARGIN / width, (top - 0.2) / height, name, fontsize=11, weight="bold", va="center", gid="method")
     limits = _limits([film.maps[frame].xy for frame in frames])
     for place, frame in enumerate(frames):
         row, column = divmod(place, columns)
         left = _MARGIN + column * (_TILE + _TILE_GAP)
-        bottom = height - top - (row + 1) * (_TILE + _TILE_TITLE)
+        bottom = top - _FILM_TITLE - (row + 1) * (_TILE + _TILE_TITLE)
         axes = style.axes_at(figure, left, bottom, _TILE, _TILE)
-        style.mark(axes, f"epoch {film.epochs[frame]}")
+        style.mark(axes, f"{film.method} epoch {film.epochs[frame]}")
         axes.set(xlim=limits[0], ylim=limits[1], xticks=[], yticks=[])
         for spine in axes.spines.values():
             spine.set(visible=True, color=style.FAINT)
         _draw_frame(axes, film, frame, None if runs is None else runs[film.names[frame]])
-    _draw_legend(figure, film.points, has_links=runs is not None)
-    return figure
 
 
 def _chosen_frames(n: int) -> list[int]:
@@ -274,7 +299,7 @@ def _draw_frame(axes: Axes, film: MapFilm, frame: int, findings: Findings | None
 def _draw_links(axes: Axes, xy: Float32Array, points: Points, is_right: BoolArray) -> None:
     """Links of right queries under those of wrong ones, which are what one looks for."""
     ends = np.stack([xy[points.link_queries], xy[points.link_documents]], axis=1)  # (L, 2, 2)
-    alpha = float(np.clip(250 / max(len(ends), 1), 0.06, 0.6))
+    alpha = float(np.clip(90 / max(len(ends), 1), 0.05, 0.6))  # a thousand lines would hide the points
     for right in (True, False):
         lines = LineCollection(
             list(ends[is_right == right]),

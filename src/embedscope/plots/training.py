@@ -171,6 +171,7 @@ def _draw_metrics(axes: Axes, record: TrainingRecord) -> None:
             va="top",
             fontsize=style.SMALL_SIZE,
             color=style.MUTED,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.85},  # over the line of the best
         )
     axes.set_ylabel("validation metric")
 

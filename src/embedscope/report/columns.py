@@ -30,6 +30,7 @@ def query_columns(findings: Findings) -> dict[str, Any]:
         "wrong_text": [d.texts[i] if i >= 0 else None for i in q.wrong_document],
         "wrong_similarity": q.wrong_similarity,
         "wrong_type": list(q.wrong_type),
+        **({"failure_mode": [mode or None for mode in q.failure_modes]} if q.failure_modes else {}),
         "relevant_ids": _ragged_ids(q.relevant_indptr, q.relevant_documents, d.ids),
         "negative_ids": _ragged_ids(q.negative_indptr, q.negative_documents, d.ids),
         "negative_scores": [q.negative_scores[own] for own in _own_rows(q.negative_indptr)],

@@ -77,7 +77,7 @@ def page_payload(
         "page_version": PAGE_VERSION,
         "report": clean(report),
         "types": list(type_names),
-        "queries": _queries(findings.queries, place, _typed(findings), type_names),
+        "queries": _queries(findings.queries, place, _typed(findings), type_names, tuple(findings.failure_modes)),
         "documents": _documents(findings, used),
         "similarity": _similarity(findings.similarity, findings.negative_types),
         "points": None
@@ -174,7 +174,7 @@ def _typed(findings: Findings) -> tuple[tuple[str, ...], ...]:
 
 
 def _queries(
-    q: QueryTable, place: IntArray, typed: Sequence[Sequence[str]], type_names: Sequence[str]
+    q: QueryTable, place: IntArray, typed: Sequence[Sequence[str]], type_names: Sequence[str], modes: Sequence[str]
 ) -> dict[str, Any]:
     code = {name: i for i, name in enumerate(type_names)}
     type_indptr = np.concatenate([[0], np.cumsum([len(types) for types in typed])])
@@ -200,7 +200,14 @@ def _queries(
         "negative_weights": number_column(q.negative_weights, "float32"),
         "negative_type_indptr": number_column(type_indptr, "int32"),
         "negative_types": number_column([code[name] for types in typed for name in types], "int32"),
+        **({"failure_mode": number_column(_mode_codes(q, modes), "uint8")} if q.failure_modes else {}),
     }
+
+
+def _mode_codes(q: QueryTable, modes: Sequence[str]) -> IntArray:
+    """0 for a query that is right, else the place of its failure mode in ``report.failure_modes``, counted from 1."""
+    code = {"": 0} | {name: place for place, name in enumerate(modes, start=1)}
+    return np.array([code[mode] for mode in q.failure_modes], dtype=np.int64)
 
 
 def _documents(findings: Findings, used: IntArray) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from embedscope.findings import (
     Comparison,
     Diagnosis,
     Distribution,
-    Figure,
     Findings,
     MapLayout,
     Metric,
@@ -23,6 +22,8 @@ from embedscope.findings import (
     RunComparison,
     Verdict,
 )
+from embedscope.report.figures import figure_row
+from embedscope.report.measures import measures
 
 SCHEMA_VERSION = 1
 
@@ -41,7 +42,7 @@ def report(
             "similarity": _similarity(findings),
             "metrics": {name: _metric(metric) for name, metric in findings.metrics.items()},
             "negative_types": {name: _negative_type(t) for name, t in findings.negative_types.items()},
-            "weights": {name: _figure(figure) for name, figure in findings.weights.items()},
+            "weights": {name: figure_row(figure) for name, figure in findings.weights.items()},
             "references": {name: dict(values) for name, values in findings.references.items()},
             "comparisons": [comparison_row(c) for c in findings.comparisons],
             "leakage": None if findings.leakage is None else asdict(findings.leakage),
@@ -58,7 +59,9 @@ def report(
             "examples": [{"query": e.query, "kind": e.kind.value} for e in findings.examples],
             "tie_tolerance": findings.tie_tolerance,
             "seed": findings.seed,
-            "findings": [diagnosis_row(diagnosis) for diagnosis in findings.diagnoses],
+            "findings": [diagnosis_row(diagnosis, findings.documents.ids) for diagnosis in findings.diagnoses],
+            "failure_modes": dict(findings.failure_modes),
+            **measures(findings),
         }
     )
     return payload
@@ -81,7 +84,7 @@ def comparison_report(runs: Mapping[str, Findings], comparison: RunComparison) -
             },
             "comparisons": [comparison_row(row) for row in comparison.comparisons],
             "type_changes": [
-                {"candidate": row.candidate, "type": row.type, "n": row.n, **_figure(row.change)}
+                {"candidate": row.candidate, "type": row.type, "n": row.n, **figure_row(row.change)}
                 for row in comparison.type_changes
             ],
             "level_shifts": [asdict(row) for row in comparison.level_shifts],
@@ -139,8 +142,8 @@ def _similarity(findings: Findings) -> dict[str, Any]:
         "positive": _distribution(similarity.positive),
         "negative": _distribution(similarity.negative),
         "hard_negative": None if similarity.hard_negative is None else _distribution(similarity.hard_negative),
-        **{name: _figure(getattr(similarity, name)) for name in figures},
-        "clustering": _figure(findings.clustering),
+        **{name: figure_row(getattr(similarity, name)) for name in figures},
+        "clustering": figure_row(findings.clustering),
     }
 
 
@@ -151,11 +154,6 @@ def _distribution(distribution: Distribution) -> dict[str, Any]:
         "std": distribution.std,
         "quantiles": dict(distribution.quantiles),
     }
-
-
-def _figure(figure: Figure) -> dict[str, Any]:
-    row: dict[str, Any] = {"value": figure.value, "low": figure.low, "high": figure.high}
-    return row if figure.reason is None else {**row, "reason": figure.reason}
 
 
 def _metric(metric: Metric) -> dict[str, Any]:
@@ -169,8 +167,8 @@ def _negative_type(negative: NegativeType) -> dict[str, Any]:
     return {
         "n": negative.n,
         "n_queries": negative.n_queries,
-        "violation_rate": _figure(negative.violation_rate),
-        "margin": _figure(negative.margin),
+        "violation_rate": figure_row(negative.violation_rate),
+        "margin": figure_row(negative.margin),
         "mean_weight": negative.mean_weight,
         "similarity": _distribution(negative.similarity),
     }
@@ -181,9 +179,13 @@ def comparison_row(comparison: Comparison) -> dict[str, Any]:
     return asdict(comparison)
 
 
-def diagnosis_row(diagnosis: Diagnosis) -> dict[str, Any]:
-    """One entry of ``findings``."""
-    return {**asdict(diagnosis), "severity": diagnosis.severity.value}
+def diagnosis_row(diagnosis: Diagnosis, document_ids: Sequence[str] = ()) -> dict[str, Any]:
+    """One entry of ``findings``; ``documents``, where documents show the fault, by their ids (None for none)."""
+    row = {**asdict(diagnosis), "severity": diagnosis.severity.value}
+    del row["documents"]
+    if diagnosis.documents and document_ids:
+        row["documents"] = [document_ids[d] if d >= 0 else None for d in diagnosis.documents]
+    return row
 
 
 def check_row(check: Check) -> dict[str, Any]:

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from embedscope.findings import Figure, Findings, MapFilm, RunComparison, Timeline, run_label
+from embedscope.findings import Figure, Findings, MapFilm, RunComparison, Stretch, Timeline, run_labels
 from embedscope.protocols import BoolArray, Float32Array, IntArray
 from embedscope.report.packing import number_column
 from embedscope.report.page import POINT_BUDGET, drawn_points
-from embedscope.report.payload import clean, comparison_report
+from embedscope.report.payload import clean, comparison_report, comparison_row
 
 
 def comparison_section(runs: Mapping[str, Findings], comparison: RunComparison, *, judged: str) -> dict[str, Any]:
@@ -37,18 +37,18 @@ def comparison_section(runs: Mapping[str, Findings], comparison: RunComparison, 
     """
     found = comparison_report(runs, comparison)
     names = (comparison.reference, *comparison.candidates)
-    labels = _distinct_labels(names)
+    labels = run_labels(names)
     return {
         "judged": names.index(judged),
         "runs": [
             {
                 "name": name,
-                "label": label,
+                "label": labels[name],
                 "metrics": found["runs"][name]["metrics"],
                 "rank": number_column(runs[name].queries.rank, "float32"),
                 "is_correct": number_column(runs[name].queries.is_correct, "uint8"),
             }
-            for name, label in zip(names, labels, strict=True)
+            for name in names
         ],
         "comparisons": found["comparisons"],
         "moved": [
@@ -64,12 +64,6 @@ def comparison_section(runs: Mapping[str, Findings], comparison: RunComparison, 
     }
 
 
-def _distinct_labels(names: Sequence[str]) -> list[str]:
-    """Short labels of runs; the whole name where two short ones are the same."""
-    short = [run_label(name) for name in names]
-    return [label if short.count(label) == 1 else name for label, name in zip(short, names, strict=True)]
-
-
 def timeline_section(
     *,
     labels: Sequence[str],
@@ -80,9 +74,11 @@ def timeline_section(
     maps: Mapping[str, Sequence[Float32Array]] | None = None,
     drawn: IntArray | None = None,
     is_correct: BoolArray | None = None,
+    stretches: Sequence[Stretch] = (),
+    unit: Literal["epoch", "run"] = "epoch",
     note: str | None = None,
 ) -> dict[str, Any]:
-    """The section ``timeline`` of a page: E checkpoints of one training in the order of their epochs.
+    """The section ``timeline`` of a page: E checkpoints of one training in the order of their epochs, or E runs.
 
     Parameters
     ----------
@@ -98,6 +94,10 @@ def timeline_section(
         The points that the page draws, from :func:`embedscope.report.page.drawn_points`; all by default.
     is_correct : ndarray of shape (E, Q), bool, optional
         Whether each query is right at rank 1 at each checkpoint.
+    stretches : sequence of E - 1 Stretches, optional
+        What came right and went wrong from each checkpoint to the next.
+    unit : "epoch" or "run"
+        What the entries are: runs have no order that a line could follow.
     note : str, optional
         What a person should know first, over-fitting among it.
 
@@ -119,7 +119,17 @@ def timeline_section(
             for name, positions in frames.items()
         },
         "is_correct": None if is_correct is None else number_column(is_correct, "uint8"),
+        "stretches": [_stretch(stretch) for stretch in stretches],
+        "unit": unit,
         "note": note,
+    }
+
+
+def _stretch(stretch: Stretch) -> dict[str, Any]:
+    return {
+        "comparison": clean(comparison_row(stretch.comparison)),
+        "gained": number_column(stretch.gained, "int32"),
+        "lost": number_column(stretch.lost, "int32"),
     }
 
 
@@ -153,7 +163,7 @@ def timeline_section_of(
         if findings.points is None or not np.array_equal(film.points.rows, findings.points.rows):
             raise ValueError(f"the {film.method} film shows other points than the findings of the page")
     return timeline_section(
-        labels=[run_label(name) for name in timeline.names],
+        labels=list(run_labels(timeline.names).values()),
         epochs=timeline.epochs,
         metrics=timeline.metrics,
         violation=timeline.violation_rates,
@@ -161,6 +171,7 @@ def timeline_section_of(
         maps={film.method: [layout.xy for layout in film.maps] for film in films},
         drawn=drawn_points(findings, point_budget),
         is_correct=_outcomes(timeline, shown, findings.queries.is_correct),
+        stretches=timeline.stretches,
         note=timeline.over_fitting,
     )
 

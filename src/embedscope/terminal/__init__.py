@@ -21,15 +21,18 @@ from embedscope.findings import (
     ModelFacts,
     Outcome,
     QueryTable,
+    Timeline,
     TypeChange,
     Verdict,
     VerdictOutcome,
     run_label,
+    run_labels,
 )
 from embedscope.protocols import IntArray, ProgressCallback
-from embedscope.terminal import words
+from embedscope.terminal import diagnoses, measures, words
 from embedscope.terminal.layout import Columns, Hanging, console, fits, indented, number_table, shorten, table
 from embedscope.terminal.progress import progress_on
+from embedscope.terminal.timeline import print_timeline
 from embedscope.verdict import band
 
 MARKS = {Outcome.PASS: "✓", Outcome.FAIL: "✗", Outcome.UNDECIDED: "?", Outcome.NOT_COMPUTABLE: "–"}
@@ -56,6 +59,7 @@ class Terminal:
     def __init__(self, *, quiet: bool = False, json: bool = False) -> None:
         self.quiet = quiet
         self.results_are_json = json
+        self._labels: dict[str, str] = {}
         self._notes = console(stderr=True, quiet=quiet)
         self._results = console(quiet=quiet or json)
 
@@ -92,14 +96,18 @@ class Terminal:
         for note in facts.notes:
             self.warn(note)
 
-    def report(self, findings: Findings, checks: Sequence[Check], verdict: Verdict) -> None:
-        """Statistics, metrics, typed negatives, checklist, verdict."""
+    def report(
+        self, findings: Findings, checks: Sequence[Check], verdict: Verdict, *, has_evidence: bool = False
+    ) -> None:
+        """Statistics, metrics, typed negatives, findings (``has_evidence``: all, with their rows), verdict."""
         self._similarity(findings)
         self._metrics(findings)
         self._against_baselines(findings)
         self._negative_types(findings)
         self._leakage(findings.leakage)
-        self._diagnoses(findings)
+        measures.print_measures(findings, self._results)
+        diagnoses.print_failure_modes(findings, self._results)
+        diagnoses.print_diagnoses(findings, self._results, has_evidence=has_evidence)
         self._checklist(checks)
         self.verdict(verdict, checks)
 
@@ -217,13 +225,6 @@ class Terminal:
             found = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
             self._line(f"{found} of {total:,}", lead=f"  {name + ':':<11}")
 
-    def _diagnoses(self, findings: Findings) -> None:
-        if not findings.diagnoses:
-            return
-        self._heading("What is wrong, and what to do")
-        for diagnosis in findings.diagnoses:
-            self._line(f"{diagnosis.title} ({diagnosis.severity.value}). {diagnosis.action}", lead="  - ")
-
     def _checklist(self, checks: Sequence[Check]) -> None:
         self._heading("Checklist")
         made = table(["  ", "check", "value", "95 % interval", "needed", "outcome"], words=["  ", "check", "outcome"])
@@ -280,6 +281,18 @@ class Terminal:
         shown = shorten(text, self._results.width - len(lead) - len(label))
         self._results.print(Text.assemble((f"  {mark} ", style), f"{score:.4f}  ", shown, label), soft_wrap=True)
 
+    def name_runs(self, names: Iterable[str]) -> None:
+        """From here on these runs are called by short labels that tell them apart."""
+        self._labels = run_labels(names)
+
+    def label(self, name: str) -> str:
+        """What a run is called."""
+        return self._labels.get(name) or run_label(name)
+
+    def timeline(self, timeline: Timeline) -> None:
+        """A training, checkpoint by checkpoint."""
+        print_timeline(timeline, self._results)
+
     def metric_table(self, runs: Mapping[str, Findings]) -> None:
         """Metrics of several runs side by side; the intervals give way where the terminal is too narrow."""
         first = next(iter(runs.values()))
@@ -288,7 +301,7 @@ class Terminal:
             f"in {first.data.n_clusters:,} independent groups"
         )
         for number, name in enumerate(runs, start=1):
-            self._line(run_label(name) + (", the reference" if number == 1 else ""), lead=f"  ({number}) ")
+            self._line(self.label(name) + (", the reference" if number == 1 else ""), lead=f"  ({number}) ")
         values: Columns = {}
         intervals: Columns = {}
         for number, run in enumerate(runs.values(), start=1):
@@ -300,10 +313,10 @@ class Terminal:
 
     def comparisons(self, comparisons: Sequence[Comparison], reference: str) -> None:
         """Paired differences to the reference."""
-        self._heading(f"Difference to {run_label(reference)}, on the same queries")
+        self._heading(f"Difference to {self.label(reference)}, on the same queries")
         groups: dict[str, list[Comparison]] = {}
         for comparison in comparisons:
-            groups.setdefault(run_label(comparison.a), []).append(comparison)
+            groups.setdefault(self.label(comparison.a), []).append(comparison)
         self._comparison_rows(groups)
 
     def type_changes(self, changes: Sequence[TypeChange]) -> None:
@@ -316,20 +329,20 @@ class Terminal:
             value = change.change.value
             shown = words.ABSENT if value is None else f"{100 * value:+.1f}"
             ends = words.points_interval(change.change)
-            made.add_row(indented(run_label(change.candidate)), change.type, shown, ends, f"{change.n:,}")
+            made.add_row(indented(self.label(change.candidate)), change.type, shown, ends, f"{change.n:,}")
         self._results.print(made)
 
     def level_shifts(self, shifts: Sequence[LevelShift]) -> None:
         """Whether the level of the similarities moved, told apart from the ranking."""
         self._heading("Change of the similarity level")
         for shift in shifts:
-            self._line(words.level_sentence(shift))
+            self._line(words.level_sentence(shift, self.label(shift.candidate)))
         self._line(Text("a level moves with the temperature of the training, ranks and AUC do not", "dim"))
 
     def moved(self, word: str, name: str, rows: IntArray, n: int, before: QueryTable, after: QueryTable) -> None:
         """Queries that were lost or gained at rank 1, the largest moves first."""
         shown = f", {len(rows)} of them:" if n > len(rows) else ":" if n else ""
-        self._heading(f"{n:,} queries {word} at rank 1 by {run_label(name)}{shown}")
+        self._heading(f"{n:,} queries {word} at rank 1 by {self.label(name)}{shown}")
         moves = [words.ranks(before.rank[row], after.rank[row]) for row in rows]
         width = max(map(len, moves), default=0)
         for row, move in zip(rows, moves, strict=True):
@@ -341,10 +354,14 @@ class Terminal:
         if best is not None:
             self._results.print()
             self._line(
-                f"Best of {best.n_candidates}: {run_label(best.best)}, {best.metric} {best.difference:+.4f}, "
+                f"Best of {best.n_candidates}: {self.label(best.best)}, {best.metric} {best.difference:+.4f}, "
                 f"p = {words.p_value(best.p_adjusted)} after paying for the choice (max-T)",
                 lead="",
             )
+
+    def line(self, text: str) -> None:
+        """One line of the results, as it is."""
+        self._results.print(text, soft_wrap=True, highlight=False, markup=False)
 
     def files(self, folder: Path, names: Sequence[str]) -> None:
         """Where the results are."""

@@ -45,6 +45,12 @@ class Hanging:
             yield Text.assemble(self.lead if number == 0 else " " * indent, line)
 
 
+def heading(console: Console, text: str) -> None:
+    """The title of a section, with an empty line above it."""
+    console.print()
+    console.print(text, style="bold")
+
+
 def table(headers: Sequence[str], *, words: Sequence[str]) -> Table:
     """A table without lines whose columns named in ``words`` hold words (left, may wrap), the others numbers.
 
@@ -57,9 +63,9 @@ def table(headers: Sequence[str], *, words: Sequence[str]) -> Table:
     return made
 
 
-def number_table(names: Iterable[str], columns: Columns) -> Table:
+def number_table(names: Iterable[str], columns: Columns, *, header: str = "metric") -> Table:
     """A table of metrics by name, nothing in it wrapped."""
-    made = table(["  metric", *columns], words=["  metric"])
+    made = table([f"  {header}", *columns], words=[f"  {header}"])
     made.columns[0].no_wrap = True
     for row, name in enumerate(names):
         made.add_row(indented(name), *(cells[row] for cells in columns.values()))

@@ -27,10 +27,26 @@ def model_line(facts: ModelFacts) -> str:
     parts = [facts.layout, f"{facts.dim} dimensions"]
     parts += [f"head {facts.head}"] if facts.head else []
     parts += [f"base {run_label(facts.base_model)}"] if facts.base_model else []
-    parts += [f"{name} {value}" for name, value in facts.training.items()]
+    parts += [f"{name} {_short(value)}" for name, value in facts.training.items() if _is_told(name)]
     parts += [f"pooling {facts.pooling} ({facts.pooling_source})"] if facts.pooling else []
     parts += [f"{facts.device} {facts.dtype or ''}".strip()] if facts.device else []
     return f"{run_label(facts.checkpoint)}: {', '.join(parts)}"
+
+
+_TOLD_OTHERWISE = ("base_model", "pooling", "max_length", "activation", "normalizes_input")
+
+
+def _is_told(name: str) -> bool:
+    """Whether an entry of a checkpoint about its training is worth a place in the line; report.json has them all."""
+    return not name.startswith("config.") and name not in _TOLD_OTHERWISE
+
+
+def _short(value: str) -> str:
+    """A number with four significant digits; anything else as it is."""
+    try:
+        return f"{float(value):.4g}" if "." in value else value
+    except ValueError:
+        return value
 
 
 def data_line(path: str, collection: Collection) -> str:
@@ -62,12 +78,12 @@ def weight_sentences(weights: Mapping[str, Figure]) -> list[str]:
     return sentences
 
 
-def level_sentence(shift: LevelShift) -> str:
+def level_sentence(shift: LevelShift, name: str) -> str:
     """Whether the level of the similarities moved, told apart from the ranking."""
     parts = [f"positive {shift.positive:+.4f}", f"negative {shift.negative:+.4f}"]
     parts += [f"separation {shift.separation:+.4f}"] if shift.separation is not None else []
     parts += [f"AUC {shift.auc:+.4f}"] if shift.auc is not None else []
-    return f"{run_label(shift.candidate)}: {', '.join(parts)}"
+    return f"{name}: {', '.join(parts)}"
 
 
 def comparison_row(c: Comparison) -> str:

@@ -10,17 +10,18 @@ Importing this package loads no torch.
 
 from embedscope.training.base import Base, load_base
 from embedscope.training.checkpoints import Checkpointer, read_config, read_progress, resumable_file
-from embedscope.training.export import save_safetensors, save_sentence_transformers
+from embedscope.training.export import require_replaceable, save_safetensors, save_sentence_transformers
 from embedscope.training.loss import info_nce, prefix_losses
-from embedscope.training.options import Initialisation, TrainingOptions
+from embedscope.training.options import Against, Initialisation, TrainingOptions
 from embedscope.training.pairs import TrainingData, training_data
 from embedscope.training.record import training_report
 from embedscope.training.split import Split, split_collection
-from embedscope.training.trackers import Tool, Trackers
+from embedscope.training.trackers import Tool, Trackers, require_installed
 from embedscope.training.trainer import Progress, train_head
 from embedscope.training.validation import Validator
 
 __all__ = [
+    "Against",
     "Base",
     "Checkpointer",
     "Initialisation",
@@ -36,6 +37,8 @@ __all__ = [
     "prefix_losses",
     "read_config",
     "read_progress",
+    "require_installed",
+    "require_replaceable",
     "resumable_file",
     "save_safetensors",
     "save_sentence_transformers",

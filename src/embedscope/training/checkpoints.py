@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from embedscope.data.run_folder import write_json
 from embedscope.encoding.folders import ModelFolder, weight_files
 from embedscope.encoding.weights import read_tensors, read_torch_file, require_torch
 from embedscope.errors import CheckpointError
@@ -64,10 +65,18 @@ class Checkpointer:
         self._save_every = save_every
         self._data_digest = data_digest
         self._encoder = {} if encoder is None else encoder_tensors(encoder)
+        self._has_begun = False
         self.written: list[str] = []  # names of the files of this run, in the order in which each first appeared
 
     def after_epoch(self, progress: Progress) -> None:
-        """Save what is due after this epoch; nothing after epoch 0, which is not trained."""
+        """Save what is due after this epoch: of epoch 0, which is not trained, only the configuration.
+
+        The folder is made here, when the first epoch has been measured: what is refused before leaves nothing behind.
+        """
+        if not self._has_begun:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            write_json(self._folder / CONFIG, self._config)
+            self._has_begun = True
         if progress.epoch == 0:
             return
         if progress.is_best:

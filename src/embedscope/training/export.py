@@ -54,7 +54,8 @@ def save_sentence_transformers(folder: Path, head: State, base: Base) -> None:
         If the folder cannot be written, or another thing stands in its place.
     """
     require_torch()
-    _require_replaceable(folder)
+    require_replaceable(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
         with _quiet():
@@ -67,13 +68,18 @@ def save_sentence_transformers(folder: Path, head: State, base: Base) -> None:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _require_replaceable(folder: Path) -> None:
+def require_replaceable(folder: Path) -> None:
+    """Refuse a place where something else than a model of ours stands.
+
+    Raises
+    ------
+    OutputError
+    """
     if folder.exists() and not (folder / "modules.json").is_file():
         raise OutputError(
             f"{folder} is to become a sentence-transformers folder, but something else stands there. Move it away, or "
             f"choose another --output-dir."
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager

@@ -3,12 +3,13 @@
 For pair i with query q_i, positive d_i, hard negatives n_ik of weights w_ik, cosine s and temperature t::
 
     query -> document   -log( e^{s(q_i, d_i)/t} / ( sum_j m_ij e^{s(q_i, d_j)/t} + sum_k w_ik e^{s(q_i, n_ik)/t} ) )
-    document -> query   -log( e^{s(q_i, d_i)/t} / sum_j m_ji e^{s(q_j, d_i)/t} )
+    document -> query   -log( e^{s(q_i, d_i)/t} / ( sum_j m_ji e^{s(q_j, d_i)/t} + sum_k w_ik e^{s(d_i, n_ik)/t} ) )
 
-``m_ij`` is 0 where d_j is relevant to q_i and j != i (an in-batch false negative), else 1. The reverse direction has
-no hard negatives: they are documents chosen against a query, and no query was chosen against a document. The loss of
-a pair is the mean of the two, the loss of a batch the mean over pairs. ``w e^{s/t}`` is summed as ``e^{s/t + log w}``,
-so nothing overflows however low the temperature, and a weight of 0 drops its term exactly.
+``m_ij`` is 0 where d_j is relevant to q_i and j != i (an in-batch false negative), else 1. In the second direction the
+hard negatives stand against the positive itself: two texts that often differ in one detail are pushed apart. With
+``against_positives`` False that sum is left out. The loss of a pair is the mean of the two, the loss of a batch the
+mean over pairs. ``w e^{s/t}`` is summed as ``e^{s/t + log w}``, so nothing overflows however low the temperature, and
+a weight of 0 drops its term exactly.
 
 Sources: van den Oord et al., "Representation learning with contrastive predictive coding" (2018); Radford et al.,
 "Learning transferable visual models from natural language supervision" (2021) for the two directions; Kusupati et
@@ -32,6 +33,7 @@ def info_nce(
     temperature: float,
     negatives: torch.Tensor | None = None,
     weights: torch.Tensor | None = None,
+    against_positives: bool = True,
 ) -> torch.Tensor:
     """Loss of each pair, shape (B,); see the module for the formula.
 
@@ -46,17 +48,21 @@ def info_nce(
         The hard negatives of each pair, padded to M.
     weights : tensor of shape (B, M), optional
         0 or more; 0 drops a negative, and is the weight of padding.
+    against_positives : bool
+        Whether the hard negatives stand in the direction from document to query too.
     """
     import torch
 
     logits = (queries @ positives.T) / temperature  # (B, B)
     own = logits.diagonal()
-    logits = logits.masked_fill(is_false_negative, float("-inf"))
-    to_query = logits.logsumexp(dim=0)
+    to_document = logits.masked_fill(is_false_negative, float("-inf"))
+    to_query = to_document.T
     if negatives is not None and weights is not None:
-        hard = (negatives @ queries[:, :, None])[:, :, 0] / temperature  # (B, M)
-        logits = torch.cat([logits, hard + weights.log()], dim=1)  # (B, B + M)
-    return logits.logsumexp(dim=1) / 2 + to_query / 2 - own
+        anchors = torch.stack([queries, positives] if against_positives else [queries], dim=2)  # (B, dim, 1 or 2)
+        hard = (negatives @ anchors) / temperature + weights.log()[:, :, None]  # (B, M, 1 or 2)
+        to_document = torch.cat([to_document, hard[:, :, 0]], dim=1)  # (B, B + M)
+        to_query = torch.cat([to_query, hard[:, :, 1]], dim=1) if against_positives else to_query
+    return (to_document.logsumexp(dim=1) + to_query.logsumexp(dim=1)) / 2 - own
 
 
 def prefix_losses(
@@ -68,6 +74,7 @@ def prefix_losses(
     temperature: float,
     negatives: torch.Tensor | None = None,
     weights: torch.Tensor | None = None,
+    against_positives: bool = True,
 ) -> torch.Tensor:
     """Mean over ``prefixes`` of ``info_nce`` of the first numbers of each vector, made unit rows; shape (B,).
 
@@ -83,6 +90,7 @@ def prefix_losses(
             temperature=temperature,
             negatives=None if negatives is None else _unit(negatives[..., :size]),
             weights=weights,
+            against_positives=against_positives,
         )
         for size in prefixes
     ]

@@ -25,10 +25,19 @@ class Initialisation(StrEnum):
     RANDOM = "random"
 
 
+class Against(StrEnum):
+    """What the hard negatives of a pair stand against in the loss."""
+
+    BOTH = "both"
+    QUERY = "query"
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
     """Options of one training run.
 
+    ``hard_neg_against`` both: hard negatives stand against the query and, in the other direction, against its
+    positive, as in the original training script; query: against the query alone.
     ``gradient_clip_norm`` 0 clips nothing; ``warmup_steps`` steps raise the learning rate linearly, after which it
     stays; ``matryoshka`` are prefix lengths that have to work by themselves, beside the whole vector; ``patience``
     epochs without a better ``select`` end the run (None: never); ``n_draws`` bootstrap draws make the intervals of
@@ -50,6 +59,7 @@ class TrainingOptions:
     gradient_clip_norm: float = 1.0
     warmup_steps: int = 0
     use_hard_neg: bool = True
+    hard_neg_against: Against = Against.BOTH
     keep_zero_weights: bool = False
     init: Initialisation = Initialisation.PCA
     matryoshka: tuple[int, ...] = ()
@@ -85,7 +95,8 @@ class TrainingOptions:
 
     def as_config(self) -> dict[str, Any]:
         """Plain values, for ``config.json`` and checkpoints."""
-        return {**asdict(self), "init": self.init.value, "matryoshka": list(self.matryoshka)}
+        plain = {"init": self.init.value, "hard_neg_against": self.hard_neg_against.value}
+        return {**asdict(self), **plain, "matryoshka": list(self.matryoshka)}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> TrainingOptions:
@@ -123,6 +134,8 @@ def _typed(name: str, value: Any) -> Any:
             return float(_exactly(value, int, float))
         if name == "init":
             return Initialisation(value)
+        if name == "hard_neg_against":
+            return Against(value)
         if name == "matryoshka":
             return tuple(int(_exactly(size, int)) for size in value)
         if name == "select":

@@ -88,6 +88,8 @@ def training_data(
         )
     negatives = collection.negatives if use_hard_neg else _no_negatives()
     weights, notes = _checked_weights(negatives, keep_zero_weights=keep_zero_weights)
+    if use_hard_neg and not negatives.queries.size:
+        notes = ("The data has no hard negatives: a pair is trained against the other pairs of its batch alone.",)
     order = np.argsort(negatives.queries, kind="stable")
     sizes = np.bincount(negatives.queries, minlength=len(counts))
     data = TrainingData(

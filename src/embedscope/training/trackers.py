@@ -6,7 +6,8 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from types import TracebackType
+from typing import Any, Protocol, Self
 
 from embedscope.errors import MissingExtraError
 from embedscope.findings import EpochRecord
@@ -45,8 +46,18 @@ def figures_of(record: EpochRecord) -> dict[str, float]:
     return {name: value for name, value in named.items() if value is not None}
 
 
+def require_installed(tool: Tool) -> None:
+    """Refuse, before any work, a tool that is not installed.
+
+    Raises
+    ------
+    MissingExtraError
+    """
+    _MODULE[tool]()
+
+
 class Trackers:
-    """All the tools of a run as one.
+    """All the tools of a run as one, opened by the first epoch; the end of the ``with`` block ends the run in each.
 
     Parameters
     ----------
@@ -63,12 +74,24 @@ class Trackers:
     """
 
     def __init__(self, tools: Sequence[Tool], folder: Path, config: Mapping[str, Any]) -> None:
-        self._trackers: list[Tracker] = []
         for tool in tools:
-            self._trackers.append(_OPEN[tool](folder, config))
+            require_installed(tool)
+        self._tools, self._folder, self._config = tuple(tools), folder, config
+        self._trackers: list[Tracker] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
 
     def log(self, record: EpochRecord) -> None:
         """Send the figures of an epoch."""
+        if not self._trackers:
+            for tool in self._tools:
+                self._trackers.append(_OPEN[tool](self._folder, self._config))
         figures = figures_of(record)
         for tracker in self._trackers:
             tracker.log(record.epoch, figures)
@@ -81,13 +104,7 @@ class Trackers:
 
 class _TensorBoard:
     def __init__(self, folder: Path, config: Mapping[str, Any]) -> None:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # tensorboard's own imports warn about one another
-                from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise _missing(Tool.TENSORBOARD) from error
-        self._writer: Any = SummaryWriter(str(folder / "tensorboard"))
+        self._writer: Any = _summary_writer()(str(folder / "tensorboard"))
         self._writer.add_text("config", "\n".join(f"    {name}: {value}" for name, value in config.items()))
 
     def log(self, epoch: int, figures: Mapping[str, float]) -> None:
@@ -101,11 +118,7 @@ class _TensorBoard:
 
 class _MLflow:
     def __init__(self, folder: Path, config: Mapping[str, Any]) -> None:
-        try:
-            import mlflow
-        except ImportError as error:
-            raise _missing(Tool.MLFLOW) from error
-        self._module: Any = mlflow
+        self._module: Any = _mlflow()
         self._module.start_run(run_name=folder.name)
         self._module.log_params({name: str(value)[:500] for name, value in config.items()})
 
@@ -118,11 +131,7 @@ class _MLflow:
 
 class _WeightsAndBiases:
     def __init__(self, folder: Path, config: Mapping[str, Any]) -> None:
-        try:
-            import wandb
-        except ImportError as error:
-            raise _missing(Tool.WANDB) from error
-        self._run: Any = wandb.init(project="embedscope", name=folder.name, dir=str(folder), config=dict(config))
+        self._run: Any = _wandb().init(project="embedscope", name=folder.name, dir=str(folder), config=dict(config))
 
     def log(self, epoch: int, figures: Mapping[str, float]) -> None:
         self._run.log(dict(figures), step=epoch)
@@ -130,6 +139,38 @@ class _WeightsAndBiases:
     def close(self) -> None:
         self._run.finish()
 
+
+def _summary_writer() -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # tensorboard's own imports warn about one another
+            from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise _missing(Tool.TENSORBOARD) from error
+    return SummaryWriter
+
+
+def _mlflow() -> Any:
+    try:
+        import mlflow
+    except ImportError as error:
+        raise _missing(Tool.MLFLOW) from error
+    return mlflow
+
+
+def _wandb() -> Any:
+    try:
+        import wandb
+    except ImportError as error:
+        raise _missing(Tool.WANDB) from error
+    return wandb
+
+
+_MODULE: dict[Tool, Callable[[], Any]] = {
+    Tool.TENSORBOARD: _summary_writer,
+    Tool.MLFLOW: _mlflow,
+    Tool.WANDB: _wandb,
+}
 
 _OPEN: dict[Tool, Callable[[Path, Mapping[str, Any]], Tracker]] = {
     Tool.TENSORBOARD: _TensorBoard,

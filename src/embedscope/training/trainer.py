@@ -23,7 +23,7 @@ from embedscope.protocols import ProgressCallback
 from embedscope.training.head import new_head, projection_of
 from embedscope.training.judging import is_better, notes_on, require_selectable, selected_value
 from embedscope.training.loss import prefix_losses
-from embedscope.training.options import TrainingOptions
+from embedscope.training.options import Against, TrainingOptions
 from embedscope.training.pairs import Batch, Batches, TrainingData
 from embedscope.training.schedule import epoch_order, learning_rate
 from embedscope.training.validation import Validator
@@ -310,6 +310,7 @@ class _Loader:
             temperature=self._options.temperature,
             negatives=head(self._documents[on_device(batch.negatives)]) if has_negatives else None,
             weights=on_device(batch.weights.astype(np.float32)) if has_negatives else None,
+            against_positives=self._options.hard_neg_against is Against.BOTH,
         )
 
     def mean_loss(self, head: torch.nn.Module) -> float:

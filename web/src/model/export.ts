@@ -1,6 +1,6 @@
 /** The selected queries as a file: what to repair in the next training file. */
 import type { Page } from '../contract';
-import { fallenFor, negativesOf, relevantOf, topOf } from './queries';
+import { fallenFor, modeOf, negativesOf, relevantOf, topOf } from './queries';
 
 const value = (number: number) => (Number.isFinite(number) ? Number(number.toPrecision(7)) : null);
 
@@ -16,6 +16,7 @@ export function record(page: Page, row: number): Record<string, unknown> {
     is_correct: q.isCorrect[row] === 1,
     rank: value(q.rank[row]),
     margin: value(q.margin[row]),
+    ...(page.failureModes.length > 0 ? { failure_mode: modeOf(page, row) || null } : {}),
     pos: relevantOf(page, row).map(({ document }) => text(document)),
     hard_neg: negativesOf(page, row).map((negative) => ({
       text: text(negative.document),
@@ -49,6 +50,7 @@ const COLUMNS = [
   'wrong',
   'wrong_score',
   'fell_for',
+  'failure_mode',
 ];
 
 /** A table for a spreadsheet (RFC 4180), one row a query. */
@@ -70,6 +72,7 @@ export function toCsv(page: Page, rows: ArrayLike<number>): string {
       fallenFor(page, row)
         .map((type) => page.types[type])
         .join(' + '),
+      modeOf(page, row),
     ];
   });
   return [COLUMNS, ...lines].map((cells) => `${cells.map(cell).join(',')}\r\n`).join('');

@@ -3,7 +3,17 @@ import { COLOURINGS, type ColouringId } from './colouring';
 import type { SortKey } from './queries';
 import type { Facets, OutcomeFacet } from './selection';
 
-export const VIEWS = ['verdict', 'map', 'queries', 'similarity', 'failures', 'compare', 'training'] as const;
+export const VIEWS = [
+  'verdict',
+  'map',
+  'queries',
+  'similarity',
+  'failures',
+  'space',
+  'serving',
+  'compare',
+  'training',
+] as const;
 export type ViewId = (typeof VIEWS)[number];
 export const LINKS = ['none', 'selected', 'all'] as const;
 export type LinksShown = (typeof LINKS)[number];
@@ -27,7 +37,7 @@ export interface State {
   epoch: number;
 }
 
-const SORTS: SortKey[] = ['row', 'text', 'rank', 'margin', 'wrong', 'type'];
+const SORTS: SortKey[] = ['row', 'text', 'rank', 'margin', 'wrong', 'type', 'mode'];
 
 /** The address of a state; what stands as in `initial` is left out. */
 export function toHash(state: State, initial: State, queryIds: string[]): string {
@@ -37,11 +47,13 @@ export function toHash(state: State, initial: State, queryIds: string[]): string
   if (facets.search.trim()) parts.set('search', facets.search);
   if (facets.outcome !== 'all') parts.set('show', facets.outcome);
   if (facets.type !== null) parts.set('type', String(facets.type));
+  if (facets.mode !== null) parts.set('mode', String(facets.mode));
   if (facets.lasso) parts.set('lasso', [facets.lasso.map, ...facets.lasso.outline].join(' '));
   if (facets.legend)
     parts.set('legend', [facets.legend.colouring, facets.legend.map, facets.legend.category].join(' '));
   if (facets.finding !== null) parts.set('finding', String(facets.finding));
   if (facets.moved) parts.set('moved', `${facets.moved.candidate} ${facets.moved.kind}`);
+  if (facets.stretch) parts.set('stretch', `${facets.stretch.place} ${facets.stretch.kind}`);
   if (facets.ranks) parts.set('ranks', [facets.ranks.candidate, ...facets.ranks.outline].join(' '));
   if (state.map !== initial.map) parts.set('map', String(state.map));
   if (state.colouring !== initial.colouring) parts.set('colour', state.colouring);
@@ -85,10 +97,12 @@ function facetsFrom(parts: URLSearchParams): Facets {
     search: parts.get('search') ?? '',
     outcome: (['failing', 'right'] as OutcomeFacet[]).find((name) => name === parts.get('show')) ?? 'all',
     type: whole(parts.get('type')),
+    mode: whole(parts.get('mode')),
     lasso: lassoFrom(parts.get('lasso')),
     legend: legendFrom(parts.get('legend')),
     finding: whole(parts.get('finding')),
     moved: movedFrom(parts.get('moved')),
+    stretch: stretchFrom(parts.get('stretch')),
     ranks: ranksFrom(parts.get('ranks')),
   };
 }
@@ -112,9 +126,15 @@ function outlineFrom(text: string | null): { place: number; outline: number[] } 
 }
 
 function movedFrom(text: string | null): Facets['moved'] {
-  const [place, kind] = (text ?? '').split(' ');
-  const candidate = whole(place);
-  return candidate !== null && (kind === 'gained' || kind === 'lost') ? { candidate, kind } : null;
+  const found = stretchFrom(text);
+  return found && { candidate: found.place, kind: found.kind };
+}
+
+/** `0 gained`: what the queries moved in, and which way. */
+function stretchFrom(text: string | null): Facets['stretch'] {
+  const [number, kind] = (text ?? '').split(' ');
+  const place = whole(number);
+  return place !== null && (kind === 'gained' || kind === 'lost') ? { place, kind } : null;
 }
 
 function legendFrom(text: string | null): Facets['legend'] {

@@ -70,7 +70,7 @@ export function isBeatenBy(page: Page, query: number, type: number): boolean {
   return false;
 }
 
-export type SortKey = 'row' | 'text' | 'rank' | 'margin' | 'wrong' | 'type';
+export type SortKey = 'row' | 'text' | 'rank' | 'margin' | 'wrong' | 'type' | 'mode';
 
 /** Rows in the wanted order; values that do not exist stand last in either direction. */
 export function sorted(page: Page, rows: Uint32Array, key: SortKey, isDescending: boolean): Uint32Array {
@@ -95,8 +95,14 @@ export function sorted(page: Page, rows: Uint32Array, key: SortKey, isDescending
   });
 }
 
-function wordOf(page: Page, row: number, key: 'text' | 'wrong' | 'type'): string {
+/** Why a query is not right at rank 1; nothing where it is, or where nobody asked. */
+export function modeOf(page: Page, query: number): string {
+  return page.failureModes[page.queries.failureMode[query] - 1] ?? '';
+}
+
+function wordOf(page: Page, row: number, key: 'text' | 'wrong' | 'type' | 'mode'): string {
   if (key === 'text') return page.queries.texts[row].slice(0, 200);
+  if (key === 'mode') return modeOf(page, row);
   if (key === 'type')
     return fallenFor(page, row)
       .map((type) => page.types[type])

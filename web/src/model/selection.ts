@@ -13,6 +13,8 @@ export interface Facets {
   outcome: OutcomeFacet;
   /** Queries that a hard negative of this type beats. */
   type: number | null;
+  /** Queries that fail for this reason: a code of `queries.failureMode`. */
+  mode: number | null;
   /** Points inside an outline drawn on a map (x and y in turn, in the frame of that map). */
   lasso: { map: number; outline: number[] } | null;
   /** Points of one category of a colouring. */
@@ -21,6 +23,8 @@ export interface Facets {
   finding: number | null;
   /** Queries that came right, or went wrong, from the reference to a candidate. */
   moved: { candidate: number; kind: 'gained' | 'lost' } | null;
+  /** Queries that came right, or went wrong, in one stretch of a training. */
+  stretch: { place: number; kind: 'gained' | 'lost' } | null;
   /** Queries inside an outline drawn on the plane of ranks of a candidate. */
   ranks: { candidate: number; outline: number[] } | null;
 }
@@ -29,10 +33,12 @@ export const NO_FACETS: Facets = {
   search: '',
   outcome: 'all',
   type: null,
+  mode: null,
   lasso: null,
   legend: null,
   finding: null,
   moved: null,
+  stretch: null,
   ranks: null,
 };
 
@@ -96,6 +102,7 @@ function selectQueries(page: Page, facets: Facets, area: Uint8Array | null): Uin
     if (!named.every((rows) => rows[row])) continue;
     if (facets.outcome !== 'all' && (facets.outcome === 'right') !== (q.isCorrect[row] === 1)) continue;
     if (facets.type !== null && !isBeatenBy(page, row, facets.type)) continue;
+    if (facets.mode !== null && q.failureMode[row] !== facets.mode) continue;
     if (facets.search && !hasText(row) && !hasId(row)) continue;
     mask[row] = 1;
   }
@@ -103,10 +110,13 @@ function selectQueries(page: Page, facets: Facets, area: Uint8Array | null): Uin
 }
 
 /** A mask for each facet that names queries one by one: a finding, what moved, an outline among the ranks. */
-function namedRows(page: Page, { finding, moved, ranks }: Facets): Uint8Array[] {
+function namedRows(page: Page, { finding, moved, stretch, ranks }: Facets): Uint8Array[] {
   const masks: Uint8Array[] = [];
   if (finding !== null) masks.push(maskOf(page.report.findings[finding]?.rows ?? [], page.queries.n));
   if (moved && page.compare) masks.push(maskOf(page.compare.moved[moved.candidate][moved.kind], page.queries.n));
+  if (stretch && page.timeline) {
+    masks.push(maskOf(page.timeline.stretches[stretch.place][stretch.kind], page.queries.n));
+  }
   if (ranks && page.compare) masks.push(inside(rankPlane(page.compare, ranks.candidate), ranks.outline));
   return masks;
 }
@@ -156,8 +166,10 @@ function selectPoints(
   const isNarrowed =
     facets.outcome !== 'all' ||
     facets.type !== null ||
+    facets.mode !== null ||
     facets.finding !== null ||
     facets.moved !== null ||
+    facets.stretch !== null ||
     facets.ranks !== null;
   const linked = isNarrowed ? linkedDocuments(page, isQuery, facets.type) : null;
   const mask = new Uint8Array(points.n);

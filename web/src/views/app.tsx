@@ -14,7 +14,9 @@ import { useStore } from './parts';
 import { PrintedQueries } from './printed';
 import { QueriesView } from './queries';
 import { SelectionBar } from './selection';
+import { hasServing, ServingView } from './serving';
 import { SimilarityView } from './similarity';
+import { hasSpace, SpaceView } from './space';
 import { TrainingView } from './training';
 import { VerdictView } from './verdict';
 
@@ -24,12 +26,15 @@ const TITLES: Record<ViewId, string> = {
   queries: 'Queries',
   similarity: 'Similarity',
   failures: 'Failures',
+  space: 'Space',
+  serving: 'Serving',
   compare: 'Compare',
   training: 'Training',
 };
 
-/** The film of a comparison shows runs that need not be epochs of one training. */
-const titleOf = (view: ViewId, { compare }: Page) => (view === 'training' && compare ? 'Runs' : TITLES[view]);
+/** The film of a comparison may show runs that are no epochs of one training. */
+const titleOf = (view: ViewId, { timeline }: Page) =>
+  view === 'training' && timeline?.unit === 'run' ? 'Runs' : TITLES[view];
 
 /** Views in which an open query stands beside the page, in a drawer. */
 const WITH_DRAWER: ViewId[] = ['compare', 'training'];
@@ -40,15 +45,17 @@ export function shownViews(page: Page): ViewId[] {
   return (Object.keys(TITLES) as ViewId[]).filter((view) => {
     if (view === 'map') return (points?.maps.length ?? 0) > 0 || Object.keys(report.maps_absent).length > 0;
     if (view === 'failures') return hasFailures(report);
+    if (view === 'space') return hasSpace(report);
+    if (view === 'serving') return hasServing(report);
     if (view === 'training') return timeline !== null;
     return view === 'compare' ? hasComparisons(page) : true;
   });
 }
 
 /** Whether a view has something to select by, so that the bar stands there from the start. */
-function selectsIn(view: ViewId, { report, compare, timeline }: Page): boolean {
+function selectsIn(view: ViewId, { report, failureModes, compare, timeline }: Page): boolean {
   if (view === 'map' || view === 'queries') return true;
-  if (view === 'failures') return report.findings.length > 0;
+  if (view === 'failures') return report.findings.length > 0 || failureModes.length > 0;
   if (view === 'training') return (timeline?.films.length ?? 0) > 0;
   return view === 'compare' && compare !== null;
 }
@@ -93,6 +100,8 @@ export function App({ store, isPrinting }: { store: Store; isPrinting: boolean }
         {view === 'queries' && <QueriesView store={store} />}
         {view === 'similarity' && <SimilarityView store={store} />}
         {view === 'failures' && <FailuresView store={store} />}
+        {view === 'space' && <SpaceView store={store} />}
+        {view === 'serving' && <ServingView store={store} />}
         {view === 'compare' && <CompareView store={store} />}
         {view === 'training' && <TrainingView store={store} />}
       </main>
@@ -135,6 +144,8 @@ function Printed({ store, views }: { store: Store; views: ViewId[] }) {
       <VerdictView store={store} />
       <SimilarityView store={store} />
       {views.includes('failures') && <FailuresView store={store} />}
+      {views.includes('space') && <SpaceView store={store} />}
+      {views.includes('serving') && <ServingView store={store} />}
       {views.includes('compare') && <CompareView store={store} />}
       {views.includes('training') && <TrainingView store={store} isPrinted />}
       <PrintedQueries store={store} />

@@ -3,7 +3,7 @@ import { useMemo, useState } from 'preact/hooks';
 import type { Compare, Page } from '../contract';
 import { difference, type Piece } from '../model/diff';
 import { fixed, rank, signed } from '../model/format';
-import { fallenFor, negativesOf, relevantOf, topOf } from '../model/queries';
+import { fallenFor, modeOf, negativesOf, relevantOf, topOf } from '../model/queries';
 import type { Store } from '../state';
 import { FullText, Mark, Name } from './parts';
 
@@ -13,6 +13,7 @@ export function Detail({ store, query, onStep }: { store: Store; query: number; 
   const { page } = store;
   const q = page.queries;
   const isCorrect = q.isCorrect[query] === 1;
+  const mode = modeOf(page, query);
   return (
     <article class="detail" aria-label="Query">
       <header>
@@ -21,6 +22,16 @@ export function Detail({ store, query, onStep }: { store: Store; query: number; 
           <strong>{Number.isNaN(q.rank[query]) ? 'No relevant document' : `Rank ${rank(q.rank[query])}`}</strong>
           <span class="number">margin {signed(q.margin[query])}</span>
           {q.nTied[query] > 0 && <span>tied with {q.nTied[query]}</span>}
+          {mode && (
+            <button
+              type="button"
+              class="tag"
+              title="Select every query that fails for this reason"
+              onClick={() => store.setFacets({ mode: q.failureMode[query] })}
+            >
+              <Name text={mode} length={48} />
+            </button>
+          )}
           <span class="muted">
             <Name text={q.ids[query]} length={24} />
           </span>

@@ -12,6 +12,7 @@ const LISTED = 50;
 export function hasFailures(report: Report): boolean {
   return (
     report.findings.length > 0 ||
+    Object.keys(report.failure_modes ?? {}).length > 0 ||
     Object.keys(report.negative_types).length > 0 ||
     report.data.contradictions.length > 0 ||
     report.data.warnings.length > 0 ||
@@ -24,6 +25,7 @@ export function FailuresView({ store }: { store: Store }) {
   return (
     <div class="failures">
       {report.findings.length > 0 && <Findings store={store} />}
+      {store.page.failureModes.length > 0 && <Modes store={store} />}
       {Object.keys(report.negative_types).length > 0 && <Types store={store} />}
       {report.leakage && <Overlap leakage={report.leakage} />}
       {report.data.contradictions.length > 0 && <Contradictions report={report} />}
@@ -33,6 +35,51 @@ export function FailuresView({ store }: { store: Store }) {
         </Section>
       )}
     </div>
+  );
+}
+
+/** How many queries fail for which reason; pressing one selects them. */
+function Modes({ store }: { store: Store }) {
+  const { page } = store;
+  const { facets } = useStore(store);
+  const counts = page.failureModes.map((name) => page.report.failure_modes?.[name] ?? 0);
+  const all = counts.reduce((sum, n) => sum + n, 0);
+  const most = Math.max(1, ...counts);
+  return (
+    <Section
+      title="Why queries fail"
+      note={`${counted(all, 'query is', 'queries are')} not right at rank 1. Each has the first reason that its texts and scores show, in this order. Press one to select its queries.`}
+    >
+      <ul class="modes">
+        {page.failureModes.map((name, i) => (
+          <li key={name}>
+            <button
+              type="button"
+              aria-pressed={facets.mode === i + 1}
+              onClick={() => store.setFacets({ mode: facets.mode === i + 1 ? null : i + 1 })}
+            >
+              <Name text={name} length={60} />
+              <span class="mode-bar" aria-hidden="true">
+                <i style={{ width: `${(100 * counts[i]) / most}%` }} />
+              </span>
+              <span class="number">
+                <strong>{count(counts[i])}</strong> <small>{percent(counts[i] / Math.max(1, all))}</small>
+              </span>
+            </button>
+            <button
+              type="button"
+              class="link"
+              onClick={() => {
+                store.setFacets({ mode: i + 1 });
+                store.set({ view: 'queries' });
+              }}
+            >
+              queries
+            </button>
+          </li>
+        ))}
+      </ul>
+    </Section>
   );
 }
 

@@ -1,10 +1,14 @@
-/** Named faults with their size and what to do; pressing one selects its queries everywhere. */
+/** Named faults with their size and what to do; pressing one selects its queries everywhere and shows the first. */
+import { useMemo } from 'preact/hooks';
 import { differenceDomain, domainOf, Scale } from '../charts/interval';
-import type { Finding } from '../contract';
+import type { Finding, Page } from '../contract';
 import { count, counted, fixed, interval, shorten } from '../model/format';
+import { relevantOf } from '../model/queries';
 import type { Store } from '../state';
-import { Section, useStore } from './parts';
+import { Mark, Section, useStore } from './parts';
 
+/** Queries shown of a finding; the table has all. */
+const SHOWN = 4;
 const SIGNS = { high: '▲', medium: '◆', low: '●' };
 
 export function Findings({ store }: { store: Store }) {
@@ -16,6 +20,7 @@ export function Findings({ store }: { store: Store }) {
         {findings.map((finding, i) => (
           <Row
             key={i}
+            store={store}
             finding={finding}
             isChosen={facets.finding === i}
             onChoose={() => store.setFacets({ finding: facets.finding === i ? null : i })}
@@ -26,7 +31,8 @@ export function Findings({ store }: { store: Store }) {
   );
 }
 
-function Row({ finding, isChosen, onChoose }: { finding: Finding; isChosen: boolean; onChoose: () => void }) {
+function Row(props: { store: Store; finding: Finding; isChosen: boolean; onChoose: () => void }) {
+  const { finding, isChosen, onChoose } = props;
   const { severity, effect, low, high } = finding;
   const figures = [effect, low, high];
   const isSigned = figures.some((value) => value !== null && value < 0);
@@ -69,6 +75,45 @@ function Row({ finding, isChosen, onChoose }: { finding: Finding; isChosen: bool
       ) : (
         <div>{body}</div>
       )}
+      {isChosen && <Evidence store={props.store} finding={finding} />}
     </li>
+  );
+}
+
+/** The first queries of a finding, each with its relevant document and the one that shows the fault. */
+function Evidence({ store, finding }: { store: Store; finding: Finding }) {
+  const { page } = store;
+  const places = useMemo(() => new Map(page.documents.ids.map((id, i) => [id, i])), [page]);
+  const rows = finding.rows.slice(0, SHOWN).filter((row) => row < page.queries.n);
+  return (
+    <div class="evidence">
+      <ul>
+        {rows.map((row, i) => {
+          const [relevant] = relevantOf(page, row);
+          const named = places.get(finding.documents?.[i] ?? '') ?? page.queries.wrongDocument[row];
+          const isRelevant = relevantOf(page, row).some(({ document }) => document === named);
+          return (
+            <li key={row}>
+              <button type="button" class="link" onClick={() => store.set({ query: row, view: 'queries' })}>
+                <bdi>{shorten(page.queries.texts[row], 160)}</bdi>
+              </button>
+              {relevant && <Text page={page} document={relevant.document} isCorrect />}
+              {named >= 0 && !isRelevant && <Text page={page} document={named} isCorrect={false} />}
+            </li>
+          );
+        })}
+      </ul>
+      <button type="button" class="link" onClick={() => store.set({ view: 'queries' })}>
+        all {counted(finding.rows.length, 'query', 'queries')} in the table
+      </button>
+    </div>
+  );
+}
+
+function Text({ page, document, isCorrect }: { page: Page; document: number; isCorrect: boolean }) {
+  return (
+    <p>
+      <Mark isCorrect={isCorrect} /> <bdi>{shorten(page.documents.texts[document], 220) || '(empty)'}</bdi>
+    </p>
   );
 }

@@ -1,7 +1,8 @@
 /** Every query in one table; opening a row shows the query in full. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import type { Page } from '../contract';
 import { counted, rank, shorten, signed } from '../model/format';
-import { type SortKey, sorted } from '../model/queries';
+import { modeOf, type SortKey, sorted } from '../model/queries';
 import type { Store } from '../state';
 import { Detail, fellFor } from './detail';
 import { Mark, Name, useSize, useStore } from './parts';
@@ -19,6 +20,10 @@ const COLUMNS: { key: SortKey; label: string; className: string }[] = [
   { key: 'wrong', label: 'Best wrong document', className: 'cell-wrong' },
   { key: 'type', label: 'Fell for', className: 'cell-type' },
 ];
+const WHY: (typeof COLUMNS)[number] = { key: 'mode', label: 'Why', className: 'cell-why' };
+
+/** The columns of a page: why a query fails only where somebody asked. */
+const columnsOf = ({ failureModes }: Page) => (failureModes.length > 0 ? [...COLUMNS, WHY] : COLUMNS);
 
 export function QueriesView({ store }: { store: Store }) {
   const state = useStore(store);
@@ -47,6 +52,7 @@ function Table({ store, rows }: { store: Store; rows: Uint32Array }) {
   const [scrollTop, setScrollTop] = useState(0);
   const [active, setActive] = useState(0);
   const isKeyed = useRef(false);
+  const hasWhy = store.page.failureModes.length > 0;
 
   const full = rows.length * ROW_HEIGHT;
   const laidOut = Math.min(full, MAX_HEIGHT);
@@ -100,9 +106,9 @@ function Table({ store, rows }: { store: Store; rows: Uint32Array }) {
   };
 
   return (
-    <div class="table" role="table" aria-rowcount={rows.length + 1} aria-label="Queries">
+    <div class={`table ${hasWhy ? 'has-why' : ''}`} role="table" aria-rowcount={rows.length + 1} aria-label="Queries">
       <div class="table-head" role="row">
-        {COLUMNS.map(({ key: column, label, className }) => (
+        {columnsOf(store.page).map(({ key: column, label, className }) => (
           <div
             key={column}
             class={className}
@@ -192,6 +198,11 @@ function Row(props: {
         ))}
         {types.length > 2 && <span class="muted">+{types.length - 2}</span>}
       </div>
+      {page.failureModes.length > 0 && (
+        <div class="cell-why" role="cell">
+          <bdi>{shorten(modeOf(page, row), 48)}</bdi>
+        </div>
+      )}
     </div>
   );
 }

@@ -7,9 +7,9 @@ import { outlineOf, type RankPair, rankPairs } from '../model/compare';
 import { count, counted, fixed, interval, rank, shorten, signed } from '../model/format';
 import type { Store } from '../state';
 import { chance, Pair, toneOf } from './compare';
+import { MovedList } from './moved';
 import { Choice, Name, Section, Select, useStore } from './parts';
 
-const LISTED = 100;
 const FEW = 3;
 const LABEL = 40;
 
@@ -225,55 +225,17 @@ function Ranks(props: { store: Store; compare: Compare; candidate: number; pairs
 
 function Moved(props: { store: Store; compare: Compare; candidate: number; kind: 'gained' | 'lost'; title: string }) {
   const { store, compare, candidate, kind } = props;
-  const { facets, query } = useStore(store);
-  const { isQuery } = store.selection();
-  const { texts } = store.page.queries;
-  const all = compare.moved[candidate][kind];
-  const rows = all.filter((row) => isQuery[row]);
-  const isChosen = facets.moved?.candidate === candidate && facets.moved.kind === kind;
+  const { facets } = useStore(store);
   return (
-    <section class={`listed is-${kind}`} aria-label={props.title}>
-      <header>
-        <h3>
-          {props.title} <span class="number">{count(all.length)}</span>
-          {rows.length < all.length && <small class="number"> {count(rows.length)} selected</small>}
-        </h3>
-        {all.length > 0 && (
-          <button
-            type="button"
-            class="link"
-            aria-pressed={isChosen}
-            onClick={() => store.setFacets({ moved: isChosen ? null : { candidate, kind } })}
-          >
-            {isChosen ? 'all' : 'select'}
-          </button>
-        )}
-      </header>
-      <ul>
-        {Array.from(rows.subarray(0, LISTED), (row) => (
-          <li key={row}>
-            <button type="button" class={row === query ? 'is-open' : ''} onClick={() => store.set({ query: row })}>
-              <bdi>{shorten(texts[row], 120)}</bdi>
-              <span class="number">
-                {rank(compare.reference.rank[row])} → {rank(compare.candidates[candidate].rank[row])}
-              </span>
-            </button>
-          </li>
-        ))}
-      </ul>
-      {rows.length > LISTED && (
-        <button
-          type="button"
-          class="link"
-          onClick={() => {
-            store.setFacets({ moved: { candidate, kind } });
-            store.set({ view: 'queries' });
-          }}
-        >
-          All {count(rows.length)} in the table
-        </button>
-      )}
-    </section>
+    <MovedList
+      store={store}
+      kind={kind}
+      title={props.title}
+      rows={compare.moved[candidate][kind]}
+      isChosen={facets.moved?.candidate === candidate && facets.moved.kind === kind}
+      onChoose={(isChosen) => store.setFacets({ moved: isChosen ? { candidate, kind } : null })}
+      beside={(row) => `${rank(compare.reference.rank[row])} → ${rank(compare.candidates[candidate].rank[row])}`}
+    />
   );
 }
 

@@ -71,6 +71,11 @@ function Chips({ store }: { store: Store }) {
           beaten by <Name text={page.types[facets.type]} length={28} />
         </Chip>
       )}
+      {facets.mode !== null && (
+        <Chip onRemove={() => store.setFacets({ mode: null })}>
+          <Name text={page.failureModes[facets.mode - 1]} length={36} />
+        </Chip>
+      )}
       {facets.finding !== null && (
         <Chip onRemove={() => store.setFacets({ finding: null })}>
           <Name text={page.report.findings[facets.finding].title} length={36} />
@@ -80,6 +85,12 @@ function Chips({ store }: { store: Store }) {
         <Chip onRemove={() => store.setFacets({ moved: null })}>
           {facets.moved.kind === 'gained' ? 'came right' : 'went wrong'} with{' '}
           <Name text={page.compare.candidates[facets.moved.candidate].label} length={24} />
+        </Chip>
+      )}
+      {facets.stretch && page.timeline && (
+        <Chip onRemove={() => store.setFacets({ stretch: null })}>
+          {facets.stretch.kind === 'gained' ? 'came right' : 'went wrong'} from epoch{' '}
+          {page.timeline.epochs[facets.stretch.place]} to {page.timeline.epochs[facets.stretch.place + 1]}
         </Chip>
       )}
       {facets.ranks && page.compare && (

@@ -2,12 +2,15 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { type Line, Lines } from '../charts/lines';
 import { create, type Scatter } from '../charts/scatter';
+import { StretchBars } from '../charts/stretches';
 import { type Figure, type Points, QUERY, type Timeline } from '../contract';
 import { type ColouringId, colour, colourOutcomes, tally } from '../model/colouring';
-import { count, counted, fixed, interval, plain, shorten } from '../model/format';
+import { count, counted, fixed, interval, plain, shorten, signed } from '../model/format';
 import { framedAlike } from '../model/plane';
 import type { Store } from '../state';
+import { chance } from './compare';
 import { Card, MAP_NAMES, shownLinks, usePointOf } from './map';
+import { MovedList } from './moved';
 import { Choice, Name, Section, Select, useStore } from './parts';
 
 const STEP_MS = 1100;
@@ -17,7 +20,7 @@ const N_HUES = 7;
 const FIRST = ['MRR', 'Success@1', 'nDCG@10', 'Recall@10'];
 
 export function TrainingView({ store, isPrinted }: { store: Store; isPrinted?: boolean }) {
-  const { timeline, points, compare } = store.page;
+  const { timeline, points } = store.page;
   if (!timeline) return null;
   const hasFilm = !isPrinted && points !== null && timeline.films.length > 0;
   return (
@@ -29,15 +32,16 @@ export function TrainingView({ store, isPrinted }: { store: Store; isPrinted?: b
       )}
       {!isPrinted && <Player store={store} timeline={timeline} />}
       {hasFilm && <Projector store={store} timeline={timeline} points={points} />}
-      {!compare && <Course store={store} timeline={timeline} />}
+      {timeline.unit === 'epoch' && <Course store={store} timeline={timeline} isPrinted={isPrinted} />}
     </div>
   );
 }
 
 /** Figures over the epochs. Runs compared have no order that a line could follow; the Compare view shows theirs. */
-function Course({ store, timeline }: { store: Store; timeline: Timeline }) {
+function Course({ store, timeline, isPrinted }: { store: Store; timeline: Timeline; isPrinted?: boolean }) {
   return (
     <>
+      {timeline.stretches.length > 0 && <Stretches store={store} timeline={timeline} isPrinted={isPrinted} />}
       <Figures
         store={store}
         timeline={timeline}
@@ -58,12 +62,61 @@ function Course({ store, timeline }: { store: Store; timeline: Timeline }) {
   );
 }
 
+/** What came right and went wrong between checkpoints; of the stretch before the one that is shown, which queries. */
+function Stretches({ store, timeline, isPrinted }: { store: Store; timeline: Timeline; isPrinted?: boolean }) {
+  const { epoch, facets } = useStore(store);
+  const { stretches, epochs } = timeline;
+  const place = Math.max(0, epoch - 1);
+  const { comparison, gained, lost } = stretches[place];
+  const words = `epoch ${epochs[place]} to ${epochs[place + 1]}`;
+  const list = (kind: 'gained' | 'lost', title: string, rows: Int32Array) => (
+    <MovedList
+      key={kind}
+      store={store}
+      kind={kind}
+      title={title}
+      rows={rows}
+      isChosen={facets.stretch?.place === place && facets.stretch.kind === kind}
+      onChoose={(isChosen) => store.setFacets({ stretch: isChosen ? { place, kind } : null })}
+    />
+  );
+  return (
+    <Section
+      title="What each stretch gained and lost"
+      note="Queries right at rank 1 that were not one checkpoint before (up), and the reverse (down). Press a bar to go there."
+    >
+      <StretchBars
+        epochs={epochs}
+        gained={stretches.map((stretch) => stretch.gained.length)}
+        lost={stretches.map((stretch) => stretch.lost.length)}
+        shown={place + 1}
+        title={`Queries gained and lost over ${counted(epochs.length, 'epoch')}`}
+        onEpoch={(next) => store.set({ epoch: next })}
+      />
+      {!isPrinted && (
+        <>
+          <p class="note stretch-note">
+            From {words}: <Name text={comparison.metric} length={30} />{' '}
+            <b class="number">{signed(comparison.difference)}</b>{' '}
+            <span class="number">{interval(comparison.low, comparison.high)}</span>, p ={' '}
+            <b class="number">{chance(comparison.p)}</b>, not adjusted for the number of stretches
+          </p>
+          <div class="moved is-beside">
+            {list('gained', 'Came right', gained)}
+            {list('lost', 'Went wrong', lost)}
+          </div>
+        </>
+      )}
+    </Section>
+  );
+}
+
 /** The epoch, or run, that is shown: a slider, and a button that runs through all of them. */
 function Player({ store, timeline }: { store: Store; timeline: Timeline }) {
   const { epoch } = useStore(store);
   const [isPlaying, setPlaying] = useState(false);
   const last = timeline.labels.length - 1;
-  const unit = store.page.compare ? 'Run' : 'Epoch';
+  const unit = timeline.unit === 'run' ? 'Run' : 'Epoch';
   useEffect(() => {
     if (!isPlaying) return;
     if (epoch >= last) {

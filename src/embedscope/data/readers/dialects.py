@@ -16,6 +16,8 @@ from embedscope.errors import DataFormatError
 _NEGATIVE_COLUMN = re.compile(r"negative(_\d+)?\Z")
 _ID_NAMES = {"id", "_id", "idx", "index", "qid", "docid", "query_id", "doc_id", "pid"}
 _SCORE_NAMES = {"score", "scores", "label", "labels", "similarity"}
+_LONGEST_VALUE = 80
+"""Characters of a metadata value at most: a longer one is a text, and groups nothing."""
 _HELP = (
     "Expected were the fields query, pos, hard_neg (original), query, pos, neg (FlagEmbedding), anchor, positive, "
     "negative (sentence-transformers) or query, positive_passages, negative_passages (tevatron)"
@@ -44,7 +46,8 @@ def rows_of(records: Records) -> tuple[list[Row], str, list[str]]:
     fields = list(dict.fromkeys(field for _, record in records.items for field in record))
     dialect, notes = _recognise(fields, records)
     notes += _unread_notes(fields, dialect)
-    rows = [_row(number, record, dialect, f"{records.row_name} {number}") for number, record in records.items]
+    columns = _metadata_columns(fields, dialect)
+    rows = [_row(number, record, dialect, columns, f"{records.row_name} {number}") for number, record in records.items]
     return rows, dialect.name, notes
 
 
@@ -139,7 +142,21 @@ def _unread_notes(fields: list[str], dialect: Dialect) -> list[str]:
     return notes
 
 
-def _row(number: int, record: Fields, dialect: Dialect, place: str) -> Row:
+def _metadata_columns(fields: list[str], dialect: Dialect) -> list[str]:
+    """Fields that say something of a query beside its texts: those that no dialect reads and that are no ids."""
+    read = {dialect.query, dialect.positive, "group", "prompt", *dialect.negatives}
+    return [field for field in fields if field not in read | _ID_NAMES | _SCORE_NAMES]
+
+
+def _metadata(record: Fields, columns: list[str]) -> tuple[tuple[str, str], ...]:
+    """Values of the columns that are short and plain: lists, objects and texts group nothing."""
+    values = [(column, record.get(column)) for column in columns]
+    stated = [(column, value) for column, value in values if isinstance(value, str | int | float) and value == value]
+    shown = [(column, str(value).strip()) for column, value in stated]
+    return tuple((column, value) for column, value in shown if 0 < len(value) <= _LONGEST_VALUE)
+
+
+def _row(number: int, record: Fields, dialect: Dialect, columns: list[str], place: str) -> Row:
     query = _required(record, dialect.query, place)
     if not isinstance(query, str):
         raise _wrong_type(place, dialect.query, "a string", query)
@@ -149,7 +166,8 @@ def _row(number: int, record: Fields, dialect: Dialect, place: str) -> Row:
         for field in dialect.negatives
         for negative in _negatives(record.get(field), dialect, f"{place}, field '{field}'")
     ]
-    return Row(query, tuple(positives), tuple(negatives), number, _group(record.get("group"), place))
+    group = _group(record.get("group"), place)
+    return Row(query, tuple(positives), tuple(negatives), number, group, _metadata(record, columns))
 
 
 def _required(record: Fields, field: str, place: str) -> Any:

@@ -6,7 +6,14 @@ from embedscope.diagnosis.audit.facts import Fact
 from embedscope.diagnosis.audit.faults import Fault
 from embedscope.diagnosis.audit.repair import Change, Repair, repair_rows, rows_as_json
 from embedscope.diagnosis.audit.run import AuditReport, audit, repair
-from embedscope.diagnosis.audit.subject import SecondOpinion, Subject, TokenLengths, merged, token_lengths
+from embedscope.diagnosis.audit.subject import (
+    SecondOpinion,
+    Subject,
+    TokenLengths,
+    could_be_longer,
+    merged,
+    token_lengths,
+)
 
 __all__ = [
     "AuditReport",
@@ -18,6 +25,7 @@ __all__ = [
     "Subject",
     "TokenLengths",
     "audit",
+    "could_be_longer",
     "merged",
     "repair",
     "repair_rows",

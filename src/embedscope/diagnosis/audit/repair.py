@@ -76,7 +76,7 @@ def repair_rows(subject: Subject, *, leaked: Container[int] = ()) -> Repair:
 def rows_as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Rows in the original JSON format: ``query``, ``pos``, ``hard_neg`` with ``text``, ``type``, ``weight``.
 
-    ``pos`` is a string where there is one positive; a group stays.
+    ``pos`` is a string where there is one positive; a group and other columns stay.
     """
     return [
         {
@@ -84,6 +84,7 @@ def rows_as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "pos": row.positives[0] if len(row.positives) == 1 else list(row.positives),
             "hard_neg": [{"text": n.text, "type": list(n.types), "weight": n.weight} for n in row.negatives],
             **({} if row.group is None else {"group": row.group}),
+            **dict(row.metadata),
         }
         for row in rows
     ]

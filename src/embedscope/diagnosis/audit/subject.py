@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,9 @@ from embedscope.data.readers.raw import RawRows
 from embedscope.diagnosis.independent import Scorer, base_scorer, lexical_scorer
 from embedscope.errors import InputError, MissingExtraError
 from embedscope.protocols import Float32Array, IntArray
+
+_SPECIAL_TOKENS = 8
+"""More than any tokenizer puts around a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +49,41 @@ def token_lengths(folder: Path, texts: Iterable[str], *, model: str, max_length:
     MissingExtraError
         If transformers is not installed.
     """
+    listed = list(dict.fromkeys(texts))
+    count = _counter(folder)
+    counts: dict[str, int] = {}
+    for start in range(0, len(listed), 1024):
+        part = listed[start : start + 1024]
+        counts.update(zip(part, count(part), strict=True))
+    return TokenLengths(model, max_length, counts)
+
+
+def could_be_longer(text: str, max_length: int) -> bool:
+    """Whether ``text`` could have more than ``max_length`` tokens: no tokenizer makes more of them than bytes.
+
+    Measured on the decomposed compatible form, into which some tokenizers bring a text first.
+    """
+    return len(unicodedata.normalize("NFKD", text).encode()) + _SPECIAL_TOKENS > max_length
+
+
+def _counter(folder: Path) -> Callable[[list[str]], list[int]]:
+    """Tokens of each text, by the tokenizer's own file where there is one: transformers takes seconds to import."""
+    file = folder / "tokenizer.json"
+    if file.is_file():
+        try:
+            from tokenizers import Tokenizer
+        except ImportError as error:
+            raise MissingExtraError(needed_for="Counting tokens", package="tokenizers", extra="models") from error
+        fast = Tokenizer.from_file(str(file))
+        fast.no_truncation()
+        fast.no_padding()
+        return lambda part: [len(encoded.ids) for encoded in fast.encode_batch(part)]
     try:
         from transformers import AutoTokenizer
     except ImportError as error:
         raise MissingExtraError(needed_for="Counting tokens", package="transformers", extra="models") from error
-    tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
-    listed = list(dict.fromkeys(texts))
-    counts: dict[str, int] = {}
-    for start in range(0, len(listed), 1024):
-        part = listed[start : start + 1024]
-        encoded = tokenizer(part, truncation=False, padding=False, verbose=False)["input_ids"]
-        counts.update(zip(part, map(len, encoded), strict=True))
-    return TokenLengths(model, max_length, counts)
+    slow = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    return lambda part: [len(ids) for ids in slow(part, truncation=False, padding=False, verbose=False)["input_ids"]]
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ first relevant document is 1 with the probability asked, else r = 2 .. 1000 with
 so that the true metrics are known exactly. Each query takes the rank of its cluster with probability sqrt(ICC) and
 otherwise draws its own: two queries of a cluster then have correlation ICC in every metric.
 
-    PYTHONPATH=src python benchmarks/coverage.py
-    PYTHONPATH=src python benchmarks/coverage.py --simulations 100 --draws 500     (a short run)
+    PYTHONPATH=src python benchmarks/interval_coverage.py
+    PYTHONPATH=src python benchmarks/interval_coverage.py --simulations 100 --draws 500     (a short run)
 """
 
 from __future__ import annotations

@@ -1,0 +1,180 @@
+"""Time of a training epoch: on cached vectors, beside encoding every text again; and of the loss, beside a loop.
+
+Claims: an epoch on cached vectors takes less than a hundredth of one that encodes its texts again, and the loss of a
+batch with its gradient less than a tenth of one computed row by row.
+
+Encoding again is what a training script does that runs the frozen encoder inside its loop. Here it is given every
+advantage: no gradients through the encoder, one call a batch for all its texts, the same head, loss and optimiser. The
+one encoding that a cached run needs is timed by itself. Both run in one process, in turn.
+
+    PYTHONPATH=src python benchmarks/train_epoch.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embedscope.commands.demo import packaged_model
+from embedscope.data.collection import Collection
+from embedscope.data.readers import read_collection
+from embedscope.encoding.encode import encode_texts
+from embedscope.protocols import Encoder
+from embedscope.sample import sample_path
+from embedscope.training import TrainingData, TrainingOptions, info_nce, load_base, train_head, training_data
+from embedscope.training.head import new_head
+from embedscope.training.loss import prefix_losses
+from embedscope.training.pairs import Batch, Batches
+from embedscope.training.schedule import epoch_order
+from measuring import Claim, alternate, argument_parser, publish, seconds_of
+
+if TYPE_CHECKING:
+    import torch
+
+CACHED, AGAIN = "an epoch on cached vectors", "an epoch that encodes every text again"
+VECTORISED, LOOPED = "the loss of a batch and its gradient, vectorised", "the same, row by row"
+
+EPOCH_TARGET, LOSS_TARGET = 100.0, 10.0
+
+
+def epoch_on_vectors(data: TrainingData, options: TrainingOptions) -> None:
+    """A whole run of one epoch: the head made, every batch trained on, the loss of the epoch summed up."""
+    train_head(data, options)
+
+
+def epoch_that_encodes(collection: Collection, data: TrainingData, options: TrainingOptions, encoder: Encoder) -> None:
+    """The same run, its vectors made anew for every batch."""
+    import torch
+
+    head = new_head(data, options)
+    optimizer = torch.optim.AdamW(head.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)
+    for batch in Batches(data, options.batch_size).of(epoch_order(len(data), 1, options)):
+        queries, positives, negatives = (torch.from_numpy(v) for v in encoded_batch(collection, batch, encoder))
+        optimizer.zero_grad()
+        prefix_losses(
+            head(queries),
+            head(positives),
+            options.prefixes,
+            is_false_negative=torch.from_numpy(batch.is_false_negative),
+            temperature=options.temperature,
+            negatives=head(negatives),
+            weights=torch.from_numpy(batch.weights.astype(np.float32)),
+        ).mean().backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(head.parameters(), options.gradient_clip_norm)
+        optimizer.step()
+
+
+def encoded_batch(collection: Collection, batch: Batch, encoder: Encoder) -> list[np.ndarray]:
+    """Pooled vectors of a batch: queries (B, dim), positives (B, dim), hard negatives (B, M, dim), padding zero."""
+    is_real = batch.weights > 0
+    documents = [collection.documents[d] for d in (*batch.positives, *batch.negatives[is_real])]
+    texts = [*(collection.queries[q] for q in batch.queries), *documents]
+    vectors = encoder.encode(texts, batch_size=32)
+    n = len(batch.queries)
+    negatives = np.zeros((*is_real.shape, encoder.dim), dtype=np.float32)
+    negatives[is_real] = vectors[2 * n :]
+    return [vectors[:n], vectors[n : 2 * n], negatives]
+
+
+def looped_loss(
+    queries: torch.Tensor, positives: torch.Tensor, negatives: torch.Tensor, weights: torch.Tensor, temperature: float
+) -> torch.Tensor:
+    """Mean loss of a batch, one pair and one direction after the other, with plain exponentials."""
+    import torch
+
+    losses = []
+    for anchors, others in ((queries, positives), (positives, queries)):
+        for i in range(len(anchors)):
+            own = (anchors[i] @ others[i] / temperature).exp()
+            rest = torch.cat([others[:i], others[i + 1 :]])
+            in_batch = (rest @ anchors[i] / temperature).exp().sum()
+            hard = (weights[i] * (negatives[i] @ anchors[i] / temperature).exp()).sum()
+            losses.append(-torch.log(own / (own + in_batch + hard)))
+    return torch.stack(losses).mean()
+
+
+def loss_candidates(batch_size: int, n_negatives: int, dim: int, seed: int) -> dict[str, Callable[[], object]]:
+    """Both ways to the loss of one random batch and its gradient; they agree before they are timed."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    shapes = ((batch_size, dim), (batch_size, dim), (batch_size, n_negatives, dim))
+    made = [torch.nn.functional.normalize(torch.randn(shape, generator=generator), dim=-1) for shape in shapes]
+    rows = [tensor.requires_grad_() for tensor in made]
+    weights = torch.rand((batch_size, n_negatives), generator=generator) + 0.5
+    nothing = torch.zeros((batch_size, batch_size), dtype=torch.bool)
+
+    def vectorised() -> torch.Tensor:
+        q, p, n = rows
+        return info_nce(q, p, is_false_negative=nothing, temperature=0.07, negatives=n, weights=weights).mean()
+
+    def looped() -> torch.Tensor:
+        return looped_loss(*rows, weights, 0.07)
+
+    assert abs(float(vectorised().detach()) - float(looped().detach())) < 1e-4
+    return {VECTORISED: lambda: vectorised().backward(), LOOPED: lambda: looped().backward()}  # type: ignore[no-untyped-call]
+
+
+def epoch_claim(path: str, model: str, n_rows: int, repeats: int, seed: int) -> Claim:
+    """Seconds of one epoch over the first ``n_rows`` rows, both ways."""
+    collection = read_collection(path, split=f"first:{n_rows}")
+    base = load_base(model, device="cpu")
+    texts: Sequence[str] = (*collection.queries, *collection.documents)
+    encoded: list[np.ndarray] = []
+    base.encoder.encode(texts[:32], batch_size=32)  # the weights are read here
+    once_s = seconds_of(lambda: encoded.append(encode_texts(texts, base.encoder).vectors))
+    middle = len(collection.queries)
+    data, _ = training_data(collection, encoded[0][:middle], encoded[0][middle:])
+    options = TrainingOptions(epochs=1, select="loss", seed=seed)
+    epoch_on_vectors(data, options)  # what the first use of torch costs belongs to neither
+    rounds = alternate(
+        {
+            CACHED: partial(epoch_on_vectors, data, options),
+            AGAIN: partial(epoch_that_encodes, collection, data, options, base.encoder),
+        },
+        repeats=repeats,
+        warm_up=False,
+    )
+    peer = rounds.peer(AGAIN, ours=CACHED)
+    return Claim(
+        claim=f"{len(data):,} pairs, {len(data.negatives):,} hard negatives, {base.encoder.dim} -> {options.d_out}",
+        ours=rounds.timing(CACHED),
+        target=f"{EPOCH_TARGET:g} times quicker",
+        met=peer.ratio >= EPOCH_TARGET,
+        peers=(peer,),
+        note=f"The vectors of the {len(texts):,} distinct texts are made once, in {once_s:.1f} s.",
+    )
+
+
+def loss_claim(repeats: int, seed: int) -> Claim:
+    """Seconds of one loss with its gradient, both ways."""
+    rounds = alternate(loss_candidates(128, 4, 128, seed), repeats=repeats)
+    peer = rounds.peer(LOOPED, ours=VECTORISED)
+    return Claim(
+        claim="128 pairs with 4 hard negatives, 128 numbers a vector",
+        ours=rounds.timing(VECTORISED),
+        target=f"{LOSS_TARGET:g} times quicker",
+        met=peer.ratio >= LOSS_TARGET,
+        peers=(peer,),
+    )
+
+
+def main() -> None:
+    parser = argument_parser(__doc__, repeats=3)
+    parser.add_argument("--data", default=str(sample_path("train")), help="rows to train on (the sample data)")
+    parser.add_argument("--model", help="the base model (the packaged all-MiniLM-L6-v2)")
+    parser.add_argument("--rows", type=int, default=256, help="rows of an epoch (default: %(default)s)")
+    options = parser.parse_args()
+    model = options.model or packaged_model()
+    claims = [
+        epoch_claim(options.data, model, options.rows, options.repeats, options.seed),
+        loss_claim(5 * options.repeats, options.seed),
+    ]
+    publish(claims, options.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""``embedscope evaluate`` of a shard folder: from options to findings, checks, verdict and ``report.json``."""
+
+from __future__ import annotations
+
+import argparse
+
+from embedscope.analysis.corpus import analyse_shards, model_facts
+from embedscope.commands import inputs, outputs
+from embedscope.commands.measured import Measured
+from embedscope.data.shards import ShardFolder
+from embedscope.engines.ray import RayEngine
+from embedscope.engines.shards import Engine, score_shards
+from embedscope.errors import InvalidOptionError
+from embedscope.report.payload import report as report_of
+from embedscope.terminal import Terminal
+from embedscope.verdict import judge
+
+NEED_TEXTS = (
+    "data",
+    "baseline",
+    "train",
+    "max_samples",
+    "robustness",
+    "deployment_cost",
+    "geometry",
+    "wanted_precision",
+    "export_failures",
+)
+"""Options that need the texts, or all vectors at once."""
+
+
+def measure_shards(options: argparse.Namespace, terminal: Terminal) -> Measured:
+    """Everything that can be measured of the shard folder ``--embeddings``.
+
+    Raises
+    ------
+    InvalidOptionError
+        If an option needs what a shard folder does not hold.
+    """
+    inputs.checkpoint_of(options)
+    _refuse_what_needs_texts(options)
+    criteria = inputs.read_criteria(options)
+    outputs.check_destinations(options)
+    folder = ShardFolder(options.embeddings)
+    terminal.step(
+        f"Data:  {options.embeddings}: shard folder, {folder.queries.n_rows:,} queries, "
+        f"{folder.documents.n_rows:,} documents in {len(folder.documents.shards):,} shards of {folder.dtype}"
+    )
+    terminal.model(model_facts(folder))
+    with terminal.progress("Scoring", unit="documents") as progress:
+        findings = analyse_shards(
+            folder,
+            options=inputs.analysis_options(options),
+            engine=engine_of(options),
+            memory=options.memory,
+            say=terminal.step,
+            progress=progress,
+        )
+    for warning in findings.data.warnings:
+        terminal.warn(warning)
+    checks, verdict = judge(findings, criteria)
+    report = report_of(findings, checks, verdict, inputs=outputs.inputs_of(options))
+    return Measured(findings, tuple(checks), verdict, report)
+
+
+def engine_of(options: argparse.Namespace) -> Engine:
+    """Who scores the shards.
+
+    Raises
+    ------
+    InvalidOptionError
+        If a cluster is named and not asked for.
+    """
+    if options.ray_address is not None and options.engine != "ray":
+        raise InvalidOptionError("--ray-address names a cluster, and --engine ray was not asked for. Pass both.")
+    return RayEngine(options.ray_address) if options.engine == "ray" else score_shards
+
+
+def refuse_shard_options(options: argparse.Namespace) -> None:
+    """Refuse, for a data set in memory, the options that only a shard folder has.
+
+    Raises
+    ------
+    InvalidOptionError
+        If one was given, or there is no data set at all.
+    """
+    given = [name for name in ("memory", "ray_address") if getattr(options, name) is not None]
+    given += ["engine"] if options.engine != "local" else []
+    if given:
+        raise InvalidOptionError(
+            f"{_flag(given[0])} is for a shard folder (--embeddings FOLDER), and --embeddings names none. Make one "
+            f"with: embedscope shard --data FILE --embeddings FILE --output FOLDER"
+        )
+    if options.data is None:
+        raise InvalidOptionError("Pass --data: the queries, positives and hard negatives to measure with.")
+
+
+def _refuse_what_needs_texts(options: argparse.Namespace) -> None:
+    given = [name for name in NEED_TEXTS if getattr(options, name, None)]
+    if given:
+        raise InvalidOptionError(
+            f"{_flag(given[0])} needs the texts or all vectors in memory; a shard folder holds vectors and its own "
+            f"judgments, for corpora that do not fit. Leave it out, or evaluate the data set itself with --data."
+        )
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")

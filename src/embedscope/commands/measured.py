@@ -1,0 +1,124 @@
+"""From options to findings, checks, verdict and ``report.json``: what ``visualize`` and ``evaluate`` share."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from embedscope.analysis.examination import NEEDS_A_MODEL, Extent, examine
+from embedscope.analysis.pipeline import analyse
+from embedscope.analysis.robustness import Encode, query_encoder
+from embedscope.commands import inputs, outputs
+from embedscope.data.collection import Collection
+from embedscope.diagnosis.abbreviations import load_abbreviations
+from embedscope.diagnosis.audit import could_be_longer, token_lengths
+from embedscope.diagnosis.perturbations import Perturbation, standard_perturbations
+from embedscope.encoding.encoders import SentenceTransformerEncoder
+from embedscope.encoding.model import Model
+from embedscope.errors import InvalidOptionError
+from embedscope.findings import Check, Findings, Verdict
+from embedscope.report.payload import report as report_of
+from embedscope.terminal import Terminal
+from embedscope.verdict import judge
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One run, measured and judged."""
+
+    findings: Findings
+    checks: tuple[Check, ...]
+    verdict: Verdict
+    report: dict[str, Any]
+
+
+def measure(
+    options: argparse.Namespace, terminal: Terminal, *, maps: tuple[str, ...] = (), pictures: tuple[str, ...] = ()
+) -> Measured:
+    """Everything that the options ask for; what cannot be used is refused before the long work begins."""
+    checkpoint = inputs.checkpoint_of(options)
+    criteria = inputs.read_criteria(options)
+    extent = extent_of(options)
+    outputs.check_destinations(options, pictures)
+    collection = inputs.read_data(options, terminal)
+    train = inputs.read_train(options)
+    run = inputs.embed(checkpoint, collection, options, terminal)
+    if extent.perturbations and run.model is None:
+        raise InvalidOptionError(NEEDS_A_MODEL)
+    baselines = inputs.embed_baselines(options, collection, terminal)
+    chosen = inputs.analysis_options(options, maps=maps)
+    with terminal.progress("Scoring", unit="documents") as progress:
+        findings = analyse(
+            collection,
+            run.embeddings,
+            options=chosen,
+            base=run.base,
+            baselines=baselines,
+            train=train,
+            say=terminal.step,
+            progress=progress,
+        )
+    findings = examine(
+        findings,
+        collection,
+        run.embeddings,
+        base=run.base,
+        n_tokens=None if run.model is None else long_texts(run.model, collection),
+        encode=_encoder(run, options),
+        extent=extent,
+        options=chosen,
+        say=terminal.step,
+    )
+    checks, verdict = judge(findings, criteria)
+    report = report_of(findings, checks, verdict, inputs=outputs.inputs_of(options))
+    return Measured(findings, tuple(checks), verdict, report)
+
+
+def extent_of(options: argparse.Namespace) -> Extent:
+    """What is measured beyond ranks.
+
+    Raises
+    ------
+    InvalidOptionError
+        If an abbreviation file cannot be read or is of no use here, or texts would have to be encoded without a model.
+    """
+    if options.abbreviations is not None and not options.robustness:
+        raise InvalidOptionError(
+            "--abbreviations is a map for --robustness, which was not asked for. Pass --robustness too."
+        )
+    if options.robustness and options.embeddings is not None:
+        raise InvalidOptionError(NEEDS_A_MODEL)
+    perturbations: tuple[Perturbation, ...] = ()
+    if options.robustness:
+        perturbations = standard_perturbations(load_abbreviations(options.abbreviations))
+    return Extent(
+        geometry=options.geometry,
+        wanted_precisions=tuple(options.wanted_precision),
+        deployment_cost=options.deployment_cost,
+        perturbations=perturbations,
+    )
+
+
+def long_texts(model: Model, collection: Collection) -> Mapping[str, int]:
+    """Tokens, prompt included, of every text that could be longer than the model reads."""
+    limit, encoder = model.facts.max_length, model.encoder
+    if limit is None or not isinstance(encoder, SentenceTransformerEncoder) or encoder.tokenizer_folder is None:
+        return {}
+    found: dict[str, int] = {}
+    for texts, prompt in (
+        (collection.documents, model.document_prompt),
+        (collection.queries, model.query_prompt),
+    ):
+        long = [text for text in texts if could_be_longer(prompt + text, limit)]
+        if long:
+            prompted = [prompt + text for text in long]
+            lengths = token_lengths(encoder.tokenizer_folder, prompted, model=model.facts.checkpoint, max_length=limit)
+            for text, whole in zip(long, prompted, strict=True):
+                found[text] = max(found.get(text, 0), lengths.n_tokens[whole])
+    return found
+
+
+def _encoder(run: inputs.Run, options: argparse.Namespace) -> Encode | None:
+    return None if run.model is None else query_encoder(run.model, run.store, batch_size=options.batch_size)

@@ -1,0 +1,109 @@
+"""Folders on this machine or in an object store, all through ``pyarrow.fs``.
+
+A place is a local path or a URI that pyarrow knows (``s3://bucket/folder``, ``gs://bucket/folder``,
+``file:///folder``). Credentials are the object store's own affair: the environment or its configuration files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from embedscope.data.run_folder import staged_output
+from embedscope.errors import InputError, OutputError
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
+
+_URI = re.compile(r"^[a-z][a-z0-9+]+://", re.IGNORECASE)
+
+Place = str | Path
+
+
+def is_remote(place: Place) -> bool:
+    """Whether ``place`` is a URI of something else than this machine's files."""
+    return bool(_URI.match(str(place))) and not str(place).startswith("file://")
+
+
+def open_place(place: Place) -> FileSystem:
+    """The folder at ``place`` as a file system of its own; names in it are relative to it.
+
+    Raises
+    ------
+    InputError
+        If the URI is of a kind that pyarrow does not know, or the store refuses.
+    """
+    from pyarrow import fs
+
+    found, path = resolve(place)
+    return fs.SubTreeFileSystem(path, found)
+
+
+def resolve(place: Place) -> tuple[FileSystem, str]:
+    """The file system of ``place`` and the path in it.
+
+    Raises
+    ------
+    InputError
+        As `open_place`.
+    """
+    import pyarrow as pa
+    from pyarrow import fs
+
+    text = str(place)
+    if not _URI.match(text):
+        return fs.LocalFileSystem(), str(Path(text).expanduser().absolute())
+    try:
+        found, path = fs.FileSystem.from_uri(text)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InputError(
+            f"'{text}' cannot be opened: {error}. Expected a local path, or a URI that pyarrow reads: s3://, gs://, "
+            f"abfss://, hdfs:// or file://."
+        ) from error
+    return found, path
+
+
+@contextmanager
+def place_to_write(place: Place) -> Iterator[FileSystem]:
+    """A folder to fill. On this machine it appears at ``place`` when the block ends without an exception.
+
+    An object store has no rename: there files appear as they are written, so whatever makes the folder valid (its
+    manifest) must be written last.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written.
+    """
+    import pyarrow as pa
+    from pyarrow import fs
+
+    found, path = resolve(place)
+    if not isinstance(found, fs.LocalFileSystem):
+        try:
+            yield fs.SubTreeFileSystem(path, found)
+        except (pa.ArrowException, OSError) as error:
+            raise OutputError(f"'{place}' cannot be written: {error}. Choose another --output.") from error
+        return
+    with staged_output(path) as staging:
+        yield fs.SubTreeFileSystem(str(staging), found)
+
+
+def write_bytes(folder: FileSystem, name: str, content: bytes) -> None:
+    """Write a file of a folder; folders on the way are made."""
+    parent = name.rpartition("/")[0]
+    if parent:
+        folder.create_dir(parent, recursive=True)
+    with folder.open_output_stream(name) as file:
+        file.write(content)
+
+
+def file_size(folder: FileSystem, name: str) -> int | None:
+    """Bytes of a file; None where there is no such file."""
+    from pyarrow import fs
+
+    info = folder.get_file_info(name)
+    return int(info.size) if info.type == fs.FileType.File else None

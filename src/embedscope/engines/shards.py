@@ -1,0 +1,168 @@
+"""One pass over a corpus on disk, shard by shard: what each shard is turned into, and how the parts become one.
+
+A shard is the unit of work. Whoever runs it, in whatever order, it is cut into the same blocks and gives the same
+`PartialScores`; these are merged in pairs by shard number, so that one process and a cluster form the same sums in the
+same order. A part knows the shards it has seen, and two parts that have seen the same shard do not merge: nothing is
+counted twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from embedscope.data.shards import ShardFolder
+from embedscope.engines.local import for_each_block
+from embedscope.errors import EmbedscopeError
+from embedscope.numerics.judgments import Judgments
+from embedscope.numerics.streaming import HistogramAccumulator, TieAccumulator, TopKAccumulator, sum_and_gram
+from embedscope.numerics.threads import one_thread_products
+from embedscope.protocols import Float32Array, Float64Array, ProgressCallback
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShardTask:
+    """What has to be known to score any shard of a folder."""
+
+    where: str
+    queries: Float32Array  # (Q, dim), unit rows, the judged ones
+    judgments: Judgments  # of these queries over all documents
+    pair_scores: Float64Array  # (P,)
+    k: int  # documents kept for each query
+    tolerance: float
+    n_bins: int
+    rows_per_block: int  # documents in memory at once
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PartialScores:
+    """What some shards say about every query; ``total`` and ``gram`` are the sum of their rows and D'D."""
+
+    shards: frozenset[int]
+    ties: TieAccumulator
+    top: TopKAccumulator
+    histogram: HistogramAccumulator
+    total: Float64Array  # (dim,)
+    gram: Float64Array  # (dim, dim)
+
+    def merge(self, other: PartialScores) -> PartialScores:
+        """What both say together.
+
+        Raises
+        ------
+        EmbedscopeError
+            If a shard is in both: it would be counted twice.
+        """
+        both = self.shards & other.shards
+        if both:
+            raise EmbedscopeError(f"Shard {min(both)} would be counted twice: two parts of the corpus have seen it.")
+        return PartialScores(
+            shards=self.shards | other.shards,
+            ties=self.ties.merge(other.ties),
+            top=self.top.merge(other.top),
+            histogram=self.histogram.merge(other.histogram),
+            total=self.total + other.total,
+            gram=self.gram + other.gram,
+        )
+
+
+class Engine(Protocol):
+    """Scores every shard of a folder."""
+
+    def __call__(
+        self, folder: ShardFolder, task: ShardTask, progress: ProgressCallback | None = None
+    ) -> PartialScores: ...
+
+
+def score_shard(
+    folder: ShardFolder, task: ShardTask, number: int, progress: ProgressCallback | None = None
+) -> PartialScores:
+    """Every query against the documents of one shard; ``progress`` is told how many of its rows are done.
+
+    Raises
+    ------
+    DataFormatError, InvalidEmbeddingsError
+        If the shard is damaged, or a row has no direction.
+    """
+    n_rows, n_documents = folder.documents.shards[number].rows, folder.documents.n_rows
+    ties = TieAccumulator(task.judgments, task.pair_scores, task.tolerance)
+    top = TopKAccumulator(len(task.queries), min(task.k, n_documents))
+    histogram = HistogramAccumulator(task.n_bins, exclude=task.judgments)
+    total, gram = np.zeros(folder.dim), np.zeros((folder.dim, folder.dim))
+    with one_thread_products():  # a product cut among threads rounds differently with every number of them
+        for start, rows in folder.documents.blocks(number, task.rows_per_block):
+            for_each_block(task.queries, rows, (ties, top, histogram), document_offset=start)
+            block_total, block_gram = sum_and_gram(rows)
+            total += block_total
+            gram += block_gram
+            if progress is not None:
+                progress(start - folder.documents.starts[number] + len(rows), n_rows)
+    return PartialScores(frozenset([number]), ties, top, histogram, total, gram)
+
+
+def score_shards(folder: ShardFolder, task: ShardTask, progress: ProgressCallback | None = None) -> PartialScores:
+    """Every query against every document, one shard after the other, in this process.
+
+    Parameters
+    ----------
+    folder : ShardFolder
+    task : ShardTask
+    progress : ProgressCallback, optional
+        Is told how many documents are done.
+
+    Raises
+    ------
+    DataFormatError, InvalidEmbeddingsError
+        As `score_shard`.
+    """
+    documents = folder.documents
+
+    def scored(number: int) -> PartialScores:
+        def tell(done: int, total: int, message: str | None = None) -> None:
+            if progress is not None:
+                progress(documents.starts[number] + done, documents.n_rows, message)
+
+        return score_shard(folder, task, number, tell)
+
+    parts = (scored(number) for number in range(len(documents.shards)))
+    return require_all(merge_in_pairs(parts, PartialScores.merge), folder)
+
+
+def merge_in_pairs(parts: Iterable[T], merge: Callable[[T, T], T]) -> T:
+    """All parts as one: neighbours merged in pairs, the pairs in pairs, and so on.
+
+    The order depends on the number of parts alone. At most ``log2(n) + 1`` of them wait at any time, so parts may be
+    made as they are asked for; they may also be promises of parts that a cluster computes.
+
+    >>> merge_in_pairs("abcde", lambda left, right: f"({left}{right})")
+    '(((ab)(cd))e)'
+    """
+    waiting: list[tuple[int, T]] = []
+    for part in parts:
+        waiting.append((0, part))
+        while len(waiting) > 1 and waiting[-2][0] == waiting[-1][0]:
+            (level, left), (_, right) = waiting[-2:]
+            waiting[-2:] = [(level + 1, merge(left, right))]
+    whole = waiting.pop()[1]
+    while waiting:
+        whole = merge(waiting.pop()[1], whole)
+    return whole
+
+
+def require_all(found: PartialScores, folder: ShardFolder) -> PartialScores:
+    """``found``, once it is known to have seen every shard of the folder.
+
+    Raises
+    ------
+    EmbedscopeError
+        If a shard is missing.
+    """
+    missing = set(range(len(folder.documents.shards))) - found.shards
+    if missing:
+        raise EmbedscopeError(f"{len(missing):,} shards were not scored, first: {min(missing)}. Run it again.")
+    return found

@@ -1,0 +1,248 @@
+"""An evaluator for sentence-transformers: an embedscope run at every evaluation of a training.
+
+The library is imported when the class is asked for, so what the class does stands in :class:`Evaluation`, and
+:func:`evaluator_class` puts it on top of the library's own ``SentenceEvaluator``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from embedscope.analysis import Options, analyse
+from embedscope.criteria import load_criteria
+from embedscope.data.collection import Collection, sample_queries
+from embedscope.data.readers import read_collection
+from embedscope.data.run_folder import manifest, staged_output, write_json, write_parquet
+from embedscope.encoding.encode import Embeddings
+from embedscope.encoding.projectors import Identity
+from embedscope.errors import InvalidOptionError, MissingExtraError
+from embedscope.findings import Check, Findings, ModelFacts, Verdict
+from embedscope.protocols import Float32Array
+from embedscope.report import html, page
+from embedscope.report.columns import query_columns
+from embedscope.report.payload import report as report_of
+from embedscope.verdict import judge
+
+FOLDER = "embedscope"
+"""Folder of the runs, in the trainer's output folder, where no other is given and the evaluator has no name."""
+
+
+class Evaluation:
+    """Measures the model of a training on a data set, and writes the run that ``embedscope evaluate`` would write.
+
+    Each evaluation makes a folder ``epoch{E}_step{S}`` with ``report.json``, ``queries.parquet`` and
+    ``manifest.json``, which ``embedscope compare`` takes as its reference.
+
+    Parameters
+    ----------
+    data : str, Path or Collection
+        Queries, positives, hard negatives, in any form that embedscope reads.
+    name : str
+        Put before the name of each metric, as the library's own evaluators do, and the name of the folder.
+    output : str or Path, optional
+        Where the folders go; by default ``embedscope`` (or the name) in the folder that the trainer names. Nothing is
+        written where neither is given.
+    primary : str
+        The metric that selects the best checkpoint, such as "MRR" or "nDCG@10".
+    max_samples : int
+        Queries at most, a seeded random sample; 0 for all. The documents are never sampled.
+    page : bool
+        Write ``report.html`` too, without maps.
+    batch_size : int
+        Texts encoded at a time.
+    draws : int
+        Of the bootstrap.
+    seed : int
+    criteria : str
+        As ``--criteria``.
+
+    Raises
+    ------
+    InputError
+        If the data cannot be read, or a name is unknown: when the evaluator is made, not hours later.
+
+    Examples
+    --------
+    ::
+
+        from embedscope.integrations import EmbedscopeEvaluator
+
+        evaluator = EmbedscopeEvaluator("data/valid.json", name="rooms")
+        trainer = SentenceTransformerTrainer(model, args, train_dataset, loss=loss, evaluator=evaluator)
+    """
+
+    greater_is_better = True
+
+    def __init__(
+        self,
+        data: str | Path | Collection,
+        *,
+        name: str = "",
+        output: str | Path | None = None,
+        primary: str = "MRR",
+        max_samples: int = 0,
+        page: bool = False,
+        batch_size: int = 32,
+        draws: int = 1000,
+        seed: int = 42,
+        criteria: str = "checklist",
+    ) -> None:
+        super().__init__()
+        self.name = name
+        collection = data if isinstance(data, Collection) else read_collection(data)
+        self._collection = sample_queries(collection, max_samples, np.random.default_rng(seed))
+        self._data = None if isinstance(data, Collection) else str(data)
+        self._output = None if output is None else Path(output)
+        self._criteria = load_criteria(criteria)
+        self._page = page
+        self._batch_size = batch_size
+        self._options = Options(seed=seed, n_draws=draws, maps=(), n_examples=0)
+        if primary not in self._options.measures:
+            raise InvalidOptionError(
+                f"primary is '{primary}'; expected one of {', '.join(self._options.measures)}, which are measured."
+            )
+        self._primary = primary
+        self.primary_metric = f"{name}_{primary}" if name else primary
+
+    def __call__(
+        self, model: Any, output_path: str | None = None, epoch: float = -1, steps: int = -1
+    ) -> dict[str, float]:
+        """Measure ``model`` and write the run.
+
+        Parameters
+        ----------
+        model : SentenceTransformer
+        output_path : str, optional
+            Given by the trainer.
+        epoch, steps : int
+            Where the training stands; -1 for a model that is not in training.
+
+        Returns
+        -------
+        dict of str to float
+            Rank metrics with the ends of their 95 % intervals (``MRR``, ``MRR_low``, ``MRR_high``), ``margin``,
+            ``AUC``, and the violation rate of each type of hard negative; ``primary_metric`` is one of the keys.
+
+        Raises
+        ------
+        InvalidEmbeddingsError
+            If a vector of the model is zero or not finite.
+        """
+        started = time.perf_counter()
+        moment = _moment(epoch, steps)
+        findings = analyse(self._collection, self._embeddings(model, moment), options=self._options)
+        checks, verdict = judge(findings, self._criteria)
+        folder = self._folder(output_path)
+        if folder is not None:
+            self._write(folder / moment, findings, checks, verdict, started)
+        name = f"{self.name}_" if self.name else ""
+        metrics = {f"{name}{key}": value for key, value in figures_of(findings).items()}
+        store: Any = getattr(self, "store_metrics_in_model_card_data", None)  # the library's own
+        if store is not None and hasattr(model, "model_card_data"):
+            store(model, metrics, epoch, steps)
+        return metrics
+
+    def _folder(self, output_path: str | None) -> Path | None:
+        if self._output is not None:
+            return self._output
+        return None if output_path is None else Path(output_path) / (self.name or FOLDER)
+
+    def _embeddings(self, model: Any, moment: str) -> Embeddings:
+        queries, documents = self._collection.queries, self._collection.documents
+        was_training = bool(model.training)
+        pooled = [
+            self._encoded(getattr(model, how, model.encode), texts)
+            for how, texts in (("encode_query", queries), ("encode_document", documents))
+        ]
+        model.train(was_training)  # encode has turned dropout off
+        project = Identity(pooled[0].shape[1]).project
+        return Embeddings(
+            queries=project(pooled[0], what="query", ids=self._collection.query_ids),
+            documents=project(pooled[1], what="document", ids=self._collection.document_ids),
+            facts=_facts(model, moment, dim=pooled[0].shape[1]),
+        )
+
+    def _encoded(self, encode: Any, texts: Sequence[str]) -> Float32Array:
+        vectors = encode(list(texts), batch_size=self._batch_size, show_progress_bar=False, convert_to_numpy=True)
+        return np.asarray(vectors, dtype=np.float32)
+
+    def _write(
+        self, folder: Path, findings: Findings, checks: Sequence[Check], verdict: Verdict, started: float
+    ) -> None:
+        inputs = {} if self._data is None else {"data": self._data}
+        report = report_of(findings, checks, verdict, inputs=inputs)
+        options = {"name": self.name, "primary": self._primary, "n_draws": self._options.n_draws}
+        with staged_output(folder) as staging:
+            write_json(staging / "report.json", report)
+            write_parquet(staging / "queries.parquet", query_columns(findings))
+            if self._page:
+                payload = page.page_payload(report, findings)
+                (staging / page.PAGE_FILE).write_text(page.to_json(payload), encoding="utf-8")
+                title = html.page_title(report)
+                (staging / "report.html").write_text(html.render(payload, title=title), encoding="utf-8")
+            record = manifest(
+                inputs=inputs,
+                options=options,
+                seed=self._options.seed,
+                elapsed_s=time.perf_counter() - started,
+            )
+            write_json(staging / "manifest.json", record)
+
+
+def _moment(epoch: float, steps: int) -> str:
+    """Where the training stands, as the name of a folder: ``epoch1.5_step300``."""
+    parts = ([f"epoch{epoch:g}"] if epoch != -1 else []) + ([f"step{steps}"] if steps != -1 else [])
+    return "_".join(parts) or "model"
+
+
+def _facts(model: Any, moment: str, *, dim: int) -> ModelFacts:
+    base = getattr(getattr(model, "model_card_data", None), "base_model", None)
+    return ModelFacts(
+        checkpoint=moment,
+        layout="sentence-transformers model in training",
+        dim=dim,
+        base_model=str(base) if base else None,
+        max_length=getattr(model, "max_seq_length", None),
+        device=str(model.device),
+    )
+
+
+def figures_of(findings: Findings) -> dict[str, float]:
+    """The figures of a run by name, those that could be computed."""
+    found: dict[str, float | None] = {}
+    for name, metric in findings.metrics.items():
+        found |= {name: metric.value, f"{name}_low": metric.low, f"{name}_high": metric.high}
+    found |= {"margin": findings.similarity.margin.value, "AUC": findings.similarity.auc.value}
+    for name, negative_type in findings.negative_types.items():
+        found[f"violation_rate_{name}"] = negative_type.violation_rate.value
+    return {name: float(value) for name, value in found.items() if value is not None}
+
+
+@cache
+def evaluator_class() -> type[Evaluation]:
+    """:class:`Evaluation` as a ``SentenceEvaluator``.
+
+    Raises
+    ------
+    MissingExtraError
+        If sentence-transformers is not installed.
+    """
+    namespace = {"__doc__": Evaluation.__doc__, "__module__": "embedscope.integrations"}
+    return type("EmbedscopeEvaluator", (Evaluation, _library_class()), namespace)
+
+
+def _library_class() -> Any:
+    """``SentenceEvaluator``, which moved in version 6."""
+    for place in ("sentence_transformers.base.evaluation", "sentence_transformers.evaluation"):
+        try:
+            return import_module(place).SentenceEvaluator
+        except ImportError:
+            continue
+    raise MissingExtraError(needed_for="EmbedscopeEvaluator", package="sentence-transformers", extra="models")

@@ -1,0 +1,282 @@
+"""The two inner loops of 2-D maps: the gradient of t-SNE over all pairs, and the sampled steps of UMAP.
+
+Both are compiled by Numba when they are first called and run outside the interpreter lock, one range of rows a thread.
+What a thread reads and writes does not depend on how many there are, so their number changes no bit of a result.
+``benchmarks/maps.py`` shows the need: the exact gradient of 4,000 points takes a tenth of the time that a Barnes-Hut
+tree needs to approximate it, and a sampled step takes a fraction of umap-learn's sequential one.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from scipy import sparse
+
+from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray
+
+_CLIP = 4.0  # of a gradient component, as in umap-learn
+_N_BLOCKS = 16  # up to 8 threads have work in every round
+_NEAR = 0.001  # keeps the repulsion of coinciding points finite, as in umap-learn
+
+
+class TsneGradient(Protocol):
+    """The gradient at ``positions`` (n, 2) under the affinities of a CSR matrix; float64, of shape (n, 2)."""
+
+    def __call__(
+        self, positions: Float64Array, indptr: IntArray, indices: IntArray, affinities: Float64Array
+    ) -> Float64Array: ...
+
+
+@contextmanager
+def tsne_gradient(n_points: int, n_threads: int) -> Iterator[TsneGradient]:
+    """The gradient of t-SNE (van der Maaten & Hinton 2008, equation 5) without its factor 4, as openTSNE wants it.
+
+    ``gradient[i] = sum_j p_ij w_ij (y_i - y_j) - sum_j w_ij^2 (y_i - y_j) / Z`` with
+    ``w_ij = 1 / (1 + ||y_i - y_j||^2)`` and ``Z = sum_{i != j} w_ij``. The first sum runs over the stored affinities,
+    in float64; the second over all pairs, in float32.
+
+    Parameters
+    ----------
+    n_points : int
+    n_threads : int
+        Threads to use; the result does not depend on it.
+
+    Raises
+    ------
+    ImportError
+        Numba is not installed.
+    """
+    kernel = _compiled()[0]
+    x, y, weight = (np.empty(n_points, dtype=np.float32) for _ in range(3))
+    repulsion = np.empty((n_points, 2), dtype=np.float32)
+    gradient = np.empty((n_points, 2), dtype=np.float64)
+
+    def gradient_at(
+        positions: Float64Array, indptr: IntArray, indices: IntArray, affinities: Float64Array
+    ) -> Float64Array:
+        y_i = np.asarray(positions)
+        x[:], y[:] = y_i[:, 0], y_i[:, 1]
+        fixed = (x, y, repulsion, weight, y_i, indptr, indices, affinities, gradient)
+        run(functools.partial(_call, kernel, fixed))
+        normalizer = float(weight.sum(dtype=np.float64)) - n_points  # without the weight 1 of each point on itself
+        return gradient - repulsion / max(normalizer, 1e-12)
+
+    with _over_rows(n_points, n_threads) as run:
+        yield gradient_at
+
+
+def umap_positions(
+    start: FloatArray,
+    membership: sparse.csr_array,
+    *,
+    n_epochs: int,
+    a: float,
+    b: float,
+    seed: int,
+    first_rate: float = 1.0,
+    n_negatives: int = 5,
+    n_threads: int = 1,
+) -> Float32Array:
+    """Positions after ``n_epochs`` of UMAP's sampled gradient steps (McInnes, Healy & Melville 2018, algorithm 5).
+
+    An edge of membership ``w`` is sampled in ``n_epochs * w / max w`` epochs. A sample pulls both its ends together,
+    at once, and pushes its head away from ``n_negatives`` points drawn at random, from where these stood at the
+    beginning of the epoch. The learning rate falls linearly to 0.
+
+    The points are dealt into 16 blocks and the edges sorted by the pair of blocks that they join. Pairs that share no
+    block move different points and run side by side; the order of everything else is fixed. So any number of threads
+    gives the same positions, which umap-learn reaches on one thread only.
+
+    Parameters
+    ----------
+    start : ndarray of shape (n, 2)
+        Scaled as umap-learn does it: to [0, 10] on both axes.
+    membership : csr_array of shape (n, n)
+        Symmetric, non-negative.
+    n_epochs : int
+    a, b : float
+        Of the curve ``1 / (1 + a d^(2b))``.
+    seed : int
+        Of the negative samples.
+    first_rate : float
+        Learning rate of the first epoch.
+    n_negatives : int
+    n_threads : int
+        The result does not depend on it.
+
+    Raises
+    ------
+    ImportError
+        Numba is not installed.
+    """
+    kernel = _compiled()[1]
+    edges = _edges_by_blocks(membership, len(start))
+    positions = np.array(start, dtype=np.float32)[edges.order]
+    curve = np.array([a, b], dtype=np.float32)
+    with _rounds(edges, n_threads) as run:
+        for epoch in range(n_epochs):
+            rate = np.float32(first_rate * (1.0 - epoch / n_epochs))
+            key = np.uint64((seed * 0x9E3779B97F4A7C15 + epoch * 0xD1B54A32D192ED03) % 2**64)
+            stood = positions.copy()
+            fixed = (positions, stood, edges.heads, edges.tails, edges.rates, curve, rate, epoch, n_negatives, key)
+            run(functools.partial(_call, kernel, fixed))
+    unsorted = np.empty_like(positions)
+    unsorted[edges.order] = positions
+    return unsorted
+
+
+class _Edges(NamedTuple):
+    """Edges sorted by the pair of blocks that they join, in rounds of pairs without a common block."""
+
+    order: IntArray  # (n,) point at each place: the points of a block stand together, so threads share no cache line
+    heads: IntArray  # (E,) places
+    tails: IntArray
+    rates: Float32Array  # (E,) samples an epoch, in (0, 1]
+    rounds: list[list[tuple[int, int]]]  # ranges of edges
+
+
+def _edges_by_blocks(membership: sparse.csr_array, n: int) -> _Edges:
+    coordinates = membership.tocoo()
+    block = np.arange(n) % _N_BLOCKS
+    order = np.argsort(block, kind="stable")
+    place = np.empty(n, dtype=np.int64)
+    place[order] = np.arange(n)
+    low = np.minimum(block[coordinates.row], block[coordinates.col])
+    high = np.maximum(block[coordinates.row], block[coordinates.col])
+    pairs = [pair for one_round in _tournament(_N_BLOCKS) for pair in one_round]
+    turn_of = np.zeros((_N_BLOCKS, _N_BLOCKS), dtype=np.int64)
+    turn_of[tuple(np.transpose(pairs))] = np.arange(len(pairs))
+    turn = turn_of[low, high]
+    heads, tails = place[coordinates.row], place[coordinates.col]
+    by_turn = np.lexsort((tails, heads, turn))
+    ends = np.searchsorted(turn[by_turn], np.arange(len(pairs) + 1)).tolist()
+    ranges = list(itertools.pairwise(ends))
+    rounds = [[ranges[turn_of[pair]] for pair in one_round] for one_round in _tournament(_N_BLOCKS)]
+    rates = (coordinates.data / coordinates.data.max()).astype(np.float32)
+    return _Edges(order, heads[by_turn], tails[by_turn], rates[by_turn], rounds)
+
+
+def _tournament(n: int) -> list[list[tuple[int, int]]]:
+    """Every pair (i, j) with i <= j < n, in rounds in which no number comes twice (the circle method; n is even)."""
+    rounds = [[(i, i) for i in range(n)]]
+    for turn in range(n - 1):
+        seats = [n - 1, *((turn + place) % (n - 1) for place in range(n - 1))]
+        met = zip(seats[: n // 2], reversed(seats[n // 2 :]), strict=True)
+        rounds.append([(min(pair), max(pair)) for pair in met])
+    return rounds
+
+
+@contextmanager
+def _rounds(edges: _Edges, n_threads: int) -> Iterator[Callable[[Callable[[int, int], None]], None]]:
+    """Something that runs a function of a range of edges over all edges, round after round."""
+    if n_threads <= 1:
+        yield lambda work: work(0, len(edges.heads))
+        return
+    shares = [_shares(one_round, n_threads) for one_round in edges.rounds]
+    with ThreadPoolExecutor(n_threads) as pool:
+
+        def run(work: Callable[[int, int], None]) -> None:
+            for starts, stops in shares:
+                list(pool.map(work, starts, stops))
+
+        yield run
+
+
+def _shares(ranges: list[tuple[int, int]], n_threads: int) -> tuple[list[int], list[int]]:
+    """Adjoining ranges put together until there are ``n_threads`` of them."""
+    groups = [group for group in np.array_split(np.array(ranges), n_threads) if len(group)]
+    return [int(group[0, 0]) for group in groups], [int(group[-1, 1]) for group in groups]
+
+
+def _call(kernel: Callable[..., None], fixed: tuple[Any, ...], start: int, stop: int) -> None:
+    kernel(start, stop, *fixed)
+
+
+@contextmanager
+def _over_rows(n_rows: int, n_threads: int) -> Iterator[Callable[[Callable[[int, int], None]], None]]:
+    """Something that runs a function of a range of rows over all rows, on ``n_threads`` threads."""
+    if n_threads <= 1:
+        yield lambda work: work(0, n_rows)
+        return
+    edges = np.linspace(0, n_rows, 4 * n_threads + 1).astype(int).tolist()
+    with ThreadPoolExecutor(n_threads) as pool:
+
+        def run(work: Callable[[int, int], None]) -> None:
+            list(pool.map(work, edges[:-1], edges[1:]))
+
+        yield run
+
+
+def _gradient_rows(start, stop, x, y, repulsion, weight, positions, indptr, indices, affinities, attraction):  # type: ignore[no-untyped-def]
+    one = np.float32(1)
+    for i in range(start, stop):
+        xi, yi = x[i], y[i]
+        push_x = push_y = total = np.float32(0)
+        for j in range(len(x)):
+            dx, dy = xi - x[j], yi - y[j]
+            w = one / (one + dx * dx + dy * dy)
+            total += w
+            push_x += w * w * dx
+            push_y += w * w * dy
+        repulsion[i, 0], repulsion[i, 1], weight[i] = push_x, push_y, total
+        pull_x = pull_y = 0.0
+        for place in range(indptr[i], indptr[i + 1]):
+            j = indices[place]
+            ax, ay = positions[i, 0] - positions[j, 0], positions[i, 1] - positions[j, 1]
+            pull = affinities[place] / (1.0 + ax * ax + ay * ay)
+            pull_x += pull * ax
+            pull_y += pull * ay
+        attraction[i, 0], attraction[i, 1] = pull_x, pull_y
+
+
+def _step_edges(start, stop, positions, stood, heads, tails, rates, curve, rate, epoch, n_negatives, key):  # type: ignore[no-untyped-def]
+    a, b = curve[0], curve[1]
+    two_b = b + b
+    n = np.uint64(len(positions))
+    zero, one, clip, near = np.float32(0), np.float32(1), np.float32(_CLIP), np.float32(_NEAR)
+    for edge in range(start, stop):
+        if int(rates[edge] * epoch) == int(rates[edge] * (epoch - 1)):
+            continue
+        i, j = heads[edge], tails[edge]
+        dx, dy = positions[i, 0] - positions[j, 0], positions[i, 1] - positions[j, 1]
+        squared = dx * dx + dy * dy
+        if squared > zero:
+            power = squared**b
+            pull = -two_b * a * power / (squared * (a * power + one))
+            step_x = rate * min(max(pull * dx, -clip), clip)
+            step_y = rate * min(max(pull * dy, -clip), clip)
+            positions[i, 0] += step_x
+            positions[i, 1] += step_y
+            positions[j, 0] -= step_x
+            positions[j, 1] -= step_y
+        x, y = positions[i, 0], positions[i, 1]
+        push_x = push_y = zero
+        state = (key ^ np.uint64(edge)) * np.uint64(0xBF58476D1CE4E5B9)
+        state ^= state >> np.uint64(31)
+        for _ in range(n_negatives):  # from one place, so that the processor can work on all of them at once
+            state = state * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
+            k = np.int64(((state >> np.uint64(32)) * n) >> np.uint64(32))
+            if k == i:
+                continue
+            dx, dy = x - stood[k, 0], y - stood[k, 1]
+            squared = dx * dx + dy * dy
+            push = two_b / ((near + squared) * (a * squared**b + one))
+            push_x += min(max(push * dx, -clip), clip)
+            push_y += min(max(push * dy, -clip), clip)
+        positions[i, 0] += rate * push_x
+        positions[i, 1] += rate * push_y
+
+
+@functools.cache
+def _compiled() -> tuple[Any, Any]:
+    """Both loops as machine code. Without ``error_model="numpy"`` every division is guarded and nothing vectorises."""
+    import numba
+
+    compiled = numba.njit(nogil=True, fastmath=True, error_model="numpy")
+    return compiled(_gradient_rows), compiled(_step_edges)

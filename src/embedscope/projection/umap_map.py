@@ -1,0 +1,192 @@
+"""The UMAP map: memberships by umap-learn, steps that any number of threads takes alike."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import time
+import warnings
+from collections.abc import Iterator
+from types import ModuleType
+
+import numpy as np
+from scipy import sparse
+
+from embedscope.errors import InvalidOptionError, MissingExtraError, TooFewPointsError
+from embedscope.findings import MapLayout
+from embedscope.numerics.map_forces import umap_positions
+from embedscope.projection.graph import N_NEIGHBORS, QUALITY_K, NeighborGraph
+from embedscope.projection.layouts import (
+    Parameters,
+    checked_size,
+    checked_start,
+    euclidean,
+    fitted_part,
+    fitted_start,
+    layout,
+    n_threads,
+    pca_start,
+    require_width,
+    with_the_rest,
+)
+from embedscope.protocols import Float64Array, FloatArray
+
+_MANY_POINTS = 10_000
+_EPOCHS_FEW, _EPOCHS_MANY = 500, 200  # umap-learn's own rule, up to and above _MANY_POINTS
+
+
+def umap(
+    vectors: FloatArray,
+    graph: NeighborGraph,
+    *,
+    seed: int,
+    n_neighbors: int | None = None,
+    min_dist: float = 0.1,
+    n_epochs: int | None = None,
+    quality_k: int = QUALITY_K,
+    start: FloatArray | None = None,
+) -> MapLayout:
+    """The UMAP map (McInnes, Healy & Melville 2018), of umap-learn's memberships.
+
+    The steps are those of :func:`embedscope.numerics.map_forces.umap_positions`: the same on any number of threads.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (M, dim)
+        The rows that the graph was built from.
+    graph : NeighborGraph
+        At least ``n_neighbors - 1`` neighbours wide.
+    seed : int
+        Of the jitter of the start, of the negative samples and of the anchors of the quality figures.
+    n_neighbors : int, optional
+        As umap-learn counts them, the point itself included; 15 where not given, lowered to M for fewer points.
+    min_dist : float
+        Smallest distance between points that are packed together, in [0, 1].
+    n_epochs : int, optional
+        Passes over the graph; umap-learn's own rule where not given (500 up to 10,000 points, 200 above).
+    quality_k : int
+        Neighbourhood of trustworthiness, continuity and neighbours kept.
+    start : ndarray of shape (M, 2), optional
+        Positions to start from, as for :func:`tsne`; the learning rate then begins at a quarter.
+
+    Raises
+    ------
+    TooFewPointsError
+        Fewer than 8 points, or fewer than the ``n_neighbors`` that was given.
+    InvalidOptionError
+        ``n_neighbors`` below 2, ``min_dist`` outside [0, 1], or the graph is too narrow.
+    MissingExtraError
+        umap-learn is not installed.
+    """
+    began = time.perf_counter()
+    n = checked_size(vectors, graph, "UMAP", "--skip-umap")
+    used = _fitting_neighbors(n if graph.sample is None else len(graph.sample.rows), n_neighbors)
+    if not 0.0 <= min_dist <= 1.0:
+        raise InvalidOptionError(f"min_dist must lie in [0, 1], got {min_dist}: it is measured against a spread of 1.")
+    rows, near = fitted_part(vectors, graph)
+    require_width(near, used - 1, f"n_neighbors={used}")
+    begin = fitted_start(checked_start(start, n), graph)
+    fitted = _optimised(rows, near, used, seed=seed, min_dist=min_dist, n_epochs=n_epochs, start=begin)
+    parameters: Parameters = {
+        "n_neighbors": used,
+        "min_dist": min_dist,
+        "distance": "euclidean of unit rows",
+        "init": "pca" if start is None else "given positions",
+    }
+    xy = with_the_rest(graph, fitted)
+    elapsed_s = time.perf_counter() - began
+    return layout(
+        "umap", xy, vectors, graph, seed=seed, quality_k=quality_k, elapsed_s=elapsed_s, parameters=parameters
+    )
+
+
+def _fitting_neighbors(n: int, n_neighbors: int | None) -> int:
+    if n_neighbors is None:
+        return min(N_NEIGHBORS, n)
+    if n_neighbors < 2:
+        raise InvalidOptionError(f"n_neighbors counts the point itself and must be at least 2, got {n_neighbors}.")
+    if n_neighbors > n:
+        raise TooFewPointsError(
+            f"n_neighbors={n_neighbors} needs at least as many points and there are {n}. "
+            "Ask for fewer, leave it out to have it chosen, or pass --skip-umap."
+        )
+    return n_neighbors
+
+
+def _optimised(
+    vectors: FloatArray,
+    graph: NeighborGraph,
+    n_neighbors: int,
+    *,
+    seed: int,
+    min_dist: float,
+    n_epochs: int | None,
+    start: Float64Array | None,
+) -> FloatArray:
+    module = _import_umap()
+    n = len(vectors)
+    epochs = n_epochs or (_EPOCHS_FEW if n <= _MANY_POINTS else _EPOCHS_MANY)
+    a, b = module.find_ab_params(1.0, min_dist)
+    begin = pca_start(vectors, np.random.default_rng(seed)) if start is None else start
+    return umap_positions(
+        10.0 * (begin - begin.min(axis=0)) / np.maximum(np.ptp(begin, axis=0), 1e-12),
+        _membership(module, graph, n_neighbors, epochs),
+        n_epochs=epochs,
+        a=a,
+        b=b,
+        seed=seed,
+        first_rate=1.0 if start is None else 0.25,
+        n_threads=n_threads(n),
+    )
+
+
+def _membership(module: ModuleType, graph: NeighborGraph, n_neighbors: int, n_epochs: int) -> sparse.csr_array:
+    """The fuzzy graph of umap-learn, without edges too weak to be sampled once in ``n_epochs``."""
+    n = len(graph.indices)
+    own = np.arange(n)[:, None]  # umap-learn expects a point to be its own first neighbour
+    indices = np.hstack([own, graph.indices[:, : n_neighbors - 1]])
+    distances = np.hstack([np.zeros((n, 1)), euclidean(graph.distances[:, : n_neighbors - 1])]).astype(np.float32)
+    shape_only = np.empty((n, 0), dtype=np.float32)
+    found, _, _ = module.fuzzy_simplicial_set(
+        shape_only, n_neighbors, None, "euclidean", knn_indices=indices, knn_dists=distances
+    )
+    membership = sparse.csr_array(found)
+    membership.data[membership.data < membership.data.max() / n_epochs] = 0.0
+    membership.eliminate_zeros()
+    return membership
+
+
+def _import_umap() -> ModuleType:
+    """``umap.umap_``, without what it and the libraries behind it say while they load."""
+    try:
+        with warnings.catch_warnings(), _quiet():
+            warnings.simplefilter("ignore")
+            import umap.umap_ as module
+    except ImportError as error:
+        raise MissingExtraError(needed_for="The UMAP map", package="umap-learn", extra="umap") from error
+    loaded: ModuleType = module
+    _keep_compiled(loaded)
+    return loaded
+
+
+def _keep_compiled(module: ModuleType) -> None:
+    """Have Numba keep what it compiles of umap-learn: the two functions used here take seconds at every start else."""
+    for name in ("smooth_knn_dist", "compute_membership_strengths"):
+        with contextlib.suppress(AttributeError, RuntimeError):  # RuntimeError: no folder that could hold the cache
+            getattr(module, name).enable_caching()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Nothing printed from Python, and TensorFlow, which umap-learn loads where it is installed, told to be still."""
+    level = os.environ.get("TF_CPP_MIN_LOG_LEVEL")
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        if level is None:
+            del os.environ["TF_CPP_MIN_LOG_LEVEL"]
+        else:
+            os.environ["TF_CPP_MIN_LOG_LEVEL"] = level

@@ -1,0 +1,155 @@
+"""A shard folder gives the figures of the same vectors in memory, and stays below the memory it was given."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from embedscope.analysis.corpus import NO_LEXICAL, analyse_shards
+from embedscope.analysis.options import Options
+from embedscope.analysis.pipeline import analyse
+from embedscope.data.collection import Collection
+from embedscope.data.readers import read_collection
+from embedscope.data.shard_writer import write_shards, writing_shards
+from embedscope.data.shards import ShardFolder
+from embedscope.encoding.encode import Embeddings
+from embedscope.encoding.given import load_given
+from embedscope.errors import InvalidOptionError, TooFewPointsError
+from embedscope.findings import Findings
+
+from ..scene import write_rows, write_vectors  # noqa: TID252
+
+OPTIONS = Options(n_draws=200, maps=(), lexical=False)
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Findings, Findings]:
+    """Findings of the same data set and vectors: from memory, and from a shard folder."""
+    place = tmp_path_factory.mktemp("corpus")
+    data = write_rows(place / "test.json", 60)
+    collection = read_collection(data)
+    embeddings = load_given(write_vectors(place / "v.npz", data, 0.6), collection)
+    write_folder(place / "shards", collection, embeddings)
+    in_memory = analyse(collection, embeddings, options=OPTIONS)
+    return in_memory, analyse_shards(ShardFolder(place / "shards"), options=OPTIONS)
+
+
+def write_folder(where: Path, collection: Collection, embeddings: Embeddings) -> None:
+    with writing_shards(where, rows_per_shard=17) as writer:
+        writer.queries.add(embeddings.queries, collection.query_ids, collection.queries)
+        writer.documents.add(embeddings.documents, collection.document_ids, collection.documents)
+        owners = np.repeat(np.arange(len(collection.queries)), np.diff(collection.indptr))
+        writer.judge(owners, collection.relevant, collection.gains)
+        writer.oppose(collection.negatives)
+
+
+def test_metrics_with_intervals_are_those_in_memory(both: tuple[Findings, Findings]) -> None:
+    in_memory, on_disk = both
+    assert on_disk.metrics == in_memory.metrics
+
+
+def test_similarity_figures_are_those_in_memory(both: tuple[Findings, Findings]) -> None:
+    in_memory, on_disk = (found.similarity for found in both)
+    for name in ("positive", "negative", "hard_negative"):
+        a, b = getattr(in_memory, name), getattr(on_disk, name)
+        assert a.n == b.n
+        np.testing.assert_allclose([a.mean, a.std], [b.mean, b.std], rtol=1e-12)
+    for name in ("margin", "separation", "auc", "overlap", "d_prime", "diagonal", "off_diagonal"):
+        a, b = getattr(in_memory, name), getattr(on_disk, name)
+        for end in ("value", "low", "high"):
+            expected = getattr(a, end)
+            assert getattr(b, end) == (None if expected is None else pytest.approx(expected, rel=1e-9)), name
+
+
+def test_hard_negatives_by_type_are_those_in_memory(both: tuple[Findings, Findings]) -> None:
+    in_memory, on_disk = both
+    assert in_memory.negative_types
+    for name, expected in in_memory.negative_types.items():
+        assert on_disk.negative_types[name].violation_rate == expected.violation_rate
+
+
+def test_the_tables_name_the_same_documents_by_id_and_text(both: tuple[Findings, Findings]) -> None:
+    lists = [
+        [[(found.documents.ids[d], found.documents.texts[d]) for d in row] for row in found.queries.top_documents]
+        for found in both
+    ]
+    assert lists[0] == lists[1]
+    wrong = [[found.documents.ids[d] for d in found.queries.wrong_document] for found in both]
+    assert wrong[0] == wrong[1]
+    assert both[0].queries.wrong_type == both[1].queries.wrong_type
+    assert [e.query for e in both[0].examples] == [e.query for e in both[1].examples]
+
+
+def test_the_lexical_baseline_is_absent_with_its_reason(both: tuple[Findings, Findings]) -> None:
+    _, on_disk = both
+    assert on_disk.data.warnings == (NO_LEXICAL,)
+    assert all(metric.lexical is None for metric in on_disk.metrics.values())
+
+
+def test_a_corpus_without_names_is_shown_by_row_numbers(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    documents = generator.normal(size=(40, 8))
+    folder = write_shards(tmp_path / "s", documents[:5], documents, [[i] for i in range(5)])
+    found = analyse_shards(folder, options=OPTIONS)
+    assert found.queries.ids == ("q0", "q1", "q2", "q3", "q4")
+    assert found.documents.ids[found.queries.top_documents[3, 0]] == "d3"
+    assert found.metrics["Success@1"].value == 1.0
+
+
+def test_queries_without_a_relevant_document_are_left_out_and_counted(tmp_path: Path) -> None:
+    documents = np.random.default_rng(0).normal(size=(40, 8))
+    folder = write_shards(tmp_path / "s", documents[:3], documents, [[0], [], [2]])
+    found = analyse_shards(folder, options=OPTIONS)
+    assert (found.data.n_queries, found.data.n_queries_without_relevant) == (2, 1)
+    assert found.queries.ids == ("q0", "q2")
+    lonely = write_shards(tmp_path / "t", documents[:3], documents, [[0], [], []])
+    with pytest.raises(TooFewPointsError, match="at least 2"):
+        analyse_shards(lonely, options=OPTIONS)
+
+
+def test_less_memory_than_the_smallest_plan_is_refused_before_any_work(tmp_path: Path) -> None:
+    documents = np.random.default_rng(0).normal(size=(40, 8))
+    folder = write_shards(tmp_path / "s", documents[:5], documents, [[i] for i in range(5)])
+    told: list[str] = []
+    with pytest.raises(InvalidOptionError, match="too little"):
+        analyse_shards(folder, options=OPTIONS, memory=100_000_000, say=told.append)
+    assert told == []
+
+
+UNDER_A_LIMIT = """
+import resource, sys
+from embedscope.analysis.corpus import analyse_shards
+from embedscope.analysis.options import Options
+from embedscope.data.shards import ShardFolder
+limit = int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+found = analyse_shards(ShardFolder(sys.argv[1]), options=Options(n_draws=100), memory=limit)
+print(found.metrics["Success@1"].value, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA counts private memory on Linux only")
+def test_a_corpus_larger_than_its_memory_is_evaluated_under_a_hard_limit(tmp_path: Path) -> None:
+    """The limit is 640 MB, the corpus 700 MB: the process would die if it held it."""
+    limit, n, dim = 640_000_000, 342_000, 512
+    generator = np.random.default_rng(0)
+    blocks = [generator.standard_normal((1000, dim), dtype=np.float32)]
+
+    def corpus() -> object:
+        yield blocks[0]
+        noise = generator.standard_normal((1000, dim), dtype=np.float32)
+        for _ in range(n // 1000 - 1):
+            yield noise
+
+    write_shards(tmp_path / "s", blocks[0][:20], corpus(), [[i] for i in range(20)])
+    words = [sys.executable, "-c", UNDER_A_LIMIT, str(tmp_path / "s"), str(limit)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    success, peak = done.stdout.split()
+    assert float(success) == 1.0
+    assert int(peak) < limit < n * dim * 4

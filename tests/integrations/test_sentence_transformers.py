@@ -1,0 +1,214 @@
+"""The evaluator inside the trainer of sentence-transformers, and the runs that it leaves behind."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from embedscope import cli
+from embedscope.errors import DataFormatError, InputError, InvalidOptionError, MissingExtraError
+from embedscope.report.saved_run import is_run_folder, read_run
+
+pytest.importorskip("sentence_transformers")
+
+RUN_FILES = {"report.json", "queries.parquet", "manifest.json"}
+WORDS = (
+    *("room", "quiet", "cheap", "park", "river", "balcony", "garden", "market"),
+    *("one", "two", "three", "four", "five", "six", "seven", "eight"),
+)
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[dict[str, Any]]:
+    """Queries of three words; the positive has them in another order, the hard negative another last word."""
+    generator = np.random.default_rng(3)
+    made = []
+    for number in range(24):
+        words = [WORDS[i] for i in generator.choice(len(WORDS), 4, replace=False)]
+        made.append(
+            {
+                "query": " ".join(words[:3]),
+                "pos": f"{words[2]} {words[0]} {words[1]} {number}",
+                "hard_neg": [{"text": f"{words[0]} {words[1]} {words[3]} {number}", "type": ["price"], "weight": 1.0}],
+            }
+        )
+    return made
+
+
+@pytest.fixture(scope="module")
+def data(rows: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("data") / "valid.json"
+    file.write_text(json.dumps(rows), encoding="utf-8")
+    return file
+
+
+@pytest.fixture
+def model() -> Any:
+    """A model of 16 numbers that averages static word vectors: made and trained in a moment."""
+    from sentence_transformers import SentenceTransformer
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    vocabulary = {word: i for i, word in enumerate(["<unk>", *WORDS, *map(str, range(24))])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, "<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    weights = np.random.default_rng(0).standard_normal((len(vocabulary), 16)).astype(np.float32)
+    return SentenceTransformer(modules=[library().StaticEmbedding(tokenizer, embedding_weights=weights)], device="cpu")
+
+
+def library() -> Any:
+    """The modules, losses and evaluators of sentence-transformers, under the names that all versions have."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # version 6 moved them and says so
+        from sentence_transformers import evaluation, losses, models
+
+        return argparse.Namespace(**vars(models) | vars(losses) | vars(evaluation))
+
+
+def evaluator(data: Path, **options: Any) -> Any:
+    from embedscope.integrations import EmbedscopeEvaluator
+
+    return EmbedscopeEvaluator(data, draws=200, **options)
+
+
+def test_it_is_a_sentence_evaluator_and_its_metrics_carry_its_name(data: Path, model: Any) -> None:
+    made = evaluator(data, name="rooms", primary="nDCG@10")
+    assert isinstance(made, library().SentenceEvaluator)
+    assert made.greater_is_better
+    assert made.primary_metric == "rooms_nDCG@10"
+    found = made(model)
+    assert made.primary_metric in found
+    assert all(name.startswith("rooms_") and isinstance(value, float) for name, value in found.items())
+    assert 0 <= found["rooms_MRR_low"] <= found["rooms_MRR"] <= found["rooms_MRR_high"] <= 1
+    assert "rooms_violation_rate_price" in found
+    assert made.description == "Embedscope"
+
+
+def test_every_evaluation_writes_a_run_folder_that_can_be_read(data: Path, model: Any, tmp_path: Path) -> None:
+    made = evaluator(data)
+    found = made(model, str(tmp_path), epoch=1.5, steps=30)
+    made(model, str(tmp_path), epoch=2.0, steps=40)
+    folders = sorted((tmp_path / "embedscope").iterdir())
+    assert [folder.name for folder in folders] == ["epoch1.5_step30", "epoch2_step40"]
+    assert {path.name for path in folders[0].iterdir()} == RUN_FILES
+    assert read_run(folders[0]).metrics["MRR"].value == found["MRR"]
+    assert json.loads((folders[0] / "manifest.json").read_text())["inputs"]["data"]["sha256"]
+
+
+def test_the_page_is_written_where_asked_for_and_another_folder_where_named(
+    data: Path, model: Any, tmp_path: Path
+) -> None:
+    evaluator(data, output=tmp_path / "runs", page=True)(model, str(tmp_path / "trainer"))
+    assert {path.name for path in (tmp_path / "runs" / "model").iterdir()} == RUN_FILES | {"report.html", "page.json"}
+    assert not (tmp_path / "trainer").exists()
+
+
+def test_nothing_is_written_or_said_without_a_folder(
+    data: Path, model: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    evaluator(data)(model)
+    assert list(tmp_path.iterdir()) == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_model_in_training_stays_in_training(data: Path, model: Any) -> None:
+    model.train()
+    evaluator(data)(model)
+    assert model.training
+
+
+def test_the_figures_are_those_of_the_command_line_and_compare_takes_the_folder(
+    data: Path, model: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model.append(library().Normalize())
+    found = evaluator(data)(model, str(tmp_path), epoch=1, steps=2)
+    vectors = tmp_path / "vectors.npz"
+    texts = [text for row in json.loads(data.read_text()) for text in _texts(row)]
+    np.savez(vectors, texts=np.array(texts), vectors=model.encode(texts, show_progress_bar=False))
+    folder = tmp_path / "embedscope" / "epoch1_step2"
+    assert is_run_folder(folder)
+    words = ["compare", str(folder), str(vectors), "--data", str(data), "--draws", "200", "--json"]
+    assert cli.main(words) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["metrics"]["MRR"]["value"] == pytest.approx(found["MRR"], abs=1e-9)
+    assert all(row["difference"] == pytest.approx(0, abs=1e-9) for row in report["comparisons"])
+
+
+def _texts(row: dict[str, Any]) -> list[str]:
+    return [row["query"], row["pos"], *(negative["text"] for negative in row["hard_neg"])]
+
+
+def test_the_trainer_evaluates_selects_and_keeps_the_best_by_it(
+    data: Path, rows: list[dict[str, Any]], model: Any, tmp_path: Path
+) -> None:
+    datasets = pytest.importorskip("datasets")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+
+        pairs = [{"anchor": row["query"], "positive": row["pos"]} for row in rows]
+        arguments = SentenceTransformerTrainingArguments(
+            output_dir=str(tmp_path), max_steps=2, per_device_train_batch_size=8, eval_strategy="steps", eval_steps=1,
+            save_strategy="steps", save_steps=1, load_best_model_at_end=True, metric_for_best_model="eval_rooms_MRR",
+            report_to="none", disable_tqdm=True, use_cpu=True, learning_rate=1e-2,
+        )  # fmt: skip
+        trainer = SentenceTransformerTrainer(
+            model=model,
+            args=arguments,
+            train_dataset=datasets.Dataset.from_list(pairs),
+            loss=library().MultipleNegativesRankingLoss(model),
+            evaluator=evaluator(data, name="rooms"),
+        )
+        trainer.train()
+    steps = [entry for entry in trainer.state.log_history if "eval_rooms_MRR" in entry]
+    assert [entry["step"] for entry in steps] == [1, 2]
+    assert trainer.state.best_metric == max(entry["eval_rooms_MRR"] for entry in steps)
+    folders = sorted((tmp_path / "eval" / "rooms").iterdir())
+    assert len(folders) == 2
+    assert all(is_run_folder(folder) for folder in folders)
+
+
+def test_what_cannot_be_used_is_refused_when_the_evaluator_is_made(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidOptionError, match="'accuracy'"):
+        evaluator(data, primary="accuracy")
+    with pytest.raises(InputError, match="does not exist"):
+        evaluator(tmp_path / "absent.json")
+    (tmp_path / "broken.json").write_text("[1]")
+    with pytest.raises(DataFormatError):
+        evaluator(tmp_path / "broken.json")
+
+
+def test_asking_for_it_without_the_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    from embedscope.integrations import sentence_transformers as module
+
+    def absent(name: str) -> Any:
+        raise ImportError(name)
+
+    monkeypatch.setattr(module, "import_module", absent)
+    with pytest.raises(MissingExtraError, match=r"embedscope\[models\]"):
+        module.evaluator_class.__wrapped__()
+
+
+def test_importing_the_package_loads_no_heavy_library() -> None:
+    program = (
+        "import sys, embedscope.integrations; "
+        "print(*[m for m in ('torch', 'sentence_transformers', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    import embedscope.integrations as package
+
+    assert dir(package) == ["EmbedscopeEvaluator"]
+    with pytest.raises(AttributeError):
+        _ = package.Nothing
