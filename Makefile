@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine with Python 3.11 and make:
-#   make demo   create .venv, install, run the main job on the sample data, say where the page and pictures are
+#   make demo   create .venv, install, train and report on the sample data, say where the page and pictures are
 #   make test   create .venv, install, run every check
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo    run the main job on the sample data and the packaged MiniLM"
+	@echo "make demo    train a head over the packaged MiniLM on the sample data, and report on it"
 	@echo "make test    lint, types, all tests"
 	@echo "make bundle  build the page's script and style from web/ (needs Node)"
 	@echo "make format  let ruff rewrite what it can"

@@ -151,39 +151,58 @@ def chosen(n: int, share: float, generator: np.random.Generator) -> set[int]:
     return set(generator.choice(n, size=max(1, round(share * n)), replace=False).tolist())
 
 
-def mislabelled(share: float, generator: np.random.Generator) -> tuple[Diagnosis, ...]:
-    """The positive of another listing."""
-    rows = list(raw_test().rows)
+def mislabel(rows: list[Row], share: float, generator: np.random.Generator) -> None:
+    """Give rows the positive of another listing."""
     for place in chosen(len(rows), share, generator):
         others = [row for row in raw_test().rows if row.positives != rows[place].positives]
         rows[place] = replace(rows[place], positives=others[int(generator.integers(len(others)))].positives)
-    return audited(rows)
 
 
-def positive_as_negative(share: float, generator: np.random.Generator) -> tuple[Diagnosis, ...]:
-    """The positive once more among the hard negatives."""
-    rows = list(raw_test().rows)
+def repeat_positives(rows: list[Row], share: float, generator: np.random.Generator) -> None:
+    """Put the positive once more among the hard negatives."""
     for place in chosen(len(rows), share, generator):
         copy = Negative(rows[place].positives[0], ("location",), 3.0)
         rows[place] = replace(rows[place], negatives=(*rows[place].negatives, copy))
-    return audited(rows)
 
 
-def near_duplicate(share: float, generator: np.random.Generator) -> tuple[Diagnosis, ...]:
-    """The positive in another punctuation and with one word more, which makes it another text."""
-    rows = list(raw_test().rows)
+def reword(rows: list[Row], share: float, generator: np.random.Generator) -> None:
+    """Write the positive in another punctuation and with one word more, which makes it another text."""
     for place in chosen(len(rows), share, generator):
         text = rows[place].positives[0].replace(", ", " , ").replace(".", " !") + " nha"
         rows[place] = replace(rows[place], positives=(text,))
-    return audited(rows)
 
 
-def leaked(share: float, generator: np.random.Generator) -> tuple[Diagnosis, ...]:
-    """Test rows in the training file, the queries in capitals."""
+def in_rows(*faults: Callable[[list[Row], float, np.random.Generator], None]) -> Raw:
+    """An audit of the sample test file with these faults in it, each for its own share of the rows."""
+
+    def plant(share: float, generator: np.random.Generator) -> tuple[Diagnosis, ...]:
+        rows = list(raw_test().rows)
+        for fault in faults:
+            fault(rows, share, generator)
+        return audited(rows)
+
+    return plant
+
+
+def training_file(share: float, generator: np.random.Generator) -> tuple[str, Collection]:
+    """The sample training file with test rows in it, the queries in capitals."""
     train = list(read_rows(sample_path("train")).rows)
     rows = raw_test().rows
     train += [replace(rows[place], query=rows[place].query.upper()) for place in chosen(len(rows), share, generator)]
-    return audited(list(rows), train=("rental_train.json", build_collection(train, format="sample")))
+    return "rental_train.json", build_collection(train, format="sample")
+
+
+def leaked(share: float, generator: np.random.Generator) -> tuple[Diagnosis, ...]:
+    """Test rows in the training file."""
+    return audited(list(raw_test().rows), train=training_file(share, generator))
+
+
+def all_in_the_data(share: float, generator: np.random.Generator) -> tuple[Diagnosis, ...]:
+    """Wrong labels, positives among the negatives, near duplicates and leakage at once."""
+    rows = list(raw_test().rows)
+    for fault in (mislabel, repeat_positives, reword):
+        fault(rows, share, generator)
+    return audited(rows, train=training_file(share, generator))
 
 
 def over_long(share: float, generator: np.random.Generator) -> tuple[Diagnosis, ...]:
@@ -256,7 +275,7 @@ def wrong_pooling(share: float, generator: np.random.Generator) -> tuple[Diagnos
 
 
 def several(share: float, generator: np.random.Generator) -> tuple[Diagnosis, ...]:
-    """A price-blind model, a hub and degraded queries at once."""
+    """A price-blind model and a hub at once."""
     vectors, collection = Vectors.healthy(generator), test_set()
     queries, negatives = chosen(len(collection.queries), share, generator), collection.negatives
     for q, d, types in zip(negatives.queries, negatives.documents, negatives.types, strict=True):
@@ -282,9 +301,9 @@ LABELS = (
 """What follows where the positive of a row is not its own: the other texts of the row no longer fit it."""
 
 DEFECTS = (
-    Defect("mislabelled positives", mislabelled, ("positive-suspect",), LABELS),
-    Defect("positives duplicated as negatives", positive_as_negative, ("positive-also-negative",), LABELS),
-    Defect("near duplicates", near_duplicate, ("near-duplicate-documents",), LABELS),
+    Defect("mislabelled positives", in_rows(mislabel), ("positive-suspect",), LABELS),
+    Defect("positives duplicated as negatives", in_rows(repeat_positives), ("positive-also-negative",), LABELS),
+    Defect("near duplicates", in_rows(reword), ("near-duplicate-documents",), LABELS),
     Defect("train/test leakage", leaked, ("query-in-training",), ("positive-in-training",)),
     Defect("over-long texts truncated", over_long, ("over-long-text",), LABELS),
     Defect("price-blind model", blind_to("price"), ("type-ignored price",)),
@@ -293,6 +312,12 @@ DEFECTS = (
     Defect("hub document", with_hub, ("hub-wins",), ("slice-worse",)),
     Defect("queries without diacritics degraded", without_diacritics, ("slice-worse",), WEAK_MODEL),
     Defect("price-blind and a hub together", several, ("type-ignored price", "hub-wins"), ("slice-worse",)),
+    Defect(
+        "the first four together",
+        all_in_the_data,
+        ("positive-suspect", "positive-also-negative", "near-duplicate-documents", "query-in-training"),
+        (*LABELS, "positive-in-training"),
+    ),
     Defect("wrong pooling", wrong_pooling, ("below-base",), WEAK_MODEL, (None,)),
 )
 

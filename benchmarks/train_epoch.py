@@ -1,7 +1,7 @@
 """Time of a training epoch: on cached vectors, beside encoding every text again; and of the loss, beside a loop.
 
-Claims: an epoch on cached vectors takes less than a hundredth of one that encodes its texts again, and the loss of a
-batch with its gradient less than a tenth of one computed row by row.
+Claims: 20 epochs on cached vectors take less than a fifth of one epoch that encodes its texts again, and the loss of
+a batch with its gradient less than a tenth of one computed row by row.
 
 Encoding again is what a training script does that runs the frozen encoder inside its loop. Here it is given every
 advantage: no gradients through the encoder, one call a batch for all its texts, the same head, loss and optimiser. The
@@ -34,19 +34,22 @@ from measuring import Claim, alternate, argument_parser, publish, seconds_of
 if TYPE_CHECKING:
     import torch
 
-CACHED, AGAIN = "an epoch on cached vectors", "an epoch that encodes every text again"
+N_EPOCHS = 20
+"""Epochs of the cached run: one is too short to be timed."""
+
+CACHED, AGAIN = f"{N_EPOCHS} epochs on cached vectors", "one epoch that encodes every text again"
 VECTORISED, LOOPED = "the loss of a batch and its gradient, vectorised", "the same, row by row"
 
-EPOCH_TARGET, LOSS_TARGET = 100.0, 10.0
+EPOCH_TARGET, LOSS_TARGET = 5.0, 10.0
 
 
-def epoch_on_vectors(data: TrainingData, options: TrainingOptions) -> None:
-    """A whole run of one epoch: the head made, every batch trained on, the loss of the epoch summed up."""
+def epochs_on_vectors(data: TrainingData, options: TrainingOptions) -> None:
+    """A whole run: the head made, every batch trained on, the loss of each epoch summed up."""
     train_head(data, options)
 
 
 def epoch_that_encodes(collection: Collection, data: TrainingData, options: TrainingOptions, encoder: Encoder) -> None:
-    """The same run, its vectors made anew for every batch."""
+    """One epoch of the same run, its vectors made anew for every batch."""
     import torch
 
     head = new_head(data, options)
@@ -128,11 +131,11 @@ def epoch_claim(path: str, model: str, n_rows: int, repeats: int, seed: int) -> 
     once_s = seconds_of(lambda: encoded.append(encode_texts(texts, base.encoder).vectors))
     middle = len(collection.queries)
     data, _ = training_data(collection, encoded[0][:middle], encoded[0][middle:])
-    options = TrainingOptions(epochs=1, select="loss", seed=seed)
-    epoch_on_vectors(data, options)  # what the first use of torch costs belongs to neither
+    options = TrainingOptions(epochs=N_EPOCHS, select="loss", seed=seed)
+    epochs_on_vectors(data, options)  # what the first use of torch costs belongs to neither
     rounds = alternate(
         {
-            CACHED: partial(epoch_on_vectors, data, options),
+            CACHED: partial(epochs_on_vectors, data, options),
             AGAIN: partial(epoch_that_encodes, collection, data, options, base.encoder),
         },
         repeats=repeats,
@@ -142,10 +145,11 @@ def epoch_claim(path: str, model: str, n_rows: int, repeats: int, seed: int) -> 
     return Claim(
         claim=f"{len(data):,} pairs, {len(data.negatives):,} hard negatives, {base.encoder.dim} -> {options.d_out}",
         ours=rounds.timing(CACHED),
-        target=f"{EPOCH_TARGET:g} times quicker",
+        target=f"{EPOCH_TARGET:g} times quicker, {EPOCH_TARGET * N_EPOCHS:g} times an epoch",
         met=peer.ratio >= EPOCH_TARGET,
         peers=(peer,),
-        note=f"The vectors of the {len(texts):,} distinct texts are made once, in {once_s:.1f} s.",
+        note=f"An epoch: {peer.ratio * N_EPOCHS:.0f} times quicker. "
+        f"The vectors of the {len(texts):,} distinct texts are made once, in {once_s:.1f} s.",
     )
 
 
@@ -166,7 +170,7 @@ def main() -> None:
     parser = argument_parser(__doc__, repeats=3)
     parser.add_argument("--data", default=str(sample_path("train")), help="rows to train on (the sample data)")
     parser.add_argument("--model", help="the base model (the packaged all-MiniLM-L6-v2)")
-    parser.add_argument("--rows", type=int, default=256, help="rows of an epoch (default: %(default)s)")
+    parser.add_argument("--rows", type=int, default=128, help="rows of an epoch (default: %(default)s)")
     options = parser.parse_args()
     model = options.model or packaged_model()
     claims = [

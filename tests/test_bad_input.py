@@ -376,7 +376,7 @@ def test_the_installed_program_ends_with_status_2_and_no_traceback(tmp_path: Pat
 def test_a_fault_of_our_own_is_not_swallowed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import embedscope.commands.evaluate as command
+    import embedscope.commands.measured as command
 
     def broken(*arguments: object, **options: object) -> None:
         raise ZeroDivisionError("our own mistake")

@@ -25,6 +25,8 @@ PICTURES = (
     "similarity_distribution",
     "top_k_predictions",
     "negative_types",
+    "spectrum",
+    "thresholds",
 )
 TABLES = {"report.html", "report.json", "queries.parquet", "points.parquet", "manifest.json", "page.json"}
 ROOT = Path(__file__).resolve().parents[1]

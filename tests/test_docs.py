@@ -53,6 +53,8 @@ NOT_RUN = {
     "make test": "installs, and runs this test",
     "make bundle": "needs Node; make test rebuilds the bundle where Node is found",
     "pip install '.[models,umap]'": "installs",
+    "pip install '.[ray]'": "installs",
+    "embedscope evaluate --embeddings shards/ --engine ray": "a test of its own runs it (tests/engines)",
     "embedscope demo": "a test of its own runs it (tests/commands/test_demo.py)",
     "python examples/generate_rental_data.py --output rental_data": "a test of its own runs it (tests/data)",
 }

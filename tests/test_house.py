@@ -15,6 +15,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "src" / "embedscope"
 LEVELS = {
     "errors": 0,
     "protocols": 0,
+    "quantities": 0,
     "numerics": 1,
     "findings": 1,
     "data": 2,

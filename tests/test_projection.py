@@ -216,7 +216,7 @@ class TestUmapOptions:
 
     def test_the_setting_that_silences_tensorflow_is_put_back(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "1")
-        with umap_map._quiet():
+        with umap_map._quiet_tensorflow():
             assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3"
         assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "1"
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,8 +15,10 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from embedscope.findings import Comparison, Figure
-from embedscope.terminal import progress, words
+from embedscope.terminal import diagnoses, measures, progress, words
 from embedscope.terminal.layout import WIDTH_OF_A_FILE, Hanging, console, fits, number_table, shorten, table
+
+from .report import tiny
 
 
 def printed(what: object, width: int) -> list[str]:
@@ -106,3 +110,40 @@ def test_progress_says_nothing_when_quiet(capsys: pytest.CaptureFixture[str]) ->
     with progress.progress_on(console(stderr=True, quiet=True), "Encoding", unit="texts") as advance:
         advance(1, 10, "a message")
     assert capsys.readouterr().err == ""
+
+
+def said(print_to: Callable[[Console], None], width: int = 100) -> str:
+    file = io.StringIO()
+    print_to(Console(file=file, width=width, markup=False, highlight=False, emoji=False))
+    return file.getvalue()
+
+
+def test_measures_are_tables_and_equal_reasons_are_said_once() -> None:
+    found = tiny.findings()
+    shown = said(lambda results: measures.print_measures(found, results))
+    assert "this model  base model  PCA of it" in shown
+    assert "50 %: 0.60, precision 0.75 [0.50, 0.90], recall 0.75 [0.50, 0.90]" in shown
+    assert "95 %: too few" in shown
+    assert "diacritics left out  -0.3000  [-0.4000, -0.2500]" in shown
+    assert "binary x 384" in shown
+    assert found.thresholds is not None
+    last = found.thresholds.choices[-1]
+    twice = replace(found.thresholds, choices=(last, replace(last, wanted=0.99)))
+    assert "95 %, 99 %: too few" in said(
+        lambda results: measures.print_measures(replace(found, thresholds=twice), results)
+    )
+    silent = replace(found, geometry=None, thresholds=None, robustness=None, deployment=None)
+    assert said(lambda results: measures.print_measures(silent, results)) == ""
+
+
+def test_a_long_list_of_findings_is_cut_and_says_how_to_see_the_rest() -> None:
+    found = tiny.findings()
+    many = replace(found, diagnoses=found.diagnoses[:1] * 8)
+    short = said(lambda results: diagnoses.print_diagnoses(many, results, has_evidence=False))
+    assert short.count("type-ignored") == 5
+    assert "... and 3 more; --findings prints all" in short
+    whole = said(lambda results: diagnoses.print_diagnoses(many, results, has_evidence=True))
+    assert whole.count("type-ignored") == 8
+    assert "effect 0.500 [0.100, 0.900] on 2" in whole
+    assert "✓ 0.600  nhà nguyên căn, 3 tầng" in whole
+    assert "✗ 0.800 (location + price)  nhà nguyên căn, 2 tầng" in whole

@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from embedscope.analysis import Evaluation, evaluate
     from embedscope.data.readers import read_collection
+    from embedscope.data.shard_writer import write_shards
     from embedscope.errors import EmbedscopeError, InputError
     from embedscope.findings import Findings
     from embedscope.visualizer import EmbeddingVisualizer
@@ -26,6 +27,7 @@ _HOMES = {
     "InputError": "embedscope.errors",
     "evaluate": "embedscope.analysis",
     "read_collection": "embedscope.data.readers",
+    "write_shards": "embedscope.data.shard_writer",
 }
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "__version__",
     "evaluate",
     "read_collection",
+    "write_shards",
 ]
 
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from embedscope import __version__
-from embedscope.commands.quantities import parse_bytes, parse_count
 from embedscope.errors import EmbedscopeError
+from embedscope.quantities import parse_bytes, parse_count
 
 DONE, RETRAIN, UNUSABLE, UNSETTLED = 0, 1, 2, 3
 INTERRUPTED = 130

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from embedscope.analysis.comparison import compare_runs
+from embedscope.analysis.examination import examine
 from embedscope.criteria import load_criteria
 from embedscope.data.collection import Collection
 from embedscope.data.run_folder import write_json, write_parquet
@@ -77,3 +78,22 @@ def test_a_broken_run_folder_is_refused_by_name(folder: Path, break_it: str) -> 
         path.write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(DataFormatError, match=folder.name):
         read_run(folder)
+
+
+def test_failure_modes_are_read_back_and_a_run_from_before_them_is_read_all_the_same(
+    old: Findings, collection: Collection, tmp_path: Path
+) -> None:
+    embeddings = model(collection, share_random=0.5)
+    examined = examine(old, collection, embeddings, options=OPTIONS)
+    checks, verdict = judge(examined, load_criteria("checklist"))
+    written = report(examined, checks, verdict, inputs={})
+    write_json(tmp_path / "report.json", written)
+    write_parquet(tmp_path / "queries.parquet", query_columns(examined))
+    again = read_run(tmp_path)
+    assert again.queries.failure_modes == examined.queries.failure_modes
+    assert again.failure_modes == examined.failure_modes
+    newer = ("failure_modes", "geometry", "thresholds", "robustness", "deployment", "not_measured")
+    write_json(tmp_path / "report.json", {key: value for key, value in written.items() if key not in newer})
+    write_parquet(tmp_path / "queries.parquet", query_columns(old))
+    before = read_run(tmp_path)
+    assert (before.queries.failure_modes, dict(before.failure_modes), before.geometry) == ((), {}, None)

@@ -20,7 +20,7 @@ from .conftest import Opener, Report
 
 pytestmark = pytest.mark.browser
 
-VIEWS = ("verdict", "map", "queries", "similarity", "failures", "compare")
+VIEWS = ("verdict", "map", "queries", "similarity", "failures", "space", "serving", "compare")
 EVERY_VIEW = (*VIEWS, "training")
 QUERY_BLUE = (0x00, 0x72, 0xB2)
 MARGIN = 0.92  # share of the smaller side that the map fills
@@ -85,6 +85,8 @@ def test_views_without_findings_are_not_shown(open_report: Opener) -> None:
     payload = tiny.payload()
     payload["points"] = None
     payload["report"] |= {"comparisons": [], "negative_types": {}, "leakage": None, "maps_absent": {}, "findings": []}
+    payload["report"] |= {"failure_modes": {}, "geometry": None, "thresholds": None, "robustness": None}
+    payload["report"]["deployment"] = None
     payload["report"]["data"] |= {"contradictions": [], "warnings": []}
     page = open_report(payload).page
     assert page.locator("nav a").all_inner_texts() == ["Verdict", "Queries", "Similarity"]
@@ -450,3 +452,51 @@ def test_a_payload_that_cannot_be_read_is_said_in_words(open_report: Opener, tmp
     report.page.goto(report.address)
     report.page.wait_for_selector("[role=alert]")
     assert "version" in report.page.inner_text("[role=alert]") or "cut short" in report.page.inner_text("[role=alert]")
+
+
+def test_a_finding_shows_its_queries_with_what_should_have_come_and_what_came(open_report: Opener) -> None:
+    report = open_report(tiny.payload(), "failures")
+    page = report.page
+    page.click(".finding >> nth=0 >> button")
+    assert report.selected() == 1
+    shown = page.inner_text(".evidence")
+    for text in ("thuê nhà 3 tầng", "nhà nguyên căn, 3 tầng", "nhà nguyên căn, 2 tầng"):
+        assert text in shown
+    page.click(".evidence li button")
+    assert "#queries" in page.url
+    assert "attribute ignored" in page.inner_text(".detail-state")
+    assert report.complaints == []
+
+
+def test_every_query_of_a_failure_mode_is_one_press_away_and_the_address_keeps_it(open_report: Opener) -> None:
+    report = open_report(tiny.payload(), "failures")
+    page = report.page
+    page.click(".modes li >> text=queries")
+    assert page.locator(".table-row").evaluate_all("rows => rows.map(r => r.dataset.query)") == ["q1"]
+    assert "attribute ignored" in page.inner_text(".cell-why >> nth=1")
+    report.go(page.url.split("#")[1])
+    assert report.selected() == 1
+    page.click("[aria-label='Remove this filter']")
+    assert report.selected() == 4
+
+
+def test_space_and_serving_show_what_was_measured_and_what_was_not(open_report: Opener) -> None:
+    payload = tiny.payload()
+    payload["report"]["not_measured"] = {"robustness": "not asked for; pass --robustness"}
+    report = open_report(payload, "space")
+    page = report.page
+    assert page.locator(".space-figures thead th").all_inner_texts()[1:] == [
+        "This model", "Base model", "PCA of the base",
+    ]  # fmt: skip
+    assert page.locator(".plot polyline").count() == 3
+    assert "phòng trọ quận 2" in page.inner_text(".hubs")
+    report.go("serving")
+    assert page.locator(".cuts tbody tr").count() == 2
+    assert "too few" in page.inner_text(".cuts")
+    assert page.locator(".formats tbody tr").count() == 3
+    assert page.locator(".spellings tbody tr").count() == 2
+    assert "pass --robustness" in page.inner_text(".serving")
+    payload["report"] |= {"geometry": None, "thresholds": None, "robustness": None, "deployment": None}
+    other = open_report(payload)
+    assert not {"Space", "Serving"} & set(other.page.locator("nav a").all_inner_texts())
+    assert report.complaints == []

@@ -260,11 +260,58 @@ def test_a_point_of_the_film_opens_its_query(open_report: Opener) -> None:
 
 def test_runs_compared_have_a_film_and_no_lines_between_them(open_report: Opener) -> None:
     payload = tiny.comparison_payload() | {"timeline": tiny.training_payload()["timeline"]}
+    payload["timeline"] |= {"unit": "run", "stretches": []}
     page = open_report(payload, "training?epoch=0").page
     assert page.inner_text("nav [aria-current]") == "Runs"
     assert page.inner_text(".player output").startswith("Run 1 runs/epoch1.pt")
     assert page.locator(".film canvas").count() == 2
-    assert page.locator(".lines").count() == 0
+    assert page.locator(".lines, .stretches").count() == 0
+
+
+def test_epochs_compared_have_a_film_lines_and_what_each_stretch_moved(open_report: Opener) -> None:
+    payload = tiny.comparison_payload() | {"timeline": tiny.training_payload()["timeline"]}
+    page = open_report(payload, "training").page
+    assert page.inner_text("nav [aria-current]") == "Training"
+    assert page.locator("h2").all_inner_texts() == [
+        "What each stretch gained and lost",
+        "Metrics",
+        "Hard negatives that reach the positive",
+    ]
+
+
+def test_the_slider_goes_through_what_came_right_and_went_wrong_from_epoch_to_epoch(open_report: Opener) -> None:
+    report = open_report(tiny.training_payload(), "training")
+    page = report.page
+    assert "From epoch 2 to 3: MRR" in page.inner_text(".stretch-note")
+    assert page.inner_text(".moved .is-lost li") == "thuê nhà 3 tầng"
+    assert page.locator(".moved .is-gained li").count() == 0
+    page.focus(".player input")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector("text=From epoch 1 to 2")
+    assert page.inner_text(".moved .is-gained li") == "can ho gan cho"
+    assert page.locator(".moved .is-lost li").count() == 0
+    bars = page.locator(".stretches g")
+    heights = [
+        [float(bar.get_attribute("height")) for bar in group.locator("rect[class^=is]").all()] for group in bars.all()
+    ]
+    assert [[height > 0 for height in pair] for pair in heights] == [[True, False], [False, True]]
+    width = page.locator(".player input").bounding_box()["width"]
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector("text=shown in the other views")
+    assert page.locator(".player input").bounding_box()["width"] == width
+
+
+def test_queries_of_a_stretch_can_be_selected_everywhere_and_open(open_report: Opener) -> None:
+    report = open_report(tiny.training_payload(), "training")
+    page = report.page
+    page.click(".moved .is-lost >> text=select")
+    assert report.selected() == 1
+    assert page.url.endswith("stretch=1+lost")
+    assert page.inner_text(".chip").startswith("went wrong from epoch 2 to 3")
+    page.click(".moved .is-lost li button")
+    assert "thuê nhà 3 tầng" in page.inner_text(".drawer .detail-query")
+    page.click(".stretches svg", position={"x": 60, "y": 60})
+    assert "From epoch 1 to 2" in page.inner_text(".stretch-note")
 
 
 def test_a_training_without_maps_has_its_lines(open_report: Opener) -> None:

@@ -128,7 +128,7 @@ def test_an_empty_text_is_refused_with_its_row_or_dropped_when_asked(row: Row, p
     assert place in str(caught.value)
     collection = build_collection([*ROWS, row], format="f", drop_empty=True)
     assert "" not in collection.documents + collection.queries
-    assert any(line.startswith("1 empty texts left out") for line in collection.warnings)
+    assert any(line.startswith("1 empty text left out") for line in collection.warnings)
 
 
 @pytest.mark.parametrize("weight", [float("nan"), float("inf"), -0.5])

@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from embedscope.data.collection import Collection, digest
+from embedscope.data.collection import Collection, digest, keep_queries
 from embedscope.data.readers import read_collection
 from embedscope.errors import DataFormatError, InvalidOptionError
 
@@ -115,6 +116,19 @@ def test_groups_are_read(tmp_path: Path) -> None:
         {"query": "c", "pos": "y"},
     ]
     assert read_collection(write(tmp_path / "d.json", json.dumps(rows))).groups == ("g", "7", None)
+
+
+def test_other_columns_are_metadata_of_the_query_unless_they_are_ids_scores_or_texts(tmp_path: Path) -> None:
+    rows = [
+        {"query": "a", "pos": "x", "source": "web", "year": 2024, "id": 1, "score": 0.5, "note": "long " * 40},
+        {"query": "b", "pos": "y", "source": "app", "tags": ["new"], "year": None},
+        {"query": "a", "pos": "z", "source": "mail", "is_new": True},
+    ]
+    collection = read_collection(write(tmp_path / "d.json", json.dumps(rows)))
+    assert collection.metadata == {"source": ("web", "app"), "year": ("2024", None), "is_new": ("True", None)}
+    assert keep_queries(collection, np.array([0, 1])).metadata == collection.metadata
+    turned = read_collection(write(tmp_path / "e.json", json.dumps([*rows, {"query": "c", "pos": "q"}])))
+    assert keep_queries(turned, np.array([1, 2])).metadata["source"] == ("app", None)
 
 
 FLAG = [

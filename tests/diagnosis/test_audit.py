@@ -19,9 +19,11 @@ from embedscope.diagnosis.audit import (
     Subject,
     TokenLengths,
     audit,
+    could_be_longer,
     merged,
     repair,
     rows_as_json,
+    token_lengths,
 )
 from embedscope.findings import Diagnosis, Severity
 from embedscope.sample import sample_path
@@ -63,6 +65,24 @@ def codes(rows: list[Row]) -> dict[str, Diagnosis]:
 def test_healthy_rows_and_the_sample_files_yield_no_finding() -> None:
     assert codes(healthy()) == {}
     assert audit(Subject(read_rows(sample_path("test")))).diagnoses == ()
+
+
+HARD_TO_COUNT = ("", "phòng trọ quận 10, 5tr5", "ﷺ" * 20, "日本語テキスト", "a" * 300, "e\u0301 " * 50, "🏠" * 30)
+
+
+def test_tokens_are_counted_as_transformers_counts_them(minilm: str) -> None:
+    transformers = pytest.importorskip("transformers")
+    slow = transformers.AutoTokenizer.from_pretrained(minilm, local_files_only=True)
+    expected = {text: len(slow(text, truncation=False)["input_ids"]) for text in HARD_TO_COUNT}
+    found = token_lengths(Path(minilm), [*HARD_TO_COUNT, ""], model="MiniLM", max_length=16)
+    assert found == TokenLengths("MiniLM", 16, expected)
+
+
+def test_no_text_that_is_taken_for_short_has_more_tokens_than_the_limit(minilm: str) -> None:
+    counts = token_lengths(Path(minilm), HARD_TO_COUNT, model="MiniLM", max_length=16).n_tokens
+    for text, n in counts.items():
+        assert could_be_longer(text, n - 1)
+    assert not could_be_longer("phòng trọ", 64)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from embedscope.diagnosis.failure_modes import FailureMode, FailureModes, classify_failures, winning_hubs
+from embedscope.diagnosis.failure_modes import (
+    FailureMode,
+    FailureModes,
+    classify_failures,
+    says_nothing,
+    winning_hubs,
+)
 from embedscope.diagnosis.independent import lexical_scorer
 from embedscope.findings import DocumentTable, QueryTable
 
@@ -124,3 +130,11 @@ def test_a_hub_wins_far_more_often_than_other_winners(n_wins: int, is_hub: bool)
     assert winning_hubs(failed) == ((1,) if is_hub else ())
     together = replace(failed, clusters=np.zeros(n, dtype=np.int64))
     assert winning_hubs(together) == ()  # paraphrases of one query are one observation
+
+
+def test_a_query_whose_positive_says_nothing_is_no_evidence_about_the_model() -> None:
+    queries, documents = tables(OTHER)
+    empty = replace(documents, texts=("{pos}", *documents.texts[1:]))
+    assert says_nothing(queries, empty).tolist() == [True, False, False, False, False]
+    found = classify_failures(queries, empty, lexical=lexical_scorer(queries.texts, empty.texts))
+    assert found.modes[0] is FailureMode.UNFILLED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -146,3 +147,15 @@ def test_the_base_model_gives_the_second_opinion_where_it_is_there(collection: C
     refuted = failure_modes(findings, collection, base=against).counts()
     assert FailureMode.FALSE_NEGATIVE not in refuted
     assert sum(by_letters.values()) == sum(by_base.values()) == sum(refuted.values())
+
+
+def test_unfilled_positives_are_a_finding_and_speak_for_no_type(collection: Collection) -> None:
+    documents = list(collection.documents)
+    first = int(collection.relevant[0])
+    documents[first] = "{pos}"
+    named = replace(collection, documents=tuple(documents))
+    found_codes = found(named, *vectors(named, 0))
+    assert set(found_codes) == {"placeholder-text"}
+    (finding,) = found_codes.values()
+    assert finding.documents == (first,) * len(finding.rows)
+    assert "'{pos}'" in finding.title

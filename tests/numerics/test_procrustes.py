@@ -45,3 +45,25 @@ def test_distances_between_points_are_unchanged() -> None:
 def test_maps_of_different_points_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(InvalidOptionError, match="same points"):
         turned_onto(np.zeros(shape), np.zeros((3, 2)))
+
+
+def test_a_map_that_is_scaled_gets_the_spread_of_the_reference_and_keeps_its_shape() -> None:
+    generator = np.random.default_rng(3)
+    reference = generator.standard_normal((30, 2))
+    points = 7.0 * reference @ np.array([[0.0, 1.0], [-1.0, 0.0]]) + 5.0
+    np.testing.assert_allclose(turned_onto(points, reference, is_scaled=True), reference, atol=1e-12)
+    other = generator.standard_normal((30, 2))
+    scaled = turned_onto(other, reference, is_scaled=True)
+    assert np.linalg.norm(scaled - scaled.mean(axis=0)) == pytest.approx(
+        np.linalg.norm(reference - reference.mean(axis=0))
+    )
+    unscaled = turned_onto(other, reference)
+    np.testing.assert_allclose(
+        np.diff(scaled, axis=0) / np.diff(unscaled, axis=0),
+        np.linalg.norm(scaled - scaled.mean(axis=0)) / np.linalg.norm(unscaled - unscaled.mean(axis=0)),
+    )
+
+
+def test_points_in_one_place_are_moved_and_not_scaled() -> None:
+    reference = np.array([[0.0, 0.0], [2.0, 4.0]])
+    np.testing.assert_allclose(turned_onto(np.ones((2, 2)), reference, is_scaled=True), [[1.0, 2.0], [1.0, 2.0]])

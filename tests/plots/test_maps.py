@@ -101,6 +101,13 @@ def test_points_left_out_are_counted() -> None:
     assert "(1,234 more not drawn)" in figure.texts[1].get_text()
 
 
+def test_a_map_that_was_fitted_on_a_sample_says_so() -> None:
+    findings = make_findings(40)
+    maps = {name: replace(layout, n_fitted=50) for name, layout in findings.maps.items()}
+    subtitle = draw_map(replace(findings, maps=maps), "tsne").texts[1].get_text()
+    assert subtitle.startswith("fitted on 50 of 180 points, the rest placed by their neighbours · trust")
+
+
 def test_axes_have_no_ticks_one_scale_and_room_for_every_point() -> None:
     findings = make_findings(40)
     axes = draw_map(findings, "tsne").axes[0]

@@ -82,6 +82,14 @@ def test_only_documents_that_the_page_can_show_are_in_it() -> None:
         points=replace(found.points, rows=np.where(is_query, found.points.rows, found.points.rows + extra)),
         heatmap=replace(found.heatmap, documents=found.heatmap.documents + extra),
     )
+    hubs = found.geometry
+    assert hubs is not None
+    spaces = {
+        name: replace(space, hubness=replace(space.hubness, hubs=space.hubness.hubs + extra))
+        for name, space in hubs.spaces.items()
+    }
+    moved = tuple(replace(d, documents=tuple(i + extra for i in d.documents)) for d in found.diagnoses)
+    shifted = replace(shifted, geometry=replace(hubs, spaces=spaces), diagnoses=moved)
     assert unpacked(tiny.payload(shifted)) == unpacked(tiny.payload())
 
 

@@ -13,8 +13,11 @@ from tests.analysis.planted import OPTIONS, collection_of, findings_of, model
 from embedscope.analysis.comparison import compare_runs
 from embedscope.criteria import load_criteria
 from embedscope.findings import Figure, Findings
+from embedscope.report.measures import MAX_DIRECTIONS, measures
 from embedscope.report.payload import clean, comparison_report, report
 from embedscope.verdict import judge
+
+from . import tiny
 
 COLLECTION = collection_of(20, types=(("price",), ()), weights=(1.0, 2.0))
 FINDINGS = findings_of(COLLECTION, model(COLLECTION), base=model(COLLECTION, share_random=0.5))
@@ -110,3 +113,24 @@ def test_a_comparison_tells_of_every_run_what_changed_and_which_queries_moved() 
     assert payload["lost"] == {"new": []}
     assert {row["type"] for row in payload["type_changes"]} == {"price", "untyped"}
     assert payload["best_of_many"] is None
+
+
+def test_a_spectrum_lists_its_first_directions_and_its_last_and_no_more_than_can_be_read() -> None:
+    wide = tiny.findings()
+    assert wide.geometry is not None
+    space = wide.geometry.spaces["model"]
+    shares = np.linspace(1.0, 0.0, 1024)
+    spaces = {"model": replace(space, documents=replace(space.documents, spectrum=shares))}
+    found = measures(replace(wide, geometry=replace(wide.geometry, spaces=spaces)))["geometry"]
+    spectrum = found["spaces"]["model"]["documents"]["spectrum"]
+    assert spectrum["directions"][:5] == [1, 2, 3, 4, 5]
+    assert spectrum["directions"][-1] == 1024
+    assert len(spectrum["directions"]) <= MAX_DIRECTIONS
+    assert spectrum["shares"] == [shares[direction - 1] for direction in spectrum["directions"]]
+
+
+def test_what_was_not_measured_is_null_and_says_why() -> None:
+    bare = replace(FINDINGS, not_measured={"robustness": "not asked for; pass --robustness"})
+    payload = written(bare)
+    assert [payload[key] for key in ("geometry", "thresholds", "robustness", "deployment")] == [None] * 4
+    assert payload["not_measured"] == {"robustness": "not asked for; pass --robustness"}

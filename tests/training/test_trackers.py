@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from embedscope.errors import MissingExtraError
+from embedscope.errors import MissingExtraError, OutputError
 from embedscope.findings import EpochRecord, Figure
-from embedscope.training import Tool, Trackers
+from embedscope.training import Tool, Trackers, trackers
 from embedscope.training.trackers import figures_of
 
 RECORD = EpochRecord(3, 0.5, None, 1e-4, 2.0, {"MRR@10": Figure(0.4, 0.3, 0.5)}, 0.25, {"price": 0.2}, 7.0, 0.1)
@@ -92,3 +92,55 @@ def test_an_absent_tool_is_named_with_the_command_that_installs_it(
     monkeypatch.setattr(builtins, "__import__", absent)
     with pytest.raises(MissingExtraError, match=rf"--{tool} needs.*embedscope\[{tool}\]"):
         Trackers([tool], tmp_path, {})
+
+
+class _Failing:
+    """A tool that fails when told of an epoch above 1, and when closed."""
+
+    def __init__(self, folder: Path, config: Any) -> None:
+        self.epochs: list[int] = []
+
+    def log(self, epoch: int, figures: Any) -> None:
+        if epoch > 1:
+            raise ConnectionError("the server is gone\nmore lines")
+        self.epochs.append(epoch)
+
+    def close(self) -> None:
+        raise ConnectionError("still gone")
+
+
+def record_of(epoch: int) -> EpochRecord:
+    return EpochRecord(epoch, 0.5, None, 1e-4, 1.0, {}, None, {}, None, 0.1)
+
+
+def test_a_tool_that_fails_in_the_middle_is_said_once_and_the_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trackers, "require_installed", lambda tool: None)
+    monkeypatch.setitem(trackers._OPEN, Tool.WANDB, _Failing)
+    said: list[str] = []
+    with Trackers([Tool.WANDB], tmp_path, {}, said.append) as tools:
+        for epoch in range(4):
+            tools.log(record_of(epoch))
+    assert said == ["wandb takes no more figures from epoch 2 on (ConnectionError: the server is gone)."]
+
+
+def test_a_tool_that_cannot_be_closed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trackers, "require_installed", lambda tool: None)
+    monkeypatch.setitem(trackers._OPEN, Tool.WANDB, _Failing)
+    said: list[str] = []
+    with Trackers([Tool.WANDB], tmp_path, {}, said.append) as tools:
+        tools.log(record_of(1))
+    assert said == ["wandb could not be closed (ConnectionError: still gone)."]
+
+
+def test_a_tool_that_cannot_be_started_ends_the_run_with_its_option_and_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(folder: Path, config: Any) -> Any:
+        raise RuntimeError("no login")
+
+    monkeypatch.setattr(trackers, "require_installed", lambda tool: None)
+    monkeypatch.setitem(trackers._OPEN, Tool.WANDB, refused)
+    with pytest.raises(OutputError, match=r"--wandb cannot be started.*no login"):
+        Trackers([Tool.WANDB], tmp_path, {}).log(record_of(0))

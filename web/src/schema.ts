@@ -208,6 +208,7 @@ export interface MapFacts {
   k: number;
   n: number;
   elapsed_s: number | null;
+  n_fitted?: number;
   parameters: {};
 }
 /**

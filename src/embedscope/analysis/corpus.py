@@ -41,6 +41,9 @@ NO_LEXICAL = (
 )
 
 
+NEEDS_EVERYTHING = "a shard folder is read once, block by block; this needs all vectors or the texts in memory"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Subject:
     """What is measured: the judged queries, and the documents that judgments or hard negatives name.
@@ -129,6 +132,7 @@ def analyse_shards(
         seed=options.seed,
         weights=weights,
         power=power_of(values["MRR"], resampler.clusters, None) if "MRR" in values else None,
+        not_measured=dict.fromkeys(("geometry", "thresholds", "robustness", "deployment"), NEEDS_EVERYTHING),
     )
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from embedscope.protocols import Device
+
 DEFAULT_MEASURES = (
     "MRR",
     "MRR@10",
@@ -30,7 +32,8 @@ class Options:
     """Options of :func:`embedscope.analysis.analyse`.
 
     ``k`` ranks are kept for each query; ``map_budget`` bounds the points on a map and ``heatmap_cells`` the rows and
-    columns of the heatmap. ``n_draws`` is the number of bootstrap and permutation draws.
+    columns of the heatmap. ``n_draws`` is the number of bootstrap and permutation draws. ``device`` computes
+    matrices of a billion scores or more; the numbers are those of the processor.
     """
 
     measures: tuple[str, ...] = DEFAULT_MEASURES
@@ -45,6 +48,7 @@ class Options:
     heatmap_cells: int = 40
     n_examples: int = 6
     asked: tuple[str, ...] = ()
+    device: str = Device.CPU
 
     def generator(self, purpose: str) -> np.random.Generator:
         """A random generator for one purpose: leaving one step out changes no other step's numbers."""

@@ -33,7 +33,6 @@ from embedscope.findings import (
     DataFacts,
     Figure,
     Findings,
-    MapLayout,
     Metric,
     Points,
     Power,
@@ -42,7 +41,7 @@ from embedscope.findings import (
 from embedscope.numerics.judgments import Judgments
 from embedscope.numerics.power import design_effect, minimum_detectable_difference
 from embedscope.numerics.vectors import score_pairs
-from embedscope.projection import NeighborGraph
+from embedscope.projection import MapsToCome, NeighborGraph
 from embedscope.protocols import Float32Array, Float64Array, IntArray, ProgressCallback, Role
 
 MAP_NAMES = {"tsne": "t-SNE", "umap": "UMAP"}
@@ -100,11 +99,20 @@ def analyse(
 
     say(f"Scoring {len(queries):,} queries against {len(documents):,} documents")
     kept = options.k + min(int(judgments.n_relevant.max()), 90)
-    scores = score(queries, documents, judgments, k=kept, tolerance=options.tie_tolerance, progress=progress)
+    scores = score(
+        queries,
+        documents,
+        judgments,
+        k=kept,
+        tolerance=options.tie_tolerance,
+        device=options.device,
+        progress=progress,
+    )
     values = values_of(options.measures, judgments, scores.pair_scores, scores.counts)
-    others, references = _baselines(collection, judged_rows, judgments, base, baselines or {}, embeddings, options)
     negatives = negative_pairs_of(collection, judged_rows, queries, documents, scores)
     table = query_table(collection, judged_rows, scores, negatives, values, clusters, options.k)
+    points, maps = _begin_maps(table, queries, documents, options, say)
+    others, references = _baselines(collection, judged_rows, judgments, base, baselines or {}, embeddings, options)
 
     say(f"Intervals from {options.n_draws:,} resamples of {len(np.unique(clusters)):,} independent groups of queries")
     metrics = measure_metrics(
@@ -117,7 +125,7 @@ def analyse(
     types = {} if negatives is None else measure_types(negatives, resampler, similarity.edges, options.tie_tolerance)
     weights = {} if negatives is None else measure_weights(negatives, resampler, options.tie_tolerance)
 
-    points, layouts, absent = _draw_maps(table, collection, queries, documents, options, say)
+    layouts, absent = ({}, {}) if maps is None else maps.wait()
     return Findings(
         data=_facts(collection, len(judged_rows), clusters),
         model=embeddings.facts,
@@ -245,28 +253,26 @@ def points_of(choice: PointChoice, graph: NeighborGraph) -> Points:
     )
 
 
-def _draw_maps(
+def _begin_maps(
     table: QueryTable,
-    collection: Collection,
     queries: Float32Array,
     documents: Float32Array,
     options: Options,
     say: Callable[[str], None],
-) -> tuple[Points | None, dict[str, MapLayout], dict[str, str]]:
-    """The points, their maps, and why a map is missing. The neighbour graph is made once for both maps."""
+) -> tuple[Points | None, MapsToCome | None]:
+    """The points, and their maps to come. The neighbour graph is made once for both maps."""
     if not options.maps:
-        return None, {}, {}
+        return None, None
     from embedscope import projection
 
     choice = choose_map_points(table, len(documents), options)
     rows = point_vectors(choice, queries, documents)
-    kinds = np.unique([str(role) for role in choice.roles], return_inverse=True)[1].astype(np.int64)
     width = projection.graph_size(len(rows), perplexity=options.perplexity)
+    kinds = np.unique([str(role) for role in choice.roles], return_inverse=True)[1].astype(np.int64)
     graph = projection.neighbor_graph(rows, width, strata=kinds, seed=options.seed)
-    points = points_of(choice, graph)
-    say(f"Laying out the {' and the '.join(MAP_NAMES[name] for name in options.maps)} map of {len(rows):,} points")
-    layouts, absent = projection.lay_out(options.maps, rows, graph, seed=options.seed, perplexity=options.perplexity)
-    return points, layouts, absent
+    say(f"Laying out {' and '.join(MAP_NAMES[name] for name in options.maps)} of {len(rows):,} points")
+    maps = projection.begin_maps(options.maps, rows, graph, seed=options.seed, perplexity=options.perplexity)
+    return points_of(choice, graph), maps
 
 
 def clustering_of(metrics: Mapping[str, Metric]) -> Figure:

@@ -223,7 +223,7 @@ def _pass_rate(queries: Float32Array, documents: Float32Array, options: Options)
 
 def _read_rate(dim: int, dtype: str, generator: np.random.Generator) -> float:
     """Bytes a second from disk to unit rows, the operating system's cache of the file dropped first where it can be."""
-    n_rows = max(1, _PROBE_BYTES // (dim * np.dtype(dtype).itemsize))
+    n_rows = min(_PROBE_BYTES // (dim * np.dtype(dtype).itemsize) + 1, 4 * MOST_ROWS)
     with tempfile.TemporaryDirectory(prefix="embedscope-plan-") as place:
         where = Path(place) / "probe"
         blocks = (_unit(generator, min(MOST_ROWS, n_rows - at), dim) for at in range(0, n_rows, MOST_ROWS))

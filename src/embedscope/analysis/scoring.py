@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from embedscope.diagnosis.lexical import lexical_score_blocks
+from embedscope.engines import torch_device
 from embedscope.engines.local import for_each_block
 from embedscope.numerics.judgments import Judgments
 from embedscope.numerics.measures import parse_measure
@@ -15,7 +16,7 @@ from embedscope.numerics.ranking import metric_per_query
 from embedscope.numerics.streaming import HistogramAccumulator, TieAccumulator, TopKAccumulator
 from embedscope.numerics.ties import TieCounts
 from embedscope.numerics.vectors import score_pairs
-from embedscope.protocols import Float32Array, Float64Array, IntArray, ProgressCallback, Ties
+from embedscope.protocols import Device, Float32Array, Float64Array, IntArray, ProgressCallback, Ties
 
 N_BINS = 40_000
 """Bins of width 0.00005 over cosines in [-1, 1]: as quick to fill as 4,000, and fine enough for a narrow space."""
@@ -40,6 +41,7 @@ def score(
     *,
     k: int,
     tolerance: float,
+    device: str = Device.CPU,
     progress: ProgressCallback | None = None,
 ) -> Scores:
     """Scores of every query against every document, without ever holding the matrix.
@@ -53,19 +55,28 @@ def score(
         Documents kept for each query.
     tolerance : float
         Scores that differ by no more are tied.
+    device : str
+        Where a matrix of `torch_device.MIN_CELLS` scores or more is computed: "auto", "cpu", "cuda", "mps". Smaller
+        ones are computed here.
     progress : ProgressCallback, optional
-        Is told how many queries are done.
+        Is told how many queries are done (on a device, how many documents).
 
     Raises
     ------
     InvalidEmbeddingsError
         If the dimensions differ.
+    InvalidOptionError
+        If the matrix is large and the device is not there.
     """
     pair_scores = score_pairs(queries, documents, judgments.query_of_pair, judgments.documents)
     ties = TieAccumulator(judgments, pair_scores, tolerance)
     top = TopKAccumulator(len(queries), min(k, len(documents)))
     histogram = HistogramAccumulator(N_BINS, exclude=judgments)
-    for_each_block(queries, documents, (ties, top, histogram), progress=progress)
+    accelerator = torch_device.device_for(device, len(queries) * len(documents))
+    if accelerator is None:
+        for_each_block(queries, documents, (ties, top, histogram), progress=progress)
+    else:
+        torch_device.for_each_block(queries, documents, (ties, top, histogram), device=accelerator, progress=progress)
     best = top.result()
     top_scores = best.scores.astype(np.float32, copy=False)
     return Scores(judgments, pair_scores, ties.result(), best.documents, top_scores, histogram.result())

@@ -127,6 +127,7 @@ def analysis_options(options: argparse.Namespace, *, maps: tuple[str, ...] = ())
         n_examples=options.examples,
         asked=tuple(options.query),
         maps=maps,
+        device=Device(options.device),
     )
     if hasattr(options, "perplexity"):
         chosen = replace(chosen, perplexity=options.perplexity, map_budget=options.map_points)

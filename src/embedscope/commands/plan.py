@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from embedscope.analysis.planning import Corpus, Estimate, Rates, measure_rates, one_gpu, one_machine, several_nodes
-from embedscope.commands.quantities import format_bytes, format_count, format_seconds
 from embedscope.encoding.encode import encode_texts
 from embedscope.encoding.model import load_model
 from embedscope.engines.memory import MemoryPlan
+from embedscope.quantities import format_bytes, format_count, format_seconds
 from embedscope.sample import sample_path
 from embedscope.terminal import Terminal
 

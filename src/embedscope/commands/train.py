@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
         data_digest=digest(train),
         encoder=base.folder if options.with_encoder else None,
     )
-    with Trackers(tools_of(options), folder, config) as trackers:
+    with Trackers(tools_of(options), folder, config, terminal.warn) as trackers:
         state, record = trained(sides, training, options, terminal, checkpointer, trackers, resume)
     checkpointer.best(state)
     checkpointer.final(state)

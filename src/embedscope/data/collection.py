@@ -470,11 +470,13 @@ def _without_empty_texts(rows: Iterable[Row], *, drop_empty: bool, row_name: str
 def _refuse_or_note_empty(places: Sequence[str], what: str, *, drop_empty: bool) -> list[str]:
     if not places:
         return []
+    is_one = len(places) == 1
+    what = what.removesuffix("s") if is_one else what
     if drop_empty:
         return [f"{len(places)} empty {what} left out (first: {_some(places)})."]
     raise DataFormatError(
-        f"{len(places)} {what} are empty or only white space (first: {_some(places)}). An empty text has no meaning "
-        "to compare, and its vector says nothing. Fill them in, or pass --drop-empty to leave them out."
+        f"{len(places)} {what} {'is' if is_one else 'are'} empty or only white space (first: {_some(places)}). "
+        "An empty text has no meaning to compare, and its vector says nothing. Fill them in, or pass --drop-empty to leave them out."
     )
 
 

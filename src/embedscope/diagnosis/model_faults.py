@@ -277,7 +277,7 @@ def fragile_queries(robustness: Robustness, metric: str = "MRR") -> Iterator[Can
                     "Add such spellings to the training queries, or undo them before encoding, if users type this way.",
                     np.full(len(effect.lost), -1),  # which document wins then is not known here
                 ),
-                gain=0.0,
+                gain=-1.0,  # behind every fault that costs the test set something, or nothing
             )
 
 

@@ -25,8 +25,6 @@ from embedscope.numerics.threads import in_threads, n_threads
 from embedscope.numerics.vectors import require_same_dim
 from embedscope.protocols import FloatArray, ProgressCallback
 
-__all__ = ["DOCUMENT_BLOCK", "QUERY_BLOCK", "for_each_block", "n_threads", "search_top_k"]
-
 QUERY_BLOCK = 128
 DOCUMENT_BLOCK = 8192
 """Default block: 4 MiB of float32, measured quickest between 1 and 16 MiB; small enough to stay in cache while the

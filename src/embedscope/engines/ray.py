@@ -8,7 +8,7 @@ was first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -152,7 +152,8 @@ def encode_dataset(
     """Unit rows of the texts of a Parquet dataset, with its other columns, in the order of its rows.
 
     Each actor makes the encoder once and keeps it: one actor a GPU where the cluster has any, else one for every CPU
-    core. Ray Data reads ahead no further than its memory allows, and encodes a batch again whose actor died.
+    core but one, which reads. Ray Data reads ahead no further than its memory allows, and encodes again what an actor
+    that died was at.
 
     Parameters
     ----------
@@ -184,18 +185,26 @@ def encode_dataset(
             return {**batch, _VECTORS: vectors}
 
     with connected(address) as ray:
-        resources = ray.cluster_resources()
-        n_gpus = int(resources.get("GPU", 0))
-        actors = n_actors or n_gpus or max(1, int(resources.get("CPU", 1)))
+        actors, share = _actors(ray.cluster_resources(), n_actors)
         context = ray.data.DataContext.get_current()
         context.execution_options.preserve_order = True
         context.enable_progress_bars = False
         rows = ray.data.read_parquet(where, columns=list(columns))
-        encoded = rows.map_batches(
-            Actor, batch_size=batch_size, concurrency=actors, num_gpus=1 if n_gpus else None, num_cpus=1
-        )
+        encoded = rows.map_batches(Actor, batch_size=batch_size, concurrency=actors, **share)
         for batch in encoded.iter_batches(batch_size=batch_size, batch_format="numpy"):
             yield np.asarray(batch.pop(_VECTORS), dtype=np.float32), batch
 
 
 _VECTORS = "__embedscope_vectors__"
+
+
+def _actors(resources: Mapping[str, float], wanted: int | None) -> tuple[int, dict[str, float]]:
+    """How many actors, and what each of them takes of a node.
+
+    Without a GPU one core is left to the tasks that read the files: actors on every core would wait for texts that
+    nobody reads.
+    """
+    n_gpus, n_cores = int(resources.get("GPU", 0)), int(resources.get("CPU", 1))
+    if n_gpus:
+        return wanted or n_gpus, {"num_gpus": 1, "num_cpus": 0}
+    return min(wanted or n_cores, max(1, n_cores - 1)), {"num_cpus": 1 if n_cores > 1 else 0.5}

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from embedscope.encoding import resolve_device
 from embedscope.errors import InvalidOptionError, MissingExtraError
 from embedscope.numerics.judgments import Judgments
 from embedscope.numerics.streaming import Accumulator, HistogramAccumulator, TieAccumulator, TopKAccumulator
 from embedscope.numerics.vectors import require_same_dim
-from embedscope.protocols import FloatArray, ProgressCallback
+from embedscope.protocols import Device, FloatArray, ProgressCallback
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,20 +46,25 @@ def device_for(name: str, n_cells: int) -> str | None:
     Parameters
     ----------
     name : str
-        "auto", "cpu", "cuda", "cuda:1", "mps"; ``auto`` takes CUDA before MPS, and nothing where torch is absent.
+        As `encoding.resolve_device` reads it; ``auto`` gives None where torch is absent.
     n_cells : int
+
+    Raises
+    ------
+    InvalidOptionError
+        If the device asked for is not there.
+    MissingExtraError
+        If a device is asked for by name and torch is absent.
     """
-    if name == "cpu" or n_cells < MIN_CELLS:
+    if n_cells < MIN_CELLS:
         return None
     try:
-        import torch
-    except ImportError:
-        return None
-    if name != "auto":
-        return name
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else None
+        device = resolve_device(name)
+    except MissingExtraError:
+        if name == Device.AUTO:
+            return None
+        raise
+    return None if device == Device.CPU else device
 
 
 def for_each_block(

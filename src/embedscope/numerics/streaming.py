@@ -131,8 +131,10 @@ class TieAccumulator:
             self._tied_before,
         )
         n_groups = np.diff(groups.query_indptr[query_start : query_start + len(block) + 1])
-        for row in np.flatnonzero(n_groups > MAX_GROUPS).tolist():
-            self.update(block[row : row + 1], query_start + row, document_start)
+        left_out = np.flatnonzero(n_groups > MAX_GROUPS)
+        for run in np.split(left_out, np.flatnonzero(np.diff(left_out) > 1) + 1) if len(left_out) else ():
+            first, last = int(run[0]), int(run[-1])
+            self.update(block[first : last + 1], query_start + first, document_start)
 
     def merge(self, other: Self) -> Self:
         """A new accumulator with the counts of both; see `Accumulator`.
@@ -341,8 +343,9 @@ class TopK(NamedTuple):
     documents: IntArray  # (Q, k), -1 there
 
 
-_INSERTIONS_OF_ONE = 16
-"""Insertions a place of the list and a row of a block; about 5 are needed where documents come in no order."""
+_INSERTIONS_A_PLACE = 8
+_SPARE_INSERTIONS = 64
+"""Insertions for which a row of a block may keep the compiled loop busy: documents that come in no order need fewer."""
 
 
 class TopKAccumulator:
@@ -390,9 +393,8 @@ class TopKAccumulator:
             self.update(block, query_start, document_start)
             return
         stopped = np.empty(len(block), dtype=np.int64)
-        kernels.keep_best(
-            block, query_start, document_start, self._scores, self._documents, _INSERTIONS_OF_ONE * k, stopped
-        )
+        most = _INSERTIONS_A_PLACE * k + _SPARE_INSERTIONS
+        kernels.keep_best(block, query_start, document_start, self._scores, self._documents, most, stopped)
         for row in np.flatnonzero(stopped < block.shape[1]).tolist():
             column = int(stopped[row])
             self.update(block[row : row + 1, column:], query_start + row, document_start + column)

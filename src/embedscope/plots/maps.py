@@ -65,12 +65,16 @@ def _map_of(findings: Findings, name: str) -> tuple[MapLayout, Points]:
 
 
 def _subtitles(layout: MapLayout, points: Points) -> tuple[str, str]:
+    """What is drawn and how far it may be believed; how it may be read."""
+    n_points = style.count(len(points.roles), "point")
+    if layout.n_fitted is not None:
+        n_points = f"fitted on {layout.n_fitted:,} of {n_points}, the rest placed by their neighbours"
     left_out = f" ({points.n_left_out:,} more not drawn)" if points.n_left_out else ""
     believed = (
         f"trustworthiness {style.number(layout.trustworthiness, 3)}, "
         f"continuity {style.number(layout.continuity, 3)} (k = {layout.k})"
     )
-    first = f"{style.count(len(points.roles), 'point')}{left_out}{style.DOT}{believed}"
+    first = f"{n_points}{left_out}{style.DOT}{believed}"
     return first, "Neighbourhoods may be read; the distance between far groups and the size of a group mean nothing."
 
 

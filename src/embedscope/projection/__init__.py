@@ -24,7 +24,7 @@ from embedscope.projection.graph import (
     stratified_sample,
 )
 from embedscope.projection.layouts import MIN_POINTS, layout
-from embedscope.projection.together import lay_out
+from embedscope.projection.together import MapsToCome, begin_maps
 from embedscope.projection.tsne_map import tsne
 from embedscope.projection.umap_map import umap
 
@@ -34,10 +34,11 @@ __all__ = [
     "N_NEIGHBORS",
     "PERPLEXITY",
     "QUALITY_K",
+    "MapsToCome",
     "NeighborGraph",
     "Sample",
+    "begin_maps",
     "graph_size",
-    "lay_out",
     "layout",
     "neighbor_graph",
     "stratified_sample",

@@ -1,43 +1,57 @@
-"""Several maps of the same points, laid out side by side."""
+"""Several maps of the same points, laid out side by side and beside whatever else there is to do."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from embedscope.errors import MissingExtraError
 from embedscope.findings import MapLayout
 from embedscope.projection.graph import NeighborGraph
 from embedscope.projection.tsne_map import tsne
-from embedscope.projection.umap_map import umap
+from embedscope.projection.umap_map import load_umap, umap
 from embedscope.protocols import FloatArray
 
 
-def lay_out(
+class MapsToCome:
+    """Maps that threads are laying out, and for each that cannot be drawn the extra that it needs."""
+
+    def __init__(self, running: dict[str, Future[MapLayout]], absent: dict[str, str]) -> None:
+        self._running = running
+        self._absent = absent
+
+    def wait(self) -> tuple[dict[str, MapLayout], dict[str, str]]:
+        """The maps by name, and why a map is missing, by name.
+
+        Raises
+        ------
+        TooFewPointsError, InvalidOptionError
+            As ``tsne`` and ``umap``.
+        """
+        return {name: layout.result() for name, layout in self._running.items()}, self._absent
+
+
+def begin_maps(
     names: Sequence[str], vectors: FloatArray, graph: NeighborGraph, *, seed: int, perplexity: float | None = None
-) -> tuple[dict[str, MapLayout], dict[str, str]]:
-    """The maps ``names`` ("tsne", "umap") by name, and for each that cannot be drawn the extra that it needs.
+) -> MapsToCome:
+    """Begin to lay out the maps ``names`` ("tsne", "umap"), a thread each.
 
-    They are laid out at the same time, a thread each: what is compiled runs outside the interpreter lock, so one map is
-    optimised while the libraries of the other are loaded. No map depends on whether another is drawn.
-
-    Raises
-    ------
-    TooFewPointsError, InvalidOptionError
-        As :func:`tsne` and :func:`umap`.
+    What takes time in a map is compiled and runs outside the interpreter lock, so the caller can go on meanwhile. No
+    map depends on whether another is drawn, or on what else runs. Libraries that change the settings of the
+    interpreter while they load are loaded here, in the caller's thread.
     """
-    layouts: dict[str, MapLayout] = {}
+    running: dict[str, Future[MapLayout]] = {}
     absent: dict[str, str] = {}
-    with ThreadPoolExecutor(max(1, len(names))) as pool:
-        running = {
-            name: pool.submit(tsne, vectors, graph, seed=seed, perplexity=perplexity)
-            if name == "tsne"
-            else pool.submit(umap, vectors, graph, seed=seed)
-            for name in names
-        }
-        for name, map_ in running.items():
-            try:
-                layouts[name] = map_.result()
-            except MissingExtraError as error:
-                absent[name] = str(error)
-    return layouts, absent
+    pool = ThreadPoolExecutor(max(1, len(names)))
+    for name in names:
+        if name == "tsne":
+            running[name] = pool.submit(tsne, vectors, graph, seed=seed, perplexity=perplexity)
+            continue
+        try:
+            load_umap()
+        except MissingExtraError as error:
+            absent[name] = str(error)
+        else:
+            running[name] = pool.submit(umap, vectors, graph, seed=seed)
+    pool.shutdown(wait=False)
+    return MapsToCome(running, absent)

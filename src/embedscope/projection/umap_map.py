@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
+import sys
 import time
 import warnings
 from collections.abc import Iterator
 from types import ModuleType
+from typing import cast
 
 import numpy as np
 from scipy import sparse
@@ -124,13 +125,13 @@ def _optimised(
     n_epochs: int | None,
     start: Float64Array | None,
 ) -> FloatArray:
-    module = _import_umap()
+    module = load_umap()
     n = len(vectors)
     epochs = n_epochs or (_EPOCHS_FEW if n <= _MANY_POINTS else _EPOCHS_MANY)
     a, b = module.find_ab_params(1.0, min_dist)
-    begin = pca_start(vectors, np.random.default_rng(seed)) if start is None else start
+    begin = _wide_start(vectors, seed) if start is None else start  # a map that is given has its width already
     return umap_positions(
-        10.0 * (begin - begin.min(axis=0)) / np.maximum(np.ptp(begin, axis=0), 1e-12),
+        begin,
         _membership(module, graph, n_neighbors, epochs),
         n_epochs=epochs,
         a=a,
@@ -139,6 +140,13 @@ def _optimised(
         first_rate=1.0 if start is None else 0.25,
         n_threads=n_threads(n),
     )
+
+
+def _wide_start(vectors: FloatArray, seed: int) -> Float64Array:
+    """The first two principal components, each stretched to [0, 10] as umap-learn does."""
+    begin = pca_start(vectors, np.random.default_rng(seed))
+    wide: Float64Array = 10.0 * (begin - begin.min(axis=0)) / np.maximum(np.ptp(begin, axis=0), 1e-12)
+    return wide
 
 
 def _membership(module: ModuleType, graph: NeighborGraph, n_neighbors: int, n_epochs: int) -> sparse.csr_array:
@@ -157,17 +165,25 @@ def _membership(module: ModuleType, graph: NeighborGraph, n_neighbors: int, n_ep
     return membership
 
 
-def _import_umap() -> ModuleType:
-    """``umap.umap_``, without what it and the libraries behind it say while they load."""
+def load_umap() -> ModuleType:
+    """``umap.umap_``, loaded without the remarks of the libraries behind it.
+
+    Raises
+    ------
+    MissingExtraError
+        umap-learn is not installed.
+    """
+    loaded = sys.modules.get("umap.umap_")
+    if loaded is not None:  # the filter of warnings belongs to all threads: it is changed once, by the first caller
+        return loaded
     try:
-        with warnings.catch_warnings(), _quiet():
+        with warnings.catch_warnings(), _quiet_tensorflow():
             warnings.simplefilter("ignore")
             import umap.umap_ as module
     except ImportError as error:
         raise MissingExtraError(needed_for="The UMAP map", package="umap-learn", extra="umap") from error
-    loaded: ModuleType = module
-    _keep_compiled(loaded)
-    return loaded
+    _keep_compiled(module)
+    return cast(ModuleType, module)
 
 
 def _keep_compiled(module: ModuleType) -> None:
@@ -178,13 +194,12 @@ def _keep_compiled(module: ModuleType) -> None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Nothing printed from Python, and TensorFlow, which umap-learn loads where it is installed, told to be still."""
+def _quiet_tensorflow() -> Iterator[None]:
+    """TensorFlow, which umap-learn loads where it is installed, told to be still."""
     level = os.environ.get("TF_CPP_MIN_LOG_LEVEL")
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            yield
+        yield
     finally:
         if level is None:
             del os.environ["TF_CPP_MIN_LOG_LEVEL"]

@@ -201,6 +201,7 @@ def _map(layout: MapLayout) -> dict[str, Any]:
         "n": len(layout.xy),
         "elapsed_s": layout.elapsed_s,
         "parameters": dict(layout.parameters),
+        **({} if layout.n_fitted is None else {"n_fitted": layout.n_fitted}),
     }
 
 

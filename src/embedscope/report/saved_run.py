@@ -92,6 +92,7 @@ def _findings(report: Mapping[str, Any], columns: Mapping[str, list[Any]]) -> Fi
         clustering=_figure(report["similarity"]["clustering"]),
         tie_tolerance=float(report["tie_tolerance"]),
         seed=int(report["seed"]),
+        failure_modes=dict(report.get("failure_modes", {})),
     )
 
 
@@ -173,6 +174,7 @@ def _queries(columns: Mapping[str, list[Any]], metrics: tuple[str, ...]) -> Quer
         negative_weights=_NOTHING,
         negative_types=tuple(tuple(types) for row in columns["negative_types"] for types in row),
         values={name: _real(columns[name]) for name in metrics},
+        failure_modes=tuple(mode or "" for mode in columns.get("failure_mode", [])),
     )
 
 

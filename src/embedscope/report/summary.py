@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from embedscope.findings import Check, Comparison, Findings, Metric, Outcome, Verdict
+from embedscope.findings import Check, Comparison, Findings, Metric, Outcome, Verdict, run_label
 
 MARKS = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.UNDECIDED: "❔", Outcome.NOT_COMPUTABLE: "➖"}
 N_REASONS = 6
@@ -24,7 +24,7 @@ def markdown_summary(
         f"**{_cell(verdict.headline)}**",
         "",
         f"{data.n_queries:,} queries in {data.n_clusters:,} independent groups, {data.n_documents:,} documents; "
-        f"checkpoint `{_code(findings.model.checkpoint)}`, profile `{_code(verdict.profile)}`.",
+        f"checkpoint `{_code(run_label(findings.model.checkpoint))}`, profile `{_code(verdict.profile)}`.",
         "",
         *_reasons(verdict),
         "| metric | value | 95 % interval | chance | n-grams | base model |",
@@ -62,7 +62,7 @@ def _check_row(check: Check) -> str:
 
 def _comparison_row(c: Comparison) -> str:
     return (
-        f"| `{_code(c.b)}` | {c.metric} | {c.difference:+.4f} | {_interval(c)} | {c.p_adjusted:.4f} | "
+        f"| `{_code(run_label(c.b))}` | {c.metric} | {c.difference:+.4f} | {_interval(c)} | {c.p_adjusted:.4f} | "
         f"{c.wins} / {c.losses} / {c.ties} |"
     )
 

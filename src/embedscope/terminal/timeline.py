@@ -11,6 +11,7 @@ from embedscope.terminal import words
 from embedscope.terminal.layout import Columns, Hanging, fits, heading, number_table
 
 SECOND_METRIC = "Success@1"
+CHANGE, P = "change", "p"
 
 N_EPOCHS = 7
 """Epochs across the table of types; of more the first, the best, the last and some between."""
@@ -24,14 +25,18 @@ def print_timeline(timeline: Timeline, console: Console) -> None:
         f"{timeline.n_clusters:,} independent groups",
     )
     epochs = [str(epoch) for epoch in timeline.epochs]
-    wide = number_table(epochs, _columns(timeline, has_second=True), header="epoch")
-    narrow = number_table(epochs, _columns(timeline, has_second=False), header="epoch")
-    console.print(wide if fits(wide, console) else narrow)
+    columns = _columns(timeline)
+    made = number_table(epochs, columns, header="epoch")
+    for name in (SECOND_METRIC, CHANGE, P):  # what a narrow terminal does without
+        if not fits(made, console) and name != timeline.metric:
+            columns.pop(name, None)
+            made = number_table(epochs, columns, header="epoch")
+    console.print(made)
     console.print(
         Hanging(
             "  ",
-            "gained, lost: queries right at rank 1 that were not one checkpoint before, and the reverse; p: of the "
-            "change since then, not adjusted for the number of checkpoints",
+            "gained, lost: queries right at rank 1 that were not one checkpoint before, and the reverse; change: of "
+            f"{timeline.metric} since then, p not adjusted for the number of checkpoints",
         )
     )
     _print_types(timeline, console)
@@ -39,18 +44,17 @@ def print_timeline(timeline: Timeline, console: Console) -> None:
     console.print(Hanging("", _course(timeline)))
 
 
-def _columns(timeline: Timeline, *, has_second: bool) -> Columns:
-    columns: Columns = {}
-    for name in (timeline.metric, SECOND_METRIC):
-        if name not in timeline.metrics or (name != timeline.metric and not has_second):
-            continue
-        figures = timeline.metrics[name]
-        columns[name] = [f"{words.optional(figure.value)} {words.interval(figure)}".rstrip() for figure in figures]
+def _columns(timeline: Timeline) -> Columns:
+    columns: Columns = {
+        name: [f"{words.optional(figure.value)} {words.interval(figure)}".rstrip() for figure in timeline.metrics[name]]
+        for name in (timeline.metric, SECOND_METRIC)
+        if name in timeline.metrics
+    }
     columns["gained"] = ["", *(f"{len(stretch.gained):,}" for stretch in timeline.stretches)]
     columns["lost"] = ["", *(f"{len(stretch.lost):,}" for stretch in timeline.stretches)]
     steps = [stretch.comparison for stretch in timeline.stretches]
-    columns[f"change of {timeline.metric}"] = ["", *(f"{step.difference:+.4f}" for step in steps)]
-    columns["p"] = ["", *(words.p_value(step.p) for step in steps)]
+    columns[CHANGE] = ["", *(f"{step.difference:+.4f}" for step in steps)]
+    columns[P] = ["", *(words.p_value(step.p) for step in steps)]
     return columns
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from embedscope.errors import MissingExtraError
+from embedscope.errors import MissingExtraError, OutputError
 from embedscope.findings import EpochRecord
+from embedscope.protocols import Warn
 
 
 class Tool(StrEnum):
@@ -66,6 +67,8 @@ class Trackers:
         Of the run; TensorBoard's event files go into ``tensorboard`` in it.
     config : mapping
         Options of the run; plain values.
+    warn : callable, optional
+        Is told of a tool that fails in the middle of a run; the run goes on without it.
 
     Raises
     ------
@@ -73,11 +76,15 @@ class Trackers:
         If a tool is not installed.
     """
 
-    def __init__(self, tools: Sequence[Tool], folder: Path, config: Mapping[str, Any]) -> None:
+    def __init__(
+        self, tools: Sequence[Tool], folder: Path, config: Mapping[str, Any], warn: Warn = lambda text: None
+    ) -> None:
         for tool in tools:
             require_installed(tool)
         self._tools, self._folder, self._config = tuple(tools), folder, config
-        self._trackers: list[Tracker] = []
+        self._trackers: dict[Tool, Tracker] = {}
+        self._has_begun = False
+        self._warn = warn
 
     def __enter__(self) -> Self:
         return self
@@ -88,18 +95,40 @@ class Trackers:
         self.close()
 
     def log(self, record: EpochRecord) -> None:
-        """Send the figures of an epoch."""
-        if not self._trackers:
-            for tool in self._tools:
-                self._trackers.append(_OPEN[tool](self._folder, self._config))
+        """Send the figures of an epoch.
+
+        Raises
+        ------
+        OutputError
+            If a tool cannot be started; only the first call starts them.
+        """
+        if not self._has_begun:
+            self._begin()
         figures = figures_of(record)
-        for tracker in self._trackers:
-            tracker.log(record.epoch, figures)
+        for tool, tracker in list(self._trackers.items()):
+            try:
+                tracker.log(record.epoch, figures)
+            except Exception as error:  # of any kind: a lost server must not end a training of hours
+                del self._trackers[tool]
+                self._warn(f"{tool} takes no more figures from epoch {record.epoch} on ({_first_line(error)}).")
+
+    def _begin(self) -> None:
+        self._has_begun = True
+        for tool in self._tools:
+            try:
+                self._trackers[tool] = _OPEN[tool](self._folder, self._config)
+            except Exception as error:
+                raise OutputError(
+                    f"--{tool} cannot be started ({_first_line(error)}). Put its settings right, or leave --{tool} out."
+                ) from error
 
     def close(self) -> None:
         """Say that the run is over."""
-        for tracker in self._trackers:
-            tracker.close()
+        for tool, tracker in self._trackers.items():
+            try:
+                tracker.close()
+            except Exception as error:
+                self._warn(f"{tool} could not be closed ({_first_line(error)}).")
 
 
 class _TensorBoard:
@@ -177,6 +206,11 @@ _OPEN: dict[Tool, Callable[[Path, Mapping[str, Any]], Tracker]] = {
     Tool.MLFLOW: _MLflow,
     Tool.WANDB: _WeightsAndBiases,
 }
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0].strip()[:200]}" if lines else type(error).__name__
 
 
 def _missing(tool: Tool) -> MissingExtraError:

@@ -284,6 +284,12 @@ function Faith(props: { store: Store; points: Points; isFaded: Uint8Array | null
           <b class="number">{fixed(facts.continuity)}</b> (k = {facts.k}).
         </p>
       )}
+      {facts?.n_fitted !== undefined && (
+        <p class="note">
+          Fitted on {count(facts.n_fitted)} of {counted(facts.n, 'point')}, the rest placed by their neighbours among
+          those.
+        </p>
+      )}
       {points.nLeftOut > 0 && (
         <p class="note">
           A stratified sample of {counted(points.n, 'point')}; {count(points.nLeftOut)} more exist and are not drawn.

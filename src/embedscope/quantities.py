@@ -6,6 +6,7 @@ Only the standard library is needed, so that the parser of arguments may use thi
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 _COUNT_UNITS = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "g": 10**9}
 _BYTE_UNITS = {
@@ -13,6 +14,9 @@ _BYTE_UNITS = {
     **{unit: 1024**power for power, unit in enumerate(("kib", "mib", "gib", "tib"), start=1)},
     "": 1,
 }
+_ROUNDS_TO_ONE = 0.9995
+"""Of a unit: what three digits of the unit below would write as 1e+03."""
+
 _NUMBER = re.compile(r"^\s*(\d[\d_]*(?:\.\d+)?)\s*([a-z]*)\s*$", re.IGNORECASE)
 
 
@@ -51,7 +55,7 @@ def format_count(value: float) -> str:
     ('100M', '12.3k', '7', '2e+13')
     """
     for unit, size in (("B", 10**9), ("M", 10**6), ("k", 10**3)):
-        if size <= value < 1000 * 10**9:
+        if _ROUNDS_TO_ONE * size <= value < 1000 * 10**9:
             return f"{value / size:.3g}{unit}"
     return f"{value:.3g}"
 
@@ -63,7 +67,7 @@ def format_bytes(value: float) -> str:
     ('2.56 GB', '512 B')
     """
     for unit, power in (("PB", 5), ("TB", 4), ("GB", 3), ("MB", 2), ("kB", 1)):
-        if value >= 1000**power:
+        if value >= _ROUNDS_TO_ONE * 1000**power:
             return f"{value / 1000**power:.3g} {unit}"
     return f"{value:.0f} B"
 
@@ -86,8 +90,7 @@ def _parsed(text: str, units: dict[str, int], wanted: str) -> int:
     unit = None if match is None else units.get(match[2].lower())
     if match is None or unit is None:
         raise ValueError(f"expected {wanted}, not '{text}'")
-    number = match[1].replace("_", "")
-    value = int(number) * unit if "." not in number else float(number) * unit
-    if value < 1 or value != int(value):
-        raise ValueError(f"expected {wanted}, at least 1 and whole; '{text}' is {value:g}")
+    value = Fraction(match[1].replace("_", "")) * unit  # exact: 2.01 k is 2010
+    if value < 1 or value.denominator > 1:
+        raise ValueError(f"expected {wanted}, at least 1 and whole; '{text}' is {float(value):g}")
     return int(value)

