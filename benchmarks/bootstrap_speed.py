@@ -11,15 +11,15 @@ timed on the mean of one metric, each query by itself, and its time for all metr
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import time
 
 import numpy as np
 from scipy import stats
 
 from embedscope.numerics.resampling import cluster_bootstrap
 from embedscope.protocols import Float64Array, IntArray
+from measuring import Claim, PeerTiming, alternate, argument_parser, publish, seconds_of
+
+TARGET_S = 3.0
 
 
 def simulated_values(
@@ -31,21 +31,38 @@ def simulated_values(
     return values, np.arange(n_queries, dtype=np.int64) // cluster_size
 
 
-def time_of_clusters(
-    values: dict[str, Float64Array], clusters: IntArray, n_draws: int, seed: int, repeats: int
-) -> float:
-    """Shortest of ``repeats`` runs, in seconds."""
-    elapsed_s = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        cluster_bootstrap(values, clusters, n_draws=n_draws, generator=np.random.default_rng(seed))
-        elapsed_s.append(time.perf_counter() - start)
-    return min(elapsed_s)
+def clusters_claim(options: argparse.Namespace, cluster_size: int, one_metric_s: float | None) -> Claim:
+    """Intervals of every metric, with ``cluster_size`` queries a cluster."""
+    values, clusters = simulated_values(
+        options.queries, options.metrics, cluster_size, np.random.default_rng(options.seed)
+    )
+
+    def intervals() -> object:
+        generator = np.random.default_rng(options.seed)
+        return cluster_bootstrap(values, clusters, n_draws=options.draws, generator=generator)
+
+    ours = alternate({"embedscope": intervals}, repeats=options.repeats, warm_up=False).timing("embedscope")
+    return Claim(
+        claim=f"BCa intervals of {options.metrics} metrics, {options.queries:,} queries in "
+        f"{len(np.unique(clusters)):,} clusters, {options.draws:,} draws",
+        ours=ours,
+        peers=() if one_metric_s is None else (all_metrics_by_scipy(one_metric_s, options.metrics, ours.median_s),),
+        target=f"{TARGET_S:g} s or less",
+        met=ours.median_s <= TARGET_S,
+        note="SciPy was timed once, on one metric, without clusters; its time for all is that time multiplied."
+        if one_metric_s is not None
+        else "",
+    )
 
 
-def time_of_scipy(values: Float64Array, n_draws: int, seed: int, batch: int) -> float:
-    """One BCa bootstrap of the mean by SciPy, in seconds; ``batch`` resamples at once bound its memory."""
-    start = time.perf_counter()
+def all_metrics_by_scipy(one_metric_s: float, n_metrics: int, ours_s: float) -> PeerTiming:
+    """SciPy's time for all metrics, one after the other."""
+    total_s = n_metrics * one_metric_s
+    return PeerTiming("scipy.stats.bootstrap", total_s, total_s, total_s, total_s / ours_s)
+
+
+def scipy_on_one_metric(values: Float64Array, n_draws: int, seed: int, batch: int) -> None:
+    """One BCa bootstrap of the mean by SciPy; ``batch`` resamples at once bound its memory."""
     stats.bootstrap(
         (values,),
         np.mean,
@@ -55,37 +72,20 @@ def time_of_scipy(values: Float64Array, n_draws: int, seed: int, batch: int) -> 
         batch=batch,
         rng=np.random.default_rng(seed),
     )
-    return time.perf_counter() - start
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argument_parser(__doc__, repeats=3)
     parser.add_argument("--queries", type=int, default=10_000)
     parser.add_argument("--metrics", type=int, default=12)
     parser.add_argument("--draws", type=int, default=10_000)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--skip-scipy", action="store_true")
     options = parser.parse_args()
-    print(
-        f"{options.draws} draws, {options.metrics} metrics, {options.queries} queries; "
-        f"{platform.machine()}, {os.cpu_count()} cores\n"
-    )
-    print("| what | clusters | seconds |")
-    print("|---|---:|---:|")
-    for cluster_size in (1, 3):
-        values, clusters = simulated_values(
-            options.queries, options.metrics, cluster_size, np.random.default_rng(options.seed)
-        )
-        elapsed_s = time_of_clusters(values, clusters, options.draws, options.seed, options.repeats)
-        print(f"| embedscope, {options.metrics} metrics | {len(np.unique(clusters))} | {elapsed_s:.2f} |", flush=True)
+    one_metric_s = None
     if not options.skip_scipy:
-        one_s = time_of_scipy(values["metric 0"], options.draws, options.seed, batch=250)
-        print(f"| scipy.stats.bootstrap, 1 metric | {options.queries} | {one_s:.2f} |")
-        total_s = options.metrics * one_s
-        print(
-            f"| scipy.stats.bootstrap, {options.metrics} metrics (extrapolated) | {options.queries} | {total_s:.1f} |"
-        )
+        values, _ = simulated_values(options.queries, 1, 1, np.random.default_rng(options.seed))
+        one_metric_s = seconds_of(lambda: scipy_on_one_metric(values["metric 0"], options.draws, options.seed, 250))
+    publish([clusters_claim(options, size, one_metric_s) for size in (1, 3)], options.json)
 
 
 if __name__ == "__main__":

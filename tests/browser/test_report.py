@@ -77,8 +77,8 @@ def test_views_are_switched_by_their_links_and_kept_in_the_address(open_report: 
         assert report.page.url.endswith(f"#{view}")
         assert report.page.get_attribute(f"nav a[href='#{view}']", "aria-current") == "page"
     report.page.go_back()
-    assert report.page.url.endswith("#failures")
-    assert report.page.locator(".failures").is_visible()
+    assert report.page.url.endswith("#serving")
+    assert report.page.locator(".serving").is_visible()
 
 
 def test_views_without_findings_are_not_shown(open_report: Opener) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from embedscope.data.run_folder import sha256_of
 from embedscope.data.shards import ShardFolder
 
 from ..scene import Done, run, snapshot, write_rows, write_vectors  # noqa: TID252
@@ -34,6 +36,23 @@ def shards(tmp_path: Path, data: Path, vectors: Path, capsys: pytest.CaptureFixt
     words = ("shard", "--data", data, "--embeddings", vectors, "--output", where, "--shard-rows", "30", "--quiet")
     assert run(capsys, *words).status == 0
     return where
+
+
+@pytest.fixture
+def refused(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Runs a command among the files of the other fixtures that must end with status 2 and change no file."""
+    monkeypatch.chdir(tmp_path)
+
+    def run_in_vain(*words: str) -> str:
+        before = snapshot(tmp_path)
+        done = run(capsys, *words)
+        assert (done.status, "Traceback" in done.err) == (2, False)
+        assert snapshot(tmp_path) == before
+        return done.err
+
+    return run_in_vain
 
 
 def report_of(done: Done) -> dict:
@@ -185,20 +204,9 @@ def test_an_id_in_two_rows_is_refused(tmp_path: Path, capsys: pytest.CaptureFixt
     ],
 )
 def test_options_that_do_not_fit_are_refused_and_nothing_is_written(
-    words: list[str],
-    said: str,
-    shards: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    words: list[str], said: str, refused: Callable[..., str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    before = snapshot(tmp_path)
-    done = run(capsys, "evaluate", *words, "--output", "out")
-    assert done.status == 2
-    assert said in done.err
-    assert "Traceback" not in done.err
-    assert snapshot(tmp_path) == before
+    assert said in refused("evaluate", *words, "--output", "out")
 
 
 @pytest.mark.parametrize(
@@ -214,16 +222,21 @@ def test_options_that_do_not_fit_are_refused_and_nothing_is_written(
     ],
 )
 def test_what_makes_no_shard_folder_is_refused_and_leaves_nothing(
-    words: list[str],
-    said: str,
-    shards: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    words: list[str], said: str, refused: Callable[..., str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    before = snapshot(tmp_path)
-    done = run(capsys, "shard", *words)
-    assert (done.status, "Traceback" in done.err) == (2, False)
-    assert said in done.err
-    assert snapshot(tmp_path) == before
+    assert said in refused("shard", *words)
+
+
+def test_the_record_of_a_run_hashes_the_manifest_of_the_shards_and_not_every_vector(
+    shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(capsys, "evaluate", "--embeddings", shards, "--output", tmp_path / "out", *DRAWS).status == 0
+    record = json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))
+    assert record["inputs"]["embeddings"]["sha256"] == sha256_of(shards / "manifest.json")
+
+
+def test_a_shard_folder_is_found_from_another_working_directory(
+    shards: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(shards.parent)
+    assert run(capsys, "evaluate", "--embeddings", shards.name, *DRAWS).status == 0

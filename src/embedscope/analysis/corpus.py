@@ -22,6 +22,7 @@ from embedscope.analysis.similarity import DocumentSummary, draw_documents, meas
 from embedscope.analysis.tables import document_table, query_table
 from embedscope.analysis.types import measure_types, measure_weights
 from embedscope.data.collection import Collection, Negatives
+from embedscope.data.places import absolute
 from embedscope.data.shards import ShardFolder
 from embedscope.diagnosis.examples import choose_examples
 from embedscope.diagnosis.typed_negatives import NegativePairs
@@ -208,7 +209,7 @@ def _collection(
 def _task(folder: ShardFolder, subject: Subject, plan: MemoryPlan, options: Options) -> ShardTask:
     own = subject.judged.judgments
     return ShardTask(
-        where=folder.where,
+        where=absolute(folder.where),
         queries=subject.queries,
         judgments=subject.judgments,
         pair_scores=score_pairs(subject.queries, subject.documents, own.query_of_pair, own.documents),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import os
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -26,14 +25,14 @@ from embedscope.engines.local import DOCUMENT_BLOCK, QUERY_BLOCK, for_each_block
 from embedscope.engines.memory import MOST_ROWS, CorpusSize, MemoryPlan, plan_memory
 from embedscope.numerics.judgments import Judgments
 from embedscope.numerics.streaming import HistogramAccumulator, TieAccumulator, TopKAccumulator, sum_and_gram
-from embedscope.numerics.threads import in_threads, n_threads
+from embedscope.numerics.threads import in_threads, n_threads, one_thread_products
 from embedscope.numerics.vectors import score_pairs, unit_rows
 from embedscope.protocols import Float32Array
 
-REPEATS = 3
 _PROBE_QUERIES, _PROBE_DOCUMENTS = 1024, 65_536
 _PROBE_BYTES = SHARD_BYTES
 _PROBE_CLUSTERS = 1000
+_PROBE_SECONDS = 1.0
 _FIGURES = 20
 """Intervals that a run computes: nine metrics and the figures of similarity."""
 
@@ -109,14 +108,15 @@ def measure_rates(dim: int, dtype: str = "float16", *, options: Options = DEFAUL
     """The rates of this machine for vectors of ``dim`` numbers; takes some seconds and 64 MB of temporary disk."""
     generator = np.random.default_rng(seed)
     queries, documents = (_unit(generator, n, dim) for n in (_PROBE_QUERIES, _PROBE_DOCUMENTS))
-    return Rates(
-        product_flops=2 * dim * _product_rate(queries, documents),
-        cells=_pass_rate(queries, documents, options),
-        read_bytes=_read_rate(dim, dtype, generator),
-        moment_rows=len(documents) / _median_seconds(lambda: sum_and_gram(documents)),
-        interval_queries=_PROBE_CLUSTERS / _interval_seconds(generator, options),
-        n_cores=n_threads(),
-    )
+    with one_thread_products():  # as in the pass
+        return Rates(
+            product_flops=2 * dim * _product_rate(queries, documents),
+            cells=_pass_rate(queries, documents, options),
+            read_bytes=_read_rate(dim, dtype, generator),
+            moment_rows=len(documents) / _mean_seconds(lambda: sum_and_gram(documents)),
+            interval_queries=_PROBE_CLUSTERS / _interval_seconds(generator, options),
+            n_cores=n_threads(),
+        )
 
 
 def one_machine(corpus: Corpus, rates: Rates, memory: int | None = None) -> tuple[Estimate, MemoryPlan]:
@@ -203,7 +203,7 @@ def _product_rate(queries: Float32Array, documents: Float32Array) -> float:
         for start in starts:
             np.matmul(queries[start : start + QUERY_BLOCK], rows.T, out=out)
 
-    seconds = _median_seconds(lambda: list(in_threads(multiply, outs)))
+    seconds = _mean_seconds(lambda: list(in_threads(multiply, outs)))
     return len(outs) * len(starts) * QUERY_BLOCK * len(rows) / seconds
 
 
@@ -217,7 +217,7 @@ def _pass_rate(queries: Float32Array, documents: Float32Array, options: Options)
         HistogramAccumulator(N_BINS, exclude=judgments),
     )
     for_each_block(queries, documents, consumers)  # compiles, and fills the lists
-    seconds = _median_seconds(lambda: for_each_block(queries, documents, consumers, document_offset=len(documents)))
+    seconds = _mean_seconds(lambda: for_each_block(queries, documents, consumers, document_offset=len(documents)))
     return len(queries) * len(documents) / seconds
 
 
@@ -234,7 +234,7 @@ def _read_rate(dim: int, dtype: str, generator: np.random.Generator) -> float:
             for _ in folder.documents.blocks(0, MOST_ROWS):
                 pass
 
-        return folder.documents.shards[0].bytes / _median_seconds(read)
+        return folder.documents.shards[0].bytes / _mean_seconds(read)
 
 
 def _forget(where: Path) -> None:
@@ -253,13 +253,16 @@ def _forget(where: Path) -> None:
 def _interval_seconds(generator: np.random.Generator, options: Options) -> float:
     resampler = Resampler(np.arange(_PROBE_CLUSTERS), options.n_draws, np.random.SeedSequence(0))
     values = {str(i): generator.random(_PROBE_CLUSTERS) for i in range(_FIGURES)}
-    return _median_seconds(lambda: resampler.means(values), repeats=1)
+    return _mean_seconds(lambda: resampler.means(values), 0.0)
 
 
-def _median_seconds(call: Callable[[], object], repeats: int = REPEATS) -> float:
-    taken = []
-    for _ in range(repeats):
-        start = time.perf_counter()
+def _mean_seconds(call: Callable[[], object], at_least: float = _PROBE_SECONDS) -> float:
+    """Seconds of one call, over as many as take ``at_least`` seconds together.
+
+    The mean, not the best: on a machine that others use as well the waiting belongs to what a run will take.
+    """
+    start, n_calls = time.perf_counter(), 0
+    while n_calls == 0 or time.perf_counter() - start < at_least:
         call()
-        taken.append(time.perf_counter() - start)
-    return statistics.median(taken)
+        n_calls += 1
+    return (time.perf_counter() - start) / n_calls

@@ -9,6 +9,7 @@ from pathlib import Path
 from embedscope.commands import inputs, outputs
 from embedscope.commands.corpus import measure_shards, refuse_shard_options
 from embedscope.commands.measured import Measured, measure
+from embedscope.data.places import is_remote
 from embedscope.data.run_folder import staged_output
 from embedscope.data.shards import is_shard_folder
 from embedscope.terminal import Terminal
@@ -33,7 +34,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _measured(options: argparse.Namespace, terminal: Terminal) -> Measured:
     """A shard folder is read from disk in one pass; everything else is measured in memory."""
-    if options.embeddings is not None and is_shard_folder(options.embeddings):
+    given = options.embeddings
+    if given is not None and (is_remote(given) or is_shard_folder(given)):
         return measure_shards(options, terminal)
     refuse_shard_options(options)
     return measure(options, terminal)

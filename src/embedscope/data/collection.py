@@ -476,7 +476,8 @@ def _refuse_or_note_empty(places: Sequence[str], what: str, *, drop_empty: bool)
         return [f"{len(places)} empty {what} left out (first: {_some(places)})."]
     raise DataFormatError(
         f"{len(places)} {what} {'is' if is_one else 'are'} empty or only white space (first: {_some(places)}). "
-        "An empty text has no meaning to compare, and its vector says nothing. Fill them in, or pass --drop-empty to leave them out."
+        "An empty text has no meaning to compare, and its vector says nothing. Fill them in, or pass --drop-empty to "
+        "leave them out."
     )
 
 

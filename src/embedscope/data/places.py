@@ -28,6 +28,11 @@ def is_remote(place: Place) -> bool:
     return bool(_URI.match(str(place))) and not str(place).startswith("file://")
 
 
+def absolute(place: Place) -> str:
+    """``place`` so that a process in another working directory finds it."""
+    return str(place) if _URI.match(str(place)) else str(Path(place).expanduser().absolute())
+
+
 def open_place(place: Place) -> FileSystem:
     """The folder at ``place`` as a file system of its own; names in it are relative to it.
 
@@ -55,7 +60,7 @@ def resolve(place: Place) -> tuple[FileSystem, str]:
 
     text = str(place)
     if not _URI.match(text):
-        return fs.LocalFileSystem(), str(Path(text).expanduser().absolute())
+        return fs.LocalFileSystem(), absolute(text)
     try:
         found, path = fs.FileSystem.from_uri(text)
     except (pa.ArrowException, OSError, ValueError) as error:

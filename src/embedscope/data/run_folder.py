@@ -372,4 +372,8 @@ def _version(distribution: str) -> str | None:
 
 
 def _described(path: str | Path) -> dict[str, str | None]:
-    return {"path": str(path), "sha256": sha256_of(path) if Path(path).exists() else None}
+    from embedscope.data.shards import MANIFEST, is_shard_folder
+
+    # The manifest of a shard folder holds the digest of every file; reading them all again may take as long as the run.
+    content = Path(path) / MANIFEST if is_shard_folder(path) else Path(path)
+    return {"path": str(path), "sha256": sha256_of(content) if content.exists() else None}

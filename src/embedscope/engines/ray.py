@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from embedscope.data.places import absolute
 from embedscope.data.shards import ShardFolder
 from embedscope.engines.shards import (
     PartialScores,
@@ -189,7 +190,7 @@ def encode_dataset(
         context = ray.data.DataContext.get_current()
         context.execution_options.preserve_order = True
         context.enable_progress_bars = False
-        rows = ray.data.read_parquet(where, columns=list(columns))
+        rows = ray.data.read_parquet(absolute(where), columns=list(columns))
         encoded = rows.map_batches(Actor, batch_size=batch_size, concurrency=actors, **share)
         for batch in encoded.iter_batches(batch_size=batch_size, batch_format="numpy"):
             yield np.asarray(batch.pop(_VECTORS), dtype=np.float32), batch
