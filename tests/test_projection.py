@@ -13,9 +13,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from embedscope import projection
 from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError, MissingExtraError, TooFewPointsError
 from embedscope.findings import MapLayout
-from embedscope.projection import NeighborGraph, graph_size, layouts, neighbor_graph, tsne, umap, umap_map
+from embedscope.numerics import map_forces
+from embedscope.projection import (
+    NeighborGraph,
+    begin_maps,
+    graph_size,
+    layouts,
+    neighbor_graph,
+    tsne,
+    umap,
+    umap_map,
+)
 
 has_umap = pytest.mark.skipif(
     not any((Path(folder) / "umap" / "umap_.py").exists() for folder in sys.path), reason="umap-learn is not installed"
@@ -247,3 +258,112 @@ def test_fresh_processes_on_one_and_two_threads_draw_the_same_maps_and_say_nothi
         assert run.stderr == ""
         seen.add(tuple(json.loads(run.stdout)))
     assert len(seen) == 1
+
+
+class TestSample:
+    """Maps of more points than are fitted."""
+
+    def test_a_stratified_sample_keeps_the_shares_and_every_stratum(self) -> None:
+        strata = np.repeat([0, 1, 2], [900, 99, 1])
+        rows = projection.stratified_sample(strata, 100, np.random.default_rng(0))
+        assert len(np.unique(rows)) == 100
+        assert (np.diff(rows) > 0).all()
+        counts = np.bincount(strata[rows], minlength=3)
+        assert counts[2] == 1
+        assert 88 <= counts[0] <= 91
+        assert 8 <= counts[1] <= 11
+
+    @given(size=st.integers(4, 60), seed=st.integers(0, 99))
+    @settings(max_examples=20, deadline=None)
+    def test_a_sample_has_the_size_that_was_asked_for(self, size: int, seed: int) -> None:
+        strata = np.random.default_rng(seed).integers(0, 4, 60)
+        rows = projection.stratified_sample(strata, size, np.random.default_rng(seed))
+        assert len(np.unique(rows)) == size
+        assert set(strata[rows]) == set(strata)
+
+    def test_every_point_has_its_nearest_neighbours_in_the_sample(self) -> None:
+        vectors = clusters(120)
+        graph = neighbor_graph(vectors, 20, seed=3, max_fitted=50)
+        assert graph.sample is not None
+        rows = graph.sample.rows
+        assert graph.indices.shape == (120, 15)
+        assert graph.sample.graph.indices.shape == (50, 20)
+        distances = 1 - vectors.astype(np.float64) @ vectors.T.astype(np.float64)
+        np.fill_diagonal(distances, np.inf)
+        expected = rows[np.argsort(np.round(distances[:, rows], 9), axis=1, kind="stable")[:, :15]]
+        np.testing.assert_array_equal(graph.indices, expected)
+
+    def test_up_to_the_limit_every_point_is_fitted(self) -> None:
+        assert neighbor_graph(clusters(50), 10, max_fitted=50).sample is None
+
+    @both
+    def test_the_map_says_how_many_points_it_was_fitted_on_and_places_the_others_among_them(self, name: str) -> None:
+        vectors = clusters(240)
+        graph = neighbor_graph(vectors, graph_size(240), seed=1, max_fitted=120)
+        assert graph.sample is not None
+        layout = DRAW[name](vectors, graph, seed=1)
+        assert layout.n_fitted == 120
+        assert layout.xy.shape == (240, 2)
+        others = np.setdiff1d(np.arange(240), graph.sample.rows)
+        expected = np.median(layout.xy[graph.indices[others, :10]], axis=1)
+        np.testing.assert_allclose(layout.xy[others], expected, atol=1e-4)
+        assert layout.trustworthiness > 0.85
+        assert ((layout.kept >= 0) & (layout.kept <= 1)).all()
+        alone = DRAW[name](vectors[graph.sample.rows], graph.sample.graph, seed=1)
+        np.testing.assert_array_equal(layout.xy[graph.sample.rows], alone.xy)
+
+    def test_positions_to_start_from_are_those_of_all_points(self) -> None:
+        vectors = clusters(100)
+        graph = neighbor_graph(vectors, 30, seed=1, max_fitted=60)
+        start = np.random.default_rng(0).normal(size=(100, 2)) * 10
+        moved = tsne(vectors, graph, seed=0, n_iter=1, start=start, perplexity=10)
+        assert graph.sample is not None
+        assert np.abs(moved.xy[graph.sample.rows] - start[graph.sample.rows]).max() < 6
+
+    def test_strata_of_another_length_are_refused(self) -> None:
+        with pytest.raises(InvalidOptionError, match="20 points and 3 strata"):
+            neighbor_graph(clusters(20), 5, strata=np.zeros(3, dtype=np.int64))
+
+    def test_quality_of_many_points_is_that_of_a_random_part_and_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(layouts, "MAX_JUDGED", 60)
+        vectors = clusters(90)
+        parameters = DRAW["tsne"](vectors, graph_of(vectors), seed=1).parameters
+        assert parameters["quality_points"] == 60
+        assert parameters["quality_anchors"] == 60
+
+
+class TestSideBySide:
+    @has_umap
+    def test_maps_that_are_laid_out_together_are_those_laid_out_alone(self) -> None:
+        vectors = clusters(60)
+        graph = graph_of(vectors)
+        together, absent = begin_maps(("tsne", "umap"), vectors, graph, seed=2).wait()
+        assert absent == {}
+        np.testing.assert_array_equal(together["tsne"].xy, tsne(vectors, graph, seed=2).xy)
+        np.testing.assert_array_equal(together["umap"].xy, umap(vectors, graph, seed=2).xy)
+
+    def test_a_map_whose_library_is_missing_is_named_and_the_other_drawn(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "umap", None)
+        monkeypatch.setitem(sys.modules, "umap.umap_", None)
+        vectors = clusters(40)
+        drawn, absent = begin_maps(("tsne", "umap"), vectors, graph_of(vectors), seed=0).wait()
+        assert list(drawn) == ["tsne"]
+        assert "embedscope[umap]" in absent["umap"]
+
+    def test_too_few_points_are_refused_when_the_maps_are_asked_for(self) -> None:
+        seven = clusters(7)
+        with pytest.raises(TooFewPointsError, match="at least 8 points"):
+            begin_maps(("tsne",), seven, graph_of(seven), seed=0).wait()
+
+
+def test_without_numba_tsne_approximates_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = clusters(60)
+    exact = tsne(vectors, graph_of(vectors), seed=0, n_iter=60)
+    monkeypatch.setattr(map_forces, "_compiled", missing_numba)
+    approximated = tsne(vectors, graph_of(vectors), seed=0, n_iter=60)
+    assert (exact.parameters["gradient"], approximated.parameters["gradient"]) == ("exact", "Barnes-Hut")
+    assert abs(exact.trustworthiness - approximated.trustworthiness) < 0.03
+
+
+def missing_numba() -> None:
+    raise ImportError("numba")

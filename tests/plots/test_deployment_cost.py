@@ -111,3 +111,11 @@ def test_suggested_thresholds_are_marked_and_unreachable_ones_said() -> None:
     subtitles = [text.get_text() for text in figure.texts if text.get_gid() == "subtitle"]
     assert "50 %: 0.80, 95 %: –" in subtitles[1]
     assert "not reachable" in subtitles[1]
+
+
+def test_one_threshold_alone_is_drawn_as_a_point_in_the_middle() -> None:
+    grid, one = np.array([0.75]), np.array([0.5])
+    axes = draw_thresholds(ThresholdTable(grid, np.array([1]), one, one, one, one, one, one, (), 5)).axes[0]
+    low, high = axes.get_xlim()
+    assert low < 0.75 < high
+    assert {line.get_marker() for line in axes.lines} == {"o"}

@@ -218,7 +218,7 @@ def _gradient_rows(start, stop, x, y, repulsion, weight, positions, indptr, indi
     for i in range(start, stop):
         xi, yi = x[i], y[i]
         push_x = push_y = total = np.float32(0)
-        for j in range(len(x)):
+        for j in range(len(x)):  # one plain loop, itself included: any exception to it costs the vector instructions
             dx, dy = xi - x[j], yi - y[j]
             w = one / (one + dx * dx + dy * dy)
             total += w

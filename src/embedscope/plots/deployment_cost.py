@@ -15,6 +15,7 @@ from embedscope.protocols import Float64Array
 
 _WIDTH, _HEIGHT = 9.6, 6.0
 _LEFT, _RIGHT, _BOTTOM = 0.85, 0.45, 0.7
+_LONE_WIDTH = 0.02  # of the axis, in cosines, where there is one threshold alone
 _KINDS = {
     "float32": (style.BLUE, "o", "solid", "float32"),
     "float16": (style.INK, "s", "none", "float16"),
@@ -128,7 +129,9 @@ def draw_thresholds(table: ThresholdTable) -> Figure:
             mark = axes.axvline(choice.threshold, color=style.MUTED, linewidth=1.0, linestyle=(0, (2, 2)), zorder=1.5)
             style.mark(mark, "suggested")
     axes.set_ylim(-0.02, 1.02)
-    axes.set_xlim(table.thresholds[0], table.thresholds[-1])
+    lowest, highest = float(table.thresholds[0]), float(table.thresholds[-1])
+    pad = _LONE_WIDTH / 2 if lowest == highest else 0.0
+    axes.set_xlim(lowest - pad, highest + pad)
     axes.set_xlabel("cosine threshold")
     axes.grid()
     axes.legend(loc="center left")
@@ -145,7 +148,11 @@ def _draw_curve(
 ) -> None:
     value, low, high = figures
     band = axes.fill_between(thresholds, low, high, color=colour, alpha=0.18, linewidth=0, zorder=2)
-    (line,) = axes.plot(thresholds, value, color=colour, linestyle=dashes, linewidth=2.0, label=name, zorder=3)
+    # A line through one threshold would be invisible: a space where every pair has one similarity has no other.
+    marker = "o" if len(thresholds) == 1 else ""
+    (line,) = axes.plot(
+        thresholds, value, color=colour, linestyle=dashes, linewidth=2.0, marker=marker, label=name, zorder=3
+    )
     style.mark(band, f"interval {name}")
     style.mark(line, name)
 

@@ -48,7 +48,7 @@ def tsne(
 
     250 steps of early exaggeration 12, then ``n_iter`` steps, learning rate ``M / exaggeration``; the start is scaled
     to a standard deviation of 1e-4 (Kobak & Berens 2019). Up to 25,000 points every repulsion is computed, which
-    needs Numba (extra ``umap``); without it, Barnes-Hut up to 10,000 points and interpolation above.
+    needs Numba (extra ``fast``); without it, Barnes-Hut up to 10,000 points and interpolation above.
 
     Parameters
     ----------
