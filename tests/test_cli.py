@@ -182,7 +182,8 @@ def test_both_maps_can_be_left_out(scene: Path, capsys: pytest.CaptureFixture[st
 def test_without_umap_its_map_is_left_out_with_one_line_that_says_how_to_get_it(
     scene: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "umap", None)
+    for name in ("umap", "umap.umap_"):
+        monkeypatch.setitem(sys.modules, name, None)
     words = ["visualize", "--embeddings", scene / "good.npz", "--data", scene / "test.json", "--draws", "500"]
     monkeypatch.setenv("COLUMNS", "200")
     done = run(capsys, *words, "--output", scene / "no-umap")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -91,6 +92,45 @@ def analyse(
     InvalidOptionError
         If a query that was asked for is not there, or an option is out of range.
     """
+    findings, maps = begin_analysis(
+        collection,
+        embeddings,
+        options=options,
+        base=base,
+        baselines=baselines,
+        train=train,
+        say=say,
+        progress=progress,
+    )
+    return with_maps(findings, maps)
+
+
+def with_maps(findings: Findings, maps: MapsToCome | None) -> Findings:
+    """The findings with the maps that were begun beside them, as soon as they are laid out.
+
+    Raises
+    ------
+    TooFewPointsError
+        If a map was asked for of too few points.
+    """
+    if maps is None:
+        return findings
+    layouts, absent = maps.wait()
+    return replace(findings, maps=layouts, maps_absent=absent)
+
+
+def begin_analysis(
+    collection: Collection,
+    embeddings: Embeddings,
+    *,
+    options: Options = DEFAULTS,
+    base: Embeddings | None = None,
+    baselines: Mapping[str, Embeddings] | None = None,
+    train: tuple[str, Collection] | None = None,
+    say: Callable[[str], None] = lambda text: None,
+    progress: ProgressCallback | None = None,
+) -> tuple[Findings, MapsToCome | None]:
+    """What ``analyse`` gives, without the maps: these are being laid out when it returns, for ``with_maps`` to add."""
     _check_shapes(collection, embeddings)
     judged = Judged.of(collection, options)
     judged_rows, judgments, resampler = judged.rows, judged.judgments, judged.resampler
@@ -125,8 +165,7 @@ def analyse(
     types = {} if negatives is None else measure_types(negatives, resampler, similarity.edges, options.tie_tolerance)
     weights = {} if negatives is None else measure_weights(negatives, resampler, options.tie_tolerance)
 
-    layouts, absent = ({}, {}) if maps is None else maps.wait()
-    return Findings(
+    found = Findings(
         data=_facts(collection, len(judged_rows), clusters),
         model=embeddings.facts,
         similarity=similarity,
@@ -135,8 +174,8 @@ def analyse(
         queries=table,
         documents=document_table(collection, judgments, negatives),
         points=points,
-        maps=layouts,
-        maps_absent=absent,
+        maps={},
+        maps_absent={},
         heatmap=choose_heatmap(
             queries,
             documents,
@@ -155,6 +194,7 @@ def analyse(
         leakage=None if train is None else measure_leakage(collection, train[1], train_name=train[0]),
         power=power_of(values["MRR"], clusters, others.get("base", others.get("lexical"))),
     )
+    return found, maps
 
 
 def _check_shapes(collection: Collection, embeddings: Embeddings) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from embedscope.analysis.examination import NEEDS_A_MODEL, Extent, examine
-from embedscope.analysis.pipeline import analyse
+from embedscope.analysis.pipeline import begin_analysis, with_maps
 from embedscope.analysis.robustness import Encode, query_encoder
 from embedscope.commands import inputs, outputs
 from embedscope.data.collection import Collection
@@ -50,7 +50,7 @@ def measure(
     baselines = inputs.embed_baselines(options, collection, terminal)
     chosen = inputs.analysis_options(options, maps=maps)
     with terminal.progress("Scoring", unit="documents") as progress:
-        findings = analyse(
+        findings, maps_to_come = begin_analysis(
             collection,
             run.embeddings,
             options=chosen,
@@ -71,6 +71,7 @@ def measure(
         options=chosen,
         say=terminal.step,
     )
+    findings = with_maps(findings, maps_to_come)
     checks, verdict = judge(findings, criteria)
     report = report_of(findings, checks, verdict, inputs=outputs.inputs_of(options))
     return Measured(findings, tuple(checks), verdict, report)
