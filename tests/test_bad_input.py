@@ -381,7 +381,7 @@ def test_a_fault_of_our_own_is_not_swallowed(
     def broken(*arguments: object, **options: object) -> None:
         raise ZeroDivisionError("our own mistake")
 
-    monkeypatch.setattr(command, "analyse", broken)
+    monkeypatch.setattr(command, "begin_analysis", broken)
     good = write_rows(tmp_path / "good.json")
     vectors = write_vectors(tmp_path / "v.npz", good)
     with pytest.raises(ZeroDivisionError, match="our own mistake"):

@@ -306,6 +306,7 @@ def _add_inputs(
     inputs.add_argument("--max-length", type=_count, metavar="N", help="tokens of a text at most")
     inputs.add_argument("--batch-size", type=_count, default=32, metavar="N", help="texts encoded at a time (32)")
     inputs.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="(auto)")
+    inputs.add_argument("--backend", choices=("torch", "onnx", "onnx-int8"), default="torch", help="(torch)")
     inputs.add_argument("--drop-empty", action="store_true", help="leave rows with empty texts out")
     inputs.add_argument("--allow-missing", action="store_true", help="leave judgments of unknown documents out")
     _add_cache(inputs)

@@ -33,6 +33,14 @@ class Device(StrEnum):
     MPS = "mps"
 
 
+class Backend(StrEnum):
+    """What runs the transformer."""
+
+    TORCH = "torch"
+    ONNX = "onnx"
+    ONNX_INT8 = "onnx-int8"
+
+
 class Ties(StrEnum):
     """How documents with equal scores are ordered (conventions, section 2)."""
 

@@ -19,7 +19,7 @@ from embedscope.encoding.model import Model, load_model
 from embedscope.encoding.store import EmbeddingStore
 from embedscope.errors import InvalidOptionError
 from embedscope.findings import Criteria
-from embedscope.protocols import Device, Pooling
+from embedscope.protocols import Backend, Device, Pooling
 from embedscope.terminal import Terminal
 
 
@@ -116,6 +116,7 @@ def model_options(options: argparse.Namespace) -> dict[str, Any]:
         "pooling": None if options.pooling is None else Pooling(options.pooling),
         "max_length": options.max_length,
         "device": Device(options.device),
+        "backend": Backend(getattr(options, "backend", Backend.TORCH)),  # the other commands encode by torch
     }
 
 

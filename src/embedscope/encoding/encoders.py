@@ -22,6 +22,7 @@ from embedscope.encoding.encoder_state import EncoderState, is_unused
 from embedscope.encoding.fingerprints import HashMemory
 from embedscope.encoding.folders import ModelFolder, tokenizer_files, weight_files
 from embedscope.encoding.modules import MODULE_HOMES, Module
+from embedscope.encoding.onnx_backend import run_on_onnx
 from embedscope.encoding.pooling import PoolingSpec
 from embedscope.encoding.weights import require_torch
 from embedscope.errors import (
@@ -31,7 +32,7 @@ from embedscope.errors import (
     MissingExtraError,
     UnsafeCheckpointError,
 )
-from embedscope.protocols import Device, Float32Array
+from embedscope.protocols import Backend, Device, Float32Array
 
 _WIDE_RANGE = ("t5", "gemma")
 """Architectures whose activations overflow float16; they run in bfloat16."""
@@ -119,6 +120,8 @@ class SentenceTransformerEncoder:
         Folder of a PEFT adapter over the transformer.
     hashes : HashMemory, optional
         Remembers digests of large files between runs.
+    backend : Backend
+        What runs the transformer; the others than torch are for the CPU.
     """
 
     def __init__(
@@ -132,8 +135,10 @@ class SentenceTransformerEncoder:
         state: EncoderState | None = None,
         adapter: Path | None = None,
         hashes: HashMemory | None = None,
+        backend: Backend = Backend.TORCH,
     ) -> None:
         self._folder = folder
+        self._backend = backend
         self._pooling = pooling
         self._max_length = max_length
         self._device = device
@@ -150,7 +155,12 @@ class SentenceTransformerEncoder:
 
     @property
     def dtype(self) -> str:
-        return self._dtype
+        return "int8" if self._backend is Backend.ONNX_INT8 else self._dtype
+
+    @property
+    def backend(self) -> Backend:
+        """What runs the transformer."""
+        return self._backend
 
     @property
     def max_length(self) -> int | None:
@@ -174,6 +184,8 @@ class SentenceTransformerEncoder:
         pooling = self._pooling and (self._pooling.label, includes_prompt)
         modules = [module.name for module in self._folder.encoder_modules if module.name != "Pooling"]
         settings = [pooling, modules, self._max_length, self._dtype, self._folder.do_lower_case, self._prompt]
+        if self._backend is not Backend.TORCH:
+            settings.append(self._backend.value)
         return hashlib.sha256((self._weights_digest + json.dumps(settings)).encode()).hexdigest()
 
     @property
@@ -277,6 +289,8 @@ class SentenceTransformerEncoder:
             _replace_weights(transformer.model, self._state, self._folder)
         if self._adapter is not None:
             transformer.model = _with_adapter(transformer.model, self._adapter)
+        if self._backend is not Backend.TORCH:
+            run_on_onnx(transformer.model, self._backend, self._folder.reference)
         return transformer
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from embedscope.encoding.checkpoint import Checkpoint, load_checkpoint
 from embedscope.encoding.encoders import SentenceTransformerEncoder, resolve_device, resolve_dtype
 from embedscope.encoding.fingerprints import HashMemory
+from embedscope.encoding.onnx_backend import require_onnx
 from embedscope.encoding.projectors import Identity, LayerNorm, Linear, Normalize, Projection, Step, Truncate
-from embedscope.errors import CheckpointError
+from embedscope.errors import CheckpointError, InvalidOptionError
 from embedscope.findings import ModelFacts
-from embedscope.protocols import Device, Encoder, Pooling
+from embedscope.protocols import Backend, Device, Encoder, Pooling
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +53,7 @@ def load_model(
     max_length: int | None = None,
     device: Device | str = Device.AUTO,
     hashes: HashMemory | None = None,
+    backend: Backend | str = Backend.TORCH,
 ) -> Model:
     """The model at ``path``, ready to encode; its weights are read when the first text has to be encoded.
 
@@ -63,14 +65,18 @@ def load_model(
         Where the encoder runs; half precision on CUDA.
     hashes : HashMemory, optional
         Remembers digests of large files (``EmbeddingStore.hashes``).
+    backend : Backend or str
+        What runs the transformer: torch, or ONNX Runtime on the CPU (float32, or int8, which changes the vectors).
 
     Raises
     ------
     CheckpointError, UnsafeCheckpointError, InvalidOptionError, MissingExtraError
         As ``load_checkpoint`` and ``resolve_device``.
     """
+    runs_on = Backend(backend)
+    where = _device_for(runs_on, device)
     checkpoint = load_checkpoint(path, base_model=base_model, pooling=pooling, max_length=max_length)
-    encoder = _encoder(checkpoint, resolve_device(device), hashes)
+    encoder = _encoder(checkpoint, where, hashes, runs_on)
     projector = _projector(checkpoint, encoder)
     return Model(
         encoder=encoder,
@@ -81,7 +87,21 @@ def load_model(
     )
 
 
-def _encoder(checkpoint: Checkpoint, device: str, hashes: HashMemory | None) -> SentenceTransformerEncoder:
+def _device_for(backend: Backend, device: Device | str) -> str:
+    """The device, which for ONNX Runtime is the CPU."""
+    if backend is Backend.TORCH:
+        return resolve_device(device)
+    if device not in (Device.AUTO, Device.CPU):
+        raise InvalidOptionError(
+            f"--backend {backend} runs on the CPU, and --device is '{device}'. Leave one of them out."
+        )
+    require_onnx()
+    return Device.CPU.value
+
+
+def _encoder(
+    checkpoint: Checkpoint, device: str, hashes: HashMemory | None, backend: Backend
+) -> SentenceTransformerEncoder:
     return SentenceTransformerEncoder(
         checkpoint.base,
         pooling=checkpoint.pooling,
@@ -91,6 +111,7 @@ def _encoder(checkpoint: Checkpoint, device: str, hashes: HashMemory | None) -> 
         state=checkpoint.encoder_state,
         adapter=checkpoint.adapter,
         hashes=hashes,
+        backend=backend,
     )
 
 
@@ -115,7 +136,7 @@ def _facts(checkpoint: Checkpoint, encoder: SentenceTransformerEncoder, projecto
         head=_head_words(projector),
         training=checkpoint.training,
         fingerprint=_fingerprint(encoder, projector),
-        notes=(*checkpoint.notes, *_prompt_notes(checkpoint)),
+        notes=(*checkpoint.notes, *_prompt_notes(checkpoint), *_backend_notes(encoder.backend)),
     )
 
 
@@ -138,6 +159,13 @@ def _step_words(step: Step) -> str:
 def _prompt_notes(checkpoint: Checkpoint) -> tuple[str, ...]:
     prompts = {"queries": checkpoint.query_prompt, "documents": checkpoint.document_prompt}
     return tuple(f"Prompt before {role}: {prompt!r}" for role, prompt in prompts.items() if prompt)
+
+
+def _backend_notes(backend: Backend) -> tuple[str, ...]:
+    if backend is Backend.TORCH:
+        return ()
+    change = "; int8 changes vectors and metrics" if backend is Backend.ONNX_INT8 else ""
+    return (f"Encoded by ONNX Runtime{change}",)
 
 
 def _fingerprint(encoder: Encoder, projector: Projection) -> str:

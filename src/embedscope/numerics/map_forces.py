@@ -204,7 +204,7 @@ def _over_rows(n_rows: int, n_threads: int) -> Iterator[Callable[[Callable[[int,
     if n_threads <= 1:
         yield lambda work: work(0, n_rows)
         return
-    edges = np.linspace(0, n_rows, 4 * n_threads + 1).astype(int).tolist()
+    edges = np.linspace(0, n_rows, n_threads + 1).astype(int).tolist()
     with ThreadPoolExecutor(n_threads) as pool:
 
         def run(work: Callable[[int, int], None]) -> None:
