@@ -111,13 +111,15 @@ def _encoded(
 
 def model_options(options: argparse.Namespace) -> dict[str, Any]:
     """The options that say how a checkpoint is to be loaded."""
-    return {
+    chosen = {
         "base_model": options.base_model,
         "pooling": None if options.pooling is None else Pooling(options.pooling),
         "max_length": options.max_length,
         "device": Device(options.device),
-        "backend": Backend(getattr(options, "backend", Backend.TORCH)),  # the other commands encode by torch
     }
+    if hasattr(options, "backend"):  # not every command lets it be chosen
+        chosen["backend"] = Backend(options.backend)
+    return chosen
 
 
 def analysis_options(options: argparse.Namespace, *, maps: tuple[str, ...] = ()) -> Options:
