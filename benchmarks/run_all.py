@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-LIMIT_S = 300.0
+LIMIT_S = 600.0
 
 PACKAGES = (
     "numpy",
@@ -86,7 +86,7 @@ SCRIPTS = (
     Script("trustworthiness", ONE_ROUND, (*ONE_ROUND, "--points", "300", "--dim", "16")),
     Script("bootstrap_speed", (), (*ONE_ROUND, "--queries", "200", "--metrics", "2", "--draws", "200")),
     Script("maps", ("--repeats", "2")),
-    Script("encoding", ("--repeats", "3")),
+    Script("encoding", ("--repeats", "3", "--rows", "150")),
     Script("visualize_wall"),
     Script("train_epoch", (), (*ONE_ROUND, "--rows", "8")),
     Script(

@@ -57,7 +57,7 @@ def brute_force(vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
 
 class TestNeighborGraph:
     @given(n=st.integers(2, 60), dim=st.integers(1, 9), seed=st.integers(0, 999), n_distinct=st.integers(1, 60))
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     def test_equals_a_stable_sort_of_all_distances_duplicates_and_all(
         self, n: int, dim: int, seed: int, n_distinct: int
     ) -> None:
@@ -274,7 +274,7 @@ class TestSample:
         assert 8 <= counts[1] <= 11
 
     @given(size=st.integers(4, 60), seed=st.integers(0, 99))
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     def test_a_sample_has_the_size_that_was_asked_for(self, size: int, seed: int) -> None:
         strata = np.random.default_rng(seed).integers(0, 4, 60)
         rows = projection.stratified_sample(strata, size, np.random.default_rng(seed))

@@ -65,7 +65,7 @@ def case_of(seed: int, *, n_queries: int = 0, n_documents: int = 0, noise: float
     return Case(unit(queries), unit(documents), Judgments.from_lists(relevant, n_documents=n_documents))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1))
 def test_every_figure_is_that_of_the_dense_matrix(seed: int) -> None:
     case = case_of(seed)
@@ -104,7 +104,7 @@ def test_every_figure_is_that_of_the_dense_matrix(seed: int) -> None:
     assert found.gap.value == pytest.approx((ordered[:, 0] - ordered[:, 1]).mean(), abs=1e-6)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 2**32 - 1))
 def test_quantiles_and_densities_describe_the_populations(seed: int) -> None:
     case = case_of(seed)

@@ -83,7 +83,7 @@ def test_equal_weights_give_no_weighted_figures() -> None:
     assert list(measure_weights(pairs, resampler_of(2), 0.0)) == ["violation_rate"]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1))
 def test_kendall_tau_is_the_mean_over_queries_of_that_of_scipy(seed: int) -> None:
     generator = np.random.default_rng(seed)
@@ -111,7 +111,7 @@ def test_a_model_that_follows_the_weights_has_an_agreement_of_one() -> None:
     assert measure_weights(pairs, resampler_of(10), 0.0)["kendall_tau"].value == pytest.approx(1.0)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 2**32 - 1))
 def test_every_interval_holds_its_value_and_rates_stay_within_the_unit_interval(seed: int) -> None:
     generator = np.random.default_rng(seed)

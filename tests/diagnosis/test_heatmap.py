@@ -29,7 +29,7 @@ def chosen(relevant: Sequence[Sequence[int]], n_documents: int, n_cells: int, se
     return found
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 30))
 def test_each_row_stands_at_its_own_positive_and_the_mask_marks_all_of_its_positives(seed: int, n_cells: int) -> None:
     generator = np.random.default_rng(seed)

@@ -25,7 +25,7 @@ def choice(budget: int, seed: int = 0) -> PointChoice:
     )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(2, 200), st.integers(0, 2**32 - 1))
 def test_the_budget_is_kept_and_what_is_left_out_is_counted(budget: int, seed: int) -> None:
     found = choice(budget, seed)
@@ -37,7 +37,7 @@ def test_the_budget_is_kept_and_what_is_left_out_is_counted(budget: int, seed: i
         assert (np.diff(rows) > 0).all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(2, 200))
 def test_links_join_each_query_with_those_of_its_relevant_documents_that_are_drawn(budget: int) -> None:
     found = choice(budget)

@@ -76,7 +76,7 @@ def model(encoder: Fake, query_prompt: str = "", document_prompt: str = "") -> M
     return Model(encoder, Identity(3), facts, query_prompt, document_prompt)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(texts=st.lists(st.text(max_size=5), max_size=30), batch_size=st.integers(1, 8), memory=st.integers(1, 8))
 def test_vectors_stand_in_the_order_of_the_texts_whatever_the_batch_and_the_memory(
     texts: list[str], batch_size: int, memory: int

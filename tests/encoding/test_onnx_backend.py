@@ -103,4 +103,4 @@ def test_the_command_line_takes_it(tiny: Any, tmp_path: Path, capsys: pytest.Cap
     data.write_text(json.dumps(rows), encoding="utf-8")
     words = ["evaluate", "--checkpoint", str(tiny.folder), "--pooling", "mean", "--data", str(data), "--draws", "100"]
     assert main([*words, "--backend", "onnx-int8", "--cache-dir", str(tmp_path / "cache")]) == 0
-    assert "cpu int8" in capsys.readouterr().err.replace("\n", " ")
+    assert "cpu int8" in " ".join(capsys.readouterr().err.split())

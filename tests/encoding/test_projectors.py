@@ -53,7 +53,7 @@ def test_normalising_the_input_changes_what_a_bias_does() -> None:
     np.testing.assert_allclose(plain, f32([[1, 10]]) / np.sqrt(101), atol=1e-7)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.integers(0, 2**32 - 1),
     st.sampled_from(sorted(ACTIVATIONS)),
@@ -76,12 +76,15 @@ def test_a_head_equals_its_torch_model(seed: int, activation: str, has_bias: boo
         ln_bias=ln[1] if ln else None,
         activation=activation,
     )
+    # In float64: torch's float32 GELU loses most digits of a small negative number to cancellation.
     x = torch.nn.functional.linear(
-        torch.tensor(vectors), torch.tensor(weight), None if bias is None else torch.tensor(bias)
+        torch.tensor(vectors).double(),
+        torch.tensor(weight).double(),
+        None if bias is None else torch.tensor(bias).double(),
     )
     x = getattr(torch.nn, activation)()(x)
     if ln:
-        x = torch.nn.functional.layer_norm(x, (6,), torch.tensor(ln[0]), torch.tensor(ln[1]))
+        x = torch.nn.functional.layer_norm(x, (6,), torch.tensor(ln[0]).double(), torch.tensor(ln[1]).double())
     expected = torch.nn.functional.normalize(x, dim=-1).numpy()
     np.testing.assert_allclose(head.project(vectors), expected, atol=2e-6)
     assert head.project(vectors).dtype == np.float32

@@ -44,7 +44,7 @@ def segments(directory: Path) -> list[Path]:
     return sorted(directory.glob("embeddings/*/*.emb"))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     stored=st.lists(st.lists(st.text(max_size=8), max_size=6), max_size=4),
     asked=st.lists(st.text(max_size=8), max_size=12),

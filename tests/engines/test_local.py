@@ -233,7 +233,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "for_matrix", lambda n_cells: loops)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(SEEDS, st.integers(1, 12), st.integers(1, 60), st.integers(1, 4))
 def test_threads_and_compiled_loops_change_no_number(
     seed: int, query_block: int, document_block: int, n_threads: int

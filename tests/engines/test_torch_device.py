@@ -47,7 +47,7 @@ def numbers(made: list) -> list[np.ndarray]:
     return [counts.greater, counts.tied, counts.tied_before, *made[1].result(), made[2].result(), made[3].result()]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=SEEDS,
     k=st.sampled_from([1, 3, 20, 80]),
@@ -69,7 +69,7 @@ def test_exact_products_give_the_numbers_of_the_local_engine(
         np.testing.assert_array_equal(ours, theirs)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(SEEDS, st.integers(1, 49), st.integers(1, 8))
 def test_shards_made_on_the_device_and_merged_give_the_numbers_of_the_whole(seed: int, cut: int, row: int) -> None:
     queries, documents, judgments = whole_numbers(seed, 9), whole_numbers(seed + 1, 50), judged(seed, 9, 50, 5)

@@ -31,7 +31,7 @@ def scipy_tau(x: np.ndarray, y: np.ndarray) -> float:
 
 
 @given(SEEDS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_tau_of_each_group_equals_scipy_with_ties(seed):
     indptr, x, y = groups_of(seed)
     mean, tau = mean_kendall_tau_b(indptr, x, y)
@@ -73,7 +73,7 @@ def test_where_no_group_has_an_order_there_is_no_mean():
 
 
 @given(SEEDS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_only_the_order_matters_and_turning_it_turns_the_sign(seed):
     indptr, x, y = groups_of(seed)
     tau = mean_kendall_tau_b(indptr, x, y)[1]

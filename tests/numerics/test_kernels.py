@@ -66,7 +66,7 @@ def makers(case: Case, tolerance: float, k: int, n_bins: int) -> list[Callable[[
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=SEEDS,
     n_levels=st.sampled_from([2, 5, 40, 10_000]),

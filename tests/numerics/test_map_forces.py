@@ -38,7 +38,7 @@ def gradient_by_definition(xy: np.ndarray, p: np.ndarray) -> np.ndarray:
 
 class TestTsneGradient:
     @given(n=st.integers(2, 40), seed=st.integers(0, 999), scale=st.sampled_from([1e-3, 1.0, 8.0]))
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     def test_is_the_one_of_the_definition(self, n: int, seed: int, scale: float) -> None:
         xy = np.random.default_rng(seed).normal(size=(n, 2)) * scale
         p = affinities(n, seed)
@@ -104,6 +104,23 @@ class TestUmapPositions:
         edges = sparse.csr_array(([1.0, 0.25, 1.0, 0.25], ([0, 2, 1, 3], [1, 3, 0, 2])), shape=(16, 16))
         sorted_edges = map_forces._edges_by_blocks(edges, 16)
         assert sorted(sorted_edges.rates.tolist()) == [0.25, 0.25, 1.0, 1.0]
+
+
+class TestCoefficients:
+    @given(exponent=st.floats(-23.9, 23.9), b=st.floats(0.4, 1.6))
+    @settings(max_examples=50)
+    def test_lines_between_the_entries_are_within_three_in_a_hundred_thousand_of_the_function(
+        self, exponent: float, b: float
+    ) -> None:
+        def function(squared: np.ndarray) -> np.ndarray:
+            return 2 * b / ((0.001 + squared) * (1 + 1.577 * squared**b))
+
+        table = map_forces._coefficients(function).astype(np.float64)
+        squared = np.float32(2.0**exponent)
+        place = int(squared.view(np.int32)) - map_forces._LOWEST_BITS
+        entry, rest = place >> map_forces._SHIFT, place & ((1 << map_forces._SHIFT) - 1)
+        line = table[entry] + rest / (1 << map_forces._SHIFT) * (table[entry + 1] - table[entry])
+        np.testing.assert_allclose(line, function(np.float64(squared)), rtol=3e-5)
 
 
 class TestTournament:

@@ -45,7 +45,7 @@ class TestTrustworthinessAndContinuity:
         assert quality.trustworthiness == pytest.approx(by_cosine, abs=1e-12)
 
     @given(seed=st.integers(0, 10_000))
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     def test_continuity_is_trustworthiness_with_the_two_spaces_exchanged(self, seed: int) -> None:
         first, second = (np.random.default_rng(seed + i).normal(size=(40, 2)) for i in range(2))
         there, back = map_quality(first, second, k=7), map_quality(second, first, k=7)
@@ -53,7 +53,7 @@ class TestTrustworthinessAndContinuity:
         assert there.trustworthiness == pytest.approx(back.continuity, abs=1e-12)
 
     @given(seed=st.integers(0, 10_000), angle=st.floats(0, 6.28), scale=st.floats(0.01, 100))
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     def test_turning_stretching_and_reordering_change_nothing(self, seed: int, angle: float, scale: float) -> None:
         vectors, xy = random_case(seed, n=40)
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -152,7 +152,7 @@ class TestNeighborsKept:
         assert neighbors_kept(original, on_a_line(0, 1, 2, 9)).tolist() == [1.0, 1.0, 0.5, 1.0]
 
     @given(seed=st.integers(0, 10_000))
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     def test_equals_a_set_intersection_for_each_point(self, seed: int) -> None:
         rng = np.random.default_rng(seed)
         xy = rng.normal(size=(30, 2))

@@ -45,7 +45,7 @@ def test_three_wins_in_three_clusters_have_p_one_quarter():
 
 
 @given(SEEDS, st.integers(1, 9))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_p_is_the_share_of_all_sign_patterns_over_clusters(seed, n_clusters):
     differences, clusters = differences_of(seed, n_clusters)
     found = sign_flip_test(differences, clusters, generator=rng())
@@ -83,7 +83,7 @@ def test_clusters_that_do_not_differ_do_not_count_towards_enumeration():
 
 
 @given(SEEDS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_identical_models_differ_by_exactly_zero_with_p_one(seed):
     values = rng(seed).random(30)
     found = sign_flip_test(values - values, np.arange(30) // 2, generator=rng())
@@ -103,7 +103,7 @@ def test_sums_equal_up_to_rounding_count_as_equal():
 
 
 @given(SEEDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_order_of_queries_and_scale_change_nothing_and_the_sign_turns_the_difference(seed):
     differences, clusters = differences_of(seed, 30)
     order = rng(seed).permutation(len(differences))
@@ -171,7 +171,7 @@ def test_max_t_equals_enumeration():
 
 
 @given(SEEDS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_every_candidate_looked_at_raises_the_adjusted_p_of_the_others_or_leaves_it(seed):
     differences = rng(seed).normal(0.2, 1, (10, 4))
     found = max_t(differences, np.arange(10), generator=rng())
@@ -210,13 +210,13 @@ def test_holm_by_hand():
 
 
 @given(P_VALUES)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_benjamini_hochberg_equals_scipy(p_values):
     assert benjamini_hochberg(np.array(p_values)) == pytest.approx(stats.false_discovery_control(p_values))
 
 
 @given(P_VALUES, SEEDS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_adjusted_p_values_keep_their_order_and_holm_is_the_stricter(p_values, seed):
     p = np.array(p_values)
     order = rng(seed).permutation(len(p))

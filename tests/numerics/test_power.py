@@ -25,7 +25,7 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 
 @given(SEEDS, st.integers(2, 30))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_with_single_queries_the_standard_error_is_the_usual_one_and_the_design_effect_is_one(seed, n):
     values = rng(seed).normal(size=n)
     assert cluster_standard_error(values, np.arange(n)) == pytest.approx(stats.sem(values))
@@ -38,7 +38,7 @@ def test_the_standard_error_by_hand():
 
 
 @given(SEEDS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_repeating_each_query_within_its_cluster_leaves_the_standard_error_as_it_was(seed):
     values = rng(seed).normal(size=12)
     single, fivefold = np.arange(12), np.repeat(np.arange(12), 5)
@@ -73,7 +73,7 @@ def test_a_difference_of_the_size_called_detectable_is_found_in_four_of_five_tes
 
 
 @given(SEEDS, st.floats(0.02, 2.0))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_clusters_needed_is_the_smallest_number_that_detects_the_margin(seed, margin):
     values, clusters = rng(seed).normal(size=40), np.arange(40) // 2
     needed = clusters_needed(values, clusters, margin)

@@ -13,7 +13,7 @@ from embedscope.numerics.procrustes import turned_onto
 
 
 @given(st.integers(0, 10_000), st.booleans())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_turned_mirrored_and_moved_map_comes_back(seed: int, mirrored: bool) -> None:
     generator = np.random.default_rng(seed)
     points = generator.standard_normal((20, 2))

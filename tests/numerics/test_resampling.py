@@ -84,7 +84,7 @@ def test_groups_of_another_length_are_refused():
 
 
 @given(SEEDS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_two_queries_of_different_clusters_share_no_document(seed):
     generator = rng(seed)
     counts = generator.integers(0, 3, 12)
@@ -186,7 +186,7 @@ def test_the_correction_widens_the_interval():
 
 
 @given(SEEDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_order_of_queries_changes_nothing(seed):
     values, clusters = simulated(seed)
     order = rng(seed + 1).permutation(len(values))
@@ -195,7 +195,7 @@ def test_the_order_of_queries_changes_nothing(seed):
 
 
 @given(SEEDS, st.sampled_from([1e-6, 0.5, 3.0, 1e6]), st.sampled_from([-1e4, 0.0, 0.25, 7.0]))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_scaling_and_shifting_the_values_scales_and_shifts_the_interval(seed, scale, shift):
     values, clusters = simulated(seed)
     plain, moved = bootstrap_of(values, clusters), bootstrap_of(scale * values + shift, clusters)
@@ -204,7 +204,7 @@ def test_scaling_and_shifting_the_values_scales_and_shifts_the_interval(seed, sc
 
 
 @given(SEEDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_turning_the_sign_turns_the_interval(seed):
     values, clusters = simulated(seed)
     plain, turned = bootstrap_of(values, clusters), bootstrap_of(-values, clusters)
@@ -212,7 +212,7 @@ def test_turning_the_sign_turns_the_interval(seed):
 
 
 @given(SEEDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_estimate_lies_in_its_interval_and_the_interval_within_the_values(seed):
     values, clusters = simulated(seed, 8)
     found = bootstrap_of(values, clusters)

@@ -71,7 +71,7 @@ def vectorised(
 
 
 @given(st.integers(0, 10_000), st.sampled_from([0.03, 0.07, 0.5, 2.0]), st.booleans())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_value_equals_the_plain_loop_in_float64(seed: int, temperature: float, against_positives: bool) -> None:
     arrays = problem(seed)
     found = vectorised(*map(torch.from_numpy, arrays), temperature, against_positives=against_positives).numpy()

@@ -20,7 +20,7 @@ def shared_rows(seed: int, n: int = 60, n_documents: int = 40) -> list[Row]:
 
 
 @given(st.integers(0, 1000), st.sampled_from([0.1, 0.3, 0.5]))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_no_positive_and_no_query_stands_on_both_sides(seed: int, share: float) -> None:
     c = build_collection(shared_rows(seed), format="tiny")
     try:

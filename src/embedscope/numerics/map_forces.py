@@ -12,7 +12,7 @@ import functools
 import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -21,7 +21,10 @@ from scipy import sparse
 from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray
 
 _CLIP = 4.0  # of a gradient component, as in umap-learn
-_N_BLOCKS = 16  # up to 8 threads have work in every round
+_N_BLOCKS = 8  # up to 4 threads have work in every round
+_SHIFT = 15  # bits of a float32 below an entry of the tables
+_LOWEST, _HIGHEST = 2.0**-24, 2.0**24 * (1 - 2.0**-24)  # squared distances that the tables know
+_LOWEST_BITS = int(np.float32(_LOWEST).view(np.int32))
 _NEAR = 0.001  # keeps the repulsion of coinciding points finite, as in umap-learn
 
 
@@ -89,7 +92,7 @@ def umap_positions(
     at once, and pushes its head away from ``n_negatives`` points drawn at random, from where these stood at the
     beginning of the epoch. The learning rate falls linearly to 0.
 
-    The points are dealt into 16 blocks and the edges sorted by the pair of blocks that they join. Pairs that share no
+    The points are dealt into 8 blocks and the edges sorted by the pair of blocks that they join. Pairs that share no
     block move different points and run side by side; the order of everything else is fixed. So any number of threads
     gives the same positions, which umap-learn reaches on one thread only.
 
@@ -118,13 +121,26 @@ def umap_positions(
     kernel = _compiled()[1]
     edges = _edges_by_blocks(membership, len(start))
     positions = np.array(start, dtype=np.float32)[edges.order]
-    curve = np.array([a, b], dtype=np.float32)
+    pulls = _coefficients(lambda squared: -2 * a * b * squared ** (b - 1) / (1 + a * squared**b))
+    pushes = _coefficients(lambda squared: 2 * b / ((_NEAR + squared) * (1 + a * squared**b)))
     with _rounds(edges, n_threads) as run:
         for epoch in range(n_epochs):
             rate = np.float32(first_rate * (1.0 - epoch / n_epochs))
             key = np.uint64((seed * 0x9E3779B97F4A7C15 + epoch * 0xD1B54A32D192ED03) % 2**64)
             stood = positions.copy()
-            fixed = (positions, stood, edges.heads, edges.tails, edges.rates, curve, rate, epoch, n_negatives, key)
+            fixed = (
+                positions,
+                stood,
+                edges.heads,
+                edges.tails,
+                edges.rates,
+                pulls,
+                pushes,
+                rate,
+                epoch,
+                n_negatives,
+                key,
+            )
             run(functools.partial(_call, kernel, fixed))
     unsorted = np.empty_like(positions)
     unsorted[edges.order] = positions
@@ -235,26 +251,33 @@ def _gradient_rows(start, stop, x, y, repulsion, weight, positions, indptr, indi
         attraction[i, 0], attraction[i, 1] = pull_x, pull_y
 
 
-def _step_edges(start, stop, positions, stood, heads, tails, rates, curve, rate, epoch, n_negatives, key):  # type: ignore[no-untyped-def]
-    a, b = curve[0], curve[1]
-    two_b = b + b
+def _coefficients(of_squared_distance: Callable[[Float64Array], Float64Array]) -> Float32Array:
+    """A function of squared distances as a table: an entry for every 2^-8 of each power of two from 2^-24 to 2^24.
+
+    Straight lines between the entries are within 3e-5 of these functions, and far quicker than the powers in them.
+    """
+    bits = _LOWEST_BITS + (np.arange((48 << (23 - _SHIFT)) + 1) << _SHIFT)
+    return of_squared_distance(bits.astype(np.int32).view(np.float32).astype(np.float64)).astype(np.float32)
+
+
+def _step_edges(start, stop, positions, stood, heads, tails, rates, pulls, pushes, rate, epoch, n_negatives, key):  # type: ignore[no-untyped-def]
     n = np.uint64(len(positions))
-    zero, one, clip, near = np.float32(0), np.float32(1), np.float32(_CLIP), np.float32(_NEAR)
+    zero, clip, low, high = np.float32(0), np.float32(_CLIP), np.float32(_LOWEST), np.float32(_HIGHEST)
+    lowest, below, share = np.int32(_LOWEST_BITS), np.int32((1 << _SHIFT) - 1), np.float32(1 / (1 << _SHIFT))
     for edge in range(start, stop):
         if int(rates[edge] * epoch) == int(rates[edge] * (epoch - 1)):
             continue
         i, j = heads[edge], tails[edge]
         dx, dy = positions[i, 0] - positions[j, 0], positions[i, 1] - positions[j, 1]
-        squared = dx * dx + dy * dy
-        if squared > zero:
-            power = squared**b
-            pull = -two_b * a * power / (squared * (a * power + one))
-            step_x = rate * min(max(pull * dx, -clip), clip)
-            step_y = rate * min(max(pull * dy, -clip), clip)
-            positions[i, 0] += step_x
-            positions[i, 1] += step_y
-            positions[j, 0] -= step_x
-            positions[j, 1] -= step_y
+        place = np.float32(min(max(dx * dx + dy * dy, low), high)).view(np.int32) - lowest
+        entry = place >> _SHIFT
+        pull = pulls[entry] + np.float32(place & below) * share * (pulls[entry + 1] - pulls[entry])
+        step_x = rate * min(max(pull * dx, -clip), clip)
+        step_y = rate * min(max(pull * dy, -clip), clip)
+        positions[i, 0] += step_x
+        positions[i, 1] += step_y
+        positions[j, 0] -= step_x
+        positions[j, 1] -= step_y
         x, y = positions[i, 0], positions[i, 1]
         push_x = push_y = zero
         state = (key ^ np.uint64(edge)) * np.uint64(0xBF58476D1CE4E5B9)
@@ -262,11 +285,12 @@ def _step_edges(start, stop, positions, stood, heads, tails, rates, curve, rate,
         for _ in range(n_negatives):  # from one place, so that the processor can work on all of them at once
             state = state * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
             k = np.int64(((state >> np.uint64(32)) * n) >> np.uint64(32))
-            if k == i:
-                continue
             dx, dy = x - stood[k, 0], y - stood[k, 1]
-            squared = dx * dx + dy * dy
-            push = two_b / ((near + squared) * (a * squared**b + one))
+            if k == i:  # it stood elsewhere, but does not push itself
+                continue
+            place = np.float32(min(max(dx * dx + dy * dy, low), high)).view(np.int32) - lowest
+            entry = place >> _SHIFT
+            push = pushes[entry] + np.float32(place & below) * share * (pushes[entry + 1] - pushes[entry])
             push_x += min(max(push * dx, -clip), clip)
             push_y += min(max(push * dy, -clip), clip)
         positions[i, 0] += rate * push_x
@@ -278,5 +302,10 @@ def _compiled() -> tuple[Any, Any]:
     """Both loops as machine code. Without ``error_model="numpy"`` every division is guarded and nothing vectorises."""
     import numba
 
-    compiled = numba.njit(nogil=True, fastmath=True, error_model="numpy")
-    return compiled(_gradient_rows), compiled(_step_edges)
+    compiled = [
+        numba.njit(nogil=True, fastmath=True, error_model="numpy")(loop) for loop in (_gradient_rows, _step_edges)
+    ]
+    for loop in compiled:
+        with suppress(RuntimeError):  # no folder that could keep what was compiled: it is compiled again each time
+            loop.enable_caching()
+    return compiled[0], compiled[1]
