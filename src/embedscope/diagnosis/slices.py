@@ -11,12 +11,13 @@ Sources
 Chung et al., "Slice Finder", ICDE 2019: conjunctions of literals, effect against the rest, control of discoveries.
 Benjamini & Hochberg, JRSS B 57 (1995); Genovese, Roeder & Wasserman, Biometrika 93 (2006): with weights.
 Liang & Zeger, Biometrika 73 (1986): the variance of a difference of means over clusters.
+Searle, Casella & McCulloch, "Variance Components" (1992), section 3.6: the two components, from unequal clusters.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -47,6 +48,9 @@ SAME_SLICE = 0.7
 
 MAX_REPORTED = 5
 _N_DRAWS = 2_000
+_NO_SPREAD = 1e-18  # of a variance: below it is rounding
+_BLOCK_CELLS = 1 << 20
+"""Queries times slices tested at once: masks of one byte, and sums of eight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,38 +120,72 @@ def find_slices(
     features = [Feature(f.family, f.name, f.rows[known]) for f in features]
     first = _half(clusters, generator)
     halves = (_Half.of(values, clusters, first), _Half.of(values, clusters, ~first))
-    masks, terms = _conjunctions(features, halves, max_terms)
-    if not len(masks):
+    tried = _conjunctions(features, halves, max_terms)
+    if not len(tried):
         return SliceSearch((), 0)
-    p_first = halves[0].p_values(masks)
-    suspicious = _suspects(p_first, masks)
-    if not suspicious.size:
-        return SliceSearch((), len(masks))
-    p_second = benjamini_hochberg(halves[1].p_values(masks[suspicious]))
-    confirmed = suspicious[p_second <= FALSE_DISCOVERIES]
-    adjusted = dict(zip(suspicious.tolist(), p_second.tolist(), strict=True))
+    suspicious = _suspects(np.concatenate([halves[0].p_values(masks) for masks in tried.blocks()]), tried)
+    if not suspicious:
+        return SliceSearch((), len(tried))
+    masks = np.array([tried.mask(i) for i in suspicious])
+    p_second = benjamini_hochberg(halves[1].p_values(masks))
     found = [
-        _measured(
-            values, clusters, ~first, masks[i], tuple(features[t].name for t in terms[i]), known, adjusted[int(i)]
-        )
-        for i in confirmed
+        _measured(values, clusters, ~first, mask, tried.names(i), known, float(p))
+        for i, mask, p in zip(suspicious, masks, p_second, strict=True)
+        if p <= FALSE_DISCOVERIES
     ]
     worth = sorted((s for s in found if s.effect <= -least_effect), key=_priority)
     by_query = np.full(n_queries, np.nan)
     by_query[known] = values
-    return SliceSearch(tuple(_distinct(worth, by_query)), len(masks))
+    return SliceSearch(tuple(_distinct(worth, by_query)), len(tried))
 
 
-def _suspects(p: Float64Array, masks: BoolArray) -> IntArray:
+@dataclass(frozen=True, slots=True)
+class _Conjunctions:
+    """Conjunctions by the places of their features; a mask is made where it is used, for there are many thousands."""
+
+    features: Sequence[Feature]
+    terms: Sequence[tuple[int, ...]]
+
+    def __len__(self) -> int:
+        return len(self.terms)
+
+    def mask(self, place: int) -> BoolArray:
+        """Which queries a conjunction holds, shape (Q,)."""
+        first, *more = self.terms[place]
+        mask = self.features[first].rows
+        for term in more:
+            mask = mask & self.features[term].rows
+        return mask
+
+    def blocks(self) -> Iterator[BoolArray]:
+        """Masks of all conjunctions in their order, in blocks of shape (b, Q)."""
+        n_queries = len(self.features[0].rows) if self.features else 1
+        size = max(1, _BLOCK_CELLS // max(n_queries, 1))
+        for start in range(0, len(self), size):
+            yield np.array([self.mask(i) for i in range(start, min(start + size, len(self)))])
+
+    def where(self, holds: Callable[[BoolArray], BoolArray]) -> _Conjunctions:
+        """Those whose masks pass."""
+        passed = np.concatenate([np.zeros(0, dtype=bool), *map(holds, self.blocks())])
+        return _Conjunctions(self.features, [self.terms[i] for i in np.flatnonzero(passed)])
+
+    def names(self, place: int) -> tuple[str, ...]:
+        """The names of the features of a conjunction."""
+        return tuple(self.features[term].name for term in self.terms[place])
+
+
+def _suspects(p: Float64Array, tried: _Conjunctions) -> list[int]:
     """The slices with the smallest p on the first half; of nearly the same queries only the first."""
     chosen: list[int] = []
-    for i in np.argsort(p, kind="stable"):
+    kept: list[BoolArray] = []
+    for i in np.argsort(p, kind="stable").tolist():
         if p[i] > SUSPICION or len(chosen) == N_SUSPECTS:
             break
-        shared = (masks[chosen] & masks[i]).sum(axis=1) / np.maximum((masks[chosen] | masks[i]).sum(axis=1), 1)
-        if not (shared >= SAME_SLICE).any():
-            chosen.append(int(i))
-    return np.array(chosen, dtype=np.int64)
+        mask = tried.mask(i)
+        if not any((mask & other).sum() >= SAME_SLICE * (mask | other).sum() for other in kept):
+            chosen.append(i)
+            kept.append(mask)
+    return chosen
 
 
 def _half(clusters: IntArray, generator: np.random.Generator) -> BoolArray:
@@ -160,57 +198,81 @@ def _half(clusters: IntArray, generator: np.random.Generator) -> BoolArray:
 
 @dataclass(frozen=True, slots=True)
 class _Half:
-    """One half of the queries, ready to test many slices at once."""
+    """One half of the queries, ready to test many slices at once; those of a cluster stand together."""
 
     rows: IntArray
     values: Float64Array
-    clusters: IntArray  # 0 .. C - 1
-    n_clusters: int
+    starts: IntArray  # (C,) where each cluster begins
+    sizes: Float64Array  # (C,)
+    sums: Float64Array  # (C,) of the values
+    components: tuple[float, float]  # variance between clusters, and within them
 
     @classmethod
     def of(cls, values: Float64Array, clusters: IntArray, chosen: BoolArray) -> _Half:
         rows = np.flatnonzero(chosen)
-        labels, places = np.unique(clusters[rows], return_inverse=True)
-        return cls(rows, values[rows], places.astype(np.int64), len(labels))
+        rows = rows[np.argsort(clusters[rows], kind="stable")]
+        starts, sizes = np.unique(clusters[rows], return_index=True, return_counts=True)[1:]
+        sums = np.add.reduceat(values[rows], starts) if rows.size else np.zeros(0)
+        components = _variance_components(values[rows], sums, sizes.astype(np.float64))
+        return cls(rows, values[rows], starts, sizes.astype(np.float64), sums, components)
 
-    def sums(self, columns: Float64Array) -> Float64Array:
+    def _over_clusters(self, columns: BoolArray | Float64Array) -> Float64Array:
         """Sums of columns of shape (m, n_queries of the half) over clusters, shape (m, C)."""
-        order = np.argsort(self.clusters, kind="stable")
-        starts = np.searchsorted(self.clusters[order], np.arange(self.n_clusters))
-        return np.asarray(np.add.reduceat(columns[:, order], starts, axis=1))
+        return np.asarray(np.add.reduceat(columns, self.starts, axis=1, dtype=np.float64))
 
     def supports(self, masks: BoolArray) -> BoolArray:
         """Whether slices and their rests are large enough here, shape (m,)."""
-        inside = masks[:, self.rows]
-        n = inside.sum(axis=1)
-        counts = self.sums(inside.astype(np.float64))
-        in_clusters = (counts > 0).sum(axis=1)
-        sizes = self.sums(np.ones((1, len(self.rows))))
-        out_clusters = (sizes - counts > 0).sum(axis=1)
+        if not self.rows.size:
+            return np.zeros(len(masks), dtype=bool)
+        counts = self._over_clusters(masks[:, self.rows])
+        n = counts.sum(axis=1)
+        in_clusters, out_clusters = (counts > 0).sum(axis=1), (counts < self.sizes).sum(axis=1)
         enough = (n >= LEAST_QUERIES) & (len(self.rows) - n >= LEAST_QUERIES)
         return np.asarray(enough & (in_clusters >= LEAST_CLUSTERS) & (out_clusters >= LEAST_CLUSTERS), dtype=bool)
 
     def p_values(self, masks: BoolArray) -> Float64Array:
-        """One-sided p of "the slice is worse than the rest", shape (m,), with the cluster-robust variance.
+        """One-sided p of "the slice is worse than the rest", shape (m,), with the larger of two variances.
 
-        ``u_c = (S_c - m n_c) / n - (S'_c - m' n'_c) / n'`` over clusters c, slice and rest (primed);
-        ``var = C / (C - 1) sum_c u_c^2``; t with as many degrees of freedom as the smaller side has effective
-        clusters, less one.
+        The cluster-robust one: ``u_c = (S_c - m n_c) / n - (S'_c - m' n'_c) / n'`` over clusters c, slice and rest
+        (primed), ``C / (C - 1) sum_c u_c^2``. It sees no spread in a slice that fails without exception, and would
+        then be none, or that of the rest. So it is at least what it would be if slice and rest were alike:
+        ``b sum_c (n_c / n - n'_c / n')^2 + w (1 / n + 1 / n')`` with the variances b between clusters and w within
+        them of all queries. Student's t with as many degrees of freedom as the smaller side has effective clusters,
+        less one. Where all values are equal there is no difference: 1.
         """
-        inside = masks[:, self.rows].astype(np.float64)
-        n_in = self.sums(inside)
-        s_in = self.sums(inside * self.values)
-        n_out = self.sums(np.ones((1, len(self.rows)))) - n_in
-        s_out = self.sums(self.values[None, :]) - s_in
+        inside = masks[:, self.rows]
+        n_in, s_in = self._over_clusters(inside), self._over_clusters(np.where(inside, self.values, 0.0))
+        n_out, s_out = self.sizes - n_in, self.sums - s_in
         total_in, total_out = n_in.sum(axis=1, keepdims=True), n_out.sum(axis=1, keepdims=True)
         mean_in, mean_out = s_in.sum(axis=1, keepdims=True) / total_in, s_out.sum(axis=1, keepdims=True) / total_out
         influence = (s_in - mean_in * n_in) / total_in - (s_out - mean_out * n_out) / total_out
-        variance = self.n_clusters / (self.n_clusters - 1) * (influence**2).sum(axis=1)
-        difference = (mean_in - mean_out).ravel()
+        robust = len(self.sizes) / (len(self.sizes) - 1) * (influence**2).sum(axis=1)
+        between, within = self.components
+        alike = between * ((n_in / total_in - n_out / total_out) ** 2).sum(axis=1)
+        alike += within * (1 / total_in + 1 / total_out).ravel()
+        variance = np.maximum(robust, alike)
         freedom = np.maximum(np.minimum(_effective(n_in), _effective(n_out)) - 1, 1.0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            t = difference / np.sqrt(variance)
-        return np.where(variance > 1e-18, stdtr(freedom, t), 1.0)
+        has_spread = variance > _NO_SPREAD
+        t = (mean_in - mean_out).ravel() / np.sqrt(np.where(has_spread, variance, 1.0))
+        return np.where(has_spread, stdtr(freedom, t), 1.0)
+
+
+def _variance_components(values: Float64Array, sums: Float64Array, sizes: Float64Array) -> tuple[float, float]:
+    """Variance between clusters and within them, by the analysis of variance of unequal clusters.
+
+    ``w = SSW / (n - C)``, ``b = max(0, (SSB / (C - 1) - w) / n0)``, ``n0 = (n - sum n_c^2 / n) / (C - 1)`` (Searle,
+    Casella & McCulloch 1992). Where every query stands alone all variance counts as within.
+    """
+    n, n_clusters = len(values), len(sizes)
+    if n_clusters < 2:
+        return 0.0, 0.0
+    total = float(((values - values.mean()) ** 2).sum())
+    among = float((sizes * (sums / sizes - values.mean()) ** 2).sum())
+    if n == n_clusters:
+        return 0.0, total / (n - 1)
+    within = max(total - among, 0.0) / (n - n_clusters)
+    typical = (n - float((sizes**2).sum()) / n) / (n_clusters - 1)
+    return max(0.0, (among / (n_clusters - 1) - within) / typical), within
 
 
 def _effective(counts: Float64Array) -> Float64Array:
@@ -218,44 +280,36 @@ def _effective(counts: Float64Array) -> Float64Array:
     return np.asarray(counts.sum(axis=1) ** 2 / np.maximum((counts**2).sum(axis=1), 1e-12))
 
 
-def _conjunctions(
-    features: Sequence[Feature], halves: tuple[_Half, _Half], max_terms: int
-) -> tuple[BoolArray, list[tuple[int, ...]]]:
-    """Masks (m, Q) of every conjunction that is large enough in both halves, and the features of each.
+def _conjunctions(features: Sequence[Feature], halves: tuple[_Half, _Half], max_terms: int) -> _Conjunctions:
+    """Every conjunction that is large enough in both halves.
 
     A conjunction too small stays too small with one more term, so it is not extended.
     """
-    kept_masks: list[BoolArray] = []
-    kept_terms: list[tuple[int, ...]] = []
-    level: list[tuple[tuple[int, ...], BoolArray]] = [((i,), feature.rows) for i, feature in enumerate(features)]
-    for n_terms in range(1, max_terms + 1):
-        if not level:
-            break
-        masks = np.array([mask for _, mask in level])
-        large = np.flatnonzero(halves[0].supports(masks) & halves[1].supports(masks))
-        kept_masks += [masks[i] for i in large]
-        kept_terms += [level[i][0] for i in large]
-        if n_terms < max_terms:
-            level = list(_extended([level[i] for i in large], features))
-    return np.array(kept_masks, dtype=bool), kept_terms
+
+    def is_large(masks: BoolArray) -> BoolArray:
+        return halves[0].supports(masks) & halves[1].supports(masks)
+
+    level = _Conjunctions(features, [(i,) for i in range(len(features))]).where(is_large)
+    kept = [*level.terms]
+    for _ in range(max_terms - 1):
+        level = _extended(level).where(is_large)
+        kept += level.terms
+    return _Conjunctions(features, kept)
 
 
-def _extended(
-    level: Sequence[tuple[tuple[int, ...], BoolArray]], features: Sequence[Feature]
-) -> Iterator[tuple[tuple[int, ...], BoolArray]]:
-    single = sorted({term for terms, _ in level for term in terms})
-    known = {terms for terms, _ in level}
-    for terms, mask in level:
-        families = {features[t].family for t in terms}
-        for more in single:
-            if more <= terms[-1] or features[more].family in families:
-                continue
-            grown = (*terms, more)
-            if len(terms) > 1 and not all(part in known for part in combinations(grown, len(terms))):
-                continue
-            extended = mask & features[more].rows
-            if extended.sum() < mask.sum():  # a term that removes no query says nothing new
-                yield grown, extended
+def _extended(level: _Conjunctions) -> _Conjunctions:
+    """The conjunctions of ``level`` with one term more, of another family, that removes queries."""
+    grown: list[tuple[int, ...]] = []
+    single, known = sorted({term for terms in level.terms for term in terms}), set(level.terms)
+    for place, terms in enumerate(level.terms):
+        families = {level.features[t].family for t in terms}
+        more = [t for t in single if t > terms[-1] and level.features[t].family not in families]
+        if len(terms) > 1:
+            more = [t for t in more if all(part in known for part in combinations((*terms, t), len(terms)))]
+        mask = level.mask(place)
+        # A term that removes no query says nothing new.
+        grown += [(*terms, t) for t in more if (mask & ~level.features[t].rows).any()]
+    return _Conjunctions(level.features, grown)
 
 
 def _measured(
