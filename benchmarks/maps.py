@@ -161,8 +161,9 @@ def main() -> None:
         options.tsne, options.umap, options.placed, options.fitted, options.repeats = 300, 300, 600, 300, 1
     claims = [tsne_claim(options.tsne, options.seed, options.repeats)]
     try:
-        umap_map.load_umap()
-    except MissingExtraError:
+        umap_map.require_numba()
+        import umap  # noqa: F401
+    except (MissingExtraError, ImportError):
         print(missing_peer("umap-learn"))
     else:
         claims.append(umap_claim(options.umap, options.seed, options.repeats))

@@ -179,16 +179,15 @@ def test_both_maps_can_be_left_out(scene: Path, capsys: pytest.CaptureFixture[st
     assert not names & {"tsne_projection.png", "umap_projection.png", "points.parquet"}
 
 
-def test_without_umap_its_map_is_left_out_with_one_line_that_says_how_to_get_it(
+def test_without_numba_the_umap_map_is_left_out_with_one_line_that_says_how_to_get_it(
     scene: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("umap", "umap.umap_"):
-        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, "numba", None)
     words = ["visualize", "--embeddings", scene / "good.npz", "--data", scene / "test.json", "--draws", "500"]
     monkeypatch.setenv("COLUMNS", "200")
     done = run(capsys, *words, "--output", scene / "no-umap")
     assert done.status == 0
-    lines = [line for line in done.err.splitlines() if "umap-learn" in line]
+    lines = [line for line in done.err.splitlines() if "UMAP map needs" in line]
     assert len(lines) == 1
     assert "pip install 'embedscope[umap]'" in lines[0]
     names = {path.name for path in (scene / "no-umap").iterdir()}

@@ -113,7 +113,7 @@ def test_progress_counts_every_map(collection: Collection, run: Embeddings, find
 @pytest.fixture
 def _without_umap(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(*_: object, **__: object) -> None:
-        raise MissingExtraError(needed_for="The UMAP map", package="umap-learn", extra="umap")
+        raise MissingExtraError(needed_for="The UMAP map", package="numba", extra="umap")
 
     monkeypatch.setattr("embedscope.projection.umap", missing)
 

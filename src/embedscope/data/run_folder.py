@@ -41,7 +41,6 @@ _LIBRARIES = (
     "scikit-learn",
     "faiss-cpu",
     "openTSNE",
-    "umap-learn",
     "numba",
     "matplotlib",
     "seaborn",

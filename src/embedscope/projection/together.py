@@ -9,7 +9,7 @@ from embedscope.errors import MissingExtraError
 from embedscope.findings import MapLayout
 from embedscope.projection.graph import NeighborGraph
 from embedscope.projection.tsne_map import tsne
-from embedscope.projection.umap_map import load_umap, umap
+from embedscope.projection.umap_map import require_numba, umap
 from embedscope.protocols import FloatArray
 
 
@@ -37,8 +37,7 @@ def begin_maps(
     """Begin to lay out the maps ``names`` ("tsne", "umap"), a thread each.
 
     What takes time in a map is compiled and runs outside the interpreter lock, so the caller can go on meanwhile. No
-    map depends on whether another is drawn, or on what else runs. Libraries that change the settings of the
-    interpreter while they load are loaded here, in the caller's thread.
+    map depends on whether another is drawn, or on what else runs.
     """
     running: dict[str, Future[MapLayout]] = {}
     absent: dict[str, str] = {}
@@ -48,7 +47,7 @@ def begin_maps(
             running[name] = pool.submit(tsne, vectors, graph, seed=seed, perplexity=perplexity)
             continue
         try:
-            load_umap()
+            require_numba()
         except MissingExtraError as error:
             absent[name] = str(error)
         else:

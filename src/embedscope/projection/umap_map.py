@@ -1,21 +1,16 @@
-"""The UMAP map: memberships by umap-learn, steps that any number of threads takes alike."""
+"""The UMAP map: the fuzzy graph of umap-learn, steps that any number of threads takes alike."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
 import time
-import warnings
-from collections.abc import Iterator
-from types import ModuleType
-from typing import cast
+from importlib.util import find_spec
 
 import numpy as np
 from scipy import sparse
 
 from embedscope.errors import InvalidOptionError, MissingExtraError, TooFewPointsError
 from embedscope.findings import MapLayout
+from embedscope.numerics.fuzzy_graph import fuzzy_graph, map_curve
 from embedscope.numerics.map_forces import umap_positions
 from embedscope.projection.graph import N_NEIGHBORS, QUALITY_K, NeighborGraph
 from embedscope.projection.layouts import (
@@ -48,9 +43,10 @@ def umap(
     quality_k: int = QUALITY_K,
     start: FloatArray | None = None,
 ) -> MapLayout:
-    """The UMAP map (McInnes, Healy & Melville 2018), of umap-learn's memberships.
+    """The UMAP map (McInnes, Healy & Melville 2018).
 
-    The steps are those of :func:`embedscope.numerics.map_forces.umap_positions`: the same on any number of threads.
+    The graph is that of :func:`embedscope.numerics.fuzzy_graph.fuzzy_graph`, equal to umap-learn's; the steps are those
+    of :func:`embedscope.numerics.map_forces.umap_positions`, the same on any number of threads.
 
     Parameters
     ----------
@@ -78,9 +74,10 @@ def umap(
     InvalidOptionError
         ``n_neighbors`` below 2, ``min_dist`` outside [0, 1], or the graph is too narrow.
     MissingExtraError
-        umap-learn is not installed.
+        Numba is not installed.
     """
     began = time.perf_counter()
+    require_numba()
     n = checked_size(vectors, graph, "UMAP", "--skip-umap")
     used = _fitting_neighbors(n if graph.sample is None else len(graph.sample.rows), n_neighbors)
     if not 0.0 <= min_dist <= 1.0:
@@ -125,14 +122,13 @@ def _optimised(
     n_epochs: int | None,
     start: Float64Array | None,
 ) -> FloatArray:
-    module = load_umap()
     n = len(vectors)
     epochs = n_epochs or (_EPOCHS_FEW if n <= _MANY_POINTS else _EPOCHS_MANY)
-    a, b = module.find_ab_params(1.0, min_dist)
+    a, b = map_curve(min_dist)
     begin = _wide_start(vectors, seed) if start is None else start  # a map that is given has its width already
     return umap_positions(
         begin,
-        _membership(module, graph, n_neighbors, epochs),
+        _membership(graph, n_neighbors, epochs),
         n_epochs=epochs,
         a=a,
         b=b,
@@ -149,59 +145,22 @@ def _wide_start(vectors: FloatArray, seed: int) -> Float64Array:
     return wide
 
 
-def _membership(module: ModuleType, graph: NeighborGraph, n_neighbors: int, n_epochs: int) -> sparse.csr_array:
-    """The fuzzy graph of umap-learn, without edges too weak to be sampled once in ``n_epochs``."""
-    n = len(graph.indices)
-    own = np.arange(n)[:, None]  # umap-learn expects a point to be its own first neighbour
-    indices = np.hstack([own, graph.indices[:, : n_neighbors - 1]])
-    distances = np.hstack([np.zeros((n, 1)), euclidean(graph.distances[:, : n_neighbors - 1])]).astype(np.float32)
-    shape_only = np.empty((n, 0), dtype=np.float32)
-    found, _, _ = module.fuzzy_simplicial_set(
-        shape_only, n_neighbors, None, "euclidean", knn_indices=indices, knn_dists=distances
-    )
-    membership = sparse.csr_array(found)
+def _membership(graph: NeighborGraph, n_neighbors: int, n_epochs: int) -> sparse.csr_array:
+    """The fuzzy graph, without edges too weak to be sampled once in ``n_epochs``."""
+    width = n_neighbors - 1  # umap-learn, whose numbers these are, counts the point itself
+    membership = fuzzy_graph(graph.indices[:, :width], euclidean(graph.distances[:, :width]))
     membership.data[membership.data < membership.data.max() / n_epochs] = 0.0
     membership.eliminate_zeros()
     return membership
 
 
-def load_umap() -> ModuleType:
-    """``umap.umap_``, loaded without the remarks of the libraries behind it.
+def require_numba() -> None:
+    """Say what is missing before any work is done.
 
     Raises
     ------
     MissingExtraError
-        umap-learn is not installed.
+        Numba is not installed.
     """
-    loaded = sys.modules.get("umap.umap_")
-    if loaded is not None:  # the filter of warnings belongs to all threads: it is changed once, by the first caller
-        return loaded
-    try:
-        with warnings.catch_warnings(), _quiet_tensorflow():
-            warnings.simplefilter("ignore")
-            import umap.umap_ as module
-    except ImportError as error:
-        raise MissingExtraError(needed_for="The UMAP map", package="umap-learn", extra="umap") from error
-    _keep_compiled(module)
-    return cast(ModuleType, module)
-
-
-def _keep_compiled(module: ModuleType) -> None:
-    """Have Numba keep what it compiles of umap-learn: the two functions used here take seconds at every start else."""
-    for name in ("smooth_knn_dist", "compute_membership_strengths"):
-        with contextlib.suppress(AttributeError, RuntimeError):  # RuntimeError: no folder that could hold the cache
-            getattr(module, name).enable_caching()
-
-
-@contextlib.contextmanager
-def _quiet_tensorflow() -> Iterator[None]:
-    """TensorFlow, which umap-learn loads where it is installed, told to be still."""
-    level = os.environ.get("TF_CPP_MIN_LOG_LEVEL")
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    try:
-        yield
-    finally:
-        if level is None:
-            del os.environ["TF_CPP_MIN_LOG_LEVEL"]
-        else:
-            os.environ["TF_CPP_MIN_LOG_LEVEL"] = level
+    if find_spec("numba") is None:
+        raise MissingExtraError(needed_for="The UMAP map", package="numba", extra="umap")
