@@ -178,7 +178,7 @@ class QueryTable:
     n_relevant: IntArray  # (Q,)
     rank: Float64Array  # (Q,)
     n_tied: IntArray  # (Q,)
-    is_correct: BoolArray  # (Q,) rank 1 under the expected order: E[Success@1] >= 0.5
+    is_correct: BoolArray  # (Q,) a relevant document stands first, tied with no other: E[Success@1] = 1
     positive_similarity: Float64Array  # (Q,) best relevant document
     negative_similarity: Float64Array  # (Q,) best hard negative, NaN if none
     margin: Float64Array  # (Q,)
@@ -541,7 +541,9 @@ class TrainingRecord:
     """A training run, epoch by epoch.
 
     ``selected_by`` is the figure whose best value made ``best_epoch``; ``base`` holds the validation metrics of the
-    base model without a head; ``notes`` say what a person should know, over-fitting among it.
+    base model without a head; ``notes`` say what a person should know, over-fitting among it. ``against_base`` is the
+    best head against that base on the same validation queries, which also chose it; ``prefixes`` are the same metric of
+    its first numbers, for a head trained on Matryoshka prefixes. Both are measured when the run has ended.
     """
 
     epochs: tuple[EpochRecord, ...]
@@ -554,6 +556,8 @@ class TrainingRecord:
     n_valid_queries: int
     n_valid_clusters: int
     notes: tuple[str, ...] = ()
+    against_base: Comparison | None = None
+    prefixes: Mapping[int, Figure] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from embedscope.analysis import Options, analyse
+from embedscope.analysis.diagnoses import failure_modes
 from embedscope.criteria import load_criteria
 from embedscope.data.collection import Collection, Row, build_collection
 from embedscope.data.readers import read_collection
+from embedscope.diagnosis.failure_modes import FailureMode
 from embedscope.encoding.encode import Embeddings
 from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError, TooFewPointsError
 from embedscope.findings import Findings
@@ -110,17 +112,24 @@ def test_the_query_table_tells_of_each_query_what_its_scores_say(collection: Col
     assert table.values["MRR"] == pytest.approx(1 / table.rank)
 
 
-def test_a_query_is_right_where_at_least_half_of_the_orders_of_its_ties_put_a_relevant_document_first() -> None:
+def test_a_query_is_right_only_where_no_order_of_its_ties_puts_another_document_first() -> None:
     texts = [f"document number {i} of the pool" for i in range(8)]
-    rows = [Row("one of four", (texts[0], texts[1])), Row("one of three", (texts[4],))]
+    rows = [
+        Row("two of four", (texts[0], texts[1])),
+        Row("one of three", (texts[4],)),
+        Row("all four, tied", tuple(texts[:4])),
+    ]
     collection = build_collection(rows, format="planted", extra_documents={str(i): t for i, t in enumerate(texts)})
     place = [collection.documents.index(text) for text in texts]
     documents = np.zeros((8, 2), dtype=np.float32)
     documents[place[:4]], documents[place[4:7]], documents[place[7]] = (1, 0), (0, 1), (-1, 0)
-    found = findings_of(collection, embedded(np.eye(2, dtype=np.float32), documents))
-    assert found.queries.values["Success@1"].tolist() == [0.5, pytest.approx(1 / 3)]
-    assert found.queries.is_correct.tolist() == [True, False]
-    assert found.queries.n_tied.tolist() == [2, 2]
+    queries = np.eye(2, dtype=np.float32)[[0, 1, 0]]
+    found = findings_of(collection, embedded(queries, documents))
+    assert found.queries.values["Success@1"].tolist() == [0.5, pytest.approx(1 / 3), 1.0]
+    assert found.queries.is_correct.tolist() == [False, False, True]
+    modes = failure_modes(found, collection).modes
+    assert modes == (FailureMode.TIE, FailureMode.TIE, None)
+    assert found.metrics["Success@1"].value == pytest.approx((0.5 + 1 / 3 + 1) / 3)
 
 
 def test_a_query_without_relevant_documents_takes_no_part_and_is_counted() -> None:

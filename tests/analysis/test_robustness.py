@@ -77,7 +77,7 @@ def test_the_change_is_that_of_the_changed_queries_measured_alone() -> None:
         assert change.difference == pytest.approx((after[change.metric] - before[change.metric]).mean())
         assert effect.before[change.metric] == pytest.approx(before[change.metric].mean())
         assert effect.after[change.metric] == pytest.approx(after[change.metric].mean())
-    was, now = before["Success@1"] >= 0.5, after["Success@1"] >= 0.5
+    was, now = before["Success@1"] == 1, after["Success@1"] == 1
     assert effect.flip_rate.value == pytest.approx((was != now).mean())
     assert set(effect.lost) == set(np.flatnonzero(was & ~now))
     assert set(effect.gained) == set(np.flatnonzero(~was & now))

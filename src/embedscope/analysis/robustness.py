@@ -10,6 +10,7 @@ import numpy as np
 from embedscope.analysis.intervals import Resampler, holm_over
 from embedscope.analysis.options import PRIMARY_MEASURES, TIE_TOLERANCE
 from embedscope.analysis.scoring import rank_values, select_queries
+from embedscope.analysis.tables import is_right
 from embedscope.diagnosis.perturbations import Perturbation, perturb, standard_perturbations
 from embedscope.encoding.encode import encode_texts
 from embedscope.encoding.model import Model
@@ -113,9 +114,9 @@ def _effect(
     resampler: Resampler,
     measures: tuple[str, ...],
 ) -> PerturbationEffect:
-    was_right, is_right = before[_RANK_1] >= 0.5, after[_RANK_1] >= 0.5
+    was_right, is_now_right = is_right(before[_RANK_1]), is_right(after[_RANK_1])
     flips = np.full(len(texts), np.nan)
-    flips[rows] = (was_right != is_right)[rows]
+    flips[rows] = (was_right != is_now_right)[rows]
     has_rows = len(rows) > 0
     absent = Figure.absent("the perturbation changes no query")
     rise = after[_ORDER] - before[_ORDER]
@@ -128,8 +129,8 @@ def _effect(
         after={name: float(after[name][rows].mean()) for name in measures if has_rows},
         changes=resampler.compare(perturbation.name, after, {AS_WRITTEN: before}, measures) if has_rows else (),
         flip_rate=resampler.means({"flips": flips})["flips"] if has_rows else absent,
-        lost=_ordered(rows, (was_right & ~is_right)[rows], rise),
-        gained=_ordered(rows, (~was_right & is_right)[rows], -rise),
+        lost=_ordered(rows, (was_right & ~is_now_right)[rows], rise),
+        gained=_ordered(rows, (~was_right & is_now_right)[rows], -rise),
         similarity=resampler.means({"cosine": similarity}, bounds=(-1.0, 1.0))["cosine"] if has_rows else absent,
         example=(texts[rows[0]], perturbed[rows[0]]) if has_rows else None,
     )

@@ -15,6 +15,8 @@ from embedscope.numerics.measures import Measure
 from embedscope.numerics.ranking import expected_first_rank, metric_per_query, n_tied_with_first
 from embedscope.protocols import BoolArray, Float64Array, IntArray
 
+_ROUNDING = 1e-9  # of an expectation over orders; the next lower value is 1 / (number of documents) away
+
 
 def query_table(
     collection: Collection,
@@ -43,7 +45,7 @@ def query_table(
         n_relevant=judged.n_relevant,
         rank=expected_first_rank(judged, scores.pair_scores, scores.counts),
         n_tied=n_tied_with_first(judged, scores.pair_scores, scores.counts),
-        is_correct=first_is_relevant >= 0.5,
+        is_correct=is_right(first_is_relevant),
         positive_similarity=best_positive,
         negative_similarity=best_negative,
         margin=best_positive - best_negative,
@@ -64,6 +66,15 @@ def query_table(
         negative_types=tuple(pairs.types[row] for row in order),
         values=dict(values),
     )
+
+
+def is_right(success_at_1: Float64Array) -> BoolArray:
+    """Queries with a relevant document at rank 1 in every order of tied documents, shape (Q,).
+
+    ``success_at_1`` is the expected Success@1. Below 1 a document that is not relevant ties for rank 1: what a user
+    sees first is then left to chance, and such a query has failed. NaN (nothing is relevant) is not right.
+    """
+    return np.asarray(success_at_1 > 1 - _ROUNDING, dtype=bool)
 
 
 def _no_pairs() -> NegativePairs:

@@ -167,7 +167,7 @@ class _Conjunctions:
     def where(self, holds: Callable[[BoolArray], BoolArray]) -> _Conjunctions:
         """Those whose masks pass."""
         passed = np.concatenate([np.zeros(0, dtype=bool), *map(holds, self.blocks())])
-        return _Conjunctions(self.features, [self.terms[i] for i in np.flatnonzero(passed)])
+        return _Conjunctions(self.features, [self.terms[i] for i in np.flatnonzero(passed).tolist()])
 
     def names(self, place: int) -> tuple[str, ...]:
         """The names of the features of a conjunction."""
