@@ -6,6 +6,7 @@ and need no escaping.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable
 
@@ -18,6 +19,7 @@ _EMOJI_STYLE = "\N{VARIATION SELECTOR-16}"
 _KEPT_FORMAT = {_ZWJ, "\N{ZERO WIDTH NON-JOINER}"}
 _SPACING_MARKS = {"\N{THAI CHARACTER SARA AM}", "\N{LAO VOWEL SIGN AM}"}
 _MAX_MARKS = 4
+_ONE_EACH = re.compile("[ -~\u00a0-\u00ac\u00ae-\u02ff\u1e00-\u1eff]*")  # Latin, Vietnamese too: nothing joins
 _VIRAMA = 9  # canonical combining class: the next consonant joins this one
 
 Measure = Callable[[str], float]
@@ -44,6 +46,8 @@ def clusters(text: str) -> list[str]:
     Marks, variation selectors, skin tones and joined emoji stay with their base; two regional indicators make a flag;
     Hangul letters make a syllable; an Indic virama binds the consonant after it.
     """
+    if _ONE_EACH.fullmatch(text):
+        return list(text)
     found: list[str] = []
     for char in text:
         if found and _continues(found[-1], char):
@@ -55,6 +59,8 @@ def clusters(text: str) -> list[str]:
 
 def display_width(text: str) -> int:
     """Width of ``text`` in columns: 2 for a wide character or an emoji, 1 for others, 0 for a lone mark."""
+    if _ONE_EACH.fullmatch(text):
+        return len(text)
     return sum(_cluster_width(cluster) for cluster in clusters(text))
 
 
