@@ -201,7 +201,9 @@ def metrics_claim(problem: Problem, repeats: int) -> Claim:
     candidates: dict[str, Callable[[], object]] = {
         ours: lambda: values_of(measures, problem.judgments, scores.pair_scores, scores.counts)
     }
-    notes = ["embedscope counts ties and takes their mean; the peers order them."]
+    notes = [
+        "embedscope counted ranks and ties while it scored, and takes their mean; the peers order their lists again."
+    ]
     judgments, run = _as_dictionaries(problem, scores)
     for package, make in (("ranx", _ranx_call), ("pytrec_eval", _trec_call)):
         try:
