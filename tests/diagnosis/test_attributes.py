@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedscope.diagnosis.attributes import areas, conflicts, keeps_value, locations, met_values, prices
+from embedscope.diagnosis.attributes import (
+    Attribute,
+    areas,
+    attribute_of_type,
+    conflicts,
+    keeps_value,
+    locations,
+    met_values,
+    prices,
+)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +36,7 @@ def test_fees_lengths_areas_and_telephone_numbers_are_no_prices(text: str) -> No
 
 @pytest.mark.parametrize(
     ("text", "low", "high"),
-    [("dưới 6tr", 0, 6e6), ("tối đa 6 triệu", 0, 6e6), ("6 triệu trở lại", 6e6, 6e6), ("up to 6M", 0, 6e6)],
+    [("dưới 6tr", 0, 6e6), ("tối đa 6 triệu", 0, 6e6), ("6 triệu trở lại", 0, 6e6), ("up to 6M", 0, 6e6)],
 )
 def test_a_cap_admits_every_lower_price(text: str, low: float, high: float) -> None:
     (price,) = prices(text)
@@ -79,6 +88,48 @@ def test_conflicts_name_what_the_document_states_otherwise() -> None:
     assert conflicts("q10 dưới 6tr", "Quận 10, giá 6,1 triệu") == ("price",)
     assert conflicts("từ 25m2 trở lên", "24m2") == ("area",)
     assert conflicts("phòng có ban công", "Quận 3") == ()
+
+
+@pytest.mark.parametrize(
+    ("query", "document"),
+    [
+        ("phòng gần quận 1", "Quận 3, 5tr"), ("phòng quận 1, 3", "Quận 3"), ("gan q1 q3", "Quận 10"),
+        ("q10, 25tr", "Quận 10, 25 triệu"), ("nhà quận 9", "TP. Thủ Đức"), ("ngăn đông đá quận 7", "Quận 7"),
+        ("thuê 4tr-6tr", "giá 5tr"), ("dưới 6tr", "giá 4-5 triệu"), ("5 triệu trở lại", "giá 3tr"),
+        ("phòng 5tr", "Giá 5tr, phí quản lý 500k"), ("quận 7", "P. Tân Phú, Quận 7"), ("quận 10", "Quận 3, Hà Nội"),
+    ],
+)  # fmt: skip
+def test_what_may_be_the_same_is_no_conflict(query: str, document: str) -> None:
+    assert conflicts(query, document) == ()
+
+
+def test_values_that_overlap_are_neither_kept_nor_changed() -> None:
+    assert keeps_value("price", "giá 4-6tr", "giá 5tr") is None
+    assert keeps_value("price", "giá 4-6tr", "giá 7tr") is False
+    assert keeps_value("location", "quận 1, 3", "quận 3") is None
+    assert keeps_value("location", "Quận 9", "TP Thủ Đức") is None
+
+
+def test_a_city_named_by_a_landmark_does_not_hide_that_the_district_is_kept() -> None:
+    assert keeps_value("location", "Quận 10, gần ĐH Kinh tế TPHCM", "Quận 10, gần chợ") is True
+    assert keeps_value("location", "Bình Thạnh, gần cầu Sài Gòn", "Q. Bình Thạnh, TP.HCM") is True
+    assert keeps_value("location", "Bình Thạnh, TP.HCM", "Cầu Giấy, Hà Nội") is False
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("giá", "price"), ("Price", "price"), ("giá thuê", "price"), ("wrong_price", "price"), ("rent", "price"),
+        ("vị trí", "location"), ("Location", "location"), ("quận", "location"), ("district", "location"),
+        ("khác vị trí", "location"), ("wrongLocation", "location"), ("diện tích", "area"), ("Area", "area"),
+        ("DT", "area"),
+        ("amenity", None), ("tiện ích", None), ("", None), ("123", None), ("random", None),
+    ],
+)  # fmt: skip
+def test_types_are_known_by_their_names_in_vietnamese_and_english(name: str, expected: str | None) -> None:
+    assert attribute_of_type(name) == (Attribute(expected) if expected else None)
+    if expected:
+        assert keeps_value(name, "Quận 10, 5tr, 25m2", "q10 5 triệu 25m²") is True
 
 
 def test_values_that_are_met_are_named() -> None:
