@@ -47,6 +47,7 @@ HEAVY_AT_TOP = {
     "safetensors",
     "openTSNE",
     "umap",
+    "torchdr",
     "faiss",
     "ray",
     "sklearn",

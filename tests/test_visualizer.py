@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -97,3 +98,19 @@ def test_the_notebook_and_the_command_line_give_the_same_numbers(
     _, verdict = viz.judge(findings)
     assert verdict.outcome is VerdictOutcome.UNFIT
     assert verdict.outcome == report["verdict"]["outcome"]
+
+
+def test_the_analysis_runs_on_the_device_of_the_encoder(
+    viz: EmbeddingVisualizer, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from embedscope import visualizer
+
+    asked: list[str] = []
+
+    def take(*_: object, options: Any) -> None:
+        asked.append(options.device)
+
+    monkeypatch.setattr(visualizer, "analyse", take)
+    viz.analyse(data, max_samples=5)
+    viz.analyse(data, max_samples=5, device="auto")
+    assert asked == ["cpu", "auto"]

@@ -62,6 +62,7 @@ class EmbeddingVisualizer:
     ) -> None:
         if device not in set(Device):
             raise InvalidOptionError(f"device must be one of {', '.join(Device)}, not '{device}'.")
+        self._device = device
         self._terminal = Terminal(quiet=quiet)
         self._store = EmbeddingStore(warn=self._terminal.warn, is_enabled=cache)
         self.model: Model = load_model(
@@ -108,9 +109,12 @@ class EmbeddingVisualizer:
     def analyse(
         self, data: str | Path | Collection, *, max_samples: int = 500, seed: int = 42, **options: Any
     ) -> Findings:
-        """Everything that ``embedscope visualize`` measures; ``options`` are those of ``analysis.Options``."""
+        """Everything that ``embedscope visualize`` measures; ``options`` are those of ``analysis.Options``.
+
+        The device is that of the encoder, unless ``options`` names another.
+        """
         collection, embeddings = self.embed(data, max_samples=max_samples, seed=seed)
-        return analyse(collection, embeddings, options=Options(seed=seed, **options))
+        return analyse(collection, embeddings, options=Options(**{"seed": seed, "device": self._device, **options}))
 
     def judge(self, findings: Findings, criteria: str | Criteria = "checklist") -> tuple[tuple[Check, ...], Verdict]:
         """The checklist and the verdict."""

@@ -245,3 +245,32 @@ def test_input_that_cannot_be_evaluated_is_refused_in_words(
 
 def test_repeated_documents_of_a_query_count_once_and_a_bare_number_is_a_list_of_one() -> None:
     assert evaluate(ROWS, ROWS, [[0, 0], 1, np.array([2]), (3,)]).metrics == evaluate(ROWS, ROWS, QRELS).metrics
+
+
+def test_a_large_matrix_goes_to_the_device_and_gives_the_same_figures(
+    tied: tuple[np.ndarray, np.ndarray, list[list[int]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    from embedscope.engines import torch_device
+
+    here = evaluate(*tied, device="cpu")
+    asked: list[tuple[str, int]] = []
+
+    def taken(name: str, n_cells: int) -> str:
+        asked.append((name, n_cells))
+        return "cpu"
+
+    monkeypatch.setattr(torch_device, "device_for", taken)
+    there = evaluate(*tied)
+    assert asked == [("auto", N_QUERIES * N_DOCUMENTS)]
+    for name, metric in here.metrics.items():
+        assert there.metrics[name].value == pytest.approx(metric.value, abs=1e-12)
+        assert there.metrics[name].low == pytest.approx(metric.low, abs=1e-12)
+
+
+def test_a_small_matrix_needs_no_device_and_an_unknown_one_is_refused_all_the_same(
+    tied: tuple[np.ndarray, np.ndarray, list[list[int]]],
+) -> None:
+    assert evaluate(*tied, device="cuda").n_queries == N_QUERIES
+    with pytest.raises(InvalidOptionError, match=r"'gpu'; expected auto, cpu, cuda or mps"):
+        evaluate(*tied, device="gpu")

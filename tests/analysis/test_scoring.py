@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from embedscope.analysis.scoring import Scores, score
+from embedscope.analysis.scoring import Scores, rank_values, score
 from embedscope.engines import torch_device
 from embedscope.errors import InvalidOptionError
 from embedscope.numerics.judgments import Judgments
@@ -41,3 +41,22 @@ def test_a_large_matrix_for_a_device_that_is_not_there_is_refused(monkeypatch: p
     monkeypatch.setattr(torch_device, "MIN_CELLS", 1)
     with pytest.raises(InvalidOptionError, match="no such device"):
         scores_of(device="cuda")
+
+
+def test_values_of_baselines_are_the_same_on_a_torch_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    generator = np.random.default_rng(0)
+    queries, documents = (generator.integers(-2, 3, (n, 4)).astype(np.float32) / 8 for n in (7, 40))
+    judgments = Judgments.from_lists([[q, q + 20] for q in range(7)], n_documents=40)
+    here = rank_values(queries, documents, judgments, ("MRR", "nDCG@10"), tolerance=1e-6)
+    asked: list[str] = []
+
+    def taken(name: str, n_cells: int) -> str:
+        asked.append(name)
+        return "cpu"
+
+    monkeypatch.setattr(torch_device, "device_for", taken)
+    there = rank_values(queries, documents, judgments, ("MRR", "nDCG@10"), tolerance=1e-6, device="cuda:1")
+    assert asked == ["cuda:1"]
+    for name, values in here.items():
+        np.testing.assert_array_equal(there[name], values)

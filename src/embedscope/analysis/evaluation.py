@@ -15,12 +15,13 @@ from embedscope.analysis.metrics import measure_metrics
 from embedscope.analysis.options import Options
 from embedscope.analysis.scoring import Scores, score, select_queries, values_of
 from embedscope.analysis.similarity import measure_similarity
+from embedscope.encoding.encoders import require_device_name
 from embedscope.errors import InvalidOptionError, TooFewPointsError
 from embedscope.findings import Metric, Similarity
 from embedscope.numerics.clusters import clusters_from_judgments
 from embedscope.numerics.judgments import Judgments
 from embedscope.numerics.vectors import require_same_dim, unit_rows
-from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray
+from embedscope.protocols import Device, Float32Array, Float64Array, FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ def evaluate(
     k: Sequence[int] = (1, 5, 10, 100),
     seed: int = 42,
     n_draws: int = 10_000,
+    device: str = Device.AUTO,
 ) -> Evaluation:
     """Rank metrics and similarity figures of query and document embeddings, with 95 % intervals.
 
@@ -65,6 +67,9 @@ def evaluate(
         Cutoffs of Success@k, Recall@k, nDCG@k and MAP@k.
     seed, n_draws : int
         Of the bootstrap.
+    device : {"auto", "cpu", "cuda", "mps"} or a torch name such as "cuda:1"
+        Where a matrix of a billion similarities or more is ranked; smaller ones are ranked by the processor. The
+        numbers are the same up to the rounding of the products.
 
     Returns
     -------
@@ -77,11 +82,14 @@ def evaluate(
         If the dimensions differ, or a row is zero or not finite.
     InvalidOptionError
         If ``qrels`` does not name the relevant documents of every query by indices in range, or ``k`` does not list
-        cutoffs of 1 or more.
+        cutoffs of 1 or more, or ``device`` is none of these, or is not there.
+    MissingExtraError
+        If a device other than "cpu" is asked for by name and torch is not installed.
     TooFewPointsError
         If fewer than two queries have a relevant document, or no document is irrelevant.
     """
     cutoffs = _cutoffs(k)
+    require_device_name(str(device))
     unit_queries, unit_documents = _unit(queries, "query"), _unit(documents, "document")
     require_same_dim(unit_queries, unit_documents)
     every = _judgments(qrels, n_queries=len(queries), n_documents=len(documents))
@@ -92,10 +100,14 @@ def evaluate(
             f"query has neither a spread nor an interval. Give qrels for more queries."
         )
     judged, unit_queries = select_queries(every, kept), unit_queries[kept]
-    options = Options(measures=_measures(cutoffs), seed=seed, n_draws=n_draws, k=max(10, min(cutoffs[-1], 100)))
+    options = Options(
+        measures=_measures(cutoffs), seed=seed, n_draws=n_draws, k=max(10, min(cutoffs[-1], 100)), device=device
+    )
     clusters = clusters_from_judgments(judged.indptr, judged.documents, len(documents))
     resampler = Resampler(clusters, n_draws, np.random.SeedSequence([seed, 1]))
-    scores = score(unit_queries, unit_documents, judged, k=options.k, tolerance=options.tie_tolerance)
+    scores = score(
+        unit_queries, unit_documents, judged, k=options.k, tolerance=options.tie_tolerance, device=options.device
+    )
     values = values_of(options.measures, judged, scores.pair_scores, scores.counts)
     return _evaluation(len(queries), kept, scores, values, options, unit_queries, unit_documents, resampler)
 

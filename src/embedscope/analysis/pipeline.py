@@ -226,12 +226,14 @@ def _baselines(
         compared["lexical"] = lexical_values(texts, collection.documents, judgments, measures, tolerance=tolerance)
     runs = {**({} if base is None else {"base": base}), **baselines}
     for name, run in runs.items():
-        compared[name] = rank_values(run.queries[rows], run.documents, judgments, measures, tolerance=tolerance)
+        compared[name] = rank_values(
+            run.queries[rows], run.documents, judgments, measures, tolerance=tolerance, device=options.device
+        )
     references = {name: {m: float(np.nanmean(v)) for m, v in compared[name].items()} for name in baselines}
     width = embeddings.documents.shape[1]
     spaces = {} if base is None else projected_spaces(base, rows, width, options.generator(PURPOSE))
     for name, (left, right) in spaces.items():
-        found = rank_values(left, right, judgments, measures, tolerance=tolerance)
+        found = rank_values(left, right, judgments, measures, tolerance=tolerance, device=options.device)
         references[name] = {m: float(np.nanmean(v)) for m, v in found.items()}
     return compared, references
 
@@ -311,7 +313,9 @@ def _begin_maps(
     kinds = np.unique([str(role) for role in choice.roles], return_inverse=True)[1].astype(np.int64)
     graph = projection.neighbor_graph(rows, width, strata=kinds, seed=options.seed)
     say(f"Laying out {' and '.join(MAP_NAMES[name] for name in options.maps)} of {len(rows):,} points")
-    maps = projection.begin_maps(options.maps, rows, graph, seed=options.seed, perplexity=options.perplexity)
+    maps = projection.begin_maps(
+        options.maps, rows, graph, seed=options.seed, perplexity=options.perplexity, device=options.device, say=say
+    )
     return points_of(choice, graph), maps
 
 

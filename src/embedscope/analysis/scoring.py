@@ -13,7 +13,7 @@ from embedscope.engines.local import for_each_block
 from embedscope.numerics.judgments import Judgments
 from embedscope.numerics.measures import parse_measure
 from embedscope.numerics.ranking import metric_per_query
-from embedscope.numerics.streaming import HistogramAccumulator, TieAccumulator, TopKAccumulator
+from embedscope.numerics.streaming import Accumulator, HistogramAccumulator, TieAccumulator, TopKAccumulator
 from embedscope.numerics.ties import TieCounts
 from embedscope.numerics.vectors import score_pairs
 from embedscope.protocols import Device, Float32Array, Float64Array, IntArray, ProgressCallback, Ties
@@ -72,14 +72,25 @@ def score(
     ties = TieAccumulator(judgments, pair_scores, tolerance)
     top = TopKAccumulator(len(queries), min(k, len(documents)))
     histogram = HistogramAccumulator(N_BINS, exclude=judgments)
-    accelerator = torch_device.device_for(device, len(queries) * len(documents))
-    if accelerator is None:
-        for_each_block(queries, documents, (ties, top, histogram), progress=progress)
-    else:
-        torch_device.for_each_block(queries, documents, (ties, top, histogram), device=accelerator, progress=progress)
+    _show_blocks(queries, documents, (ties, top, histogram), device, progress)
     best = top.result()
     top_scores = best.scores.astype(np.float32, copy=False)
     return Scores(judgments, pair_scores, ties.result(), best.documents, top_scores, histogram.result())
+
+
+def _show_blocks(
+    queries: Float32Array,
+    documents: Float32Array,
+    consumers: Sequence[Accumulator],
+    device: str,
+    progress: ProgressCallback | None = None,
+) -> None:
+    """Every block of the matrix to every consumer, on the device where the matrix is large and one is there."""
+    accelerator = torch_device.device_for(device, len(queries) * len(documents))
+    if accelerator is None:
+        for_each_block(queries, documents, consumers, progress=progress)
+    else:
+        torch_device.for_each_block(queries, documents, consumers, device=accelerator, progress=progress)
 
 
 def gaps(scores: Scores) -> Float64Array:
@@ -91,12 +102,21 @@ def gaps(scores: Scores) -> Float64Array:
 
 
 def rank_values(
-    queries: Float32Array, documents: Float32Array, judgments: Judgments, measures: Sequence[str], *, tolerance: float
+    queries: Float32Array,
+    documents: Float32Array,
+    judgments: Judgments,
+    measures: Sequence[str],
+    *,
+    tolerance: float,
+    device: str = Device.CPU,
 ) -> dict[str, Float64Array]:
-    """Each measure for each query, shape (Q,), and nothing else: for baselines and references."""
+    """Each measure for each query, shape (Q,), and nothing else: for baselines and references.
+
+    ``device`` as for :func:`score`.
+    """
     pair_scores = score_pairs(queries, documents, judgments.query_of_pair, judgments.documents)
     ties = TieAccumulator(judgments, pair_scores, tolerance)
-    for_each_block(queries, documents, (ties,))
+    _show_blocks(queries, documents, (ties,), device)
     return values_of(measures, judgments, pair_scores, ties.result())
 
 

@@ -50,6 +50,7 @@ def resolve_device(device: Device | str = Device.AUTO) -> str:
         If the device asked for is not there.
     """
     name = str(device)
+    require_device_name(name)
     if name == Device.CPU or (name == Device.AUTO and not _may_have_accelerator()):
         return Device.CPU.value
     require_torch()
@@ -63,14 +64,25 @@ def resolve_device(device: Device | str = Device.AUTO) -> str:
     if name == Device.AUTO:
         return next(device for device, is_present in present.items() if is_present)
     family, _, index = name.partition(":")
-    if family not in present or (index and not index.isdecimal()):
-        raise InvalidOptionError(f"--device is '{name}'; expected auto, cpu, cuda or mps.")
     if not present[family] or (family == Device.CUDA and index and int(index) >= torch.cuda.device_count()):
         raise InvalidOptionError(
             f"--device is '{name}', but torch {torch.__version__} finds no such device. "
             f"Present: {', '.join(device for device, is_present in present.items() if is_present)}. Use --device auto."
         )
     return name
+
+
+def require_device_name(name: str) -> None:
+    """Refuse what names no device that embedscope knows; whether the device is there, ``resolve_device`` says.
+
+    Raises
+    ------
+    InvalidOptionError
+        If ``name`` is not auto, cpu, cuda or mps; a number may follow, as in "cuda:1".
+    """
+    family, colon, index = name.partition(":")
+    if family not in set(Device) or (colon and not index.isdecimal()):
+        raise InvalidOptionError(f"--device is '{name}'; expected auto, cpu, cuda or mps.")
 
 
 def _may_have_accelerator() -> bool:

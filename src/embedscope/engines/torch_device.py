@@ -56,8 +56,17 @@ def device_for(name: str, n_cells: int) -> str | None:
     MissingExtraError
         If a device is asked for by name and torch is absent.
     """
-    if n_cells < MIN_CELLS:
-        return None
+    return None if n_cells < MIN_CELLS else accelerator(name)
+
+
+def accelerator(name: str) -> str | None:
+    """The torch device that ``name`` stands for; None where that is the CPU, or torch is absent and was not asked for.
+
+    Raises
+    ------
+    InvalidOptionError, MissingExtraError
+        As `device_for`.
+    """
     try:
         device = resolve_device(name)
     except MissingExtraError:
@@ -113,7 +122,7 @@ def for_each_block(
     torch = _torch()
     require_same_dim(queries, documents)
     query_block, document_block = _block_shape(queries, documents, _budget(device, memory_bytes))
-    with torch.inference_mode(), _full_precision():
+    with torch.inference_mode(), full_precision():
         asked = torch.from_numpy(np.ascontiguousarray(queries)).to(device)
         readers = [_reader(consumer, asked, query_offset) for consumer in consumers]
         for document_start in range(0, len(documents), document_block):
@@ -160,7 +169,7 @@ def _block_shape(queries: FloatArray, documents: FloatArray, budget: int) -> tup
 
 
 @contextmanager
-def _full_precision() -> Iterator[None]:
+def full_precision() -> Iterator[None]:
     """float32 products in float32 while inside, whatever the program around asked for."""
     torch = _torch()
     before = torch.get_float32_matmul_precision()

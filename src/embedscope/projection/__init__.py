@@ -8,6 +8,9 @@ the same seed, whatever the number of threads.
 Equal rows are no obstacle: the start carries a seeded jitter of 1 % of its spread (of a spread of its own where every
 row is equal), so that coinciding points can part and no axis has width zero.
 
+On a CUDA device, where TorchDR is installed, a map of many points is laid out there, from the same graph and start: a
+map of its own, with the same figures of quality, and its parameters say so.
+
 Above 50,000 points a map is fitted on a stratified sample of that size, and every other point is placed by its nearest
 neighbours in the sample; ``MapLayout.n_fitted`` says so.
 """

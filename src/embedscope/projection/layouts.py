@@ -171,6 +171,21 @@ def checked_start(start: FloatArray | None, n: int) -> Float64Array | None:
     return rows
 
 
+def device_start(vectors: FloatArray, given: Float64Array | None, seed: int) -> Float64Array:
+    """Where a map on a device starts: the first two principal components, and nothing else.
+
+    Raises
+    ------
+    InvalidOptionError
+        If positions are given: a map that goes on from another is laid out on the processor.
+    """
+    if given is not None:
+        raise InvalidOptionError(
+            "A map that starts from given positions is laid out on the processor: leave device out."
+        )
+    return pca_start(vectors, np.random.default_rng(seed))
+
+
 def require_width(graph: NeighborGraph, width: int, why: str) -> None:
     if graph.indices.shape[1] < width:
         raise InvalidOptionError(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from embedscope.errors import MissingExtraError
 from embedscope.findings import MapLayout
 from embedscope.projection.graph import NeighborGraph
+from embedscope.projection.on_device import DeviceMapError, device_for_maps
 from embedscope.projection.tsne_map import tsne
 from embedscope.projection.umap_map import require_numba, umap
-from embedscope.protocols import FloatArray
+from embedscope.protocols import Device, FloatArray
+
+_SHOWN = {"tsne": "t-SNE", "umap": "UMAP"}
 
 
 class MapsToCome:
@@ -32,25 +35,61 @@ class MapsToCome:
 
 
 def begin_maps(
-    names: Sequence[str], vectors: FloatArray, graph: NeighborGraph, *, seed: int, perplexity: float | None = None
+    names: Sequence[str],
+    vectors: FloatArray,
+    graph: NeighborGraph,
+    *,
+    seed: int,
+    perplexity: float | None = None,
+    device: str = Device.CPU,
+    say: Callable[[str], None] = lambda text: None,
 ) -> MapsToCome:
     """Begin to lay out the maps ``names`` ("tsne", "umap"), a thread each.
 
     What takes time in a map is compiled and runs outside the interpreter lock, so the caller can go on meanwhile. No
     map depends on whether another is drawn, or on what else runs.
+
+    Where ``device`` is or has a CUDA device, TorchDR is installed and there are many points, maps are laid out there,
+    one after the other, before this returns: torch's settings and random state belong to all threads. What does not
+    fit there is laid out by the processor, and ``say`` is told so.
     """
     running: dict[str, Future[MapLayout]] = {}
     absent: dict[str, str] = {}
+    n_fitted = len(vectors) if graph.sample is None else len(graph.sample.rows)
+    where = device_for_maps(device, n_fitted, say)
     pool = ThreadPoolExecutor(max(1, len(names)))
     for name in names:
-        if name == "tsne":
+        drawn = None if where is None else _on_device(name, vectors, graph, seed, perplexity, where, say)
+        if drawn is not None:
+            running[name] = Future()
+            running[name].set_result(drawn)
+        elif name == "tsne":
             running[name] = pool.submit(tsne, vectors, graph, seed=seed, perplexity=perplexity)
-            continue
-        try:
-            require_numba()
-        except MissingExtraError as error:
-            absent[name] = str(error)
         else:
-            running[name] = pool.submit(umap, vectors, graph, seed=seed)
+            try:
+                require_numba()
+            except MissingExtraError as error:
+                absent[name] = str(error)
+            else:
+                running[name] = pool.submit(umap, vectors, graph, seed=seed)
     pool.shutdown(wait=False)
     return MapsToCome(running, absent)
+
+
+def _on_device(
+    name: str,
+    vectors: FloatArray,
+    graph: NeighborGraph,
+    seed: int,
+    perplexity: float | None,
+    device: str,
+    say: Callable[[str], None],
+) -> MapLayout | None:
+    """A map laid out on the device; None, and the reason said, where that cannot be."""
+    try:
+        if name == "tsne":
+            return tsne(vectors, graph, seed=seed, perplexity=perplexity, device=device)
+        return umap(vectors, graph, seed=seed, device=device)
+    except DeviceMapError as error:
+        say(f"{_SHOWN[name]} is laid out on the processor, not on '{device}': {error}.")
+        return None

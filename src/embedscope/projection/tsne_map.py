@@ -19,6 +19,7 @@ from embedscope.projection.layouts import (
     Parameters,
     checked_size,
     checked_start,
+    device_start,
     euclidean,
     fitted_part,
     fitted_start,
@@ -28,6 +29,7 @@ from embedscope.projection.layouts import (
     require_width,
     with_the_rest,
 )
+from embedscope.projection.on_device import made_by, tsne_positions_on
 from embedscope.protocols import Float64Array, FloatArray
 
 _MAX_EXACT_POINTS = 25_000
@@ -43,6 +45,7 @@ def tsne(
     n_iter: int = 500,
     quality_k: int = QUALITY_K,
     start: FloatArray | None = None,
+    device: str | None = None,
 ) -> MapLayout:
     """The t-SNE map (van der Maaten & Hinton 2008), by openTSNE.
 
@@ -67,13 +70,19 @@ def tsne(
     start : ndarray of shape (M, 2), optional
         Positions to start from, such as the map of the checkpoint before; they are kept at their scale and without
         exaggeration, so that the map changes only as far as the space did. The first two principal components else.
+    device : str, optional
+        A torch device on which TorchDR lays the map out, from the first two principal components.
 
     Raises
     ------
     TooFewPointsError
         Fewer than 8 points, or too few for the perplexity that was given.
     InvalidOptionError
-        The perplexity is below 1, or the graph is narrower than ``3 * perplexity``.
+        The perplexity is below 1, the graph is narrower than ``3 * perplexity``, or ``start`` and ``device`` are given.
+    MissingExtraError
+        ``device`` is given and TorchDR is not installed.
+    DeviceMapError
+        The map cannot be laid out on the device.
     """
     began = time.perf_counter()
     n = checked_size(vectors, graph, "t-SNE", "--skip-tsne")
@@ -82,13 +91,19 @@ def tsne(
     rows, near = fitted_part(vectors, graph)
     require_width(near, width, f"Perplexity {used:g}")
     begin = fitted_start(checked_start(start, n), graph)
-    fitted, gradient = _optimised(rows, near, width, used, start=begin, seed=seed, n_iter=n_iter)
+    if device is None:
+        fitted, gradient = _optimised(rows, near, width, used, start=begin, seed=seed, n_iter=n_iter)
+    else:
+        begin = device_start(rows, begin, seed)
+        fitted = tsne_positions_on(device, near, begin, perplexity=used, n_iter=n_iter, seed=seed)
+        gradient = "exact"
     parameters: Parameters = {
         "perplexity": used,
         "n_iter": n_iter,
         "distance": "euclidean of unit rows",
         "init": "pca" if start is None else "given positions",
         "gradient": gradient,
+        **({} if device is None else made_by(device)),
     }
     xy = with_the_rest(graph, fitted)
     elapsed_s = time.perf_counter() - began

@@ -17,6 +17,7 @@ from embedscope.projection.layouts import (
     Parameters,
     checked_size,
     checked_start,
+    device_start,
     euclidean,
     fitted_part,
     fitted_start,
@@ -26,6 +27,7 @@ from embedscope.projection.layouts import (
     require_width,
     with_the_rest,
 )
+from embedscope.projection.on_device import made_by, umap_positions_on
 from embedscope.protocols import Float64Array, FloatArray
 
 _MANY_POINTS = 10_000
@@ -42,6 +44,7 @@ def umap(
     n_epochs: int | None = None,
     quality_k: int = QUALITY_K,
     start: FloatArray | None = None,
+    device: str | None = None,
 ) -> MapLayout:
     """The UMAP map (McInnes, Healy & Melville 2018).
 
@@ -66,18 +69,24 @@ def umap(
         Neighbourhood of trustworthiness, continuity and neighbours kept.
     start : ndarray of shape (M, 2), optional
         Positions to start from, as for :func:`tsne`; the learning rate then begins at a quarter.
+    device : str, optional
+        A torch device on which TorchDR lays the map out, from the first two principal components.
 
     Raises
     ------
     TooFewPointsError
         Fewer than 8 points, or fewer than the ``n_neighbors`` that was given.
     InvalidOptionError
-        ``n_neighbors`` below 2, ``min_dist`` outside [0, 1], or the graph is too narrow.
+        ``n_neighbors`` below 2, ``min_dist`` outside [0, 1], the graph is too narrow, or ``start`` and ``device`` are
+        given.
     MissingExtraError
-        Numba is not installed.
+        Numba, which the processor needs, or TorchDR, which a device needs, is not installed.
+    DeviceMapError
+        The map cannot be laid out on the device.
     """
     began = time.perf_counter()
-    require_numba()
+    if device is None:
+        require_numba()
     n = checked_size(vectors, graph, "UMAP", "--skip-umap")
     used = _fitting_neighbors(n if graph.sample is None else len(graph.sample.rows), n_neighbors)
     if not 0.0 <= min_dist <= 1.0:
@@ -85,12 +94,19 @@ def umap(
     rows, near = fitted_part(vectors, graph)
     require_width(near, used - 1, f"n_neighbors={used}")
     begin = fitted_start(checked_start(start, n), graph)
-    fitted = _optimised(rows, near, used, seed=seed, min_dist=min_dist, n_epochs=n_epochs, start=begin)
+    if device is None:
+        fitted = _optimised(rows, near, used, seed=seed, min_dist=min_dist, n_epochs=n_epochs, start=begin)
+    else:
+        wide = _stretched(device_start(rows, begin, seed))
+        fitted = umap_positions_on(
+            device, near, wide, n_neighbors=used, min_dist=min_dist, n_epochs=n_epochs or _epochs(len(rows)), seed=seed
+        )
     parameters: Parameters = {
         "n_neighbors": used,
         "min_dist": min_dist,
         "distance": "euclidean of unit rows",
         "init": "pca" if start is None else "given positions",
+        **({} if device is None else made_by(device)),
     }
     xy = with_the_rest(graph, fitted)
     elapsed_s = time.perf_counter() - began
@@ -123,7 +139,7 @@ def _optimised(
     start: Float64Array | None,
 ) -> FloatArray:
     n = len(vectors)
-    epochs = n_epochs or (_EPOCHS_FEW if n <= _MANY_POINTS else _EPOCHS_MANY)
+    epochs = n_epochs or _epochs(n)
     a, b = map_curve(min_dist)
     begin = _wide_start(vectors, seed) if start is None else start  # a map that is given has its width already
     return umap_positions(
@@ -138,9 +154,16 @@ def _optimised(
     )
 
 
+def _epochs(n: int) -> int:
+    return _EPOCHS_FEW if n <= _MANY_POINTS else _EPOCHS_MANY
+
+
 def _wide_start(vectors: FloatArray, seed: int) -> Float64Array:
     """The first two principal components, each stretched to [0, 10] as umap-learn does."""
-    begin = pca_start(vectors, np.random.default_rng(seed))
+    return _stretched(pca_start(vectors, np.random.default_rng(seed)))
+
+
+def _stretched(begin: Float64Array) -> Float64Array:
     wide: Float64Array = 10.0 * (begin - begin.min(axis=0)) / np.maximum(np.ptp(begin, axis=0), 1e-12)
     return wide
 
