@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from embedscope.diagnosis.perturbations import (
     telex_keys,
     without_diacritics,
 )
-from embedscope.diagnosis.telex import is_vietnamese, telex
+from embedscope.diagnosis.telex import telex
 from embedscope.errors import InvalidOptionError
 
 texts = st.text(alphabet=st.sampled_from("abcdeghikmnop qrtuvđăâêôơưáàảãạếờỹ 0123456789.,k-ABĐ中文กำ"), max_size=60)
@@ -76,6 +77,48 @@ def test_names_are_stable_and_distinct() -> None:
     ]
 
 
+FOREIGN = (
+    "ML engineer", "Washington DC", "vitamin K for 500 ml", "St. Petersburg", "2,500,000 people", "Q4 results, 2 pn",
+    "revenue of 5,500,000 VND in Q3", "学区房 三室两厅", "شقة للإيجار", "https://example.org/ML/st?q=10",
+    "🏠 2,500,000",
+    "def st(k): return dc[k]", "the can is in the ho tel", "il costo è 2.500.000",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", FOREIGN)
+def test_texts_in_other_languages_get_no_vietnamese_perturbation(text: str) -> None:
+    for name in ("telex", "number-format", "abbreviated", "spelled-out"):
+        assert perturb([text], by_name(name), seed=3) == (text,)
+
+
+NOT_ABOUT_NUMBERS = ("no-diacritics", "telex", "neighbour-key", "swap", "lower-case", "upper-case", "spacing",
+                     "abbreviated", "spelled-out")  # fmt: skip
+_PIECES = st.sampled_from(
+    ("phòng", "trọ", "q10", "25m2", "5tr5", "500", "ml", "k", "giá", "apartment", "Straße", "مدينة", "房间很大",
+     "한국어로",
+     "🏠", "👩‍🚀", "https://a.org/b?c=1", "x_y(z)", "a@b.org", "6,000,000", "3.14", "ห้องเช่า", "quận 3", "máy lạnh", "7")
+)  # fmt: skip
+
+
+@settings(max_examples=200)
+@given(st.lists(_PIECES, min_size=1, max_size=9).map(" ".join), seeds)
+def test_perturbations_keep_texts_filled_and_numbers_as_they_are(text: str, seed: int) -> None:
+    numbers = re.findall(r"\d+", text)
+    for perturbation in standard_perturbations():
+        (found,) = perturb([text], perturbation, seed=seed)
+        assert found
+        if perturbation.name in NOT_ABOUT_NUMBERS:
+            assert re.findall(r"\d+", found) == numbers, perturbation.name
+
+
+@settings(max_examples=60)
+@given(seeds)
+def test_slips_spare_addresses_code_and_scripts_that_are_not_spelt(seed: int) -> None:
+    text = "https://example.org/find?name=value someVariable_name(value) person@example.org 我想租一个房间 ห้องเช่า 👩‍🚀"
+    for name in ("neighbour-key", "swap", "spacing"):
+        assert perturb([text], by_name(name), seed=seed) == (text,)
+
+
 # --- diacritics and Telex -------------------------------------------------------------------------------------------
 
 
@@ -107,8 +150,6 @@ def test_telex_types_letters_and_then_the_tone(word: str, keys: str) -> None:
 
 def test_telex_slips_hit_vietnamese_texts_only() -> None:
     assert telex_keys("une école près du château", generator()) == "une école près du château"
-    assert is_vietnamese("trọ")
-    assert not is_vietnamese("école")
     text = "phòng trọ rộng gần trường học"
     found = telex_keys(text, generator())
     changed = [(a, b) for a, b in zip(text.split(), found.split(), strict=True) if a != b]
@@ -193,6 +234,20 @@ def test_a_text_without_diacritics_is_given_none() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "others"),
+    [
+        ("hơn 2 triệu người dùng", {"hơn 2,000,000 người dùng"}),
+        ("có 2,500,000 người ở đây", {"có 2,500,000 người ở đây"}),
+        ("mua 12 củ hành", {"mua 12 củ hành"}),
+        ("chạy bộ 10k mỗi ngày", {"chạy bộ 10k mỗi ngày"}),
+        ("phòng trọ 2.500.000đ", {"phòng trọ 2tr5", "phòng trọ 2.5 triệu"}),
+    ],
+)
+def test_only_money_is_written_as_money(text: str, others: set[str]) -> None:
+    assert formats(text) == others
+
+
+@pytest.mark.parametrize(
     "text",
     ["25m2 q10", "nhà 3 tầng", "từ 4-5tr", "5 triệu 5 trăm", "4k monitor", "năm 2024", "3.14", "v1.2.3", "5tr5m2"],
 )
@@ -246,6 +301,26 @@ def test_texts_without_diacritics_are_matched_and_written_without() -> None:
 def test_parts_of_words_and_unknown_words_stay() -> None:
     assert KNOWN.shortened("máy lạnhh quận bảy") == "máy lạnhh quận bảy"
     assert KNOWN.spelled_out("html q10a") == "html q10a"
+
+
+def test_a_short_form_right_after_a_number_is_a_unit_unless_the_number_is_its_own() -> None:
+    shipped = load_abbreviations()
+    assert shipped.spelled_out("chai nước 500 ml ở quận 3") == "chai nước 500 ml ở quận 3"
+    assert shipped.spelled_out("giá thuê 500 k/tháng") == "giá thuê 500 k/tháng"
+    assert shipped.spelled_out("phòng q10 ml, 5 tr") == "phòng quận 10 máy lạnh, 5 triệu"
+    assert KNOWN.spelled_out("500 ml") == "500 ml"
+
+
+def test_the_shipped_map_leaves_out_what_is_ambiguous_in_vietnamese() -> None:
+    shipped = load_abbreviations()
+    text = "bổ sung vitamin K, đc: 12 Lê Lợi, nội thất cc"
+    assert shipped.spelled_out(text) == text
+
+
+def test_a_map_of_ones_own_applies_to_every_language() -> None:
+    own = Abbreviations((Abbreviation("machine learning", ("ML",)),))
+    assert own.spelled_out("ML engineer") == "machine learning engineer"
+    assert own.shortened("machine learning engineer") == "ML engineer"
 
 
 def test_of_two_forms_that_are_the_same_without_diacritics_the_first_stands() -> None:

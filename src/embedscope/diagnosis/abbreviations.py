@@ -6,14 +6,16 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
 from embedscope.diagnosis.text_features import has_diacritics, strip_diacritics
+from embedscope.diagnosis.vietnamese import is_vietnamese
 from embedscope.errors import InvalidOptionError
 
 NUMBER = "{n}"
+_AFTER_NUMBER = re.compile(r"(?<![^\W_])\d+(?:[.,]\d+)*\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +31,29 @@ class Abbreviations:
     """A map between wordings in full and in short, applied to whole words, the longest wording first."""
 
     entries: tuple[Abbreviation, ...]
+    is_vietnamese: bool = False
+    """Whether only Vietnamese texts are changed: in others the same letters mean something else ("ML engineer")."""
 
     def shortened(self, text: str) -> str:
         """``text`` with every wording that the map knows in short: ``quận 10`` becomes ``q10``."""
-        return _replaced(text, {entry.full: entry.short[0] for entry in self.entries})
+        return self._applied(text, {entry.full: entry.short[0] for entry in self.entries})
 
     def spelled_out(self, text: str) -> str:
-        """``text`` with every short form in full: ``q10`` becomes ``quận 10``."""
-        return _replaced(text, {short: entry.full for entry in self.entries for short in entry.short})
+        """``text`` with every short form in full: ``q10`` becomes ``quận 10``.
+
+        A short form right after a number is a unit (``500 ml``) and stays, unless the number is part of it.
+        """
+        forms = {short: entry.full for entry in self.entries for short in entry.short}
+        return self._applied(text, forms, spares_units=True)
+
+    def _applied(self, text: str, forms: Mapping[str, str], *, spares_units: bool = False) -> str:
+        if self.is_vietnamese and not is_vietnamese(text):
+            return text
+        return _replaced(text, forms, spares_units=spares_units)
 
 
 def load_abbreviations(path: str | Path | None = None) -> Abbreviations:
-    """The map of the TOML file at ``path``, or the shipped one (Vietnamese, with a little English).
+    """The map of the TOML file at ``path``, or the shipped one, for Vietnamese texts only.
 
     Raises
     ------
@@ -49,7 +62,7 @@ def load_abbreviations(path: str | Path | None = None) -> Abbreviations:
     """
     if path is None:
         text = (files("embedscope.diagnosis") / "abbreviations.toml").read_text(encoding="utf-8")
-        return _parsed(text, "abbreviations.toml")
+        return replace(_parsed(text, "abbreviations.toml"), is_vietnamese=True)
     try:
         return _parsed(Path(path).read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
@@ -97,7 +110,7 @@ def _entry(full: str, short: object, where: str) -> Abbreviation:
     return Abbreviation(texts[0], tuple(texts[1:]))
 
 
-def _replaced(text: str, forms: Mapping[str, str]) -> str:
+def _replaced(text: str, forms: Mapping[str, str], *, spares_units: bool) -> str:
     """``text`` with whole-word occurrences of the keys replaced by the values, in one pass from left to right.
 
     A key is found with its diacritics or with none at all; where two keys are then the same, the first one stands.
@@ -108,7 +121,12 @@ def _replaced(text: str, forms: Mapping[str, str]) -> str:
         for source, target in forms.items():
             targets.setdefault(spelling(source).casefold(), strip_diacritics(target) if is_plain else target)
     pattern = "|".join(_pattern(source) for source in sorted(targets, key=lambda source: (-len(source), source)))
-    return re.sub(rf"(?<!\w)(?:{pattern})(?!\w)", lambda match: _target(match[0], targets), text, flags=re.IGNORECASE)
+
+    def written(match: re.Match[str]) -> str:
+        is_unit = spares_units and not match[0][0].isdigit() and _AFTER_NUMBER.search(text[: match.start()])
+        return match[0] if is_unit else _target(match[0], targets)
+
+    return re.sub(rf"(?<!\w)(?:{pattern})(?!\w)", written, text, flags=re.IGNORECASE)
 
 
 def _pattern(source: str) -> str:

@@ -12,6 +12,7 @@ from decimal import Decimal
 import numpy as np
 
 from embedscope.diagnosis.text_features import has_diacritics
+from embedscope.diagnosis.vietnamese import is_vietnamese
 
 MILLION, THOUSAND = Decimal(1_000_000), Decimal(1_000)
 
@@ -26,15 +27,26 @@ _FORMS = {
     "grouped": r"(?P<grouped_whole>\d{1,3}(?:(?:,\d{3})+|(?:\.\d{3}){2,}))(?:\s*(?:đ|vnđ|vnd|đồng|dong))?(?!\w|[.,]\d)",
 }
 AMOUNT = re.compile(f"{_NOT_AFTER}(?:{'|'.join(_FORMS.values())})", re.IGNORECASE)
+_PRICE_BEFORE = re.compile(
+    r"(?<!\w)(?:giá|gia|thuê|thue|tiền|tien|phí|phi|cọc|coc|lương|luong|học phí|tầm|tam|khoảng|khoang|dưới|duoi|trên|"
+    r"tren|tối đa|toi da|chỉ|chi|từ|vnd|vnđ|price|rent|budget)(?:\s+[^\W\d]+){0,2}[\s:~=]*$",
+    re.IGNORECASE,
+)
+_CURRENCY_AFTER = re.compile(r"\s*(?:đ|vnđ|vnd|đồng|dong)(?!\w)|\s*/?\s*(?:tháng|thang|th|month)(?!\w)", re.IGNORECASE)
+_CURRENCY_WITHIN = re.compile(r"(?:đ|vnđ|vnd|đồng|dong)$", re.IGNORECASE)
 
 
 def in_another_format(text: str, generator: np.random.Generator) -> str:
     """``text`` with each amount of money written in another of its formats, drawn at random.
 
     Millions move between ``5tr5``, ``5.5 triệu`` and ``5,500,000``, thousands between ``500k`` and ``500,000``. A
-    text without diacritics is given none. Amounts that are not whole thousands, and numbers without a unit or groups
-    of digits, stay as they are; so does ``4k``, which more often counts pixels.
+    text without diacritics is given none. Only Vietnamese texts are changed, and in them only money: ``5tr5``, or an
+    amount with a currency, a word for a price before it, or a month after it; ``2 triệu người`` may become
+    ``2,000,000 người``, which counts the same. Amounts that are not whole thousands stay as they are; so does ``4k``,
+    which more often counts pixels.
     """
+    if not is_vietnamese(text):
+        return text
     is_plain = not has_diacritics(text)
     return AMOUNT.sub(lambda match: _rewritten(match, generator, is_plain), text)
 
@@ -42,10 +54,25 @@ def in_another_format(text: str, generator: np.random.Generator) -> str:
 def _rewritten(match: re.Match[str], generator: np.random.Generator, is_plain: bool) -> str:
     amount = _amount(match)
     written = _formats(amount, is_plain)
+    if not _is_money(match):
+        written = {"grouped": written["grouped"]} if _counts_millions(match) and "grouped" in written else {}
     own = "grouped" if match["grouped_whole"] else "thousand" if match["thousand_whole"] else "decimal"
     own = "tr" if match["tr_whole"] else own
     others = [text for name, text in written.items() if name != own]
     return others[int(generator.integers(len(others)))] if others else match[0]
+
+
+def _is_money(match: re.Match[str]) -> bool:
+    """Whether an amount is one of money by how it is written or by what stands around it."""
+    if match["tr_whole"] or re.search(r"\dtr$", match[0], re.IGNORECASE) or _CURRENCY_WITHIN.search(match[0]):
+        return True
+    before, after = match.string[max(0, match.start() - 30) : match.start()], match.string[match.end() :]
+    return _PRICE_BEFORE.search(before) is not None or _CURRENCY_AFTER.match(after) is not None
+
+
+def _counts_millions(match: re.Match[str]) -> bool:
+    """Whether the word for million says the number whatever is counted; "củ" also counts onions."""
+    return re.search(r"tri[ệe]u$", match[0], re.IGNORECASE) is not None
 
 
 def _amount(match: re.Match[str]) -> Decimal:

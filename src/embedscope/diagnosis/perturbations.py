@@ -11,13 +11,15 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from embedscope.diagnosis.abbreviations import Abbreviations, load_abbreviations
 from embedscope.diagnosis.number_formats import in_another_format
-from embedscope.diagnosis.telex import is_vietnamese, telex
+from embedscope.diagnosis.telex import telex
 from embedscope.diagnosis.text_features import has_diacritics, strip_diacritics
+from embedscope.diagnosis.vietnamese import is_vietnamese
 
 Perturb = Callable[[str, np.random.Generator], str]
 
@@ -28,6 +30,13 @@ SHORTEST_SLIP = 4
 """Letters that a word needs to be hit: shorter ones would become another word."""
 
 _WORD = re.compile(r"[^\W\d_]+")
+_NO_PROSE = re.compile(r"\S*(?:://|www\.|[@_\\<>{}=#$]|\w\(|[^\W\d_]\d|[^\W\d_][./][^\W\d_]|[a-z][A-Z])\S*")
+"""Addresses, names in code and the like: nobody slips in what is pasted."""
+
+_SPELT = ("LATIN ", "GREEK ", "CYRILLIC ", "ARMENIAN ", "HEBREW ", "ARABIC ", "GEORGIAN ")
+"""Scripts typed letter by letter; in the others a letter is a syllable or a word, or carries marks."""
+
+_UNSPACED = ("CJK ", "HIRAGANA ", "KATAKANA ", "THAI ", "LAO ", "KHMER ", "MYANMAR ", "TIBETAN ")
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 
@@ -108,14 +117,25 @@ def swapped_letters(text: str, generator: np.random.Generator) -> str:
         i = chosen[int(generator.integers(len(chosen)))]
         return word[:i] + word[i + 1] + word[i] + word[i + 2 :]
 
-    return _hit_words(text, generator, lambda word: len(word) >= SHORTEST_SLIP and bool(places(word)), slip)
+    def can_slip(word: str) -> bool:
+        return len(word) >= SHORTEST_SLIP and all(_is_of(letter, _SPELT) for letter in word) and bool(places(word))
+
+    return _hit_words(text, generator, can_slip, slip)
 
 
 def spacing_slip(text: str, generator: np.random.Generator) -> str:
-    """Spaces lost between two words or put into a word of letters, about one in ``WORDS_PER_SLIP`` words."""
+    """Spaces lost between two words or put into a word of letters, about one in ``WORDS_PER_SLIP`` words.
+
+    Two numbers keep their space, or they would be one; addresses, code and scripts without spaces stay.
+    """
     words = text.split()
-    slips = [("lost", place) for place in range(len(words) - 1)]
-    slips += [("put in", i) for i, word in enumerate(words) if len(word) >= SHORTEST_SLIP and word.isalpha()]
+    is_prose = [_NO_PROSE.fullmatch(word) is None and not _is_unspaced(word) for word in words]
+    slips = [
+        ("lost", i)
+        for i, (word, following) in enumerate(pairwise(words))
+        if is_prose[i] and is_prose[i + 1] and not (word[-1].isnumeric() and following[0].isnumeric())
+    ]
+    slips += [("put in", i) for i, word in enumerate(words) if is_prose[i] and _can_split(word)]
     n_slips = len(_chosen(len(words), generator))
     chosen = {slips[int(i)] for i in generator.choice(len(slips), min(n_slips, len(slips)), replace=False)}
     parts = []
@@ -131,7 +151,8 @@ def _hit_words(
 ) -> str:
     """``text`` with a slip in one of ``WORDS_PER_SLIP`` of the words where one can happen, at least one."""
     composed = unicodedata.normalize("NFC", text)
-    words = [match for match in _WORD.finditer(composed) if can_slip(match[0])]
+    pasted = {place for match in _NO_PROSE.finditer(composed) for place in range(match.start(), match.end())}
+    words = [match for match in _WORD.finditer(composed) if match.start() not in pasted and can_slip(match[0])]
     hit = {words[int(i)].start() for i in _chosen(len(words), generator)}
     return _WORD.sub(lambda match: slip(match[0]) if match.start() in hit else match[0], composed)
 
@@ -156,8 +177,20 @@ def _neighbours(letter: str) -> str:
     return ""
 
 
+def _can_split(word: str) -> bool:
+    return len(word) >= SHORTEST_SLIP and word.isalpha()
+
+
+def _is_unspaced(word: str) -> bool:
+    return any(_is_of(letter, _UNSPACED) for letter in word)
+
+
 def _is_alphabetic(letter: str) -> bool:
-    return unicodedata.name(letter, "").startswith(("LATIN ", "GREEK ", "CYRILLIC "))
+    return _is_of(letter, ("LATIN ", "GREEK ", "CYRILLIC "))
+
+
+def _is_of(letter: str, scripts: tuple[str, ...]) -> bool:
+    return unicodedata.name(letter, "").startswith(scripts)
 
 
 def _generator(seed: int, name: str, text: str) -> np.random.Generator:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
 _LETTERS = {"ă": "aw", "â": "aa", "ê": "ee", "ô": "oo", "ơ": "ow", "ư": "uw", "đ": "dd"}
@@ -13,12 +12,6 @@ _TONES = {
     "\N{COMBINING TILDE}": "x",
     "\N{COMBINING DOT BELOW}": "j",
 }
-_ONLY_VIETNAMESE = re.compile("[ơƠưƯ\u1ea0-\u1ef9]")  # the block of letters made for Vietnamese, and two horned ones
-
-
-def is_vietnamese(text: str) -> bool:
-    """Whether ``text`` has a letter that only Vietnamese uses; é or ê alone might be French."""
-    return _ONLY_VIETNAMESE.search(unicodedata.normalize("NFC", text)) is not None
 
 
 def telex(word: str) -> str:

@@ -11,6 +11,9 @@ from embedscope.diagnosis.text_features import strip_diacritics
 _ONLY_VIETNAMESE = re.compile("[ơƠưƯ\u1ea0-\u1ef9]")  # the block of letters made for Vietnamese, and two horned ones
 _WORD = re.compile(r"[^\W\d_]+")
 _AMOUNT = re.compile(r"\d\s?(?:đ|vnđ|đồng|triệu|trieu|nghìn|ngàn|tr\d{0,3})(?!\w)")
+_SHORT = re.compile(r"(?<![^\W_])(?:[qp]\.?\s?\d{1,2}|\d\s?pn|ko|đh|sv)(?![^\W_])")
+"""How Vietnamese shorten, which supports everyday words and proves nothing alone: Q4 is also a quarter."""
+
 _SYLLABLE = re.compile(
     r"(?:b|c|ch|d|g|gh|gi|h|k|kh|l|m|n|ng|ngh|nh|p|ph|qu|r|s|t|th|tr|v|x)?[aeiouy]{1,3}(?:c|ch|m|n|ng|nh|p|t)?"
 )
@@ -21,7 +24,7 @@ _EVERYDAY = frozenset(
         "phong tro nha thue quan huyen phuong duong trieu khong duoc gan tim muon nguoi nuoc dien truong hoc sinh vien "
         "gia rieng chung rong dep khu cong ngo hem gac lanh giat bep thang nhung cua nay nhieu voi trong ngoai khoang "
         "duoi tren tam viec nam moi toi cach bao nhieu nhat ngay giuong ngu khach hang giay dung xay nguyen tang tot "
-        "sach quanh quen thoang thoai benh vien cho dai noi that can ho",
+        "sach quanh quen thoang thoai benh vien cho dai noi that nhe can ho",
     )
 )
 _ALSO_FOREIGN = frozenset(("can", "ho", "cho", "tot", "tang", "dung", "dai", "hang", "gia", "tam", "nam"))
@@ -77,12 +80,13 @@ def is_vietnamese(text: str) -> bool:
     bare = [strip_diacritics(word) for word in found]
     everyday = [word for word in bare if word in _EVERYDAY]
     n_amounts = len(_AMOUNT.findall(letters))
+    n_short = len(_SHORT.findall(letters))
     n_proofs = len({*everyday} - _ALSO_FOREIGN) + n_amounts
     n_foreign = sum(len(word) > 3 and _SYLLABLE.fullmatch(word) is None for word in bare)
-    n_own = len(everyday) + n_amounts
+    n_own = len(everyday) + n_amounts + n_short
     if has_own_letter:
         n_own += sum(word != plain and plain not in _EVERYDAY for word, plain in zip(found, bare, strict=True))
-    elif n_proofs == 0 or len({*everyday}) + n_amounts < min(2, max(1, sum(len(word) > 1 for word in found))):
+    elif n_proofs == 0 or len({*everyday}) + n_amounts + n_short < min(2, max(1, sum(len(word) > 1 for word in found))):
         return False
     return n_own > n_foreign
 
