@@ -7,7 +7,7 @@ import os
 import random
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -33,6 +33,15 @@ def clusters(n: int, n_clusters: int = 6, dim: int = 24, seed: int = 0) -> np.nd
 
 def graph_of(vectors: np.ndarray, **options: int) -> NeighborGraph:
     return neighbor_graph(vectors, graph_size(len(vectors)), **options)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Threads wait for one another on maps as small as these."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 VECTORS = clusters(240)

@@ -183,9 +183,9 @@ def test_no_texts_give_no_rows(tiny: Any) -> None:
     assert encode_texts([], encoder).vectors.shape == (0, 32)
 
 
-@pytest.mark.parametrize("device", ["cuda", "cuda:7", "mps", "tpu", "cuda:x"])
+@pytest.mark.parametrize("device", ["cuda", "cuda:7", "mps", "tpu", "cuda:x", "auto:1", "cuda:"])
 def test_a_device_that_is_not_there_is_an_error(device: str) -> None:
-    if device == "tpu" or device.endswith("x") or not torch.cuda.is_available():
+    if device in ("tpu", "cuda:x", "auto:1", "cuda:") or not torch.cuda.is_available():
         with pytest.raises(InvalidOptionError, match="--device"):
             resolve_device(device)
 

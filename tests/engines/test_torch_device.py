@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedscope.engines import local, torch_device
-from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError, MissingExtraError
+from embedscope.errors import EmbedscopeError, InvalidEmbeddingsError, InvalidOptionError, MissingExtraError
 from embedscope.numerics.judgments import Judgments
 from embedscope.numerics.streaming import HistogramAccumulator, TieAccumulator, TopKAccumulator
 from embedscope.numerics.vectors import score_pairs, unit_rows
@@ -87,6 +88,109 @@ def test_shards_made_on_the_device_and_merged_give_the_numbers_of_the_whole(seed
         np.testing.assert_array_equal(ours, theirs)
 
 
+class Sum:
+    """An accumulator of no kind that the engine knows: the sum of every cell it was shown."""
+
+    def __init__(self, *shape: int) -> None:
+        self.seen = np.zeros(shape)
+
+    def update(self, block: np.ndarray, query_start: int, document_start: int) -> None:
+        rows, columns = block.shape
+        self.seen[query_start : query_start + rows, document_start : document_start + columns] += block
+
+    def merge(self, other: Sum) -> Sum:
+        raise AssertionError("one loop has nothing to merge")
+
+
+def with_memory_for(n_cells: int, function: Any, error: Exception) -> Any:
+    """``function`` on a device whose memory runs out at blocks of more cells."""
+
+    def limited(block: Any, *rest: Any) -> Any:
+        if block.numel() > n_cells:
+            raise error
+        return function(block, *rest)
+
+    return limited
+
+
+@settings(max_examples=25)
+@given(seed=SEEDS, n_cells=st.integers(50, 200), name=st.sampled_from(["_best", "_TieReader._counts"]))
+def test_where_memory_runs_out_smaller_blocks_give_the_same_numbers_and_count_nothing_twice(
+    seed: int, n_cells: int, name: str
+) -> None:
+    queries, documents, judgments = whole_numbers(seed, 9), whole_numbers(seed + 1, 50), judged(seed, 9, 50, 6)
+    expected = accumulators(queries, documents, judgments, 6, 0.0)
+    local.for_each_block(queries, documents, expected)
+    found, shown = accumulators(queries, documents, judgments, 6, 0.0), Sum(9, 50)
+    error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+    with pytest.MonkeyPatch.context() as patch:
+        if name == "_best":
+            patch.setattr(torch_device, "_best", with_memory_for(n_cells, torch_device._best, error))
+        else:
+            counts = torch_device._TieReader._counts
+            patch.setattr(
+                torch_device._TieReader,
+                "_counts",
+                lambda self, others, *rest: with_memory_for(n_cells, lambda *a: counts(self, *a), error)(others, *rest),
+            )
+        torch_device.for_each_block(queries, documents, [shown, *found[::-1]], device="cpu")
+    for ours, theirs in zip(numbers(found), numbers(expected), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(shown.seen, queries @ documents.T)
+
+
+def test_once_memory_has_run_out_later_blocks_are_small_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+    best = torch_device._best
+
+    def limited(block: Any, k: int) -> Any:
+        tried.append(len(block))
+        if len(block) > 3:
+            raise RuntimeError("CUDA error: out of memory")
+        return best(block, k)
+
+    monkeypatch.setattr(torch_device, "_best", limited)
+    monkeypatch.setattr(torch_device, "_block_shape", lambda queries, documents, budget: (12, 25))
+    top = TopKAccumulator(12, 2)
+    torch_device.for_each_block(whole_numbers(0, 12), whole_numbers(1, 50), [top], device="cpu")
+    assert tried == [12, 6, 3, 3, 3, 3, 3, 3, 3, 3]
+
+
+def test_memory_that_does_not_hold_one_query_is_one_error_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch_device, "_best", with_memory_for(0, None, torch.OutOfMemoryError("CUDA out of memory")))
+    expected = (
+        r"memory of 'cpu' does not hold 4 queries of 5 numbers and a block of one query and 9 documents.*--device"
+    )
+    with pytest.raises(EmbedscopeError, match=expected):
+        torch_device.for_each_block(whole_numbers(0, 4), whole_numbers(1, 9), [TopKAccumulator(4, 2)], device="cpu")
+
+
+def test_another_error_of_the_device_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch_device, "_best", with_memory_for(0, None, RuntimeError("illegal address")))
+    with pytest.raises(RuntimeError, match="illegal address"):
+        torch_device.for_each_block(whole_numbers(0, 4), whole_numbers(1, 9), [TopKAccumulator(4, 2)], device="cpu")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_relevant", [1, 20], ids=["few groups", "sorted rows"])
+@pytest.mark.parametrize("is_collapsed", [False, True], ids=["distinct", "all tied"])
+def test_what_a_block_takes_stays_within_what_it_is_reckoned_to_take(
+    dtype: type, n_relevant: int, is_collapsed: bool
+) -> None:
+    generator = np.random.default_rng(0)
+    queries, documents = (generator.standard_normal((n, 8)).astype(dtype) for n in (60, 1500))
+    if is_collapsed:
+        documents[:] = documents[0]
+    judgments = Judgments.from_lists([generator.permutation(1500)[:n_relevant] for _ in range(60)], n_documents=1500)
+    budget = 4 << 20
+    with torch.profiler.profile(profile_memory=True) as profile:
+        made = accumulators(queries, documents, judgments, 10, TOLERANCE)
+        torch_device.for_each_block(queries, documents, made, device="cpu", memory_bytes=budget)
+    events = [event for event in profile.profiler.kineto_results.events() if event.name() == "[memory]"]
+    peak = np.cumsum([event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())]).max()
+    assert 0.2 * budget < peak < budget
+
+
 def compare_with_local(device: str) -> None:
     """Counts equal and scores within 1e-6, on unit rows with duplicates and 256 dimensions."""
     generator = np.random.default_rng(0)
@@ -130,18 +234,7 @@ def test_a_model_that_scores_all_alike_ties_everything() -> None:
 
 
 def test_other_accumulators_are_shown_every_cell_once() -> None:
-    class Sum:
-        def __init__(self) -> None:
-            self.seen = np.zeros((7, 11))
-
-        def update(self, block: np.ndarray, query_start: int, document_start: int) -> None:
-            rows, columns = block.shape
-            self.seen[query_start : query_start + rows, document_start : document_start + columns] += block
-
-        def merge(self, other: Sum) -> Sum:
-            raise AssertionError("one loop has nothing to merge")
-
-    queries, documents, shown = whole_numbers(0, 7), whole_numbers(1, 11), Sum()
+    queries, documents, shown = whole_numbers(0, 7), whole_numbers(1, 11), Sum(7, 11)
     torch_device.for_each_block(queries, documents, [shown], device="cpu", memory_bytes=500)
     np.testing.assert_array_equal(shown.seen, queries @ documents.T)
 
@@ -153,7 +246,7 @@ def test_progress_is_told_the_documents_done() -> None:
         told.append((done, total))
 
     torch_device.for_each_block(
-        whole_numbers(0, 3), whole_numbers(1, 11), [], device="cpu", memory_bytes=300, progress=progress
+        whole_numbers(0, 3), whole_numbers(1, 11), [], device="cpu", memory_bytes=400, progress=progress
     )
     assert [done for done, _ in told] == [5, 10, 11]
 

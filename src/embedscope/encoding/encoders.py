@@ -81,7 +81,7 @@ def require_device_name(name: str) -> None:
         If ``name`` is not auto, cpu, cuda or mps; a number may follow, as in "cuda:1".
     """
     family, colon, index = name.partition(":")
-    if family not in set(Device) or (colon and not index.isdecimal()):
+    if family not in set(Device) or (colon and (family == Device.AUTO or not index.isdecimal())):
         raise InvalidOptionError(f"--device is '{name}'; expected auto, cpu, cuda or mps.")
 
 

@@ -7,18 +7,22 @@ make ties that the model did not make.
 
 Documents travel to the device once, block after block; the queries and what the accumulators keep live there. Other
 accumulators than the three of `embedscope.numerics.streaming` are shown each block in host memory.
+
+A block that does not fit into what the device has left is computed again in halves. Nothing is counted twice: readers
+keep what they found in a block only when every one of them has read it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from embedscope.encoding import resolve_device
-from embedscope.errors import InvalidOptionError, MissingExtraError
+from embedscope.encoding.encoders import is_out_of_memory, release_device_memory
+from embedscope.errors import EmbedscopeError, InvalidOptionError, MissingExtraError
 from embedscope.numerics.judgments import Judgments
 from embedscope.numerics.streaming import Accumulator, HistogramAccumulator, TieAccumulator, TopKAccumulator
 from embedscope.numerics.vectors import require_same_dim
@@ -32,8 +36,10 @@ MIN_CELLS = 1_000_000_000
 
 _HOST_BYTES = 256 << 20
 _SHARE_OF_FREE_MEMORY = 0.5
-_BYTES_OF_CELL = 32
-"""Of the block and of what is made from it at one time: the score, its bin as an integer, comparisons, running counts.
+_SCORES_OF_CELL, _INTEGERS_OF_CELL = 6, 3
+"""What is made at one time from a cell of a block, at most: for sorting on CUDA the score, its copy without the judged
+pairs, the sorted one and the buffer it is sorted through, and three integers of 8 bytes (its place, the sorted place,
+their buffer); two scores to spare. Ties and lists take less: 26 bytes of float32, 34 of float64, measured on the CPU.
 """
 
 _SORTED_GROUPS = 16
@@ -112,6 +118,8 @@ def for_each_block(
         If the dimensions differ.
     InvalidOptionError
         If the memory holds no block.
+    EmbedscopeError
+        If the device has too little memory for a block of one query.
     MissingExtraError
         If torch is not installed.
 
@@ -121,21 +129,74 @@ def for_each_block(
     """
     torch = _torch()
     require_same_dim(queries, documents)
-    query_block, document_block = _block_shape(queries, documents, _budget(device, memory_bytes))
-    with torch.inference_mode(), full_precision():
+    n_rows, n_columns = _block_shape(queries, documents, _budget(device, memory_bytes))
+    with torch.inference_mode(), full_precision(), _memory_error(queries, n_columns, device):
         asked = torch.from_numpy(np.ascontiguousarray(queries)).to(device)
         readers = [_reader(consumer, asked, query_offset) for consumer in consumers]
-        for document_start in range(0, len(documents), document_block):
-            part = np.ascontiguousarray(documents[document_start : document_start + document_block])
+        for start in range(0, len(documents), n_columns):
+            part = np.ascontiguousarray(documents[start : start + n_columns])
             columns = torch.from_numpy(part).to(device)
-            for query_start in range(0, len(queries), query_block):
-                block = asked[query_start : query_start + query_block] @ columns.T
-                for reader in readers:
-                    reader.read(block, query_start, document_offset + document_start)
+            n_rows = _read_column(readers, asked, columns, document_offset + start, n_rows)
             if progress is not None:
-                progress(document_start + len(part), len(documents))
+                progress(start + len(part), len(documents))
         for reader in readers:
             reader.finish()
+
+
+def _read_column(
+    readers: Sequence[_Reader], queries: Tensor, documents: Tensor, document_start: int, n_rows: int
+) -> int:
+    """Show the blocks of some documents, ``n_rows`` queries each, fewer where memory runs out; how many fitted."""
+    start = 0
+    while start < len(queries):
+        rows = queries[start : start + n_rows]
+        if _is_read(readers, rows, documents, start, document_start, is_last_try=len(rows) == 1):
+            start += len(rows)
+        else:
+            release_device_memory()
+            n_rows = len(rows) // 2
+    return n_rows
+
+
+def _is_read(
+    readers: Sequence[_Reader],
+    queries: Tensor,
+    documents: Tensor,
+    query_start: int,
+    document_start: int,
+    *,
+    is_last_try: bool,
+) -> bool:
+    """Whether the block fitted into memory, and every reader has kept what it found in it.
+
+    What was made of it is free again when this returns; as long as the error is alive, it would not be.
+    """
+    try:
+        block = queries @ documents.T
+        kept = [reader.read(block, query_start, document_start) for reader in readers]
+    except Exception as error:
+        if is_last_try or not is_out_of_memory(error):
+            raise
+        return False
+    for keep in kept:
+        keep()
+    return True
+
+
+@contextmanager
+def _memory_error(queries: FloatArray, n_columns: int, device: str) -> Iterator[None]:
+    """The device's own words about memory replaced by what was to be held, and what to do."""
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        release_device_memory()
+        raise EmbedscopeError(
+            f"The memory of '{device}' does not hold {len(queries):,} queries of {queries.shape[1]} numbers and a "
+            f"block of one query and {n_columns:,} documents beside what is there already. Free memory on it, or let the "
+            f"processor do it: --device cpu."
+        ) from error
 
 
 def _torch() -> Any:
@@ -156,13 +217,15 @@ def _budget(device: str, memory_bytes: int | None) -> int:
 
 
 def _block_shape(queries: FloatArray, documents: FloatArray, budget: int) -> tuple[int, int]:
-    """Rows and columns of a block: a third of the memory for the documents, the rest for the scores."""
+    """Rows and columns of a block: at most a third of the memory for the documents, the rest for the scores."""
     row_bytes = documents.shape[1] * documents.itemsize
-    n_columns = max(1, min(len(documents), budget // 3 // row_bytes, 1 << 18))
-    n_rows = (budget - n_columns * row_bytes) // (n_columns * _BYTES_OF_CELL)
+    cell_bytes = _SCORES_OF_CELL * documents.itemsize + _INTEGERS_OF_CELL * 8
+    most = min(budget // 3 // max(1, row_bytes), budget * 2 // 3 // cell_bytes)
+    n_columns = max(1, min(len(documents), most, 1 << 18))
+    n_rows = (budget - n_columns * row_bytes) // (n_columns * cell_bytes)
     if n_rows < 1:
         raise InvalidOptionError(
-            f"A block needs {row_bytes + _BYTES_OF_CELL:,} bytes of device memory or more, and {budget:,} may be used. "
+            f"A block needs {row_bytes + cell_bytes:,} bytes of device memory or more, and {budget:,} may be used. "
             "Free memory on the device, or let the processor do it: --device cpu."
         )
     return min(n_rows, max(1, len(queries))), n_columns
@@ -180,11 +243,17 @@ def full_precision() -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
+_Keep = Callable[[], None]
+
+
 class _Reader(Protocol):
     """Takes blocks in on the device, and at the end hands its accumulator what it found."""
 
-    def read(self, block: Tensor, query_start: int, document_start: int) -> None:
-        """Rows count from the first row of ``queries``, columns from the first document of the whole matrix."""
+    def read(self, block: Tensor, query_start: int, document_start: int) -> _Keep:
+        """What has to be called for the block to count; until then nothing has changed.
+
+        Rows count from the first row of ``queries``, columns from the first document of the whole matrix.
+        """
         ...
 
     def finish(self) -> None: ...
@@ -210,8 +279,8 @@ class _HostReader:
     def __init__(self, consumer: Accumulator, query_offset: int) -> None:
         self._consumer, self._offset = consumer, query_offset
 
-    def read(self, block: Tensor, query_start: int, document_start: int) -> None:
-        self._consumer.update(block.cpu().numpy(), self._offset + query_start, document_start)
+    def read(self, block: Tensor, query_start: int, document_start: int) -> _Keep:
+        return lambda: self._consumer.update(block.cpu().numpy(), self._offset + query_start, document_start)
 
     def finish(self) -> None:
         pass
@@ -249,11 +318,16 @@ class _HistogramReader:
         self._pairs = None if consumer.exclude is None else _Pairs(consumer.exclude, queries, query_offset)
         self._counts = _torch().zeros(consumer.n_bins, dtype=_torch().int64, device=queries.device)
 
-    def read(self, block: Tensor, query_start: int, document_start: int) -> None:
-        self._counts += self._count(block.reshape(-1))
+    def read(self, block: Tensor, query_start: int, document_start: int) -> _Keep:
+        counts = self._count(block.reshape(-1))
         if self._pairs is not None:
             rows, columns = self._pairs.cells(block, query_start, document_start)
-            self._counts -= self._count(block[rows, columns])
+            counts -= self._count(block[rows, columns])
+
+        def keep() -> None:
+            self._counts += counts
+
+        return keep
 
     def finish(self) -> None:
         self._consumer.add(self._counts.cpu().numpy())
@@ -275,7 +349,7 @@ class _TopKReader:
         self._scores = torch.full(shape, -torch.inf, dtype=queries.dtype, device=queries.device)
         self._documents = torch.full(shape, np.iinfo(np.int64).max, dtype=torch.int64, device=queries.device)
 
-    def read(self, block: Tensor, query_start: int, document_start: int) -> None:
+    def read(self, block: Tensor, query_start: int, document_start: int) -> _Keep:
         torch = _torch()
         rows = slice(query_start, query_start + len(block))
         scores, columns = _best(block, min(self._consumer.k, block.shape[1]))
@@ -283,8 +357,13 @@ class _TopKReader:
         documents = torch.cat([self._documents[rows], columns + document_start], dim=1)
         order = documents.argsort(dim=1)
         order = order.gather(1, scores.gather(1, order).argsort(dim=1, descending=True, stable=True))
-        kept = order[:, : self._consumer.k]
-        self._scores[rows], self._documents[rows] = scores.gather(1, kept), documents.gather(1, kept)
+        best = order[:, : self._consumer.k]
+        scores, documents = scores.gather(1, best), documents.gather(1, best)
+
+        def keep() -> None:
+            self._scores[rows], self._documents[rows] = scores, documents
+
+        return keep
 
     def finish(self) -> None:
         scores, documents = self._scores.cpu().numpy(), self._documents.cpu().numpy()
@@ -328,25 +407,34 @@ class _TieReader:
         self._greater, self._tied = (self._zeros(len(groups.query)) for _ in range(2))
         self._tied_before = self._zeros(len(groups.of_pair))
 
-    def read(self, block: Tensor, query_start: int, document_start: int) -> None:
+    def read(self, block: Tensor, query_start: int, document_start: int) -> _Keep:
         torch = _torch()
         indptr = self._indptr[query_start : query_start + len(block) + 1]
         n_groups = np.diff(indptr)
         if not n_groups.any():
-            return
+            return lambda: None
         others = block.clone()
         others[self._pairs.cells(block, query_start, document_start)] = -torch.inf  # below every window
         ordered = others.sort(dim=1).values if n_groups.max() >= _SORTED_GROUPS else None
+        found = []
         for turn in range(int(n_groups.max())):
             rows = np.flatnonzero(n_groups > turn)
             groups = torch.from_numpy(indptr[rows] + turn).to(self._device)
             at = torch.from_numpy(rows).to(self._device)
             n_above, n_at_least = self._counts(others, ordered, at, groups)
-            self._greater[groups] += n_above
             n_tied = n_at_least - n_above
-            self._tied[groups] += n_tied
-            if bool(n_tied.any()):
-                self._count_before(others, query_start, document_start, at, groups)
+            before = self._count_before(others, query_start, document_start, at, groups) if bool(n_tied.any()) else None
+            found.append((groups, n_above, n_tied, before))
+
+        def keep() -> None:
+            for groups, n_above, n_tied, before in found:
+                self._greater[groups] += n_above
+                self._tied[groups] += n_tied
+                if before is not None:
+                    pairs, n_before = before
+                    self._tied_before[pairs] += n_before
+
+        return keep
 
     def finish(self) -> None:
         self._consumer.add(*(counts.cpu().numpy() for counts in (self._greater, self._tied, self._tied_before)))
@@ -360,8 +448,10 @@ class _TieReader:
         rows = others if len(at) == len(others) else others[at]
         return (rows > above).sum(dim=1), (rows >= lowest).sum(dim=1)
 
-    def _count_before(self, others: Tensor, query_start: int, document_start: int, at: Tensor, groups: Tensor) -> None:
-        """Add, for the pairs of the groups, the tied documents of the block with a smaller index."""
+    def _count_before(
+        self, others: Tensor, query_start: int, document_start: int, at: Tensor, groups: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The pairs of the groups, and for each how many tied documents of the block have a smaller index."""
         torch = _torch()
         rows = others[at]
         is_tied = (rows >= self._lowest[groups, None]) & (rows <= self._above[groups, None])
@@ -373,7 +463,7 @@ class _TieReader:
         is_member = (row >= 0) & (groups[row.clamp(min=0)] == self._group_of_pair[here])
         pairs = torch.nonzero(is_member).reshape(-1)
         columns = (self._pairs.documents[here][pairs] - document_start).clamp(0, others.shape[1])
-        self._tied_before[self._pairs.first + here.start + pairs] += n_before[row[pairs], columns]
+        return self._pairs.first + here.start + pairs, n_before[row[pairs], columns]
 
     def _zeros(self, n: int) -> Tensor:
         zeros: Tensor = _torch().zeros(n, dtype=_torch().int64, device=self._device)
