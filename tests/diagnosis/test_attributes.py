@@ -97,6 +97,7 @@ def test_conflicts_name_what_the_document_states_otherwise() -> None:
         ("q10, 25tr", "Quận 10, 25 triệu"), ("nhà quận 9", "TP. Thủ Đức"), ("ngăn đông đá quận 7", "Quận 7"),
         ("thuê 4tr-6tr", "giá 5tr"), ("dưới 6tr", "giá 4-5 triệu"), ("5 triệu trở lại", "giá 3tr"),
         ("phòng 5tr", "Giá 5tr, phí quản lý 500k"), ("quận 7", "P. Tân Phú, Quận 7"), ("quận 10", "Quận 3, Hà Nội"),
+        ("gần chợ Bà Chiểu Bình Thạnh", "Phú Nhuận"), ("gan DHBK q10", "Quận 11"), ("từ quận 1 đến quận 5", "Quận 3"),
     ],
 )  # fmt: skip
 def test_what_may_be_the_same_is_no_conflict(query: str, document: str) -> None:

@@ -146,7 +146,7 @@ def conflicts(query: str, document: str) -> tuple[str, ...]:
     A price or an area is met within 10 % of an exact wish, and on the right side of a cap or a floor. What either
     side does not state, or states with doubt, is no conflict.
     """
-    found = ["location"] if _keeps_place(places(query), places(document)) is False else []
+    found = ["location"] if _keeps_place(places(query).exact, places(document).exact) is False else []
     for kind, reader in _RANGES.items():
         wishes, offers = reader(query), reader(document)
         if wishes and offers and not any(_meets(w, o, TOLERANCE) for w in wishes for o in offers):

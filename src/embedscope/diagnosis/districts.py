@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from embedscope.diagnosis.text_features import strip_diacritics
@@ -89,10 +89,14 @@ _SUFFIX = re.compile(r"\s+district(?![^\W_])")
 _NEAR = re.compile(
     _ends_with(
         "gần", "sát", "giáp", "giáp ranh", "kế", "cạnh", "kế bên", "cách", "tới", "đến", "qua", "sang", "ra", "vào",
-        "đi", "lên", "không xa", "near", "close to", "next to", "to", "from", "nearby",
+        "đi", "lên", "không xa", "near", "close to", "next to", "to", "from", "nearby", "từ",
     ).pattern.removesuffix(r"\.?\s*$")
     + r"\s*(?:(?:với|voi|trung tâm|trung tam|khu vực|khu vuc|khu|the|downtown|central?|center of)\s+)*$"
 )  # fmt: skip
+_NEAR_LANDMARK = re.compile(
+    r"(?<![^\W_])(?:gan|canh|sat|doi dien|sau lung|cach|near|close to|next to)"
+    r"(?:\s+[^\W_]+){1,6}\s+(?:(?:o|tai|in)\s+)?$"
+)
 _OTHER_THAN = _ends_with("trừ", "ngoài", "không phải", "khác", "not", "except", "outside", "không ở", "ko ở")
 _STREET_BEFORE = _ends_with(
     "đường", "đ", "phố", "street", "cầu", "ngõ", "hẻm", "chợ", "ga", "hồ", "xa lộ", "đại lộ", "quốc lộ", "phường", "p",
@@ -123,6 +127,8 @@ class _Mention:
     end: int
     values: tuple[str, ...]
     sense: _Sense
+    is_of_landmark: bool = False
+    """Whether it says where a landmark is that something is near: "gần chợ Bà Chiểu Bình Thạnh"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +139,18 @@ class Places:
     near: frozenset[str]
     unsure: frozenset[str]
     cities: frozenset[str]
+    by_landmark: frozenset[str] = frozenset()
+    """Those of the stated that are where a landmark is that something is near: it may lie across the border."""
 
     @property
     def is_clear(self) -> bool:
         """Whether districts are stated and no city is named that they do not lie in."""
         return bool(self.stated) and self.cities <= {city_of(district) for district in self.stated}
+
+    @property
+    def exact(self) -> Places:
+        """The same with what a landmark locates unsure."""
+        return replace(self, stated=self.stated - self.by_landmark, unsure=self.unsure | self.by_landmark)
 
     def may_agree(self, other: Places) -> bool:
         """Whether one place can lie in a district of both."""
@@ -158,7 +171,9 @@ def places(text: str) -> Places:
         sense: frozenset(value for mention in mentions if mention.sense is sense for value in mention.values)
         for sense in _Sense
     }
-    return Places(by_sense[_Sense.STATED], by_sense[_Sense.NEAR], by_sense[_Sense.UNSURE], _cities(spelt))
+    direct = {v for m in mentions if m.sense is _Sense.STATED and not m.is_of_landmark for v in m.values}
+    stated = by_sense[_Sense.STATED]
+    return Places(stated, by_sense[_Sense.NEAR], by_sense[_Sense.UNSURE], _cities(spelt), stated - direct)
 
 
 def _numbers(spelt: Written) -> list[_Mention]:
@@ -172,7 +187,7 @@ def _numbers(spelt: Written) -> list[_Mention]:
         if not (stated or unsure) and _UNIT.match(spelt.shown, match.end()):
             continue  # "q 5tr5", "q 5.5tr"
         sense = _sense_before(spelt, match.start())
-        found.append(_Mention(match.start(), end, (str(number), *stated), sense))
+        found.append(_Mention(match.start(), end, (str(number), *stated), sense, _is_of_landmark(spelt, match.start())))
         if unsure:
             found.append(_Mention(end, end, tuple(unsure), _Sense.UNSURE))
     return found
@@ -213,7 +228,7 @@ def _names(spelt: Written) -> list[_Mention]:
                 continue
             if _LANDMARK_BEFORE.search(before):
                 sense = _Sense.UNSURE
-        found.append(_Mention(start, match.end(), (strip_diacritics(name),), sense))
+        found.append(_Mention(start, match.end(), (strip_diacritics(name),), sense, _is_of_landmark(spelt, start)))
     return found
 
 
@@ -254,6 +269,10 @@ def _sense_before(spelt: Written, start: int) -> _Sense:
     return _Sense.NEAR if _NEAR.search(before) else _Sense.STATED
 
 
+def _is_of_landmark(spelt: Written, start: int) -> bool:
+    return _NEAR_LANDMARK.search(spelt.shown[max(0, start - 60) : start]) is not None
+
+
 def _chained(spelt: Written, mentions: Sequence[_Mention]) -> list[_Mention]:
     """The mentions, where each takes the sense of the one that it continues: "gần q1, q3" is near both."""
     chained: list[_Mention] = []
@@ -264,7 +283,7 @@ def _chained(spelt: Written, mentions: Sequence[_Mention]) -> list[_Mention]:
             between = spelt.shown[last.end : mention.start]
             # A comma may also begin the address: "gần q1, Quận 3" names one of the two, and nobody knows which.
             sense = last.sense if _ONLY_BETWEEN.fullmatch(between) else sense
-        chained.append(_Mention(mention.start, mention.end, mention.values, sense))
+        chained.append(replace(mention, sense=sense))
     return chained
 
 
