@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from embedscope.diagnosis.audit import (
     token_lengths,
 )
 from embedscope.findings import Diagnosis, Severity
+from embedscope.protocols import Float64Array
 from embedscope.sample import sample_path
 
 WEIGHTS = {"location": 3.0, "price": 2.0}
@@ -128,16 +130,16 @@ def test_a_location_negative_in_the_same_district_is_judged_by_what_the_query_na
     assert [len(r.negatives) for r in mended.rows] == [0, 2, 2, 2, 2, 2, 1]
 
 
-def test_a_price_negative_at_the_same_price_in_other_words_loses_the_type_and_takes_the_usual_weight() -> None:
+def test_a_price_negative_at_the_same_price_in_other_words_loses_the_type_and_keeps_its_weight() -> None:
     rows = healthy()
     same = Negative("Cho thuê phòng có bàn gỗ tại Quận 7, giá 2.000.000đ", ("location", "price"), 4.0)
     rows[0] = replace(rows[0], negatives=(same,))
     assert codes(rows)["price-negative-keeps-price"].rows == (1,)
     (kept,) = repair(Subject(RawRows("test", "row", tuple(rows)))).rows[0].negatives
-    assert (kept.types, kept.weight) == (("location",), 3.0)
+    assert (kept.types, kept.weight) == (("location",), 4.0)
 
 
-def test_weights_that_are_no_weights_take_the_usual_one_of_their_type() -> None:
+def test_weights_that_are_no_weights_take_the_usual_one_of_their_type_and_zeros_stay() -> None:
     rows = healthy()
     for place, weight in enumerate((float("nan"), -1.0, 0.0)):
         bad = replace(rows[place].negatives[0], weight=weight)
@@ -146,8 +148,32 @@ def test_weights_that_are_no_weights_take_the_usual_one_of_their_type() -> None:
     assert found["broken-weights"].rows == (1, 2)
     assert found["zero-weights"].rows == (3,)
     mended = repair(Subject(RawRows("test", "row", tuple(rows))))
-    assert [r.negatives[0].weight for r in mended.rows[:3]] == [3.0] * 3
-    assert codes(list(mended.rows)) == {}
+    assert [r.negatives[0].weight for r in mended.rows[:3]] == [3.0, 3.0, 0.0]
+    assert [(change.row, change.code, change.value) for change in mended.changes] == [
+        (1, "broken-weights", 3.0),
+        (2, "broken-weights", 3.0),
+    ]
+    assert set(codes(list(mended.rows))) == {"zero-weights"}
+
+
+def test_a_broken_weight_of_types_that_no_other_negative_has_is_taken_out() -> None:
+    rows = healthy()
+    rows[0] = replace(rows[0], negatives=(negative("Cho thuê nhà phố", "kind", weight=float("nan")),))
+    (change,) = repair(Subject(RawRows("test", "row", tuple(rows)))).changes
+    assert (change.code, change.value) == ("broken-weights", None)
+
+
+def test_weights_of_which_nearly_all_are_zero_are_placeholders_and_become_one_one_by_one() -> None:
+    rows = [replace(healthy()[i % 6], number=i + 1, query=f"phòng số {i}") for i in range(60)]
+    rows = [replace(r, negatives=tuple(replace(n, weight=0.0) for n in r.negatives)) for r in rows]
+    rows[0] = replace(rows[0], negatives=(replace(rows[0].negatives[0], weight=2.5), *rows[0].negatives[1:]))
+    found = codes(rows)["all-weights-zero"]
+    assert found.title.startswith("119 of 120 hard negatives")
+    assert (len(found.rows), found.low is not None) == (60, True)
+    mended = repair(Subject(RawRows("test", "row", tuple(rows))))
+    weighed = [change for change in mended.changes if change.code == "all-weights-zero"]
+    assert [change.value for change in weighed] == [1.0] * 119
+    assert mended.rows[0].negatives[0].weight == 2.5
 
 
 def test_weights_that_are_all_zero_are_one_finding_and_become_one() -> None:
@@ -161,6 +187,84 @@ def test_a_weight_unlike_that_of_its_type_is_found() -> None:
     rows = healthy()
     rows[4] = replace(rows[4], negatives=(replace(rows[4].negatives[0], weight=9.0), rows[4].negatives[1]))
     assert codes(rows)["weights-not-by-type"].rows == (5,)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"metadata": (("source", "web"),)},
+        {"group": "b"},
+        {"negatives": tuple(replace(n, weight=9.0) for n in healthy()[1].negatives)},
+    ],
+)
+def test_a_row_with_the_texts_of_another_and_other_weights_or_columns_is_reported_and_stays(
+    other: dict[str, object],
+) -> None:
+    rows = [*healthy(), replace(healthy()[1], number=7, **other)]  # type: ignore[arg-type]
+    found = codes(rows)["duplicate-rows"]
+    assert found.rows == (7,)
+    assert "1 of them with other weights or columns" in found.title
+    assert len(repair(Subject(RawRows("test", "row", tuple(rows)))).rows) == 7
+
+
+def test_rows_that_differ_in_a_field_that_is_no_metadata_stay_and_rows_that_differ_in_their_id_do_not(
+    tmp_path: Path,
+) -> None:
+    made = [{**one, "id": i, "tags": ["a"]} for i, one in enumerate(rows_as_json([*healthy(), healthy()[1]]))]
+    for tags, n_left in ((["a"], 6), (["b"], 7)):
+        made[-1]["tags"] = tags
+        file = tmp_path / "rows.json"
+        file.write_text(json.dumps(made), encoding="utf-8")
+        assert len(repair(Subject(read_rows(file))).rows) == n_left
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        str.upper,
+        lambda text: text.replace(",", " -") + "!",
+        lambda text: text.replace(" ", "\u00a0 "),
+        lambda text: unicodedata.normalize("NFD", text).upper(),
+    ],
+)
+def test_a_negative_that_is_the_positive_in_another_form_is_that_and_no_negative_at_the_positives_price(
+    change: Callable[[str], str],
+) -> None:
+    rows = healthy()
+    rows[0] = replace(rows[0], negatives=(negative(change(rows[0].positives[0]), "price"),))
+    found = codes(rows)
+    assert found["positive-also-negative"].rows == (1,)
+    assert "price-negative-keeps-price" not in found
+    assert found["near-duplicate-documents"].rows == (1,)
+    fault = next(f for f in report(rows).faults if f.diagnosis.code == "positive-also-negative")
+    assert "but for case, punctuation, white space or Unicode form" in fault.examples[0]
+    mended = repair(Subject(RawRows("test", "row", tuple(rows))))
+    assert mended.rows[0].negatives == ()
+
+
+def test_a_negative_with_another_number_or_other_diacritics_is_another_text() -> None:
+    rows = healthy()
+    rows[0] = replace(
+        rows[0],
+        negatives=(
+            Negative(rows[0].positives[0].replace("2 triệu", "2.5 triệu")),
+            Negative(rows[0].positives[0].replace("bàn", "bạn")),
+        ),
+    )
+    assert "positive-also-negative" not in codes(rows)
+
+
+def test_queries_that_say_the_same_and_have_other_positives_are_found_and_crossed_labels_come_first() -> None:
+    rows = healthy()
+    other = "Phòng khác hẳn, có bàn gỗ, Quận 1, giá 2 triệu, hẻm rộng"
+    rows.append(row(7, rows[1].query.upper() + "!", "Căn phòng thứ hai có tủ áo ở Quận 2 giá 3 triệu"))
+    rows.append(row(8, "giá 2 triệu, phòng quận 1 có bàn gỗ", other, Negative(rows[0].positives[0])))
+    found = codes(rows)["near-duplicate-queries"]
+    assert found.rows == (8, 7)
+    assert "1 of them cross-labelled" in found.title
+    assert found.low is not None
+    rows[6:] = [row(7, rows[1].query.upper(), rows[1].positives[0]), row(8, rows[0].query + " 5 triệu", other)]
+    assert "near-duplicate-queries" not in codes(rows)
 
 
 def test_a_repeated_row_is_found_and_removed() -> None:
@@ -227,6 +331,28 @@ def test_leakage_is_counted_exactly_and_after_normalisation_and_removed() -> Non
     assert [r.number for r in mended.rows] == [3, 4, 5, 6]
 
 
+def test_texts_that_stand_nearly_in_the_training_file_are_found_with_their_rows_and_left() -> None:
+    rows = [
+        row(i, f"phòng có ban công máy lạnh gần trường số {i * 7919}, rộng rãi thoáng mát", f"tin đăng {i * 31} {i}")
+        for i in range(1, 60)
+    ]
+    train = [replace(r, query=r.query.replace("thoáng", "thoángg"), positives=(f"x{r.number}",)) for r in rows[:4]]
+    train += [replace(r, query=r.query.replace("số ", "số 9"), positives=("khác",)) for r in rows[4:]]
+    trained = build_collection(train, format="test")
+    subject = Subject(RawRows("test", "row", tuple(rows)))
+    found = {d.code: d for d in audit(subject, train=("train.json", trained)).diagnoses}
+    leak = found["query-in-training-nearly"]
+    assert leak.rows == (1, 2, 3, 4)
+    assert leak.low is not None
+    assert leak.low > 0
+    assert len(repair(subject, train=("train.json", trained)).rows) == 59
+
+
+def test_the_sample_test_file_does_not_stand_in_the_sample_training_file() -> None:
+    train = merged(read_rows(sample_path("train")))
+    assert audit(Subject(read_rows(sample_path("test"))), train=("train", train)).diagnoses == ()
+
+
 def test_negatives_that_share_no_letters_with_the_query_are_a_shortcut() -> None:
     rows = [row(i, f"mã {i}{i}x{i} xin", f"phòng mã {i}{i}x{i}", Negative(f"zzz {i}")) for i in range(60)]
     assert "lexical-shortcut" in codes(rows)
@@ -245,6 +371,82 @@ def test_the_base_model_decides_on_suspicions_where_it_is_there() -> None:
     found = audit(Subject(raw, opinion))
     assert found.second_opinion == "base"
     assert "positive-suspect" not in {d.code for d in found.diagnoses}  # letters and base must agree
+
+
+def paraphrased(*, is_good_model: bool, n_planted: int = 6) -> tuple[RawRows, SecondOpinion]:
+    """Two hundred rows of which some have a negative in other words that a model finds nearer than the positive."""
+    rows = [
+        row(i, f"câu hỏi thứ {i * 13}", f"lời đáp {i * 17} đầy đủ", Negative(f"văn bản {i * 19} nói khác"))
+        for i in range(1, 201)
+    ]
+    raw = RawRows("test", "row", tuple(rows))
+    collection = merged(raw)
+    generator = np.random.default_rng(0)
+    queries = unit_rows(generator.standard_normal((200, 64)))
+    documents = unit_rows(generator.standard_normal((400, 64)))
+    place = {text: d for d, text in enumerate(collection.documents)}
+    for q, one in enumerate(rows):
+        nearer = one.negatives[0].text if q < n_planted or not (is_good_model or q % 4) else one.positives[0]
+        documents[place[nearer]] = 0.8 * queries[q] + 0.6 * documents[place[nearer]]
+    return raw, SecondOpinion("base", queries.astype(np.float32), unit_rows(documents).astype(np.float32))
+
+
+def unit_rows(rows: Float64Array) -> Float64Array:
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+
+
+def test_a_paraphrase_that_the_base_model_clearly_prefers_is_a_suspected_false_negative() -> None:
+    found = {d.code: d for d in audit(Subject(*paraphrased(is_good_model=True))).diagnoses}
+    assert found["negative-answers-query"].rows == (1, 2, 3, 4, 5, 6)
+    assert "clearly preferred by base" in found["negative-answers-query"].title
+    healthy_data = audit(Subject(*paraphrased(is_good_model=True, n_planted=0)))
+    assert "negative-answers-query" not in {d.code for d in healthy_data.diagnoses}
+
+
+def test_a_base_model_that_often_prefers_the_negatives_is_not_believed_and_that_is_said() -> None:
+    found = audit(Subject(*paraphrased(is_good_model=False)))
+    assert "negative-answers-query" not in {d.code for d in found.diagnoses}
+    assert any("its preference is no evidence" in reason for reason in found.not_checked)
+
+
+def test_what_makes_a_text_a_negative_by_its_values_is_not_overruled_by_a_model() -> None:
+    raw, opinion = paraphrased(is_good_model=True)
+    changed = list(raw.rows)
+    for place in range(6):
+        changed[place] = replace(changed[place], query=f"{changed[place].query} quận 1")
+    texts = {one.negatives[0].text: f"{one.negatives[0].text}, quận 7" for one in changed[:6]}
+    changed = [
+        replace(one, negatives=tuple(replace(n, text=texts.get(n.text, n.text)) for n in one.negatives))
+        for one in changed
+    ]
+    found = audit(Subject(replace(raw, rows=tuple(changed)), opinion))
+    assert "negative-answers-query" not in {d.code for d in found.diagnoses}
+
+
+def test_faults_are_ordered_by_the_share_of_all_rows_that_they_concern_times_their_severity() -> None:
+    rows = healthy()
+    rows[0] = replace(rows[0], negatives=(*rows[0].negatives, Negative(rows[0].positives[0])))
+    rows[1] = replace(rows[1], query=unicodedata.normalize("NFD", rows[1].query))
+    gains = {fault.diagnosis.code: fault.candidate.gain for fault in report(rows).faults}
+    assert gains["positive-also-negative"] == pytest.approx(1 / 6)  # one row of six, although 1 of 13 negatives
+    assert gains["not-nfc"] == pytest.approx(0.05 / 6)
+
+
+def test_text_that_is_broken_in_part_is_restored_as_far_as_it_can_be_read() -> None:
+    rows = healthy()
+    rows[2] = replace(rows[2], positives=("PhÃ²ng trọ â€œmá»›iâ€",))
+    assert codes(rows)["mojibake"].rows == (3,)
+    assert repair(Subject(RawRows("test", "row", tuple(rows)))).rows[2].positives == ("Phòng trọ “mớiâ€",)
+
+
+def test_a_text_that_speaks_of_a_template_is_kept_and_one_that_is_nothing_else_is_removed() -> None:
+    rows = [row(1, "how does {name} work in python f-string", "An f-string replaces {name} by its value"), *healthy()]
+    assert "placeholder-text" not in codes(rows)
+    rows[3] = replace(rows[3], positives=("{{title}} in {{city}}",))
+    rows[4] = replace(rows[4], positives=("{pos}",))
+    assert len(codes(rows)["placeholder-text"].rows) == 2
+    left = repair(Subject(RawRows("test", "row", tuple(rows)))).rows
+    assert [r.positives[0] for r in left if "{" in r.positives[0]] == [rows[0].positives[0], "{{title}} in {{city}}"]
 
 
 def test_rows_that_cannot_be_merged_are_audited_as_far_as_possible() -> None:

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedscope.diagnosis.near_duplicates import near_duplicates, say_the_same, tells_apart
+from embedscope.diagnosis.near_duplicates import (
+    ask_the_same,
+    differ_by_slips,
+    folded,
+    near_duplicates,
+    say_the_same,
+    tells_apart,
+)
 
 
 def jaccard(first: str, second: str) -> float:
@@ -65,3 +72,32 @@ def test_a_number_a_denial_and_an_amenity_tell_near_texts_apart() -> None:
     assert not say_the_same(text, text.replace("có gác", "có thang máy"))
     assert not say_the_same(text, text.replace("máy lạnh", "máy lạnh, tủ lạnh"))
     assert say_the_same(text, "Phòng 25m2: có máy lạnh, gác, bếp riêng, quận 10, gần chợ. Giá 5 triệu!")
+
+
+def test_a_folded_text_has_no_case_and_no_punctuation_and_keeps_numbers_symbols_and_diacritics() -> None:
+    assert folded("  Phòng  Q.10 - ĐẸP!") == folded("phòng q 10, đẹp") == "phòng q 10 đẹp"
+    assert folded("25m²") == folded("25M2")
+    assert folded("4-5tr") != folded("4.5tr")
+    assert folded("bàn") != folded("bạn")
+    assert folded("C++") != folded("C")
+    assert folded("?!") != folded("...")
+
+
+@given(st.text(max_size=30))
+def test_folding_twice_changes_nothing_more(text: str) -> None:
+    assert folded(folded(text)) == folded(text)
+
+
+def test_a_slip_is_one_letter_of_a_long_word() -> None:
+    assert differ_by_slips("phòng có máy lạnh", "phòng có máy lạnhh")
+    assert differ_by_slips("phòng rộng", "phòng rogn")
+    assert differ_by_slips("phòng rộng", "phong rong")
+    assert not differ_by_slips("phòng có gác", "phòng có bếp")
+    assert not differ_by_slips("phòng 1000", "phòng 1001")
+    assert not differ_by_slips("phòng có gác rộng", "phòng không gác rộng")
+    assert not differ_by_slips("phòng rộng", "phòng rộng thoáng")
+
+
+def test_queries_that_differ_in_diacritics_alone_ask_the_same_only_where_one_has_none() -> None:
+    assert ask_the_same("bán nhà quận 1", "ban nha quan 1")
+    assert not ask_the_same("bán nhà quận 1", "bàn nhà quận 1")

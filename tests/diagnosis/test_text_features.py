@@ -15,6 +15,7 @@ from embedscope.diagnosis.text_features import (
     has_unit,
     is_mojibake,
     is_nfc,
+    is_nothing_but_placeholder,
     placeholder,
     script,
     strip_diacritics,
@@ -60,7 +61,8 @@ def test_units_and_abbreviations_are_seen() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["{pos}", "xem {{ title }} nhé", "${name}", "%(city)s", "N/A", "null", "[TEXT]", " TODO "]
+    "text",
+    ["{pos}", "xem {{ title }} nhé", "${name}", "%(city)s", "N/A", "null", "[TEXT]", " TODO ", "{{title}} in {{city}}"],
 )
 def test_unfilled_templates_are_placeholders(text: str) -> None:
     assert placeholder(text) is not None
@@ -69,6 +71,47 @@ def test_unfilled_templates_are_placeholders(text: str) -> None:
 @pytest.mark.parametrize("text", ["phòng {25m2}", "null pointer", "giá 5tr (thương lượng)", "{a b}", "[quận 1]"])
 def test_braces_and_words_of_content_are_no_placeholders(text: str) -> None:
     assert placeholder(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "An f-string replaces {name} by the value of the variable",
+        "how does {name} work in python f-string",
+        "Use printf %(name)s",
+        "what does {{ user }} mean in jinja",
+        "use the ${HOME} variable",
+    ],
+)
+def test_a_text_that_speaks_of_a_template_is_no_placeholder(text: str) -> None:
+    assert placeholder(text) is None
+
+
+def test_only_a_text_without_a_word_of_its_own_is_nothing_but_a_placeholder() -> None:
+    assert is_nothing_but_placeholder("{pos}.")
+    assert is_nothing_but_placeholder("N/A")
+    assert not is_nothing_but_placeholder("{{title}} in {{city}}")
+    assert not is_nothing_but_placeholder("phòng trọ")
+
+
+@pytest.mark.parametrize(
+    ("text", "mended"),
+    [
+        ("PhÃ²ng trá»", "Phòng trá»"),
+        ("â€œxin chàoâ€", "“xin chàoâ€"),
+        ("phòng trọ quáº\xadn 1", "phòng trọ quận 1"),
+        ("phòng 25mÂ² ở quận 1", "phòng 25m² ở quận 1"),
+        ("phòng ðŸ\x8f\xa0 đẹp", "phòng 🏠 đẹp"),
+    ],
+)
+def test_a_text_that_is_broken_in_part_is_restored_where_it_can_be_read(text: str, mended: str) -> None:
+    assert is_mojibake(text)
+    assert unmangled(text) == mended
+
+
+@pytest.mark.parametrize("text", ["“THỊ XÃ”", "«CAFÉ»", "ÁO ÂN", "Ã", "“CHÂN”", "giá° ?", "naïve façade", "Ä, Ö, Ü"])
+def test_letters_that_mojibake_is_made_of_are_no_mojibake_by_themselves(text: str) -> None:
+    assert not is_mojibake(text)
 
 
 @given(st.text(alphabet="áàảãạéèếíóôơúưýđ abcxyz", min_size=3, max_size=40).filter(lambda t: has_diacritics(t)))

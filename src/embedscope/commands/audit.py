@@ -5,25 +5,28 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.text import Text
+
 from embedscope import __version__
 from embedscope.commands import inputs, outputs
-from embedscope.data.collection import identity
+from embedscope.data.collection import Collection, identity
+from embedscope.data.readers.patching import PATCHABLE, Change, patched
 from embedscope.data.readers.raw import RawRows, read_rows
-from embedscope.data.run_folder import check_writable, manifest, staged_output, write_json
+from embedscope.data.run_folder import check_writable, manifest, staged_output, write_json, write_text
 from embedscope.diagnosis.audit import (
     AuditReport,
-    Repair,
     SecondOpinion,
     Subject,
     TokenLengths,
     audit,
     merged,
     repair,
-    rows_as_json,
+    restored,
     token_lengths,
 )
 from embedscope.diagnosis.audit.texts import texts_of
@@ -32,9 +35,10 @@ from embedscope.encoding.encode import embed_collection
 from embedscope.encoding.folders import Layout
 from embedscope.encoding.model import load_model
 from embedscope.encoding.store import EmbeddingStore
-from embedscope.errors import InputError
-from embedscope.report.payload import SCHEMA_VERSION, clean, diagnosis_row
+from embedscope.errors import InputError, InvalidOptionError
+from embedscope.report.payload import SCHEMA_VERSION, clean, diagnosis_row, leakage_row
 from embedscope.terminal import Terminal
+from embedscope.terminal.diagnoses import effect_line
 from embedscope.terminal.layout import Hanging, console
 
 FILES = ("report.json", "manifest.json")
@@ -46,11 +50,16 @@ def run(options: argparse.Namespace) -> int:
     terminal = inputs.terminal_of(options)
     _check_destinations(options)
     raw = read_rows(options.data, split=options.split)
+    for warning in raw.warnings:
+        terminal.warn(warning)
+    if options.fix is not None:
+        _require_patchable(raw, options)
     train = inputs.read_train(options)
     subject = Subject(raw, _second_opinion(raw, options, terminal), _lengths(raw, options))
     found = audit(subject, train=train)
-    mended = repair(subject, train=train) if options.fix is not None else None
-    report = audit_report(found, mended, inputs=outputs.inputs_of(options))
+    mended = _mend(subject, train) if options.fix is not None else None
+    changes = () if mended is None else mended.changes
+    report = audit_report(found, changes, inputs=outputs.inputs_of(options))
     say(found, options)
     if options.output is not None:
         with staged_output(options.output) as staging:
@@ -59,13 +68,31 @@ def run(options: argparse.Namespace) -> int:
         terminal.files(Path(options.output), FILES)
     if mended is not None:
         terminal.side_files(_write_repair(mended, Path(options.fix)))
-        terminal.step(f"{len(mended.changes):,} changes; {len(mended.rows):,} of {found.n_rows:,} rows stay")
+        terminal.step(f"{len(mended.changes):,} changes; {mended.n_rows:,} of {found.n_rows:,} rows stay")
     terminal.step(f"Done in {time.perf_counter() - started:.1f} s")
     terminal.json(json.dumps(report, ensure_ascii=False, indent=2, allow_nan=False))
     return 0
 
 
-def audit_report(found: AuditReport, mended: Repair | None, *, inputs: dict[str, str | None]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Mended:
+    """The repaired file as text, every value that differs from the input, and the rows that are left."""
+
+    text: str
+    changes: tuple[Change, ...]
+    n_rows: int
+
+
+def _mend(subject: Subject, train: tuple[str, Collection] | None) -> _Mended | None:
+    """The file without what can be mended; None where it is none that can be patched."""
+    if subject.raw.source is None:
+        return None
+    found = repair(subject, train=train)
+    text, changes = patched(subject.raw.source, found.changes, restore=restored)
+    return _Mended(text, changes, len(found.rows))
+
+
+def audit_report(found: AuditReport, changes: Sequence[Change], *, inputs: dict[str, str | None]) -> dict[str, Any]:
     """The ``report.json`` of an audit: findings as every command lists them, with examples, facts and changes."""
     report: dict[str, Any] = clean(
         {
@@ -78,10 +105,10 @@ def audit_report(found: AuditReport, mended: Repair | None, *, inputs: dict[str,
             "findings": [
                 {**diagnosis_row(fault.diagnosis), "examples": list(fault.examples)} for fault in found.faults
             ],
-            "leakage": None if found.leakage is None else asdict(found.leakage),
+            "leakage": None if found.leakage is None else leakage_row(found.leakage),
             "second_opinion": found.second_opinion,
             "not_checked": list(found.not_checked),
-            "changes": [] if mended is None else [asdict(change) for change in mended.changes],
+            "changes": [asdict(change) for change in changes],
         }
     )
     return report
@@ -100,6 +127,7 @@ def say(found: AuditReport, options: argparse.Namespace) -> None:
         diagnosis = fault.diagnosis
         results.print(Hanging(f"{place:>3}. ", f"{diagnosis.title} [{diagnosis.severity.value}: {diagnosis.code}]"))
         results.print(Hanging("     -> ", diagnosis.action))
+        results.print(Hanging("     ", Text(effect_line(diagnosis), "dim")))
         for example in fault.examples[: options.examples]:
             results.print(Hanging("        ", example))
     for reason in found.not_checked:
@@ -112,14 +140,47 @@ def _check_destinations(options: argparse.Namespace) -> None:
     if options.fix is not None:
         target = Path(options.fix)
         check_writable(target.parent, [target.name, _changes_file(target).name], option="--fix")
+        _refuse_inputs_as_output(options, target)
+        if options.split is not None and Path(options.data).is_file():
+            raise InvalidOptionError(
+                f"--fix writes the whole file repaired, and --split {options.split} looks at a part of it, so that "
+                "the other rows would be lost. Leave --split or --fix out."
+            )
+
+
+def _refuse_inputs_as_output(options: argparse.Namespace, target: Path) -> None:
+    for option in ("data", "train"):
+        given = getattr(options, option)
+        for made in (target, _changes_file(target)):
+            if given is not None and made.exists() and Path(given).exists() and made.samefile(given):
+                raise InvalidOptionError(
+                    f"--fix would write {made}, which is the file of --{option}. The input stays as it is, so that the "
+                    "changes can be looked at beside it: give another name."
+                )
+
+
+def _require_patchable(raw: RawRows, options: argparse.Namespace) -> None:
+    """Refuse to repair what is not one text file of rows."""
+    if raw.source is None:
+        raise InvalidOptionError(
+            f"--fix mends a file of rows, and {options.data} is a {raw.format}: its documents and judgments stand in "
+            "several files, of which one file of rows would lose the pool. Run audit without --fix and correct the "
+            "files by the rows of the findings (row n is the n-th judged query)."
+        )
+    if raw.source.container not in PATCHABLE:
+        raise InvalidOptionError(
+            f"--fix changes single values of a text file ({', '.join(PATCHABLE)}), and {options.data} is "
+            f"{raw.source.container}. Write it as JSONL first, with pandas: read_parquet(...).to_json(..., "
+            "orient='records', lines=True, force_ascii=False); then mend that."
+        )
 
 
 def _changes_file(target: Path) -> Path:
     return target.with_name(f"{target.stem}.changes.json")
 
 
-def _write_repair(mended: Repair, target: Path) -> list[str]:
-    outputs.write_rows(target, rows_as_json(mended.rows))
+def _write_repair(mended: _Mended, target: Path) -> list[str]:
+    write_text(target, mended.text)
     outputs.write_rows(_changes_file(target), [asdict(change) for change in mended.changes])
     return [str(target), str(_changes_file(target))]
 

@@ -85,11 +85,16 @@ def answers_as_well(query: str, positive: str, document: str) -> bool:
     n_asked = sum(" " not in term for term in asked)
     if len(single) < max(_LEAST_NAMED, _LEAST_COVERED * n_asked) or not named <= theirs:
         return False
-    if _n_denials(document) > _n_denials(positive) or conflicts(query, document):
+    if denies_more(document, positive) or conflicts(query, document):
         return False
     # Values are written in many ways, so that the words alone do not show that one is missing.
     ours_met, theirs_met = (met_values(query, text, tolerance=_AS_CLOSE) for text in (positive, document))
     return ours_met <= theirs_met
+
+
+def denies_more(document: str, positive: str) -> bool:
+    """Whether ``document`` holds more words of denial than ``positive``."""
+    return _n_denials(document) > _n_denials(positive)
 
 
 def _bare(text: str) -> str:

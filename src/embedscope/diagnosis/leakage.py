@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,21 @@ def normalised(text: str) -> str:
     return _NOT_WORD.sub(" ", letters).strip() or text
 
 
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Which of ``n`` distinct texts stand in the training file: (text, training text) by how they agree."""
+
+    n: int
+    exact: tuple[tuple[str, str], ...]
+    normalised: tuple[tuple[str, str], ...]
+    near: tuple[tuple[str, str], ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Texts by how they agree."""
+        return {"exact": len(self.exact), "normalised": len(self.normalised), "near": len(self.near)}
+
+
 def measure_leakage(test: Collection, train: Collection, *, train_name: str, n_examples: int = 5) -> Leakage:
     """Overlap of the distinct queries and positives of ``test`` with those of ``train``.
 
@@ -45,36 +61,38 @@ def measure_leakage(test: Collection, train: Collection, *, train_name: str, n_e
     n_examples : int
         Pairs kept at most, queries first.
     """
-    queries, query_pairs = _overlap(test.queries, train.queries)
-    test_positives = [test.documents[d] for d in np.unique(test.relevant)]
-    train_positives = [train.documents[d] for d in np.unique(train.relevant)]
-    positives, positive_pairs = _overlap(test_positives, train_positives)
+    return leakage_of(*overlaps(test, train), train_name=train_name, n_examples=n_examples)
+
+
+def overlaps(test: Collection, train: Collection) -> tuple[Overlap, Overlap]:
+    """The overlap of the queries and that of the positives."""
+    positives = [[data.documents[d] for d in np.unique(data.relevant)] for data in (test, train)]
+    return _overlap(test.queries, train.queries), _overlap(*positives)
+
+
+def leakage_of(queries: Overlap, positives: Overlap, *, train_name: str, n_examples: int = 5) -> Leakage:
+    """The two overlaps as they are reported."""
+    pairs = [pair for found in (queries, positives) for pair in (*found.exact, *found.normalised, *found.near)]
     return Leakage(
         train=train_name,
-        n_queries=len(test.queries),
-        n_positives=len(test_positives),
-        queries=queries,
-        positives=positives,
-        share_of_queries=(queries["exact"] + queries["normalised"]) / max(len(test.queries), 1),
-        examples=tuple((query_pairs + positive_pairs)[:n_examples]),
+        n_queries=queries.n,
+        n_positives=positives.n,
+        queries=queries.counts,
+        positives=positives.counts,
+        share_of_queries=(len(queries.exact) + len(queries.normalised)) / max(queries.n, 1),
+        examples=tuple(pairs[:n_examples]),
+        leaked_queries=tuple(text for text, _ in (*queries.exact, *queries.normalised)),
     )
 
 
-def _overlap(test: Sequence[str], train: Sequence[str]) -> tuple[dict[str, int], list[tuple[str, str]]]:
+def _overlap(test: Sequence[str], train: Sequence[str]) -> Overlap:
     exact, by_normal_form = set(train), {normalised(text): text for text in reversed(train)}
-    counts = {"exact": 0, "normalised": 0, "near": 0}
-    pairs: list[tuple[str, str]] = []
-    rest: list[str] = []
-    for text in test:
-        twin = text if text in exact else by_normal_form.get(normalised(text))
-        if twin is None:
-            rest.append(text)
-            continue
-        counts["exact" if text in exact else "normalised"] += 1
-        pairs.append((text, twin))
-    near = _near_pairs(rest, train)
-    counts["near"] = len(near)
-    return counts, pairs + near
+    same = [(text, text) for text in test if text in exact]
+    rest = [text for text in test if text not in exact]
+    twins = {text: by_normal_form.get(normalised(text)) for text in rest}
+    alike = [(text, twin) for text, twin in twins.items() if twin is not None]
+    near = _near_pairs([text for text, twin in twins.items() if twin is None], train)
+    return Overlap(len(test), tuple(same), tuple(alike), tuple(near))
 
 
 def _near_pairs(test: Sequence[str], train: Sequence[str]) -> list[tuple[str, str]]:

@@ -7,15 +7,17 @@ the exact Jaccard similarity decides, so that a pair is never reported by chance
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from embedscope.diagnosis.leakage import NEAR_JACCARD, normalised
-from embedscope.diagnosis.text_features import strip_diacritics, words
+from embedscope.diagnosis.text_features import has_diacritics, strip_diacritics, words
 from embedscope.errors import MissingExtraError
 
 EXHAUSTIVE = 6_000
@@ -29,6 +31,7 @@ _BLOCK_CELLS = 1 << 22
 SAME_WORDS = 0.97
 _LETTERS_OR_DIGITS = re.compile(r"[^\W\d_]+|\d+")
 _NUMBER = re.compile(r"\d+")
+_MARKS = re.compile(r"(?<!\d)[^\w\s+#%&@$€£₫°=<>~^|]+|[^\w\s+#%&@$€£₫°=<>~^|]+(?!\d)|_+")
 NEGATIONS = frozenset(
     ("không", "khong", "ko", "hông", "chưa", "chua", "chẳng", "chang", "miễn", "no", "not", "without", "never")
 )
@@ -69,6 +72,17 @@ def near_duplicates(
     return sorted(candidates, key=lambda pair: (pair.first, pair.second))
 
 
+@lru_cache(maxsize=1 << 15)  # the positives of a query are asked for once for each of its negatives
+def folded(text: str) -> str:
+    """``text`` without case, punctuation, repeated white space and compatible forms; diacritics stay.
+
+    Marks between two digits stay ("4-5" is not "4.5"), and so do symbols ("C++", "C#"). A text without anything else is
+    kept as it is.
+    """
+    compatible = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return " ".join(_MARKS.sub(" ", compatible).split()) or text
+
+
 def say_the_same(first: str, second: str) -> bool:
     """Whether two near duplicates differ in nothing that counts: no number, no denial, hardly a word.
 
@@ -77,6 +91,38 @@ def say_the_same(first: str, second: str) -> bool:
     """
     ours, theirs = Counter(_split_words(first)), Counter(_split_words(second))
     return (ours & theirs).total() >= SAME_WORDS * (ours | theirs).total() and not tells_apart(first, second)
+
+
+def ask_the_same(first: str, second: str) -> bool:
+    """Whether two queries say the same (:func:`say_the_same`); where both carry diacritics, in these too."""
+    if not say_the_same(first, second):
+        return False
+    both = has_diacritics(first) and has_diacritics(second)
+    return not both or Counter(words(first)) == Counter(words(second))
+
+
+def differ_by_slips(first: str, second: str) -> bool:
+    """Whether two texts are the same but for slips: their words pair up, each pair at most one letter apart.
+
+    A slip is a letter more, less, other or swapped with its neighbour, in words of at least four letters; numbers and
+    denials must agree.
+    """
+    if tells_apart(first, second):
+        return False
+    ours, theirs = (Counter(_split_words(text)) for text in (first, second))
+    left, right = sorted((ours - theirs).elements()), sorted((theirs - ours).elements())
+    return len(left) == len(right) and all(map(_is_one_slip, left, right))
+
+
+def _is_one_slip(first: str, second: str) -> bool:
+    short, long = sorted((first, second), key=len)
+    if len(short) < 4 or len(long) - len(short) > 1:
+        return False
+    start = next((i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
+    if len(short) < len(long):
+        return short[start:] == long[start + 1 :]
+    is_swapped = short[start : start + 2] == long[start : start + 2][::-1]
+    return short[start + 1 :] == long[start + 1 :] or (is_swapped and short[start + 2 :] == long[start + 2 :])
 
 
 def plain_words(text: str) -> set[str]:

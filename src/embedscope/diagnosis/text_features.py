@@ -13,14 +13,32 @@ _UNIT = re.compile(
     r"\d\s*(?:m2|m²|m\^2|sqm|km|cm|mm|kg|g|ml|l|%|tr|triệu|trieu|k|vnd|đ|usd|\$|€|million|mil|gb|mb|h|min)(?!\w)",
     re.IGNORECASE,
 )
-_PLACEHOLDER = re.compile(
-    r"""^\W*(?:n/?a|null|none|nan|undefined|todo|tbd|xxx+|lorem\ ipsum.*)\W*$   # nothing but a word for nothing
-    |\{\{[^{}]*\}\}|\$\{[^{}]*\}|%\(\w+\)s|<%[^%]*%>                            # unfilled template variables
-    |\{[A-Za-z_][A-Za-z0-9_.]*\}
-    |^\W*[<\[](?:query|text|positive|negative|pos|neg|title|document|passage)[>\]]\W*$""",
-    re.IGNORECASE | re.VERBOSE,
+_NOTHING = re.compile(
+    r"""\W*(?:n/?a|null|none|nan|undefined|todo|tbd|xxx+|lorem\ ipsum.*)\W*               # a word for nothing
+    |\W*[<\[](?:query|text|positive|negative|pos|neg|title|document|passage)[>\]]\W*""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
-_BROKEN = re.compile("\N{REPLACEMENT CHARACTER}|[\x80-\x9f]|Ã[\x80-\xbf¡-¿€-™]|á[º»][\x80-\xff€-™]|â€|Ä‘|Æ°|Æ¡")
+_VARIABLES: tuple[tuple[re.Pattern[str], int], ...] = (
+    (re.compile(r"\{\{[^{}]*\}\}|<%[^%]*%>"), 2),
+    (re.compile(r"\$\{[^{}]*\}|%\(\w+\)s|\{[A-Za-z_][A-Za-z0-9_.]*\}"), 1),
+)
+"""Template variables, and for each how many words beside it still make a template. The second kind also stands in texts
+about programming, which have words of their own."""
+
+_AS_BYTE = {bytes([byte]).decode("cp1252", errors="ignore") or chr(byte): byte for byte in range(0x80, 0x100)}
+_AS_BYTE |= {chr(byte): byte for byte in range(0x80, 0x100)}
+_LATER = "[" + re.escape("".join(c for c, byte in _AS_BYTE.items() if byte < 0xC0)) + "]"
+_SURE = re.compile(f"á[º»]{_LATER}|â[€‚„]{_LATER}|ð[Ÿ\x9f]{_LATER}{_LATER}|[\x80-\x84\x86-\x9f]")
+"""UTF-8 of three and four bytes read as Windows-1252: Vietnamese letters, typographic signs, emoji; control codes."""
+
+_PAIR = re.compile(f"[ÃÂÄÅÆ](?![”’»](?![^\\W_])){_LATER}")
+_LIKELY_PAIR = re.compile(
+    f"(?:(?<=[a-z])|(?<![^\\W_]))[ÃÂÄÅÆ]{_LATER}(?=[a-z])|(?<=[a-z])[ÃÂÄÅÆ]{_LATER}(?![^\\W_])|[ÃÂÄÅÆ][\xa0-\xbf](?=[a-z])"
+)
+"""UTF-8 of two bytes: also what stands before a closing quotation mark in capitals ("THỊ XÃ”"), so that lower case
+must stand beside it."""
+
+_RESTORABLE = re.compile(f"ð[Ÿ\x9f]{_LATER}{_LATER}|(?:á[º»]|â[€‚„]){_LATER}|{_PAIR.pattern}")
 _VOWELS = set("aeiouy")
 
 
@@ -98,9 +116,32 @@ def has_abbreviation(text: str) -> bool:
 
 
 def placeholder(text: str) -> str | None:
-    """What in ``text`` was to be replaced by content (a template variable, "N/A"); None if nothing."""
-    found = _PLACEHOLDER.search(text)
-    return None if found is None else found.group(0).strip()
+    """What stands in ``text`` in place of content (a template variable, "N/A"); None if nothing.
+
+    A template variable counts where hardly a word stands beside it: "{{title}} in {{city}}" was never filled in, while
+    "an f-string replaces {name} by its value" speaks of one.
+    """
+    stripped = text.strip()
+    if _NOTHING.fullmatch(stripped):
+        return stripped
+    found: list[str] = []
+    allowed = 0
+    for pattern, n_words in _VARIABLES:
+        own = pattern.findall(stripped)
+        stripped = pattern.sub(" ", stripped)
+        found += own
+        allowed += n_words * len(own)
+    return found[0] if found and len(words(stripped)) <= allowed else None
+
+
+def is_nothing_but_placeholder(text: str) -> bool:
+    """Whether no word of content stands in ``text`` beside a placeholder."""
+    if placeholder(text) is None:
+        return False
+    rest = text
+    for pattern, _ in _VARIABLES:
+        rest = pattern.sub(" ", rest)
+    return _NOTHING.fullmatch(text.strip()) is not None or not words(rest)
 
 
 def is_nfc(text: str) -> bool:
@@ -109,22 +150,26 @@ def is_nfc(text: str) -> bool:
 
 
 def is_mojibake(text: str) -> bool:
-    """Whether ``text`` looks like UTF-8 that was read as Windows-1252, or holds replacement characters."""
-    return _BROKEN.search(text) is not None and (unmangled(text) is not None or "\N{REPLACEMENT CHARACTER}" in text)
+    """Whether ``text`` holds UTF-8 that was read as Windows-1252, in whole or in part, or replacement characters."""
+    if text.isascii():
+        return False
+    is_sure = "\N{REPLACEMENT CHARACTER}" in text or "â€" in text or _SURE.search(text) is not None
+    return is_sure or _LIKELY_PAIR.search(text) is not None or len(_PAIR.findall(text)) > 1
 
 
 def unmangled(text: str) -> str | None:
-    """``text`` read again as the UTF-8 that it once was; None where that is not possible or changes nothing."""
-    raw = bytearray()
-    for character in text:
-        try:
-            raw += character.encode("cp1252")
-        except UnicodeEncodeError:
-            if ord(character) > 0xFF:
-                return None
-            raw.append(ord(character))  # the five bytes that Windows-1252 leaves undefined
+    """``text`` read again as the UTF-8 that it once was; None where that is not possible or changes nothing.
+
+    Where not all of it can be read so, each typical sequence that can is, and the rest stays.
+    """
+    whole = _decoded(text)
+    if whole is None:
+        whole = _RESTORABLE.sub(lambda match: _decoded(match.group(0)) or match.group(0), text)
+    return whole if whole != text else None
+
+
+def _decoded(text: str) -> str | None:
     try:
-        mended = raw.decode("utf-8")
-    except UnicodeDecodeError:
+        return bytes(_AS_BYTE.get(c, ord(c)) for c in text).decode("utf-8")
+    except ValueError:  # a character that no byte was read as, or bytes that are not UTF-8
         return None
-    return mended if mended != text else None

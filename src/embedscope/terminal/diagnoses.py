@@ -48,7 +48,7 @@ def print_diagnoses(findings: Findings, results: Console, *, has_evidence: bool)
 
 
 def _print_evidence(diagnosis: Diagnosis, findings: Findings, results: Console, indent: str) -> None:
-    results.print(Hanging(indent, Text(_effect_line(diagnosis), "dim")))
+    results.print(Hanging(indent, Text(effect_line(diagnosis), "dim")))
     shown = diagnosis.documents or tuple(findings.queries.wrong_document[list(diagnosis.rows)].tolist())
     for row, document in zip(diagnosis.rows[:N_ROWS], shown, strict=False):
         for lead, text in _row_lines(row, document, findings):
@@ -58,7 +58,8 @@ def _print_evidence(diagnosis: Diagnosis, findings: Findings, results: Console, 
         results.print(f"{indent}... and {len(diagnosis.rows) - N_ROWS} more rows in report.json", soft_wrap=True)
 
 
-def _effect_line(diagnosis: Diagnosis) -> str:
+def effect_line(diagnosis: Diagnosis) -> str:
+    """The effect of a finding with its interval and the number of units behind it."""
     if diagnosis.effect is None:
         return f"on {diagnosis.n:,}"
     ends = "" if diagnosis.low is None or diagnosis.high is None else f" [{diagnosis.low:.3f}, {diagnosis.high:.3f}]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -43,12 +44,53 @@ def rows_of(records: Records) -> tuple[list[Row], str, list[str]]:
     DataFormatError
         If the fields fit no dialect or several, or a field is missing or of the wrong type.
     """
+    rows, dialect, notes = rows_with_dialect(records)
+    return rows, dialect.name, notes
+
+
+def rows_with_dialect(records: Records, *, any_weight: bool = False) -> tuple[list[Row], Dialect, list[str]]:
+    """As :func:`rows_of`, with the dialect itself.
+
+    ``any_weight`` reads a weight that is no number as NaN instead of refusing it.
+    """
     fields = list(dict.fromkeys(field for _, record in records.items for field in record))
     dialect, notes = _recognise(fields, records)
     notes += _unread_notes(fields, dialect)
     columns = _metadata_columns(fields, dialect)
-    rows = [_row(number, record, dialect, columns, f"{records.row_name} {number}") for number, record in records.items]
-    return rows, dialect.name, notes
+    rows = [
+        _row(number, _with_numbers(record, dialect) if any_weight else record, dialect, columns, records.row_name)
+        for number, record in records.items
+    ]
+    return rows, dialect, notes
+
+
+def unread(record: Fields, dialect: Dialect) -> str:
+    """What a record states beside texts, types, weights and ids, as one text that can be compared."""
+    read = {dialect.query, dialect.positive, *dialect.negatives}
+    lists = [record.get(field) for field in (dialect.positive, *dialect.negatives)]
+    items = [item for value in lists if isinstance(value, list) for item in value if isinstance(item, dict)]
+    known = {"text", "type", "weight", "title", "docid"}
+    more = [own for item in items if (own := {k: v for k, v in item.items() if k not in known})]
+    rest = {field: value for field, value in record.items() if field not in read | _ID_NAMES}
+    return json.dumps([rest, more], ensure_ascii=False, sort_keys=True, default=str)
+
+
+def _with_numbers(record: Fields, dialect: Dialect) -> Fields:
+    """``record`` with NaN for weights that are no numbers."""
+    changed = {
+        field: [_with_number(item) for item in record[field]]
+        for field in dialect.negatives
+        if isinstance(record.get(field), list)
+    }
+    return {**record, **changed}
+
+
+def _with_number(item: object) -> object:
+    if not isinstance(item, dict) or item.get("weight") is None:
+        return item
+    weight = item["weight"]
+    is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
+    return item if is_number else {**item, "weight": float("nan")}
 
 
 def _recognise(fields: list[str], records: Records) -> tuple[Dialect, list[str]]:
@@ -156,7 +198,8 @@ def _metadata(record: Fields, columns: list[str]) -> tuple[tuple[str, str], ...]
     return tuple((column, value) for column, value in shown if 0 < len(value) <= _LONGEST_VALUE)
 
 
-def _row(number: int, record: Fields, dialect: Dialect, columns: list[str], place: str) -> Row:
+def _row(number: int, record: Fields, dialect: Dialect, columns: list[str], row_name: str) -> Row:
+    place = f"{row_name} {number}"
     query = _required(record, dialect.query, place)
     if not isinstance(query, str):
         raise _wrong_type(place, dialect.query, "a string", query)

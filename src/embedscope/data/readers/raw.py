@@ -8,8 +8,9 @@ from pathlib import Path
 
 from embedscope.data.collection import Row
 from embedscope.data.readers.containers import read_records
-from embedscope.data.readers.dialects import rows_of
+from embedscope.data.readers.dialects import rows_with_dialect, unread
 from embedscope.data.readers.folders import Folder, read_folder
+from embedscope.data.readers.patching import RecordSource
 from embedscope.data.readers.portion import take_portion
 from embedscope.data.readers.source import located, require_path
 from embedscope.errors import DataFormatError
@@ -28,6 +29,8 @@ class RawRows:
     extra_documents: tuple[str, ...] = ()  # documents of a folder that are relevant to no query
     repeated_types: tuple[int, ...] = ()  # numbers of rows with a type twice in one list
     warnings: tuple[str, ...] = ()
+    source: RecordSource | None = None  # None for a folder, whose rows are put together from several files
+    rest: tuple[str, ...] = ()  # what each row states beside texts, types, weights and ids
 
 
 def read_rows(path: str | Path, *, split: str | None = None) -> RawRows:
@@ -52,19 +55,22 @@ def read_rows(path: str | Path, *, split: str | None = None) -> RawRows:
         if path.is_dir():
             return _folder_rows(read_folder(path, split=split))
         records = read_records(path)
-        rows, dialect, notes = rows_of(records)
+        rows, dialect, notes = rows_with_dialect(records, any_weight=True)
         if split is not None:
             rows, portion = take_portion(rows, split)
             notes = [portion, *notes]
         if not rows:
             raise DataFormatError("the data set has no rows, so there is nothing to look at. Give a file with rows.")
         kept = {row.number for row in rows}
+        by_number = {number: record for number, record in records.items if number in kept}
         return RawRows(
-            format=f"{dialect} {records.container}",
+            format=f"{dialect.name} {records.container}",
             row_name=records.row_name,
             rows=tuple(rows),
-            repeated_types=tuple(n for n, record in records.items if n in kept and _names_a_type_twice(record)),
+            repeated_types=tuple(n for n, record in by_number.items() if _names_a_type_twice(record)),
             warnings=(*records.warnings, *notes),
+            source=RecordSource(path, records.container, dialect, by_number),
+            rest=tuple(unread(by_number[row.number], dialect) for row in rows),
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from embedscope.diagnosis.audit.facts import Fact
 from embedscope.diagnosis.audit.faults import Fault
-from embedscope.diagnosis.audit.repair import Change, Repair, repair_rows, rows_as_json
+from embedscope.diagnosis.audit.repair import Repair, repair_rows, restored, rows_as_json
 from embedscope.diagnosis.audit.run import AuditReport, audit, repair
 from embedscope.diagnosis.audit.subject import (
     SecondOpinion,
@@ -17,7 +17,6 @@ from embedscope.diagnosis.audit.subject import (
 
 __all__ = [
     "AuditReport",
-    "Change",
     "Fact",
     "Fault",
     "Repair",
@@ -29,6 +28,7 @@ __all__ = [
     "merged",
     "repair",
     "repair_rows",
+    "restored",
     "rows_as_json",
     "token_lengths",
 ]

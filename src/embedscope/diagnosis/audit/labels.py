@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -13,8 +14,15 @@ from embedscope.diagnosis.audit.faults import Fault, Hit, counted, fault
 from embedscope.diagnosis.audit.subject import Subject
 from embedscope.diagnosis.audit.weights import Stated, clusters_of, hits_of, stated_negatives
 from embedscope.diagnosis.evidence import share
-from embedscope.diagnosis.independent import Scorer, answers_as_well
-from embedscope.diagnosis.near_duplicates import NearPair, near_duplicates, plain_words, say_the_same
+from embedscope.diagnosis.independent import Scorer, answers_as_well, denies_more
+from embedscope.diagnosis.near_duplicates import (
+    NearPair,
+    ask_the_same,
+    folded,
+    near_duplicates,
+    plain_words,
+    say_the_same,
+)
 from embedscope.diagnosis.text_features import placeholder, words
 from embedscope.findings import Severity
 from embedscope.protocols import BoolArray, Float64Array, IntArray
@@ -44,6 +52,7 @@ def check_labels(subject: Subject) -> Iterator[Fault]:
         yield from _mislabelled(subject, subject.collection, subject.scorer)
         yield from _unlabelled(subject, subject.collection, subject.scorer)
         yield from _near_duplicates(subject, subject.collection)
+        yield from _near_duplicate_queries(subject, subject.collection)
 
 
 def relevant_texts(subject: Subject) -> dict[str, set[str]]:
@@ -54,14 +63,24 @@ def relevant_texts(subject: Subject) -> dict[str, set[str]]:
     return found
 
 
+def same_as(text: str, relevant: set[str]) -> str | None:
+    """How ``text`` is one of the relevant texts: "" as it stands, else words for what differs; None if it is none."""
+    if identity(text) in relevant:
+        return ""
+    if folded(text) in map(folded, relevant):
+        return " but for case, punctuation, white space or Unicode form"
+    return None
+
+
 def _positive_as_negative(subject: Subject, stated: list[Stated], clusters: IntArray) -> Iterator[Fault]:
     relevant = relevant_texts(subject)
 
     def said(one: Stated) -> str | None:
         row = subject.rows[one.row]
-        if identity(one.negative.text) not in relevant[identity(row.query)]:
+        how = same_as(one.negative.text, relevant[identity(row.query)])
+        if how is None:
             return None
-        return f"{excerpt(row.query, 40)} has {excerpt(one.negative.text)} as positive and as hard negative"
+        return f"{excerpt(row.query, 40)} has {excerpt(one.negative.text)} as positive and as hard negative{how}"
 
     hits = hits_of(subject, stated, said)
     if hits:
@@ -73,6 +92,7 @@ def _positive_as_negative(subject: Subject, stated: list[Stated], clusters: IntA
             Severity.HIGH,
             hits,
             clusters,
+            n_rows=len(subject.rows),
             action="Remove them from the hard negatives: training pulls and pushes the same pair. --fix does it.",
         )
 
@@ -100,6 +120,7 @@ def is_told_apart(row: Row, text: str) -> bool:
 
 def _kept_values(subject: Subject, stated: list[Stated], clusters: IntArray) -> Iterator[Fault]:
     """Negatives that are typed by what they do not differ in."""
+    relevant = relevant_texts(subject)
     for kind in VALUES:
         own = [place for place, one in enumerate(stated) if kind in one.negative.types]
         typed = [stated[place] for place in own]
@@ -108,6 +129,8 @@ def _kept_values(subject: Subject, stated: list[Stated], clusters: IntArray) -> 
             row = subject.rows[one.row]
             if not contradicted(row, kind, one.negative.text):
                 return None
+            if same_as(one.negative.text, relevant[identity(row.query)]) is not None:
+                return None  # a finding of its own
             ours, theirs = _difference(row.positives[0], one.negative.text)
             return f"{excerpt(row.query)}: the positive alone has {ours}, the negative alone has {theirs}"
 
@@ -119,14 +142,20 @@ def _kept_values(subject: Subject, stated: list[Stated], clusters: IntArray) -> 
         rest = [hit for hit in hits if not wrong[hit.unit]]
         value = "district" if kind in PLACES else kind
         yield fault(
-            f"{kind}-negative-keeps-{value}",
+            code_of_kept(kind),
             f"{len(hits):,} of {len(typed):,} '{kind}' negatives state the positive's own {value}"
             + _unclear(kind, unclear),
             _severity_of_kept(kind, unclear),
             [*unclear, *rest],
             clusters[np.array(own, dtype=np.int64)],
+            n_rows=len(subject.rows),
             action=_action_for_kept(kind, value, len(unclear)),
         )
+
+
+def code_of_kept(kind: str) -> str:
+    """The code of the finding that negatives of type ``kind`` keep the positive's value."""
+    return f"{kind}-negative-keeps-{'district' if kind in PLACES else kind}"
 
 
 def _severity_of_kept(kind: str, unclear: Sequence[Hit]) -> Severity:
@@ -159,29 +188,53 @@ def _difference(first: str, second: str) -> tuple[str, str]:
 
 
 def _answering_negatives(subject: Subject, stated: list[Stated], clusters: IntArray) -> Iterator[Fault]:
+    """Negatives that answer the query by their words, or that a base model clearly prefers to the positive."""
     relevant = relevant_texts(subject)
+    opinion = subject.preferences
+    preferred: frozenset[tuple[str, str]] = frozenset() if opinion is None else opinion.clearly
+    n_preferred = 0
 
     def said(one: Stated) -> str | None:
+        nonlocal n_preferred
         row = subject.rows[one.row]
         text = one.negative.text
-        if identity(text) in relevant[identity(row.query)]:
-            return None
-        if not any(answers_as_well(row.query, positive, text) for positive in row.positives):
+        if same_as(text, relevant[identity(row.query)]) is not None:
             return None
         types = " + ".join(one.negative.types) or "untyped"
-        return f"{excerpt(row.query, 60)} is answered by the {types} negative {excerpt(text, 90)}"
+        if any(answers_as_well(row.query, positive, text) for positive in row.positives):
+            why = ""
+        elif (identity(row.query), identity(text)) in preferred and not _is_substantiated(row, one):
+            n_preferred += 1
+            why = f", which {opinion.name if opinion else ''} prefers to the positive"
+        else:
+            return None
+        return f"{excerpt(row.query)} may also be answered by the negative ({types}) {excerpt(text, 90)}{why}"
 
     hits = hits_of(subject, stated, said)
     if hits and share(_flags(len(stated), hits), clusters).at_least > LEAST_SHARE:
+        also = (
+            ""
+            if opinion is None or not n_preferred
+            else f" or {counted(n_preferred, 'is', 'are')} clearly preferred by {opinion.name}"
+        )
         yield fault(
             "negative-answers-query",
             f"{counted(len(hits), 'hard negative states', 'hard negatives state')} everything that the query and the "
-            f"positive share (of {len(stated):,}): suspected false negatives",
+            f"positive share{also} (of {len(stated):,}): suspected false negatives",
             Severity.MEDIUM,
             hits,
             clusters,
+            n_rows=len(subject.rows),
             action="Read them: where the negative answers the query, remove it or make the query name what it lacks.",
         )
+
+
+def _is_substantiated(row: Row, one: Stated) -> bool:
+    """Whether a value or a denial that can be read makes the text a negative, whatever a model prefers."""
+    text = one.negative.text
+    kinds = [kind for kind in one.negative.types if kind in VALUES]
+    differs = any(keeps_value(kind, positive, text) is False for kind in kinds for positive in row.positives)
+    return bool(conflicts(row.query, text)) or differs or all(denies_more(text, p) for p in row.positives)
 
 
 def _flags(n: int, hits: Sequence[Hit]) -> BoolArray:
@@ -213,6 +266,7 @@ def _mislabelled(subject: Subject, collection: Collection, scorer: Scorer) -> It
             Severity.HIGH,
             found,
             subject.clusters,
+            n_rows=len(subject.rows),
             action="Read these rows and correct the positives; a wrong positive trains and tests the opposite.",
         )
 
@@ -272,6 +326,7 @@ def _unlabelled(subject: Subject, collection: Collection, scorer: Scorer) -> Ite
             Severity.MEDIUM,
             found_hits,
             subject.clusters,
+            n_rows=len(subject.rows),
             action="Label these documents relevant too, or make the queries name what sets the positive apart; until "
             "then a model is marked wrong for finding them.",
         )
@@ -294,13 +349,16 @@ def _unlabelled_hit(subject: Subject, collection: Collection, q: int, own: IntAr
 def _near_duplicates(subject: Subject, collection: Collection) -> Iterator[Fault]:
     """Documents that nearly agree, of which one is relevant to a query and the other is not labelled for it."""
     known = _labelled_together(collection)
+    alike = _relevant_together(collection)
     judged = set(np.unique(collection.relevant).tolist())
     hits, units = [], set()
     for pair in near_duplicates(collection.documents):
-        if not {pair.first, pair.second} & judged or (pair.first, pair.second) in known:
-            continue
         first, second = collection.documents[pair.first], collection.documents[pair.second]
-        if not say_the_same(first, second) or _differ_in_values(first, second):
+        # Labels that differ tell two texts apart only where the texts differ in more than their form.
+        told = alike if folded(first) == folded(second) else known
+        if not {pair.first, pair.second} & judged or (pair.first, pair.second) in told:
+            continue
+        if not say_the_same(first, second) or differ_in_values(first, second):
             continue
         unit = _a_row_of(subject, collection, pair, judged)
         if unit not in units:
@@ -316,11 +374,13 @@ def _near_duplicates(subject: Subject, collection: Collection) -> Iterator[Fault
             Severity.MEDIUM,
             hits,
             subject.clusters,
+            n_rows=len(subject.rows),
             action="Merge the near duplicates or label both relevant; which of the two ranks first is chance.",
         )
 
 
-def _differ_in_values(first: str, second: str) -> bool:
+def differ_in_values(first: str, second: str) -> bool:
+    """Whether two texts state another district, price or area."""
     return any(keeps_value(kind, first, second) is False for kind in VALUES)
 
 
@@ -336,6 +396,55 @@ def _labelled_together(collection: Collection) -> set[tuple[int, int]]:
     for q, d in zip(owners.tolist(), collection.relevant.tolist(), strict=True):
         groups[d] |= labels[q]
     return {(a, b) for own in groups.values() for a in own for b in own if a < b}
+
+
+def _relevant_together(collection: Collection) -> set[tuple[int, int]]:
+    """Pairs of documents that are relevant to one query."""
+    lists = (collection.relevant[a:b].tolist() for a, b in pairwise(collection.indptr.tolist()))
+    return {(a, b) for own in lists for a in own for b in own if a < b}
+
+
+def _near_duplicate_queries(subject: Subject, collection: Collection) -> Iterator[Fault]:
+    """Queries that say the same and have other positives: what one teaches the other forbids, or does not know."""
+    lists = [collection.relevant[a:b].tolist() for a, b in pairwise(collection.indptr.tolist())]
+    answers = [{folded(collection.documents[d]) for d in own} for own in lists]
+    refused: dict[int, set[str]] = defaultdict(set)
+    for q, d in zip(collection.negatives.queries.tolist(), collection.negatives.documents.tolist(), strict=True):
+        refused[q].add(folded(collection.documents[d]))
+    crossed: list[Hit] = []
+    other: list[Hit] = []
+    units: set[int] = set()
+    for pair in near_duplicates(collection.queries):
+        i, j = pair.first, pair.second
+        if not answers[i] or not answers[j] or answers[i] == answers[j]:
+            continue
+        first, second = collection.queries[i], collection.queries[j]
+        if not ask_the_same(first, second) or differ_in_values(first, second):
+            continue
+        unit = int(subject.units[j])
+        if unit in units:
+            continue
+        units.add(unit)
+        is_crossed = bool(answers[i] & refused[j] or answers[j] & refused[i])
+        name, earlier = subject.raw.row_name, int(subject.numbers[subject.units[i]])
+        how = "the positive of one is a hard negative of the other" if is_crossed else "their positives differ"
+        number = int(subject.numbers[unit])
+        said = f"{name} {number}: {excerpt(second)} asks what {name} {earlier} asks ({excerpt(first)}); {how}"
+        (crossed if is_crossed else other).append(Hit(unit, number, said))
+    if crossed or other:
+        n = len(crossed) + len(other)
+        yield fault(
+            "near-duplicate-queries",
+            f"{counted(n, 'query says', 'queries say')} the same as an earlier one and "
+            f"{'has' if n == 1 else 'have'} other positives (of {len(collection.queries):,})"
+            + (f"; {len(crossed):,} of them cross-labelled" if crossed else ""),
+            Severity.HIGH if crossed else Severity.MEDIUM,
+            [*crossed, *other],
+            subject.clusters,
+            n_rows=len(subject.rows),
+            action="Give such queries the positives of both, or say in them what sets the positives apart; until then "
+            "a model is marked wrong for one of the two.",
+        )
 
 
 def _a_row_of(subject: Subject, collection: Collection, pair: NearPair, judged: set[int]) -> int:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from embedscope.data.collection import Collection, Row, excerpt
+from embedscope.data.collection import Collection, Row, excerpt, identity
 from embedscope.diagnosis.audit.faults import Fault, Hit, counted, fault, whole_fault
+from embedscope.diagnosis.audit.labels import differ_in_values
+from embedscope.diagnosis.audit.preferences import best_positives
 from embedscope.diagnosis.audit.subject import Subject
-from embedscope.diagnosis.evidence import Estimate, percent, rate
-from embedscope.diagnosis.leakage import measure_leakage, normalised
+from embedscope.diagnosis.evidence import percent, rate
+from embedscope.diagnosis.leakage import Overlap, leakage_of, normalised, overlaps
+from embedscope.diagnosis.near_duplicates import differ_by_slips, say_the_same
 from embedscope.findings import Leakage, Severity
-
-NEAR_SHARE = 0.05
-"""Share of nearly equal texts from which templates are no longer the likely reason."""
 
 SHORTCUT = 0.9
 """Share of (query, hard negative) pairs in which shared letters prefer the positive: above it no model is needed."""
@@ -25,59 +25,81 @@ def check_leakage(subject: Subject, train: Collection, *, name: str) -> tuple[Le
     """Overlap with the training file, and the faults that it makes."""
     if subject.collection is None:
         return None, []
-    found = measure_leakage(subject.collection, train, train_name=name)
-    queries = _leak(
-        subject,
-        _Leaked("query-in-training", "queries", found.queries, found.n_queries, lambda row: (row.query,)),
-        train.queries,
-        name,
-        Severity.HIGH,
-        "Remove these rows from the test set: the model may have learnt their answers by heart. --fix does it.",
-    )
-    positives = _leak(
-        subject,
-        _Leaked("positive-in-training", "positives", found.positives, found.n_positives, lambda row: row.positives),
-        [train.documents[d] for d in np.unique(train.relevant)],
-        name,
-        Severity.MEDIUM,
-        "Divide the data by document and not by row, unless the same documents are searched in use.",
-    )
-    return found, [*queries, *positives]
+    queries, positives = overlaps(subject.collection, train)
+    of_queries = _Leaked("query-in-training", "queries", queries, lambda row: (row.query,), Severity.HIGH)
+    of_positives = _Leaked("positive-in-training", "positives", positives, lambda row: row.positives, Severity.MEDIUM)
+    faults = [
+        *_leak(
+            subject,
+            of_queries,
+            train.queries,
+            name,
+            "Remove these rows from the test set: the model may have learnt their answers by heart. --fix does it.",
+        ),
+        *_near_leak(subject, of_queries, name),
+        *_leak(
+            subject,
+            of_positives,
+            [train.documents[d] for d in np.unique(train.relevant)],
+            name,
+            "Divide the data by document and not by row, unless the same documents are searched in use.",
+        ),
+        *_near_leak(subject, of_positives, name),
+    ]
+    return leakage_of(queries, positives, train_name=name), faults
 
 
 @dataclass(frozen=True, slots=True)
 class _Leaked:
-    """Which texts of a row may have leaked, and how many did."""
+    """Which texts of a row may have leaked, and which did."""
 
     code: str
     what: str
-    counts: Mapping[str, int]
-    total: int
+    overlap: Overlap
     texts_of: Callable[[Row], tuple[str, ...]]
+    severity: Severity
 
 
-def _leak(
-    subject: Subject, leaked: _Leaked, train: Sequence[str], name: str, severity: Severity, action: str
-) -> Iterator[Fault]:
-    exact, near = leaked.counts["exact"], leaked.counts["near"]
-    n = exact + leaked.counts["normalised"]
+def _leak(subject: Subject, leaked: _Leaked, train: Sequence[str], name: str, action: str) -> Iterator[Fault]:
+    exact = len(leaked.overlap.exact)
+    n = exact + len(leaked.overlap.normalised)
     if n:
-        title = f"{n:,} of {leaked.total:,} distinct {leaked.what} stand in {name} ({exact:,} word for word)"
-        if near:
-            title += f"; {near:,} more stand there nearly"
         yield fault(
-            leaked.code, title, severity, _hits(subject, leaked.texts_of, train), subject.clusters, action=action
+            leaked.code,
+            f"{n:,} of {leaked.overlap.n:,} distinct {leaked.what} stand in {name} ({exact:,} word for word)",
+            leaked.severity,
+            _hits(subject, leaked.texts_of, train),
+            subject.clusters,
+            n_rows=len(subject.rows),
+            action=action,
         )
-    elif near > NEAR_SHARE * leaked.total:
-        # Templated data holds honest near neighbours, so a few are no finding.
-        yield whole_fault(
+
+
+def _near_leak(subject: Subject, leaked: _Leaked, name: str) -> Iterator[Fault]:
+    """Texts that stand nearly in the training file and say the same: templated data holds honest near neighbours."""
+    twins = {text: twin for text, twin in leaked.overlap.near if _is_the_same_text(text, twin)}
+    hits = []
+    for unit, row in enumerate(subject.rows):
+        found = [text for text in map(identity, leaked.texts_of(row)) if text in twins]
+        if found:
+            number = int(subject.numbers[unit])
+            said = f"{excerpt(found[0], 90)} stands there as {excerpt(twins[found[0]], 90)}"
+            hits.append(Hit(unit, number, f"{subject.raw.row_name} {number}: {said}"))
+    if hits:
+        yield fault(
             f"{leaked.code}-nearly",
-            f"{near:,} of {leaked.total:,} distinct {leaked.what} stand nearly in {name}",
-            Severity.LOW,
-            n=leaked.total,
-            effect=Estimate(near / leaked.total, None, None),
-            action="Read some of the pairs: where they say the same, the test set measures memory.",
+            f"{len(twins):,} of {leaked.overlap.n:,} distinct {leaked.what} stand in {name} but for slips or the order "
+            "of their words",
+            Severity.MEDIUM if leaked.severity is Severity.HIGH else Severity.LOW,
+            hits,
+            subject.clusters,
+            n_rows=len(subject.rows),
+            action="Read the pairs: where they say the same, remove the rows from the test set. --fix leaves them.",
         )
+
+
+def _is_the_same_text(first: str, second: str) -> bool:
+    return (say_the_same(first, second) or differ_by_slips(first, second)) and not differ_in_values(first, second)
 
 
 def leaked_rows(subject: Subject, train: Collection) -> list[int]:
@@ -101,17 +123,13 @@ def check_shortcut(subject: Subject) -> Iterator[Fault]:
     collection, lexical = subject.collection, subject.lexical
     if collection is None or lexical is None or not len(collection.negatives.queries):
         return
-    counts = np.diff(collection.indptr)
-    owners = np.repeat(np.arange(len(counts)), counts)
-    best = np.full(len(counts), -np.inf)
-    np.maximum.at(best, owners, lexical.pairs(owners, collection.relevant))
+    best = best_positives(collection, lexical)
     queries, documents = collection.negatives.queries, collection.negatives.documents
     answered = np.isfinite(best[queries])
     queries, documents = queries[answered], documents[answered]
     theirs = lexical.pairs(queries, documents)
     wins = (best[queries] > theirs) + 0.5 * (best[queries] == theirs)
-    units = np.array([subject.rows_of_query[text][0] for text in collection.queries], dtype=np.int64)
-    found = rate(wins, np.ones_like(wins), subject.clusters[units[queries]])
+    found = rate(wins, np.ones_like(wins), subject.clusters[subject.units[queries]])
     if found.at_least > SHORTCUT:
         yield whole_fault(
             "lexical-shortcut",

@@ -13,7 +13,7 @@ from embedscope.diagnosis.audit.repair import Repair, repair_rows
 from embedscope.diagnosis.audit.subject import Subject
 from embedscope.diagnosis.audit.texts import check_texts
 from embedscope.diagnosis.audit.weights import check_weights
-from embedscope.diagnosis.evidence import ordered
+from embedscope.diagnosis.evidence import ordered, percent
 from embedscope.findings import Diagnosis, Leakage
 
 
@@ -73,6 +73,13 @@ def _not_checked(subject: Subject, *, has_train: bool) -> tuple[str, ...]:
     missing = []
     if subject.collection is None:
         missing.append("labels against a second opinion: fewer than two queries have a usable positive")
+    opinion = subject.preferences
+    if opinion is not None and not opinion.is_believed:
+        wrong = percent(1 - opinion.prefers_positive.value)
+        missing.append(
+            f"false negatives by the scores of {opinion.name}: it prefers the hard negative to the positive in {wrong} "
+            f"of {opinion.n:,} pairs, so that its preference is no evidence; the words of the texts decided alone"
+        )
     if subject.lengths is None:
         missing.append("texts that are cut off: pass --base-model or --checkpoint, whose tokenizer counts")
     if not has_train:

@@ -15,6 +15,7 @@ from scipy.sparse.csgraph import connected_components
 
 from embedscope.data.collection import Collection, Negative, Row, build_collection, identity
 from embedscope.data.readers.raw import RawRows
+from embedscope.diagnosis.audit.preferences import Preferences, preferences
 from embedscope.diagnosis.independent import Scorer, base_scorer, lexical_scorer
 from embedscope.errors import InputError, MissingExtraError
 from embedscope.protocols import Float32Array, IntArray
@@ -99,6 +100,10 @@ class Subject:
         """Rows in file order."""
         return self.raw.rows
 
+    def rest_of(self, place: int) -> str:
+        """What the row at ``place`` states beside its texts, types, weights and ids."""
+        return self.raw.rest[place] if self.raw.rest else repr((self.rows[place].group, self.rows[place].metadata))
+
     @cached_property
     def numbers(self) -> IntArray:
         """The number of each row as a person counts it, shape (R,)."""
@@ -132,6 +137,20 @@ class Subject:
         if self.collection is None:
             return None
         return lexical_scorer(self.collection.queries, self.collection.documents)
+
+    @cached_property
+    def preferences(self) -> Preferences | None:
+        """What the base model says of every hard negative; None without one."""
+        if self.opinion is None or self.collection is None or self.scorer is None:
+            return None
+        return preferences(self.collection, self.scorer, self.clusters[self.units])
+
+    @cached_property
+    def units(self) -> IntArray:
+        """Place of the first row of each query of the collection, shape (Q,)."""
+        if self.collection is None:
+            return np.zeros(0, dtype=np.int64)
+        return np.array([self.rows_of_query[text][0] for text in self.collection.queries], dtype=np.int64)
 
     @cached_property
     def rows_of_query(self) -> Mapping[str, tuple[int, ...]]:

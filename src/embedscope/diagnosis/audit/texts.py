@@ -20,7 +20,7 @@ def check_texts(subject: Subject) -> Iterator[Fault]:
         hits = list(_hits(subject, is_broken))
         if hits:
             title = f"{counted(len(hits), 'row has', 'rows have')} {what} (of {n:,})"
-            yield fault(code, title, severity, hits, subject.clusters, action=action)
+            yield fault(code, title, severity, hits, subject.clusters, n_rows=n, action=action)
     yield from _over_long(subject)
     yield from _duplicate_rows(subject)
 
@@ -59,15 +59,15 @@ _KINDS: tuple[tuple[str, Callable[[str], bool], Severity, str, str], ...] = (
         lambda text: placeholder(text) is not None,
         Severity.HIGH,
         "a placeholder in place of content",
-        "Run the template again for these rows, or remove them; --fix removes the texts, and rows left without a "
-        "positive.",
+        "Run the template again for these rows, or remove them; --fix removes texts that are nothing but a "
+        "placeholder, and rows left without a positive.",
     ),
     (
         "mojibake",
         is_mojibake,
         Severity.HIGH,
         "a text whose letters were destroyed by a wrong encoding",
-        "Export the texts again as UTF-8; --fix restores those that were UTF-8 read as Windows-1252.",
+        "Export the texts again as UTF-8; --fix restores what was UTF-8 read as Windows-1252 and is still complete.",
     ),
     (
         "not-nfc",
@@ -100,6 +100,7 @@ def _over_long(subject: Subject) -> Iterator[Fault]:
             Severity.MEDIUM,
             [hits[i] for i in order],
             subject.clusters,
+            n_rows=len(subject.rows),
             action=f"Raise --max-length (the longest text has {max(excess):,} tokens) in training and in serving, or "
             "put what decides at the beginning of the texts.",
         )
@@ -107,27 +108,41 @@ def _over_long(subject: Subject) -> Iterator[Fault]:
 
 def _duplicate_rows(subject: Subject) -> Iterator[Fault]:
     first: dict[object, int] = {}
-    hits = []
+    whole: set[object] = set()
+    same, other = [], []
     for unit, row in enumerate(subject.rows):
         key = row_key(row)
+        full = (key, full_key(row, subject.rest_of(unit)))
         if key in first:
-            earlier = int(subject.numbers[first[key]])
-            hits.append(_hit(subject, unit, f"the same as {subject.raw.row_name} {earlier}: {excerpt(row.query)}"))
-        else:
-            first[key] = unit
-    if hits:
+            earlier = f"{subject.raw.row_name} {int(subject.numbers[first[key]])}: {excerpt(row.query)}"
+            if full in whole:
+                same.append(_hit(subject, unit, f"the same as {earlier}"))
+            else:
+                other.append(_hit(subject, unit, f"the texts of {earlier}, with other weights or columns"))
+        first.setdefault(key, unit)
+        whole.add(full)
+    if same or other:
+        n = len(same) + len(other)
+        apart = f"; {len(other):,} of them with other weights or columns" if other else ""
         yield fault(
             "duplicate-rows",
-            f"{counted(len(hits), 'row repeats', 'rows repeat')} an earlier row word for word "
-            f"(of {len(subject.rows):,})",
+            f"{counted(n, 'row repeats', 'rows repeat')} the texts of an earlier row (of {len(subject.rows):,}){apart}",
             Severity.LOW,
-            hits,
+            [*same, *other],
             subject.clusters,
-            action="Remove the repetitions; they weigh some queries twice in training. --fix does it.",
+            n_rows=len(subject.rows),
+            action="Remove the repetitions; they weigh some queries twice in training. --fix does it where rows "
+            "agree in everything but their ids.",
         )
 
 
 def row_key(row: Row) -> object:
-    """What two rows must agree in to be the same row."""
+    """What two rows must agree in to state the same texts under the same types."""
     negatives = frozenset((identity(n.text), frozenset(n.types)) for n in row.negatives)
     return identity(row.query), frozenset(map(identity, row.positives)), negatives
+
+
+def full_key(row: Row, rest: str) -> object:
+    """What two rows of equal texts must agree in besides, so that one of them can go: weights and other columns."""
+    weights = sorted((identity(n.text), sorted(n.types), repr(n.weight)) for n in row.negatives)
+    return repr(weights), rest

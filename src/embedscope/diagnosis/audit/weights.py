@@ -10,11 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from embedscope.data.collection import Negative, excerpt
-from embedscope.diagnosis.audit.faults import Fault, Hit, counted, fault, whole_fault
+from embedscope.diagnosis.audit.faults import Fault, Hit, counted, fault
 from embedscope.diagnosis.audit.subject import Subject
-from embedscope.diagnosis.evidence import Estimate
 from embedscope.findings import Severity
 from embedscope.protocols import IntArray
+
+PLACEHOLDER_SHARE = 0.95
+"""Share of zero weights from which they were never filled in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +73,14 @@ def usual_weights(stated: list[Stated]) -> Mapping[frozenset[str], float]:
     return {types: weights.most_common(1)[0][0] for types, weights in found.items()}
 
 
+def are_placeholders(stated: list[Stated]) -> bool:
+    """Whether nearly all weights are 0: that says "not filled in" rather than "leave out"."""
+    zero = sum(one.negative.weight == 0 for one in stated)
+    return zero > 0 and zero >= PLACEHOLDER_SHARE * len(stated)
+
+
 def _bad_weights(subject: Subject, stated: list[Stated], clusters: IntArray) -> Iterator[Fault]:
     n = len(stated)
-    if all(one.negative.weight == 0 for one in stated):
-        yield whole_fault(
-            "all-weights-zero",
-            f"all {n:,} hard negatives have the weight 0: a weighted loss learns nothing from them",
-            Severity.HIGH,
-            n=n,
-            effect=Estimate(1.0, None, None),
-            action="Leave the weights out (each is then 1) or set them by type; --fix leaves them out.",
-        )
-        return
     broken = hits_of(
         subject,
         stated,
@@ -96,26 +94,43 @@ def _bad_weights(subject: Subject, stated: list[Stated], clusters: IntArray) -> 
             Severity.HIGH,
             broken,
             clusters,
+            n_rows=len(subject.rows),
             action="Give them the weight of their type; one such weight makes a weighted mean meaningless. --fix does "
             "it.",
         )
     zero = hits_of(subject, stated, lambda one: _with_weight(one) if one.negative.weight == 0 else None)
-    if zero:
+    if not zero:
+        return
+    if are_placeholders(stated):
+        which = "all" if len(zero) == n else f"{len(zero):,} of"
         yield fault(
-            "zero-weights",
-            f"{counted(len(zero), 'hard negative has', 'hard negatives have')} the weight 0, while others do not "
-            f"(of {n:,})",
-            Severity.HIGH if 2 * len(zero) > n else Severity.MEDIUM,
+            "all-weights-zero",
+            f"{which} {n:,} hard negatives have the weight 0: a weighted loss learns nothing from them",
+            Severity.HIGH,
             zero,
             clusters,
-            action="Remove them if they are meant to be left out; else give them the weight of their type, which --fix "
-            "does.",
+            n_rows=len(subject.rows),
+            action="Leave the weights out (each is then 1) or set them by type; --fix sets 1.",
         )
+        return
+    yield fault(
+        "zero-weights",
+        f"{counted(len(zero), 'hard negative has', 'hard negatives have')} the weight 0, while others do not "
+        f"(of {n:,})",
+        Severity.HIGH if 2 * len(zero) > n else Severity.MEDIUM,
+        zero,
+        clusters,
+        n_rows=len(subject.rows),
+        action="Nothing, if they are meant to be left out of a weighted loss; else give them the weight of their type. "
+        "--fix leaves them.",
+    )
 
 
 def _with_weight(one: Stated) -> str:
     types = " + ".join(one.negative.types) or "untyped"
-    return f"{types} with the weight {one.negative.weight:g}: {excerpt(one.negative.text)}"
+    weight = one.negative.weight
+    said = "with a weight that is no number" if math.isnan(weight) else f"with the weight {weight:g}"
+    return f"{types} {said}: {excerpt(one.negative.text)}"
 
 
 def _unequal_weights(subject: Subject, stated: list[Stated], clusters: IntArray) -> Iterator[Fault]:
@@ -137,6 +152,7 @@ def _unequal_weights(subject: Subject, stated: list[Stated], clusters: IntArray)
             Severity.LOW,
             hits,
             clusters,
+            n_rows=len(subject.rows),
             action="If the weight is meant to follow the type, correct these; if each negative is weighed by itself, "
             "nothing is wrong.",
         )
@@ -157,6 +173,7 @@ def _types_twice(subject: Subject) -> Iterator[Fault]:
             Severity.LOW,
             hits,
             subject.clusters,
+            n_rows=len(subject.rows),
             action="Name each type once: a program that counts types or adds up weights by type counts these twice. "
             "--fix does it.",
         )
