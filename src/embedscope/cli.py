@@ -161,9 +161,11 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     training.add_argument("--matryoshka", type=_sizes, default=(), action=_Given, metavar="N,N", help="prefix lengths")
     for option, name, value, words in (
         ("--use-layernorm", "use_layernorm", True, "LayerNorm after the linear map"),
+        ("--no-use-layernorm", "use_layernorm", False, "none (default)"),
         ("--use-hard-neg", "use_hard_neg", True, "train against hard negatives (default)"),
         ("--no-hard-neg", "use_hard_neg", False, "train against the other positives of a batch only"),
         ("--keep-zero-weights", "keep_zero_weights", True, "take weights of 0 at their word, though nearly all are 0"),
+        ("--no-keep-zero-weights", "keep_zero_weights", False, "take them as 1.0 there (default)"),
     ):
         default_value = name == "use_hard_neg"
         training.add_argument(option, dest=name, nargs=0, const=value, default=default_value, action=_Given, help=words)
@@ -172,10 +174,11 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         "--select", default="MRR", action=_Given, metavar="METRIC", help="the best epoch by this, loss, ... (MRR)"
     )
     choosing.add_argument(
-        "--patience", type=_count, action=_Given, metavar="N", help="stop after N epochs without a better one (never)"
+        "--patience", type=_count_or_zero, action=_Given, metavar="N", help="end after N epochs no better (0: never)"
     )
     outputs = parser.add_argument_group("output")
     outputs.add_argument("--output-dir", default="checkpoints", action=_Given, metavar="DIR", help="(checkpoints)")
+    outputs.add_argument("--overwrite", action="store_true", help="remove the checkpoints of another run from there")
     outputs.add_argument(
         "--save-every", type=_count, default=2, action=_Given, metavar="N", help="epochs between checkpoints (2)"
     )
@@ -307,6 +310,9 @@ def _add_inputs(
     inputs.add_argument("--batch-size", type=_count, default=32, metavar="N", help="texts encoded at a time (32)")
     inputs.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="(auto)")
     inputs.add_argument("--backend", choices=("torch", "onnx", "onnx-int8"), default="torch", help="(torch)")
+    inputs.add_argument(
+        "--precision", choices=("auto", "float32", "float16", "bfloat16"), default="auto", help="(auto)"
+    )
     inputs.add_argument("--drop-empty", action="store_true", help="leave rows with empty texts out")
     inputs.add_argument("--allow-missing", action="store_true", help="leave judgments of unknown documents out")
     _add_cache(inputs)
@@ -436,7 +442,7 @@ def _precision(text: str) -> float:
 
 
 def _sizes(text: str) -> tuple[int, ...]:
-    return tuple(_whole(part, least=1) for part in text.split(","))
+    return () if text == "0" else tuple(_whole(part, least=1) for part in text.split(","))
 
 
 def _number(text: str) -> float:

@@ -461,6 +461,7 @@ class Leakage:
 
     ``queries`` and ``positives`` count distinct texts of the test set under "exact", "normalised" and "near";
     each text is counted once, under the closest of the three. ``examples`` are pairs (test text, training text).
+    ``leaked_queries`` are the queries that stand there exactly or after normalisation; reports do not repeat them.
     """
 
     train: str
@@ -470,6 +471,7 @@ class Leakage:
     positives: Mapping[str, int]
     share_of_queries: float
     examples: tuple[tuple[str, str], ...]
+    leaked_queries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,18 @@ def test_checkpoints_of_another_folder_or_base_are_another_training() -> None:
     assert timeline_names(others | ours) == list(ours)
 
 
+def test_checkpoints_of_another_run_in_the_same_folder_are_another_training() -> None:
+    def of_run(run: str, epoch: int) -> ModelFacts:
+        return replace(facts(epoch), training={"epoch": str(epoch), "config.run_id": run})
+
+    old = {f"ck/epoch{epoch}.pt": of_run("old", epoch) for epoch in (8, 10)}
+    new = {f"ck/epoch{epoch}.pt": of_run("new", epoch) for epoch in (2, 4, 6)}
+    assert timeline_names(old | new) == list(new)
+    assert timeline_names(old | {"ck/epoch6.pt": of_run("new", 6)}) == []
+    elsewhere = {"resumed/epoch8.pt": of_run("new", 8)}
+    assert timeline_names(new | elsewhere) == [*new, *elsewhere]
+
+
 def test_of_two_trainings_the_longer_and_of_equals_the_last_is_taken() -> None:
     a = {f"a/epoch{epoch}.pt": facts(epoch) for epoch in (1, 2, 3)}
     b = {f"b/epoch{epoch}.pt": facts(epoch) for epoch in (1, 2, 3)}
@@ -187,6 +199,14 @@ def test_the_p_value_since_the_best_pays_for_the_choice_of_the_best(spoilt: dict
     found = build_timeline(spoilt, OPTIONS).since_best
     assert found is not None
     assert found.p_adjusted == pytest.approx(min(1.0, found.p * (len(spoilt) - 1)))
+
+
+def test_over_fitting_is_named_after_many_checkpoints_and_with_few_draws(spoilt: dict[str, Findings]) -> None:
+    """100 draws give no p below 1/101, which times 29 other checkpoints would never be below 0.05."""
+    good, bad = spoilt["epoch10"], spoilt["epoch14"]
+    runs = {f"epoch{epoch}": at(epoch, good) for epoch in range(1, 30)} | {"epoch30": at(30, bad)}
+    found = build_timeline(runs, replace(OPTIONS, n_draws=100))
+    assert found.over_fitting is not None
 
 
 def test_the_same_seed_gives_the_same_timeline(healthy: dict[str, Findings]) -> None:

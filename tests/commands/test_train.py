@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -103,7 +104,7 @@ def test_a_run_leaves_checkpoints_config_record_and_curves(run: Any, data: Path,
     assert {"train_loss", "valid_loss", "metrics", "violation_rates", "effective_rank", "elapsed_s"} <= last.keys()
     assert last["metrics"]["MRR"]["low"] <= last["metrics"]["MRR"]["value"] <= last["metrics"]["MRR"]["high"]
     assert "Epoch 4/4" in err
-    assert "pairs are on the other side than a split by rows would have put them" in err
+    assert "pairs into validation whose group is trained on too" in err
     assert f"Written to {folder}/" in out
 
 
@@ -157,7 +158,7 @@ def test_a_safetensors_head_says_what_it_was_trained_on(run: Any, data: Path, fo
 def test_the_record_is_printed_as_json_and_nothing_else(run: Any, data: Path, folder: Path) -> None:
     _, out, _ = run("--data", data, "--epochs", 1, "--json")
     assert json.loads(out) == report_of(folder)
-    assert run("--data", data, "--epochs", 1, "--quiet")[1:] == ("", "")
+    assert run("--data", data, "--epochs", 1, "--quiet", "--overwrite")[1:] == ("", "")
 
 
 def test_event_files_for_tensorboard(run: Any, data: Path, folder: Path) -> None:
@@ -195,6 +196,56 @@ def test_a_configuration_of_the_original_is_understood_and_the_command_line_wins
     assert stored["d_out"] == 16  # given on the command line
 
 
+def test_the_configuration_that_a_run_writes_is_one_that_it_reads_without_remarks(
+    run: Any, data: Path, tmp_path: Path, folder: Path
+) -> None:
+    run("--data", data, "--split", 0.3, "--epochs", 1)
+    config = folder / "config.json"
+    status, _, err = run("--config", config, base=(), into=tmp_path / "again")
+    assert status == 0, err
+    assert "without effect" not in err
+    np.testing.assert_array_equal(head_of(folder / FINAL), head_of(tmp_path / "again" / FINAL))
+
+
+def test_what_the_command_line_says_of_validation_wins_over_the_configuration(
+    run: Any, data: Path, tmp_path: Path, folder: Path
+) -> None:
+    valid = write(tmp_path / "valid.json", rows(24, start=60))
+    config = write(tmp_path / "config.json", {"valid": str(valid), "use_layernorm": True, "patience": 3})
+    words = ("--config", config, "--data", data, "--epochs", 1)
+    run(*words, "--split", 0.5, "--no-use-layernorm", "--patience", 0)
+    report = report_of(folder)
+    assert report["n_valid_queries"] == 24
+    assert report["n_pairs"] == 24
+    told = report["config"]
+    assert (told["valid"], told["split"], told["use_layernorm"], told["patience"]) == (None, 0.5, False, None)
+    run(*words, "--split", 0, "--select", "loss", "--overwrite")
+    assert report_of(folder)["n_valid_queries"] == 0
+    split = write(tmp_path / "split.json", {"split": 0.5})
+    run("--config", split, "--data", data, "--epochs", 1, "--valid", valid, "--overwrite")
+    assert report_of(folder)["n_pairs"] == 48
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"pooling": "average"}, {"split": "0.1"}, {"split": True}, {"max_length": "64"}, {"output_dir": 5},
+        {"base_model": None}, {"base_model": ""}, {"valid": 3}, {"data": ["a"]}, {"data_path": 7}, {"train_split": 2},
+    ],
+)  # fmt: skip
+def test_a_value_of_the_wrong_kind_in_a_configuration_is_one_message(
+    entry: dict[str, Any], data: Path, tmp_path: Path, minilm: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write(tmp_path / "config.json", {"base_model": minilm, "data": str(data), "output_dir": "o"} | entry)
+    if "data_path" in entry:
+        write(config, {"base_model": minilm} | entry)
+    assert cli.main(["train", "--config", str(config), "--quiet"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("embedscope: ") == 1
+    (name,) = ({"data_path": "data", "train_split": "split"}.get(key, key) for key in entry)
+    assert f"The configuration gives '{name}' the value" in err
+
+
 def test_an_unknown_entry_of_a_configuration_is_named(run: Any, data: Path, tmp_path: Path) -> None:
     config = write(tmp_path / "config.json", {"learning_rat": 1.0, "epochs": 1})
     status, _, err = run("--data", data, "--config", config)
@@ -223,7 +274,7 @@ def test_data_without_hard_negatives_is_trained_on_and_that_is_said(run: Any, tm
     assert status == 0
     assert "The data has no hard negatives" in err
     assert report_of(folder)["n_negatives"] == 0
-    assert "no hard negatives" not in run("--data", bare, "--epochs", 1, "--no-hard-neg")[2]
+    assert "no hard negatives" not in run("--data", bare, "--epochs", 1, "--no-hard-neg", "--overwrite")[2]
 
 
 def test_weights_that_were_never_filled_in_count_as_one_unless_kept(run: Any, tmp_path: Path, folder: Path) -> None:
@@ -239,6 +290,31 @@ def test_weights_that_were_never_filled_in_count_as_one_unless_kept(run: Any, tm
     run("--data", one, *random, "--no-hard-neg", into=tmp_path / "none")
     kept, none = (report_of(tmp_path / place)["epochs"][1]["train_loss"] for place in ("kept", "none"))
     assert kept == pytest.approx(none, rel=1e-6)
+
+
+def test_weights_that_are_judged_otherwise_in_the_validation_rows_are_said(
+    run: Any, tmp_path: Path, folder: Path
+) -> None:
+    zero = write(tmp_path / "zero.json", rows(weight=0.0))
+    mixed = write(tmp_path / "mixed.json", rows(12, start=60, weight=0.0) + rows(12, start=80))
+    _, _, err = run("--data", zero, "--valid", mixed, "--epochs", 1)
+    assert "the two losses are not of one kind" in err
+    _, _, err = run("--data", zero, "--valid", mixed, "--epochs", 1, "--keep-zero-weights", "--overwrite")
+    assert "not of one kind" not in err
+
+
+def test_the_best_head_against_its_base_and_each_prefix_are_said_at_the_end(
+    run: Any, data: Path, tmp_path: Path, folder: Path
+) -> None:
+    valid = write(tmp_path / "valid.json", rows(24, start=60))
+    _, _, err = run("--data", data, "--valid", valid, "--epochs", 2, "--matryoshka", "8")
+    report = report_of(folder)
+    found = report["against_base"]
+    assert f"Against the base model: MRR {found['difference']:+.4f}" in err
+    assert "paired on the 24 validation queries (12 independent groups)" in err
+    assert "Validation rests on 12 independent groups of queries, fewer than 30" in err
+    assert list(report["prefixes"]) == ["16", "8"]
+    assert f"MRR of the first 8 numbers: {report['prefixes']['8']['value']:.4f}" in err
 
 
 def test_validation_rows_that_are_trained_on_are_said(run: Any, data: Path, tmp_path: Path) -> None:
@@ -262,8 +338,7 @@ def test_a_resumed_run_ends_with_the_bits_of_one_that_never_stopped(
     status, _, err = run("--resume", start, "--epochs", 5, base=(), into=None)
     assert status == 0, err
     assert "after epoch 2" in err
-    assert "other options" not in err
-    assert "not what the resumed run began with" not in err
+    assert "not as it was" not in err
     for name in (BEST, FINAL):
         np.testing.assert_array_equal(head_of(tmp_path / "parts" / name), head_of(tmp_path / "whole" / name))
     records = [report_of(tmp_path / place)["epochs"] for place in ("whole", "parts")]
@@ -274,7 +349,7 @@ def test_a_resumed_run_ends_with_the_bits_of_one_that_never_stopped(
 def test_a_split_is_the_same_when_resumed_without_naming_it(run: Any, data: Path, folder: Path) -> None:
     run("--data", data, "--split", 0.4, "--seed", 7, "--epochs", 2)
     _, _, err = run("--resume", folder, "--epochs", 3, base=(), into=None)
-    assert "not what the resumed run began with" not in err
+    assert "not as it was" not in err
     assert report_of(folder)["config"]["split"] == 0.4
 
 
@@ -282,6 +357,125 @@ def test_other_options_than_the_run_began_with_are_said(run: Any, data: Path, fo
     run("--data", data, "--epochs", 1)
     _, _, err = run("--resume", folder, "--epochs", 2, "--temperature", 0.5)
     assert "temperature 0.07 -> 0.5" in err
+
+
+def test_other_data_than_the_run_began_with_is_said_and_the_same_data_elsewhere_is_not(
+    run: Any, data: Path, tmp_path: Path, folder: Path
+) -> None:
+    valid = write(tmp_path / "valid.json", rows(24, start=60))
+    run("--data", data, "--valid", valid, "--epochs", 2)
+    moved = write(tmp_path / "moved.json", rows(24, start=60))
+    _, _, err = run("--resume", folder, "--epochs", 3, "--valid", moved, base=(), into=None)
+    assert "not as it was" not in err
+    write(valid, rows(8, start=80))
+    write(data, rows()[::-1])
+    _, _, err = run("--resume", folder, "--epochs", 4, "--valid", valid, base=(), into=None)
+    assert "the order of the training rows" in err
+    assert "the validation data" in err
+    assert "the training data (" not in err
+    assert "The best one is chosen from epoch 4 on" not in err  # it is said in the words of the note
+    assert "the best one is chosen from epoch 4 on" in err
+    assert report_of(folder)["best_epoch"] == 4
+
+
+def test_a_base_model_whose_weights_are_others_is_said(
+    run: Any, data: Path, minilm: str, tmp_path: Path, folder: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    base = tmp_path / "base"
+    shutil.copytree(minilm, base)
+    run("--data", data, "--epochs", 2, base=("--base-model", str(base)))
+    tensors = load_file(base / "model.safetensors")
+    save_file({name: tensor * 1.01 for name, tensor in tensors.items()}, base / "model.safetensors", {"format": "pt"})
+    _, _, err = run("--resume", folder, "--epochs", 3, base=(), into=None)
+    assert "the base model (its weights, pooling, length or number format)" in err
+
+
+def test_a_run_is_resumed_from_another_working_directory(
+    run: Any, data: Path, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(data.parent)
+    assert run("--data", data.name, "--epochs", 1)[0] == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    status, _, err = run("--resume", folder, "--epochs", 2, base=(), into=None)
+    assert status == 0, err
+    assert json.loads((folder / "config.json").read_text())["data"] == str(data)
+
+
+def test_another_metric_or_validation_that_is_added_needs_no_new_run(run: Any, data: Path, folder: Path) -> None:
+    run("--data", data, "--split", 0, "--select", "loss", "--epochs", 2)
+    status, _, err = run("--resume", folder, "--epochs", 3, "--split", 0.3, "--select", "MRR", base=(), into=None)
+    assert status == 0, err
+    assert report_of(folder)["best_epoch"] == 3
+    status, _, err = run("--resume", folder, "--epochs", 4, "--select", "nDCG@10", base=(), into=None)
+    assert status == 0, err
+    assert report_of(folder)["best_epoch"] == 4
+
+
+def test_a_second_training_does_not_mix_with_the_first(run: Any, data: Path, folder: Path) -> None:
+    run("--data", data, "--epochs", 4)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    status, _, err = run("--data", data, "--epochs", 2, "--temperature", 0.5)
+    assert status == 2
+    assert "of another training" in err
+    assert "--overwrite" in err
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert run("--data", data, "--epochs", 2, "--temperature", 0.5, "--overwrite")[0] == 0
+    assert {path.name for path in folder.glob("*.pt")} == {"bgem3_projection_epoch2.pt", BEST, FINAL}
+    _, _, err = run("--resume", folder, "--epochs", 3, base=(), into=None)
+    assert "after epoch 2" in err
+
+
+def test_a_run_keeps_its_name_when_it_is_resumed_and_another_has_another(run: Any, data: Path, tmp_path: Path) -> None:
+    names = []
+    for place in ("a", "b"):
+        run("--data", data, "--epochs", 1, into=tmp_path / place)
+        names.append(json.loads((tmp_path / place / "config.json").read_text())["run_id"])
+    run("--resume", tmp_path / "a", "--epochs", 2, base=(), into=tmp_path / "c")
+    assert json.loads((tmp_path / "c" / "config.json").read_text())["run_id"] == names[0] != names[1]
+
+
+def test_a_run_that_stopped_early_has_nothing_to_resume_until_patience_is_off(
+    run: Any, data: Path, folder: Path, tmp_path: Path
+) -> None:
+    run("--data", data, "--epochs", 30, "--patience", 1, "--learning-rate", 1e-9)
+    status, _, err = run("--resume", folder, "--epochs", 40, base=(), into=tmp_path / "other")
+    assert status == 2
+    assert "--patience 0" in err
+    assert not (tmp_path / "other").exists()
+    status, _, err = run("--resume", folder, "--epochs", 6, "--patience", 0, base=(), into=None)
+    assert status == 0, err
+    assert len(report_of(folder)["epochs"]) == 7
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send")
+def test_ctrl_c_leaves_record_curves_and_a_checkpoint_and_says_how_to_go_on(
+    data: Path, minilm: str, folder: Path, run: Any, tmp_path: Path
+) -> None:
+    run("--data", data, "--epochs", 1, into=tmp_path / "warm")  # vectors are in the cache now
+    words = ["train", "--data", str(data), "--base-model", minilm, "--output-dir", str(folder), "--d-out", "16"]
+    words += ["--epochs", "100000", "--save-every", "100000", "--device", "cpu"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "embedscope", *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=os.environ
+    )
+    assert process.stderr is not None
+    said = b""
+    for line in process.stderr:
+        said += line
+        if b"Epoch" in line and b" 3/" in line:
+            process.send_signal(signal.SIGINT)
+            said += process.stderr.read()
+            break
+    assert process.wait() == 130
+    process.stderr.close()
+    (saved,) = folder.glob("*epoch*.pt")
+    assert f"Go on with: embedscope train --resume {saved}" in " ".join(said.decode().split())
+    report = report_of(folder)
+    assert saved.name == f"bgem3_projection_epoch{report['epochs'][-1]['epoch']}.pt"
+    assert report["stopped"].startswith("not over: ")
+    assert (folder / "training_curves.png").exists()
 
 
 def test_a_process_that_is_killed_leaves_checkpoints_that_load_and_resume(
@@ -330,6 +524,7 @@ def test_bad_input_ends_with_status_2_one_message_and_no_folder(
         (["--config", tuned], "freeze_encoder"),
         (["--config", tmp_path / "absent.json"], "cannot be read"),
         (["--select", "accuracy"], "accuracy"),
+        (["--split", 0.2, "--valid", data], "Pass one of them"),
         (["--split", 0, "--select", "MRR"], "--select MRR is measured on validation queries"),
         (["--split", 0.95], "--split is 0.95"),
         (["--matryoshka", "8,99"], "--matryoshka"),

@@ -87,6 +87,18 @@ def test_names_of_curves_keep_apart_and_inside_the_panel() -> None:
     assert middles[0] >= axes.get_window_extent().y0
 
 
+def test_names_stand_beside_the_ends_of_their_curves_on_a_logarithmic_axis() -> None:
+    figure = draw_training_curves(record(n=40))
+    figure.canvas.draw()
+    axes = panels(figure)["loss"]
+    assert axes.get_yscale() == "log"
+    for name in ("train", "validation"):
+        (text,) = [one for one in axes.texts if one.get_text() == name]
+        box = text.get_window_extent()
+        end = axes.transData.transform((40, line(axes, name)[-1]))[1]
+        assert (box.y0 + box.y1) / 2 == pytest.approx(end, abs=1.3 * style.SMALL_SIZE * figure.dpi / 72)
+
+
 def test_over_fitting_stands_under_the_title() -> None:
     figure = draw_training_curves(record(notes=("over-fitting: it went on too long", "another note")))
     texts = [text.get_text() for text in figure.texts]

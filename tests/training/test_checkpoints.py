@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from embedscope.encoding.head_files import read_head_file
 from embedscope.encoding.weights import read_torch_file
 from embedscope.errors import CheckpointError, OutputError
 from embedscope.training import Checkpointer, Progress, read_config, read_progress, resumable_file, train_head
-from embedscope.training.checkpoints import BEST, FINAL, epoch_file
+from embedscope.training.checkpoints import BEST, FINAL, SERVED, epoch_file, other_checkpoints, require_unmixed
 from embedscope.training.durable import write_durably
 
 from .test_trainer import states_equal
@@ -31,7 +32,7 @@ CONFIG = {"epochs": 4, "d_out": 6, "base_model": "some/base", "pooling": "mean",
 def trained(tmp_path: Path) -> tuple[Path, Progress]:
     """The folder of a finished run of 4 epochs, and its state at the end."""
     c = collection(30)
-    saver = Checkpointer(tmp_path, CONFIG, save_every=2, data_digest="abc")
+    saver = Checkpointer(tmp_path, CONFIG, save_every=2, inputs={"train": "abc"})
     state, _ = train_head(data(c), options(), validator=validator(c, options()), on_epoch=saver.after_epoch)
     saver.final(state)
     return tmp_path, state
@@ -66,9 +67,9 @@ def test_a_run_resumed_from_a_file_equals_one_that_never_stopped_bit_for_bit(
     folder, _ = trained
     c, longer = collection(30), options(epochs=7)
     whole, _ = train_head(data(c), longer, validator=validator(c, longer))
-    progress, digest = read_progress(folder / name)
+    progress, digests = read_progress(folder / name)
     resumed, _ = train_head(data(c), longer, validator=validator(c, longer), resume=progress)
-    assert digest == "abc"
+    assert digests == {"train": "abc"}
     assert states_equal(whole, resumed)
 
 
@@ -79,6 +80,67 @@ def test_the_latest_checkpoint_of_a_folder_is_resumed(trained: tuple[Path, Progr
     assert resumable_file(folder).name == epoch_file(4)
     assert resumable_file(folder / epoch_file(2)) == folder / epoch_file(2)
     assert read_config(folder / epoch_file(2)) == CONFIG
+
+
+def run_into(folder: Path, run_id: str, epochs: int, **named: Any) -> Checkpointer:
+    """A short training whose checkpoints say that they are of the run ``run_id``."""
+    saver = Checkpointer(folder, CONFIG | {"run_id": run_id}, save_every=2, **named)
+    c, chosen = collection(30), options(epochs=epochs)
+    state, _ = train_head(data(c), chosen, validator=validator(c, chosen), on_epoch=saver.after_epoch)
+    saver.final(state)
+    return saver
+
+
+def test_a_second_run_into_the_folder_of_another_is_refused_and_nothing_is_touched(tmp_path: Path) -> None:
+    run_into(tmp_path, "first", 4)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(OutputError, match=r"epoch2\.pt and 3 more of another training.*--overwrite"):
+        run_into(tmp_path, "second", 2)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    with pytest.raises(OutputError, match="of another training"):
+        Checkpointer(tmp_path, CONFIG, save_every=1).after_epoch(Progress(0, 0, {}, {}, 0, {}, []))
+
+
+def test_overwriting_removes_every_checkpoint_of_another_run_and_nothing_else(tmp_path: Path) -> None:
+    run_into(tmp_path, "first", 6)
+    (tmp_path / SERVED).mkdir()
+    (tmp_path / SERVED / "modules.json").write_text("[]")
+    (tmp_path / f"{SERVED}.safetensors").write_bytes(b"old")
+    (tmp_path / "notes.txt").write_text("mine")
+    run_into(tmp_path, "second", 2, overwrite=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"config.json", BEST, FINAL, epoch_file(2), "notes.txt"}
+    assert read_config(tmp_path / epoch_file(2))["run_id"] == "second"
+
+
+def test_a_folder_with_two_runs_is_resumed_from_that_which_its_configuration_names(tmp_path: Path) -> None:
+    run_into(tmp_path / "first", "first", 6)
+    run_into(tmp_path / "second", "second", 2)
+    (tmp_path / "first" / epoch_file(6)).rename(tmp_path / "second" / epoch_file(6))
+    assert resumable_file(tmp_path / "second").name in (FINAL, epoch_file(2))
+    (tmp_path / "second" / "config.json").unlink()
+    for name in (FINAL, epoch_file(2)):
+        os.utime(tmp_path / "second" / name, ns=(0, 0))
+    assert resumable_file(tmp_path / "second").name == epoch_file(6)
+
+
+def test_epochs_after_the_one_that_is_resumed_are_of_a_course_that_is_left(tmp_path: Path) -> None:
+    run_into(tmp_path, "first", 6)
+    left = {path.name for path in other_checkpoints(tmp_path, "first", after=2)}
+    assert left == {epoch_file(4), epoch_file(6), FINAL}
+    assert other_checkpoints(tmp_path, "first", after=6) == []
+    with pytest.raises(OutputError, match="epochs after epoch 2 that are to be trained anew"):
+        require_unmixed(tmp_path, "first", after=2)
+
+
+def test_an_interrupted_run_saves_the_last_epoch_that_is_done(tmp_path: Path) -> None:
+    c, chosen = collection(30), options(epochs=3)
+    saver = Checkpointer(tmp_path, CONFIG, save_every=100)
+    states: list[Progress] = []
+    train_head(data(c), chosen, validator=validator(c, chosen), on_epoch=states.append)
+    saver.after_epoch(states[0])
+    assert saver.interrupted(states[0]) is None
+    assert saver.interrupted(states[3]) == tmp_path / epoch_file(3)
+    assert states_equal(read_progress(tmp_path / epoch_file(3))[0], states[3])
 
 
 def test_what_cannot_be_resumed_is_refused_with_the_reason(trained: tuple[Path, Progress], tmp_path: Path) -> None:

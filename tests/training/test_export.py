@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from embedscope.encoding.encode import encode_texts
 from embedscope.encoding.model import Model, load_model
 from embedscope.errors import CheckpointError, InvalidOptionError, OutputError
 from embedscope.protocols import Float32Array, Pooling
-from embedscope.training import Base, Checkpointer, load_base, save_safetensors, save_sentence_transformers
+from embedscope.training import Base, Checkpointer, export, load_base, save_safetensors, save_sentence_transformers
 from embedscope.training.checkpoints import BEST
 from embedscope.training.trainer import Progress
 
@@ -72,6 +73,39 @@ def test_a_sentence_transformers_folder_gives_the_vectors_of_the_evaluation_to_1
     assert dense["activation_function"].endswith("Identity")
 
 
+@pytest.mark.parametrize("stored", ["float16", "bfloat16"])
+def test_a_base_stored_in_half_precision_is_served_as_it_is_evaluated(minilm: str, tmp_path: Path, stored: str) -> None:
+    from sentence_transformers import SentenceTransformer
+    from transformers import AutoModel
+
+    shutil.copytree(minilm, tmp_path / "half")
+    AutoModel.from_pretrained(minilm, dtype=getattr(torch, stored)).save_pretrained(tmp_path / "half")
+    half = load_base(str(tmp_path / "half"), device="cpu")
+    head = head_of(half, layernorm=False)
+    expected = vectors(load_model(saved(tmp_path, half, head), device="cpu"))
+    save_sentence_transformers(tmp_path / "served", head, half)
+    served = SentenceTransformer(str(tmp_path / "served"), device="cpu")
+    np.testing.assert_allclose(served.encode(list(TEXTS), batch_size=32, show_progress_bar=False), expected, atol=1e-6)
+    np.testing.assert_allclose(vectors(load_model(tmp_path / "served", device="cpu")), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("can_exchange", [True, False])
+def test_folders_change_places_and_one_that_cannot_be_moved_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can_exchange: bool
+) -> None:
+    if not can_exchange:
+        monkeypatch.setattr(export, "exchanged", lambda one, other: False)
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    export._put_in_place(tmp_path / "new", tmp_path / "old")
+    assert [path.name for path in (tmp_path / "old").iterdir()] == ["new"]
+    if not can_exchange:
+        with pytest.raises(OSError, match="absent"):
+            export._put_in_place(tmp_path / "absent", tmp_path / "old")
+        assert [path.name for path in (tmp_path / "old").iterdir()] == ["new"]
+
+
 def test_a_folder_is_replaced_whole_and_another_thing_in_its_place_is_not_touched(base: Base, tmp_path: Path) -> None:
     folder = tmp_path / "served"
     for seed_of_bias in (False, True):
@@ -122,6 +156,24 @@ def test_another_pooling_than_the_models_own_is_recorded_and_said(minilm: str, t
     model = load_model(saved(tmp_path, base, head_of(base, layernorm=False)), device="cpu")
     assert (model.facts.pooling, model.facts.max_length) == ("cls", 64)
     assert model.encoder.fingerprint == base.encoder.fingerprint
+
+
+@pytest.mark.parametrize("mode", ["max", "weightedmean", "mean_sqrt_len_tokens"])
+def test_a_pooling_that_a_checkpoint_cannot_record_is_refused_before_training(
+    minilm: str, tmp_path: Path, mode: str
+) -> None:
+    shutil.copytree(minilm, tmp_path / "base")
+    (tmp_path / "base" / "1_Pooling").mkdir(exist_ok=True)
+    config = {"word_embedding_dimension": 384, "pooling_mode": mode}
+    (tmp_path / "base" / "1_Pooling" / "config.json").write_text(json.dumps(config))
+    modules = [
+        {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for i, (path, kind) in enumerate([("", "Transformer"), ("1_Pooling", "Pooling")])
+    ]
+    (tmp_path / "base" / "modules.json").write_text(json.dumps(modules))
+    with pytest.raises(CheckpointError, match=f"pools by {mode}; a head's checkpoint can record cls, mean or last"):
+        load_base(str(tmp_path / "base"), device="cpu")
+    assert load_base(str(tmp_path / "base"), pooling=Pooling.MEAN, device="cpu").pooling.label == "mean"
 
 
 def test_texts_are_cut_to_512_tokens_or_the_models_own_limit(minilm: str) -> None:

@@ -40,17 +40,43 @@ def test_queries_of_one_group_stay_together() -> None:
     assert not set(split.train.groups) & set(split.valid.groups)
 
 
-def test_lone_queries_are_split_as_rows_would_be_and_none_is_moved() -> None:
+def test_queries_that_share_a_positive_across_groups_stay_together_and_so_do_their_groups() -> None:
+    rows = [Row(f"query {i}", (f"positive {i // 3}",), group=f"user {i % 40}") for i in range(120)]
+    rows += [Row(f"query {i}", (f"positive {i}",), group=f"user {i // 2}") for i in range(200, 260)]
+    split = split_collection(build_collection(rows, format="tiny"), 0.3, np.random.default_rng(0))
+    assert not set(split.train.relevant.tolist()) & set(split.valid.relevant.tolist())
+    assert not set(split.train.groups) & set(split.valid.groups)
+
+
+def test_a_split_by_rows_tears_no_lone_query() -> None:
     split = split_collection(collection(40), 0.25, np.random.default_rng(0))
-    assert (split.n_pairs, split.n_clusters, split.n_moved) == (10, 10, 0)
+    assert (split.n_pairs, split.n_clusters, split.n_torn) == (10, 10, 0)
 
 
-def test_pairs_that_a_split_by_rows_would_have_torn_apart_are_counted() -> None:
-    split = split_collection(collection(40, n_shared=20), 0.25, np.random.default_rng(0))
-    order = np.random.default_rng(0).permutation(40)
-    by_row = set(order[:10].tolist())
-    by_cluster = {int(query.split()[1]) for query in split.valid.queries}
-    assert split.n_moved == len(by_row ^ by_cluster) > 0
+def test_pairs_that_a_split_by_rows_would_have_torn_from_their_cluster_are_counted() -> None:
+    """Pairs are one cluster of 20 and 20 of one: of the 10 drawn, those of the great one leave others behind."""
+    counts = [
+        split_collection(collection(40, n_shared=20), 0.25, np.random.default_rng(seed)).n_torn for seed in range(200)
+    ]
+    assert max(counts) <= 10
+    assert np.mean(counts) == pytest.approx(5, abs=0.5)
+
+
+def test_a_giant_cluster_stays_in_training_and_the_share_is_reached_all_the_same() -> None:
+    rows = [Row(f"query {i}", (f"positive {0 if i < 300 else i}",)) for i in range(1000)]
+    split = split_collection(build_collection(rows, format="tiny"), 0.1, np.random.default_rng(0))
+    assert split.n_pairs == 100
+    assert split.n_torn < 100  # a split by rows has only 100 pairs to tear
+
+
+def test_a_query_of_a_large_cluster_validates_as_often_as_a_lone_one() -> None:
+    """30 clusters of 10 queries and 300 lone queries: half of the validation pairs come from each, on average."""
+    rows = [Row(f"query {i}", (f"positive {i // 10 if i < 300 else i}",)) for i in range(600)]
+    c = build_collection(rows, format="tiny")
+    splits = [split_collection(c, 0.2, np.random.default_rng(seed)) for seed in range(100)]
+    assert all(108 <= split.n_pairs <= 120 for split in splits)
+    shared = np.mean([sum(int(query.split()[1]) < 300 for query in split.valid.queries) for split in splits])
+    assert shared / np.mean([split.n_pairs for split in splits]) == pytest.approx(0.5, abs=0.06)
 
 
 def test_the_pool_is_the_same_on_both_sides() -> None:

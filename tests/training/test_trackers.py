@@ -13,7 +13,7 @@ import pytest
 from embedscope.errors import MissingExtraError, OutputError
 from embedscope.findings import EpochRecord, Figure
 from embedscope.training import Tool, Trackers, trackers
-from embedscope.training.trackers import figures_of
+from embedscope.training.trackers import Ending, figures_of
 
 RECORD = EpochRecord(3, 0.5, None, 1e-4, 2.0, {"MRR@10": Figure(0.4, 0.3, 0.5)}, 0.25, {"price": 0.2}, 7.0, 0.1)
 
@@ -105,7 +105,7 @@ class _Failing:
             raise ConnectionError("the server is gone\nmore lines")
         self.epochs.append(epoch)
 
-    def close(self) -> None:
+    def close(self, ending: Ending) -> None:
         raise ConnectionError("still gone")
 
 
@@ -144,3 +144,55 @@ def test_a_tool_that_cannot_be_started_ends_the_run_with_its_option_and_reason(
     monkeypatch.setitem(trackers._OPEN, Tool.WANDB, refused)
     with pytest.raises(OutputError, match=r"--wandb cannot be started.*no login"):
         Trackers([Tool.WANDB], tmp_path, {}).log(record_of(0))
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "exit_code"),
+    [(None, "FINISHED", 0), (RuntimeError("broken"), "FAILED", 1), (KeyboardInterrupt(), "KILLED", 1)],
+)
+def test_a_run_ends_in_each_tool_as_the_training_ended(
+    sent: list[tuple[str, Any]], tmp_path: Path, error: BaseException | None, status: str, exit_code: int
+) -> None:
+    def train() -> None:
+        with Trackers([Tool.MLFLOW, Tool.WANDB], tmp_path, {}) as tools:
+            tools.log(record_of(0))
+            if error is not None:
+                raise error
+
+    if error is None:
+        train()
+    else:
+        with pytest.raises(type(error)):
+            train()
+    told = dict(sent)
+    assert told["mlflow.end_run"] == ((), {"status": status})
+    assert told["wandb.finish"] == ((), {"exit_code": exit_code})
+
+
+def test_a_tool_that_fails_in_the_middle_has_its_run_ended_all_the_same(
+    sent: list[tuple[str, Any]], tmp_path: Path
+) -> None:
+    def hiccup(*words: Any, **named: Any) -> None:
+        raise ConnectionError("hiccup")
+
+    sys.modules["mlflow"].log_metrics = hiccup  # type: ignore[attr-defined]
+    with Trackers([Tool.MLFLOW], tmp_path, {}) as tools:
+        for epoch in range(2):
+            tools.log(record_of(epoch))
+    assert [name for name, _ in sent].count("mlflow.end_run") == 1
+
+
+def test_a_run_whose_options_are_refused_is_ended_as_failed_and_so_are_those_begun_before(
+    sent: list[tuple[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(parameters: Any) -> None:
+        raise RuntimeError("param too long")
+
+    sys.modules["mlflow"].log_params = refused  # type: ignore[attr-defined]
+    with (
+        pytest.raises(OutputError, match=r"--mlflow cannot be started.*param too long"),
+        Trackers([Tool.WANDB, Tool.MLFLOW], tmp_path, {}) as tools,
+    ):
+        tools.log(record_of(0))
+    ended = [(name, named) for name, (_, named) in sent if name in ("mlflow.end_run", "wandb.finish")]
+    assert ended == [("mlflow.end_run", {"status": "FAILED"}), ("wandb.finish", {"exit_code": 1})]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -163,6 +164,85 @@ def test_resuming_another_head_or_a_finished_run_is_refused() -> None:
         train_head(found, options(select="loss"), resume=done)
     with pytest.raises(InvalidOptionError, match="--d-out"):
         train_head(found, options(select="loss", epochs=9, d_out=5), resume=done)
+
+
+def test_a_run_resumed_with_another_metric_chooses_among_the_heads_that_are_there() -> None:
+    c = collection(30)
+    first = options(epochs=5, learning_rate=0.3)
+    state, _ = train_head(data(c), first, validator=validator(c, first), valid_data=data(c))
+    second = options(epochs=7, learning_rate=0.3, select="nDCG@10")
+    resumed, record = train_head(data(c), second, validator=validator(c, second), valid_data=data(c), resume=state)
+    assert resumed.best_epoch in (6, 7)  # no epoch before has the figure
+    assert any("the best one is chosen from epoch 6 on" in note for note in record.notes)
+    third = options(epochs=7, learning_rate=0.3, select="loss")
+    resumed, record = train_head(data(c), third, validator=validator(c, third), valid_data=data(c), resume=state)
+    losses = {e.epoch: e.valid_loss for e in record.epochs if e.epoch in (state.best_epoch, 5, 6, 7)}
+    assert resumed.best_epoch == min(losses, key=lambda epoch: (losses[epoch], epoch))
+
+
+def test_validation_added_to_a_resumed_run_is_never_held_against_a_training_loss() -> None:
+    c, chosen = collection(30), options(epochs=2, select="loss")
+    state, _ = train_head(data(c), chosen)
+    longer = options(epochs=4, select="loss", learning_rate=0.5)  # validation losses above the training losses before
+    resumed, record = train_head(data(c), longer, validator=validator(c, longer), valid_data=data(c), resume=state)
+    valid = {epoch.epoch: epoch.valid_loss for epoch in record.epochs if epoch.epoch > 2}
+    assert resumed.best_epoch == min(valid, key=lambda epoch: valid[epoch])
+    assert any("the best one is chosen from epoch 3 on" in note for note in record.notes)
+    by_rank = options(epochs=4)
+    resumed, _ = train_head(data(c), by_rank, validator=validator(c, by_rank), valid_data=data(c), resume=state)
+    assert resumed.best_epoch in (3, 4)
+
+
+def test_epochs_that_were_measured_on_other_queries_choose_no_best_epoch() -> None:
+    c, chosen = collection(30), options(epochs=3)
+    state, _ = train_head(data(c), chosen, validator=validator(c, chosen))
+    other, longer = collection(40), options(epochs=5)
+    resumed, _ = train_head(data(c), longer, validator=validator(other, longer), resume=replace(state, chosen_from=4))
+    assert resumed.best_epoch in (4, 5)
+
+
+def test_a_run_that_is_out_of_patience_has_nothing_left_to_do() -> None:
+    c = collection(30)
+    still = {"learning_rate": 1e-12, "patience": 2}
+    state, record = train_head(data(c), options(epochs=50, **still), validator=validator(c, options()))
+    assert (state.epoch, "has not improved" in record.stopped) == (3, True)
+    with pytest.raises(InvalidOptionError, match="--patience 0"):
+        train_head(data(c), options(epochs=60, **still), validator=validator(c, options()), resume=state)
+    further = options(epochs=5, learning_rate=1e-12)
+    assert train_head(data(c), further, validator=validator(c, options()), resume=state)[0].epoch == 5
+
+
+def test_resuming_changes_nothing_in_the_state_that_it_was_given() -> None:
+    found = data(collection(30))
+    state, _ = train_head(found, options(epochs=2, select="loss"))
+    before = copy.deepcopy(state)
+    train_head(found, options(epochs=4, select="loss"), resume=state)
+    assert states_equal(state, before)
+
+
+def test_the_best_head_is_held_against_its_base_on_the_queries_that_chose_it() -> None:
+    c = collection(60)
+    chosen = options(epochs=6, d_out=12)
+    state, record = train_head(data(c), chosen, validator=validator(c, chosen))
+    found = record.against_base
+    assert found is not None
+    best = record.epochs[state.best_epoch].metrics["MRR"].value
+    assert found.difference == pytest.approx(best - record.base["MRR"], abs=1e-12)
+    assert found.low <= found.difference <= found.high
+    assert found.wins + found.losses + found.ties == record.n_valid_queries
+    assert train_head(data(c), options(select="loss"))[1].against_base is None
+
+
+def test_each_matryoshka_prefix_of_the_best_head_is_measured() -> None:
+    c = collection(40)
+    chosen = options(epochs=3, matryoshka=(3, 1))
+    state, record = train_head(data(c), chosen, validator=validator(c, chosen))
+    assert list(record.prefixes) == [6, 3, 1]
+    assert record.prefixes[6].value == record.epochs[state.best_epoch].metrics["MRR"].value
+    weight = state.best_head["head.linear.weight"]
+    short = projection_of({"head.linear.weight": weight[:3]})
+    assert record.prefixes[3] == validator(c, chosen).measure(short).metrics["MRR"]
+    assert train_head(data(c), options(), validator=validator(c, options()))[1].prefixes == {}
 
 
 def test_progress_counts_pairs_to_the_end() -> None:

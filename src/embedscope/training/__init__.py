@@ -17,7 +17,7 @@ from embedscope.training.pairs import TrainingData, training_data
 from embedscope.training.record import training_report
 from embedscope.training.split import Split, split_collection
 from embedscope.training.trackers import Tool, Trackers, require_installed
-from embedscope.training.trainer import Progress, train_head
+from embedscope.training.trainer import Progress, train_head, training_record
 from embedscope.training.validation import Validator
 
 __all__ = [
@@ -45,5 +45,6 @@ __all__ = [
     "split_collection",
     "train_head",
     "training_data",
+    "training_record",
     "training_report",
 ]

@@ -97,10 +97,11 @@ def load_base(
 def _pooling(folder: ModelFolder, asked: Pooling | None) -> PoolingSpec:
     if asked is not None:
         return PoolingSpec.of(asked)
-    if folder.pooling is not None and len(folder.pooling.modes) > 1:
+    if folder.pooling is not None and folder.pooling.label not in set(Pooling):
         raise CheckpointError(
-            f"'{folder.reference}' pools by {folder.pooling.label}, and a head's checkpoint can record one way only. "
-            f"Pass --pooling cls, mean or last."
+            f"'{folder.reference}' pools by {folder.pooling.label}; a head's checkpoint can record cls, mean or last, "
+            f"so one trained on these vectors could not be evaluated. Pass --pooling cls, mean or last to train on "
+            f"vectors pooled that way."
         )
     if folder.pooling is not None:
         return folder.pooling

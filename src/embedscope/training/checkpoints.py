@@ -3,10 +3,15 @@
 ``bgem3_projection_epoch{N}.pt`` and ``_final.pt`` can be resumed: head, optimiser (twice the head) and the best head so
 far. ``_best.pt`` is what is served: the head alone. All hold the original's keys ``epoch``, ``model_state_dict``,
 ``loss`` and ``config``, and ``val_loss``; all are read by the safe loader, which admits tensors and plain values only.
+
+``config`` holds under ``run_id`` a name that one training keeps however often it is resumed: files of two trainings in
+one folder are told apart by it.
 """
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from embedscope.data.run_folder import write_json
 from embedscope.encoding.folders import ModelFolder, weight_files
 from embedscope.encoding.weights import read_tensors, read_torch_file, require_torch
-from embedscope.errors import CheckpointError
+from embedscope.errors import CheckpointError, InputError, OutputError
 from embedscope.findings import EpochRecord, Figure
 from embedscope.training.durable import write_durably
 from embedscope.training.trainer import Progress, State
@@ -25,7 +30,11 @@ if TYPE_CHECKING:
 
 STEM = "bgem3_projection"
 BEST, FINAL = f"{STEM}_best.pt", f"{STEM}_final.pt"
+SERVED = f"{STEM}_best"
+"""Folder of the best head as a sentence-transformers model, and the stem of the file that holds it alone."""
+
 CONFIG = "config.json"
+RUN_ID = "run_id"
 RESUMABLE = "embedscope"
 """Key of what only a resumed run reads."""
 
@@ -45,8 +54,13 @@ class Checkpointer:
         Options of the run and what it was trained on (``base_model``, ``pooling``, ``max_length``); plain values.
     save_every : int
         Epochs between two checkpoints that can be resumed.
-    data_digest : str
-        Of the training collection: a resumed run says so where the data is another.
+    inputs : mapping of str to str
+        What the run was made from by its digests (see :func:`~embedscope.training.inputs.digests_of`): a resumed run
+        says what is another.
+    begins_after : int
+        The epoch that a resumed run goes on from.
+    overwrite : bool
+        Remove checkpoints of other runs from the folder; without it they are an error.
     encoder : ModelFolder, optional
         Write this encoder's weights into every checkpoint too.
     """
@@ -57,13 +71,17 @@ class Checkpointer:
         config: Mapping[str, Any],
         *,
         save_every: int,
-        data_digest: str = "",
+        inputs: Mapping[str, str] | None = None,
+        begins_after: int = 0,
+        overwrite: bool = False,
         encoder: ModelFolder | None = None,
     ) -> None:
-        self._folder = folder
-        self._config = dict(config)
+        self.folder = folder
+        self.config = dict(config)
         self._save_every = save_every
-        self._data_digest = data_digest
+        self._inputs = dict(inputs or {})
+        self._begins_after = begins_after
+        self._overwrite = overwrite
         self._encoder = {} if encoder is None else encoder_tensors(encoder)
         self._has_begun = False
         self.written: list[str] = []  # names of the files of this run, in the order in which each first appeared
@@ -71,27 +89,46 @@ class Checkpointer:
     def after_epoch(self, progress: Progress) -> None:
         """Save what is due after this epoch: of epoch 0, which is not trained, only the configuration.
 
-        The folder is made here, when the first epoch has been measured: what is refused before leaves nothing behind.
+        The folder is made here, and the checkpoints of another run that stand in it are removed (see
+        :func:`other_checkpoints`), when the first epoch has been measured: what is refused before changes nothing.
         """
         if not self._has_begun:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            write_json(self._folder / CONFIG, self._config)
-            self._has_begun = True
+            self._begin()
         if progress.epoch == 0:
             return
         if progress.is_best:
-            self._save(self._folder / BEST, self._payload(progress.best_head, progress.last))
+            self._save(self.folder / BEST, self._payload(progress.best_head, progress.last))
         if progress.epoch % self._save_every == 0:
-            self._save(self._folder / epoch_file(progress.epoch), self._resumable(progress))
+            self._save(self.folder / epoch_file(progress.epoch), self._resumable(progress))
+
+    def _begin(self) -> None:
+        run_id = str(self.config.get(RUN_ID, ""))
+        if not self._overwrite:
+            require_unmixed(self.folder, run_id, after=self._begins_after)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for path in other_checkpoints(self.folder, run_id, after=self._begins_after):
+            _remove(path)
+        write_json(self.folder / CONFIG, self.config)
+        self.written.append(CONFIG)
+        self._has_begun = True
 
     def final(self, progress: Progress) -> None:
         """Save the state at the end of the run."""
-        self._save(self._folder / FINAL, self._resumable(progress))
+        self._save(self.folder / FINAL, self._resumable(progress))
+
+    def interrupted(self, progress: Progress) -> Path | None:
+        """Save the last epoch of a run that is stopped from outside; where to, None where no epoch is done."""
+        if progress.epoch == 0:
+            return None
+        path = self.folder / epoch_file(progress.epoch)
+        if path.name not in self.written:
+            self._save(path, self._resumable(progress))
+        return path
 
     def best(self, progress: Progress) -> None:
         """Save the best head so far: a run that resumed elsewhere may never have written it here."""
         record = next(record for record in progress.records if record.epoch == progress.best_epoch)
-        self._save(self._folder / BEST, self._payload(progress.best_head, record))
+        self._save(self.folder / BEST, self._payload(progress.best_head, record))
 
     def _payload(self, head: State, record: EpochRecord) -> dict[str, Any]:
         return {
@@ -99,7 +136,7 @@ class Checkpointer:
             "model_state_dict": {**self._encoder, **head},
             "loss": record.train_loss,
             "val_loss": record.valid_loss,
-            "config": self._config,
+            "config": self.config,
         }
 
     def _resumable(self, progress: Progress) -> dict[str, Any]:
@@ -110,7 +147,8 @@ class Checkpointer:
                 "best_epoch": progress.best_epoch,
                 "best_head": None if progress.is_best else dict(progress.best_head),
                 "records": [asdict(record) for record in progress.records],
-                "data_digest": self._data_digest,
+                "chosen_from": progress.chosen_from,
+                "inputs": self._inputs,
             },
         }
 
@@ -132,8 +170,72 @@ def encoder_tensors(folder: ModelFolder) -> dict[str, torch.Tensor]:
     return found
 
 
+def other_checkpoints(folder: Path, run_id: str, *, after: int = 0) -> list[Path]:
+    """What stands in ``folder`` and is not of the run ``run_id`` up to epoch ``after``, where the run goes on.
+
+    Checkpoints and exported heads of another run, or of none that is recorded, and epochs of the same run that come
+    later: they are of a course that is left. Left standing, each would pass for a part of the run to come.
+    """
+    files = [*_epoch_files(folder), *(path for name in (BEST, FINAL) if (path := folder / name).is_file())]
+    own = [path for path in files if _run_of(path) == run_id]
+    later = [path for path in own if path.name != BEST and _epoch_of(path) > after]
+    others = [path for path in files if path not in own or path in later]
+    # A head in another form is taken to be of the run whose checkpoints stand beside it.
+    return others if own else [*others, *_exported(folder)]
+
+
+def _epoch_files(folder: Path) -> list[Path]:
+    return [file for file in sorted(folder.glob(f"{STEM}_epoch*.pt")) if _digits(file).isdigit()]
+
+
+def _exported(folder: Path) -> list[Path]:
+    """Heads in another form; a folder of that name that is no model is none of ours."""
+    served = folder / SERVED
+    alone = folder / f"{SERVED}.safetensors"
+    return [*([alone] if alone.is_file() else []), *([served] if (served / "modules.json").is_file() else [])]
+
+
+def require_unmixed(folder: Path, run_id: str, *, after: int = 0) -> None:
+    """Refuse a folder in which the checkpoints of a run would stand among others (see :func:`other_checkpoints`).
+
+    Raises
+    ------
+    OutputError
+    """
+    others = other_checkpoints(folder, run_id, after=after)
+    if not others:
+        return
+    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    anew = f", or of epochs after epoch {after} that are to be trained anew" if after else ""
+    raise OutputError(
+        f"{folder} holds {others[0].name}{more} of another training{anew}: among the new checkpoints they would pass "
+        f"for a part of the new run. Choose another --output-dir, go on with --resume {folder}, or pass --overwrite to "
+        f"have them removed when the first epoch is measured."
+    )
+
+
+def _run_of(path: Path) -> str:
+    """The run that a checkpoint says it is of; "" where it says none or cannot be read."""
+    try:
+        return str(read_config(path).get(RUN_ID, ""))
+    except InputError:
+        return ""
+
+
+def _remove(path: Path) -> None:
+    try:
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{path} is of another run and cannot be removed ({error.strerror or error}). Choose another --output-dir."
+        ) from error
+
+
 def resumable_file(path: Path) -> Path:
     """The checkpoint to resume: ``path`` itself, or the one of the latest epoch in the folder ``path``.
+
+    Where a folder holds checkpoints of several runs, those of the run that ``config.json`` names are looked at, else
+    those of the run that wrote last.
 
     Raises
     ------
@@ -144,15 +246,28 @@ def resumable_file(path: Path) -> Path:
         if path.exists():
             return path
         raise CheckpointError(f"There is no checkpoint '{path}' to resume.")
-    epochs = {file: int(digits) for file in path.glob(f"{STEM}_epoch*.pt") if (digits := _digits(file)).isdigit()}
-    final = path / FINAL
-    if final.exists():
-        epochs[final] = int(_stored(final).get("epoch", 0))
-    if not epochs:
+    files = _epoch_files(path)
+    files += [path / FINAL] if (path / FINAL).exists() else []
+    if not files:
         raise CheckpointError(
             f"'{path}' holds no checkpoint to resume: expected {epoch_file(1)} (or of another epoch) or {FINAL}."
         )
-    return max(epochs, key=lambda file: epochs[file])
+    runs = {file: _run_of(file) for file in files}
+    named = _named_run(path / CONFIG)
+    latest = named if named in runs.values() else runs[max(files, key=lambda file: file.stat().st_mtime_ns)]
+    return max((file for file in files if runs[file] == latest), key=_epoch_of)
+
+
+def _named_run(path: Path) -> str | None:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return str(config[RUN_ID]) if isinstance(config, dict) and RUN_ID in config else None
+
+
+def _epoch_of(file: Path) -> int:
+    return int(_stored(file).get("epoch", 0)) if file.name == FINAL else int(_digits(file))
 
 
 def _digits(file: Path) -> str:
@@ -171,8 +286,8 @@ def read_config(path: Path) -> dict[str, Any]:
     return {str(name): value for name, value in config.items()} if isinstance(config, Mapping) else {}
 
 
-def read_progress(path: Path) -> tuple[Progress, str]:
-    """The state that the checkpoint at ``path`` was saved in, and the digest of its training data.
+def read_progress(path: Path) -> tuple[Progress, dict[str, str]]:
+    """The state that the checkpoint at ``path`` was saved in, and the digests of what the run was made from.
 
     Raises
     ------
@@ -198,13 +313,14 @@ def read_progress(path: Path) -> tuple[Progress, str]:
             best_epoch=int(more["best_epoch"]),
             best_head=head if best is None else _head_of(best),
             records=[_record(entry) for entry in more["records"]],
+            chosen_from=int(more.get("chosen_from", 1)),
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise CheckpointError(
             f"'{path}' does not hold the state of a run as embedscope train writes it ({type(error).__name__}: "
             f"{error}). Resume from another checkpoint."
         ) from error
-    return progress, str(more.get("data_digest", ""))
+    return progress, {str(name): str(value) for name, value in dict(more.get("inputs", {})).items()}
 
 
 def _stored(path: Path) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 from embedscope.encoding.weights import require_torch
 from embedscope.errors import MissingExtraError, OutputError
 from embedscope.training.base import Base
-from embedscope.training.durable import write_durably
+from embedscope.training.durable import exchanged, write_durably
 from embedscope.training.trainer import State
 
 
@@ -43,8 +43,9 @@ def save_safetensors(path: Path, head: State, metadata: Mapping[str, Any]) -> No
 def save_sentence_transformers(folder: Path, head: State, base: Base) -> None:
     """A folder that ``SentenceTransformer(folder)`` loads: Transformer, Pooling, Dense, [LayerNorm,] Normalize.
 
-    It gives the vectors that an evaluation of the head gives, to 1e-6. The folder is built beside its place and moved
-    there when it is complete; a folder of that name that holds anything else than such a model is not touched.
+    It gives the vectors that an evaluation of the head gives, to 1e-6, and is stored in the number format that the
+    encoder runs in. The folder is built beside its place and moved there when it is complete, on Linux in one step; a
+    folder of that name that holds anything else than such a model is not touched.
 
     Raises
     ------
@@ -109,11 +110,19 @@ def _open_to_all(staging: Path) -> None:
 
 
 def _put_in_place(staging: Path, folder: Path) -> None:
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        os.replace(folder, old)
-    os.replace(staging, folder)
+    """Move ``staging`` to ``folder``; what stood there is gone afterwards, or stands there again where this fails."""
+    if not folder.exists():
+        os.replace(staging, folder)
+        return
+    if exchanged(staging, folder):
+        return  # the old folder is the staging now, which the caller removes
+    old = staging.with_name(f"{staging.name}.old")
+    os.replace(folder, old)
+    try:
+        os.replace(staging, folder)
+    except OSError:
+        os.replace(old, folder)
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -128,7 +137,13 @@ def _model(head: State, base: Base) -> Any:
         raise MissingExtraError(
             needed_for="--save-format sentence-transformers", package="sentence-transformers", extra="models"
         ) from error
-    transformer = Transformer(str(base.folder.transformer), do_lower_case=base.folder.do_lower_case)
+    # Left to itself, Transformer keeps the number format of the file: a base stored in half precision would be served
+    # in it, though its head was trained and evaluated in that of the encoder.
+    transformer = Transformer(
+        str(base.folder.transformer),
+        model_kwargs={"dtype": getattr(torch, base.encoder.dtype)},
+        do_lower_case=base.folder.do_lower_case,
+    )
     if base.max_length is not None:
         transformer.max_seq_length = base.max_length
     weight = head["head.linear.weight"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedscope.encoding.projectors import LinearHead
+from embedscope.encoding.projectors import LinearHead, Projection, Truncate
 from embedscope.encoding.weights import as_float32
 from embedscope.errors import InvalidOptionError
 from embedscope.protocols import Float32Array
@@ -80,3 +80,8 @@ def projection_of(state: Mapping[str, torch.Tensor]) -> LinearHead:
     return LinearHead(
         arrays["head.linear.weight"], ln_weight=arrays.get("head.ln.weight"), ln_bias=arrays.get("head.ln.bias")
     )
+
+
+def prefix_of(projection: Projection, size: int) -> Projection:
+    """The first ``size`` numbers of what ``projection`` gives before it makes them unit rows."""
+    return Projection([*projection.steps, Truncate(size)], dim_in=projection.dim_in)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from embedscope.errors import InvalidOptionError
-from embedscope.findings import EpochRecord
+from embedscope.findings import Comparison, EpochRecord
 from embedscope.training.options import FALLING, LOSS, VIOLATIONS, TrainingOptions
+
+FEW_CLUSTERS = 30
+"""Independent groups of validation queries below which the choice of an epoch is said to rest on little."""
 
 RISE = 0.05
 """Share by which the validation loss must have risen above its lowest before it is called over-fitting."""
@@ -34,15 +37,29 @@ def require_selectable(options: TrainingOptions, *, has_validation: bool, has_ne
         )
 
 
-def selected_value(record: EpochRecord, select: str) -> float:
-    """The figure ``select`` of an epoch; the validation loss for "loss", or the training loss without validation."""
+def selected_value(record: EpochRecord, select: str, *, has_validation: bool) -> float:
+    """The figure ``select`` of an epoch, NaN where the epoch has none.
+
+    "loss" is the validation loss of a run with validation and the training loss of one without: the two are never
+    held against one another.
+    """
     if select == LOSS:
-        value = record.train_loss if record.valid_loss is None else record.valid_loss
+        value = record.valid_loss if has_validation else record.train_loss
     elif select == VIOLATIONS:
         value = record.violation_rate
     else:
-        value = record.metrics[select].value
+        value = record.metrics[select].value if select in record.metrics else None
     return math.nan if value is None else value
+
+
+def best_epoch_of(records: Iterable[EpochRecord], select: str, *, has_validation: bool) -> int | None:
+    """The first of the epochs with the best figure ``select``; None where none has the figure."""
+    best, best_value = None, math.nan
+    for record in records:
+        value = selected_value(record, select, has_validation=has_validation)
+        if is_better(value, best_value, select):
+            best, best_value = record.epoch, value
+    return best
 
 
 def is_better(value: float, than: float, select: str) -> bool:
@@ -52,18 +69,63 @@ def is_better(value: float, than: float, select: str) -> bool:
     return value < than if select in FALLING else value > than
 
 
-def notes_on(records: Sequence[EpochRecord], options: TrainingOptions, best_epoch: int) -> tuple[str, ...]:
-    """Over-fitting, and a best epoch at the end of the run, in words."""
+def notes_on(
+    records: Sequence[EpochRecord],
+    options: TrainingOptions,
+    best_epoch: int,
+    *,
+    against_base: Comparison | None = None,
+    n_clusters: int | None = None,
+) -> tuple[str, ...]:
+    """In words: over-fitting, a best epoch that its base beats or that is the last, and validation that says little.
+
+    Parameters
+    ----------
+    records : sequence of EpochRecord
+        Those measured on the same validation queries.
+    options : TrainingOptions
+    best_epoch : int
+    against_base : Comparison, optional
+        The best head against the base model without one.
+    n_clusters : int, optional
+        Independent groups of validation queries; None without validation.
+    """
     trained = [record for record in records if record.epoch > 0]
-    if len(trained) < 2:
-        return ()
-    return tuple(note for note in (_over_fitting(trained), _still_rising(trained, options, best_epoch)) if note)
+    is_below = against_base is not None and against_base.difference < 0
+    notes = [
+        _over_fitting(trained),
+        _below_base(against_base) if against_base is not None and is_below else None,
+        None if is_below else _still_rising(trained, options, best_epoch),
+        _few_clusters(n_clusters),
+    ]
+    return tuple(note for note in notes if note)
+
+
+def _below_base(found: Comparison) -> str:
+    interval = "" if found.low is None or found.high is None else f" [{found.low:+.3f}, {found.high:+.3f}]"
+    chance = "" if found.high is not None and found.high < 0 else ", which may be chance"
+    return (
+        f"the best epoch is worse than the base model without a head: {found.metric} {found.difference:+.3f}{interval} "
+        f"on the same validation queries{chance}. More epochs are not what it lacks: look at the labels of the "
+        f"training data (embedscope audit), give more of it, keep more of the base with a larger --d-out, or lower "
+        f"--learning-rate; until then serve the base model"
+    )
+
+
+def _few_clusters(n_clusters: int | None) -> str | None:
+    if n_clusters is None or n_clusters >= FEW_CLUSTERS:
+        return None
+    return (
+        f"validation rests on {n_clusters} independent group{'s' if n_clusters != 1 else ''} of queries, fewer than "
+        f"{FEW_CLUSTERS}: its intervals are wide, and which epoch is the best is mostly luck; validate on more queries "
+        f"that share no positive"
+    )
 
 
 def _over_fitting(records: Sequence[EpochRecord]) -> str | None:
     """Named where the validation loss rises after its lowest point while the training loss goes on falling."""
     losses = [(record.valid_loss, record) for record in records if record.valid_loss is not None]
-    if not losses:
+    if len(losses) < 2:
         return None
     lowest, at = min(losses, key=lambda pair: pair[0])
     last = records[-1]
@@ -79,7 +141,7 @@ def _over_fitting(records: Sequence[EpochRecord]) -> str | None:
 
 
 def _still_rising(records: Sequence[EpochRecord], options: TrainingOptions, best_epoch: int) -> str | None:
-    if best_epoch != records[-1].epoch or records[-1].epoch < options.epochs:
+    if len(records) < 2 or best_epoch != records[-1].epoch or records[-1].epoch < options.epochs:
         return None
     return (
         f"the last epoch is the best by {options.select}: more epochs (--epochs) or a higher --learning-rate may still "

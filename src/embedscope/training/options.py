@@ -40,8 +40,8 @@ class TrainingOptions:
     positive, as in the original training script; query: against the query alone.
     ``gradient_clip_norm`` 0 clips nothing; ``warmup_steps`` steps raise the learning rate linearly, after which it
     stays; ``matryoshka`` are prefix lengths that have to work by themselves, beside the whole vector; ``patience``
-    epochs without a better ``select`` end the run (None: never); ``n_draws`` bootstrap draws make the intervals of
-    an epoch; ``save_every`` epochs a resumable checkpoint is written.
+    epochs without a better ``select`` end the run (None: never; 0 in a configuration is None); ``n_draws`` bootstrap
+    draws make the intervals of an epoch; ``save_every`` epochs a resumable checkpoint is written.
 
     Raises
     ------
@@ -90,8 +90,12 @@ class TrainingOptions:
     @property
     def measures(self) -> tuple[str, ...]:
         """Rank metrics measured after each epoch."""
-        chosen = () if self.select in FALLING else (self.select,)
-        return tuple(dict.fromkeys((*ALWAYS_MEASURED, *chosen)))
+        return tuple(dict.fromkeys((*ALWAYS_MEASURED, self.metric)))
+
+    @property
+    def metric(self) -> str:
+        """The rank metric that the best epoch is held against its base by: ``select`` where that is one, else MRR."""
+        return ALWAYS_MEASURED[0] if self.select in FALLING else self.select
 
     def as_config(self) -> dict[str, Any]:
         """Plain values, for ``config.json`` and checkpoints."""
@@ -140,7 +144,7 @@ def _typed(name: str, value: Any) -> Any:
             return tuple(int(_exactly(size, int)) for size in value)
         if name == "select":
             return _exactly(value, str)
-        return None if name == "patience" and value is None else int(_exactly(value, int))
+        return None if name == "patience" and value in (None, 0) else int(_exactly(value, int))
     except (TypeError, ValueError):
         raise InvalidOptionError(
             f"The configuration gives '{name}' the value {value!r}, which is not of the kind that {_flag(name)} takes."

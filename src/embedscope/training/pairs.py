@@ -29,6 +29,7 @@ class TrainingData:
     indptr: IntArray  # (Q + 1,)
     negatives: IntArray  # (E,)
     weights: Float64Array  # (E,)
+    has_placeholders: bool = False  # weights of 0 were taken as 1.0
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -100,6 +101,7 @@ def training_data(
         indptr=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
         negatives=negatives.documents[order],
         weights=weights[order],
+        has_placeholders=bool((weights != negatives.weights).any()),
     )
     return data, notes
 

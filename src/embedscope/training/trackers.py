@@ -22,12 +22,27 @@ class Tool(StrEnum):
     WANDB = "wandb"
 
 
+class Ending(StrEnum):
+    """How a run ended, in the words of MLflow."""
+
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+    KILLED = "KILLED"
+
+    @classmethod
+    def of(cls, error: type[BaseException] | None) -> Ending:
+        """The ending that an exception makes, or none does."""
+        if error is None:
+            return cls.FINISHED
+        return cls.FAILED if issubclass(error, Exception) else cls.KILLED
+
+
 class Tracker(Protocol):
-    """Takes the figures of each epoch."""
+    """Takes the figures of each epoch. Where it cannot be made, it leaves no run open."""
 
     def log(self, epoch: int, figures: Mapping[str, float]) -> None: ...
 
-    def close(self) -> None: ...
+    def close(self, ending: Ending) -> None: ...
 
 
 def figures_of(record: EpochRecord) -> dict[str, float]:
@@ -60,6 +75,8 @@ def require_installed(tool: Tool) -> None:
 class Trackers:
     """All the tools of a run as one, opened by the first epoch; the end of the ``with`` block ends the run in each.
 
+    A run that an exception ends is failed there, and killed where that is no error but an interruption.
+
     Parameters
     ----------
     tools : sequence of Tool
@@ -83,6 +100,7 @@ class Trackers:
             require_installed(tool)
         self._tools, self._folder, self._config = tuple(tools), folder, config
         self._trackers: dict[Tool, Tracker] = {}
+        self._silent: set[Tool] = set()
         self._has_begun = False
         self._warn = warn
 
@@ -92,7 +110,7 @@ class Trackers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.close()
+        self.close(Ending.of(kind))
 
     def log(self, record: EpochRecord) -> None:
         """Send the figures of an epoch.
@@ -105,11 +123,13 @@ class Trackers:
         if not self._has_begun:
             self._begin()
         figures = figures_of(record)
-        for tool, tracker in list(self._trackers.items()):
+        for tool, tracker in self._trackers.items():
+            if tool in self._silent:
+                continue
             try:
                 tracker.log(record.epoch, figures)
             except Exception as error:  # of any kind: a lost server must not end a training of hours
-                del self._trackers[tool]
+                self._silent.add(tool)
                 self._warn(f"{tool} takes no more figures from epoch {record.epoch} on ({_first_line(error)}).")
 
     def _begin(self) -> None:
@@ -122,13 +142,15 @@ class Trackers:
                     f"--{tool} cannot be started ({_first_line(error)}). Put its settings right, or leave --{tool} out."
                 ) from error
 
-    def close(self) -> None:
-        """Say that the run is over."""
+    def close(self, ending: Ending = Ending.FINISHED) -> None:
+        """Say that the run is over, also to a tool that takes no more figures: its run would stay open."""
         for tool, tracker in self._trackers.items():
             try:
-                tracker.close()
+                tracker.close(ending)
             except Exception as error:
-                self._warn(f"{tool} could not be closed ({_first_line(error)}).")
+                if tool not in self._silent:
+                    self._warn(f"{tool} could not be closed ({_first_line(error)}).")
+        self._trackers.clear()
 
 
 class _TensorBoard:
@@ -141,7 +163,7 @@ class _TensorBoard:
             self._writer.add_scalar(name, value, epoch)
         self._writer.flush()
 
-    def close(self) -> None:
+    def close(self, ending: Ending) -> None:
         self._writer.close()
 
 
@@ -149,13 +171,17 @@ class _MLflow:
     def __init__(self, folder: Path, config: Mapping[str, Any]) -> None:
         self._module: Any = _mlflow()
         self._module.start_run(run_name=folder.name)
-        self._module.log_params({name: str(value)[:500] for name, value in config.items()})
+        try:
+            self._module.log_params({name: str(value)[:500] for name, value in config.items()})
+        except BaseException as error:
+            self.close(Ending.of(type(error)))
+            raise
 
     def log(self, epoch: int, figures: Mapping[str, float]) -> None:
         self._module.log_metrics({_mlflow_name(name): value for name, value in figures.items()}, step=epoch)
 
-    def close(self) -> None:
-        self._module.end_run()
+    def close(self, ending: Ending) -> None:
+        self._module.end_run(status=ending.value)
 
 
 class _WeightsAndBiases:
@@ -165,8 +191,8 @@ class _WeightsAndBiases:
     def log(self, epoch: int, figures: Mapping[str, float]) -> None:
         self._run.log(dict(figures), step=epoch)
 
-    def close(self) -> None:
-        self._run.finish()
+    def close(self, ending: Ending) -> None:
+        self._run.finish(exit_code=0 if ending is Ending.FINISHED else 1)
 
 
 def _summary_writer() -> Any:

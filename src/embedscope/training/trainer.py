@@ -7,11 +7,12 @@ rate), so a run that goes on from a checkpoint gives, on the CPU, the same bits 
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,8 +21,8 @@ from embedscope.encoding.weights import require_torch
 from embedscope.errors import EmbedscopeError, InvalidOptionError
 from embedscope.findings import EpochRecord, TrainingRecord
 from embedscope.protocols import ProgressCallback
-from embedscope.training.head import new_head, projection_of
-from embedscope.training.judging import is_better, notes_on, require_selectable, selected_value
+from embedscope.training.head import new_head, prefix_of, projection_of
+from embedscope.training.judging import best_epoch_of, is_better, notes_on, require_selectable, selected_value
 from embedscope.training.loss import prefix_losses
 from embedscope.training.options import Against, TrainingOptions
 from embedscope.training.pairs import Batch, Batches, TrainingData
@@ -37,7 +38,11 @@ State = Mapping[str, "torch.Tensor"]
 
 @dataclass(slots=True, eq=False)
 class Progress:
-    """How far a run has come, and all that its next epoch needs."""
+    """How far a run has come, and all that its next epoch needs.
+
+    ``chosen_from`` is the first epoch whose figures may choose the best one: 1, or the one after a stop at which what
+    is measured became another. A ``best_epoch`` before it stands only until that epoch is done.
+    """
 
     epoch: int
     step: int
@@ -46,6 +51,7 @@ class Progress:
     best_epoch: int
     best_head: State
     records: list[EpochRecord] = field(default_factory=list)
+    chosen_from: int = 1
 
     @property
     def last(self) -> EpochRecord:
@@ -100,14 +106,15 @@ def train_head(
     Raises
     ------
     InvalidOptionError
-        If the figure to select by is not measured, or the run to resume has another head or is done already.
+        If the figure to select by is not measured, or the run to resume has another head, is done already or has run
+        out of patience.
     EmbedscopeError
         If the loss is no longer finite.
     """
     require_selectable(options, has_validation=validator is not None, has_negatives=_has_negatives(validator))
     with _one_thread():
         run = _Run(data, options, validator, valid_data, device)
-        state = run.begin() if resume is None else run.go_on(resume)
+        state, note = (run.begin(), None) if resume is None else run.go_on(resume)
         if resume is None:
             on_epoch(state)
         stopped = f"all {options.epochs} epochs are done"
@@ -117,7 +124,28 @@ def train_head(
                 break
             state = run.epoch(state, progress)
             on_epoch(state)
-    return state, TrainingRecord(
+        record = training_record(state, data, options, validator, stopped=stopped, is_over=True)
+    return state, record if note is None else replace(record, notes=(*record.notes, note))
+
+
+def training_record(
+    state: Progress,
+    data: TrainingData,
+    options: TrainingOptions,
+    validator: Validator | None,
+    *,
+    stopped: str,
+    is_over: bool = False,
+) -> TrainingRecord:
+    """The figures of a run as far as ``state``; what is measured once, of the best head, only where it ``is_over``."""
+    against_base, prefixes = None, {}
+    if validator is not None and is_over:
+        best = projection_of(state.best_head)
+        against_base = validator.against_base(best, options.metric, n_choices=state.epoch)
+        sizes = options.prefixes if options.matryoshka else ()
+        prefixes = {size: validator.measure(prefix_of(best, size)).metrics[options.metric] for size in sizes}
+    n_clusters = None if validator is None else validator.n_clusters
+    return TrainingRecord(
         epochs=tuple(state.records),
         selected_by=options.select,
         best_epoch=state.best_epoch,
@@ -126,8 +154,16 @@ def train_head(
         n_pairs=len(data),
         n_negatives=len(data.negatives),
         n_valid_queries=0 if validator is None else validator.n_queries,
-        n_valid_clusters=0 if validator is None else len(np.unique(validator.clusters)),
-        notes=notes_on(state.records, options, state.best_epoch),
+        n_valid_clusters=n_clusters or 0,
+        notes=notes_on(
+            [record for record in state.records if record.epoch >= state.chosen_from],
+            options,
+            state.best_epoch,
+            against_base=against_base,
+            n_clusters=n_clusters,
+        ),
+        against_base=against_base,
+        prefixes=prefixes,
     )
 
 
@@ -155,6 +191,32 @@ def _has_negatives(validator: Validator | None) -> bool:
 
 def _is_out_of_patience(state: Progress, options: TrainingOptions) -> bool:
     return options.patience is not None and state.epoch - state.best_epoch >= options.patience
+
+
+def rechosen(resume: Progress, select: str, *, has_validation: bool) -> tuple[Progress, str | None]:
+    """The state ``resume`` with its best epoch by the figure ``select``, and a sentence where that is not what it was.
+
+    A checkpoint holds two heads, that of its best epoch and that of its last. Where another figure makes another epoch
+    the best, the better of the two stands in for it; where no epoch has the figure, the choice begins with the next.
+    """
+    counted = [record for record in resume.records if record.epoch >= resume.chosen_from]
+    best = best_epoch_of(counted, select, has_validation=has_validation)
+    if best is None:
+        begun = replace(resume, best_epoch=resume.epoch, best_head=resume.head, chosen_from=resume.epoch + 1)
+        return begun, (
+            f"the epochs before the run was resumed have no {select} to choose by that these epochs could be held "
+            f"against: the best one is chosen from epoch {resume.epoch + 1} on"
+        )
+    if best == resume.best_epoch:
+        return resume, None
+    heads = {resume.best_epoch: resume.best_head, resume.epoch: resume.head}
+    kept = best_epoch_of([r for r in counted if r.epoch in heads], select, has_validation=has_validation)
+    chosen = resume.epoch if kept is None else kept
+    note = (
+        f"by {select} epoch {best} was the best before the run was resumed, but the checkpoint holds the heads of the "
+        f"epochs {' and '.join(map(str, sorted(heads)))} only: epoch {chosen} stands in for it"
+    )
+    return replace(resume, best_epoch=chosen, best_head=heads[chosen]), None if chosen == best else note
 
 
 class _Run:
@@ -185,8 +247,8 @@ class _Run:
         record = self._record(0, None, None, None, started)
         return self._progress(0, 0, [record], best=None)
 
-    def go_on(self, resume: Progress) -> Progress:
-        """The state of ``resume``, once it fits these options."""
+    def go_on(self, resume: Progress) -> tuple[Progress, str | None]:
+        """The state of ``resume``, once it fits these options, and what a person should know of its best epoch."""
         wanted = {name: tuple(tensor.shape) for name, tensor in self._head.state_dict().items()}
         given = {name: tuple(tensor.shape) for name, tensor in resume.head.items()}
         if wanted != given:
@@ -199,11 +261,19 @@ class _Run:
                 f"The checkpoint to resume has {resume.epoch} epochs behind it, and --epochs is "
                 f"{self._options.epochs}: nothing is left to do. Pass a larger --epochs."
             )
-        self._head.load_state_dict(dict(resume.head))
-        self._optimizer.load_state_dict(resume.optimizer)
+        state, note = rechosen(resume, self._options.select, has_validation=self._valid is not None)
+        if _is_out_of_patience(state, self._options):
+            raise InvalidOptionError(
+                f"The checkpoint to resume has {state.epoch} epochs behind it, of which {state.best_epoch} is the best "
+                f"by {self._options.select}, and --patience is {self._options.patience}: nothing is left to do. Pass a "
+                f"larger --patience, or --patience 0 to go on to the end of --epochs."
+            )
+        self._head.load_state_dict(dict(state.head))
+        # The optimiser takes the tensors that it is given for its own, and changes them from step to step.
+        self._optimizer.load_state_dict(copy.deepcopy(state.optimizer))
         for group in self._optimizer.param_groups:  # the options of this run, not those that the file remembers
             group["weight_decay"] = self._options.weight_decay
-        return resume
+        return state, note
 
     def epoch(self, state: Progress, progress: ProgressCallback | None) -> Progress:
         """One epoch further."""
@@ -257,21 +327,21 @@ class _Run:
         )
 
     def _progress(self, epoch: int, step: int, records: list[EpochRecord], *, best: Progress | None) -> Progress:
-        import copy
-
         head = {name: tensor.detach().cpu().clone() for name, tensor in self._head.state_dict().items()}
+        chosen_from = 1 if best is None else best.chosen_from
         # Epoch 0 stands in the curves and is never selected: it is not the outcome of training.
-        if best is None or best.best_epoch == 0 or self._improves(records, best):
+        if best is None or best.best_epoch < chosen_from or self._improves(records, best):
             best_epoch, best_head = epoch, head
         else:
             best_epoch, best_head = best.best_epoch, dict(best.best_head)
         optimizer = copy.deepcopy(self._optimizer.state_dict())
-        return Progress(epoch, step, head, optimizer, best_epoch, best_head, records)
+        return Progress(epoch, step, head, optimizer, best_epoch, best_head, records, chosen_from)
 
     def _improves(self, records: list[EpochRecord], best: Progress) -> bool:
         before = next(record for record in records if record.epoch == best.best_epoch)
-        select = self._options.select
-        return is_better(selected_value(records[-1], select), selected_value(before, select), select)
+        select, has_validation = self._options.select, self._valid is not None
+        ours, theirs = (selected_value(r, select, has_validation=has_validation) for r in (records[-1], before))
+        return is_better(ours, theirs, select)
 
 
 class _Loader:

@@ -15,16 +15,20 @@ from embedscope.data.collection import Collection
 from embedscope.diagnosis.typed_negatives import NegativePairs
 from embedscope.encoding.projectors import Identity, Projection
 from embedscope.engines.local import for_each_block
-from embedscope.findings import Figure
+from embedscope.findings import Comparison, Figure
 from embedscope.numerics.clusters import clusters_from_judgments
 from embedscope.numerics.geometry import spectrum
 from embedscope.numerics.judgments import Judgments
 from embedscope.numerics.measures import parse_measure
+from embedscope.numerics.paired_tests import sign_flip_test
 from embedscope.numerics.ranking import metric_per_query
 from embedscope.numerics.resampling import cluster_bootstrap
 from embedscope.numerics.streaming import TieAccumulator
 from embedscope.numerics.vectors import score_pairs
 from embedscope.protocols import Float32Array, Float64Array, IntArray
+
+OUTCOME_DRAWS = 10_000
+"""Of the interval and the test of the outcome, which are made once, as in an evaluation."""
 
 TIE_TOLERANCE = 1e-6
 """As in an evaluation: cosines of float32 vectors closer than this are tied (conventions, section 2)."""
@@ -85,6 +89,7 @@ class Validator:
         )
         self._collection = collection
         self._type_rows: dict[str, IntArray] = {}
+        self._base_values: dict[str, Float64Array] = {}
 
     @property
     def n_queries(self) -> int:
@@ -98,8 +103,48 @@ class Validator:
 
     def base(self) -> dict[str, float]:
         """Each measure for the base vectors without a head."""
-        values, _ = self._values(Identity(self._queries.shape[1]))
-        return {name: float(np.mean(column)) for name, column in values.items()}
+        return {name: float(np.mean(column)) for name, column in self._values_of_base().items()}
+
+    @property
+    def n_clusters(self) -> int:
+        """Independent groups of the queries that are measured."""
+        return len(np.unique(self.clusters))
+
+    def against_base(self, projection: Projection, measure: str, *, n_choices: int = 1) -> Comparison:
+        """A head against the base vectors without one, paired over the same queries.
+
+        The interval is that of the cluster bootstrap of the differences, ``p`` of the cluster sign-flip test, both with
+        10,000 draws; ``p_adjusted`` is ``p`` times ``n_choices`` (Bonferroni), the epochs that the head was picked
+        from.
+        """
+        differences = self._values(projection)[0][measure] - self._values_of_base()[measure]
+        test = sign_flip_test(
+            differences, self.clusters, generator=np.random.default_rng([self._seed, 4]), n_draws=OUTCOME_DRAWS
+        )
+        generator = np.random.default_rng([self._seed, 5])
+        found = cluster_bootstrap({measure: differences}, self.clusters, generator=generator, n_draws=OUTCOME_DRAWS)[
+            measure
+        ]
+        return Comparison(
+            a="head",
+            b="base model",
+            metric=measure,
+            difference=test.difference,
+            low=found.low,
+            high=found.high,
+            p=test.p,
+            p_adjusted=min(1.0, test.p * n_choices),
+            effect_size=test.effect_size,
+            wins=test.wins,
+            losses=test.losses,
+            ties=test.ties,
+        )
+
+    def _values_of_base(self) -> dict[str, Float64Array]:
+        """Values of each query under the base vectors, measured once: every head is held against the same."""
+        if not self._base_values:
+            self._base_values.update(self._values(Identity(self._queries.shape[1]))[0])
+        return self._base_values
 
     def measure(self, projection: Projection) -> Validation:
         """The figures of a head.
