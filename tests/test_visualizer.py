@@ -54,6 +54,8 @@ def test_the_similarity_matrix_is_the_cosine_of_any_rows(viz: EmbeddingVisualize
 def test_an_unknown_device_or_role_is_an_error_that_names_the_choices(viz: EmbeddingVisualizer, minilm: str) -> None:
     with pytest.raises(InputError, match=r"auto, cpu, cuda, mps, not 'gpu'"):
         EmbeddingVisualizer(minilm, device="gpu")
+    with pytest.raises(InputError, match=r"auto, float32, float16, bfloat16, not 'half'"):
+        EmbeddingVisualizer(minilm, precision="half")
     with pytest.raises(InputError, match="'query' or 'document', not 'passage'"):
         viz.encode_batch(["a"], role="passage")
 

@@ -41,6 +41,15 @@ class Backend(StrEnum):
     ONNX_INT8 = "onnx-int8"
 
 
+class Precision(StrEnum):
+    """Number format of an encoder's weights and activations."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    BFLOAT16 = "bfloat16"
+
+
 class Ties(StrEnum):
     """How documents with equal scores are ordered (conventions, section 2)."""
 

@@ -17,7 +17,7 @@ from embedscope.encoding.store import EmbeddingStore
 from embedscope.errors import InvalidOptionError
 from embedscope.findings import Check, Criteria, Findings, Verdict
 from embedscope.numerics.vectors import cosine_similarity
-from embedscope.protocols import Device, Float32Array, FloatArray, Pooling
+from embedscope.protocols import Device, Float32Array, FloatArray, Pooling, Precision
 from embedscope.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class EmbeddingVisualizer:
     device : {"auto", "cpu", "cuda", "mps"}
     base_model, pooling, max_length
         As ``--base-model``, ``--pooling`` and ``--max-length``.
+    precision : {"auto", "float32", "float16", "bfloat16"}
+        As ``--precision``: number format of the encoder.
     cache : bool
         Keep vectors on disk, so that a text is encoded once.
     quiet : bool
@@ -57,11 +59,14 @@ class EmbeddingVisualizer:
         base_model: str | Path | None = None,
         pooling: str | None = None,
         max_length: int | None = None,
+        precision: str = "auto",
         cache: bool = True,
         quiet: bool = False,
     ) -> None:
         if device not in set(Device):
             raise InvalidOptionError(f"device must be one of {', '.join(Device)}, not '{device}'.")
+        if precision not in set(Precision):
+            raise InvalidOptionError(f"precision must be one of {', '.join(Precision)}, not '{precision}'.")
         self._device = device
         self._terminal = Terminal(quiet=quiet)
         self._store = EmbeddingStore(warn=self._terminal.warn, is_enabled=cache)
@@ -71,6 +76,7 @@ class EmbeddingVisualizer:
             pooling=None if pooling is None else Pooling(pooling),
             max_length=max_length,
             device=Device(device),
+            precision=Precision(precision),
             hashes=self._store.hashes,
         )
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from embedscope.encoding import EmbeddingStore, Model, encode_texts, load_model, resolve_device
-from embedscope.encoding.encoders import resolve_dtype
+from embedscope.encoding.encoders import SentenceTransformerEncoder, resolve_dtype
 from embedscope.errors import CheckpointError, InvalidOptionError
-from embedscope.protocols import Pooling
+from embedscope.protocols import Pooling, Precision
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("sentence_transformers")
@@ -201,6 +201,61 @@ def test_half_precision_is_for_cuda_and_spares_models_that_overflow() -> None:
     assert {resolve_dtype("cpu"), resolve_dtype("mps")} == {"float32"}
 
 
+def test_a_precision_that_is_asked_for_is_taken_on_every_device() -> None:
+    assert resolve_dtype("cuda", "xlm-roberta", "float32") == "float32"
+    assert resolve_dtype("cpu", "t5", "float16") == "float16"
+    assert resolve_dtype("mps", "", Precision.BFLOAT16) == "bfloat16"
+
+
+def test_every_precision_has_vectors_of_its_own_in_the_store(tiny: Any, texts: tuple[str, ...], tmp_path: Path) -> None:
+    store = EmbeddingStore(tmp_path)
+    models = {
+        name: load_model(tiny.folder, pooling=Pooling.MEAN, device="cpu", precision=name)
+        for name in ("auto", "float32", "float16", "bfloat16")
+    }
+    prints = {name: model.encoder.fingerprint for name, model in models.items()}
+    assert prints["auto"] == prints["float32"]
+    assert len(set(prints.values())) == 3
+    del models["auto"]
+    vectors = {}
+    for name, model in models.items():
+        assert model.facts.dtype == name
+        encoded = encode_texts(texts, model.encoder, store)
+        assert encoded.n_encoded == len(texts)
+        vectors[name] = model.projector.project(encoded.vectors)
+    assert (vectors["float32"] * vectors["float16"]).sum(axis=1).min() > 0.9999
+    assert (vectors["float32"] * vectors["bfloat16"]).sum(axis=1).min() > 0.999
+    assert not np.array_equal(vectors["float32"], vectors["float16"])
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "bfloat16"])
+def test_attention_is_fused_and_its_vectors_are_those_of_the_library(
+    tiny: Any, texts: tuple[str, ...], precision: str
+) -> None:
+    encoder = load_model(tiny.folder, pooling=Pooling.MEAN, device="cpu", precision=precision).encoder
+    assert isinstance(encoder, SentenceTransformerEncoder)
+    from sentence_transformers import SentenceTransformer
+
+    ours = encoder.encode(texts, batch_size=8)
+    assert encoder._loaded()[0].model.config._attn_implementation == "sdpa"
+    bare = SentenceTransformer(str(tiny.folder), device="cpu", model_kwargs={"dtype": getattr(torch, precision)})
+    theirs = bare.encode(list(texts), batch_size=8, show_progress_bar=False)
+    np.testing.assert_array_equal(ours, np.asarray(theirs, dtype=np.float32))
+
+
+def test_an_architecture_without_fused_attention_runs_with_plain_attention(
+    tiny: Any, texts: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import XLMRobertaModel
+
+    fused = load_model(tiny.folder, pooling=Pooling.MEAN, device="cpu").encoder.encode(texts, batch_size=8)
+    monkeypatch.setattr(XLMRobertaModel, "_supports_sdpa", False)
+    encoder = load_model(tiny.folder, pooling=Pooling.MEAN, device="cpu").encoder
+    assert isinstance(encoder, SentenceTransformerEncoder)
+    np.testing.assert_allclose(encoder.encode(texts, batch_size=8), fused, atol=1e-5)
+    assert encoder._loaded()[0].model.config._attn_implementation == "eager"
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_half_precision_on_cuda_stays_close_to_float32(tiny: Any, texts: tuple[str, ...]) -> None:
@@ -216,7 +271,7 @@ def test_a_run_whose_texts_are_all_cached_loads_no_torch(tmp_path: Path, tiny: A
     program = """
 import sys
 from embedscope.encoding import EmbeddingStore, encode_texts, load_model
-from embedscope.protocols import Pooling
+from embedscope.protocols import Pooling, Precision
 from pathlib import Path
 model = load_model(sys.argv[1], pooling=Pooling.MEAN, device="cpu")
 encoded = encode_texts(["a b", "c d"], model.encoder, EmbeddingStore(Path(sys.argv[2])))

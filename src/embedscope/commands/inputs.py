@@ -19,7 +19,7 @@ from embedscope.encoding.model import Model, load_model
 from embedscope.encoding.store import EmbeddingStore
 from embedscope.errors import InvalidOptionError
 from embedscope.findings import Criteria
-from embedscope.protocols import Backend, Device, Pooling
+from embedscope.protocols import Backend, Device, Pooling, Precision
 from embedscope.terminal import Terminal
 
 
@@ -117,8 +117,9 @@ def model_options(options: argparse.Namespace) -> dict[str, Any]:
         "max_length": options.max_length,
         "device": Device(options.device),
     }
-    if hasattr(options, "backend"):  # not every command lets it be chosen
+    if hasattr(options, "backend"):  # not every command lets them be chosen
         chosen["backend"] = Backend(options.backend)
+        chosen["precision"] = Precision(options.precision)
     return chosen
 
 

@@ -202,7 +202,7 @@ def _checked(vectors: Float32Array, texts: Sequence[str], rows: IntArray, encode
         raise InvalidEmbeddingsError(
             f"The encoder gave numbers that are not finite for {np.count_nonzero(~is_finite)} of {len(rows)} texts, "
             f"first: {texts[rows[int(np.argmin(is_finite))]][:80]!r}. Half precision overflows in some models: pass "
-            f"--device cpu, and check the checkpoint for NaN."
+            f"--precision float32, and check the checkpoint for NaN."
         )
     return vectors
 

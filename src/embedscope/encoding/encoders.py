@@ -10,7 +10,7 @@ import hashlib
 import json
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -32,7 +32,7 @@ from embedscope.errors import (
     MissingExtraError,
     UnsafeCheckpointError,
 )
-from embedscope.protocols import Backend, Device, Float32Array
+from embedscope.protocols import Backend, Device, Float32Array, Precision
 
 _WIDE_RANGE = ("t5", "gemma")
 """Architectures whose activations overflow float16; they run in bfloat16."""
@@ -93,8 +93,10 @@ def _may_have_accelerator() -> bool:
     return sys.platform != "linux" or any(Path(name).exists() for name in _DRIVER_FILES)
 
 
-def resolve_dtype(device: str, model_type: str = "") -> str:
-    """Number format of the encoder: half precision on CUDA, float32 elsewhere."""
+def resolve_dtype(device: str, model_type: str = "", precision: Precision | str = Precision.AUTO) -> str:
+    """Number format of the encoder: the one asked for, else half precision on CUDA and float32 elsewhere."""
+    if precision != Precision.AUTO:
+        return Precision(precision).value
     if not device.startswith(Device.CUDA):
         return "float32"
     return "bfloat16" if any(name in model_type for name in _WIDE_RANGE) else "float16"
@@ -282,19 +284,24 @@ class SentenceTransformerEncoder:
         files = weight_files(folder) if folder is not None else ()
         trusted: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
         is_safetensors = all(file.suffix == ".safetensors" for file in files)
-        transformer = _module_class("Transformer")(
-            str(folder),
-            model_kwargs={
-                **trusted,
-                "dtype": getattr(torch, self._dtype),
-                "use_safetensors": is_safetensors,
-            },
-            processor_kwargs=dict(trusted),
-            config_kwargs=dict(trusted),
-            modality_config={"text": {"method": "forward", "method_output_name": "last_hidden_state"}},
-            module_output_name="token_embeddings",
-            do_lower_case=self._folder.do_lower_case,
-        )
+
+        def loaded(attention: str) -> Any:
+            return _module_class("Transformer")(
+                str(folder),
+                model_kwargs={
+                    **trusted,
+                    "dtype": getattr(torch, self._dtype),
+                    "use_safetensors": is_safetensors,
+                    "attn_implementation": attention,
+                },
+                processor_kwargs=dict(trusted),
+                config_kwargs=dict(trusted),
+                modality_config={"text": {"method": "forward", "method_output_name": "last_hidden_state"}},
+                module_output_name="token_embeddings",
+                do_lower_case=self._folder.do_lower_case,
+            )
+
+        transformer = _with_fused_attention(loaded)
         if self._max_length is not None:
             transformer.max_seq_length = self._max_length
         if self._state is not None:
@@ -304,6 +311,16 @@ class SentenceTransformerEncoder:
         if self._backend is not Backend.TORCH:
             run_on_onnx(transformer.model, self._backend, self._folder.reference)
         return transformer
+
+
+def _with_fused_attention(load: Callable[[str], Any]) -> Any:
+    """What ``load`` gives for scaled-dot-product attention, or for plain attention where the architecture has none."""
+    try:
+        return load("sdpa")
+    except (ValueError, ImportError) as error:
+        if "scaled_dot_product_attention" not in str(error):
+            raise
+    return load("eager")
 
 
 def _files_digest(folder: ModelFolder, adapter: Path | None, state: EncoderState | None, hashes: HashMemory) -> str:

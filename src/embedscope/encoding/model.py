@@ -13,7 +13,7 @@ from embedscope.encoding.onnx_backend import require_onnx
 from embedscope.encoding.projectors import Identity, LayerNorm, Linear, Normalize, Projection, Step, Truncate
 from embedscope.errors import CheckpointError, InvalidOptionError
 from embedscope.findings import ModelFacts
-from embedscope.protocols import Backend, Device, Encoder, Pooling
+from embedscope.protocols import Backend, Device, Encoder, Pooling, Precision
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +54,7 @@ def load_model(
     device: Device | str = Device.AUTO,
     hashes: HashMemory | None = None,
     backend: Backend | str = Backend.TORCH,
+    precision: Precision | str = Precision.AUTO,
 ) -> Model:
     """The model at ``path``, ready to encode; its weights are read when the first text has to be encoded.
 
@@ -62,11 +63,14 @@ def load_model(
     path, base_model, pooling, max_length
         As ``load_checkpoint`` takes them.
     device : Device or str
-        Where the encoder runs; half precision on CUDA.
+        Where the encoder runs.
     hashes : HashMemory, optional
         Remembers digests of large files (``EmbeddingStore.hashes``).
     backend : Backend or str
         What runs the transformer: torch, or ONNX Runtime on the CPU (float32, or int8, which changes the vectors).
+    precision : Precision or str
+        Number format of torch's weights and activations: by default half precision on CUDA and float32 elsewhere.
+        Vectors of different formats differ, and each has its own place in the cache.
 
     Raises
     ------
@@ -74,9 +78,9 @@ def load_model(
         As ``load_checkpoint`` and ``resolve_device``.
     """
     runs_on = Backend(backend)
-    where = _device_for(runs_on, device)
+    where = _device_for(runs_on, device, precision)
     checkpoint = load_checkpoint(path, base_model=base_model, pooling=pooling, max_length=max_length)
-    encoder = _encoder(checkpoint, where, hashes, runs_on)
+    encoder = _encoder(checkpoint, where, hashes, runs_on, precision)
     projector = _projector(checkpoint, encoder)
     return Model(
         encoder=encoder,
@@ -87,7 +91,7 @@ def load_model(
     )
 
 
-def _device_for(backend: Backend, device: Device | str) -> str:
+def _device_for(backend: Backend, device: Device | str, precision: Precision | str) -> str:
     """The device, which for ONNX Runtime is the CPU."""
     if backend is Backend.TORCH:
         return resolve_device(device)
@@ -95,19 +99,23 @@ def _device_for(backend: Backend, device: Device | str) -> str:
         raise InvalidOptionError(
             f"--backend {backend} runs on the CPU, and --device is '{device}'. Leave one of them out."
         )
+    if precision not in (Precision.AUTO, Precision.FLOAT32):
+        raise InvalidOptionError(
+            f"--backend {backend} sets its own number format, and --precision is '{precision}'. Leave one of them out."
+        )
     require_onnx()
     return Device.CPU.value
 
 
 def _encoder(
-    checkpoint: Checkpoint, device: str, hashes: HashMemory | None, backend: Backend
+    checkpoint: Checkpoint, device: str, hashes: HashMemory | None, backend: Backend, precision: Precision | str
 ) -> SentenceTransformerEncoder:
     return SentenceTransformerEncoder(
         checkpoint.base,
         pooling=checkpoint.pooling,
         max_length=checkpoint.max_length,
         device=device,
-        dtype=resolve_dtype(device, str(checkpoint.base.config.get("model_type", ""))),
+        dtype=resolve_dtype(device, str(checkpoint.base.config.get("model_type", "")), precision),
         state=checkpoint.encoder_state,
         adapter=checkpoint.adapter,
         hashes=hashes,

@@ -194,8 +194,8 @@ def _memory_error(queries: FloatArray, n_columns: int, device: str) -> Iterator[
         release_device_memory()
         raise EmbedscopeError(
             f"The memory of '{device}' does not hold {len(queries):,} queries of {queries.shape[1]} numbers and a "
-            f"block of one query and {n_columns:,} documents beside what is there already. Free memory on it, or let the "
-            f"processor do it: --device cpu."
+            f"block of one query and {n_columns:,} documents beside what is there already. Free memory on it, or let "
+            f"the processor do it: --device cpu."
         ) from error
 
 
