@@ -207,11 +207,16 @@ def test_without_hard_negatives_there_are_no_types_and_margins_are_unknown() -> 
     assert np.isnan(found.queries.margin).all()
 
 
-def test_groups_of_the_user_are_the_clusters() -> None:
-    rows = [Row(f"query number {i}", (f"document number {i}",), group=f"g{i % 5}") for i in range(30)]
+def test_groups_of_the_user_are_the_clusters_and_stand_in_the_query_table_with_the_other_columns() -> None:
+    rows = [
+        Row(f"query number {i}", (f"document number {i}",), group=f"g{i % 5}", metadata=(("source", f"s{i}"),))
+        for i in range(30)
+    ]
     collection = build_collection(rows, format="planted")
     found = findings_of(collection, model(collection))
     assert found.data.n_clusters == 5
+    assert found.queries.groups == tuple(f"g{i % 5}" for i in range(30))
+    assert found.queries.metadata == {"source": tuple(f"s{i}" for i in range(30))}
 
 
 def test_vectors_that_do_not_fit_the_collection_are_refused(collection: Collection) -> None:

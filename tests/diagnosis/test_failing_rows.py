@@ -57,6 +57,12 @@ def test_a_stated_hard_negative_keeps_its_types_and_its_weight_and_stands_once()
     assert [(n.text, n.types, n.weight) for n in row.negatives] == [(DEARER, ("area",), 1.5)]
 
 
+def test_group_and_other_columns_of_the_query_stay() -> None:
+    columns = {"source": ("web", None, None, None, None), "city": (None, "Huế", None, None, None)}
+    (row,) = rows(*tables(HOUSE), groups=("nhóm", None, None, None, None), metadata=columns)
+    assert (row.group, row.metadata) == ("nhóm", (("source", "web"),))
+
+
 @pytest.mark.parametrize("mode", DOUBTFUL)
 def test_a_query_whose_label_is_doubtful_is_left_out(mode: str) -> None:
     assert rows(*tables(OTHER), mode) == ()

@@ -65,6 +65,8 @@ def query_table(
         negative_weights=pairs.weights[order],
         negative_types=tuple(pairs.types[row] for row in order),
         values=dict(values),
+        groups=tuple(collection.groups[row] for row in rows) if collection.groups else (),
+        metadata={column: tuple(stated[row] for row in rows) for column, stated in collection.metadata.items()},
     )
 
 

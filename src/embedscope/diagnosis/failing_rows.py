@@ -32,7 +32,7 @@ def failing_rows(queries: QueryTable, documents: DocumentTable) -> tuple[Row, ..
     Left out are queries whose failure mode accuses the label, and winners that state all that query and positive
     share: a person has to read those first. A winner that is a stated hard negative keeps its types and weight;
     another is typed by the attributes in which it differs from the positive (location, price, area), else "mined",
-    and weighs what most negatives of its types weigh, 1 where there are none.
+    and weighs what most negatives of its types weigh, 1 where there are none. Group and other columns of the query stay.
 
     Parameters
     ----------
@@ -64,7 +64,9 @@ def _row(row: int, queries: QueryTable, documents: DocumentTable, weights: Mappi
         for document in _winners(queries, row)
         if document not in stated and not any(answers_as_well(text, p, documents.texts[document]) for p in positives)
     ]
-    return Row(text, tuple(positives), (*stated.values(), *mined))
+    group = queries.groups[row] if queries.groups else None
+    columns = tuple((name, value) for name, values in queries.metadata.items() if (value := values[row]) is not None)
+    return Row(text, tuple(positives), (*stated.values(), *mined), group=group, metadata=columns)
 
 
 def _relevant(queries: QueryTable, row: int) -> IntArray:
