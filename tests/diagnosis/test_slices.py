@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from embedscope.diagnosis.languages import language
 from embedscope.diagnosis.query_features import Feature, QueryFacts, query_features
 from embedscope.diagnosis.slices import _Half, find_slices
 from embedscope.diagnosis.topics import cluster_rows, name_clusters
@@ -181,3 +182,22 @@ def test_features_that_all_or_no_queries_have_are_left_out() -> None:
     assert found["whose positive is shared by five or more"] == [False, False, True, True]
     assert all(0 < sum(rows) < 4 for rows in found.values())
     assert not any("Latin" in name for name in found)
+
+
+def test_vietnamese_and_english_are_told_apart_with_and_without_marks() -> None:
+    texts = [
+        "phòng trọ quận 10",
+        "phong tro gan cho, gia duoi 5 trieu",
+        "a room near Hoàn Kiếm lake under 5 million",
+        "room in District 5",
+        "wifi, gym",
+        "комната",
+    ]
+    assert [language(text) for text in texts] == ["Vietnamese", "Vietnamese", "English", "English", None, None]
+
+
+def test_two_languages_in_one_script_are_two_slices_in_an_order_that_is_always_the_same() -> None:
+    texts = ["phòng trọ quận 10", "room in district 5", "комната в центре", "nhà nguyên căn", "房间"]
+    facts = QueryFacts(texts, (), np.ones(5, dtype=np.int64), [frozenset()] * 5, {})
+    names = [feature.name for feature in query_features(facts) if feature.family == "language"]
+    assert names == ["in Cyrillic script", "in Han script", "in Latin script", "in English", "in Vietnamese"]

@@ -20,6 +20,9 @@ from embedscope.protocols import IntArray
 
 SLICE_METRIC = "MRR"
 
+_ALL_WRONG = frozenset({"below-lexical", "below-base", "space-collapsed"})
+"""Findings that explain failures of any query."""
+
 
 def diagnose(
     findings: Findings,
@@ -65,10 +68,12 @@ def diagnose(
         *model_faults.unbeaten_baselines(findings),
         *model_faults.failure_findings(queries, modes),
         *model_faults.slice_findings(search, SLICE_METRIC, queries),
-        *model_faults.label_findings(findings),
-        *(() if embeddings is None else model_faults.collapsed_space(embeddings.documents)),
+        *model_faults.label_findings(findings, collection),
+        *(() if embeddings is None else model_faults.collapsed_space(queries, embeddings.documents)),
         *more,
     ]
+    if not _ALL_WRONG & {candidate.diagnosis.code for candidate in candidates}:
+        candidates += model_faults.unexplained_failures(queries, modes, search)
     return ordered(candidates)
 
 

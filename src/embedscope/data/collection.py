@@ -79,6 +79,7 @@ class Collection:
     n_duplicate_queries: int
     n_duplicate_documents: int
     contradictions: tuple[str, ...] = ()
+    contradicting: tuple[tuple[str, int], ...] = ()  # query id and document of each contradiction
     warnings: tuple[str, ...] = ()
     groups: tuple[str | None, ...] = ()
     merged_ids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # kept document id -> ids merged into it
@@ -636,6 +637,7 @@ def _collect(
         n_duplicate_queries=n_duplicate_queries,
         n_duplicate_documents=n_duplicate_documents,
         contradictions=_contradictions(judgments, queries, documents, row_name),
+        contradicting=tuple((query_ids[query], document) for query, document in _said_both(judgments)),
         warnings=tuple(warnings),
         groups=groups,
         metadata=metadata,
@@ -669,11 +671,15 @@ def _contradictions(
     """One line for each pair that the data calls both relevant and a hard negative."""
     return tuple(
         f"{excerpt(documents[document])} is relevant to the query {excerpt(queries[query])} in {row_name} "
-        f"{judgments.relevant[query, document].row} and its hard negative in {row_name} {entry.row}; "
-        "it counts as relevant."
-        for (query, document), entry in sorted(judgments.negatives.items(), key=lambda item: item[0])
-        if (query, document) in judgments.relevant
+        f"{judgments.relevant[query, document].row} and its hard negative in {row_name} "
+        f"{judgments.negatives[query, document].row}; it counts as relevant."
+        for query, document in _said_both(judgments)
     )
+
+
+def _said_both(judgments: _Judgments) -> list[tuple[int, int]]:
+    """Pairs (query, document) that are relevant and hard negatives, in order."""
+    return sorted(judgments.relevant.keys() & judgments.negatives.keys())
 
 
 def _negatives_of(negatives: Negatives, chosen: IntArray, n_queries: int) -> Negatives:

@@ -11,7 +11,7 @@ from embedscope.findings import Diagnosis, Severity
 from embedscope.numerics.clusters import ClusterSums
 from embedscope.numerics.intervals import wilson
 from embedscope.numerics.resampling import bootstrap_statistic, ratio_of_sums
-from embedscope.protocols import BoolArray, FloatArray, IntArray
+from embedscope.protocols import BoolArray, Float64Array, FloatArray, IntArray
 
 N_DRAWS = 2_000
 MAX_ROWS = 1_000
@@ -34,7 +34,12 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A finding and the share of all queries that mending it would help: what findings are ordered by."""
+    """A finding and what it is ordered by.
+
+    ``gain`` of a model's finding is an estimate of the MRR that mending it could win at most, on this test set: the sum
+    of ``1 - RR`` over the queries that it explains, divided by all queries. An audit measures no model; there it is the
+    share of the rows or pairs concerned.
+    """
 
     diagnosis: Diagnosis
     gain: float
@@ -62,6 +67,26 @@ def rate(numerators: FloatArray, denominators: FloatArray, clusters: IntArray, *
     (found,) = bootstrap_statistic(sums, ratio_of_sums, generator=generator, n_draws=N_DRAWS, bounds=(0.0, 1.0))
     low = None if found.low is None else max(found.low, 0.0)
     return Estimate(float(found.value or 0.0), low, None if found.high is None else min(found.high, 1.0))
+
+
+def contrast(values: FloatArray, inside: BoolArray, clusters: IntArray, *, seed: int = 0) -> Estimate:
+    """Mean of ``values`` inside minus mean outside, with its cluster bootstrap interval (BCa).
+
+    No interval where a side is empty, or is so in more than 1 % of the resamples.
+    """
+    ours = np.asarray(inside, dtype=np.float64)
+    column = np.asarray(values, dtype=np.float64)
+    if not 0 < ours.sum() < len(ours):
+        return Estimate(0.0, None, None)
+    sums = ClusterSums.of(np.column_stack([ours * column, (1 - ours) * column, ours, 1 - ours]), clusters)
+    generator = np.random.default_rng(seed)
+    (found,) = bootstrap_statistic(sums, _difference_of_means, generator=generator, n_draws=N_DRAWS)
+    return Estimate(float(found.value or 0.0), found.low, found.high)
+
+
+def _difference_of_means(sums: Float64Array) -> Float64Array:
+    means = ratio_of_sums(sums)
+    return np.asarray(means[:, :1] - means[:, 1:])
 
 
 def ordered(candidates: Iterable[Candidate]) -> tuple[Diagnosis, ...]:

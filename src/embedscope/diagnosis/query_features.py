@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from embedscope.diagnosis.languages import language
 from embedscope.diagnosis.text_features import (
     DiacriticWords,
     has_abbreviation,
@@ -46,7 +47,7 @@ class QueryFacts:
 
 
 def query_features(facts: QueryFacts, *, seed: int = 0) -> list[Feature]:
-    """Length, script, diacritics, digits, units, abbreviations, frequency, types, metadata, topic.
+    """Length, language, diacritics, digits, units, abbreviations, frequency, types, metadata, topic.
 
     A feature that all queries have, or none, is left out.
     """
@@ -75,8 +76,16 @@ def _text_features(facts: QueryFacts) -> list[Feature]:
         _flags("units", "with a unit or a currency", [has_unit(text) for text in texts]),
         _flags("abbreviations", "with an abbreviation", [has_abbreviation(text) for text in texts]),
     ]
+    return found + _languages(texts)
+
+
+def _languages(texts: Sequence[str]) -> list[Feature]:
+    """Scripts, and the two languages in Latin script that can be told apart."""
     scripts = [script(text) for text in texts]
-    return found + [_flags("script", f"in {name} script", [s == name for s in scripts]) for name in set(scripts)]
+    spoken = [language(text) if own == "Latin" else None for text, own in zip(texts, scripts, strict=True)]
+    found = [_flags("language", f"in {name} script", [s == name for s in scripts]) for name in sorted(set(scripts))]
+    named = sorted({name for name in spoken if name is not None})
+    return found + [_flags("language", f"in {name}", [s == name for s in spoken]) for name in named]
 
 
 def _frequency(facts: QueryFacts) -> list[Feature]:

@@ -24,10 +24,9 @@ from itertools import combinations
 import numpy as np
 from scipy.special import stdtr
 
+from embedscope.diagnosis.evidence import contrast
 from embedscope.diagnosis.query_features import Feature
-from embedscope.numerics.clusters import ClusterSums
 from embedscope.numerics.paired_tests import benjamini_hochberg
-from embedscope.numerics.resampling import bootstrap_statistic
 from embedscope.protocols import BoolArray, Float64Array, IntArray
 
 MAX_TERMS = 3
@@ -47,7 +46,6 @@ SAME_SLICE = 0.7
 """Jaccard similarity of the queries of two slices from which they tell the same story."""
 
 MAX_REPORTED = 5
-_N_DRAWS = 2_000
 _NO_SPREAD = 1e-18  # of a variance: below it is rounding
 _BLOCK_CELLS = 1 << 20
 """Queries times slices tested at once: masks of one byte, and sums of eight."""
@@ -322,27 +320,18 @@ def _measured(
     p: float,
 ) -> Slice:
     rows = np.flatnonzero(half)
-    inside = mask[rows].astype(np.float64)
-    columns = np.column_stack([inside * values[rows], inside, (1 - inside) * values[rows], 1 - inside])
-    sums = ClusterSums.of(columns, clusters[rows])
-    (found,) = bootstrap_statistic(sums, _difference_of_means, generator=np.random.default_rng(0), n_draws=_N_DRAWS)
+    found = contrast(values[rows], mask[rows], clusters[rows])
     worst_first = np.flatnonzero(mask)[np.argsort(values[mask], kind="stable")]
     return Slice(
         terms=terms,
         rows=known[worst_first],
-        effect=float(found.value or 0.0),
+        effect=found.value,
         low=found.low,
         high=found.high,
         p=p,
         mean=float(values[mask].mean()),
         rest=float(values[~mask].mean()),
     )
-
-
-def _difference_of_means(sums: Float64Array) -> Float64Array:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        difference = sums[:, 0] / sums[:, 1] - sums[:, 2] / sums[:, 3]
-    return np.where(np.isfinite(difference), difference, np.nan)[:, None]
 
 
 def _priority(found: Slice) -> tuple[float, int]:

@@ -16,6 +16,7 @@ from embedscope.findings import (
     Diagnosis,
     Distribution,
     Findings,
+    Leakage,
     MapLayout,
     Metric,
     NegativeType,
@@ -45,7 +46,7 @@ def report(
             "weights": {name: figure_row(figure) for name, figure in findings.weights.items()},
             "references": {name: dict(values) for name, values in findings.references.items()},
             "comparisons": [comparison_row(c) for c in findings.comparisons],
-            "leakage": None if findings.leakage is None else asdict(findings.leakage),
+            "leakage": None if findings.leakage is None else leakage_row(findings.leakage),
             "power": None if findings.power is None else asdict(findings.power),
             "checklist": [check_row(check) for check in checks],
             "verdict": {
@@ -172,6 +173,11 @@ def _negative_type(negative: NegativeType) -> dict[str, Any]:
         "mean_weight": negative.mean_weight,
         "similarity": _distribution(negative.similarity),
     }
+
+
+def leakage_row(leakage: Leakage) -> dict[str, Any]:
+    """The overlap with the training file, without the leaked queries: the finding names their rows."""
+    return {name: value for name, value in asdict(leakage).items() if name != "leaked_queries"}
 
 
 def comparison_row(comparison: Comparison) -> dict[str, Any]:
