@@ -9,7 +9,7 @@ import pytest
 
 from embedscope import cli
 from embedscope.commands import demo
-from embedscope.errors import MissingExtraError
+from embedscope.errors import MissingExtraError, OutputError
 from embedscope.sample import sample_path
 
 ROWS = {"train": 16, "valid": 8, "test": 12}
@@ -77,3 +77,21 @@ def test_without_the_packaged_model_the_extra_is_named(monkeypatch: pytest.Monke
     monkeypatch.setattr(demo, "MODEL_PACKAGE", "a_package_that_is_not_there")
     with pytest.raises(MissingExtraError, match=r"embedscope\[demo\]"):
         demo.packaged_model()
+
+
+def test_the_checkpoints_of_an_older_demo_are_replaced_and_those_of_another_training_are_not(
+    short: None, minilm: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "demo" / "checkpoints"
+    folder.mkdir(parents=True)
+    (folder / "bgem3_projection_epoch2.pt").write_bytes(b"years of work")
+    assert cli.main(["demo", "--output", str(tmp_path / "demo")]) == 2
+    assert "Choose another --output" in capsys.readouterr().err
+    assert [path.name for path in folder.iterdir()] == ["bgem3_projection_epoch2.pt"]
+    config = {"base_model": minilm, "data": str(tmp_path / "mine.json")}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(OutputError, match="another training"):
+        demo._require_own(folder)
+    (folder / "config.json").write_text(json.dumps(config | {"data": str(demo.sample_path("train"))}))
+    demo._require_own(folder)
+    demo._require_own(tmp_path / "absent")

@@ -365,8 +365,7 @@ def _warn_of_other_weights(train: TrainingData, valid: TrainingData, terminal: T
 
 def _tell(progress: ProgressCallback, state: Progress, training: TrainingOptions, n_pairs: int) -> None:
     done, total = state.epoch * n_pairs, training.epochs * n_pairs
-    metric = training.select if training.select in training.measures else training.measures[0]
-    progress(done, total, epoch_line(state.last, training.epochs, metric, is_best=state.is_best))
+    progress(done, total, epoch_line(state.last, training.epochs, training.metric, is_best=state.is_best))
 
 
 def epoch_line(record: EpochRecord, n_epochs: int, metric: str, *, is_best: bool) -> str:
