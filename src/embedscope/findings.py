@@ -751,7 +751,10 @@ class DeploymentCost:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdChoice:
-    """The lowest cosine threshold whose precision is at least ``wanted`` by its interval's lower end.
+    """The lowest cosine threshold that keeps a precision of ``wanted`` by its interval's lower end.
+
+    Half of the clusters say where the precision is surest, the others how far down from there it lasts: ``precision``
+    and ``recall`` are those of the others.
 
     ``threshold`` is None where there is none; ``reason`` says why.
     """

@@ -12,7 +12,7 @@ from embedscope.numerics.clusters import ClusterSums
 from embedscope.numerics.intervals import Interval, wilson
 from embedscope.numerics.paired_tests import holm, sign_flip_test
 from embedscope.numerics.resampling import Statistic, bootstrap_statistic, cluster_bootstrap, ratio_of_sums
-from embedscope.protocols import Float64Array, IntArray
+from embedscope.protocols import BoolArray, Float64Array, IntArray
 
 UNIT = (0.0, 1.0)
 
@@ -33,6 +33,10 @@ class Resampler:
     def every_query_stands_alone(self) -> bool:
         """Whether no two queries share a cluster."""
         return len(np.unique(self.clusters)) == len(self.clusters)
+
+    def of(self, chosen: BoolArray) -> Resampler:
+        """The same for some of the queries, shape (Q,)."""
+        return replace(self, clusters=self.clusters[chosen])
 
     def means(
         self, values: Mapping[str, Float64Array], *, bounds: tuple[float, float] | None = UNIT

@@ -1,4 +1,12 @@
-"""Where to cut: precision and recall of a cosine threshold, and the threshold for a wanted precision."""
+"""Where to cut: precision and recall of a cosine threshold, and the threshold for a wanted precision.
+
+The lowest of a hundred thresholds whose interval reaches a wanted precision is often one whose interval lies too high.
+So the clusters of queries are divided at random. One half says at which threshold the precision is surest; from there
+the other half goes down, as long as the lower end of the interval of its own precision reaches what is wanted. The
+order of these tests was fixed before, so that the first that should fail is passed with the probability of a single
+test (fixed-sequence testing: Maurer, Hothorn & Lehmacher 1995), and the figures are those of the half that did not
+choose.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +21,7 @@ from embedscope.analysis.options import TIE_TOLERANCE
 from embedscope.engines.local import for_each_block
 from embedscope.errors import InvalidOptionError
 from embedscope.findings import Figure, ThresholdChoice, ThresholdTable
+from embedscope.numerics.clusters import random_half
 from embedscope.numerics.intervals import wilson_bounds
 from embedscope.numerics.judgments import Judgments
 from embedscope.numerics.vectors import score_pairs
@@ -92,8 +101,8 @@ def measure_thresholds(
     resampler : Resampler
         Of the clusters of these queries.
     wanted : sequence of float
-        Precisions for which a threshold is to be suggested: the lowest at which the lower end of the interval of the
-        precision reaches it.
+        Precisions for which a threshold is to be suggested: the lowest that is reached from the surest one downwards
+        while the lower end of the interval of the precision reaches it, on queries that did not choose the surest.
     tolerance : float
         A cosine that lies below a threshold by no more reaches it.
 
@@ -124,7 +133,7 @@ def measure_thresholds(
         n_retrieved=retrieved.sum(axis=0),
         **_columns("precision", precision_figures),
         **_columns("recall", recall_figures),
-        choices=tuple(_choice(each, grid, precision_figures, recall_figures) for each in wanted),
+        choices=_choices(wanted, grid, relevant, retrieved, judgments.n_relevant, resampler, precision_figures),
         n_documents=len(documents),
     )
 
@@ -186,14 +195,49 @@ def _columns(name: str, figures: Sequence[Figure]) -> dict[str, Float64Array]:
     }
 
 
-def _choice(
-    wanted: float, grid: Float64Array, precision: Sequence[Figure], recall: Sequence[Figure]
-) -> ThresholdChoice:
-    for place, figure in enumerate(precision):
-        if figure.low is not None and figure.low >= wanted:
-            return ThresholdChoice(wanted, float(grid[place]), figure, recall[place])
-    reason = _why_not(wanted, grid, precision)
-    return ThresholdChoice(wanted, None, Figure.absent(reason), Figure.absent(reason), reason)
+def _choices(
+    wanted: Sequence[float],
+    grid: Float64Array,
+    relevant: IntArray,
+    retrieved: IntArray,
+    n_relevant: IntArray,
+    resampler: Resampler,
+    precision: Sequence[Figure],
+) -> tuple[ThresholdChoice, ...]:
+    """One choice a wanted precision; ``precision`` are the figures of all queries, for the reasons."""
+    first = random_half(resampler.clusters, resampler.generator())
+    surest = _surest(_ratios(relevant[first], retrieved[first], resampler.of(first)))
+    confirming = resampler.of(~first)
+    figures = (
+        []
+        if surest is None
+        else _ratios(relevant[~first][:, : surest + 1], retrieved[~first][:, : surest + 1], confirming)
+    )
+    choices = []
+    for share in wanted:
+        place = _lowest(share, figures)
+        if place is None:
+            reason = _why_not(share, grid, precision)
+            absent = Figure.absent(reason)
+            choices.append(ThresholdChoice(share, None, absent, absent, reason))
+            continue
+        (recall,) = _ratios(relevant[~first][:, [place]], n_relevant[~first][:, np.newaxis], confirming)
+        choices.append(ThresholdChoice(share, float(grid[place]), figures[place], recall))
+    return tuple(choices)
+
+
+def _surest(precision: Sequence[Figure]) -> int | None:
+    """Place of the threshold whose precision has the highest lower end, the lowest of equal ones; None without any."""
+    lows = _columns("precision", precision)["precision_low"]
+    return None if np.isnan(lows).all() else int(np.nanargmax(lows))
+
+
+def _lowest(wanted: float, precision: Sequence[Figure]) -> int | None:
+    """The last place, from the last one downwards, before the first whose lower end is below ``wanted``."""
+    lows = _columns("precision", precision)["precision_low"]
+    failed = np.flatnonzero(~(lows >= wanted))
+    place = int(failed[-1]) + 1 if failed.size else 0
+    return place if place < len(lows) else None
 
 
 def _why_not(wanted: float, grid: Float64Array, precision: Sequence[Figure]) -> str:
@@ -205,6 +249,12 @@ def _why_not(wanted: float, grid: Float64Array, precision: Sequence[Figure]) -> 
     if np.isnan(lows).all():
         return "not reachable with 95 % confidence: the queries form too few groups for an interval"
     surest = int(np.nanargmax(lows))
+    if lows[surest] >= wanted:
+        return (
+            f"not confirmed: over all queries the precision is surest at {grid[surest]:.2f}, with {lows[surest]:.3f} "
+            "as the lower end of its interval, but the half of them that did not choose it is too few to be sure; more "
+            "queries would help"
+        )
     advice = "; more queries would narrow it" if values[surest] >= wanted else ""
     return (
         f"not reachable with 95 % confidence: the precision is surest at {grid[surest]:.2f}, with {values[surest]:.3f} "

@@ -26,6 +26,7 @@ from scipy.special import stdtr
 
 from embedscope.diagnosis.evidence import contrast
 from embedscope.diagnosis.query_features import Feature
+from embedscope.numerics.clusters import random_half
 from embedscope.numerics.paired_tests import benjamini_hochberg
 from embedscope.protocols import BoolArray, Float64Array, IntArray
 
@@ -116,7 +117,7 @@ def find_slices(
     known = np.flatnonzero(~np.isnan(values))
     values, clusters = values[known], clusters[known]
     features = [Feature(f.family, f.name, f.rows[known]) for f in features]
-    first = _half(clusters, generator)
+    first = random_half(clusters, generator)
     halves = (_Half.of(values, clusters, first), _Half.of(values, clusters, ~first))
     tried = _conjunctions(features, halves, max_terms)
     if not len(tried):
@@ -184,14 +185,6 @@ def _suspects(p: Float64Array, tried: _Conjunctions) -> list[int]:
             chosen.append(i)
             kept.append(mask)
     return chosen
-
-
-def _half(clusters: IntArray, generator: np.random.Generator) -> BoolArray:
-    """Which queries belong to the first half: half of the clusters, drawn at random."""
-    labels, places = np.unique(clusters, return_inverse=True)
-    is_first = np.zeros(len(labels), dtype=bool)
-    is_first[generator.permutation(len(labels))[: len(labels) // 2]] = True
-    return np.asarray(is_first[places], dtype=bool)
 
 
 @dataclass(frozen=True, slots=True)

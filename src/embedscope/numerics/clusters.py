@@ -15,7 +15,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from embedscope.errors import InvalidOptionError
-from embedscope.protocols import Float64Array, FloatArray, IntArray
+from embedscope.protocols import BoolArray, Float64Array, FloatArray, IntArray
 
 
 def clusters_from_judgments(
@@ -134,6 +134,14 @@ class ClusterSums:
         In [1, n_clusters]; equal to ``n_clusters`` where all have the same size; 0.0 without clusters.
         """
         return float(self.sizes.sum() ** 2 / (self.sizes**2).sum()) if self.n_clusters else 0.0
+
+
+def random_half(clusters: IntArray, generator: np.random.Generator) -> BoolArray:
+    """Which queries belong to half of the clusters (of an odd number the smaller), drawn at random; (n_queries,)."""
+    labels, places = np.unique(clusters, return_inverse=True)
+    is_first = np.zeros(len(labels), dtype=bool)
+    is_first[generator.permutation(len(labels))[: len(labels) // 2]] = True
+    return np.asarray(is_first[places], dtype=bool)
 
 
 def finite_queries(values: FloatArray, clusters: IntArray) -> tuple[Float64Array, IntArray]:
