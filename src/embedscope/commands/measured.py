@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,9 +35,17 @@ class Measured:
 
 
 def measure(
-    options: argparse.Namespace, terminal: Terminal, *, maps: tuple[str, ...] = (), pictures: tuple[str, ...] = ()
+    options: argparse.Namespace,
+    terminal: Terminal,
+    *,
+    maps: tuple[str, ...] = (),
+    pictures: tuple[str, ...] = (),
+    meanwhile: Callable[[Findings], None] = lambda findings: None,
 ) -> Measured:
-    """Everything that the options ask for; what cannot be used is refused before the long work begins."""
+    """Everything that the options ask for; what cannot be used is refused before the long work begins.
+
+    ``meanwhile`` is given the findings as soon as they lack nothing but the maps, which threads are still laying out.
+    """
     checkpoint = inputs.checkpoint_of(options)
     criteria = inputs.read_criteria(options)
     extent = extent_of(options)
@@ -71,6 +79,7 @@ def measure(
         options=chosen,
         say=terminal.step,
     )
+    meanwhile(findings)
     findings = with_maps(findings, maps_to_come)
     checks, verdict = judge(findings, criteria)
     report = report_of(findings, checks, verdict, inputs=outputs.inputs_of(options))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterable, Iterator, Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,11 +37,17 @@ def run(options: argparse.Namespace) -> int:
     started = time.perf_counter()
     terminal = inputs.terminal_of(options)
     maps = tuple(name for name in ("tsne", "umap") if not getattr(options, f"skip_{name}"))
-    measured = measure(options, terminal, maps=maps, pictures=PICTURES)
+    pictures: dict[str, bytes] = {}
+
+    def draw_beside_maps(findings: Findings) -> None:  # on one core, while the maps are laid out on the others
+        terminal.step("Drawing the pictures")
+        pictures.update(drawn(figures_without_maps(findings), options))
+
+    measured = measure(options, terminal, maps=maps, pictures=PICTURES, meanwhile=draw_beside_maps)
     findings, report = measured.findings, measured.report
-    terminal.step("Drawing the pictures")
+    pictures.update(drawn(figures_of_maps(findings), options))
     with staged_output(options.output) as staging:
-        names = draw_pictures(findings, staging, options)
+        names = write_pictures(pictures, staging, options)
         names += outputs.write_tables(staging, report, findings, options, started)
         names += write_page(staging, report, findings)
     terminal.report(findings, measured.checks, measured.verdict, has_evidence=options.findings)
@@ -51,33 +59,54 @@ def run(options: argparse.Namespace) -> int:
     return outputs.finish(options, measured.verdict, report, terminal, started)
 
 
-def draw_pictures(findings: Findings, folder: Path, options: argparse.Namespace) -> list[str]:
-    """Every picture that the findings have, written into ``folder``; their file names."""
+def figures_of_maps(findings: Findings) -> Iterator[tuple[str, Figure]]:
+    """The maps, by the names of their pictures."""
     from embedscope import plots
 
-    drawn: dict[str, Figure] = {}
     for name in findings.maps:
-        drawn[f"{name}_projection"] = plots.draw_map(findings, name)
+        yield f"{name}_projection", plots.draw_map(findings, name)
+
+
+def figures_without_maps(findings: Findings) -> Iterator[tuple[str, Figure]]:
+    """Every other picture that the findings have, by name."""
+    from embedscope import plots
+
     if findings.heatmap is not None:
-        drawn["similarity_heatmap"] = plots.draw_heatmap(findings)
-    drawn["similarity_distribution"] = plots.draw_similarity_distribution(findings)
+        yield "similarity_heatmap", plots.draw_heatmap(findings)
+    yield "similarity_distribution", plots.draw_similarity_distribution(findings)
     if findings.examples:
-        drawn["top_k_predictions"] = plots.draw_top_k(findings)
+        yield "top_k_predictions", plots.draw_top_k(findings)
     if findings.negative_types:
-        drawn["negative_types"] = plots.draw_negative_types(findings)
+        yield "negative_types", plots.draw_negative_types(findings)
     if findings.geometry is not None:
-        drawn["spectrum"] = plots.draw_spectrum(findings.geometry)
+        yield "spectrum", plots.draw_spectrum(findings.geometry)
     if findings.thresholds is not None:
-        drawn["thresholds"] = plots.draw_thresholds(findings.thresholds)
+        yield "thresholds", plots.draw_thresholds(findings.thresholds)
     if findings.robustness is not None and any(effect.changes for effect in findings.robustness.effects):
-        drawn["robustness"] = plots.draw_robustness(findings.robustness)
+        yield "robustness", plots.draw_robustness(findings.robustness)
     if findings.deployment is not None:
-        drawn["deployment_cost"] = plots.draw_deployment_cost(findings.deployment)
+        yield "deployment_cost", plots.draw_deployment_cost(findings.deployment)
+
+
+def drawn(figures: Iterable[tuple[str, Figure]], options: argparse.Namespace) -> dict[str, bytes]:
+    """The content of the picture files, by name; one figure is held at a time."""
+    from embedscope import plots
+
+    files = {}
+    for name, figure in figures:
+        buffer = BytesIO()
+        plots.save(figure, buffer, dpi=options.dpi, format=options.format)
+        files[name] = buffer.getvalue()
+    return files
+
+
+def write_pictures(pictures: Mapping[str, bytes], folder: Path, options: argparse.Namespace) -> list[str]:
+    """Write the pictures in the order of ``PICTURES``; their file names."""
     names = []
-    for name, figure in drawn.items():
-        file = f"{name}.{options.format}"
-        plots.save(figure, folder / file, dpi=options.dpi, format=options.format)
-        names.append(file)
+    for name in PICTURES:
+        if name in pictures:
+            names.append(f"{name}.{options.format}")
+            (folder / names[-1]).write_bytes(pictures[name])
     return names
 
 
