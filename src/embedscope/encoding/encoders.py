@@ -22,7 +22,7 @@ from embedscope.encoding.encoder_state import EncoderState, is_unused
 from embedscope.encoding.fingerprints import HashMemory
 from embedscope.encoding.folders import ModelFolder, tokenizer_files, weight_files
 from embedscope.encoding.modules import MODULE_HOMES, Module
-from embedscope.encoding.onnx_backend import run_on_onnx
+from embedscope.encoding.onnx_backend import export_key, run_on_onnx
 from embedscope.encoding.pooling import PoolingSpec
 from embedscope.encoding.weights import require_torch
 from embedscope.errors import (
@@ -133,7 +133,7 @@ class SentenceTransformerEncoder:
     adapter : Path, optional
         Folder of a PEFT adapter over the transformer.
     hashes : HashMemory, optional
-        Remembers digests of large files between runs.
+        Remembers digests of large files between runs; ONNX exports are kept in its folder.
     backend : Backend
         What runs the transformer; the others than torch are for the CPU.
     """
@@ -160,7 +160,9 @@ class SentenceTransformerEncoder:
         self._state = state
         self._adapter = adapter
         self._prompt = ""
-        self._weights_digest = _files_digest(folder, adapter, state, hashes or HashMemory())
+        memory = hashes or HashMemory()
+        self._weights_digest = _files_digest(folder, adapter, state, memory)
+        self._cache_folder = memory.folder
         self._model: list[Any] = []  # filled at the first text; shared by the views that with_prompt makes
 
     @property
@@ -309,8 +311,14 @@ class SentenceTransformerEncoder:
         if self._adapter is not None:
             transformer.model = _with_adapter(transformer.model, self._adapter)
         if self._backend is not Backend.TORCH:
-            run_on_onnx(transformer.model, self._backend, self._folder.reference)
+            run_on_onnx(transformer.model, self._backend, self._folder.reference, self._kept_export())
         return transformer
+
+    def _kept_export(self) -> Path | None:
+        """Where the ONNX export of these weights is kept; no prompt, pooling or length changes it."""
+        if self._cache_folder is None:
+            return None
+        return self._cache_folder / "onnx" / export_key(self._weights_digest, self._backend)
 
 
 def _with_fused_attention(load: Callable[[str], Any]) -> Any:

@@ -37,6 +37,11 @@ class HashMemory:
         self._file = file
         self._hasher = hasher
 
+    @property
+    def folder(self) -> Path | None:
+        """The cache folder that the memory lives in; None where nothing is kept."""
+        return None if self._file is None else self._file.parent
+
     def sha256(self, path: Path) -> str:
         """SHA-256 of the content of ``path``, as a hex string."""
         real = path.resolve()
