@@ -95,6 +95,8 @@ SCRIPTS = (
         ("--documents", "5k", "--queries", "50", "--dim", "16", "--memory", "2GB"),
     ),
     Script("plan_check", ONE_ROUND, (*ONE_ROUND, "--sizes", "50:5k", "--dim", "16")),
+    Script("gpu_encoding"),
+    Script("gpu_evaluation"),
     Script("ray_shards", found=packaged_model, quick=()),
 )
 

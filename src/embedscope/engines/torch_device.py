@@ -211,9 +211,15 @@ def _budget(device: str, memory_bytes: int | None) -> int:
     if memory_bytes is not None:
         return memory_bytes
     if device.startswith("cuda"):
-        free, _ = _torch().cuda.mem_get_info(device)
-        return int(free * _SHARE_OF_FREE_MEMORY)
+        return int(free_memory(device) * _SHARE_OF_FREE_MEMORY)
     return _HOST_BYTES
+
+
+def free_memory(device: str) -> int:
+    """Bytes of a CUDA device that are free, those included that torch keeps for its next tensors."""
+    cuda = _torch().cuda
+    free, _ = cuda.mem_get_info(device)
+    return int(free + cuda.memory_reserved(device) - cuda.memory_allocated(device))
 
 
 def _block_shape(queries: FloatArray, documents: FloatArray, budget: int) -> tuple[int, int]:

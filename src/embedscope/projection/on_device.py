@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from embedscope.encoding.encoders import is_out_of_memory, release_device_memory
-from embedscope.engines.torch_device import accelerator, full_precision
+from embedscope.engines.torch_device import accelerator, free_memory, full_precision
 from embedscope.errors import EmbedscopeError, MissingExtraError
 from embedscope.projection.graph import NeighborGraph
 from embedscope.projection.layouts import euclidean
@@ -171,12 +171,7 @@ def _require_pairs(device: str, n: int) -> None:
 
 def _free_bytes(device: str) -> int | None:
     """Free memory of a CUDA device; None for others, which say nothing."""
-    if not device.startswith(Device.CUDA):
-        return None
-    import torch
-
-    free, _ = torch.cuda.mem_get_info(device)
-    return int(free)
+    return free_memory(device) if device.startswith(Device.CUDA) else None
 
 
 def _laid_out(
