@@ -208,6 +208,15 @@ def test_passages_are_mended_in_title_and_text_and_keep_their_ids(tmp_path: Path
     assert [change.field for change in changes] == ["positive_passages[0].title", "positive_passages[0].text"]
 
 
+def test_an_object_that_is_the_only_row_is_patched(tmp_path: Path) -> None:
+    row = {**ORIGINAL[0], "hard_neg": [{"text": "hai", "weight": float("nan")}]}
+    text, (change,) = edited(
+        written(tmp_path, json.dumps(row, indent=1)), Edit(1, "x", "", Part.NEGATIVE, Action.WEIGH, 0, 2.0)
+    )
+    assert json.loads(text) == {**row, "hard_neg": [{"text": "hai", "weight": 2.0}]}
+    assert change.field == "hard_neg[0].weight"
+
+
 def test_half_of_a_surrogate_pair_stays_where_something_else_is_changed(tmp_path: Path) -> None:
     rows = [{**ORIGINAL[1], "note": "\ud83d"}, ORIGINAL[1]]
     raw = written(tmp_path, json.dumps(rows))

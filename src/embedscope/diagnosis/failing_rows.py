@@ -32,7 +32,8 @@ def failing_rows(queries: QueryTable, documents: DocumentTable) -> tuple[Row, ..
     Left out are queries whose failure mode accuses the label, and winners that state all that query and positive
     share: a person has to read those first. A winner that is a stated hard negative keeps its types and weight;
     another is typed by the attributes in which it differs from the positive (location, price, area), else "mined",
-    and weighs what most negatives of its types weigh, 1 where there are none. Group and other columns of the query stay.
+    and weighs what most negatives of its types weigh, 1 where there are none. Group and other
+    columns of the query stay.
 
     Parameters
     ----------

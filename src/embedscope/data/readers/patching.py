@@ -266,9 +266,7 @@ def _json_spans(text: str, source: RecordSource) -> Iterator[Span]:
     start = _after_blank(text, 0)
     if text[start] == "{":
         value, end = _DECODER.raw_decode(text, start)
-        if not any(isinstance(item, list) and len(item) == len(source.records) for item in value.values()) or (
-            list(source.records.values()) == [value]
-        ):
+        if next(iter(source.records.values())).keys() == value.keys():  # the object is itself the only row
             yield start, end
             return
         start = _list_in_object(text, start)
