@@ -233,6 +233,19 @@ class TestWhoLaysOut:
         assert len(said) == 1
         assert said[0].startswith("t-SNE is laid out on the processor, not on 'cuda': the pairs of 240 points")
 
+    def test_what_torchdr_cannot_lay_out_is_laid_out_by_the_processor_and_said(
+        self, said: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from embedscope.projection import together
+
+        monkeypatch.setattr(together, "device_for_maps", lambda name, n, say: "cpu")
+        collapsed = np.ones((40, 6), dtype=np.float32)
+        drawn, _ = begin_maps(("tsne",), collapsed, graph_of(collapsed), seed=0, say=said.append).wait()
+        assert np.isfinite(drawn["tsne"].xy).all()
+        assert "library" not in drawn["tsne"].parameters
+        assert len(said) == 1
+        assert "NaNs in the embeddings" in said[0]
+
     def test_maps_begun_on_a_device_are_those_laid_out_there_alone(
         self, said: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
