@@ -95,17 +95,31 @@ def evaluate(where: Path, *more: str) -> Run:
 
 
 def kill_a_worker(killed: list[int]) -> None:
-    """Wait until a worker scores a shard, then end its process the hard way (Linux: Ray names it in /proc)."""
+    """Wait until a worker of ours scores a shard, then end its process the hard way (Linux: Ray names it in /proc)."""
     while not killed:
-        for place in Path("/proc").glob("[0-9]*/cmdline"):
+        for process in descendants():
             try:
-                is_at_work = place.read_bytes().startswith(b"ray::_score_shard")
+                is_at_work = Path(f"/proc/{process}/cmdline").read_bytes().startswith(b"ray::_score_shard")
             except OSError:
                 continue
             if is_at_work and not killed:
-                os.kill(int(place.parent.name), signal.SIGKILL)
-                killed.append(int(place.parent.name))
+                os.kill(process, signal.SIGKILL)
+                killed.append(process)
         time.sleep(0.002)
+
+
+def descendants() -> set[int]:
+    """Processes that this one has started, and those that they have: other Ray sessions of the machine are not ours."""
+    parents = {}
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(place.parent.name)] = int(place.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+    found = {os.getpid()}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
 
 
 if __name__ == "__main__":

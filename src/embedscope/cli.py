@@ -248,6 +248,7 @@ def _add_shard(parser: argparse.ArgumentParser) -> None:
     _add_engine(inputs)
     outputs = parser.add_argument_group("output")
     outputs.add_argument("--output", required=True, metavar="PLACE", help="the folder to write: a path, s3://, gs://")
+    outputs.add_argument("--parquet", metavar="PLACE", help="the vectors as Parquet datasets too, into this folder")
     outputs.add_argument("--dtype", choices=("float16", "float32"), default="float32", help="(float32)")
     outputs.add_argument("--shard-rows", type=_big_count, metavar="N", help="rows a shard (as many as make 64 MiB)")
     outputs.add_argument("--quiet", action="store_true", help="say nothing but errors")

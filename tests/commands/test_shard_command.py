@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from embedscope.data.parquet_corpus import read_qrels
 from embedscope.data.run_folder import sha256_of
 from embedscope.data.shards import ShardFolder
 
@@ -197,6 +198,11 @@ def test_an_id_in_two_rows_is_refused(tmp_path: Path, capsys: pytest.CaptureFixt
         (["--embeddings", "shards", "--max-samples", "3"], "--max-samples"),
         (["--embeddings", "shards", "--geometry"], "--geometry"),
         (["--embeddings", "shards", "--ray-address", "auto"], "--engine ray"),
+        (["--embeddings", "shards", "--device", "cuda"], "--device would change nothing"),
+        (["--embeddings", "shards", "--backend", "onnx-int8"], "--backend would change nothing"),
+        (["--embeddings", "shards", "--base-model", "xyz"], "--base-model would change nothing"),
+        (["--embeddings", "shards", "--split", "last:0.1"], "--split would change nothing"),
+        (["--embeddings", "shards", "--drop-empty", "--max-length", "9"], "--drop-empty, --max-length would change"),
         (["--embeddings", "vectors.npz", "--data", "test.json", "--memory", "4GB"], "embedscope shard"),
         (["--embeddings", "vectors.npz", "--data", "test.json", "--engine", "ray"], "embedscope shard"),
         (["--embeddings", "vectors.npz"], "--data"),
@@ -209,6 +215,9 @@ def test_options_that_do_not_fit_are_refused_and_nothing_is_written(
     assert said in refused("evaluate", *words, "--output", "out")
 
 
+THREE = ("--queries", "q", "--documents", "d", "--judgments", "j")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -218,6 +227,12 @@ def test_options_that_do_not_fit_are_refused_and_nothing_is_written(
         (["--data", "test.json", "--embeddings", "vectors.npz", "--output", "shards"], "must not mix"),
         (["--data", "test.json", "--embeddings", "vectors.npz", "--output", "new", "--engine", "ray"], "Parquet"),
         (["--queries", "q", "--documents", "d", "--judgments", "j", "--output", "new"], "cannot be read"),
+        ([*THREE, "--output", "new", "--engine", "ray"], "--engine ray encodes texts, and there is no --checkpoint"),
+        ([*THREE, "--output", "new", "--device", "cuda"], "--device would change nothing"),
+        ([*THREE, "--output", "new", "--drop-empty"], "--drop-empty would change nothing"),
+        ([*THREE, "--output", "new", "--checkpoint", "m", "--vector-column", "v"], "--vector-column would change"),
+        (["--data", "test.json", "--embeddings", "vectors.npz", "--output", "new", "--pooling", "cls"], "--pooling"),
+        (["--data", "test.json", "--embeddings", "vectors.npz", "--output", "n", "--parquet", "shards"], "not mix"),
         (["--data", "test.json", "--embeddings", "vectors.npz", "--output", "new", "--shard-rows", "none"], "100k"),
     ],
 )
@@ -240,3 +255,68 @@ def test_a_shard_folder_is_found_from_another_working_directory(
 ) -> None:
     monkeypatch.chdir(shards.parent)
     assert run(capsys, "evaluate", "--embeddings", shards.name, *DRAWS).status == 0
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_a_corpus_written_as_parquet_makes_the_same_shards_again(
+    dtype: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = write_datasets(tmp_path / "in")
+    words = ("--dtype", dtype, "--parquet", str(tmp_path / "out"))
+    done = run(capsys, *corpus_words(places, tmp_path / "first", *words))
+    assert done.status == 0, done.err
+    again = {name: tmp_path / "out" / name for name in places}
+    assert run(capsys, *corpus_words(again, tmp_path / "second", "--dtype", dtype)).status == 0
+    first, second = ShardFolder(tmp_path / "first"), ShardFolder(tmp_path / "second")
+    assert second.digest == first.digest
+    np.testing.assert_allclose(second.documents.everything(), first.documents.everything(), atol=1e-3)
+    kind = pq.read_schema(tmp_path / "out" / "documents" / "part-00000.parquet").field("embedding").type
+    assert kind == pa.list_(pa.float16() if dtype == "float16" else pa.float32(), 6)
+
+
+def test_a_data_set_becomes_parquet_datasets_too(
+    data: Path, vectors: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--data", data, "--embeddings", vectors, "--output", tmp_path / "first", "--parquet", tmp_path / "out")
+    assert run(capsys, "shard", *words).status == 0
+    places = {name: tmp_path / "out" / name for name in ("queries", "documents", "judgments")}
+    assert run(capsys, *corpus_words(places, tmp_path / "second")).status == 0
+    first, second = ShardFolder(tmp_path / "first"), ShardFolder(tmp_path / "second")
+    np.testing.assert_array_equal(second.judgments().documents, first.judgments().documents)
+    assert second.documents.names(np.arange(5)) == first.documents.names(np.arange(5))
+
+
+def test_parquet_datasets_are_not_written_over_and_a_failure_leaves_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = write_datasets(tmp_path / "in")
+    out = str(tmp_path / "out")
+    table = pa.table({"query-id": ["q9"], "corpus-id": ["nowhere"], "score": [1]})
+    qrels = pq.read_table(places["judgments"] / "qrels.parquet")
+    pq.write_table(table, places["judgments"] / "qrels.parquet")
+    assert run(capsys, *corpus_words(places, tmp_path / "s", "--parquet", out)).status == 2
+    assert not (tmp_path / "out").exists()
+    pq.write_table(qrels, places["judgments"] / "qrels.parquet")
+    assert run(capsys, *corpus_words(places, tmp_path / "s", "--parquet", out)).status == 0
+    done = run(capsys, *corpus_words(places, tmp_path / "t", "--parquet", out))
+    assert (done.status, "must not mix" in done.err, (tmp_path / "t").exists()) == (2, True, False)
+
+
+def test_a_text_that_is_missing_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    places = write_datasets(tmp_path / "in")
+    file = places["documents"] / "part-0.parquet"
+    table = pq.read_table(file)
+    texts = [None, *table.column("text").to_pylist()[1:]]
+    pq.write_table(table.set_column(1, "text", pa.array(texts)), file)
+    done = run(capsys, *corpus_words(places, tmp_path / "shards"))
+    assert (done.status, "has rows without 'text'" in done.err) == (2, True)
+
+
+def test_judgments_of_many_row_groups_are_read_in_order(tmp_path: Path) -> None:
+
+    n = 200_000
+    names = [f"q{i % 1000}" for i in range(n)]
+    table = pa.table({"query-id": names, "corpus-id": [f"d{i}" for i in range(n)], "score": np.arange(n) % 2})
+    pq.write_table(table, tmp_path / "qrels.parquet", row_group_size=500)
+    found = read_qrels(str(tmp_path / "qrels.parquet"))
+    assert (len(found.queries), found.documents[-1], found.gains.sum()) == (n // 2, f"d{n - 1}", n / 2)

@@ -71,6 +71,13 @@ def test_blocks_tile_the_matrix_of_scores() -> None:
     np.testing.assert_allclose(matrix, queries @ documents.T, atol=1e-6)
 
 
+def test_no_block_is_a_single_row_that_was_left_over() -> None:
+    recorder = Recorder()
+    for_each_block(vectors(0, 7), vectors(1, 9), [recorder], query_block=3, document_block=4)
+    assert [block.shape for block, _, _ in recorder.blocks] == [(3, 4), (3, 5), (4, 4), (4, 5)]
+    assert [place for _, *place in recorder.blocks] == [[0, 0], [0, 4], [3, 0], [3, 4]]
+
+
 def test_all_blocks_share_one_buffer_of_the_dtype_of_the_vectors() -> None:
     recorder = Recorder()
     for_each_block(vectors(0, 7), vectors(1, 11), [recorder], query_block=3, document_block=4)
@@ -84,8 +91,8 @@ def test_progress_is_told_the_queries_done_after_every_block_of_rows() -> None:
     def progress(done: int, total: int, message: str | None = None) -> None:
         told.append((done, total))
 
-    for_each_block(vectors(0, 7), vectors(1, 11), [], query_block=3, document_block=4, progress=progress)
-    assert told == [(3, 7), (6, 7), (7, 7)]
+    for_each_block(vectors(0, 8), vectors(1, 11), [], query_block=3, document_block=4, progress=progress)
+    assert told == [(3, 8), (6, 8), (8, 8)]
 
 
 def test_no_queries_or_no_documents_show_no_block() -> None:
@@ -259,9 +266,9 @@ def test_progress_rises_in_order_with_threads() -> None:
     def progress(done: int, total: int, message: str | None = None) -> None:
         told.append((done, total))
 
-    best = TopKAccumulator(7, 2)
-    for_each_block(vectors(0, 7), vectors(1, 11), [best], query_block=3, document_block=4, progress=progress)
-    assert told == [(3, 7), (6, 7), (7, 7)]
+    best = TopKAccumulator(8, 2)
+    for_each_block(vectors(0, 8), vectors(1, 11), [best], query_block=3, document_block=4, progress=progress)
+    assert told == [(3, 8), (6, 8), (8, 8)]
 
 
 @pytest.mark.usefixtures("compiled")

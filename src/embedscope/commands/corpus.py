@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 
 from embedscope.analysis.corpus import analyse_shards, model_facts
 from embedscope.commands import inputs, outputs
@@ -28,6 +29,26 @@ NEED_TEXTS = (
 )
 """Options that need the texts, or all vectors at once."""
 
+UNUSED = {
+    "split": None,
+    "drop_empty": False,
+    "allow_missing": False,
+    "base_model": None,
+    "pooling": None,
+    "max_length": None,
+    "batch_size": 32,
+    "device": "auto",
+    "backend": "torch",
+    "cache_dir": None,
+    "no_cache": False,
+    "vector_column": None,
+    "abbreviations": None,
+}
+"""Options that some ways of running a command have no use for, as they are when nobody gave them."""
+
+OF_READING = ("split", "drop_empty", "allow_missing")
+OF_A_MODEL = ("base_model", "pooling", "max_length", "batch_size", "device", "backend", "cache_dir", "no_cache")
+
 
 def measure_shards(options: argparse.Namespace, terminal: Terminal) -> Measured:
     """Everything that can be measured of the shard folder ``--embeddings``.
@@ -39,6 +60,11 @@ def measure_shards(options: argparse.Namespace, terminal: Terminal) -> Measured:
     """
     inputs.checkpoint_of(options)
     _refuse_what_needs_texts(options)
+    refuse_unused(
+        options,
+        (*OF_READING, *OF_A_MODEL, "abbreviations"),
+        "a shard folder holds vectors that were made before, and processors score them",
+    )
     criteria = inputs.read_criteria(options)
     outputs.check_destinations(options)
     folder = ShardFolder(options.embeddings)
@@ -93,6 +119,19 @@ def refuse_shard_options(options: argparse.Namespace) -> None:
         )
     if options.data is None:
         raise InvalidOptionError("Pass --data: the queries, positives and hard negatives to measure with.")
+
+
+def refuse_unused(options: argparse.Namespace, names: Iterable[str], reason: str) -> None:
+    """Refuse options that would be read by nobody.
+
+    Raises
+    ------
+    InvalidOptionError
+        If one was given; ``reason`` says why it has no use.
+    """
+    given = [_flag(name) for name in names if getattr(options, name, UNUSED[name]) != UNUSED[name]]
+    if given:
+        raise InvalidOptionError(f"{', '.join(given)} would change nothing: {reason}. Leave it out.")
 
 
 def _refuse_what_needs_texts(options: argparse.Namespace) -> None:

@@ -5,24 +5,36 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from embedscope.commands import inputs
-from embedscope.commands.corpus import engine_of
+from embedscope.commands.corpus import OF_A_MODEL, engine_of, refuse_unused
 from embedscope.data.collection import Collection
-from embedscope.data.parquet_corpus import Batch, ParquetRows, Places, judged_rows, read_qrels
+from embedscope.data.parquet_corpus import (
+    Batch,
+    CorpusWriter,
+    ParquetRows,
+    Places,
+    Qrels,
+    judged_rows,
+    known_qrels,
+    read_qrels,
+    writing_corpus,
+)
 from embedscope.data.readers import read_collection
-from embedscope.data.shard_writer import ShardWriter, SideWriter, require_new, writing_shards
+from embedscope.data.shard_writer import ShardWriter, require_new, writing_shards
 from embedscope.data.shards import ShardFolder
 from embedscope.encoding.encode import encode_texts
 from embedscope.encoding.model import Model, load_model
 from embedscope.encoding.store import EmbeddingStore
 from embedscope.engines.ray import encode_dataset
 from embedscope.errors import DataFormatError, InvalidOptionError
-from embedscope.protocols import Float32Array, ProgressCallback
+from embedscope.protocols import Float32Array
 from embedscope.terminal import Terminal
 
 SIDES = ("queries", "documents", "judgments")
@@ -34,12 +46,19 @@ def run(options: argparse.Namespace) -> int:
     terminal = inputs.terminal_of(options)
     engine_of(options)
     is_corpus = _is_corpus(options)
+    _refuse_what_changes_nothing(options, is_corpus=is_corpus)
     require_new(options.output)
-    with writing_shards(options.output, dtype=options.dtype, rows_per_shard=options.shard_rows) as writer:
+    with ExitStack() as outputs:
+        datasets = None
+        if options.parquet is not None:
+            datasets = outputs.enter_context(writing_corpus(options.parquet, dtype=options.dtype))
+        shards = outputs.enter_context(
+            writing_shards(options.output, dtype=options.dtype, rows_per_shard=options.shard_rows)
+        )
         if is_corpus:
-            _write_corpus(writer, options, terminal)
+            _write_corpus(_Writers(shards, datasets), options, terminal)
         else:
-            _write_collection(writer, options, terminal)
+            _write_collection(_Writers(shards, datasets), options, terminal)
     folder = ShardFolder(options.output)
     n_bytes = sum(shard.bytes for side in (folder.queries, folder.documents) for shard in side.shards)
     terminal.step(
@@ -74,21 +93,63 @@ def _is_corpus(options: argparse.Namespace) -> bool:
     )
 
 
+def _refuse_what_changes_nothing(options: argparse.Namespace, *, is_corpus: bool) -> None:
+    """Refuse options that would be read by nobody.
+
+    Raises
+    ------
+    InvalidOptionError
+        If one was given.
+    """
+    if is_corpus:
+        refuse_unused(options, ("split", "drop_empty"), "Parquet datasets are taken as they are")
+    if not is_corpus or options.checkpoint is not None:
+        refuse_unused(options, ("vector_column",), "the vectors do not come from a column of a Parquet dataset")
+    if options.checkpoint is not None:
+        return
+    refuse_unused(options, OF_A_MODEL, "no text is encoded without --checkpoint")
+    if options.engine != "local":
+        raise InvalidOptionError("--engine ray encodes texts, and there is no --checkpoint. Leave it out.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Writers:
+    """Where a corpus goes: a shard folder, and Parquet datasets where they were asked for."""
+
+    shards: ShardWriter
+    datasets: CorpusWriter | None
+
+    def add(self, name: str, batch: Batch) -> int:
+        """Append rows of "queries" or "documents"; the number of rows so far."""
+        if batch.vectors is None:
+            raise ValueError(f"{name} without vectors")
+        side = self.shards.queries if name == "queries" else self.shards.documents
+        side.add(batch.vectors, batch.ids, batch.texts)
+        if self.datasets is not None:
+            self.datasets.add(name, batch)
+        return side.n_rows
+
+
 # --- a data set in memory -----------------------------------------------------------------------------------------
 
 
-def _write_collection(writer: ShardWriter, options: argparse.Namespace, terminal: Terminal) -> None:
+def _write_collection(writers: _Writers, options: argparse.Namespace, terminal: Terminal) -> None:
     collection = read_collection(
         options.data, drop_empty=options.drop_empty, allow_missing=options.allow_missing, split=options.split
     )
     terminal.data(options.data, collection)
     found = inputs.embed(inputs.checkpoint_of(options), collection, options, terminal, with_base=False).embeddings
-    writer.queries.add(found.queries, collection.query_ids, collection.queries)
-    writer.documents.add(found.documents, collection.document_ids, collection.documents)
-    writer.judge(_query_of_pair(collection), collection.relevant, collection.gains)
+    writers.add("queries", Batch(list(collection.query_ids), list(collection.queries), found.queries))
+    writers.add("documents", Batch(list(collection.document_ids), list(collection.documents), found.documents))
+    owners = _query_of_pair(collection)
+    writers.shards.judge(owners, collection.relevant, collection.gains)
+    if writers.datasets is not None:
+        queries = [collection.query_ids[row] for row in owners]
+        documents = [collection.document_ids[row] for row in collection.relevant]
+        writers.datasets.judge(Qrels(queries, documents, collection.gains))
     if len(collection.negatives.queries):
-        writer.oppose(collection.negatives)
-    writer.encoder = _made_by(found.facts.checkpoint, found.facts.fingerprint)
+        writers.shards.oppose(collection.negatives)
+    writers.shards.encoder = _made_by(found.facts.checkpoint, found.facts.fingerprint)
 
 
 def _query_of_pair(collection: Collection) -> Any:
@@ -102,32 +163,22 @@ def _made_by(name: str, fingerprint: str | None) -> dict[str, str]:
 # --- Parquet datasets ---------------------------------------------------------------------------------------------
 
 
-def _write_corpus(writer: ShardWriter, options: argparse.Namespace, terminal: Terminal) -> None:
+def _write_corpus(writers: _Writers, options: argparse.Namespace, terminal: Terminal) -> None:
     """Queries, documents and judgments, batch by batch; only the judged ids are held."""
     qrels = read_qrels(options.judgments)
     source = _Source(options, terminal)
     places = [Places(qrels.queries), Places(qrels.documents)]
-    for name, side, seen in zip(SIDES, (writer.queries, writer.documents), places, strict=False):
+    for name, role, seen in zip(SIDES, ("query", "document"), places, strict=False):
         rows = ParquetRows(getattr(options, name), vector_column=options.vector_column)
+        n_rows = rows.n_rows
         with terminal.progress(f"Writing {name}", unit="rows") as progress:
-            _write_side(side, rows, source.batches(rows, "query" if name == "queries" else "document"), seen, progress)
-    writer.judge(*judged_rows(qrels, *places, allow_missing=options.allow_missing))
-    writer.encoder = source.made_by
-
-
-def _write_side(
-    side: SideWriter, rows: ParquetRows, batches: Iterator[Batch], seen: Places, progress: ProgressCallback
-) -> None:
-    n_rows = rows.n_rows
-    for batch in batches:
-        if batch.vectors is None:
-            raise DataFormatError(
-                f"'{rows.where}' has no column of vectors. Pass --checkpoint to encode its texts, or name the column: "
-                f"--vector-column"
-            )
-        seen.see(batch.ids, rows.where)
-        side.add(batch.vectors, batch.ids, batch.texts)
-        progress(side.n_rows, n_rows)
+            for batch in source.batches(rows, role):
+                seen.see(batch.ids, rows.where)
+                progress(writers.add(name, batch), n_rows)
+    writers.shards.judge(*judged_rows(qrels, *places, allow_missing=options.allow_missing))
+    if writers.datasets is not None:
+        writers.datasets.judge(known_qrels(qrels, *places))
+    writers.shards.encoder = source.made_by
 
 
 class _Source:
@@ -154,9 +205,14 @@ class _Source:
         Raises
         ------
         DataFormatError
-            If texts are to be encoded and there are none.
+            If texts are to be encoded and there are none, or there is neither a model nor a column of vectors.
         """
         if self._model is None:
+            if rows.vector_column is None:
+                raise DataFormatError(
+                    f"'{rows.where}' has no column of vectors. Pass --checkpoint to encode its texts, or name the "
+                    f"column: --vector-column"
+                )
             yield from rows.batches()
             return
         if rows.text_column is None:
@@ -172,8 +228,9 @@ class _Source:
     def _on_a_cluster(self, rows: ParquetRows, text: str, role: str) -> Iterator[Batch]:
         options = self._options
         make = _EncoderOnWorker(options.checkpoint, inputs.model_options(options), role, options.batch_size)
-        for vectors, columns in encode_dataset(rows.where, (text, rows.id_column), make, address=options.ray_address):
-            yield Batch([str(name) for name in columns[rows.id_column]], [str(t) for t in columns[text]], vectors)
+        yield from encode_dataset(
+            rows.where, make, id_column=rows.id_column, text_column=text, address=options.ray_address
+        )
 
 
 class _EncoderOnWorker:

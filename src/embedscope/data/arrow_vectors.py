@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from embedscope.errors import InvalidEmbeddingsError
-from embedscope.protocols import Float32Array
+from embedscope.protocols import Float32Array, FloatArray
 
 
 def is_vector_type(kind: Any) -> bool:
@@ -52,3 +52,11 @@ def matrix_of(column: Any, *, name: str, place: str) -> Float32Array:
     if numbers.dtype.kind not in "fiu" or (len(flat) and numbers.shape[1] == 0):
         raise InvalidEmbeddingsError(f"'{name}' in '{place}' is of type {column.type}; expected numbers.")
     return np.ascontiguousarray(numbers, dtype=np.float32)
+
+
+def vector_column(vectors: FloatArray) -> Any:
+    """Rows of shape (n, dim) as a list column, every list of ``dim`` numbers; what `matrix_of` reads."""
+    import pyarrow as pa
+
+    flat = pa.array(np.ascontiguousarray(vectors).reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])

@@ -8,15 +8,19 @@ batch and never held together. Equal texts are not merged: that needs them all i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedscope.data.arrow_vectors import is_vector_type, matrix_of
-from embedscope.data.places import resolve
-from embedscope.errors import DataFormatError, InputError
+from embedscope.data.arrow_vectors import is_vector_type, matrix_of, vector_column
+from embedscope.data.places import Place, open_place, place_to_write, resolve
+from embedscope.errors import DataFormatError, InputError, OutputError
 from embedscope.protocols import Float32Array, Float64Array, IntArray
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
 
 ID_NAMES = ("id", "_id")
 TEXT_NAMES = ("text",)
@@ -90,8 +94,8 @@ class ParquetRows:
         columns = [name for name in (self.id_column, self.text_column, vector) if name is not None]
         for table in _tables(self.where, self._dataset, columns):
             yield Batch(
-                ids=_strings(self.where, table, self.id_column),
-                texts=None if self.text_column is None else _strings(self.where, table, self.text_column),
+                ids=strings_of(table, self.id_column, self.where),
+                texts=None if self.text_column is None else strings_of(table, self.text_column, self.where),
                 vectors=None if vector is None else matrix_of(table.column(vector), name=vector, place=self.where),
             )
 
@@ -108,17 +112,17 @@ def read_qrels(where: str) -> Qrels:
     names = dataset.schema.names
     query, document = _column(where, names, QUERY_NAMES), _column(where, names, DOCUMENT_NAMES)
     gain = next((name for name in GAIN_NAMES if name in names), None)
-    found = Qrels([], [], np.zeros(0))
+    query_ids: list[str] = []
+    document_ids: list[str] = []
+    kept_gains = [np.zeros(0)]
     for table in _tables(where, dataset, [name for name in (query, document, gain) if name is not None]):
         gains = np.ones(len(table)) if gain is None else table.column(gain).to_numpy(zero_copy_only=False)
         kept = np.flatnonzero(gains > 0)
-        queries, documents = _strings(where, table, query), _strings(where, table, document)
-        found = Qrels(
-            found.queries + [queries[row] for row in kept],
-            found.documents + [documents[row] for row in kept],
-            np.concatenate([found.gains, gains[kept].astype(np.float64)]),
-        )
-    return found
+        queries, documents = strings_of(table, query, where), strings_of(table, document, where)
+        query_ids += [queries[row] for row in kept]
+        document_ids += [documents[row] for row in kept]
+        kept_gains.append(gains[kept].astype(np.float64))
+    return Qrels(query_ids, document_ids, np.concatenate(kept_gains))
 
 
 class Places:
@@ -155,6 +159,13 @@ class Places:
         return np.fromiter((self._rows[name] for name in names), dtype=np.int64, count=len(names))
 
 
+def known_qrels(qrels: Qrels, queries: Places, documents: Places) -> Qrels:
+    """The judgments whose query and document are in a row."""
+    is_known = (queries.rows(qrels.queries) >= 0) & (documents.rows(qrels.documents) >= 0)
+    kept = np.flatnonzero(is_known)
+    return Qrels([qrels.queries[row] for row in kept], [qrels.documents[row] for row in kept], qrels.gains[kept])
+
+
 def judged_rows(
     qrels: Qrels, queries: Places, documents: Places, *, allow_missing: bool = False
 ) -> tuple[IntArray, IntArray, Float64Array]:
@@ -179,6 +190,98 @@ def judged_rows(
     query, document, gain = query[kept], document[kept], gain[kept]
     is_first = np.diff(query, prepend=-1).astype(bool) | np.diff(document, prepend=-1).astype(bool)
     return query[is_first], document[is_first], gain[is_first]
+
+
+class CorpusWriter:
+    """A corpus being written as three Parquet datasets: ``queries``, ``documents`` and ``judgments``.
+
+    Made by `writing_corpus`; what it writes, `ParquetRows` and `read_qrels` read.
+    """
+
+    def __init__(self, folder: FileSystem, dtype: str) -> None:
+        self._folder, self._dtype = folder, np.dtype(dtype)
+        self._parts = {name: _Parts(folder, name) for name in ("queries", "documents")}
+
+    def add(self, name: str, batch: Batch) -> None:
+        """Append rows of "queries" or "documents", with their vectors."""
+        import pyarrow as pa
+
+        columns = {"id": pa.array(batch.ids, pa.string())}
+        columns |= {} if batch.texts is None else {"text": pa.array(batch.texts, pa.string())}
+        columns |= {} if batch.vectors is None else {"embedding": vector_column(batch.vectors.astype(self._dtype))}
+        self._parts[name].write(pa.table(columns))
+
+    def judge(self, qrels: Qrels) -> None:
+        """Write the judgments."""
+        import pyarrow as pa
+
+        columns = {
+            QUERY_NAMES[0]: pa.array(qrels.queries, pa.string()),
+            DOCUMENT_NAMES[0]: pa.array(qrels.documents, pa.string()),
+            GAIN_NAMES[0]: pa.array(qrels.gains),
+        }
+        parts = _Parts(self._folder, "judgments")
+        parts.write(pa.table(columns))
+        parts.close()
+
+    def close(self) -> None:
+        """Finish the last files."""
+        for parts in self._parts.values():
+            parts.close()
+
+
+class _Parts:
+    """The files of a dataset, of some hundred mebibytes each."""
+
+    def __init__(self, folder: FileSystem, name: str) -> None:
+        self._folder, self._name = folder, name
+        self._writer: Any = None
+        self._n_parts = self._n_bytes = 0
+        folder.create_dir(name, recursive=True)
+
+    def write(self, table: Any) -> None:
+        import pyarrow.parquet as pq
+
+        if self._writer is None:
+            file = f"{self._name}/part-{self._n_parts:05d}.parquet"
+            self._writer = pq.ParquetWriter(file, table.schema, filesystem=self._folder, compression="zstd")
+            self._n_parts, self._n_bytes = self._n_parts + 1, 0
+        self._writer.write_table(table)
+        self._n_bytes += table.nbytes
+        if self._n_bytes >= _PART_BYTES:
+            self.close()
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+
+_PART_BYTES = 1 << 28
+
+
+@contextmanager
+def writing_corpus(where: Place, *, dtype: str = "float32") -> Iterator[CorpusWriter]:
+    """A `CorpusWriter`; its folder is complete when the block ends, and as it was when that ends in an exception.
+
+    Raises
+    ------
+    OutputError
+        If one of the datasets is there already, or the folder cannot be written.
+    """
+    from pyarrow import fs
+
+    found = open_place(where)
+    for info in found.get_file_info(["queries", "documents", "judgments"]):
+        if info.type != fs.FileType.NotFound:
+            raise OutputError(
+                f"'{where}' holds '{info.path}' already, and files of two datasets must not mix. Remove it, or choose "
+                f"another --parquet."
+            )
+    with place_to_write(where) as folder:
+        writer = CorpusWriter(folder, dtype)
+        yield writer
+        writer.close()
 
 
 def _open(where: str) -> Any:
@@ -226,8 +329,17 @@ def _vector_column(where: str, schema: Any, chosen: str | None) -> str | None:
     return found[0] if found else None
 
 
-def _strings(where: str, table: Any, name: str) -> list[str]:
+def strings_of(table: Any, name: str, where: str) -> list[str]:
+    """A column of ids or texts.
+
+    Raises
+    ------
+    DataFormatError
+        If a row has none.
+    """
     column = table.column(name)
     if column.null_count:
-        raise DataFormatError(f"'{where}' has {column.null_count:,} rows without '{name}'. Every row needs one.")
+        raise DataFormatError(
+            f"'{where}' has rows without '{name}', {column.null_count:,} of those just read. Every row needs one."
+        )
     return [str(value) for value in column.to_pylist()]

@@ -7,10 +7,10 @@ A place is a local path or a URI that pyarrow knows (``s3://bucket/folder``, ``g
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from embedscope.data.run_folder import staged_output
 from embedscope.errors import InputError, OutputError
@@ -62,7 +62,7 @@ def resolve(place: Place) -> tuple[FileSystem, str]:
     if not _URI.match(text):
         return fs.LocalFileSystem(), absolute(text)
     try:
-        found, path = fs.FileSystem.from_uri(text)
+        found, path = _opened(text)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(
             f"'{text}' cannot be opened: {error}. Expected a local path, or a URI that pyarrow reads: s3://, gs://, "
@@ -71,12 +71,19 @@ def resolve(place: Place) -> tuple[FileSystem, str]:
     return found, path
 
 
+def _opened(uri: str) -> tuple[FileSystem, str]:
+    from pyarrow import fs
+
+    found: tuple[FileSystem, str] = fs.FileSystem.from_uri(uri)
+    return found
+
+
 @contextmanager
 def place_to_write(place: Place) -> Iterator[FileSystem]:
     """A folder to fill. On this machine it appears at ``place`` when the block ends without an exception.
 
     An object store has no rename: there files appear as they are written, so whatever makes the folder valid (its
-    manifest) must be written last.
+    manifest) must be written last. What was written before an exception is removed.
 
     Raises
     ------
@@ -89,12 +96,42 @@ def place_to_write(place: Place) -> Iterator[FileSystem]:
     found, path = resolve(place)
     if not isinstance(found, fs.LocalFileSystem):
         try:
-            yield fs.SubTreeFileSystem(path, found)
+            with _removed_on_failure(found, path):
+                yield fs.SubTreeFileSystem(path, found)
         except (pa.ArrowException, OSError) as error:
             raise OutputError(f"'{place}' cannot be written: {error}. Choose another --output.") from error
         return
     with staged_output(path) as staging:
         yield fs.SubTreeFileSystem(str(staging), found)
+
+
+@contextmanager
+def _removed_on_failure(files: FileSystem, path: str) -> Iterator[None]:
+    """On an exception, remove what came into the folder at ``path`` meanwhile."""
+    before = {info.path for info in _content(files, path)}
+    try:
+        yield
+    except BaseException:
+        _remove(files, [info for info in _content(files, path) if info.path not in before])
+        raise
+
+
+def _content(files: FileSystem, path: str) -> list[Any]:
+    from pyarrow import fs
+
+    return list(files.get_file_info(fs.FileSelector(path, recursive=True, allow_not_found=True)))
+
+
+def _remove(files: FileSystem, infos: Sequence[Any]) -> None:
+    """Remove files and folders, the deepest first; what cannot be removed stays, for there is an error already."""
+    from pyarrow import fs
+
+    for info in sorted(infos, key=lambda info: -info.path.count("/")):
+        with suppress(OSError):
+            if info.type == fs.FileType.Directory:
+                files.delete_dir(info.path)
+            else:
+                files.delete_file(info.path)
 
 
 def write_bytes(folder: FileSystem, name: str, content: bytes) -> None:
@@ -108,7 +145,12 @@ def write_bytes(folder: FileSystem, name: str, content: bytes) -> None:
 
 def file_size(folder: FileSystem, name: str) -> int | None:
     """Bytes of a file; None where there is no such file."""
+    return file_sizes(folder, [name])[0]
+
+
+def file_sizes(folder: FileSystem, names: Sequence[str]) -> list[int | None]:
+    """Bytes of each file, None where there is none; all in one request, which an object store answers in parallel."""
     from pyarrow import fs
 
-    info = folder.get_file_info(name)
-    return int(info.size) if info.type == fs.FileType.File else None
+    infos = folder.get_file_info(list(names))
+    return [int(info.size) if info.type == fs.FileType.File else None for info in infos]

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 SHARD_BYTES = 1 << 26
 """Of one shard: large enough for long reads and few tasks, small enough to be done again when a worker dies."""
 
-_NAMES_ROW_GROUP = 1 << 14
+_GROUP_ROWS = 1 << 14
+_GROUP_BYTES = 1 << 22
+"""A row group of names ends with the row that brings it to so many rows, or bytes of text: it is read as a whole."""
+
 _WRITE_ROWS = 1 << 16
 
 
@@ -123,26 +126,26 @@ class SideWriter:
 
 class _OpenShard:
     """A shard being gathered in memory: its header states the number of rows, which is known at the end only, and an
-    object store cannot go back in a file."""
+    object store cannot go back in a file. Its names go to their file as they come."""
 
     def __init__(self, folder: FileSystem, stem: str, dim: int, dtype: np.dtype[Any], *, with_names: bool) -> None:
         self._folder, self._stem, self._dim, self._dtype = folder, stem, dim, dtype
         self._content = io.BytesIO()
-        self._names: tuple[list[str], list[str]] | None = ([], []) if with_names else None
+        self._names = _NamesFile(folder, f"{stem}.parquet") if with_names else None
         self.rows = 0
 
     def add(self, rows: npt.NDArray[Any], names: tuple[Sequence[str], ...] | None) -> None:
         self._content.write(np.ascontiguousarray(rows).data.cast("B"))
         self.rows += len(rows)
         if self._names is not None and names is not None:
-            for column, more in zip(self._names, names, strict=True):
-                column.extend(more)
+            for name, text in zip(*names, strict=True):
+                self._names.add(name, text)
 
     def close(self) -> ShardFile:
         head = io.BytesIO()
         description = {"descr": self._dtype.str, "fortran_order": False, "shape": (self.rows, self._dim)}
         np.lib.format.write_array_header_1_0(head, description)
-        names = None if self._names is None else self._write_names(*self._names)
+        names = None if self._names is None else self._names.close()
         file = f"{self._stem}.npy"
         digest = hashlib.sha256(head.getbuffer())
         digest.update(self._content.getbuffer())
@@ -152,9 +155,71 @@ class _OpenShard:
         size = head.getbuffer().nbytes + self._content.getbuffer().nbytes
         return ShardFile(file, size, digest.hexdigest(), self.rows, names)
 
-    def _write_names(self, ids: list[str], texts: list[str]) -> ShardFile:
-        columns = {"id": ids, "text": texts}
-        return write_table(self._folder, f"{self._stem}.parquet", columns, row_group_size=_NAMES_ROW_GROUP)
+
+class _NamesFile:
+    """Ids and texts of a shard, written in row groups of some mebibytes; where they end depends on the rows alone."""
+
+    def __init__(self, folder: FileSystem, file: str) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self._file = file
+        self._schema = pa.schema([pa.field("id", pa.string(), False), pa.field("text", pa.string(), False)])
+        self._sink = _Hashed(folder.open_output_stream(file))
+        # A dictionary of texts that are all different would be held beside them, and left out in the end.
+        self._writer = pq.ParquetWriter(self._sink, self._schema, compression="zstd", use_dictionary=False)
+        self._group: tuple[list[str], list[str]] = ([], [])
+        self._longest = (0, 0)
+        self._group_bytes = self._n_rows = 0
+
+    def add(self, name: str, text: str) -> None:
+        name_bytes, text_bytes = len(name.encode()), len(text.encode())
+        self._longest = max(self._longest[0], name_bytes), max(self._longest[1], text_bytes)
+        self._group_bytes += name_bytes + text_bytes
+        self._n_rows += 1
+        for column, value in zip(self._group, (name, text), strict=True):
+            column.append(value)
+        if self._group_bytes >= _GROUP_BYTES or len(self._group[0]) == _GROUP_ROWS:
+            self._end_group()
+
+    def close(self) -> ShardFile:
+        if self._group[0]:
+            self._end_group()
+        self._writer.close()
+        self._sink.close()
+        digest = self._sink.digest.hexdigest()
+        return ShardFile(self._file, self._sink.n_bytes, digest, self._n_rows, longest=self._longest)
+
+    def _end_group(self) -> None:
+        import pyarrow as pa
+
+        self._writer.write_table(pa.table(list(self._group), schema=self._schema))
+        self._group, self._group_bytes = ([], []), 0
+
+
+class _Hashed:
+    """A stream to write to that counts and hashes what passes."""
+
+    def __init__(self, target: Any) -> None:
+        self._target = target
+        self.digest = hashlib.sha256()
+        self.n_bytes = 0
+
+    @property
+    def closed(self) -> bool:
+        return bool(self._target.closed)
+
+    def write(self, content: Any) -> int:
+        self.digest.update(content)
+        self.n_bytes += len(content)
+        self._target.write(content)
+        return len(content)
+
+    def flush(self) -> None:
+        self._target.flush()
+
+    def close(self) -> None:
+        self._target.close()
 
 
 def _names(ids: Sequence[str] | None, texts: Sequence[str] | None) -> tuple[Sequence[str], Sequence[str]] | None:
@@ -162,16 +227,14 @@ def _names(ids: Sequence[str] | None, texts: Sequence[str] | None) -> tuple[Sequ
     return None if first is None or second is None else (first, second)
 
 
-def write_table(
-    folder: FileSystem, name: str, columns: Mapping[str, Any], *, row_group_size: int | None = None
-) -> ShardFile:
+def write_table(folder: FileSystem, name: str, columns: Mapping[str, Any]) -> ShardFile:
     """Write columns of one length as a Parquet file of the folder; the entry for the manifest."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     table = pa.table({key: pa.array(values) for key, values in columns.items()})
     content = io.BytesIO()
-    pq.write_table(table, content, compression="zstd", row_group_size=row_group_size)
+    pq.write_table(table, content, compression="zstd")
     write_bytes(folder, name, content.getvalue())
     digest = hashlib.sha256(content.getvalue()).hexdigest()
     return ShardFile(name, content.getbuffer().nbytes, digest, table.num_rows)

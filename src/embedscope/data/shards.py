@@ -11,6 +11,7 @@
 
 Shards are plain ``.npy`` files: any program maps them into memory (``numpy.load(..., mmap_mode="r")``). embedscope
 reads them into one reused buffer instead, because mapped pages count as the process's memory and would break its bound.
+Texts are read by row groups of some mebibytes, and cut where they are longer than anybody reads.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embedscope.data.collection import Negatives
-from embedscope.data.places import Place, file_size, is_remote, open_place
+from embedscope.data.places import Place, file_size, file_sizes, is_remote, open_place
 from embedscope.errors import DataFormatError, InputError, InvalidEmbeddingsError
 from embedscope.numerics.judgments import Judgments
 from embedscope.numerics.vectors import unit_rows
@@ -50,35 +52,60 @@ _REMOTE_GAP_BYTES = 1 << 20
 
 _READ_BYTES = 1 << 23
 
-_NEARLY_ONE = 0.01
-"""Of a squared norm: rounding to float16 moves it by less than a tenth of this."""
+_NEARLY_ONE = {"float16": 0.01, "float32": 1e-4}
+"""A normalised row's squared norm is so near 1: rounding to float16 moves it by less than a tenth of this, and summing
+it in float32 by less than a hundredth."""
+
+_ROWS_AT_ONCE = 4096
+_NAMES_BYTES = 1 << 22
+"""Of texts decoded at once, unless a single one is longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShardFile:
-    """A file of the folder as the manifest describes it; ``rows`` is 0 where it is no table."""
+    """A file of the folder as the manifest describes it.
+
+    ``longest`` is said of names alone: bytes of the longest id and of the longest text, in UTF-8; None where a manifest
+    does not say.
+    """
 
     file: str
     bytes: int
     sha256: str
     rows: int
     names: ShardFile | None = None
+    longest: tuple[int, int] | None = None
 
     @classmethod
-    def from_json(cls, entry: Any) -> ShardFile:
-        """The file that an entry of the manifest describes."""
-        names = entry.get("names")
-        return cls(
+    def from_json(cls, entry: Any, name: str) -> ShardFile:
+        """The file that an entry of the manifest describes; its name must match the regular expression ``name``.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError, AttributeError
+            If it is no such entry.
+        """
+        names, longest = entry.get("names"), entry.get("longest")
+        found = cls(
             file=str(entry["file"]),
             bytes=int(entry["bytes"]),
             sha256=str(entry["sha256"]),
             rows=int(entry["rows"]),
-            names=None if names is None else cls.from_json(names),
+            names=None if names is None else cls.from_json(names, name.replace("npy", "parquet")),
+            longest=None if longest is None else (int(longest[0]), int(longest[1])),
         )
+        if not re.fullmatch(name, found.file):  # no path that leads out of the folder is ever opened
+            raise ValueError(f"the file '{found.file}' is named, expected a name like {name}")
+        if found.rows < 0 or found.bytes < 0 or min(found.longest or (0,)) < 0:
+            raise ValueError(f"'{found.file}' is said to have {found.rows:,} rows in {found.bytes:,} bytes")
+        if found.names is not None and found.names.rows != found.rows:
+            raise ValueError(f"'{found.file}' has {found.rows:,} rows and {found.names.rows:,} names")
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """The entry of the manifest."""
         entry: dict[str, Any] = {"file": self.file, "rows": self.rows, "bytes": self.bytes, "sha256": self.sha256}
+        entry |= {} if self.longest is None else {"longest": list(self.longest)}
         return entry if self.names is None else {**entry, "names": self.names.to_json()}
 
 
@@ -132,8 +159,7 @@ class Side:
                 part = buffer[: min(rows, shard.rows - start)]
                 self._folder.fill(file, part, shard)
                 digest.update(part.data)
-                first = self.starts[number] + start
-                yield first, self._folder.unit(part, self._what, f"rows from {first:,} on, in {shard.file}")
+                yield self.starts[number] + start, self._folder.unit(part, shard, range(start, start + len(part)))
         if digest.hexdigest() != shard.sha256:
             raise self._folder.damaged(shard, "its content has another SHA-256")
 
@@ -148,28 +174,41 @@ class Side:
             If a row has no direction.
         """
         wanted, inverse = np.unique(rows, return_inverse=True)
-        found = np.empty((len(wanted), self._folder.dim), dtype=self._folder.dtype)
+        found = np.empty((len(wanted), self._folder.dim), dtype=np.float32)
         for number, shard in enumerate(self.shards):
             first, last = np.searchsorted(wanted, self.starts[number : number + 2])
-            if first < last:
-                self._folder.gather(shard, wanted[first:last] - self.starts[number], found[first:last])
-        return self._folder.unit(found, self._what, "rows that were asked for")[inverse]
+            for start in range(first, last, _ROWS_AT_ONCE):
+                part = slice(start, min(start + _ROWS_AT_ONCE, last))
+                found[part] = self._folder.gather(shard, wanted[part] - self.starts[number])
+        # The rows asked for are often ascending and distinct: a copy of them all would be the same again.
+        return found if np.array_equal(wanted, rows) else found[inverse]
 
     def everything(self) -> Float32Array:
         """All unit rows, shape (n_rows, dim); checked like `blocks`."""
         out = np.empty((self.n_rows, self._folder.dim), dtype=np.float32)
         for number in range(len(self.shards)):
-            for start, block in self.blocks(number, 1 << 16):
+            for start, block in self.blocks(number, _ROWS_AT_ONCE):
                 out[start : start + len(block)] = block
         return out
 
-    def names(self, rows: IntArray) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    @property
+    def longest(self) -> tuple[int, int] | None:
+        """Bytes of the longest id and text; 0 where there are none, None where the folder does not say."""
+        if not self.has_names:
+            return 0, 0
+        known = [shard.names.longest for shard in self.shards if shard.names is not None and shard.names.longest]
+        return (max(i for i, _ in known), max(t for _, t in known)) if len(known) == len(self.shards) else None
+
+    def names(self, rows: IntArray, characters: int | None = None) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Ids and texts of these rows, ascending and distinct; where the folder has none, the row numbers.
+
+        A text of more than ``characters`` is cut there and ends in "…". The files that are read are held against their
+        SHA-256.
 
         Raises
         ------
         DataFormatError
-            If the file of the names is missing or cannot be read.
+            If a file of names is missing, cannot be read, or is not what the manifest describes.
         """
         if not self.has_names:
             numbers = tuple(f"{self._what[0]}{row}" for row in rows.tolist())
@@ -179,7 +218,8 @@ class Side:
         for number, shard in enumerate(self.shards):
             first, last = np.searchsorted(rows, self.starts[number : number + 2])
             if first < last and shard.names is not None:
-                own_ids, own_texts = self._folder.read_names(shard.names, rows[first:last] - self.starts[number])
+                own = rows[first:last] - self.starts[number]
+                own_ids, own_texts = self._folder.read_names(shard.names, own, characters)
                 ids += own_ids
                 texts += own_texts
         return tuple(ids), tuple(texts)
@@ -210,17 +250,33 @@ class ShardFolder:
             self.dtype: npt.DTypeLike = np.dtype(manifest["dtype"])
             self.is_normalised = bool(manifest["is_normalised"])
             self.encoder = dict(manifest.get("encoder") or {})
-            self.queries = Side(self, "query", [ShardFile.from_json(entry) for entry in manifest["queries"]])
-            self.documents = Side(self, "document", [ShardFile.from_json(entry) for entry in manifest["documents"]])
-            self._judgments = ShardFile.from_json(manifest["judgments"])
+            self.queries = Side(self, "query", self._shards(manifest, "queries"))
+            self.documents = Side(self, "document", self._shards(manifest, "documents"))
+            self._judgments = ShardFile.from_json(manifest["judgments"], r"judgments\.parquet")
             entry = manifest.get("negatives")
-            self._negatives = None if entry is None else ShardFile.from_json(entry)
+            self._negatives = None if entry is None else ShardFile.from_json(entry, r"negatives\.parquet")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataFormatError(
                 f"'{self.where}/{MANIFEST}' is damaged: {error!r}. Write the folder again."
             ) from error
-        for file in self._all_files():
-            self._require(file)
+        files = list(self._all_files())
+        for file, size in zip(files, file_sizes(self._files, [file.file for file in files]), strict=True):
+            self._require(file, size)
+
+    def _shards(self, manifest: dict[str, Any], side: str) -> list[ShardFile]:
+        """The shards of a side, each of as many bytes as its rows take.
+
+        Otherwise an array of rows that are in no file would be asked for.
+        """
+        shards = [ShardFile.from_json(entry, rf"{side}/[0-9]+\.npy") for entry in manifest[side]]
+        for shard in shards:
+            header = shard.bytes - shard.rows * self.dim * self.itemsize
+            if self.dim < 1 or not 0 < header <= _HEADER_BYTES:
+                raise ValueError(
+                    f"'{shard.file}' has {shard.bytes:,} bytes; {shard.rows:,} rows of {self.dim:,} numbers in "
+                    f"{self.dtype} do not take that many"
+                )
+        return shards
 
     @property
     def itemsize(self) -> int:
@@ -268,7 +324,7 @@ class ShardFolder:
         if len(document) and not 0 <= document.min() <= document.max() < self.documents.n_rows:
             raise self.damaged(self._negatives, f"it names rows outside the {self.documents.n_rows:,} documents")
         weight = table.column("weight").to_numpy().astype(np.float64)
-        return Negatives(query, document, weight, tuple(tuple(t) for t in table.column("types").to_pylist()))
+        return Negatives(query, document, weight, tuple(_shared_tuples(table.column("types"))))
 
     def damaged(self, file: ShardFile, how: str) -> DataFormatError:
         """The error that says what is wrong with a file."""
@@ -308,8 +364,9 @@ class ShardFolder:
                 raise self.damaged(shard, "it ends early")
             done += n_read
 
-    def gather(self, shard: ShardFile, rows: IntArray, out: npt.NDArray[Any]) -> None:
-        """Read chosen rows of a shard (ascending) into ``out``; neighbours in one request."""
+    def gather(self, shard: ShardFile, rows: IntArray) -> Float32Array:
+        """Chosen rows of a shard (ascending) as unit rows; neighbours are read in one request."""
+        out = np.empty((len(rows), self.dim), dtype=self.dtype)
         n_bytes = self.dim * self.itemsize
         gap = (_REMOTE_GAP_BYTES if is_remote(self.where) else _GAP_BYTES) // n_bytes + 1
         is_far = np.diff(rows) > gap
@@ -322,25 +379,44 @@ class ShardFolder:
                 if len(content) != (last - first) * n_bytes:
                     raise self.damaged(shard, "it ends early")
                 out[own] = np.frombuffer(content, dtype=self.dtype).reshape(-1, self.dim)[rows[own] - first]
+        return self.unit(out, shard, rows)
 
-    def unit(self, rows: npt.NDArray[Any], what: str, where: str) -> Float32Array:
-        """Rows as they stand on disk, as float32 unit rows.
+    def unit(self, rows: npt.NDArray[Any], shard: ShardFile, numbers: Sequence[int] | IntArray) -> Float32Array:
+        """Rows as they stand on disk, as float32 unit rows; ``numbers`` are their places in the shard.
 
-        float32 rows that were normalised when they were written are taken as they are; those of float16 are
-        normalised again, because rounding to 11 bits moves a norm by up to 5e-4.
+        Rows that were normalised when they were written are known to be by their norms, summed in float32. Those of
+        float16 are normalised again, because rounding to 11 bits moves a norm by up to 5e-4.
+
+        Raises
+        ------
+        InvalidEmbeddingsError
+            If a row has no direction, or is not normalised though the manifest says so.
         """
-        if self.is_normalised and rows.dtype == np.float32:
-            return rows
         wide = rows.astype(np.float32, copy=False)
-        if self.is_normalised and _divide_by_norms(wide):
-            return wide
-        try:
-            return unit_rows(wide, what=what).astype(np.float32, copy=False)
-        except InvalidEmbeddingsError as error:
-            raise InvalidEmbeddingsError(f"'{self.where}', {where}: {error}") from error
+        if not self.is_normalised:
+            return self._made_unit(wide, shard, numbers)
+        squares = np.einsum("nd,nd->n", wide, wide)
+        is_unit = np.abs(squares - 1.0) < _NEARLY_ONE[str(rows.dtype)]  # false for NaN as well
+        if not is_unit.all():
+            first = int(np.argmin(is_unit))
+            raise InvalidEmbeddingsError(
+                f"'{self.where}/{shard.file}', row {numbers[first]}: expected a row of norm 1, which the manifest says "
+                f"all rows have, and its norm is {np.sqrt(squares[first]):.4g}. Every cosine with it would be wrong; "
+                f"write the folder again."
+            )
+        if rows.dtype != np.float32:
+            wide *= (1.0 / np.sqrt(squares))[:, np.newaxis]
+        return wide
 
-    def read_names(self, file: ShardFile, rows: IntArray) -> tuple[list[str], list[str]]:
-        """Ids and texts of chosen rows (ascending) of a shard; only the row groups that hold them are read."""
+    def _made_unit(self, rows: Float32Array, shard: ShardFile, numbers: Sequence[int] | IntArray) -> Float32Array:
+        try:
+            return unit_rows(rows, what="shard").astype(np.float32, copy=False)
+        except InvalidEmbeddingsError as error:
+            where = f"'{self.where}/{shard.file}', of its rows {numbers[0]} to {numbers[-1]}"
+            raise InvalidEmbeddingsError(f"{where}: {error}") from error
+
+    def read_names(self, file: ShardFile, rows: IntArray, characters: int | None = None) -> tuple[list[str], list[str]]:
+        """Ids and texts of chosen rows (ascending) of a shard, as `Side.names`; only some mebibytes are held."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -348,17 +424,26 @@ class ShardFolder:
         texts: list[str] = []
         try:
             with self.open(file) as source:
-                parquet = pq.ParquetFile(source)
-                sizes = [parquet.metadata.row_group(i).num_rows for i in range(parquet.metadata.num_row_groups)]
-                starts = np.concatenate([[0], np.cumsum(sizes)])
-                for group in np.unique(np.searchsorted(starts, rows, side="right") - 1).tolist():
-                    own = rows[(rows >= starts[group]) & (rows < starts[group + 1])] - starts[group]
-                    table = parquet.read_row_group(group, columns=["id", "text"]).take(pa.array(own))
-                    ids += table.column("id").to_pylist()
-                    texts += table.column("text").to_pylist()
+                self._require_content(source, file)
+                source.seek(0)
+                for start, batch in _batches_of(pq.ParquetFile(source, buffer_size=_NAMES_BYTES), rows):
+                    own = rows[slice(*np.searchsorted(rows, [start, start + len(batch)]))] - start
+                    chosen = batch.take(pa.array(own))
+                    ids += chosen.column("id").to_pylist()
+                    texts += _cut(chosen.column("text"), characters)
         except (pa.ArrowException, OSError, KeyError) as error:
             raise self.damaged(file, f"it cannot be read ({error})") from error
+        if len(ids) != len(rows) or None in ids or None in texts:
+            raise self.damaged(file, "it lacks the id or the text of a row")
         return ids, texts
+
+    def _require_content(self, source: Any, file: ShardFile) -> None:
+        """Read all of a file, a part at a time, and hold it against its SHA-256."""
+        digest = hashlib.sha256()
+        while content := source.read(_READ_BYTES):
+            digest.update(content)
+        if digest.hexdigest() != file.sha256:
+            raise self.damaged(file, "its content has another SHA-256")
 
     def _all_files(self) -> Iterator[ShardFile]:
         for side in (self.queries, self.documents):
@@ -370,8 +455,7 @@ class ShardFolder:
         if self._negatives is not None:
             yield self._negatives
 
-    def _require(self, file: ShardFile) -> None:
-        size = file_size(self._files, file.file)
+    def _require(self, file: ShardFile, size: int | None) -> None:
         if size is None:
             raise self.damaged(file, "there is no such file, though the manifest lists it")
         if size != file.bytes:
@@ -398,16 +482,40 @@ class ShardFolder:
             raise self.damaged(file, f"it names rows outside the {self.queries.n_rows:,} queries")
 
 
-def _divide_by_norms(rows: Float32Array) -> bool:
-    """Make float32 rows of norms near 1 unit rows in place, or say False and leave them.
+def _batches_of(parquet: Any, rows: IntArray) -> Iterator[tuple[int, Any]]:
+    """The parts of a file of names that hold any of ``rows`` (ascending), with the number of each part's first row."""
+    group_start = 0
+    for group in range(parquet.num_row_groups):
+        facts = parquet.metadata.row_group(group)
+        first, last = np.searchsorted(rows, [group_start, group_start + facts.num_rows])
+        if first < last:
+            size = min(facts.num_rows, max(1, facts.num_rows * _NAMES_BYTES // max(1, facts.total_byte_size)))
+            start = group_start
+            for batch in parquet.iter_batches(size, row_groups=[group], columns=["id", "text"], use_threads=False):
+                yield start, batch
+                start += len(batch)
+        group_start += facts.num_rows
 
-    Norms are summed in float32, which is five times as quick as in float64 and moves a cosine by less than 1e-7.
-    """
-    squares = np.einsum("nd,nd->n", rows, rows)
-    if not (np.abs(squares - 1.0) < _NEARLY_ONE).all():  # false for NaN as well
-        return False
-    rows *= (1.0 / np.sqrt(squares))[:, np.newaxis]
-    return True
+
+def _cut(texts: Any, characters: int | None) -> list[str]:
+    """Texts of a column, those of more than ``characters`` cut there."""
+    import pyarrow.compute as pc
+
+    if characters is None:
+        return list(texts.to_pylist())
+    is_long = pc.greater(pc.utf8_length(texts), characters).to_pylist()
+    kept = pc.utf8_slice_codeunits(texts, 0, characters).to_pylist()
+    return [f"{text}…" if cut else text for text, cut in zip(kept, is_long, strict=True)]
+
+
+def _shared_tuples(column: Any) -> Iterator[tuple[str, ...]]:
+    """Lists of a column as tuples; equal ones are one object, because there are few kinds of types and many pairs."""
+    known: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for batch in column.chunks:
+        for start in range(0, len(batch), _ROWS_AT_ONCE):
+            for entry in batch.slice(start, _ROWS_AT_ONCE).to_pylist():
+                types = tuple(entry)
+                yield known.setdefault(types, types)
 
 
 def is_shard_folder(where: Place) -> bool:

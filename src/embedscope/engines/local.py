@@ -19,7 +19,7 @@ from typing import cast
 import numpy as np
 
 from embedscope.errors import InvalidOptionError
-from embedscope.numerics.kernels import Kernels, for_matrix
+from embedscope.numerics.kernels import MIN_CELLS, Kernels, for_matrix
 from embedscope.numerics.streaming import Accumulator, CompiledAccumulator, TopK, TopKAccumulator
 from embedscope.numerics.threads import in_threads, n_threads
 from embedscope.numerics.vectors import require_same_dim
@@ -34,6 +34,12 @@ COMPILED_QUERY_BLOCK = 512
 COMPILED_DOCUMENT_BLOCK = 2048
 """Block for compiled loops: of the same size, and of the shape that a thread multiplies quickest (a fifth quicker than
 the other with AVX-512, a twentieth with AVX2)."""
+
+_COMPILED_TURNS = 8
+_LEAST_COMPILED_ROWS = 64
+_ROWS_STEP = 16
+"""Few queries are cut into so many turns for the threads, of so many rows at least, in steps of a multiple that the
+product's inner loops take whole. Not by the number of threads: a product of another shape may round otherwise."""
 
 _PIECE_BYTES = 1 << 19
 """Rows handed from accumulator to accumulator: half a mebibyte stays in a core's second-level cache meanwhile."""
@@ -62,7 +68,8 @@ def for_each_block(
         during the call only. Where all have compiled loops and the matrix has ``kernels.MIN_CELLS`` scores or more,
         as many threads as there are cores (or ``OMP_NUM_THREADS``, where that is less) each take rows of queries.
     query_block, document_block : int, optional
-        Rows and columns of a block; four mebibytes of float32 in a shape that suits the way it is read unless given.
+        Rows and columns of a block; those of `block_shape` unless given. A single row or column that would be left
+        over goes to the block before: a product of one row takes another road and may round otherwise.
     query_offset, document_offset : int
         Where these rows stand in the whole matrix, when they are a shard of it.
     progress : ProgressCallback, optional
@@ -84,7 +91,7 @@ def for_each_block(
     kernels = for_matrix(len(queries) * len(documents))
     if not consumers or not all(isinstance(consumer, CompiledAccumulator) for consumer in consumers):
         kernels = None
-    rows, columns = (QUERY_BLOCK, DOCUMENT_BLOCK) if kernels is None else _compiled_shape(len(queries))
+    rows, columns = _NUMPY_SHAPE if kernels is None else block_shape(len(queries), len(documents))
     rows = rows if query_block is None else query_block
     columns = columns if document_block is None else document_block
     if rows < 1 or columns < 1:
@@ -96,21 +103,30 @@ def for_each_block(
         _show_by_threads(matrix, cast(Sequence[CompiledAccumulator], consumers), kernels, progress)
 
 
-def _compiled_shape(n_queries: int) -> tuple[int, int]:
-    """Rows and columns of a block, so few rows that every thread has two turns or more."""
-    share = -(-n_queries // (2 * n_threads()))
-    return min(COMPILED_QUERY_BLOCK, max(1, share)), COMPILED_DOCUMENT_BLOCK
+def block_shape(n_queries: int, n_documents: int) -> tuple[int, int]:
+    """Rows and columns of the blocks that a matrix of this size is cut into.
+
+    It depends on these two numbers alone, not on the threads of a machine or on what is installed there: whoever
+    computes the matrix forms the same products.
+    """
+    if n_queries * n_documents < MIN_CELLS:
+        return _NUMPY_SHAPE
+    share = -(-n_queries // (_COMPILED_TURNS * _ROWS_STEP)) * _ROWS_STEP
+    return min(COMPILED_QUERY_BLOCK, max(_LEAST_COMPILED_ROWS, share)), COMPILED_DOCUMENT_BLOCK
+
+
+_NUMPY_SHAPE = QUERY_BLOCK, DOCUMENT_BLOCK
 
 
 def _show(matrix: _Matrix, consumers: Sequence[Accumulator], progress: ProgressCallback | None) -> None:
     """Show every block to every consumer, in this thread."""
     buffer = matrix.empty_block()
-    for query_start in matrix.query_starts():
-        for block, query, document in matrix.blocks_of(query_start, buffer):
+    for cut in matrix.query_cuts():
+        for block, query, document in matrix.blocks_of(cut, buffer):
             for consumer in consumers:
                 consumer.update(block, query, document)
         if progress is not None:
-            progress(matrix.n_done(query_start), len(matrix.queries))
+            progress(cut[1], len(matrix.queries))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,25 +142,31 @@ class _Matrix:
 
     def empty_block(self) -> FloatArray:
         """A buffer for the largest block, flat."""
-        shape = min(self.query_block, len(self.queries)), min(self.document_block, len(self.documents))
+        shape = [max((stop - start for start, stop in cut), default=0) for cut in (self.query_cuts(), self._columns())]
         return np.empty(shape[0] * shape[1], dtype=np.result_type(self.queries, self.documents))
 
-    def query_starts(self) -> range:
-        """First query of every block of rows."""
-        return range(0, len(self.queries), self.query_block)
+    def query_cuts(self) -> list[tuple[int, int]]:
+        """First query of every block of rows, and the one after its last."""
+        return _cuts(len(self.queries), self.query_block)
 
-    def n_done(self, query_start: int) -> int:
-        """Queries that are done once the block of rows that begins there is."""
-        return min(query_start + self.query_block, len(self.queries))
+    def _columns(self) -> list[tuple[int, int]]:
+        return _cuts(len(self.documents), self.document_block)
 
-    def blocks_of(self, query_start: int, buffer: FloatArray) -> Iterator[tuple[FloatArray, int, int]]:
+    def blocks_of(self, cut: tuple[int, int], buffer: FloatArray) -> Iterator[tuple[FloatArray, int, int]]:
         """The blocks of some rows of queries, each in ``buffer``, with the place of its first cell."""
-        rows = self.queries[query_start : query_start + self.query_block]
-        for document_start in range(0, len(self.documents), self.document_block):
-            columns = self.documents[document_start : document_start + self.document_block]
-            block = buffer[: len(rows) * len(columns)].reshape(len(rows), len(columns))
-            np.matmul(rows, columns.T, out=block)
-            yield block, self.query_offset + query_start, self.document_offset + document_start
+        rows = self.queries[slice(*cut)]
+        for start, stop in self._columns():
+            block = buffer[: len(rows) * (stop - start)].reshape(len(rows), stop - start)
+            np.matmul(rows, self.documents[start:stop].T, out=block)
+            yield block, self.query_offset + cut[0], self.document_offset + start
+
+
+def _cuts(n: int, size: int) -> list[tuple[int, int]]:
+    """Where ``n`` rows are cut into pieces of ``size``; a single row left over goes to the piece before."""
+    starts = list(range(0, n, size))
+    if len(starts) > 1 and n - starts[-1] == 1 < size:
+        starts.pop()
+    return [(start, n if start == starts[-1] else start + size) for start in starts]
 
 
 def _show_by_threads(
@@ -155,17 +177,17 @@ def _show_by_threads(
     for _ in range(n_threads()):
         buffers.put(matrix.empty_block())
 
-    def show(query_start: int) -> int:
+    def show(cut: tuple[int, int]) -> int:
         """How many queries are done when these are."""
         buffer = buffers.get()
         try:
-            for block, query, document in matrix.blocks_of(query_start, buffer):
+            for block, query, document in matrix.blocks_of(cut, buffer):
                 _show_in_pieces(block, query, document, consumers, kernels)
         finally:
             buffers.put(buffer)
-        return matrix.n_done(query_start)
+        return cut[1]
 
-    for n_done in in_threads(show, matrix.query_starts()):
+    for n_done in in_threads(show, matrix.query_cuts()):
         if progress is not None:
             progress(n_done, len(matrix.queries))
 

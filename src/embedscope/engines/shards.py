@@ -1,26 +1,29 @@
 """One pass over a corpus on disk, shard by shard: what each shard is turned into, and how the parts become one.
 
-A shard is the unit of work. Whoever runs it, in whatever order, it is cut into the same blocks and gives the same
-`PartialScores`; these are merged in pairs by shard number, so that one process and a cluster form the same sums in the
-same order. A part knows the shards it has seen, and two parts that have seen the same shard do not merge: nothing is
-counted twice.
+A shard is the unit of work. Whoever runs it, in whatever order and with however many threads, it is cut into the same
+blocks and gives the same `PartialScores`; these are merged in an order that depends on their number alone, so that one
+process and a cluster form the same sums in the same order. A part knows the shards it has seen, and two parts that have
+seen the same shard do not merge: nothing is counted twice.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol, TypeVar
 
 import numpy as np
 
 from embedscope.data.shards import ShardFolder
-from embedscope.engines.local import for_each_block
+from embedscope.engines.local import block_shape, for_each_block
 from embedscope.errors import EmbedscopeError
 from embedscope.numerics.judgments import Judgments
 from embedscope.numerics.streaming import HistogramAccumulator, TieAccumulator, TopKAccumulator, sum_and_gram
 from embedscope.numerics.threads import one_thread_products
-from embedscope.protocols import Float32Array, Float64Array, ProgressCallback
+from embedscope.numerics.ties import TieCounts
+from embedscope.protocols import Float32Array, Float64Array, IntArray, ProgressCallback
 
 T = TypeVar("T")
 
@@ -29,7 +32,6 @@ T = TypeVar("T")
 class ShardTask:
     """What has to be known to score any shard of a folder."""
 
-    where: str
     queries: Float32Array  # (Q, dim), unit rows, the judged ones
     judgments: Judgments  # of these queries over all documents
     pair_scores: Float64Array  # (P,)
@@ -41,12 +43,15 @@ class ShardTask:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PartialScores:
-    """What some shards say about every query; ``total`` and ``gram`` are the sum of their rows and D'D."""
+    """What some shards say about every query; ``total`` and ``gram`` are the sum of their rows and D'D.
+
+    Counts only: the judgments, which are those of the task, would travel with every part.
+    """
 
     shards: frozenset[int]
-    ties: TieAccumulator
+    counts: TieCounts  # (P,) each
     top: TopKAccumulator
-    histogram: HistogramAccumulator
+    histogram: IntArray  # (n_bins,)
     total: Float64Array  # (dim,)
     gram: Float64Array  # (dim, dim)
 
@@ -63,12 +68,21 @@ class PartialScores:
             raise EmbedscopeError(f"Shard {min(both)} would be counted twice: two parts of the corpus have seen it.")
         return PartialScores(
             shards=self.shards | other.shards,
-            ties=self.ties.merge(other.ties),
+            counts=_added(self.counts, other.counts),
             top=self.top.merge(other.top),
-            histogram=self.histogram.merge(other.histogram),
+            histogram=self.histogram + other.histogram,
             total=self.total + other.total,
             gram=self.gram + other.gram,
         )
+
+
+def _added(one: TieCounts, other: TieCounts) -> TieCounts:
+    return TieCounts(
+        greater=one.greater + other.greater,
+        tied=one.tied + other.tied,
+        tied_before=one.tied_before + other.tied_before,
+        tolerance=one.tolerance,
+    )
 
 
 class Engine(Protocol):
@@ -94,15 +108,23 @@ def score_shard(
     top = TopKAccumulator(len(task.queries), min(task.k, n_documents))
     histogram = HistogramAccumulator(task.n_bins, exclude=task.judgments)
     total, gram = np.zeros(folder.dim), np.zeros((folder.dim, folder.dim))
+    query_block, document_block = block_shape(len(task.queries), task.rows_per_block)
     with one_thread_products():  # a product cut among threads rounds differently with every number of them
         for start, rows in folder.documents.blocks(number, task.rows_per_block):
-            for_each_block(task.queries, rows, (ties, top, histogram), document_offset=start)
+            for_each_block(
+                task.queries,
+                rows,
+                (ties, top, histogram),
+                query_block=query_block,
+                document_block=document_block,
+                document_offset=start,
+            )
             block_total, block_gram = sum_and_gram(rows)
             total += block_total
             gram += block_gram
             if progress is not None:
                 progress(start - folder.documents.starts[number] + len(rows), n_rows)
-    return PartialScores(frozenset([number]), ties, top, histogram, total, gram)
+    return PartialScores(frozenset([number]), ties.result(), top, histogram.result(), total, gram)
 
 
 def score_shards(folder: ShardFolder, task: ShardTask, progress: ProgressCallback | None = None) -> PartialScores:
@@ -129,28 +151,37 @@ def score_shards(folder: ShardFolder, task: ShardTask, progress: ProgressCallbac
 
         return score_shard(folder, task, number, tell)
 
-    parts = (scored(number) for number in range(len(documents.shards)))
-    return require_all(merge_in_pairs(parts, PartialScores.merge), folder)
+    n_shards = len(documents.shards)
+    parts = (scored(number) for number in range(n_shards))
+    return require_all(merge_in_groups(parts, n_shards, PartialScores.merge), folder)
 
 
-def merge_in_pairs(parts: Iterable[T], merge: Callable[[T, T], T]) -> T:
-    """All parts as one: neighbours merged in pairs, the pairs in pairs, and so on.
+def merge_in_groups(parts: Iterable[T], n_parts: int, merge: Callable[[T, T], T]) -> T:
+    """All parts as one: the square root of their number at a time, one after the other, and then these groups.
 
-    The order depends on the number of parts alone. At most ``log2(n) + 1`` of them wait at any time, so parts may be
-    made as they are asked for; they may also be promises of parts that a cluster computes.
+    The order depends on the number of parts alone. Parts may be made as they are asked for; ``MOST_PARTS`` of them
+    exist at once, whatever their number. They may also be promises of parts that a cluster computes: groups do not wait
+    for one another, and the longest chain is twice the square root.
 
-    >>> merge_in_pairs("abcde", lambda left, right: f"({left}{right})")
-    '(((ab)(cd))e)'
+    >>> merge_in_groups("abcde", 5, lambda left, right: f"({left}{right})")
+    '(((ab)c)(de))'
     """
-    waiting: list[tuple[int, T]] = []
-    for part in parts:
-        waiting.append((0, part))
-        while len(waiting) > 1 and waiting[-2][0] == waiting[-1][0]:
-            (level, left), (_, right) = waiting[-2:]
-            waiting[-2:] = [(level + 1, merge(left, right))]
-    whole = waiting.pop()[1]
-    while waiting:
-        whole = merge(waiting.pop()[1], whole)
+    size = math.isqrt(n_parts - 1) + 1
+    given = iter(parts)
+    groups = (_fold(islice(given, size), merge) for _ in range(0, n_parts, size))
+    return _fold(groups, merge)
+
+
+MOST_PARTS = 4
+"""Parts that exist at once while they are merged: the whole so far, the group so far, a new one, and two as one."""
+
+
+def _fold(parts: Iterable[T], merge: Callable[[T, T], T]) -> T:
+    waiting = iter(parts)
+    whole = next(waiting)
+    for part in waiting:
+        whole = merge(whole, part)
+        del part  # or it would be held while the next one is made
     return whole
 
 

@@ -347,6 +347,9 @@ _INSERTIONS_A_PLACE = 8
 _SPARE_INSERTIONS = 64
 """Insertions for which a row of a block may keep the compiled loop busy: documents that come in no order need fewer."""
 
+_MERGED_AT_ONCE = 1 << 17
+"""Places of lists merged at once: sorting them takes some 100 bytes each."""
+
 
 class TopKAccumulator:
     """Keeps the k best documents of every query.
@@ -411,8 +414,11 @@ class TopKAccumulator:
         _require_mergeable(is_same, "top-k lists")
         merged = type(self)(*self._scores.shape, dtype=self._scores.dtype)
         merged._scores[:], merged._documents[:] = self._scores, self._documents
-        queries, places = np.nonzero(other._documents != _NO_DOCUMENT)
-        merged._insert(queries, other._scores[queries, places], other._documents[queries, places])
+        step = max(1, _MERGED_AT_ONCE // self.k)
+        for start in range(0, len(other._documents), step):
+            queries, places = np.nonzero(other._documents[start : start + step] != _NO_DOCUMENT)
+            queries += start
+            merged._insert(queries, other._scores[queries, places], other._documents[queries, places])
         return merged
 
     @property
