@@ -19,6 +19,7 @@ from embedscope.projection.on_device import DeviceMapError
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("torchdr")
+pytest.importorskip("numba")
 
 DRAW: dict[str, Callable[..., MapLayout]] = {"tsne": tsne, "umap": umap}
 both = pytest.mark.parametrize("name", ["tsne", "umap"])
