@@ -5,8 +5,10 @@ one finding appears in 20 seeds; where slices do not differ, at most 5 % of 200 
 Markdown tables; docs/diagnosis.md holds them.
 
 Data: the sample test file (300 queries). Healthy model: the documents' vectors under all-MiniLM-L6-v2, whitened so
-that every direction carries the same variance; a query lies near its positive, with noise. MiniLM itself is no healthy
-model here: it ignores prices.
+that every direction carries the same variance; a query lies near its positive, with noise, but for 13 % of the queries,
+drawn at random, that lie near a document drawn at random: nothing is systematically worse, and the MRR is about 0.87.
+That these failures have no cause that is known is true, and is counted apart. MiniLM itself is no healthy model here:
+it ignores prices.
 
     PYTHONPATH=src python benchmarks/planted_defects.py
     PYTHONPATH=src python benchmarks/planted_defects.py --seeds 1 --healthy-seeds 2 --slice-runs 20     (a short run)
@@ -43,8 +45,11 @@ from embedscope.protocols import Float64Array, IntArray, Pooling
 from embedscope.sample import sample_path
 
 SHARES = (0.01, 0.05, 0.2)
-NOISE = 0.6
-"""Length of the noise beside a query's positive, which has length 1: MRR is then about 0.99."""
+NOISE, LOST = 0.6, 0.13
+"""Length of the noise beside a query's positive, which has length 1, and share of the queries that lie elsewhere. The
+MRR is then about 0.87, and 0.99 where no query lies elsewhere."""
+
+UNEXPLAINED = "unexplained-failures"
 
 OPTIONS = Options(maps=(), n_draws=1_000, n_examples=0)
 Raw = Callable[[float, np.random.Generator], tuple[Diagnosis, ...]]
@@ -118,11 +123,13 @@ class Vectors:
     documents: Float64Array
 
     @classmethod
-    def healthy(cls, generator: np.random.Generator) -> Vectors:
+    def healthy(cls, generator: np.random.Generator, *, lost: float = LOST) -> Vectors:
         documents = whitened()
-        positives = test_set().relevant[test_set().indptr[:-1]]
-        noise = unit(generator.standard_normal((len(positives), documents.shape[1])))
-        return cls(unit(documents[positives] + NOISE * noise), documents.copy())
+        nearest = test_set().relevant[test_set().indptr[:-1]].copy()
+        is_lost = generator.random(len(nearest)) < lost
+        nearest[is_lost] = generator.integers(len(documents), size=int(is_lost.sum()))
+        noise = unit(generator.standard_normal((len(nearest), documents.shape[1])))
+        return cls(unit(documents[nearest] + NOISE * noise), documents.copy())
 
     def diagnoses(self) -> tuple[Diagnosis, ...]:
         facts = ModelFacts("simulated", "simulated", self.documents.shape[1])
@@ -344,7 +351,7 @@ def table_of_defects(n_seeds: int) -> Iterator[str]:
             for seed in seeds:
                 found = codes(defect.plant(share or 0.0, np.random.default_rng([seed, 7])))
                 hits += all(code in found for code in defect.found_by)
-                expected = (*defect.found_by, *defect.follows)
+                expected = (*defect.found_by, *defect.follows, UNEXPLAINED)
                 strange = [code for code in found if code not in expected and code.split(" ")[0] not in defect.follows]
                 n_other, n_runs, names = n_other + len(strange), n_runs + 1, names | set(strange)
             cells.append(f"{hits} of {len(seeds)}")
@@ -355,9 +362,14 @@ def table_of_defects(n_seeds: int) -> Iterator[str]:
 
 def false_alarms(n_seeds: int) -> Iterator[str]:
     """Findings on the healthy data with healthy models, and of the audit of the three sample files."""
-    found = [codes(Vectors.healthy(np.random.default_rng(seed)).diagnoses()) for seed in range(n_seeds)]
-    n_with = sum(bool(own) for own in found)
-    yield f"Healthy model: {n_with} of {n_seeds} seeds report anything ({sum(map(len, found))} findings: {found})"
+    for lost in (0.0, LOST):
+        every = [codes(Vectors.healthy(np.random.default_rng(seed), lost=lost).diagnoses()) for seed in range(n_seeds)]
+        found = [[code for code in own if code != UNEXPLAINED] for own in every]
+        yield (
+            f"Healthy model, {100 * lost:.0f} % of the queries elsewhere: {sum(map(bool, found))} of {n_seeds} seeds "
+            f"report anything ({[own for own in found if own]}), and {sum(UNEXPLAINED in own for own in every)} that "
+            "failures have no known cause"
+        )
     for split in ("train", "valid", "test"):
         own = audit(Subject(read_rows(sample_path(split)))).diagnoses
         yield f"Audit of the healthy {split} file: {len(own)} findings {codes(own)}"
