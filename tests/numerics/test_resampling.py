@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from embedscope.errors import InvalidOptionError
-from embedscope.numerics.clusters import ClusterSums, clusters_from_judgments
+from embedscope.numerics.clusters import ClusterSums, clusters_from_judgments, random_half
 from embedscope.numerics.intervals import Interval, IntervalMethod, bca_bounds, expanded_quantile, wilson
 from embedscope.numerics.resampling import (
     bootstrap_statistic,
@@ -443,3 +443,12 @@ def test_the_interval_covers_the_true_mean_of_clustered_queries_where_the_naive_
         naive_held += abs(values.mean() - 0.7) <= 1.96 * values.std() / math.sqrt(len(values))
     assert 0.92 <= held / n_simulations <= 0.98
     assert naive_held / n_simulations < 0.85
+
+
+def test_a_random_half_holds_whole_clusters_and_half_of_them() -> None:
+    clusters = np.array([4, 4, 9, 1, 1, 1, 7, 9, 3])
+    halves = [random_half(clusters, np.random.default_rng(seed)) for seed in range(20)]
+    for chosen in halves:
+        assert len(np.unique(clusters[chosen])) == 2
+        assert not set(clusters[chosen]) & set(clusters[~chosen])
+    assert len({chosen.tobytes() for chosen in halves}) > 5
