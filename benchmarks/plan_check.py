@@ -1,7 +1,8 @@
 """Is `embedscope plan` right? Its estimate beside the measured time of real runs, at three sizes.
 
-The rates are measured once, before the first run; each run writes random unit vectors to disk and evaluates them. The
-estimate and the run are of the same machine in the same minutes, so a busy neighbour meets both, not equally.
+Random unit vectors are written to disk; then, in turn, the rates are measured and the command evaluates the folder in a
+process of its own, as a user would. Estimate and run are of the same machine in the same minutes, so a busy neighbour
+meets both, not equally: a quiet machine is needed to judge the model.
 
     python benchmarks/plan_check.py
     python benchmarks/plan_check.py --sizes 1k:100k,2k:200k
@@ -10,14 +11,14 @@ estimate and the run are of the same machine in the same minutes, so a busy neig
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
 
-from embedscope.analysis.corpus import analyse_shards
 from embedscope.analysis.planning import Corpus, measure_rates, one_machine
-from embedscope.data.shards import ShardFolder
 from embedscope.quantities import format_bytes, format_count, parse_count
 from measuring import Claim, PeerTiming, Timing, argument_parser, publish
 from out_of_core import write
@@ -46,9 +47,10 @@ def check(n_queries: int, n_documents: int, options) -> Claim:
         write(where, sizes)
         estimates, runs, memory = [], [], 0
         for _ in range(options.repeats):
-            estimate, plan = one_machine(corpus, measure_rates(options.dim, options.dtype))
+            estimate, plan = one_machine(corpus, measure_rates(options.dim, options.dtype, n_queries))
+            words = [sys.executable, "-m", "embedscope", "evaluate", "--embeddings", str(where), "--quiet"]
             start = time.perf_counter()
-            analyse_shards(ShardFolder(where))
+            subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
             runs.append(time.perf_counter() - start)
             estimates.append(estimate.total_s)
             memory = plan.total

@@ -262,6 +262,7 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
     corpus.add_argument("--dim", type=_count, required=True, metavar="N", help="numbers of a vector")
     corpus.add_argument("--dtype", choices=("float16", "float32"), default="float16", help="on disk (float16)")
     corpus.add_argument("--judgments", type=_big_count, metavar="N", help="relevant pairs (one a query)")
+    corpus.add_argument("--most-judgments", type=_count, metavar="N", help="of one query (as many as could be)")
     machines = parser.add_argument_group("the machines")
     machines.add_argument("--nodes", type=_count, default=8, metavar="N", help="of the cluster, like this one (8)")
     machines.add_argument("--memory", type=_bytes, metavar="SIZE", help="bytes a process may take: 4GB")

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import heapq
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from embedscope.analysis.planning import Corpus, Rates, one_gpu, one_machine, several_nodes
 from embedscope.errors import InvalidOptionError
+from embedscope.numerics.kernels import MIN_CELLS
 from embedscope.quantities import format_bytes, format_count, parse_bytes, parse_count
 
 from ..scene import run  # noqa: TID252
 
-RATES = Rates(product_flops=1e11, cells=2e8, read_bytes=5e8, moment_rows=1e6, interval_queries=1e4, n_cores=2)
+RATES = Rates(
+    product_flops=1e11,
+    cells=2e8,
+    read_bytes=5e8,
+    moment_rows=1e6,
+    merged_places=1e6,
+    interval_queries=1e4,
+    start_s=3.0,
+    n_cores=2,
+)
 CORPUS = Corpus(n_documents=10_000_000, n_queries=10_000, dim=128)
 
 
@@ -56,31 +69,64 @@ def test_what_is_printed_reads_back_to_three_digits(value: int) -> None:
 def test_one_machine_by_hand() -> None:
     estimate, plan = one_machine(CORPUS, RATES, 4_000_000_000)
     assert estimate.seconds == {
+        "start": 3.0,
         "scoring": 10_000_000 * 10_000 / 2e8,
         "reading": 10_000_000 * 128 * 2 / 5e8,
         "sums": 10.0,
+        "merging": pytest.approx(38 * 10_000 * 11 / 1e6),
         "intervals": 1.0,
     }
-    assert estimate.total_s == pytest.approx(500 + 5.12 + 10 + 1)
+    assert estimate.total_s == pytest.approx(3 + 500 + 5.12 + 10 + 4.18 + 1)
     assert estimate.bytes_moved == {"read from disk": 2.56e9}
     assert estimate.memory == plan.total < 4_000_000_000
 
 
-def test_nodes_share_whole_shards() -> None:
+def test_a_worker_is_a_core_and_takes_whole_shards() -> None:
+    """39 shards on 2 n workers: 20 rounds on one node, 7 on three, and from 20 nodes on one for every shard."""
     assert CORPUS.n_shards == 39
-    seconds = {n: several_nodes(CORPUS, RATES, n).seconds["scoring"] for n in (1, 3, 8, 39, 100)}
-    assert seconds[1] == pytest.approx(500)
-    assert seconds[3] == pytest.approx(500 / 3, rel=1e-5)
-    assert seconds[8] == pytest.approx(500 * 5 / 39, rel=1e-5)
-    assert seconds[39] == seconds[100] == pytest.approx(500 / 39, rel=1e-4)
+    a_round = CORPUS.shard_rows * 10_000 / 1e8
+    rounds = {n: several_nodes(CORPUS, RATES, n).seconds["scoring"] / a_round for n in (1, 3, 8, 19, 20, 100)}
+    assert rounds == pytest.approx({1: 20, 3: 7, 8: 3, 19: 2, 20: 1, 100: 1})
     assert "smaller shards" in several_nodes(CORPUS, RATES, 100).note
     assert "smaller shards" not in several_nodes(CORPUS, RATES, 8).note
 
 
-def test_the_slowest_of_reading_copying_and_multiplying_counts_on_a_gpu() -> None:
-    assert one_gpu(CORPUS, RATES, 60.0).seconds == {"reading": 5.12, "intervals": 1.0}
+@given(n_nodes=st.integers(1, 200), n_cores=st.integers(1, 64), n_shards=st.integers(1, 5000))
+def test_the_time_of_the_nodes_is_that_of_shards_dealt_one_by_one_to_whoever_is_free(
+    n_nodes: int, n_cores: int, n_shards: int
+) -> None:
+    corpus = Corpus(n_documents=n_shards * 262_144, n_queries=1000, dim=128)
+    assert corpus.n_shards == n_shards
+    free_at = [0] * (n_nodes * n_cores)
+    for _ in range(n_shards):
+        heapq.heapreplace(free_at, free_at[0] + 1)
+    rates = replace(RATES, n_cores=n_cores)
+    a_shard = 262_144 * 1000 / (rates.cells / n_cores)
+    assert several_nodes(corpus, rates, n_nodes).seconds["scoring"] == pytest.approx(max(free_at) * a_shard)
+
+
+def test_every_worker_reads_and_sums_on_its_own() -> None:
+    seconds = several_nodes(CORPUS, RATES, 20).seconds
+    assert seconds["reading"] == pytest.approx(CORPUS.shard_rows * 256 / 5e8)
+    assert seconds["sums"] == pytest.approx(CORPUS.shard_rows / 1e6)
+    assert seconds["merging"] == pytest.approx((6 + 7 - 2) * 10_000 * 11 / 1e6)
+
+
+def test_what_stays_with_the_machine_is_counted_beside_the_slowest_of_what_overlaps_on_a_gpu() -> None:
+    assert one_gpu(CORPUS, RATES, 60.0).seconds == {"start": 3.0, "reading": 5.12, "sums": 10.0, "intervals": 1.0}
     slow = one_gpu(CORPUS, RATES, 0.256).seconds
     assert slow["product on the GPU"] == pytest.approx(100)
+
+
+@pytest.mark.parametrize(
+    ("judgments", "most", "k"),
+    [(None, None, 11), (10_000, None, 11), (10_005, None, 16), (50_000, None, 100), (50_000, 7, 17)],
+)
+def test_the_lists_hold_as_many_as_the_query_with_most_relevant_documents_may_need(
+    judgments: int | None, most: int | None, k: int
+) -> None:
+    """The mean says nothing of the longest: 5 judgments a query may be 1 for most and thousands for one."""
+    assert replace(CORPUS, n_judgments=judgments, most_judgments=most).size().k == k
 
 
 @given(st.integers(1, 50), st.integers(1, 50))
@@ -126,5 +172,27 @@ def test_rates_are_measured_and_positive() -> None:
     from embedscope.analysis.planning import measure_rates
 
     rates = measure_rates(8, "float16", options=Options(n_draws=100))
-    assert min(rates.product_flops, rates.cells, rates.read_bytes, rates.moment_rows, rates.interval_queries) > 0
+    assert min(rates.product_flops, rates.cells, rates.read_bytes, rates.moment_rows) > 0
+    assert min(rates.merged_places, rates.interval_queries, rates.start_s) > 0
     assert rates.n_cores >= 1
+
+
+@pytest.mark.parametrize(("n_queries", "is_compiled"), [(100, False), (1_000_000, True)])
+def test_the_rate_of_scoring_is_measured_along_the_road_that_a_run_of_as_many_queries_takes(
+    n_queries: int, is_compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compiled loops read large matrices, NumPy small ones, at half the rate."""
+    from embedscope.analysis import planning
+
+    shapes: list[tuple[int, int]] = []
+
+    def record(queries: np.ndarray, documents: np.ndarray, *_: object, **__: object) -> None:
+        shapes.append((len(queries), len(documents)))
+
+    monkeypatch.setattr(planning, "_rates_of_the_rest", lambda *_: (1.0, 1.0))
+    monkeypatch.setattr(planning, "_read_rate", lambda *_: 1.0)
+    monkeypatch.setattr(planning, "_product_rate", lambda *_: 1.0)
+    monkeypatch.setattr(planning, "_PROBE_SECONDS", 0.0)
+    monkeypatch.setattr(planning, "for_each_block", record)
+    planning.measure_rates(8, n_queries=n_queries)
+    assert {rows * columns >= MIN_CELLS for rows, columns in shapes} == {is_compiled}

@@ -169,7 +169,12 @@ def model_facts(folder: ShardFolder) -> ModelFacts:
 
 
 def _n_kept(judgments: Judgments, options: Options) -> int:
-    return options.k + min(int(judgments.n_relevant.max(initial=0)), 90)
+    return kept_for_each_query(options, int(judgments.n_relevant.max(initial=0)))
+
+
+def kept_for_each_query(options: Options, most_relevant: int) -> int:
+    """Documents of a list: so many that the best wrong one is among them, up to 90 relevant ones of a query."""
+    return options.k + min(most_relevant, 90)
 
 
 def _subject(folder: ShardFolder, options: Options, characters: int) -> Subject:

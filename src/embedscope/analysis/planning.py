@@ -1,40 +1,47 @@
 """What evaluating a corpus will cost, from rates measured on this machine; the model is explained in docs/scale.md.
 
-Four rates are measured, in a few seconds and with the code that does the work: cells of the score matrix through the
-whole pass, bytes of a shard through reading and normalising, documents through the sums over all pairs, and queries
-through the bootstrap. Everything else is counting.
+The rates are measured in some seconds, with the code that does the work and along the road that the run will take:
+cells of the score matrix through the whole pass, bytes of a shard through reading and checking, documents through the
+sums over all pairs, places of lists through merging, queries through all that follows the pass, and the start of the
+program. Everything else is counting.
 """
 
 from __future__ import annotations
 
 import math
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from embedscope.analysis.intervals import Resampler
+from embedscope.analysis.corpus import analyse_shards, kept_for_each_query
 from embedscope.analysis.options import DEFAULTS, Options
 from embedscope.analysis.scoring import N_BINS
 from embedscope.data.shard_writer import SHARD_BYTES, write_shards
-from embedscope.engines.local import DOCUMENT_BLOCK, QUERY_BLOCK, for_each_block
+from embedscope.data.shards import ShardFolder
+from embedscope.engines.local import block_shape, for_each_block
 from embedscope.engines.memory import MOST_ROWS, CorpusSize, MemoryPlan, plan_memory
+from embedscope.engines.shards import groups_of
 from embedscope.numerics.judgments import Judgments
 from embedscope.numerics.streaming import HistogramAccumulator, TieAccumulator, TopKAccumulator, sum_and_gram
 from embedscope.numerics.threads import in_threads, n_threads, one_thread_products
 from embedscope.numerics.vectors import score_pairs, unit_rows
 from embedscope.protocols import Float32Array
 
-_PROBE_QUERIES, _PROBE_DOCUMENTS = 1024, 65_536
+_PROBE_QUERIES, _PROBE_DOCUMENTS = 2048, 65_536
+"""Queries enough that the pass takes compiled loops where a run of as many or more does."""
+
 _PROBE_BYTES = SHARD_BYTES
-_PROBE_CLUSTERS = 1000
 _PROBE_SECONDS = 1.0
-_FIGURES = 20
-"""Intervals that a run computes: nine metrics and the figures of similarity."""
+_FEW, _MANY = 64, 1024
+"""Queries of two small corpora, whose difference says what a query costs after the pass."""
 
 NETWORK_BYTES_PER_S = 1.25e9
 """Assumed between nodes: 10 Gbit/s."""
@@ -50,8 +57,10 @@ class Rates:
     product_flops: float  # a second, of the bare matrix product in float32
     cells: float  # (query, document) pairs a second through product and accumulators
     read_bytes: float  # a second from disk to float32 unit rows, SHA-256 included
-    moment_rows: float  # documents a second through the sums over all pairs
-    interval_queries: float  # queries a second through all intervals
+    moment_rows: float  # documents a second through the sums over all pairs, on one core
+    merged_places: float  # places of lists a second through merging
+    interval_queries: float  # queries a second through what follows the pass: intervals, similarities, tables
+    start_s: float  # from the command line to the pass, and back
     n_cores: int
 
 
@@ -80,6 +89,7 @@ class Corpus:
     dim: int
     dtype: str = "float16"
     n_judgments: int | None = None  # one a query
+    most_judgments: int | None = None  # of one query; as many as there could be
 
     @property
     def itemsize(self) -> int:
@@ -94,27 +104,51 @@ class Corpus:
     @property
     def n_shards(self) -> int:
         """Document shards of the usual size."""
-        return -(-self.n_bytes // SHARD_BYTES)
+        return -(-self.n_documents // self.shard_rows)
+
+    @property
+    def shard_rows(self) -> int:
+        """Documents of a full shard."""
+        return min(self.n_documents, max(1, SHARD_BYTES // (self.dim * self.itemsize)))
 
     def size(self, options: Options = DEFAULTS) -> CorpusSize:
         """What the memory depends on."""
         n_pairs = self.n_judgments or self.n_queries
-        per_query = -(-n_pairs // self.n_queries)
-        k = options.k + min(per_query, 90)
+        most = self.most_judgments or max(1, n_pairs - self.n_queries + 1)
+        k = kept_for_each_query(options, most)
         return CorpusSize(self.n_queries, self.n_documents, n_pairs, self.dim, self.itemsize, k)
 
 
-def measure_rates(dim: int, dtype: str = "float16", *, options: Options = DEFAULTS, seed: int = 0) -> Rates:
-    """The rates of this machine for vectors of ``dim`` numbers; takes some seconds and 64 MB of temporary disk."""
+def measure_rates(
+    dim: int, dtype: str = "float16", n_queries: int = _PROBE_QUERIES, *, options: Options = DEFAULTS, seed: int = 0
+) -> Rates:
+    """The rates of this machine; takes some seconds, a process of its own, and 64 MB of temporary disk.
+
+    Parameters
+    ----------
+    dim : int
+        Numbers of a vector.
+    dtype : str
+        Of the shards on disk.
+    n_queries : int
+        Of the run: a few are scored along another road than many.
+    options : Options
+    seed : int
+    """
     generator = np.random.default_rng(seed)
-    queries, documents = (_unit(generator, n, dim) for n in (_PROBE_QUERIES, _PROBE_DOCUMENTS))
+    queries = _unit(generator, min(n_queries, _PROBE_QUERIES), dim)
+    documents = _unit(generator, _PROBE_DOCUMENTS, dim)
+    interval_queries, start_s = _rates_of_the_rest(dim, dtype, generator, options)
     with one_thread_products():  # as in the pass
+        cells, compiling_s = _pass_rate(queries, documents, options)
         return Rates(
             product_flops=2 * dim * _product_rate(queries, documents),
-            cells=_pass_rate(queries, documents, options),
+            cells=cells,
             read_bytes=_read_rate(dim, dtype, generator),
             moment_rows=len(documents) / _mean_seconds(lambda: sum_and_gram(documents)),
-            interval_queries=_PROBE_CLUSTERS / _interval_seconds(generator, options),
+            merged_places=_merge_rate(generator, options),
+            interval_queries=interval_queries,
+            start_s=start_s + compiling_s,
             n_cores=n_threads(),
         )
 
@@ -128,27 +162,46 @@ def one_machine(corpus: Corpus, rates: Rates, memory: int | None = None) -> tupl
         If ``memory`` is less than the smallest plan needs.
     """
     plan = plan_memory(corpus.size(), memory, n_threads=rates.n_cores)
-    seconds = _work_seconds(corpus, rates, corpus.n_documents)
+    seconds = {
+        "start": rates.start_s,
+        "scoring": corpus.n_documents * corpus.n_queries / rates.cells,
+        "reading": corpus.n_bytes / rates.read_bytes,
+        "sums": corpus.n_documents / rates.moment_rows,
+        "merging": (corpus.n_shards - 1) * _merge_seconds(corpus, rates),
+        "intervals": corpus.n_queries / rates.interval_queries,
+    }
     moved = {"read from disk": float(corpus.n_bytes)}
     return Estimate("this machine", seconds, plan.total, moved), plan
 
 
 def several_nodes(corpus: Corpus, rates: Rates, nodes: int, memory: int | None = None) -> Estimate:
-    """The estimate for ``nodes`` machines like this one, each with the shards that fall to it."""
+    """The estimate for ``nodes`` machines like this one, each core a worker that takes whole shards.
+
+    What a worker does, it does alone: it has one core's share of the rate of scoring, and reads and sums as one core of
+    this machine does. Parts are merged as they come; after the last shard those of one group remain, then the groups.
+    """
     plan = plan_memory(corpus.size(), memory)
-    # The slowest node decides: shards are whole.
-    share = -(-corpus.n_shards // nodes) / corpus.n_shards
-    rounds = math.ceil(math.log2(max(corpus.n_shards, 2)))
+    workers = nodes * rates.n_cores
+    rounds = -(-corpus.n_shards // workers)
+    n_rows = min(rounds * corpus.shard_rows, corpus.n_documents)  # of the busiest worker
     part = _part_bytes(corpus)
     queries = corpus.n_queries * corpus.dim * 4.0
-    seconds = _work_seconds(corpus, rates, math.ceil(corpus.n_documents * share))
-    seconds["network"] = (queries * math.ceil(math.log2(nodes + 1)) + part * rounds) / NETWORK_BYTES_PER_S
+    n_groups, n_in_group = groups_of(corpus.n_shards)
+    n_merges = n_groups + n_in_group - 2
+    seconds = {
+        "start": rates.start_s,
+        "scoring": n_rows * corpus.n_queries / (rates.cells / rates.n_cores),
+        "reading": n_rows * corpus.dim * corpus.itemsize / rates.read_bytes,
+        "sums": n_rows / rates.moment_rows,
+        "merging": n_merges * _merge_seconds(corpus, rates),
+        "network": (queries * math.ceil(math.log2(nodes + 1)) + part * n_merges) / NETWORK_BYTES_PER_S,
+        "intervals": corpus.n_queries / rates.interval_queries,
+    }
     moved = {
         "read from disk": float(corpus.n_bytes),
         "queries to the nodes": queries * nodes,
         "parts merged": part * (corpus.n_shards - 1.0),
     }
-    workers = nodes * rates.n_cores
     note = f"{corpus.n_shards:,} shards on {workers:,} workers of one core"
     if corpus.n_shards < workers:
         note += ": some have nothing to do; write smaller shards"
@@ -166,21 +219,21 @@ def one_gpu(corpus: Corpus, rates: Rates, tflops: float) -> Estimate:
         "copying": corpus.n_documents * corpus.dim * 4 / DEVICE_BYTES_PER_S,
     }
     slowest = max(stream, key=lambda name: stream[name])
-    seconds = {slowest: stream[slowest], "intervals": corpus.n_queries / rates.interval_queries}
+    seconds = {
+        "start": rates.start_s,
+        slowest: stream[slowest],
+        "sums": corpus.n_documents / rates.moment_rows,
+        "intervals": corpus.n_queries / rates.interval_queries,
+    }
     plan = plan_memory(corpus.size())
     moved = {"read from disk": float(corpus.n_bytes), "to the GPU": corpus.n_documents * corpus.dim * 4.0}
     note = f"{tflops:g} TFLOP/s are assumed, not measured; a floor: ranking on the device is not counted"
     return Estimate("one GPU", seconds, plan.total, moved, note)
 
 
-def _work_seconds(corpus: Corpus, rates: Rates, n_documents: int) -> dict[str, float]:
-    """Time of one machine for ``n_documents`` of the corpus."""
-    return {
-        "scoring": n_documents * corpus.n_queries / rates.cells,
-        "reading": n_documents * corpus.dim * corpus.itemsize / rates.read_bytes,
-        "sums": n_documents / rates.moment_rows,
-        "intervals": corpus.n_queries / rates.interval_queries,
-    }
+def _merge_seconds(corpus: Corpus, rates: Rates) -> float:
+    """Time to merge two parts: nearly all of it goes into the lists."""
+    return corpus.n_queries * corpus.size().k / rates.merged_places
 
 
 def _part_bytes(corpus: Corpus) -> float:
@@ -194,31 +247,68 @@ def _unit(generator: np.random.Generator, n: int, dim: int) -> Float32Array:
 
 
 def _product_rate(queries: Float32Array, documents: Float32Array) -> float:
-    """Cells a second of the bare matrix product, in blocks of the size that the pass uses, one thread a block."""
-    rows = documents[:DOCUMENT_BLOCK]
-    outs = [np.empty((QUERY_BLOCK, len(rows)), dtype=np.float32) for _ in range(n_threads())]
-    starts = range(0, len(queries) - QUERY_BLOCK + 1, QUERY_BLOCK)
+    """Cells a second of the bare matrix product, in blocks of the shape that the pass uses, one thread a block."""
+    n_rows, n_columns = block_shape(len(queries), len(documents))
+    n_rows, columns = min(n_rows, len(queries)), documents[:n_columns]
+    outs = [np.empty((n_rows, len(columns)), dtype=np.float32) for _ in range(n_threads())]
+    starts = range(0, len(queries) - n_rows + 1, n_rows)
 
     def multiply(out: Float32Array) -> None:
         for start in starts:
-            np.matmul(queries[start : start + QUERY_BLOCK], rows.T, out=out)
+            np.matmul(queries[start : start + n_rows], columns.T, out=out)
 
     seconds = _mean_seconds(lambda: list(in_threads(multiply, outs)))
-    return len(outs) * len(starts) * QUERY_BLOCK * len(rows) / seconds
+    return len(outs) * len(starts) * n_rows * len(columns) / seconds
 
 
-def _pass_rate(queries: Float32Array, documents: Float32Array, options: Options) -> float:
-    """Cells a second through product and accumulators, as a long run sees them: their lists are full."""
+def _pass_rate(queries: Float32Array, documents: Float32Array, options: Options) -> tuple[float, float]:
+    """Cells a second through product and accumulators, as a long run sees them; and how many seconds longer the first
+    call took, which loads or makes the compiled loops and fills the lists."""
     relevant = np.arange(len(queries), dtype=np.int64)
     judgments = Judgments(np.arange(len(queries) + 1, dtype=np.int64), relevant, np.ones(len(queries)), 1 << 40)
     consumers = (
         TieAccumulator(judgments, score_pairs(queries, documents, relevant, relevant), options.tie_tolerance),
-        TopKAccumulator(len(queries), options.k + 1),
+        TopKAccumulator(len(queries), kept_for_each_query(options, 1)),
         HistogramAccumulator(N_BINS, exclude=judgments),
     )
-    for_each_block(queries, documents, consumers)  # compiles, and fills the lists
+    first = _mean_seconds(lambda: for_each_block(queries, documents, consumers), 0.0)
     seconds = _mean_seconds(lambda: for_each_block(queries, documents, consumers, document_offset=len(documents)))
-    return len(queries) * len(documents) / seconds
+    return len(queries) * len(documents) / seconds, max(0.0, first - seconds)
+
+
+def _merge_rate(generator: np.random.Generator, options: Options) -> float:
+    """Places of lists a second through merging the lists of two shards."""
+    k = kept_for_each_query(options, 1)
+    parts = [TopKAccumulator(_MANY, k) for _ in range(2)]
+    for number, part in enumerate(parts):
+        scores = generator.random((_MANY, 4 * k), dtype=np.float32)
+        part.update(scores, 0, number * 4 * k)
+    return _MANY * k / _mean_seconds(lambda: parts[0].merge(parts[1]))
+
+
+def _rates_of_the_rest(dim: int, dtype: str, generator: np.random.Generator, options: Options) -> tuple[float, float]:
+    """Queries a second through what follows the pass, and the seconds of a run that has hardly anything to do.
+
+    Two small corpora are evaluated here, and the smaller one by the command in a process of its own.
+    """
+    with tempfile.TemporaryDirectory(prefix="embedscope-plan-") as place:
+        folders = [_small_corpus(Path(place) / str(n), n, dim, dtype, generator) for n in (_FEW, _MANY)]
+        few, many = (_seconds_of(partial(analyse_shards, folder, options=options)) for folder in folders)
+        a_query = max(many - few, 1e-9) / (_MANY - _FEW)
+        words = [sys.executable, "-m", "embedscope", "evaluate", "--embeddings", folders[0].where, "--quiet"]
+        command = _seconds_of(lambda: subprocess.run(words, check=True, stdout=subprocess.DEVNULL))
+        return 1 / a_query, max(0.0, command - _FEW * a_query)
+
+
+def _small_corpus(where: Path, n_queries: int, dim: int, dtype: str, generator: np.random.Generator) -> ShardFolder:
+    documents = _unit(generator, 2 * _MANY, dim)
+    queries = _unit(generator, n_queries, dim) + documents[:n_queries]
+    return write_shards(where, queries, documents, [[i] for i in range(n_queries)], dtype=dtype)
+
+
+def _seconds_of(call: Callable[[], object]) -> float:
+    """The shorter of two calls: the first one also imports and fills caches."""
+    return min(_mean_seconds(call, 0.0) for _ in range(2))
 
 
 def _read_rate(dim: int, dtype: str, generator: np.random.Generator) -> float:
@@ -248,12 +338,6 @@ def _forget(where: Path) -> None:
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         finally:
             os.close(descriptor)
-
-
-def _interval_seconds(generator: np.random.Generator, options: Options) -> float:
-    resampler = Resampler(np.arange(_PROBE_CLUSTERS), options.n_draws, np.random.SeedSequence(0))
-    values = {str(i): generator.random(_PROBE_CLUSTERS) for i in range(_FIGURES)}
-    return _mean_seconds(lambda: resampler.means(values), 0.0)
 
 
 def _mean_seconds(call: Callable[[], object], at_least: float = _PROBE_SECONDS) -> float:

@@ -23,9 +23,16 @@ _PROBE_TEXTS = 96
 def run(options: argparse.Namespace) -> int:
     """Measure, count, print; the exit status."""
     terminal = Terminal(quiet=options.quiet, json=options.json)
-    corpus = Corpus(options.documents, options.queries, options.dim, options.dtype, options.judgments)
+    corpus = Corpus(
+        n_documents=options.documents,
+        n_queries=options.queries,
+        dim=options.dim,
+        dtype=options.dtype,
+        n_judgments=options.judgments,
+        most_judgments=options.most_judgments,
+    )
     terminal.step("Measuring this machine")
-    rates = measure_rates(options.dim, options.dtype)
+    rates = measure_rates(options.dim, options.dtype, options.queries)
     machine, memory = one_machine(corpus, rates, options.memory)
     estimates = [
         machine,
@@ -81,7 +88,9 @@ def _lines(
         f"  scoring   {format_count(rates.cells)} pairs a second, {_share_of_product(corpus, rates):.0%} of that",
         f"  reading   {format_bytes(rates.read_bytes)}/s to unit rows",
         f"  sums      {format_count(rates.moment_rows)} documents a second",
-        f"  intervals {format_count(rates.interval_queries)} queries a second",
+        f"  merging   {format_count(rates.merged_places)} places of lists a second",
+        f"  intervals {format_count(rates.interval_queries)} queries a second, with similarities and tables",
+        f"  start     {rates.start_s:.1f} s",
         "",
         f"{'':<18}{'evaluation':>12}{'encoding':>12}{'memory':>12}   steps",
     ]

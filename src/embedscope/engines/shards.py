@@ -166,10 +166,15 @@ def merge_in_groups(parts: Iterable[T], n_parts: int, merge: Callable[[T, T], T]
     >>> merge_in_groups("abcde", 5, lambda left, right: f"({left}{right})")
     '(((ab)c)(de))'
     """
-    size = math.isqrt(n_parts - 1) + 1
+    n_groups, size = groups_of(n_parts)
     given = iter(parts)
-    groups = (_fold(islice(given, size), merge) for _ in range(0, n_parts, size))
-    return _fold(groups, merge)
+    return _fold((_fold(islice(given, size), merge) for _ in range(n_groups)), merge)
+
+
+def groups_of(n_parts: int) -> tuple[int, int]:
+    """Number of the groups that parts are merged in, and parts of a group (of the last one, at most)."""
+    size = math.isqrt(n_parts - 1) + 1
+    return -(-n_parts // size), size
 
 
 MOST_PARTS = 4
