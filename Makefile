@@ -6,13 +6,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo test lint types unit front-end bench bundle format clean
+.PHONY: help demo test lint types unit front-end bench bench-long bundle format clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    train a head over the packaged MiniLM on the sample data, and report on it"
 	@echo "make test    lint, types, all tests"
 	@echo "make bench   measure every claim about speed beside its peers, into docs/benchmarks.md"
+	@echo "make bench-long  the runs of many minutes, into benchmarks/recorded/"
 	@echo "make bundle  build the page's script and style from web/ (needs Node)"
 	@echo "make format  let ruff rewrite what it can"
 	@echo "make clean   remove .venv and build products"
@@ -54,7 +55,11 @@ front-end-checks: web/node_modules/.package-lock.json
 # About twenty minutes; the machine should be quiet. HF_HUB_OFFLINE: nothing is fetched once it is installed.
 bench: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench,demo,ray]'
-	$(BIN)/python benchmarks/run_all.py --output docs/benchmarks.md
+	$(BIN)/python benchmarks/run_all.py --output docs/benchmarks.md --add $(wildcard benchmarks/recorded/*.json)
+
+# Half an hour and 3 GB of disk, once for a machine: the table of make bench shows what is recorded.
+bench-long: $(INSTALLED)
+	$(BIN)/python benchmarks/run_all.py --long --record benchmarks/recorded/long.json
 
 bundle: web/node_modules/.package-lock.json
 	cd web && npm run --silent build

@@ -2,9 +2,10 @@
 
 Each script of ``SCRIPTS`` runs with ``--json`` and gives its claims in the record that ``measuring.py`` describes. A
 script that fails or runs past its limit loses its own rows only: the table says what it said last. Results of runs that
-need another machine (a GPU) or more time are added from files with ``--add``.
+need another machine (a GPU) or more time (``--long``) are added from files with ``--add``.
 
     make bench                                          # all of it into docs/benchmarks.md
+    make bench-long                                     # the runs of many minutes into benchmarks/recorded/
     PYTHONPATH=src python benchmarks/run_all.py --quick --output FILE.md    # small sizes: do they run at all
     PYTHONPATH=src python benchmarks/run_all.py --only maps encoding --output FILE.md
 """
@@ -94,11 +95,23 @@ SCRIPTS = (
         ("--documents", "1M", "--memory", "2GB"),
         ("--documents", "5k", "--queries", "50", "--dim", "16", "--memory", "2GB"),
     ),
-    Script("plan_check", ONE_ROUND, (*ONE_ROUND, "--sizes", "50:5k", "--dim", "16")),
+    Script(
+        "plan_check",
+        ("--repeats", "2", "--sizes", "1k:100k,2k:250k,4k:500k"),
+        (*ONE_ROUND, "--sizes", "50:5k", "--dim", "16"),
+    ),
     Script("gpu_encoding"),
     Script("gpu_evaluation"),
     Script("ray_shards", found=packaged_model, quick=()),
 )
+
+LONG = (
+    Script("out_of_core", ("--documents", "10M", "--memory", "4GB")),
+    Script("maps", ("--tsne", "0", "--umap", "0", "--placed", "1000000")),
+)
+"""Runs of many minutes, made once and recorded; ``make bench`` adds what they gave to the page."""
+
+LONG_LIMIT_S = 3600.0
 
 INTRODUCTION = """\
 # Benchmarks
@@ -254,24 +267,48 @@ def plain(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
+def run_each(scripts: Sequence[Script], *, is_quick: bool, limit_s: float) -> list[Outcome]:
+    """The outcome of each script, said as it comes."""
+    outcomes = []
+    for script in scripts:
+        print(f"{script.name} ...", end=" ", flush=True)
+        outcomes.append(run(script, is_quick=is_quick, limit_s=limit_s))
+        print(f"{outcomes[-1].elapsed_s:.0f} s, {len(outcomes[-1].claims)} claims {outcomes[-1].problem}", flush=True)
+    return outcomes
+
+
+def recorded(outcomes: Sequence[Outcome], title: str, described: Sequence[str]) -> dict[str, Any]:
+    """The record that ``--add`` takes: the claims, and the machine in one paragraph."""
+    lines = " ".join(line.removeprefix("- ").rstrip(".") + "." for line in described)
+    return {"title": title, "machine": lines, "claims": [claim for outcome in outcomes for claim in outcome.claims]}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, required=True, help="the page to write")
-    parser.add_argument("--only", nargs="+", choices=[script.name for script in SCRIPTS], metavar="NAME")
+    parser.add_argument("--output", type=Path, help="the page to write")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="write the claims as --add takes them")
+    parser.add_argument("--title", default="Runs of many minutes", help="of the record (default: %(default)s)")
+    parser.add_argument("--only", nargs="+", choices=sorted({script.name for script in SCRIPTS}), metavar="NAME")
+    parser.add_argument("--long", action="store_true", help="the runs of many minutes instead of the others")
     parser.add_argument("--quick", action="store_true", help="small sizes, one round: times mean nothing")
-    parser.add_argument("--limit-s", type=float, default=LIMIT_S, help="of each script (default: %(default)s)")
+    parser.add_argument("--limit-s", type=float, help=f"of each script ({LIMIT_S:g}, {LONG_LIMIT_S:g} with --long)")
     parser.add_argument(
-        "--add", type=Path, nargs="+", default=[], metavar="FILE", help='{"title", "machine", "claims"} as JSON'
+        "--add", type=Path, nargs="*", default=[], metavar="FILE", help='{"title", "machine", "claims"} as JSON'
     )
     options = parser.parse_args()
-    chosen = [script for script in SCRIPTS if options.only is None or script.name in options.only]
-    outcomes = []
-    for script in chosen:
-        print(f"{script.name} ...", end=" ", flush=True)
-        outcomes.append(run(script, is_quick=options.quick, limit_s=options.limit_s))
-        print(f"{outcomes[-1].elapsed_s:.0f} s, {len(outcomes[-1].claims)} claims {outcomes[-1].problem}", flush=True)
-    added = [json.loads(file.read_text(encoding="utf-8")) for file in options.add]
-    options.output.write_text(rendered(outcomes, added, machine()), encoding="utf-8")
+    if options.output is None and options.record is None:
+        parser.error("pass --output FILE.md or --record FILE.json: what was measured would be lost")
+    chosen = [
+        script for script in (LONG if options.long else SCRIPTS) if options.only is None or script.name in options.only
+    ]
+    limit_s = options.limit_s or (LONG_LIMIT_S if options.long else LIMIT_S)
+    outcomes = run_each(chosen, is_quick=options.quick, limit_s=limit_s)
+    if options.record is not None:
+        record = recorded(outcomes, options.title, machine())
+        options.record.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    if options.output is not None:
+        added = [json.loads(file.read_text(encoding="utf-8")) for file in options.add]
+        options.output.write_text(rendered(outcomes, added, machine()), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -69,6 +69,15 @@ def test_results_of_another_machine_stand_under_their_own_heading() -> None:
     assert page.index("## Claims") < page.index("## On a GPU\n\nOne card.\n") < page.index("| Elsewhere |")
 
 
+def test_a_record_is_what_the_page_adds() -> None:
+    outcomes = [run_all.Outcome("out_of_core", [claim(claim="Ten million")], 600.0)]
+    record = run_all.recorded(outcomes, "Long runs", ["- One processor", "- Linux."])
+    assert record["machine"] == "One processor. Linux."
+    page = run_all.rendered([], [record], ["- a machine"])
+    assert "## Long runs\n\nOne processor. Linux.\n" in page
+    assert "| Ten million |" in page
+
+
 def test_the_machine_is_described_without_its_paths() -> None:
     described = "\n".join(run_all.machine())
     assert f"Python {sys.version_info.major}.{sys.version_info.minor}" in described

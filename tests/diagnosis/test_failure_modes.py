@@ -206,16 +206,16 @@ def test_one_attribute_is_ignored_only_where_the_type_names_one(wrong_type: str,
 
 
 def test_many_failures_without_a_cause_are_a_finding_of_their_own_with_rows() -> None:
-    queries, documents = lost(10)
+    queries, documents = lost(16)
     modes = mode_of(queries, documents)
     (found,) = unexplained_failures(queries, modes, SliceSearch((), 0))
     assert found.diagnosis.code == "unexplained-failures"
-    assert found.diagnosis.effect == 0.25
-    assert set(found.diagnosis.rows) == set(range(10))
-    assert found.gain == pytest.approx(0.125)
+    assert found.diagnosis.effect == 0.4
+    assert set(found.diagnosis.rows) == set(range(16))
+    assert found.gain == pytest.approx(0.2)
     told = Slice(("short",), np.arange(9), -0.5, -0.6, -0.4, 0.01, 0.5, 1.0)
     assert not list(unexplained_failures(queries, modes, SliceSearch((told,), 1)))
-    few, more = lost(3)
+    few, more = lost(6)
     assert not list(unexplained_failures(few, mode_of(few, more), SliceSearch((), 0)))
 
 

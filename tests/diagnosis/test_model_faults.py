@@ -163,13 +163,14 @@ def lost_at_random(collection: Collection, seed: int, share: float) -> tuple[np.
 
 
 def test_failures_that_are_spread_at_random_accuse_no_type_and_no_slice(collection: Collection) -> None:
-    """What is true of such a model is said: that its failures have no cause that is known."""
+    """Nothing is said of as many failures as the checklist passes; of more, that they have no cause that is known."""
     for seed in range(2):
-        every = found(collection, *lost_at_random(collection, seed, 0.2))
+        assert not found(collection, *lost_at_random(collection, seed, 0.15))
+        every = found(collection, *lost_at_random(collection, seed, 0.3))
         assert set(every) == {"unexplained-failures"}
         (one,) = every.values()
         assert one.low is not None
-        assert 0.05 < one.low < one.effect < 0.25
+        assert 0.15 < one.low < one.effect < 0.35
         assert len(one.rows) == round(one.effect * 300)
 
 

@@ -35,8 +35,9 @@ FRAGILE = 0.05
 FRAGILE_LEVEL = 0.05
 """Fall of the metric, and level after Holm's correction, from which another way of typing is a finding."""
 
-LEAST_UNEXPLAINED = 0.05
-"""Share of queries, lower end, from which failures without a known cause are a finding."""
+LEAST_UNEXPLAINED = 0.15
+"""Share of queries, lower end, from which failures without a known cause are a finding: the checklist lets so many of
+them miss rank 1, and a model that it passes is accused of nothing."""
 
 COLLAPSED = 0.1
 """Share of the directions that 90 % of the variance needs, below which a space has collapsed."""
