@@ -26,6 +26,7 @@ from embedscope.diagnosis.audit import (
     rows_as_json,
     token_lengths,
 )
+from embedscope.diagnosis.audit.labels import is_told_apart
 from embedscope.findings import Diagnosis, Severity
 from embedscope.protocols import Float64Array
 from embedscope.sample import sample_path
@@ -128,6 +129,22 @@ def test_a_location_negative_in_the_same_district_is_judged_by_what_the_query_na
     assert "for 1 of them" in found.title
     mended = repair(Subject(RawRows("test", "row", tuple(rows))))
     assert [len(r.negatives) for r in mended.rows] == [0, 2, 2, 2, 2, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("query", "positive", "other", "is_apart"),
+    [
+        ("phòng P.25 Bình Thạnh", "phòng 25m2 ở P.25, Bình Thạnh", "phòng 25m2 ở P.12, Bình Thạnh", True),
+        ("phòng 25m2 Bình Thạnh", "phòng 25m2 ở P.25, Bình Thạnh", "phòng 25m2 ở P.12, Bình Thạnh", False),
+        ("phong q10 gan dhbk", "phòng quận 10 gần ĐH Bách Khoa", "phòng quận 10 gần chợ Hòa Hưng", True),
+        ("phong q10 gan dhbk", "phòng quận 10 gần Đại học Bách Khoa", "phòng quận 10 gần Đại học Kinh tế", True),
+        ("phong q10 co gac", "phòng quận 10 có gác gần ĐH Bách Khoa", "phòng quận 10 có gác gần chợ", False),
+    ],
+)
+def test_a_ward_or_an_initialism_of_the_query_tells_two_places_apart(
+    query: str, positive: str, other: str, is_apart: bool
+) -> None:
+    assert is_told_apart(row(1, query, positive), other) is is_apart
 
 
 def test_a_price_negative_at_the_same_price_in_other_words_loses_the_type_and_keeps_its_weight() -> None:

@@ -89,7 +89,7 @@ def say_the_same(first: str, second: str) -> bool:
     The Jaccard similarity of the multisets of their words (without case and diacritics) must reach
     :data:`SAME_WORDS`: in an advertisement of twenty words one amenity more is already another room.
     """
-    ours, theirs = Counter(_split_words(first)), Counter(_split_words(second))
+    ours, theirs = Counter(split_words(first)), Counter(split_words(second))
     return (ours & theirs).total() >= SAME_WORDS * (ours | theirs).total() and not tells_apart(first, second)
 
 
@@ -109,7 +109,7 @@ def differ_by_slips(first: str, second: str) -> bool:
     """
     if tells_apart(first, second):
         return False
-    ours, theirs = (Counter(_split_words(text)) for text in (first, second))
+    ours, theirs = (Counter(split_words(text)) for text in (first, second))
     left, right = sorted((ours - theirs).elements()), sorted((theirs - ours).elements())
     return len(left) == len(right) and all(map(_is_one_slip, left, right))
 
@@ -125,12 +125,8 @@ def _is_one_slip(first: str, second: str) -> bool:
     return short[start + 1 :] == long[start + 1 :] or (is_swapped and short[start + 2 :] == long[start + 2 :])
 
 
-def plain_words(text: str) -> set[str]:
+def split_words(text: str) -> list[str]:
     """Words without case and diacritics, letters and digits apart: "P11" is the "P.11" of another text."""
-    return set(_split_words(text))
-
-
-def _split_words(text: str) -> list[str]:
     return _LETTERS_OR_DIGITS.findall(strip_diacritics(" ".join(words(text))))
 
 

@@ -20,8 +20,8 @@ from embedscope.diagnosis.near_duplicates import (
     ask_the_same,
     folded,
     near_duplicates,
-    plain_words,
     say_the_same,
+    split_words,
 )
 from embedscope.diagnosis.text_features import placeholder, words
 from embedscope.findings import Severity
@@ -113,9 +113,21 @@ def mislabels(row: Row, kind: str, text: str) -> bool:
 
 
 def is_told_apart(row: Row, text: str) -> bool:
-    """Whether the query names a word that a positive has and ``text`` lacks."""
-    asked = plain_words(row.query)
-    return any((asked & plain_words(positive)) - plain_words(text) for positive in row.positives)
+    """Whether the query names a word, a number or an initialism that a positive has and ``text`` lacks."""
+    asked = _named(row.query)
+    return any((asked & _named(positive)) - _named(text) for positive in row.positives)
+
+
+def _named(text: str) -> set[str]:
+    """Words without diacritics, each number with the word before it, and what two to four words are shortened to.
+
+    The 25 of ward 25 is not that of 25 m2; "dhbk" is "ĐH Bách Khoa" and "Đại học Bách Khoa".
+    """
+    listed = split_words(text)
+    numbers = {f"{word} {number}" for word, number in pairwise(listed) if number.isdecimal()}
+    short = [word if len(word) <= 2 else word[0] for word in listed]
+    windows = ("".join(short[start : start + width]) for width in (2, 3, 4) for start in range(len(short) - width + 1))
+    return {*listed, *numbers, *(initials for initials in windows if initials.isalpha() and len(initials) > 2)}
 
 
 def _kept_values(subject: Subject, stated: list[Stated], clusters: IntArray) -> Iterator[Fault]:
