@@ -92,7 +92,7 @@ SCRIPTS = (
     Script("train_epoch", (), (*ONE_ROUND, "--rows", "8")),
     Script(
         "out_of_core",
-        ("--documents", "1M", "--memory", "2GB"),
+        ("--documents", "1M", "--memory", "4GB"),
         ("--documents", "5k", "--queries", "50", "--dim", "16", "--memory", "2GB"),
     ),
     Script(

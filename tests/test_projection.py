@@ -236,6 +236,32 @@ print(json.dumps(digests + [hashlib.sha256(graph.indices.tobytes()).hexdigest()]
 """
 
 
+LOADED = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np
+from embedscope.projection import begin_maps, graph_size, neighbor_graph
+submit, seen = ThreadPoolExecutor.submit, []
+def noted(pool, *args, **kwargs):
+    seen.append({"openTSNE", "sklearn", "numba"} <= set(sys.modules))
+    return submit(pool, *args, **kwargs)
+vectors = np.random.default_rng(0).normal(size=(60, 8))
+graph = neighbor_graph(vectors, graph_size(60))
+ThreadPoolExecutor.submit = noted
+begin_maps(("tsne", "umap"), vectors, graph, seed=0).wait()
+print(seen)
+"""
+
+
+@pytest.mark.slow
+@has_umap
+def test_what_maps_need_is_loaded_before_the_first_thread_begins() -> None:
+    """Two threads that load packages which need one another can meet one of them half loaded."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    run = subprocess.run([sys.executable, "-c", LOADED], env=environment, capture_output=True, text=True, check=True)
+    assert run.stdout.split("[")[1].startswith("True, True")
+
+
 @pytest.mark.slow
 @has_umap
 def test_fresh_processes_on_one_and_two_threads_draw_the_same_maps_and_say_nothing() -> None:

@@ -173,7 +173,7 @@ def test_small_matrices_never_load_numba() -> None:
     assert kernels.for_matrix(kernels.MIN_CELLS - 1) is None
 
 
-@pytest.mark.parametrize("error", [ImportError, AttributeError, SystemError])
+@pytest.mark.parametrize("error", [ImportError, AttributeError, SystemError, OSError, MemoryError])
 def test_without_a_numba_that_works_there_are_no_kernels(error: type, monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken:
         def find_spec(self, name: str, *_: object) -> None:

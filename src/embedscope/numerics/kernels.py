@@ -244,10 +244,12 @@ def for_matrix(n_cells: int) -> Kernels | None:
 
 @lru_cache(maxsize=1)
 def load() -> Kernels | None:
-    """The compiled kernels, or None where Numba is absent, does not fit this NumPy, or is told not to compile."""
+    """The compiled kernels, or None where Numba is absent, cannot be loaded, or is told not to compile."""
     try:
         import numba
     except (ImportError, AttributeError, SystemError):  # the last two: a release that does not fit this environment
+        return None
+    except (OSError, MemoryError):  # its library takes 150 MB of addresses, which a limit of the process may forbid
         return None
     if getattr(numba.config, "DISABLE_JIT", False):
         return None

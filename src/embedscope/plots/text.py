@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from itertools import count
 
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 PLACEHOLDER = "\N{WHITE SQUARE}"
@@ -69,16 +70,24 @@ def ellipsis(text: str, limit: float, measure: Measure = display_width) -> str:
 
     The cut never falls within a character; an ellipsis alone is the least that comes back for a text that is too long.
     """
-    if measure(text) <= limit:
+    whole = measure(text)
+    if whole <= limit:
         return text
     pieces = clusters(text)
     low, high = 0, len(pieces) - 1
-    while low < high:  # the longest beginning that fits, by halving: widths only grow
-        middle = (low + high + 1) // 2
-        if measure(_cut(pieces, middle)) <= limit:
+    width_of_one = whole / len(pieces)
+    # The longest beginning that fits. Widths only grow, and mostly in proportion to the length, so that it is guessed
+    # from the last one measured; every third guess halves what is left, for texts whose letters differ much in width.
+    for step in count(1):
+        if low >= high:
+            break
+        middle = (low + high + 1) // 2 if step % 3 == 0 else min(max(int(limit / width_of_one), low + 1), high)
+        width = measure(_cut(pieces, middle))
+        if width <= limit:
             low = middle
         else:
             high = middle - 1
+        width_of_one = width / middle
     return _cut(pieces, low)
 
 

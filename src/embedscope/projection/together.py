@@ -9,8 +9,8 @@ from embedscope.errors import MissingExtraError
 from embedscope.findings import MapLayout
 from embedscope.projection.graph import NeighborGraph
 from embedscope.projection.on_device import DeviceMapError, device_for_maps
-from embedscope.projection.tsne_map import tsne
-from embedscope.projection.umap_map import require_numba, umap
+from embedscope.projection.tsne_map import load_tsne, tsne
+from embedscope.projection.umap_map import load_numba, umap
 from embedscope.protocols import Device, FloatArray
 
 _SHOWN = {"tsne": "t-SNE", "umap": "UMAP"}
@@ -47,7 +47,8 @@ def begin_maps(
     """Begin to lay out the maps ``names`` ("tsne", "umap"), a thread each.
 
     What takes time in a map is compiled and runs outside the interpreter lock, so the caller can go on meanwhile. No
-    map depends on whether another is drawn, or on what else runs.
+    map depends on whether another is drawn, or on what else runs. The libraries are loaded before the first thread
+    begins: two threads that load packages which need one another can meet one of them half loaded.
 
     Where ``device`` is or has a CUDA device, TorchDR is installed and there are many points, maps are laid out there,
     one after the other, before this returns: torch's settings and random state belong to all threads. What does not
@@ -57,6 +58,7 @@ def begin_maps(
     absent: dict[str, str] = {}
     n_fitted = len(vectors) if graph.sample is None else len(graph.sample.rows)
     where = device_for_maps(device, n_fitted, say)
+    missing = _load(names)
     pool = ThreadPoolExecutor(max(1, len(names)))
     for name in names:
         drawn = None if where is None else _on_device(name, vectors, graph, seed, perplexity, where, say)
@@ -65,15 +67,23 @@ def begin_maps(
             running[name].set_result(drawn)
         elif name == "tsne":
             running[name] = pool.submit(tsne, vectors, graph, seed=seed, perplexity=perplexity)
+        elif name in missing:
+            absent[name] = missing[name]
         else:
-            try:
-                require_numba()
-            except MissingExtraError as error:
-                absent[name] = str(error)
-            else:
-                running[name] = pool.submit(umap, vectors, graph, seed=seed)
+            running[name] = pool.submit(umap, vectors, graph, seed=seed)
     pool.shutdown(wait=False)
     return MapsToCome(running, absent)
+
+
+def _load(names: Sequence[str]) -> dict[str, str]:
+    """Load what the maps need; for each that cannot be laid out by the processor, what it lacks."""
+    if "tsne" in names:
+        load_tsne()
+    try:
+        load_numba()  # t-SNE uses it too where it is there
+    except MissingExtraError as error:
+        return {"umap": str(error)}
+    return {}
 
 
 def _on_device(

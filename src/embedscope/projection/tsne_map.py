@@ -7,7 +7,8 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 
 import numpy as np
 
@@ -137,16 +138,15 @@ def _optimised(
     n_iter: int,
 ) -> tuple[FloatArray, str]:
     """Positions, and how the gradient was computed."""
-    from openTSNE import TSNE
-    from openTSNE.affinity import PerplexityBasedNN
-    from openTSNE.nearest_neighbors import PrecomputedNeighbors
-
-    neighbors = PrecomputedNeighbors(graph.indices[:, :width], euclidean(graph.distances[:, :width]))
-    affinities = PerplexityBasedNN(perplexity=perplexity, knn_index=neighbors, n_jobs=1)
+    library = load_tsne()
+    neighbors = library.nearest_neighbors.PrecomputedNeighbors(
+        graph.indices[:, :width], euclidean(graph.distances[:, :width])
+    )
+    affinities = library.affinity.PerplexityBasedNN(perplexity=perplexity, knn_index=neighbors, n_jobs=1)
     # Given positions are a map already: exaggeration would fold it up and lay it out anew.
     first = pca_start(vectors, np.random.default_rng(seed)) * 1e-4 if start is None else start
     with _gradient(len(vectors)) as (method, threads, name), _without_remark_on_spread():
-        optimiser = TSNE(
+        optimiser = library.TSNE(
             initialization=first,
             early_exaggeration_iter=250 if start is None else 0,
             n_iter=n_iter,
@@ -155,6 +155,14 @@ def _optimised(
             random_state=seed,
         )
         return np.asarray(optimiser.fit(affinities=affinities, initialization=first)), name
+
+
+def load_tsne() -> ModuleType:
+    """openTSNE, with the parts of it that are used here."""
+    import openTSNE.affinity
+    import openTSNE.nearest_neighbors
+
+    return cast(ModuleType, openTSNE)
 
 
 @contextlib.contextmanager

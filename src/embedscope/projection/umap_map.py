@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from importlib.util import find_spec
 
 import numpy as np
 from scipy import sparse
@@ -86,7 +85,7 @@ def umap(
     """
     began = time.perf_counter()
     if device is None:
-        require_numba()
+        load_numba()
     n = checked_size(vectors, graph, "UMAP", "--skip-umap")
     used = _fitting_neighbors(n if graph.sample is None else len(graph.sample.rows), n_neighbors)
     if not 0.0 <= min_dist <= 1.0:
@@ -177,13 +176,15 @@ def _membership(graph: NeighborGraph, n_neighbors: int, n_epochs: int) -> sparse
     return membership
 
 
-def require_numba() -> None:
-    """Say what is missing before any work is done.
+def load_numba() -> None:
+    """Load Numba, which compiles the steps.
 
     Raises
     ------
     MissingExtraError
-        Numba is not installed.
+        It is not installed.
     """
-    if find_spec("numba") is None:
-        raise MissingExtraError(needed_for="The UMAP map", package="numba", extra="umap")
+    try:
+        import numba  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError(needed_for="The UMAP map", package="numba", extra="umap") from error
