@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from embedscope import projection
 from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError, MissingExtraError, TooFewPointsError
 from embedscope.findings import MapLayout
-from embedscope.numerics import map_forces
+from embedscope.numerics import kernels, map_forces
 from embedscope.projection import (
     NeighborGraph,
     begin_maps,
@@ -234,6 +234,21 @@ maps = [tsne(vectors, graph, seed=0), umap(vectors, graph, seed=0)]
 digests = [hashlib.sha256(each.xy.tobytes()).hexdigest() for each in maps]
 print(json.dumps(digests + [hashlib.sha256(graph.indices.tobytes()).hexdigest()]))
 """
+
+
+@has_umap
+@given(seed=st.integers(0, 999), n=st.integers(30, 120), n_equal=st.integers(0, 30))
+@settings(max_examples=20)
+def test_both_ways_to_search_for_candidates_give_the_same_graph(seed: int, n: int, n_equal: int) -> None:
+    vectors = np.random.default_rng(seed).normal(size=(n, 6)).astype(np.float32)
+    vectors[: n_equal + 1] = vectors[0]
+    with pytest.MonkeyPatch.context() as patch:
+        graphs = []
+        for least in (0, 10**18):
+            patch.setattr(kernels, "MIN_CELLS", least)
+            graphs.append(neighbor_graph(vectors, 7))
+    np.testing.assert_array_equal(graphs[0].indices, graphs[1].indices)
+    np.testing.assert_array_equal(graphs[0].distances, graphs[1].distances)
 
 
 LOADED = """
