@@ -59,6 +59,7 @@ bench: $(INSTALLED)
 
 # Half an hour and 3 GB of disk, once for a machine: the table of make bench shows what is recorded.
 bench-long: $(INSTALLED)
+	mkdir -p benchmarks/recorded
 	$(BIN)/python benchmarks/run_all.py --long --record benchmarks/recorded/long.json
 
 bundle: web/node_modules/.package-lock.json
