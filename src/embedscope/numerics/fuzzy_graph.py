@@ -43,8 +43,8 @@ def fuzzy_graph(indices: IntArray, distances: FloatArray) -> sparse.csr_array:
     mean = lengths.sum(axis=1) / (k + 1)  # the point itself counts, at distance 0
     least = _LEAST_SHARE * np.where(rho > 0, mean, mean.mean())
     sigma = np.maximum(_scales(beyond, np.log2(k + 1)), least)[:, None]
-    with np.errstate(invalid="ignore"):  # 0 / 0 where all points coincide
-        strength = np.where(beyond > 0, np.exp(-beyond / np.where(sigma > 0, sigma, 1.0)), 1.0).astype(np.float32)
+    # sigma is 0 only where all points coincide: nothing lies beyond then, whatever it is divided by.
+    strength = np.exp(-beyond / np.where(sigma > 0, sigma, 1.0)).astype(np.float32)
     shape = (n, n)
     directed = sparse.csr_array((strength.ravel(), indices.ravel(), np.arange(0, n * k + 1, k)), shape=shape)
     other = directed.T.tocsr()

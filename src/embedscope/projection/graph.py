@@ -207,7 +207,7 @@ def _candidates(rows: Float32Array, questions: Float64Array, k: int) -> tuple[In
 
 def _search(rows: Float32Array, questions: Float32Array, width: int) -> tuple[Float32Array, IntArray]:
     """The ``width`` rows of largest inner product of each question, largest first, and their indices."""
-    if kernels.for_matrix(len(rows) * len(questions)) is not None:  # up to six times as fast as FAISS, never slower
+    if kernels.for_matrix(len(rows) * len(questions)) is not None:  # measured 1.1 to 6 times as fast as FAISS
         best = search_top_k(questions, rows, width)
         return best.scores.astype(np.float32, copy=False), best.documents
     import faiss
