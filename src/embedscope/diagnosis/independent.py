@@ -16,6 +16,7 @@ import numpy as np
 from embedscope.diagnosis.attributes import conflicts, met_values
 from embedscope.diagnosis.lexical import NGRAMS
 from embedscope.diagnosis.near_duplicates import NEGATIONS
+from embedscope.diagnosis.ngrams import GramWeights
 from embedscope.diagnosis.text_features import strip_diacritics, words
 from embedscope.protocols import Float32Array, Float64Array, IntArray
 
@@ -57,13 +58,8 @@ class Scorer:
 
 def lexical_scorer(queries: Sequence[str], documents: Sequence[str]) -> Scorer:
     """TF-IDF cosine over character n-grams of texts without diacritics: the lexical baseline, blind to accents."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    vectorizer = TfidfVectorizer(
-        analyzer="char_wb", ngram_range=NGRAMS, sublinear_tf=True, dtype=np.float32, preprocessor=_bare
-    )
-    by_document = vectorizer.fit_transform(documents).tocsr()
-    return Scorer("character n-grams", vectorizer.transform(queries).tocsr(), by_document)
+    weights = GramWeights(documents, NGRAMS, _bare)
+    return Scorer("character n-grams", weights.rows(queries), weights.documents)
 
 
 def base_scorer(name: str, queries: Float32Array, documents: Float32Array) -> Scorer:

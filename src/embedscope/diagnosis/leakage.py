@@ -6,11 +6,11 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from embedscope.data.collection import Collection
+from embedscope.diagnosis.ngrams import gram_sets
 from embedscope.findings import Leakage
 
 NEAR_JACCARD = 0.9
@@ -99,7 +99,7 @@ def _near_pairs(test: Sequence[str], train: Sequence[str]) -> list[tuple[str, st
     """Pairs (test text, nearest training text) whose 3-gram sets have a Jaccard similarity of at least 0.9. Exact."""
     if not test or not train:
         return []
-    sets, n_test = _gram_sets([normalised(t) for t in (*test, *train)]), len(test)
+    sets, n_test = gram_sets([normalised(t) for t in (*test, *train)], 3), len(test)
     sizes = np.asarray(sets.sum(axis=1)).ravel()
     test_sets, train_sets = sets[:n_test], sets[n_test:].T.tocsc()
     pairs: list[tuple[str, str]] = []
@@ -112,11 +112,3 @@ def _near_pairs(test: Sequence[str], train: Sequence[str]) -> list[tuple[str, st
         hits = np.flatnonzero(jaccard[np.arange(len(best)), best] >= NEAR_JACCARD)
         pairs += [(test[start + int(i)], train[int(best[i])]) for i in hits]
     return pairs
-
-
-def _gram_sets(texts: Sequence[str]) -> Any:
-    from sklearn.feature_extraction.text import CountVectorizer
-
-    # The padding of char_wb gives a text shorter than a gram a gram of its own.
-    vectorizer = CountVectorizer(analyzer="char_wb", ngram_range=(3, 3), binary=True, dtype=np.float32, lowercase=False)
-    return vectorizer.fit_transform(texts)

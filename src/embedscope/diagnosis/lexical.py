@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
+from embedscope.diagnosis.ngrams import GramWeights
 from embedscope.protocols import Float32Array
 
 NGRAMS = (2, 4)
@@ -20,10 +19,8 @@ def lexical_score_blocks(
     Sublinear term frequency, smoothed inverse document frequency fitted on the documents alone (as a search engine
     would have it), rows of unit length (Salton & Buckley 1988). A text without any n-gram scores 0 everywhere.
     """
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=NGRAMS, sublinear_tf=True, dtype=np.float32)
-    by_document = vectorizer.fit_transform(documents).T.tocsr()  # (terms, N)
-    by_query = vectorizer.transform(queries)  # (Q, terms)
+    weights = GramWeights(documents, NGRAMS)
+    by_document = weights.documents.T.tocsr()  # (terms, N)
+    by_query = weights.rows(queries)  # (Q, terms)
     for start in range(0, len(queries), block):
         yield start, (by_query[start : start + block] @ by_document).toarray()

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from embedscope.diagnosis.leakage import NEAR_JACCARD, normalised
+from embedscope.diagnosis.ngrams import gram_sets
 from embedscope.diagnosis.text_features import has_diacritics, strip_diacritics, words
 from embedscope.errors import MissingExtraError
 
@@ -67,7 +68,7 @@ def near_duplicates(
     """
     if len(texts) < 2:
         return []
-    grams = _gram_sets([normalised(text).strip() or "\N{REPLACEMENT CHARACTER}" for text in texts])
+    grams = gram_sets([normalised(text).strip() or "\N{REPLACEMENT CHARACTER}" for text in texts], 3)
     candidates = _all_pairs(grams, threshold) if len(texts) <= exhaustive else _lsh_pairs(grams, threshold)
     return sorted(candidates, key=lambda pair: (pair.first, pair.second))
 
@@ -135,13 +136,6 @@ def tells_apart(first: str, second: str) -> bool:
     return Counter(_NUMBER.findall(first)) != Counter(_NUMBER.findall(second)) or (
         sum(word in NEGATIONS for word in words(first)) != sum(word in NEGATIONS for word in words(second))
     )
-
-
-def _gram_sets(texts: Sequence[str]) -> Any:
-    from sklearn.feature_extraction.text import CountVectorizer
-
-    vectorizer = CountVectorizer(analyzer="char_wb", ngram_range=(3, 3), binary=True, dtype=np.float32, lowercase=False)
-    return vectorizer.fit_transform(texts).tocsr()
 
 
 def _all_pairs(grams: Any, threshold: float) -> Iterator[NearPair]:

@@ -12,17 +12,29 @@ from embedscope.protocols import Float32Array, IntArray
 
 N_WORDS = 3
 
+_STARTS, _STEPS = 3, 25
+
 
 def cluster_rows(vectors: Float32Array, n_clusters: int, *, seed: int) -> IntArray:
     """k-means cluster of each unit row, shape (n,); the same for the same seed.
 
     Raises nothing for few rows: there are at most as many clusters as rows.
     """
-    from sklearn.cluster import KMeans
+    import faiss
 
-    n_clusters = min(n_clusters, len(vectors))
-    fitted = KMeans(n_clusters=n_clusters, n_init=3, random_state=seed).fit(np.asarray(vectors, dtype=np.float64))
-    return np.asarray(fitted.labels_, dtype=np.int64)
+    rows = np.ascontiguousarray(vectors, dtype=np.float32)
+    n_clusters = min(n_clusters, len(rows))
+    fitted = faiss.Kmeans(
+        rows.shape[1],
+        n_clusters,
+        niter=_STEPS,
+        nredo=_STARTS,
+        seed=seed % 2**31,  # a C int
+        min_points_per_centroid=1,  # below 39 it would print a warning, and above 256 leave rows out
+        max_points_per_centroid=len(rows),
+    )
+    fitted.train(rows)
+    return np.asarray(fitted.assign(rows)[1], dtype=np.int64)
 
 
 def name_clusters(texts: Sequence[str], labels: IntArray) -> dict[int, str]:

@@ -14,13 +14,15 @@ from itertools import count
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 PLACEHOLDER = "\N{WHITE SQUARE}"
 
+ALONE = re.compile("[ -~\u00a0-\u00ac\u00ae-\u02ff\u1e00-\u1eff\u2026]*")
+"""Texts whose characters stand for themselves, whatever is beside them: Latin, Vietnamese too, and the ellipsis."""
+
 _MAX_CHARACTERS = 2_000  # far beyond what any picture shows; keeps a text of megabytes from being measured
 _ZWJ = "\N{ZERO WIDTH JOINER}"
 _EMOJI_STYLE = "\N{VARIATION SELECTOR-16}"
 _KEPT_FORMAT = {_ZWJ, "\N{ZERO WIDTH NON-JOINER}"}
 _SPACING_MARKS = {"\N{THAI CHARACTER SARA AM}", "\N{LAO VOWEL SIGN AM}"}
 _MAX_MARKS = 4
-_ONE_EACH = re.compile("[ -~\u00a0-\u00ac\u00ae-\u02ff\u1e00-\u1eff]*")  # Latin, Vietnamese too: nothing joins
 _VIRAMA = 9  # canonical combining class: the next consonant joins this one
 
 Measure = Callable[[str], float]
@@ -47,7 +49,7 @@ def clusters(text: str) -> list[str]:
     Marks, variation selectors, skin tones and joined emoji stay with their base; two regional indicators make a flag;
     Hangul letters make a syllable; an Indic virama binds the consonant after it.
     """
-    if _ONE_EACH.fullmatch(text):
+    if ALONE.fullmatch(text):
         return list(text)
     found: list[str] = []
     for char in text:
@@ -60,7 +62,7 @@ def clusters(text: str) -> list[str]:
 
 def display_width(text: str) -> int:
     """Width of ``text`` in columns: 2 for a wide character or an emoji, 1 for others, 0 for a lone mark."""
-    if _ONE_EACH.fullmatch(text):
+    if ALONE.fullmatch(text):
         return len(text)
     return sum(_cluster_width(cluster) for cluster in clusters(text))
 

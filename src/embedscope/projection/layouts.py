@@ -25,7 +25,7 @@ MAX_JUDGED = 50_000
 """Above so many points the figures of quality are those of a random part of the map."""
 
 _PLACED_AT_ONCE = 20_000
-_POINTS_PER_THREAD = 2_500  # with fewer, threads wait for one another longer than they work
+_POINTS_PER_THREAD = 2_000  # with fewer, threads wait for one another longer than they work
 
 Parameters = Mapping[str, float | int | str]
 

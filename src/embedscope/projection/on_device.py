@@ -22,15 +22,13 @@ import numpy as np
 from embedscope.encoding.encoders import is_out_of_memory, release_device_memory
 from embedscope.engines.torch_device import accelerator, free_memory, full_precision
 from embedscope.errors import EmbedscopeError, MissingExtraError
+from embedscope.numerics.tsne_steps import EARLY_STEPS
 from embedscope.projection.graph import NeighborGraph
 from embedscope.projection.layouts import euclidean
 from embedscope.protocols import Device, Float64Array, FloatArray
 
 MIN_POINTS_ON_DEVICE = 5_000
 """Points of a map from which on loading torch and starting a device costs less than it saves."""
-
-EARLY_STEPS = 250
-"""Steps of early exaggeration, as openTSNE takes them."""
 
 _TSNE_BYTES_OF_PAIR = 32
 """Eight float32 for each pair of points: distances, their logarithms, the logarithm of their sum, and gradients."""

@@ -9,7 +9,7 @@ from embedscope.errors import MissingExtraError
 from embedscope.findings import MapLayout
 from embedscope.projection.graph import NeighborGraph
 from embedscope.projection.on_device import DeviceMapError, device_for_maps
-from embedscope.projection.tsne_map import load_tsne, tsne
+from embedscope.projection.tsne_map import is_exact, load_opentsne, tsne
 from embedscope.projection.umap_map import load_numba, umap
 from embedscope.protocols import Device, FloatArray
 
@@ -58,7 +58,7 @@ def begin_maps(
     absent: dict[str, str] = {}
     n_fitted = len(vectors) if graph.sample is None else len(graph.sample.rows)
     where = device_for_maps(device, n_fitted, say)
-    missing = _load(names)
+    missing = _load(names, n_fitted)
     pool = ThreadPoolExecutor(max(1, len(names)))
     for name in names:
         drawn = None if where is None else _on_device(name, vectors, graph, seed, perplexity, where, say)
@@ -75,14 +75,15 @@ def begin_maps(
     return MapsToCome(running, absent)
 
 
-def _load(names: Sequence[str]) -> dict[str, str]:
+def _load(names: Sequence[str], n_fitted: int) -> dict[str, str]:
     """Load what the maps need; for each that cannot be laid out by the processor, what it lacks."""
-    if "tsne" in names:
-        load_tsne()
-    try:
-        load_numba()  # t-SNE uses it too where it is there
-    except MissingExtraError as error:
-        return {"umap": str(error)}
+    if "tsne" in names and not is_exact(n_fitted):
+        load_opentsne()
+    if "umap" in names:
+        try:
+            load_numba()
+        except MissingExtraError as error:
+            return {"umap": str(error)}
     return {}
 
 

@@ -1,20 +1,20 @@
-"""The t-SNE map, by openTSNE, with all repulsions computed exactly where that is quicker than approximating them."""
+"""The t-SNE map: every repulsion computed where that is quicker than approximating them, by openTSNE else."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import ModuleType
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
 from embedscope.errors import InvalidOptionError, TooFewPointsError
 from embedscope.findings import MapLayout
-from embedscope.numerics.map_forces import tsne_gradient
+from embedscope.numerics.compiled import has_numba
+from embedscope.numerics.tsne_steps import EARLY_STEPS, tsne_affinities, tsne_positions
 from embedscope.projection.graph import PERPLEXITY, QUALITY_K, NeighborGraph
 from embedscope.projection.layouts import (
     Parameters,
@@ -35,6 +35,7 @@ from embedscope.protocols import Float64Array, FloatArray
 
 _MAX_EXACT_POINTS = 25_000
 _MAX_BARNES_HUT_POINTS = 10_000
+_INTERPOLATED = ("fft", 1, "interpolation")
 
 
 def tsne(
@@ -48,11 +49,12 @@ def tsne(
     start: FloatArray | None = None,
     device: str | None = None,
 ) -> MapLayout:
-    """The t-SNE map (van der Maaten & Hinton 2008), by openTSNE.
+    """The t-SNE map (van der Maaten & Hinton 2008).
 
     250 steps of early exaggeration 12, then ``n_iter`` steps, learning rate ``M / exaggeration``; the start is scaled
-    to a standard deviation of 1e-4 (Kobak & Berens 2019). Up to 25,000 points every repulsion is computed, which
-    needs Numba (extra ``fast``); without it, Barnes-Hut up to 10,000 points and interpolation above.
+    to a standard deviation of 1e-4 (Kobak & Berens 2019). Up to 25,000 points every repulsion is computed
+    (:func:`embedscope.numerics.tsne_steps.tsne_positions`), which needs Numba (extra ``fast``); without it openTSNE
+    approximates them by a Barnes-Hut tree up to 10,000 points, and by interpolation above.
 
     Parameters
     ----------
@@ -138,60 +140,43 @@ def _optimised(
     n_iter: int,
 ) -> tuple[FloatArray, str]:
     """Positions, and how the gradient was computed."""
-    library = load_tsne()
-    neighbors = library.nearest_neighbors.PrecomputedNeighbors(
-        graph.indices[:, :width], euclidean(graph.distances[:, :width])
-    )
-    affinities = library.affinity.PerplexityBasedNN(perplexity=perplexity, knn_index=neighbors, n_jobs=1)
+    n = len(vectors)
+    neighbors, distances = graph.indices[:, :width], euclidean(graph.distances[:, :width])
+    begin = pca_start(vectors, np.random.default_rng(seed)) * 1e-4 if start is None else start
     # Given positions are a map already: exaggeration would fold it up and lay it out anew.
-    first = pca_start(vectors, np.random.default_rng(seed)) * 1e-4 if start is None else start
-    with _gradient(len(vectors)) as (method, threads, name), _without_remark_on_spread():
+    n_early = EARLY_STEPS if start is None else 0
+    if is_exact(n):
+        affinities = tsne_affinities(neighbors, distances, perplexity)
+        xy = tsne_positions(begin, affinities, n_iter=n_iter, n_early=n_early, n_threads=n_threads(n))
+        return xy, "exact"
+    # The tree sums point by point, so threads do not change its result; the interpolation sums over threads.
+    method, threads, name = ("bh", n_threads(n), "Barnes-Hut") if n <= _MAX_BARNES_HUT_POINTS else _INTERPOLATED
+    library = load_opentsne()
+    found = library.nearest_neighbors.PrecomputedNeighbors(neighbors, distances)
+    with _without_remark_on_spread():
         optimiser = library.TSNE(
-            initialization=first,
-            early_exaggeration_iter=250 if start is None else 0,
+            initialization=begin,
+            early_exaggeration_iter=n_early,
             n_iter=n_iter,
             n_jobs=threads,
             negative_gradient_method=method,
             random_state=seed,
         )
-        return np.asarray(optimiser.fit(affinities=affinities, initialization=first)), name
+        affinities = library.affinity.PerplexityBasedNN(perplexity=perplexity, knn_index=found, n_jobs=1)
+        return np.asarray(optimiser.fit(affinities=affinities, initialization=begin)), name
 
 
-def load_tsne() -> ModuleType:
+def is_exact(n: int) -> bool:
+    """Whether the map of ``n`` fitted points is laid out here; by openTSNE else."""
+    return n <= _MAX_EXACT_POINTS and has_numba()
+
+
+def load_opentsne() -> ModuleType:
     """openTSNE, with the parts of it that are used here."""
     import openTSNE.affinity
     import openTSNE.nearest_neighbors
 
     return cast(ModuleType, openTSNE)
-
-
-@contextlib.contextmanager
-def _gradient(n: int) -> Iterator[tuple[Any, int, str]]:
-    """openTSNE's gradient method for ``n`` points, its threads, and its name."""
-    threads = n_threads(n)
-    with contextlib.ExitStack() as stack:
-        exact = _exact_gradient(n, threads, stack) if n <= _MAX_EXACT_POINTS else None
-        if exact is not None:
-            yield exact, threads, "exact"
-        elif n <= _MAX_BARNES_HUT_POINTS:  # it sums point by point, so threads do not change its result
-            yield "bh", threads, "Barnes-Hut"
-        else:  # the interpolation sums over threads
-            yield "fft", 1, "interpolation"
-
-
-def _exact_gradient(
-    n: int, threads: int, stack: contextlib.ExitStack
-) -> Callable[..., tuple[float, Float64Array]] | None:
-    """The whole gradient as openTSNE asks for it; None without Numba."""
-    try:
-        gradient_at = stack.enter_context(tsne_gradient(n, threads))
-    except ImportError:
-        return None
-
-    def objective(embedding: Float64Array, P: Any, **_: object) -> tuple[float, Float64Array]:
-        return math.nan, gradient_at(embedding, P.indptr, P.indices, P.data)  # the divergence itself is never asked for
-
-    return objective
 
 
 @contextlib.contextmanager

@@ -9,8 +9,9 @@ from scipy import sparse
 
 from embedscope.errors import InvalidOptionError, MissingExtraError, TooFewPointsError
 from embedscope.findings import MapLayout
+from embedscope.numerics.compiled import has_numba
 from embedscope.numerics.fuzzy_graph import fuzzy_graph, map_curve
-from embedscope.numerics.map_forces import umap_positions
+from embedscope.numerics.umap_steps import umap_positions
 from embedscope.projection.graph import N_NEIGHBORS, QUALITY_K, NeighborGraph
 from embedscope.projection.layouts import (
     Parameters,
@@ -48,7 +49,7 @@ def umap(
     """The UMAP map (McInnes, Healy & Melville 2018).
 
     The graph is that of :func:`embedscope.numerics.fuzzy_graph.fuzzy_graph`, equal to umap-learn's; the steps are those
-    of :func:`embedscope.numerics.map_forces.umap_positions`, the same on any number of threads.
+    of :func:`embedscope.numerics.umap_steps.umap_positions`, the same on any number of threads.
 
     Parameters
     ----------
@@ -184,7 +185,5 @@ def load_numba() -> None:
     MissingExtraError
         It is not installed.
     """
-    try:
-        import numba  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError(needed_for="The UMAP map", package="numba", extra="umap") from error
+    if not has_numba():
+        raise MissingExtraError(needed_for="The UMAP map", package="numba", extra="umap")

@@ -1,9 +1,8 @@
-"""The two inner loops of 2-D maps: the gradient of t-SNE over all pairs, and the sampled steps of UMAP.
+"""The sampled steps of UMAP, the same on any number of threads.
 
-Both are compiled by Numba when they are first called and run outside the interpreter lock, one range of rows a thread.
-What a thread reads and writes does not depend on how many there are, so their number changes no bit of a result.
-``benchmarks/maps.py`` shows the need: the exact gradient of 4,000 points takes a tenth of the time that a Barnes-Hut
-tree needs to approximate it, and a sampled step takes a fraction of umap-learn's sequential one.
+Numba compiles the loop when it is first called; it runs outside the interpreter lock, one range of edges a thread. What
+a thread reads and writes does not depend on how many there are, so their number changes no bit of a result. A sampled
+step takes a fraction of umap-learn's sequential one (``benchmarks/maps.py``).
 """
 
 from __future__ import annotations
@@ -12,12 +11,13 @@ import functools
 import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple, Protocol
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
 
+from embedscope.numerics.compiled import compiled, over_range
 from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray
 
 _CLIP = 4.0  # of a gradient component, as in umap-learn
@@ -26,52 +26,6 @@ _SHIFT = 15  # bits of a float32 below an entry of the tables
 _LOWEST, _HIGHEST = 2.0**-24, 2.0**24 * (1 - 2.0**-24)  # squared distances that the tables know
 _LOWEST_BITS = int(np.float32(_LOWEST).view(np.int32))
 _NEAR = 0.001  # keeps the repulsion of coinciding points finite, as in umap-learn
-
-
-class TsneGradient(Protocol):
-    """The gradient at ``positions`` (n, 2) under the affinities of a CSR matrix; float64, of shape (n, 2)."""
-
-    def __call__(
-        self, positions: Float64Array, indptr: IntArray, indices: IntArray, affinities: Float64Array
-    ) -> Float64Array: ...
-
-
-@contextmanager
-def tsne_gradient(n_points: int, n_threads: int) -> Iterator[TsneGradient]:
-    """The gradient of t-SNE (van der Maaten & Hinton 2008, equation 5) without its factor 4, as openTSNE wants it.
-
-    ``gradient[i] = sum_j p_ij w_ij (y_i - y_j) - sum_j w_ij^2 (y_i - y_j) / Z`` with
-    ``w_ij = 1 / (1 + ||y_i - y_j||^2)`` and ``Z = sum_{i != j} w_ij``. The first sum runs over the stored affinities,
-    in float64; the second over all pairs, in float32.
-
-    Parameters
-    ----------
-    n_points : int
-    n_threads : int
-        Threads to use; the result does not depend on it.
-
-    Raises
-    ------
-    ImportError
-        Numba is not installed.
-    """
-    kernel = _compiled()[0]
-    x, y, weight = (np.empty(n_points, dtype=np.float32) for _ in range(3))
-    repulsion = np.empty((n_points, 2), dtype=np.float32)
-    gradient = np.empty((n_points, 2), dtype=np.float64)
-
-    def gradient_at(
-        positions: Float64Array, indptr: IntArray, indices: IntArray, affinities: Float64Array
-    ) -> Float64Array:
-        y_i = np.asarray(positions)
-        x[:], y[:] = y_i[:, 0], y_i[:, 1]
-        fixed = (x, y, repulsion, weight, y_i, indptr, indices, affinities, gradient)
-        run(functools.partial(_call, kernel, fixed))
-        normalizer = float(weight.sum(dtype=np.float64)) - n_points  # without the weight 1 of each point on itself
-        return gradient - repulsion / max(normalizer, 1e-12)
-
-    with _over_rows(n_points, n_threads) as run:
-        yield gradient_at
 
 
 def umap_positions(
@@ -118,7 +72,7 @@ def umap_positions(
     ImportError
         Numba is not installed.
     """
-    kernel = _compiled()[1]
+    kernel = _compiled()
     edges = _edges_by_blocks(membership, len(start))
     positions = np.array(start, dtype=np.float32)[edges.order]
     pulls = _coefficients(lambda squared: -2 * a * b * squared ** (b - 1) / (1 + a * squared**b))
@@ -141,7 +95,7 @@ def umap_positions(
                 n_negatives,
                 key,
             )
-            run(functools.partial(_call, kernel, fixed))
+            run(over_range(kernel, *fixed))
     unsorted = np.empty_like(positions)
     unsorted[edges.order] = positions
     return unsorted
@@ -210,47 +164,6 @@ def _shares(ranges: list[tuple[int, int]], n_threads: int) -> tuple[list[int], l
     return [int(group[0, 0]) for group in groups], [int(group[-1, 1]) for group in groups]
 
 
-def _call(kernel: Callable[..., None], fixed: tuple[Any, ...], start: int, stop: int) -> None:
-    kernel(start, stop, *fixed)
-
-
-@contextmanager
-def _over_rows(n_rows: int, n_threads: int) -> Iterator[Callable[[Callable[[int, int], None]], None]]:
-    """Something that runs a function of a range of rows over all rows, on ``n_threads`` threads."""
-    if n_threads <= 1:
-        yield lambda work: work(0, n_rows)
-        return
-    edges = np.linspace(0, n_rows, n_threads + 1).astype(int).tolist()
-    with ThreadPoolExecutor(n_threads) as pool:
-
-        def run(work: Callable[[int, int], None]) -> None:
-            list(pool.map(work, edges[:-1], edges[1:]))
-
-        yield run
-
-
-def _gradient_rows(start, stop, x, y, repulsion, weight, positions, indptr, indices, affinities, attraction):  # type: ignore[no-untyped-def]
-    one = np.float32(1)
-    for i in range(start, stop):
-        xi, yi = x[i], y[i]
-        push_x = push_y = total = np.float32(0)
-        for j in range(len(x)):  # one plain loop, itself included: any exception to it costs the vector instructions
-            dx, dy = xi - x[j], yi - y[j]
-            w = one / (one + dx * dx + dy * dy)
-            total += w
-            push_x += w * w * dx
-            push_y += w * w * dy
-        repulsion[i, 0], repulsion[i, 1], weight[i] = push_x, push_y, total
-        pull_x = pull_y = 0.0
-        for place in range(indptr[i], indptr[i + 1]):
-            j = indices[place]
-            ax, ay = positions[i, 0] - positions[j, 0], positions[i, 1] - positions[j, 1]
-            pull = affinities[place] / (1.0 + ax * ax + ay * ay)
-            pull_x += pull * ax
-            pull_y += pull * ay
-        attraction[i, 0], attraction[i, 1] = pull_x, pull_y
-
-
 def _coefficients(of_squared_distance: Callable[[Float64Array], Float64Array]) -> Float32Array:
     """A function of squared distances as a table: an entry for every 2^-8 of each power of two from 2^-24 to 2^24.
 
@@ -298,14 +211,5 @@ def _step_edges(start, stop, positions, stood, heads, tails, rates, pulls, pushe
 
 
 @functools.cache
-def _compiled() -> tuple[Any, Any]:
-    """Both loops as machine code. Without ``error_model="numpy"`` every division is guarded and nothing vectorises."""
-    import numba
-
-    compiled = [
-        numba.njit(nogil=True, fastmath=True, error_model="numpy")(loop) for loop in (_gradient_rows, _step_edges)
-    ]
-    for loop in compiled:
-        with suppress(RuntimeError):  # no folder that could keep what was compiled: it is compiled again each time
-            loop.enable_caching()
-    return compiled[0], compiled[1]
+def _compiled() -> Callable[..., Any]:
+    return compiled(_step_edges)

@@ -1,0 +1,104 @@
+"""Character n-grams inside word boundaries: which a text holds, and how telling each of them is.
+
+The n-grams are those of scikit-learn's ``char_wb``, and the weights those of its ``TfidfVectorizer``; both are tested
+equal. Every distinct word is cut up once and not at each place where it stands, so that a collection is counted in a
+third of the time, and nothing has to be loaded for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from scipy import sparse
+
+from embedscope.protocols import Float32Array, Float64Array
+
+Grams = dict[str, int]
+"""Columns of n-grams."""
+
+
+class GramWeights:
+    """TF-IDF rows over character n-grams, the inverse document frequencies those of some documents.
+
+    ``w(t, d) = (1 + ln tf(t, d)) * (1 + ln((1 + N) / (1 + df(t))))``, rows of unit length (Salton & Buckley 1988, term
+    frequency sublinear, document frequency smoothed). N-grams that no document holds count nothing; a text without any
+    known n-gram has a row of zeros.
+
+    Parameters
+    ----------
+    documents : sequence of str
+    lengths : (int, int)
+        Shortest and longest n-gram, both included.
+    prepare : callable, optional
+        What is done to every text first; lower case where not given.
+    """
+
+    def __init__(
+        self, documents: Sequence[str], lengths: tuple[int, int], prepare: Callable[[str], str] = str.lower
+    ) -> None:
+        self._lengths = lengths
+        self._prepare = prepare
+        self._grams: Grams = {}
+        counts = gram_counts([prepare(text) for text in documents], lengths, self._grams)
+        n_with = np.bincount(counts.indices, minlength=len(self._grams))  # (terms,)
+        self._rarity: Float64Array = 1.0 + np.log((1 + len(documents)) / (1 + n_with))
+        self.documents = self._weighed(counts)
+        """Rows of the documents, shape (N, terms), float32."""
+
+    def rows(self, texts: Sequence[str]) -> sparse.csr_array:
+        """Rows of ``texts``, shape (Q, terms), float32."""
+        prepared = [self._prepare(text) for text in texts]
+        return self._weighed(gram_counts(prepared, self._lengths, self._grams, is_closed=True))
+
+    def _weighed(self, counts: sparse.csr_array) -> sparse.csr_array:
+        weights: Float64Array = (1.0 + np.log(counts.data)) * self._rarity[counts.indices]
+        row = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
+        squared = np.bincount(row, weights=weights**2, minlength=counts.shape[0])
+        weights /= np.sqrt(squared)[row]
+        return sparse.csr_array((weights.astype(np.float32), counts.indices, counts.indptr), shape=counts.shape)
+
+
+def gram_sets(texts: Sequence[str], length: int) -> sparse.csr_array:
+    """Which n-grams of one length each text holds: 1 where it does, shape (n, terms), float32.
+
+    Words have a blank at both ends, so that one shorter than an n-gram has n-grams of its own.
+    """
+    counts = gram_counts(texts, (length, length), {})
+    counts.data = np.ones_like(counts.data)
+    return counts
+
+
+def gram_counts(
+    texts: Sequence[str], lengths: tuple[int, int], grams: Grams, *, is_closed: bool = False
+) -> sparse.csr_array:
+    """How often each text holds each n-gram, shape (n, terms), float32.
+
+    ``grams`` takes a new column for each n-gram that it does not know; with ``is_closed`` such n-grams are passed over.
+    """
+    words: dict[str, int] = {}
+    places = [[words.setdefault(word, len(words)) for word in text.split()] for text in texts]
+    cut = [_cut(word, lengths) for word in words]
+    if is_closed:
+        columns = [[column for gram in pieces if (column := grams.get(gram)) is not None] for pieces in cut]
+    else:
+        columns = [[grams.setdefault(gram, len(grams)) for gram in pieces] for pieces in cut]
+    counts = sparse.csr_array(_rows(places, len(words)) @ _rows(columns, len(grams)))
+    counts.sort_indices()
+    return counts
+
+
+def _cut(word: str, lengths: tuple[int, int]) -> list[str]:
+    """The n-grams of a word with its blanks; a word shorter than the shortest is one n-gram, whole."""
+    padded = f" {word} "
+    low, high = lengths
+    longest = min(high, max(low, len(padded)))
+    return [padded[start : start + n] for n in range(low, longest + 1) for start in range(max(1, len(padded) - n + 1))]
+
+
+def _rows(columns: Sequence[Sequence[int]], n_columns: int) -> sparse.csr_array:
+    """A row for each list of columns, with how often each column stands in it."""
+    indptr = np.concatenate([[0], np.cumsum([len(row) for row in columns], dtype=np.int64)])
+    indices = np.fromiter((column for row in columns for column in row), dtype=np.int64, count=int(indptr[-1]))
+    ones: Float32Array = np.ones(len(indices), dtype=np.float32)
+    return sparse.csr_array((ones, indices, indptr), shape=(len(columns), n_columns))

@@ -1,0 +1,44 @@
+"""Loops of the maps as machine code, by Numba."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+
+def compiled(loop: Callable[..., Any]) -> Callable[..., Any]:
+    """``loop`` compiled when it is first called, and kept on disk where there is a folder for it.
+
+    It runs outside the interpreter lock. Without ``error_model="numpy"`` every division is guarded and nothing
+    vectorises; ``fastmath`` lets sums be taken in as many parts as the processor adds at once.
+
+    Raises
+    ------
+    ImportError
+        Numba is not installed.
+    """
+    import numba
+
+    function: Callable[..., Any] = numba.njit(nogil=True, fastmath=True, error_model="numpy")(loop)
+    with suppress(RuntimeError):  # no folder that could keep what was compiled: it is compiled again each time
+        function.enable_caching()  # type: ignore[attr-defined]
+    return function
+
+
+def over_range(loop: Callable[..., Any], *arguments: Any) -> Callable[[int, int], None]:
+    """``loop`` as a function of the range that it runs over; the other arguments stay."""
+
+    def run(start: int, stop: int) -> None:
+        loop(start, stop, *arguments)
+
+    return run
+
+
+def has_numba() -> bool:
+    """Whether Numba is there and can be loaded; it is loaded then."""
+    try:
+        import numba  # noqa: F401
+    except ImportError:
+        return False
+    return True
