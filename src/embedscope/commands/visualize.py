@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from io import BytesIO
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,15 +89,15 @@ def figures_without_maps(findings: Findings) -> Iterator[tuple[str, Figure]]:
 
 
 def drawn(figures: Iterable[tuple[str, Figure]], options: argparse.Namespace) -> dict[str, bytes]:
-    """The content of the picture files, by name; one figure is held at a time."""
+    """The content of the picture files, by name; one is packed while the next is drawn."""
     from embedscope import plots
 
-    files = {}
-    for name, figure in figures:
-        buffer = BytesIO()
-        plots.save(figure, buffer, dpi=options.dpi, format=options.format)
-        files[name] = buffer.getvalue()
-    return files
+    with ThreadPoolExecutor(1) as packing:
+        files = {
+            name: packing.submit(plots.drawn(figure, dpi=options.dpi, format=options.format))
+            for name, figure in figures
+        }
+    return {name: file.result() for name, file in files.items()}
 
 
 def write_pictures(pictures: Mapping[str, bytes], folder: Path, options: argparse.Namespace) -> list[str]:

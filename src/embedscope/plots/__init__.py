@@ -1,4 +1,4 @@
-"""The pictures: ``draw_*(findings, ...)`` returns a Matplotlib figure, ``save`` writes it.
+"""The pictures: ``draw_*(findings, ...)`` returns a Matplotlib figure, ``save`` writes it, ``drawn`` makes its file.
 
 A picture shows what is in ``Findings`` and computes no statistic of its own. Nothing here touches pyplot or the
 user's ``rcParams``.
@@ -14,7 +14,7 @@ from embedscope.plots.heatmap import draw_heatmap
 from embedscope.plots.maps import draw_map
 from embedscope.plots.negative_types import draw_negative_types
 from embedscope.plots.robustness import draw_robustness
-from embedscope.plots.style import save
+from embedscope.plots.style import drawn, save
 from embedscope.plots.timeline import draw_map_films, draw_timeline
 from embedscope.plots.top_k import draw_top_k
 
@@ -32,5 +32,6 @@ __all__ = [
     "draw_thresholds",
     "draw_timeline",
     "draw_top_k",
+    "drawn",
     "save",
 ]

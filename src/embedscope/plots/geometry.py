@@ -76,7 +76,7 @@ def _finish(axes: Axes, title: str, *, is_first: bool) -> None:
     axes.set_ylim(bottom=_FLOOR, top=1.4)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.yaxis.set_major_formatter(_percent)
-    axes.xaxis.set_minor_formatter("")
+    axes.minorticks_off()
     axes.set_xlabel("principal direction")
     axes.grid(which="major")
     axes.legend(loc="lower left", fontsize=style.SMALL_SIZE)

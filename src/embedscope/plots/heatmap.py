@@ -86,10 +86,11 @@ def _write_title(figure: Figure, heatmap: Heatmap, n_rows: int, n_columns: int) 
 def _draw_cells(axes: Axes, similarity: Float32Array) -> AxesImage:
     image = axes.imshow(similarity, cmap=COLOUR_MAP, norm=_scale(similarity), aspect="auto", interpolation="nearest")
     n_rows, n_columns = similarity.shape
-    axes.set_xticks(np.arange(n_columns + 1) - 0.5, minor=True)
-    axes.set_yticks(np.arange(n_rows + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color=style.PAPER, linewidth=0.6)
-    axes.tick_params(which="both", length=0)
+    columns, rows = np.arange(n_columns + 1) - 0.5, np.arange(n_rows + 1) - 0.5
+    axes.vlines(columns, rows[0], rows[-1], colors=style.PAPER, linewidth=0.6)
+    axes.hlines(rows, columns[0], columns[-1], colors=style.PAPER, linewidth=0.6)
+    axes.set(xlim=(columns[0], columns[-1]), ylim=(rows[-1], rows[0]))
+    axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     return image
 

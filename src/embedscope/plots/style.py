@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
+from io import BytesIO
 from os import PathLike
-from typing import IO, Any, ParamSpec
+from pathlib import Path
+from typing import IO, ParamSpec
 
 import matplotlib.style
+import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
 
 from embedscope.findings import Figure as Number
 from embedscope.plots.fonts import can_draw, families
@@ -67,6 +72,7 @@ RC: dict[str, object] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
+    "axes.titley": 1.0,  # else every drawing lays out all ticks once more, to see whether a title is in their way
     "axes.facecolor": PAPER,
     "figure.facecolor": PAPER,
     "grid.color": FAINT,
@@ -95,11 +101,11 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     """A drawing function that draws in the look of the pictures."""
 
     @wraps(draw)
-    def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
+    def in_our_look(*args: P.args, **kwargs: P.kwargs) -> Figure:
         with look():
             return draw(*args, **kwargs)
 
-    return drawn
+    return in_our_look
 
 
 def save(figure: Figure, path: str | PathLike[str] | IO[bytes], *, dpi: float = DPI, format: str | None = None) -> None:  # noqa: A002
@@ -107,13 +113,45 @@ def save(figure: Figure, path: str | PathLike[str] | IO[bytes], *, dpi: float = 
 
     ``format`` is ``png``, ``svg`` or ``pdf``; by default the suffix of the path, and PNG for an open file.
     """
-    metadata = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
     kind = format or (_suffix(path) if isinstance(path, str | PathLike) else "png")
-    more: dict[str, Any] = {"metadata": metadata.get(kind)}
-    if kind == "png":  # level 6, Pillow's own, takes half as long again for files that are 2 % smaller
-        more["pil_kwargs"] = {"compress_level": 3}
+    content = drawn(figure, dpi=dpi, format=kind)()
+    if isinstance(path, str | PathLike):
+        Path(path).write_bytes(content)
+    else:
+        path.write(content)
+
+
+def drawn(figure: Figure, *, dpi: float = DPI, format: str = "png") -> Callable[[], bytes]:  # noqa: A002
+    """Draw ``figure`` now; what comes back makes the content of its file, in any thread.
+
+    Packing a PNG is a third of its cost and needs neither Matplotlib nor, most of the time, the interpreter.
+    """
     with look():
-        figure.savefig(path, dpi=dpi, format=kind, **more)
+        if format == "png":
+            return partial(_png, _pixels(figure, dpi), dpi)
+        buffer = BytesIO()
+        metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+        figure.savefig(buffer, dpi=dpi, format=format, metadata=metadata.get(format))
+    return buffer.getvalue
+
+
+def _pixels(figure: Figure, dpi: float) -> NDArray[np.uint8]:
+    """Red, green and blue, shape (height, width, 3): the paper is opaque."""
+    canvas = figure.canvas if isinstance(figure.canvas, FigureCanvasAgg) else FigureCanvasAgg(figure)
+    before = figure.dpi
+    figure.dpi = dpi
+    try:
+        canvas.draw()  # type: ignore[no-untyped-call]
+        drawn_rgba = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+        return np.ascontiguousarray(drawn_rgba[:, :, :3])
+    finally:
+        figure.dpi = before
+
+
+def _png(pixels: NDArray[np.uint8], dpi: float) -> bytes:
+    buffer = BytesIO()  # level 6, Pillow's own, takes half as long again for files that are 2 % smaller
+    Image.fromarray(pixels).save(buffer, format="png", dpi=(dpi, dpi), compress_level=3)
+    return buffer.getvalue()
 
 
 def new_figure(width: float, height: float) -> Figure:
