@@ -339,7 +339,7 @@ def test_the_checks_and_thresholds_in_the_readme_are_those_of_the_profile() -> N
 
 def test_the_files_in_the_readme_are_those_that_are_written() -> None:
     from embedscope.commands.outputs import TABLES
-    from embedscope.commands.visualize import PICTURES
+    from embedscope.commands.pictures import PICTURES
 
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for name in (*TABLES, *(f"{picture}.png" for picture in PICTURES)):

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from embedscope import __version__
+from embedscope.data.arrow_columns import Ragged
 from embedscope.data.run_folder import (
-    Ragged,
     check_writable,
     manifest,
     sha256_of,

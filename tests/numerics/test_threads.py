@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 
 import numpy as np
 import pytest
+import threadpoolctl
 
 from embedscope.numerics import threads
-from embedscope.numerics.threads import in_threads, n_threads, one_thread_products
-
-threadpoolctl = pytest.importorskip("threadpoolctl")
+from embedscope.numerics.threads import in_threads, n_threads, one_thread_loops, one_thread_products
 
 
 def blas_threads() -> list[int]:
@@ -85,10 +83,9 @@ def test_the_environment_lowers_the_number_of_threads_and_never_raises_it(
     assert n_threads() == (cores if expected is None else expected)
 
 
-def test_without_threadpoolctl_the_setting_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = blas_threads()
-    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
-    with one_thread_products():
-        assert list(in_threads(abs, [-1])) == [1]
-    monkeypatch.undo()
-    assert blas_threads() == before
+def test_loops_of_openmp_keep_to_one_thread_inside_and_the_setting_comes_back() -> None:
+    faiss = pytest.importorskip("faiss")
+    before = faiss.omp_get_max_threads()
+    with one_thread_loops():
+        assert faiss.omp_get_max_threads() == 1
+    assert faiss.omp_get_max_threads() == before

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import pytest
 
 from embedscope.findings import Figure as Number
@@ -69,3 +70,23 @@ def test_an_interval_stands_in_brackets_where_there_is_one() -> None:
     assert style.interval(Number(0.3, 0.25, 0.35)) == "0.30 [0.25, 0.35]"
     assert style.interval(Number(0.3)) == "0.30"
     assert style.interval(Number.absent("too few")) == style.EN_DASH
+
+
+def test_a_png_holds_the_pixels_and_their_size_as_pillow_reads_them() -> None:
+    from PIL import Image
+
+    pixels = np.random.default_rng(0).integers(0, 256, size=(7, 5, 3), dtype=np.uint8)
+    with Image.open(io.BytesIO(style._png(pixels, 200.0))) as image:
+        np.testing.assert_array_equal(np.asarray(image), pixels)
+        assert image.mode == "RGB"
+        assert image.info["dpi"] == pytest.approx((200, 200), abs=0.1)
+
+
+def test_a_picture_is_drawn_now_and_packed_when_asked_for() -> None:
+    figure = draw_map(make_findings(10), "tsne")
+    packed = style.drawn(figure, dpi=40)
+    figure.clear()
+    file = io.BytesIO()
+    save(draw_map(make_findings(10), "tsne"), file, dpi=40)
+    assert packed() == file.getvalue()
+    assert figure.dpi != 40

@@ -14,6 +14,7 @@ from embedscope.analysis import analyse
 from embedscope.analysis.comparison import compare_runs
 from embedscope.cli import build_parser
 from embedscope.commands import inputs, outputs, train, visualize
+from embedscope.commands.pictures import PICTURES
 from embedscope.errors import MissingExtraError, OutputError
 from embedscope.sample import sample_path
 from embedscope.terminal import Terminal
@@ -38,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     best = str(checkpoints / BEST)
     with _cache(options) as cache:
         shown = _parsed("visualize", "--checkpoint", best, "--output", options.output, *_test(options, cache))
-        outputs.check_destinations(shown, visualize.PICTURES)
+        outputs.check_destinations(shown, PICTURES)
         _require_own(checkpoints)
         terminal.step("(1/3) Train a head over all-MiniLM-L6-v2, which stays as it is\n")
         _train(base, checkpoints, options, cache)

@@ -11,6 +11,7 @@ from embedscope.analysis.examination import NEEDS_A_MODEL, Extent, examine
 from embedscope.analysis.pipeline import begin_analysis, with_maps
 from embedscope.analysis.robustness import Encode, query_encoder
 from embedscope.commands import inputs, outputs
+from embedscope.commands.pictures import Stage
 from embedscope.data.collection import Collection
 from embedscope.diagnosis.abbreviations import load_abbreviations
 from embedscope.diagnosis.audit import could_be_longer, token_lengths
@@ -40,11 +41,11 @@ def measure(
     *,
     maps: tuple[str, ...] = (),
     pictures: tuple[str, ...] = (),
-    meanwhile: Callable[[Findings], None] = lambda findings: None,
+    known: Callable[[Stage, Findings], None] = lambda stage, findings: None,
 ) -> Measured:
     """Everything that the options ask for; what cannot be used is refused before the long work begins.
 
-    ``meanwhile`` is given the findings as soon as they lack nothing but the maps, which threads are still laying out.
+    ``known`` is given the findings as soon as the ranks, what is examined after them, and the maps are in them.
     """
     checkpoint = inputs.checkpoint_of(options)
     criteria = inputs.read_criteria(options)
@@ -68,6 +69,7 @@ def measure(
             say=terminal.step,
             progress=progress,
         )
+    known(Stage.RANKS, findings)
     findings = examine(
         findings,
         collection,
@@ -79,8 +81,9 @@ def measure(
         options=chosen,
         say=terminal.step,
     )
-    meanwhile(findings)
+    known(Stage.EXAMINATION, findings)
     findings = with_maps(findings, maps_to_come)
+    known(Stage.MAPS, findings)
     checks, verdict = judge(findings, criteria)
     report = report_of(findings, checks, verdict, inputs=outputs.inputs_of(options))
     return Measured(findings, tuple(checks), verdict, report)

@@ -1,5 +1,6 @@
 """Data sets in, run folders out: queries, documents and judgments with their identity decided once."""
 
+from embedscope.data.arrow_columns import Ragged
 from embedscope.data.collection import (
     Collection,
     Negative,
@@ -13,7 +14,6 @@ from embedscope.data.collection import (
 )
 from embedscope.data.readers import read_collection
 from embedscope.data.run_folder import (
-    Ragged,
     check_writable,
     manifest,
     sha256_of,

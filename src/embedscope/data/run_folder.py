@@ -16,19 +16,15 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from embedscope import __version__
+from embedscope.data.arrow_columns import arrow_column
 from embedscope.errors import InputError, OutputError
-from embedscope.protocols import IntArray
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _LIBRARIES = (
     "numpy",
@@ -172,20 +168,11 @@ def write_json(path: str | Path, payload: object) -> None:
     _write_in_one_step(Path(path), lambda temporary: temporary.write_bytes(content))
 
 
-@dataclass(frozen=True, slots=True)
-class Ragged:
-    """A list column: row i owns ``values[indptr[i]:indptr[i + 1]]``."""
-
-    indptr: IntArray  # (n + 1,)
-    values: Any  # array or sequence
-
-
 def write_parquet(path: str | Path, columns: Mapping[str, Any]) -> None:
     """Write columns of one length as a Parquet file, in one step.
 
-    A 1-D array or a sequence becomes a column (NaN becomes null), a 2-D array or :class:`Ragged` a list column, and a
-    mapping of such columns a struct column. For embedding-atlas, ``neighbors`` is the mapping ``{"ids": (M, k) int64,
-    "distances": (M, k) float}``, ids being zero-based row numbers of the same file.
+    Each as :func:`embedscope.data.arrow_columns.arrow_column` takes it. For embedding-atlas, ``neighbors`` is the
+    mapping ``{"ids": (M, k) int64, "distances": (M, k) float}``, ids being zero-based row numbers of the same file.
 
     Raises
     ------
@@ -197,7 +184,7 @@ def write_parquet(path: str | Path, columns: Mapping[str, Any]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    arrays = {name: _arrow_column(values) for name, values in columns.items()}
+    arrays = {name: arrow_column(values) for name, values in columns.items()}
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"columns of one length were expected, came {lengths}")
@@ -343,24 +330,6 @@ def _write_in_one_step(path: Path, write: Callable[[Path], object]) -> None:
         raise _cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _arrow_column(values: Any) -> pa.Array:
-    import pyarrow as pa
-
-    if isinstance(values, Mapping):
-        parts = {name: _arrow_column(part) for name, part in values.items()}
-        return pa.StructArray.from_arrays(list(parts.values()), names=list(parts))
-    if isinstance(values, Ragged):
-        return pa.ListArray.from_arrays(
-            pa.array(np.asarray(values.indptr, dtype=np.int32)), _arrow_column(values.values)
-        )
-    if isinstance(values, np.ndarray) and values.ndim == 2:
-        n_rows, width = values.shape
-        return _arrow_column(Ragged(np.arange(n_rows + 1, dtype=np.int64) * width, values.ravel()))
-    if isinstance(values, np.ndarray):
-        return pa.array(values, from_pandas=True)
-    return pa.array([list(item) if isinstance(item, tuple) else item for item in values], from_pandas=True)
 
 
 def _version(distribution: str) -> str | None:

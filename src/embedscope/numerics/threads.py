@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -39,36 +39,48 @@ def in_threads(function: Callable[[Item], Outcome], items: Sequence[Item]) -> It
             pool.shutdown(cancel_futures=True)
 
 
-_lock = threading.Lock()
-_n_inside = 0
-_limit: Any = None
+class _OneThread:
+    """A setting of one thread for a kind of library, which the whole process shares.
 
-
-@contextmanager
-def one_thread_products() -> Iterator[None]:
-    """While inside, NumPy computes each matrix product in the thread that asks for it.
-
-    The linear algebra library has one setting for the whole process; the first to come in lowers it and the last to
-    leave restores it, so that uses that overlap in time leave it as it was. Without threadpoolctl nothing is changed.
+    The first to come in lowers it and the last to leave restores it, so that uses that overlap in time leave it as it
+    was.
     """
-    global _n_inside, _limit
-    with _lock:
-        _n_inside += 1
-        if _n_inside == 1:
-            _limit = _lowered_limit()
-    try:
-        yield
-    finally:
-        with _lock:
-            _n_inside -= 1
-            if _n_inside == 0 and _limit is not None:
-                _limit.restore_original_limits()
-                _limit = None
 
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._lock = threading.Lock()
+        self._n_inside = 0
+        self._limit: Any = None
 
-def _lowered_limit() -> Any:
-    try:
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        with self._lock:
+            self._n_inside += 1
+            if self._n_inside == 1:
+                self._limit = self._lowered()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._n_inside -= 1
+                if self._n_inside == 0 and self._limit is not None:
+                    self._limit.restore_original_limits()
+                    self._limit = None
+
+    def _lowered(self) -> Any:
         from threadpoolctl import threadpool_limits
-    except ImportError:  # comes with scikit-learn
-        return None
-    return threadpool_limits(1, user_api="blas")
+
+        return threadpool_limits(1, user_api=self._kind)
+
+
+_products, _loops = _OneThread("blas"), _OneThread("openmp")
+
+
+def one_thread_products() -> AbstractContextManager[None]:
+    """While inside, NumPy computes each matrix product in the thread that asks for it."""
+    return _products.inside()
+
+
+def one_thread_loops() -> AbstractContextManager[None]:
+    """While inside, libraries that use OpenMP (FAISS) run their loops in the thread that asks for them."""
+    return _loops.inside()

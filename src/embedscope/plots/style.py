@@ -6,6 +6,8 @@ tell apart. Right and wrong always differ by a second sign as well: a tick or a 
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial, wraps
@@ -21,7 +23,6 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from PIL import Image
 
 from embedscope.findings import Figure as Number
 from embedscope.plots.fonts import can_draw, families
@@ -124,7 +125,7 @@ def save(figure: Figure, path: str | PathLike[str] | IO[bytes], *, dpi: float = 
 def drawn(figure: Figure, *, dpi: float = DPI, format: str = "png") -> Callable[[], bytes]:  # noqa: A002
     """Draw ``figure`` now; what comes back makes the content of its file, in any thread.
 
-    Packing a PNG is a third of its cost and needs neither Matplotlib nor, most of the time, the interpreter.
+    Packing a PNG takes a quarter of the time and leaves the interpreter to others.
     """
     with look():
         if format == "png":
@@ -149,9 +150,24 @@ def _pixels(figure: Figure, dpi: float) -> NDArray[np.uint8]:
 
 
 def _png(pixels: NDArray[np.uint8], dpi: float) -> bytes:
-    buffer = BytesIO()  # level 6, Pillow's own, takes half as long again for files that are 2 % smaller
-    Image.fromarray(pixels).save(buffer, format="png", dpi=(dpi, dpi), compress_level=3)
-    return buffer.getvalue()
+    """A PNG of 8-bit colours (ISO/IEC 15948) whose lines are packed as they are.
+
+    Pillow tries five filters on every line, which helps photographs; drawings take twice the time and come out larger.
+    """
+    height, width, _ = pixels.shape
+    lines = np.zeros((height, 1 + 3 * width), dtype=np.uint8)  # a line begins with the number of its filter: none
+    lines[:, 1:] = pixels.reshape(height, 3 * width)
+    per_metre = round(dpi / 0.0254)
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+        (b"pHYs", struct.pack(">IIB", per_metre, per_metre, 1)),
+        (b"IDAT", zlib.compress(lines.data, 3)),
+        (b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(content, zlib.crc32(name)))
+        for name, content in chunks
+    )
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 from embedscope.errors import MissingExtraError
 from embedscope.findings import MapLayout
+from embedscope.numerics.threads import one_thread_products
 from embedscope.projection.graph import NeighborGraph
 from embedscope.projection.on_device import DeviceMapError, device_for_maps
 from embedscope.projection.tsne_map import is_exact, load_opentsne, tsne
@@ -66,13 +68,19 @@ def begin_maps(
             running[name] = Future()
             running[name].set_result(drawn)
         elif name == "tsne":
-            running[name] = pool.submit(tsne, vectors, graph, seed=seed, perplexity=perplexity)
+            running[name] = pool.submit(_undisturbed, tsne, vectors, graph, seed=seed, perplexity=perplexity)
         elif name in missing:
             absent[name] = missing[name]
         else:
-            running[name] = pool.submit(umap, vectors, graph, seed=seed)
+            running[name] = pool.submit(_undisturbed, umap, vectors, graph, seed=seed)
     pool.shutdown(wait=False)
     return MapsToCome(running, absent)
+
+
+def _undisturbed(lay_out: Callable[..., MapLayout], *arguments: Any, **options: Any) -> MapLayout:
+    """A map, while products of other threads keep to the cores that these have: shared, they would wait for a map's."""
+    with one_thread_products():
+        return lay_out(*arguments, **options)
 
 
 def _load(names: Sequence[str], n_fitted: int) -> dict[str, str]:

@@ -33,11 +33,11 @@ def query_columns(findings: Findings) -> dict[str, Any]:
         **({"failure_mode": [mode or None for mode in q.failure_modes]} if q.failure_modes else {}),
         "relevant_ids": _ragged_ids(q.relevant_indptr, q.relevant_documents, d.ids),
         "negative_ids": _ragged_ids(q.negative_indptr, q.negative_documents, d.ids),
-        "negative_scores": [q.negative_scores[own] for own in _own_rows(q.negative_indptr)],
+        "negative_scores": [q.negative_scores[own].tolist() for own in _own_rows(q.negative_indptr)],
         "negative_types": [[list(types) for types in q.negative_types[own]] for own in _own_rows(q.negative_indptr)],
         "top_ids": [[d.ids[i] for i in row] for row in q.top_documents],
-        "top_scores": [row.astype(np.float64) for row in q.top_scores],
-        "top_is_relevant": list(q.top_is_relevant),
+        "top_scores": q.top_scores.astype(np.float64),
+        "top_is_relevant": q.top_is_relevant,
         **q.values,
     }
 
@@ -76,8 +76,6 @@ def point_columns(findings: Findings) -> dict[str, Any]:
     shown = findings.maps.get("umap") or findings.maps.get("tsne")
     if shown is not None:
         columns |= {"projection_x": shown.xy[:, 0], "projection_y": shown.xy[:, 1]}
-    columns["neighbors"] = [
-        {"ids": ids.tolist(), "distances": distances.tolist()}
-        for ids, distances in zip(points.neighbor_ids, points.neighbor_distances, strict=True)
-    ]
+    distances = points.neighbor_distances.astype(np.float64)
+    columns["neighbors"] = {"ids": points.neighbor_ids, "distances": distances}
     return columns

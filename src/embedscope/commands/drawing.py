@@ -1,0 +1,121 @@
+"""Pictures drawn by a second process while this one goes on measuring.
+
+Drawing is a third of a run's work and holds the interpreter lock, so threads would take turns. The second process loads
+Matplotlib while the data are read, and is given the findings of each stage as soon as they are known, over a pipe that
+ends with this process. It is a help and never a need: where it cannot be started, or ends before its time, the pictures
+are drawn here, by the same function.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any, Self, cast
+
+from embedscope.commands.pictures import Stage, files_of
+
+if TYPE_CHECKING:
+    from embedscope.findings import Findings
+
+MAX_QUERIES = 20_000
+"""Above so many queries the findings, which would have to be sent thrice, are drawn here: a small part of the run."""
+
+_SERVE = "from embedscope.commands.drawing import serve; serve()"
+
+
+class Drawing:
+    """The pictures of one run, drawn as its stages come; a context manager.
+
+    Parameters
+    ----------
+    dpi : float
+    format : str
+        ``png``, ``svg`` or ``pdf``.
+    """
+
+    def __init__(self, *, dpi: float, format: str) -> None:  # noqa: A002
+        self._settings: dict[str, Any] = {"dpi": dpi, "format": format}
+        self._process = _started()
+        self._asking = ThreadPoolExecutor(1)
+        self._asked: dict[Stage, tuple[Findings, Future[dict[str, bytes]]]] = {}
+
+    def begin(self, stage: Stage, findings: Findings) -> None:
+        """Have the pictures of ``stage`` drawn; the findings of later stages need not be known."""
+        self._asked[stage] = findings, self._asking.submit(self._ask, stage, findings)
+
+    def files(self) -> dict[str, bytes]:
+        """Wait for all pictures; the content of their files, by name."""
+        files: dict[str, bytes] = {}
+        for stage, (findings, drawn) in self._asked.items():
+            try:
+                files |= drawn.result()
+            except (EOFError, OSError, ValueError, pickle.PickleError):  # the process is gone: what fails here is told
+                files |= files_of(stage, findings, **self._settings)
+        return files
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            self._process.kill()  # it has nothing to save; whoever still waits for an answer is told that none comes
+        self._asking.shutdown(cancel_futures=True)
+        if self._process is not None:
+            with suppress(OSError), self._process:  # closes both pipes and waits for the end
+                pass
+
+    def _ask(self, stage: Stage, findings: Findings) -> dict[str, bytes]:
+        process = self._process
+        if process is None or len(findings.queries.texts) > MAX_QUERIES:
+            raise EOFError
+        asked, answers = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
+        pickle.dump((stage, findings, self._settings), asked, protocol=pickle.HIGHEST_PROTOCOL)
+        asked.flush()
+        files: dict[str, bytes] = pickle.load(answers)  # noqa: S301 - from a process of our own
+        return files
+
+
+def serve() -> None:
+    """Draw what comes in on standard input until it ends: the second process.
+
+    An error ends it without a word: the process that asked draws for itself then, and says what is wrong.
+    """
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints is no answer
+    with suppress(ImportError):
+        import embedscope.plots  # noqa: F401
+    while True:
+        try:
+            stage, findings, settings = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process that started this one
+            answer = files_of(stage, findings, **settings)
+            pickle.dump(answer, answers, protocol=pickle.HIGHEST_PROTOCOL)
+            answers.flush()
+        except Exception:
+            return
+
+
+def _started() -> subprocess.Popen[bytes] | None:
+    """The second process; None where it would not help or cannot be started."""
+    if (os.cpu_count() or 1) < 2 or not sys.executable:
+        return None
+    # Where this process found its modules; -P: not in the folder in which the user stands.
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    # In a group of its own the keyboard does not interrupt it: this process, which is interrupted, ends it.
+    group: dict[str, Any] = {"process_group": 0} if os.name == "posix" else {}
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-c", _SERVE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": path},
+            **group,
+        )
+    except OSError:
+        return None

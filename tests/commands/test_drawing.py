@@ -1,0 +1,131 @@
+"""The second process that draws: the same files with it, without it, and when it dies."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.plots.factory import make_findings
+
+from embedscope.commands import drawing
+from embedscope.commands.drawing import Drawing
+from embedscope.commands.pictures import Stage, files_of
+from embedscope.errors import InvalidOptionError
+from embedscope.findings import Findings
+
+SETTINGS: dict[str, Any] = {"dpi": 40.0, "format": "png"}
+STAGES = (Stage.RANKS, Stage.MAPS)
+
+
+@pytest.fixture(autouse=True)
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing.os, "cpu_count", lambda: 2)
+
+
+def expected(findings: Findings) -> dict[str, bytes]:
+    return {name: file for stage in STAGES for name, file in files_of(stage, findings, **SETTINGS).items()}
+
+
+def drawn(findings: Findings) -> dict[str, bytes]:
+    with Drawing(**SETTINGS) as pictures:
+        for stage in STAGES:
+            pictures.begin(stage, findings)
+        return pictures.files()
+
+
+def test_the_second_process_draws_the_same_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    findings = make_findings(12)
+    alone = expected(findings)
+    monkeypatch.setattr(drawing, "files_of", lambda *_, **__: pytest.fail("drawn here"))
+    assert drawn(findings) == alone
+
+
+def test_pictures_are_drawn_here_where_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    findings = make_findings(12)
+    for refuse in ("one core", "no process"):
+        with monkeypatch.context() as patch:
+            if refuse == "one core":
+                patch.setattr(drawing.os, "cpu_count", lambda: 1)
+            else:
+                patch.setattr(sys, "executable", "/nonexistent/python")
+            assert drawn(findings) == expected(findings)
+
+
+def test_pictures_are_drawn_here_where_the_process_dies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "_SERVE", "import sys; sys.stdin.buffer.read(10)")
+    findings = make_findings(12)
+    assert drawn(findings) == expected(findings)
+
+
+def test_very_many_queries_are_drawn_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "MAX_QUERIES", 5)
+    asked: list[Stage] = []
+    monkeypatch.setattr(drawing, "files_of", lambda stage, *_, **__: asked.append(stage) or {})
+    assert drawn(make_findings(12)) == {}
+    assert asked == list(STAGES)
+
+
+def test_an_error_of_a_picture_is_raised_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "_SERVE", "")
+
+    def fail(*_: object, **__: object) -> dict[str, bytes]:
+        raise InvalidOptionError("no such picture")
+
+    monkeypatch.setattr(drawing, "files_of", fail)
+    with pytest.raises(InvalidOptionError, match="no such picture"):
+        drawn(make_findings(12))
+
+
+def test_an_error_of_the_run_ends_the_process_at_once() -> None:
+    pictures = Drawing(**SETTINGS)
+
+    def fail() -> None:
+        with pictures:
+            pictures.begin(Stage.RANKS, make_findings(12))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert pictures._process is not None
+    assert pictures._process.poll() is not None
+
+
+def test_the_process_says_nothing_and_takes_no_module_from_the_folder_in_which_the_user_stands(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "matplotlib.py").write_text("raise SystemExit('taken from the folder of the user')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    findings = make_findings(12)
+    monkeypatch.setattr(drawing, "files_of", lambda *_, **__: pytest.fail("drawn here"))
+    assert set(drawn(findings)) >= {"similarity_distribution", "tsne_projection"}
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_process_ends_with_the_one_that_asked() -> None:
+    """Its standard input ends then, however that one came to its end."""
+    started = drawing._started()
+    assert started is not None
+    with started:
+        assert started.stdin is not None
+        started.stdin.close()
+        assert started.wait(60) == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="groups of processes are POSIX's")
+def test_the_keyboard_does_not_reach_it() -> None:
+    with Drawing(**SETTINGS) as pictures:
+        assert pictures._process is not None
+        assert os.getpgid(pictures._process.pid) != os.getpgid(0)
+
+
+def test_visualize_loads_no_plots_before_the_process_is_started() -> None:
+    code = (
+        "import sys, embedscope.commands.visualize\n"
+        "assert not {'matplotlib', 'scipy', 'embedscope.commands.measured'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
