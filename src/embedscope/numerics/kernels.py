@@ -8,8 +8,7 @@ over a slice: an index that could be negative for all the compiler knows is not 
 float32, whose lanes are as wide as those of the scores; a strip is far too short for it to round.
 
 Measured on one core with AVX-512 for float32 blocks of 64 x 2,048, beside 4.0 ns a cell for the matrix product of 256
-dimensions: ties 0.12, ten best documents 0.22, 40,000 bins 0.48 ns a cell (one increment a cycle); by NumPy 0.6, 0.7 and
-1.5.
+dimensions: ties 0.12, ten best 0.22, 40,000 bins 0.48 ns a cell (one increment a cycle); by NumPy 0.6, 0.7 and 1.5.
 """
 
 from __future__ import annotations
@@ -270,7 +269,7 @@ def _compiled(function: Function) -> Function:
 
     # A sum of ones is the same in any order, and only then do its lanes run side by side. Not for the bins, whose
     # products would be formed in another way.
-    how = {"nogil": True, "fastmath": False if function is count_bins else {"reassoc", "nsz"}}
+    how: dict[str, Any] = {"nogil": True, "fastmath": False if function is count_bins else {"reassoc", "nsz"}}
     try:
         compiled: Function = numba.njit(cache=True, **how)(function)
     except RuntimeError:  # no folder can be written in which the machine code would be kept for the next process
