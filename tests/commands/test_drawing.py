@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,13 @@ def test_pictures_are_drawn_here_where_the_process_dies(monkeypatch: pytest.Monk
     monkeypatch.setattr(drawing, "_SERVE", "import sys; sys.stdin.buffer.read(10)")
     findings = make_findings(12)
     assert drawn(findings) == expected(findings)
+
+
+def test_pictures_are_drawn_here_where_what_is_found_cannot_be_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    findings = make_findings(12)
+    alone = expected(findings)
+    unsendable = replace(findings, not_measured={"part": lambda: None})
+    assert drawn(unsendable) == alone
 
 
 def test_very_many_queries_are_drawn_here(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,7 @@ class Drawing:
         for stage, (findings, drawn) in self._asked.items():
             try:
                 files |= drawn.result()
-            except (EOFError, OSError, ValueError, pickle.PickleError):  # the process is gone: what fails here is told
+            except Exception:  # whatever became of the process or of what was sent to it: what fails here is told
                 files |= files_of(stage, findings, **self._settings)
         return files
 
@@ -74,7 +74,7 @@ class Drawing:
     def _ask(self, stage: Stage, findings: Findings) -> dict[str, bytes]:
         process = self._process
         if process is None or len(findings.queries.texts) > MAX_QUERIES:
-            raise EOFError
+            raise EOFError("nobody is asked")
         asked, answers = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
         pickle.dump((stage, findings, self._settings), asked, protocol=pickle.HIGHEST_PROTOCOL)
         asked.flush()

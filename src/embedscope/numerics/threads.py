@@ -55,9 +55,9 @@ class _OneThread:
     @contextmanager
     def inside(self) -> Iterator[None]:
         with self._lock:
-            self._n_inside += 1
-            if self._n_inside == 1:
+            if self._n_inside == 0:
                 self._limit = self._lowered()
+            self._n_inside += 1
         try:
             yield
         finally:
