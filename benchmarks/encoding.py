@@ -150,8 +150,11 @@ def _multiplies(way: Way) -> str:
     flags = Path("/proc/cpuinfo")
     if way is not BFLOAT16 or not flags.exists():
         return ""
-    known = [flag for flag in ("amx_bf16", "avx512_bf16") if flag in flags.read_text(encoding="utf-8")]
-    return f" The processor has {' and '.join(known)}." if known else " The processor has no instructions for it."
+    text = flags.read_text(encoding="utf-8")
+    known = [flag for flag in ("amx_bf16", "avx512_bf16") if flag in text]
+    if known:
+        return f" The processor has {' and '.join(known)}."
+    return " The processor has no instructions for it." if "avx2" in text else ""
 
 
 def _metrics(model: Path, collection: Collection, settings: Mapping[str, str]) -> dict[str, float]:

@@ -399,6 +399,34 @@ class TestSideBySide:
             begin_maps(("tsne",), seven, graph_of(seven), seed=0).wait()
 
 
+GIVEN_UP = """
+import gc
+import numpy as np
+from embedscope.projection import begin_maps, graph_size, neighbor_graph
+from threadpoolctl import threadpool_info
+def threads():
+    return {p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas" and p["threading_layer"] != "openmp"}
+vectors = np.random.default_rng(0).normal(size=(60, 8))
+graph = neighbor_graph(vectors, graph_size(60))
+before = threads()
+maps = begin_maps(("tsne",), vectors, graph, seed=0)
+assert threads() == {1}
+maps.wait()
+assert threads() == before
+maps = begin_maps(("tsne",), vectors, graph, seed=0)
+del maps
+gc.collect()
+assert threads() == before
+maps = begin_maps(("tsne",), vectors, graph, seed=0)  # and nobody waits
+"""
+
+
+def test_products_keep_to_one_thread_until_maps_are_waited_for_or_given_up() -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    run = subprocess.run([sys.executable, "-c", GIVEN_UP], env=environment, capture_output=True, text=True, check=True)
+    assert run.stderr == ""
+
+
 def test_without_numba_tsne_approximates_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = clusters(60)
     exact = tsne(vectors, graph_of(vectors), seed=0, n_iter=60)

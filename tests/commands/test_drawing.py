@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ STAGES = (Stage.RANKS, Stage.MAPS)
 
 @pytest.fixture(autouse=True)
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drawing.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(drawing, "_n_cores", lambda: 2)
 
 
 def expected(findings: Findings) -> dict[str, bytes]:
@@ -50,7 +51,7 @@ def test_pictures_are_drawn_here_where_no_process_can_be_started(monkeypatch: py
     for refuse in ("one core", "no process"):
         with monkeypatch.context() as patch:
             if refuse == "one core":
-                patch.setattr(drawing.os, "cpu_count", lambda: 1)
+                patch.setattr(drawing, "_n_cores", lambda: 1)
             else:
                 patch.setattr(sys, "executable", "/nonexistent/python")
             assert drawn(findings) == expected(findings)
@@ -62,15 +63,40 @@ def test_pictures_are_drawn_here_where_the_process_dies(monkeypatch: pytest.Monk
     assert drawn(findings) == expected(findings)
 
 
+@pytest.mark.parametrize("word", ["hello", "0", "(lp0"])
+def test_a_process_that_prints_before_it_answers_is_done_without(monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    monkeypatch.setattr(drawing, "_SERVE", f"print({word!r}, flush=True); {drawing._SERVE}")
+    findings = make_findings(12)
+    assert drawn(findings) == expected(findings)
+
+
+def test_entries_of_the_module_path_that_python_passes_over_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path, Path("/nowhere")])
+    started = drawing._started()
+    assert started is not None
+    with started:
+        started.kill()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a read-only home is made by a path of /proc")
+def test_no_temporary_folder_of_matplotlib_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPLCONFIGDIR", "/proc/none")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with Drawing(**SETTINGS) as pictures:
+        pictures.begin(Stage.MAPS, make_findings(12))
+        assert pictures.files()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_pictures_are_drawn_here_where_what_is_found_cannot_be_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     findings = make_findings(12)
     alone = expected(findings)
-    unsendable = replace(findings, not_measured={"part": lambda: None})
+    unsendable = replace(findings, not_measured={"part": threading.Lock()})
     assert drawn(unsendable) == alone
 
 
-def test_very_many_queries_are_drawn_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drawing, "MAX_QUERIES", 5)
+def test_very_many_texts_are_drawn_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "MAX_TEXTS", 5)
     asked: list[Stage] = []
     monkeypatch.setattr(drawing, "files_of", lambda stage, *_, **__: asked.append(stage) or {})
     assert drawn(make_findings(12)) == {}

@@ -42,7 +42,7 @@ def test_booleans_are_those_of_pyarrow(values: list[bool | None]) -> None:
     assert_is_pyarrows(values)
 
 
-@given(values=st.lists(st.none() | st.floats(allow_nan=False), max_size=40))
+@given(values=st.lists(st.none() | st.floats(), max_size=40))
 def test_numbers_of_which_some_are_missing_are_those_of_pyarrow(values: list[float | None]) -> None:
     assert_is_pyarrows(values)
 
@@ -65,6 +65,16 @@ def test_what_is_no_array_and_no_text_is_left_to_pyarrow() -> None:
     for values in ([b"a", None], [{"a": 1}, {"a": 2}], [1, 2.5], [None, None], []):
         assert arrow_column(values).to_pylist() == values
     assert arrow_column(np.array(["a", "b"])).to_pylist() == ["a", "b"]
+
+
+def test_lists_of_arrays_keep_their_type_where_all_are_empty() -> None:
+    assert arrow_column([np.zeros(0), np.zeros(0)]).type == pa.list_(pa.float64())
+    assert arrow_column([np.array([1.0]), np.zeros(0)]).to_pylist() == [[1.0], []]
+
+
+def test_whole_numbers_that_do_not_fit_are_refused_as_by_pyarrow() -> None:
+    with pytest.raises(OverflowError):
+        arrow_column([2**64, 1])
 
 
 def test_a_ragged_column_may_have_empty_rows_only() -> None:

@@ -13,8 +13,12 @@ from embedscope.numerics.threads import in_threads, n_threads, one_thread_loops,
 
 
 def blas_threads() -> list[int]:
+    """Of the libraries that have one setting for all threads: NumPy's own is of them."""
     np.ones((2, 2)) @ np.ones((2, 2))
-    return [pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+    pools = threadpoolctl.threadpool_info()
+    return [
+        pool["num_threads"] for pool in pools if pool["user_api"] == "blas" and pool.get("threading_layer") != "openmp"
+    ]
 
 
 def test_outcomes_come_in_the_order_of_the_items(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,26 +55,50 @@ def test_the_first_error_is_raised_and_what_has_not_begun_is_left(monkeypatch: p
 
 
 def test_products_keep_to_one_thread_inside_and_the_setting_comes_back() -> None:
-    with threadpoolctl.threadpool_limits(2, user_api="blas"):
-        before = blas_threads()
+    before = blas_threads()
+    with one_thread_products():
+        assert set(blas_threads()) == {1}
         with one_thread_products():
             assert set(blas_threads()) == {1}
-            with one_thread_products():
-                assert set(blas_threads()) == {1}
-            assert set(blas_threads()) == {1}
-        assert blas_threads() == before
-
-
-def test_uses_that_overlap_in_time_leave_the_setting_as_it_was() -> None:
-    with threadpoolctl.threadpool_limits(2, user_api="blas"):
-        before = blas_threads()
-        first, second = one_thread_products(), one_thread_products()
-        first.__enter__()
-        second.__enter__()
-        first.__exit__(None, None, None)
         assert set(blas_threads()) == {1}
-        second.__exit__(None, None, None)
-        assert blas_threads() == before
+    assert blas_threads() == before
+
+
+@pytest.mark.parametrize("first_to_leave", ["this thread", "the other"])
+def test_uses_of_two_threads_that_overlap_in_time_leave_the_setting_as_it_was(first_to_leave: str) -> None:
+    """Whichever leaves last: threadpoolctl binds the setting to the thread that changed it."""
+    before = blas_threads()
+    entered, may_leave, has_left = threading.Event(), threading.Event(), threading.Event()
+    seen: list[set[int]] = []
+
+    def other() -> None:
+        with one_thread_products():
+            seen.append(set(blas_threads()))
+            entered.set()
+            may_leave.wait(10)
+        has_left.set()
+
+    use = one_thread_products()
+    thread = threading.Thread(target=other)
+    use.__enter__()
+    thread.start()
+    assert entered.wait(10)
+    if first_to_leave == "the other":
+        may_leave.set()
+        assert has_left.wait(10)
+        seen.append(set(blas_threads()))
+        use.__exit__(None, None, None)
+    else:
+        use.__exit__(None, None, None)
+        seen.append(set(blas_threads()))
+        may_leave.set()
+        assert has_left.wait(10)
+    thread.join()
+    assert seen == [{1}, {1}]
+    assert blas_threads() == before
+    with one_thread_products():
+        assert set(blas_threads()) == {1}
+    assert blas_threads() == before
 
 
 @pytest.mark.parametrize(("asked", "expected"), [("1", 1), ("1000", None), ("", None), ("many", None), ("0", 1)])
@@ -85,7 +113,9 @@ def test_the_environment_lowers_the_number_of_threads_and_never_raises_it(
 
 def test_loops_of_openmp_keep_to_one_thread_inside_and_the_setting_comes_back() -> None:
     faiss = pytest.importorskip("faiss")
-    before = faiss.omp_get_max_threads()
-    with one_thread_loops():
-        assert faiss.omp_get_max_threads() == 1
-    assert faiss.omp_get_max_threads() == before
+    with threadpoolctl.threadpool_limits(2, user_api="openmp"):
+        before = faiss.omp_get_max_threads()
+        assert before == 2
+        with one_thread_loops():
+            assert faiss.omp_get_max_threads() == 1
+        assert faiss.omp_get_max_threads() == before

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,8 +23,11 @@ from embedscope.commands.pictures import Stage, files_of
 if TYPE_CHECKING:
     from embedscope.findings import Findings
 
-MAX_QUERIES = 20_000
-"""Above so many queries the findings, which would have to be sent thrice, are drawn here: a small part of the run."""
+MAX_TEXTS = 100_000
+"""Above so many queries and documents the findings, which would have to be sent thrice, are drawn here: that is a small
+part of the run then."""
+
+_PATIENCE_S = 1.0
 
 _SERVE = "from embedscope.commands.drawing import serve; serve()"
 
@@ -56,6 +60,9 @@ class Drawing:
                 files |= drawn.result()
             except Exception:  # whatever became of the process or of what was sent to it: what fails here is told
                 files |= files_of(stage, findings, **self._settings)
+        if self._process is not None:
+            with suppress(OSError):
+                cast(IO[bytes], self._process.stdin).close()  # it ends by itself meanwhile
         return files
 
     def __enter__(self) -> Self:
@@ -65,7 +72,10 @@ class Drawing:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._process is not None:
-            self._process.kill()  # it has nothing to save; whoever still waits for an answer is told that none comes
+            if kind is None:  # given time to remove what Matplotlib may have put into a temporary folder
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(_PATIENCE_S)
+            self._process.kill()  # whoever still waits for an answer is told that none comes
         self._asking.shutdown(cancel_futures=True)
         if self._process is not None:
             with suppress(OSError), self._process:  # closes both pipes and waits for the end
@@ -73,12 +83,16 @@ class Drawing:
 
     def _ask(self, stage: Stage, findings: Findings) -> dict[str, bytes]:
         process = self._process
-        if process is None or len(findings.queries.texts) > MAX_QUERIES:
+        if process is None or len(findings.queries.texts) + len(findings.documents.texts) > MAX_TEXTS:
             raise EOFError("nobody is asked")
         asked, answers = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
-        pickle.dump((stage, findings, self._settings), asked, protocol=pickle.HIGHEST_PROTOCOL)
-        asked.flush()
-        files: dict[str, bytes] = pickle.load(answers)  # noqa: S301 - from a process of our own
+        try:
+            pickle.dump((stage, findings, self._settings), asked, protocol=pickle.HIGHEST_PROTOCOL)
+            asked.flush()
+            files: dict[str, bytes] = pickle.load(answers)  # noqa: S301 - from a process of our own
+        except BaseException:
+            process.kill()  # questions and answers are out of step: the next stage must not wait for an answer to this
+            raise
         return files
 
 
@@ -87,6 +101,8 @@ def serve() -> None:
 
     An error ends it without a word: the process that asked draws for itself then, and says what is wrong.
     """
+    if hasattr(signal, "SIGTTOU"):  # a terminal may stop processes of the background that print
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints is no answer
     with suppress(ImportError):
@@ -97,18 +113,21 @@ def serve() -> None:
             answer = files_of(stage, findings, **settings)
             pickle.dump(answer, answers, protocol=pickle.HIGHEST_PROTOCOL)
             answers.flush()
+            del stage, findings, settings, answer  # not kept while the next are read
         except Exception:
             return
 
 
 def _started() -> subprocess.Popen[bytes] | None:
     """The second process; None where it would not help or cannot be started."""
-    if (os.cpu_count() or 1) < 2 or not sys.executable:
+    if _n_cores() < 2 or not sys.executable or getattr(sys, "frozen", False):
         return None
     # Where this process found its modules; -P: not in the folder in which the user stands.
-    path = os.pathsep.join(entry for entry in sys.path if entry)
+    path = os.pathsep.join(entry for entry in sys.path if isinstance(entry, str) and entry)
     # In a group of its own the keyboard does not interrupt it: this process, which is interrupted, ends it.
-    group: dict[str, Any] = {"process_group": 0} if os.name == "posix" else {}
+    group: dict[str, Any] = {"process_group": 0}
+    if sys.platform == "win32":
+        group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     try:
         return subprocess.Popen(
             [sys.executable, "-P", "-c", _SERVE],
@@ -117,5 +136,9 @@ def _started() -> subprocess.Popen[bytes] | None:
             env={**os.environ, "PYTHONPATH": path},
             **group,
         )
-    except OSError:
+    except (OSError, ValueError):
         return None
+
+
+def _n_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

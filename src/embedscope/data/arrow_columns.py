@@ -18,6 +18,8 @@ from embedscope.protocols import BoolArray, IntArray
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_DTYPES: dict[type, type[np.generic]] = {bool: np.bool_, int: np.int64, float: np.float64}
+
 _MAX_BYTES = 2**31 - 1
 """Of all texts of an Arrow string array."""
 
@@ -66,7 +68,11 @@ def _of_sequence(values: Sequence[Any]) -> pa.Array:
         return _texts(values, is_null)
     if kinds == {bool} or kinds == {float} or kinds == {int}:
         (kind,) = kinds
-        return _array_of(np.array([kind() if value is None else value for value in values]), is_null)
+        filled = [kind() if value is None else value for value in values]
+        return _array_of(np.array(filled, dtype=_DTYPES[kind]), is_null)
+    if kinds == {np.ndarray} and not is_null.any():
+        indptr = np.concatenate([[0], np.cumsum([len(row) for row in values], dtype=np.int64)])
+        return arrow_column(Ragged(indptr, np.concatenate(values)))
     if all(issubclass(kind, list | tuple) for kind in kinds) and not is_null.any():
         indptr = np.concatenate([[0], np.cumsum([len(row) for row in values], dtype=np.int64)])
         return arrow_column(Ragged(indptr, [item for row in values for item in row]))
@@ -74,11 +80,11 @@ def _of_sequence(values: Sequence[Any]) -> pa.Array:
 
 
 def _array_of(values: NDArray[Any], is_null: BoolArray | None = None) -> pa.Array:
-    """Booleans or numbers; those that are null, or else the NaN among them, are null."""
+    """Booleans or numbers; NaN, and those of ``is_null``, are null."""
     import pyarrow as pa
 
-    if is_null is None:
-        is_null = np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), dtype=np.bool_)
+    is_nan = np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), dtype=np.bool_)
+    is_null = is_nan if is_null is None else is_nan | is_null
     native = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
     content = np.packbits(native, bitorder="little") if native.dtype.kind == "b" else native
     buffers = [_validity(is_null), pa.py_buffer(content)]

@@ -8,6 +8,7 @@ third of the time, and nothing has to be loaded for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 import numpy as np
 from scipy import sparse
@@ -62,11 +63,16 @@ class GramWeights:
 def gram_sets(texts: Sequence[str], length: int) -> sparse.csr_array:
     """Which n-grams of one length each text holds: 1 where it does, shape (n, terms), float32.
 
-    Words have a blank at both ends, so that one shorter than an n-gram has n-grams of its own.
+    Words have a blank at both ends, so that one shorter than an n-gram has n-grams of its own. Columns stand in the
+    order of the n-grams, whatever the order of the texts.
     """
-    counts = gram_counts(texts, (length, length), {})
-    counts.data = np.ones_like(counts.data)
-    return counts
+    grams: Grams = {}
+    counts = gram_counts(texts, (length, length), grams)
+    place = {gram: column for column, gram in enumerate(sorted(grams))}
+    moved = np.array([place[gram] for gram in grams], dtype=counts.indices.dtype)
+    sets = sparse.csr_array((np.ones_like(counts.data), moved[counts.indices], counts.indptr), shape=counts.shape)
+    sets.sort_indices()
+    return sets
 
 
 def gram_counts(
@@ -78,7 +84,7 @@ def gram_counts(
     """
     words: dict[str, int] = {}
     places = [[words.setdefault(word, len(words)) for word in text.split()] for text in texts]
-    cut = [_cut(word, lengths) for word in words]
+    cut = (_cut(word, lengths) for word in words)  # one at a time: where no blanks are written a word is a whole text
     if is_closed:
         columns = [[column for gram in pieces if (column := grams.get(gram)) is not None] for pieces in cut]
     else:
@@ -99,6 +105,7 @@ def _cut(word: str, lengths: tuple[int, int]) -> list[str]:
 def _rows(columns: Sequence[Sequence[int]], n_columns: int) -> sparse.csr_array:
     """A row for each list of columns, with how often each column stands in it."""
     indptr = np.concatenate([[0], np.cumsum([len(row) for row in columns], dtype=np.int64)])
-    indices = np.fromiter((column for row in columns for column in row), dtype=np.int64, count=int(indptr[-1]))
+    kind = np.int32 if max(int(indptr[-1]), n_columns) < 2**31 else np.int64
+    indices = np.fromiter(chain.from_iterable(columns), dtype=kind, count=int(indptr[-1]))
     ones: Float32Array = np.ones(len(indices), dtype=np.float32)
-    return sparse.csr_array((ones, indices, indptr), shape=(len(columns), n_columns))
+    return sparse.csr_array((ones, indices, indptr.astype(kind)), shape=(len(columns), n_columns))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from embedscope.diagnosis.text_features import words
-from embedscope.numerics.threads import one_thread_loops, one_thread_products
+from embedscope.numerics.threads import one_thread_loops
 from embedscope.protocols import Float32Array, IntArray
 
 N_WORDS = 3
@@ -34,7 +34,7 @@ def cluster_rows(vectors: Float32Array, n_clusters: int, *, seed: int) -> IntArr
         min_points_per_centroid=1,  # below 39 it would print a warning, and above 256 leave rows out
         max_points_per_centroid=len(rows),
     )
-    with one_thread_products(), one_thread_loops():  # short products: beside maps, threads would wait for one another
+    with one_thread_loops():  # short ones: beside maps, threads would wait for one another
         fitted.train(rows)
         return np.asarray(fitted.assign(rows)[1], dtype=np.int64)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from types import ModuleType
 from typing import Any
 
 
@@ -35,10 +36,12 @@ def over_range(loop: Callable[..., Any], *arguments: Any) -> Callable[[int, int]
     return run
 
 
-def has_numba() -> bool:
-    """Whether Numba is there and can be loaded; it is loaded then."""
+def numba_if_usable() -> ModuleType | None:
+    """Numba, loaded; None where it is not installed, cannot be loaded, or is told not to compile."""
     try:
-        import numba  # noqa: F401
-    except ImportError:
-        return False
-    return True
+        import numba
+    except (ImportError, AttributeError, SystemError):  # the last two: a release that does not fit this environment
+        return None
+    except (OSError, MemoryError):  # its library takes 150 MB of addresses, which a limit of the process may forbid
+        return None
+    return None if getattr(numba.config, "DISABLE_JIT", False) else numba

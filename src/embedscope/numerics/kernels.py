@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from embedscope.numerics.compiled import numba_if_usable
 from embedscope.protocols import FloatArray, IntArray
 
 MIN_CELLS = 100_000_000
@@ -253,13 +254,7 @@ def for_matrix(n_cells: int) -> Kernels | None:
 @lru_cache(maxsize=1)
 def load() -> Kernels | None:
     """The compiled kernels, or None where Numba is absent, cannot be loaded, or is told not to compile."""
-    try:
-        import numba
-    except (ImportError, AttributeError, SystemError):  # the last two: a release that does not fit this environment
-        return None
-    except (OSError, MemoryError):  # its library takes 150 MB of addresses, which a limit of the process may forbid
-        return None
-    if getattr(numba.config, "DISABLE_JIT", False):
+    if numba_if_usable() is None:
         return None
     return Kernels(*(_compiled(function) for function in PLAIN))
 

@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -39,48 +39,61 @@ def in_threads(function: Callable[[Item], Outcome], items: Sequence[Item]) -> It
             pool.shutdown(cancel_futures=True)
 
 
-class _OneThread:
-    """A setting of one thread for a kind of library, which the whole process shares.
+class _OneThreadProducts:
+    """The linear algebra library's number of threads, one setting for the whole process, lowered to one.
 
     The first to come in lowers it and the last to leave restores it, so that uses that overlap in time leave it as it
-    was.
+    was. Both are done by a thread kept for that: threadpoolctl lets nobody change the setting but the thread that
+    changed it first, until that one gives it back.
     """
 
-    def __init__(self, kind: str) -> None:
-        self._kind = kind
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._n_inside = 0
-        self._limit: Any = None
+        self._keeper: ThreadPoolExecutor | None = None
+        self._lowered: AbstractContextManager[Any] | None = None
 
-    @contextmanager
-    def inside(self) -> Iterator[None]:
+    def enter(self) -> None:
         with self._lock:
             if self._n_inside == 0:
-                self._limit = self._lowered()
+                self._keeper = self._keeper or ThreadPoolExecutor(1, thread_name_prefix="one-thread-products")
+                self._lowered = self._keeper.submit(_entered).result()
             self._n_inside += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._n_inside -= 1
-                if self._n_inside == 0 and self._limit is not None:
-                    self._limit.restore_original_limits()
-                    self._limit = None
 
-    def _lowered(self) -> Any:
-        from threadpoolctl import threadpool_limits
-
-        return threadpool_limits(1, user_api=self._kind)
+    def leave(self) -> None:
+        with self._lock:
+            self._n_inside -= 1
+            if self._n_inside == 0 and self._keeper is not None and self._lowered is not None:
+                with suppress(RuntimeError):  # when the process is ending, nobody is kept and nothing need be restored
+                    self._keeper.submit(self._lowered.__exit__, None, None, None).result()
+                self._lowered = None
 
 
-_products, _loops = _OneThread("blas"), _OneThread("openmp")
+def _entered() -> AbstractContextManager[Any]:
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
+    limits.__enter__()
+    return limits
 
 
-def one_thread_products() -> AbstractContextManager[None]:
-    """While inside, NumPy computes each matrix product in the thread that asks for it."""
-    return _products.inside()
+_products = _OneThreadProducts()
 
 
-def one_thread_loops() -> AbstractContextManager[None]:
-    """While inside, libraries that use OpenMP (FAISS) run their loops in the thread that asks for them."""
-    return _loops.inside()
+@contextmanager
+def one_thread_products() -> Iterator[None]:
+    """While inside, NumPy computes each matrix product in the thread that asks for it, whichever that is."""
+    _products.enter()
+    try:
+        yield
+    finally:
+        _products.leave()
+
+
+@contextmanager
+def one_thread_loops() -> Iterator[None]:
+    """While inside, libraries that use OpenMP (FAISS) run the loops of this thread in it alone."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="openmp"):
+        yield

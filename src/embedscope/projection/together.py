@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from contextlib import ExitStack
 
 from embedscope.errors import MissingExtraError
 from embedscope.findings import MapLayout
@@ -19,11 +20,20 @@ _SHOWN = {"tsne": "t-SNE", "umap": "UMAP"}
 
 
 class MapsToCome:
-    """Maps that threads are laying out, and for each that cannot be drawn the extra that it needs."""
+    """Maps that threads are laying out, and for each that cannot be drawn the extra that it needs.
+
+    Until they are waited for, each matrix product of this process keeps to the thread that asks for it: shared with
+    cores that lay out maps, products would wait for these. From beginning to waiting, not to the end of the maps, so
+    that no last bit depends on how long a map takes.
+    """
 
     def __init__(self, running: dict[str, Future[MapLayout]], absent: dict[str, str]) -> None:
         self._running = running
         self._absent = absent
+        alone = ExitStack()
+        alone.enter_context(one_thread_products())
+        self._end = weakref.finalize(self, alone.close)  # whoever gives up before waiting lets go of it as well
+        self._end.atexit = False
 
     def wait(self) -> tuple[dict[str, MapLayout], dict[str, str]]:
         """The maps by name, and why a map is missing, by name.
@@ -33,7 +43,10 @@ class MapsToCome:
         TooFewPointsError, InvalidOptionError
             As ``tsne`` and ``umap``.
         """
-        return {name: layout.result() for name, layout in self._running.items()}, self._absent
+        try:
+            return {name: layout.result() for name, layout in self._running.items()}, self._absent
+        finally:
+            self._end()
 
 
 def begin_maps(
@@ -68,19 +81,13 @@ def begin_maps(
             running[name] = Future()
             running[name].set_result(drawn)
         elif name == "tsne":
-            running[name] = pool.submit(_undisturbed, tsne, vectors, graph, seed=seed, perplexity=perplexity)
+            running[name] = pool.submit(tsne, vectors, graph, seed=seed, perplexity=perplexity)
         elif name in missing:
             absent[name] = missing[name]
         else:
-            running[name] = pool.submit(_undisturbed, umap, vectors, graph, seed=seed)
+            running[name] = pool.submit(umap, vectors, graph, seed=seed)
     pool.shutdown(wait=False)
     return MapsToCome(running, absent)
-
-
-def _undisturbed(lay_out: Callable[..., MapLayout], *arguments: Any, **options: Any) -> MapLayout:
-    """A map, while products of other threads keep to the cores that these have: shared, they would wait for a map's."""
-    with one_thread_products():
-        return lay_out(*arguments, **options)
 
 
 def _load(names: Sequence[str], n_fitted: int) -> dict[str, str]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from embedscope.errors import InvalidOptionError, TooFewPointsError
 from embedscope.findings import MapLayout
-from embedscope.numerics.compiled import has_numba
+from embedscope.numerics.compiled import numba_if_usable
 from embedscope.numerics.tsne_steps import EARLY_STEPS, tsne_affinities, tsne_positions
 from embedscope.projection.graph import PERPLEXITY, QUALITY_K, NeighborGraph
 from embedscope.projection.layouts import (
@@ -168,7 +168,7 @@ def _optimised(
 
 def is_exact(n: int) -> bool:
     """Whether the map of ``n`` fitted points is laid out here; by openTSNE else."""
-    return n <= _MAX_EXACT_POINTS and has_numba()
+    return n <= _MAX_EXACT_POINTS and numba_if_usable() is not None
 
 
 def load_opentsne() -> ModuleType:

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from embedscope.errors import InvalidOptionError, MissingExtraError, TooFewPointsError
 from embedscope.findings import MapLayout
-from embedscope.numerics.compiled import has_numba
+from embedscope.numerics.compiled import numba_if_usable
 from embedscope.numerics.fuzzy_graph import fuzzy_graph, map_curve
 from embedscope.numerics.umap_steps import umap_positions
 from embedscope.projection.graph import N_NEIGHBORS, QUALITY_K, NeighborGraph
@@ -185,5 +185,5 @@ def load_numba() -> None:
     MissingExtraError
         It is not installed.
     """
-    if not has_numba():
+    if numba_if_usable() is None:
         raise MissingExtraError(needed_for="The UMAP map", package="numba", extra="umap")

@@ -33,7 +33,7 @@ def query_columns(findings: Findings) -> dict[str, Any]:
         **({"failure_mode": [mode or None for mode in q.failure_modes]} if q.failure_modes else {}),
         "relevant_ids": _ragged_ids(q.relevant_indptr, q.relevant_documents, d.ids),
         "negative_ids": _ragged_ids(q.negative_indptr, q.negative_documents, d.ids),
-        "negative_scores": [q.negative_scores[own].tolist() for own in _own_rows(q.negative_indptr)],
+        "negative_scores": [q.negative_scores[own] for own in _own_rows(q.negative_indptr)],
         "negative_types": [[list(types) for types in q.negative_types[own]] for own in _own_rows(q.negative_indptr)],
         "top_ids": [[d.ids[i] for i in row] for row in q.top_documents],
         "top_scores": q.top_scores.astype(np.float64),
