@@ -25,7 +25,7 @@ STAGES = (Stage.RANKS, Stage.MAPS)
 
 @pytest.fixture(autouse=True)
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drawing, "_n_cores", lambda: 2)
+    monkeypatch.setattr(drawing, "n_cores", lambda: 2)
 
 
 def expected(findings: Findings) -> dict[str, bytes]:
@@ -51,7 +51,7 @@ def test_pictures_are_drawn_here_where_no_process_can_be_started(monkeypatch: py
     for refuse in ("one core", "no process"):
         with monkeypatch.context() as patch:
             if refuse == "one core":
-                patch.setattr(drawing, "_n_cores", lambda: 1)
+                patch.setattr(drawing, "n_cores", lambda: 1)
             else:
                 patch.setattr(sys, "executable", "/nonexistent/python")
             assert drawn(findings) == expected(findings)

@@ -192,7 +192,7 @@ def test_a_numba_told_not_to_compile_is_not_used(monkeypatch: pytest.MonkeyPatch
 
 
 def test_where_machine_code_cannot_be_kept_it_is_compiled_for_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    def njit(*, nogil: bool, fastmath: object, cache: bool = False) -> Callable:
+    def njit(*, nogil: bool, error_model: str, fastmath: object, cache: bool = False) -> Callable:
         def decorate(function: Callable) -> Callable:
             if cache:
                 raise RuntimeError("cannot cache function: no locator available")

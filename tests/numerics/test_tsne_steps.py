@@ -11,15 +11,9 @@ from scipy import sparse
 from embedscope.numerics import tsne_steps
 from embedscope.numerics.tsne_steps import tsne_affinities, tsne_gradient, tsne_positions
 
+from .factory import affinities
+
 pytest.importorskip("numba")
-
-
-def affinities(n: int, seed: int) -> sparse.csr_array:
-    rng = np.random.default_rng(seed)
-    dense = np.where(rng.random((n, n)) < 0.3, rng.random((n, n)), 0.0)
-    np.fill_diagonal(dense, 0)
-    dense = dense + dense.T
-    return sparse.csr_array(dense / max(dense.sum(), 1e-9))
 
 
 def gradient(xy: np.ndarray, p: sparse.csr_array, n_threads: int = 1) -> np.ndarray:

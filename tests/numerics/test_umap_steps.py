@@ -13,15 +13,9 @@ from scipy import sparse
 from embedscope.numerics import umap_steps
 from embedscope.numerics.umap_steps import umap_positions
 
+from .factory import affinities
+
 pytest.importorskip("numba")
-
-
-def affinities(n: int, seed: int) -> sparse.csr_array:
-    rng = np.random.default_rng(seed)
-    dense = np.where(rng.random((n, n)) < 0.3, rng.random((n, n)), 0.0)
-    np.fill_diagonal(dense, 0)
-    dense = dense + dense.T
-    return sparse.csr_array(dense / max(dense.sum(), 1e-9))
 
 
 def positions(n: int, *, seed: int = 0, n_threads: int = 1, n_epochs: int = 30, membership=None) -> np.ndarray:

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 from embedscope.commands.pictures import Stage, files_of
+from embedscope.numerics.threads import n_cores
 
 if TYPE_CHECKING:
     from embedscope.findings import Findings
@@ -120,7 +121,7 @@ def serve() -> None:
 
 def _started() -> subprocess.Popen[bytes] | None:
     """The second process; None where it would not help or cannot be started."""
-    if _n_cores() < 2 or not sys.executable or getattr(sys, "frozen", False):
+    if n_cores() < 2 or not sys.executable or getattr(sys, "frozen", False):
         return None
     # Where this process found its modules; -P: not in the folder in which the user stands.
     path = os.pathsep.join(entry for entry in sys.path if isinstance(entry, str) and entry)
@@ -138,7 +139,3 @@ def _started() -> subprocess.Popen[bytes] | None:
         )
     except (OSError, ValueError):
         return None
-
-
-def _n_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -47,7 +47,7 @@ def files_of(stage: Stage, findings: Findings, *, dpi: float, format: str) -> di
     return {name: file.result() for name, file in files.items()}
 
 
-def _of_ranks(findings: Findings) -> Iterable[tuple[str, Figure]]:
+def _of_ranks(findings: Findings) -> Iterator[tuple[str, Figure]]:
     from embedscope import plots
 
     if findings.examples:
@@ -79,7 +79,7 @@ def _of_maps(findings: Findings) -> Iterator[tuple[str, Figure]]:
         yield f"{name}_projection", plots.draw_map(findings, name)
 
 
-_FIGURES: dict[Stage, Callable[[Findings], Iterable[tuple[str, Figure]]]] = {
+_FIGURES: dict[Stage, Callable[[Findings], Iterator[tuple[str, Figure]]]] = {
     Stage.RANKS: _of_ranks,
     Stage.EXAMINATION: _of_examination,
     Stage.MAPS: _of_maps,

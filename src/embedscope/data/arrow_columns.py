@@ -66,16 +66,15 @@ def _of_sequence(values: Sequence[Any]) -> pa.Array:
         return pa.nulls(len(values))
     if all(issubclass(kind, str) for kind in kinds):
         return _texts(values, is_null)
-    if kinds == {bool} or kinds == {float} or kinds == {int}:
-        (kind,) = kinds
+    (kind, *others) = kinds
+    if kind in _DTYPES and not others:
         filled = [kind() if value is None else value for value in values]
         return _array_of(np.array(filled, dtype=_DTYPES[kind]), is_null)
-    if kinds == {np.ndarray} and not is_null.any():
+    are_arrays = kinds == {np.ndarray}
+    if (are_arrays or all(issubclass(kind, list | tuple) for kind in kinds)) and not is_null.any():
         indptr = np.concatenate([[0], np.cumsum([len(row) for row in values], dtype=np.int64)])
-        return arrow_column(Ragged(indptr, np.concatenate(values)))
-    if all(issubclass(kind, list | tuple) for kind in kinds) and not is_null.any():
-        indptr = np.concatenate([[0], np.cumsum([len(row) for row in values], dtype=np.int64)])
-        return arrow_column(Ragged(indptr, [item for row in values for item in row]))
+        flat = np.concatenate(values) if are_arrays else [item for row in values for item in row]
+        return arrow_column(Ragged(indptr, flat))
     return pa.array([list(item) if isinstance(item, tuple) else item for item in values], from_pandas=True)
 
 

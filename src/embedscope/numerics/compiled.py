@@ -1,18 +1,18 @@
-"""Loops of the maps as machine code, by Numba."""
+"""Loops as machine code, by Numba."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
 
-def compiled(loop: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(loop: Callable[..., Any], *, fastmath: bool | set[str] = True) -> Callable[..., Any]:
     """``loop`` compiled when it is first called, and kept on disk where there is a folder for it.
 
     It runs outside the interpreter lock. Without ``error_model="numpy"`` every division is guarded and nothing
-    vectorises; ``fastmath`` lets sums be taken in as many parts as the processor adds at once.
+    vectorises; ``fastmath`` (what of it, where not all) lets sums be taken in as many parts as the processor adds at
+    once.
 
     Raises
     ------
@@ -21,9 +21,11 @@ def compiled(loop: Callable[..., Any]) -> Callable[..., Any]:
     """
     import numba
 
-    function: Callable[..., Any] = numba.njit(nogil=True, fastmath=True, error_model="numpy")(loop)
-    with suppress(RuntimeError):  # no folder that could keep what was compiled: it is compiled again each time
-        function.enable_caching()  # type: ignore[attr-defined]
+    how: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
+    try:
+        function: Callable[..., Any] = numba.njit(cache=True, **how)(loop)
+    except RuntimeError:  # no folder can be written in which the machine code would be kept for the next process
+        function = numba.njit(**how)(loop)
     return function
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import curve_fit
 
+from embedscope.numerics.halving import roots_by_halving
 from embedscope.protocols import Float64Array, FloatArray, IntArray
 
 _HALVINGS = 64
@@ -52,21 +53,13 @@ def fuzzy_graph(indices: IntArray, distances: FloatArray) -> sparse.csr_array:
 
 
 def _scales(beyond: Float64Array, target: float) -> Float64Array:
-    """The sigma of each row for which ``sum_j exp(-beyond_j / sigma)`` is ``target``, by halving; shape (n,)."""
-    low, high, middle = np.zeros(len(beyond)), np.full(len(beyond), np.inf), np.ones(len(beyond))
-    active = np.arange(len(beyond))
-    for _ in range(_HALVINGS):
-        total = np.exp(-beyond[active] / middle[active, None]).sum(axis=1)
-        is_open = np.abs(total - target) >= _CLOSE_ENOUGH
-        active, total = active[is_open], total[is_open]
-        if not len(active):
-            break
-        is_high = total > target
-        high[active[is_high]] = middle[active[is_high]]
-        low[active[~is_high]] = middle[active[~is_high]]
-        bounded = np.isfinite(high[active])
-        middle[active] = np.where(bounded, (low[active] + np.where(bounded, high[active], 0.0)) / 2, 2 * middle[active])
-    return middle
+    """The sigma of each row for which ``sum_j exp(-beyond_j / sigma)`` is ``target``, shape (n,)."""
+
+    def excess_at(rows: IntArray, sigma: Float64Array) -> Float64Array:
+        excess: Float64Array = np.exp(-beyond[rows] / sigma[:, None]).sum(axis=1) - target
+        return excess
+
+    return roots_by_halving(excess_at, len(beyond), tolerance=_CLOSE_ENOUGH, n_halvings=_HALVINGS)
 
 
 def map_curve(min_dist: float, *, spread: float = 1.0) -> tuple[float, float]:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from embedscope.numerics.compiled import numba_if_usable
+from embedscope.numerics.compiled import compiled, numba_if_usable
 from embedscope.protocols import FloatArray, IntArray
 
 MIN_CELLS = 100_000_000
@@ -256,17 +256,11 @@ def load() -> Kernels | None:
     """The compiled kernels, or None where Numba is absent, cannot be loaded, or is told not to compile."""
     if numba_if_usable() is None:
         return None
-    return Kernels(*(_compiled(function) for function in PLAIN))
-
-
-def _compiled(function: Function) -> Function:
-    import numba
-
     # A sum of ones is the same in any order, and only then do its lanes run side by side. Not for the bins, whose
     # products would be formed in another way.
-    how: dict[str, Any] = {"nogil": True, "fastmath": False if function is count_bins else {"reassoc", "nsz"}}
-    try:
-        compiled: Function = numba.njit(cache=True, **how)(function)
-    except RuntimeError:  # no folder can be written in which the machine code would be kept for the next process
-        compiled = numba.njit(**how)(function)
-    return compiled
+    counting = {"reassoc", "nsz"}
+    return Kernels(
+        compiled(count_windows, fastmath=counting),
+        compiled(keep_best, fastmath=counting),
+        compiled(count_bins, fastmath=False),
+    )

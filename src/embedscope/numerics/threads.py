@@ -18,11 +18,15 @@ Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 
+def n_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def n_threads() -> int:
     """Cores that this process may use, or ``OMP_NUM_THREADS`` where that is less."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     asked = os.environ.get("OMP_NUM_THREADS", "")
-    return max(1, min(cores, int(asked))) if asked.isdecimal() else cores
+    return max(1, min(n_cores(), int(asked))) if asked.isdecimal() else n_cores()
 
 
 def in_threads(function: Callable[[Item], Outcome], items: Sequence[Item]) -> Iterator[Outcome]:

@@ -20,6 +20,7 @@ import numpy as np
 from scipy import sparse
 
 from embedscope.numerics.compiled import compiled, over_range
+from embedscope.numerics.halving import roots_by_halving
 from embedscope.protocols import Float64Array, FloatArray, IntArray
 
 EARLY_STEPS = 250
@@ -73,23 +74,16 @@ def tsne_affinities(indices: IntArray, distances: FloatArray, perplexity: float)
 
 
 def _precisions(beyond: Float64Array, target: float) -> Float64Array:
-    """The beta of each row for which the entropy of ``exp(-beta beyond)`` is ``target``, by halving; shape (n,)."""
-    low, high, middle = np.zeros(len(beyond)), np.full(len(beyond), np.inf), np.ones(len(beyond))
-    active = np.arange(len(beyond))
-    for _ in range(_HALVINGS):
-        own = beyond[active]
-        weight = np.exp(-own * middle[active, None])
+    """The beta of each row for which the entropy of ``exp(-beta beyond)`` is ``target``, shape (n,)."""
+
+    def excess_at(rows: IntArray, beta: Float64Array) -> Float64Array:
+        own = beyond[rows]
+        weight = np.exp(-own * beta[:, None])
         total = weight.sum(axis=1)
-        excess = np.log(total) + middle[active] * (own * weight).sum(axis=1) / total - target
-        is_open = np.abs(excess) >= _CLOSE_ENOUGH
-        active, excess = active[is_open], excess[is_open]
-        if not len(active):
-            break
-        low[active[excess > 0]] = middle[active[excess > 0]]
-        high[active[excess < 0]] = middle[active[excess < 0]]
-        bounded = np.isfinite(high[active])
-        middle[active] = np.where(bounded, (low[active] + np.where(bounded, high[active], 0.0)) / 2, 2 * middle[active])
-    return middle
+        entropy: Float64Array = np.log(total) + beta * (own * weight).sum(axis=1) / total
+        return target - entropy  # which falls as beta rises
+
+    return roots_by_halving(excess_at, len(beyond), tolerance=_CLOSE_ENOUGH, n_halvings=_HALVINGS)
 
 
 def tsne_positions(
@@ -160,9 +154,8 @@ def tsne_gradient(n_points: int, n_threads: int) -> Iterator[TsneGradient]:
     def gradient_at(
         positions: Float64Array, indptr: IntArray, indices: IntArray, affinities: Float64Array
     ) -> Float64Array:
-        y_i = np.asarray(positions)
-        x[:], y[:] = y_i[:, 0], y_i[:, 1]
-        run(over_range(kernel, x, y, repulsion, weight, y_i, indptr, indices, affinities, gradient))
+        x[:], y[:] = positions[:, 0], positions[:, 1]
+        run(over_range(kernel, x, y, repulsion, weight, positions, indptr, indices, affinities, gradient))
         normalizer = float(weight.sum(dtype=np.float64)) - n_points  # without the weight 1 of each point on itself
         return gradient - repulsion / max(normalizer, 1e-12)
 

@@ -82,20 +82,8 @@ def umap_positions(
             rate = np.float32(first_rate * (1.0 - epoch / n_epochs))
             key = np.uint64((seed * 0x9E3779B97F4A7C15 + epoch * 0xD1B54A32D192ED03) % 2**64)
             stood = positions.copy()
-            fixed = (
-                positions,
-                stood,
-                edges.heads,
-                edges.tails,
-                edges.rates,
-                pulls,
-                pushes,
-                rate,
-                epoch,
-                n_negatives,
-                key,
-            )
-            run(over_range(kernel, *fixed))
+            moved = positions, stood, edges.heads, edges.tails, edges.rates
+            run(over_range(kernel, *moved, pulls, pushes, rate, epoch, n_negatives, key))
     unsorted = np.empty_like(positions)
     unsorted[edges.order] = positions
     return unsorted
