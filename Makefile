@@ -49,7 +49,7 @@ front-end:
 front-end-checks: web/node_modules/.package-lock.json
 	cd web && npm run --silent check && npm test --silent
 	cd web && npm run --silent build -- --outDir node_modules/.rebuilt --emptyOutDir
-	diff -r web/node_modules/.rebuilt src/embedscope/report/bundle
+	diff -r web/node_modules/.rebuilt src/embedscope/output/page/bundle
 	@echo "the committed bundle is what the sources build"
 
 # About twenty minutes; the machine should be quiet. HF_HUB_OFFLINE: nothing is fetched once it is installed.

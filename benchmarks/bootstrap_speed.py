@@ -15,8 +15,8 @@ import argparse
 import numpy as np
 from scipy import stats
 
-from embedscope.numerics.resampling import cluster_bootstrap
 from embedscope.protocols import Float64Array, IntArray
+from embedscope.stats.bootstrap import cluster_bootstrap
 from measuring import Claim, PeerTiming, alternate, argument_parser, publish, seconds_of
 
 TARGET_S = 3.0

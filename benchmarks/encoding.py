@@ -24,12 +24,12 @@ import numpy as np
 import embedscope
 from embedscope.data.collection import Collection
 from embedscope.data.readers import read_collection
-from embedscope.encoding import EmbeddingStore, embed_collection, encode_texts, load_model
-from embedscope.encoding.encoders import SentenceTransformerEncoder
-from embedscope.encoding.onnx_backend import require_onnx
+from embedscope.data.sample import SPLITS, sample_path
 from embedscope.errors import MissingExtraError
+from embedscope.models import EmbeddingStore, embed_collection, encode_texts, load_model
+from embedscope.models.encoders import SentenceTransformerEncoder
+from embedscope.models.onnx_backend import require_onnx
 from embedscope.protocols import Backend, Precision
-from embedscope.sample import SPLITS, sample_path
 from measuring import Claim, PeerTiming, Rounds, alternate, argument_parser, missing_peer, publish, seconds_of
 from sample_rows import first_rows
 

@@ -23,13 +23,13 @@ from typing import Any
 
 import numpy as np
 
-from embedscope.analysis.options import DEFAULT_MEASURES, TIE_TOLERANCE
-from embedscope.analysis.scoring import Scores, score, values_of
-from embedscope.engines.local import COMPILED_DOCUMENT_BLOCK as COLUMNS
-from embedscope.engines.local import COMPILED_QUERY_BLOCK as ROWS
-from embedscope.numerics.judgments import Judgments
-from embedscope.numerics.threads import in_threads, n_threads
-from embedscope.numerics.vectors import unit_rows
+from embedscope.measure.options import DEFAULT_MEASURES, TIE_TOLERANCE
+from embedscope.measure.scoring import Scores, score, values_of
+from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.local_pass import COMPILED_DOCUMENT_BLOCK as COLUMNS
+from embedscope.metrics.local_pass import COMPILED_QUERY_BLOCK as ROWS
+from embedscope.metrics.threads import in_threads, n_threads
+from embedscope.metrics.vectors import unit_rows
 from embedscope.protocols import Float32Array, Float64Array
 from measuring import Claim, alternate, argument_parser, missing_peer, peak_bytes_above_start, publish
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from embedscope.encoding import EmbeddingStore, encode_texts, load_model
-from embedscope.encoding.encoders import SentenceTransformerEncoder
+from embedscope.models import EmbeddingStore, encode_texts, load_model
+from embedscope.models.encoders import SentenceTransformerEncoder
 from embedscope.protocols import Float32Array, Pooling
 from gpu_common import chosen_device, gpu_parser, publish, synchronise
 from measuring import Claim, alternate

@@ -19,12 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from embedscope.analysis.options import TIE_TOLERANCE
-from embedscope.analysis.scoring import N_BINS, select_queries
-from embedscope.engines import local, torch_device
-from embedscope.numerics.judgments import Judgments
-from embedscope.numerics.streaming import HistogramAccumulator, TieAccumulator, TopKAccumulator
-from embedscope.numerics.vectors import score_pairs, unit_rows
+from embedscope.measure.options import TIE_TOLERANCE
+from embedscope.measure.scoring import N_BINS, select_queries
+from embedscope.metrics import local_pass as local
+from embedscope.metrics import torch_pass as torch_device
+from embedscope.metrics.accumulators import HistogramAccumulator, TieAccumulator, TopKAccumulator
+from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.vectors import score_pairs, unit_rows
 from embedscope.protocols import Float32Array
 from gpu_common import chosen_device, gpu_parser, publish, synchronise
 from measuring import Claim, Rounds, seconds_of

@@ -24,9 +24,9 @@ from itertools import product
 import numpy as np
 from scipy import stats
 
-from embedscope.numerics.paired_tests import max_t, sign_flip_test
-from embedscope.numerics.resampling import cluster_bootstrap
 from embedscope.protocols import Float64Array, IntArray
+from embedscope.stats.bootstrap import cluster_bootstrap
+from embedscope.stats.paired_tests import max_t, sign_flip_test
 
 LOWEST_RANK = 1_000
 N_CANDIDATES = 5

@@ -22,11 +22,11 @@ from typing import Any
 
 import numpy as np
 
-from embedscope import projection
+from embedscope import maps as projection
 from embedscope.errors import MissingExtraError
-from embedscope.numerics.map_quality import map_quality
-from embedscope.projection import tsne_map, umap_map
-from embedscope.projection.layouts import fitted_part, with_the_rest
+from embedscope.maps import tsne_map, umap_map
+from embedscope.maps.layouts import fitted_part, with_the_rest
+from embedscope.maps.map_quality import map_quality
 from embedscope.protocols import Float32Array, FloatArray
 from measuring import Claim, alternate, argument_parser, missing_peer, publish
 

@@ -24,9 +24,9 @@ from pathlib import Path
 
 import numpy as np
 
-from embedscope.analysis.planning import Corpus, measure_rates
-from embedscope.data.shard_writer import write_shards
-from embedscope.quantities import format_bytes, format_count, parse_bytes, parse_count
+from embedscope.scale.planning import Corpus, measure_rates
+from embedscope.scale.shard_writer import write_shards
+from embedscope.units import format_bytes, format_count, parse_bytes, parse_count
 from measuring import Claim, Timing, argument_parser, publish
 
 BLOCK = 1 << 18

@@ -15,10 +15,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from embedscope.numerics.distributions import mean_and_std
-from embedscope.numerics.pair_sums import all_pair_sums, per_query_sums
-from embedscope.numerics.streaming import PowerSums
-from embedscope.numerics.vectors import unit_rows
+from embedscope.measure.distributions import mean_and_std
+from embedscope.metrics.accumulators import PowerSums
+from embedscope.metrics.pair_sums import all_pair_sums, per_query_sums
+from embedscope.metrics.vectors import unit_rows
 from embedscope.protocols import Float32Array
 from measuring import Claim, alternate, argument_parser, publish
 

@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-from embedscope.analysis.planning import Corpus, measure_rates, one_machine
-from embedscope.quantities import format_bytes, format_count, parse_count
+from embedscope.scale.planning import Corpus, measure_rates, one_machine
+from embedscope.units import format_bytes, format_count, parse_count
 from measuring import Claim, PeerTiming, Timing, argument_parser, publish
 from out_of_core import write
 

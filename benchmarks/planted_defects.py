@@ -25,24 +25,24 @@ from pathlib import Path
 
 import numpy as np
 
-from embedscope.analysis.diagnoses import diagnose
-from embedscope.analysis.options import Options
-from embedscope.analysis.pipeline import analyse
+from embedscope.audit import Subject, audit, token_lengths
+from embedscope.audit.text_checks import texts_of
 from embedscope.data.collection import Collection, Negative, Row, build_collection
 from embedscope.data.readers.raw import RawRows, read_rows
-from embedscope.diagnosis.audit import Subject, audit, token_lengths
-from embedscope.diagnosis.audit.texts import texts_of
-from embedscope.diagnosis.query_features import Feature
-from embedscope.diagnosis.slices import find_slices
-from embedscope.diagnosis.text_features import DiacriticWords
-from embedscope.encoding.checkpoint import load_checkpoint
-from embedscope.encoding.encode import Embeddings, embed_collection
-from embedscope.encoding.given import load_given
-from embedscope.encoding.model import Model, load_model
-from embedscope.encoding.store import EmbeddingStore
-from embedscope.findings import Diagnosis, ModelFacts
+from embedscope.data.sample import sample_path
+from embedscope.data.text_features import DiacriticWords
+from embedscope.diagnose.findings import diagnose
+from embedscope.diagnose.query_features import Feature
+from embedscope.diagnose.slices import find_slices
+from embedscope.measure.options import Options
+from embedscope.models.cache import EmbeddingStore
+from embedscope.models.checkpoint import load_checkpoint
+from embedscope.models.embed import Embeddings, embed_collection
+from embedscope.models.model import Model, load_model
+from embedscope.models.precomputed import load_given
+from embedscope.pipeline import analyse
 from embedscope.protocols import Float64Array, IntArray, Pooling
-from embedscope.sample import sample_path
+from embedscope.result.records import Finding, ModelFacts
 
 SHARES = (0.01, 0.05, 0.2)
 NOISE, LOST = 0.6, 0.13
@@ -50,7 +50,7 @@ NOISE, LOST = 0.6, 0.13
 MRR is then about 0.87, and 0.99 where no query lies elsewhere."""
 
 OPTIONS = Options(maps=(), n_draws=1_000, n_examples=0)
-Raw = Callable[[float, np.random.Generator], tuple[Diagnosis, ...]]
+Raw = Callable[[float, np.random.Generator], tuple[Finding, ...]]
 
 
 @dataclass(frozen=True)
@@ -129,23 +129,23 @@ class Vectors:
         noise = unit(generator.standard_normal((len(nearest), documents.shape[1])))
         return cls(unit(documents[nearest] + NOISE * noise), documents.copy())
 
-    def diagnoses(self) -> tuple[Diagnosis, ...]:
+    def findings(self) -> tuple[Finding, ...]:
         facts = ModelFacts("simulated", "simulated", self.documents.shape[1])
         queries, documents = (unit(rows).astype(np.float32) for rows in (self.queries, self.documents))
         return diagnosed(Embeddings(queries, documents, facts))
 
 
-def diagnosed(embeddings: Embeddings, base: Embeddings | None = None) -> tuple[Diagnosis, ...]:
+def diagnosed(embeddings: Embeddings, base: Embeddings | None = None) -> tuple[Finding, ...]:
     """Everything that an evaluation of these vectors reports."""
-    findings = analyse(test_set(), embeddings, options=OPTIONS, base=base)
-    return diagnose(findings, test_set(), embeddings=embeddings, base=base, options=OPTIONS)
+    result = analyse(test_set(), embeddings, options=OPTIONS, base=base)
+    return diagnose(result, test_set(), embeddings=embeddings, base=base, options=OPTIONS)
 
 
-def audited(rows: Iterator[Row] | list[Row], **more: object) -> tuple[Diagnosis, ...]:
+def audited(rows: Iterator[Row] | list[Row], **more: object) -> tuple[Finding, ...]:
     """Everything that an audit of these rows reports."""
     raw = replace(raw_test(), rows=tuple(rows))
     train = more.pop("train", None)
-    return audit(Subject(raw, **more), train=train).diagnoses  # type: ignore[arg-type]
+    return audit(Subject(raw, **more), train=train).findings  # type: ignore[arg-type]
 
 
 # --- defects of the data ----------------------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ def reword(rows: list[Row], share: float, generator: np.random.Generator) -> Non
 def in_rows(*faults: Callable[[list[Row], float, np.random.Generator], None]) -> Raw:
     """An audit of the sample test file with these faults in it, each for its own share of the rows."""
 
-    def plant(share: float, generator: np.random.Generator) -> tuple[Diagnosis, ...]:
+    def plant(share: float, generator: np.random.Generator) -> tuple[Finding, ...]:
         rows = list(raw_test().rows)
         for fault in faults:
             fault(rows, share, generator)
@@ -197,12 +197,12 @@ def training_file(share: float, generator: np.random.Generator) -> tuple[str, Co
     return "rental_train.json", build_collection(train, format="sample")
 
 
-def leaked(share: float, generator: np.random.Generator) -> tuple[Diagnosis, ...]:
+def leaked(share: float, generator: np.random.Generator) -> tuple[Finding, ...]:
     """Test rows in the training file."""
     return audited(list(raw_test().rows), train=training_file(share, generator))
 
 
-def all_in_the_data(share: float, generator: np.random.Generator) -> tuple[Diagnosis, ...]:
+def all_in_the_data(share: float, generator: np.random.Generator) -> tuple[Finding, ...]:
     """Wrong labels, positives among the negatives, near duplicates and leakage at once."""
     rows = list(raw_test().rows)
     for fault in (mislabel, repeat_positives, reword):
@@ -210,7 +210,7 @@ def all_in_the_data(share: float, generator: np.random.Generator) -> tuple[Diagn
     return audited(rows, train=training_file(share, generator))
 
 
-def over_long(share: float, generator: np.random.Generator) -> tuple[Diagnosis, ...]:
+def over_long(share: float, generator: np.random.Generator) -> tuple[Finding, ...]:
     """The positive at the end of a text that is longer than the model reads."""
     rows = list(raw_test().rows)
     for place in chosen(len(rows), share, generator):
@@ -230,7 +230,7 @@ def over_long(share: float, generator: np.random.Generator) -> tuple[Diagnosis, 
 def blind_to(kind: str) -> Raw:
     """For a share of the queries, negatives that differ in ``kind`` alone lie where the positive lies."""
 
-    def plant(share: float, generator: np.random.Generator) -> tuple[Diagnosis, ...]:
+    def plant(share: float, generator: np.random.Generator) -> tuple[Finding, ...]:
         vectors, collection = Vectors.healthy(generator), test_set()
         queries = chosen(len(collection.queries), share, generator)
         negatives = collection.negatives
@@ -238,30 +238,30 @@ def blind_to(kind: str) -> Raw:
             if int(q) in queries and types == (kind,):
                 positive = vectors.documents[collection.relevant[collection.indptr[q]]]
                 vectors.documents[d] = positive + 0.05 * unit(generator.standard_normal((1, len(positive))))[0]
-        return vectors.diagnoses()
+        return vectors.findings()
 
     return plant
 
 
-def collapsed(share: float, generator: np.random.Generator) -> tuple[Diagnosis, ...]:
+def collapsed(share: float, generator: np.random.Generator) -> tuple[Finding, ...]:
     """All but this share of the directions lost."""
     vectors = Vectors.healthy(generator)
     dim = vectors.documents.shape[1]
     basis = np.linalg.qr(generator.standard_normal((dim, max(2, round(share * dim)))))[0]
-    return Vectors(vectors.queries @ basis @ basis.T, vectors.documents @ basis @ basis.T).diagnoses()
+    return Vectors(vectors.queries @ basis @ basis.T, vectors.documents @ basis @ basis.T).findings()
 
 
-def with_hub(share: float, generator: np.random.Generator) -> tuple[Diagnosis, ...]:
+def with_hub(share: float, generator: np.random.Generator) -> tuple[Finding, ...]:
     """One document that a share of the queries lies nearest to."""
     vectors = Vectors.healthy(generator)
     is_relevant = np.isin(np.arange(len(vectors.documents)), test_set().relevant)
     hub = int(generator.choice(np.flatnonzero(~is_relevant)))
     for place in chosen(len(vectors.queries), share, generator):
         vectors.queries[place] += 1.5 * vectors.documents[hub]
-    return vectors.diagnoses()
+    return vectors.findings()
 
 
-def without_diacritics(share: float, generator: np.random.Generator) -> tuple[Diagnosis, ...]:
+def without_diacritics(share: float, generator: np.random.Generator) -> tuple[Finding, ...]:
     """Queries typed without diacritics, up to this share of all, moved away from their positives."""
     vectors = Vectors.healthy(generator)
     texts = test_set().queries
@@ -269,17 +269,17 @@ def without_diacritics(share: float, generator: np.random.Generator) -> tuple[Di
     bare = np.flatnonzero([spelt.lacks(text) for text in texts])
     hit = generator.permutation(bare)[: max(1, round(share * len(texts)))]
     vectors.queries[hit] = 0.2 * vectors.queries[hit] + unit(generator.standard_normal(vectors.queries[hit].shape))
-    return vectors.diagnoses()
+    return vectors.findings()
 
 
-def wrong_pooling(share: float, generator: np.random.Generator) -> tuple[Diagnosis, ...]:
+def wrong_pooling(share: float, generator: np.random.Generator) -> tuple[Finding, ...]:
     """MiniLM, trained with mean pooling, read from its first token; the right pooling as base model."""
     with tempfile.TemporaryDirectory() as folder:
         wrong = encoded(load_model(without_pooling_config(Path(folder)), pooling=Pooling.CLS))
     return diagnosed(wrong, base=encoded(load_model(minilm())))
 
 
-def several(share: float, generator: np.random.Generator) -> tuple[Diagnosis, ...]:
+def several(share: float, generator: np.random.Generator) -> tuple[Finding, ...]:
     """A price-blind model and a hub at once."""
     vectors, collection = Vectors.healthy(generator), test_set()
     queries, negatives = chosen(len(collection.queries), share, generator), collection.negatives
@@ -291,7 +291,7 @@ def several(share: float, generator: np.random.Generator) -> tuple[Diagnosis, ..
     hub = int(generator.choice(free))
     for place in chosen(len(vectors.queries), share, generator):
         vectors.queries[place] += 1.5 * vectors.documents[hub]
-    return vectors.diagnoses()
+    return vectors.findings()
 
 
 WEAK_MODEL = (
@@ -330,7 +330,7 @@ DEFECTS = (
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 
-def codes(found: tuple[Diagnosis, ...]) -> list[str]:
+def codes(found: tuple[Finding, ...]) -> list[str]:
     """Codes of findings; an ignored type with its name."""
     return [f"{d.code} {d.title.split(' ')[0]}" if d.code == "type-ignored" else d.code for d in found]
 
@@ -361,13 +361,13 @@ def table_of_defects(n_seeds: int) -> Iterator[str]:
 def false_alarms(n_seeds: int) -> Iterator[str]:
     """Findings on the healthy data with healthy models, and of the audit of the three sample files."""
     for lost in (0.0, LOST):
-        found = [codes(Vectors.healthy(np.random.default_rng(seed), lost=lost).diagnoses()) for seed in range(n_seeds)]
+        found = [codes(Vectors.healthy(np.random.default_rng(seed), lost=lost).findings()) for seed in range(n_seeds)]
         yield (
             f"Healthy model, {100 * lost:.0f} % of the queries elsewhere: {sum(map(bool, found))} of {n_seeds} seeds "
             f"report anything ({[own for own in found if own]})"
         )
     for split in ("train", "valid", "test"):
-        own = audit(Subject(read_rows(sample_path(split)))).diagnoses
+        own = audit(Subject(read_rows(sample_path(split)))).findings
         yield f"Audit of the healthy {split} file: {len(own)} findings {codes(own)}"
 
 
@@ -412,7 +412,7 @@ def scale_changes_nothing() -> str:
         file = Path(folder) / "scaled.npz"
         np.savez(file, texts=texts, vectors=(rows * lengths).astype(np.float32))
         found = codes(diagnosed(load_given(file, collection)))
-    same = found == codes(vectors.diagnoses())
+    same = found == codes(vectors.findings())
     return f"Vectors of unequal length (no normalisation) in an embedding file give the same findings: {same}"
 
 

@@ -19,8 +19,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from embedscope.cli import main as embedscope
-from embedscope.sample import sample_path
+from embedscope.cli.main import main as embedscope
+from embedscope.data.sample import sample_path
 from measuring import Claim, PeerTiming, Timing, argument_parser, publish
 
 

@@ -33,24 +33,24 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 import report_peers
-from embedscope.findings import (
+from embedscope.output.page.html import render
+from embedscope.output.page.payload import page_payload
+from embedscope.protocols import Role
+from embedscope.result.records import (
     DataFacts,
     Distribution,
     DocumentTable,
-    Figure,
-    Findings,
+    Estimate,
     MapLayout,
     ModelFacts,
     Points,
     QueryTable,
+    Result,
     Similarity,
     Verdict,
     VerdictOutcome,
 )
-from embedscope.protocols import Role
-from embedscope.report.html import render
-from embedscope.report.page import page_payload
-from embedscope.report.payload import report
+from embedscope.result.report_json import report
 from report_peers import PeerPage
 
 CORNERS = np.array([[-1, -1], [1, -1], [1, 1]], dtype=np.float32)
@@ -72,7 +72,7 @@ LARGEST_CANVAS = """() => {
 }"""
 
 
-def make_findings(n_points: int, seed: int = 0) -> Findings:
+def make_findings(n_points: int, seed: int = 0) -> Result:
     """A run with ``n_points`` on the maps, a tenth of them queries."""
     rng = np.random.default_rng(seed)
     n_queries = max(3, n_points // 10)
@@ -123,7 +123,7 @@ def make_findings(n_points: int, seed: int = 0) -> Findings:
         n_left_out=0,
     )
     kept = rng.random(n_points, np.float32)
-    return Findings(
+    return Result(
         data=DataFacts("benchmark", n_queries, n_queries, n_queries, n_documents, n_queries, 0, n_queries, 0, 0, 0),
         model=ModelFacts("benchmark", "none", 2),
         similarity=_similarity(),
@@ -141,7 +141,7 @@ def make_findings(n_points: int, seed: int = 0) -> Findings:
         maps_absent={},
         heatmap=None,
         examples=(),
-        clustering=Figure(0.9),
+        clustering=Estimate(0.9),
         tie_tolerance=1e-6,
         seed=seed,
     )
@@ -149,16 +149,16 @@ def make_findings(n_points: int, seed: int = 0) -> Findings:
 
 def _similarity() -> Similarity:
     flat = Distribution(1, 0.5, 0.1, {"0.5": 0.5}, np.full(4, 0.5))
-    figure = Figure(0.5)
+    figure = Estimate(0.5)
     return Similarity(np.linspace(-1, 1, 5), flat, flat, None, *(figure,) * 8)
 
 
-def write_page(findings: Findings, folder: Path) -> tuple[Path, float]:
+def write_page(result: Result, folder: Path) -> tuple[Path, float]:
     """The page of the findings and the seconds that payload and HTML took."""
-    n_points = len(findings.maps["tsne"].xy)
+    n_points = len(result.maps["tsne"].xy)
     verdict = Verdict(VerdictOutcome.DEPLOY, "benchmark", "a synthetic run", ())
     started = time.perf_counter()
-    payload = page_payload(report(findings, (), verdict, inputs={}), findings, point_budget=n_points)
+    payload = page_payload(report(result, (), verdict, inputs={}), result, point_budget=n_points)
     text = render(payload, title="benchmark")
     elapsed = time.perf_counter() - started
     file = folder / f"report-{n_points}.html"
@@ -261,13 +261,13 @@ def _answer(route: Any, packages: Path) -> None:
         route.abort()
 
 
-def peer_pages(findings: Findings, folder: Path, options: argparse.Namespace) -> list[PeerPage]:
+def peer_pages(result: Result, folder: Path, options: argparse.Namespace) -> list[PeerPage]:
     """The same points as pages of the programs that are installed."""
-    points = findings.points
+    points = result.points
     assert points is not None
-    is_query = np.arange(len(points.rows)) < len(findings.queries.ids)
-    texts = [*findings.queries.texts, *findings.documents.texts]
-    report_peers.write_points(folder, findings.maps["tsne"].xy, texts, is_query)
+    is_query = np.arange(len(points.rows)) < len(result.queries.ids)
+    texts = [*result.queries.texts, *result.documents.texts]
+    report_peers.write_points(folder, result.maps["tsne"].xy, texts, is_query)
     made = (
         *(report_peers.embedding_atlas(program, folder) for program in options.embedding_atlas),
         report_peers.datamapplot(options.datamapplot, folder),
@@ -277,10 +277,10 @@ def peer_pages(findings: Findings, folder: Path, options: argparse.Namespace) ->
 
 def compare(n_points: int, folder: Path, browser: Any, options: argparse.Namespace) -> list[str]:
     """Rows of the table: the report and each peer that is there, with the same points."""
-    findings = make_findings(n_points)
-    file, _ = write_page(findings, folder)
+    result = make_findings(n_points)
+    file, _ = write_page(result, folder)
     pages = [PeerPage("embedscope", file, file.stat().st_size / 1e6, False, "one file")]
-    pages += peer_pages(findings, folder, options)
+    pages += peer_pages(result, folder, options)
     rows = []
     for made in pages:
         alone = f"{made.file.as_uri()}#map" if made.name == "embedscope" else made.file.as_uri()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from embedscope.sample import sample_path
+from embedscope.data.sample import sample_path
 
 
 def first_rows(n: int, folder: Path) -> Path:

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from embedscope.engines.local import search_top_k
-from embedscope.numerics.vectors import unit_rows
+from embedscope.metrics.local_pass import search_top_k
+from embedscope.metrics.vectors import unit_rows
 from measuring import Claim, alternate, argument_parser, publish
 
 

@@ -17,11 +17,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from embedscope.analysis.intervals import Resampler
-from embedscope.analysis.thresholds import WANTED, measure_thresholds
-from embedscope.numerics.judgments import Judgments
-from embedscope.numerics.vectors import unit_rows
+from embedscope.measure.thresholds import WANTED, measure_thresholds
+from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.vectors import unit_rows
 from embedscope.protocols import Float32Array, IntArray
+from embedscope.stats.resampler import Resampler
 
 N_DOCUMENTS, DIM, N_TRUE = 200, 16, 20_000
 SETTINGS = ((100, 0.9), (100, 0.6), (300, 0.9))

@@ -18,17 +18,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedscope.commands.demo import packaged_model
+from embedscope.cli.demo_command import packaged_model
 from embedscope.data.collection import Collection
 from embedscope.data.readers import read_collection
-from embedscope.encoding.encode import encode_texts
+from embedscope.data.sample import sample_path
+from embedscope.models.embed import encode_texts
 from embedscope.protocols import Encoder
-from embedscope.sample import sample_path
-from embedscope.training import TrainingData, TrainingOptions, info_nce, load_base, train_head, training_data
-from embedscope.training.head import new_head
-from embedscope.training.loss import prefix_losses
-from embedscope.training.pairs import Batch, Batches
-from embedscope.training.schedule import epoch_order
+from embedscope.train import TrainingData, TrainingOptions, info_nce, load_base, train_head, training_data
+from embedscope.train.head import new_head
+from embedscope.train.loss import prefix_losses
+from embedscope.train.pairs import Batch, Batches
+from embedscope.train.schedule import epoch_order
 from measuring import Claim, alternate, argument_parser, publish, seconds_of
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from importlib import import_module
 
 import numpy as np
 
-from embedscope.numerics.map_quality import map_quality
-from embedscope.numerics.vectors import unit_rows
+from embedscope.maps.map_quality import map_quality
+from embedscope.metrics.vectors import unit_rows
 from embedscope.protocols import Float32Array, Float64Array
 from measuring import Claim, alternate, argument_parser, missing_peer, peak_bytes_above_start, publish
 

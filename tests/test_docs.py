@@ -30,12 +30,11 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import pytest
+from tests.support.scene import write_vectors
 
-from embedscope import cli
-from embedscope.criteria import load_criteria
-from embedscope.sample import sample_path
-
-from .scene import write_vectors
+from embedscope.cli import main as cli
+from embedscope.data.sample import sample_path
+from embedscope.decide.criteria import load_criteria
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
@@ -338,8 +337,8 @@ def test_the_checks_and_thresholds_in_the_readme_are_those_of_the_profile() -> N
 
 
 def test_the_files_in_the_readme_are_those_that_are_written() -> None:
-    from embedscope.commands.outputs import TABLES
-    from embedscope.commands.pictures import PICTURES
+    from embedscope.cli.outputs import TABLES
+    from embedscope.cli.pictures import PICTURES
 
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for name in (*TABLES, *(f"{picture}.png" for picture in PICTURES)):

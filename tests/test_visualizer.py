@@ -10,11 +10,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from tests.support.scene import run, write_rows
 
 from embedscope import EmbeddingVisualizer, InputError
-from embedscope.findings import Findings, VerdictOutcome
-
-from .scene import run, write_rows
+from embedscope.result.records import Result, VerdictOutcome
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +30,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def findings(viz: EmbeddingVisualizer, data: Path) -> Findings:
+def result(viz: EmbeddingVisualizer, data: Path) -> Result:
     return viz.analyse(data, maps=("tsne",), n_draws=300)
 
 
@@ -71,33 +70,33 @@ def test_an_unknown_device_or_role_is_an_error_that_names_the_choices(viz: Embed
     ],
 )
 def test_every_plot_is_a_figure_and_is_written_where_asked(
-    name: str, viz: EmbeddingVisualizer, findings: Findings, tmp_path: Path
+    name: str, viz: EmbeddingVisualizer, result: Result, tmp_path: Path
 ) -> None:
-    figure = getattr(viz, name)(findings, output_path=tmp_path / "picture.png")
+    figure = getattr(viz, name)(result, output_path=tmp_path / "picture.png")
     assert isinstance(figure, Figure)
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
     plt.close(figure)
 
 
 def test_a_map_that_was_not_laid_out_is_an_error_and_not_an_empty_picture(
-    viz: EmbeddingVisualizer, findings: Findings
+    viz: EmbeddingVisualizer, result: Result
 ) -> None:
     with pytest.raises(
         InputError, match=r"no umap map in these findings: it was not asked for: analyse\(data, maps=\('umap',\)\)"
     ):
-        viz.plot_umap(findings)
+        viz.plot_umap(result)
 
 
 def test_the_notebook_and_the_command_line_give_the_same_numbers(
     viz: EmbeddingVisualizer, data: Path, minilm: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    findings = viz.analyse(data, maps=())
+    result = viz.analyse(data, maps=())
     words = ["evaluate", "--checkpoint", minilm, "--data", data, "--device", "cpu", "--json"]
     report = json.loads(run(capsys, *words).out)
-    for name, metric in findings.metrics.items():
+    for name, metric in result.metrics.items():
         shown = report["metrics"][name]
         assert (metric.value, metric.low, metric.high) == pytest.approx((shown["value"], shown["low"], shown["high"]))
-    _, verdict = viz.judge(findings)
+    _, verdict = viz.judge(result)
     assert verdict.outcome is VerdictOutcome.UNFIT
     assert verdict.outcome == report["verdict"]["outcome"]
 

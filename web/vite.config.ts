@@ -4,7 +4,7 @@ import { join, relative, resolve, sep } from 'node:path';
 import { defineConfig, type Plugin } from 'vite';
 
 const root = import.meta.dirname;
-const bundle = resolve(root, '../src/embedscope/report/bundle');
+const bundle = resolve(root, '../src/embedscope/output/page/bundle');
 const SOURCES = ['package-lock.json', 'package.json', 'tsconfig.json', 'vite.config.ts'];
 
 /** SHA-256 over the digests and names of everything that the bundle is built from, as tests/report recomputes it. */

@@ -12,30 +12,30 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from embedscope.analysis import Evaluation, evaluate
+    from embedscope.arrays import Evaluation, evaluate
     from embedscope.data.readers import read_collection
-    from embedscope.data.shard_writer import write_shards
     from embedscope.errors import EmbedscopeError, InputError
-    from embedscope.findings import Findings
+    from embedscope.result.records import Result
+    from embedscope.scale.shard_writer import write_shards
     from embedscope.visualizer import EmbeddingVisualizer
 
 _HOMES = {
     "EmbeddingVisualizer": "embedscope.visualizer",
     "EmbedscopeError": "embedscope.errors",
-    "Evaluation": "embedscope.analysis",
-    "Findings": "embedscope.findings",
+    "Evaluation": "embedscope.arrays",
+    "Result": "embedscope.result.records",
     "InputError": "embedscope.errors",
-    "evaluate": "embedscope.analysis",
+    "evaluate": "embedscope.arrays",
     "read_collection": "embedscope.data.readers",
-    "write_shards": "embedscope.data.shard_writer",
+    "write_shards": "embedscope.scale.shard_writer",
 }
 
 __all__ = [
     "EmbeddingVisualizer",
     "EmbedscopeError",
     "Evaluation",
-    "Findings",
     "InputError",
+    "Result",
     "__version__",
     "evaluate",
     "read_collection",

@@ -1,5 +1,5 @@
 """``python -m embedscope`` is ``embedscope``."""
 
-from embedscope.cli import main
+from embedscope.cli.main import main
 
 raise SystemExit(main())

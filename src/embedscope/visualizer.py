@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedscope.analysis import Options, analyse
 from embedscope.data.collection import Collection, sample_queries
 from embedscope.data.readers import read_collection
-from embedscope.encoding.encode import Embeddings, embed_collection, encode_texts
-from embedscope.encoding.model import Model, load_model
-from embedscope.encoding.store import EmbeddingStore
 from embedscope.errors import InvalidOptionError
-from embedscope.findings import Check, Criteria, Findings, Verdict
-from embedscope.numerics.vectors import cosine_similarity
+from embedscope.measure.options import Options
+from embedscope.metrics.vectors import cosine_similarity
+from embedscope.models.cache import EmbeddingStore
+from embedscope.models.embed import Embeddings, embed_collection, encode_texts
+from embedscope.models.model import Model, load_model
+from embedscope.output.terminal import Terminal
+from embedscope.pipeline import analyse
 from embedscope.protocols import Device, Float32Array, FloatArray, Pooling, Precision
-from embedscope.terminal import Terminal
+from embedscope.result.records import Check, Criteria, Result, Verdict
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -114,7 +115,7 @@ class EmbeddingVisualizer:
 
     def analyse(
         self, data: str | Path | Collection, *, max_samples: int = 500, seed: int = 42, **options: Any
-    ) -> Findings:
+    ) -> Result:
         """Everything that ``embedscope visualize`` measures; ``options`` are those of ``analysis.Options``.
 
         The device is that of the encoder, unless ``options`` names another.
@@ -122,49 +123,47 @@ class EmbeddingVisualizer:
         collection, embeddings = self.embed(data, max_samples=max_samples, seed=seed)
         return analyse(collection, embeddings, options=Options(**{"seed": seed, "device": self._device, **options}))
 
-    def judge(self, findings: Findings, criteria: str | Criteria = "checklist") -> tuple[tuple[Check, ...], Verdict]:
+    def judge(self, result: Result, criteria: str | Criteria = "checklist") -> tuple[tuple[Check, ...], Verdict]:
         """The checklist and the verdict."""
-        from embedscope.criteria import load_criteria
-        from embedscope.verdict import judge
+        from embedscope.decide.criteria import load_criteria
+        from embedscope.decide.verdict import judge
 
-        return judge(findings, load_criteria(criteria) if isinstance(criteria, str) else criteria)
+        return judge(result, load_criteria(criteria) if isinstance(criteria, str) else criteria)
 
-    def plot_tsne(self, findings: Findings, *, output_path: str | Path | None = None) -> Figure:
+    def plot_tsne(self, result: Result, *, output_path: str | Path | None = None) -> Figure:
         """The t-SNE map."""
-        return self._draw_map(findings, "tsne", output_path)
+        return self._draw_map(result, "tsne", output_path)
 
-    def plot_umap(self, findings: Findings, *, output_path: str | Path | None = None) -> Figure:
+    def plot_umap(self, result: Result, *, output_path: str | Path | None = None) -> Figure:
         """The UMAP map."""
-        return self._draw_map(findings, "umap", output_path)
+        return self._draw_map(result, "umap", output_path)
 
-    def plot_similarity_heatmap(self, findings: Findings, *, output_path: str | Path | None = None) -> Figure:
+    def plot_similarity_heatmap(self, result: Result, *, output_path: str | Path | None = None) -> Figure:
         """Similarity of queries to positives."""
-        return self._draw("draw_heatmap", findings, output_path=output_path)
+        return self._draw("draw_heatmap", result, output_path=output_path)
 
-    def plot_similarity_distribution(self, findings: Findings, *, output_path: str | Path | None = None) -> Figure:
+    def plot_similarity_distribution(self, result: Result, *, output_path: str | Path | None = None) -> Figure:
         """Densities of positive, negative and hard-negative similarities."""
-        return self._draw("draw_similarity_distribution", findings, output_path=output_path)
+        return self._draw("draw_similarity_distribution", result, output_path=output_path)
 
-    def plot_top_k_predictions(self, findings: Findings, *, output_path: str | Path | None = None) -> Figure:
+    def plot_top_k_predictions(self, result: Result, *, output_path: str | Path | None = None) -> Figure:
         """The ten nearest documents of the example queries."""
-        return self._draw("draw_top_k", findings, output_path=output_path)
+        return self._draw("draw_top_k", result, output_path=output_path)
 
-    def plot_negative_types(self, findings: Findings, *, output_path: str | Path | None = None) -> Figure:
+    def plot_negative_types(self, result: Result, *, output_path: str | Path | None = None) -> Figure:
         """Margins by type of hard negative."""
-        return self._draw("draw_negative_types", findings, output_path=output_path)
+        return self._draw("draw_negative_types", result, output_path=output_path)
 
-    def _draw_map(self, findings: Findings, name: str, output_path: str | Path | None) -> Figure:
-        if name not in findings.maps:
-            reason = findings.maps_absent.get(
-                name, f"it was not asked for: analyse(data, maps=('{name}',)) lays it out"
-            )
+    def _draw_map(self, result: Result, name: str, output_path: str | Path | None) -> Figure:
+        if name not in result.maps:
+            reason = result.maps_absent.get(name, f"it was not asked for: analyse(data, maps=('{name}',)) lays it out")
             raise InvalidOptionError(f"There is no {name} map in these findings: {reason}")
-        return self._draw("draw_map", findings, name, output_path=output_path)
+        return self._draw("draw_map", result, name, output_path=output_path)
 
-    def _draw(self, name: str, findings: Findings, *arguments: str, output_path: str | Path | None) -> Figure:
-        from embedscope import plots
+    def _draw(self, name: str, result: Result, *arguments: str, output_path: str | Path | None) -> Figure:
+        from embedscope.output import pictures as plots
 
-        figure: Figure = getattr(plots, name)(findings, *arguments)
+        figure: Figure = getattr(plots, name)(result, *arguments)
         if output_path is not None:
             plots.save(figure, output_path)
         return figure

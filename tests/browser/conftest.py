@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from embedscope.report import html
+from embedscope.output.page import html
 
 WITH_WEBGL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 WITHOUT_WEBGL = ("--disable-gpu", "--disable-3d-apis")

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.browser.conftest import Opener, Report
+from tests.output.page.test_payload import many_points
+from tests.support import tiny_run as tiny
 
-from embedscope.report import html
-from embedscope.report.packing import text_column
-
-from ..report import tiny  # noqa: TID252
-from ..report.test_page import many_points  # noqa: TID252
-from .conftest import Opener, Report
+from embedscope.output.page import html
+from embedscope.output.page.packing import text_column
 
 pytestmark = pytest.mark.browser
 

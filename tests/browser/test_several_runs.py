@@ -6,10 +6,9 @@ import math
 from typing import Any
 
 import pytest
-
-from ..report import tiny  # noqa: TID252
-from .conftest import Opener, Report
-from .test_report import QUERY_BLUE, colour_at, is_near, place
+from tests.browser.conftest import Opener, Report
+from tests.browser.test_report import QUERY_BLUE, colour_at, is_near, place
+from tests.support import tiny_run as tiny
 
 pytestmark = pytest.mark.browser
 
@@ -179,7 +178,7 @@ def test_without_findings_there_is_no_list_of_them(open_report: Opener) -> None:
     payload["report"]["findings"] = []
     page = open_report(payload, "failures").page
     assert page.locator(".findings").count() == 0
-    assert "Findings" not in page.locator("h2").all_inner_texts()
+    assert "Result" not in page.locator("h2").all_inner_texts()
 
 
 def test_a_training_shows_lines_and_what_is_known_of_every_epoch(open_report: Opener) -> None:
@@ -248,7 +247,7 @@ def test_an_epoch_is_chosen_in_a_picture_of_lines(open_report: Opener) -> None:
     assert page.url.endswith("#training?epoch=0")
 
 
-def test_a_point_of_the_film_opens_its_query(open_report: Opener) -> None:
+def test_a_point_of_the_animation_opens_its_query(open_report: Opener) -> None:
     report = open_report(tiny.training_payload(), "training")
     report.page.locator(".film").scroll_into_view_if_needed()
     report.page.wait_for_timeout(300)
@@ -258,7 +257,7 @@ def test_a_point_of_the_film_opens_its_query(open_report: Opener) -> None:
     assert "Rank 3" in report.page.inner_text(".drawer .detail")
 
 
-def test_runs_compared_have_a_film_and_no_lines_between_them(open_report: Opener) -> None:
+def test_runs_compared_have_a_animation_and_no_lines_between_them(open_report: Opener) -> None:
     payload = tiny.comparison_payload() | {"timeline": tiny.training_payload()["timeline"]}
     payload["timeline"] |= {"unit": "run", "stretches": []}
     page = open_report(payload, "training?epoch=0").page
@@ -268,7 +267,7 @@ def test_runs_compared_have_a_film_and_no_lines_between_them(open_report: Opener
     assert page.locator(".lines, .stretches").count() == 0
 
 
-def test_epochs_compared_have_a_film_lines_and_what_each_stretch_moved(open_report: Opener) -> None:
+def test_epochs_compared_have_a_animation_lines_and_what_each_stretch_moved(open_report: Opener) -> None:
     payload = tiny.comparison_payload() | {"timeline": tiny.training_payload()["timeline"]}
     page = open_report(payload, "training").page
     assert page.inner_text("nav [aria-current]") == "Training"
@@ -343,7 +342,7 @@ def test_pages_of_several_runs_fit_the_window_name_every_control_and_complain_of
 def test_pages_of_several_runs_are_printed_whole(open_report: Opener) -> None:
     for made, parts in (
         (tiny.comparison_payload, ("Every run", "Went wrong", "40 → 1.5")),
-        (tiny.training_payload, ("Findings", "Metrics", "location")),
+        (tiny.training_payload, ("Result", "Metrics", "location")),
     ):
         report = open_report(made())
         report.page.emulate_media(media="print")

@@ -10,14 +10,14 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from tools.sample_data.phrases import FEATURES, strip_diacritics
+from tools.sample_data.places import CITIES
+from tools.sample_data.rental import ROWS, WEIGHTS, Listing, Room, generate, write_files
 
 from embedscope.data.collection import Collection, identity
 from embedscope.data.readers import read_collection
+from embedscope.data.sample import SPLITS, sample_path
 from embedscope.errors import InvalidOptionError
-from embedscope.sample import SPLITS, sample_path
-from embedscope.sample.phrases import FEATURES, strip_diacritics
-from embedscope.sample.places import CITIES
-from embedscope.sample.rental import ROWS, WEIGHTS, Listing, Room, generate, write_files
 
 SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "generate_rental_data.py"
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embedscope import cli
+from embedscope.cli import main as cli
 from embedscope.errors import DataFormatError, InputError, InvalidOptionError, MissingExtraError
-from embedscope.report.saved_run import is_run_folder, read_run
+from embedscope.result.saved_run import is_run_folder, read_run
 
 pytest.importorskip("sentence_transformers")
 

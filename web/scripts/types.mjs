@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { compile } from 'json-schema-to-typescript';
 
-const schemaFile = new URL('../../src/embedscope/report/schema.json', import.meta.url);
+const schemaFile = new URL('../../src/embedscope/output/page/schema.json', import.meta.url);
 const typesFile = new URL('../src/schema.ts', import.meta.url);
 
 export async function typesOfSchema() {
@@ -10,7 +10,7 @@ export async function typesOfSchema() {
   return compile(schema, 'Payload', {
     additionalProperties: false,
     unknownAny: true,
-    bannerComment: '// Generated from src/embedscope/report/schema.json by `npm run types`. Do not edit.',
+    bannerComment: '// Generated from src/embedscope/output/page/schema.json by `npm run types`. Do not edit.',
     style: { singleQuote: true, printWidth: 120 },
   });
 }

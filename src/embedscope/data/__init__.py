@@ -13,14 +13,7 @@ from embedscope.data.collection import (
     sample_queries,
 )
 from embedscope.data.readers import read_collection
-from embedscope.data.run_folder import (
-    check_writable,
-    manifest,
-    sha256_of,
-    staged_output,
-    write_json,
-    write_parquet,
-)
+from embedscope.data.run_folder import check_writable, manifest, sha256_of, staged_output, write_json, write_parquet
 
 __all__ = [
     "Collection",

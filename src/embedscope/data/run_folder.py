@@ -340,7 +340,7 @@ def _version(distribution: str) -> str | None:
 
 
 def _described(path: str | Path) -> dict[str, str | None]:
-    from embedscope.data.shards import MANIFEST, is_shard_folder
+    from embedscope.scale.shard_folder import MANIFEST, is_shard_folder
 
     # The manifest of a shard folder holds the digest of every file; reading them all again may take as long as the run.
     content = Path(path) / MANIFEST if is_shard_folder(path) else Path(path)

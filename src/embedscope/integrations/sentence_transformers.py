@@ -15,20 +15,22 @@ from typing import Any
 
 import numpy as np
 
-from embedscope.analysis import Options, analyse
-from embedscope.criteria import load_criteria
 from embedscope.data.collection import Collection, sample_queries
 from embedscope.data.readers import read_collection
 from embedscope.data.run_folder import manifest, staged_output, write_json, write_parquet
-from embedscope.encoding.encode import Embeddings
-from embedscope.encoding.projectors import Identity
+from embedscope.decide.criteria import load_criteria
+from embedscope.decide.verdict import judge
 from embedscope.errors import InvalidOptionError, MissingExtraError
-from embedscope.findings import Check, Findings, ModelFacts, Verdict
+from embedscope.measure.options import Options
+from embedscope.models.embed import Embeddings
+from embedscope.models.projectors import Identity
+from embedscope.output.page import html
+from embedscope.output.page import payload as page
+from embedscope.output.table_columns import query_columns
+from embedscope.pipeline import analyse
 from embedscope.protocols import Float32Array
-from embedscope.report import html, page
-from embedscope.report.columns import query_columns
-from embedscope.report.payload import report as report_of
-from embedscope.verdict import judge
+from embedscope.result.records import Check, ModelFacts, Result, Verdict
+from embedscope.result.report_json import report as report_of
 
 FOLDER = "embedscope"
 """Folder of the runs, in the trainer's output folder, where no other is given and the evaluator has no name."""
@@ -137,13 +139,13 @@ class Evaluation:
         """
         started = time.perf_counter()
         moment = _moment(epoch, steps)
-        findings = analyse(self._collection, self._embeddings(model, moment), options=self._options)
-        checks, verdict = judge(findings, self._criteria)
+        result = analyse(self._collection, self._embeddings(model, moment), options=self._options)
+        checks, verdict = judge(result, self._criteria)
         folder = self._folder(output_path)
         if folder is not None:
-            self._write(folder / moment, findings, checks, verdict, started)
+            self._write(folder / moment, result, checks, verdict, started)
         name = f"{self.name}_" if self.name else ""
-        metrics = {f"{name}{key}": value for key, value in figures_of(findings).items()}
+        metrics = {f"{name}{key}": value for key, value in figures_of(result).items()}
         store: Any = getattr(self, "store_metrics_in_model_card_data", None)  # the library's own
         if store is not None and hasattr(model, "model_card_data"):
             store(model, metrics, epoch, steps)
@@ -173,17 +175,15 @@ class Evaluation:
         vectors = encode(list(texts), batch_size=self._batch_size, show_progress_bar=False, convert_to_numpy=True)
         return np.asarray(vectors, dtype=np.float32)
 
-    def _write(
-        self, folder: Path, findings: Findings, checks: Sequence[Check], verdict: Verdict, started: float
-    ) -> None:
+    def _write(self, folder: Path, result: Result, checks: Sequence[Check], verdict: Verdict, started: float) -> None:
         inputs = {} if self._data is None else {"data": self._data}
-        report = report_of(findings, checks, verdict, inputs=inputs)
+        report = report_of(result, checks, verdict, inputs=inputs)
         options = {"name": self.name, "primary": self._primary, "n_draws": self._options.n_draws}
         with staged_output(folder) as staging:
             write_json(staging / "report.json", report)
-            write_parquet(staging / "queries.parquet", query_columns(findings))
+            write_parquet(staging / "queries.parquet", query_columns(result))
             if self._page:
-                payload = page.page_payload(report, findings)
+                payload = page.page_payload(report, result)
                 (staging / page.PAGE_FILE).write_text(page.to_json(payload), encoding="utf-8")
                 title = html.page_title(report)
                 (staging / "report.html").write_text(html.render(payload, title=title), encoding="utf-8")
@@ -214,13 +214,13 @@ def _facts(model: Any, moment: str, *, dim: int) -> ModelFacts:
     )
 
 
-def figures_of(findings: Findings) -> dict[str, float]:
+def figures_of(result: Result) -> dict[str, float]:
     """The figures of a run by name, those that could be computed."""
     found: dict[str, float | None] = {}
-    for name, metric in findings.metrics.items():
+    for name, metric in result.metrics.items():
         found |= {name: metric.value, f"{name}_low": metric.low, f"{name}_high": metric.high}
-    found |= {"margin": findings.similarity.margin.value, "AUC": findings.similarity.auc.value}
-    for name, negative_type in findings.negative_types.items():
+    found |= {"margin": result.similarity.margin.value, "AUC": result.similarity.auc.value}
+    for name, negative_type in result.negative_types.items():
         found[f"violation_rate_{name}"] = negative_type.violation_rate.value
     return {name: float(value) for name, value in found.items() if value is not None}
 

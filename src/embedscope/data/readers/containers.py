@@ -10,15 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from embedscope.data.collection import excerpt
-from embedscope.data.readers.source import (
-    kind_of,
-    names,
-    parse_json,
-    read_head,
-    read_lines,
-    read_text,
-    surrogate_note,
-)
+from embedscope.data.readers.source import kind_of, names, parse_json, read_head, read_lines, read_text, surrogate_note
 from embedscope.errors import DataFormatError
 
 Fields = dict[str, Any]

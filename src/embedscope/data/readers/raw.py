@@ -6,11 +6,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+from embedscope.audit.patching import RecordSource
 from embedscope.data.collection import Row
 from embedscope.data.readers.containers import read_records
 from embedscope.data.readers.dialects import rows_with_dialect, unread
 from embedscope.data.readers.folders import Folder, read_folder
-from embedscope.data.readers.patching import RecordSource
 from embedscope.data.readers.portion import take_portion
 from embedscope.data.readers.source import located, require_path
 from embedscope.errors import DataFormatError

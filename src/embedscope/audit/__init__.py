@@ -1,0 +1,27 @@
+"""What is wrong with a data set, found without the model that is trained or tested on it."""
+
+from __future__ import annotations
+
+from embedscope.audit.checks import AuditReport, audit, repair
+from embedscope.audit.facts import Fact
+from embedscope.audit.faults import Fault
+from embedscope.audit.repair import Repair, repair_rows, restored, rows_as_json
+from embedscope.audit.subject import SecondOpinion, Subject, TokenLengths, could_be_longer, merged, token_lengths
+
+__all__ = [
+    "AuditReport",
+    "Fact",
+    "Fault",
+    "Repair",
+    "SecondOpinion",
+    "Subject",
+    "TokenLengths",
+    "audit",
+    "could_be_longer",
+    "merged",
+    "repair",
+    "repair_rows",
+    "restored",
+    "rows_as_json",
+    "token_lengths",
+]

@@ -1,0 +1,87 @@
+"""All checks of a data set in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from embedscope.audit.facts import Fact, state_facts
+from embedscope.audit.faults import Fault
+from embedscope.audit.labels import check_labels
+from embedscope.audit.leaks import check_leakage, check_shortcut, leaked_rows
+from embedscope.audit.repair import Repair, repair_rows
+from embedscope.audit.subject import Subject
+from embedscope.audit.text_checks import check_texts
+from embedscope.audit.weight_checks import check_weights
+from embedscope.data.collection import Collection
+from embedscope.diagnose.evidence import ordered, percent
+from embedscope.result.records import Finding, Leakage
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """What an audit found: facts that are no faults, faults with the costliest first, leakage, what was not checked."""
+
+    format: str
+    row_name: str
+    n_rows: int
+    facts: tuple[Fact, ...]
+    faults: tuple[Fault, ...]
+    leakage: Leakage | None
+    second_opinion: str | None  # what scored the suspicions
+    not_checked: tuple[str, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The faults as report.json lists them."""
+        return tuple(fault.finding for fault in self.faults)
+
+
+def audit(subject: Subject, *, train: tuple[str, Collection] | None = None) -> AuditReport:
+    """Everything that can be found wrong with the data set.
+
+    Parameters
+    ----------
+    subject : Subject
+        The rows, with vectors of the base model and token lengths where a model is at hand.
+    train : (name, Collection), optional
+        The training file, for the leakage check.
+    """
+    faults = [*check_texts(subject), *check_weights(subject), *check_labels(subject), *check_shortcut(subject)]
+    leakage = None
+    if train is not None:
+        leakage, leaks = check_leakage(subject, train[1], name=train[0])
+        faults += leaks
+    places = {finding: place for place, finding in enumerate(ordered(fault.candidate for fault in faults))}
+    return AuditReport(
+        format=subject.raw.format,
+        row_name=subject.raw.row_name,
+        n_rows=len(subject.rows),
+        facts=state_facts(subject),
+        faults=tuple(sorted(faults, key=lambda fault: places[fault.finding])),
+        leakage=leakage,
+        second_opinion=None if subject.scorer is None else subject.scorer.name,
+        not_checked=_not_checked(subject, has_train=train is not None),
+    )
+
+
+def repair(subject: Subject, *, train: tuple[str, Collection] | None = None) -> Repair:
+    """The rows without what can be mended without a person's judgment; see :func:`repair_rows`."""
+    return repair_rows(subject, leaked=set() if train is None else set(leaked_rows(subject, train[1])))
+
+
+def _not_checked(subject: Subject, *, has_train: bool) -> tuple[str, ...]:
+    missing = []
+    if subject.collection is None:
+        missing.append("labels against a second opinion: fewer than two queries have a usable positive")
+    opinion = subject.preferences
+    if opinion is not None and not opinion.is_believed:
+        wrong = percent(1 - opinion.prefers_positive.value)
+        missing.append(
+            f"false negatives by the scores of {opinion.name}: it prefers the hard negative to the positive in {wrong} "
+            f"of {opinion.n:,} pairs, so that its preference is no evidence; the words of the texts decided alone"
+        )
+    if subject.lengths is None:
+        missing.append("texts that are cut off: pass --base-model or --checkpoint, whose tokenizer counts")
+    if not has_train:
+        missing.append("leakage: pass --train with the training file")
+    return tuple(missing)

@@ -1,0 +1,466 @@
+"""Faults of the labels: what is called relevant and is not, and what is called a negative and is not one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from embedscope.audit.faults import Fault, Hit, counted, fault
+from embedscope.audit.subject import Subject
+from embedscope.audit.weight_checks import Stated, clusters_of, hits_of, stated_negatives
+from embedscope.data.collection import Collection, Row, excerpt, identity
+from embedscope.data.text_features import placeholder, words
+from embedscope.diagnose.evidence import share
+from embedscope.diagnose.second_opinion import Scorer, answers_as_well, denies_more
+from embedscope.measure.near_duplicates import (
+    NearPair,
+    ask_the_same,
+    folded,
+    near_duplicates,
+    say_the_same,
+    split_words,
+)
+from embedscope.packs.rental_vi.attributes import TOLERANCE, VALUES, conflicts, keeps_value, met_values
+from embedscope.protocols import BoolArray, Float64Array, IntArray
+from embedscope.result.records import Severity
+
+N_CANDIDATES = 10
+"""Best-scoring unlabelled documents of each query that are read for a false negative."""
+
+CHANCE_LEVEL = 0.5
+"""A positive that scores below this share of all documents says no more to its query than a random text."""
+
+PLACES = ("location", "district")
+"""Types whose value is read as a district."""
+
+LEAST_SHARE = 0.005
+"""A second opinion errs; suspicions are reported where the lower end of their share exceeds this."""
+
+
+def check_labels(subject: Subject) -> Iterator[Fault]:
+    """Contradictions that the rows state, then suspicions that a second opinion raises."""
+    stated = stated_negatives(subject)
+    if stated:
+        clusters = clusters_of(subject, stated)
+        yield from _positive_as_negative(subject, stated, clusters)
+        yield from _kept_values(subject, stated, clusters)
+        yield from _answering_negatives(subject, stated, clusters)
+    if subject.collection is not None and subject.scorer is not None:
+        yield from _mislabelled(subject, subject.collection, subject.scorer)
+        yield from _unlabelled(subject, subject.collection, subject.scorer)
+        yield from _near_duplicates(subject, subject.collection)
+        yield from _near_duplicate_queries(subject, subject.collection)
+
+
+def relevant_texts(subject: Subject) -> dict[str, set[str]]:
+    """Texts that any row calls relevant, by query text."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for row in subject.rows:
+        found[identity(row.query)].update(map(identity, row.positives))
+    return found
+
+
+def same_as(text: str, relevant: set[str]) -> str | None:
+    """How ``text`` is one of the relevant texts: "" as it stands, else words for what differs; None if it is none."""
+    if identity(text) in relevant:
+        return ""
+    if folded(text) in map(folded, relevant):
+        return " but for case, punctuation, white space or Unicode form"
+    return None
+
+
+def _positive_as_negative(subject: Subject, stated: list[Stated], clusters: IntArray) -> Iterator[Fault]:
+    relevant = relevant_texts(subject)
+
+    def said(one: Stated) -> str | None:
+        row = subject.rows[one.row]
+        how = same_as(one.negative.text, relevant[identity(row.query)])
+        if how is None:
+            return None
+        return f"{excerpt(row.query, 40)} has {excerpt(one.negative.text)} as positive and as hard negative{how}"
+
+    hits = hits_of(subject, stated, said)
+    if hits:
+        n_rows = len({hit.row for hit in hits})
+        yield fault(
+            "positive-also-negative",
+            f"{counted(len(hits), 'hard negative is', 'hard negatives are')} a positive of the same query "
+            f"({counted(n_rows, 'row', 'rows')} of {len(subject.rows):,})",
+            Severity.HIGH,
+            hits,
+            clusters,
+            n_rows=len(subject.rows),
+            action="Remove them from the hard negatives: training pulls and pushes the same pair. --fix does it.",
+        )
+
+
+def contradicted(row: Row, kind: str, text: str) -> bool:
+    """Whether a negative of type ``kind`` keeps the value of that kind that the positives of its row have."""
+    answers = [keeps_value(kind, positive, text) for positive in row.positives]
+    return any(answer is True for answer in answers) and not any(answer is False for answer in answers)
+
+
+def mislabels(row: Row, kind: str, text: str) -> bool:
+    """Whether ``kind`` is no type of the negative ``text``: the value is the positive's, and nothing asked differs.
+
+    A district is only part of a location, so there the query decides: where it names a word that the positive has and
+    the negative lacks (a street, a landmark), the type may be meant.
+    """
+    return contradicted(row, kind, text) and (kind not in PLACES or not is_told_apart(row, text))
+
+
+def is_told_apart(row: Row, text: str) -> bool:
+    """Whether the query names a word, a number or an initialism that a positive has and ``text`` lacks."""
+    asked = _named(row.query)
+    return any((asked & _named(positive)) - _named(text) for positive in row.positives)
+
+
+def _named(text: str) -> set[str]:
+    """Words without diacritics, each number with the word before it, and what two to four words are shortened to.
+
+    The 25 of ward 25 is not that of 25 m2; "dhbk" is "ĐH Bách Khoa" and "Đại học Bách Khoa".
+    """
+    listed = split_words(text)
+    numbers = {f"{word} {number}" for word, number in pairwise(listed) if number.isdecimal()}
+    short = [word if len(word) <= 2 else word[0] for word in listed]
+    windows = ("".join(short[start : start + width]) for width in (2, 3, 4) for start in range(len(short) - width + 1))
+    return {*listed, *numbers, *(initials for initials in windows if initials.isalpha() and len(initials) > 2)}
+
+
+def _kept_values(subject: Subject, stated: list[Stated], clusters: IntArray) -> Iterator[Fault]:
+    """Negatives that are typed by what they do not differ in."""
+    relevant = relevant_texts(subject)
+    for kind in VALUES:
+        own = [place for place, one in enumerate(stated) if kind in one.negative.types]
+        typed = [stated[place] for place in own]
+
+        def said(one: Stated, kind: str = kind) -> str | None:
+            row = subject.rows[one.row]
+            if not contradicted(row, kind, one.negative.text):
+                return None
+            if same_as(one.negative.text, relevant[identity(row.query)]) is not None:
+                return None  # a finding of its own
+            ours, theirs = _difference(row.positives[0], one.negative.text)
+            return f"{excerpt(row.query)}: the positive alone has {ours}, the negative alone has {theirs}"
+
+        hits = hits_of(subject, typed, said)
+        if not hits:
+            continue
+        wrong = {h.unit: mislabels(subject.rows[typed[h.unit].row], kind, typed[h.unit].negative.text) for h in hits}
+        unclear = [hit for hit in hits if wrong[hit.unit]]
+        rest = [hit for hit in hits if not wrong[hit.unit]]
+        value = "district" if kind in PLACES else kind
+        yield fault(
+            code_of_kept(kind),
+            f"{len(hits):,} of {len(typed):,} '{kind}' negatives state the positive's own {value}"
+            + _unclear(kind, unclear),
+            _severity_of_kept(kind, unclear),
+            [*unclear, *rest],
+            clusters[np.array(own, dtype=np.int64)],
+            n_rows=len(subject.rows),
+            action=_action_for_kept(kind, value, len(unclear)),
+        )
+
+
+def code_of_kept(kind: str) -> str:
+    """The code of the finding that negatives of type ``kind`` keep the positive's value."""
+    return f"{kind}-negative-keeps-{'district' if kind in PLACES else kind}"
+
+
+def _severity_of_kept(kind: str, unclear: Sequence[Hit]) -> Severity:
+    if kind not in PLACES:
+        return Severity.HIGH
+    return Severity.MEDIUM if unclear else Severity.LOW
+
+
+def _action_for_kept(kind: str, value: str, n_unclear: int) -> str:
+    if not n_unclear:
+        return f"Nothing, where the query names a street or a landmark; else give the negative another {value}."
+    return (
+        f"Correct the {value} or the type of the first {n_unclear:,}: a model is taught to keep apart what is the "
+        f"same. --fix takes the type '{kind}' from these, and removes those that have no other type."
+    )
+
+
+def _unclear(kind: str, unclear: Sequence[Hit]) -> str:
+    if kind not in PLACES:
+        return ""
+    return f"; for {len(unclear):,} of them the query names nothing that tells the two apart"
+
+
+def _difference(first: str, second: str) -> tuple[str, str]:
+    """The words that only one of two texts has, in order, as they are shown."""
+    ours, theirs = words(first), words(second)
+    alone = [word for word in ours if word not in theirs], [word for word in theirs if word not in ours]
+    shown = [excerpt(" ".join(part), 50) if part else "nothing" for part in alone]
+    return shown[0], shown[1]
+
+
+def _answering_negatives(subject: Subject, stated: list[Stated], clusters: IntArray) -> Iterator[Fault]:
+    """Negatives that answer the query by their words, or that a base model clearly prefers to the positive."""
+    relevant = relevant_texts(subject)
+    opinion = subject.preferences
+    preferred: frozenset[tuple[str, str]] = frozenset() if opinion is None else opinion.clearly
+    n_preferred = 0
+
+    def said(one: Stated) -> str | None:
+        nonlocal n_preferred
+        row = subject.rows[one.row]
+        text = one.negative.text
+        if same_as(text, relevant[identity(row.query)]) is not None:
+            return None
+        types = " + ".join(one.negative.types) or "untyped"
+        if any(answers_as_well(row.query, positive, text) for positive in row.positives):
+            why = ""
+        elif (identity(row.query), identity(text)) in preferred and not _is_substantiated(row, one):
+            n_preferred += 1
+            why = f", which {opinion.name if opinion else ''} prefers to the positive"
+        else:
+            return None
+        return f"{excerpt(row.query)} may also be answered by the negative ({types}) {excerpt(text, 90)}{why}"
+
+    hits = hits_of(subject, stated, said)
+    if hits and share(_flags(len(stated), hits), clusters).at_least > LEAST_SHARE:
+        also = (
+            ""
+            if opinion is None or not n_preferred
+            else f" or {counted(n_preferred, 'is', 'are')} clearly preferred by {opinion.name}"
+        )
+        yield fault(
+            "negative-answers-query",
+            f"{counted(len(hits), 'hard negative states', 'hard negatives state')} everything that the query and the "
+            f"positive share{also} (of {len(stated):,}): suspected false negatives",
+            Severity.MEDIUM,
+            hits,
+            clusters,
+            n_rows=len(subject.rows),
+            action="Read them: where the negative answers the query, remove it or make the query name what it lacks.",
+        )
+
+
+def _is_substantiated(row: Row, one: Stated) -> bool:
+    """Whether a value or a denial that can be read makes the text a negative, whatever a model prefers."""
+    text = one.negative.text
+    kinds = [kind for kind in one.negative.types if kind in VALUES]
+    differs = any(keeps_value(kind, positive, text) is False for kind in kinds for positive in row.positives)
+    return bool(conflicts(row.query, text)) or differs or all(denies_more(text, p) for p in row.positives)
+
+
+def _flags(n: int, hits: Sequence[Hit]) -> BoolArray:
+    flags = np.zeros(n, dtype=bool)
+    flags[[hit.unit for hit in hits]] = True
+    return flags
+
+
+def _mislabelled(subject: Subject, collection: Collection, scorer: Scorer) -> Iterator[Fault]:
+    """Positives that state other values than the query asks for, or say no more to it than a random document.
+
+    The first are read from the texts and always reported; the second are a second opinion, which errs.
+    """
+    level = _positive_levels(collection, scorer)
+    if subject.lexical is not None and subject.lexical is not scorer:
+        level = np.maximum(level, _positive_levels(collection, subject.lexical))  # both must find it wrong
+    suspects = [suspect for q in range(len(level)) if (suspect := _suspect(subject, collection, q, level[q]))]
+    read = [hit for is_read, _, hit in suspects if is_read]
+    scored = [hit for is_read, _, hit in sorted(suspects, key=lambda item: item[1]) if not is_read]
+    if not scored or share(_flags(len(subject.rows), scored), subject.clusters).at_least <= LEAST_SHARE:
+        scored = []
+    found = [*read, *scored]
+    if found:
+        by = "by the values that they state" + (f" and by {scorer.name}" if scored else "")
+        yield fault(
+            "positive-suspect",
+            f"{counted(len(found), 'query has a positive that does', 'queries have a positive that does')} not fit it "
+            f"(of {len(collection.queries):,}), {by}",
+            Severity.HIGH,
+            found,
+            subject.clusters,
+            n_rows=len(subject.rows),
+            action="Read these rows and correct the positives; a wrong positive trains and tests the opposite.",
+        )
+
+
+def _suspect(subject: Subject, collection: Collection, q: int, level: float) -> tuple[bool, float, Hit] | None:
+    """Whether the values were read, the level, and the hit; None where nothing speaks against the positive."""
+    query = collection.queries[q]
+    own = collection.relevant[collection.indptr[q] : collection.indptr[q + 1]]
+    texts = [collection.documents[d] for d in own]
+    if not texts or any(placeholder(text) is not None for text in texts):
+        return None  # a finding of its own
+    wrong = min((conflicts(query, text) for text in texts), key=len)
+    is_read = len(wrong) > 1 or wrong == ("location",)
+    if not is_read and (level >= CHANCE_LEVEL or any(met_values(query, text, tolerance=TOLERANCE) for text in texts)):
+        return None
+    unit = subject.rows_of_query[query][0]
+    number = int(subject.numbers[unit])
+    why = f"states another {' and '.join(wrong)}" if wrong else "says no more to it than a random document"
+    place = f"{subject.raw.row_name} {number}: {excerpt(query)}"
+    return is_read, float(level), Hit(unit, number, f"{place} has the positive {excerpt(texts[0], 90)}, which {why}")
+
+
+def _positive_levels(collection: Collection, scorer: Scorer) -> Float64Array:
+    """Share of all documents that the best positive of each query scores above; NaN without positive; shape (Q,)."""
+    level = np.full(len(collection.queries), np.nan)
+    for start, block in scorer.blocks():
+        for offset, scores in enumerate(block):
+            q = start + offset
+            own = collection.relevant[collection.indptr[q] : collection.indptr[q + 1]]
+            if own.size:
+                best = scores[own].max()
+                level[q] = float((scores < best).mean() + 0.5 * (scores == best).mean())
+    return level
+
+
+def _unlabelled(subject: Subject, collection: Collection, scorer: Scorer) -> Iterator[Fault]:
+    """Documents without a label for a query that answer it as its positive does."""
+    negatives: dict[int, set[int]] = defaultdict(set)
+    for q, d in zip(collection.negatives.queries.tolist(), collection.negatives.documents.tolist(), strict=True):
+        negatives[q].add(d)
+    hits = []
+    for start, block in scorer.blocks():
+        top = np.argsort(-block, axis=1, kind="stable")[:, : N_CANDIDATES + 8]
+        for offset, places in enumerate(top):
+            q = start + offset
+            own = collection.relevant[collection.indptr[q] : collection.indptr[q + 1]]
+            labelled = negatives[q] | set(own.tolist())
+            found = _also_answer(collection, q, own, [int(d) for d in places if int(d) not in labelled][:N_CANDIDATES])
+            if found:
+                hits.append((len(found), _unlabelled_hit(subject, collection, q, own, found)))
+    found_hits = [hit for _, hit in sorted(hits, key=lambda item: -item[0])]
+    if found_hits and share(_flags(len(subject.rows), found_hits), subject.clusters).at_least > LEAST_SHARE:
+        yield fault(
+            "unlabelled-answer",
+            f"{counted(len(found_hits), 'query is', 'queries are')} answered as well by a document that is not "
+            f"labelled relevant to it (of {len(collection.queries):,}): suspected false negatives",
+            Severity.MEDIUM,
+            found_hits,
+            subject.clusters,
+            n_rows=len(subject.rows),
+            action="Label these documents relevant too, or make the queries name what sets the positive apart; until "
+            "then a model is marked wrong for finding them.",
+        )
+
+
+def _also_answer(collection: Collection, q: int, own: IntArray, candidates: Sequence[int]) -> list[int]:
+    query = collection.queries[q]
+    positives = [collection.documents[d] for d in own]
+    return [d for d in candidates if any(answers_as_well(query, p, collection.documents[d]) for p in positives)]
+
+
+def _unlabelled_hit(subject: Subject, collection: Collection, q: int, own: IntArray, found: Sequence[int]) -> Hit:
+    unit = subject.rows_of_query[collection.queries[q]][0]
+    number = int(subject.numbers[unit])
+    positive, other = collection.documents[own[0]], collection.documents[found[0]]
+    words = f"{excerpt(collection.queries[q])} with the positive {excerpt(positive, 80)} is also answered by "
+    return Hit(unit, number, f"{subject.raw.row_name} {number}: {words}{excerpt(other, 80)}")
+
+
+def _near_duplicates(subject: Subject, collection: Collection) -> Iterator[Fault]:
+    """Documents that nearly agree, of which one is relevant to a query and the other is not labelled for it."""
+    known = _labelled_together(collection)
+    alike = _relevant_together(collection)
+    judged = set(np.unique(collection.relevant).tolist())
+    hits, units = [], set()
+    for pair in near_duplicates(collection.documents):
+        first, second = collection.documents[pair.first], collection.documents[pair.second]
+        # Labels that differ tell two texts apart only where the texts differ in more than their form.
+        told = alike if folded(first) == folded(second) else known
+        if not {pair.first, pair.second} & judged or (pair.first, pair.second) in told:
+            continue
+        if not say_the_same(first, second) or differ_in_values(first, second):
+            continue
+        unit = _a_row_of(subject, collection, pair, judged)
+        if unit not in units:
+            units.add(unit)
+            number = int(subject.numbers[unit])
+            pair_words = f"{excerpt(first, 90)} and {excerpt(second, 90)}"
+            hits.append(Hit(unit, number, f"{subject.raw.row_name} {number}: {pair_words}"))
+    if hits:
+        yield fault(
+            "near-duplicate-documents",
+            f"{counted(len(hits), 'row has', 'rows have')} a positive with a near duplicate that is not labelled for "
+            f"the same query (of {len(subject.rows):,})",
+            Severity.MEDIUM,
+            hits,
+            subject.clusters,
+            n_rows=len(subject.rows),
+            action="Merge the near duplicates or label both relevant; which of the two ranks first is chance.",
+        )
+
+
+def differ_in_values(first: str, second: str) -> bool:
+    """Whether two texts state another district, price or area."""
+    return any(keeps_value(kind, first, second) is False for kind in VALUES)
+
+
+def _labelled_together(collection: Collection) -> set[tuple[int, int]]:
+    """Pairs of documents that some query has both among its labels, so that the data set tells them apart."""
+    labels: dict[int, set[int]] = defaultdict(set)
+    owners = np.repeat(np.arange(len(collection.queries)), np.diff(collection.indptr))
+    for q, d in zip(owners.tolist(), collection.relevant.tolist(), strict=True):
+        labels[q].add(d)
+    for q, d in zip(collection.negatives.queries.tolist(), collection.negatives.documents.tolist(), strict=True):
+        labels[q].add(d)
+    groups: dict[int, set[int]] = defaultdict(set)  # by relevant document: its queries state one family of texts
+    for q, d in zip(owners.tolist(), collection.relevant.tolist(), strict=True):
+        groups[d] |= labels[q]
+    return {(a, b) for own in groups.values() for a in own for b in own if a < b}
+
+
+def _relevant_together(collection: Collection) -> set[tuple[int, int]]:
+    """Pairs of documents that are relevant to one query."""
+    lists = (collection.relevant[a:b].tolist() for a, b in pairwise(collection.indptr.tolist()))
+    return {(a, b) for own in lists for a in own for b in own if a < b}
+
+
+def _near_duplicate_queries(subject: Subject, collection: Collection) -> Iterator[Fault]:
+    """Queries that say the same and have other positives: what one teaches the other forbids, or does not know."""
+    lists = [collection.relevant[a:b].tolist() for a, b in pairwise(collection.indptr.tolist())]
+    answers = [{folded(collection.documents[d]) for d in own} for own in lists]
+    refused: dict[int, set[str]] = defaultdict(set)
+    for q, d in zip(collection.negatives.queries.tolist(), collection.negatives.documents.tolist(), strict=True):
+        refused[q].add(folded(collection.documents[d]))
+    crossed: list[Hit] = []
+    other: list[Hit] = []
+    units: set[int] = set()
+    for pair in near_duplicates(collection.queries):
+        i, j = pair.first, pair.second
+        if not answers[i] or not answers[j] or answers[i] == answers[j]:
+            continue
+        first, second = collection.queries[i], collection.queries[j]
+        if not ask_the_same(first, second) or differ_in_values(first, second):
+            continue
+        unit = int(subject.units[j])
+        if unit in units:
+            continue
+        units.add(unit)
+        is_crossed = bool(answers[i] & refused[j] or answers[j] & refused[i])
+        name, earlier = subject.raw.row_name, int(subject.numbers[subject.units[i]])
+        how = "the positive of one is a hard negative of the other" if is_crossed else "their positives differ"
+        number = int(subject.numbers[unit])
+        said = f"{name} {number}: {excerpt(second)} asks what {name} {earlier} asks ({excerpt(first)}); {how}"
+        (crossed if is_crossed else other).append(Hit(unit, number, said))
+    if crossed or other:
+        n = len(crossed) + len(other)
+        yield fault(
+            "near-duplicate-queries",
+            f"{counted(n, 'query says', 'queries say')} the same as an earlier one and "
+            f"{'has' if n == 1 else 'have'} other positives (of {len(collection.queries):,})"
+            + (f"; {len(crossed):,} of them cross-labelled" if crossed else ""),
+            Severity.HIGH if crossed else Severity.MEDIUM,
+            [*crossed, *other],
+            subject.clusters,
+            n_rows=len(subject.rows),
+            action="Give such queries the positives of both, or say in them what sets the positives apart; until then "
+            "a model is marked wrong for one of the two.",
+        )
+
+
+def _a_row_of(subject: Subject, collection: Collection, pair: NearPair, judged: set[int]) -> int:
+    document = pair.first if pair.first in judged else pair.second
+    entry = int(np.flatnonzero(collection.relevant == document)[0])
+    query = int(np.searchsorted(collection.indptr, entry, side="right")) - 1
+    return subject.rows_of_query[collection.queries[query]][0]

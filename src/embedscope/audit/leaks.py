@@ -1,0 +1,143 @@
+"""Faults between files and in the task itself: leakage from the training file, and shortcuts past the meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from embedscope.audit.faults import Fault, Hit, counted, fault, whole_fault
+from embedscope.audit.labels import differ_in_values
+from embedscope.audit.preferences import best_positives
+from embedscope.audit.subject import Subject
+from embedscope.data.collection import Collection, Row, excerpt, identity
+from embedscope.diagnose.evidence import percent, rate
+from embedscope.diagnose.leakage import Overlap, leakage_of, normalised, overlaps
+from embedscope.measure.near_duplicates import differ_by_slips, say_the_same
+from embedscope.result.records import Leakage, Severity
+
+SHORTCUT = 0.9
+"""Share of (query, hard negative) pairs in which shared letters prefer the positive: above it no model is needed."""
+
+
+def check_leakage(subject: Subject, train: Collection, *, name: str) -> tuple[Leakage | None, list[Fault]]:
+    """Overlap with the training file, and the faults that it makes."""
+    if subject.collection is None:
+        return None, []
+    queries, positives = overlaps(subject.collection, train)
+    of_queries = _Leaked("query-in-training", "queries", queries, lambda row: (row.query,), Severity.HIGH)
+    of_positives = _Leaked("positive-in-training", "positives", positives, lambda row: row.positives, Severity.MEDIUM)
+    faults = [
+        *_leak(
+            subject,
+            of_queries,
+            train.queries,
+            name,
+            "Remove these rows from the test set: the model may have learnt their answers by heart. --fix does it.",
+        ),
+        *_near_leak(subject, of_queries, name),
+        *_leak(
+            subject,
+            of_positives,
+            [train.documents[d] for d in np.unique(train.relevant)],
+            name,
+            "Divide the data by document and not by row, unless the same documents are searched in use.",
+        ),
+        *_near_leak(subject, of_positives, name),
+    ]
+    return leakage_of(queries, positives, train_name=name), faults
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaked:
+    """Which texts of a row may have leaked, and which did."""
+
+    code: str
+    what: str
+    overlap: Overlap
+    texts_of: Callable[[Row], tuple[str, ...]]
+    severity: Severity
+
+
+def _leak(subject: Subject, leaked: _Leaked, train: Sequence[str], name: str, action: str) -> Iterator[Fault]:
+    exact = len(leaked.overlap.exact)
+    n = exact + len(leaked.overlap.normalised)
+    if n:
+        yield fault(
+            leaked.code,
+            f"{n:,} of {leaked.overlap.n:,} distinct {leaked.what} stand in {name} ({exact:,} word for word)",
+            leaked.severity,
+            _hits(subject, leaked.texts_of, train),
+            subject.clusters,
+            n_rows=len(subject.rows),
+            action=action,
+        )
+
+
+def _near_leak(subject: Subject, leaked: _Leaked, name: str) -> Iterator[Fault]:
+    """Texts that stand nearly in the training file and say the same: templated data holds honest near neighbours."""
+    twins = {text: twin for text, twin in leaked.overlap.near if _is_the_same_text(text, twin)}
+    hits = []
+    for unit, row in enumerate(subject.rows):
+        found = [text for text in map(identity, leaked.texts_of(row)) if text in twins]
+        if found:
+            number = int(subject.numbers[unit])
+            said = f"{excerpt(found[0], 90)} stands there as {excerpt(twins[found[0]], 90)}"
+            hits.append(Hit(unit, number, f"{subject.raw.row_name} {number}: {said}"))
+    if hits:
+        yield fault(
+            f"{leaked.code}-nearly",
+            f"{len(twins):,} of {leaked.overlap.n:,} distinct {leaked.what} stand in {name} but for slips or the order "
+            "of their words",
+            Severity.MEDIUM if leaked.severity is Severity.HIGH else Severity.LOW,
+            hits,
+            subject.clusters,
+            n_rows=len(subject.rows),
+            action="Read the pairs: where they say the same, remove the rows from the test set. --fix leaves them.",
+        )
+
+
+def _is_the_same_text(first: str, second: str) -> bool:
+    return (say_the_same(first, second) or differ_by_slips(first, second)) and not differ_in_values(first, second)
+
+
+def leaked_rows(subject: Subject, train: Collection) -> list[int]:
+    """Places of the rows whose query stands in the training file, exactly or after normalisation."""
+    return [hit.unit for hit in _hits(subject, lambda row: (row.query,), train.queries)]
+
+
+def _hits(subject: Subject, texts_of: Callable[[Row], tuple[str, ...]], train: Sequence[str]) -> list[Hit]:
+    known = {normalised(text) for text in train}
+    hits = []
+    for unit, row in enumerate(subject.rows):
+        found = [text for text in texts_of(row) if normalised(text) in known]
+        if found:
+            number = int(subject.numbers[unit])
+            hits.append(Hit(unit, number, f"{subject.raw.row_name} {number}: {excerpt(found[0], 90)}"))
+    return hits
+
+
+def check_shortcut(subject: Subject) -> Iterator[Fault]:
+    """Whether character n-grams alone tell the positives from their hard negatives."""
+    collection, lexical = subject.collection, subject.lexical
+    if collection is None or lexical is None or not len(collection.negatives.queries):
+        return
+    best = best_positives(collection, lexical)
+    queries, documents = collection.negatives.queries, collection.negatives.documents
+    answered = np.isfinite(best[queries])
+    queries, documents = queries[answered], documents[answered]
+    theirs = lexical.pairs(queries, documents)
+    wins = (best[queries] > theirs) + 0.5 * (best[queries] == theirs)
+    found = rate(wins, np.ones_like(wins), subject.clusters[subject.units[queries]])
+    if found.at_least > SHORTCUT:
+        yield whole_fault(
+            "lexical-shortcut",
+            f"shared letters alone prefer the positive in {percent(found.value)} of "
+            f"{counted(len(wins), 'pair', 'pairs')} with a hard negative: the task can be solved without meaning",
+            Severity.MEDIUM,
+            n=len(wins),
+            effect=found,
+            action="Add hard negatives that share the query's words, and queries in other words than their positives; "
+            "else a good score says little.",
+        )

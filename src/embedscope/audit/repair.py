@@ -1,0 +1,173 @@
+"""What can be mended in a data set without a person's judgment: the edits, and the rows as they then are."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection as Container
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from embedscope.audit.labels import code_of_kept, mislabels, relevant_texts, same_as
+from embedscope.audit.patching import Action, Edit, Part
+from embedscope.audit.subject import Subject
+from embedscope.audit.text_checks import full_key, row_key
+from embedscope.audit.weight_checks import are_placeholders, is_weight, stated_negatives, usual_weights
+from embedscope.data.collection import Negative, Row, excerpt, identity
+from embedscope.data.text_features import is_mojibake, is_nothing_but_placeholder, unmangled
+from embedscope.packs.rental_vi.attributes import VALUES
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """Rows that stay, as they now are, and the edits that lead there."""
+
+    rows: tuple[Row, ...]
+    changes: tuple[Edit, ...]
+
+
+def repair_rows(subject: Subject, *, leaked: Container[int] = ()) -> Repair:
+    """The rows without the faults that can be mended without a person's judgment.
+
+    Removed: rows without query or positive, rows that repeat another in everything but their ids, leaked rows, empty
+    texts and texts that are nothing but a placeholder, hard negatives that are positives of the same query. Mended:
+    mojibake, Unicode form, types that the negative contradicts, weights that are no weights (the usual one of the same
+    types; absent where there is none), zeros where nearly all weights are zero. Every other weight stays. Suspicions
+    are left alone.
+
+    Parameters
+    ----------
+    subject : Subject
+    leaked : container of int
+        Places of rows whose query stands in the training file.
+    """
+    mender = _Mender(subject)
+    rows: list[Row] = []
+    seen: dict[object, int] = {}
+    for place, row in enumerate(subject.rows):
+        number = int(subject.numbers[place])
+        if place in leaked:
+            mender.drop(number, "query-in-training", f"row removed: {excerpt(row.query)}")
+            continue
+        mended = mender.mend(row, number)
+        if mended is None:
+            continue
+        first = seen.setdefault((row_key(mended), full_key(mended, subject.rest_of(place))), number)
+        if first != number:
+            mender.drop(number, "duplicate-rows", f"row removed: it repeats row {first}")
+        else:
+            rows.append(mended)
+    return Repair(tuple(rows), tuple(mender.edits))
+
+
+def restored(text: str) -> str:
+    """``text`` with what was decoded wrongly read again as far as that is possible, in Unicode NFC."""
+    mended = unmangled(text) if is_mojibake(text) else None
+    return unicodedata.normalize("NFC", text if mended is None else mended)
+
+
+def rows_as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Rows in the original JSON format: ``query``, ``pos``, ``hard_neg`` with ``text``, ``type``, ``weight``.
+
+    ``pos`` is a string where there is one positive; a group and other columns stay.
+    """
+    return [
+        {
+            "query": row.query,
+            "pos": row.positives[0] if len(row.positives) == 1 else list(row.positives),
+            "hard_neg": [{"text": n.text, "type": list(n.types), "weight": n.weight} for n in row.negatives],
+            **({} if row.group is None else {"group": row.group}),
+            **dict(row.metadata),
+        }
+        for row in rows
+    ]
+
+
+class _Mender:
+    """Mends one row at a time and remembers what it did."""
+
+    def __init__(self, subject: Subject) -> None:
+        stated = stated_negatives(subject)
+        self._relevant: Mapping[str, set[str]] = relevant_texts(subject)
+        self._weights = usual_weights(stated)
+        self._placeholders = are_placeholders(stated)
+        self._repeated = set(subject.raw.repeated_types)
+        self.edits: list[Edit] = []
+
+    def drop(self, row: int, code: str, change: str) -> None:
+        """The row goes as a whole."""
+        self.edits.append(Edit(row, code, change, Part.ROW, Action.REMOVE))
+
+    def mend(self, row: Row, number: int) -> Row | None:
+        """The row without its faults; None where nothing is left to keep."""
+        if number in self._repeated:
+            self.edits.append(Edit(number, "type-listed-twice", "each type named once", Part.ROW, Action.NAME_ONCE))
+        query = self._text(row.query, number, Part.QUERY, 0)
+        found = [self._text(text, number, Part.POSITIVE, place) for place, text in enumerate(row.positives)]
+        positives = tuple(text for text in found if text is not None)
+        if query is None or not positives:
+            self.drop(number, "empty-text", "row removed: no query or no positive is left")
+            return None
+        negatives = [self._negative(row, negative, number, place) for place, negative in enumerate(row.negatives)]
+        return replace(row, query=query, positives=positives, negatives=tuple(n for n in negatives if n is not None))
+
+    def _text(self, text: str, number: int, part: Part, place: int) -> str | None:
+        """The text mended, None where it says nothing."""
+        what = "hard negative" if part is Part.NEGATIVE else part.value
+        mended = restored(text)
+        if mended != text:
+            code = "mojibake" if is_mojibake(text) else "not-nfc"
+            how = "restored" if code == "mojibake" else "normalised"
+            self._edit(number, code, f"{what} {how}: {excerpt(mended)}", part, Action.RESTORE, place)
+        if not identity(mended):
+            self._edit(number, "empty-text", f"{what} removed: it is empty", part, Action.REMOVE, place)
+            return None
+        if is_nothing_but_placeholder(mended):
+            self._edit(number, "placeholder-text", f"{what} removed: {excerpt(mended)}", part, Action.REMOVE, place)
+            return None
+        return mended
+
+    def _negative(self, row: Row, negative: Negative, number: int, place: int) -> Negative | None:
+        text = self._text(negative.text, number, Part.NEGATIVE, place)
+        if text is None:
+            return None
+        how = same_as(text, self._relevant[identity(row.query)])
+        if how is not None:
+            said = f"hard negative removed: {excerpt(text)} is a positive of the query{how}"
+            self._edit(number, "positive-also-negative", said, Part.NEGATIVE, Action.REMOVE, place)
+            return None
+        types = self._types(row, negative, text, number, place)
+        if negative.types and not types:
+            return None
+        return Negative(text, types, self._weight(negative, number, place))
+
+    def _types(self, row: Row, negative: Negative, text: str, number: int, place: int) -> tuple[str, ...]:
+        """The types that the negative may keep: not those whose value it shares with the positive unnoticed."""
+        wrong = [kind for kind in negative.types if kind in VALUES and mislabels(row, kind, text)]
+        kept = tuple(kind for kind in negative.types if kind not in wrong)
+        if wrong and not kept:
+            said = f"hard negative removed, which has no type but {' + '.join(wrong)}: {excerpt(text)}"
+            self._edit(number, code_of_kept(wrong[0]), said, Part.NEGATIVE, Action.REMOVE, place)
+            return ()
+        for kind in wrong:
+            said = f"hard negative no longer typed '{kind}': {excerpt(text)}"
+            self._edit(number, code_of_kept(kind), said, Part.NEGATIVE, Action.UNTYPE, place, frozenset({kind}))
+        return kept
+
+    def _weight(self, negative: Negative, number: int, place: int) -> float:
+        """The weight as it is stated, unless it is no weight, or one of zeros that were never filled in."""
+        weight = negative.weight
+        if is_weight(weight) and not (weight == 0 and self._placeholders):
+            return weight
+        zero = weight == 0
+        usual = 1.0 if zero else self._weights.get(frozenset(negative.types))
+        fate = "taken out, so that it counts as 1" if usual is None else f"replaced by {usual:g}"
+        said = f"weight {f'{weight:g}' if weight == weight else 'that is no number'} {fate}: {excerpt(negative.text)}"
+        code = "all-weights-zero" if zero else "broken-weights"
+        self._edit(number, code, said, Part.NEGATIVE, Action.WEIGH, place, usual)
+        return 1.0 if usual is None else usual
+
+    def _edit(
+        self, row: int, code: str, change: str, part: Part, action: Action, place: int, value: object = None
+    ) -> None:
+        self.edits.append(Edit(row, code, change, part, action, place, value))

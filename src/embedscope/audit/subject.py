@@ -1,0 +1,199 @@
+"""What an audit looks at: the rows as the file states them, their merged collection, and a second opinion."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from embedscope.audit.preferences import Preferences, preferences
+from embedscope.data.collection import Collection, Negative, Row, build_collection, identity
+from embedscope.data.readers.raw import RawRows
+from embedscope.diagnose.second_opinion import Scorer, base_scorer, lexical_scorer
+from embedscope.errors import InputError, MissingExtraError
+from embedscope.protocols import Float32Array, IntArray
+
+_SPECIAL_TOKENS = 8
+"""More than any tokenizer puts around a text."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecondOpinion:
+    """Unit vectors of the collection's queries and documents under the base model, never under the audited one."""
+
+    name: str
+    queries: Float32Array  # (Q, dim)
+    documents: Float32Array  # (N, dim)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLengths:
+    """Tokens of each text, special tokens included, under the tokenizer of a model that reads ``max_length``."""
+
+    model: str
+    max_length: int
+    n_tokens: Mapping[str, int]
+
+
+def token_lengths(folder: Path, texts: Iterable[str], *, model: str, max_length: int) -> TokenLengths:
+    """Lengths of ``texts`` under the tokenizer in ``folder``.
+
+    Raises
+    ------
+    MissingExtraError
+        If transformers is not installed.
+    """
+    listed = list(dict.fromkeys(texts))
+    count = _counter(folder)
+    counts: dict[str, int] = {}
+    for start in range(0, len(listed), 1024):
+        part = listed[start : start + 1024]
+        counts.update(zip(part, count(part), strict=True))
+    return TokenLengths(model, max_length, counts)
+
+
+def could_be_longer(text: str, max_length: int) -> bool:
+    """Whether ``text`` could have more than ``max_length`` tokens: no tokenizer makes more of them than bytes.
+
+    Measured on the decomposed compatible form, into which some tokenizers bring a text first.
+    """
+    return len(unicodedata.normalize("NFKD", text).encode()) + _SPECIAL_TOKENS > max_length
+
+
+def _counter(folder: Path) -> Callable[[list[str]], list[int]]:
+    """Tokens of each text, by the tokenizer's own file where there is one: transformers takes seconds to import."""
+    file = folder / "tokenizer.json"
+    if file.is_file():
+        try:
+            from tokenizers import Tokenizer
+        except ImportError as error:
+            raise MissingExtraError(needed_for="Counting tokens", package="tokenizers", extra="models") from error
+        fast = Tokenizer.from_file(str(file))
+        fast.no_truncation()
+        fast.no_padding()
+        return lambda part: [len(encoded.ids) for encoded in fast.encode_batch(part)]
+    try:
+        from transformers import AutoTokenizer
+    except ImportError as error:
+        raise MissingExtraError(needed_for="Counting tokens", package="transformers", extra="models") from error
+    slow = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    return lambda part: [len(ids) for ids in slow(part, truncation=False, padding=False, verbose=False)["input_ids"]]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The rows under audit, with what several checks need of them, computed once."""
+
+    raw: RawRows
+    opinion: SecondOpinion | None = None
+    lengths: TokenLengths | None = None
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Rows in file order."""
+        return self.raw.rows
+
+    def rest_of(self, place: int) -> str:
+        """What the row at ``place`` states beside its texts, types, weights and ids."""
+        return self.raw.rest[place] if self.raw.rest else repr((self.rows[place].group, self.rows[place].metadata))
+
+    @cached_property
+    def numbers(self) -> IntArray:
+        """The number of each row as a person counts it, shape (R,)."""
+        return np.array([row.number or place for place, row in enumerate(self.rows, start=1)], dtype=np.int64)
+
+    @cached_property
+    def clusters(self) -> IntArray:
+        """Cluster of each row, shape (R,): rows that share a query or a positive are one observation."""
+        return _components([{("q", identity(r.query)), *(("d", identity(p)) for p in r.positives)} for r in self.rows])
+
+    @cached_property
+    def collection(self) -> Collection | None:
+        """The merged collection of the rows that can be merged; None where too few can."""
+        try:
+            return merged(self.raw)
+        except InputError:
+            return None
+
+    @cached_property
+    def scorer(self) -> Scorer | None:
+        """The base model where there is one, else character n-grams; None without a collection."""
+        if self.collection is None:
+            return None
+        if self.opinion is not None:
+            return base_scorer(self.opinion.name, self.opinion.queries, self.opinion.documents)
+        return self.lexical
+
+    @cached_property
+    def lexical(self) -> Scorer | None:
+        """Character n-grams, whatever else there is."""
+        if self.collection is None:
+            return None
+        return lexical_scorer(self.collection.queries, self.collection.documents)
+
+    @cached_property
+    def preferences(self) -> Preferences | None:
+        """What the base model says of every hard negative; None without one."""
+        if self.opinion is None or self.collection is None or self.scorer is None:
+            return None
+        return preferences(self.collection, self.scorer, self.clusters[self.units])
+
+    @cached_property
+    def units(self) -> IntArray:
+        """Place of the first row of each query of the collection, shape (Q,)."""
+        if self.collection is None:
+            return np.zeros(0, dtype=np.int64)
+        return np.array([self.rows_of_query[text][0] for text in self.collection.queries], dtype=np.int64)
+
+    @cached_property
+    def rows_of_query(self) -> Mapping[str, tuple[int, ...]]:
+        """Places of the rows of each distinct query."""
+        found: dict[str, list[int]] = {}
+        for place, row in enumerate(self.rows):
+            found.setdefault(identity(row.query), []).append(place)
+        return {text: tuple(places) for text, places in found.items()}
+
+
+def merged(raw: RawRows) -> Collection:
+    """The collection of ``raw`` with empty texts left out and weights that are no weights replaced by 1.
+
+    Raises
+    ------
+    TooFewPointsError
+        If fewer than two queries have a relevant document.
+    DataFormatError
+        If a text holds half of a surrogate pair.
+    """
+    extra = {f"extra {place}": text for place, text in enumerate(raw.extra_documents)}
+    return build_collection(
+        map(_weighable, raw.rows), format=raw.format, drop_empty=True, row_name=raw.row_name, extra_documents=extra
+    )
+
+
+def _weighable(row: Row) -> Row:
+    return replace(row, negatives=tuple(map(_with_weight, row.negatives)))
+
+
+def _with_weight(negative: Negative) -> Negative:
+    is_weight = math.isfinite(negative.weight) and negative.weight >= 0
+    return negative if is_weight else replace(negative, weight=1.0)
+
+
+def _components(keys: Sequence[set[tuple[str, str]]]) -> IntArray:
+    """Component of each set under "shares an element", numbered by first appearance; shape (len(keys),)."""
+    numbers: dict[tuple[str, str], int] = {}
+    pairs = [(row, numbers.setdefault(key, len(numbers))) for row, own in enumerate(keys) for key in sorted(own)]
+    if not pairs:
+        return np.zeros(len(keys), dtype=np.int64)
+    n = len(keys) + len(numbers)
+    links = np.array(pairs, dtype=np.int64)
+    graph = coo_array((np.ones(len(links), dtype=np.int8), (links[:, 0], links[:, 1] + len(keys))), shape=(n, n))
+    labels = connected_components(graph, directed=False)[1][: len(keys)]
+    return np.unique(labels, return_inverse=True)[1].astype(np.int64)

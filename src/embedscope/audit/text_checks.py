@@ -1,0 +1,148 @@
+"""Faults of the texts themselves: empty, unfilled, broken, too long, and stated twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from embedscope.audit.faults import Fault, Hit, counted, fault
+from embedscope.audit.subject import Subject
+from embedscope.data.collection import Row, excerpt, identity
+from embedscope.data.text_features import is_mojibake, is_nfc, placeholder
+from embedscope.result.records import Severity
+
+
+def check_texts(subject: Subject) -> Iterator[Fault]:
+    """Each kind of broken text that occurs, and rows that are stated twice."""
+    n = len(subject.rows)
+    for code, is_broken, severity, what, action in _KINDS:
+        hits = list(_hits(subject, is_broken))
+        if hits:
+            title = f"{counted(len(hits), 'row has', 'rows have')} {what} (of {n:,})"
+            yield fault(code, title, severity, hits, subject.clusters, n_rows=n, action=action)
+    yield from _over_long(subject)
+    yield from _duplicate_rows(subject)
+
+
+def texts_of(row: Row) -> Iterator[tuple[str, str]]:
+    """(place, text) of every text of a row."""
+    yield "query", row.query
+    for text in row.positives:
+        yield "positive", text
+    for negative in row.negatives:
+        yield "hard negative", negative.text
+
+
+def _hits(subject: Subject, is_broken: Callable[[str], bool]) -> Iterator[Hit]:
+    for unit, row in enumerate(subject.rows):
+        bad = [(place, text) for place, text in texts_of(row) if is_broken(text)]
+        if bad:
+            yield _hit(subject, unit, f"{bad[0][0]} {excerpt(bad[0][1], 90)}")
+
+
+def _hit(subject: Subject, unit: int, words: str) -> Hit:
+    number = int(subject.numbers[unit])
+    return Hit(unit, number, f"{subject.raw.row_name} {number}: {words}")
+
+
+_KINDS: tuple[tuple[str, Callable[[str], bool], Severity, str, str], ...] = (
+    (
+        "empty-text",
+        lambda text: not identity(text),
+        Severity.HIGH,
+        "an empty text",
+        "Fill the texts in or remove the rows; an empty text has a vector that means nothing. --fix removes them.",
+    ),
+    (
+        "placeholder-text",
+        lambda text: placeholder(text) is not None,
+        Severity.HIGH,
+        "a placeholder in place of content",
+        "Run the template again for these rows, or remove them; --fix removes texts that are nothing but a "
+        "placeholder, and rows left without a positive.",
+    ),
+    (
+        "mojibake",
+        is_mojibake,
+        Severity.HIGH,
+        "a text whose letters were destroyed by a wrong encoding",
+        "Export the texts again as UTF-8; --fix restores what was UTF-8 read as Windows-1252 and is still complete.",
+    ),
+    (
+        "not-nfc",
+        lambda text: not is_nfc(text),
+        Severity.LOW,
+        "a text in decomposed Unicode (not NFC)",
+        "Normalise the texts to NFC in training and in serving alike: a tokenizer that does not normalise splits "
+        "them otherwise. --fix does it.",
+    ),
+)
+
+
+def _over_long(subject: Subject) -> Iterator[Fault]:
+    lengths = subject.lengths
+    if lengths is None:
+        return
+    hits, excess = [], []
+    for unit, row in enumerate(subject.rows):
+        counts = [(lengths.n_tokens.get(identity(text), 0), place, text) for place, text in texts_of(row)]
+        n_tokens, place, text = max(counts)
+        if n_tokens > lengths.max_length:
+            hits.append(_hit(subject, unit, f"{place} of {n_tokens:,} tokens {excerpt(text)}"))
+            excess.append(n_tokens)
+    if hits:
+        order = np.argsort(-np.array(excess), kind="stable")
+        yield fault(
+            "over-long-text",
+            f"{counted(len(hits), 'row has', 'rows have')} a text of more than {lengths.max_length:,} tokens, which "
+            f"{lengths.model} cuts off (of {len(subject.rows):,})",
+            Severity.MEDIUM,
+            [hits[i] for i in order],
+            subject.clusters,
+            n_rows=len(subject.rows),
+            action=f"Raise --max-length (the longest text has {max(excess):,} tokens) in training and in serving, or "
+            "put what decides at the beginning of the texts.",
+        )
+
+
+def _duplicate_rows(subject: Subject) -> Iterator[Fault]:
+    first: dict[object, int] = {}
+    whole: set[object] = set()
+    same, other = [], []
+    for unit, row in enumerate(subject.rows):
+        key = row_key(row)
+        full = (key, full_key(row, subject.rest_of(unit)))
+        if key in first:
+            earlier = f"{subject.raw.row_name} {int(subject.numbers[first[key]])}: {excerpt(row.query)}"
+            if full in whole:
+                same.append(_hit(subject, unit, f"the same as {earlier}"))
+            else:
+                other.append(_hit(subject, unit, f"the texts of {earlier}, with other weights or columns"))
+        first.setdefault(key, unit)
+        whole.add(full)
+    if same or other:
+        n = len(same) + len(other)
+        apart = f"; {len(other):,} of them with other weights or columns" if other else ""
+        yield fault(
+            "duplicate-rows",
+            f"{counted(n, 'row repeats', 'rows repeat')} the texts of an earlier row (of {len(subject.rows):,}){apart}",
+            Severity.LOW,
+            [*same, *other],
+            subject.clusters,
+            n_rows=len(subject.rows),
+            action="Remove the repetitions; they weigh some queries twice in training. --fix does it where rows "
+            "agree in everything but their ids.",
+        )
+
+
+def row_key(row: Row) -> object:
+    """What two rows must agree in to state the same texts under the same types."""
+    negatives = frozenset((identity(n.text), frozenset(n.types)) for n in row.negatives)
+    return identity(row.query), frozenset(map(identity, row.positives)), negatives
+
+
+def full_key(row: Row, rest: str) -> object:
+    """What two rows of equal texts must agree in besides, so that one of them can go: weights and other columns."""
+    weights = sorted((identity(n.text), sorted(n.types), repr(n.weight)) for n in row.negatives)
+    return repr(weights), rest

@@ -1,0 +1,179 @@
+"""Faults of the types and weights of hard negatives."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from embedscope.audit.faults import Fault, Hit, counted, fault
+from embedscope.audit.subject import Subject
+from embedscope.data.collection import Negative, excerpt
+from embedscope.protocols import IntArray
+from embedscope.result.records import Severity
+
+PLACEHOLDER_SHARE = 0.95
+"""Share of zero weights from which they were never filled in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A hard negative with its row (place) in the file."""
+
+    row: int
+    negative: Negative
+
+
+def stated_negatives(subject: Subject) -> list[Stated]:
+    """Every hard negative, in file order."""
+    return [Stated(place, negative) for place, row in enumerate(subject.rows) for negative in row.negatives]
+
+
+def clusters_of(subject: Subject, stated: list[Stated]) -> IntArray:
+    """Cluster of each hard negative: that of its row."""
+    return subject.clusters[np.array([s.row for s in stated], dtype=np.int64)]
+
+
+def hits_of(subject: Subject, stated: list[Stated], is_hit: Callable[[Stated], str | None]) -> list[Hit]:
+    """Hard negatives for which ``is_hit`` has something to say."""
+    hits = []
+    for unit, one in enumerate(stated):
+        said = is_hit(one)
+        if said is not None:
+            number = int(subject.numbers[one.row])
+            hits.append(Hit(unit, number, f"{subject.raw.row_name} {number}: {said}"))
+    return hits
+
+
+def check_weights(subject: Subject) -> Iterator[Fault]:
+    """Weights that are no weights, that are all zero, or that differ within a type; types listed twice."""
+    stated = stated_negatives(subject)
+    if not stated:
+        return
+    clusters = clusters_of(subject, stated)
+    yield from _bad_weights(subject, stated, clusters)
+    yield from _unequal_weights(subject, stated, clusters)
+    yield from _types_twice(subject)
+
+
+def is_weight(weight: float) -> bool:
+    """Whether a weight is finite and not negative; 0 leaves a negative out of a weighted loss on purpose."""
+    return math.isfinite(weight) and weight >= 0
+
+
+def usual_weights(stated: list[Stated]) -> Mapping[frozenset[str], float]:
+    """The positive weight that most hard negatives of a set of types have."""
+    found: dict[frozenset[str], Counter[float]] = defaultdict(Counter)
+    for one in stated:
+        if math.isfinite(one.negative.weight) and one.negative.weight > 0:
+            found[frozenset(one.negative.types)][one.negative.weight] += 1
+    return {types: weights.most_common(1)[0][0] for types, weights in found.items()}
+
+
+def are_placeholders(stated: list[Stated]) -> bool:
+    """Whether nearly all weights are 0: that says "not filled in" rather than "leave out"."""
+    zero = sum(one.negative.weight == 0 for one in stated)
+    return zero > 0 and zero >= PLACEHOLDER_SHARE * len(stated)
+
+
+def _bad_weights(subject: Subject, stated: list[Stated], clusters: IntArray) -> Iterator[Fault]:
+    n = len(stated)
+    broken = hits_of(
+        subject,
+        stated,
+        lambda one: None if is_weight(one.negative.weight) else _with_weight(one),
+    )
+    if broken:
+        yield fault(
+            "broken-weights",
+            f"{counted(len(broken), 'hard negative has', 'hard negatives have')} a weight that is negative or no "
+            f"number (of {n:,})",
+            Severity.HIGH,
+            broken,
+            clusters,
+            n_rows=len(subject.rows),
+            action="Give them the weight of their type; one such weight makes a weighted mean meaningless. --fix does "
+            "it.",
+        )
+    zero = hits_of(subject, stated, lambda one: _with_weight(one) if one.negative.weight == 0 else None)
+    if not zero:
+        return
+    if are_placeholders(stated):
+        which = "all" if len(zero) == n else f"{len(zero):,} of"
+        yield fault(
+            "all-weights-zero",
+            f"{which} {n:,} hard negatives have the weight 0: a weighted loss learns nothing from them",
+            Severity.HIGH,
+            zero,
+            clusters,
+            n_rows=len(subject.rows),
+            action="Leave the weights out (each is then 1) or set them by type; --fix sets 1.",
+        )
+        return
+    yield fault(
+        "zero-weights",
+        f"{counted(len(zero), 'hard negative has', 'hard negatives have')} the weight 0, while others do not "
+        f"(of {n:,})",
+        Severity.HIGH if 2 * len(zero) > n else Severity.MEDIUM,
+        zero,
+        clusters,
+        n_rows=len(subject.rows),
+        action="Nothing, if they are meant to be left out of a weighted loss; else give them the weight of their type. "
+        "--fix leaves them.",
+    )
+
+
+def _with_weight(one: Stated) -> str:
+    types = " + ".join(one.negative.types) or "untyped"
+    weight = one.negative.weight
+    said = "with a weight that is no number" if math.isnan(weight) else f"with the weight {weight:g}"
+    return f"{types} {said}: {excerpt(one.negative.text)}"
+
+
+def _unequal_weights(subject: Subject, stated: list[Stated], clusters: IntArray) -> Iterator[Fault]:
+    usual = usual_weights(stated)
+
+    def off(one: Stated) -> str | None:
+        weight = one.negative.weight
+        expected = usual.get(frozenset(one.negative.types))
+        if not one.negative.types or not (math.isfinite(weight) and weight > 0) or weight == expected:
+            return None
+        return f"{_with_weight(one)}; its type mostly has {expected:g}"
+
+    hits = hits_of(subject, stated, off)
+    if hits:
+        yield fault(
+            "weights-not-by-type",
+            f"{counted(len(hits), 'hard negative has', 'hard negatives have')} another weight than most of the same "
+            f"types (of {len(stated):,})",
+            Severity.LOW,
+            hits,
+            clusters,
+            n_rows=len(subject.rows),
+            action="If the weight is meant to follow the type, correct these; if each negative is weighed by itself, "
+            "nothing is wrong.",
+        )
+
+
+def _types_twice(subject: Subject) -> Iterator[Fault]:
+    named = set(subject.raw.repeated_types)
+    hits = [
+        Hit(unit, int(number), f"{subject.raw.row_name} {number}")
+        for unit, number in enumerate(subject.numbers)
+        if int(number) in named
+    ]
+    if hits:
+        yield fault(
+            "type-listed-twice",
+            f"{counted(len(hits), 'row lists', 'rows list')} a type twice for one hard negative "
+            f"(of {len(subject.rows):,})",
+            Severity.LOW,
+            hits,
+            subject.clusters,
+            n_rows=len(subject.rows),
+            action="Name each type once: a program that counts types or adds up weights by type counts these twice. "
+            "--fix does it.",
+        )

@@ -1,0 +1,155 @@
+"""Several runs on the same queries: what changed, whether it is more than chance, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from embedscope.errors import IncomparableRunsError
+from embedscope.measure.options import PRIMARY_MEASURES, Options
+from embedscope.measure.typed_negatives import UNTYPED
+from embedscope.protocols import Float64Array, IntArray
+from embedscope.result.records import BestOfMany, Estimate, LevelShift, Result, RunComparison, TypeChange
+from embedscope.stats.paired_tests import max_t
+from embedscope.stats.resampler import Resampler, holm_over
+
+
+def compare_runs(runs: Mapping[str, Result], *, reference: str, options: Options) -> RunComparison:
+    """Every run against ``reference``, paired on the same queries.
+
+    Parameters
+    ----------
+    runs : mapping of name to Findings
+        At least two, measured on the same collection.
+    reference : str
+        The run that the others are compared with.
+    options : Options
+        Seed and number of draws.
+
+    Returns
+    -------
+    RunComparison
+        Differences are candidate minus reference. ``best`` is there where three or more runs were compared: the
+        p-value of the best candidate has to pay for the choice (single-step max-T).
+
+    Raises
+    ------
+    IncomparableRunsError
+        If the runs do not hold the same queries, relevant documents, hard negatives and pool.
+    """
+    first = runs[reference]
+    for name, result in runs.items():
+        require_same_data(reference, first, name, result)
+    candidates = [name for name in runs if name != reference]
+    resampler = Resampler(first.queries.clusters, options.n_draws, np.random.SeedSequence([options.seed, 2]))
+    references = {reference: first.queries.values}
+    comparisons = tuple(
+        comparison
+        for name in candidates
+        for comparison in resampler.compare(name, runs[name].queries.values, references, tuple(first.metrics))
+    )
+    return RunComparison(
+        reference=reference,
+        candidates=tuple(candidates),
+        comparisons=holm_over(comparisons, PRIMARY_MEASURES),
+        lost={name: moved_queries(first, runs[name], lost=True) for name in candidates},
+        gained={name: moved_queries(first, runs[name], lost=False) for name in candidates},
+        type_changes=tuple(
+            change for name in candidates for change in _type_changes(name, first, runs[name], resampler)
+        ),
+        level_shifts=tuple(_level_shift(name, first, runs[name]) for name in candidates),
+        best=_best_of_many(runs, reference, candidates, options) if len(candidates) > 1 else None,
+    )
+
+
+def require_same_data(reference: str, first: Result, name: str, other: Result) -> None:
+    """Refuse runs whose queries, judgments, negatives or pool differ: a paired difference would mix data and model."""
+    ours, theirs = first.queries, other.queries
+    # The digest knows no order, and queries and their negatives are paired by position.
+    is_aligned = ours.texts == theirs.texts and ours.negative_types == theirs.negative_types
+    if is_aligned and first.data.digest == other.data.digest:
+        return
+    raise IncomparableRunsError(
+        f"'{name}' and '{reference}' were measured on different {_difference_of_data(first, other)}, so that a "
+        f"difference would mix the data with the model. Evaluate both on the same --data with the same --max-samples "
+        f"and --seed."
+    )
+
+
+def _difference_of_data(first: Result, other: Result) -> str:
+    """What differs, in words; a run read from its folder knows its data by the digest only."""
+    ours, theirs = set(first.queries.texts), set(other.queries.texts)
+    if ours != theirs:
+        return f"queries ({len(theirs):,} and {len(ours):,}, {len(ours & theirs):,} in common)"
+    if first.data.n_documents != other.data.n_documents:
+        return f"pools ({other.data.n_documents:,} and {first.data.n_documents:,} documents)"
+    if first.data.digest == other.data.digest:
+        return "orders of the same queries or negatives"
+    return "documents, judgments or hard negatives for the same queries"
+
+
+def moved_queries(reference: Result, candidate: Result, *, lost: bool) -> IntArray:
+    """Queries that one run has right at rank 1 and the other has not, the largest fall (or rise) in rank first."""
+    before, after = reference.queries, candidate.queries
+    changed = before.is_correct & ~after.is_correct if lost else ~before.is_correct & after.is_correct
+    rows = np.flatnonzero(changed)
+    size = np.abs(after.rank[rows] - before.rank[rows])
+    return rows[np.argsort(-size, kind="stable")]
+
+
+def _type_changes(name: str, reference: Result, candidate: Result, resampler: Resampler) -> Sequence[TypeChange]:
+    """Change of the violation rate of each negative type, candidate minus reference, with its interval."""
+    before = reference.queries
+    queries = np.repeat(np.arange(len(before.texts)), np.diff(before.negative_indptr))
+    tolerance = reference.tie_tolerance
+    change = _violations(candidate, queries, tolerance) - _violations(reference, queries, tolerance)
+    changes = []
+    for kind in reference.negative_types:
+        rows = np.flatnonzero([kind in (types or (UNTYPED,)) for types in before.negative_types])
+        n = len(before.texts)
+        columns = np.column_stack(
+            [np.bincount(queries[rows], weights=change[rows], minlength=n), np.bincount(queries[rows], minlength=n)]
+        )
+        (figure,) = resampler.ratio(columns.astype(np.float64))
+        changes.append(TypeChange(candidate=name, type=kind, n=len(rows), change=figure))
+    return changes
+
+
+def _violations(result: Result, queries: IntArray, tolerance: float) -> Float64Array:
+    margins = result.queries.positive_similarity[queries] - result.queries.negative_scores
+    return (margins <= tolerance).astype(np.float64)
+
+
+def _level_shift(name: str, reference: Result, candidate: Result) -> LevelShift:
+    """How far the raw similarities moved: a change of level is a change of temperature, not of ranking."""
+    before, after = reference.similarity, candidate.similarity
+    return LevelShift(
+        candidate=name,
+        positive=after.positive.mean - before.positive.mean,
+        negative=after.negative.mean - before.negative.mean,
+        separation=_difference(after.separation, before.separation),
+        auc=_difference(after.auc, before.auc),
+    )
+
+
+def _difference(after: Estimate, before: Estimate) -> float | None:
+    return None if after.value is None or before.value is None else after.value - before.value
+
+
+def _best_of_many(
+    runs: Mapping[str, Result], reference: str, candidates: Sequence[str], options: Options
+) -> BestOfMany:
+    metric = PRIMARY_MEASURES[0]
+    ours = runs[reference].queries.values[metric]
+    differences = np.column_stack([runs[name].queries.values[metric] - ours for name in candidates])
+    generator = np.random.default_rng(np.random.SeedSequence([options.seed, 3]))
+    test = max_t(differences, runs[reference].queries.clusters, generator=generator, n_draws=options.n_draws)
+    best = int(np.argmax(test.difference))
+    return BestOfMany(
+        metric=metric,
+        best=candidates[best],
+        difference=float(test.difference[best]),
+        p_adjusted=float(test.p_adjusted[best]),
+        n_candidates=len(candidates),
+    )

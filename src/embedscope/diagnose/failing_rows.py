@@ -1,0 +1,98 @@
+"""Failed queries as training rows: the documents that won become hard negatives of a type."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+
+import numpy as np
+
+from embedscope.data.collection import Negative, Row
+from embedscope.diagnose.failure_modes import FailureMode
+from embedscope.diagnose.second_opinion import answers_as_well
+from embedscope.packs.rental_vi.attributes import VALUES, keeps_value
+from embedscope.protocols import IntArray
+from embedscope.result.records import DocumentTable, QueryTable
+
+N_WINNERS = 5
+"""Documents above the positive that are taken from one query at most."""
+
+MINED = "mined"
+"""Type of a winner that differs in no attribute that can be read."""
+
+DOUBTFUL = tuple(mode.value for mode in (FailureMode.UNFILLED, FailureMode.NEAR_DUPLICATE, FailureMode.FALSE_NEGATIVE))
+"""Modes that accuse the label: training on the winner as a negative would teach a fault of the data."""
+
+_KINDS = tuple(kind for kind in VALUES if kind != "district")  # "location" reads districts already
+
+
+def failing_rows(queries: QueryTable, documents: DocumentTable) -> tuple[Row, ...]:
+    """One row a failed query: its positives, and as hard negatives its own and the documents that beat the positive.
+
+    Left out are queries whose failure mode accuses the label, and winners that state all that query and positive
+    share: a person has to read those first. A winner that is a stated hard negative keeps its types and weight;
+    another is typed by the attributes in which it differs from the positive (location, price, area), else "mined",
+    and weighs what most negatives of its types weigh, 1 where there are none. Group and other
+    columns of the query stay.
+
+    Parameters
+    ----------
+    queries : QueryTable
+        With its failure modes.
+    documents : DocumentTable
+    """
+    weights = _usual_weights(queries)
+    failed = [
+        row
+        for row, mode in enumerate(queries.failure_modes)
+        if mode and mode not in DOUBTFUL and queries.n_relevant[row] > 0
+    ]
+    return tuple(_row(row, queries, documents, weights) for row in failed)
+
+
+def _row(row: int, queries: QueryTable, documents: DocumentTable, weights: Mapping[frozenset[str], float]) -> Row:
+    text = queries.texts[row]
+    positives = [documents.texts[d] for d in _relevant(queries, row)]
+    own = slice(queries.negative_indptr[row], queries.negative_indptr[row + 1])
+    stated = {
+        int(document): Negative(documents.texts[document], types, float(weight))
+        for document, types, weight in zip(
+            queries.negative_documents[own], queries.negative_types[own], queries.negative_weights[own], strict=True
+        )
+    }
+    mined = [
+        _mined(documents.texts[document], positives[0], weights)
+        for document in _winners(queries, row)
+        if document not in stated and not any(answers_as_well(text, p, documents.texts[document]) for p in positives)
+    ]
+    group = queries.groups[row] if queries.groups else None
+    columns = tuple((name, value) for name, values in queries.metadata.items() if (value := values[row]) is not None)
+    return Row(text, tuple(positives), (*stated.values(), *mined), group=group, metadata=columns)
+
+
+def _relevant(queries: QueryTable, row: int) -> IntArray:
+    """Relevant documents of a query, the best-scoring first."""
+    own = slice(queries.relevant_indptr[row], queries.relevant_indptr[row + 1])
+    return queries.relevant_documents[own][np.argsort(-queries.relevant_scores[own], kind="stable")]
+
+
+def _winners(queries: QueryTable, row: int) -> list[int]:
+    """Documents of the top list that stand above the best relevant one, the best first; at least one wrong one."""
+    is_above = queries.top_scores[row] >= queries.positive_similarity[row]
+    chosen = queries.top_documents[row][is_above & ~queries.top_is_relevant[row]][:N_WINNERS].tolist()
+    wrong = int(queries.wrong_document[row])
+    return [int(d) for d in chosen] or ([wrong] if wrong >= 0 else [])
+
+
+def _mined(text: str, positive: str, weights: Mapping[frozenset[str], float]) -> Negative:
+    types = tuple(kind for kind in _KINDS if keeps_value(kind, positive, text) is False) or (MINED,)
+    return Negative(text, types, weights.get(frozenset(types), 1.0))
+
+
+def _usual_weights(queries: QueryTable) -> dict[frozenset[str], float]:
+    """The positive weight that most hard negatives of a set of types have."""
+    found: dict[frozenset[str], Counter[float]] = defaultdict(Counter)
+    for types, weight in zip(queries.negative_types, queries.negative_weights.tolist(), strict=True):
+        if weight > 0:
+            found[frozenset(types)][weight] += 1
+    return {types: counts.most_common(1)[0][0] for types, counts in found.items()}

@@ -1,0 +1,341 @@
+"""Why each failed query failed: the first cause of a fixed order that its texts and scores show.
+
+The order asks of the labels first, because a query whose label is wrong is no evidence about the model; then of how the
+model decided, the more specific cause first. What many texts have (they are long, they share words) stands behind what
+few have, and is a cause only where queries that have it fail at least twice as often as those that have it not, and not
+by chance: then it is more likely than not the reason of a failure.
+
+1. positive says nothing: it is an unfilled template or a word for nothing
+2. near duplicate: the winner says the same as the positive (label noise)
+3. suspected false negative: the winner states all that query and positive share, and a second opinion prefers it
+4. tie: the winner scores what the positive scores
+5. attribute ignored: the winner is a hard negative that differs in one stated attribute
+6. hub: the winner wins far more often than others, whatever is asked
+7. lexical lure: the winner shares more words with the query than the positive does
+8. outlier: the query has no word of the pool, or is far from every document
+9. truncated: query, positive or winner is longer than the model reads
+10. hard negative: the winner is one, of several attributes or of a type that names none ("mined")
+11. unreachable: its relevant documents stand in no top list of any query (anti-hubs)
+12. other
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from scipy.special import gammaln, pdtrc
+
+from embedscope.data.text_features import placeholder, strip_diacritics, words
+from embedscope.diagnose.leakage import NEAR_JACCARD, normalised
+from embedscope.diagnose.second_opinion import Scorer, answers_as_well
+from embedscope.measure.near_duplicates import near_duplicates, say_the_same
+from embedscope.packs.rental_vi.type_names import names_attribute
+from embedscope.protocols import BoolArray, Float64Array, IntArray
+from embedscope.result.records import DocumentTable, QueryTable
+
+RISK_RATIO = 2.0
+"""How much more often queries with a common condition must fail: from here on it is the likelier reason."""
+
+CHANCE = 0.05
+
+LEAST_WINS = 5
+LEAST_HUB_CLUSTERS = 3
+HUB_LEVEL = 0.01
+"""A hub wins more often than a Poisson count with the mean of all winners does at this level, over all winners."""
+
+FAR_FENCES = 3.0
+"""Interquartile ranges below the first quartile from which a best score is far out (Tukey 1977)."""
+
+
+class FailureMode(StrEnum):
+    """The first cause that was found for a failed query."""
+
+    UNFILLED = "positive says nothing"
+    NEAR_DUPLICATE = "near duplicate of the positive wins"
+    FALSE_NEGATIVE = "suspected false negative"
+    TIE = "tie"
+    ATTRIBUTE = "attribute ignored"
+    HUB = "hub document wins"
+    LURE = "lexical lure"
+    OUTLIER = "outlier or empty query"
+    TRUNCATED = "truncated text"
+    NEGATIVE = "hard negative wins"
+    UNREACHABLE = "right document unreachable"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class FailureModes:
+    """The mode of each query, None where it is right at rank 1; ``details`` names types of an ignored attribute.
+
+    ``conditions`` says for the causes that right queries may have as well which queries have them, shape (Q,).
+    """
+
+    modes: tuple[FailureMode | None, ...]
+    details: tuple[str, ...]
+    hubs: tuple[int, ...]  # documents that win too often, the worst first
+    conditions: Mapping[FailureMode, BoolArray] = field(default_factory=dict)
+
+    def counts(self) -> dict[FailureMode, int]:
+        """Failed queries by mode, in the order of decision."""
+        return {mode: self.modes.count(mode) for mode in FailureMode if mode in self.modes}
+
+    def rows(self, mode: FailureMode) -> IntArray:
+        """Queries of a mode."""
+        return np.array([row for row, own in enumerate(self.modes) if own is mode], dtype=np.int64)
+
+
+def classify_failures(
+    queries: QueryTable,
+    documents: DocumentTable,
+    *,
+    lexical: Scorer,
+    opinion: Scorer | None = None,
+    n_tokens: Mapping[str, int] | None = None,
+    max_length: int | None = None,
+    tolerance: float = 1e-6,
+) -> FailureModes:
+    """The failure mode of every query that is not right at rank 1.
+
+    Parameters
+    ----------
+    queries, documents : tables of the findings
+    lexical : Scorer
+        Over the rows of both tables.
+    opinion : Scorer, optional
+        What decides on false negatives, the base model for example; by default ``lexical``. Never the audited model.
+    n_tokens : mapping of text to number of tokens, optional
+    max_length : int, optional
+        Tokens that the model reads; without it and ``n_tokens`` no text counts as truncated.
+    tolerance : float
+        Scores closer than this are tied.
+    """
+    failed = np.flatnonzero(~queries.is_correct & (queries.wrong_document >= 0))
+    hubs = winning_hubs(queries)
+    best_positive = _best_positive(queries)
+    conditions = {
+        FailureMode.LURE: _lures(queries, documents, best_positive),
+        FailureMode.TRUNCATED: _truncated(queries, documents, best_positive, n_tokens or {}, max_length),
+    }
+    evidence = _Evidence(
+        queries=queries,
+        documents=documents,
+        best_positive=best_positive,
+        hubs=frozenset(hubs),
+        lures=conditions[FailureMode.LURE] & explains(conditions[FailureMode.LURE], ~queries.is_correct),
+        truncated=conditions[FailureMode.TRUNCATED] & explains(conditions[FailureMode.TRUNCATED], ~queries.is_correct),
+        preferred=_preferred(queries, opinion or lexical, failed),
+        unfilled=says_nothing(queries, documents),
+        near=_near_winners(queries, documents, failed),
+        outliers=_outliers(queries, documents),
+        reachable=_reachable(queries),
+        tolerance=tolerance,
+    )
+    modes: list[FailureMode | None] = [None] * len(queries.texts)
+    details = [""] * len(queries.texts)
+    for row in failed.tolist():
+        mode = evidence.decide(row)
+        modes[row] = mode
+        if mode is FailureMode.ATTRIBUTE:
+            details[row] = queries.wrong_type[row]
+    for row in np.flatnonzero(~queries.is_correct & (queries.wrong_document < 0)).tolist():
+        modes[row] = FailureMode.OTHER
+    return FailureModes(tuple(modes), tuple(details), hubs, conditions)
+
+
+def explains(condition: BoolArray, failed: BoolArray) -> bool:
+    """Whether queries with a condition fail at least twice as often as those without it, and not by chance.
+
+    Twice, because the condition is then the likelier reason of a failure (:data:`RISK_RATIO`); chance is Fisher's exact
+    test, one-sided: the probability that as many of the failed have the condition where failing has nothing to do with
+    it, at most 5 %. False where all queries have it: nothing is there to compare with.
+    """
+    n, n_with, n_failed, hits = len(condition), int(condition.sum()), int(failed.sum()), int((condition & failed).sum())
+    if not hits or n_with == n:
+        return False
+    if hits / n_with < RISK_RATIO * (n_failed - hits) / (n - n_with):
+        return False
+    more = np.arange(hits, min(n_with, n_failed) + 1)
+    logs = _log_choose(n_with, more) + _log_choose(n - n_with, n_failed - more) - _log_choose(n, n_failed)
+    return bool(np.exp(logs).sum() <= CHANCE)
+
+
+def _log_choose(n: int, k: IntArray | int) -> Float64Array:
+    """Logarithm of the binomial coefficient; -inf where k exceeds n."""
+    k = np.asarray(k)
+    logs = gammaln(n + 1) - gammaln(k + 1) - gammaln(np.maximum(n - k, 0) + 1)
+    return np.where(k > n, -np.inf, logs)
+
+
+def says_nothing(queries: QueryTable, documents: DocumentTable) -> BoolArray:
+    """Queries all of whose relevant documents are unfilled templates or words for nothing, shape (Q,)."""
+    is_empty = np.array([placeholder(text) is not None for text in documents.texts], dtype=bool)
+    starts: Sequence[int] = queries.relevant_indptr[:-1].tolist()
+    return np.asarray(np.logical_and.reduceat(is_empty[queries.relevant_documents], starts), dtype=bool)
+
+
+def winning_hubs(queries: QueryTable) -> tuple[int, ...]:
+    """Documents that beat the positives of far more queries than others do, the worst first.
+
+    The wins of a document over failed queries are held against a Poisson count whose mean is that of all winners but
+    the document itself; the level is divided by the number of winners (Bonferroni). A hub has at least five wins, in
+    three clusters or more: the paraphrases of one query are one observation.
+    """
+    failed = np.flatnonzero(~queries.is_correct & (queries.wrong_document >= 0))
+    winners, counts = np.unique(queries.wrong_document[failed], return_counts=True)
+    hubs: list[tuple[int, int]] = []
+    for winner, wins in zip(winners.tolist(), counts.tolist(), strict=True):
+        clusters = queries.clusters[failed[queries.wrong_document[failed] == winner]]
+        if wins < LEAST_WINS or len(np.unique(clusters)) < LEAST_HUB_CLUSTERS:
+            continue
+        others = (counts.sum() - wins) / max(len(winners) - 1, 1)
+        if pdtrc(wins - 1, max(others, 1.0)) * len(winners) < HUB_LEVEL:
+            hubs.append((wins, winner))
+    return tuple(winner for _, winner in sorted(hubs, key=lambda hub: (-hub[0], hub[1])))
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What the decision reads, computed once for all queries."""
+
+    queries: QueryTable
+    documents: DocumentTable
+    best_positive: IntArray
+    hubs: frozenset[int]
+    lures: BoolArray
+    truncated: BoolArray
+    preferred: BoolArray
+    unfilled: BoolArray
+    near: BoolArray
+    outliers: BoolArray
+    reachable: BoolArray
+    tolerance: float
+
+    def decide(self, row: int) -> FailureMode:
+        """The first mode that holds."""
+        for mode, holds in (
+            (FailureMode.UNFILLED, self.unfilled[row]),
+            (FailureMode.NEAR_DUPLICATE, self.near[row]),
+            (FailureMode.FALSE_NEGATIVE, self._answers(row)),
+            (FailureMode.TIE, self._is_tied(row)),
+            (FailureMode.ATTRIBUTE, is_one_attribute(self.queries.wrong_type[row])),
+            (FailureMode.HUB, int(self.queries.wrong_document[row]) in self.hubs),
+            (FailureMode.LURE, self.lures[row]),
+            (FailureMode.OUTLIER, self.outliers[row]),
+            (FailureMode.TRUNCATED, self.truncated[row]),
+            (FailureMode.NEGATIVE, bool(self.queries.wrong_type[row])),
+            (FailureMode.UNREACHABLE, not self.reachable[row]),
+        ):
+            if holds:
+                return mode
+        return FailureMode.OTHER
+
+    def _texts(self, row: int) -> tuple[str, str, str]:
+        documents = self.documents.texts
+        wrong = documents[int(self.queries.wrong_document[row])]
+        return self.queries.texts[row], documents[int(self.best_positive[row])], wrong
+
+    def _answers(self, row: int) -> bool:
+        query, positive, wrong = self._texts(row)
+        return bool(self.preferred[row]) and answers_as_well(query, positive, wrong)
+
+    def _is_tied(self, row: int) -> bool:
+        lead = self.queries.wrong_similarity[row] - self.queries.positive_similarity[row]
+        return bool(abs(lead) <= self.tolerance)
+
+
+def _best_positive(queries: QueryTable) -> IntArray:
+    """The best-scoring relevant document of each query, shape (Q,)."""
+    starts, ends = queries.relevant_indptr[:-1], queries.relevant_indptr[1:]
+    places = [
+        start + int(np.argmax(queries.relevant_scores[start:end])) for start, end in zip(starts, ends, strict=True)
+    ]
+    return np.asarray(queries.relevant_documents[np.array(places, dtype=np.int64)], dtype=np.int64)
+
+
+def is_one_attribute(wrong_type: str) -> bool:
+    """Whether the types of a winner (``QueryTable.wrong_type``) are one attribute: "price", not "location + price"."""
+    return bool(wrong_type) and " + " not in wrong_type and names_attribute(wrong_type)
+
+
+def _lures(queries: QueryTable, documents: DocumentTable, best_positive: IntArray) -> BoolArray:
+    """Queries that share more words with their best wrong document than with their best positive, shape (Q,).
+
+    Words and not n-grams of letters, because a longer document has more n-grams of anything. Diacritics do not count.
+    """
+    flags = np.zeros(len(queries.texts), dtype=bool)
+    for row in np.flatnonzero(queries.wrong_document >= 0).tolist():
+        asked = _bare_words(queries.texts[row])
+        ours, theirs = (
+            len(asked & _bare_words(documents.texts[int(document)]))
+            for document in (best_positive[row], queries.wrong_document[row])
+        )
+        flags[row] = theirs > ours
+    return flags
+
+
+def _bare_words(text: str) -> set[str]:
+    return {strip_diacritics(word) for word in words(text)}
+
+
+def _truncated(
+    queries: QueryTable,
+    documents: DocumentTable,
+    best_positive: IntArray,
+    n_tokens: Mapping[str, int],
+    max_length: int | None,
+) -> BoolArray:
+    """Queries that are, or whose best positive or best wrong document is, longer than the model reads, shape (Q,)."""
+    if max_length is None:
+        return np.zeros(len(queries.texts), dtype=bool)
+    is_long = np.array([n_tokens.get(text, 0) > max_length for text in documents.texts], dtype=bool)
+    long_query = np.array([n_tokens.get(text, 0) > max_length for text in queries.texts], dtype=bool)
+    has_wrong = queries.wrong_document >= 0
+    return np.asarray(long_query | is_long[best_positive] | (is_long[queries.wrong_document] & has_wrong), dtype=bool)
+
+
+def _preferred(queries: QueryTable, scorer: Scorer, failed: IntArray) -> BoolArray:
+    """Failed queries whose winner scores at least what the best positive scores under ``scorer``, shape (Q,)."""
+    flags = np.zeros(len(queries.texts), dtype=bool)
+    ours = scorer.pairs(failed, _best_positive(queries)[failed])
+    flags[failed] = scorer.pairs(failed, queries.wrong_document[failed]) >= ours
+    return flags
+
+
+def _near_winners(queries: QueryTable, documents: DocumentTable, failed: IntArray) -> BoolArray:
+    """Queries whose winner is a near duplicate of a relevant document, other than a stated hard negative."""
+    flags = np.zeros(len(queries.texts), dtype=bool)
+    for row in failed.tolist():
+        wrong = documents.texts[int(queries.wrong_document[row])]
+        own = queries.relevant_documents[queries.relevant_indptr[row] : queries.relevant_indptr[row + 1]]
+        flags[row] = any(
+            _say_the_same(documents.texts[int(d)], wrong, is_stated=bool(queries.wrong_type[row])) for d in own
+        )
+    return flags
+
+
+def _say_the_same(positive: str, wrong: str, *, is_stated: bool) -> bool:
+    if normalised(positive) == normalised(wrong):
+        return True
+    if is_stated or not say_the_same(positive, wrong):
+        return False  # what is stated as a negative differs, whatever the letters say
+    return bool(near_duplicates([positive, wrong], threshold=NEAR_JACCARD))
+
+
+def _outliers(queries: QueryTable, documents: DocumentTable) -> BoolArray:
+    known = {word for text in documents.texts for word in _bare_words(text)}
+    wordless = np.array([not known & _bare_words(text) for text in queries.texts])
+    best = queries.top_scores[:, 0].astype(np.float64)
+    first, third = np.quantile(best, (0.25, 0.75))
+    is_far = (best < first - FAR_FENCES * (third - first)) & (third > first)  # equal scores have no outliers
+    return np.asarray(wordless | is_far, dtype=bool)
+
+
+def _reachable(queries: QueryTable) -> BoolArray:
+    """Queries with a relevant document that stands in the top list of some query."""
+    seen = np.isin(queries.relevant_documents, np.unique(queries.top_documents))
+    starts: Sequence[int] = queries.relevant_indptr[:-1].tolist()
+    return np.asarray(np.logical_or.reduceat(seen, starts), dtype=bool)

@@ -1,0 +1,114 @@
+"""Whether the test set stands in the training file: exactly, after normalisation, or nearly."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from embedscope.data.collection import Collection
+from embedscope.measure.ngrams import gram_sets
+from embedscope.result.records import Leakage
+
+NEAR_JACCARD = 0.9
+"""Jaccard similarity of character 3-gram sets from which two texts count as nearly the same (Broder 1997)."""
+
+BLOCK_CELLS = 1 << 22
+"""Pairs of texts compared at once: 16 MiB of float32."""
+
+_NOT_WORD = re.compile(r"[\W_]+", re.UNICODE)
+
+
+def normalised(text: str) -> str:
+    """``text`` without case, accents, punctuation and repeated white space: "Phòng  Q.10!" gives "phong q 10".
+
+    A text without any letter or digit stays as it is, so that two of them are not taken for the same.
+    """
+    decomposed = unicodedata.normalize("NFKD", text.casefold()).replace("đ", "d")
+    letters = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return _NOT_WORD.sub(" ", letters).strip() or text
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Which of ``n`` distinct texts stand in the training file: (text, training text) by how they agree."""
+
+    n: int
+    exact: tuple[tuple[str, str], ...]
+    normalised: tuple[tuple[str, str], ...]
+    near: tuple[tuple[str, str], ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Texts by how they agree."""
+        return {"exact": len(self.exact), "normalised": len(self.normalised), "near": len(self.near)}
+
+
+def measure_leakage(test: Collection, train: Collection, *, train_name: str, n_examples: int = 5) -> Leakage:
+    """Overlap of the distinct queries and positives of ``test`` with those of ``train``.
+
+    ``share_of_queries`` counts the exact and the normalised overlaps; near ones are reported apart, because templated
+    data holds honest near neighbours ("5tr", "6tr").
+
+    Parameters
+    ----------
+    test, train : Collection
+    train_name : str
+        What to call the training file.
+    n_examples : int
+        Pairs kept at most, queries first.
+    """
+    return leakage_of(*overlaps(test, train), train_name=train_name, n_examples=n_examples)
+
+
+def overlaps(test: Collection, train: Collection) -> tuple[Overlap, Overlap]:
+    """The overlap of the queries and that of the positives."""
+    positives = [[data.documents[d] for d in np.unique(data.relevant)] for data in (test, train)]
+    return _overlap(test.queries, train.queries), _overlap(*positives)
+
+
+def leakage_of(queries: Overlap, positives: Overlap, *, train_name: str, n_examples: int = 5) -> Leakage:
+    """The two overlaps as they are reported."""
+    pairs = [pair for found in (queries, positives) for pair in (*found.exact, *found.normalised, *found.near)]
+    return Leakage(
+        train=train_name,
+        n_queries=queries.n,
+        n_positives=positives.n,
+        queries=queries.counts,
+        positives=positives.counts,
+        share_of_queries=(len(queries.exact) + len(queries.normalised)) / max(queries.n, 1),
+        examples=tuple(pairs[:n_examples]),
+        leaked_queries=tuple(text for text, _ in (*queries.exact, *queries.normalised)),
+    )
+
+
+def _overlap(test: Sequence[str], train: Sequence[str]) -> Overlap:
+    exact, by_normal_form = set(train), {normalised(text): text for text in reversed(train)}
+    same = [(text, text) for text in test if text in exact]
+    rest = [text for text in test if text not in exact]
+    twins = {text: by_normal_form.get(normalised(text)) for text in rest}
+    alike = [(text, twin) for text, twin in twins.items() if twin is not None]
+    near = _near_pairs([text for text, twin in twins.items() if twin is None], train)
+    return Overlap(len(test), tuple(same), tuple(alike), tuple(near))
+
+
+def _near_pairs(test: Sequence[str], train: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs (test text, nearest training text) whose 3-gram sets have a Jaccard similarity of at least 0.9. Exact."""
+    if not test or not train:
+        return []
+    sets, n_test = gram_sets([normalised(t) for t in (*test, *train)], 3), len(test)
+    sizes = np.asarray(sets.sum(axis=1)).ravel()
+    test_sets, train_sets = sets[:n_test], sets[n_test:].T.tocsc()
+    pairs: list[tuple[str, str]] = []
+    block = max(1, BLOCK_CELLS // len(train))
+    for start in range(0, n_test, block):
+        shared = (test_sets[start : start + block] @ train_sets).toarray()  # (b, n_train)
+        union = sizes[start : start + len(shared), None] + sizes[None, n_test:] - shared
+        jaccard = shared / np.maximum(union, 1)
+        best = jaccard.argmax(axis=1)
+        hits = np.flatnonzero(jaccard[np.arange(len(best)), best] >= NEAR_JACCARD)
+        pairs += [(test[start + int(i)], train[int(best[i])]) for i in hits]
+    return pairs

@@ -1,0 +1,128 @@
+"""Yes-or-no features of queries, by which slices are made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from embedscope.data.text_features import (
+    DiacriticWords,
+    has_abbreviation,
+    has_diacritics,
+    has_digits,
+    has_unit,
+    script,
+    words,
+)
+from embedscope.diagnose.themes import cluster_rows, name_clusters
+from embedscope.packs.rental_vi.languages import language
+from embedscope.protocols import BoolArray, Float32Array, IntArray
+
+MAX_VALUES = 30
+"""Values of a metadata column that become slices; a column with more is an identifier."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """Which queries have a property; features of one family exclude one another or say the same."""
+
+    family: str
+    name: str
+    rows: BoolArray  # (Q,)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryFacts:
+    """What is known of each query besides its scores; sequences have one entry a query."""
+
+    texts: Sequence[str]
+    documents: Sequence[str]  # of the pool: they show how words are spelt
+    positive_frequency: IntArray  # (Q,) queries that share the best-known positive
+    negative_types: Sequence[frozenset[str]]
+    metadata: Mapping[str, Sequence[str | None]]
+    vectors: Float32Array | None = None  # (Q, dim), unit rows
+
+
+def query_features(facts: QueryFacts, *, seed: int = 0) -> list[Feature]:
+    """Length, language, diacritics, digits, units, abbreviations, frequency, types, metadata, topic.
+
+    A feature that all queries have, or none, is left out.
+    """
+    features = [
+        *_text_features(facts),
+        *_frequency(facts),
+        *_types(facts),
+        *_metadata(facts),
+        *_topics(facts, seed),
+    ]
+    return [feature for feature in features if 0 < feature.rows.sum() < len(feature.rows)]
+
+
+def _text_features(facts: QueryFacts) -> list[Feature]:
+    texts = facts.texts
+    lengths = np.array([len(words(text)) for text in texts])
+    short, long = np.quantile(lengths, (0.25, 0.75)) if len(lengths) else (0, 0)
+    spelt = DiacriticWords([*texts, *facts.documents])
+    found = [
+        Feature("length", f"of {short:.0f} words or fewer", lengths <= short),
+        Feature("length", f"of {long:.0f} words or more", lengths >= long),
+        _flags("diacritics", "typed without diacritics", [spelt.lacks(text) for text in texts]),
+        _flags("diacritics", "with diacritics", [has_diacritics(text) for text in texts]),
+        _flags("digits", "with digits", [has_digits(text) for text in texts]),
+        _flags("digits", "without digits", [not has_digits(text) for text in texts]),
+        _flags("units", "with a unit or a currency", [has_unit(text) for text in texts]),
+        _flags("abbreviations", "with an abbreviation", [has_abbreviation(text) for text in texts]),
+    ]
+    return found + _languages(texts)
+
+
+def _languages(texts: Sequence[str]) -> list[Feature]:
+    """Scripts, and the two languages in Latin script that can be told apart."""
+    scripts = [script(text) for text in texts]
+    spoken = [language(text) if own == "Latin" else None for text, own in zip(texts, scripts, strict=True)]
+    found = [_flags("language", f"in {name} script", [s == name for s in scripts]) for name in sorted(set(scripts))]
+    named = sorted({name for name in spoken if name is not None})
+    return found + [_flags("language", f"in {name}", [s == name for s in spoken]) for name in named]
+
+
+def _frequency(facts: QueryFacts) -> list[Feature]:
+    counts = facts.positive_frequency
+    return [
+        Feature("frequency", "whose positive no other query has", counts <= 1),
+        Feature("frequency", "whose positive is shared by five or more", counts >= 5),
+    ]
+
+
+def _types(facts: QueryFacts) -> list[Feature]:
+    names = sorted({name for types in facts.negative_types for name in types})
+    return [
+        _flags(f"type {name}", f"with a '{name}' negative", [name in types for types in facts.negative_types])
+        for name in names
+    ]
+
+
+def _metadata(facts: QueryFacts) -> list[Feature]:
+    found = []
+    for column, values in facts.metadata.items():
+        counts = Counter(value for value in values if value is not None)
+        if len(counts) <= MAX_VALUES:
+            found += [
+                _flags(f"column {column}", f"with {column} = {name}", [v == name for v in values]) for name in counts
+            ]
+    return found
+
+
+def _topics(facts: QueryFacts, seed: int) -> list[Feature]:
+    n = len(facts.texts)
+    if facts.vectors is None or n < 40:
+        return []
+    labels = cluster_rows(facts.vectors, int(np.clip(np.sqrt(n / 4), 2, 20)), seed=seed)
+    names = name_clusters(facts.texts, labels)
+    return [Feature("topic", f"about '{name}'", labels == label) for label, name in names.items()]
+
+
+def _flags(family: str, name: str, flags: Sequence[bool]) -> Feature:
+    return Feature(family, name, np.array(flags, dtype=bool))

@@ -1,0 +1,107 @@
+"""Scores that do not come from the model under test: character n-grams, or the base model.
+
+A model cannot accuse its own test set: where it scores a negative above the positive, that is its error until a
+second opinion says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from embedscope.data.text_features import strip_diacritics, words
+from embedscope.measure.lexical import NGRAMS
+from embedscope.measure.near_duplicates import NEGATIONS
+from embedscope.measure.ngrams import GramWeights
+from embedscope.packs.rental_vi.attributes import conflicts, met_values
+from embedscope.protocols import Float32Array, Float64Array, IntArray
+
+_BLOCK = 256
+_AS_CLOSE = 0.02
+"""How far a price or an area may miss an exact wish that the positive meets, relative."""
+
+_LEAST_NAMED = 3
+_LEAST_COVERED = 0.8
+"""Words of the query, in number and as a share, that the positive must share before anything is said of a second
+document: what the query asks for in words that the positive has not would go unseen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """Similarities of queries and documents under something other than the model that is judged."""
+
+    name: str
+    queries: Any  # (Q, terms), rows of unit length; sparse or dense
+    documents: Any  # (N, terms)
+
+    def pairs(self, query_rows: IntArray, document_rows: IntArray) -> Float64Array:
+        """Cosine similarity of chosen pairs, shape (P,)."""
+        parts = [np.zeros(0)]
+        for start in range(0, len(query_rows), 4096):
+            left = self.queries[query_rows[start : start + 4096]]
+            right = self.documents[document_rows[start : start + 4096]]
+            product = left.multiply(right).sum(axis=1) if hasattr(left, "multiply") else (left * right).sum(axis=1)
+            parts.append(np.asarray(product, dtype=np.float64).ravel())
+        return np.concatenate(parts)
+
+    def blocks(self) -> Iterator[tuple[int, Float32Array]]:
+        """Blocks (first query, similarities to all documents of shape (q, N))."""
+        turned = self.documents.T
+        for start in range(0, self.queries.shape[0], _BLOCK):
+            block = self.queries[start : start + _BLOCK] @ turned
+            yield start, np.asarray(block.toarray() if hasattr(block, "toarray") else block, dtype=np.float32)
+
+
+def lexical_scorer(queries: Sequence[str], documents: Sequence[str]) -> Scorer:
+    """TF-IDF cosine over character n-grams of texts without diacritics: the lexical baseline, blind to accents."""
+    weights = GramWeights(documents, NGRAMS, _bare)
+    return Scorer("character n-grams", weights.rows(queries), weights.documents)
+
+
+def base_scorer(name: str, queries: Float32Array, documents: Float32Array) -> Scorer:
+    """The base model: unit rows of the same queries and documents."""
+    return Scorer(name, queries, documents)
+
+
+def answers_as_well(query: str, positive: str, document: str) -> bool:
+    """Whether ``document`` states everything that ``query`` asks for and ``positive`` states.
+
+    Every word, and every pair of neighbouring words, that query and positive share must stand in the document; no
+    district, price or area may conflict with the query, or be missing where the positive meets the query in it; and
+    the document may not deny more than the positive. Where
+    query and positive share fewer than three words, or less than four fifths of the query, nothing can be said: False.
+    """
+    asked, ours, theirs = _terms(query), _terms(positive), _terms(document)
+    named = asked & ours
+    single = {term for term in named if " " not in term}
+    n_asked = sum(" " not in term for term in asked)
+    if len(single) < max(_LEAST_NAMED, _LEAST_COVERED * n_asked) or not named <= theirs:
+        return False
+    if denies_more(document, positive) or conflicts(query, document):
+        return False
+    # Values are written in many ways, so that the words alone do not show that one is missing.
+    ours_met, theirs_met = (met_values(query, text, tolerance=_AS_CLOSE) for text in (positive, document))
+    return ours_met <= theirs_met
+
+
+def denies_more(document: str, positive: str) -> bool:
+    """Whether ``document`` holds more words of denial than ``positive``."""
+    return _n_denials(document) > _n_denials(positive)
+
+
+def _bare(text: str) -> str:
+    return strip_diacritics(text).casefold()
+
+
+def _terms(text: str) -> set[str]:
+    """Words without diacritics, and pairs of neighbours."""
+    listed = [strip_diacritics(word) for word in words(text)]
+    return {*listed, *(f"{a} {b}" for a, b in pairwise(listed))}
+
+
+def _n_denials(text: str) -> int:
+    return sum(word in NEGATIONS for word in words(text))

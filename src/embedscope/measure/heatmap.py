@@ -1,0 +1,82 @@
+"""The part of the query x positive similarity matrix that a person can read."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
+from scipy.spatial.distance import pdist
+
+from embedscope.protocols import BoolArray, Float32Array, FloatArray, IntArray
+from embedscope.result.records import Heatmap
+
+
+def choose_heatmap(
+    queries: Float32Array,
+    documents: Float32Array,
+    relevant_indptr: IntArray,
+    relevant: IntArray,
+    *,
+    n_cells: int,
+    generator: np.random.Generator,
+) -> Heatmap | None:
+    """A random sample of distinct positives, each with one of its queries, ordered so that like stands beside like.
+
+    Parameters
+    ----------
+    queries : ndarray of shape (Q, dim), unit rows
+    documents : ndarray of shape (N, dim), unit rows
+    relevant_indptr, relevant : CSR of the relevant documents of each query
+    n_cells : int
+        Rows and columns at most; more labels cannot be read.
+    generator : numpy.random.Generator
+
+    Returns
+    -------
+    Heatmap or None
+        None where no query has a relevant document. Columns are ordered by the optimal leaf ordering of an average
+        linkage under cosine distance (Bar-Joseph et al. 2001); a row stands where its positive stands.
+    """
+    query_of_pair = np.repeat(np.arange(len(relevant_indptr) - 1), np.diff(relevant_indptr))
+    positives = np.unique(relevant)
+    if not positives.size:
+        return None
+    chosen = np.sort(generator.permutation(positives)[:n_cells])
+    columns = chosen[_leaf_order(documents[chosen])]
+    is_shown = np.isin(relevant, columns)
+    rows = _one_query_each(columns, query_of_pair[is_shown], relevant[is_shown], generator)
+    similarity = (queries[rows] @ documents[columns].T).astype(np.float32)  # (R, C)
+    return Heatmap(
+        queries=rows,
+        documents=columns,
+        similarity=similarity,
+        is_relevant=_relevance(rows, columns, relevant_indptr, relevant),
+        n_queries=len(queries),
+        n_documents=int(positives.size),
+    )
+
+
+def _leaf_order(vectors: FloatArray) -> IntArray:
+    if len(vectors) < 3:
+        return np.arange(len(vectors))
+    distances = np.maximum(pdist(vectors.astype(np.float64), "sqeuclidean"), 0.0)  # 2 (1 - cosine) for unit rows
+    order: IntArray = leaves_list(optimal_leaf_ordering(linkage(distances, "average"), distances)).astype(np.int64)
+    return order
+
+
+def _one_query_each(
+    columns: IntArray, query_of_pair: IntArray, relevant: IntArray, generator: np.random.Generator
+) -> IntArray:
+    """A query for each of ``columns``, in their order; a column whose queries all stand for others has none."""
+    shuffled = generator.permutation(len(relevant))
+    first_query: dict[int, int] = {}
+    taken: set[int] = set()
+    for pair in shuffled:
+        query, document = int(query_of_pair[pair]), int(relevant[pair])
+        if document not in first_query and query not in taken:
+            first_query[document] = query
+            taken.add(query)
+    return np.array([first_query[int(c)] for c in columns if int(c) in first_query], dtype=np.int64)
+
+
+def _relevance(rows: IntArray, columns: IntArray, indptr: IntArray, relevant: IntArray) -> BoolArray:
+    return np.array([np.isin(columns, relevant[indptr[row] : indptr[row + 1]]) for row in rows], dtype=bool)

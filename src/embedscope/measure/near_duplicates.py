@@ -1,0 +1,182 @@
+"""Texts that are nearly the same: pairs whose character 3-gram sets have a Jaccard similarity of at least 0.9.
+
+Few texts are compared exhaustively. Of many, MinHash LSH (Broder 1997; Indyk & Motwani 1998) proposes candidates and
+the exact Jaccard similarity decides, so that a pair is never reported by chance, only missed by it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from embedscope.data.text_features import has_diacritics, strip_diacritics, words
+from embedscope.diagnose.leakage import NEAR_JACCARD, normalised
+from embedscope.errors import MissingExtraError
+from embedscope.measure.ngrams import gram_sets
+
+EXHAUSTIVE = 6_000
+"""Texts up to this number are compared pair by pair."""
+
+N_PERMUTATIONS = 128
+LSH_JACCARD = 0.8
+"""LSH is asked for less than is wanted: the few candidates more are dropped, and fewer pairs are missed."""
+
+_BLOCK_CELLS = 1 << 22
+SAME_WORDS = 0.97
+_LETTERS_OR_DIGITS = re.compile(r"[^\W\d_]+|\d+")
+_NUMBER = re.compile(r"\d+")
+_MARKS = re.compile(r"(?<!\d)[^\w\s+#%&@$€£₫°=<>~^|]+|[^\w\s+#%&@$€£₫°=<>~^|]+(?!\d)|_+")
+NEGATIONS = frozenset(
+    ("không", "khong", "ko", "hông", "chưa", "chua", "chẳng", "chang", "miễn", "no", "not", "without", "never")
+)
+"""Words by which one of two texts denies what the other says."""
+
+
+@dataclass(frozen=True, slots=True)
+class NearPair:
+    """Two texts by their places, the first before the second, and the Jaccard similarity of their 3-gram sets."""
+
+    first: int
+    second: int
+    jaccard: float
+
+
+def near_duplicates(
+    texts: Sequence[str], *, threshold: float = NEAR_JACCARD, exhaustive: int = EXHAUSTIVE
+) -> list[NearPair]:
+    """Pairs of texts that nearly agree, ordered by place; case, diacritics and punctuation do not count.
+
+    Parameters
+    ----------
+    texts : sequence of str
+    threshold : float
+        Jaccard similarity of the sets of character 3-grams, ``|A & B| / |A | B|``, in (0, 1].
+    exhaustive : int
+        More texts than this are searched with MinHash LSH, which needs datasketch.
+
+    Raises
+    ------
+    MissingExtraError
+        If there are more than ``exhaustive`` texts and datasketch is not installed.
+    """
+    if len(texts) < 2:
+        return []
+    grams = gram_sets([normalised(text).strip() or "\N{REPLACEMENT CHARACTER}" for text in texts], 3)
+    candidates = _all_pairs(grams, threshold) if len(texts) <= exhaustive else _lsh_pairs(grams, threshold)
+    return sorted(candidates, key=lambda pair: (pair.first, pair.second))
+
+
+@lru_cache(maxsize=1 << 15)  # the positives of a query are asked for once for each of its negatives
+def folded(text: str) -> str:
+    """``text`` without case, punctuation, repeated white space and compatible forms; diacritics stay.
+
+    Marks between two digits stay ("4-5" is not "4.5"), and so do symbols ("C++", "C#"). A text without anything else is
+    kept as it is.
+    """
+    compatible = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return " ".join(_MARKS.sub(" ", compatible).split()) or text
+
+
+def say_the_same(first: str, second: str) -> bool:
+    """Whether two near duplicates differ in nothing that counts: no number, no denial, hardly a word.
+
+    The Jaccard similarity of the multisets of their words (without case and diacritics) must reach
+    :data:`SAME_WORDS`: in an advertisement of twenty words one amenity more is already another room.
+    """
+    ours, theirs = Counter(split_words(first)), Counter(split_words(second))
+    return (ours & theirs).total() >= SAME_WORDS * (ours | theirs).total() and not tells_apart(first, second)
+
+
+def ask_the_same(first: str, second: str) -> bool:
+    """Whether two queries say the same (:func:`say_the_same`); where both carry diacritics, in these too."""
+    if not say_the_same(first, second):
+        return False
+    both = has_diacritics(first) and has_diacritics(second)
+    return not both or Counter(words(first)) == Counter(words(second))
+
+
+def differ_by_slips(first: str, second: str) -> bool:
+    """Whether two texts are the same but for slips: their words pair up, each pair at most one letter apart.
+
+    A slip is a letter more, less, other or swapped with its neighbour, in words of at least four letters; numbers and
+    denials must agree.
+    """
+    if tells_apart(first, second):
+        return False
+    ours, theirs = (Counter(split_words(text)) for text in (first, second))
+    left, right = sorted((ours - theirs).elements()), sorted((theirs - ours).elements())
+    return len(left) == len(right) and all(map(_is_one_slip, left, right))
+
+
+def _is_one_slip(first: str, second: str) -> bool:
+    short, long = sorted((first, second), key=len)
+    if len(short) < 4 or len(long) - len(short) > 1:
+        return False
+    start = next((i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
+    if len(short) < len(long):
+        return short[start:] == long[start + 1 :]
+    is_swapped = short[start : start + 2] == long[start : start + 2][::-1]
+    return short[start + 1 :] == long[start + 1 :] or (is_swapped and short[start + 2 :] == long[start + 2 :])
+
+
+def split_words(text: str) -> list[str]:
+    """Words without case and diacritics, letters and digits apart: "P11" is the "P.11" of another text."""
+    return _LETTERS_OR_DIGITS.findall(strip_diacritics(" ".join(words(text))))
+
+
+def tells_apart(first: str, second: str) -> bool:
+    """Whether two texts differ in a number or a denial: small in letters, everything in meaning."""
+    return Counter(_NUMBER.findall(first)) != Counter(_NUMBER.findall(second)) or (
+        sum(word in NEGATIONS for word in words(first)) != sum(word in NEGATIONS for word in words(second))
+    )
+
+
+def _all_pairs(grams: Any, threshold: float) -> Iterator[NearPair]:
+    sizes = np.asarray(grams.sum(axis=1)).ravel()
+    turned = grams.T.tocsc()
+    block = max(1, _BLOCK_CELLS // grams.shape[0])
+    for start in range(0, grams.shape[0], block):
+        shared = (grams[start : start + block] @ turned).toarray()  # (b, n)
+        union = sizes[start : start + len(shared), None] + sizes[None, :] - shared
+        jaccard = shared / np.maximum(union, 1)
+        for row, column in np.argwhere(jaccard >= threshold):
+            if start + row < column:
+                yield NearPair(int(start + row), int(column), float(jaccard[row, column]))
+
+
+def _lsh_pairs(grams: Any, threshold: float) -> Iterator[NearPair]:
+    try:
+        from datasketch import MinHash, MinHashLSH
+    except ImportError as error:
+        raise MissingExtraError(
+            needed_for=f"Looking for near duplicates among more than {EXHAUSTIVE:,} texts",
+            package="datasketch",
+            extra="audit",
+        ) from error
+    index = MinHashLSH(threshold=min(LSH_JACCARD, threshold), num_perm=N_PERMUTATIONS)
+    sets = [grams.indices[grams.indptr[i] : grams.indptr[i + 1]] for i in range(grams.shape[0])]
+    # A gram is hashed by its number in the vocabulary: spread over 32 bits by a fixed odd multiplier (Knuth).
+    for place, own in enumerate(sets):
+        minhash = MinHash(num_perm=N_PERMUTATIONS, seed=1, hashfunc=_spread)
+        minhash.update_batch(own.tolist())
+        for other in index.query(minhash):
+            jaccard = _jaccard(own, sets[other])
+            if jaccard >= threshold:
+                yield NearPair(other, place, jaccard)
+        index.insert(place, minhash, check_duplication=False)
+
+
+def _spread(gram: int) -> int:
+    return (gram + 1) * 2_654_435_761 & 0xFFFFFFFF
+
+
+def _jaccard(first: Any, second: Any) -> float:
+    shared = len(np.intersect1d(first, second, assume_unique=True))
+    return shared / max(len(first) + len(second) - shared, 1)

@@ -1,0 +1,89 @@
+"""Typed negatives as findings: violation rates and margins by type, and whether the order follows the weights."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from embedscope.measure.scoring import N_BINS
+from embedscope.measure.similarity import distribution_of
+from embedscope.measure.typed_negatives import NegativePairs
+from embedscope.protocols import Float64Array, IntArray
+from embedscope.result.records import Estimate, NegativeType
+from embedscope.stats.bootstrap import ratio_of_sums
+from embedscope.stats.rank_correlation import mean_kendall_tau_b
+from embedscope.stats.resampler import UNIT, Resampler
+
+MIN_WEIGHTED_SHARE = 0.05
+"""Share of the queries that must have a weighted negative, for figures of the weights to speak of the data set."""
+
+
+def measure_types(
+    pairs: NegativePairs, resampler: Resampler, edges: Float64Array, tolerance: float
+) -> dict[str, NegativeType]:
+    """Each negative type, most frequent first; ``edges`` are those of the densities."""
+    violations = pairs.violations(tolerance).astype(np.float64)
+    types = {}
+    for name in pairs.names():
+        rows = pairs.rows_of(name)
+        rate = _mean_by_query(pairs, rows, violations, resampler, bounds=UNIT)
+        weights = pairs.weights[rows]
+        types[name] = NegativeType(
+            name=name,
+            n=len(rows),
+            n_queries=len(np.unique(pairs.queries[rows])),
+            violation_rate=rate,
+            margin=_mean_by_query(pairs, rows, pairs.margins, resampler),
+            mean_weight=float(weights.mean()),
+            margins=pairs.margins[rows],
+            similarity=distribution_of(pairs.scores[rows], edges, N_BINS),
+        )
+    return types
+
+
+def measure_weights(pairs: NegativePairs, resampler: Resampler, tolerance: float) -> dict[str, Estimate]:
+    """Violation rate of all hard negatives and, where their weights differ, how far the model follows the weights.
+
+    ``violation_rate = mean [m <= 0]``; ``weighted_violation_rate = sum w [m <= 0] / sum w``; ``kendall_tau`` is the
+    mean over queries of tau-b between the weights of its negatives and ``s+ - s-``: 1 where the most heavily weighted
+    negative is pushed away the furthest. The last two are left out where fewer than 5 % of the queries have a weight
+    above 0: a file with placeholder weights would otherwise be judged by the one row that was filled in.
+    """
+    violations = pairs.violations(tolerance).astype(np.float64)
+    every = np.arange(len(violations))
+    figures = {"violation_rate": _mean_by_query(pairs, every, violations, resampler, bounds=UNIT)}
+    if np.ptp(pairs.weights) > 0 and _weighted_share(pairs) >= MIN_WEIGHTED_SHARE:
+        weighted = _mean_by_query(pairs, every, violations, resampler, weights=pairs.weights, bounds=UNIT)
+        figures["weighted_violation_rate"] = weighted
+        figures["kendall_tau"] = _agreement(pairs, resampler)
+    return figures
+
+
+def _weighted_share(pairs: NegativePairs) -> float:
+    return len(np.unique(pairs.queries[pairs.weights > 0])) / len(np.unique(pairs.queries))
+
+
+def _mean_by_query(
+    pairs: NegativePairs,
+    rows: IntArray,
+    values: Float64Array,
+    resampler: Resampler,
+    *,
+    weights: Float64Array | None = None,
+    bounds: tuple[float, float] | None = None,
+) -> Estimate:
+    """Weighted mean over the pairs ``rows`` of ``values``, shape (E,), resampled by clusters of queries."""
+    weights = np.ones(len(values)) if weights is None else weights
+    queries, n_queries = pairs.queries[rows], len(resampler.clusters)
+    columns = [np.bincount(queries, weights=c[rows], minlength=n_queries) for c in (weights * values, weights)]
+    (figure,) = resampler.statistic(np.column_stack(columns), ratio_of_sums, bounds=bounds)
+    return figure
+
+
+def _agreement(pairs: NegativePairs, resampler: Resampler) -> Estimate:
+    order = np.argsort(pairs.queries, kind="stable")
+    counts = np.bincount(pairs.queries, minlength=len(resampler.clusters))
+    indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    mean, by_query = mean_kendall_tau_b(indptr, pairs.weights[order], pairs.margins[order])
+    if mean is None:
+        return Estimate.absent("no query has two negatives that differ in weight and in margin")
+    return resampler.means({"tau": by_query}, bounds=None)["tau"]

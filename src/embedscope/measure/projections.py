@@ -1,0 +1,44 @@
+"""What a head of some width is held against: PCA of the base model, and a random projection of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from embedscope.metrics.accumulators import sum_and_gram
+from embedscope.models.embed import Embeddings
+from embedscope.protocols import Float32Array, IntArray
+
+PURPOSE = "random projection"
+"""Of the generator (``Options.generator``): every step of a run meets the same random projection."""
+
+
+def projected_spaces(
+    base: Embeddings, rows: IntArray, width: int, generator: np.random.Generator
+) -> dict[str, tuple[Float32Array, Float32Array]]:
+    """The base model projected to ``width`` by PCA and at random: name -> (queries ``rows``, documents), unit rows.
+
+    A head that ranks no better than either has learnt nothing that its width alone would not give. Nothing where the
+    base model is not wider.
+    """
+    if width >= base.documents.shape[1]:
+        return {}
+    return {
+        name: (_project(base.queries[rows], weights), _project(base.documents, weights))
+        for name, weights in _projections(base.documents, width, generator).items()
+    }
+
+
+def _projections(documents: Float32Array, width: int, generator: np.random.Generator) -> dict[str, Float32Array]:
+    """Maps of shape (dim, width): the principal directions of the documents, and random ones of the same number."""
+    total, gram = sum_and_gram(documents)
+    mean = total / len(documents)
+    _, directions = np.linalg.eigh(gram / len(documents) - np.outer(mean, mean))  # ascending
+    random = generator.standard_normal((len(directions), width))
+    return {"PCA": directions[:, ::-1][:, :width].astype(np.float32), "random": random.astype(np.float32)}
+
+
+def _project(vectors: Float32Array, weights: Float32Array) -> Float32Array:
+    projected = vectors @ weights
+    norms = np.linalg.norm(projected, axis=1, keepdims=True)
+    unit: Float32Array = projected / np.maximum(norms, 1e-12)  # a row that is projected to nothing stays zero
+    return unit

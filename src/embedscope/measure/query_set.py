@@ -1,0 +1,59 @@
+"""The queries of a collection that can be measured, and the resamples that every interval of them shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from embedscope.data.collection import Collection
+from embedscope.errors import TooFewPointsError
+from embedscope.measure.options import Options
+from embedscope.measure.scoring import select_queries
+from embedscope.metrics.judgments import Judgments
+from embedscope.protocols import IntArray
+from embedscope.stats.clusters import clusters_from_judgments
+from embedscope.stats.resampler import Resampler
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """Rows of the queries that have a relevant document, their judgments, and the resampler of their clusters."""
+
+    rows: IntArray  # (Q,) rows in Collection.queries, ascending
+    judgments: Judgments
+    resampler: Resampler
+
+    @classmethod
+    def of(cls, collection: Collection, options: Options) -> Judged:
+        """The judged queries of ``collection``; the same options give the same resamples.
+
+        Raises
+        ------
+        TooFewPointsError
+            If fewer than two queries have a relevant document.
+        """
+        rows = judged_rows_of(collection)
+        n_documents = len(collection.documents)
+        every = Judgments(collection.indptr, collection.relevant, collection.gains, n_documents)
+        judgments = select_queries(every, rows)
+        groups = [collection.groups[row] for row in rows] if collection.groups else None
+        clusters = clusters_from_judgments(judgments.indptr, judgments.documents, n_documents, groups)
+        return cls(rows, judgments, Resampler(clusters, options.n_draws, np.random.SeedSequence([options.seed, 1])))
+
+
+def judged_rows_of(collection: Collection) -> IntArray:
+    """Rows of the queries that have a relevant document.
+
+    Raises
+    ------
+    TooFewPointsError
+        If there are fewer than two.
+    """
+    rows = np.flatnonzero(np.diff(collection.indptr) > 0)
+    if len(rows) < 2:
+        raise TooFewPointsError(
+            f"{len(rows)} of {len(collection.queries)} distinct queries have a relevant document; at least 2 are "
+            f"needed, because a mean, a spread and an interval of one query say nothing. Add rows to the data set."
+        )
+    return rows

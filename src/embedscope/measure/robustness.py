@@ -1,0 +1,147 @@
+"""Robustness: the same questions typed by another hand, and what that does to their ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from embedscope.measure.options import PRIMARY_MEASURES, TIE_TOLERANCE
+from embedscope.measure.perturbations import Perturbation, perturb, standard_perturbations
+from embedscope.measure.query_tables import is_right
+from embedscope.measure.scoring import rank_values, select_queries
+from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.vectors import score_pairs
+from embedscope.models.cache import EmbeddingStore
+from embedscope.models.embed import encode_texts
+from embedscope.models.model import Model
+from embedscope.protocols import BoolArray, Float32Array, Float64Array, IntArray, ProgressCallback
+from embedscope.result.records import Estimate, PerturbationEffect, Robustness
+from embedscope.stats.resampler import Resampler, holm_over
+
+AS_WRITTEN = "as written"
+_RANK_1 = "Success@1"
+_ORDER = "MRR"
+
+Encode = Callable[[Sequence[str]], Float32Array]
+"""Query texts to unit rows of the space that is measured."""
+
+
+def query_encoder(
+    model: Model, store: EmbeddingStore | None = None, *, batch_size: int = 32, progress: ProgressCallback | None = None
+) -> Encode:
+    """A function from query texts to their unit vectors under ``model``; only texts new to the store are encoded."""
+
+    def encode(texts: Sequence[str]) -> Float32Array:
+        found = encode_texts(
+            texts, model.encoder, store, batch_size=batch_size, progress=progress, prompt=model.query_prompt
+        )
+        return model.projector.project(found.vectors, what="perturbed query", ids=texts)
+
+    return encode
+
+
+def measure_robustness(
+    texts: Sequence[str],
+    queries: Float32Array,
+    documents: Float32Array,
+    judgments: Judgments,
+    resampler: Resampler,
+    encode: Encode,
+    *,
+    seed: int,
+    perturbations: Sequence[Perturbation] | None = None,
+    measures: tuple[str, ...] = PRIMARY_MEASURES,
+    tolerance: float = TIE_TOLERANCE,
+    say: Callable[[str], None] = lambda text: None,
+) -> Robustness:
+    """Paired change of each measure, and of being right at rank 1, under each perturbation of the queries.
+
+    A perturbation is measured on the queries that it changes; the others are counted. Documents stay as they are.
+
+    Parameters
+    ----------
+    texts : sequence of str of length Q
+    queries : ndarray of shape (Q, dim), float32, unit rows
+        Vectors of ``texts``.
+    documents : ndarray of shape (N, dim), float32, unit rows
+    judgments : Judgments
+        Of these queries; every query has a relevant document.
+    resampler : Resampler
+        Of the clusters of these queries.
+    encode : callable
+        From `query_encoder`; is given the changed texts of one perturbation at a time.
+    seed : int
+        Of the perturbations.
+    perturbations : sequence of Perturbation, optional
+        The standard ones if not given.
+    measures : tuple of str
+        Compared with Holm's correction over all perturbations and measures.
+    tolerance : float
+        Scores closer than this are tied.
+    say : callable, optional
+        Is told each perturbation in one line.
+    """
+    tried = standard_perturbations() if perturbations is None else perturbations
+    needed = tuple(dict.fromkeys((*measures, _ORDER, _RANK_1)))
+    before = rank_values(queries, documents, judgments, needed, tolerance=tolerance)
+    effects = []
+    for perturbation in tried:
+        perturbed = perturb(texts, perturbation, seed=seed)
+        rows = np.flatnonzero([new != old for new, old in zip(perturbed, texts, strict=True)])
+        say(f"Robustness: {perturbation.title}, {len(rows):,} of {len(texts):,} queries change")
+        after = {name: np.full(len(texts), np.nan) for name in needed}
+        similarity = np.full(len(texts), np.nan)
+        if len(rows):
+            vectors = encode([perturbed[row] for row in rows])
+            similarity[rows] = score_pairs(queries, vectors, rows, np.arange(len(rows)))
+            found = rank_values(vectors, documents, select_queries(judgments, rows), needed, tolerance=tolerance)
+            for name in needed:
+                after[name][rows] = found[name]
+        effects.append(_effect(perturbation, texts, perturbed, rows, before, after, similarity, resampler, measures))
+    return Robustness(len(texts), _corrected(effects, measures))
+
+
+def _effect(
+    perturbation: Perturbation,
+    texts: Sequence[str],
+    perturbed: Sequence[str],
+    rows: IntArray,
+    before: dict[str, Float64Array],
+    after: dict[str, Float64Array],
+    similarity: Float64Array,
+    resampler: Resampler,
+    measures: tuple[str, ...],
+) -> PerturbationEffect:
+    was_right, is_now_right = is_right(before[_RANK_1]), is_right(after[_RANK_1])
+    flips = np.full(len(texts), np.nan)
+    flips[rows] = (was_right != is_now_right)[rows]
+    has_rows = len(rows) > 0
+    absent = Estimate.absent("the perturbation changes no query")
+    rise = after[_ORDER] - before[_ORDER]
+    return PerturbationEffect(
+        name=perturbation.name,
+        title=perturbation.title,
+        n_changed=len(rows),
+        n_unchanged=len(texts) - len(rows),
+        before={name: float(before[name][rows].mean()) for name in measures if has_rows},
+        after={name: float(after[name][rows].mean()) for name in measures if has_rows},
+        changes=resampler.compare(perturbation.name, after, {AS_WRITTEN: before}, measures) if has_rows else (),
+        flip_rate=resampler.means({"flips": flips})["flips"] if has_rows else absent,
+        lost=_ordered(rows, (was_right & ~is_now_right)[rows], rise),
+        gained=_ordered(rows, (~was_right & is_now_right)[rows], -rise),
+        similarity=resampler.means({"cosine": similarity}, bounds=(-1.0, 1.0))["cosine"] if has_rows else absent,
+        example=(texts[rows[0]], perturbed[rows[0]]) if has_rows else None,
+    )
+
+
+def _ordered(rows: IntArray, is_chosen: BoolArray, key: Float64Array) -> IntArray:
+    chosen = rows[is_chosen]
+    return chosen[np.argsort(key[chosen], kind="stable")]
+
+
+def _corrected(effects: Sequence[PerturbationEffect], measures: tuple[str, ...]) -> tuple[PerturbationEffect, ...]:
+    """The effects with p-values that are Holm-adjusted over all perturbations and measures."""
+    changes = iter(holm_over([change for effect in effects for change in effect.changes], measures))
+    return tuple(replace(effect, changes=tuple(next(changes) for _ in effect.changes)) for effect in effects)

@@ -1,0 +1,157 @@
+"""One pass over the query x document scores: ranks, top lists, the histogram of negatives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from embedscope.measure.lexical import lexical_score_blocks
+from embedscope.metrics import torch_pass as torch_device
+from embedscope.metrics.accumulators import Accumulator, HistogramAccumulator, TieAccumulator, TopKAccumulator
+from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.local_pass import for_each_block
+from embedscope.metrics.metric_names import parse_measure
+from embedscope.metrics.ranking import metric_per_query
+from embedscope.metrics.ties import TieCounts
+from embedscope.metrics.vectors import score_pairs
+from embedscope.protocols import Device, Float32Array, Float64Array, IntArray, ProgressCallback, Ties
+
+N_BINS = 40_000
+"""Bins of width 0.00005 over cosines in [-1, 1]: as quick to fill as 4,000, and fine enough for a narrow space."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What the pass over all blocks leaves behind."""
+
+    judgments: Judgments
+    pair_scores: Float64Array  # (P,) one for each relevant pair
+    counts: TieCounts
+    top_documents: IntArray  # (Q, k')
+    top_scores: Float32Array  # (Q, k')
+    histogram: IntArray  # (N_BINS,) of the negative pairs
+
+
+def score(
+    queries: Float32Array,
+    documents: Float32Array,
+    judgments: Judgments,
+    *,
+    k: int,
+    tolerance: float,
+    device: str = Device.CPU,
+    progress: ProgressCallback | None = None,
+) -> Scores:
+    """Scores of every query against every document, without ever holding the matrix.
+
+    Parameters
+    ----------
+    queries : ndarray of shape (Q, dim), float32, unit rows
+    documents : ndarray of shape (N, dim), float32, unit rows
+    judgments : Judgments of the Q queries over the N documents
+    k : int
+        Documents kept for each query.
+    tolerance : float
+        Scores that differ by no more are tied.
+    device : str
+        Where a matrix of `torch_device.MIN_CELLS` scores or more is computed: "auto", "cpu", "cuda", "mps". Smaller
+        ones are computed here.
+    progress : ProgressCallback, optional
+        Is told how many queries are done (on a device, how many documents).
+
+    Raises
+    ------
+    InvalidEmbeddingsError
+        If the dimensions differ.
+    InvalidOptionError
+        If the matrix is large and the device is not there.
+    """
+    pair_scores = score_pairs(queries, documents, judgments.query_of_pair, judgments.documents)
+    ties = TieAccumulator(judgments, pair_scores, tolerance)
+    top = TopKAccumulator(len(queries), min(k, len(documents)))
+    histogram = HistogramAccumulator(N_BINS, exclude=judgments)
+    _show_blocks(queries, documents, (ties, top, histogram), device, progress)
+    best = top.result()
+    top_scores = best.scores.astype(np.float32, copy=False)
+    return Scores(judgments, pair_scores, ties.result(), best.documents, top_scores, histogram.result())
+
+
+def _show_blocks(
+    queries: Float32Array,
+    documents: Float32Array,
+    consumers: Sequence[Accumulator],
+    device: str,
+    progress: ProgressCallback | None = None,
+) -> None:
+    """Every block of the matrix to every consumer, on the device where the matrix is large and one is there."""
+    accelerator = torch_device.device_for(device, len(queries) * len(documents))
+    if accelerator is None:
+        for_each_block(queries, documents, consumers, progress=progress)
+    else:
+        torch_device.for_each_block(queries, documents, consumers, device=accelerator, progress=progress)
+
+
+def gaps(scores: Scores) -> Float64Array:
+    """Score of the first document of each ranked list minus the second's, shape (Q,); NaN where there is no second."""
+    if scores.top_scores.shape[1] < 2:
+        return np.full(len(scores.top_scores), np.nan)
+    gap: Float64Array = scores.top_scores[:, 0].astype(np.float64) - scores.top_scores[:, 1]
+    return gap
+
+
+def rank_values(
+    queries: Float32Array,
+    documents: Float32Array,
+    judgments: Judgments,
+    measures: Sequence[str],
+    *,
+    tolerance: float,
+    device: str = Device.CPU,
+) -> dict[str, Float64Array]:
+    """Each measure for each query, shape (Q,), and nothing else: for baselines and references.
+
+    ``device`` as for :func:`score`.
+    """
+    pair_scores = score_pairs(queries, documents, judgments.query_of_pair, judgments.documents)
+    ties = TieAccumulator(judgments, pair_scores, tolerance)
+    _show_blocks(queries, documents, (ties,), device)
+    return values_of(measures, judgments, pair_scores, ties.result())
+
+
+def lexical_values(
+    queries: Sequence[str], documents: Sequence[str], judgments: Judgments, measures: Sequence[str], *, tolerance: float
+) -> dict[str, Float64Array]:
+    """Each measure for each query under the character n-gram baseline, shape (Q,)."""
+    parts: list[Mapping[str, Float64Array]] = []
+    for start, block in lexical_score_blocks(queries, documents):
+        own = select_queries(judgments, np.arange(start, start + len(block)))
+        pair_scores = block[own.query_of_pair, own.documents].astype(np.float64)
+        ties = TieAccumulator(own, pair_scores, tolerance)
+        ties.update(block, 0, 0)
+        parts.append(values_of(measures, own, pair_scores, ties.result()))
+    return {name: np.concatenate([part[name] for part in parts]) for name in measures}
+
+
+def values_of(
+    measures: Sequence[str],
+    judgments: Judgments,
+    pair_scores: Float64Array,
+    counts: TieCounts,
+    ties: Ties = Ties.EXPECTED,
+) -> dict[str, Float64Array]:
+    """Each measure for each query, shape (Q,), under one reading of ties."""
+    return {name: metric_per_query(parse_measure(name), judgments, pair_scores, counts, ties) for name in measures}
+
+
+def select_queries(judgments: Judgments, rows: IntArray) -> Judgments:
+    """The judgments of some queries, in the order of ``rows``, over the same documents."""
+    counts = judgments.n_relevant[rows]
+    pairs = np.concatenate([np.arange(judgments.indptr[q], judgments.indptr[q + 1]) for q in rows] or [rows])
+    return Judgments(
+        indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        documents=judgments.documents[pairs],
+        gains=judgments.gains[pairs],
+        n_documents=judgments.n_documents,
+    )

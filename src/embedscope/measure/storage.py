@@ -1,0 +1,242 @@
+"""What storing the documents in fewer bytes costs: every format against float32, on the same queries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from embedscope.errors import InvalidEmbeddingsError
+from embedscope.measure.options import PRIMARY_MEASURES, TIE_TOLERANCE
+from embedscope.measure.quantization import Codec, Precision, fit_codec
+from embedscope.measure.rescoring import rescored
+from embedscope.measure.scoring import values_of
+from embedscope.measure.space_statistics import overlap_at_k
+from embedscope.metrics.accumulators import TieAccumulator, TopKAccumulator
+from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.local_pass import for_each_block
+from embedscope.metrics.ranking import n_tied_with_first
+from embedscope.metrics.ties import TieCounts
+from embedscope.metrics.vectors import score_pairs
+from embedscope.protocols import Float32Array, Float64Array, IntArray
+from embedscope.result.records import DeploymentCost, Estimate, StorageFormat
+from embedscope.stats.resampler import UNIT, Resampler, holm_over
+
+N_RESCORED = 100
+N_NEIGHBORS = 10
+MIN_WIDTH = 16
+MAX_CUTS = 4
+"""At most so many powers of two below the full width are tried, down to ``MIN_WIDTH``."""
+
+_FLOAT32_BYTES = 4
+_PAIR_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A storage format to be tried."""
+
+    precision: Precision
+    width: int
+    n_rescored: int = 0
+
+    @property
+    def name(self) -> str:
+        """``int8 x 128``, ``binary x 128, top 100 rescored``."""
+        rescoring = f", top {self.n_rescored} rescored" if self.n_rescored else ""
+        return f"{self.precision} x {self.width}{rescoring}"
+
+
+def standard_plans(dim: int) -> tuple[Plan, ...]:
+    """Every precision at full width, and float32, int8 and binary at powers of two below it; the reference first."""
+    cuts = [2**power for power in range(dim.bit_length(), 0, -1) if MIN_WIDTH <= 2**power < dim][:MAX_CUTS]
+    full = [Plan(precision, dim) for precision in Precision] + [Plan(Precision.BINARY, dim, N_RESCORED)]
+    shorter = [Plan(p, width) for p in (Precision.FLOAT32, Precision.INT8, Precision.BINARY) for width in cuts]
+    return (*full, *shorter)
+
+
+def measure_deployment_cost(
+    queries: Float32Array,
+    documents: Float32Array,
+    judgments: Judgments,
+    resampler: Resampler,
+    *,
+    generator: np.random.Generator,
+    measures: tuple[str, ...] = PRIMARY_MEASURES,
+    plans: Sequence[Plan] | None = None,
+    tolerance: float = TIE_TOLERANCE,
+    say: Callable[[str], None] = lambda text: None,
+) -> DeploymentCost:
+    """Metrics, ties and neighbours of each storage format, with its bytes a document.
+
+    Scores of bits are whole numbers and tie exactly; other formats tie within ``tolerance``. Documents are taken in a
+    random order, so that lists that are cut inside a tie (the candidates of rescoring, the 10 nearest) do not prefer
+    the documents that the data set names first, which are the relevant ones.
+
+    Parameters
+    ----------
+    queries : ndarray of shape (Q, dim), float32, unit rows
+    documents : ndarray of shape (N, dim), float32, unit rows
+    judgments : Judgments
+        Of these queries; every query has a relevant document.
+    resampler : Resampler
+        Of the clusters of these queries.
+    generator : numpy.random.Generator
+        Shuffles the documents.
+    measures : tuple of str
+        Compared with float32 under Holm's correction over all formats and measures.
+    plans : sequence of Plan, optional
+        The first is the reference; `standard_plans` if not given.
+    tolerance : float
+        Scores of floating-point formats closer than this are tied.
+    say : callable, optional
+        Is told each format in one line.
+    """
+    tried = standard_plans(documents.shape[1]) if plans is None else plans
+    corpus = _shuffled(documents, judgments, generator)
+    formats: list[StorageFormat] = []
+    reference: _Outcome | None = None
+    for plan in tried:
+        say(f"Deployment cost: {plan.name}")
+        try:
+            outcome = _search(plan, queries, corpus, measures, tolerance)
+        except InvalidEmbeddingsError as error:
+            if reference is None:
+                raise
+            formats.append(_unmeasured(plan, documents.shape[1], measures, str(error)))
+            continue
+        reference = reference or outcome
+        formats.append(_format(plan, outcome, reference, tried[0], documents.shape[1], measures, resampler))
+    return DeploymentCost(tried[0].name, _corrected(formats, measures), len(documents), N_NEIGHBORS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Corpus:
+    """Documents, the random order they are taken in, and the judgments over places in that order."""
+
+    documents: Float32Array
+    order: IntArray
+    judgments: Judgments
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Outcome:
+    """What one format gives, query by query."""
+
+    values: dict[str, Float64Array]
+    n_tied: IntArray  # (Q,)
+    neighbors: IntArray  # (Q, 10)
+
+
+def _shuffled(documents: Float32Array, judgments: Judgments, generator: np.random.Generator) -> _Corpus:
+    order = generator.permutation(len(documents))
+    place = np.argsort(order)
+    moved = [
+        place[judgments.documents[first:last]]
+        for first, last in zip(judgments.indptr[:-1], judgments.indptr[1:], strict=True)
+    ]
+    gains = [
+        judgments.gains[first:last] for first, last in zip(judgments.indptr[:-1], judgments.indptr[1:], strict=True)
+    ]
+    return _Corpus(documents, order, Judgments.from_lists(moved, n_documents=len(documents), gains=gains))
+
+
+def _search(plan: Plan, queries: Float32Array, corpus: _Corpus, measures: Sequence[str], tolerance: float) -> _Outcome:
+    """One pass over the stored documents, shard by shard."""
+    codec = fit_codec(corpus.documents, plan.precision, plan.width)
+    asked = codec.queries(queries)
+    pair_scores = _pair_scores(codec, asked, corpus)
+    ties = TieAccumulator(corpus.judgments, pair_scores, 0.0 if codec.has_exact_scores else tolerance)
+    n_kept = min(max(N_NEIGHBORS, plan.n_rescored), len(corpus.documents))
+    top = TopKAccumulator(len(queries), n_kept)
+    for start, rows in codec.shards(corpus.documents, corpus.order):
+        for_each_block(asked, rows, (ties, top), document_offset=start)
+    counts, kept = ties.result(), top.result().documents
+    if plan.n_rescored:
+        pair_scores, counts, kept = _rescored(plan, queries, corpus, pair_scores, counts, kept, tolerance)
+    return _Outcome(
+        values=values_of(measures, corpus.judgments, pair_scores, counts),
+        n_tied=n_tied_with_first(corpus.judgments, pair_scores, counts),
+        neighbors=kept[:, :N_NEIGHBORS],
+    )
+
+
+def _pair_scores(codec: Codec, asked: Float32Array, corpus: _Corpus) -> Float64Array:
+    judged = corpus.judgments
+    scores = np.empty(len(judged.documents))
+    for start in range(0, len(scores), _PAIR_CHUNK):
+        pairs = slice(start, start + _PAIR_CHUNK)
+        rows = codec.documents(corpus.documents[corpus.order[judged.documents[pairs]]])
+        scores[pairs] = score_pairs(asked, rows, judged.query_of_pair[pairs], np.arange(len(rows)))
+    return scores
+
+
+def _rescored(
+    plan: Plan,
+    queries: Float32Array,
+    corpus: _Corpus,
+    pair_scores: Float64Array,
+    counts: TieCounts,
+    kept: IntArray,
+    tolerance: float,
+) -> tuple[Float64Array, TieCounts, IntArray]:
+    """Pair scores, counts and lists after the best documents were ordered anew by their float32 vectors."""
+    candidates = kept[:, : plan.n_rescored]
+    rows = np.repeat(np.arange(len(queries)), candidates.shape[1])
+    documents = corpus.order[candidates.reshape(-1)]
+    fine = score_pairs(queries, corpus.documents, rows, documents).reshape(candidates.shape)
+    scores, fine_counts = rescored(corpus.judgments, pair_scores, counts, candidates, fine, tolerance=tolerance)
+    order = np.argsort(-fine, axis=1, kind="stable")
+    return scores, fine_counts, np.take_along_axis(candidates, order, axis=1)
+
+
+def _format(
+    plan: Plan,
+    outcome: _Outcome,
+    reference: _Outcome,
+    reference_plan: Plan,
+    dim: int,
+    measures: tuple[str, ...],
+    resampler: Resampler,
+) -> StorageFormat:
+    is_reference = outcome is reference
+    others = {} if is_reference else {reference_plan.name: reference.values}
+    means = {"ties": (outcome.n_tied > 0).astype(np.float64)}
+    means["overlap"] = overlap_at_k(reference.neighbors, outcome.neighbors)
+    figures = resampler.means({**outcome.values, **means}, bounds=UNIT)
+    return replace(
+        _bare(plan, dim),
+        metrics={name: figures[name] for name in measures},
+        changes=resampler.compare(plan.name, outcome.values, others, measures),
+        tie_share=figures["ties"],
+        overlap=Estimate(1.0) if is_reference else figures["overlap"],
+    )
+
+
+def _unmeasured(plan: Plan, dim: int, measures: Sequence[str], reason: str) -> StorageFormat:
+    return replace(_bare(plan, dim), metrics={name: Estimate.absent(reason) for name in measures}, reason=reason)
+
+
+def _bare(plan: Plan, dim: int) -> StorageFormat:
+    """The format with its costs and without figures."""
+    in_index = Codec(plan.precision, plan.width).bytes_per_document
+    absent = Estimate.absent("not measured")
+    return StorageFormat(
+        name=plan.name,
+        precision=str(plan.precision),
+        width=plan.width,
+        n_rescored=plan.n_rescored,
+        bytes_in_index=in_index,
+        bytes_in_all=in_index + (_FLOAT32_BYTES * dim if plan.n_rescored else 0),
+        metrics={},
+        changes=(),
+        tie_share=absent,
+        overlap=absent,
+    )
+
+
+def _corrected(formats: Sequence[StorageFormat], measures: tuple[str, ...]) -> tuple[StorageFormat, ...]:
+    """The formats with p-values that are Holm-adjusted over all of them and all measures."""
+    changes = iter(holm_over([change for each in formats for change in each.changes], measures))
+    return tuple(replace(each, changes=tuple(next(changes) for _ in each.changes)) for each in formats)

@@ -1,0 +1,34 @@
+"""Checkpoints and texts to embeddings: layouts, safe loading, encoders, heads, and the cache on disk.
+
+Importing this package loads no torch; it is imported inside the functions that need it.
+"""
+
+from embedscope.models.cache import EmbeddingStore, default_directory
+from embedscope.models.checkpoint import Checkpoint, Description, describe, load_checkpoint
+from embedscope.models.embed import Embeddings, EncodedTexts, embed_collection, encode_texts
+from embedscope.models.encoders import SentenceTransformerEncoder, resolve_device
+from embedscope.models.model import Model, load_model
+from embedscope.models.precomputed import is_given_file, load_given
+from embedscope.models.projectors import Identity, LinearHead, Projection
+
+__all__ = [
+    "Checkpoint",
+    "Description",
+    "EmbeddingStore",
+    "Embeddings",
+    "EncodedTexts",
+    "Identity",
+    "LinearHead",
+    "Model",
+    "Projection",
+    "SentenceTransformerEncoder",
+    "default_directory",
+    "describe",
+    "embed_collection",
+    "encode_texts",
+    "is_given_file",
+    "load_checkpoint",
+    "load_given",
+    "load_model",
+    "resolve_device",
+]

@@ -1,0 +1,335 @@
+"""Checkpoints: what was found, which choices were made, and where each choice comes from.
+
+Everything is judged before an encoder is built; the accepted layouts are the tables of ``head_files`` (state dicts)
+and ``folders`` (model folders).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from embedscope.errors import CheckpointError, InvalidOptionError, MissingExtraError
+from embedscope.models.encoder_state import EncoderState, differing_encoder
+from embedscope.models.head_files import HeadFile, read_head_file
+from embedscope.models.hub import is_hub_name, locate_model
+from embedscope.models.json_files import read_json
+from embedscope.models.model_folders import Layout, ModelFolder, position_capacity, read_model_folder
+from embedscope.models.pooling import PoolingSpec, pooling_by_name
+from embedscope.models.projectors import Step
+from embedscope.models.weights import EXPECTED
+from embedscope.protocols import Pooling
+
+DEFAULT_BASE_MODEL = "BAAI/bge-m3"
+"""Base model of the original project, assumed where a head-only checkpoint names none."""
+
+_POOLING_WORDS = {
+    "cls": Pooling.CLS,
+    "mean": Pooling.MEAN,
+    "avg": Pooling.MEAN,
+    "last": Pooling.LAST,
+    "lasttoken": Pooling.LAST,
+    "last_token": Pooling.LAST,
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """Everything that is known about a checkpoint before an encoder is built.
+
+    ``steps`` is the head as NumPy float32 parameters, in order; empty where there is none. ``encoder_state`` is None
+    where the encoder is the base model's, so that cached base embeddings serve. ``pooling`` is None for static
+    embeddings only.
+    """
+
+    path: str
+    layout: Layout
+    base: ModelFolder
+    base_model: str | None
+    pooling: PoolingSpec | None
+    pooling_source: str | None
+    max_length: int | None
+    steps: tuple[Step, ...]
+    training: Mapping[str, str] = field(default_factory=dict)
+    encoder_state: EncoderState | None = None
+    adapter: Path | None = None
+    query_prompt: str = ""
+    document_prompt: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a checkpoint is, read without its base model."""
+
+    path: str
+    layout: Layout
+    dim: int | None  # of the compared vectors; None where config.json does not state the encoder's width
+    has_encoder: bool
+    training: Mapping[str, str] = field(default_factory=dict)
+
+
+def describe(path: str | Path) -> Description:
+    """What the checkpoint at ``path`` is, without loading its base model.
+
+    Raises
+    ------
+    CheckpointError, UnsafeCheckpointError
+        As ``load_checkpoint``.
+    """
+    source = _locate(path)
+    if source.is_dir():
+        folder = read_model_folder(source, reference=str(path))
+        width = folder.hidden_size
+        if width is not None and folder.pooling is not None:
+            width *= len(folder.pooling.modes)
+        return Description(str(path), folder.layout, _dim_out(folder.tail, width), has_encoder=True)
+    head = read_head_file(source)
+    dim = _dim_out(head.steps, head.dim_in)
+    return Description(str(path), head.layout, dim, has_encoder=bool(head.encoder), training=head.training)
+
+
+def _dim_out(steps: tuple[Step, ...], dim_in: int | None) -> int | None:
+    for step in steps:
+        dim_in = None if dim_in is None else step.dim_out(dim_in)
+    return dim_in
+
+
+def load_checkpoint(
+    path: str | Path,
+    *,
+    base_model: str | Path | None = None,
+    pooling: Pooling | None = None,
+    max_length: int | None = None,
+) -> Checkpoint:
+    """The checkpoint at ``path``, with its base model found and every choice made and named.
+
+    Parameters
+    ----------
+    path : str or Path
+        A ``.pt`` file, a safetensors file, a sentence-transformers, Hugging Face, FlagEmbedding or PEFT folder, or
+        the name of a model on the hub.
+    base_model : str or Path, optional
+        Folder or hub name of the model under a head-only checkpoint; what the checkpoint records, else
+        ``BAAI/bge-m3``, by default.
+    pooling : Pooling, optional
+        How token vectors become one vector; what the checkpoint says by default.
+    max_length : int, optional
+        Tokens a text is cut to; what the checkpoint records, else the model's own, by default.
+
+    Raises
+    ------
+    UnsafeCheckpointError
+        If reading it would run code that came with it; none has run.
+    CheckpointError
+        If it is no checkpoint, does not fit its base model, or was trained with another pooling than asked for.
+    InvalidOptionError
+        If ``max_length`` is not positive or more than the model can take.
+    """
+    source = _locate(path)
+    if not source.is_dir():
+        return _head_checkpoint(str(path), read_head_file(source), base_model, pooling, max_length)
+    folder = read_model_folder(source, reference=str(path))
+    if folder.adapter is not None:
+        return _adapter_checkpoint(str(path), folder, base_model, pooling, max_length)
+    return _folder_checkpoint(str(path), folder, pooling, max_length)
+
+
+def _locate(path: str | Path) -> Path:
+    source = Path(path).expanduser()
+    if source.exists():
+        return source
+    if is_hub_name(str(path)):
+        return locate_model(str(path), option="--checkpoint")
+    raise CheckpointError(f"There is no checkpoint '{path}'. Expected {EXPECTED}.")
+
+
+def _head_checkpoint(
+    path: str, head: HeadFile, base_model: str | Path | None, pooling: Pooling | None, max_length: int | None
+) -> Checkpoint:
+    reference = str(base_model or head.recorded.get("base_model") or DEFAULT_BASE_MODEL)
+    base = _base_folder(reference)
+    chosen, source, notes = _head_pooling(path, head.recorded, base, pooling)
+    _check_width(path, head, base, chosen)
+    state = differing_encoder(path, head.encoder, base)
+    return Checkpoint(
+        path=path,
+        layout=head.layout,
+        base=base,
+        base_model=reference,
+        pooling=chosen,
+        pooling_source=source,
+        max_length=_token_limit(max_length, head.recorded.get("max_length"), base),
+        steps=head.steps,
+        training=head.training,
+        encoder_state=state,
+        notes=(*base.notes, *notes, *_encoder_note(head, state)),
+    )
+
+
+def _base_folder(reference: str) -> ModelFolder:
+    """The model under a head; its own head and prompts are not part of it."""
+    folder = read_model_folder(locate_model(reference, option="--base-model"), reference=reference)
+    if folder.transformer is None:
+        raise CheckpointError(
+            f"The base model '{reference}' is a {folder.layout} without a transformer of its own. "
+            f"Pass the folder of a whole transformer with --base-model."
+        )
+    return replace(folder, tail=(), encoder_modules=(), query_prompt="", document_prompt="")
+
+
+def _head_pooling(
+    path: str, recorded: Mapping[str, str], base: ModelFolder, asked: Pooling | None
+) -> tuple[PoolingSpec, str, tuple[str, ...]]:
+    """The pooling under a head: as recorded, as asked, or mean as in the original training code."""
+    trained = _pooling_word(path, recorded.get("pooling"))
+    if trained is not None:
+        _refuse_other_pooling(path, PoolingSpec.of(trained), asked)
+        return PoolingSpec.of(trained), "checkpoint", ()
+    if asked is not None:
+        return PoolingSpec.of(asked), "user", ()
+    chosen = PoolingSpec.of(Pooling.MEAN)
+    named = pooling_by_name(base.names)
+    own = base.pooling or (None if named is None else PoolingSpec.of(named))
+    notes: tuple[str, ...] = ()
+    if own is not None and own.label != chosen.label:
+        notes = (
+            f"The base model pools by {own.label}, the head is taken to be trained on mean-pooled vectors as in the "
+            f"original project; the checkpoint does not say. Pass --pooling if it was trained otherwise.",
+        )
+    return chosen, "original project trains with mean pooling", notes
+
+
+def _pooling_word(path: str, word: str | None) -> Pooling | None:
+    if word is None:
+        return None
+    if word.lower() not in _POOLING_WORDS:
+        raise CheckpointError(f"'{path}' records the pooling '{word}'; known are {', '.join(sorted(_POOLING_WORDS))}.")
+    return _POOLING_WORDS[word.lower()]
+
+
+def _refuse_other_pooling(path: str, trained: PoolingSpec, asked: Pooling | None) -> None:
+    if asked is not None and asked.value != trained.label:
+        raise CheckpointError(
+            f"'{path}' was made with {trained.label} pooling, but --pooling asks for {asked.value}. Vectors pooled "
+            f"otherwise than in training measure another model. Leave --pooling out."
+        )
+
+
+def _check_width(path: str, head: HeadFile, base: ModelFolder, pooling: PoolingSpec) -> None:
+    width = base.hidden_size
+    if width is not None and width * len(pooling.modes) != head.dim_in:
+        raise CheckpointError(
+            f"The head in '{path}' takes vectors of {head.dim_in} numbers, but the base model '{base.reference}' "
+            f"({base.path}) gives {width}. Pass the model that the head was trained on with --base-model."
+        )
+
+
+def _token_limit(asked: int | None, recorded: str | None, base: ModelFolder) -> int | None:
+    """Tokens a text is cut to: the user's choice, else the checkpoint's record, else the model's own."""
+    capacity = position_capacity(base.config) if base.transformer is not None else None
+    if asked is not None:
+        if asked < 1 or (capacity is not None and asked > capacity):
+            raise InvalidOptionError(
+                f"--max-length is {asked}; '{base.reference}' takes 1 to {capacity or 'any number of'} tokens."
+            )
+        return asked
+    if recorded is not None and recorded.isdigit() and int(recorded) > 0:
+        return int(recorded) if capacity is None else min(int(recorded), capacity)
+    return base.max_length
+
+
+def _folder_checkpoint(path: str, folder: ModelFolder, asked: Pooling | None, max_length: int | None) -> Checkpoint:
+    pooling, source = _folder_pooling(path, folder, asked)
+    return Checkpoint(
+        path=path,
+        layout=folder.layout,
+        base=folder,
+        base_model=None,
+        pooling=pooling,
+        pooling_source=source,
+        max_length=_token_limit(max_length, None, folder),
+        steps=folder.tail,
+        query_prompt=folder.query_prompt,
+        document_prompt=folder.document_prompt,
+        notes=folder.notes,
+    )
+
+
+def _folder_pooling(path: str, folder: ModelFolder, asked: Pooling | None) -> tuple[PoolingSpec | None, str | None]:
+    if folder.transformer is None:
+        return folder.pooling, None if folder.pooling is None else "checkpoint"
+    if folder.pooling is not None:
+        _refuse_other_pooling(path, folder.pooling, asked)
+        return folder.pooling, "checkpoint"
+    if asked is not None:
+        return PoolingSpec.of(asked), "user"
+    if folder.layout is Layout.FLAG_EMBEDDING:
+        return PoolingSpec.of(Pooling.CLS), "model type"
+    named = pooling_by_name(folder.names)
+    if named is None:
+        raise CheckpointError(
+            f"'{path}' does not say how its token vectors become one vector (no 1_Pooling, no modules.json), and its "
+            f"name is not that of a known model. The wrong choice measures another model: pass --pooling cls, mean or "
+            f"last, as it was trained."
+        )
+    return PoolingSpec.of(named), "model type"
+
+
+def _adapter_checkpoint(
+    path: str, folder: ModelFolder, base_model: str | Path | None, asked: Pooling | None, max_length: int | None
+) -> Checkpoint:
+    """A PEFT adapter: the base model under it is the user's choice, else what its configuration names."""
+    if find_spec("peft") is None:
+        raise MissingExtraError(needed_for="Loading a PEFT adapter", package="peft", extra="peft")
+    adapter = folder.adapter or folder.path
+    config = read_adapter_config(adapter)
+    reference = str(base_model or config["base_model_name_or_path"])
+    base = _base_folder(reference)
+    if folder.pooling is not None:
+        _refuse_other_pooling(path, folder.pooling, asked)
+        pooling, source = folder.pooling, "checkpoint"
+    elif asked is None and base.pooling is not None:
+        pooling, source = base.pooling, "1_Pooling of the base model"
+    else:
+        found, named = _folder_pooling(path, replace(base, pooling=None), asked)
+        if found is None or named is None:
+            raise CheckpointError(
+                f"'{path}': the pooling of its base model '{reference}' is not known; pass --pooling."
+            )
+        pooling, source = found, named
+    return Checkpoint(
+        path=path,
+        layout=folder.layout,
+        base=replace(
+            base, encoder_modules=folder.encoder_modules, do_lower_case=folder.do_lower_case or base.do_lower_case
+        ),
+        base_model=reference,
+        pooling=pooling,
+        pooling_source=source,
+        max_length=_token_limit(max_length, None if folder.max_length is None else str(folder.max_length), base),
+        steps=folder.tail,
+        adapter=adapter,
+        query_prompt=folder.query_prompt,
+        document_prompt=folder.document_prompt,
+        notes=folder.notes,
+    )
+
+
+def read_adapter_config(adapter: Path) -> Mapping[str, Any]:
+    """``adapter_config.json``, checked for the entries that are needed."""
+    config = read_json(adapter / "adapter_config.json")
+    if not isinstance(config, dict) or not isinstance(config.get("base_model_name_or_path"), str):
+        raise CheckpointError(f"'{adapter / 'adapter_config.json'}' names no base_model_name_or_path.")
+    return config
+
+
+def _encoder_note(head: HeadFile, state: EncoderState | None) -> tuple[str, ...]:
+    if not head.encoder:
+        return ()
+    if state is None:
+        return ("The encoder in the checkpoint equals the base model, tensor for tensor: the checkpoint is head-only.",)
+    return ("The encoder in the checkpoint differs from the base model: the checkpoint's own is used.",)

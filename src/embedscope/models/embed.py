@@ -1,0 +1,254 @@
+"""Texts to vectors: each distinct text once, only those that are not in the store, and nothing lost when interrupted.
+
+Texts are encoded longest first, so that a batch that does not fit into memory is met at once; the batch size is then
+halved and the run goes on. What is done is written to the store every 1,000 texts or ten seconds.
+"""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from embedscope.data.collection import Collection
+from embedscope.errors import EmbedscopeError, InvalidEmbeddingsError, InvalidOptionError
+from embedscope.models.cache import EmbeddingStore, Keys, text_keys
+from embedscope.models.encoders import is_out_of_memory, release_device_memory
+from embedscope.models.model import Model, load_model
+from embedscope.protocols import Encoder, Float32Array, IntArray, ProgressCallback
+from embedscope.result.records import ModelFacts
+
+__all__ = ["Embeddings", "EncodedTexts", "embed_collection", "encode_texts", "load_model"]
+
+FLUSH_TEXTS = 1000
+FLUSH_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embeddings:
+    """Unit vectors of a collection and where they come from.
+
+    ``n_encoded`` and ``n_cached`` count distinct texts (a text with two prompts counts twice).
+    """
+
+    queries: Float32Array  # (Q, dim), unit rows, in the order of Collection.queries
+    documents: Float32Array  # (N, dim), unit rows, in the order of Collection.documents
+    facts: ModelFacts
+    n_encoded: int = 0
+    n_cached: int = 0
+    elapsed_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedTexts:
+    """Pooled vectors of texts, not normalised, and how many of the distinct texts were in the store."""
+
+    vectors: Float32Array  # (n, dim), in the order of the texts
+    n_encoded: int
+    n_cached: int
+
+
+@runtime_checkable
+class PromptingEncoder(Encoder, Protocol):
+    """An encoder that can put a prompt before each text."""
+
+    def with_prompt(self, prompt: str) -> Encoder: ...
+
+
+def _silent(done: int, total: int, message: str | None = None) -> None:
+    """Reports nothing."""
+
+
+def encode_texts(
+    texts: Sequence[str],
+    encoder: Encoder,
+    store: EmbeddingStore | None = None,
+    *,
+    batch_size: int = 32,
+    progress: ProgressCallback | None = None,
+    prompt: str = "",
+) -> EncodedTexts:
+    """Pooled vectors of ``texts``, each distinct text encoded once and only where the store lacks it.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Compared and encoded in Unicode NFC.
+    encoder : Encoder
+    store : EmbeddingStore, optional
+        Nothing is kept without one.
+    batch_size : int
+        Texts encoded at a time, at most; halved where a batch does not fit into memory.
+    progress : callable, optional
+        Told the number of distinct texts done and to do; also when the batch size is halved.
+    prompt : str
+        Put before each text; part of its identity.
+
+    Raises
+    ------
+    InvalidOptionError
+        If ``batch_size`` is not positive, or the encoder takes no prompt and one is given.
+    InvalidEmbeddingsError
+        If the encoder gives vectors of another shape, or numbers that are not finite.
+    EmbedscopeError
+        If a single text does not fit into memory.
+    """
+    _require_batch_size(batch_size)
+    encoder = _prompted(encoder, prompt)
+    keys, inverse, first = _distinct(texts)
+    distinct = [unicodedata.normalize("NFC", texts[row]) for row in first]
+    store = store if store is not None else EmbeddingStore(is_enabled=False)
+    found = store.find(encoder.fingerprint, keys, dim=encoder.dim)
+    vectors = np.empty((len(distinct), encoder.dim), dtype=np.float32)
+    vectors[found.rows] = found.vectors
+    to_do = np.setdiff1d(np.arange(len(distinct)), found.rows)
+    _encode_missing(distinct, to_do, keys, vectors, encoder, store, batch_size, progress or _silent)
+    return EncodedTexts(vectors[inverse], n_encoded=len(to_do), n_cached=len(found.rows))
+
+
+def _require_batch_size(batch_size: int) -> None:
+    if batch_size < 1:
+        raise InvalidOptionError(f"--batch-size is {batch_size}; expected 1 or more texts a batch.")
+
+
+def _prompted(encoder: Encoder, prompt: str) -> Encoder:
+    if not prompt:
+        return encoder
+    if not isinstance(encoder, PromptingEncoder):
+        raise InvalidOptionError(f"{type(encoder).__name__} takes no prompt, but the prompt {prompt!r} was asked for.")
+    return encoder.with_prompt(prompt)
+
+
+def _distinct(texts: Sequence[str]) -> tuple[Keys, IntArray, IntArray]:
+    """Keys of the distinct texts, the distinct row of each text, and the first text of each distinct row."""
+    keys = text_keys(texts)
+    distinct, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    return distinct, inverse.reshape(-1).astype(np.int64), first.astype(np.int64)
+
+
+def _encode_missing(
+    texts: Sequence[str],
+    rows: IntArray,
+    keys: Keys,
+    vectors: Float32Array,
+    encoder: Encoder,
+    store: EmbeddingStore,
+    batch_size: int,
+    progress: ProgressCallback,
+) -> None:
+    """Fill ``vectors[rows]``, keeping what is done; also when the run is interrupted."""
+    longest_first = rows[np.argsort([-len(texts[row]) for row in rows], kind="stable")]
+    pending: list[int] = []
+    last_flush = time.monotonic()
+    done = len(texts) - len(rows)
+    progress(done, len(texts))
+    try:
+        for batch, encoded in _batches(texts, longest_first, encoder, batch_size, progress):
+            vectors[batch] = encoded
+            pending.extend(batch.tolist())
+            done += len(batch)
+            progress(done, len(texts))
+            if len(pending) >= FLUSH_TEXTS or time.monotonic() - last_flush >= FLUSH_SECONDS:
+                store.add(encoder.fingerprint, keys[pending], vectors[pending])
+                pending, last_flush = [], time.monotonic()
+    finally:
+        store.add(encoder.fingerprint, keys[pending], vectors[pending])
+
+
+def _batches(
+    texts: Sequence[str], rows: IntArray, encoder: Encoder, batch_size: int, progress: ProgressCallback
+) -> Iterator[tuple[IntArray, Float32Array]]:
+    """Batches of rows with their vectors; a batch that does not fit into memory is tried again at half the size."""
+    start = 0
+    n_done_before = len(texts) - len(rows)
+    while start < len(rows):
+        batch = rows[start : start + batch_size]
+        try:
+            encoded = encoder.encode([texts[row] for row in batch], batch_size=batch_size)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            release_device_memory()
+            batch_size = _halved(len(batch), texts[batch[0]], error)
+            message = f"Out of memory: going on with {batch_size} texts a batch."
+            progress(n_done_before + start, len(texts), message)
+            continue
+        yield batch, _checked(encoded, texts, batch, encoder)
+        start += len(batch)
+
+
+def _halved(batch_size: int, longest: str, error: BaseException) -> int:
+    if batch_size == 1:
+        raise EmbedscopeError(
+            f"A single text of {len(longest):,} characters does not fit into memory. Pass --max-length to cut texts "
+            f"shorter, or --device cpu."
+        ) from error
+    return batch_size // 2
+
+
+def _checked(vectors: Float32Array, texts: Sequence[str], rows: IntArray, encoder: Encoder) -> Float32Array:
+    """``vectors`` once they are known to be finite and of the right shape: only such are kept in the store."""
+    if vectors.shape != (len(rows), encoder.dim):
+        raise InvalidEmbeddingsError(
+            f"The encoder gave vectors of shape {vectors.shape} for {len(rows)} texts; "
+            f"expected ({len(rows)}, {encoder.dim})."
+        )
+    is_finite = np.isfinite(vectors).all(axis=1)
+    if not is_finite.all():
+        raise InvalidEmbeddingsError(
+            f"The encoder gave numbers that are not finite for {np.count_nonzero(~is_finite)} of {len(rows)} texts, "
+            f"first: {texts[rows[int(np.argmin(is_finite))]][:80]!r}. Half precision overflows in some models: pass "
+            f"--precision float32, and check the checkpoint for NaN."
+        )
+    return vectors
+
+
+def embed_collection(
+    collection: Collection,
+    model: Model,
+    store: EmbeddingStore | None = None,
+    *,
+    batch_size: int = 32,
+    progress: ProgressCallback | None = None,
+) -> Embeddings:
+    """Unit vectors of every query and document of ``collection``.
+
+    A text that is a query and a document is encoded once where both roles have the same prompt.
+
+    Raises
+    ------
+    InvalidEmbeddingsError
+        If a text has no direction under the model (its vector is zero or not finite); its id is named.
+    InvalidOptionError, EmbedscopeError
+        As ``encode_texts``.
+    """
+    started = time.monotonic()
+    n_queries = len(collection.queries)
+    parts = _by_prompt(collection, model, store, batch_size, progress or _silent)
+    pooled = np.concatenate([part.vectors for part in parts])
+    project = model.projector.project
+    return Embeddings(
+        queries=project(pooled[:n_queries], what="query", ids=collection.query_ids),
+        documents=project(pooled[n_queries:], what="document", ids=collection.document_ids),
+        facts=model.facts,
+        n_encoded=sum(part.n_encoded for part in parts),
+        n_cached=sum(part.n_cached for part in parts),
+        elapsed_s=time.monotonic() - started,
+    )
+
+
+def _by_prompt(
+    collection: Collection, model: Model, store: EmbeddingStore | None, batch_size: int, progress: ProgressCallback
+) -> list[EncodedTexts]:
+    """Queries, then documents: in one pass where their prompts are the same."""
+    roles = [(collection.queries, model.query_prompt), (collection.documents, model.document_prompt)]
+    if model.query_prompt == model.document_prompt:
+        roles = [((*collection.queries, *collection.documents), model.query_prompt)]
+    return [
+        encode_texts(texts, model.encoder, store, batch_size=batch_size, progress=progress, prompt=prompt)
+        for texts, prompt in roles
+    ]

@@ -1,0 +1,419 @@
+"""Encoders: texts to pooled vectors, before any head and before normalisation.
+
+torch, transformers and sentence-transformers are imported when the first text has to be encoded: a run whose texts
+are all in the cache never loads them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from embedscope.errors import (
+    CheckpointError,
+    EmbedscopeError,
+    InvalidOptionError,
+    MissingExtraError,
+    UnsafeCheckpointError,
+)
+from embedscope.models.encoder_state import EncoderState, is_unused
+from embedscope.models.fingerprints import HashMemory
+from embedscope.models.model_folders import ModelFolder, tokenizer_files, weight_files
+from embedscope.models.modules import MODULE_HOMES, Module
+from embedscope.models.onnx_backend import export_key, run_on_onnx
+from embedscope.models.pooling import PoolingSpec
+from embedscope.models.weights import require_torch
+from embedscope.protocols import Backend, Device, Float32Array, Precision
+
+_WIDE_RANGE = ("t5", "gemma")
+"""Architectures whose activations overflow float16; they run in bfloat16."""
+
+
+_DRIVER_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")
+
+
+def resolve_device(device: Device | str = Device.AUTO) -> str:
+    """The name of the torch device to use: CUDA, then MPS, then the CPU for ``auto``.
+
+    Raises
+    ------
+    InvalidOptionError
+        If the device asked for is not there.
+    """
+    name = str(device)
+    require_device_name(name)
+    if name == Device.CPU or (name == Device.AUTO and not _may_have_accelerator()):
+        return Device.CPU.value
+    require_torch()
+    import torch
+
+    present = {
+        Device.CUDA.value: torch.cuda.is_available(),
+        Device.MPS.value: torch.backends.mps.is_available(),
+        Device.CPU.value: True,
+    }
+    if name == Device.AUTO:
+        return next(device for device, is_present in present.items() if is_present)
+    family, _, index = name.partition(":")
+    if not present[family] or (family == Device.CUDA and index and int(index) >= torch.cuda.device_count()):
+        raise InvalidOptionError(
+            f"--device is '{name}', but torch {torch.__version__} finds no such device. "
+            f"Present: {', '.join(device for device, is_present in present.items() if is_present)}. Use --device auto."
+        )
+    return name
+
+
+def require_device_name(name: str) -> None:
+    """Refuse what names no device that embedscope knows; whether the device is there, ``resolve_device`` says.
+
+    Raises
+    ------
+    InvalidOptionError
+        If ``name`` is not auto, cpu, cuda or mps; a number may follow, as in "cuda:1".
+    """
+    family, colon, index = name.partition(":")
+    if family not in set(Device) or (colon and (family == Device.AUTO or not index.isdecimal())):
+        raise InvalidOptionError(f"--device is '{name}'; expected auto, cpu, cuda or mps.")
+
+
+def _may_have_accelerator() -> bool:
+    """False where torch could find none: asking torch costs a second, which a run from the cache need not spend.
+
+    On Linux a driver shows itself as one of these files (NVIDIA, AMD, and both under WSL).
+    """
+    return sys.platform != "linux" or any(Path(name).exists() for name in _DRIVER_FILES)
+
+
+def resolve_dtype(device: str, model_type: str = "", precision: Precision | str = Precision.AUTO) -> str:
+    """Number format of the encoder: the one asked for, else half precision on CUDA and float32 elsewhere."""
+    if precision != Precision.AUTO:
+        return Precision(precision).value
+    if not device.startswith(Device.CUDA):
+        return "float32"
+    return "bfloat16" if any(name in model_type for name in _WIDE_RANGE) else "float16"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether ``error`` says that a batch did not fit into memory."""
+    named = type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError)
+    return named or (isinstance(error, RuntimeError) and "out of memory" in str(error).lower())
+
+
+def release_device_memory() -> None:
+    """Give cached blocks back to the device after a batch that did not fit."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+class SentenceTransformerEncoder:
+    """Pooled vectors of a model folder: transformer and pooling, without Dense, LayerNorm and Normalize.
+
+    Parameters
+    ----------
+    folder : ModelFolder
+        Checked by ``read_model_folder``.
+    pooling : PoolingSpec or None
+        None for static embeddings only.
+    max_length : int or None
+        Tokens a text is cut to; None where nothing limits it.
+    device, dtype : str
+        As ``resolve_device`` and ``resolve_dtype`` name them.
+    state : EncoderState, optional
+        Encoder weights that replace the folder's.
+    adapter : Path, optional
+        Folder of a PEFT adapter over the transformer.
+    hashes : HashMemory, optional
+        Remembers digests of large files between runs; ONNX exports are kept in its folder.
+    backend : Backend
+        What runs the transformer; the others than torch are for the CPU.
+    """
+
+    def __init__(
+        self,
+        folder: ModelFolder,
+        *,
+        pooling: PoolingSpec | None,
+        max_length: int | None,
+        device: str = "cpu",
+        dtype: str = "float32",
+        state: EncoderState | None = None,
+        adapter: Path | None = None,
+        hashes: HashMemory | None = None,
+        backend: Backend = Backend.TORCH,
+    ) -> None:
+        self._folder = folder
+        self._backend = backend
+        self._pooling = pooling
+        self._max_length = max_length
+        self._device = device
+        self._dtype = dtype
+        self._state = state
+        self._adapter = adapter
+        self._prompt = ""
+        memory = hashes or HashMemory()
+        self._weights_digest = _files_digest(folder, adapter, state, memory)
+        self._cache_folder = memory.folder
+        self._model: list[Any] = []  # filled at the first text; shared by the views that with_prompt makes
+
+    @property
+    def device(self) -> str:
+        return self._device
+
+    @property
+    def dtype(self) -> str:
+        return "int8" if self._backend is Backend.ONNX_INT8 else self._dtype
+
+    @property
+    def backend(self) -> Backend:
+        """What runs the transformer."""
+        return self._backend
+
+    @property
+    def max_length(self) -> int | None:
+        return self._max_length
+
+    @property
+    def tokenizer_folder(self) -> Path | None:
+        """Where the tokenizer lies; None for encoders that have no transformer."""
+        return self._folder.transformer
+
+    @property
+    def prompt(self) -> str:
+        """What stands before each text."""
+        return self._prompt
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over weights, configuration, tokenizer, pooling, prompt, maximum length and number format."""
+        # What changes no vector stays out, so that a head over a folder finds what the folder itself has encoded.
+        includes_prompt = bool(self._prompt) and self._pooling is not None and self._pooling.include_prompt
+        pooling = self._pooling and (self._pooling.label, includes_prompt)
+        modules = [module.name for module in self._folder.encoder_modules if module.name != "Pooling"]
+        settings = [pooling, modules, self._max_length, self._dtype, self._folder.do_lower_case, self._prompt]
+        if self._backend is not Backend.TORCH:
+            settings.append(self._backend.value)
+        return hashlib.sha256((self._weights_digest + json.dumps(settings)).encode()).hexdigest()
+
+    @property
+    def dim(self) -> int:
+        """Length of a pooled vector; loads the model only where ``config.json`` does not state its width."""
+        width = self._folder.hidden_size
+        plain = all(module.name == "Pooling" for module in self._folder.encoder_modules)
+        if width is not None and plain and self._pooling is not None:
+            return width * len(self._pooling.modes)
+        return int(self._loaded().get_embedding_dimension())
+
+    def with_prompt(self, prompt: str) -> SentenceTransformerEncoder:
+        """The same encoder, sharing its weights, with ``prompt`` before each text."""
+        view = object.__new__(SentenceTransformerEncoder)
+        view.__dict__.update(self.__dict__)
+        view._prompt = prompt
+        return view
+
+    def encode(self, texts: Sequence[str], *, batch_size: int) -> Float32Array:
+        """Pooled vectors of shape (len(texts), dim), float32, in the order of ``texts``; not normalised."""
+        if not texts:
+            return np.zeros((0, self.dim), dtype=np.float32)
+        model = self._loaded()
+        vectors = model.encode(
+            [_encodable(text) for text in texts],
+            prompt=self._prompt or None,
+            batch_size=batch_size,
+            show_progress_bar=False,
+            convert_to_numpy=True,
+            normalize_embeddings=False,
+        )
+        return np.asarray(vectors, dtype=np.float32)
+
+    def _loaded(self) -> Any:
+        if not self._model:
+            with _quiet():
+                self._model.append(self._load())
+        return self._model[0]
+
+    def _load(self) -> Any:
+        require_torch()
+        try:
+            from sentence_transformers import SentenceTransformer
+        except ImportError as error:
+            raise MissingExtraError(
+                needed_for="Encoding texts", package="sentence-transformers", extra="models"
+            ) from error
+        try:
+            modules = self._modules()
+            return SentenceTransformer(modules=modules, device=self._device).eval()
+        except EmbedscopeError:
+            raise
+        except Exception as error:  # transformers, tokenizers and safetensors raise whatever they like
+            if is_out_of_memory(error):
+                raise EmbedscopeError(
+                    f"'{self._folder.reference}' itself does not fit into the memory of '{self._device}'. Pass "
+                    f"--device cpu, or use a machine with more memory."
+                ) from error
+            raise _loading_error(self._folder, error) from error
+
+    def _modules(self) -> list[Any]:
+        modules = [] if self._folder.transformer is None else [self._transformer()]
+        for module in self._folder.encoder_modules:
+            modules.append(self._pooled(modules) if module.name == "Pooling" else _load_module(module))
+        if self._folder.transformer is not None and all(m.name != "Pooling" for m in self._folder.encoder_modules):
+            modules.append(self._pooled(modules))
+        return modules
+
+    def _pooled(self, modules: Sequence[Any]) -> Any:
+        assert self._pooling is not None  # noqa: S101 - read_model_folder gives every transformer a pooling
+        pooling_class = _module_class("Pooling")
+        return pooling_class(
+            modules[-1].get_embedding_dimension(),
+            pooling_mode=self._pooling.modes,
+            include_prompt=self._pooling.include_prompt,
+        )
+
+    def _transformer(self) -> Any:
+        import torch
+
+        folder = self._folder.transformer
+        files = weight_files(folder) if folder is not None else ()
+        trusted: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
+        is_safetensors = all(file.suffix == ".safetensors" for file in files)
+
+        def loaded(attention: str) -> Any:
+            return _module_class("Transformer")(
+                str(folder),
+                model_kwargs={
+                    **trusted,
+                    "dtype": getattr(torch, self._dtype),
+                    "use_safetensors": is_safetensors,
+                    "attn_implementation": attention,
+                },
+                processor_kwargs=dict(trusted),
+                config_kwargs=dict(trusted),
+                modality_config={"text": {"method": "forward", "method_output_name": "last_hidden_state"}},
+                module_output_name="token_embeddings",
+                do_lower_case=self._folder.do_lower_case,
+            )
+
+        transformer = _with_fused_attention(loaded)
+        if self._max_length is not None:
+            transformer.max_seq_length = self._max_length
+        if self._state is not None:
+            _replace_weights(transformer.model, self._state, self._folder)
+        if self._adapter is not None:
+            transformer.model = _with_adapter(transformer.model, self._adapter)
+        if self._backend is not Backend.TORCH:
+            run_on_onnx(transformer.model, self._backend, self._folder.reference, self._kept_export())
+        return transformer
+
+    def _kept_export(self) -> Path | None:
+        """Where the ONNX export of these weights is kept; no prompt, pooling or length changes it."""
+        if self._cache_folder is None:
+            return None
+        return self._cache_folder / "onnx" / export_key(self._weights_digest, self._backend)
+
+
+def _with_fused_attention(load: Callable[[str], Any]) -> Any:
+    """What ``load`` gives for scaled-dot-product attention, or for plain attention where the architecture has none."""
+    try:
+        return load("sdpa")
+    except (ValueError, ImportError) as error:
+        if "scaled_dot_product_attention" not in str(error):
+            raise
+    return load("eager")
+
+
+def _files_digest(folder: ModelFolder, adapter: Path | None, state: EncoderState | None, hashes: HashMemory) -> str:
+    """SHA-256 over everything on disk that decides a pooled vector; names count, places do not."""
+    digest = hashlib.sha256()
+    files: list[Path] = []
+    if folder.transformer is not None:
+        weights = () if state is not None else weight_files(folder.transformer)
+        files += [*weights, folder.transformer / "config.json", *tokenizer_files(folder.transformer)]
+    for module in folder.encoder_modules:
+        if module.name != "Pooling":
+            files += sorted(file for file in module.folder.glob("*") if _is_parameter_file(file))
+    if adapter is not None:
+        files += [adapter / "adapter_config.json", *sorted(adapter.glob("adapter_model.*"))]
+    for file in files:
+        digest.update(f"{file.name} {hashes.sha256(file)}\n".encode())
+    digest.update(b"" if state is None else state.digest.encode())
+    return digest.hexdigest()
+
+
+def _is_parameter_file(file: Path) -> bool:
+    return file.is_file() and file.suffix in (".json", ".safetensors", ".bin")
+
+
+def _encodable(text: str) -> str:
+    """``text`` with surrogate pairs joined and lone surrogates replaced: a tokenizer takes no others."""
+    if text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _module_class(name: str) -> Any:
+    """The class of an admitted module; the name comes from our table, never from a checkpoint."""
+    return getattr(import_module(MODULE_HOMES[name]), name)
+
+
+def _load_module(module: Module) -> Any:
+    """A module between transformer and head that has to run in torch."""
+    return _module_class(module.name).load(str(module.folder), local_files_only=True, trust_remote_code=False)
+
+
+def _replace_weights(model: Any, state: EncoderState, folder: ModelFolder) -> None:
+    """Put the checkpoint's encoder weights into the base architecture; every tensor must find its place."""
+    result = model.load_state_dict(dict(state.tensors), strict=False)
+    missing = [name for name in result.missing_keys if not is_unused(name)]
+    if missing or result.unexpected_keys:
+        raise CheckpointError(
+            f"The encoder weights in the checkpoint do not fit '{folder.reference}': missing "
+            f"{missing[:3] or 'none'}, unexpected {result.unexpected_keys[:3] or 'none'}. "
+            f"Pass the model it was trained from with --base-model."
+        )
+
+
+def _with_adapter(model: Any, adapter: Path) -> Any:
+    """``model`` with a PEFT adapter merged into its weights."""
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(model, str(adapter), local_files_only=True).merge_and_unload()
+
+
+def _loading_error(folder: ModelFolder, error: Exception) -> CheckpointError:
+    reason = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+    if "trust_remote_code" in str(error):
+        return UnsafeCheckpointError(
+            f"'{folder.reference}' was refused: loading it would run code that comes with it ({reason}). "
+            f"Encode with your own program and pass the vectors with --embeddings."
+        )
+    return CheckpointError(f"'{folder.reference}' ({folder.path}) cannot be loaded: {reason}")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """transformers without its progress bars and load report; its settings are put back afterwards."""
+    require_torch()
+    import transformers
+
+    logging: Any = transformers.utils.logging
+    verbosity, had_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if had_bars:
+            logging.enable_progress_bar()

@@ -1,0 +1,216 @@
+"""Weight files that hold a projection head, and perhaps the encoder under it.
+
+The accepted layouts are data (the tables below): keys under which training scripts wrap a state dict, name components
+that wrappers of a model leave behind, and the names of a head's parameters. A file is recognised by its content; the
+dimension of the head is read from its tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from embedscope.errors import CheckpointError
+from embedscope.models.model_folders import Layout
+from embedscope.models.modules import activation_name
+from embedscope.models.projectors import LayerNorm, Linear, Normalize, Step
+from embedscope.models.weights import (
+    EXPECTED,
+    WEIGHT_KINDS,
+    FileKind,
+    Renamed,
+    SafetensorsFile,
+    as_float32,
+    file_kind,
+    read_torch_file,
+    tensors_of,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+WRAPPER_KEYS = ("model_state_dict", "state_dict", "model", "head_state_dict")
+"""Keys under which training scripts put the state dict; the first that holds tensors counts."""
+
+WRAPPER_COMPONENTS = frozenset({"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
+"""Name components that DistributedDataParallel, torch.compile, FSDP and activation checkpointing add, at any depth."""
+
+ENCODER_ROOT = "encoder."
+"""What the names of the whole encoder begin with in a state dict."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadNames:
+    """Names of a head's parameters in a state dict."""
+
+    weight: str
+    bias: str
+    ln_weight: str
+    ln_bias: str
+
+
+HEAD_NAMES = (
+    HeadNames("head.linear.weight", "head.linear.bias", "head.ln.weight", "head.ln.bias"),
+    HeadNames("linear.weight", "linear.bias", "ln.weight", "ln.bias"),
+    HeadNames("head.weight", "head.bias", "ln.weight", "ln.bias"),
+    HeadNames("projection.weight", "projection.bias", "ln.weight", "ln.bias"),
+)
+"""Accepted spellings; the first is the original project's."""
+
+RECORDED_KEYS: dict[str, tuple[str, ...]] = {
+    "pooling": ("pooling", "pooling_mode"),
+    "max_length": ("max_length", "max_seq_length", "max_len"),
+    "base_model": ("base_model", "base_model_name", "base_model_name_or_path"),
+    "activation": ("activation", "activation_function"),
+    "normalizes_input": ("normalizes_input", "normalize_input", "pre_normalize"),
+}
+"""What a checkpoint may record about its training, and under which keys of its config or metadata."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeadFile:
+    """A weights file that holds a head, and perhaps the encoder under it."""
+
+    path: Path
+    layout: Layout
+    steps: tuple[Step, ...]
+    dim_in: int
+    encoder: Mapping[str, torch.Tensor]
+    training: Mapping[str, str]
+    recorded: Mapping[str, str]
+
+
+def read_head_file(path: Path) -> HeadFile:
+    kind = file_kind(path)
+    if kind in (FileKind.NPZ, FileKind.PARQUET):
+        raise CheckpointError(
+            f"'{path}' is {kind}, not a checkpoint. If it holds embeddings, pass it with --embeddings."
+        )
+    if kind not in WEIGHT_KINDS:
+        raise CheckpointError(f"'{path}' is {kind}, not a checkpoint. Expected {EXPECTED}.")
+    if kind is FileKind.SAFETENSORS:
+        file = SafetensorsFile(path)
+        training = {key: text for key, text in file.metadata.items() if key != "format" and text != "None"}
+        return _head_file(path, Layout.HEAD_SAFETENSORS, file, training, training)
+    stored = read_torch_file(path)
+    if not isinstance(stored, Mapping):
+        raise CheckpointError(
+            f"'{path}' holds a {type(stored).__name__}; expected a state dict, bare or under one of "
+            f"{', '.join(WRAPPER_KEYS)}."
+        )
+    config = _as_mapping(stored.get("config", stored.get("args")))
+    said = {str(key): value for key, value in stored.items()} | config
+    return _head_file(path, Layout.STATE_DICT, _state_dict(path, stored), _training(stored, config), said)
+
+
+def _state_dict(path: Path, stored: Mapping[Any, Any]) -> Mapping[str, torch.Tensor]:
+    for key in WRAPPER_KEYS:
+        inner = stored.get(key)
+        if isinstance(inner, Mapping) and tensors_of(inner):
+            return tensors_of(inner)
+    tensors = tensors_of(stored)
+    if not tensors:
+        raise CheckpointError(
+            f"'{path}' holds no tensors by name: its keys are {_some(stored)}. Expected a state dict, bare or under "
+            f"one of {', '.join(WRAPPER_KEYS)}."
+        )
+    return tensors
+
+
+def _head_file(
+    path: Path,
+    layout: Layout,
+    state: Mapping[str, torch.Tensor],
+    training: Mapping[str, str],
+    config: Mapping[str, Any],
+) -> HeadFile:
+    names = _plain_names(path, state)
+    head = next((head for head in HEAD_NAMES if head.weight in names), None)
+    if head is None:
+        raise CheckpointError(
+            f"'{path}' has no projection head: expected a matrix named {HEAD_NAMES[0].weight} (or "
+            f"{', '.join(spelling.weight for spelling in HEAD_NAMES[1:])}); found {_some(names)}. A fine-tuned model "
+            f"without a head is passed as its folder (config.json beside the weights)."
+        )
+    recorded = _recorded(config)
+    steps = _head_steps(path, head, names, state, recorded)
+    linear = next(step for step in steps if isinstance(step, Linear))
+    inside = {name.removeprefix(ENCODER_ROOT): name for name in names if name.startswith(ENCODER_ROOT)}
+    encoder = Renamed(state, {name: names[plain] for name, plain in inside.items()})
+    return HeadFile(path, layout, steps, int(linear.weight.shape[1]), encoder, dict(training), recorded)
+
+
+def _plain_names(path: Path, state: Mapping[str, torch.Tensor]) -> dict[str, str]:
+    """Names without wrapper components -> names in the file."""
+    plain: dict[str, str] = {}
+    for stored in state:
+        name = ".".join(part for part in stored.split(".") if part not in WRAPPER_COMPONENTS)
+        if name in plain:
+            raise CheckpointError(
+                f"'{path}' holds both '{plain[name]}' and '{stored}', which are the same parameter '{name}' once the "
+                f"prefixes of model wrappers are taken off; it is not clear which one counts."
+            )
+        plain[name] = stored
+    return plain
+
+
+def _head_steps(
+    path: Path,
+    head: HeadNames,
+    names: Mapping[str, str],
+    state: Mapping[str, torch.Tensor],
+    recorded: Mapping[str, str],
+) -> tuple[Step, ...]:
+    def array(name: str) -> Any:
+        return as_float32(state[names[name]]) if name in names else None
+
+    activation = activation_name(recorded["activation"], where=path) if "activation" in recorded else "Identity"
+    try:
+        linear = Linear(array(head.weight), array(head.bias), activation)
+    except CheckpointError as error:
+        raise CheckpointError(f"'{path}' holds a head that cannot be applied. {error}") from error
+    steps: list[Step] = [Normalize()] if recorded.get("normalizes_input", "").lower() in ("true", "1") else []
+    steps.append(linear)
+    if head.ln_weight in names:
+        steps.append(LayerNorm(array(head.ln_weight), array(head.ln_bias)))
+    return tuple(steps)
+
+
+def _as_mapping(config: Any) -> dict[str, Any]:
+    """A config stored as a dict or an ``argparse.Namespace``; empty for anything else."""
+    if isinstance(config, Mapping):
+        return {str(key): value for key, value in config.items()}
+    return dict(vars(config)) if hasattr(config, "__dict__") else {}
+
+
+def _training(stored: Mapping[Any, Any], config: Mapping[str, Any]) -> dict[str, str]:
+    """Numbers and strings beside the state dict, and the entries of the config as ``config.<name>``."""
+    beside = {str(key): _as_text(value) for key, value in stored.items()}
+    inside = {f"config.{key}": _as_text(value) for key, value in config.items()}
+    return {key: text for key, text in (beside | inside).items() if text is not None}
+
+
+def _as_text(value: Any) -> str | None:
+    """A number or a string as text, also a tensor of one number; None for anything else."""
+    if hasattr(value, "numel") and value.numel() == 1:
+        value = value.item()
+    return str(value) if isinstance(value, str | Real) else None
+
+
+def _recorded(config: Mapping[str, Any]) -> dict[str, str]:
+    """What the checkpoint says about its own training, under the names used here."""
+    found: dict[str, str] = {}
+    for name, keys in RECORDED_KEYS.items():
+        value = next((config[key] for key in keys if config.get(key) not in (None, "", "None")), None)
+        text = _as_text(value)
+        if text is not None:
+            found[name] = text
+    return found
+
+
+def _some(names: Mapping[Any, Any]) -> str:
+    shown = [str(name) for name in list(names)[:5]]
+    return ", ".join(shown) + (f" and {len(names) - 5} more" if len(names) > 5 else "") if shown else "nothing"

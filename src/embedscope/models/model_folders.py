@@ -1,0 +1,354 @@
+"""Model folders: what is in them, judged from their JSON files before anything is loaded.
+
+A folder may come from anywhere, so nothing in it decides which code runs: module types are looked up in the tables
+below and never imported by the name that the folder gives, and a configuration that asks for code of its own is
+refused here, before torch or transformers see it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from embedscope.errors import CheckpointError, UnsafeCheckpointError
+from embedscope.models.json_files import read_object
+from embedscope.models.modules import Module, read_modules, tail_steps
+from embedscope.models.pooling import PoolingSpec, read_pooling
+from embedscope.models.projectors import Step, Truncate
+from embedscope.models.weights import FileKind, file_kind, read_tensors
+
+
+class Layout(StrEnum):
+    """The checkpoint layouts that are read."""
+
+    STATE_DICT = "torch state dict"
+    HEAD_SAFETENSORS = "head-only safetensors"
+    SENTENCE_TRANSFORMERS = "sentence-transformers folder"
+    HUGGING_FACE = "Hugging Face folder"
+    FLAG_EMBEDDING = "FlagEmbedding folder"
+    PEFT = "PEFT adapter folder"
+
+
+TOKENIZER_PATTERNS = ("tokenizer*", "vocab*", "merges.txt", "*.model", "special_tokens_map.json", "added_tokens.json")
+
+_COUNTING_FROM_PAD = ("roberta", "camembert", "mpnet", "xmod")
+
+_SETTINGS_NOT_APPLIED = ("processing_kwargs", "model_args", "model_kwargs", "tokenizer_args", "processor_kwargs")
+
+_IGNORED_HEADS = ("colbert_linear.pt", "sparse_linear.pt")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelFolder:
+    """A model folder that was checked and may be loaded.
+
+    ``encoder_modules`` stand after the transformer and before ``tail``; ``tail`` is what NumPy applies to pooled
+    vectors. ``transformer`` is None where the first module is no transformer (static embeddings).
+    """
+
+    path: Path
+    reference: str
+    layout: Layout
+    transformer: Path | None
+    config: Mapping[str, Any]
+    encoder_modules: tuple[Module, ...] = ()
+    pooling: PoolingSpec | None = None
+    tail: tuple[Step, ...] = ()
+    adapter: Path | None = None
+    max_length: int | None = None
+    do_lower_case: bool = False
+    query_prompt: str = ""
+    document_prompt: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Paths and names under which the model goes."""
+        return (self.reference, self.path.name, str(self.config.get("_name_or_path", "")))
+
+    @property
+    def hidden_size(self) -> int | None:
+        """Width of a token vector, where ``config.json`` states it."""
+        text = self.config.get("text_config")
+        for config in (self.config, text if isinstance(text, Mapping) else {}):
+            for key in ("hidden_size", "d_model", "dim", "n_embd"):
+                if isinstance(config.get(key), int):
+                    return int(config[key])
+        return None
+
+
+def read_model_folder(path: Path, *, reference: str | None = None) -> ModelFolder:
+    """What the folder at ``path`` holds; nothing is loaded, nothing of it is run.
+
+    Parameters
+    ----------
+    path : Path
+        A local folder.
+    reference : str, optional
+        The name by which the user asked for it; the path by default.
+
+    Raises
+    ------
+    UnsafeCheckpointError
+        If loading it would need code that comes with it.
+    CheckpointError
+        If it holds no model, or one that makes no single vector a text.
+    """
+    for marker, read in _READERS.items():
+        if (path / marker).is_file():
+            folder = read(path, reference or str(path))
+            _refuse_unsafe_weights(folder)
+            return folder
+    raise CheckpointError(
+        f"'{path}' is a folder without a model: expected modules.json (sentence-transformers), config.json "
+        f"(Hugging Face) or adapter_config.json (PEFT); found {_listing(path)}."
+    )
+
+
+def _listing(path: Path) -> str:
+    names = sorted(entry.name for entry in path.iterdir())
+    shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    weights = [name for name in names if name.endswith((".pt", ".pth", ".bin", ".safetensors"))]
+    return (shown or "nothing") + (f". If you mean one of its files, pass it: '{path / weights[0]}'" if weights else "")
+
+
+def _hugging_face_folder(path: Path, reference: str) -> ModelFolder:
+    config = _checked_config(path)
+    notes = _ignored_heads_note(path)
+    return ModelFolder(
+        path=path,
+        reference=reference,
+        layout=Layout.FLAG_EMBEDDING if notes else Layout.HUGGING_FACE,
+        transformer=path,
+        config=config,
+        pooling=read_pooling(path / "1_Pooling"),
+        max_length=_sequence_length(path, config, read_object(path / "sentence_bert_config.json")),
+        notes=notes,
+    )
+
+
+def _adapter_folder(path: Path, reference: str) -> ModelFolder:
+    return ModelFolder(
+        path=path,
+        reference=reference,
+        layout=Layout.PEFT,
+        transformer=None,
+        config=read_object(path / "adapter_config.json"),
+        pooling=read_pooling(path / "1_Pooling"),
+        adapter=path,
+    )
+
+
+def _ignored_heads_note(path: Path) -> tuple[str, ...]:
+    """Heads of FlagEmbedding that are there and not measured, in one line; nothing where there are none."""
+    heads = [name for name in _IGNORED_HEADS if (path / name).is_file()]
+    return (f"{', '.join(heads)}: not used; the dense vectors are what is measured.",) if heads else ()
+
+
+def _checked_config(folder: Path) -> dict[str, Any]:
+    """``config.json`` of a transformer, refused where loading it would fetch or run code."""
+    path = folder / "config.json"
+    if not path.is_file():
+        raise CheckpointError(f"'{folder}' should hold a transformer but has no config.json.")
+    config = read_object(path)
+    if not isinstance(config.get("model_type"), str):
+        raise CheckpointError(f"'{path}' names no model_type, so the architecture is unknown.")
+    _refuse_foreign_kernels(config, path)
+    if "quantization_config" in config:
+        raise CheckpointError(
+            f"'{path}' describes quantised weights, whose vectors depend on the kernels at hand. "
+            f"Pass the model before quantisation."
+        )
+    if "auto_map" in config:
+        _refuse_foreign_class(config, path)
+    return config
+
+
+def _refuse_foreign_kernels(config: Any, path: Path, *, key: str = "") -> None:
+    """An attention implementation with a slash in its name is a hub repository whose code would run."""
+    if isinstance(config, Mapping):
+        for name, value in config.items():
+            _refuse_foreign_kernels(value, path, key=key if "implementation" in key else str(name))
+    elif isinstance(config, list):
+        for value in config:
+            _refuse_foreign_kernels(value, path, key=key)
+    elif "implementation" in key and isinstance(config, str) and "/" in config:
+        raise UnsafeCheckpointError(
+            f"'{path}' was refused: '{key}' asks for code from '{config}'. Remove the entry to load the model with "
+            f"the implementations that come with transformers."
+        )
+
+
+def _refuse_foreign_class(config: Mapping[str, Any], path: Path) -> None:
+    from transformers import CONFIG_MAPPING
+
+    if config["model_type"] not in CONFIG_MAPPING:
+        raise UnsafeCheckpointError(
+            f"'{path}' was refused: its model type '{config['model_type']}' is not part of transformers and would be "
+            f"loaded from code in the checkpoint ({json.dumps(config['auto_map'])[:200]}). Such code is never run. "
+            f"Encode with your own program and pass the vectors with --embeddings."
+        )
+
+
+def _sequence_length(folder: Path, config: Mapping[str, Any], settings: Mapping[str, Any]) -> int | None:
+    """Tokens a text is cut to: what sentence-transformers was told, else what the model can take."""
+    stated = settings.get("max_seq_length")
+    if isinstance(stated, int) and stated > 0:
+        return stated
+    return _own_length(folder, config)
+
+
+def _own_length(folder: Path, config: Mapping[str, Any]) -> int | None:
+    """Tokens the tokenizer says it cuts to, and no more than there are positions; None where nothing limits it."""
+    capacity = position_capacity(config)
+    stated = read_object(folder / "tokenizer_config.json").get("model_max_length")
+    if not isinstance(stated, int | float) or not 0 < stated < 1_000_000:  # 1e30 stands for "no limit"
+        return capacity
+    return int(stated) if capacity is None else min(int(stated), capacity)
+
+
+def position_capacity(config: Mapping[str, Any]) -> int | None:
+    """The longest input, in tokens, that the transformer has positions for; None where nothing limits it.
+
+    RoBERTa-like models count positions from ``pad_token_id + 1``, so that many of them have no text.
+    """
+    positions = config.get("max_position_embeddings")
+    if not isinstance(positions, int) or positions <= 0:
+        return None
+    pad = config.get("pad_token_id", 1)
+    is_roberta = any(name in str(config["model_type"]) for name in _COUNTING_FROM_PAD)
+    return positions - pad - 1 if is_roberta and isinstance(pad, int) else positions
+
+
+def _sentence_transformers_folder(path: Path, reference: str) -> ModelFolder:
+    modules = read_modules(path)
+    head, *rest = modules
+    if head.name not in ("Transformer", "StaticEmbedding"):
+        raise CheckpointError(
+            f"'{path / 'modules.json'}' begins with a {head.name} module; expected Transformer or StaticEmbedding."
+        )
+    n_tail, tail = tail_steps(rest)
+    middle = rest[: len(rest) - n_tail]
+    pooling = next((read_pooling(module.folder) for module in middle if module.name == "Pooling"), None)
+    is_transformer = head.name == "Transformer"
+    if is_transformer and pooling is None:
+        raise CheckpointError(
+            f"'{path / 'modules.json'}' has no Pooling module: the model gives one vector a token, not one a text, "
+            f"and cannot be compared by cosine similarity."
+        )
+    adapter = head.folder if (head.folder / "adapter_config.json").is_file() else None
+    config = {} if not is_transformer or adapter else _checked_config(head.folder)
+    settings = _transformer_settings(head.folder) if is_transformer else {}
+    general = read_object(path / "config_sentence_transformers.json")
+    truncate = general.get("truncate_dim")
+    return ModelFolder(
+        path=path,
+        reference=reference,
+        layout=Layout.SENTENCE_TRANSFORMERS,
+        transformer=head.folder if is_transformer and not adapter else None,
+        config=config,
+        encoder_modules=tuple(middle) if is_transformer else (head, *middle),
+        pooling=pooling,
+        tail=(*tail, Truncate(truncate)) if isinstance(truncate, int) and truncate > 0 else tail,
+        adapter=adapter,
+        max_length=_sequence_length(head.folder, config, settings) if config else settings.get("max_seq_length"),
+        do_lower_case=bool(settings.get("do_lower_case", False)),
+        query_prompt=_prompt(general, ("query",)),
+        document_prompt=_prompt(general, ("document", "passage", "corpus")),
+        notes=(*_ignored_heads_note(path), *_settings_note(settings)),
+    )
+
+
+def _settings_note(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """A folder may ask for other arguments of transformers; what it asks for is told, not done."""
+    present = [name for name in _SETTINGS_NOT_APPLIED if settings.get(name)]
+    return (f"sentence_bert_config.json asks for {', '.join(present)}: not applied.",) if present else ()
+
+
+def _transformer_settings(folder: Path) -> dict[str, Any]:
+    """``sentence_bert_config.json``; refused where its vectors are no token vectors of the plain forward pass."""
+    names = ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
+    files = [folder / f"sentence_{name}_config.json" for name in names]
+    settings = next((read_object(file) for file in files if file.is_file()), {})
+    modality = settings.get("modality_config", {})
+    text = modality.get("text") if isinstance(modality, Mapping) else None
+    plain = {"method": "forward", "method_output_name": "last_hidden_state"}
+    if text is not None and text != plain:
+        raise CheckpointError(
+            f"'{folder}' takes its text vectors from {text}; only the last hidden state is supported. "
+            f"Encode with your own program and pass the vectors with --embeddings."
+        )
+    return settings
+
+
+def _prompt(general: Mapping[str, Any], names: Sequence[str]) -> str:
+    """The prompt that sentence-transformers puts before a text of this role."""
+    prompts = general.get("prompts")
+    if not isinstance(prompts, Mapping):
+        return ""
+    chosen = next((name for name in names if name in prompts), general.get("default_prompt_name"))
+    prompt = prompts.get(chosen, "")
+    return prompt if isinstance(prompt, str) else ""
+
+
+def weight_files(folder: Path) -> tuple[Path, ...]:
+    """The weight files that transformers would read, in its order of preference; shards where there are shards.
+
+    Raises
+    ------
+    CheckpointError
+        If there are none, or a shard is missing.
+    """
+    for name in ("model.safetensors", "pytorch_model.bin"):
+        if (folder / name).is_file():
+            return (folder / name,)
+        if (folder / f"{name}.index.json").is_file():
+            return _shards(folder / f"{name}.index.json")
+    raise CheckpointError(
+        f"'{folder}' has no weights: expected model.safetensors or pytorch_model.bin; found {_listing(folder)}."
+    )
+
+
+def _shards(index: Path) -> tuple[Path, ...]:
+    weight_map = read_object(index).get("weight_map")
+    names = sorted({str(name) for name in weight_map.values()}) if isinstance(weight_map, dict) else []
+    if not names:
+        raise CheckpointError(f"'{index}' should map tensor names to files under 'weight_map'.")
+    if any(Path(name).name != name for name in names):
+        raise UnsafeCheckpointError(f"'{index}' was refused: it names weight files outside its folder.")
+    missing = [name for name in names if not (index.parent / name).is_file()]
+    if missing:
+        raise CheckpointError(
+            f"'{index.parent}' lacks {len(missing)} of {len(names)} weight files, first {missing[0]}."
+        )
+    return tuple(index.parent / name for name in names)
+
+
+def tokenizer_files(folder: Path) -> tuple[Path, ...]:
+    """Files that decide how a text is cut into tokens, sorted by name."""
+    found = {file for pattern in TOKENIZER_PATTERNS for file in folder.glob(pattern) if file.is_file()}
+    return tuple(sorted(found - set(folder.glob("*.safetensors")), key=lambda file: file.name))
+
+
+def _refuse_unsafe_weights(folder: ModelFolder) -> None:
+    """Read pickled weights as plain data before anything else does: a hostile file is refused with its reason."""
+    files = list(weight_files(folder.transformer)) if folder.transformer is not None else []
+    for module in folder.encoder_modules:
+        files += sorted(module.folder.glob("*.bin"))
+    if folder.adapter is not None:
+        files += sorted(folder.adapter.glob("adapter_model.*"))
+    for file in files:
+        if file_kind(file) is not FileKind.SAFETENSORS:
+            read_tensors(file)
+
+
+_READERS = {
+    "modules.json": _sentence_transformers_folder,
+    "adapter_config.json": _adapter_folder,
+    "config.json": _hugging_face_folder,
+}
+"""The file by which a layout is recognised -> its reader; the first that is there counts."""

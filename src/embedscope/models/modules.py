@@ -1,0 +1,157 @@
+"""``modules.json`` of sentence-transformers: which modules are admitted, and which of them NumPy can apply.
+
+A module is looked up in the tables below and never imported by the name that a folder gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from embedscope.errors import CheckpointError, UnsafeCheckpointError
+from embedscope.models.json_files import read_json, read_object
+from embedscope.models.projectors import ACTIVATIONS, LayerNorm, Linear, Normalize, Step
+from embedscope.models.weights import as_float32, read_tensors
+
+MODULE_HOMES = {
+    "Transformer": "sentence_transformers.base.modules.transformer",
+    "Pooling": "sentence_transformers.sentence_transformer.modules.pooling",
+    "Dense": "sentence_transformers.base.modules.dense",
+    "LayerNorm": "sentence_transformers.sentence_transformer.modules.layer_norm",
+    "Normalize": "sentence_transformers.base.modules.normalize",
+    "Dropout": "sentence_transformers.sentence_transformer.modules.dropout",
+    "WeightedLayerPooling": "sentence_transformers.sentence_transformer.modules.weighted_layer_pooling",
+    "StaticEmbedding": "sentence_transformers.sentence_transformer.modules.static_embedding",
+    "CNN": "sentence_transformers.sentence_transformer.modules.cnn",
+    "LSTM": "sentence_transformers.sentence_transformer.modules.lstm",
+}
+"""Admitted module classes -> where sentence-transformers keeps them (5.4 and later)."""
+
+MODULE_TYPES: dict[str, str] = {
+    spelling: name
+    for name, home in MODULE_HOMES.items()
+    for spelling in (
+        f"sentence_transformers.models.{name}",
+        f"sentence_transformers.models.{name}.{name}",
+        f"sentence_transformers.models.{home.rsplit('.', 1)[1]}.{name}",
+        f"sentence_transformers.base.modules.{name}",
+        f"sentence_transformers.sentence_transformer.modules.{name}",
+        f"{home}.{name}",
+    )
+}
+"""Every spelling of an admitted module in ``modules.json`` (versions 0.3 to 6) -> its class name."""
+
+_PLAIN = "sentence_embedding"
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One entry of ``modules.json``: an admitted class and the folder that holds its parameters."""
+
+    name: str
+    folder: Path
+
+
+def read_modules(path: Path) -> list[Module]:
+    """The modules of ``modules.json``, each looked up in ``MODULE_TYPES``."""
+    file = path / "modules.json"
+    entries = read_json(file)
+    if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
+        raise CheckpointError(f"'{file}' should hold a list of modules, each {{idx, name, path, type}}.")
+    return [_module(path, entry) for entry in sorted(entries, key=lambda entry: int(entry.get("idx", 0)))]
+
+
+def _module(path: Path, entry: Mapping[str, Any]) -> Module:
+    spelling = str(entry.get("type", ""))
+    if spelling not in MODULE_TYPES:
+        raise _refused_module(path / "modules.json", spelling)
+    relative = Path(str(entry.get("path", "")))
+    if relative.is_absolute() or ".." in relative.parts:
+        raise UnsafeCheckpointError(
+            f"'{path / 'modules.json'}' was refused: the module path '{relative}' leaves the folder."
+        )
+    return Module(MODULE_TYPES[spelling], path / relative)
+
+
+def _refused_module(file: Path, spelling: str) -> CheckpointError:
+    if spelling.startswith("sentence_transformers."):
+        return CheckpointError(
+            f"'{file}' uses the module '{spelling}', which makes no single dense vector a text or is not supported. "
+            f"Supported: {', '.join(MODULE_HOMES)}. Encode with your own program and pass the vectors with "
+            f"--embeddings."
+        )
+    return UnsafeCheckpointError(
+        f"'{file}' was refused: loading it would import and run '{spelling}'. Code named by a checkpoint is never "
+        f"run. Encode with your own program and pass the vectors with --embeddings."
+    )
+
+
+def tail_steps(modules: Sequence[Module]) -> tuple[int, tuple[Step, ...]]:
+    """How many modules at the end NumPy can apply, and their steps in order."""
+    steps: list[Step] = []
+    n = 0
+    for module in reversed(modules):
+        found = _steps_of(module)
+        if found is None:
+            break
+        steps[:0] = found
+        n += 1
+    return n, tuple(steps)
+
+
+def _steps_of(module: Module) -> list[Step] | None:
+    """The steps of a module that maps a pooled vector to a vector; None where torch has to run it."""
+    if module.name == "Dropout":
+        return []  # does nothing outside training
+    config = read_object(module.folder / "config.json")
+    if any(config.get(key, _PLAIN) != _PLAIN for key in ("module_input_name", "module_output_name")):
+        raise CheckpointError(
+            f"'{module.folder}' works on '{config.get('module_input_name')}', not on one vector a text: "
+            f"the model is of another kind (late interaction) and cannot be compared by cosine similarity."
+        )
+    if module.name == "Normalize":
+        return [Normalize()]
+    if module.name == "LayerNorm":
+        parameters = _parameters(module.folder)
+        return [LayerNorm(parameters["norm.weight"], parameters.get("norm.bias"))]
+    return _dense(module.folder, config) if module.name == "Dense" else None
+
+
+def _dense(folder: Path, config: Mapping[str, Any]) -> list[Step] | None:
+    activation = activation_name(config.get("activation_function"), where=folder / "config.json")
+    is_residual = bool(config.get("use_residual", False))
+    if is_residual and config.get("in_features") != config.get("out_features"):
+        return None  # a second matrix projects the input
+    parameters = _parameters(folder)
+    try:
+        return [Linear(parameters["linear.weight"], parameters.get("linear.bias"), activation, is_residual)]
+    except CheckpointError as error:
+        raise CheckpointError(f"'{folder}' holds a head that cannot be applied. {error}") from error
+
+
+def activation_name(dotted: Any, *, where: Path) -> str:
+    """The activation that a Dense configuration means; its default, where the entry is absent, is Tanh.
+
+    The class is looked up by its last name among ``ACTIVATIONS`` and never imported.
+    """
+    if dotted is None:
+        return "Tanh"
+    name = str(dotted).rsplit(".", 1)[-1]
+    if name in ACTIVATIONS and (name == str(dotted) or str(dotted).startswith("torch.nn.")):
+        return name
+    raise UnsafeCheckpointError(
+        f"'{where}' was refused: its activation function '{dotted}' is not one of "
+        f"{', '.join(ACTIVATIONS)} of torch.nn, and code named by a checkpoint is never imported."
+    )
+
+
+def _parameters(folder: Path) -> dict[str, Any]:
+    files = [folder / name for name in ("model.safetensors", "pytorch_model.bin") if (folder / name).is_file()]
+    if not files:
+        raise CheckpointError(f"'{folder}' should hold model.safetensors or pytorch_model.bin; it holds neither.")
+    parameters = {name: as_float32(tensor) for name, tensor in read_tensors(files[0]).items()}
+    if not {"linear.weight", "norm.weight"} & parameters.keys():
+        raise CheckpointError(f"'{files[0]}' should hold linear.weight or norm.weight; it holds {list(parameters)}.")
+    return parameters

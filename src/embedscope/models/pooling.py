@@ -1,0 +1,83 @@
+"""How token vectors become one vector: the modes that are known, and where a folder or a name states one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedscope.errors import CheckpointError
+from embedscope.models.json_files import read_object
+from embedscope.protocols import Pooling
+
+POOLING_MODES: dict[str, str] = {
+    "cls": Pooling.CLS.value,
+    "mean": Pooling.MEAN.value,
+    "lasttoken": Pooling.LAST.value,
+    "max": "max",
+    "mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "weightedmean": "weightedmean",
+}
+"""Pooling modes of sentence-transformers -> the names shown here."""
+
+_POOLING_FLAGS: dict[str, str] = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+"""Flags of ``1_Pooling/config.json`` before version 5.4, in the order in which their outputs are concatenated."""
+
+POOLING_BY_NAME: tuple[tuple[str, Pooling], ...] = (
+    ("bge-multilingual-gemma2", Pooling.LAST),
+    ("bge-en-icl", Pooling.LAST),
+    ("bge-", Pooling.CLS),
+    ("e5-mistral", Pooling.LAST),
+    ("multilingual-e5-", Pooling.MEAN),
+    ("snowflake-arctic-embed", Pooling.CLS),
+    ("qwen3-embedding", Pooling.LAST),
+)
+"""Pooling of well-known models by a part of their name, as their model cards state it; the first match counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolingSpec:
+    """How token vectors become one vector; several modes are concatenated."""
+
+    modes: tuple[str, ...]  # names of sentence-transformers
+    include_prompt: bool = True
+
+    @classmethod
+    def of(cls, pooling: Pooling) -> PoolingSpec:
+        """The specification for one of the choices on the command line."""
+        return cls((next(mode for mode, name in POOLING_MODES.items() if name == pooling.value),))
+
+    @property
+    def label(self) -> str:
+        """As it is shown: ``cls``, ``mean``, ``last`` or, concatenated, ``cls+mean``."""
+        return "+".join(POOLING_MODES[mode] for mode in self.modes)
+
+
+def read_pooling(folder: Path) -> PoolingSpec | None:
+    """The pooling that ``1_Pooling/config.json`` states, in the old or the new spelling; None where there is none."""
+    config = read_object(folder / "config.json")
+    if not config:
+        return None
+    modes = config.get("pooling_mode")
+    if modes is None:
+        modes = [mode for flag, mode in _POOLING_FLAGS.items() if config.get(flag)] or ["mean"]
+    modes = (modes,) if isinstance(modes, str) else tuple(modes)
+    unknown = [mode for mode in modes if mode not in POOLING_MODES]
+    if unknown or not modes:
+        raise CheckpointError(
+            f"'{folder / 'config.json'}' asks for pooling {unknown}; known are {', '.join(POOLING_MODES)}."
+        )
+    return PoolingSpec(modes, bool(config.get("include_prompt", True)))
+
+
+def pooling_by_name(names: Iterable[str]) -> Pooling | None:
+    """Pooling of a well-known model, by any of the paths and names under which it goes; None if none is known."""
+    last_parts = [name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1].lower() for name in names]
+    return next((pooling for part, pooling in POOLING_BY_NAME if any(part in name for name in last_parts)), None)

@@ -1,0 +1,272 @@
+"""What stands between a pooled vector and the vector that is compared: a head, or nothing.
+
+A projection head is a few small matrices. It is applied here in NumPy, so that cached base embeddings serve every
+epoch of a training run without torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from scipy.special import erf, expit
+
+from embedscope.errors import CheckpointError, InvalidEmbeddingsError
+from embedscope.metrics.vectors import unit_rows
+from embedscope.protocols import Float32Array
+
+LAYER_NORM_EPS = 1e-5
+"""The default of ``torch.nn.LayerNorm``, which neither layout records."""
+
+
+def _gelu(x: Float32Array) -> Float32Array:
+    return np.asarray(0.5 * x * (1.0 + erf(x / np.sqrt(2.0))), dtype=np.float32)
+
+
+ACTIVATIONS: dict[str, Callable[[Float32Array], Float32Array]] = {
+    "Identity": lambda x: x,
+    "Tanh": np.tanh,
+    "ReLU": lambda x: np.maximum(x, np.float32(0)),
+    "GELU": _gelu,
+    "Sigmoid": expit,
+}
+"""Activation by the class name of ``torch.nn``; GELU is the exact form, ``x * Phi(x)``."""
+
+
+class Step(Protocol):
+    """One layer of a head."""
+
+    def apply(self, vectors: Float32Array) -> Float32Array:
+        """Vectors of shape (n, dim_in) to (n, dim_out)."""
+        ...
+
+    def dim_out(self, dim_in: int) -> int:
+        """Length of an output row; ``CheckpointError`` if ``dim_in`` does not fit."""
+        ...
+
+    def digest(self) -> bytes:
+        """Bytes that change whenever the step's outputs could."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """``activation(x W' + b)``, plus the input itself where ``is_residual``.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (dim_out, dim_in), float32
+    bias : ndarray of shape (dim_out,), float32, or None
+    activation : str
+        A key of ``ACTIVATIONS``.
+    """
+
+    weight: Float32Array
+    bias: Float32Array | None = None
+    activation: str = "Identity"
+    is_residual: bool = False
+
+    def __post_init__(self) -> None:
+        if self.weight.ndim != 2:
+            raise CheckpointError(f"A head's weight must be a matrix (d_out, d_in); it has shape {self.weight.shape}.")
+        if self.bias is not None and self.bias.shape != self.weight.shape[:1]:
+            raise CheckpointError(
+                f"A head's bias has shape {self.bias.shape}, its weight {self.weight.shape}; "
+                f"expected ({self.weight.shape[0]},)."
+            )
+        if self.activation not in ACTIVATIONS:
+            raise CheckpointError(
+                f"The activation '{self.activation}' is not known; known are {', '.join(ACTIVATIONS)}."
+            )
+        if self.is_residual and self.weight.shape[0] != self.weight.shape[1]:
+            raise CheckpointError(f"A residual head must keep the dimension; its weight is {self.weight.shape}.")
+
+    def apply(self, vectors: Float32Array) -> Float32Array:
+        out = vectors @ self.weight.T
+        if self.bias is not None:
+            out += self.bias
+        out = ACTIVATIONS[self.activation](out)
+        return out + vectors if self.is_residual else out
+
+    def dim_out(self, dim_in: int) -> int:
+        if dim_in != self.weight.shape[1]:
+            raise CheckpointError(
+                f"The head takes vectors of {self.weight.shape[1]} numbers (its weight is {self.weight.shape[0]} x "
+                f"{self.weight.shape[1]}), but it is given vectors of {dim_in}."
+            )
+        return int(self.weight.shape[0])
+
+    def digest(self) -> bytes:
+        bias = b"" if self.bias is None else self.bias.tobytes()
+        label = f"linear {self.weight.shape} {self.activation} {self.is_residual}"
+        return label.encode() + self.weight.tobytes() + bias
+
+
+@dataclass(frozen=True, eq=False)
+class LayerNorm:
+    """``(x - mean) / sqrt(var + eps) * weight + bias`` by row (Ba et al., 2016); moments in float64."""
+
+    weight: Float32Array
+    bias: Float32Array | None = None
+    eps: float = LAYER_NORM_EPS
+
+    def apply(self, vectors: Float32Array) -> Float32Array:
+        mean = vectors.mean(axis=1, keepdims=True, dtype=np.float64)
+        centred = vectors - mean
+        variance = np.mean(centred**2, axis=1, keepdims=True)
+        out = centred / np.sqrt(variance + self.eps) * self.weight
+        return np.asarray(out if self.bias is None else out + self.bias, dtype=np.float32)
+
+    def dim_out(self, dim_in: int) -> int:
+        if self.weight.shape != (dim_in,):
+            raise CheckpointError(
+                f"The head's layer norm has weights of shape {self.weight.shape}; its input has {dim_in} numbers."
+            )
+        return dim_in
+
+    def digest(self) -> bytes:
+        bias = b"" if self.bias is None else self.bias.tobytes()
+        return f"layernorm {self.eps}".encode() + self.weight.tobytes() + bias
+
+
+@dataclass(frozen=True)
+class Normalize:
+    """Unit rows in the middle of a head; a zero row stays zero here and is refused at the end."""
+
+    def apply(self, vectors: Float32Array) -> Float32Array:
+        norms = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+        return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
+
+    def dim_out(self, dim_in: int) -> int:
+        return dim_in
+
+    def digest(self) -> bytes:
+        return b"normalize"
+
+
+@dataclass(frozen=True)
+class Truncate:
+    """The first ``dim`` numbers of each row (Matryoshka embeddings)."""
+
+    dim: int
+
+    def apply(self, vectors: Float32Array) -> Float32Array:
+        return vectors[:, : self.dim]
+
+    def dim_out(self, dim_in: int) -> int:
+        return min(self.dim, dim_in)
+
+    def digest(self) -> bytes:
+        return f"truncate {self.dim}".encode()
+
+
+class Projection:
+    """A chain of steps, then unit rows; without steps it is the identity (see ``Identity``).
+
+    Parameters
+    ----------
+    steps : sequence of Step
+    dim_in : int
+        Length of a pooled vector.
+
+    Raises
+    ------
+    CheckpointError
+        If the dimensions of two neighbouring steps do not fit.
+    """
+
+    def __init__(self, steps: Sequence[Step], *, dim_in: int) -> None:
+        self._steps = tuple(steps)
+        self._dim_in = dim_in
+        self._dim_out = dim_in
+        for step in self._steps:
+            self._dim_out = step.dim_out(self._dim_out)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return self._steps
+
+    @property
+    def dim_in(self) -> int:
+        return self._dim_in
+
+    @property
+    def dim_out(self) -> int:
+        return self._dim_out
+
+    @property
+    def fingerprint(self) -> str:
+        """Hex digest of every parameter."""
+        digest = hashlib.sha256(str(self._dim_in).encode())
+        for step in self._steps:
+            digest.update(hashlib.sha256(step.digest()).digest())
+        return digest.hexdigest()
+
+    def project(self, vectors: Float32Array, *, what: str = "text", ids: Sequence[str] | None = None) -> Float32Array:
+        """Unit rows after the head.
+
+        Parameters
+        ----------
+        vectors : ndarray of shape (n, dim_in), float32
+            Pooled vectors.
+        what, ids : str, sequence of str
+            What a row is, and the id of each row, for messages.
+
+        Returns
+        -------
+        ndarray of shape (n, dim_out), float32
+            Rows of Euclidean norm 1 (norms taken in float64).
+
+        Raises
+        ------
+        InvalidEmbeddingsError
+            If ``vectors`` is not (n, dim_in), or a row is zero or not finite after the head.
+        """
+        if vectors.ndim != 2 or vectors.shape[1] != self._dim_in:
+            raise InvalidEmbeddingsError(
+                f"The head takes vectors of shape (n, {self._dim_in}); it was given shape {vectors.shape}."
+            )
+        projected = np.asarray(vectors, dtype=np.float32)
+        for step in self._steps:
+            projected = step.apply(projected)
+        return unit_rows(projected, what=what, ids=ids)
+
+
+class LinearHead(Projection):
+    """The head of the original project: ``Linear`` [``LayerNorm``], then unit rows.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (dim_out, dim_in), float32
+    bias, ln_weight, ln_bias : ndarray of shape (dim_out,), float32, or None
+    activation : str
+        A key of ``ACTIVATIONS``, applied after the linear map and before the layer norm.
+    normalizes_input : bool
+        Whether the pooled vector is made a unit vector first.
+    """
+
+    def __init__(
+        self,
+        weight: Float32Array,
+        bias: Float32Array | None = None,
+        *,
+        ln_weight: Float32Array | None = None,
+        ln_bias: Float32Array | None = None,
+        activation: str = "Identity",
+        normalizes_input: bool = False,
+    ) -> None:
+        steps: list[Step] = [Normalize()] if normalizes_input else []
+        steps.append(Linear(weight, bias, activation))
+        if ln_weight is not None:
+            steps.append(LayerNorm(ln_weight, ln_bias))
+        super().__init__(steps, dim_in=int(weight.shape[-1]))
+
+
+class Identity(Projection):
+    """No head: the pooled vectors, made unit rows."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__((), dim_in=dim)

@@ -1,0 +1,1 @@
+"""What a result becomes: terminal, pictures, page, tables, JUnit, Markdown. Nothing here measures."""

@@ -1,0 +1,64 @@
+"""The checklist as JUnit XML, so that a CI system shows each check by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from xml.etree import ElementTree
+
+from embedscope.result.records import Check, Outcome, Verdict, VerdictOutcome
+
+
+def junit_xml(checks: Sequence[Check], verdict: Verdict) -> str:
+    """A ``<testsuites>`` document: one test case a check, and one for the verdict.
+
+    A failed gating check is a failure, an undecided or advisory one is skipped with its reason, one that cannot be
+    computed is an error. The verdict's case fails unless the verdict is deploy.
+    """
+    cases = [_case(check) for check in checks] + [_verdict_case(verdict)]
+    suite = ElementTree.Element(
+        "testsuite",
+        name=_legal(f"embedscope.{verdict.profile}"),
+        tests=str(len(cases)),
+        failures=str(sum(case.find("failure") is not None for case in cases)),
+        errors=str(sum(case.find("error") is not None for case in cases)),
+        skipped=str(sum(case.find("skipped") is not None for case in cases)),
+    )
+    suite.extend(cases)
+    root = ElementTree.Element("testsuites", name="embedscope")
+    root.append(suite)
+    ElementTree.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _case(check: Check) -> ElementTree.Element:
+    case = ElementTree.Element("testcase", classname="embedscope.checklist", name=_legal(f"{check.id}: {check.title}"))
+    message = _legal(f"{check.title}: {check.reason}")
+    if check.outcome is Outcome.NOT_COMPUTABLE and check.gating:
+        ElementTree.SubElement(case, "error", message=message, type="not computable")
+    elif check.outcome is Outcome.FAIL and check.gating:
+        ElementTree.SubElement(case, "failure", message=message, type="fail").text = message
+    elif check.outcome is not Outcome.PASS:
+        ElementTree.SubElement(case, "skipped", message=message)
+    else:
+        ElementTree.SubElement(case, "system-out").text = message
+    return case
+
+
+def _verdict_case(verdict: Verdict) -> ElementTree.Element:
+    case = ElementTree.Element("testcase", classname="embedscope.verdict", name="verdict")
+    text = _legal("\n".join([verdict.outcome.value, *verdict.reasons]))
+    if verdict.outcome is VerdictOutcome.DEPLOY:
+        ElementTree.SubElement(case, "system-out").text = text
+    else:
+        message = _legal(f"{verdict.outcome.value}: {verdict.headline}")
+        ElementTree.SubElement(case, "failure", message=message, type=verdict.outcome.value).text = text
+    return case
+
+
+def _legal(text: str) -> str:
+    """``text`` without the characters that XML 1.0 forbids: they would make the whole file unreadable."""
+    return "".join(c if _is_legal(ord(c)) else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _is_legal(code: int) -> bool:
+    return code in (0x9, 0xA, 0xD) or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or code >= 0x10000

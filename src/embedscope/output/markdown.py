@@ -1,0 +1,86 @@
+"""The run in Markdown, short enough for a comment on a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from embedscope.result.records import Check, Comparison, Metric, Outcome, Result, Verdict, run_label
+
+MARKS = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.UNDECIDED: "❔", Outcome.NOT_COMPUTABLE: "➖"}
+N_REASONS = 6
+_MARKUP = frozenset("&\\`*_[]<>|")
+_REFERENCES = frozenset("@#!~")
+"""What makes a mention or a link to an issue. These are looked for in the finished page, where an escape is undone."""
+
+
+def markdown_summary(
+    result: Result, checks: Sequence[Check], verdict: Verdict, comparisons: Sequence[Comparison]
+) -> str:
+    """Verdict, reasons, metrics and checklist as GitHub Markdown."""
+    data = result.data
+    lines = [
+        f"## embedscope: {verdict.outcome.value}",
+        "",
+        f"**{_cell(verdict.headline)}**",
+        "",
+        f"{data.n_queries:,} queries in {data.n_clusters:,} independent groups, {data.n_documents:,} documents; "
+        f"checkpoint `{_code(run_label(result.model.checkpoint))}`, profile `{_code(verdict.profile)}`.",
+        "",
+        *_reasons(verdict),
+        "| metric | value | 95 % interval | chance | n-grams | base model |",
+        "|---|---:|---:|---:|---:|---:|",
+        *(_metric_row(metric) for metric in result.metrics.values()),
+        "",
+        "| | check | value | 95 % interval | needed |",
+        "|---|---|---:|---:|---|",
+        *(_check_row(check) for check in checks),
+        "",
+    ]
+    if comparisons:
+        lines += ["| compared with | metric | difference | 95 % interval | p (Holm) | better / worse / equal |"]
+        lines += ["|---|---|---:|---:|---:|---:|", *(_comparison_row(c) for c in comparisons), ""]
+    return "\n".join(lines)
+
+
+def _reasons(verdict: Verdict) -> list[str]:
+    shown = [f"- {_cell(reason)}" for reason in verdict.reasons[1:N_REASONS]]
+    return [*shown, ""] if shown else []
+
+
+def _metric_row(metric: Metric) -> str:
+    cells = [metric.name, f"{metric.value:.4f}", _interval(metric)]
+    cells += ["" if value is None else f"{value:.4f}" for value in (metric.chance, metric.lexical, metric.base)]
+    return f"| {' | '.join(cells)} |"
+
+
+def _check_row(check: Check) -> str:
+    value = "" if check.value is None else f"{check.value:.4f}"
+    title = _cell(check.title) + ("" if check.gating else " (advisory)")
+    cells = [MARKS[check.outcome], title, value, _interval(check), f"{check.direction} {check.threshold:g}"]
+    return f"| {' | '.join(cells)} |"
+
+
+def _comparison_row(c: Comparison) -> str:
+    return (
+        f"| `{_code(run_label(c.b))}` | {c.metric} | {c.difference:+.4f} | {_interval(c)} | {c.p_adjusted:.4f} | "
+        f"{c.wins} / {c.losses} / {c.ties} |"
+    )
+
+
+def _interval(figure: Metric | Check | Comparison) -> str:
+    return "" if figure.low is None or figure.high is None else f"[{figure.low:.4f}, {figure.high:.4f}]"
+
+
+def _cell(text: str) -> str:
+    """``text`` as plain words inside a table: no markup, no mention, no line break."""
+    return "".join(_escaped(character) for character in " ".join(text.split()))
+
+
+def _escaped(character: str) -> str:
+    if character in _REFERENCES:
+        return f"&#{ord(character)};&#8203;"  # a space of no width parts it from the name
+    return f"&#{ord(character)};" if character in _MARKUP else character
+
+
+def _code(text: str) -> str:
+    return " ".join(text.replace("`", "'").replace("|", "/").split())

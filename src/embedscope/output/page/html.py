@@ -1,0 +1,179 @@
+"""The interactive page: one HTML file that holds its data, its program and its style, and asks no network for anything.
+
+The payload stands in a data block, never in program text, and every character that could end the block is escaped.
+A ``Content-Security-Policy`` lets the browser run this script and this style only (by their SHA-256) and refuses every
+request, so a text of a data set can neither become program nor call anywhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from embedscope.errors import DataFormatError, InputError
+from embedscope.output.page.payload import PAGE_FILE, PAGE_VERSION, to_json
+
+_ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
+
+_PAGE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="generator" content="embedscope {version}">
+<link rel="icon" href="data:,">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<div id="app"><p class="opening">Opening the report …</p></div>
+<noscript><p class="opening">{summary}</p></noscript>
+<script type="application/json" id="embedscope-payload">{payload}</script>
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+def render(payload: Mapping[str, Any], *, title: str) -> str:
+    """The whole page as text, to be written as UTF-8.
+
+    Parameters
+    ----------
+    payload : mapping
+        What :func:`embedscope.output.page.payload.page_payload` returns.
+    title : str
+        Of the browser's tab; any text.
+
+    Returns
+    -------
+    str
+        HTML that can always be encoded: half surrogate pairs stand as escapes, or as a question mark in the title.
+
+    Raises
+    ------
+    ValueError
+        If the payload holds a number that is not finite.
+    """
+    script, style = _bundled("embedscope.js"), _bundled("embedscope.css")
+    report = payload.get("report", {})
+    return _PAGE.format(
+        policy=content_security_policy(script, style),
+        version=_as_text(str(report.get("embedscope_version", ""))),
+        title=_as_text(title),
+        style=style,
+        summary=_as_text(_summary(report)),
+        payload=as_data_block(payload),
+        script=script,
+    )
+
+
+def render_run_folder(folder: str | Path) -> str:
+    """The page of a run that was made before, from the ``page.json`` in its folder.
+
+    Raises
+    ------
+    InputError
+        If the folder has no ``page.json``, or it cannot be read.
+    DataFormatError
+        If ``page.json`` is not the payload of a page, or of a version that this program does not know.
+    """
+    path = Path(folder) / PAGE_FILE
+    payload = _read_payload(path)
+    _require_known(payload, path)
+    return render(payload, title=page_title(payload["report"]))
+
+
+def page_title(report: Mapping[str, Any]) -> str:
+    """The title of the page of a report: the verdict and the name of the checkpoint."""
+    word = str(report.get("verdict", {}).get("outcome", "report"))
+    checkpoint = str(report.get("model", {}).get("checkpoint", ""))
+    name = checkpoint.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    return f"{word.capitalize()}: {name} · embedscope" if name else f"{word.capitalize()} · embedscope"
+
+
+def as_data_block(payload: Mapping[str, Any]) -> str:
+    """The payload as JSON that may stand in a ``<script type="application/json">`` element.
+
+    ASCII only, so U+2028, U+2029 and half surrogate pairs are escapes; ``<``, ``>`` and ``&`` are escaped too, so no
+    text can end the element or open a comment.
+    """
+    return to_json(payload).translate(_ESCAPES)
+
+
+def content_security_policy(script: str, style: str) -> str:
+    """The policy under which only ``script`` and ``style`` run, and nothing is requested."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src '{_source_hash(script)}'",
+            f"style-src '{_source_hash(style)}'",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+
+
+def _source_hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+
+
+def _bundled(name: str) -> str:
+    # Newlines as in the file: the browser hashes what it reads, and it reads \r\n as \n.
+    return files("embedscope.output.page").joinpath("bundle", name).read_bytes().decode().replace("\r\n", "\n")
+
+
+def _as_text(text: str) -> str:
+    return html.escape(text.encode("utf-8", "replace").decode())
+
+
+def _summary(report: Mapping[str, Any]) -> str:
+    verdict = report.get("verdict", {})
+    return (
+        f"Verdict: {verdict.get('outcome', 'unknown')}. {verdict.get('headline', '')} "
+        "This page draws itself with JavaScript, which is switched off; the numbers stand in report.json."
+    )
+
+
+def _read_payload(path: Path) -> Any:
+    try:
+        content = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(
+            f"{path} does not exist, and the page is drawn from it. Give the output folder of 'embedscope visualize'; "
+            f"a folder of an older version has no {PAGE_FILE}: run visualize again (the embeddings are in the cache)."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read ({error}). Check that it is the file that the run wrote.") from error
+    try:
+        return json.loads(content)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise DataFormatError(
+            f"{path} is not JSON ({error}), so the run was cut short or the file was changed. Run visualize again."
+        ) from error
+
+
+def _require_known(payload: Any, path: Path) -> None:
+    if not isinstance(payload, dict) or payload.get("kind") != "embedscope-page":
+        raise DataFormatError(
+            f'{path} is not the payload of a page: "kind" must be "embedscope-page". Give the output folder of '
+            "'embedscope visualize'."
+        )
+    version = payload.get("page_version")
+    if version != PAGE_VERSION:
+        raise DataFormatError(
+            f"{path} has page_version {version!r}; this program draws version {PAGE_VERSION}. Draw it with the "
+            "embedscope that wrote it, or run visualize again."
+        )
+    if not isinstance(payload.get("report"), dict):
+        raise DataFormatError(f'{path} has no "report" table, so there is nothing to draw. Run visualize again.')

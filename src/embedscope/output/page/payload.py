@@ -1,0 +1,276 @@
+"""Findings as the payload of the interactive page: ``report.json`` and, beside it, the columns that the page draws.
+
+The payload selects and encodes; it measures nothing. Numbers that repeat (one a query, a point, a bin) stand as typed
+arrays in base64, texts as deflated JSON, so that the page of 500 queries with 10 documents each stays under 2 MB.
+Vectors never enter it. A run keeps the payload as ``page.json``: from that file alone the page can be drawn again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from embedscope.output.page.packing import number_column, text_column
+from embedscope.protocols import BoolArray, IntArray, Role
+from embedscope.result.records import Heatmap, MapLayout, NegativeType, Points, QueryTable, Result, Similarity
+from embedscope.result.report_json import clean
+
+PAGE_VERSION = 1
+"""Version of the payload; a page refuses one that it does not know."""
+
+PAGE_FILE = "page.json"
+"""Name of the payload in a run folder."""
+
+POINT_BUDGET = 200_000
+"""Points drawn at most; above it the maps show a stratified sample."""
+
+ROLES = (Role.QUERY, Role.POSITIVE, Role.HARD_NEGATIVE, Role.DOCUMENT)
+"""Roles by their code in the column ``points.roles``."""
+
+UNTYPED = "untyped"
+"""The name under which the findings count negatives without a type."""
+
+
+def page_payload(
+    report: Mapping[str, Any],
+    result: Result,
+    *,
+    point_budget: int = POINT_BUDGET,
+    compare: Mapping[str, Any] | None = None,
+    timeline: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What ``report.html`` draws: the report itself, and columns of queries, documents, similarities and points.
+
+    Parameters
+    ----------
+    report : mapping
+        What :func:`embedscope.result.report_json.report` returns for the same findings.
+    findings : Findings
+    point_budget : int
+        Points on the maps at most. Every failing query is kept, even above the budget.
+    compare : mapping, optional
+        Several runs beside this one, from :func:`embedscope.output.page.sections.comparison_section`.
+    timeline : mapping, optional
+        A training, epoch by epoch, from :func:`embedscope.output.page.sections.timeline_section`.
+
+    Returns
+    -------
+    dict
+        As ``schema.json`` describes it; plain JSON without NaN. A NaN in a ``float32`` column stands for "no value".
+
+    Raises
+    ------
+    ValueError
+        If ``compare`` or ``timeline`` was made of other queries or other points than the page shows.
+    """
+    points = drawn_points(result, point_budget)
+    _require_fit(len(result.queries.ids), 0 if points is None else len(points), compare, timeline)
+    used = _used_documents(result, points)
+    place = np.full(len(result.documents.ids) + 1, -1, dtype=np.int64)  # the last entry: document -1 stays -1
+    place[used] = np.arange(len(used))
+    type_names = _type_names(result)
+    return {
+        "kind": "embedscope-page",
+        "page_version": PAGE_VERSION,
+        "report": clean(report),
+        "types": list(type_names),
+        "queries": _queries(result.queries, place, _typed(result), type_names, tuple(result.failure_modes)),
+        "documents": _documents(result, used),
+        "similarity": _similarity(result.similarity, result.negative_types),
+        "points": None
+        if result.points is None or points is None
+        else _points(result.points, points, result.maps, place),
+        "heatmap": None if result.heatmap is None else _heatmap(result.heatmap, place),
+        "compare": None if compare is None else dict(compare),
+        "timeline": None if timeline is None else dict(timeline),
+    }
+
+
+def drawn_points(result: Result, point_budget: int = POINT_BUDGET) -> IntArray | None:
+    """Indices of the points that a page draws, ascending; None for a run without points.
+
+    All of them, or above the budget every failing query with its relevant documents and a share of every role.
+    """
+    return None if result.points is None else _kept_points(result.points, result.queries, point_budget)
+
+
+def _require_fit(
+    n_queries: int, n_points: int, compare: Mapping[str, Any] | None, timeline: Mapping[str, Any] | None
+) -> None:
+    columns = [] if compare is None else [run["rank"]["shape"] for run in compare["runs"]]
+    if timeline is not None and timeline["is_correct"] is not None:
+        columns.append(timeline["is_correct"]["shape"][1:])
+    if any(shape != [n_queries] for shape in columns):
+        raise ValueError(f"a page of {n_queries} queries cannot show runs measured on others: {columns}")
+    shapes = [] if timeline is None else [frame["shape"] for frames in timeline["maps"].values() for frame in frames]
+    if any(shape != [n_points, 2] for shape in shapes):
+        raise ValueError(f"a page that draws {n_points} points cannot move others: {shapes}; see drawn_points")
+
+
+def to_json(payload: Mapping[str, Any]) -> str:
+    """The payload as the text of ``page.json``: ASCII only, on one line, no NaN.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite.
+    """
+    return json.dumps(payload, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+
+
+def _kept_points(points: Points, queries: QueryTable, budget: int) -> IntArray:
+    """Indices of the points drawn: all, or failing queries with their relevant documents and a share of every role."""
+    n = len(points.rows)
+    if n <= budget:
+        return np.arange(n)
+    roles = np.array([ROLES.index(role) for role in points.roles])
+    kept = np.zeros(n, dtype=bool)
+    is_query = roles == 0
+    kept[is_query] = ~queries.is_correct[points.rows[is_query]]
+    answers = points.link_documents[kept[points.link_queries]]
+    if np.count_nonzero(kept) + len(np.unique(answers)) <= budget:
+        kept[answers] = True
+    _fill_evenly(kept, roles, budget)
+    return np.flatnonzero(kept)
+
+
+def _fill_evenly(kept: BoolArray, roles: IntArray, budget: int) -> None:
+    """Mark further points until ``budget``: of each role the same share, evenly spaced in the order of the table."""
+    open_places = budget - int(np.count_nonzero(kept))
+    share = max(open_places, 0) / max(int(np.count_nonzero(~kept)), 1)
+    for code in range(len(ROLES)):
+        waiting = np.flatnonzero((roles == code) & ~kept)
+        chosen = int(share * len(waiting))
+        if chosen:
+            kept[waiting[(np.arange(chosen) * len(waiting)) // chosen]] = True
+
+
+def _used_documents(result: Result, points: IntArray | None) -> IntArray:
+    """Rows of the documents that the page can show, ascending."""
+    q = result.queries
+    rows = [q.top_documents.ravel(), q.relevant_documents, q.negative_documents, q.wrong_document]
+    if result.heatmap is not None:
+        rows.append(result.heatmap.documents)
+    if result.points is not None and points is not None:
+        is_document = np.array([role is not Role.QUERY for role in result.points.roles], dtype=bool)
+        rows.append(result.points.rows[points[is_document[points]]])
+    used = np.unique(np.concatenate([np.asarray(r, dtype=np.int64) for r in rows]))
+    return used[used >= 0]
+
+
+def _type_names(result: Result) -> tuple[str, ...]:
+    """Every negative type by its code: those that were measured first, in their order."""
+    stated = (name for types in _typed(result) for name in types)
+    return tuple(dict.fromkeys([*result.negative_types, *stated]))
+
+
+def _typed(result: Result) -> tuple[tuple[str, ...], ...]:
+    """The types of each negative; the findings' name for none where they count such negatives."""
+    none = (UNTYPED,) if UNTYPED in result.negative_types else ()
+    return tuple(types or none for types in result.queries.negative_types)
+
+
+def _queries(
+    q: QueryTable, place: IntArray, typed: Sequence[Sequence[str]], type_names: Sequence[str], modes: Sequence[str]
+) -> dict[str, Any]:
+    code = {name: i for i, name in enumerate(type_names)}
+    type_indptr = np.concatenate([[0], np.cumsum([len(types) for types in typed])])
+    floats = ("rank", "positive_similarity", "negative_similarity", "margin", "gap", "wrong_similarity")
+    return {
+        "n": len(q.ids),
+        "ids": text_column(q.ids),
+        "texts": text_column(q.texts),
+        **{name: number_column(getattr(q, name), "float32") for name in floats},
+        "clusters": number_column(q.clusters, "int32"),
+        "n_tied": number_column(q.n_tied, "int32"),
+        "is_correct": number_column(q.is_correct, "uint8"),
+        "wrong_document": number_column(place[q.wrong_document], "int32"),
+        "top_documents": number_column(place[q.top_documents], "int32"),
+        "top_scores": number_column(q.top_scores, "float32"),
+        "top_is_relevant": number_column(q.top_is_relevant, "uint8"),
+        "relevant_indptr": number_column(q.relevant_indptr, "int32"),
+        "relevant_documents": number_column(place[q.relevant_documents], "int32"),
+        "relevant_scores": number_column(q.relevant_scores, "float32"),
+        "negative_indptr": number_column(q.negative_indptr, "int32"),
+        "negative_documents": number_column(place[q.negative_documents], "int32"),
+        "negative_scores": number_column(q.negative_scores, "float32"),
+        "negative_weights": number_column(q.negative_weights, "float32"),
+        "negative_type_indptr": number_column(type_indptr, "int32"),
+        "negative_types": number_column([code[name] for types in typed for name in types], "int32"),
+        **({"failure_mode": number_column(_mode_codes(q, modes), "uint8")} if q.failure_modes else {}),
+    }
+
+
+def _mode_codes(q: QueryTable, modes: Sequence[str]) -> IntArray:
+    """0 for a query that is right, else the place of its failure mode in ``report.failure_modes``, counted from 1."""
+    code = {"": 0} | {name: place for place, name in enumerate(modes, start=1)}
+    return np.array([code[mode] for mode in q.failure_modes], dtype=np.int64)
+
+
+def _documents(result: Result, used: IntArray) -> dict[str, Any]:
+    d = result.documents
+    return {
+        "n": len(used),
+        "ids": text_column(d.ids[i] for i in used),
+        "texts": text_column(d.texts[i] for i in used),
+        "n_relevant_to": number_column(d.n_relevant_to[used], "int32"),
+        "n_negative_of": number_column(d.n_negative_of[used], "int32"),
+    }
+
+
+def _similarity(similarity: Similarity, types: Mapping[str, NegativeType]) -> dict[str, Any]:
+    hard = similarity.hard_negative
+    return {
+        "edges": number_column(similarity.edges, "float32"),
+        "positive": number_column(similarity.positive.density, "float32"),
+        "negative": number_column(similarity.negative.density, "float32"),
+        "hard_negative": None if hard is None else number_column(hard.density, "float32"),
+        "types": [
+            {
+                "name": name,
+                "density": number_column(t.similarity.density, "float32"),
+                "margins": number_column(t.margins, "float32"),
+            }
+            for name, t in types.items()
+        ],
+    }
+
+
+def _points(points: Points, kept: IntArray, maps: Mapping[str, MapLayout], place: IntArray) -> dict[str, Any]:
+    roles = np.array([ROLES.index(role) for role in points.roles], dtype=np.int64)[kept]
+    rows = points.rows[kept]
+    new = np.full(len(points.rows), -1, dtype=np.int64)
+    new[kept] = np.arange(len(kept))
+    links = np.flatnonzero((new[points.link_queries] >= 0) & (new[points.link_documents] >= 0))
+    n_dropped = len(points.rows) - len(kept)
+    return {
+        "n": len(kept),
+        "n_left_out": points.n_left_out + n_dropped,
+        "roles": number_column(roles, "uint8"),
+        "rows": number_column(np.where(roles == 0, rows, place[np.where(roles == 0, -1, rows)]), "int32"),
+        "link_queries": number_column(new[points.link_queries[links]], "int32"),
+        "link_documents": number_column(new[points.link_documents[links]], "int32"),
+        "link_is_correct": number_column(points.link_is_correct[links], "uint8"),
+        "maps": [
+            {
+                "name": name,
+                "xy": number_column(layout.xy[kept], "float32"),
+                "kept": number_column(layout.kept[kept], "float32"),
+            }
+            for name, layout in maps.items()
+        ],
+    }
+
+
+def _heatmap(heatmap: Heatmap, place: IntArray) -> dict[str, Any]:
+    return {
+        "queries": number_column(heatmap.queries, "int32"),
+        "documents": number_column(place[heatmap.documents], "int32"),
+        "similarity": number_column(heatmap.similarity, "float32"),
+        "is_relevant": number_column(heatmap.is_relevant, "uint8"),
+        "n_queries": int(heatmap.n_queries),
+        "n_documents": int(heatmap.n_documents),
+    }

@@ -1,0 +1,207 @@
+"""Parts of a page that hold several runs: a comparison of checkpoints, and a training epoch by epoch.
+
+Like the rest of the payload they select and encode, and measure nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+
+from embedscope.output.page.packing import number_column
+from embedscope.output.page.payload import POINT_BUDGET, drawn_points
+from embedscope.protocols import BoolArray, Float32Array, IntArray
+from embedscope.result.records import Estimate, MapAnimation, Result, RunComparison, Stretch, Timeline, run_labels
+from embedscope.result.report_json import clean, comparison_report, comparison_row
+
+
+def comparison_section(runs: Mapping[str, Result], comparison: RunComparison, *, judged: str) -> dict[str, Any]:
+    """The section ``compare`` of a page: each run's metrics and ranks, the paired differences, what moved.
+
+    Parameters
+    ----------
+    runs : mapping of name to Findings
+        The runs compared. Of a run read from its folder only metrics, ranks and outcomes are needed.
+    comparison : RunComparison
+        What :func:`embedscope.comparison.paired.compare_runs` returns for ``runs``.
+    judged : str
+        The candidate that the rest of the page shows.
+
+    Returns
+    -------
+    dict
+        As ``compare_section`` of ``schema.json``; ``runs`` starts with the reference.
+    """
+    found = comparison_report(runs, comparison)
+    names = (comparison.reference, *comparison.candidates)
+    labels = run_labels(names)
+    return {
+        "judged": names.index(judged),
+        "runs": [
+            {
+                "name": name,
+                "label": labels[name],
+                "metrics": found["runs"][name]["metrics"],
+                "rank": number_column(runs[name].queries.rank, "float32"),
+                "is_correct": number_column(runs[name].queries.is_correct, "uint8"),
+            }
+            for name in names
+        ],
+        "comparisons": found["comparisons"],
+        "moved": [
+            {
+                "gained": number_column(comparison.gained[name], "int32"),
+                "lost": number_column(comparison.lost[name], "int32"),
+            }
+            for name in comparison.candidates
+        ],
+        "type_changes": found["type_changes"],
+        "level_shifts": found["level_shifts"],
+        "best": found["best_of_many"],
+    }
+
+
+def timeline_section(
+    *,
+    labels: Sequence[str],
+    epochs: Sequence[int],
+    metrics: Mapping[str, Sequence[Estimate]],
+    violation: Mapping[str, Sequence[Estimate]],
+    shown: int,
+    maps: Mapping[str, Sequence[Float32Array]] | None = None,
+    drawn: IntArray | None = None,
+    is_correct: BoolArray | None = None,
+    stretches: Sequence[Stretch] = (),
+    unit: Literal["epoch", "run"] = "epoch",
+    note: str | None = None,
+) -> dict[str, Any]:
+    """The section ``timeline`` of a page: E checkpoints of one training in the order of their epochs, or E runs.
+
+    Parameters
+    ----------
+    labels, epochs : sequence of length E
+    metrics, violation : mapping of name to sequence of E Figures
+        Metrics, and the violation rate of each negative type.
+    shown : int
+        The checkpoint that the rest of the page shows.
+    maps : mapping of name to sequence of E ndarrays of shape (M, 2), float32, optional
+        Where the points of the page's findings stand at each checkpoint; all frames of one map in one frame of
+        reference.
+    drawn : ndarray of int, optional
+        The points that the page draws, from :func:`embedscope.output.page.payload.drawn_points`; all by default.
+    is_correct : ndarray of shape (E, Q), bool, optional
+        Whether each query is right at rank 1 at each checkpoint.
+    stretches : sequence of E - 1 Stretches, optional
+        What came right and went wrong from each checkpoint to the next.
+    unit : "epoch" or "run"
+        What the entries are: runs have no order that a line could follow.
+    note : str, optional
+        What a person should know first, over-fitting among it.
+
+    Raises
+    ------
+    ValueError
+        If a sequence does not have one entry a checkpoint.
+    """
+    frames = {} if maps is None else maps
+    _require_entries(len(labels), {"epochs": epochs, **metrics, **violation, **frames})
+    return {
+        "labels": list(labels),
+        "epochs": [int(epoch) for epoch in epochs],
+        "shown": shown,
+        "metrics": {name: [_figure(figure) for figure in figures] for name, figures in metrics.items()},
+        "violation": {name: [_figure(figure) for figure in figures] for name, figures in violation.items()},
+        "maps": {
+            name: [number_column(xy if drawn is None else xy[drawn], "float32") for xy in positions]
+            for name, positions in frames.items()
+        },
+        "is_correct": None if is_correct is None else number_column(is_correct, "uint8"),
+        "stretches": [_stretch(stretch) for stretch in stretches],
+        "unit": unit,
+        "note": note,
+    }
+
+
+def _stretch(stretch: Stretch) -> dict[str, Any]:
+    return {
+        "comparison": clean(comparison_row(stretch.comparison)),
+        "gained": number_column(stretch.gained, "int32"),
+        "lost": number_column(stretch.lost, "int32"),
+    }
+
+
+def timeline_section_of(
+    timeline: Timeline,
+    animations: Sequence[MapAnimation],
+    result: Result,
+    *,
+    shown: int,
+    point_budget: int = POINT_BUDGET,
+) -> dict[str, Any]:
+    """The section ``timeline`` of the page of ``findings``, from the records of the analysis.
+
+    Parameters
+    ----------
+    timeline : Timeline
+    films : sequence of MapFilm
+        Of the points of ``findings``; may be empty.
+    findings : Findings
+        Of the checkpoint ``timeline.names[shown]``.
+    shown : int
+    point_budget : int
+        As for :func:`embedscope.output.page.payload.page_payload`.
+
+    Raises
+    ------
+    ValueError
+        If a film shows other points than ``findings``.
+    """
+    for animation in animations:
+        if result.points is None or not np.array_equal(animation.points.rows, result.points.rows):
+            raise ValueError(f"the {animation.method} film shows other points than the findings of the page")
+    return timeline_section(
+        labels=list(run_labels(timeline.names).values()),
+        epochs=timeline.epochs,
+        metrics=timeline.metrics,
+        violation=timeline.violation_rates,
+        shown=shown,
+        maps={animation.method: [layout.xy for layout in animation.maps] for animation in animations},
+        drawn=drawn_points(result, point_budget),
+        is_correct=_outcomes(timeline, shown, result.queries.is_correct),
+        stretches=timeline.stretches,
+        note=timeline.over_fitting,
+    )
+
+
+def _outcomes(timeline: Timeline, shown: int, is_correct: BoolArray) -> BoolArray:
+    """Outcomes of the queries at every checkpoint, (E, Q): those of one, and what each stretch gained and lost."""
+    outcomes = np.tile(is_correct, (len(timeline.names), 1))
+    for after in range(shown + 1, len(outcomes)):
+        stretch = timeline.stretches[after - 1]
+        outcomes[after] = _changed(outcomes[after - 1], right=stretch.gained, wrong=stretch.lost)
+    for after, before in pairwise(range(shown, -1, -1)):
+        stretch = timeline.stretches[before]
+        outcomes[before] = _changed(outcomes[after], right=stretch.lost, wrong=stretch.gained)
+    return outcomes
+
+
+def _changed(is_correct: BoolArray, *, right: IntArray, wrong: IntArray) -> BoolArray:
+    changed = is_correct.copy()
+    changed[right] = True
+    changed[wrong] = False
+    return changed
+
+
+def _require_entries(n: int, sequences: Mapping[str, Sequence[Any]]) -> None:
+    for name, entries in sequences.items():
+        if len(entries) != n:
+            raise ValueError(f"a timeline of {n} checkpoints needs {n} entries of {name!r}, and {len(entries)} came")
+
+
+def _figure(figure: Estimate) -> dict[str, Any]:
+    row = {"value": figure.value, "low": figure.low, "high": figure.high}
+    plain: dict[str, Any] = clean(row if figure.reason is None else {**row, "reason": figure.reason})
+    return plain

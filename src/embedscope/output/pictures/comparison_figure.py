@@ -1,0 +1,136 @@
+"""Several runs beside one another: metrics with their intervals, and which queries moved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from embedscope.output.pictures import style
+from embedscope.output.pictures.text_layout import ellipsis
+from embedscope.protocols import Float64Array, IntArray
+from embedscope.result.records import Result, RunComparison, run_labels
+
+_WIDTH, _LEFT, _RIGHT, _BOTTOM = 11.0, 1.5, 0.45, 0.7
+_GROUP_HEIGHT = 0.35
+_MAX_SLOPES = 400
+_CANDIDATE_COLOURS = (style.BLUE, style.GREEN, style.VERMILLION, style.AMBER)
+_CANDIDATE_MARKERS = ("s", "^", "D", "v", "P")  # one more than colours, so that 20 runs differ in one of the two
+_LEGEND_ROW = 0.2
+METRICS = ("MRR", "Success@1", "Success@10", "nDCG@10", "Recall@100")
+
+
+@style.styled
+def draw_metric_comparison(runs: Mapping[str, Result], comparison: RunComparison) -> Figure:
+    """Each metric of each run with its 95 % interval; the reference stands first and in grey."""
+    names = [comparison.reference, *comparison.candidates]
+    labels = run_labels(names)
+    metrics = [metric for metric in METRICS if metric in runs[comparison.reference].metrics]
+    row = _GROUP_HEIGHT + 0.16 * len(names)
+    bottom = _BOTTOM + _LEGEND_ROW * len(names)
+    height = style.header_height(2) + row * len(metrics) + bottom
+    figure = style.new_figure(_WIDTH, height)
+    first = runs[comparison.reference]
+    style.header(
+        figure,
+        "Metrics of each run",
+        f"{first.data.n_queries:,} queries in {first.data.n_clusters:,} groups{style.DOT}"
+        f"{first.data.n_documents:,} documents{style.DOT}reference: {_short(labels[comparison.reference])}",
+        "Lines are 95 % intervals of each run alone; whether two runs differ is told by the paired test",
+    )
+    axes = style.axes_at(figure, _LEFT, bottom, _WIDTH - _LEFT - _RIGHT, row * len(metrics))
+    for j, name in enumerate(names):
+        _draw_run(axes, runs[name], metrics, labels[name], j, len(names))
+    axes.set_yticks(range(len(metrics)), metrics)
+    axes.set_ylim(len(metrics) - 0.5, -0.5)
+    axes.set_xlabel("mean over queries")
+    axes.grid(axis="x", color=style.FAINT, linewidth=0.6)
+    axes.tick_params(axis="y", length=0)
+    figure.legend(
+        *axes.get_legend_handles_labels(),
+        loc="lower left",
+        bbox_to_anchor=(_LEFT / _WIDTH, 0.1 / height),
+        frameon=False,
+    )
+    return figure
+
+
+def _draw_run(axes: Axes, result: Result, metrics: Sequence[str], label: str, j: int, n_runs: int) -> None:
+    """Run ``j`` of ``n_runs``; the reference is run 0."""
+    offset = (j - (n_runs - 1) / 2) * min(0.22, 0.7 / n_runs)
+    colour = style.MUTED if j == 0 else _CANDIDATE_COLOURS[(j - 1) % len(_CANDIDATE_COLOURS)]
+    marker = "o" if j == 0 else _CANDIDATE_MARKERS[(j - 1) % len(_CANDIDATE_MARKERS)]
+    values = np.array([result.metrics[metric].value for metric in metrics])
+    low = np.array([_or(result.metrics[metric].low, result.metrics[metric].value) for metric in metrics])
+    high = np.array([_or(result.metrics[metric].high, result.metrics[metric].value) for metric in metrics])
+    axes.errorbar(
+        values,
+        np.arange(len(metrics)) + offset,
+        xerr=np.vstack([values - low, high - values]).clip(min=0),
+        fmt=marker,
+        color=colour,
+        capsize=3,
+        markersize=5.5,
+        linewidth=1.6,
+        label=_short(label),
+    )
+    for place, value in enumerate(values):
+        end = high[place]
+        axes.annotate(
+            f"{value:.3f}",
+            (end, place + offset),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=style.SMALL_SIZE,
+            color=colour,
+        )
+
+
+@style.styled
+def draw_rank_slopes(runs: Mapping[str, Result], comparison: RunComparison, candidate: str) -> Figure:
+    """Rank of the first relevant document before and after, one line a query that crossed rank 1."""
+    before, after = runs[comparison.reference].queries, runs[candidate].queries
+    lost, gained = comparison.lost[candidate], comparison.gained[candidate]
+    labels = run_labels((comparison.reference, *comparison.candidates))
+    figure = style.new_figure(8.4, 6.6)
+    style.header(
+        figure,
+        "Queries that moved across rank 1",
+        f"{len(gained):,} gained{style.DOT}{len(lost):,} lost{style.DOT}"
+        f"{len(before.texts) - len(gained) - len(lost):,} others not drawn",
+        f"{_short(labels[comparison.reference])} (left) against {_short(labels[candidate])} (right); "
+        "solid: right at rank 1 now, dashed: no longer",
+    )
+    axes = style.axes_at(figure, 1.0, 0.7, 8.4 - 2.0, 6.6 - style.header_height(2) - 0.7)
+    _draw_slopes(axes, before.rank, after.rank, gained[:_MAX_SLOPES], style.GREEN, "solid")
+    _draw_slopes(axes, before.rank, after.rank, lost[:_MAX_SLOPES], style.VERMILLION, "dashed")
+    moved = np.concatenate([lost[:_MAX_SLOPES], gained[:_MAX_SLOPES]])
+    worst = max([10.0, *before.rank[moved], *after.rank[moved]])
+    axes.set_yscale("log")
+    axes.set_ylim(worst * 1.25, 0.85)
+    axes.yaxis.set_major_formatter(lambda rank, _: f"{rank:,.0f}")
+    axes.yaxis.set_minor_formatter("")
+    axes.set_xlim(-0.12, 1.12)
+    axes.set_xticks((0, 1), (_short(labels[comparison.reference], 34), _short(labels[candidate], 34)))
+    axes.set_ylabel("rank of the first relevant document (logarithmic)")
+    axes.grid(axis="y", color=style.FAINT, linewidth=0.6)
+    return figure
+
+
+def _draw_slopes(axes: Axes, before: Float64Array, after: Float64Array, rows: IntArray, colour: str, line: str) -> None:
+    alpha = float(np.clip(12 / max(len(rows), 1), 0.18, 0.9))
+    for row in rows:
+        axes.plot((0, 1), (before[row], after[row]), color=colour, linestyle=line, linewidth=1.0, alpha=alpha)
+    axes.scatter(np.zeros(len(rows)), before[rows], s=9, color=colour, zorder=3)
+    axes.scatter(np.ones(len(rows)), after[rows], s=9, color=colour, zorder=3)
+
+
+def _or(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None else value
+
+
+def _short(label: str, limit: int = 60) -> str:
+    return ellipsis(label, limit)

@@ -1,0 +1,166 @@
+"""What fewer bytes a document cost, and where a threshold may be set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from embedscope.errors import InvalidOptionError
+from embedscope.output.pictures import style
+from embedscope.protocols import Float64Array
+from embedscope.result.records import DeploymentCost, StorageFormat, ThresholdTable
+
+_WIDTH, _HEIGHT = 9.6, 6.0
+_LEFT, _RIGHT, _BOTTOM = 0.85, 0.45, 0.7
+_LONE_WIDTH = 0.02  # of the axis, in cosines, where there is one threshold alone
+_KINDS = {
+    "float32": (style.BLUE, "o", "solid", "float32"),
+    "float16": (style.INK, "s", "none", "float16"),
+    "int8": (style.GREEN, "^", (0, (5, 2)), "int8, a scale for each dimension"),
+    "binary": (style.VERMILLION, "X", (0, (1, 1.2)), "binary, Hamming distance"),
+    "rescored": (style.AMBER, "D", "none", "binary, best candidates rescored by float32"),
+}
+
+
+@style.styled
+def draw_deployment_cost(cost: DeploymentCost, *, metric: str = "MRR") -> Figure:
+    """``metric`` against the bytes that are searched for each document, one line a precision.
+
+    A bar is the 95 % interval of the paired difference from float32 at full width, placed on that reference's value:
+    where it crosses the horizontal line, the loss is not told from none. Numbers beside the points are dimensions.
+
+    Raises
+    ------
+    InvalidOptionError
+        No format has a value of ``metric``.
+    """
+    measured = [each for each in cost.formats if metric in each.metrics and each.metrics[metric].value is not None]
+    if not measured:
+        raise InvalidOptionError(f"There is nothing to draw: {metric} was not measured for any storage format.")
+    figure = style.new_figure(_WIDTH, _HEIGHT)
+    style.header(
+        figure,
+        "Quality against bytes a document",
+        f"bars: 95 % interval of the difference from {_times(cost.reference)}, on its level (line){style.DOT}"
+        f"{style.count(cost.n_documents, 'document')}",
+        "numbers: dimensions kept, made unit vectors again; rescoring reads the float32 vectors of its candidates too",
+    )
+    height = _HEIGHT - style.header_height(2) - _BOTTOM - 0.1
+    axes = style.axes_at(figure, _LEFT, _BOTTOM, _WIDTH - _LEFT - _RIGHT, height)
+    level = _value(measured[0], metric)
+    for kind in _KINDS:
+        own = sorted((each for each in measured if _kind(each) == kind), key=lambda each: each.bytes_in_index)
+        if own:
+            _draw_kind(axes, kind, own, metric, level)
+    line = axes.axhline(level, color=style.MUTED, linewidth=1.0, zorder=1.5)
+    style.mark(line, "reference")
+    _finish(axes, [each.bytes_in_index for each in measured], metric)
+    return figure
+
+
+def _kind(each: StorageFormat) -> str:
+    return "rescored" if each.n_rescored else each.precision
+
+
+def _value(each: StorageFormat, metric: str) -> float:
+    value = each.metrics[metric].value
+    return np.nan if value is None else value
+
+
+def _draw_kind(axes: Axes, kind: str, own: Sequence[StorageFormat], metric: str, level: float) -> None:
+    colour, marker, dashes, label = _KINDS[kind]
+    bytes_each = [each.bytes_in_index * _SHIFT.get(kind, 1.0) for each in own]
+    values = [_value(each, metric) for each in own]
+    (line,) = axes.plot(bytes_each, values, color=colour, marker=marker, linestyle=dashes, markersize=7, linewidth=1.6,
+                        markeredgecolor=style.PAPER, label=label, zorder=3)  # fmt: skip
+    style.mark(line, f"format {kind}")
+    for each, at, value in zip(own, bytes_each, values, strict=True):
+        change = next((change for change in each.changes if change.metric == metric), None)
+        if change is not None and change.low is not None and change.high is not None:
+            ends = (level + change.low, level + change.high)
+            (bar,) = axes.plot((at, at), ends, color=colour, linewidth=1.4, alpha=0.8, zorder=2)
+            style.mark(bar, "interval")
+        axes.annotate(f"{each.width}", (at, value), xytext=_OFFSETS[kind], textcoords="offset points",
+                      ha="center", va="center", fontsize=7.5, color=colour)  # fmt: skip
+
+
+_OFFSETS = {"float32": (-12, 9), "float16": (-12, 9), "int8": (-12, 9), "binary": (12, -9), "rescored": (12, 9)}
+_SHIFT = {"int8": 1.04, "binary": 0.96}  # so that bars of formats of one size stand beside one another
+
+
+def _finish(axes: Axes, sizes: Sequence[int], metric: str) -> None:
+    axes.set_xscale("log", base=2)
+    axes.set_xlim(min(sizes) / 1.6, max(sizes) * 1.6)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
+    axes.xaxis.set_minor_formatter("")
+    axes.set_ylim(bottom=0.0)
+    axes.set_xlabel("bytes a document in the index (logarithmic)")
+    axes.set_ylabel(metric)
+    axes.grid()
+    axes.legend(loc="best", fontsize=style.SMALL_SIZE)
+
+
+def _times(name: str) -> str:
+    return name.replace(" x ", " \N{MULTIPLICATION SIGN} ")
+
+
+@style.styled
+def draw_thresholds(table: ThresholdTable) -> Figure:
+    """Precision and recall of a cosine threshold with their 95 % intervals, and the thresholds that are suggested."""
+    figure = style.new_figure(_WIDTH, 5.2)
+    style.header(
+        figure,
+        "Precision and recall of a cosine threshold",
+        f"every document at or above the threshold is taken, out of {table.n_documents:,}; one that nobody judged "
+        "counts as wrong",
+        _choices(table),
+    )
+    height = 5.2 - style.header_height(2) - _BOTTOM - 0.1
+    axes = style.axes_at(figure, _LEFT, _BOTTOM, _WIDTH - _LEFT - _RIGHT, height)
+    precision = (table.precision, table.precision_low, table.precision_high)
+    recall = (table.recall, table.recall_low, table.recall_high)
+    _draw_curve(axes, table.thresholds, precision, style.BLUE, "solid", "precision")
+    _draw_curve(axes, table.thresholds, recall, style.AMBER, (0, (5, 2)), "recall")
+    for choice in table.choices:
+        if choice.threshold is not None:
+            mark = axes.axvline(choice.threshold, color=style.MUTED, linewidth=1.0, linestyle=(0, (2, 2)), zorder=1.5)
+            style.mark(mark, "suggested")
+    axes.set_ylim(-0.02, 1.02)
+    lowest, highest = float(table.thresholds[0]), float(table.thresholds[-1])
+    pad = _LONE_WIDTH / 2 if lowest == highest else 0.0
+    axes.set_xlim(lowest - pad, highest + pad)
+    axes.set_xlabel("cosine threshold")
+    axes.grid()
+    axes.legend(loc="center left")
+    return figure
+
+
+def _draw_curve(
+    axes: Axes,
+    thresholds: Float64Array,
+    figures: tuple[Float64Array, Float64Array, Float64Array],
+    colour: str,
+    dashes: object,
+    name: str,
+) -> None:
+    value, low, high = figures
+    band = axes.fill_between(thresholds, low, high, color=colour, alpha=0.18, linewidth=0, zorder=2)
+    # A line through one threshold would be invisible: a space where every pair has one similarity has no other.
+    marker = "o" if len(thresholds) == 1 else ""
+    (line,) = axes.plot(
+        thresholds, value, color=colour, linestyle=dashes, linewidth=2.0, marker=marker, label=name, zorder=3
+    )
+    style.mark(band, f"interval {name}")
+    style.mark(line, name)
+
+
+def _choices(table: ThresholdTable) -> str:
+    parts = [
+        f"{100 * choice.wanted:g} %: {style.EN_DASH if choice.threshold is None else style.number(choice.threshold)}"
+        for choice in table.choices
+    ]
+    unreachable = f" ({style.EN_DASH}: not reachable)" if any(c.threshold is None for c in table.choices) else ""
+    return f"threshold for a precision of at least {', '.join(parts)}{unreachable}"

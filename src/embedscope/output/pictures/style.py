@@ -1,0 +1,235 @@
+"""Colours, sizes and the few moves that all pictures share.
+
+The palette is that of Okabe and Ito ("Color universal design", 2008), which people with any common colour vision can
+tell apart. Right and wrong always differ by a second sign as well: a tick or a cross, a hatch, a dash, a shape.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial, wraps
+from io import BytesIO
+from os import PathLike
+from pathlib import Path
+from typing import IO, ParamSpec
+
+import matplotlib.style
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from embedscope.output.pictures.fonts import can_draw, families
+from embedscope.output.pictures.text_layout import plain
+from embedscope.protocols import Role
+from embedscope.result.records import Estimate
+
+P = ParamSpec("P")
+
+INK = "#1f2328"
+MUTED = "#5c6570"
+FAINT = "#d5dae0"
+PAPER = "#ffffff"
+SHADE = "#f6f7f9"
+
+BLUE = "#0072b2"
+GREEN = "#009e73"
+VERMILLION = "#d55e00"
+GREY = "#9aa3ad"
+AMBER = "#9a6400"  # the orange of the palette, darkened until it can be read as text
+
+RIGHT = GREEN
+WRONG = VERMILLION
+ROLE_COLOURS = {Role.QUERY: BLUE, Role.POSITIVE: GREEN, Role.HARD_NEGATIVE: VERMILLION, Role.DOCUMENT: GREY}
+ROLE_MARKERS = {Role.QUERY: "o", Role.POSITIVE: "^", Role.HARD_NEGATIVE: "X", Role.DOCUMENT: "s"}
+
+TICK = "\N{CHECK MARK}"
+CROSS = "\N{BALLOT X}"
+MINUS = "\N{MINUS SIGN}"
+DOT = " \N{MIDDLE DOT} "
+EN_DASH = "\N{EN DASH}"
+
+DPI = 200
+TITLE_SIZE = 15.0
+SUBTITLE_SIZE = 9.5
+BODY_SIZE = 9.0
+SMALL_SIZE = 8.0
+
+RC: dict[str, object] = {
+    "font.size": BODY_SIZE,
+    "text.color": INK,
+    "text.parse_math": False,
+    "text.usetex": False,
+    "text.hinting": "no_hinting",  # hinted letters are up to 4 % wider than they were measured
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.labelsize": BODY_SIZE,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.titley": 1.0,  # else every drawing lays out all ticks once more, to see whether a title is in their way
+    "axes.facecolor": PAPER,
+    "figure.facecolor": PAPER,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.7,
+    "hatch.linewidth": 0.6,
+    "legend.frameon": False,
+    "legend.fontsize": BODY_SIZE,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": SMALL_SIZE,
+    "ytick.labelsize": SMALL_SIZE,
+    "svg.hashsalt": "embedscope",
+}
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """The look of the pictures, whatever the user's own settings are; those come back unchanged."""
+    with matplotlib.style.context(["default", {**RC, "font.family": list(families())}]):
+        yield
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """A drawing function that draws in the look of the pictures."""
+
+    @wraps(draw)
+    def in_our_look(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with look():
+            return draw(*args, **kwargs)
+
+    return in_our_look
+
+
+def save(figure: Figure, path: str | PathLike[str] | IO[bytes], *, dpi: float = DPI, format: str | None = None) -> None:  # noqa: A002
+    """Write ``figure`` to a path or an open binary file, the same bytes for the same picture.
+
+    ``format`` is ``png``, ``svg`` or ``pdf``; by default the suffix of the path, and PNG for an open file.
+    """
+    kind = format or (_suffix(path) if isinstance(path, str | PathLike) else "png")
+    content = drawn(figure, dpi=dpi, format=kind)()
+    if isinstance(path, str | PathLike):
+        Path(path).write_bytes(content)
+    else:
+        path.write(content)
+
+
+def drawn(figure: Figure, *, dpi: float = DPI, format: str = "png") -> Callable[[], bytes]:  # noqa: A002
+    """Draw ``figure`` now; what comes back makes the content of its file, in any thread.
+
+    Packing a PNG takes a quarter of the time and leaves the interpreter to others.
+    """
+    with look():
+        if format == "png":
+            return partial(_png, _pixels(figure, dpi), dpi)
+        buffer = BytesIO()
+        metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+        figure.savefig(buffer, dpi=dpi, format=format, metadata=metadata.get(format))
+    return buffer.getvalue
+
+
+def _pixels(figure: Figure, dpi: float) -> NDArray[np.uint8]:
+    """Red, green and blue, shape (height, width, 3): the paper is opaque."""
+    canvas = figure.canvas if isinstance(figure.canvas, FigureCanvasAgg) else FigureCanvasAgg(figure)
+    before = figure.dpi
+    figure.dpi = dpi
+    try:
+        canvas.draw()  # type: ignore[no-untyped-call]
+        drawn_rgba = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+        return np.ascontiguousarray(drawn_rgba[:, :, :3])
+    finally:
+        figure.dpi = before
+
+
+def _png(pixels: NDArray[np.uint8], dpi: float) -> bytes:
+    """A PNG of 8-bit colours (ISO/IEC 15948) whose lines are packed as they are.
+
+    Pillow tries five filters on every line, which helps photographs; drawings take twice the time and come out larger.
+    """
+    height, width, _ = pixels.shape
+    lines = np.zeros((height, 1 + 3 * width), dtype=np.uint8)  # a line begins with the number of its filter: none
+    lines[:, 1:] = pixels.reshape(height, 3 * width)
+    per_metre = round(dpi / 0.0254)
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+        (b"pHYs", struct.pack(">IIB", per_metre, per_metre, 1)),
+        (b"IDAT", zlib.compress(lines.data, 3)),
+        (b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(content, zlib.crc32(name)))
+        for name, content in chunks
+    )
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of so many inches, outside pyplot."""
+    figure = Figure(figsize=(width, height))
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def axes_at(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
+    """Axes placed in inches from the lower left corner of the figure."""
+    total_width, total_height = figure.get_size_inches()
+    return figure.add_axes((left / total_width, bottom / total_height, width / total_width, height / total_height))
+
+
+def header(figure: Figure, title: str, *subtitles: str, left: float = 0.45) -> None:
+    """Title and subtitle lines in the upper left corner; takes ``header_height(len(subtitles))`` inches."""
+    width, height = figure.get_size_inches()
+    figure.text(left / width, 1 - 0.30 / height, title, fontsize=TITLE_SIZE, weight="bold", va="top", gid="title")
+    for line, subtitle in enumerate(subtitles):
+        y = 1 - (0.66 + 0.20 * line) / height
+        figure.text(left / width, y, subtitle, fontsize=SUBTITLE_SIZE, color=MUTED, va="top", gid="subtitle")
+
+
+def header_height(n_subtitles: int) -> float:
+    """Inches from the top of the figure down to where the picture may begin."""
+    return 0.80 + 0.20 * n_subtitles
+
+
+def shown(text: str) -> str:
+    """``text`` of a data set as it can be drawn."""
+    return plain(text, can_draw)
+
+
+def number(value: float, decimals: int = 2) -> str:
+    """``value`` with a true minus sign, and without one on a rounded zero."""
+    text = f"{value:.{decimals}f}"
+    if float(text) == 0.0:
+        text = f"{0.0:.{decimals}f}"
+    return text.replace("-", MINUS)
+
+
+def interval(figure: Estimate, decimals: int = 2) -> str:
+    """``0.31 [0.29, 0.33]``, without brackets where there is no interval; a dash where there is no value."""
+    if figure.value is None:
+        return EN_DASH
+    value = number(figure.value, decimals)
+    if figure.low is None or figure.high is None:
+        return value
+    return f"{value} [{number(figure.low, decimals)}, {number(figure.high, decimals)}]"
+
+
+def count(n: int, singular: str, plural: str | None = None) -> str:
+    """``1,480 queries``."""
+    return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
+
+
+def mark(artist: Artist, gid: str) -> None:
+    """Name an artist, in the SVG and for whoever looks for it in the figure."""
+    artist.set_gid(gid)
+
+
+def _suffix(path: str | PathLike[str]) -> str:
+    name = str(path).rsplit("/", 1)[-1]
+    return name.rsplit(".", 1)[-1].lower() if "." in name else "png"

@@ -1,0 +1,262 @@
+"""The nearest documents of a few telling queries: what the model would have answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.transforms import blended_transform_factory
+
+from embedscope.errors import InvalidOptionError
+from embedscope.output.pictures import style
+from embedscope.output.pictures.fonts import measure
+from embedscope.output.pictures.text_layout import ellipsis, wrap
+from embedscope.result.records import Example, ExampleKind, QueryTable, Result
+
+MAX_EXAMPLES = 6
+K = 10
+
+_WIDTH = 11.0
+_MARGIN = 0.45
+_ROW = 0.262
+_PANEL_HEAD = 0.58  # without the query
+_QUERY_LINE = 0.195
+_PANEL_GAP = 0.34
+_BAR_LEFT = 7.45  # inches from the left edge of the figure to the bars
+_SCORE_ROOM = 0.55
+_QUERY_SIZE = 10.0
+_TEXT_SIZE = 8.5
+_KIND_COLOURS = {
+    ExampleKind.ASKED: style.BLUE,
+    ExampleKind.WORST_FAILURE: style.VERMILLION,
+    ExampleKind.NEAR_MISS: style.AMBER,
+    ExampleKind.SUCCESS: style.GREEN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One bar: a document at a rank."""
+
+    rank: str
+    text: str
+    score: float
+    is_relevant: bool
+    types: tuple[str, ...]
+    is_below: bool = False  # ranked below the k that are shown
+
+
+@dataclass(frozen=True, slots=True)
+class _Panel:
+    """One example: its heading and its bars."""
+
+    kind: ExampleKind
+    query_lines: list[str]
+    outcome: str
+    rows: list[_Row]
+
+    @property
+    def height(self) -> float:
+        """Inches."""
+        return _PANEL_HEAD + _QUERY_LINE * len(self.query_lines) + _ROW * len(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """What the panels share: where the ranks end, in inches, and the range of the bars."""
+
+    rank_right: float
+    low: float
+    high: float
+
+
+@style.styled
+def draw_top_k(result: Result) -> Figure:
+    """A panel for each example: the ten nearest documents with their similarities, right or wrong.
+
+    A relevant document has a plain green bar and a tick, any other a hatched red one and a cross; the types stand in
+    brackets where it is one of the query's own hard negatives. Where no relevant document is among the ten, the best
+    one follows below at its rank. Six examples are drawn at most.
+
+    Raises
+    ------
+    InvalidOptionError
+        ``findings`` hold no examples.
+    """
+    examples = result.examples[:MAX_EXAMPLES]
+    if not examples:
+        raise InvalidOptionError("There are no examples to draw: no query was chosen or none has a ranked list.")
+    panels = [_panel(result, example) for example in examples]
+    total = style.header_height(1) + sum(panel.height + _PANEL_GAP for panel in panels)
+    figure = style.new_figure(_WIDTH, total)
+    _write_title(figure, result)
+    columns = _columns(panels)
+    top = total - style.header_height(1)
+    for panel in panels:
+        _write_head(figure, panel, top)
+        _draw_panel(figure, panel.rows, top - panel.height, columns)
+        top -= panel.height + _PANEL_GAP
+    return figure
+
+
+def _panel(result: Result, example: Example) -> _Panel:
+    query = style.shown(result.queries.texts[example.query]) or "(empty query)"
+    lines = wrap(query, (_WIDTH - 2 * _MARGIN) * 72, measure(_QUERY_SIZE, is_bold=True), max_lines=2)
+    return _Panel(example.kind, lines, _outcome(result.queries, example.query), _rows(result, example.query))
+
+
+def _columns(panels: list[_Panel]) -> _Columns:
+    """One scale for all bars, from 0 (or the lowest similarity) to the highest, and room for the widest rank."""
+    rows = [row for panel in panels for row in panel.rows]
+    scores = [row.score for row in rows]
+    width_of = measure(_TEXT_SIZE)
+    rank_width = max((width_of(row.rank) for row in rows), default=0.0) / 72
+    return _Columns(rank_right=_MARGIN + rank_width, low=min(0.0, *scores), high=max(1e-3, *scores))
+
+
+def _rows(result: Result, query: int) -> list[_Row]:
+    table = result.queries
+    own_types = _own_negatives(table, query)
+    top = zip(table.top_documents[query], table.top_scores[query], table.top_is_relevant[query], strict=True)
+    rows = [
+        _Row(str(rank), result.documents.texts[document], float(score), bool(hit), own_types.get(int(document), ()))
+        for rank, (document, score, hit) in enumerate(islice(top, K), start=1)
+        if document >= 0
+    ]
+    if not any(row.is_relevant for row in rows):
+        rows += _first_relevant(result, query)
+    return rows
+
+
+def _own_negatives(table: QueryTable, query: int) -> dict[int, tuple[str, ...]]:
+    """The query's own hard negatives and their types; those without a type are just that."""
+    owned = range(int(table.negative_indptr[query]), int(table.negative_indptr[query + 1]))
+    return {int(table.negative_documents[entry]): table.negative_types[entry] or ("hard negative",) for entry in owned}
+
+
+def _first_relevant(result: Result, query: int) -> list[_Row]:
+    """The best relevant document of a query, as the row below the shown ones; empty if it has none."""
+    table = result.queries
+    entries = slice(int(table.relevant_indptr[query]), int(table.relevant_indptr[query + 1]))
+    documents, scores = table.relevant_documents[entries], table.relevant_scores[entries]
+    if not len(documents):
+        return []
+    best = int(np.argmax(scores))
+    text = result.documents.texts[documents[best]]
+    return [_Row(f"rank {_rank(table.rank[query])}", text, float(scores[best]), True, (), is_below=True)]
+
+
+def _rank(rank: float) -> str:
+    """``57``, or ``57.5`` where ties leave the place between two ranks."""
+    return f"{rank:,.0f}" if float(rank).is_integer() else f"{rank:,.1f}"
+
+
+def _write_title(figure: Figure, result: Result) -> None:
+    n_left_out = max(0, len(result.examples) - MAX_EXAMPLES)
+    left_out = f"{style.DOT}{n_left_out:,} more examples not drawn" if n_left_out else ""
+    n_nearest = min(K, result.queries.top_documents.shape[1])
+    n_examples = min(len(result.examples), MAX_EXAMPLES)
+    signs = (
+        f"{style.TICK} relevant (plain bar){style.DOT}{style.CROSS} not relevant (hatched bar), "
+        "in brackets the type of a hard negative of this query"
+    )
+    style.header(
+        figure,
+        f"The {style.count(n_nearest, 'nearest document')} of {style.count(n_examples, 'query', 'queries')}",
+        f"{signs}{style.DOT}among {style.count(len(result.documents.ids), 'document')}{left_out}",
+    )
+
+
+def _write_head(figure: Figure, panel: _Panel, top: float) -> None:
+    """The kind of example and the rank on one line, the query below them."""
+    width, height = figure.get_size_inches()
+    left, right = _MARGIN / width, 1 - _MARGIN / width
+    figure.add_artist(Line2D([left, right], [top / height] * 2, color=style.FAINT, lw=1.0))
+    y = (top - 0.16) / height
+    figure.text(left, y, panel.kind.upper(), va="top", fontsize=8, weight="bold", color=_KIND_COLOURS[panel.kind],
+                gid="example kind")  # fmt: skip
+    figure.text(right, y, panel.outcome, va="top", ha="right", color=style.MUTED, gid="example rank")
+    for line, text in enumerate(panel.query_lines):
+        y = (top - 0.37 - _QUERY_LINE * line) / height
+        figure.text(left, y, text, va="top", fontsize=_QUERY_SIZE, weight="bold", gid="example query")
+
+
+def _outcome(table: QueryTable, query: int) -> str:
+    if table.n_relevant[query] == 0 or not np.isfinite(table.rank[query]):
+        return "no relevant document in the data"
+    return f"first relevant document at rank {_rank(table.rank[query])}"
+
+
+def _draw_panel(figure: Figure, rows: list[_Row], bottom: float, columns: _Columns) -> None:
+    if not rows:
+        return
+    width = _WIDTH - _MARGIN - _SCORE_ROOM - _BAR_LEFT
+    axes = style.axes_at(figure, _BAR_LEFT, bottom, width, _ROW * len(rows))
+    axes.set(xlim=(columns.low, columns.high), ylim=(len(rows) - 0.5, -0.5), xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    axes.axvline(0, color=style.MUTED, linewidth=0.8)
+    for place, row in enumerate(rows):
+        _draw_bar(axes, place, row)
+        _write_row(axes, place, row, columns.rank_right)
+    if rows[-1].is_below:
+        _separate(axes, len(rows) - 1.5)
+
+
+def _separate(axes: Axes, edge: float) -> None:
+    """A dotted line across the panel: what follows is not the next rank."""
+    inches = blended_transform_factory(axes.figure.dpi_scale_trans, axes.transData)
+    ends = [_MARGIN, _WIDTH - _MARGIN]
+    axes.plot(ends, [edge, edge], transform=inches, color=style.MUTED, lw=0.8, ls=(0, (1, 2)), clip_on=False)
+
+
+def _draw_bar(axes: Axes, place: int, row: _Row) -> None:
+    colour = style.RIGHT if row.is_relevant else style.WRONG
+    bars = axes.barh(
+        place,
+        row.score,
+        height=0.66,
+        facecolor=colour if row.is_relevant else "#f6cdb4",
+        edgecolor=colour,
+        linewidth=0.8,
+        hatch=None if row.is_relevant else "/////",
+    )
+    style.mark(bars.patches[0], "bar below" if row.is_below else "bar")
+
+
+def _write_row(axes: Axes, place: int, row: _Row, rank_right: float) -> None:
+    """Rank, sign and text left of the bar, the similarity after its end."""
+    inches = blended_transform_factory(axes.figure.dpi_scale_trans, axes.transData)
+    colour = style.RIGHT if row.is_relevant else style.WRONG
+    common: dict[str, Any] = {"va": "center_baseline", "fontsize": _TEXT_SIZE, "transform": inches}
+    sign = style.TICK if row.is_relevant else style.CROSS
+    axes.text(rank_right, place, row.rank, ha="right", color=style.MUTED, gid="rank", **common)
+    axes.text(rank_right + 0.16, place, sign, ha="center", color=colour, gid="sign", **{**common, "fontsize": 10})
+    left = rank_right + 0.33
+    text, types = _fitting(row, _BAR_LEFT - 0.12 - left)
+    axes.text(left, place, text, ha="left", gid="document", **common)
+    after = left + measure(_TEXT_SIZE)(text) / 72 + 0.1  # a text of its own: beside Arabic it would change sides
+    axes.text(after, place, types, ha="left", color=style.MUTED, gid="types", **common)
+    axes.annotate(
+        style.number(row.score, 3),
+        (max(row.score, 0.0), place),
+        xytext=(4, 0),
+        textcoords="offset points",
+        va="center_baseline",
+        fontsize=_TEXT_SIZE,
+        annotation_clip=False,
+        gid="score",
+    )
+
+
+def _fitting(row: _Row, room: float) -> tuple[str, str]:
+    """The document, cut so that the brackets with its types fit beside it, and those brackets."""
+    width_of = measure(_TEXT_SIZE)
+    names = ellipsis(style.shown(", ".join(row.types)), 0.4 * room * 72, width_of)
+    types = f"[{names}]" if row.types else ""
+    taken = width_of(types) + 0.1 * 72 if types else 0.0
+    return ellipsis(style.shown(row.text) or "(empty text)", room * 72 - taken, width_of), types

@@ -1,0 +1,81 @@
+"""Findings as tables: the columns of ``queries.parquet`` and ``points.parquet`` (contract)."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from embedscope.protocols import IntArray, Role
+from embedscope.result.records import Result
+
+
+def query_columns(result: Result) -> dict[str, Any]:
+    """One row a query: what was asked, where its relevant document stands, and what beat it."""
+    q, d = result.queries, result.documents
+    return {
+        "id": list(q.ids),
+        "text": list(q.texts),
+        "cluster": q.clusters,
+        "n_relevant": q.n_relevant,
+        "rank": q.rank,
+        "n_tied": q.n_tied,
+        "is_correct": q.is_correct,
+        "positive_similarity": q.positive_similarity,
+        "negative_similarity": q.negative_similarity,
+        "margin": q.margin,
+        "gap": q.gap,
+        "wrong_id": [d.ids[i] if i >= 0 else None for i in q.wrong_document],
+        "wrong_text": [d.texts[i] if i >= 0 else None for i in q.wrong_document],
+        "wrong_similarity": q.wrong_similarity,
+        "wrong_type": list(q.wrong_type),
+        **({"failure_mode": [mode or None for mode in q.failure_modes]} if q.failure_modes else {}),
+        "relevant_ids": _ragged_ids(q.relevant_indptr, q.relevant_documents, d.ids),
+        "negative_ids": _ragged_ids(q.negative_indptr, q.negative_documents, d.ids),
+        "negative_scores": [q.negative_scores[own] for own in _own_rows(q.negative_indptr)],
+        "negative_types": [[list(types) for types in q.negative_types[own]] for own in _own_rows(q.negative_indptr)],
+        "top_ids": [[d.ids[i] for i in row] for row in q.top_documents],
+        "top_scores": q.top_scores.astype(np.float64),
+        "top_is_relevant": q.top_is_relevant,
+        **q.values,
+    }
+
+
+def _own_rows(indptr: IntArray) -> list[slice]:
+    return [slice(start, stop) for start, stop in pairwise(indptr.tolist())]
+
+
+def _ragged_ids(indptr: IntArray, documents: IntArray, ids: tuple[str, ...]) -> list[list[str]]:
+    return [[ids[d] for d in documents[own]] for own in _own_rows(indptr)]
+
+
+def point_columns(result: Result) -> dict[str, Any]:
+    """One row a point of the map; embedding-atlas opens the file as it is.
+
+    ``projection_x``/``y`` are of the UMAP map where there is one, else of the t-SNE map; both maps stand beside under
+    their own names.
+    """
+    points, q, d = result.points, result.queries, result.documents
+    if points is None:
+        return {}
+    rows = points.rows.tolist()
+    tables = [q if role is Role.QUERY else d for role in points.roles]
+    columns: dict[str, Any] = {
+        "row": np.arange(len(rows)),
+        "id": [table.ids[row] for table, row in zip(tables, rows, strict=True)],
+        "text": [table.texts[row] for table, row in zip(tables, rows, strict=True)],
+        "role": [role.value for role in points.roles],
+        "is_correct": [
+            bool(q.is_correct[row]) if table is q else None for table, row in zip(tables, rows, strict=True)
+        ],
+        "rank": [float(q.rank[row]) if table is q else None for table, row in zip(tables, rows, strict=True)],
+    }
+    for name, layout in result.maps.items():
+        columns |= {f"{name}_x": layout.xy[:, 0], f"{name}_y": layout.xy[:, 1], f"{name}_kept": layout.kept}
+    shown = result.maps.get("umap") or result.maps.get("tsne")
+    if shown is not None:
+        columns |= {"projection_x": shown.xy[:, 0], "projection_y": shown.xy[:, 1]}
+    distances = points.neighbor_distances.astype(np.float64)
+    columns["neighbors"] = {"ids": points.neighbor_ids, "distances": distances}
+    return columns

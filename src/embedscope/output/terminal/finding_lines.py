@@ -1,0 +1,91 @@
+"""What is wrong and what to do, as the terminal says it: the short list, or every finding with its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.text import Text
+
+from embedscope.output.terminal.hanging import Hanging, heading, shorten
+from embedscope.result.records import Finding, QueryTable, Result
+
+N_SHORT = 5
+"""Findings of the short list; ``--findings`` prints all."""
+
+N_ROWS = 5
+"""Rows shown of each finding under ``--findings``."""
+
+
+def print_failure_modes(result: Result, results: Console) -> None:
+    """How many queries fail for which reason, in the order in which the reasons are asked for."""
+    if not result.failure_modes:
+        return
+    n_failed = sum(result.failure_modes.values())
+    heading(results, f"Why {n_failed:,} of {len(result.queries.ids):,} queries are not right at rank 1")
+    width = max(len(f"{n:,}") for n in result.failure_modes.values())
+    for mode, n in result.failure_modes.items():
+        results.print(f"  {n:>{width},}  {mode}")
+
+
+def print_diagnoses(result: Result, results: Console, *, has_evidence: bool) -> None:
+    """The findings, the one whose mending gains most first; nothing where there are none."""
+    found = result.findings
+    if not found:
+        if has_evidence:
+            heading(results, "No findings")
+        return
+    heading(results, "What is wrong and what to do, the greatest gain first")
+    shown = found if has_evidence else found[:N_SHORT]
+    for place, finding in enumerate(shown, start=1):
+        lead = f"  {place}. "
+        results.print(Hanging(lead, f"{finding.title} [{finding.severity.value}: {finding.code}]"))
+        results.print(Hanging(" " * len(lead) + "-> ", finding.action))
+        if has_evidence:
+            _print_evidence(finding, result, results, " " * len(lead))
+    if len(found) > len(shown):
+        results.print(f"  ... and {len(found) - len(shown)} more; --findings prints all, with the rows that show them")
+
+
+def _print_evidence(finding: Finding, result: Result, results: Console, indent: str) -> None:
+    results.print(Hanging(indent, Text(effect_line(finding), "dim")))
+    shown = finding.documents or tuple(result.queries.wrong_document[list(finding.rows)].tolist())
+    for row, document in zip(finding.rows[:N_ROWS], shown, strict=False):
+        for lead, text in _row_lines(row, document, result):
+            line = shorten(text, results.width - len(indent) - len(lead) - 2)
+            results.print(Text.assemble(indent, lead, "  ", line), soft_wrap=True)
+    if len(finding.rows) > N_ROWS:
+        results.print(f"{indent}... and {len(finding.rows) - N_ROWS} more rows in report.json", soft_wrap=True)
+
+
+def effect_line(finding: Finding) -> str:
+    """The effect of a finding with its interval and the number of units behind it."""
+    if finding.effect is None:
+        return f"on {finding.n:,}"
+    ends = "" if finding.low is None or finding.high is None else f" [{finding.low:.3f}, {finding.high:.3f}]"
+    return f"effect {finding.effect:.3f}{ends} on {finding.n:,}"
+
+
+def _row_lines(row: int, wrong: int, result: Result) -> Iterator[tuple[str, str]]:
+    """A query with its best positive and the document that shows the fault."""
+    q, texts = result.queries, result.documents.texts
+    yield f"row {row}, rank {q.rank[row]:g}:", q.texts[row]
+    yield f"  ✓ {q.positive_similarity[row]:.3f}", texts[_best_positive(q, row)]
+    if wrong >= 0 and wrong not in q.relevant_documents[q.relevant_indptr[row] : q.relevant_indptr[row + 1]]:
+        score, kind = _score_of(q, row, wrong)
+        yield f"  ✗ {score}{kind}", texts[wrong]
+
+
+def _score_of(q: QueryTable, row: int, document: int) -> tuple[str, str]:
+    """The similarity of a wrong document and, where it is a stated hard negative, its types in brackets."""
+    for place in range(int(q.negative_indptr[row]), int(q.negative_indptr[row + 1])):
+        if q.negative_documents[place] == document:
+            kinds = " + ".join(q.negative_types[place])
+            return f"{q.negative_scores[place]:.3f}", f" ({kinds})" if kinds else ""
+    known = q.wrong_document[row] == document
+    return (f"{q.wrong_similarity[row]:.3f}" if known else "", "")
+
+
+def _best_positive(q: QueryTable, row: int) -> int:
+    start, end = int(q.relevant_indptr[row]), int(q.relevant_indptr[row + 1])
+    return int(q.relevant_documents[start + int(q.relevant_scores[start:end].argmax())])

@@ -1,0 +1,98 @@
+"""A training on the terminal: metrics by epoch, what each stretch gained and lost, and when it was enough."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from embedscope.output.terminal import wording as words
+from embedscope.output.terminal.hanging import Columns, Hanging, fits, heading, number_table
+from embedscope.result.records import Estimate, Timeline
+
+SECOND_METRIC = "Success@1"
+CHANGE, P = "change", "p"
+
+N_EPOCHS = 7
+"""Epochs across the table of types; of more the first, the best, the last and some between."""
+
+
+def print_timeline(timeline: Timeline, console: Console) -> None:
+    """Metrics with intervals over the epochs, queries gained and lost on the way, violations by type, the course."""
+    heading(
+        console,
+        f"Training over {len(timeline.names)} checkpoints: {timeline.n_queries:,} queries in "
+        f"{timeline.n_clusters:,} independent groups",
+    )
+    epochs = [str(epoch) for epoch in timeline.epochs]
+    columns = _columns(timeline)
+    made = number_table(epochs, columns, header="epoch")
+    for name in (SECOND_METRIC, CHANGE, P):  # what a narrow terminal does without
+        if not fits(made, console) and name != timeline.metric:
+            columns.pop(name, None)
+            made = number_table(epochs, columns, header="epoch")
+    console.print(made)
+    console.print(
+        Hanging(
+            "  ",
+            "gained, lost: queries right at rank 1 that were not one checkpoint before, and the reverse; change: of "
+            f"{timeline.metric} since then, p not adjusted for the number of checkpoints",
+        )
+    )
+    _print_types(timeline, console)
+    console.print()
+    console.print(Hanging("", _course(timeline)))
+
+
+def _columns(timeline: Timeline) -> Columns:
+    columns: Columns = {
+        name: [f"{words.optional(figure.value)} {words.interval(figure)}".rstrip() for figure in timeline.metrics[name]]
+        for name in (timeline.metric, SECOND_METRIC)
+        if name in timeline.metrics
+    }
+    columns["gained"] = ["", *(f"{len(stretch.gained):,}" for stretch in timeline.stretches)]
+    columns["lost"] = ["", *(f"{len(stretch.lost):,}" for stretch in timeline.stretches)]
+    steps = [stretch.comparison for stretch in timeline.stretches]
+    columns[CHANGE] = ["", *(f"{step.difference:+.4f}" for step in steps)]
+    columns[P] = ["", *(words.p_value(step.p) for step in steps)]
+    return columns
+
+
+def _print_types(timeline: Timeline, console: Console) -> None:
+    if not timeline.violation_rates:
+        return
+    heading(console, "Hard negatives that score at or above the positive, by epoch")
+    chosen = chosen_epochs(len(timeline.epochs), timeline.best)
+    columns: Columns = {
+        str(timeline.epochs[place]): [_percent(rates[place]) for rates in timeline.violation_rates.values()]
+        for place in chosen
+    }
+    console.print(number_table(timeline.violation_rates, columns, header="type"))
+
+
+def chosen_epochs(n: int, best: int, limit: int = N_EPOCHS) -> list[int]:
+    """At most ``limit`` of ``n`` places: the first, the best and the last, the others at even distances."""
+    if n <= limit:
+        return list(range(n))
+    even = [round(place * (n - 1) / (limit - 1)) for place in range(limit)]
+    inner: Sequence[int] = even[1:-1]
+    nearest = min(inner, key=lambda place: abs(place - best))
+    return sorted({best if place == nearest and best not in even else place for place in even})
+
+
+def _percent(figure: Estimate) -> str:
+    return words.ABSENT if figure.value is None else f"{100 * figure.value:.1f} %"
+
+
+def _course(timeline: Timeline) -> str:
+    """Whether training went on too long, was still rising, or levelled off."""
+    if timeline.over_fitting is not None:
+        return timeline.over_fitting[:1].upper() + timeline.over_fitting[1:]
+    last, best = timeline.epochs[-1], timeline.epochs[timeline.best]
+    if timeline.since_best is None:
+        return f"{timeline.metric} is best after the last epoch, {last}: nothing shows over-fitting"
+    return (
+        f"{timeline.metric} is best after epoch {best}; after epoch {last} it differs by "
+        f"{timeline.since_best.difference:+.4f}, which is not more than chance "
+        f"(p = {words.p_value(timeline.since_best.p_adjusted)} with the choice of the best paid for)"
+    )

@@ -1,0 +1,1 @@
+"""Attribute readers of single domains, off unless chosen. The core knows none of them."""

@@ -1,0 +1,1 @@
+"""Room rentals in Vietnamese and English: places, prices, areas, abbreviations."""

@@ -1,0 +1,1 @@
+"""The records of a run, and their one form on disk."""

@@ -1,0 +1,1 @@
+"""Corpora larger than memory: shard folders, bounded passes, Ray, planning."""

@@ -1,0 +1,401 @@
+"""Writing a shard folder: from arrays, or row by row for what does not fit into memory."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from embedscope import __version__
+from embedscope.data.collection import Negatives
+from embedscope.errors import DataFormatError, InvalidEmbeddingsError, InvalidOptionError, OutputError
+from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.vectors import unit_rows
+from embedscope.protocols import FloatArray, IntArray
+from embedscope.scale.remote_storage import Place, file_size, open_place, place_to_write, write_bytes
+from embedscope.scale.shard_folder import DTYPES, FORMAT, FORMAT_VERSION, MANIFEST, ShardFile, ShardFolder
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
+
+SHARD_BYTES = 1 << 26
+"""Of one shard: large enough for long reads and few tasks, small enough to be done again when a worker dies."""
+
+_GROUP_ROWS = 1 << 14
+_GROUP_BYTES = 1 << 22
+"""A row group of names ends with the row that brings it to so many rows, or bytes of text: it is read as a whole."""
+
+_WRITE_ROWS = 1 << 16
+
+
+class SideWriter:
+    """Cuts a stream of rows into shards.
+
+    Parameters
+    ----------
+    folder : FileSystem
+    name : str
+        "queries" or "documents".
+    dtype : str
+        "float16" or "float32".
+    rows_per_shard : int, optional
+        By default as many as make ``SHARD_BYTES``.
+    """
+
+    def __init__(self, folder: FileSystem, name: str, *, dtype: str, rows_per_shard: int | None = None) -> None:
+        self._folder, self._name, self._dtype = folder, name, np.dtype(dtype)
+        self._rows_per_shard = rows_per_shard
+        self._shard: _OpenShard | None = None
+        self._shards: list[ShardFile] = []
+        self._has_names: bool | None = None
+        self.dim: int | None = None
+        folder.create_dir(name)
+
+    @property
+    def n_rows(self) -> int:
+        """Rows written so far."""
+        return sum(shard.rows for shard in self._shards) + (0 if self._shard is None else self._shard.rows)
+
+    def add(self, vectors: FloatArray, ids: Sequence[str] | None = None, texts: Sequence[str] | None = None) -> None:
+        """Append rows, made unit rows; with their ids and texts, for all rows of a side or for none.
+
+        Parameters
+        ----------
+        vectors : ndarray of shape (n, dim), float16, float32 or float64
+        ids, texts : sequence of n str, optional
+            A missing one of the two is filled with the other.
+
+        Raises
+        ------
+        InvalidEmbeddingsError
+            If a row has no direction, the rows are of another length than those before, or the numbers of ids, texts
+            and rows differ.
+        """
+        rows = vectors.astype(np.float32) if vectors.dtype == np.float16 else vectors
+        self._require_fit(rows, ids, texts)
+        named = _names(ids, texts)
+        for start in range(0, len(rows), _WRITE_ROWS):
+            part = slice(start, start + _WRITE_ROWS)
+            unit = unit_rows(rows[part], what=self._name).astype(self._dtype)
+            self._append(unit, None if named is None else tuple(column[part] for column in named))
+
+    def close(self) -> list[ShardFile]:
+        """Finish the last shard; the files written, in order."""
+        self._finish()
+        return self._shards
+
+    def _append(self, rows: npt.NDArray[Any], names: tuple[Sequence[str], ...] | None) -> None:
+        limit = self._rows_per_shard or max(1, SHARD_BYTES // (rows.shape[1] * self._dtype.itemsize))
+        start = 0
+        while start < len(rows):
+            if self._shard is None:
+                file = f"{self._name}/{len(self._shards):05d}"
+                self._shard = _OpenShard(self._folder, file, rows.shape[1], self._dtype, with_names=names is not None)
+            part = slice(start, start + limit - self._shard.rows)
+            self._shard.add(rows[part], None if names is None else tuple(column[part] for column in names))
+            start = min(part.stop, len(rows))
+            if self._shard.rows == limit:
+                self._finish()
+
+    def _finish(self) -> None:
+        if self._shard is not None:
+            self._shards.append(self._shard.close())
+            self._shard = None
+
+    def _require_fit(self, rows: FloatArray, ids: Sequence[str] | None, texts: Sequence[str] | None) -> None:
+        has_names = ids is not None or texts is not None
+        if rows.ndim != 2 or (self.dim is not None and rows.shape[1] != self.dim):
+            raise InvalidEmbeddingsError(
+                f"Expected {self._name} as rows of {self.dim or 'one length'} numbers each, got shape {rows.shape} "
+                f"after {self.n_rows:,} rows. All rows of a folder must come from one model."
+            )
+        if any(names is not None and len(names) != len(rows) for names in (ids, texts)):
+            raise InvalidEmbeddingsError(
+                f"{len(rows):,} rows of {self._name} came with another number of ids or texts."
+            )
+        if self._has_names not in (None, has_names):
+            raise InvalidEmbeddingsError(f"Ids and texts must be given for all rows of {self._name}, or for none.")
+        self.dim, self._has_names = rows.shape[1], has_names
+
+
+class _OpenShard:
+    """A shard being gathered in memory: its header states the number of rows, which is known at the end only, and an
+    object store cannot go back in a file. Its names go to their file as they come."""
+
+    def __init__(self, folder: FileSystem, stem: str, dim: int, dtype: np.dtype[Any], *, with_names: bool) -> None:
+        self._folder, self._stem, self._dim, self._dtype = folder, stem, dim, dtype
+        self._content = io.BytesIO()
+        self._names = _NamesFile(folder, f"{stem}.parquet") if with_names else None
+        self.rows = 0
+
+    def add(self, rows: npt.NDArray[Any], names: tuple[Sequence[str], ...] | None) -> None:
+        self._content.write(np.ascontiguousarray(rows).data.cast("B"))
+        self.rows += len(rows)
+        if self._names is not None and names is not None:
+            for name, text in zip(*names, strict=True):
+                self._names.add(name, text)
+
+    def close(self) -> ShardFile:
+        head = io.BytesIO()
+        description = {"descr": self._dtype.str, "fortran_order": False, "shape": (self.rows, self._dim)}
+        np.lib.format.write_array_header_1_0(head, description)
+        names = None if self._names is None else self._names.close()
+        file = f"{self._stem}.npy"
+        digest = hashlib.sha256(head.getbuffer())
+        digest.update(self._content.getbuffer())
+        with self._folder.open_output_stream(file) as target:
+            target.write(head.getbuffer())
+            target.write(self._content.getbuffer())
+        size = head.getbuffer().nbytes + self._content.getbuffer().nbytes
+        return ShardFile(file, size, digest.hexdigest(), self.rows, names)
+
+
+class _NamesFile:
+    """Ids and texts of a shard, written in row groups of some mebibytes; where they end depends on the rows alone."""
+
+    def __init__(self, folder: FileSystem, file: str) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self._file = file
+        self._schema = pa.schema([pa.field("id", pa.string(), False), pa.field("text", pa.string(), False)])
+        self._sink = _Hashed(folder.open_output_stream(file))
+        # A dictionary of texts that are all different would be held beside them, and left out in the end.
+        self._writer = pq.ParquetWriter(self._sink, self._schema, compression="zstd", use_dictionary=False)
+        self._group: tuple[list[str], list[str]] = ([], [])
+        self._longest = (0, 0)
+        self._group_bytes = self._n_rows = 0
+
+    def add(self, name: str, text: str) -> None:
+        name_bytes, text_bytes = len(name.encode()), len(text.encode())
+        self._longest = max(self._longest[0], name_bytes), max(self._longest[1], text_bytes)
+        self._group_bytes += name_bytes + text_bytes
+        self._n_rows += 1
+        for column, value in zip(self._group, (name, text), strict=True):
+            column.append(value)
+        if self._group_bytes >= _GROUP_BYTES or len(self._group[0]) == _GROUP_ROWS:
+            self._end_group()
+
+    def close(self) -> ShardFile:
+        if self._group[0]:
+            self._end_group()
+        self._writer.close()
+        self._sink.close()
+        digest = self._sink.digest.hexdigest()
+        return ShardFile(self._file, self._sink.n_bytes, digest, self._n_rows, longest=self._longest)
+
+    def _end_group(self) -> None:
+        import pyarrow as pa
+
+        self._writer.write_table(pa.table(list(self._group), schema=self._schema))
+        self._group, self._group_bytes = ([], []), 0
+
+
+class _Hashed:
+    """A stream to write to that counts and hashes what passes."""
+
+    def __init__(self, target: Any) -> None:
+        self._target = target
+        self.digest = hashlib.sha256()
+        self.n_bytes = 0
+
+    @property
+    def closed(self) -> bool:
+        return bool(self._target.closed)
+
+    def write(self, content: Any) -> int:
+        self.digest.update(content)
+        self.n_bytes += len(content)
+        self._target.write(content)
+        return len(content)
+
+    def flush(self) -> None:
+        self._target.flush()
+
+    def close(self) -> None:
+        self._target.close()
+
+
+def _names(ids: Sequence[str] | None, texts: Sequence[str] | None) -> tuple[Sequence[str], Sequence[str]] | None:
+    first, second = ids if ids is not None else texts, texts if texts is not None else ids
+    return None if first is None or second is None else (first, second)
+
+
+def write_table(folder: FileSystem, name: str, columns: Mapping[str, Any]) -> ShardFile:
+    """Write columns of one length as a Parquet file of the folder; the entry for the manifest."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table({key: pa.array(values) for key, values in columns.items()})
+    content = io.BytesIO()
+    pq.write_table(table, content, compression="zstd")
+    write_bytes(folder, name, content.getvalue())
+    digest = hashlib.sha256(content.getvalue()).hexdigest()
+    return ShardFile(name, content.getbuffer().nbytes, digest, table.num_rows)
+
+
+class ShardWriter:
+    """A shard folder being written: add queries and documents, then the judgments.
+
+    Made by :func:`writing_shards`. ``encoder`` says what made the vectors (``name``, ``fingerprint``) and may be set
+    until the folder is closed.
+    """
+
+    def __init__(self, folder: FileSystem, *, dtype: str, rows_per_shard: int | None) -> None:
+        self._folder, self._dtype = folder, dtype
+        self.queries = SideWriter(folder, "queries", dtype=dtype, rows_per_shard=rows_per_shard)
+        self.documents = SideWriter(folder, "documents", dtype=dtype, rows_per_shard=rows_per_shard)
+        self.encoder: Mapping[str, str] = {}
+        self._judgments: ShardFile | None = None
+        self._negatives: ShardFile | None = None
+
+    def judge(self, query: IntArray, document: IntArray, gain: FloatArray | None = None) -> None:
+        """Say which documents are relevant to which queries: row numbers, and positive gains (1 by default)."""
+        gains = np.ones(len(query)) if gain is None else np.asarray(gain, dtype=np.float64)
+        columns = {"query": np.asarray(query, np.int64), "document": np.asarray(document, np.int64), "gain": gains}
+        self._judgments = write_table(self._folder, "judgments.parquet", columns)
+
+    def oppose(self, negatives: Negatives) -> None:
+        """Say which documents are hard negatives of which queries."""
+        columns = {
+            "query": negatives.queries,
+            "document": negatives.documents,
+            "weight": negatives.weights,
+            "types": _string_lists(negatives.types),
+        }
+        self._negatives = write_table(self._folder, "negatives.parquet", columns)
+
+    def close(self) -> None:
+        """Write the manifest: from now on the folder is one.
+
+        Raises
+        ------
+        DataFormatError
+            If queries, documents or judgments are missing.
+        InvalidEmbeddingsError
+            If queries and documents are of different lengths.
+        """
+        queries, documents = self.queries.close(), self.documents.close()
+        if not queries or not documents or self._judgments is None:
+            raise DataFormatError(
+                f"A shard folder needs queries, documents and judgments; it got {self.queries.n_rows:,} queries, "
+                f"{self.documents.n_rows:,} documents and {'no' if self._judgments is None else 'its'} judgments."
+            )
+        if self.queries.dim != self.documents.dim:
+            raise InvalidEmbeddingsError(
+                f"Queries have {self.queries.dim} numbers a row and documents {self.documents.dim}: their cosine is "
+                f"undefined. Encode both with one model."
+            )
+        manifest = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "embedscope_version": __version__,
+            "dim": self.queries.dim,
+            "dtype": self._dtype,
+            "is_normalised": True,
+            "encoder": dict(self.encoder),
+            "queries": [shard.to_json() for shard in queries],
+            "documents": [shard.to_json() for shard in documents],
+            "judgments": self._judgments.to_json(),
+            "negatives": None if self._negatives is None else self._negatives.to_json(),
+        }
+        write_bytes(self._folder, MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=2).encode())
+
+
+def _string_lists(lists: Sequence[Sequence[str]]) -> Any:
+    import pyarrow as pa
+
+    return pa.array([list(entry) for entry in lists], type=pa.list_(pa.string()))
+
+
+def require_new(where: Place) -> None:
+    """Raise, before any work, if there is a shard folder (or the folder of a run) at ``where`` already.
+
+    Raises
+    ------
+    OutputError
+        If there is.
+    """
+    if file_size(open_place(where), MANIFEST) is not None:
+        raise OutputError(
+            f"'{where}' holds a {MANIFEST} already, and shards of two folders must not mix. Remove that folder, or "
+            f"choose another --output."
+        )
+
+
+@contextmanager
+def writing_shards(where: Place, *, dtype: str = "float32", rows_per_shard: int | None = None) -> Iterator[ShardWriter]:
+    """A :class:`ShardWriter`; the folder is complete when the block ends, and absent when it ends in an exception.
+
+    Raises
+    ------
+    OutputError
+        If a folder is there already, or it cannot be written.
+    InvalidOptionError
+        If ``dtype`` is neither float16 nor float32, or a shard would be empty.
+    DataFormatError, InvalidEmbeddingsError
+        As :meth:`ShardWriter.close`.
+    """
+    if dtype not in DTYPES:
+        raise InvalidOptionError(f"Shards hold {' or '.join(DTYPES)}; got {dtype!r}.")
+    if rows_per_shard is not None and rows_per_shard < 1:
+        raise InvalidOptionError(f"Expected at least one row a shard, got {rows_per_shard}.")
+    require_new(where)
+    with place_to_write(where) as folder:
+        writer = ShardWriter(folder, dtype=dtype, rows_per_shard=rows_per_shard)
+        yield writer
+        writer.close()
+
+
+def write_shards(
+    where: Place,
+    queries: FloatArray | Iterable[FloatArray],
+    documents: FloatArray | Iterable[FloatArray],
+    qrels: Sequence[Sequence[int]] | Judgments,
+    *,
+    dtype: str = "float32",
+    rows_per_shard: int | None = None,
+) -> ShardFolder:
+    """A shard folder from arrays, or from iterators of arrays where they do not fit into memory.
+
+    Parameters
+    ----------
+    where : str or Path
+        A local path, or a URI that pyarrow knows (``s3://``, ``gs://``).
+    queries, documents : ndarray of shape (n, dim), or iterable of such
+        Need not be normalised.
+    qrels : sequence of lists of document rows, one a query; or Judgments
+    dtype : str
+        "float32", or "float16" for half the bytes; what that changes, `embedscope evaluate` measures.
+    rows_per_shard : int, optional
+        By default as many as make 64 MiB.
+
+    Raises
+    ------
+    OutputError, InvalidOptionError, InvalidEmbeddingsError
+        As :func:`writing_shards` and :meth:`SideWriter.add`.
+    DataFormatError
+        If ``qrels`` does not fit the queries and documents.
+    """
+    with writing_shards(where, dtype=dtype, rows_per_shard=rows_per_shard) as writer:
+        for side, given in ((writer.queries, queries), (writer.documents, documents)):
+            for block in [given] if isinstance(given, np.ndarray) else given:
+                side.add(block)
+        judgments = _judgments(qrels, writer.documents.n_rows)
+        if judgments.n_queries != writer.queries.n_rows:
+            raise DataFormatError(
+                f"qrels must list the relevant documents of each of the {writer.queries.n_rows:,} queries; it has "
+                f"{judgments.n_queries:,} entries."
+            )
+        writer.judge(judgments.query_of_pair, judgments.documents, judgments.gains)
+    return ShardFolder(where)
+
+
+def _judgments(qrels: Sequence[Sequence[int]] | Judgments, n_documents: int) -> Judgments:
+    return qrels if isinstance(qrels, Judgments) else Judgments.from_lists(qrels, n_documents=n_documents)

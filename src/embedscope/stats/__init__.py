@@ -1,0 +1,1 @@
+"""Uncertainty: clusters of queries, resampling, intervals, paired tests, power."""

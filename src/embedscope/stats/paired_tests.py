@@ -1,0 +1,293 @@
+"""Is one model better than another on the same queries: sign-flip tests over clusters, and many tests at once.
+
+Under the null hypothesis that two models are exchangeable, swapping their values within a cluster of queries changes
+the sign of the cluster's summed difference and nothing else. The reference distribution is that of all such swaps.
+
+Sources
+-------
+Phipson & Smyth, "Permutation p-values should never be zero", Stat. Appl. Genet. Mol. Biol. 9 (2010): the +1.
+Westfall & Young, "Resampling-based multiple testing" (1993): single-step max-T.
+Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Stat. 6 (1979).
+Benjamini & Hochberg, "Controlling the false discovery rate", JRSS B 57 (1995).
+Smucker, Allan & Carterette, CIKM 2007: why a randomisation test for retrieval metrics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from embedscope.errors import InvalidOptionError, TooFewPointsError
+from embedscope.protocols import Float64Array, FloatArray, IntArray
+from embedscope.stats.clusters import ClusterSums, check_lengths, finite_queries
+
+_MAX_EXACT = 20  # 2^19 sign patterns, at which enumeration is as quick as drawing
+_CHUNK = 1 << 20  # cells of the sign matrix made at once
+_ROUNDING = 1e-12  # sums that differ by less than this share of their terms are equal
+
+
+@dataclass(frozen=True, slots=True)
+class PairedTest:
+    """A paired difference and its two-sided sign-flip p-value.
+
+    Attributes
+    ----------
+    difference : float
+        Mean over the ``n`` queries that have a value; exactly 0.0 for equal models.
+    p : float
+        In (0, 1]. ``is_exact`` says whether all sign patterns were enumerated.
+    n, n_clusters : int
+    wins, losses, ties : int
+        Queries with a positive, a negative, no difference.
+    effect_size : float or None
+        Mean of the cluster sums of differences over their standard deviation (ddof 1): Cohen's d_z with the cluster
+        as the unit. 0.0 where all differences are zero; None where it is undefined (one cluster, or equal sums).
+    """
+
+    difference: float
+    p: float
+    n: int
+    n_clusters: int
+    wins: int
+    losses: int
+    ties: int
+    effect_size: float | None
+    is_exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MaxTTest:
+    """Paired differences of K candidates, each of shape (K,): means, p-values alone and adjusted for the choice."""
+
+    difference: Float64Array
+    p: Float64Array
+    p_adjusted: Float64Array
+    n_clusters: int
+    is_exact: bool
+
+
+def sign_flip_test(
+    differences: FloatArray,
+    clusters: IntArray,
+    *,
+    generator: np.random.Generator,
+    n_draws: int = 10_000,
+) -> PairedTest:
+    """Two-sided sign-flip permutation test of the mean paired difference, with the cluster as the unit.
+
+    ``p`` is the share of sign patterns e in {-1, 1}^C with ``|sum_c e_c D_c| >= |sum_c D_c|``, D_c the sum of the
+    differences in cluster c. Exact where 20 or fewer D_c are non-zero; else ``p = (count + 1) / (n_draws + 1)``
+    (Phipson & Smyth 2010).
+
+    Parameters
+    ----------
+    differences : ndarray of shape (n_queries,)
+        Value of one model minus value of the other; NaN where either has none.
+    clusters : ndarray of shape (n_queries,), int64
+    generator : numpy.random.Generator
+    n_draws : int
+
+    Raises
+    ------
+    TooFewPointsError
+        If no query has a difference.
+    InvalidOptionError
+        If lengths differ, a difference is infinite, or ``n_draws`` is not positive.
+    """
+    values, labels = finite_queries(differences, clusters)
+    _require_values(len(values))
+    sums = _cluster_differences(values[:, np.newaxis], labels)  # (C, 1)
+    flips = _Flips.of(sums, n_draws)
+    count = _count_as_extreme(flips, generator, np.ones(1))[0][0]
+    threshold = _ROUNDING * float(np.abs(values).max())
+    wins, losses = int((values > threshold).sum()), int((values < -threshold).sum())
+    return PairedTest(
+        difference=float(values.mean()),
+        p=float(flips.p_value(count)),
+        n=len(values),
+        n_clusters=len(sums),
+        wins=wins,
+        losses=losses,
+        ties=len(values) - wins - losses,
+        effect_size=_effect_size(sums[:, 0]),
+        is_exact=flips.is_exact,
+    )
+
+
+def max_t(
+    differences: FloatArray,
+    clusters: IntArray,
+    *,
+    generator: np.random.Generator,
+    n_draws: int = 10_000,
+) -> MaxTTest:
+    """Single-step max-T: p-values that stay honest when the best of K candidates was picked (Westfall & Young 1993).
+
+    ``T_k = |sum_c D_ck| / sqrt(sum_c D_ck^2)``. Its denominator is the same under every sign pattern. The adjusted
+    p-value of candidate k is the share of sign patterns, common to all candidates, with ``max_j T*_j >= T_k``.
+
+    Parameters
+    ----------
+    differences : ndarray of shape (n_queries, n_candidates)
+        Candidate minus reference; NaN where either has no value.
+    clusters : ndarray of shape (n_queries,), int64
+    generator : numpy.random.Generator
+    n_draws : int
+
+    Raises
+    ------
+    TooFewPointsError
+        If a candidate has no query with a difference.
+    InvalidOptionError
+        If the shapes do not fit, a difference is infinite, or ``n_draws`` is not positive.
+    """
+    differences = np.asarray(differences, dtype=np.float64)
+    check_lengths(differences, clusters)
+    if differences.ndim != 2:
+        raise InvalidOptionError(
+            f"Expected differences of shape (n_queries, n_candidates); got {differences.shape}. Each candidate is a "
+            "column. Use sign_flip_test for a single one."
+        )
+    for column in differences.T:
+        _require_values(len(finite_queries(column, clusters)[0]))
+    sums = _cluster_differences(np.nan_to_num(differences, nan=0.0), clusters)  # (C, K)
+    flips = _Flips.of(sums, n_draws)
+    norms = np.sqrt((sums**2).sum(axis=0))
+    alone, best = _count_as_extreme(flips, generator, np.where(norms > 0, norms, 1.0))
+    return MaxTTest(
+        difference=np.nanmean(differences, axis=0),
+        p=flips.p_value(alone),
+        p_adjusted=flips.p_value(best),
+        n_clusters=len(sums),
+        is_exact=flips.is_exact,
+    )
+
+
+def holm(p_values: FloatArray) -> Float64Array:
+    """Holm-adjusted p-values, in the order given: the family-wise error stays below alpha (Holm 1979).
+
+    ``p_(i) -> max_{j <= i} min(1, (n - j + 1) p_(j))`` over ascending p-values.
+
+    Raises
+    ------
+    InvalidOptionError
+        If a p-value is not in [0, 1].
+    """
+    p = _checked_p_values(p_values)
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
+    return adjusted
+
+
+def benjamini_hochberg(p_values: FloatArray) -> Float64Array:
+    """Benjamini-Hochberg adjusted p-values, in the order given: bounds the share of false discoveries.
+
+    ``p_(i) -> min_{j >= i} min(1, n p_(j) / j)`` over ascending p-values (Benjamini & Hochberg 1995).
+
+    Raises
+    ------
+    InvalidOptionError
+        If a p-value is not in [0, 1].
+    """
+    p = _checked_p_values(p_values)
+    order = np.argsort(p, kind="stable")[::-1]
+    adjusted = np.empty_like(p)
+    ranks = np.arange(len(p), 0, -1)
+    adjusted[order] = np.minimum(np.minimum.accumulate(p[order] * len(p) / ranks), 1.0)
+    return adjusted
+
+
+@dataclass(frozen=True, slots=True)
+class _Flips:
+    """The sign patterns to be tried on the clusters whose sums are not all zero."""
+
+    sums: Float64Array  # (m, K)
+    n_patterns: int
+    is_exact: bool
+
+    @classmethod
+    def of(cls, sums: Float64Array, n_draws: int) -> _Flips:
+        if n_draws < 1:
+            raise InvalidOptionError(
+                f"n_draws must be positive; got {n_draws}. The p-value is a share of the draws. 10,000 is the default."
+            )
+        moving = sums[(sums != 0).any(axis=1)]
+        is_exact = len(moving) <= _MAX_EXACT
+        # |sum| is the same when all signs turn, so the last sign can stay and half of the patterns suffice.
+        return cls(moving, 2 ** max(len(moving) - 1, 0) if is_exact else n_draws, is_exact)
+
+    def p_value(self, count: IntArray) -> Float64Array:
+        extra = 0 if self.is_exact else 1
+        return np.asarray((count + extra) / (self.n_patterns + extra), dtype=np.float64)
+
+    def flipped_sums(self, generator: np.random.Generator) -> Iterator[Float64Array]:
+        """Sums under each sign pattern, in chunks of shape (n_rows, K)."""
+        total = self.sums.sum(axis=0)
+        n = len(self.sums)
+        rows = max(1, _CHUNK // max(n, 1))
+        for start in range(0, self.n_patterns, rows):
+            stop = min(start + rows, self.n_patterns)
+            bits = _enumerated_bits(start, stop, n) if self.is_exact else _random_bits(stop - start, n, generator)
+            yield total - 2 * (bits.astype(np.float64) @ self.sums)
+
+
+def _enumerated_bits(start: int, stop: int, n: int) -> IntArray:
+    """Binary digits of start .. stop - 1, shape (stop - start, n)."""
+    return np.asarray((np.arange(start, stop)[:, np.newaxis] >> np.arange(n)) & 1, dtype=np.int64)
+
+
+def _random_bits(n_rows: int, n: int, generator: np.random.Generator) -> IntArray:
+    """Fair random bits, shape (n_rows, n)."""
+    width = -(-n // 8)
+    packed = np.frombuffer(generator.bytes(n_rows * width), dtype=np.uint8).reshape(n_rows, width)
+    return np.unpackbits(packed, axis=1, count=n)  # type: ignore[return-value]
+
+
+def _count_as_extreme(flips: _Flips, generator: np.random.Generator, norms: Float64Array) -> tuple[IntArray, IntArray]:
+    """How many sign patterns reach each observed |sum| / norm: by the same column, and by the largest of all."""
+    observed = np.abs(flips.sums.sum(axis=0)) / norms  # (K,)
+    reached = observed - _ROUNDING * np.abs(flips.sums).sum(axis=0) / norms
+    alone = np.zeros(len(observed), dtype=np.int64)
+    best = np.zeros(len(observed), dtype=np.int64)
+    for sums in flips.flipped_sums(generator):
+        statistics = np.abs(sums) / norms  # (n_rows, K)
+        alone += (statistics >= reached).sum(axis=0)
+        best += (statistics.max(axis=1, keepdims=True) >= reached).sum(axis=0)
+    return alone, best
+
+
+def _cluster_differences(differences: Float64Array, clusters: IntArray) -> Float64Array:
+    """Differences summed over clusters, (C, K); sums that are zero up to rounding are set to zero."""
+    sums = ClusterSums.of(differences, clusters).sums
+    size = ClusterSums.of(np.abs(differences), clusters).sums
+    return np.where(np.abs(sums) <= _ROUNDING * size, 0.0, sums)
+
+
+def _effect_size(sums: Float64Array) -> float | None:
+    if not sums.any():
+        return 0.0
+    if len(sums) < 2 or np.ptp(sums) <= _ROUNDING * np.abs(sums).max():
+        return None
+    return float(sums.mean() / sums.std(ddof=1))
+
+
+def _require_values(n: int) -> None:
+    if n == 0:
+        raise TooFewPointsError(
+            "Expected at least one query with a value under both models; got none. A paired test compares models on "
+            "the same queries. Check that both were evaluated on this data set and that its queries have relevant "
+            "documents."
+        )
+
+
+def _checked_p_values(p_values: FloatArray) -> Float64Array:
+    p = np.asarray(p_values, dtype=np.float64)
+    if p.ndim != 1 or not ((p >= 0) & (p <= 1)).all():
+        raise InvalidOptionError(
+            f"Expected a vector of p-values in [0, 1]; got shape {p.shape} with values {p.tolist()}. A NaN stands "
+            "for a test that was not made, and the correction depends on how many were. Leave such tests out."
+        )
+    return p

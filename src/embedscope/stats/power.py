@@ -1,0 +1,157 @@
+"""What a test set of this size can and cannot see: standard errors over clusters, and what follows from them.
+
+Sources
+-------
+Kish, "Survey Sampling" (1965): design effect. Liang & Zeger, Biometrika 73 (1986): cluster-robust variance.
+Bloom, "Minimum detectable effects", Evaluation Review 19 (1995).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.special import stdtrit
+
+from embedscope.errors import InvalidOptionError
+from embedscope.protocols import FloatArray, IntArray
+from embedscope.stats.clusters import ClusterSums, finite_queries
+
+
+def cluster_standard_error(values: FloatArray, clusters: IntArray) -> float | None:
+    """Cluster-robust standard error of the mean over queries.
+
+    ``sqrt(C / (C - 1) * sum_c (S_c - n_c m)^2) / n``, m the mean, S_c and n_c the sum and the size of cluster c.
+    With one query a cluster this is the usual ``s / sqrt(n)``.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_queries,)
+        NaN marks a query that is left out.
+    clusters : ndarray of shape (n_queries,), int64
+
+    Returns
+    -------
+    float or None
+        Unit of the values. None with fewer than two clusters, or where the clusters show no spread: such a sample
+        does not tell how uncertain its mean is.
+    """
+    values, labels = finite_queries(values, clusters)
+    if len(values) == 0:
+        return None
+    scale = np.abs(values).max()
+    deviations = ClusterSums.of((values - values.mean())[:, np.newaxis], labels).sums[:, 0]
+    n_clusters = len(deviations)
+    if n_clusters < 2 or np.abs(deviations).max() <= 1e-12 * scale * len(values):
+        return None
+    return math.sqrt(n_clusters / (n_clusters - 1) * float((deviations**2).sum())) / len(values)
+
+
+def design_effect(values: FloatArray, clusters: IntArray) -> float | None:
+    """How many times larger the variance of the mean is than if every query were independent (Kish 1965).
+
+    Cluster-robust variance over ``s^2 / n``; 1.0 where each query is its own cluster. None as for
+    :func:`cluster_standard_error`.
+    """
+    error = cluster_standard_error(values, clusters)
+    if error is None:
+        return None
+    finite, _ = finite_queries(values, clusters)
+    return error**2 / (float(finite.var(ddof=1)) / len(finite))
+
+
+def minimum_detectable_difference(
+    values: FloatArray, clusters: IntArray, *, power: float = 0.8, alpha: float = 0.05
+) -> float | None:
+    """Smallest true mean (of paired differences) or shift of a mean that a test of this size finds with ``power``.
+
+    ``(t(1 - alpha / 2; C - 1) + t(power; C - 1)) * SE`` with the cluster-robust standard error (Bloom 1995), for a
+    two-sided test at level ``alpha``.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_queries,)
+        Per-query values, or per-query differences of two models. NaN marks a query that is left out.
+    clusters : ndarray of shape (n_queries,), int64
+
+    Returns
+    -------
+    float or None
+        Unit of the values; None as for :func:`cluster_standard_error`.
+
+    Raises
+    ------
+    InvalidOptionError
+        If ``power`` or ``alpha`` is not between 0 and 1, lengths differ, or a value is infinite.
+    """
+    _check_rates(power, alpha)
+    error = cluster_standard_error(values, clusters)
+    if error is None:
+        return None
+    return _multiplier(_n_clusters(values, clusters), power, alpha) * error
+
+
+def clusters_needed(
+    values: FloatArray, clusters: IntArray, margin: float, *, power: float = 0.8, alpha: float = 0.05
+) -> int | None:
+    """Number of clusters, of the kind seen, at which a difference of ``margin`` is found with ``power``.
+
+    The smallest C whose :func:`minimum_detectable_difference` is at most ``margin``, the standard error shrinking
+    with ``sqrt(C)``.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_queries,)
+    clusters : ndarray of shape (n_queries,), int64
+    margin : float
+        In the unit of the values, such as the distance of an estimate from its threshold.
+
+    Returns
+    -------
+    int or None
+        At least 2. None as for :func:`cluster_standard_error`, and for a margin of 0, which no number detects.
+
+    Raises
+    ------
+    InvalidOptionError
+        If ``margin`` is negative or not finite, or as for :func:`minimum_detectable_difference`.
+    """
+    _check_rates(power, alpha)
+    if not (math.isfinite(margin) and margin >= 0):
+        raise InvalidOptionError(
+            f"margin must be a finite number that is not negative; got {margin}. It is the size of the difference to "
+            "be detected. Pass its absolute value."
+        )
+    error = cluster_standard_error(values, clusters)
+    if error is None or margin == 0:
+        return None
+    deviation = error * math.sqrt(_n_clusters(values, clusters))  # of one cluster
+
+    def suffices(n_clusters: int) -> bool:
+        return _multiplier(n_clusters, power, alpha) * deviation / math.sqrt(n_clusters) <= margin
+
+    enough = 2
+    while not suffices(enough):
+        enough *= 2
+    too_few = enough // 2
+    while enough - too_few > 1:
+        middle = (enough + too_few) // 2
+        too_few, enough = (too_few, middle) if suffices(middle) else (middle, enough)
+    return enough
+
+
+def _multiplier(n_clusters: int, power: float, alpha: float) -> float:
+    return float(stdtrit(n_clusters - 1, 1 - alpha / 2) + stdtrit(n_clusters - 1, power))
+
+
+def _n_clusters(values: FloatArray, clusters: IntArray) -> int:
+    return len(np.unique(finite_queries(values, clusters)[1]))
+
+
+def _check_rates(power: float, alpha: float) -> None:
+    for name, rate in (("power", power), ("alpha", alpha)):
+        if not 0 < rate < 1:
+            raise InvalidOptionError(
+                f"{name} must lie between 0 and 1, such as {0.8 if name == 'power' else 0.05}; got {rate}. It is a "
+                "probability of the test's outcome."
+            )

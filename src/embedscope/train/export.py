@@ -1,0 +1,157 @@
+"""A trained head in the forms that other programs load: safetensors, and a sentence-transformers folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from embedscope.errors import MissingExtraError, OutputError
+from embedscope.models.weights import require_torch
+from embedscope.train.base import Base
+from embedscope.train.durable import exchanged, write_durably
+from embedscope.train.trainer import State
+
+
+def save_safetensors(path: Path, head: State, metadata: Mapping[str, Any]) -> None:
+    """The head alone, with ``metadata`` as strings: epoch, loss, and what it was trained on.
+
+    Raises
+    ------
+    MissingExtraError
+        If safetensors is not installed.
+    OutputError
+        If the file cannot be written.
+    """
+    try:
+        from safetensors.torch import save
+    except ImportError as error:
+        raise MissingExtraError(
+            needed_for="--save-format safetensors", package="safetensors", extra="models"
+        ) from error
+    words = {name: str(value) for name, value in metadata.items() if isinstance(value, str | int | float)}
+    tensors = {name: tensor.contiguous() for name, tensor in head.items()}
+    content = save(tensors, metadata={"format": "pt", **words})
+    write_durably(path, lambda temporary: temporary.write_bytes(content))
+
+
+def save_sentence_transformers(folder: Path, head: State, base: Base) -> None:
+    """A folder that ``SentenceTransformer(folder)`` loads: Transformer, Pooling, Dense, [LayerNorm,] Normalize.
+
+    It gives the vectors that an evaluation of the head gives, to 1e-6, and is stored in the number format that the
+    encoder runs in. The folder is built beside its place and moved there when it is complete, on Linux in one step; a
+    folder of that name that holds anything else than such a model is not touched.
+
+    Raises
+    ------
+    MissingExtraError
+        If sentence-transformers is not installed.
+    OutputError
+        If the folder cannot be written, or another thing stands in its place.
+    """
+    require_torch()
+    require_replaceable(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        with _quiet():
+            _model(head, base).save(str(staging), create_model_card=False)
+        _open_to_all(staging)
+        _put_in_place(staging, folder)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written ({error.strerror or error}).") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def require_replaceable(folder: Path) -> None:
+    """Refuse a place where something else than a model of ours stands.
+
+    Raises
+    ------
+    OutputError
+    """
+    if folder.exists() and not (folder / "modules.json").is_file():
+        raise OutputError(
+            f"{folder} is to become a sentence-transformers folder, but something else stands there. Move it away, or "
+            f"choose another --output-dir."
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """transformers without its progress bars; its setting is put back afterwards."""
+    import transformers
+
+    logging: Any = transformers.utils.logging
+    had_bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        if had_bars:
+            logging.enable_progress_bar()
+
+
+def _open_to_all(staging: Path) -> None:
+    """Modes as the user's other files have: mkdtemp and safetensors make theirs for this user alone."""
+    usual = (staging / "modules.json").stat().st_mode
+    for path in staging.rglob("*"):
+        if path.is_file():
+            path.chmod(usual)
+    staging.chmod((staging / "1_Pooling").stat().st_mode)
+
+
+def _put_in_place(staging: Path, folder: Path) -> None:
+    """Move ``staging`` to ``folder``; what stood there is gone afterwards, or stands there again where this fails."""
+    if not folder.exists():
+        os.replace(staging, folder)
+        return
+    if exchanged(staging, folder):
+        return  # the old folder is the staging now, which the caller removes
+    old = staging.with_name(f"{staging.name}.old")
+    os.replace(folder, old)
+    try:
+        os.replace(staging, folder)
+    except OSError:
+        os.replace(old, folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _model(head: State, base: Base) -> Any:
+    """The sentence-transformers model of the base and the head."""
+    import torch
+
+    try:
+        from sentence_transformers import SentenceTransformer
+        from sentence_transformers.models import Dense, LayerNorm, Normalize, Pooling, Transformer
+    except ImportError as error:
+        raise MissingExtraError(
+            needed_for="--save-format sentence-transformers", package="sentence-transformers", extra="models"
+        ) from error
+    # Left to itself, Transformer keeps the number format of the file: a base stored in half precision would be served
+    # in it, though its head was trained and evaluated in that of the encoder.
+    transformer = Transformer(
+        str(base.folder.transformer),
+        model_kwargs={"dtype": getattr(torch, base.encoder.dtype)},
+        do_lower_case=base.folder.do_lower_case,
+    )
+    if base.max_length is not None:
+        transformer.max_seq_length = base.max_length
+    weight = head["head.linear.weight"]
+    dense = Dense(weight.shape[1], weight.shape[0], bias=False, activation_function=torch.nn.Identity())
+    dense.linear.weight.data.copy_(weight)
+    modules = [transformer, Pooling(weight.shape[1], pooling_mode=base.pooling.modes), dense]
+    if "head.ln.weight" in head:
+        norm = LayerNorm(weight.shape[0])
+        norm.norm.load_state_dict({"weight": head["head.ln.weight"], "bias": head["head.ln.bias"]})
+        modules.append(norm)
+    return SentenceTransformer(modules=[*modules, Normalize()], device="cpu")

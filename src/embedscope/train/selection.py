@@ -1,0 +1,149 @@
+"""Which epoch is the best, and what the curves say that a person should hear."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from embedscope.errors import InvalidOptionError
+from embedscope.result.records import Comparison, EpochRecord
+from embedscope.train.options import FALLING, LOSS, VIOLATIONS, TrainingOptions
+
+FEW_CLUSTERS = 30
+"""Independent groups of validation queries below which the choice of an epoch is said to rest on little."""
+
+RISE = 0.05
+"""Share by which the validation loss must have risen above its lowest before it is called over-fitting."""
+
+
+def require_selectable(options: TrainingOptions, *, has_validation: bool, has_negatives: bool) -> None:
+    """Refuse a figure to select by that this run will not measure.
+
+    Raises
+    ------
+    InvalidOptionError
+        Without validation only ``loss`` (then the training loss) can select, and ``violation_rate`` needs hard
+        negatives among the validation rows.
+    """
+    if not has_validation and options.select != LOSS:
+        raise InvalidOptionError(
+            f"--select {options.select} is measured on validation queries, and there are none. Pass --valid or "
+            f"--split, or select by the training loss with --select loss."
+        )
+    if options.select == VIOLATIONS and not has_negatives:
+        raise InvalidOptionError(
+            "--select violation_rate needs hard negatives among the validation rows, and they have none. Select by "
+            "MRR or loss."
+        )
+
+
+def selected_value(record: EpochRecord, select: str, *, has_validation: bool) -> float:
+    """The figure ``select`` of an epoch, NaN where the epoch has none.
+
+    "loss" is the validation loss of a run with validation and the training loss of one without: the two are never
+    held against one another.
+    """
+    if select == LOSS:
+        value = record.valid_loss if has_validation else record.train_loss
+    elif select == VIOLATIONS:
+        value = record.violation_rate
+    else:
+        value = record.metrics[select].value if select in record.metrics else None
+    return math.nan if value is None else value
+
+
+def best_epoch_of(records: Iterable[EpochRecord], select: str, *, has_validation: bool) -> int | None:
+    """The first of the epochs with the best figure ``select``; None where none has the figure."""
+    best, best_value = None, math.nan
+    for record in records:
+        value = selected_value(record, select, has_validation=has_validation)
+        if is_better(value, best_value, select):
+            best, best_value = record.epoch, value
+    return best
+
+
+def is_better(value: float, than: float, select: str) -> bool:
+    """Whether ``value`` of the figure ``select`` is strictly better; no number is better than nothing."""
+    if math.isnan(than):
+        return not math.isnan(value)
+    return value < than if select in FALLING else value > than
+
+
+def notes_on(
+    records: Sequence[EpochRecord],
+    options: TrainingOptions,
+    best_epoch: int,
+    *,
+    against_base: Comparison | None = None,
+    n_clusters: int | None = None,
+) -> tuple[str, ...]:
+    """In words: over-fitting, a best epoch that its base beats or that is the last, and validation that says little.
+
+    Parameters
+    ----------
+    records : sequence of EpochRecord
+        Those measured on the same validation queries.
+    options : TrainingOptions
+    best_epoch : int
+    against_base : Comparison, optional
+        The best head against the base model without one.
+    n_clusters : int, optional
+        Independent groups of validation queries; None without validation.
+    """
+    trained = [record for record in records if record.epoch > 0]
+    is_below = against_base is not None and against_base.difference < 0
+    notes = [
+        _over_fitting(trained),
+        _below_base(against_base) if against_base is not None and is_below else None,
+        None if is_below else _still_rising(trained, options, best_epoch),
+        _few_clusters(n_clusters),
+    ]
+    return tuple(note for note in notes if note)
+
+
+def _below_base(found: Comparison) -> str:
+    interval = "" if found.low is None or found.high is None else f" [{found.low:+.3f}, {found.high:+.3f}]"
+    chance = "" if found.high is not None and found.high < 0 else ", which may be chance"
+    return (
+        f"the best epoch is worse than the base model without a head: {found.metric} {found.difference:+.3f}{interval} "
+        f"on the same validation queries{chance}. More epochs are not what it lacks: look at the labels of the "
+        f"training data (embedscope audit), give more of it, keep more of the base with a larger --d-out, or lower "
+        f"--learning-rate; until then serve the base model"
+    )
+
+
+def _few_clusters(n_clusters: int | None) -> str | None:
+    if n_clusters is None or n_clusters >= FEW_CLUSTERS:
+        return None
+    return (
+        f"validation rests on {n_clusters} independent group{'s' if n_clusters != 1 else ''} of queries, fewer than "
+        f"{FEW_CLUSTERS}: its intervals are wide, and which epoch is the best is mostly luck; validate on more queries "
+        f"that share no positive"
+    )
+
+
+def _over_fitting(records: Sequence[EpochRecord]) -> str | None:
+    """Named where the validation loss rises after its lowest point while the training loss goes on falling."""
+    losses = [(record.valid_loss, record) for record in records if record.valid_loss is not None]
+    if len(losses) < 2:
+        return None
+    lowest, at = min(losses, key=lambda pair: pair[0])
+    last = records[-1]
+    if at is last or last.train_loss is None or at.train_loss is None or last.valid_loss is None:
+        return None
+    if last.valid_loss <= lowest * (1 + RISE) or last.train_loss >= at.train_loss:
+        return None
+    return (
+        f"over-fitting: the validation loss was lowest after epoch {at.epoch} ({lowest:.3f}) and is "
+        f"{last.valid_loss:.3f} after epoch {last.epoch}, while the training loss fell from {at.train_loss:.3f} to "
+        f"{last.train_loss:.3f}"
+    )
+
+
+def _still_rising(records: Sequence[EpochRecord], options: TrainingOptions, best_epoch: int) -> str | None:
+    if len(records) < 2 or best_epoch != records[-1].epoch or records[-1].epoch < options.epochs:
+        return None
+    return (
+        f"the last epoch is the best by {options.select}: more epochs (--epochs) or a higher --learning-rate may still "
+        f"improve it; --resume goes on from here"
+    )

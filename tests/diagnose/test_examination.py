@@ -1,0 +1,148 @@
+"""What is examined after the ranks: always the causes of failure; the rest as far as it is cheap, or asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.support.planted import OPTIONS, collection_of, findings_of, model
+
+from embedscope.data.collection import Collection
+from embedscope.diagnose import examination
+from embedscope.diagnose.examination import Extent, examine
+from embedscope.diagnose.findings import diagnose
+from embedscope.errors import InvalidOptionError
+from embedscope.measure.perturbations import Perturbation
+from embedscope.models.embed import Embeddings
+from embedscope.protocols import Float32Array
+from embedscope.result.records import Result
+
+
+@pytest.fixture(scope="module")
+def collection() -> Collection:
+    return collection_of(60, types=(("price",), ("place",)))
+
+
+@pytest.fixture(scope="module")
+def lost(collection: Collection) -> Embeddings:
+    """A model that misplaces every second query."""
+    return model(collection, share_random=0.5)
+
+
+@pytest.fixture(scope="module")
+def found(collection: Collection, lost: Embeddings) -> Result:
+    return examine(findings_of(collection, lost), collection, lost, options=OPTIONS)
+
+
+def test_every_query_that_is_not_right_has_a_failure_mode_and_the_counts_are_theirs(found: Result) -> None:
+    modes = found.queries.failure_modes
+    assert [mode == "" for mode in modes] == found.queries.is_correct.tolist()
+    assert found.failure_modes == {mode: modes.count(mode) for mode in found.failure_modes}
+    assert sum(found.failure_modes.values()) == np.count_nonzero(~found.queries.is_correct) > 0
+
+
+def test_the_diagnoses_are_those_of_the_same_findings(collection: Collection, lost: Embeddings, found: Result) -> None:
+    before = findings_of(collection, lost)
+    assert found.findings == diagnose(before, collection, embeddings=lost, options=OPTIONS)
+    assert found.findings
+
+
+def test_documents_that_show_a_fault_stand_beside_its_rows(found: Result) -> None:
+    shown = [finding for finding in found.findings if finding.documents]
+    assert shown
+    for finding in shown:
+        assert len(finding.documents) == len(finding.rows)
+        for row, document in zip(finding.rows, finding.documents, strict=True):
+            own = slice(found.queries.relevant_indptr[row], found.queries.relevant_indptr[row + 1])
+            assert document not in found.queries.relevant_documents[own]
+
+
+def test_a_healthy_model_yields_no_finding_and_no_failure_mode(collection: Collection) -> None:
+    healthy = model(collection)
+    found = examine(findings_of(collection, healthy), collection, healthy, options=OPTIONS)
+    assert (found.findings, dict(found.failure_modes), set(found.queries.failure_modes)) == ((), {}, {""})
+
+
+def test_space_and_thresholds_are_measured_unasked_and_the_rest_says_how_to_get_it(found: Result) -> None:
+    assert found.geometry is not None
+    assert found.thresholds is not None
+    assert list(found.geometry.spaces) == ["model"]
+    assert [choice.wanted for choice in found.thresholds.choices] == [0.5, 0.8, 0.9, 0.95]
+    assert (found.robustness, found.deployment) == (None, None)
+    assert "--robustness" in found.not_measured["robustness"]
+    assert "--deployment-cost" in found.not_measured["deployment"]
+
+
+def test_a_head_is_held_against_its_base_and_projections_of_it(collection: Collection, lost: Embeddings) -> None:
+    narrow = replace(lost, queries=_cut(lost.queries), documents=_cut(lost.documents))
+    before = findings_of(collection, narrow)
+    found = examine(before, collection, narrow, base=lost, options=OPTIONS)
+    assert found.geometry is not None
+    assert list(found.geometry.spaces) == ["model", "base", "PCA", "random"]
+    assert [space.documents.dim for space in found.geometry.spaces.values()] == [16, 64, 16, 16]
+
+
+def _cut(vectors: Float32Array) -> Float32Array:
+    short = vectors[:, :16]
+    return (short / np.linalg.norm(short, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_what_would_take_long_is_measured_only_where_it_is_asked_for(
+    collection: Collection, lost: Embeddings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examination, "CHEAP_PAIRS", 10)
+    before = findings_of(collection, lost)
+    unasked = examine(before, collection, lost, options=OPTIONS)
+    assert (unasked.geometry, unasked.thresholds) == (None, None)
+    assert "--geometry" in unasked.not_measured["geometry"]
+    assert "--wanted-precision" in unasked.not_measured["thresholds"]
+    asked = examine(before, collection, lost, extent=Extent(True, (0.7,)), options=OPTIONS)
+    assert asked.geometry is not None
+    assert asked.thresholds is not None
+    assert [choice.wanted for choice in asked.thresholds.choices] == [0.7]
+
+
+def test_robustness_without_a_way_to_encode_texts_is_refused(collection: Collection, lost: Embeddings) -> None:
+    extent = Extent(perturbations=(SHOUTED,))
+    with pytest.raises(InvalidOptionError, match="--checkpoint"):
+        examine(findings_of(collection, lost), collection, lost, extent=extent, options=OPTIONS)
+
+
+SHOUTED = Perturbation("shouted", "shouted", lambda text, _: text.upper())
+
+
+def test_a_spelling_that_costs_ranks_is_a_finding_that_stands_behind_those_of_the_test_set(
+    collection: Collection, lost: Embeddings
+) -> None:
+    def anywhere(texts: Sequence[str]) -> Float32Array:
+        generator = np.random.default_rng(0)
+        rows = generator.standard_normal((len(texts), lost.queries.shape[1]))
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+    before = findings_of(collection, lost)
+    extent = Extent(perturbations=(SHOUTED,))
+    found = examine(before, collection, lost, encode=anywhere, extent=extent, options=OPTIONS)
+    assert found.findings[-1].code == "fragile-queries"
+    assert "shouted: MRR falls from" in found.findings[-1].title
+    assert found.findings[-1].high is not None
+    assert found.findings[-1].high < 0
+    same = examine(
+        before, collection, lost, encode=lambda texts: lost.queries[: len(texts)], extent=extent, options=OPTIONS
+    )
+    assert "fragile-queries" not in {finding.code for finding in same.findings}
+
+
+def test_columns_of_the_data_file_are_slices(collection: Collection) -> None:
+    many = collection_of(160)
+    column = tuple("web" if row % 2 else "app" for row in range(len(many.queries)))
+    queries = model(many).queries.copy()
+    generator = np.random.default_rng(1)
+    hit = [row for row, value in enumerate(column) if value == "app" and generator.random() < 0.8]
+    noise = generator.standard_normal((len(hit), queries.shape[1]))
+    queries[hit] = noise / np.linalg.norm(noise, axis=1, keepdims=True)
+    worse = replace(model(many), queries=queries.astype(np.float32))
+    named = replace(many, metadata={"source": column})
+    found = examine(findings_of(named, worse), named, worse, options=OPTIONS)
+    assert any("with source = app" in d.title for d in found.findings if d.code == "slice-worse")

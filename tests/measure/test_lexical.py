@@ -1,0 +1,43 @@
+"""The lexical baseline: a search by words, as scikit-learn's own cosine gives it, whatever the blocks."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.metrics.pairwise import cosine_similarity
+
+from embedscope.measure.lexical import lexical_score_blocks
+from embedscope.measure.scoring import lexical_values
+from embedscope.metrics.judgments import Judgments
+
+DOCUMENTS = ["quiet room near the market", "phòng trọ quận 10 giá 5tr5", "garden house", "room with a garden"]
+QUERIES = ["phong q10 5tr5", "phòng trọ 5tr5", "a quiet room", "house", "zzz ###"]
+
+
+def scores(block: int) -> np.ndarray:
+    parts = list(lexical_score_blocks(QUERIES, DOCUMENTS, block=block))
+    assert [start for start, _ in parts] == list(range(0, len(QUERIES), block))
+    return np.concatenate([part for _, part in parts])
+
+
+def test_scores_are_cosines_of_n_gram_weights_fitted_on_the_documents() -> None:
+    vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
+    by_document = vectorizer.fit_transform(DOCUMENTS)
+    expected = cosine_similarity(vectorizer.transform(QUERIES), by_document)
+    np.testing.assert_allclose(scores(256), expected, atol=1e-6)
+
+
+def test_blocks_change_nothing() -> None:
+    np.testing.assert_array_equal(scores(2), scores(256))
+
+
+def test_a_query_without_a_known_n_gram_scores_zero_everywhere() -> None:
+    assert not scores(256)[-1].any()
+
+
+def test_the_values_of_the_baseline_are_those_of_its_scores_with_ties_in_expectation() -> None:
+    judged = Judgments.from_lists([[1], [1], [0], [2], [3]], n_documents=4)
+    found = lexical_values(QUERIES, DOCUMENTS, judged, ["MRR", "Success@1"], tolerance=1e-6)
+    assert found["Success@1"][:4].tolist() == [1, 1, 1, 1]
+    assert found["Success@1"][4] == 0.25
+    assert found["MRR"][4] == np.mean(1 / np.arange(1, 5))

@@ -1,0 +1,103 @@
+"""Near duplicates: the exhaustive search, MinHash and a plain loop agree."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from embedscope.measure.near_duplicates import (
+    ask_the_same,
+    differ_by_slips,
+    folded,
+    near_duplicates,
+    say_the_same,
+    tells_apart,
+)
+
+
+def jaccard(first: str, second: str) -> float:
+    """By hand, of texts of lower-case letters and single spaces."""
+
+    def grams(text: str) -> set[str]:
+        padded = [f" {word} " for word in text.split()]
+        return {word[i : i + 3] for word in padded for i in range(max(len(word) - 2, 1))}
+
+    ours, theirs = grams(first), grams(second)
+    return len(ours & theirs) / len(ours | theirs)
+
+
+def corpus(n: int, seed: int = 0) -> list[str]:
+    """Texts of random words, some of them with one word replaced."""
+    generator = np.random.default_rng(seed)
+    letters = np.array(list("abcdefghij"))
+    texts: list[str] = []
+    for i in range(n):
+        if i % 3 == 2:
+            words = texts[-1].split()
+            words[int(generator.integers(len(words)))] = "zz"
+            texts.append(" ".join(words))
+        else:
+            texts.append(" ".join("".join(generator.choice(letters, 6)) for _ in range(20)))
+    return texts
+
+
+def test_the_search_finds_what_a_loop_over_all_pairs_finds() -> None:
+    texts = corpus(60)
+    expected = {(i, j) for i in range(60) for j in range(i + 1, 60) if jaccard(texts[i], texts[j]) >= 0.9}
+    assert expected
+    assert {(pair.first, pair.second) for pair in near_duplicates(texts)} == expected
+
+
+def test_minhash_finds_no_other_pairs_and_nearly_all_of_them() -> None:
+    pytest.importorskip("datasketch")
+    texts = corpus(150, seed=1)
+    exact, found = ({(pair.first, pair.second) for pair in near_duplicates(texts, exhaustive=n)} for n in (6_000, 10))
+    assert found <= exact
+    assert len(found) >= 0.95 * len(exact) > 0
+
+
+@given(st.lists(st.text(max_size=20), max_size=8))
+def test_every_text_is_near_to_itself(texts: list[str]) -> None:
+    doubled = [*texts, *texts]
+    found = {(pair.first, pair.second) for pair in near_duplicates(doubled)}
+    assert {(i, i + len(texts)) for i in range(len(texts))} <= found
+
+
+def test_a_number_a_denial_and_an_amenity_tell_near_texts_apart() -> None:
+    text = "phòng 25m2 có gác, máy lạnh, bếp riêng, gần chợ, quận 10, giá 5 triệu"
+    assert tells_apart(text, text.replace("25", "30"))
+    assert tells_apart(text, text.replace("có gác", "không gác"))
+    assert not say_the_same(text, text.replace("có gác", "có thang máy"))
+    assert not say_the_same(text, text.replace("máy lạnh", "máy lạnh, tủ lạnh"))
+    assert say_the_same(text, "Phòng 25m2: có máy lạnh, gác, bếp riêng, quận 10, gần chợ. Giá 5 triệu!")
+
+
+def test_a_folded_text_has_no_case_and_no_punctuation_and_keeps_numbers_symbols_and_diacritics() -> None:
+    assert folded("  Phòng  Q.10 - ĐẸP!") == folded("phòng q 10, đẹp") == "phòng q 10 đẹp"
+    assert folded("25m²") == folded("25M2")
+    assert folded("4-5tr") != folded("4.5tr")
+    assert folded("bàn") != folded("bạn")
+    assert folded("C++") != folded("C")
+    assert folded("?!") != folded("...")
+
+
+@given(st.text(max_size=30))
+def test_folding_twice_changes_nothing_more(text: str) -> None:
+    assert folded(folded(text)) == folded(text)
+
+
+def test_a_slip_is_one_letter_of_a_long_word() -> None:
+    assert differ_by_slips("phòng có máy lạnh", "phòng có máy lạnhh")
+    assert differ_by_slips("phòng rộng", "phòng rogn")
+    assert differ_by_slips("phòng rộng", "phong rong")
+    assert not differ_by_slips("phòng có gác", "phòng có bếp")
+    assert not differ_by_slips("phòng 1000", "phòng 1001")
+    assert not differ_by_slips("phòng có gác rộng", "phòng không gác rộng")
+    assert not differ_by_slips("phòng rộng", "phòng rộng thoáng")
+
+
+def test_queries_that_differ_in_diacritics_alone_ask_the_same_only_where_one_has_none() -> None:
+    assert ask_the_same("bán nhà quận 1", "ban nha quan 1")
+    assert not ask_the_same("bán nhà quận 1", "bàn nhà quận 1")

@@ -1,0 +1,64 @@
+"""Character n-grams: scikit-learn's own, whatever the texts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+
+from embedscope.measure.ngrams import GramWeights, gram_counts, gram_sets
+
+words = st.text(st.sampled_from("abcđôĐ 1\t\n."), max_size=12)
+
+
+@pytest.mark.parametrize("lengths", [(1, 1), (2, 4), (3, 3), (5, 6)])
+@given(texts=st.lists(words, min_size=1, max_size=8))
+@settings(max_examples=40)
+def test_counts_are_those_of_char_wb(lengths: tuple[int, int], texts: list[str]) -> None:
+    grams: dict[str, int] = {}
+    counts = gram_counts(texts, lengths, grams).toarray()
+    if not grams:
+        assert not any(text.split() for text in texts)
+        return
+    vectorizer = CountVectorizer(analyzer="char_wb", ngram_range=lengths, lowercase=False)
+    expected = vectorizer.fit_transform(texts).toarray()
+    names = vectorizer.get_feature_names_out()
+    assert sorted(grams) == sorted(names)
+    np.testing.assert_array_equal(counts[:, [grams[name] for name in names]], expected)
+
+
+@given(
+    documents=st.lists(words, min_size=1, max_size=8).filter(lambda texts: any(text.split() for text in texts)),
+    queries=st.lists(words, max_size=8),
+)
+@settings(max_examples=60)
+def test_weights_are_those_of_tf_idf(documents: list[str], queries: list[str]) -> None:
+    weights = GramWeights(documents, (2, 4))
+    vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
+    expected = vectorizer.fit_transform(documents)
+    np.testing.assert_allclose(
+        (weights.documents @ weights.documents.T).toarray(), (expected @ expected.T).toarray(), atol=1e-6
+    )
+    if queries:
+        np.testing.assert_allclose(
+            (weights.rows(queries) @ weights.documents.T).toarray(),
+            (vectorizer.transform(queries) @ expected.T).toarray(),
+            atol=1e-6,
+        )
+
+
+def test_sets_hold_each_n_gram_once() -> None:
+    found = gram_sets(["abab", "", "x"], 3).toarray()
+    assert found.tolist() == [[1, 0, 1, 1, 1], [0, 0, 0, 0, 0], [0, 1, 0, 0, 0]]  # " ab", " x ", "ab ", "aba", "bab"
+
+
+def test_columns_of_sets_do_not_depend_on_the_order_of_the_texts() -> None:
+    texts = ["room for rent", "a quiet room", "house"]
+    np.testing.assert_array_equal(gram_sets(texts, 3).toarray()[::-1], gram_sets(texts[::-1], 3).toarray())
+
+
+def test_texts_may_be_prepared_in_another_way() -> None:
+    assert GramWeights(["AB"], (2, 2), str.swapcase).rows(["ab"]).nnz == 0
+    assert GramWeights(["AB"], (2, 2)).rows(["ab"]).nnz == 3

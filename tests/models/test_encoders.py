@@ -1,0 +1,350 @@
+"""Encoders: equal to sentence-transformers, honest about device, length and prompt, and loaded only when needed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from embedscope.errors import CheckpointError, InvalidOptionError
+from embedscope.models import EmbeddingStore, Model, encode_texts, load_model, resolve_device
+from embedscope.models.encoders import SentenceTransformerEncoder, resolve_dtype
+from embedscope.protocols import Pooling, Precision
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("sentence_transformers")
+
+ENGLISH = ("a quiet room near the river", "two bicycles", "a quiet room near the river", "", "how to repair a clock")
+
+
+def project(model: Model, texts: Sequence[str], prompt: str = "") -> np.ndarray:
+    return model.projector.project(encode_texts(texts, model.encoder, prompt=prompt).vectors)
+
+
+def saved(folder: Path, base: Any, *modules: Any, **options: Any) -> Path:
+    """A sentence-transformers folder over the tiny base model."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Transformer
+
+    torch.manual_seed(3)
+    SentenceTransformer(modules=[Transformer(str(base.folder)), *modules], device="cpu", **options).save(str(folder))
+    return folder
+
+
+def library_vectors(folder: Path | str, texts: Sequence[str], **options: Any) -> np.ndarray:
+    """The oracle: what sentence-transformers itself gives."""
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(folder), device="cpu")
+    return np.asarray(model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False, **options))
+
+
+def test_the_packaged_model_gives_the_vectors_of_sentence_transformers(minilm: str) -> None:
+    model = load_model(minilm, device="cpu")
+    np.testing.assert_allclose(project(model, ENGLISH), library_vectors(minilm, ENGLISH), atol=1e-6)
+    facts = model.facts
+    assert (facts.dim, facts.pooling, facts.pooling_source, facts.max_length) == (384, "mean", "checkpoint", 256)
+    assert (facts.layout, facts.device, facts.dtype) == ("sentence-transformers folder", "cpu", "float32")
+    assert facts.head is None
+
+
+@pytest.mark.parametrize(
+    "mode", ["cls", "mean", "lasttoken", "max", "mean_sqrt_len_tokens", "weightedmean", ("cls", "mean")]
+)
+def test_every_pooling_mode_of_sentence_transformers_is_kept(
+    mode: Any, tmp_path: Path, tiny: Any, texts: tuple[str, ...]
+) -> None:
+    from sentence_transformers.sentence_transformer.modules import Pooling as PoolingModule
+
+    folder = saved(tmp_path / "st", tiny, PoolingModule(32, pooling_mode=mode))
+    np.testing.assert_allclose(
+        project(load_model(folder, device="cpu"), texts), library_vectors(folder, texts), atol=1e-6
+    )
+
+
+def tails() -> dict[str, Any]:
+    from sentence_transformers.sentence_transformer.modules import Dense, Dropout, LayerNorm, Normalize
+
+    return {
+        "Dense with its default activation": lambda: [Dense(32, 8)],
+        "Dense, LayerNorm, Normalize": lambda: [
+            Dense(32, 8, bias=False, activation_function=None),
+            LayerNorm(8),
+            Normalize(),
+        ],
+        "Normalize, Dense with ReLU": lambda: [Normalize(), Dense(32, 8, activation_function=torch.nn.ReLU())],
+        "two Dense layers with GELU": lambda: [
+            Dense(32, 16, activation_function=torch.nn.GELU()),
+            Dense(16, 8, activation_function=torch.nn.Sigmoid()),
+        ],
+        "Dropout, residual Dense": lambda: [Dropout(0.5), Dense(32, 32, use_residual=True)],
+        "residual Dense that changes the dimension": lambda: [Dense(32, 8, use_residual=True), Normalize()],
+    }
+
+
+@pytest.mark.parametrize("tail", list(tails()))
+def test_modules_after_pooling_give_the_vectors_of_sentence_transformers(
+    tail: str, tmp_path: Path, tiny: Any, texts: tuple[str, ...]
+) -> None:
+    from sentence_transformers.sentence_transformer.modules import Pooling as PoolingModule
+
+    folder = saved(tmp_path / "st", tiny, PoolingModule(32), *tails()[tail]())
+    np.testing.assert_allclose(
+        project(load_model(folder, device="cpu"), texts), library_vectors(folder, texts), atol=1e-6
+    )
+
+
+def test_a_dense_module_without_a_stated_activation_is_tanh_as_in_sentence_transformers(
+    tmp_path: Path, tiny: Any, texts: tuple[str, ...]
+) -> None:
+    from sentence_transformers.sentence_transformer.modules import Dense
+    from sentence_transformers.sentence_transformer.modules import Pooling as PoolingModule
+
+    folder = saved(tmp_path / "st", tiny, PoolingModule(32), Dense(32, 8))
+    config = json.loads((folder / "2_Dense" / "config.json").read_text())
+    del config["activation_function"]
+    (folder / "2_Dense" / "config.json").write_text(json.dumps(config))
+    model = load_model(folder, device="cpu")
+    np.testing.assert_allclose(project(model, texts), library_vectors(folder, texts), atol=1e-6)
+    assert model.facts.head == "Linear 32 -> 8 with bias, Tanh"
+
+
+def test_a_truncated_dimension_is_kept(tmp_path: Path, tiny: Any, texts: tuple[str, ...]) -> None:
+    from sentence_transformers.sentence_transformer.modules import Pooling as PoolingModule
+
+    folder = saved(tmp_path / "st", tiny, PoolingModule(32), truncate_dim=12)
+    model = load_model(folder, device="cpu")
+    assert model.dim == 12
+    np.testing.assert_allclose(project(model, texts), library_vectors(folder, texts), atol=1e-6)
+
+
+def test_static_embeddings_are_encoded(tmp_path: Path, tiny: Any, texts: tuple[str, ...]) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, StaticEmbedding
+
+    torch.manual_seed(3)
+    static = StaticEmbedding(tiny.tokenizer.backend_tokenizer, embedding_dim=16)
+    SentenceTransformer(modules=[static, Normalize()], device="cpu").save(str(tmp_path / "st"))
+    model = load_model(tmp_path / "st", device="cpu")
+    np.testing.assert_allclose(project(model, texts), library_vectors(tmp_path / "st", texts), atol=1e-6)
+    assert (model.dim, model.facts.pooling) == (16, None)
+
+
+def test_a_model_of_token_vectors_is_refused(tmp_path: Path, tiny: Any) -> None:
+    folder = saved(tmp_path / "st", tiny)
+    with pytest.raises(CheckpointError, match="one vector a token"):
+        load_model(folder, device="cpu")
+
+
+@pytest.mark.parametrize("include_prompt", [True, False])
+def test_prompts_of_each_role_are_those_of_sentence_transformers(
+    include_prompt: bool, tmp_path: Path, tiny: Any, texts: tuple[str, ...]
+) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling as PoolingModule
+
+    prompts = {"query": "a b ", "passage": "ba công "}
+    folder = saved(tmp_path / "st", tiny, PoolingModule(32, include_prompt=include_prompt), prompts=prompts)
+    config = json.loads((folder / "config_sentence_transformers.json").read_text())
+    config["prompts"] = prompts  # without the empty "document" that the library adds
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(config))
+    model = load_model(folder, device="cpu")
+    assert (model.query_prompt, model.document_prompt) == ("a b ", "ba công ")
+    assert "Prompt before queries: 'a b '" in model.facts.notes
+    library = SentenceTransformer(str(folder), device="cpu")
+    for role, encode in (("query", library.encode_query), ("passage", library.encode)):
+        expected = encode(list(texts), prompt=prompts[role], normalize_embeddings=True, show_progress_bar=False)
+        np.testing.assert_allclose(project(model, texts, prompt=prompts[role]), expected, atol=1e-6)
+
+
+def test_a_prompt_is_part_of_the_fingerprint(tiny: Any) -> None:
+    encoder = load_model(tiny.folder, pooling=Pooling.MEAN, device="cpu").encoder
+    prompts = {encoder.with_prompt(prompt).fingerprint for prompt in ("", "a ", "b ")}  # type: ignore[attr-defined]
+    assert len(prompts) == 3
+    assert encoder.fingerprint in prompts
+
+
+def test_texts_with_broken_surrogates_are_encoded(tiny: Any) -> None:
+    encoder = load_model(tiny.folder, pooling=Pooling.MEAN, device="cpu").encoder
+    vectors = encode_texts(["a \ud800 b", "\ud83d\ude00 a", "\U0001f600 a"], encoder).vectors
+    assert np.isfinite(vectors).all()
+    np.testing.assert_allclose(vectors[1], vectors[2], atol=1e-6)
+
+
+def test_no_texts_give_no_rows(tiny: Any) -> None:
+    encoder = load_model(tiny.folder, pooling=Pooling.MEAN, device="cpu").encoder
+    assert encoder.encode([], batch_size=4).shape == (0, 32)
+    assert encode_texts([], encoder).vectors.shape == (0, 32)
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:7", "mps", "tpu", "cuda:x", "auto:1", "cuda:"])
+def test_a_device_that_is_not_there_is_an_error(device: str) -> None:
+    if device in ("tpu", "cuda:x", "auto:1", "cuda:") or not torch.cuda.is_available():
+        with pytest.raises(InvalidOptionError, match="--device"):
+            resolve_device(device)
+
+
+def test_auto_takes_a_device_that_is_there() -> None:
+    assert resolve_device("auto") in ("cuda", "mps", "cpu")
+    assert resolve_device("cpu") == "cpu"
+
+
+def test_half_precision_is_for_cuda_and_spares_models_that_overflow() -> None:
+    assert resolve_dtype("cuda", "xlm-roberta") == "float16"
+    assert resolve_dtype("cuda:1", "t5") == "bfloat16"
+    assert {resolve_dtype("cpu"), resolve_dtype("mps")} == {"float32"}
+
+
+def test_a_precision_that_is_asked_for_is_taken_on_every_device() -> None:
+    assert resolve_dtype("cuda", "xlm-roberta", "float32") == "float32"
+    assert resolve_dtype("cpu", "t5", "float16") == "float16"
+    assert resolve_dtype("mps", "", Precision.BFLOAT16) == "bfloat16"
+
+
+def test_every_precision_has_vectors_of_its_own_in_the_store(tiny: Any, texts: tuple[str, ...], tmp_path: Path) -> None:
+    store = EmbeddingStore(tmp_path)
+    models = {
+        name: load_model(tiny.folder, pooling=Pooling.MEAN, device="cpu", precision=name)
+        for name in ("auto", "float32", "float16", "bfloat16")
+    }
+    prints = {name: model.encoder.fingerprint for name, model in models.items()}
+    assert prints["auto"] == prints["float32"]
+    assert len(set(prints.values())) == 3
+    del models["auto"]
+    vectors = {}
+    for name, model in models.items():
+        assert model.facts.dtype == name
+        encoded = encode_texts(texts, model.encoder, store)
+        assert encoded.n_encoded == len(texts)
+        vectors[name] = model.projector.project(encoded.vectors)
+    assert (vectors["float32"] * vectors["float16"]).sum(axis=1).min() > 0.9999
+    assert (vectors["float32"] * vectors["bfloat16"]).sum(axis=1).min() > 0.999
+    assert not np.array_equal(vectors["float32"], vectors["float16"])
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "bfloat16"])
+def test_attention_is_fused_and_its_vectors_are_those_of_the_library(
+    tiny: Any, texts: tuple[str, ...], precision: str
+) -> None:
+    encoder = load_model(tiny.folder, pooling=Pooling.MEAN, device="cpu", precision=precision).encoder
+    assert isinstance(encoder, SentenceTransformerEncoder)
+    from sentence_transformers import SentenceTransformer
+
+    ours = encoder.encode(texts, batch_size=8)
+    assert encoder._loaded()[0].model.config._attn_implementation == "sdpa"
+    bare = SentenceTransformer(str(tiny.folder), device="cpu", model_kwargs={"dtype": getattr(torch, precision)})
+    theirs = bare.encode(list(texts), batch_size=8, show_progress_bar=False)
+    np.testing.assert_array_equal(ours, np.asarray(theirs, dtype=np.float32))
+
+
+def test_an_architecture_without_fused_attention_runs_with_plain_attention(
+    tiny: Any, texts: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import XLMRobertaModel
+
+    fused = load_model(tiny.folder, pooling=Pooling.MEAN, device="cpu").encoder.encode(texts, batch_size=8)
+    monkeypatch.setattr(XLMRobertaModel, "_supports_sdpa", False)
+    encoder = load_model(tiny.folder, pooling=Pooling.MEAN, device="cpu").encoder
+    assert isinstance(encoder, SentenceTransformerEncoder)
+    np.testing.assert_allclose(encoder.encode(texts, batch_size=8), fused, atol=1e-5)
+    assert encoder._loaded()[0].model.config._attn_implementation == "eager"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_half_precision_on_cuda_stays_close_to_float32(tiny: Any, texts: tuple[str, ...]) -> None:
+    on_cpu = load_model(tiny.folder, pooling=Pooling.MEAN, device="cpu")
+    on_gpu = load_model(tiny.folder, pooling=Pooling.MEAN, device="cuda")
+    assert on_gpu.facts.dtype == "float16"
+    assert on_gpu.encoder.fingerprint != on_cpu.encoder.fingerprint
+    cosine = (project(on_cpu, texts) * project(on_gpu, texts)).sum(axis=1)
+    assert cosine.min() > 0.9999
+
+
+def test_a_run_whose_texts_are_all_cached_loads_no_torch(tmp_path: Path, tiny: Any, head_tensors: Any) -> None:
+    program = """
+import sys
+from embedscope.models import EmbeddingStore, encode_texts, load_model
+from embedscope.protocols import Pooling, Precision
+from pathlib import Path
+model = load_model(sys.argv[1], pooling=Pooling.MEAN, device="cpu")
+encoded = encode_texts(["a b", "c d"], model.encoder, EmbeddingStore(Path(sys.argv[2])))
+print(encoded.n_encoded, encoded.n_cached, "torch" in sys.modules)
+"""
+    command = [sys.executable, "-c", program, str(tiny.folder), str(tmp_path)]
+    outputs = [subprocess.run(command, check=True, capture_output=True, text=True).stdout.split() for _ in range(2)]
+    assert outputs == [["2", "0", "True"], ["0", "2", "False"]]
+
+
+def test_loading_puts_the_settings_of_transformers_back_and_prints_nothing(
+    tiny: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from transformers.utils import logging
+
+    before = (logging.get_verbosity(), logging.is_progress_bar_enabled())
+    encoder = load_model(tiny.folder, pooling=Pooling.MEAN, device="cpu").encoder
+    capfd.readouterr()
+    encode_texts(["a b"], encoder)
+    assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_large_weights_file_is_hashed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from embedscope.models import fingerprints
+
+    calls = []
+
+    def counting(path: Path) -> str:
+        calls.append(path)
+        return fingerprints.hash_file(path)
+
+    large = tmp_path / "model.safetensors"
+    large.write_bytes(bytes(1 << 20))
+    for _ in range(2):  # two processes: the memory is on disk
+        digest = fingerprints.HashMemory(tmp_path / "memory.json", hasher=counting).sha256(large)
+        assert digest == fingerprints.hash_file(large)
+    assert len(calls) == 1
+    large.write_bytes(bytes(1 << 20) + b"x")
+    fingerprints.HashMemory(tmp_path / "memory.json", hasher=counting).sha256(large)
+    assert len(calls) == 2
+
+
+def test_a_damaged_hash_memory_costs_time_and_nothing_else(tmp_path: Path) -> None:
+    from embedscope.models.fingerprints import HashMemory, hash_file
+
+    large = tmp_path / "weights.bin"
+    large.write_bytes(bytes(1 << 20))
+    for damaged in ("", "[1, 2]", '{"' + str(large) + '": "x"}', "{"):
+        (tmp_path / "memory.json").write_text(damaged)
+        assert HashMemory(tmp_path / "memory.json").sha256(large) == hash_file(large)
+    assert HashMemory(Path("/proc/none/memory.json")).sha256(large) == hash_file(large)
+
+
+def test_the_store_offers_a_hash_memory_beside_the_embeddings(tmp_path: Path, tiny: Any) -> None:
+    (tmp_path / "weights.bin").write_bytes(bytes(1 << 20))
+    EmbeddingStore(tmp_path / "cache").hashes.sha256(tmp_path / "weights.bin")
+    assert (tmp_path / "cache" / "file-hashes.json").is_file()
+
+
+def test_settings_that_are_not_applied_are_noted(tmp_path: Path, tiny: Any) -> None:
+    from sentence_transformers.sentence_transformer.modules import Pooling as PoolingModule
+
+    folder = saved(tmp_path / "st", tiny, PoolingModule(32))
+    (folder / "sentence_bert_config.json").write_text(json.dumps({"model_args": {"attn_implementation": "x/y"}}))
+    notes = load_model(folder, device="cpu").facts.notes
+    assert notes == ("sentence_bert_config.json asks for model_args: not applied.",)
+
+
+def test_texts_are_put_into_lower_case_where_the_folder_says_so(tmp_path: Path, tiny: Any) -> None:
+    from sentence_transformers.sentence_transformer.modules import Pooling as PoolingModule
+
+    folder = saved(tmp_path / "st", tiny, PoolingModule(32))
+    (folder / "sentence_bert_config.json").write_text(json.dumps({"do_lower_case": True}))
+    vectors = project(load_model(folder, device="cpu"), ["PHÒNG TRỌ", "phòng trọ"])
+    np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-6)

@@ -1,0 +1,58 @@
+"""Which characters can be drawn, and how wide they will be."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+from matplotlib.font_manager import fontManager
+from tests.support.drawn_runs import TOPICS
+
+from embedscope.output.pictures import fonts, style
+
+
+@pytest.mark.parametrize("text", TOPICS)
+def test_every_language_of_the_samples_can_be_drawn(text: str) -> None:
+    shown = style.shown(text)
+    assert "\N{WHITE SQUARE}" not in shown
+    assert len(shown) == len(text)
+
+
+def test_shipped_fonts_cover_chinese_and_emoji_without_any_installed_font() -> None:
+    files = {Path(file).name for file in fonts._files(False)}
+    assert {"DejaVuSans.ttf", "DroidSansFallback.ttf", "NotoEmoji-Regular.ttf"} <= files
+
+
+def test_licences_lie_beside_the_fonts() -> None:
+    folder = Path(fonts.__file__).parent
+    assert "Apache License" in (folder / "DroidSansFallback-LICENSE.txt").read_text(encoding="utf-8")
+    assert "SIL OPEN FONT LICENSE" in (folder / "NotoEmoji-LICENSE.txt").read_text(encoding="utf-8")
+    assert sum(file.stat().st_size for file in folder.glob("*.ttf")) < 5_000_000
+
+
+def test_known_families_are_only_added_to_and_only_once() -> None:
+    before = [entry for entry in fontManager.ttflist if entry.name.startswith("embedscope")]
+    fonts.families()
+    fonts.families()
+    after = [entry for entry in fontManager.ttflist if entry.name.startswith("embedscope")]
+    assert len(after) == max(len(before), 4) == 4
+
+
+@pytest.mark.parametrize("text", ["a" * 90, *TOPICS])
+@pytest.mark.parametrize("is_bold", [False, True])
+def test_a_text_is_drawn_as_wide_as_it_was_measured(text: str, is_bold: bool) -> None:
+    with style.look():
+        figure = style.new_figure(10, 1)
+        figure.dpi = style.DPI
+        artist = figure.text(0, 0.5, style.shown(text), fontsize=8.5, weight="bold" if is_bold else "normal")
+        drawn = artist.get_window_extent().width / style.DPI * 72
+    assert fonts.measure(8.5, is_bold=is_bold)(style.shown(text)) == pytest.approx(drawn, rel=0.01)
+
+
+def test_choosing_fonts_logs_no_complaint(caplog: pytest.LogCaptureFixture) -> None:
+    fonts._files.cache_clear()
+    with caplog.at_level(logging.WARNING, logger="matplotlib.font_manager"):
+        fonts._files(True)
+        fonts._files(False)
+    assert caplog.records == []

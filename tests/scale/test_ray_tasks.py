@@ -1,0 +1,83 @@
+"""How tasks are handed to a cluster, here a list: few at a time, none kept, and the first failure ends the run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from embedscope.errors import EmbedscopeError, MissingExtraError
+from embedscope.scale import ray_engine
+from embedscope.scale.ray_engine import _TASKS_A_CORE, _Work, connected
+
+CORES = 3
+
+
+class Cluster:
+    """What `_Work` asks of Ray: a receipt is its number, and tasks end in the order in which they were handed out."""
+
+    def __init__(self, failing: int | None = None) -> None:
+        self.failing = failing
+        self.most_waiting = 0
+        self.cancelled: list[int] = []
+
+    def cluster_resources(self) -> dict[str, float]:
+        return {"CPU": CORES}
+
+    def wait(
+        self, waiting: list[int], *, num_returns: int, timeout: float | None = None
+    ) -> tuple[list[int], list[int]]:
+        self.most_waiting = max(self.most_waiting, len(waiting))
+        return waiting[:1], waiting[1:]
+
+    def get(self, receipts: list[int]) -> None:
+        if self.failing in receipts:
+            raise EmbedscopeError(f"task {self.failing}")
+
+    def cancel(self, receipt: int) -> None:
+        self.cancelled.append(receipt)
+
+
+def test_few_tasks_are_handed_out_at_a_time_and_every_document_is_told_of_once() -> None:
+    cluster = Cluster()
+    told: list[tuple[int, int]] = []
+    work = _Work(cluster, 1000, lambda done, total, message=None: told.append((done, total)))
+    for receipt in range(100):
+        work.add(receipt, 10)
+    work.finish()
+    assert cluster.most_waiting == _TASKS_A_CORE * CORES
+    assert told == [(done, 1000) for done in range(10, 1001, 10)]
+
+
+def test_the_first_failure_ends_the_run_and_takes_back_what_was_handed_out() -> None:
+    cluster = Cluster(failing=4)
+    work = _Work(cluster, 1000, None)
+    n_handed_out = 4 + _TASKS_A_CORE * CORES
+    for receipt in range(n_handed_out - 1):
+        work.add(receipt, 10)
+    with pytest.raises(EmbedscopeError, match="task 4"):
+        work.add(n_handed_out - 1, 10)
+    work.cancel()
+    assert cluster.cancelled == list(range(5, n_handed_out))
+
+
+def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingExtraError, match=r"embedscope\[ray\]"), connected():
+        pass
+    assert ray_engine.RETRIES == 3
+
+
+def test_the_error_of_a_worker_is_told_without_what_the_cluster_wraps_it_in() -> None:
+    def wrapped(cause: Any) -> Exception:
+        error = RuntimeError("Traceback ...")
+        error.__cause__ = cause
+        return error
+
+    ours = EmbedscopeError("ours")
+    assert ray_engine._own_error(wrapped(wrapped(ours))) is ours
+    assert str(ray_engine._own_error(wrapped(ZeroDivisionError("by zero")))) == (
+        "A Ray worker failed: ZeroDivisionError: by zero"
+    )

@@ -1,0 +1,68 @@
+"""The figures of an epoch are those of an evaluation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.support.tiny_training import DIM, collection, options, rows, validator, vectors
+
+from embedscope.data.collection import Row, build_collection
+from embedscope.measure.options import Options
+from embedscope.models.embed import Embeddings
+from embedscope.models.projectors import LinearHead
+from embedscope.pipeline import analyse
+from embedscope.result.records import ModelFacts
+from embedscope.train import TrainingOptions
+
+
+def head(seed: int = 0) -> LinearHead:
+    return LinearHead(np.random.default_rng(seed).standard_normal((5, DIM)).astype(np.float32))
+
+
+def test_metrics_and_violations_equal_those_of_the_analysis() -> None:
+    c = collection(40, n_shared=6)
+    chosen = options(select="nDCG@10")
+    found = validator(c, chosen).measure(head())
+    queries, documents = (head().project(v) for v in vectors(c))
+    facts = ModelFacts(checkpoint="tiny", layout="given", dim=5)
+    result = analyse(c, Embeddings(queries, documents, facts), options=Options(maps=(), n_draws=100, lexical=False))
+    for name in ("MRR", "Success@1", "nDCG@10"):
+        assert found.metrics[name].value == pytest.approx(result.metrics[name].value, abs=1e-12)
+    assert found.violation_rates.keys() == result.negative_types.keys()
+    for name, kind in result.negative_types.items():
+        assert found.violation_rates[name] == pytest.approx(kind.violation_rate.value, abs=1e-12)
+    assert found.violation_rate == pytest.approx(result.weights["violation_rate"].value, abs=1e-12)
+
+
+def test_the_interval_holds_the_value_and_repeats() -> None:
+    c = collection(40)
+    judge = validator(c, options())
+    first, second = judge.measure(head()), judge.measure(head())
+    mrr = first.metrics["MRR"]
+    assert mrr.low < mrr.value < mrr.high
+    assert first == second
+
+
+def test_queries_without_a_relevant_document_are_left_out() -> None:
+    c = build_collection([*rows(20), Row("unanswered", ())], format="tiny", drop_empty=True)
+    judge = validator(c, options())
+    assert judge.n_queries == 20
+    assert judge.measure(head()).metrics["MRR"].value is not None
+
+
+def test_without_hard_negatives_there_is_no_violation_rate() -> None:
+    judge = validator(collection(20, n_negatives=0), options())
+    found = judge.measure(head())
+    assert (found.violation_rate, found.violation_rates, judge.has_negatives) == (None, {}, False)
+
+
+def test_the_base_model_is_measured_without_a_head() -> None:
+    c = collection(30)
+    judge = validator(c, options())
+    identity = judge.measure(LinearHead(np.eye(DIM, dtype=np.float32)))
+    assert judge.base()["MRR"] == pytest.approx(identity.metrics["MRR"].value, abs=1e-9)
+
+
+def test_the_selected_metric_is_measured_beside_the_usual_ones() -> None:
+    assert TrainingOptions(select="Recall@5").measures == ("MRR", "Success@1", "Recall@5")
+    assert TrainingOptions(select="loss").measures == ("MRR", "Success@1")
