@@ -1,4 +1,4 @@
-"""The files around the code: the workflow, the hooks, the forms, the citation and the release agree with the project."""
+"""The files around the code agree with it: CI, hooks, issue forms, citation, policies."""
 
 from __future__ import annotations
 

@@ -37,16 +37,18 @@ class Estimate:
     """One number with its 95 % interval, or the reason why there is none.
 
     ``value`` is None exactly when ``reason`` says why; ``low`` and ``high`` are None where no interval was computed.
+    ``n`` is the number of observations behind it, None where nobody counted them.
     """
 
     value: float | None
     low: float | None = None
     high: float | None = None
+    n: int | None = None
     reason: str | None = None
 
     @classmethod
     def absent(cls, reason: str) -> Estimate:
-        """The figure that could not be computed, and why."""
+        """The estimate that could not be made, and why."""
         return cls(None, reason=reason)
 
 

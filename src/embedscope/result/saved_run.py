@@ -111,7 +111,7 @@ def _model(row: Mapping[str, Any], dim: int) -> ModelFacts:
 
 
 def _figure(row: Mapping[str, Any]) -> Estimate:
-    return Estimate(row["value"], row["low"], row["high"], row.get("reason"))
+    return Estimate(row["value"], row["low"], row["high"], row.get("n"), row.get("reason"))
 
 
 def _distribution(row: Mapping[str, Any]) -> Distribution:

@@ -115,7 +115,8 @@ def holm_over(comparisons: Sequence[Comparison], primary: Sequence[str]) -> tupl
 
 def figure_of(interval: Interval) -> Estimate:
     """The figure of an interval."""
-    return Estimate(interval.value, interval.low, interval.high, interval.reason if interval.value is None else None)
+    reason = interval.reason if interval.value is None else None
+    return Estimate(interval.value, interval.low, interval.high, reason=reason)
 
 
 def _is_proportion(values: Float64Array) -> bool:
