@@ -39,7 +39,7 @@ from embedscope.models.cache import EmbeddingStore
 from embedscope.models.checkpoint import load_checkpoint
 from embedscope.models.embed import Embeddings, embed_collection
 from embedscope.models.model import Model, load_model
-from embedscope.models.precomputed import load_given
+from embedscope.models.precomputed import load_precomputed
 from embedscope.pipeline import analyse
 from embedscope.protocols import Float64Array, IntArray, Pooling
 from embedscope.result.records import Finding, ModelFacts
@@ -411,7 +411,7 @@ def scale_changes_nothing() -> str:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "scaled.npz"
         np.savez(file, texts=texts, vectors=(rows * lengths).astype(np.float32))
-        found = codes(diagnosed(load_given(file, collection)))
+        found = codes(diagnosed(load_precomputed(file, collection)))
     same = found == codes(vectors.findings())
     return f"Vectors of unequal length (no normalisation) in an embedding file give the same findings: {same}"
 

@@ -19,7 +19,7 @@ from embedscope.data.run_folder import sha256_of
 from embedscope.errors import InvalidOptionError, TooFewPointsError
 from embedscope.measure.options import Options
 from embedscope.models.embed import Embeddings
-from embedscope.models.precomputed import load_given
+from embedscope.models.precomputed import load_precomputed
 from embedscope.pipeline import analyse
 from embedscope.result.records import Result
 from embedscope.scale.corpus import NO_LEXICAL, analyse_shards
@@ -35,7 +35,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Result]:
     place = tmp_path_factory.mktemp("corpus")
     data = write_rows(place / "test.json", 60)
     collection = read_collection(data)
-    embeddings = load_given(write_vectors(place / "v.npz", data, 0.6), collection)
+    embeddings = load_precomputed(write_vectors(place / "v.npz", data, 0.6), collection)
     write_folder(place / "shards", collection, embeddings)
     in_memory = analyse(collection, embeddings, options=OPTIONS)
     return in_memory, analyse_shards(ShardFolder(place / "shards"), options=OPTIONS)

@@ -17,7 +17,7 @@ from embedscope.measure.options import Options
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import Embeddings, embed_collection
 from embedscope.models.model import Model, load_model
-from embedscope.models.precomputed import is_given_file, load_given
+from embedscope.models.precomputed import is_precomputed_file, load_precomputed
 from embedscope.output.terminal import Terminal
 from embedscope.protocols import Backend, Device, Pooling, Precision
 from embedscope.result.records import Criteria
@@ -75,8 +75,8 @@ def embed(
     path: str, collection: Collection, options: argparse.Namespace, terminal: Terminal, *, with_base: bool = True
 ) -> Run:
     """Vectors of ``collection`` under the checkpoint or the embedding file at ``path``."""
-    if path == getattr(options, "embeddings", None) or is_given_file(path):
-        found = load_given(path, collection)
+    if path == getattr(options, "embeddings", None) or is_precomputed_file(path):
+        found = load_precomputed(path, collection)
         terminal.model(found.facts)
         return Run(found, None)
     return _encoded(path, collection, options, terminal, with_base=with_base)

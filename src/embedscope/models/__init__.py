@@ -8,7 +8,7 @@ from embedscope.models.checkpoint import Checkpoint, Description, describe, load
 from embedscope.models.embed import Embeddings, EncodedTexts, embed_collection, encode_texts
 from embedscope.models.encoders import SentenceTransformerEncoder, resolve_device
 from embedscope.models.model import Model, load_model
-from embedscope.models.precomputed import is_given_file, load_given
+from embedscope.models.precomputed import is_precomputed_file, load_precomputed
 from embedscope.models.projectors import Identity, LinearHead, Projection
 
 __all__ = [
@@ -26,9 +26,9 @@ __all__ = [
     "describe",
     "embed_collection",
     "encode_texts",
-    "is_given_file",
+    "is_precomputed_file",
     "load_checkpoint",
-    "load_given",
     "load_model",
+    "load_precomputed",
     "resolve_device",
 ]

@@ -34,13 +34,13 @@ _SAME = 1e-5
 _EXPECTED = f"either {' and '.join(TEXT_COLUMNS)}, or {', '.join(ID_COLUMNS)}"
 
 
-def is_given_file(path: str | Path) -> bool:
+def is_precomputed_file(path: str | Path) -> bool:
     """Whether ``path`` is a file of embeddings (``.npz`` or Parquet), judged by its content."""
     file = Path(path).expanduser()
     return file.is_file() and file_kind(file) in (FileKind.NPZ, FileKind.PARQUET)
 
 
-def load_given(path: str | Path, collection: Collection) -> Embeddings:
+def load_precomputed(path: str | Path, collection: Collection) -> Embeddings:
     """The vectors in ``path`` for every query and document of ``collection``, made unit rows.
 
     Parameters
@@ -73,7 +73,10 @@ def load_given(path: str | Path, collection: Collection) -> Embeddings:
         queries=unit_rows(queries, what="query", ids=collection.query_ids).astype(np.float32, copy=False),
         documents=unit_rows(documents, what="document", ids=collection.document_ids).astype(np.float32, copy=False),
         facts=ModelFacts(
-            checkpoint=str(path), layout="given embeddings", dim=int(queries.shape[1]), fingerprint=hash_file(file)
+            checkpoint=str(path),
+            layout="precomputed embeddings",
+            dim=int(queries.shape[1]),
+            fingerprint=hash_file(file),
         ),
         elapsed_s=time.monotonic() - started,
     )
