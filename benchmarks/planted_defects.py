@@ -42,7 +42,7 @@ from embedscope.models.model import Model, load_model
 from embedscope.models.precomputed import load_precomputed
 from embedscope.pipeline import analyse
 from embedscope.protocols import Float64Array, IntArray, Pooling
-from embedscope.result.records import Finding, ModelFacts
+from embedscope.result import Finding, ModelFacts
 
 SHARES = (0.01, 0.05, 0.2)
 NOISE, LOST = 0.6, 0.13

@@ -36,7 +36,7 @@ import report_peers
 from embedscope.output.page.html import render
 from embedscope.output.page.payload import page_payload
 from embedscope.protocols import Role
-from embedscope.result.records import (
+from embedscope.result import (
     DataFacts,
     Distribution,
     DocumentTable,

@@ -30,7 +30,7 @@ from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError, TooFew
 from embedscope.measure.options import Options
 from embedscope.models.embed import Embeddings
 from embedscope.pipeline import analyse
-from embedscope.result.records import Result
+from embedscope.result import Result
 
 
 def same(one: Any, other: Any) -> bool:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from tests.support.scene import run, write_rows
 
 from embedscope import EmbeddingVisualizer, InputError
-from embedscope.result.records import Result, VerdictOutcome
+from embedscope.result import Result, VerdictOutcome
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from embedscope.arrays import Evaluation, evaluate
     from embedscope.data.readers import read_collection
     from embedscope.errors import EmbedscopeError, InputError
-    from embedscope.result.records import Result
+    from embedscope.result import Result
     from embedscope.scale.shard_writer import write_shards
     from embedscope.visualizer import EmbeddingVisualizer
 
@@ -23,7 +23,7 @@ _HOMES = {
     "EmbeddingVisualizer": "embedscope.visualizer",
     "EmbedscopeError": "embedscope.errors",
     "Evaluation": "embedscope.arrays",
-    "Result": "embedscope.result.records",
+    "Result": "embedscope.result",
     "InputError": "embedscope.errors",
     "evaluate": "embedscope.arrays",
     "read_collection": "embedscope.data.readers",

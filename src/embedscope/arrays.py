@@ -19,7 +19,7 @@ from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.vectors import require_same_dim, unit_rows
 from embedscope.models.encoders import require_device_name
 from embedscope.protocols import Device, Float32Array, Float64Array, FloatArray, IntArray
-from embedscope.result.records import Metric, Similarity
+from embedscope.result import Metric, Similarity
 from embedscope.stats.clusters import clusters_from_judgments
 from embedscope.stats.resampler import Resampler
 

@@ -27,7 +27,7 @@ from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.vectors import score_pairs
 from embedscope.models.embed import Embeddings
 from embedscope.protocols import Float32Array, Float64Array, IntArray, ProgressCallback, Role
-from embedscope.result.records import DataFacts, Estimate, Metric, Points, Power, QueryTable, Result
+from embedscope.result import DataFacts, Estimate, Metric, Points, Power, QueryTable, Result
 from embedscope.stats.power import design_effect, minimum_detectable_difference
 from embedscope.stats.resampler import holm_over
 

@@ -19,7 +19,7 @@ from embedscope.models.model import Model, load_model
 from embedscope.output.terminal import Terminal
 from embedscope.pipeline import analyse
 from embedscope.protocols import Device, Float32Array, FloatArray, Pooling, Precision
-from embedscope.result.records import Check, Criteria, Result, Verdict
+from embedscope.result import Check, Criteria, Result, Verdict
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -29,7 +29,7 @@ from embedscope.data.readers import read_collection
 from embedscope.data.readers.raw import RawRows, read_rows
 from embedscope.data.sample import sample_path
 from embedscope.protocols import Float64Array
-from embedscope.result.records import Finding, Severity
+from embedscope.result import Finding, Severity
 
 WEIGHTS = {"location": 3.0, "price": 2.0}
 

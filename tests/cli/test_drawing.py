@@ -17,7 +17,7 @@ from embedscope.cli import drawing
 from embedscope.cli.drawing import Drawing
 from embedscope.cli.pictures import Stage, files_of
 from embedscope.errors import InvalidOptionError
-from embedscope.result.records import Result
+from embedscope.result import Result
 
 SETTINGS: dict[str, Any] = {"dpi": 40.0, "format": "png"}
 STAGES = (Stage.RANKS, Stage.MAPS)

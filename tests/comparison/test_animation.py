@@ -12,7 +12,7 @@ from embedscope.comparison.animation import draw_animations
 from embedscope.data.collection import Collection
 from embedscope.errors import MissingExtraError, TooFewPointsError
 from embedscope.models.embed import Embeddings
-from embedscope.result.records import MapAnimation, Result
+from embedscope.result import MapAnimation, Result
 
 SETTINGS = replace(OPTIONS, perplexity=5.0)
 

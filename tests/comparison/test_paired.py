@@ -11,7 +11,7 @@ from tests.support.planted import OPTIONS, collection_of, embedded, findings_of,
 from embedscope.comparison.paired import compare_runs
 from embedscope.data.collection import Collection
 from embedscope.errors import IncomparableRunsError
-from embedscope.result.records import Result
+from embedscope.result import Result
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from tests.support.planted import OPTIONS, collection_of, findings_of, model
 from embedscope.comparison.timeline import build_timeline, epoch_numbers, timeline_names
 from embedscope.data.collection import Collection
 from embedscope.errors import IncomparableRunsError, InvalidOptionError
-from embedscope.result.records import ModelFacts, Result
+from embedscope.result import ModelFacts, Result
 
 N = 60
 

@@ -11,7 +11,7 @@ from tests.support.planted import collection_of, findings_of, model
 from embedscope.decide.criteria import BUILT_IN, load_criteria
 from embedscope.decide.verdict import judge
 from embedscope.errors import InvalidOptionError
-from embedscope.result.records import Criteria, Criterion, Fitness
+from embedscope.result import Criteria, Criterion, Fitness
 
 ONE = """
 [[criterion]]

@@ -23,7 +23,7 @@ from embedscope.data.collection import Collection, Negative, build_collection
 from embedscope.decide.criteria import load_criteria
 from embedscope.decide.verdict import apply, band, figures_at, holds, judge, judge_comparison, number, percent
 from embedscope.models.embed import Embeddings
-from embedscope.result.records import (
+from embedscope.result import (
     Check,
     Comparison,
     Criteria,

@@ -17,7 +17,7 @@ from embedscope.errors import InvalidOptionError
 from embedscope.measure.perturbations import Perturbation
 from embedscope.models.embed import Embeddings
 from embedscope.protocols import Float32Array
-from embedscope.result.records import Result
+from embedscope.result import Result
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from tests.support.planted import collection_of, findings_of, model
 
 from embedscope.diagnose.examples import choose_examples
 from embedscope.errors import InvalidOptionError
-from embedscope.result.records import ExampleKind, QueryTable
+from embedscope.result import ExampleKind, QueryTable
 
 COLLECTION = collection_of(30, n_queries_each=2)
 TABLE = findings_of(COLLECTION, model(COLLECTION, similarity=0.6, share_wrong=0.3, share_random=0.3)).queries

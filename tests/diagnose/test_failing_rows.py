@@ -11,7 +11,7 @@ from tests.diagnose.test_failure_modes import OTHER, POSITIVE, tables
 from embedscope.data.collection import Row
 from embedscope.diagnose.failing_rows import DOUBTFUL, MINED, N_WINNERS, failing_rows
 from embedscope.diagnose.failure_modes import FailureMode
-from embedscope.result.records import DocumentTable, QueryTable
+from embedscope.result import DocumentTable, QueryTable
 
 DEARER = POSITIVE.replace("giá 5 triệu", "giá 7 triệu")
 HOUSE = "Nhà nguyên căn mặt tiền đường lớn"

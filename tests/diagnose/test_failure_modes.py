@@ -19,7 +19,7 @@ from embedscope.diagnose.failure_modes import (
 from embedscope.diagnose.model_faults import failure_findings, unexplained_failures
 from embedscope.diagnose.second_opinion import lexical_scorer
 from embedscope.diagnose.slices import Slice, SliceSearch
-from embedscope.result.records import DocumentTable, QueryTable
+from embedscope.result import DocumentTable, QueryTable
 
 POSITIVE = "Phòng trọ 25m2 có gác, máy lạnh, wc riêng, ban công, gần chợ, Quận 10, giá 5 triệu"
 QUERY = "phòng trọ quận 10 có gác máy lạnh giá 5 triệu"

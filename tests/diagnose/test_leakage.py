@@ -13,7 +13,7 @@ from embedscope.data.collection import Collection, Row, build_collection
 from embedscope.data.readers import read_collection
 from embedscope.diagnose import leakage
 from embedscope.diagnose.leakage import measure_leakage, normalised
-from embedscope.result.records import Leakage
+from embedscope.result import Leakage
 
 
 def collection(queries: Sequence[str], positives: Sequence[str]) -> Collection:

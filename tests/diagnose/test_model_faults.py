@@ -19,7 +19,7 @@ from embedscope.diagnose.model_faults import _type_words, missing_rank
 from embedscope.measure.options import Options
 from embedscope.models.embed import Embeddings
 from embedscope.pipeline import analyse
-from embedscope.result.records import Finding, ModelFacts, Result, Severity
+from embedscope.result import Finding, ModelFacts, Result, Severity
 
 OPTIONS = Options(n_draws=200, maps=(), n_examples=0)
 DIM = 96

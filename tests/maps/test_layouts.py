@@ -17,7 +17,7 @@ from embedscope import maps as projection
 from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError, MissingExtraError, TooFewPointsError
 from embedscope.maps import NeighborGraph, begin_maps, graph_size, layouts, neighbor_graph, tsne, umap
 from embedscope.metrics import kernels
-from embedscope.result.records import MapLayout
+from embedscope.result import MapLayout
 
 has_umap = pytest.mark.skipif(find_spec("numba") is None, reason="Numba is not installed")
 DRAW = {"tsne": lambda v, g, **k: tsne(v, g, n_iter=60, **k), "umap": lambda v, g, **k: umap(v, g, n_epochs=20, **k)}

@@ -15,7 +15,7 @@ import pytest
 from embedscope.errors import InvalidOptionError, MissingExtraError
 from embedscope.maps import NeighborGraph, begin_maps, graph_size, neighbor_graph, on_device, tsne, umap
 from embedscope.maps.on_device import DeviceMapError
-from embedscope.result.records import MapLayout
+from embedscope.result import MapLayout
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("torchdr")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.support.planted import unit
 
 from embedscope.measure.heatmap import choose_heatmap
-from embedscope.result.records import Heatmap
+from embedscope.result import Heatmap
 
 
 def chosen(relevant: Sequence[Sequence[int]], n_documents: int, n_cells: int, seed: int = 0) -> Heatmap:

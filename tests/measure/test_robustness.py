@@ -15,7 +15,7 @@ from embedscope.metrics.vectors import unit_rows
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.model import Model
 from embedscope.models.projectors import Identity
-from embedscope.result.records import ModelFacts, Robustness
+from embedscope.result import ModelFacts, Robustness
 from embedscope.stats.clusters import clusters_from_judgments
 from embedscope.stats.paired_tests import holm
 from embedscope.stats.resampler import Resampler

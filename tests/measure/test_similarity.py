@@ -17,7 +17,7 @@ from embedscope.measure.similarity import distribution_of, measure_similarity
 from embedscope.measure.typed_negatives import NegativePairs
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.vectors import score_pairs
-from embedscope.result.records import Similarity
+from embedscope.result import Similarity
 from embedscope.stats.clusters import clusters_from_judgments
 from embedscope.stats.resampler import Resampler
 

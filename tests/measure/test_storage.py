@@ -12,7 +12,7 @@ from embedscope.measure.scoring import rank_values
 from embedscope.measure.storage import N_RESCORED, Plan, measure_deployment_cost, standard_plans
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.vectors import unit_rows
-from embedscope.result.records import DeploymentCost, StorageFormat
+from embedscope.result import DeploymentCost, StorageFormat
 from embedscope.stats.clusters import clusters_from_judgments
 from embedscope.stats.paired_tests import holm
 from embedscope.stats.resampler import Resampler

@@ -10,7 +10,7 @@ from embedscope.errors import InvalidOptionError
 from embedscope.measure.thresholds import ReachCounts, measure_thresholds
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.vectors import unit_rows
-from embedscope.result.records import ThresholdTable
+from embedscope.result import ThresholdTable
 from embedscope.stats.clusters import clusters_from_judgments, random_half
 from embedscope.stats.resampler import Resampler
 

@@ -15,7 +15,7 @@ from embedscope.errors import EmbedscopeError, InvalidEmbeddingsError, InvalidOp
 from embedscope.models import EmbeddingStore, Identity, Model, embed_collection, encode_texts
 from embedscope.models import embed as encode_module
 from embedscope.models.cache import text_keys
-from embedscope.result.records import ModelFacts
+from embedscope.result import ModelFacts
 
 
 class Fake:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embedscope.output.junit import junit_xml
-from embedscope.result.records import Check, Outcome, Verdict, VerdictOutcome
+from embedscope.result import Check, Outcome, Verdict, VerdictOutcome
 
 
 def check(

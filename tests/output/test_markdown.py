@@ -12,7 +12,7 @@ from tests.support.planted import collection_of, findings_of, model
 from embedscope.decide.criteria import load_criteria
 from embedscope.decide.verdict import judge
 from embedscope.output.markdown import markdown_summary
-from embedscope.result.records import Check, Outcome, Verdict, VerdictOutcome
+from embedscope.result import Check, Outcome, Verdict, VerdictOutcome
 
 COLLECTION = collection_of(12)
 FINDINGS = findings_of(COLLECTION, model(COLLECTION))

@@ -12,7 +12,7 @@ from tests.support.planted import OPTIONS, collection_of, model
 from embedscope.output.table_columns import point_columns, query_columns
 from embedscope.pipeline import analyse
 from embedscope.protocols import Role
-from embedscope.result.records import MapLayout, Result
+from embedscope.result import MapLayout, Result
 
 COLLECTION = collection_of(25, n_negatives=2, types=(("price",), ()))
 

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedscope.result.records import run_label, run_labels
+from embedscope.result import run_label, run_labels
 
 PARTS = st.lists(st.sampled_from(["a", "b", "epoch1.pt"]), min_size=1, max_size=5).map("/".join)
 

@@ -14,8 +14,8 @@ from tests.support.planted import OPTIONS, collection_of, findings_of, model
 from embedscope.comparison.paired import compare_runs
 from embedscope.decide.criteria import load_criteria
 from embedscope.decide.verdict import judge
+from embedscope.result import Estimate, Result
 from embedscope.result.measures_json import MAX_DIRECTIONS, measures
-from embedscope.result.records import Estimate, Result
 from embedscope.result.report_json import clean, comparison_report, report
 
 COLLECTION = collection_of(20, types=(("price",), ()), weights=(1.0, 2.0))

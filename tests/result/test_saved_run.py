@@ -16,7 +16,7 @@ from embedscope.decide.verdict import judge
 from embedscope.diagnose.examination import examine
 from embedscope.errors import DataFormatError
 from embedscope.output.table_columns import query_columns
-from embedscope.result.records import Result
+from embedscope.result import Result
 from embedscope.result.report_json import report
 from embedscope.result.saved_run import is_run_folder, read_run
 

@@ -21,7 +21,7 @@ from embedscope.measure.options import Options
 from embedscope.models.embed import Embeddings
 from embedscope.models.precomputed import load_precomputed
 from embedscope.pipeline import analyse
-from embedscope.result.records import Result
+from embedscope.result import Result
 from embedscope.scale.corpus import NO_LEXICAL, analyse_shards
 from embedscope.scale.shard_folder import ShardFolder
 from embedscope.scale.shard_writer import write_shards, writing_shards

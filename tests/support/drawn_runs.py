@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from embedscope.protocols import Role
-from embedscope.result.records import (
+from embedscope.result import (
     DataFacts,
     Distribution,
     DocumentTable,

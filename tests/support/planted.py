@@ -10,7 +10,7 @@ from embedscope.data.collection import Collection, Negative, Row, build_collecti
 from embedscope.measure.options import Options
 from embedscope.models.embed import Embeddings
 from embedscope.pipeline import analyse
-from embedscope.result.records import ModelFacts, Result
+from embedscope.result import ModelFacts, Result
 
 OPTIONS = Options(n_draws=500, maps=())
 DIM = 64

@@ -17,7 +17,7 @@ import numpy as np
 from embedscope.output.page.payload import page_payload
 from embedscope.output.page.sections import comparison_section, timeline_section_of
 from embedscope.protocols import Role
-from embedscope.result.records import (
+from embedscope.result import (
     BestOfMany,
     Check,
     CloudShape,

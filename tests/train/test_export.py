@@ -46,7 +46,7 @@ def vectors(model: Model) -> Float32Array:
 
 def saved(folder: Path, base: Base, head: dict[str, Any], **options: Any) -> Path:
     """The best checkpoint of a run that ended with ``head``."""
-    from embedscope.result.records import EpochRecord
+    from embedscope.result import EpochRecord
 
     record = EpochRecord(1, 0.5, None, 1e-4, 1.0, {}, None, {}, None, 0.1)
     saver = Checkpointer(folder, base.as_config(), save_every=1, **options)

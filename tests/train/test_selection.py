@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from embedscope.result.records import Comparison, EpochRecord, Estimate
+from embedscope.result import Comparison, EpochRecord, Estimate
 from embedscope.train import TrainingOptions
 from embedscope.train.selection import best_epoch_of, is_better, notes_on, selected_value
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from embedscope.errors import MissingExtraError, OutputError
-from embedscope.result.records import EpochRecord, Estimate
+from embedscope.result import EpochRecord, Estimate
 from embedscope.train import Tool, Trackers, trackers
 from embedscope.train.trackers import Ending, figures_of
 

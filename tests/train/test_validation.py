@@ -11,7 +11,7 @@ from embedscope.measure.options import Options
 from embedscope.models.embed import Embeddings
 from embedscope.models.projectors import LinearHead
 from embedscope.pipeline import analyse
-from embedscope.result.records import ModelFacts
+from embedscope.result import ModelFacts
 from embedscope.train import TrainingOptions
 
 

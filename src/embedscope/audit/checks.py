@@ -14,7 +14,7 @@ from embedscope.audit.text_checks import check_texts
 from embedscope.audit.weight_checks import check_weights
 from embedscope.data.collection import Collection
 from embedscope.diagnose.evidence import ordered, percent
-from embedscope.result.records import Finding, Leakage
+from embedscope.result import Finding, Leakage
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from embedscope.diagnose.evidence import Candidate, Estimate, share, some_rows
 from embedscope.protocols import IntArray
-from embedscope.result.records import Finding, Severity
+from embedscope.result import Finding, Severity
 
 N_EXAMPLES = 10
 _GAIN = {Severity.HIGH: 1.0, Severity.MEDIUM: 0.3, Severity.LOW: 0.05}
@@ -56,7 +56,7 @@ def fault(
     Parameters
     ----------
     code, title, action
-        As :class:`~embedscope.result.records.Diagnosis` has them.
+        As :class:`~embedscope.result.Diagnosis` has them.
     hits : sequence of Hit, the worst first
     clusters : ndarray of shape (n_units,), int64
         Units of one cluster are one observation.

@@ -25,7 +25,7 @@ from embedscope.measure.near_duplicates import (
 )
 from embedscope.packs.rental_vi.attributes import TOLERANCE, VALUES, conflicts, keeps_value, met_values
 from embedscope.protocols import BoolArray, Float64Array, IntArray
-from embedscope.result.records import Severity
+from embedscope.result import Severity
 
 N_CANDIDATES = 10
 """Best-scoring unlabelled documents of each query that are read for a false negative."""

@@ -15,7 +15,7 @@ from embedscope.data.collection import Collection, Row, excerpt, identity
 from embedscope.diagnose.evidence import percent, rate
 from embedscope.diagnose.leakage import Overlap, leakage_of, normalised, overlaps
 from embedscope.measure.near_duplicates import differ_by_slips, say_the_same
-from embedscope.result.records import Leakage, Severity
+from embedscope.result import Leakage, Severity
 
 SHORTCUT = 0.9
 """Share of (query, hard negative) pairs in which shared letters prefer the positive: above it no model is needed."""

@@ -10,7 +10,7 @@ from embedscope.audit.faults import Fault, Hit, counted, fault
 from embedscope.audit.subject import Subject
 from embedscope.data.collection import Row, excerpt, identity
 from embedscope.data.text_features import is_mojibake, is_nfc, placeholder
-from embedscope.result.records import Severity
+from embedscope.result import Severity
 
 
 def check_texts(subject: Subject) -> Iterator[Fault]:

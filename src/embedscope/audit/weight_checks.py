@@ -13,7 +13,7 @@ from embedscope.audit.faults import Fault, Hit, counted, fault
 from embedscope.audit.subject import Subject
 from embedscope.data.collection import Negative, excerpt
 from embedscope.protocols import IntArray
-from embedscope.result.records import Severity
+from embedscope.result import Severity
 
 PLACEHOLDER_SHARE = 0.95
 """Share of zero weights from which they were never filled in."""

@@ -21,7 +21,7 @@ from embedscope.models.embed import Embeddings
 from embedscope.output.table_columns import query_columns
 from embedscope.output.terminal import Terminal
 from embedscope.pipeline import analyse
-from embedscope.result.records import MapAnimation, ModelFacts, Result, RunComparison
+from embedscope.result import MapAnimation, ModelFacts, Result, RunComparison
 from embedscope.result.report_json import comparison_report
 from embedscope.result.report_json import report as report_of
 from embedscope.result.saved_run import is_run_folder, read_run

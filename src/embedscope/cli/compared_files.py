@@ -12,7 +12,7 @@ import numpy as np
 from embedscope.output.page import html
 from embedscope.output.page import payload as page
 from embedscope.output.page.sections import comparison_section, timeline_section, timeline_section_of
-from embedscope.result.records import Estimate, MapAnimation, Result, RunComparison, Timeline, run_labels
+from embedscope.result import Estimate, MapAnimation, Result, RunComparison, Timeline, run_labels
 
 PICTURES = ("metrics_comparison", "rank_changes", "timeline", "timeline_maps")
 

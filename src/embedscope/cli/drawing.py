@@ -22,7 +22,7 @@ from embedscope.cli.pictures import Stage, files_of
 from embedscope.metrics.threads import n_cores
 
 if TYPE_CHECKING:
-    from embedscope.result.records import Result
+    from embedscope.result import Result
 
 MAX_TEXTS = 100_000
 """Above so many queries and documents the findings, which would have to be sent thrice, are drawn here: that is a small

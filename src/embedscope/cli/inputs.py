@@ -20,7 +20,7 @@ from embedscope.models.model import Model, load_model
 from embedscope.models.precomputed import is_precomputed_file, load_precomputed
 from embedscope.output.terminal import Terminal
 from embedscope.protocols import Backend, Device, Pooling, Precision
-from embedscope.result.records import Criteria
+from embedscope.result import Criteria
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from embedscope.models.model import Model
 from embedscope.output.terminal import Terminal
 from embedscope.packs.rental_vi.abbreviations import load_abbreviations
 from embedscope.pipeline import begin_analysis, with_maps
-from embedscope.result.records import Check, Result, Verdict
+from embedscope.result import Check, Result, Verdict
 from embedscope.result.report_json import report as report_of
 
 

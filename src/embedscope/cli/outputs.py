@@ -18,7 +18,7 @@ from embedscope.output.markdown import markdown_summary
 from embedscope.output.page.payload import PAGE_FILE
 from embedscope.output.table_columns import point_columns, query_columns
 from embedscope.output.terminal import Terminal
-from embedscope.result.records import Check, Comparison, Result, Verdict, VerdictOutcome
+from embedscope.result import Check, Comparison, Result, Verdict, VerdictOutcome
 
 TABLES = ("report.json", "queries.parquet", "points.parquet", "manifest.json", "report.html", PAGE_FILE)
 """What a run may write beside pictures."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from embedscope.result.records import Result
+    from embedscope.result import Result
 
 PICTURES = (
     "tsne_projection",

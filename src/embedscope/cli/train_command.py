@@ -25,7 +25,7 @@ from embedscope.models.encoders import resolve_device
 from embedscope.output.terminal import Terminal
 from embedscope.output.terminal import wording as words
 from embedscope.protocols import Float32Array, Pooling, ProgressCallback
-from embedscope.result.records import EpochRecord, TrainingRecord
+from embedscope.result import EpochRecord, TrainingRecord
 from embedscope.train import (
     Base,
     Checkpointer,

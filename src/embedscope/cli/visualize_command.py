@@ -12,7 +12,7 @@ from embedscope.cli.drawing import Drawing
 from embedscope.cli.pictures import PICTURES
 
 if TYPE_CHECKING:
-    from embedscope.result.records import Result
+    from embedscope.result import Result
 
 
 def run(options: argparse.Namespace) -> int:

@@ -19,7 +19,7 @@ from embedscope.measure.query_set import judged_rows_of
 from embedscope.models.embed import Embeddings
 from embedscope.pipeline import N_NEIGHBORS_KEPT, choose_map_points, point_vectors, points_of
 from embedscope.protocols import Float32Array, Float64Array, ProgressCallback
-from embedscope.result.records import MapAnimation, MapLayout, Result
+from embedscope.result import MapAnimation, MapLayout, Result
 
 STEPS, EPOCHS = 250, 200
 """Of t-SNE and of UMAP from given positions: more of them find more neighbours again, and let a map drift that has

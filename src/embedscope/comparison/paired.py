@@ -10,7 +10,7 @@ from embedscope.errors import IncomparableRunsError
 from embedscope.measure.options import PRIMARY_MEASURES, Options
 from embedscope.measure.typed_negatives import UNTYPED
 from embedscope.protocols import Float64Array, IntArray
-from embedscope.result.records import BestOfMany, Estimate, LevelShift, Result, RunComparison, TypeChange
+from embedscope.result import BestOfMany, Estimate, LevelShift, Result, RunComparison, TypeChange
 from embedscope.stats.paired_tests import max_t
 from embedscope.stats.resampler import Resampler, holm_over
 

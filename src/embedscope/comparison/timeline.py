@@ -14,7 +14,7 @@ import numpy as np
 from embedscope.comparison.paired import moved_queries, require_same_data
 from embedscope.errors import InvalidOptionError
 from embedscope.measure.options import PRIMARY_MEASURES, Options
-from embedscope.result.records import Comparison, Estimate, ModelFacts, Result, Stretch, Timeline
+from embedscope.result import Comparison, Estimate, ModelFacts, Result, Stretch, Timeline
 from embedscope.stats.resampler import Resampler
 
 MIN_CHECKPOINTS = 3

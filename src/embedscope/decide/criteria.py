@@ -12,7 +12,7 @@ from typing import Any
 
 from embedscope.errors import InvalidOptionError
 from embedscope.metrics.metric_names import parse_measure
-from embedscope.result.records import Criteria, Criterion, Fitness, Similarity
+from embedscope.result import Criteria, Criterion, Fitness, Similarity
 
 BUILT_IN = ("checklist", "evidence")
 DIRECTIONS = (">", ">=", "<", "<=")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
-from embedscope.result.records import (
+from embedscope.result import (
     Check,
     Comparison,
     Criteria,
@@ -23,7 +23,7 @@ from embedscope.result.records import (
     Verdict,
     run_labels,
 )
-from embedscope.result.records import VerdictOutcome as Word
+from embedscope.result import VerdictOutcome as Word
 
 COLLAPSED_STD = 1e-4
 """Below this spread of all negative similarities (cosine) the space is one point and ranks are rounding."""

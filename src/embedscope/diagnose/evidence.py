@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from embedscope.protocols import BoolArray, Float64Array, FloatArray, IntArray
-from embedscope.result.records import Finding, Severity
+from embedscope.result import Finding, Severity
 from embedscope.stats.bootstrap import bootstrap_statistic, ratio_of_sums
 from embedscope.stats.clusters import ClusterSums
 from embedscope.stats.intervals import wilson

@@ -18,7 +18,7 @@ from embedscope.measure.robustness import Encode, measure_robustness
 from embedscope.measure.storage import measure_deployment_cost
 from embedscope.measure.thresholds import WANTED, measure_thresholds
 from embedscope.models.embed import Embeddings
-from embedscope.result.records import Geometry, Result
+from embedscope.result import Geometry, Result
 
 CHEAP_PAIRS = 100_000_000
 """Query x document pairs up to which geometry and thresholds are measured unasked: some seconds."""

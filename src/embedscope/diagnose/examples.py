@@ -8,7 +8,7 @@ import numpy as np
 
 from embedscope.errors import InvalidOptionError
 from embedscope.protocols import IntArray
-from embedscope.result.records import Example, ExampleKind, QueryTable
+from embedscope.result import Example, ExampleKind, QueryTable
 
 
 def choose_examples(queries: QueryTable, *, n: int, asked: Sequence[str] = ()) -> tuple[Example, ...]:

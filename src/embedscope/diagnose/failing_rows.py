@@ -12,7 +12,7 @@ from embedscope.diagnose.failure_modes import FailureMode
 from embedscope.diagnose.second_opinion import answers_as_well
 from embedscope.packs.rental_vi.attributes import VALUES, keeps_value
 from embedscope.protocols import IntArray
-from embedscope.result.records import DocumentTable, QueryTable
+from embedscope.result import DocumentTable, QueryTable
 
 N_WINNERS = 5
 """Documents above the positive that are taken from one query at most."""

@@ -34,7 +34,7 @@ from embedscope.diagnose.second_opinion import Scorer, answers_as_well
 from embedscope.measure.near_duplicates import near_duplicates, say_the_same
 from embedscope.packs.rental_vi.type_names import names_attribute
 from embedscope.protocols import BoolArray, Float64Array, IntArray
-from embedscope.result.records import DocumentTable, QueryTable
+from embedscope.result import DocumentTable, QueryTable
 
 RISK_RATIO = 2.0
 """How much more often queries with a common condition must fail: from here on it is the likelier reason."""

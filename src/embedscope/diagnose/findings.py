@@ -16,7 +16,7 @@ from embedscope.diagnose.slices import SliceSearch, find_slices
 from embedscope.measure.options import DEFAULTS, Options
 from embedscope.models.embed import Embeddings
 from embedscope.protocols import IntArray
-from embedscope.result.records import Finding, Result
+from embedscope.result import Finding, Result
 
 SLICE_METRIC = "MRR"
 

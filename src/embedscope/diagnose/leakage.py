@@ -11,7 +11,7 @@ import numpy as np
 
 from embedscope.data.collection import Collection
 from embedscope.measure.ngrams import gram_sets
-from embedscope.result.records import Leakage
+from embedscope.result import Leakage
 
 NEAR_JACCARD = 0.9
 """Jaccard similarity of character 3-gram sets from which two texts count as nearly the same (Broder 1997)."""

@@ -15,7 +15,7 @@ from embedscope.measure.space_statistics import spectrum
 from embedscope.measure.typed_negatives import UNTYPED
 from embedscope.packs.rental_vi.type_names import names_attribute
 from embedscope.protocols import BoolArray, Float32Array, IntArray
-from embedscope.result.records import DocumentTable, Finding, QueryTable, Result, Robustness, Severity
+from embedscope.result import DocumentTable, Finding, QueryTable, Result, Robustness, Severity
 
 LEAST_RATE = 0.01
 """Rate of violations that only hard negatives of the query have part in, lower end, from which a type is a finding."""

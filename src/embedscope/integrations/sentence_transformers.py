@@ -29,7 +29,7 @@ from embedscope.output.page import payload as page
 from embedscope.output.table_columns import query_columns
 from embedscope.pipeline import analyse
 from embedscope.protocols import Float32Array
-from embedscope.result.records import Check, ModelFacts, Result, Verdict
+from embedscope.result import Check, ModelFacts, Result, Verdict
 from embedscope.result.report_json import report as report_of
 
 FOLDER = "embedscope"

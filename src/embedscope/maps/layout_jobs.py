@@ -14,7 +14,7 @@ from embedscope.maps.tsne_map import is_exact, load_opentsne, tsne
 from embedscope.maps.umap_map import load_numba, umap
 from embedscope.metrics.threads import one_thread_products
 from embedscope.protocols import Device, FloatArray
-from embedscope.result.records import MapLayout
+from embedscope.result import MapLayout
 
 _SHOWN = {"tsne": "t-SNE", "umap": "UMAP"}
 

@@ -13,7 +13,7 @@ from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError, TooFew
 from embedscope.maps.map_quality import map_quality, neighbors_kept
 from embedscope.maps.neighbor_graph import QUALITY_K, NeighborGraph, unit_rows
 from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray
-from embedscope.result.records import MapLayout
+from embedscope.result import MapLayout
 
 MIN_POINTS = 8
 """A map of fewer points shows nothing that a list of them would not."""

@@ -31,7 +31,7 @@ from embedscope.maps.on_device import made_by, tsne_positions_on
 from embedscope.maps.tsne_steps import EARLY_STEPS, tsne_affinities, tsne_positions
 from embedscope.metrics.compiled import numba_if_usable
 from embedscope.protocols import Float64Array, FloatArray
-from embedscope.result.records import MapLayout
+from embedscope.result import MapLayout
 
 _MAX_EXACT_POINTS = 25_000
 _MAX_BARNES_HUT_POINTS = 10_000

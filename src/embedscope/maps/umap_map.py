@@ -28,7 +28,7 @@ from embedscope.maps.on_device import made_by, umap_positions_on
 from embedscope.maps.umap_steps import umap_positions
 from embedscope.metrics.compiled import numba_if_usable
 from embedscope.protocols import Float64Array, FloatArray
-from embedscope.result.records import MapLayout
+from embedscope.result import MapLayout
 
 _MANY_POINTS = 10_000
 _EPOCHS_FEW, _EPOCHS_MANY = 500, 200  # umap-learn's own rule, up to and above _MANY_POINTS

@@ -12,7 +12,7 @@ import numpy as np
 from embedscope.errors import InvalidOptionError, TooFewPointsError
 from embedscope.metrics.accumulators import PowerSums
 from embedscope.protocols import Float64Array, IntArray
-from embedscope.result.records import Estimate
+from embedscope.result import Estimate
 
 OVERLAP_BIN_WIDTH = 0.01
 """The overlap coefficient depends on the bin width; this is the one used."""

@@ -23,7 +23,7 @@ from embedscope.measure.space_statistics import (
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.local_pass import search_top_k
 from embedscope.protocols import BoolArray, Float32Array, IntArray
-from embedscope.result.records import CloudShape, Estimate, Geometry, Hubness, SpaceGeometry
+from embedscope.result import CloudShape, Estimate, Geometry, Hubness, SpaceGeometry
 from embedscope.stats.resampler import UNIT, Resampler
 
 MODEL, BASE = "model", "base"

@@ -7,7 +7,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import pdist
 
 from embedscope.protocols import BoolArray, Float32Array, FloatArray, IntArray
-from embedscope.result.records import Heatmap
+from embedscope.result import Heatmap
 
 
 def choose_heatmap(

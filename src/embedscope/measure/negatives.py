@@ -8,7 +8,7 @@ from embedscope.measure.scoring import N_BINS
 from embedscope.measure.similarity import distribution_of
 from embedscope.measure.typed_negatives import NegativePairs
 from embedscope.protocols import Float64Array, IntArray
-from embedscope.result.records import Estimate, NegativeType
+from embedscope.result import Estimate, NegativeType
 from embedscope.stats.bootstrap import ratio_of_sums
 from embedscope.stats.rank_correlation import mean_kendall_tau_b
 from embedscope.stats.resampler import UNIT, Resampler

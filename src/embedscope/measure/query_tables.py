@@ -13,7 +13,7 @@ from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.metric_names import Measure
 from embedscope.metrics.ranking import expected_first_rank, metric_per_query, n_tied_with_first
 from embedscope.protocols import BoolArray, Float64Array, IntArray
-from embedscope.result.records import DocumentTable, QueryTable
+from embedscope.result import DocumentTable, QueryTable
 
 _ROUNDING = 1e-9  # of an expectation over orders; the next lower value is 1 / (number of documents) away
 

@@ -11,7 +11,7 @@ from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.metric_names import parse_measure
 from embedscope.metrics.ranking import chance_level
 from embedscope.protocols import Float64Array, Ties
-from embedscope.result.records import Metric
+from embedscope.result import Metric
 from embedscope.stats.resampler import Resampler
 
 

@@ -17,7 +17,7 @@ from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import encode_texts
 from embedscope.models.model import Model
 from embedscope.protocols import BoolArray, Float32Array, Float64Array, IntArray, ProgressCallback
-from embedscope.result.records import Estimate, PerturbationEffect, Robustness
+from embedscope.result import Estimate, PerturbationEffect, Robustness
 from embedscope.stats.resampler import Resampler, holm_over
 
 AS_WRITTEN = "as written"

@@ -21,7 +21,7 @@ from embedscope.metrics.accumulators import PowerSums, bin_edges, bin_numbers, h
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.pair_sums import per_query_sums, sums_from_moments
 from embedscope.protocols import Float32Array, Float64Array, IntArray
-from embedscope.result.records import Distribution, Estimate, Similarity
+from embedscope.result import Distribution, Estimate, Similarity
 from embedscope.stats.bootstrap import margin_and_separation, ratio_of_sums
 from embedscope.stats.resampler import UNIT, Resampler
 

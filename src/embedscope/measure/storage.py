@@ -20,7 +20,7 @@ from embedscope.metrics.ranking import n_tied_with_first
 from embedscope.metrics.ties import TieCounts
 from embedscope.metrics.vectors import score_pairs
 from embedscope.protocols import Float32Array, Float64Array, IntArray
-from embedscope.result.records import DeploymentCost, Estimate, StorageFormat
+from embedscope.result import DeploymentCost, Estimate, StorageFormat
 from embedscope.stats.resampler import UNIT, Resampler, holm_over
 
 N_RESCORED = 100

@@ -22,7 +22,7 @@ from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.local_pass import for_each_block
 from embedscope.metrics.vectors import score_pairs
 from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray
-from embedscope.result.records import Estimate, ThresholdChoice, ThresholdTable
+from embedscope.result import Estimate, ThresholdChoice, ThresholdTable
 from embedscope.stats.clusters import random_half
 from embedscope.stats.intervals import wilson_bounds
 from embedscope.stats.resampler import Resampler

@@ -20,7 +20,7 @@ from embedscope.models.cache import EmbeddingStore, Keys, text_keys
 from embedscope.models.encoders import is_out_of_memory, release_device_memory
 from embedscope.models.model import Model, load_model
 from embedscope.protocols import Encoder, Float32Array, IntArray, ProgressCallback
-from embedscope.result.records import ModelFacts
+from embedscope.result import ModelFacts
 
 __all__ = ["Embeddings", "EncodedTexts", "embed_collection", "encode_texts", "load_model"]
 

@@ -13,7 +13,7 @@ from embedscope.models.fingerprints import HashMemory
 from embedscope.models.onnx_backend import require_onnx
 from embedscope.models.projectors import Identity, LayerNorm, Linear, Normalize, Projection, Step, Truncate
 from embedscope.protocols import Backend, Device, Encoder, Pooling, Precision
-from embedscope.result.records import ModelFacts
+from embedscope.result import ModelFacts
 
 
 @dataclass(frozen=True, slots=True, eq=False)

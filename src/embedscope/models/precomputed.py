@@ -23,7 +23,7 @@ from embedscope.models.embed import Embeddings
 from embedscope.models.fingerprints import hash_file
 from embedscope.models.weights import FileKind, file_kind
 from embedscope.protocols import Float32Array, IntArray
-from embedscope.result.records import ModelFacts
+from embedscope.result import ModelFacts
 
 TEXT_COLUMNS = ("texts", "vectors")
 ID_COLUMNS = ("query_ids", "queries", "document_ids", "documents")

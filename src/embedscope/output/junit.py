@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from embedscope.result.records import Check, Outcome, Verdict, VerdictOutcome
+from embedscope.result import Check, Outcome, Verdict, VerdictOutcome
 
 
 def junit_xml(checks: Sequence[Check], verdict: Verdict) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from embedscope.result.records import Check, Comparison, Metric, Outcome, Result, Verdict, run_label
+from embedscope.result import Check, Comparison, Metric, Outcome, Result, Verdict, run_label
 
 MARKS = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.UNDECIDED: "❔", Outcome.NOT_COMPUTABLE: "➖"}
 N_REASONS = 6

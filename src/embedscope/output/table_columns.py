@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from embedscope.protocols import IntArray, Role
-from embedscope.result.records import Result
+from embedscope.result import Result
 
 
 def query_columns(result: Result) -> dict[str, Any]:

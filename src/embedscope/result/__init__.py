@@ -1,1 +1,85 @@
 """The records of a run, and their one form on disk."""
+
+from embedscope.result.comparisons import (
+    BestOfMany,
+    Comparison,
+    LevelShift,
+    RunComparison,
+    Stretch,
+    Timeline,
+    TypeChange,
+)
+from embedscope.result.decision import Check, Criteria, Criterion, Fitness, Outcome, Verdict, VerdictOutcome
+from embedscope.result.deployment import DeploymentCost, StorageFormat, ThresholdChoice, ThresholdTable
+from embedscope.result.estimate import Estimate
+from embedscope.result.finding import Finding, Severity
+from embedscope.result.mapped_points import MapAnimation, MapLayout, Points
+from embedscope.result.perturbed import PerturbationEffect, Robustness
+from embedscope.result.provenance import DataFacts, ModelFacts
+from embedscope.result.run_labels import run_label, run_labels
+from embedscope.result.scores import (
+    Distribution,
+    Example,
+    ExampleKind,
+    Heatmap,
+    Leakage,
+    Metric,
+    NegativeType,
+    Power,
+    Similarity,
+)
+from embedscope.result.spaces import CloudShape, Geometry, Hubness, SpaceGeometry
+from embedscope.result.stages import Result
+from embedscope.result.tables import DocumentTable, QueryTable
+from embedscope.result.training import EpochRecord, TrainingRecord
+
+__all__ = [
+    "BestOfMany",
+    "Check",
+    "CloudShape",
+    "Comparison",
+    "Criteria",
+    "Criterion",
+    "DataFacts",
+    "DeploymentCost",
+    "Distribution",
+    "DocumentTable",
+    "EpochRecord",
+    "Estimate",
+    "Example",
+    "ExampleKind",
+    "Finding",
+    "Fitness",
+    "Geometry",
+    "Heatmap",
+    "Hubness",
+    "Leakage",
+    "LevelShift",
+    "MapAnimation",
+    "MapLayout",
+    "Metric",
+    "ModelFacts",
+    "NegativeType",
+    "Outcome",
+    "PerturbationEffect",
+    "Points",
+    "Power",
+    "QueryTable",
+    "Result",
+    "Robustness",
+    "RunComparison",
+    "Severity",
+    "Similarity",
+    "SpaceGeometry",
+    "StorageFormat",
+    "Stretch",
+    "ThresholdChoice",
+    "ThresholdTable",
+    "Timeline",
+    "TrainingRecord",
+    "TypeChange",
+    "Verdict",
+    "VerdictOutcome",
+    "run_label",
+    "run_labels",
+]

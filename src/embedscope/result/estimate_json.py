@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from embedscope.result.records import Estimate
+from embedscope.result import Estimate
 
 
 def figure_row(figure: Estimate) -> dict[str, Any]:

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from embedscope.protocols import Float64Array
-from embedscope.result.estimate_json import figure_row
-from embedscope.result.records import (
+from embedscope.result import (
     CloudShape,
     DeploymentCost,
     DocumentTable,
@@ -22,6 +21,7 @@ from embedscope.result.records import (
     StorageFormat,
     ThresholdTable,
 )
+from embedscope.result.estimate_json import figure_row
 
 MAX_DIRECTIONS = 64
 """Directions of a spectrum that are listed: evenly spaced on the logarithmic axis on which it is read."""

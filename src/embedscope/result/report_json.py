@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 
 from embedscope import __version__
-from embedscope.result.estimate_json import figure_row
-from embedscope.result.measures_json import measures
-from embedscope.result.records import (
+from embedscope.result import (
     Check,
     Comparison,
     Distribution,
@@ -25,6 +23,8 @@ from embedscope.result.records import (
     RunComparison,
     Verdict,
 )
+from embedscope.result.estimate_json import figure_row
+from embedscope.result.measures_json import measures
 
 SCHEMA_VERSION = 1
 

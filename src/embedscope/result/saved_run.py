@@ -15,7 +15,7 @@ import numpy as np
 
 from embedscope.errors import DataFormatError
 from embedscope.protocols import Float64Array, IntArray
-from embedscope.result.records import (
+from embedscope.result import (
     DataFacts,
     Distribution,
     DocumentTable,

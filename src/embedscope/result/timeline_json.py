@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from embedscope.protocols import IntArray
-from embedscope.result.records import Estimate, MapAnimation, Timeline
+from embedscope.result import Estimate, MapAnimation, Timeline
 from embedscope.result.report_json import clean, comparison_row
 
 

@@ -27,7 +27,7 @@ from embedscope.metrics.threads import n_threads
 from embedscope.metrics.vectors import score_pairs
 from embedscope.pipeline import clustering_of, negative_pairs_of, power_of
 from embedscope.protocols import Float32Array, IntArray, ProgressCallback
-from embedscope.result.records import DataFacts, ModelFacts, Result
+from embedscope.result import DataFacts, ModelFacts, Result
 from embedscope.scale.memory import CorpusSize, MemoryPlan, plan_memory
 from embedscope.scale.shard_folder import ShardFolder
 from embedscope.scale.shard_pass import Engine, PartialScores, ShardTask, score_shards

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from embedscope.protocols import BoolArray, Float64Array, IntArray
-from embedscope.result.records import Comparison, Estimate
+from embedscope.result import Comparison, Estimate
 from embedscope.stats.bootstrap import Statistic, bootstrap_statistic, cluster_bootstrap, ratio_of_sums
 from embedscope.stats.clusters import ClusterSums
 from embedscope.stats.intervals import Interval, wilson

@@ -21,7 +21,7 @@ from embedscope.data.run_folder import write_json
 from embedscope.errors import CheckpointError, InputError, OutputError
 from embedscope.models.model_folders import ModelFolder, weight_files
 from embedscope.models.weights import read_tensors, read_torch_file, require_torch
-from embedscope.result.records import EpochRecord, Estimate
+from embedscope.result import EpochRecord, Estimate
 from embedscope.train.durable import write_durably
 from embedscope.train.trainer import Progress, State
 

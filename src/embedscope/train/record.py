@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from embedscope import __version__
-from embedscope.result.records import TrainingRecord
+from embedscope.result import TrainingRecord
 
 SCHEMA_VERSION = 1
 

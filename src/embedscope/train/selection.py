@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from embedscope.errors import InvalidOptionError
-from embedscope.result.records import Comparison, EpochRecord
+from embedscope.result import Comparison, EpochRecord
 from embedscope.train.options import FALLING, LOSS, VIOLATIONS, TrainingOptions
 
 FEW_CLUSTERS = 30

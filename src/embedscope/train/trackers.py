@@ -11,7 +11,7 @@ from typing import Any, Protocol, Self
 
 from embedscope.errors import MissingExtraError, OutputError
 from embedscope.protocols import Warn
-from embedscope.result.records import EpochRecord
+from embedscope.result import EpochRecord
 
 
 class Tool(StrEnum):

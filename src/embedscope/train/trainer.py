@@ -20,7 +20,7 @@ import numpy as np
 from embedscope.errors import EmbedscopeError, InvalidOptionError
 from embedscope.models.weights import require_torch
 from embedscope.protocols import ProgressCallback
-from embedscope.result.records import EpochRecord, TrainingRecord
+from embedscope.result import EpochRecord, TrainingRecord
 from embedscope.train.head import new_head, prefix_of, projection_of
 from embedscope.train.loss import prefix_losses
 from embedscope.train.options import Against, TrainingOptions

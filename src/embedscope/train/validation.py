@@ -22,7 +22,7 @@ from embedscope.metrics.ranking import metric_per_query
 from embedscope.metrics.vectors import score_pairs
 from embedscope.models.projectors import Identity, Projection
 from embedscope.protocols import Float32Array, Float64Array, IntArray
-from embedscope.result.records import Comparison, Estimate
+from embedscope.result import Comparison, Estimate
 from embedscope.stats.bootstrap import cluster_bootstrap
 from embedscope.stats.clusters import clusters_from_judgments
 from embedscope.stats.paired_tests import sign_flip_test

@@ -16,7 +16,7 @@ from embedscope.output.page import payload as page
 from embedscope.output.page import sections
 from embedscope.output.page.html import render
 from embedscope.output.table_columns import query_columns
-from embedscope.result.records import Estimate, Result
+from embedscope.result import Estimate, Result
 from embedscope.result.report_json import report
 from embedscope.result.saved_run import read_run
 

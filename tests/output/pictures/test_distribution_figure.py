@@ -12,7 +12,7 @@ from matplotlib.patches import StepPatch
 from tests.support.drawn_runs import make_findings
 
 from embedscope.output.pictures import draw_similarity_distribution
-from embedscope.result.records import Estimate, Result
+from embedscope.result import Estimate, Result
 
 
 def curves(figure: Figure, part: str) -> dict[str, StepPatch]:

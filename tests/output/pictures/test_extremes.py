@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from tests.support.drawn_runs import HOSTILE, TOPICS, make_findings
 
 from embedscope.output import pictures as plots
-from embedscope.result.records import Result
+from embedscope.result import Result
 
 PICTURES: dict[str, Callable[[Result], Figure]] = {
     "tsne": partial(plots.draw_map, name="tsne"),

@@ -13,7 +13,7 @@ from tests.support.drawn_runs import make_findings
 from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import draw_heatmap
 from embedscope.output.pictures.text_layout import display_width
-from embedscope.result.records import Result
+from embedscope.result import Result
 
 
 def labels(figure: Figure) -> tuple[list[str], list[str]]:

@@ -11,7 +11,7 @@ from tests.support.drawn_runs import make_findings
 
 from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import draw_negative_types, style
-from embedscope.result.records import Estimate
+from embedscope.result import Estimate
 
 
 def dots(figure: Figure, kind: str) -> np.ndarray:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures.robustness_figure import draw_robustness
-from embedscope.result.records import Comparison, Estimate, PerturbationEffect, Robustness
+from embedscope.result import Comparison, Estimate, PerturbationEffect, Robustness
 
 
 def effect(name: str, difference: float, p: float = 0.001, n: int = 50) -> PerturbationEffect:

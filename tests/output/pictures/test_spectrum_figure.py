@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from embedscope.output.pictures.spectrum_figure import draw_spectrum
-from embedscope.result.records import CloudShape, Estimate, Geometry, Hubness, SpaceGeometry
+from embedscope.result import CloudShape, Estimate, Geometry, Hubness, SpaceGeometry
 
 
 def cloud(dim: int, used: int) -> CloudShape:

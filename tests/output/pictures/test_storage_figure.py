@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures.storage_figure import draw_deployment_cost, draw_thresholds
-from embedscope.result.records import (
+from embedscope.result import (
     Comparison,
     DeploymentCost,
     Estimate,

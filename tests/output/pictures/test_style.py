@@ -13,7 +13,7 @@ import pytest
 from tests.support.drawn_runs import make_findings
 
 from embedscope.output.pictures import draw_map, save, style
-from embedscope.result.records import Estimate
+from embedscope.result import Estimate
 
 
 def test_the_users_settings_are_neither_changed_nor_obeyed() -> None:

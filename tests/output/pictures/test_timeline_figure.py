@@ -16,7 +16,7 @@ from tests.support.drawn_runs import HOSTILE, make_findings
 from embedscope.output.pictures import style
 from embedscope.output.pictures.timeline_figure import MAX_FRAMES, draw_map_animations, draw_timeline
 from embedscope.protocols import Role
-from embedscope.result.records import Comparison, Estimate, MapAnimation, MapLayout, Metric, Points, Stretch, Timeline
+from embedscope.result import Comparison, Estimate, MapAnimation, MapLayout, Metric, Points, Stretch, Timeline
 
 GAINED, LOST = (5, 0, 3), (1, 0, 7)
 

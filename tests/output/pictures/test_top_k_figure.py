@@ -13,7 +13,7 @@ from tests.support.drawn_runs import HOSTILE, TOPICS, make_findings
 
 from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import draw_top_k, style
-from embedscope.result.records import Example, ExampleKind, Result
+from embedscope.result import Example, ExampleKind, Result
 
 
 def bars(figure: Figure, panel: int = 0) -> list[Rectangle]:

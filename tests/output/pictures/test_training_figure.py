@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as Picture
 
 from embedscope.output.pictures import style
 from embedscope.output.pictures.training_figure import draw_training_curves
-from embedscope.result.records import EpochRecord, Estimate, TrainingRecord
+from embedscope.result import EpochRecord, Estimate, TrainingRecord
 
 
 def record(n: int = 12, *, validated: bool = True, types: int = 3, notes: tuple[str, ...] = ()) -> TrainingRecord:

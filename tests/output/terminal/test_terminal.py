@@ -20,7 +20,7 @@ from embedscope.output.terminal import measure_tables as measures
 from embedscope.output.terminal import progress
 from embedscope.output.terminal import wording as words
 from embedscope.output.terminal.hanging import WIDTH_OF_A_FILE, Hanging, console, fits, number_table, shorten, table
-from embedscope.result.records import Comparison, Estimate
+from embedscope.result import Comparison, Estimate
 
 
 def printed(what: object, width: int) -> list[str]:

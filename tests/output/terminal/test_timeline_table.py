@@ -11,7 +11,7 @@ from tests.support.tiny_run import timeline
 
 from embedscope.output.terminal import Terminal
 from embedscope.output.terminal.timeline_table import N_EPOCHS, chosen_epochs
-from embedscope.result.records import Comparison
+from embedscope.result import Comparison
 
 
 def said(capsys: pytest.CaptureFixture[str], **changes: object) -> str:

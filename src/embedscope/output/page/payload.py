@@ -15,7 +15,7 @@ import numpy as np
 
 from embedscope.output.page.packing import number_column, text_column
 from embedscope.protocols import BoolArray, IntArray, Role
-from embedscope.result.records import Heatmap, MapLayout, NegativeType, Points, QueryTable, Result, Similarity
+from embedscope.result import Heatmap, MapLayout, NegativeType, Points, QueryTable, Result, Similarity
 from embedscope.result.report_json import clean
 
 PAGE_VERSION = 1

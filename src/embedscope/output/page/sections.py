@@ -14,7 +14,7 @@ import numpy as np
 from embedscope.output.page.packing import number_column
 from embedscope.output.page.payload import POINT_BUDGET, drawn_points
 from embedscope.protocols import BoolArray, Float32Array, IntArray
-from embedscope.result.records import Estimate, MapAnimation, Result, RunComparison, Stretch, Timeline, run_labels
+from embedscope.result import Estimate, MapAnimation, Result, RunComparison, Stretch, Timeline, run_labels
 from embedscope.result.report_json import clean, comparison_report, comparison_row
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from embedscope.output.pictures import style
 from embedscope.output.pictures.text_layout import ellipsis
 from embedscope.protocols import Float64Array, IntArray
-from embedscope.result.records import Result, RunComparison, run_labels
+from embedscope.result import Result, RunComparison, run_labels
 
 _WIDTH, _LEFT, _RIGHT, _BOTTOM = 11.0, 1.5, 0.45, 0.7
 _GROUP_HEIGHT = 0.35

@@ -14,7 +14,7 @@ from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
 from embedscope.output.pictures.text_layout import wrap
 from embedscope.protocols import Float64Array
-from embedscope.result.records import Distribution, Estimate, Result, Similarity
+from embedscope.result import Distribution, Estimate, Result, Similarity
 
 _WIDTH, _HEIGHT = 11.0, 7.4
 _LEFT, _RIGHT, _BOTTOM = 0.8, 0.45, 0.65

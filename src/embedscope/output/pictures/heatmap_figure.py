@@ -15,7 +15,7 @@ from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
 from embedscope.output.pictures.text_layout import display_width, ellipsis
 from embedscope.protocols import BoolArray, Float32Array
-from embedscope.result.records import Heatmap, Result
+from embedscope.result import Heatmap, Result
 
 MAX_SIDE = 40
 LABEL_COLUMNS = 28

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import style
 from embedscope.protocols import Float32Array, Role
-from embedscope.result.records import MapLayout, Points, Result
+from embedscope.result import MapLayout, Points, Result
 
 _TITLES = {"tsne": "t-SNE map of queries and documents", "umap": "UMAP map of queries and documents"}
 _NAMES = {

@@ -12,7 +12,7 @@ from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
 from embedscope.output.pictures.text_layout import ellipsis
 from embedscope.protocols import Float64Array
-from embedscope.result.records import Estimate, NegativeType, Result
+from embedscope.result import Estimate, NegativeType, Result
 
 MAX_TYPES = 20
 

@@ -10,7 +10,7 @@ from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
 from embedscope.output.pictures.text_layout import ellipsis
-from embedscope.result.records import Comparison, PerturbationEffect, Robustness
+from embedscope.result import Comparison, PerturbationEffect, Robustness
 
 ALPHA = 0.05
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from embedscope.output.pictures import style
-from embedscope.result.records import CloudShape, Geometry, SpaceGeometry
+from embedscope.result import CloudShape, Geometry, SpaceGeometry
 
 _WIDTH, _HEIGHT = 11.0, 5.6
 _LEFT, _GAP, _RIGHT, _BOTTOM = 1.05, 0.45, 0.45, 0.65

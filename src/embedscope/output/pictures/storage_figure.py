@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import style
 from embedscope.protocols import Float64Array
-from embedscope.result.records import DeploymentCost, StorageFormat, ThresholdTable
+from embedscope.result import DeploymentCost, StorageFormat, ThresholdTable
 
 _WIDTH, _HEIGHT = 9.6, 6.0
 _LEFT, _RIGHT, _BOTTOM = 0.85, 0.45, 0.7

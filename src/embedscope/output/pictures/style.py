@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from embedscope.output.pictures.fonts import can_draw, families
 from embedscope.output.pictures.text_layout import plain
 from embedscope.protocols import Role
-from embedscope.result.records import Estimate
+from embedscope.result import Estimate
 
 P = ParamSpec("P")
 

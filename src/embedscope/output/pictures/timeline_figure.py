@@ -15,7 +15,7 @@ from embedscope.output.pictures import style
 from embedscope.output.pictures.text_layout import ellipsis
 from embedscope.output.pictures.training_figure import MAX_TYPES, draw_bands
 from embedscope.protocols import BoolArray, Float32Array, Float64Array, Role
-from embedscope.result.records import Estimate, MapAnimation, Points, Result, Timeline
+from embedscope.result import Estimate, MapAnimation, Points, Result, Timeline
 
 _WIDTH = 11.0
 _LEFT, _RIGHT, _BOTTOM, _GAP = 1.05, 1.3, 0.62, 0.26

@@ -16,7 +16,7 @@ from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
 from embedscope.output.pictures.text_layout import ellipsis, wrap
-from embedscope.result.records import Example, ExampleKind, QueryTable, Result
+from embedscope.result import Example, ExampleKind, QueryTable, Result
 
 MAX_EXAMPLES = 6
 K = 10

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from embedscope.output.pictures import style
 from embedscope.output.pictures.text_layout import ellipsis
 from embedscope.protocols import Float64Array
-from embedscope.result.records import EpochRecord, Estimate, TrainingRecord
+from embedscope.result import EpochRecord, Estimate, TrainingRecord
 
 _WIDTH = 11.0
 _LEFT, _RIGHT, _BOTTOM, _GAP = 1.05, 1.3, 0.62, 0.26

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from rich.text import Text
 
-from embedscope.data.collection import Collection
 from embedscope.decide.verdict import band
 from embedscope.output.terminal import finding_lines as findings
 from embedscope.output.terminal import measure_tables as measures
@@ -18,7 +17,7 @@ from embedscope.output.terminal.hanging import Columns, Hanging, console, fits, 
 from embedscope.output.terminal.progress import progress_on
 from embedscope.output.terminal.timeline_table import print_timeline
 from embedscope.protocols import IntArray, ProgressCallback
-from embedscope.result.records import (
+from embedscope.result import (
     BestOfMany,
     Check,
     Comparison,
@@ -77,20 +76,9 @@ class Terminal:
         """Progress with rate and time left while the block runs; yields the callback that moves it."""
         return progress_on(self._notes, title, unit=unit)
 
-    def data(self, path: str, collection: Collection) -> None:
-        """What the data set holds, and what is odd about it."""
-        self._notes.print(Hanging("Data:  ", words.data_line(path, collection)))
-        merged = {"queries": collection.n_duplicate_queries, "documents": collection.n_duplicate_documents}
-        if any(merged.values()):
-            counts = ", ".join(f"{n:,} {what}" for what, n in merged.items() if n)
-            self._notes.print(Hanging("       ", f"equal texts counted once: {counts}"))
-        for warning in collection.warnings:
-            self.warn(warning)
-        if collection.contradictions:
-            self.warn(
-                f"{len(collection.contradictions):,} contradictions: a text is labelled relevant and negative for the "
-                f"same query; it is counted as relevant. First: {collection.contradictions[0]}"
-            )
+    def fact(self, name: str, text: str) -> None:
+        """What goes into the run: ``Data:  test.json, ...``."""
+        self._notes.print(Hanging(f"{name + ':' if name else '':<7}", text))
 
     def model(self, facts: ModelFacts) -> None:
         """What produced the vectors."""

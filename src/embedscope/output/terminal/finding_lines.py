@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from embedscope.output.terminal.hanging import Hanging, heading, shorten
-from embedscope.result.records import Finding, QueryTable, Result
+from embedscope.result import Finding, QueryTable, Result
 
 N_SHORT = 5
 """Findings of the short list; ``--findings`` prints all."""

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from embedscope.output.terminal import wording as words
 from embedscope.output.terminal.hanging import Columns, Hanging, heading, indented, number_table, shorten, table
-from embedscope.result.records import (
+from embedscope.result import (
     Comparison,
     DeploymentCost,
     Estimate,

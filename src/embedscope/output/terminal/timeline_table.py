@@ -8,7 +8,7 @@ from rich.console import Console
 
 from embedscope.output.terminal import wording as words
 from embedscope.output.terminal.hanging import Columns, Hanging, fits, heading, number_table
-from embedscope.result.records import Estimate, Timeline
+from embedscope.result import Estimate, Timeline
 
 SECOND_METRIC = "Success@1"
 CHANGE, P = "change", "p"

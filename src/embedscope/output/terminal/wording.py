@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from embedscope.data.collection import Collection
 from embedscope.decide.verdict import band, percent
-from embedscope.result.records import Check, Comparison, Estimate, LevelShift, Metric, ModelFacts, run_label
+from embedscope.result import Check, Comparison, Estimate, LevelShift, Metric, ModelFacts, run_label
 
 BASELINE_NAMES = {"lexical": "character n-grams", "base": "base model without head"}
 
@@ -47,17 +46,6 @@ def _short(value: str) -> str:
         return f"{float(value):.4g}" if "." in value else value
     except ValueError:
         return value
-
-
-def data_line(path: str, collection: Collection) -> str:
-    """What the data set holds, in one line."""
-    queries = f"{len(collection.queries):,} queries"
-    if len(collection.queries) < collection.n_queries_available:
-        queries = f"{len(collection.queries):,} of {collection.n_queries_available:,} queries (seeded random sample)"
-    return (
-        f"{run_label(path)}: {collection.format}, {collection.n_rows:,} rows, {queries}, "
-        f"{len(collection.documents):,} documents, {len(collection.negatives.queries):,} hard-negative pairs"
-    )
 
 
 def name_of(run: str) -> str:

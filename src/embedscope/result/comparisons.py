@@ -1,0 +1,110 @@
+"""Several runs on the same queries: paired differences, and the checkpoints of one training in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from embedscope.protocols import IntArray
+from embedscope.result.estimate import Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Run ``a`` against run ``b`` on one metric, paired on the same queries: ``difference = a - b``.
+
+    ``p`` is the two-sided cluster sign-flip p-value, ``p_adjusted`` after Holm over the primary metrics;
+    ``effect_size`` is the mean of the cluster sums divided by their standard deviation.
+    """
+
+    a: str
+    b: str
+    metric: str
+    difference: float
+    low: float | None
+    high: float | None
+    p: float
+    p_adjusted: float
+    effect_size: float | None
+    wins: int
+    losses: int
+    ties: int
+
+
+@dataclass(frozen=True, slots=True)
+class TypeChange:
+    """Change of the violation rate of one negative type, candidate minus reference; negative is better."""
+
+    candidate: str
+    type: str
+    n: int
+    change: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class LevelShift:
+    """Candidate minus reference: raw levels (``positive``, ``negative``) beside scale-free ``separation``, ``auc``."""
+
+    candidate: str
+    positive: float
+    negative: float
+    separation: float | None
+    auc: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BestOfMany:
+    """The best of several candidates, its p-value paying for the choice (single-step max-T)."""
+
+    metric: str
+    best: str
+    difference: float
+    p_adjusted: float
+    n_candidates: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunComparison:
+    """Several runs against one reference, on the same queries. Rows of ``lost`` and ``gained`` are queries."""
+
+    reference: str
+    candidates: tuple[str, ...]
+    comparisons: tuple[Comparison, ...]
+    lost: Mapping[str, IntArray]
+    gained: Mapping[str, IntArray]
+    type_changes: tuple[TypeChange, ...]
+    level_shifts: tuple[LevelShift, ...]
+    best: BestOfMany | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """From one checkpoint of a timeline to the next. Rows of ``gained`` and ``lost`` are queries."""
+
+    start: str
+    end: str
+    comparison: Comparison  # end against start, on the metric of the timeline
+    gained: IntArray  # right at rank 1 at the end and not at the start, the largest rise first
+    lost: IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Checkpoints of one training run in the order of their epochs, measured on the same queries.
+
+    Every sequence has one entry a checkpoint (``stretches`` one fewer). ``since_best`` compares the last checkpoint
+    with the best one where the best is not the last; ``over_fitting`` says in words that training went on too long,
+    None where nothing shows it.
+    """
+
+    names: tuple[str, ...]
+    epochs: tuple[int, ...]
+    metric: str
+    metrics: Mapping[str, tuple[Estimate, ...]]
+    violation_rates: Mapping[str, tuple[Estimate, ...]]
+    stretches: tuple[Stretch, ...]
+    best: int
+    since_best: Comparison | None
+    over_fitting: str | None
+    n_queries: int
+    n_clusters: int

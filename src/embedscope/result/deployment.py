@@ -1,0 +1,80 @@
+"""What serving costs: storage formats and thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from embedscope.protocols import Float64Array, IntArray
+from embedscope.result.comparisons import Comparison
+from embedscope.result.estimate import Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class StorageFormat:
+    """What one way of storing the documents costs and keeps, against float32 at full width.
+
+    ``bytes_in_index`` are searched for every query; ``bytes_in_all`` adds the float32 vectors that rescoring reads.
+    ``changes`` are this format minus float32, paired, empty for float32 itself; ``tie_share`` is the share of queries
+    whose best relevant document ties with another; ``overlap`` that of the 10 nearest documents under float32.
+    ``reason`` says why a format could not be measured; its figures are then absent.
+    """
+
+    name: str
+    precision: str
+    width: int
+    n_rescored: int  # 0 where nothing is rescored
+    bytes_in_index: int
+    bytes_in_all: int
+    metrics: Mapping[str, Estimate]
+    changes: tuple[Comparison, ...]
+    tie_share: Estimate
+    overlap: Estimate
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentCost:
+    """Quality against bytes for every storage format tried, the reference (float32, full width) first."""
+
+    reference: str
+    formats: tuple[StorageFormat, ...]
+    n_documents: int
+    k: int  # of the overlap
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdChoice:
+    """The lowest cosine threshold that keeps a precision of ``wanted`` by its interval's lower end.
+
+    Half of the clusters say where the precision is surest, the others how far down from there it lasts: ``precision``
+    and ``recall`` are those of the others.
+
+    ``threshold`` is None where there is none; ``reason`` says why.
+    """
+
+    wanted: float
+    threshold: float | None
+    precision: Estimate
+    recall: Estimate
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdTable:
+    """Precision and recall of "every document with a cosine of at least t", over all (query, document) pairs.
+
+    Columns of shape (T,), thresholds ascending. NaN stands where a figure or its interval is undefined. Precision
+    depends on the size of the pool: a larger one has more wrong documents above any threshold.
+    """
+
+    thresholds: Float64Array
+    n_retrieved: IntArray  # pairs at or above the threshold
+    precision: Float64Array
+    precision_low: Float64Array
+    precision_high: Float64Array
+    recall: Float64Array
+    recall_low: Float64Array
+    recall_high: Float64Array
+    choices: tuple[ThresholdChoice, ...]
+    n_documents: int

@@ -1,0 +1,25 @@
+"""One number with its interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """One number with its 95 % interval, or the reason why there is none.
+
+    ``value`` is None exactly when ``reason`` says why; ``low`` and ``high`` are None where no interval was computed.
+    ``n`` is the number of observations behind it, None where nobody counted them.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    reason: str | None = None
+
+    @classmethod
+    def absent(cls, reason: str) -> Estimate:
+        """The estimate that could not be made, and why."""
+        return cls(None, reason=reason)

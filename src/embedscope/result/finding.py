@@ -1,0 +1,37 @@
+"""A named fault with its evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How much a diagnosed fault matters."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A named fault of the model or the data, with its evidence and what to do about it (contract: ``findings``).
+
+    ``code`` is stable and machine-readable ("type-ignored", "positive-also-negative"); ``effect`` is its size in the
+    unit that the title names, with its 95 % interval where there is one; ``n`` is what it was measured on; ``rows``
+    are rows of the query table (or 1-based rows of the data file for findings of the audit), the worst first;
+    ``documents`` holds for each of them the row of the document that shows the fault, -1 for none; () where no document
+    does.
+    """
+
+    code: str
+    title: str
+    severity: Severity
+    n: int
+    effect: float | None
+    low: float | None
+    high: float | None
+    rows: tuple[int, ...]
+    action: str
+    documents: tuple[int, ...] = ()

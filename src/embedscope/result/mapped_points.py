@@ -1,0 +1,54 @@
+"""Points and their two-dimensional maps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from embedscope.protocols import BoolArray, Float32Array, IntArray, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """What stands on the maps: M points, each a row of the query or of the document table."""
+
+    roles: tuple[Role, ...]
+    rows: IntArray  # (M,) row in QueryTable for Role.QUERY, else in DocumentTable
+    link_queries: IntArray  # (L,) point index of a query ...
+    link_documents: IntArray  # (L,) ... and of one of its relevant documents
+    link_is_correct: BoolArray  # (L,)
+    neighbor_ids: IntArray  # (M, k) point indices, nearest first, by cosine distance
+    neighbor_distances: Float32Array  # (M, k) cosine distance = 1 - cosine similarity
+    n_left_out: int  # points that exist but are not drawn (budget)
+
+
+@dataclass(frozen=True, slots=True)
+class MapLayout:
+    """A 2-D map of ``Points`` and how far it may be believed (Venna & Kaski 2001)."""
+
+    name: str  # "tsne" or "umap"
+    xy: Float32Array  # (M, 2)
+    trustworthiness: float
+    continuity: float
+    k: int
+    kept: Float32Array  # (M,) share of the k original neighbours that are also neighbours on the map
+    elapsed_s: float
+    parameters: Mapping[str, float | int | str]
+    n_fitted: int | None = None  # points the map was fitted on; the rest was placed by its neighbours; None: all
+
+
+@dataclass(frozen=True, slots=True)
+class MapAnimation:
+    """One map a checkpoint, each started from the one before and turned onto it; the same points in all.
+
+    ``moved`` is the median distance that a point went since the map before (0 for the first), and ``turnover`` the
+    mean share of a point's neighbours in the original space that changed since then.
+    """
+
+    method: str  # "tsne" or "umap"
+    names: tuple[str, ...]
+    epochs: tuple[int, ...]
+    points: Points
+    maps: tuple[MapLayout, ...]
+    moved: tuple[float, ...]
+    turnover: tuple[float, ...]

@@ -1,0 +1,45 @@
+"""What was measured: the data set and the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class DataFacts:
+    """What the data set holds, after equal texts were merged (conventions, section 1)."""
+
+    format: str
+    n_rows: int
+    n_queries: int
+    n_queries_available: int
+    n_documents: int
+    n_relevant_documents: int
+    n_hard_negatives: int
+    n_clusters: int
+    n_duplicate_queries: int
+    n_duplicate_documents: int
+    n_queries_without_relevant: int
+    contradictions: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    digest: str = ""  # SHA-256 of queries, pool, judgments and negatives: runs of different digests are not comparable
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What produced the vectors: shown in every output so that two runs can be told apart."""
+
+    checkpoint: str
+    layout: str
+    dim: int
+    base_model: str | None = None
+    pooling: str | None = None
+    pooling_source: str | None = None
+    max_length: int | None = None
+    device: str | None = None
+    dtype: str | None = None
+    head: str | None = None
+    training: Mapping[str, str] = field(default_factory=dict)
+    fingerprint: str | None = None
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,58 @@
+"""One row a query, one row a document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from embedscope.protocols import BoolArray, Float32Array, Float64Array, IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class QueryTable:
+    """One row a query. Ragged columns are (indptr, values) pairs: row i owns values[indptr[i]:indptr[i + 1]].
+
+    ``rank`` is the expected rank of the first relevant document among N (1 is best; fractions come from ties, NaN
+    where the query has no relevant document). ``margin`` is ``s+ - s-``: best relevant minus best hard negative, NaN
+    without hard negatives. ``wrong_document`` is the best-scoring document that is not relevant, -1 if none.
+    """
+
+    ids: tuple[str, ...]
+    texts: tuple[str, ...]
+    clusters: IntArray  # (Q,)
+    n_relevant: IntArray  # (Q,)
+    rank: Float64Array  # (Q,)
+    n_tied: IntArray  # (Q,)
+    is_correct: BoolArray  # (Q,) a relevant document stands first, tied with no other: E[Success@1] = 1
+    positive_similarity: Float64Array  # (Q,) best relevant document
+    negative_similarity: Float64Array  # (Q,) best hard negative, NaN if none
+    margin: Float64Array  # (Q,)
+    gap: Float64Array  # (Q,) first minus second of the ranked list
+    wrong_document: IntArray  # (Q,)
+    wrong_similarity: Float64Array  # (Q,)
+    wrong_type: tuple[str, ...]  # type of wrong_document when it is one of the query's own hard negatives, else ""
+    top_documents: IntArray  # (Q, k)
+    top_scores: Float32Array  # (Q, k)
+    top_is_relevant: BoolArray  # (Q, k)
+    relevant_indptr: IntArray  # (Q + 1,)
+    relevant_documents: IntArray
+    relevant_scores: Float64Array
+    negative_indptr: IntArray  # (Q + 1,)
+    negative_documents: IntArray
+    negative_scores: Float64Array
+    negative_weights: Float64Array
+    negative_types: tuple[tuple[str, ...], ...]
+    values: Mapping[str, Float64Array] = field(default_factory=dict)  # metric name -> (Q,), NaN where undefined
+    failure_modes: tuple[str, ...] = ()  # why a query is not right at rank 1, "" where it is; () where nobody asked
+    groups: tuple[str | None, ...] = ()  # as the data file states them, () where it has none
+    metadata: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)  # other columns of the data file
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentTable:
+    """One row a distinct document text."""
+
+    ids: tuple[str, ...]
+    texts: tuple[str, ...]
+    n_relevant_to: IntArray  # (N,) for how many queries it is relevant
+    n_negative_of: IntArray  # (N,) of how many queries it is a hard negative
