@@ -16,9 +16,9 @@ from embedscope.result import (
     Criteria,
     Criterion,
     Estimate,
+    Mapped,
     Metric,
     Outcome,
-    Result,
     RunComparison,
     Verdict,
     run_labels,
@@ -43,7 +43,7 @@ MIN_TRUSTWORTHINESS = 0.8
 """A map below this shows neighbours that are not there, so clustering cannot be read off it."""
 
 
-def judge(result: Result, criteria: Criteria) -> tuple[tuple[Check, ...], Verdict]:
+def judge(result: Mapped, criteria: Criteria) -> tuple[tuple[Check, ...], Verdict]:
     """The checklist and the verdict of ``findings`` under ``criteria``."""
     checks = tuple(check for criterion in criteria.criteria for check in apply(criterion, result))
     unfit = tuple(unfit_reasons(result, criteria))
@@ -57,7 +57,7 @@ def judge(result: Result, criteria: Criteria) -> tuple[tuple[Check, ...], Verdic
     return checks, Verdict(Word.DEPLOY, criteria.name, _deploy_headline(result, checks), passed)
 
 
-def apply(criterion: Criterion, result: Result) -> Iterator[Check]:
+def apply(criterion: Criterion, result: Mapped) -> Iterator[Check]:
     """The checks that a criterion makes: one, or one per negative type where its metric says ``*``."""
     for suffix, figure in figures_at(criterion.metric, result):
         outcome, reason = _outcome(criterion, figure)
@@ -77,7 +77,7 @@ def apply(criterion: Criterion, result: Result) -> Iterator[Check]:
         )
 
 
-def figures_at(path: str, result: Result) -> list[tuple[str, Estimate]]:
+def figures_at(path: str, result: Mapped) -> list[tuple[str, Estimate]]:
     """The figures that a metric path names, each with the part that a ``*`` stood for (else an empty string)."""
     head, _, rest = path.partition(".")
     if head == "similarity":
@@ -102,7 +102,7 @@ def _of_metric(metric: Metric) -> Estimate:
     return Estimate(metric.value, metric.low, metric.high)
 
 
-def _of_types(path: str, result: Result) -> list[tuple[str, Estimate]]:
+def _of_types(path: str, result: Mapped) -> list[tuple[str, Estimate]]:
     wanted, _, name = path.rpartition(".")
     types = result.negative_types
     if not types:
@@ -113,14 +113,14 @@ def _of_types(path: str, result: Result) -> list[tuple[str, Estimate]]:
     return [(n if wanted == "*" else "", f if isinstance(f, Estimate) else missing) for n, f in figures]
 
 
-def _of_comparison(against: str, metric: str, result: Result) -> Estimate:
+def _of_comparison(against: str, metric: str, result: Mapped) -> Estimate:
     found = comparison_with(against, metric, result)
     if found is None:
         return Estimate.absent(f"the model was not compared with '{against}' on {metric}")
     return Estimate(found.difference, found.low, found.high)
 
 
-def comparison_with(against: str, metric: str, result: Result) -> Comparison | None:
+def comparison_with(against: str, metric: str, result: Mapped) -> Comparison | None:
     """The paired comparison of the model with ``against`` on ``metric``, if one was made."""
     return next((c for c in result.comparisons if c.b == against and c.metric == metric), None)
 
@@ -152,7 +152,7 @@ def _outcome(criterion: Criterion, figure: Estimate) -> tuple[Outcome, str]:
     return Outcome.UNDECIDED, f"{stated} straddles the threshold, {held_against}"
 
 
-def _believe_maps(result: Result, reason: str) -> tuple[Outcome, str]:
+def _believe_maps(result: Mapped, reason: str) -> tuple[Outcome, str]:
     poor = [m for m in result.maps.values() if m.trustworthiness < MIN_TRUSTWORTHINESS]
     if result.maps and len(poor) == len(result.maps):
         figures = ", ".join(f"{MAP_NAMES.get(m.name, m.name)} {m.trustworthiness:.3f}" for m in poor)
@@ -160,7 +160,7 @@ def _believe_maps(result: Result, reason: str) -> tuple[Outcome, str]:
     return Outcome.PASS, reason
 
 
-def unfit_reasons(result: Result, criteria: Criteria) -> Iterator[str]:
+def unfit_reasons(result: Mapped, criteria: Criteria) -> Iterator[str]:
     """Why this test set cannot answer, and what would make it fit."""
     fitness, data = criteria.fitness, result.data
     if data.n_clusters < fitness.min_clusters:
@@ -188,7 +188,7 @@ def unfit_reasons(result: Result, criteria: Criteria) -> Iterator[str]:
         yield from _wide_ties(result, criteria)
 
 
-def _high_chance(result: Result, limit: float) -> Iterator[str]:
+def _high_chance(result: Mapped, limit: float) -> Iterator[str]:
     chance = result.metrics["Success@1"].chance if "Success@1" in result.metrics else None
     if chance is not None and chance > limit:
         yield (
@@ -197,7 +197,7 @@ def _high_chance(result: Result, limit: float) -> Iterator[str]:
         )
 
 
-def _lexical_passes(result: Result, criteria: Criteria) -> Iterator[str]:
+def _lexical_passes(result: Mapped, criteria: Criteria) -> Iterator[str]:
     ranked = [c for c in criteria.criteria if c.gating and c.metric.startswith("metrics.")]
     metrics = [(c, result.metrics.get(c.metric.removeprefix("metrics."))) for c in ranked]
     known = [(c, m) for c, m in metrics if m is not None and m.lexical is not None]
@@ -210,7 +210,7 @@ def _lexical_passes(result: Result, criteria: Criteria) -> Iterator[str]:
         )
 
 
-def _wide_ties(result: Result, criteria: Criteria) -> Iterator[str]:
+def _wide_ties(result: Mapped, criteria: Criteria) -> Iterator[str]:
     for criterion in criteria.criteria:
         metric = result.metrics.get(criterion.metric.removeprefix("metrics."))
         if not criterion.gating or metric is None or metric.low is None or metric.high is None:
@@ -224,7 +224,7 @@ def _wide_ties(result: Result, criteria: Criteria) -> Iterator[str]:
             )
 
 
-def retrain_reasons(result: Result, criteria: Criteria, checks: Iterable[Check]) -> Iterator[str]:
+def retrain_reasons(result: Mapped, criteria: Criteria, checks: Iterable[Check]) -> Iterator[str]:
     """What speaks against the checkpoint on a fit test set, the decisive first."""
     if is_collapsed(result):
         yield _collapse(result)
@@ -237,7 +237,7 @@ def retrain_reasons(result: Result, criteria: Criteria, checks: Iterable[Check])
             yield _describe(check)
 
 
-def undecided_reasons(result: Result, criteria: Criteria, checks: Iterable[Check]) -> Iterator[str]:
+def undecided_reasons(result: Mapped, criteria: Criteria, checks: Iterable[Check]) -> Iterator[str]:
     """What this test set leaves open, with what would settle it."""
     for check in checks:
         if check.gating and check.outcome in (Outcome.UNDECIDED, Outcome.NOT_COMPUTABLE):
@@ -249,7 +249,7 @@ def undecided_reasons(result: Result, criteria: Criteria, checks: Iterable[Check
             yield f"the gain over character n-grams is not certain: {_gain(lexical)}{power}"
 
 
-def judge_comparison(comparison: RunComparison, candidate: Result, criteria: Criteria) -> Verdict:
+def judge_comparison(comparison: RunComparison, candidate: Mapped, criteria: Criteria) -> Verdict:
     """What the paired comparison says about its best (or only) candidate against the reference.
 
     ``unfit`` where the test set cannot answer, ``retrain`` where the candidate is worse, ``deploy`` where it is
@@ -295,12 +295,12 @@ def _chosen(comparison: RunComparison) -> tuple[str, Comparison]:
     return name, next(c for c in comparison.comparisons if c.a == name and c.metric == "MRR")
 
 
-def is_collapsed(result: Result) -> bool:
+def is_collapsed(result: Mapped) -> bool:
     """Whether all negative similarities are the same but for rounding: the space is one point."""
     return result.similarity.negative.std < COLLAPSED_STD
 
 
-def _collapse(result: Result) -> str:
+def _collapse(result: Mapped) -> str:
     negative = result.similarity.negative
     return (
         f"the space has collapsed: the similarities of all texts are {negative.mean:.3f} with a standard deviation of "
@@ -321,7 +321,7 @@ def _p(p: float) -> str:
     return "p < 0.0001" if p < 0.0001 else f"p = {p:.4f}"
 
 
-def _clusters_still_needed(check: Check, result: Result) -> str:
+def _clusters_still_needed(check: Check, result: Mapped) -> str:
     """How many more clusters would pull the interval off the threshold, were the value to stay where it is.
 
     The half-width of an interval shrinks with the root of the number of clusters.
@@ -339,7 +339,7 @@ def _clusters_still_needed(check: Check, result: Result) -> str:
     return f"; about {more:,} more independent quer{'y' if more == 1 else 'ies'} would decide it"
 
 
-def _detectable_by(result: Result) -> float | None:
+def _detectable_by(result: Mapped) -> float | None:
     return None if result.power is None else result.power.minimum_detectable
 
 
@@ -363,7 +363,7 @@ def _describe(check: Check) -> str:
     return f"{check.title}: {check.reason}"
 
 
-def _deploy_headline(result: Result, checks: tuple[Check, ...]) -> str:
+def _deploy_headline(result: Mapped, checks: tuple[Check, ...]) -> str:
     gating = sum(check.gating for check in checks)
     metric = result.metrics.get("MRR")
     score = f"; MRR {number(metric.value)} {_interval(_of_metric(metric))}".rstrip() if metric else ""

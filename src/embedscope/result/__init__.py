@@ -29,7 +29,7 @@ from embedscope.result.scores import (
     Similarity,
 )
 from embedscope.result.spaces import CloudShape, Geometry, Hubness, SpaceGeometry
-from embedscope.result.stages import Result
+from embedscope.result.stages import Diagnosed, Mapped, Result, Scored, extended
 from embedscope.result.tables import DocumentTable, QueryTable
 from embedscope.result.training import EpochRecord, TrainingRecord
 
@@ -42,6 +42,7 @@ __all__ = [
     "Criterion",
     "DataFacts",
     "DeploymentCost",
+    "Diagnosed",
     "Distribution",
     "DocumentTable",
     "EpochRecord",
@@ -57,6 +58,7 @@ __all__ = [
     "LevelShift",
     "MapAnimation",
     "MapLayout",
+    "Mapped",
     "Metric",
     "ModelFacts",
     "NegativeType",
@@ -68,6 +70,7 @@ __all__ = [
     "Result",
     "Robustness",
     "RunComparison",
+    "Scored",
     "Severity",
     "Similarity",
     "SpaceGeometry",
@@ -80,6 +83,7 @@ __all__ = [
     "TypeChange",
     "Verdict",
     "VerdictOutcome",
+    "extended",
     "run_label",
     "run_labels",
 ]

@@ -23,3 +23,8 @@ class Estimate:
     def absent(cls, reason: str) -> Estimate:
         """The estimate that could not be made, and why."""
         return cls(None, reason=reason)
+
+    @property
+    def at_least(self) -> float:
+        """The lower end; 0 where there is none, because a single cluster is no evidence."""
+        return 0.0 if self.low is None else self.low

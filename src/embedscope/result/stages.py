@@ -1,11 +1,13 @@
-"""The stages of a run: scored, diagnosed, mapped, and the complete result."""
+"""The stages of a run, each complete when it exists: scored, diagnosed, mapped, and the result with its verdict."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
 
 from embedscope.result.comparisons import Comparison
+from embedscope.result.decision import Check, Verdict
 from embedscope.result.deployment import DeploymentCost, ThresholdTable
 from embedscope.result.estimate import Estimate
 from embedscope.result.finding import Finding
@@ -17,9 +19,9 @@ from embedscope.result.spaces import Geometry
 from embedscope.result.tables import DocumentTable, QueryTable
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """Everything that one run measured."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """What the similarities of queries and documents say."""
 
     data: DataFacts
     model: ModelFacts
@@ -28,23 +30,53 @@ class Result:
     negative_types: Mapping[str, NegativeType]
     queries: QueryTable
     documents: DocumentTable
-    points: Points | None
-    maps: Mapping[str, MapLayout]
-    maps_absent: Mapping[str, str]  # name of a map -> the one line that says why it is missing
     heatmap: Heatmap | None
     examples: tuple[Example, ...]
     clustering: Estimate  # share of queries with a relevant document among their 10 nearest documents
     tie_tolerance: float
     seed: int
+    n_draws: int = 0  # that the intervals took; 0 where there are none
     comparisons: tuple[Comparison, ...] = ()  # against the lexical baseline, the base model, the references
     references: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # name -> metric -> value
     weights: Mapping[str, Estimate] = field(default_factory=dict)  # weighted violation rate, Kendall tau-b
     leakage: Leakage | None = None
-    findings: tuple[Finding, ...] = ()  # ordered by what mending them would gain
     power: Power | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosed(Scored):
+    """Why the failures fail, what the space looks like, and what serving it would cost."""
+
+    findings: tuple[Finding, ...] = ()  # ordered by what fixing them would gain
     failure_modes: Mapping[str, int] = field(default_factory=dict)  # failed queries by mode, in the order of decision
     geometry: Geometry | None = None
     thresholds: ThresholdTable | None = None
     robustness: Robustness | None = None
     deployment: DeploymentCost | None = None
     not_measured: Mapping[str, str] = field(default_factory=dict)  # one of the four above -> why it is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapped(Diagnosed):
+    """The points and their maps, for navigation."""
+
+    points: Points | None = None
+    maps: Mapping[str, MapLayout] = field(default_factory=dict)
+    maps_absent: Mapping[str, str] = field(default_factory=dict)  # name of a map -> the line that says why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result(Mapped):
+    """Everything that one run found, and what to do about it."""
+
+    inputs: Mapping[str, Any] = field(default_factory=dict)  # what the run was asked for; plain values
+    checklist: tuple[Check, ...] = ()
+    verdict: Verdict | None = None
+
+
+Stage = TypeVar("Stage", bound=Scored)
+
+
+def extended(stage: Scored, kind: type[Stage], **more: Any) -> Stage:
+    """The next stage of a run: the fields of ``stage`` and ``more``, which may replace some of them."""
+    return kind(**{each.name: getattr(stage, each.name) for each in fields(stage)} | more)
