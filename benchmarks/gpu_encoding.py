@@ -20,7 +20,8 @@ import numpy as np
 
 from embedscope.models import EmbeddingStore, encode_texts, load_model
 from embedscope.models.encoders import SentenceTransformerEncoder
-from embedscope.protocols import Float32Array, Pooling
+from embedscope.protocols import Float32Array
+from embedscope.settings import Pooling
 from gpu_common import chosen_device, gpu_parser, publish, synchronise
 from measuring import Claim, alternate
 

@@ -41,8 +41,9 @@ from embedscope.models.embed import Embeddings, embed_collection
 from embedscope.models.model import Model, load_model
 from embedscope.models.precomputed import load_precomputed
 from embedscope.pipeline import analyse
-from embedscope.protocols import Float64Array, IntArray, Pooling
+from embedscope.protocols import Float64Array, IntArray
 from embedscope.result import Finding, ModelFacts
+from embedscope.settings import Pooling
 
 SHARES = (0.01, 0.05, 0.2)
 NOISE, LOST = 0.6, 0.13

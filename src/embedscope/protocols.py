@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -14,40 +15,6 @@ Float32Array = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
-
-
-class Pooling(StrEnum):
-    """How token vectors become one vector of a text."""
-
-    CLS = "cls"
-    MEAN = "mean"
-    LAST = "last"
-
-
-class Device(StrEnum):
-    """Where the encoder runs."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-    MPS = "mps"
-
-
-class Backend(StrEnum):
-    """What runs the transformer."""
-
-    TORCH = "torch"
-    ONNX = "onnx"
-    ONNX_INT8 = "onnx-int8"
-
-
-class Precision(StrEnum):
-    """Number format of an encoder's weights and activations."""
-
-    AUTO = "auto"
-    FLOAT32 = "float32"
-    FLOAT16 = "float16"
-    BFLOAT16 = "bfloat16"
 
 
 class Ties(StrEnum):
@@ -106,6 +73,115 @@ class Projector(Protocol):
         """Vectors of shape (n, dim_in) to unit rows of shape (n, dim_out)."""
         ...
 
+
+@dataclass(frozen=True, slots=True)
+class Perturbation:
+    """A way in which another hand would type a text: its stable name, what it does in a few words, and the change.
+
+    ``apply`` is a pure function of a text and a random generator; a text on which it has nothing to act stays as it is.
+    """
+
+    name: str
+    title: str
+    apply: Callable[[str, np.random.Generator], str]
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeKind:
+    """A kind of value that texts of a domain state, by the name that types of hard negatives have for it."""
+
+    name: str
+    read: str
+    """What is read of it: the name again, or that of a part, where texts state more than the reader understands."""
+    is_exact: bool
+    """Whether a text has the value or has another; a value that is not exact is a number that may be missed a little.
+    """
+
+
+class AttributeReader(Protocol):
+    """What is known of the texts of one domain and its languages: everything that is not true of all texts.
+
+    Whatever a reader cannot tell without doubt it leaves out: an absent value never makes a contradiction.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name by which it is chosen."""
+        ...
+
+    @property
+    def kinds(self) -> tuple[AttributeKind, ...]:
+        """The kinds of values that it reads."""
+        ...
+
+    @property
+    def units(self) -> Container[str]:
+        """Words, in lower case, that after a number are units or currencies, beside the symbols that all texts share.
+        """
+        ...
+
+    @property
+    def denials(self) -> Container[str]:
+        """Words, in lower case, by which one of two texts denies what the other says."""
+        ...
+
+    @property
+    def perturbations(self) -> tuple[Perturbation, ...]:
+        """Ways of typing beside those of every language."""
+        ...
+
+    def language(self, text: str) -> str | None:
+        """The name of the language of a text, where that can be told."""
+        ...
+
+    def kind_of_type(self, type_name: str) -> AttributeKind | None:
+        """The kind of value that a type of hard negatives is about, however the data set spells it."""
+        ...
+
+    def keeps_value(self, type_name: str, positive: str, negative: str) -> bool | None:
+        """Whether both texts state the same value of the kind of a type: True, False, or None where one is not read."""
+        ...
+
+    def conflicts(self, query: str, document: str) -> tuple[str, ...]:
+        """Names of the kinds that the query asks for and the document states otherwise."""
+        ...
+
+    def met_values(self, query: str, document: str, *, tolerance: float) -> frozenset[str]:
+        """Names of the kinds that the query asks for and the document offers; numbers within a relative tolerance."""
+        ...
+
+
+class NoAttributes:
+    """Reads nothing: texts of any domain, of which no value is known."""
+
+    name = "none"
+    kinds: tuple[AttributeKind, ...] = ()
+    units: frozenset[str] = frozenset()
+    denials: frozenset[str] = frozenset()
+    perturbations: tuple[Perturbation, ...] = ()
+
+    def language(self, text: str) -> str | None:
+        """None."""
+        return None
+
+    def kind_of_type(self, type_name: str) -> AttributeKind | None:
+        """None."""
+        return None
+
+    def keeps_value(self, type_name: str, positive: str, negative: str) -> bool | None:
+        """None."""
+        return None
+
+    def conflicts(self, query: str, document: str) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    def met_values(self, query: str, document: str, *, tolerance: float) -> frozenset[str]:
+        """None."""
+        return frozenset()
+
+
+NO_ATTRIBUTES: AttributeReader = NoAttributes()
 
 Warn = Callable[[str], None]
 """Takes one line for the person at the terminal."""

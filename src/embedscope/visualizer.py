@@ -18,8 +18,9 @@ from embedscope.models.embed import Embeddings, embed_collection, encode_texts
 from embedscope.models.model import Model, load_model
 from embedscope.output.terminal import Terminal
 from embedscope.pipeline import analyse
-from embedscope.protocols import Device, Float32Array, FloatArray, Pooling, Precision
+from embedscope.protocols import Float32Array, FloatArray
 from embedscope.result import Check, Criteria, Result, Verdict
+from embedscope.settings import Device, Pooling, Precision
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,7 +13,7 @@ import pytest
 from embedscope.errors import CheckpointError, InvalidOptionError, MissingExtraError
 from embedscope.models import EmbeddingStore, describe, encode_texts, load_checkpoint, load_model
 from embedscope.models.model_folders import Layout
-from embedscope.protocols import Pooling
+from embedscope.settings import Pooling
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("sentence_transformers")

@@ -15,7 +15,7 @@ import pytest
 from embedscope.errors import CheckpointError, InvalidOptionError
 from embedscope.models import EmbeddingStore, Model, encode_texts, load_model, resolve_device
 from embedscope.models.encoders import SentenceTransformerEncoder, resolve_dtype
-from embedscope.protocols import Pooling, Precision
+from embedscope.settings import Pooling, Precision
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("sentence_transformers")
@@ -271,7 +271,7 @@ def test_a_run_whose_texts_are_all_cached_loads_no_torch(tmp_path: Path, tiny: A
     program = """
 import sys
 from embedscope.models import EmbeddingStore, encode_texts, load_model
-from embedscope.protocols import Pooling, Precision
+from embedscope.settings import Pooling, Precision
 from pathlib import Path
 model = load_model(sys.argv[1], pooling=Pooling.MEAN, device="cpu")
 encoded = encode_texts(["a b", "c d"], model.encoder, EmbeddingStore(Path(sys.argv[2])))

@@ -1,4 +1,4 @@
-"""ONNX Runtime in place of torch: the same vectors as float32, near ones as int8, never mixed up in the cache."""
+"""ONNX Runtime in place of torch: the same vectors, never mixed up with those of torch in the cache."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from embedscope.cli.main import main
 from embedscope.errors import CheckpointError, InvalidOptionError, MissingExtraError
 from embedscope.models import EmbeddingStore, Model, encode_texts, load_model, onnx_backend
-from embedscope.protocols import Backend, Pooling
+from embedscope.settings import Backend, Pooling
 
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
@@ -38,16 +38,6 @@ def test_float32_gives_the_vectors_of_torch_whatever_the_batch(minilm: str) -> N
     assert "Encoded by ONNX Runtime" in model.facts.notes
 
 
-def test_int8_gives_near_vectors_and_says_that_they_are_others(minilm: str) -> None:
-    expected = unit(load_model(minilm, device="cpu"), TEXTS[:2])
-    model = load_model(minilm, backend=Backend.ONNX_INT8)
-    cosine = (unit(model, TEXTS[:2]) * expected).sum(axis=1)
-    assert (cosine > 0.9).all()
-    assert (cosine < 1 - 1e-5).all()
-    assert model.facts.dtype == "int8"
-    assert "int8 changes vectors and metrics" in model.facts.notes[-1]
-
-
 def test_weights_of_a_checkpoint_replace_those_of_the_base_model(
     tiny: Any, make_tiny: Any, head_tensors: Any, tmp_path: Path
 ) -> None:
@@ -66,8 +56,8 @@ def test_every_backend_has_vectors_of_its_own_in_the_store(tiny: Any, tmp_path: 
     store = EmbeddingStore(tmp_path)
     given = {"device": "cpu", "pooling": Pooling.MEAN}
     models = [load_model(tiny.folder, backend=backend, **given) for backend in Backend]
-    assert len({model.encoder.fingerprint for model in models}) == 3
-    assert len({model.facts.fingerprint for model in models}) == 3
+    assert len({model.encoder.fingerprint for model in models}) == 2
+    assert len({model.facts.fingerprint for model in models}) == 2
     for model in models:
         assert encode_texts(TEXTS[:1], model.encoder, store).n_encoded == 1
         assert encode_texts(TEXTS[:1], model.encoder, store).n_cached == 1
@@ -77,49 +67,47 @@ def exports(folder: Path) -> list[Path]:
     return sorted((folder / "onnx").iterdir())
 
 
-def tiny_on_onnx(tiny: Any, folder: Path, backend: Backend = Backend.ONNX) -> Model:
-    return load_model(tiny.folder, backend=backend, pooling=Pooling.MEAN, hashes=EmbeddingStore(folder).hashes)
+def tiny_on_onnx(tiny: Any, folder: Path) -> Model:
+    return load_model(tiny.folder, backend="onnx", pooling=Pooling.MEAN, hashes=EmbeddingStore(folder).hashes)
 
 
 class TestKeptExport:
     """The exported model in the cache."""
 
-    @pytest.mark.parametrize("backend", [Backend.ONNX, Backend.ONNX_INT8])
     def test_a_model_is_exported_once_and_gives_the_same_vectors_from_the_cache(
-        self, tiny: Any, tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
+        self, tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        first = unit(tiny_on_onnx(tiny, tmp_path, backend))
+        first = unit(tiny_on_onnx(tiny, tmp_path))
         [folder] = exports(tmp_path)
         assert [file.name for file in folder.iterdir()] == ["model.onnx"]
         monkeypatch.setattr(onnx_backend, "_export", None)
-        np.testing.assert_array_equal(unit(tiny_on_onnx(tiny, tmp_path, backend)), first)
+        np.testing.assert_array_equal(unit(tiny_on_onnx(tiny, tmp_path)), first)
 
-    @pytest.mark.parametrize("backend", [Backend.ONNX, Backend.ONNX_INT8])
     def test_weights_too_large_for_one_file_lie_beside_it_and_give_the_same_vectors(
-        self, tiny: Any, tmp_path: Path, backend: Backend, monkeypatch: pytest.MonkeyPatch
+        self, tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        inside = unit(tiny_on_onnx(tiny, tmp_path / "inside", backend))
+        inside = unit(tiny_on_onnx(tiny, tmp_path / "inside"))
         monkeypatch.setattr(onnx_backend, "_MAX_FILE_BYTES", 1_000)
-        beside = unit(tiny_on_onnx(tiny, tmp_path / "beside", backend))
+        beside = unit(tiny_on_onnx(tiny, tmp_path / "beside"))
         np.testing.assert_array_equal(beside, inside)
         [folder] = exports(tmp_path / "beside")
         assert sorted(file.name for file in folder.iterdir()) == ["model.onnx", "model.onnx.data"]
         assert (folder / "model.onnx.data").stat().st_size > 10_000
         monkeypatch.setattr(onnx_backend, "_export", None)
-        np.testing.assert_array_equal(unit(tiny_on_onnx(tiny, tmp_path / "beside", backend)), inside)
+        np.testing.assert_array_equal(unit(tiny_on_onnx(tiny, tmp_path / "beside")), inside)
 
-    def test_other_weights_and_another_backend_are_exports_of_their_own(
+    def test_other_weights_are_an_export_of_their_own_and_another_pooling_is_not(
         self, tiny: Any, make_tiny: Any, tmp_path: Path
     ) -> None:
         other = make_tiny(tmp_path / "other", 32, seed=7)
-        for base, backend in ((tiny, Backend.ONNX), (tiny, Backend.ONNX_INT8), (other, Backend.ONNX)):
-            unit(tiny_on_onnx(base, tmp_path, backend))
-        assert len(exports(tmp_path)) == 3
+        for base in (tiny, other):
+            unit(tiny_on_onnx(base, tmp_path))
+        assert len(exports(tmp_path)) == 2
         shorter = load_model(
             tiny.folder, backend="onnx", pooling=Pooling.CLS, max_length=9, hashes=EmbeddingStore(tmp_path).hashes
         )
         unit(shorter)
-        assert len(exports(tmp_path)) == 3
+        assert len(exports(tmp_path)) == 2
 
     def test_a_damaged_export_is_made_again(self, tiny: Any, tmp_path: Path) -> None:
         first = unit(tiny_on_onnx(tiny, tmp_path))
@@ -211,5 +199,5 @@ def test_the_command_line_takes_it(tiny: Any, tmp_path: Path, capsys: pytest.Cap
     rows = json.loads(sample_path("test").read_text(encoding="utf-8"))[:6]
     data.write_text(json.dumps(rows), encoding="utf-8")
     words = ["evaluate", "--checkpoint", str(tiny.folder), "--pooling", "mean", "--data", str(data), "--draws", "100"]
-    assert main([*words, "--backend", "onnx-int8", "--cache-dir", str(tmp_path / "cache")]) == 0
-    assert "cpu int8" in " ".join(capsys.readouterr().err.split())
+    assert main([*words, "--backend", "onnx", "--cache-dir", str(tmp_path / "cache")]) == 0
+    assert "Encoded by ONNX Runtime" in " ".join(capsys.readouterr().err.split())

@@ -15,7 +15,7 @@ import pytest
 from embedscope.errors import CheckpointError, UnsafeCheckpointError
 from embedscope.models import encode_texts, load_checkpoint, load_model
 from embedscope.models.weights import read_torch_file
-from embedscope.protocols import Pooling
+from embedscope.settings import Pooling
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("sentence_transformers")

@@ -13,7 +13,8 @@ import pytest
 from embedscope.errors import CheckpointError, InvalidOptionError, OutputError
 from embedscope.models.embed import encode_texts
 from embedscope.models.model import Model, load_model
-from embedscope.protocols import Float32Array, Pooling
+from embedscope.protocols import Float32Array
+from embedscope.settings import Pooling
 from embedscope.train import Base, Checkpointer, export, load_base, save_safetensors, save_sentence_transformers
 from embedscope.train.checkpoints import BEST
 from embedscope.train.trainer import Progress

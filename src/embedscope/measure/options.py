@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embedscope.protocols import Device
+from embedscope.settings import Device
 
 DEFAULT_MEASURES = (
     "MRR",

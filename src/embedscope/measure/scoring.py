@@ -16,7 +16,8 @@ from embedscope.metrics.metric_names import parse_measure
 from embedscope.metrics.ranking import metric_per_query
 from embedscope.metrics.ties import TieCounts
 from embedscope.metrics.vectors import score_pairs
-from embedscope.protocols import Device, Float32Array, Float64Array, IntArray, ProgressCallback, Ties
+from embedscope.protocols import Float32Array, Float64Array, IntArray, ProgressCallback, Ties
+from embedscope.settings import Device
 
 N_BINS = 40_000
 """Bins of width 0.00005 over cosines in [-1, 1]: as quick to fill as 4,000, and fine enough for a narrow space."""

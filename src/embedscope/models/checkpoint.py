@@ -21,7 +21,7 @@ from embedscope.models.model_folders import Layout, ModelFolder, position_capaci
 from embedscope.models.pooling import PoolingSpec, pooling_by_name
 from embedscope.models.projectors import Step
 from embedscope.models.weights import EXPECTED
-from embedscope.protocols import Pooling
+from embedscope.settings import Pooling
 
 DEFAULT_BASE_MODEL = "BAAI/bge-m3"
 """Base model of the original project, assumed where a head-only checkpoint names none."""

@@ -32,7 +32,8 @@ from embedscope.models.modules import MODULE_HOMES, Module
 from embedscope.models.onnx_backend import export_key, run_on_onnx
 from embedscope.models.pooling import PoolingSpec
 from embedscope.models.weights import require_torch
-from embedscope.protocols import Backend, Device, Float32Array, Precision
+from embedscope.protocols import Float32Array
+from embedscope.settings import Backend, Device, Precision
 
 _WIDE_RANGE = ("t5", "gemma")
 """Architectures whose activations overflow float16; they run in bfloat16."""
@@ -135,7 +136,7 @@ class SentenceTransformerEncoder:
     hashes : HashMemory, optional
         Remembers digests of large files between runs; ONNX exports are kept in its folder.
     backend : Backend
-        What runs the transformer; the others than torch are for the CPU.
+        What runs the transformer; ONNX Runtime is for the CPU.
     """
 
     def __init__(
@@ -171,7 +172,7 @@ class SentenceTransformerEncoder:
 
     @property
     def dtype(self) -> str:
-        return "int8" if self._backend is Backend.ONNX_INT8 else self._dtype
+        return self._dtype
 
     @property
     def backend(self) -> Backend:
@@ -311,14 +312,14 @@ class SentenceTransformerEncoder:
         if self._adapter is not None:
             transformer.model = _with_adapter(transformer.model, self._adapter)
         if self._backend is not Backend.TORCH:
-            run_on_onnx(transformer.model, self._backend, self._folder.reference, self._kept_export())
+            run_on_onnx(transformer.model, self._folder.reference, self._kept_export())
         return transformer
 
     def _kept_export(self) -> Path | None:
         """Where the ONNX export of these weights is kept; no prompt, pooling or length changes it."""
         if self._cache_folder is None:
             return None
-        return self._cache_folder / "onnx" / export_key(self._weights_digest, self._backend)
+        return self._cache_folder / "onnx" / export_key(self._weights_digest)
 
 
 def _with_fused_attention(load: Callable[[str], Any]) -> Any:

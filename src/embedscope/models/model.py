@@ -12,8 +12,9 @@ from embedscope.models.encoders import SentenceTransformerEncoder, resolve_devic
 from embedscope.models.fingerprints import HashMemory
 from embedscope.models.onnx_backend import require_onnx
 from embedscope.models.projectors import Identity, LayerNorm, Linear, Normalize, Projection, Step, Truncate
-from embedscope.protocols import Backend, Device, Encoder, Pooling, Precision
+from embedscope.protocols import Encoder
 from embedscope.result import ModelFacts
+from embedscope.settings import Backend, Device, Pooling, Precision
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +68,7 @@ def load_model(
     hashes : HashMemory, optional
         Remembers digests of large files (``EmbeddingStore.hashes``).
     backend : Backend or str
-        What runs the transformer: torch, or ONNX Runtime on the CPU (float32, or int8, which changes the vectors).
+        What runs the transformer: torch, or ONNX Runtime on the CPU in float32.
     precision : Precision or str
         Number format of torch's weights and activations: by default half precision on CUDA and float32 elsewhere.
         Vectors of different formats differ, and each has its own place in the cache.
@@ -131,6 +132,7 @@ def _projector(checkpoint: Checkpoint, encoder: SentenceTransformerEncoder) -> P
 
 
 def _facts(checkpoint: Checkpoint, encoder: SentenceTransformerEncoder, projector: Projection) -> ModelFacts:
+    ran_on = ("Encoded by ONNX Runtime",) if encoder.backend is Backend.ONNX else ()
     return ModelFacts(
         checkpoint=checkpoint.path,
         layout=checkpoint.layout.value,
@@ -144,7 +146,7 @@ def _facts(checkpoint: Checkpoint, encoder: SentenceTransformerEncoder, projecto
         head=_head_words(projector),
         training=checkpoint.training,
         fingerprint=_fingerprint(encoder, projector),
-        notes=(*checkpoint.notes, *_prompt_notes(checkpoint), *_backend_notes(encoder.backend)),
+        notes=(*checkpoint.notes, *_prompt_notes(checkpoint), *ran_on),
     )
 
 
@@ -167,13 +169,6 @@ def _step_words(step: Step) -> str:
 def _prompt_notes(checkpoint: Checkpoint) -> tuple[str, ...]:
     prompts = {"queries": checkpoint.query_prompt, "documents": checkpoint.document_prompt}
     return tuple(f"Prompt before {role}: {prompt!r}" for role, prompt in prompts.items() if prompt)
-
-
-def _backend_notes(backend: Backend) -> tuple[str, ...]:
-    if backend is Backend.TORCH:
-        return ()
-    change = "; int8 changes vectors and metrics" if backend is Backend.ONNX_INT8 else ""
-    return (f"Encoded by ONNX Runtime{change}",)
 
 
 def _fingerprint(encoder: Encoder, projector: Projection) -> str:

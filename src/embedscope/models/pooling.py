@@ -8,7 +8,7 @@ from pathlib import Path
 
 from embedscope.errors import CheckpointError
 from embedscope.models.json_files import read_object
-from embedscope.protocols import Pooling
+from embedscope.settings import Pooling
 
 POOLING_MODES: dict[str, str] = {
     "cls": Pooling.CLS.value,

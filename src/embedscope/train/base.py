@@ -12,7 +12,7 @@ from embedscope.models.hub import is_hub_name, locate_model
 from embedscope.models.model_folders import Layout, ModelFolder, position_capacity, read_model_folder
 from embedscope.models.pooling import PoolingSpec, pooling_by_name
 from embedscope.models.projectors import Normalize
-from embedscope.protocols import Device, Pooling
+from embedscope.settings import Device, Pooling
 
 MAX_LENGTH = 512
 """Tokens a text is cut to where nothing else is said, or the model's own limit where that is lower."""
