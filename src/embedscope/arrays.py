@@ -18,8 +18,9 @@ from embedscope.measure.similarity import measure_similarity
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.vectors import require_same_dim, unit_rows
 from embedscope.models.encoders import require_device_name
-from embedscope.protocols import Device, Float32Array, Float64Array, FloatArray, IntArray
+from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray
 from embedscope.result import Metric, Similarity
+from embedscope.settings import Device
 from embedscope.stats.clusters import clusters_from_judgments
 from embedscope.stats.resampler import Resampler
 
@@ -104,7 +105,7 @@ def evaluate(
         measures=_measures(cutoffs), seed=seed, n_draws=n_draws, k=max(10, min(cutoffs[-1], 100)), device=device
     )
     clusters = clusters_from_judgments(judged.indptr, judged.documents, len(documents))
-    resampler = Resampler(clusters, n_draws, np.random.SeedSequence([seed, 1]))
+    resampler = Resampler(clusters, n_draws, seed)
     scores = score(
         unit_queries, unit_documents, judged, k=options.k, tolerance=options.tie_tolerance, device=options.device
     )

@@ -30,7 +30,7 @@ def healthy(seed: int = 0) -> Space:
 def measure(spaces: dict[str, Space]):  # type: ignore[no-untyped-def]
     judged = judgments()
     clusters = clusters_from_judgments(judged.indptr, judged.documents, N)
-    resampler = Resampler(clusters, 200, np.random.SeedSequence(1))
+    resampler = Resampler(clusters, 200, 1)
     return measure_geometry(spaces, judged, resampler, generator=np.random.default_rng(0))
 
 
@@ -121,7 +121,7 @@ def test_equal_vectors_give_reasons_instead_of_numbers() -> None:
 def test_a_corpus_smaller_than_the_list_is_listed_whole() -> None:
     queries, documents = healthy()
     judged = Judgments.from_lists([[q % 4] for q in range(Q)], n_documents=4)
-    resampler = Resampler(np.arange(Q), 200, np.random.SeedSequence(1))
+    resampler = Resampler(np.arange(Q), 200, 1)
     rng = np.random.default_rng(0)
     geometry = measure_geometry({"model": (queries, documents[:4])}, judged, resampler, generator=rng)
     assert geometry.k == 4

@@ -40,7 +40,7 @@ JUDGED = Judgments.from_lists([[q] for q in range(len(TEXTS))], n_documents=len(
 
 def resampler(n: int = len(TEXTS)) -> Resampler:
     clusters = clusters_from_judgments(JUDGED.indptr, JUDGED.documents, JUDGED.n_documents)
-    return Resampler(clusters[:n], 500, np.random.SeedSequence(1))
+    return Resampler(clusters[:n], 500, 1)
 
 
 def measure(*perturbations: Perturbation, encode=bag) -> Robustness:  # type: ignore[no-untyped-def]

@@ -46,7 +46,7 @@ class Case:
         judged = self.judgments
         clusters = clusters_from_judgments(judged.indptr, judged.documents, judged.n_documents)
         scores = score(self.queries, self.documents, judged, k=10, tolerance=1e-6)
-        resampler = Resampler(clusters, n_draws, np.random.SeedSequence(0))
+        resampler = Resampler(clusters, n_draws, 0)
         return measure_similarity(self.queries, self.documents, scores, negatives, resampler)
 
 

@@ -32,7 +32,7 @@ def measure(
     queries: np.ndarray, documents: np.ndarray, judged: Judgments = JUDGED, **options: object
 ) -> DeploymentCost:
     clusters = clusters_from_judgments(judged.indptr, judged.documents, judged.n_documents)
-    resampler = Resampler(clusters, 300, np.random.SeedSequence(1))
+    resampler = Resampler(clusters, 300, 1)
     generator = np.random.default_rng(int(options.pop("seed", 0)))  # type: ignore[call-overload]
     return measure_deployment_cost(queries, documents, judged, resampler, generator=generator, **options)  # type: ignore[arg-type]
 

@@ -11,7 +11,7 @@ from embedscope.measure.thresholds import ReachCounts, measure_thresholds
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.vectors import unit_rows
 from embedscope.result import ThresholdTable
-from embedscope.stats.clusters import clusters_from_judgments, random_half
+from embedscope.stats.clusters import clusters_from_judgments
 from embedscope.stats.resampler import Resampler
 
 Q, N, DIM = 80, 120, 16
@@ -29,7 +29,7 @@ def measure(
     queries: np.ndarray, documents: np.ndarray, judged: Judgments = JUDGED, **options: object
 ) -> ThresholdTable:
     clusters = clusters_from_judgments(judged.indptr, judged.documents, judged.n_documents)
-    resampler = Resampler(clusters, 300, np.random.SeedSequence(1))
+    resampler = Resampler(clusters, 300, 1)
     return measure_thresholds(queries, documents, judged, resampler, **options)  # type: ignore[arg-type]
 
 
@@ -82,14 +82,14 @@ def test_thresholds_rise_from_where_all_pairs_are_taken_and_recall_falls() -> No
 def test_the_suggested_threshold_is_the_lowest_down_to_which_the_precision_stays_above_the_wanted_one() -> None:
     """On the half of the clusters that did not say where to begin; its figures are those of that half."""
     queries, documents = vectors(noise=0.6)
-    resampler = Resampler(np.arange(Q), 300, np.random.SeedSequence(1))
+    resampler = Resampler(np.arange(Q), 300, 1)
     (choice,) = measure(queries, documents, wanted=(0.8,)).choices
-    rest = np.flatnonzero(~random_half(np.arange(Q), resampler.generator()))
+    rest = np.flatnonzero(~resampler.half())
     half = measure_thresholds(
         queries[rest],
         documents,
         Judgments.from_lists([[int(q)] for q in rest], n_documents=N),
-        resampler.of(np.isin(np.arange(Q), rest)),
+        resampler.among(np.isin(np.arange(Q), rest)),
     )
     place = int(np.flatnonzero(half.thresholds == choice.threshold)[0])
     assert choice.precision.value == pytest.approx(half.precision[place])
@@ -110,7 +110,7 @@ def test_where_no_threshold_keeps_the_wanted_precision_at_most_one_run_in_twenty
         queries[np.arange(100), named], queries[:, N] = scores, np.sqrt(1 - scores**2)
         relevant = np.where(generator.random(100) < 0.78, named, (named + 1 + generator.integers(N - 1, size=100)) % N)
         judged = Judgments.from_lists([[document] for document in relevant.tolist()], n_documents=N)
-        resampler = Resampler(np.arange(100), 200, np.random.SeedSequence(seed))
+        resampler = Resampler(np.arange(100), 200, seed)
         documents = np.eye(N, N + 1, dtype=np.float32)
         (choice,) = measure_thresholds(queries, documents, judged, resampler, wanted=(0.8,)).choices
         n_suggested += choice.threshold is not None
@@ -173,7 +173,7 @@ def test_a_wanted_precision_that_makes_no_sense_is_refused(wanted: float) -> Non
 
 def test_queries_of_a_single_cluster_have_thresholds_without_intervals_and_none_is_suggested() -> None:
     queries, documents = vectors(noise=0.3)
-    resampler = Resampler(np.zeros(Q, dtype=np.int64), 300, np.random.SeedSequence(1))
+    resampler = Resampler(np.zeros(Q, dtype=np.int64), 300, 1)
     table = measure_thresholds(queries, documents, JUDGED, resampler, wanted=(0.8,))
     assert np.isnan(table.precision_low).all()
     assert np.nanmax(table.precision) == 1

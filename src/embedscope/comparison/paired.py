@@ -11,8 +11,7 @@ from embedscope.measure.options import PRIMARY_MEASURES, Options
 from embedscope.measure.typed_negatives import UNTYPED
 from embedscope.protocols import Float64Array, IntArray
 from embedscope.result import BestOfMany, Estimate, LevelShift, Result, RunComparison, TypeChange
-from embedscope.stats.paired_tests import max_t
-from embedscope.stats.resampler import Resampler, holm_over
+from embedscope.stats.resampler import Resampler, Stream, holm_over
 
 
 def compare_runs(runs: Mapping[str, Result], *, reference: str, options: Options) -> RunComparison:
@@ -42,7 +41,7 @@ def compare_runs(runs: Mapping[str, Result], *, reference: str, options: Options
     for name, result in runs.items():
         require_same_data(reference, first, name, result)
     candidates = [name for name in runs if name != reference]
-    resampler = Resampler(first.queries.clusters, options.n_draws, np.random.SeedSequence([options.seed, 2]))
+    resampler = Resampler(first.queries.clusters, options.n_draws, options.seed, Stream.COMPARISON)
     references = {reference: first.queries.values}
     comparisons = tuple(
         comparison
@@ -59,7 +58,7 @@ def compare_runs(runs: Mapping[str, Result], *, reference: str, options: Options
             change for name in candidates for change in _type_changes(name, first, runs[name], resampler)
         ),
         level_shifts=tuple(_level_shift(name, first, runs[name]) for name in candidates),
-        best=_best_of_many(runs, reference, candidates, options) if len(candidates) > 1 else None,
+        best=_best_of_many(runs, reference, candidates, resampler) if len(candidates) > 1 else None,
     )
 
 
@@ -138,13 +137,12 @@ def _difference(after: Estimate, before: Estimate) -> float | None:
 
 
 def _best_of_many(
-    runs: Mapping[str, Result], reference: str, candidates: Sequence[str], options: Options
+    runs: Mapping[str, Result], reference: str, candidates: Sequence[str], resampler: Resampler
 ) -> BestOfMany:
     metric = PRIMARY_MEASURES[0]
     ours = runs[reference].queries.values[metric]
     differences = np.column_stack([runs[name].queries.values[metric] - ours for name in candidates])
-    generator = np.random.default_rng(np.random.SeedSequence([options.seed, 3]))
-    test = max_t(differences, runs[reference].queries.clusters, generator=generator, n_draws=options.n_draws)
+    test = resampler.best_of(differences)
     best = int(np.argmax(test.difference))
     return BestOfMany(
         metric=metric,

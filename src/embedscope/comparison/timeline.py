@@ -15,7 +15,7 @@ from embedscope.comparison.paired import moved_queries, require_same_data
 from embedscope.errors import InvalidOptionError
 from embedscope.measure.options import PRIMARY_MEASURES, Options
 from embedscope.result import Comparison, Estimate, ModelFacts, Result, Stretch, Timeline
-from embedscope.stats.resampler import Resampler
+from embedscope.stats.resampler import Resampler, Stream
 
 MIN_CHECKPOINTS = 3
 """Two checkpoints are a comparison; a course of events takes three."""
@@ -114,7 +114,7 @@ def build_timeline(runs: Mapping[str, Result], options: Options, *, metric: str 
     first = runs[names[0]]
     for name in names[1:]:
         require_same_data(names[0], first, name, runs[name])
-    resampler = Resampler(first.queries.clusters, options.n_draws, np.random.SeedSequence([options.seed, 4]))
+    resampler = Resampler(first.queries.clusters, options.n_draws, options.seed, Stream.TIMELINE)
     epochs = epoch_numbers({name: run.model for name, run in runs.items()})
     best = int(np.argmax([run.metrics[metric].value for run in runs.values()]))
     since_best = None

@@ -8,7 +8,6 @@ import numpy as np
 
 from embedscope.data.collection import Collection
 from embedscope.errors import TooFewPointsError
-from embedscope.measure.options import Options
 from embedscope.measure.scoring import select_queries
 from embedscope.metrics.judgments import Judgments
 from embedscope.protocols import IntArray
@@ -17,7 +16,7 @@ from embedscope.stats.resampler import Resampler
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judged:
+class QuerySet:
     """Rows of the queries that have a relevant document, their judgments, and the resampler of their clusters."""
 
     rows: IntArray  # (Q,) rows in Collection.queries, ascending
@@ -25,24 +24,29 @@ class Judged:
     resampler: Resampler
 
     @classmethod
-    def of(cls, collection: Collection, options: Options) -> Judged:
-        """The judged queries of ``collection``; the same options give the same resamples.
+    def of(cls, collection: Collection, *, seed: int, draws: int) -> QuerySet:
+        """The queries of ``collection`` with a relevant document; the same seed and draws give the same resamples.
 
         Raises
         ------
         TooFewPointsError
             If fewer than two queries have a relevant document.
         """
-        rows = judged_rows_of(collection)
+        rows = rows_with_relevant(collection)
         n_documents = len(collection.documents)
         every = Judgments(collection.indptr, collection.relevant, collection.gains, n_documents)
         judgments = select_queries(every, rows)
         groups = [collection.groups[row] for row in rows] if collection.groups else None
         clusters = clusters_from_judgments(judgments.indptr, judgments.documents, n_documents, groups)
-        return cls(rows, judgments, Resampler(clusters, options.n_draws, np.random.SeedSequence([options.seed, 1])))
+        return cls(rows, judgments, Resampler(clusters, draws, seed))
+
+    @property
+    def n_clusters(self) -> int:
+        """Independent groups of these queries."""
+        return len(np.unique(self.resampler.clusters))
 
 
-def judged_rows_of(collection: Collection) -> IntArray:
+def rows_with_relevant(collection: Collection) -> IntArray:
     """Rows of the queries that have a relevant document.
 
     Raises

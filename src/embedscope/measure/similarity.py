@@ -32,9 +32,6 @@ N_DENSITY_BINS = 100
 N_SUBSAMPLED = 512
 """Documents that the intervals of AUC and overlap rest on; their values rest on all."""
 
-N_PERMUTED = 1 << 20
-"""Of more documents the sample is drawn without a permutation of them all, which would take 8 bytes a document."""
-
 N_POSITIVES_FOR_OVERLAP = 500
 """Fewer leave many of the 0.01 bins empty, so that the overlap lies too low by more than its interval is wide: in 300
 simulated test sets of 40 positives the interval never held the true overlap, in 80 of 600 positives 75 times."""
@@ -70,16 +67,8 @@ class DocumentSummary:
     def of(cls, documents: Float32Array, judged: Judgments, resampler: Resampler) -> DocumentSummary:
         """The summary of documents in memory."""
         total, gram = sum_and_gram(documents)
-        drawn = draw_documents(len(documents), resampler)
+        drawn = resampler.sample(len(documents), N_SUBSAMPLED)
         return cls(len(documents), total, gram, documents[np.unique(judged.documents)], drawn, documents[drawn])
-
-
-def draw_documents(n: int, resampler: Resampler) -> IntArray:
-    """Rows of the documents that the intervals of AUC and overlap rest on, ascending."""
-    generator = resampler.generator()
-    if n > N_PERMUTED:
-        return np.sort(generator.choice(n, N_SUBSAMPLED, replace=False, shuffle=False))
-    return np.sort(generator.permutation(n)[:N_SUBSAMPLED])
 
 
 def pair_sums(queries: Float32Array, documents: DocumentSummary, scores: Scores) -> PairSums:

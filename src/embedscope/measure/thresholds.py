@@ -23,7 +23,6 @@ from embedscope.metrics.local_pass import for_each_block
 from embedscope.metrics.vectors import score_pairs
 from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray
 from embedscope.result import Estimate, ThresholdChoice, ThresholdTable
-from embedscope.stats.clusters import random_half
 from embedscope.stats.intervals import wilson_bounds
 from embedscope.stats.resampler import Resampler
 
@@ -205,9 +204,9 @@ def _choices(
     precision: Sequence[Estimate],
 ) -> tuple[ThresholdChoice, ...]:
     """One choice a wanted precision; ``precision`` are the figures of all queries, for the reasons."""
-    first = random_half(resampler.clusters, resampler.generator())
-    surest = _surest(_ratios(relevant[first], retrieved[first], resampler.of(first)))
-    confirming = resampler.of(~first)
+    first = resampler.half()
+    surest = _surest(_ratios(relevant[first], retrieved[first], resampler.among(first)))
+    confirming = resampler.among(~first)
     figures = (
         []
         if surest is None

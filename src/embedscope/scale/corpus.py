@@ -20,7 +20,7 @@ from embedscope.measure.query_set import Judged
 from embedscope.measure.query_tables import document_table, query_table
 from embedscope.measure.rank_metrics import measure_metrics
 from embedscope.measure.scoring import N_BINS, Scores, values_of
-from embedscope.measure.similarity import DocumentSummary, draw_documents, measure_similarity
+from embedscope.measure.similarity import N_SUBSAMPLED, DocumentSummary, measure_similarity
 from embedscope.measure.typed_negatives import NegativePairs
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.threads import n_threads
@@ -248,7 +248,7 @@ def _scores(task: ShardTask, found: PartialScores) -> Scores:
 
 
 def _summary(folder: ShardFolder, subject: Subject, found: PartialScores, resampler: Resampler) -> DocumentSummary:
-    drawn = draw_documents(folder.documents.n_rows, resampler)
+    drawn = resampler.sample(folder.documents.n_rows, N_SUBSAMPLED)
     return DocumentSummary(
         n=folder.documents.n_rows,
         total=found.total,

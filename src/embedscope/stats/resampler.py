@@ -1,42 +1,84 @@
-"""Per-query values to figures with intervals: which interval fits which figure is decided here, once."""
+"""Values of queries to estimates with intervals: which interval fits which figure is decided here, once.
+
+Nothing else draws random numbers for an interval or a test, so that the seed and the number of draws of a run hold for
+all of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import IntEnum
 
 import numpy as np
 
-from embedscope.protocols import BoolArray, Float64Array, IntArray
+from embedscope.protocols import BoolArray, Float64Array, FloatArray, IntArray
 from embedscope.result import Comparison, Estimate
 from embedscope.stats.bootstrap import Statistic, bootstrap_statistic, cluster_bootstrap, ratio_of_sums
-from embedscope.stats.clusters import ClusterSums
+from embedscope.stats.clusters import ClusterSums, random_half
 from embedscope.stats.intervals import Interval, wilson
-from embedscope.stats.paired_tests import holm, sign_flip_test
+from embedscope.stats.paired_tests import MaxTTest, holm, max_t, sign_flip_test
 
 UNIT = (0.0, 1.0)
+_MAX_PERMUTED = 1 << 20  # of more rows a sample is drawn without permuting them all, which would take 8 bytes a row
 
 
-@dataclass(frozen=True, slots=True)
+class Stream(IntEnum):
+    """The streams of random numbers under one seed; figures of one stream share their resamples."""
+
+    RUN = 1
+    COMPARISON = 2
+    BEST_OF_MANY = 3
+    TIMELINE = 4
+    SLICES = zlib.crc32(b"slices")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Resampler:
-    """The clusters of one collection and the draws to spend on every interval."""
+    """The clusters of some queries (or rows, or pairs), and the draws spent on every interval and test of them."""
 
     clusters: IntArray  # (Q,)
     n_draws: int
-    seed: np.random.SeedSequence
+    seed: int
+    stream: Stream = Stream.RUN
 
     def generator(self) -> np.random.Generator:
         """The same draws for every figure: figures of one run are compared under the same resamples."""
-        return np.random.default_rng(self.seed)
+        return np.random.default_rng([self.seed, self.stream])
 
     @property
     def every_query_stands_alone(self) -> bool:
         """Whether no two queries share a cluster."""
         return len(np.unique(self.clusters)) == len(self.clusters)
 
-    def of(self, chosen: BoolArray) -> Resampler:
-        """The same for some of the queries, shape (Q,)."""
+    def among(self, chosen: BoolArray | IntArray) -> Resampler:
+        """The same for some of the queries, by mask or by rows."""
         return replace(self, clusters=self.clusters[chosen])
+
+    def over(self, clusters: IntArray) -> Resampler:
+        """The same seed and draws for other entries, such as pairs, that belong to ``clusters`` of shape (E,)."""
+        return replace(self, clusters=clusters)
+
+    def on(self, stream: Stream) -> Resampler:
+        """The same clusters under another stream of random numbers."""
+        return replace(self, stream=stream)
+
+    def half(self) -> BoolArray:
+        """Which queries belong to a random half of the clusters, shape (Q,)."""
+        return random_half(self.clusters, self.generator())
+
+    def sample(self, n: int, size: int) -> IntArray:
+        """``size`` of the rows 0 .. n - 1 (all, where there are no more), drawn without replacement, ascending."""
+        generator = self.generator()
+        if n > _MAX_PERMUTED:
+            return np.sort(generator.choice(n, size, replace=False, shuffle=False))
+        return np.sort(generator.permutation(n)[:size])
+
+    def resamples(self, n: int, size: int, n_draws: int) -> Iterator[IntArray]:
+        """``n_draws`` times ``size`` of the rows 0 .. n - 1, drawn with replacement."""
+        generator = self.generator()
+        return (generator.integers(0, n, size) for _ in range(n_draws))
 
     def means(
         self, values: Mapping[str, Float64Array], *, bounds: tuple[float, float] | None = UNIT
@@ -65,6 +107,34 @@ class Resampler:
         """First half of the per-query columns over the second half, summed over queries first."""
         return self.statistic(columns, ratio_of_sums)
 
+    def share(self, hits: BoolArray) -> Estimate:
+        """Share of hits: Wilson where every entry stands alone, else a cluster bootstrap (BCa); absent of nothing."""
+        return self.means({"share": np.asarray(hits, dtype=np.float64)})["share"]
+
+    def rate(self, numerators: FloatArray, denominators: FloatArray) -> Estimate:
+        """``sum numerators / sum denominators`` with its cluster bootstrap interval, ends kept within [0, 1].
+
+        Entries without a denominator take no part; absent where none has one.
+        """
+        used = np.asarray(denominators) != 0
+        columns = np.column_stack([numerators, denominators]).astype(np.float64)
+        (found,) = self.among(used).statistic(columns[used], ratio_of_sums, bounds=UNIT)
+        low = None if found.low is None else max(found.low, 0.0)
+        return replace(found, low=low, high=None if found.high is None else min(found.high, 1.0))
+
+    def contrast(self, values: FloatArray, inside: BoolArray) -> Estimate:
+        """Mean of ``values`` inside minus mean outside, with its cluster bootstrap interval (BCa).
+
+        Absent where a side is empty; no interval where one is so in more than 1 % of the resamples.
+        """
+        ours = np.asarray(inside, dtype=np.float64)
+        if not 0 < ours.sum() < len(ours):
+            return Estimate.absent("a side of the comparison is empty")
+        column = np.asarray(values, dtype=np.float64)
+        columns = np.column_stack([ours * column, (1 - ours) * column, ours, 1 - ours])
+        (found,) = self.statistic(columns, _difference_of_means)
+        return found
+
     def compare(
         self,
         a: str,
@@ -80,6 +150,11 @@ class Resampler:
             self._comparison(a, b, name, column, interval)
             for (b, name), column, interval in zip(pairs, differences, intervals.values(), strict=True)
         )
+
+    def best_of(self, differences: Float64Array) -> MaxTTest:
+        """Max-T test of candidates against one reference; differences of shape (Q, n_candidates)."""
+        generator = self.on(Stream.BEST_OF_MANY).generator()
+        return max_t(differences, self.clusters, generator=generator, n_draws=self.n_draws)
 
     def _comparison(self, a: str, b: str, metric: str, differences: Float64Array, interval: Estimate) -> Comparison:
         test = sign_flip_test(differences, self.clusters, generator=self.generator(), n_draws=self.n_draws)
@@ -97,6 +172,11 @@ class Resampler:
             losses=test.losses,
             ties=test.ties,
         )
+
+
+def _difference_of_means(sums: Float64Array) -> Float64Array:
+    means = ratio_of_sums(sums)
+    return np.asarray(means[:, :1] - means[:, 1:])
 
 
 def holm_over(comparisons: Sequence[Comparison], primary: Sequence[str]) -> tuple[Comparison, ...]:
