@@ -133,7 +133,7 @@ export interface Compare {
   reference: ComparedRun;
   candidates: ComparedRun[];
   /** The candidate that the rest of the page shows. */
-  judged: number;
+  shown: number;
   comparisons: Comparison[];
   /** Rows that came right and rows that went wrong, for each candidate; the largest change of rank first. */
   moved: { gained: Int32Array; lost: Int32Array }[];
@@ -142,14 +142,14 @@ export interface Compare {
   best: CompareSection['best'];
 }
 
-export interface Film {
+export interface MapAnimation {
   name: string;
   /** Positions of the points at each checkpoint, x and y in turn. */
   frames: Float32Array[];
 }
 
 /** From one checkpoint to the next: the change of the metric of the timeline, and rows that came right or went wrong. */
-export interface Stretch {
+export interface Segment {
   comparison: Comparison;
   gained: Int32Array;
   lost: Int32Array;
@@ -164,11 +164,11 @@ export interface Timeline {
   shown: number;
   metrics: Record<string, Figure[]>;
   violation: Record<string, Figure[]>;
-  films: Film[];
+  animations: MapAnimation[];
   /** Whether each query is right, for each checkpoint. */
   isCorrect: Uint8Array[] | null;
-  /** `stretches[i]` ends at the checkpoint `i + 1`; empty for runs. */
-  stretches: Stretch[];
+  /** `segments[i]` ends at the checkpoint `i + 1`; empty for runs. */
+  segments: Segment[];
   note: string | null;
 }
 
@@ -335,7 +335,7 @@ async function readCompare(c: NonNullable<Payload['compare']>): Promise<Compare>
   return {
     reference,
     candidates,
-    judged: c.judged - 1,
+    shown: c.judged - 1,
     comparisons: c.comparisons,
     moved: await Promise.all(moved),
     typeChanges: c.type_changes,
@@ -345,13 +345,13 @@ async function readCompare(c: NonNullable<Payload['compare']>): Promise<Compare>
 }
 
 async function readTimeline(t: NonNullable<Payload['timeline']>): Promise<Timeline> {
-  const films = Object.entries(t.maps).map(async ([name, frames]) => ({
+  const animations = Object.entries(t.maps).map(async ([name, frames]) => ({
     name,
     frames: await Promise.all(frames.map(floats)),
   }));
   const outcomes = t.is_correct && (await bytes(t.is_correct));
   const n = t.is_correct?.shape[1] ?? 0;
-  const stretches = (t.stretches ?? []).map(async ({ comparison, gained, lost }) => ({
+  const segments = (t.stretches ?? []).map(async ({ comparison, gained, lost }) => ({
     comparison,
     gained: await ints(gained),
     lost: await ints(lost),
@@ -363,9 +363,9 @@ async function readTimeline(t: NonNullable<Payload['timeline']>): Promise<Timeli
     shown: t.shown,
     metrics: t.metrics,
     violation: t.violation,
-    films: await Promise.all(films),
+    animations: await Promise.all(animations),
     isCorrect: outcomes && t.labels.map((_, epoch) => outcomes.subarray(epoch * n, (epoch + 1) * n)),
-    stretches: await Promise.all(stretches),
+    segments: await Promise.all(segments),
     note: t.note,
   };
 }

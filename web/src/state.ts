@@ -15,7 +15,7 @@ export interface Store {
   subscribe(listener: () => void): () => void;
 }
 
-/** The state in which a page opens that was given no address. */
+/** The state in which a page without an address opens. */
 export function initialState(page: Page): State {
   return {
     view: 'verdict',
@@ -28,7 +28,7 @@ export function initialState(page: Page): State {
     sort: page.queries.n > 0 ? 'margin' : 'row',
     isDescending: false,
     threshold: null,
-    candidate: page.compare?.judged ?? 0,
+    candidate: page.compare?.shown ?? 0,
     epoch: page.timeline?.shown ?? 0,
   };
 }
@@ -86,8 +86,8 @@ function repaired(page: Page, state: State): State {
   const nMaps = page.points?.maps.length ?? 0;
   const nCandidates = page.compare?.candidates.length ?? 0;
   const nEpochs = page.timeline?.labels.length ?? 0;
-  const nStretches = page.timeline?.stretches.length ?? 0;
-  const { lasso, legend, type, mode, finding, moved, stretch, ranks } = state.facets;
+  const nSegments = page.timeline?.segments.length ?? 0;
+  const { lasso, legend, type, mode, finding, moved, segment, ranks } = state.facets;
   const facets = {
     ...state.facets,
     lasso: lasso && lasso.map < nMaps ? lasso : null,
@@ -96,7 +96,7 @@ function repaired(page: Page, state: State): State {
     mode: mode !== null && mode >= 1 && mode <= page.failureModes.length ? mode : null,
     finding: finding !== null && finding < page.report.findings.length ? finding : null,
     moved: moved && moved.candidate < nCandidates ? moved : null,
-    stretch: stretch && stretch.place < nStretches ? stretch : null,
+    segment: segment && segment.place < nSegments ? segment : null,
     ranks: ranks && ranks.candidate < nCandidates ? ranks : null,
   };
   return {

@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest';
+import { contiguous } from '../src/charts/axes';
 import { outline, shownRange, ticks } from '../src/charts/density';
 import { range } from '../src/charts/heatmap';
 import { differenceDomain, domainOf, position, shareDomain } from '../src/charts/interval';
-import { axisOf, stretches } from '../src/charts/lines';
+import { axisOf } from '../src/charts/lines';
 import { rgb } from '../src/charts/palette';
 import { along, powers, rounds } from '../src/charts/plot';
 import { bubbleRadius, rankTicks } from '../src/charts/ranks';
 import { binned, ridgeDomain } from '../src/charts/ridge';
 import { drawingOrder } from '../src/charts/scatter';
-import { heights } from '../src/charts/stretches';
+import { barLengths } from '../src/charts/segments';
 
 describe('a scale', () => {
   it('of shares runs from 0 to 1, of cosines from -1, of others to round ends', () => {
@@ -63,7 +64,7 @@ describe('a drawing', () => {
   });
 
   it('of densities shows where something is', () => {
-    const curve = { id: 'a', label: 'a', density: [0, 0, 1, 0], colour: '--ink', isFilled: false };
+    const curve = { id: 'a', density: [0, 0, 1, 0], colour: '--ink', isFilled: false };
     const [low, high] = shownRange([-1, -0.5, 0, 0.5, 1], [curve]);
     expect(low).toBeCloseTo(-0.015);
     expect(high).toBeCloseTo(0.515);
@@ -72,7 +73,7 @@ describe('a drawing', () => {
   });
 
   it('of a histogram is its steps, from edge to edge', () => {
-    const curve = { id: 'a', label: 'a', density: [1, 2], colour: '--ink', isFilled: true };
+    const curve = { id: 'a', density: [1, 2], colour: '--ink', isFilled: true };
     const path = outline([0, 0.5, 1], curve, (value) => 100 * value, 50, 40);
     expect(path).toBe('M0.0,50V30.0H50.0V10.0H100.0V50Z');
   });
@@ -105,19 +106,18 @@ describe('a drawing', () => {
   });
 
   it('over epochs starts at zero, holds every interval, and breaks where there is no value', () => {
-    const line = { label: 'a', values: [0.2, null, 0.62], low: [0.1, null, null], high: [0.3, null, 0.71], colour: '' };
-    expect(axisOf([line])).toEqual([0, 0.2, 0.4, 0.6, 0.8]);
+    expect(axisOf([{ y: [0.2, null, 0.62], high: [0.3, null, 0.71] }])).toEqual([0, 0.2, 0.4, 0.6, 0.8]);
     expect(axisOf([])[0]).toBe(0);
-    expect(stretches([0.2, 0.3, null, null, 0.6])).toEqual([[0, 1], [4]]);
+    expect(contiguous([0.2, 0.3, null, null, 0.6])).toEqual([[0, 1], [4]]);
   });
 });
 
 describe('the bars of a training', () => {
-  it('share one scale up and down, and fill the room', () => {
-    expect(heights([6, 2], [1, 2], 80)).toEqual({ up: [60, 20], down: [10, 20] });
+  it('share one scale up and down, and fill the height', () => {
+    expect(barLengths([6, 2], [1, 2], 80)).toEqual({ up: [60, 20], down: [10, 20] });
   });
 
   it('are flat where nothing moved', () => {
-    expect(heights([0], [0], 80)).toEqual({ up: [0], down: [0] });
+    expect(barLengths([0], [0], 80)).toEqual({ up: [0], down: [0] });
   });
 });

@@ -56,7 +56,7 @@ describe('the golden comparison', () => {
     const { compare } = await goldenOf('compare');
     expect(compare?.reference.label).toBe('a/epoch3.pt');
     expect(compare?.candidates.map(({ label }) => label)).toEqual(['b/epoch3.pt', 'c/epoch9.pt']);
-    expect(compare?.judged).toBe(0);
+    expect(compare?.shown).toBe(0);
     expect(Array.from(compare?.reference.rank ?? [])).toEqual([1, 1, 40, 1]);
     expect(compare?.candidates[1].rank[3]).toBeNaN();
     expect(Array.from(compare?.moved[1].lost ?? [])).toEqual([1, 0]);
@@ -72,11 +72,11 @@ describe('the golden training', () => {
       [1, 1, 1, 1],
       [1, 0, 1, 1],
     ]);
-    expect(timeline?.films.map(({ name }) => name)).toEqual(['tsne']);
-    expect(timeline?.films[0].frames.map((frame) => frame.length)).toEqual(Array(3).fill(2 * (points?.n ?? 0)));
-    expect(Array.from(timeline?.films[0].frames[1].slice(2, 4) ?? [])).toEqual([2, 0]);
+    expect(timeline?.animations.map(({ name }) => name)).toEqual(['tsne']);
+    expect(timeline?.animations[0].frames.map((frame) => frame.length)).toEqual(Array(3).fill(2 * (points?.n ?? 0)));
+    expect(Array.from(timeline?.animations[0].frames[1].slice(2, 4) ?? [])).toEqual([2, 0]);
     expect(timeline?.unit).toBe('epoch');
-    expect(timeline?.stretches.map(({ gained, lost }) => [Array.from(gained), Array.from(lost)])).toEqual([
+    expect(timeline?.segments.map(({ gained, lost }) => [Array.from(gained), Array.from(lost)])).toEqual([
       [[2], []],
       [[], [1]],
     ]);
@@ -105,7 +105,7 @@ describe('reading', () => {
     delete old.timeline.stretches;
     delete old.timeline.unit;
     const { timeline } = await readPayload(JSON.stringify(old));
-    expect([timeline?.unit, timeline?.stretches]).toEqual(['epoch', []]);
+    expect([timeline?.unit, timeline?.segments]).toEqual(['epoch', []]);
   });
 
   it('takes a page from before it said why queries fail, and from before the space was measured', async () => {

@@ -6,6 +6,6 @@ export const GOLDEN = readFileSync(new URL('../../tests/golden/page.json', impor
 
 export const golden = (): Promise<Page> => readPayload(GOLDEN);
 
-/** The same run as the judged of two candidates, and as the last checkpoint of a training. */
+/** The same run as one of two candidates, and as the last checkpoint of a training. */
 export const goldenOf = (name: 'compare' | 'training'): Promise<Page> =>
   readPayload(readFileSync(new URL(`../../tests/golden/${name}.json`, import.meta.url), 'utf8'));

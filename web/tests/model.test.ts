@@ -139,7 +139,7 @@ describe('points on a plane', () => {
     expect(Array.from(framed(new Float32Array([3, 3, 3, 3])))).toEqual([0, 0, 0, 0]);
   });
 
-  it('of a film are framed alike, so that nothing moves but the points', () => {
+  it('of an animation are framed alike, so that nothing moves but the points', () => {
     const [a, b] = framedAlike([new Float32Array([0, 0, 2, 0]), new Float32Array([0, 0, 4, 2])]);
     expect(Array.from(a)).toEqual([-1, -0.5, 0, -0.5]);
     expect(Array.from(b)).toEqual([-1, -0.5, 1, 0.5]);
@@ -213,7 +213,7 @@ describe('one query', () => {
 });
 
 describe('ranks before and after', () => {
-  it('stand together where both are the same; a query without a rank has no place', async () => {
+  it('share a place where both are the same; a query without a rank has no place', async () => {
     const { compare } = await goldenOf('compare');
     if (!compare) throw new Error('the golden comparison has runs');
     expect(rankPairs(compare, 0)).toEqual([

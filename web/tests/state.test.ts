@@ -67,11 +67,11 @@ describe('the selection', () => {
     expect(picked(page, { moved: { candidate: 1, kind: 'lost' } }).rows).toEqual([0, 1]);
   });
 
-  it('by a stretch of training is what came right or went wrong in it', async () => {
+  it('by a segment of a training is what came right or went wrong in it', async () => {
     const page = await goldenOf('training');
-    expect(picked(page, { stretch: { place: 0, kind: 'gained' } }).rows).toEqual([2]);
-    expect(picked(page, { stretch: { place: 1, kind: 'lost' } }).rows).toEqual([1]);
-    expect(picked(page, { stretch: { place: 1, kind: 'gained' } }).rows).toEqual([]);
+    expect(picked(page, { segment: { place: 0, kind: 'gained' } }).rows).toEqual([2]);
+    expect(picked(page, { segment: { place: 1, kind: 'lost' } }).rows).toEqual([1]);
+    expect(picked(page, { segment: { place: 1, kind: 'gained' } }).rows).toEqual([]);
   });
 
   it('by an outline among the ranks is the queries with those ranks', async () => {
@@ -112,7 +112,7 @@ describe('the address', () => {
         legend: { colouring: 'margin' as const, map: 1, category: 2 },
         finding: 1,
         moved: { candidate: 1, kind: 'lost' as const },
-        stretch: { place: 1, kind: 'gained' as const },
+        segment: { place: 1, kind: 'gained' as const },
         ranks: { candidate: 1, outline: [0, 0, 1.5, 0, 1.5, 0.25] },
       },
       candidate: 1,

@@ -1,11 +1,10 @@
 /** Densities over the cosine similarity, and a threshold that can be dragged. */
 import { useRef } from 'preact/hooks';
 import { fixed } from '../model/format';
-import { useSize } from '../views/parts';
+import { Frame, type Place } from './axes';
 
 export interface Curve {
   id: string;
-  label: string;
   density: ArrayLike<number>;
   /** A custom property that holds its colour. */
   colour: string;
@@ -15,7 +14,7 @@ export interface Curve {
 
 const MARGIN = { left: 12, right: 12, top: 14, bottom: 34 };
 
-/** The part of the edges where any curve is above nothing, with a little room. */
+/** The part of the edges where any curve is above nothing, with a little padding. */
 export function shownRange(edges: ArrayLike<number>, curves: Curve[]): [number, number] {
   let [first, last] = [Infinity, -1];
   for (const { density } of curves) {
@@ -26,109 +25,118 @@ export function shownRange(edges: ArrayLike<number>, curves: Curve[]): [number, 
     }
   }
   if (last < 0) return [edges[0], edges[edges.length - 1]];
-  const room = (edges[last + 1] - edges[first]) * 0.03;
-  return [Math.max(-1, edges[first] - room), Math.min(1, edges[last + 1] + room)];
+  const padding = (edges[last + 1] - edges[first]) * 0.03;
+  return [Math.max(-1, edges[first] - padding), Math.min(1, edges[last + 1] + padding)];
 }
+
+const HEIGHT = 300;
+const BOTTOM = HEIGHT - MARGIN.bottom;
 
 export function Density(props: {
   edges: ArrayLike<number>;
   curves: Curve[];
   threshold: number;
   onThreshold: (threshold: number) => void;
-  height?: number;
 }) {
-  const [box, { width }] = useSize<HTMLDivElement>();
+  const { edges, curves } = props;
   const isDragging = useRef(false);
-  const height = props.height ?? 300;
-  const [low, high] = shownRange(props.edges, props.curves);
-  const inner = Math.max(1, width - MARGIN.left - MARGIN.right);
-  const x = (value: number) => MARGIN.left + ((value - low) / (high - low)) * inner;
-  const value = (px: number) => Math.min(high, Math.max(low, low + ((px - MARGIN.left) / inner) * (high - low)));
-  const bottom = height - MARGIN.bottom;
-  const threshold = Math.min(high, Math.max(low, props.threshold));
-
+  const [low, high] = shownRange(edges, curves);
+  const innerOf = (width: number) => Math.max(1, width - MARGIN.left - MARGIN.right);
+  const clamp = (value: number) => Math.min(high, Math.max(low, value));
+  const threshold = clamp(props.threshold);
   const drag = (event: PointerEvent) => {
     const svg = event.currentTarget as SVGSVGElement;
     if (event.type === 'pointerdown') {
       svg.setPointerCapture(event.pointerId);
       isDragging.current = true;
     }
-    if (isDragging.current) props.onThreshold(value(event.clientX - svg.getBoundingClientRect().left));
+    const { left, width } = svg.getBoundingClientRect();
+    const at = low + ((event.clientX - left - MARGIN.left) / innerOf(width)) * (high - low);
+    if (isDragging.current) props.onThreshold(clamp(at));
     if (event.type === 'pointerup' || event.type === 'pointercancel') isDragging.current = false;
   };
-  const key = (event: KeyboardEvent) => {
-    const steps: Record<string, number> = {
-      ArrowLeft: -0.01,
-      ArrowDown: -0.01,
-      ArrowRight: 0.01,
-      ArrowUp: 0.01,
-      PageDown: -0.1,
-      PageUp: 0.1,
-    };
-    if (!(event.key in steps)) return;
-    event.preventDefault();
-    props.onThreshold(Math.min(high, Math.max(low, threshold + steps[event.key])));
-  };
-
+  const on = { onPointerDown: drag, onPointerMove: drag, onPointerUp: drag, onPointerCancel: drag };
   return (
-    <div class="density" ref={box}>
-      {width > 0 && (
-        <svg
-          width={width}
-          height={height}
-          viewBox={`0 0 ${width} ${height}`}
-          onPointerDown={drag}
-          onPointerMove={drag}
-          onPointerUp={drag}
-          onPointerCancel={drag}
-        >
-          <title>Densities of the similarities</title>
-          <rect
-            class="density-accepted"
-            x={x(threshold)}
-            y={MARGIN.top}
-            width={x(high) - x(threshold)}
-            height={bottom - MARGIN.top}
-          />
-          {props.curves.map((curve) => (
-            <path
-              key={curve.id}
-              d={outline(props.edges, curve, x, bottom, bottom - MARGIN.top - 10)}
-              fill={curve.isFilled ? `var(${curve.colour})` : 'none'}
-              fill-opacity={0.22}
-              stroke={`var(${curve.colour})`}
-              stroke-width={1.8}
-              stroke-dasharray={curve.dash}
-              stroke-linejoin="round"
+    <Frame name="density" height={HEIGHT} title="Densities of the similarities" {...on}>
+      {(width) => {
+        const x = (value: number) => MARGIN.left + ((value - low) / (high - low)) * innerOf(width);
+        const accepted = { x: x(threshold), width: x(high) - x(threshold), y: MARGIN.top };
+        return (
+          <>
+            <rect class="density-accepted" {...accepted} height={BOTTOM - MARGIN.top} />
+            {curves.map((curve) => (
+              <CurvePath key={curve.id} edges={edges} curve={curve} x={x} />
+            ))}
+            <line class="axis" x1={MARGIN.left} x2={width - MARGIN.right} y1={BOTTOM} y2={BOTTOM} />
+            {ticks(low, high, innerOf(width) / 70).map((tick) => (
+              <g key={tick} transform={`translate(${x(tick)} ${BOTTOM})`}>
+                <line class="axis" y2={5} />
+                <text class="tick" y={19}>
+                  {fixed(tick, 1)}
+                </text>
+              </g>
+            ))}
+            <Threshold
+              x={x(threshold)}
+              value={threshold}
+              low={low}
+              high={high}
+              onChange={(v) => props.onThreshold(clamp(v))}
             />
-          ))}
-          <line class="axis" x1={MARGIN.left} x2={width - MARGIN.right} y1={bottom} y2={bottom} />
-          {ticks(low, high, inner / 70).map((tick) => (
-            <g key={tick} transform={`translate(${x(tick)} ${bottom})`}>
-              <line class="axis" y2={5} />
-              <text class="tick" y={19}>
-                {fixed(tick, 1)}
-              </text>
-            </g>
-          ))}
-          <g
-            class="threshold"
-            role="slider"
-            tabindex={0}
-            aria-label="Similarity threshold"
-            aria-valuemin={low}
-            aria-valuemax={high}
-            aria-valuenow={Number(threshold.toFixed(3))}
-            onKeyDown={key}
-            transform={`translate(${x(threshold)} 0)`}
-          >
-            <rect x={-14} width={28} y={0} height={bottom} fill="transparent" />
-            <line y1={MARGIN.top} y2={bottom} />
-            <circle cy={bottom} r={7} />
-          </g>
-        </svg>
-      )}
-    </div>
+          </>
+        );
+      }}
+    </Frame>
+  );
+}
+
+function CurvePath({ edges, curve, x }: { edges: ArrayLike<number>; curve: Curve; x: Place }) {
+  return (
+    <path
+      d={outline(edges, curve, x, BOTTOM, BOTTOM - MARGIN.top - 10)}
+      fill={curve.isFilled ? `var(${curve.colour})` : 'none'}
+      fill-opacity={0.22}
+      stroke={`var(${curve.colour})`}
+      stroke-width={1.8}
+      stroke-dasharray={curve.dash}
+      stroke-linejoin="round"
+    />
+  );
+}
+
+/** What an arrow key adds to the threshold. */
+const STEPS: Record<string, number> = {
+  ArrowLeft: -0.01,
+  ArrowDown: -0.01,
+  ArrowRight: 0.01,
+  ArrowUp: 0.01,
+  PageDown: -0.1,
+  PageUp: 0.1,
+};
+
+/** The line to drag, which is a slider for the keyboard and for screen readers. */
+function Threshold(props: { x: number; value: number; low: number; high: number; onChange: (value: number) => void }) {
+  const key = (event: KeyboardEvent) => {
+    if (!(event.key in STEPS)) return;
+    event.preventDefault();
+    props.onChange(props.value + STEPS[event.key]);
+  };
+  return (
+    <g
+      class="threshold"
+      role="slider"
+      tabindex={0}
+      aria-label="Similarity threshold"
+      aria-valuemin={props.low}
+      aria-valuemax={props.high}
+      aria-valuenow={Number(props.value.toFixed(3))}
+      onKeyDown={key}
+      transform={`translate(${props.x} 0)`}
+    >
+      <rect x={-14} width={28} y={0} height={BOTTOM} fill="transparent" />
+      <line y1={MARGIN.top} y2={BOTTOM} />
+      <circle cy={BOTTOM} r={7} />
+    </g>
   );
 }
 

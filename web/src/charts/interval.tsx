@@ -56,6 +56,13 @@ export function differenceDomain(values: (number | null)[]): Domain {
   return { low: -high, high };
 }
 
+/** The tone of a difference whose interval leaves zero out. */
+export function toneOf(low: number | null, high: number | null, wants: 'more' | 'less' = 'more'): ScaleProps['tone'] {
+  const [good, bad] = wants === 'more' ? (['right', 'wrong'] as const) : (['wrong', 'right'] as const);
+  if (low !== null && low > 0) return good;
+  return high !== null && high < 0 ? bad : 'plain';
+}
+
 export function Scale(props: ScaleProps) {
   const { domain, threshold } = props;
   const at = (value: number) => `${position(value, domain)}%`;

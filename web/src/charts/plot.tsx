@@ -1,5 +1,5 @@
 /** Lines and points over two axes, each linear or logarithmic; bands or bars are 95 % intervals. */
-import { useSize } from '../views/parts';
+import { Band, Frame, LineKey, type Place, Polyline, RowTicks, type Series } from './axes';
 
 export interface Axis {
   label: string;
@@ -10,16 +10,7 @@ export interface Axis {
   format: (value: number) => string;
 }
 
-export interface Series {
-  label: string;
-  /** One entry a point; null where there is no value. */
-  x: number[];
-  y: (number | null)[];
-  low?: (number | null)[];
-  high?: (number | null)[];
-  /** A custom property that holds its colour. */
-  colour: string;
-  dash?: string;
+export interface PlotSeries extends Series {
   /** Marks every point; its intervals are then bars and not a band. */
   hasDots?: boolean;
   /** Words beside each point. */
@@ -55,115 +46,65 @@ export function rounds(low: number, high: number, n = 5): number[] {
   return found;
 }
 
-/** Runs of neighbouring points that have a value: a line is broken where there is none. */
-function stretches(values: (number | null)[]): number[][] {
-  const found: number[][] = [];
-  values.forEach((value, i) => {
-    if (value === null) return;
-    const last = found.at(-1);
-    if (last?.at(-1) === i - 1) last.push(i);
-    else found.push([i]);
-  });
-  return found;
-}
-
-export function Plot(props: { title: string; x: Axis; y: Axis; series: Series[]; marks?: number[] }) {
-  const [box, { width }] = useSize<HTMLDivElement>();
-  const right = Math.max(MARGIN.left + 1, width - MARGIN.right);
+export function Plot(props: { title: string; x: Axis; y: Axis; series: PlotSeries[]; marks?: number[] }) {
   const bottom = HEIGHT - MARGIN.bottom;
-  const x = (value: number) => MARGIN.left + along(value, props.x) * (right - MARGIN.left);
   const y = (value: number) => bottom - along(value, props.y) * (bottom - MARGIN.top);
   return (
-    <div class="plot" ref={box}>
-      {width > 0 && (
-        <svg width={width} height={HEIGHT} viewBox={`0 0 ${width} ${HEIGHT}`} role="img">
-          <title>{props.title}</title>
-          {props.y.ticks.map((tick) => (
-            <g key={`y ${tick}`}>
-              <line class="grid" x1={MARGIN.left} x2={right} y1={y(tick)} y2={y(tick)} />
-              <text class="tick is-left" x={MARGIN.left - 8} y={y(tick) + 4}>
-                {props.y.format(tick)}
-              </text>
-            </g>
-          ))}
-          {props.x.ticks.map((tick) => (
-            <g key={`x ${tick}`}>
-              <line class="grid" x1={x(tick)} x2={x(tick)} y1={MARGIN.top} y2={bottom} />
-              <text class="tick" x={x(tick)} y={bottom + 18}>
-                {props.x.format(tick)}
-              </text>
-            </g>
-          ))}
-          <text class="axis-name" x={(MARGIN.left + right) / 2} y={HEIGHT - 8}>
-            {props.x.label}
-          </text>
-          {(props.marks ?? []).map((value) => (
-            <line key={`m ${value}`} class="lines-shown" x1={x(value)} x2={x(value)} y1={MARGIN.top} y2={bottom} />
-          ))}
-          {props.series.map((series) => (
-            <Drawn key={series.label} series={series} x={x} y={y} />
-          ))}
-        </svg>
-      )}
-    </div>
+    <Frame name="plot" height={HEIGHT} title={props.title} role="img">
+      {(width) => {
+        const right = Math.max(MARGIN.left + 1, width - MARGIN.right);
+        const x = (value: number) => MARGIN.left + along(value, props.x) * (right - MARGIN.left);
+        return (
+          <>
+            <RowTicks ticks={props.y.ticks} y={y} left={MARGIN.left} right={right} format={props.y.format} />
+            {props.x.ticks.map((tick) => (
+              <g key={`x ${tick}`}>
+                <line class="grid" x1={x(tick)} x2={x(tick)} y1={MARGIN.top} y2={bottom} />
+                <text class="tick" x={x(tick)} y={bottom + 18}>
+                  {props.x.format(tick)}
+                </text>
+              </g>
+            ))}
+            <text class="axis-name" x={(MARGIN.left + right) / 2} y={HEIGHT - 8}>
+              {props.x.label}
+            </text>
+            {(props.marks ?? []).map((value) => (
+              <line key={`m ${value}`} class="lines-shown" x1={x(value)} x2={x(value)} y1={MARGIN.top} y2={bottom} />
+            ))}
+            {props.series.map((series) => (
+              <g key={series.label}>
+                {!series.hasDots && <Band series={series} x={x} y={y} />}
+                <Polyline series={series} x={x} y={y} />
+                {series.hasDots && <Dots series={series} x={x} y={y} />}
+              </g>
+            ))}
+          </>
+        );
+      }}
+    </Frame>
   );
 }
 
-function Drawn({ series, x, y }: { series: Series; x: (v: number) => number; y: (v: number) => number }) {
-  const { low, high, hasDots } = series;
+/** Every point with its interval as a bar, and its name above it. */
+function Dots({ series, x, y }: { series: PlotSeries; x: Place; y: Place }) {
   const stroke = `var(${series.colour})`;
-  const place = (i: number, value: number | null | undefined) =>
-    `${x(series.x[i]).toFixed(1)},${y(value ?? 0).toFixed(1)}`;
-  const hasEnds = (i: number) => typeof low?.[i] === 'number' && typeof high?.[i] === 'number';
-  const known = stretches(series.y);
-  const banded = low && high && !hasDots ? stretches(series.y.map((value, i) => (hasEnds(i) ? value : null))) : [];
-  return (
-    <g>
-      {banded.map((run) => (
-        <polygon
-          key={run[0]}
-          points={[...run.map((i) => place(i, high?.[i])), ...[...run].reverse().map((i) => place(i, low?.[i]))].join(
-            ' ',
-          )}
-          fill={stroke}
-          fill-opacity={0.14}
-        />
-      ))}
-      {known.map((run) => (
-        <polyline
-          key={run[0]}
-          points={run.map((i) => place(i, series.y[i])).join(' ')}
-          fill="none"
-          stroke={stroke}
-          stroke-width={2}
-          stroke-dasharray={series.dash}
-          stroke-linejoin="round"
-        />
-      ))}
-      {hasDots &&
-        known.flat().map((i) => (
-          <g key={i}>
-            {hasEnds(i) && (
-              <line
-                x1={x(series.x[i])}
-                x2={x(series.x[i])}
-                y1={y(low?.[i] as number)}
-                y2={y(high?.[i] as number)}
-                stroke={stroke}
-                stroke-width={1.5}
-                stroke-opacity={0.6}
-              />
-            )}
-            <circle cx={x(series.x[i])} cy={y(series.y[i] as number)} r={4.5} fill={stroke} stroke="var(--paper)" />
-            {series.names && (
-              <text class="tick" x={x(series.x[i])} y={y(series.y[i] as number) - 9}>
-                {series.names[i]}
-              </text>
-            )}
-          </g>
-        ))}
-    </g>
-  );
+  return series.y.map((value, i) => {
+    if (value === null) return null;
+    const [at, low, high] = [x(series.x[i]), series.low?.[i], series.high?.[i]];
+    return (
+      <g key={i}>
+        {low != null && high != null && (
+          <line x1={at} x2={at} y1={y(low)} y2={y(high)} stroke={stroke} stroke-width={1.5} stroke-opacity={0.6} />
+        )}
+        <circle cx={at} cy={y(value)} r={4.5} fill={stroke} stroke="var(--paper)" />
+        {series.names && (
+          <text class="tick" x={at} y={y(value) - 9}>
+            {series.names[i]}
+          </text>
+        )}
+      </g>
+    );
+  });
 }
 
 /** What the lines of a plot mean, each with a piece of its line. */
@@ -172,9 +113,7 @@ export function PlotKey({ series }: { series: Series[] }) {
     <ul class="plot-key">
       {series.map(({ label, colour, dash }) => (
         <li key={label}>
-          <svg width={26} height={8} aria-hidden="true">
-            <line x1={1} x2={25} y1={4} y2={4} stroke={`var(${colour})`} stroke-width={2.5} stroke-dasharray={dash} />
-          </svg>
+          <LineKey colour={colour} dash={dash} />
           <bdi>{label}</bdi>
         </li>
       ))}

@@ -1,6 +1,6 @@
-/** The shape of a set of values on a common scale; what lies at or left of zero is told apart. */
+/** The shape of a set of values on a common scale; what lies at or left of zero has another colour. */
 import { useMemo } from 'preact/hooks';
-import { useSize } from '../views/parts';
+import { useSize } from './axes';
 import { type Domain, position } from './interval';
 
 const HEIGHT = 40;

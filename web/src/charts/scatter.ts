@@ -13,8 +13,8 @@ export interface ScatterData {
   /** Positions in [-1, 1], x and y in turn; one array a map. */
   layouts: Float32Array[];
   label: string;
-  /** Whether all layouts keep one scale, as the frames of a film do. */
-  isFilm?: boolean;
+  /** Whether all layouts keep one scale, as the frames of an animation do. */
+  isAnimation?: boolean;
 }
 
 export interface ScatterLook {
@@ -383,7 +383,7 @@ export function create(container: HTMLElement, data: ScatterData, events: Scatte
 /** Half the width and half the height of a layout around the middle of its frame. */
 type Extent = [number, number];
 
-function extentsOf({ layouts, isFilm }: ScatterData): Extent[] {
+function extentsOf({ layouts, isAnimation }: ScatterData): Extent[] {
   const extents = layouts.map((xy): Extent => {
     let [x, y] = [0, 0];
     for (let i = 0; i < xy.length; i += 2) {
@@ -392,7 +392,7 @@ function extentsOf({ layouts, isFilm }: ScatterData): Extent[] {
     }
     return x === 0 && y === 0 ? [1, 1] : [x, y];
   });
-  if (!isFilm) return extents;
+  if (!isAnimation) return extents;
   const all: Extent = [Math.max(...extents.map(([x]) => x)), Math.max(...extents.map(([, y]) => y))];
   return extents.map(() => all);
 }

@@ -1,6 +1,6 @@
 /** The selected queries as a file: what to repair in the next training file. */
 import type { Page } from '../contract';
-import { fallenFor, modeOf, negativesOf, relevantOf, topOf } from './queries';
+import { modeOf, negativesOf, relevantOf, topOf, typeNamesOf } from './queries';
 
 const value = (number: number) => (Number.isFinite(number) ? Number(number.toPrecision(7)) : null);
 
@@ -8,7 +8,6 @@ const value = (number: number) => (Number.isFinite(number) ? Number(number.toPre
 export function record(page: Page, row: number): Record<string, unknown> {
   const q = page.queries;
   const text = (document: number) => page.documents.texts[document];
-  const names = (types: number[]) => types.map((type) => page.types[type]);
   const wrong = q.wrongDocument[row];
   return {
     id: q.ids[row],
@@ -20,12 +19,12 @@ export function record(page: Page, row: number): Record<string, unknown> {
     pos: relevantOf(page, row).map(({ document }) => text(document)),
     hard_neg: negativesOf(page, row).map((negative) => ({
       text: text(negative.document),
-      type: names(negative.types),
+      type: negative.types.map((type) => page.types[type]),
       weight: value(negative.weight),
       score: value(negative.score),
     })),
     top_wrong:
-      wrong < 0 ? null : { text: text(wrong), score: value(q.wrongSimilarity[row]), type: names(fallenFor(page, row)) },
+      wrong < 0 ? null : { text: text(wrong), score: value(q.wrongSimilarity[row]), type: typeNamesOf(page, row) },
     top: topOf(page, row).map((entry) => ({
       id: page.documents.ids[entry.document],
       score: value(entry.score),
@@ -69,9 +68,7 @@ export function toCsv(page: Page, rows: ArrayLike<number>): string {
       best ? value(best.score) : null,
       wrong < 0 ? null : page.documents.texts[wrong],
       value(q.wrongSimilarity[row]),
-      fallenFor(page, row)
-        .map((type) => page.types[type])
-        .join(' + '),
+      typeNamesOf(page, row).join(' + '),
       modeOf(page, row),
     ];
   });

@@ -38,6 +38,11 @@ export function percent(share: number | null | undefined): string {
   return `${value.toFixed(value !== 0 && Math.abs(value) < 10 ? 1 : 0)} %`;
 }
 
+/** A p-value; one too small for three decimals is said to be. */
+export function pValue(p: number | null): string {
+  return p !== null && p < 0.001 ? '< 0.001' : fixed(p);
+}
+
 /** `[0.29, 0.33]`, or nothing where there is no interval. */
 export function interval(low: number | null | undefined, high: number | null | undefined, decimals = 3): string {
   if (low === null || low === undefined || high === null || high === undefined) return '';

@@ -53,7 +53,7 @@ export function toHash(state: State, initial: State, queryIds: string[]): string
     parts.set('legend', [facets.legend.colouring, facets.legend.map, facets.legend.category].join(' '));
   if (facets.finding !== null) parts.set('finding', String(facets.finding));
   if (facets.moved) parts.set('moved', `${facets.moved.candidate} ${facets.moved.kind}`);
-  if (facets.stretch) parts.set('stretch', `${facets.stretch.place} ${facets.stretch.kind}`);
+  if (facets.segment) parts.set('stretch', `${facets.segment.place} ${facets.segment.kind}`);
   if (facets.ranks) parts.set('ranks', [facets.ranks.candidate, ...facets.ranks.outline].join(' '));
   if (state.map !== initial.map) parts.set('map', String(state.map));
   if (state.colouring !== initial.colouring) parts.set('colour', state.colouring);
@@ -102,7 +102,7 @@ function facetsFrom(parts: URLSearchParams): Facets {
     legend: legendFrom(parts.get('legend')),
     finding: whole(parts.get('finding')),
     moved: movedFrom(parts.get('moved')),
-    stretch: stretchFrom(parts.get('stretch')),
+    segment: segmentFrom(parts.get('stretch')),
     ranks: ranksFrom(parts.get('ranks')),
   };
 }
@@ -126,12 +126,12 @@ function outlineFrom(text: string | null): { place: number; outline: number[] } 
 }
 
 function movedFrom(text: string | null): Facets['moved'] {
-  const found = stretchFrom(text);
+  const found = segmentFrom(text);
   return found && { candidate: found.place, kind: found.kind };
 }
 
 /** `0 gained`: what the queries moved in, and which way. */
-function stretchFrom(text: string | null): Facets['stretch'] {
+function segmentFrom(text: string | null): Facets['segment'] {
   const [number, kind] = (text ?? '').split(' ');
   const place = whole(number);
   return place !== null && (kind === 'gained' || kind === 'lost') ? { place, kind } : null;

@@ -5,7 +5,7 @@ export function framed(xy: Float32Array): Float32Array {
   return framedAlike([xy])[0];
 }
 
-/** Several layouts moved and scaled alike, so that together they fill [-1, 1]: the frames of a film. */
+/** Several layouts moved and scaled alike, so that all of them fill [-1, 1]: the frames of an animation. */
 export function framedAlike(layouts: Float32Array[]): Float32Array[] {
   let [left, right, bottom, top] = [Infinity, -Infinity, Infinity, -Infinity];
   for (const xy of layouts) {

@@ -49,6 +49,11 @@ export function fallenFor(page: Page, query: number): number[] {
   return [];
 }
 
+/** Names of those types. */
+export function typeNamesOf(page: Page, query: number): string[] {
+  return fallenFor(page, query).map((type) => page.types[type]);
+}
+
 /** Documents kept of the ranked list of a query, best first. */
 export function topOf(page: Page, query: number): { document: number; score: number; isRelevant: boolean }[] {
   const q = page.queries;
@@ -103,10 +108,7 @@ export function modeOf(page: Page, query: number): string {
 function wordOf(page: Page, row: number, key: 'text' | 'wrong' | 'type' | 'mode'): string {
   if (key === 'text') return page.queries.texts[row].slice(0, 200);
   if (key === 'mode') return modeOf(page, row);
-  if (key === 'type')
-    return fallenFor(page, row)
-      .map((type) => page.types[type])
-      .join(' + ');
+  if (key === 'type') return typeNamesOf(page, row).join(' + ');
   const wrong = page.queries.wrongDocument[row];
   return wrong < 0 ? '' : page.documents.texts[wrong].slice(0, 200);
 }

@@ -23,8 +23,8 @@ export interface Facets {
   finding: number | null;
   /** Queries that came right, or went wrong, from the reference to a candidate. */
   moved: { candidate: number; kind: 'gained' | 'lost' } | null;
-  /** Queries that came right, or went wrong, in one stretch of a training. */
-  stretch: { place: number; kind: 'gained' | 'lost' } | null;
+  /** Queries that came right, or went wrong, from one checkpoint of a training to the next. */
+  segment: { place: number; kind: 'gained' | 'lost' } | null;
   /** Queries inside an outline drawn on the plane of ranks of a candidate. */
   ranks: { candidate: number; outline: number[] } | null;
 }
@@ -38,7 +38,7 @@ export const NO_FACETS: Facets = {
   legend: null,
   finding: null,
   moved: null,
-  stretch: null,
+  segment: null,
   ranks: null,
 };
 
@@ -110,12 +110,12 @@ function selectQueries(page: Page, facets: Facets, area: Uint8Array | null): Uin
 }
 
 /** A mask for each facet that names queries one by one: a finding, what moved, an outline among the ranks. */
-function namedRows(page: Page, { finding, moved, stretch, ranks }: Facets): Uint8Array[] {
+function namedRows(page: Page, { finding, moved, segment, ranks }: Facets): Uint8Array[] {
   const masks: Uint8Array[] = [];
   if (finding !== null) masks.push(maskOf(page.report.findings[finding]?.rows ?? [], page.queries.n));
   if (moved && page.compare) masks.push(maskOf(page.compare.moved[moved.candidate][moved.kind], page.queries.n));
-  if (stretch && page.timeline) {
-    masks.push(maskOf(page.timeline.stretches[stretch.place][stretch.kind], page.queries.n));
+  if (segment && page.timeline) {
+    masks.push(maskOf(page.timeline.segments[segment.place][segment.kind], page.queries.n));
   }
   if (ranks && page.compare) masks.push(inside(rankPlane(page.compare, ranks.candidate), ranks.outline));
   return masks;
@@ -169,7 +169,7 @@ function selectPoints(
     facets.mode !== null ||
     facets.finding !== null ||
     facets.moved !== null ||
-    facets.stretch !== null ||
+    facets.segment !== null ||
     facets.ranks !== null;
   const linked = isNarrowed ? linkedDocuments(page, isQuery, facets.type) : null;
   const mask = new Uint8Array(points.n);

@@ -32,7 +32,7 @@ const TITLES: Record<ViewId, string> = {
   training: 'Training',
 };
 
-/** The film of a comparison may show runs that are no epochs of one training. */
+/** The animation of a comparison may show runs that are no epochs of one training. */
 const titleOf = (view: ViewId, { timeline }: Page) =>
   view === 'training' && timeline?.unit === 'run' ? 'Runs' : TITLES[view];
 
@@ -56,7 +56,7 @@ export function shownViews(page: Page): ViewId[] {
 function selectsIn(view: ViewId, { report, failureModes, compare, timeline }: Page): boolean {
   if (view === 'map' || view === 'queries') return true;
   if (view === 'failures') return report.findings.length > 0 || failureModes.length > 0;
-  if (view === 'training') return (timeline?.films.length ?? 0) > 0;
+  if (view === 'training') return (timeline?.animations.length ?? 0) > 0;
   return view === 'compare' && compare !== null;
 }
 

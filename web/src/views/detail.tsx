@@ -3,22 +3,21 @@ import { useMemo, useState } from 'preact/hooks';
 import type { Compare, Page } from '../contract';
 import { difference, type Piece } from '../model/diff';
 import { fixed, rank, signed } from '../model/format';
-import { fallenFor, modeOf, negativesOf, relevantOf, topOf } from '../model/queries';
+import { modeOf, negativesOf, relevantOf, topOf } from '../model/queries';
 import type { Store } from '../state';
-import { FullText, Mark, Name } from './parts';
+import { FullText, Mark, Name, Tag } from './parts';
 
 const DIFFED = 6000;
 
 export function Detail({ store, query, onStep }: { store: Store; query: number; onStep?: (by: number) => void }) {
   const { page } = store;
   const q = page.queries;
-  const isCorrect = q.isCorrect[query] === 1;
   const mode = modeOf(page, query);
   return (
     <article class="detail" aria-label="Query">
       <header>
         <p class="detail-state">
-          <Mark isCorrect={isCorrect} />
+          <Mark isCorrect={q.isCorrect[query] === 1} />
           <strong>{Number.isNaN(q.rank[query]) ? 'No relevant document' : `Rank ${rank(q.rank[query])}`}</strong>
           <span class="number">margin {signed(q.margin[query])}</span>
           {q.nTied[query] > 0 && <span>tied with {q.nTied[query]}</span>}
@@ -54,18 +53,18 @@ export function Detail({ store, query, onStep }: { store: Store; query: number; 
       </header>
       <FullText key={query} text={q.texts[query]} className="detail-query" />
       {page.compare && <RanksOf compare={page.compare} query={query} />}
-      <Body key={query} page={page} query={query} isCorrect={isCorrect} />
+      <Body key={query} page={page} query={query} />
     </article>
   );
 }
 
 /** Where the first relevant document stands with each of the runs compared. */
 function RanksOf({ compare, query }: { compare: Compare; query: number }) {
-  const { reference, candidates, judged } = compare;
+  const { reference, candidates, shown } = compare;
   return (
     <dl class="ranks-of">
       {[reference, ...candidates].map((run, i) => (
-        <div key={run.name} class={i === judged + 1 ? 'strong' : ''}>
+        <div key={run.name} class={i === shown + 1 ? 'strong' : ''}>
           <dt>
             <Name text={run.label} length={40} />
           </dt>
@@ -78,7 +77,7 @@ function RanksOf({ compare, query }: { compare: Compare; query: number }) {
   );
 }
 
-function Body({ page, query, isCorrect }: { page: Page; query: number; isCorrect: boolean }) {
+function Body({ page, query }: { page: Page; query: number }) {
   const relevant = relevantOf(page, query);
   const negatives = negativesOf(page, query);
   const top = topOf(page, query);
@@ -90,57 +89,83 @@ function Body({ page, query, isCorrect }: { page: Page; query: number; isCorrect
   };
   const scores = [...top, ...relevant, ...negatives].map(({ score }) => score);
   const low = Math.min(0, ...scores);
-  const share = (score: number) => `${(100 * (score - low)) / (Math.max(...scores, 0.01) - low)}%`;
-  const row = (document: number, score: number, isRelevant: boolean, place: string, weight?: number) => (
-    <li
+  const high = Math.max(...scores, 0.01);
+  const hit = ({ document, score, weight, isRelevant }: Ranked, place = '') => (
+    <Hit
       key={document}
-      class={`hit ${isRelevant ? 'is-right' : 'is-wrong'} ${document === opponent ? 'is-opponent' : ''}`}
-    >
-      <span class="hit-place number">{place}</span>
+      text={page.documents.texts[document]}
+      place={place}
+      score={score}
+      share={(score - low) / (high - low)}
+      weight={weight}
+      isRelevant={isRelevant}
+      isOpponent={document === opponent}
+      types={typeNames(document)}
+      onCompare={relevant.length > 0 ? () => setOpponent(document) : undefined}
+    />
+  );
+  return (
+    <>
+      {relevant.length > 0 && opponent !== undefined && (
+        <Versus page={page} query={query} relevant={relevant[0]} opponent={opponent} types={typeNames(opponent)} />
+      )}
+      <h3>Top {top.length}</h3>
+      <ol class="hits">{top.map((each, i) => hit(each, String(i + 1)))}</ol>
+      <h3>Relevant</h3>
+      <ul class="hits">{relevant.map((each) => hit({ ...each, isRelevant: true }))}</ul>
+      {negatives.length > 0 && (
+        <>
+          <h3>Hard negatives</h3>
+          <ul class="hits">{negatives.map((each) => hit({ ...each, isRelevant: false }))}</ul>
+        </>
+      )}
+    </>
+  );
+}
+
+interface Ranked {
+  document: number;
+  score: number;
+  weight?: number;
+  isRelevant: boolean;
+}
+
+/** A document with its score as a number and as a bar. */
+function Hit(props: {
+  text: string;
+  place: string;
+  score: number;
+  /** Length of the bar, 0 to 1. */
+  share: number;
+  weight?: number;
+  isRelevant: boolean;
+  isOpponent: boolean;
+  types: string[];
+  /** Shows its words beside those of the relevant document. */
+  onCompare?: () => void;
+}) {
+  const { isRelevant, isOpponent, weight } = props;
+  return (
+    <li class={`hit ${isRelevant ? 'is-right' : 'is-wrong'} ${isOpponent ? 'is-opponent' : ''}`}>
+      <span class="hit-place number">{props.place}</span>
       <Mark isCorrect={isRelevant} />
       <span class="hit-bar" aria-hidden="true">
-        <i style={{ width: share(score) }} />
+        <i style={{ width: `${100 * props.share}%` }} />
       </span>
-      <span class="hit-score number">{fixed(score)}</span>
-      <Expandable text={page.documents.texts[document]} />
+      <span class="hit-score number">{fixed(props.score)}</span>
+      <Expandable text={props.text} />
       <span class="hit-tags">
-        {typeNames(document).map((name) => (
-          <span key={name} class="tag">
-            <Name text={name} length={28} />
-          </span>
+        {props.types.map((name) => (
+          <Tag key={name} name={name} />
         ))}
         {weight !== undefined && weight !== 1 && <span class="muted">weight {fixed(weight, 2)}</span>}
-        {!isRelevant && document !== opponent && relevant.length > 0 && (
-          <button type="button" class="link" onClick={() => setOpponent(document)}>
+        {!isRelevant && !isOpponent && props.onCompare && (
+          <button type="button" class="link" onClick={props.onCompare}>
             compare
           </button>
         )}
       </span>
     </li>
-  );
-  return (
-    <>
-      {relevant.length > 0 && opponent !== undefined && (
-        <Versus
-          page={page}
-          query={query}
-          relevant={relevant[0]}
-          opponent={opponent}
-          types={typeNames(opponent)}
-          isCorrect={isCorrect}
-        />
-      )}
-      <h3>Top {top.length}</h3>
-      <ol class="hits">{top.map((hit, i) => row(hit.document, hit.score, hit.isRelevant, String(i + 1)))}</ol>
-      <h3>Relevant</h3>
-      <ul class="hits">{relevant.map((hit) => row(hit.document, hit.score, true, ''))}</ul>
-      {negatives.length > 0 && (
-        <>
-          <h3>Hard negatives</h3>
-          <ul class="hits">{negatives.map((hit) => row(hit.document, hit.score, false, '', hit.weight))}</ul>
-        </>
-      )}
-    </>
   );
 }
 
@@ -161,7 +186,6 @@ function Versus(props: {
   relevant: { document: number; score: number };
   opponent: number;
   types: string[];
-  isCorrect: boolean;
 }) {
   const { page, query, relevant, opponent } = props;
   const { texts } = page.documents;
@@ -183,9 +207,7 @@ function Versus(props: {
         <h3>
           <Mark isCorrect={false} /> {stands} <span class="number">{fixed(score)}</span>
           {props.types.map((name) => (
-            <span key={name} class="tag">
-              <Name text={name} length={28} />
-            </span>
+            <Tag key={name} name={name} />
           ))}
         </h3>
         <Pieces pieces={theirs} />
@@ -212,9 +234,4 @@ function scoreOf(page: Page, query: number, document: number): number | null {
     negativesOf(page, query).find((hit) => hit.document === document);
   if (found) return found.score;
   return page.queries.wrongDocument[query] === document ? page.queries.wrongSimilarity[query] : null;
-}
-
-/** Names of the types that a failing query fell for. */
-export function fellFor(page: Page, query: number): string[] {
-  return fallenFor(page, query).map((type) => page.types[type]);
 }

@@ -1,10 +1,11 @@
 /** What goes wrong: by type of hard negative, in the labels, and between the test set and the training file. */
-import { domainOf, Scale } from '../charts/interval';
+import { domainOf } from '../charts/interval';
 import type { Leakage, Report } from '../contract';
 import { baseName, count, counted, fixed, percent, shorten } from '../model/format';
-import type { Store } from '../state';
+import type { State, Store } from '../state';
 import { Findings } from './findings';
 import { Name, Section, useStore } from './parts';
+import { type Column, numbers, scales, Table } from './table';
 
 const LISTED = 50;
 
@@ -83,96 +84,26 @@ function Modes({ store }: { store: Store }) {
   );
 }
 
+type TypeRow = [name: string, type: Report['negative_types'][string]];
+
 function Types({ store }: { store: Store }) {
   const { page } = store;
   const { facets } = useStore(store);
-  const { report } = page;
-  const types = Object.entries(report.negative_types).sort(
+  const rows = Object.entries(page.report.negative_types).sort(
     ([, a], [, b]) => (b.violation_rate.value ?? 0) - (a.violation_rate.value ?? 0),
   );
-  const ends = types.flatMap(([, { violation_rate: r }]) => [r.value, r.high]);
-  const most = Math.max(...ends.map((value) => value ?? 0));
-  const domain = most > 0.5 ? domainOf([1]) : { low: 0, high: Math.max(0.1, Math.ceil(most * 10) / 10) };
-  const weighted = report.weights.weighted_violation_rate;
-  const tau = report.weights.kendall_tau;
+  const { weighted_violation_rate: weighted, kendall_tau: tau } = page.report.weights;
   return (
     <Section
       title="Hard negatives that reach the positive"
       note="The share of pairs in which the negative scores at or above the query's best relevant document, with its 95 % interval."
     >
-      <div class="scroll-x">
-        <table class="types">
-          <thead>
-            <tr>
-              <th scope="col">Type</th>
-              <th scope="col" class="number">
-                Pairs
-              </th>
-              <th scope="col" class="number">
-                Lost
-              </th>
-              <th scope="col" class="type-scale">
-                <span class="scale-legend">
-                  <span>0</span>
-                  <span>{percent(domain.high)}</span>
-                </span>
-              </th>
-              <th scope="col" class="number">
-                Mean margin
-              </th>
-              <th scope="col" />
-            </tr>
-          </thead>
-          <tbody>
-            {types.map(([name, type]) => {
-              const code = page.types.indexOf(name);
-              return (
-                <tr key={name} class={facets.type === code ? 'is-chosen' : ''}>
-                  <th scope="row">
-                    <Name text={name} length={40} />
-                  </th>
-                  <td class="number">{count(type.n)}</td>
-                  <td class="number strong">{percent(type.violation_rate.value)}</td>
-                  <td class="type-scale">
-                    <Scale
-                      value={type.violation_rate.value}
-                      low={type.violation_rate.low}
-                      high={type.violation_rate.high}
-                      domain={domain}
-                      tone="wrong"
-                    />
-                  </td>
-                  <td class="number">{fixed(type.margin.value)}</td>
-                  <td class="links">
-                    <button
-                      type="button"
-                      class="link"
-                      onClick={() => {
-                        store.setFacets({ type: code });
-                        store.set({ view: 'queries' });
-                      }}
-                    >
-                      queries
-                    </button>
-                    {page.points && (
-                      <button
-                        type="button"
-                        class="link"
-                        onClick={() => {
-                          store.setFacets({ type: code });
-                          store.set({ view: 'map', colouring: 'type' });
-                        }}
-                      >
-                        map
-                      </button>
-                    )}
-                  </td>
-                </tr>
-              );
-            })}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        className="types"
+        columns={typeColumns(store, rows)}
+        rows={rows}
+        rowClass={([name]) => (facets.type === page.types.indexOf(name) ? 'is-chosen' : '')}
+      />
       {typeof weighted?.value === 'number' && (
         <p class="note">
           Weighted by the training weights, <b class="number">{percent(weighted.value)}</b> of the pairs are lost.
@@ -188,12 +119,57 @@ function Types({ store }: { store: Store }) {
   );
 }
 
+function typeColumns(store: Store, rows: TypeRow[]): Column<TypeRow>[] {
+  const { page } = store;
+  const ends = rows.flatMap(([, { violation_rate: r }]) => [r.value, r.high]);
+  const most = Math.max(...ends.map((value) => value ?? 0));
+  const domain = most > 0.5 ? domainOf([1]) : { low: 0, high: Math.max(0.1, Math.ceil(most * 10) / 10) };
+  const link = (label: string, name: string, change: Partial<State>) => (
+    <button
+      type="button"
+      class="link"
+      onClick={() => {
+        store.setFacets({ type: page.types.indexOf(name) });
+        store.set(change);
+      }}
+    >
+      {label}
+    </button>
+  );
+  return [
+    { id: 'Type', scope: 'row', cell: ([name]) => <Name text={name} length={40} /> },
+    numbers('Pairs', ([, { n }]) => count(n)),
+    numbers('Lost', ([, type]) => percent(type.violation_rate.value), { emphasis: 'strong' }),
+    scales({
+      legend: ['0', percent(domain.high)],
+      scale: ([, { violation_rate: r }]) => ({ value: r.value, low: r.low, high: r.high, domain, tone: 'wrong' }),
+    }),
+    numbers('Mean margin', ([, { margin }]) => fixed(margin.value)),
+    {
+      id: 'links',
+      header: null,
+      className: 'links',
+      cell: ([name]) => [
+        link('queries', name, { view: 'queries' }),
+        page.points && link('map', name, { view: 'map', colouring: 'type' }),
+      ],
+    },
+  ];
+}
+
+type OverlapRow = [label: string, counts: Record<string, number>, total: number];
+
 function Overlap({ leakage }: { leakage: Leakage }) {
-  const rows: [string, Record<string, number>, number][] = [
+  const rows: OverlapRow[] = [
     ['Queries', leakage.queries, leakage.n_queries],
     ['Positives', leakage.positives, leakage.n_positives],
   ];
   const kinds = [...new Set(rows.flatMap(([, counts]) => Object.keys(counts)))];
+  const columns: Column<OverlapRow>[] = [
+    { id: 'texts', header: null, scope: 'row', cell: ([label]) => label },
+    ...kinds.map((kind) => numbers<OverlapRow>(kind, ([, counts]) => count(counts[kind] ?? 0))),
+    numbers('of', ([, , total]) => count(total), { emphasis: 'muted' }),
+  ];
   return (
     <Section
       title="Overlap with the training file"
@@ -204,34 +180,7 @@ function Overlap({ leakage }: { leakage: Leakage }) {
         </>
       }
     >
-      <table class="overlap">
-        <thead>
-          <tr>
-            <th scope="col" />
-            {kinds.map((kind) => (
-              <th key={kind} scope="col" class="number">
-                {kind}
-              </th>
-            ))}
-            <th scope="col" class="number">
-              of
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map(([label, counts, total]) => (
-            <tr key={label}>
-              <th scope="row">{label}</th>
-              {kinds.map((kind) => (
-                <td key={kind} class="number">
-                  {count(counts[kind] ?? 0)}
-                </td>
-              ))}
-              <td class="number muted">{count(total)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <Table className="overlap" columns={columns} rows={rows} />
       {leakage.examples.length > 0 && (
         <ul class="pairs">
           {leakage.examples.slice(0, LISTED).map(([test, train], i) => (

@@ -1,17 +1,17 @@
 /** The map: where queries and documents lie, and how far the picture may be believed. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { create, type Scatter, type ScatterLook } from '../charts/scatter';
-import { HARD_NEGATIVE, type Points, QUERY, ROLE_NAMES } from '../contract';
-import { COLOURINGS, colour, tally } from '../model/colouring';
-import { count, counted, fixed, percent, rank, shorten, signed } from '../model/format';
+import type { Scatter, ScatterLook } from '../charts/scatter';
+import type { Points } from '../contract';
+import { COLOURINGS, type Colouring, colour, tally } from '../model/colouring';
+import { count, counted, fixed, percent, shorten, signed } from '../model/format';
 import type { LinksShown } from '../model/hash';
 import { framed } from '../model/plane';
 import { sorted } from '../model/queries';
-import type { Store } from '../state';
+import type { State, Store } from '../state';
 import { Detail } from './detail';
-import { Choice, FullText, Mark, Name, Select, useStore } from './parts';
+import { FullText, Mark, Name, Select, useStore, ZoomButtons } from './parts';
+import { CategoryKey, MapChoice, MapName, PointPlot, shownLinks, usePointOf } from './points';
 
-export const MAP_NAMES: Record<string, string> = { tsne: 't-SNE', umap: 'UMAP' };
 const LISTED = 100;
 
 export function MapView({ store }: { store: Store }) {
@@ -26,7 +26,7 @@ function Absent({ store }: { store: Store }) {
       <h1>No map</h1>
       {Object.entries(store.page.report.maps_absent).map(([name, reason]) => (
         <p key={name}>
-          {MAP_NAMES[name] ?? <Name text={name} />}: <bdi>{shorten(reason, 400)}</bdi>
+          <MapName name={name} />: <bdi>{shorten(reason, 400)}</bdi>
         </p>
       ))}
     </div>
@@ -63,151 +63,38 @@ function useLook(store: Store, points: Points, isLasso: boolean) {
   return { state, selection, colouring, isFaded, look };
 }
 
-/** The point of a query; -1 where it has none. */
-export function usePointOf(store: Store, points: Points, query: number | null): number {
-  const pointOfQuery = useMemo(() => {
-    const found = new Int32Array(store.page.queries.n).fill(-1);
-    for (let p = 0; p < points.n; p++) if (points.roles[p] === QUERY) found[points.rows[p]] = p;
-    return found;
-  }, [store, points]);
-  return query === null ? -1 : pointOfQuery[query];
-}
-
-/** Links from queries to their relevant documents, of all queries or of those that stand out. */
-export function shownLinks(
-  points: Points,
-  shown: LinksShown,
-  isLit: Uint8Array | null,
-  focus: number,
-): ScatterLook['links'] {
-  const from: number[] = [];
-  const to: number[] = [];
-  const isCorrect: number[] = [];
-  for (let i = 0; i < points.linkQueries.length; i++) {
-    const query = points.linkQueries[i];
-    const isShown =
-      shown === 'all' || (shown === 'selected' && (query === focus || (isLit !== null && isLit[query] === 1)));
-    if (!isShown) continue;
-    from.push(query);
-    to.push(points.linkDocuments[i]);
-    isCorrect.push(points.linkIsCorrect[i]);
-  }
-  return { from, to, isCorrect };
-}
-
 function Plane({ store, points }: { store: Store; points: Points }) {
   const [isLasso, setLasso] = useState(false);
-  const [hovered, setHovered] = useState<{ point: number; x: number; y: number } | null>(null);
   const [picked, setPicked] = useState(-1);
+  const [kind, setKind] = useState<Scatter['kind']>('webgl');
   const { state, selection, colouring, isFaded, look } = useLook(store, points, isLasso);
-  const box = useRef<HTMLDivElement>(null);
   const chart = useRef<Scatter | null>(null);
-  const [kind, setKind] = useState<'webgl' | 'canvas'>('webgl');
-
-  useEffect(() => {
-    if (!box.current) return;
-    const made = create(
-      box.current,
-      {
-        n: points.n,
-        roles: points.roles,
-        layouts: points.maps.map(({ xy }) => framed(xy)),
-        label: `Map of ${counted(points.n, 'point')}. Arrow keys move it, plus and minus zoom, 0 shows all, L draws a lasso. The list beside it names the selected queries.`,
-      },
-      {
-        onHover: (point, x, y) => setHovered(point < 0 ? null : { point, x, y }),
-        onPick(point) {
-          const isQuery = point >= 0 && points.roles[point] === QUERY;
-          setPicked(isQuery ? -1 : point);
-          store.set({ query: isQuery ? points.rows[point] : null });
-        },
-        onLasso(outline, n) {
-          setLasso(false);
-          if (n > 0) store.setFacets({ lasso: { map: store.get().map, outline } });
-        },
-        onMode: setLasso,
-      },
-    );
-    chart.current = made;
-    setKind(made.kind);
-    return () => made.destroy();
-  }, [store, points]);
-  useEffect(() => {
-    chart.current?.update(look);
-    if (chart.current) setKind(chart.current.kind);
-  });
+  const data = useMemo(
+    () => ({
+      layouts: points.maps.map(({ xy }) => framed(xy)),
+      label: `Map of ${counted(points.n, 'point')}. Arrow keys move it, plus and minus zoom, 0 shows all, L draws a lasso. The list beside it names the selected queries.`,
+    }),
+    [points],
+  );
+  useEffect(() => setKind(chart.current?.kind ?? 'webgl'));
   useEffect(() => {
     if (look.focus >= 0) chart.current?.reveal(look.focus);
   }, [look.focus]);
-
-  const counts = tally(colouring, selection.isPoint);
+  const onLasso = (outline: number[], n: number) => {
+    setLasso(false);
+    if (n > 0) store.setFacets({ lasso: { map: store.get().map, outline } });
+  };
+  const on = { onDocument: setPicked, onLasso, onMode: setLasso };
   return (
     <div class="map">
-      <div class="map-tools">
-        {points.maps.length > 1 && (
-          <Choice
-            label="Map"
-            value={state.map}
-            options={points.maps.map(({ name }, i) => ({ value: i, label: MAP_NAMES[name] ?? shorten(name, 20) }))}
-            onChange={(map) => store.set({ map })}
-          />
-        )}
-        <Select
-          label="Colour"
-          value={state.colouring}
-          options={COLOURINGS.map(({ id, label }) => ({ value: id, label }))}
-          onChange={(colouring) => store.set({ colouring })}
-        />
-        <Select
-          label="Links"
-          isBare
-          value={state.links}
-          options={[
-            { value: 'selected', label: 'Links: selected' },
-            { value: 'all', label: 'Links: all' },
-            { value: 'none', label: 'Links: none' },
-          ]}
-          onChange={(links) => store.set({ links })}
-        />
-        <button
-          type="button"
-          class="tool"
-          aria-pressed={isLasso}
-          onClick={() => setLasso(!isLasso)}
-          title="Or hold Shift and drag"
-        >
-          Lasso
-        </button>
-      </div>
-      <div class="map-canvas" ref={box}>
-        {hovered && (
-          <Card
-            store={store}
-            points={points}
-            {...hovered}
-            width={box.current?.clientWidth ?? 0}
-            height={box.current?.clientHeight ?? 0}
-          />
-        )}
+      <MapTools store={store} points={points} isLasso={isLasso} onLasso={setLasso} />
+      <PointPlot store={store} points={points} data={data} look={look} chart={chart} {...on}>
         <div class="map-zoom">
-          <button type="button" class="tool is-square" aria-label="Zoom in" onClick={() => chart.current?.zoom(1.5)}>
-            +
-          </button>
-          <button
-            type="button"
-            class="tool is-square"
-            aria-label="Zoom out"
-            onClick={() => chart.current?.zoom(1 / 1.5)}
-          >
-            −
-          </button>
-          <button type="button" class="tool" onClick={() => chart.current?.reset()}>
-            All
-          </button>
+          <ZoomButtons chart={chart} />
         </div>
-      </div>
+      </PointPlot>
       <aside class="map-side">
-        <Legend store={store} colouring={colouring} counts={counts} />
+        <Legend store={store} colouring={colouring} counts={tally(colouring, selection.isPoint)} />
         <Faith store={store} points={points} isFaded={isFaded} kind={kind} />
         {state.query !== null ? (
           <Detail store={store} query={state.query} />
@@ -221,7 +108,40 @@ function Plane({ store, points }: { store: Store; points: Points }) {
   );
 }
 
-function Legend(props: { store: Store; colouring: ReturnType<typeof colour>; counts: number[] }) {
+const LINK_OPTIONS: { value: LinksShown; label: string }[] = [
+  { value: 'selected', label: 'Links: selected' },
+  { value: 'all', label: 'Links: all' },
+  { value: 'none', label: 'Links: none' },
+];
+
+function MapTools(props: { store: Store; points: Points; isLasso: boolean; onLasso: (isLasso: boolean) => void }) {
+  const { store, points, isLasso } = props;
+  const { map, colouring, links } = store.get();
+  const set = (change: Partial<State>) => store.set(change);
+  return (
+    <div class="map-tools">
+      <MapChoice maps={points.maps} value={map} onChange={(next) => set({ map: next })} />
+      <Select
+        label="Colour"
+        value={colouring}
+        options={COLOURINGS.map(({ id, label }) => ({ value: id, label }))}
+        onChange={(next) => set({ colouring: next })}
+      />
+      <Select label="Links" isBare value={links} options={LINK_OPTIONS} onChange={(next) => set({ links: next })} />
+      <button
+        type="button"
+        class="tool"
+        aria-pressed={isLasso}
+        onClick={() => props.onLasso(!isLasso)}
+        title="Or hold Shift and drag"
+      >
+        Lasso
+      </button>
+    </div>
+  );
+}
+
+function Legend(props: { store: Store; colouring: Colouring; counts: number[] }) {
   const { store, colouring, counts } = props;
   const { facets, map } = store.get();
   const chosen = facets.legend?.colouring === colouring.id ? facets.legend.category : -1;
@@ -229,24 +149,17 @@ function Legend(props: { store: Store; colouring: ReturnType<typeof colour>; cou
   return (
     <ul class="legend" aria-label="Legend">
       {colouring.categories.map(
-        ({ label, tint }, category) =>
+        (_, category) =>
           all[category] > 0 && (
             <li key={category}>
               <button
                 type="button"
                 aria-pressed={category === chosen}
                 onClick={() =>
-                  store.setFacets({
-                    legend: category === chosen ? null : { colouring: colouring.id, map, category },
-                  })
+                  store.setFacets({ legend: category === chosen ? null : { colouring: colouring.id, map, category } })
                 }
               >
-                <i
-                  class={`swatch shape-${colouring.id === 'role' ? category : 0}`}
-                  style={{ background: `var(--tint-${tint})` }}
-                />
-                <Name text={label} length={34} />
-                <span class="number">{count(counts[category])}</span>
+                <CategoryKey colouring={colouring} category={category} n={counts[category]} />
               </button>
             </li>
           ),
@@ -370,54 +283,5 @@ function Document({ store, document, onClose }: { store: Store; document: number
         </ul>
       </div>
     </article>
-  );
-}
-
-const CARD_WIDTH = 320;
-
-/** What a point of a map is, beside the pointer. */
-export function Card(props: {
-  store: Store;
-  points: Points;
-  point: number;
-  x: number;
-  y: number;
-  width: number;
-  height: number;
-}) {
-  const { points, point } = props;
-  const { page } = props.store;
-  const q = page.queries;
-  const role = points.roles[point];
-  const row = points.rows[point];
-  const isQuery = role === QUERY;
-  const wrong = isQuery ? q.wrongDocument[row] : -1;
-  const isLeft = props.x + CARD_WIDTH + 24 > props.width;
-  const isAbove = props.y > props.height * 0.6;
-  const place = {
-    left: `${isLeft ? Math.max(8, props.x - CARD_WIDTH - 16) : props.x + 16}px`,
-    ...(isAbove ? { bottom: `${props.height - props.y + 12}px` } : { top: `${props.y + 12}px` }),
-  };
-  return (
-    <div class="card" style={place} role="tooltip">
-      <p class="eyebrow">
-        {isQuery && <Mark isCorrect={q.isCorrect[row] === 1} />} {ROLE_NAMES[role]}
-        {isQuery && !Number.isNaN(q.rank[row]) && <span class="number">rank {rank(q.rank[row])}</span>}
-        {isQuery && !Number.isNaN(q.margin[row]) && <span class="number">margin {signed(q.margin[row], 2)}</span>}
-        {role === HARD_NEGATIVE && <span>of {counted(page.documents.nNegativeOf[row], 'query', 'queries')}</span>}
-        {!isQuery && page.documents.nRelevantTo[row] > 0 && (
-          <span>relevant to {counted(page.documents.nRelevantTo[row], 'query', 'queries')}</span>
-        )}
-      </p>
-      <p>
-        <bdi>{shorten((isQuery ? q : page.documents).texts[row], 240)}</bdi>
-      </p>
-      {wrong >= 0 && (
-        <p class="card-wrong">
-          <Mark isCorrect={false} /> <span class="number">{fixed(q.wrongSimilarity[row], 2)}</span>{' '}
-          <bdi>{shorten(page.documents.texts[wrong], 140)}</bdi>
-        </p>
-      )}
-    </div>
   );
 }

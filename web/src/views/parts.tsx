@@ -1,6 +1,6 @@
 /** Small pieces that several views share. */
 import type { ComponentChildren } from 'preact';
-import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 import { count, plain, shorten } from '../model/format';
 import type { State, Store } from '../state';
 
@@ -13,25 +13,6 @@ export function useStore(store: Store): State {
     return store.subscribe(() => setState(store.get()));
   }, [store]);
   return state;
-}
-
-/** Width and height of an element, in CSS pixels. */
-export function useSize<E extends HTMLElement>(): [preact.RefObject<E | null>, { width: number; height: number }] {
-  const ref = useRef<E | null>(null);
-  const [size, setSize] = useState({ width: 0, height: 0 });
-  // Measured at once, too: before printing there is no time to wait for an observer.
-  useLayoutEffect(() => {
-    if (!ref.current) return;
-    const box = ref.current.getBoundingClientRect();
-    setSize({ width: box.width, height: box.height });
-    const observer = new ResizeObserver(([entry]) => {
-      const { width, height } = entry.contentRect;
-      setSize({ width, height });
-    });
-    observer.observe(ref.current);
-    return () => observer.disconnect();
-  }, []);
-  return [ref, size];
 }
 
 /** A short name of the data set, kept from reordering what stands around it. */
@@ -107,12 +88,65 @@ export function Select<T extends string>(props: {
   );
 }
 
+/** A short name in a frame. */
+export function Tag({ name, length = 28 }: { name: string; length?: number }) {
+  return (
+    <span class="tag">
+      <Name text={name} length={length} />
+    </span>
+  );
+}
+
 /** The sign of right and wrong: never a colour alone. */
 export function Mark({ isCorrect }: { isCorrect: boolean }) {
   return (
     <span class={`mark ${isCorrect ? 'is-right' : 'is-wrong'}`} role="img" aria-label={isCorrect ? 'right' : 'wrong'}>
       {isCorrect ? '✓' : '✗'}
     </span>
+  );
+}
+
+/** What the pointer is on, beside it, kept inside the box of the chart. */
+export function HoverCard(props: { x: number; y: number; box: HTMLElement | null; children: ComponentChildren }) {
+  const left = Math.min(props.x, Math.max(8, (props.box?.clientWidth ?? 0) - 330));
+  return (
+    <div class="card" role="tooltip" style={{ left: `${left}px`, top: `${props.y}px` }}>
+      {props.children}
+    </div>
+  );
+}
+
+/** Buttons that zoom a chart in and out, and back to all of it. */
+export function ZoomButtons({ chart }: { chart: { current: { zoom(factor: number): void; reset(): void } | null } }) {
+  return (
+    <>
+      <button type="button" class="tool is-square" aria-label="Zoom in" onClick={() => chart.current?.zoom(1.5)}>
+        +
+      </button>
+      <button type="button" class="tool is-square" aria-label="Zoom out" onClick={() => chart.current?.zoom(1 / 1.5)}>
+        −
+      </button>
+      <button type="button" class="tool" onClick={() => chart.current?.reset()}>
+        All
+      </button>
+    </>
+  );
+}
+
+/** A few numbers, each large under its name. */
+export function KeyFigures(props: {
+  figures: { label: string; value: string; note: string; title?: string; isNumber?: boolean }[];
+}) {
+  return (
+    <ul class="figures">
+      {props.figures.map(({ label, value, note, title, isNumber }) => (
+        <li key={label} title={title}>
+          <span>{label}</span>
+          <strong class="number">{value}</strong>
+          <small class={isNumber ? 'number' : undefined}>{note}</small>
+        </li>
+      ))}
+    </ul>
   );
 }
 

@@ -1,8 +1,7 @@
 /** The failing queries as a list on paper. */
 import { counted, fixed, rank, shorten, signed } from '../model/format';
-import { relevantOf, sorted } from '../model/queries';
+import { relevantOf, sorted, typeNamesOf } from '../model/queries';
 import type { Store } from '../state';
-import { fellFor } from './detail';
 import { Section } from './parts';
 
 const PRINTED = 60;
@@ -27,7 +26,7 @@ export function PrintedQueries({ store }: { store: Store }) {
                 <bdi>{shorten(q.texts[row], 300)}</bdi>
               </strong>{' '}
               rank {rank(q.rank[row])}, margin {signed(q.margin[row])}{' '}
-              {fellFor(page, row)
+              {typeNamesOf(page, row)
                 .map((name) => shorten(name, 30))
                 .join(' + ')}
             </p>

@@ -1,14 +1,15 @@
 /** Several runs on the same queries: metrics, paired differences, ranks before and after, what moved. */
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { differenceDomain, Scale, shareDomain } from '../charts/interval';
-import { create, type RanksChart } from '../charts/ranks';
-import type { Compare } from '../contract';
+import { differenceDomain, shareDomain, toneOf } from '../charts/interval';
+import { create, type RanksChart, type RanksData } from '../charts/ranks';
+import type { Compare, ComparedRun } from '../contract';
 import { outlineOf, type RankPair, rankPairs } from '../model/compare';
-import { count, counted, fixed, interval, rank, shorten, signed } from '../model/format';
+import { count, counted, fixed, interval, pValue, rank, shorten, signed } from '../model/format';
 import type { Store } from '../state';
-import { chance, Pair, toneOf } from './compare';
+import { Differences, differenceLegend } from './differences';
 import { MovedList } from './moved';
-import { Choice, Name, Section, Select, useStore } from './parts';
+import { Choice, HoverCard, KeyFigures, Name, Section, Select, useStore } from './parts';
+import { type Column, numbers, scales, Table } from './table';
 
 const FEW = 3;
 const LABEL = 40;
@@ -22,7 +23,7 @@ export function Runs({ store, compare }: { store: Store; compare: Compare }) {
   return (
     <>
       <Chooser store={store} compare={compare} />
-      <Pair
+      <Differences
         title={`${shorten(label, LABEL)} against ${shorten(reference.label, LABEL)}`}
         rows={differences}
         domain={domain}
@@ -53,7 +54,7 @@ function Chooser({ store, compare }: { store: Store; compare: Compare }) {
         <p class="note">
           Best of {best.n_candidates} by <Name text={best.metric} length={20} />:{' '}
           <Name text={labelOf(compare, best.best)} />, <b class="number">{signed(best.difference)}</b>, p ={' '}
-          <b class="number">{chance(best.p_adjusted)}</b> after paying for the choice.
+          <b class="number">{pValue(best.p_adjusted)}</b> after paying for the choice.
         </p>
       )}
     </div>
@@ -64,68 +65,43 @@ function labelOf(compare: Compare, name: string): string {
   return compare.candidates.find((run) => run.name === name)?.label ?? name;
 }
 
+interface RunMetric {
+  name: string;
+  run: ComparedRun;
+  /** 0 for the reference. */
+  place: number;
+}
+
 /** Every metric of every run, on one scale. */
 function Metrics({ compare, chosen }: { compare: Compare; chosen: number }) {
   const runs = [compare.reference, ...compare.candidates];
-  const names = Object.keys(compare.candidates[chosen].metrics);
-  const domain = shareDomain(
-    runs.flatMap(({ metrics }) => names.flatMap((name) => [metrics[name]?.value, metrics[name]?.high])),
+  const rows = Object.keys(compare.candidates[chosen].metrics).flatMap((name) =>
+    runs.map((run, place): RunMetric => ({ name, run, place })).filter(({ run }) => run.metrics[name]),
   );
+  const of = ({ name, run }: RunMetric) => run.metrics[name];
+  const domain = shareDomain(rows.flatMap((row) => [of(row).value, of(row).high]));
+  const columns: Column<RunMetric>[] = [
+    { id: 'Metric', scope: 'rowgroup', cell: ({ name }) => <Name text={name} length={30} /> },
+    { id: 'Run', scope: 'row', cell: ({ run }) => <Name text={run.label} length={36} /> },
+    numbers('Value', (row) => fixed(of(row).value)),
+    numbers('95 % interval', (row) => interval(of(row).low, of(row).high)),
+    scales({
+      legend: ['0', fixed(domain.high, 1)],
+      scale(row) {
+        const { value, low, high } = of(row);
+        return { value, low, high, domain, tone: row.place === 0 ? 'reference' : 'plain' };
+      },
+    }),
+  ];
   return (
     <Section title="Every run" note="Each metric with its 95 % interval; the first run of each is the reference.">
-      <div class="scroll-x">
-        <table class="runs">
-          <thead>
-            <tr>
-              <th scope="col">Metric</th>
-              <th scope="col">Run</th>
-              <th scope="col" class="number">
-                Value
-              </th>
-              <th scope="col" class="number">
-                95 % interval
-              </th>
-              <th scope="col" class="type-scale">
-                <span class="scale-legend">
-                  <span>0</span>
-                  <span>{fixed(domain.high, 1)}</span>
-                </span>
-              </th>
-            </tr>
-          </thead>
-          {names.map((name) => (
-            <tbody key={name}>
-              {runs.map((run, i) => {
-                const metric = run.metrics[name];
-                if (!metric) return null;
-                return (
-                  <tr key={run.name} class={i === chosen + 1 ? 'is-candidate' : i === 0 ? 'is-reference' : ''}>
-                    {i === 0 && (
-                      <th scope="rowgroup" rowSpan={runs.filter((other) => other.metrics[name]).length}>
-                        <Name text={name} length={30} />
-                      </th>
-                    )}
-                    <th scope="row">
-                      <Name text={run.label} length={36} />
-                    </th>
-                    <td class="number">{fixed(metric.value)}</td>
-                    <td class="number">{interval(metric.low, metric.high)}</td>
-                    <td class="type-scale">
-                      <Scale
-                        value={metric.value}
-                        low={metric.low}
-                        high={metric.high}
-                        domain={domain}
-                        tone={i === 0 ? 'reference' : 'plain'}
-                      />
-                    </td>
-                  </tr>
-                );
-              })}
-            </tbody>
-          ))}
-        </table>
-      </div>
+      <Table
+        className="runs"
+        columns={columns}
+        rows={rows}
+        rowClass={({ place }) => (place === chosen + 1 ? 'is-candidate' : place === 0 ? 'is-reference' : '')}
+        groupOf={({ name }) => name}
+      />
     </Section>
   );
 }
@@ -159,53 +135,29 @@ function Ranks(props: { store: Store; compare: Compare; candidate: number; pairs
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<RanksChart | null>(null);
   const [hovered, setHovered] = useState<{ pair: RankPair; x: number; y: number } | null>(null);
-  const before = shorten(compare.reference.label, LABEL);
-  const after = shorten(compare.candidates[candidate].label, LABEL);
-
   useLayoutEffect(() => {
     if (!box.current) return;
-    const choose = (outline: number[] | null) => store.setFacets({ ranks: outline && { candidate, outline } });
-    chart.current = create(
-      box.current,
-      {
-        pairs,
-        before: `Rank with ${before}`,
-        after: `Rank with ${after}`,
-        label: `Ranks of ${counted(
-          pairs.reduce((n, { rows }) => n + rows.length, 0),
-          'query',
-          'queries',
-        )} with ${before} (across) and ${after} (up). Arrow keys go from bubble to bubble, Enter selects one. The lists beside it name what moved.`,
+    const select = (outline: number[] | null) => store.setFacets({ ranks: outline && { candidate, outline } });
+    chart.current = create(box.current, ranksData(compare, candidate, pairs), {
+      onHover: (pair, x, y) => setHovered(pair && { pair, x, y }),
+      onPick(pair) {
+        select(pair && outlineOf(pair));
+        if (pair?.rows.length === 1) store.set({ query: pair.rows[0] });
       },
-      {
-        onHover: (pair, x, y) => setHovered(pair && { pair, x, y }),
-        onPick(pair) {
-          choose(pair && outlineOf(pair));
-          if (pair?.rows.length === 1) store.set({ query: pair.rows[0] });
-        },
-        onLasso: (outline, n) => {
-          if (n > 0) choose(outline);
-        },
+      onLasso: (outline, n) => {
+        if (n > 0) select(outline);
       },
-    );
+    });
     return () => chart.current?.destroy();
   }, [store, compare, candidate, pairs]);
   useLayoutEffect(() => {
     const own = facets.ranks?.candidate === candidate ? facets.ranks.outline : null;
     chart.current?.update(selection.isAll ? null : selection.isQuery, query, own);
   });
-
   return (
     <div class="ranks" ref={box}>
       {hovered && (
-        <div
-          class="card"
-          role="tooltip"
-          style={{
-            left: `${Math.min(hovered.x + 18, Math.max(8, (box.current?.clientWidth ?? 0) - 330))}px`,
-            top: `${hovered.y + 18}px`,
-          }}
-        >
+        <HoverCard x={hovered.x + 18} y={hovered.y + 18} box={box.current}>
           <p class="eyebrow">
             <strong class="number">
               {rank(hovered.pair.before)} → {rank(hovered.pair.after)}
@@ -217,10 +169,22 @@ function Ranks(props: { store: Store; compare: Compare; candidate: number; pairs
               <bdi>{shorten(store.page.queries.texts[row], 110)}</bdi>
             </p>
           ))}
-        </div>
+        </HoverCard>
       )}
     </div>
   );
+}
+
+function ranksData(compare: Compare, candidate: number, pairs: RankPair[]): RanksData {
+  const before = shorten(compare.reference.label, LABEL);
+  const after = shorten(compare.candidates[candidate].label, LABEL);
+  const n = pairs.reduce((sum, { rows }) => sum + rows.length, 0);
+  return {
+    pairs,
+    before: `Rank with ${before}`,
+    after: `Rank with ${after}`,
+    label: `Ranks of ${counted(n, 'query', 'queries')} with ${before} (across) and ${after} (up). Arrow keys go from bubble to bubble, Enter selects one. The lists beside it name what moved.`,
+  };
 }
 
 function Moved(props: { store: Store; compare: Compare; candidate: number; kind: 'gained' | 'lost'; title: string }) {
@@ -243,60 +207,24 @@ function TypeChanges({ compare, name }: { compare: Compare; name: string }) {
   const rows = compare.typeChanges.filter(({ candidate }) => candidate === name);
   const domain = differenceDomain(compare.typeChanges.flatMap(({ value, low, high }) => [value, low, high]));
   if (rows.length === 0) return null;
+  const columns: Column<(typeof rows)[number]>[] = [
+    { id: 'Type', scope: 'row', cell: ({ type }) => <Name text={type} length={40} /> },
+    numbers('Pairs', ({ n }) => count(n)),
+    numbers('Change', ({ value }) => signed(value), { emphasis: 'strong' }),
+    numbers('95 % interval', ({ reason, low, high }) =>
+      reason ? <Name text={reason} length={40} /> : interval(low, high),
+    ),
+    scales({
+      legend: differenceLegend(domain),
+      scale: ({ value, low, high }) => ({ value, low, high, domain, zero: 0, tone: toneOf(low, high, 'less') }),
+    }),
+  ];
   return (
     <Section
       title="Hard negatives that reach the positive, by type"
       note="Change of the share of lost pairs, candidate minus reference, with its 95 % interval: left of zero is better."
     >
-      <div class="scroll-x">
-        <table class="types">
-          <thead>
-            <tr>
-              <th scope="col">Type</th>
-              <th scope="col" class="number">
-                Pairs
-              </th>
-              <th scope="col" class="number">
-                Change
-              </th>
-              <th scope="col" class="number">
-                95 % interval
-              </th>
-              <th scope="col" class="type-scale">
-                <span class="scale-legend">
-                  <span>{signed(domain.low, 2)}</span>
-                  <span>0</span>
-                  <span>{signed(domain.high, 2)}</span>
-                </span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map((row) => (
-              <tr key={row.type}>
-                <th scope="row">
-                  <Name text={row.type} length={40} />
-                </th>
-                <td class="number">{count(row.n)}</td>
-                <td class="number strong">{signed(row.value)}</td>
-                <td class="number">
-                  {row.reason ? <Name text={row.reason} length={40} /> : interval(row.low, row.high)}
-                </td>
-                <td class="type-scale">
-                  <Scale
-                    value={row.value}
-                    low={row.low}
-                    high={row.high}
-                    domain={domain}
-                    zero={0}
-                    tone={toneOf(row.low, row.high, 'less')}
-                  />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table className="types" columns={columns} rows={rows} />
     </Section>
   );
 }
@@ -316,15 +244,7 @@ function Levels({ compare, name }: { compare: Compare; name: string }) {
       title="Levels"
       note="Candidate minus reference. A change of the raw levels is a change of temperature; a change of the others is a change of ranking."
     >
-      <ul class="figures">
-        {LEVELS.map(([key, label, kind]) => (
-          <li key={key}>
-            <span>{label}</span>
-            <strong class="number">{signed(shift[key])}</strong>
-            <small>{kind}</small>
-          </li>
-        ))}
-      </ul>
+      <KeyFigures figures={LEVELS.map(([key, label, note]) => ({ label, value: signed(shift[key]), note }))} />
     </Section>
   );
 }

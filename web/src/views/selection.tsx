@@ -87,10 +87,10 @@ function Chips({ store }: { store: Store }) {
           <Name text={page.compare.candidates[facets.moved.candidate].label} length={24} />
         </Chip>
       )}
-      {facets.stretch && page.timeline && (
-        <Chip onRemove={() => store.setFacets({ stretch: null })}>
-          {facets.stretch.kind === 'gained' ? 'came right' : 'went wrong'} from epoch{' '}
-          {page.timeline.epochs[facets.stretch.place]} to {page.timeline.epochs[facets.stretch.place + 1]}
+      {facets.segment && page.timeline && (
+        <Chip onRemove={() => store.setFacets({ segment: null })}>
+          {facets.segment.kind === 'gained' ? 'came right' : 'went wrong'} from epoch{' '}
+          {page.timeline.epochs[facets.segment.place]} to {page.timeline.epochs[facets.segment.place + 1]}
         </Chip>
       )}
       {facets.ranks && page.compare && (

@@ -1,13 +1,17 @@
 /** Before the model is served: where to cut, what fewer bytes cost, and what other spellings do to it. */
-import { differenceDomain, Scale } from '../charts/interval';
-import { Plot, PlotKey, powers, rounds, type Series } from '../charts/plot';
-import type { Comparison, Deployment, Report, Robustness, StorageFormat, Thresholds } from '../contract';
+
+import type { Series } from '../charts/axes';
+import { differenceDomain } from '../charts/interval';
+import { Plot, PlotKey, type PlotSeries, powers, rounds } from '../charts/plot';
+import type { Comparison, Deployment, Figure, Report, Robustness, StorageFormat, Thresholds } from '../contract';
 import { count, counted, fixed, interval, percent, shorten, signed } from '../model/format';
 import type { Store } from '../state';
 import { Section } from './parts';
+import { type Column, numbers, scales, Table } from './table';
 
 const METRIC = 'MRR';
-const TOLD = 0.05;
+/** Below this p-value a change is no accident. */
+const SIGNIFICANT = 0.05;
 const ABSENT: [keyof Report & string, string][] = [
   ['thresholds', 'Thresholds'],
   ['deployment', 'Bytes'],
@@ -36,6 +40,29 @@ export function ServingView({ store }: { store: Store }) {
   );
 }
 
+type Choice = Thresholds['choices'][number];
+
+const CHOICES: Column<Choice>[] = [
+  { id: 'Wanted precision', scope: 'row', cell: ({ wanted }) => percent(wanted) },
+  numbers(
+    'Threshold',
+    ({ threshold, reason }) =>
+      threshold === null ? <bdi>{shorten(reason ?? 'not reachable', 240)}</bdi> : fixed(threshold, 2),
+    // Where the precision cannot be reached, the reason stands in place of the three numbers.
+    { emphasis: 'strong', span: ({ threshold }) => (threshold === null ? 3 : 1) },
+  ),
+  numbers('Precision', ({ precision }) => <FigureWithInterval {...precision} />),
+  numbers('Recall', ({ recall }) => <FigureWithInterval {...recall} />),
+];
+
+function FigureWithInterval({ value, low, high }: Figure) {
+  return (
+    <>
+      {fixed(value)} <small>{interval(low, high)}</small>
+    </>
+  );
+}
+
 function Cut({ thresholds }: { thresholds: Thresholds }) {
   const { choices } = thresholds;
   const curve = (label: 'precision' | 'recall', colour: string, dash?: string): Series => ({
@@ -49,52 +76,17 @@ function Cut({ thresholds }: { thresholds: Thresholds }) {
   });
   const series = [curve('precision', '--tint-hue0'), curve('recall', '--tint-hue4', '7 4')];
   const [low, high] = [thresholds.thresholds[0] ?? 0, thresholds.thresholds.at(-1) ?? 1];
-  const shares = rounds(0, 1);
   return (
     <Section
       title="Where to cut"
       note={`Every document with a cosine of at least the threshold is taken, out of ${count(thresholds.n_documents)}; one that nobody judged counts as wrong. A larger pool has more wrong ones above any threshold.`}
     >
-      <div class="scroll-x">
-        <table class="cuts">
-          <thead>
-            <tr>
-              <th scope="col">Wanted precision</th>
-              {['Threshold', 'Precision', 'Recall'].map((label) => (
-                <th key={label} scope="col" class="number">
-                  {label}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {choices.map((choice) => (
-              <tr key={choice.wanted}>
-                <th scope="row">{percent(choice.wanted)}</th>
-                {choice.threshold === null ? (
-                  <td colSpan={3} class="muted">
-                    <bdi>{shorten(choice.reason ?? 'not reachable', 240)}</bdi>
-                  </td>
-                ) : (
-                  <>
-                    <td class="number strong">{fixed(choice.threshold, 2)}</td>
-                    {[choice.precision, choice.recall].map((figure, i) => (
-                      <td key={i} class="number">
-                        {fixed(figure.value)} <small>{interval(figure.low, figure.high)}</small>
-                      </td>
-                    ))}
-                  </>
-                )}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table className="cuts" columns={CHOICES} rows={choices} />
       <PlotKey series={series} />
       <Plot
         title="Precision and recall by threshold"
         x={{ label: 'Cosine threshold', low, high, ticks: rounds(low, high, 8), format: (v) => fixed(v, 2) }}
-        y={{ label: 'Share', low: 0, high: 1, ticks: shares, format: (v) => fixed(v, 1) }}
+        y={{ label: 'Share', low: 0, high: 1, ticks: rounds(0, 1), format: (v) => fixed(v, 1) }}
         series={series}
         marks={choices.flatMap(({ threshold }) => (threshold === null ? [] : [threshold]))}
       />
@@ -114,7 +106,7 @@ const kindOf = ({ n_rescored, precision }: StorageFormat) => (n_rescored > 0 ? '
 const changeOf = (changes: Comparison[]) => changes.find(({ metric }) => metric === METRIC) ?? null;
 
 /** Quality against bytes, one line a precision; bars are intervals of the difference, on the level of the reference. */
-export function costSeries({ formats }: Deployment): Series[] {
+export function costSeries({ formats }: Deployment): PlotSeries[] {
   const measured = formats.filter(({ metrics }) => typeof metrics[METRIC]?.value === 'number');
   const level = measured[0]?.metrics[METRIC]?.value ?? 0;
   return KINDS.flatMap(([kind, label, colour, dash]) => {
@@ -146,7 +138,7 @@ function Bytes({ deployment }: { deployment: Deployment }) {
   const sizes = deployment.formats.map(({ bytes_in_index }) => bytes_in_index);
   const most = Math.max(0.01, ...series.flatMap(({ y, high }) => [...y, ...(high ?? [])]).map((v) => v ?? 0));
   const steps = powers(Math.min(...sizes), Math.max(...sizes), 2);
-  const high = 1.15 * most; // room for the name above the highest point
+  const high = 1.15 * most; // so that the name above the highest point fits
   return (
     <Section
       title="Fewer bytes"
@@ -163,116 +155,94 @@ function Bytes({ deployment }: { deployment: Deployment }) {
           ticks: steps,
           format: count,
         }}
-        y={{
-          label: METRIC,
-          low: 0,
-          high,
-          ticks: rounds(0, high),
-          format: (value) => fixed(value, 2),
-        }}
+        y={{ label: METRIC, low: 0, high, ticks: rounds(0, high), format: (value) => fixed(value, 2) }}
         series={series}
       />
-      <div class="scroll-x">
-        <table class="formats">
-          <thead>
-            <tr>
-              <th scope="col">Format</th>
-              {['Bytes', METRIC, 'Change', '95 % interval', 'Tied', `Top ${deployment.k} kept`].map((label) => (
-                <th key={label} scope="col" class="number">
-                  {label}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {deployment.formats.map((each, i) => {
-              const change = changeOf(each.changes);
-              return (
-                <tr key={i}>
-                  <th scope="row">
-                    <bdi>{shorten(each.name, 60)}</bdi>
-                    {each.reason && (
-                      <small>
-                        <bdi>{shorten(each.reason, 200)}</bdi>
-                      </small>
-                    )}
-                  </th>
-                  <td class="number">{count(each.bytes_in_index)}</td>
-                  <td class="number strong">{fixed(each.metrics[METRIC]?.value)}</td>
-                  <td class="number">{change ? signed(change.difference) : ''}</td>
-                  <td class="number muted">{change ? interval(change.low, change.high) : ''}</td>
-                  <td class="number">{percent(each.tie_share.value)}</td>
-                  <td class="number">{percent(each.overlap.value)}</td>
-                </tr>
-              );
-            })}
-          </tbody>
-        </table>
-      </div>
+      <Table className="formats" columns={formatColumns(deployment.k)} rows={deployment.formats} />
     </Section>
   );
 }
 
+function formatColumns(k: number): Column<StorageFormat>[] {
+  const withChange = (write: (change: Comparison) => string) => (format: StorageFormat) => {
+    const change = changeOf(format.changes);
+    return change ? write(change) : '';
+  };
+  return [
+    {
+      id: 'Format',
+      scope: 'row',
+      cell: ({ name, reason }) => <Described name={name} detail={reason && shorten(reason, 200)} />,
+    },
+    numbers('Bytes', ({ bytes_in_index }) => count(bytes_in_index)),
+    numbers(METRIC, ({ metrics }) => fixed(metrics[METRIC]?.value), { emphasis: 'strong' }),
+    numbers(
+      'Change',
+      withChange(({ difference }) => signed(difference)),
+    ),
+    numbers(
+      '95 % interval',
+      withChange(({ low, high }) => interval(low, high)),
+      { emphasis: 'muted' },
+    ),
+    numbers('Tied', ({ tie_share }) => percent(tie_share.value)),
+    numbers(`Top ${k} kept`, ({ overlap }) => percent(overlap.value)),
+  ];
+}
+
+/** A name with a line under it that explains it. */
+function Described({ name, detail }: { name: string; detail?: string | null }) {
+  return (
+    <>
+      <bdi>{shorten(name, 60)}</bdi>
+      {detail && (
+        <small>
+          <bdi>{detail}</bdi>
+        </small>
+      )}
+    </>
+  );
+}
+
+interface SpellingRow {
+  effect: Robustness['effects'][number];
+  change: Comparison | null;
+}
+
 function Spellings({ robustness }: { robustness: Robustness }) {
   const rows = robustness.effects
-    .map((effect) => ({ effect, change: changeOf(effect.changes) }))
+    .map((effect): SpellingRow => ({ effect, change: changeOf(effect.changes) }))
     .sort((a, b) => (a.change?.difference ?? 1) - (b.change?.difference ?? 1));
   const domain = differenceDomain(
     rows.flatMap(({ change }) => (change ? [change.difference, change.low, change.high] : [])),
   );
+  const columns: Column<SpellingRow>[] = [
+    {
+      id: 'Spelling',
+      scope: 'row',
+      cell: ({ effect: { title, example } }) => <Described name={title} detail={example && shorten(example[1], 110)} />,
+    },
+    numbers('Change', ({ change }) => (change ? signed(change.difference) : '–'), { emphasis: 'strong' }),
+    scales({
+      legend: [],
+      scale: ({ change }) =>
+        change && { value: change.difference, low: change.low, high: change.high, domain, zero: 0, tone: 'wrong' },
+    }),
+    numbers('p (Holm)', ({ change }) => (change ? fixed(change.p_adjusted) : '')),
+    numbers('Flips', ({ effect }) => percent(effect.flip_rate.value)),
+    numbers('Queries', ({ effect }) => count(effect.n_changed)),
+  ];
   return (
     <Section
       title="Other spellings"
       note={`Change of ${METRIC} on the queries that each spelling alters, ${counted(robustness.n_queries, 'query', 'queries')} in all. Flips: right at rank 1 before and not after, or the other way round.`}
     >
-      <div class="scroll-x">
-        <table class="spellings">
-          <thead>
-            <tr>
-              <th scope="col">Spelling</th>
-              <th scope="col" class="number">
-                Change
-              </th>
-              <th scope="col" class="type-scale" />
-              {['p (Holm)', 'Flips', 'Queries'].map((label) => (
-                <th key={label} scope="col" class="number">
-                  {label}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map(({ effect, change }, i) => (
-              <tr key={i} class={change?.p_adjusted != null && change.p_adjusted < TOLD ? '' : 'muted'}>
-                <th scope="row">
-                  <bdi>{shorten(effect.title, 60)}</bdi>
-                  {effect.example && (
-                    <small>
-                      <bdi>{shorten(effect.example[1], 110)}</bdi>
-                    </small>
-                  )}
-                </th>
-                <td class="number strong">{change ? signed(change.difference) : '–'}</td>
-                <td class="type-scale">
-                  {change && (
-                    <Scale
-                      value={change.difference}
-                      low={change.low}
-                      high={change.high}
-                      domain={domain}
-                      zero={0}
-                      tone="wrong"
-                    />
-                  )}
-                </td>
-                <td class="number">{change ? fixed(change.p_adjusted) : ''}</td>
-                <td class="number">{percent(effect.flip_rate.value)}</td>
-                <td class="number">{count(effect.n_changed)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        className="spellings"
+        columns={columns}
+        rows={rows}
+        rowClass={({ change }) => (change?.p_adjusted != null && change.p_adjusted < SIGNIFICANT ? '' : 'muted')}
+      />
     </Section>
   );
 }

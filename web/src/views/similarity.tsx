@@ -3,11 +3,12 @@ import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { type Curve, Density } from '../charts/density';
 import { create, type HeatmapChart, range } from '../charts/heatmap';
 import { Ridge, ridgeDomain } from '../charts/ridge';
-import type { Heatmap } from '../contract';
+import type { Heatmap, Page, Report, SimilarityColumns } from '../contract';
 import { count, fixed, interval, percent, shorten, signed } from '../model/format';
 import { atThreshold, bestThreshold, shareAbove } from '../model/threshold';
 import type { Store } from '../state';
-import { Mark, Name, Section, useStore } from './parts';
+import { HoverCard, KeyFigures, Mark, Name, Section, Select, useStore, ZoomButtons } from './parts';
+import { type Column, numbers, Table } from './table';
 
 export function SimilarityView({ store }: { store: Store }) {
   const { page } = store;
@@ -27,106 +28,106 @@ const FIGURES = [
   ['overlap', 'Overlap', 'shared area of the two densities'],
 ] as const;
 
+type Similarity = Report['similarity'];
+
+/** A set of pairs: how many, and the density of their similarities. */
+interface Population {
+  n: number;
+  density: Float32Array;
+}
+
+/** The sets of pairs of a page; hard negatives only where both the figures and the density are there. */
+function populationsOf({ report, similarity }: Page): Record<'positive' | 'negative', Population> & {
+  hardNegative: Population | null;
+} {
+  const facts = report.similarity;
+  return {
+    positive: { n: facts.positive.n, density: similarity.positive },
+    negative: { n: facts.negative.n, density: similarity.negative },
+    hardNegative:
+      similarity.hardNegative && facts.hard_negative
+        ? { n: facts.hard_negative.n, density: similarity.hardNegative }
+        : null,
+  };
+}
+
 function Densities({ store }: { store: Store }) {
   const { page } = store;
   const state = useStore(store);
   const facts = page.report.similarity;
-  const { edges, positive, negative, hardNegative, types } = page.similarity;
+  const { edges, types } = page.similarity;
   const [type, setType] = useState('');
-  const best = useMemo(
-    () =>
-      bestThreshold(
-        edges,
-        { n: facts.positive.n, density: positive },
-        hardNegative && facts.hard_negative
-          ? { n: facts.hard_negative.n, density: hardNegative }
-          : { n: facts.negative.n, density: negative },
-      ),
-    [page],
-  );
+  const best = useMemo(() => {
+    const { positive, negative, hardNegative } = populationsOf(page);
+    return bestThreshold(edges, positive, hardNegative ?? negative);
+  }, [page]);
   const threshold = state.threshold ?? best;
-  const chosen = types.find(({ name }) => name === type);
-  const curves: Curve[] = [
-    { id: 'negative', label: 'Negatives', density: negative, colour: '--tint-document', isFilled: true },
-    ...(hardNegative
-      ? [
-          {
-            id: 'hard',
-            label: 'Hard negatives',
-            density: hardNegative,
-            colour: '--tint-negative',
-            isFilled: false,
-            dash: '6 3',
-          },
-        ]
-      : []),
-    ...(chosen
-      ? [
-          {
-            id: 'type',
-            label: shorten(chosen.name, 30),
-            density: chosen.density,
-            colour: '--tint-hue2',
-            isFilled: false,
-            dash: '2 3',
-          },
-        ]
-      : []),
-    { id: 'positive', label: 'Positives', density: positive, colour: '--tint-positive', isFilled: true },
-  ];
-  const populations: [string, typeof facts.positive | null, string][] = [
-    ['Positives', facts.positive, 'positive'],
-    ['Negatives', facts.negative, 'document'],
-    ['Hard negatives', facts.hard_negative, 'negative'],
-  ];
+  const figures = FIGURES.map(([key, label, means]) => {
+    const { value, low, high, reason } = facts[key];
+    return { label, value: fixed(value), note: interval(low, high), title: reason ?? means, isNumber: true };
+  });
   return (
     <Section title="Similarity" note="Densities of the cosine similarity, each drawn to its own height. Drag the line.">
-      <ul class="figures">
-        {FIGURES.map(([key, label, title]) => (
-          <li key={key} title={facts[key].reason ?? title}>
-            <span>{label}</span>
-            <strong class="number">{fixed(facts[key].value)}</strong>
-            <small class="number">{interval(facts[key].low, facts[key].high)}</small>
-          </li>
-        ))}
-      </ul>
+      <KeyFigures figures={figures} />
       <div class="density-head">
-        <ul class="keys">
-          {populations.map(
-            ([label, facts_, tint]) =>
-              facts_ && (
-                <li key={label}>
-                  <i class={`key is-${tint}`} /> {label}{' '}
-                  <span class="number muted">
-                    {fixed(facts_.mean, 2)} ± {fixed(facts_.std, 2)}, n = {count(facts_.n)}
-                  </span>
-                </li>
-              ),
-          )}
-        </ul>
+        <PopulationKeys facts={facts} />
         {types.length > 0 && (
-          <label class="select">
-            <span>Type</span>
-            <select value={type} onChange={(event) => setType(event.currentTarget.value)}>
-              <option value="">none</option>
-              {types.map(({ name }) => (
-                <option key={name} value={name}>
-                  {shorten(name, 40)}
-                </option>
-              ))}
-            </select>
-          </label>
+          <Select
+            label="Type"
+            value={type}
+            options={[
+              { value: '', label: 'none' },
+              ...types.map(({ name }) => ({ value: name, label: shorten(name, 40) })),
+            ]}
+            onChange={setType}
+          />
         )}
       </div>
       <Density
         edges={edges}
-        curves={curves}
+        curves={curvesOf(page.similarity, type)}
         threshold={threshold}
         onThreshold={(next) => store.set({ threshold: next })}
       />
-      <Accepted store={store} threshold={threshold} />
+      <Accepted page={page} threshold={threshold} />
     </Section>
   );
+}
+
+function PopulationKeys({ facts }: { facts: Similarity }) {
+  const populations = [
+    ['Positives', facts.positive, 'positive'],
+    ['Negatives', facts.negative, 'document'],
+    ['Hard negatives', facts.hard_negative, 'negative'],
+  ] as const;
+  return (
+    <ul class="keys">
+      {populations.map(
+        ([label, own, tint]) =>
+          own && (
+            <li key={label}>
+              <i class={`key is-${tint}`} /> {label}{' '}
+              <span class="number muted">
+                {fixed(own.mean, 2)} ± {fixed(own.std, 2)}, n = {count(own.n)}
+              </span>
+            </li>
+          ),
+      )}
+    </ul>
+  );
+}
+
+/** Densities from the back to the front; that of a negative type only where one is chosen. */
+function curvesOf({ negative, hardNegative, positive, types }: SimilarityColumns, type: string): Curve[] {
+  const chosen = types.find(({ name }) => name === type);
+  const curve = (id: string, density: Float32Array | undefined | null, colour: string, dash?: string): Curve[] =>
+    density ? [{ id, density, colour, dash, isFilled: !dash }] : [];
+  return [
+    ...curve('negative', negative, '--tint-document'),
+    ...curve('hard', hardNegative, '--tint-negative', '6 3'),
+    ...curve('type', chosen?.density, '--tint-hue2', '2 3'),
+    ...curve('positive', positive, '--tint-positive'),
+  ];
 }
 
 /** A share with more decimals where three would say nothing. */
@@ -134,57 +135,32 @@ function share(value: number | null): string {
   return fixed(value, value !== null && value > 0 && value < 0.01 ? 5 : 3);
 }
 
+type AcceptedRow = [against: string, others: { n: number; share: number }];
+
 /** Precision, recall and F1 of accepting every pair from the threshold up. */
-function Accepted({ store, threshold }: { store: Store; threshold: number }) {
-  const { page } = store;
-  const facts = page.report.similarity;
-  const { edges, positive, negative, hardNegative } = page.similarity;
-  const hits = { n: facts.positive.n, share: shareAbove(positive, edges, threshold) };
-  const against: [string, { n: number; share: number } | null][] = [
-    [
-      'among hard negatives',
-      hardNegative && facts.hard_negative
-        ? { n: facts.hard_negative.n, share: shareAbove(hardNegative, edges, threshold) }
-        : null,
-    ],
-    ['among all documents', { n: facts.negative.n, share: shareAbove(negative, edges, threshold) }],
+function Accepted({ page, threshold }: { page: Page; threshold: number }) {
+  const { positive, negative, hardNegative } = populationsOf(page);
+  const above = ({ n, density }: Population) => ({ n, share: shareAbove(density, page.similarity.edges, threshold) });
+  const rows: AcceptedRow[] = [['among all documents', above(negative)]];
+  if (hardNegative) rows.unshift(['among hard negatives', above(hardNegative)]);
+  const hits = above(positive);
+  const columns: Column<AcceptedRow>[] = [
+    { id: 'against', header: null, scope: 'row', cell: ([against]) => against },
+    numbers('Precision', ([, others]) => share(atThreshold(hits, others).precision)),
+    numbers('Recall', ([, others]) => share(atThreshold(hits, others).recall)),
+    numbers('F1', ([, others]) => share(atThreshold(hits, others).f1), { emphasis: 'strong' }),
+    numbers('Wrong pairs accepted', ([, others]) => (
+      <>
+        {count(Math.round(others.n * others.share))} <span class="muted">({percent(others.share)})</span>
+      </>
+    )),
   ];
-  return (
-    <div class="scroll-x">
-      <table class="accepted" aria-live="polite">
-        <caption>
-          Pairs at or above <strong class="number">{fixed(threshold)}</strong>
-        </caption>
-        <thead>
-          <tr>
-            <th scope="col" />
-            {['Precision', 'Recall', 'F1', 'Wrong pairs accepted'].map((label) => (
-              <th key={label} scope="col" class="number">
-                {label}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {against.map(([label, others]) => {
-            if (!others) return null;
-            const { precision, recall, f1 } = atThreshold(hits, others);
-            return (
-              <tr key={label}>
-                <th scope="row">{label}</th>
-                <td class="number">{share(precision)}</td>
-                <td class="number">{share(recall)}</td>
-                <td class="number strong">{share(f1)}</td>
-                <td class="number">
-                  {count(Math.round(others.n * others.share))} <span class="muted">({percent(others.share)})</span>
-                </td>
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
-    </div>
+  const caption = (
+    <>
+      Pairs at or above <strong class="number">{fixed(threshold)}</strong>
+    </>
   );
+  return <Table className="accepted" columns={columns} rows={rows} caption={caption} isLive />;
 }
 
 function Margins({ store }: { store: Store }) {
@@ -227,16 +203,42 @@ function Margins({ store }: { store: Store }) {
 }
 
 function Matrix({ store, heatmap }: { store: Store; heatmap: Heatmap }) {
-  const { page } = store;
+  const chart = useRef<HeatmapChart | null>(null);
+  const [least, most] = useMemo(() => range(heatmap.similarity), [heatmap]);
+  const [rows, columns] = [heatmap.queries.length, heatmap.documents.length];
+  return (
+    <Section
+      title="Matrix"
+      note={`${count(rows)} of ${count(heatmap.nQueries)} queries (down) and ${count(columns)} of ${count(heatmap.nDocuments)} documents (across), ordered so that similar ones stand together. A ring marks a relevant pair.`}
+    >
+      <div class="matrix-tools">
+        <span class="ramp">
+          <span class="number">{fixed(least, 2)}</span>
+          <i />
+          <span class="number">{fixed(most, 2)}</span>
+        </span>
+        <span class="spacer" />
+        <ZoomButtons chart={chart} />
+      </div>
+      <Cells store={store} heatmap={heatmap} chart={chart} />
+    </Section>
+  );
+}
+
+interface HoveredCell {
+  row: number;
+  column: number;
+  x: number;
+  y: number;
+}
+
+function Cells(props: { store: Store; heatmap: Heatmap; chart: { current: HeatmapChart | null } }) {
+  const { store, heatmap, chart } = props;
   useStore(store);
   const selection = store.selection();
   const box = useRef<HTMLDivElement>(null);
-  const chart = useRef<HeatmapChart | null>(null);
-  const [hovered, setHovered] = useState<{ row: number; column: number; x: number; y: number } | null>(null);
-  const rows = heatmap.queries.length;
-  const columns = heatmap.documents.length;
-  const [least, most] = useMemo(() => range(heatmap.similarity), [heatmap]);
-
+  const [hovered, setHovered] = useState<HoveredCell | null>(null);
+  const [rows, columns] = [heatmap.queries.length, heatmap.documents.length];
   useLayoutEffect(() => {
     if (!box.current) return;
     chart.current = create(
@@ -258,56 +260,33 @@ function Matrix({ store, heatmap }: { store: Store; heatmap: Heatmap }) {
   useLayoutEffect(() => {
     chart.current?.update(selection.isAll ? null : Uint8Array.from(heatmap.queries, (row) => selection.isQuery[row]));
   }, [selection, heatmap]);
-
   return (
-    <Section
-      title="Matrix"
-      note={`${count(rows)} of ${count(heatmap.nQueries)} queries (down) and ${count(columns)} of ${count(heatmap.nDocuments)} documents (across), ordered so that similar ones stand together. A ring marks a relevant pair.`}
-    >
-      <div class="matrix-tools">
-        <span class="ramp">
-          <span class="number">{fixed(least, 2)}</span>
-          <i />
-          <span class="number">{fixed(most, 2)}</span>
-        </span>
-        <span class="spacer" />
-        <button type="button" class="tool is-square" aria-label="Zoom in" onClick={() => chart.current?.zoom(1.5)}>
-          +
-        </button>
-        <button type="button" class="tool is-square" aria-label="Zoom out" onClick={() => chart.current?.zoom(1 / 1.5)}>
-          −
-        </button>
-        <button type="button" class="tool" onClick={() => chart.current?.reset()}>
-          All
-        </button>
-      </div>
-      <div class="matrix" ref={box} style={{ aspectRatio: `${columns} / ${rows}` }}>
-        {hovered && (
-          <div
-            class="card"
-            role="tooltip"
-            style={{
-              left: `${Math.min(hovered.x + 14, Math.max(8, (box.current?.clientWidth ?? 0) - 330))}px`,
-              top: `${hovered.y + 16}px`,
-            }}
-          >
-            <p class="eyebrow">
-              <strong class="number">{fixed(heatmap.similarity[hovered.row * columns + hovered.column])}</strong>
-              {heatmap.isRelevant[hovered.row * columns + hovered.column] === 1 && (
-                <>
-                  <Mark isCorrect /> relevant
-                </>
-              )}
-            </p>
-            <p>
-              <bdi>{shorten(page.queries.texts[heatmap.queries[hovered.row]], 140)}</bdi>
-            </p>
-            <p class="card-wrong">
-              <bdi>{shorten(page.documents.texts[heatmap.documents[hovered.column]], 180)}</bdi>
-            </p>
-          </div>
+    <div class="matrix" ref={box} style={{ aspectRatio: `${columns} / ${rows}` }}>
+      {hovered && <CellCard page={store.page} heatmap={heatmap} cell={hovered} box={box.current} />}
+    </div>
+  );
+}
+
+function CellCard(props: { page: Page; heatmap: Heatmap; cell: HoveredCell; box: HTMLElement | null }) {
+  const { heatmap, cell } = props;
+  const { queries, documents } = props.page;
+  const place = cell.row * heatmap.documents.length + cell.column;
+  return (
+    <HoverCard x={cell.x + 14} y={cell.y + 16} box={props.box}>
+      <p class="eyebrow">
+        <strong class="number">{fixed(heatmap.similarity[place])}</strong>
+        {heatmap.isRelevant[place] === 1 && (
+          <>
+            <Mark isCorrect /> relevant
+          </>
         )}
-      </div>
-    </Section>
+      </p>
+      <p>
+        <bdi>{shorten(queries.texts[heatmap.queries[cell.row]], 140)}</bdi>
+      </p>
+      <p class="card-wrong">
+        <bdi>{shorten(documents.texts[heatmap.documents[cell.column]], 180)}</bdi>
+      </p>
+    </HoverCard>
   );
 }

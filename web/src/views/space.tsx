@@ -1,10 +1,12 @@
 /** The shape of the space: how many directions it uses, how queries lie to documents, and its hubs. */
 import { useState } from 'preact/hooks';
-import { Plot, PlotKey, powers, type Series } from '../charts/plot';
+import type { Series } from '../charts/axes';
+import { Plot, PlotKey, powers } from '../charts/plot';
 import type { Geometry, Report, Space } from '../contract';
 import { count, fixed, interval, percent, shorten } from '../model/format';
 import type { Store } from '../state';
 import { Choice, FullText, Section } from './parts';
+import { type Column, numbers, Table } from './table';
 
 const NAMES: Record<string, string> = {
   model: 'This model',
@@ -23,13 +25,13 @@ const FLOOR = 1e-6;
 
 type Side = 'queries' | 'documents';
 
-interface Figure {
+interface SpaceFigure {
   title: string;
   means: string;
   of: (space: Space) => string;
 }
 
-const FIGURES: Figure[] = [
+const FIGURES: SpaceFigure[] = [
   { title: 'Dimensions', means: 'numbers of a vector', of: ({ documents }) => count(documents.dim) },
   {
     title: 'Effective rank, documents',
@@ -103,40 +105,30 @@ export function SpaceView({ store }: { store: Store }) {
 function Figures({ geometry }: { geometry: Geometry }) {
   const spaces = Object.entries(geometry.spaces);
   const figures = FIGURES.filter(({ title }) => spaces.length > 1 || title !== 'Neighbours kept');
+  const columns: Column<SpaceFigure>[] = [
+    {
+      id: 'Figure',
+      scope: 'row',
+      cell: ({ title, means }) => (
+        <>
+          {title}
+          <small>{means}</small>
+        </>
+      ),
+    },
+    ...spaces.map(([name, space], i) =>
+      numbers<SpaceFigure>(name, ({ of }) => of(space), {
+        header: <bdi>{NAMES[name] ?? shorten(name, 24)}</bdi>,
+        emphasis: i === 0 ? 'strong' : undefined,
+      }),
+    ),
+  ];
   return (
     <Section
       title="The space"
       note={`None of these figures decides by itself whether a model is good; they say why it ranks as it does. Lists are the ${geometry.k} nearest documents of each query.`}
     >
-      <div class="scroll-x">
-        <table class="space-figures">
-          <thead>
-            <tr>
-              <th scope="col">Figure</th>
-              {spaces.map(([name]) => (
-                <th key={name} scope="col" class="number">
-                  <bdi>{NAMES[name] ?? shorten(name, 24)}</bdi>
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {figures.map(({ title, means, of }) => (
-              <tr key={title}>
-                <th scope="row">
-                  {title}
-                  <small>{means}</small>
-                </th>
-                {spaces.map(([name, space], i) => (
-                  <td key={name} class={`number ${i === 0 ? 'strong' : ''}`}>
-                    {of(space)}
-                  </td>
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table className="space-figures" columns={columns} rows={figures} />
     </Section>
   );
 }

@@ -1,28 +1,28 @@
-/** A training, checkpoint by checkpoint: the map as a film, metrics with bands, lost pairs by type. */
+/** A training, checkpoint by checkpoint: the map as an animation, metrics with bands, lost pairs by type. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { type Line, Lines } from '../charts/lines';
-import { create, type Scatter } from '../charts/scatter';
-import { StretchBars } from '../charts/stretches';
-import { type Figure, type Points, QUERY, type Timeline } from '../contract';
+import { LineKey, type Series } from '../charts/axes';
+import { Lines } from '../charts/lines';
+import type { Scatter, ScatterLook } from '../charts/scatter';
+import { SegmentBars } from '../charts/segments';
+import type { Figure, Points, Timeline } from '../contract';
 import { type ColouringId, colour, colourOutcomes, tally } from '../model/colouring';
-import { count, counted, fixed, interval, plain, shorten, signed } from '../model/format';
+import { counted, fixed, interval, plain, pValue, shorten, signed } from '../model/format';
 import { framedAlike } from '../model/plane';
 import type { Store } from '../state';
-import { chance } from './compare';
-import { Card, MAP_NAMES, shownLinks, usePointOf } from './map';
 import { MovedList } from './moved';
-import { Choice, Name, Section, Select, useStore } from './parts';
+import { Name, Section, Select, useStore } from './parts';
+import { CategoryKey, MapChoice, PointPlot, shownLinks, usePointOf } from './points';
 
 const STEP_MS = 1100;
 const DASHES = [undefined, '7 4', '2 3', '10 3 2 3'];
 const N_HUES = 7;
-/** Drawn at first, where a training has more metrics than can be told apart at a glance. */
+/** Drawn at first, where a training has too many metrics for one glance. */
 const FIRST = ['MRR', 'Success@1', 'nDCG@10', 'Recall@10'];
 
 export function TrainingView({ store, isPrinted }: { store: Store; isPrinted?: boolean }) {
   const { timeline, points } = store.page;
   if (!timeline) return null;
-  const hasFilm = !isPrinted && points !== null && timeline.films.length > 0;
+  const isAnimated = !isPrinted && points !== null && timeline.animations.length > 0;
   return (
     <div class="training">
       {timeline.note && (
@@ -31,17 +31,17 @@ export function TrainingView({ store, isPrinted }: { store: Store; isPrinted?: b
         </p>
       )}
       {!isPrinted && <Player store={store} timeline={timeline} />}
-      {hasFilm && <Projector store={store} timeline={timeline} points={points} />}
-      {timeline.unit === 'epoch' && <Course store={store} timeline={timeline} isPrinted={isPrinted} />}
+      {isAnimated && <AnimatedMap store={store} timeline={timeline} points={points} />}
+      {timeline.unit === 'epoch' && <Curves store={store} timeline={timeline} isPrinted={isPrinted} />}
     </div>
   );
 }
 
 /** Figures over the epochs. Runs compared have no order that a line could follow; the Compare view shows theirs. */
-function Course({ store, timeline, isPrinted }: { store: Store; timeline: Timeline; isPrinted?: boolean }) {
+function Curves({ store, timeline, isPrinted }: { store: Store; timeline: Timeline; isPrinted?: boolean }) {
   return (
     <>
-      {timeline.stretches.length > 0 && <Stretches store={store} timeline={timeline} isPrinted={isPrinted} />}
+      {timeline.segments.length > 0 && <Segments store={store} timeline={timeline} isPrinted={isPrinted} />}
       <Figures
         store={store}
         timeline={timeline}
@@ -62,12 +62,12 @@ function Course({ store, timeline, isPrinted }: { store: Store; timeline: Timeli
   );
 }
 
-/** What came right and went wrong between checkpoints; of the stretch before the one that is shown, which queries. */
-function Stretches({ store, timeline, isPrinted }: { store: Store; timeline: Timeline; isPrinted?: boolean }) {
+/** What came right and went wrong between checkpoints; of the segment before the one that is shown, which queries. */
+function Segments({ store, timeline, isPrinted }: { store: Store; timeline: Timeline; isPrinted?: boolean }) {
   const { epoch, facets } = useStore(store);
-  const { stretches, epochs } = timeline;
+  const { segments, epochs } = timeline;
   const place = Math.max(0, epoch - 1);
-  const { comparison, gained, lost } = stretches[place];
+  const { comparison, gained, lost } = segments[place];
   const words = `epoch ${epochs[place]} to ${epochs[place + 1]}`;
   const list = (kind: 'gained' | 'lost', title: string, rows: Int32Array) => (
     <MovedList
@@ -76,8 +76,8 @@ function Stretches({ store, timeline, isPrinted }: { store: Store; timeline: Tim
       kind={kind}
       title={title}
       rows={rows}
-      isChosen={facets.stretch?.place === place && facets.stretch.kind === kind}
-      onChoose={(isChosen) => store.setFacets({ stretch: isChosen ? { place, kind } : null })}
+      isChosen={facets.segment?.place === place && facets.segment.kind === kind}
+      onChoose={(isChosen) => store.setFacets({ segment: isChosen ? { place, kind } : null })}
     />
   );
   return (
@@ -85,10 +85,10 @@ function Stretches({ store, timeline, isPrinted }: { store: Store; timeline: Tim
       title="What each stretch gained and lost"
       note="Queries right at rank 1 that were not one checkpoint before (up), and the reverse (down). Press a bar to go there."
     >
-      <StretchBars
+      <SegmentBars
         epochs={epochs}
-        gained={stretches.map((stretch) => stretch.gained.length)}
-        lost={stretches.map((stretch) => stretch.lost.length)}
+        gained={segments.map((segment) => segment.gained.length)}
+        lost={segments.map((segment) => segment.lost.length)}
         shown={place + 1}
         title={`Queries gained and lost over ${counted(epochs.length, 'epoch')}`}
         onEpoch={(next) => store.set({ epoch: next })}
@@ -99,7 +99,7 @@ function Stretches({ store, timeline, isPrinted }: { store: Store; timeline: Tim
             From {words}: <Name text={comparison.metric} length={30} />{' '}
             <b class="number">{signed(comparison.difference)}</b>{' '}
             <span class="number">{interval(comparison.low, comparison.high)}</span>, p ={' '}
-            <b class="number">{chance(comparison.p)}</b>, not adjusted for the number of stretches
+            <b class="number">{pValue(comparison.p)}</b>, not adjusted for the number of stretches
           </p>
           <div class="moved is-beside">
             {list('gained', 'Came right', gained)}
@@ -161,15 +161,16 @@ function Player({ store, timeline }: { store: Store; timeline: Timeline }) {
   );
 }
 
-/** The points of the map, which move from epoch to epoch. */
-function Projector({ store, timeline, points }: { store: Store; timeline: Timeline; points: Points }) {
+const COLOUR_OPTIONS: { value: ColouringId; label: string }[] = [
+  { value: 'outcome', label: 'Right or wrong' },
+  { value: 'role', label: 'Role' },
+  { value: 'writing', label: 'Writing' },
+];
+
+/** What the canvas shows at the epoch of the slider. */
+function useLook(store: Store, timeline: Timeline, points: Points, colouringId: ColouringId) {
   const { epoch, query } = useStore(store);
   const selection = store.selection();
-  const [film, setFilm] = useState(0);
-  const [colouringId, setColouring] = useState<ColouringId>(timeline.isCorrect ? 'outcome' : 'role');
-  const [hovered, setHovered] = useState<{ point: number; x: number; y: number } | null>(null);
-  const box = useRef<HTMLDivElement>(null);
-  const chart = useRef<Scatter | null>(null);
   const focus = usePointOf(store, points, query);
   const isCorrect = timeline.isCorrect?.[epoch] ?? store.page.queries.isCorrect;
   const colouring = useMemo(
@@ -181,93 +182,52 @@ function Projector({ store, timeline, points }: { store: Store; timeline: Timeli
   );
   const links = useMemo(() => {
     const found = shownLinks(points, 'selected', selection.isPoint, focus);
-    const isRight = Array.from(found.from, (point) => isCorrect[points.rows[point]]);
-    return { ...found, isCorrect: isRight };
+    return { ...found, isCorrect: Array.from(found.from, (point) => isCorrect[points.rows[point]]) };
   }, [points, selection, focus, isCorrect]);
+  const look: ScatterLook = {
+    layout: epoch,
+    categories: colouring.of,
+    tints: colouring.categories.map(({ tint }) => tint),
+    isLit: selection.isPoint,
+    isFaded: null,
+    links,
+    focus,
+    isLasso: false,
+  };
+  return { look, colouring, counts: tally(colouring, selection.isPoint) };
+}
 
-  useEffect(() => {
-    if (!box.current) return;
-    const made = create(
-      box.current,
-      {
-        n: points.n,
-        roles: points.roles,
-        layouts: framedAlike(timeline.films[film].frames),
-        isFilm: true,
-        label: `Map of ${counted(points.n, 'point')} at the place of the slider. Arrow keys move it, plus and minus zoom, 0 shows all.`,
-      },
-      {
-        onHover: (point, x, y) => setHovered(point < 0 ? null : { point, x, y }),
-        onPick: (point) =>
-          store.set({ query: point >= 0 && points.roles[point] === QUERY ? points.rows[point] : null }),
-        onLasso() {},
-        onMode() {},
-      },
-    );
-    chart.current = made;
-    return () => made.destroy();
-  }, [store, timeline, points, film]);
-  useEffect(() => {
-    chart.current?.update({
-      layout: epoch,
-      categories: colouring.of,
-      tints: colouring.categories.map(({ tint }) => tint),
-      isLit: selection.isPoint,
-      isFaded: null,
-      links,
-      focus,
-      isLasso: false,
-    });
-  });
-
-  const counts = tally(colouring, selection.isPoint);
+/** The points of the map, which move from epoch to epoch. */
+function AnimatedMap({ store, timeline, points }: { store: Store; timeline: Timeline; points: Points }) {
+  const [map, setMap] = useState(0);
+  const [colouringId, setColouring] = useState<ColouringId>(timeline.isCorrect ? 'outcome' : 'role');
+  const { look, colouring, counts } = useLook(store, timeline, points, colouringId);
+  const chart = useRef<Scatter | null>(null);
+  const data = useMemo(
+    () => ({
+      layouts: framedAlike(timeline.animations[map].frames),
+      isAnimation: true,
+      label: `Map of ${counted(points.n, 'point')} at the place of the slider. Arrow keys move it, plus and minus zoom, 0 shows all.`,
+    }),
+    [timeline, points, map],
+  );
   return (
     <>
       <div class="film-tools">
-        {timeline.films.length > 1 && (
-          <Choice
-            label="Map"
-            value={film}
-            options={timeline.films.map(({ name }, i) => ({ value: i, label: MAP_NAMES[name] ?? shorten(name, 20) }))}
-            onChange={setFilm}
-          />
-        )}
-        <Select
-          label="Colour"
-          value={colouringId}
-          options={[
-            { value: 'outcome', label: 'Right or wrong' },
-            { value: 'role', label: 'Role' },
-            { value: 'writing', label: 'Writing' },
-          ]}
-          onChange={setColouring}
-        />
+        <MapChoice maps={timeline.animations} value={map} onChange={setMap} />
+        <Select label="Colour" value={colouringId} options={COLOUR_OPTIONS} onChange={setColouring} />
         <ul class="keys">
-          {colouring.categories.map(
-            ({ label, tint }, category) =>
-              counts[category] > 0 && (
+          {counts.map(
+            (n, category) =>
+              n > 0 && (
                 <li key={category}>
-                  <i
-                    class={`swatch shape-${colouring.id === 'role' ? category : 0}`}
-                    style={{ background: `var(--tint-${tint})` }}
-                  />{' '}
-                  <Name text={label} length={30} /> <span class="number muted">{count(counts[category])}</span>
+                  <CategoryKey colouring={colouring} category={category} n={n} />
                 </li>
               ),
           )}
         </ul>
       </div>
-      <div class="map-canvas film" ref={box}>
-        {hovered && (
-          <Card
-            store={store}
-            points={points}
-            {...hovered}
-            width={box.current?.clientWidth ?? 0}
-            height={box.current?.clientHeight ?? 0}
-          />
-        )}
-      </div>
+      <PointPlot store={store} points={points} data={data} look={look} chart={chart} className="film" />
     </>
   );
 }
@@ -297,14 +257,12 @@ function Figures(props: {
   return (
     <Section title={props.title} note={props.note}>
       <ul class="line-keys">
-        {lines.map(({ colour: tint, dash }, i) => {
+        {lines.map(({ colour, dash }, i) => {
           const now = figures[names[i]][epoch];
           return (
             <li key={names[i]}>
               <button type="button" aria-pressed={shown.has(names[i])} onClick={() => toggle(names[i])}>
-                <svg width={26} height={10} aria-hidden="true">
-                  <line x2={26} y1={5} y2={5} stroke={`var(${tint})`} stroke-width={2.5} stroke-dasharray={dash} />
-                </svg>
+                <LineKey colour={colour} dash={dash} />
                 <Name text={names[i]} length={28} />
                 <strong class="number">{fixed(now.value)}</strong>
                 <small class="number">{interval(now.low, now.high)}</small>
@@ -324,10 +282,11 @@ function Figures(props: {
   );
 }
 
-function lineOf(name: string, figures: Figure[], place: number): Line {
+function lineOf(name: string, figures: Figure[], place: number): Series {
   return {
     label: `${place} ${name.slice(0, 100)}`,
-    values: figures.map(({ value }) => value),
+    x: figures.map((_, i) => i),
+    y: figures.map(({ value }) => value),
     low: figures.map(({ low }) => low),
     high: figures.map(({ high }) => high),
     colour: `--tint-hue${place % N_HUES}`,

@@ -4,6 +4,7 @@ import type { Check, Metric, Report } from '../contract';
 import { baseName, count, counted, fixed, interval, shorten, tailOf } from '../model/format';
 import type { Store } from '../state';
 import { Name, Section } from './parts';
+import { type Column, numbers, scales, Table } from './table';
 
 const WORDS = {
   deploy: { word: 'Deploy', means: 'Every gating check passes.' },
@@ -28,7 +29,7 @@ export function VerdictView({ store }: { store: Store }) {
         <p class="note">
           {compare ? (
             <>
-              <Name text={compare.candidates[compare.judged].label} length={40} /> against{' '}
+              <Name text={compare.candidates[compare.shown].label} length={40} /> against{' '}
               <Name text={compare.reference.label} length={40} />
             </>
           ) : (
@@ -161,98 +162,23 @@ function Facts({ report }: { report: Report }) {
   );
 }
 
+type MetricRow = [name: string, metric: Metric];
+
+const BASELINES = [
+  ['chance', 'Chance'],
+  ['lexical', 'n-grams'],
+  ['base', 'Base model'],
+] as const;
+
 function Metrics({ report }: { report: Report }) {
   const rows = Object.entries(report.metrics);
   if (rows.length === 0) return null;
-  const references = Object.entries(report.references);
-  const domain = shareDomain([
-    ...rows.flatMap(([, { value, high, chance, lexical, base }]) => [value, high, chance, lexical, base]),
-    ...references.flatMap(([, values]) => Object.values(values)),
-  ]);
-  const has = (key: 'chance' | 'lexical' | 'base') => rows.some(([, metric]) => metric[key] !== null);
-  const columns = (
-    [
-      ['chance', 'Chance'],
-      ['lexical', 'n-grams'],
-      ['base', 'Base model'],
-    ] as const
-  ).filter(([key]) => has(key));
   return (
     <Section
       title="Ranking"
       note={`${counted(report.data.n_queries, 'query', 'queries')} against ${counted(report.data.n_documents, 'document')}, beside what needs no training.`}
     >
-      <div class="scroll-x">
-        <table class="metrics">
-          <thead>
-            <tr>
-              <th scope="col">Metric</th>
-              <th scope="col" class="number">
-                Model
-              </th>
-              <th scope="col" class="number">
-                95 % interval
-              </th>
-              <th scope="col" class="metric-scale">
-                <span class="scale-legend">
-                  <span>0</span>
-                  {columns.map(([key, label]) => (
-                    <span key={key}>
-                      <i class={`scale-mark is-${key}`} /> {label}
-                    </span>
-                  ))}
-                  {references.length > 0 && (
-                    <span>
-                      <i class="scale-mark is-reference" /> baseline
-                    </span>
-                  )}
-                  <span>{fixed(domain.high, 1)}</span>
-                </span>
-              </th>
-              {columns.map(([key, label]) => (
-                <th key={key} scope="col" class="number">
-                  {label}
-                </th>
-              ))}
-              {references.map(([name]) => (
-                <th key={name} scope="col" class="number">
-                  <Name text={baseName(name)} length={20} />
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map(([name, metric]) => (
-              <tr key={name}>
-                <th scope="row">
-                  <Name text={name} length={30} />
-                </th>
-                <td class="number strong">{fixed(metric.value)}</td>
-                <td class="number">{interval(metric.low, metric.high)}</td>
-                <td class="metric-scale">
-                  <Scale
-                    value={metric.value}
-                    low={metric.low}
-                    high={metric.high}
-                    domain={domain}
-                    marks={marksOf(name, metric, report)}
-                  />
-                </td>
-                {columns.map(([key]) => (
-                  <td key={key} class="number">
-                    {fixed(metric[key])}
-                  </td>
-                ))}
-                {references.map(([reference, values]) => (
-                  <td key={reference} class="number">
-                    {fixed(values[name])}
-                  </td>
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table className="metrics" columns={metricColumns(report, rows)} rows={rows} />
       {rows.flatMap(([name, metric]) =>
         metric.warnings.map((warning) => (
           <p key={name + warning} class="warning">
@@ -266,7 +192,41 @@ function Metrics({ report }: { report: Report }) {
   );
 }
 
-function marksOf(name: string, metric: Metric, report: Report): ScaleMark[] {
+/** The value on a scale with every baseline that was measured, and the baselines as numbers. */
+function metricColumns(report: Report, rows: MetricRow[]): Column<MetricRow>[] {
+  const references = Object.entries(report.references);
+  const baselines = BASELINES.filter(([key]) => rows.some(([, metric]) => metric[key] !== null));
+  const domain = shareDomain([
+    ...rows.flatMap(([, { value, high, chance, lexical, base }]) => [value, high, chance, lexical, base]),
+    ...references.flatMap(([, values]) => Object.values(values)),
+  ]);
+  const marks: readonly (readonly [kind: string, label: string])[] =
+    references.length > 0 ? [...baselines, ['reference', 'baseline']] : baselines;
+  const legend = marks.map(([kind, label]) => (
+    <>
+      <i class={`scale-mark is-${kind}`} /> {label}
+    </>
+  ));
+  return [
+    { id: 'Metric', scope: 'row', cell: ([name]) => <Name text={name} length={30} /> },
+    numbers('Model', ([, { value }]) => fixed(value), { emphasis: 'strong' }),
+    numbers('95 % interval', ([, { low, high }]) => interval(low, high)),
+    scales({
+      className: 'metric-scale',
+      legend: ['0', ...legend, fixed(domain.high, 1)],
+      scale: ([name, { value, low, high }]) => ({ value, low, high, domain, marks: marksOf(name, report) }),
+    }),
+    ...baselines.map(([key, label]) => numbers<MetricRow>(label, ([, metric]) => fixed(metric[key]))),
+    ...references.map(([reference, values], i) =>
+      numbers<MetricRow>(`reference ${i}`, ([name]) => fixed(values[name]), {
+        header: <Name text={baseName(reference)} length={20} />,
+      }),
+    ),
+  ];
+}
+
+function marksOf(name: string, report: Report): ScaleMark[] {
+  const metric = report.metrics[name];
   const marks: ScaleMark[] = [];
   if (metric.chance !== null) marks.push({ value: metric.chance, label: 'chance', kind: 'chance' });
   if (metric.lexical !== null) marks.push({ value: metric.lexical, label: 'character n-grams', kind: 'lexical' });

@@ -1,0 +1,165 @@
+/** The points of a run on a canvas, in the map and in the animation of a training. */
+import type { ComponentChildren } from 'preact';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { create, type Scatter, type ScatterData, type ScatterEvents, type ScatterLook } from '../charts/scatter';
+import { HARD_NEGATIVE, type Points, QUERY, ROLE_NAMES } from '../contract';
+import type { Colouring } from '../model/colouring';
+import { count, counted, fixed, rank, shorten, signed } from '../model/format';
+import type { LinksShown } from '../model/hash';
+import type { Store } from '../state';
+import { Choice, Mark, Name } from './parts';
+
+const MAP_NAMES: Record<string, string> = { tsne: 't-SNE', umap: 'UMAP' };
+
+export function MapName({ name }: { name: string }) {
+  return MAP_NAMES[name] ?? <Name text={name} length={20} />;
+}
+
+/** Which of several maps is shown. */
+export function MapChoice(props: { maps: { name: string }[]; value: number; onChange: (map: number) => void }) {
+  if (props.maps.length < 2) return null;
+  const options = props.maps.map(({ name }, value) => ({ value, label: <MapName name={name} /> }));
+  return <Choice label="Map" value={props.value} options={options} onChange={props.onChange} />;
+}
+
+/** A sign in the colour and shape of the points of a category, with its name and how many there are. */
+export function CategoryKey(props: { colouring: Colouring; category: number; n: number }) {
+  const { id, categories } = props.colouring;
+  const { label, tint } = categories[props.category];
+  const shape = id === 'role' ? props.category : 0;
+  return (
+    <>
+      <i class={`swatch shape-${shape}`} style={{ background: `var(--tint-${tint})` }} />{' '}
+      <Name text={label} length={34} /> <span class="number">{count(props.n)}</span>
+    </>
+  );
+}
+
+interface PointPlotProps extends Partial<Pick<ScatterEvents, 'onLasso' | 'onMode'>> {
+  store: Store;
+  points: Points;
+  data: Pick<ScatterData, 'layouts' | 'label' | 'isAnimation'>;
+  look: ScatterLook;
+  /** Holds the chart while it is there. */
+  chart: { current: Scatter | null };
+  className?: string;
+  /** A point that was pressed and is no query; -1 for a query, or none. */
+  onDocument?: (point: number) => void;
+  children?: ComponentChildren;
+}
+
+/** The canvas with the points; it is made anew when `data` changes, and pressing a query opens it. */
+export function PointPlot(props: PointPlotProps) {
+  const { store, points, data, chart } = props;
+  const [hovered, setHovered] = useState<HoveredPoint | null>(null);
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (!box.current) return;
+    const made = create(
+      box.current,
+      { ...data, n: points.n, roles: points.roles },
+      {
+        onHover: (point, x, y) => setHovered(point < 0 ? null : { point, x, y }),
+        onPick(point) {
+          const isQuery = point >= 0 && points.roles[point] === QUERY;
+          props.onDocument?.(isQuery ? -1 : point);
+          store.set({ query: isQuery ? points.rows[point] : null });
+        },
+        onLasso: (outline, n) => props.onLasso?.(outline, n),
+        onMode: (isLasso) => props.onMode?.(isLasso),
+      },
+    );
+    chart.current = made;
+    return () => made.destroy();
+  }, [store, points, data]);
+  useEffect(() => chart.current?.update(props.look));
+  return (
+    <div class={`map-canvas ${props.className ?? ''}`} ref={box}>
+      {hovered && <PointCard store={store} points={points} hovered={hovered} box={box.current} />}
+      {props.children}
+    </div>
+  );
+}
+
+/** The point of a query; -1 where it has none. */
+export function usePointOf(store: Store, points: Points, query: number | null): number {
+  const pointOfQuery = useMemo(() => {
+    const found = new Int32Array(store.page.queries.n).fill(-1);
+    for (let p = 0; p < points.n; p++) if (points.roles[p] === QUERY) found[points.rows[p]] = p;
+    return found;
+  }, [store, points]);
+  return query === null ? -1 : pointOfQuery[query];
+}
+
+/** Links from queries to their relevant documents, of all queries or of those that stand out. */
+export function shownLinks(
+  points: Points,
+  shown: LinksShown,
+  isLit: Uint8Array | null,
+  focus: number,
+): ScatterLook['links'] {
+  const from: number[] = [];
+  const to: number[] = [];
+  const isCorrect: number[] = [];
+  for (let i = 0; i < points.linkQueries.length; i++) {
+    const query = points.linkQueries[i];
+    const isShown =
+      shown === 'all' || (shown === 'selected' && (query === focus || (isLit !== null && isLit[query] === 1)));
+    if (!isShown) continue;
+    from.push(query);
+    to.push(points.linkDocuments[i]);
+    isCorrect.push(points.linkIsCorrect[i]);
+  }
+  return { from, to, isCorrect };
+}
+
+const CARD_WIDTH = 320;
+
+interface HoveredPoint {
+  point: number;
+  x: number;
+  y: number;
+}
+
+/** What a point of a map is, beside the pointer. */
+function PointCard(props: { store: Store; points: Points; hovered: HoveredPoint; box: HTMLElement | null }) {
+  const { points } = props;
+  const { page } = props.store;
+  const q = page.queries;
+  const { point } = props.hovered;
+  const [role, row] = [points.roles[point], points.rows[point]];
+  const isQuery = role === QUERY;
+  const wrong = isQuery ? q.wrongDocument[row] : -1;
+  return (
+    <div class="card" style={besidePointer(props.hovered, props.box)} role="tooltip">
+      <p class="eyebrow">
+        {isQuery && <Mark isCorrect={q.isCorrect[row] === 1} />} {ROLE_NAMES[role]}
+        {isQuery && !Number.isNaN(q.rank[row]) && <span class="number">rank {rank(q.rank[row])}</span>}
+        {isQuery && !Number.isNaN(q.margin[row]) && <span class="number">margin {signed(q.margin[row], 2)}</span>}
+        {role === HARD_NEGATIVE && <span>of {counted(page.documents.nNegativeOf[row], 'query', 'queries')}</span>}
+        {!isQuery && page.documents.nRelevantTo[row] > 0 && (
+          <span>relevant to {counted(page.documents.nRelevantTo[row], 'query', 'queries')}</span>
+        )}
+      </p>
+      <p>
+        <bdi>{shorten((isQuery ? q : page.documents).texts[row], 240)}</bdi>
+      </p>
+      {wrong >= 0 && (
+        <p class="card-wrong">
+          <Mark isCorrect={false} /> <span class="number">{fixed(q.wrongSimilarity[row], 2)}</span>{' '}
+          <bdi>{shorten(page.documents.texts[wrong], 140)}</bdi>
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** Right of the pointer and below it, or on the other side where the card would leave the box. */
+function besidePointer({ x, y }: HoveredPoint, box: HTMLElement | null) {
+  const [width, height] = [box?.clientWidth ?? 0, box?.clientHeight ?? 0];
+  const isLeft = x + CARD_WIDTH + 24 > width;
+  return {
+    left: `${isLeft ? Math.max(8, x - CARD_WIDTH - 16) : x + 16}px`,
+    ...(y > height * 0.6 ? { bottom: `${height - y + 12}px` } : { top: `${y + 12}px` }),
+  };
+}

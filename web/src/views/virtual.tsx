@@ -1,0 +1,167 @@
+/** A table of any number of rows that draws only those in view; keys go from row to row. */
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { useSize } from '../charts/axes';
+import { type Column, classOf } from './table';
+
+const ROW_HEIGHT = 44;
+const EXTRA_ROWS = 6;
+/** Browsers lay out no box taller than about this; beyond it one pixel of the scroll bar is several of the table. */
+const MAX_HEIGHT = 12_000_000;
+
+interface VirtualTableProps<Key extends string> {
+  className: string;
+  label: string;
+  columns: (Column<number> & { id: Key })[];
+  rows: Uint32Array;
+  sort: { by: Key; isDescending: boolean };
+  onSort: (by: Key) => void;
+  /** The row that is open; null for none. */
+  open: number | null;
+  onOpen: (row: number | null) => void;
+  nameOf: (row: number) => string;
+  /** Shown where there are no rows. */
+  empty: ComponentChildren;
+}
+
+export function VirtualTable<Key extends string>(props: VirtualTableProps<Key>) {
+  const { columns, rows, open } = props;
+  const view = useVisibleRows(rows.length);
+  const [active, setActive] = useState(0);
+  const isKeyed = useRef(false);
+  useEffect(() => {
+    const at = open === null ? -1 : rows.indexOf(open);
+    if (at >= 0) {
+      setActive(at);
+      view.reveal(at);
+    } else setActive((before) => Math.min(before, Math.max(0, rows.length - 1)));
+  }, [rows, open]);
+  useEffect(() => {
+    if (isKeyed.current) view.box.current?.querySelector<HTMLElement>('[data-active]')?.focus({ preventScroll: true });
+    isKeyed.current = false;
+  }, [active, view.first]);
+  const key = (event: KeyboardEvent) => {
+    const next = moved(event.key, active, view.nInView, rows.length);
+    if (next !== null) {
+      event.preventDefault();
+      isKeyed.current = true;
+      setActive(next);
+      view.reveal(next);
+      if (open !== null) props.onOpen(rows[next]);
+    } else if (event.key === 'Enter' && rows.length > 0) props.onOpen(rows[active]);
+  };
+  return (
+    <div class={props.className} role="table" aria-rowcount={rows.length + 1} aria-label={props.label}>
+      <Head columns={columns} sort={props.sort} onSort={props.onSort} />
+      <div class="table-body" role="rowgroup" ref={view.box} onScroll={view.onScroll}>
+        {rows.length === 0 && props.empty}
+        <div class="table-space" style={{ height: `${view.height}px` }}>
+          {Array.from(rows.subarray(view.first, view.last), (row, i) => (
+            <VirtualRow
+              key={row}
+              {...props}
+              row={row}
+              index={view.first + i}
+              top={view.topOf(view.first + i)}
+              isActive={view.first + i === active}
+              onKeyDown={key}
+            />
+          ))}
+        </div>
+      </div>
+    </div>
+  );
+}
+
+/** Which rows are in view, where they lie, and how to bring one there. */
+function useVisibleRows(n: number) {
+  const [box, { height }] = useSize<HTMLDivElement>();
+  const [scrollTop, setScrollTop] = useState(0);
+  const full = n * ROW_HEIGHT;
+  const laidOut = Math.min(full, MAX_HEIGHT);
+  const ratio = laidOut > height ? (full - height) / (laidOut - height) : 1;
+  const offset = scrollTop * ratio;
+  return {
+    box,
+    height: laidOut,
+    first: Math.max(0, Math.floor(offset / ROW_HEIGHT) - EXTRA_ROWS),
+    last: Math.min(n, Math.ceil((offset + height) / ROW_HEIGHT) + EXTRA_ROWS),
+    nInView: Math.max(1, Math.floor(height / ROW_HEIGHT) - 1),
+    topOf: (index: number) => index * ROW_HEIGHT - offset + scrollTop,
+    onScroll: (event: { currentTarget: HTMLElement }) => setScrollTop(event.currentTarget.scrollTop),
+    reveal(index: number) {
+      const top = index * ROW_HEIGHT;
+      if (!box.current) return;
+      if (top < offset) box.current.scrollTop = top / ratio;
+      else if (top + ROW_HEIGHT > offset + height) box.current.scrollTop = (top + ROW_HEIGHT - height) / ratio;
+    },
+  };
+}
+
+/** The row to which a key goes, kept among the rows; null for a key that goes nowhere. */
+function moved(key: string, from: number, nInView: number, n: number): number | null {
+  const moves: Record<string, number> = {
+    ArrowDown: from + 1,
+    ArrowUp: from - 1,
+    PageDown: from + nInView,
+    PageUp: from - nInView,
+    Home: 0,
+    End: n - 1,
+  };
+  return key in moves ? Math.min(n - 1, Math.max(0, moves[key])) : null;
+}
+
+function Head<Key extends string>(props: Pick<VirtualTableProps<Key>, 'columns' | 'sort' | 'onSort'>) {
+  const { by, isDescending } = props.sort;
+  return (
+    <div class="table-head" role="row">
+      {props.columns.map(({ id, header, className }) => (
+        <div
+          key={id}
+          class={className}
+          role="columnheader"
+          aria-sort={by !== id ? 'none' : isDescending ? 'descending' : 'ascending'}
+        >
+          <button type="button" onClick={() => props.onSort(id)}>
+            {header}
+            <span aria-hidden="true">{by !== id ? '' : isDescending ? ' ↓' : ' ↑'}</span>
+          </button>
+        </div>
+      ))}
+    </div>
+  );
+}
+
+interface VirtualRowProps extends Pick<VirtualTableProps<string>, 'open' | 'onOpen' | 'nameOf'> {
+  columns: Column<number>[];
+  row: number;
+  index: number;
+  top: number;
+  isActive: boolean;
+  onKeyDown: (event: KeyboardEvent) => void;
+}
+
+function VirtualRow(props: VirtualRowProps) {
+  const { row, isActive } = props;
+  const isOpen = row === props.open;
+  return (
+    <div
+      class={`table-row ${isOpen ? 'is-open' : ''}`}
+      role="row"
+      aria-rowindex={props.index + 2}
+      aria-selected={isOpen}
+      tabIndex={isActive ? 0 : -1}
+      data-active={isActive ? '' : undefined}
+      data-query={props.nameOf(row)}
+      style={{ transform: `translateY(${props.top}px)` }}
+      onClick={() => props.onOpen(isOpen ? null : row)}
+      onKeyDown={props.onKeyDown}
+    >
+      {props.columns.map((column) => (
+        <div key={column.id} class={classOf(column, row)} role="cell">
+          {column.cell(row)}
+        </div>
+      ))}
+    </div>
+  );
+}
