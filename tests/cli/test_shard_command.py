@@ -198,7 +198,7 @@ def test_an_id_in_two_rows_is_refused(tmp_path: Path, capsys: pytest.CaptureFixt
         (["--embeddings", "shards", "--geometry"], "--geometry"),
         (["--embeddings", "shards", "--ray-address", "auto"], "--engine ray"),
         (["--embeddings", "shards", "--device", "cuda"], "--device would change nothing"),
-        (["--embeddings", "shards", "--backend", "onnx-int8"], "--backend would change nothing"),
+        (["--embeddings", "shards", "--backend", "onnx"], "--backend would change nothing"),
         (["--embeddings", "shards", "--base-model", "xyz"], "--base-model would change nothing"),
         (["--embeddings", "shards", "--split", "last:0.1"], "--split would change nothing"),
         (["--embeddings", "shards", "--drop-empty", "--max-length", "9"], "--drop-empty, --max-length would change"),

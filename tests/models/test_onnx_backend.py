@@ -120,8 +120,9 @@ class TestKeptExport:
     def test_an_export_that_fails_leaves_nothing_behind(
         self, tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def refuse(model: Any, names: Sequence[str], file: Path) -> None:
-            file.write_bytes(b"half")
+        def refuse(model: Any, names: Sequence[str], folder: Path) -> None:
+            folder.mkdir()
+            (folder / "model.onnx").write_bytes(b"half")
             raise RuntimeError("unsupported operator")
 
         monkeypatch.setattr(onnx_backend, "_export", refuse)

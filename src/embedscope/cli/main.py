@@ -311,7 +311,7 @@ def _add_inputs(
     inputs.add_argument("--max-length", type=_count, metavar="N", help="tokens of a text at most")
     inputs.add_argument("--batch-size", type=_count, default=32, metavar="N", help="texts encoded at a time (32)")
     inputs.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="(auto)")
-    inputs.add_argument("--backend", choices=("torch", "onnx", "onnx-int8"), default="torch", help="(torch)")
+    inputs.add_argument("--backend", choices=("torch", "onnx"), default="torch", help="(torch)")
     inputs.add_argument(
         "--precision", choices=("auto", "float32", "float16", "bfloat16"), default="auto", help="(auto)"
     )

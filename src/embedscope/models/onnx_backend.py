@@ -1,7 +1,6 @@
 """A transformer on ONNX Runtime in place of torch, for the CPU: exported once, in float32.
 
-torch loads the checkpoint as ever (safe loading, replaced weights, merged adapters) and traces it into an ONNX file;
-from then on the forward pass runs there and torch's weights are freed; tokenizer and pooling stay as they were.
+torch loads the checkpoint as ever (safe loading, replaced weights, merged adapters) and traces its forward pass.
 ``SentenceTransformer(backend="onnx")`` is not used: optimum-onnx, which it exports with, excludes transformers 5.
 """
 
@@ -14,7 +13,6 @@ import shutil
 import tempfile
 import time
 import warnings
-from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -22,12 +20,9 @@ from typing import Any
 
 from embedscope.errors import CheckpointError, MissingExtraError
 
-_OPSET = 17
-_FILE = "model.onnx"
+_FILE, _UNFINISHED, _OPSET = "model.onnx", ".export-", 17
 _MAX_FILE_BYTES = 2_000_000_000  # of one protocol buffer; larger weights lie in a file beside it
-_MAX_KEPT = 4  # exports in the cache
-_UNFINISHED = ".export-"
-_STALE_SECONDS = 3600.0
+_MAX_KEPT, _STALE_SECONDS = 4, 3600.0  # exports in the cache; age of what a killed process has left
 
 
 def require_onnx() -> None:
@@ -48,24 +43,14 @@ def export_key(weights: str) -> str:
 def run_on_onnx(model: Any, reference: str, kept: Path | None = None) -> None:
     """Have the forward pass of ``model``, a loaded transformer on the CPU, run on ONNX Runtime; free its weights.
 
-    Parameters
-    ----------
-    model : transformers.PreTrainedModel
-    reference : str
-        The model's name, for messages.
-    kept : Path, optional
-        Folder of this export, named by `export_key`: read where it is there and whole, else written.
-
-    Raises
-    ------
-    CheckpointError
-        The architecture cannot be traced.
+    ``reference`` names the model in messages; ``kept`` is the folder of this export (see `export_key`), read where it
+    is there and whole, else written. Raises ``CheckpointError`` where the architecture cannot be traced.
     """
     import torch
     from transformers.modeling_outputs import BaseModelOutput
 
-    inputs = ("input_ids", "attention_mask", "token_type_ids")
-    names = [name for name in inputs if name in inspect.signature(model.forward).parameters]
+    taken = inspect.signature(model.forward).parameters
+    names = [name for name in ("input_ids", "attention_mask", "token_type_ids") if name in taken]
     session = (None if kept is None else _kept_session(kept)) or _new_session(model, names, reference, kept)
     for weights in model.parameters():
         weights.data = torch.empty(0, dtype=weights.dtype)
@@ -80,26 +65,22 @@ def run_on_onnx(model: Any, reference: str, kept: Path | None = None) -> None:
 
 def _kept_session(kept: Path) -> Any:
     """The session of an export in the cache; None where there is none, or a damaged one, which is removed."""
-    if not (kept / _FILE).is_file():
-        return None
+    with suppress(OSError):
+        os.utime(kept)  # was used now
     try:
-        session = _session(kept)
+        return _session(kept)
     except Exception:  # ONNX Runtime has a class of error for every way in which a file can be damaged
         shutil.rmtree(kept, ignore_errors=True)
         return None
-    with suppress(OSError):
-        os.utime(kept)  # was used now
-    return session
 
 
-def _new_session(model: Any, names: Sequence[str], reference: str, kept: Path | None) -> Any:
+def _new_session(model: Any, names: list[str], reference: str, kept: Path | None) -> Any:
     """Export aside and rename when whole: a killed process leaves no half export under the name of a whole one."""
     parent = kept.parent if kept is not None and _has_room(kept.parent) else None
     with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=parent, ignore_cleanup_errors=True) as root:
         whole = Path(root) / "whole"
         try:
-            _export(model.eval(), names, Path(root) / _FILE)
-            _gather(Path(root) / _FILE, whole / _FILE)
+            _export(model.eval(), names, whole)
         except Exception as error:  # the tracer raises whatever the model's own code raises
             raise CheckpointError(
                 f"'{reference}' cannot be exported to ONNX ({type(error).__name__}). Leave --backend out."
@@ -130,38 +111,39 @@ def _session(folder: Path) -> Any:
     import torch
 
     settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = torch.get_num_threads()
-    settings.log_severity_level = 3
+    settings.intra_op_num_threads, settings.log_severity_level = torch.get_num_threads(), 3
     return onnxruntime.InferenceSession(str(folder / _FILE), settings, providers=["CPUExecutionProvider"])
 
 
-def _gather(traced: Path, file: Path) -> None:
-    """The traced model at ``file``; weights too large for it in one file beside it, where torch writes one each."""
+def _export(model: Any, names: list[str], folder: Path) -> None:
+    """Trace ``model`` into the new ``folder``; large weights lie in one file there, where torch writes one each."""
     import onnx
-
-    is_large = sum(each.stat().st_size for each in traced.parent.iterdir()) > _MAX_FILE_BYTES
-    file.parent.mkdir()
-    beside: dict[str, Any] = {"save_as_external_data": True, "location": f"{_FILE}.data", "size_threshold": 1024}
-    onnx.save_model(onnx.load(traced), file, **(beside if is_large else {}))
-    for each in file.parent.iterdir():
-        with each.open("rb+") as written:
-            os.fsync(written.fileno())
-
-
-def _export(model: Any, names: Sequence[str], file: Path) -> None:
     import torch
 
+    class HiddenStates(torch.nn.Module):
+        def forward(self, *values: torch.Tensor) -> Any:
+            return model(**dict(zip(names, values, strict=True))).last_hidden_state
+
+    states = HiddenStates()
+    states.model = model  # so that its weights are those of the graph
     ones = torch.ones((2, 7), dtype=torch.long)  # more than one of each: 1 may be taken for a constant when traced
     values = {"input_ids": ones, "attention_mask": ones, "token_type_ids": torch.zeros_like(ones)}
-    with warnings.catch_warnings():
+    with tempfile.TemporaryDirectory(dir=folder.parent) as traced, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            model,
-            kwargs={name: values[name] for name in names},
-            f=str(file),
-            input_names=list(names),
+            states,
+            tuple(values[name] for name in names),
+            f"{traced}/{_FILE}",
+            input_names=names,
             output_names=["hidden"],
             dynamic_axes={name: {0: "texts", 1: "tokens"} for name in (*names, "hidden")},
             opset_version=_OPSET,
             dynamo=False,
         )
+        is_large = sum(each.stat().st_size for each in Path(traced).iterdir()) > _MAX_FILE_BYTES
+        folder.mkdir()
+        beside: Any = {"save_as_external_data": is_large, "location": f"{_FILE}.data"}
+        onnx.save_model(onnx.load(f"{traced}/{_FILE}"), folder / _FILE, **beside)
+    for each in folder.iterdir():
+        with each.open("rb+") as written:
+            os.fsync(written.fileno())
