@@ -1,4 +1,4 @@
-"""Checkpoints of one training: which they are, what each stretch moved, and over-fitting where it is planted."""
+"""Checkpoints of one training: which they are, what each segment moved, and over-fitting where it is planted."""
 
 from __future__ import annotations
 
@@ -135,24 +135,24 @@ def test_gained_and_lost_are_the_queries_that_changed_from_one_checkpoint_to_the
 ) -> None:
     found = build_timeline(spoilt, OPTIONS)
     right = [run.queries.is_correct for run in spoilt.values()]
-    for stretch, before, after in zip(found.stretches, right[:-1], right[1:], strict=True):
-        assert sorted(stretch.gained) == np.flatnonzero(~before & after).tolist()
-        assert sorted(stretch.lost) == np.flatnonzero(before & ~after).tolist()
+    for segment, before, after in zip(found.segments, right[:-1], right[1:], strict=True):
+        assert sorted(segment.gained) == np.flatnonzero(~before & after).tolist()
+        assert sorted(segment.lost) == np.flatnonzero(before & ~after).tolist()
     # By hand: the last 12 of 60 were at random after epoch 4, the first 20 and then 30 are turned to a negative.
-    assert set(found.stretches[1].gained) <= set(range(48, 60))
-    assert sorted(found.stretches[2].lost) == list(range(20))
-    assert sorted(found.stretches[3].lost) == list(range(20, 30))
-    assert not len(found.stretches[3].gained)
+    assert set(found.segments[1].gained) <= set(range(48, 60))
+    assert sorted(found.segments[2].lost) == list(range(20))
+    assert sorted(found.segments[3].lost) == list(range(20, 30))
+    assert not len(found.segments[3].gained)
 
 
 def test_a_stretch_compares_its_end_with_its_start(healthy: dict[str, Result]) -> None:
     found = build_timeline(healthy, OPTIONS)
     values = [figure.value or 0.0 for figure in found.metrics["MRR"]]
-    for place, stretch in enumerate(found.stretches):
-        assert (stretch.comparison.a, stretch.comparison.b) == (stretch.end, stretch.start)
-        assert stretch.comparison.difference == pytest.approx(values[place + 1] - values[place], abs=1e-12)
-        assert stretch.comparison.low is not None
-        assert stretch.comparison.low > 0
+    for place, segment in enumerate(found.segments):
+        assert (segment.comparison.a, segment.comparison.b) == (segment.end, segment.start)
+        assert segment.comparison.difference == pytest.approx(values[place + 1] - values[place], abs=1e-12)
+        assert segment.comparison.low is not None
+        assert segment.comparison.low > 0
 
 
 # --- over-fitting -------------------------------------------------------------------------------------------------
@@ -210,7 +210,7 @@ def test_over_fitting_is_named_after_many_checkpoints_and_with_few_draws(spoilt:
 
 def test_the_same_seed_gives_the_same_timeline(healthy: dict[str, Result]) -> None:
     one, other = (build_timeline(healthy, OPTIONS) for _ in range(2))
-    assert [s.comparison for s in one.stretches] == [s.comparison for s in other.stretches]
+    assert [s.comparison for s in one.segments] == [s.comparison for s in other.segments]
 
 
 def test_one_checkpoint_and_checkpoints_on_other_data_are_refused(healthy: dict[str, Result]) -> None:

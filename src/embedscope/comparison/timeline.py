@@ -1,4 +1,4 @@
-"""Checkpoints of one training run in a row: what each stretch of training gained and lost, and when it was enough."""
+"""Checkpoints of one training run in a row: what each segment of training gained and lost, and when it was enough."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from embedscope.comparison.paired import moved_queries, require_same_data
 from embedscope.errors import InvalidOptionError
 from embedscope.measure.options import PRIMARY_MEASURES, Options
-from embedscope.result import Comparison, Estimate, ModelFacts, Result, Stretch, Timeline
+from embedscope.result import Comparison, Estimate, ModelFacts, Result, Segment, Timeline
 from embedscope.stats.resampler import Resampler, Stream
 
 MIN_CHECKPOINTS = 3
@@ -92,7 +92,7 @@ def build_timeline(runs: Mapping[str, Result], options: Options, *, metric: str 
     options : Options
         Seed and number of draws.
     metric : str
-        What the stretches are compared on, and what over-fitting is named by.
+        What the segments are compared on, and what over-fitting is named by.
 
     Returns
     -------
@@ -133,7 +133,7 @@ def build_timeline(runs: Mapping[str, Result], options: Options, *, metric: str 
             name: tuple(run.negative_types[name].violation_rate for run in runs.values())
             for name in first.negative_types
         },
-        stretches=tuple(_stretch(runs, a, b, metric, resampler) for a, b in pairwise(names)),
+        segments=tuple(_segment(runs, a, b, metric, resampler) for a, b in pairwise(names)),
         best=best,
         since_best=since_best,
         over_fitting=None if since_best is None else _over_fitting(runs, since_best, epochs[best], epochs[-1]),
@@ -153,8 +153,8 @@ def _compared(runs: Mapping[str, Result], a: str, b: str, metric: str, resampler
     return found
 
 
-def _stretch(runs: Mapping[str, Result], a: str, b: str, metric: str, resampler: Resampler) -> Stretch:
-    return Stretch(
+def _segment(runs: Mapping[str, Result], a: str, b: str, metric: str, resampler: Resampler) -> Segment:
+    return Segment(
         start=a,
         end=b,
         comparison=_compared(runs, a, b, metric, resampler),

@@ -78,7 +78,7 @@ class RunComparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Segment:
     """From one checkpoint of a timeline to the next. Rows of ``gained`` and ``lost`` are queries."""
 
     start: str
@@ -92,7 +92,7 @@ class Stretch:
 class Timeline:
     """Checkpoints of one training run in the order of their epochs, measured on the same queries.
 
-    Every sequence has one entry a checkpoint (``stretches`` one fewer). ``since_best`` compares the last checkpoint
+    Every sequence has one entry a checkpoint (``segments`` one fewer). ``since_best`` compares the last checkpoint
     with the best one where the best is not the last; ``over_fitting`` says in words that training went on too long,
     None where nothing shows it.
     """
@@ -102,7 +102,7 @@ class Timeline:
     metric: str
     metrics: Mapping[str, tuple[Estimate, ...]]
     violation_rates: Mapping[str, tuple[Estimate, ...]]
-    stretches: tuple[Stretch, ...]
+    segments: tuple[Segment, ...]
     best: int
     since_best: Comparison | None
     over_fitting: str | None

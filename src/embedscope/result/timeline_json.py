@@ -30,11 +30,11 @@ def timeline_report(timeline: Timeline, animations: Sequence[MapAnimation], text
             "violation_rates": _figures(timeline.violation_rates),
             "stretches": [
                 {
-                    "comparison": comparison_row(stretch.comparison),
-                    "gained": _texts(stretch.gained, texts),
-                    "lost": _texts(stretch.lost, texts),
+                    "comparison": comparison_row(segment.comparison),
+                    "gained": _texts(segment.gained, texts),
+                    "lost": _texts(segment.lost, texts),
                 }
-                for stretch in timeline.stretches
+                for segment in timeline.segments
             ],
             "best_epoch": timeline.epochs[timeline.best],
             "since_best": None if timeline.since_best is None else comparison_row(timeline.since_best),

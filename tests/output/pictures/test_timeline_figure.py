@@ -16,7 +16,7 @@ from tests.support.drawn_runs import HOSTILE, make_findings
 from embedscope.output.pictures import style
 from embedscope.output.pictures.timeline_figure import MAX_FRAMES, draw_map_animations, draw_timeline
 from embedscope.protocols import Role
-from embedscope.result import Comparison, Estimate, MapAnimation, MapLayout, Metric, Points, Stretch, Timeline
+from embedscope.result import Comparison, Estimate, MapAnimation, MapLayout, Metric, Points, Segment, Timeline
 
 GAINED, LOST = (5, 0, 3), (1, 0, 7)
 
@@ -37,8 +37,8 @@ def timeline(
         metric="MRR",
         metrics={"MRR": mrr, "Success@1": tuple(replace(figure, low=None, high=None) for figure in mrr)},
         violation_rates={name: (Estimate.absent("none"), *(Estimate(0.3, 0.2, 0.4),) * (n - 1)) for name in types},
-        stretches=tuple(
-            Stretch(a, b, change(b, a), np.arange(GAINED[i % 3]), np.arange(LOST[i % 3]))
+        segments=tuple(
+            Segment(a, b, change(b, a), np.arange(GAINED[i % 3]), np.arange(LOST[i % 3]))
             for i, (a, b) in enumerate(pairwise(names))
         ),
         best=n - 2,

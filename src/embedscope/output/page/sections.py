@@ -14,7 +14,7 @@ import numpy as np
 from embedscope.output.page.packing import number_column
 from embedscope.output.page.payload import POINT_BUDGET, drawn_points
 from embedscope.protocols import BoolArray, Float32Array, IntArray
-from embedscope.result import Estimate, MapAnimation, Result, RunComparison, Stretch, Timeline, run_labels
+from embedscope.result import Estimate, MapAnimation, Result, RunComparison, Segment, Timeline, run_labels
 from embedscope.result.report_json import clean, comparison_report, comparison_row
 
 
@@ -74,7 +74,7 @@ def timeline_section(
     maps: Mapping[str, Sequence[Float32Array]] | None = None,
     drawn: IntArray | None = None,
     is_correct: BoolArray | None = None,
-    stretches: Sequence[Stretch] = (),
+    segments: Sequence[Segment] = (),
     unit: Literal["epoch", "run"] = "epoch",
     note: str | None = None,
 ) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def timeline_section(
         The points that the page draws, from :func:`embedscope.output.page.payload.drawn_points`; all by default.
     is_correct : ndarray of shape (E, Q), bool, optional
         Whether each query is right at rank 1 at each checkpoint.
-    stretches : sequence of E - 1 Stretches, optional
+    segments : sequence of E - 1 Segments, optional
         What came right and went wrong from each checkpoint to the next.
     unit : "epoch" or "run"
         What the entries are: runs have no order that a line could follow.
@@ -119,17 +119,17 @@ def timeline_section(
             for name, positions in frames.items()
         },
         "is_correct": None if is_correct is None else number_column(is_correct, "uint8"),
-        "stretches": [_stretch(stretch) for stretch in stretches],
+        "stretches": [_segment(segment) for segment in segments],
         "unit": unit,
         "note": note,
     }
 
 
-def _stretch(stretch: Stretch) -> dict[str, Any]:
+def _segment(segment: Segment) -> dict[str, Any]:
     return {
-        "comparison": clean(comparison_row(stretch.comparison)),
-        "gained": number_column(stretch.gained, "int32"),
-        "lost": number_column(stretch.lost, "int32"),
+        "comparison": clean(comparison_row(segment.comparison)),
+        "gained": number_column(segment.gained, "int32"),
+        "lost": number_column(segment.lost, "int32"),
     }
 
 
@@ -171,20 +171,20 @@ def timeline_section_of(
         maps={animation.method: [layout.xy for layout in animation.maps] for animation in animations},
         drawn=drawn_points(result, point_budget),
         is_correct=_outcomes(timeline, shown, result.queries.is_correct),
-        stretches=timeline.stretches,
+        segments=timeline.segments,
         note=timeline.over_fitting,
     )
 
 
 def _outcomes(timeline: Timeline, shown: int, is_correct: BoolArray) -> BoolArray:
-    """Outcomes of the queries at every checkpoint, (E, Q): those of one, and what each stretch gained and lost."""
+    """Outcomes of the queries at every checkpoint, (E, Q): those of one, and what each segment gained and lost."""
     outcomes = np.tile(is_correct, (len(timeline.names), 1))
     for after in range(shown + 1, len(outcomes)):
-        stretch = timeline.stretches[after - 1]
-        outcomes[after] = _changed(outcomes[after - 1], right=stretch.gained, wrong=stretch.lost)
+        segment = timeline.segments[after - 1]
+        outcomes[after] = _changed(outcomes[after - 1], right=segment.gained, wrong=segment.lost)
     for after, before in pairwise(range(shown, -1, -1)):
-        stretch = timeline.stretches[before]
-        outcomes[before] = _changed(outcomes[after], right=stretch.lost, wrong=stretch.gained)
+        segment = timeline.segments[before]
+        outcomes[before] = _changed(outcomes[after], right=segment.lost, wrong=segment.gained)
     return outcomes
 
 

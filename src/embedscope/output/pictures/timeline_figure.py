@@ -1,4 +1,4 @@
-"""A training run over its checkpoints: metrics, violations, what each stretch moved, and the map as small multiples."""
+"""A training run over its checkpoints: metrics, violations, what each segment moved, and the map as small multiples."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NAMES = {Role.DOCUMENT: "other documents", Role.HARD_NEGATIVE: "hard negatives"
 
 @style.styled
 def draw_timeline(timeline: Timeline) -> Figure:
-    """Rank metrics and violations by type with intervals, and the queries that each stretch gained and lost.
+    """Rank metrics and violations by type with intervals, and the queries that each segment gained and lost.
 
     The best checkpoint is marked; over-fitting, where it is more than chance, stands under the title.
     """
@@ -66,7 +66,7 @@ def draw_timeline(timeline: Timeline) -> Figure:
             axes.set_ylabel("violation rate\nby negative type")
             axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
         else:
-            _draw_stretches(axes, timeline, x)
+            _draw_segments(axes, timeline, x)
         style.mark(_best_line(axes, x[timeline.best]), "best checkpoint")
     return figure
 
@@ -114,11 +114,11 @@ def _worst_types(timeline: Timeline) -> Mapping[str, Sequence[Estimate]]:
     return {style.shown(name): timeline.violation_rates[name] for name in names}
 
 
-def _draw_stretches(axes: Axes, timeline: Timeline, x: Float64Array) -> None:
+def _draw_segments(axes: Axes, timeline: Timeline, x: Float64Array) -> None:
     """Queries gained upwards and lost downwards, between the two checkpoints that they moved between."""
     middles, widths = (x[1:] + x[:-1]) / 2, 0.7 * np.diff(x)
-    gained = np.array([len(stretch.gained) for stretch in timeline.stretches])
-    lost = np.array([len(stretch.lost) for stretch in timeline.stretches])
+    gained = np.array([len(segment.gained) for segment in timeline.segments])
+    lost = np.array([len(segment.lost) for segment in timeline.segments])
     for name, heights, colour, hatch in (
         ("gained", gained, style.RIGHT, ""),
         ("lost", -lost, style.WRONG, "////"),

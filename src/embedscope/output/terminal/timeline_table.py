@@ -1,4 +1,4 @@
-"""A training on the terminal: metrics by epoch, what each stretch gained and lost, and when it was enough."""
+"""A training on the terminal: metrics by epoch, what each segment gained and lost, and when it was enough."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def _columns(timeline: Timeline) -> Columns:
         for name in (timeline.metric, SECOND_METRIC)
         if name in timeline.metrics
     }
-    columns["gained"] = ["", *(f"{len(stretch.gained):,}" for stretch in timeline.stretches)]
-    columns["lost"] = ["", *(f"{len(stretch.lost):,}" for stretch in timeline.stretches)]
-    steps = [stretch.comparison for stretch in timeline.stretches]
+    columns["gained"] = ["", *(f"{len(segment.gained):,}" for segment in timeline.segments)]
+    columns["lost"] = ["", *(f"{len(segment.lost):,}" for segment in timeline.segments)]
+    steps = [segment.comparison for segment in timeline.segments]
     columns[CHANGE] = ["", *(f"{step.difference:+.4f}" for step in steps)]
     columns[P] = ["", *(words.p_value(step.p) for step in steps)]
     return columns
