@@ -6,7 +6,7 @@ from embedscope.audit.checks import AuditReport, audit, repair
 from embedscope.audit.facts import Fact
 from embedscope.audit.faults import Fault
 from embedscope.audit.repair import Repair, repair_rows, restored, rows_as_json
-from embedscope.audit.subject import SecondOpinion, Subject, TokenLengths, could_be_longer, merged, token_lengths
+from embedscope.audit.subject import SecondOpinion, Subject, merged
 
 __all__ = [
     "AuditReport",
@@ -15,13 +15,10 @@ __all__ = [
     "Repair",
     "SecondOpinion",
     "Subject",
-    "TokenLengths",
     "audit",
-    "could_be_longer",
     "merged",
     "repair",
     "repair_rows",
     "restored",
     "rows_as_json",
-    "token_lengths",
 ]

@@ -14,8 +14,7 @@ from embedscope.audit.weight_checks import Stated, clusters_of, hits_of, stated_
 from embedscope.data.collection import Collection, Row, excerpt, identity
 from embedscope.data.text_features import placeholder, words
 from embedscope.diagnose.evidence import share
-from embedscope.diagnose.second_opinion import Scorer, answers_as_well, denies_more
-from embedscope.measure.near_duplicates import (
+from embedscope.diagnose.near_duplicates import (
     NearPair,
     ask_the_same,
     folded,
@@ -23,8 +22,8 @@ from embedscope.measure.near_duplicates import (
     say_the_same,
     split_words,
 )
-from embedscope.packs.rental_vi.attributes import TOLERANCE, VALUES, conflicts, keeps_value, met_values
-from embedscope.protocols import BoolArray, Float64Array, IntArray
+from embedscope.diagnose.second_opinion import Scorer, answers_as_well, denies_more
+from embedscope.protocols import AttributeKind, AttributeReader, BoolArray, Float64Array, IntArray
 from embedscope.result import Severity
 
 N_CANDIDATES = 10
@@ -33,8 +32,8 @@ N_CANDIDATES = 10
 CHANCE_LEVEL = 0.5
 """A positive that scores below this share of all documents says no more to its query than a random text."""
 
-PLACES = ("location", "district")
-"""Types whose value is read as a district."""
+TOLERANCE = 0.1
+"""How far a positive may miss a number that the query asks for before it says nothing to it, relative."""
 
 LEAST_SHARE = 0.005
 """A second opinion errs; suspicions are reported where the lower end of their share exceeds this."""
@@ -97,19 +96,26 @@ def _positive_as_negative(subject: Subject, stated: list[Stated], clusters: IntA
         )
 
 
-def contradicted(row: Row, kind: str, text: str) -> bool:
-    """Whether a negative of type ``kind`` keeps the value of that kind that the positives of its row have."""
-    answers = [keeps_value(kind, positive, text) for positive in row.positives]
+def contradicted(row: Row, type_name: str, text: str, attributes: AttributeReader) -> bool:
+    """Whether a negative of a type keeps the value of its kind that the positives of its row have."""
+    answers = [attributes.keeps_value(type_name, positive, text) for positive in row.positives]
     return any(answer is True for answer in answers) and not any(answer is False for answer in answers)
 
 
-def mislabels(row: Row, kind: str, text: str) -> bool:
-    """Whether ``kind`` is no type of the negative ``text``: the value is the positive's, and nothing asked differs.
+def mislabels(row: Row, type_name: str, text: str, attributes: AttributeReader) -> bool:
+    """Whether the negative ``text`` is not of that type: the value is the positive's, and nothing asked differs.
 
-    A district is only part of a location, so there the query decides: where it names a word that the positive has and
-    the negative lacks (a street, a landmark), the type may be meant.
+    Where only a part of the value is read the query decides: if it names a word that the positive has and the negative
+    lacks, the type may be meant.
     """
-    return contradicted(row, kind, text) and (kind not in PLACES or not is_told_apart(row, text))
+    kind = attributes.kind_of_type(type_name)
+    if kind is None or not contradicted(row, type_name, text, attributes):
+        return False
+    return _is_whole(kind) or not is_told_apart(row, text)
+
+
+def _is_whole(kind: AttributeKind) -> bool:
+    return kind.read == kind.name
 
 
 def is_told_apart(row: Row, text: str) -> bool:
@@ -121,7 +127,7 @@ def is_told_apart(row: Row, text: str) -> bool:
 def _named(text: str) -> set[str]:
     """Words without diacritics, each number with the word before it, and what two to four words are shortened to.
 
-    The 25 of ward 25 is not that of 25 m2; "dhbk" is "ĐH Bách Khoa" and "Đại học Bách Khoa".
+    The 25 of gate 25 is not that of 25 m; "jfk" is "John F. Kennedy".
     """
     listed = split_words(text)
     numbers = {f"{word} {number}" for word, number in pairwise(listed) if number.isdecimal()}
@@ -133,13 +139,14 @@ def _named(text: str) -> set[str]:
 def _kept_values(subject: Subject, stated: list[Stated], clusters: IntArray) -> Iterator[Fault]:
     """Negatives that are typed by what they do not differ in."""
     relevant = relevant_texts(subject)
-    for kind in VALUES:
-        own = [place for place, one in enumerate(stated) if kind in one.negative.types]
+    attributes = subject.attributes
+    for type_name, kind in _kinds_of_types(stated, attributes):
+        own = [place for place, one in enumerate(stated) if type_name in one.negative.types]
         typed = [stated[place] for place in own]
 
-        def said(one: Stated, kind: str = kind) -> str | None:
+        def said(one: Stated, type_name: str = type_name) -> str | None:
             row = subject.rows[one.row]
-            if not contradicted(row, kind, one.negative.text):
+            if not contradicted(row, type_name, one.negative.text, attributes):
                 return None
             if same_as(one.negative.text, relevant[identity(row.query)]) is not None:
                 return None  # a finding of its own
@@ -149,44 +156,54 @@ def _kept_values(subject: Subject, stated: list[Stated], clusters: IntArray) -> 
         hits = hits_of(subject, typed, said)
         if not hits:
             continue
-        wrong = {h.unit: mislabels(subject.rows[typed[h.unit].row], kind, typed[h.unit].negative.text) for h in hits}
+        wrong = {
+            h.unit: mislabels(subject.rows[typed[h.unit].row], type_name, typed[h.unit].negative.text, attributes)
+            for h in hits
+        }
         unclear = [hit for hit in hits if wrong[hit.unit]]
         rest = [hit for hit in hits if not wrong[hit.unit]]
-        value = "district" if kind in PLACES else kind
+        value = type_name if _is_whole(kind) else kind.read
         yield fault(
-            code_of_kept(kind),
-            f"{len(hits):,} of {len(typed):,} '{kind}' negatives state the positive's own {value}"
+            code_of_kept(type_name, kind),
+            f"{len(hits):,} of {len(typed):,} '{type_name}' negatives state the positive's own {value}"
             + _unclear(kind, unclear),
             _severity_of_kept(kind, unclear),
             [*unclear, *rest],
             clusters[np.array(own, dtype=np.int64)],
             n_rows=len(subject.rows),
-            action=_action_for_kept(kind, value, len(unclear)),
+            action=_action_for_kept(type_name, value, len(unclear)),
         )
 
 
-def code_of_kept(kind: str) -> str:
-    """The code of the finding that negatives of type ``kind`` keep the positive's value."""
-    return f"{kind}-negative-keeps-{'district' if kind in PLACES else kind}"
+def _kinds_of_types(stated: list[Stated], attributes: AttributeReader) -> list[tuple[str, AttributeKind]]:
+    """The types that occur and are about a kind that can be read, in the order of the kinds."""
+    names = sorted({name for one in stated for name in one.negative.types})
+    kinds = {name: kind for name in names if (kind := attributes.kind_of_type(name)) is not None}
+    return sorted(kinds.items(), key=lambda item: attributes.kinds.index(item[1]))
 
 
-def _severity_of_kept(kind: str, unclear: Sequence[Hit]) -> Severity:
-    if kind not in PLACES:
+def code_of_kept(type_name: str, kind: AttributeKind) -> str:
+    """The code of the finding that negatives of a type keep the positive's value."""
+    return f"{type_name}-negative-keeps-{type_name if _is_whole(kind) else kind.read}"
+
+
+def _severity_of_kept(kind: AttributeKind, unclear: Sequence[Hit]) -> Severity:
+    if _is_whole(kind):
         return Severity.HIGH
     return Severity.MEDIUM if unclear else Severity.LOW
 
 
-def _action_for_kept(kind: str, value: str, n_unclear: int) -> str:
+def _action_for_kept(type_name: str, value: str, n_unclear: int) -> str:
     if not n_unclear:
-        return f"Nothing, where the query names a street or a landmark; else give the negative another {value}."
+        return f"Nothing, where the query names what sets the two apart; else give the negative another {value}."
     return (
         f"Correct the {value} or the type of the first {n_unclear:,}: a model is taught to keep apart what is the "
-        f"same. --fix takes the type '{kind}' from these, and removes those that have no other type."
+        f"same. --fix takes the type '{type_name}' from these, and removes those that have no other type."
     )
 
 
-def _unclear(kind: str, unclear: Sequence[Hit]) -> str:
-    if kind not in PLACES:
+def _unclear(kind: AttributeKind, unclear: Sequence[Hit]) -> str:
+    if _is_whole(kind):
         return ""
     return f"; for {len(unclear):,} of them the query names nothing that tells the two apart"
 
@@ -213,9 +230,9 @@ def _answering_negatives(subject: Subject, stated: list[Stated], clusters: IntAr
         if same_as(text, relevant[identity(row.query)]) is not None:
             return None
         types = " + ".join(one.negative.types) or "untyped"
-        if any(answers_as_well(row.query, positive, text) for positive in row.positives):
+        if any(answers_as_well(row.query, positive, text, subject.attributes) for positive in row.positives):
             why = ""
-        elif (identity(row.query), identity(text)) in preferred and not _is_substantiated(row, one):
+        elif (identity(row.query), identity(text)) in preferred and not _is_substantiated(row, one, subject.attributes):
             n_preferred += 1
             why = f", which {opinion.name if opinion else ''} prefers to the positive"
         else:
@@ -241,12 +258,16 @@ def _answering_negatives(subject: Subject, stated: list[Stated], clusters: IntAr
         )
 
 
-def _is_substantiated(row: Row, one: Stated) -> bool:
+def _is_substantiated(row: Row, one: Stated, attributes: AttributeReader) -> bool:
     """Whether a value or a denial that can be read makes the text a negative, whatever a model prefers."""
     text = one.negative.text
-    kinds = [kind for kind in one.negative.types if kind in VALUES]
-    differs = any(keeps_value(kind, positive, text) is False for kind in kinds for positive in row.positives)
-    return bool(conflicts(row.query, text)) or differs or all(denies_more(text, p) for p in row.positives)
+    differs = any(
+        attributes.keeps_value(name, positive, text) is False
+        for name in one.negative.types
+        for positive in row.positives
+    )
+    denies = all(denies_more(text, positive, attributes) for positive in row.positives)
+    return bool(attributes.conflicts(row.query, text)) or differs or denies
 
 
 def _flags(n: int, hits: Sequence[Hit]) -> BoolArray:
@@ -290,9 +311,12 @@ def _suspect(subject: Subject, collection: Collection, q: int, level: float) -> 
     texts = [collection.documents[d] for d in own]
     if not texts or any(placeholder(text) is not None for text in texts):
         return None  # a finding of its own
-    wrong = min((conflicts(query, text) for text in texts), key=len)
-    is_read = len(wrong) > 1 or wrong == ("location",)
-    if not is_read and (level >= CHANCE_LEVEL or any(met_values(query, text, tolerance=TOLERANCE) for text in texts)):
+    attributes = subject.attributes
+    wrong = min((attributes.conflicts(query, text) for text in texts), key=len)
+    is_read = len(wrong) > 1 or any(kind.is_exact for kind in attributes.kinds if kind.name in wrong)
+    if not is_read and (
+        level >= CHANCE_LEVEL or any(attributes.met_values(query, text, tolerance=TOLERANCE) for text in texts)
+    ):
         return None
     unit = subject.rows_of_query[query][0]
     number = int(subject.numbers[unit])
@@ -326,7 +350,8 @@ def _unlabelled(subject: Subject, collection: Collection, scorer: Scorer) -> Ite
             q = start + offset
             own = collection.relevant[collection.indptr[q] : collection.indptr[q + 1]]
             labelled = negatives[q] | set(own.tolist())
-            found = _also_answer(collection, q, own, [int(d) for d in places if int(d) not in labelled][:N_CANDIDATES])
+            unlabelled = [int(d) for d in places if int(d) not in labelled][:N_CANDIDATES]
+            found = _also_answer(collection, q, own, unlabelled, subject.attributes)
             if found:
                 hits.append((len(found), _unlabelled_hit(subject, collection, q, own, found)))
     found_hits = [hit for _, hit in sorted(hits, key=lambda item: -item[0])]
@@ -344,10 +369,11 @@ def _unlabelled(subject: Subject, collection: Collection, scorer: Scorer) -> Ite
         )
 
 
-def _also_answer(collection: Collection, q: int, own: IntArray, candidates: Sequence[int]) -> list[int]:
-    query = collection.queries[q]
-    positives = [collection.documents[d] for d in own]
-    return [d for d in candidates if any(answers_as_well(query, p, collection.documents[d]) for p in positives)]
+def _also_answer(
+    collection: Collection, q: int, own: IntArray, candidates: Sequence[int], attributes: AttributeReader
+) -> list[int]:
+    query, texts = collection.queries[q], collection.documents
+    return [d for d in candidates if any(answers_as_well(query, texts[p], texts[d], attributes) for p in own)]
 
 
 def _unlabelled_hit(subject: Subject, collection: Collection, q: int, own: IntArray, found: Sequence[int]) -> Hit:
@@ -370,7 +396,7 @@ def _near_duplicates(subject: Subject, collection: Collection) -> Iterator[Fault
         told = alike if folded(first) == folded(second) else known
         if not {pair.first, pair.second} & judged or (pair.first, pair.second) in told:
             continue
-        if not say_the_same(first, second) or differ_in_values(first, second):
+        if not say_the_same(first, second, subject.attributes.denials) or subject.differ_in_values(first, second):
             continue
         unit = _a_row_of(subject, collection, pair, judged)
         if unit not in units:
@@ -389,11 +415,6 @@ def _near_duplicates(subject: Subject, collection: Collection) -> Iterator[Fault
             n_rows=len(subject.rows),
             action="Merge the near duplicates or label both relevant; which of the two ranks first is chance.",
         )
-
-
-def differ_in_values(first: str, second: str) -> bool:
-    """Whether two texts state another district, price or area."""
-    return any(keeps_value(kind, first, second) is False for kind in VALUES)
 
 
 def _labelled_together(collection: Collection) -> set[tuple[int, int]]:
@@ -431,7 +452,7 @@ def _near_duplicate_queries(subject: Subject, collection: Collection) -> Iterato
         if not answers[i] or not answers[j] or answers[i] == answers[j]:
             continue
         first, second = collection.queries[i], collection.queries[j]
-        if not ask_the_same(first, second) or differ_in_values(first, second):
+        if not ask_the_same(first, second, subject.attributes.denials) or subject.differ_in_values(first, second):
             continue
         unit = int(subject.units[j])
         if unit in units:

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from embedscope.audit.faults import Fault, Hit, counted, fault, whole_fault
-from embedscope.audit.labels import differ_in_values
 from embedscope.audit.preferences import best_positives
 from embedscope.audit.subject import Subject
 from embedscope.data.collection import Collection, Row, excerpt, identity
 from embedscope.diagnose.evidence import percent, rate
 from embedscope.diagnose.leakage import Overlap, leakage_of, normalised, overlaps
-from embedscope.measure.near_duplicates import differ_by_slips, say_the_same
+from embedscope.diagnose.near_duplicates import differ_by_slips, say_the_same
 from embedscope.result import Leakage, Severity
 
 SHORTCUT = 0.9
@@ -77,7 +76,7 @@ def _leak(subject: Subject, leaked: _Leaked, train: Sequence[str], name: str, ac
 
 def _near_leak(subject: Subject, leaked: _Leaked, name: str) -> Iterator[Fault]:
     """Texts that stand nearly in the training file and say the same: templated data holds honest near neighbours."""
-    twins = {text: twin for text, twin in leaked.overlap.near if _is_the_same_text(text, twin)}
+    twins = {text: twin for text, twin in leaked.overlap.near if _is_the_same_text(subject, text, twin)}
     hits = []
     for unit, row in enumerate(subject.rows):
         found = [text for text in map(identity, leaked.texts_of(row)) if text in twins]
@@ -98,8 +97,10 @@ def _near_leak(subject: Subject, leaked: _Leaked, name: str) -> Iterator[Fault]:
         )
 
 
-def _is_the_same_text(first: str, second: str) -> bool:
-    return (say_the_same(first, second) or differ_by_slips(first, second)) and not differ_in_values(first, second)
+def _is_the_same_text(subject: Subject, first: str, second: str) -> bool:
+    denials = subject.attributes.denials
+    is_alike = say_the_same(first, second, denials) or differ_by_slips(first, second, denials)
+    return is_alike and not subject.differ_in_values(first, second)
 
 
 def leaked_rows(subject: Subject, train: Collection) -> list[int]:

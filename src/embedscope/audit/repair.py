@@ -15,7 +15,6 @@ from embedscope.audit.text_checks import full_key, row_key
 from embedscope.audit.weight_checks import are_placeholders, is_weight, stated_negatives, usual_weights
 from embedscope.data.collection import Negative, Row, excerpt, identity
 from embedscope.data.text_features import is_mojibake, is_nothing_but_placeholder, unmangled
-from embedscope.packs.rental_vi.attributes import VALUES
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +87,7 @@ class _Mender:
 
     def __init__(self, subject: Subject) -> None:
         stated = stated_negatives(subject)
+        self._attributes = subject.attributes
         self._relevant: Mapping[str, set[str]] = relevant_texts(subject)
         self._weights = usual_weights(stated)
         self._placeholders = are_placeholders(stated)
@@ -143,15 +143,22 @@ class _Mender:
 
     def _types(self, row: Row, negative: Negative, text: str, number: int, place: int) -> tuple[str, ...]:
         """The types that the negative may keep: not those whose value it shares with the positive unnoticed."""
-        wrong = [kind for kind in negative.types if kind in VALUES and mislabels(row, kind, text)]
-        kept = tuple(kind for kind in negative.types if kind not in wrong)
+        attributes = self._attributes
+        wrong = {
+            name: kind
+            for name in negative.types
+            if (kind := attributes.kind_of_type(name)) and mislabels(row, name, text, attributes)
+        }
+        kept = tuple(name for name in negative.types if name not in wrong)
         if wrong and not kept:
             said = f"hard negative removed, which has no type but {' + '.join(wrong)}: {excerpt(text)}"
-            self._edit(number, code_of_kept(wrong[0]), said, Part.NEGATIVE, Action.REMOVE, place)
+            code = code_of_kept(*next(iter(wrong.items())))
+            self._edit(number, code, said, Part.NEGATIVE, Action.REMOVE, place)
             return ()
-        for kind in wrong:
-            said = f"hard negative no longer typed '{kind}': {excerpt(text)}"
-            self._edit(number, code_of_kept(kind), said, Part.NEGATIVE, Action.UNTYPE, place, frozenset({kind}))
+        for name, kind in wrong.items():
+            said = f"hard negative no longer typed '{name}': {excerpt(text)}"
+            code = code_of_kept(name, kind)
+            self._edit(number, code, said, Part.NEGATIVE, Action.UNTYPE, place, frozenset({name}))
         return kept
 
     def _weight(self, negative: Negative, number: int, place: int) -> float:

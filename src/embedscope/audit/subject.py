@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -17,11 +15,9 @@ from embedscope.audit.preferences import Preferences, preferences
 from embedscope.data.collection import Collection, Negative, Row, build_collection, identity
 from embedscope.data.readers.raw import RawRows
 from embedscope.diagnose.second_opinion import Scorer, base_scorer, lexical_scorer
-from embedscope.errors import InputError, MissingExtraError
-from embedscope.protocols import Float32Array, IntArray
-
-_SPECIAL_TOKENS = 8
-"""More than any tokenizer puts around a text."""
+from embedscope.errors import InputError
+from embedscope.models.token_lengths import TokenLengths
+from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,60 +29,6 @@ class SecondOpinion:
     documents: Float32Array  # (N, dim)
 
 
-@dataclass(frozen=True, slots=True)
-class TokenLengths:
-    """Tokens of each text, special tokens included, under the tokenizer of a model that reads ``max_length``."""
-
-    model: str
-    max_length: int
-    n_tokens: Mapping[str, int]
-
-
-def token_lengths(folder: Path, texts: Iterable[str], *, model: str, max_length: int) -> TokenLengths:
-    """Lengths of ``texts`` under the tokenizer in ``folder``.
-
-    Raises
-    ------
-    MissingExtraError
-        If transformers is not installed.
-    """
-    listed = list(dict.fromkeys(texts))
-    count = _counter(folder)
-    counts: dict[str, int] = {}
-    for start in range(0, len(listed), 1024):
-        part = listed[start : start + 1024]
-        counts.update(zip(part, count(part), strict=True))
-    return TokenLengths(model, max_length, counts)
-
-
-def could_be_longer(text: str, max_length: int) -> bool:
-    """Whether ``text`` could have more than ``max_length`` tokens: no tokenizer makes more of them than bytes.
-
-    Measured on the decomposed compatible form, into which some tokenizers bring a text first.
-    """
-    return len(unicodedata.normalize("NFKD", text).encode()) + _SPECIAL_TOKENS > max_length
-
-
-def _counter(folder: Path) -> Callable[[list[str]], list[int]]:
-    """Tokens of each text, by the tokenizer's own file where there is one: transformers takes seconds to import."""
-    file = folder / "tokenizer.json"
-    if file.is_file():
-        try:
-            from tokenizers import Tokenizer
-        except ImportError as error:
-            raise MissingExtraError(needed_for="Counting tokens", package="tokenizers", extra="models") from error
-        fast = Tokenizer.from_file(str(file))
-        fast.no_truncation()
-        fast.no_padding()
-        return lambda part: [len(encoded.ids) for encoded in fast.encode_batch(part)]
-    try:
-        from transformers import AutoTokenizer
-    except ImportError as error:
-        raise MissingExtraError(needed_for="Counting tokens", package="transformers", extra="models") from error
-    slow = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
-    return lambda part: [len(ids) for ids in slow(part, truncation=False, padding=False, verbose=False)["input_ids"]]
-
-
 @dataclass(frozen=True)
 class Subject:
     """The rows under audit, with what several checks need of them, computed once."""
@@ -94,6 +36,7 @@ class Subject:
     raw: RawRows
     opinion: SecondOpinion | None = None
     lengths: TokenLengths | None = None
+    attributes: AttributeReader = NO_ATTRIBUTES
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -103,6 +46,11 @@ class Subject:
     def rest_of(self, place: int) -> str:
         """What the row at ``place`` states beside its texts, types, weights and ids."""
         return self.raw.rest[place] if self.raw.rest else repr((self.rows[place].group, self.rows[place].metadata))
+
+    def differ_in_values(self, first: str, second: str) -> bool:
+        """Whether two texts state other values of a kind that is read."""
+        keeps_value = self.attributes.keeps_value
+        return any(keeps_value(kind.name, first, second) is False for kind in self.attributes.kinds)
 
     @cached_property
     def numbers(self) -> IntArray:

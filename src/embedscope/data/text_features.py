@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from functools import lru_cache
 
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
-_UNIT = re.compile(
-    r"\d\s*(?:m2|m²|m\^2|sqm|km|cm|mm|kg|g|ml|l|%|tr|triệu|trieu|k|vnd|đ|usd|\$|€|million|mil|gb|mb|h|min)(?!\w)",
-    re.IGNORECASE,
-)
+_AFTER_NUMBER = re.compile(r"\d\s*([^\W\d_]+(?:\^?[23])?|[^\w\s])(?!\w)")
+_CURRENCY_BEFORE = re.compile(r"([^\w\s])\s?\d")
+_UNITS = frozenset(["m2", "m²", "m^2", "km", "cm", "mm", "kg", "g", "ml", "l", "%", "gb", "mb", "h", "min"])
+"""Symbols of units that are the same in every language."""
+
 _NOTHING = re.compile(
     r"""\W*(?:n/?a|null|none|nan|undefined|todo|tbd|xxx+|lorem\ ipsum.*)\W*               # a word for nothing
     |\W*[<\[](?:query|text|positive|negative|pos|neg|title|document|passage)[>\]]\W*""",
@@ -29,13 +30,13 @@ _AS_BYTE = {bytes([byte]).decode("cp1252", errors="ignore") or chr(byte): byte f
 _AS_BYTE |= {chr(byte): byte for byte in range(0x80, 0x100)}
 _LATER = "[" + re.escape("".join(c for c, byte in _AS_BYTE.items() if byte < 0xC0)) + "]"
 _SURE = re.compile(f"á[º»]{_LATER}|â[€‚„]{_LATER}|ð[Ÿ\x9f]{_LATER}{_LATER}|[\x80-\x84\x86-\x9f]")
-"""UTF-8 of three and four bytes read as Windows-1252: Vietnamese letters, typographic signs, emoji; control codes."""
+"""UTF-8 of three and four bytes read as Windows-1252: letters with two marks, typographic signs, emoji; controls."""
 
 _PAIR = re.compile(f"[ÃÂÄÅÆ](?![”’»](?![^\\W_])){_LATER}")
 _LIKELY_PAIR = re.compile(
     f"(?:(?<=[a-z])|(?<![^\\W_]))[ÃÂÄÅÆ]{_LATER}(?=[a-z])|(?<=[a-z])[ÃÂÄÅÆ]{_LATER}(?![^\\W_])|[ÃÂÄÅÆ][\xa0-\xbf](?=[a-z])"
 )
-"""UTF-8 of two bytes: also what stands before a closing quotation mark in capitals ("THỊ XÃ”"), so that lower case
+"""UTF-8 of two bytes: also what stands before a closing quotation mark in capitals ("SERTÃ”"), so that lower case
 must stand beside it."""
 
 _RESTORABLE = re.compile(f"ð[Ÿ\x9f]{_LATER}{_LATER}|(?:á[º»]|â[€‚„]){_LATER}|{_PAIR.pattern}")
@@ -43,12 +44,12 @@ _VOWELS = set("aeiouy")
 
 
 def words(text: str) -> list[str]:
-    """Words and numbers of ``text`` in lower case, diacritics kept: "Phòng Q.10" gives phòng, q, 10."""
+    """Words and numbers of ``text`` in lower case, diacritics kept: "Café P.10" gives café, p, 10."""
     return _WORD.findall(unicodedata.normalize("NFC", text).casefold())
 
 
 def strip_diacritics(text: str) -> str:
-    """``text`` without diacritics: "Phòng đẹp" gives "Phong dep"."""
+    """``text`` without diacritics: "Crème brûlée" gives "Creme brulee"."""
     return text if text.isascii() else _stripped(text)
 
 
@@ -104,13 +105,16 @@ def has_digits(text: str) -> bool:
     return any(c.isdigit() for c in text)
 
 
-def has_unit(text: str) -> bool:
-    """Whether ``text`` holds a number with a unit or a currency."""
-    return _UNIT.search(text) is not None
+def has_unit(text: str, more: Container[str] = frozenset()) -> bool:
+    """Whether ``text`` holds a number with a unit (``more``: words in lower case beside the symbols) or a currency."""
+    after = (match[1].lower() for match in _AFTER_NUMBER.finditer(text))
+    if any(unit in _UNITS or unit in more or unicodedata.category(unit[0]) == "Sc" for unit in after):
+        return True
+    return any(unicodedata.category(match[1]) == "Sc" for match in _CURRENCY_BEFORE.finditer(text))
 
 
 def has_abbreviation(text: str) -> bool:
-    """Whether ``text`` holds a word of two letters or more without a vowel ("wc", "đh", "tphcm")."""
+    """Whether ``text`` holds a word of two letters or more without a vowel ("wc", "bldg")."""
     bare = (strip_diacritics(word) for word in words(text))
     return any(len(word) > 1 and word.isalpha() and word.isascii() and not _VOWELS & set(word) for word in bare)
 

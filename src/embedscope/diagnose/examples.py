@@ -15,7 +15,7 @@ def choose_examples(queries: QueryTable, *, n: int, asked: Sequence[str] = ()) -
     """Examples in the order in which they should be read: asked for, worst failures, near misses, typical successes.
 
     The last three take turns until ``n`` are found, so each kind that exists is shown. One query a cluster: four
-    paraphrases of one listing teach once. Ties are broken by row, so the choice is the same on every run.
+    paraphrases of one question teach once. Ties are broken by row, so the choice is the same on every run.
 
     Parameters
     ----------

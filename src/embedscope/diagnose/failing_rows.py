@@ -10,8 +10,7 @@ import numpy as np
 from embedscope.data.collection import Negative, Row
 from embedscope.diagnose.failure_modes import FailureMode
 from embedscope.diagnose.second_opinion import answers_as_well
-from embedscope.packs.rental_vi.attributes import VALUES, keeps_value
-from embedscope.protocols import IntArray
+from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, IntArray
 from embedscope.result import DocumentTable, QueryTable
 
 N_WINNERS = 5
@@ -23,23 +22,24 @@ MINED = "mined"
 DOUBTFUL = tuple(mode.value for mode in (FailureMode.UNFILLED, FailureMode.NEAR_DUPLICATE, FailureMode.FALSE_NEGATIVE))
 """Modes that accuse the label: training on the winner as a negative would teach a fault of the data."""
 
-_KINDS = tuple(kind for kind in VALUES if kind != "district")  # "location" reads districts already
 
-
-def failing_rows(queries: QueryTable, documents: DocumentTable) -> tuple[Row, ...]:
+def failing_rows(
+    queries: QueryTable, documents: DocumentTable, attributes: AttributeReader = NO_ATTRIBUTES
+) -> tuple[Row, ...]:
     """One row a failed query: its positives, and as hard negatives its own and the documents that beat the positive.
 
     Left out are queries whose failure mode accuses the label, and winners that state all that query and positive
     share: a person has to read those first. A winner that is a stated hard negative keeps its types and weight;
-    another is typed by the attributes in which it differs from the positive (location, price, area), else "mined",
-    and weighs what most negatives of its types weigh, 1 where there are none. Group and other
-    columns of the query stay.
+    another is typed by the kinds of value in which it differs from the positive, where ``attributes`` reads any, else
+    "mined", and weighs what most negatives of its types weigh, 1 where there are none. Group and other columns of the
+    query stay.
 
     Parameters
     ----------
     queries : QueryTable
         With its failure modes.
     documents : DocumentTable
+    attributes : AttributeReader
     """
     weights = _usual_weights(queries)
     failed = [
@@ -47,10 +47,16 @@ def failing_rows(queries: QueryTable, documents: DocumentTable) -> tuple[Row, ..
         for row, mode in enumerate(queries.failure_modes)
         if mode and mode not in DOUBTFUL and queries.n_relevant[row] > 0
     ]
-    return tuple(_row(row, queries, documents, weights) for row in failed)
+    return tuple(_row(row, queries, documents, weights, attributes) for row in failed)
 
 
-def _row(row: int, queries: QueryTable, documents: DocumentTable, weights: Mapping[frozenset[str], float]) -> Row:
+def _row(
+    row: int,
+    queries: QueryTable,
+    documents: DocumentTable,
+    weights: Mapping[frozenset[str], float],
+    attributes: AttributeReader,
+) -> Row:
     text = queries.texts[row]
     positives = [documents.texts[d] for d in _relevant(queries, row)]
     own = slice(queries.negative_indptr[row], queries.negative_indptr[row + 1])
@@ -60,10 +66,11 @@ def _row(row: int, queries: QueryTable, documents: DocumentTable, weights: Mappi
             queries.negative_documents[own], queries.negative_types[own], queries.negative_weights[own], strict=True
         )
     }
+    unstated = [documents.texts[document] for document in _winners(queries, row) if document not in stated]
     mined = [
-        _mined(documents.texts[document], positives[0], weights)
-        for document in _winners(queries, row)
-        if document not in stated and not any(answers_as_well(text, p, documents.texts[document]) for p in positives)
+        _mined(winner, positives[0], weights, attributes)
+        for winner in unstated
+        if not any(answers_as_well(text, positive, winner, attributes) for positive in positives)
     ]
     group = queries.groups[row] if queries.groups else None
     columns = tuple((name, value) for name, values in queries.metadata.items() if (value := values[row]) is not None)
@@ -84,8 +91,9 @@ def _winners(queries: QueryTable, row: int) -> list[int]:
     return [int(d) for d in chosen] or ([wrong] if wrong >= 0 else [])
 
 
-def _mined(text: str, positive: str, weights: Mapping[frozenset[str], float]) -> Negative:
-    types = tuple(kind for kind in _KINDS if keeps_value(kind, positive, text) is False) or (MINED,)
+def _mined(text: str, positive: str, weights: Mapping[frozenset[str], float], attributes: AttributeReader) -> Negative:
+    differing = [kind.name for kind in attributes.kinds if attributes.keeps_value(kind.name, positive, text) is False]
+    types = tuple(differing) or (MINED,)
     return Negative(text, types, weights.get(frozenset(types), 1.0))
 
 

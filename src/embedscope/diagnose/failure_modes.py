@@ -30,10 +30,10 @@ from scipy.special import gammaln, pdtrc
 
 from embedscope.data.text_features import placeholder, strip_diacritics, words
 from embedscope.diagnose.leakage import NEAR_JACCARD, normalised
+from embedscope.diagnose.near_duplicates import near_duplicates, say_the_same
 from embedscope.diagnose.second_opinion import Scorer, answers_as_well
-from embedscope.measure.near_duplicates import near_duplicates, say_the_same
-from embedscope.packs.rental_vi.type_names import names_attribute
-from embedscope.protocols import BoolArray, Float64Array, IntArray
+from embedscope.diagnose.type_names import names_attribute
+from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, BoolArray, Float64Array, IntArray
 from embedscope.result import DocumentTable, QueryTable
 
 RISK_RATIO = 2.0
@@ -97,6 +97,7 @@ def classify_failures(
     n_tokens: Mapping[str, int] | None = None,
     max_length: int | None = None,
     tolerance: float = 1e-6,
+    attributes: AttributeReader = NO_ATTRIBUTES,
 ) -> FailureModes:
     """The failure mode of every query that is not right at rank 1.
 
@@ -112,6 +113,8 @@ def classify_failures(
         Tokens that the model reads; without it and ``n_tokens`` no text counts as truncated.
     tolerance : float
         Scores closer than this are tied.
+    attributes : AttributeReader
+        What is read of the texts beside their words.
     """
     failed = np.flatnonzero(~queries.is_correct & (queries.wrong_document >= 0))
     hubs = winning_hubs(queries)
@@ -129,10 +132,11 @@ def classify_failures(
         truncated=conditions[FailureMode.TRUNCATED] & explains(conditions[FailureMode.TRUNCATED], ~queries.is_correct),
         preferred=_preferred(queries, opinion or lexical, failed),
         unfilled=says_nothing(queries, documents),
-        near=_near_winners(queries, documents, failed),
+        near=_near_winners(queries, documents, failed, attributes),
         outliers=_outliers(queries, documents),
         reachable=_reachable(queries),
         tolerance=tolerance,
+        attributes=attributes,
     )
     modes: list[FailureMode | None] = [None] * len(queries.texts)
     details = [""] * len(queries.texts)
@@ -213,6 +217,7 @@ class _Evidence:
     outliers: BoolArray
     reachable: BoolArray
     tolerance: float
+    attributes: AttributeReader
 
     def decide(self, row: int) -> FailureMode:
         """The first mode that holds."""
@@ -240,7 +245,7 @@ class _Evidence:
 
     def _answers(self, row: int) -> bool:
         query, positive, wrong = self._texts(row)
-        return bool(self.preferred[row]) and answers_as_well(query, positive, wrong)
+        return bool(self.preferred[row]) and answers_as_well(query, positive, wrong, self.attributes)
 
     def _is_tied(self, row: int) -> bool:
         lead = self.queries.wrong_similarity[row] - self.queries.positive_similarity[row]
@@ -257,7 +262,7 @@ def _best_positive(queries: QueryTable) -> IntArray:
 
 
 def is_one_attribute(wrong_type: str) -> bool:
-    """Whether the types of a winner (``QueryTable.wrong_type``) are one attribute: "price", not "location + price"."""
+    """Whether the types of a winner (``QueryTable.wrong_type``) are one attribute: "colour", not "colour + size"."""
     return bool(wrong_type) and " + " not in wrong_type and names_attribute(wrong_type)
 
 
@@ -305,22 +310,25 @@ def _preferred(queries: QueryTable, scorer: Scorer, failed: IntArray) -> BoolArr
     return flags
 
 
-def _near_winners(queries: QueryTable, documents: DocumentTable, failed: IntArray) -> BoolArray:
+def _near_winners(
+    queries: QueryTable, documents: DocumentTable, failed: IntArray, attributes: AttributeReader
+) -> BoolArray:
     """Queries whose winner is a near duplicate of a relevant document, other than a stated hard negative."""
     flags = np.zeros(len(queries.texts), dtype=bool)
     for row in failed.tolist():
         wrong = documents.texts[int(queries.wrong_document[row])]
         own = queries.relevant_documents[queries.relevant_indptr[row] : queries.relevant_indptr[row + 1]]
         flags[row] = any(
-            _say_the_same(documents.texts[int(d)], wrong, is_stated=bool(queries.wrong_type[row])) for d in own
+            _say_the_same(documents.texts[int(d)], wrong, attributes, is_stated=bool(queries.wrong_type[row]))
+            for d in own
         )
     return flags
 
 
-def _say_the_same(positive: str, wrong: str, *, is_stated: bool) -> bool:
+def _say_the_same(positive: str, wrong: str, attributes: AttributeReader, *, is_stated: bool) -> bool:
     if normalised(positive) == normalised(wrong):
         return True
-    if is_stated or not say_the_same(positive, wrong):
+    if is_stated or not say_the_same(positive, wrong, attributes.denials):
         return False  # what is stated as a negative differs, whatever the letters say
     return bool(near_duplicates([positive, wrong], threshold=NEAR_JACCARD))
 

@@ -15,7 +15,7 @@ from embedscope.diagnose.second_opinion import Scorer, base_scorer, lexical_scor
 from embedscope.diagnose.slices import SliceSearch, find_slices
 from embedscope.measure.options import DEFAULTS, Options
 from embedscope.models.embed import Embeddings
-from embedscope.protocols import IntArray
+from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, IntArray
 from embedscope.result import Finding, Result
 
 SLICE_METRIC = "MRR"
@@ -34,6 +34,7 @@ def diagnose(
     modes: FailureModes | None = None,
     metadata: Mapping[str, Sequence[str | None]] | None = None,
     more: Sequence[Candidate] = (),
+    attributes: AttributeReader = NO_ATTRIBUTES,
     options: Options = DEFAULTS,
 ) -> tuple[Finding, ...]:
     """What is wrong with model and data, the fault whose mending would gain most first; nothing where nothing is.
@@ -56,13 +57,17 @@ def diagnose(
         groups among them).
     more : sequence of Candidate
         Findings made elsewhere, to be put in order with these.
+    attributes : AttributeReader
+        What is read of the texts beside their words.
     options : Options
         ``seed`` divides the queries for the search of slices.
     """
     queries = result.queries
     if modes is None:
-        modes = failure_modes(result, collection, base=base, n_tokens=n_tokens)
-    search = search_slices(result, collection, embeddings=embeddings, metadata=metadata, options=options)
+        modes = failure_modes(result, collection, base=base, n_tokens=n_tokens, attributes=attributes)
+    search = search_slices(
+        result, collection, embeddings=embeddings, metadata=metadata, attributes=attributes, options=options
+    )
     candidates = [
         *model_faults.ignored_types(queries, result.documents, tolerance=result.tie_tolerance),
         *model_faults.unbeaten_baselines(result),
@@ -83,6 +88,7 @@ def failure_modes(
     *,
     base: Embeddings | None = None,
     n_tokens: Mapping[str, int] | None = None,
+    attributes: AttributeReader = NO_ATTRIBUTES,
 ) -> FailureModes:
     """Why each failed query failed; rows are those of the query table."""
     queries, documents = result.queries, result.documents
@@ -97,6 +103,7 @@ def failure_modes(
         n_tokens=n_tokens,
         max_length=result.model.max_length,
         tolerance=result.tie_tolerance,
+        attributes=attributes,
     )
 
 
@@ -106,6 +113,7 @@ def search_slices(
     *,
     embeddings: Embeddings | None = None,
     metadata: Mapping[str, Sequence[str | None]] | None = None,
+    attributes: AttributeReader = NO_ATTRIBUTES,
     options: Options = DEFAULTS,
 ) -> SliceSearch:
     """Slices of the queries on which the reciprocal rank is worse than on the rest."""
@@ -131,7 +139,7 @@ def search_slices(
     return find_slices(
         queries.values[SLICE_METRIC],
         queries.clusters,
-        query_features(facts, seed=options.seed),
+        query_features(facts, attributes=attributes, seed=options.seed),
         generator=options.generator("slices"),
     )
 

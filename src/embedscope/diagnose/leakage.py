@@ -23,7 +23,7 @@ _NOT_WORD = re.compile(r"[\W_]+", re.UNICODE)
 
 
 def normalised(text: str) -> str:
-    """``text`` without case, accents, punctuation and repeated white space: "Phòng  Q.10!" gives "phong q 10".
+    """``text`` without case, accents, punctuation and repeated white space: "Café  P.10!" gives "cafe p 10".
 
     A text without any letter or digit stays as it is, so that two of them are not taken for the same.
     """
@@ -51,7 +51,7 @@ def measure_leakage(test: Collection, train: Collection, *, train_name: str, n_e
     """Overlap of the distinct queries and positives of ``test`` with those of ``train``.
 
     ``share_of_queries`` counts the exact and the normalised overlaps; near ones are reported apart, because templated
-    data holds honest near neighbours ("5tr", "6tr").
+    data holds honest near neighbours ("5 kg", "6 kg").
 
     Parameters
     ----------

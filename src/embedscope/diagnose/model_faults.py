@@ -11,9 +11,9 @@ from embedscope.data.collection import Collection, excerpt
 from embedscope.diagnose.evidence import MAX_ROWS, Candidate, Estimate, contrast, percent, rate, share, some_rows
 from embedscope.diagnose.failure_modes import FailureMode, FailureModes, says_nothing
 from embedscope.diagnose.slices import SliceSearch
+from embedscope.diagnose.type_names import names_attribute
 from embedscope.measure.space_statistics import spectrum
 from embedscope.measure.typed_negatives import UNTYPED
-from embedscope.packs.rental_vi.type_names import names_attribute
 from embedscope.protocols import BoolArray, Float32Array, IntArray
 from embedscope.result import DocumentTable, Finding, QueryTable, Result, Robustness, Severity
 

@@ -18,8 +18,7 @@ from embedscope.data.text_features import (
     words,
 )
 from embedscope.diagnose.themes import cluster_rows, name_clusters
-from embedscope.packs.rental_vi.languages import language
-from embedscope.protocols import BoolArray, Float32Array, IntArray
+from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, BoolArray, Float32Array, IntArray
 
 MAX_VALUES = 30
 """Values of a metadata column that become slices; a column with more is an identifier."""
@@ -46,13 +45,13 @@ class QueryFacts:
     vectors: Float32Array | None = None  # (Q, dim), unit rows
 
 
-def query_features(facts: QueryFacts, *, seed: int = 0) -> list[Feature]:
-    """Length, language, diacritics, digits, units, abbreviations, frequency, types, metadata, topic.
+def query_features(facts: QueryFacts, *, attributes: AttributeReader = NO_ATTRIBUTES, seed: int = 0) -> list[Feature]:
+    """Length, script, language, diacritics, digits, units, abbreviations, frequency, types, metadata, topic.
 
     A feature that all queries have, or none, is left out.
     """
     features = [
-        *_text_features(facts),
+        *_text_features(facts, attributes),
         *_frequency(facts),
         *_types(facts),
         *_metadata(facts),
@@ -61,7 +60,7 @@ def query_features(facts: QueryFacts, *, seed: int = 0) -> list[Feature]:
     return [feature for feature in features if 0 < feature.rows.sum() < len(feature.rows)]
 
 
-def _text_features(facts: QueryFacts) -> list[Feature]:
+def _text_features(facts: QueryFacts, attributes: AttributeReader) -> list[Feature]:
     texts = facts.texts
     lengths = np.array([len(words(text)) for text in texts])
     short, long = np.quantile(lengths, (0.25, 0.75)) if len(lengths) else (0, 0)
@@ -73,16 +72,16 @@ def _text_features(facts: QueryFacts) -> list[Feature]:
         _flags("diacritics", "with diacritics", [has_diacritics(text) for text in texts]),
         _flags("digits", "with digits", [has_digits(text) for text in texts]),
         _flags("digits", "without digits", [not has_digits(text) for text in texts]),
-        _flags("units", "with a unit or a currency", [has_unit(text) for text in texts]),
+        _flags("units", "with a unit or a currency", [has_unit(text, attributes.units) for text in texts]),
         _flags("abbreviations", "with an abbreviation", [has_abbreviation(text) for text in texts]),
     ]
-    return found + _languages(texts)
+    return found + _languages(texts, attributes)
 
 
-def _languages(texts: Sequence[str]) -> list[Feature]:
-    """Scripts, and the two languages in Latin script that can be told apart."""
+def _languages(texts: Sequence[str], attributes: AttributeReader) -> list[Feature]:
+    """Scripts, and the languages that can be told apart."""
     scripts = [script(text) for text in texts]
-    spoken = [language(text) if own == "Latin" else None for text, own in zip(texts, scripts, strict=True)]
+    spoken = [attributes.language(text) for text in texts]
     found = [_flags("language", f"in {name} script", [s == name for s in scripts]) for name in sorted(set(scripts))]
     named = sorted({name for name in spoken if name is not None})
     return found + [_flags("language", f"in {name}", [s == name for s in spoken]) for name in named]

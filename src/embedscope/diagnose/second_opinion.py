@@ -14,15 +14,14 @@ from typing import Any
 import numpy as np
 
 from embedscope.data.text_features import strip_diacritics, words
+from embedscope.diagnose.near_duplicates import n_denials
 from embedscope.measure.lexical import NGRAMS
-from embedscope.measure.near_duplicates import NEGATIONS
 from embedscope.measure.ngrams import GramWeights
-from embedscope.packs.rental_vi.attributes import conflicts, met_values
-from embedscope.protocols import Float32Array, Float64Array, IntArray
+from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, Float64Array, IntArray
 
 _BLOCK = 256
 _AS_CLOSE = 0.02
-"""How far a price or an area may miss an exact wish that the positive meets, relative."""
+"""How far a number may miss an exact wish that the positive meets, relative."""
 
 _LEAST_NAMED = 3
 _LEAST_COVERED = 0.8
@@ -67,13 +66,13 @@ def base_scorer(name: str, queries: Float32Array, documents: Float32Array) -> Sc
     return Scorer(name, queries, documents)
 
 
-def answers_as_well(query: str, positive: str, document: str) -> bool:
+def answers_as_well(query: str, positive: str, document: str, attributes: AttributeReader = NO_ATTRIBUTES) -> bool:
     """Whether ``document`` states everything that ``query`` asks for and ``positive`` states.
 
-    Every word, and every pair of neighbouring words, that query and positive share must stand in the document; no
-    district, price or area may conflict with the query, or be missing where the positive meets the query in it; and
-    the document may not deny more than the positive. Where
-    query and positive share fewer than three words, or less than four fifths of the query, nothing can be said: False.
+    Every word, and every pair of neighbouring words, that query and positive share must stand in the document; no value
+    that ``attributes`` reads may conflict with the query, or be missing where the positive meets the query in it; and
+    the document may not deny more than the positive. Where query and positive share fewer than three words, or less
+    than four fifths of the query, nothing can be said: False.
     """
     asked, ours, theirs = _terms(query), _terms(positive), _terms(document)
     named = asked & ours
@@ -81,16 +80,16 @@ def answers_as_well(query: str, positive: str, document: str) -> bool:
     n_asked = sum(" " not in term for term in asked)
     if len(single) < max(_LEAST_NAMED, _LEAST_COVERED * n_asked) or not named <= theirs:
         return False
-    if denies_more(document, positive) or conflicts(query, document):
+    if denies_more(document, positive, attributes) or attributes.conflicts(query, document):
         return False
     # Values are written in many ways, so that the words alone do not show that one is missing.
-    ours_met, theirs_met = (met_values(query, text, tolerance=_AS_CLOSE) for text in (positive, document))
+    ours_met, theirs_met = (attributes.met_values(query, text, tolerance=_AS_CLOSE) for text in (positive, document))
     return ours_met <= theirs_met
 
 
-def denies_more(document: str, positive: str) -> bool:
+def denies_more(document: str, positive: str, attributes: AttributeReader) -> bool:
     """Whether ``document`` holds more words of denial than ``positive``."""
-    return _n_denials(document) > _n_denials(positive)
+    return n_denials(document, attributes.denials) > n_denials(positive, attributes.denials)
 
 
 def _bare(text: str) -> str:
@@ -101,7 +100,3 @@ def _terms(text: str) -> set[str]:
     """Words without diacritics, and pairs of neighbours."""
     listed = [strip_diacritics(word) for word in words(text)]
     return {*listed, *(f"{a} {b}" for a, b in pairwise(listed))}
-
-
-def _n_denials(text: str) -> int:
-    return sum(word in NEGATIONS for word in words(text))

@@ -40,7 +40,7 @@ def cluster_rows(vectors: Float32Array, n_clusters: int, *, seed: int) -> IntArr
 
 
 def name_clusters(texts: Sequence[str], labels: IntArray) -> dict[int, str]:
-    """The words that distinguish each cluster, the strongest first: "landmark bình thạnh".
+    """The words that distinguish each cluster, the strongest first: "red sports car".
 
     Class-based TF-IDF: ``tf(t, c) * log(1 + A / f(t))`` with tf the share of t among the words of cluster c, f its
     count over all clusters, and A the mean number of words a cluster (Grootendorst, arXiv:2203.05794, 2022). Each

@@ -10,18 +10,13 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from embedscope.data.text_features import has_diacritics, strip_diacritics
-from embedscope.packs.rental_vi.abbreviations import Abbreviations, load_abbreviations
-from embedscope.packs.rental_vi.number_formats import in_another_format
-from embedscope.packs.rental_vi.telex import telex
-from embedscope.packs.rental_vi.vietnamese import is_vietnamese
-
-Perturb = Callable[[str, np.random.Generator], str]
+from embedscope.measure.abbreviations import Abbreviations
+from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Perturbation
 
 WORDS_PER_SLIP = 5
 """One word in so many that could be hit is hit, and at least one."""
@@ -40,15 +35,6 @@ _UNSPACED = ("CJK ", "HIRAGANA ", "KATAKANA ", "THAI ", "LAO ", "KHMER ", "MYANM
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 
-@dataclass(frozen=True, slots=True)
-class Perturbation:
-    """A way to change a text, its stable name, and what it does in a few words."""
-
-    name: str
-    title: str
-    apply: Perturb
-
-
 def perturb(texts: Sequence[str], perturbation: Perturbation, *, seed: int) -> tuple[str, ...]:
     """Each text perturbed, in NFC and stripped as the texts of a collection are."""
     return tuple(
@@ -57,37 +43,33 @@ def perturb(texts: Sequence[str], perturbation: Perturbation, *, seed: int) -> t
     )
 
 
-def standard_perturbations(abbreviations: Abbreviations | None = None) -> tuple[Perturbation, ...]:
-    """The perturbations that a run tries, with the given abbreviations or the shipped ones."""
-    known = load_abbreviations() if abbreviations is None else abbreviations
-    return (
+def standard_perturbations(
+    attributes: AttributeReader = NO_ATTRIBUTES, abbreviations: Abbreviations | None = None
+) -> tuple[Perturbation, ...]:
+    """The perturbations that a run tries: those of every language, of the chosen domain, and of a user's abbreviations.
+
+    Of two that have one name the later is tried: a user's abbreviations take the place of those of the domain.
+    """
+    tried = (
         Perturbation("no-diacritics", "diacritics left out", lambda text, _: without_diacritics(text)),
-        Perturbation("telex", "Telex keys left in (phongf)", telex_keys),
         Perturbation("neighbour-key", "a neighbouring key hit", neighbour_key),
         Perturbation("swap", "two letters swapped", swapped_letters),
         Perturbation("lower-case", "all lower case", lambda text, _: text.lower()),
         Perturbation("upper-case", "all upper case", lambda text, _: text.upper()),
         Perturbation("spacing", "a space lost or put in", spacing_slip),
-        Perturbation("number-format", "amounts written another way", in_another_format),
-        Perturbation("abbreviated", "words abbreviated", lambda text, _: known.shortened(text)),
-        Perturbation("spelled-out", "abbreviations spelled out", lambda text, _: known.spelled_out(text)),
+        *attributes.perturbations,
+        *(() if abbreviations is None else abbreviations.perturbations),
     )
+    return tuple({perturbation.name: perturbation for perturbation in tried}.values())
 
 
 def without_diacritics(text: str) -> str:
-    """``text`` with the marks of its Latin, Greek and Cyrillic letters left out: ``Phong o Da Nang``.
+    """``text`` with the marks of its Latin, Greek and Cyrillic letters left out: ``Ein Madchen in Orebro``.
 
     In other scripts marks are letters of their own right (Thai, Arabic, Devanagari) and stay.
     """
     letters = unicodedata.normalize("NFC", text)
     return "".join(strip_diacritics(letter) if _is_alphabetic(letter) else letter for letter in letters)
-
-
-def telex_keys(text: str, generator: np.random.Generator) -> str:
-    """Some words of a Vietnamese text as the keys that type them: ``đường`` becomes ``dduwowngf``."""
-    if not is_vietnamese(text):
-        return text
-    return _hit_words(text, generator, lambda word: telex(word) != word, telex)
 
 
 def neighbour_key(text: str, generator: np.random.Generator) -> str:
@@ -103,7 +85,7 @@ def neighbour_key(text: str, generator: np.random.Generator) -> str:
     def can_slip(word: str) -> bool:
         return len(word) >= SHORTEST_SLIP and any(map(_neighbours, word))
 
-    return _hit_words(text, generator, can_slip, slip)
+    return hit_words(text, generator, can_slip, slip)
 
 
 def swapped_letters(text: str, generator: np.random.Generator) -> str:
@@ -120,7 +102,7 @@ def swapped_letters(text: str, generator: np.random.Generator) -> str:
     def can_slip(word: str) -> bool:
         return len(word) >= SHORTEST_SLIP and all(_is_of(letter, _SPELT) for letter in word) and bool(places(word))
 
-    return _hit_words(text, generator, can_slip, slip)
+    return hit_words(text, generator, can_slip, slip)
 
 
 def spacing_slip(text: str, generator: np.random.Generator) -> str:
@@ -146,7 +128,7 @@ def spacing_slip(text: str, generator: np.random.Generator) -> str:
     return "".join(parts).rstrip()
 
 
-def _hit_words(
+def hit_words(
     text: str, generator: np.random.Generator, can_slip: Callable[[str], bool], slip: Callable[[str], str]
 ) -> str:
     """``text`` with a slip in one of ``WORDS_PER_SLIP`` of the words where one can happen, at least one."""

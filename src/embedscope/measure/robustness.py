@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from embedscope.measure.options import PRIMARY_MEASURES, TIE_TOLERANCE
-from embedscope.measure.perturbations import Perturbation, perturb, standard_perturbations
+from embedscope.measure.perturbations import perturb, standard_perturbations
 from embedscope.measure.query_tables import is_right
 from embedscope.measure.scoring import rank_values, select_queries
 from embedscope.metrics.judgments import Judgments
@@ -16,7 +16,7 @@ from embedscope.metrics.vectors import score_pairs
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import encode_texts
 from embedscope.models.model import Model
-from embedscope.protocols import BoolArray, Float32Array, Float64Array, IntArray, ProgressCallback
+from embedscope.protocols import BoolArray, Float32Array, Float64Array, IntArray, Perturbation, ProgressCallback
 from embedscope.result import Estimate, PerturbationEffect, Robustness
 from embedscope.stats.resampler import Resampler, holm_over
 

@@ -1,1 +1,1 @@
-"""Attribute readers of single domains, off unless chosen. The core knows none of them."""
+"""Readers of single domains, chosen by name (``--attributes``); :mod:`embedscope.attributes` finds them."""

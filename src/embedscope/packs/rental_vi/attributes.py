@@ -16,20 +16,6 @@ from embedscope.packs.rental_vi.amounts import Stated, areas, prices
 from embedscope.packs.rental_vi.districts import Places, places
 from embedscope.packs.rental_vi.vietnamese import written
 
-__all__ = [
-    "TOLERANCE",
-    "VALUES",
-    "Attribute",
-    "Stated",
-    "areas",
-    "attribute_of_type",
-    "conflicts",
-    "keeps_value",
-    "locations",
-    "met_values",
-    "prices",
-]
-
 TOLERANCE = 0.1
 """How far an exact wish may be missed, relative: a room at 5.2 million answers "about 5"."""
 
@@ -84,18 +70,6 @@ def locations(text: str) -> frozenset[str]:
     """
     return places(text).stated
 
-
-def _values(stated: tuple[Stated, ...]) -> frozenset[str]:
-    return frozenset(f"{s.value:g}" for s in stated)
-
-
-VALUES: Mapping[str, Callable[[str], frozenset[str]]] = {
-    "location": locations,
-    "district": locations,
-    "price": lambda text: _values(prices(text)),
-    "area": lambda text: _values(areas(text)),
-}
-"""Readers of the values of a type, by its usual names; `attribute_of_type` knows the others."""
 
 _RANGES: Mapping[Attribute, Callable[[str], tuple[Stated, ...]]] = {Attribute.PRICE: prices, Attribute.AREA: areas}
 

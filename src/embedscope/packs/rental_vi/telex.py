@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 
+import numpy as np
+
+from embedscope.measure.perturbations import hit_words
+from embedscope.packs.rental_vi.vietnamese import is_vietnamese
+
 _LETTERS = {"ă": "aw", "â": "aa", "ê": "ee", "ô": "oo", "ơ": "ow", "ư": "uw", "đ": "dd"}
 _TONES = {
     "\N{COMBINING ACUTE ACCENT}": "s",
@@ -29,3 +34,10 @@ def telex(word: str) -> str:
         typed = _LETTERS.get(bare.lower(), bare.lower())
         keys.append(typed.capitalize() if bare.isupper() else typed if bare.lower() in _LETTERS else bare)
     return "".join(keys) + tone
+
+
+def telex_keys(text: str, generator: np.random.Generator) -> str:
+    """Some words of a Vietnamese text as the keys that type them: ``đường`` becomes ``dduwowngf``."""
+    if not is_vietnamese(text):
+        return text
+    return hit_words(text, generator, lambda word: telex(word) != word, telex)

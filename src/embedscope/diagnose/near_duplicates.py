@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -33,10 +33,7 @@ SAME_WORDS = 0.97
 _LETTERS_OR_DIGITS = re.compile(r"[^\W\d_]+|\d+")
 _NUMBER = re.compile(r"\d+")
 _MARKS = re.compile(r"(?<!\d)[^\w\s+#%&@$€£₫°=<>~^|]+|[^\w\s+#%&@$€£₫°=<>~^|]+(?!\d)|_+")
-NEGATIONS = frozenset(
-    ("không", "khong", "ko", "hông", "chưa", "chua", "chẳng", "chang", "miễn", "no", "not", "without", "never")
-)
-"""Words by which one of two texts denies what the other says."""
+NO_WORDS: Container[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,31 +81,32 @@ def folded(text: str) -> str:
     return " ".join(_MARKS.sub(" ", compatible).split()) or text
 
 
-def say_the_same(first: str, second: str) -> bool:
+def say_the_same(first: str, second: str, denials: Container[str] = NO_WORDS) -> bool:
     """Whether two near duplicates differ in nothing that counts: no number, no denial, hardly a word.
 
     The Jaccard similarity of the multisets of their words (without case and diacritics) must reach
-    :data:`SAME_WORDS`: in an advertisement of twenty words one amenity more is already another room.
+    :data:`SAME_WORDS`: in a description of twenty words one feature more is already another thing. ``denials`` are the
+    words by which one of them denies what the other says (``AttributeReader.denials``).
     """
     ours, theirs = Counter(split_words(first)), Counter(split_words(second))
-    return (ours & theirs).total() >= SAME_WORDS * (ours | theirs).total() and not tells_apart(first, second)
+    return (ours & theirs).total() >= SAME_WORDS * (ours | theirs).total() and not tells_apart(first, second, denials)
 
 
-def ask_the_same(first: str, second: str) -> bool:
+def ask_the_same(first: str, second: str, denials: Container[str] = NO_WORDS) -> bool:
     """Whether two queries say the same (:func:`say_the_same`); where both carry diacritics, in these too."""
-    if not say_the_same(first, second):
+    if not say_the_same(first, second, denials):
         return False
     both = has_diacritics(first) and has_diacritics(second)
     return not both or Counter(words(first)) == Counter(words(second))
 
 
-def differ_by_slips(first: str, second: str) -> bool:
+def differ_by_slips(first: str, second: str, denials: Container[str] = NO_WORDS) -> bool:
     """Whether two texts are the same but for slips: their words pair up, each pair at most one letter apart.
 
     A slip is a letter more, less, other or swapped with its neighbour, in words of at least four letters; numbers and
     denials must agree.
     """
-    if tells_apart(first, second):
+    if tells_apart(first, second, denials):
         return False
     ours, theirs = (Counter(split_words(text)) for text in (first, second))
     left, right = sorted((ours - theirs).elements()), sorted((theirs - ours).elements())
@@ -131,11 +129,16 @@ def split_words(text: str) -> list[str]:
     return _LETTERS_OR_DIGITS.findall(strip_diacritics(" ".join(words(text))))
 
 
-def tells_apart(first: str, second: str) -> bool:
+def tells_apart(first: str, second: str, denials: Container[str] = NO_WORDS) -> bool:
     """Whether two texts differ in a number or a denial: small in letters, everything in meaning."""
     return Counter(_NUMBER.findall(first)) != Counter(_NUMBER.findall(second)) or (
-        sum(word in NEGATIONS for word in words(first)) != sum(word in NEGATIONS for word in words(second))
+        n_denials(first, denials) != n_denials(second, denials)
     )
+
+
+def n_denials(text: str, denials: Container[str]) -> int:
+    """How many words of ``text`` are denials."""
+    return sum(word in denials for word in words(text))
 
 
 def _all_pairs(grams: Any, threshold: float) -> Iterator[NearPair]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedscope.measure.near_duplicates import (
+from embedscope.diagnose.near_duplicates import (
     ask_the_same,
     differ_by_slips,
     folded,

@@ -1,18 +1,17 @@
-"""What people write in full and in short, from TOML: the shipped map and a user's own."""
+"""What people write in full and in short: a map in TOML, applied to texts in either direction."""
 
 from __future__ import annotations
 
 import re
 import tomllib
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from importlib.resources import files
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from embedscope.data.text_features import has_diacritics, strip_diacritics
 from embedscope.errors import InvalidOptionError
-from embedscope.packs.rental_vi.vietnamese import is_vietnamese
+from embedscope.protocols import Perturbation
 
 NUMBER = "{n}"
 _AFTER_NUMBER = re.compile(r"(?<![^\W_])\d+(?:[.,]\d+)*\s*$")
@@ -31,48 +30,52 @@ class Abbreviations:
     """A map between wordings in full and in short, applied to whole words, the longest wording first."""
 
     entries: tuple[Abbreviation, ...]
-    is_vietnamese: bool = False
-    """Whether only Vietnamese texts are changed: in others the same letters mean something else ("ML engineer")."""
+    applies_to: Callable[[str], bool] = lambda text: True
+    """Which texts are changed: in those of another language the same letters may mean something else."""
+
+    @property
+    def perturbations(self) -> tuple[Perturbation, Perturbation]:
+        """Both directions as ways in which another hand would type a text."""
+        return (
+            Perturbation("abbreviated", "words abbreviated", lambda text, _: self.shortened(text)),
+            Perturbation("spelled-out", "abbreviations spelled out", lambda text, _: self.spelled_out(text)),
+        )
 
     def shortened(self, text: str) -> str:
-        """``text`` with every wording that the map knows in short: ``quận 10`` becomes ``q10``."""
-        return self._applied(text, {entry.full: entry.short[0] for entry in self.entries})
+        """``text`` with every wording that the map knows in short: ``platform 10`` becomes ``p10``."""
+        forms = {entry.full: entry.short[0] for entry in self.entries}
+        return _replaced(text, forms, spares_units=False) if self.applies_to(text) else text
 
     def spelled_out(self, text: str) -> str:
-        """``text`` with every short form in full: ``q10`` becomes ``quận 10``.
+        """``text`` with every short form in full: ``p10`` becomes ``platform 10``.
 
         A short form right after a number is a unit (``500 ml``) and stays, unless the number is part of it.
         """
         forms = {short: entry.full for entry in self.entries for short in entry.short}
-        return self._applied(text, forms, spares_units=True)
-
-    def _applied(self, text: str, forms: Mapping[str, str], *, spares_units: bool = False) -> str:
-        if self.is_vietnamese and not is_vietnamese(text):
-            return text
-        return _replaced(text, forms, spares_units=spares_units)
+        return _replaced(text, forms, spares_units=True) if self.applies_to(text) else text
 
 
-def load_abbreviations(path: str | Path | None = None) -> Abbreviations:
-    """The map of the TOML file at ``path``, or the shipped one, for Vietnamese texts only.
+def load_abbreviations(path: str | Path) -> Abbreviations:
+    """The map of the TOML file at ``path``.
 
     Raises
     ------
     InvalidOptionError
         If the file cannot be read, or is not a table ``[pairs]`` of wordings and short forms; the entry is named.
     """
-    if path is None:
-        text = (files("embedscope.diagnose") / "abbreviations.toml").read_text(encoding="utf-8")
-        return replace(_parsed(text, "abbreviations.toml"), is_vietnamese=True)
     try:
-        return _parsed(Path(path).read_text(encoding="utf-8"), str(path))
+        return parse_abbreviations(Path(path).read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidOptionError(
             f"The abbreviations in {path} could not be read ({error.__class__.__name__}: {error}). Expected a TOML "
-            'file with a table [pairs] and lines such as "máy lạnh" = "ml".'
+            'file with a table [pairs] and lines such as "air conditioning" = "ac".'
         ) from None
 
 
-def _parsed(text: str, where: str) -> Abbreviations:
+def parse_abbreviations(
+    text: str, where: str, *, applies_to: Callable[[str], bool] = lambda text: True
+) -> Abbreviations:
+    """The map that TOML holds; ``where`` names it in errors, which are those of :func:`load_abbreviations`."""
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -80,7 +83,8 @@ def _parsed(text: str, where: str) -> Abbreviations:
     pairs = table.get("pairs")
     if not isinstance(pairs, dict) or not pairs or set(table) != {"pairs"}:
         raise InvalidOptionError(
-            f'{where} must hold one table, [pairs], with lines such as "máy lạnh" = "ml" or "quận {{n}}" = ["q{{n}}"]; '
+            f'{where} must hold one table, [pairs], with lines such as "air conditioning" = "ac" or '
+            f'"platform {{n}}" = ["p{{n}}"]; '
             f"it holds {', '.join(map(repr, table)) or 'nothing'}."
         )
     entries = tuple(_entry(full, short, where) for full, short in pairs.items())
@@ -93,7 +97,7 @@ def _parsed(text: str, where: str) -> Abbreviations:
                     f"{where} gives '{short}' two meanings, '{other}' and '{entry.full}', so that it could not be "
                     "spelled out. Keep one of them."
                 )
-    return Abbreviations(entries)
+    return Abbreviations(entries, applies_to)
 
 
 def _entry(full: str, short: object, where: str) -> Abbreviation:
