@@ -17,6 +17,7 @@ from scipy import stats
 
 from embedscope.protocols import Float64Array, IntArray
 from embedscope.stats.bootstrap import cluster_bootstrap
+from embedscope.stats.draws import Draws
 from measuring import Claim, PeerTiming, alternate, argument_parser, publish, seconds_of
 
 TARGET_S = 3.0
@@ -38,8 +39,7 @@ def clusters_claim(options: argparse.Namespace, cluster_size: int, one_metric_s:
     )
 
     def intervals() -> object:
-        generator = np.random.default_rng(options.seed)
-        return cluster_bootstrap(values, clusters, n_draws=options.draws, generator=generator)
+        return cluster_bootstrap(values, clusters, Draws(options.seed, options.draws))
 
     ours = alternate({"embedscope": intervals}, repeats=options.repeats, warm_up=False).timing("embedscope")
     return Claim(

@@ -26,6 +26,7 @@ from scipy import stats
 
 from embedscope.protocols import Float64Array, IntArray
 from embedscope.stats.bootstrap import cluster_bootstrap
+from embedscope.stats.draws import Draws
 from embedscope.stats.paired_tests import max_t, sign_flip_test
 
 LOWEST_RANK = 1_000
@@ -102,9 +103,8 @@ def coverage(cell: Cell, n_simulations: int, n_draws: int, seed: int) -> dict[st
         clusters = simulated_clusters(cell, generator)
         values = metrics_of(simulated_ranks(cell, clusters, generator))
         for kind, correction in (("corrected", True), ("plain", False)):
-            found = cluster_bootstrap(
-                values, clusters, generator=generator, n_draws=n_draws, bounds=(0.0, 1.0), correction=correction
-            )
+            draws = Draws(int(generator.integers(2**63)), n_draws)
+            found = cluster_bootstrap(values, clusters, draws, bounds=(0.0, 1.0), correction=correction)
             for name, interval in found.items():
                 assert interval.low is not None
                 assert interval.high is not None

@@ -11,6 +11,7 @@ from embedscope.protocols import BoolArray, Float64Array, FloatArray, IntArray
 from embedscope.result import Finding, Severity
 from embedscope.stats.bootstrap import bootstrap_statistic, ratio_of_sums
 from embedscope.stats.clusters import ClusterSums
+from embedscope.stats.draws import Draws
 from embedscope.stats.intervals import wilson
 
 N_DRAWS = 2_000
@@ -63,8 +64,7 @@ def rate(numerators: FloatArray, denominators: FloatArray, clusters: IntArray, *
     if not used.any():
         return Estimate(0.0, None, None)
     sums = ClusterSums.of(np.column_stack([numerators, denominators])[used], clusters[used])
-    generator = np.random.default_rng(seed)
-    (found,) = bootstrap_statistic(sums, ratio_of_sums, generator=generator, n_draws=N_DRAWS, bounds=(0.0, 1.0))
+    (found,) = bootstrap_statistic(sums, ratio_of_sums, draws=Draws(seed, N_DRAWS), bounds=(0.0, 1.0))
     low = None if found.low is None else max(found.low, 0.0)
     return Estimate(float(found.value or 0.0), low, None if found.high is None else min(found.high, 1.0))
 
@@ -79,8 +79,7 @@ def contrast(values: FloatArray, inside: BoolArray, clusters: IntArray, *, seed:
     if not 0 < ours.sum() < len(ours):
         return Estimate(0.0, None, None)
     sums = ClusterSums.of(np.column_stack([ours * column, (1 - ours) * column, ours, 1 - ours]), clusters)
-    generator = np.random.default_rng(seed)
-    (found,) = bootstrap_statistic(sums, _difference_of_means, generator=generator, n_draws=N_DRAWS)
+    (found,) = bootstrap_statistic(sums, _difference_of_means, draws=Draws(seed, N_DRAWS))
     return Estimate(float(found.value or 0.0), found.low, found.high)
 
 

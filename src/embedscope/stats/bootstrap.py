@@ -13,19 +13,17 @@ Hesterberg, "What teachers should know about the bootstrap", The American Statis
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.sparse import csr_array
 
-from embedscope.errors import InvalidOptionError
 from embedscope.protocols import Float64Array, FloatArray, IntArray
+from embedscope.result import Estimate
 from embedscope.stats.clusters import ClusterSums, finite_queries
+from embedscope.stats.draws import Draws
 from embedscope.stats.intervals import (
     NO_VALUES,
-    Interval,
-    IntervalMethod,
     bca_bounds,
     check_confidence,
     expanded_quantile,
@@ -37,8 +35,6 @@ from embedscope.stats.intervals import (
 Statistic = Callable[[Float64Array], Float64Array]
 """Takes sums of shape (n_samples, n_columns), returns figures of shape (n_samples, n_figures), row by row."""
 
-_CHUNK = 1 << 17  # clusters drawn at once: 1 MiB, which stays in the cache
-_MIN_DRAWS = 100
 _MAX_UNDEFINED = 0.01
 _ROUNDING = 1e-12  # differences below this share of the scale are rounding, not spread
 
@@ -46,13 +42,12 @@ _ROUNDING = 1e-12  # differences below this share of the scale are rounding, not
 def cluster_bootstrap(
     values: Mapping[str, FloatArray],
     clusters: IntArray,
+    draws: Draws,
     *,
-    generator: np.random.Generator,
-    n_draws: int = 10_000,
     confidence: float = 0.95,
     bounds: tuple[float, float] | None = None,
     correction: bool = True,
-) -> dict[str, Interval]:
+) -> dict[str, Estimate]:
     """Mean over queries and its BCa cluster bootstrap interval, for every column of values.
 
     ``theta = sum_c S_c / sum_c n_c`` over clusters c with sums S_c and n_c queries. Clusters are drawn with
@@ -64,9 +59,7 @@ def cluster_bootstrap(
         NaN marks a query that the column leaves out. The interval of a column does not depend on the columns beside
         it, and columns over the same queries share their draws.
     clusters : ndarray of shape (n_queries,), int64
-    generator : numpy.random.Generator
-        One number is drawn from it, the seed of the resampling.
-    n_draws : int
+    draws : Draws
     confidence : float
     bounds : (float, float), optional
         What the values can range over, (0, 1) for MRR or Success@k. Where all values equal a bound (a model without
@@ -77,44 +70,38 @@ def cluster_bootstrap(
 
     Returns
     -------
-    dict of name to Interval
+    dict of name to Estimate
         Two clusters up to the number at which a bootstrap can reach ``confidence`` at all (5 for 95 %) give Student's
         t with the jackknife standard error. One cluster gives no interval. Equal values give an interval without
-        width. Each with its reason.
+        width. Each with its reason. ``n`` counts queries.
 
     Raises
     ------
     InvalidOptionError
         If lengths differ, a value is infinite, or an option is out of range.
     """
-    _check_options(n_draws, confidence)
-    seed = int(generator.integers(2**63))
+    check_confidence(confidence)
     by_queries: dict[bytes, list[str]] = {}
     for name, column in values.items():
         by_queries.setdefault(np.isnan(column).tobytes(), []).append(name)
-    intervals: dict[str, Interval] = {}
+    estimates: dict[str, Estimate] = {}
     for names in by_queries.values():
         columns = [finite_queries(values[name], clusters) for name in names]
-        found = _bootstrap_means(
-            np.stack([column for column, _ in columns], axis=1),
-            columns[0][1],
-            np.random.default_rng(seed),
-            _Options(n_draws, confidence, bounds, correction),
-        )
-        intervals.update(zip(names, found, strict=True))
-    return {name: intervals[name] for name in values}
+        matrix, own_clusters = np.stack([column for column, _ in columns], axis=1), columns[0][1]
+        found = _bootstrap_means(matrix, own_clusters, draws, _Options(confidence, bounds, correction))
+        estimates.update(zip(names, found, strict=True))
+    return {name: estimates[name] for name in values}
 
 
 def bootstrap_statistic(
     sums: ClusterSums,
     statistic: Statistic,
+    draws: Draws,
     *,
-    generator: np.random.Generator,
-    n_draws: int = 10_000,
     confidence: float = 0.95,
     bounds: tuple[float, float] | None = None,
     correction: bool = True,
-) -> tuple[Interval, ...]:
+) -> tuple[Estimate, ...]:
     """BCa cluster bootstrap intervals of figures that are smooth functions of sums over queries.
 
     As :func:`cluster_bootstrap`, for statistics such as :func:`ratio_of_sums` and :func:`margin_and_separation`.
@@ -128,12 +115,11 @@ def bootstrap_statistic(
 
     Returns
     -------
-    tuple of Interval
+    tuple of Estimate
         One a figure.
     """
-    _check_options(n_draws, confidence)
-    options = _Options(n_draws, confidence, bounds, correction)
-    return _bootstrap(sums, statistic, np.zeros(1), generator, options)
+    check_confidence(confidence)
+    return _bootstrap(sums, statistic, np.zeros(1), draws, _Options(confidence, bounds, correction))
 
 
 def ratio_of_sums(sums: Float64Array) -> Float64Array:
@@ -176,45 +162,16 @@ def margin_and_separation(sums: Float64Array) -> Float64Array:
     return np.where(np.isfinite(out), out, np.nan)
 
 
-def resampled_sums(sums: Float64Array, n_draws: int, generator: np.random.Generator) -> Iterator[Float64Array]:
-    """Sums over clusters drawn with replacement, in chunks of shape (n_rows, n_columns); ``n_draws`` rows in all.
-
-    Each row draws as many clusters as there are. One sparse matrix of draws serves all columns, and only a chunk of it
-    exists at a time.
-    """
-    n_clusters = len(sums)
-    rows = max(1, _CHUNK // n_clusters)
-    dtype = np.uint16 if n_clusters <= 1 << 16 else np.int64  # 16 random bits a draw are four times as fast as 64
-    for start in range(0, n_draws, rows):
-        n_rows = min(rows, n_draws - start)
-        drawn = generator.integers(0, n_clusters, size=n_rows * n_clusters, dtype=dtype)
-        row_ends = np.arange(n_rows + 1, dtype=np.int32) * n_clusters
-        # A cluster drawn twice stands twice in its row. Sparse products run on one thread and are faster here than
-        # counting the draws and a dense product, whose threads wait for one another on so small a matrix.
-        draws = csr_array((np.ones(len(drawn)), drawn.astype(np.int32), row_ends), shape=(n_rows, n_clusters))
-        yield draws @ sums  # (n_rows, n_columns)
-
-
 @dataclass(frozen=True, slots=True)
 class _Options:
-    n_draws: int
     confidence: float
     bounds: tuple[float, float] | None
     correction: bool
 
 
-def _check_options(n_draws: int, confidence: float) -> None:
-    check_confidence(confidence)
-    if n_draws < _MIN_DRAWS:
-        raise InvalidOptionError(
-            f"n_draws must be at least {_MIN_DRAWS}; got {n_draws}. The ends of an interval are quantiles of the draws "
-            "and need draws beyond them. 10,000 is the default."
-        )
-
-
 def _bootstrap_means(
-    columns: Float64Array, clusters: IntArray, generator: np.random.Generator, options: _Options
-) -> tuple[Interval, ...]:
+    columns: Float64Array, clusters: IntArray, draws: Draws, options: _Options
+) -> tuple[Estimate, ...]:
     """Intervals of the means of ``columns`` of shape (n_queries, n_figures), all finite."""
     if len(columns) == 0:
         return tuple(NO_VALUES for _ in range(columns.shape[1]))
@@ -226,26 +183,25 @@ def _bootstrap_means(
     def mean(resampled: Float64Array) -> Float64Array:
         return np.asarray(means + resampled[:, :-1] / resampled[:, -1:])
 
-    return _bootstrap(sums, mean, np.abs(columns).max(axis=0), generator, options)
+    return _bootstrap(sums, mean, np.abs(columns).max(axis=0), draws, options)
 
 
 def _bootstrap(
-    sums: ClusterSums, statistic: Statistic, scale: Float64Array, generator: np.random.Generator, options: _Options
-) -> tuple[Interval, ...]:
-    """Intervals of all figures of ``statistic``; spread below rounding at ``scale`` counts as none."""
+    sums: ClusterSums, statistic: Statistic, scale: Float64Array, draws: Draws, options: _Options
+) -> tuple[Estimate, ...]:
+    """Estimates of all figures of ``statistic``; spread below rounding at ``scale`` counts as none."""
     if sums.n_clusters == 0:
         return tuple(NO_VALUES for _ in statistic(np.zeros((1, sums.sums.shape[1])))[0])
     total = sums.sums.sum(axis=0)
     observed = statistic(total[np.newaxis])[0]  # (M,)
     left_out = statistic(total - sums.sums) if sums.n_clusters > 1 else observed[np.newaxis]  # (C, M)
     if sums.n_clusters >= _fewest_for_bootstrap(options.confidence):
-        chunks = resampled_sums(sums.sums, options.n_draws, generator)
-        draws = np.concatenate([statistic(chunk) for chunk in chunks])  # (B, M)
+        drawn = np.concatenate([statistic(chunk) for chunk in draws.resampled(sums.sums)])  # (B, M)
     else:
-        draws = np.empty((0, len(observed)))
+        drawn = np.empty((0, len(observed)))
     scale = np.maximum(np.broadcast_to(scale, observed.shape), np.abs(observed))
     return tuple(
-        _interval(sums, float(observed[j]), left_out[:, j], draws[:, j], _ROUNDING * float(scale[j]), options)
+        _estimate(sums, float(observed[j]), left_out[:, j], drawn[:, j], _ROUNDING * float(scale[j]), options)
         for j in range(len(observed))
     )
 
@@ -259,34 +215,29 @@ def _fewest_for_bootstrap(confidence: float) -> int:
     return math.ceil(1 - math.log2(1 - confidence))
 
 
-def _interval(
+def _estimate(
     sums: ClusterSums,
     observed: float,
     left_out: Float64Array,
     draws: Float64Array,
     rounding: float,
     options: _Options,
-) -> Interval:
-    """Interval of one figure from its jackknife values (C,) and its draws (B,), by the method that fits."""
-    estimate = Interval(
-        observed if np.isfinite(observed) else None,
-        n=sums.n_queries,
-        n_clusters=sums.n_clusters,
-        n_effective=sums.n_effective,
-        reason=_obstacle(observed, left_out, draws),
-    )
+) -> Estimate:
+    """One figure, with the interval that fits its jackknife values (C,) and its draws (B,)."""
+    value = observed if np.isfinite(observed) else None
+    estimate = Estimate(value, n=sums.n_queries, reason=_obstacle(observed, left_out, draws))
     if estimate.reason is not None:
         return estimate
     if np.ptp(left_out) <= rounding and (len(draws) == 0 or np.ptp(draws) <= rounding):
-        return _without_spread(estimate, observed, rounding, options)
+        return _without_spread(estimate, observed, sums.n_effective, rounding, options)
     if len(draws) == 0:
         floor, ceiling = options.bounds if options.bounds is not None else (-math.inf, math.inf)
         low, high = student_bounds(observed, left_out, options.confidence)
-        return replace(estimate, low=max(low, floor), high=min(high, ceiling), method=IntervalMethod.STUDENT)
+        return replace(estimate, low=max(low, floor), high=min(high, ceiling))
     expanded = expanded_quantile(options.confidence, sums.n_effective)
     z = expanded if options.correction else normal_quantile(options.confidence)
     low, high = bca_bounds(observed, left_out, draws[np.isfinite(draws)], z)
-    return replace(estimate, low=low, high=high, method=IntervalMethod.BCA)
+    return replace(estimate, low=low, high=high)
 
 
 def _obstacle(observed: float, left_out: Float64Array, draws: Float64Array) -> str | None:
@@ -303,17 +254,18 @@ def _obstacle(observed: float, left_out: Float64Array, draws: Float64Array) -> s
     return None
 
 
-def _without_spread(estimate: Interval, observed: float, rounding: float, options: _Options) -> Interval:
-    """Interval where leaving out any cluster changes nothing."""
+def _without_spread(
+    estimate: Estimate, observed: float, n_effective: float, rounding: float, options: _Options
+) -> Estimate:
+    """The estimate where leaving out any cluster changes nothing."""
     for bound, share in zip(options.bounds or (), (0.0, 1.0), strict=False):
         if abs(observed - bound) <= rounding:
             floor, ceiling = options.bounds or (0.0, 1.0)
-            low, high = wilson_bounds(share, estimate.n_effective, options.confidence)
+            low, high = wilson_bounds(share, n_effective, options.confidence)
             return replace(
                 estimate,
                 low=floor + (ceiling - floor) * low,
                 high=floor + (ceiling - floor) * high,
-                method=IntervalMethod.WILSON,
                 reason=f"every query has the value {bound:g}; Wilson over the effective number of clusters",
             )
     reason = "all clusters agree, so that resampling shows no spread"

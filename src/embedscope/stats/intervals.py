@@ -11,48 +11,18 @@ Wilson, "Probable inference, the law of succession, and statistical inference", 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
 
 from embedscope.errors import InvalidOptionError
 from embedscope.protocols import Float64Array
+from embedscope.result import Estimate
+
+NO_VALUES = Estimate(None, n=0, reason="no query has a value")
 
 
-class IntervalMethod(StrEnum):
-    """How an interval was made."""
-
-    BCA = "BCa cluster bootstrap"
-    STUDENT = "cluster jackknife t"
-    WILSON = "Wilson"
-    NONE = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """An estimate and its confidence interval.
-
-    ``value`` is None where there was nothing to average; ``low`` and ``high`` are None where no interval can be
-    given. In both cases, and where an interval has no width, ``reason`` says why. ``n`` queries in ``n_clusters``
-    clusters went in; ``n_effective`` is what these clusters amount to if their sizes were equal.
-    """
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    method: IntervalMethod = IntervalMethod.NONE
-    n: int = 0
-    n_clusters: int = 0
-    n_effective: float = 0.0
-    reason: str | None = None
-
-
-NO_VALUES = Interval(None, reason="no query has a value")
-
-
-def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
+def wilson(successes: int, n: int, confidence: float = 0.95) -> Estimate:
     """Share of successes and its Wilson score interval; for queries that are each a cluster of their own.
 
     ``(p + z^2/2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)`` (Wilson 1927).
@@ -71,7 +41,7 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
     if n == 0:
         return NO_VALUES
     low, high = wilson_bounds(successes / n, n, confidence)
-    return Interval(successes / n, low, high, IntervalMethod.WILSON, n, n, float(n))
+    return Estimate(successes / n, low, high, n)
 
 
 def wilson_bounds(share: float, n: float, confidence: float) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 import numpy as np
@@ -17,7 +17,8 @@ from embedscope.protocols import BoolArray, Float64Array, FloatArray, IntArray
 from embedscope.result import Comparison, Estimate
 from embedscope.stats.bootstrap import Statistic, bootstrap_statistic, cluster_bootstrap, ratio_of_sums
 from embedscope.stats.clusters import ClusterSums, random_half
-from embedscope.stats.intervals import Interval, wilson
+from embedscope.stats.draws import Draws, Kept
+from embedscope.stats.intervals import NO_VALUES, wilson
 from embedscope.stats.paired_tests import MaxTTest, holm, max_t, sign_flip_test
 
 UNIT = (0.0, 1.0)
@@ -42,15 +43,13 @@ class Resampler:
     n_draws: int
     seed: int
     stream: Stream = Stream.RUN
+    _kept: Kept = field(default_factory=dict, repr=False)  # every figure of the same clusters has the same resamples
 
-    def generator(self) -> np.random.Generator:
-        """The same draws for every figure: figures of one run are compared under the same resamples."""
+    def _generator(self) -> np.random.Generator:
         return np.random.default_rng([self.seed, self.stream])
 
-    @property
-    def every_query_stands_alone(self) -> bool:
-        """Whether no two queries share a cluster."""
-        return len(np.unique(self.clusters)) == len(self.clusters)
+    def _draws(self, seed: int | tuple[int, ...]) -> Draws:
+        return Draws(seed, self.n_draws, self._kept)
 
     def among(self, chosen: BoolArray | IntArray) -> Resampler:
         """The same for some of the queries, by mask or by rows."""
@@ -66,30 +65,30 @@ class Resampler:
 
     def half(self) -> BoolArray:
         """Which queries belong to a random half of the clusters, shape (Q,)."""
-        return random_half(self.clusters, self.generator())
+        return random_half(self.clusters, self._generator())
 
     def sample(self, n: int, size: int) -> IntArray:
         """``size`` of the rows 0 .. n - 1 (all, where there are no more), drawn without replacement, ascending."""
-        generator = self.generator()
+        generator = self._generator()
         if n > _MAX_PERMUTED:
             return np.sort(generator.choice(n, size, replace=False, shuffle=False))
         return np.sort(generator.permutation(n)[:size])
 
     def resamples(self, n: int, size: int, n_draws: int) -> Iterator[IntArray]:
         """``n_draws`` times ``size`` of the rows 0 .. n - 1, drawn with replacement."""
-        generator = self.generator()
+        generator = self._generator()
         return (generator.integers(0, n, size) for _ in range(n_draws))
 
     def means(
         self, values: Mapping[str, Float64Array], *, bounds: tuple[float, float] | None = UNIT
     ) -> dict[str, Estimate]:
         """Mean over queries with its interval: Wilson for plain proportions of lone queries, else BCa over clusters."""
-        found = cluster_bootstrap(
-            values, self.clusters, generator=self.generator(), n_draws=self.n_draws, bounds=bounds
-        )
-        if bounds == UNIT and self.every_query_stands_alone:
-            found |= {name: _proportion(v) for name, v in values.items() if _is_proportion(v)}
-        return {name: figure_of(interval) for name, interval in found.items()}
+        all_alone = bounds == UNIT and len(np.unique(self.clusters)) == len(self.clusters)
+        shares = {name for name, column in values.items() if all_alone and _is_proportion(column)}
+        others = {name: column for name, column in values.items() if name not in shares}
+        draws = self._draws(int(self._generator().integers(2**63)))
+        found = cluster_bootstrap(others, self.clusters, draws, bounds=bounds)
+        return {name: _proportion(column) if name in shares else found[name] for name, column in values.items()}
 
     def statistic(
         self, columns: Float64Array, statistic: Statistic, *, bounds: tuple[float, float] | None = None
@@ -98,10 +97,9 @@ class Resampler:
         used = columns.any(axis=1)
         if not used.any():
             n_figures = len(statistic(np.zeros((1, columns.shape[1])))[0])
-            return tuple(Estimate.absent("no query has a value") for _ in range(n_figures))
+            return (NO_VALUES,) * n_figures
         sums = ClusterSums.of(columns[used], self.clusters[used])
-        found = bootstrap_statistic(sums, statistic, generator=self.generator(), n_draws=self.n_draws, bounds=bounds)
-        return tuple(figure_of(interval) for interval in found)
+        return bootstrap_statistic(sums, statistic, self._draws((self.seed, self.stream)), bounds=bounds)
 
     def ratio(self, columns: Float64Array) -> tuple[Estimate, ...]:
         """First half of the per-query columns over the second half, summed over queries first."""
@@ -153,11 +151,11 @@ class Resampler:
 
     def best_of(self, differences: Float64Array) -> MaxTTest:
         """Max-T test of candidates against one reference; differences of shape (Q, n_candidates)."""
-        generator = self.on(Stream.BEST_OF_MANY).generator()
+        generator = self.on(Stream.BEST_OF_MANY)._generator()
         return max_t(differences, self.clusters, generator=generator, n_draws=self.n_draws)
 
     def _comparison(self, a: str, b: str, metric: str, differences: Float64Array, interval: Estimate) -> Comparison:
-        test = sign_flip_test(differences, self.clusters, generator=self.generator(), n_draws=self.n_draws)
+        test = sign_flip_test(differences, self.clusters, generator=self._generator(), n_draws=self.n_draws)
         return Comparison(
             a=a,
             b=b,
@@ -193,17 +191,11 @@ def holm_over(comparisons: Sequence[Comparison], primary: Sequence[str]) -> tupl
     return tuple(corrected)
 
 
-def figure_of(interval: Interval) -> Estimate:
-    """The figure of an interval."""
-    reason = interval.reason if interval.value is None else None
-    return Estimate(interval.value, interval.low, interval.high, reason=reason)
-
-
 def _is_proportion(values: Float64Array) -> bool:
     known = values[~np.isnan(values)]
     return bool(known.size) and bool(np.isin(known, (0.0, 1.0)).all())
 
 
-def _proportion(values: Float64Array) -> Interval:
+def _proportion(values: Float64Array) -> Estimate:
     known = values[~np.isnan(values)]
     return wilson(int(known.sum()), len(known))
