@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,19 +15,18 @@ from embedscope.audit import (
     AuditReport,
     SecondOpinion,
     Subject,
-    TokenLengths,
     audit,
-    could_be_longer,
     merged,
     repair,
     rows_as_json,
-    token_lengths,
 )
 from embedscope.audit.labels import is_told_apart
 from embedscope.data.collection import Negative, Row, build_collection
 from embedscope.data.readers import read_collection
 from embedscope.data.readers.raw import RawRows, read_rows
 from embedscope.data.sample import sample_path
+from embedscope.models.token_lengths import TokenLengths, could_be_longer, token_lengths
+from embedscope.packs.rental_vi import PACK
 from embedscope.protocols import Float64Array
 from embedscope.result import Finding, Severity
 
@@ -57,8 +56,12 @@ def healthy() -> list[Row]:
     ]
 
 
+def subject_of(rows: Iterable[Row], **more: object) -> Subject:
+    return Subject(RawRows("test", "row", tuple(rows)), attributes=PACK, **more)  # type: ignore[arg-type]
+
+
 def report(rows: list[Row], **more: object) -> AuditReport:
-    return audit(Subject(RawRows("test", "row", tuple(rows)), **more))  # type: ignore[arg-type]
+    return audit(subject_of(rows, **more))
 
 
 def codes(rows: list[Row]) -> dict[str, Finding]:
@@ -67,7 +70,7 @@ def codes(rows: list[Row]) -> dict[str, Finding]:
 
 def test_healthy_rows_and_the_sample_files_yield_no_finding() -> None:
     assert codes(healthy()) == {}
-    assert audit(Subject(read_rows(sample_path("test")))).findings == ()
+    assert audit(Subject(read_rows(sample_path("test")), attributes=PACK)).findings == ()
 
 
 HARD_TO_COUNT = ("", "phòng trọ quận 10, 5tr5", "ﷺ" * 20, "日本語テキスト", "a" * 300, "e\u0301 " * 50, "🏠" * 30)
@@ -103,7 +106,7 @@ def test_a_broken_text_is_found_and_mended_or_removed(code: str, text: str) -> N
     found = codes(rows)[code]
     assert (found.rows, found.n) == ((3,), 6)
     assert found.effect == pytest.approx(1 / 6)
-    mended = repair(Subject(RawRows("test", "row", tuple(rows))))
+    mended = repair(subject_of(rows))
     assert code not in codes(list(mended.rows))
     assert {change.row for change in mended.changes} == {3}
     assert len(mended.rows) == (5 if code in {"empty-text", "placeholder-text"} else 6)
@@ -114,7 +117,7 @@ def test_a_positive_among_its_own_negatives_is_found_across_rows_and_removed() -
     rows.append(row(7, rows[0].query, "Phòng khác có bàn gỗ, Quận 1, giá 2 triệu", Negative(rows[0].positives[0])))
     found = codes(rows)["positive-also-negative"]
     assert (found.rows, found.severity) == ((7,), Severity.HIGH)
-    assert repair(Subject(RawRows("test", "row", tuple(rows)))).rows[-1].negatives == ()
+    assert repair(subject_of(rows)).rows[-1].negatives == ()
 
 
 def test_a_location_negative_in_the_same_district_is_judged_by_what_the_query_names() -> None:
@@ -127,7 +130,7 @@ def test_a_location_negative_in_the_same_district_is_judged_by_what_the_query_na
     assert found.rows == (1, 7)  # the one that the query does not tell apart comes first
     assert "2 of 7" in found.title
     assert "for 1 of them" in found.title
-    mended = repair(Subject(RawRows("test", "row", tuple(rows))))
+    mended = repair(subject_of(rows))
     assert [len(r.negatives) for r in mended.rows] == [0, 2, 2, 2, 2, 2, 1]
 
 
@@ -152,7 +155,7 @@ def test_a_price_negative_at_the_same_price_in_other_words_loses_the_type_and_ke
     same = Negative("Cho thuê phòng có bàn gỗ tại Quận 7, giá 2.000.000đ", ("location", "price"), 4.0)
     rows[0] = replace(rows[0], negatives=(same,))
     assert codes(rows)["price-negative-keeps-price"].rows == (1,)
-    (kept,) = repair(Subject(RawRows("test", "row", tuple(rows)))).rows[0].negatives
+    (kept,) = repair(subject_of(rows)).rows[0].negatives
     assert (kept.types, kept.weight) == (("location",), 4.0)
 
 
@@ -164,7 +167,7 @@ def test_weights_that_are_no_weights_take_the_usual_one_of_their_type_and_zeros_
     found = codes(rows)
     assert found["broken-weights"].rows == (1, 2)
     assert found["zero-weights"].rows == (3,)
-    mended = repair(Subject(RawRows("test", "row", tuple(rows))))
+    mended = repair(subject_of(rows))
     assert [r.negatives[0].weight for r in mended.rows[:3]] == [3.0, 3.0, 0.0]
     assert [(change.row, change.code, change.value) for change in mended.changes] == [
         (1, "broken-weights", 3.0),
@@ -176,7 +179,7 @@ def test_weights_that_are_no_weights_take_the_usual_one_of_their_type_and_zeros_
 def test_a_broken_weight_of_types_that_no_other_negative_has_is_taken_out() -> None:
     rows = healthy()
     rows[0] = replace(rows[0], negatives=(negative("Cho thuê nhà phố", "kind", weight=float("nan")),))
-    (change,) = repair(Subject(RawRows("test", "row", tuple(rows)))).changes
+    (change,) = repair(subject_of(rows)).changes
     assert (change.code, change.value) == ("broken-weights", None)
 
 
@@ -187,7 +190,7 @@ def test_weights_of_which_nearly_all_are_zero_are_placeholders_and_become_one_on
     found = codes(rows)["all-weights-zero"]
     assert found.title.startswith("119 of 120 hard negatives")
     assert (len(found.rows), found.low is not None) == (60, True)
-    mended = repair(Subject(RawRows("test", "row", tuple(rows))))
+    mended = repair(subject_of(rows))
     weighed = [change for change in mended.changes if change.code == "all-weights-zero"]
     assert [change.value for change in weighed] == [1.0] * 119
     assert mended.rows[0].negatives[0].weight == 2.5
@@ -196,7 +199,7 @@ def test_weights_of_which_nearly_all_are_zero_are_placeholders_and_become_one_on
 def test_weights_that_are_all_zero_are_one_finding_and_become_one() -> None:
     rows = [replace(r, negatives=tuple(replace(n, weight=0.0) for n in r.negatives)) for r in healthy()]
     assert set(codes(rows)) == {"all-weights-zero"}
-    mended = repair(Subject(RawRows("test", "row", tuple(rows))))
+    mended = repair(subject_of(rows))
     assert {n.weight for r in mended.rows for n in r.negatives} == {1.0}
 
 
@@ -221,7 +224,7 @@ def test_a_row_with_the_texts_of_another_and_other_weights_or_columns_is_reporte
     found = codes(rows)["duplicate-rows"]
     assert found.rows == (7,)
     assert "1 of them with other weights or columns" in found.title
-    assert len(repair(Subject(RawRows("test", "row", tuple(rows)))).rows) == 7
+    assert len(repair(subject_of(rows)).rows) == 7
 
 
 def test_rows_that_differ_in_a_field_that_is_no_metadata_stay_and_rows_that_differ_in_their_id_do_not(
@@ -232,7 +235,7 @@ def test_rows_that_differ_in_a_field_that_is_no_metadata_stay_and_rows_that_diff
         made[-1]["tags"] = tags
         file = tmp_path / "rows.json"
         file.write_text(json.dumps(made), encoding="utf-8")
-        assert len(repair(Subject(read_rows(file))).rows) == n_left
+        assert len(repair(Subject(read_rows(file), attributes=PACK)).rows) == n_left
 
 
 @pytest.mark.parametrize(
@@ -255,7 +258,7 @@ def test_a_negative_that_is_the_positive_in_another_form_is_that_and_no_negative
     assert found["near-duplicate-documents"].rows == (1,)
     fault = next(f for f in report(rows).faults if f.finding.code == "positive-also-negative")
     assert "but for case, punctuation, white space or Unicode form" in fault.examples[0]
-    mended = repair(Subject(RawRows("test", "row", tuple(rows))))
+    mended = repair(subject_of(rows))
     assert mended.rows[0].negatives == ()
 
 
@@ -287,7 +290,7 @@ def test_queries_that_say_the_same_and_have_other_positives_are_found_and_crosse
 def test_a_repeated_row_is_found_and_removed() -> None:
     rows = [*healthy(), replace(healthy()[1], number=7)]
     assert codes(rows)["duplicate-rows"].rows == (7,)
-    assert len(repair(Subject(RawRows("test", "row", tuple(rows)))).rows) == 6
+    assert len(repair(subject_of(rows)).rows) == 6
 
 
 def test_a_positive_in_another_district_than_the_query_asks_for_is_suspect() -> None:
@@ -337,7 +340,7 @@ def test_leakage_is_counted_exactly_and_after_normalisation_and_removed() -> Non
     rows, train = healthy(), healthy()[:2]
     train[1] = replace(train[1], query=train[1].query.upper() + "!", positives=("Phòng khác",))
     trained = build_collection(train, format="test")
-    subject = Subject(RawRows("test", "row", tuple(rows)))
+    subject = subject_of(rows)
     found = audit(subject, train=("train.json", trained))
     by_code = {d.code: d for d in found.findings}
     assert by_code["query-in-training"].rows == (1, 2)
@@ -356,7 +359,7 @@ def test_texts_that_stand_nearly_in_the_training_file_are_found_with_their_rows_
     train = [replace(r, query=r.query.replace("thoáng", "thoángg"), positives=(f"x{r.number}",)) for r in rows[:4]]
     train += [replace(r, query=r.query.replace("số ", "số 9"), positives=("khác",)) for r in rows[4:]]
     trained = build_collection(train, format="test")
-    subject = Subject(RawRows("test", "row", tuple(rows)))
+    subject = subject_of(rows)
     found = {d.code: d for d in audit(subject, train=("train.json", trained)).findings}
     leak = found["query-in-training-nearly"]
     assert leak.rows == (1, 2, 3, 4)
@@ -367,7 +370,7 @@ def test_texts_that_stand_nearly_in_the_training_file_are_found_with_their_rows_
 
 def test_the_sample_test_file_does_not_stand_in_the_sample_training_file() -> None:
     train = merged(read_rows(sample_path("train")))
-    assert audit(Subject(read_rows(sample_path("test"))), train=("train", train)).findings == ()
+    assert audit(Subject(read_rows(sample_path("test")), attributes=PACK), train=("train", train)).findings == ()
 
 
 def test_negatives_that_share_no_letters_with_the_query_are_a_shortcut() -> None:
@@ -385,7 +388,7 @@ def test_the_base_model_decides_on_suspicions_where_it_is_there() -> None:
     opinion = SecondOpinion(
         "base", generator.standard_normal((6, 8)), generator.standard_normal((len(collection.documents), 8))
     )
-    found = audit(Subject(raw, opinion))
+    found = audit(Subject(raw, opinion, attributes=PACK))
     assert found.second_opinion == "base"
     assert "positive-suspect" not in {d.code for d in found.findings}  # letters and base must agree
 
@@ -413,15 +416,15 @@ def unit_rows(rows: Float64Array) -> Float64Array:
 
 
 def test_a_paraphrase_that_the_base_model_clearly_prefers_is_a_suspected_false_negative() -> None:
-    found = {d.code: d for d in audit(Subject(*paraphrased(is_good_model=True))).findings}
+    found = {d.code: d for d in audit(Subject(*paraphrased(is_good_model=True), attributes=PACK)).findings}
     assert found["negative-answers-query"].rows == (1, 2, 3, 4, 5, 6)
     assert "clearly preferred by base" in found["negative-answers-query"].title
-    healthy_data = audit(Subject(*paraphrased(is_good_model=True, n_planted=0)))
+    healthy_data = audit(Subject(*paraphrased(is_good_model=True, n_planted=0), attributes=PACK))
     assert "negative-answers-query" not in {d.code for d in healthy_data.findings}
 
 
 def test_a_base_model_that_often_prefers_the_negatives_is_not_believed_and_that_is_said() -> None:
-    found = audit(Subject(*paraphrased(is_good_model=False)))
+    found = audit(Subject(*paraphrased(is_good_model=False), attributes=PACK))
     assert "negative-answers-query" not in {d.code for d in found.findings}
     assert any("its preference is no evidence" in reason for reason in found.not_checked)
 
@@ -436,7 +439,7 @@ def test_what_makes_a_text_a_negative_by_its_values_is_not_overruled_by_a_model(
         replace(one, negatives=tuple(replace(n, text=texts.get(n.text, n.text)) for n in one.negatives))
         for one in changed
     ]
-    found = audit(Subject(replace(raw, rows=tuple(changed)), opinion))
+    found = audit(Subject(replace(raw, rows=tuple(changed)), opinion, attributes=PACK))
     assert "negative-answers-query" not in {d.code for d in found.findings}
 
 
@@ -453,7 +456,7 @@ def test_text_that_is_broken_in_part_is_restored_as_far_as_it_can_be_read() -> N
     rows = healthy()
     rows[2] = replace(rows[2], positives=("PhÃ²ng trọ â€œmá»›iâ€",))
     assert codes(rows)["mojibake"].rows == (3,)
-    assert repair(Subject(RawRows("test", "row", tuple(rows)))).rows[2].positives == ("Phòng trọ “mớiâ€",)
+    assert repair(subject_of(rows)).rows[2].positives == ("Phòng trọ “mớiâ€",)
 
 
 def test_a_text_that_speaks_of_a_template_is_kept_and_one_that_is_nothing_else_is_removed() -> None:
@@ -462,7 +465,7 @@ def test_a_text_that_speaks_of_a_template_is_kept_and_one_that_is_nothing_else_i
     rows[3] = replace(rows[3], positives=("{{title}} in {{city}}",))
     rows[4] = replace(rows[4], positives=("{pos}",))
     assert len(codes(rows)["placeholder-text"].rows) == 2
-    left = repair(Subject(RawRows("test", "row", tuple(rows)))).rows
+    left = repair(subject_of(rows)).rows
     assert [r.positives[0] for r in left if "{" in r.positives[0]] == [rows[0].positives[0], "{{title}} in {{city}}"]
 
 
@@ -495,7 +498,7 @@ def test_a_type_listed_twice_is_read_from_the_file(tmp_path: Path) -> None:
     made[3]["hard_neg"][0]["type"] = ["location", "location"]
     file = tmp_path / "twice.json"
     file.write_text(json.dumps(made), encoding="utf-8")
-    (found,) = audit(Subject(read_rows(file))).findings
+    (found,) = audit(Subject(read_rows(file), attributes=PACK)).findings
     assert (found.code, found.rows) == ("type-listed-twice", (4,))
 
 
@@ -512,7 +515,7 @@ def test_a_judged_folder_is_read_as_rows(tmp_path: Path) -> None:
 
 
 def test_the_real_test_file_is_described_as_it_is(real_data: Path) -> None:
-    found = audit(Subject(read_rows(real_data / "test.json")))
+    found = audit(Subject(read_rows(real_data / "test.json"), attributes=PACK))
     facts = {fact.code: fact.n for fact in found.facts}
     by_code = {d.code: d for d in found.findings}
     assert facts["distinct-positives"] == 237
@@ -527,7 +530,7 @@ def test_the_real_test_file_is_described_as_it_is(real_data: Path) -> None:
 
 
 def test_the_zero_weights_of_the_real_training_file_are_found(real_data: Path) -> None:
-    found = audit(Subject(read_rows(real_data / "train.json", split="first:300")))
+    found = audit(Subject(read_rows(real_data / "train.json", split="first:300"), attributes=PACK))
     zero = next(d for d in found.findings if d.code in {"zero-weights", "all-weights-zero"})
     assert zero.effect is not None
     assert zero.effect > 0.9
@@ -542,4 +545,6 @@ def test_an_audit_reads_what_an_evaluation_refuses(tmp_path: Path) -> None:
     file.write_text(json.dumps(rows), encoding="utf-8")
     with pytest.raises(Exception, match=r"weight|empty"):
         read_collection(file)
-    assert {"broken-weights", "empty-text"} <= {d.code for d in audit(Subject(read_rows(file))).findings}
+    assert {"broken-weights", "empty-text"} <= {
+        d.code for d in audit(Subject(read_rows(file), attributes=PACK)).findings
+    }

@@ -22,6 +22,7 @@ from embedscope.data.text_features import (
     unmangled,
     words,
 )
+from embedscope.packs.rental_vi import PACK
 
 
 def test_diacritics_are_stripped_and_seen() -> None:
@@ -53,11 +54,21 @@ def test_the_script_is_that_of_most_letters(text: str, expected: str) -> None:
 
 
 def test_units_and_abbreviations_are_seen() -> None:
-    assert has_unit("5tr")
+    assert has_unit("5tr", PACK.units)
     assert has_unit("25 m²")
-    assert not has_unit("25 phòng")
+    assert not has_unit("25 phòng", PACK.units)
     assert has_abbreviation("có wc riêng")
     assert not has_abbreviation("có bếp")
+
+
+@pytest.mark.parametrize("text", ["25 m²", "20m2", "20 m^2", "5%", "80 km", "€5", "$ 5", "5 €", "₫500", "3 GB"])
+def test_symbols_of_units_and_currencies_are_seen_in_every_language(text: str) -> None:
+    assert has_unit(text)
+
+
+@pytest.mark.parametrize("text", ["5tr", "5 million", "25 rooms", "mm", "5-6", "(5)", "$", "3D", "1st"])
+def test_words_after_a_number_are_units_only_where_they_are_known(text: str) -> None:
+    assert not has_unit(text)
 
 
 @pytest.mark.parametrize(

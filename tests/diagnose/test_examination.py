@@ -14,9 +14,8 @@ from embedscope.diagnose import examination
 from embedscope.diagnose.examination import Extent, examine
 from embedscope.diagnose.findings import diagnose
 from embedscope.errors import InvalidOptionError
-from embedscope.measure.perturbations import Perturbation
 from embedscope.models.embed import Embeddings
-from embedscope.protocols import Float32Array
+from embedscope.protocols import Float32Array, Perturbation
 from embedscope.result import Result
 
 

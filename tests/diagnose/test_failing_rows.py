@@ -11,6 +11,7 @@ from tests.diagnose.test_failure_modes import OTHER, POSITIVE, tables
 from embedscope.data.collection import Row
 from embedscope.diagnose.failing_rows import DOUBTFUL, MINED, N_WINNERS, failing_rows
 from embedscope.diagnose.failure_modes import FailureMode
+from embedscope.packs.rental_vi import PACK
 from embedscope.result import DocumentTable, QueryTable
 
 DEARER = POSITIVE.replace("giá 5 triệu", "giá 7 triệu")
@@ -21,7 +22,7 @@ LURE = FailureMode.LURE.value
 def rows(queries: QueryTable, documents: DocumentTable, mode: str = LURE, **changes: object) -> tuple[Row, ...]:
     """The training rows where query 0 fails for this reason."""
     changed = replace(queries, failure_modes=(mode, "", "", "", ""), **changes)  # type: ignore[arg-type]
-    return failing_rows(changed, documents)
+    return failing_rows(changed, documents, PACK)
 
 
 def test_the_winner_of_a_failed_query_becomes_its_hard_negative_and_queries_that_are_right_are_left_out() -> None:
@@ -92,3 +93,9 @@ def test_at_most_so_many_winners_are_taken_the_best_first() -> None:
         top_is_relevant=np.zeros((5, 8), dtype=bool),
     )
     assert [n.text for n in row.negatives] == list(texts[:N_WINNERS])
+
+
+def test_without_a_pack_a_winner_is_typed_by_nothing_that_is_read_in_its_text() -> None:
+    queries, documents = tables(DEARER)
+    (row,) = failing_rows(replace(queries, failure_modes=(LURE, "", "", "", "")), documents)
+    assert [(n.text, n.types) for n in row.negatives] == [(DEARER, (MINED,))]

@@ -19,6 +19,7 @@ from embedscope.diagnose.failure_modes import (
 from embedscope.diagnose.model_faults import failure_findings, unexplained_failures
 from embedscope.diagnose.second_opinion import lexical_scorer
 from embedscope.diagnose.slices import Slice, SliceSearch
+from embedscope.packs.rental_vi import PACK
 from embedscope.result import DocumentTable, QueryTable
 
 POSITIVE = "Phòng trọ 25m2 có gác, máy lạnh, wc riêng, ban công, gần chợ, Quận 10, giá 5 triệu"
@@ -65,7 +66,7 @@ def tables(wrong: str, *, query: str = QUERY, wrong_type: str = "") -> tuple[Que
 
 def mode_of(queries: QueryTable, documents: DocumentTable, **options: object) -> FailureModes:
     scorer = lexical_scorer(queries.texts, documents.texts)
-    return classify_failures(queries, documents, lexical=scorer, **options)  # type: ignore[arg-type]
+    return classify_failures(queries, documents, lexical=scorer, attributes=PACK, **options)  # type: ignore[arg-type]
 
 
 def test_a_right_query_has_no_mode() -> None:

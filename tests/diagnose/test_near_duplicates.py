@@ -15,6 +15,7 @@ from embedscope.diagnose.near_duplicates import (
     say_the_same,
     tells_apart,
 )
+from embedscope.packs.rental_vi import PACK
 
 
 def jaccard(first: str, second: str) -> float:
@@ -68,7 +69,8 @@ def test_every_text_is_near_to_itself(texts: list[str]) -> None:
 def test_a_number_a_denial_and_an_amenity_tell_near_texts_apart() -> None:
     text = "phòng 25m2 có gác, máy lạnh, bếp riêng, gần chợ, quận 10, giá 5 triệu"
     assert tells_apart(text, text.replace("25", "30"))
-    assert tells_apart(text, text.replace("có gác", "không gác"))
+    assert tells_apart(text, text.replace("có gác", "không gác"), PACK.denials)
+    assert not tells_apart(text, text.replace("có gác", "không gác"))  # a word like another where no pack is chosen
     assert not say_the_same(text, text.replace("có gác", "có thang máy"))
     assert not say_the_same(text, text.replace("máy lạnh", "máy lạnh, tủ lạnh"))
     assert say_the_same(text, "Phòng 25m2: có máy lạnh, gác, bếp riêng, quận 10, gần chợ. Giá 5 triệu!")
@@ -94,7 +96,7 @@ def test_a_slip_is_one_letter_of_a_long_word() -> None:
     assert differ_by_slips("phòng rộng", "phong rong")
     assert not differ_by_slips("phòng có gác", "phòng có bếp")
     assert not differ_by_slips("phòng 1000", "phòng 1001")
-    assert not differ_by_slips("phòng có gác rộng", "phòng không gác rộng")
+    assert not differ_by_slips("phòng có gác rộng", "phòng không gác rộng", PACK.denials)
     assert not differ_by_slips("phòng rộng", "phòng rộng thoáng")
 
 

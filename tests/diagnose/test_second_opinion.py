@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from embedscope.diagnose.second_opinion import answers_as_well, base_scorer, lexical_scorer
+from embedscope.packs.rental_vi import PACK
 
 POSITIVE = "Phòng trọ 25m2 có gác, máy lạnh, wc riêng, ban công, gần chợ, Quận 10, giá 5.5 triệu"
 QUERY = "phong tro quan 10 co gac may lanh gia 5.5 trieu"
 
 
 def test_a_document_with_everything_that_was_asked_answers_as_well() -> None:
-    assert answers_as_well(QUERY, POSITIVE, POSITIVE.replace("25m2", "30m2").replace("ban công", "cửa sổ"))
+    assert answers_as_well(QUERY, POSITIVE, POSITIVE.replace("25m2", "30m2").replace("ban công", "cửa sổ"), PACK)
 
 
 @pytest.mark.parametrize(
@@ -26,11 +27,11 @@ def test_a_document_with_everything_that_was_asked_answers_as_well() -> None:
     ],
 )
 def test_a_document_that_lacks_denies_or_contradicts_something_does_not(other: str) -> None:
-    assert not answers_as_well(QUERY, POSITIVE, other)
+    assert not answers_as_well(QUERY, POSITIVE, other, PACK)
 
 
 def test_nothing_is_said_where_query_and_positive_share_too_little() -> None:
-    assert not answers_as_well("room with air conditioning near the market", POSITIVE, POSITIVE)
+    assert not answers_as_well("room with air conditioning near the market", POSITIVE, POSITIVE, PACK)
 
 
 def test_scorers_give_the_cosine_of_their_rows_by_pair_and_by_block() -> None:

@@ -11,7 +11,7 @@ import pytest
 from embedscope.diagnose.query_features import Feature, QueryFacts, query_features
 from embedscope.diagnose.slices import _Half, find_slices
 from embedscope.diagnose.themes import cluster_rows, name_clusters
-from embedscope.packs.rental_vi.languages import language
+from embedscope.packs.rental_vi import PACK
 
 
 def planted(seed: int, *, cost: float, n_clusters: int = 120) -> tuple[np.ndarray, np.ndarray, list[Feature]]:
@@ -184,20 +184,14 @@ def test_features_that_all_or_no_queries_have_are_left_out() -> None:
     assert not any("Latin" in name for name in found)
 
 
-def test_vietnamese_and_english_are_told_apart_with_and_without_marks() -> None:
-    texts = [
-        "phòng trọ quận 10",
-        "phong tro gan cho, gia duoi 5 trieu",
-        "a room near Hoàn Kiếm lake under 5 million",
-        "room in District 5",
-        "wifi, gym",
-        "комната",
-    ]
-    assert [language(text) for text in texts] == ["Vietnamese", "Vietnamese", "English", "English", None, None]
-
-
 def test_two_languages_in_one_script_are_two_slices_in_an_order_that_is_always_the_same() -> None:
     texts = ["phòng trọ quận 10", "room in district 5", "комната в центре", "nhà nguyên căn", "房间"]
     facts = QueryFacts(texts, (), np.ones(5, dtype=np.int64), [frozenset()] * 5, {})
-    names = [feature.name for feature in query_features(facts) if feature.family == "language"]
+    names = [feature.name for feature in query_features(facts, attributes=PACK) if feature.family == "language"]
     assert names == ["in Cyrillic script", "in Han script", "in Latin script", "in English", "in Vietnamese"]
+
+
+def test_without_a_pack_texts_are_told_apart_by_script_and_not_by_language() -> None:
+    facts = QueryFacts(["quiet room", "комната", "房间"], (), np.ones(3, dtype=np.int64), [frozenset()] * 3, {})
+    names = [feature.name for feature in query_features(facts) if feature.family == "language"]
+    assert names == ["in Cyrillic script", "in Han script", "in Latin script"]

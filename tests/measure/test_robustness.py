@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from embedscope.measure.perturbations import Perturbation
+from embedscope.measure.perturbations import standard_perturbations
 from embedscope.measure.robustness import AS_WRITTEN, measure_robustness, query_encoder
 from embedscope.measure.scoring import rank_values, select_queries
 from embedscope.metrics.judgments import Judgments
@@ -15,6 +15,8 @@ from embedscope.metrics.vectors import unit_rows
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.model import Model
 from embedscope.models.projectors import Identity
+from embedscope.packs.rental_vi import PACK
+from embedscope.protocols import Perturbation
 from embedscope.result import ModelFacts, Robustness
 from embedscope.stats.clusters import clusters_from_judgments
 from embedscope.stats.paired_tests import holm
@@ -118,8 +120,12 @@ def test_holm_goes_over_all_perturbations_and_measures() -> None:
 
 
 def test_the_standard_perturbations_run_and_are_the_same_on_every_run() -> None:
+    every = standard_perturbations(PACK)
+
     def run() -> list[tuple[str, int, tuple[float, ...]]]:
-        found = measure_robustness(TEXTS, bag(TEXTS), bag(DOCUMENTS), JUDGED, resampler(), bag, seed=3)
+        found = measure_robustness(
+            TEXTS, bag(TEXTS), bag(DOCUMENTS), JUDGED, resampler(), bag, seed=3, perturbations=every
+        )
         return [(e.name, e.n_changed, tuple(c.difference for c in e.changes)) for e in found.effects]
 
     assert run() == run()

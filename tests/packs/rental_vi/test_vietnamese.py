@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from embedscope.packs.rental_vi.languages import language
 from embedscope.packs.rental_vi.vietnamese import is_spelling_of, is_vietnamese, written
 
 
@@ -44,3 +45,15 @@ def test_the_spellings_of_any_text_are_of_equal_length(text: str) -> None:
     found = written(text)
     assert len(found.letters) == len(found.folded) == len(found.shown)
     is_vietnamese(text)
+
+
+def test_vietnamese_and_english_are_told_apart_with_and_without_marks() -> None:
+    texts = [
+        "phòng trọ quận 10",
+        "phong tro gan cho, gia duoi 5 trieu",
+        "a room near Hoàn Kiếm lake under 5 million",
+        "room in District 5",
+        "wifi, gym",
+        "комната",
+    ]
+    assert [language(text) for text in texts] == ["Vietnamese", "Vietnamese", "English", "English", None, None]
