@@ -50,7 +50,7 @@ from embedscope.result import (
     Verdict,
     VerdictOutcome,
 )
-from embedscope.result.report_json import report
+from embedscope.result.report import report
 from report_peers import PeerPage
 
 CORNERS = np.array([[-1, -1], [1, -1], [1, 1]], dtype=np.float32)

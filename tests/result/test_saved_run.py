@@ -10,14 +10,14 @@ from tests.support.planted import OPTIONS, collection_of, findings_of, model
 
 from embedscope.comparison.paired import compare_runs
 from embedscope.data.collection import Collection
-from embedscope.data.run_folder import write_json, write_parquet
 from embedscope.decide.criteria import load_criteria
 from embedscope.decide.verdict import judge
 from embedscope.diagnose.examination import examine
 from embedscope.errors import DataFormatError
+from embedscope.output.run_folder import write_json, write_parquet
 from embedscope.output.table_columns import query_columns
-from embedscope.result import Result
-from embedscope.result.report_json import report
+from embedscope.result import Result, extended
+from embedscope.result.report import report
 from embedscope.result.saved_run import is_run_folder, read_run
 
 
@@ -34,7 +34,7 @@ def old(collection: Collection) -> Result:
 @pytest.fixture
 def folder(old: Result, tmp_path: Path) -> Path:
     checks, verdict = judge(old, load_criteria("checklist"))
-    write_json(tmp_path / "report.json", report(old, checks, verdict, inputs={}))
+    write_json(tmp_path / "report.json", report(extended(old, Result, checklist=checks, verdict=verdict)))
     write_parquet(tmp_path / "queries.parquet", query_columns(old))
     return tmp_path
 
@@ -85,7 +85,7 @@ def test_failure_modes_are_read_back_and_a_run_from_before_them_is_read_all_the_
     embeddings = model(collection, share_random=0.5)
     examined = examine(old, collection, embeddings, options=OPTIONS)
     checks, verdict = judge(examined, load_criteria("checklist"))
-    written = report(examined, checks, verdict, inputs={})
+    written = report(extended(examined, Result, checklist=checks, verdict=verdict))
     write_json(tmp_path / "report.json", written)
     write_parquet(tmp_path / "queries.parquet", query_columns(examined))
     again = read_run(tmp_path)

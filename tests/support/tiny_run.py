@@ -60,7 +60,7 @@ from embedscope.result import (
     Verdict,
     VerdictOutcome,
 )
-from embedscope.result.report_json import report
+from embedscope.result.report import report
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 REFERENCE = "runs/a/epoch3.pt"
@@ -111,6 +111,7 @@ def result() -> Result:
         clustering=Estimate(0.75, 0.5, 0.9),
         tie_tolerance=1e-6,
         seed=42,
+        n_draws=2000,
         comparisons=(Comparison("model", "lexical", "MRR", 0.2, 0.05, 0.35, 0.01, 0.02, 0.8, 3, 1, 0),),
         references={"runs/epoch2.pt": {"MRR": 0.6, "Success@1": 0.5}},
         weights={"weighted_violation_rate": Estimate(0.4, 0.2, 0.6), "kendall_tau": Estimate.absent("equal weights")},
@@ -128,6 +129,9 @@ def result() -> Result:
         thresholds=_thresholds(),
         robustness=_robustness(),
         deployment=_deployment(),
+        inputs={"data": "test.json"},
+        checklist=checks(),
+        verdict=verdict(),
     )  # fmt: skip
 
 
@@ -215,7 +219,7 @@ def verdict() -> Verdict:
 def payload(measured: Result | None = None, **options: Any) -> dict[str, Any]:
     """The payload of the page of ``measured``, by default of the tiny run."""
     shown = result() if measured is None else measured
-    return page_payload(report(shown, checks(), verdict(), inputs={"data": "test.json"}), shown, **options)
+    return page_payload(report(shown), shown, **options)
 
 
 def runs() -> dict[str, Result]:
@@ -272,11 +276,11 @@ def comparison(names: tuple[str, ...] = (CANDIDATE, THIRD)) -> RunComparison:
 
 def comparison_payload(names: tuple[str, ...] = (CANDIDATE, THIRD)) -> dict[str, Any]:
     """The page of a comparison, with the tiny run as the judged candidate."""
-    shown = result()
     headline = "this test set cannot tell b/epoch3.pt from a/epoch3.pt"
     judged = Verdict(VerdictOutcome.UNDECIDED, "comparison", headline, (headline,))
+    shown = replace(result(), verdict=judged)
     section = comparison_section(runs(), comparison(names), judged=CANDIDATE)
-    return page_payload(report(shown, checks(), judged, inputs={"data": "test.json"}), shown, compare=section)
+    return page_payload(report(shown), shown, compare=section)
 
 
 def timeline() -> tuple[Timeline, MapAnimation]:
@@ -369,11 +373,12 @@ def hostile_payload() -> dict[str, Any]:
                 for i, f in enumerate(_deployment().formats)
             ),
         ),
+        inputs={HOSTILE[0]: HOSTILE[1]},
+        checklist=tuple(replace(c, title=HOSTILE[i], reason=HOSTILE[0]) for i, c in enumerate(checks())),
+        verdict=Verdict(VerdictOutcome.RETRAIN, HOSTILE[0], HOSTILE[1], HOSTILE),
     )
-    nasty_checks = tuple(replace(c, title=HOSTILE[i], reason=HOSTILE[0]) for i, c in enumerate(checks()))
-    judged = Verdict(VerdictOutcome.RETRAIN, HOSTILE[0], HOSTILE[1], HOSTILE)
     return page_payload(
-        report(shown, nasty_checks, judged, inputs={HOSTILE[0]: HOSTILE[1]}),
+        report(shown),
         shown,
         compare=comparison_section(
             dict(zip(HOSTILE[:3], (replace(r, metrics=shown.metrics) for r in runs().values()), strict=True)),

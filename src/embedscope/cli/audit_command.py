@@ -29,17 +29,18 @@ from embedscope.audit.text_checks import texts_of
 from embedscope.cli import inputs, outputs
 from embedscope.data.collection import Collection, identity
 from embedscope.data.readers.raw import RawRows, read_rows
-from embedscope.data.run_folder import check_writable, manifest, staged_output, write_json, write_text
 from embedscope.errors import InputError, InvalidOptionError
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.checkpoint import Checkpoint, load_checkpoint
 from embedscope.models.embed import embed_collection
 from embedscope.models.model import load_model
 from embedscope.models.model_folders import Layout
+from embedscope.output.run_folder import check_writable, manifest, staged_output, write_json, write_text
 from embedscope.output.terminal import Terminal
 from embedscope.output.terminal.finding_lines import effect_line
 from embedscope.output.terminal.hanging import Hanging, console
-from embedscope.result.report_json import SCHEMA_VERSION, clean, finding_row, leakage_row
+from embedscope.result.codec import encode
+from embedscope.result.report import SCHEMA_VERSION
 
 FILES = ("report.json", "manifest.json")
 
@@ -94,19 +95,19 @@ def _mend(subject: Subject, train: tuple[str, Collection] | None) -> _Mended | N
 
 def audit_report(found: AuditReport, changes: Sequence[Change], *, inputs: dict[str, str | None]) -> dict[str, Any]:
     """The ``report.json`` of an audit: findings as every command lists them, with examples, facts and changes."""
-    report: dict[str, Any] = clean(
+    report: dict[str, Any] = encode(
         {
             "schema_version": SCHEMA_VERSION,
             "embedscope_version": __version__,
             "command": "audit",
             "inputs": inputs,
             "data": {"format": found.format, "n_rows": found.n_rows, "row_name": found.row_name},
-            "facts": [asdict(fact) for fact in found.facts],
-            "findings": [{**finding_row(fault.finding), "examples": list(fault.examples)} for fault in found.faults],
-            "leakage": None if found.leakage is None else leakage_row(found.leakage),
+            "facts": found.facts,
+            "findings": [{**encode(fault.finding), "examples": fault.examples} for fault in found.faults],
+            "leakage": found.leakage,
             "second_opinion": found.second_opinion,
-            "not_checked": list(found.not_checked),
-            "changes": [asdict(change) for change in changes],
+            "not_checked": found.not_checked,
+            "changes": changes,
         }
     )
     return report

@@ -14,18 +14,17 @@ from embedscope.comparison.animation import draw_animations
 from embedscope.comparison.paired import compare_runs
 from embedscope.comparison.timeline import build_timeline, epoch_of, timeline_names
 from embedscope.data.collection import Collection
-from embedscope.data.run_folder import staged_output, write_parquet
 from embedscope.decide.verdict import judge, judge_comparison
 from embedscope.errors import InvalidOptionError, TooFewPointsError
 from embedscope.models.embed import Embeddings
+from embedscope.output.run_folder import staged_output, write_parquet
 from embedscope.output.table_columns import query_columns
 from embedscope.output.terminal import Terminal
 from embedscope.pipeline import analyse
-from embedscope.result import MapAnimation, ModelFacts, Result, RunComparison
-from embedscope.result.report_json import comparison_report
-from embedscope.result.report_json import report as report_of
+from embedscope.result import MapAnimation, ModelFacts, Result, RunComparison, extended
+from embedscope.result.report import comparison_report, timeline_report
+from embedscope.result.report import report as report_of
 from embedscope.result.saved_run import is_run_folder, read_run
-from embedscope.result.timeline_json import timeline_report
 
 ANIMATION_POINTS = 3_000
 """Points on the maps of the runs: each run costs a map of each kind, and the eye follows no more."""
@@ -69,10 +68,12 @@ def run(options: argparse.Namespace) -> int:
     if options.output is not None:
         shown = {name: runs[name] for name in course} if candidate in course else runs
         result[candidate], animations = lay_out(shown, candidate, result[candidate], collection, options, terminal)
-    judged = report_of(result[candidate], checks, verdict, inputs=outputs.inputs_of(options))
+    judged = report_of(
+        extended(result[candidate], Result, checklist=checks, verdict=verdict, inputs=outputs.inputs_of(options))
+    )
     report = judged | comparison_report(result, comparison)
     if timeline is not None:
-        report["timeline"] = timeline_report(timeline, animations, result[names[0]].queries.texts)
+        report["timeline"] = timeline_report(timeline, animations, result[names[0]])
     written = outputs.write_side_files(options, result[candidate], checks, verdict, comparison.comparisons)
     if options.output is not None:
         terminal.step("Drawing the pictures")

@@ -10,7 +10,8 @@ from embedscope.cli.measured import Measured
 from embedscope.decide.verdict import judge
 from embedscope.errors import InvalidOptionError
 from embedscope.output.terminal import Terminal
-from embedscope.result.report_json import report as report_of
+from embedscope.result import Result, extended
+from embedscope.result.report import report as report_of
 from embedscope.scale.corpus import analyse_shards, model_facts
 from embedscope.scale.ray_engine import RayEngine
 from embedscope.scale.shard_folder import ShardFolder
@@ -85,7 +86,7 @@ def measure_shards(options: argparse.Namespace, terminal: Terminal) -> Measured:
     for warning in result.data.warnings:
         terminal.warn(warning)
     checks, verdict = judge(result, criteria)
-    report = report_of(result, checks, verdict, inputs=outputs.inputs_of(options))
+    report = report_of(extended(result, Result, checklist=checks, verdict=verdict, inputs=outputs.inputs_of(options)))
     return Measured(result, tuple(checks), verdict, report)
 
 

@@ -14,15 +14,16 @@ from embedscope.data.collection import Collection
 from embedscope.decide.verdict import judge
 from embedscope.diagnose.examination import NEEDS_A_MODEL, Extent, examine
 from embedscope.errors import InvalidOptionError
-from embedscope.measure.perturbations import Perturbation, standard_perturbations
+from embedscope.measure.abbreviations import load_abbreviations
+from embedscope.measure.perturbations import standard_perturbations
 from embedscope.measure.robustness import Encode, query_encoder
 from embedscope.models.encoders import SentenceTransformerEncoder
 from embedscope.models.model import Model
 from embedscope.output.terminal import Terminal
-from embedscope.packs.rental_vi.abbreviations import load_abbreviations
 from embedscope.pipeline import begin_analysis, with_maps
-from embedscope.result import Check, Result, Verdict
-from embedscope.result.report_json import report as report_of
+from embedscope.protocols import Perturbation
+from embedscope.result import Check, Result, Verdict, extended
+from embedscope.result.report import report as report_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def measure(
     result = with_maps(result, maps_to_come)
     known(Stage.MAPS, result)
     checks, verdict = judge(result, criteria)
-    report = report_of(result, checks, verdict, inputs=outputs.inputs_of(options))
+    report = report_of(extended(result, Result, checklist=checks, verdict=verdict, inputs=outputs.inputs_of(options)))
     return Measured(result, tuple(checks), verdict, report)
 
 
@@ -105,7 +106,8 @@ def extent_of(options: argparse.Namespace) -> Extent:
         raise InvalidOptionError(NEEDS_A_MODEL)
     perturbations: tuple[Perturbation, ...] = ()
     if options.robustness:
-        perturbations = standard_perturbations(load_abbreviations(options.abbreviations))
+        own = None if options.abbreviations is None else load_abbreviations(options.abbreviations)
+        perturbations = standard_perturbations(abbreviations=own)
     return Extent(
         geometry=options.geometry,
         wanted_precisions=tuple(options.wanted_precision),

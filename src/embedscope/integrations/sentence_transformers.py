@@ -17,7 +17,6 @@ import numpy as np
 
 from embedscope.data.collection import Collection, sample_queries
 from embedscope.data.readers import read_collection
-from embedscope.data.run_folder import manifest, staged_output, write_json, write_parquet
 from embedscope.decide.criteria import load_criteria
 from embedscope.decide.verdict import judge
 from embedscope.errors import InvalidOptionError, MissingExtraError
@@ -26,11 +25,12 @@ from embedscope.models.embed import Embeddings
 from embedscope.models.projectors import Identity
 from embedscope.output.page import html
 from embedscope.output.page import payload as page
+from embedscope.output.run_folder import manifest, staged_output, write_json, write_parquet
 from embedscope.output.table_columns import query_columns
 from embedscope.pipeline import analyse
 from embedscope.protocols import Float32Array
-from embedscope.result import Check, ModelFacts, Result, Verdict
-from embedscope.result.report_json import report as report_of
+from embedscope.result import Check, ModelFacts, Result, Verdict, extended
+from embedscope.result.report import report as report_of
 
 FOLDER = "embedscope"
 """Folder of the runs, in the trainer's output folder, where no other is given and the evaluator has no name."""
@@ -177,7 +177,7 @@ class Evaluation:
 
     def _write(self, folder: Path, result: Result, checks: Sequence[Check], verdict: Verdict, started: float) -> None:
         inputs = {} if self._data is None else {"data": self._data}
-        report = report_of(result, checks, verdict, inputs=inputs)
+        report = report_of(extended(result, Result, checklist=checks, verdict=verdict, inputs=inputs))
         options = {"name": self.name, "primary": self._primary, "n_draws": self._options.n_draws}
         with staged_output(folder) as staging:
             write_json(staging / "report.json", report)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from embedscope.protocols import IntArray
+from embedscope.result.codec import FLAT, UNWRITTEN, texts, written
 from embedscope.result.estimate import Estimate
 
 
@@ -38,7 +39,7 @@ class TypeChange:
     candidate: str
     type: str
     n: int
-    change: Estimate
+    change: Estimate = field(metadata=FLAT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +69,24 @@ class RunComparison:
     """Several runs against one reference, on the same queries. Rows of ``lost`` and ``gained`` are queries."""
 
     reference: str
-    candidates: tuple[str, ...]
+    candidates: tuple[str, ...] = field(metadata=UNWRITTEN)
     comparisons: tuple[Comparison, ...]
-    lost: Mapping[str, IntArray]
-    gained: Mapping[str, IntArray]
+    lost: Mapping[str, IntArray] = field(metadata=written(Mapping[str, tuple[str, ...]], texts("lost")))
+    gained: Mapping[str, IntArray] = field(metadata=written(Mapping[str, tuple[str, ...]], texts("gained")))
     type_changes: tuple[TypeChange, ...]
     level_shifts: tuple[LevelShift, ...]
-    best: BestOfMany | None
+    best: BestOfMany | None = field(metadata=written(name="best_of_many"))
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
     """From one checkpoint of a timeline to the next. Rows of ``gained`` and ``lost`` are queries."""
 
-    start: str
-    end: str
+    start: str = field(metadata=UNWRITTEN)
+    end: str = field(metadata=UNWRITTEN)
     comparison: Comparison  # end against start, on the metric of the timeline
-    gained: IntArray  # right at rank 1 at the end and not at the start, the largest rise first
-    lost: IntArray
+    gained: IntArray = field(metadata=written(tuple[str, ...], texts("gained")))  # now right at rank 1, and before not
+    lost: IntArray = field(metadata=written(tuple[str, ...], texts("lost")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +98,14 @@ class Timeline:
     None where nothing shows it.
     """
 
-    names: tuple[str, ...]
+    names: tuple[str, ...] = field(metadata=written(name="checkpoints"))
     epochs: tuple[int, ...]
     metric: str
     metrics: Mapping[str, tuple[Estimate, ...]]
     violation_rates: Mapping[str, tuple[Estimate, ...]]
-    segments: tuple[Segment, ...]
-    best: int
+    segments: tuple[Segment, ...] = field(metadata=written(name="stretches"))
+    best: int = field(metadata=written(int, lambda timeline, run: timeline.epochs[timeline.best], name="best_epoch"))
     since_best: Comparison | None
     over_fitting: str | None
-    n_queries: int
-    n_clusters: int
+    n_queries: int = field(metadata=UNWRITTEN)
+    n_clusters: int = field(metadata=UNWRITTEN)

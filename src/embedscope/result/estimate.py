@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from embedscope.result.codec import IF_ANY
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +18,8 @@ class Estimate:
     value: float | None
     low: float | None = None
     high: float | None = None
-    n: int | None = None
-    reason: str | None = None
+    n: int | None = field(default=None, metadata=IF_ANY)
+    reason: str | None = field(default=None, metadata=IF_ANY)
 
     @classmethod
     def absent(cls, reason: str) -> Estimate:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
+
+from embedscope.result.codec import written
 
 
 class Severity(StrEnum):
@@ -12,6 +15,15 @@ class Severity(StrEnum):
     HIGH = "high"
     MEDIUM = "medium"
     LOW = "low"
+
+
+def _ids(finding: Finding, run: Any) -> tuple[str | None, ...]:
+    """The ids of the documents; () where no run is at hand."""
+    return (
+        ()
+        if run is None or not run.documents.ids
+        else tuple(run.documents.ids[d] if d >= 0 else None for d in finding.documents)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,4 +46,4 @@ class Finding:
     high: float | None
     rows: tuple[int, ...]
     action: str
-    documents: tuple[int, ...] = ()
+    documents: tuple[int, ...] = field(default=(), metadata=written(tuple[str | None, ...], _ids, if_any=True))

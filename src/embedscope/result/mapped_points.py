@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from embedscope.protocols import BoolArray, Float32Array, IntArray, Role
+from embedscope.result.codec import ENTRY_NAME, IF_ANY, UNWRITTEN, written
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +27,15 @@ class Points:
 class MapLayout:
     """A 2-D map of ``Points`` and how far it may be believed (Venna & Kaski 2001)."""
 
-    name: str  # "tsne" or "umap"
-    xy: Float32Array  # (M, 2)
+    name: str = field(metadata=ENTRY_NAME)  # "tsne" or "umap"
+    xy: Float32Array = field(metadata=written(int, lambda layout, run: len(layout.xy), name="n"))  # (M, 2)
     trustworthiness: float
     continuity: float
     k: int
-    kept: Float32Array  # (M,) share of the k original neighbours that are also neighbours on the map
+    kept: Float32Array = field(metadata=UNWRITTEN)  # (M,) share of the k original neighbours that are kept on the map
     elapsed_s: float
     parameters: Mapping[str, float | int | str]
-    n_fitted: int | None = None  # points the map was fitted on; the rest was placed by its neighbours; None: all
+    n_fitted: int | None = field(default=None, metadata=IF_ANY)  # the rest was placed by its neighbours; None: all
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from embedscope.result.codec import ADDED
+
 
 @dataclass(frozen=True, slots=True)
 class DataFacts:
-    """What the data set holds, after equal texts were merged (conventions, section 1)."""
+    """What the data set holds, after equal texts were merged (conventions, section 1).
+
+    ``digest`` is the SHA-256 of queries, pool, judgments and negatives: runs of different digests are not comparable.
+    """
 
     format: str
     n_rows: int
@@ -23,7 +28,7 @@ class DataFacts:
     n_queries_without_relevant: int
     contradictions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    digest: str = ""  # SHA-256 of queries, pool, judgments and negatives: runs of different digests are not comparable
+    digest: str = field(default="", metadata=ADDED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""A run that was written before, as findings again: what a comparison needs, read from its folder.
+"""A run that was written before, as a result again: what a comparison needs, read from its folder.
 
 Checkpoints come and go; a CI job keeps the folder of the run that is in production and compares a candidate with it.
-Vectors are not in the folder, so maps, neighbours and texts of documents stay empty.
+Vectors are not in the folder, so maps, geometry, neighbours and texts of documents stay empty.
 """
 
 from __future__ import annotations
@@ -14,22 +14,13 @@ from typing import Any
 import numpy as np
 
 from embedscope.errors import DataFormatError
-from embedscope.protocols import Float64Array, IntArray
-from embedscope.result import (
-    DataFacts,
-    Distribution,
-    DocumentTable,
-    Estimate,
-    Metric,
-    ModelFacts,
-    NegativeType,
-    QueryTable,
-    Result,
-    Similarity,
-)
-from embedscope.result.report_json import SCHEMA_VERSION
+from embedscope.protocols import IntArray
+from embedscope.result.codec import decode
+from embedscope.result.report import MOVED, SCHEMA_VERSION
+from embedscope.result.stages import Result
+from embedscope.result.tables import DocumentTable, QueryTable
 
-_NOTHING: Float64Array = np.zeros(0)
+_NO_ROWS: IntArray = np.zeros(0, dtype=np.int64)
 
 
 def is_run_folder(path: str | Path) -> bool:
@@ -39,7 +30,7 @@ def is_run_folder(path: str | Path) -> bool:
 
 
 def read_run(folder: str | Path) -> Result:
-    """The findings of the run in ``folder``, as far as they were written.
+    """The result of the run in ``folder``, as far as it was written.
 
     Raises
     ------
@@ -54,7 +45,7 @@ def read_run(folder: str | Path) -> Result:
                 f"{folder / 'report.json'} has schema_version {report['schema_version']}; this program reads "
                 f"{SCHEMA_VERSION}. Evaluate that checkpoint again."
             )
-        return _findings(report, _columns(folder / "queries.parquet"))
+        return _result(report, _columns(folder / "queries.parquet"))
     except (OSError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, DataFormatError):
             raise
@@ -75,115 +66,43 @@ def _columns(path: Path) -> dict[str, list[Any]]:
     return columns
 
 
-def _findings(report: Mapping[str, Any], columns: Mapping[str, list[Any]]) -> Result:
-    return Result(
-        data=_data(report["data"]),
-        model=_model(report["model"], report["data"]["dim"]),
-        similarity=_similarity(report["similarity"]),
-        metrics={name: Metric(name=name, **_with_tuple(row)) for name, row in report["metrics"].items()},
-        negative_types={name: _negative_type(name, row) for name, row in report["negative_types"].items()},
+def _result(report: dict[str, Any], columns: Mapping[str, list[Any]]) -> Result:
+    for key, (own, other) in MOVED.items():
+        (report if own is None else report[own])[key] = report[other][key]
+    return decode(
+        Result,
+        report,
         queries=_queries(columns, tuple(report["metrics"])),
-        documents=DocumentTable((), (), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)),
+        documents=DocumentTable((), (), _NO_ROWS, _NO_ROWS),
         points=None,
-        maps={},
-        maps_absent={},
         heatmap=None,
-        examples=(),
-        clustering=_figure(report["similarity"]["clustering"]),
-        tie_tolerance=float(report["tie_tolerance"]),
-        seed=int(report["seed"]),
-        failure_modes=dict(report.get("failure_modes", {})),
-    )
-
-
-def _with_tuple(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {**row, "warnings": tuple(row.get("warnings", ()))}
-
-
-def _data(row: Mapping[str, Any]) -> DataFacts:
-    known = {name: row[name] for name in DataFacts.__dataclass_fields__ if name in row}
-    known |= {name: tuple(row[name]) for name in ("contradictions", "warnings")}
-    return DataFacts(**known)
-
-
-def _model(row: Mapping[str, Any], dim: int) -> ModelFacts:
-    return ModelFacts(dim=dim, **{**row, "notes": tuple(row["notes"])})
-
-
-def _figure(row: Mapping[str, Any]) -> Estimate:
-    return Estimate(row["value"], row["low"], row["high"], row.get("n"), row.get("reason"))
-
-
-def _distribution(row: Mapping[str, Any]) -> Distribution:
-    return Distribution(row["n"], row["mean"], row["std"], row["quantiles"], _NOTHING)
-
-
-def _similarity(row: Mapping[str, Any]) -> Similarity:
-    names = ("margin", "separation", "auc", "overlap", "d_prime", "diagonal", "off_diagonal", "gap")
-    hard = row["hard_negative"]
-    return Similarity(
-        edges=_NOTHING,
-        positive=_distribution(row["positive"]),
-        negative=_distribution(row["negative"]),
-        hard_negative=None if hard is None else _distribution(hard),
-        **{name: _figure(row[name]) for name in names},
-    )
-
-
-def _negative_type(name: str, row: Mapping[str, Any]) -> NegativeType:
-    return NegativeType(
-        name=name,
-        n=row["n"],
-        n_queries=row["n_queries"],
-        violation_rate=_figure(row["violation_rate"]),
-        margin=_figure(row["margin"]),
-        mean_weight=row["mean_weight"],
-        margins=_NOTHING,
-        similarity=_distribution(row["similarity"]),
+        geometry=None,
+        maps={},
     )
 
 
 def _queries(columns: Mapping[str, list[Any]], metrics: tuple[str, ...]) -> QueryTable:
     n = len(columns["text"])
-    negatives = columns["negative_scores"]
-    no_rows = np.full(n, -1, dtype=np.int64)
-    return QueryTable(
-        ids=tuple(columns["id"]),
-        texts=tuple(columns["text"]),
-        clusters=_whole(columns["cluster"]),
-        n_relevant=_whole(columns["n_relevant"]),
-        rank=_real(columns["rank"]),
-        n_tied=_whole(columns["n_tied"]),
-        is_correct=np.array(columns["is_correct"], dtype=bool),
-        positive_similarity=_real(columns["positive_similarity"]),
-        negative_similarity=_real(columns["negative_similarity"]),
-        margin=_real(columns["margin"]),
-        gap=_real(columns["gap"]),
-        wrong_document=no_rows,
-        wrong_similarity=_real(columns["wrong_similarity"]),
-        wrong_type=tuple(columns["wrong_type"]),
+    flat = {
+        "negative_scores": [score for row in columns["negative_scores"] for score in row],
+        "negative_types": [types for row in columns["negative_types"] for types in row],
+        "values": {name: columns[name] for name in metrics},
+        "failure_modes": [mode or "" for mode in columns.get("failure_mode", [])],
+    }
+    return decode(
+        QueryTable,
+        {**columns, **flat},
+        wrong_document=np.full(n, -1, dtype=np.int64),
         top_documents=np.zeros((n, 0), dtype=np.int64),
         top_scores=np.zeros((n, 0), dtype=np.float32),
         top_is_relevant=np.zeros((n, 0), dtype=bool),
         relevant_indptr=_indptr(columns["relevant_ids"]),
-        relevant_documents=np.zeros(0, dtype=np.int64),
-        relevant_scores=_NOTHING,
-        negative_indptr=_indptr(negatives),
-        negative_documents=np.zeros(0, dtype=np.int64),
-        negative_scores=_real([score for row in negatives for score in row]),
-        negative_weights=_NOTHING,
-        negative_types=tuple(tuple(types) for row in columns["negative_types"] for types in row),
-        values={name: _real(columns[name]) for name in metrics},
-        failure_modes=tuple(mode or "" for mode in columns.get("failure_mode", [])),
+        relevant_documents=_NO_ROWS,
+        relevant_scores=np.zeros(0),
+        negative_indptr=_indptr(columns["negative_scores"]),
+        negative_documents=_NO_ROWS,
+        negative_weights=np.zeros(0),
     )
-
-
-def _real(values: list[Any]) -> Float64Array:
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-
-
-def _whole(values: list[Any]) -> IntArray:
-    return np.array(values, dtype=np.int64)
 
 
 def _indptr(rows: list[list[Any]]) -> IntArray:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from embedscope.protocols import BoolArray, Float32Array, Float64Array, IntArray
+from embedscope.result.codec import ENTRY_NAME, UNWRITTEN
 from embedscope.result.estimate import Estimate
 
 
@@ -22,14 +23,14 @@ class Distribution:
     mean: float
     std: float
     quantiles: Mapping[str, float]
-    density: Float64Array
+    density: Float64Array = field(metadata=UNWRITTEN)
 
 
 @dataclass(frozen=True, slots=True)
 class Similarity:
     """Positive, negative and hard-negative similarities and how far apart they lie (conventions, section 4)."""
 
-    edges: Float64Array
+    edges: Float64Array = field(metadata=UNWRITTEN)
     positive: Distribution
     negative: Distribution
     hard_negative: Distribution | None
@@ -52,7 +53,7 @@ class Metric:
     character n-grams, and for the base model without its head; None where not computed.
     """
 
-    name: str
+    name: str = field(metadata=ENTRY_NAME)
     value: float
     low: float | None
     high: float | None
@@ -74,13 +75,13 @@ class NegativeType:
     query's best positive. ``margins`` holds ``s+ - s-`` for each such pair.
     """
 
-    name: str
+    name: str = field(metadata=ENTRY_NAME)
     n: int
     n_queries: int
     violation_rate: Estimate
     margin: Estimate
     mean_weight: float | None
-    margins: Float64Array
+    margins: Float64Array = field(metadata=UNWRITTEN)
     similarity: Distribution
 
 
@@ -129,7 +130,7 @@ class Leakage:
     positives: Mapping[str, int]
     share_of_queries: float
     examples: tuple[tuple[str, str], ...]
-    leaked_queries: tuple[str, ...] = ()
+    leaked_queries: tuple[str, ...] = field(default=(), metadata=UNWRITTEN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 from embedscope.protocols import Float64Array, IntArray
+from embedscope.result.codec import UNWRITTEN, written
 from embedscope.result.estimate import Estimate
+
+MAX_DIRECTIONS = 64
+"""Directions of a spectrum that are listed: evenly spaced on the logarithmic axis on which it is read."""
+
+LONGEST_HUB = 500
+"""Characters of a hub's text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spectrum:
+    """Some principal directions, counted from 1, and their shares of the variance."""
+
+    directions: IntArray
+    shares: Float64Array
+
+    @classmethod
+    def of(cls, shares: Float64Array) -> Spectrum:
+        """The directions that a file lists of those whose shares are given."""
+        n = len(shares)
+        spaced = np.geomspace(1, max(n, 1), MAX_DIRECTIONS).round().astype(np.int64)
+        directions = np.unique(spaced[spaced <= n])
+        return cls(directions, shares[directions - 1])
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """A document that stands in many lists, and in how many without being relevant."""
+
+    id: str
+    text: str
+    occurrences: int
+    wrong_occurrences: int
+
+
+def _hubs(hubness: Hubness, run: Any) -> list[Hub]:
+    if not run.documents.ids:  # a run that was read from its folder
+        return []
+    ids, texts = run.documents.ids, run.documents.texts
+    rows = zip(hubness.hubs.tolist(), hubness.hub_occurrences, hubness.hub_wrong_occurrences, strict=True)
+    return [Hub(ids[hub], texts[hub][:LONGEST_HUB], int(n), int(n_wrong)) for hub, n, n_wrong in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +71,7 @@ class CloudShape:
     uniformity: float
     n_uniformity: int
     mean_cosine: float
-    spectrum: Float64Array
+    spectrum: Float64Array = field(metadata=written(Spectrum, lambda cloud, run: Spectrum.of(cloud.spectrum)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +91,9 @@ class Hubness:
     chance_anti_hub_share: float
     chance_gini: float
     relevant_anti_hub_share: float
-    hubs: IntArray  # (H,) rows of DocumentTable
-    hub_occurrences: IntArray  # (H,) lists that the hub stands in
-    hub_wrong_occurrences: IntArray  # (H,) of these, lists of queries it is not relevant to
+    hubs: IntArray = field(metadata=written(tuple[Hub, ...], _hubs))  # (H,) rows of DocumentTable
+    hub_occurrences: IntArray = field(metadata=UNWRITTEN)  # (H,) lists that the hub stands in
+    hub_wrong_occurrences: IntArray = field(metadata=UNWRITTEN)  # (H,) of these, lists of queries it is not relevant to
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
+from embedscope.result.codec import ADDED, UNWRITTEN
 from embedscope.result.comparisons import Comparison
 from embedscope.result.decision import Check, Verdict
 from embedscope.result.deployment import DeploymentCost, ThresholdTable
@@ -28,14 +29,14 @@ class Scored:
     similarity: Similarity
     metrics: Mapping[str, Metric]
     negative_types: Mapping[str, NegativeType]
-    queries: QueryTable
-    documents: DocumentTable
-    heatmap: Heatmap | None
+    queries: QueryTable = field(metadata=UNWRITTEN)
+    documents: DocumentTable = field(metadata=UNWRITTEN)
+    heatmap: Heatmap | None = field(metadata=UNWRITTEN)
     examples: tuple[Example, ...]
     clustering: Estimate  # share of queries with a relevant document among their 10 nearest documents
     tie_tolerance: float
     seed: int
-    n_draws: int = 0  # that the intervals took; 0 where there are none
+    n_draws: int = field(default=0, metadata=ADDED)  # that the intervals took; 0 where there are none
     comparisons: tuple[Comparison, ...] = ()  # against the lexical baseline, the base model, the references
     references: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # name -> metric -> value
     weights: Mapping[str, Estimate] = field(default_factory=dict)  # weighted violation rate, Kendall tau-b
@@ -45,22 +46,26 @@ class Scored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosed(Scored):
-    """Why the failures fail, what the space looks like, and what serving it would cost."""
+    """Why the failures fail, what the space looks like, and what serving it would cost.
+
+    ``failure_modes`` counts the failed queries by mode, in the order of decision; ``not_measured`` says why one of the
+    four records above it is None.
+    """
 
     findings: tuple[Finding, ...] = ()  # ordered by what fixing them would gain
-    failure_modes: Mapping[str, int] = field(default_factory=dict)  # failed queries by mode, in the order of decision
-    geometry: Geometry | None = None
-    thresholds: ThresholdTable | None = None
-    robustness: Robustness | None = None
-    deployment: DeploymentCost | None = None
-    not_measured: Mapping[str, str] = field(default_factory=dict)  # one of the four above -> why it is None
+    failure_modes: Mapping[str, int] = field(default_factory=dict, metadata=ADDED)
+    geometry: Geometry | None = field(default=None, metadata=ADDED)
+    thresholds: ThresholdTable | None = field(default=None, metadata=ADDED)
+    robustness: Robustness | None = field(default=None, metadata=ADDED)
+    deployment: DeploymentCost | None = field(default=None, metadata=ADDED)
+    not_measured: Mapping[str, str] = field(default_factory=dict, metadata=ADDED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mapped(Diagnosed):
     """The points and their maps, for navigation."""
 
-    points: Points | None = None
+    points: Points | None = field(default=None, metadata=UNWRITTEN)
     maps: Mapping[str, MapLayout] = field(default_factory=dict)
     maps_absent: Mapping[str, str] = field(default_factory=dict)  # name of a map -> the line that says why
 

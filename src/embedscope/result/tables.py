@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from embedscope.protocols import BoolArray, Float32Array, Float64Array, IntArray
+from embedscope.result.codec import written
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +18,9 @@ class QueryTable:
     without hard negatives. ``wrong_document`` is the best-scoring document that is not relevant, -1 if none.
     """
 
-    ids: tuple[str, ...]
-    texts: tuple[str, ...]
-    clusters: IntArray  # (Q,)
+    ids: tuple[str, ...] = field(metadata=written(name="id"))
+    texts: tuple[str, ...] = field(metadata=written(name="text"))
+    clusters: IntArray = field(metadata=written(name="cluster"))  # (Q,)
     n_relevant: IntArray  # (Q,)
     rank: Float64Array  # (Q,)
     n_tied: IntArray  # (Q,)

@@ -13,15 +13,15 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from embedscope.data.run_folder import write_json
 from embedscope.errors import CheckpointError, InputError, OutputError
 from embedscope.models.model_folders import ModelFolder, weight_files
 from embedscope.models.weights import read_tensors, read_torch_file, require_torch
-from embedscope.result import EpochRecord, Estimate
+from embedscope.output.run_folder import write_json
+from embedscope.result import EpochRecord
+from embedscope.result.codec import decode, encode
 from embedscope.train.durable import write_durably
 from embedscope.train.trainer import Progress, State
 
@@ -146,7 +146,7 @@ class Checkpointer:
                 "step": progress.step,
                 "best_epoch": progress.best_epoch,
                 "best_head": None if progress.is_best else dict(progress.best_head),
-                "records": [asdict(record) for record in progress.records],
+                "records": encode(progress.records),
                 "chosen_from": progress.chosen_from,
                 "inputs": self._inputs,
             },
@@ -312,7 +312,7 @@ def read_progress(path: Path) -> tuple[Progress, dict[str, str]]:
             optimizer=dict(optimizer),
             best_epoch=int(more["best_epoch"]),
             best_head=head if best is None else _head_of(best),
-            records=[_record(entry) for entry in more["records"]],
+            records=[decode(EpochRecord, entry) for entry in more["records"]],
             chosen_from=int(more.get("chosen_from", 1)),
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -333,8 +333,3 @@ def _stored(path: Path) -> Mapping[str, Any]:
 def _head_of(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The head's parameters, independent of the file, which may be replaced while the run goes on."""
     return {name: tensor.clone() for name, tensor in state.items() if name.startswith("head.")}
-
-
-def _record(entry: Mapping[str, Any]) -> EpochRecord:
-    metrics = {name: Estimate(**figure) for name, figure in entry["metrics"].items()}
-    return EpochRecord(**{**entry, "metrics": metrics})

@@ -11,13 +11,13 @@ import pytest
 from tests.output.page.test_payload import numbers
 from tests.support import tiny_run as tiny
 
-from embedscope.data.run_folder import write_parquet
 from embedscope.output.page import payload as page
 from embedscope.output.page import sections
 from embedscope.output.page.html import render
+from embedscope.output.run_folder import write_parquet
 from embedscope.output.table_columns import query_columns
 from embedscope.result import Estimate, Result
-from embedscope.result.report_json import report
+from embedscope.result.report import report
 from embedscope.result.saved_run import read_run
 
 ONE = (Estimate(0.5, 0.4, 0.6),)
@@ -41,7 +41,7 @@ def test_every_run_has_its_rank_and_outcome_of_every_query() -> None:
 def test_a_reference_read_from_its_folder_gives_what_the_page_needs(tmp_path: Path) -> None:
     values = {name: np.ones(4) for name in tiny.result().metrics}
     before = replace(tiny.result(), queries=replace(tiny.runs()[tiny.REFERENCE].queries, values=values))
-    made = report(before, tiny.checks(), tiny.verdict(), inputs={})
+    made = report(before)
     (tmp_path / "report.json").write_text(json.dumps(made), encoding="utf-8")
     write_parquet(tmp_path / "queries.parquet", query_columns(before))
     runs = {tiny.REFERENCE: read_run(tmp_path), tiny.CANDIDATE: tiny.result()}

@@ -16,7 +16,6 @@ import numpy as np
 from embedscope.output.page.packing import number_column, text_column
 from embedscope.protocols import BoolArray, IntArray, Role
 from embedscope.result import Heatmap, MapLayout, NegativeType, Points, QueryTable, Result, Similarity
-from embedscope.result.report_json import clean
 
 PAGE_VERSION = 1
 """Version of the payload; a page refuses one that it does not know."""
@@ -47,7 +46,7 @@ def page_payload(
     Parameters
     ----------
     report : mapping
-        What :func:`embedscope.result.report_json.report` returns for the same findings.
+        What :func:`embedscope.result.report.report` returns for the same findings.
     findings : Findings
     point_budget : int
         Points on the maps at most. Every failing query is kept, even above the budget.
@@ -75,7 +74,7 @@ def page_payload(
     return {
         "kind": "embedscope-page",
         "page_version": PAGE_VERSION,
-        "report": clean(report),
+        "report": dict(report),
         "types": list(type_names),
         "queries": _queries(result.queries, place, _typed(result), type_names, tuple(result.failure_modes)),
         "documents": _documents(result, used),

@@ -15,7 +15,8 @@ from embedscope.output.page.packing import number_column
 from embedscope.output.page.payload import POINT_BUDGET, drawn_points
 from embedscope.protocols import BoolArray, Float32Array, IntArray
 from embedscope.result import Estimate, MapAnimation, Result, RunComparison, Segment, Timeline, run_labels
-from embedscope.result.report_json import clean, comparison_report, comparison_row
+from embedscope.result.codec import encode
+from embedscope.result.report import comparison_report
 
 
 def comparison_section(runs: Mapping[str, Result], comparison: RunComparison, *, judged: str) -> dict[str, Any]:
@@ -112,8 +113,8 @@ def timeline_section(
         "labels": list(labels),
         "epochs": [int(epoch) for epoch in epochs],
         "shown": shown,
-        "metrics": {name: [_figure(figure) for figure in figures] for name, figures in metrics.items()},
-        "violation": {name: [_figure(figure) for figure in figures] for name, figures in violation.items()},
+        "metrics": encode(metrics),
+        "violation": encode(violation),
         "maps": {
             name: [number_column(xy if drawn is None else xy[drawn], "float32") for xy in positions]
             for name, positions in frames.items()
@@ -127,7 +128,7 @@ def timeline_section(
 
 def _segment(segment: Segment) -> dict[str, Any]:
     return {
-        "comparison": clean(comparison_row(segment.comparison)),
+        "comparison": encode(segment.comparison),
         "gained": number_column(segment.gained, "int32"),
         "lost": number_column(segment.lost, "int32"),
     }
@@ -199,9 +200,3 @@ def _require_entries(n: int, sequences: Mapping[str, Sequence[Any]]) -> None:
     for name, entries in sequences.items():
         if len(entries) != n:
             raise ValueError(f"a timeline of {n} checkpoints needs {n} entries of {name!r}, and {len(entries)} came")
-
-
-def _figure(figure: Estimate) -> dict[str, Any]:
-    row = {"value": figure.value, "low": figure.low, "high": figure.high}
-    plain: dict[str, Any] = clean(row if figure.reason is None else {**row, "reason": figure.reason})
-    return plain

@@ -14,18 +14,20 @@ from tests.support.planted import OPTIONS, collection_of, findings_of, model
 from embedscope.comparison.paired import compare_runs
 from embedscope.decide.criteria import load_criteria
 from embedscope.decide.verdict import judge
-from embedscope.result import Estimate, Result
-from embedscope.result.measures_json import MAX_DIRECTIONS, measures
-from embedscope.result.report_json import clean, comparison_report, report
+from embedscope.result import Estimate, Mapped, Result, extended
+from embedscope.result.codec import encode
+from embedscope.result.report import comparison_report, report
+from embedscope.result.spaces import MAX_DIRECTIONS
 
 COLLECTION = collection_of(20, types=(("price",), ()), weights=(1.0, 2.0))
 FINDINGS = findings_of(COLLECTION, model(COLLECTION), base=model(COLLECTION, share_random=0.5))
 CHECKS, VERDICT = judge(FINDINGS, load_criteria("checklist"))
 
 
-def written(result: Result = FINDINGS) -> dict[str, Any]:
+def written(result: Mapped = FINDINGS) -> dict[str, Any]:
     """The report as it is read back from its file."""
-    payload = report(result, CHECKS, VERDICT, inputs={"checkpoint": "best.pt", "data": "test.json"})
+    inputs = {"checkpoint": "best.pt", "data": "test.json"}
+    payload = report(extended(result, Result, checklist=CHECKS, verdict=VERDICT, inputs=inputs))
     read: dict[str, Any] = json.loads(json.dumps(payload, allow_nan=False))
     return read
 
@@ -94,8 +96,8 @@ def test_numbers_that_json_does_not_know_become_null_at_any_depth() -> None:
     ],
 )
 def test_values_come_out_plain(value: Any, expected: Any) -> None:
-    assert clean(value) == expected
-    assert type(clean(value)) is type(expected)
+    assert encode(value) == expected
+    assert type(encode(value)) is type(expected)
 
 
 def test_a_comparison_tells_of_every_run_what_changed_and_which_queries_moved() -> None:
@@ -120,7 +122,7 @@ def test_a_spectrum_lists_its_first_directions_and_its_last_and_no_more_than_can
     space = wide.geometry.spaces["model"]
     shares = np.linspace(1.0, 0.0, 1024)
     spaces = {"model": replace(space, documents=replace(space.documents, spectrum=shares))}
-    found = measures(replace(wide, geometry=replace(wide.geometry, spaces=spaces)))["geometry"]
+    found = report(replace(wide, geometry=replace(wide.geometry, spaces=spaces)))["geometry"]
     spectrum = found["spaces"]["model"]["documents"]["spectrum"]
     assert spectrum["directions"][:5] == [1, 2, 3, 4, 5]
     assert spectrum["directions"][-1] == 1024
