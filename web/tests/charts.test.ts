@@ -3,12 +3,13 @@ import { contiguous } from '../src/charts/axes';
 import { outline, shownRange, ticks } from '../src/charts/density';
 import { range } from '../src/charts/heatmap';
 import { differenceDomain, domainOf, position, shareDomain } from '../src/charts/interval';
+import { drawingOrder } from '../src/charts/layer';
 import { axisOf } from '../src/charts/lines';
 import { rgb } from '../src/charts/palette';
 import { along, powers, rounds } from '../src/charts/plot';
-import { bubbleRadius, rankTicks } from '../src/charts/ranks';
+import { rankTicks } from '../src/charts/rankaxes';
+import { bubbleRadius } from '../src/charts/ranks';
 import { binned, ridgeDomain } from '../src/charts/ridge';
-import { drawingOrder } from '../src/charts/scatter';
 import { barLengths } from '../src/charts/segments';
 
 describe('a scale', () => {

@@ -69,90 +69,102 @@ void main() {
 /** A renderer, or null where the browser has no WebGL2. `onLost` is called when the device takes it away. */
 export function createWebgl(canvas: HTMLCanvasElement, n: number, onLost: () => void): Renderer | null {
   const gl = canvas.getContext('webgl2', { alpha: true, antialias: false, powerPreference: 'high-performance' });
-  if (!gl) return null;
-  const program = link(gl);
-  if (!program) return null;
-  gl.useProgram(program);
-  const buffers = { from: gl.createBuffer(), to: gl.createBuffer(), look: gl.createBuffer() };
-  attribute(gl, program, 'a_from', buffers.from, 2, gl.FLOAT);
-  attribute(gl, program, 'a_to', buffers.to, 2, gl.FLOAT);
-  attribute(gl, program, 'a_look', buffers.look, 4, gl.UNSIGNED_BYTE);
-  const at = (name: string) => gl.getUniformLocation(program, name);
-  const places = {
-    scale: at('u_scale'),
-    offset: at('u_offset'),
-    progress: at('u_progress'),
-    size: at('u_size'),
-    pass: at('u_pass'),
-    colours: at('u_colours'),
-    paper: at('u_paper'),
-  };
-  gl.uniform1fv(at('u_sizes'), ROLE_SIZES);
-  gl.enable(gl.BLEND);
-  gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
-  gl.clearColor(0, 0, 0, 0);
-  const lost = (event: Event) => {
-    event.preventDefault();
-    onLost();
-  };
-  canvas.addEventListener('webglcontextlost', lost);
-
-  const fill = (buffer: WebGLBuffer, data: Float32Array | Uint8Array) => {
-    gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
-    gl.bufferData(gl.ARRAY_BUFFER, data, gl.DYNAMIC_DRAW);
-  };
-  let hasBackground = false;
-  return {
-    kind: 'webgl',
-    setPositions(from, to) {
-      fill(buffers.from, from);
-      fill(buffers.to, to);
-    },
-    setLook(look) {
-      fill(buffers.look, look);
-      hasBackground = look.some((byte, i) => i % 4 === 2 && byte !== 0);
-    },
-    setColours(colours, paper) {
-      const flat = new Float32Array(3 * MAX_CATEGORIES);
-      colours.slice(0, MAX_CATEGORIES).forEach((colour, i) => {
-        flat.set(colour, 3 * i);
-      });
-      gl.uniform3fv(places.colours, flat);
-      gl.uniform3fv(places.paper, paper);
-    },
-    draw(frame) {
-      const { width, height } = canvas;
-      gl.viewport(0, 0, width, height);
-      gl.clear(gl.COLOR_BUFFER_BIT);
-      gl.uniform2f(places.scale, (2 * frame.scale) / width, (2 * frame.scale) / height);
-      gl.uniform2f(places.offset, (2 * frame.centreX) / width - 1, 1 - (2 * frame.centreY) / height);
-      gl.uniform1f(places.progress, frame.progress);
-      gl.uniform1f(places.size, frame.size);
-      // What is dimmed or faded lies under the rest; mostly there is nothing of it, and one pass is enough.
-      for (const pass of hasBackground ? [1, 0] : [0]) {
-        gl.uniform1f(places.pass, pass);
-        gl.drawArrays(gl.POINTS, 0, n);
-      }
-    },
-    destroy() {
-      canvas.removeEventListener('webglcontextlost', lost);
-      gl.getExtension('WEBGL_lose_context')?.loseContext();
-    },
-  };
+  const program = gl && link(gl);
+  return program ? new WebglRenderer(canvas, gl, program, n, onLost) : null;
 }
 
+class WebglRenderer implements Renderer {
+  readonly kind = 'webgl';
+  private readonly buffers: Record<'from' | 'to' | 'look', WebGLBuffer>;
+  private hasBackground = false;
+
+  constructor(
+    private readonly canvas: HTMLCanvasElement,
+    private readonly gl: WebGL2RenderingContext,
+    private readonly program: WebGLProgram,
+    private readonly n: number,
+    private readonly onLost: () => void,
+  ) {
+    gl.useProgram(program);
+    this.buffers = {
+      from: attribute(gl, program, 'a_from', 2, gl.FLOAT),
+      to: attribute(gl, program, 'a_to', 2, gl.FLOAT),
+      look: attribute(gl, program, 'a_look', 4, gl.UNSIGNED_BYTE),
+    };
+    gl.uniform1fv(this.uniform('u_sizes'), ROLE_SIZES);
+    gl.enable(gl.BLEND);
+    gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
+    gl.clearColor(0, 0, 0, 0);
+    canvas.addEventListener('webglcontextlost', this.lose);
+  }
+
+  setPositions(from: Float32Array, to: Float32Array): void {
+    this.fill(this.buffers.from, from);
+    this.fill(this.buffers.to, to);
+  }
+
+  setLook(look: Uint8Array): void {
+    this.fill(this.buffers.look, look);
+    this.hasBackground = look.some((byte, i) => i % 4 === 2 && byte !== 0);
+  }
+
+  setColours(colours: Rgb[], paper: Rgb): void {
+    const flat = new Float32Array(3 * MAX_CATEGORIES);
+    flat.set(colours.slice(0, MAX_CATEGORIES).flat());
+    this.gl.uniform3fv(this.uniform('u_colours'), flat);
+    this.gl.uniform3fv(this.uniform('u_paper'), paper);
+  }
+
+  draw(frame: Frame): void {
+    const { gl } = this;
+    const { width, height } = this.canvas;
+    gl.viewport(0, 0, width, height);
+    gl.clear(gl.COLOR_BUFFER_BIT);
+    gl.uniform2f(this.uniform('u_scale'), (2 * frame.scale) / width, (2 * frame.scale) / height);
+    gl.uniform2f(this.uniform('u_offset'), (2 * frame.centreX) / width - 1, 1 - (2 * frame.centreY) / height);
+    gl.uniform1f(this.uniform('u_progress'), frame.progress);
+    gl.uniform1f(this.uniform('u_size'), frame.size);
+    // What is dimmed or faded lies under the rest; mostly there is nothing of it, and one pass is enough.
+    for (const pass of this.hasBackground ? [1, 0] : [0]) {
+      gl.uniform1f(this.uniform('u_pass'), pass);
+      gl.drawArrays(gl.POINTS, 0, this.n);
+    }
+  }
+
+  destroy(): void {
+    this.canvas.removeEventListener('webglcontextlost', this.lose);
+    this.gl.getExtension('WEBGL_lose_context')?.loseContext();
+  }
+
+  private readonly lose = (event: Event) => {
+    event.preventDefault();
+    this.onLost();
+  };
+
+  private uniform(name: string): WebGLUniformLocation | null {
+    return this.gl.getUniformLocation(this.program, name);
+  }
+
+  private fill(buffer: WebGLBuffer, data: Float32Array | Uint8Array): void {
+    this.gl.bindBuffer(this.gl.ARRAY_BUFFER, buffer);
+    this.gl.bufferData(this.gl.ARRAY_BUFFER, data, this.gl.DYNAMIC_DRAW);
+  }
+}
+
+/** The buffer of an attribute that has `size` numbers a point. */
 function attribute(
   gl: WebGL2RenderingContext,
   program: WebGLProgram,
   name: string,
-  buffer: WebGLBuffer,
   size: number,
   type: number,
-): void {
+): WebGLBuffer {
+  const buffer = gl.createBuffer();
   const place = gl.getAttribLocation(program, name);
   gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
   gl.enableVertexAttribArray(place);
   gl.vertexAttribPointer(place, size, type, false, 0, 0);
+  return buffer;
 }
 
 function link(gl: WebGL2RenderingContext): WebGLProgram | null {
@@ -170,5 +182,3 @@ function link(gl: WebGL2RenderingContext): WebGLProgram | null {
   gl.linkProgram(program);
   return gl.getProgramParameter(program, gl.LINK_STATUS) ? program : null;
 }
-
-export type { Frame, Rgb };
