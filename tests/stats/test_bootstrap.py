@@ -247,16 +247,6 @@ def test_duplicating_every_query_within_its_cluster_changes_nothing_but_n():
     assert twice.n == 2 * once.n
 
 
-def test_draws_have_the_moments_of_a_multinomial_and_are_made_in_chunks(monkeypatch):
-    monkeypatch.setattr("embedscope.stats.draws._CHUNK", 1000)
-    chunks = list(Draws(0, 20_000).resampled(np.eye(5)))
-    assert {len(chunk) for chunk in chunks} == {200}
-    counts = np.concatenate(chunks)
-    assert (counts.sum(axis=1) == 5).all()
-    assert counts.mean(axis=0) == pytest.approx(np.ones(5), abs=0.04)
-    assert np.cov(counts.T) == pytest.approx(np.eye(5) - 0.2, abs=0.05)
-
-
 # Degenerate cases
 
 

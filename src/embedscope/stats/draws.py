@@ -13,6 +13,7 @@ from embedscope.protocols import Float64Array
 
 _CHUNK = 1 << 17  # clusters drawn at once: 1 MiB, which stays in the cache
 _MOST_KEPT = 1 << 25  # clusters drawn that are kept for the next figure: 128 MiB
+_FEW_COLUMNS = 4  # SciPy multiplies fewer columns sooner one by one, in the same order of additions
 _FEWEST = 100
 
 Kept = dict[tuple[int | tuple[int, ...], int, int], list[csr_array]]
@@ -53,6 +54,9 @@ class Draws:
 
         In chunks of shape (n_rows, n_columns), ``n`` rows in all.
         """
+        if sums.shape[1] < _FEW_COLUMNS:
+            columns = [np.ascontiguousarray(column) for column in sums.T]
+            return (np.stack([chunk @ column for column in columns], axis=1) for chunk in self._chunks(len(sums)))
         return (chunk @ sums for chunk in self._chunks(len(sums)))
 
     def _chunks(self, n_clusters: int) -> Iterable[csr_array]:
