@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -13,7 +13,7 @@ import pytest
 from embedscope.errors import MissingExtraError, OutputError
 from embedscope.result import EpochRecord, Estimate
 from embedscope.train import Tool, Trackers, trackers
-from embedscope.train.trackers import Ending, figures_of
+from embedscope.train.record import figures_of
 
 RECORD = EpochRecord(3, 0.5, None, 1e-4, 2.0, {"MRR@10": Estimate(0.4, 0.3, 0.5)}, 0.25, {"price": 0.2}, 7.0, 0.1)
 
@@ -37,6 +37,10 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
     mlflow: Any = ModuleType("mlflow")
     for name in ("start_run", "log_params", "log_metrics", "end_run"):
         setattr(mlflow, name, teller(f"mlflow.{name}"))
+    mlflow.search_experiments = lambda **named: []
+    mlflow.create_experiment = lambda **named: "1"
+    validation = SimpleNamespace(MAX_PARAM_VAL_LENGTH=500, MAX_PARAMS_TAGS_PER_BATCH=100)
+    mlflow.utils = SimpleNamespace(validation=validation)
     wandb: Any = ModuleType("wandb")
 
     def init(**named: Any) -> Any:
@@ -44,22 +48,25 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
         return SimpleNamespace(log=teller("wandb.log"), finish=teller("wandb.finish"))
 
     wandb.init = init
-    monkeypatch.setitem(sys.modules, "mlflow", mlflow)
-    monkeypatch.setitem(sys.modules, "wandb", wandb)
+    wandb.config = SimpleNamespace(update=teller("wandb.config.update"))
+    for module in (mlflow, wandb):
+        module.__spec__ = ModuleSpec(module.__name__, None)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
     return told
 
 
 def test_mlflow_and_wandb_get_the_options_and_each_epoch(sent: list[tuple[str, Any]], tmp_path: Path) -> None:
-    trackers = Trackers([Tool.MLFLOW, Tool.WANDB], tmp_path / "run", {"epochs": 3})
-    trackers.log(RECORD)
-    trackers.close()
+    with Trackers([Tool.MLFLOW, Tool.WANDB], tmp_path / "run", {"epochs": 3}) as trackers:
+        trackers.log(RECORD)
     names = [name for name, _ in sent]
     assert names == [
-        "mlflow.start_run", "mlflow.log_params", "wandb.init", "mlflow.log_metrics", "wandb.log", "mlflow.end_run",
-        "wandb.finish",
+        "mlflow.start_run", "mlflow.log_params", "wandb.init", "wandb.config.update", "mlflow.log_metrics", "wandb.log",
+        "mlflow.end_run", "wandb.finish",
     ]  # fmt: skip
     told = dict(sent)
     assert told["mlflow.log_params"][0] == ({"epochs": "3"},)
+    assert told["wandb.config.update"][0] == ({"epochs": 3},)
+    assert told["mlflow.start_run"][1]["run_name"] == told["wandb.init"][1]["name"] == "run"
     assert told["mlflow.log_metrics"][0][0]["valid/MRR_at_10"] == 0.4
     assert told["mlflow.log_metrics"][1] == {"step": 3}
     assert told["wandb.log"][0][0]["valid/MRR@10"] == 0.4
@@ -69,9 +76,8 @@ def test_tensorboard_writes_event_files_that_it_reads_again(tmp_path: Path) -> N
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    trackers = Trackers([Tool.TENSORBOARD], tmp_path, {"epochs": 3})
-    trackers.log(RECORD)
-    trackers.close()
+    with Trackers([Tool.TENSORBOARD], tmp_path, {"epochs": 3}) as trackers:
+        trackers.log(RECORD)
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
     (event,) = events.Scalars("valid/MRR@10")
@@ -82,30 +88,26 @@ def test_tensorboard_writes_event_files_that_it_reads_again(tmp_path: Path) -> N
 def test_an_absent_tool_is_named_with_the_command_that_installs_it(
     tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = builtins.__import__
-
-    def absent(name: str, *rest: Any) -> Any:
-        if name in ("mlflow", "wandb", "torch.utils.tensorboard"):
-            raise ImportError(name)
-        return real(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", absent)
+    monkeypatch.setitem(sys.modules, tool.value, None)
     with pytest.raises(MissingExtraError, match=rf"--{tool} needs.*embedscope\[{tool}\]"):
         Trackers([tool], tmp_path, {})
 
 
 class _Failing:
-    """A tool that fails when told of an epoch above 1, and when closed."""
+    """A tracker that fails at an epoch above 1, and when it is finished."""
 
-    def __init__(self, folder: Path, config: Any) -> None:
-        self.epochs: list[int] = []
+    def __init__(self, *_: Any) -> None:
+        self.tracker = self
 
-    def log(self, epoch: int, figures: Any) -> None:
-        if epoch > 1:
+    def start(self) -> None: ...
+
+    def store_init_configuration(self, values: Any) -> None: ...
+
+    def log(self, values: Any, step: int) -> None:
+        if step > 1:
             raise ConnectionError("the server is gone\nmore lines")
-        self.epochs.append(epoch)
 
-    def close(self, ending: Ending) -> None:
+    def finish(self, exit_code: int) -> None:
         raise ConnectionError("still gone")
 
 
@@ -117,7 +119,7 @@ def test_a_tool_that_fails_in_the_middle_is_said_once_and_the_run_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trackers, "require_installed", lambda tool: None)
-    monkeypatch.setitem(trackers._OPEN, Tool.WANDB, _Failing)
+    monkeypatch.setattr(trackers, "_tracker", _Failing)
     said: list[str] = []
     with Trackers([Tool.WANDB], tmp_path, {}, said.append) as tools:
         for epoch in range(4):
@@ -127,7 +129,7 @@ def test_a_tool_that_fails_in_the_middle_is_said_once_and_the_run_goes_on(
 
 def test_a_tool_that_cannot_be_closed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trackers, "require_installed", lambda tool: None)
-    monkeypatch.setitem(trackers._OPEN, Tool.WANDB, _Failing)
+    monkeypatch.setattr(trackers, "_tracker", _Failing)
     said: list[str] = []
     with Trackers([Tool.WANDB], tmp_path, {}, said.append) as tools:
         tools.log(record_of(1))
@@ -137,11 +139,11 @@ def test_a_tool_that_cannot_be_closed_is_said(tmp_path: Path, monkeypatch: pytes
 def test_a_tool_that_cannot_be_started_ends_the_run_with_its_option_and_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(folder: Path, config: Any) -> Any:
+    def refused(*_: Any) -> Any:
         raise RuntimeError("no login")
 
     monkeypatch.setattr(trackers, "require_installed", lambda tool: None)
-    monkeypatch.setitem(trackers._OPEN, Tool.WANDB, refused)
+    monkeypatch.setattr(trackers, "_tracker", refused)
     with pytest.raises(OutputError, match=r"--wandb cannot be started.*no login"):
         Trackers([Tool.WANDB], tmp_path, {}).log(record_of(0))
 
@@ -191,7 +193,7 @@ def test_a_run_whose_options_are_refused_is_ended_as_failed_and_so_are_those_beg
     sys.modules["mlflow"].log_params = refused  # type: ignore[attr-defined]
     with (
         pytest.raises(OutputError, match=r"--mlflow cannot be started.*param too long"),
-        Trackers([Tool.WANDB, Tool.MLFLOW], tmp_path, {}) as tools,
+        Trackers([Tool.WANDB, Tool.MLFLOW], tmp_path, {"epochs": 3}) as tools,
     ):
         tools.log(record_of(0))
     ended = [(name, named) for name, (_, named) in sent if name in ("mlflow.end_run", "wandb.finish")]
