@@ -6,22 +6,21 @@ import json
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embedscope import maps as projection
-from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError, MissingExtraError, TooFewPointsError
+from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError, TooFewPointsError
 from embedscope.maps import NeighborGraph, begin_maps, graph_size, layouts, neighbor_graph, tsne, umap
+from embedscope.maps.neighbor_graph import stratified_sample
+from embedscope.maps.placement import around_medoid
 from embedscope.metrics import kernels
 from embedscope.result import MapLayout
 
-has_umap = pytest.mark.skipif(find_spec("numba") is None, reason="Numba is not installed")
 DRAW = {"tsne": lambda v, g, **k: tsne(v, g, n_iter=60, **k), "umap": lambda v, g, **k: umap(v, g, n_epochs=20, **k)}
-both = pytest.mark.parametrize("name", ["tsne", pytest.param("umap", marks=has_umap)])
+both = pytest.mark.parametrize("name", ["tsne", "umap"])
 
 
 def clusters(n: int = 90, n_clusters: int = 3, dim: int = 16, seed: int = 0) -> np.ndarray:
@@ -164,7 +163,7 @@ class TestMaps:
         graph = graph_of(vectors)
         alone = tsne(vectors, graph, seed=0, n_iter=20).xy
         monkeypatch.setattr(layouts, "_POINTS_PER_THREAD", 45)
-        monkeypatch.setattr(layouts.os, "cpu_count", lambda: 2)
+        monkeypatch.setattr(layouts.threads, "n_threads", lambda: 2)
         np.testing.assert_array_equal(tsne(vectors, graph, seed=0, n_iter=20).xy, alone)
 
 
@@ -192,7 +191,6 @@ class TestPerplexity:
 
 
 class TestUmapOptions:
-    @has_umap
     def test_the_default_neighbourhood_is_lowered_for_few_points_and_recorded(self) -> None:
         vectors = clusters(10)
         assert umap(vectors, graph_of(vectors), seed=0, n_epochs=5).parameters["n_neighbors"] == 10
@@ -207,11 +205,6 @@ class TestUmapOptions:
             umap(vectors, graph_of(vectors), seed=0, min_dist=-0.1)
         with pytest.raises(InvalidOptionError, match="14 nearest neighbours"):
             umap(vectors, neighbor_graph(vectors, 5), seed=0)
-
-    def test_without_numba_the_extra_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(sys.modules, "numba", None)
-        with pytest.raises(MissingExtraError, match=r"The UMAP map needs.*embedscope\[umap\]"):
-            umap(clusters(20), graph_of(clusters(20)), seed=0)
 
 
 FRESH = """
@@ -228,7 +221,6 @@ print(json.dumps(digests + [hashlib.sha256(graph.indices.tobytes()).hexdigest()]
 """
 
 
-@has_umap
 @given(seed=st.integers(0, 999), n=st.integers(30, 120), n_equal=st.integers(0, 30))
 @settings(max_examples=20)
 def test_both_ways_to_search_for_candidates_give_the_same_graph(seed: int, n: int, n_equal: int) -> None:
@@ -245,38 +237,32 @@ def test_both_ways_to_search_for_candidates_give_the_same_graph(seed: int, n: in
 
 LOADED = """
 import sys
-if "without" in sys.argv:
-    sys.modules["numba"] = None
 from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from embedscope.maps import begin_maps, graph_size, neighbor_graph
 submit, seen = ThreadPoolExecutor.submit, []
 def noted(pool, *args, **kwargs):
-    seen.append(bool(sys.modules.get("numba")) or {"openTSNE", "sklearn"} <= set(sys.modules))
+    seen.append("numba" in sys.modules)
     return submit(pool, *args, **kwargs)
 vectors = np.random.default_rng(0).normal(size=(60, 8))
 graph = neighbor_graph(vectors, graph_size(60))
 ThreadPoolExecutor.submit = noted
-begin_maps(("tsne", "umap"), vectors, graph, seed=0).wait()
+begin_maps(("tsne", "umap"), vectors, graph, seed=0).result()
 print(seen)
 """
 
 
 @pytest.mark.slow
-@has_umap
-@pytest.mark.parametrize("numba", ["with", "without"])
-def test_what_maps_need_is_loaded_before_the_first_thread_begins(numba: str) -> None:
+def test_what_maps_need_is_loaded_before_the_first_thread_begins() -> None:
     """Two threads that load packages which need one another can meet one of them half loaded."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", LOADED, numba]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    run = subprocess.run([sys.executable, "-c", LOADED], env=environment, capture_output=True, text=True, check=True)
     seen = run.stdout.split("[")[1].rstrip("]\n").split(", ")
     assert set(seen) == {"True"}
-    assert len(seen) >= (2 if numba == "with" else 1)
+    assert len(seen) >= 2
 
 
 @pytest.mark.slow
-@has_umap
 def test_fresh_processes_on_one_and_two_threads_draw_the_same_maps_and_say_nothing() -> None:
     seen = set()
     for n_threads in ("1", "2"):
@@ -294,7 +280,7 @@ class TestSample:
 
     def test_a_stratified_sample_keeps_the_shares_and_every_stratum(self) -> None:
         strata = np.repeat([0, 1, 2], [900, 99, 1])
-        rows = projection.stratified_sample(strata, 100, np.random.default_rng(0))
+        rows = stratified_sample(strata, 100, np.random.default_rng(0))
         assert len(np.unique(rows)) == 100
         assert (np.diff(rows) > 0).all()
         counts = np.bincount(strata[rows], minlength=3)
@@ -306,7 +292,7 @@ class TestSample:
     @settings(max_examples=20)
     def test_a_sample_has_the_size_that_was_asked_for(self, size: int, seed: int) -> None:
         strata = np.random.default_rng(seed).integers(0, 4, 60)
-        rows = projection.stratified_sample(strata, size, np.random.default_rng(seed))
+        rows = stratified_sample(strata, size, np.random.default_rng(seed))
         assert len(np.unique(rows)) == size
         assert set(strata[rows]) == set(strata)
 
@@ -345,7 +331,7 @@ class TestSample:
 
     def test_a_point_between_two_parts_of_a_torn_neighbourhood_is_placed_in_the_larger(self) -> None:
         larger, smaller = np.array([[0, 0], [1, 0], [0, 1], [1, 1], [0.5, 0.5], [0.4, 0.6]]), np.full((4, 2), 90.0)
-        placed = layouts._heart(np.concatenate([smaller, larger])[None])
+        placed = around_medoid(np.concatenate([smaller, larger])[None])
         np.testing.assert_allclose(placed, [[0.5, 0.5]], atol=0.3)
 
     def test_positions_to_start_from_are_those_of_all_points(self) -> None:
@@ -361,37 +347,29 @@ class TestSample:
             neighbor_graph(clusters(20), 5, strata=np.zeros(3, dtype=np.int64))
 
     def test_quality_of_many_points_is_that_of_a_random_part_and_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(layouts, "MAX_JUDGED", 60)
+        monkeypatch.setattr(layouts, "MAX_QUALITY_POINTS", 60)
         vectors = clusters(90)
         parameters = DRAW["tsne"](vectors, graph_of(vectors), seed=1).parameters
         assert parameters["quality_points"] == 60
         assert parameters["quality_anchors"] == 60
 
 
-class TestSideBySide:
-    @has_umap
-    def test_maps_that_are_laid_out_together_are_those_laid_out_alone(self) -> None:
+class TestPendingMaps:
+    def test_maps_that_are_laid_out_side_by_side_are_those_laid_out_alone(self) -> None:
         vectors = clusters(60)
         graph = graph_of(vectors)
-        together, absent = begin_maps(("tsne", "umap"), vectors, graph, seed=2).wait()
-        assert absent == {}
-        np.testing.assert_array_equal(together["tsne"].xy, tsne(vectors, graph, seed=2).xy)
-        np.testing.assert_array_equal(together["umap"].xy, umap(vectors, graph, seed=2).xy)
-
-    def test_a_map_whose_library_is_missing_is_named_and_the_other_drawn(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(sys.modules, "numba", None)
-        vectors = clusters(40)
-        drawn, absent = begin_maps(("tsne", "umap"), vectors, graph_of(vectors), seed=0).wait()
-        assert list(drawn) == ["tsne"]
-        assert "embedscope[umap]" in absent["umap"]
+        drawn = begin_maps(("tsne", "umap"), vectors, graph, seed=2).result()
+        assert list(drawn) == ["tsne", "umap"]
+        np.testing.assert_array_equal(drawn["tsne"].xy, tsne(vectors, graph, seed=2).xy)
+        np.testing.assert_array_equal(drawn["umap"].xy, umap(vectors, graph, seed=2).xy)
 
     def test_too_few_points_are_refused_when_the_maps_are_asked_for(self) -> None:
         seven = clusters(7)
         with pytest.raises(TooFewPointsError, match="at least 8 points"):
-            begin_maps(("tsne",), seven, graph_of(seven), seed=0).wait()
+            begin_maps(("tsne",), seven, graph_of(seven), seed=0).result()
 
 
-GIVEN_UP = """
+DROPPED = """
 import gc
 import numpy as np
 from embedscope.maps import begin_maps, graph_size, neighbor_graph
@@ -403,26 +381,17 @@ graph = neighbor_graph(vectors, graph_size(60))
 before = threads()
 maps = begin_maps(("tsne",), vectors, graph, seed=0)
 assert threads() == {1}
-maps.wait()
+maps.result()
 assert threads() == before
 maps = begin_maps(("tsne",), vectors, graph, seed=0)
 del maps
 gc.collect()
 assert threads() == before
-maps = begin_maps(("tsne",), vectors, graph, seed=0)  # and nobody waits
+maps = begin_maps(("tsne",), vectors, graph, seed=0)  # and nobody asks for the result
 """
 
 
-def test_products_keep_to_one_thread_until_maps_are_waited_for_or_given_up() -> None:
+def test_products_keep_to_one_thread_until_maps_are_asked_for_or_dropped() -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    run = subprocess.run([sys.executable, "-c", GIVEN_UP], env=environment, capture_output=True, text=True, check=True)
+    run = subprocess.run([sys.executable, "-c", DROPPED], env=environment, capture_output=True, text=True, check=True)
     assert run.stderr == ""
-
-
-def test_without_numba_tsne_approximates_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    vectors = clusters(60)
-    exact = tsne(vectors, graph_of(vectors), seed=0, n_iter=60)
-    monkeypatch.setitem(sys.modules, "numba", None)
-    approximated = tsne(vectors, graph_of(vectors), seed=0, n_iter=60)
-    assert (exact.parameters["gradient"], approximated.parameters["gradient"]) == ("exact", "Barnes-Hut")
-    assert abs(exact.trustworthiness - approximated.trustworthiness) < 0.03

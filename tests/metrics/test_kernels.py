@@ -26,13 +26,8 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 @pytest.fixture(scope="module", params=["plain", "compiled"])
 def loops(request: pytest.FixtureRequest) -> Kernels:
-    """The kernels as Python functions, which need no Numba, and compiled."""
-    if request.param == "plain":
-        return PLAIN
-    pytest.importorskip("numba")
-    loaded = kernels.load()
-    assert loaded is not None
-    return loaded
+    """The kernels as Python functions, and compiled."""
+    return PLAIN if request.param == "plain" else kernels.load()
 
 
 def blocks_of(matrix: np.ndarray, generator: np.random.Generator) -> Iterator[tuple[np.ndarray, int, int]]:
@@ -150,9 +145,7 @@ def test_a_model_that_scores_all_alike_ties_everything(loops: Kernels) -> None:
 
 
 def test_threads_that_share_accumulators_lose_nothing() -> None:
-    pytest.importorskip("numba")
     loops = kernels.load()
-    assert loops is not None
     case = random_case(11, n_queries=64, n_documents=3000, n_levels=500, max_relevant=4)
     made = [make() for make in makers(case, 0.0, 9, 200)]
     expected = [make() for make in makers(case, 0.0, 9, 200)]
@@ -173,24 +166,6 @@ def test_small_matrices_never_load_numba() -> None:
     assert kernels.for_matrix(kernels.MIN_CELLS - 1) is None
 
 
-@pytest.mark.parametrize("error", [ImportError, AttributeError, SystemError, OSError, MemoryError])
-def test_without_a_numba_that_works_there_are_no_kernels(error: type, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Broken:
-        def find_spec(self, name: str, *_: object) -> None:
-            if name == "numba":
-                raise error("numba")
-
-    for name in [name for name in sys.modules if name.split(".")[0] == "numba"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
-    assert kernels.load.__wrapped__() is None
-
-
-def test_a_numba_told_not_to_compile_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "numba", SimpleNamespace(config=SimpleNamespace(DISABLE_JIT=True)))
-    assert kernels.load.__wrapped__() is None
-
-
 def test_where_machine_code_cannot_be_kept_it_is_compiled_for_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     def njit(*, nogil: bool, error_model: str, fastmath: object, cache: bool = False) -> Callable:
         def decorate(function: Callable) -> Callable:
@@ -200,6 +175,5 @@ def test_where_machine_code_cannot_be_kept_it_is_compiled_for_this_process(monke
 
         return decorate
 
-    numba = SimpleNamespace(njit=njit, config=SimpleNamespace(DISABLE_JIT=False))
-    monkeypatch.setitem(sys.modules, "numba", numba)
+    monkeypatch.setitem(sys.modules, "numba", SimpleNamespace(njit=njit))
     assert kernels.load.__wrapped__() == PLAIN

@@ -1,61 +1,252 @@
-"""What both maps share: the start, the checks, the placing of points by their neighbours, the figures of quality."""
+"""The two maps, from the neighbour graph to positions: affinities, start, steps, the points not fitted, the quality."""
 
 from __future__ import annotations
 
-import os
+import time
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.linalg import eigh
 from scipy.spatial import KDTree
 
 from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError, TooFewPointsError
+from embedscope.maps.affinities import fuzzy_graph, map_curve, tsne_affinities
+from embedscope.maps.initialization import checked_start, pca_start, scaled_to_ten
 from embedscope.maps.map_quality import map_quality, neighbors_kept
-from embedscope.maps.neighbor_graph import QUALITY_K, NeighborGraph, unit_rows
+from embedscope.maps.neighbor_graph import N_NEIGHBORS, PERPLEXITY, QUALITY_K, NeighborGraph, unit_rows
+from embedscope.maps.placement import all_positions, not_fitted
+from embedscope.maps.tsne_optimization import EARLY_STEPS, tsne_positions
+from embedscope.maps.umap_optimization import umap_positions
+from embedscope.metrics import threads
 from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray
 from embedscope.result import MapLayout
 
 MIN_POINTS = 8
 """A map of fewer points shows nothing that a list of them would not."""
 
-N_PLACING = 10
-"""Fitted neighbours that a point which was not fitted is placed by."""
-
-MAX_JUDGED = 50_000
+MAX_QUALITY_POINTS = 50_000
 """Above so many points the figures of quality are those of a random part of the map."""
 
-_PLACED_AT_ONCE = 20_000
 _POINTS_PER_THREAD = 2_000  # with fewer, threads wait for one another longer than they work
+_TSNE_SPREAD = 1e-4
+_MANY_POINTS = 10_000
+_EPOCHS_FEW, _EPOCHS_MANY = 500, 200  # umap-learn's own rule, up to and above _MANY_POINTS
 
-Parameters = Mapping[str, float | int | str]
 
-
-def layout(
-    name: str,
-    xy: FloatArray,
+def tsne(
     vectors: FloatArray,
     graph: NeighborGraph,
     *,
     seed: int,
-    elapsed_s: float,
-    parameters: Parameters,
+    perplexity: float | None = None,
+    n_iter: int = 500,
     quality_k: int = QUALITY_K,
+    start: FloatArray | None = None,
 ) -> MapLayout:
-    """A map with the figures that say how far it may be believed, against the original space.
+    """The t-SNE map (van der Maaten & Hinton 2008), by the exact gradient over all pairs of fitted points.
 
-    ``parameters`` gains the seed, the numbers of points judged and examined for the figures, and the reason where
-    ``quality_k`` had to be lowered. Of more than 50,000 points a random 50,000 are judged: a neighbourhood is then one
-    among those.
+    250 steps of early exaggeration 12, then ``n_iter`` steps, learning rate ``M / exaggeration``; the start is scaled
+    to a standard deviation of 1e-4 (Kobak & Berens 2019).
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (M, dim)
+        The rows that the graph was built from.
+    graph : NeighborGraph
+        At least ``3 * perplexity`` neighbours wide.
+    seed : int
+        Of the jitter of the start and, for many points, of the anchors of the quality figures.
+    perplexity : float, optional
+        By default 30, lowered to ``floor((M - 1) / 3)`` for few points; ``parameters`` holds the one used.
+    n_iter : int
+        Steps after early exaggeration.
+    quality_k : int
+        Neighbourhood of trustworthiness, continuity and neighbours kept.
+    start : ndarray of shape (M, 2), optional
+        Positions to start from, such as the map of the checkpoint before; they are kept at their scale and without
+        exaggeration, so that the map changes only as far as the space did. By default the first two principal
+        components.
+
+    Raises
+    ------
+    TooFewPointsError
+        Fewer than 8 points, or too few for ``perplexity``.
+    InvalidOptionError
+        The perplexity is below 1, the graph is narrower than ``3 * perplexity``, or ``start`` does not fit.
     """
+    began = time.perf_counter()
+    rows, near, begin = _fitted_part(vectors, graph, start, "t-SNE", "--skip-tsne")
+    used = _fitting_perplexity(len(rows), perplexity)
+    neighbors = _nearest(near, int(3 * used), f"Perplexity {used:g}")
+    fitted = tsne_positions(
+        pca_start(rows, seed) * _TSNE_SPREAD if begin is None else begin,
+        tsne_affinities(*neighbors, used),
+        n_iter=n_iter,
+        n_early=EARLY_STEPS if begin is None else 0,  # a map already: exaggeration would fold it up and begin anew
+        n_threads=_n_threads(len(rows)),
+    )
+    parameters: dict[str, float | int | str] = {"perplexity": used, "n_iter": n_iter, "gradient": "exact"}
+    return _layout("tsne", fitted, vectors, graph, began, parameters, seed=seed, quality_k=quality_k, start=start)
+
+
+def umap(
+    vectors: FloatArray,
+    graph: NeighborGraph,
+    *,
+    seed: int,
+    n_neighbors: int | None = None,
+    min_dist: float = 0.1,
+    n_epochs: int | None = None,
+    quality_k: int = QUALITY_K,
+    start: FloatArray | None = None,
+) -> MapLayout:
+    """The UMAP map (McInnes, Healy & Melville 2018).
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (M, dim)
+        The rows that the graph was built from.
+    graph : NeighborGraph
+        At least ``n_neighbors - 1`` neighbours wide.
+    seed : int
+        Of the jitter of the start, of the negative samples and of the anchors of the quality figures.
+    n_neighbors : int, optional
+        As umap-learn counts them, the point itself included; by default 15, lowered to M for fewer points.
+    min_dist : float
+        Smallest distance between points that are packed closely, in [0, 1].
+    n_epochs : int, optional
+        Passes over the graph; by default umap-learn's own rule (500 up to 10,000 points, 200 above).
+    quality_k : int
+        Neighbourhood of trustworthiness, continuity and neighbours kept.
+    start : ndarray of shape (M, 2), optional
+        Positions to start from, as for :func:`tsne`; the learning rate then begins at a quarter.
+
+    Raises
+    ------
+    TooFewPointsError
+        Fewer than 8 points, or fewer than ``n_neighbors``.
+    InvalidOptionError
+        ``n_neighbors`` below 2, ``min_dist`` outside [0, 1], the graph is too narrow, or ``start`` does not fit.
+    """
+    began = time.perf_counter()
+    rows, near, begin = _fitted_part(vectors, graph, start, "UMAP", "--skip-umap")
+    used = _fitting_neighbors(len(rows), n_neighbors)
+    if not 0.0 <= min_dist <= 1.0:
+        raise InvalidOptionError(f"min_dist must lie in [0, 1], got {min_dist}: it is measured against a spread of 1.")
+    neighbors = _nearest(near, used - 1, f"n_neighbors={used}")
+    epochs = n_epochs or (_EPOCHS_FEW if len(rows) <= _MANY_POINTS else _EPOCHS_MANY)
+    membership = fuzzy_graph(*neighbors)
+    membership.data[membership.data < membership.data.max() / epochs] = 0.0  # too weak to be sampled once
+    membership.eliminate_zeros()
+    a, b = map_curve(min_dist)
+    fitted = umap_positions(
+        scaled_to_ten(pca_start(rows, seed)) if begin is None else begin,
+        membership,
+        n_epochs=epochs,
+        a=a,
+        b=b,
+        seed=seed,
+        first_rate=1.0 if begin is None else 0.25,
+        n_threads=_n_threads(len(rows)),
+    )
+    parameters: dict[str, float | int | str] = {"n_neighbors": used, "min_dist": min_dist}
+    return _layout("umap", fitted, vectors, graph, began, parameters, seed=seed, quality_k=quality_k, start=start)
+
+
+def _fitted_part(
+    vectors: FloatArray, graph: NeighborGraph, start: FloatArray | None, what: str, skip_option: str
+) -> tuple[FloatArray, NeighborGraph, Float64Array | None]:
+    """Vectors, graph and positions to start from of the points that a map is fitted on."""
+    n = len(vectors)
+    if len(graph.indices) != n:
+        raise InvalidEmbeddingsError(f"The neighbour graph is of {len(graph.indices)} points, the vectors of {n}.")
+    if n < MIN_POINTS:
+        raise TooFewPointsError(
+            f"{what} needs at least {MIN_POINTS} points and there are {n}. Give more data, or pass {skip_option}."
+        )
+    begin = None if start is None else checked_start(start, n)
+    if graph.sample is None:
+        return vectors, graph, begin
+    rows = graph.sample.rows
+    return vectors[rows], graph.sample.graph, None if begin is None else begin[rows]
+
+
+def _fitting_perplexity(n: int, perplexity: float | None) -> float:
+    largest = float((n - 1) // 3)
+    if perplexity is None:
+        return min(PERPLEXITY, largest)
+    if perplexity < 1:
+        raise InvalidOptionError(f"The perplexity is a number of neighbours and must be at least 1, got {perplexity}.")
+    if perplexity > largest:
+        raise TooFewPointsError(
+            f"Perplexity {perplexity:g} needs at least {int(np.ceil(3 * perplexity)) + 1} points and there are {n}. "
+            f"Ask for at most {largest:g}, leave it out to have it chosen, or pass --skip-tsne."
+        )
+    return perplexity
+
+
+def _fitting_neighbors(n: int, n_neighbors: int | None) -> int:
+    if n_neighbors is None:
+        return min(N_NEIGHBORS, n)
+    if n_neighbors < 2:
+        raise InvalidOptionError(f"n_neighbors counts the point itself and must be at least 2, got {n_neighbors}.")
+    if n_neighbors > n:
+        raise TooFewPointsError(
+            f"n_neighbors={n_neighbors} needs at least as many points and there are {n}. "
+            "Ask for fewer, leave it out to have it chosen, or pass --skip-umap."
+        )
+    return n_neighbors
+
+
+def _nearest(graph: NeighborGraph, width: int, why: str) -> tuple[IntArray, Float64Array]:
+    """The ``width`` nearest neighbours of each point and their Euclidean distances between unit rows."""
+    if graph.indices.shape[1] < width:
+        raise InvalidOptionError(
+            f"{why} needs the {width} nearest neighbours of each point, and the graph holds "
+            f"{graph.indices.shape[1]}. Build it with neighbor_graph(vectors, graph_size(...))."
+        )
+    return graph.indices[:, :width], np.sqrt(2.0 * graph.distances[:, :width].astype(np.float64))
+
+
+def _n_threads(n_points: int) -> int:
+    """Threads that have enough to do on ``n_points``."""
+    return min(threads.n_threads(), max(1, n_points // _POINTS_PER_THREAD))
+
+
+def _layout(
+    name: str,
+    fitted: FloatArray,
+    vectors: FloatArray,
+    graph: NeighborGraph,
+    began: float,
+    parameters: Mapping[str, float | int | str],
+    *,
+    seed: int,
+    quality_k: int,
+    start: FloatArray | None,
+) -> MapLayout:
+    """All points on the map, and the figures that say how far it may be believed, against the original space.
+
+    ``parameters`` gains the distance, the start, the seed, the numbers of points and anchors that the figures are from,
+    and the reason where ``quality_k`` had to be lowered. Of more than 50,000 points the figures are those of a random
+    50,000: a neighbourhood is then one among those.
+    """
+    xy = all_positions(graph, fitted)
+    elapsed_s = time.perf_counter() - began
     rng = np.random.default_rng(seed)
     n = len(xy)
-    judged = np.arange(n) if n <= MAX_JUDGED else np.sort(rng.choice(n, size=MAX_JUDGED, replace=False))
-    quality = map_quality(unit_rows(vectors[judged]), xy[judged], k=quality_k, rng=rng)
-    noted: dict[str, float | int | str] = {**parameters, "seed": seed, "quality_anchors": quality.n_anchors}
-    if n > MAX_JUDGED:
-        noted["quality_points"] = MAX_JUDGED
+    part = np.arange(n)
+    recorded = {
+        **parameters,
+        "distance": "euclidean of unit rows",
+        "init": "pca" if start is None else "given positions",
+    }
+    if n > MAX_QUALITY_POINTS:
+        part = np.sort(rng.choice(n, size=MAX_QUALITY_POINTS, replace=False))
+        recorded["quality_points"] = MAX_QUALITY_POINTS
+    quality = map_quality(unit_rows(vectors[part]), xy[part], k=quality_k, rng=rng)
+    recorded |= {"seed": seed, "quality_anchors": quality.n_anchors}
     if quality.reason is not None:
-        noted["quality_note"] = quality.reason
+        recorded["quality_note"] = quality.reason
     return MapLayout(
         name=name,
         xy=np.ascontiguousarray(xy, dtype=np.float32),
@@ -64,7 +255,7 @@ def layout(
         k=quality.k,
         kept=_kept(graph, xy, quality.k),
         elapsed_s=elapsed_s,
-        parameters=noted,
+        parameters=recorded,
         n_fitted=None if graph.sample is None else len(graph.sample.rows),
     )
 
@@ -81,142 +272,3 @@ def _kept(graph: NeighborGraph, xy: FloatArray, k: int) -> Float32Array:
     number = np.arange(len(others))[:, None] * len(xy)
     kept[others] = np.isin(number + graph.indices[others, :k], number + rows[near]).mean(axis=1)
     return kept
-
-
-def not_fitted(graph: NeighborGraph) -> IntArray:
-    """Rows of the points that are placed by their neighbours; none where every point is fitted."""
-    if graph.sample is None:
-        return np.zeros(0, dtype=np.int64)
-    is_fitted = np.zeros(len(graph.indices), dtype=bool)
-    is_fitted[graph.sample.rows] = True
-    return np.flatnonzero(~is_fitted)
-
-
-def with_the_rest(graph: NeighborGraph, fitted: FloatArray) -> FloatArray:
-    """Positions of all points from those of the fitted ones.
-
-    A point that was not fitted is placed by its 10 nearest fitted points in the original space: at the mean of the one
-    that lies most centrally among them on the map and of the 4 nearest to that one. Where the map tears a neighbourhood
-    apart this lies in its larger part. The mean of all 10 would lie in the gap between the parts, and their median axis
-    by axis, from which the transform of Poličar, Stražar & Zupan (2023) starts, can lie where no neighbour is.
-
-    Parameters
-    ----------
-    graph : NeighborGraph
-    fitted : ndarray of shape (S, 2)
-        Positions of ``graph.sample.rows``; of all points where the graph has no sample, and then given back.
-
-    Returns
-    -------
-    ndarray of shape (M, 2)
-    """
-    if graph.sample is None:
-        return fitted
-    xy = np.empty((len(graph.indices), 2))
-    xy[graph.sample.rows] = fitted
-    others = not_fitted(graph)
-    for start in range(0, len(others), _PLACED_AT_ONCE):
-        block = others[start : start + _PLACED_AT_ONCE]
-        xy[block] = _heart(xy[graph.indices[block, :N_PLACING]])
-    return xy
-
-
-def _heart(positions: Float64Array) -> Float64Array:
-    """Mean of the medoid of each row of positions (B, k, 2) and of those nearest to it, half of them all; (B, 2)."""
-    difference = positions[:, :, None] - positions[:, None]  # (B, k, k, 2)
-    distance = np.sqrt((difference**2).sum(axis=3))  # (B, k, k)
-    medoid = distance.sum(axis=2).argmin(axis=1)  # (B,)
-    from_medoid = np.take_along_axis(distance, medoid[:, None, None], axis=1)[:, 0]  # (B, k)
-    near = np.argsort(from_medoid, axis=1, kind="stable")[:, : max(1, positions.shape[1] // 2)]
-    heart: Float64Array = np.take_along_axis(positions, near[:, :, None], axis=1).mean(axis=1)
-    return heart
-
-
-def fitted_part(vectors: FloatArray, graph: NeighborGraph) -> tuple[FloatArray, NeighborGraph]:
-    """The vectors and the graph that a map is fitted on."""
-    if graph.sample is None:
-        return vectors, graph
-    return vectors[graph.sample.rows], graph.sample.graph
-
-
-def fitted_start(start: Float64Array | None, graph: NeighborGraph) -> Float64Array | None:
-    """The rows of ``start`` that belong to the fitted points."""
-    return start if start is None or graph.sample is None else start[graph.sample.rows]
-
-
-def n_threads(n_points: int) -> int:
-    """Threads that have enough to do on ``n_points``."""
-    return min(os.cpu_count() or 1, max(1, n_points // _POINTS_PER_THREAD))
-
-
-def checked_size(vectors: FloatArray, graph: NeighborGraph, what: str, skip_option: str) -> int:
-    n = len(vectors)
-    if len(graph.indices) != n:
-        raise InvalidEmbeddingsError(f"The neighbour graph is of {len(graph.indices)} points, the vectors of {n}.")
-    if n < MIN_POINTS:
-        raise TooFewPointsError(
-            f"{what} needs at least {MIN_POINTS} points and there are {n}. Give more data, or pass {skip_option}."
-        )
-    return n
-
-
-def checked_start(start: FloatArray | None, n: int) -> Float64Array | None:
-    if start is None:
-        return None
-    rows = np.asarray(start, dtype=np.float64)
-    if rows.shape != (n, 2) or not np.isfinite(rows).all():
-        raise InvalidOptionError(
-            f"The start of a map of {n} points must be finite positions of shape ({n}, 2); got shape {rows.shape}."
-        )
-    return rows
-
-
-def device_start(vectors: FloatArray, given: Float64Array | None, seed: int) -> Float64Array:
-    """Where a map on a device starts: the first two principal components, and nothing else.
-
-    Raises
-    ------
-    InvalidOptionError
-        If positions are given: a map that goes on from another is laid out on the processor.
-    """
-    if given is not None:
-        raise InvalidOptionError(
-            "A map that starts from given positions is laid out on the processor: leave device out."
-        )
-    return pca_start(vectors, np.random.default_rng(seed))
-
-
-def require_width(graph: NeighborGraph, width: int, why: str) -> None:
-    if graph.indices.shape[1] < width:
-        raise InvalidOptionError(
-            f"{why} needs the {width} nearest neighbours of each point, and the graph holds "
-            f"{graph.indices.shape[1]}. Build it with neighbor_graph(vectors, graph_size(...))."
-        )
-
-
-def euclidean(distances: Float32Array) -> Float64Array:
-    """Euclidean distance of unit rows from their cosine distance."""
-    return np.sqrt(2.0 * distances.astype(np.float64))
-
-
-def pca_start(vectors: FloatArray, rng: np.random.Generator) -> Float64Array:
-    """The first two principal components, first one of standard deviation 1, with a jitter of 0.01.
-
-    The sign of an axis is that of the largest entry of its direction. Positions are rounded, because the last bits
-    of a matrix product depend on the number of threads and hundreds of steps would make them visible.
-    """
-    rows = unit_rows(vectors)
-    centred = rows - rows.mean(axis=0)
-    dim = centred.shape[1]
-    _, directions = eigh(centred.T @ centred, subset_by_index=(max(0, dim - 2), dim - 1))
-    directions = directions[:, ::-1]  # (dim, 2), strongest first
-    largest = np.abs(directions).argmax(axis=0)
-    directions = directions * np.sign(directions[largest, np.arange(directions.shape[1])])
-    start: Float64Array = np.zeros((len(rows), 2))
-    start[:, : directions.shape[1]] = centred @ directions
-    spread = start[:, 0].std()
-    if spread < 1e-9:  # every row is equal: only the jitter is left, and it has to be a spread
-        return rng.normal(size=start.shape)
-    jitter: Float64Array = rng.normal(scale=0.01, size=start.shape)
-    jitter += np.round(start / spread, 6)
-    return jitter

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from embedscope.metrics.compiled import compiled, numba_if_usable
+from embedscope.metrics.compiled import compiled
 from embedscope.protocols import FloatArray, IntArray
 
 MIN_CELLS = 100_000_000
@@ -247,15 +247,13 @@ PLAIN = Kernels(count_windows, keep_best, count_bins)
 
 
 def for_matrix(n_cells: int) -> Kernels | None:
-    """Compiled kernels for a matrix of ``n_cells`` scores; None where it is small or Numba cannot be had."""
+    """Compiled kernels for a matrix of ``n_cells`` scores; None where it is so small that NumPy is done sooner."""
     return load() if n_cells >= MIN_CELLS else None
 
 
 @lru_cache(maxsize=1)
-def load() -> Kernels | None:
-    """The compiled kernels, or None where Numba is absent, cannot be loaded, or is told not to compile."""
-    if numba_if_usable() is None:
-        return None
+def load() -> Kernels:
+    """The compiled kernels."""
     # A sum of ones is the same in any order, and only then do its lanes run side by side. Not for the bins, whose
     # products would be formed in another way.
     counting = {"reassoc", "nsz"}

@@ -1,8 +1,7 @@
-"""t-SNE: affinities of neighbours, the exact gradient over all pairs, and the steps down it.
+"""t-SNE: the exact gradient over all pairs, and the steps down it.
 
 van der Maaten & Hinton, "Visualizing Data using t-SNE" (2008); the steps are those of openTSNE (Poličar, Stražar &
-Zupan 2019), tested equal. Its import alone takes longer than the map of 1,500 points, and its tree, which approximates
-the gradient, ten times as long as the exact gradient of 4,000 points here (``benchmarks/maps.py``).
+Zupan 2019), tested equal. openTSNE approximates the gradient (``benchmarks/maps.py`` has both).
 
 Numba compiles the loops when they are first called; they run outside the interpreter lock, one range of rows a thread.
 What a thread reads and writes does not depend on how many there are, so their number changes no bit of a result.
@@ -14,14 +13,13 @@ import functools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from embedscope.maps.bisection import roots_by_halving
-from embedscope.metrics.compiled import compiled, over_range
-from embedscope.protocols import Float64Array, FloatArray, IntArray
+from embedscope.metrics.compiled import compiled
+from embedscope.protocols import Float64Array, FloatArray
 
 EARLY_STEPS = 250
 """Steps of early exaggeration."""
@@ -30,60 +28,10 @@ EXAGGERATION = 12.0
 MOMENTUM = 0.8
 
 _LONGEST_STEP = 5.0  # as in openTSNE: a point pushed by one that it coincides with does not leave the map
-_HALVINGS = 200
-_CLOSE_ENOUGH = 1e-8  # of the entropy
 
 
-class TsneGradient(Protocol):
-    """The gradient at ``positions`` (n, 2) under the affinities of a CSR matrix; float64, of shape (n, 2)."""
-
-    def __call__(
-        self, positions: Float64Array, indptr: IntArray, indices: IntArray, affinities: Float64Array
-    ) -> Float64Array: ...
-
-
-def tsne_affinities(indices: IntArray, distances: FloatArray, perplexity: float) -> sparse.csr_array:
-    """Probabilities ``p_ij`` of each pair of neighbours, which sum to 1.
-
-    ``p_j|i = exp(-beta_i d_ij^2) / sum_k exp(-beta_i d_ik^2)`` with beta_i such that the entropy of the row is
-    ``ln(perplexity)``; ``p_ij = (p_j|i + p_i|j) / 2n`` (equations 1 and 3.1 of the paper, over neighbours only).
-
-    Parameters
-    ----------
-    indices : ndarray of shape (n, k), int64
-        The k nearest other points of each point.
-    distances : ndarray of shape (n, k)
-        Their distances, not negative.
-    perplexity : float
-        At most k. Where more neighbours than that coincide with the nearest one, they share the row.
-
-    Returns
-    -------
-    csr_array of shape (n, n), float64, symmetric
-    """
-    n, k = indices.shape
-    squared = np.asarray(distances, dtype=np.float64) ** 2
-    beyond = squared - squared.min(axis=1, keepdims=True)  # the row is the same, and its sum is never 0
-    rows = np.exp(-beyond * _precisions(beyond, np.log(perplexity))[:, None])
-    rows /= rows.sum(axis=1, keepdims=True)
-    directed = sparse.csr_array((rows.ravel(), indices.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n))
-    joint = sparse.csr_array(directed + directed.T.tocsr())
-    joint.sort_indices()
-    joint.data /= joint.data.sum()
-    return joint
-
-
-def _precisions(beyond: Float64Array, target: float) -> Float64Array:
-    """The beta of each row for which the entropy of ``exp(-beta beyond)`` is ``target``, shape (n,)."""
-
-    def excess_at(rows: IntArray, beta: Float64Array) -> Float64Array:
-        own = beyond[rows]
-        weight = np.exp(-own * beta[:, None])
-        total = weight.sum(axis=1)
-        entropy: Float64Array = np.log(total) + beta * (own * weight).sum(axis=1) / total
-        return target - entropy  # which falls as beta rises
-
-    return roots_by_halving(excess_at, len(beyond), tolerance=_CLOSE_ENOUGH, n_halvings=_HALVINGS)
+Gradient = Callable[[Float64Array, sparse.csr_array], Float64Array]
+"""Of positions (n, 2) under affinities (n, n): the gradient at them, float64, of shape (n, 2)."""
 
 
 def tsne_positions(
@@ -108,27 +56,20 @@ def tsne_positions(
     n_iter, n_early : int
     n_threads : int
         The result does not depend on it.
-
-    Raises
-    ------
-    ImportError
-        Numba is not installed.
     """
     positions = np.array(start, dtype=np.float64)
     step, gain = np.zeros_like(positions), np.ones_like(positions)
     move = _compiled()[1]
-    indptr, indices = affinities.indptr.astype(np.int64), affinities.indices.astype(np.int64)
     with tsne_gradient(len(positions), n_threads) as gradient_at:
         for exaggeration, n_steps in ((EXAGGERATION, n_early), (1.0, n_iter)):
-            strength = affinities.data * exaggeration
+            strengthened = affinities * exaggeration
             for _ in range(n_steps):
-                gradient = gradient_at(positions, indptr, indices, strength)
-                move(positions, step, gain, gradient, len(positions) / exaggeration)
+                move(positions, step, gain, gradient_at(positions, strengthened), len(positions) / exaggeration)
     return positions
 
 
 @contextmanager
-def tsne_gradient(n_points: int, n_threads: int) -> Iterator[TsneGradient]:
+def tsne_gradient(n_points: int, n_threads: int) -> Iterator[Gradient]:
     """The gradient of t-SNE (equation 5 of the paper) without its factor 4, as openTSNE has it.
 
     ``gradient[i] = sum_j p_ij w_ij (y_i - y_j) - sum_j w_ij^2 (y_i - y_j) / Z`` with
@@ -140,22 +81,16 @@ def tsne_gradient(n_points: int, n_threads: int) -> Iterator[TsneGradient]:
     n_points : int
     n_threads : int
         Threads to use; the result does not depend on it.
-
-    Raises
-    ------
-    ImportError
-        Numba is not installed.
     """
     kernel = _compiled()[0]
     x, y, weight = (np.empty(n_points, dtype=np.float32) for _ in range(3))
     repulsion = np.empty((n_points, 2), dtype=np.float32)
     gradient = np.empty((n_points, 2), dtype=np.float64)
 
-    def gradient_at(
-        positions: Float64Array, indptr: IntArray, indices: IntArray, affinities: Float64Array
-    ) -> Float64Array:
+    def gradient_at(positions: Float64Array, affinities: sparse.csr_array) -> Float64Array:
         x[:], y[:] = positions[:, 0], positions[:, 1]
-        run(over_range(kernel, x, y, repulsion, weight, positions, indptr, indices, affinities, gradient))
+        edges = affinities.indptr, affinities.indices, affinities.data
+        run(functools.partial(kernel, x, y, repulsion, weight, positions, *edges, gradient))
         normalizer = float(weight.sum(dtype=np.float64)) - n_points  # without the weight 1 of each point on itself
         return gradient - repulsion / max(normalizer, 1e-12)
 
@@ -178,7 +113,7 @@ def _over_rows(n_rows: int, n_threads: int) -> Iterator[Callable[[Callable[[int,
         yield run
 
 
-def _gradient_rows(start, stop, x, y, repulsion, weight, positions, indptr, indices, affinities, attraction):  # type: ignore[no-untyped-def]
+def _gradient_rows(x, y, repulsion, weight, positions, indptr, indices, affinities, attraction, start, stop):  # type: ignore[no-untyped-def]
     one = np.float32(1)
     for i in range(start, stop):
         xi, yi = x[i], y[i]

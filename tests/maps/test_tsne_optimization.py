@@ -1,4 +1,4 @@
-"""t-SNE step by step: by definition, by hand, beside openTSNE, and on any number of threads."""
+"""The gradient and the steps of t-SNE: by definition, by hand, beside openTSNE, and on any number of threads."""
 
 from __future__ import annotations
 
@@ -9,15 +9,12 @@ from hypothesis import strategies as st
 from scipy import sparse
 from tests.support.affinity_graphs import affinities
 
-from embedscope.maps import tsne_steps
-from embedscope.maps.tsne_steps import tsne_affinities, tsne_gradient, tsne_positions
-
-pytest.importorskip("numba")
+from embedscope.maps.tsne_optimization import tsne_gradient, tsne_positions
 
 
 def gradient(xy: np.ndarray, p: sparse.csr_array, n_threads: int = 1) -> np.ndarray:
     with tsne_gradient(len(xy), n_threads) as gradient_at:
-        return gradient_at(xy, p.indptr, p.indices, p.data)
+        return gradient_at(xy, p)
 
 
 def gradient_by_definition(xy: np.ndarray, p: np.ndarray) -> np.ndarray:
@@ -60,60 +57,6 @@ class TestTsneGradient:
         np.testing.assert_array_equal(gradient(xy, p, n_threads), gradient(xy, p))
 
 
-def neighbors(n: int, k: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    points = np.random.default_rng(seed).normal(size=(n, 5))
-    distance = np.linalg.norm(points[:, None] - points[None], axis=2)
-    np.fill_diagonal(distance, np.inf)
-    indices = np.argsort(distance, axis=1)[:, :k]
-    return indices, np.take_along_axis(distance, indices, axis=1)
-
-
-def affinities_of_opentsne(indices: np.ndarray, distances: np.ndarray, perplexity: float) -> np.ndarray:
-    from openTSNE.affinity import PerplexityBasedNN
-    from openTSNE.nearest_neighbors import PrecomputedNeighbors
-
-    found = PrecomputedNeighbors(indices, distances)
-    return PerplexityBasedNN(perplexity=perplexity, knn_index=found, n_jobs=1).P.toarray()
-
-
-class TestTsneAffinities:
-    @pytest.mark.parametrize("perplexity", [5.0, 7.5, 10.0])
-    def test_are_those_of_opentsne(self, perplexity: float) -> None:
-        indices, distances = neighbors(80, int(3 * perplexity))
-        expected = affinities_of_opentsne(indices, distances, perplexity)
-        found = tsne_affinities(indices, distances, perplexity)
-        np.testing.assert_allclose(found.toarray(), expected, rtol=1e-5, atol=1e-12)
-
-    @given(n=st.integers(5, 30), seed=st.integers(0, 999), scale=st.sampled_from([1e-6, 1.0, 1e6]))
-    @settings(max_examples=30)
-    def test_each_row_has_the_perplexity_that_was_asked_for(self, n: int, seed: int, scale: float) -> None:
-        _, distances = neighbors(n, n - 1, seed)
-        squared = (distances * scale) ** 2
-        beyond = squared - squared.min(axis=1, keepdims=True)
-        row = np.exp(-beyond * tsne_steps._precisions(beyond, np.log(3.0))[:, None])
-        row /= row.sum(axis=1, keepdims=True)
-        entropy = -np.where(row > 0, row * np.log(np.where(row > 0, row, 1)), 0).sum(axis=1)
-        np.testing.assert_allclose(np.exp(entropy), 3.0, rtol=1e-6)
-
-    @given(n=st.integers(5, 30), seed=st.integers(0, 999))
-    @settings(max_examples=20)
-    def test_are_symmetric_and_sum_to_one(self, n: int, seed: int) -> None:
-        p = tsne_affinities(*neighbors(n, 4, seed), 3.0)
-        np.testing.assert_allclose(p.sum(), 1)
-        np.testing.assert_array_equal(p.toarray(), p.toarray().T)
-
-    def test_of_two_neighbours_at_one_distance_each_has_half(self) -> None:
-        indices = np.array([[1, 2], [0, 2], [0, 1]])
-        p = tsne_affinities(indices, np.ones((3, 2)), 2.0).toarray()
-        np.testing.assert_allclose(p, (np.ones((3, 3)) - np.eye(3)) / 6)
-
-    def test_neighbours_that_coincide_share_a_row_that_cannot_be_told_apart(self) -> None:
-        indices, distances = neighbors(20, 9)
-        p = tsne_affinities(indices, np.zeros_like(distances), 3.0)
-        assert np.isfinite(p.data).all()
-        assert p.sum() == pytest.approx(1)
-
-
 class TestTsnePositions:
     def test_are_those_of_opentsne_under_the_same_gradient(self) -> None:
         from openTSNE.tsne import gradient_descent
@@ -125,7 +68,7 @@ class TestTsnePositions:
         with tsne_gradient(60, 1) as gradient_at:
 
             def objective(embedding, P, **_):
-                return 0.0, gradient_at(np.asarray(embedding), P.indptr, P.indices, P.data)
+                return 0.0, gradient_at(np.asarray(embedding), P)
 
             for exaggeration, n_steps in ((12.0, 30), (1.0, 40)):
                 descent(

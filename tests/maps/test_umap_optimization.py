@@ -11,10 +11,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 from tests.support.affinity_graphs import affinities
 
-from embedscope.maps import umap_steps
-from embedscope.maps.umap_steps import umap_positions
-
-pytest.importorskip("numba")
+from embedscope.maps import umap_optimization
+from embedscope.maps.umap_optimization import umap_positions
 
 
 def positions(n: int, *, seed: int = 0, n_threads: int = 1, n_epochs: int = 30, membership=None) -> np.ndarray:
@@ -40,7 +38,7 @@ class TestUmapPositions:
         np.testing.assert_allclose(moved[2:], start[2:].astype(np.float64), atol=1e-6)
         assert np.abs(moved[:2] - start[:2]).max() > 0.1
 
-    def test_an_edge_pulls_its_ends_together(self) -> None:
+    def test_an_edge_pulls_its_ends_towards_each_other(self) -> None:
         pair = sparse.csr_array(([1.0, 1.0], ([0, 19], [19, 0])), shape=(20, 20))
         start = np.zeros((20, 2))
         start[19] = [9, 0]
@@ -50,7 +48,7 @@ class TestUmapPositions:
 
     def test_a_weak_edge_is_sampled_in_its_share_of_the_epochs(self) -> None:
         edges = sparse.csr_array(([1.0, 0.25, 1.0, 0.25], ([0, 2, 1, 3], [1, 3, 0, 2])), shape=(16, 16))
-        sorted_edges = umap_steps._edges_by_blocks(edges, 16)
+        sorted_edges = umap_optimization._edges_by_blocks(edges, 16)
         assert sorted(sorted_edges.rates.tolist()) == [0.25, 0.25, 1.0, 1.0]
 
 
@@ -63,24 +61,24 @@ class TestCoefficients:
         def function(squared: np.ndarray) -> np.ndarray:
             return 2 * b / ((0.001 + squared) * (1 + 1.577 * squared**b))
 
-        table = umap_steps._coefficients(function).astype(np.float64)
+        table = umap_optimization._coefficients(function).astype(np.float64)
         squared = np.float32(2.0**exponent)
-        place = int(squared.view(np.int32)) - umap_steps._LOWEST_BITS
-        entry, rest = place >> umap_steps._SHIFT, place & ((1 << umap_steps._SHIFT) - 1)
-        line = table[entry] + rest / (1 << umap_steps._SHIFT) * (table[entry + 1] - table[entry])
+        place = int(squared.view(np.int32)) - umap_optimization._LOWEST_BITS
+        entry, rest = place >> umap_optimization._SHIFT, place & ((1 << umap_optimization._SHIFT) - 1)
+        line = table[entry] + rest / (1 << umap_optimization._SHIFT) * (table[entry + 1] - table[entry])
         np.testing.assert_allclose(line, function(np.float64(squared)), rtol=3e-5)
 
 
 class TestTournament:
     @pytest.mark.parametrize("n", [2, 4, 16])
     def test_every_pair_meets_once_and_no_round_has_a_number_twice(self, n: int) -> None:
-        rounds = umap_steps._tournament(n)
+        rounds = umap_optimization._tournament(n)
         assert sorted(pair for one in rounds for pair in one) == [(i, j) for i in range(n) for j in range(i, n)]
         for one in rounds[1:]:
             assert len({number for pair in one for number in pair}) == n
 
     def test_every_edge_is_in_one_range_of_its_round(self) -> None:
-        edges = umap_steps._edges_by_blocks(affinities(50, 3), 50)
+        edges = umap_optimization._edges_by_blocks(affinities(50, 3), 50)
         ranges = sorted(each for one in edges.rounds for each in one)
         assert ranges[0][0] == 0
         assert ranges[-1][1] == len(edges.heads)

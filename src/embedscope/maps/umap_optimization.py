@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from embedscope.metrics.compiled import compiled, over_range
+from embedscope.metrics.compiled import compiled
 from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray
 
 _CLIP = 4.0  # of a gradient component, as in umap-learn
@@ -42,8 +42,8 @@ def umap_positions(
 ) -> Float32Array:
     """Positions after ``n_epochs`` of UMAP's sampled gradient steps (McInnes, Healy & Melville 2018, algorithm 5).
 
-    An edge of membership ``w`` is sampled in ``n_epochs * w / max w`` epochs. A sample pulls both its ends together,
-    at once, and pushes its head away from ``n_negatives`` points drawn at random, from where these stood at the
+    An edge of membership ``w`` is sampled in ``n_epochs * w / max w`` epochs. A sample pulls both its ends towards each
+    other, at once, and pushes its head away from ``n_negatives`` points drawn at random, from where these stood at the
     beginning of the epoch. The learning rate falls linearly to 0.
 
     The points are dealt into 8 blocks and the edges sorted by the pair of blocks that they join. Pairs that share no
@@ -66,11 +66,6 @@ def umap_positions(
     n_negatives : int
     n_threads : int
         The result does not depend on it.
-
-    Raises
-    ------
-    ImportError
-        Numba is not installed.
     """
     kernel = _compiled()
     edges = _edges_by_blocks(membership, len(start))
@@ -83,7 +78,7 @@ def umap_positions(
             key = np.uint64((seed * 0x9E3779B97F4A7C15 + epoch * 0xD1B54A32D192ED03) % 2**64)
             stood = positions.copy()
             moved = positions, stood, edges.heads, edges.tails, edges.rates
-            run(over_range(kernel, *moved, pulls, pushes, rate, epoch, n_negatives, key))
+            run(functools.partial(kernel, *moved, pulls, pushes, rate, epoch, n_negatives, key))
     unsorted = np.empty_like(positions)
     unsorted[edges.order] = positions
     return unsorted
@@ -147,7 +142,7 @@ def _rounds(edges: _Edges, n_threads: int) -> Iterator[Callable[[Callable[[int, 
 
 
 def _shares(ranges: list[tuple[int, int]], n_threads: int) -> tuple[list[int], list[int]]:
-    """Adjoining ranges put together until there are ``n_threads`` of them."""
+    """Adjoining ranges joined until there are ``n_threads`` of them."""
     groups = [group for group in np.array_split(np.array(ranges), n_threads) if len(group)]
     return [int(group[0, 0]) for group in groups], [int(group[-1, 1]) for group in groups]
 
@@ -161,7 +156,7 @@ def _coefficients(of_squared_distance: Callable[[Float64Array], Float64Array]) -
     return of_squared_distance(bits.astype(np.int32).view(np.float32).astype(np.float64)).astype(np.float32)
 
 
-def _step_edges(start, stop, positions, stood, heads, tails, rates, pulls, pushes, rate, epoch, n_negatives, key):  # type: ignore[no-untyped-def]
+def _step_edges(positions, stood, heads, tails, rates, pulls, pushes, rate, epoch, n_negatives, key, start, stop):  # type: ignore[no-untyped-def]
     n = np.uint64(len(positions))
     zero, clip, low, high = np.float32(0), np.float32(_CLIP), np.float32(_LOWEST), np.float32(_HIGHEST)
     lowest, below, share = np.int32(_LOWEST_BITS), np.int32((1 << _SHIFT) - 1), np.float32(1 / (1 << _SHIFT))
