@@ -25,8 +25,8 @@ OF_A_DOMAIN = re.compile(
     re.IGNORECASE,
 )
 _FUNCTION_WORDS = (
-    "the a an and or of in on at by for with without no not never is are to from under than near less around about that "
-    "this which has have within where between up per my your want need looking what how who why does"
+    "the a an and or of in on at by for with without no not never is are to from under than near less around about "
+    "that this which has have within where between up per my your want need looking what how who why does"
 )
 FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 
