@@ -51,7 +51,7 @@ NOT_RUN = {
     "make demo": "installs; the test of the demo runs what it starts",
     "make test": "installs, and runs this test",
     "make bundle": "needs Node; make test rebuilds the bundle where Node is found",
-    "pip install '.[models,umap]'": "installs",
+    "pip install '.[models]'": "installs",
     "pip install '.[ray]'": "installs",
     "embedscope evaluate --embeddings shards/ --engine ray": "a test of its own runs it (tests/engines)",
     "embedscope demo": "a test of its own runs it (tests/commands/test_demo.py)",

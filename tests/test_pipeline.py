@@ -265,28 +265,19 @@ def test_steps_are_said(collection: Collection) -> None:
     ]
 
 
-def test_the_device_of_the_run_is_asked_for_maps_and_baselines(
-    collection: Collection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from embedscope.maps import layout_jobs as together
+def test_the_device_of_the_run_is_asked_for_baselines(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
     from embedscope.metrics import torch_pass as torch_device
 
     ranked: list[str] = []
-    laid_out: list[str] = []
 
     def large_matrix(name: str, n_cells: int) -> None:
         ranked.append(name)
 
-    def many_points(name: str, n_points: int, say: object) -> None:
-        laid_out.append(name)
-
     monkeypatch.setattr(torch_device, "device_for", large_matrix)
-    monkeypatch.setattr(together, "device_for_maps", many_points)
     embeddings = model(collection, similarity=0.5)
-    options = replace(OPTIONS, maps=("tsne",), device="cuda")
+    options = replace(OPTIONS, device="cuda")
     twice = (np.hstack([rows, rows]) / np.float32(np.sqrt(2)) for rows in (embeddings.queries, embeddings.documents))
     base = replace(embeddings, **dict(zip(("queries", "documents"), twice, strict=True)))
     analyse(collection, embeddings, options=options, base=base, baselines={"before": embeddings})
-    assert laid_out == ["cuda"]
     assert set(ranked) == {"cuda"}
     assert len(ranked) >= 5  # the model, its base, the baseline, the PCA and random spaces

@@ -178,22 +178,6 @@ def test_both_maps_can_be_left_out(scene: Path, capsys: pytest.CaptureFixture[st
     assert not names & {"tsne_projection.png", "umap_projection.png", "points.parquet"}
 
 
-def test_without_numba_the_umap_map_is_left_out_with_one_line_that_says_how_to_get_it(
-    scene: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "numba", None)
-    words = ["visualize", "--embeddings", scene / "good.npz", "--data", scene / "test.json", "--draws", "500"]
-    monkeypatch.setenv("COLUMNS", "200")
-    done = run(capsys, *words, "--output", scene / "no-umap")
-    assert done.status == 0
-    lines = [line for line in done.err.splitlines() if "UMAP map needs" in line]
-    assert len(lines) == 1
-    assert "pip install 'embedscope[umap]'" in lines[0]
-    names = {path.name for path in (scene / "no-umap").iterdir()}
-    assert "umap_projection.png" not in names
-    assert "tsne_projection.png" in names
-
-
 def test_a_sample_of_the_queries_leaves_the_pool_whole(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
     done = run(capsys, *judged(scene, "good", "--max-samples", "33", "--json"))
     data = json.loads(done.out)["data"]

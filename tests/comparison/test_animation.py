@@ -10,7 +10,7 @@ from tests.support.planted import OPTIONS, collection_of, embedded, findings_of,
 
 from embedscope.comparison.animation import draw_animations
 from embedscope.data.collection import Collection
-from embedscope.errors import MissingExtraError, TooFewPointsError
+from embedscope.errors import TooFewPointsError
 from embedscope.models.embed import Embeddings
 from embedscope.result import MapAnimation, Result
 
@@ -107,23 +107,6 @@ def test_progress_counts_every_map(collection: Collection, run: Embeddings, resu
 
     draw_animations({"a": run, "b": run}, "a", result, collection, SETTINGS, progress=progress)
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
-
-
-@pytest.fixture
-def _without_umap(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(*_: object, **__: object) -> None:
-        raise MissingExtraError(needed_for="The UMAP map", package="numba", extra="umap")
-
-    monkeypatch.setattr("embedscope.maps.umap", missing)
-
-
-@pytest.mark.usefixtures("_without_umap")
-def test_without_the_package_of_umap_there_is_the_other_animation_and_the_reason(
-    collection: Collection, run: Embeddings, result: Result
-) -> None:
-    shown, animations = draw_animations({"a": run, "b": run}, "a", result, collection, SETTINGS)
-    assert [animation.method for animation in animations] == ["tsne"]
-    assert "embedscope[umap]" in shown.maps_absent["umap"]
 
 
 def test_too_few_points_for_a_map_are_said() -> None:

@@ -235,8 +235,8 @@ def results_of(queries: np.ndarray, documents: np.ndarray, judgments: Judgments,
 
 @pytest.fixture
 def compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However small the matrix, the compiled loops read it; as plain functions where Numba is absent."""
-    loops = kernels.load() or kernels.PLAIN
+    """However small the matrix, the compiled loops read it."""
+    loops = kernels.load()
     monkeypatch.setattr(local, "for_matrix", lambda n_cells: loops)
 
 
@@ -249,7 +249,7 @@ def test_threads_and_compiled_loops_change_no_number(
     judgments = problem(seed % 1000)[2]
     expected = results_of(queries, documents, judgments)
     with pytest.MonkeyPatch.context() as patch:
-        loops = kernels.load() or kernels.PLAIN
+        loops = kernels.load()
         patch.setattr(local, "for_matrix", lambda n_cells: loops)
         patch.setattr(local, "n_threads", lambda: n_threads)
         patch.setattr(threads, "n_threads", lambda: n_threads)
