@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from tests.support.tiny_training import DIM, collection, options, rows, validator, vectors
 
+from embedscope.arrays import evaluate
 from embedscope.data.collection import Row, build_collection
 from embedscope.measure.options import Options
+from embedscope.measure.query_set import QuerySet
+from embedscope.measure.scoring import rank_values
 from embedscope.models.embed import Embeddings
-from embedscope.models.projectors import LinearHead
+from embedscope.models.projectors import Identity, LinearHead
 from embedscope.pipeline import analyse
 from embedscope.result import ModelFacts
 from embedscope.train import TrainingOptions
@@ -66,3 +72,30 @@ def test_the_base_model_is_measured_without_a_head() -> None:
 def test_the_selected_metric_is_measured_beside_the_usual_ones() -> None:
     assert TrainingOptions(select="Recall@5").measures == ("MRR", "Success@1", "Recall@5")
     assert TrainingOptions(select="loss").measures == ("MRR", "Success@1")
+
+
+def test_intervals_of_an_epoch_are_those_of_an_evaluation_with_its_seed_and_draws() -> None:
+    c = collection(40, n_shared=6)
+    chosen = options(seed=7, n_draws=300)
+    found = validator(c, chosen).measure(head())
+    queries, documents = (head().project(v) for v in vectors(c))
+    qrels = [c.relevant[start:end] for start, end in pairwise(c.indptr)]
+    evaluation = evaluate(queries, documents, qrels, k=(1,), seed=7, n_draws=300)
+    for name in ("MRR", "Success@1"):
+        metric = evaluation.metrics[name]
+        assert (found.metrics[name].low, found.metrics[name].high) == (metric.low, metric.high)
+
+
+def test_the_outcome_is_compared_as_an_evaluation_compares_with_its_base() -> None:
+    c = collection(40, n_shared=6)
+    found = validator(c, options(seed=7)).against_base(head(), "MRR", n_choices=3)
+    queries = QuerySet.of(c, seed=7, draws=10_000)
+    values = {
+        name: rank_values(*projected, queries.judgments, ("MRR",), tolerance=1e-6)
+        for name, projected in (
+            ("head", [head().project(v) for v in vectors(c)]),
+            ("base model", [Identity(DIM).project(v) for v in vectors(c)]),
+        )
+    }
+    (expected,) = queries.resampler.compare("head", values["head"], {"base model": values["base model"]}, ("MRR",))
+    assert found == replace(expected, p_adjusted=min(1.0, 3 * expected.p))

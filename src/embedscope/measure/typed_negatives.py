@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embedscope.protocols import BoolArray, Float64Array, IntArray
+from embedscope.data.collection import Collection
+from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.vectors import score_pairs
+from embedscope.protocols import BoolArray, Float32Array, Float64Array, IntArray
 
 UNTYPED = "untyped"
 """The name under which negatives without a type are counted."""
@@ -22,6 +25,32 @@ class NegativePairs:
     margins: Float64Array  # (E,)
     weights: Float64Array  # (E,)
     types: tuple[tuple[str, ...], ...]  # (E,)
+
+    @classmethod
+    def of(
+        cls,
+        collection: Collection,
+        rows: IntArray,
+        queries: Float32Array,
+        documents: Float32Array,
+        judgments: Judgments,
+        pair_scores: Float64Array,
+    ) -> NegativePairs | None:
+        """Hard negatives of the queries ``rows`` of ``collection``; None where the data has none.
+
+        ``queries`` are the vectors of these rows, ``judgments`` theirs, ``pair_scores`` those of their relevant pairs.
+        """
+        place = np.full(len(collection.queries), -1, dtype=np.int64)
+        place[rows] = np.arange(len(rows))
+        negatives = collection.negatives
+        kept: IntArray = np.flatnonzero(place[negatives.queries] >= 0)
+        if not kept.size:
+            return None
+        q, d = place[negatives.queries[kept]], negatives.documents[kept]
+        best_positive = np.maximum.reduceat(pair_scores, judgments.indptr[:-1])
+        scores = score_pairs(queries, documents, q, d)
+        types = tuple(negatives.types[row] for row in kept)
+        return cls(q, d, scores, best_positive[q] - scores, negatives.weights[kept], types)
 
     def violations(self, tolerance: float) -> BoolArray:
         """Pairs whose negative reaches the positive, ties included: ``m <= tolerance``."""
