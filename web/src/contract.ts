@@ -2,7 +2,7 @@
 import type {
   CompareSection,
   Comparison,
-  Figure,
+  Estimate as Figure,
   Metric,
   Numbers as PackedNumbers,
   Texts as PackedTexts,
@@ -13,17 +13,17 @@ import type {
 export type {
   Check,
   Comparison,
-  Deployment,
-  Figure,
+  DeploymentCost as Deployment,
+  Estimate as Figure,
   Finding,
   Geometry,
   Leakage,
   Metric,
   Report,
   Robustness,
-  Space,
+  SpaceGeometry as Space,
   StorageFormat,
-  Thresholds,
+  ThresholdTable as Thresholds,
 } from './schema';
 
 export const PAGE_VERSION = 1;
@@ -204,10 +204,10 @@ export async function readPayload(json: string): Promise<Page> {
   }
   const [queries, documents, similarity, points, heatmap, compare, timeline] = await Promise.all([
     readQueries(payload.queries),
-    readDocuments(payload.documents),
+    unpacked<Documents>(payload.documents),
     readSimilarity(payload.similarity),
     payload.points && readPoints(payload.points),
-    payload.heatmap && readHeatmap(payload.heatmap),
+    payload.heatmap && unpacked<Heatmap>(payload.heatmap),
     payload.compare ? readCompare(payload.compare) : null,
     payload.timeline ? readTimeline(payload.timeline) : null,
   ]);
@@ -216,163 +216,62 @@ export async function readPayload(json: string): Promise<Page> {
   return { report, types, failureModes, queries, documents, similarity, points, heatmap, compare, timeline };
 }
 
-async function readQueries(q: Payload['queries']): Promise<Queries> {
-  const [ids, texts] = await Promise.all([readTexts(q.ids), readTexts(q.texts)]);
-  const [rank, positiveSimilarity, negativeSimilarity, margin, gap, wrongSimilarity] = await Promise.all(
-    [q.rank, q.positive_similarity, q.negative_similarity, q.margin, q.gap, q.wrong_similarity].map(floats),
-  );
-  const [clusters, nTied, wrongDocument, topDocuments] = await Promise.all(
-    [q.clusters, q.n_tied, q.wrong_document, q.top_documents].map(ints),
-  );
-  const [relevantIndptr, relevantDocuments, negativeIndptr, negativeDocuments] = await Promise.all(
-    [q.relevant_indptr, q.relevant_documents, q.negative_indptr, q.negative_documents].map(ints),
-  );
-  const [topScores, relevantScores, negativeScores, negativeWeights] = await Promise.all(
-    [q.top_scores, q.relevant_scores, q.negative_scores, q.negative_weights].map(floats),
-  );
-  const [negativeTypeIndptr, negativeTypes] = await Promise.all([q.negative_type_indptr, q.negative_types].map(ints));
-  const [isCorrect, topIsRelevant] = await Promise.all([q.is_correct, q.top_is_relevant].map(bytes));
-  const failureMode = q.failure_mode ? await bytes(q.failure_mode) : new Uint8Array(q.n);
-  return {
-    n: q.n,
-    ids,
-    texts,
-    rank,
-    positiveSimilarity,
-    negativeSimilarity,
-    margin,
-    gap,
-    wrongSimilarity,
-    clusters,
-    nTied,
-    isCorrect,
-    wrongDocument,
-    k: q.top_documents.shape[1] ?? 0,
-    topDocuments,
-    topScores,
-    topIsRelevant,
-    relevantIndptr,
-    relevantDocuments,
-    relevantScores,
-    negativeIndptr,
-    negativeDocuments,
-    negativeScores,
-    negativeWeights,
-    negativeTypeIndptr,
-    negativeTypes,
-    failureMode,
-  };
+/** A section with its packed columns unpacked and its names in camel case; what is nested in it stays as it is. */
+async function unpacked<Section>(packed: object): Promise<Section> {
+  const entries = Object.entries(packed).map(async ([name, value]) => [camelCase(name), await unpackedValue(value)]);
+  return Object.fromEntries(await Promise.all(entries));
 }
 
-async function readDocuments(d: Payload['documents']): Promise<Documents> {
-  const [ids, texts, nRelevantTo, nNegativeOf] = await Promise.all([
-    readTexts(d.ids),
-    readTexts(d.texts),
-    ints(d.n_relevant_to),
-    ints(d.n_negative_of),
-  ]);
-  return { n: d.n, ids, texts, nRelevantTo, nNegativeOf };
+const camelCase = (name: string) => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
+function unpackedValue(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || !('data' in value)) return value;
+  return 'dtype' in value ? readNumbers(value as PackedNumbers) : readTexts(value as PackedTexts);
+}
+
+const allUnpacked = <Section>(sections: object[]) => Promise.all(sections.map((each) => unpacked<Section>(each)));
+
+async function readQueries(q: Payload['queries']): Promise<Queries> {
+  const columns = await unpacked<Queries>(q);
+  return { ...columns, k: q.top_documents.shape[1] ?? 0, failureMode: columns.failureMode ?? new Uint8Array(q.n) };
 }
 
 async function readSimilarity(s: Payload['similarity']): Promise<SimilarityColumns> {
-  const [edges, positive, negative] = await Promise.all([s.edges, s.positive, s.negative].map(floats));
-  const types = s.types.map(async (type) => ({
-    name: type.name,
-    density: await floats(type.density),
-    margins: await floats(type.margins),
-  }));
-  return {
-    edges,
-    positive,
-    negative,
-    hardNegative: s.hard_negative && (await floats(s.hard_negative)),
-    types: await Promise.all(types),
-  };
+  return { ...(await unpacked<SimilarityColumns>(s)), types: await allUnpacked<TypeColumns>(s.types) };
 }
 
 async function readPoints(p: NonNullable<Payload['points']>): Promise<Points> {
-  const [rows, linkQueries, linkDocuments] = await Promise.all([p.rows, p.link_queries, p.link_documents].map(ints));
-  const [roles, linkIsCorrect] = await Promise.all([p.roles, p.link_is_correct].map(bytes));
-  const maps = p.maps.map(async (map) => ({
-    name: map.name,
-    xy: await floats(map.xy),
-    kept: await floats(map.kept),
-  }));
-  return {
-    n: p.n,
-    nLeftOut: p.n_left_out,
-    roles,
-    rows,
-    linkQueries,
-    linkDocuments,
-    linkIsCorrect,
-    maps: await Promise.all(maps),
-  };
-}
-
-async function readHeatmap(h: NonNullable<Payload['heatmap']>): Promise<Heatmap> {
-  const [queries, documents] = await Promise.all([h.queries, h.documents].map(ints));
-  return {
-    queries,
-    documents,
-    similarity: await floats(h.similarity),
-    isRelevant: await bytes(h.is_relevant),
-    nQueries: h.n_queries,
-    nDocuments: h.n_documents,
-  };
+  return { ...(await unpacked<Points>(p)), maps: await allUnpacked<MapColumns>(p.maps) };
 }
 
 async function readCompare(c: NonNullable<Payload['compare']>): Promise<Compare> {
-  const runs = c.runs.map(async (run) => ({
-    name: run.name,
-    label: run.label,
-    metrics: run.metrics,
-    rank: await floats(run.rank),
-    isCorrect: await bytes(run.is_correct),
-  }));
-  const moved = c.moved.map(async ({ gained, lost }) => ({ gained: await ints(gained), lost: await ints(lost) }));
-  const [reference, ...candidates] = await Promise.all(runs);
+  const [reference, ...candidates] = await allUnpacked<ComparedRun>(c.runs);
   return {
+    ...(await unpacked<Compare>(c)),
     reference,
     candidates,
     shown: c.judged - 1,
-    comparisons: c.comparisons,
-    moved: await Promise.all(moved),
-    typeChanges: c.type_changes,
-    levelShifts: c.level_shifts,
-    best: c.best,
+    moved: await allUnpacked<Compare['moved'][number]>(c.moved),
   };
 }
 
 async function readTimeline(t: NonNullable<Payload['timeline']>): Promise<Timeline> {
   const animations = Object.entries(t.maps).map(async ([name, frames]) => ({
     name,
-    frames: await Promise.all(frames.map(floats)),
+    frames: (await Promise.all(frames.map(readNumbers))) as Float32Array[],
   }));
-  const outcomes = t.is_correct && (await bytes(t.is_correct));
+  const { isCorrect: outcomes, ...columns } = await unpacked<Omit<Timeline, 'isCorrect'> & { isCorrect: Uint8Array }>(
+    t,
+  );
   const n = t.is_correct?.shape[1] ?? 0;
-  const segments = (t.stretches ?? []).map(async ({ comparison, gained, lost }) => ({
-    comparison,
-    gained: await ints(gained),
-    lost: await ints(lost),
-  }));
   return {
+    ...columns,
     unit: t.unit ?? 'epoch',
-    labels: t.labels,
-    epochs: t.epochs,
-    shown: t.shown,
-    metrics: t.metrics,
-    violation: t.violation,
     animations: await Promise.all(animations),
     isCorrect: outcomes && t.labels.map((_, epoch) => outcomes.subarray(epoch * n, (epoch + 1) * n)),
-    segments: await Promise.all(segments),
-    note: t.note,
+    segments: await allUnpacked<Segment>(t.stretches ?? []),
   };
 }
-
-const floats = (column: PackedNumbers) => readNumbers(column) as Promise<Float32Array>;
-const ints = (column: PackedNumbers) => readNumbers(column) as Promise<Int32Array>;
-const bytes = (column: PackedNumbers) => readNumbers(column) as Promise<Uint8Array>;
 
 /** The typed array of a packed column; its length must be what its shape says. */
 export async function readNumbers(column: PackedNumbers): Promise<TypedArray> {

@@ -1,4 +1,4 @@
-// Generated from src/embedscope/report/schema.json by `npm run types`. Do not edit.
+// Generated from src/embedscope/output/page/schema.json by `npm run types`. Do not edit.
 
 /**
  * What the interactive page of embedscope draws: report.json, and columns beside it.
@@ -16,64 +16,83 @@ export interface Payload {
   compare?: CompareSection | null;
   timeline?: TimelineSection | null;
 }
+/**
+ * Everything that one run found, and what to do about it.
+ */
 export interface Report {
   schema_version: number;
   embedscope_version: string;
-  inputs: {
-    [k: string]: unknown;
-  };
-  model: Model;
   data: DataFacts;
-  similarity: SimilarityFacts;
+  model: ModelFacts;
+  similarity: Similarity;
   metrics: {
     [k: string]: Metric;
   };
   negative_types: {
     [k: string]: NegativeType;
   };
-  weights: {
-    [k: string]: Figure;
-  };
+  examples: Example[];
+  tie_tolerance: number | null;
+  seed: number;
+  n_draws?: number;
+  comparisons: Comparison[];
   references: {
     [k: string]: {
       [k: string]: number | null;
     };
   };
-  comparisons: Comparison[];
+  weights: {
+    [k: string]: Estimate;
+  };
   leakage: Leakage | null;
   power: Power | null;
-  checklist: Check[];
-  verdict: {
-    outcome: 'deploy' | 'retrain' | 'undecided' | 'unfit';
-    profile: string;
-    headline: string;
-    reasons: string[];
-  };
-  maps: {
-    [k: string]: MapFacts;
-  };
-  maps_absent: {
-    [k: string]: string;
-  };
-  examples: {
-    query: number;
-    kind: string;
-  }[];
-  tie_tolerance: number | null;
-  seed: number;
   findings: Finding[];
   failure_modes?: {
     [k: string]: number;
   };
   geometry?: Geometry | null;
-  thresholds?: Thresholds | null;
+  thresholds?: ThresholdTable | null;
   robustness?: Robustness | null;
-  deployment?: Deployment | null;
+  deployment?: DeploymentCost | null;
   not_measured?: {
     [k: string]: string;
   };
+  maps: {
+    [k: string]: MapLayout;
+  };
+  maps_absent: {
+    [k: string]: string;
+  };
+  inputs: {
+    [k: string]: unknown;
+  };
+  checklist: Check[];
+  verdict: Verdict | null;
 }
-export interface Model {
+/**
+ * What the data set holds, after equal texts were merged (conventions, section 1). ``digest`` is the SHA-256 of queries, pool, judgments and negatives: runs of different digests are not comparable.
+ */
+export interface DataFacts {
+  format: string;
+  n_rows: number;
+  n_queries: number;
+  n_queries_available: number;
+  n_documents: number;
+  n_relevant_documents: number;
+  n_hard_negatives: number;
+  n_clusters: number;
+  n_duplicate_queries: number;
+  n_duplicate_documents: number;
+  n_queries_without_relevant: number;
+  contradictions: string[];
+  warnings: string[];
+  digest?: string;
+  dim: number;
+}
+/**
+ * What produced the vectors: shown in every output so that two runs can be told apart.
+ */
+export interface ModelFacts {
   checkpoint: string;
   layout: string;
   base_model: string | null;
@@ -84,41 +103,31 @@ export interface Model {
   dtype: string | null;
   head: string | null;
   training: {
-    [k: string]: unknown;
+    [k: string]: string;
   };
   fingerprint: string | null;
   notes: string[];
 }
-export interface DataFacts {
-  format: string;
-  n_rows: number;
-  n_queries: number;
-  n_queries_available: number;
-  n_documents: number;
-  n_relevant_documents: number;
-  n_hard_negatives: number;
-  n_clusters: number;
-  dim: number;
-  n_duplicate_queries: number;
-  n_duplicate_documents: number;
-  n_queries_without_relevant: number;
-  contradictions: string[];
-  warnings: string[];
-}
-export interface SimilarityFacts {
+/**
+ * Positive, negative and hard-negative similarities and how far apart they lie (conventions, section 4).
+ */
+export interface Similarity {
   positive: Distribution;
   negative: Distribution;
   hard_negative: Distribution | null;
-  margin: Figure;
-  separation: Figure;
-  auc: Figure;
-  overlap: Figure;
-  d_prime: Figure;
-  diagonal: Figure;
-  off_diagonal: Figure;
-  gap: Figure;
-  clustering: Figure;
+  margin: Estimate;
+  separation: Estimate;
+  auc: Estimate;
+  overlap: Estimate;
+  d_prime: Estimate;
+  diagonal: Estimate;
+  off_diagonal: Estimate;
+  gap: Estimate;
+  clustering: Estimate;
 }
+/**
+ * One population of cosine similarities. ``mean`` and ``std`` (population, ddof 0) are exact. ``quantiles`` (keys "0.05" ... "0.95") and ``density`` come from a histogram; ``density`` integrates to 1 over ``Similarity.edges``.
+ */
 export interface Distribution {
   n: number;
   mean: number | null;
@@ -128,14 +137,18 @@ export interface Distribution {
   };
 }
 /**
- * One number with its 95 % interval, or the reason why there is none.
+ * One number with its 95 % interval, or the reason why there is none. ``value`` is None exactly when ``reason`` says why; ``low`` and ``high`` are None where no interval was computed. ``n`` is the number of observations behind it, None where nobody counted them.
  */
-export interface Figure {
+export interface Estimate {
   value: number | null;
   low: number | null;
   high: number | null;
+  n?: number;
   reason?: string;
 }
+/**
+ * A rank metric, averaged over queries, under every reading of ties, beside what no model would reach. ``value`` is the expectation over all orders of tied documents; ``trec`` and ``st`` break ties as trec_eval and sentence-transformers do. ``chance``, ``lexical`` and ``base`` are the same metric for a random order, for character n-grams, and for the base model without its head; None where not computed.
+ */
 export interface Metric {
   value: number | null;
   low: number | null;
@@ -149,14 +162,27 @@ export interface Metric {
   base: number | null;
   warnings: string[];
 }
+/**
+ * How the model treats one type of hard negative. ``violation_rate`` is the share of (query, negative) pairs of this type whose similarity reaches that of the query's best positive. ``margins`` holds ``s+ - s-`` for each such pair.
+ */
 export interface NegativeType {
   n: number;
   n_queries: number;
-  violation_rate: Figure;
-  margin: Figure;
+  violation_rate: Estimate;
+  margin: Estimate;
   mean_weight: number | null;
   similarity: Distribution;
 }
+/**
+ * A query worth looking at, and why.
+ */
+export interface Example {
+  query: number;
+  kind: 'asked for' | 'worst failure' | 'near miss' | 'typical success';
+}
+/**
+ * Run ``a`` against run ``b`` on one metric, paired on the same queries: ``difference = a - b``. ``p`` is the two-sided cluster sign-flip p-value, ``p_adjusted`` after Holm over the primary metrics; ``effect_size`` is the mean of the cluster sums divided by their standard deviation.
+ */
 export interface Comparison {
   a: string;
   b: string;
@@ -171,6 +197,9 @@ export interface Comparison {
   losses: number;
   ties: number;
 }
+/**
+ * How much of the test set stands in the training file: exactly, after normalisation, or nearly. ``queries`` and ``positives`` count distinct texts of the test set under "exact", "normalised" and "near"; each text is counted once, under the closest of the three. ``examples`` are pairs (test text, training text). ``leaked_queries`` are the queries that stand there exactly or after normalisation; reports do not repeat them.
+ */
 export interface Leakage {
   train: string;
   n_queries: number;
@@ -184,35 +213,17 @@ export interface Leakage {
   share_of_queries: number | null;
   examples: [string, string][];
 }
+/**
+ * What this test set can tell: ``minimum_detectable`` is for a paired difference at 80 % power, alpha 0.05.
+ */
 export interface Power {
   metric: string;
   n_clusters: number;
   design_effect: number | null;
   minimum_detectable: number | null;
 }
-export interface Check {
-  id: string;
-  title: string;
-  value: number | null;
-  low: number | null;
-  high: number | null;
-  threshold: number;
-  direction: '>' | '>=' | '<' | '<=';
-  outcome: 'pass' | 'fail' | 'undecided' | 'not computable';
-  reason: string;
-  gating: boolean;
-}
-export interface MapFacts {
-  trustworthiness: number | null;
-  continuity: number | null;
-  k: number;
-  n: number;
-  elapsed_s: number | null;
-  n_fitted?: number;
-  parameters: {};
-}
 /**
- * A named fault, its size with its interval, and what to do about it; rows are rows of the query table, documents the ids of what shows the fault in each of them.
+ * A named fault of the model or the data, with its evidence and what to do about it (contract: ``findings``). ``code`` is stable and machine-readable ("type-ignored", "positive-also-negative"); ``effect`` is its size in the unit that the title names, with its 95 % interval where there is one; ``n`` is what it was measured on; ``rows`` are rows of the query table (or 1-based rows of the data file for findings of the audit), the worst first; ``documents`` holds for each of them the row of the document that shows the fault, -1 for none; () where no document does.
  */
 export interface Finding {
   code: string;
@@ -227,28 +238,31 @@ export interface Finding {
   documents?: (string | null)[];
 }
 /**
- * The space of the model beside those it is held against, by name: model, base, PCA, random.
+ * Geometry of the model's space beside those that it is held against: name -> space, "model" first.
  */
 export interface Geometry {
-  k: number;
   spaces: {
-    [k: string]: Space;
+    [k: string]: SpaceGeometry;
   };
-}
-export interface Space {
-  queries: Cloud;
-  documents: Cloud;
-  alignment: Figure;
-  centroid_distance: number | null;
-  split_auc: Figure;
-  split_accuracy: Figure;
-  hubness: Hubness;
-  overlap: Figure | null;
+  k: number;
 }
 /**
- * The shape of the queries or of the documents; spectrum: shares of the variance of some directions, counted from 1.
+ * One space: the model's own, the base model's, or a projection of the base to the same width. ``alignment`` is the mean squared distance of relevant pairs; ``centroid_distance`` and ``split_auc`` / ``split_accuracy`` (a held-out linear split, 0.5 is a guess) say how far queries and documents lie apart; ``overlap`` is the share of the base model's k nearest documents of a query that are also the nearest here, None for the base model itself and where there is none.
  */
-export interface Cloud {
+export interface SpaceGeometry {
+  queries: CloudShape;
+  documents: CloudShape;
+  alignment: Estimate;
+  centroid_distance: number | null;
+  split_auc: Estimate;
+  split_accuracy: Estimate;
+  hubness: Hubness;
+  overlap: Estimate | null;
+}
+/**
+ * The shape of one cloud of unit vectors: the queries or the documents of one space. ``effective_rank`` is RankMe, ``participation_ratio`` that of the covariance, ``n_directions`` the fewest principal directions that hold 90 % of the variance (both None where all vectors are equal). ``uniformity`` is exact where ``n_uniformity`` equals ``n``, else that of so many rows drawn at random. ``mean_cosine`` is over all pairs. ``spectrum`` holds the share of the variance of each principal direction, descending, shape (dim,).
+ */
+export interface CloudShape {
   n: number;
   dim: number;
   effective_rank: number | null;
@@ -257,11 +271,18 @@ export interface Cloud {
   uniformity: number | null;
   n_uniformity: number;
   mean_cosine: number | null;
-  spectrum: {
-    directions: number[];
-    shares: (number | null)[];
-  };
+  spectrum: Spectrum;
 }
+/**
+ * Some principal directions, counted from 1, and their shares of the variance.
+ */
+export interface Spectrum {
+  directions: number[];
+  shares: (number | null)[];
+}
+/**
+ * How the places among the queries' k nearest documents are shared out (Radovanovic et al. 2010). ``skewness`` is None where every document is listed equally often. ``chance_...`` is what lists drawn at random have. ``relevant_anti_hub_share`` is the share of documents with a query of their own that are in no list at all. Hubs are the documents that stand in most lists without being relevant, the worst first; rows of DocumentTable.
+ */
 export interface Hubness {
   k: number;
   skewness: number | null;
@@ -271,18 +292,21 @@ export interface Hubness {
   chance_anti_hub_share: number | null;
   chance_gini: number | null;
   relevant_anti_hub_share: number | null;
-  hubs: {
-    id: string;
-    text: string;
-    occurrences: number;
-    wrong_occurrences: number;
-  }[];
+  hubs: Hub[];
 }
 /**
- * Precision and recall of every document with a cosine of at least a threshold; the columns have one entry a threshold.
+ * A document that stands in many lists, and in how many without being relevant.
  */
-export interface Thresholds {
-  n_documents: number;
+export interface Hub {
+  id: string;
+  text: string;
+  occurrences: number;
+  wrong_occurrences: number;
+}
+/**
+ * Precision and recall of "every document with a cosine of at least t", over all (query, document) pairs. Columns of shape (T,), thresholds ascending. NaN stands where a figure or its interval is undefined. Precision depends on the size of the pool: a larger one has more wrong documents above any threshold.
+ */
+export interface ThresholdTable {
   thresholds: number[];
   n_retrieved: number[];
   precision: (number | null)[];
@@ -291,22 +315,30 @@ export interface Thresholds {
   recall: (number | null)[];
   recall_low: (number | null)[];
   recall_high: (number | null)[];
-  choices: {
-    wanted: number;
-    threshold: number | null;
-    precision: Figure;
-    recall: Figure;
-    reason: string | null;
-  }[];
-}
-export interface Robustness {
-  n_queries: number;
-  effects: Perturbation[];
+  choices: ThresholdChoice[];
+  n_documents: number;
 }
 /**
- * The queries typed differently: changes are perturbed minus as written; lost and gained are rows of the query table.
+ * The lowest cosine threshold that keeps a precision of ``wanted`` by its interval's lower end. Half of the clusters say where the precision is surest, the others how far down from there it lasts: ``precision`` and ``recall`` are those of the others. ``threshold`` is None where there is none; ``reason`` says why.
  */
-export interface Perturbation {
+export interface ThresholdChoice {
+  wanted: number;
+  threshold: number | null;
+  precision: Estimate;
+  recall: Estimate;
+  reason: string | null;
+}
+/**
+ * Paired change of the metrics under perturbed queries; p-values are Holm-adjusted over all of them.
+ */
+export interface Robustness {
+  n_queries: number;
+  effects: PerturbationEffect[];
+}
+/**
+ * What one way of typing the queries differently does, on the queries that it changes. ``changes`` are perturbed minus as written, paired; ``flip_rate`` is the share of queries whose rank-1 correctness changes, ``lost`` and ``gained`` their rows in QueryTable, the largest fall (rise) in reciprocal rank first. ``similarity`` is the mean cosine of a query with its perturbed self.
+ */
+export interface PerturbationEffect {
   name: string;
   title: string;
   n_changed: number;
@@ -318,18 +350,24 @@ export interface Perturbation {
     [k: string]: number | null;
   };
   changes: Comparison[];
-  flip_rate: Figure;
+  flip_rate: Estimate;
   lost: number[];
   gained: number[];
-  similarity: Figure;
+  similarity: Estimate;
   example: [string, string] | null;
 }
-export interface Deployment {
+/**
+ * Quality against bytes for every storage format tried, the reference (float32, full width) first.
+ */
+export interface DeploymentCost {
   reference: string;
+  formats: StorageFormat[];
   n_documents: number;
   k: number;
-  formats: StorageFormat[];
 }
+/**
+ * What one way of storing the documents costs and keeps, against float32 at full width. ``bytes_in_index`` are searched for every query; ``bytes_in_all`` adds the float32 vectors that rescoring reads. ``changes`` are this format minus float32, paired, empty for float32 itself; ``tie_share`` is the share of queries whose best relevant document ties with another; ``overlap`` that of the 10 nearest documents under float32. ``reason`` says why a format could not be measured; its figures are then absent.
+ */
 export interface StorageFormat {
   name: string;
   precision: string;
@@ -337,13 +375,51 @@ export interface StorageFormat {
   n_rescored: number;
   bytes_in_index: number;
   bytes_in_all: number;
-  reason: string | null;
   metrics: {
-    [k: string]: Figure;
+    [k: string]: Estimate;
   };
   changes: Comparison[];
-  tie_share: Figure;
-  overlap: Figure;
+  tie_share: Estimate;
+  overlap: Estimate;
+  reason: string | null;
+}
+/**
+ * A 2-D map of ``Points`` and how far it may be believed (Venna & Kaski 2001).
+ */
+export interface MapLayout {
+  n: number;
+  trustworthiness: number | null;
+  continuity: number | null;
+  k: number;
+  elapsed_s: number | null;
+  parameters: {
+    [k: string]: number | null | string;
+  };
+  n_fitted?: number;
+}
+/**
+ * One criterion applied to one figure.
+ */
+export interface Check {
+  id: string;
+  title: string;
+  value: number | null;
+  low: number | null;
+  high: number | null;
+  threshold: number;
+  direction: string;
+  outcome: 'pass' | 'fail' | 'undecided' | 'not computable';
+  reason: string;
+  gating: boolean;
+}
+/**
+ * The decision, the profile of criteria it was made by, and every reason with its figures. ``headline`` is the one sentence that says why; ``reasons`` are all of them, the decisive ones first.
+ */
+export interface Verdict {
+  outcome: 'deploy' | 'retrain' | 'undecided' | 'unfit';
+  profile: string;
+  headline: string;
+  reasons: string[];
 }
 /**
  * One row a query. Ragged columns: row i owns values[indptr[i]:indptr[i + 1]]. Document columns index the documents of this payload, -1 for none. failure_mode: 0 for a query that is right, else the place in report.failure_modes, counted from 1.
@@ -388,13 +464,13 @@ export interface Texts {
  */
 export interface Numbers {
   dtype: 'uint8' | 'int32' | 'float32';
-  /**
-   * @minItems 1
-   */
-  shape: [number, ...number[]];
+  shape: number[];
   encoding: 'plain' | 'deflate';
   data: string;
 }
+/**
+ * One row a document that the page can show.
+ */
 export interface DocumentColumns {
   n: number;
   ids: Texts;
@@ -402,19 +478,26 @@ export interface DocumentColumns {
   n_relevant_to: Numbers;
   n_negative_of: Numbers;
 }
+/**
+ * Densities over the bins between edges.
+ */
 export interface SimilarityColumns {
   edges: Numbers;
   positive: Numbers;
   negative: Numbers;
   hard_negative: Numbers | null;
-  types: {
-    name: string;
-    density: Numbers;
-    margins: Numbers;
-  }[];
+  types: TypeColumns[];
 }
 /**
- * roles: 0 query, 1 positive, 2 hard negative, 3 document; rows index the query table for queries, else the documents.
+ * One negative type: the density of its similarities, and the margin of each pair.
+ */
+export interface TypeColumns {
+  name: string;
+  density: Numbers;
+  margins: Numbers;
+}
+/**
+ * Points of the maps. roles: 0 query, 1 positive, 2 hard negative, 3 document; rows index the query table for queries, else the documents.
  */
 export interface PointColumns {
   n: number;
@@ -424,12 +507,19 @@ export interface PointColumns {
   link_queries: Numbers;
   link_documents: Numbers;
   link_is_correct: Numbers;
-  maps: {
-    name: string;
-    xy: Numbers;
-    kept: Numbers;
-  }[];
+  maps: MapColumns[];
 }
+/**
+ * Where the points stand, and the share of its original neighbours that each keeps.
+ */
+export interface MapColumns {
+  name: string;
+  xy: Numbers;
+  kept: Numbers;
+}
+/**
+ * A part of the similarities; n_queries and n_documents are those of the whole.
+ */
 export interface HeatmapColumns {
   queries: Numbers;
   documents: Numbers;
@@ -439,42 +529,16 @@ export interface HeatmapColumns {
   n_documents: number;
 }
 /**
- * Several runs on the same queries. runs[0] is the reference, runs[judged] the run that the rest of the page shows; moved has one entry a candidate: rows of the query table, the largest change of rank first.
+ * Several runs on the same queries. runs[0] is the reference, runs[judged] the run that the rest of the page shows; moved has one entry a candidate.
  */
 export interface CompareSection {
   judged: number;
-  /**
-   * @minItems 2
-   */
-  runs: [ComparedRun, ComparedRun, ...ComparedRun[]];
+  runs: ComparedRun[];
   comparisons: Comparison[];
-  moved: {
-    gained: Numbers;
-    lost: Numbers;
-  }[];
-  type_changes: {
-    candidate: string;
-    type: string;
-    n: number;
-    value: number | null;
-    low: number | null;
-    high: number | null;
-    reason?: string;
-  }[];
-  level_shifts: {
-    candidate: string;
-    positive: number | null;
-    negative: number | null;
-    separation: number | null;
-    auc: number | null;
-  }[];
-  best: {
-    metric: string;
-    best: string;
-    difference: number | null;
-    p_adjusted: number | null;
-    n_candidates: number;
-  } | null;
+  moved: MovedRows[];
+  type_changes: TypeChange[];
+  level_shifts: LevelShift[];
+  best: BestOfMany | null;
 }
 /**
  * One run of a comparison; rank and is_correct have one entry a query, in the order of the query table.
@@ -489,30 +553,69 @@ export interface ComparedRun {
   is_correct: Numbers;
 }
 /**
- * Checkpoints of one training run in the order of their epochs (unit epoch, also where it is not given), or runs side by side (unit run); every list has one entry a checkpoint, stretches one fewer. shown is the checkpoint that the rest of the page shows; maps hold positions of shape (points, 2); is_correct is of shape (checkpoints, queries).
+ * Rows of the query table, the largest change of rank first.
+ */
+export interface MovedRows {
+  gained: Numbers;
+  lost: Numbers;
+}
+/**
+ * Change of the violation rate of one negative type, candidate minus reference; negative is better.
+ */
+export interface TypeChange {
+  value: number | null;
+  low: number | null;
+  high: number | null;
+  n: number;
+  reason?: string;
+  candidate: string;
+  type: string;
+}
+/**
+ * Candidate minus reference: raw levels (``positive``, ``negative``) beside scale-free ``separation``, ``auc``.
+ */
+export interface LevelShift {
+  candidate: string;
+  positive: number | null;
+  negative: number | null;
+  separation: number | null;
+  auc: number | null;
+}
+/**
+ * The best of several candidates, its p-value paying for the choice (single-step max-T).
+ */
+export interface BestOfMany {
+  metric: string;
+  best: string;
+  difference: number | null;
+  p_adjusted: number | null;
+  n_candidates: number;
+}
+/**
+ * Checkpoints of one training run in the order of their epochs, or runs side by side (unit run). Every list has one entry a checkpoint, stretches one fewer; unit is epoch where it is not given. shown is the checkpoint that the rest of the page shows; maps hold positions of shape (points, 2); is_correct is of shape (checkpoints, queries).
  */
 export interface TimelineSection {
   labels: string[];
   epochs: number[];
   shown: number;
   metrics: {
-    [k: string]: Figure[];
+    [k: string]: Estimate[];
   };
   violation: {
-    [k: string]: Figure[];
+    [k: string]: Estimate[];
   };
   maps: {
     [k: string]: Numbers[];
   };
   is_correct: Numbers | null;
   note: string | null;
-  stretches?: Stretch[];
+  stretches?: SegmentColumns[];
   unit?: 'epoch' | 'run';
 }
 /**
- * From one checkpoint to the next: the change of the metric of the timeline, and the rows of the queries that came right at rank 1 or no longer are.
+ * From one checkpoint to the next: the change of the metric of the timeline. And the rows of the queries that came right at rank 1 or no longer are.
  */
-export interface Stretch {
+export interface SegmentColumns {
   comparison: Comparison;
   gained: Numbers;
   lost: Numbers;

@@ -3,9 +3,12 @@ import type { Tint } from '../model/colouring';
 
 export type Rgb = [number, number, number];
 
-/** A custom property of the style sheet that holds a colour as #rrggbb. */
+/**
+ * A custom property of the style sheet that holds a colour. The build writes `light-dark()` so that every browser knows
+ * it: what is computed is one of the two colours, as #rrggbb.
+ */
 export function cssColour(element: Element, name: string): string {
-  return getComputedStyle(element).getPropertyValue(name).trim() || '#808080';
+  return getComputedStyle(element).getPropertyValue(name).trim();
 }
 
 /** Red, green and blue of #rrggbb or #rgb (a minifier shortens them), each in [0, 1]. */

@@ -1,10 +1,12 @@
 /** The word, the sentence that says why, the checks drawn to scale, and what was measured on what. */
 import { domainOf, Scale, type ScaleMark, shareDomain } from '../charts/interval';
-import type { Check, Metric, Report } from '../contract';
+import type { Check, Compare, Metric, Report } from '../contract';
 import { baseName, count, counted, fixed, interval, shorten, tailOf } from '../model/format';
 import type { Store } from '../state';
 import { Name, Section } from './parts';
 import { type Column, numbers, scales, Table } from './table';
+
+type Verdict = NonNullable<Report['verdict']>;
 
 const WORDS = {
   deploy: { word: 'Deploy', means: 'Every gating check passes.' },
@@ -21,34 +23,43 @@ const TONES = { pass: 'pass', fail: 'fail', undecided: 'undecided', 'not computa
 export function VerdictView({ store }: { store: Store }) {
   const { report, compare } = store.page;
   const { verdict } = report;
-  const { word } = WORDS[verdict.outcome];
-  const means = compare ? COMPARED : WORDS[verdict.outcome].means;
   return (
     <div class="verdict">
       <div class="verdict-main">
-        <p class="note">
-          {compare ? (
-            <>
-              <Name text={compare.candidates[compare.shown].label} length={40} /> against{' '}
-              <Name text={compare.reference.label} length={40} />
-            </>
-          ) : (
-            <>
-              Verdict by the profile <Name text={verdict.profile} />
-            </>
-          )}
-        </p>
-        <h1 class={`word is-${verdict.outcome}`}>{word}</h1>
-        <p class="headline">
-          <bdi>{sentence(verdict.headline || means)}</bdi>
-        </p>
-        <p class="note">{means}</p>
+        {verdict && <Decision verdict={verdict} compare={compare} />}
         <Checks checks={report.checklist} />
       </div>
       <Facts report={report} />
       <Metrics report={report} />
       <Reasons report={report} />
     </div>
+  );
+}
+
+/** What was decided between, the word, and the sentence that says why. */
+function Decision({ verdict, compare }: { verdict: Verdict; compare: Compare | null }) {
+  const { word, means: alone } = WORDS[verdict.outcome];
+  const means = compare ? COMPARED : alone;
+  return (
+    <>
+      <p class="note">
+        {compare ? (
+          <>
+            <Name text={compare.candidates[compare.shown].label} length={40} /> against{' '}
+            <Name text={compare.reference.label} length={40} />
+          </>
+        ) : (
+          <>
+            Verdict by the profile <Name text={verdict.profile} />
+          </>
+        )}
+      </p>
+      <h1 class={`word is-${verdict.outcome}`}>{word}</h1>
+      <p class="headline">
+        <bdi>{sentence(verdict.headline || means)}</bdi>
+      </p>
+      <p class="note">{means}</p>
+    </>
   );
 }
 
@@ -240,7 +251,7 @@ function marksOf(name: string, report: Report): ScaleMark[] {
 
 function Reasons({ report }: { report: Report }) {
   const { verdict, data, model } = report;
-  const others = verdict.reasons.filter((reason) => reason !== verdict.headline);
+  const others = verdict?.reasons.filter((reason) => reason !== verdict.headline) ?? [];
   const notes = [...data.warnings, ...model.notes];
   if (others.length === 0 && notes.length === 0) return null;
   return (
