@@ -67,7 +67,7 @@ export interface Report {
     [k: string]: unknown;
   };
   checklist: Check[];
-  verdict: Verdict | null;
+  verdict: Verdict;
 }
 /**
  * What the data set holds, after equal texts were merged (conventions, section 1). ``digest`` is the SHA-256 of queries, pool, judgments and negatives: runs of different digests are not comparable.
