@@ -109,7 +109,7 @@ class Resampler:
         """Share of hits: Wilson where every entry stands alone, else a cluster bootstrap (BCa); absent of nothing."""
         return self.means({"share": np.asarray(hits, dtype=np.float64)})["share"]
 
-    def rate(self, numerators: FloatArray, denominators: FloatArray) -> Estimate:
+    def rate(self, numerators: FloatArray | BoolArray, denominators: FloatArray | BoolArray) -> Estimate:
         """``sum numerators / sum denominators`` with its cluster bootstrap interval, ends kept within [0, 1].
 
         Entries without a denominator take no part; absent where none has one.
@@ -120,7 +120,7 @@ class Resampler:
         low = None if found.low is None else max(found.low, 0.0)
         return replace(found, low=low, high=None if found.high is None else min(found.high, 1.0))
 
-    def contrast(self, values: FloatArray, inside: BoolArray) -> Estimate:
+    def contrast(self, values: FloatArray | BoolArray, inside: BoolArray) -> Estimate:
         """Mean of ``values`` inside minus mean outside, with its cluster bootstrap interval (BCa).
 
         Absent where a side is empty; no interval where one is so in more than 1 % of the resamples.
