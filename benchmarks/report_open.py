@@ -50,7 +50,6 @@ from embedscope.result import (
     Verdict,
     VerdictOutcome,
 )
-from embedscope.result.report import report
 from report_peers import PeerPage
 
 CORNERS = np.array([[-1, -1], [1, -1], [1, 1]], dtype=np.float32)
@@ -144,6 +143,8 @@ def make_findings(n_points: int, seed: int = 0) -> Result:
         clustering=Estimate(0.9),
         tie_tolerance=1e-6,
         seed=seed,
+        checklist=(),
+        verdict=Verdict(VerdictOutcome.DEPLOY, "benchmark", "a synthetic run", ()),
     )
 
 
@@ -156,9 +157,8 @@ def _similarity() -> Similarity:
 def write_page(result: Result, folder: Path) -> tuple[Path, float]:
     """The page of the findings and the seconds that payload and HTML took."""
     n_points = len(result.maps["tsne"].xy)
-    verdict = Verdict(VerdictOutcome.DEPLOY, "benchmark", "a synthetic run", ())
     started = time.perf_counter()
-    payload = page_payload(report(result, (), verdict, inputs={}), result, point_budget=n_points)
+    payload = page_payload(result, point_budget=n_points)
     text = render(payload, title="benchmark")
     elapsed = time.perf_counter() - started
     file = folder / f"report-{n_points}.html"

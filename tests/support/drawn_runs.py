@@ -22,6 +22,8 @@ from embedscope.result import (
     QueryTable,
     Result,
     Similarity,
+    Verdict,
+    VerdictOutcome,
 )
 
 TOPICS = (
@@ -107,6 +109,8 @@ def make_findings(
         clustering=Estimate(0.9, 0.85, 0.94),
         tie_tolerance=1e-6,
         seed=seed,
+        checklist=(),
+        verdict=Verdict(VerdictOutcome.UNDECIDED, "none", "nothing was checked", ()),
     )
 
 

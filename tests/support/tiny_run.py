@@ -60,7 +60,6 @@ from embedscope.result import (
     Verdict,
     VerdictOutcome,
 )
-from embedscope.result.report import report
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 REFERENCE = "runs/a/epoch3.pt"
@@ -219,7 +218,7 @@ def verdict() -> Verdict:
 def payload(measured: Result | None = None, **options: Any) -> dict[str, Any]:
     """The payload of the page of ``measured``, by default of the tiny run."""
     shown = result() if measured is None else measured
-    return page_payload(report(shown), shown, **options)
+    return page_payload(shown, **options)
 
 
 def runs() -> dict[str, Result]:
@@ -280,7 +279,7 @@ def comparison_payload(names: tuple[str, ...] = (CANDIDATE, THIRD)) -> dict[str,
     judged = Verdict(VerdictOutcome.UNDECIDED, "comparison", headline, (headline,))
     shown = replace(result(), verdict=judged)
     section = comparison_section(runs(), comparison(names), judged=CANDIDATE)
-    return page_payload(report(shown), shown, compare=section)
+    return page_payload(shown, compare=section)
 
 
 def timeline() -> tuple[Timeline, MapAnimation]:
@@ -378,7 +377,6 @@ def hostile_payload() -> dict[str, Any]:
         verdict=Verdict(VerdictOutcome.RETRAIN, HOSTILE[0], HOSTILE[1], HOSTILE),
     )
     return page_payload(
-        report(shown),
         shown,
         compare=comparison_section(
             dict(zip(HOSTILE[:3], (replace(r, metrics=shown.metrics) for r in runs().values()), strict=True)),

@@ -1,4 +1,4 @@
-"""Findings as tables: the columns of ``queries.parquet`` and ``points.parquet`` (contract)."""
+"""A result as tables: the columns of ``queries.parquet`` and ``points.parquet`` (contract)."""
 
 from __future__ import annotations
 

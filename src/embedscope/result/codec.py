@@ -13,11 +13,14 @@ from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from enum import Enum
 from functools import cache
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
 T = TypeVar("T")
+
+Finite = Annotated[float, "finite"]
+"""A number that is never null in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ def _encode_record(record: Any, run: Any) -> dict[str, Any]:
         if form.is_left_out_empty and (value is None or value == ()):
             continue
         if form.is_flat:
-            table |= encode(value, run)
+            table = encode(value, run) | table
         else:
             table[form.name or each.name] = encode(value, run)
     return table
@@ -130,8 +133,8 @@ def _decode(kind: Any, plain: Any, known: Mapping[str, Any]) -> Any:
     if origin is np.ndarray:
         return np.array([np.nan if item is None else item for item in plain], dtype=_dtype(kind))
     if origin is tuple:
-        kinds = [args[0]] * len(plain) if args[-1] is Ellipsis else args
-        return tuple(_decode(a, item, {}) for a, item in zip(kinds, plain, strict=True))
+        each = (args[0],) * len(plain) if args[-1] is Ellipsis else args
+        return tuple(_decode(a, item, {}) for a, item in zip(each, plain, strict=True))
     if origin is not None:
         return {args[0](key): _decode(args[1], item, {"": key}) for key, item in plain.items()}
     if kind is float:

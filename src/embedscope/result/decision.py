@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from embedscope.result.codec import Finite
+
 
 class Outcome(StrEnum):
     """The four outcomes of a check."""
@@ -24,7 +26,7 @@ class Check:
     value: float | None
     low: float | None
     high: float | None
-    threshold: float
+    threshold: Finite
     direction: str  # ">", ">=", "<" or "<="
     outcome: Outcome
     reason: str

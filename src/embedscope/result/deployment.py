@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 from embedscope.protocols import Float64Array, IntArray
+from embedscope.result.codec import Finite
 from embedscope.result.comparisons import Comparison
 from embedscope.result.estimate import Estimate
 
@@ -53,7 +55,7 @@ class ThresholdChoice:
     ``threshold`` is None where there is none; ``reason`` says why.
     """
 
-    wanted: float
+    wanted: Finite
     threshold: float | None
     precision: Estimate
     recall: Estimate
@@ -68,7 +70,7 @@ class ThresholdTable:
     depends on the size of the pool: a larger one has more wrong documents above any threshold.
     """
 
-    thresholds: Float64Array
+    thresholds: Annotated[Float64Array, "finite"]
     n_retrieved: IntArray  # pairs at or above the threshold
     precision: Float64Array
     precision_low: Float64Array

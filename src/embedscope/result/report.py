@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from embedscope import __version__
 from embedscope.result.codec import encode
 from embedscope.result.comparisons import RunComparison, Timeline
 from embedscope.result.mapped_points import MapAnimation
-from embedscope.result.stages import Result
+from embedscope.result.stages import Result, Scored
 
 SCHEMA_VERSION = 1
 
@@ -22,31 +22,45 @@ COMPARED = ("model", "metrics", "similarity", "negative_types")
 
 def report(result: Result) -> dict[str, Any]:
     """The whole of ``report.json``: plain numbers, strings, lists and tables; None where a figure does not exist."""
-    table: dict[str, Any] = encode(result, result)
+    return {"schema_version": SCHEMA_VERSION, "embedscope_version": __version__, **_table(result)}
+
+
+def _table(run: Scored) -> dict[str, Any]:
+    table: dict[str, Any] = encode(run, run)
     for key, (own, other) in MOVED.items():
         table[other][key] = (table if own is None else table[own]).pop(key)
-    return {"schema_version": SCHEMA_VERSION, "embedscope_version": __version__, **table}
+    return table
 
 
-def comparison_report(runs: Mapping[str, Result], comparison: RunComparison) -> dict[str, Any]:
+def comparison_report(runs: Mapping[str, Scored], comparison: RunComparison) -> dict[str, Any]:
     """What ``compare`` adds to ``report.json``: each run's metrics, the paired differences, what moved."""
-    reports = {name: report(result) for name, result in runs.items()}
-    table: dict[str, Any] = encode(comparison, runs[comparison.reference])
-    return {**table, "runs": {name: {key: each[key] for key in COMPARED} for name, each in reports.items()}}
+    tables = {name: _table(run) for name, run in runs.items()}
+    compared = {name: {key: table[key] for key in COMPARED} for name, table in tables.items()}
+    return {**encode(comparison, runs[comparison.reference]), "runs": compared}
 
 
-def timeline_report(timeline: Timeline, animations: Sequence[MapAnimation], run: Result) -> dict[str, Any]:
+class Frame(TypedDict):
+    """How far a map may be believed, and how far the points went since the map before.
+
+    moved is the median way of a point in units of the map, turnover the share of its nearest neighbours in the original
+    space that changed since then.
+    """
+
+    trustworthiness: float
+    continuity: float
+    moved: float
+    turnover: float
+
+
+def timeline_report(timeline: Timeline, animations: Sequence[MapAnimation], run: Scored) -> dict[str, Any]:
     """What ``compare`` adds to ``report.json`` under ``timeline``; every list has one entry a checkpoint.
 
-    Of each map it says how far it may be believed, and how much of the movement before it is the space's own.
     Animations of other runs than the timeline's are left out; ``run`` is one of the timeline's.
     """
-    maps = {each.method: _frames(each) for each in animations if each.names == timeline.names}
+    maps = {each.method: encode(_frames(each)) for each in animations if each.names == timeline.names}
     return {**encode(timeline, run), "maps": maps}
 
 
-def _frames(animation: MapAnimation) -> list[dict[str, float]]:
-    return [
-        {"trustworthiness": layout.trustworthiness, "continuity": layout.continuity, "moved": moved, "turnover": turn}
-        for layout, moved, turn in zip(animation.maps, animation.moved, animation.turnover, strict=True)
-    ]
+def _frames(animation: MapAnimation) -> list[Frame]:
+    rows = zip(animation.maps, animation.moved, animation.turnover, strict=True)
+    return [Frame(trustworthiness=m.trustworthiness, continuity=m.continuity, moved=x, turnover=t) for m, x, t in rows]

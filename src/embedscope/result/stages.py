@@ -75,8 +75,8 @@ class Result(Mapped):
     """Everything that one run found, and what to do about it."""
 
     inputs: Mapping[str, Any] = field(default_factory=dict)  # what the run was asked for; plain values
-    checklist: tuple[Check, ...] = ()
-    verdict: Verdict | None = None
+    checklist: tuple[Check, ...]
+    verdict: Verdict
 
 
 Stage = TypeVar("Stage", bound=Scored)

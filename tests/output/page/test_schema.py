@@ -11,9 +11,14 @@ from typing import Any
 import jsonschema
 import pytest
 from tests.support import tiny_run as tiny
+from tools.schema import schema
 
 SCHEMA = json.loads(files("embedscope.output.page").joinpath("schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+
+
+def test_the_schema_is_the_one_of_the_types_and_records() -> None:
+    assert schema() == SCHEMA, "run python -m tools.schema, then npm run types in web/"
 
 
 def test_the_schema_is_a_valid_one() -> None:

@@ -1,1 +1,1 @@
-"""Findings as files: report.json, the page, JUnit, Markdown. Nothing here measures."""
+"""The interactive page: its payload, and the one HTML file it is drawn in. Nothing here measures."""

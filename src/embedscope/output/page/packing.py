@@ -6,15 +6,17 @@ import base64
 import json
 import zlib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+
+from embedscope.output.page.contract import Numbers, Texts
 
 _DTYPES = {"uint8": "<u1", "int32": "<i4", "float32": "<f4"}
 _WORTH_DEFLATING = 0.9  # of the plain size; a reader should not inflate for nothing
 
 
-def number_column(values: Any, dtype: str) -> dict[str, Any]:
+def number_column(values: Any, dtype: Literal["uint8", "int32", "float32"]) -> Numbers:
     """An array as ``{dtype, shape, encoding, data}``: little-endian bytes, deflated where that pays, in base64.
 
     Parameters
@@ -37,7 +39,7 @@ def number_column(values: Any, dtype: str) -> dict[str, Any]:
     }
 
 
-def text_column(texts: Iterable[str]) -> dict[str, Any]:
+def text_column(texts: Iterable[str]) -> Texts:
     """Texts as ``{n, data}``: a JSON list in UTF-8, deflated, in base64; half surrogate pairs survive as escapes."""
     listed = list(texts)
     # Within JSON, \udc80 as written by backslashreplace is the escape of that very code unit.

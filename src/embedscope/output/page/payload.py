@@ -1,4 +1,4 @@
-"""Findings as the payload of the interactive page: ``report.json`` and, beside it, the columns that the page draws.
+"""A result as the payload of the interactive page: ``report.json`` and, beside it, the columns that the page draws.
 
 The payload selects and encodes; it measures nothing. Numbers that repeat (one a query, a point, a bin) stand as typed
 arrays in base64, texts as deflated JSON, so that the page of 500 queries with 10 documents each stays under 2 MB.
@@ -9,15 +9,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from embedscope.output.page.contract import (
+    CompareSection,
+    DocumentColumns,
+    HeatmapColumns,
+    Payload,
+    PointColumns,
+    QueryColumns,
+    SimilarityColumns,
+    TimelineSection,
+)
 from embedscope.output.page.packing import number_column, text_column
 from embedscope.protocols import BoolArray, IntArray, Role
-from embedscope.result import Heatmap, MapLayout, NegativeType, Points, QueryTable, Result, Similarity
+from embedscope.result import Heatmap, MapLayout, Mapped, NegativeType, Points, QueryTable, Result, Similarity
+from embedscope.result.report import report
 
-PAGE_VERSION = 1
+PAGE_VERSION: Literal[1] = 1
 """Version of the payload; a page refuses one that it does not know."""
 
 PAGE_FILE = "page.json"
@@ -30,24 +41,21 @@ ROLES = (Role.QUERY, Role.POSITIVE, Role.HARD_NEGATIVE, Role.DOCUMENT)
 """Roles by their code in the column ``points.roles``."""
 
 UNTYPED = "untyped"
-"""The name under which the findings count negatives without a type."""
+"""The name under which negatives without a type are counted."""
 
 
 def page_payload(
-    report: Mapping[str, Any],
     result: Result,
     *,
     point_budget: int = POINT_BUDGET,
-    compare: Mapping[str, Any] | None = None,
-    timeline: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+    compare: CompareSection | None = None,
+    timeline: TimelineSection | None = None,
+) -> Payload:
     """What ``report.html`` draws: the report itself, and columns of queries, documents, similarities and points.
 
     Parameters
     ----------
-    report : mapping
-        What :func:`embedscope.result.report.report` returns for the same findings.
-    findings : Findings
+    result : Result
     point_budget : int
         Points on the maps at most. Every failing query is kept, even above the budget.
     compare : mapping, optional
@@ -74,7 +82,7 @@ def page_payload(
     return {
         "kind": "embedscope-page",
         "page_version": PAGE_VERSION,
-        "report": dict(report),
+        "report": report(result),
         "types": list(type_names),
         "queries": _queries(result.queries, place, _typed(result), type_names, tuple(result.failure_modes)),
         "documents": _documents(result, used),
@@ -83,12 +91,12 @@ def page_payload(
         if result.points is None or points is None
         else _points(result.points, points, result.maps, place),
         "heatmap": None if result.heatmap is None else _heatmap(result.heatmap, place),
-        "compare": None if compare is None else dict(compare),
-        "timeline": None if timeline is None else dict(timeline),
+        "compare": compare,
+        "timeline": timeline,
     }
 
 
-def drawn_points(result: Result, point_budget: int = POINT_BUDGET) -> IntArray | None:
+def drawn_points(result: Mapped, point_budget: int = POINT_BUDGET) -> IntArray | None:
     """Indices of the points that a page draws, ascending; None for a run without points.
 
     All of them, or above the budget every failing query with its relevant documents and a share of every role.
@@ -97,7 +105,7 @@ def drawn_points(result: Result, point_budget: int = POINT_BUDGET) -> IntArray |
 
 
 def _require_fit(
-    n_queries: int, n_points: int, compare: Mapping[str, Any] | None, timeline: Mapping[str, Any] | None
+    n_queries: int, n_points: int, compare: CompareSection | None, timeline: TimelineSection | None
 ) -> None:
     columns = [] if compare is None else [run["rank"]["shape"] for run in compare["runs"]]
     if timeline is not None and timeline["is_correct"] is not None:
@@ -167,22 +175,26 @@ def _type_names(result: Result) -> tuple[str, ...]:
 
 
 def _typed(result: Result) -> tuple[tuple[str, ...], ...]:
-    """The types of each negative; the findings' name for none where they count such negatives."""
+    """The types of each negative; `UNTYPED` for none where such negatives are counted."""
     none = (UNTYPED,) if UNTYPED in result.negative_types else ()
     return tuple(types or none for types in result.queries.negative_types)
 
 
 def _queries(
     q: QueryTable, place: IntArray, typed: Sequence[Sequence[str]], type_names: Sequence[str], modes: Sequence[str]
-) -> dict[str, Any]:
+) -> QueryColumns:
     code = {name: i for i, name in enumerate(type_names)}
     type_indptr = np.concatenate([[0], np.cumsum([len(types) for types in typed])])
-    floats = ("rank", "positive_similarity", "negative_similarity", "margin", "gap", "wrong_similarity")
-    return {
+    columns: QueryColumns = {
         "n": len(q.ids),
         "ids": text_column(q.ids),
         "texts": text_column(q.texts),
-        **{name: number_column(getattr(q, name), "float32") for name in floats},
+        "rank": number_column(q.rank, "float32"),
+        "positive_similarity": number_column(q.positive_similarity, "float32"),
+        "negative_similarity": number_column(q.negative_similarity, "float32"),
+        "margin": number_column(q.margin, "float32"),
+        "gap": number_column(q.gap, "float32"),
+        "wrong_similarity": number_column(q.wrong_similarity, "float32"),
         "clusters": number_column(q.clusters, "int32"),
         "n_tied": number_column(q.n_tied, "int32"),
         "is_correct": number_column(q.is_correct, "uint8"),
@@ -199,8 +211,10 @@ def _queries(
         "negative_weights": number_column(q.negative_weights, "float32"),
         "negative_type_indptr": number_column(type_indptr, "int32"),
         "negative_types": number_column([code[name] for types in typed for name in types], "int32"),
-        **({"failure_mode": number_column(_mode_codes(q, modes), "uint8")} if q.failure_modes else {}),
     }
+    if q.failure_modes:
+        columns["failure_mode"] = number_column(_mode_codes(q, modes), "uint8")
+    return columns
 
 
 def _mode_codes(q: QueryTable, modes: Sequence[str]) -> IntArray:
@@ -209,7 +223,7 @@ def _mode_codes(q: QueryTable, modes: Sequence[str]) -> IntArray:
     return np.array([code[mode] for mode in q.failure_modes], dtype=np.int64)
 
 
-def _documents(result: Result, used: IntArray) -> dict[str, Any]:
+def _documents(result: Result, used: IntArray) -> DocumentColumns:
     d = result.documents
     return {
         "n": len(used),
@@ -220,7 +234,7 @@ def _documents(result: Result, used: IntArray) -> dict[str, Any]:
     }
 
 
-def _similarity(similarity: Similarity, types: Mapping[str, NegativeType]) -> dict[str, Any]:
+def _similarity(similarity: Similarity, types: Mapping[str, NegativeType]) -> SimilarityColumns:
     hard = similarity.hard_negative
     return {
         "edges": number_column(similarity.edges, "float32"),
@@ -238,7 +252,7 @@ def _similarity(similarity: Similarity, types: Mapping[str, NegativeType]) -> di
     }
 
 
-def _points(points: Points, kept: IntArray, maps: Mapping[str, MapLayout], place: IntArray) -> dict[str, Any]:
+def _points(points: Points, kept: IntArray, maps: Mapping[str, MapLayout], place: IntArray) -> PointColumns:
     roles = np.array([ROLES.index(role) for role in points.roles], dtype=np.int64)[kept]
     rows = points.rows[kept]
     new = np.full(len(points.rows), -1, dtype=np.int64)
@@ -264,7 +278,7 @@ def _points(points: Points, kept: IntArray, maps: Mapping[str, MapLayout], place
     }
 
 
-def _heatmap(heatmap: Heatmap, place: IntArray) -> dict[str, Any]:
+def _heatmap(heatmap: Heatmap, place: IntArray) -> HeatmapColumns:
     return {
         "queries": number_column(heatmap.queries, "int32"),
         "documents": number_column(place[heatmap.documents], "int32"),

@@ -11,20 +11,21 @@ from typing import Any, Literal
 
 import numpy as np
 
+from embedscope.output.page.contract import CompareSection, SegmentColumns, TimelineSection
 from embedscope.output.page.packing import number_column
 from embedscope.output.page.payload import POINT_BUDGET, drawn_points
 from embedscope.protocols import BoolArray, Float32Array, IntArray
-from embedscope.result import Estimate, MapAnimation, Result, RunComparison, Segment, Timeline, run_labels
+from embedscope.result import Estimate, MapAnimation, Mapped, RunComparison, Scored, Segment, Timeline, run_labels
 from embedscope.result.codec import encode
 from embedscope.result.report import comparison_report
 
 
-def comparison_section(runs: Mapping[str, Result], comparison: RunComparison, *, judged: str) -> dict[str, Any]:
+def comparison_section(runs: Mapping[str, Scored], comparison: RunComparison, *, judged: str) -> CompareSection:
     """The section ``compare`` of a page: each run's metrics and ranks, the paired differences, what moved.
 
     Parameters
     ----------
-    runs : mapping of name to Findings
+    runs : mapping of name to Scored
         The runs compared. Of a run read from its folder only metrics, ranks and outcomes are needed.
     comparison : RunComparison
         What :func:`embedscope.comparison.paired.compare_runs` returns for ``runs``.
@@ -78,18 +79,18 @@ def timeline_section(
     segments: Sequence[Segment] = (),
     unit: Literal["epoch", "run"] = "epoch",
     note: str | None = None,
-) -> dict[str, Any]:
+) -> TimelineSection:
     """The section ``timeline`` of a page: E checkpoints of one training in the order of their epochs, or E runs.
 
     Parameters
     ----------
     labels, epochs : sequence of length E
-    metrics, violation : mapping of name to sequence of E Figures
+    metrics, violation : mapping of name to sequence of E Estimates
         Metrics, and the violation rate of each negative type.
     shown : int
         The checkpoint that the rest of the page shows.
     maps : mapping of name to sequence of E ndarrays of shape (M, 2), float32, optional
-        Where the points of the page's findings stand at each checkpoint; all frames of one map in one frame of
+        Where the points of the page's result stand at each checkpoint; all frames of one map in one frame of
         reference.
     drawn : ndarray of int, optional
         The points that the page draws, from :func:`embedscope.output.page.payload.drawn_points`; all by default.
@@ -126,7 +127,7 @@ def timeline_section(
     }
 
 
-def _segment(segment: Segment) -> dict[str, Any]:
+def _segment(segment: Segment) -> SegmentColumns:
     return {
         "comparison": encode(segment.comparison),
         "gained": number_column(segment.gained, "int32"),
@@ -137,19 +138,19 @@ def _segment(segment: Segment) -> dict[str, Any]:
 def timeline_section_of(
     timeline: Timeline,
     animations: Sequence[MapAnimation],
-    result: Result,
+    result: Mapped,
     *,
     shown: int,
     point_budget: int = POINT_BUDGET,
-) -> dict[str, Any]:
-    """The section ``timeline`` of the page of ``findings``, from the records of the analysis.
+) -> TimelineSection:
+    """The section ``timeline`` of the page of ``result``, from the records of the analysis.
 
     Parameters
     ----------
     timeline : Timeline
-    films : sequence of MapFilm
-        Of the points of ``findings``; may be empty.
-    findings : Findings
+    animations : sequence of MapAnimation
+        Of the points of ``result``; may be empty.
+    result : Mapped
         Of the checkpoint ``timeline.names[shown]``.
     shown : int
     point_budget : int
@@ -158,11 +159,11 @@ def timeline_section_of(
     Raises
     ------
     ValueError
-        If a film shows other points than ``findings``.
+        If an animation shows other points than ``result``.
     """
     for animation in animations:
         if result.points is None or not np.array_equal(animation.points.rows, result.points.rows):
-            raise ValueError(f"the {animation.method} film shows other points than the findings of the page")
+            raise ValueError(f"the animation of {animation.method} shows other points than the page")
     return timeline_section(
         labels=list(run_labels(timeline.names).values()),
         epochs=timeline.epochs,
@@ -200,3 +201,25 @@ def _require_entries(n: int, sequences: Mapping[str, Sequence[Any]]) -> None:
     for name, entries in sequences.items():
         if len(entries) != n:
             raise ValueError(f"a timeline of {n} checkpoints needs {n} entries of {name!r}, and {len(entries)} came")
+
+
+def animation_section(runs: Mapping[str, Scored], animations: Sequence[MapAnimation], shown: str) -> TimelineSection:
+    """Runs that are no training one after the other, for the page: where the points move, and what became right."""
+    names = animations[0].names
+    found = [runs[name] for name in names]
+    first = runs[shown]
+    labels = run_labels(runs)
+    return timeline_section(
+        unit="run",
+        labels=[labels[name] for name in names],
+        epochs=range(1, len(names) + 1),
+        metrics={
+            name: [Estimate(m.value, m.low, m.high) for m in (run.metrics[name] for run in found)]
+            for name in first.metrics
+        },
+        violation={name: [run.negative_types[name].violation_rate for run in found] for name in first.negative_types},
+        shown=names.index(shown),
+        maps={animation.method: [layout.xy for layout in animation.maps] for animation in animations},
+        drawn=drawn_points(first, POINT_BUDGET),
+        is_correct=np.stack([run.queries.is_correct for run in found]),
+    )

@@ -1,6 +1,6 @@
-"""The pictures: ``draw_*(findings, ...)`` returns a Matplotlib figure, ``save`` writes it, ``drawn`` makes its file.
+"""The pictures: ``draw_*(result, ...)`` returns a Matplotlib figure, ``save`` writes it, ``drawn`` makes its file.
 
-A picture shows what is in ``Findings`` and computes no statistic of its own. Nothing here touches pyplot or the
+A picture shows what is in a result and computes no statistic of its own. Nothing here touches pyplot or the
 user's ``rcParams``.
 """
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from embedscope.output.pictures import style
 from embedscope.output.pictures.text_layout import ellipsis
 from embedscope.protocols import Float64Array, IntArray
-from embedscope.result import Result, RunComparison, run_labels
+from embedscope.result import RunComparison, Scored, run_labels
 
 _WIDTH, _LEFT, _RIGHT, _BOTTOM = 11.0, 1.5, 0.45, 0.7
 _GROUP_HEIGHT = 0.35
@@ -23,7 +23,7 @@ METRICS = ("MRR", "Success@1", "Success@10", "nDCG@10", "Recall@100")
 
 
 @style.styled
-def draw_metric_comparison(runs: Mapping[str, Result], comparison: RunComparison) -> Figure:
+def draw_metric_comparison(runs: Mapping[str, Scored], comparison: RunComparison) -> Figure:
     """Each metric of each run with its 95 % interval; the reference stands first and in grey."""
     names = [comparison.reference, *comparison.candidates]
     labels = run_labels(names)
@@ -57,7 +57,7 @@ def draw_metric_comparison(runs: Mapping[str, Result], comparison: RunComparison
     return figure
 
 
-def _draw_run(axes: Axes, result: Result, metrics: Sequence[str], label: str, j: int, n_runs: int) -> None:
+def _draw_run(axes: Axes, result: Scored, metrics: Sequence[str], label: str, j: int, n_runs: int) -> None:
     """Run ``j`` of ``n_runs``; the reference is run 0."""
     offset = (j - (n_runs - 1) / 2) * min(0.22, 0.7 / n_runs)
     colour = style.MUTED if j == 0 else _CANDIDATE_COLOURS[(j - 1) % len(_CANDIDATE_COLOURS)]
@@ -90,7 +90,7 @@ def _draw_run(axes: Axes, result: Result, metrics: Sequence[str], label: str, j:
 
 
 @style.styled
-def draw_rank_slopes(runs: Mapping[str, Result], comparison: RunComparison, candidate: str) -> Figure:
+def draw_rank_slopes(runs: Mapping[str, Scored], comparison: RunComparison, candidate: str) -> Figure:
     """Rank of the first relevant document before and after, one line a query that crossed rank 1."""
     before, after = runs[comparison.reference].queries, runs[candidate].queries
     lost, gained = comparison.lost[candidate], comparison.gained[candidate]

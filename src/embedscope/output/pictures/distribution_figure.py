@@ -14,7 +14,7 @@ from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
 from embedscope.output.pictures.text_layout import wrap
 from embedscope.protocols import Float64Array
-from embedscope.result import Distribution, Estimate, Result, Similarity
+from embedscope.result import Distribution, Estimate, Mapped, Similarity
 
 _WIDTH, _HEIGHT = 11.0, 7.4
 _LEFT, _RIGHT, _BOTTOM = 0.8, 0.45, 0.65
@@ -39,7 +39,7 @@ class _Population:
 
 
 @style.styled
-def draw_similarity_distribution(result: Result) -> Figure:
+def draw_similarity_distribution(result: Mapped) -> Figure:
     """Densities of positive, negative and hard-negative similarities, their spread, and the four summary figures.
 
     Each density has area 1, so a thousand positives stay visible beside a million negatives. Boxes run from the 25 %

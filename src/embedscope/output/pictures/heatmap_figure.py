@@ -15,7 +15,7 @@ from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
 from embedscope.output.pictures.text_layout import display_width, ellipsis
 from embedscope.protocols import BoolArray, Float32Array
-from embedscope.result import Heatmap, Result
+from embedscope.result import Heatmap, Mapped
 
 MAX_SIDE = 40
 LABEL_COLUMNS = 28
@@ -35,7 +35,7 @@ _SLANT = 55.0
 
 
 @style.styled
-def draw_heatmap(result: Result) -> Figure:
+def draw_heatmap(result: Mapped) -> Figure:
     """Similarity of queries (rows) to distinct positives (columns); a black frame marks what is relevant.
 
     At most 40 rows and 40 columns are drawn. The colours run from 0 to 1 with the middle at 0.5; where a similarity
@@ -44,7 +44,7 @@ def draw_heatmap(result: Result) -> Figure:
     Raises
     ------
     InvalidOptionError
-        ``findings`` hold no heat map.
+        The result holds no heat map.
     """
     heatmap = result.heatmap
     if heatmap is None or heatmap.similarity.size == 0:

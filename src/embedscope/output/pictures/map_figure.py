@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import style
 from embedscope.protocols import Float32Array, Role
-from embedscope.result import MapLayout, Points, Result
+from embedscope.result import MapLayout, Mapped, Points
 
 _TITLES = {"tsne": "t-SNE map of queries and documents", "umap": "UMAP map of queries and documents"}
 _NAMES = {
@@ -31,7 +31,7 @@ _DASHES = (0, (4, 2))
 
 
 @style.styled
-def draw_map(result: Result, name: str) -> Figure:
+def draw_map(result: Mapped, name: str) -> Figure:
     """The map ``name`` ("tsne" or "umap"): points by role, and a link from each query to its relevant documents.
 
     A link is a solid line where the query has a relevant document at rank 1, a dashed one where it has not. The axes
@@ -40,7 +40,7 @@ def draw_map(result: Result, name: str) -> Figure:
     Raises
     ------
     InvalidOptionError
-        There is no such map in ``findings``; the message says why.
+        There is no such map in the result; the message says why.
     """
     layout, points = _map_of(result, name)
     figure = style.new_figure(_WIDTH, _HEIGHT)
@@ -56,7 +56,7 @@ def draw_map(result: Result, name: str) -> Figure:
     return figure
 
 
-def _map_of(result: Result, name: str) -> tuple[MapLayout, Points]:
+def _map_of(result: Mapped, name: str) -> tuple[MapLayout, Points]:
     layout = result.maps.get(name)
     if layout is None or result.points is None:
         why = result.maps_absent.get(name, "it was not computed")

@@ -12,7 +12,7 @@ from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
 from embedscope.output.pictures.text_layout import ellipsis
 from embedscope.protocols import Float64Array
-from embedscope.result import Estimate, NegativeType, Result
+from embedscope.result import Estimate, Mapped, NegativeType
 
 MAX_TYPES = 20
 
@@ -25,7 +25,7 @@ _GOLDEN = 0.6180339887498949  # multiples of it fill the unit interval evenly, w
 
 
 @style.styled
-def draw_negative_types(result: Result) -> Figure:
+def draw_negative_types(result: Mapped) -> Figure:
     """Margins of the (query, hard negative) pairs of each type, the most often violated type first.
 
     A dot is a pair: a cross left of zero where the negative reaches the query's best positive (a violation), a circle
@@ -35,7 +35,7 @@ def draw_negative_types(result: Result) -> Figure:
     Raises
     ------
     InvalidOptionError
-        ``findings`` hold no typed hard negatives.
+        The result holds no typed hard negatives.
     """
     types = sorted(result.negative_types.values(), key=_badness)[:MAX_TYPES]
     if not types:

@@ -15,7 +15,7 @@ from embedscope.output.pictures import style
 from embedscope.output.pictures.text_layout import ellipsis
 from embedscope.output.pictures.training_figure import MAX_TYPES, draw_bands
 from embedscope.protocols import BoolArray, Float32Array, Float64Array, Role
-from embedscope.result import Estimate, MapAnimation, Points, Result, Timeline
+from embedscope.result import Estimate, MapAnimation, Points, Scored, Timeline
 
 _WIDTH = 11.0
 _LEFT, _RIGHT, _BOTTOM, _GAP = 1.05, 1.3, 0.62, 0.26
@@ -174,15 +174,15 @@ def _name_bars(axes: Axes, middles: Float64Array, heights: Float64Array) -> None
 
 
 @style.styled
-def draw_map_animations(animations: Sequence[MapAnimation], runs: Mapping[str, Result] | None = None) -> Figure:
+def draw_map_animations(animations: Sequence[MapAnimation], runs: Mapping[str, Scored] | None = None) -> Figure:
     """The map of each checkpoint beside the others, all of one method in one frame of reference; methods in turn.
 
     Parameters
     ----------
-    films : sequence of MapFilm
+    animations : sequence of MapAnimation
         At least one, all of the same checkpoints and points.
-    runs : mapping of name to Findings, optional
-        Of the checkpoints in the films: their MRR stands over each map, and a link is drawn as right or wrong where
+    runs : mapping of name to Scored, optional
+        Of the checkpoints: their MRR stands over each map, and a link is drawn as right or wrong where
         its query is right or wrong at that checkpoint.
     """
     first = animations[0]
@@ -219,7 +219,7 @@ def _draw_animation(
     frames: Sequence[int],
     columns: int,
     top: float,
-    runs: Mapping[str, Result] | None,
+    runs: Mapping[str, Scored] | None,
 ) -> None:
     """The maps of one method below ``top`` (inches from the bottom of the figure)."""
     width, height = figure.get_size_inches()
@@ -251,7 +251,7 @@ def _limits(maps: Sequence[Float32Array]) -> tuple[tuple[float, float], tuple[fl
     return (middle[0] - half, middle[0] + half), (middle[1] - half, middle[1] + half)
 
 
-def _draw_frame(axes: Axes, animation: MapAnimation, frame: int, result: Result | None) -> None:
+def _draw_frame(axes: Axes, animation: MapAnimation, frame: int, result: Scored | None) -> None:
     layout, points = animation.maps[frame], animation.points
     roles = np.array([str(role) for role in points.roles])
     size = float(np.clip(7 * (1_000 / len(roles)) ** 0.75, 1.0, 12))

@@ -16,7 +16,7 @@ from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
 from embedscope.output.pictures.text_layout import ellipsis, wrap
-from embedscope.result import Example, ExampleKind, QueryTable, Result
+from embedscope.result import Example, ExampleKind, Mapped, QueryTable
 
 MAX_EXAMPLES = 6
 K = 10
@@ -76,7 +76,7 @@ class _Columns:
 
 
 @style.styled
-def draw_top_k(result: Result) -> Figure:
+def draw_top_k(result: Mapped) -> Figure:
     """A panel for each example: the ten nearest documents with their similarities, right or wrong.
 
     A relevant document has a plain green bar and a tick, any other a hatched red one and a cross; the types stand in
@@ -86,7 +86,7 @@ def draw_top_k(result: Result) -> Figure:
     Raises
     ------
     InvalidOptionError
-        ``findings`` hold no examples.
+        The result holds no examples.
     """
     examples = result.examples[:MAX_EXAMPLES]
     if not examples:
@@ -104,7 +104,7 @@ def draw_top_k(result: Result) -> Figure:
     return figure
 
 
-def _panel(result: Result, example: Example) -> _Panel:
+def _panel(result: Mapped, example: Example) -> _Panel:
     query = style.shown(result.queries.texts[example.query]) or "(empty query)"
     lines = wrap(query, (_WIDTH - 2 * _MARGIN) * 72, measure(_QUERY_SIZE, is_bold=True), max_lines=2)
     return _Panel(example.kind, lines, _outcome(result.queries, example.query), _rows(result, example.query))
@@ -119,7 +119,7 @@ def _columns(panels: list[_Panel]) -> _Columns:
     return _Columns(rank_right=_MARGIN + rank_width, low=min(0.0, *scores), high=max(1e-3, *scores))
 
 
-def _rows(result: Result, query: int) -> list[_Row]:
+def _rows(result: Mapped, query: int) -> list[_Row]:
     table = result.queries
     own_types = _own_negatives(table, query)
     top = zip(table.top_documents[query], table.top_scores[query], table.top_is_relevant[query], strict=True)
@@ -139,7 +139,7 @@ def _own_negatives(table: QueryTable, query: int) -> dict[int, tuple[str, ...]]:
     return {int(table.negative_documents[entry]): table.negative_types[entry] or ("hard negative",) for entry in owned}
 
 
-def _first_relevant(result: Result, query: int) -> list[_Row]:
+def _first_relevant(result: Mapped, query: int) -> list[_Row]:
     """The best relevant document of a query, as the row below the shown ones; empty if it has none."""
     table = result.queries
     entries = slice(int(table.relevant_indptr[query]), int(table.relevant_indptr[query + 1]))
@@ -156,7 +156,7 @@ def _rank(rank: float) -> str:
     return f"{rank:,.0f}" if float(rank).is_integer() else f"{rank:,.1f}"
 
 
-def _write_title(figure: Figure, result: Result) -> None:
+def _write_title(figure: Figure, result: Mapped) -> None:
     n_left_out = max(0, len(result.examples) - MAX_EXAMPLES)
     left_out = f"{style.DOT}{n_left_out:,} more examples not drawn" if n_left_out else ""
     n_nearest = min(K, result.queries.top_documents.shape[1])

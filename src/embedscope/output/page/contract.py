@@ -1,0 +1,207 @@
+"""The types of the payload: the contract of Python and the page.
+
+``python -m tools.schema`` writes ``schema.json`` from them, and ``npm run types`` from that ``web/src/schema.ts``.
+A part of the payload that is a record of the run is annotated with that record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
+
+from embedscope.result import BestOfMany, Comparison, Estimate, LevelShift, Metric, Result, TypeChange
+
+Table = dict[str, Any]
+
+
+class Numbers(TypedDict):
+    """An array: little-endian bytes, deflated where encoding says so, in base64. NaN means: no value."""
+
+    dtype: Literal["uint8", "int32", "float32"]
+    shape: list[int]
+    encoding: Literal["plain", "deflate"]
+    data: str
+
+
+class Texts(TypedDict):
+    """Texts: a JSON list in UTF-8, deflated, in base64."""
+
+    n: int
+    data: str
+
+
+class QueryColumns(TypedDict):
+    """One row a query. Ragged columns: row i owns values[indptr[i]:indptr[i + 1]].
+
+    Document columns index the documents of this payload, -1 for none. failure_mode: 0 for a query that is right, else
+    the place in report.failure_modes, counted from 1.
+    """
+
+    n: int
+    ids: Texts
+    texts: Texts
+    rank: Numbers
+    positive_similarity: Numbers
+    negative_similarity: Numbers
+    margin: Numbers
+    gap: Numbers
+    wrong_similarity: Numbers
+    clusters: Numbers
+    n_tied: Numbers
+    is_correct: Numbers
+    wrong_document: Numbers
+    top_documents: Numbers
+    top_scores: Numbers
+    top_is_relevant: Numbers
+    relevant_indptr: Numbers
+    relevant_documents: Numbers
+    relevant_scores: Numbers
+    negative_indptr: Numbers
+    negative_documents: Numbers
+    negative_scores: Numbers
+    negative_weights: Numbers
+    negative_type_indptr: Numbers
+    negative_types: Numbers
+    failure_mode: NotRequired[Numbers]
+
+
+class DocumentColumns(TypedDict):
+    """One row a document that the page can show."""
+
+    n: int
+    ids: Texts
+    texts: Texts
+    n_relevant_to: Numbers
+    n_negative_of: Numbers
+
+
+class TypeColumns(TypedDict):
+    """One negative type: the density of its similarities, and the margin of each pair."""
+
+    name: str
+    density: Numbers
+    margins: Numbers
+
+
+class SimilarityColumns(TypedDict):
+    """Densities over the bins between edges."""
+
+    edges: Numbers
+    positive: Numbers
+    negative: Numbers
+    hard_negative: Numbers | None
+    types: list[TypeColumns]
+
+
+class MapColumns(TypedDict):
+    """Where the points stand, and the share of its original neighbours that each keeps."""
+
+    name: str
+    xy: Numbers
+    kept: Numbers
+
+
+class PointColumns(TypedDict):
+    """Points of the maps.
+
+    roles: 0 query, 1 positive, 2 hard negative, 3 document; rows index the query table for queries, else the documents.
+    """
+
+    n: int
+    n_left_out: int
+    roles: Numbers
+    rows: Numbers
+    link_queries: Numbers
+    link_documents: Numbers
+    link_is_correct: Numbers
+    maps: list[MapColumns]
+
+
+class HeatmapColumns(TypedDict):
+    """A part of the similarities; n_queries and n_documents are those of the whole."""
+
+    queries: Numbers
+    documents: Numbers
+    similarity: Numbers
+    is_relevant: Numbers
+    n_queries: int
+    n_documents: int
+
+
+class ComparedRun(TypedDict):
+    """One run of a comparison; rank and is_correct have one entry a query, in the order of the query table."""
+
+    name: str
+    label: str
+    metrics: Annotated[Table, Mapping[str, Metric]]
+    rank: Numbers
+    is_correct: Numbers
+
+
+class MovedRows(TypedDict):
+    """Rows of the query table, the largest change of rank first."""
+
+    gained: Numbers
+    lost: Numbers
+
+
+class CompareSection(TypedDict):
+    """Several runs on the same queries.
+
+    runs[0] is the reference, runs[judged] the run that the rest of the page shows; moved has one entry a candidate.
+    """
+
+    judged: int
+    runs: list[ComparedRun]
+    comparisons: Annotated[list[Table], list[Comparison]]
+    moved: list[MovedRows]
+    type_changes: Annotated[list[Table], list[TypeChange]]
+    level_shifts: Annotated[list[Table], list[LevelShift]]
+    best: Annotated[Table | None, BestOfMany | None]
+
+
+class SegmentColumns(TypedDict):
+    """From one checkpoint to the next: the change of the metric of the timeline.
+
+    And the rows of the queries that came right at rank 1 or no longer are.
+    """
+
+    comparison: Annotated[Table, Comparison]
+    gained: Numbers
+    lost: Numbers
+
+
+class TimelineSection(TypedDict):
+    """Checkpoints of one training run in the order of their epochs, or runs side by side (unit run).
+
+    Every list has one entry a checkpoint, stretches one fewer; unit is epoch where it is not given. shown is the
+    checkpoint that the rest of the page shows; maps hold positions of shape (points, 2); is_correct is of shape
+    (checkpoints, queries).
+    """
+
+    labels: list[str]
+    epochs: list[int]
+    shown: int
+    metrics: Annotated[Table, Mapping[str, list[Estimate]]]
+    violation: Annotated[Table, Mapping[str, list[Estimate]]]
+    maps: dict[str, list[Numbers]]
+    is_correct: Numbers | None
+    note: str | None
+    stretches: NotRequired[list[SegmentColumns]]
+    unit: NotRequired[Literal["epoch", "run"]]
+
+
+class Payload(TypedDict):
+    """What the interactive page of embedscope draws: report.json, and columns beside it."""
+
+    kind: Literal["embedscope-page"]
+    page_version: Literal[1]
+    report: Annotated[Table, Result]
+    types: list[str]
+    queries: QueryColumns
+    documents: DocumentColumns
+    similarity: SimilarityColumns
+    points: PointColumns | None
+    heatmap: HeatmapColumns | None
+    compare: NotRequired[CompareSection | None]
+    timeline: NotRequired[TimelineSection | None]
