@@ -71,23 +71,18 @@ function shape(context: CanvasRenderingContext2D, role: number, x: number, y: nu
   context.stroke();
 }
 
+/** An upright cross turned by 45 degrees: three corners, four times a quarter further. */
 function cross(context: CanvasRenderingContext2D, x: number, y: number, r: number): void {
   const arm = 0.34 * r;
-  // Corners of an upright cross, turned by 45 degrees.
-  const corners = [
-    [arm, r],
-    [arm, arm],
-    [r, arm],
-    [r, -arm],
-    [arm, -arm],
-    [arm, -r],
-    [-arm, -r],
-    [-arm, -arm],
-    [-r, -arm],
-    [-r, arm],
-    [-arm, arm],
-    [-arm, r],
-  ];
-  for (const [u, v] of corners) context.lineTo(x + (u - v) * Math.SQRT1_2, y + (u + v) * Math.SQRT1_2);
+  for (let quarter = 0; quarter < 4; quarter++) {
+    for (let [u, v] of [
+      [-arm, r],
+      [arm, r],
+      [arm, arm],
+    ]) {
+      for (let turn = 0; turn < quarter; turn++) [u, v] = [v, -u];
+      context.lineTo(x + (u - v) * Math.SQRT1_2, y + (u + v) * Math.SQRT1_2);
+    }
+  }
   context.closePath();
 }

@@ -1,4 +1,5 @@
 /** The frame of the page: name, views, selection. */
+import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
 import type { Page, Report } from '../contract';
 import { listOf } from '../model/compare';
@@ -20,45 +21,61 @@ import { hasSpace, SpaceView } from './space';
 import { TrainingView } from './training';
 import { VerdictView } from './verdict';
 
-const TITLES: Record<ViewId, string> = {
-  verdict: 'Verdict',
-  map: 'Map',
-  queries: 'Queries',
-  similarity: 'Similarity',
-  failures: 'Failures',
-  space: 'Space',
-  serving: 'Serving',
-  compare: 'Compare',
-  training: 'Training',
+interface View {
+  title: string;
+  Body: (props: { store: Store; isPrinted?: boolean }) => ComponentChildren;
+  /** Whether the report has something to show there; it has, where this is not said. */
+  isShown?: (page: Page) => boolean;
+  /** Whether there is something to select by, so that the bar stands there from the start. */
+  isSelecting?: (page: Page) => boolean;
+  isPrinted?: boolean;
+}
+
+const VIEWS: Record<ViewId, View> = {
+  verdict: { title: 'Verdict', Body: VerdictView, isPrinted: true },
+  map: {
+    title: 'Map',
+    Body: MapView,
+    isShown: ({ points, report }) => (points?.maps.length ?? 0) > 0 || Object.keys(report.maps_absent).length > 0,
+    isSelecting: () => true,
+  },
+  queries: { title: 'Queries', Body: QueriesView, isSelecting: () => true },
+  similarity: { title: 'Similarity', Body: SimilarityView, isPrinted: true },
+  failures: {
+    title: 'Failures',
+    Body: FailuresView,
+    isShown: ({ report }) => hasFailures(report),
+    isSelecting: ({ report, failureModes }) => report.findings.length > 0 || failureModes.length > 0,
+    isPrinted: true,
+  },
+  space: { title: 'Space', Body: SpaceView, isShown: ({ report }) => hasSpace(report), isPrinted: true },
+  serving: { title: 'Serving', Body: ServingView, isShown: ({ report }) => hasServing(report), isPrinted: true },
+  compare: {
+    title: 'Compare',
+    Body: CompareView,
+    isShown: hasComparisons,
+    isSelecting: ({ compare }) => compare !== null,
+    isPrinted: true,
+  },
+  training: {
+    title: 'Training',
+    Body: TrainingView,
+    isShown: ({ timeline }) => timeline !== null,
+    isSelecting: ({ timeline }) => (timeline?.animations.length ?? 0) > 0,
+    isPrinted: true,
+  },
 };
 
 /** The animation of a comparison may show runs that are no epochs of one training. */
 const titleOf = (view: ViewId, { timeline }: Page) =>
-  view === 'training' && timeline?.unit === 'run' ? 'Runs' : TITLES[view];
+  view === 'training' && timeline?.unit === 'run' ? 'Runs' : VIEWS[view].title;
 
 /** Views in which an open query stands beside the page, in a drawer. */
 const WITH_DRAWER: ViewId[] = ['compare', 'training'];
 
 /** Views for which the report has something to show. */
-export function shownViews(page: Page): ViewId[] {
-  const { report, points, timeline } = page;
-  return (Object.keys(TITLES) as ViewId[]).filter((view) => {
-    if (view === 'map') return (points?.maps.length ?? 0) > 0 || Object.keys(report.maps_absent).length > 0;
-    if (view === 'failures') return hasFailures(report);
-    if (view === 'space') return hasSpace(report);
-    if (view === 'serving') return hasServing(report);
-    if (view === 'training') return timeline !== null;
-    return view === 'compare' ? hasComparisons(page) : true;
-  });
-}
-
-/** Whether a view has something to select by, so that the bar stands there from the start. */
-function selectsIn(view: ViewId, { report, failureModes, compare, timeline }: Page): boolean {
-  if (view === 'map' || view === 'queries') return true;
-  if (view === 'failures') return report.findings.length > 0 || failureModes.length > 0;
-  if (view === 'training') return (timeline?.animations.length ?? 0) > 0;
-  return view === 'compare' && compare !== null;
-}
+const shownViews = (page: Page) =>
+  (Object.keys(VIEWS) as ViewId[]).filter((view) => VIEWS[view].isShown?.(page) ?? true);
 
 export function App({ store, isPrinting }: { store: Store; isPrinting: boolean }) {
   const state = useStore(store);
@@ -67,7 +84,7 @@ export function App({ store, isPrinting }: { store: Store; isPrinting: boolean }
   const view = views.includes(state.view) ? state.view : 'verdict';
   useKeys(store, views);
   if (isPrinting) return <Printed store={store} views={views} />;
-  const isSelecting = selectsIn(view, store.page) || !store.selection().isAll;
+  const { Body, isSelecting } = VIEWS[view];
   const hasDrawer = state.query !== null && WITH_DRAWER.includes(view);
   return (
     <div class={`page view-${view}`}>
@@ -93,17 +110,9 @@ export function App({ store, isPrinting }: { store: Store; isPrinting: boolean }
         </nav>
         <ThemeButton />
       </header>
-      {isSelecting && <SelectionBar store={store} />}
+      {(isSelecting?.(store.page) || !store.selection().isAll) && <SelectionBar store={store} />}
       <main tabIndex={-1} aria-label={titleOf(view, store.page)}>
-        {view === 'verdict' && <VerdictView store={store} />}
-        {view === 'map' && <MapView store={store} />}
-        {view === 'queries' && <QueriesView store={store} />}
-        {view === 'similarity' && <SimilarityView store={store} />}
-        {view === 'failures' && <FailuresView store={store} />}
-        {view === 'space' && <SpaceView store={store} />}
-        {view === 'serving' && <ServingView store={store} />}
-        {view === 'compare' && <CompareView store={store} />}
-        {view === 'training' && <TrainingView store={store} />}
+        <Body store={store} />
       </main>
       {hasDrawer && state.query !== null && <Drawer store={store} query={state.query} />}
       {view !== 'map' && view !== 'queries' && <Foot report={report} nViews={views.length} />}
@@ -141,13 +150,10 @@ function Foot({ report, nViews }: { report: Report; nViews: number }) {
 function Printed({ store, views }: { store: Store; views: ViewId[] }) {
   return (
     <div class="page is-printed">
-      <VerdictView store={store} />
-      <SimilarityView store={store} />
-      {views.includes('failures') && <FailuresView store={store} />}
-      {views.includes('space') && <SpaceView store={store} />}
-      {views.includes('serving') && <ServingView store={store} />}
-      {views.includes('compare') && <CompareView store={store} />}
-      {views.includes('training') && <TrainingView store={store} isPrinted />}
+      {views.map((view) => {
+        const { Body, isPrinted } = VIEWS[view];
+        return isPrinted && <Body key={view} store={store} isPrinted />;
+      })}
       <PrintedQueries store={store} />
       <Foot report={store.page.report} nViews={views.length} />
     </div>

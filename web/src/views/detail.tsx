@@ -5,7 +5,7 @@ import { difference, type Piece } from '../model/diff';
 import { fixed, rank, signed } from '../model/format';
 import { modeOf, negativesOf, relevantOf, topOf } from '../model/queries';
 import type { Store } from '../state';
-import { FullText, Mark, Name, Tag } from './parts';
+import { FullText, IconButton, Link, Mark, Name, Tag } from './parts';
 
 const DIFFED = 6000;
 
@@ -36,19 +36,9 @@ export function Detail({ store, query, onStep }: { store: Store; query: number; 
           </span>
         </p>
         <span class="detail-buttons">
-          {onStep && (
-            <>
-              <button type="button" class="icon" aria-label="Previous query" onClick={() => onStep(-1)}>
-                ↑
-              </button>
-              <button type="button" class="icon" aria-label="Next query" onClick={() => onStep(1)}>
-                ↓
-              </button>
-            </>
-          )}
-          <button type="button" class="icon" aria-label="Close" onClick={() => store.set({ query: null })}>
-            ×
-          </button>
+          {onStep && <IconButton label="Previous query" sign="↑" onPress={() => onStep(-1)} />}
+          {onStep && <IconButton label="Next query" sign="↓" onPress={() => onStep(1)} />}
+          <IconButton label="Close" sign="×" onPress={() => store.set({ query: null })} />
         </span>
       </header>
       <FullText key={query} text={q.texts[query]} className="detail-query" />
@@ -159,11 +149,7 @@ function Hit(props: {
           <Tag key={name} name={name} />
         ))}
         {weight !== undefined && weight !== 1 && <span class="muted">weight {fixed(weight, 2)}</span>}
-        {!isRelevant && !isOpponent && props.onCompare && (
-          <button type="button" class="link" onClick={props.onCompare}>
-            compare
-          </button>
-        )}
+        {!isRelevant && !isOpponent && props.onCompare && <Link onPress={props.onCompare}>compare</Link>}
       </span>
     </li>
   );

@@ -4,7 +4,7 @@ import type { Leakage, Report } from '../contract';
 import { baseName, count, counted, fixed, percent, shorten } from '../model/format';
 import type { State, Store } from '../state';
 import { Findings } from './findings';
-import { Name, Section, useStore } from './parts';
+import { Link, Name, Section, useStore } from './parts';
 import { type Column, numbers, scales, Table } from './table';
 
 const LISTED = 50;
@@ -67,16 +67,14 @@ function Modes({ store }: { store: Store }) {
                 <strong>{count(counts[i])}</strong> <small>{percent(counts[i] / Math.max(1, all))}</small>
               </span>
             </button>
-            <button
-              type="button"
-              class="link"
-              onClick={() => {
+            <Link
+              onPress={() => {
                 store.setFacets({ mode: i + 1 });
                 store.set({ view: 'queries' });
               }}
             >
               queries
-            </button>
+            </Link>
           </li>
         ))}
       </ul>
@@ -125,16 +123,14 @@ function typeColumns(store: Store, rows: TypeRow[]): Column<TypeRow>[] {
   const most = Math.max(...ends.map((value) => value ?? 0));
   const domain = most > 0.5 ? domainOf([1]) : { low: 0, high: Math.max(0.1, Math.ceil(most * 10) / 10) };
   const link = (label: string, name: string, change: Partial<State>) => (
-    <button
-      type="button"
-      class="link"
-      onClick={() => {
+    <Link
+      onPress={() => {
         store.setFacets({ type: page.types.indexOf(name) });
         store.set(change);
       }}
     >
       {label}
-    </button>
+    </Link>
   );
   return [
     { id: 'Type', scope: 'row', cell: ([name]) => <Name text={name} length={40} /> },

@@ -5,7 +5,7 @@ import type { Finding, Page } from '../contract';
 import { count, counted, fixed, interval, shorten } from '../model/format';
 import { relevantOf } from '../model/queries';
 import type { Store } from '../state';
-import { Mark, Section, useStore } from './parts';
+import { Link, Mark, Section, useStore } from './parts';
 
 /** Queries shown of a finding; the table has all. */
 const SHOWN = 4;
@@ -94,18 +94,18 @@ function Evidence({ store, finding }: { store: Store; finding: Finding }) {
           const isRelevant = relevantOf(page, row).some(({ document }) => document === named);
           return (
             <li key={row}>
-              <button type="button" class="link" onClick={() => store.set({ query: row, view: 'queries' })}>
+              <Link onPress={() => store.set({ query: row, view: 'queries' })}>
                 <bdi>{shorten(page.queries.texts[row], 160)}</bdi>
-              </button>
+              </Link>
               {relevant && <Text page={page} document={relevant.document} isCorrect />}
               {named >= 0 && !isRelevant && <Text page={page} document={named} isCorrect={false} />}
             </li>
           );
         })}
       </ul>
-      <button type="button" class="link" onClick={() => store.set({ view: 'queries' })}>
+      <Link onPress={() => store.set({ view: 'queries' })}>
         all {counted(finding.rows.length, 'query', 'queries')} in the table
-      </button>
+      </Link>
     </div>
   );
 }

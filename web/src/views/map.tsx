@@ -9,7 +9,8 @@ import { framed } from '../model/plane';
 import { sorted } from '../model/queries';
 import type { State, Store } from '../state';
 import { Detail } from './detail';
-import { FullText, Mark, Name, Select, useStore, ZoomButtons } from './parts';
+import { QueryList } from './lists';
+import { FullText, IconButton, Link, Mark, Name, Select, useStore, ZoomButtons } from './parts';
 import { CategoryKey, MapChoice, MapName, PointPlot, shownLinks, usePointOf } from './points';
 
 const LISTED = 100;
@@ -221,21 +222,14 @@ function Listed({ store }: { store: Store }) {
   return (
     <div class="listed">
       <h2>{selection.isAll ? 'Smallest margins' : 'Selected queries'}</h2>
-      <ul>
-        {Array.from(rows, (row) => (
-          <li key={row}>
-            <button type="button" onClick={() => store.set({ query: row })}>
-              <Mark isCorrect={page.queries.isCorrect[row] === 1} />
-              <bdi>{shorten(page.queries.texts[row], 90)}</bdi>
-              <span class="number">{signed(page.queries.margin[row], 2)}</span>
-            </button>
-          </li>
-        ))}
-      </ul>
+      <QueryList
+        store={store}
+        rows={rows}
+        before={(row) => <Mark isCorrect={page.queries.isCorrect[row] === 1} />}
+        beside={(row) => <span class="number">{signed(page.queries.margin[row], 2)}</span>}
+      />
       {selection.rows.length > LISTED && (
-        <button type="button" class="link" onClick={() => store.set({ view: 'queries' })}>
-          All {count(selection.rows.length)} in the table
-        </button>
+        <Link onPress={() => store.set({ view: 'queries' })}>All {count(selection.rows.length)} in the table</Link>
       )}
     </div>
   );
@@ -245,14 +239,14 @@ function Document({ store, document, onClose }: { store: Store; document: number
   const { page } = store;
   const q = page.queries;
   const related = useMemo(() => {
-    const found: { row: number; isRelevant: boolean }[] = [];
+    const found: [row: number, kind: 'relevant' | 'negative'][] = [];
     for (let row = 0; row < q.n && found.length < LISTED; row++) {
       const relevant = q.relevantDocuments.subarray(q.relevantIndptr[row], q.relevantIndptr[row + 1]);
       const negative = q.negativeDocuments.subarray(q.negativeIndptr[row], q.negativeIndptr[row + 1]);
-      if (relevant.includes(document)) found.push({ row, isRelevant: true });
-      else if (negative.includes(document)) found.push({ row, isRelevant: false });
+      if (relevant.includes(document)) found.push([row, 'relevant']);
+      else if (negative.includes(document)) found.push([row, 'negative']);
     }
-    return found.sort((a, b) => Number(b.isRelevant) - Number(a.isRelevant));
+    return new Map(found.sort(([, a], [, b]) => b.localeCompare(a)));
   }, [q, document]);
   return (
     <article class="detail" aria-label="Document">
@@ -263,24 +257,17 @@ function Document({ store, document, onClose }: { store: Store; document: number
             <Name text={page.documents.ids[document]} length={24} />
           </span>
         </p>
-        <button type="button" class="icon" aria-label="Close" onClick={onClose}>
-          ×
-        </button>
+        <IconButton label="Close" sign="×" onPress={onClose} />
       </header>
       <FullText key={document} text={page.documents.texts[document]} className="detail-query" />
       <div class="listed">
-        {related.length === 0 && <p class="note">No query shown here names this document.</p>}
-        <ul>
-          {related.map(({ row, isRelevant }) => (
-            <li key={row}>
-              <button type="button" onClick={() => store.set({ query: row })}>
-                <Mark isCorrect={isRelevant} />
-                <bdi>{shorten(q.texts[row], 90)}</bdi>
-                <span class="muted">{isRelevant ? 'relevant' : 'negative'}</span>
-              </button>
-            </li>
-          ))}
-        </ul>
+        {related.size === 0 && <p class="note">No query shown here names this document.</p>}
+        <QueryList
+          store={store}
+          rows={[...related.keys()]}
+          before={(row) => <Mark isCorrect={related.get(row) === 'relevant'} />}
+          beside={(row) => <span class="muted">{related.get(row)}</span>}
+        />
       </div>
     </article>
   );

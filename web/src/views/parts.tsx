@@ -29,12 +29,26 @@ export function FullText({ text, className = '' }: { text: string; className?: s
   return (
     <div class={`fulltext ${className}`}>
       <bdi>{isCut ? text.slice(0, LONG) : text || '(empty)'}</bdi>
-      {isCut && (
-        <button type="button" class="link" onClick={() => setOpen(true)}>
-          … show all {count(text.length)} characters
-        </button>
-      )}
+      {isCut && <Link onPress={() => setOpen(true)}>… show all {count(text.length)} characters</Link>}
     </div>
+  );
+}
+
+/** A button that reads as a link. */
+export function Link(props: { onPress: () => void; isPressed?: boolean; children: ComponentChildren }) {
+  return (
+    <button type="button" class="link" aria-pressed={props.isPressed} onClick={props.onPress}>
+      {props.children}
+    </button>
+  );
+}
+
+/** A button with a sign instead of a word. */
+export function IconButton({ label, sign, onPress }: { label: string; sign: string; onPress: () => void }) {
+  return (
+    <button type="button" class="icon" aria-label={label} onClick={onPress}>
+      {sign}
+    </button>
   );
 }
 

@@ -7,7 +7,7 @@ import { outlineOf, type RankPair, rankPairs } from '../model/compare';
 import { count, counted, fixed, interval, pValue, rank, shorten, signed } from '../model/format';
 import type { Store } from '../state';
 import { Differences, differenceLegend } from './differences';
-import { MovedList } from './moved';
+import { MovedList } from './lists';
 import { Choice, HoverCard, KeyFigures, Name, Section, Select, useStore } from './parts';
 import { type Column, numbers, scales, Table } from './table';
 

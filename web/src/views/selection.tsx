@@ -1,11 +1,13 @@
 /** The selection that all views share: what narrows it, how much is left, and a way to take it along. */
+import type { ComponentChildren } from 'preact';
 import { useRef } from 'preact/hooks';
+import type { Page } from '../contract';
 import { colour } from '../model/colouring';
 import { toCsv, toJsonl } from '../model/export';
 import { baseName, count, shorten } from '../model/format';
-import { NO_FACETS } from '../model/selection';
+import { type Facets, NO_FACETS } from '../model/selection';
 import type { Store } from '../state';
-import { Choice, Name, useStore } from './parts';
+import { Choice, Link, Name, useStore } from './parts';
 
 export function SelectionBar({ store }: { store: Store }) {
   const { facets } = useStore(store);
@@ -27,22 +29,8 @@ export function SelectionBar({ store }: { store: Store }) {
         value={facets.outcome}
         options={[
           { value: 'all', label: 'All' },
-          {
-            value: 'failing',
-            label: (
-              <>
-                Failing <small>{count(page.queries.n - nRight)}</small>
-              </>
-            ),
-          },
-          {
-            value: 'right',
-            label: (
-              <>
-                Right <small>{count(nRight)}</small>
-              </>
-            ),
-          },
+          { value: 'failing', label: ['Failing ', <small key={0}>{count(page.queries.n - nRight)}</small>] },
+          { value: 'right', label: ['Right ', <small key={0}>{count(nRight)}</small>] },
         ]}
         onChange={(outcome) => store.setFacets({ outcome })}
       />
@@ -52,77 +40,55 @@ export function SelectionBar({ store }: { store: Store }) {
         <span class="wide">queries</span>
       </span>
       <Export store={store} />
-      {!selection.isAll && (
-        <button type="button" class="link" onClick={() => store.set({ facets: NO_FACETS })}>
-          Clear
-        </button>
-      )}
+      {!selection.isAll && <Link onPress={() => store.set({ facets: NO_FACETS })}>Clear</Link>}
     </div>
   );
 }
 
+/** What narrows the selection; each part can be taken away. */
 function Chips({ store }: { store: Store }) {
-  const { facets } = store.get();
   const { page } = store;
+  const { facets } = store.get();
+  const { type, mode, finding, moved, segment, ranks, lasso, legend } = facets;
+  const came = ({ kind }: { kind: 'gained' | 'lost' }) => (kind === 'gained' ? 'came right' : 'went wrong');
+  const labelOf = (candidate: number) => <Name text={page.compare?.candidates[candidate].label ?? ''} length={24} />;
+  const chips: { [name in keyof Facets]?: ComponentChildren } = {
+    type: type !== null && ['beaten by ', <Name key={0} text={page.types[type]} length={28} />],
+    mode: mode !== null && <Name text={page.failureModes[mode - 1]} length={36} />,
+    finding: finding !== null && <Name text={page.report.findings[finding].title} length={36} />,
+    moved: moved && [came(moved), ' with ', labelOf(moved.candidate)],
+    segment: segment && `${came(segment)} from ${epochsOf(page, segment.place)}`,
+    ranks: ranks && ['ranks with ', labelOf(ranks.candidate)],
+    lasso: lasso && 'lasso',
+    legend: legend && <Name text={categoryOf(page, legend)} length={32} />,
+  };
   return (
     <span class="chips">
-      {facets.type !== null && (
-        <Chip onRemove={() => store.setFacets({ type: null })}>
-          beaten by <Name text={page.types[facets.type]} length={28} />
-        </Chip>
-      )}
-      {facets.mode !== null && (
-        <Chip onRemove={() => store.setFacets({ mode: null })}>
-          <Name text={page.failureModes[facets.mode - 1]} length={36} />
-        </Chip>
-      )}
-      {facets.finding !== null && (
-        <Chip onRemove={() => store.setFacets({ finding: null })}>
-          <Name text={page.report.findings[facets.finding].title} length={36} />
-        </Chip>
-      )}
-      {facets.moved && page.compare && (
-        <Chip onRemove={() => store.setFacets({ moved: null })}>
-          {facets.moved.kind === 'gained' ? 'came right' : 'went wrong'} with{' '}
-          <Name text={page.compare.candidates[facets.moved.candidate].label} length={24} />
-        </Chip>
-      )}
-      {facets.segment && page.timeline && (
-        <Chip onRemove={() => store.setFacets({ segment: null })}>
-          {facets.segment.kind === 'gained' ? 'came right' : 'went wrong'} from epoch{' '}
-          {page.timeline.epochs[facets.segment.place]} to {page.timeline.epochs[facets.segment.place + 1]}
-        </Chip>
-      )}
-      {facets.ranks && page.compare && (
-        <Chip onRemove={() => store.setFacets({ ranks: null })}>
-          ranks with <Name text={page.compare.candidates[facets.ranks.candidate].label} length={24} />
-        </Chip>
-      )}
-      {facets.lasso && <Chip onRemove={() => store.setFacets({ lasso: null })}>lasso</Chip>}
-      {facets.legend && page.points && (
-        <Chip onRemove={() => store.setFacets({ legend: null })}>
-          <Name
-            text={
-              colour(page, page.points, facets.legend.colouring, facets.legend.map).categories[facets.legend.category]
-                ?.label ?? '–'
-            }
-            length={32}
-          />
-        </Chip>
+      {(Object.keys(chips) as (keyof Facets)[]).map(
+        (name) =>
+          chips[name] && (
+            <span key={name} class="chip">
+              <span>{chips[name]}</span>
+              <button
+                type="button"
+                aria-label="Remove this filter"
+                onClick={() => store.setFacets({ [name]: NO_FACETS[name] })}
+              >
+                ×
+              </button>
+            </span>
+          ),
       )}
     </span>
   );
 }
 
-function Chip({ children, onRemove }: { children: preact.ComponentChildren; onRemove: () => void }) {
-  return (
-    <span class="chip">
-      <span>{children}</span>
-      <button type="button" aria-label="Remove this filter" onClick={onRemove}>
-        ×
-      </button>
-    </span>
-  );
+function epochsOf({ timeline }: Page, segment: number): string {
+  return `epoch ${timeline?.epochs[segment]} to ${timeline?.epochs[segment + 1]}`;
+}
+
+function categoryOf(page: Page, { colouring, map, category }: NonNullable<Facets['legend']>): string {
+  return (page.points && colour(page, page.points, colouring, map).categories[category]?.label) ?? '–';
 }
 
 function Export({ store }: { store: Store }) {

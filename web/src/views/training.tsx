@@ -9,7 +9,7 @@ import { type ColouringId, colour, colourOutcomes, tally } from '../model/colour
 import { counted, fixed, interval, plain, pValue, shorten, signed } from '../model/format';
 import { framedAlike } from '../model/plane';
 import type { Store } from '../state';
-import { MovedList } from './moved';
+import { MovedList } from './lists';
 import { Name, Section, Select, useStore } from './parts';
 import { CategoryKey, MapChoice, PointPlot, shownLinks, usePointOf } from './points';
 
