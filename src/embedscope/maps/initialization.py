@@ -6,7 +6,7 @@ import numpy as np
 from scipy.linalg import eigh
 
 from embedscope.errors import InvalidOptionError
-from embedscope.maps.neighbor_graph import unit_rows
+from embedscope.maps.neighbor_graph import unit_points
 from embedscope.protocols import Float64Array, FloatArray
 
 
@@ -17,7 +17,7 @@ def pca_start(vectors: FloatArray, seed: int) -> Float64Array:
     of a matrix product depend on the number of threads and hundreds of steps would make them visible.
     """
     rng = np.random.default_rng(seed)
-    rows = unit_rows(vectors)
+    rows = unit_points(vectors)
     centred = rows - rows.mean(axis=0)
     dim = centred.shape[1]
     _, directions = eigh(centred.T @ centred, subset_by_index=(max(0, dim - 2), dim - 1))

@@ -12,7 +12,7 @@ from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError, TooFew
 from embedscope.maps.affinities import fuzzy_graph, map_curve, tsne_affinities
 from embedscope.maps.initialization import checked_start, pca_start, scaled_to_ten
 from embedscope.maps.map_quality import map_quality, neighbors_kept
-from embedscope.maps.neighbor_graph import N_NEIGHBORS, PERPLEXITY, QUALITY_K, NeighborGraph, unit_rows
+from embedscope.maps.neighbor_graph import N_NEIGHBORS, PERPLEXITY, QUALITY_K, NeighborGraph, unit_points
 from embedscope.maps.placement import all_positions, not_fitted
 from embedscope.maps.tsne_optimization import EARLY_STEPS, tsne_positions
 from embedscope.maps.umap_optimization import umap_positions
@@ -243,7 +243,7 @@ def _layout(
     if n > MAX_QUALITY_POINTS:
         part = np.sort(rng.choice(n, size=MAX_QUALITY_POINTS, replace=False))
         recorded["quality_points"] = MAX_QUALITY_POINTS
-    quality = map_quality(unit_rows(vectors[part]), xy[part], k=quality_k, rng=rng)
+    quality = map_quality(unit_points(vectors[part]), xy[part], k=quality_k, rng=rng)
     recorded |= {"seed": seed, "quality_anchors": quality.n_anchors}
     if quality.reason is not None:
         recorded["quality_note"] = quality.reason

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError
+from embedscope.errors import InvalidOptionError
 from embedscope.metrics import kernels
 from embedscope.metrics.local_pass import search_top_k
+from embedscope.metrics.vectors import unit_rows
 from embedscope.protocols import BoolArray, Float32Array, Float64Array, FloatArray, IntArray
 
 PERPLEXITY = 30.0
@@ -106,7 +107,7 @@ def neighbor_graph(
     if strata is not None and len(strata) != n:
         raise InvalidOptionError(f"There are {n} points and {len(strata)} strata; every point belongs to one.")
     if n <= max_fitted:
-        return _nearest_in(unit_rows(vectors), None, k)
+        return _nearest_in(unit_points(vectors), None, k)
     kinds = np.zeros(n, dtype=np.int64) if strata is None else strata
     rows = stratified_sample(kinds, max_fitted, np.random.default_rng(seed))
     return _graph_by_sample(vectors, rows, min(k, max_fitted - 1))
@@ -137,7 +138,7 @@ def stratified_sample(strata: IntArray, size: int, rng: np.random.Generator) -> 
 def _graph_by_sample(vectors: FloatArray, rows: IntArray, k: int) -> NeighborGraph:
     """The graph of the sampled rows, and of every point its nearest among them; a block of points at a time."""
     n = len(vectors)
-    sampled = unit_rows(vectors[rows])
+    sampled = unit_points(vectors[rows], rows=rows)
     graph = _nearest_in(sampled, None, k)
     place = np.full(n, -1, dtype=np.int64)
     place[rows] = np.arange(len(rows))
@@ -148,32 +149,22 @@ def _graph_by_sample(vectors: FloatArray, rows: IntArray, k: int) -> NeighborGra
     searched = np.ascontiguousarray(sampled, dtype=np.float32)
     for start in range(0, len(others), _SEARCH_ROWS):
         block = others[start : start + _SEARCH_ROWS]
-        asked = unit_rows(vectors[block], first_row=int(block[0]))
+        asked = unit_points(vectors[block], rows=block)
         found = _nearest_in(sampled, asked, indices.shape[1], searched=searched)
         indices[block], distances[block] = rows[found.indices], found.distances
     return NeighborGraph(indices, distances, Sample(rows, graph))
 
 
-def unit_rows(vectors: FloatArray, *, first_row: int = 0) -> Float64Array:
+def unit_points(vectors: FloatArray, *, rows: IntArray | None = None) -> Float64Array:
     """The rows at length 1, in float64.
 
     Raises
     ------
     InvalidEmbeddingsError
-        A row is zero or not finite; it is named by its number from ``first_row``.
+        A row is zero or not finite; it is named by its place, and by its number among ``rows`` where these are a part.
     """
-    rows = np.asarray(vectors, dtype=np.float64)
-    if rows.ndim != 2:
-        raise InvalidEmbeddingsError(f"Embeddings must have the shape (n, dim), got {rows.shape}.")
-    norms = np.linalg.norm(rows, axis=1)
-    is_bad = ~(np.isfinite(norms) & (norms > 0))
-    if is_bad.any():
-        first = int(np.flatnonzero(is_bad)[0])
-        raise InvalidEmbeddingsError(
-            f"{is_bad.sum()} of {len(rows)} rows have a zero or non-finite norm (first: row {first + first_row}, norm "
-            f"{norms[first]}). Such a row has no direction, so it has no neighbours; leave these points out."
-        )
-    unit: Float64Array = rows / norms[:, None]
+    ids = None if rows is None else [str(row) for row in rows.tolist()]
+    unit: Float64Array = unit_rows(np.asarray(vectors, dtype=np.float64), what="point", ids=ids)  # type: ignore[assignment]
     return unit
 
 
