@@ -18,14 +18,14 @@ from embedscope.audit import (
     audit,
     merged,
     repair,
-    rows_as_json,
 )
-from embedscope.audit.labels import is_told_apart
+from embedscope.audit.labels import query_tells_apart
 from embedscope.data.collection import Negative, Row, build_collection
 from embedscope.data.readers import read_collection
 from embedscope.data.readers.raw import RawRows, read_rows
 from embedscope.data.sample import sample_path
 from embedscope.models.token_lengths import TokenLengths, could_be_longer, token_lengths
+from embedscope.diagnose.failing_rows import rows_as_json
 from embedscope.packs.rental_vi import PACK
 from embedscope.protocols import Float64Array
 from embedscope.result import Finding, Severity
@@ -147,7 +147,7 @@ def test_a_location_negative_in_the_same_district_is_judged_by_what_the_query_na
 def test_a_ward_or_an_initialism_of_the_query_tells_two_places_apart(
     query: str, positive: str, other: str, is_apart: bool
 ) -> None:
-    assert is_told_apart(row(1, query, positive), other) is is_apart
+    assert query_tells_apart(row(1, query, positive), other) is is_apart
 
 
 def test_a_price_negative_at_the_same_price_in_other_words_loses_the_type_and_keeps_its_weight() -> None:

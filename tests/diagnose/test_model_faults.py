@@ -1,4 +1,4 @@
-"""`diagnose`: planted faults are named with their size, and a healthy model on healthy data yields nothing."""
+"""`find_faults`: planted faults are named with their size, and a healthy model on healthy data yields nothing."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ import pytest
 from embedscope.data.collection import Collection, keep_queries
 from embedscope.data.readers import read_collection
 from embedscope.data.sample import sample_path
-from embedscope.diagnose.evidence import share
 from embedscope.diagnose.failure_modes import FailureMode
-from embedscope.diagnose.findings import diagnose, failure_modes
+from embedscope.diagnose.findings import failure_modes, find_faults
 from embedscope.diagnose.leakage import measure_leakage
 from embedscope.diagnose.model_faults import _type_words, missing_rank
-from embedscope.measure.options import Options
+from embedscope.measure.query_set import QuerySet
+from embedscope.measure.ranked import rank
 from embedscope.models.embed import Embeddings
-from embedscope.pipeline import analyse
-from embedscope.result import Finding, ModelFacts, Result, Severity
+from embedscope.pipeline import Embedded, measure
+from embedscope.result import Finding, ModelFacts, Scored, Severity
+from embedscope.settings import Settings
+from embedscope.stats.resampler import Resampler
 
-OPTIONS = Options(n_draws=200, maps=(), n_examples=0)
+SETTINGS = Settings.of(draws=2_000, examples=0)
 DIM = 96
 
 
@@ -45,14 +47,20 @@ def vectors(collection: Collection, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return documents[first] + 0.05 * generator.standard_normal((len(first), DIM)), documents
 
 
-def measured(collection: Collection, queries: np.ndarray, documents: np.ndarray) -> tuple[Result, Embeddings]:
+def measured(
+    collection: Collection, queries: np.ndarray, documents: np.ndarray, settings: Settings = SETTINGS
+) -> tuple[Scored, Embeddings, Resampler]:
     embeddings = Embeddings(unit(queries), unit(documents), ModelFacts("planted", "given", documents.shape[1]))
-    return analyse(collection, embeddings, options=OPTIONS), embeddings
+    query_set = QuerySet.of(collection, seed=settings.measure.seed, draws=settings.measure.draws)
+    ranked = rank(collection, embeddings, query_set, settings)
+    return measure(collection, Embedded(embeddings), ranked, settings), embeddings, query_set.resampler
 
 
-def found(collection: Collection, queries: np.ndarray, documents: np.ndarray) -> dict[str, Finding]:
-    result, embeddings = measured(collection, queries, documents)
-    return {d.code: d for d in diagnose(result, collection, embeddings=embeddings, options=OPTIONS)}
+def found(
+    collection: Collection, queries: np.ndarray, documents: np.ndarray, settings: Settings = SETTINGS
+) -> dict[str, Finding]:
+    result, embeddings, resampler = measured(collection, queries, documents, settings)
+    return {d.code: d for d in find_faults(result, collection, resampler, embeddings=embeddings)}
 
 
 def test_a_healthy_model_on_healthy_data_yields_no_finding(collection: Collection) -> None:
@@ -70,8 +78,8 @@ def blind(collection: Collection, kind: str, documents: np.ndarray, generator: n
 def test_a_price_blind_model_ignores_prices_and_nothing_else(collection: Collection) -> None:
     queries, documents = vectors(collection, 0)
     blind(collection, "price", documents, np.random.default_rng(9))
-    result, embeddings = measured(collection, queries, documents)
-    every = diagnose(result, collection, embeddings=embeddings, options=OPTIONS)
+    result, embeddings, resampler = measured(collection, queries, documents)
+    every = find_faults(result, collection, resampler, embeddings=embeddings)
     ignored = [d for d in every if d.code == "type-ignored"]
     assert [d.title.split(" ")[0] for d in ignored] == ["price"]
     price = ignored[0]
@@ -90,6 +98,18 @@ def test_a_price_blind_model_ignores_prices_and_nothing_else(collection: Collect
     assert set(modes.details) - {""} == {"price"}
     lost = ~result.queries.is_correct & [kind == "price" for kind in result.queries.wrong_type]
     assert modes.counts()[FailureMode.ATTRIBUTE] == lost.sum()
+
+
+def test_another_seed_moves_the_ends_of_an_interval_and_never_the_value(collection: Collection) -> None:
+    queries, documents = vectors(collection, 0)
+    blind(collection, "price", documents, np.random.default_rng(9))
+    first, same, other = (
+        found(collection, queries, documents, SETTINGS.with_options(seed=seed))["type-ignored"] for seed in (1, 1, 2)
+    )
+    assert (first.low, first.high) == (same.low, same.high)
+    assert (first.low, first.high) != (other.low, other.high)
+    assert first.effect == other.effect
+    assert first.rows == other.rows
 
 
 def with_hub(queries: np.ndarray, documents: np.ndarray, collection: Collection) -> None:
@@ -127,13 +147,13 @@ def test_a_model_that_knows_nothing_is_below_the_lexical_baseline(collection: Co
     assert "against" in below.title
 
 
-def test_findings_are_ordered_by_what_mending_them_would_gain(collection: Collection) -> None:
+def test_findings_are_ordered_by_what_correcting_them_would_gain(collection: Collection) -> None:
     queries, documents = vectors(collection, 2)
     blind(collection, "price", documents, np.random.default_rng(9))
     with_hub(queries, documents, collection)
     codes = list(found(collection, queries, documents))
     assert {"type-ignored", "hub-wins"} <= set(codes)
-    result, _ = measured(collection, queries, documents)
+    result, _, _ = measured(collection, queries, documents)
     missing = 1 - result.queries.values["MRR"]
     to_price = missing[[kind == "price" for kind in result.queries.wrong_type] & ~result.queries.is_correct].sum()
     to_hub = missing[failure_modes(result, collection).rows(FailureMode.HUB)].sum()
@@ -144,7 +164,7 @@ def test_findings_are_ordered_by_what_mending_them_would_gain(collection: Collec
 def test_the_base_model_gives_the_second_opinion_where_it_is_there(collection: Collection) -> None:
     """A base model that scores every winner below the positive suspects no false negative."""
     queries, documents = vectors(collection, 0)
-    result, embeddings = measured(collection, np.random.default_rng(0).permutation(queries), documents)
+    result, embeddings, _ = measured(collection, np.random.default_rng(0).permutation(queries), documents)
     against = Embeddings(-embeddings.queries, embeddings.documents, embeddings.facts)
     by_letters = failure_modes(result, collection).counts()
     by_base = failure_modes(result, collection, base=embeddings).counts()
@@ -188,8 +208,8 @@ def test_a_type_that_names_no_attribute_is_not_called_ignored(name: str, title: 
     blind(collection, "price", documents, np.random.default_rng(9))
     types = tuple((name,) if own == ("price",) and name else () for own in collection.negatives.types)
     named = replace(collection, negatives=replace(collection.negatives, types=types))
-    result, embeddings = measured(named, queries, documents)
-    every = diagnose(result, named, embeddings=embeddings, options=OPTIONS)
+    result, embeddings, resampler = measured(named, queries, documents)
+    every = find_faults(result, named, resampler, embeddings=embeddings)
     (one,) = [d for d in every if d.code == "type-ignored"]
     assert one.title.startswith(title)
     assert ("differ in" in one.action) == (name == "amenity")
@@ -213,13 +233,13 @@ def test_a_positive_that_is_also_a_negative_is_found_by_its_query_and_document(c
 
 def test_queries_of_the_training_file_are_found_by_their_rows(collection: Collection) -> None:
     queries, documents = vectors(collection, 0)
-    result, embeddings = measured(collection, queries, documents)
+    result, embeddings, resampler = measured(collection, queries, documents)
     train = keep_queries(collection, np.arange(10, 40))
     leaked = replace(result, leakage=measure_leakage(collection, train, train_name="train.json"))
-    (one,) = diagnose(leaked, collection, embeddings=embeddings, options=OPTIONS)
+    (one,) = find_faults(leaked, collection, resampler, embeddings=embeddings)
     assert one.code == "query-in-training"
     assert one.rows == tuple(range(10, 40))
-    alone = share(np.isin(np.arange(300), np.arange(10, 40)), np.arange(300))
+    alone = resampler.over(np.arange(300)).share(np.isin(np.arange(300), np.arange(10, 40)))
     assert one.low is not None
     assert alone.low is not None
     assert one.low < alone.low  # queries of one positive leak together, and are one observation
@@ -238,7 +258,7 @@ def test_a_collapsed_space_has_an_interval(collection: Collection) -> None:
 def test_a_gain_is_the_mean_reciprocal_rank_that_is_missing(collection: Collection) -> None:
     queries, documents = vectors(collection, 2)
     with_hub(queries, documents, collection)
-    result, _ = measured(collection, queries, documents)
+    result, _, _ = measured(collection, queries, documents)
     everything = missing_rank(result.queries, np.arange(300))
     assert everything == pytest.approx(1 - result.metrics["MRR"].value)
 

@@ -12,6 +12,11 @@ from embedscope.diagnose.query_features import Feature, QueryFacts, query_featur
 from embedscope.diagnose.slices import _Half, find_slices
 from embedscope.diagnose.themes import cluster_rows, name_clusters
 from embedscope.packs.rental_vi import PACK
+from embedscope.stats.resampler import Resampler
+
+
+def resampler(clusters: np.ndarray, seed: int = 0) -> Resampler:
+    return Resampler(clusters, 2_000, seed)
 
 
 def planted(seed: int, *, cost: float, n_clusters: int = 120) -> tuple[np.ndarray, np.ndarray, list[Feature]]:
@@ -30,7 +35,7 @@ def test_without_an_effect_at_most_one_run_in_twenty_reports_a_slice() -> None:
     reports = 0
     for seed in range(200):
         values, clusters, features = planted(seed, cost=0.0)
-        found = find_slices(values, clusters, features, generator=np.random.default_rng(seed))
+        found = find_slices(values, features, resampler(clusters, seed))
         reports += bool(found.slices)
     assert reports <= 10
 
@@ -44,7 +49,7 @@ def test_where_whole_clusters_fail_together_without_an_effect_at_most_one_run_in
         values = (generator.random(60) < 0.5).astype(float)[clusters]
         names = [f"c{i}" for i in range(12)]
         features = [Feature(name, name, (generator.random(60) < 0.3)[clusters]) for name in names]
-        reports += bool(find_slices(values, clusters, features, generator=generator).slices)
+        reports += bool(find_slices(values, features, resampler(clusters, seed)).slices)
     assert reports <= 10
 
 
@@ -57,7 +62,7 @@ def test_a_slice_that_fails_without_exception_is_the_clearest_of_all(n_bad: int,
     values = np.where(is_bad, 0.0, 1.0)
     values[np.flatnonzero(~is_bad)[0]] = others
     features = [Feature(f"f{i}", f"f{i}", generator.random(600) < 0.4) for i in range(4)]
-    found = find_slices(values, clusters, [*features, Feature("bad", "bad", is_bad)], generator=generator)
+    found = find_slices(values, [*features, Feature("bad", "bad", is_bad)], resampler(clusters))
     assert found.slices[0].terms == ("bad",)
     assert found.slices[0].effect == pytest.approx(-1, abs=0.01)
     assert found.slices[0].p < 0.01
@@ -83,7 +88,7 @@ def test_the_masks_of_all_conjunctions_are_never_held_at_once() -> None:
     values = (generator.random(n) < 0.8).astype(float)
     tracemalloc.start()
     try:
-        found = find_slices(values, np.arange(n), features, generator=generator)
+        found = find_slices(values, features, resampler(np.arange(n)))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -93,7 +98,7 @@ def test_the_masks_of_all_conjunctions_are_never_held_at_once() -> None:
 
 def test_a_planted_slice_is_found_with_its_size_and_its_worst_queries_first() -> None:
     values, clusters, features = planted(1, cost=0.6)
-    found = find_slices(values, clusters, features, generator=np.random.default_rng(0))
+    found = find_slices(values, features, resampler(clusters))
     first = found.slices[0]
     rows = features[-1].rows
     assert first.terms == ("bad",)
@@ -112,7 +117,7 @@ def test_a_conjunction_is_found_where_neither_term_alone_is_as_bad() -> None:
     first, second = (generator.random(1200) < 0.5 for _ in range(2))
     values = np.where(first & second, generator.random(1200) < 0.2, generator.random(1200) < 0.9).astype(float)
     features = [Feature("a", "a", first), Feature("b", "b", second), Feature("c", "c", generator.random(1200) < 0.5)]
-    found = find_slices(values, clusters, features, generator=np.random.default_rng(1))
+    found = find_slices(values, features, resampler(clusters, 1))
     assert {"a", "b"} == set(found.slices[0].terms)
 
 
@@ -136,14 +141,14 @@ def test_queries_without_a_value_and_slices_too_small_take_no_part() -> None:
     values, clusters, features = planted(2, cost=0.6)
     values[features[-1].rows] = np.nan
     tiny = Feature("tiny", "tiny", np.arange(len(values)) < 10)
-    found = find_slices(values, clusters, [features[-1], tiny], generator=np.random.default_rng(0))
+    found = find_slices(values, [features[-1], tiny], resampler(clusters))
     assert found.slices == ()
     assert found.n_tried == 0
 
 
 def test_no_queries_and_no_features_find_nothing() -> None:
     nothing: Sequence[Feature] = []
-    assert find_slices(np.ones(50), np.arange(50), nothing, generator=np.random.default_rng(0)).n_tried == 0
+    assert find_slices(np.ones(50), nothing, resampler(np.arange(50))).n_tried == 0
 
 
 def test_clusters_are_named_by_the_words_that_only_they_have() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from embedscope.audit.checks import AuditReport, audit, repair
 from embedscope.audit.facts import Fact
 from embedscope.audit.faults import Fault
-from embedscope.audit.repair import Repair, repair_rows, restored, rows_as_json
+from embedscope.audit.repair import Repair, repair_rows, restored
 from embedscope.audit.subject import SecondOpinion, Subject, merged
 
 __all__ = [
@@ -20,5 +20,4 @@ __all__ = [
     "repair",
     "repair_rows",
     "restored",
-    "rows_as_json",
 ]

@@ -75,7 +75,7 @@ def _not_checked(subject: Subject, *, has_train: bool) -> tuple[str, ...]:
         missing.append("labels against a second opinion: fewer than two queries have a usable positive")
     opinion = subject.preferences
     if opinion is not None and not opinion.is_believed:
-        wrong = percent(1 - opinion.prefers_positive.value)
+        wrong = percent(1 - (opinion.prefers_positive.value or 0.0))
         missing.append(
             f"false negatives by the scores of {opinion.name}: it prefers the hard negative to the positive in {wrong} "
             f"of {opinion.n:,} pairs, so that its preference is no evidence; the words of the texts decided alone"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from embedscope.diagnose.evidence import Candidate, Estimate, share, some_rows
-from embedscope.protocols import IntArray
-from embedscope.result import Finding, Severity
+from embedscope.diagnose.evidence import Candidate, some_rows
+from embedscope.result import Estimate, Finding, Severity
+from embedscope.stats.resampler import Resampler
 
 N_EXAMPLES = 10
 _GAIN = {Severity.HIGH: 1.0, Severity.MEDIUM: 0.3, Severity.LOW: 0.05}
@@ -43,12 +43,12 @@ def fault(
     title: str,
     severity: Severity,
     hits: Sequence[Hit],
-    clusters: IntArray,
+    resampler: Resampler,
     *,
     n_rows: int,
     action: str,
 ) -> Fault:
-    """The fault that ``hits`` among the units of ``clusters`` are; its effect is their share.
+    """The fault that ``hits`` among the units of ``resampler`` are; its effect is their share.
 
     Faults are ordered by one scale whatever their units are: the share of all rows that they concern, times what a
     faulty row costs (1 for high, 0.3 for medium, 0.05 for low severity).
@@ -58,49 +58,39 @@ def fault(
     code, title, action
         As :class:`~embedscope.result.Diagnosis` has them.
     hits : sequence of Hit, the worst first
-    clusters : ndarray of shape (n_units,), int64
-        Units of one cluster are one observation.
+    resampler : Resampler
+        Of the units: those of one cluster are one observation.
     n_rows : int
         Rows of the file.
     """
-    flags = np.zeros(len(clusters), dtype=bool)
-    flags[[hit.unit for hit in hits]] = True
-    found = share(flags, clusters)
+    found = share_of(hits, resampler)
     rows = [hit.row for hit in hits]
-    share_of_rows = len(set(rows)) / max(n_rows, 1)
-    return _made(
-        code, title, severity, found, len(clusters), rows, share_of_rows, action, [hit.example for hit in hits]
-    )
-
-
-def whole_fault(code: str, title: str, severity: Severity, *, n: int, effect: Estimate, action: str) -> Fault:
-    """A fault of the file as a whole, with no row to point at: it concerns all of them."""
-    return _made(code, title, severity, effect, n, [], 1.0, action, [])
-
-
-def _made(
-    code: str,
-    title: str,
-    severity: Severity,
-    found: Estimate,
-    n: int,
-    rows: Iterable[int],
-    share_of_rows: float,
-    action: str,
-    examples: Sequence[str],
-) -> Fault:
     finding = Finding(
         code=code,
         title=title,
         severity=severity,
-        n=n,
+        n=len(resampler.clusters),
         effect=found.value,
         low=found.low,
         high=found.high,
         rows=some_rows(rows),
         action=action,
     )
-    return Fault(Candidate(finding, share_of_rows * _GAIN[severity]), tuple(examples[:N_EXAMPLES]))
+    gain = _GAIN[severity] * len(set(rows)) / max(n_rows, 1)
+    return Fault(Candidate(finding, gain), tuple(hit.example for hit in hits[:N_EXAMPLES]))
+
+
+def share_of(hits: Sequence[Hit], resampler: Resampler) -> Estimate:
+    """Share of the units that are hit."""
+    flags = np.zeros(len(resampler.clusters), dtype=bool)
+    flags[[hit.unit for hit in hits]] = True
+    return resampler.share(flags)
+
+
+def whole_fault(code: str, title: str, severity: Severity, *, n: int, effect: Estimate, action: str) -> Fault:
+    """A fault of the file as a whole, with no row to point at: it concerns all of them."""
+    finding = Finding(code, title, severity, n, effect.value, effect.low, effect.high, rows=(), action=action)
+    return Fault(Candidate(finding, _GAIN[severity]), ())
 
 
 def counted(n: int, one: str, many: str) -> str:

@@ -8,12 +8,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from embedscope.audit.faults import Fault, Hit, counted, fault
+from embedscope.audit.faults import Fault, Hit, counted, fault, share_of
 from embedscope.audit.subject import Subject
-from embedscope.audit.weight_checks import Stated, clusters_of, hits_of, stated_negatives
+from embedscope.audit.weight_checks import Stated, hits_of, resampler_of, stated_negatives
 from embedscope.data.collection import Collection, Row, excerpt, identity
 from embedscope.data.text_features import placeholder, words
-from embedscope.diagnose.evidence import share
 from embedscope.diagnose.near_duplicates import (
     NearPair,
     ask_the_same,
@@ -23,8 +22,9 @@ from embedscope.diagnose.near_duplicates import (
     split_words,
 )
 from embedscope.diagnose.second_opinion import Scorer, answers_as_well, denies_more
-from embedscope.protocols import AttributeKind, AttributeReader, BoolArray, Float64Array, IntArray
+from embedscope.protocols import AttributeKind, AttributeReader, Float64Array, IntArray
 from embedscope.result import Severity
+from embedscope.stats.resampler import Resampler
 
 N_CANDIDATES = 10
 """Best-scoring unlabelled documents of each query that are read for a false negative."""
@@ -43,10 +43,10 @@ def check_labels(subject: Subject) -> Iterator[Fault]:
     """Contradictions that the rows state, then suspicions that a second opinion raises."""
     stated = stated_negatives(subject)
     if stated:
-        clusters = clusters_of(subject, stated)
-        yield from _positive_as_negative(subject, stated, clusters)
-        yield from _kept_values(subject, stated, clusters)
-        yield from _answering_negatives(subject, stated, clusters)
+        resampler = resampler_of(subject, stated)
+        yield from _positive_as_negative(subject, stated, resampler)
+        yield from _kept_values(subject, stated, resampler)
+        yield from _answering_negatives(subject, stated, resampler)
     if subject.collection is not None and subject.scorer is not None:
         yield from _mislabelled(subject, subject.collection, subject.scorer)
         yield from _unlabelled(subject, subject.collection, subject.scorer)
@@ -71,7 +71,7 @@ def same_as(text: str, relevant: set[str]) -> str | None:
     return None
 
 
-def _positive_as_negative(subject: Subject, stated: list[Stated], clusters: IntArray) -> Iterator[Fault]:
+def _positive_as_negative(subject: Subject, stated: list[Stated], resampler: Resampler) -> Iterator[Fault]:
     relevant = relevant_texts(subject)
 
     def said(one: Stated) -> str | None:
@@ -90,7 +90,7 @@ def _positive_as_negative(subject: Subject, stated: list[Stated], clusters: IntA
             f"({counted(n_rows, 'row', 'rows')} of {len(subject.rows):,})",
             Severity.HIGH,
             hits,
-            clusters,
+            resampler,
             n_rows=len(subject.rows),
             action="Remove them from the hard negatives: training pulls and pushes the same pair. --fix does it.",
         )
@@ -111,14 +111,14 @@ def mislabels(row: Row, type_name: str, text: str, attributes: AttributeReader) 
     kind = attributes.kind_of_type(type_name)
     if kind is None or not contradicted(row, type_name, text, attributes):
         return False
-    return _is_whole(kind) or not is_told_apart(row, text)
+    return _is_whole(kind) or not query_tells_apart(row, text)
 
 
 def _is_whole(kind: AttributeKind) -> bool:
     return kind.read == kind.name
 
 
-def is_told_apart(row: Row, text: str) -> bool:
+def query_tells_apart(row: Row, text: str) -> bool:
     """Whether the query names a word, a number or an initialism that a positive has and ``text`` lacks."""
     asked = _named(row.query)
     return any((asked & _named(positive)) - _named(text) for positive in row.positives)
@@ -136,7 +136,7 @@ def _named(text: str) -> set[str]:
     return {*listed, *numbers, *(initials for initials in windows if initials.isalpha() and len(initials) > 2)}
 
 
-def _kept_values(subject: Subject, stated: list[Stated], clusters: IntArray) -> Iterator[Fault]:
+def _kept_values(subject: Subject, stated: list[Stated], resampler: Resampler) -> Iterator[Fault]:
     """Negatives that are typed by what they do not differ in."""
     relevant = relevant_texts(subject)
     attributes = subject.attributes
@@ -169,7 +169,7 @@ def _kept_values(subject: Subject, stated: list[Stated], clusters: IntArray) -> 
             + _unclear(kind, unclear),
             _severity_of_kept(kind, unclear),
             [*unclear, *rest],
-            clusters[np.array(own, dtype=np.int64)],
+            resampler.among(np.array(own, dtype=np.int64)),
             n_rows=len(subject.rows),
             action=_action_for_kept(type_name, value, len(unclear)),
         )
@@ -216,7 +216,7 @@ def _difference(first: str, second: str) -> tuple[str, str]:
     return shown[0], shown[1]
 
 
-def _answering_negatives(subject: Subject, stated: list[Stated], clusters: IntArray) -> Iterator[Fault]:
+def _answering_negatives(subject: Subject, stated: list[Stated], resampler: Resampler) -> Iterator[Fault]:
     """Negatives that answer the query by their words, or that a base model clearly prefers to the positive."""
     relevant = relevant_texts(subject)
     opinion = subject.preferences
@@ -240,7 +240,7 @@ def _answering_negatives(subject: Subject, stated: list[Stated], clusters: IntAr
         return f"{excerpt(row.query)} may also be answered by the negative ({types}) {excerpt(text, 90)}{why}"
 
     hits = hits_of(subject, stated, said)
-    if hits and share(_flags(len(stated), hits), clusters).at_least > LEAST_SHARE:
+    if hits and share_of(hits, resampler).at_least > LEAST_SHARE:
         also = (
             ""
             if opinion is None or not n_preferred
@@ -252,7 +252,7 @@ def _answering_negatives(subject: Subject, stated: list[Stated], clusters: IntAr
             f"positive share{also} (of {len(stated):,}): suspected false negatives",
             Severity.MEDIUM,
             hits,
-            clusters,
+            resampler,
             n_rows=len(subject.rows),
             action="Read them: where the negative answers the query, remove it or make the query name what it lacks.",
         )
@@ -270,12 +270,6 @@ def _is_substantiated(row: Row, one: Stated, attributes: AttributeReader) -> boo
     return bool(attributes.conflicts(row.query, text)) or differs or denies
 
 
-def _flags(n: int, hits: Sequence[Hit]) -> BoolArray:
-    flags = np.zeros(n, dtype=bool)
-    flags[[hit.unit for hit in hits]] = True
-    return flags
-
-
 def _mislabelled(subject: Subject, collection: Collection, scorer: Scorer) -> Iterator[Fault]:
     """Positives that state other values than the query asks for, or say no more to it than a random document.
 
@@ -287,7 +281,7 @@ def _mislabelled(subject: Subject, collection: Collection, scorer: Scorer) -> It
     suspects = [suspect for q in range(len(level)) if (suspect := _suspect(subject, collection, q, level[q]))]
     read = [hit for is_read, _, hit in suspects if is_read]
     scored = [hit for is_read, _, hit in sorted(suspects, key=lambda item: item[1]) if not is_read]
-    if not scored or share(_flags(len(subject.rows), scored), subject.clusters).at_least <= LEAST_SHARE:
+    if not scored or share_of(scored, subject.resampler).at_least <= LEAST_SHARE:
         scored = []
     found = [*read, *scored]
     if found:
@@ -298,7 +292,7 @@ def _mislabelled(subject: Subject, collection: Collection, scorer: Scorer) -> It
             f"(of {len(collection.queries):,}), {by}",
             Severity.HIGH,
             found,
-            subject.clusters,
+            subject.resampler,
             n_rows=len(subject.rows),
             action="Read these rows and correct the positives; a wrong positive trains and tests the opposite.",
         )
@@ -355,14 +349,14 @@ def _unlabelled(subject: Subject, collection: Collection, scorer: Scorer) -> Ite
             if found:
                 hits.append((len(found), _unlabelled_hit(subject, collection, q, own, found)))
     found_hits = [hit for _, hit in sorted(hits, key=lambda item: -item[0])]
-    if found_hits and share(_flags(len(subject.rows), found_hits), subject.clusters).at_least > LEAST_SHARE:
+    if found_hits and share_of(found_hits, subject.resampler).at_least > LEAST_SHARE:
         yield fault(
             "unlabelled-answer",
             f"{counted(len(found_hits), 'query is', 'queries are')} answered as well by a document that is not "
             f"labelled relevant to it (of {len(collection.queries):,}): suspected false negatives",
             Severity.MEDIUM,
             found_hits,
-            subject.clusters,
+            subject.resampler,
             n_rows=len(subject.rows),
             action="Label these documents relevant too, or make the queries name what sets the positive apart; until "
             "then a model is marked wrong for finding them.",
@@ -393,8 +387,8 @@ def _near_duplicates(subject: Subject, collection: Collection) -> Iterator[Fault
     for pair in near_duplicates(collection.documents):
         first, second = collection.documents[pair.first], collection.documents[pair.second]
         # Labels that differ tell two texts apart only where the texts differ in more than their form.
-        told = alike if folded(first) == folded(second) else known
-        if not {pair.first, pair.second} & judged or (pair.first, pair.second) in told:
+        labelled = alike if folded(first) == folded(second) else known
+        if not {pair.first, pair.second} & judged or (pair.first, pair.second) in labelled:
             continue
         if not say_the_same(first, second, subject.attributes.denials) or subject.differ_in_values(first, second):
             continue
@@ -411,7 +405,7 @@ def _near_duplicates(subject: Subject, collection: Collection) -> Iterator[Fault
             f"the same query (of {len(subject.rows):,})",
             Severity.MEDIUM,
             hits,
-            subject.clusters,
+            subject.resampler,
             n_rows=len(subject.rows),
             action="Merge the near duplicates or label both relevant; which of the two ranks first is chance.",
         )
@@ -473,7 +467,7 @@ def _near_duplicate_queries(subject: Subject, collection: Collection) -> Iterato
             + (f"; {len(crossed):,} of them cross-labelled" if crossed else ""),
             Severity.HIGH if crossed else Severity.MEDIUM,
             [*crossed, *other],
-            subject.clusters,
+            subject.resampler,
             n_rows=len(subject.rows),
             action="Give such queries the positives of both, or say in them what sets the positives apart; until then "
             "a model is marked wrong for one of the two.",

@@ -11,7 +11,7 @@ from embedscope.audit.faults import Fault, Hit, counted, fault, whole_fault
 from embedscope.audit.preferences import best_positives
 from embedscope.audit.subject import Subject
 from embedscope.data.collection import Collection, Row, excerpt, identity
-from embedscope.diagnose.evidence import percent, rate
+from embedscope.diagnose.evidence import percent
 from embedscope.diagnose.leakage import Overlap, leakage_of, normalised, overlaps
 from embedscope.diagnose.near_duplicates import differ_by_slips, say_the_same
 from embedscope.result import Leakage, Severity
@@ -68,7 +68,7 @@ def _leak(subject: Subject, leaked: _Leaked, train: Sequence[str], name: str, ac
             f"{n:,} of {leaked.overlap.n:,} distinct {leaked.what} stand in {name} ({exact:,} word for word)",
             leaked.severity,
             _hits(subject, leaked.texts_of, train),
-            subject.clusters,
+            subject.resampler,
             n_rows=len(subject.rows),
             action=action,
         )
@@ -91,7 +91,7 @@ def _near_leak(subject: Subject, leaked: _Leaked, name: str) -> Iterator[Fault]:
             "of their words",
             Severity.MEDIUM if leaked.severity is Severity.HIGH else Severity.LOW,
             hits,
-            subject.clusters,
+            subject.resampler,
             n_rows=len(subject.rows),
             action="Read the pairs: where they say the same, remove the rows from the test set. --fix leaves them.",
         )
@@ -130,11 +130,11 @@ def check_shortcut(subject: Subject) -> Iterator[Fault]:
     queries, documents = queries[answered], documents[answered]
     theirs = lexical.pairs(queries, documents)
     wins = (best[queries] > theirs) + 0.5 * (best[queries] == theirs)
-    found = rate(wins, np.ones_like(wins), subject.clusters[subject.units[queries]])
+    found = subject.resampler.among(subject.units[queries]).rate(wins, np.ones_like(wins))
     if found.at_least > SHORTCUT:
         yield whole_fault(
             "lexical-shortcut",
-            f"shared letters alone prefer the positive in {percent(found.value)} of "
+            f"shared letters alone prefer the positive in {percent(found.value or 0.0)} of "
             f"{counted(len(wins), 'pair', 'pairs')} with a hard negative: the task can be solved without meaning",
             Severity.MEDIUM,
             n=len(wins),

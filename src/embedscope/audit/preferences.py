@@ -8,9 +8,10 @@ import numpy as np
 
 from embedscope.data.collection import Collection
 from embedscope.data.text_features import placeholder
-from embedscope.diagnose.evidence import Estimate, rate
 from embedscope.diagnose.second_opinion import Scorer
-from embedscope.protocols import Float64Array, IntArray
+from embedscope.protocols import Float64Array
+from embedscope.result import Estimate
+from embedscope.stats.resampler import Resampler
 
 BELIEVED_FROM = 0.9
 """Share of pairs in which a model must prefer the positive: the false negatives of a data set are a few per cent, so
@@ -38,7 +39,7 @@ class Preferences:
         return self.prefers_positive.at_least >= BELIEVED_FROM
 
 
-def preferences(collection: Collection, scorer: Scorer, clusters: IntArray) -> Preferences | None:
+def preferences(collection: Collection, scorer: Scorer, resampler: Resampler) -> Preferences | None:
     """How ``scorer`` judges every hard negative; None without a pair that can be judged.
 
     The difference of a pair is ``m = s(q, negative) - max s(q, positive)``. A negative is clearly preferred where
@@ -48,7 +49,8 @@ def preferences(collection: Collection, scorer: Scorer, clusters: IntArray) -> P
     ----------
     collection : Collection
     scorer : Scorer
-    clusters : ndarray of shape (Q,), int64
+    resampler : Resampler
+        Of the queries.
     """
     best = best_positives(collection, scorer)
     queries, documents = collection.negatives.queries, collection.negatives.documents
@@ -59,7 +61,7 @@ def preferences(collection: Collection, scorer: Scorer, clusters: IntArray) -> P
     differences = scorer.pairs(queries, documents) - best[queries]
     middle = float(np.median(differences))
     spread = _PER_SIGMA * float(np.median(np.abs(differences - middle)))
-    found = rate((differences < 0).astype(np.float64), np.ones(len(differences)), clusters[queries])
+    found = resampler.among(queries).rate(differences < 0, np.ones(len(differences)))
     limit = max(0.0, middle + CLEARLY * spread)
     pairs = [
         (collection.queries[q], collection.documents[d])

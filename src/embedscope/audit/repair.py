@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection as Container
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from embedscope.audit.labels import code_of_kept, mislabels, relevant_texts, same_as
 from embedscope.audit.patching import Action, Edit, Part
@@ -63,23 +62,6 @@ def restored(text: str) -> str:
     """``text`` with what was decoded wrongly read again as far as that is possible, in Unicode NFC."""
     mended = unmangled(text) if is_mojibake(text) else None
     return unicodedata.normalize("NFC", text if mended is None else mended)
-
-
-def rows_as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Rows in the original JSON format: ``query``, ``pos``, ``hard_neg`` with ``text``, ``type``, ``weight``.
-
-    ``pos`` is a string where there is one positive; a group and other columns stay.
-    """
-    return [
-        {
-            "query": row.query,
-            "pos": row.positives[0] if len(row.positives) == 1 else list(row.positives),
-            "hard_neg": [{"text": n.text, "type": list(n.types), "weight": n.weight} for n in row.negatives],
-            **({} if row.group is None else {"group": row.group}),
-            **dict(row.metadata),
-        }
-        for row in rows
-    ]
 
 
 class _Mender:

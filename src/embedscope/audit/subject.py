@@ -18,6 +18,9 @@ from embedscope.diagnose.second_opinion import Scorer, base_scorer, lexical_scor
 from embedscope.errors import InputError
 from embedscope.models.token_lengths import TokenLengths
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, IntArray
+from embedscope.stats.resampler import Resampler
+
+N_DRAWS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class Subject:
     opinion: SecondOpinion | None = None
     lengths: TokenLengths | None = None
     attributes: AttributeReader = NO_ATTRIBUTES
+    seed: int = 0
+    n_draws: int = N_DRAWS
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -61,6 +66,11 @@ class Subject:
     def clusters(self) -> IntArray:
         """Cluster of each row, shape (R,): rows that share a query or a positive are one observation."""
         return _components([{("q", identity(r.query)), *(("d", identity(p)) for p in r.positives)} for r in self.rows])
+
+    @cached_property
+    def resampler(self) -> Resampler:
+        """Of the rows: every interval of the audit."""
+        return Resampler(self.clusters, self.n_draws, self.seed)
 
     @cached_property
     def collection(self) -> Collection | None:
@@ -91,7 +101,7 @@ class Subject:
         """What the base model says of every hard negative; None without one."""
         if self.opinion is None or self.collection is None or self.scorer is None:
             return None
-        return preferences(self.collection, self.scorer, self.clusters[self.units])
+        return preferences(self.collection, self.scorer, self.resampler.among(self.units))
 
     @cached_property
     def units(self) -> IntArray:

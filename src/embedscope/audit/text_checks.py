@@ -20,7 +20,7 @@ def check_texts(subject: Subject) -> Iterator[Fault]:
         hits = list(_hits(subject, is_broken))
         if hits:
             title = f"{counted(len(hits), 'row has', 'rows have')} {what} (of {n:,})"
-            yield fault(code, title, severity, hits, subject.clusters, n_rows=n, action=action)
+            yield fault(code, title, severity, hits, subject.resampler, n_rows=n, action=action)
     yield from _over_long(subject)
     yield from _duplicate_rows(subject)
 
@@ -99,7 +99,7 @@ def _over_long(subject: Subject) -> Iterator[Fault]:
             f"{lengths.model} cuts off (of {len(subject.rows):,})",
             Severity.MEDIUM,
             [hits[i] for i in order],
-            subject.clusters,
+            subject.resampler,
             n_rows=len(subject.rows),
             action=f"Raise --max-length (the longest text has {max(excess):,} tokens) in training and in serving, or "
             "put what decides at the beginning of the texts.",
@@ -129,7 +129,7 @@ def _duplicate_rows(subject: Subject) -> Iterator[Fault]:
             f"{counted(n, 'row repeats', 'rows repeat')} the texts of an earlier row (of {len(subject.rows):,}){apart}",
             Severity.LOW,
             [*same, *other],
-            subject.clusters,
+            subject.resampler,
             n_rows=len(subject.rows),
             action="Remove the repetitions; they weigh some queries twice in training. --fix does it where rows "
             "agree in everything but their ids.",

@@ -12,8 +12,8 @@ import numpy as np
 from embedscope.audit.faults import Fault, Hit, counted, fault
 from embedscope.audit.subject import Subject
 from embedscope.data.collection import Negative, excerpt
-from embedscope.protocols import IntArray
 from embedscope.result import Severity
+from embedscope.stats.resampler import Resampler
 
 PLACEHOLDER_SHARE = 0.95
 """Share of zero weights from which they were never filled in."""
@@ -32,9 +32,9 @@ def stated_negatives(subject: Subject) -> list[Stated]:
     return [Stated(place, negative) for place, row in enumerate(subject.rows) for negative in row.negatives]
 
 
-def clusters_of(subject: Subject, stated: list[Stated]) -> IntArray:
-    """Cluster of each hard negative: that of its row."""
-    return subject.clusters[np.array([s.row for s in stated], dtype=np.int64)]
+def resampler_of(subject: Subject, stated: list[Stated]) -> Resampler:
+    """That of the hard negatives: each belongs to the cluster of its row."""
+    return subject.resampler.among(np.array([s.row for s in stated], dtype=np.int64))
 
 
 def hits_of(subject: Subject, stated: list[Stated], is_hit: Callable[[Stated], str | None]) -> list[Hit]:
@@ -53,9 +53,9 @@ def check_weights(subject: Subject) -> Iterator[Fault]:
     stated = stated_negatives(subject)
     if not stated:
         return
-    clusters = clusters_of(subject, stated)
-    yield from _bad_weights(subject, stated, clusters)
-    yield from _unequal_weights(subject, stated, clusters)
+    resampler = resampler_of(subject, stated)
+    yield from _bad_weights(subject, stated, resampler)
+    yield from _unequal_weights(subject, stated, resampler)
     yield from _types_twice(subject)
 
 
@@ -79,7 +79,7 @@ def are_placeholders(stated: list[Stated]) -> bool:
     return zero > 0 and zero >= PLACEHOLDER_SHARE * len(stated)
 
 
-def _bad_weights(subject: Subject, stated: list[Stated], clusters: IntArray) -> Iterator[Fault]:
+def _bad_weights(subject: Subject, stated: list[Stated], resampler: Resampler) -> Iterator[Fault]:
     n = len(stated)
     broken = hits_of(
         subject,
@@ -93,7 +93,7 @@ def _bad_weights(subject: Subject, stated: list[Stated], clusters: IntArray) -> 
             f"number (of {n:,})",
             Severity.HIGH,
             broken,
-            clusters,
+            resampler,
             n_rows=len(subject.rows),
             action="Give them the weight of their type; one such weight makes a weighted mean meaningless. --fix does "
             "it.",
@@ -108,7 +108,7 @@ def _bad_weights(subject: Subject, stated: list[Stated], clusters: IntArray) -> 
             f"{which} {n:,} hard negatives have the weight 0: a weighted loss learns nothing from them",
             Severity.HIGH,
             zero,
-            clusters,
+            resampler,
             n_rows=len(subject.rows),
             action="Leave the weights out (each is then 1) or set them by type; --fix sets 1.",
         )
@@ -119,7 +119,7 @@ def _bad_weights(subject: Subject, stated: list[Stated], clusters: IntArray) -> 
         f"(of {n:,})",
         Severity.HIGH if 2 * len(zero) > n else Severity.MEDIUM,
         zero,
-        clusters,
+        resampler,
         n_rows=len(subject.rows),
         action="Nothing, if they are meant to be left out of a weighted loss; else give them the weight of their type. "
         "--fix leaves them.",
@@ -133,7 +133,7 @@ def _with_weight(one: Stated) -> str:
     return f"{types} {said}: {excerpt(one.negative.text)}"
 
 
-def _unequal_weights(subject: Subject, stated: list[Stated], clusters: IntArray) -> Iterator[Fault]:
+def _unequal_weights(subject: Subject, stated: list[Stated], resampler: Resampler) -> Iterator[Fault]:
     usual = usual_weights(stated)
 
     def off(one: Stated) -> str | None:
@@ -151,7 +151,7 @@ def _unequal_weights(subject: Subject, stated: list[Stated], clusters: IntArray)
             f"types (of {len(stated):,})",
             Severity.LOW,
             hits,
-            clusters,
+            resampler,
             n_rows=len(subject.rows),
             action="If the weight is meant to follow the type, correct these; if each negative is weighed by itself, "
             "nothing is wrong.",
@@ -172,7 +172,7 @@ def _types_twice(subject: Subject) -> Iterator[Fault]:
             f"(of {len(subject.rows):,})",
             Severity.LOW,
             hits,
-            subject.clusters,
+            subject.resampler,
             n_rows=len(subject.rows),
             action="Name each type once: a program that counts types or adds up weights by type counts these twice. "
             "--fix does it.",

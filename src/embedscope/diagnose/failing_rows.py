@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -104,3 +105,20 @@ def _usual_weights(queries: QueryTable) -> dict[frozenset[str], float]:
         if weight > 0:
             found[frozenset(types)][weight] += 1
     return {types: counts.most_common(1)[0][0] for types, counts in found.items()}
+
+
+def rows_as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Rows in the original JSON format: ``query``, ``pos``, ``hard_neg`` with ``text``, ``type``, ``weight``.
+
+    ``pos`` is a string where there is one positive; a group and other columns stay.
+    """
+    return [
+        {
+            "query": row.query,
+            "pos": row.positives[0] if len(row.positives) == 1 else list(row.positives),
+            "hard_neg": [{"text": n.text, "type": list(n.types), "weight": n.weight} for n in row.negatives],
+            **({} if row.group is None else {"group": row.group}),
+            **dict(row.metadata),
+        }
+        for row in rows
+    ]

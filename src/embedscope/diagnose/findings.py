@@ -1,4 +1,4 @@
-"""Findings to diagnoses: every check that names a fault, joined and put in order."""
+"""From scores to findings: every check that names a fault, joined and put in order."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from embedscope.diagnose.failure_modes import FailureModes, classify_failures
 from embedscope.diagnose.query_features import QueryFacts, query_features
 from embedscope.diagnose.second_opinion import Scorer, base_scorer, lexical_scorer
 from embedscope.diagnose.slices import SliceSearch, find_slices
-from embedscope.measure.options import DEFAULTS, Options
 from embedscope.models.embed import Embeddings
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, IntArray
-from embedscope.result import Finding, Result
+from embedscope.result import Finding, Scored
+from embedscope.stats.resampler import Resampler
 
 SLICE_METRIC = "MRR"
 
@@ -24,9 +24,10 @@ _ALL_WRONG = frozenset({"below-lexical", "below-base", "space-collapsed"})
 """Findings that explain failures of any query."""
 
 
-def diagnose(
-    result: Result,
+def find_faults(
+    scored: Scored,
     collection: Collection,
+    resampler: Resampler,
     *,
     embeddings: Embeddings | None = None,
     base: Embeddings | None = None,
@@ -35,23 +36,24 @@ def diagnose(
     metadata: Mapping[str, Sequence[str | None]] | None = None,
     more: Sequence[Candidate] = (),
     attributes: AttributeReader = NO_ATTRIBUTES,
-    options: Options = DEFAULTS,
 ) -> tuple[Finding, ...]:
-    """What is wrong with model and data, the fault whose mending would gain most first; nothing where nothing is.
+    """What is wrong with model and data, the fault whose correction would gain most first; nothing where nothing is.
 
     Parameters
     ----------
-    findings : Findings
+    scored : Scored
     collection : Collection
         The one that was measured.
+    resampler : Resampler
+        Of the measured queries: every interval, and the halves of the search for slices.
     embeddings : Embeddings, optional
         Its vectors: queries are clustered into topics, and the space is looked at.
     base : Embeddings, optional
         Vectors of the base model: the second opinion on false negatives. Character n-grams without them.
     n_tokens : mapping of text to number of tokens, optional
-        Shows which texts were cut off at ``findings.model.max_length``.
+        Shows which texts were cut off at ``scored.model.max_length``.
     modes : FailureModes, optional
-        What `failure_modes` gave for the same findings, where that is known.
+        What `failure_modes` gave for the same scores, where that is known.
     metadata : mapping of column to values, optional
         One value (or None) a query of ``collection``, in its order, beside the columns of the collection itself (its
         groups among them).
@@ -59,31 +61,29 @@ def diagnose(
         Findings made elsewhere, to be put in order with these.
     attributes : AttributeReader
         What is read of the texts beside their words.
-    options : Options
-        ``seed`` divides the queries for the search of slices.
     """
-    queries = result.queries
+    queries, documents = scored.queries, scored.documents
     if modes is None:
-        modes = failure_modes(result, collection, base=base, n_tokens=n_tokens, attributes=attributes)
+        modes = failure_modes(scored, collection, base=base, n_tokens=n_tokens, attributes=attributes)
     search = search_slices(
-        result, collection, embeddings=embeddings, metadata=metadata, attributes=attributes, options=options
+        scored, collection, resampler, embeddings=embeddings, metadata=metadata, attributes=attributes
     )
     candidates = [
-        *model_faults.ignored_types(queries, result.documents, tolerance=result.tie_tolerance),
-        *model_faults.unbeaten_baselines(result),
-        *model_faults.failure_findings(queries, modes),
+        *model_faults.ignored_types(queries, documents, resampler, tolerance=scored.tie_tolerance),
+        *model_faults.unbeaten_baselines(scored),
+        *model_faults.failure_findings(queries, modes, resampler),
         *model_faults.slice_findings(search, SLICE_METRIC, queries),
-        *model_faults.label_findings(result, collection),
-        *(() if embeddings is None else model_faults.collapsed_space(queries, embeddings.documents)),
+        *model_faults.label_findings(scored, collection, resampler),
+        *(() if embeddings is None else model_faults.collapsed_space(queries, embeddings.documents, resampler)),
         *more,
     ]
     if not _ALL_WRONG & {candidate.finding.code for candidate in candidates}:
-        candidates += model_faults.unexplained_failures(queries, modes, search)
+        candidates += model_faults.unexplained_failures(queries, modes, search, resampler)
     return ordered(candidates)
 
 
 def failure_modes(
-    result: Result,
+    scored: Scored,
     collection: Collection,
     *,
     base: Embeddings | None = None,
@@ -91,34 +91,34 @@ def failure_modes(
     attributes: AttributeReader = NO_ATTRIBUTES,
 ) -> FailureModes:
     """Why each failed query failed; rows are those of the query table."""
-    queries, documents = result.queries, result.documents
+    queries, documents = scored.queries, scored.documents
     opinion: Scorer | None = None
     if base is not None:
-        opinion = base_scorer(base.facts.checkpoint, base.queries[measured_rows(result, collection)], base.documents)
+        opinion = base_scorer(base.facts.checkpoint, base.queries[measured_rows(scored, collection)], base.documents)
     return classify_failures(
         queries,
         documents,
         lexical=lexical_scorer(queries.texts, documents.texts),
         opinion=opinion,
         n_tokens=n_tokens,
-        max_length=result.model.max_length,
-        tolerance=result.tie_tolerance,
+        max_length=scored.model.max_length,
+        tolerance=scored.tie_tolerance,
         attributes=attributes,
     )
 
 
 def search_slices(
-    result: Result,
+    scored: Scored,
     collection: Collection,
+    resampler: Resampler,
     *,
     embeddings: Embeddings | None = None,
     metadata: Mapping[str, Sequence[str | None]] | None = None,
     attributes: AttributeReader = NO_ATTRIBUTES,
-    options: Options = DEFAULTS,
 ) -> SliceSearch:
     """Slices of the queries on which the reciprocal rank is worse than on the rest."""
-    queries = result.queries
-    rows = measured_rows(result, collection)
+    queries = scored.queries
+    rows = measured_rows(scored, collection)
     types: list[frozenset[str]] = []
     for start, end in zip(queries.negative_indptr[:-1], queries.negative_indptr[1:], strict=True):
         types.append(frozenset(name for own in queries.negative_types[start:end] for name in own))
@@ -126,11 +126,11 @@ def search_slices(
     if collection.groups:
         columns.setdefault("group", collection.groups)
     frequency = np.maximum.reduceat(
-        result.documents.n_relevant_to[queries.relevant_documents], queries.relevant_indptr[:-1]
+        scored.documents.n_relevant_to[queries.relevant_documents], queries.relevant_indptr[:-1]
     )
     facts = QueryFacts(
         texts=queries.texts,
-        documents=result.documents.texts,
+        documents=scored.documents.texts,
         positive_frequency=frequency,
         negative_types=types,
         metadata={name: [values[row] for row in rows] for name, values in columns.items()},
@@ -138,13 +138,12 @@ def search_slices(
     )
     return find_slices(
         queries.values[SLICE_METRIC],
-        queries.clusters,
-        query_features(facts, attributes=attributes, seed=options.seed),
-        generator=options.generator("slices"),
+        query_features(facts, attributes=attributes, seed=resampler.seed),
+        resampler,
     )
 
 
-def measured_rows(result: Result, collection: Collection) -> IntArray:
+def measured_rows(scored: Scored, collection: Collection) -> IntArray:
     """Row in ``collection`` of each query of the query table, shape (Q,)."""
     place = {name: row for row, name in enumerate(collection.query_ids)}
-    return np.array([place[name] for name in result.queries.ids], dtype=np.int64)
+    return np.array([place[name] for name in scored.queries.ids], dtype=np.int64)

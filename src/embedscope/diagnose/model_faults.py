@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from embedscope.data.collection import Collection, excerpt
-from embedscope.diagnose.evidence import MAX_ROWS, Candidate, Estimate, contrast, percent, rate, share, some_rows
+from embedscope.diagnose.evidence import Candidate, percent, some_rows
 from embedscope.diagnose.failure_modes import FailureMode, FailureModes, says_nothing
 from embedscope.diagnose.slices import SliceSearch
 from embedscope.diagnose.type_names import names_attribute
+from embedscope.measure.negatives import UNTYPED
 from embedscope.measure.space_statistics import spectrum
-from embedscope.measure.typed_negatives import UNTYPED
 from embedscope.protocols import BoolArray, Float32Array, IntArray
-from embedscope.result import DocumentTable, Finding, QueryTable, Result, Robustness, Severity
+from embedscope.result import DocumentTable, Estimate, Finding, QueryTable, Robustness, Scored, Severity
+from embedscope.stats.resampler import Resampler
 
 LEAST_RATE = 0.01
 """Rate of violations that only hard negatives of the query have part in, lower end, from which a type is a finding."""
@@ -88,7 +89,9 @@ class _Pairs:
         return np.array([name in types for types in self.types], dtype=bool)
 
 
-def ignored_types(queries: QueryTable, documents: DocumentTable, *, tolerance: float) -> Iterator[Candidate]:
+def ignored_types(
+    queries: QueryTable, documents: DocumentTable, resampler: Resampler, *, tolerance: float
+) -> Iterator[Candidate]:
     """Types of hard negatives that reach the positive too often, and not only where everything does.
 
     The violation rate of a type is counted over pairs of this type alone where there are at least 20, so that a
@@ -99,38 +102,37 @@ def ignored_types(queries: QueryTable, documents: DocumentTable, *, tolerance: f
     exceeds that of the other types by 2 %.
     """
     pairs = _Pairs.of(queries, documents, tolerance)
-    clusters = queries.clusters[pairs.owners]
+    of_pairs = resampler.among(pairs.owners)
     for name in sorted({kind for types in pairs.types for kind in types}):
         chosen = np.flatnonzero(pairs.of_type(name))
         violated = pairs.is_violated[chosen]
         if violated.sum() < LEAST_VIOLATIONS:
             continue
-        ones = np.ones(len(chosen))
-        found = rate(violated.astype(np.float64), ones, clusters[chosen])
-        own_doing = rate(pairs.is_own_doing[chosen].astype(np.float64), ones, clusters[chosen])
-        if own_doing.at_least <= LEAST_RATE and not _exceeds_others(pairs, name, chosen, clusters):
+        of_type, ones = of_pairs.among(chosen), np.ones(len(chosen))
+        found = of_type.rate(violated, ones)
+        own_doing = of_type.rate(pairs.is_own_doing[chosen], ones)
+        if own_doing.at_least <= LEAST_RATE and not _exceeds_others(pairs, name, chosen, of_pairs):
             continue
+        value = _size(found)
         worst = chosen[violated][np.argsort(pairs.margins[chosen][violated], kind="stable")]
         lost = np.array([name in kind.split(" + ") for kind in queries.wrong_type], dtype=bool) & ~queries.is_correct
-        title, action = _type_words(name, found.value, len(chosen))
-        yield Candidate(
-            _diagnosis(
-                "type-ignored",
-                title,
-                _severity(found.value),
-                len(chosen),
-                found,
-                pairs.owners[worst],
-                action,
-                pairs.documents[worst],
-            ),
-            gain=missing_rank(queries, lost),
+        title, action = _type_words(name, value, len(chosen))
+        finding = _finding(
+            "type-ignored",
+            title,
+            _severity(value),
+            found,
+            action,
+            n=len(chosen),
+            rows=pairs.owners[worst],
+            documents=pairs.documents[worst],
         )
+        yield Candidate(finding, gain=missing_rank(queries, lost))
 
 
-def _exceeds_others(pairs: _Pairs, name: str, chosen: IntArray, clusters: IntArray) -> bool:
+def _exceeds_others(pairs: _Pairs, name: str, chosen: IntArray, of_pairs: Resampler) -> bool:
     rows = np.union1d(chosen, np.flatnonzero(~pairs.with_type(name)))
-    found = contrast(pairs.is_violated[rows].astype(np.float64), np.isin(rows, chosen), clusters[rows])
+    found = of_pairs.among(rows).contrast(pairs.is_violated[rows], np.isin(rows, chosen))
     return found.at_least > CLEARLY_MORE
 
 
@@ -157,7 +159,7 @@ def missing_rank(queries: QueryTable, rows: BoolArray | IntArray) -> float:
     return float((1 - queries.values[_METRIC][rows]).sum()) / max(len(queries.texts), 1)
 
 
-def unbeaten_baselines(result: Result) -> Iterator[Candidate]:
+def unbeaten_baselines(result: Scored) -> Iterator[Candidate]:
     """Baselines that rank significantly better than the model: character n-grams, the base model."""
     names = {"lexical": "character n-grams", "base": "the base model without its head"}
     for comparison in result.comparisons:
@@ -169,20 +171,18 @@ def unbeaten_baselines(result: Result) -> Iterator[Candidate]:
         theirs = metric.lexical if comparison.b == "lexical" else metric.base
         against = "" if theirs is None else f" {metric.value:.2f} against {theirs:.2f}"
         lost = _worst_first(result.queries, np.flatnonzero(~result.queries.is_correct))
-        yield Candidate(
-            _diagnosis(
-                f"below-{comparison.b}",
-                f"the model ranks worse than {names[comparison.b]}: MRR{against} ({comparison.difference:+.3f})",
-                Severity.HIGH,
-                len(result.queries.texts),
-                Estimate(comparison.difference, comparison.low, comparison.high),
-                lost,
-                "Look at pooling, prompts and normalisation first (they must be those of the training), then at the "
-                "learning rate; do not deploy it.",
-                result.queries.wrong_document[lost],
-            ),
-            gain=-comparison.difference,
+        finding = _finding(
+            f"below-{comparison.b}",
+            f"the model ranks worse than {names[comparison.b]}: MRR{against} ({comparison.difference:+.3f})",
+            Severity.HIGH,
+            Estimate(comparison.difference, comparison.low, comparison.high),
+            "Look at pooling, prompts and normalisation first (they must be those of the training), then at the "
+            "learning rate; do not deploy it.",
+            n=len(result.queries.texts),
+            rows=lost,
+            documents=result.queries.wrong_document[lost],
         )
+        yield Candidate(finding, gain=-comparison.difference)
 
 
 _MODE_WORDS = {
@@ -233,8 +233,8 @@ _MODE_WORDS = {
 }
 
 
-def failure_findings(queries: QueryTable, modes: FailureModes) -> Iterator[Candidate]:
-    """The failure modes that cost a share of the queries worth acting on; ignored attributes are told by type.
+def failure_findings(queries: QueryTable, modes: FailureModes, resampler: Resampler) -> Iterator[Candidate]:
+    """The failure modes that cost a share of the queries worth acting on; ignored attributes are reported by type.
 
     A cause that right queries may have as well (a text that is cut off) is a finding only where queries that have it
     fail significantly more often. Its effect is that difference, and only as much of its failures counts as gain.
@@ -246,31 +246,27 @@ def failure_findings(queries: QueryTable, modes: FailureModes) -> Iterator[Candi
         flags[rows] = True
         if len(rows) < LEAST_VIOLATIONS:
             continue
-        effect = found = share(flags, queries.clusters)
+        effect = found = resampler.share(flags)
         if found.at_least <= LEAST_MODE and mode is not FailureMode.HUB:
             continue  # hubs have had their own test
         risks, gain = {}, missing_rank(queries, rows)
         condition = modes.conditions.get(mode)
         if condition is not None:
-            effect = contrast(failed.astype(np.float64), condition, queries.clusters)
+            effect = resampler.contrast(failed, condition)
             if effect.at_least <= 0:
                 continue
             with_it = float(failed[condition].mean())
-            risks = {"with_it": percent(with_it), "without": percent(with_it - effect.value)}
-            gain *= effect.value / with_it
+            risks = {"with_it": percent(with_it), "without": percent(with_it - _size(effect))}
+            gain *= _size(effect) / with_it
         n_hubs = len(np.unique(queries.wrong_document[rows]))
         hubs = "1 document wins" if n_hubs == 1 else f"{n_hubs:,} documents win"
-        words = title.format(share=percent(found.value), hubs=hubs, **risks)
-        worst = _worst_first(queries, rows)
-        yield Candidate(
-            _diagnosis(
-                code, words, _severity(effect.value), len(flags), effect, worst, action, queries.wrong_document[worst]
-            ),
-            gain=gain,
-        )
+        words = title.format(share=percent(_size(found)), hubs=hubs, **risks)
+        yield Candidate(_query_finding(code, words, effect, action, queries, rows), gain=gain)
 
 
-def unexplained_failures(queries: QueryTable, modes: FailureModes, search: SliceSearch) -> Iterator[Candidate]:
+def unexplained_failures(
+    queries: QueryTable, modes: FailureModes, search: SliceSearch, resampler: Resampler
+) -> Iterator[Candidate]:
     """Failures without a known cause, where they are many and more than those of any known one.
 
     Queries of a confirmed slice have one: what the slice has in common.
@@ -281,24 +277,19 @@ def unexplained_failures(queries: QueryTable, modes: FailureModes, search: Slice
     flags[modes.rows(FailureMode.OTHER)] = True
     for one in search.slices:
         flags[one.rows] = False
-    found = share(flags, queries.clusters)
+    found = resampler.share(flags)
     if n_other < max(counts.values(), default=0) or found.at_least <= LEAST_UNEXPLAINED:
         return
-    worst = _worst_first(queries, np.flatnonzero(flags))
-    yield Candidate(
-        _diagnosis(
-            "unexplained-failures",
-            f"{percent(found.value)} of the queries fail for none of the reasons that are looked for",
-            _severity(found.value),
-            len(flags),
-            found,
-            worst,
-            "Read some of them, in the page under Failures: what they have in common is what to train on. Types on the "
-            "hard negatives and metadata columns of the queries let more reasons be told.",
-            queries.wrong_document[worst],
-        ),
-        gain=missing_rank(queries, flags),
+    finding = _query_finding(
+        "unexplained-failures",
+        f"{percent(_size(found))} of the queries fail for none of the reasons that are looked for",
+        found,
+        "Read some of them, in the page under Failures: what they have in common is what to train on. Types on the "
+        "hard negatives and metadata columns of the queries let more reasons be told.",
+        queries,
+        np.flatnonzero(flags),
     )
+    yield Candidate(finding, gain=missing_rank(queries, flags))
 
 
 def _worst_first(queries: QueryTable, rows: IntArray) -> IntArray:
@@ -308,28 +299,28 @@ def _worst_first(queries: QueryTable, rows: IntArray) -> IntArray:
 def slice_findings(search: SliceSearch, metric: str, queries: QueryTable) -> Iterator[Candidate]:
     """Confirmed slices as findings."""
     for one in search.slices:
-        finding = _diagnosis(
+        finding = _finding(
             "slice-worse",
             f"{one.name}: {metric} {one.mean:.2f} against {one.rest:.2f} on the rest "
             f"({one.effect:+.2f} on the confirming half, {search.n_tried:,} slices tried)",
             _severity(-one.effect),
-            len(one.rows),
             Estimate(one.effect, one.low, one.high),
-            one.rows,
             "Add training rows of this kind, or find out what its queries have in common that the model cannot read.",
-            queries.wrong_document[one.rows],
+            n=len(one.rows),
+            rows=one.rows,
+            documents=queries.wrong_document[one.rows],
         )
         yield Candidate(finding, gain=-one.effect * len(one.rows) / max(len(queries.texts), 1))
 
 
-def label_findings(result: Result, collection: Collection) -> Iterator[Candidate]:
+def label_findings(result: Scored, collection: Collection, resampler: Resampler) -> Iterator[Candidate]:
     """Faults of the data that the evaluation itself has met: unfilled positives, contradictions and leakage."""
-    yield from _unfilled_positives(result)
-    yield from _contradictions(result, collection)
-    yield from _leaked_queries(result)
+    yield from _unfilled_positives(result, resampler)
+    yield from _contradictions(result, collection, resampler)
+    yield from _leaked_queries(result, resampler)
 
 
-def _contradictions(result: Result, collection: Collection) -> Iterator[Candidate]:
+def _contradictions(result: Scored, collection: Collection, resampler: Resampler) -> Iterator[Candidate]:
     """Pairs that the data calls relevant and a hard negative, among those of the measured queries."""
     queries = result.queries
     row_of = {name: row for row, name in enumerate(queries.ids)}
@@ -340,24 +331,22 @@ def _contradictions(result: Result, collection: Collection) -> Iterator[Candidat
     n_bad = int(flags.sum())
     if not n_bad:
         return
-    found = share(flags, queries.clusters[owners])
+    found = resampler.among(owners).share(flags)
     rows = owners[flags]
-    yield Candidate(
-        _diagnosis(
-            "positive-also-negative",
-            f"{percent(found.value)} of positives are also labelled negative ({n_bad:,} of {len(flags):,} pairs)",
-            Severity.HIGH,
-            len(flags),
-            found,
-            rows,
-            "Run embedscope audit --fix: training pulls and pushes the same pair.",
-            queries.relevant_documents[flags],
-        ),
-        gain=missing_rank(queries, np.unique(rows)),
+    finding = _finding(
+        "positive-also-negative",
+        f"{percent(_size(found))} of positives are also labelled negative ({n_bad:,} of {len(flags):,} pairs)",
+        Severity.HIGH,
+        found,
+        "Run embedscope audit --fix: training pulls and pushes the same pair.",
+        n=len(flags),
+        rows=rows,
+        documents=queries.relevant_documents[flags],
     )
+    yield Candidate(finding, gain=missing_rank(queries, np.unique(rows)))
 
 
-def _leaked_queries(result: Result) -> Iterator[Candidate]:
+def _leaked_queries(result: Scored, resampler: Resampler) -> Iterator[Candidate]:
     """Queries of the training file; without them the MRR falls by what they now add to it at most."""
     leakage, queries = result.leakage, result.queries
     if leakage is None:
@@ -366,22 +355,20 @@ def _leaked_queries(result: Result) -> Iterator[Candidate]:
     flags = np.array([text in leaked for text in queries.texts], dtype=bool)
     if not flags.any():
         return
-    found, rows = share(flags, queries.clusters), np.flatnonzero(flags)
-    yield Candidate(
-        _diagnosis(
-            "query-in-training",
-            f"{percent(found.value)} of the queries stand in {leakage.train}: scores on them show memory",
-            Severity.HIGH,
-            len(flags),
-            found,
-            rows,
-            "Remove them from the test set (embedscope audit --train ... --fix).",
-        ),
-        gain=float(queries.values[_METRIC][rows].sum()) / len(flags),
+    found, rows = resampler.share(flags), np.flatnonzero(flags)
+    finding = _finding(
+        "query-in-training",
+        f"{percent(_size(found))} of the queries stand in {leakage.train}: scores on them show memory",
+        Severity.HIGH,
+        found,
+        "Remove them from the test set (embedscope audit --train ... --fix).",
+        n=len(flags),
+        rows=rows,
     )
+    yield Candidate(finding, gain=float(queries.values[_METRIC][rows].sum()) / len(flags))
 
 
-def _unfilled_positives(result: Result) -> Iterator[Candidate]:
+def _unfilled_positives(result: Scored, resampler: Resampler) -> Iterator[Candidate]:
     queries, texts = result.queries, result.documents.texts
     flags = says_nothing(queries, result.documents)
     rows = np.flatnonzero(flags)
@@ -389,51 +376,47 @@ def _unfilled_positives(result: Result) -> Iterator[Candidate]:
         return
     first = queries.relevant_documents[queries.relevant_indptr[rows]]
     n, example = len(rows), excerpt(texts[int(first[0])], 30)
-    yield Candidate(
-        _diagnosis(
-            "placeholder-text",
-            f"{n:,} {'query has' if n == 1 else 'queries have'} a positive that says nothing, such as {example}",
-            Severity.HIGH,
-            len(flags),
-            share(flags, queries.clusters),
-            rows,
-            "Run embedscope audit --fix: no model can find such a text, and training on it teaches noise.",
-            first,
-        ),
-        gain=missing_rank(queries, rows),
+    finding = _finding(
+        "placeholder-text",
+        f"{n:,} {'query has' if n == 1 else 'queries have'} a positive that says nothing, such as {example}",
+        Severity.HIGH,
+        resampler.share(flags),
+        "Run embedscope audit --fix: no model can find such a text, and training on it teaches noise.",
+        n=len(flags),
+        rows=rows,
+        documents=first,
     )
+    yield Candidate(finding, gain=missing_rank(queries, rows))
 
 
 def fragile_queries(robustness: Robustness, metric: str = "MRR") -> Iterator[Candidate]:
     """Ways of typing the queries that cost the model its ranks, significantly over all that were tried.
 
-    Nobody has typed the test set so: mending them gains nothing on it, and they come after what does.
+    Nobody has typed the test set so: correcting them gains nothing on it, and they come after what does.
     """
     for effect in robustness.effects:
         for change in effect.changes:
-            is_told = change.metric == metric and change.p_adjusted < FRAGILE_LEVEL
-            if not is_told or change.difference > -FRAGILE or change.high is None or change.high >= 0:
+            is_significant = change.metric == metric and change.p_adjusted < FRAGILE_LEVEL
+            if not is_significant or change.difference > -FRAGILE or change.high is None or change.high >= 0:
                 continue
             words = (
                 f"{effect.title}: {metric} falls from {effect.before[metric]:.2f} to {effect.after[metric]:.2f} on the "
                 f"{effect.n_changed:,} queries that this changes"
             )
-            yield Candidate(
-                _diagnosis(
-                    "fragile-queries",
-                    words,
-                    _severity(-change.difference),
-                    effect.n_changed,
-                    Estimate(change.difference, change.low, change.high),
-                    effect.lost,
-                    "Add such spellings to the training queries, or undo them before encoding, if users type this way.",
-                    np.full(len(effect.lost), -1),  # which document wins then is not known here
-                ),
-                gain=0.0,  # nobody has typed this test set so
+            finding = _finding(
+                "fragile-queries",
+                words,
+                _severity(-change.difference),
+                Estimate(change.difference, change.low, change.high),
+                "Add such spellings to the training queries, or undo them before encoding, if users type this way.",
+                n=effect.n_changed,
+                rows=effect.lost,
+                documents=np.full(len(effect.lost), -1),  # which document wins then is not known here
             )
+            yield Candidate(finding, gain=0.0)
 
 
-def collapsed_space(queries: QueryTable, documents: Float32Array) -> Iterator[Candidate]:
+def collapsed_space(queries: QueryTable, documents: Float32Array, resampler: Resampler) -> Iterator[Candidate]:
     """Whether a few directions carry the space of the documents.
 
     It has no rows: no single query or document shows it. All that is missing to an MRR of 1 may be its doing.
@@ -446,79 +429,84 @@ def collapsed_space(queries: QueryTable, documents: Float32Array) -> Iterator[Ca
         return
     n = found.n_directions
     verb = "carries" if n == 1 else "carry"
-    yield Candidate(
-        _diagnosis(
-            "space-collapsed",
-            f"dimension collapse: {n} of {documents.shape[1]} directions {verb} 90 % of the space "
-            f"(effective rank {found.effective_rank:.0f})",
-            Severity.HIGH,
-            len(documents),
-            _share_of_directions(documents, n, available),
-            [],
-            "Lower the learning rate or raise the temperature, and train with more negatives; a head this narrow in "
-            "effect can be replaced by one of fewer dimensions.",
-        ),
-        gain=missing_rank(queries, np.arange(len(queries.texts))),
+    finding = _finding(
+        "space-collapsed",
+        f"dimension collapse: {n} of {documents.shape[1]} directions {verb} 90 % of the space "
+        f"(effective rank {found.effective_rank:.0f})",
+        Severity.HIGH,
+        _share_of_directions(documents, n, available, resampler),
+        "Lower the learning rate or raise the temperature, and train with more negatives; a head this narrow in "
+        "effect can be replaced by one of fewer dimensions.",
+        n=len(documents),
     )
+    yield Candidate(finding, gain=missing_rank(queries, np.arange(len(queries.texts))))
 
 
-def _share_of_directions(documents: Float32Array, n_directions: int, available: int) -> Estimate:
+def _share_of_directions(documents: Float32Array, n_directions: int, available: int, resampler: Resampler) -> Estimate:
     """Share of the directions that hold 90 % of the variance; percentile bootstrap over documents.
 
     Of large collections each draw takes 2,000 documents: fewer than there are, which widens the interval.
     """
-    generator = np.random.default_rng(0)
-    size = min(len(documents), _SPACE_ROWS)
-    draws = (spectrum(documents[generator.integers(0, len(documents), size)]) for _ in range(_SPACE_DRAWS))
+    drawn = resampler.resamples(len(documents), min(len(documents), _SPACE_ROWS), _SPACE_DRAWS)
+    draws = (spectrum(documents[rows]) for rows in drawn)
     counts = [draw.n_directions for draw in draws if draw.n_directions is not None]
     low, high = np.quantile(counts, (0.025, 0.975)) / available
     value = n_directions / available
     return Estimate(value, min(float(low), value), max(float(high), value))
 
 
-def _diagnosis(
+def _query_finding(
+    code: str, title: str, effect: Estimate, action: str, queries: QueryTable, rows: IntArray
+) -> Finding:
+    """The finding on these of all queries, with the documents that won them."""
+    worst = _worst_first(queries, rows)
+    return _finding(
+        code,
+        title,
+        _severity(_size(effect)),
+        effect,
+        action,
+        n=len(queries.texts),
+        rows=worst,
+        documents=queries.wrong_document[worst],
+    )
+
+
+def _finding(
     code: str,
     title: str,
     severity: Severity,
-    n: int,
-    found: Estimate,
-    rows: Sequence[int] | IntArray,
+    effect: Estimate,
     action: str,
+    *,
+    n: int,
+    rows: IntArray | None = None,
     documents: IntArray | None = None,
 ) -> Finding:
-    shown = some_rows(int(row) for row in rows)
+    listed = [] if rows is None else rows.tolist()
+    shown = some_rows(listed)
     first: dict[int, int] = {}
-    for row, document in zip(rows, () if documents is None else documents.tolist(), strict=documents is not None):
-        first.setdefault(int(row), document)
+    for row, document in zip(listed, [] if documents is None else documents.tolist(), strict=documents is not None):
+        first.setdefault(row, document)
     return Finding(
         code=code,
         title=title,
         severity=severity,
         n=n,
-        effect=found.value,
-        low=found.low,
-        high=found.high,
+        effect=effect.value,
+        low=effect.low,
+        high=effect.high,
         rows=shown,
         action=action,
         documents=tuple(first[row] for row in shown) if first else (),
     )
 
 
+def _size(effect: Estimate) -> float:
+    return 0.0 if effect.value is None else effect.value
+
+
 def _severity(size: float) -> Severity:
     if size >= _SEVERE:
         return Severity.HIGH
     return Severity.MEDIUM if size >= _MARKED else Severity.LOW
-
-
-__all__ = [
-    "MAX_ROWS",
-    "collapsed_space",
-    "failure_findings",
-    "fragile_queries",
-    "ignored_types",
-    "label_findings",
-    "missing_rank",
-    "slice_findings",
-    "unbeaten_baselines",
-    "unexplained_failures",
-]

@@ -24,11 +24,10 @@ from itertools import combinations
 import numpy as np
 from scipy.special import stdtr
 
-from embedscope.diagnose.evidence import contrast
 from embedscope.diagnose.query_features import Feature
 from embedscope.protocols import BoolArray, Float64Array, IntArray
-from embedscope.stats.clusters import random_half
 from embedscope.stats.paired_tests import benjamini_hochberg
+from embedscope.stats.resampler import Resampler, Stream
 
 MAX_TERMS = 3
 LEAST_QUERIES = 20
@@ -84,10 +83,9 @@ class SliceSearch:
 
 def find_slices(
     values: Float64Array,
-    clusters: IntArray,
     features: Sequence[Feature],
+    resampler: Resampler,
     *,
-    generator: np.random.Generator,
     max_terms: int = MAX_TERMS,
     least_effect: float = LEAST_EFFECT,
 ) -> SliceSearch:
@@ -97,12 +95,10 @@ def find_slices(
     ----------
     values : ndarray of shape (Q,), float64
         A metric of each query, higher is better; NaN leaves a query out.
-    clusters : ndarray of shape (Q,), int64
-        Queries of one cluster stay in one half.
     features : sequence of Feature
         A conjunction holds at most one feature of a family.
-    generator : numpy.random.Generator
-        Divides the clusters.
+    resampler : Resampler
+        Of the clusters of these queries, which it divides into halves.
     max_terms : int
         Features of a conjunction at most.
     least_effect : float
@@ -115,10 +111,10 @@ def find_slices(
     """
     n_queries = len(values)
     known = np.flatnonzero(~np.isnan(values))
-    values, clusters = values[known], clusters[known]
+    values, resampler = values[known], resampler.among(known)
     features = [Feature(f.family, f.name, f.rows[known]) for f in features]
-    first = random_half(clusters, generator)
-    halves = (_Half.of(values, clusters, first), _Half.of(values, clusters, ~first))
+    first = resampler.on(Stream.SLICES).half()
+    halves = (_Half.of(values, resampler.clusters, first), _Half.of(values, resampler.clusters, ~first))
     tried = _conjunctions(features, halves, max_terms)
     if not len(tried):
         return SliceSearch((), 0)
@@ -128,7 +124,7 @@ def find_slices(
     masks = np.array([tried.mask(i) for i in suspicious])
     p_second = benjamini_hochberg(halves[1].p_values(masks))
     found = [
-        _measured(values, clusters, ~first, mask, tried.names(i), known, float(p))
+        _measured(values, resampler, ~first, mask, tried.names(i), known, float(p))
         for i, mask, p in zip(suspicious, masks, p_second, strict=True)
         if p <= FALSE_DISCOVERIES
     ]
@@ -305,7 +301,7 @@ def _extended(level: _Conjunctions) -> _Conjunctions:
 
 def _measured(
     values: Float64Array,
-    clusters: IntArray,
+    resampler: Resampler,
     half: BoolArray,
     mask: BoolArray,
     terms: tuple[str, ...],
@@ -313,12 +309,12 @@ def _measured(
     p: float,
 ) -> Slice:
     rows = np.flatnonzero(half)
-    found = contrast(values[rows], mask[rows], clusters[rows])
+    found = resampler.among(rows).contrast(values[rows], mask[rows])
     worst_first = np.flatnonzero(mask)[np.argsort(values[mask], kind="stable")]
     return Slice(
         terms=terms,
         rows=known[worst_first],
-        effect=found.value,
+        effect=found.value or 0.0,
         low=found.low,
         high=found.high,
         p=p,
@@ -343,12 +339,12 @@ def _distinct(slices: Sequence[Slice], values: Float64Array) -> Iterator[Slice]:
     for one in slices:
         if len(kept) == MAX_REPORTED:
             return
-        if not any(_is_told_by(other, one, values) for other in kept):
+        if not any(_is_covered_by(other, one, values) for other in kept):
             kept.append(one)
             yield one
 
 
-def _is_told_by(other: Slice, one: Slice, values: Float64Array) -> bool:
+def _is_covered_by(other: Slice, one: Slice, values: Float64Array) -> bool:
     own, theirs = set(one.rows.tolist()), set(other.rows.tolist())
     left = np.array(sorted(own - theirs), dtype=np.int64)
     if len(own & theirs) >= SAME_SLICE * len(own | theirs):
