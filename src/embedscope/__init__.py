@@ -13,32 +13,43 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from embedscope.arrays import Evaluation, evaluate
+    from embedscope.comparison.comparing import ComparedRuns, compare
     from embedscope.data.readers import read_collection
     from embedscope.errors import EmbedscopeError, InputError
+    from embedscope.pipeline import run
     from embedscope.result import Result
     from embedscope.scale.shard_writer import write_shards
+    from embedscope.settings import Settings
     from embedscope.visualizer import EmbeddingVisualizer
 
 _HOMES = {
+    "ComparedRuns": "embedscope.comparison.comparing",
     "EmbeddingVisualizer": "embedscope.visualizer",
     "EmbedscopeError": "embedscope.errors",
     "Evaluation": "embedscope.arrays",
-    "Result": "embedscope.result",
     "InputError": "embedscope.errors",
+    "Result": "embedscope.result",
+    "Settings": "embedscope.settings",
+    "compare": "embedscope.comparison.comparing",
     "evaluate": "embedscope.arrays",
     "read_collection": "embedscope.data.readers",
+    "run": "embedscope.pipeline",
     "write_shards": "embedscope.scale.shard_writer",
 }
 
 __all__ = [
+    "ComparedRuns",
     "EmbeddingVisualizer",
     "EmbedscopeError",
     "Evaluation",
     "InputError",
     "Result",
+    "Settings",
     "__version__",
+    "compare",
     "evaluate",
     "read_collection",
+    "run",
     "write_shards",
 ]
 

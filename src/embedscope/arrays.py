@@ -11,16 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from embedscope.errors import InvalidOptionError, TooFewPointsError
-from embedscope.measure.options import Options
 from embedscope.measure.rank_metrics import measure_metrics
-from embedscope.measure.scoring import Scores, score, select_queries, values_of
+from embedscope.measure.scoring import score, select_queries, values_of
 from embedscope.measure.similarity import measure_similarity
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.vectors import require_same_dim, unit_rows
 from embedscope.models.encoders import require_device_name
 from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray
 from embedscope.result import Metric, Similarity
-from embedscope.settings import Device
+from embedscope.settings import DEFAULTS, Device
 from embedscope.stats.clusters import clusters_from_judgments
 from embedscope.stats.resampler import Resampler
 
@@ -100,34 +99,19 @@ def evaluate(
             f"{kept.size} of {len(queries)} queries have a relevant document; at least 2 are needed, because one "
             f"query has neither a spread nor an interval. Give qrels for more queries."
         )
-    judged, unit_queries = select_queries(every, kept), unit_queries[kept]
-    options = Options(
-        measures=_measures(cutoffs), seed=seed, n_draws=n_draws, k=max(10, min(cutoffs[-1], 100)), device=device
-    )
-    clusters = clusters_from_judgments(judged.indptr, judged.documents, len(documents))
+    judgments, kept_queries = select_queries(every, kept), unit_queries[kept]
+    metrics, n_listed = _metrics(cutoffs), max(10, min(cutoffs[-1], 100))
+    clusters = clusters_from_judgments(judgments.indptr, judgments.documents, len(documents))
     resampler = Resampler(clusters, n_draws, seed)
-    scores = score(
-        unit_queries, unit_documents, judged, k=options.k, tolerance=options.tie_tolerance, device=options.device
-    )
-    values = values_of(options.measures, judged, scores.pair_scores, scores.counts)
-    return _evaluation(len(queries), kept, scores, values, options, unit_queries, unit_documents, resampler)
-
-
-def _evaluation(
-    n_queries: int,
-    kept: IntArray,
-    scores: Scores,
-    values: Mapping[str, Float64Array],
-    options: Options,
-    queries: Float32Array,
-    documents: Float32Array,
-    resampler: Resampler,
-) -> Evaluation:
+    tolerance = DEFAULTS.measure.tie_tolerance
+    scores = score(kept_queries, unit_documents, judgments, k=n_listed, tolerance=tolerance, device=device)
+    values = values_of(metrics, judgments, scores.pair_scores, scores.counts)
+    n_queries = len(queries)
     return Evaluation(
-        metrics=measure_metrics(options.measures, scores, values, resampler),
-        similarity=measure_similarity(queries, documents, scores, None, resampler),
+        metrics=measure_metrics(metrics, scores, values, resampler),
+        similarity=measure_similarity(kept_queries, unit_documents, scores, None, resampler),
         values={name: _spread(column, kept, n_queries, np.nan) for name, column in values.items()},
-        clusters=_spread(resampler.clusters, kept, n_queries, -1),
+        clusters=_spread(clusters, kept, n_queries, -1),
         top_documents=_spread(scores.top_documents, kept, n_queries, -1),
         top_scores=_spread(scores.top_scores, kept, n_queries, np.nan),
         n_queries=len(kept),
@@ -157,7 +141,7 @@ def _cutoffs(k: Sequence[int]) -> list[int]:
     return cutoffs
 
 
-def _measures(cutoffs: Sequence[int]) -> tuple[str, ...]:
+def _metrics(cutoffs: Sequence[int]) -> tuple[str, ...]:
     names = [f"{name}@{cutoff}" for name in ("Success", "Recall", "nDCG", "MAP", "MRR") for cutoff in cutoffs]
     return ("MRR", *names)
 

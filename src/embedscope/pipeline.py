@@ -1,308 +1,470 @@
-"""A collection and its embeddings to findings, step by step."""
+"""One run, from settings to a result: read, embed, rank, map, measure, diagnose, decide.
+
+`run` is the only composition of a run. The command line, the notebook, the evaluator of a training, the demo and the
+comparison of several runs all call it, or `result_of` where the vectors are there already.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from embedscope.data.collection import Collection, digest
+from embedscope import maps
+from embedscope.attributes import load_pack
+from embedscope.data.collection import Collection, describe, digest, sample_queries
+from embedscope.data.readers import read_collection
+from embedscope.decide.criteria import load_criteria
+from embedscope.decide.verdict import judge
+from embedscope.diagnose.examination import Examination, perturbations_of
 from embedscope.diagnose.examples import choose_examples
+from embedscope.diagnose.findings import failure_modes, find_faults
 from embedscope.diagnose.leakage import measure_leakage
-from embedscope.errors import InvalidEmbeddingsError
-from embedscope.maps import MapsToCome, NeighborGraph
-from embedscope.maps.map_points import PointChoice, choose_points
+from embedscope.diagnose.model_faults import fragile_queries
+from embedscope.errors import InvalidOptionError
+from embedscope.log import SILENT, Log
+from embedscope.maps import PendingMaps
+from embedscope.maps.map_points import points_of_run
+from embedscope.measure.geometry import BASE, MODEL
 from embedscope.measure.heatmap import choose_heatmap
 from embedscope.measure.negatives import measure_types, measure_weights
-from embedscope.measure.options import DEFAULTS, PRIMARY_MEASURES, Options
-from embedscope.measure.projections import PURPOSE, projected_spaces
-from embedscope.measure.query_set import Judged
-from embedscope.measure.query_tables import document_table, query_table
-from embedscope.measure.rank_metrics import measure_metrics
-from embedscope.measure.scoring import Scores, lexical_values, rank_values, score, values_of
-from embedscope.measure.similarity import measure_similarity
-from embedscope.measure.typed_negatives import NegativePairs
-from embedscope.metrics.judgments import Judgments
-from embedscope.metrics.vectors import score_pairs
-from embedscope.models.embed import Embeddings
-from embedscope.protocols import Float32Array, Float64Array, IntArray, ProgressCallback, Role
-from embedscope.result import DataFacts, Estimate, Metric, Points, Power, QueryTable, Result
+from embedscope.measure.projections import projected_spaces
+from embedscope.measure.query_set import QuerySet
+from embedscope.measure.rank_metrics import PRIMARY_METRICS, measure_metrics
+from embedscope.measure.ranked import Ranked, rank
+from embedscope.measure.robustness import query_encoder
+from embedscope.measure.scoring import lexical_values, rank_values
+from embedscope.measure.similarity import DocumentSummary, measure_similarity
+from embedscope.models.cache import EmbeddingStore
+from embedscope.models.embed import Embeddings, embed_collection
+from embedscope.models.model import Model, load_model
+from embedscope.models.precomputed import is_precomputed_file, load_precomputed
+from embedscope.models.token_lengths import long_texts
+from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, Float64Array
+from embedscope.result import (
+    Criteria,
+    DataFacts,
+    Diagnosed,
+    Estimate,
+    Mapped,
+    Metric,
+    Points,
+    Power,
+    Result,
+    Scored,
+    extended,
+)
+from embedscope.settings import Settings
 from embedscope.stats.power import design_effect, minimum_detectable_difference
 from embedscope.stats.resampler import holm_over
 
 MAP_NAMES = {"tsne": "t-SNE", "umap": "UMAP"}
 
-N_NEIGHBORS_KEPT = 15
-"""Neighbours of each point that points.parquet and the map-quality figures use."""
 
-
-def analyse(
-    collection: Collection,
-    embeddings: Embeddings,
-    *,
-    options: Options = DEFAULTS,
-    base: Embeddings | None = None,
-    baselines: Mapping[str, Embeddings] | None = None,
-    train: tuple[str, Collection] | None = None,
-    say: Callable[[str], None] = lambda text: None,
-    progress: ProgressCallback | None = None,
-) -> Result:
-    """Everything that one run measures.
+def run(settings: Settings | None = None, log: Log = SILENT, **options: Any) -> Result:
+    """Everything that one run finds, and the verdict.
 
     Parameters
     ----------
-    collection : Collection
-    embeddings : Embeddings
-        Unit rows in the order of ``collection.queries`` and ``collection.documents``, and what made them.
-    options : Options
-    base : Embeddings, optional
-        The same texts under the base model without its head: a baseline, and the source of the PCA and random
-        projections that a head is held against.
-    baselines : mapping of name to Embeddings, optional
-        Other runs on the same texts to be compared with, such as the previous checkpoint.
-    train : (name, Collection), optional
-        The training file, for the leakage check.
-    say : callable, optional
-        Is told each step in one line.
-    progress : ProgressCallback, optional
-        Is told how far the pass over the documents has come.
+    settings : Settings, optional
+        The defaults are those of ``embedscope visualize``.
+    log : Log
+        Is told each step.
+    **options
+        Single settings by name, over ``settings``: ``run(checkpoint="best.pt", data="test.json", seed=7)``. ``data``
+        and ``train`` may be a `Collection`.
+
+    Raises
+    ------
+    InputError
+        If the data, the model or an option cannot be used; nothing has been written.
+    """
+    collections = {name: options.pop(name) for name in ("data", "train") if isinstance(options.get(name), Collection)}
+    chosen = (settings or Settings()).with_options(**options)
+    criteria, reader = load_criteria(chosen.measure.criteria), load_pack(chosen.measure.attributes)
+    perturbations_of(chosen, reader)  # refused before any work where they cannot be
+    name = checkpoint_of(chosen)
+    collection = collections.get("data") or read(chosen, log)
+    training = TrainingFile.of(chosen, collections.get("train"))
+    embedded = embed(name, collection, chosen, log)
+    return result_of(collection, embedded, chosen, criteria=criteria, attributes=reader, training=training, log=log)
+
+
+# --- read and embed -----------------------------------------------------------------------------------------------
+
+
+def read(settings: Settings, log: Log = SILENT) -> Collection:
+    """The data set, sampled as asked; what it holds is said before the long work begins.
+
+    Raises
+    ------
+    InvalidOptionError
+        If no data set is named.
+    DataFormatError
+        If it cannot be read.
+    """
+    data = settings.data
+    if data.data is None:
+        raise InvalidOptionError("Pass --data: the queries, positives and hard negatives to measure with.")
+    collection = read_collection(
+        data.data, drop_empty=data.drop_empty, allow_missing=data.allow_missing, split=data.split
+    )
+    sampled = sample_queries(collection, data.max_samples, np.random.default_rng(settings.measure.seed))
+    describe(sampled, data.data, log)
+    return sampled
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFile:
+    """What the model was trained on, for the leakage check."""
+
+    name: str
+    collection: Collection
+
+    @classmethod
+    def of(cls, settings: Settings, collection: Collection | None = None) -> TrainingFile | None:
+        """The training file of the settings; None where none is named."""
+        if collection is not None:
+            return cls("train", collection)
+        if settings.data.train is None:
+            return None
+        path = settings.data.train
+        return cls(Path(path).name, read_collection(path, drop_empty=True, allow_missing=True))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedded:
+    """A collection under a model, under its base without the head, and under what it is compared with."""
+
+    embeddings: Embeddings
+    base: Embeddings | None = None
+    baselines: Mapping[str, Embeddings] = field(default_factory=dict)
+    model: Model | None = None  # None for precomputed vectors
+    store: EmbeddingStore | None = None
+
+
+def checkpoint_of(settings: Settings) -> str:
+    """What to measure: the checkpoint or the embedding file, exactly one of them.
+
+    Raises
+    ------
+    InvalidOptionError
+        If both are named, or neither is.
+    """
+    named = [value for value in (settings.model.checkpoint, settings.model.embeddings) if value is not None]
+    if len(named) != 1:
+        came = "both" if named else "neither"
+        raise InvalidOptionError(
+            f"Pass exactly one of --checkpoint (a model) and --embeddings (vectors made before); {came} came."
+        )
+    return named[0]
+
+
+def embed(name: str, collection: Collection, settings: Settings, log: Log = SILENT) -> Embedded:
+    """The collection under the checkpoint or embedding file ``name``, its base, and the baseline of the settings."""
+    own = embed_with(name, collection, settings, log)
+    baseline = settings.model.baseline
+    if baseline is None:
+        return own
+    other = embed_with(baseline, collection, settings, log, with_base=False)
+    return replace(own, baselines={baseline: other.embeddings})
+
+
+def embed_with(
+    name: str, collection: Collection, settings: Settings, log: Log = SILENT, *, with_base: bool = True
+) -> Embedded:
+    """The collection under the checkpoint or embedding file ``name``; ``with_base`` also under its base model."""
+    if name == settings.model.embeddings or is_precomputed_file(name):
+        found = load_precomputed(name, collection)
+        log.model(found.facts)
+        return Embedded(found)
+    store, model = load(name, settings, log)
+    return encode_with(model, store, collection, settings, log, with_base=with_base)
+
+
+def encode_with(
+    model: Model,
+    store: EmbeddingStore,
+    collection: Collection,
+    settings: Settings,
+    log: Log = SILENT,
+    *,
+    with_base: bool = True,
+) -> Embedded:
+    """The collection under ``model``; ``with_base`` also under its base model."""
+    batch_size = settings.model.batch_size
+    with log.progress("Encoding", unit="texts") as progress:
+        found = embed_collection(collection, model, store, batch_size=batch_size, progress=progress)
+    log.step(f"Encoded {found.n_encoded:,} texts, {found.n_cached:,} from the cache, in {found.elapsed_s:.1f} s")
+    base = None
+    if with_base and model.facts.head is not None:
+        # The head sits on base vectors that are in the cache by now, so the base model costs nothing more.
+        base = embed_collection(collection, model.without_head(), store, batch_size=batch_size)
+    return Embedded(found, base, model=model, store=store)
+
+
+def load(name: str, settings: Settings, log: Log = SILENT) -> tuple[EmbeddingStore, Model]:
+    """The checkpoint ``name``, ready to encode, and the cache of its vectors."""
+    own = settings.model
+    folder = None if own.cache_dir is None else Path(own.cache_dir)
+    store = EmbeddingStore(folder, warn=log.warn, is_enabled=not own.no_cache)
+    model = load_model(
+        name,
+        base_model=own.base_model,
+        pooling=own.pooling,
+        max_length=own.max_length,
+        device=own.device,
+        backend=own.backend,
+        precision=own.precision,
+        hashes=store.hashes,
+    )
+    log.model(model.facts)
+    return store, model
+
+
+# --- from vectors to a result -------------------------------------------------------------------------------------
+
+
+def result_of(
+    collection: Collection,
+    embedded: Embedded,
+    settings: Settings,
+    *,
+    criteria: Criteria | None = None,
+    attributes: AttributeReader | None = None,
+    training: TrainingFile | None = None,
+    log: Log = SILENT,
+) -> Result:
+    """The result of a collection that is embedded already.
 
     Raises
     ------
     TooFewPointsError
-        If fewer than two queries have a relevant document, no document is irrelevant, or a map is asked for of too
-        few points.
+        If fewer than two queries have a relevant document, no document is irrelevant, or a map has too few points.
     InvalidEmbeddingsError
         If the vectors do not fit the collection.
     InvalidOptionError
         If a query that was asked for is not there, or an option is out of range.
     """
-    result, maps = begin_analysis(
-        collection,
-        embeddings,
-        options=options,
-        base=base,
-        baselines=baselines,
-        train=train,
-        say=say,
-        progress=progress,
-    )
-    return with_maps(result, maps)
+    criteria = load_criteria(settings.measure.criteria) if criteria is None else criteria
+    attributes = load_pack(settings.measure.attributes) if attributes is None else attributes
+    query_set = QuerySet.of(collection, seed=settings.measure.seed, draws=settings.measure.draws)
+    log.step(f"Scoring {len(query_set.rows):,} queries against {len(collection.documents):,} documents")
+    with log.progress("Scoring", unit="documents") as progress:
+        ranked = rank(collection, embedded.embeddings, query_set, settings, progress)
+    points, layouts = begin_maps(ranked, settings, log)
+    scored = measure(collection, embedded, ranked, settings, training=training, log=log)
+    diagnosed = diagnose(scored, collection, embedded, ranked, settings, attributes=attributes, log=log)
+    return decide(with_maps(diagnosed, points, layouts), settings, criteria)
 
 
-def with_maps(result: Result, maps: MapsToCome | None) -> Result:
-    """The findings with the maps that were begun beside them, as soon as they are laid out.
-
-    Raises
-    ------
-    TooFewPointsError
-        If a map was asked for of too few points.
-    """
-    if maps is None:
-        return result
-    layouts, absent = maps.wait()
-    return replace(result, maps=layouts, maps_absent=absent)
-
-
-def begin_analysis(
+def measure(
     collection: Collection,
-    embeddings: Embeddings,
+    embedded: Embedded,
+    ranked: Ranked,
+    settings: Settings,
     *,
-    options: Options = DEFAULTS,
-    base: Embeddings | None = None,
-    baselines: Mapping[str, Embeddings] | None = None,
-    train: tuple[str, Collection] | None = None,
-    say: Callable[[str], None] = lambda text: None,
-    progress: ProgressCallback | None = None,
-) -> tuple[Result, MapsToCome | None]:
-    """What ``analyse`` gives, without the maps: these are being laid out when it returns, for ``with_maps`` to add."""
-    _check_shapes(collection, embeddings)
-    judged = Judged.of(collection, options)
-    judged_rows, judgments, resampler = judged.rows, judged.judgments, judged.resampler
-    queries, documents = embeddings.queries[judged_rows], embeddings.documents
-    clusters = resampler.clusters
-
-    say(f"Scoring {len(queries):,} queries against {len(documents):,} documents")
-    kept = options.k + min(int(judgments.n_relevant.max()), 90)
-    scores = score(
-        queries,
-        documents,
-        judgments,
-        k=kept,
-        tolerance=options.tie_tolerance,
-        device=options.device,
-        progress=progress,
+    training: TrainingFile | None = None,
+    log: Log = SILENT,
+) -> Scored:
+    """What the ranking says: metrics beside their baselines, similarities, hard negatives by type, leakage."""
+    values, references = baselines(collection, embedded, ranked, settings)
+    scored = estimates_of(
+        ranked, settings, values, model=embedded.embeddings.facts, data=facts_of(collection, ranked), log=log
     )
-    values = values_of(options.measures, judgments, scores.pair_scores, scores.counts)
-    negatives = negative_pairs_of(collection, judged_rows, queries, documents, scores)
-    table = query_table(collection, judged_rows, scores, negatives, values, clusters, options.k)
-    points, maps = _begin_maps(table, queries, documents, options, say)
-    others, references = _baselines(collection, judged_rows, judgments, base, baselines or {}, embeddings, options)
-
-    say(f"Intervals from {options.n_draws:,} resamples of {len(np.unique(clusters)):,} independent groups of queries")
-    metrics = measure_metrics(
-        options.measures, scores, values, resampler, lexical=others.get("lexical"), base=others.get("base")
+    heatmap = choose_heatmap(
+        ranked.queries,
+        embedded.embeddings.documents,
+        ranked.query_set.judgments.indptr,
+        ranked.query_set.judgments.documents,
+        n_cells=settings.measure.heatmap_cells,
+        generator=generator(settings, "heatmap"),
     )
-    compared = holm_over(
-        resampler.compare(embeddings.facts.checkpoint, values, others, PRIMARY_MEASURES), PRIMARY_MEASURES
-    )
-    similarity = measure_similarity(queries, documents, scores, negatives, resampler)
-    types = {} if negatives is None else measure_types(negatives, resampler, similarity.edges, options.tie_tolerance)
-    weights = {} if negatives is None else measure_weights(negatives, resampler, options.tie_tolerance)
+    leakage = None if training is None else measure_leakage(collection, training.collection, train_name=training.name)
+    return replace(scored, references=references, heatmap=heatmap, leakage=leakage)
 
-    found = Result(
-        data=_facts(collection, len(judged_rows), clusters),
-        model=embeddings.facts,
+
+def estimates_of(
+    ranked: Ranked,
+    settings: Settings,
+    baseline_values: Mapping[str, dict[str, Float64Array]],
+    *,
+    model: Any,
+    data: DataFacts,
+    log: Log = SILENT,
+) -> Scored:
+    """Metrics, similarities and hard negatives with their intervals: all that needs the ranking alone."""
+    chosen, resampler = settings.measure, ranked.query_set.resampler
+    log.step(
+        f"Intervals from {chosen.draws:,} resamples of {ranked.query_set.n_clusters:,} independent groups of queries"
+    )
+    lexical, base = baseline_values.get("lexical"), baseline_values.get("base")
+    metrics = measure_metrics(chosen.metrics, ranked.scores, ranked.values, resampler, lexical=lexical, base=base)
+    compared = resampler.compare(model.checkpoint, ranked.values, baseline_values, PRIMARY_METRICS)
+    similarity = measure_similarity(ranked.queries, ranked.documents, ranked.scores, ranked.negatives, resampler)
+    negatives, tolerance = ranked.negatives, chosen.tie_tolerance
+    return Scored(
+        data=data,
+        model=model,
         similarity=similarity,
         metrics=metrics,
-        negative_types=types,
-        queries=table,
-        documents=document_table(collection, judgments, negatives),
-        points=points,
-        maps={},
-        maps_absent={},
-        heatmap=choose_heatmap(
-            queries,
-            documents,
-            judgments.indptr,
-            judgments.documents,
-            n_cells=options.heatmap_cells,
-            generator=options.generator("heatmap"),
-        ),
-        examples=choose_examples(table, n=options.n_examples, asked=options.asked),
+        negative_types={} if negatives is None else measure_types(negatives, resampler, similarity.edges, tolerance),
+        weights={} if negatives is None else measure_weights(negatives, resampler, tolerance),
+        queries=ranked.query_table,
+        documents=ranked.document_table,
+        heatmap=None,
+        examples=choose_examples(ranked.query_table, n=chosen.examples, asked=chosen.query),
         clustering=clustering_of(metrics),
-        tie_tolerance=options.tie_tolerance,
-        seed=options.seed,
-        comparisons=compared,
-        references=references,
-        weights=weights,
-        leakage=None if train is None else measure_leakage(collection, train[1], train_name=train[0]),
-        power=power_of(values["MRR"], clusters, others.get("base", others.get("lexical"))),
+        tie_tolerance=tolerance,
+        seed=chosen.seed,
+        n_draws=chosen.draws,
+        comparisons=holm_over(compared, PRIMARY_METRICS),
+        power=power_of(ranked, base if base is not None else lexical),
     )
-    return found, maps
 
 
-def _check_shapes(collection: Collection, embeddings: Embeddings) -> None:
-    for what, texts, rows in (
-        ("query", collection.queries, embeddings.queries),
-        ("document", collection.documents, embeddings.documents),
-    ):
-        if rows.ndim != 2 or len(rows) != len(texts):
-            raise InvalidEmbeddingsError(
-                f"Expected one {what} vector for each of the {len(texts):,} distinct {what} texts; got an array of "
-                f"shape {rows.shape}. Encode the texts of this collection in its order."
-            )
-
-
-def _baselines(
-    collection: Collection,
-    rows: IntArray,
-    judgments: Judgments,
-    base: Embeddings | None,
-    baselines: Mapping[str, Embeddings],
-    embeddings: Embeddings,
-    options: Options,
+def baselines(
+    collection: Collection, embedded: Embedded, ranked: Ranked, settings: Settings
 ) -> tuple[dict[str, dict[str, Float64Array]], dict[str, dict[str, float]]]:
     """Per-query values of what the model is compared with, and mean values of what only stands beside it."""
-    tolerance, measures = options.tie_tolerance, options.measures
-    compared: dict[str, dict[str, Float64Array]] = {}
-    if options.lexical:
-        texts = [collection.queries[row] for row in rows]
-        compared["lexical"] = lexical_values(texts, collection.documents, judgments, measures, tolerance=tolerance)
-    runs = {**({} if base is None else {"base": base}), **baselines}
-    for name, run in runs.items():
-        compared[name] = rank_values(
-            run.queries[rows], run.documents, judgments, measures, tolerance=tolerance, device=options.device
+    chosen, query_set = settings.measure, ranked.query_set
+
+    def values(queries: Float32Array, documents: Float32Array) -> dict[str, Float64Array]:
+        return rank_values(
+            queries,
+            documents,
+            query_set.judgments,
+            chosen.metrics,
+            tolerance=chosen.tie_tolerance,
+            device=settings.model.device,
         )
-    references = {name: {m: float(np.nanmean(v)) for m, v in compared[name].items()} for name in baselines}
-    width = embeddings.documents.shape[1]
-    spaces = {} if base is None else projected_spaces(base, rows, width, options.generator(PURPOSE))
-    for name, (left, right) in spaces.items():
-        found = rank_values(left, right, judgments, measures, tolerance=tolerance, device=options.device)
-        references[name] = {m: float(np.nanmean(v)) for m, v in found.items()}
-    return compared, references
+
+    compared: dict[str, dict[str, Float64Array]] = {}
+    if chosen.lexical:
+        texts = [collection.queries[row] for row in query_set.rows]
+        compared["lexical"] = lexical_values(
+            texts, collection.documents, query_set.judgments, chosen.metrics, tolerance=chosen.tie_tolerance
+        )
+    runs = {**({} if embedded.base is None else {"base": embedded.base}), **embedded.baselines}
+    compared |= {name: values(run.queries[query_set.rows], run.documents) for name, run in runs.items()}
+    spaces = projections(embedded, query_set, settings)
+    beside = {name: compared[name] for name in embedded.baselines}
+    beside |= {name: values(queries, documents) for name, (queries, documents) in spaces.items()}
+    means = {name: {m: float(np.nanmean(v)) for m, v in found.items()} for name, found in beside.items()}
+    return compared, means
 
 
-def negative_pairs_of(
-    collection: Collection, rows: IntArray, queries: Float32Array, documents: Float32Array, scores: Scores
-) -> NegativePairs | None:
-    """Hard negatives of the judged queries with their similarities and margins; None where the data has none."""
-    place = np.full(len(collection.queries), -1, dtype=np.int64)
-    place[rows] = np.arange(len(rows))
-    own = place[collection.negatives.queries]
-    kept = np.flatnonzero(own >= 0)
-    if not kept.size:
-        return None
-    q, d = own[kept], collection.negatives.documents[kept]
-    best_positive = np.maximum.reduceat(scores.pair_scores, scores.judgments.indptr[:-1])
-    similarities = score_pairs(queries, documents, q, d)
-    return NegativePairs(
-        queries=q,
-        documents=d,
-        scores=similarities,
-        margins=best_positive[q] - similarities,
-        weights=collection.negatives.weights[kept],
-        types=tuple(collection.negatives.types[row] for row in kept),
+def projections(
+    embedded: Embedded, query_set: QuerySet, settings: Settings
+) -> dict[str, tuple[Float32Array, Float32Array]]:
+    """The base model projected to the width of its head by PCA and at random; the same at every step of a run."""
+    if embedded.base is None:
+        return {}
+    width = embedded.embeddings.documents.shape[1]
+    return projected_spaces(embedded.base, query_set.rows, width, generator(settings, "random projection"))
+
+
+def diagnose(
+    scored: Scored,
+    collection: Collection,
+    embedded: Embedded,
+    ranked: Ranked,
+    settings: Settings,
+    *,
+    attributes: AttributeReader = NO_ATTRIBUTES,
+    log: Log = SILENT,
+) -> Diagnosed:
+    """Why queries fail and what to do about it; the space, thresholds, other spellings, and fewer bytes."""
+    query_set, documents, model = ranked.query_set, embedded.embeddings.documents, embedded.model
+    spaces = {MODEL: (ranked.queries, documents)}
+    if embedded.base is not None:
+        spaces[BASE] = (embedded.base.queries[query_set.rows], embedded.base.documents)
+        spaces |= projections(embedded, query_set, settings)
+    measures = Examination(query_set, ranked.queries, documents, settings, log)
+    encode = None
+    if model is not None:
+        encode = query_encoder(model, embedded.store, batch_size=settings.model.batch_size)
+    geometry, no_geometry = measures.geometry(spaces, generator(settings, "geometry"))
+    thresholds, no_thresholds = measures.thresholds()
+    robustness, no_robustness = measures.robustness(
+        scored.queries.texts, encode, perturbations_of(settings, attributes)
+    )
+    deployment, no_deployment = measures.deployment_cost(generator(settings, "deployment cost"))
+    log.step("Looking for what fails, and why")
+    n_tokens = None if model is None else long_texts(model, collection)
+    modes = failure_modes(scored, collection, base=embedded.base, n_tokens=n_tokens, attributes=attributes)
+    findings = find_faults(
+        scored,
+        collection,
+        embeddings=embedded.embeddings,
+        base=embedded.base,
+        modes=modes,
+        more=() if robustness is None else tuple(fragile_queries(robustness)),
+        resampler=query_set.resampler,
+        attributes=attributes,
+    )
+    reasons = {
+        "geometry": no_geometry,
+        "thresholds": no_thresholds,
+        "robustness": no_robustness,
+        "deployment": no_deployment,
+    }
+    return extended(
+        scored,
+        Diagnosed,
+        queries=replace(scored.queries, failure_modes=tuple("" if m is None else m.value for m in modes.modes)),
+        findings=findings,
+        failure_modes={mode.value: n for mode, n in modes.counts().items()},
+        geometry=geometry,
+        thresholds=thresholds,
+        robustness=robustness,
+        deployment=deployment,
+        not_measured={name: reason for name, reason in reasons.items() if reason is not None},
     )
 
 
-def choose_map_points(table: QueryTable, n_documents: int, options: Options) -> PointChoice:
-    """The queries and documents that stand on the maps of these findings."""
-    return choose_points(
-        len(table.texts),
-        n_documents,
-        table.relevant_indptr,
-        table.relevant_documents,
-        table.negative_documents,
-        table.is_correct,
-        budget=options.map_budget,
-        generator=options.generator("map points"),
-    )
-
-
-def point_vectors(choice: PointChoice, queries: Float32Array, documents: Float32Array) -> Float32Array:
-    """Vectors of the points, shape (M, dim): judged queries first, then documents."""
-    n_queries = sum(role is Role.QUERY for role in choice.roles)
-    return np.concatenate([queries[choice.rows[:n_queries]], documents[choice.rows[n_queries:]]])
-
-
-def points_of(choice: PointChoice, graph: NeighborGraph) -> Points:
-    """The points with their nearest neighbours in the original space."""
-    return Points(
-        roles=choice.roles,
-        rows=choice.rows,
-        link_queries=choice.link_queries,
-        link_documents=choice.link_documents,
-        link_is_correct=choice.link_is_correct,
-        neighbor_ids=graph.indices[:, :N_NEIGHBORS_KEPT],
-        neighbor_distances=graph.distances[:, :N_NEIGHBORS_KEPT],
-        n_left_out=choice.n_left_out,
-    )
-
-
-def _begin_maps(
-    table: QueryTable,
-    queries: Float32Array,
-    documents: Float32Array,
-    options: Options,
-    say: Callable[[str], None],
-) -> tuple[Points | None, MapsToCome | None]:
-    """The points, and their maps to come. The neighbour graph is made once for both maps."""
-    if not options.maps:
+def begin_maps(ranked: Ranked, settings: Settings, log: Log = SILENT) -> tuple[Points | None, PendingMaps | None]:
+    """The points, and their maps, which are laid out beside what else there is to do; the neighbour graph is shared."""
+    methods, seed = settings.maps.methods, settings.measure.seed
+    if not methods or isinstance(ranked.documents, DocumentSummary):
         return None, None
-    from embedscope import maps as projection
-
-    choice = choose_map_points(table, len(documents), options)
-    rows = point_vectors(choice, queries, documents)
-    width = projection.graph_size(len(rows), perplexity=options.perplexity)
-    kinds = np.unique([str(role) for role in choice.roles], return_inverse=True)[1].astype(np.int64)
-    graph = projection.neighbor_graph(rows, width, strata=kinds, seed=options.seed)
-    say(f"Laying out {' and '.join(MAP_NAMES[name] for name in options.maps)} of {len(rows):,} points")
-    maps = projection.begin_maps(
-        options.maps, rows, graph, seed=options.seed, perplexity=options.perplexity, device=options.device, say=say
+    choice = points_of_run(
+        ranked.query_table,
+        len(ranked.documents),
+        budget=settings.maps.map_points,
+        generator=generator(settings, "map points"),
     )
-    return points_of(choice, graph), maps
+    rows = choice.vectors(ranked.queries, ranked.documents)
+    perplexity = settings.maps.perplexity
+    kinds = np.unique([str(role) for role in choice.roles], return_inverse=True)[1].astype(np.int64)
+    graph = maps.neighbor_graph(rows, maps.graph_size(len(rows), perplexity=perplexity), strata=kinds, seed=seed)
+    log.step(f"Laying out {' and '.join(MAP_NAMES[name] for name in methods)} of {len(rows):,} points")
+    return choice.points(graph), maps.begin_maps(methods, rows, graph, seed=seed, perplexity=perplexity)
+
+
+def with_maps(diagnosed: Diagnosed, points: Points | None, layouts: PendingMaps | None) -> Mapped:
+    """What was diagnosed with its maps, as soon as they are laid out."""
+    if layouts is None:
+        return extended(diagnosed, Mapped)
+    return extended(diagnosed, Mapped, points=points, maps=layouts.result())
+
+
+def decide(mapped: Mapped, settings: Settings, criteria: Criteria) -> Result:
+    """The result: what was found, held against the criteria."""
+    checklist, verdict = judge(mapped, criteria)
+    return extended(mapped, Result, inputs=settings.inputs(), checklist=checklist, verdict=verdict)
+
+
+# --- small parts --------------------------------------------------------------------------------------------------
+
+
+def generator(settings: Settings, purpose: str) -> np.random.Generator:
+    """A random generator for one purpose: leaving one step out changes no other step's numbers."""
+    return np.random.default_rng([settings.measure.seed, zlib.crc32(purpose.encode())])
 
 
 def clustering_of(metrics: Mapping[str, Metric]) -> Estimate:
@@ -313,18 +475,23 @@ def clustering_of(metrics: Mapping[str, Metric]) -> Estimate:
     return Estimate(metric.value, metric.low, metric.high)
 
 
-def power_of(ours: Float64Array, clusters: IntArray, other: Mapping[str, Float64Array] | None) -> Power:
+def power_of(ranked: Ranked, other: Mapping[str, Float64Array] | None) -> Power | None:
     """What a paired MRR difference on these queries could show, from the spread of the difference to a baseline."""
+    if "MRR" not in ranked.values:
+        return None
+    ours, clusters = ranked.values["MRR"], ranked.query_set.resampler.clusters
     spread = ours if other is None else ours - other["MRR"]
     return Power(
         metric="MRR",
-        n_clusters=len(np.unique(clusters)),
+        n_clusters=ranked.query_set.n_clusters,
         design_effect=design_effect(ours, clusters),
         minimum_detectable=minimum_detectable_difference(spread, clusters),
     )
 
 
-def _facts(collection: Collection, n_queries: int, clusters: IntArray) -> DataFacts:
+def facts_of(collection: Collection, ranked: Ranked) -> DataFacts:
+    """What the data set holds, after equal texts were merged."""
+    n_queries = len(ranked.query_set.rows)
     return DataFacts(
         format=collection.format,
         n_rows=collection.n_rows,
@@ -333,7 +500,7 @@ def _facts(collection: Collection, n_queries: int, clusters: IntArray) -> DataFa
         n_documents=len(collection.documents),
         n_relevant_documents=len(np.unique(collection.relevant)),
         n_hard_negatives=len(collection.negatives.queries),
-        n_clusters=len(np.unique(clusters)),
+        n_clusters=ranked.query_set.n_clusters,
         n_duplicate_queries=collection.n_duplicate_queries,
         n_duplicate_documents=collection.n_duplicate_documents,
         n_queries_without_relevant=len(collection.queries) - n_queries,

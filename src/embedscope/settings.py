@@ -13,6 +13,7 @@ from os import fspath
 from typing import Any, Self
 
 from embedscope.errors import InvalidOptionError
+from embedscope.units import parse_bytes, parse_count
 
 Parse = Callable[[str], Any]
 """From the text of an option to its value; raises ValueError with what was expected."""
@@ -71,8 +72,8 @@ class Checked:
             try:
                 read = tuple(map(known.parse, map(_text, value))) if known.is_list else known.parse(_text(value))
             except ValueError as error:
-                wanted = f"one of {', '.join(known.choices)}, not '{value}'" if known.choices else str(error)
-                raise InvalidOptionError(f"{flag(name)}: {wanted.removeprefix('expected ')} (expected).") from None
+                one_of = f"expected one of {', '.join(known.choices)}, not '{value}'"
+                raise InvalidOptionError(f"{flag(name)}: {one_of if known.choices else error}.") from None
             object.__setattr__(self, name, read)
 
 
@@ -341,6 +342,207 @@ class Settings:
         found |= {"data": self.data.data, "train": self.data.train}
         order = ("checkpoint", "embeddings", "data", "baseline", "train", "base_model")
         return {role: found[role] for role in order if found[role] is not None}
+
+
+DEFAULTS = Settings()
+
+
+# --- settings of single commands ----------------------------------------------------------------------------------
+
+
+class Engine(StrEnum):
+    """What does the work on a corpus."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+class VectorDtype(StrEnum):
+    """Number format of stored vectors."""
+
+    FLOAT16 = "float16"
+    FLOAT32 = "float32"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings(Checked):
+    """One process, or a cluster."""
+
+    engine: Engine = option(Engine.LOCAL, "engine that does the work", Engine)
+    ray_address: str | None = option(
+        None, "address of the Ray cluster", metavar="ADDRESS", shown_default="workers on this machine"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorpusSettings(EngineSettings):
+    """How a corpus on disk is evaluated."""
+
+    memory: int | None = option(
+        None, "largest memory of a process: 4GB, 512MiB", parse_bytes, metavar="SIZE", shown_default="as much as helps"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareSettings(Checked):
+    """Which runs are compared."""
+
+    checkpoints: tuple[str, ...] = option((), "checkpoints or embedding files", metavar="CHECKPOINT", is_list=True)
+    skip_maps: bool = option(False, "leave the maps of the runs out")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairSettings(Checked):
+    """What an audit repairs."""
+
+    fix: str | None = option(
+        None, "repaired data set, with every change listed in a file beside it", metavar="OUT.json"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardSettings(Checked):
+    """Parquet datasets in, a shard folder out."""
+
+    queries: str | None = option(None, "Parquet dataset with columns id, and text or a vector", metavar="PLACE")
+    documents: str | None = option(None, "Parquet dataset with columns id, and text or a vector", metavar="PLACE")
+    judgments: str | None = option(None, "Parquet dataset with columns query-id, corpus-id, score", metavar="PLACE")
+    vector_column: str | None = option(
+        None, "column of vectors, where there are several", metavar="NAME", shown_default="the only one"
+    )
+    parquet: str | None = option(None, "folder that the vectors go to as Parquet datasets too", metavar="PLACE")
+    dtype: VectorDtype = option(VectorDtype.FLOAT32, "number format of the vectors", VectorDtype)
+    shard_rows: int | None = option(
+        None, "number of rows of a shard", parse_count, metavar="N", shown_default="as many as make 64 MiB"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSettings(Checked):
+    """A corpus and the machines that would evaluate it."""
+
+    documents: int = option(1, "number of documents, such as 100M", parse_count, metavar="N")
+    queries: int = option(1, "number of queries, such as 100k", parse_count, metavar="N")
+    dim: int = option(1, "length of a vector", count, metavar="N")
+    dtype: VectorDtype = option(VectorDtype.FLOAT16, "number format on disk", VectorDtype)
+    judgments: int | None = option(
+        None, "number of relevant pairs", parse_count, metavar="N", shown_default="one a query"
+    )
+    most_judgments: int | None = option(
+        None, "largest number of relevant documents of a query", count, metavar="N", shown_default="as many as could be"
+    )
+    nodes: int = option(8, "number of machines like this one in the cluster", count, metavar="N")
+    memory: int | None = option(None, "largest memory of a process: 4GB", parse_bytes, metavar="SIZE")
+    gpu_tflops: float = option(60.0, "speed of the GPU in TFLOP/s", positive, metavar="N")
+    encode_rate: float | None = option(None, "texts that one machine encodes in a second", positive, metavar="N")
+    gpu_encode_rate: float | None = option(None, "texts that one GPU encodes in a second", positive, metavar="N")
+
+
+class Initialisation(StrEnum):
+    """What a head is before its first step."""
+
+    PCA = "pca"
+    RANDOM = "random"
+
+
+class Against(StrEnum):
+    """What the hard negatives of a pair stand against in the loss."""
+
+    BOTH = "both"
+    QUERY = "query"
+
+
+class HeadFormat(StrEnum):
+    """Form in which the best head is written too."""
+
+    PT = "pt"
+    SAFETENSORS = "safetensors"
+    SENTENCE_TRANSFORMERS = "sentence-transformers"
+
+
+def sizes(text: str) -> tuple[int, ...]:
+    """Prefix lengths, "64,32"; "0" for none."""
+    listed = text.strip("()[] ").rstrip(",")
+    return () if listed in ("", "0") else tuple(count(part) for part in listed.split(","))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainSettings(Checked):
+    """One training of a projection head. Names and defaults are those of the original training script.
+
+    ``hard_neg_against`` both: hard negatives stand against the query and, in the other direction, against its
+    positive; query: against the query alone.
+    """
+
+    data: str | None = option(None, "training file: queries, positives, hard negatives", metavar="PATH")
+    valid: str | None = option(None, "validation file, in place of --split", metavar="PATH")
+    split: float = option(0.1, "share of --data that validates", share, metavar="SHARE")
+    base_model: str = option("BAAI/bge-m3", "encoder under the head", metavar="NAME")
+    pooling: Pooling | None = option(
+        None, "how tokens become one vector", Pooling, shown_default="as the base model says"
+    )
+    max_length: int | None = option(
+        None, "largest number of tokens of a text", count, metavar="N", shown_default="512, or fewer"
+    )
+    device: Device = option(Device.AUTO, "device to run on", Device)
+    encode_batch_size: int = option(32, "number of texts encoded at a time", count, metavar="N")
+    drop_empty: bool = option(False, "leave rows with empty texts out")
+    config: str | None = option(None, "JSON of these options; the command line overrides it", metavar="FILE")
+    resume: str | None = option(None, "checkpoint to go on from, or a folder whose latest is taken", metavar="PATH")
+    cache_dir: str | None = option(
+        None, "folder of the embedding cache", metavar="DIR", shown_default="~/.cache/embedscope"
+    )
+    no_cache: bool = option(False, "encode everything again and keep nothing")
+    epochs: int = option(10, "number of passes over the pairs", count, metavar="N")
+    batch_size: int = option(128, "number of pairs of a step", count, metavar="N")
+    learning_rate: float = option(2e-4, "learning rate of AdamW", positive, metavar="X")
+    weight_decay: float = option(0.01, "weight decay of AdamW", positive_or_zero, metavar="X")
+    d_out: int = option(128, "length of a vector", count, metavar="N")
+    temperature: float = option(0.07, "temperature of the loss", positive, metavar="X")
+    gradient_clip_norm: float = option(
+        1.0, "norm that gradients are clipped to; 0 = no clipping", positive_or_zero, metavar="X"
+    )
+    warmup_steps: int = option(0, "number of steps of a rising learning rate", count_or_zero, metavar="N")
+    seed: int = option(42, "seed of every random step", count_or_zero, metavar="N")
+    init: Initialisation = option(Initialisation.PCA, "head before its first step", Initialisation)
+    hard_neg_against: Against = option(Against.BOTH, "what hard negatives stand against", Against)
+    matryoshka: tuple[int, ...] = option((), "prefix lengths that have to work by themselves", sizes, metavar="N,N")
+    use_layernorm: bool = option(
+        False, "LayerNorm after the linear map", flags=("--use-layernorm", "--no-use-layernorm")
+    )
+    use_hard_neg: bool = option(True, "train against hard negatives", flags=("--use-hard-neg", "--no-hard-neg"))
+    keep_zero_weights: bool = option(
+        False,
+        "take weights of 0 at their word, though nearly all are 0",
+        flags=("--keep-zero-weights", "--no-keep-zero-weights"),
+    )
+    select: str = option(
+        "MRR", "figure that chooses the best epoch: a metric, loss or violation_rate", metavar="METRIC"
+    )
+    patience: int | None = option(
+        None,
+        "epochs without improvement that end the run; 0 = never",
+        count_or_zero,
+        metavar="N",
+        shown_default="never",
+    )
+    output_dir: str = option("checkpoints", "folder that the checkpoints go to", metavar="DIR")
+    overwrite: bool = option(False, "remove the checkpoints of another run from there")
+    save_every: int = option(2, "number of epochs between checkpoints", count, metavar="N")
+    save_format: HeadFormat = option(HeadFormat.PT, "form in which the best head is written too", HeadFormat)
+    with_encoder: bool = option(False, "write the base model's weights into every checkpoint")
+    tensorboard: bool = option(False, "send the curves to tensorboard too")
+    mlflow: bool = option(False, "send the curves to mlflow too")
+    wandb: bool = option(False, "send the curves to wandb too")
+    quiet: bool = option(False, "print only errors")
+    json: bool = option(False, "print training.json instead of the tables")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportSettings(Checked):
+    """Which page is drawn again."""
+
+    run_folder: str = option(".", "folder that visualize has written", metavar="RUN_FOLDER")
 
 
 def require_unused(

@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedscope.data.collection import Collection, sample_queries
-from embedscope.data.readers import read_collection
 from embedscope.errors import InvalidOptionError
-from embedscope.measure.options import Options
 from embedscope.metrics.vectors import cosine_similarity
 from embedscope.models.cache import EmbeddingStore
-from embedscope.models.embed import Embeddings, embed_collection, encode_texts
+from embedscope.models.embed import encode_texts
 from embedscope.models.model import Model, load_model
 from embedscope.output.terminal import Terminal
-from embedscope.pipeline import analyse
+from embedscope.pipeline import encode_with, read, result_of
 from embedscope.protocols import Float32Array, FloatArray
 from embedscope.result import Check, Criteria, Result, Verdict
-from embedscope.settings import Device, Pooling, Precision
+from embedscope.settings import Device, Pooling, Precision, Settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,7 +67,7 @@ class EmbeddingVisualizer:
             raise InvalidOptionError(f"device must be one of {', '.join(Device)}, not '{device}'.")
         if precision not in set(Precision):
             raise InvalidOptionError(f"precision must be one of {', '.join(Precision)}, not '{precision}'.")
-        self._device = device
+        self._device, self._path = device, model_path
         self._terminal = Terminal(quiet=quiet)
         self._store = EmbeddingStore(warn=self._terminal.warn, is_enabled=cache)
         self.model: Model = load_model(
@@ -105,24 +103,24 @@ class EmbeddingVisualizer:
         """Cosine similarity of shape (Q, N); rows need not be normalised."""
         return cosine_similarity(query_embs, doc_embs)
 
-    def embed(
-        self, data: str | Path | Collection, *, max_samples: int = 0, seed: int = 42
-    ) -> tuple[Collection, Embeddings]:
-        """The collection in a data file (sampled if asked) and its vectors."""
-        collection = data if isinstance(data, Collection) else read_collection(data)
-        collection = sample_queries(collection, max_samples, np.random.default_rng(seed))
-        with self._terminal.progress("Encoding", unit="texts") as progress:
-            return collection, embed_collection(collection, self.model, self._store, progress=progress)
-
     def analyse(
         self, data: str | Path | Collection, *, max_samples: int = 500, seed: int = 42, **options: Any
     ) -> Result:
-        """Everything that ``embedscope visualize`` measures; ``options`` are those of ``analysis.Options``.
+        """Everything that ``embedscope visualize`` finds; ``options`` are fields of the settings, by name.
 
         The device is that of the encoder, unless ``options`` names another.
         """
-        collection, embeddings = self.embed(data, max_samples=max_samples, seed=seed)
-        return analyse(collection, embeddings, options=Options(**{"seed": seed, "device": self._device, **options}))
+        name = {} if isinstance(data, Collection) else {"data": data}
+        settings = Settings.of(
+            **{**name, "max_samples": max_samples, "seed": seed, "device": self._device, "checkpoint": self._path}
+            | options
+        )
+        if isinstance(data, Collection):
+            collection = sample_queries(data, max_samples, np.random.default_rng(seed))
+        else:
+            collection = read(settings, self._terminal)
+        embedded = encode_with(self.model, self._store, collection, settings, self._terminal)
+        return result_of(collection, embedded, settings, log=self._terminal)
 
     def judge(self, result: Result, criteria: str | Criteria = "checklist") -> tuple[tuple[Check, ...], Verdict]:
         """The checklist and the verdict."""

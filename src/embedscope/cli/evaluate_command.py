@@ -2,40 +2,56 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from pathlib import Path
 
-from embedscope.cli import inputs, outputs
-from embedscope.cli.corpus_command import measure_shards, refuse_shard_options
-from embedscope.cli.measured import Measured, measure
-from embedscope.data.run_folder import staged_output
+from embedscope import pipeline
+from embedscope.cli import ending
+from embedscope.errors import InvalidOptionError
+from embedscope.output.run_files import write_run
 from embedscope.output.terminal import Terminal
+from embedscope.result import Result
+from embedscope.result.report import report
+from embedscope.scale.corpus import run_on_shards
 from embedscope.scale.remote_storage import is_remote
-from embedscope.scale.shard_folder import is_shard_folder
+from embedscope.scale.shard_folder import MANIFEST, is_shard_folder
+from embedscope.settings import CorpusSettings, Engine, Settings, flag
 
 
-def run(options: argparse.Namespace) -> int:
-    """Measure, judge, say; write where ``--output`` says so. The exit status."""
+def run(settings: Settings, corpus: CorpusSettings) -> int:
+    """Measure, judge, print; write where ``--output`` says so. The exit status."""
     started = time.perf_counter()
-    terminal = inputs.terminal_of(options)
-    measured = _measured(options, terminal)
-    result, report = measured.result, measured.report
-    terminal.report(result, measured.checks, measured.verdict, has_evidence=options.findings)
+    terminal = ending.terminal_of(settings)
+    ending.require_writable(settings.output)
+    embeddings = settings.model.embeddings
+    is_corpus = embeddings is not None and (is_remote(embeddings) or is_shard_folder(embeddings))
+    result = _evaluate(settings, corpus, terminal, is_corpus=is_corpus)
+    terminal.report(result, has_evidence=settings.output.findings)
     terminal.examples(result)
-    written = outputs.write_side_files(options, result, measured.checks, measured.verdict)
-    if options.output is not None:
-        with staged_output(options.output) as staging:
-            names = outputs.write_tables(staging, report, result, options, started)
-        terminal.files(Path(options.output), names)
+    written = ending.write_side_files(result, settings, result.verdict)
+    folder = settings.output.output
+    if folder is not None:
+        names = write_run(
+            result,
+            folder,
+            options=settings.as_options(),
+            elapsed_s=time.perf_counter() - started,
+            digested={"embeddings": Path(str(embeddings)) / MANIFEST} if is_corpus else None,
+        )
+        terminal.files(folder, names)
     terminal.side_files(written)
-    return outputs.finish(options, measured.verdict, report, terminal, started)
+    return ending.finish(settings, result.verdict, report(result), terminal, started)
 
 
-def _measured(options: argparse.Namespace, terminal: Terminal) -> Measured:
+def _evaluate(settings: Settings, corpus: CorpusSettings, terminal: Terminal, *, is_corpus: bool) -> Result:
     """A shard folder is read from disk in one pass; everything else is measured in memory."""
-    given = options.embeddings
-    if given is not None and (is_remote(given) or is_shard_folder(given)):
-        return measure_shards(options, terminal)
-    refuse_shard_options(options)
-    return measure(options, terminal)
+    if is_corpus:
+        return run_on_shards(settings, corpus, terminal)
+    named = [name for name in ("memory", "ray_address") if getattr(corpus, name) is not None]
+    named += ["engine"] if corpus.engine is not Engine.LOCAL else []
+    if named:
+        raise InvalidOptionError(
+            f"{flag(named[0])} is for a shard folder (--embeddings FOLDER), and --embeddings names none. Make one "
+            f"with: embedscope shard --data FILE --embeddings FILE --output FOLDER"
+        )
+    return pipeline.run(settings.with_options(skip_tsne=True, skip_umap=True), terminal)

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from embedscope.cli.ending import terminal_of
 from embedscope.data.sample import sample_path
 from embedscope.models.embed import encode_texts
 from embedscope.models.model import load_model
 from embedscope.output.terminal import Terminal
 from embedscope.scale.memory import MemoryPlan
 from embedscope.scale.planning import Corpus, Estimate, Rates, measure_rates, one_gpu, one_machine, several_nodes
+from embedscope.settings import ModelSettings, PlanSettings, Settings
 from embedscope.units import format_bytes, format_count, format_seconds
 
 _PROBE_TEXTS = 96
 
 
-def run(options: argparse.Namespace) -> int:
+def run(settings: Settings, options: PlanSettings) -> int:
     """Measure, count, print; the exit status."""
-    terminal = Terminal(quiet=options.quiet, json=options.json)
+    terminal = terminal_of(settings)
     corpus = Corpus(
         n_documents=options.documents,
         n_queries=options.queries,
@@ -39,20 +40,22 @@ def run(options: argparse.Namespace) -> int:
         one_gpu(corpus, rates, options.gpu_tflops),
         several_nodes(corpus, rates, options.nodes, options.memory),
     ]
-    encoding = _encoding_seconds(corpus, options, terminal)
+    encoding = _encoding_seconds(corpus, settings.model, options, terminal)
     for line in _lines(corpus, rates, estimates, memory, encoding):
         terminal.line(line)
     terminal.json(json.dumps(_payload(corpus, rates, estimates, memory, encoding), indent=2, allow_nan=False))
     return 0
 
 
-def _encoding_seconds(corpus: Corpus, options: argparse.Namespace, terminal: Terminal) -> dict[str, float]:
+def _encoding_seconds(
+    corpus: Corpus, model: ModelSettings, options: PlanSettings, terminal: Terminal
+) -> dict[str, float]:
     """Time to encode every text, by where; empty where no rate is known."""
     n_texts = corpus.n_documents + corpus.n_queries
     rate = options.encode_rate
-    if rate is None and options.checkpoint is not None:
-        terminal.step(f"Encoding {_PROBE_TEXTS} texts of the sample data with {options.checkpoint}")
-        rate = _measured_encode_rate(options)
+    if rate is None and model.checkpoint is not None:
+        terminal.step(f"Encoding {_PROBE_TEXTS} texts of the sample data with {model.checkpoint}")
+        rate = _measured_encode_rate(model.checkpoint, model.base_model)
     found = {}
     if rate is not None:
         found["this machine"] = n_texts / rate
@@ -62,11 +65,11 @@ def _encoding_seconds(corpus: Corpus, options: argparse.Namespace, terminal: Ter
     return found
 
 
-def _measured_encode_rate(options: argparse.Namespace) -> float:
+def _measured_encode_rate(checkpoint: str, base_model: str | None) -> float:
     """Texts a second, of the sample data (two or three sentences a text), the loading of the model left out."""
     import time
 
-    model = load_model(options.checkpoint, base_model=options.base_model)
+    model = load_model(checkpoint, base_model=base_model)
     rows = json.loads(Path(sample_path("train")).read_text(encoding="utf-8"))
     texts = list(dict.fromkeys(row["pos"] for row in rows))[: _PROBE_TEXTS + 8]
     encode_texts(texts[:8], model.encoder)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
-from embedscope.data.run_folder import staged_output
+from embedscope.cli import ending
 from embedscope.output.page import html
-from embedscope.output.terminal import Terminal
+from embedscope.output.run_folder import staged_output
+from embedscope.settings import ReportSettings, Settings
 
 
-def run(options: argparse.Namespace) -> int:
-    """Render ``report.html`` anew from what the run wrote; the exit status."""
-    folder = Path(options.run_folder)
-    page = html.render_run_folder(folder)
-    with staged_output(folder) as staging:
+def run(settings: Settings, chosen: ReportSettings) -> int:
+    """Render ``report.html`` again from what the run wrote; the exit status."""
+    page = html.render_run_folder(chosen.run_folder)
+    with staged_output(chosen.run_folder) as staging:
         (staging / "report.html").write_text(page, encoding="utf-8")
-    Terminal(quiet=options.quiet).files(folder, ["report.html"])
+    ending.terminal_of(settings).files(chosen.run_folder, ["report.html"])
     return 0

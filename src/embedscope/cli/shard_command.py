@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from embedscope.cli import inputs
-from embedscope.cli.corpus_command import OF_A_MODEL, engine_of, refuse_unused
+from embedscope.cli.ending import terminal_of
 from embedscope.data.collection import Collection
-from embedscope.data.readers import read_collection
 from embedscope.errors import DataFormatError, InvalidOptionError
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import encode_texts
-from embedscope.models.model import Model, load_model
+from embedscope.models.model import Model
 from embedscope.output.terminal import Terminal
+from embedscope.pipeline import checkpoint_of, embed_with, load, read
 from embedscope.protocols import Float32Array
+from embedscope.scale.corpus import ENCODING, engine_of
 from embedscope.scale.parquet_corpus import (
     Batch,
     CorpusWriter,
@@ -36,40 +34,41 @@ from embedscope.scale.parquet_corpus import (
 from embedscope.scale.ray_engine import encode_dataset
 from embedscope.scale.shard_folder import ShardFolder
 from embedscope.scale.shard_writer import ShardWriter, require_new, writing_shards
+from embedscope.settings import Engine, EngineSettings, Settings, ShardSettings, require_unused
 
 SIDES = ("queries", "documents", "judgments")
 
 
-def run(options: argparse.Namespace) -> int:
+def run(settings: Settings, chosen: ShardSettings, engine: EngineSettings) -> int:
     """Write the folder; the exit status."""
     started = time.perf_counter()
-    terminal = inputs.terminal_of(options)
-    engine_of(options)
-    is_corpus = _is_corpus(options)
-    _refuse_what_changes_nothing(options, is_corpus=is_corpus)
-    require_new(options.output)
+    terminal = terminal_of(settings)
+    engine_of(engine)
+    is_corpus = _is_corpus(settings, chosen, engine)
+    _refuse_what_changes_nothing(settings, chosen, engine, is_corpus=is_corpus)
+    folder = str(settings.output.output)
+    require_new(folder)
     with ExitStack() as outputs:
         datasets = None
-        if options.parquet is not None:
-            datasets = outputs.enter_context(writing_corpus(options.parquet, dtype=options.dtype))
-        shards = outputs.enter_context(
-            writing_shards(options.output, dtype=options.dtype, rows_per_shard=options.shard_rows)
-        )
+        if chosen.parquet is not None:
+            datasets = outputs.enter_context(writing_corpus(chosen.parquet, dtype=chosen.dtype))
+        shards = outputs.enter_context(writing_shards(folder, dtype=chosen.dtype, rows_per_shard=chosen.shard_rows))
+        writers = _Writers(shards, datasets)
         if is_corpus:
-            _write_corpus(_Writers(shards, datasets), options, terminal)
+            _write_corpus(writers, settings, chosen, engine, terminal)
         else:
-            _write_collection(_Writers(shards, datasets), options, terminal)
-    folder = ShardFolder(options.output)
-    n_bytes = sum(shard.bytes for side in (folder.queries, folder.documents) for shard in side.shards)
+            _write_collection(writers, settings, terminal)
+    made = ShardFolder(folder)
+    n_bytes = sum(shard.bytes for side in (made.queries, made.documents) for shard in side.shards)
     terminal.step(
-        f"{options.output}: {folder.queries.n_rows:,} queries and {folder.documents.n_rows:,} documents of "
-        f"{folder.dim} dimensions, {folder.dtype}, {n_bytes / 1e6:,.1f} MB in {len(folder.documents.shards):,} shards "
+        f"{folder}: {made.queries.n_rows:,} queries and {made.documents.n_rows:,} documents of "
+        f"{made.dim} dimensions, {made.dtype}, {n_bytes / 1e6:,.1f} MB in {len(made.documents.shards):,} shards "
         f"of documents, in {time.perf_counter() - started:.1f} s"
     )
     return 0
 
 
-def _is_corpus(options: argparse.Namespace) -> bool:
+def _is_corpus(settings: Settings, chosen: ShardSettings, engine: EngineSettings) -> bool:
     """Whether the input is three Parquet datasets, and not a data set.
 
     Raises
@@ -77,14 +76,14 @@ def _is_corpus(options: argparse.Namespace) -> bool:
     InvalidOptionError
         If it is neither, or something of both.
     """
-    given = [name for name in SIDES if getattr(options, name) is not None]
-    if options.data is None and len(given) == len(SIDES):
-        if options.embeddings is not None:
+    named = [name for name in SIDES if getattr(chosen, name) is not None]
+    if settings.data.data is None and len(named) == len(SIDES):
+        if settings.model.embeddings is not None:
             raise InvalidOptionError("--embeddings belongs to --data; Parquet datasets have a column of vectors.")
         return True
-    if options.data is not None and not given:
-        inputs.checkpoint_of(options)
-        if options.engine != "local":
+    if settings.data.data is not None and not named:
+        checkpoint_of(settings)
+        if engine.engine is not Engine.LOCAL:
             raise InvalidOptionError("--engine ray encodes Parquet datasets: --queries, --documents and --judgments.")
         return False
     raise InvalidOptionError(
@@ -93,22 +92,24 @@ def _is_corpus(options: argparse.Namespace) -> bool:
     )
 
 
-def _refuse_what_changes_nothing(options: argparse.Namespace, *, is_corpus: bool) -> None:
-    """Refuse options that would be read by nobody.
+def _refuse_what_changes_nothing(
+    settings: Settings, chosen: ShardSettings, engine: EngineSettings, *, is_corpus: bool
+) -> None:
+    """Refuse options that would change nothing.
 
     Raises
     ------
     InvalidOptionError
-        If one was given.
+        If one was stated.
     """
     if is_corpus:
-        refuse_unused(options, ("split", "drop_empty"), "Parquet datasets are taken as they are")
-    if not is_corpus or options.checkpoint is not None:
-        refuse_unused(options, ("vector_column",), "the vectors do not come from a column of a Parquet dataset")
-    if options.checkpoint is not None:
+        require_unused(settings.data, ("split", "drop_empty"), "Parquet datasets are taken as they are")
+    if not is_corpus or settings.model.checkpoint is not None:
+        require_unused(chosen, ("vector_column",), "the vectors do not come from a column of a Parquet dataset")
+    if settings.model.checkpoint is not None:
         return
-    refuse_unused(options, OF_A_MODEL, "no text is encoded without --checkpoint")
-    if options.engine != "local":
+    require_unused(settings.model, ENCODING, "no text is encoded without --checkpoint")
+    if engine.engine is not Engine.LOCAL:
         raise InvalidOptionError("--engine ray encodes texts, and there is no --checkpoint. Leave it out.")
 
 
@@ -133,12 +134,9 @@ class _Writers:
 # --- a data set in memory -----------------------------------------------------------------------------------------
 
 
-def _write_collection(writers: _Writers, options: argparse.Namespace, terminal: Terminal) -> None:
-    collection = read_collection(
-        options.data, drop_empty=options.drop_empty, allow_missing=options.allow_missing, split=options.split
-    )
-    terminal.data(options.data, collection)
-    found = inputs.embed(inputs.checkpoint_of(options), collection, options, terminal, with_base=False).embeddings
+def _write_collection(writers: _Writers, settings: Settings, terminal: Terminal) -> None:
+    collection = read(settings.with_options(max_samples=0), terminal)
+    found = embed_with(checkpoint_of(settings), collection, settings, terminal, with_base=False).embeddings
     writers.add("queries", Batch(list(collection.query_ids), list(collection.queries), found.queries))
     writers.add("documents", Batch(list(collection.document_ids), list(collection.documents), found.documents))
     owners = _query_of_pair(collection)
@@ -163,19 +161,21 @@ def _made_by(name: str, fingerprint: str | None) -> dict[str, str]:
 # --- Parquet datasets ---------------------------------------------------------------------------------------------
 
 
-def _write_corpus(writers: _Writers, options: argparse.Namespace, terminal: Terminal) -> None:
+def _write_corpus(
+    writers: _Writers, settings: Settings, chosen: ShardSettings, engine: EngineSettings, terminal: Terminal
+) -> None:
     """Queries, documents and judgments, batch by batch; only the judged ids are held."""
-    qrels = read_qrels(options.judgments)
-    source = _Source(options, terminal)
+    qrels = read_qrels(str(chosen.judgments))
+    source = _Source(settings, engine, terminal)
     places = [Places(qrels.queries), Places(qrels.documents)]
     for name, role, seen in zip(SIDES, ("query", "document"), places, strict=False):
-        rows = ParquetRows(getattr(options, name), vector_column=options.vector_column)
+        rows = ParquetRows(getattr(chosen, name), vector_column=chosen.vector_column)
         n_rows = rows.n_rows
         with terminal.progress(f"Writing {name}", unit="rows") as progress:
             for batch in source.batches(rows, role):
                 seen.see(batch.ids, rows.where)
                 progress(writers.add(name, batch), n_rows)
-    writers.shards.judge(*judged_rows(qrels, *places, allow_missing=options.allow_missing))
+    writers.shards.judge(*judged_rows(qrels, *places, allow_missing=settings.data.allow_missing))
     if writers.datasets is not None:
         writers.datasets.judge(known_qrels(qrels, *places))
     writers.shards.encoder = source.made_by
@@ -184,20 +184,13 @@ def _write_corpus(writers: _Writers, options: argparse.Namespace, terminal: Term
 class _Source:
     """Where the vectors come from: a column, or a model in this process or on a cluster."""
 
-    def __init__(self, options: argparse.Namespace, terminal: Terminal) -> None:
-        self._options = options
+    def __init__(self, settings: Settings, engine: EngineSettings, terminal: Terminal) -> None:
+        self._settings, self._engine = settings, engine
         self._model: Model | None = None
-        if options.checkpoint is None:
-            self.made_by: dict[str, str] = {}
-            return
-        self._store = EmbeddingStore(
-            None if options.cache_dir is None else Path(options.cache_dir),
-            warn=terminal.warn,
-            is_enabled=not options.no_cache,
-        )
-        self._model = load_model(options.checkpoint, **inputs.model_options(options), hashes=self._store.hashes)
-        terminal.model(self._model.facts)
-        self.made_by = _made_by(self._model.facts.checkpoint, self._model.facts.fingerprint)
+        self.made_by: dict[str, str] = {}
+        if settings.model.checkpoint is not None:
+            self._store, self._model = load(settings.model.checkpoint, settings, terminal)
+            self.made_by = _made_by(self._model.facts.checkpoint, self._model.facts.fingerprint)
 
     def batches(self, rows: ParquetRows, role: str) -> Iterator[Batch]:
         """The rows of a dataset with their vectors.
@@ -217,31 +210,32 @@ class _Source:
             return
         if rows.text_column is None:
             raise DataFormatError(f"'{rows.where}' has no column 'text', and --checkpoint encodes texts.")
-        if self._options.engine == "ray":
+        if self._engine.engine is Engine.RAY:
             yield from self._on_a_cluster(rows, rows.text_column, role)
             return
-        encode = _encoder(self._model, role, self._options.batch_size, self._store)
+        encode = _encoder(self._model, role, self._settings.model.batch_size, self._store)
         for batch in rows.batches(with_vectors=False):
             texts = batch.texts or []
             yield Batch(batch.ids, texts, encode(texts))
 
     def _on_a_cluster(self, rows: ParquetRows, text: str, role: str) -> Iterator[Batch]:
-        options = self._options
-        make = _EncoderOnWorker(options.checkpoint, inputs.model_options(options), role, options.batch_size)
+        make = _EncoderOnWorker(self._settings, role)
         yield from encode_dataset(
-            rows.where, make, id_column=rows.id_column, text_column=text, address=options.ray_address
+            rows.where, make, id_column=rows.id_column, text_column=text, address=self._engine.ray_address
         )
 
 
 class _EncoderOnWorker:
     """Loads the model where it is called: in an actor, on whatever device that finds."""
 
-    def __init__(self, checkpoint: str, model_options: dict[str, Any], role: str, batch_size: int) -> None:
-        self._checkpoint, self._options = checkpoint, model_options
-        self._role, self._batch_size = role, batch_size
+    def __init__(self, settings: Settings, role: str) -> None:
+        self._settings = settings.with_options(no_cache=True)
+        self._role = role
 
     def __call__(self) -> Callable[[Sequence[str]], Float32Array]:
-        return _encoder(load_model(self._checkpoint, **self._options), self._role, self._batch_size, None)
+        own = self._settings.model
+        _, model = load(str(own.checkpoint), self._settings)
+        return _encoder(model, self._role, own.batch_size, None)
 
 
 def _encoder(

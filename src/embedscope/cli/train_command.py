@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
 
-from embedscope.cli import inputs
 from embedscope.cli.train_settings import changed_options, merged_settings
-from embedscope.data.collection import Collection
+from embedscope.data.collection import Collection, describe
 from embedscope.data.readers import read_collection
-from embedscope.data.run_folder import check_writable, manifest, write_json
 from embedscope.errors import EmbedscopeError
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import encode_texts
 from embedscope.models.encoders import resolve_device
+from embedscope.output.run_folder import check_writable, manifest, write_json
 from embedscope.output.terminal import Terminal
 from embedscope.output.terminal import wording as words
-from embedscope.protocols import Float32Array, Pooling, ProgressCallback
+from embedscope.protocols import Float32Array, ProgressCallback
 from embedscope.result import EpochRecord, TrainingRecord
+from embedscope.settings import Pooling, TrainSettings
 from embedscope.train import (
     Base,
     Checkpointer,
@@ -66,12 +65,12 @@ class Side:
     documents: Float32Array
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: TrainSettings, stated: frozenset[str]) -> int:
     """Read, encode once, train, save, draw; the exit status."""
     started = time.perf_counter()
-    terminal = inputs.terminal_of(options)
+    terminal = Terminal(quiet=options.quiet, json=options.json)
     resume_from = None if options.resume is None else resumable_file(Path(options.resume))
-    settings = merged_settings(options, terminal, resume_from)
+    settings = merged_settings(options, stated, terminal, resume_from)
     training = TrainingOptions.from_config(settings)
     folder = Path(settings["output_dir"])
     stopped = None if resume_from is None else stopped_at(resume_from, terminal)
@@ -133,7 +132,7 @@ def recorded_config(
     }
 
 
-def check_destinations(options: argparse.Namespace, folder: Path, run_id: str, *, after: int) -> None:
+def check_destinations(options: TrainSettings, folder: Path, run_id: str, *, after: int) -> None:
     """Refuse, before any work, places that cannot be written or are another run's, and tools that are not installed."""
     check_writable(folder, [BEST, FINAL, CONFIG, RECORD, CURVES, MANIFEST], option="--output-dir")
     if not options.overwrite:
@@ -144,7 +143,7 @@ def check_destinations(options: argparse.Namespace, folder: Path, run_id: str, *
         require_installed(tool)
 
 
-def tools_of(options: argparse.Namespace) -> list[Tool]:
+def tools_of(options: TrainSettings) -> list[Tool]:
     """The tools that the curves are sent to."""
     return [tool for tool in Tool if getattr(options, tool.value)]
 
@@ -153,14 +152,14 @@ def tools_of(options: argparse.Namespace) -> list[Tool]:
 
 
 def read_sides(
-    options: argparse.Namespace, settings: Mapping[str, Any], terminal: Terminal
+    options: TrainSettings, settings: Mapping[str, Any], terminal: Terminal
 ) -> tuple[Collection, Collection | None]:
     """Training and validation queries: two files, or one file split with every cluster on one side."""
     data = read_collection(settings["data"], drop_empty=options.drop_empty)
-    terminal.data(settings["data"], data)
+    describe(data, settings["data"], terminal)
     if settings["valid"] is not None:
         valid = read_collection(settings["valid"], drop_empty=options.drop_empty)
-        terminal.data(settings["valid"], valid)
+        describe(valid, settings["valid"], terminal)
         _warn_of_leakage(data, valid, terminal)
         return data, valid
     if settings["split"] == 0:
@@ -188,7 +187,7 @@ def _warn_of_leakage(train: Collection, valid: Collection, terminal: Terminal) -
         )
 
 
-def store_of(options: argparse.Namespace, terminal: Terminal) -> EmbeddingStore:
+def store_of(options: TrainSettings, terminal: Terminal) -> EmbeddingStore:
     """The cache of base embeddings."""
     folder = None if options.cache_dir is None else Path(options.cache_dir)
     return EmbeddingStore(folder, warn=terminal.warn, is_enabled=not options.no_cache)
@@ -198,7 +197,7 @@ def encoded(
     collections: list[Collection],
     base: Base,
     store: EmbeddingStore,
-    options: argparse.Namespace,
+    options: TrainSettings,
     terminal: Terminal,
 ) -> list[Side]:
     """The pooled base vectors of every text of the collections, each distinct text encoded once."""
@@ -310,7 +309,7 @@ class Course:
 def trained(
     sides: list[Side],
     training: TrainingOptions,
-    options: argparse.Namespace,
+    options: TrainSettings,
     terminal: Terminal,
     checkpointer: Checkpointer,
     trackers: Trackers,
@@ -389,7 +388,7 @@ def epoch_line(record: EpochRecord, n_epochs: int, metric: str, *, is_best: bool
 
 
 def exported(
-    options: argparse.Namespace,
+    options: TrainSettings,
     folder: Path,
     state: Progress,
     base: Base,
@@ -450,9 +449,9 @@ def say_outcome(record: TrainingRecord, best: Path, terminal: Terminal) -> None:
     terminal.step(f"Next: embedscope visualize --checkpoint {best} --data YOUR_TEST.json")
 
 
-def _manifest(options: argparse.Namespace, settings: Mapping[str, Any], started: float) -> dict[str, object]:
+def _manifest(options: TrainSettings, settings: Mapping[str, Any], started: float) -> dict[str, object]:
     roles = {"data": settings["data"], "valid": settings["valid"], "resume": options.resume, "config": options.config}
-    said = {name: value for name, value in vars(options).items() if name not in ("command", "given")}
+    said = asdict(options)
     return manifest(
         inputs=roles,
         options={**said, **settings},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from embedscope.errors import InvalidOptionError
 from embedscope.output.terminal import Terminal
-from embedscope.protocols import Pooling
+from embedscope.settings import Pooling, TrainSettings
 from embedscope.train import TrainingOptions, read_config
 from embedscope.train.checkpoints import RUN_ID
 
@@ -47,7 +46,9 @@ PLACES: dict[str, tuple[Callable[[Any], bool], str]] = {
 """Options beside those of the training itself that a configuration may give: what they may be, in code and in words."""
 
 
-def merged_settings(options: argparse.Namespace, terminal: Terminal, resume_from: Path | None) -> dict[str, Any]:
+def merged_settings(
+    options: TrainSettings, stated: frozenset[str], terminal: Terminal, resume_from: Path | None
+) -> dict[str, Any]:
     """Options by name: defaults, over them what a resumed checkpoint says, the ``--config`` file, the command line.
 
     Raises
@@ -56,8 +57,7 @@ def merged_settings(options: argparse.Namespace, terminal: Terminal, resume_from
         If the file is no configuration, a value is of the wrong kind, two options contradict one another, or nothing
         names the training data.
     """
-    given = list(getattr(options, "given", []))
-    if "valid" in given and "split" in given:
+    if {"valid", "split"} <= stated:
         raise InvalidOptionError(
             "--valid names validation rows and --split takes them from --data; both came. Pass one of them."
         )
@@ -67,8 +67,7 @@ def merged_settings(options: argparse.Namespace, terminal: Terminal, resume_from
         settings |= stored | {"output_dir": str(resume_from.parent)}
     if options.config is not None:
         _lay_over(settings, _from_file(Path(options.config), set(settings), terminal))
-    told = {name: getattr(options, name) for name in given}
-    _lay_over(settings, told if options.data is None else {**told, "data": options.data})
+    _lay_over(settings, {name: getattr(options, name) for name in settings if name in stated})
     if settings["data"] is None:
         raise InvalidOptionError(
             "There is nothing to train on: pass --data FILE (queries, positives, hard negatives), or a --config file "

@@ -1,67 +1,40 @@
-"""``embedscope visualize``: five pictures, the statistics, the checklist, the verdict and the page."""
+"""``embedscope visualize``: the pictures, the statistics, the checklist, the verdict and the page."""
 
 from __future__ import annotations
 
-import argparse
 import time
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from embedscope.cli.drawing import Drawing
-from embedscope.cli.pictures import PICTURES
-
-if TYPE_CHECKING:
-    from embedscope.result import Result
+from embedscope.output.pictures.drawing import PICTURES, Drawing
+from embedscope.settings import Settings
 
 
-def run(options: argparse.Namespace) -> int:
+def run(settings: Settings) -> int:
     """Measure, judge, draw, write; the exit status."""
     started = time.perf_counter()
-    with Drawing(dpi=options.dpi, format=options.format) as drawing:
-        return _run(options, drawing, started)
+    output = settings.output
+    with Drawing(dpi=output.dpi, format=output.format) as drawing:
+        # Loaded here, so that the second process loads Matplotlib meanwhile.
+        from embedscope import pipeline
+        from embedscope.cli import ending
+        from embedscope.output.run_files import write_run
+        from embedscope.result.report import report
 
-
-def _run(options: argparse.Namespace, drawing: Drawing, started: float) -> int:
-    # Loaded here, so that the second process loads Matplotlib meanwhile.
-    from embedscope.cli import inputs, outputs
-    from embedscope.cli.measured import measure
-    from embedscope.data.run_folder import staged_output
-
-    terminal = inputs.terminal_of(options)
-    maps = tuple(name for name in ("tsne", "umap") if not getattr(options, f"skip_{name}"))
-    measured = measure(options, terminal, maps=maps, pictures=PICTURES, known=drawing.begin)
-    result, report = measured.result, measured.report
-    with staged_output(options.output) as staging:
-        tables = outputs.write_tables(staging, report, result, options, started)
-        tables += write_page(staging, report, result)
-        terminal.step("Waiting for the last pictures")
-        names = [*write_pictures(drawing.files(), staging, options), *tables]
-    terminal.report(result, measured.checks, measured.verdict, has_evidence=options.findings)
+        terminal = ending.terminal_of(settings)
+        ending.require_writable(output, PICTURES)
+        result = pipeline.run(settings, terminal)
+        drawing.begin(result)
+        terminal.step("Drawing the pictures")
+        names = write_run(
+            result,
+            str(output.output),
+            options=settings.as_options(),
+            elapsed_s=time.perf_counter() - started,
+            pictures=drawing.files,
+        )
+    terminal.report(result, has_evidence=output.findings)
     for reason in result.maps_absent.values():
         terminal.warn(reason)
-    written = outputs.write_side_files(options, result, measured.checks, measured.verdict)
-    terminal.files(Path(options.output), names)
+    written = ending.write_side_files(result, settings, result.verdict)
+    terminal.files(str(output.output), names)
     terminal.side_files(written)
-    return outputs.finish(options, measured.verdict, report, terminal, started)
-
-
-def write_pictures(pictures: Mapping[str, bytes], folder: Path, options: argparse.Namespace) -> list[str]:
-    """Write the pictures in the order of ``PICTURES``; their file names."""
-    names = []
-    for name in PICTURES:
-        if name in pictures:
-            names.append(f"{name}.{options.format}")
-            (folder / names[-1]).write_bytes(pictures[name])
-    return names
-
-
-def write_page(folder: Path, report: dict[str, object], result: Result) -> list[str]:
-    """The page, and the data it is drawn from, so that ``embedscope report`` can draw it again; the file names."""
-    from embedscope.output.page import html
-    from embedscope.output.page import payload as page
-
-    payload = page.page_payload(report, result)
-    (folder / page.PAGE_FILE).write_text(page.to_json(payload), encoding="utf-8")
-    (folder / "report.html").write_text(html.render(payload, title=html.page_title(report)), encoding="utf-8")
-    return ["report.html", page.PAGE_FILE]
+    return ending.finish(settings, result.verdict, report(result), terminal, started)

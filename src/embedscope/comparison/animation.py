@@ -8,18 +8,18 @@ from itertools import pairwise
 
 import numpy as np
 
-from embedscope import maps as projection
+from embedscope import maps
 from embedscope.comparison.timeline import epoch_numbers
 from embedscope.data.collection import Collection
-from embedscope.errors import MissingExtraError
 from embedscope.maps import NeighborGraph
+from embedscope.maps.map_points import N_NEIGHBORS_KEPT, points_of_run
 from embedscope.maps.procrustes import turned_onto
-from embedscope.measure.options import Options
-from embedscope.measure.query_set import judged_rows_of
+from embedscope.measure.query_set import rows_with_relevant
 from embedscope.models.embed import Embeddings
-from embedscope.pipeline import N_NEIGHBORS_KEPT, choose_map_points, point_vectors, points_of
+from embedscope.pipeline import generator
 from embedscope.protocols import Float32Array, Float64Array, ProgressCallback
-from embedscope.result import MapAnimation, MapLayout, Result
+from embedscope.result import MapAnimation, MapLayout, Points, QueryTable
+from embedscope.settings import Settings
 
 STEPS, EPOCHS = 250, 200
 """Of t-SNE and of UMAP from given positions: more of them find more neighbours again, and let a map drift that has
@@ -28,30 +28,30 @@ median point by 2 to 5 % of the median radius, that of the next checkpoint by 5 
 the tenth map had a trustworthiness of 0.922 and 0.923, laid out anew 0.934 and 0.919."""
 
 
-def draw_animations(
+def lay_out_runs(
     embeddings: Mapping[str, Embeddings],
     shown: str,
-    result: Result,
+    queries: QueryTable,
     collection: Collection,
-    options: Options,
+    settings: Settings,
     *,
     methods: Sequence[str] = ("tsne", "umap"),
     progress: ProgressCallback | None = None,
-) -> tuple[Result, tuple[MapAnimation, ...]]:
-    """The findings of the run ``shown`` with its points and maps, and a film of all runs for each method.
+) -> tuple[Points, dict[str, MapLayout], dict[str, str], tuple[MapAnimation, ...]]:
+    """Points and maps of the run ``shown``, the maps that are absent, and an animation of all runs for each method.
 
     Each map starts from the one before and is turned and scaled onto it (orthogonal Procrustes), so that what moves
     between two maps is the space and not the optimiser's choice of up, left and size. The neighbour graph of a run
-    serves all its maps. A method whose package is not installed is left out and named in ``Findings.maps_absent``.
+    serves all its maps.
 
     Parameters
     ----------
     embeddings : mapping of name to Embeddings
-        Runs on ``collection`` in the order of the film; ``shown`` is one of them.
-    findings : Findings
-        Of the run ``shown``; its queries and failures choose the points.
+        Runs on ``collection`` in the order of the animation; ``shown`` is one of them.
+    queries : QueryTable
+        Of the run ``shown``: its failures choose the points.
     collection : Collection
-    options : Options
+    settings : Settings
     methods : sequence of str
         "tsne", "umap".
     progress : ProgressCallback, optional
@@ -62,41 +62,40 @@ def draw_animations(
     TooFewPointsError
         If there are too few points for a map.
     """
-    rows = judged_rows_of(collection)
-    choice = choose_map_points(result.queries, len(collection.documents), options)
-    rolls = {method: _Roll(method, options) for method in methods}
-    absent: dict[str, str] = {}
+    rows = rows_with_relevant(collection)
+    choice = points_of_run(
+        queries,
+        len(collection.documents),
+        budget=settings.maps.map_points,
+        generator=generator(settings, "map points"),
+    )
+    series = {method: _Series(method, settings) for method in methods}
     graphs: list[NeighborGraph] = []
     for place, run in enumerate(embeddings.values()):
-        vectors = point_vectors(choice, run.queries[rows], run.documents)
-        width = projection.graph_size(len(vectors), perplexity=options.perplexity)
-        graphs.append(projection.neighbor_graph(vectors, width))
-        for step, (method, roll) in enumerate(list(rolls.items())):
-            try:
-                roll.add(vectors, graphs[-1])
-            except MissingExtraError as error:
-                absent[method] = str(error)
-                del rolls[method]
+        vectors = choice.vectors(run.queries[rows], run.documents)
+        width = maps.graph_size(len(vectors), perplexity=settings.maps.perplexity)
+        graphs.append(maps.neighbor_graph(vectors, width))
+        for step, own in enumerate(series.values(), start=1):
+            own.add(vectors, graphs[-1])
             if progress is not None:
-                progress(place * len(methods) + step + 1, len(embeddings) * len(methods))
-    own = list(embeddings).index(shown)
-    points = points_of(choice, graphs[own])
+                progress(place * len(methods) + step, len(embeddings) * len(methods))
+    at = list(embeddings).index(shown)
+    points = choice.points(graphs[at])
     epochs = epoch_numbers({name: run.facts for name, run in embeddings.items()})
     turnover = _turnover(graphs)
     animations = tuple(
-        MapAnimation(method, tuple(embeddings), epochs, points, tuple(roll.layouts), _steps(roll.layouts), turnover)
-        for method, roll in rolls.items()
+        MapAnimation(method, tuple(embeddings), epochs, points, tuple(own.layouts), _steps(own.layouts), turnover)
+        for method, own in series.items()
     )
-    maps = {method: roll.layouts[own] for method, roll in rolls.items()}
-    return replace(result, points=points, maps=maps, maps_absent={**result.maps_absent, **absent}), animations
+    return points, {method: own.layouts[at] for method, own in series.items()}, {}, animations
 
 
-class _Roll:
+class _Series:
     """The maps of one method so far."""
 
-    def __init__(self, method: str, options: Options) -> None:
+    def __init__(self, method: str, settings: Settings) -> None:
         self._method = method
-        self._options = options
+        self._settings = settings
         self._last: Float64Array | None = None  # as laid out: a map that was scaled would have to find its size again
         self.layouts: list[MapLayout] = []
 
@@ -112,14 +111,14 @@ class _Roll:
         self.layouts.append(layout)
 
     def _laid_out(self, vectors: Float32Array, graph: NeighborGraph) -> MapLayout:
-        seed, perplexity = self._options.seed, self._options.perplexity
+        seed, perplexity = self._settings.measure.seed, self._settings.maps.perplexity
         if self._method == "umap":
             if self._last is None:
-                return projection.umap(vectors, graph, seed=seed)
-            return projection.umap(vectors, graph, seed=seed, start=self._last, n_epochs=EPOCHS)
+                return maps.umap(vectors, graph, seed=seed)
+            return maps.umap(vectors, graph, seed=seed, start=self._last, n_epochs=EPOCHS)
         if self._last is None:
-            return projection.tsne(vectors, graph, seed=seed, perplexity=perplexity)
-        return projection.tsne(vectors, graph, seed=seed, perplexity=perplexity, start=self._last, n_iter=STEPS)
+            return maps.tsne(vectors, graph, seed=seed, perplexity=perplexity)
+        return maps.tsne(vectors, graph, seed=seed, perplexity=perplexity, start=self._last, n_iter=STEPS)
 
 
 def _steps(layouts: Sequence[MapLayout]) -> tuple[float, ...]:

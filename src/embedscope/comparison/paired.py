@@ -7,24 +7,24 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from embedscope.errors import IncomparableRunsError
-from embedscope.measure.options import PRIMARY_MEASURES, Options
-from embedscope.measure.typed_negatives import UNTYPED
+from embedscope.measure.negatives import UNTYPED
+from embedscope.measure.rank_metrics import PRIMARY_METRICS
 from embedscope.protocols import Float64Array, IntArray
-from embedscope.result import BestOfMany, Estimate, LevelShift, Result, RunComparison, TypeChange
+from embedscope.result import BestOfMany, Estimate, LevelShift, RunComparison, Scored, TypeChange
 from embedscope.stats.resampler import Resampler, Stream, holm_over
 
 
-def compare_runs(runs: Mapping[str, Result], *, reference: str, options: Options) -> RunComparison:
+def compare_runs(runs: Mapping[str, Scored], *, reference: str, seed: int, draws: int) -> RunComparison:
     """Every run against ``reference``, paired on the same queries.
 
     Parameters
     ----------
-    runs : mapping of name to Findings
+    runs : mapping of name to Scored
         At least two, measured on the same collection.
     reference : str
         The run that the others are compared with.
-    options : Options
-        Seed and number of draws.
+    seed, draws : int
+        Of the intervals and tests.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def compare_runs(runs: Mapping[str, Result], *, reference: str, options: Options
     for name, result in runs.items():
         require_same_data(reference, first, name, result)
     candidates = [name for name in runs if name != reference]
-    resampler = Resampler(first.queries.clusters, options.n_draws, options.seed, Stream.COMPARISON)
+    resampler = Resampler(first.queries.clusters, draws, seed, Stream.COMPARISON)
     references = {reference: first.queries.values}
     comparisons = tuple(
         comparison
@@ -51,7 +51,7 @@ def compare_runs(runs: Mapping[str, Result], *, reference: str, options: Options
     return RunComparison(
         reference=reference,
         candidates=tuple(candidates),
-        comparisons=holm_over(comparisons, PRIMARY_MEASURES),
+        comparisons=holm_over(comparisons, PRIMARY_METRICS),
         lost={name: moved_queries(first, runs[name], lost=True) for name in candidates},
         gained={name: moved_queries(first, runs[name], lost=False) for name in candidates},
         type_changes=tuple(
@@ -62,7 +62,7 @@ def compare_runs(runs: Mapping[str, Result], *, reference: str, options: Options
     )
 
 
-def require_same_data(reference: str, first: Result, name: str, other: Result) -> None:
+def require_same_data(reference: str, first: Scored, name: str, other: Scored) -> None:
     """Refuse runs whose queries, judgments, negatives or pool differ: a paired difference would mix data and model."""
     ours, theirs = first.queries, other.queries
     # The digest knows no order, and queries and their negatives are paired by position.
@@ -76,7 +76,7 @@ def require_same_data(reference: str, first: Result, name: str, other: Result) -
     )
 
 
-def _difference_of_data(first: Result, other: Result) -> str:
+def _difference_of_data(first: Scored, other: Scored) -> str:
     """What differs, in words; a run read from its folder knows its data by the digest only."""
     ours, theirs = set(first.queries.texts), set(other.queries.texts)
     if ours != theirs:
@@ -88,7 +88,7 @@ def _difference_of_data(first: Result, other: Result) -> str:
     return "documents, judgments or hard negatives for the same queries"
 
 
-def moved_queries(reference: Result, candidate: Result, *, lost: bool) -> IntArray:
+def moved_queries(reference: Scored, candidate: Scored, *, lost: bool) -> IntArray:
     """Queries that one run has right at rank 1 and the other has not, the largest fall (or rise) in rank first."""
     before, after = reference.queries, candidate.queries
     changed = before.is_correct & ~after.is_correct if lost else ~before.is_correct & after.is_correct
@@ -97,7 +97,7 @@ def moved_queries(reference: Result, candidate: Result, *, lost: bool) -> IntArr
     return rows[np.argsort(-size, kind="stable")]
 
 
-def _type_changes(name: str, reference: Result, candidate: Result, resampler: Resampler) -> Sequence[TypeChange]:
+def _type_changes(name: str, reference: Scored, candidate: Scored, resampler: Resampler) -> Sequence[TypeChange]:
     """Change of the violation rate of each negative type, candidate minus reference, with its interval."""
     before = reference.queries
     queries = np.repeat(np.arange(len(before.texts)), np.diff(before.negative_indptr))
@@ -115,12 +115,12 @@ def _type_changes(name: str, reference: Result, candidate: Result, resampler: Re
     return changes
 
 
-def _violations(result: Result, queries: IntArray, tolerance: float) -> Float64Array:
+def _violations(result: Scored, queries: IntArray, tolerance: float) -> Float64Array:
     margins = result.queries.positive_similarity[queries] - result.queries.negative_scores
     return (margins <= tolerance).astype(np.float64)
 
 
-def _level_shift(name: str, reference: Result, candidate: Result) -> LevelShift:
+def _level_shift(name: str, reference: Scored, candidate: Scored) -> LevelShift:
     """How far the raw similarities moved: a change of level is a change of temperature, not of ranking."""
     before, after = reference.similarity, candidate.similarity
     return LevelShift(
@@ -137,9 +137,9 @@ def _difference(after: Estimate, before: Estimate) -> float | None:
 
 
 def _best_of_many(
-    runs: Mapping[str, Result], reference: str, candidates: Sequence[str], resampler: Resampler
+    runs: Mapping[str, Scored], reference: str, candidates: Sequence[str], resampler: Resampler
 ) -> BestOfMany:
-    metric = PRIMARY_MEASURES[0]
+    metric = PRIMARY_METRICS[0]
     ours = runs[reference].queries.values[metric]
     differences = np.column_stack([runs[name].queries.values[metric] - ours for name in candidates])
     test = resampler.best_of(differences)

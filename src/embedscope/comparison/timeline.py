@@ -13,8 +13,8 @@ import numpy as np
 
 from embedscope.comparison.paired import moved_queries, require_same_data
 from embedscope.errors import InvalidOptionError
-from embedscope.measure.options import PRIMARY_MEASURES, Options
-from embedscope.result import Comparison, Estimate, ModelFacts, Result, Segment, Timeline
+from embedscope.measure.rank_metrics import PRIMARY_METRICS
+from embedscope.result import Comparison, Estimate, ModelFacts, Scored, Segment, Timeline
 from embedscope.stats.resampler import Resampler, Stream
 
 MIN_CHECKPOINTS = 3
@@ -82,15 +82,15 @@ def epoch_numbers(runs: Mapping[str, ModelFacts]) -> tuple[int, ...]:
     return tuple(epochs) if rises else tuple(range(1, len(runs) + 1))
 
 
-def build_timeline(runs: Mapping[str, Result], options: Options, *, metric: str = PRIMARY_MEASURES[0]) -> Timeline:
+def build_timeline(runs: Mapping[str, Scored], *, seed: int, draws: int, metric: str = PRIMARY_METRICS[0]) -> Timeline:
     """The course of a training run over its checkpoints.
 
     Parameters
     ----------
     runs : mapping of name to Findings
         In the order of their epochs (see :func:`timeline_names`), measured on the same collection; two at least.
-    options : Options
-        Seed and number of draws.
+    seed, draws : int
+        Of the intervals and tests.
     metric : str
         What the segments are compared on, and what over-fitting is named by.
 
@@ -114,14 +114,14 @@ def build_timeline(runs: Mapping[str, Result], options: Options, *, metric: str 
     first = runs[names[0]]
     for name in names[1:]:
         require_same_data(names[0], first, name, runs[name])
-    resampler = Resampler(first.queries.clusters, options.n_draws, options.seed, Stream.TIMELINE)
+    resampler = Resampler(first.queries.clusters, draws, seed, Stream.TIMELINE)
     epochs = epoch_numbers({name: run.model for name, run in runs.items()})
     best = int(np.argmax([run.metrics[metric].value for run in runs.values()]))
     since_best = None
     if best != len(names) - 1:
         n_others = len(names) - 1
         # The least p that B draws can give is 1 / (B + 1); times the number of checkpoints it has to stay below ALPHA.
-        enough = replace(resampler, n_draws=max(options.n_draws, math.ceil(n_others * _TIMES_FINER / ALPHA)))
+        enough = replace(resampler, n_draws=max(draws, math.ceil(n_others * _TIMES_FINER / ALPHA)))
         found = _compared(runs, names[best], names[-1], metric, enough)
         since_best = replace(found, p_adjusted=min(1.0, found.p * n_others))
     return Timeline(
@@ -142,18 +142,18 @@ def build_timeline(runs: Mapping[str, Result], options: Options, *, metric: str 
     )
 
 
-def _metric_figures(runs: Mapping[str, Result], name: str) -> tuple[Estimate, ...]:
+def _metric_figures(runs: Mapping[str, Scored], name: str) -> tuple[Estimate, ...]:
     found = [run.metrics[name] for run in runs.values()]
     return tuple(Estimate(metric.value, metric.low, metric.high) for metric in found)
 
 
-def _compared(runs: Mapping[str, Result], a: str, b: str, metric: str, resampler: Resampler) -> Comparison:
+def _compared(runs: Mapping[str, Scored], a: str, b: str, metric: str, resampler: Resampler) -> Comparison:
     """Run ``b`` against the earlier run ``a``."""
     (found,) = resampler.compare(b, runs[b].queries.values, {a: runs[a].queries.values}, (metric,))
     return found
 
 
-def _segment(runs: Mapping[str, Result], a: str, b: str, metric: str, resampler: Resampler) -> Segment:
+def _segment(runs: Mapping[str, Scored], a: str, b: str, metric: str, resampler: Resampler) -> Segment:
     return Segment(
         start=a,
         end=b,
@@ -163,7 +163,7 @@ def _segment(runs: Mapping[str, Result], a: str, b: str, metric: str, resampler:
     )
 
 
-def _over_fitting(runs: Mapping[str, Result], since: Comparison, best_epoch: int, last_epoch: int) -> str | None:
+def _over_fitting(runs: Mapping[str, Scored], since: Comparison, best_epoch: int, last_epoch: int) -> str | None:
     """In words, where the fall since the best checkpoint is more than chance."""
     if since.difference >= 0 or since.p_adjusted > ALPHA:
         return None

@@ -17,7 +17,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from embedscope.errors import DataFormatError, InvalidOptionError, TooFewPointsError
+from embedscope.log import Log
 from embedscope.protocols import Float64Array, IntArray
+from embedscope.result import run_label
 
 
 def identity(text: str) -> str:
@@ -84,6 +86,28 @@ class Collection:
     groups: tuple[str | None, ...] = ()
     merged_ids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # kept document id -> ids merged into it
     metadata: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)  # column -> (Q,), None where unstated
+
+
+def describe(collection: Collection, name: str, log: Log) -> None:
+    """Tell ``log`` what a data set holds, and what is odd about it."""
+    queries = f"{len(collection.queries):,} queries"
+    if len(collection.queries) < collection.n_queries_available:
+        queries = f"{len(collection.queries):,} of {collection.n_queries_available:,} queries (seeded random sample)"
+    log.fact(
+        "Data",
+        f"{run_label(name)}: {collection.format}, {collection.n_rows:,} rows, {queries}, "
+        f"{len(collection.documents):,} documents, {len(collection.negatives.queries):,} hard-negative pairs",
+    )
+    merged = {"queries": collection.n_duplicate_queries, "documents": collection.n_duplicate_documents}
+    if any(merged.values()):
+        log.fact("", "equal texts counted once: " + ", ".join(f"{n:,} {what}" for what, n in merged.items() if n))
+    for warning in collection.warnings:
+        log.warn(warning)
+    if collection.contradictions:
+        log.warn(
+            f"{len(collection.contradictions):,} contradictions: a text is labelled relevant and negative for the "
+            f"same query; it is counted as relevant. First: {collection.contradictions[0]}"
+        )
 
 
 def excerpt(text: str, limit: int = 60) -> str:

@@ -16,21 +16,15 @@ from typing import Any
 import numpy as np
 
 from embedscope.data.collection import Collection, sample_queries
-from embedscope.data.readers import read_collection
 from embedscope.decide.criteria import load_criteria
-from embedscope.decide.verdict import judge
 from embedscope.errors import InvalidOptionError, MissingExtraError
-from embedscope.measure.options import Options
 from embedscope.models.embed import Embeddings
 from embedscope.models.projectors import Identity
-from embedscope.output.page import html
-from embedscope.output.page import payload as page
-from embedscope.output.run_folder import manifest, staged_output, write_json, write_parquet
-from embedscope.output.table_columns import query_columns
-from embedscope.pipeline import analyse
+from embedscope.output.run_files import write_run
+from embedscope.pipeline import Embedded, read, result_of
 from embedscope.protocols import Float32Array
-from embedscope.result import Check, ModelFacts, Result, Verdict, extended
-from embedscope.result.report import report as report_of
+from embedscope.result import ModelFacts, Result
+from embedscope.settings import Settings
 
 FOLDER = "embedscope"
 """Folder of the runs, in the trainer's output folder, where no other is given and the evaluator has no name."""
@@ -39,8 +33,8 @@ FOLDER = "embedscope"
 class Evaluation:
     """Measures the model of a training on a data set, and writes the run that ``embedscope evaluate`` would write.
 
-    Each evaluation makes a folder ``epoch{E}_step{S}`` with ``report.json``, ``queries.parquet`` and
-    ``manifest.json``, which ``embedscope compare`` takes as its reference.
+    Each evaluation makes a folder ``epoch{E}_step{S}`` with the files of a run, which
+    ``embedscope compare`` takes as its reference.
 
     Parameters
     ----------
@@ -90,7 +84,7 @@ class Evaluation:
         output: str | Path | None = None,
         primary: str = "MRR",
         max_samples: int = 0,
-        page: bool = False,
+        page: bool = True,
         batch_size: int = 32,
         draws: int = 1000,
         seed: int = 42,
@@ -98,17 +92,29 @@ class Evaluation:
     ) -> None:
         super().__init__()
         self.name = name
-        collection = data if isinstance(data, Collection) else read_collection(data)
-        self._collection = sample_queries(collection, max_samples, np.random.default_rng(seed))
-        self._data = None if isinstance(data, Collection) else str(data)
+        named = {} if isinstance(data, Collection) else {"data": data}
+        self._settings = Settings.of(
+            **named,
+            max_samples=max_samples,
+            seed=seed,
+            draws=draws,
+            criteria=criteria,
+            examples=0,
+            skip_tsne=True,
+            skip_umap=True,
+        )
+        if isinstance(data, Collection):
+            self._collection = sample_queries(data, max_samples, np.random.default_rng(seed))
+        else:
+            self._collection = read(self._settings)
         self._output = None if output is None else Path(output)
         self._criteria = load_criteria(criteria)
         self._page = page
         self._batch_size = batch_size
-        self._options = Options(seed=seed, n_draws=draws, maps=(), n_examples=0)
-        if primary not in self._options.measures:
+        metrics = self._settings.measure.metrics
+        if primary not in metrics:
             raise InvalidOptionError(
-                f"primary is '{primary}'; expected one of {', '.join(self._options.measures)}, which are measured."
+                f"primary is '{primary}'; expected one of {', '.join(metrics)}, which are measured."
             )
         self._primary = primary
         self.primary_metric = f"{name}_{primary}" if name else primary
@@ -139,11 +145,17 @@ class Evaluation:
         """
         started = time.perf_counter()
         moment = _moment(epoch, steps)
-        result = analyse(self._collection, self._embeddings(model, moment), options=self._options)
-        checks, verdict = judge(result, self._criteria)
+        embedded = Embedded(self._embeddings(model, moment))
+        result = result_of(self._collection, embedded, self._settings, criteria=self._criteria)
         folder = self._folder(output_path)
         if folder is not None:
-            self._write(folder / moment, result, checks, verdict, started)
+            write_run(
+                result,
+                folder / moment,
+                options={"name": self.name, "primary": self._primary, **self._settings.as_options()},
+                elapsed_s=time.perf_counter() - started,
+                page=self._page,
+            )
         name = f"{self.name}_" if self.name else ""
         metrics = {f"{name}{key}": value for key, value in figures_of(result).items()}
         store: Any = getattr(self, "store_metrics_in_model_card_data", None)  # the library's own
@@ -174,26 +186,6 @@ class Evaluation:
     def _encoded(self, encode: Any, texts: Sequence[str]) -> Float32Array:
         vectors = encode(list(texts), batch_size=self._batch_size, show_progress_bar=False, convert_to_numpy=True)
         return np.asarray(vectors, dtype=np.float32)
-
-    def _write(self, folder: Path, result: Result, checks: Sequence[Check], verdict: Verdict, started: float) -> None:
-        inputs = {} if self._data is None else {"data": self._data}
-        report = report_of(extended(result, Result, checklist=checks, verdict=verdict, inputs=inputs))
-        options = {"name": self.name, "primary": self._primary, "n_draws": self._options.n_draws}
-        with staged_output(folder) as staging:
-            write_json(staging / "report.json", report)
-            write_parquet(staging / "queries.parquet", query_columns(result))
-            if self._page:
-                payload = page.page_payload(report, result)
-                (staging / page.PAGE_FILE).write_text(page.to_json(payload), encoding="utf-8")
-                title = html.page_title(report)
-                (staging / "report.html").write_text(html.render(payload, title=title), encoding="utf-8")
-            record = manifest(
-                inputs=inputs,
-                options=options,
-                seed=self._options.seed,
-                elapsed_s=time.perf_counter() - started,
-            )
-            write_json(staging / "manifest.json", record)
 
 
 def _moment(epoch: float, steps: int) -> str:

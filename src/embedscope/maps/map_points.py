@@ -6,7 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embedscope.protocols import BoolArray, IntArray, Role
+from embedscope.maps.neighbor_graph import NeighborGraph
+from embedscope.protocols import BoolArray, Float32Array, IntArray, Role
+from embedscope.result import Points, QueryTable
+
+N_NEIGHBORS_KEPT = 15
+"""Neighbours of each point that points.parquet and the map-quality figures use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +24,38 @@ class PointChoice:
     link_documents: IntArray  # (L,)
     link_is_correct: BoolArray  # (L,)
     n_left_out: int
+
+    def vectors(self, queries: Float32Array, documents: Float32Array) -> Float32Array:
+        """Vectors of the points, shape (M, dim): queries first, then documents."""
+        n_queries = self.roles.count(Role.QUERY)
+        return np.concatenate([queries[self.rows[:n_queries]], documents[self.rows[n_queries:]]])
+
+    def points(self, graph: NeighborGraph) -> Points:
+        """The points with their nearest neighbours in the original space."""
+        return Points(
+            roles=self.roles,
+            rows=self.rows,
+            link_queries=self.link_queries,
+            link_documents=self.link_documents,
+            link_is_correct=self.link_is_correct,
+            neighbor_ids=graph.indices[:, :N_NEIGHBORS_KEPT],
+            neighbor_distances=graph.distances[:, :N_NEIGHBORS_KEPT],
+            n_left_out=self.n_left_out,
+        )
+
+
+def points_of_run(queries: QueryTable, n_documents: int, *, budget: int, generator: np.random.Generator) -> PointChoice:
+    """The queries and documents that stand on the maps of a run."""
+    return choose_points(
+        len(queries.texts),
+        n_documents,
+        queries.relevant_indptr,
+        queries.relevant_documents,
+        queries.negative_documents,
+        queries.is_correct,
+        budget=budget,
+        generator=generator,
+    )
 
 
 def choose_points(

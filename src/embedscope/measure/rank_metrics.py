@@ -14,6 +14,9 @@ from embedscope.protocols import Float64Array, Ties
 from embedscope.result import Metric
 from embedscope.stats.resampler import Resampler
 
+PRIMARY_METRICS = ("MRR", "Success@1")
+"""Declared before anything is measured: Holm corrects over these."""
+
 
 def measure_metrics(
     measures: Sequence[str],

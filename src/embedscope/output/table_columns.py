@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from embedscope.protocols import IntArray, Role
-from embedscope.result import Result
+from embedscope.result import Result, Scored
 
 
-def query_columns(result: Result) -> dict[str, Any]:
+def query_columns(result: Scored) -> dict[str, Any]:
     """One row a query: what was asked, where its relevant document stands, and what beat it."""
     q, d = result.queries, result.documents
     return {

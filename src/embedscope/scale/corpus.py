@@ -1,36 +1,39 @@
-"""A shard folder to findings: the figures of `pipeline.analyse` for a corpus that does not fit into memory.
+"""A shard folder to a result: the figures of `pipeline.run` for a corpus that does not fit into memory.
 
 The documents are read once, in one pass. Beside it only chosen rows are read: the judged documents, whose scores must
-be known before the pass, and a sample. The tables of the findings hold the documents that are judged or stand in a
+be known before the pass, and a sample. The tables of the result hold the documents that are judged or stand in a
 query's list; the figures count all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from embedscope.data.collection import Collection, Negatives
-from embedscope.diagnose.examples import choose_examples
-from embedscope.measure.negatives import measure_types, measure_weights
-from embedscope.measure.options import DEFAULTS, Options
-from embedscope.measure.query_set import Judged
+from embedscope.decide.criteria import load_criteria
+from embedscope.errors import InvalidOptionError
+from embedscope.log import SILENT, Log
+from embedscope.measure.negatives import NegativePairs
+from embedscope.measure.query_set import QuerySet
 from embedscope.measure.query_tables import document_table, query_table
-from embedscope.measure.rank_metrics import measure_metrics
+from embedscope.measure.ranked import Ranked, n_kept, negative_pairs
 from embedscope.measure.scoring import N_BINS, Scores, values_of
-from embedscope.measure.similarity import N_SUBSAMPLED, DocumentSummary, measure_similarity
-from embedscope.measure.typed_negatives import NegativePairs
+from embedscope.measure.similarity import N_SUBSAMPLED, DocumentSummary
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.threads import n_threads
 from embedscope.metrics.vectors import score_pairs
-from embedscope.pipeline import clustering_of, negative_pairs_of, power_of
-from embedscope.protocols import Float32Array, IntArray, ProgressCallback
-from embedscope.result import DataFacts, ModelFacts, Result
+from embedscope.pipeline import checkpoint_of, decide, estimates_of
+from embedscope.protocols import Float32Array, IntArray
+from embedscope.result import Criteria, DataFacts, Diagnosed, Mapped, ModelFacts, Result, extended
 from embedscope.scale.memory import CorpusSize, MemoryPlan, plan_memory
+from embedscope.scale.ray_engine import RayEngine
 from embedscope.scale.shard_folder import ShardFolder
 from embedscope.scale.shard_pass import Engine, PartialScores, ShardTask, score_shards
+from embedscope.settings import CorpusSettings, EngineSettings, Settings, flag, require_unused
+from embedscope.settings import Engine as EngineName
 from embedscope.stats.resampler import Resampler
 
 LAYOUT = "shard folder"
@@ -40,48 +43,115 @@ NO_LEXICAL = (
     "there to avoid"
 )
 
-
 NEEDS_EVERYTHING = "a shard folder is read once, block by block; this needs all vectors or the texts in memory"
+NOT_MEASURED = (
+    "heatmap", "leakage", "findings", "failure_modes", "geometry", "thresholds", "robustness", "deployment", "maps",
+)  # fmt: skip
+
+ENCODING = (
+    "base_model", "pooling", "max_length", "batch_size", "device", "backend", "precision", "cache_dir", "no_cache",
+)  # fmt: skip
+"""Settings of a model that encodes texts."""
+
+
+def run_on_shards(settings: Settings, corpus: CorpusSettings, log: Log = SILENT) -> Result:
+    """Everything that one run finds in the shard folder ``settings.model.embeddings``, and the verdict.
+
+    Raises
+    ------
+    InvalidOptionError
+        If an option needs what a shard folder does not hold, or the memory is too small.
+    DataFormatError, InvalidEmbeddingsError
+        If the folder is damaged, or a row has no direction.
+    """
+    name = checkpoint_of(settings)
+    _require_no_texts(settings)
+    reason = "a shard folder holds vectors that were made before, and processors score them"
+    require_unused(settings.data, ("split", "drop_empty", "allow_missing"), reason)
+    require_unused(settings.model, ENCODING, reason)
+    require_unused(settings.measure, ("abbreviations", "attributes"), reason)
+    criteria = load_criteria(settings.measure.criteria)
+    folder = ShardFolder(name)
+    log.step(
+        f"Data:  {name}: shard folder, {folder.queries.n_rows:,} queries, {folder.documents.n_rows:,} documents in "
+        f"{len(folder.documents.shards):,} shards of {folder.dtype}"
+    )
+    log.model(model_facts(folder))
+    result = result_of_shards(
+        folder, settings, engine=engine_of(corpus), memory=corpus.memory, log=log, criteria=criteria
+    )
+    for warning in result.data.warnings:
+        log.warn(warning)
+    return result
+
+
+def engine_of(chosen: EngineSettings) -> Engine:
+    """What scores the shards.
+
+    Raises
+    ------
+    InvalidOptionError
+        If a cluster is named and not asked for.
+    """
+    if chosen.ray_address is not None and chosen.engine is not EngineName.RAY:
+        raise InvalidOptionError("--ray-address names a cluster, and --engine ray was not asked for. Pass both.")
+    return RayEngine(chosen.ray_address) if chosen.engine is EngineName.RAY else score_shards
+
+
+def _require_no_texts(settings: Settings) -> None:
+    needs: list[Iterable[str]] = [
+        [name for name in ("data", "train", "max_samples") if getattr(settings.data, name)],
+        ["baseline"] if settings.model.baseline is not None else [],
+        [n for n in ("robustness", "deployment_cost", "geometry", "wanted_precision") if getattr(settings.measure, n)],
+        ["export_failures"] if settings.output.export_failures is not None else [],
+    ]
+    named = [name for names in needs for name in names]
+    if named:
+        raise InvalidOptionError(
+            f"{flag(named[0])} needs the texts or all vectors in memory; a shard folder holds vectors and its own "
+            f"judgments, for corpora that do not fit. Leave it out, or evaluate the data set itself with --data."
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subject:
-    """What is measured: the judged queries, and the documents that judgments or hard negatives name.
+    """What is measured: the queries with judgments, and the documents that judgments or hard negatives name.
 
     ``collection`` holds these documents only, without their names; its row i is row ``rows[i]`` of the corpus. Texts of
     queries are cut to what is shown.
     """
 
     collection: Collection
-    judged: Judged
-    judgments: Judgments  # of the judged queries over the whole corpus
-    queries: Float32Array  # (Q, dim), the judged ones
+    query_set: QuerySet
+    judgments: Judgments  # of these queries over the whole corpus
+    queries: Float32Array  # (Q, dim), those with judgments
     rows: IntArray  # (J,) ascending
     documents: Float32Array  # (J, dim)
 
 
-def analyse_shards(
+def result_of_shards(
     folder: ShardFolder,
+    settings: Settings,
     *,
-    options: Options = DEFAULTS,
     engine: Engine = score_shards,
     memory: int | None = None,
-    say: Callable[[str], None] = lambda text: None,
-    progress: ProgressCallback | None = None,
+    criteria: Criteria | None = None,
+    log: Log = SILENT,
 ) -> Result:
-    """Everything that one run over a shard folder measures.
+    """Everything that one run over a shard folder finds.
 
     Parameters
     ----------
     folder : ShardFolder
-    options : Options
+    settings : Settings
         Maps, heatmap and the lexical baseline are left out, whatever they say.
     engine : Engine
-        Who scores the shards: this process (`score_shards`) or a cluster (`ray.RayEngine`).
+        Who scores the shards: this process (`score_shards`) or a cluster (`RayEngine`).
     memory : int, optional
         Bytes that a process may take at most; the size of the blocks follows from it.
-    say, progress
-        As `pipeline.analyse`; progress counts documents.
+    criteria : Criteria, optional
+        Those of the settings where not given.
+    log : Log
 
     Raises
     ------
@@ -92,52 +162,46 @@ def analyse_shards(
     DataFormatError, InvalidEmbeddingsError
         If the folder is damaged, or a row has no direction.
     """
-    plan = plan_memory(size_of(folder, options), memory, n_threads=n_threads())
-    subject = _subject(folder, options, plan.characters)
-    resampler = subject.judged.resampler
-    say(
+    ranked = rank_shards(folder, settings, engine=engine, memory=memory, log=log)
+    scored = estimates_of(ranked, settings, {}, model=model_facts(folder), data=_facts(folder, ranked), log=log)
+    missing = dict.fromkeys(NOT_MEASURED, NEEDS_EVERYTHING)
+    mapped = extended(extended(scored, Diagnosed, not_measured=missing), Mapped)
+    return decide(mapped, settings, load_criteria(settings.measure.criteria) if criteria is None else criteria)
+
+
+def rank_shards(
+    folder: ShardFolder, settings: Settings, *, engine: Engine, memory: int | None, log: Log = SILENT
+) -> Ranked:
+    """Every query of the folder against every document, in one pass over the shards."""
+    chosen = settings.measure
+    plan = plan_memory(size_of(folder, chosen.k), memory, n_threads=n_threads())
+    subject = _subject(folder, settings, plan.characters)
+    log.step(
         f"Scoring {len(subject.queries):,} queries against {folder.documents.n_rows:,} documents in "
         f"{len(folder.documents.shards):,} shards; memory stays below {plan.total / 1e9:.2f} GB"
     )
-    task = _task(folder, subject, plan, options)
-    found = engine(folder, task, progress)
+    with log.progress("Scoring", unit="documents") as progress:
+        found = engine(folder, task := _task(subject, plan, settings), progress)
     scores = _scores(task, found)
-    values = values_of(options.measures, scores.judgments, scores.pair_scores, scores.counts)
-    say(f"Intervals from {options.n_draws:,} resamples of {len(np.unique(resampler.clusters)):,} independent groups")
-    negatives = negative_pairs_of(subject.collection, subject.judged.rows, subject.queries, subject.documents, scores)
-    similarity = measure_similarity(
-        subject.queries, _summary(folder, subject, found, resampler), scores, negatives, resampler
-    )
-    metrics = measure_metrics(options.measures, scores, values, resampler)
+    values = values_of(chosen.metrics, scores.judgments, scores.pair_scores, scores.counts)
+    rows, resampler = subject.query_set.rows, subject.query_set.resampler
+    negatives = negative_pairs(subject.collection, rows, subject.queries, subject.documents, scores)
     shown = _shown(folder, subject, scores, negatives, plan.characters)
-    table = query_table(
-        shown.collection, subject.judged.rows, shown.scores, shown.negatives, values, resampler.clusters, options.k
-    )
-    types = {} if negatives is None else measure_types(negatives, resampler, similarity.edges, options.tie_tolerance)
-    weights = {} if negatives is None else measure_weights(negatives, resampler, options.tie_tolerance)
-    return Result(
-        data=_facts(folder, subject, resampler),
-        model=model_facts(folder),
-        similarity=similarity,
-        metrics=metrics,
-        negative_types=types,
-        queries=table,
-        documents=document_table(shown.collection, shown.scores.judgments, shown.negatives),
-        points=None,
-        maps={},
-        maps_absent={},
-        heatmap=None,
-        examples=choose_examples(table, n=options.n_examples, asked=options.asked),
-        clustering=clustering_of(metrics),
-        tie_tolerance=options.tie_tolerance,
-        seed=options.seed,
-        weights=weights,
-        power=power_of(values["MRR"], resampler.clusters, None) if "MRR" in values else None,
-        not_measured=dict.fromkeys(("geometry", "thresholds", "robustness", "deployment"), NEEDS_EVERYTHING),
+    return Ranked(
+        query_set=replace(subject.query_set, judgments=subject.judgments),
+        queries=subject.queries,
+        documents=_summary(folder, subject, found, resampler),
+        scores=scores,
+        values=values,
+        negatives=negatives,
+        query_table=query_table(
+            shown.collection, rows, shown.scores, shown.negatives, values, resampler.clusters, chosen.k
+        ),
+        document_table=document_table(shown.collection, shown.scores.judgments, shown.negatives),
     )
 
 
-def size_of(folder: ShardFolder, options: Options) -> CorpusSize:
+def size_of(folder: ShardFolder, k: int) -> CorpusSize:
     """What the memory of a pass over the folder depends on."""
     judgments, negatives = folder.judgments(), folder.negatives()
     return CorpusSize(
@@ -146,7 +210,7 @@ def size_of(folder: ShardFolder, options: Options) -> CorpusSize:
         n_pairs=len(judgments.documents) + len(negatives.queries),
         dim=folder.dim,
         itemsize=folder.itemsize,
-        k=_n_kept(judgments, options),
+        k=n_kept(k, int(judgments.n_relevant.max(initial=0))),
         longest=_longest(folder),
     )
 
@@ -168,29 +232,20 @@ def model_facts(folder: ShardFolder) -> ModelFacts:
     )
 
 
-def _n_kept(judgments: Judgments, options: Options) -> int:
-    return kept_for_each_query(options, int(judgments.n_relevant.max(initial=0)))
-
-
-def kept_for_each_query(options: Options, most_relevant: int) -> int:
-    """Documents of a list: so many that the best wrong one is among them, up to 90 relevant ones of a query."""
-    return options.k + min(most_relevant, 90)
-
-
-def _subject(folder: ShardFolder, options: Options, characters: int) -> Subject:
+def _subject(folder: ShardFolder, settings: Settings, characters: int) -> Subject:
     judgments, negatives = folder.judgments(), folder.negatives()
     rows = np.unique(np.concatenate([judgments.documents, negatives.documents]))
     query_names = folder.queries.names(np.arange(folder.queries.n_rows), characters)
     nothing = ("",) * len(rows)
     collection = _collection(judgments, negatives, rows, query_names, (nothing, nothing))
-    judged = Judged.of(collection, options)
+    query_set = QuerySet.of(collection, seed=settings.measure.seed, draws=settings.measure.draws)
     queries = folder.queries.everything()
-    own = judged.judgments
+    own = query_set.judgments
     return Subject(
         collection=collection,
-        judged=judged,
+        query_set=query_set,
         judgments=Judgments(own.indptr, rows[own.documents], own.gains, folder.documents.n_rows),
-        queries=queries if len(judged.rows) == len(queries) else queries[judged.rows],
+        queries=queries if len(query_set.rows) == len(queries) else queries[query_set.rows],
         rows=rows,
         documents=folder.documents.take(rows),
     )
@@ -222,14 +277,14 @@ def _collection(
     )
 
 
-def _task(folder: ShardFolder, subject: Subject, plan: MemoryPlan, options: Options) -> ShardTask:
-    own = subject.judged.judgments
+def _task(subject: Subject, plan: MemoryPlan, settings: Settings) -> ShardTask:
+    own = subject.query_set.judgments
     return ShardTask(
         queries=subject.queries,
         judgments=subject.judgments,
         pair_scores=score_pairs(subject.queries, subject.documents, own.query_of_pair, own.documents),
-        k=_n_kept(subject.judgments, options),
-        tolerance=options.tie_tolerance,
+        k=n_kept(settings.measure.k, int(subject.judgments.n_relevant.max(initial=0))),
+        tolerance=settings.measure.tie_tolerance,
         n_bins=N_BINS,
         rows_per_block=plan.rows_per_block,
     )
@@ -253,7 +308,7 @@ def _summary(folder: ShardFolder, subject: Subject, found: PartialScores, resamp
         n=folder.documents.n_rows,
         total=found.total,
         gram=found.gram,
-        relevant=subject.documents[np.unique(subject.judged.judgments.documents)],
+        relevant=subject.documents[np.unique(subject.query_set.judgments.documents)],
         drawn=drawn,
         sample=folder.documents.take(drawn),
     )
@@ -292,17 +347,17 @@ def _shown(
     return Shown(collection, replace(scores, judgments=judgments, top_documents=top), moved)
 
 
-def _facts(folder: ShardFolder, subject: Subject, resampler: Resampler) -> DataFacts:
-    n_queries = len(subject.judged.rows)
+def _facts(folder: ShardFolder, ranked: Ranked) -> DataFacts:
+    n_queries = len(ranked.query_set.rows)
     return DataFacts(
         format=LAYOUT,
         n_rows=folder.queries.n_rows,
         n_queries=n_queries,
         n_queries_available=folder.queries.n_rows,
         n_documents=folder.documents.n_rows,
-        n_relevant_documents=len(np.unique(subject.judgments.documents)),
-        n_hard_negatives=len(subject.collection.negatives.queries),
-        n_clusters=len(np.unique(resampler.clusters)),
+        n_relevant_documents=len(np.unique(ranked.query_set.judgments.documents)),
+        n_hard_negatives=len(folder.negatives().queries),
+        n_clusters=ranked.query_set.n_clusters,
         n_duplicate_queries=0,
         n_duplicate_documents=0,
         n_queries_without_relevant=folder.queries.n_rows - n_queries,

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from embedscope.measure.options import DEFAULTS, Options
+from embedscope.measure.ranked import n_kept
 from embedscope.measure.scoring import N_BINS
 from embedscope.metrics.accumulators import HistogramAccumulator, TieAccumulator, TopKAccumulator, sum_and_gram
 from embedscope.metrics.judgments import Judgments
@@ -29,11 +29,12 @@ from embedscope.metrics.local_pass import block_shape, for_each_block
 from embedscope.metrics.threads import in_threads, n_threads, one_thread_products
 from embedscope.metrics.vectors import score_pairs, unit_rows
 from embedscope.protocols import Float32Array
-from embedscope.scale.corpus import analyse_shards, kept_for_each_query
+from embedscope.scale.corpus import result_of_shards
 from embedscope.scale.memory import MOST_ROWS, CorpusSize, MemoryPlan, plan_memory
 from embedscope.scale.shard_folder import ShardFolder
 from embedscope.scale.shard_pass import groups_of
 from embedscope.scale.shard_writer import SHARD_BYTES, write_shards
+from embedscope.settings import DEFAULTS, Settings
 
 _PROBE_QUERIES, _PROBE_DOCUMENTS = 2048, 65_536
 """Queries enough that the pass takes compiled loops where a run of as many or more does."""
@@ -111,16 +112,16 @@ class Corpus:
         """Documents of a full shard."""
         return min(self.n_documents, max(1, SHARD_BYTES // (self.dim * self.itemsize)))
 
-    def size(self, options: Options = DEFAULTS) -> CorpusSize:
+    def size(self, settings: Settings = DEFAULTS) -> CorpusSize:
         """What the memory depends on."""
         n_pairs = self.n_judgments or self.n_queries
         most = self.most_judgments or max(1, n_pairs - self.n_queries + 1)
-        k = kept_for_each_query(options, most)
+        k = n_kept(settings.measure.k, most)
         return CorpusSize(self.n_queries, self.n_documents, n_pairs, self.dim, self.itemsize, k)
 
 
 def measure_rates(
-    dim: int, dtype: str = "float16", n_queries: int = _PROBE_QUERIES, *, options: Options = DEFAULTS, seed: int = 0
+    dim: int, dtype: str = "float16", n_queries: int = _PROBE_QUERIES, *, settings: Settings = DEFAULTS, seed: int = 0
 ) -> Rates:
     """The rates of this machine; takes some seconds, a process of its own, and 64 MB of temporary disk.
 
@@ -132,21 +133,21 @@ def measure_rates(
         Of the shards on disk.
     n_queries : int
         Of the run: a few are scored along another road than many.
-    options : Options
+    settings : Settings
     seed : int
     """
     generator = np.random.default_rng(seed)
     queries = _unit(generator, min(n_queries, _PROBE_QUERIES), dim)
     documents = _unit(generator, _PROBE_DOCUMENTS, dim)
-    interval_queries, start_s = _rates_of_the_rest(dim, dtype, generator, options)
+    interval_queries, start_s = _rates_of_the_rest(dim, dtype, generator, settings)
     with one_thread_products():  # as in the pass
-        cells, compiling_s = _pass_rate(queries, documents, options)
+        cells, compiling_s = _pass_rate(queries, documents, settings)
         return Rates(
             product_flops=2 * dim * _product_rate(queries, documents),
             cells=cells,
             read_bytes=_read_rate(dim, dtype, generator),
             moment_rows=len(documents) / _mean_seconds(lambda: sum_and_gram(documents)),
-            merged_places=_merge_rate(generator, options),
+            merged_places=_merge_rate(generator, settings),
             interval_queries=interval_queries,
             start_s=start_s + compiling_s,
             n_cores=n_threads(),
@@ -261,14 +262,14 @@ def _product_rate(queries: Float32Array, documents: Float32Array) -> float:
     return len(outs) * len(starts) * n_rows * len(columns) / seconds
 
 
-def _pass_rate(queries: Float32Array, documents: Float32Array, options: Options) -> tuple[float, float]:
+def _pass_rate(queries: Float32Array, documents: Float32Array, settings: Settings) -> tuple[float, float]:
     """Cells a second through product and accumulators, as a long run sees them; and how many seconds longer the first
     call took, which loads or makes the compiled loops and fills the lists."""
     relevant = np.arange(len(queries), dtype=np.int64)
     judgments = Judgments(np.arange(len(queries) + 1, dtype=np.int64), relevant, np.ones(len(queries)), 1 << 40)
     consumers = (
-        TieAccumulator(judgments, score_pairs(queries, documents, relevant, relevant), options.tie_tolerance),
-        TopKAccumulator(len(queries), kept_for_each_query(options, 1)),
+        TieAccumulator(judgments, score_pairs(queries, documents, relevant, relevant), settings.measure.tie_tolerance),
+        TopKAccumulator(len(queries), n_kept(settings.measure.k, 1)),
         HistogramAccumulator(N_BINS, exclude=judgments),
     )
     first = _mean_seconds(lambda: for_each_block(queries, documents, consumers), 0.0)
@@ -276,9 +277,9 @@ def _pass_rate(queries: Float32Array, documents: Float32Array, options: Options)
     return len(queries) * len(documents) / seconds, max(0.0, first - seconds)
 
 
-def _merge_rate(generator: np.random.Generator, options: Options) -> float:
+def _merge_rate(generator: np.random.Generator, settings: Settings) -> float:
     """Places of lists a second through merging the lists of two shards."""
-    k = kept_for_each_query(options, 1)
+    k = n_kept(settings.measure.k, 1)
     parts = [TopKAccumulator(_MANY, k) for _ in range(2)]
     for number, part in enumerate(parts):
         scores = generator.random((_MANY, 4 * k), dtype=np.float32)
@@ -286,14 +287,14 @@ def _merge_rate(generator: np.random.Generator, options: Options) -> float:
     return _MANY * k / _mean_seconds(lambda: parts[0].merge(parts[1]))
 
 
-def _rates_of_the_rest(dim: int, dtype: str, generator: np.random.Generator, options: Options) -> tuple[float, float]:
+def _rates_of_the_rest(dim: int, dtype: str, generator: np.random.Generator, settings: Settings) -> tuple[float, float]:
     """Queries a second through what follows the pass, and the seconds of a run that has hardly anything to do.
 
     Two small corpora are evaluated here, and the smaller one by the command in a process of its own.
     """
     with tempfile.TemporaryDirectory(prefix="embedscope-plan-") as place:
         folders = [_small_corpus(Path(place) / str(n), n, dim, dtype, generator) for n in (_FEW, _MANY)]
-        few, many = (_seconds_of(partial(analyse_shards, folder, options=options)) for folder in folders)
+        few, many = (_seconds_of(partial(result_of_shards, folder, settings)) for folder in folders)
         a_query = max(many - few, 1e-9) / (_MANY - _FEW)
         words = [sys.executable, "-m", "embedscope", "evaluate", "--embeddings", folders[0].where, "--quiet"]
         command = _seconds_of(lambda: subprocess.run(words, check=True, stdout=subprocess.DEVNULL))

@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from embedscope.data.run_folder import staged_output
 from embedscope.errors import InputError, OutputError
+from embedscope.output.run_folder import staged_output
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem

@@ -203,7 +203,9 @@ def _require_entries(n: int, sequences: Mapping[str, Sequence[Any]]) -> None:
             raise ValueError(f"a timeline of {n} checkpoints needs {n} entries of {name!r}, and {len(entries)} came")
 
 
-def animation_section(runs: Mapping[str, Scored], animations: Sequence[MapAnimation], shown: str) -> TimelineSection:
+def animation_section(
+    runs: Mapping[str, Scored], animations: Sequence[MapAnimation], result: Result, *, shown: str
+) -> TimelineSection:
     """Runs that are no training one after the other, for the page: where the points move, and what became right."""
     names = animations[0].names
     found = [runs[name] for name in names]
@@ -220,6 +222,6 @@ def animation_section(runs: Mapping[str, Scored], animations: Sequence[MapAnimat
         violation={name: [run.negative_types[name].violation_rate for run in found] for name in first.negative_types},
         shown=names.index(shown),
         maps={animation.method: [layout.xy for layout in animation.maps] for animation in animations},
-        drawn=drawn_points(first, POINT_BUDGET),
+        drawn=drawn_points(result, POINT_BUDGET),
         is_correct=np.stack([run.queries.is_correct for run in found]),
     )

@@ -28,6 +28,7 @@ from embedscope.result import (
     Outcome,
     QueryTable,
     Result,
+    Scored,
     Timeline,
     TypeChange,
     Verdict,
@@ -86,7 +87,7 @@ class Terminal:
         for note in facts.notes:
             self.warn(note)
 
-    def report(self, result: Result, checks: Sequence[Check], verdict: Verdict, *, has_evidence: bool = False) -> None:
+    def report(self, result: Result, *, has_evidence: bool = False) -> None:
         """Statistics, metrics, typed negatives, findings (``has_evidence``: all, with their rows), verdict."""
         self._similarity(result)
         self._metrics(result)
@@ -96,8 +97,8 @@ class Terminal:
         measures.print_measures(result, self._results)
         findings.print_failure_modes(result, self._results)
         findings.print_diagnoses(result, self._results, has_evidence=has_evidence)
-        self._checklist(checks)
-        self.verdict(verdict, checks)
+        self._checklist(result.checklist)
+        self.verdict(result.verdict, result.checklist)
 
     def _heading(self, text: str) -> None:
         self._results.print()
@@ -281,7 +282,7 @@ class Terminal:
         """A training, checkpoint by checkpoint."""
         print_timeline(timeline, self._results)
 
-    def metric_table(self, runs: Mapping[str, Result]) -> None:
+    def metric_table(self, runs: Mapping[str, Scored]) -> None:
         """Metrics of several runs side by side; the intervals give way where the terminal is too narrow."""
         first = next(iter(runs.values()))
         self._heading(
@@ -351,10 +352,10 @@ class Terminal:
         """One line of the results, as it is."""
         self._results.print(text, soft_wrap=True, highlight=False, markup=False)
 
-    def files(self, folder: Path, names: Sequence[str]) -> None:
+    def files(self, folder: str | Path, names: Sequence[str]) -> None:
         """Where the results are."""
         self._results.print()
-        self._results.print(f"Written to {folder}/", style="bold", soft_wrap=True)
+        self._results.print(f"Written to {Path(folder)}/", style="bold", soft_wrap=True)
         for name in names:
             self._results.print(f"  {name}", soft_wrap=True)
 

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from embedscope import __version__
-from embedscope.data.arrow_columns import Ragged
-from embedscope.data.run_folder import check_writable, manifest, sha256_of, staged_output, write_json, write_parquet
+from embedscope.output.arrow_columns import Ragged
+from embedscope.output.run_folder import check_writable, manifest, sha256_of, staged_output, write_json, write_parquet
 from embedscope.errors import InputError, OutputError
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedscope.data.arrow_columns import Ragged, arrow_column
+from embedscope.output.arrow_columns import Ragged, arrow_column
 
 texts = st.lists(st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=8), max_size=30)
 
@@ -86,7 +86,7 @@ def test_a_ragged_column_may_have_empty_rows_only() -> None:
 def test_pandas_is_not_loaded() -> None:
     code = (
         "import sys, numpy as np\n"
-        "from embedscope.data.arrow_columns import arrow_column\n"
+        "from embedscope.output.arrow_columns import arrow_column\n"
         "arrow_column({'a': np.zeros((2, 3)), 'b': [['x'], []], 'c': ['y', None]})\n"
         "assert 'pandas' not in sys.modules\n"
     )

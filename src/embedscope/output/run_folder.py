@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 
 from embedscope import __version__
-from embedscope.data.arrow_columns import arrow_column
 from embedscope.errors import InputError, OutputError
+from embedscope.output.arrow_columns import arrow_column
 
 _LIBRARIES = (
     "numpy",
@@ -36,7 +36,6 @@ _LIBRARIES = (
     "transformers",
     "scikit-learn",
     "faiss-cpu",
-    "openTSNE",
     "numba",
     "matplotlib",
     "seaborn",
@@ -171,7 +170,7 @@ def write_json(path: str | Path, payload: object) -> None:
 def write_parquet(path: str | Path, columns: Mapping[str, Any]) -> None:
     """Write columns of one length as a Parquet file, in one step.
 
-    Each as :func:`embedscope.data.arrow_columns.arrow_column` takes it. For embedding-atlas, ``neighbors`` is the
+    Each as :func:`embedscope.output.arrow_columns.arrow_column` takes it. For embedding-atlas, ``neighbors`` is the
     mapping ``{"ids": (M, k) int64, "distances": (M, k) float}``, ids being zero-based row numbers of the same file.
 
     Raises
@@ -199,6 +198,7 @@ def manifest(
     seed: int,
     elapsed_s: float,
     created_at: datetime | None = None,
+    digested: Mapping[str, Path] | None = None,
 ) -> dict[str, object]:
     """What is needed to repeat a run, or to see why it cannot be repeated.
 
@@ -213,6 +213,8 @@ def manifest(
     elapsed_s : float
     created_at : datetime, optional
         When the run was made; by default now.
+    digested : mapping of role to path, optional
+        A file that stands for a folder: it holds the digests of all others, which may take long to read again.
 
     Returns
     -------
@@ -227,7 +229,9 @@ def manifest(
         "elapsed_s": round(elapsed_s, 3),
         "seed": seed,
         "options": dict(options),
-        "inputs": {role: _described(path) for role, path in inputs.items() if path is not None},
+        "inputs": {
+            role: _described(path, (digested or {}).get(role)) for role, path in inputs.items() if path is not None
+        },
         "versions": {
             "python": platform.python_version(),
             **{name: version for name in _LIBRARIES if (version := _version(name)) is not None},
@@ -339,9 +343,6 @@ def _version(distribution: str) -> str | None:
         return None
 
 
-def _described(path: str | Path) -> dict[str, str | None]:
-    from embedscope.scale.shard_folder import MANIFEST, is_shard_folder
-
-    # The manifest of a shard folder holds the digest of every file; reading them all again may take as long as the run.
-    content = Path(path) / MANIFEST if is_shard_folder(path) else Path(path)
+def _described(path: str | Path, digested: Path | None) -> dict[str, str | None]:
+    content = Path(path) if digested is None else digested
     return {"path": str(path), "sha256": sha256_of(content) if content.exists() else None}

@@ -1,0 +1,267 @@
+"""The command line, generated from the settings: every option is a field of a class in `embedscope.settings`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from importlib import import_module
+from typing import Any
+
+from embedscope.settings import (
+    CompareSettings,
+    CorpusSettings,
+    DataSettings,
+    EngineSettings,
+    MapSettings,
+    MeasureSettings,
+    ModelSettings,
+    Option,
+    OutputSettings,
+    Parse,
+    PlanSettings,
+    RepairSettings,
+    ReportSettings,
+    Settings,
+    ShardSettings,
+    TrainSettings,
+    flag,
+    options_of,
+)
+
+SECTIONS = {f.type: f.name for f in fields(Settings)}
+"""Names of the classes that make up the settings of a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Some options of one settings class under a heading of the help."""
+
+    title: str
+    settings: type[Any]
+    names: tuple[str, ...] = ()  # all of the class where empty
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command: what it takes, and what of it has another default here or must be there."""
+
+    name: str
+    help: str
+    groups: tuple[Group, ...]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    positional: tuple[str, ...] = ()
+    tells_stated: bool = False  # ``run`` is told too which options were stated: a configuration fills in the others
+
+    def add_to(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the options of this command."""
+        parser.set_defaults(command=self.name)
+        for group in self.groups:
+            shown = parser.add_argument_group(group.title)
+            standard = {f.name: f.default for f in fields(group.settings)} | dict(self.defaults)
+            for name, known in options_of(group.settings).items():
+                if not group.names or name in group.names:
+                    self._add(shown, name, known, standard[name])
+
+    def _add(self, group: argparse._ArgumentGroup, name: str, known: Option, default: Any) -> None:
+        if isinstance(default, bool):
+            for option, value in zip(known.flags or (flag(name),), (True, False), strict=False):
+                said = known.help if value else f"opposite of {known.flags[0]}"
+                group.add_argument(
+                    option, dest=name, action="store_const", const=value, default=argparse.SUPPRESS, help=said
+                )
+            return
+        more: dict[str, Any] = {
+            "type": _typed(known.parse),
+            "default": argparse.SUPPRESS,
+            "help": _help(known, default),
+        }
+        if known.choices:
+            more |= {"type": str, "choices": known.choices}
+        else:
+            more["metavar"] = known.metavar
+        if name in self.positional:
+            group.add_argument(name, **{**more, **({"nargs": "+"} if known.is_list else {})})
+            return
+        if known.is_list:
+            more |= {"action": "append"} if known.is_repeatable else {"nargs": "+"}
+        group.add_argument(flag(name), dest=name, required=name in self.required, **more)
+
+    def settings(self, arguments: argparse.Namespace) -> list[Any]:
+        """What ``run`` of the command takes: the settings of a run where it has any, then its own classes."""
+        values = {name: value for name, value in vars(arguments).items() if name != "command"}
+        values = {**self.defaults, **values}
+        common = _section_names(self.groups)
+        made: list[Any] = []
+        if common:
+            made.append(Settings.of(**{name: values[name] for name in common if name in values}))
+        own = dict.fromkeys(group.settings for group in self.groups if group.settings.__name__ not in SECTIONS)
+        made += [kind(**{name: values[name] for name in options_of(kind) if name in values}) for kind in own]
+        return [*made, frozenset(values)] if self.tells_stated else made
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Run the command; the exit status."""
+        status: int = import_module(f"embedscope.cli.{self.name}_command").run(*self.settings(arguments))
+        return status
+
+
+def _section_names(groups: Iterable[Group]) -> list[str]:
+    return [name for g in groups if g.settings.__name__ in SECTIONS for name in g.names or options_of(g.settings)]
+
+
+def _typed(parse: Parse) -> Parse:
+    def typed(text: str) -> Any:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return typed
+
+
+def _help(known: Option, default: Any) -> str:
+    shown = known.shown_default if default in (None, ()) else default
+    return known.help if shown is None else f"{known.help} (default: {shown})".replace("%", "%%")
+
+
+# --- the commands -------------------------------------------------------------------------------------------------
+
+_DATA = Group("data", DataSettings)
+_MODEL = Group("model", ModelSettings)
+_CACHE = ("cache_dir", "no_cache")
+_PLAIN_ENCODING = ("base_model", "pooling", "max_length", "batch_size", "device", *_CACHE)
+_ENCODING = (*_PLAIN_ENCODING, "backend", "precision")
+_JUDGING = ("criteria", "seed", "draws", "attributes")
+_CLOSER = ("geometry", "robustness", "abbreviations", "deployment_cost", "wanted_precision")
+_SHOWN = ("examples", "query")
+_PRINTED = ("quiet", "json")
+_FILES = ("output", "junit", "summary")
+
+_TRAIN_INPUT = (
+    "data", "valid", "split", "base_model", "pooling", "max_length", "device", "encode_batch_size", "drop_empty",
+    "config", "resume", *_CACHE,
+)  # fmt: skip
+_TRAINING = (
+    "epochs", "batch_size", "learning_rate", "weight_decay", "d_out", "temperature", "gradient_clip_norm",
+    "warmup_steps", "seed", "init", "hard_neg_against", "matryoshka", "use_layernorm", "use_hard_neg",
+    "keep_zero_weights",
+)  # fmt: skip
+_TRAIN_OUTPUT = (
+    "output_dir", "overwrite", "save_every", "save_format", "with_encoder", "tensorboard", "mlflow", "wandb",
+)  # fmt: skip
+
+COMMANDS = (
+    Command(
+        "visualize",
+        "draw five pictures and a page, print the statistics, the checklist and a verdict",
+        (
+            _DATA,
+            _MODEL,
+            Group("judging", MeasureSettings, _JUDGING),
+            Group("looking closer", MeasureSettings, (*_CLOSER, *_SHOWN)),
+            Group("maps", MapSettings),
+            Group("output", OutputSettings),
+        ),
+        defaults={"output": "visualizations/"},
+        required=("data",),
+    ),
+    Command(
+        "evaluate",
+        "print the same numbers and the verdict, without pictures",
+        (
+            _DATA,
+            _MODEL,
+            Group("corpora on disk (--embeddings FOLDER)", CorpusSettings),
+            Group("judging", MeasureSettings, _JUDGING),
+            Group("looking closer", MeasureSettings, (*_CLOSER, *_SHOWN)),
+            Group(
+                "output",
+                OutputSettings,
+                ("output", "junit", "summary", "export_failures", "findings", "gate", *_PRINTED),
+            ),
+        ),
+        defaults={"max_samples": 0},
+    ),
+    Command(
+        "compare",
+        "compare several checkpoints on the same queries",
+        (
+            Group("runs", CompareSettings),
+            _DATA,
+            Group("model", ModelSettings, ("baseline", *_ENCODING)),
+            Group("judging", MeasureSettings, (*_JUDGING, *_SHOWN)),
+            Group("maps", MapSettings, ("skip_umap", "skip_tsne")),
+            Group("output", OutputSettings, (*_FILES, "format", "dpi", "gate", *_PRINTED)),
+        ),
+        defaults={"max_samples": 0},
+        required=("data",),
+        positional=("checkpoints",),
+    ),
+    Command(
+        "train",
+        "train a projection head on cached embeddings of a base model",
+        (
+            Group("input", TrainSettings, _TRAIN_INPUT),
+            Group("training", TrainSettings, _TRAINING),
+            Group("choosing", TrainSettings, ("select", "patience")),
+            Group("output", TrainSettings, (*_TRAIN_OUTPUT, *_PRINTED)),
+        ),
+        tells_stated=True,
+    ),
+    Command(
+        "audit",
+        "find what is wrong with a data set, with a model or without",
+        (
+            Group("data", DataSettings, ("data", "split", "train")),
+            Group("model", ModelSettings, ("checkpoint", *_PLAIN_ENCODING)),
+            Group("judging", MeasureSettings, ("seed", "draws", "attributes", "examples")),
+            Group("output", OutputSettings, ("output", *_PRINTED)),
+            Group("repair", RepairSettings),
+        ),
+        defaults={"examples": 3, "draws": 2_000},
+        required=("data",),
+    ),
+    Command(
+        "shard",
+        "write vectors into a folder that may be larger than memory",
+        (
+            Group("a data set", DataSettings, ("data", "split", "drop_empty", "allow_missing")),
+            Group(
+                "model",
+                ModelSettings,
+                ("checkpoint", "embeddings", *_PLAIN_ENCODING),
+            ),
+            Group("or three Parquet datasets (paths, s3://, gs://), and what is written", ShardSettings),
+            Group("engine", EngineSettings),
+            Group("output", OutputSettings, ("output", "quiet")),
+        ),
+        required=("output",),
+    ),
+    Command(
+        "plan",
+        "estimate time, memory and bytes of evaluating a corpus",
+        (
+            Group("corpus and machines", PlanSettings),
+            Group("model", ModelSettings, ("checkpoint", "base_model")),
+            Group("output", OutputSettings, _PRINTED),
+        ),
+        required=("documents", "queries", "dim"),
+    ),
+    Command(
+        "report",
+        "draw the page of an old run again",
+        (Group("run", ReportSettings), Group("output", OutputSettings, ("quiet",))),
+        positional=("run_folder",),
+    ),
+    Command(
+        "demo",
+        "train, compare and visualize on sample data with a small packaged model",
+        (
+            Group("output", OutputSettings, ("output", *_PRINTED)),
+            Group("model", ModelSettings, _CACHE),
+            Group("judging", MeasureSettings, ("seed",)),
+        ),
+        defaults={"output": "demo/"},
+    ),
+)

@@ -1,0 +1,77 @@
+"""How a command that judges ends: the files that were asked for by name, and the exit status."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from embedscope.attributes import load_pack
+from embedscope.cli.main import DONE, RETRAIN, UNSETTLED
+from embedscope.diagnose.failing_rows import failing_rows, rows_as_json
+from embedscope.output.junit import junit_xml
+from embedscope.output.markdown import markdown_summary
+from embedscope.output.run_files import check_destinations
+from embedscope.output.run_folder import write_text
+from embedscope.output.terminal import Terminal
+from embedscope.result import Comparison, Result, Verdict, VerdictOutcome
+from embedscope.settings import OutputSettings, Settings
+
+EXIT_STATUS = {
+    VerdictOutcome.DEPLOY: DONE,
+    VerdictOutcome.RETRAIN: RETRAIN,
+    VerdictOutcome.UNDECIDED: UNSETTLED,
+    VerdictOutcome.UNFIT: UNSETTLED,
+}
+
+
+def terminal_of(settings: Settings) -> Terminal:
+    """The terminal as the settings want it."""
+    return Terminal(quiet=settings.output.quiet, json=settings.output.json)
+
+
+def require_writable(output: OutputSettings, pictures: Sequence[str] = ()) -> None:
+    """Refuse, before any work, destinations that cannot be written."""
+    side_files = {
+        "--junit": output.junit,
+        "--summary": output.summary,
+        "--export-failures": output.export_failures,
+    }
+    check_destinations(output.output, side_files, [f"{name}.{output.format}" for name in pictures])
+
+
+def write_side_files(
+    result: Result, settings: Settings, verdict: Verdict, comparisons: Sequence[Comparison] | None = None
+) -> list[str]:
+    """The JUnit file, the Markdown summary and the training rows of the failures, where asked for; their paths."""
+    output, checks = settings.output, result.checklist
+    shown = result.comparisons if comparisons is None else comparisons
+    written = []
+    if output.junit is not None:
+        write_text(output.junit, junit_xml(checks, verdict))
+        written.append(output.junit)
+    if output.summary is not None:
+        write_text(output.summary, markdown_summary(result, checks, verdict, shown))
+        written.append(output.summary)
+    if output.export_failures is not None:
+        reader = load_pack(settings.measure.attributes)
+        write_rows(
+            output.export_failures, rows_as_json(failing_rows(result.queries, result.documents, attributes=reader))
+        )
+        written.append(output.export_failures)
+    return written
+
+
+def write_rows(path: str, rows: Sequence[Any]) -> None:
+    """A JSON list with one row a line, so that two files can be compared line by line."""
+    write_text(path, "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n")
+
+
+def finish(settings: Settings, verdict: Verdict, report: Mapping[str, Any], terminal: Terminal, started: float) -> int:
+    """Say that the run is over; the exit status: 0, or with ``--gate`` that of the verdict."""
+    status = EXIT_STATUS[verdict.outcome] if settings.output.gate else DONE
+    gate = f"; exit status {status} (--gate: {verdict.outcome.value})" if settings.output.gate else ""
+    terminal.step(f"Done in {time.perf_counter() - started:.1f} s{gate}")
+    terminal.json(json.dumps(report, ensure_ascii=False, indent=2, allow_nan=False))
+    return status

@@ -1,0 +1,185 @@
+"""Several runs on one data set: measured alike, compared with the first, the best candidate judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from embedscope.attributes import load_pack
+from embedscope.comparison.animation import lay_out_runs
+from embedscope.comparison.paired import compare_runs
+from embedscope.comparison.timeline import build_timeline, epoch_of, timeline_names
+from embedscope.data.collection import Collection
+from embedscope.decide.criteria import load_criteria
+from embedscope.decide.verdict import judge, judge_comparison
+from embedscope.errors import InvalidOptionError, TooFewPointsError
+from embedscope.log import SILENT, Log
+from embedscope.measure.query_set import QuerySet
+from embedscope.measure.ranked import Ranked, rank
+from embedscope.pipeline import Embedded, TrainingFile, diagnose, embed_with, measure, read
+from embedscope.result import (
+    Diagnosed,
+    MapAnimation,
+    Mapped,
+    Result,
+    RunComparison,
+    Scored,
+    Timeline,
+    extended,
+    run_labels,
+)
+from embedscope.result.saved_run import is_run_folder, read_run
+from embedscope.settings import Settings
+
+ANIMATION_POINTS = 3_000
+"""Points on the maps of the runs: each run costs a map of each kind, and the eye follows no more."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ComparedRuns:
+    """Runs on the same queries, what changed between them, and the result of the candidate that is judged."""
+
+    runs: Mapping[str, Scored]  # the reference first
+    comparison: RunComparison
+    candidate: str
+    result: Result  # of the candidate; its verdict is the comparison's
+    timeline: Timeline | None
+    animations: tuple[MapAnimation, ...]
+
+
+def compare(
+    *checkpoints: str,
+    settings: Settings | None = None,
+    skip_maps: bool = False,
+    log: Log = SILENT,
+    **options: Any,
+) -> ComparedRuns:
+    """Two or more runs on the same queries, paired; those of one training also as a timeline.
+
+    Parameters
+    ----------
+    *checkpoints : str
+        Checkpoints or embedding files, the reference first, which may also be the folder of an old run.
+        ``baseline`` names another reference.
+    settings : Settings, optional
+    skip_maps : bool
+        Leave the maps of the runs out.
+    log : Log
+    **options
+        Single settings by name, over ``settings``; ``data`` may be a `Collection`.
+
+    Raises
+    ------
+    InputError
+        If fewer than two different runs are named, or one of them, the data or an option cannot be used.
+    """
+    own_data = options.pop("data") if isinstance(options.get("data"), Collection) else None
+    chosen = (settings or Settings.of(max_samples=0)).with_options(**options)
+    names = _run_names(checkpoints, chosen.model.baseline)
+    criteria, reader = load_criteria(chosen.measure.criteria), load_pack(chosen.measure.attributes)
+    collection = own_data or read(chosen, log)
+    training = TrainingFile.of(chosen)
+    embedded = _embed_all(names, collection, chosen, log)
+    epochs = timeline_names({name: run.embeddings.facts for name, run in embedded.items()})
+    names = _in_order(names, epochs, reference=chosen.model.baseline)
+    embedded = {name: embedded[name] for name in names if name in embedded}
+    labels = run_labels(names)
+    if epochs:
+        log.step(_timeline_sentence(epochs, embedded, labels[names[0]]))
+    query_set = QuerySet.of(collection, seed=chosen.measure.seed, draws=chosen.measure.draws)
+    ranked: dict[str, Ranked] = {}
+    runs: dict[str, Scored] = {} if names[0] in embedded else {names[0]: read_run(names[0])}
+    for name, run in embedded.items():
+        log.step(f"Measuring {labels[name]}")
+        ranked[name] = rank(collection, run.embeddings, query_set, chosen)
+        runs[name] = measure(collection, run, ranked[name], chosen, training=training)
+    comparison = compare_runs(runs, reference=names[0], seed=chosen.measure.seed, draws=chosen.measure.draws)
+    timeline = None
+    if epochs:
+        timeline = build_timeline(
+            {name: runs[name] for name in epochs}, seed=chosen.measure.seed, draws=chosen.measure.draws
+        )
+    candidate = comparison.best.best if comparison.best is not None else comparison.candidates[0]
+    diagnosed = diagnose(
+        runs[candidate], collection, embedded[candidate], ranked[candidate], chosen, attributes=reader, log=log
+    )
+    shown = {name: embedded[name] for name in epochs} if candidate in epochs else embedded
+    methods = () if skip_maps or len(shown) < 2 else chosen.maps.methods
+    mapped, animations = _with_maps(diagnosed, shown, candidate, collection, methods, chosen, log)
+    checklist, _ = judge(mapped, criteria)
+    verdict = judge_comparison(comparison, mapped, criteria)
+    result = extended(mapped, Result, inputs=chosen.inputs(), checklist=checklist, verdict=verdict)
+    return ComparedRuns(runs, comparison, candidate, result, timeline, animations)
+
+
+def _run_names(checkpoints: Sequence[str], baseline: str | None) -> list[str]:
+    """The runs as they were named; the baseline first, where there is one."""
+    names = [str(name) for name in checkpoints]
+    if baseline is not None:
+        names = [baseline, *(name for name in names if name != baseline)]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if len(names) < 2 or repeated:
+        came = f"'{repeated[0]}' twice" if repeated else f"only '{names[0]}'" if names else "none"
+        raise InvalidOptionError(
+            f"compare needs two or more different checkpoints; {came} came. Pass the reference first: "
+            f"embedscope compare OLD NEW --data FILE, or name it with --baseline."
+        )
+    return names
+
+
+def _embed_all(names: Sequence[str], collection: Collection, settings: Settings, log: Log) -> dict[str, Embedded]:
+    """Vectors of every run; a reference that was measured before needs none.
+
+    All is encoded before anything is measured, so that a checkpoint that cannot be read stops the run early.
+    """
+    to_encode = names[1:] if is_run_folder(names[0]) else names
+    return {name: embed_with(name, collection, settings, log, with_base=False) for name in to_encode}
+
+
+def _in_order(names: Sequence[str], epochs: Sequence[str], *, reference: str | None) -> list[str]:
+    """The runs, the reference first and the epochs of a training in their order: a shell gives epoch10 before epoch2.
+
+    The reference is the one that was named, else the first run; the earliest epoch where that is one of the training.
+    """
+    rising = iter(epochs)
+    ordered = [next(rising) if name in epochs else name for name in names]
+    return ordered if reference is None else [reference, *(name for name in ordered if name != reference)]
+
+
+def _timeline_sentence(epochs: Sequence[str], embedded: Mapping[str, Embedded], reference: str) -> str:
+    first, last = (epoch_of(name, embedded[name].embeddings.facts) for name in (epochs[0], epochs[-1]))
+    return (
+        f"{len(epochs)} checkpoints of one training make a timeline, epoch {first} to {last}; the reference is "
+        f"{reference} (--baseline names another)"
+    )
+
+
+def _with_maps(
+    diagnosed: Diagnosed,
+    embedded: Mapping[str, Embedded],
+    candidate: str,
+    collection: Collection,
+    methods: Sequence[str],
+    settings: Settings,
+    log: Log,
+) -> tuple[Mapped, tuple[MapAnimation, ...]]:
+    """The candidate with its maps, and the animations of all runs; without any where none is asked for."""
+    if not methods:
+        return extended(diagnosed, Mapped), ()
+    log.step(f"Laying out the maps of {len(embedded)} runs, each from the one before")
+    try:
+        with log.progress("Maps", unit="maps") as progress:
+            points, maps, absent, animations = lay_out_runs(
+                {name: run.embeddings for name, run in embedded.items()},
+                candidate,
+                diagnosed.queries,
+                collection,
+                settings.with_options(map_points=ANIMATION_POINTS),
+                methods=methods,
+                progress=progress,
+            )
+    except TooFewPointsError:
+        log.warn("the page has no map of the runs: there are too few points for one")
+        return extended(diagnosed, Mapped), ()
+    return extended(diagnosed, Mapped, points=points, maps=maps, maps_absent=absent), animations

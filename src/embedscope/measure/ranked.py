@@ -1,0 +1,122 @@
+"""What one pass over the similarities leaves: ranks, scores of the judged pairs, hard negatives, the tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from embedscope.data.collection import Collection
+from embedscope.errors import InvalidEmbeddingsError
+from embedscope.measure.negatives import NegativePairs
+from embedscope.measure.query_set import QuerySet
+from embedscope.measure.query_tables import document_table, query_table
+from embedscope.measure.scoring import Scores, score, values_of
+from embedscope.measure.similarity import DocumentSummary
+from embedscope.metrics.vectors import score_pairs
+from embedscope.models.embed import Embeddings
+from embedscope.protocols import Float32Array, Float64Array, IntArray, ProgressCallback
+from embedscope.result import DocumentTable, QueryTable
+from embedscope.settings import Settings
+
+MOST_RELEVANT_KEPT = 90
+"""Relevant documents for which a list is lengthened, so that the best wrong one stands in it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranked:
+    """The queries of a collection ranked by one model; all that the measures need of it.
+
+    ``documents`` are their vectors, or a summary where they do not fit into memory. ``queries`` are those of
+    ``query_set``; ``values`` hold each metric for each of them.
+    """
+
+    query_set: QuerySet
+    queries: Float32Array  # (Q, dim) unit rows
+    documents: Float32Array | DocumentSummary
+    scores: Scores
+    values: dict[str, Float64Array]
+    negatives: NegativePairs | None
+    query_table: QueryTable
+    document_table: DocumentTable
+
+
+def rank(
+    collection: Collection,
+    embeddings: Embeddings,
+    query_set: QuerySet,
+    settings: Settings,
+    progress: ProgressCallback | None = None,
+) -> Ranked:
+    """Every query of ``query_set`` against every document, in one pass that never holds the matrix.
+
+    Raises
+    ------
+    InvalidEmbeddingsError
+        If the vectors do not fit the collection.
+    """
+    _require_one_vector_a_text(collection, embeddings)
+    chosen, judgments = settings.measure, query_set.judgments
+    queries, documents = embeddings.queries[query_set.rows], embeddings.documents
+    scores = score(
+        queries,
+        documents,
+        judgments,
+        k=n_kept(chosen.k, int(judgments.n_relevant.max())),
+        tolerance=chosen.tie_tolerance,
+        device=settings.model.device,
+        progress=progress,
+    )
+    values = values_of(chosen.metrics, judgments, scores.pair_scores, scores.counts)
+    negatives = negative_pairs(collection, query_set.rows, queries, documents, scores)
+    clusters = query_set.resampler.clusters
+    return Ranked(
+        query_set=query_set,
+        queries=queries,
+        documents=documents,
+        scores=scores,
+        values=values,
+        negatives=negatives,
+        query_table=query_table(collection, query_set.rows, scores, negatives, values, clusters, chosen.k),
+        document_table=document_table(collection, judgments, negatives),
+    )
+
+
+def n_kept(k: int, most_relevant: int) -> int:
+    """Documents of a ranked list: so many that the best wrong one is among them, up to 90 relevant ones of a query."""
+    return k + min(most_relevant, MOST_RELEVANT_KEPT)
+
+
+def negative_pairs(
+    collection: Collection, rows: IntArray, queries: Float32Array, documents: Float32Array, scores: Scores
+) -> NegativePairs | None:
+    """Hard negatives of the queries ``rows`` with their similarities and margins; None where the data has none."""
+    place = np.full(len(collection.queries), -1, dtype=np.int64)
+    place[rows] = np.arange(len(rows))
+    own = place[collection.negatives.queries]
+    kept = np.flatnonzero(own >= 0)
+    if not kept.size:
+        return None
+    q, d = own[kept], collection.negatives.documents[kept]
+    best_positive = np.maximum.reduceat(scores.pair_scores, scores.judgments.indptr[:-1])
+    similarities = score_pairs(queries, documents, q, d)
+    return NegativePairs(
+        queries=q,
+        documents=d,
+        scores=similarities,
+        margins=best_positive[q] - similarities,
+        weights=collection.negatives.weights[kept],
+        types=tuple(collection.negatives.types[row] for row in kept),
+    )
+
+
+def _require_one_vector_a_text(collection: Collection, embeddings: Embeddings) -> None:
+    for what, texts, rows in (
+        ("query", collection.queries, embeddings.queries),
+        ("document", collection.documents, embeddings.documents),
+    ):
+        if rows.ndim != 2 or len(rows) != len(texts):
+            raise InvalidEmbeddingsError(
+                f"Expected one {what} vector for each of the {len(texts):,} distinct {what} texts; got an array of "
+                f"shape {rows.shape}. Encode the texts of this collection in its order."
+            )

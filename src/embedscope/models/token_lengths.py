@@ -1,0 +1,87 @@
+"""How many tokens texts have, and which are longer than a model reads."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedscope.data.collection import Collection
+from embedscope.errors import MissingExtraError
+from embedscope.models.encoders import SentenceTransformerEncoder
+from embedscope.models.model import Model
+
+_SPECIAL_TOKENS = 8
+"""More than any tokenizer puts around a text."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLengths:
+    """Tokens of each text, special tokens included, under the tokenizer of a model that reads ``max_length``."""
+
+    model: str
+    max_length: int
+    n_tokens: Mapping[str, int]
+
+
+def token_lengths(folder: Path, texts: Iterable[str], *, model: str, max_length: int) -> TokenLengths:
+    """Lengths of ``texts`` under the tokenizer in ``folder``.
+
+    Raises
+    ------
+    MissingExtraError
+        If transformers is not installed.
+    """
+    listed = list(dict.fromkeys(texts))
+    count = _counter(folder)
+    counts: dict[str, int] = {}
+    for start in range(0, len(listed), 1024):
+        part = listed[start : start + 1024]
+        counts.update(zip(part, count(part), strict=True))
+    return TokenLengths(model, max_length, counts)
+
+
+def could_be_longer(text: str, max_length: int) -> bool:
+    """Whether ``text`` could have more than ``max_length`` tokens: no tokenizer makes more of them than bytes.
+
+    Measured on the decomposed compatible form, into which some tokenizers bring a text first.
+    """
+    return len(unicodedata.normalize("NFKD", text).encode()) + _SPECIAL_TOKENS > max_length
+
+
+def _counter(folder: Path) -> Callable[[list[str]], list[int]]:
+    """Tokens of each text, by the tokenizer's own file where there is one: transformers takes seconds to import."""
+    file = folder / "tokenizer.json"
+    if file.is_file():
+        try:
+            from tokenizers import Tokenizer
+        except ImportError as error:
+            raise MissingExtraError(needed_for="Counting tokens", package="tokenizers", extra="models") from error
+        fast = Tokenizer.from_file(str(file))
+        fast.no_truncation()
+        fast.no_padding()
+        return lambda part: [len(encoded.ids) for encoded in fast.encode_batch(part)]
+    try:
+        from transformers import AutoTokenizer
+    except ImportError as error:
+        raise MissingExtraError(needed_for="Counting tokens", package="transformers", extra="models") from error
+    slow = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    return lambda part: [len(ids) for ids in slow(part, truncation=False, padding=False, verbose=False)["input_ids"]]
+
+
+def long_texts(model: Model, collection: Collection) -> Mapping[str, int]:
+    """Tokens, prompt included, of every text of ``collection`` that could be longer than the model reads."""
+    limit, encoder = model.facts.max_length, model.encoder
+    if limit is None or not isinstance(encoder, SentenceTransformerEncoder) or encoder.tokenizer_folder is None:
+        return {}
+    found: dict[str, int] = {}
+    for texts, prompt in ((collection.documents, model.document_prompt), (collection.queries, model.query_prompt)):
+        prompted = {text: prompt + text for text in texts if could_be_longer(prompt + text, limit)}
+        if prompted:
+            lengths = token_lengths(
+                encoder.tokenizer_folder, prompted.values(), model=model.facts.checkpoint, max_length=limit
+            )
+            for text, whole in prompted.items():
+                found[text] = max(found.get(text, 0), lengths.n_tokens[whole])
+    return found

@@ -1,0 +1,105 @@
+"""The files of a run: report.json, the tables, the pictures, the page and the manifest, all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from embedscope.output.page import html, payload
+from embedscope.output.run_folder import check_writable, manifest, staged_output, write_json, write_parquet
+from embedscope.output.table_columns import point_columns, query_columns
+from embedscope.result import Result, Scored
+from embedscope.result.report import report
+
+TABLES = ("report.json", "queries.parquet", "points.parquet", "manifest.json", "report.html", payload.PAGE_FILE)
+"""What a run may write beside pictures."""
+
+
+def write_run(
+    result: Result,
+    folder: str | Path,
+    *,
+    options: Mapping[str, object],
+    elapsed_s: float,
+    pictures: Callable[[], Mapping[str, bytes]] = dict,
+    more_report: Mapping[str, Any] | None = None,
+    more_queries: Mapping[str, Scored] | None = None,
+    sections: Mapping[str, Any] | None = None,
+    digested: Mapping[str, Path] | None = None,
+    page: bool = True,
+) -> list[str]:
+    """Write everything that a run leaves behind; the names of the files, pictures first.
+
+    Parameters
+    ----------
+    result : Result
+    folder : path
+        Made where it is absent. Files of these names are replaced, once all of them are complete.
+    options : mapping
+        Of the run, for the manifest.
+    elapsed_s : float
+    pictures : callable
+        Gives the content of the picture files by name; is waited for last.
+    more_report : mapping
+        Keys of report.json beside those of the result: a comparison, a timeline.
+    more_queries : mapping of file name to Scored
+        Further tables of queries.
+    sections : mapping
+        Sections of the page beside those of the result: ``compare``, ``timeline``.
+    digested : mapping of role to path
+        As `manifest` takes it.
+    page : bool
+        Write the page too.
+
+    Raises
+    ------
+    OutputError
+        If the folder or a file cannot be written; the folder is as it was then.
+    """
+    own = report(result)
+    with staged_output(folder) as staging:
+        write_json(staging / "report.json", {**own, **(more_report or {})})
+        write_parquet(staging / "queries.parquet", query_columns(result))
+        names = ["report.json", "queries.parquet"]
+        if result.points is not None:
+            write_parquet(staging / "points.parquet", point_columns(result))
+            names.append("points.parquet")
+        for name, run in (more_queries or {}).items():
+            write_parquet(staging / name, query_columns(run))
+            names.append(name)
+        record = manifest(
+            inputs=result.inputs, options=options, seed=result.seed, elapsed_s=elapsed_s, digested=digested or {}
+        )
+        write_json(staging / "manifest.json", record)
+        names.append("manifest.json")
+        if page:
+            names += _write_page(staging, own, result, sections or {})
+        drawn = pictures()
+        for name, content in drawn.items():
+            (staging / name).write_bytes(content)
+    return [*drawn, *names]
+
+
+def _write_page(staging: Path, own: Mapping[str, Any], result: Result, sections: Mapping[str, Any]) -> list[str]:
+    """The page, and the data it is drawn from, so that ``embedscope report`` can draw it again."""
+    page = payload.page_payload(result, **sections)
+    (staging / payload.PAGE_FILE).write_text(payload.to_json(page), encoding="utf-8")
+    (staging / "report.html").write_text(html.render(page, title=html.page_title(own)), encoding="utf-8")
+    return ["report.html", payload.PAGE_FILE]
+
+
+def check_destinations(
+    folder: str | None, side_files: Mapping[str, str | None] | None = None, pictures: Sequence[str] = ()
+) -> None:
+    """Refuse, before any work, destinations that cannot be written; ``side_files`` by their options.
+
+    Raises
+    ------
+    OutputError
+    """
+    if folder is not None:
+        check_writable(folder, [*TABLES, *pictures])
+    for option, path in (side_files or {}).items():
+        if path is not None:
+            check_writable(Path(path).parent, [Path(path).name], option=option)
