@@ -13,7 +13,7 @@ from embedscope.maps.affinities import fuzzy_graph, map_curve, tsne_affinities
 from embedscope.maps.initialization import checked_start, pca_start, scaled_to_ten
 from embedscope.maps.map_quality import map_quality, neighbors_kept
 from embedscope.maps.neighbor_graph import N_NEIGHBORS, PERPLEXITY, QUALITY_K, NeighborGraph, unit_points
-from embedscope.maps.placement import all_positions, not_fitted
+from embedscope.maps.placement import all_positions
 from embedscope.maps.tsne_optimization import EARLY_STEPS, tsne_positions
 from embedscope.maps.umap_optimization import umap_positions
 from embedscope.metrics import threads
@@ -267,7 +267,7 @@ def _kept(graph: NeighborGraph, xy: FloatArray, k: int) -> Float32Array:
     rows = graph.sample.rows
     kept = np.empty(len(xy), dtype=np.float32)
     kept[rows] = neighbors_kept(graph.sample.graph.indices[:, :k], xy[rows])
-    others = not_fitted(graph)
+    others = np.setdiff1d(np.arange(len(xy)), rows)
     _, near = KDTree(xy[rows]).query(xy[others], k=k)  # (O, k)
     number = np.arange(len(others))[:, None] * len(xy)
     kept[others] = np.isin(number + graph.indices[others, :k], number + rows[near]).mean(axis=1)

@@ -107,7 +107,7 @@ def neighbor_graph(
     if strata is not None and len(strata) != n:
         raise InvalidOptionError(f"There are {n} points and {len(strata)} strata; every point belongs to one.")
     if n <= max_fitted:
-        return _nearest_in(unit_points(vectors), None, k)
+        return _graph_of(unit_points(vectors), k)
     kinds = np.zeros(n, dtype=np.int64) if strata is None else strata
     rows = stratified_sample(kinds, max_fitted, np.random.default_rng(seed))
     return _graph_by_sample(vectors, rows, min(k, max_fitted - 1))
@@ -137,20 +137,16 @@ def stratified_sample(strata: IntArray, size: int, rng: np.random.Generator) -> 
 
 def _graph_by_sample(vectors: FloatArray, rows: IntArray, k: int) -> NeighborGraph:
     """The graph of the sampled rows, and of every point its nearest among them; a block of points at a time."""
-    n = len(vectors)
     sampled = unit_points(vectors[rows], rows=rows)
-    graph = _nearest_in(sampled, None, k)
-    place = np.full(n, -1, dtype=np.int64)
-    place[rows] = np.arange(len(rows))
-    indices = np.empty((n, min(SAMPLED_K, k)), dtype=np.int64)
+    graph = _graph_of(sampled, k)
+    indices = np.empty((len(vectors), min(SAMPLED_K, k)), dtype=np.int64)
     distances = np.empty(indices.shape, dtype=np.float32)
     indices[rows], distances[rows] = rows[graph.indices[:, :SAMPLED_K]], graph.distances[:, :SAMPLED_K]
-    others = np.flatnonzero(place < 0)
-    searched = np.ascontiguousarray(sampled, dtype=np.float32)
+    others = np.setdiff1d(np.arange(len(vectors)), rows)
+    single = np.ascontiguousarray(sampled, dtype=np.float32)
     for start in range(0, len(others), _SEARCH_ROWS):
         block = others[start : start + _SEARCH_ROWS]
-        asked = unit_points(vectors[block], rows=block)
-        found = _nearest_in(sampled, asked, indices.shape[1], searched=searched)
+        found = _nearest_in(sampled, single, unit_points(vectors[block], rows=block), indices.shape[1])
         indices[block], distances[block] = rows[found.indices], found.distances
     return NeighborGraph(indices, distances, Sample(rows, graph))
 
@@ -168,45 +164,49 @@ def unit_points(vectors: FloatArray, *, rows: IntArray | None = None) -> Float64
     return unit
 
 
+def _graph_of(unit: Float64Array, k: int) -> NeighborGraph:
+    """The k nearest other rows of each row."""
+    return _nearest_in(unit, np.ascontiguousarray(unit, dtype=np.float32), unit, k, is_self=True)
+
+
 def _nearest_in(
-    unit: Float64Array, asked: Float64Array | None, k: int, *, searched: Float32Array | None = None
+    unit: Float64Array, single: Float32Array, points: Float64Array, k: int, *, is_self: bool = False
 ) -> NeighborGraph:
-    """The k nearest rows of ``unit`` of each row of ``asked``; of each row of ``unit``, itself left out, without it."""
-    is_self = asked is None
-    questions = unit if asked is None else asked
-    single = np.ascontiguousarray(unit, dtype=np.float32) if searched is None else searched
-    candidates, is_crowded = _candidates(single, questions, k + is_self)
-    indices = np.empty((len(questions), k), dtype=np.int64)
-    distances = np.empty((len(questions), k), dtype=np.float32)
+    """The k nearest rows of ``unit`` of each point; ``single`` are these rows in float32.
+
+    With ``is_self`` the points are the rows themselves, and none is its own neighbour.
+    """
+    candidates, is_crowded = _candidates(single, points, k + is_self)
+    indices = np.empty((len(points), k), dtype=np.int64)
+    distances = np.empty((len(points), k), dtype=np.float32)
     for rows in _blocks(np.flatnonzero(~is_crowded), candidates.shape[1] * unit.shape[1]):
-        similarity = np.einsum("bd,bcd->bc", questions[rows], unit[candidates[rows]])
+        similarity = np.einsum("bd,bcd->bc", points[rows], unit[candidates[rows]])
         indices[rows], distances[rows] = _nearest(rows if is_self else None, candidates[rows], similarity, k)
     for rows in _blocks(np.flatnonzero(is_crowded), len(unit)):
         everyone = np.broadcast_to(np.arange(len(unit)), (len(rows), len(unit)))
-        indices[rows], distances[rows] = _nearest(rows if is_self else None, everyone, questions[rows] @ unit.T, k)
+        indices[rows], distances[rows] = _nearest(rows if is_self else None, everyone, points[rows] @ unit.T, k)
     return NeighborGraph(indices, distances)
 
 
-def _candidates(rows: Float32Array, questions: Float64Array, k: int) -> tuple[IntArray, BoolArray]:
-    """For each question more than k likely neighbours, and whether even those may miss one."""
-    n = len(rows)
-    width = min(n, k + _SLACK)
-    similarity, found = _search(rows, np.ascontiguousarray(questions, dtype=np.float32), width)
-    if width == n:
-        return found, np.zeros(len(questions), dtype=bool)
+def _candidates(rows: Float32Array, points: Float64Array, k: int) -> tuple[IntArray, BoolArray]:
+    """For each point more than k likely neighbours, and whether even those may miss one."""
+    width = min(len(rows), k + _SLACK)
+    similarity, found = _search(rows, np.ascontiguousarray(points, dtype=np.float32), width)
+    if width == len(rows):
+        return found, np.zeros(len(points), dtype=bool)
     return found, similarity[:, k - 1] - similarity[:, -1] < _SEARCH_ERROR
 
 
-def _search(rows: Float32Array, questions: Float32Array, width: int) -> tuple[Float32Array, IntArray]:
-    """The ``width`` rows of largest inner product of each question, largest first, and their indices."""
-    if kernels.for_matrix(len(rows) * len(questions)) is not None:  # measured 1.1 to 6 times as fast as FAISS
-        best = search_top_k(questions, rows, width)
+def _search(rows: Float32Array, points: Float32Array, width: int) -> tuple[Float32Array, IntArray]:
+    """The ``width`` rows of largest inner product with each point, largest first, and their indices."""
+    if kernels.for_matrix(len(rows) * len(points)) is not None:  # measured 1.1 to 6 times as fast as FAISS
+        best = search_top_k(points, rows, width)
         return best.scores.astype(np.float32, copy=False), best.documents
     import faiss
 
     index = faiss.IndexFlatIP(rows.shape[1])
     index.add(rows)
-    similarity, indices = index.search(questions, width)
+    similarity, indices = index.search(points, width)
     return similarity, indices
 
 

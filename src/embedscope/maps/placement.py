@@ -5,21 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from embedscope.maps.neighbor_graph import NeighborGraph
-from embedscope.protocols import Float64Array, FloatArray, IntArray
+from embedscope.protocols import Float64Array, FloatArray
 
 N_PLACING = 10
 """Fitted neighbours that a point is placed by."""
 
 _PLACED_AT_ONCE = 20_000
-
-
-def not_fitted(graph: NeighborGraph) -> IntArray:
-    """Rows of the points that are placed by their neighbours; none where every point is fitted."""
-    if graph.sample is None:
-        return np.zeros(0, dtype=np.int64)
-    is_fitted = np.zeros(len(graph.indices), dtype=bool)
-    is_fitted[graph.sample.rows] = True
-    return np.flatnonzero(~is_fitted)
 
 
 def all_positions(graph: NeighborGraph, fitted: FloatArray) -> FloatArray:
@@ -44,7 +35,7 @@ def all_positions(graph: NeighborGraph, fitted: FloatArray) -> FloatArray:
         return fitted
     xy = np.empty((len(graph.indices), 2))
     xy[graph.sample.rows] = fitted
-    others = not_fitted(graph)
+    others = np.setdiff1d(np.arange(len(xy)), graph.sample.rows)
     for start in range(0, len(others), _PLACED_AT_ONCE):
         block = others[start : start + _PLACED_AT_ONCE]
         xy[block] = around_medoid(xy[graph.indices[block, :N_PLACING]])
