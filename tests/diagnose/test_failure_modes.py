@@ -21,6 +21,7 @@ from embedscope.diagnose.second_opinion import lexical_scorer
 from embedscope.diagnose.slices import Slice, SliceSearch
 from embedscope.packs.rental_vi import PACK
 from embedscope.result import DocumentTable, QueryTable
+from embedscope.stats.resampler import Resampler
 
 POSITIVE = "Phòng trọ 25m2 có gác, máy lạnh, wc riêng, ban công, gần chợ, Quận 10, giá 5 triệu"
 QUERY = "phòng trọ quận 10 có gác máy lạnh giá 5 triệu"
@@ -62,6 +63,10 @@ def tables(wrong: str, *, query: str = QUERY, wrong_type: str = "") -> tuple[Que
     )
     ids = tuple(f"d{i}" for i in range(len(texts)))
     return queries, DocumentTable(ids, texts, np.ones(len(texts), dtype=int), np.zeros(len(texts), dtype=int))
+
+
+def resampler(queries: QueryTable) -> Resampler:
+    return Resampler(queries.clusters, 2_000, 0)
 
 
 def mode_of(queries: QueryTable, documents: DocumentTable, **options: object) -> FailureModes:
@@ -160,11 +165,11 @@ def test_a_text_that_is_cut_off_is_no_cause_where_right_queries_have_one_as_ofte
     assert FailureMode.TRUNCATED not in everywhere.counts()
     failed_only = mode_of(queries, documents, n_tokens=cut_off(documents, range(10)), max_length=512)
     assert failed_only.counts() == {FailureMode.TRUNCATED: 10}
-    result = {c.finding.code: c for c in failure_findings(queries, failed_only)}
+    result = {c.finding.code: c for c in failure_findings(queries, failed_only, resampler(queries))}
     assert set(result) == {"truncated-text-loses"}
     assert result["truncated-text-loses"].finding.effect == 1.0  # all of them fail, and none of the others
     assert result["truncated-text-loses"].gain == pytest.approx(10 * 0.5 / 40)
-    assert not list(failure_findings(queries, everywhere))
+    assert not list(failure_findings(queries, everywhere, resampler(queries)))
 
 
 @pytest.mark.parametrize(
@@ -209,21 +214,21 @@ def test_one_attribute_is_ignored_only_where_the_type_names_one(wrong_type: str,
 def test_many_failures_without_a_cause_are_a_finding_of_their_own_with_rows() -> None:
     queries, documents = lost(16)
     modes = mode_of(queries, documents)
-    (found,) = unexplained_failures(queries, modes, SliceSearch((), 0))
+    (found,) = unexplained_failures(queries, modes, SliceSearch((), 0), resampler(queries))
     assert found.finding.code == "unexplained-failures"
     assert found.finding.effect == 0.4
     assert set(found.finding.rows) == set(range(16))
     assert found.gain == pytest.approx(0.2)
-    told = Slice(("short",), np.arange(9), -0.5, -0.6, -0.4, 0.01, 0.5, 1.0)
-    assert not list(unexplained_failures(queries, modes, SliceSearch((told,), 1)))
+    known = Slice(("short",), np.arange(9), -0.5, -0.6, -0.4, 0.01, 0.5, 1.0)
+    assert not list(unexplained_failures(queries, modes, SliceSearch((known,), 1), resampler(queries)))
     few, more = lost(6)
-    assert not list(unexplained_failures(few, mode_of(few, more), SliceSearch((), 0)))
+    assert not list(unexplained_failures(few, mode_of(few, more), SliceSearch((), 0), resampler(few)))
 
 
 def test_failures_without_a_cause_are_no_finding_where_a_known_one_has_more() -> None:
     queries, documents = lost(20)
     typed = replace(queries, wrong_type=("price",) * 11 + ("",) * 29)
-    assert not list(unexplained_failures(typed, mode_of(typed, documents), SliceSearch((), 0)))
+    assert not list(unexplained_failures(typed, mode_of(typed, documents), SliceSearch((), 0), resampler(queries)))
 
 
 def test_the_hubs_of_the_title_are_those_of_its_share() -> None:
@@ -234,7 +239,7 @@ def test_the_hubs_of_the_title_are_those_of_its_share() -> None:
     typed = replace(queries, wrong_document=wrong, wrong_type=("",) * 9 + ("price",) * 9 + ("",) * 22)
     modes = mode_of(typed, documents)
     assert set(modes.hubs) == {40, 41}
-    found = {c.finding.code: c.finding for c in failure_findings(typed, modes)}["hub-wins"]
+    found = {c.finding.code: c.finding for c in failure_findings(typed, modes, resampler(typed))}["hub-wins"]
     assert found.title == "1 document wins 22 % of the queries, whatever is asked"
     assert found.effect == 9 / 40
 
