@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from embedscope.errors import CheckpointError, InvalidOptionError, MissingExtraError
-from embedscope.models import EmbeddingStore, describe, encode_texts, load_checkpoint, load_model
+from embedscope.models import EmbeddingStore, encode_texts, load_checkpoint, load_model
 from embedscope.models.model_folders import Layout
 from embedscope.settings import Pooling
 
@@ -95,8 +95,8 @@ def test_the_real_head_gives_the_vectors_of_the_torch_model(
     wide = make_tiny(tmp_path / "wide", 1024)
     expected = torch_head(wide.pooled(texts), load_file(path))
     np.testing.assert_allclose(vectors(path, texts, base_model=wide.folder), expected, atol=1e-6)
-    description = describe(path)
-    assert (description.dim, description.has_encoder, description.training["epoch"]) == (128, False, "16")
+    found = load_checkpoint(path, base_model=wide.folder)
+    assert (found.steps[0].dim_out(1024), found.encoder_state, found.training["epoch"]) == (128, None, "16")
 
 
 # --- the encoder inside a checkpoint --------------------------------------------------------------------------------

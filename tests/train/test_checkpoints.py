@@ -15,7 +15,6 @@ from tests.support.tiny_training import collection, data, options, validator
 from tests.train.test_trainer import states_equal
 
 from embedscope.errors import CheckpointError, OutputError
-from embedscope.models.checkpoint import describe
 from embedscope.models.head_files import read_head_file
 from embedscope.models.weights import read_torch_file
 from embedscope.train import Checkpointer, Progress, read_config, read_progress, resumable_file, train_head
@@ -54,7 +53,7 @@ def test_the_safe_reader_finds_the_head_and_what_it_was_trained_on(trained: tupl
     head = read_head_file(folder / FINAL)
     np.testing.assert_array_equal(head.steps[0].weight, state.head["head.linear.weight"].numpy())
     assert {"base_model": "some/base", "pooling": "mean", "max_length": "64"}.items() <= head.recorded.items()
-    assert describe(folder / BEST).dim == 6
+    assert read_head_file(folder / BEST).steps[0].dim_out(head.dim_in) == 6
     assert head.training["epoch"] == "4"
     assert not any("embedscope" in name or "optimizer" in name for name in head.training)
 

@@ -4,7 +4,7 @@ Importing this package loads no torch; it is imported inside the functions that 
 """
 
 from embedscope.models.cache import EmbeddingStore, default_directory
-from embedscope.models.checkpoint import Checkpoint, Description, describe, load_checkpoint
+from embedscope.models.checkpoint import Checkpoint, load_checkpoint
 from embedscope.models.embed import Embeddings, EncodedTexts, embed_collection, encode_texts
 from embedscope.models.encoders import SentenceTransformerEncoder, resolve_device
 from embedscope.models.model import Model, load_model
@@ -13,7 +13,6 @@ from embedscope.models.projectors import Identity, LinearHead, Projection
 
 __all__ = [
     "Checkpoint",
-    "Description",
     "EmbeddingStore",
     "Embeddings",
     "EncodedTexts",
@@ -23,7 +22,6 @@ __all__ = [
     "Projection",
     "SentenceTransformerEncoder",
     "default_directory",
-    "describe",
     "embed_collection",
     "encode_texts",
     "is_precomputed_file",

@@ -10,17 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from embedscope.errors import CheckpointError, InvalidOptionError, MissingExtraError
 from embedscope.models.encoder_state import EncoderState, differing_encoder
 from embedscope.models.head_files import HeadFile, read_head_file
 from embedscope.models.hub import is_hub_name, locate_model
-from embedscope.models.json_files import read_json
 from embedscope.models.model_folders import Layout, ModelFolder, position_capacity, read_model_folder
 from embedscope.models.pooling import PoolingSpec, pooling_by_name
 from embedscope.models.projectors import Step
-from embedscope.models.weights import EXPECTED
+from embedscope.models.weights import EXPECTED, read_object
 from embedscope.settings import Pooling
 
 DEFAULT_BASE_MODEL = "BAAI/bge-m3"
@@ -59,43 +57,6 @@ class Checkpoint:
     query_prompt: str = ""
     document_prompt: str = ""
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What a checkpoint is, read without its base model."""
-
-    path: str
-    layout: Layout
-    dim: int | None  # of the compared vectors; None where config.json does not state the encoder's width
-    has_encoder: bool
-    training: Mapping[str, str] = field(default_factory=dict)
-
-
-def describe(path: str | Path) -> Description:
-    """What the checkpoint at ``path`` is, without loading its base model.
-
-    Raises
-    ------
-    CheckpointError, UnsafeCheckpointError
-        As ``load_checkpoint``.
-    """
-    source = _locate(path)
-    if source.is_dir():
-        folder = read_model_folder(source, reference=str(path))
-        width = folder.hidden_size
-        if width is not None and folder.pooling is not None:
-            width *= len(folder.pooling.modes)
-        return Description(str(path), folder.layout, _dim_out(folder.tail, width), has_encoder=True)
-    head = read_head_file(source)
-    dim = _dim_out(head.steps, head.dim_in)
-    return Description(str(path), head.layout, dim, has_encoder=bool(head.encoder), training=head.training)
-
-
-def _dim_out(steps: tuple[Step, ...], dim_in: int | None) -> int | None:
-    for step in steps:
-        dim_in = None if dim_in is None else step.dim_out(dim_in)
-    return dim_in
 
 
 def load_checkpoint(
@@ -151,10 +112,13 @@ def _head_checkpoint(
     path: str, head: HeadFile, base_model: str | Path | None, pooling: Pooling | None, max_length: int | None
 ) -> Checkpoint:
     reference = str(base_model or head.recorded.get("base_model") or DEFAULT_BASE_MODEL)
-    base = _base_folder(reference)
+    base = base_folder(reference).without_head()
     chosen, source, notes = _head_pooling(path, head.recorded, base, pooling)
     _check_width(path, head, base, chosen)
     state = differing_encoder(path, head.encoder, base)
+    found = "equals the base model, tensor for tensor: the checkpoint is head-only"
+    if state is not None:
+        found = "differs from the base model: the checkpoint's own is used"
     return Checkpoint(
         path=path,
         layout=head.layout,
@@ -162,23 +126,23 @@ def _head_checkpoint(
         base_model=reference,
         pooling=chosen,
         pooling_source=source,
-        max_length=_token_limit(max_length, head.recorded.get("max_length"), base),
+        max_length=token_limit(max_length, head.recorded.get("max_length"), base),
         steps=head.steps,
         training=head.training,
         encoder_state=state,
-        notes=(*base.notes, *notes, *_encoder_note(head, state)),
+        notes=(*base.notes, *notes, *((f"The encoder in the checkpoint {found}.",) if head.encoder else ())),
     )
 
 
-def _base_folder(reference: str) -> ModelFolder:
-    """The model under a head; its own head and prompts are not part of it."""
+def base_folder(reference: str) -> ModelFolder:
+    """The model that a head stands on; ``CheckpointError`` if there is none of that name, or no transformer in it."""
     folder = read_model_folder(locate_model(reference, option="--base-model"), reference=reference)
     if folder.transformer is None:
         raise CheckpointError(
             f"The base model '{reference}' is a {folder.layout} without a transformer of its own. "
             f"Pass the folder of a whole transformer with --base-model."
         )
-    return replace(folder, tail=(), encoder_modules=(), query_prompt="", document_prompt="")
+    return folder
 
 
 def _head_pooling(
@@ -228,8 +192,11 @@ def _check_width(path: str, head: HeadFile, base: ModelFolder, pooling: PoolingS
         )
 
 
-def _token_limit(asked: int | None, recorded: str | None, base: ModelFolder) -> int | None:
-    """Tokens a text is cut to: the user's choice, else the checkpoint's record, else the model's own."""
+def token_limit(asked: int | None, recorded: str | None, base: ModelFolder) -> int | None:
+    """Tokens a text is cut to: the user's choice, else the checkpoint's record, else the model's own.
+
+    Raises ``InvalidOptionError`` where the choice is not positive or more than the model can take.
+    """
     capacity = position_capacity(base.config) if base.transformer is not None else None
     if asked is not None:
         if asked < 1 or (capacity is not None and asked > capacity):
@@ -243,7 +210,7 @@ def _token_limit(asked: int | None, recorded: str | None, base: ModelFolder) -> 
 
 
 def _folder_checkpoint(path: str, folder: ModelFolder, asked: Pooling | None, max_length: int | None) -> Checkpoint:
-    pooling, source = _folder_pooling(path, folder, asked)
+    pooling, source = folder_pooling(path, folder, asked)
     return Checkpoint(
         path=path,
         layout=folder.layout,
@@ -251,7 +218,7 @@ def _folder_checkpoint(path: str, folder: ModelFolder, asked: Pooling | None, ma
         base_model=None,
         pooling=pooling,
         pooling_source=source,
-        max_length=_token_limit(max_length, None, folder),
+        max_length=token_limit(max_length, None, folder),
         steps=folder.tail,
         query_prompt=folder.query_prompt,
         document_prompt=folder.document_prompt,
@@ -259,7 +226,8 @@ def _folder_checkpoint(path: str, folder: ModelFolder, asked: Pooling | None, ma
     )
 
 
-def _folder_pooling(path: str, folder: ModelFolder, asked: Pooling | None) -> tuple[PoolingSpec | None, str | None]:
+def folder_pooling(path: str, folder: ModelFolder, asked: Pooling | None) -> tuple[PoolingSpec | None, str | None]:
+    """The pooling of a model folder and what says so; ``CheckpointError`` where nothing does."""
     if folder.transformer is None:
         return folder.pooling, None if folder.pooling is None else "checkpoint"
     if folder.pooling is not None:
@@ -286,16 +254,18 @@ def _adapter_checkpoint(
     if find_spec("peft") is None:
         raise MissingExtraError(needed_for="Loading a PEFT adapter", package="peft", extra="peft")
     adapter = folder.adapter or folder.path
-    config = read_adapter_config(adapter)
-    reference = str(base_model or config["base_model_name_or_path"])
-    base = _base_folder(reference)
+    named = read_object(adapter / "adapter_config.json").get("base_model_name_or_path")
+    if not isinstance(named, str):
+        raise CheckpointError(f"'{adapter / 'adapter_config.json'}' names no base_model_name_or_path.")
+    reference = str(base_model or named)
+    base = base_folder(reference).without_head()
     if folder.pooling is not None:
         _refuse_other_pooling(path, folder.pooling, asked)
         pooling, source = folder.pooling, "checkpoint"
     elif asked is None and base.pooling is not None:
         pooling, source = base.pooling, "1_Pooling of the base model"
     else:
-        found, named = _folder_pooling(path, replace(base, pooling=None), asked)
+        found, named = folder_pooling(path, replace(base, pooling=None), asked)
         if found is None or named is None:
             raise CheckpointError(
                 f"'{path}': the pooling of its base model '{reference}' is not known; pass --pooling."
@@ -310,26 +280,10 @@ def _adapter_checkpoint(
         base_model=reference,
         pooling=pooling,
         pooling_source=source,
-        max_length=_token_limit(max_length, None if folder.max_length is None else str(folder.max_length), base),
+        max_length=token_limit(max_length, None if folder.max_length is None else str(folder.max_length), base),
         steps=folder.tail,
         adapter=adapter,
         query_prompt=folder.query_prompt,
         document_prompt=folder.document_prompt,
         notes=folder.notes,
     )
-
-
-def read_adapter_config(adapter: Path) -> Mapping[str, Any]:
-    """``adapter_config.json``, checked for the entries that are needed."""
-    config = read_json(adapter / "adapter_config.json")
-    if not isinstance(config, dict) or not isinstance(config.get("base_model_name_or_path"), str):
-        raise CheckpointError(f"'{adapter / 'adapter_config.json'}' names no base_model_name_or_path.")
-    return config
-
-
-def _encoder_note(head: HeadFile, state: EncoderState | None) -> tuple[str, ...]:
-    if not head.encoder:
-        return ()
-    if state is None:
-        return ("The encoder in the checkpoint equals the base model, tensor for tensor: the checkpoint is head-only.",)
-    return ("The encoder in the checkpoint differs from the base model: the checkpoint's own is used.",)

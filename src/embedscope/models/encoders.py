@@ -12,6 +12,9 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
+from dataclasses import KW_ONLY, dataclass, field
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -116,6 +119,7 @@ def release_device_memory() -> None:
         torch.cuda.empty_cache()
 
 
+@dataclass(frozen=True, eq=False)
 class SentenceTransformerEncoder:
     """Pooled vectors of a model folder: transformer and pooling, without Dense, LayerNorm and Normalize.
 
@@ -137,88 +141,55 @@ class SentenceTransformerEncoder:
         Remembers digests of large files between runs; ONNX exports are kept in its folder.
     backend : Backend
         What runs the transformer; ONNX Runtime is for the CPU.
+    prompt : str
+        What stands before each text.
+    loaded : list
+        Filled at the first text; shared by the views that ``with_prompt`` makes.
     """
 
-    def __init__(
-        self,
-        folder: ModelFolder,
-        *,
-        pooling: PoolingSpec | None,
-        max_length: int | None,
-        device: str = "cpu",
-        dtype: str = "float32",
-        state: EncoderState | None = None,
-        adapter: Path | None = None,
-        hashes: HashMemory | None = None,
-        backend: Backend = Backend.TORCH,
-    ) -> None:
-        self._folder = folder
-        self._backend = backend
-        self._pooling = pooling
-        self._max_length = max_length
-        self._device = device
-        self._dtype = dtype
-        self._state = state
-        self._adapter = adapter
-        self._prompt = ""
-        memory = hashes or HashMemory()
-        self._weights_digest = _files_digest(folder, adapter, state, memory)
-        self._cache_folder = memory.folder
-        self._model: list[Any] = []  # filled at the first text; shared by the views that with_prompt makes
-
-    @property
-    def device(self) -> str:
-        return self._device
-
-    @property
-    def dtype(self) -> str:
-        return self._dtype
-
-    @property
-    def backend(self) -> Backend:
-        """What runs the transformer."""
-        return self._backend
-
-    @property
-    def max_length(self) -> int | None:
-        return self._max_length
+    folder: ModelFolder
+    _: KW_ONLY
+    pooling: PoolingSpec | None
+    max_length: int | None
+    device: str = "cpu"
+    dtype: str = "float32"
+    state: EncoderState | None = None
+    adapter: Path | None = None
+    hashes: HashMemory = field(default_factory=HashMemory)
+    backend: Backend = Backend.TORCH
+    prompt: str = ""
+    loaded: list[Any] = field(default_factory=list)
 
     @property
     def tokenizer_folder(self) -> Path | None:
         """Where the tokenizer lies; None for encoders that have no transformer."""
-        return self._folder.transformer
-
-    @property
-    def prompt(self) -> str:
-        """What stands before each text."""
-        return self._prompt
+        return self.folder.transformer
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 over weights, configuration, tokenizer, pooling, prompt, maximum length and number format."""
         # What changes no vector stays out, so that a head over a folder finds what the folder itself has encoded.
-        includes_prompt = bool(self._prompt) and self._pooling is not None and self._pooling.include_prompt
-        pooling = self._pooling and (self._pooling.label, includes_prompt)
-        modules = [module.name for module in self._folder.encoder_modules if module.name != "Pooling"]
-        settings = [pooling, modules, self._max_length, self._dtype, self._folder.do_lower_case, self._prompt]
-        if self._backend is not Backend.TORCH:
-            settings.append(self._backend.value)
+        includes_prompt = bool(self.prompt) and self.pooling is not None and self.pooling.include_prompt
+        pooling = self.pooling and (self.pooling.label, includes_prompt)
+        modules = [module.name for module in self.folder.encoder_modules if module.name != "Pooling"]
+        settings = [pooling, modules, self.max_length, self.dtype, self.folder.do_lower_case, self.prompt]
+        if self.backend is not Backend.TORCH:
+            settings.append(self.backend.value)
         return hashlib.sha256((self._weights_digest + json.dumps(settings)).encode()).hexdigest()
 
     @property
     def dim(self) -> int:
         """Length of a pooled vector; loads the model only where ``config.json`` does not state its width."""
-        width = self._folder.hidden_size
-        plain = all(module.name == "Pooling" for module in self._folder.encoder_modules)
-        if width is not None and plain and self._pooling is not None:
-            return width * len(self._pooling.modes)
+        width = self.folder.hidden_size
+        plain = all(module.name == "Pooling" for module in self.folder.encoder_modules)
+        if width is not None and plain and self.pooling is not None:
+            return width * len(self.pooling.modes)
         return int(self._loaded().get_embedding_dimension())
 
     def with_prompt(self, prompt: str) -> SentenceTransformerEncoder:
         """The same encoder, sharing its weights, with ``prompt`` before each text."""
-        view = object.__new__(SentenceTransformerEncoder)
-        view.__dict__.update(self.__dict__)
-        view._prompt = prompt
+        view = copy(self)
+        object.__setattr__(view, "prompt", prompt)
         return view
 
     def encode(self, texts: Sequence[str], *, batch_size: int) -> Float32Array:
@@ -228,7 +199,7 @@ class SentenceTransformerEncoder:
         model = self._loaded()
         vectors = model.encode(
             [_encodable(text) for text in texts],
-            prompt=self._prompt or None,
+            prompt=self.prompt or None,
             batch_size=batch_size,
             show_progress_bar=False,
             convert_to_numpy=True,
@@ -237,10 +208,10 @@ class SentenceTransformerEncoder:
         return np.asarray(vectors, dtype=np.float32)
 
     def _loaded(self) -> Any:
-        if not self._model:
+        if not self.loaded:
             with _quiet():
-                self._model.append(self._load())
-        return self._model[0]
+                self.loaded.append(self._load())
+        return self.loaded[0]
 
     def _load(self) -> Any:
         require_torch()
@@ -252,38 +223,38 @@ class SentenceTransformerEncoder:
             ) from error
         try:
             modules = self._modules()
-            return SentenceTransformer(modules=modules, device=self._device).eval()
+            return SentenceTransformer(modules=modules, device=self.device).eval()
         except EmbedscopeError:
             raise
         except Exception as error:  # transformers, tokenizers and safetensors raise whatever they like
             if is_out_of_memory(error):
                 raise EmbedscopeError(
-                    f"'{self._folder.reference}' itself does not fit into the memory of '{self._device}'. Pass "
+                    f"'{self.folder.reference}' itself does not fit into the memory of '{self.device}'. Pass "
                     f"--device cpu, or use a machine with more memory."
                 ) from error
-            raise _loading_error(self._folder, error) from error
+            raise _loading_error(self.folder, error) from error
 
     def _modules(self) -> list[Any]:
-        modules = [] if self._folder.transformer is None else [self._transformer()]
-        for module in self._folder.encoder_modules:
+        modules = [] if self.folder.transformer is None else [self._transformer()]
+        for module in self.folder.encoder_modules:
             modules.append(self._pooled(modules) if module.name == "Pooling" else _load_module(module))
-        if self._folder.transformer is not None and all(m.name != "Pooling" for m in self._folder.encoder_modules):
+        if self.folder.transformer is not None and all(m.name != "Pooling" for m in self.folder.encoder_modules):
             modules.append(self._pooled(modules))
         return modules
 
     def _pooled(self, modules: Sequence[Any]) -> Any:
-        assert self._pooling is not None  # noqa: S101 - read_model_folder gives every transformer a pooling
+        assert self.pooling is not None  # noqa: S101 - read_model_folder gives every transformer a pooling
         pooling_class = _module_class("Pooling")
         return pooling_class(
             modules[-1].get_embedding_dimension(),
-            pooling_mode=self._pooling.modes,
-            include_prompt=self._pooling.include_prompt,
+            pooling_mode=self.pooling.modes,
+            include_prompt=self.pooling.include_prompt,
         )
 
     def _transformer(self) -> Any:
         import torch
 
-        folder = self._folder.transformer
+        folder = self.folder.transformer
         files = weight_files(folder) if folder is not None else ()
         trusted: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
         is_safetensors = all(file.suffix == ".safetensors" for file in files)
@@ -293,7 +264,7 @@ class SentenceTransformerEncoder:
                 str(folder),
                 model_kwargs={
                     **trusted,
-                    "dtype": getattr(torch, self._dtype),
+                    "dtype": getattr(torch, self.dtype),
                     "use_safetensors": is_safetensors,
                     "attn_implementation": attention,
                 },
@@ -301,25 +272,25 @@ class SentenceTransformerEncoder:
                 config_kwargs=dict(trusted),
                 modality_config={"text": {"method": "forward", "method_output_name": "last_hidden_state"}},
                 module_output_name="token_embeddings",
-                do_lower_case=self._folder.do_lower_case,
+                do_lower_case=self.folder.do_lower_case,
             )
 
         transformer = _with_fused_attention(loaded)
-        if self._max_length is not None:
-            transformer.max_seq_length = self._max_length
-        if self._state is not None:
-            _replace_weights(transformer.model, self._state, self._folder)
-        if self._adapter is not None:
-            transformer.model = _with_adapter(transformer.model, self._adapter)
-        if self._backend is not Backend.TORCH:
-            run_on_onnx(transformer.model, self._folder.reference, self._kept_export())
+        if self.max_length is not None:
+            transformer.max_seq_length = self.max_length
+        if self.state is not None:
+            _replace_weights(transformer.model, self.state, self.folder)
+        if self.adapter is not None:
+            transformer.model = _with_adapter(transformer.model, self.adapter)
+        if self.backend is not Backend.TORCH:
+            cache = self.hashes.folder  # no prompt, pooling or length changes the export
+            kept = None if cache is None else cache / "onnx" / export_key(self._weights_digest)
+            run_on_onnx(transformer.model, self.folder.reference, kept)
         return transformer
 
-    def _kept_export(self) -> Path | None:
-        """Where the ONNX export of these weights is kept; no prompt, pooling or length changes it."""
-        if self._cache_folder is None:
-            return None
-        return self._cache_folder / "onnx" / export_key(self._weights_digest)
+    @cached_property
+    def _weights_digest(self) -> str:
+        return _files_digest(self.folder, self.adapter, self.state, self.hashes)
 
 
 def _with_fused_attention(load: Callable[[str], Any]) -> Any:

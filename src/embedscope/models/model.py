@@ -119,7 +119,7 @@ def _encoder(
         dtype=resolve_dtype(device, str(checkpoint.base.config.get("model_type", "")), precision),
         state=checkpoint.encoder_state,
         adapter=checkpoint.adapter,
-        hashes=hashes,
+        hashes=hashes or HashMemory(),
         backend=backend,
     )
 

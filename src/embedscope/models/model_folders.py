@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from embedscope.errors import CheckpointError, UnsafeCheckpointError
-from embedscope.models.json_files import read_object
 from embedscope.models.modules import Module, read_modules, tail_steps
 from embedscope.models.pooling import PoolingSpec, read_pooling
 from embedscope.models.projectors import Step, Truncate
-from embedscope.models.weights import FileKind, file_kind, read_tensors
+from embedscope.models.weights import FileKind, file_kind, read_object, read_tensors
 
 
 class Layout(StrEnum):
@@ -69,6 +68,10 @@ class ModelFolder:
     def names(self) -> tuple[str, ...]:
         """Paths and names under which the model goes."""
         return (self.reference, self.path.name, str(self.config.get("_name_or_path", "")))
+
+    def without_head(self) -> ModelFolder:
+        """The transformer alone: without the layers after it, and without prompts."""
+        return replace(self, tail=(), encoder_modules=(), query_prompt="", document_prompt="")
 
     @property
     def hidden_size(self) -> int | None:

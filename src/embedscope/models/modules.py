@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from embedscope.errors import CheckpointError, UnsafeCheckpointError
-from embedscope.models.json_files import read_json, read_object
 from embedscope.models.projectors import ACTIVATIONS, LayerNorm, Linear, Normalize, Step
-from embedscope.models.weights import as_float32, read_tensors
+from embedscope.models.weights import as_float32, read_json, read_object, read_tensors
 
 MODULE_HOMES = {
     "Transformer": "sentence_transformers.base.modules.transformer",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embedscope.errors import CheckpointError
-from embedscope.models.json_files import read_object
+from embedscope.models.weights import read_object
 from embedscope.settings import Pooling
 
 POOLING_MODES: dict[str, str] = {

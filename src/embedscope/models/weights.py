@@ -1,4 +1,4 @@
-"""Reading weight files without running what may stand in them.
+"""Reading the files of a model folder without running what may stand in them.
 
 A ``.pt`` file is a pickle, that is, a program. It is read by ``torch.load(weights_only=True)``, which builds tensors,
 numbers, strings and containers and refuses every other instruction; the few further classes admitted here hold plain
@@ -8,6 +8,7 @@ The format is recognised from the first bytes of a file, never from its name.
 
 from __future__ import annotations
 
+import json
 import pickletools
 import re
 import warnings
@@ -208,6 +209,24 @@ def _pickle_bytes(path: Path) -> bytes:
             return file.read(10_000_000)
     with zipfile.ZipFile(path) as archive:
         return archive.read(next(name for name in archive.namelist() if name.endswith("data.pkl")))
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in ``path``; ``CheckpointError`` where it is unreadable."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise CheckpointError(f"'{path}' should be a JSON file but cannot be read as one: {error}.") from error
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in ``path``; empty where there is no such file."""
+    if not path.is_file():
+        return {}
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise CheckpointError(f"'{path}' should hold a JSON object; it holds a {type(value).__name__}.")
+    return value
 
 
 class SafetensorsFile(Mapping[str, "torch.Tensor"]):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from embedscope.errors import CheckpointError, InvalidOptionError
+from embedscope.errors import CheckpointError
+from embedscope.models.checkpoint import base_folder, folder_pooling, token_limit
 from embedscope.models.encoders import SentenceTransformerEncoder, resolve_device, resolve_dtype
 from embedscope.models.fingerprints import HashMemory
-from embedscope.models.hub import is_hub_name, locate_model
-from embedscope.models.model_folders import Layout, ModelFolder, position_capacity, read_model_folder
-from embedscope.models.pooling import PoolingSpec, pooling_by_name
+from embedscope.models.hub import is_hub_name
+from embedscope.models.model_folders import ModelFolder, position_capacity
+from embedscope.models.pooling import PoolingSpec
 from embedscope.models.projectors import Normalize
 from embedscope.settings import Device, Pooling
 
@@ -31,18 +32,14 @@ class Base:
 
     def as_config(self) -> dict[str, str | int | bool | None]:
         """What a checkpoint records, so that it is evaluated as it was trained."""
+        is_remote = not Path(self.reference).expanduser().is_dir() and is_hub_name(self.reference)
         return {
-            "base_model": self.reference if is_remote(self.reference) else str(Path(self.reference).resolve()),
+            "base_model": self.reference if is_remote else str(Path(self.reference).resolve()),
             "pooling": self.pooling.label,
             "max_length": self.max_length,
             "activation": "Identity",
             "normalizes_input": False,
         }
-
-
-def is_remote(reference: str) -> bool:
-    """Whether ``reference`` names a model on the hub rather than a folder here."""
-    return not Path(reference).expanduser().is_dir() and is_hub_name(reference)
 
 
 def load_base(
@@ -73,56 +70,33 @@ def load_base(
     InvalidOptionError
         If ``max_length`` is more than the model can take, or the device is not there.
     """
-    folder = read_model_folder(locate_model(reference, option="--base-model"), reference=reference)
-    if folder.transformer is None or folder.layout is Layout.PEFT:
-        raise CheckpointError(
-            f"The base model '{reference}' is a {folder.layout} without a whole transformer. A head is trained over "
-            f"the vectors of one: pass its folder or its name with --base-model."
-        )
-    bare = replace(folder, tail=(), encoder_modules=(), query_prompt="", document_prompt="")
-    chosen = _pooling(folder, pooling)
-    limit = _token_limit(folder, max_length)
+    folder = base_folder(reference)
+    chosen = PoolingSpec.of(pooling) if pooling is not None else _own_pooling(folder)
+    limits = (MAX_LENGTH, folder.max_length, position_capacity(folder.config))
+    limit = token_limit(
+        max_length if max_length is not None else min(limit for limit in limits if limit is not None), None, folder
+    )
     name = resolve_device(device)
     encoder = SentenceTransformerEncoder(
-        bare,
+        folder.without_head(),
         pooling=chosen,
         max_length=limit,
         device=name,
         dtype=resolve_dtype(name, str(folder.config.get("model_type", ""))),
-        hashes=hashes,
+        hashes=hashes or HashMemory(),
     )
-    return Base(reference, bare, encoder, chosen, limit, (*folder.notes, *_notes(folder, chosen)))
+    return Base(reference, folder.without_head(), encoder, chosen, limit, (*folder.notes, *_notes(folder, chosen)))
 
 
-def _pooling(folder: ModelFolder, asked: Pooling | None) -> PoolingSpec:
-    if asked is not None:
-        return PoolingSpec.of(asked)
-    if folder.pooling is not None and folder.pooling.label not in set(Pooling):
+def _own_pooling(folder: ModelFolder) -> PoolingSpec:
+    found, _ = folder_pooling(folder.reference, folder, None)
+    if found is None or found.label not in set(Pooling):
         raise CheckpointError(
-            f"'{folder.reference}' pools by {folder.pooling.label}; a head's checkpoint can record cls, mean or last, "
+            f"'{folder.reference}' pools by {found and found.label}; a head's checkpoint can record cls, mean or last, "
             f"so one trained on these vectors could not be evaluated. Pass --pooling cls, mean or last to train on "
             f"vectors pooled that way."
         )
-    if folder.pooling is not None:
-        return folder.pooling
-    named = Pooling.CLS if folder.layout is Layout.FLAG_EMBEDDING else pooling_by_name(folder.names)
-    if named is None:
-        raise CheckpointError(
-            f"'{folder.reference}' does not say how its token vectors become one vector, and its name is not that of a "
-            f"known model. The head learns on what the pooling gives: pass --pooling cls, mean or last."
-        )
-    return PoolingSpec.of(named)
-
-
-def _token_limit(folder: ModelFolder, asked: int | None) -> int | None:
-    capacity = position_capacity(folder.config)
-    if asked is None:
-        return min(limit for limit in (MAX_LENGTH, folder.max_length, capacity) if limit is not None)
-    if asked < 1 or (capacity is not None and asked > capacity):
-        raise InvalidOptionError(
-            f"--max-length is {asked}; '{folder.reference}' takes 1 to {capacity or 'any number of'} tokens."
-        )
-    return asked
+    return found
 
 
 def _notes(folder: ModelFolder, chosen: PoolingSpec) -> tuple[str, ...]:
