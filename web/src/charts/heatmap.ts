@@ -17,13 +17,6 @@ export interface HeatmapEvents {
   onPick(row: number): void;
 }
 
-export interface HeatmapChart {
-  update(isRowLit: Uint8Array | null): void;
-  zoom(factor: number): void;
-  reset(): void;
-  destroy(): void;
-}
-
 const STEPS = 64;
 /** Pixels that a pointer may travel and still press a cell. */
 const PRESSED = 5;
@@ -35,11 +28,7 @@ const ARROWS: Record<string, [number, number]> = {
   ArrowDown: [1, 0],
 };
 
-export function create(container: HTMLElement, data: HeatmapData, events: HeatmapEvents): HeatmapChart {
-  return new MatrixChart(container, data, events);
-}
-
-class MatrixChart implements HeatmapChart {
+export class HeatmapChart {
   private readonly surface: Surface;
   private readonly camera: CellCamera;
   private readonly stopWatching: () => void;

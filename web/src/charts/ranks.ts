@@ -22,12 +22,6 @@ export interface RanksEvents {
   onLasso(outline: number[], n: number): void;
 }
 
-export interface RanksChart {
-  /** 1 for each query that stands out (null where all do), the row of the open query, and the outline drawn before. */
-  update(isLit: Uint8Array | null, focus: number | null, outline: number[] | null): void;
-  destroy(): void;
-}
-
 const SMALLEST = 3;
 const LARGEST = 26;
 /** Pixels around a bubble within which it is found. */
@@ -42,11 +36,7 @@ export function bubbleRadius(n: number, most: number): number {
   return Math.max(SMALLEST, growth * Math.sqrt(n));
 }
 
-export function create(container: HTMLElement, data: RanksData, events: RanksEvents): RanksChart {
-  return new BubbleChart(container, data, events);
-}
-
-class BubbleChart implements RanksChart {
+export class RanksChart {
   private readonly surface: Surface;
   private readonly axes: RankAxes;
   private readonly lasso: Lasso;
@@ -83,6 +73,7 @@ class BubbleChart implements RanksChart {
     this.surface.fit(() => this.draw());
   }
 
+  /** 1 for each query that stands out (null where all do), the row of the open query, and the outline drawn before. */
   update(isLit: Uint8Array | null, focus: number | null, outline: number[] | null): void {
     Object.assign(this, { isLit, focus, outline });
     this.draw();

@@ -39,24 +39,10 @@ export interface ScatterEvents {
   onMode(isLasso: boolean): void;
 }
 
-export interface Scatter {
-  readonly kind: Renderer['kind'];
-  update(look: ScatterLook): void;
-  zoom(factor: number): void;
-  reset(): void;
-  /** Brings a point to the middle, if it is outside the picture. */
-  reveal(point: number): void;
-  destroy(): void;
-}
-
 /** Pixels around the pointer within which a point is found. */
 const REACH = 10;
 
-export function create(container: HTMLElement, data: ScatterData, events: ScatterEvents): Scatter {
-  return new ScatterChart(container, data, events);
-}
-
-class ScatterChart implements Scatter {
+export class ScatterChart {
   private readonly layer: PointLayer;
   private readonly overlay: Surface;
   private readonly transition: Transition;
@@ -116,6 +102,7 @@ class ScatterChart implements Scatter {
     this.schedule();
   }
 
+  /** Brings a point to the middle, if it is outside the picture. */
   reveal(point: number): void {
     const { to } = this.transition;
     if (this.camera.reveal(to[2 * point], to[2 * point + 1])) this.schedule();

@@ -1,6 +1,6 @@
 /** The map: where queries and documents lie, and how far the picture may be believed. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { Scatter, ScatterLook } from '../charts/scatter';
+import type { ScatterChart, ScatterLook } from '../charts/scatter';
 import type { Points } from '../contract';
 import { COLOURINGS, type Colouring, colour, tally } from '../model/colouring';
 import { count, counted, fixed, percent, shorten, signed } from '../model/format';
@@ -67,9 +67,9 @@ function useLook(store: Store, points: Points, isLasso: boolean) {
 function Plane({ store, points }: { store: Store; points: Points }) {
   const [isLasso, setLasso] = useState(false);
   const [picked, setPicked] = useState(-1);
-  const [kind, setKind] = useState<Scatter['kind']>('webgl');
+  const [kind, setKind] = useState<ScatterChart['kind']>('webgl');
   const { state, selection, colouring, isFaded, look } = useLook(store, points, isLasso);
-  const chart = useRef<Scatter | null>(null);
+  const chart = useRef<ScatterChart | null>(null);
   const data = useMemo(
     () => ({
       layouts: points.maps.map(({ xy }) => framed(xy)),

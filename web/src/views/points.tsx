@@ -1,7 +1,7 @@
 /** The points of a run on a canvas, in the map and in the animation of a training. */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { create, type Scatter, type ScatterData, type ScatterEvents, type ScatterLook } from '../charts/scatter';
+import { ScatterChart, type ScatterData, type ScatterEvents, type ScatterLook } from '../charts/scatter';
 import { HARD_NEGATIVE, type Points, QUERY, ROLE_NAMES } from '../contract';
 import type { Colouring } from '../model/colouring';
 import { count, counted, fixed, rank, shorten, signed } from '../model/format';
@@ -41,7 +41,7 @@ interface PointPlotProps extends Partial<Pick<ScatterEvents, 'onLasso' | 'onMode
   data: Pick<ScatterData, 'layouts' | 'label' | 'isAnimation'>;
   look: ScatterLook;
   /** Holds the chart while it is there. */
-  chart: { current: Scatter | null };
+  chart: { current: ScatterChart | null };
   className?: string;
   /** A point that was pressed and is no query; -1 for a query, or none. */
   onDocument?: (point: number) => void;
@@ -55,7 +55,7 @@ export function PointPlot(props: PointPlotProps) {
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (!box.current) return;
-    const made = create(
+    const made = new ScatterChart(
       box.current,
       { ...data, n: points.n, roles: points.roles },
       {

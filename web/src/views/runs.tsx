@@ -1,7 +1,7 @@
 /** Several runs on the same queries: metrics, paired differences, ranks before and after, what moved. */
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { differenceDomain, shareDomain, toneOf } from '../charts/interval';
-import { create, type RanksChart, type RanksData } from '../charts/ranks';
+import { RanksChart, type RanksData } from '../charts/ranks';
 import type { Compare, ComparedRun } from '../contract';
 import { outlineOf, type RankPair, rankPairs } from '../model/compare';
 import { count, counted, fixed, interval, pValue, rank, shorten, signed } from '../model/format';
@@ -138,7 +138,7 @@ function Ranks(props: { store: Store; compare: Compare; candidate: number; pairs
   useLayoutEffect(() => {
     if (!box.current) return;
     const select = (outline: number[] | null) => store.setFacets({ ranks: outline && { candidate, outline } });
-    chart.current = create(box.current, ranksData(compare, candidate, pairs), {
+    chart.current = new RanksChart(box.current, ranksData(compare, candidate, pairs), {
       onHover: (pair, x, y) => setHovered(pair && { pair, x, y }),
       onPick(pair) {
         select(pair && outlineOf(pair));

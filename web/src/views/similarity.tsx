@@ -1,7 +1,7 @@
 /** How far positives lie from negatives, what a threshold would accept, and the matrix itself. */
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { type Curve, Density } from '../charts/density';
-import { create, type HeatmapChart, range } from '../charts/heatmap';
+import { HeatmapChart, range } from '../charts/heatmap';
 import { Ridge, ridgeDomain } from '../charts/ridge';
 import type { Heatmap, Page, Report, SimilarityColumns } from '../contract';
 import { count, fixed, interval, percent, shorten, signed } from '../model/format';
@@ -241,7 +241,7 @@ function Cells(props: { store: Store; heatmap: Heatmap; chart: { current: Heatma
   const [rows, columns] = [heatmap.queries.length, heatmap.documents.length];
   useLayoutEffect(() => {
     if (!box.current) return;
-    chart.current = create(
+    chart.current = new HeatmapChart(
       box.current,
       {
         rows,

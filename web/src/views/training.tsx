@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { LineKey, type Series } from '../charts/axes';
 import { Lines } from '../charts/lines';
-import type { Scatter, ScatterLook } from '../charts/scatter';
+import type { ScatterChart, ScatterLook } from '../charts/scatter';
 import { SegmentBars } from '../charts/segments';
 import type { Figure, Points, Timeline } from '../contract';
 import { type ColouringId, colour, colourOutcomes, tally } from '../model/colouring';
@@ -202,7 +202,7 @@ function AnimatedMap({ store, timeline, points }: { store: Store; timeline: Time
   const [map, setMap] = useState(0);
   const [colouringId, setColouring] = useState<ColouringId>(timeline.isCorrect ? 'outcome' : 'role');
   const { look, colouring, counts } = useLook(store, timeline, points, colouringId);
-  const chart = useRef<Scatter | null>(null);
+  const chart = useRef<ScatterChart | null>(null);
   const data = useMemo(
     () => ({
       layouts: framedAlike(timeline.animations[map].frames),
