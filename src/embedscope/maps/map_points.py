@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from embedscope.maps.neighbor_graph import NeighborGraph
+from embedscope.maps.neighbor_graph import QUALITY_K, NeighborGraph
 from embedscope.protocols import BoolArray, Float32Array, IntArray, Role
 from embedscope.result import Points, QueryTable
 
-N_NEIGHBORS_KEPT = 15
-"""Neighbours of each point that points.parquet and the map-quality figures use."""
+N_NEIGHBORS_KEPT = QUALITY_K
+"""Neighbours of each point that points.parquet and the figures of quality use."""
+
+_DOCUMENT_ROLES = (Role.DOCUMENT, Role.HARD_NEGATIVE, Role.POSITIVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,53 +87,35 @@ def choose_points(
         Points at most. Failing queries are kept before the others.
     generator : numpy.random.Generator
     """
-    n_kept = max(budget // 2, budget - n_documents)
-    queries = _sample_queries(is_correct, n_kept, generator) if n_queries > n_kept else np.arange(n_queries)
-    role_of = np.zeros(n_documents, dtype=np.int64)  # 0 document, 1 hard negative, 2 positive of a drawn query
-    role_of[negatives] = 1
-    role_of[relevant] = np.maximum(role_of[relevant], 1)
-    drawn = np.concatenate([relevant[relevant_indptr[q] : relevant_indptr[q + 1]] for q in queries] or [relevant[:0]])
-    role_of[np.unique(drawn)] = 2
-    documents = _by_importance(role_of, max(budget - len(queries), 0), generator)
+    queries = _drawn_first(is_correct, max(budget // 2, budget - n_documents), generator)
+    link_queries = np.repeat(np.arange(len(queries)), np.diff(relevant_indptr)[queries])
+    linked = np.concatenate(
+        [relevant[:0], *(relevant[relevant_indptr[q] : relevant_indptr[q + 1]] for q in queries.tolist())]
+    )
+    importance = np.full(n_documents, 2)  # 0 positive of a drawn query, 1 positive of another or hard negative
+    importance[negatives] = 1
+    importance[relevant] = 1
+    importance[linked] = 0
+    documents = _drawn_first(importance, max(budget - len(queries), 0), generator)
     point_of_document = np.full(n_documents, -1, dtype=np.int64)
     point_of_document[documents] = len(queries) + np.arange(len(documents))
-    link_q, link_d, right = _links(queries, relevant_indptr, relevant, point_of_document, is_correct)
-    is_positive = np.zeros(n_documents, dtype=bool)
-    is_positive[relevant] = True
-    is_negative = np.zeros(n_documents, dtype=bool)
-    is_negative[negatives] = True
-    names = [
-        Role.POSITIVE if is_positive[d] else Role.HARD_NEGATIVE if is_negative[d] else Role.DOCUMENT for d in documents
-    ]
+    is_shown = point_of_document[linked] >= 0
+    role = np.zeros(n_documents, dtype=np.int64)  # place in _DOCUMENT_ROLES
+    role[negatives] = 1
+    role[relevant] = 2
     return PointChoice(
-        roles=(Role.QUERY,) * len(queries) + tuple(names),
+        roles=(Role.QUERY,) * len(queries) + tuple(_DOCUMENT_ROLES[place] for place in role[documents].tolist()),
         rows=np.concatenate([queries, documents]).astype(np.int64),
-        link_queries=link_q,
-        link_documents=link_d,
-        link_is_correct=right,
+        link_queries=link_queries[is_shown],
+        link_documents=point_of_document[linked[is_shown]],
+        link_is_correct=is_correct[queries[link_queries[is_shown]]],
         n_left_out=n_queries + n_documents - len(queries) - len(documents),
     )
 
 
-def _sample_queries(is_correct: BoolArray, n: int, generator: np.random.Generator) -> IntArray:
-    order = generator.permutation(len(is_correct))
-    failing_first = order[np.argsort(is_correct[order], kind="stable")]
-    return np.sort(failing_first[:n])
-
-
-def _by_importance(role_of: IntArray, n: int, generator: np.random.Generator) -> IntArray:
-    if len(role_of) <= n:
-        return np.arange(len(role_of))
-    order = generator.permutation(len(role_of))
-    return np.sort(order[np.argsort(-role_of[order], kind="stable")][:n])
-
-
-def _links(
-    queries: IntArray, indptr: IntArray, relevant: IntArray, point_of_document: IntArray, is_correct: BoolArray
-) -> tuple[IntArray, IntArray, BoolArray]:
-    counts = np.diff(indptr)[queries]
-    point_of_link = np.repeat(np.arange(len(queries)), counts)
-    targets = np.concatenate([relevant[indptr[q] : indptr[q + 1]] for q in queries] or [relevant[:0]])
-    ends = point_of_document[targets]
-    kept = ends >= 0
-    return point_of_link[kept], ends[kept], is_correct[queries][point_of_link[kept]]
+def _drawn_first(rank: npt.NDArray[Any], n: int, generator: np.random.Generator) -> IntArray:
+    """``n`` rows, ascending: the lower ``rank`` first, at random among equals; all where there are fewer."""
+    if len(rank) <= n:
+        return np.arange(len(rank))
+    order = generator.permutation(len(rank))
+    return np.sort(order[np.argsort(rank[order], kind="stable")][:n])
