@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from embedscope.errors import InvalidOptionError, TooFewPointsError
 from embedscope.measure.distributions import auc_from_histograms, histogram_quantile, mean_and_std, overlap_coefficient
-from embedscope.metrics.accumulators import PowerSums, bin_edges, histogram_of_values
+from embedscope.metrics.accumulators import bin_edges, histogram_of_values
 from embedscope.metrics.pair_sums import per_query_sums
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -29,7 +29,7 @@ def test_the_spread_of_a_collapsed_model_is_zero_and_not_rounding() -> None:
     row = np.random.default_rng(0).normal(size=64)
     rows = np.tile((row / np.linalg.norm(row)).astype(np.float32), (50, 1))
     sums, squares = per_query_sums(rows, rows)
-    assert mean_and_std(PowerSums(2500, float(sums.sum()), float(squares.sum())))[1] == 0.0
+    assert mean_and_std(2500, float(sums.sum()), float(squares.sum()))[1] == 0.0
 
 
 @settings(max_examples=40)
@@ -37,7 +37,7 @@ def test_the_spread_of_a_collapsed_model_is_zero_and_not_rounding() -> None:
 def test_mean_and_std_are_those_of_the_values_and_quantiles_lie_within_a_bin(seed: int) -> None:
     values, _ = samples(seed)
     np.testing.assert_allclose(
-        mean_and_std(PowerSums(len(values), values.sum(), (values**2).sum())),
+        mean_and_std(len(values), values.sum(), (values**2).sum()),
         [values.mean(), values.std()],
         rtol=1e-9,
         atol=1e-6,
@@ -55,7 +55,7 @@ def test_quantiles_fill_bins_evenly_and_skip_empty_ones() -> None:
 
 def test_the_distribution_of_nothing_is_refused() -> None:
     with pytest.raises(TooFewPointsError, match="got none"):
-        mean_and_std(PowerSums(0, 0.0, 0.0))
+        mean_and_std(0, 0.0, 0.0)
     with pytest.raises(TooFewPointsError, match="no quantiles"):
         histogram_quantile(NOTHING, EDGES, 0.5)
 

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from tests.support.planted import unit
 
 from embedscope.errors import TooFewPointsError
-from embedscope.measure import similarity as room
+from embedscope.measure import similarity
+from embedscope.measure.distributions import distribution_of
+from embedscope.measure.negatives import NegativePairs
 from embedscope.measure.scoring import N_BINS, gaps, score
-from embedscope.measure.similarity import distribution_of, measure_similarity
-from embedscope.measure.typed_negatives import NegativePairs
+from embedscope.measure.similarity import measure_similarity
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.vectors import score_pairs
 from embedscope.result import Similarity
@@ -155,7 +156,7 @@ def test_intervals_are_as_wide_as_the_figures_vary_between_test_sets() -> None:
     one = fresh_case(0, documents).measured(n_draws=2000)
     for name in ("margin", "separation", "d_prime", "auc", "overlap", "diagonal", "gap"):
         figure = getattr(one, name)
-        spread = float(np.std([getattr(similarity, name).value for similarity in found]))
+        spread = float(np.std([getattr(one, name).value for one in found]))
         assert figure.low < figure.value < figure.high
         # The overlap of 600 positives lies a little too low, for which its interval is somewhat wider.
         assert 0.7 < (figure.high - figure.low) / (2 * 1.96 * spread) < (1.6 if name == "overlap" else 1.3), name
@@ -166,8 +167,8 @@ def test_the_interval_rests_on_a_part_of_a_large_corpus_and_the_value_on_all_of_
 ) -> None:
     case = case_of(8, n_queries=300, n_documents=400, noise=1.5)
     whole = case.measured(n_draws=1000)
-    monkeypatch.setattr(room, "N_SUBSAMPLED", 100)
-    monkeypatch.setattr(room, "QUERY_CHUNK", 77)
+    monkeypatch.setattr(similarity, "N_SUBSAMPLED", 100)
+    monkeypatch.setattr(similarity, "QUERY_CHUNK", 77)
     part = case.measured(n_draws=1000)
     for name in ("auc", "overlap"):
         one, other = getattr(whole, name), getattr(part, name)

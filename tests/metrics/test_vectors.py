@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from embedscope.errors import InvalidEmbeddingsError
 from embedscope.metrics.vectors import (
     cosine_similarity,
-    paired_cosine_similarity,
     require_matrix,
     score_pairs,
     unit_rows,
@@ -100,23 +99,9 @@ def test_dimensions_that_differ_are_refused() -> None:
         cosine_similarity(np.ones((1, 3)), np.ones((1, 2)))
 
 
-def test_matched_rows_of_different_number_are_refused() -> None:
-    with pytest.raises(InvalidEmbeddingsError, match="got 1 query rows and 2 document rows"):
-        paired_cosine_similarity(np.ones((1, 3)), np.ones((2, 3)))
-
-
 def test_cosines_match_hand_work() -> None:
     queries, documents = np.array([[2.0, 0.0], [0.0, 5.0]]), np.array([[1.0, 0.0], [3.0, 4.0]])
     np.testing.assert_allclose(cosine_similarity(queries, documents), [[1.0, 0.6], [0.0, 0.8]], rtol=1e-12)
-    np.testing.assert_allclose(paired_cosine_similarity(queries, documents), [1.0, 0.8], rtol=1e-12)
-
-
-@given(st.integers(0, 2**32 - 1))
-def test_paired_cosines_are_the_diagonal_of_all_cosines(seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    queries, documents = (generator.normal(size=(6, 4)) for _ in range(2))
-    diagonal = np.diag(cosine_similarity(queries, documents))
-    np.testing.assert_allclose(paired_cosine_similarity(queries, documents), diagonal, rtol=1e-9, atol=1e-12)
 
 
 def test_pair_scores_are_inner_products_of_the_chosen_rows_in_float64() -> None:

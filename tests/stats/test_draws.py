@@ -30,16 +30,16 @@ def test_a_column_is_resampled_to_the_last_bit_as_it_is_beside_others(n_columns:
     assert np.array_equal(resampled(Draws(3, 500), sums), np.stack(alone, axis=1))
 
 
-def test_kept_resamples_and_those_that_find_no_room_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kept_resamples_and_those_too_many_to_keep_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     sums = np.random.default_rng(0).standard_normal((70, 2))
     draws = Draws((7, 1), 500)
     first = resampled(draws, sums)
     assert np.array_equal(resampled(draws, sums), first)
     assert list(draws.kept) == [((7, 1), 500, 70)]
     monkeypatch.setattr("embedscope.stats.draws._MOST_KEPT", 500 * 70 - 1)
-    without_room = Draws((7, 1), 500)
-    assert np.array_equal(resampled(without_room, sums), first)
-    assert not without_room.kept
+    too_many = Draws((7, 1), 500)
+    assert np.array_equal(resampled(too_many, sums), first)
+    assert not too_many.kept
 
 
 def test_draws_of_another_seed_or_number_are_kept_beside_the_first() -> None:

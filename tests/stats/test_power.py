@@ -10,7 +10,7 @@ from scipy import stats
 
 from embedscope.errors import InvalidOptionError
 from embedscope.stats.paired_tests import sign_flip_test
-from embedscope.stats.power import cluster_standard_error, clusters_needed, design_effect, minimum_detectable_difference
+from embedscope.stats.power import cluster_standard_error, design_effect, minimum_detectable_difference
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -67,26 +67,6 @@ def test_a_difference_of_the_size_called_detectable_is_found_in_four_of_five_tes
     assert expected == pytest.approx(promised, abs=0.01)
 
 
-@given(SEEDS, st.floats(0.02, 2.0))
-@settings(max_examples=50)
-def test_clusters_needed_is_the_smallest_number_that_detects_the_margin(seed, margin):
-    values, clusters = rng(seed).normal(size=40), np.arange(40) // 2
-    needed = clusters_needed(values, clusters, margin)
-    spread = cluster_standard_error(values, clusters) * np.sqrt(20)
-
-    def detectable(n):
-        return (stats.t.ppf(0.975, n - 1) + stats.t.ppf(0.8, n - 1)) * spread / np.sqrt(n)
-
-    assert detectable(needed) <= margin * (1 + 1e-9)
-    assert needed == 2 or detectable(needed - 1) > margin * (1 - 1e-9)
-
-
-def test_the_margin_that_is_just_detectable_needs_the_clusters_there_are():
-    values, clusters = rng(0).normal(size=60), np.arange(60) // 2
-    margin = minimum_detectable_difference(values, clusters)
-    assert clusters_needed(values, clusters, margin * (1 + 1e-9)) == 30
-
-
 def test_more_power_and_less_alpha_need_a_larger_difference():
     values, clusters = rng(0).normal(size=30), np.arange(30)
     usual = minimum_detectable_difference(values, clusters)
@@ -108,11 +88,6 @@ def test_a_sample_without_spread_promises_nothing(values, clusters):
     assert cluster_standard_error(values, clusters) is None
     assert design_effect(values, clusters) is None
     assert minimum_detectable_difference(values, clusters) is None
-    assert clusters_needed(values, clusters, 0.1) is None
-
-
-def test_no_number_of_clusters_detects_a_margin_of_zero():
-    assert clusters_needed(np.array([0.0, 1.0]), np.arange(2), 0.0) is None
 
 
 def test_queries_without_a_value_are_left_out():
@@ -120,12 +95,6 @@ def test_queries_without_a_value_are_left_out():
     assert minimum_detectable_difference(values, clusters) == minimum_detectable_difference(
         values[[0, 2, 3]], clusters[[0, 2, 3]]
     )
-
-
-@pytest.mark.parametrize("margin", [-0.1, np.nan, np.inf])
-def test_a_margin_that_is_no_size_is_refused(margin):
-    with pytest.raises(InvalidOptionError, match="margin must be a finite number"):
-        clusters_needed(np.array([0.0, 1.0]), np.arange(2), margin)
 
 
 @pytest.mark.parametrize("rates", [{"power": 80}, {"alpha": 0.0}])

@@ -55,11 +55,13 @@ def test_a_share_of_entries_that_stand_alone_has_the_wilson_interval() -> None:
     assert found == wilson(int(hits.sum()), 90)
 
 
-def test_a_share_of_clusters_has_the_interval_of_its_mean() -> None:
+def test_a_share_of_clusters_is_a_rate_over_all_entries() -> None:
     hits = values() > 0.4
     found = resampler().share(hits)
     assert found.value == hits.mean()
-    assert found == resampler().means({"share": hits.astype(float)})["share"]
+    assert found == resampler().rate(hits, np.ones(90))
+    mean = resampler().means({"share": hits.astype(float)})["share"]
+    assert (found.low, found.high) == pytest.approx((mean.low, mean.high), abs=0.03)
 
 
 def test_a_rate_leaves_out_entries_without_a_denominator_and_stays_within_0_and_1() -> None:

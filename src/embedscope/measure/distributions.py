@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from embedscope.errors import InvalidOptionError, TooFewPointsError
-from embedscope.metrics.accumulators import PowerSums
+from embedscope.metrics.accumulators import bin_edges, histogram_of_values
 from embedscope.protocols import Float64Array, IntArray
-from embedscope.result import Estimate
+from embedscope.result import Distribution, Estimate
 
 OVERLAP_BIN_WIDTH = 0.01
 """The overlap coefficient depends on the bin width; this is the one used."""
@@ -20,9 +20,61 @@ OVERLAP_BIN_WIDTH = 0.01
 SMALLEST_STD = 1e-6
 """Below this a spread of cosines is the rounding of float32 vectors, not a property of the model."""
 
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+N_DENSITY_BINS = 100
+"""Bins of the densities that are drawn, over the range of the data."""
 
-def mean_and_std(sums: PowerSums) -> tuple[float, float]:
-    """Mean and population standard deviation from exact sums.
+
+def density_edges(histogram: IntArray) -> Float64Array:
+    """Edges of about 100 equal bins, each a whole number of fine bins, over the range that holds data."""
+    occupied = np.flatnonzero(histogram)
+    first, last = int(occupied[0]), int(occupied[-1]) + 1
+    width = max(1, -(-(last - first) // N_DENSITY_BINS))
+    start = first - first % width
+    n_bins = -(-(last - start) // width)
+    return -1.0 + 2.0 * (start + width * np.arange(n_bins + 1)) / len(histogram)
+
+
+def distribution_of(values: Float64Array, edges: Float64Array, n_bins: int) -> Distribution:
+    """The distribution of some similarities, its density on ``edges`` from a histogram of ``n_bins`` over [-1, 1]."""
+    return Distribution(
+        n=len(values),
+        mean=float(values.mean()),
+        std=float(values.std()),
+        quantiles={f"{q:g}": float(v) for q, v in zip(QUANTILES, np.quantile(values, QUANTILES), strict=True)},
+        density=_density(histogram_of_values(values, n_bins), edges),
+    )
+
+
+def distribution_of_sums(
+    n: int, total: float, squares: float, histogram: IntArray, edges: Float64Array
+) -> Distribution:
+    """The distribution of ``n`` similarities that nobody holds, from their sums and their histogram."""
+    mean, std = mean_and_std(n, total, squares)
+    fine = bin_edges(len(histogram))
+    return Distribution(
+        n=n,
+        mean=mean,
+        std=std,
+        quantiles={f"{q:g}": histogram_quantile(histogram, fine, q) for q in QUANTILES},
+        density=_density(histogram, edges),
+    )
+
+
+def _density(histogram: IntArray, edges: Float64Array) -> Float64Array:
+    width = round((edges[1] - edges[0]) * len(histogram) / 2)  # fine bins of one bin
+    start = round((edges[0] + 1.0) * len(histogram) / 2)
+    n_bins = len(edges) - 1
+    part = np.zeros(n_bins * width)
+    own = histogram[start : start + n_bins * width]
+    part[: len(own)] = own
+    counts = part.reshape(n_bins, width).sum(axis=1)
+    density: Float64Array = counts / max(counts.sum(), 1) / (edges[1] - edges[0])
+    return density
+
+
+def mean_and_std(n: int, total: float, squares: float) -> tuple[float, float]:
+    """Mean and population standard deviation of ``n`` values from their exact sum and sum of squares.
 
     ``mean = S1 / n``, ``std = sqrt(S2 / n - mean^2)``; a standard deviation under 1e-6 is returned as 0.
 
@@ -31,13 +83,13 @@ def mean_and_std(sums: PowerSums) -> tuple[float, float]:
     TooFewPointsError
         If there are no values.
     """
-    if sums.n < 1:
+    if n < 1:
         raise TooFewPointsError(
             "Expected at least one similarity, got none: a mean of nothing is undefined. Check that the data set has "
             "pairs of this kind before asking for their distribution."
         )
-    mean = sums.total / sums.n
-    std = float(np.sqrt(max(sums.squares / sums.n - mean * mean, 0.0)))
+    mean = total / n
+    std = float(np.sqrt(max(squares / n - mean * mean, 0.0)))
     return mean, std if std >= SMALLEST_STD else 0.0
 
 

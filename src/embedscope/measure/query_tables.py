@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from embedscope.data.collection import Collection
+from embedscope.measure.negatives import NegativePairs, type_of_document
 from embedscope.measure.scoring import Scores, gaps
-from embedscope.measure.typed_negatives import NegativePairs, type_of_document
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.metric_names import Measure
 from embedscope.metrics.ranking import expected_first_rank, metric_per_query, n_tied_with_first

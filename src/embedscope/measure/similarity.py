@@ -11,23 +11,20 @@ from embedscope.measure.distributions import (
     OVERLAP_BIN_WIDTH,
     SMALLEST_STD,
     auc_from_histograms,
-    histogram_quantile,
-    mean_and_std,
+    density_edges,
+    distribution_of,
+    distribution_of_sums,
     overlap_coefficient,
 )
+from embedscope.measure.negatives import NegativePairs
 from embedscope.measure.scoring import Scores, gaps
-from embedscope.measure.typed_negatives import NegativePairs
-from embedscope.metrics.accumulators import PowerSums, bin_edges, bin_numbers, histogram_of_values, sum_and_gram
+from embedscope.metrics.accumulators import bin_edges, bin_numbers, histogram_of_values, sum_and_gram
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.pair_sums import per_query_sums, sums_from_moments
 from embedscope.protocols import Float32Array, Float64Array, IntArray
 from embedscope.result import Distribution, Estimate, Similarity
 from embedscope.stats.bootstrap import margin_and_separation, ratio_of_sums
 from embedscope.stats.resampler import UNIT, Resampler
-
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-N_DENSITY_BINS = 100
-"""Bins of the densities that are drawn, over the range of the data."""
 
 N_SUBSAMPLED = 512
 """Documents that the intervals of AUC and overlap rest on; their values rest on all."""
@@ -118,9 +115,10 @@ def measure_similarity(
             f"apart. Add documents that are not relevant: hard negatives, or the rest of the corpus."
         )
     positive_bins, negative_bins = histogram_of_values(scores.pair_scores, len(scores.histogram)), scores.histogram
-    edges, width = _shared_edges(positive_bins + negative_bins)
-    positive = _distribution(scores.pair_scores, positive_bins, edges, width)
-    negative = _distribution_of_sums(sums.negative, negative_bins, edges, width)
+    edges = density_edges(positive_bins + negative_bins)
+    positive = distribution_of(scores.pair_scores, edges, len(positive_bins))
+    n, total, squares = (float(column.sum()) for column in sums.negative)
+    negative = distribution_of_sums(int(n), total, squares, negative_bins, edges)
     margin, separation, d_prime = _margin_and_separation(sums, positive, negative, resampler)
     auc, overlap = _auc_and_overlap(queries, documents, scores, positive_bins, negative_bins, resampler)
     return Similarity(
@@ -137,12 +135,6 @@ def measure_similarity(
         off_diagonal=_off_diagonal(queries, documents, sums, resampler),
         gap=_gap(scores, resampler),
     )
-
-
-def distribution_of(values: Float64Array, edges: Float64Array, n_bins: int) -> Distribution:
-    """The distribution of some similarities on given density edges, from a histogram of ``n_bins`` over [-1, 1]."""
-    width = round((edges[1] - edges[0]) * n_bins / 2)
-    return _distribution(values, histogram_of_values(values, n_bins), edges, width)
 
 
 def _margin_and_separation(
@@ -177,52 +169,6 @@ def _gap(scores: Scores, resampler: Resampler) -> Estimate:
     if np.isnan(gap).all():
         return Estimate.absent("there is only one document")
     return resampler.means({"gap": gap}, bounds=None)["gap"]
-
-
-def _shared_edges(histogram: IntArray) -> tuple[Float64Array, int]:
-    """Edges of about 100 equal bins, each a whole number of fine bins, over the range that holds data; bin width."""
-    occupied = np.flatnonzero(histogram)
-    first, last = int(occupied[0]), int(occupied[-1]) + 1
-    width = max(1, -(-(last - first) // N_DENSITY_BINS))
-    start = first - first % width
-    n_bins = -(-(last - start) // width)
-    return -1.0 + 2.0 * (start + width * np.arange(n_bins + 1)) / len(histogram), width
-
-
-def _density(histogram: IntArray, edges: Float64Array, width: int) -> Float64Array:
-    start = round((edges[0] + 1.0) * len(histogram) / 2)
-    n_bins = len(edges) - 1
-    part = np.zeros(n_bins * width)
-    own = histogram[start : start + n_bins * width]
-    part[: len(own)] = own
-    counts = part.reshape(n_bins, width).sum(axis=1)
-    density: Float64Array = counts / max(counts.sum(), 1) / (edges[1] - edges[0])
-    return density
-
-
-def _distribution(values: Float64Array, histogram: IntArray, edges: Float64Array, width: int) -> Distribution:
-    return Distribution(
-        n=len(values),
-        mean=float(values.mean()),
-        std=float(values.std()),
-        quantiles={f"{q:g}": float(v) for q, v in zip(QUANTILES, np.quantile(values, QUANTILES), strict=True)},
-        density=_density(histogram, edges, width),
-    )
-
-
-def _distribution_of_sums(
-    sums: tuple[Float64Array, Float64Array, Float64Array], histogram: IntArray, edges: Float64Array, width: int
-) -> Distribution:
-    n, total, squares = (float(column.sum()) for column in sums)
-    mean, std = mean_and_std(PowerSums(int(n), total, squares))
-    fine = bin_edges(len(histogram))
-    return Distribution(
-        n=int(n),
-        mean=mean,
-        std=std,
-        quantiles={f"{q:g}": histogram_quantile(histogram, fine, q) for q in QUANTILES},
-        density=_density(histogram, edges, width),
-    )
 
 
 def _auc_and_overlap(

@@ -481,14 +481,6 @@ def _best_columns(scores: FloatArray, k: int) -> IntArray:
 # --- sums -----------------------------------------------------------------------------------------------------------
 
 
-class PowerSums(NamedTuple):
-    """Number of values, their sum and the sum of their squares: exact building blocks of mean and deviation."""
-
-    n: int
-    total: float
-    squares: float
-
-
 def sum_and_gram(vectors: FloatArray) -> tuple[Float64Array, Float64Array]:
     """Sum of the rows, shape (dim,), and V'V, shape (dim, dim), in float64.
 

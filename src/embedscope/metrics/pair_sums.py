@@ -1,10 +1,10 @@
-"""Sums over all pairs, or all pairs of one query, without forming a pair."""
+"""Sums over all pairs of each query, without forming a pair."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from embedscope.metrics.accumulators import PowerSums, sum_and_gram
+from embedscope.metrics.accumulators import sum_and_gram
 from embedscope.metrics.threads import in_threads
 from embedscope.protocols import Float64Array, FloatArray
 
@@ -62,28 +62,3 @@ def _sums_of_part(queries: FloatArray, total: Float64Array, gram: Float64Array) 
         np.matmul(rows, gram, out=product[: len(rows)])
         squares[start : start + len(rows)] = np.einsum("ij,ij->i", product[: len(rows)], rows)
     return sums, squares
-
-
-def all_pair_sums(queries: FloatArray, documents: FloatArray) -> PowerSums:
-    """Number, sum and sum of squares of the inner products of all queries with all documents.
-
-    ``sum_ij <q_i, d_j> = <sum_i q_i, sum_j d_j>`` and ``sum_ij <q_i, d_j>^2 = sum_ab (Q'Q)_ab (D'D)_ab``, in float64.
-
-    Parameters
-    ----------
-    queries : ndarray of shape (n_queries, dim), float32 or float64
-    documents : ndarray of shape (n_documents, dim), float32 or float64
-
-    Returns
-    -------
-    PowerSums
-        At O((n_queries + n_documents) dim^2), whatever the number of pairs. Nothing is rounded to float32, so the
-        mean and the deviation of cosines of float32 rows are good to about 1e-15 absolute and 1e-12 relative.
-    """
-    query_total, query_gram = sum_and_gram(queries)
-    document_total, document_gram = sum_and_gram(documents)
-    return PowerSums(
-        n=len(queries) * len(documents),
-        total=float(query_total @ document_total),
-        squares=float(np.vdot(query_gram, document_gram)),
-    )

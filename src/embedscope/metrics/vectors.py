@@ -126,36 +126,6 @@ def cosine_similarity(queries: FloatArray, documents: FloatArray) -> FloatArray:
     return similarity
 
 
-def paired_cosine_similarity(queries: FloatArray, documents: FloatArray) -> Float64Array:
-    """Cosine similarity between matched rows.
-
-    ``out[i] = <q_i, d_i> / (||q_i|| * ||d_i||)``
-
-    Parameters
-    ----------
-    queries, documents : ndarray of shape (n, dim), float32 or float64
-        Row i of one belongs to row i of the other. Rows need not be normalised.
-
-    Returns
-    -------
-    ndarray of shape (n,), float64
-        Dimensionless; in [-1, 1] up to rounding.
-
-    Raises
-    ------
-    InvalidEmbeddingsError
-        If the shapes differ, or a row is zero or not finite: it has no direction.
-    """
-    require_same_dim(queries, documents)
-    if len(queries) != len(documents):
-        raise InvalidEmbeddingsError(
-            f"Matched rows were expected, got {len(queries)} query rows and {len(documents)} document rows. "
-            "Use cosine_similarity for all pairs."
-        )
-    rows = np.arange(len(queries), dtype=np.int64)
-    return score_pairs(unit_rows(queries, what="query"), unit_rows(documents, what="document"), rows, rows)
-
-
 def score_pairs(
     queries: FloatArray, documents: FloatArray, query_rows: IntArray, document_rows: IntArray
 ) -> Float64Array:

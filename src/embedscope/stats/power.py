@@ -91,55 +91,6 @@ def minimum_detectable_difference(
     return _multiplier(_n_clusters(values, clusters), power, alpha) * error
 
 
-def clusters_needed(
-    values: FloatArray, clusters: IntArray, margin: float, *, power: float = 0.8, alpha: float = 0.05
-) -> int | None:
-    """Number of clusters, of the kind seen, at which a difference of ``margin`` is found with ``power``.
-
-    The smallest C whose :func:`minimum_detectable_difference` is at most ``margin``, the standard error shrinking
-    with ``sqrt(C)``.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_queries,)
-    clusters : ndarray of shape (n_queries,), int64
-    margin : float
-        In the unit of the values, such as the distance of an estimate from its threshold.
-
-    Returns
-    -------
-    int or None
-        At least 2. None as for :func:`cluster_standard_error`, and for a margin of 0, which no number detects.
-
-    Raises
-    ------
-    InvalidOptionError
-        If ``margin`` is negative or not finite, or as for :func:`minimum_detectable_difference`.
-    """
-    _check_rates(power, alpha)
-    if not (math.isfinite(margin) and margin >= 0):
-        raise InvalidOptionError(
-            f"margin must be a finite number that is not negative; got {margin}. It is the size of the difference to "
-            "be detected. Pass its absolute value."
-        )
-    error = cluster_standard_error(values, clusters)
-    if error is None or margin == 0:
-        return None
-    deviation = error * math.sqrt(_n_clusters(values, clusters))  # of one cluster
-
-    def suffices(n_clusters: int) -> bool:
-        return _multiplier(n_clusters, power, alpha) * deviation / math.sqrt(n_clusters) <= margin
-
-    enough = 2
-    while not suffices(enough):
-        enough *= 2
-    too_few = enough // 2
-    while enough - too_few > 1:
-        middle = (enough + too_few) // 2
-        too_few, enough = (too_few, middle) if suffices(middle) else (middle, enough)
-    return enough
-
-
 def _multiplier(n_clusters: int, power: float, alpha: float) -> float:
     return float(stdtrit(n_clusters - 1, 1 - alpha / 2) + stdtrit(n_clusters - 1, power))
 

@@ -13,18 +13,18 @@ from functools import cached_property
 import numpy as np
 
 from embedscope.data.collection import Collection
+from embedscope.measure.negatives import NegativePairs
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.scoring import rank_values
 from embedscope.measure.space_statistics import spectrum
-from embedscope.measure.typed_negatives import NegativePairs
 from embedscope.metrics.vectors import score_pairs
 from embedscope.models.projectors import Identity, Projection
 from embedscope.protocols import Float32Array, Float64Array, IntArray
 from embedscope.result import Comparison, Estimate
-from embedscope.settings import MeasureSettings
+from embedscope.settings import TIE_TOLERANCE, MeasureSettings
 
-EVALUATION = MeasureSettings()
-"""What an evaluation takes unless told otherwise: its draws make the interval and the test of the outcome."""
+OUTCOME_DRAWS = MeasureSettings().draws
+"""Of the interval and the test of the outcome, which are made once, as in an evaluation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Validator:
 
         ``p_adjusted`` is ``p`` times ``n_choices`` (Bonferroni), the epochs that the head was picked from.
         """
-        resampler = replace(self._query_set.resampler, n_draws=EVALUATION.draws)
+        resampler = replace(self._query_set.resampler, n_draws=OUTCOME_DRAWS)
         ours = self._values(*self._projected(projection))
         (found,) = resampler.compare("head", ours, {"base model": self._values_of_base}, (measure,))
         return replace(found, p_adjusted=min(1.0, found.p * n_choices))
@@ -127,7 +127,7 @@ class Validator:
 
     def _values(self, queries: Float32Array, documents: Float32Array) -> dict[str, Float64Array]:
         judgments = self._query_set.judgments
-        return rank_values(queries, documents, judgments, self._measures, tolerance=EVALUATION.tie_tolerance)
+        return rank_values(queries, documents, judgments, self._measures, tolerance=TIE_TOLERANCE)
 
     def _violation_rates(self, queries: Float32Array, documents: Float32Array) -> tuple[float | None, dict[str, float]]:
         judgments = self._query_set.judgments
@@ -135,7 +135,7 @@ class Validator:
         pairs = NegativePairs.of(self._collection, self._query_set.rows, queries, documents, judgments, pair_scores)
         if pairs is None:
             return None, {}
-        violated = pairs.violations(EVALUATION.tie_tolerance)
+        violated = pairs.violations(TIE_TOLERANCE)
         by_type = {name: float(violated[rows].mean()) for name, rows in self._rows_by_type(pairs).items()}
         return float(violated.mean()), by_type
 
