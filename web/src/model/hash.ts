@@ -1,7 +1,7 @@
 /** The state of the page as the part of the address after `#`, so that a view can be sent to someone. */
 import { COLOURINGS, type ColouringId } from './colouring';
 import type { SortKey } from './queries';
-import type { Facets, OutcomeFacet } from './selection';
+import { type Facets, isUnset, type OutcomeFacet } from './selection';
 
 export const VIEWS = [
   'verdict',
@@ -37,6 +37,21 @@ export interface State {
   epoch: number;
 }
 
+/** The names of the facets in an address, in the order in which they stand there. */
+const PARAMETERS: Record<keyof Facets, string> = {
+  search: 'search',
+  outcome: 'show',
+  type: 'type',
+  mode: 'mode',
+  lasso: 'lasso',
+  legend: 'legend',
+  finding: 'finding',
+  moved: 'moved',
+  segment: 'stretch', // as in addresses that were sent to someone before
+  ranks: 'ranks',
+};
+const FACET_NAMES = Object.keys(PARAMETERS) as (keyof Facets)[];
+
 const SORTS: SortKey[] = ['row', 'text', 'rank', 'margin', 'wrong', 'type', 'mode'];
 
 /** The address of a state; what stands as in `initial` is left out. */
@@ -44,17 +59,9 @@ export function toHash(state: State, initial: State, queryIds: string[]): string
   const parts = new URLSearchParams();
   const { facets } = state;
   if (state.query !== null) parts.set('query', queryIds[state.query]);
-  if (facets.search.trim()) parts.set('search', facets.search);
-  if (facets.outcome !== 'all') parts.set('show', facets.outcome);
-  if (facets.type !== null) parts.set('type', String(facets.type));
-  if (facets.mode !== null) parts.set('mode', String(facets.mode));
-  if (facets.lasso) parts.set('lasso', [facets.lasso.map, ...facets.lasso.outline].join(' '));
-  if (facets.legend)
-    parts.set('legend', [facets.legend.colouring, facets.legend.map, facets.legend.category].join(' '));
-  if (facets.finding !== null) parts.set('finding', String(facets.finding));
-  if (facets.moved) parts.set('moved', `${facets.moved.candidate} ${facets.moved.kind}`);
-  if (facets.segment) parts.set('stretch', `${facets.segment.place} ${facets.segment.kind}`);
-  if (facets.ranks) parts.set('ranks', [facets.ranks.candidate, ...facets.ranks.outline].join(' '));
+  for (const name of FACET_NAMES) {
+    if (!isUnset(facets, name)) parts.set(PARAMETERS[name], written(facets[name]));
+  }
   if (state.map !== initial.map) parts.set('map', String(state.map));
   if (state.colouring !== initial.colouring) parts.set('colour', state.colouring);
   if (state.links !== initial.links) parts.set('links', state.links);
@@ -92,29 +99,26 @@ export function fromHash(hash: string, initial: State, queryIds: string[]): Stat
   };
 }
 
+/** A facet as text: its own, or the parts of which it is made, with the outline last. */
+function written(facet: Facets[keyof Facets]): string {
+  return typeof facet === 'object' && facet !== null ? Object.values(facet).flat().join(' ') : String(facet);
+}
+
 function facetsFrom(parts: URLSearchParams): Facets {
+  const [lasso, ranks] = [outlineFrom(parts.get('lasso')), outlineFrom(parts.get('ranks'))];
+  const [moved, segment] = [movedFrom(parts.get('moved')), movedFrom(parts.get('stretch'))];
   return {
     search: parts.get('search') ?? '',
     outcome: (['failing', 'right'] as OutcomeFacet[]).find((name) => name === parts.get('show')) ?? 'all',
     type: whole(parts.get('type')),
     mode: whole(parts.get('mode')),
-    lasso: lassoFrom(parts.get('lasso')),
+    lasso: lasso && { map: lasso.place, outline: lasso.outline },
     legend: legendFrom(parts.get('legend')),
     finding: whole(parts.get('finding')),
-    moved: movedFrom(parts.get('moved')),
-    segment: segmentFrom(parts.get('stretch')),
-    ranks: ranksFrom(parts.get('ranks')),
+    moved: moved && { candidate: moved.place, kind: moved.kind },
+    segment,
+    ranks: ranks && { candidate: ranks.place, outline: ranks.outline },
   };
-}
-
-function lassoFrom(text: string | null): Facets['lasso'] {
-  const found = outlineFrom(text);
-  return found && { map: found.place, outline: found.outline };
-}
-
-function ranksFrom(text: string | null): Facets['ranks'] {
-  const found = outlineFrom(text);
-  return found && { candidate: found.place, outline: found.outline };
 }
 
 /** `0 x y x y x y ...`: what the outline was drawn on, and its corners. */
@@ -125,13 +129,8 @@ function outlineFrom(text: string | null): { place: number; outline: number[] } 
   return Number.isInteger(place) && place >= 0 && isOutline ? { place, outline } : null;
 }
 
-function movedFrom(text: string | null): Facets['moved'] {
-  const found = segmentFrom(text);
-  return found && { candidate: found.place, kind: found.kind };
-}
-
 /** `0 gained`: what the queries moved in, and which way. */
-function segmentFrom(text: string | null): Facets['segment'] {
+function movedFrom(text: string | null): { place: number; kind: 'gained' | 'lost' } | null {
   const [number, kind] = (text ?? '').split(' ');
   const place = whole(number);
   return place !== null && (kind === 'gained' || kind === 'lost') ? { place, kind } : null;

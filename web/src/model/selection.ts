@@ -52,11 +52,12 @@ export interface Selection {
   nPoints: number;
 }
 
-export function isEmpty(facets: Facets): boolean {
-  const { search, ...others } = facets;
-  const none = NO_FACETS as unknown as Record<string, unknown>;
-  return search.trim() === '' && Object.entries(others).every(([name, value]) => value === none[name]);
+/** Whether a facet narrows nothing. */
+export function isUnset(facets: Facets, name: keyof Facets): boolean {
+  return name === 'search' ? facets.search.trim() === '' : facets[name] === NO_FACETS[name];
 }
+
+const isEmpty = (facets: Facets) => (Object.keys(facets) as (keyof Facets)[]).every((name) => isUnset(facets, name));
 
 /** Queries and points that pass every facet. */
 export function select(page: Page, facets: Facets): Selection {
@@ -163,14 +164,7 @@ function selectPoints(
 ): Uint8Array {
   const matches = matcher(facets.search, page.documents.texts);
   const isSearching = facets.search.trim() !== '';
-  const isNarrowed =
-    facets.outcome !== 'all' ||
-    facets.type !== null ||
-    facets.mode !== null ||
-    facets.finding !== null ||
-    facets.moved !== null ||
-    facets.segment !== null ||
-    facets.ranks !== null;
+  const isNarrowed = !isEmpty({ ...facets, search: '', lasso: null, legend: null });
   const linked = isNarrowed ? linkedDocuments(page, isQuery, facets.type) : null;
   const mask = new Uint8Array(points.n);
   for (let p = 0; p < points.n; p++) {

@@ -1,4 +1,5 @@
 /** The word, the sentence that says why, the checks drawn to scale, and what was measured on what. */
+import type { ComponentChildren } from 'preact';
 import { domainOf, Scale, type ScaleMark, shareDomain } from '../charts/interval';
 import type { Check, Compare, Metric, Report } from '../contract';
 import { baseName, count, counted, fixed, interval, shorten, tailOf } from '../model/format';
@@ -121,55 +122,56 @@ function Checks({ checks }: { checks: Check[] }) {
 function Facts({ report }: { report: Report }) {
   const { data, model } = report;
   const sampled = data.n_queries < data.n_queries_available;
-  const facts: [string, string, string?][] = [
-    ['Queries', count(data.n_queries), sampled ? `of ${count(data.n_queries_available)}, a seeded sample` : undefined],
-    ['Independent groups', count(data.n_clusters), 'queries that share a relevant text count once'],
-    ['Documents', count(data.n_documents), `${count(data.n_relevant_documents)} relevant`],
-    ['Hard negatives', count(data.n_hard_negatives)],
+  const number = (n: number) => <span class="number">{count(n)}</span>;
+  const facts: Fact[] = [
+    ['Queries', number(data.n_queries), sampled ? `of ${count(data.n_queries_available)}, a seeded sample` : undefined],
+    ['Independent groups', number(data.n_clusters), 'queries that share a relevant text count once'],
+    ['Documents', number(data.n_documents), `${count(data.n_relevant_documents)} relevant`],
+    ['Hard negatives', number(data.n_hard_negatives)],
     [
       'Equal texts merged',
-      count(data.n_duplicate_queries + data.n_duplicate_documents),
+      number(data.n_duplicate_queries + data.n_duplicate_documents),
       `${counted(data.n_duplicate_queries, 'query', 'queries')}, ${counted(data.n_duplicate_documents, 'document')}`,
     ],
   ];
-  const made: [string, string | null][] = [
-    ['Checkpoint', baseName(model.checkpoint)],
-    ['Layout', model.layout],
-    ['Base model', model.base_model && tailOf(model.base_model)],
-    ['Pooling', model.pooling && `${model.pooling}${model.pooling_source ? `, ${model.pooling_source}` : ''}`],
-    ['Dimensions', count(data.dim)],
-    ['Head', model.head],
-    ['Tokens at most', model.max_length === null ? null : count(model.max_length)],
+  const name = (text: string | null) => text && <Name text={text} length={48} />;
+  const made: Fact[] = [
+    ['Checkpoint', name(baseName(model.checkpoint))],
+    ['Layout', name(model.layout)],
+    ['Base model', name(model.base_model && tailOf(model.base_model))],
+    ['Pooling', name(model.pooling && [model.pooling, model.pooling_source].filter(Boolean).join(', '))],
+    ['Dimensions', name(count(data.dim))],
+    ['Head', name(model.head)],
+    ['Tokens at most', name(model.max_length === null ? null : count(model.max_length))],
   ];
   return (
     <aside class="facts" aria-label="Data and model">
       <h2>Data</h2>
-      <dl>
-        {facts.map(([name, value, note]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>
-              <span class="number">{value}</span>
-              {note && <small>{note}</small>}
-            </dd>
-          </div>
-        ))}
-      </dl>
+      <FactList facts={facts} />
       <h2>Model</h2>
-      <dl>
-        {made.map(
-          ([name, value]) =>
-            value && (
-              <div key={name}>
-                <dt>{name}</dt>
-                <dd>
-                  <Name text={value} length={48} />
-                </dd>
-              </div>
-            ),
-        )}
-      </dl>
+      <FactList facts={made} />
     </aside>
+  );
+}
+
+type Fact = [name: string, value: ComponentChildren, note?: string];
+
+function FactList({ facts }: { facts: Fact[] }) {
+  return (
+    <dl>
+      {facts.map(
+        ([name, value, note]) =>
+          value && (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>
+                {value}
+                {note && <small>{note}</small>}
+              </dd>
+            </div>
+          ),
+      )}
+    </dl>
   );
 }
 
