@@ -107,7 +107,9 @@ class Resampler:
 
     def share(self, hits: BoolArray) -> Estimate:
         """Share of hits: Wilson where every entry stands alone, else a cluster bootstrap (BCa); absent of nothing."""
-        return _within_unit(self.means({"share": np.asarray(hits, dtype=np.float64)})["share"])
+        if len(np.unique(self.clusters)) == len(self.clusters):
+            return _proportion(np.asarray(hits, dtype=np.float64))
+        return self.rate(hits, np.ones(len(hits)))
 
     def rate(self, numerators: FloatArray | BoolArray, denominators: FloatArray | BoolArray) -> Estimate:
         """``sum numerators / sum denominators`` with its cluster bootstrap interval, ends kept within [0, 1].
@@ -117,7 +119,8 @@ class Resampler:
         used = np.asarray(denominators) != 0
         columns = np.column_stack([numerators, denominators]).astype(np.float64)
         (found,) = self.among(used).statistic(columns[used], ratio_of_sums, bounds=UNIT)
-        return _within_unit(found)
+        low = None if found.low is None else max(found.low, 0.0)
+        return replace(found, low=low, high=None if found.high is None else min(found.high, 1.0))
 
     def contrast(self, values: FloatArray | BoolArray, inside: BoolArray) -> Estimate:
         """Mean of ``values`` inside minus mean outside, with its cluster bootstrap interval (BCa).
@@ -169,12 +172,6 @@ class Resampler:
             losses=test.losses,
             ties=test.ties,
         )
-
-
-def _within_unit(found: Estimate) -> Estimate:
-    """The estimate of a share without what rounding adds beyond 0 and 1."""
-    low = None if found.low is None else max(found.low, 0.0)
-    return replace(found, low=low, high=None if found.high is None else min(found.high, 1.0))
 
 
 def _difference_of_means(sums: Float64Array) -> Float64Array:
