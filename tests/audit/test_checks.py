@@ -24,8 +24,8 @@ from embedscope.data.collection import Negative, Row, build_collection
 from embedscope.data.readers import read_collection
 from embedscope.data.readers.raw import RawRows, read_rows
 from embedscope.data.sample import sample_path
-from embedscope.models.token_lengths import TokenLengths, could_be_longer, token_lengths
 from embedscope.diagnose.failing_rows import rows_as_json
+from embedscope.models.token_lengths import TokenLengths, could_be_longer, token_lengths
 from embedscope.packs.rental_vi import PACK
 from embedscope.protocols import Float64Array
 from embedscope.result import Finding, Severity
