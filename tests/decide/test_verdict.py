@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.support.planted import (
-    OPTIONS,
+    SETTINGS,
     collapsed,
     collection_of,
     embedded,
@@ -20,8 +20,9 @@ from tests.support.planted import (
 
 from embedscope.comparison.paired import compare_runs
 from embedscope.data.collection import Collection, Negative, build_collection
+from embedscope.decide.checklist import apply, figures_at, holds
 from embedscope.decide.criteria import load_criteria
-from embedscope.decide.verdict import apply, band, figures_at, holds, judge, judge_comparison, number, percent
+from embedscope.decide.verdict import judge, judge_comparison
 from embedscope.models.embed import Embeddings
 from embedscope.result import (
     Check,
@@ -35,6 +36,8 @@ from embedscope.result import (
     Result,
     Verdict,
 )
+from embedscope.result.bands import band
+from embedscope.result.formatting import number, percent
 
 CHECKLIST, EVIDENCE = load_criteria("checklist"), load_criteria("evidence")
 
@@ -57,7 +60,7 @@ def verdict_on(
 
 def compared(collection: Collection, *models: Embeddings) -> Verdict:
     runs = {f"runs/epoch_{i}.npz": findings_of(collection, embeddings) for i, embeddings in enumerate(models)}
-    found = compare_runs(runs, reference="runs/epoch_0.npz", options=OPTIONS)
+    found = compare_runs(runs, reference="runs/epoch_0.npz", settings=SETTINGS)
     candidate = found.best.best if found.best is not None else found.candidates[0]
     return judge_comparison(found, runs[candidate], CHECKLIST)
 
@@ -314,7 +317,7 @@ def test_a_better_checkpoint_that_falls_for_more_negatives_of_a_type_says_so(col
 
 def test_a_very_small_p_value_is_not_printed_as_zero(collection: Collection, good: Result) -> None:
     runs = {"a": findings_of(collection, model(collection, share_random=0.5)), "b": good}
-    found = compare_runs(runs, reference="a", options=OPTIONS)
+    found = compare_runs(runs, reference="a", settings=SETTINGS)
     small = replace(found, comparisons=tuple(replace(row, p_adjusted=1e-7) for row in found.comparisons))
     assert "p < 0.0001" in judge_comparison(small, good, CHECKLIST).headline
 

@@ -13,8 +13,9 @@ from embedscope.audit.subject import Subject
 from embedscope.audit.text_checks import check_texts
 from embedscope.audit.weight_checks import check_weights
 from embedscope.data.collection import Collection
-from embedscope.diagnose.evidence import ordered, percent
+from embedscope.diagnose.evidence import ordered
 from embedscope.result import Finding, Leakage
+from embedscope.result.formatting import percent
 
 
 @dataclass(frozen=True, slots=True)

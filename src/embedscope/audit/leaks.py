@@ -11,10 +11,10 @@ from embedscope.audit.faults import Fault, Hit, counted, fault, whole_fault
 from embedscope.audit.preferences import best_positives
 from embedscope.audit.subject import Subject
 from embedscope.data.collection import Collection, Row, excerpt, identity
-from embedscope.diagnose.evidence import percent
 from embedscope.diagnose.leakage import Overlap, leakage_of, normalised, overlaps
 from embedscope.diagnose.near_duplicates import differ_by_slips, say_the_same
 from embedscope.result import Leakage, Severity
+from embedscope.result.formatting import percent
 
 SHORTCUT = 0.9
 """Share of (query, hard negative) pairs in which shared letters prefer the positive: above it no model is needed."""

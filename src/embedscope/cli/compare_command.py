@@ -12,7 +12,6 @@ from embedscope.comparison.comparing import ComparedRuns, compare
 from embedscope.output.page.sections import animation_section, comparison_section, timeline_section_of
 from embedscope.output.pictures.comparing import PICTURES, comparison_pictures
 from embedscope.output.run_files import write_run
-from embedscope.output.terminal import Terminal
 from embedscope.result import RunComparison
 from embedscope.result.report import comparison_report, report, timeline_report
 from embedscope.settings import CompareSettings, Settings
@@ -29,10 +28,9 @@ def run(settings: Settings, chosen: CompareSettings) -> int:
     skip_maps = chosen.skip_maps or settings.output.output is None
     found = compare(*chosen.checkpoints, settings=settings, skip_maps=skip_maps, log=terminal)
     shown = shown_of(found)
-    terminal.name_runs(found.runs)
     if found.timeline is not None:
         terminal.timeline(found.timeline)
-    print_comparison(found, shown, terminal)
+    terminal.comparison(found.runs, shown, n_texts=N_TEXTS)
     if len(shown.candidates) < len(found.comparison.candidates):
         n_others = len(found.comparison.candidates) - len(shown.candidates)
         terminal.step(f"The other {n_others} of these checkpoints against the reference: --json, report.json, page")
@@ -76,20 +74,6 @@ def shown_of(found: ComparedRuns) -> RunComparison:
         type_changes=tuple(row for row in comparison.type_changes if row.candidate in kept),
         level_shifts=tuple(row for row in comparison.level_shifts if row.candidate in kept),
     )
-
-
-def print_comparison(found: ComparedRuns, shown: RunComparison, terminal: Terminal, *, n_texts: int = N_TEXTS) -> None:
-    """Metrics side by side, paired differences, what moved, and whether only the level moved."""
-    terminal.metric_table({name: found.runs[name] for name in (shown.reference, *shown.candidates)})
-    terminal.comparisons(shown.comparisons, shown.reference)
-    terminal.type_changes(shown.type_changes)
-    terminal.level_shifts(shown.level_shifts)
-    before = found.runs[shown.reference].queries
-    for name in shown.candidates:
-        after = found.runs[name].queries
-        for word, rows in (("lost", shown.lost[name]), ("gained", shown.gained[name])):
-            terminal.moved(word, name, rows[:n_texts], len(rows), before, after)
-    terminal.best_of_many(shown.best)
 
 
 def _pictures(found: ComparedRuns, shown: RunComparison, settings: Settings) -> Mapping[str, bytes]:

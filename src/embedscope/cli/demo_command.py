@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from embedscope.cli import ending, train_command, visualize_command
-from embedscope.cli.compare_command import print_comparison
 from embedscope.comparison.comparing import compare
 from embedscope.data.sample import sample_path
 from embedscope.errors import MissingExtraError, OutputError
@@ -52,8 +51,7 @@ def run(settings: Settings) -> int:
         terminal.step("\n(2/3) Hold it against the model without it, on queries that took no part in training\n")
         if not terminal.quiet:
             found = compare(base, best, settings=test.with_options(max_samples=0), skip_maps=True, log=terminal)
-            terminal.name_runs(found.runs)
-            print_comparison(found, found.comparison, terminal, n_texts=N_TEXTS)
+            terminal.comparison(found.runs, found.comparison, n_texts=N_TEXTS)
         terminal.step("\n(3/3) Look at it\n")
         status = visualize_command.run(test.with_options(checkpoint=best))
     terminal.step(

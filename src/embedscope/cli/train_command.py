@@ -21,9 +21,9 @@ from embedscope.models.embed import encode_texts
 from embedscope.models.encoders import resolve_device
 from embedscope.output.run_folder import check_writable, manifest, write_json
 from embedscope.output.terminal import Terminal
-from embedscope.output.terminal import wording as words
 from embedscope.protocols import Float32Array, ProgressCallback
 from embedscope.result import EpochRecord, TrainingRecord
+from embedscope.result.formatting import difference, estimate, number, percent
 from embedscope.settings import Pooling, TrainSettings
 from embedscope.train import (
     Base,
@@ -372,15 +372,14 @@ def epoch_line(record: EpochRecord, n_epochs: int, metric: str, *, is_best: bool
     """One epoch in one line."""
     width = len(str(n_epochs))
     parts = [f"Epoch {record.epoch:>{width}}/{n_epochs}"]
-    parts += ["at the start" if record.train_loss is None else f"loss {record.train_loss:.3f}"]
+    parts += ["at the start" if record.train_loss is None else f"loss {number(record.train_loss, 3)}"]
     if record.valid_loss is not None:
-        parts.append(f"valid {record.valid_loss:.3f}")
+        parts.append(f"valid {number(record.valid_loss, 3)}")
     figure = record.metrics.get(metric)
     if figure is not None and figure.value is not None:
-        interval = "" if figure.low is None else f" [{figure.low:.3f}, {figure.high:.3f}]"
-        parts.append(f"{metric} {figure.value:.3f}{interval}")
+        parts.append(f"{metric} {estimate(figure, 3)}")
     if record.violation_rate is not None:
-        parts.append(f"violations {100 * record.violation_rate:.1f} %")
+        parts.append(f"violations {percent(record.violation_rate, 1)}")
     return "  ".join([*parts, *(["best"] if is_best and record.epoch else [])])
 
 
@@ -433,17 +432,17 @@ def say_outcome(record: TrainingRecord, best: Path, terminal: Terminal) -> None:
     figure = chosen.metrics.get(record.selected_by)
     value = ""
     if figure is not None and figure.value is not None:
-        value = f" ({figure.value:.3f}; base model without head {record.base[record.selected_by]:.3f})"
+        value = f" ({number(figure.value, 3)}; base model without head {number(record.base[record.selected_by], 3)})"
     terminal.step(f"Stopped: {record.stopped}. Best by {record.selected_by}: epoch {record.best_epoch}{value}")
     found = record.against_base
     if found is not None:
         terminal.step(
-            f"Against the base model: {found.metric} {found.difference:+.4f}  {words.interval(found, sign='+')}, "
+            f"Against the base model: {found.metric} {difference(found)}, "
             f"paired on the {record.n_valid_queries:,} validation queries ({record.n_valid_clusters:,} independent "
             f"groups), which also chose the epoch"
         )
         for size, figure in record.prefixes.items():
-            terminal.step(f"  {found.metric} of the first {size} numbers: {words.figure_with_interval(figure)}")
+            terminal.step(f"  {found.metric} of the first {size} numbers: {estimate(figure)}")
     for note in record.notes:
         terminal.warn(note[:1].upper() + note[1:] + ".")
     terminal.step(f"Next: embedscope visualize --checkpoint {best} --data YOUR_TEST.json")

@@ -15,6 +15,8 @@ from embedscope.comparison.paired import moved_queries, require_same_data
 from embedscope.errors import InvalidOptionError
 from embedscope.measure.rank_metrics import PRIMARY_METRICS
 from embedscope.result import Comparison, Estimate, ModelFacts, Scored, Segment, Timeline
+from embedscope.result.formatting import difference, number, p_equals
+from embedscope.settings import Settings
 from embedscope.stats.resampler import Resampler, Stream
 
 MIN_CHECKPOINTS = 3
@@ -82,15 +84,15 @@ def epoch_numbers(runs: Mapping[str, ModelFacts]) -> tuple[int, ...]:
     return tuple(epochs) if rises else tuple(range(1, len(runs) + 1))
 
 
-def build_timeline(runs: Mapping[str, Scored], *, seed: int, draws: int, metric: str = PRIMARY_METRICS[0]) -> Timeline:
+def build_timeline(runs: Mapping[str, Scored], settings: Settings, *, metric: str = PRIMARY_METRICS[0]) -> Timeline:
     """The course of a training run over its checkpoints.
 
     Parameters
     ----------
     runs : mapping of name to Findings
         In the order of their epochs (see :func:`timeline_names`), measured on the same collection; two at least.
-    seed, draws : int
-        Of the intervals and tests.
+    settings : Settings
+        Seed and draws of the intervals and tests.
     metric : str
         What the segments are compared on, and what over-fitting is named by.
 
@@ -114,14 +116,14 @@ def build_timeline(runs: Mapping[str, Scored], *, seed: int, draws: int, metric:
     first = runs[names[0]]
     for name in names[1:]:
         require_same_data(names[0], first, name, runs[name])
-    resampler = Resampler(first.queries.clusters, draws, seed, Stream.TIMELINE)
+    resampler = Resampler(first.queries.clusters, settings.measure.draws, settings.measure.seed, Stream.TIMELINE)
     epochs = epoch_numbers({name: run.model for name, run in runs.items()})
     best = int(np.argmax([run.metrics[metric].value for run in runs.values()]))
     since_best = None
     if best != len(names) - 1:
         n_others = len(names) - 1
         # The least p that B draws can give is 1 / (B + 1); times the number of checkpoints it has to stay below ALPHA.
-        enough = replace(resampler, n_draws=max(draws, math.ceil(n_others * _TIMES_FINER / ALPHA)))
+        enough = replace(resampler, n_draws=max(settings.measure.draws, math.ceil(n_others * _TIMES_FINER / ALPHA)))
         found = _compared(runs, names[best], names[-1], metric, enough)
         since_best = replace(found, p_adjusted=min(1.0, found.p * n_others))
     return Timeline(
@@ -167,11 +169,10 @@ def _over_fitting(runs: Mapping[str, Scored], since: Comparison, best_epoch: int
     """In words, where the fall since the best checkpoint is more than chance."""
     if since.difference >= 0 or since.p_adjusted > ALPHA:
         return None
-    interval = "" if since.low is None or since.high is None else f" [{since.low:+.3f}, {since.high:+.3f}]"
+    before, after = (runs[name].metrics[since.metric].value for name in (since.b, since.a))
     return (
-        f"over-fitting: {since.metric} was best after epoch {best_epoch} "
-        f"({runs[since.b].metrics[since.metric].value:.3f}) and is "
-        f"{runs[since.a].metrics[since.metric].value:.3f} after epoch {last_epoch}, a change of "
-        f"{since.difference:+.3f}{interval} (p = {since.p_adjusted:.2g} with the choice of the best paid for): "
-        f"training went on too long for these queries"
+        f"over-fitting: {since.metric} was best after epoch {best_epoch} ({number(before, 3)}) and is "
+        f"{number(after, 3)} after epoch {last_epoch}, a change of {difference(since, 3)} "
+        f"({p_equals(since.p_adjusted)} with the choice of the best paid for): training went on too long for these "
+        f"queries"
     )

@@ -33,11 +33,6 @@ def ordered(candidates: Iterable[Candidate]) -> tuple[Finding, ...]:
     )
 
 
-def percent(value: float) -> str:
-    """A share in words: "31 %", "0.4 %"."""
-    return f"{100 * value:.0f} %" if value >= 0.0995 or value == 0 else f"{100 * value:.1f} %"
-
-
 def some_rows(rows: Iterable[int]) -> tuple[int, ...]:
     """The first :data:`MAX_ROWS` different rows."""
     return tuple(dict.fromkeys(int(row) for row in rows))[:MAX_ROWS]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from embedscope.data.collection import Collection, excerpt
-from embedscope.diagnose.evidence import Candidate, percent, some_rows
+from embedscope.diagnose.evidence import Candidate, some_rows
 from embedscope.diagnose.failure_modes import FailureMode, FailureModes, says_nothing
 from embedscope.diagnose.slices import SliceSearch
 from embedscope.diagnose.type_names import names_attribute
@@ -16,6 +16,7 @@ from embedscope.measure.negatives import UNTYPED
 from embedscope.measure.space_statistics import spectrum
 from embedscope.protocols import BoolArray, Float32Array, IntArray
 from embedscope.result import DocumentTable, Estimate, Finding, QueryTable, Robustness, Scored, Severity
+from embedscope.result.formatting import percent
 from embedscope.stats.resampler import Resampler
 
 LEAST_RATE = 0.01

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from embedscope.result import Check, Comparison, Metric, Outcome, Result, Verdict, run_label
+from embedscope.result.formatting import interval, number, p_value
 
 MARKS = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.UNDECIDED: "❔", Outcome.NOT_COMPUTABLE: "➖"}
 N_REASONS = 6
@@ -48,27 +49,24 @@ def _reasons(verdict: Verdict) -> list[str]:
 
 
 def _metric_row(metric: Metric) -> str:
-    cells = [metric.name, f"{metric.value:.4f}", _interval(metric)]
-    cells += ["" if value is None else f"{value:.4f}" for value in (metric.chance, metric.lexical, metric.base)]
+    cells = [metric.name, number(metric.value), interval(metric)]
+    cells += ["" if value is None else number(value) for value in (metric.chance, metric.lexical, metric.base)]
     return f"| {' | '.join(cells)} |"
 
 
 def _check_row(check: Check) -> str:
-    value = "" if check.value is None else f"{check.value:.4f}"
+    value = "" if check.value is None else number(check.value)
     title = _cell(check.title) + ("" if check.gating else " (advisory)")
-    cells = [MARKS[check.outcome], title, value, _interval(check), f"{check.direction} {check.threshold:g}"]
+    cells = [MARKS[check.outcome], title, value, interval(check), f"{check.direction} {check.threshold:g}"]
     return f"| {' | '.join(cells)} |"
 
 
 def _comparison_row(c: Comparison) -> str:
     return (
-        f"| `{_code(run_label(c.b))}` | {c.metric} | {c.difference:+.4f} | {_interval(c)} | {c.p_adjusted:.4f} | "
+        f"| `{_code(run_label(c.b))}` | {c.metric} | {number(c.difference, sign=True)} | {interval(c)} | "
+        f"{_cell(p_value(c.p_adjusted))} | "
         f"{c.wins} / {c.losses} / {c.ties} |"
     )
-
-
-def _interval(figure: Metric | Check | Comparison) -> str:
-    return "" if figure.low is None or figure.high is None else f"[{figure.low:.4f}, {figure.high:.4f}]"
 
 
 def _cell(text: str) -> str:

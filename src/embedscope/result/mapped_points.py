@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from embedscope.protocols import BoolArray, Float32Array, IntArray, Role
 from embedscope.result.codec import ENTRY_NAME, IF_ANY, UNWRITTEN, written
 
+MAP_NAMES = {"tsne": "t-SNE", "umap": "UMAP"}
+
 
 @dataclass(frozen=True, slots=True)
 class Points:

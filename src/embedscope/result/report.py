@@ -9,7 +9,7 @@ from embedscope import __version__
 from embedscope.result.codec import encode
 from embedscope.result.comparisons import RunComparison, Timeline
 from embedscope.result.mapped_points import MapAnimation
-from embedscope.result.stages import Result, Scored
+from embedscope.result.stages import Scored
 
 SCHEMA_VERSION = 1
 
@@ -20,7 +20,7 @@ COMPARED = ("model", "metrics", "similarity", "negative_types")
 """Keys that the report of a comparison repeats for each run."""
 
 
-def report(result: Result) -> dict[str, Any]:
+def report(result: Scored) -> dict[str, Any]:
     """The whole of ``report.json``: plain numbers, strings, lists and tables; None where a figure does not exist."""
     return {"schema_version": SCHEMA_VERSION, "embedscope_version": __version__, **_table(result)}
 

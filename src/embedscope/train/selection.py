@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from embedscope.errors import InvalidOptionError
 from embedscope.result import Comparison, EpochRecord
+from embedscope.result.formatting import difference, number
 from embedscope.train.options import FALLING, LOSS, VIOLATIONS, TrainingOptions
 
 FEW_CLUSTERS = 30
@@ -102,10 +103,9 @@ def notes_on(
 
 
 def _below_base(found: Comparison) -> str:
-    interval = "" if found.low is None or found.high is None else f" [{found.low:+.3f}, {found.high:+.3f}]"
     chance = "" if found.high is not None and found.high < 0 else ", which may be chance"
     return (
-        f"the best epoch is worse than the base model without a head: {found.metric} {found.difference:+.3f}{interval} "
+        f"the best epoch is worse than the base model without a head: {found.metric} {difference(found, 3)} "
         f"on the same validation queries{chance}. More epochs are not what it lacks: look at the labels of the "
         f"training data (embedscope audit), give more of it, keep more of the base with a larger --d-out, or lower "
         f"--learning-rate; until then serve the base model"
@@ -134,9 +134,9 @@ def _over_fitting(records: Sequence[EpochRecord]) -> str | None:
     if last.valid_loss <= lowest * (1 + RISE) or last.train_loss >= at.train_loss:
         return None
     return (
-        f"over-fitting: the validation loss was lowest after epoch {at.epoch} ({lowest:.3f}) and is "
-        f"{last.valid_loss:.3f} after epoch {last.epoch}, while the training loss fell from {at.train_loss:.3f} to "
-        f"{last.train_loss:.3f}"
+        f"over-fitting: the validation loss was lowest after epoch {at.epoch} ({number(lowest, 3)}) and is "
+        f"{number(last.valid_loss, 3)} after epoch {last.epoch}, while the training loss fell from "
+        f"{number(at.train_loss, 3)} to {number(last.train_loss, 3)}"
     )
 
 

@@ -204,7 +204,7 @@ def _require_entries(n: int, sequences: Mapping[str, Sequence[Any]]) -> None:
 
 
 def animation_section(
-    runs: Mapping[str, Scored], animations: Sequence[MapAnimation], result: Result, *, shown: str
+    runs: Mapping[str, Scored], animations: Sequence[MapAnimation], result: Mapped, *, shown: str
 ) -> TimelineSection:
     """Runs that are no training one after the other, for the page: where the points move, and what became right."""
     names = animations[0].names

@@ -79,7 +79,7 @@ def _draw_run(axes: Axes, result: Scored, metrics: Sequence[str], label: str, j:
     for place, value in enumerate(values):
         end = high[place]
         axes.annotate(
-            f"{value:.3f}",
+            style.number(value, 3),
             (end, place + offset),
             xytext=(6, 0),
             textcoords="offset points",

@@ -15,6 +15,7 @@ from embedscope.output.pictures.fonts import measure
 from embedscope.output.pictures.text_layout import wrap
 from embedscope.protocols import Float64Array
 from embedscope.result import Distribution, Estimate, Mapped, Similarity
+from embedscope.result.formatting import count
 
 _WIDTH, _HEIGHT = 11.0, 7.4
 _LEFT, _RIGHT, _BOTTOM = 0.8, 0.45, 0.65
@@ -51,7 +52,7 @@ def draw_similarity_distribution(result: Mapped) -> Figure:
     style.header(
         figure,
         "Similarity to positives and negatives",
-        style.DOT.join(f"{style.count(each.measured.n, each.name + ' pair')}" for each in populations),
+        style.DOT.join(f"{count(each.measured.n, each.name + ' pair')}" for each in populations),
         f"Every curve has area 1{style.DOT}vertical lines and diamonds: means{style.DOT}"
         "boxes: 25 to 75 %, whiskers: 5 to 95 % of the pairs",
     )

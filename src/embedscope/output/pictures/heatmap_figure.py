@@ -16,6 +16,7 @@ from embedscope.output.pictures.fonts import measure
 from embedscope.output.pictures.text_layout import display_width, ellipsis
 from embedscope.protocols import BoolArray, Float32Array
 from embedscope.result import Heatmap, Mapped
+from embedscope.result.formatting import count
 
 MAX_SIDE = 40
 LABEL_COLUMNS = 28
@@ -77,8 +78,8 @@ def _write_title(figure: Figure, heatmap: Heatmap, n_rows: int, n_columns: int) 
     style.header(
         figure,
         "Similarity of queries to positives",
-        f"{n_rows:,} of {style.count(heatmap.n_queries, 'query', 'queries')} (rows) and "
-        f"{n_columns:,} of {style.count(heatmap.n_documents, 'positive')} (columns)",
+        f"{n_rows:,} of {count(heatmap.n_queries, 'query', 'queries')} (rows) and "
+        f"{n_columns:,} of {count(heatmap.n_documents, 'positive')} (columns)",
         "A black frame marks a relevant pair. In a good row, only the framed cells are blue.",
     )
 

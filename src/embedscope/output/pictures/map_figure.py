@@ -12,6 +12,7 @@ from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import style
 from embedscope.protocols import Float32Array, Role
 from embedscope.result import MapLayout, Mapped, Points
+from embedscope.result.formatting import count
 
 _TITLES = {"tsne": "t-SNE map of queries and documents", "umap": "UMAP map of queries and documents"}
 _NAMES = {
@@ -66,7 +67,7 @@ def _map_of(result: Mapped, name: str) -> tuple[MapLayout, Points]:
 
 def _subtitles(layout: MapLayout, points: Points) -> tuple[str, str]:
     """What is drawn and how far it may be believed; how it may be read."""
-    n_points = style.count(len(points.roles), "point")
+    n_points = count(len(points.roles), "point")
     if layout.n_fitted is not None:
         n_points = f"fitted on {layout.n_fitted:,} of {n_points}, the rest placed by their neighbours"
     left_out = f" ({points.n_left_out:,} more not drawn)" if points.n_left_out else ""
@@ -162,7 +163,7 @@ def _role_handle(role: Role, n: int) -> Line2D:
         markersize=8,
         markerfacecolor=style.ROLE_COLOURS[role],
         markeredgecolor=style.PAPER,
-        label=style.count(n, *_NAMES[role]),
+        label=count(n, *_NAMES[role]),
     )
 
 

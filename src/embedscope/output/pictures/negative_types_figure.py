@@ -12,7 +12,8 @@ from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
 from embedscope.output.pictures.text_layout import ellipsis
 from embedscope.protocols import Float64Array
-from embedscope.result import Estimate, Mapped, NegativeType
+from embedscope.result import Mapped, NegativeType
+from embedscope.result.formatting import count, percent_estimate
 
 MAX_TYPES = 20
 
@@ -60,7 +61,7 @@ def _badness(each: NegativeType) -> tuple[float, str]:
 
 
 def _write_title(figure: Figure, n_types: int, n_available: int) -> None:
-    shown = f"{n_types} of {style.count(n_available, 'type')}" if n_available > n_types else ""
+    shown = f"{n_types} of {count(n_available, 'type')}" if n_available > n_types else ""
     style.header(
         figure,
         "Margin over hard negatives, by type",
@@ -104,19 +105,10 @@ def _draw_boxes(axes: Axes, types: list[NegativeType]) -> None:
 
 def _write_rate(axes: Axes, place: int, each: NegativeType) -> None:
     beside = blended_transform_factory(axes.transAxes, axes.transData)
-    axes.text(1.03, place - 0.13, f"{_percent(each.violation_rate)} violated", transform=beside, va="center",
+    axes.text(1.03, place - 0.13, f"{percent_estimate(each.violation_rate)} violated", transform=beside, va="center",
               weight="bold", fontsize=style.BODY_SIZE, gid="violation rate")  # fmt: skip
-    pairs = f"{style.count(each.n, 'pair')} of {style.count(each.n_queries, 'query', 'queries')}"
+    pairs = f"{count(each.n, 'pair')} of {count(each.n_queries, 'query', 'queries')}"
     axes.text(1.03, place + 0.2, pairs, transform=beside, va="center", color=style.MUTED, fontsize=7.5)
-
-
-def _percent(rate: Estimate) -> str:
-    if rate.value is None:
-        return style.EN_DASH
-    value = f"{100 * rate.value:.1f} %"
-    if rate.low is None or rate.high is None:
-        return value
-    return f"{value} [{100 * rate.low:.1f}, {100 * rate.high:.1f}]"
 
 
 def _names(types: list[NegativeType]) -> list[str]:

@@ -11,6 +11,7 @@ from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
 from embedscope.output.pictures.text_layout import ellipsis
 from embedscope.result import Comparison, PerturbationEffect, Robustness
+from embedscope.result.formatting import count, percent_estimate
 
 ALPHA = 0.05
 
@@ -41,7 +42,7 @@ def draw_robustness(robustness: Robustness, *, metric: str = "MRR") -> Figure:
         figure,
         f"{metric} when the same questions are typed differently",
         f"change on the queries that each perturbation alters, with 95 % interval{style.DOT}"
-        f"{style.count(robustness.n_queries, 'query', 'queries')} in all",
+        f"{count(robustness.n_queries, 'query', 'queries')} in all",
         f"filled: differs from none at {100 * ALPHA:g} % after Holm's correction{style.DOT}"
         "flips: right at rank 1 before and not after, or the other way round",
     )
@@ -60,32 +61,23 @@ def _measured(robustness: Robustness, metric: str) -> list[tuple[PerturbationEff
 
 
 def _draw_change(axes: Axes, place: int, change: Comparison) -> None:
-    is_told = change.p_adjusted < ALPHA
-    colour = style.INK if not is_told else style.WRONG if change.difference < 0 else style.RIGHT
+    is_significant = change.p_adjusted < ALPHA
+    colour = style.INK if not is_significant else style.WRONG if change.difference < 0 else style.RIGHT
     if change.low is not None and change.high is not None:
         (line,) = axes.plot((change.low, change.high), (place, place), color=colour, linewidth=1.8, zorder=2)
         style.mark(line, "interval")
-    face = colour if is_told else style.PAPER
+    face = colour if is_significant else style.PAPER
     dot = axes.scatter([change.difference], [place], s=44, color=face, edgecolors=colour, linewidths=1.5, zorder=3)
-    style.mark(dot, "told" if is_told else "not told")
+    style.mark(dot, "told" if is_significant else "not told")
 
 
 def _write_row(axes: Axes, place: int, effect: PerturbationEffect) -> None:
     beside = blended_transform_factory(axes.transAxes, axes.transData)
-    axes.text(1.03, place - 0.15, f"{_percent(effect)} flips", transform=beside, va="center", weight="bold",
+    flips = f"{percent_estimate(effect.flip_rate)} flips"
+    axes.text(1.03, place - 0.15, flips, transform=beside, va="center", weight="bold",
               fontsize=style.BODY_SIZE, gid="flip rate")  # fmt: skip
     moved = f"{len(effect.lost):,} lost, {len(effect.gained):,} gained of {effect.n_changed:,} queries"
     axes.text(1.03, place + 0.2, moved, transform=beside, va="center", color=style.MUTED, fontsize=7.5)
-
-
-def _percent(effect: PerturbationEffect) -> str:
-    rate = effect.flip_rate
-    if rate.value is None:
-        return style.EN_DASH
-    value = f"{100 * rate.value:.1f} %"
-    if rate.low is None or rate.high is None:
-        return value
-    return f"{value} [{100 * rate.low:.1f}, {100 * rate.high:.1f}]"
 
 
 def _finish(axes: Axes, names: list[str], metric: str) -> None:

@@ -12,6 +12,7 @@ from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import style
 from embedscope.protocols import Float64Array
 from embedscope.result import DeploymentCost, StorageFormat, ThresholdTable
+from embedscope.result.formatting import count
 
 _WIDTH, _HEIGHT = 9.6, 6.0
 _LEFT, _RIGHT, _BOTTOM = 0.85, 0.45, 0.7
@@ -45,7 +46,7 @@ def draw_deployment_cost(cost: DeploymentCost, *, metric: str = "MRR") -> Figure
         figure,
         "Quality against bytes a document",
         f"bars: 95 % interval of the difference from {_times(cost.reference)}, on its level (line){style.DOT}"
-        f"{style.count(cost.n_documents, 'document')}",
+        f"{count(cost.n_documents, 'document')}",
         "numbers: dimensions kept, made unit vectors again; rescoring reads the float32 vectors of its candidates too",
     )
     height = _HEIGHT - style.header_height(2) - _BOTTOM - 0.1

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from embedscope.output.pictures.fonts import can_draw, families
 from embedscope.output.pictures.text_layout import plain
 from embedscope.protocols import Role
-from embedscope.result import Estimate
+from embedscope.result import Estimate, formatting
 
 P = ParamSpec("P")
 
@@ -203,26 +203,13 @@ def shown(text: str) -> str:
 
 
 def number(value: float, decimals: int = 2) -> str:
-    """``value`` with a true minus sign, and without one on a rounded zero."""
-    text = f"{value:.{decimals}f}"
-    if float(text) == 0.0:
-        text = f"{0.0:.{decimals}f}"
-    return text.replace("-", MINUS)
+    """``value`` with a true minus sign."""
+    return formatting.number(value, decimals).replace("-", MINUS)
 
 
 def interval(figure: Estimate, decimals: int = 2) -> str:
-    """``0.31 [0.29, 0.33]``, without brackets where there is no interval; a dash where there is no value."""
-    if figure.value is None:
-        return EN_DASH
-    value = number(figure.value, decimals)
-    if figure.low is None or figure.high is None:
-        return value
-    return f"{value} [{number(figure.low, decimals)}, {number(figure.high, decimals)}]"
-
-
-def count(n: int, singular: str, plural: str | None = None) -> str:
-    """``1,480 queries``."""
-    return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
+    """``0.31 [0.29, 0.33]``, with a true minus sign."""
+    return formatting.estimate(figure, decimals).replace("-", MINUS)
 
 
 def mark(artist: Artist, gid: str) -> None:

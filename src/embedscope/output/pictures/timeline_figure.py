@@ -16,6 +16,7 @@ from embedscope.output.pictures.text_layout import ellipsis
 from embedscope.output.pictures.training_figure import MAX_TYPES, draw_bands
 from embedscope.protocols import BoolArray, Float32Array, Float64Array, Role
 from embedscope.result import Estimate, MapAnimation, Points, Scored, Timeline
+from embedscope.result.formatting import count
 
 _WIDTH = 11.0
 _LEFT, _RIGHT, _BOTTOM, _GAP = 1.05, 1.3, 0.62, 0.26
@@ -39,8 +40,8 @@ def draw_timeline(timeline: Timeline) -> Figure:
     """
     has_types = bool(timeline.violation_rates)
     subtitles = [
-        f"{len(timeline.names)} checkpoints{style.DOT}{style.count(timeline.n_queries, 'query', 'queries')} in "
-        f"{style.count(timeline.n_clusters, 'independent group')}{style.DOT}best by {timeline.metric}: "
+        f"{len(timeline.names)} checkpoints{style.DOT}{count(timeline.n_queries, 'query', 'queries')} in "
+        f"{count(timeline.n_clusters, 'independent group')}{style.DOT}best by {timeline.metric}: "
         f"epoch {timeline.epochs[timeline.best]}{style.DOT}bands are 95 % intervals"
     ]
     subtitles += [] if timeline.over_fitting is None else _lines(timeline.over_fitting)
@@ -190,7 +191,7 @@ def draw_map_animations(animations: Sequence[MapAnimation], runs: Mapping[str, S
     columns = _columns(len(frames))
     rows = -(-len(frames) // columns)
     subtitles = (
-        f"{style.count(len(first.points.rows), 'point')}, the same in each map{style.DOT}"
+        f"{count(len(first.points.rows), 'point')}, the same in each map{style.DOT}"
         f"each map starts from the one before and is turned and scaled onto it",
         "What moves is the space more than the layout; the distance between far groups means nothing",
     )

@@ -17,6 +17,7 @@ from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
 from embedscope.output.pictures.text_layout import ellipsis, wrap
 from embedscope.result import Example, ExampleKind, Mapped, QueryTable
+from embedscope.result.formatting import count
 
 MAX_EXAMPLES = 6
 K = 10
@@ -167,8 +168,8 @@ def _write_title(figure: Figure, result: Mapped) -> None:
     )
     style.header(
         figure,
-        f"The {style.count(n_nearest, 'nearest document')} of {style.count(n_examples, 'query', 'queries')}",
-        f"{signs}{style.DOT}among {style.count(len(result.documents.ids), 'document')}{left_out}",
+        f"The {count(n_nearest, 'nearest document')} of {count(n_examples, 'query', 'queries')}",
+        f"{signs}{style.DOT}among {count(len(result.documents.ids), 'document')}{left_out}",
     )
 
 

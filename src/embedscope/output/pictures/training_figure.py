@@ -13,6 +13,7 @@ from embedscope.output.pictures import style
 from embedscope.output.pictures.text_layout import ellipsis
 from embedscope.protocols import Float64Array
 from embedscope.result import EpochRecord, Estimate, TrainingRecord
+from embedscope.result.formatting import count
 
 _WIDTH = 11.0
 _LEFT, _RIGHT, _BOTTOM, _GAP = 1.05, 1.3, 0.62, 0.26
@@ -67,14 +68,14 @@ def _subtitles(record: TrainingRecord) -> list[str]:
     chosen = best.metrics.get(record.selected_by)
     value = f": {style.interval(chosen, 3)}" if chosen is not None else ""
     lines = [
-        f"{record.n_pairs:,} pairs, {style.count(record.n_negatives, 'hard negative')}{style.DOT}"
+        f"{record.n_pairs:,} pairs, {count(record.n_negatives, 'hard negative')}{style.DOT}"
         f"{len(record.epochs) - 1} epochs in {seconds:.0f} s{style.DOT}best by {record.selected_by}: "
         f"epoch {record.best_epoch}{value}"
     ]
     if record.n_valid_queries:
         lines.append(
-            f"validation: {style.count(record.n_valid_queries, 'query', 'queries')} in "
-            f"{style.count(record.n_valid_clusters, 'independent group')}; bands are 95 % intervals; "
+            f"validation: {count(record.n_valid_queries, 'query', 'queries')} in "
+            f"{count(record.n_valid_clusters, 'independent group')}; bands are 95 % intervals; "
             f"epoch 0 is the head before its first step"
         )
     lines += [ellipsis(note[:1].upper() + note[1:], 150) for note in record.notes if note.startswith("over-fitting")]

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from embedscope.output.terminal.hanging import Hanging, heading, shorten
 from embedscope.result import Finding, QueryTable, Result
+from embedscope.result.formatting import number, with_interval
 
 N_SHORT = 5
 """Findings of the short list; ``--findings`` prints all."""
@@ -28,8 +29,8 @@ def print_failure_modes(result: Result, results: Console) -> None:
         results.print(f"  {n:>{width},}  {mode}")
 
 
-def print_diagnoses(result: Result, results: Console, *, has_evidence: bool) -> None:
-    """The findings, the one whose mending gains most first; nothing where there are none."""
+def print_findings(result: Result, results: Console, *, has_evidence: bool) -> None:
+    """The findings, the one whose fix gains most first; nothing where there are none."""
     found = result.findings
     if not found:
         if has_evidence:
@@ -62,15 +63,14 @@ def effect_line(finding: Finding) -> str:
     """The effect of a finding with its interval and the number of units behind it."""
     if finding.effect is None:
         return f"on {finding.n:,}"
-    ends = "" if finding.low is None or finding.high is None else f" [{finding.low:.3f}, {finding.high:.3f}]"
-    return f"effect {finding.effect:.3f}{ends} on {finding.n:,}"
+    return f"{with_interval(f'effect {number(finding.effect, 3)}', finding, 3)} on {finding.n:,}"
 
 
 def _row_lines(row: int, wrong: int, result: Result) -> Iterator[tuple[str, str]]:
     """A query with its best positive and the document that shows the fault."""
     q, texts = result.queries, result.documents.texts
     yield f"row {row}, rank {q.rank[row]:g}:", q.texts[row]
-    yield f"  ✓ {q.positive_similarity[row]:.3f}", texts[_best_positive(q, row)]
+    yield f"  ✓ {number(q.positive_similarity[row], 3)}", texts[_best_positive(q, row)]
     if wrong >= 0 and wrong not in q.relevant_documents[q.relevant_indptr[row] : q.relevant_indptr[row + 1]]:
         score, kind = _score_of(q, row, wrong)
         yield f"  ✗ {score}{kind}", texts[wrong]
@@ -81,9 +81,9 @@ def _score_of(q: QueryTable, row: int, document: int) -> tuple[str, str]:
     for place in range(int(q.negative_indptr[row]), int(q.negative_indptr[row + 1])):
         if q.negative_documents[place] == document:
             kinds = " + ".join(q.negative_types[place])
-            return f"{q.negative_scores[place]:.3f}", f" ({kinds})" if kinds else ""
+            return number(q.negative_scores[place], 3), f" ({kinds})" if kinds else ""
     known = q.wrong_document[row] == document
-    return (f"{q.wrong_similarity[row]:.3f}" if known else "", "")
+    return (number(q.wrong_similarity[row], 3) if known else "", "")
 
 
 def _best_positive(q: QueryTable, row: int) -> int:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from embedscope.output.terminal import wording as words
 from embedscope.output.terminal.hanging import Columns, Hanging, heading, indented, number_table, shorten, table
 from embedscope.result import (
     Comparison,
@@ -18,6 +17,7 @@ from embedscope.result import (
     SpaceGeometry,
     ThresholdTable,
 )
+from embedscope.result.formatting import ABSENT, estimate, interval, number, p_value, percent
 
 METRIC = "MRR"
 SPACE_NAMES = {"model": "this model", "base": "base model", "PCA": "PCA of it", "random": "random"}
@@ -49,22 +49,18 @@ def _print_geometry(geometry: Geometry, texts: Sequence[str], results: Console) 
 
 
 def _overlap(space: SpaceGeometry) -> str:
-    return words.ABSENT if space.overlap is None or space.overlap.value is None else _share(space.overlap.value)
-
-
-def _alignment(space: SpaceGeometry) -> str:
-    return words.ABSENT if space.alignment.value is None else f"{space.alignment.value:.3f}"
+    return ABSENT if space.overlap is None else percent(space.overlap.value, 1)
 
 
 _GEOMETRY_ROWS: tuple[tuple[str, Callable[[SpaceGeometry], str]], ...] = (
     ("dimensions", lambda space: f"{space.documents.dim}"),
-    ("effective rank of the documents", lambda space: f"{space.documents.effective_rank:.0f}"),
-    ("effective rank of the queries", lambda space: f"{space.queries.effective_rank:.0f}"),
-    ("mean cosine of two documents", lambda space: f"{space.documents.mean_cosine:.3f}"),
-    ("uniformity of the documents", lambda space: f"{space.documents.uniformity:.3f}"),
-    ("alignment of relevant pairs", _alignment),
-    ("distance of queries to documents", lambda space: f"{space.centroid_distance:.3f}"),
-    ("documents in no top {k}", lambda space: _share(space.hubness.anti_hub_share)),
+    ("effective rank of the documents", lambda space: number(space.documents.effective_rank, 0)),
+    ("effective rank of the queries", lambda space: number(space.queries.effective_rank, 0)),
+    ("mean cosine of two documents", lambda space: number(space.documents.mean_cosine, 3)),
+    ("uniformity of the documents", lambda space: number(space.documents.uniformity, 3)),
+    ("alignment of relevant pairs", lambda space: number(space.alignment.value, 3)),
+    ("distance of queries to documents", lambda space: number(space.centroid_distance, 3)),
+    ("documents in no top {k}", lambda space: percent(space.hubness.anti_hub_share, 1)),
     ("top {k} of the base model kept", _overlap),
 )
 """Title and cell of each row; the last one only where there is a base model."""
@@ -78,8 +74,8 @@ def _print_thresholds(found: ThresholdTable, results: Console) -> None:
         if choice.threshold is None:
             unreachable.setdefault(str(choice.reason), []).append(wanted)
         else:
-            reached = f"precision {_with_interval(choice.precision)}, recall {_with_interval(choice.recall)}"
-            results.print(f"  {wanted}: {choice.threshold:.2f}, {reached}")
+            reached = f"precision {estimate(choice.precision, 2)}, recall {estimate(choice.recall, 2)}"
+            results.print(f"  {wanted}: {number(choice.threshold, 2)}, {reached}")
     for reason, wanted_by in unreachable.items():
         results.print(Hanging(f"  {', '.join(wanted_by)}: ", reason))
 
@@ -89,17 +85,17 @@ def _print_robustness(found: Robustness, results: Console) -> None:
     made = table(["  typing", "change", "95 % interval", "p (Holm)", "flips", "queries"], words=["  typing"])
     for effect in found.effects:
         change = _of_metric(effect.changes)
-        cells = (words.ABSENT, "", "", "") if change is None else _change_cells(change, effect.flip_rate)
+        cells = (ABSENT, "", "", "") if change is None else _change_cells(change, effect.flip_rate)
         made.add_row(indented(effect.title), *cells, f"{effect.n_changed:,}")
     results.print(made)
 
 
 def _change_cells(change: Comparison, flips: Estimate) -> tuple[str, str, str, str]:
     return (
-        f"{change.difference:+.4f}",
-        words.interval(change, sign="+"),
-        words.p_value(change.p_adjusted),
-        _optional_share(flips),
+        number(change.difference, sign=True),
+        interval(change),
+        p_value(change.p_adjusted),
+        percent(flips.value, 1),
     )
 
 
@@ -112,27 +108,14 @@ def _print_deployment(found: DeploymentCost, results: Console) -> None:
         made.add_row(
             indented(each.name),
             f"{each.bytes_in_index:,}",
-            words.ABSENT if value is None else words.optional(value.value),
-            "" if change is None else f"{change.difference:+.4f}",
-            "" if change is None else words.interval(change, sign="+"),
-            _optional_share(each.tie_share),
-            _optional_share(each.overlap),
+            ABSENT if value is None else number(value.value),
+            "" if change is None else number(change.difference, sign=True),
+            "" if change is None else interval(change),
+            percent(each.tie_share.value, 1),
+            percent(each.overlap.value, 1),
         )
     results.print(made)
 
 
 def _of_metric(changes: Sequence[Comparison]) -> Comparison | None:
     return next((change for change in changes if change.metric == METRIC), None)
-
-
-def _with_interval(figure: Estimate) -> str:
-    ends = "" if figure.low is None or figure.high is None else f" [{figure.low:.2f}, {figure.high:.2f}]"
-    return words.ABSENT if figure.value is None else f"{figure.value:.2f}{ends}"
-
-
-def _optional_share(figure: Estimate) -> str:
-    return words.ABSENT if figure.value is None else _share(figure.value)
-
-
-def _share(value: float) -> str:
-    return f"{100 * value:.1f} %"

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from embedscope.output.terminal import wording as words
 from embedscope.output.terminal.hanging import Columns, Hanging, fits, heading, number_table
-from embedscope.result import Estimate, Timeline
+from embedscope.result import Timeline
+from embedscope.result.formatting import estimate, number, p_equals, p_value, percent
 
 SECOND_METRIC = "Success@1"
 CHANGE, P = "change", "p"
@@ -18,7 +18,7 @@ N_EPOCHS = 7
 
 
 def print_timeline(timeline: Timeline, console: Console) -> None:
-    """Metrics with intervals over the epochs, queries gained and lost on the way, violations by type, the course."""
+    """Metrics with intervals over the epochs, queries gained and lost on the way, violations by type, what follows."""
     heading(
         console,
         f"Training over {len(timeline.names)} checkpoints: {timeline.n_queries:,} queries in "
@@ -41,20 +41,20 @@ def print_timeline(timeline: Timeline, console: Console) -> None:
     )
     _print_types(timeline, console)
     console.print()
-    console.print(Hanging("", _course(timeline)))
+    console.print(Hanging("", _conclusion(timeline)))
 
 
 def _columns(timeline: Timeline) -> Columns:
     columns: Columns = {
-        name: [f"{words.optional(figure.value)} {words.interval(figure)}".rstrip() for figure in timeline.metrics[name]]
+        name: [estimate(figure) for figure in timeline.metrics[name]]
         for name in (timeline.metric, SECOND_METRIC)
         if name in timeline.metrics
     }
     columns["gained"] = ["", *(f"{len(segment.gained):,}" for segment in timeline.segments)]
     columns["lost"] = ["", *(f"{len(segment.lost):,}" for segment in timeline.segments)]
     steps = [segment.comparison for segment in timeline.segments]
-    columns[CHANGE] = ["", *(f"{step.difference:+.4f}" for step in steps)]
-    columns[P] = ["", *(words.p_value(step.p) for step in steps)]
+    columns[CHANGE] = ["", *(number(step.difference, sign=True) for step in steps)]
+    columns[P] = ["", *(p_value(step.p) for step in steps)]
     return columns
 
 
@@ -64,7 +64,7 @@ def _print_types(timeline: Timeline, console: Console) -> None:
     heading(console, "Hard negatives that score at or above the positive, by epoch")
     chosen = chosen_epochs(len(timeline.epochs), timeline.best)
     columns: Columns = {
-        str(timeline.epochs[place]): [_percent(rates[place]) for rates in timeline.violation_rates.values()]
+        str(timeline.epochs[place]): [percent(rates[place].value, 1) for rates in timeline.violation_rates.values()]
         for place in chosen
     }
     console.print(number_table(timeline.violation_rates, columns, header="type"))
@@ -80,11 +80,7 @@ def chosen_epochs(n: int, best: int, limit: int = N_EPOCHS) -> list[int]:
     return sorted({best if place == nearest and best not in even else place for place in even})
 
 
-def _percent(figure: Estimate) -> str:
-    return words.ABSENT if figure.value is None else f"{100 * figure.value:.1f} %"
-
-
-def _course(timeline: Timeline) -> str:
+def _conclusion(timeline: Timeline) -> str:
     """Whether training went on too long, was still rising, or levelled off."""
     if timeline.over_fitting is not None:
         return timeline.over_fitting[:1].upper() + timeline.over_fitting[1:]
@@ -93,6 +89,6 @@ def _course(timeline: Timeline) -> str:
         return f"{timeline.metric} is best after the last epoch, {last}: nothing shows over-fitting"
     return (
         f"{timeline.metric} is best after epoch {best}; after epoch {last} it differs by "
-        f"{timeline.since_best.difference:+.4f}, which is not more than chance "
-        f"(p = {words.p_value(timeline.since_best.p_adjusted)} with the choice of the best paid for)"
+        f"{number(timeline.since_best.difference, sign=True)}, which is not more than chance "
+        f"({p_equals(timeline.since_best.p_adjusted)} with the choice of the best paid for)"
     )

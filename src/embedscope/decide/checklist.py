@@ -1,0 +1,125 @@
+"""The checks that criteria make of what was measured, each with one of four outcomes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from embedscope.result import (
+    MAP_NAMES,
+    Check,
+    Comparison,
+    Criterion,
+    Estimate,
+    Mapped,
+    Metric,
+    Outcome,
+)
+from embedscope.result.formatting import estimate, number
+
+MIN_TRUSTWORTHINESS = 0.8
+"""A map below this shows neighbours that are not there, so clustering cannot be read off it."""
+
+
+def apply(criterion: Criterion, result: Mapped) -> Iterator[Check]:
+    """The checks that a criterion makes: one, or one per negative type where its metric says ``*``."""
+    for suffix, figure in figures_at(criterion.metric, result):
+        outcome, reason = _outcome(criterion, figure)
+        if criterion.id == "clustering" and outcome is Outcome.PASS:
+            outcome, reason = _believe_maps(result, reason)
+        yield Check(
+            id=criterion.id + (f"[{suffix}]" if suffix else ""),
+            title=criterion.title + (f": {suffix}" if suffix else ""),
+            value=figure.value,
+            low=figure.low,
+            high=figure.high,
+            threshold=criterion.threshold,
+            direction=criterion.direction,
+            outcome=outcome,
+            reason=reason,
+            gating=criterion.gating,
+        )
+
+
+def figures_at(path: str, result: Mapped) -> list[tuple[str, Estimate]]:
+    """The figures that a metric path names, each with the part that a ``*`` stood for (else an empty string)."""
+    head, _, rest = path.partition(".")
+    if head == "similarity":
+        figure = getattr(result.similarity, rest, None)
+        return [("", figure if isinstance(figure, Estimate) else Estimate.absent(f"there is no figure '{path}'"))]
+    if head == "clustering":
+        return [("", result.clustering)]
+    if head == "metrics":
+        metric = result.metrics.get(rest)
+        return [("", estimate_of(metric) if metric else Estimate.absent(f"the metric '{rest}' was not computed"))]
+    if head == "weights":
+        return [("", result.weights.get(rest, Estimate.absent(f"the data has no weights for '{rest}'")))]
+    if head == "negative_types":
+        return _of_types(rest, result)
+    if head == "comparisons":
+        against, _, name = rest.rpartition(".")  # the name of a run is a path and may hold dots
+        return [("", _of_comparison(against, name, result))]
+    return [("", Estimate.absent(f"there is no figure '{path}'"))]
+
+
+def estimate_of(metric: Metric) -> Estimate:
+    """The value of a metric with its interval."""
+    return Estimate(metric.value, metric.low, metric.high)
+
+
+def _of_types(path: str, result: Mapped) -> list[tuple[str, Estimate]]:
+    wanted, _, name = path.rpartition(".")
+    types = result.negative_types
+    if not types:
+        return [("", Estimate.absent("the data has no hard negatives"))]
+    names = sorted(types) if wanted == "*" else [wanted]
+    missing = Estimate.absent("the data has no such negative type, or no such figure")
+    figures = [(n, getattr(types[n], name, missing) if n in types else missing) for n in names]
+    return [(n if wanted == "*" else "", f if isinstance(f, Estimate) else missing) for n, f in figures]
+
+
+def _of_comparison(against: str, metric: str, result: Mapped) -> Estimate:
+    found = comparison_with(against, metric, result)
+    if found is None:
+        return Estimate.absent(f"the model was not compared with '{against}' on {metric}")
+    return Estimate(found.difference, found.low, found.high)
+
+
+def comparison_with(against: str, metric: str, result: Mapped) -> Comparison | None:
+    """The paired comparison of the model with ``against`` on ``metric``, if one was made."""
+    return next((c for c in result.comparisons if c.b == against and c.metric == metric), None)
+
+
+def holds(value: float, direction: str, threshold: float) -> bool:
+    """Whether ``value direction threshold``, for direction one of > >= < <=."""
+    if direction == ">":
+        return value > threshold
+    if direction == ">=":
+        return value >= threshold
+    if direction == "<":
+        return value < threshold
+    return value <= threshold
+
+
+def _outcome(criterion: Criterion, figure: Estimate) -> tuple[Outcome, str]:
+    if figure.value is None or not math.isfinite(figure.value):
+        return Outcome.NOT_COMPUTABLE, figure.reason or "the value is not finite"
+    stated = estimate(figure)
+    held_against = f"must be {criterion.direction} {criterion.threshold:g}"
+    ends: tuple[float, ...] = (figure.value,)
+    if criterion.bound == "interval" and figure.low is not None and figure.high is not None:
+        ends = (figure.low, figure.high)
+    results = [holds(end, criterion.direction, criterion.threshold) for end in ends]
+    if all(results):
+        return Outcome.PASS, f"{stated}, {held_against}"
+    if not any(results):
+        return Outcome.FAIL, f"{stated}, {held_against}"
+    return Outcome.UNDECIDED, f"{stated} straddles the threshold, {held_against}"
+
+
+def _believe_maps(result: Mapped, reason: str) -> tuple[Outcome, str]:
+    poor = [m for m in result.maps.values() if m.trustworthiness < MIN_TRUSTWORTHINESS]
+    if result.maps and len(poor) == len(result.maps):
+        figures = ", ".join(f"{MAP_NAMES.get(m.name, m.name)} {number(m.trustworthiness, 3)}" for m in poor)
+        return Outcome.UNDECIDED, f"{reason}; no map is trustworthy enough to show it ({figures}, at least 0.8 needed)"
+    return Outcome.PASS, reason

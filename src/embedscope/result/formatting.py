@@ -1,0 +1,87 @@
+"""Numbers as people read them: every text of the program writes its figures here, and none writes a negative zero."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from embedscope.result.comparisons import Comparison
+from embedscope.result.estimate import Estimate
+
+ABSENT = "–"
+"""Where there is no value."""
+
+LEAST_P = 0.0001
+"""The smallest p-value that is written as a number."""
+
+
+class Ends(Protocol):
+    """Whatever has an interval: an estimate, a metric, a check, a comparison, a finding."""
+
+    @property
+    def low(self) -> float | None:
+        """Lower end; None where no interval was computed."""
+
+    @property
+    def high(self) -> float | None:
+        """Upper end."""
+
+
+def number(value: float | None, decimals: int | None = None, *, sign: bool = False) -> str:
+    """A value with as many digits as a reader needs: four decimals, or one where it is 10 or more.
+
+    ``decimals`` sets their number; ``sign`` writes the plus of a difference. None is a dash.
+    """
+    if value is None:
+        return ABSENT
+    shown = (1 if abs(value) >= 10 else 4) if decimals is None else decimals
+    return f"{round(value, shown) + 0.0:{'+' if sign else ''},.{shown}f}"  # the sum takes the sign from a zero
+
+
+def percent(share: float | None, decimals: int | None = None) -> str:
+    """A share as a percentage, with a decimal where it is small: "31 %", "0.4 %"."""
+    if share is None:
+        return ABSENT
+    shown = int(0 < abs(share) < 0.0995) if decimals is None else decimals
+    return f"{number(100 * share, shown)} %"
+
+
+def interval(figure: Ends, decimals: int | None = None, *, scale: float = 1) -> str:
+    """``[low, high]``, multiplied by ``scale`` (100 for percent), or nothing where there is no interval."""
+    if figure.low is None or figure.high is None:
+        return ""
+    return f"[{number(scale * figure.low, decimals)}, {number(scale * figure.high, decimals)}]"
+
+
+def with_interval(text: str, figure: Ends, decimals: int | None = None, *, scale: float = 1) -> str:
+    """``text``, and after it the interval of ``figure``."""
+    return f"{text} {interval(figure, decimals, scale=scale)}".rstrip()
+
+
+def estimate(figure: Estimate, decimals: int | None = None, *, sign: bool = False) -> str:
+    """``0.31 [0.29, 0.33]``; a dash where there is no value."""
+    return with_interval(number(figure.value, decimals, sign=sign), figure, decimals)
+
+
+def difference(found: Comparison, decimals: int = 4) -> str:
+    """``+0.0312 [-0.0104, 0.0728]``: a paired difference with its sign."""
+    return with_interval(number(found.difference, decimals, sign=True), found, decimals)
+
+
+def percent_estimate(figure: Estimate) -> str:
+    """``43.2 % [38.1, 48.3]``; a dash where there is no value."""
+    return with_interval(percent(figure.value, 1), figure, 1, scale=100)
+
+
+def p_value(p: float) -> str:
+    """``0.0123``, or ``< 0.0001``."""
+    return f"< {LEAST_P}" if p < LEAST_P else f"{p:.4f}"
+
+
+def p_equals(p: float) -> str:
+    """``p = 0.0123``, or ``p < 0.0001``."""
+    return f"p < {LEAST_P}" if p < LEAST_P else f"p = {p:.4f}"
+
+
+def count(n: int, singular: str, plural: str | None = None) -> str:
+    """``1,480 queries``."""
+    return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
