@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from embedscope.data.collection import Collection
 from embedscope.errors import InvalidEmbeddingsError
 from embedscope.measure.negatives import NegativePairs
@@ -13,9 +11,8 @@ from embedscope.measure.query_set import QuerySet
 from embedscope.measure.query_tables import document_table, query_table
 from embedscope.measure.scoring import Scores, score, values_of
 from embedscope.measure.similarity import DocumentSummary
-from embedscope.metrics.vectors import score_pairs
 from embedscope.models.embed import Embeddings
-from embedscope.protocols import Float32Array, Float64Array, IntArray, ProgressCallback
+from embedscope.protocols import Float32Array, Float64Array, ProgressCallback
 from embedscope.result import DocumentTable, QueryTable
 from embedscope.settings import Settings
 
@@ -68,7 +65,7 @@ def rank(
         progress=progress,
     )
     values = values_of(chosen.metrics, judgments, scores.pair_scores, scores.counts)
-    negatives = negative_pairs(collection, query_set.rows, queries, documents, scores)
+    negatives = NegativePairs.of(collection, query_set.rows, queries, documents, judgments, scores.pair_scores)
     clusters = query_set.resampler.clusters
     return Ranked(
         query_set=query_set,
@@ -85,29 +82,6 @@ def rank(
 def n_kept(k: int, most_relevant: int) -> int:
     """Documents of a ranked list: so many that the best wrong one is among them, up to 90 relevant ones of a query."""
     return k + min(most_relevant, MOST_RELEVANT_KEPT)
-
-
-def negative_pairs(
-    collection: Collection, rows: IntArray, queries: Float32Array, documents: Float32Array, scores: Scores
-) -> NegativePairs | None:
-    """Hard negatives of the queries ``rows`` with their similarities and margins; None where the data has none."""
-    place = np.full(len(collection.queries), -1, dtype=np.int64)
-    place[rows] = np.arange(len(rows))
-    own = place[collection.negatives.queries]
-    kept = np.flatnonzero(own >= 0)
-    if not kept.size:
-        return None
-    q, d = own[kept], collection.negatives.documents[kept]
-    best_positive = np.maximum.reduceat(scores.pair_scores, scores.judgments.indptr[:-1])
-    similarities = score_pairs(queries, documents, q, d)
-    return NegativePairs(
-        queries=q,
-        documents=d,
-        scores=similarities,
-        margins=best_positive[q] - similarities,
-        weights=collection.negatives.weights[kept],
-        types=tuple(collection.negatives.types[row] for row in kept),
-    )
 
 
 def _require_one_vector_a_text(collection: Collection, embeddings: Embeddings) -> None:

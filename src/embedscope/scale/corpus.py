@@ -19,7 +19,7 @@ from embedscope.log import SILENT, Log
 from embedscope.measure.negatives import NegativePairs
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.query_tables import document_table, query_table
-from embedscope.measure.ranked import Ranked, n_kept, negative_pairs
+from embedscope.measure.ranked import Ranked, n_kept
 from embedscope.measure.scoring import N_BINS, Scores, values_of
 from embedscope.measure.similarity import N_SUBSAMPLED, DocumentSummary
 from embedscope.metrics.judgments import Judgments
@@ -185,7 +185,9 @@ def rank_shards(
     scores = _scores(task, found)
     values = values_of(chosen.metrics, scores.judgments, scores.pair_scores, scores.counts)
     rows, resampler = subject.query_set.rows, subject.query_set.resampler
-    negatives = negative_pairs(subject.collection, rows, subject.queries, subject.documents, scores)
+    negatives = NegativePairs.of(
+        subject.collection, rows, subject.queries, subject.documents, scores.judgments, scores.pair_scores
+    )
     shown = _shown(folder, subject, scores, negatives, plan.characters)
     return Ranked(
         query_set=replace(subject.query_set, judgments=subject.judgments),
