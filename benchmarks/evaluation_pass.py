@@ -23,7 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from embedscope.measure.options import DEFAULT_MEASURES, TIE_TOLERANCE
+from embedscope.settings import DEFAULTS
+from embedscope.settings import TIE_TOLERANCE
 from embedscope.measure.scoring import Scores, score, values_of
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.local_pass import COMPILED_DOCUMENT_BLOCK as COLUMNS
@@ -58,7 +59,7 @@ def random_problem(n_queries: int, n_documents: int, dim: int, seed: int) -> Pro
 def whole_pass(problem: Problem, k: int) -> tuple[Scores, dict[str, Float64Array]]:
     """What ``embedscope evaluate`` computes of the matrix."""
     scores = score(problem.queries, problem.documents, problem.judgments, k=k, tolerance=TIE_TOLERANCE)
-    return scores, values_of(DEFAULT_MEASURES, problem.judgments, scores.pair_scores, scores.counts)
+    return scores, values_of(DEFAULTS.measure.metrics, problem.judgments, scores.pair_scores, scores.counts)
 
 
 def shared_product(problem: Problem) -> None:
@@ -129,7 +130,7 @@ def pass_claims(problem: Problem, k: int, repeats: int) -> list[Claim]:
     """Claims 1 to 3."""
     # First of all, so that neither memory nor machine code of earlier runs is there to be used again.
     peak = peak_bytes_above_start(lambda: whole_pass(problem, k))
-    ours = f"embedscope: ranks with ties, top {k}, 40,000 bins, {len(DEFAULT_MEASURES)} metrics"
+    ours = f"embedscope: ranks with ties, top {k}, 40,000 bins, {len(DEFAULTS.measure.metrics)} metrics"
     shared, separate = "bare product, threads share it", "bare product, a block a thread"
     rounds = alternate(
         {

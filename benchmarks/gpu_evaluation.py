@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from embedscope.measure.options import TIE_TOLERANCE
+from embedscope.settings import TIE_TOLERANCE
 from embedscope.measure.scoring import N_BINS, select_queries
 from embedscope.metrics import local_pass as local
 from embedscope.metrics import torch_pass as torch_device

@@ -34,7 +34,7 @@ from embedscope.data.text_features import DiacriticWords
 from embedscope.diagnose.findings import diagnose
 from embedscope.diagnose.query_features import Feature
 from embedscope.diagnose.slices import find_slices
-from embedscope.measure.options import Options
+from embedscope.settings import Settings
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.checkpoint import load_checkpoint
 from embedscope.models.embed import Embeddings, embed_collection

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.support.planted import (
-    OPTIONS,
+    SETTINGS,
+    Heard,
+    analyse,
     collapsed,
     collection_of,
     documents_of,
@@ -27,10 +29,10 @@ from embedscope.decide.verdict import judge
 from embedscope.diagnose.failure_modes import FailureMode
 from embedscope.diagnose.findings import failure_modes
 from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError, TooFewPointsError
-from embedscope.measure.options import Options
 from embedscope.models.embed import Embeddings
-from embedscope.pipeline import analyse
+from embedscope.pipeline import Embedded, generator, result_of
 from embedscope.result import Result
+from embedscope.settings import Settings
 
 
 def same(one: Any, other: Any) -> bool:
@@ -59,8 +61,8 @@ def test_a_perfect_model_has_every_query_right_on_the_real_data(real_data: Path)
     generator = np.random.default_rng(0)
     documents = unit(generator.standard_normal((len(collection.documents), 128)))
     queries = documents[first_positive(collection)]
-    options = Options(n_draws=200, maps=(), lexical=False)
-    found = analyse(collection, embedded(queries, documents), options=options)
+    settings = Settings.of(draws=200, skip_tsne=True, skip_umap=True, lexical=False)
+    found = analyse(collection, embedded(queries, documents), settings=settings)
     assert found.metrics["Success@1"].value == 1.0
     assert found.metrics["Success@1"].pessimistic == 1.0
     assert found.metrics["MRR"].value == 1.0
@@ -87,7 +89,7 @@ def test_leaving_the_maps_out_changes_no_number() -> None:
     collection = collection_of(30, n_negatives=2)
     embeddings = model(collection, similarity=0.5)
     without = findings_of(collection, embeddings)
-    drawn = analyse(collection, embeddings, options=replace(OPTIONS, maps=("tsne",)))
+    drawn = analyse(collection, embeddings, settings=SETTINGS.with_options(skip_tsne=False))
     assert list(drawn.maps) == ["tsne"]
     assert drawn.points is not None
     assert len(drawn.points.rows) == len(collection.queries) + len(collection.documents)
@@ -191,8 +193,8 @@ def test_a_head_is_held_against_projections_of_the_same_width(collection: Collec
 
 def test_the_share_of_clustered_queries_is_success_at_ten(result: Result, collection: Collection) -> None:
     assert result.clustering.value == result.metrics["Success@10"].value
-    options = replace(OPTIONS, measures=("MRR", "Success@1"))
-    found = analyse(collection, model(collection), options=options)
+    settings = SETTINGS.with_options(metrics=("MRR", "Success@1"))
+    found = analyse(collection, model(collection), settings=settings)
     assert found.clustering.value is None
     assert "not computed" in (found.clustering.reason or "")
 
@@ -248,20 +250,22 @@ def test_a_sample_with_a_single_answered_query_is_refused(collection: Collection
 
 def test_a_query_that_was_asked_for_and_is_not_there_is_refused(collection: Collection) -> None:
     with pytest.raises(InvalidOptionError, match="contained in none of the 80"):
-        analyse(collection, model(collection), options=replace(OPTIONS, asked=("zzzzzz 9",)))
+        analyse(collection, model(collection), settings=SETTINGS.with_options(query=("zzzzzz 9",)))
 
 
 def test_each_purpose_has_its_own_random_numbers() -> None:
-    one, again, other = (OPTIONS.generator(purpose).random() for purpose in ("maps", "maps", "heatmap"))
+    one, again, other = (generator(SETTINGS, purpose).random() for purpose in ("maps", "maps", "heatmap"))
     assert one == again != other
 
 
 def test_steps_are_said(collection: Collection) -> None:
-    said: list[str] = []
-    findings_of(collection, embedded(model(collection).queries, documents_of(collection)), say=said.append)
-    assert said == [
+    heard = Heard()
+    vectors = embedded(model(collection).queries, documents_of(collection))
+    result_of(collection, Embedded(vectors), SETTINGS, log=heard)
+    assert heard.steps == [
         "Scoring 80 queries against 160 documents",
         "Intervals from 500 resamples of 40 independent groups of queries",
+        "Looking for what fails, and why",
     ]
 
 
@@ -275,9 +279,9 @@ def test_the_device_of_the_run_is_asked_for_baselines(collection: Collection, mo
 
     monkeypatch.setattr(torch_device, "device_for", large_matrix)
     embeddings = model(collection, similarity=0.5)
-    options = replace(OPTIONS, device="cuda")
+    settings = SETTINGS.with_options(device="cuda")
     twice = (np.hstack([rows, rows]) / np.float32(np.sqrt(2)) for rows in (embeddings.queries, embeddings.documents))
     base = replace(embeddings, **dict(zip(("queries", "documents"), twice, strict=True)))
-    analyse(collection, embeddings, options=options, base=base, baselines={"before": embeddings})
+    analyse(collection, embeddings, settings=settings, base=base, baselines={"before": embeddings})
     assert set(ranked) == {"cuda"}
     assert len(ranked) >= 5  # the model, its base, the baseline, the PCA and random spaces

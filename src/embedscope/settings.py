@@ -158,6 +158,10 @@ class Precision(StrEnum):
     BFLOAT16 = "bfloat16"
 
 
+TIE_TOLERANCE = 1e-6
+"""Cosines of float32 vectors closer than this are tied (conventions, section 2)."""
+
+
 class PictureFormat(StrEnum):
     """File format of the pictures."""
 
@@ -248,7 +252,7 @@ class MeasureSettings(Checked):
     )  # fmt: skip
     k: int = 10
     lexical: bool = True
-    tie_tolerance: float = 1e-6  # cosines of float32 vectors closer than this are tied (conventions, section 2)
+    tie_tolerance: float = TIE_TOLERANCE
     heatmap_cells: int = 40
 
 

@@ -167,10 +167,10 @@ def test_a_quantity_that_cannot_be_read_is_refused_in_one_message(
 
 
 def test_rates_are_measured_and_positive() -> None:
-    from embedscope.measure.options import Options
     from embedscope.scale.planning import measure_rates
+    from embedscope.settings import Settings
 
-    rates = measure_rates(8, "float16", options=Options(n_draws=100))
+    rates = measure_rates(8, "float16", settings=Settings.of(draws=100))
     assert min(rates.product_flops, rates.cells, rates.read_bytes, rates.moment_rows) > 0
     assert min(rates.merged_places, rates.interval_queries, rates.start_s) > 0
     assert rates.n_cores >= 1

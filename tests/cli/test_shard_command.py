@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.support.scene import Done, run, snapshot, write_rows, write_vectors
 
-from embedscope.data.run_folder import sha256_of
+from embedscope.output.run_folder import sha256_of
 from embedscope.scale.parquet_corpus import read_qrels
 from embedscope.scale.shard_folder import ShardFolder
 

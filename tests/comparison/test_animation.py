@@ -6,15 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.support.planted import OPTIONS, collection_of, embedded, findings_of, model, unit
+from tests.support import planted
+from tests.support.planted import collection_of, embedded, findings_of, model, unit
 
-from embedscope.comparison.animation import draw_animations
+from embedscope.comparison.animation import lay_out_runs
 from embedscope.data.collection import Collection
 from embedscope.errors import TooFewPointsError
 from embedscope.models.embed import Embeddings
 from embedscope.result import MapAnimation, Result
 
-SETTINGS = replace(OPTIONS, perplexity=5.0)
+SETTINGS = planted.SETTINGS.with_options(perplexity=5.0)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,9 @@ def test_points_of_equal_spaces_stay_and_those_of_another_space_go_further(
 ) -> None:
     before, after = (grouped(collection, seed=seed) for seed in (1, 2))
     same, new = (
-        draw_animations({"a": before, "b": run}, "b", result, collection, SETTINGS, methods=(method,))[1][0]
+        lay_out_runs({"a": before, "b": run}, "b", result.queries, collection, SETTINGS, methods=(method,)).animations[
+            0
+        ]
         for run in (before, after)
     )
     assert moved(same) < 0.2
@@ -68,16 +71,17 @@ def test_points_of_equal_spaces_stay_and_those_of_another_space_go_further(
 def test_a_space_that_was_turned_stands_still(collection: Collection, run: Embeddings, result: Result) -> None:
     turn = np.linalg.qr(np.random.default_rng(0).standard_normal((run.queries.shape[1],) * 2))[0].astype(np.float32)
     turned = replace(run, queries=run.queries @ turn, documents=run.documents @ turn)
-    _, (animation,) = draw_animations({"a": run, "b": turned}, "a", result, collection, SETTINGS, methods=("tsne",))
+    turning = {"a": run, "b": turned}
+    (animation,) = lay_out_runs(turning, "a", result.queries, collection, SETTINGS, methods=("tsne",)).animations
     assert moved(animation) < 0.2
     assert animation.turnover[1] < 0.02
 
 
-def test_all_maps_of_a_animation_have_one_size_and_one_middle(
+def test_all_maps_of_an_animation_have_one_size_and_one_middle(
     collection: Collection, run: Embeddings, result: Result
 ) -> None:
     runs = {"a": run, "b": model(collection, seed=7), "c": model(collection)}
-    _, animations = draw_animations(runs, "c", result, collection, SETTINGS)
+    animations = lay_out_runs(runs, "c", result.queries, collection, SETTINGS).animations
     assert [animation.method for animation in animations] == ["tsne", "umap"]
     for animation in animations:
         middles = np.array([layout.xy.mean(axis=0) for layout in animation.maps])
@@ -86,17 +90,14 @@ def test_all_maps_of_a_animation_have_one_size_and_one_middle(
         np.testing.assert_allclose(spreads, spreads[0], rtol=1e-3)
 
 
-def test_the_shown_run_gets_its_own_maps_and_keeps_its_other_findings(
-    collection: Collection, run: Embeddings, result: Result
-) -> None:
-    shown, (animation,) = draw_animations({"a": run, "b": run}, "b", result, collection, SETTINGS, methods=("tsne",))
+def test_the_shown_run_gets_its_own_maps(collection: Collection, run: Embeddings, result: Result) -> None:
+    twice = {"a": run, "b": run}
+    shown = lay_out_runs(twice, "b", result.queries, collection, SETTINGS, methods=("tsne",))
+    (animation,) = shown.animations
     assert (animation.names, animation.epochs) == (("a", "b"), (1, 2))
     assert shown.maps["tsne"] is animation.maps[1]
     assert shown.points is animation.points
-    assert shown.points is not None
     assert len(shown.points.rows) == len(animation.maps[0].xy)
-    assert shown.queries is result.queries
-    assert shown.metrics is result.metrics
 
 
 def test_progress_counts_every_map(collection: Collection, run: Embeddings, result: Result) -> None:
@@ -105,7 +106,7 @@ def test_progress_counts_every_map(collection: Collection, run: Embeddings, resu
     def progress(done: int, total: int, message: str | None = None) -> None:
         told.append((done, total))
 
-    draw_animations({"a": run, "b": run}, "a", result, collection, SETTINGS, progress=progress)
+    lay_out_runs({"a": run, "b": run}, "a", result.queries, collection, SETTINGS, progress=progress)
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
@@ -113,4 +114,6 @@ def test_too_few_points_for_a_map_are_said() -> None:
     few = collection_of(2, n_negatives=1)
     run = model(few)
     with pytest.raises(TooFewPointsError):
-        draw_animations({"a": run, "b": run}, "a", findings_of(few, run), few, replace(OPTIONS, perplexity=None))
+        lay_out_runs(
+            {"a": run, "b": run}, "a", findings_of(few, run).queries, few, SETTINGS.with_options(perplexity=None)
+        )

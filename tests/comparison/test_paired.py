@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.support.planted import OPTIONS, collection_of, embedded, findings_of, model, unit
+from tests.support.planted import SETTINGS, collection_of, embedded, findings_of, model, unit
 
 from embedscope.comparison.paired import compare_runs
 from embedscope.data.collection import Collection
@@ -30,7 +30,7 @@ def runs(collection: Collection) -> dict[str, Result]:
 
 
 def test_identical_runs_differ_by_nothing_with_a_p_value_of_one(runs: dict[str, Result]) -> None:
-    found = compare_runs({"a": runs["old"], "b": runs["old"]}, reference="a", options=OPTIONS)
+    found = compare_runs({"a": runs["old"], "b": runs["old"]}, reference="a", settings=SETTINGS)
     for row in found.comparisons:
         assert (row.difference, row.low, row.high, row.p, row.p_adjusted) == (0.0, 0.0, 0.0, 1.0, 1.0)
         assert (row.wins, row.losses, row.ties) == (0, 0, 60)
@@ -42,7 +42,7 @@ def test_identical_runs_differ_by_nothing_with_a_p_value_of_one(runs: dict[str, 
 
 
 def test_differences_are_candidate_minus_reference(runs: dict[str, Result]) -> None:
-    found = compare_runs({name: runs[name] for name in ("old", "new")}, reference="old", options=OPTIONS)
+    found = compare_runs({name: runs[name] for name in ("old", "new")}, reference="old", settings=SETTINGS)
     assert found.candidates == ("new",)
     assert [row.metric for row in found.comparisons] == list(runs["old"].metrics)
     for row in found.comparisons:
@@ -56,7 +56,7 @@ def test_differences_are_candidate_minus_reference(runs: dict[str, Result]) -> N
 
 
 def test_lost_and_gained_queries_are_those_that_left_and_reached_rank_one(runs: dict[str, Result]) -> None:
-    found = compare_runs({name: runs[name] for name in ("old", "new")}, reference="old", options=OPTIONS)
+    found = compare_runs({name: runs[name] for name in ("old", "new")}, reference="old", settings=SETTINGS)
     before, after = runs["old"].queries, runs["new"].queries
     lost, gained = found.lost["new"], found.gained["new"]
     assert sorted(lost) == np.flatnonzero(before.is_correct & ~after.is_correct).tolist() == list(range(6))
@@ -67,7 +67,7 @@ def test_lost_and_gained_queries_are_those_that_left_and_reached_rank_one(runs: 
 
 
 def test_a_type_of_which_fewer_negatives_reach_the_positive_has_a_negative_change(runs: dict[str, Result]) -> None:
-    found = compare_runs({name: runs[name] for name in ("new", "best")}, reference="new", options=OPTIONS)
+    found = compare_runs({name: runs[name] for name in ("new", "best")}, reference="new", settings=SETTINGS)
     by_type = {change.type: change for change in found.type_changes}
     assert set(by_type) == {"price", "place", "untyped"}
     for name, change in by_type.items():
@@ -75,7 +75,7 @@ def test_a_type_of_which_fewer_negatives_reach_the_positive_has_a_negative_chang
         assert change.change.value == pytest.approx(rates[1] - rates[0], abs=1e-12)
         assert change.n == 60
     assert by_type["price"].change.value == pytest.approx(-0.1)  # the nearest negative was the first: of this type
-    back = compare_runs({name: runs[name] for name in ("new", "best")}, reference="best", options=OPTIONS)
+    back = compare_runs({name: runs[name] for name in ("new", "best")}, reference="best", settings=SETTINGS)
     assert {c.type: c.change.value for c in back.type_changes}["price"] == pytest.approx(0.1)
 
 
@@ -88,7 +88,7 @@ def test_a_shift_of_the_level_with_an_unchanged_ranking_changes_no_metric(collec
 
     raised = embedded(lifted(base.queries), lifted(base.documents))
     runs = {"low": findings_of(collection, base), "high": findings_of(collection, raised)}
-    found = compare_runs(runs, reference="low", options=OPTIONS)
+    found = compare_runs(runs, reference="low", settings=SETTINGS)
     assert all(row.difference == 0 and row.p == 1 for row in found.comparisons)
     shift = found.level_shifts[0]
     assert shift.positive == pytest.approx((0.5 + 4) / 5 - 0.5, abs=1e-6)
@@ -100,7 +100,7 @@ def test_a_shift_of_the_level_with_an_unchanged_ranking_changes_no_metric(collec
 def test_the_best_of_many_pays_for_the_choice(runs: dict[str, Result], collection: Collection) -> None:
     weak = {f"w{i}": findings_of(collection, model(collection, share_random=0.45, seed=1)) for i in range(2)}
     everything = {"old": runs["old"], **weak, "new": runs["new"], "best": runs["best"]}
-    found = compare_runs(everything, reference="old", options=OPTIONS)
+    found = compare_runs(everything, reference="old", settings=SETTINGS)
     assert found.best is not None
     assert (found.best.best, found.best.metric, found.best.n_candidates) == ("best", "MRR", 4)
     raw = next(row for row in found.comparisons if row.a == "best" and row.metric == "MRR")
@@ -111,14 +111,14 @@ def test_the_best_of_many_pays_for_the_choice(runs: dict[str, Result], collectio
 def test_the_p_value_of_the_best_of_many_equal_candidates_is_not_below_the_raw_one(collection: Collection) -> None:
     seeds = range(6)
     candidates = {f"c{s}": findings_of(collection, model(collection, similarity=0.3, seed=s + 5)) for s in seeds}
-    found = compare_runs(candidates, reference="c0", options=OPTIONS)
+    found = compare_runs(candidates, reference="c0", settings=SETTINGS)
     assert found.best is not None
     raw = next(row for row in found.comparisons if row.a == found.best.best and row.metric == "MRR")
     assert found.best.p_adjusted > raw.p
 
 
 def test_holm_corrects_over_the_primary_metrics_of_all_candidates(runs: dict[str, Result]) -> None:
-    found = compare_runs(runs, reference="old", options=OPTIONS)
+    found = compare_runs(runs, reference="old", settings=SETTINGS)
     primary = [row for row in found.comparisons if row.metric in ("MRR", "Success@1")]
     assert len(primary) == 4
     smallest = min(primary, key=lambda row: row.p)
@@ -137,14 +137,14 @@ def test_runs_on_other_data_are_refused_with_what_differs(runs: dict[str, Result
     }
     for message, candidate in cases.items():
         with pytest.raises(IncomparableRunsError, match=message):
-            compare_runs({"old": old, "candidate": candidate}, reference="old", options=OPTIONS)
+            compare_runs({"old": old, "candidate": candidate}, reference="old", settings=SETTINGS)
 
 
 def test_the_same_seed_gives_the_same_comparison(runs: dict[str, Result]) -> None:
-    one, other = (compare_runs(runs, reference="old", options=OPTIONS) for _ in range(2))
+    one, other = (compare_runs(runs, reference="old", settings=SETTINGS) for _ in range(2))
     assert one.comparisons == other.comparisons
     assert one.best == other.best
 
 
 def test_the_order_of_the_names_does_not_choose_the_reference(runs: dict[str, Result]) -> None:
-    assert compare_runs(runs, reference="new", options=OPTIONS).candidates == ("old", "best")
+    assert compare_runs(runs, reference="new", settings=SETTINGS).candidates == ("old", "best")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.support.planted import OPTIONS, collection_of, findings_of, model
+from tests.support.planted import SETTINGS, collection_of, findings_of, model
 
 from embedscope.comparison.timeline import build_timeline, epoch_numbers, timeline_names
 from embedscope.data.collection import Collection
@@ -119,7 +119,7 @@ def test_epochs_are_counted_where_one_is_not_known_or_they_do_not_rise() -> None
 
 
 def test_every_checkpoint_has_its_metrics_and_violations_with_intervals(healthy: dict[str, Result]) -> None:
-    found = build_timeline(healthy, OPTIONS)
+    found = build_timeline(healthy, SETTINGS)
     assert (found.names, found.epochs) == (tuple(healthy), (2, 4, 10))
     for name, figures in found.metrics.items():
         assert [f.value for f in figures] == [run.metrics[name].value for run in healthy.values()]
@@ -133,7 +133,7 @@ def test_every_checkpoint_has_its_metrics_and_violations_with_intervals(healthy:
 def test_gained_and_lost_are_the_queries_that_changed_from_one_checkpoint_to_the_next(
     spoilt: dict[str, Result],
 ) -> None:
-    found = build_timeline(spoilt, OPTIONS)
+    found = build_timeline(spoilt, SETTINGS)
     right = [run.queries.is_correct for run in spoilt.values()]
     for segment, before, after in zip(found.segments, right[:-1], right[1:], strict=True):
         assert sorted(segment.gained) == np.flatnonzero(~before & after).tolist()
@@ -146,7 +146,7 @@ def test_gained_and_lost_are_the_queries_that_changed_from_one_checkpoint_to_the
 
 
 def test_a_stretch_compares_its_end_with_its_start(healthy: dict[str, Result]) -> None:
-    found = build_timeline(healthy, OPTIONS)
+    found = build_timeline(healthy, SETTINGS)
     values = [figure.value or 0.0 for figure in found.metrics["MRR"]]
     for place, segment in enumerate(found.segments):
         assert (segment.comparison.a, segment.comparison.b) == (segment.end, segment.start)
@@ -159,7 +159,7 @@ def test_a_stretch_compares_its_end_with_its_start(healthy: dict[str, Result]) -
 
 
 def test_planted_over_fitting_is_named_with_its_epochs_and_figures(spoilt: dict[str, Result]) -> None:
-    found = build_timeline(spoilt, OPTIONS)
+    found = build_timeline(spoilt, SETTINGS)
     assert found.epochs[found.best] == 10
     assert found.since_best is not None
     assert (found.since_best.a, found.since_best.b) == ("epoch14", "epoch10")
@@ -171,7 +171,7 @@ def test_planted_over_fitting_is_named_with_its_epochs_and_figures(spoilt: dict[
 
 
 def test_a_healthy_course_is_not_called_over_fitted(healthy: dict[str, Result]) -> None:
-    found = build_timeline(healthy, OPTIONS)
+    found = build_timeline(healthy, SETTINGS)
     assert found.best == 2
     assert found.since_best is None
     assert found.over_fitting is None
@@ -187,7 +187,7 @@ def test_a_fall_within_chance_is_not_called_over_fitting(collection: Collection)
         )
         for epoch, share in shares.items()
     }  # fmt: skip
-    found = build_timeline(runs, OPTIONS)
+    found = build_timeline(runs, SETTINGS)
     assert found.best == 1
     assert found.since_best is not None
     assert found.since_best.difference < 0
@@ -195,7 +195,7 @@ def test_a_fall_within_chance_is_not_called_over_fitting(collection: Collection)
 
 
 def test_the_p_value_since_the_best_pays_for_the_choice_of_the_best(spoilt: dict[str, Result]) -> None:
-    found = build_timeline(spoilt, OPTIONS).since_best
+    found = build_timeline(spoilt, SETTINGS).since_best
     assert found is not None
     assert found.p_adjusted == pytest.approx(min(1.0, found.p * (len(spoilt) - 1)))
 
@@ -204,19 +204,19 @@ def test_over_fitting_is_named_after_many_checkpoints_and_with_few_draws(spoilt:
     """100 draws give no p below 1/101, which times 29 other checkpoints would never be below 0.05."""
     good, bad = spoilt["epoch10"], spoilt["epoch14"]
     runs = {f"epoch{epoch}": at(epoch, good) for epoch in range(1, 30)} | {"epoch30": at(30, bad)}
-    found = build_timeline(runs, replace(OPTIONS, n_draws=100))
+    found = build_timeline(runs, SETTINGS.with_options(draws=100))
     assert found.over_fitting is not None
 
 
 def test_the_same_seed_gives_the_same_timeline(healthy: dict[str, Result]) -> None:
-    one, other = (build_timeline(healthy, OPTIONS) for _ in range(2))
+    one, other = (build_timeline(healthy, SETTINGS) for _ in range(2))
     assert [s.comparison for s in one.segments] == [s.comparison for s in other.segments]
 
 
 def test_one_checkpoint_and_checkpoints_on_other_data_are_refused(healthy: dict[str, Result]) -> None:
     first = healthy["epoch2"]
     with pytest.raises(InvalidOptionError, match="at least 2 checkpoints; 1 came"):
-        build_timeline({"epoch2": first}, OPTIONS)
+        build_timeline({"epoch2": first}, SETTINGS)
     elsewhere = replace(first, data=replace(first.data, digest="other"))
     with pytest.raises(IncomparableRunsError):
-        build_timeline({"epoch2": first, "epoch4": elsewhere}, OPTIONS)
+        build_timeline({"epoch2": first, "epoch4": elsewhere}, SETTINGS)

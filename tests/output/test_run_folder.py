@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from embedscope import __version__
+from embedscope.errors import InputError, OutputError
 from embedscope.output.arrow_columns import Ragged
 from embedscope.output.run_folder import check_writable, manifest, sha256_of, staged_output, write_json, write_parquet
-from embedscope.errors import InputError, OutputError
 
 
 def contents(folder: Path) -> dict[str, str]:

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.support.planted import OPTIONS, collection_of, model
+from tests.support.planted import SETTINGS, analyse, collection_of, model
 
 from embedscope.output.table_columns import point_columns, query_columns
-from embedscope.pipeline import analyse
 from embedscope.protocols import Role
 from embedscope.result import MapLayout, Result
 
@@ -19,7 +18,7 @@ COLLECTION = collection_of(25, n_negatives=2, types=(("price",), ()))
 
 @pytest.fixture(scope="module")
 def result() -> Result:
-    return analyse(COLLECTION, model(COLLECTION, share_wrong=0.2), options=replace(OPTIONS, maps=("tsne",)))
+    return analyse(COLLECTION, model(COLLECTION, share_wrong=0.2), settings=SETTINGS.with_options(skip_tsne=False))
 
 
 def test_every_column_of_queries_has_one_entry_a_query(result: Result) -> None:

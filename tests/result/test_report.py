@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.support import tiny_run as tiny
-from tests.support.planted import OPTIONS, collection_of, findings_of, model
+from tests.support.planted import SETTINGS, collection_of, findings_of, model
 
 from embedscope.comparison.paired import compare_runs
 from embedscope.decide.criteria import load_criteria
@@ -102,7 +102,7 @@ def test_values_come_out_plain(value: Any, expected: Any) -> None:
 
 def test_a_comparison_tells_of_every_run_what_changed_and_which_queries_moved() -> None:
     runs = {"old": findings_of(COLLECTION, model(COLLECTION, share_random=0.5)), "new": FINDINGS}
-    found = compare_runs(runs, reference="old", options=OPTIONS)
+    found = compare_runs(runs, reference="old", settings=SETTINGS)
     payload = json.loads(json.dumps(comparison_report(runs, found), allow_nan=False))
     assert payload["reference"] == "old"
     assert list(payload["runs"]) == ["old", "new"]

@@ -6,17 +6,16 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.support.planted import OPTIONS, collection_of, findings_of, model
+from tests.support.planted import SETTINGS, collection_of, diagnosed, findings_of, model
 
 from embedscope.comparison.paired import compare_runs
 from embedscope.data.collection import Collection
 from embedscope.decide.criteria import load_criteria
 from embedscope.decide.verdict import judge
-from embedscope.diagnose.examination import examine
 from embedscope.errors import DataFormatError
 from embedscope.output.run_folder import write_json, write_parquet
 from embedscope.output.table_columns import query_columns
-from embedscope.result import Result, extended
+from embedscope.result import Mapped, Result, extended
 from embedscope.result.report import report
 from embedscope.result.saved_run import is_run_folder, read_run
 
@@ -41,8 +40,8 @@ def folder(old: Result, tmp_path: Path) -> Path:
 
 def test_a_saved_run_compares_as_the_run_itself(old: Result, folder: Path, collection: Collection) -> None:
     new = findings_of(collection, model(collection, share_wrong=0.1))
-    fresh = compare_runs({"old": old, "new": new}, reference="old", options=OPTIONS)
-    saved = compare_runs({"old": read_run(folder), "new": new}, reference="old", options=OPTIONS)
+    fresh = compare_runs({"old": old, "new": new}, reference="old", settings=SETTINGS)
+    saved = compare_runs({"old": read_run(folder), "new": new}, reference="old", settings=SETTINGS)
     assert saved.comparisons == fresh.comparisons
     assert saved.type_changes == fresh.type_changes
     assert saved.level_shifts == fresh.level_shifts
@@ -83,7 +82,7 @@ def test_failure_modes_are_read_back_and_a_run_from_before_them_is_read_all_the_
     old: Result, collection: Collection, tmp_path: Path
 ) -> None:
     embeddings = model(collection, share_random=0.5)
-    examined = examine(old, collection, embeddings, options=OPTIONS)
+    examined = extended(diagnosed(collection, embeddings), Mapped)
     checks, verdict = judge(examined, load_criteria("checklist"))
     written = report(extended(examined, Result, checklist=checks, verdict=verdict))
     write_json(tmp_path / "report.json", written)

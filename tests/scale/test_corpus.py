@@ -11,22 +11,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.support.planted import Heard, analyse
 from tests.support.scene import write_rows, write_vectors
 
 from embedscope.data.collection import Collection
 from embedscope.data.readers import read_collection
-from embedscope.data.run_folder import sha256_of
 from embedscope.errors import InvalidOptionError, TooFewPointsError
-from embedscope.measure.options import Options
 from embedscope.models.embed import Embeddings
 from embedscope.models.precomputed import load_precomputed
-from embedscope.pipeline import analyse
+from embedscope.output.run_folder import sha256_of
 from embedscope.result import Result
-from embedscope.scale.corpus import NO_LEXICAL, analyse_shards
+from embedscope.scale.corpus import NO_LEXICAL, result_of_shards
 from embedscope.scale.shard_folder import ShardFolder
 from embedscope.scale.shard_writer import write_shards, writing_shards
+from embedscope.settings import Settings
 
-OPTIONS = Options(n_draws=200, maps=(), lexical=False)
+SETTINGS = Settings.of(draws=200, skip_tsne=True, skip_umap=True, lexical=False)
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +37,8 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Result]:
     collection = read_collection(data)
     embeddings = load_precomputed(write_vectors(place / "v.npz", data, 0.6), collection)
     write_folder(place / "shards", collection, embeddings)
-    in_memory = analyse(collection, embeddings, options=OPTIONS)
-    return in_memory, analyse_shards(ShardFolder(place / "shards"), options=OPTIONS)
+    in_memory = analyse(collection, embeddings, settings=SETTINGS)
+    return in_memory, result_of_shards(ShardFolder(place / "shards"), SETTINGS)
 
 
 def write_folder(where: Path, collection: Collection, embeddings: Embeddings) -> None:
@@ -97,7 +97,7 @@ def test_a_corpus_without_names_is_shown_by_row_numbers(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     documents = generator.normal(size=(40, 8))
     folder = write_shards(tmp_path / "s", documents[:5], documents, [[i] for i in range(5)])
-    found = analyse_shards(folder, options=OPTIONS)
+    found = result_of_shards(folder, SETTINGS)
     assert found.queries.ids == ("q0", "q1", "q2", "q3", "q4")
     assert found.documents.ids[found.queries.top_documents[3, 0]] == "d3"
     assert found.metrics["Success@1"].value == 1.0
@@ -106,31 +106,31 @@ def test_a_corpus_without_names_is_shown_by_row_numbers(tmp_path: Path) -> None:
 def test_queries_without_a_relevant_document_are_left_out_and_counted(tmp_path: Path) -> None:
     documents = np.random.default_rng(0).normal(size=(40, 8))
     folder = write_shards(tmp_path / "s", documents[:3], documents, [[0], [], [2]])
-    found = analyse_shards(folder, options=OPTIONS)
+    found = result_of_shards(folder, SETTINGS)
     assert (found.data.n_queries, found.data.n_queries_without_relevant) == (2, 1)
     assert found.queries.ids == ("q0", "q2")
     lonely = write_shards(tmp_path / "t", documents[:3], documents, [[0], [], []])
     with pytest.raises(TooFewPointsError, match="at least 2"):
-        analyse_shards(lonely, options=OPTIONS)
+        result_of_shards(lonely, SETTINGS)
 
 
 def test_less_memory_than_the_smallest_plan_is_refused_before_any_work(tmp_path: Path) -> None:
     documents = np.random.default_rng(0).normal(size=(40, 8))
     folder = write_shards(tmp_path / "s", documents[:5], documents, [[i] for i in range(5)])
-    told: list[str] = []
+    heard = Heard()
     with pytest.raises(InvalidOptionError, match="too little"):
-        analyse_shards(folder, options=OPTIONS, memory=100_000_000, say=told.append)
-    assert told == []
+        result_of_shards(folder, SETTINGS, memory=100_000_000, log=heard)
+    assert heard.steps == []
 
 
 UNDER_A_LIMIT = """
 import resource, sys
-from embedscope.scale.corpus import analyse_shards
-from embedscope.measure.options import Options
-from embedscope.data.shards import ShardFolder
+from embedscope.scale.corpus import result_of_shards
+from embedscope.settings import Settings
+from embedscope.scale.shard_folder import ShardFolder
 memory, kind, limit = int(sys.argv[2]), getattr(resource, sys.argv[3]), int(sys.argv[4])
 resource.setrlimit(kind, (limit, limit))
-found = analyse_shards(ShardFolder(sys.argv[1]), options=Options(n_draws=100), memory=memory)
+found = result_of_shards(ShardFolder(sys.argv[1]), Settings.of(draws=100), memory=memory)
 # Not ru_maxrss: a child inherits there what the process that started it held.
 with open("/proc/self/status") as status:
     peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))

@@ -442,13 +442,13 @@ def test_a_writing_to_an_object_store_that_fails_removes_what_it_wrote_and_nothi
 
 
 def test_a_whole_corpus_is_evaluated_from_an_object_store(store: fs.FileSystem, tmp_path: Path) -> None:
-    from embedscope.measure.options import Options
-    from embedscope.scale.corpus import analyse_shards
+    from embedscope.scale.corpus import result_of_shards
+    from embedscope.settings import Settings
 
-    options = Options(n_draws=100)
+    settings = Settings.of(draws=100)
     arrays = vectors(1, 50)[:5] + 0.1, vectors(1, 50), [[i] for i in range(5)]
     local, remote = (
-        analyse_shards(write_shards(where, *arrays, rows_per_shard=20), options=options)
+        result_of_shards(write_shards(where, *arrays, rows_per_shard=20), settings)
         for where in (tmp_path / "shards", "mock://bucket/shards")
     )
     assert remote.metrics == local.metrics

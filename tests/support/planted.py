@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from embedscope.data.collection import Collection, Negative, Row, build_collection
-from embedscope.measure.options import Options
+from embedscope.log import SILENT, Log, Silent
+from embedscope.measure.query_set import QuerySet
+from embedscope.measure.ranked import rank
 from embedscope.models.embed import Embeddings
-from embedscope.pipeline import analyse
-from embedscope.result import ModelFacts, Result
+from embedscope.pipeline import Embedded, TrainingFile, begin_maps, diagnose, measure, with_maps
+from embedscope.result import Diagnosed, Mapped, ModelFacts, extended
+from embedscope.settings import Settings
 
-OPTIONS = Options(n_draws=500, maps=())
+SETTINGS = Settings.of(draws=500, skip_tsne=True, skip_umap=True)
 DIM = 64
 
 
@@ -114,6 +117,52 @@ def collapsed(collection: Collection, name: str = "collapsed.npz") -> Embeddings
     )
 
 
-def findings_of(collection: Collection, embeddings: Embeddings, **options: object) -> Result:
-    """What the analysis finds with few draws and no maps."""
-    return analyse(collection, embeddings, options=OPTIONS, **options)  # type: ignore[arg-type]
+def analyse(
+    collection: Collection,
+    embeddings: Embeddings,
+    *,
+    settings: Settings = SETTINGS,
+    base: Embeddings | None = None,
+    baselines: Mapping[str, Embeddings] | None = None,
+    train: tuple[str, Collection] | None = None,
+    log: Log = SILENT,
+) -> Mapped:
+    """What is measured of a collection, and its maps; nothing is diagnosed."""
+    embedded = Embedded(embeddings, base, baselines or {})
+    query_set = QuerySet.of(collection, seed=settings.measure.seed, draws=settings.measure.draws)
+    ranked = rank(collection, embeddings, query_set, settings)
+    points, layouts = begin_maps(ranked, settings, log)
+    training = None if train is None else TrainingFile(*train)
+    scored = measure(collection, embedded, ranked, settings, training=training, log=log)
+    return with_maps(extended(scored, Diagnosed), points, layouts)
+
+
+def diagnosed(
+    collection: Collection,
+    embeddings: Embeddings,
+    *,
+    settings: Settings = SETTINGS,
+    base: Embeddings | None = None,
+    log: Log = SILENT,
+) -> Diagnosed:
+    """What is measured of a collection, and why its failures fail."""
+    embedded = Embedded(embeddings, base)
+    query_set = QuerySet.of(collection, seed=settings.measure.seed, draws=settings.measure.draws)
+    ranked = rank(collection, embeddings, query_set, settings)
+    scored = measure(collection, embedded, ranked, settings, log=log)
+    return diagnose(scored, collection, embedded, ranked, settings, log=log)
+
+
+class Heard(Silent):
+    """A log that remembers every step."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+
+    def step(self, text: str) -> None:
+        self.steps.append(text)
+
+
+def findings_of(collection: Collection, embeddings: Embeddings, **options: object) -> Mapped:
+    """What is measured with few draws and no maps."""
+    return analyse(collection, embeddings, **options)  # type: ignore[arg-type]

@@ -7,17 +7,17 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from tests.support.planted import analyse
 from tests.support.tiny_training import DIM, collection, options, rows, validator, vectors
 
 from embedscope.arrays import evaluate
 from embedscope.data.collection import Row, build_collection
-from embedscope.measure.options import Options
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.scoring import rank_values
 from embedscope.models.embed import Embeddings
 from embedscope.models.projectors import Identity, LinearHead
-from embedscope.pipeline import analyse
 from embedscope.result import ModelFacts
+from embedscope.settings import Settings
 from embedscope.train import TrainingOptions
 
 
@@ -31,7 +31,7 @@ def test_metrics_and_violations_equal_those_of_the_analysis() -> None:
     found = validator(c, chosen).measure(head())
     queries, documents = (head().project(v) for v in vectors(c))
     facts = ModelFacts(checkpoint="tiny", layout="given", dim=5)
-    result = analyse(c, Embeddings(queries, documents, facts), options=Options(maps=(), n_draws=100, lexical=False))
+    result = analyse(c, Embeddings(queries, documents, facts), settings=Settings.of(skip_tsne=True, skip_umap=True, draws=100, lexical=False))
     for name in ("MRR", "Success@1", "nDCG@10"):
         assert found.metrics[name].value == pytest.approx(result.metrics[name].value, abs=1e-12)
     assert found.violation_rates.keys() == result.negative_types.keys()

@@ -10,7 +10,7 @@ from functools import partial
 from embedscope.cli import ending
 from embedscope.comparison.comparing import ComparedRuns, compare
 from embedscope.output.page.sections import animation_section, comparison_section, timeline_section_of
-from embedscope.output.pictures.comparing import PICTURES, comparison_pictures
+from embedscope.output.pictures.comparison_files import PICTURES, comparison_pictures
 from embedscope.output.run_files import write_run
 from embedscope.result import RunComparison
 from embedscope.result.report import comparison_report, report, timeline_report

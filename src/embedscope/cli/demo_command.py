@@ -14,7 +14,7 @@ from embedscope.cli import ending, train_command, visualize_command
 from embedscope.comparison.comparing import compare
 from embedscope.data.sample import sample_path
 from embedscope.errors import MissingExtraError, OutputError
-from embedscope.output.pictures.drawing import PICTURES
+from embedscope.output.picture_process import PICTURES
 from embedscope.output.terminal import Terminal
 from embedscope.settings import Against, Settings, TrainSettings
 from embedscope.train.checkpoints import BEST, CONFIG, other_checkpoints

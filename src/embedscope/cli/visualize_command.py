@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from embedscope.output.pictures.drawing import PICTURES, Drawing
+from embedscope.output.picture_process import PICTURES, Drawing
 from embedscope.settings import Settings
 
 

@@ -94,12 +94,8 @@ def compare(
         log.step(f"Measuring {labels[name]}")
         ranked[name] = rank(collection, run.embeddings, query_set, chosen)
         runs[name] = measure(collection, run, ranked[name], chosen, training=training)
-    comparison = compare_runs(runs, reference=names[0], seed=chosen.measure.seed, draws=chosen.measure.draws)
-    timeline = None
-    if epochs:
-        timeline = build_timeline(
-            {name: runs[name] for name in epochs}, seed=chosen.measure.seed, draws=chosen.measure.draws
-        )
+    comparison = compare_runs(runs, reference=names[0], settings=chosen)
+    timeline = build_timeline({name: runs[name] for name in epochs}, chosen) if epochs else None
     candidate = comparison.best.best if comparison.best is not None else comparison.candidates[0]
     diagnosed = diagnose(
         runs[candidate], collection, embedded[candidate], ranked[candidate], chosen, attributes=reader, log=log
@@ -170,7 +166,7 @@ def _with_maps(
     log.step(f"Laying out the maps of {len(embedded)} runs, each from the one before")
     try:
         with log.progress("Maps", unit="maps") as progress:
-            points, maps, absent, animations = lay_out_runs(
+            made = lay_out_runs(
                 {name: run.embeddings for name, run in embedded.items()},
                 candidate,
                 diagnosed.queries,
@@ -182,4 +178,4 @@ def _with_maps(
     except TooFewPointsError:
         log.warn("the page has no map of the runs: there are too few points for one")
         return extended(diagnosed, Mapped), ()
-    return extended(diagnosed, Mapped, points=points, maps=maps, maps_absent=absent), animations
+    return extended(diagnosed, Mapped, points=made.points, maps=made.maps), made.animations

@@ -11,10 +11,11 @@ from embedscope.measure.negatives import UNTYPED
 from embedscope.measure.rank_metrics import PRIMARY_METRICS
 from embedscope.protocols import Float64Array, IntArray
 from embedscope.result import BestOfMany, Estimate, LevelShift, RunComparison, Scored, TypeChange
+from embedscope.settings import Settings
 from embedscope.stats.resampler import Resampler, Stream, holm_over
 
 
-def compare_runs(runs: Mapping[str, Scored], *, reference: str, seed: int, draws: int) -> RunComparison:
+def compare_runs(runs: Mapping[str, Scored], *, reference: str, settings: Settings) -> RunComparison:
     """Every run against ``reference``, paired on the same queries.
 
     Parameters
@@ -23,8 +24,8 @@ def compare_runs(runs: Mapping[str, Scored], *, reference: str, seed: int, draws
         At least two, measured on the same collection.
     reference : str
         The run that the others are compared with.
-    seed, draws : int
-        Of the intervals and tests.
+    settings : Settings
+        Seed and draws of the intervals and tests.
 
     Returns
     -------
@@ -41,7 +42,7 @@ def compare_runs(runs: Mapping[str, Scored], *, reference: str, seed: int, draws
     for name, result in runs.items():
         require_same_data(reference, first, name, result)
     candidates = [name for name in runs if name != reference]
-    resampler = Resampler(first.queries.clusters, draws, seed, Stream.COMPARISON)
+    resampler = Resampler(first.queries.clusters, settings.measure.draws, settings.measure.seed, Stream.COMPARISON)
     references = {reference: first.queries.values}
     comparisons = tuple(
         comparison

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from embedscope.measure.options import PRIMARY_MEASURES, TIE_TOLERANCE
 from embedscope.measure.perturbations import perturb, standard_perturbations
 from embedscope.measure.query_tables import is_right
+from embedscope.measure.rank_metrics import PRIMARY_METRICS
 from embedscope.measure.scoring import rank_values, select_queries
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.vectors import score_pairs
@@ -18,6 +18,7 @@ from embedscope.models.embed import encode_texts
 from embedscope.models.model import Model
 from embedscope.protocols import BoolArray, Float32Array, Float64Array, IntArray, Perturbation, ProgressCallback
 from embedscope.result import Estimate, PerturbationEffect, Robustness
+from embedscope.settings import TIE_TOLERANCE
 from embedscope.stats.resampler import Resampler, holm_over
 
 AS_WRITTEN = "as written"
@@ -52,7 +53,7 @@ def measure_robustness(
     *,
     seed: int,
     perturbations: Sequence[Perturbation] | None = None,
-    measures: tuple[str, ...] = PRIMARY_MEASURES,
+    measures: tuple[str, ...] = PRIMARY_METRICS,
     tolerance: float = TIE_TOLERANCE,
     say: Callable[[str], None] = lambda text: None,
 ) -> Robustness:

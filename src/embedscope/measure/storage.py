@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from embedscope.errors import InvalidEmbeddingsError
-from embedscope.measure.options import PRIMARY_MEASURES, TIE_TOLERANCE
 from embedscope.measure.quantization import Codec, Precision, fit_codec
+from embedscope.measure.rank_metrics import PRIMARY_METRICS
 from embedscope.measure.rescoring import rescored
 from embedscope.measure.scoring import values_of
 from embedscope.measure.space_statistics import overlap_at_k
@@ -21,6 +21,7 @@ from embedscope.metrics.ties import TieCounts
 from embedscope.metrics.vectors import score_pairs
 from embedscope.protocols import Float32Array, Float64Array, IntArray
 from embedscope.result import DeploymentCost, Estimate, StorageFormat
+from embedscope.settings import TIE_TOLERANCE
 from embedscope.stats.resampler import UNIT, Resampler, holm_over
 
 N_RESCORED = 100
@@ -63,7 +64,7 @@ def measure_deployment_cost(
     resampler: Resampler,
     *,
     generator: np.random.Generator,
-    measures: tuple[str, ...] = PRIMARY_MEASURES,
+    measures: tuple[str, ...] = PRIMARY_METRICS,
     plans: Sequence[Plan] | None = None,
     tolerance: float = TIE_TOLERANCE,
     say: Callable[[str], None] = lambda text: None,

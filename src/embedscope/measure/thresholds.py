@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from embedscope.errors import InvalidOptionError
-from embedscope.measure.options import TIE_TOLERANCE
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.local_pass import for_each_block
 from embedscope.metrics.vectors import score_pairs
 from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray
 from embedscope.result import Estimate, ThresholdChoice, ThresholdTable
+from embedscope.settings import TIE_TOLERANCE
 from embedscope.stats.intervals import wilson_bounds
 from embedscope.stats.resampler import Resampler
 

@@ -141,10 +141,10 @@ def test_measures_are_tables_and_equal_reasons_are_said_once() -> None:
 def test_a_long_list_of_findings_is_cut_and_says_how_to_see_the_rest() -> None:
     found = tiny.result()
     many = replace(found, findings=found.findings[:1] * 8)
-    short = said(lambda results: findings.print_diagnoses(many, results, has_evidence=False))
+    short = said(lambda results: findings.print_findings(many, results, has_evidence=False))
     assert short.count("type-ignored") == 5
     assert "... and 3 more; --findings prints all" in short
-    whole = said(lambda results: findings.print_diagnoses(many, results, has_evidence=True))
+    whole = said(lambda results: findings.print_findings(many, results, has_evidence=True))
     assert whole.count("type-ignored") == 8
     assert "effect 0.500 [0.100, 0.900] on 2" in whole
     assert "✓ 0.600  nhà nguyên căn, 3 tầng" in whole

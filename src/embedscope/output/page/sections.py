@@ -15,7 +15,16 @@ from embedscope.output.page.contract import CompareSection, SegmentColumns, Time
 from embedscope.output.page.packing import number_column
 from embedscope.output.page.payload import POINT_BUDGET, drawn_points
 from embedscope.protocols import BoolArray, Float32Array, IntArray
-from embedscope.result import Estimate, MapAnimation, Mapped, RunComparison, Scored, Segment, Timeline, run_labels
+from embedscope.result import (
+    Estimate,
+    MapAnimation,
+    Mapped,
+    RunComparison,
+    Scored,
+    Segment,
+    Timeline,
+    run_labels,
+)
 from embedscope.result.codec import encode
 from embedscope.result.report import comparison_report
 

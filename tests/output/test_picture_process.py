@@ -13,14 +13,12 @@ from typing import Any
 import pytest
 from tests.support.drawn_runs import make_findings
 
-from embedscope.cli import drawing
-from embedscope.cli.drawing import Drawing
-from embedscope.cli.pictures import Stage, files_of
 from embedscope.errors import InvalidOptionError
+from embedscope.output import picture_process as drawing
+from embedscope.output.picture_process import Drawing, picture_files
 from embedscope.result import Result
 
 SETTINGS: dict[str, Any] = {"dpi": 40.0, "format": "png"}
-STAGES = (Stage.RANKS, Stage.MAPS)
 
 
 @pytest.fixture(autouse=True)
@@ -29,20 +27,19 @@ def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def expected(result: Result) -> dict[str, bytes]:
-    return {name: file for stage in STAGES for name, file in files_of(stage, result, **SETTINGS).items()}
+    return picture_files(result, **SETTINGS)
 
 
 def drawn(result: Result) -> dict[str, bytes]:
     with Drawing(**SETTINGS) as pictures:
-        for stage in STAGES:
-            pictures.begin(stage, result)
+        pictures.begin(result)
         return pictures.files()
 
 
 def test_the_second_process_draws_the_same_files(monkeypatch: pytest.MonkeyPatch) -> None:
     result = make_findings(12)
     alone = expected(result)
-    monkeypatch.setattr(drawing, "files_of", lambda *_, **__: pytest.fail("drawn here"))
+    monkeypatch.setattr(drawing, "picture_files", lambda *_, **__: pytest.fail("drawn here"))
     assert drawn(result) == alone
 
 
@@ -83,7 +80,7 @@ def test_no_temporary_folder_of_matplotlib_is_left(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("MPLCONFIGDIR", "/proc/none")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with Drawing(**SETTINGS) as pictures:
-        pictures.begin(Stage.MAPS, make_findings(12))
+        pictures.begin(make_findings(12))
         assert pictures.files()
     assert list(tmp_path.iterdir()) == []
 
@@ -97,10 +94,11 @@ def test_pictures_are_drawn_here_where_what_is_found_cannot_be_sent(monkeypatch:
 
 def test_very_many_texts_are_drawn_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drawing, "MAX_TEXTS", 5)
-    asked: list[Stage] = []
-    monkeypatch.setattr(drawing, "files_of", lambda stage, *_, **__: asked.append(stage) or {})
-    assert drawn(make_findings(12)) == {}
-    assert asked == list(STAGES)
+    asked: list[Result] = []
+    monkeypatch.setattr(drawing, "picture_files", lambda result, **_: asked.append(result) or {})
+    result = make_findings(12)
+    assert drawn(result) == {}
+    assert asked == [result]
 
 
 def test_an_error_of_a_picture_is_raised_here(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +107,7 @@ def test_an_error_of_a_picture_is_raised_here(monkeypatch: pytest.MonkeyPatch) -
     def fail(*_: object, **__: object) -> dict[str, bytes]:
         raise InvalidOptionError("no such picture")
 
-    monkeypatch.setattr(drawing, "files_of", fail)
+    monkeypatch.setattr(drawing, "picture_files", fail)
     with pytest.raises(InvalidOptionError, match="no such picture"):
         drawn(make_findings(12))
 
@@ -119,7 +117,7 @@ def test_an_error_of_the_run_ends_the_process_at_once() -> None:
 
     def fail() -> None:
         with pictures:
-            pictures.begin(Stage.RANKS, make_findings(12))
+            pictures.begin(make_findings(12))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -135,8 +133,8 @@ def test_the_process_says_nothing_and_takes_no_module_from_the_folder_in_which_t
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", ["", *sys.path])
     result = make_findings(12)
-    monkeypatch.setattr(drawing, "files_of", lambda *_, **__: pytest.fail("drawn here"))
-    assert set(drawn(result)) >= {"similarity_distribution", "tsne_projection"}
+    monkeypatch.setattr(drawing, "picture_files", lambda *_, **__: pytest.fail("drawn here"))
+    assert set(drawn(result)) >= {"similarity_distribution.png", "tsne_projection.png"}
     assert capfd.readouterr() == ("", "")
 
 
@@ -160,6 +158,6 @@ def test_the_keyboard_does_not_reach_it() -> None:
 def test_visualize_loads_no_plots_before_the_process_is_started() -> None:
     code = (
         "import sys, embedscope.cli.visualize_command\n"
-        "assert not {'matplotlib', 'scipy', 'embedscope.cli.measured'} & set(sys.modules)\n"
+        "assert not {'matplotlib', 'scipy', 'embedscope.pipeline'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -44,7 +44,7 @@ run then."""
 
 _PATIENCE_S = 1.0
 
-_SERVE = "from embedscope.output.pictures.drawing import serve; serve()"
+_SERVE = "from embedscope.output.picture_process import serve; serve()"
 
 
 def picture_files(result: Result, *, dpi: float, format: str) -> dict[str, bytes]:  # noqa: A002
