@@ -11,6 +11,7 @@ choose.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -23,6 +24,7 @@ from embedscope.metrics.vectors import score_pairs
 from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray
 from embedscope.result import Estimate, ThresholdChoice, ThresholdTable
 from embedscope.settings import TIE_TOLERANCE
+from embedscope.stats.bootstrap import quotient
 from embedscope.stats.intervals import wilson_bounds
 from embedscope.stats.resampler import Resampler
 
@@ -125,8 +127,7 @@ def measure_thresholds(
     kept = _informative(retrieved)
     grid, retrieved, relevant = grid[kept], retrieved[:, kept], relevant[:, kept]
     precision_figures = _ratios(relevant, retrieved, resampler)
-    totals = np.broadcast_to(judgments.n_relevant[:, np.newaxis], relevant.shape)
-    recall_figures = _ratios(relevant, totals, resampler)
+    recall_figures = _ratios(relevant, judgments.n_relevant[:, np.newaxis], resampler)
     return ThresholdTable(
         thresholds=grid,
         n_retrieved=retrieved.sum(axis=0),
@@ -158,13 +159,21 @@ def _informative(retrieved: IntArray) -> IntArray:
 
 
 def _ratios(numerators: IntArray, denominators: IntArray, resampler: Resampler) -> list[Estimate]:
-    """Ratio of the sums of each column with its interval."""
+    """Ratio of the sums of each column with its interval; ``denominators`` are as many columns, or one for all."""
+    n_columns = numerators.shape[1]
+    is_shared = denominators.shape[1] < n_columns
     figures: list[Estimate] = []
-    for start in range(0, numerators.shape[1], _BLOCK_COLUMNS):
+    for start in range(0, n_columns, _BLOCK_COLUMNS):
         columns = slice(start, start + _BLOCK_COLUMNS)
-        pair = np.column_stack([numerators[:, columns], denominators[:, columns]]).astype(np.float64)
-        figures += resampler.ratio(pair)
-    return [_bounded(figure, denominators[:, i], resampler.clusters) for i, figure in enumerate(figures)]
+        above, below = numerators[:, columns], denominators if is_shared else denominators[:, columns]
+        sums = np.column_stack([above, below]).astype(np.float64)
+        figures += resampler.statistic(sums, partial(_split_quotient, above.shape[1]))
+    counts = np.broadcast_to(denominators, numerators.shape)
+    return [_bounded(figure, counts[:, i], resampler.clusters) for i, figure in enumerate(figures)]
+
+
+def _split_quotient(n: int, sums: Float64Array) -> Float64Array:
+    return quotient(sums[:, :n], sums[:, n:])
 
 
 def _bounded(figure: Estimate, counts: IntArray, clusters: IntArray) -> Estimate:

@@ -129,9 +129,13 @@ def ratio_of_sums(sums: Float64Array) -> Float64Array:
     ``w [s- >= s+]`` and ``w``. NaN where the denominator is 0.
     """
     half = sums.shape[1] // 2
+    return quotient(sums[:, :half], sums[:, half:])
+
+
+def quotient(numerators: Float64Array, denominators: Float64Array) -> Float64Array:
+    """``numerators / denominators``, which may be one column for all; NaN where the denominator is 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = sums[:, :half] / sums[:, half:]
-    return np.where(sums[:, half:] == 0, np.nan, ratio)
+        return np.where(denominators == 0, np.nan, numerators / denominators)
 
 
 def margin_and_separation(sums: Float64Array) -> Float64Array:
