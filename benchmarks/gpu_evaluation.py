@@ -19,14 +19,16 @@ from typing import Any
 
 import numpy as np
 
-from embedscope.settings import TIE_TOLERANCE
 from embedscope.measure.scoring import N_BINS, select_queries
 from embedscope.metrics import local_pass as local
 from embedscope.metrics import torch_pass as torch_device
-from embedscope.metrics.accumulators import HistogramAccumulator, TieAccumulator, TopKAccumulator
+from embedscope.metrics.histograms import HistogramAccumulator
 from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.tie_counting import TieAccumulator
+from embedscope.metrics.top_k import TopKAccumulator
 from embedscope.metrics.vectors import score_pairs, unit_rows
 from embedscope.protocols import Float32Array
+from embedscope.settings import TIE_TOLERANCE
 from gpu_common import chosen_device, gpu_parser, publish, synchronise
 from measuring import Claim, Rounds, seconds_of
 

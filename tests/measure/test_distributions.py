@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from embedscope.errors import InvalidOptionError, TooFewPointsError
 from embedscope.measure.distributions import auc_from_histograms, histogram_quantile, mean_and_std, overlap_coefficient
-from embedscope.metrics.accumulators import bin_edges, histogram_of_values
+from embedscope.metrics.histograms import bin_edges, histogram_of_values
 from embedscope.metrics.pair_sums import per_query_sums
 
 SEEDS = st.integers(0, 2**32 - 1)

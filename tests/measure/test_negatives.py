@@ -17,7 +17,7 @@ from embedscope.measure.negatives import (
     measure_weights,
     type_of_document,
 )
-from embedscope.metrics.accumulators import bin_edges
+from embedscope.metrics.histograms import bin_edges
 from embedscope.stats.resampler import Resampler
 
 EDGES = bin_edges(100)

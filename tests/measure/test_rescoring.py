@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from embedscope.errors import InvalidOptionError
 from embedscope.measure.rescoring import rescored
-from embedscope.metrics.accumulators import TieAccumulator, TopKAccumulator
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.metric_names import parse_measure
 from embedscope.metrics.ranking import metric_per_query
+from embedscope.metrics.tie_counting import TieAccumulator
+from embedscope.metrics.top_k import TopKAccumulator
 
 MEASURES = ("MRR", "MRR@3", "Success@1", "Recall@5", "nDCG@10", "MAP")
 

@@ -15,11 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.oracles import Case, random_case
 
-from embedscope.metrics import accumulators as streaming
-from embedscope.metrics import kernels
-from embedscope.metrics.accumulators import CompiledAccumulator, HistogramAccumulator, TieAccumulator, TopKAccumulator
+from embedscope.metrics import kernels, tie_counting, top_k
+from embedscope.metrics.accumulators import CompiledAccumulator
+from embedscope.metrics.histograms import HistogramAccumulator
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.kernels import PLAIN, Kernels
+from embedscope.metrics.tie_counting import TieAccumulator
+from embedscope.metrics.top_k import TopKAccumulator
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -101,7 +103,7 @@ def test_compiled_and_numpy_updates_may_be_mixed(loops: Kernels) -> None:
 def test_queries_with_more_groups_than_are_compared_are_counted_all_the_same(
     loops: Kernels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streaming, "MAX_GROUPS", 2)
+    monkeypatch.setattr(tie_counting, "MAX_GROUPS", 2)
     case = random_case(7, n_queries=8, n_documents=40, n_levels=30, max_relevant=9)
     make = makers(case, 0.0, 1, 2)[0]
     expected, ours = make(), make()
@@ -114,8 +116,8 @@ def test_queries_with_more_groups_than_are_compared_are_counted_all_the_same(
 def test_rows_that_rise_are_left_to_numpy_after_some_insertions(
     loops: Kernels, insertions: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streaming, "_INSERTIONS_A_PLACE", insertions)
-    monkeypatch.setattr(streaming, "_SPARE_INSERTIONS", 0)
+    monkeypatch.setattr(top_k, "_INSERTIONS_A_PLACE", insertions)
+    monkeypatch.setattr(top_k, "_SPARE_INSERTIONS", 0)
     rising = np.arange(4000, dtype=np.float32).reshape(2, 2000)
     expected, ours = TopKAccumulator(2, 3), TopKAccumulator(2, 3)
     expected.update(rising, 0, 0)
@@ -126,7 +128,7 @@ def test_rows_that_rise_are_left_to_numpy_after_some_insertions(
 def test_a_list_longer_than_insertion_is_meant_for_is_kept_by_numpy(
     loops: Kernels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streaming, "MAX_K", 2)
+    monkeypatch.setattr(top_k, "MAX_K", 2)
     scores = np.random.default_rng(0).random((3, 50)).astype(np.float32)
     expected, ours = TopKAccumulator(3, 5), TopKAccumulator(3, 5)
     expected.update(scores, 0, 0)

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError
 from embedscope.metrics import kernels, threads
 from embedscope.metrics import local_pass as local
-from embedscope.metrics.accumulators import HistogramAccumulator, TieAccumulator, TopKAccumulator
+from embedscope.metrics.histograms import HistogramAccumulator
 from embedscope.metrics.local_pass import for_each_block, search_top_k
 from embedscope.metrics.ranking import Judgments, TieCounts, chance_level, metric_per_query, parse_measure
+from embedscope.metrics.tie_counting import TieAccumulator
+from embedscope.metrics.top_k import TopKAccumulator
 from embedscope.metrics.vectors import score_pairs, unit_rows
 
 SEEDS = st.integers(0, 2**32 - 1)

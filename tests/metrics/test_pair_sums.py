@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedscope.measure.distributions import mean_and_std
-from embedscope.metrics import accumulators as streaming
 from embedscope.metrics import pair_sums, threads
 from embedscope.metrics.pair_sums import per_query_sums
 
@@ -61,13 +60,12 @@ def test_parts_and_threads_change_nothing_but_the_last_digits(monkeypatch: pytes
     rows = np.random.default_rng(0).standard_normal((50, 4)).astype(np.float32)
     whole = per_query_sums(rows, rows)
     monkeypatch.setattr(pair_sums, "_PART_ROWS", 7)
-    monkeypatch.setattr(streaming, "_PART_ROWS", 7)
     np.testing.assert_allclose(per_query_sums(rows, rows), whole, rtol=1e-13)
 
 
 def test_the_sums_are_the_same_on_one_thread_and_on_many(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = np.random.default_rng(0).standard_normal((50, 4)).astype(np.float32)
-    monkeypatch.setattr(streaming, "_PART_ROWS", 7)
+    monkeypatch.setattr(pair_sums, "_PART_ROWS", 7)
     monkeypatch.setattr(threads, "n_threads", lambda: 1)
     one = per_query_sums(rows, rows)
     monkeypatch.setattr(threads, "n_threads", lambda: 4)

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from embedscope.errors import EmbedscopeError, InvalidEmbeddingsError, InvalidOptionError, MissingExtraError
 from embedscope.metrics import local_pass as local
 from embedscope.metrics import torch_pass as torch_device
-from embedscope.metrics.accumulators import HistogramAccumulator, TieAccumulator, TopKAccumulator
+from embedscope.metrics.histograms import HistogramAccumulator
 from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.tie_counting import TieAccumulator
+from embedscope.metrics.top_k import TopKAccumulator
 from embedscope.metrics.vectors import score_pairs, unit_rows
 
 torch = pytest.importorskip("torch")

@@ -12,10 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from embedscope.errors import EmbedscopeError
-from embedscope.metrics.accumulators import HistogramAccumulator, TieAccumulator, TopKAccumulator, sum_and_gram
+from embedscope.metrics.histograms import HistogramAccumulator
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.kernels import MIN_CELLS
 from embedscope.metrics.local_pass import for_each_block
+from embedscope.metrics.pair_sums import sum_and_gram
+from embedscope.metrics.tie_counting import TieAccumulator
+from embedscope.metrics.top_k import TopKAccumulator
 from embedscope.metrics.vectors import score_pairs
 from embedscope.scale.shard_folder import ShardFolder
 from embedscope.scale.shard_pass import (

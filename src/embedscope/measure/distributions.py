@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from embedscope.errors import InvalidOptionError, TooFewPointsError
-from embedscope.metrics.accumulators import bin_edges, histogram_of_values
+from embedscope.metrics.histograms import bin_edges, histogram_of_values
 from embedscope.protocols import Float64Array, IntArray
 from embedscope.result import Distribution, Estimate
 

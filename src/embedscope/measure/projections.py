@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from embedscope.metrics.accumulators import sum_and_gram
+from embedscope.metrics.pair_sums import sum_and_gram
 from embedscope.models.embed import Embeddings
 from embedscope.protocols import Float32Array, IntArray
 

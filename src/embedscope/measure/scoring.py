@@ -9,12 +9,15 @@ import numpy as np
 
 from embedscope.measure.lexical import lexical_score_blocks
 from embedscope.metrics import torch_pass as torch_device
-from embedscope.metrics.accumulators import Accumulator, HistogramAccumulator, TieAccumulator, TopKAccumulator
+from embedscope.metrics.accumulators import Accumulator
+from embedscope.metrics.histograms import HistogramAccumulator
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.local_pass import for_each_block
 from embedscope.metrics.metric_names import parse_measure
 from embedscope.metrics.ranking import metric_per_query
+from embedscope.metrics.tie_counting import TieAccumulator
 from embedscope.metrics.ties import TieCounts
+from embedscope.metrics.top_k import TopKAccumulator
 from embedscope.metrics.vectors import score_pairs
 from embedscope.protocols import Float32Array, Float64Array, IntArray, ProgressCallback, Ties
 from embedscope.settings import Device

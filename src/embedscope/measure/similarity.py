@@ -18,9 +18,9 @@ from embedscope.measure.distributions import (
 )
 from embedscope.measure.negatives import NegativePairs
 from embedscope.measure.scoring import Scores, gaps
-from embedscope.metrics.accumulators import bin_edges, bin_numbers, histogram_of_values, sum_and_gram
+from embedscope.metrics.histograms import bin_edges, bin_numbers, histogram_of_values
 from embedscope.metrics.judgments import Judgments
-from embedscope.metrics.pair_sums import per_query_sums, sums_from_moments
+from embedscope.metrics.pair_sums import per_query_sums, sum_and_gram, sums_from_moments
 from embedscope.protocols import Float32Array, Float64Array, IntArray
 from embedscope.result import Distribution, Estimate, Similarity
 from embedscope.stats.bootstrap import margin_and_separation, ratio_of_sums

@@ -23,7 +23,7 @@ import numpy as np
 from scipy.special import bdtr, xlogy
 
 from embedscope.errors import InvalidOptionError, TooFewPointsError
-from embedscope.metrics.accumulators import sum_and_gram
+from embedscope.metrics.pair_sums import sum_and_gram
 from embedscope.metrics.vectors import require_matrix, require_same_dim, score_pairs
 from embedscope.protocols import BoolArray, Float64Array, FloatArray, IntArray
 

@@ -13,11 +13,12 @@ from embedscope.measure.rank_metrics import PRIMARY_METRICS
 from embedscope.measure.rescoring import rescored
 from embedscope.measure.scoring import values_of
 from embedscope.measure.space_statistics import overlap_at_k
-from embedscope.metrics.accumulators import TieAccumulator, TopKAccumulator
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.local_pass import for_each_block
 from embedscope.metrics.ranking import n_tied_with_first
+from embedscope.metrics.tie_counting import TieAccumulator
 from embedscope.metrics.ties import TieCounts
+from embedscope.metrics.top_k import TopKAccumulator
 from embedscope.metrics.vectors import score_pairs
 from embedscope.protocols import Float32Array, Float64Array, IntArray
 from embedscope.result import DeploymentCost, Estimate, StorageFormat

@@ -1,9 +1,15 @@
-"""Loops as machine code, by Numba."""
+"""Loops as machine code, by Numba, and on several threads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
+
+Range = tuple[int, int]
+Work = Callable[[int, int], object]
+"""Of the start and the stop of a range."""
 
 
 def compiled(loop: Callable[..., Any], *, fastmath: bool | set[str] = True) -> Callable[..., Any]:
@@ -21,3 +27,21 @@ def compiled(loop: Callable[..., Any], *, fastmath: bool | set[str] = True) -> C
     except RuntimeError:  # no folder can be written in which the machine code would be kept for the next process
         function = numba.njit(**options)(loop)
     return function
+
+
+@contextmanager
+def over_ranges(rounds: Sequence[Sequence[Range]], n_threads: int) -> Iterator[Callable[[Work], None]]:
+    """Something that does work on all ranges: those of a round side by side, on ``n_threads``, and round after round.
+
+    The work has to release the interpreter lock, as what is `compiled` does.
+    """
+    with ThreadPoolExecutor(n_threads) as pool:
+
+        def run(work: Work) -> None:
+            for ranges in rounds:
+                if len(ranges) == 1:  # no thread is woken for what this one can do
+                    work(*ranges[0])
+                else:
+                    list(pool.map(work, *zip(*ranges, strict=True)))
+
+        yield run

@@ -3,7 +3,7 @@
 Blocks are matrix products into one reused buffer: memory stays at one block a thread and what the accumulators keep,
 and the product runs about twice as fast as when every block is allocated anew.
 
-Over a large matrix whose accumulators all have compiled loops (`streaming.CompiledAccumulator`), each thread takes
+Over a large matrix whose accumulators all have compiled loops (`accumulators.CompiledAccumulator`), each thread takes
 blocks of queries of its own, multiplies and reads. Threads then wait for one another once, at the end, where a product
 shared among threads makes them wait at every block: on a core that others use as well that costs more than the
 reading. The results are the same to the last bit wherever the product of a block is.
@@ -19,9 +19,10 @@ from typing import cast
 import numpy as np
 
 from embedscope.errors import InvalidOptionError
-from embedscope.metrics.accumulators import Accumulator, CompiledAccumulator, TopK, TopKAccumulator
+from embedscope.metrics.accumulators import Accumulator, CompiledAccumulator
 from embedscope.metrics.kernels import MIN_CELLS, Kernels, for_matrix
 from embedscope.metrics.threads import in_threads, n_threads
+from embedscope.metrics.top_k import TopK, TopKAccumulator
 from embedscope.metrics.vectors import require_same_dim
 from embedscope.protocols import FloatArray, ProgressCallback
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from embedscope.metrics.accumulators import sum_and_gram
 from embedscope.metrics.threads import in_threads
 from embedscope.protocols import Float64Array, FloatArray
+
+_CHUNK_ELEMENTS = 1 << 20
+"""Elements converted to float64 at a time: 8 MiB of scratch."""
 
 _CHUNK_ROWS = 2048
 _PART_ROWS = 1 << 16
@@ -62,3 +64,32 @@ def _sums_of_part(queries: FloatArray, total: Float64Array, gram: Float64Array) 
         np.matmul(rows, gram, out=product[: len(rows)])
         squares[start : start + len(rows)] = np.einsum("ij,ij->i", product[: len(rows)], rows)
     return sums, squares
+
+
+def sum_and_gram(vectors: FloatArray) -> tuple[Float64Array, Float64Array]:
+    """Sum of the rows, shape (dim,), and V'V, shape (dim, dim), in float64.
+
+    Many rows are cut into parts of one size whatever the machine, which threads compute and whose sums are added in
+    their order: the same numbers on one core and on many.
+    """
+    dim = vectors.shape[1]
+    parts = [vectors[start : start + _PART_ROWS] for start in range(0, len(vectors), _PART_ROWS)]
+    total, gram = np.zeros(dim), np.zeros((dim, dim))
+    for part_total, part_gram in in_threads(_sum_and_gram, parts) if len(parts) > 1 else map(_sum_and_gram, parts):
+        total += part_total
+        gram += part_gram
+    return total, gram
+
+
+def _sum_and_gram(vectors: FloatArray) -> tuple[Float64Array, Float64Array]:
+    dim = vectors.shape[1]
+    total, gram = np.zeros(dim), np.zeros((dim, dim))
+    step = max(1, _CHUNK_ELEMENTS // dim)
+    buffer = np.empty((min(step, len(vectors)), dim))  # one for all chunks: fresh pages would cost as much as the sums
+    for start in range(0, len(vectors), step):
+        part = vectors[start : start + step]
+        rows = buffer[: len(part)]
+        rows[:] = part
+        total += rows.sum(axis=0)
+        gram += rows.T @ rows
+    return total, gram

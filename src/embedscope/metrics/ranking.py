@@ -2,7 +2,7 @@
 
 For a query and one of its relevant documents only three counts are needed: how many non-relevant documents score
 higher, how many tie, and how many of the tied come earlier in the corpus (`TieCounts`; the streaming pass that counts
-them is `embedscope.metrics.accumulators.TieAccumulator`). Relevant documents of one query whose scores chain within the
+them is `embedscope.metrics.tie_counting.TieAccumulator`). Relevant documents of one query whose scores chain within the
 tolerance form a *tie group*. A group of ``r`` relevant and ``e`` non-relevant documents that starts after ``start``
 documents occupies the ranks ``start + 1 ... start + m``, ``m = r + e``. Every metric is a sum over groups, in closed
 form:

@@ -6,7 +6,7 @@ Products are in full float32: TF32, which CUDA may use for float32 products and 
 make ties that the model did not make.
 
 Documents travel to the device once, block after block; the queries and what the accumulators keep live there. Other
-accumulators than the three of `embedscope.metrics.accumulators` are shown each block in host memory.
+accumulators than those of ties, the best documents and the histogram are shown each block in host memory.
 
 A block that does not fit into what the device has left is computed again in halves. Nothing is counted twice: readers
 keep what they found in a block only when every one of them has read it.
@@ -21,12 +21,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from embedscope.errors import EmbedscopeError, InvalidOptionError, MissingExtraError
-from embedscope.metrics.accumulators import Accumulator, HistogramAccumulator, TieAccumulator, TopKAccumulator
+from embedscope.metrics.accumulators import Accumulator
+from embedscope.metrics.histograms import HistogramAccumulator
 from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.tie_counting import TieAccumulator
+from embedscope.metrics.top_k import TopKAccumulator
 from embedscope.metrics.vectors import require_same_dim
 from embedscope.models import resolve_device
 from embedscope.models.encoders import is_out_of_memory, release_device_memory
-from embedscope.protocols import Device, FloatArray, ProgressCallback
+from embedscope.protocols import FloatArray, ProgressCallback
+from embedscope.settings import Device
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -317,7 +321,7 @@ class _Pairs:
 
 
 class _HistogramReader:
-    """Bins of a block, by the two roundings of `streaming.bin_numbers`."""
+    """Bins of a block, by the two roundings of `histograms.bin_numbers`."""
 
     def __init__(self, consumer: HistogramAccumulator, queries: Tensor, query_offset: int) -> None:
         self._consumer = consumer

@@ -23,10 +23,13 @@ import numpy as np
 
 from embedscope.measure.ranked import n_kept
 from embedscope.measure.scoring import N_BINS
-from embedscope.metrics.accumulators import HistogramAccumulator, TieAccumulator, TopKAccumulator, sum_and_gram
+from embedscope.metrics.histograms import HistogramAccumulator
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.local_pass import block_shape, for_each_block
+from embedscope.metrics.pair_sums import sum_and_gram
 from embedscope.metrics.threads import in_threads, n_threads, one_thread_products
+from embedscope.metrics.tie_counting import TieAccumulator
+from embedscope.metrics.top_k import TopKAccumulator
 from embedscope.metrics.vectors import score_pairs, unit_rows
 from embedscope.protocols import Float32Array
 from embedscope.scale.corpus import result_of_shards

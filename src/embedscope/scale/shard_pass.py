@@ -17,11 +17,14 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from embedscope.errors import EmbedscopeError
-from embedscope.metrics.accumulators import HistogramAccumulator, TieAccumulator, TopKAccumulator, sum_and_gram
+from embedscope.metrics.histograms import HistogramAccumulator
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.local_pass import block_shape, for_each_block
+from embedscope.metrics.pair_sums import sum_and_gram
 from embedscope.metrics.threads import one_thread_products
+from embedscope.metrics.tie_counting import TieAccumulator
 from embedscope.metrics.ties import TieCounts
+from embedscope.metrics.top_k import TopKAccumulator
 from embedscope.protocols import Float32Array, Float64Array, IntArray, ProgressCallback
 from embedscope.scale.shard_folder import ShardFolder
 
