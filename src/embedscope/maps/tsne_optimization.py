@@ -10,15 +10,15 @@ What a thread reads and writes does not depend on how many there are, so their n
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from embedscope.metrics.compiled import compiled
+from embedscope.metrics.compiled import compiled, over_ranges
 from embedscope.protocols import Float64Array, FloatArray
 
 EARLY_STEPS = 250
@@ -89,28 +89,14 @@ def tsne_gradient(n_points: int, n_threads: int) -> Iterator[Gradient]:
 
     def gradient_at(positions: Float64Array, affinities: sparse.csr_array) -> Float64Array:
         x[:], y[:] = positions[:, 0], positions[:, 1]
-        edges = affinities.indptr, affinities.indices, affinities.data
-        run(functools.partial(kernel, x, y, repulsion, weight, positions, *edges, gradient))
+        csr = affinities.indptr, affinities.indices, affinities.data
+        run(functools.partial(kernel, x, y, repulsion, weight, positions, *csr, gradient))
         normalizer = float(weight.sum(dtype=np.float64)) - n_points  # without the weight 1 of each point on itself
         return gradient - repulsion / max(normalizer, 1e-12)
 
-    with _over_rows(n_points, n_threads) as run:
+    edges = np.linspace(0, n_points, n_threads + 1).astype(int).tolist()
+    with over_ranges([list(itertools.pairwise(edges))], n_threads) as run:
         yield gradient_at
-
-
-@contextmanager
-def _over_rows(n_rows: int, n_threads: int) -> Iterator[Callable[[Callable[[int, int], None]], None]]:
-    """Something that runs a function of a range of rows over all rows, on ``n_threads`` threads."""
-    if n_threads <= 1:
-        yield lambda work: work(0, n_rows)
-        return
-    edges = np.linspace(0, n_rows, n_threads + 1).astype(int).tolist()
-    with ThreadPoolExecutor(n_threads) as pool:
-
-        def run(work: Callable[[int, int], None]) -> None:
-            list(pool.map(work, edges[:-1], edges[1:]))
-
-        yield run
 
 
 def _gradient_rows(x, y, repulsion, weight, positions, indptr, indices, affinities, attraction, start, stop):  # type: ignore[no-untyped-def]

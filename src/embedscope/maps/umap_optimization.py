@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
 
-from embedscope.metrics.compiled import compiled
+from embedscope.metrics.compiled import Range, compiled, over_ranges
 from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray
 
 _CLIP = 4.0  # of a gradient component, as in umap-learn
@@ -72,7 +70,7 @@ def umap_positions(
     positions = np.array(start, dtype=np.float32)[edges.order]
     pulls = _coefficients(lambda squared: -2 * a * b * squared ** (b - 1) / (1 + a * squared**b))
     pushes = _coefficients(lambda squared: 2 * b / ((_NEAR + squared) * (1 + a * squared**b)))
-    with _rounds(edges, n_threads) as run:
+    with over_ranges(_shares(edges, n_threads), n_threads) as run:
         for epoch in range(n_epochs):
             rate = np.float32(first_rate * (1.0 - epoch / n_epochs))
             key = np.uint64((seed * 0x9E3779B97F4A7C15 + epoch * 0xD1B54A32D192ED03) % 2**64)
@@ -91,7 +89,7 @@ class _Edges(NamedTuple):
     heads: IntArray  # (E,) places
     tails: IntArray
     rates: Float32Array  # (E,) samples an epoch, in (0, 1]
-    rounds: list[list[tuple[int, int]]]  # ranges of edges
+    rounds: list[list[Range]]  # of edges
 
 
 def _edges_by_blocks(membership: sparse.csr_array, n: int) -> _Edges:
@@ -125,26 +123,12 @@ def _tournament(n: int) -> list[list[tuple[int, int]]]:
     return rounds
 
 
-@contextmanager
-def _rounds(edges: _Edges, n_threads: int) -> Iterator[Callable[[Callable[[int, int], None]], None]]:
-    """Something that runs a function of a range of edges over all edges, round after round."""
+def _shares(edges: _Edges, n_threads: int) -> list[list[Range]]:
+    """Ranges of edges for ``n_threads``, in rounds: adjoining ranges of a round are joined until there are as many."""
     if n_threads <= 1:
-        yield lambda work: work(0, len(edges.heads))
-        return
-    shares = [_shares(one_round, n_threads) for one_round in edges.rounds]
-    with ThreadPoolExecutor(n_threads) as pool:
-
-        def run(work: Callable[[int, int], None]) -> None:
-            for starts, stops in shares:
-                list(pool.map(work, starts, stops))
-
-        yield run
-
-
-def _shares(ranges: list[tuple[int, int]], n_threads: int) -> tuple[list[int], list[int]]:
-    """Adjoining ranges joined until there are ``n_threads`` of them."""
-    groups = [group for group in np.array_split(np.array(ranges), n_threads) if len(group)]
-    return [int(group[0, 0]) for group in groups], [int(group[-1, 1]) for group in groups]
+        return [[(0, len(edges.heads))]]
+    groups = [np.array_split(np.array(ranges), n_threads) for ranges in edges.rounds]
+    return [[(int(g[0, 0]), int(g[-1, 1])) for g in one_round if len(g)] for one_round in groups]
 
 
 def _coefficients(of_squared_distance: Callable[[Float64Array], Float64Array]) -> Float32Array:
