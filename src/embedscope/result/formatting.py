@@ -33,8 +33,9 @@ def number(value: float | None, decimals: int | None = None, *, sign: bool = Fal
     """
     if value is None:
         return ABSENT
-    shown = (1 if abs(value) >= 10 else 4) if decimals is None else decimals
-    return f"{round(value, shown) + 0.0:{'+' if sign else ''},.{shown}f}"  # the sum takes the sign from a zero
+    form = (",.1f" if abs(value) >= 10 else ".4f") if decimals is None else f".{decimals}f"
+    rounded = round(value, int(form[-2])) + 0.0  # the sum takes the sign from a zero
+    return f"{rounded:{'+' if sign else ''}{form}}"
 
 
 def percent(share: float | None, decimals: int | None = None) -> str:

@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from tests.support.drawn_runs import make_findings
 
 from embedscope.errors import InvalidOptionError
-from embedscope.output.pictures import draw_negative_types, style
+from embedscope.output.pictures import draw_negative_types
 from embedscope.result import Estimate
+from embedscope.result.formatting import count
 
 
 def dots(figure: Figure, kind: str) -> np.ndarray:
@@ -88,7 +89,7 @@ def test_twenty_types_are_drawn_at_most_and_the_others_counted() -> None:
     types = {str(i): replace(base, name=str(i)) for i in range(25)}
     figure = draw_negative_types(replace(result, negative_types=types))
     assert len(names(figure)) == 20
-    assert f"20 of {style.count(25, 'type')}" in figure.texts[1].get_text()
+    assert f"20 of {count(25, 'type')}" in figure.texts[1].get_text()
 
 
 def test_without_types_the_reason_is_given() -> None:
