@@ -1,6 +1,6 @@
 /** The map: where queries and documents lie, and how far the picture may be believed. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { ScatterChart, ScatterLook } from '../charts/scatter';
+import type { ScatterChart } from '../charts/scatter';
 import type { Points } from '../contract';
 import { COLOURINGS, type Colouring, colour, tally } from '../model/colouring';
 import { count, counted, fixed, percent, shorten, signed } from '../model/format';
@@ -11,7 +11,7 @@ import type { State, Store } from '../state';
 import { Detail } from './detail';
 import { QueryList } from './lists';
 import { FullText, IconButton, Link, Mark, Name, Select, useStore, ZoomButtons } from './parts';
-import { CategoryKey, MapChoice, MapName, PointPlot, shownLinks, usePointOf } from './points';
+import { CategoryKey, MapChoice, MapName, PointPlot, usePointLook } from './points';
 
 const LISTED = 100;
 
@@ -34,41 +34,20 @@ function Absent({ store }: { store: Store }) {
   );
 }
 
-/** What the canvas shows for the present state. */
-function useLook(store: Store, points: Points, isLasso: boolean) {
-  const state = useStore(store);
-  const selection = store.selection();
-  const colouring = useMemo(
-    () => colour(store.page, points, state.colouring, state.map),
-    [store, points, state.colouring, state.map],
-  );
-  const isFaded = useMemo(() => {
-    if (state.faith === 0) return null;
-    return Uint8Array.from(points.maps[state.map].kept, (share) => (share < state.faith ? 1 : 0));
-  }, [points, state.faith, state.map]);
-  const focus = usePointOf(store, points, state.query);
-  const links = useMemo(
-    () => shownLinks(points, state.links, selection.isPoint, focus),
-    [points, state.links, selection, focus],
-  );
-  const look: ScatterLook = {
-    layout: state.map,
-    categories: colouring.of,
-    tints: colouring.categories.map(({ tint }) => tint),
-    isLit: selection.isPoint,
-    isFaded,
-    links,
-    focus,
-    isLasso,
-  };
-  return { state, selection, colouring, isFaded, look };
-}
-
 function Plane({ store, points }: { store: Store; points: Points }) {
   const [isLasso, setLasso] = useState(false);
   const [picked, setPicked] = useState(-1);
   const [kind, setKind] = useState<ScatterChart['kind']>('webgl');
-  const { state, selection, colouring, isFaded, look } = useLook(store, points, isLasso);
+  const { map, faith, query, ...state } = useStore(store);
+  const colouring = useMemo(
+    () => colour(store.page, points, state.colouring, map),
+    [store, points, state.colouring, map],
+  );
+  const isFaded = useMemo(
+    () => (faith === 0 ? null : Uint8Array.from(points.maps[map].kept, (share) => (share < faith ? 1 : 0))),
+    [points, faith, map],
+  );
+  const look = usePointLook(store, points, { layout: map, colouring, links: state.links, isFaded, isLasso });
   const chart = useRef<ScatterChart | null>(null);
   const data = useMemo(
     () => ({
@@ -95,10 +74,10 @@ function Plane({ store, points }: { store: Store; points: Points }) {
         </div>
       </PointPlot>
       <aside class="map-side">
-        <Legend store={store} colouring={colouring} counts={tally(colouring, selection.isPoint)} />
+        <Legend store={store} colouring={colouring} counts={tally(colouring, look.isLit)} />
         <Faith store={store} points={points} isFaded={isFaded} kind={kind} />
-        {state.query !== null ? (
-          <Detail store={store} query={state.query} />
+        {query !== null ? (
+          <Detail store={store} query={query} />
         ) : picked >= 0 ? (
           <Document store={store} document={points.rows[picked]} onClose={() => setPicked(-1)} />
         ) : (

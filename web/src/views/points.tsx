@@ -7,7 +7,7 @@ import type { Colouring } from '../model/colouring';
 import { count, counted, fixed, rank, shorten, signed } from '../model/format';
 import type { LinksShown } from '../model/hash';
 import type { Store } from '../state';
-import { Choice, Mark, Name } from './parts';
+import { Choice, Mark, Name, useStore } from './parts';
 
 const MAP_NAMES: Record<string, string> = { tsne: 't-SNE', umap: 'UMAP' };
 
@@ -81,36 +81,48 @@ export function PointPlot(props: PointPlotProps) {
   );
 }
 
-/** The point of a query; -1 where it has none. */
-export function usePointOf(store: Store, points: Points, query: number | null): number {
+interface PointsShown extends Pick<ScatterLook, 'layout'>, Partial<Pick<ScatterLook, 'isFaded' | 'isLasso'>> {
+  colouring: Colouring;
+  links: LinksShown;
+  /** Whether queries are right, where the links shall say that of another checkpoint than the page's. */
+  isCorrect?: Uint8Array;
+}
+
+/** How the points look under the present selection and with the open query. */
+export function usePointLook(store: Store, points: Points, shown: PointsShown): ScatterLook {
+  const { query } = useStore(store);
+  const { isPoint } = store.selection();
+  const { colouring, isCorrect, isFaded = null, isLasso = false } = shown;
   const pointOfQuery = useMemo(() => {
     const found = new Int32Array(store.page.queries.n).fill(-1);
     for (let p = 0; p < points.n; p++) if (points.roles[p] === QUERY) found[points.rows[p]] = p;
     return found;
   }, [store, points]);
-  return query === null ? -1 : pointOfQuery[query];
+  const focus = query === null ? -1 : pointOfQuery[query];
+  const links = useMemo(
+    () => shownLinks(points, shown.links, isPoint, focus, isCorrect),
+    [points, shown.links, isPoint, focus, isCorrect],
+  );
+  const tints = colouring.categories.map(({ tint }) => tint);
+  return { layout: shown.layout, categories: colouring.of, tints, isLit: isPoint, isFaded, links, focus, isLasso };
 }
 
 /** Links from queries to their relevant documents, of all queries or of those that stand out. */
-export function shownLinks(
+function shownLinks(
   points: Points,
   shown: LinksShown,
   isLit: Uint8Array | null,
   focus: number,
+  isCorrect?: Uint8Array,
 ): ScatterLook['links'] {
-  const from: number[] = [];
-  const to: number[] = [];
-  const isCorrect: number[] = [];
-  for (let i = 0; i < points.linkQueries.length; i++) {
-    const query = points.linkQueries[i];
-    const isShown =
-      shown === 'all' || (shown === 'selected' && (query === focus || (isLit !== null && isLit[query] === 1)));
-    if (!isShown) continue;
-    from.push(query);
-    to.push(points.linkDocuments[i]);
-    isCorrect.push(points.linkIsCorrect[i]);
-  }
-  return { from, to, isCorrect };
+  const isShown = (query: number) =>
+    shown === 'all' || (shown === 'selected' && (query === focus || isLit?.[query] === 1));
+  const kept = [...points.linkQueries.keys()].filter((i) => isShown(points.linkQueries[i]));
+  return {
+    from: kept.map((i) => points.linkQueries[i]),
+    to: kept.map((i) => points.linkDocuments[i]),
+    isCorrect: kept.map((i) => (isCorrect ? isCorrect[points.rows[points.linkQueries[i]]] : points.linkIsCorrect[i])),
+  };
 }
 
 const CARD_WIDTH = 320;

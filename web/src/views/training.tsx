@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { LineKey, type Series } from '../charts/axes';
 import { Lines } from '../charts/lines';
-import type { ScatterChart, ScatterLook } from '../charts/scatter';
+import type { ScatterChart } from '../charts/scatter';
 import { SegmentBars } from '../charts/segments';
 import type { Figure, Points, Timeline } from '../contract';
 import { type ColouringId, colour, colourOutcomes, tally } from '../model/colouring';
@@ -11,7 +11,7 @@ import { framedAlike } from '../model/plane';
 import type { Store } from '../state';
 import { MovedList } from './lists';
 import { Name, Section, Select, useStore } from './parts';
-import { CategoryKey, MapChoice, PointPlot, shownLinks, usePointOf } from './points';
+import { CategoryKey, MapChoice, PointPlot, usePointLook } from './points';
 
 const STEP_MS = 1100;
 const DASHES = [undefined, '7 4', '2 3', '10 3 2 3'];
@@ -167,11 +167,11 @@ const COLOUR_OPTIONS: { value: ColouringId; label: string }[] = [
   { value: 'writing', label: 'Writing' },
 ];
 
-/** What the canvas shows at the epoch of the slider. */
-function useLook(store: Store, timeline: Timeline, points: Points, colouringId: ColouringId) {
-  const { epoch, query } = useStore(store);
-  const selection = store.selection();
-  const focus = usePointOf(store, points, query);
+/** The points of the map, which move from epoch to epoch. */
+function AnimatedMap({ store, timeline, points }: { store: Store; timeline: Timeline; points: Points }) {
+  const [map, setMap] = useState(0);
+  const [colouringId, setColouring] = useState<ColouringId>(timeline.isCorrect ? 'outcome' : 'role');
+  const { epoch } = useStore(store);
   const isCorrect = timeline.isCorrect?.[epoch] ?? store.page.queries.isCorrect;
   const colouring = useMemo(
     () =>
@@ -180,28 +180,7 @@ function useLook(store: Store, timeline: Timeline, points: Points, colouringId: 
         : colour(store.page, points, colouringId, 0),
     [store, points, colouringId, isCorrect],
   );
-  const links = useMemo(() => {
-    const found = shownLinks(points, 'selected', selection.isPoint, focus);
-    return { ...found, isCorrect: Array.from(found.from, (point) => isCorrect[points.rows[point]]) };
-  }, [points, selection, focus, isCorrect]);
-  const look: ScatterLook = {
-    layout: epoch,
-    categories: colouring.of,
-    tints: colouring.categories.map(({ tint }) => tint),
-    isLit: selection.isPoint,
-    isFaded: null,
-    links,
-    focus,
-    isLasso: false,
-  };
-  return { look, colouring, counts: tally(colouring, selection.isPoint) };
-}
-
-/** The points of the map, which move from epoch to epoch. */
-function AnimatedMap({ store, timeline, points }: { store: Store; timeline: Timeline; points: Points }) {
-  const [map, setMap] = useState(0);
-  const [colouringId, setColouring] = useState<ColouringId>(timeline.isCorrect ? 'outcome' : 'role');
-  const { look, colouring, counts } = useLook(store, timeline, points, colouringId);
+  const look = usePointLook(store, points, { layout: epoch, colouring, links: 'selected', isCorrect });
   const chart = useRef<ScatterChart | null>(null);
   const data = useMemo(
     () => ({
@@ -217,7 +196,7 @@ function AnimatedMap({ store, timeline, points }: { store: Store; timeline: Time
         <MapChoice maps={timeline.animations} value={map} onChange={setMap} />
         <Select label="Colour" value={colouringId} options={COLOUR_OPTIONS} onChange={setColouring} />
         <ul class="keys">
-          {counts.map(
+          {tally(colouring, look.isLit).map(
             (n, category) =>
               n > 0 && (
                 <li key={category}>
