@@ -46,9 +46,9 @@ def shortfalls(seed: int, n_queries: int, noise: float, wanted: Sequence[float])
     generator = np.random.default_rng(seed)
     documents = unit_rows(generator.standard_normal((N_DOCUMENTS, DIM))).astype(np.float32)
     queries, own = drawn(documents, n_queries, noise, generator)
-    judged = Judgments.from_lists([[document] for document in own.tolist()], n_documents=N_DOCUMENTS)
+    judgments = Judgments.from_lists([[document] for document in own.tolist()], n_documents=N_DOCUMENTS)
     resampler = Resampler(np.arange(n_queries), 500, seed)
-    choices = measure_thresholds(queries, documents, judged, resampler, wanted=wanted).choices
+    choices = measure_thresholds(queries, documents, judgments, resampler, wanted=wanted).choices
     others, theirs = drawn(documents, N_TRUE, noise, generator)
     scores = others @ documents.T
     right = scores[np.arange(N_TRUE), theirs]
@@ -72,10 +72,10 @@ def is_taken_in(seed: int, n_queries: int, precision: float, wanted: float) -> b
     )  # one document at this score, no other above 0
     others = (named + 1 + generator.integers(N_DOCUMENTS - 1, size=n_queries)) % N_DOCUMENTS
     relevant = np.where(generator.random(n_queries) < precision, named, others)
-    judged = Judgments.from_lists([[document] for document in relevant.tolist()], n_documents=N_DOCUMENTS)
+    judgments = Judgments.from_lists([[document] for document in relevant.tolist()], n_documents=N_DOCUMENTS)
     resampler = Resampler(rows, 500, seed)
     documents = np.eye(N_DOCUMENTS, N_DOCUMENTS + 1, dtype=np.float32)
-    (choice,) = measure_thresholds(queries, documents, judged, resampler, wanted=(wanted,)).choices
+    (choice,) = measure_thresholds(queries, documents, judgments, resampler, wanted=(wanted,)).choices
     return choice.threshold is not None
 
 

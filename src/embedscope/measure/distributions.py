@@ -139,13 +139,13 @@ def auc_from_histograms(positive: IntArray, negative: IntArray) -> Estimate:
 def overlap_coefficient(positive: IntArray, negative: IntArray, edges: Float64Array) -> Estimate:
     """Area under the lower of the two densities, in [0, 1]; 0 where the populations share no bin.
 
-    ``sum_i min(p_i / P, n_i / N)`` over bins of width 0.01 (finer bins are put together first). H. F. Inman and E. L.
+    ``sum_i min(p_i / P, n_i / N)`` over bins of width 0.01 (finer bins are merged first). H. F. Inman and E. L.
     Bradley, "The overlapping coefficient as a measure of agreement" (1989). Absent where a histogram is empty.
 
     Raises
     ------
     InvalidOptionError
-        If the bins cannot be put together to a width of 0.01.
+        If the bins cannot be merged to a width of 0.01.
     """
     _require_same_bins(positive, negative)
     n_positive, n_negative = int(positive.sum()), int(negative.sum())

@@ -122,7 +122,7 @@ def measure_weights(pairs: NegativePairs, resampler: Resampler, tolerance: float
     ``violation_rate = mean [m <= 0]``; ``weighted_violation_rate = sum w [m <= 0] / sum w``; ``kendall_tau`` is the
     mean over queries of tau-b between the weights of its negatives and ``s+ - s-``: 1 where the most heavily weighted
     negative is pushed away the furthest. The last two are left out where fewer than 5 % of the queries have a weight
-    above 0: a file with placeholder weights would otherwise be judged by the one row that was filled in.
+    above 0: a file with placeholder weights would otherwise rest on the one row that was filled in.
     """
     violations = pairs.violations(tolerance).astype(np.float64)
     every = np.arange(len(violations))

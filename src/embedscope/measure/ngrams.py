@@ -32,7 +32,7 @@ class GramWeights:
     lengths : (int, int)
         Shortest and longest n-gram, both included.
     prepare : callable, optional
-        What is done to every text first; lower case where not given.
+        What is done to every text first; lower case by default.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Per-query and per-document tables of the findings."""
+"""Per-query and per-document tables of a result."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ def query_table(
     clusters: IntArray,
     k: int,
 ) -> QueryTable:
-    """One row for each judged query; ``rows`` are the places of these queries in ``collection``."""
-    judged = scores.judgments
+    """One row a query with a relevant document; ``rows`` are the places of these queries in ``collection``."""
+    judgments = scores.judgments
     n = len(rows)
     is_relevant = relevance_of_top(scores)
     wrong_document, wrong_similarity = _best_wrong(scores, is_relevant)
-    best_positive = np.maximum.reduceat(scores.pair_scores, judged.indptr[:-1])
+    best_positive = np.maximum.reduceat(scores.pair_scores, judgments.indptr[:-1])
     pairs = negatives or _no_pairs()
     order = np.argsort(pairs.queries, kind="stable")
     best_negative = pairs.best_of_each_query(n)
-    first_is_relevant = metric_per_query(Measure("Success", 1), judged, scores.pair_scores, scores.counts)
+    first_is_relevant = metric_per_query(Measure("Success", 1), judgments, scores.pair_scores, scores.counts)
     top = scores.top_scores
     return QueryTable(
         ids=tuple(collection.query_ids[row] for row in rows),
         texts=tuple(collection.queries[row] for row in rows),
         clusters=clusters,
-        n_relevant=judged.n_relevant,
-        rank=expected_first_rank(judged, scores.pair_scores, scores.counts),
-        n_tied=n_tied_with_first(judged, scores.pair_scores, scores.counts),
+        n_relevant=judgments.n_relevant,
+        rank=expected_first_rank(judgments, scores.pair_scores, scores.counts),
+        n_tied=n_tied_with_first(judgments, scores.pair_scores, scores.counts),
         is_correct=is_right(first_is_relevant),
         positive_similarity=best_positive,
         negative_similarity=best_negative,
@@ -56,8 +56,8 @@ def query_table(
         top_documents=scores.top_documents[:, :k],
         top_scores=top[:, :k],
         top_is_relevant=is_relevant[:, :k],
-        relevant_indptr=judged.indptr,
-        relevant_documents=judged.documents,
+        relevant_indptr=judgments.indptr,
+        relevant_documents=judgments.documents,
         relevant_scores=scores.pair_scores,
         negative_indptr=np.concatenate([[0], np.cumsum(np.bincount(pairs.queries, minlength=n))]).astype(np.int64),
         negative_documents=pairs.documents[order],
@@ -86,10 +86,10 @@ def _no_pairs() -> NegativePairs:
 
 def relevance_of_top(scores: Scores) -> BoolArray:
     """Which of the documents kept for each query are relevant, shape (Q, k')."""
-    judged = scores.judgments
-    keys = judged.query_of_pair * judged.n_documents + judged.documents
-    asked = np.arange(judged.n_queries)[:, None] * judged.n_documents + scores.top_documents
-    return np.isin(asked, keys)
+    judgments = scores.judgments
+    keys = judgments.query_of_pair * judgments.n_documents + judgments.documents
+    cells = np.arange(judgments.n_queries)[:, None] * judgments.n_documents + scores.top_documents
+    return np.isin(cells, keys)
 
 
 def _best_wrong(scores: Scores, is_relevant: BoolArray) -> tuple[IntArray, Float64Array]:
@@ -102,13 +102,13 @@ def _best_wrong(scores: Scores, is_relevant: BoolArray) -> tuple[IntArray, Float
     return document.astype(np.int64), similarity.astype(np.float64)
 
 
-def document_table(collection: Collection, judged: Judgments, negatives: NegativePairs | None) -> DocumentTable:
+def document_table(collection: Collection, judgments: Judgments, negatives: NegativePairs | None) -> DocumentTable:
     """One row for each document of the pool."""
     n = len(collection.documents)
     rows = np.zeros(0, dtype=np.int64) if negatives is None else negatives.documents
     return DocumentTable(
         ids=collection.document_ids,
         texts=collection.documents,
-        n_relevant_to=np.bincount(judged.documents, minlength=n),
+        n_relevant_to=np.bincount(judgments.documents, minlength=n),
         n_negative_of=np.bincount(rows, minlength=n),
     )

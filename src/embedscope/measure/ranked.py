@@ -1,4 +1,4 @@
-"""What one pass over the similarities leaves: ranks, scores of the judged pairs, hard negatives, the tables."""
+"""What one pass over the similarities leaves: ranks, scores of the relevant pairs, hard negatives, the tables."""
 
 from __future__ import annotations
 

@@ -106,10 +106,10 @@ def _place_of_pairs(judgments: Judgments, candidates: IntArray) -> IntArray:
     """Column of each relevant pair among its query's candidates, -1 where it is not there; shape (P,)."""
     keys = _keys(judgments, np.arange(len(candidates))[:, np.newaxis], candidates).reshape(-1)
     order = np.argsort(keys)
-    asked = _keys(judgments, judgments.query_of_pair, judgments.documents)
-    found = np.minimum(np.searchsorted(keys, asked, sorter=order), len(keys) - 1)
+    wanted = _keys(judgments, judgments.query_of_pair, judgments.documents)
+    found = np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)
     cell = order[found]
-    return np.where(keys[cell] == asked, cell % candidates.shape[1], -1)
+    return np.where(keys[cell] == wanted, cell % candidates.shape[1], -1)
 
 
 def _candidates_around(

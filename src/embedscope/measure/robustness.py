@@ -72,17 +72,17 @@ def measure_robustness(
     resampler : Resampler
         Of the clusters of these queries.
     encode : callable
-        From `query_encoder`; is given the changed texts of one perturbation at a time.
+        From `query_encoder`; receives the changed texts of one perturbation at a time.
     seed : int
         Of the perturbations.
     perturbations : sequence of Perturbation, optional
-        The standard ones if not given.
+        The standard ones by default.
     measures : tuple of str
         Compared with Holm's correction over all perturbations and measures.
     tolerance : float
         Scores closer than this are tied.
     say : callable, optional
-        Is told each perturbation in one line.
+        Called with one line a perturbation.
     """
     tried = standard_perturbations() if perturbations is None else perturbations
     needed = tuple(dict.fromkeys((*measures, _ORDER, _RANK_1)))

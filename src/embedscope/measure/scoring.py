@@ -63,7 +63,7 @@ def score(
         Where a matrix of `torch_device.MIN_CELLS` scores or more is computed: "auto", "cpu", "cuda", "mps". Smaller
         ones are computed here.
     progress : ProgressCallback, optional
-        Is told how many queries are done (on a device, how many documents).
+        Called with the number of queries done (on a device, how many documents).
 
     Raises
     ------

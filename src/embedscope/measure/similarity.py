@@ -1,4 +1,4 @@
-"""Positive, negative and hard-negative similarities as findings (conventions, section 4)."""
+"""Positive, negative and hard-negative similarities (conventions, section 4)."""
 
 from __future__ import annotations
 
@@ -61,19 +61,19 @@ class DocumentSummary:
     sample: Float32Array  # (S, dim)
 
     @classmethod
-    def of(cls, documents: Float32Array, judged: Judgments, resampler: Resampler) -> DocumentSummary:
+    def of(cls, documents: Float32Array, judgments: Judgments, resampler: Resampler) -> DocumentSummary:
         """The summary of documents in memory."""
         total, gram = sum_and_gram(documents)
         drawn = resampler.sample(len(documents), N_SUBSAMPLED)
-        return cls(len(documents), total, gram, documents[np.unique(judged.documents)], drawn, documents[drawn])
+        return cls(len(documents), total, gram, documents[np.unique(judgments.documents)], drawn, documents[drawn])
 
 
 def pair_sums(queries: Float32Array, documents: DocumentSummary, scores: Scores) -> PairSums:
     """Sums over positive pairs, and over all other pairs in closed form (no pair is formed)."""
-    judged = scores.judgments
+    judgments = scores.judgments
     n, values = len(queries), scores.pair_scores
-    rows = judged.query_of_pair
-    n_positive = judged.n_relevant.astype(np.float64)
+    rows = judgments.query_of_pair
+    n_positive = judgments.n_relevant.astype(np.float64)
     total: Float64Array = np.bincount(rows, weights=values, minlength=n).astype(np.float64)
     squares: Float64Array = np.bincount(rows, weights=values**2, minlength=n).astype(np.float64)
     all_total, all_squares = sums_from_moments(queries, documents.total, documents.gram)
@@ -235,10 +235,10 @@ def _sum_of_means(sums: Float64Array) -> Float64Array:
 
 def _positive_sums(tables: Float64Array, scores: Scores) -> Float64Array:
     """Entries of each table at the similarities of the relevant pairs, summed by query; shape (Q, tables)."""
-    judged = scores.judgments
+    judgments = scores.judgments
     bins = bin_numbers(scores.pair_scores, tables.shape[1])
-    rows = judged.query_of_pair
-    return np.column_stack([np.bincount(rows, weights=table[bins], minlength=judged.n_queries) for table in tables])
+    rows = judgments.query_of_pair
+    return np.column_stack([np.bincount(rows, weights=table[bins], minlength=judgments.n_queries) for table in tables])
 
 
 def _negative_sums(
@@ -248,12 +248,12 @@ def _negative_sums(
 
     Of a large corpus ``N_SUBSAMPLED`` documents are drawn, the same for every query.
     """
-    judged, n_bins, drawn = scores.judgments, tables.shape[1], documents.drawn
+    judgments, n_bins, drawn = scores.judgments, tables.shape[1], documents.drawn
     sums = np.empty((len(queries), len(tables)))
     counts = np.full(len(queries), float(len(drawn)))
     for start in range(0, len(queries), QUERY_CHUNK):
         block = queries[start : start + QUERY_CHUNK] @ documents.sample.T  # (q, n)
-        rows, columns = _relevant_cells(drawn, judged, start, len(block))
+        rows, columns = _relevant_cells(drawn, judgments, start, len(block))
         bins = bin_numbers(block, n_bins).reshape(block.shape)
         for j, table in enumerate(tables):
             entries = table[bins]
@@ -263,12 +263,12 @@ def _negative_sums(
     return sums, counts
 
 
-def _relevant_cells(drawn: IntArray, judged: Judgments, start: int, size: int) -> tuple[IntArray, IntArray]:
+def _relevant_cells(drawn: IntArray, judgments: Judgments, start: int, size: int) -> tuple[IntArray, IntArray]:
     """Cells (row, column) of a block of queries that hold relevant documents; column j is document ``drawn[j]``."""
-    own = slice(judged.indptr[start], judged.indptr[start + size])
-    columns = np.searchsorted(drawn, judged.documents[own])
-    is_drawn = drawn[np.minimum(columns, len(drawn) - 1)] == judged.documents[own]
-    rows = judged.query_of_pair[own] - start
+    own = slice(judgments.indptr[start], judgments.indptr[start + size])
+    columns = np.searchsorted(drawn, judgments.documents[own])
+    is_drawn = drawn[np.minimum(columns, len(drawn) - 1)] == judgments.documents[own]
+    rows = judgments.query_of_pair[own] - start
     return rows[is_drawn], columns[is_drawn]
 
 

@@ -253,7 +253,7 @@ class LinearSplit:
     """How well a hyperplane tells queries from documents that it was not fitted to.
 
     ``auc`` is the probability that a query lies further on the side of the queries than a document does; ``accuracy``
-    is balanced, the mean of the shares of both sides that are told right. 0.5 is what a guess reaches in both.
+    is balanced, the mean of the shares of both sides on the right side. 0.5 is what a guess reaches in both.
     """
 
     auc: float

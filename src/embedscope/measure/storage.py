@@ -89,11 +89,11 @@ def measure_deployment_cost(
     measures : tuple of str
         Compared with float32 under Holm's correction over all formats and measures.
     plans : sequence of Plan, optional
-        The first is the reference; `standard_plans` if not given.
+        The first is the reference; `standard_plans` by default.
     tolerance : float
         Scores of floating-point formats closer than this are tied.
     say : callable, optional
-        Is told each format in one line.
+        Called with one line a format.
     """
     tried = standard_plans(documents.shape[1]) if plans is None else plans
     corpus = _shuffled(documents, judgments, generator)
@@ -147,13 +147,13 @@ def _shuffled(documents: Float32Array, judgments: Judgments, generator: np.rando
 def _search(plan: Plan, queries: Float32Array, corpus: _Corpus, measures: Sequence[str], tolerance: float) -> _Outcome:
     """One pass over the stored documents, shard by shard."""
     codec = fit_codec(corpus.documents, plan.precision, plan.width)
-    asked = codec.queries(queries)
-    pair_scores = _pair_scores(codec, asked, corpus)
+    coded = codec.queries(queries)
+    pair_scores = _pair_scores(codec, coded, corpus)
     ties = TieAccumulator(corpus.judgments, pair_scores, 0.0 if codec.has_exact_scores else tolerance)
     n_kept = min(max(N_NEIGHBORS, plan.n_rescored), len(corpus.documents))
     top = TopKAccumulator(len(queries), n_kept)
     for start, rows in codec.shards(corpus.documents, corpus.order):
-        for_each_block(asked, rows, (ties, top), document_offset=start)
+        for_each_block(coded, rows, (ties, top), document_offset=start)
     counts, kept = ties.result(), top.result().documents
     if plan.n_rescored:
         pair_scores, counts, kept = _rescored(plan, queries, corpus, pair_scores, counts, kept, tolerance)
@@ -164,13 +164,13 @@ def _search(plan: Plan, queries: Float32Array, corpus: _Corpus, measures: Sequen
     )
 
 
-def _pair_scores(codec: Codec, asked: Float32Array, corpus: _Corpus) -> Float64Array:
-    judged = corpus.judgments
-    scores = np.empty(len(judged.documents))
+def _pair_scores(codec: Codec, coded: Float32Array, corpus: _Corpus) -> Float64Array:
+    judgments = corpus.judgments
+    scores = np.empty(len(judgments.documents))
     for start in range(0, len(scores), _PAIR_CHUNK):
         pairs = slice(start, start + _PAIR_CHUNK)
-        rows = codec.documents(corpus.documents[corpus.order[judged.documents[pairs]]])
-        scores[pairs] = score_pairs(asked, rows, judged.query_of_pair[pairs], np.arange(len(rows)))
+        rows = codec.documents(corpus.documents[corpus.order[judgments.documents[pairs]]])
+        scores[pairs] = score_pairs(coded, rows, judgments.query_of_pair[pairs], np.arange(len(rows)))
     return scores
 
 

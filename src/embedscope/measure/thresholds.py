@@ -91,7 +91,7 @@ def measure_thresholds(
     """Precision and recall of "every document with a cosine of at least t", with cluster bootstrap intervals.
 
     ``precision(t) = relevant pairs at or above t / pairs at or above t``, ``recall(t) = relevant pairs at or above t /
-    relevant pairs``, both over all pairs of the queries and the pool. A document that nobody judged counts as wrong.
+    relevant pairs``, both over all pairs of the queries and the pool. A document without a judgment counts as wrong.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ def _bounded(figure: Estimate, counts: IntArray, clusters: IntArray) -> Estimate
     """The figure with an interval inside [0, 1], and with one at all where every cluster agrees.
 
     Where all that reach a threshold are right, resampling sees no spread, however few they are; the Wilson interval
-    over the effective number of clusters that reach it is given then.
+    over the effective number of clusters that reach it takes its place.
     """
     if figure.value is None or figure.low is None or figure.high is None:
         return figure

@@ -60,7 +60,7 @@ class Judgments:
         n_documents : int
             Size of the corpus.
         gains : sequence of length Q, optional
-            For every query one positive gain a relevant document; 1.0 where not given.
+            For every query one positive gain a relevant document; 1.0 by default.
 
         Raises
         ------

@@ -70,12 +70,12 @@ def for_each_block(
         during the call only. Where all have compiled loops and the matrix has ``kernels.MIN_CELLS`` scores or more,
         as many threads as there are cores (or ``OMP_NUM_THREADS``, where that is less) each take rows of queries.
     query_block, document_block : int, optional
-        Rows and columns of a block; those of `block_shape` unless given. A single row or column that would be left
-        over goes to the block before: a product of one row takes another road and may round otherwise.
+        Rows and columns of a block; those of `block_shape` by default. A single row or column that would be left
+        over goes to the block before: a product of one row takes another path and may round otherwise.
     query_offset, document_offset : int
         Where these rows stand in the whole matrix, when they are a shard of it.
     progress : ProgressCallback, optional
-        Is told after every block of rows how many queries are done.
+        Called after every block of rows how many queries are done.
 
     Raises
     ------

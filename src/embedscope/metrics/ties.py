@@ -53,7 +53,7 @@ class TieGroups:
 
 
 def tie_groups(judgments: Judgments, pair_scores: npt.ArrayLike, tolerance: float) -> TieGroups:
-    """The relevant documents of each query, put together where their scores chain within ``tolerance``.
+    """The relevant documents of each query, grouped where their scores chain within ``tolerance``.
 
     Parameters
     ----------

@@ -109,7 +109,7 @@ class TopKAccumulator:
         return self._scores.dtype
 
     def offer(self, queries: IntArray, scores: FloatArray, documents: IntArray) -> None:
-        """Let cells compete that are given one by one, in columns of shape (n,); ``queries`` rise."""
+        """Let single cells compete, in columns of shape (n,); ``queries`` rise."""
         self._insert(queries, scores, documents)
 
     def result(self) -> TopK:

@@ -1,6 +1,6 @@
 """Cluster bootstrap: intervals of means, and of any smooth function of sums over queries.
 
-Queries that share a relevant text are drawn together (conventions, section 5). Resampling clusters is multiplying
+Queries that share a relevant text are drawn as one (conventions, section 5). Resampling clusters is multiplying
 their sums by random counts, so one matrix of draws serves every metric at once.
 
 Sources
@@ -63,7 +63,7 @@ def cluster_bootstrap(
     confidence : float
     bounds : (float, float), optional
         What the values can range over, (0, 1) for MRR or Success@k. Where all values equal a bound (a model without
-        an error), resampling sees no spread; the Wilson interval over the effective number of clusters is given.
+        an error), resampling sees no spread; the Wilson interval over the effective number of clusters takes its place.
     correction : bool
         Replace the normal quantile z of BCa by ``sqrt(m / (m - 1)) * t(m - 1)``, m the effective number of clusters
         (Hesterberg 2015, expanded percentiles). Without it 40 clusters give 94 % coverage, and uneven ones less.
@@ -245,7 +245,7 @@ def _estimate(
 
 
 def _obstacle(observed: float, left_out: Float64Array, draws: Float64Array) -> str | None:
-    """Why no interval can be given, or None."""
+    """Why there is no interval, or None."""
     if not np.isfinite(observed):
         return "the figure is undefined on these queries"
     if len(left_out) == 1:

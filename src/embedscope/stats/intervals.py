@@ -124,7 +124,7 @@ def _acceleration(left_out: Float64Array) -> float:
 
 def _bca_level(bias: float, acceleration: float, z: float) -> float:
     shifted = bias + z
-    stretch = 1 - acceleration * shifted
-    if stretch <= 0:  # beyond the pole of the transformation: the end of the distribution on that side
+    scale = 1 - acceleration * shifted
+    if scale <= 0:  # beyond the pole of the transformation: the end of the distribution on that side
         return 1.0 if shifted > 0 else 0.0
-    return float(ndtr(bias + shifted / stretch))
+    return float(ndtr(bias + shifted / scale))

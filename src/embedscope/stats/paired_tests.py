@@ -166,7 +166,7 @@ def max_t(
 
 
 def holm(p_values: FloatArray) -> Float64Array:
-    """Holm-adjusted p-values, in the order given: the family-wise error stays below alpha (Holm 1979).
+    """Holm-adjusted p-values, in the order of the input: the family-wise error stays below alpha (Holm 1979).
 
     ``p_(i) -> max_{j <= i} min(1, (n - j + 1) p_(j))`` over ascending p-values.
 
@@ -183,7 +183,7 @@ def holm(p_values: FloatArray) -> Float64Array:
 
 
 def benjamini_hochberg(p_values: FloatArray) -> Float64Array:
-    """Benjamini-Hochberg adjusted p-values, in the order given: bounds the share of false discoveries.
+    """Benjamini-Hochberg adjusted p-values, in the order of the input: bounds the share of false discoveries.
 
     ``p_(i) -> min_{j >= i} min(1, n p_(j) / j)`` over ascending p-values (Benjamini & Hochberg 1995).
 

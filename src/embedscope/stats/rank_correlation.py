@@ -1,4 +1,4 @@
-"""Does the order a model learnt follow an order it was given: Kendall's tau-b, query by query.
+"""Whether one order follows another, such as margins the weights of training: Kendall's tau-b, query by query.
 
 Source: Kendall, "The treatment of ties in ranking problems", Biometrika 33 (1945).
 """
@@ -39,8 +39,8 @@ def mean_kendall_tau_b(indptr: IntArray, x: FloatArray, y: FloatArray) -> tuple[
     InvalidOptionError
         If the lengths do not fit, or a value is not finite.
     """
-    given, learnt = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    _check(indptr, given, learnt)
+    first, second = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    _check(indptr, first, second)
     sizes = np.diff(indptr)
     tau = np.full(len(sizes), np.nan)
     for size in np.unique(sizes[sizes >= 2]):
@@ -50,7 +50,7 @@ def mean_kendall_tau_b(indptr: IntArray, x: FloatArray, y: FloatArray) -> tuple[
         for start in range(0, len(groups), rows):
             part = groups[start : start + rows]
             entries = indptr[part][:, np.newaxis] + np.arange(size)  # (n_groups, size)
-            tau[part] = compute(given[entries], learnt[entries])
+            tau[part] = compute(first[entries], second[entries])
     defined = tau[~np.isnan(tau)]
     return (float(defined.mean()) if len(defined) else None), tau
 

@@ -1,4 +1,4 @@
-"""What each epoch is judged by: ranks of the validation queries, violations by type, effective rank.
+"""What is measured after each epoch: ranks of the validation queries, violations by type, effective rank.
 
 The vectors are made by the NumPy projection that evaluates a checkpoint, and ranked by the counting that evaluates a
 run, so that a curve of training and a later evaluation of the same epoch show the same numbers.
