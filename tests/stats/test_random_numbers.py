@@ -13,18 +13,17 @@ ONLY_IN_STATS = {"Draws", "cluster_bootstrap", "bootstrap_statistic", "sign_flip
 """What draws for an interval or a test; other packages ask a Resampler, which knows the seed and draws of the run."""
 
 PURPOSES = {
-    "cli/train_command.py": "queries that validate",
     "integrations/sentence_transformers.py": "queries that are sampled",
     "maps/initialization.py": "where points of a map begin",
     "maps/layouts.py": "points that the quality of a map is measured on",
     "maps/neighbor_graph.py": "points that a map is fitted on",
-    "measure/geometry.py": "pairs of the uniformity and the part that a linear split holds out",
-    "measure/options.py": "named purposes",
+    "measure/geometry.py": "rows of the uniformity, and the part that a linear split holds out",
     "measure/perturbations.py": "how a text is typed differently",
-    "pipeline.py": "queries that are sampled, and named purposes: heatmap, map points, projections",
+    "pipeline.py": "queries that are sampled, and the named purposes: heatmap, map points, projections",
     "scale/planning.py": "made-up vectors that are timed",
+    "train/fitting.py": "queries that validate",
     "train/head.py": "where a head begins",
-    "train/schedule.py": "order of the pairs of an epoch",
+    "train/pairs.py": "order of the pairs of an epoch",
     "visualizer.py": "queries that are sampled",
 }
 
