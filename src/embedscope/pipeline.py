@@ -472,7 +472,7 @@ def clustering_of(metrics: Mapping[str, Metric]) -> Estimate:
     metric = metrics.get("Success@10")
     if metric is None:
         return Estimate.absent("Success@10 was not computed")
-    return Estimate(metric.value, metric.low, metric.high)
+    return metric.estimate
 
 
 def power_of(ranked: Ranked, other: Mapping[str, Float64Array] | None) -> Power | None:

@@ -20,7 +20,7 @@ from tests.support.planted import (
 
 from embedscope.comparison.paired import compare_runs
 from embedscope.data.collection import Collection, Negative, build_collection
-from embedscope.decide.checklist import apply, figures_at, holds
+from embedscope.decide.checklist import apply, estimates_at, holds
 from embedscope.decide.criteria import load_criteria
 from embedscope.decide.verdict import judge, judge_comparison
 from embedscope.models.embed import Embeddings
@@ -406,26 +406,26 @@ def test_maps_that_cannot_be_trusted_leave_clustering_undecided(good: Result) ->
     ],
 )
 def test_a_figure_that_is_not_there_says_why(path: str, reason: str) -> None:
-    for _, figure in figures_at(path, FINDINGS):
+    for _, figure in estimates_at(path, FINDINGS):
         assert figure.value is None
         assert figure.reason == reason
 
 
 def test_types_of_data_without_hard_negatives_are_not_computable() -> None:
     bare = replace(FINDINGS, negative_types={})
-    assert figures_at("negative_types.*.margin", bare) == [("", Estimate.absent("the data has no hard negatives"))]
+    assert estimates_at("negative_types.*.margin", bare) == [("", Estimate.absent("the data has no hard negatives"))]
 
 
 def test_a_run_whose_name_has_dots_is_found() -> None:
     row = Comparison("m", "runs/epoch_3.pt", "MRR", 0.1, 0.0, 0.2, 0.1, 0.1, None, 1, 0, 9)
-    found = figures_at("comparisons.runs/epoch_3.pt.MRR", replace(FINDINGS, comparisons=(row,)))
+    found = estimates_at("comparisons.runs/epoch_3.pt.MRR", replace(FINDINGS, comparisons=(row,)))
     assert found == [("", Estimate(0.1, 0.0, 0.2))]
 
 
 def test_a_star_stands_for_every_type(collection: Collection, good: Result) -> None:
-    names = [name for name, _ in figures_at("negative_types.*.violation_rate", good)]
+    names = [name for name, _ in estimates_at("negative_types.*.violation_rate", good)]
     assert names == ["place", "price", "untyped"]
-    assert figures_at("negative_types.price.margin", good) == [("", good.negative_types["price"].margin)]
+    assert estimates_at("negative_types.price.margin", good) == [("", good.negative_types["price"].margin)]
 
 
 def test_directions_are_those_of_arithmetic() -> None:

@@ -278,7 +278,7 @@ def comparison_payload(names: tuple[str, ...] = (CANDIDATE, THIRD)) -> dict[str,
     headline = "this test set cannot tell b/epoch3.pt from a/epoch3.pt"
     judged = Verdict(VerdictOutcome.UNDECIDED, "comparison", headline, (headline,))
     shown = replace(result(), verdict=judged)
-    section = comparison_section(runs(), comparison(names), judged=CANDIDATE)
+    section = comparison_section(runs(), comparison(names), shown=CANDIDATE)
     return page_payload(shown, compare=section)
 
 
@@ -381,7 +381,7 @@ def hostile_payload() -> dict[str, Any]:
         compare=comparison_section(
             dict(zip(HOSTILE[:3], (replace(r, metrics=shown.metrics) for r in runs().values()), strict=True)),
             _renamed(comparison(), dict(zip((REFERENCE, CANDIDATE, THIRD), HOSTILE[:3], strict=True))),
-            judged=HOSTILE[1],
+            shown=HOSTILE[1],
         ),
         timeline=_hostile_timeline(),
     )

@@ -137,7 +137,7 @@ export interface Distribution {
   };
 }
 /**
- * One number with its 95 % interval, or the reason why there is none. ``value`` is None exactly when ``reason`` says why; ``low`` and ``high`` are None where no interval was computed. ``n`` is the number of observations behind it, None where nobody counted them.
+ * One number with its 95 % interval, or the reason why there is none. Where ``value`` is None ``reason`` says why, else how an uncommon interval came about; ``low`` and ``high`` are None where no interval was computed. ``n`` is the number of observations behind it, None where nobody counted them.
  */
 export interface Estimate {
   value: number | null;

@@ -91,5 +91,5 @@ def _sections(found: ComparedRuns) -> dict[str, object]:
         moving = timeline_section_of(timeline, found.animations, found.result, shown=shown)
     elif found.animations:
         moving = animation_section(found.runs, found.animations, found.result, shown=found.candidate)
-    compared = comparison_section(found.runs, found.comparison, judged=found.candidate)
+    compared = comparison_section(found.runs, found.comparison, shown=found.candidate)
     return {"compare": compared, "timeline": moving}

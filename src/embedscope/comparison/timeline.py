@@ -145,8 +145,7 @@ def build_timeline(runs: Mapping[str, Scored], settings: Settings, *, metric: st
 
 
 def _metric_figures(runs: Mapping[str, Scored], name: str) -> tuple[Estimate, ...]:
-    found = [run.metrics[name] for run in runs.values()]
-    return tuple(Estimate(metric.value, metric.low, metric.high) for metric in found)
+    return tuple(run.metrics[name].estimate for run in runs.values())
 
 
 def _compared(runs: Mapping[str, Scored], a: str, b: str, metric: str, resampler: Resampler) -> Comparison:

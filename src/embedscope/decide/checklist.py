@@ -12,7 +12,6 @@ from embedscope.result import (
     Criterion,
     Estimate,
     Mapped,
-    Metric,
     Outcome,
 )
 from embedscope.result.formatting import estimate, number
@@ -23,7 +22,7 @@ MIN_TRUSTWORTHINESS = 0.8
 
 def apply(criterion: Criterion, result: Mapped) -> Iterator[Check]:
     """The checks that a criterion makes: one, or one per negative type where its metric says ``*``."""
-    for suffix, figure in figures_at(criterion.metric, result):
+    for suffix, figure in estimates_at(criterion.metric, result):
         outcome, reason = _outcome(criterion, figure)
         if criterion.id == "clustering" and outcome is Outcome.PASS:
             outcome, reason = _believe_maps(result, reason)
@@ -41,7 +40,7 @@ def apply(criterion: Criterion, result: Mapped) -> Iterator[Check]:
         )
 
 
-def figures_at(path: str, result: Mapped) -> list[tuple[str, Estimate]]:
+def estimates_at(path: str, result: Mapped) -> list[tuple[str, Estimate]]:
     """The figures that a metric path names, each with the part that a ``*`` stood for (else an empty string)."""
     head, _, rest = path.partition(".")
     if head == "similarity":
@@ -51,7 +50,7 @@ def figures_at(path: str, result: Mapped) -> list[tuple[str, Estimate]]:
         return [("", result.clustering)]
     if head == "metrics":
         metric = result.metrics.get(rest)
-        return [("", estimate_of(metric) if metric else Estimate.absent(f"the metric '{rest}' was not computed"))]
+        return [("", metric.estimate if metric else Estimate.absent(f"the metric '{rest}' was not computed"))]
     if head == "weights":
         return [("", result.weights.get(rest, Estimate.absent(f"the data has no weights for '{rest}'")))]
     if head == "negative_types":
@@ -60,11 +59,6 @@ def figures_at(path: str, result: Mapped) -> list[tuple[str, Estimate]]:
         against, _, name = rest.rpartition(".")  # the name of a run is a path and may hold dots
         return [("", _of_comparison(against, name, result))]
     return [("", Estimate.absent(f"there is no figure '{path}'"))]
-
-
-def estimate_of(metric: Metric) -> Estimate:
-    """The value of a metric with its interval."""
-    return Estimate(metric.value, metric.low, metric.high)
 
 
 def _of_types(path: str, result: Mapped) -> list[tuple[str, Estimate]]:

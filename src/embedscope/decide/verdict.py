@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
-from embedscope.decide.checklist import apply, comparison_with, estimate_of
+from embedscope.decide.checklist import apply, comparison_with
 from embedscope.decide.fitness import detectable, is_collapsed, unfit_reasons
 from embedscope.result import (
     Check,
@@ -93,7 +93,8 @@ def _judge_difference(comparison: RunComparison, profile: str) -> Verdict:
     labels = run_labels((comparison.reference, *comparison.candidates))
     ours, reference = labels[name], labels[comparison.reference]
     p = comparison.best.p_adjusted if comparison.best is not None else chosen.p_adjusted
-    gain = f"{_gain(chosen)}, {p_equals(p)}; {chosen.wins} queries better, {chosen.losses} worse, {chosen.ties} equal"
+    queries = f"{count(chosen.wins, 'query', 'queries')} better, {chosen.losses} worse, {chosen.ties} equal"
+    gain = f"{_gain(chosen)}, {p_equals(p)}; {queries}"
     if chosen.wins == chosen.losses == 0:
         reason = f"{ours} and {reference} have the same MRR on every query: there is nothing to decide"
         return Verdict(Word.UNDECIDED, profile, reason, (reason,))
@@ -168,5 +169,5 @@ def _describe(check: Check) -> str:
 def _deploy_headline(result: Mapped, checks: tuple[Check, ...]) -> str:
     gating = sum(check.gating for check in checks)
     metric = result.metrics.get("MRR")
-    score = f"; MRR {estimate(estimate_of(metric))}" if metric else ""
+    score = f"; MRR {estimate(metric.estimate)}" if metric else ""
     return f"all {gating} gating checks pass on {result.data.n_clusters} independent groups of queries{score}"

@@ -11,8 +11,8 @@ from embedscope.result.codec import IF_ANY
 class Estimate:
     """One number with its 95 % interval, or the reason why there is none.
 
-    ``value`` is None exactly when ``reason`` says why; ``low`` and ``high`` are None where no interval was computed.
-    ``n`` is the number of observations behind it, None where nobody counted them.
+    Where ``value`` is None ``reason`` says why, else how an uncommon interval came about; ``low`` and ``high`` are None
+    where no interval was computed. ``n`` is the number of observations behind it, None where nobody counted them.
     """
 
     value: float | None

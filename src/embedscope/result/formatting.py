@@ -1,4 +1,4 @@
-"""Numbers as people read them: every text of the program writes its figures here, and none writes a negative zero."""
+"""Numbers as people read them: every text of the program writes its numbers here, and none writes a negative zero."""
 
 from __future__ import annotations
 
@@ -46,21 +46,21 @@ def percent(share: float | None, decimals: int | None = None) -> str:
     return f"{number(100 * share, shown)} %"
 
 
-def interval(figure: Ends, decimals: int | None = None, *, scale: float = 1) -> str:
+def interval(found: Ends, decimals: int | None = None, *, scale: float = 1) -> str:
     """``[low, high]``, multiplied by ``scale`` (100 for percent), or nothing where there is no interval."""
-    if figure.low is None or figure.high is None:
+    if found.low is None or found.high is None:
         return ""
-    return f"[{number(scale * figure.low, decimals)}, {number(scale * figure.high, decimals)}]"
+    return f"[{number(scale * found.low, decimals)}, {number(scale * found.high, decimals)}]"
 
 
-def with_interval(text: str, figure: Ends, decimals: int | None = None, *, scale: float = 1) -> str:
-    """``text``, and after it the interval of ``figure``."""
-    return f"{text} {interval(figure, decimals, scale=scale)}".rstrip()
+def with_interval(text: str, found: Ends, decimals: int | None = None, *, scale: float = 1) -> str:
+    """``text``, and after it the interval of ``found``."""
+    return f"{text} {interval(found, decimals, scale=scale)}".rstrip()
 
 
-def estimate(figure: Estimate, decimals: int | None = None, *, sign: bool = False) -> str:
+def estimate(found: Estimate, decimals: int | None = None, *, sign: bool = False) -> str:
     """``0.31 [0.29, 0.33]``; a dash where there is no value."""
-    return with_interval(number(figure.value, decimals, sign=sign), figure, decimals)
+    return with_interval(number(found.value, decimals, sign=sign), found, decimals)
 
 
 def difference(found: Comparison, decimals: int = 4) -> str:
@@ -68,9 +68,9 @@ def difference(found: Comparison, decimals: int = 4) -> str:
     return with_interval(number(found.difference, decimals, sign=True), found, decimals)
 
 
-def percent_estimate(figure: Estimate) -> str:
+def percent_estimate(found: Estimate) -> str:
     """``43.2 % [38.1, 48.3]``; a dash where there is no value."""
-    return with_interval(percent(figure.value, 1), figure, 1, scale=100)
+    return with_interval(percent(found.value, 1), found, 1, scale=100)
 
 
 def p_value(p: float) -> str:

@@ -66,6 +66,11 @@ class Metric:
     base: float | None = None
     warnings: tuple[str, ...] = ()
 
+    @property
+    def estimate(self) -> Estimate:
+        """The value with its interval."""
+        return Estimate(self.value, self.low, self.high)
+
 
 @dataclass(frozen=True, slots=True)
 class NegativeType:

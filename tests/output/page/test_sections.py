@@ -27,7 +27,7 @@ def test_the_reference_comes_first_and_the_judged_candidate_is_named() -> None:
     section = tiny.comparison_payload()["compare"]
     assert [run["name"] for run in section["runs"]] == [tiny.REFERENCE, tiny.CANDIDATE, tiny.THIRD]
     assert section["judged"] == 1
-    assert sections.comparison_section(tiny.runs(), tiny.comparison(), judged=tiny.THIRD)["judged"] == 2
+    assert sections.comparison_section(tiny.runs(), tiny.comparison(), shown=tiny.THIRD)["judged"] == 2
 
 
 def test_every_run_has_its_rank_and_outcome_of_every_query() -> None:
@@ -45,7 +45,7 @@ def test_a_reference_read_from_its_folder_gives_what_the_page_needs(tmp_path: Pa
     (tmp_path / "report.json").write_text(json.dumps(made), encoding="utf-8")
     write_parquet(tmp_path / "queries.parquet", query_columns(before))
     runs = {tiny.REFERENCE: read_run(tmp_path), tiny.CANDIDATE: tiny.result()}
-    section = sections.comparison_section(runs, tiny.comparison((tiny.CANDIDATE,)), judged=tiny.CANDIDATE)
+    section = sections.comparison_section(runs, tiny.comparison((tiny.CANDIDATE,)), shown=tiny.CANDIDATE)
     reference = section["runs"][0]
     assert reference["metrics"]["MRR"]["low"] == 0.5
     assert numbers(reference["rank"]).tolist() == [1.0, 1.0, 40.0, 1.0]
@@ -67,7 +67,7 @@ def test_a_label_is_short_where_that_tells_the_runs_apart() -> None:
         tiny.comparison((tiny.CANDIDATE,)), reference=names[0], candidates=(names[1],),
         lost={names[1]: np.array([1])}, gained={names[1]: np.array([2])},
     )  # fmt: skip
-    section = sections.comparison_section(runs, same, judged=names[1])
+    section = sections.comparison_section(runs, same, shown=names[1])
     assert [run["label"] for run in section["runs"]] == list(names)
 
 
@@ -77,7 +77,7 @@ def test_texts_of_queries_stand_in_the_page_of_a_comparison_once() -> None:
 
 
 def test_a_page_refuses_a_comparison_of_other_queries() -> None:
-    section = sections.comparison_section(tiny.runs(), tiny.comparison(), judged=tiny.CANDIDATE)
+    section = sections.comparison_section(tiny.runs(), tiny.comparison(), shown=tiny.CANDIDATE)
     section["runs"][0]["rank"]["shape"] = [3]
     with pytest.raises(ValueError, match="page of 4 queries"):
         tiny.payload(compare=section)

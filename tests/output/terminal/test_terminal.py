@@ -44,7 +44,7 @@ def test_markup_of_a_text_is_printed_as_it_is() -> None:
 
 @pytest.mark.parametrize("width", [30, 40, 80])
 def test_numbers_in_a_table_are_whole_at_any_width(width: int) -> None:
-    made = table(["check", "value", "interval"], words=["check"])
+    made = table(["check", "value", "interval"], texts=["check"])
     made.add_row("Queries cluster with their positives", "0.4933", "[0.4007, 0.5865]")
     lines = printed(made, width)
     assert any("0.4933  [0.4007, 0.5865]" in line for line in lines)

@@ -29,7 +29,7 @@ from embedscope.result.codec import encode
 from embedscope.result.report import comparison_report
 
 
-def comparison_section(runs: Mapping[str, Scored], comparison: RunComparison, *, judged: str) -> CompareSection:
+def comparison_section(runs: Mapping[str, Scored], comparison: RunComparison, *, shown: str) -> CompareSection:
     """The section ``compare`` of a page: each run's metrics and ranks, the paired differences, what moved.
 
     Parameters
@@ -38,7 +38,7 @@ def comparison_section(runs: Mapping[str, Scored], comparison: RunComparison, *,
         The runs compared. Of a run read from its folder only metrics, ranks and outcomes are needed.
     comparison : RunComparison
         What :func:`embedscope.comparison.paired.compare_runs` returns for ``runs``.
-    judged : str
+    shown : str
         The candidate that the rest of the page shows.
 
     Returns
@@ -50,7 +50,7 @@ def comparison_section(runs: Mapping[str, Scored], comparison: RunComparison, *,
     names = (comparison.reference, *comparison.candidates)
     labels = run_labels(names)
     return {
-        "judged": names.index(judged),
+        "judged": names.index(shown),
         "runs": [
             {
                 "name": name,
@@ -224,10 +224,7 @@ def animation_section(
         unit="run",
         labels=[labels[name] for name in names],
         epochs=range(1, len(names) + 1),
-        metrics={
-            name: [Estimate(m.value, m.low, m.high) for m in (run.metrics[name] for run in found)]
-            for name in first.metrics
-        },
+        metrics={name: [run.metrics[name].estimate for run in found] for name in first.metrics},
         violation={name: [run.negative_types[name].violation_rate for run in found] for name in first.negative_types},
         shown=names.index(shown),
         maps={animation.method: [layout.xy for layout in animation.maps] for animation in animations},

@@ -131,12 +131,12 @@ def _coarser(edges: Float64Array, density: Float64Array, step: int) -> tuple[Flo
 
 
 def _scale_densities(axes: Axes, peaks: list[float]) -> None:
-    """A square-root axis where one peak dwarfs the others, and room above the curves for the means."""
+    """A square-root axis where one peak dwarfs the others, and space above the curves for the means."""
     is_root = max(peaks) > _PEAK_RATIO * min(peaks)
     if is_root:
         axes.set_yscale("function", functions=(lambda y: np.sqrt(np.maximum(y, 0)), np.square))
-    room = 1 / (1 - _LABEL_BAND)
-    axes.set_ylim(0, max(peaks) * (room**2 if is_root else room))
+    headroom = 1 / (1 - _LABEL_BAND)
+    axes.set_ylim(0, max(peaks) * (headroom**2 if is_root else headroom))
     axes.set_ylabel("density (square-root scale)" if is_root else "density")
 
 

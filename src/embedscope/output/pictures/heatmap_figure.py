@@ -135,7 +135,7 @@ def _label_columns(axes: Axes, texts: list[str]) -> None:
 
 
 def _label(text: str) -> str:
-    """At most ``LABEL_COLUMNS`` columns, and never wider than the room beside the grid."""
+    """At most ``LABEL_COLUMNS`` columns, and never wider than the space beside the grid."""
     fitting = ellipsis(style.shown(text) or "(empty)", LABEL_COLUMNS, display_width)
     return ellipsis(fitting, (_LABEL_ROOM - 0.1) * 72, measure(_LABEL_SIZE))
 

@@ -139,8 +139,8 @@ def _draw_segments(axes: Axes, timeline: Timeline, x: Float64Array) -> None:
         _name_bars(axes, middles, heights)
     axes.axhline(0, color=style.MUTED, linewidth=0.8)
     up, down = float(gained.max(initial=0)), float(lost.max(initial=0))
-    room = max(1.0, 0.25 * max(up, down))  # for the numbers at the ends of the bars
-    axes.set_ylim(-down - room, up + room)
+    margin = max(1.0, 0.25 * max(up, down))  # for the numbers at the ends of the bars
+    axes.set_ylim(-down - margin, up + margin)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):,.0f}")
     axes.set_ylabel("queries right\nat rank 1")

@@ -112,7 +112,7 @@ def _panel(result: Mapped, example: Example) -> _Panel:
 
 
 def _columns(panels: list[_Panel]) -> _Columns:
-    """One scale for all bars, from 0 (or the lowest similarity) to the highest, and room for the widest rank."""
+    """One scale for all bars, from 0 (or the lowest similarity) to the highest, and space for the widest rank."""
     rows = [row for panel in panels for row in panel.rows]
     scores = [row.score for row in rows]
     width_of = measure(_TEXT_SIZE)
@@ -254,10 +254,10 @@ def _write_row(axes: Axes, place: int, row: _Row, rank_right: float) -> None:
     )
 
 
-def _fitting(row: _Row, room: float) -> tuple[str, str]:
+def _fitting(row: _Row, width: float) -> tuple[str, str]:
     """The document, cut so that the brackets with its types fit beside it, and those brackets."""
     width_of = measure(_TEXT_SIZE)
-    names = ellipsis(style.shown(", ".join(row.types)), 0.4 * room * 72, width_of)
+    names = ellipsis(style.shown(", ".join(row.types)), 0.4 * width * 72, width_of)
     types = f"[{names}]" if row.types else ""
     taken = width_of(types) + 0.1 * 72 if types else 0.0
-    return ellipsis(style.shown(row.text) or "(empty text)", room * 72 - taken, width_of), types
+    return ellipsis(style.shown(row.text) or "(empty text)", width * 72 - taken, width_of), types

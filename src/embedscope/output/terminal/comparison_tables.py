@@ -63,7 +63,7 @@ def _print_type_changes(changes: Sequence[TypeChange], labels: Labels, results: 
     if not changes:
         return
     heading(results, "Hard negatives at or above the positive: change in percentage points")
-    made = table(["  run", "type", "change", "95 % interval", "pairs"], words=["  run", "type"])
+    made = table(["  run", "type", "change", "95 % interval", "pairs"], texts=["  run", "type"])
     for each in changes:
         change = each.change
         shown = ABSENT if change.value is None else number(100 * change.value, 1, sign=True)

@@ -51,21 +51,21 @@ def heading(console: Console, text: str) -> None:
     console.print(text, style="bold")
 
 
-def table(headers: Sequence[str], *, words: Sequence[str]) -> Table:
-    """A table without lines whose columns named in ``words`` hold words (left, may wrap), the others numbers.
+def table(headers: Sequence[str], *, texts: Sequence[str]) -> Table:
+    """A table without lines whose columns named in ``texts`` hold text (left, may wrap), the others numbers.
 
-    Numbers never wrap: where the terminal is too narrow, the words give way.
+    Numbers never wrap: where the terminal is too narrow, the texts give way.
     """
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for header in headers:
-        is_words = header in words
-        made.add_column(Text(header), justify="left" if is_words else "right", no_wrap=not is_words)
+        is_text = header in texts
+        made.add_column(Text(header), justify="left" if is_text else "right", no_wrap=not is_text)
     return made
 
 
 def number_table(names: Iterable[str], columns: Columns, *, header: str = "metric") -> Table:
     """A table of metrics by name, nothing in it wrapped."""
-    made = table([f"  {header}", *columns], words=[f"  {header}"])
+    made = table([f"  {header}", *columns], texts=[f"  {header}"])
     made.columns[0].no_wrap = True
     for row, name in enumerate(names):
         made.add_row(indented(name), *(cells[row] for cells in columns.values()))

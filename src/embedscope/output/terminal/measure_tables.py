@@ -82,7 +82,7 @@ def _print_thresholds(found: ThresholdTable, results: Console) -> None:
 
 def _print_robustness(found: Robustness, results: Console) -> None:
     heading(results, f"The same queries typed differently: change of {METRIC}")
-    made = table(["  typing", "change", "95 % interval", "p (Holm)", "flips", "queries"], words=["  typing"])
+    made = table(["  typing", "change", "95 % interval", "p (Holm)", "flips", "queries"], texts=["  typing"])
     for effect in found.effects:
         change = _of_metric(effect.changes)
         cells = (ABSENT, "", "", "") if change is None else _change_cells(change, effect.flip_rate)
@@ -102,7 +102,7 @@ def _change_cells(change: Comparison, flips: Estimate) -> tuple[str, str, str, s
 def _print_deployment(found: DeploymentCost, results: Console) -> None:
     heading(results, f"Fewer bytes a document: change of {METRIC} against {found.reference}")
     headers = ["  format", "bytes", METRIC, "change", "95 % interval", "tied", f"top {found.k} kept"]
-    made = table(headers, words=["  format"])
+    made = table(headers, texts=["  format"])
     for each in found.formats:
         value, change = each.metrics.get(METRIC), _of_metric(each.changes)
         made.add_row(

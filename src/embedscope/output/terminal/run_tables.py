@@ -105,7 +105,7 @@ def print_negative_types(types: Mapping[str, NegativeType], weights: Mapping[str
     if not types:
         return
     heading(results, "Hard negatives that score at or above the positive")
-    made = table(["  type", "share", "95 % interval", "pairs", "mean margin"], words=["  type"])
+    made = table(["  type", "share", "95 % interval", "pairs", "mean margin"], texts=["  type"])
     for negative in sorted(types.values(), key=lambda t: -(t.violation_rate.value or 0)):
         made.add_row(
             indented(negative.name),

@@ -32,7 +32,7 @@ N_REASONS = 8
 def print_checklist(checks: Sequence[Check], results: Console) -> None:
     """Each check with its value, its interval, what is needed, and its outcome."""
     heading(results, "Checklist")
-    made = table(["  ", "check", "value", "95 % interval", "needed", "outcome"], words=["  ", "check", "outcome"])
+    made = table(["  ", "check", "value", "95 % interval", "needed", "outcome"], texts=["  ", "check", "outcome"])
     for column in (0, 4, 5):
         made.columns[column].no_wrap = True
         made.columns[column].justify = "left"
