@@ -1,4 +1,4 @@
-"""Geometry of vectors: hand-worked numbers, scipy and scikit-learn as oracles, invariances, degenerate clouds."""
+"""The shape of a cloud: hand-worked numbers, scipy as an oracle, invariances, degenerate clouds."""
 
 from __future__ import annotations
 
@@ -7,24 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
-from scipy.stats import binom, entropy, ortho_group, skew
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.metrics import roc_auc_score
+from scipy.stats import entropy, ortho_group
 
 from embedscope.errors import InvalidOptionError, TooFewPointsError
-from embedscope.measure import space_statistics as geometry
+from embedscope.measure import space_statistics
 from embedscope.measure.space_statistics import (
     alignment_by_pair,
     centroid_distance,
-    chance_hubness,
-    hubness,
-    k_occurrences,
-    linear_split,
     mean_cosine_of_pairs,
-    overlap_at_k,
     spectrum,
     uniformity,
-    wrong_occurrences,
 )
 from embedscope.metrics.vectors import unit_rows
 
@@ -133,7 +125,7 @@ def test_uniformity_agrees_with_all_distances_made_by_scipy(vectors: np.ndarray,
 def test_uniformity_does_not_depend_on_the_size_of_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = cloud(0, 50, 6)
     expected = uniformity(vectors, generator=generator())
-    monkeypatch.setattr(geometry, "_BLOCK_ROWS", 7)
+    monkeypatch.setattr(space_statistics, "_BLOCK_ROWS", 7)
     assert uniformity(vectors, generator=generator()).value == pytest.approx(expected.value, rel=1e-12)
 
 
@@ -160,150 +152,6 @@ def test_figures_over_pairs_refuse_a_single_row() -> None:
             measure(np.eye(1, 3))
 
 
-# --- queries against documents --------------------------------------------------------------------------------------
-
-
 def test_centroid_distance_is_that_worked_by_hand() -> None:
     queries, documents = np.array([[1.0, 0], [0, 1.0]]), np.array([[-1.0, 0], [0, 1.0]])
     assert centroid_distance(queries, documents) == pytest.approx(1.0)  # (0.5, 0.5) and (-0.5, 0.5)
-
-
-def test_linear_split_finds_a_gap_and_finds_none_where_roles_are_alike() -> None:
-    vectors = generator().standard_normal((600, 10))
-    shift = np.zeros(10)
-    shift[0] = 6.0
-    apart = linear_split(vectors[:300], vectors[300:] + shift, generator=generator())
-    alike = linear_split(vectors[:300], vectors[300:], generator=generator())
-    assert apart is not None
-    assert apart.auc > 0.999
-    assert apart.accuracy > 0.98
-    assert alike is not None
-    assert alike.auc == pytest.approx(0.5, abs=0.08)
-    assert alike.accuracy == pytest.approx(0.5, abs=0.08)
-
-
-def test_linear_split_agrees_with_the_shrunk_discriminant_of_scikit_learn() -> None:
-    rng = generator(5)
-    queries, documents = rng.standard_normal((60, 6)), rng.standard_normal((90, 6)) * 1.5 + 0.4
-    found = linear_split(queries, documents, generator=generator(9))
-    deal = generator(9)
-    folds = [deal.permutation(60) % 5, deal.permutation(90) % 5]
-    aucs, accuracies = [], []
-    for fold in range(5):
-        train = np.vstack([queries[folds[0] != fold], documents[folds[1] != fold]])
-        labels = np.repeat([1, 0], [(folds[0] != fold).sum(), (folds[1] != fold).sum()])
-        model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=geometry.SHRINKAGE, priors=[0.5, 0.5])
-        model.fit(train, labels)
-        held_out = [queries[folds[0] == fold], documents[folds[1] == fold]]
-        q, d = (model.decision_function(rows) for rows in held_out)
-        aucs.append(roc_auc_score(np.repeat([1, 0], [len(q), len(d)]), np.concatenate([q, d])))
-        accuracies.append(((q > 0).mean() + (d < 0).mean()) / 2)
-    assert found is not None
-    assert found.auc == pytest.approx(np.mean(aucs), abs=1e-12)
-    assert found.accuracy == pytest.approx(np.mean(accuracies), abs=1e-12)
-
-
-def test_rotation_and_scale_leave_the_gap_unchanged() -> None:
-    queries, documents = cloud(1, 40, 5), cloud(2, 30, 5) + 0.1
-    rotation = ortho_group.rvs(5, random_state=0)
-    before = linear_split(queries, documents, generator=generator())
-    after = linear_split(3 * queries @ rotation, 3 * documents @ rotation, generator=generator())
-    assert before is not None
-    assert after is not None
-    assert after.auc == pytest.approx(before.auc, abs=1e-9)
-    assert centroid_distance(3 * queries @ rotation, 3 * documents @ rotation) == pytest.approx(
-        3 * centroid_distance(queries, documents)
-    )
-
-
-def test_a_split_of_too_few_or_of_equal_rows_does_not_exist() -> None:
-    assert linear_split(np.eye(3), np.eye(3), generator=generator()) is None
-    same = np.tile(cloud(0, 1, 4), (10, 1))
-    assert linear_split(same, same, generator=generator()) is None
-
-
-# --- hubs -----------------------------------------------------------------------------------------------------------
-
-
-def test_occurrences_and_their_inequality_are_those_worked_by_hand() -> None:
-    counts = k_occurrences(np.array([[0, 1], [0, 2], [0, 1]]), 4)
-    assert counts.tolist() == [3, 2, 1, 0]
-    found = hubness(counts)
-    assert found.anti_hub_share == 0.25
-    assert found.skewness == pytest.approx(0)
-    assert found.gini == pytest.approx((1 + 2 + 3 + 1 + 2 + 1) * 2 / (2 * 16 * 1.5))
-
-
-@settings(max_examples=25)
-@given(st.lists(st.integers(0, 30), min_size=2, max_size=30).filter(any), st.integers(0, 100))
-def test_hubness_agrees_with_scipy_and_pairs_in_any_order(counts: list[int], seed: int) -> None:
-    values = generator(seed).permutation(np.array(counts))
-    found = hubness(values)
-    pairs = np.abs(values[:, None] - values[None, :]).sum()
-    assert found.gini == pytest.approx(pairs / (2 * len(values) ** 2 * values.mean()))
-    if np.ptp(values) > 0:
-        assert found.skewness == pytest.approx(skew(values.astype(float)), abs=1e-9)
-    else:
-        assert found.skewness is None
-
-
-def test_one_hub_for_all_queries_has_the_largest_gini_and_skewness() -> None:
-    counts = np.array([50, *[0] * 99])
-    found = hubness(counts)
-    assert found.gini == pytest.approx(0.99)
-    assert found.anti_hub_share == 0.99
-    assert found.skewness == pytest.approx(skew(counts))
-
-
-def test_chance_hubness_is_that_of_binomial_counts() -> None:
-    found = chance_hubness(200, 10, 500)
-    x, p = np.arange(201), binom.pmf(np.arange(201), 200, 0.02)
-    assert found.anti_hub_share == pytest.approx(p[0])
-    assert found.skewness == pytest.approx(float(binom.stats(200, 0.02, moments="s")))
-    assert found.gini == pytest.approx((p[:, None] * p * np.abs(x[:, None] - x)).sum() / (2 * 4.0))
-
-
-def test_lists_drawn_at_random_show_the_hubness_of_chance() -> None:
-    lists = np.array([generator(q).choice(400, 10, replace=False) for q in range(800)])
-    found, chance = hubness(k_occurrences(lists, 400)), chance_hubness(800, 10, 400)
-    assert found.gini == pytest.approx(chance.gini, rel=0.1)
-    assert abs((found.skewness or 0) - (chance.skewness or 0)) < 0.4
-
-
-def test_chance_hubness_of_whole_lists_and_of_many_queries_is_finite() -> None:
-    assert chance_hubness(10, 5, 5) == geometry.Occurrences(None, 0.0, 0.0)
-    many = chance_hubness(1_000_000, 10, 1_000)
-    assert 0 < many.gini < 0.01
-    with pytest.raises(InvalidOptionError, match="k = 6"):
-        chance_hubness(10, 6, 5)
-
-
-def test_wrong_occurrences_leave_relevant_places_out() -> None:
-    neighbors, is_relevant = np.array([[0, 1], [0, 2]]), np.array([[True, False], [False, False]])
-    assert wrong_occurrences(neighbors, is_relevant, 3).tolist() == [1, 1, 1]
-
-
-def test_hubness_of_empty_lists_is_refused() -> None:
-    with pytest.raises(TooFewPointsError, match="at least 1, got 0"):
-        hubness(np.zeros(3, dtype=np.int64))
-
-
-# --- neighbours -----------------------------------------------------------------------------------------------------
-
-
-def test_overlap_counts_common_neighbours_whatever_their_order() -> None:
-    first, second = np.array([[1, 2, 3], [4, 5, 6]]), np.array([[3, 9, 1], [7, 8, 9]])
-    assert overlap_at_k(first, second).tolist() == [2 / 3, 0.0]
-    assert overlap_at_k(first, first[:, ::-1]).tolist() == [1.0, 1.0]
-
-
-def test_overlap_agrees_with_sets_whatever_the_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
-    first, second = (np.array([generator(s + q).choice(30, 10, replace=False) for q in range(25)]) for s in (0, 99))
-    monkeypatch.setattr(geometry, "_CHUNK_ELEMENTS", 300)
-    expected = [len({*a} & {*b}) / 10 for a, b in zip(first.tolist(), second.tolist(), strict=True)]
-    assert overlap_at_k(first, second).tolist() == expected
-
-
-def test_overlap_of_lists_of_different_lengths_is_refused() -> None:
-    with pytest.raises(InvalidOptionError, match="same k"):
-        overlap_at_k(np.zeros((2, 3), dtype=np.int64), np.zeros((2, 4), dtype=np.int64))

@@ -6,25 +6,20 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from embedscope.measure.linear_split import LinearSplit, linear_split
+from embedscope.measure.neighbor_lists import chance_hubness, hubness, k_occurrences, overlap_at_k, wrong_occurrences
 from embedscope.measure.space_statistics import (
-    LinearSplit,
     alignment_by_pair,
     centroid_distance,
-    chance_hubness,
-    hubness,
-    k_occurrences,
-    linear_split,
     mean_cosine_of_pairs,
-    overlap_at_k,
     spectrum,
     uniformity,
-    wrong_occurrences,
 )
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.local_pass import search_top_k
 from embedscope.protocols import BoolArray, Float32Array, IntArray
 from embedscope.result import CloudShape, Estimate, Geometry, Hubness, SpaceGeometry
-from embedscope.stats.resampler import UNIT, Resampler
+from embedscope.stats.resampler import Resampler
 
 MODEL, BASE = "model", "base"
 N_NEIGHBORS = 10
@@ -139,4 +134,4 @@ def _relevance(neighbors: IntArray, judgments: Judgments) -> BoolArray:
 
 
 def _overlap(before: IntArray, after: IntArray, resampler: Resampler) -> Estimate:
-    return resampler.means({"overlap": overlap_at_k(before, after)}, bounds=UNIT)["overlap"]
+    return resampler.means({"overlap": overlap_at_k(before, after)})["overlap"]

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from embedscope.errors import InvalidEmbeddingsError
+from embedscope.measure.neighbor_lists import overlap_at_k
 from embedscope.measure.quantization import Codec, Precision, fit_codec
 from embedscope.measure.rank_metrics import PRIMARY_METRICS
 from embedscope.measure.rescoring import rescored
 from embedscope.measure.scoring import values_of
-from embedscope.measure.space_statistics import overlap_at_k
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.local_pass import for_each_block
 from embedscope.metrics.ranking import n_tied_with_first
