@@ -24,11 +24,11 @@ from embedscope.data.readers import read_collection
 from embedscope.data.sample import sample_path
 from embedscope.models.embed import encode_texts
 from embedscope.protocols import Encoder
-from embedscope.train import TrainingData, TrainingOptions, info_nce, load_base, train_head, training_data
+from embedscope.settings import TrainSettings
+from embedscope.train import TrainingData, info_nce, load_base, train_head, training_data
 from embedscope.train.head import new_head
 from embedscope.train.loss import prefix_losses
-from embedscope.train.pairs import Batch, Batches
-from embedscope.train.schedule import epoch_order
+from embedscope.train.pairs import Batch, Batches, epoch_order
 from measuring import Claim, alternate, argument_parser, publish, seconds_of
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ VECTORISED, LOOPED = "the loss of a batch and its gradient, vectorised", "the sa
 EPOCH_TARGET, LOSS_TARGET = 5.0, 10.0
 
 
-def epochs_on_vectors(data: TrainingData, options: TrainingOptions) -> None:
+def epochs_on_vectors(data: TrainingData, options: TrainSettings) -> None:
     """A whole run: the head made, every batch trained on, the loss of each epoch summed up."""
     train_head(data, options)
 
 
-def epoch_that_encodes(collection: Collection, data: TrainingData, options: TrainingOptions, encoder: Encoder) -> None:
+def epoch_that_encodes(collection: Collection, data: TrainingData, options: TrainSettings, encoder: Encoder) -> None:
     """One epoch of the same run, its vectors made anew for every batch."""
     import torch
 
@@ -131,7 +131,7 @@ def epoch_claim(path: str, model: str, n_rows: int, repeats: int, seed: int) -> 
     once_s = seconds_of(lambda: encoded.append(encode_texts(texts, base.encoder).vectors))
     middle = len(collection.queries)
     data, _ = training_data(collection, encoded[0][:middle], encoded[0][middle:])
-    options = TrainingOptions(epochs=N_EPOCHS, select="loss", seed=seed)
+    options = TrainSettings(epochs=N_EPOCHS, select="loss", seed=seed)
     epochs_on_vectors(data, options)  # what the first use of torch costs belongs to neither
     rounds = alternate(
         {

@@ -6,7 +6,7 @@ of these dataclasses. Only the standard library is needed, so that ``embedscope 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from os import fspath
@@ -475,7 +475,8 @@ class TrainSettings(Checked):
     """One training of a projection head. Names and defaults are those of the original training script.
 
     ``hard_neg_against`` both: hard negatives stand against the query and, in the other direction, against its
-    positive; query: against the query alone.
+    positive; query: against the query alone. ``n_draws``, for Python callers, are the bootstrap draws of the intervals
+    of an epoch.
     """
 
     data: str | None = option(None, "training file: queries, positives, hard negatives", metavar="PATH")
@@ -540,6 +541,7 @@ class TrainSettings(Checked):
     wandb: bool = option(False, "send the curves to wandb too")
     quiet: bool = option(False, "print only errors")
     json: bool = option(False, "print training.json instead of the tables")
+    n_draws: int = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -549,17 +551,17 @@ class ReportSettings(Checked):
     run_folder: str = option(".", "folder that visualize has written", metavar="RUN_FOLDER")
 
 
-def require_unused(
-    settings: Any, names: Iterable[str], reason: str, *, defaults: Mapping[str, Any] | None = None
-) -> None:
-    """Refuse options that would change nothing.
+def require_unused(reason: str, *used: tuple[Any, Iterable[str]]) -> None:
+    """Refuse options that would change nothing; ``used`` are settings with the names of such options.
 
     Raises
     ------
     InvalidOptionError
-        If one of ``names`` is not at its default; ``reason`` says why it has no use.
+        If one is not at its default; ``reason`` says why it has no use.
     """
-    standard = {f.name: f.default for f in fields(settings)} | dict(defaults or {})
-    used = [flag(name) for name in names if getattr(settings, name) != standard[name]]
-    if used:
-        raise InvalidOptionError(f"{', '.join(used)} would change nothing: {reason}. Leave it out.")
+    stated = []
+    for settings, names in used:
+        standard = {f.name: f.default for f in fields(settings)}
+        stated += [flag(name) for name in names if getattr(settings, name) != standard[name]]
+    if stated:
+        raise InvalidOptionError(f"{', '.join(stated)} would change nothing: {reason}. Leave it out.")

@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 from embedscope.cli import main as cli
-from embedscope.cli import train_command as train
-from embedscope.train import Progress
+from embedscope.result import EpochRecord
+from embedscope.train import fitting
+from embedscope.train.checkpoints import SERVED
 
 torch = pytest.importorskip("torch")
 
@@ -453,12 +454,13 @@ def test_a_run_that_stopped_early_has_nothing_to_resume_until_patience_is_off(
 def test_ctrl_c_leaves_record_curves_and_a_checkpoint_and_says_how_to_go_on(
     run: Any, data: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(progress: object, state: Progress, *rest: object) -> None:
-        if state.epoch == 3:
+    def interrupt(record: EpochRecord, *_: object, **__: object) -> str:
+        if record.epoch == 3:
             raise KeyboardInterrupt
+        return ""
 
     with monkeypatch.context() as patched:
-        patched.setattr(train, "_tell", interrupt)
+        patched.setattr(fitting, "epoch_line", interrupt)
         status, _, err = run("--data", data, "--epochs", 9, "--save-every", 100)
     assert status == 130
     (saved,) = folder.glob("*epoch*.pt")
@@ -575,11 +577,11 @@ def test_an_output_folder_that_is_a_file_is_refused_before_any_work(run: Any, da
 def test_another_thing_in_the_place_of_the_served_folder_is_refused_before_any_work(
     run: Any, data: Path, folder: Path
 ) -> None:
-    (folder / train.SERVED).mkdir(parents=True)
+    (folder / SERVED).mkdir(parents=True)
     status, _, err = run("--data", data, "--save-format", "sentence-transformers")
     assert status == 2
     assert "something else stands there" in err
-    assert [path.name for path in folder.iterdir()] == [train.SERVED]
+    assert [path.name for path in folder.iterdir()] == [SERVED]
 
 
 def test_a_tool_that_is_not_installed_is_refused_before_any_work(

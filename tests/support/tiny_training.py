@@ -8,7 +8,9 @@ import numpy as np
 
 from embedscope.data.collection import Collection, Negative, Row, build_collection
 from embedscope.protocols import Float32Array
-from embedscope.train import TrainingData, TrainingOptions, Validator, training_data
+from embedscope.settings import TrainSettings
+from embedscope.train import TrainingData, Validator, training_data
+from embedscope.train.selection import measures_of
 
 DIM = 12
 
@@ -51,12 +53,12 @@ def data(c: Collection, **options: bool) -> TrainingData:
     return training_data(c, *vectors(c), **options)[0]
 
 
-def validator(c: Collection, options: TrainingOptions) -> Validator:
+def validator(c: Collection, options: TrainSettings) -> Validator:
     """Measures heads on ``c`` itself."""
-    return Validator(c, *vectors(c), measures=options.measures, seed=options.seed, n_draws=options.n_draws)
+    return Validator(c, *vectors(c), measures=measures_of(options), seed=options.seed, n_draws=options.n_draws)
 
 
-def options(**changes: object) -> TrainingOptions:
+def options(**changes: object) -> TrainSettings:
     """Options of a short run."""
     settings: dict[str, object] = {"epochs": 4, "batch_size": 8, "d_out": 6, "learning_rate": 1e-2, "n_draws": 100}
-    return TrainingOptions(**(settings | changes))  # type: ignore[arg-type]
+    return TrainSettings(**(settings | changes))  # type: ignore[arg-type]

@@ -17,8 +17,19 @@ from tests.train.test_trainer import states_equal
 from embedscope.errors import CheckpointError, OutputError
 from embedscope.models.head_files import read_head_file
 from embedscope.models.weights import read_torch_file
-from embedscope.train import Checkpointer, Progress, read_config, read_progress, resumable_file, train_head
-from embedscope.train.checkpoints import BEST, FINAL, SERVED, epoch_file, other_checkpoints, require_unmixed
+from embedscope.train import Progress, train_head
+from embedscope.train.checkpoints import (
+    BEST,
+    FINAL,
+    SERVED,
+    Checkpointer,
+    epoch_file,
+    other_checkpoints,
+    read_config,
+    read_progress,
+    require_unmixed,
+    resumable_file,
+)
 from embedscope.train.durable import write_durably
 
 torch = pytest.importorskip("torch")

@@ -15,8 +15,10 @@ from embedscope.models.embed import encode_texts
 from embedscope.models.model import Model, load_model
 from embedscope.protocols import Float32Array
 from embedscope.settings import Pooling
-from embedscope.train import Base, Checkpointer, export, load_base, save_safetensors, save_sentence_transformers
-from embedscope.train.checkpoints import BEST
+from embedscope.train import export, load_base
+from embedscope.train.base import Base
+from embedscope.train.checkpoints import BEST, Checkpointer
+from embedscope.train.export import save_safetensors, save_sentence_transformers
 from embedscope.train.trainer import Progress
 
 torch = pytest.importorskip("torch")

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from embedscope.result import Comparison, EpochRecord, Estimate
-from embedscope.train import TrainingOptions
+from embedscope.settings import TrainSettings
 from embedscope.train.selection import best_epoch_of, is_better, notes_on, selected_value
 
 
@@ -21,7 +21,7 @@ def course(valid: list[float], train: list[float]) -> list[EpochRecord]:
 
 
 def test_a_validation_loss_that_rises_while_the_training_loss_falls_is_over_fitting() -> None:
-    (note,) = notes_on(course([1.0, 0.8, 0.9], [1.0, 0.7, 0.5]), TrainingOptions(epochs=3), best_epoch=2)
+    (note,) = notes_on(course([1.0, 0.8, 0.9], [1.0, 0.7, 0.5]), TrainSettings(epochs=3), best_epoch=2)
     assert note == (
         "over-fitting: the validation loss was lowest after epoch 2 (0.800) and is 0.900 after epoch 3, while the "
         "training loss fell from 0.700 to 0.500"
@@ -37,15 +37,15 @@ def test_a_validation_loss_that_rises_while_the_training_loss_falls_is_over_fitt
     ],
 )
 def test_other_courses_are_not(valid: list[float], train: list[float]) -> None:
-    notes = notes_on(course(valid, train), TrainingOptions(epochs=9), best_epoch=2)
+    notes = notes_on(course(valid, train), TrainSettings(epochs=9), best_epoch=2)
     assert notes == ()
 
 
 def test_a_best_epoch_at_the_end_is_said_unless_the_run_stopped_early() -> None:
     records = course([1.0, 0.8], [1.0, 0.7])
-    assert "more epochs" in notes_on(records, TrainingOptions(epochs=2), best_epoch=2)[0]
-    assert notes_on(records, TrainingOptions(epochs=5), best_epoch=2) == ()
-    assert notes_on(records, TrainingOptions(epochs=2), best_epoch=1) == ()
+    assert "more epochs" in notes_on(records, TrainSettings(epochs=2), best_epoch=2)[0]
+    assert notes_on(records, TrainSettings(epochs=5), best_epoch=2) == ()
+    assert notes_on(records, TrainSettings(epochs=2), best_epoch=1) == ()
 
 
 def test_lower_is_better_for_losses_and_violations_and_higher_for_metrics() -> None:
@@ -77,7 +77,7 @@ def gain(difference: float, low: float, high: float) -> Comparison:
 
 
 def test_a_best_epoch_below_its_base_is_said_in_place_of_more_epochs() -> None:
-    records, options = course([1.0, 0.8], [1.0, 0.7]), TrainingOptions(epochs=2)
+    records, options = course([1.0, 0.8], [1.0, 0.7]), TrainSettings(epochs=2)
     (note,) = notes_on(records, options, best_epoch=2, against_base=gain(-0.05, -0.09, -0.01))
     assert note.startswith(
         "the best epoch is worse than the base model without a head: MRR -0.050 [-0.090, -0.010] on the same "
@@ -90,7 +90,7 @@ def test_a_best_epoch_below_its_base_is_said_in_place_of_more_epochs() -> None:
 
 
 def test_few_independent_groups_of_validation_queries_are_said() -> None:
-    records, options = course([1.0, 0.8], [1.0, 0.7]), TrainingOptions(epochs=9)
+    records, options = course([1.0, 0.8], [1.0, 0.7]), TrainSettings(epochs=9)
     assert notes_on(records, options, best_epoch=1, n_clusters=30) == ()
     (note,) = notes_on(records, options, best_epoch=1, n_clusters=29)
     assert note.startswith("validation rests on 29 independent groups of queries, fewer than 30")

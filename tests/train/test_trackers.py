@@ -12,8 +12,9 @@ import pytest
 
 from embedscope.errors import MissingExtraError, OutputError
 from embedscope.result import EpochRecord, Estimate
-from embedscope.train import Tool, Trackers, trackers
+from embedscope.train import trackers
 from embedscope.train.record import figures_of
+from embedscope.train.trackers import Tool, Trackers
 
 RECORD = EpochRecord(3, 0.5, None, 1e-4, 2.0, {"MRR@10": Estimate(0.4, 0.3, 0.5)}, 0.25, {"price": 0.2}, 7.0, 0.1)
 

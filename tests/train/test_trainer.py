@@ -10,9 +10,11 @@ import pytest
 from tests.support.tiny_training import collection, data, options, validator
 
 from embedscope.errors import EmbedscopeError, InvalidOptionError
-from embedscope.train import Initialisation, Progress, TrainingOptions, train_head
+from embedscope.settings import Initialisation, TrainSettings
+from embedscope.train import Progress, train_head
 from embedscope.train.head import initial_weight, new_head, projection_of
-from embedscope.train.schedule import epoch_order, learning_rate
+from embedscope.train.pairs import epoch_order
+from embedscope.train.trainer import learning_rate
 
 torch = pytest.importorskip("torch")
 
@@ -259,13 +261,13 @@ def test_progress_counts_pairs_to_the_end() -> None:
 
 
 def test_the_learning_rate_rises_linearly_and_then_stays() -> None:
-    chosen = TrainingOptions(learning_rate=1.0, warmup_steps=4)
+    chosen = TrainSettings(learning_rate=1.0, warmup_steps=4)
     assert [learning_rate(step, chosen) for step in range(6)] == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
-    assert learning_rate(0, TrainingOptions(learning_rate=0.3)) == 0.3
+    assert learning_rate(0, TrainSettings(learning_rate=0.3)) == 0.3
 
 
 def test_the_order_of_an_epoch_is_a_permutation_of_its_own() -> None:
-    orders = [epoch_order(20, epoch, TrainingOptions()).tolist() for epoch in (1, 2, 1)]
+    orders = [epoch_order(20, epoch, TrainSettings()).tolist() for epoch in (1, 2, 1)]
     assert sorted(orders[0]) == list(range(20))
     assert orders[0] == orders[2] != orders[1]
 

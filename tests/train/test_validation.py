@@ -17,8 +17,8 @@ from embedscope.measure.scoring import rank_values
 from embedscope.models.embed import Embeddings
 from embedscope.models.projectors import Identity, LinearHead
 from embedscope.result import ModelFacts
-from embedscope.settings import Settings
-from embedscope.train import TrainingOptions
+from embedscope.settings import Settings, TrainSettings
+from embedscope.train.selection import measures_of
 
 
 def head(seed: int = 0) -> LinearHead:
@@ -31,7 +31,11 @@ def test_metrics_and_violations_equal_those_of_the_analysis() -> None:
     found = validator(c, chosen).measure(head())
     queries, documents = (head().project(v) for v in vectors(c))
     facts = ModelFacts(checkpoint="tiny", layout="given", dim=5)
-    result = analyse(c, Embeddings(queries, documents, facts), settings=Settings.of(skip_tsne=True, skip_umap=True, draws=100, lexical=False))
+    result = analyse(
+        c,
+        Embeddings(queries, documents, facts),
+        settings=Settings.of(skip_tsne=True, skip_umap=True, draws=100, lexical=False),
+    )
     for name in ("MRR", "Success@1", "nDCG@10"):
         assert found.metrics[name].value == pytest.approx(result.metrics[name].value, abs=1e-12)
     assert found.violation_rates.keys() == result.negative_types.keys()
@@ -70,8 +74,8 @@ def test_the_base_model_is_measured_without_a_head() -> None:
 
 
 def test_the_selected_metric_is_measured_beside_the_usual_ones() -> None:
-    assert TrainingOptions(select="Recall@5").measures == ("MRR", "Success@1", "Recall@5")
-    assert TrainingOptions(select="loss").measures == ("MRR", "Success@1")
+    assert measures_of(TrainSettings(select="Recall@5")) == ("MRR", "Success@1", "Recall@5")
+    assert measures_of(TrainSettings(select="loss")) == ("MRR", "Success@1")
 
 
 def test_intervals_of_an_epoch_are_those_of_an_evaluation_with_its_seed_and_draws() -> None:

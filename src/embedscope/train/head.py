@@ -12,7 +12,7 @@ from embedscope.errors import InvalidOptionError
 from embedscope.models.projectors import LinearHead, Projection, Truncate
 from embedscope.models.weights import as_float32
 from embedscope.protocols import Float32Array
-from embedscope.train.options import Initialisation, TrainingOptions
+from embedscope.settings import Initialisation, TrainSettings
 from embedscope.train.pairs import TrainingData
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MAX_PCA_ROWS = 50_000
 
 
-def new_head(data: TrainingData, options: TrainingOptions) -> torch.nn.Module:
+def new_head(data: TrainingData, options: TrainSettings) -> torch.nn.Module:
     """The head before its first step: ``Linear`` without bias, and ``LayerNorm`` where asked for.
 
     Its parameters are named as in the original project: ``head.linear.weight``, ``head.ln.weight``, ``head.ln.bias``.
@@ -43,7 +43,7 @@ def new_head(data: TrainingData, options: TrainingOptions) -> torch.nn.Module:
     return head
 
 
-def initial_weight(data: TrainingData, options: TrainingOptions) -> Float32Array:
+def initial_weight(data: TrainingData, options: TrainSettings) -> Float32Array:
     """The linear map before its first step, shape (d_out, dim).
 
     ``pca``: the strongest principal directions of the base vectors of queries and documents, each with its largest
@@ -80,6 +80,11 @@ def projection_of(state: Mapping[str, torch.Tensor]) -> LinearHead:
     return LinearHead(
         arrays["head.linear.weight"], ln_weight=arrays.get("head.ln.weight"), ln_bias=arrays.get("head.ln.bias")
     )
+
+
+def prefixes_of(options: TrainSettings) -> tuple[int, ...]:
+    """Lengths that the loss is taken at, the whole vector first."""
+    return tuple(sorted({options.d_out, *options.matryoshka}, reverse=True))
 
 
 def prefix_of(projection: Projection, size: int) -> Projection:

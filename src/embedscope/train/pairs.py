@@ -9,6 +9,7 @@ import numpy as np
 from embedscope.data.collection import Collection, Negatives
 from embedscope.errors import TooFewPointsError
 from embedscope.protocols import BoolArray, Float32Array, Float64Array, IntArray
+from embedscope.settings import TrainSettings
 
 MIN_WEIGHTED_SHARE = 0.05
 """Share of the queries with hard negatives that must have a weighted one, for a weight of 0 to be meant."""
@@ -174,3 +175,8 @@ class Batches:
         is_relevant: BoolArray = self._judged[places] == asked
         np.fill_diagonal(is_relevant, val=False)
         return is_relevant
+
+
+def epoch_order(n: int, epoch: int, options: TrainSettings) -> IntArray:
+    """Order of ``n`` pairs in an epoch (1, 2, ...; 0: the validation batches), from a seed of its own."""
+    return np.random.default_rng([options.seed, 2, epoch]).permutation(n)

@@ -8,7 +8,13 @@ from collections.abc import Iterable, Sequence
 from embedscope.errors import InvalidOptionError
 from embedscope.result import Comparison, EpochRecord
 from embedscope.result.formatting import difference, number
-from embedscope.train.options import FALLING, LOSS, VIOLATIONS, TrainingOptions
+from embedscope.settings import TrainSettings
+
+LOSS, VIOLATIONS = "loss", "violation_rate"
+FALLING = (LOSS, VIOLATIONS)
+"""Figures that can select the best epoch and are better when lower; every other one is a rank metric."""
+
+ALWAYS_MEASURED = ("MRR", "Success@1")
 
 FEW_CLUSTERS = 30
 """Independent groups of validation queries below which the choice of an epoch is said to rest on little."""
@@ -17,7 +23,17 @@ RISE = 0.05
 """Share by which the validation loss must have risen above its lowest before it is called over-fitting."""
 
 
-def require_selectable(options: TrainingOptions, *, has_validation: bool, has_negatives: bool) -> None:
+def compared_metric(options: TrainSettings) -> str:
+    """The rank metric that the best epoch is held against its base by: ``select`` where that is one, else MRR."""
+    return ALWAYS_MEASURED[0] if options.select in FALLING else options.select
+
+
+def measures_of(options: TrainSettings) -> tuple[str, ...]:
+    """Rank metrics measured after each epoch."""
+    return tuple(dict.fromkeys((*ALWAYS_MEASURED, compared_metric(options))))
+
+
+def require_selectable(options: TrainSettings, *, has_validation: bool, has_negatives: bool) -> None:
     """Refuse a figure to select by that this run will not measure.
 
     Raises
@@ -72,7 +88,7 @@ def is_better(value: float, than: float, select: str) -> bool:
 
 def notes_on(
     records: Sequence[EpochRecord],
-    options: TrainingOptions,
+    options: TrainSettings,
     best_epoch: int,
     *,
     against_base: Comparison | None = None,
@@ -84,7 +100,7 @@ def notes_on(
     ----------
     records : sequence of EpochRecord
         Those measured on the same validation queries.
-    options : TrainingOptions
+    options : TrainSettings
     best_epoch : int
     against_base : Comparison, optional
         The best head against the base model without one.
@@ -140,7 +156,7 @@ def _over_fitting(records: Sequence[EpochRecord]) -> str | None:
     )
 
 
-def _still_rising(records: Sequence[EpochRecord], options: TrainingOptions, best_epoch: int) -> str | None:
+def _still_rising(records: Sequence[EpochRecord], options: TrainSettings, best_epoch: int) -> str | None:
     if len(records) < 2 or best_epoch != records[-1].epoch or records[-1].epoch < options.epochs:
         return None
     return (

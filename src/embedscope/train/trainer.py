@@ -21,12 +21,18 @@ from embedscope.errors import EmbedscopeError, InvalidOptionError
 from embedscope.models.weights import require_torch
 from embedscope.protocols import ProgressCallback
 from embedscope.result import EpochRecord, TrainingRecord
-from embedscope.train.head import new_head, prefix_of, projection_of
+from embedscope.settings import Against, TrainSettings
+from embedscope.train.head import new_head, prefix_of, prefixes_of, projection_of
 from embedscope.train.loss import prefix_losses
-from embedscope.train.options import Against, TrainingOptions
-from embedscope.train.pairs import Batch, Batches, TrainingData
-from embedscope.train.schedule import epoch_order, learning_rate
-from embedscope.train.selection import best_epoch_of, is_better, notes_on, require_selectable, selected_value
+from embedscope.train.pairs import Batch, Batches, TrainingData, epoch_order
+from embedscope.train.selection import (
+    best_epoch_of,
+    compared_metric,
+    is_better,
+    notes_on,
+    require_selectable,
+    selected_value,
+)
 from embedscope.train.validation import Validator
 
 if TYPE_CHECKING:
@@ -70,7 +76,7 @@ OnEpoch = Callable[[Progress], None]
 
 def train_head(
     data: TrainingData,
-    options: TrainingOptions,
+    options: TrainSettings,
     *,
     validator: Validator | None = None,
     valid_data: TrainingData | None = None,
@@ -84,7 +90,7 @@ def train_head(
     Parameters
     ----------
     data : TrainingData
-    options : TrainingOptions
+    options : TrainSettings
     validator : Validator, optional
         Measures the validation queries after each epoch.
     valid_data : TrainingData, optional
@@ -131,7 +137,7 @@ def train_head(
 def training_record(
     state: Progress,
     data: TrainingData,
-    options: TrainingOptions,
+    options: TrainSettings,
     validator: Validator | None,
     *,
     stopped: str,
@@ -140,10 +146,10 @@ def training_record(
     """The figures of a run as far as ``state``; what is measured once, of the best head, only where it ``is_over``."""
     against_base, prefixes = None, {}
     if validator is not None and is_over:
-        best = projection_of(state.best_head)
-        against_base = validator.against_base(best, options.metric, n_choices=state.epoch)
-        sizes = options.prefixes if options.matryoshka else ()
-        prefixes = {size: validator.measure(prefix_of(best, size)).metrics[options.metric] for size in sizes}
+        best, metric = projection_of(state.best_head), compared_metric(options)
+        against_base = validator.against_base(best, metric, n_choices=state.epoch)
+        sizes = prefixes_of(options) if options.matryoshka else ()
+        prefixes = {size: validator.measure(prefix_of(best, size)).metrics[metric] for size in sizes}
     n_clusters = None if validator is None else validator.n_clusters
     return TrainingRecord(
         epochs=tuple(state.records),
@@ -189,7 +195,7 @@ def _has_negatives(validator: Validator | None) -> bool:
     return validator is not None and validator.has_negatives
 
 
-def _is_out_of_patience(state: Progress, options: TrainingOptions) -> bool:
+def _is_out_of_patience(state: Progress, options: TrainSettings) -> bool:
     return options.patience is not None and state.epoch - state.best_epoch >= options.patience
 
 
@@ -225,7 +231,7 @@ class _Run:
     def __init__(
         self,
         data: TrainingData,
-        options: TrainingOptions,
+        options: TrainSettings,
         validator: Validator | None,
         valid_data: TrainingData | None,
         device: str,
@@ -347,7 +353,7 @@ class _Run:
 class _Loader:
     """Pairs on the device, and their losses under a head."""
 
-    def __init__(self, data: TrainingData, options: TrainingOptions, device: str) -> None:
+    def __init__(self, data: TrainingData, options: TrainSettings, device: str) -> None:
         import torch
 
         self._options = options
@@ -375,7 +381,7 @@ class _Loader:
         return prefix_losses(
             head(self._queries[on_device(batch.queries)]),
             head(self._documents[on_device(batch.positives)]),
-            self._options.prefixes,
+            prefixes_of(self._options),
             is_false_negative=on_device(batch.is_false_negative),
             temperature=self._options.temperature,
             negatives=head(self._documents[on_device(batch.negatives)]) if has_negatives else None,
@@ -393,7 +399,14 @@ class _Loader:
         return total / self._n
 
 
-def _not_finite(epoch: int, step: int, options: TrainingOptions) -> EmbedscopeError:
+def learning_rate(step: int, options: TrainSettings) -> float:
+    """Rate of step 0, 1, ...: ``learning_rate * min(1, (step + 1) / warmup_steps)``, constant after the warm-up."""
+    if options.warmup_steps == 0:
+        return options.learning_rate
+    return options.learning_rate * min(1.0, (step + 1) / options.warmup_steps)
+
+
+def _not_finite(epoch: int, step: int, options: TrainSettings) -> EmbedscopeError:
     return EmbedscopeError(
         f"The loss or its gradient is no longer a finite number, in epoch {epoch} at step {step}. The head has left "
         f"the range of numbers: lower --learning-rate (it is {options.learning_rate:g}), clip the gradient with "
