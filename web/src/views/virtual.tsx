@@ -41,7 +41,7 @@ export function VirtualTable<Key extends string>(props: VirtualTableProps<Key>) 
     isKeyed.current = false;
   }, [active, view.first]);
   const key = (event: KeyboardEvent) => {
-    const next = moved(event.key, active, view.nInView, rows.length);
+    const next = rowAfter(event.key, active, view.nInView, rows.length);
     if (next !== null) {
       event.preventDefault();
       isKeyed.current = true;
@@ -99,7 +99,7 @@ function useVisibleRows(n: number) {
 }
 
 /** The row to which a key goes, kept among the rows; null for a key that goes nowhere. */
-function moved(key: string, from: number, nInView: number, n: number): number | null {
+function rowAfter(key: string, from: number, nInView: number, n: number): number | null {
   const moves: Record<string, number> = {
     ArrowDown: from + 1,
     ArrowUp: from - 1,
