@@ -25,32 +25,36 @@ from pathlib import Path
 
 import numpy as np
 
-from embedscope.audit import Subject, audit, token_lengths
+from embedscope.audit import Subject, audit
 from embedscope.audit.text_checks import texts_of
 from embedscope.data.collection import Collection, Negative, Row, build_collection
-from embedscope.data.readers.raw import RawRows, read_rows
+from embedscope.audit.raw_rows import RawRows, read_rows
 from embedscope.data.sample import sample_path
 from embedscope.data.text_features import DiacriticWords
-from embedscope.diagnose.findings import diagnose
+from embedscope.diagnose.findings import find_faults
 from embedscope.diagnose.query_features import Feature
 from embedscope.diagnose.slices import find_slices
-from embedscope.settings import Settings
+from embedscope.measure.query_set import QuerySet
+from embedscope.measure.ranked import rank
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.checkpoint import load_checkpoint
 from embedscope.models.embed import Embeddings, embed_collection
 from embedscope.models.model import Model, load_model
 from embedscope.models.precomputed import load_precomputed
-from embedscope.pipeline import analyse
+from embedscope.models.token_lengths import token_lengths
+from embedscope.packs.rental_vi import PACK
+from embedscope.pipeline import Embedded, measure
 from embedscope.protocols import Float64Array, IntArray
 from embedscope.result import Finding, ModelFacts
-from embedscope.settings import Pooling
+from embedscope.settings import Pooling, Settings
+from embedscope.stats.resampler import Resampler
 
 SHARES = (0.01, 0.05, 0.2)
 NOISE, LOST = 0.6, 0.13
 """Length of the noise beside a query's positive, which has length 1, and share of the queries that lie elsewhere. The
 MRR is then about 0.87, and 0.99 where no query lies elsewhere."""
 
-OPTIONS = Options(maps=(), n_draws=1_000, n_examples=0)
+SETTINGS = Settings.of(draws=2_000, examples=0)
 Raw = Callable[[float, np.random.Generator], tuple[Finding, ...]]
 
 
@@ -138,15 +142,18 @@ class Vectors:
 
 def diagnosed(embeddings: Embeddings, base: Embeddings | None = None) -> tuple[Finding, ...]:
     """Everything that an evaluation of these vectors reports."""
-    result = analyse(test_set(), embeddings, options=OPTIONS, base=base)
-    return diagnose(result, test_set(), embeddings=embeddings, base=base, options=OPTIONS)
+    chosen = SETTINGS.measure
+    query_set = QuerySet.of(test_set(), seed=chosen.seed, draws=chosen.draws)
+    ranked = rank(test_set(), embeddings, query_set, SETTINGS)
+    scored = measure(test_set(), Embedded(embeddings, base), ranked, SETTINGS)
+    return find_faults(scored, test_set(), query_set.resampler, embeddings=embeddings, base=base, attributes=PACK)
 
 
 def audited(rows: Iterator[Row] | list[Row], **more: object) -> tuple[Finding, ...]:
     """Everything that an audit of these rows reports."""
     raw = replace(raw_test(), rows=tuple(rows))
     train = more.pop("train", None)
-    return audit(Subject(raw, **more), train=train).findings  # type: ignore[arg-type]
+    return audit(Subject(raw, attributes=PACK, **more), train=train).findings  # type: ignore[arg-type]
 
 
 # --- defects of the data ----------------------------------------------------------------------------------------------
@@ -368,7 +375,7 @@ def false_alarms(n_seeds: int) -> Iterator[str]:
             f"report anything ({[own for own in found if own]})"
         )
     for split in ("train", "valid", "test"):
-        own = audit(Subject(read_rows(sample_path(split)))).findings
+        own = audit(Subject(read_rows(sample_path(split)), attributes=PACK)).findings
         yield f"Audit of the healthy {split} file: {len(own)} findings {codes(own)}"
 
 
@@ -382,9 +389,10 @@ def slice_alarms(n_runs: int) -> str:
         n = len(clusters)
         values = (generator.normal(size=150)[clusters] + generator.normal(size=n) > -0.5).astype(np.float64)
         features = list(random_features(clusters, generator))
-        none = find_slices(values, clusters, features, generator=generator)
+        resampler = Resampler(clusters, 2_000, seed)
+        none = find_slices(values, features, resampler)
         hit = features[3].rows & (generator.random(n) < 0.35)
-        one = find_slices(np.where(hit, 0.0, values), clusters, features, generator=generator)
+        one = find_slices(np.where(hit, 0.0, values), features, resampler)
         alarms += bool(none.slices)
         found += any(features[3].name in own.terms for own in one.slices)
         tried.append(none.n_tried)
