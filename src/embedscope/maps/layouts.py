@@ -11,7 +11,7 @@ from scipy.spatial import KDTree
 from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError, TooFewPointsError
 from embedscope.maps.affinities import fuzzy_graph, map_curve, tsne_affinities
 from embedscope.maps.initialization import checked_start, pca_start, scaled_to_ten
-from embedscope.maps.map_quality import map_quality, neighbors_kept
+from embedscope.maps.map_quality import MapQuality, map_quality, neighbors_kept
 from embedscope.maps.neighbor_graph import N_NEIGHBORS, PERPLEXITY, QUALITY_K, NeighborGraph, unit_points
 from embedscope.maps.placement import all_positions
 from embedscope.maps.tsne_optimization import EARLY_STEPS, tsne_positions
@@ -134,13 +134,10 @@ def umap(
         raise InvalidOptionError(f"min_dist must lie in [0, 1], got {min_dist}: it is measured against a spread of 1.")
     neighbors = _nearest(near, used - 1, f"n_neighbors={used}")
     epochs = n_epochs or (_EPOCHS_FEW if len(rows) <= _MANY_POINTS else _EPOCHS_MANY)
-    membership = fuzzy_graph(*neighbors)
-    membership.data[membership.data < membership.data.max() / epochs] = 0.0  # too weak to be sampled once
-    membership.eliminate_zeros()
     a, b = map_curve(min_dist)
     fitted = umap_positions(
         scaled_to_ten(pca_start(rows, seed)) if begin is None else begin,
-        membership,
+        fuzzy_graph(*neighbors),
         n_epochs=epochs,
         a=a,
         b=b,
@@ -227,24 +224,20 @@ def _layout(
     """All points on the map, and the figures that say how far it may be believed, against the original space.
 
     ``parameters`` gains the distance, the start, the seed, the numbers of points and anchors that the figures are from,
-    and the reason where ``quality_k`` had to be lowered. Of more than 50,000 points the figures are those of a random
-    50,000: a neighbourhood is then one among those.
+    and the reason where ``quality_k`` had to be lowered.
     """
     xy = all_positions(graph, fitted)
     elapsed_s = time.perf_counter() - began
-    rng = np.random.default_rng(seed)
-    n = len(xy)
-    part = np.arange(n)
+    quality = _quality(vectors, xy, quality_k, seed)
     recorded = {
         **parameters,
         "distance": "euclidean of unit rows",
         "init": "pca" if start is None else "given positions",
+        "seed": seed,
+        "quality_anchors": quality.n_anchors,
     }
-    if n > MAX_QUALITY_POINTS:
-        part = np.sort(rng.choice(n, size=MAX_QUALITY_POINTS, replace=False))
-        recorded["quality_points"] = MAX_QUALITY_POINTS
-    quality = map_quality(unit_points(vectors[part]), xy[part], k=quality_k, rng=rng)
-    recorded |= {"seed": seed, "quality_anchors": quality.n_anchors}
+    if quality.n_points < len(xy):
+        recorded["quality_points"] = quality.n_points
     if quality.reason is not None:
         recorded["quality_note"] = quality.reason
     return MapLayout(
@@ -258,6 +251,14 @@ def _layout(
         parameters=recorded,
         n_fitted=None if graph.sample is None else len(graph.sample.rows),
     )
+
+
+def _quality(vectors: FloatArray, xy: FloatArray, k: int, seed: int) -> MapQuality:
+    """The figures of the map; of more than 50,000 points those of a random 50,000, a neighbourhood being among them."""
+    rng = np.random.default_rng(seed)
+    n = len(xy)
+    part = np.arange(n) if n <= MAX_QUALITY_POINTS else np.sort(rng.choice(n, size=MAX_QUALITY_POINTS, replace=False))
+    return map_quality(unit_points(vectors[part]), xy[part], k=k, rng=rng)
 
 
 def _kept(graph: NeighborGraph, xy: FloatArray, k: int) -> Float32Array:
