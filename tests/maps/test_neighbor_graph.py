@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from tests.support.clustered_points import clusters
 
 from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError
-from embedscope.maps import graph_size, neighbor_graph
+from embedscope.maps import MAX_FITTED, graph_size, neighbor_graph
 from embedscope.maps.neighbor_graph import stratified_sample
 from embedscope.metrics import kernels
+from embedscope.settings import Settings
 
 
 def brute_force(vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -132,3 +133,6 @@ class TestSample:
     def test_strata_of_another_length_are_refused(self) -> None:
         with pytest.raises(InvalidOptionError, match="20 points and 3 strata"):
             neighbor_graph(clusters(20), 5, strata=np.zeros(3, dtype=np.int64))
+
+    def test_by_default_every_point_on_the_maps_of_a_run_is_fitted(self) -> None:
+        assert Settings().maps.map_points <= MAX_FITTED
