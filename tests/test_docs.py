@@ -55,7 +55,7 @@ NOT_RUN = {
     "pip install '.[ray]'": "installs",
     "embedscope evaluate --embeddings shards/ --engine ray": "a test of its own runs it (tests/engines)",
     "embedscope demo": "a test of its own runs it (tests/commands/test_demo.py)",
-    "python examples/generate_rental_data.py --output rental_data": "a test of its own runs it (tests/data)",
+    "python -m tools.sample_data --output rental_data": "a test of its own runs it (tests/data)",
 }
 """Commands of the documentation that are not run here, and why."""
 

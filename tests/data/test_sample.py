@@ -10,16 +10,15 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tools.sample_data.phrases import FEATURES, strip_diacritics
+from tools.sample_data.phrases import FEATURES
 from tools.sample_data.places import CITIES
 from tools.sample_data.rental import ROWS, WEIGHTS, Listing, Room, generate, write_files
 
 from embedscope.data.collection import Collection, identity
 from embedscope.data.readers import read_collection
 from embedscope.data.sample import SPLITS, sample_path
+from embedscope.data.text_features import strip_diacritics
 from embedscope.errors import InvalidOptionError
-
-SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "generate_rental_data.py"
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +35,9 @@ def all_texts(collection: Collection) -> set[str]:
     return {*collection.queries, *collection.documents}
 
 
-def test_the_shipped_files_are_what_the_example_script_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", [str(SCRIPT), "--output", str(tmp_path)])
-    runpy.run_path(str(SCRIPT), run_name="__main__")
+def test_the_shipped_files_are_what_the_generator_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["tools.sample_data", "--output", str(tmp_path)])
+    runpy.run_module("tools.sample_data", run_name="__main__")
     for split in SPLITS:
         path = sample_path(split)
         assert path.read_bytes() == (tmp_path / path.name).read_bytes()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -142,12 +141,6 @@ ENGLISH_EXTRAS = (
     "six-month lease; one-year lease",
     "ready to move in; viewings after 6 pm; quiet alley; weekly cleaning",
 )
-
-
-def strip_diacritics(text: str) -> str:
-    """Vietnamese as it is typed in a hurry: letters without marks, "đ" as "d"."""
-    decomposed = unicodedata.normalize("NFD", text.replace("đ", "d").replace("Đ", "D"))
-    return "".join(c for c in decomposed if not unicodedata.combining(c))
 
 
 def capitalised(text: str) -> str:

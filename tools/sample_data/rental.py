@@ -28,9 +28,10 @@ from tools.sample_data.phrases import (
     Wording,
     Write,
     spaced,
-    strip_diacritics,
 )
 from tools.sample_data.places import CITIES, City, District, Landmark
+
+from embedscope.data.text_features import strip_diacritics
 
 SEED = 20240611
 ROWS = {"rental_train.json": 720, "rental_valid.json": 180, "rental_test.json": 300}
