@@ -17,7 +17,7 @@ from embedscope.measure.space_statistics import (
 )
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.local_pass import search_top_k
-from embedscope.protocols import BoolArray, Float32Array, IntArray
+from embedscope.protocols import Float32Array, IntArray
 from embedscope.result import CloudShape, Estimate, Geometry, Hubness, SpaceGeometry
 from embedscope.stats.resampler import Resampler
 
@@ -108,7 +108,7 @@ def _split(found: LinearSplit | None) -> dict[str, Estimate]:
 def _hubness(neighbors: IntArray, judgments: Judgments) -> Hubness:
     n_documents = judgments.n_documents
     counts = k_occurrences(neighbors, n_documents)
-    wrong = wrong_occurrences(neighbors, _relevance(neighbors, judgments), n_documents)
+    wrong = wrong_occurrences(neighbors, judgments.are_relevant(neighbors), n_documents)
     found = hubness(counts)
     chance = chance_hubness(len(neighbors), neighbors.shape[1], n_documents)
     hubs = np.argsort(-wrong, kind="stable")[:N_HUBS]
@@ -126,11 +126,6 @@ def _hubness(neighbors: IntArray, judgments: Judgments) -> Hubness:
         hub_occurrences=counts[hubs],
         hub_wrong_occurrences=wrong[hubs],
     )
-
-
-def _relevance(neighbors: IntArray, judgments: Judgments) -> BoolArray:
-    keys = judgments.query_of_pair * judgments.n_documents + judgments.documents
-    return np.isin(np.arange(len(neighbors))[:, np.newaxis] * judgments.n_documents + neighbors, keys)
 
 
 def _overlap(before: IntArray, after: IntArray, resampler: Resampler) -> Estimate:

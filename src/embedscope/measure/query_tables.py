@@ -30,7 +30,7 @@ def query_table(
     """One row a query with a relevant document; ``rows`` are the places of these queries in ``collection``."""
     judgments = scores.judgments
     n = len(rows)
-    is_relevant = relevance_of_top(scores)
+    is_relevant = judgments.are_relevant(scores.top_documents)
     wrong_document, wrong_similarity = _best_wrong(scores, is_relevant)
     best_positive = np.maximum.reduceat(scores.pair_scores, judgments.indptr[:-1])
     pairs = negatives or _no_pairs()
@@ -82,14 +82,6 @@ def is_right(success_at_1: Float64Array) -> BoolArray:
 def _no_pairs() -> NegativePairs:
     nothing, no_rows = np.zeros(0), np.zeros(0, dtype=np.int64)
     return NegativePairs(no_rows, no_rows, nothing, nothing, nothing, ())
-
-
-def relevance_of_top(scores: Scores) -> BoolArray:
-    """Which of the documents kept for each query are relevant, shape (Q, k')."""
-    judgments = scores.judgments
-    keys = judgments.query_of_pair * judgments.n_documents + judgments.documents
-    cells = np.arange(judgments.n_queries)[:, None] * judgments.n_documents + scores.top_documents
-    return np.isin(cells, keys)
 
 
 def _best_wrong(scores: Scores, is_relevant: BoolArray) -> tuple[IntArray, Float64Array]:

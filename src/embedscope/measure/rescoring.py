@@ -65,7 +65,7 @@ def rescored(
         floor = float(fine.min()) - 1.0 - tolerance - float(coarse.max())
         scores[~is_candidate] = coarse[~is_candidate] + floor
     groups = tie_groups(judgments, scores, tolerance)
-    is_wrong = ~_are_relevant(judgments, candidates)
+    is_wrong = ~judgments.are_relevant(candidates)
     above, beside = _candidates_around(groups, fine, is_wrong, tolerance)
     # Every document with a higher coarse score than one outside is a candidate; what wrong candidates are left tie.
     n_wrong = is_wrong.sum(axis=1)[judgments.query_of_pair]
@@ -91,25 +91,12 @@ def _check(judgments: Judgments, counts: TieCounts, candidates: IntArray, scores
         )
 
 
-def _keys(judgments: Judgments, queries: IntArray, documents: IntArray) -> IntArray:
-    return np.asarray(queries * judgments.n_documents + documents, dtype=np.int64)
-
-
-def _are_relevant(judgments: Judgments, candidates: IntArray) -> BoolArray:
-    queries = np.arange(len(candidates))[:, np.newaxis]
-    return np.isin(
-        _keys(judgments, queries, candidates), _keys(judgments, judgments.query_of_pair, judgments.documents)
-    )
-
-
 def _place_of_pairs(judgments: Judgments, candidates: IntArray) -> IntArray:
     """Column of each relevant pair among its query's candidates, -1 where it is not there; shape (P,)."""
-    keys = _keys(judgments, np.arange(len(candidates))[:, np.newaxis], candidates).reshape(-1)
-    order = np.argsort(keys)
-    wanted = _keys(judgments, judgments.query_of_pair, judgments.documents)
-    found = np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)
-    cell = order[found]
-    return np.where(keys[cell] == wanted, cell % candidates.shape[1], -1)
+    cells, wanted = judgments.cells_of(candidates).reshape(-1), judgments.cells
+    order = np.argsort(cells)
+    found = order[np.minimum(np.searchsorted(cells, wanted, sorter=order), len(cells) - 1)]
+    return np.where(cells[found] == wanted, found % candidates.shape[1], -1)
 
 
 def _candidates_around(

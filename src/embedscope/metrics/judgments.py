@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embedscope.errors import DataFormatError
-from embedscope.protocols import Float64Array, IntArray
+from embedscope.protocols import BoolArray, Float64Array, IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,19 @@ class Judgments:
     def query_of_pair(self) -> IntArray:
         """Query of each (query, relevant document) pair, shape (P,)."""
         return np.repeat(np.arange(self.n_queries, dtype=np.int64), self.n_relevant)
+
+    @property
+    def cells(self) -> IntArray:
+        """Place of each (query, relevant document) pair in the flat matrix of queries and documents, shape (P,)."""
+        return self.query_of_pair * self.n_documents + self.documents
+
+    def cells_of(self, lists: IntArray) -> IntArray:
+        """Places of the documents of a list for each query in the flat matrix, shape (Q, k) as ``lists``."""
+        return np.arange(self.n_queries)[:, np.newaxis] * self.n_documents + lists
+
+    def are_relevant(self, lists: IntArray) -> BoolArray:
+        """Which documents of a list for each query are relevant to it, shape (Q, k) as ``lists``."""
+        return np.isin(self.cells_of(lists), self.cells)
 
 
 def _integer_list(documents: Sequence[int] | IntArray, query: int) -> IntArray:

@@ -21,14 +21,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from embedscope.errors import EmbedscopeError, InvalidOptionError, MissingExtraError
+from embedscope.machine import is_out_of_memory, release_device_memory, resolve_device
 from embedscope.metrics.accumulators import Accumulator
 from embedscope.metrics.histograms import HistogramAccumulator
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.tie_counting import TieAccumulator
 from embedscope.metrics.top_k import TopKAccumulator
 from embedscope.metrics.vectors import require_same_dim
-from embedscope.models import resolve_device
-from embedscope.models.encoders import is_out_of_memory, release_device_memory
 from embedscope.protocols import FloatArray, ProgressCallback
 from embedscope.settings import Device
 
