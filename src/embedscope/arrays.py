@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from embedscope.errors import InvalidOptionError, TooFewPointsError
+from embedscope.machine import require_device_name
 from embedscope.measure.rank_metrics import measure_metrics
 from embedscope.measure.scoring import score, select_queries, values_of
 from embedscope.measure.similarity import measure_similarity
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.vectors import require_same_dim, unit_rows
-from embedscope.models.encoders import require_device_name
 from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray
 from embedscope.result import Metric, Similarity
 from embedscope.settings import DEFAULTS, Device

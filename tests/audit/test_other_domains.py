@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from embedscope.audit import Subject, audit, repair
+from embedscope.audit.raw_rows import RawRows
 from embedscope.data.collection import Negative, Row
-from embedscope.data.readers.raw import RawRows
 from embedscope.packs.rental_vi import PACK
 
 FIRMS = ("Acme", "Borealis", "Cobalt", "Dynamo", "Ember", "Fathom", "Garnet", "Helix", "Indigo", "Juniper")

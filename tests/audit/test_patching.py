@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embedscope.audit.patching import Action, Change, Edit, Part, patched
-from embedscope.data.readers.raw import RawRows, read_rows
+from embedscope.audit.raw_rows import RawRows, read_rows
 
 ROWS: list[dict[str, Any]] = [
     {

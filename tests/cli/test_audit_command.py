@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from embedscope.audit import Subject, repair
+from embedscope.audit.raw_rows import read_rows
 from embedscope.cli import main as cli
-from embedscope.data.readers.raw import read_rows
 from embedscope.data.sample import sample_path
 
 

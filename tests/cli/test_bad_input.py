@@ -375,12 +375,12 @@ def test_the_installed_program_ends_with_status_2_and_no_traceback(tmp_path: Pat
 def test_a_fault_of_our_own_is_not_swallowed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import embedscope.cli.measured as command
+    import embedscope.pipeline as command
 
     def broken(*arguments: object, **options: object) -> None:
         raise ZeroDivisionError("our own mistake")
 
-    monkeypatch.setattr(command, "begin_analysis", broken)
+    monkeypatch.setattr(command, "result_of", broken)
     good = write_rows(tmp_path / "good.json")
     vectors = write_vectors(tmp_path / "v.npz", good)
     with pytest.raises(ZeroDivisionError, match="our own mistake"):

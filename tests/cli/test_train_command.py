@@ -514,7 +514,7 @@ def test_bad_input_ends_with_status_2_one_message_and_no_folder(
     weights = tmp_path / "weights.pt"
     torch.save({"head.linear.weight": torch.zeros(16, 384)}, weights)
     cases: list[tuple[list[object], str]] = [
-        (["--config", text], "is no JSON"),
+        (["--config", text], "is not JSON"),
         (["--config", array], "expected an object"),
         (["--config", two], "'epochs'"),
         (["--config", tuned], "freeze_encoder"),

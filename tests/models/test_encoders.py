@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from embedscope.errors import CheckpointError, InvalidOptionError
-from embedscope.models import EmbeddingStore, Model, encode_texts, load_model, resolve_device
-from embedscope.models.encoders import SentenceTransformerEncoder, resolve_dtype
+from embedscope.machine import resolve_device, resolve_dtype
+from embedscope.models import EmbeddingStore, Model, encode_texts, load_model
+from embedscope.models.encoders import SentenceTransformerEncoder
 from embedscope.settings import Pooling, Precision
 
 torch = pytest.importorskip("torch")

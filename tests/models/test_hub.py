@@ -54,7 +54,7 @@ def test_a_half_downloaded_model_is_not_taken_for_a_whole_one(hub_cache: Path) -
 
 
 def test_a_model_that_cannot_be_had_is_explained(hub_cache: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"no folder here.*--checkpoint /path/to/name"):
+    with pytest.raises(CheckpointError, match=r"not a folder here.*--checkpoint /path/to/name"):
         load_checkpoint("owner/name")
-    with pytest.raises(CheckpointError, match=r"no name of a model.*--base-model /path/to/model"):
+    with pytest.raises(CheckpointError, match=r"nor the name of a model.*--base-model /path/to/model"):
         locate_model("./nowhere/at/all", option="--base-model")

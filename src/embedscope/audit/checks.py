@@ -66,7 +66,7 @@ def audit(subject: Subject, *, train: tuple[str, Collection] | None = None) -> A
 
 
 def repair(subject: Subject, *, train: tuple[str, Collection] | None = None) -> Repair:
-    """The rows without what can be mended without a person's judgment; see :func:`repair_rows`."""
+    """The rows without what can be corrected without a person's judgment; see :func:`repair_rows`."""
     return repair_rows(subject, leaked=set() if train is None else set(leaked_rows(subject, train[1])))
 
 

@@ -380,19 +380,19 @@ def _unlabelled_hit(subject: Subject, collection: Collection, q: int, own: IntAr
 
 def _near_duplicates(subject: Subject, collection: Collection) -> Iterator[Fault]:
     """Documents that nearly agree, of which one is relevant to a query and the other is not labelled for it."""
-    known = _labelled_together(collection)
-    alike = _relevant_together(collection)
-    judged = set(np.unique(collection.relevant).tolist())
+    known = _labelled_for_one_query(collection)
+    alike = _relevant_to_one_query(collection)
+    positives = set(np.unique(collection.relevant).tolist())
     hits, units = [], set()
     for pair in near_duplicates(collection.documents):
         first, second = collection.documents[pair.first], collection.documents[pair.second]
         # Labels that differ tell two texts apart only where the texts differ in more than their form.
         labelled = alike if folded(first) == folded(second) else known
-        if not {pair.first, pair.second} & judged or (pair.first, pair.second) in labelled:
+        if not {pair.first, pair.second} & positives or (pair.first, pair.second) in labelled:
             continue
         if not say_the_same(first, second, subject.attributes.denials) or subject.differ_in_values(first, second):
             continue
-        unit = _a_row_of(subject, collection, pair, judged)
+        unit = _a_row_of(subject, collection, pair, positives)
         if unit not in units:
             units.add(unit)
             number = int(subject.numbers[unit])
@@ -411,7 +411,7 @@ def _near_duplicates(subject: Subject, collection: Collection) -> Iterator[Fault
         )
 
 
-def _labelled_together(collection: Collection) -> set[tuple[int, int]]:
+def _labelled_for_one_query(collection: Collection) -> set[tuple[int, int]]:
     """Pairs of documents that some query has both among its labels, so that the data set tells them apart."""
     labels: dict[int, set[int]] = defaultdict(set)
     owners = np.repeat(np.arange(len(collection.queries)), np.diff(collection.indptr))
@@ -425,7 +425,7 @@ def _labelled_together(collection: Collection) -> set[tuple[int, int]]:
     return {(a, b) for own in groups.values() for a in own for b in own if a < b}
 
 
-def _relevant_together(collection: Collection) -> set[tuple[int, int]]:
+def _relevant_to_one_query(collection: Collection) -> set[tuple[int, int]]:
     """Pairs of documents that are relevant to one query."""
     lists = (collection.relevant[a:b].tolist() for a, b in pairwise(collection.indptr.tolist()))
     return {(a, b) for own in lists for a in own for b in own if a < b}
@@ -474,8 +474,8 @@ def _near_duplicate_queries(subject: Subject, collection: Collection) -> Iterato
         )
 
 
-def _a_row_of(subject: Subject, collection: Collection, pair: NearPair, judged: set[int]) -> int:
-    document = pair.first if pair.first in judged else pair.second
+def _a_row_of(subject: Subject, collection: Collection, pair: NearPair, positives: set[int]) -> int:
+    document = pair.first if pair.first in positives else pair.second
     entry = int(np.flatnonzero(collection.relevant == document)[0])
     query = int(np.searchsorted(collection.indptr, entry, side="right")) - 1
     return subject.rows_of_query[collection.queries[query]][0]

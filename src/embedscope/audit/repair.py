@@ -1,4 +1,4 @@
-"""What can be mended in a data set without a person's judgment: the edits, and the rows as they then are."""
+"""What can be corrected in a data set without a person's judgment: the edits, and the rows as they then are."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Repair:
 
 
 def repair_rows(subject: Subject, *, leaked: Container[int] = ()) -> Repair:
-    """The rows without the faults that can be mended without a person's judgment.
+    """The rows without the faults that can be corrected without a person's judgment.
 
     Removed: rows without query or positive, rows that repeat another in everything but their ids, leaked rows, empty
-    texts and texts that are nothing but a placeholder, hard negatives that are positives of the same query. Mended:
+    texts and texts that are nothing but a placeholder, hard negatives that are positives of the same query. Corrected:
     mojibake, Unicode form, types that the negative contradicts, weights that are no weights (the usual one of the same
     types; absent where there is none), zeros where nearly all weights are zero. Every other weight stays. Suspicions
     are left alone.
@@ -39,33 +39,33 @@ def repair_rows(subject: Subject, *, leaked: Container[int] = ()) -> Repair:
     leaked : container of int
         Places of rows whose query stands in the training file.
     """
-    mender = _Mender(subject)
+    repairer = _Repairer(subject)
     rows: list[Row] = []
     seen: dict[object, int] = {}
     for place, row in enumerate(subject.rows):
         number = int(subject.numbers[place])
         if place in leaked:
-            mender.drop(number, "query-in-training", f"row removed: {excerpt(row.query)}")
+            repairer.drop(number, "query-in-training", f"row removed: {excerpt(row.query)}")
             continue
-        mended = mender.mend(row, number)
-        if mended is None:
+        repaired = repairer.repaired(row, number)
+        if repaired is None:
             continue
-        first = seen.setdefault((row_key(mended), full_key(mended, subject.rest_of(place))), number)
+        first = seen.setdefault((row_key(repaired), full_key(repaired, subject.rest_of(place))), number)
         if first != number:
-            mender.drop(number, "duplicate-rows", f"row removed: it repeats row {first}")
+            repairer.drop(number, "duplicate-rows", f"row removed: it repeats row {first}")
         else:
-            rows.append(mended)
-    return Repair(tuple(rows), tuple(mender.edits))
+            rows.append(repaired)
+    return Repair(tuple(rows), tuple(repairer.edits))
 
 
 def restored(text: str) -> str:
     """``text`` with what was decoded wrongly read again as far as that is possible, in Unicode NFC."""
-    mended = unmangled(text) if is_mojibake(text) else None
-    return unicodedata.normalize("NFC", text if mended is None else mended)
+    read_again = unmangled(text) if is_mojibake(text) else None
+    return unicodedata.normalize("NFC", text if read_again is None else read_again)
 
 
-class _Mender:
-    """Mends one row at a time and remembers what it did."""
+class _Repairer:
+    """Repairs one row at a time and remembers what it did."""
 
     def __init__(self, subject: Subject) -> None:
         stated = stated_negatives(subject)
@@ -80,7 +80,7 @@ class _Mender:
         """The row goes as a whole."""
         self.edits.append(Edit(row, code, change, Part.ROW, Action.REMOVE))
 
-    def mend(self, row: Row, number: int) -> Row | None:
+    def repaired(self, row: Row, number: int) -> Row | None:
         """The row without its faults; None where nothing is left to keep."""
         if number in self._repeated:
             self.edits.append(Edit(number, "type-listed-twice", "each type named once", Part.ROW, Action.NAME_ONCE))
@@ -94,20 +94,20 @@ class _Mender:
         return replace(row, query=query, positives=positives, negatives=tuple(n for n in negatives if n is not None))
 
     def _text(self, text: str, number: int, part: Part, place: int) -> str | None:
-        """The text mended, None where it says nothing."""
+        """The text as it can be read again, None where it says nothing."""
         what = "hard negative" if part is Part.NEGATIVE else part.value
-        mended = restored(text)
-        if mended != text:
+        clean = restored(text)
+        if clean != text:
             code = "mojibake" if is_mojibake(text) else "not-nfc"
             how = "restored" if code == "mojibake" else "normalised"
-            self._edit(number, code, f"{what} {how}: {excerpt(mended)}", part, Action.RESTORE, place)
-        if not identity(mended):
+            self._edit(number, code, f"{what} {how}: {excerpt(clean)}", part, Action.RESTORE, place)
+        if not identity(clean):
             self._edit(number, "empty-text", f"{what} removed: it is empty", part, Action.REMOVE, place)
             return None
-        if is_nothing_but_placeholder(mended):
-            self._edit(number, "placeholder-text", f"{what} removed: {excerpt(mended)}", part, Action.REMOVE, place)
+        if is_nothing_but_placeholder(clean):
+            self._edit(number, "placeholder-text", f"{what} removed: {excerpt(clean)}", part, Action.REMOVE, place)
             return None
-        return mended
+        return clean
 
     def _negative(self, row: Row, negative: Negative, number: int, place: int) -> Negative | None:
         text = self._text(negative.text, number, Part.NEGATIVE, place)

@@ -12,8 +12,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from embedscope.audit.preferences import Preferences, preferences
+from embedscope.audit.raw_rows import RawRows
 from embedscope.data.collection import Collection, Negative, Row, build_collection, identity
-from embedscope.data.readers.raw import RawRows
 from embedscope.diagnose.second_opinion import Scorer, base_scorer, lexical_scorer
 from embedscope.errors import InputError
 from embedscope.models.token_lengths import TokenLengths

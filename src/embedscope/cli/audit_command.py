@@ -23,10 +23,10 @@ from embedscope.audit import (
 )
 from embedscope.audit import repair as repaired
 from embedscope.audit.patching import PATCHABLE, Change, patched
+from embedscope.audit.raw_rows import RawRows, read_rows
 from embedscope.audit.text_checks import texts_of
 from embedscope.cli.ending import terminal_of, write_rows
 from embedscope.data.collection import Collection, identity
-from embedscope.data.readers.raw import RawRows, read_rows
 from embedscope.errors import InputError, InvalidOptionError
 from embedscope.models.checkpoint import Checkpoint, load_checkpoint
 from embedscope.models.embed import embed_collection

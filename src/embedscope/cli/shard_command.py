@@ -103,12 +103,12 @@ def _refuse_what_changes_nothing(
         If one was stated.
     """
     if is_corpus:
-        require_unused(settings.data, ("split", "drop_empty"), "Parquet datasets are taken as they are")
+        require_unused("Parquet datasets are taken as they are", (settings.data, ("split", "drop_empty")))
     if not is_corpus or settings.model.checkpoint is not None:
-        require_unused(chosen, ("vector_column",), "the vectors do not come from a column of a Parquet dataset")
+        require_unused("the vectors do not come from a column of a Parquet dataset", (chosen, ("vector_column",)))
     if settings.model.checkpoint is not None:
         return
-    require_unused(settings.model, ENCODING, "no text is encoded without --checkpoint")
+    require_unused("no text is encoded without --checkpoint", (settings.model, ENCODING))
     if engine.engine is not Engine.LOCAL:
         raise InvalidOptionError("--engine ray encodes texts, and there is no --checkpoint. Leave it out.")
 

@@ -6,7 +6,7 @@ Importing this package loads no torch; it is imported inside the functions that 
 from embedscope.models.cache import EmbeddingStore, default_directory
 from embedscope.models.checkpoint import Checkpoint, load_checkpoint
 from embedscope.models.embed import Embeddings, EncodedTexts, embed_collection, encode_texts
-from embedscope.models.encoders import SentenceTransformerEncoder, resolve_device
+from embedscope.models.encoders import SentenceTransformerEncoder
 from embedscope.models.model import Model, load_model
 from embedscope.models.precomputed import is_precomputed_file, load_precomputed
 from embedscope.models.projectors import Identity, LinearHead, Projection
@@ -28,5 +28,4 @@ __all__ = [
     "load_checkpoint",
     "load_model",
     "load_precomputed",
-    "resolve_device",
 ]

@@ -84,10 +84,6 @@ class EmbeddingStore:
         self._shelves: dict[str, _Shelf] = {}
 
     @property
-    def directory(self) -> Path:
-        return self._directory
-
-    @property
     def hashes(self) -> HashMemory:
         """The memory of file digests that lives beside the embeddings."""
         return HashMemory(self._directory / "file-hashes.json" if self._is_enabled else None)
@@ -202,7 +198,7 @@ class _Shelf:
             return False
         except Exception as error:  # what a foreign header makes of NumPy's parser is not for us to list
             self._ignored.add(path.name)
-            self._warn(f"'{path}' is no whole segment of the embedding cache and is ignored: {error}.")
+            self._warn(f"'{path}' is not a whole segment of the embedding cache and is ignored: {error}.")
             return True
         if segment.vectors.shape[1] == self._dim:
             self._segments[path.name] = segment

@@ -10,19 +10,16 @@ import time
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from embedscope.data.collection import Collection
 from embedscope.errors import EmbedscopeError, InvalidEmbeddingsError, InvalidOptionError
+from embedscope.machine import is_out_of_memory, release_device_memory
 from embedscope.models.cache import EmbeddingStore, Keys, text_keys
-from embedscope.models.encoders import is_out_of_memory, release_device_memory
-from embedscope.models.model import Model, load_model
+from embedscope.models.model import Model
 from embedscope.protocols import Encoder, Float32Array, IntArray, ProgressCallback
 from embedscope.result import ModelFacts
-
-__all__ = ["Embeddings", "EncodedTexts", "embed_collection", "encode_texts", "load_model"]
 
 FLUSH_TEXTS = 1000
 FLUSH_SECONDS = 10.0
@@ -50,13 +47,6 @@ class EncodedTexts:
     vectors: Float32Array  # (n, dim), in the order of the texts
     n_encoded: int
     n_cached: int
-
-
-@runtime_checkable
-class PromptingEncoder(Encoder, Protocol):
-    """An encoder that can put a prompt before each text."""
-
-    def with_prompt(self, prompt: str) -> Encoder: ...
 
 
 def _silent(done: int, total: int, message: str | None = None) -> None:
@@ -97,7 +87,8 @@ def encode_texts(
     EmbedscopeError
         If a single text does not fit into memory.
     """
-    _require_batch_size(batch_size)
+    if batch_size < 1:
+        raise InvalidOptionError(f"--batch-size is {batch_size}; expected 1 or more texts a batch.")
     encoder = _prompted(encoder, prompt)
     keys, inverse, first = _distinct(texts)
     distinct = [unicodedata.normalize("NFC", texts[row]) for row in first]
@@ -110,17 +101,13 @@ def encode_texts(
     return EncodedTexts(vectors[inverse], n_encoded=len(to_do), n_cached=len(found.rows))
 
 
-def _require_batch_size(batch_size: int) -> None:
-    if batch_size < 1:
-        raise InvalidOptionError(f"--batch-size is {batch_size}; expected 1 or more texts a batch.")
-
-
 def _prompted(encoder: Encoder, prompt: str) -> Encoder:
     if not prompt:
         return encoder
-    if not isinstance(encoder, PromptingEncoder):
+    if not hasattr(encoder, "with_prompt"):
         raise InvalidOptionError(f"{type(encoder).__name__} takes no prompt, but the prompt {prompt!r} was asked for.")
-    return encoder.with_prompt(prompt)
+    prompted: Encoder = encoder.with_prompt(prompt)
+    return prompted
 
 
 def _distinct(texts: Sequence[str]) -> tuple[Keys, IntArray, IntArray]:
@@ -173,21 +160,17 @@ def _batches(
             if not is_out_of_memory(error):
                 raise
             release_device_memory()
-            batch_size = _halved(len(batch), texts[batch[0]], error)
+            if len(batch) == 1:
+                raise EmbedscopeError(
+                    f"A single text of {len(texts[batch[0]]):,} characters does not fit into memory. Pass --max-length "
+                    f"to cut texts shorter, or --device cpu."
+                ) from error
+            batch_size = len(batch) // 2
             message = f"Out of memory: going on with {batch_size} texts a batch."
             progress(n_done_before + start, len(texts), message)
             continue
         yield batch, _checked(encoded, texts, batch, encoder)
         start += len(batch)
-
-
-def _halved(batch_size: int, longest: str, error: BaseException) -> int:
-    if batch_size == 1:
-        raise EmbedscopeError(
-            f"A single text of {len(longest):,} characters does not fit into memory. Pass --max-length to cut texts "
-            f"shorter, or --device cpu."
-        ) from error
-    return batch_size // 2
 
 
 def _checked(vectors: Float32Array, texts: Sequence[str], rows: IntArray, encoder: Encoder) -> Float32Array:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,99 +23,18 @@ import numpy as np
 from embedscope.errors import (
     CheckpointError,
     EmbedscopeError,
-    InvalidOptionError,
     MissingExtraError,
     UnsafeCheckpointError,
 )
+from embedscope.machine import is_out_of_memory, require_torch
 from embedscope.models.encoder_state import EncoderState, is_unused
 from embedscope.models.fingerprints import HashMemory
 from embedscope.models.model_folders import ModelFolder, tokenizer_files, weight_files
 from embedscope.models.modules import MODULE_HOMES, Module
 from embedscope.models.onnx_backend import export_key, run_on_onnx
 from embedscope.models.pooling import PoolingSpec
-from embedscope.models.weights import require_torch
 from embedscope.protocols import Float32Array
-from embedscope.settings import Backend, Device, Precision
-
-_WIDE_RANGE = ("t5", "gemma")
-"""Architectures whose activations overflow float16; they run in bfloat16."""
-
-
-_DRIVER_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")
-
-
-def resolve_device(device: Device | str = Device.AUTO) -> str:
-    """The name of the torch device to use: CUDA, then MPS, then the CPU for ``auto``.
-
-    Raises
-    ------
-    InvalidOptionError
-        If the device asked for is not there.
-    """
-    name = str(device)
-    require_device_name(name)
-    if name == Device.CPU or (name == Device.AUTO and not _may_have_accelerator()):
-        return Device.CPU.value
-    require_torch()
-    import torch
-
-    present = {
-        Device.CUDA.value: torch.cuda.is_available(),
-        Device.MPS.value: torch.backends.mps.is_available(),
-        Device.CPU.value: True,
-    }
-    if name == Device.AUTO:
-        return next(device for device, is_present in present.items() if is_present)
-    family, _, index = name.partition(":")
-    if not present[family] or (family == Device.CUDA and index and int(index) >= torch.cuda.device_count()):
-        raise InvalidOptionError(
-            f"--device is '{name}', but torch {torch.__version__} finds no such device. "
-            f"Present: {', '.join(device for device, is_present in present.items() if is_present)}. Use --device auto."
-        )
-    return name
-
-
-def require_device_name(name: str) -> None:
-    """Refuse what names no device that embedscope knows; whether the device is there, ``resolve_device`` says.
-
-    Raises
-    ------
-    InvalidOptionError
-        If ``name`` is not auto, cpu, cuda or mps; a number may follow, as in "cuda:1".
-    """
-    family, colon, index = name.partition(":")
-    if family not in set(Device) or (colon and (family == Device.AUTO or not index.isdecimal())):
-        raise InvalidOptionError(f"--device is '{name}'; expected auto, cpu, cuda or mps.")
-
-
-def _may_have_accelerator() -> bool:
-    """False where torch could find none: asking torch costs a second, which a run from the cache need not spend.
-
-    On Linux a driver shows itself as one of these files (NVIDIA, AMD, and both under WSL).
-    """
-    return sys.platform != "linux" or any(Path(name).exists() for name in _DRIVER_FILES)
-
-
-def resolve_dtype(device: str, model_type: str = "", precision: Precision | str = Precision.AUTO) -> str:
-    """Number format of the encoder: the one asked for, else half precision on CUDA and float32 elsewhere."""
-    if precision != Precision.AUTO:
-        return Precision(precision).value
-    if not device.startswith(Device.CUDA):
-        return "float32"
-    return "bfloat16" if any(name in model_type for name in _WIDE_RANGE) else "float16"
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether ``error`` says that a batch did not fit into memory."""
-    named = type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError)
-    return named or (isinstance(error, RuntimeError) and "out of memory" in str(error).lower())
-
-
-def release_device_memory() -> None:
-    """Give cached blocks back to the device after a batch that did not fit."""
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        torch.cuda.empty_cache()
+from embedscope.settings import Backend
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from embedscope.errors import CheckpointError
 from embedscope.models.model_folders import Layout
 from embedscope.models.modules import activation_name
-from embedscope.models.projectors import LayerNorm, Linear, Normalize, Step
+from embedscope.models.projectors import LinearHead, Step
 from embedscope.models.weights import (
     EXPECTED,
     WEIGHT_KINDS,
@@ -136,11 +136,24 @@ def _head_file(
             f"without a head is passed as its folder (config.json beside the weights)."
         )
     recorded = _recorded(config)
-    steps = _head_steps(path, head, names, state, recorded)
-    linear = next(step for step in steps if isinstance(step, Linear))
+    activation = activation_name(recorded["activation"], where=path) if "activation" in recorded else "Identity"
+    bias, ln_weight, ln_bias = (
+        as_float32(state[names[name]]) if name in names else None for name in (head.bias, head.ln_weight, head.ln_bias)
+    )
+    try:
+        projection = LinearHead(
+            as_float32(state[names[head.weight]]),
+            bias,
+            ln_weight=ln_weight,
+            ln_bias=ln_bias,
+            activation=activation,
+            normalizes_input=recorded.get("normalizes_input", "").lower() in ("true", "1"),
+        )
+    except CheckpointError as error:
+        raise CheckpointError(f"'{path}' holds a head that cannot be applied. {error}") from error
     inside = {name.removeprefix(ENCODER_ROOT): name for name in names if name.startswith(ENCODER_ROOT)}
     encoder = Renamed(state, {name: names[plain] for name, plain in inside.items()})
-    return HeadFile(path, layout, steps, int(linear.weight.shape[1]), encoder, dict(training), recorded)
+    return HeadFile(path, layout, projection.steps, projection.dim_in, encoder, dict(training), recorded)
 
 
 def _plain_names(path: Path, state: Mapping[str, torch.Tensor]) -> dict[str, str]:
@@ -155,28 +168,6 @@ def _plain_names(path: Path, state: Mapping[str, torch.Tensor]) -> dict[str, str
             )
         plain[name] = stored
     return plain
-
-
-def _head_steps(
-    path: Path,
-    head: HeadNames,
-    names: Mapping[str, str],
-    state: Mapping[str, torch.Tensor],
-    recorded: Mapping[str, str],
-) -> tuple[Step, ...]:
-    def array(name: str) -> Any:
-        return as_float32(state[names[name]]) if name in names else None
-
-    activation = activation_name(recorded["activation"], where=path) if "activation" in recorded else "Identity"
-    try:
-        linear = Linear(array(head.weight), array(head.bias), activation)
-    except CheckpointError as error:
-        raise CheckpointError(f"'{path}' holds a head that cannot be applied. {error}") from error
-    steps: list[Step] = [Normalize()] if recorded.get("normalizes_input", "").lower() in ("true", "1") else []
-    steps.append(linear)
-    if head.ln_weight in names:
-        steps.append(LayerNorm(array(head.ln_weight), array(head.ln_bias)))
-    return tuple(steps)
 
 
 def _as_mapping(config: Any) -> dict[str, Any]:

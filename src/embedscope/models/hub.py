@@ -32,15 +32,15 @@ def locate_model(reference: str, *, option: str) -> Path:
     Raises
     ------
     CheckpointError
-        If it is no folder and cannot be had from the hub or its local cache.
+        If it is not a folder and cannot be had from the hub or its local cache.
     """
     folder = Path(reference).expanduser()
     if folder.is_dir():
         return folder
     if not is_hub_name(reference):
         raise CheckpointError(
-            f"'{reference}' is no folder on this machine and no name of a model on the Hugging Face hub (owner/name). "
-            f"Pass one of the two: {option} /path/to/model"
+            f"'{reference}' is neither a folder on this machine nor the name of a model on the Hugging Face hub "
+            f"(owner/name). Pass one of the two: {option} /path/to/model"
         )
     return _cached(reference) or _downloaded(reference, option=option)
 
@@ -86,7 +86,7 @@ def _downloaded(name: str, *, option: str) -> Path:
 def _unreachable(name: str, option: str, error: Exception) -> str:
     reason = str(error).strip().splitlines()
     return (
-        f"'{name}' is no folder here, is not in the local Hugging Face cache, and could not be fetched from the hub "
+        f"'{name}' is not a folder here, is not in the local Hugging Face cache, and could not be fetched from the hub "
         f"({type(error).__name__}: {reason[0][:160] if reason else 'no reason given'}). Download it where there is a "
         f"network and pass its folder: {option} /path/to/{name.rsplit('/', 1)[-1]}"
     )

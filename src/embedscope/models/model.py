@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from embedscope.errors import CheckpointError, InvalidOptionError
+from embedscope.machine import resolve_device, resolve_dtype
 from embedscope.models.checkpoint import Checkpoint, load_checkpoint
-from embedscope.models.encoders import SentenceTransformerEncoder, resolve_device, resolve_dtype
+from embedscope.models.encoders import SentenceTransformerEncoder
 from embedscope.models.fingerprints import HashMemory
 from embedscope.models.onnx_backend import require_onnx
 from embedscope.models.projectors import Identity, LayerNorm, Linear, Normalize, Projection, Step, Truncate
@@ -81,8 +82,21 @@ def load_model(
     runs_on = Backend(backend)
     where = _device_for(runs_on, device, precision)
     checkpoint = load_checkpoint(path, base_model=base_model, pooling=pooling, max_length=max_length)
-    encoder = _encoder(checkpoint, where, hashes, runs_on, precision)
-    projector = _projector(checkpoint, encoder)
+    encoder = SentenceTransformerEncoder(
+        checkpoint.base,
+        pooling=checkpoint.pooling,
+        max_length=checkpoint.max_length,
+        device=where,
+        dtype=resolve_dtype(where, str(checkpoint.base.config.get("model_type", "")), precision),
+        state=checkpoint.encoder_state,
+        adapter=checkpoint.adapter,
+        hashes=hashes or HashMemory(),
+        backend=runs_on,
+    )
+    try:
+        projector = Projection(checkpoint.steps, dim_in=encoder.dim)
+    except CheckpointError as error:
+        raise CheckpointError(f"'{checkpoint.path}' over '{checkpoint.base.reference}': {error}") from error
     return Model(
         encoder=encoder,
         projector=projector,
@@ -108,29 +122,6 @@ def _device_for(backend: Backend, device: Device | str, precision: Precision | s
     return Device.CPU.value
 
 
-def _encoder(
-    checkpoint: Checkpoint, device: str, hashes: HashMemory | None, backend: Backend, precision: Precision | str
-) -> SentenceTransformerEncoder:
-    return SentenceTransformerEncoder(
-        checkpoint.base,
-        pooling=checkpoint.pooling,
-        max_length=checkpoint.max_length,
-        device=device,
-        dtype=resolve_dtype(device, str(checkpoint.base.config.get("model_type", "")), precision),
-        state=checkpoint.encoder_state,
-        adapter=checkpoint.adapter,
-        hashes=hashes or HashMemory(),
-        backend=backend,
-    )
-
-
-def _projector(checkpoint: Checkpoint, encoder: SentenceTransformerEncoder) -> Projection:
-    try:
-        return Projection(checkpoint.steps, dim_in=encoder.dim)
-    except CheckpointError as error:
-        raise CheckpointError(f"'{checkpoint.path}' over '{checkpoint.base.reference}': {error}") from error
-
-
 def _facts(checkpoint: Checkpoint, encoder: SentenceTransformerEncoder, projector: Projection) -> ModelFacts:
     ran_on = ("Encoded by ONNX Runtime",) if encoder.backend is Backend.ONNX else ()
     return ModelFacts(
@@ -152,8 +143,8 @@ def _facts(checkpoint: Checkpoint, encoder: SentenceTransformerEncoder, projecto
 
 def _head_words(projector: Projection) -> str | None:
     """The head in a few words, such as ``Linear 1024 -> 128, LayerNorm``; None where there is none."""
-    words = [_step_words(step) for step in projector.steps]
-    return ", ".join(words) if any(not isinstance(step, Normalize) for step in projector.steps) else None
+    shown = ", ".join(map(_step_words, projector.steps))
+    return shown if any(not isinstance(step, Normalize) for step in projector.steps) else None
 
 
 def _step_words(step: Step) -> str:

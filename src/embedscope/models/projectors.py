@@ -179,29 +179,16 @@ class Projection:
     """
 
     def __init__(self, steps: Sequence[Step], *, dim_in: int) -> None:
-        self._steps = tuple(steps)
-        self._dim_in = dim_in
-        self._dim_out = dim_in
-        for step in self._steps:
-            self._dim_out = step.dim_out(self._dim_out)
-
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        return self._steps
-
-    @property
-    def dim_in(self) -> int:
-        return self._dim_in
-
-    @property
-    def dim_out(self) -> int:
-        return self._dim_out
+        self.steps = tuple(steps)
+        self.dim_in = self.dim_out = dim_in
+        for step in self.steps:
+            self.dim_out = step.dim_out(self.dim_out)
 
     @property
     def fingerprint(self) -> str:
         """Hex digest of every parameter."""
-        digest = hashlib.sha256(str(self._dim_in).encode())
-        for step in self._steps:
+        digest = hashlib.sha256(str(self.dim_in).encode())
+        for step in self.steps:
             digest.update(hashlib.sha256(step.digest()).digest())
         return digest.hexdigest()
 
@@ -225,12 +212,12 @@ class Projection:
         InvalidEmbeddingsError
             If ``vectors`` is not (n, dim_in), or a row is zero or not finite after the head.
         """
-        if vectors.ndim != 2 or vectors.shape[1] != self._dim_in:
+        if vectors.ndim != 2 or vectors.shape[1] != self.dim_in:
             raise InvalidEmbeddingsError(
-                f"The head takes vectors of shape (n, {self._dim_in}); it was given shape {vectors.shape}."
+                f"The head takes vectors of shape (n, {self.dim_in}); its input has shape {vectors.shape}."
             )
         projected = np.asarray(vectors, dtype=np.float32)
-        for step in self._steps:
+        for step in self.steps:
             projected = step.apply(projected)
         return unit_rows(projected, what=what, ids=ids)
 

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedscope.errors import CheckpointError, MissingExtraError, UnsafeCheckpointError
+from embedscope.errors import CheckpointError, UnsafeCheckpointError
+from embedscope.machine import require_torch
 from embedscope.protocols import Float32Array
 
 if TYPE_CHECKING:
@@ -58,14 +59,6 @@ _MAGIC: tuple[tuple[bytes, FileKind], ...] = (
 WEIGHT_KINDS = frozenset({FileKind.TORCH_ZIP, FileKind.PICKLE, FileKind.SAFETENSORS})
 
 EXPECTED = "a torch .pt file, a .safetensors file, or a sentence-transformers or Hugging Face folder"
-
-
-def require_torch() -> None:
-    """Raise ``MissingExtraError`` where torch is not installed."""
-    try:
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError(needed_for="Reading a checkpoint", package="torch", extra="models") from error
 
 
 def file_kind(path: Path) -> FileKind:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embedscope.errors import CheckpointError
+from embedscope.machine import resolve_device, resolve_dtype
 from embedscope.models.checkpoint import base_folder, folder_pooling, token_limit
-from embedscope.models.encoders import SentenceTransformerEncoder, resolve_device, resolve_dtype
+from embedscope.models.encoders import SentenceTransformerEncoder
 from embedscope.models.fingerprints import HashMemory
 from embedscope.models.hub import is_hub_name
 from embedscope.models.model_folders import ModelFolder, position_capacity

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embedscope.errors import CheckpointError, InputError, OutputError
+from embedscope.machine import require_torch
 from embedscope.models.model_folders import ModelFolder, weight_files
-from embedscope.models.weights import read_tensors, read_torch_file, require_torch
+from embedscope.models.weights import read_tensors, read_torch_file
 from embedscope.output.run_folder import write_json
 from embedscope.result import EpochRecord
 from embedscope.result.codec import decode, encode
@@ -55,7 +56,7 @@ class Checkpointer:
     save_every : int
         Epochs between two checkpoints that can be resumed.
     inputs : mapping of str to str
-        What the run was made from by its digests (see :func:`.data_files.digests_of`): a resumed run
+        What the run was made from by its digests (see :func:`.resuming.digests_of`): a resumed run
         says what is another.
     begins_after : int
         The epoch that a resumed run goes on from.
@@ -174,7 +175,7 @@ def other_checkpoints(folder: Path, run_id: str, *, after: int = 0) -> list[Path
     """What stands in ``folder`` and is not of the run ``run_id`` up to epoch ``after``, where the run goes on.
 
     Checkpoints and exported heads of another run, or of none that is recorded, and epochs of the same run that come
-    later: they are of a course that is left. Left standing, each would pass for a part of the run to come.
+    later: the run leaves them behind. Left standing, each would pass for a part of the run to come.
     """
     files = [*_epoch_files(folder), *(path for name in (BEST, FINAL) if (path := folder / name).is_file())]
     own = [path for path in files if _run_of(path) == run_id]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,19 +34,6 @@ def write_durably(path: Path, write: Callable[[Path], object]) -> None:
             f"{path} cannot be written ({reason}); what stood there before is unchanged. Make room, or choose another "
             f"--output-dir, and go on from the last checkpoint with --resume."
         ) from error
-
-
-_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
-
-
-def exchanged(one: Path, other: Path) -> bool:
-    """Let two folders change places in one step, so that neither name is ever without one; False where that is not to
-    be had (other systems than Linux, some network file systems), and nothing has changed.
-    """
-    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
-    if rename is None:
-        return False
-    return bool(rename(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0)
 
 
 def _sync(path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -12,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from embedscope.errors import MissingExtraError, OutputError
-from embedscope.models.weights import require_torch
+from embedscope.machine import require_torch
 from embedscope.train.base import Base
-from embedscope.train.durable import exchanged, write_durably
+from embedscope.train.durable import write_durably
 from embedscope.train.trainer import State
 
 
@@ -34,9 +36,9 @@ def save_safetensors(path: Path, head: State, metadata: Mapping[str, Any]) -> No
         raise MissingExtraError(
             needed_for="--save-format safetensors", package="safetensors", extra="models"
         ) from error
-    words = {name: str(value) for name, value in metadata.items() if isinstance(value, str | int | float)}
+    text = {name: str(value) for name, value in metadata.items() if isinstance(value, str | int | float)}
     tensors = {name: tensor.contiguous() for name, tensor in head.items()}
-    content = save(tensors, metadata={"format": "pt", **words})
+    content = save(tensors, metadata={"format": "pt", **text})
     write_durably(path, lambda temporary: temporary.write_bytes(content))
 
 
@@ -114,7 +116,7 @@ def _put_in_place(staging: Path, folder: Path) -> None:
     if not folder.exists():
         os.replace(staging, folder)
         return
-    if exchanged(staging, folder):
+    if _exchanged(staging, folder):
         return  # the old folder is the staging now, which the caller removes
     old = staging.with_name(f"{staging.name}.old")
     os.replace(folder, old)
@@ -124,6 +126,19 @@ def _put_in_place(staging: Path, folder: Path) -> None:
         os.replace(old, folder)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Let two folders change places in one step, so that neither name is ever without one; False where that is not to
+    be had (other systems than Linux, some network file systems), and nothing has changed.
+    """
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
+    if rename is None:
+        return False
+    return bool(rename(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0)
 
 
 def _model(head: State, base: Base) -> Any:

@@ -15,9 +15,9 @@ from embedscope.data.collection import Collection, describe
 from embedscope.data.readers import read_collection
 from embedscope.errors import EmbedscopeError
 from embedscope.log import SILENT, Log
+from embedscope.machine import resolve_device
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import encode_texts
-from embedscope.models.encoders import resolve_device
 from embedscope.output.run_folder import check_writable, manifest, write_json
 from embedscope.protocols import Float32Array
 from embedscope.result import EpochRecord, TrainingRecord

@@ -49,8 +49,8 @@ def merged(settings: TrainSettings, stated: frozenset[str], log: Log) -> TrainSe
     Raises
     ------
     InvalidOptionError
-        If the file is no configuration, a value is of the wrong kind, two settings contradict one another, or nothing
-        names the training data.
+        If the file is not a configuration, a value is of the wrong kind, two settings contradict one another, or
+        nothing names the training data.
     """
     if {"valid", "split"} <= stated:
         raise InvalidOptionError(
@@ -100,7 +100,7 @@ def _from_file(path: Path, log: Log) -> dict[str, Any]:
     except OSError as error:
         raise InvalidOptionError(f"--config {path} cannot be read ({error.strerror or error}).") from error
     except ValueError as error:
-        raise InvalidOptionError(f"--config {path} is no JSON: {error}.") from error
+        raise InvalidOptionError(f"--config {path} is not JSON: {error}.") from error
     if not isinstance(config, dict):
         raise InvalidOptionError(f"--config {path} holds a {type(config).__name__}; expected an object of options.")
     if config.get("freeze_encoder") is False:
@@ -119,7 +119,7 @@ def _from_file(path: Path, log: Log) -> dict[str, Any]:
 
 
 def _read(name: str, value: Any) -> Any:
-    """An entry of a configuration as its option reads it; true is no number, and "64" none either."""
+    """An entry of a configuration as its option reads it; true is not a number, and neither is "64"."""
     try:
         if type(value) not in _plain_kinds(_KINDS[name]) or value == "":
             raise TypeError

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedscope.errors import EmbedscopeError, InvalidOptionError
-from embedscope.models.weights import require_torch
+from embedscope.machine import require_torch
 from embedscope.protocols import ProgressCallback
 from embedscope.result import EpochRecord, TrainingRecord
 from embedscope.settings import Against, TrainSettings
@@ -256,10 +256,10 @@ class _Run:
     def go_on(self, resume: Progress) -> tuple[Progress, str | None]:
         """The state of ``resume``, once it fits these options, and what a person should know of its best epoch."""
         wanted = {name: tuple(tensor.shape) for name, tensor in self._head.state_dict().items()}
-        given = {name: tuple(tensor.shape) for name, tensor in resume.head.items()}
-        if wanted != given:
+        stored = {name: tuple(tensor.shape) for name, tensor in resume.head.items()}
+        if wanted != stored:
             raise InvalidOptionError(
-                f"The checkpoint to resume holds a head of {given}, these options make one of {wanted}. Leave "
+                f"The checkpoint to resume holds a head of {stored}, these options make one of {wanted}. Leave "
                 f"--d-out and --use-layernorm out, and pass the base model that it was trained on."
             )
         if resume.epoch >= self._options.epochs:
