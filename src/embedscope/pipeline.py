@@ -46,6 +46,7 @@ from embedscope.models.precomputed import is_precomputed_file, load_precomputed
 from embedscope.models.token_lengths import long_texts
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, Float64Array
 from embedscope.result import (
+    MAP_NAMES,
     Criteria,
     DataFacts,
     Diagnosed,
@@ -61,8 +62,6 @@ from embedscope.result import (
 from embedscope.settings import Settings
 from embedscope.stats.power import design_effect, minimum_detectable_difference
 from embedscope.stats.resampler import holm_over
-
-MAP_NAMES = {"tsne": "t-SNE", "umap": "UMAP"}
 
 
 def run(settings: Settings | None = None, log: Log = SILENT, **options: Any) -> Result:

@@ -6,6 +6,7 @@ user's ``rcParams``.
 
 from __future__ import annotations
 
+from embedscope.output.pictures.animation_figure import draw_map_animations
 from embedscope.output.pictures.comparison_figure import draw_metric_comparison, draw_rank_slopes
 from embedscope.output.pictures.distribution_figure import draw_similarity_distribution
 from embedscope.output.pictures.heatmap_figure import draw_heatmap
@@ -15,7 +16,7 @@ from embedscope.output.pictures.robustness_figure import draw_robustness
 from embedscope.output.pictures.spectrum_figure import draw_spectrum
 from embedscope.output.pictures.storage_figure import draw_deployment_cost, draw_thresholds
 from embedscope.output.pictures.style import drawn, save
-from embedscope.output.pictures.timeline_figure import draw_map_animations, draw_timeline
+from embedscope.output.pictures.timeline_figure import draw_timeline
 from embedscope.output.pictures.top_k_figure import draw_top_k
 
 __all__ = [

@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import style
+from embedscope.output.pictures.map_artists import (
+    BACK_TO_FRONT,
+    ROLE_NAMES,
+    draw_links,
+    draw_role,
+    link_key,
+    role_key,
+    without_ticks,
+)
 from embedscope.protocols import Float32Array, Role
-from embedscope.result import MapLayout, Mapped, Points
+from embedscope.result import MAP_NAMES, MapLayout, Mapped, Points
 from embedscope.result.formatting import count
 
-_TITLES = {"tsne": "t-SNE map of queries and documents", "umap": "UMAP map of queries and documents"}
-_NAMES = {
-    Role.QUERY: ("query", "queries"),
-    Role.POSITIVE: ("positive", "positives"),
-    Role.HARD_NEGATIVE: ("hard negative", "hard negatives"),
-    Role.DOCUMENT: ("other document", "other documents"),
-}
-_BACK_TO_FRONT = (Role.DOCUMENT, Role.HARD_NEGATIVE, Role.POSITIVE, Role.QUERY)
 _ROLE_SIZE = {Role.DOCUMENT: 0.5, Role.HARD_NEGATIVE: 0.75, Role.POSITIVE: 1.35, Role.QUERY: 1.0}
 _ROLE_ALPHA = {Role.DOCUMENT: 0.45, Role.HARD_NEGATIVE: 0.5, Role.POSITIVE: 0.9, Role.QUERY: 0.9}
 _WIDTH, _HEIGHT, _MARGIN = 10.0, 9.6, 0.45
 _LEGEND_HEIGHT = 0.95
 _MANY_POINTS = 5_000
 _LINK_INK = 45.0  # total length, in widths of the map, up to which links are drawn at their strongest
-_DASHES = (0, (4, 2))
 
 
 @style.styled
@@ -45,14 +43,12 @@ def draw_map(result: Mapped, name: str) -> Figure:
     """
     layout, points = _map_of(result, name)
     figure = style.new_figure(_WIDTH, _HEIGHT)
-    style.header(figure, _TITLES.get(name, f"{name} map of queries and documents"), *_subtitles(layout, points))
+    style.header(figure, f"{MAP_NAMES.get(name, name)} map of queries and documents", *_subtitles(layout, points))
     height = _HEIGHT - _LEGEND_HEIGHT - style.header_height(2)
     axes = style.axes_at(figure, _MARGIN, _LEGEND_HEIGHT, _WIDTH - 2 * _MARGIN, height)
     _frame(axes, layout.xy)
     _draw_links(axes, layout.xy, points)
-    roles = np.array([str(role) for role in points.roles])
-    for order, role in enumerate(_BACK_TO_FRONT):
-        _draw_role(axes, layout.xy[roles == str(role)], role, n_points=len(roles), zorder=4 + order)
+    _draw_points(axes, layout.xy, points)
     _draw_legend(figure, points)
     return figure
 
@@ -87,59 +83,43 @@ def _frame(axes: Axes, xy: Float32Array) -> None:
     unit = max(extent[0] / box.width, extent[1] / box.height)  # data units a pixel
     axes.set_xlim(middle[0] - unit * box.width / 2, middle[0] + unit * box.width / 2)
     axes.set_ylim(middle[1] - unit * box.height / 2, middle[1] + unit * box.height / 2)
-    axes.set(xticks=[], yticks=[])
-    for spine in axes.spines.values():
-        spine.set(visible=True, color=style.FAINT)
+    without_ticks(axes)
 
 
 def _draw_links(axes: Axes, xy: Float32Array, points: Points) -> None:
-    """Links under the points, the fainter the more ink they take: a weak model has many long ones."""
-    drawn = xy[points.link_queries], xy[points.link_documents]
-    widths_of_map = np.linalg.norm(drawn[0] - drawn[1], axis=1).sum() / max(float(np.ptp(axes.get_xlim())), 1e-9)
+    """Links, the fainter the more ink they take: a weak model has many long ones."""
+    lengths = np.linalg.norm(xy[points.link_queries] - xy[points.link_documents], axis=1)
+    widths_of_map = lengths.sum() / max(float(np.ptp(axes.get_xlim())), 1e-9)
     alpha = float(np.clip(_LINK_INK / max(widths_of_map, 1e-9), 0.16, 0.85))
-    for is_correct in (True, False):  # wrong ones on top: they are what one looks for
-        chosen = points.link_is_correct == is_correct
-        if not chosen.any():
-            continue
-        lines = LineCollection(
-            list(np.stack([ends[chosen] for ends in drawn], axis=1)),  # (L, 2, 2)
-            colors=style.RIGHT if is_correct else style.WRONG,
-            linestyles="solid" if is_correct else _DASHES,
-            linewidths=float(np.clip(1.2 * alpha + 0.2, 0.45, 0.9)),
-            alpha=alpha,
-            zorder=3 if is_correct else 3.5,
-            rasterized=len(chosen) > _MANY_POINTS,
-        )
-        style.mark(lines, "links right" if is_correct else "links wrong")
-        axes.add_collection(lines, autolim=False)
+    width = float(np.clip(1.2 * alpha + 0.2, 0.45, 0.9))
+    draw_links(axes, xy, points, points.link_is_correct, alpha=alpha, width=width, n_vector=_MANY_POINTS)
 
 
-def _draw_role(axes: Axes, xy: Float32Array, role: Role, *, n_points: int, zorder: float) -> None:
-    if not len(xy):
-        return
-    size = float(np.clip(42 * (1_000 / n_points) ** 0.75, 4, 48)) * _ROLE_SIZE[role]
-    drawn = axes.scatter(
-        xy[:, 0],
-        xy[:, 1],
-        s=size,
-        marker=style.ROLE_MARKERS[role],
-        facecolor=style.ROLE_COLOURS[role],
-        edgecolor=style.PAPER,
-        linewidth=0.08 * np.sqrt(size),
-        alpha=_ROLE_ALPHA[role],
-        zorder=zorder,
-        rasterized=n_points > _MANY_POINTS,
-    )
-    style.mark(drawn, str(role))
+def _draw_points(axes: Axes, xy: Float32Array, points: Points) -> None:
+    roles = np.array([str(role) for role in points.roles])
+    whole = float(np.clip(42 * (1_000 / len(roles)) ** 0.75, 4, 48))
+    for role in BACK_TO_FRONT:
+        size, chosen = whole * _ROLE_SIZE[role], xy[roles == str(role)]
+        if len(chosen):
+            draw_role(
+                axes,
+                chosen,
+                role,
+                size=size,
+                alpha=_ROLE_ALPHA[role],
+                edge=0.08 * np.sqrt(size),
+                is_raster=len(roles) > _MANY_POINTS,
+            )
 
 
 def _draw_legend(figure: Figure, points: Points) -> None:
     """One row of point roles and one of link kinds, under the map, with their numbers."""
     roles = [(role, points.roles.count(role)) for role in Role]
-    role_handles = [_role_handle(role, n) for role, n in roles if n]
+    role_keys = [role_key(role, count(n, *ROLE_NAMES[role]), 8) for role, n in roles if n]
     links = [(is_correct, int((points.link_is_correct == is_correct).sum())) for is_correct in (True, False)]
-    link_handles = [_link_handle(is_correct, n) for is_correct, n in links if n]
-    for row, handles in enumerate((role_handles, link_handles)):
+    what = {True: "relevant document at rank 1", False: "another document at rank 1"}
+    link_keys = [link_key(is_correct, f"link: {what[is_correct]} ({n:,})") for is_correct, n in links if n]
+    for row, handles in enumerate((role_keys, link_keys)):
         y = (_LEGEND_HEIGHT - 0.14 - 0.30 * row) / _HEIGHT
         figure.legend(
             handles=handles,
@@ -152,28 +132,3 @@ def _draw_legend(figure: Figure, points: Points) -> None:
             columnspacing=2.2,
             handlelength=2.2 if row else 1.0,
         )
-
-
-def _role_handle(role: Role, n: int) -> Line2D:
-    return Line2D(
-        [],
-        [],
-        linestyle="none",
-        marker=style.ROLE_MARKERS[role],
-        markersize=8,
-        markerfacecolor=style.ROLE_COLOURS[role],
-        markeredgecolor=style.PAPER,
-        label=count(n, *_NAMES[role]),
-    )
-
-
-def _link_handle(is_correct: bool, n: int) -> Line2D:
-    what = "relevant document at rank 1" if is_correct else "another document at rank 1"
-    return Line2D(
-        [],
-        [],
-        color=style.RIGHT if is_correct else style.WRONG,
-        linestyle="solid" if is_correct else _DASHES,
-        linewidth=1.4,
-        label=f"link: {what} ({n:,})",
-    )

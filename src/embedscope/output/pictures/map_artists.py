@@ -1,0 +1,99 @@
+"""What every map draws alike: points by role, links, and their keys."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.lines import Line2D
+
+from embedscope.output.pictures import style
+from embedscope.protocols import BoolArray, Float32Array, Role
+from embedscope.result import Points
+
+BACK_TO_FRONT = (Role.DOCUMENT, Role.HARD_NEGATIVE, Role.POSITIVE, Role.QUERY)
+ROLE_NAMES = {
+    Role.QUERY: ("query", "queries"),
+    Role.POSITIVE: ("positive", "positives"),
+    Role.HARD_NEGATIVE: ("hard negative", "hard negatives"),
+    Role.DOCUMENT: ("other document", "other documents"),
+}
+_DASHES = (0, (4, 2))
+
+
+def without_ticks(axes: Axes) -> None:
+    """A faint frame around a map: a position has no unit."""
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set(visible=True, color=style.FAINT)
+
+
+def draw_role(
+    axes: Axes, xy: Float32Array, role: Role, *, size: float, alpha: float, edge: float, is_raster: bool
+) -> None:
+    """The points of one role, above those of the roles before it in `BACK_TO_FRONT`."""
+    drawn = axes.scatter(
+        xy[:, 0],
+        xy[:, 1],
+        s=size,
+        marker=style.ROLE_MARKERS[role],
+        facecolor=style.ROLE_COLOURS[role],
+        edgecolor=style.PAPER,
+        linewidth=edge,
+        alpha=alpha,
+        zorder=4 + BACK_TO_FRONT.index(role),
+        rasterized=is_raster,
+    )
+    style.mark(drawn, str(role))
+
+
+def draw_links(
+    axes: Axes,
+    xy: Float32Array,
+    points: Points,
+    is_correct: BoolArray,
+    *,
+    alpha: float,
+    width: float,
+    n_vector: int,
+) -> None:
+    """Links under the points, those of wrong queries on top: they are what one looks for.
+
+    Of more than ``n_vector`` links of one kind a vector file holds a picture.
+    """
+    ends = np.stack([xy[points.link_queries], xy[points.link_documents]], axis=1)  # (L, 2, 2)
+    for right in (True, False):
+        chosen = ends[is_correct == right]
+        if not len(chosen):
+            continue
+        lines = LineCollection(
+            list(chosen),
+            colors=style.RIGHT if right else style.WRONG,
+            linestyles="solid" if right else _DASHES,
+            linewidths=width,
+            alpha=alpha,
+            zorder=3 if right else 3.5,
+            rasterized=len(chosen) > n_vector,
+        )
+        style.mark(lines, "links right" if right else "links wrong")
+        axes.add_collection(lines, autolim=False)
+
+
+def role_key(role: Role, label: str, size: float) -> Line2D:
+    """A role in a legend."""
+    return Line2D(
+        [],
+        [],
+        linestyle="none",
+        marker=style.ROLE_MARKERS[role],
+        markersize=size,
+        markerfacecolor=style.ROLE_COLOURS[role],
+        markeredgecolor=style.PAPER,
+        label=label,
+    )
+
+
+def link_key(is_correct: bool, label: str) -> Line2D:
+    """A kind of link in a legend."""
+    colour = style.RIGHT if is_correct else style.WRONG
+    return Line2D([], [], color=colour, linestyle="solid" if is_correct else _DASHES, linewidth=1.4, label=label)
