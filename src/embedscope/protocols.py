@@ -1,4 +1,4 @@
-"""Names that every room shares: array aliases, closed choices, and the shapes of replaceable parts."""
+"""Names that every package shares: array aliases, closed choices, and the shapes of replaceable parts."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class AttributeReader(Protocol):
         ...
 
     def language(self, text: str) -> str | None:
-        """The name of the language of a text, where that can be told."""
+        """The name of the language of a text, where it is recognised."""
         ...
 
     def kind_of_type(self, type_name: str) -> AttributeKind | None:

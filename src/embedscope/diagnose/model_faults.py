@@ -117,7 +117,8 @@ def ignored_types(
         value = _size(found)
         worst = chosen[violated][np.argsort(pairs.margins[chosen][violated], kind="stable")]
         lost = np.array([name in kind.split(" + ") for kind in queries.wrong_type], dtype=bool) & ~queries.is_correct
-        title, action = _type_words(name, value, len(chosen))
+        is_alone = len(chosen) < pairs.with_type(name).sum()  # then the rate is not that of all its pairs
+        title, action = _type_words(name, value, len(chosen), is_alone=is_alone)
         finding = _finding(
             "type-ignored",
             title,
@@ -137,19 +138,20 @@ def _exceeds_others(pairs: _Pairs, name: str, chosen: IntArray, of_pairs: Resamp
     return found.at_least > CLEARLY_MORE
 
 
-def _type_words(name: str, value: float, n: int) -> tuple[str, str]:
+def _type_words(name: str, value: float, n: int, *, is_alone: bool) -> tuple[str, str]:
     """Title and action for a type: what is ignored where it names an attribute, else who wins."""
     how_often = "often" if value >= OFTEN else "sometimes"
+    others = " of no other type" if is_alone else ""
     if names_attribute(name):
         verb = "is ignored" if value >= IGNORED else f"is {how_often} overlooked"
         return (
-            f"{name} {verb}: {percent(value)} of {n:,} '{name}' negatives score as high as the positive",
+            f"{name} {verb}: {percent(value)} of {n:,} '{name}' negatives{others} score as high as the positive",
             f"Train on more hard negatives that differ in {name} alone, or give them more weight; the rows listed are "
             "the first to use.",
         )
     who = "hard negatives without a type" if name == UNTYPED else f"negatives of type '{name}'"
     return (
-        f"{who} {how_often} outrank the positive: {percent(value)} of {n:,} score as high",
+        f"{who} {how_often} outrank the positive: {percent(value)} of {n:,}{others} score as high",
         "Read the rows listed: label relevant what answers the query, train on the others, and give them types by what "
         "is wrong with them.",
     )
@@ -286,7 +288,7 @@ def unexplained_failures(
         f"{percent(_size(found))} of the queries fail for none of the reasons that are looked for",
         found,
         "Read some of them, in the page under Failures: what they have in common is what to train on. Types on the "
-        "hard negatives and metadata columns of the queries let more reasons be told.",
+        "hard negatives and metadata columns of the queries let more reasons be found.",
         queries,
         np.flatnonzero(flags),
     )

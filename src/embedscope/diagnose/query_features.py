@@ -79,7 +79,7 @@ def _text_features(facts: QueryFacts, attributes: AttributeReader) -> list[Featu
 
 
 def _languages(texts: Sequence[str], attributes: AttributeReader) -> list[Feature]:
-    """Scripts, and the languages that can be told apart."""
+    """Scripts, and the languages that are recognised."""
     scripts = [script(text) for text in texts]
     spoken = [attributes.language(text) for text in texts]
     found = [_flags("language", f"in {name} script", [s == name for s in scripts]) for name in sorted(set(scripts))]
