@@ -157,13 +157,13 @@ def _judgments(qrels: Sequence[npt.ArrayLike], *, n_queries: int, n_documents: i
 
 def _document_rows(entry: npt.ArrayLike, query: int, n_documents: int) -> IntArray:
     """Distinct document rows of one entry of qrels, ascending; a single row may stand for a list of one."""
-    given = np.asarray(entry)
-    if given.size and given.dtype.kind not in "iu":
+    listed = np.asarray(entry)
+    if listed.size and listed.dtype.kind not in "iu":
         raise InvalidOptionError(
             f"qrels of query {query} must be row numbers of documents, such as [3, 17]; got values of type "
-            f"{given.dtype}. Map ids or masks to row numbers first."
+            f"{listed.dtype}. Map ids or masks to row numbers first."
         )
-    rows = np.unique(given)
+    rows = np.unique(listed)
     if rows.size and not (rows[0] >= 0 and rows[-1] < n_documents):
         raise InvalidOptionError(
             f"qrels of query {query} name document {rows[0] if rows[0] < 0 else rows[-1]}; row numbers must lie in "

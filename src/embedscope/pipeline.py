@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from embedscope import maps
-from embedscope.attributes import load_pack
+from embedscope.attribute_packs import load_pack
 from embedscope.data.collection import Collection, describe, digest, sample_queries
 from embedscope.data.readers import read_collection
 from embedscope.decide.criteria import load_criteria

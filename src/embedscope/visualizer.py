@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedscope.data.collection import Collection, sample_queries
+from embedscope.decide.criteria import load_criteria
 from embedscope.errors import InvalidOptionError
 from embedscope.metrics.vectors import cosine_similarity
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import encode_texts
 from embedscope.models.model import Model, load_model
 from embedscope.output.terminal import Terminal
-from embedscope.pipeline import encode_with, read, result_of
+from embedscope.pipeline import decide, encode_with, read, result_of
 from embedscope.protocols import Float32Array, FloatArray
 from embedscope.result import Check, Criteria, Result, Verdict
 from embedscope.settings import Device, Pooling, Precision, Settings
@@ -123,11 +124,10 @@ class EmbeddingVisualizer:
         return result_of(collection, embedded, settings, log=self._terminal)
 
     def judge(self, result: Result, criteria: str | Criteria = "checklist") -> tuple[tuple[Check, ...], Verdict]:
-        """The checklist and the verdict."""
-        from embedscope.decide.criteria import load_criteria
-        from embedscope.decide.verdict import judge
-
-        return judge(result, load_criteria(criteria) if isinstance(criteria, str) else criteria)
+        """The checklist and the verdict of ``result`` by other criteria than those of its run."""
+        chosen = load_criteria(criteria) if isinstance(criteria, str) else criteria
+        again = decide(result, Settings(), chosen)
+        return again.checklist, again.verdict
 
     def plot_tsne(self, result: Result, *, output_path: str | Path | None = None) -> Figure:
         """The t-SNE map."""

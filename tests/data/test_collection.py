@@ -15,7 +15,7 @@ from embedscope.data.collection import (
     Negative,
     Row,
     build_collection,
-    build_judged_collection,
+    collection_from_qrels,
     digest,
     excerpt,
     sample_queries,
@@ -169,7 +169,7 @@ DOCUMENTS = {"b": "beta", "a": "alpha", "c": "alpha", "B": "big"}
 
 
 def test_judged_documents_are_sorted_by_id_and_equal_texts_merged() -> None:
-    collection = build_judged_collection(
+    collection = collection_from_qrels(
         QUERIES, DOCUMENTS, [("q1", "c", 2.0), ("q1", "a", 1.0), ("q3", "b", 1), ("q2", "B", 0)], format="BEIR folder"
     )
     assert collection.document_ids == ("B", "a", "b")
@@ -186,7 +186,7 @@ def test_judged_documents_are_sorted_by_id_and_equal_texts_merged() -> None:
 
 def test_a_pair_judged_both_ways_counts_as_relevant_and_is_reported() -> None:
     qrels = [("q1", "a", 1.0), ("q1", "c", 0.0), ("q2", "b", 1.0)]
-    collection = build_judged_collection(QUERIES, DOCUMENTS, qrels, format="f")
+    collection = collection_from_qrels(QUERIES, DOCUMENTS, qrels, format="f")
     assert np.diff(collection.indptr).tolist() == [1, 1]
     assert any("both relevant and not relevant" in line for line in collection.warnings)
 
@@ -194,10 +194,10 @@ def test_a_pair_judged_both_ways_counts_as_relevant_and_is_reported() -> None:
 def test_unknown_ids_are_refused_with_count_and_first_ids_or_left_out_when_allowed() -> None:
     qrels = [("q1", "a", 1.0), ("q2", "b", 1.0), ("q1", "zz", 1.0), ("q9", "a", 1.0)]
     with pytest.raises(DataFormatError, match="2 of 4 judgments") as caught:
-        build_judged_collection(QUERIES, DOCUMENTS, qrels, format="f")
+        collection_from_qrels(QUERIES, DOCUMENTS, qrels, format="f")
     assert "document 'zz' of query 'q1', query 'q9'" in str(caught.value)
     assert "--allow-missing" in str(caught.value)
-    collection = build_judged_collection(QUERIES, DOCUMENTS, qrels, format="f", allow_missing=True)
+    collection = collection_from_qrels(QUERIES, DOCUMENTS, qrels, format="f", allow_missing=True)
     assert len(collection.relevant) == 2
     assert any(line.startswith("2 of 4 judgments") for line in collection.warnings)
 
@@ -206,15 +206,15 @@ def test_empty_documents_are_refused_or_dropped_with_their_judgments() -> None:
     documents = {**DOCUMENTS, "e": "  "}
     qrels = [("q1", "a", 1.0), ("q2", "b", 1.0), ("q1", "e", 1.0)]
     with pytest.raises(DataFormatError, match="first: id 'e'"):
-        build_judged_collection(QUERIES, documents, qrels, format="f")
-    collection = build_judged_collection(QUERIES, documents, qrels, format="f", drop_empty=True)
+        collection_from_qrels(QUERIES, documents, qrels, format="f")
+    collection = collection_from_qrels(QUERIES, documents, qrels, format="f", drop_empty=True)
     assert "e" not in collection.document_ids
     assert any("1 judgments of empty texts left out" in line for line in collection.warnings)
 
 
 def test_a_gain_that_is_not_finite_is_refused() -> None:
     with pytest.raises(DataFormatError, match=r"judgment 1 .* gain nan"):
-        build_judged_collection(QUERIES, DOCUMENTS, [("q1", "a", float("nan"))], format="f")
+        collection_from_qrels(QUERIES, DOCUMENTS, [("q1", "a", float("nan"))], format="f")
 
 
 def many_queries(n: int) -> Collection:

@@ -85,10 +85,10 @@ def _folder_rows(folder: Folder) -> RawRows:
     for query, document, gain in folder.qrels:
         if gain > 0 and document in folder.documents:
             relevant[query].append(document)
-    judged = {document for documents in relevant.values() for document in documents}
+    relevant_ids = {document for documents in relevant.values() for document in documents}
     rows = tuple(
         Row(text, tuple(folder.documents[d] for d in relevant[name]), (), number)
         for number, (name, text) in enumerate(folder.queries.items(), start=1)
     )
-    extra = tuple(text for name, text in folder.documents.items() if name not in judged)
+    extra = tuple(text for name, text in folder.documents.items() if name not in relevant_ids)
     return RawRows(folder.format, "query", rows, extra, (), folder.warnings)

@@ -64,7 +64,7 @@ class Command:
                 if not group.names or name in group.names:
                     self._add(shown, name, known, standard[name])
 
-    def _add(self, group: argparse._ArgumentGroup, name: str, known: Option, default: Any) -> None:
+    def _add(self, group: Any, name: str, known: Option, default: Any) -> None:
         if isinstance(default, bool):
             for option, value in zip(known.flags or (flag(name),), (True, False), strict=False):
                 said = known.help if value else f"opposite of {known.flags[0]}"

@@ -12,7 +12,7 @@ from typing import Any
 from rich.text import Text
 
 from embedscope import __version__
-from embedscope.attributes import load_pack
+from embedscope.attribute_packs import load_pack
 from embedscope.audit import (
     AuditReport,
     SecondOpinion,
@@ -93,7 +93,7 @@ class _Fixed:
 
 
 def _fixed(subject: Subject, train: tuple[str, Collection] | None) -> _Fixed | None:
-    """The file without what can be mended; None where it is none that can be patched."""
+    """The file without what can be fixed; None where it is none that can be patched."""
     if subject.raw.source is None:
         return None
     found = repaired(subject, train=train)
@@ -187,9 +187,9 @@ def _changes_file(target: Path) -> Path:
     return target.with_name(f"{target.stem}.changes.json")
 
 
-def _write_repair(mended: _Fixed, target: Path) -> list[str]:
-    write_text(target, mended.text)
-    write_rows(str(_changes_file(target)), [asdict(change) for change in mended.changes])
+def _write_repair(fixed: _Fixed, target: Path) -> list[str]:
+    write_text(target, fixed.text)
+    write_rows(str(_changes_file(target)), [asdict(change) for change in fixed.changes])
     return [str(target), str(_changes_file(target))]
 
 

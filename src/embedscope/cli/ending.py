@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from embedscope.attributes import load_pack
+from embedscope.attribute_packs import load_pack
 from embedscope.cli.main import DONE, RETRAIN, UNSETTLED
 from embedscope.diagnose.failing_rows import failing_rows, rows_as_json
 from embedscope.output.junit import junit_xml

@@ -26,8 +26,8 @@ from embedscope.scale.parquet_corpus import (
     ParquetRows,
     Places,
     Qrels,
-    judged_rows,
     known_qrels,
+    qrels_rows,
     read_qrels,
     writing_corpus,
 )
@@ -175,7 +175,7 @@ def _write_corpus(
             for batch in source.batches(rows, role):
                 seen.see(batch.ids, rows.where)
                 progress(writers.add(name, batch), n_rows)
-    writers.shards.judge(*judged_rows(qrels, *places, allow_missing=settings.data.allow_missing))
+    writers.shards.judge(*qrels_rows(qrels, *places, allow_missing=settings.data.allow_missing))
     if writers.datasets is not None:
         writers.datasets.judge(known_qrels(qrels, *places))
     writers.shards.encoder = source.made_by

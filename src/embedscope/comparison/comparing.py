@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from embedscope.attributes import load_pack
+from embedscope.attribute_packs import load_pack
 from embedscope.comparison.animation import lay_out_runs
 from embedscope.comparison.paired import compare_runs
 from embedscope.comparison.timeline import build_timeline, epoch_of, timeline_names

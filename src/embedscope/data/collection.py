@@ -206,7 +206,7 @@ def build_collection(
     )
 
 
-def build_judged_collection(
+def collection_from_qrels(
     queries: Mapping[str, str],
     documents: Mapping[str, str],
     qrels: Iterable[tuple[str, str, float]],

@@ -138,7 +138,7 @@ def _exceeds_others(pairs: _Pairs, name: str, chosen: IntArray, of_pairs: Resamp
     return found.at_least > CLEARLY_MORE
 
 
-def _type_words(name: str, value: float, n: int, *, is_alone: bool) -> tuple[str, str]:
+def _type_words(name: str, value: float, n: int, *, is_alone: bool = False) -> tuple[str, str]:
     """Title and action for a type: what is ignored where it names an attribute, else who wins."""
     how_often = "often" if value >= OFTEN else "sometimes"
     others = " of no other type" if is_alone else ""

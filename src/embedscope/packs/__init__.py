@@ -1,1 +1,1 @@
-"""Readers of single domains, chosen by name (``--attributes``); :mod:`embedscope.attributes` finds them."""
+"""Readers of single domains, chosen by name (``--attributes``); :mod:`embedscope.attribute_packs` finds them."""

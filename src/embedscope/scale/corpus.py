@@ -66,10 +66,12 @@ def run_on_shards(settings: Settings, corpus: CorpusSettings, log: Log = SILENT)
     """
     name = checkpoint_of(settings)
     _require_no_texts(settings)
-    reason = "a shard folder holds vectors that were made before, and processors score them"
-    require_unused(settings.data, ("split", "drop_empty", "allow_missing"), reason)
-    require_unused(settings.model, ENCODING, reason)
-    require_unused(settings.measure, ("abbreviations", "attributes"), reason)
+    require_unused(
+        "a shard folder holds vectors that were made before, and processors score them",
+        (settings.data, ("split", "drop_empty", "allow_missing")),
+        (settings.model, ENCODING),
+        (settings.measure, ("abbreviations", "attributes")),
+    )
     criteria = load_criteria(settings.measure.criteria)
     folder = ShardFolder(name)
     log.step(
@@ -340,9 +342,11 @@ def _shown(
         relevant=np.searchsorted(rows, subject.rows[own.relevant]),
         negatives=replace(own.negatives, documents=np.searchsorted(rows, subject.rows[own.negatives.documents])),
     )
-    judged = scores.judgments
+    own_judgments = scores.judgments
     top = np.where(scores.top_documents >= 0, np.searchsorted(rows, scores.top_documents), -1)
-    judgments = Judgments(judged.indptr, np.searchsorted(rows, judged.documents), judged.gains, len(rows))
+    judgments = Judgments(
+        own_judgments.indptr, np.searchsorted(rows, own_judgments.documents), own_judgments.gains, len(rows)
+    )
     moved = None
     if negatives is not None:
         moved = replace(negatives, documents=np.searchsorted(rows, subject.rows[negatives.documents]))

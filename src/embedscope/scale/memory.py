@@ -105,15 +105,15 @@ def plan_memory(size: CorpusSize, limit: int | None = None, *, n_threads: int = 
     fixed = _fixed_items(size, n_threads)
     row_bytes = size.dim * (size.itemsize + 8)  # as it stands on disk, in float32, and made a unit row
     least = {"shown texts": _text_bytes(size, LEAST_CHARACTERS), "documents": LEAST_ROWS * row_bytes}
-    room = (sum(fixed.values()) + sum(least.values()) if limit is None else limit) - sum(fixed.values())
-    if room < sum(least.values()):
+    left = (sum(fixed.values()) + sum(least.values()) if limit is None else limit) - sum(fixed.values())
+    if left < sum(least.values()):
         raise InvalidOptionError(_too_small({**fixed, **least}, limit or 0))
     characters = MOST_CHARACTERS
     if limit is not None:
         # Blocks of that many documents cost hardly any time; before they are smaller, texts are shorter.
-        characters = _characters_in(size, room - DOCUMENT_BLOCK * row_bytes)
+        characters = _characters_in(size, left - DOCUMENT_BLOCK * row_bytes)
     texts = _text_bytes(size, characters)
-    rows = MOST_ROWS if limit is None else _whole_blocks(min((room - texts) // row_bytes, MOST_ROWS))
+    rows = MOST_ROWS if limit is None else _whole_blocks(min((left - texts) // row_bytes, MOST_ROWS))
     return MemoryPlan({**fixed, "shown texts": texts, "documents": rows * row_bytes}, rows, characters)
 
 
@@ -123,9 +123,9 @@ def _text_bytes(size: CorpusSize, characters: int) -> int:
     return size.n_shown * longest * CHARACTER_BYTES
 
 
-def _characters_in(size: CorpusSize, room: int) -> int:
+def _characters_in(size: CorpusSize, left: int) -> int:
     """As many characters of each text as fit."""
-    return max(LEAST_CHARACTERS, min(MOST_CHARACTERS, room // (size.n_shown * CHARACTER_BYTES)))
+    return max(LEAST_CHARACTERS, min(MOST_CHARACTERS, left // (size.n_shown * CHARACTER_BYTES)))
 
 
 def _whole_blocks(rows: int) -> int:
@@ -135,14 +135,14 @@ def _whole_blocks(rows: int) -> int:
 
 def _fixed_items(size: CorpusSize, n_threads: int) -> dict[str, int]:
     """What does not depend on the blocks."""
-    n_judged = min(size.n_pairs, size.n_documents)
+    n_with_judgments = min(size.n_pairs, size.n_documents)
     longest_id, longest_text = size.longest or (USUAL_ID, 0)
     n_places = size.n_queries * size.k
     return {
         "program": PROGRAM,
         "scoring": SCORING + n_threads * THREAD,
         "queries": 2 * size.n_queries * size.dim * 4,
-        "judged documents": 3 * n_judged * size.dim * 4,
+        "judged documents": 3 * n_with_judgments * size.dim * 4,
         "judgments": size.n_pairs * (PAIR_BYTES + MOST_PARTS * PART_PAIR_BYTES),
         "top lists": n_places * (MOST_PARTS * PLACE_BYTES + TABLE_BYTES + longest_id),
         "names": size.n_shown * (NAME_BYTES + 2 * longest_id),

@@ -166,7 +166,7 @@ def known_qrels(qrels: Qrels, queries: Places, documents: Places) -> Qrels:
     return Qrels([qrels.queries[row] for row in kept], [qrels.documents[row] for row in kept], qrels.gains[kept])
 
 
-def judged_rows(
+def qrels_rows(
     qrels: Qrels, queries: Places, documents: Places, *, allow_missing: bool = False
 ) -> tuple[IntArray, IntArray, Float64Array]:
     """Judgments as row numbers: query, document, gain; a pair that stands twice counts with its larger gain.

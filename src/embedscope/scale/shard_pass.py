@@ -170,8 +170,8 @@ def merge_in_groups(parts: Iterable[T], n_parts: int, merge: Callable[[T, T], T]
     '(((ab)c)(de))'
     """
     n_groups, size = groups_of(n_parts)
-    given = iter(parts)
-    return _fold((_fold(islice(given, size), merge) for _ in range(n_groups)), merge)
+    remaining = iter(parts)
+    return _fold((_fold(islice(remaining, size), merge) for _ in range(n_groups)), merge)
 
 
 def groups_of(n_parts: int) -> tuple[int, int]:

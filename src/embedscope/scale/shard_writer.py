@@ -384,8 +384,8 @@ def write_shards(
         If ``qrels`` does not fit the queries and documents.
     """
     with writing_shards(where, dtype=dtype, rows_per_shard=rows_per_shard) as writer:
-        for side, given in ((writer.queries, queries), (writer.documents, documents)):
-            for block in [given] if isinstance(given, np.ndarray) else given:
+        for side, blocks in ((writer.queries, queries), (writer.documents, documents)):
+            for block in [blocks] if isinstance(blocks, np.ndarray) else blocks:
                 side.add(block)
         judgments = _judgments(qrels, writer.documents.n_rows)
         if judgments.n_queries != writer.queries.n_rows:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from embedscope.data.collection import Collection, build_collection, build_judged_collection
+from embedscope.data.collection import Collection, build_collection, collection_from_qrels
 from embedscope.data.readers.containers import read_records
 from embedscope.data.readers.dialects import rows_of
 from embedscope.data.readers.folders import read_folder
@@ -60,7 +60,7 @@ def read_collection(
     with located(str(path)):
         if path.is_dir():
             folder = read_folder(path, split=split)
-            return build_judged_collection(
+            return collection_from_qrels(
                 folder.queries,
                 folder.documents,
                 folder.qrels,

@@ -70,8 +70,8 @@ def read_folder(folder: Path, *, split: str | None) -> Folder:
         raise DataFormatError(f"there are judgments but no queries for the split '{chosen}'; add the file of queries.")
     queries = _texts_by_id(folder, query_paths, n_replaced)
     documents = _texts_by_id(folder, layout.corpus, n_replaced)
-    judged = {query for query, _, _ in qrels}
-    kept = {name: text for name, text in queries.items() if name in judged}
+    with_judgments = {query for query, _, _ in qrels}
+    kept = {name: text for name, text in queries.items() if name in with_judgments}
     if len(kept) < len(queries):
         warnings.append(
             f"{len(queries) - len(kept)} queries have no judgment in the split '{chosen}' and are left out."
