@@ -12,7 +12,7 @@ from embedscope.errors import InvalidOptionError
 from embedscope.protocols import Float64Array
 
 _CHUNK = 1 << 17  # clusters drawn at once: 1 MiB, which stays in the cache
-_MOST_KEPT = 1 << 25  # clusters drawn that are kept for the next figure: 128 MiB
+_MOST_KEPT = 3 << 23  # clusters drawn that are kept for the next figure: 96 MiB, which scale.memory reckons with
 _FEW_COLUMNS = 4  # SciPy multiplies fewer columns sooner one by one, in the same order of additions
 _FEWEST = 100
 
