@@ -221,6 +221,11 @@ def test_few_violations_are_called_few() -> None:
     assert _type_words("price", 0.4, 300)[0].startswith("price is ignored")
 
 
+def test_a_rate_over_the_pairs_of_one_type_alone_says_so_because_the_table_counts_all_its_pairs() -> None:
+    said = _type_words("price", 0.6, 120, is_alone=True)[0]
+    assert said == "price is ignored: 60 % of 120 'price' negatives of no other type score as high as the positive"
+
+
 def test_a_positive_that_is_also_a_negative_is_found_by_its_query_and_document(collection: Collection) -> None:
     first = int(collection.relevant[0])
     name = collection.query_ids[0]
