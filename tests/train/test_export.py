@@ -97,7 +97,7 @@ def test_folders_change_places_and_one_that_cannot_be_moved_leaves_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can_exchange: bool
 ) -> None:
     if not can_exchange:
-        monkeypatch.setattr(export, "exchanged", lambda one, other: False)
+        monkeypatch.setattr(export, "_exchanged", lambda one, other: False)
     for name in ("old", "new"):
         (tmp_path / name).mkdir()
         (tmp_path / name / name).touch()

@@ -76,7 +76,7 @@ def _kept_session(kept: Path) -> Any:
 
 def _new_session(model: Any, names: list[str], reference: str, kept: Path | None) -> Any:
     """Export aside and rename when whole: a killed process leaves no half export under the name of a whole one."""
-    parent = kept.parent if kept is not None and _has_room(kept.parent) else None
+    parent = kept.parent if kept is not None and _has_capacity(kept.parent) else None
     with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=parent, ignore_cleanup_errors=True) as root:
         whole = Path(root) / "whole"
         try:
@@ -92,7 +92,7 @@ def _new_session(model: Any, names: list[str], reference: str, kept: Path | None
         return _session(whole)
 
 
-def _has_room(folder: Path) -> bool:
+def _has_capacity(folder: Path) -> bool:
     """Whether ``folder`` takes one export more; those used longest ago, and unfinished ones, are removed for it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
