@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MAX_PCA_ROWS = 50_000
 
 
-def new_head(data: TrainingData, options: TrainSettings) -> torch.nn.Module:
+def new_head(data: TrainingData, settings: TrainSettings) -> torch.nn.Module:
     """The head before its first step: ``Linear`` without bias, and ``LayerNorm`` where asked for.
 
     Its parameters are named as in the original project: ``head.linear.weight``, ``head.ln.weight``, ``head.ln.bias``.
@@ -34,32 +34,32 @@ def new_head(data: TrainingData, options: TrainSettings) -> torch.nn.Module:
     import torch
 
     layers: OrderedDict[str, torch.nn.Module] = OrderedDict()
-    layers["linear"] = torch.nn.Linear(data.dim, options.d_out, bias=False)
-    if options.use_layernorm:
-        layers["ln"] = torch.nn.LayerNorm(options.d_out)
+    layers["linear"] = torch.nn.Linear(data.dim, settings.d_out, bias=False)
+    if settings.use_layernorm:
+        layers["ln"] = torch.nn.LayerNorm(settings.d_out)
     head = torch.nn.Sequential(OrderedDict(head=torch.nn.Sequential(layers)))
-    weight = torch.from_numpy(initial_weight(data, options))
+    weight = torch.from_numpy(initial_weight(data, settings))
     head.load_state_dict({"head.linear.weight": weight}, strict=False)
     return head
 
 
-def initial_weight(data: TrainingData, options: TrainSettings) -> Float32Array:
+def initial_weight(data: TrainingData, settings: TrainSettings) -> Float32Array:
     """The linear map before its first step, shape (d_out, dim).
 
     ``pca``: the strongest principal directions of the base vectors of queries and documents, each with its largest
     entry positive, so that the head starts from the best that its width can keep. ``random``: uniform in
     ``+-1 / sqrt(dim)``, as ``torch.nn.Linear`` begins.
     """
-    generator = np.random.default_rng([options.seed, 0])
-    if options.init is Initialisation.RANDOM:
+    generator = np.random.default_rng([settings.seed, 0])
+    if settings.init is Initialisation.RANDOM:
         bound = 1 / np.sqrt(data.dim)
-        return generator.uniform(-bound, bound, (options.d_out, data.dim)).astype(np.float32)
-    if options.d_out > data.dim:
+        return generator.uniform(-bound, bound, (settings.d_out, data.dim)).astype(np.float32)
+    if settings.d_out > data.dim:
         raise InvalidOptionError(
             f"--init pca gives at most as many directions as the base vectors have numbers: {data.dim}, but --d-out is "
-            f"{options.d_out}. Pass --init random, or a smaller --d-out."
+            f"{settings.d_out}. Pass --init random, or a smaller --d-out."
         )
-    return _principal_directions(data, options.d_out, generator)
+    return _principal_directions(data, settings.d_out, generator)
 
 
 def _principal_directions(data: TrainingData, n: int, generator: np.random.Generator) -> Float32Array:
@@ -82,9 +82,9 @@ def projection_of(state: Mapping[str, torch.Tensor]) -> LinearHead:
     )
 
 
-def prefixes_of(options: TrainSettings) -> tuple[int, ...]:
+def prefixes_of(settings: TrainSettings) -> tuple[int, ...]:
     """Lengths that the loss is taken at, the whole vector first."""
-    return tuple(sorted({options.d_out, *options.matryoshka}, reverse=True))
+    return tuple(sorted({settings.d_out, *settings.matryoshka}, reverse=True))
 
 
 def prefix_of(projection: Projection, size: int) -> Projection:

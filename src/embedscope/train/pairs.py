@@ -177,6 +177,6 @@ class Batches:
         return is_relevant
 
 
-def epoch_order(n: int, epoch: int, options: TrainSettings) -> IntArray:
+def epoch_order(n: int, epoch: int, settings: TrainSettings) -> IntArray:
     """Order of ``n`` pairs in an epoch (1, 2, ...; 0: the validation batches), from a seed of its own."""
-    return np.random.default_rng([options.seed, 2, epoch]).permutation(n)
+    return np.random.default_rng([settings.seed, 2, epoch]).permutation(n)

@@ -9,6 +9,7 @@ from embedscope.errors import InvalidOptionError
 from embedscope.result import Comparison, EpochRecord
 from embedscope.result.formatting import difference, number
 from embedscope.settings import TrainSettings
+from embedscope.train.validation import Validator
 
 LOSS, VIOLATIONS = "loss", "violation_rate"
 FALLING = (LOSS, VIOLATIONS)
@@ -23,17 +24,17 @@ RISE = 0.05
 """Share by which the validation loss must have risen above its lowest before it is called over-fitting."""
 
 
-def compared_metric(options: TrainSettings) -> str:
+def compared_metric(settings: TrainSettings) -> str:
     """The rank metric that the best epoch is held against its base by: ``select`` where that is one, else MRR."""
-    return ALWAYS_MEASURED[0] if options.select in FALLING else options.select
+    return ALWAYS_MEASURED[0] if settings.select in FALLING else settings.select
 
 
-def measures_of(options: TrainSettings) -> tuple[str, ...]:
+def measures_of(settings: TrainSettings) -> tuple[str, ...]:
     """Rank metrics measured after each epoch."""
-    return tuple(dict.fromkeys((*ALWAYS_MEASURED, compared_metric(options))))
+    return tuple(dict.fromkeys((*ALWAYS_MEASURED, compared_metric(settings))))
 
 
-def require_selectable(options: TrainSettings, *, has_validation: bool, has_negatives: bool) -> None:
+def require_selectable(settings: TrainSettings, validator: Validator | None) -> None:
     """Refuse a figure to select by that this run will not measure.
 
     Raises
@@ -42,12 +43,12 @@ def require_selectable(options: TrainSettings, *, has_validation: bool, has_nega
         Without validation only ``loss`` (then the training loss) can select, and ``violation_rate`` needs hard
         negatives among the validation rows.
     """
-    if not has_validation and options.select != LOSS:
+    if validator is None and settings.select != LOSS:
         raise InvalidOptionError(
-            f"--select {options.select} is measured on validation queries, and there are none. Pass --valid or "
+            f"--select {settings.select} is measured on validation queries, and there are none. Pass --valid or "
             f"--split, or select by the training loss with --select loss."
         )
-    if options.select == VIOLATIONS and not has_negatives:
+    if settings.select == VIOLATIONS and validator is not None and not validator.has_negatives:
         raise InvalidOptionError(
             "--select violation_rate needs hard negatives among the validation rows, and they have none. Select by "
             "MRR or loss."
@@ -88,7 +89,7 @@ def is_better(value: float, than: float, select: str) -> bool:
 
 def notes_on(
     records: Sequence[EpochRecord],
-    options: TrainSettings,
+    settings: TrainSettings,
     best_epoch: int,
     *,
     against_base: Comparison | None = None,
@@ -100,7 +101,7 @@ def notes_on(
     ----------
     records : sequence of EpochRecord
         Those measured on the same validation queries.
-    options : TrainSettings
+    settings : TrainSettings
     best_epoch : int
     against_base : Comparison, optional
         The best head against the base model without one.
@@ -112,7 +113,7 @@ def notes_on(
     notes = [
         _over_fitting(trained),
         _below_base(against_base) if against_base is not None and is_below else None,
-        None if is_below else _still_rising(trained, options, best_epoch),
+        None if is_below else _still_rising(trained, settings, best_epoch),
         _few_clusters(n_clusters),
     ]
     return tuple(note for note in notes if note)
@@ -156,10 +157,10 @@ def _over_fitting(records: Sequence[EpochRecord]) -> str | None:
     )
 
 
-def _still_rising(records: Sequence[EpochRecord], options: TrainSettings, best_epoch: int) -> str | None:
-    if len(records) < 2 or best_epoch != records[-1].epoch or records[-1].epoch < options.epochs:
+def _still_rising(records: Sequence[EpochRecord], settings: TrainSettings, best_epoch: int) -> str | None:
+    if len(records) < 2 or best_epoch != records[-1].epoch or records[-1].epoch < settings.epochs:
         return None
     return (
-        f"the last epoch is the best by {options.select}: more epochs (--epochs) or a higher --learning-rate may still "
-        f"improve it; --resume goes on from here"
+        f"the last epoch is the best by {settings.select}: more epochs (--epochs) or a higher --learning-rate may "
+        f"still improve it; --resume goes on from here"
     )

@@ -1,6 +1,6 @@
-"""The training loop: batches of cached base vectors through a small head, judged after every epoch.
+"""The training loop: batches of cached base vectors through a small head, measured after every epoch.
 
-A run is a function of its data and options. Everything that a later epoch depends on stands in :class:`Progress`
+A run is a function of its data and settings. Everything that a later epoch depends on stands in :class:`Progress`
 (parameters, optimiser, step, the best head so far) or follows from the number of the epoch (its order, its learning
 rate), so a run that goes on from a checkpoint gives, on the CPU, the same bits as one that never stopped.
 """
@@ -76,7 +76,7 @@ OnEpoch = Callable[[Progress], None]
 
 def train_head(
     data: TrainingData,
-    options: TrainSettings,
+    settings: TrainSettings,
     *,
     validator: Validator | None = None,
     valid_data: TrainingData | None = None,
@@ -90,7 +90,7 @@ def train_head(
     Parameters
     ----------
     data : TrainingData
-    options : TrainSettings
+    settings : TrainSettings
     validator : Validator, optional
         Measures the validation queries after each epoch.
     valid_data : TrainingData, optional
@@ -117,27 +117,27 @@ def train_head(
     EmbedscopeError
         If the loss is no longer finite.
     """
-    require_selectable(options, has_validation=validator is not None, has_negatives=_has_negatives(validator))
+    require_selectable(settings, validator)
     with _one_thread():
-        run = _Run(data, options, validator, valid_data, device)
+        run = _Run(data, settings, validator, valid_data, device)
         state, note = (run.begin(), None) if resume is None else run.go_on(resume)
         if resume is None:
             on_epoch(state)
-        stopped = f"all {options.epochs} epochs are done"
-        while state.epoch < options.epochs:
-            if _is_out_of_patience(state, options):
-                stopped = f"{options.select} has not improved for {options.patience} epochs"
+        stopped = f"all {settings.epochs} epochs are done"
+        while state.epoch < settings.epochs:
+            if _is_out_of_patience(state, settings):
+                stopped = f"{settings.select} has not improved for {settings.patience} epochs"
                 break
             state = run.epoch(state, progress)
             on_epoch(state)
-        record = training_record(state, data, options, validator, stopped=stopped, is_over=True)
+        record = training_record(state, data, settings, validator, stopped=stopped, is_over=True)
     return state, record if note is None else replace(record, notes=(*record.notes, note))
 
 
 def training_record(
     state: Progress,
     data: TrainingData,
-    options: TrainSettings,
+    settings: TrainSettings,
     validator: Validator | None,
     *,
     stopped: str,
@@ -146,14 +146,14 @@ def training_record(
     """The figures of a run as far as ``state``; what is measured once, of the best head, only where it ``is_over``."""
     against_base, prefixes = None, {}
     if validator is not None and is_over:
-        best, metric = projection_of(state.best_head), compared_metric(options)
+        best, metric = projection_of(state.best_head), compared_metric(settings)
         against_base = validator.against_base(best, metric, n_choices=state.epoch)
-        sizes = prefixes_of(options) if options.matryoshka else ()
+        sizes = prefixes_of(settings) if settings.matryoshka else ()
         prefixes = {size: validator.measure(prefix_of(best, size)).metrics[metric] for size in sizes}
     n_clusters = None if validator is None else validator.n_clusters
     return TrainingRecord(
         epochs=tuple(state.records),
-        selected_by=options.select,
+        selected_by=settings.select,
         best_epoch=state.best_epoch,
         stopped=stopped,
         base={} if validator is None else validator.base(),
@@ -163,7 +163,7 @@ def training_record(
         n_valid_clusters=n_clusters or 0,
         notes=notes_on(
             [record for record in state.records if record.epoch >= state.chosen_from],
-            options,
+            settings,
             state.best_epoch,
             against_base=against_base,
             n_clusters=n_clusters,
@@ -191,12 +191,8 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _has_negatives(validator: Validator | None) -> bool:
-    return validator is not None and validator.has_negatives
-
-
-def _is_out_of_patience(state: Progress, options: TrainSettings) -> bool:
-    return options.patience is not None and state.epoch - state.best_epoch >= options.patience
+def _is_out_of_patience(state: Progress, settings: TrainSettings) -> bool:
+    return settings.patience is not None and state.epoch - state.best_epoch >= settings.patience
 
 
 def rechosen(resume: Progress, select: str, *, has_validation: bool) -> tuple[Progress, str | None]:
@@ -231,21 +227,21 @@ class _Run:
     def __init__(
         self,
         data: TrainingData,
-        options: TrainSettings,
+        settings: TrainSettings,
         validator: Validator | None,
         valid_data: TrainingData | None,
         device: str,
     ) -> None:
         import torch
 
-        self._options = options
+        self._settings = settings
         self._validator = validator
-        self._head = new_head(data, options).to(device)
+        self._head = new_head(data, settings).to(device)
         self._optimizer = torch.optim.AdamW(
-            self._head.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
+            self._head.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
-        self._train = _Loader(data, options, device)
-        self._valid = None if valid_data is None else _Loader(valid_data, options, device)
+        self._train = _Loader(data, settings, device)
+        self._valid = None if valid_data is None else _Loader(valid_data, settings, device)
 
     def begin(self) -> Progress:
         """Epoch 0: the head as it was initialised."""
@@ -254,7 +250,7 @@ class _Run:
         return self._progress(0, 0, [record], best=None)
 
     def go_on(self, resume: Progress) -> tuple[Progress, str | None]:
-        """The state of ``resume``, once it fits these options, and what a person should know of its best epoch."""
+        """The state of ``resume``, once it fits these settings, and what a person should know of its best epoch."""
         wanted = {name: tuple(tensor.shape) for name, tensor in self._head.state_dict().items()}
         stored = {name: tuple(tensor.shape) for name, tensor in resume.head.items()}
         if wanted != stored:
@@ -262,40 +258,40 @@ class _Run:
                 f"The checkpoint to resume holds a head of {stored}, these options make one of {wanted}. Leave "
                 f"--d-out and --use-layernorm out, and pass the base model that it was trained on."
             )
-        if resume.epoch >= self._options.epochs:
+        if resume.epoch >= self._settings.epochs:
             raise InvalidOptionError(
                 f"The checkpoint to resume has {resume.epoch} epochs behind it, and --epochs is "
-                f"{self._options.epochs}: nothing is left to do. Pass a larger --epochs."
+                f"{self._settings.epochs}: nothing is left to do. Pass a larger --epochs."
             )
-        state, note = rechosen(resume, self._options.select, has_validation=self._valid is not None)
-        if _is_out_of_patience(state, self._options):
+        state, note = rechosen(resume, self._settings.select, has_validation=self._valid is not None)
+        if _is_out_of_patience(state, self._settings):
             raise InvalidOptionError(
                 f"The checkpoint to resume has {state.epoch} epochs behind it, of which {state.best_epoch} is the best "
-                f"by {self._options.select}, and --patience is {self._options.patience}: nothing is left to do. Pass a "
-                f"larger --patience, or --patience 0 to go on to the end of --epochs."
+                f"by {self._settings.select}, and --patience is {self._settings.patience}: nothing is left to do. Pass "
+                f"a larger --patience, or --patience 0 to go on to the end of --epochs."
             )
         self._head.load_state_dict(dict(state.head))
         # The optimiser takes the tensors that it is given for its own, and changes them from step to step.
         self._optimizer.load_state_dict(copy.deepcopy(state.optimizer))
-        for group in self._optimizer.param_groups:  # the options of this run, not those that the file remembers
-            group["weight_decay"] = self._options.weight_decay
+        for group in self._optimizer.param_groups:  # the settings of this run, not those that the file remembers
+            group["weight_decay"] = self._settings.weight_decay
         return state, note
 
     def epoch(self, state: Progress, progress: ProgressCallback | None) -> Progress:
         """One epoch further."""
         started = time.perf_counter()
-        epoch, options = state.epoch + 1, self._options
-        order = epoch_order(len(self._train), epoch, options)
+        epoch, settings = state.epoch + 1, self._settings
+        order = epoch_order(len(self._train), epoch, settings)
         total, norms, step, done = 0.0, 0.0, state.step, 0
         batches = self._train.batches.of(order)
         for batch in batches:
-            rate = learning_rate(step, options)
+            rate = learning_rate(step, settings)
             losses, norm = self._step(batch, rate)
             total, norms, step, done = total + losses, norms + norm, step + 1, done + len(batch.queries)
             if not math.isfinite(losses) or not math.isfinite(norm):
-                raise _not_finite(epoch, step, options)
+                raise _not_finite(epoch, step, settings)
             if progress is not None:
-                progress((epoch - 1) * len(self._train) + done, options.epochs * len(self._train))
+                progress((epoch - 1) * len(self._train) + done, settings.epochs * len(self._train))
         record = self._record(epoch, total / len(self._train), rate, norms / len(batches), started)
         return self._progress(epoch, step, [*state.records, record], best=state)
 
@@ -308,7 +304,7 @@ class _Run:
         self._optimizer.zero_grad(set_to_none=True)
         losses = self._train.losses(self._head, batch)
         losses.mean().backward()  # type: ignore[no-untyped-call]
-        clip = self._options.gradient_clip_norm or math.inf
+        clip = self._settings.gradient_clip_norm or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self._head.parameters(), clip)
         if torch.isfinite(norm):  # else the run ends, and the head keeps the last parameters that were numbers
             self._optimizer.step()
@@ -345,7 +341,7 @@ class _Run:
 
     def _improves(self, records: list[EpochRecord], best: Progress) -> bool:
         before = next(record for record in records if record.epoch == best.best_epoch)
-        select, has_validation = self._options.select, self._valid is not None
+        select, has_validation = self._settings.select, self._valid is not None
         ours, theirs = (selected_value(r, select, has_validation=has_validation) for r in (records[-1], before))
         return is_better(ours, theirs, select)
 
@@ -353,15 +349,15 @@ class _Run:
 class _Loader:
     """Pairs on the device, and their losses under a head."""
 
-    def __init__(self, data: TrainingData, options: TrainSettings, device: str) -> None:
+    def __init__(self, data: TrainingData, settings: TrainSettings, device: str) -> None:
         import torch
 
-        self._options = options
+        self._settings = settings
         self._device = device
         self._queries = torch.from_numpy(np.ascontiguousarray(data.query_vectors)).to(device)
         self._documents = torch.from_numpy(np.ascontiguousarray(data.document_vectors)).to(device)
         self._n = len(data)
-        self.batches = Batches(data, options.batch_size)
+        self.batches = Batches(data, settings.batch_size)
 
     def __len__(self) -> int:
         return self._n
@@ -381,12 +377,12 @@ class _Loader:
         return prefix_losses(
             head(self._queries[on_device(batch.queries)]),
             head(self._documents[on_device(batch.positives)]),
-            prefixes_of(self._options),
+            prefixes_of(self._settings),
             is_false_negative=on_device(batch.is_false_negative),
-            temperature=self._options.temperature,
+            temperature=self._settings.temperature,
             negatives=head(self._documents[on_device(batch.negatives)]) if has_negatives else None,
             weights=on_device(batch.weights.astype(np.float32)) if has_negatives else None,
-            against_positives=self._options.hard_neg_against is Against.BOTH,
+            against_positives=self._settings.hard_neg_against is Against.BOTH,
         )
 
     def mean_loss(self, head: torch.nn.Module) -> float:
@@ -394,22 +390,22 @@ class _Loader:
         import torch
 
         with torch.no_grad():
-            order = epoch_order(self._n, 0, self._options)
+            order = epoch_order(self._n, 0, self._settings)
             total = sum(float(self.losses(head, batch).sum()) for batch in self.batches.of(order))
         return total / self._n
 
 
-def learning_rate(step: int, options: TrainSettings) -> float:
+def learning_rate(step: int, settings: TrainSettings) -> float:
     """Rate of step 0, 1, ...: ``learning_rate * min(1, (step + 1) / warmup_steps)``, constant after the warm-up."""
-    if options.warmup_steps == 0:
-        return options.learning_rate
-    return options.learning_rate * min(1.0, (step + 1) / options.warmup_steps)
+    if settings.warmup_steps == 0:
+        return settings.learning_rate
+    return settings.learning_rate * min(1.0, (step + 1) / settings.warmup_steps)
 
 
-def _not_finite(epoch: int, step: int, options: TrainSettings) -> EmbedscopeError:
+def _not_finite(epoch: int, step: int, settings: TrainSettings) -> EmbedscopeError:
     return EmbedscopeError(
         f"The loss or its gradient is no longer a finite number, in epoch {epoch} at step {step}. The head has left "
-        f"the range of numbers: lower --learning-rate (it is {options.learning_rate:g}), clip the gradient with "
-        f"--gradient-clip-norm (it is {options.gradient_clip_norm:g}), or look for broken vectors in the data. The "
+        f"the range of numbers: lower --learning-rate (it is {settings.learning_rate:g}), clip the gradient with "
+        f"--gradient-clip-norm (it is {settings.gradient_clip_norm:g}), or look for broken vectors in the data. The "
         f"checkpoints written before this step stand."
     )
