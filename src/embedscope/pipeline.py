@@ -448,7 +448,7 @@ def begin_maps(ranked: Ranked, settings: Settings, log: Log = SILENT) -> tuple[P
 def with_maps(diagnosed: Diagnosed, points: Points | None, layouts: PendingMaps | None) -> Mapped:
     """What was diagnosed with its maps, as soon as they are laid out."""
     if layouts is None:
-        return extended(diagnosed, Mapped)
+        return extended(diagnosed, Mapped, not_measured={**diagnosed.not_measured, "maps": "not asked for"})
     return extended(diagnosed, Mapped, points=points, maps=layouts.result())
 
 
