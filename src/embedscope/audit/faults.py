@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from embedscope.audit.subject import Subject
 from embedscope.diagnose.evidence import Candidate, some_rows
 from embedscope.result import Estimate, Finding, Severity
 from embedscope.stats.resampler import Resampler
@@ -38,52 +39,58 @@ class Hit:
     example: str
 
 
+def hit(subject: Subject, place: int, example: str, *, unit: int | None = None) -> Hit:
+    """A hit in the row at ``place``; ``unit`` is the place of the faulty unit where that is not the row itself."""
+    number = int(subject.numbers[place])
+    return Hit(place if unit is None else unit, number, f"{subject.raw.row_name} {number}: {example}")
+
+
 def fault(
+    subject: Subject,
     code: str,
     title: str,
     severity: Severity,
     hits: Sequence[Hit],
-    resampler: Resampler,
     *,
-    n_rows: int,
     action: str,
+    units: Resampler | None = None,
 ) -> Fault:
-    """The fault that ``hits`` among the units of ``resampler`` are; its effect is their share.
+    """The fault that ``hits`` among the units are; its effect is their share.
 
     Faults are ordered by one scale whatever their units are: the share of all rows that they concern, times what a
     faulty row costs (1 for high, 0.3 for medium, 0.05 for low severity).
 
     Parameters
     ----------
+    subject : Subject
     code, title, action
-        As :class:`~embedscope.result.Diagnosis` has them.
+        As :class:`~embedscope.result.Finding` has them.
     hits : sequence of Hit, the worst first
-    resampler : Resampler
-        Of the units: those of one cluster are one observation.
-    n_rows : int
-        Rows of the file.
+    units : Resampler, optional
+        Of the units, where these are not the rows; those of one cluster are one observation.
     """
-    found = share_of(hits, resampler)
-    rows = [hit.row for hit in hits]
+    units = subject.resampler if units is None else units
+    found = share_of(hits, units)
+    rows = [one.row for one in hits]
     finding = Finding(
         code=code,
         title=title,
         severity=severity,
-        n=len(resampler.clusters),
+        n=len(units.clusters),
         effect=found.value,
         low=found.low,
         high=found.high,
         rows=some_rows(rows),
         action=action,
     )
-    gain = _GAIN[severity] * len(set(rows)) / max(n_rows, 1)
-    return Fault(Candidate(finding, gain), tuple(hit.example for hit in hits[:N_EXAMPLES]))
+    gain = _GAIN[severity] * len(set(rows)) / max(len(subject.rows), 1)
+    return Fault(Candidate(finding, gain), tuple(one.example for one in hits[:N_EXAMPLES]))
 
 
 def share_of(hits: Sequence[Hit], resampler: Resampler) -> Estimate:
     """Share of the units that are hit."""
     flags = np.zeros(len(resampler.clusters), dtype=bool)
-    flags[[hit.unit for hit in hits]] = True
+    flags[[one.unit for one in hits]] = True
     return resampler.share(flags)
 
 

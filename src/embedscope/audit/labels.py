@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from embedscope.audit.faults import Fault, Hit, counted, fault, share_of
+from embedscope.audit.faults import Fault, Hit, counted, fault, hit, share_of
 from embedscope.audit.subject import Subject
 from embedscope.audit.weight_checks import Stated, hits_of, resampler_of, stated_negatives
 from embedscope.data.collection import Collection, Row, excerpt, identity
@@ -83,15 +83,15 @@ def _positive_as_negative(subject: Subject, stated: list[Stated], resampler: Res
 
     hits = hits_of(subject, stated, said)
     if hits:
-        n_rows = len({hit.row for hit in hits})
+        n_rows = len({one.row for one in hits})
         yield fault(
+            subject,
             "positive-also-negative",
             f"{counted(len(hits), 'hard negative is', 'hard negatives are')} a positive of the same query "
             f"({counted(n_rows, 'row', 'rows')} of {len(subject.rows):,})",
             Severity.HIGH,
             hits,
-            resampler,
-            n_rows=len(subject.rows),
+            units=resampler,
             action="Remove them from the hard negatives: training pulls and pushes the same pair. --fix does it.",
         )
 
@@ -160,17 +160,17 @@ def _kept_values(subject: Subject, stated: list[Stated], resampler: Resampler) -
             h.unit: mislabels(subject.rows[typed[h.unit].row], type_name, typed[h.unit].negative.text, attributes)
             for h in hits
         }
-        unclear = [hit for hit in hits if wrong[hit.unit]]
-        rest = [hit for hit in hits if not wrong[hit.unit]]
+        unclear = [one for one in hits if wrong[one.unit]]
+        rest = [one for one in hits if not wrong[one.unit]]
         value = type_name if _is_whole(kind) else kind.read
         yield fault(
+            subject,
             code_of_kept(type_name, kind),
             f"{len(hits):,} of {len(typed):,} '{type_name}' negatives state the positive's own {value}"
             + _unclear(kind, unclear),
             _severity_of_kept(kind, unclear),
             [*unclear, *rest],
-            resampler.among(np.array(own, dtype=np.int64)),
-            n_rows=len(subject.rows),
+            units=resampler.among(np.array(own, dtype=np.int64)),
             action=_action_for_kept(type_name, value, len(unclear)),
         )
 
@@ -247,13 +247,13 @@ def _answering_negatives(subject: Subject, stated: list[Stated], resampler: Resa
             else f" or {counted(n_preferred, 'is', 'are')} clearly preferred by {opinion.name}"
         )
         yield fault(
+            subject,
             "negative-answers-query",
             f"{counted(len(hits), 'hard negative states', 'hard negatives state')} everything that the query and the "
             f"positive share{also} (of {len(stated):,}): suspected false negatives",
             Severity.MEDIUM,
             hits,
-            resampler,
-            n_rows=len(subject.rows),
+            units=resampler,
             action="Read them: where the negative answers the query, remove it or make the query name what it lacks.",
         )
 
@@ -279,21 +279,20 @@ def _mislabelled(subject: Subject, collection: Collection, scorer: Scorer) -> It
     if subject.lexical is not None and subject.lexical is not scorer:
         level = np.maximum(level, _positive_levels(collection, subject.lexical))  # both must find it wrong
     suspects = [suspect for q in range(len(level)) if (suspect := _suspect(subject, collection, q, level[q]))]
-    read = [hit for is_read, _, hit in suspects if is_read]
-    scored = [hit for is_read, _, hit in sorted(suspects, key=lambda item: item[1]) if not is_read]
+    read = [one for is_read, _, one in suspects if is_read]
+    scored = [one for is_read, _, one in sorted(suspects, key=lambda item: item[1]) if not is_read]
     if not scored or share_of(scored, subject.resampler).at_least <= LEAST_SHARE:
         scored = []
     found = [*read, *scored]
     if found:
         by = "by the values that they state" + (f" and by {scorer.name}" if scored else "")
         yield fault(
+            subject,
             "positive-suspect",
             f"{counted(len(found), 'query has a positive that does', 'queries have a positive that does')} not fit it "
             f"(of {len(collection.queries):,}), {by}",
             Severity.HIGH,
             found,
-            subject.resampler,
-            n_rows=len(subject.rows),
             action="Read these rows and correct the positives; a wrong positive trains and tests the opposite.",
         )
 
@@ -313,10 +312,9 @@ def _suspect(subject: Subject, collection: Collection, q: int, level: float) -> 
     ):
         return None
     unit = subject.rows_of_query[query][0]
-    number = int(subject.numbers[unit])
     why = f"states another {' and '.join(wrong)}" if wrong else "says no more to it than a random document"
-    place = f"{subject.raw.row_name} {number}: {excerpt(query)}"
-    return is_read, float(level), Hit(unit, number, f"{place} has the positive {excerpt(texts[0], 90)}, which {why}")
+    said = f"{excerpt(query)} has the positive {excerpt(texts[0], 90)}, which {why}"
+    return is_read, float(level), hit(subject, unit, said)
 
 
 def _positive_levels(collection: Collection, scorer: Scorer) -> Float64Array:
@@ -348,16 +346,15 @@ def _unlabelled(subject: Subject, collection: Collection, scorer: Scorer) -> Ite
             found = _also_answer(collection, q, own, unlabelled, subject.attributes)
             if found:
                 hits.append((len(found), _unlabelled_hit(subject, collection, q, own, found)))
-    found_hits = [hit for _, hit in sorted(hits, key=lambda item: -item[0])]
+    found_hits = [one for _, one in sorted(hits, key=lambda item: -item[0])]
     if found_hits and share_of(found_hits, subject.resampler).at_least > LEAST_SHARE:
         yield fault(
+            subject,
             "unlabelled-answer",
             f"{counted(len(found_hits), 'query is', 'queries are')} answered as well by a document that is not "
             f"labelled relevant to it (of {len(collection.queries):,}): suspected false negatives",
             Severity.MEDIUM,
             found_hits,
-            subject.resampler,
-            n_rows=len(subject.rows),
             action="Label these documents relevant too, or make the queries name what sets the positive apart; until "
             "then a model is marked wrong for finding them.",
         )
@@ -372,10 +369,9 @@ def _also_answer(
 
 def _unlabelled_hit(subject: Subject, collection: Collection, q: int, own: IntArray, found: Sequence[int]) -> Hit:
     unit = subject.rows_of_query[collection.queries[q]][0]
-    number = int(subject.numbers[unit])
     positive, other = collection.documents[own[0]], collection.documents[found[0]]
-    words = f"{excerpt(collection.queries[q])} with the positive {excerpt(positive, 80)} is also answered by "
-    return Hit(unit, number, f"{subject.raw.row_name} {number}: {words}{excerpt(other, 80)}")
+    said = f"{excerpt(collection.queries[q])} with the positive {excerpt(positive, 80)} is also answered by "
+    return hit(subject, unit, said + excerpt(other, 80))
 
 
 def _near_duplicates(subject: Subject, collection: Collection) -> Iterator[Fault]:
@@ -395,18 +391,15 @@ def _near_duplicates(subject: Subject, collection: Collection) -> Iterator[Fault
         unit = _a_row_of(subject, collection, pair, positives)
         if unit not in units:
             units.add(unit)
-            number = int(subject.numbers[unit])
-            pair_words = f"{excerpt(first, 90)} and {excerpt(second, 90)}"
-            hits.append(Hit(unit, number, f"{subject.raw.row_name} {number}: {pair_words}"))
+            hits.append(hit(subject, unit, f"{excerpt(first, 90)} and {excerpt(second, 90)}"))
     if hits:
         yield fault(
+            subject,
             "near-duplicate-documents",
             f"{counted(len(hits), 'row has', 'rows have')} a positive with a near duplicate that is not labelled for "
             f"the same query (of {len(subject.rows):,})",
             Severity.MEDIUM,
             hits,
-            subject.resampler,
-            n_rows=len(subject.rows),
             action="Merge the near duplicates or label both relevant; which of the two ranks first is chance.",
         )
 
@@ -455,20 +448,18 @@ def _near_duplicate_queries(subject: Subject, collection: Collection) -> Iterato
         is_crossed = bool(answers[i] & refused[j] or answers[j] & refused[i])
         name, earlier = subject.raw.row_name, int(subject.numbers[subject.units[i]])
         how = "the positive of one is a hard negative of the other" if is_crossed else "their positives differ"
-        number = int(subject.numbers[unit])
-        said = f"{name} {number}: {excerpt(second)} asks what {name} {earlier} asks ({excerpt(first)}); {how}"
-        (crossed if is_crossed else other).append(Hit(unit, number, said))
+        said = f"{excerpt(second)} asks what {name} {earlier} asks ({excerpt(first)}); {how}"
+        (crossed if is_crossed else other).append(hit(subject, unit, said))
     if crossed or other:
         n = len(crossed) + len(other)
         yield fault(
+            subject,
             "near-duplicate-queries",
             f"{counted(n, 'query says', 'queries say')} the same as an earlier one and "
             f"{'has' if n == 1 else 'have'} other positives (of {len(collection.queries):,})"
             + (f"; {len(crossed):,} of them cross-labelled" if crossed else ""),
             Severity.HIGH if crossed else Severity.MEDIUM,
             [*crossed, *other],
-            subject.resampler,
-            n_rows=len(subject.rows),
             action="Give such queries the positives of both, or say in them what sets the positives apart; until then "
             "a model is marked wrong for one of the two.",
         )

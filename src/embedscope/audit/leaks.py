@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embedscope.audit.faults import Fault, Hit, counted, fault, whole_fault
+from embedscope.audit.faults import Fault, Hit, counted, fault, hit, whole_fault
 from embedscope.audit.preferences import best_positives
 from embedscope.audit.subject import Subject
 from embedscope.data.collection import Collection, Row, excerpt, identity
@@ -64,12 +64,11 @@ def _leak(subject: Subject, leaked: _Leaked, train: Sequence[str], name: str, ac
     n = exact + len(leaked.overlap.normalised)
     if n:
         yield fault(
+            subject,
             leaked.code,
             f"{n:,} of {leaked.overlap.n:,} distinct {leaked.what} stand in {name} ({exact:,} word for word)",
             leaked.severity,
             _hits(subject, leaked.texts_of, train),
-            subject.resampler,
-            n_rows=len(subject.rows),
             action=action,
         )
 
@@ -81,18 +80,16 @@ def _near_leak(subject: Subject, leaked: _Leaked, name: str) -> Iterator[Fault]:
     for unit, row in enumerate(subject.rows):
         found = [text for text in map(identity, leaked.texts_of(row)) if text in twins]
         if found:
-            number = int(subject.numbers[unit])
             said = f"{excerpt(found[0], 90)} stands there as {excerpt(twins[found[0]], 90)}"
-            hits.append(Hit(unit, number, f"{subject.raw.row_name} {number}: {said}"))
+            hits.append(hit(subject, unit, said))
     if hits:
         yield fault(
+            subject,
             f"{leaked.code}-nearly",
             f"{len(twins):,} of {leaked.overlap.n:,} distinct {leaked.what} stand in {name} but for slips or the order "
             "of their words",
             Severity.MEDIUM if leaked.severity is Severity.HIGH else Severity.LOW,
             hits,
-            subject.resampler,
-            n_rows=len(subject.rows),
             action="Read the pairs: where they say the same, remove the rows from the test set. --fix leaves them.",
         )
 
@@ -105,7 +102,7 @@ def _is_the_same_text(subject: Subject, first: str, second: str) -> bool:
 
 def leaked_rows(subject: Subject, train: Collection) -> list[int]:
     """Places of the rows whose query stands in the training file, exactly or after normalisation."""
-    return [hit.unit for hit in _hits(subject, lambda row: (row.query,), train.queries)]
+    return [one.unit for one in _hits(subject, lambda row: (row.query,), train.queries)]
 
 
 def _hits(subject: Subject, texts_of: Callable[[Row], tuple[str, ...]], train: Sequence[str]) -> list[Hit]:
@@ -114,8 +111,7 @@ def _hits(subject: Subject, texts_of: Callable[[Row], tuple[str, ...]], train: S
     for unit, row in enumerate(subject.rows):
         found = [text for text in texts_of(row) if normalised(text) in known]
         if found:
-            number = int(subject.numbers[unit])
-            hits.append(Hit(unit, number, f"{subject.raw.row_name} {number}: {excerpt(found[0], 90)}"))
+            hits.append(hit(subject, unit, excerpt(found[0], 90)))
     return hits
 
 

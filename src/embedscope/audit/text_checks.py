@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from embedscope.audit.faults import Fault, Hit, counted, fault
+from embedscope.audit.faults import Fault, Hit, counted, fault, hit
 from embedscope.audit.subject import Subject
 from embedscope.data.collection import Row, excerpt, identity
 from embedscope.data.text_features import is_mojibake, is_nfc, placeholder
@@ -20,7 +20,7 @@ def check_texts(subject: Subject) -> Iterator[Fault]:
         hits = list(_hits(subject, is_broken))
         if hits:
             title = f"{counted(len(hits), 'row has', 'rows have')} {what} (of {n:,})"
-            yield fault(code, title, severity, hits, subject.resampler, n_rows=n, action=action)
+            yield fault(subject, code, title, severity, hits, action=action)
     yield from _over_long(subject)
     yield from _duplicate_rows(subject)
 
@@ -38,12 +38,7 @@ def _hits(subject: Subject, is_broken: Callable[[str], bool]) -> Iterator[Hit]:
     for unit, row in enumerate(subject.rows):
         bad = [(place, text) for place, text in texts_of(row) if is_broken(text)]
         if bad:
-            yield _hit(subject, unit, f"{bad[0][0]} {excerpt(bad[0][1], 90)}")
-
-
-def _hit(subject: Subject, unit: int, words: str) -> Hit:
-    number = int(subject.numbers[unit])
-    return Hit(unit, number, f"{subject.raw.row_name} {number}: {words}")
+            yield hit(subject, unit, f"{bad[0][0]} {excerpt(bad[0][1], 90)}")
 
 
 _KINDS: tuple[tuple[str, Callable[[str], bool], Severity, str, str], ...] = (
@@ -89,18 +84,17 @@ def _over_long(subject: Subject) -> Iterator[Fault]:
         counts = [(lengths.n_tokens.get(identity(text), 0), place, text) for place, text in texts_of(row)]
         n_tokens, place, text = max(counts)
         if n_tokens > lengths.max_length:
-            hits.append(_hit(subject, unit, f"{place} of {n_tokens:,} tokens {excerpt(text)}"))
+            hits.append(hit(subject, unit, f"{place} of {n_tokens:,} tokens {excerpt(text)}"))
             excess.append(n_tokens)
     if hits:
         order = np.argsort(-np.array(excess), kind="stable")
         yield fault(
+            subject,
             "over-long-text",
             f"{counted(len(hits), 'row has', 'rows have')} a text of more than {lengths.max_length:,} tokens, which "
             f"{lengths.model} cuts off (of {len(subject.rows):,})",
             Severity.MEDIUM,
             [hits[i] for i in order],
-            subject.resampler,
-            n_rows=len(subject.rows),
             action=f"Raise --max-length (the longest text has {max(excess):,} tokens) in training and in serving, or "
             "put what decides at the beginning of the texts.",
         )
@@ -116,21 +110,20 @@ def _duplicate_rows(subject: Subject) -> Iterator[Fault]:
         if key in first:
             earlier = f"{subject.raw.row_name} {int(subject.numbers[first[key]])}: {excerpt(row.query)}"
             if full in whole:
-                same.append(_hit(subject, unit, f"the same as {earlier}"))
+                same.append(hit(subject, unit, f"the same as {earlier}"))
             else:
-                other.append(_hit(subject, unit, f"the texts of {earlier}, with other weights or columns"))
+                other.append(hit(subject, unit, f"the texts of {earlier}, with other weights or columns"))
         first.setdefault(key, unit)
         whole.add(full)
     if same or other:
         n = len(same) + len(other)
         apart = f"; {len(other):,} of them with other weights or columns" if other else ""
         yield fault(
+            subject,
             "duplicate-rows",
             f"{counted(n, 'row repeats', 'rows repeat')} the texts of an earlier row (of {len(subject.rows):,}){apart}",
             Severity.LOW,
             [*same, *other],
-            subject.resampler,
-            n_rows=len(subject.rows),
             action="Remove the repetitions; they weigh some queries twice in training. --fix does it where rows "
             "agree in everything but their ids.",
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embedscope.audit.faults import Fault, Hit, counted, fault
+from embedscope.audit.faults import Fault, Hit, counted, fault, hit
 from embedscope.audit.subject import Subject
 from embedscope.data.collection import Negative, excerpt
 from embedscope.result import Severity
@@ -43,8 +43,7 @@ def hits_of(subject: Subject, stated: list[Stated], is_hit: Callable[[Stated], s
     for unit, one in enumerate(stated):
         said = is_hit(one)
         if said is not None:
-            number = int(subject.numbers[one.row])
-            hits.append(Hit(unit, number, f"{subject.raw.row_name} {number}: {said}"))
+            hits.append(hit(subject, one.row, said, unit=unit))
     return hits
 
 
@@ -88,13 +87,13 @@ def _bad_weights(subject: Subject, stated: list[Stated], resampler: Resampler) -
     )
     if broken:
         yield fault(
+            subject,
             "broken-weights",
             f"{counted(len(broken), 'hard negative has', 'hard negatives have')} a weight that is negative or no "
             f"number (of {n:,})",
             Severity.HIGH,
             broken,
-            resampler,
-            n_rows=len(subject.rows),
+            units=resampler,
             action="Give them the weight of their type; one such weight makes a weighted mean meaningless. --fix does "
             "it.",
         )
@@ -104,23 +103,23 @@ def _bad_weights(subject: Subject, stated: list[Stated], resampler: Resampler) -
     if are_placeholders(stated):
         which = "all" if len(zero) == n else f"{len(zero):,} of"
         yield fault(
+            subject,
             "all-weights-zero",
             f"{which} {n:,} hard negatives have the weight 0: a weighted loss learns nothing from them",
             Severity.HIGH,
             zero,
-            resampler,
-            n_rows=len(subject.rows),
+            units=resampler,
             action="Leave the weights out (each is then 1) or set them by type; --fix sets 1.",
         )
         return
     yield fault(
+        subject,
         "zero-weights",
         f"{counted(len(zero), 'hard negative has', 'hard negatives have')} the weight 0, while others do not "
         f"(of {n:,})",
         Severity.HIGH if 2 * len(zero) > n else Severity.MEDIUM,
         zero,
-        resampler,
-        n_rows=len(subject.rows),
+        units=resampler,
         action="Nothing, if they are meant to be left out of a weighted loss; else give them the weight of their type. "
         "--fix leaves them.",
     )
@@ -146,13 +145,13 @@ def _unequal_weights(subject: Subject, stated: list[Stated], resampler: Resample
     hits = hits_of(subject, stated, off)
     if hits:
         yield fault(
+            subject,
             "weights-not-by-type",
             f"{counted(len(hits), 'hard negative has', 'hard negatives have')} another weight than most of the same "
             f"types (of {len(stated):,})",
             Severity.LOW,
             hits,
-            resampler,
-            n_rows=len(subject.rows),
+            units=resampler,
             action="If the weight is meant to follow the type, correct these; if each negative is weighed by itself, "
             "nothing is wrong.",
         )
@@ -167,13 +166,12 @@ def _types_twice(subject: Subject) -> Iterator[Fault]:
     ]
     if hits:
         yield fault(
+            subject,
             "type-listed-twice",
             f"{counted(len(hits), 'row lists', 'rows list')} a type twice for one hard negative "
             f"(of {len(subject.rows):,})",
             Severity.LOW,
             hits,
-            subject.resampler,
-            n_rows=len(subject.rows),
             action="Name each type once: a program that counts types or adds up weights by type counts these twice. "
             "--fix does it.",
         )
