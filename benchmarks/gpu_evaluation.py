@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from embedscope.measure.scoring import N_BINS, select_queries
+from embedscope.measure.scoring import N_BINS
 from embedscope.metrics import local_pass as local
 from embedscope.metrics import torch_pass as torch_device
 from embedscope.metrics.histograms import HistogramAccumulator
@@ -113,7 +113,7 @@ def evaluation_claim(size: Size, device: str, repeats: int, seed: int) -> Claim:
     products = Products(queries, size, device)
     pair_scores = score_pairs(queries, near, np.arange(size.n_queries), np.arange(size.n_queries))
     checked = np.arange(min(N_CHECKED, size.n_queries))
-    by_processor = TieAccumulator(select_queries(judgments, checked), pair_scores[checked], TIE_TOLERANCE)
+    by_processor = TieAccumulator(judgments.select(checked), pair_scores[checked], TIE_TOLERANCE)
     seconds: dict[str, list[float]] = {OURS: [], WITH_TRANSFER: [], PRODUCT: []}
     for number in range(-1, repeats):
         ties = TieAccumulator(judgments, pair_scores, TIE_TOLERANCE)

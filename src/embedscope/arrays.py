@@ -13,7 +13,7 @@ import numpy.typing as npt
 from embedscope.errors import InvalidOptionError, TooFewPointsError
 from embedscope.machine import require_device_name
 from embedscope.measure.rank_metrics import measure_metrics
-from embedscope.measure.scoring import score, select_queries, values_of
+from embedscope.measure.scoring import score, values_of
 from embedscope.measure.similarity import measure_similarity
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.vectors import require_same_dim, unit_rows
@@ -99,7 +99,7 @@ def evaluate(
             f"{kept.size} of {len(queries)} queries have a relevant document; at least 2 are needed, because one "
             f"query has neither a spread nor an interval. Give qrels for more queries."
         )
-    judgments, kept_queries = select_queries(every, kept), unit_queries[kept]
+    judgments, kept_queries = every.select(kept), unit_queries[kept]
     metrics, n_listed = _metrics(cutoffs), max(10, min(cutoffs[-1], 100))
     clusters = clusters_from_judgments(judgments.indptr, judgments.documents, len(documents))
     resampler = Resampler(clusters, n_draws, seed)

@@ -9,7 +9,7 @@ import pytest
 
 from embedscope.measure.perturbations import standard_perturbations
 from embedscope.measure.robustness import AS_WRITTEN, measure_robustness, query_encoder
-from embedscope.measure.scoring import rank_values, select_queries
+from embedscope.measure.scoring import rank_values
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.vectors import unit_rows
 from embedscope.models.cache import EmbeddingStore
@@ -70,7 +70,7 @@ def test_queries_that_do_not_change_are_counted_and_left_out() -> None:
 def test_the_change_is_that_of_the_changed_queries_measured_alone() -> None:
     (effect,) = measure(RED).effects
     rows = np.arange(8)
-    own = select_queries(JUDGED, rows)
+    own = JUDGED.select(rows)
     perturbed = bag([only_red(TEXTS[row], np.random.default_rng()) for row in rows])
     before = rank_values(bag(TEXTS[:8]), bag(DOCUMENTS), own, ("MRR", "Success@1"), tolerance=1e-6)
     after = rank_values(perturbed, bag(DOCUMENTS), own, ("MRR", "Success@1"), tolerance=1e-6)

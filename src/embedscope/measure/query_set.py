@@ -8,7 +8,6 @@ import numpy as np
 
 from embedscope.data.collection import Collection
 from embedscope.errors import TooFewPointsError
-from embedscope.measure.scoring import select_queries
 from embedscope.metrics.judgments import Judgments
 from embedscope.protocols import IntArray
 from embedscope.stats.clusters import clusters_from_judgments
@@ -35,7 +34,7 @@ class QuerySet:
         rows = rows_with_relevant(collection)
         n_documents = len(collection.documents)
         every = Judgments(collection.indptr, collection.relevant, collection.gains, n_documents)
-        judgments = select_queries(every, rows)
+        judgments = every.select(rows)
         groups = [collection.groups[row] for row in rows] if collection.groups else None
         clusters = clusters_from_judgments(judgments.indptr, judgments.documents, n_documents, groups)
         return cls(rows, judgments, Resampler(clusters, draws, seed))

@@ -10,7 +10,7 @@ import numpy as np
 from embedscope.measure.perturbations import perturb, standard_perturbations
 from embedscope.measure.query_tables import is_right
 from embedscope.measure.rank_metrics import PRIMARY_METRICS
-from embedscope.measure.scoring import rank_values, select_queries
+from embedscope.measure.scoring import rank_values
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.vectors import score_pairs
 from embedscope.models.cache import EmbeddingStore
@@ -97,7 +97,7 @@ def measure_robustness(
         if len(rows):
             vectors = encode([perturbed[row] for row in rows])
             similarity[rows] = score_pairs(queries, vectors, rows, np.arange(len(rows)))
-            found = rank_values(vectors, documents, select_queries(judgments, rows), needed, tolerance=tolerance)
+            found = rank_values(vectors, documents, judgments.select(rows), needed, tolerance=tolerance)
             for name in needed:
                 after[name][rows] = found[name]
         effects.append(_effect(perturbation, texts, perturbed, rows, before, after, similarity, resampler, measures))

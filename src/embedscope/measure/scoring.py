@@ -130,7 +130,7 @@ def lexical_values(
     """Each measure for each query under the character n-gram baseline, shape (Q,)."""
     parts: list[Mapping[str, Float64Array]] = []
     for start, block in lexical_score_blocks(queries, documents):
-        own = select_queries(judgments, np.arange(start, start + len(block)))
+        own = judgments.select(np.arange(start, start + len(block)))
         pair_scores = block[own.query_of_pair, own.documents].astype(np.float64)
         ties = TieAccumulator(own, pair_scores, tolerance)
         ties.update(block, 0, 0)
@@ -147,15 +147,3 @@ def values_of(
 ) -> dict[str, Float64Array]:
     """Each measure for each query, shape (Q,), under one reading of ties."""
     return {name: metric_per_query(parse_measure(name), judgments, pair_scores, counts, ties) for name in measures}
-
-
-def select_queries(judgments: Judgments, rows: IntArray) -> Judgments:
-    """The judgments of some queries, in the order of ``rows``, over the same documents."""
-    counts = judgments.n_relevant[rows]
-    pairs = np.concatenate([np.arange(judgments.indptr[q], judgments.indptr[q + 1]) for q in rows] or [rows])
-    return Judgments(
-        indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        documents=judgments.documents[pairs],
-        gains=judgments.gains[pairs],
-        n_documents=judgments.n_documents,
-    )

@@ -99,6 +99,13 @@ class Judgments:
         """Query of each (query, relevant document) pair, shape (P,)."""
         return np.repeat(np.arange(self.n_queries, dtype=np.int64), self.n_relevant)
 
+    def select(self, rows: IntArray) -> Judgments:
+        """The judgments of some queries, in the order of ``rows``, over the same documents."""
+        counts = self.n_relevant[rows]
+        pairs = np.concatenate([np.arange(self.indptr[q], self.indptr[q + 1]) for q in rows] or [rows])
+        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        return Judgments(indptr, self.documents[pairs], self.gains[pairs], self.n_documents)
+
     @property
     def cells(self) -> IntArray:
         """Place of each (query, relevant document) pair in the flat matrix of queries and documents, shape (P,)."""
