@@ -1,7 +1,7 @@
 """Checkpoints: what was found, which choices were made, and where each choice comes from.
 
-Everything is judged before an encoder is built; the accepted layouts are the tables of ``head_files`` (state dicts)
-and ``folders`` (model folders).
+Everything is checked before an encoder is built; the accepted layouts are the tables of ``head_files`` (state dicts)
+and ``model_folders``.
 """
 
 from __future__ import annotations
@@ -114,7 +114,12 @@ def _head_checkpoint(
     reference = str(base_model or head.recorded.get("base_model") or DEFAULT_BASE_MODEL)
     base = base_folder(reference).without_head()
     chosen, source, notes = _head_pooling(path, head.recorded, base, pooling)
-    _check_width(path, head, base, chosen)
+    width = base.hidden_size
+    if width is not None and width * len(chosen.modes) != head.dim_in:
+        raise CheckpointError(
+            f"The head in '{path}' takes vectors of {head.dim_in} numbers, but the base model '{base.reference}' "
+            f"({base.path}) gives {width}. Pass the model that the head was trained on with --base-model."
+        )
     state = differing_encoder(path, head.encoder, base)
     found = "equals the base model, tensor for tensor: the checkpoint is head-only"
     if state is not None:
@@ -149,8 +154,11 @@ def _head_pooling(
     path: str, recorded: Mapping[str, str], base: ModelFolder, asked: Pooling | None
 ) -> tuple[PoolingSpec, str, tuple[str, ...]]:
     """The pooling under a head: as recorded, as asked, or mean as in the original training code."""
-    trained = _pooling_word(path, recorded.get("pooling"))
-    if trained is not None:
+    word = recorded.get("pooling")
+    if word is not None:
+        trained = _POOLING_WORDS.get(word.lower())
+        if trained is None:
+            raise CheckpointError(f"'{path}' records the pooling '{word}'; known are {', '.join(_POOLING_WORDS)}.")
         _refuse_other_pooling(path, PoolingSpec.of(trained), asked)
         return PoolingSpec.of(trained), "checkpoint", ()
     if asked is not None:
@@ -167,28 +175,11 @@ def _head_pooling(
     return chosen, "original project trains with mean pooling", notes
 
 
-def _pooling_word(path: str, word: str | None) -> Pooling | None:
-    if word is None:
-        return None
-    if word.lower() not in _POOLING_WORDS:
-        raise CheckpointError(f"'{path}' records the pooling '{word}'; known are {', '.join(sorted(_POOLING_WORDS))}.")
-    return _POOLING_WORDS[word.lower()]
-
-
 def _refuse_other_pooling(path: str, trained: PoolingSpec, asked: Pooling | None) -> None:
     if asked is not None and asked.value != trained.label:
         raise CheckpointError(
             f"'{path}' was made with {trained.label} pooling, but --pooling asks for {asked.value}. Vectors pooled "
             f"otherwise than in training measure another model. Leave --pooling out."
-        )
-
-
-def _check_width(path: str, head: HeadFile, base: ModelFolder, pooling: PoolingSpec) -> None:
-    width = base.hidden_size
-    if width is not None and width * len(pooling.modes) != head.dim_in:
-        raise CheckpointError(
-            f"The head in '{path}' takes vectors of {head.dim_in} numbers, but the base model '{base.reference}' "
-            f"({base.path}) gives {width}. Pass the model that the head was trained on with --base-model."
         )
 
 

@@ -73,7 +73,12 @@ def _downloaded(name: str, *, option: str) -> Path:
             if not _is_complete(folder):
                 folder = Path(snapshot_download(name, allow_patterns=patterns))
     except Exception as error:  # the hub client raises errors of its own, of its HTTP library and of the system
-        raise CheckpointError(_unreachable(name, option, error)) from error
+        reason = (str(error).strip().splitlines() or ["no reason stated"])[0][:160]
+        raise CheckpointError(
+            f"'{name}' is not a folder here, is not in the local Hugging Face cache, and could not be fetched from the "
+            f"hub ({type(error).__name__}: {reason}). Download it where there is a network and pass its folder: "
+            f"{option} /path/to/{name.rsplit('/', 1)[-1]}"
+        ) from error
     if not _is_complete(folder):
         raise CheckpointError(
             f"'{name}', as far as it could be had from the Hugging Face hub and its local cache, lacks config.json or "
@@ -81,12 +86,3 @@ def _downloaded(name: str, *, option: str) -> Path:
             f"/path/to/{name.rsplit('/', 1)[-1]}"
         )
     return folder
-
-
-def _unreachable(name: str, option: str, error: Exception) -> str:
-    reason = str(error).strip().splitlines()
-    return (
-        f"'{name}' is not a folder here, is not in the local Hugging Face cache, and could not be fetched from the hub "
-        f"({type(error).__name__}: {reason[0][:160] if reason else 'no reason given'}). Download it where there is a "
-        f"network and pass its folder: {option} /path/to/{name.rsplit('/', 1)[-1]}"
-    )

@@ -1,4 +1,4 @@
-"""Model folders: what is in them, judged from their JSON files before anything is loaded.
+"""Model folders: what is in them, by their JSON files before anything is loaded.
 
 A folder may come from anywhere, so nothing in it decides which code runs: module types are looked up in the tables
 below and never imported by the name that the folder gives, and a configuration that asks for code of its own is
@@ -166,9 +166,19 @@ def _checked_config(folder: Path) -> dict[str, Any]:
             f"'{path}' describes quantised weights, whose vectors depend on the kernels at hand. "
             f"Pass the model before quantisation."
         )
-    if "auto_map" in config:
-        _refuse_foreign_class(config, path)
+    if "auto_map" in config and not _is_of_transformers(config["model_type"]):
+        raise UnsafeCheckpointError(
+            f"'{path}' was refused: its model type '{config['model_type']}' is not part of transformers and would be "
+            f"loaded from code in the checkpoint ({json.dumps(config['auto_map'])[:200]}). Such code is never run. "
+            f"Encode with your own program and pass the vectors with --embeddings."
+        )
     return config
+
+
+def _is_of_transformers(model_type: str) -> bool:
+    from transformers import CONFIG_MAPPING
+
+    return model_type in CONFIG_MAPPING
 
 
 def _refuse_foreign_kernels(config: Any, path: Path, *, key: str = "") -> None:
@@ -186,27 +196,14 @@ def _refuse_foreign_kernels(config: Any, path: Path, *, key: str = "") -> None:
         )
 
 
-def _refuse_foreign_class(config: Mapping[str, Any], path: Path) -> None:
-    from transformers import CONFIG_MAPPING
-
-    if config["model_type"] not in CONFIG_MAPPING:
-        raise UnsafeCheckpointError(
-            f"'{path}' was refused: its model type '{config['model_type']}' is not part of transformers and would be "
-            f"loaded from code in the checkpoint ({json.dumps(config['auto_map'])[:200]}). Such code is never run. "
-            f"Encode with your own program and pass the vectors with --embeddings."
-        )
-
-
 def _sequence_length(folder: Path, config: Mapping[str, Any], settings: Mapping[str, Any]) -> int | None:
-    """Tokens a text is cut to: what sentence-transformers was told, else what the model can take."""
+    """Tokens a text is cut to: what sentence-transformers states, else the tokenizer, but no more than positions.
+
+    None where nothing limits it.
+    """
     stated = settings.get("max_seq_length")
     if isinstance(stated, int) and stated > 0:
         return stated
-    return _own_length(folder, config)
-
-
-def _own_length(folder: Path, config: Mapping[str, Any]) -> int | None:
-    """Tokens the tokenizer says it cuts to, and no more than there are positions; None where nothing limits it."""
     capacity = position_capacity(config)
     stated = read_object(folder / "tokenizer_config.json").get("model_max_length")
     if not isinstance(stated, int | float) or not 0 < stated < 1_000_000:  # 1e30 stands for "no limit"
@@ -246,6 +243,8 @@ def _sentence_transformers_folder(path: Path, reference: str) -> ModelFolder:
     adapter = head.folder if (head.folder / "adapter_config.json").is_file() else None
     config = {} if not is_transformer or adapter else _checked_config(head.folder)
     settings = _transformer_settings(head.folder) if is_transformer else {}
+    ignored = ", ".join(name for name in _SETTINGS_NOT_APPLIED if settings.get(name))
+    notes = (f"sentence_bert_config.json asks for {ignored}: not applied.",) if ignored else ()
     general = read_object(path / "config_sentence_transformers.json")
     truncate = general.get("truncate_dim")
     return ModelFolder(
@@ -262,14 +261,8 @@ def _sentence_transformers_folder(path: Path, reference: str) -> ModelFolder:
         do_lower_case=bool(settings.get("do_lower_case", False)),
         query_prompt=_prompt(general, ("query",)),
         document_prompt=_prompt(general, ("document", "passage", "corpus")),
-        notes=(*_ignored_heads_note(path), *_settings_note(settings)),
+        notes=(*_ignored_heads_note(path), *notes),
     )
-
-
-def _settings_note(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """A folder may ask for other arguments of transformers; what it asks for is told, not done."""
-    present = [name for name in _SETTINGS_NOT_APPLIED if settings.get(name)]
-    return (f"sentence_bert_config.json asks for {', '.join(present)}: not applied.",) if present else ()
 
 
 def _transformer_settings(folder: Path) -> dict[str, Any]:

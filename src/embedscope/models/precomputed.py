@@ -35,7 +35,7 @@ _EXPECTED = f"either {' and '.join(TEXT_COLUMNS)}, or {', '.join(ID_COLUMNS)}"
 
 
 def is_precomputed_file(path: str | Path) -> bool:
-    """Whether ``path`` is a file of embeddings (``.npz`` or Parquet), judged by its content."""
+    """Whether ``path`` is a file of embeddings (``.npz`` or Parquet), by its content."""
     file = Path(path).expanduser()
     return file.is_file() and file_kind(file) in (FileKind.NPZ, FileKind.PARQUET)
 

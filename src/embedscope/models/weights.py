@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class FileKind(StrEnum):
-    """What a file is, judged by its first bytes."""
+    """What a file is, by its first bytes."""
 
     EMPTY = "an empty file"
     TORCH_ZIP = "a torch file (zip)"
@@ -62,7 +62,7 @@ EXPECTED = "a torch .pt file, a .safetensors file, or a sentence-transformers or
 
 
 def file_kind(path: Path) -> FileKind:
-    """What the file at ``path`` is, judged by its content.
+    """What the file at ``path`` is, by its content.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def read_torch_file(path: Path) -> Any:
     UnsafeCheckpointError
         If the file wants anything built that is not plain data; nothing of it has run.
     CheckpointError
-        If the file is cut short or is no torch file.
+        If the file is cut short or is not a torch file.
     """
     require_torch()
     import torch
