@@ -38,7 +38,7 @@ def judge(result: Mapped, criteria: Criteria) -> tuple[tuple[Check, ...], Verdic
     unfit = tuple(unfit_reasons(result, criteria))
     against = tuple(retrain_reasons(result, criteria, checks))
     open_ = tuple(undecided_reasons(result, criteria, checks))
-    passed = tuple(_describe(check) for check in checks if check.outcome is Outcome.PASS)
+    passed = tuple(check.sentence for check in checks if check.outcome is Outcome.PASS)
     for word, reasons in ((Word.UNFIT, unfit), (Word.RETRAIN, against), (Word.UNDECIDED, open_)):
         if reasons:
             rest = against + open_ if word is Word.UNFIT else open_ if word is Word.RETRAIN else ()
@@ -56,17 +56,17 @@ def retrain_reasons(result: Mapped, criteria: Criteria, checks: Iterable[Check])
             yield f"the model does not beat character n-grams: {_gain(lexical)}"
     for check in checks:
         if check.gating and check.outcome is Outcome.FAIL:
-            yield _describe(check)
+            yield check.sentence
 
 
 def undecided_reasons(result: Mapped, criteria: Criteria, checks: Iterable[Check]) -> Iterator[str]:
     """What this test set leaves open, with what would settle it."""
     for check in checks:
         if check.gating and check.outcome in (Outcome.UNDECIDED, Outcome.NOT_COMPUTABLE):
-            yield _describe(check) + _clusters_still_needed(check, result)
+            yield check.sentence + _clusters_still_needed(check, result)
     if criteria.must_beat_lexical:
         lexical = comparison_with("lexical", "MRR", result)
-        if lexical is not None and lexical.difference > 0 and not _above_zero(lexical):
+        if lexical is not None and lexical.difference > 0 and not (lexical.low is not None and lexical.low > 0):
             power = detectable(_smallest_of(lexical))
             yield f"the gain over character n-grams is not certain: {_gain(lexical)}{power}"
 
@@ -126,10 +126,6 @@ def _collapse(result: Mapped) -> str:
     )
 
 
-def _above_zero(comparison: Comparison) -> bool:
-    return comparison.low is not None and comparison.low > 0
-
-
 def _gain(comparison: Comparison) -> str:
     return f"{comparison.metric} difference {difference(comparison)}"
 
@@ -160,10 +156,6 @@ def _smallest_of(comparison: Comparison) -> float | None:
     if comparison.low is None or comparison.high is None or comparison.high <= comparison.low:
         return None
     return (comparison.high - comparison.low) / 2 * (1.96 + 0.84) / 1.96
-
-
-def _describe(check: Check) -> str:
-    return f"{check.title}: {check.reason}"
 
 
 def _deploy_headline(result: Mapped, checks: tuple[Check, ...]) -> str:

@@ -32,7 +32,7 @@ def junit_xml(checks: Sequence[Check], verdict: Verdict) -> str:
 
 def _case(check: Check) -> ElementTree.Element:
     case = ElementTree.Element("testcase", classname="embedscope.checklist", name=_legal(f"{check.id}: {check.title}"))
-    message = _legal(f"{check.title}: {check.reason}")
+    message = _legal(check.sentence)
     if check.outcome is Outcome.NOT_COMPUTABLE and check.gating:
         ElementTree.SubElement(case, "error", message=message, type="not computable")
     elif check.outcome is Outcome.FAIL and check.gating:

@@ -32,6 +32,11 @@ class Check:
     reason: str
     gating: bool = True
 
+    @property
+    def sentence(self) -> str:
+        """What was checked, and what came of it."""
+        return f"{self.title}: {self.reason}"
+
 
 class VerdictOutcome(StrEnum):
     """What to do with the checkpoint."""

@@ -48,10 +48,6 @@ def _print_geometry(geometry: Geometry, texts: Sequence[str], results: Console) 
         results.print(lead, shorten(texts[hubness.hubs[0]], results.width - len(lead)), sep="", soft_wrap=True)
 
 
-def _overlap(space: SpaceGeometry) -> str:
-    return ABSENT if space.overlap is None else percent(space.overlap.value, 1)
-
-
 _GEOMETRY_ROWS: tuple[tuple[str, Callable[[SpaceGeometry], str]], ...] = (
     ("dimensions", lambda space: f"{space.documents.dim}"),
     ("effective rank of the documents", lambda space: number(space.documents.effective_rank, 0)),
@@ -61,7 +57,10 @@ _GEOMETRY_ROWS: tuple[tuple[str, Callable[[SpaceGeometry], str]], ...] = (
     ("alignment of relevant pairs", lambda space: number(space.alignment.value, 3)),
     ("distance of queries to documents", lambda space: number(space.centroid_distance, 3)),
     ("documents in no top {k}", lambda space: percent(space.hubness.anti_hub_share, 1)),
-    ("top {k} of the base model kept", _overlap),
+    (
+        "top {k} of the base model kept",
+        lambda space: percent(space.overlap and space.overlap.value, 1),
+    ),
 )
 """Title and cell of each row; the last one only where there is a base model."""
 

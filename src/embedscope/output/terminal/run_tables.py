@@ -62,14 +62,10 @@ def _own_columns(metrics: Sequence[Metric]) -> Columns:
         "value": [number(m.value) for m in metrics],
         "95 % interval": [interval(m) for m in metrics],
         "chance": [number(m.chance) for m in metrics],
-        "n-grams": [number(m.lexical) for m in metrics],
-        "base model": [number(m.base) for m in metrics],
     }
-    absent = [
-        *(["n-grams"] if all(m.lexical is None for m in metrics) else []),
-        *(["base model"] if all(m.base is None for m in metrics) else []),
-    ]
-    return {header: cells for header, cells in columns.items() if header not in absent}
+    baselines = {"n-grams": [m.lexical for m in metrics], "base model": [m.base for m in metrics]}
+    known = {name: values for name, values in baselines.items() if any(value is not None for value in values)}
+    return columns | {name: [number(value) for value in values] for name, values in known.items()}
 
 
 def _print_columns(names: Iterable[str], first: Columns, second: Columns, results: Console) -> None:

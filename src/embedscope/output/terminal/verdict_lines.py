@@ -54,7 +54,7 @@ def print_verdict(verdict: Verdict, checks: Sequence[Check], results: Console) -
     results.print()
     word = Text(verdict.outcome.value.upper(), style=VERDICT_STYLES[verdict.outcome])
     results.print(Text.assemble("Verdict: ", word, f" (profile {verdict.profile})"))
-    passed = {f"{check.title}: {check.reason}" for check in checks if check.outcome is Outcome.PASS}
+    passed = {check.sentence for check in checks if check.outcome is Outcome.PASS}
     reasons = list(dict.fromkeys([verdict.headline, *(r for r in verdict.reasons if r not in passed)]))
     for reason in reasons[:N_REASONS]:
         results.print(Hanging("  - ", reason))
