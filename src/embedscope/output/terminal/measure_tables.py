@@ -48,6 +48,10 @@ def _print_geometry(geometry: Geometry, texts: Sequence[str], results: Console) 
         results.print(lead, shorten(texts[hubness.hubs[0]], results.width - len(lead)), sep="", soft_wrap=True)
 
 
+def _overlap(space: SpaceGeometry) -> str:
+    return ABSENT if space.overlap is None else percent(space.overlap.value, 1)
+
+
 _GEOMETRY_ROWS: tuple[tuple[str, Callable[[SpaceGeometry], str]], ...] = (
     ("dimensions", lambda space: f"{space.documents.dim}"),
     ("effective rank of the documents", lambda space: number(space.documents.effective_rank, 0)),
