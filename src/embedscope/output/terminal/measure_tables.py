@@ -63,7 +63,7 @@ _GEOMETRY_ROWS: tuple[tuple[str, Callable[[SpaceGeometry], str]], ...] = (
     ("documents in no top {k}", lambda space: percent(space.hubness.anti_hub_share, 1)),
     (
         "top {k} of the base model kept",
-        lambda space: percent(space.overlap and space.overlap.value, 1),
+        _overlap,
     ),
 )
 """Title and cell of each row; the last one only where there is a base model."""
