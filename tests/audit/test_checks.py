@@ -19,7 +19,7 @@ from embedscope.audit import (
     merged,
     repair,
 )
-from embedscope.audit.labels import query_tells_apart
+from embedscope.audit.attribute_checks import query_tells_apart
 from embedscope.audit.raw_rows import RawRows, read_rows
 from embedscope.data.collection import Negative, Row, build_collection
 from embedscope.data.readers import read_collection

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from embedscope.audit.checks import AuditReport, audit, repair
+from embedscope.audit.checks import AuditReport, audit
 from embedscope.audit.facts import Fact
 from embedscope.audit.faults import Fault
-from embedscope.audit.repair import Repair, repair_rows, restored
+from embedscope.audit.repair import Repair, repair, restored
 from embedscope.audit.subject import SecondOpinion, Subject, merged
 
 __all__ = [
@@ -18,6 +18,5 @@ __all__ = [
     "audit",
     "merged",
     "repair",
-    "repair_rows",
     "restored",
 ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from embedscope.audit.attribute_checks import check_attributes
+from embedscope.audit.duplicate_checks import check_duplicates
 from embedscope.audit.facts import Fact, state_facts
 from embedscope.audit.faults import Fault
-from embedscope.audit.labels import check_labels
-from embedscope.audit.leaks import check_leakage, check_shortcut, leaked_rows
-from embedscope.audit.repair import Repair, repair_rows
+from embedscope.audit.label_checks import check_labels
+from embedscope.audit.leaks import check_leakage, check_shortcut
 from embedscope.audit.subject import Subject
 from embedscope.audit.text_checks import check_texts
 from embedscope.audit.weight_checks import check_weights
@@ -47,7 +48,8 @@ def audit(subject: Subject, *, train: tuple[str, Collection] | None = None) -> A
     train : (name, Collection), optional
         The training file, for the leakage check.
     """
-    faults = [*check_texts(subject), *check_weights(subject), *check_labels(subject), *check_shortcut(subject)]
+    checks = (check_texts, check_weights, check_labels, check_attributes, check_duplicates, check_shortcut)
+    faults = [fault for check in checks for fault in check(subject)]
     leakage = None
     if train is not None:
         leakage, leaks = check_leakage(subject, train[1], name=train[0])
@@ -63,11 +65,6 @@ def audit(subject: Subject, *, train: tuple[str, Collection] | None = None) -> A
         second_opinion=None if subject.scorer is None else subject.scorer.name,
         not_checked=_not_checked(subject, has_train=train is not None),
     )
-
-
-def repair(subject: Subject, *, train: tuple[str, Collection] | None = None) -> Repair:
-    """The rows without what can be corrected without a person's judgment; see :func:`repair_rows`."""
-    return repair_rows(subject, leaked=set() if train is None else set(leaked_rows(subject, train[1])))
 
 
 def _not_checked(subject: Subject, *, has_train: bool) -> tuple[str, ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from embedscope.audit.subject import Subject
+from embedscope.audit.subject import Stated, Subject
 from embedscope.diagnose.evidence import Candidate, some_rows
 from embedscope.result import Estimate, Finding, Severity
 from embedscope.stats.resampler import Resampler
@@ -43,6 +43,16 @@ def hit(subject: Subject, place: int, example: str, *, unit: int | None = None) 
     """A hit in the row at ``place``; ``unit`` is the place of the faulty unit where that is not the row itself."""
     number = int(subject.numbers[place])
     return Hit(place if unit is None else unit, number, f"{subject.raw.row_name} {number}: {example}")
+
+
+def hits_of(subject: Subject, stated: Sequence[Stated], is_hit: Callable[[Stated], str | None]) -> list[Hit]:
+    """Hard negatives for which ``is_hit`` has something to say."""
+    hits = []
+    for unit, one in enumerate(stated):
+        said = is_hit(one)
+        if said is not None:
+            hits.append(hit(subject, one.row, said, unit=unit))
+    return hits
 
 
 def fault(

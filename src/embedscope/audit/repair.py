@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection as Container
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from embedscope.audit.labels import code_of_kept, mislabels, relevant_texts, same_as
+from embedscope.audit.attribute_checks import code_of_kept, mislabels
+from embedscope.audit.leaks import leaked_rows
 from embedscope.audit.patching import Action, Edit, Part
-from embedscope.audit.subject import Subject
+from embedscope.audit.subject import Subject, is_weight
 from embedscope.audit.text_checks import full_key, row_key
-from embedscope.audit.weight_checks import are_placeholders, is_weight, stated_negatives, usual_weights
-from embedscope.data.collection import Negative, Row, excerpt, identity
+from embedscope.audit.weight_checks import are_placeholders
+from embedscope.data.collection import Collection, Negative, Row, excerpt, identity
 from embedscope.data.text_features import is_mojibake, is_nothing_but_placeholder, unmangled
+from embedscope.diagnose.failing_rows import usual_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Repair:
     changes: tuple[Edit, ...]
 
 
-def repair_rows(subject: Subject, *, leaked: Container[int] = ()) -> Repair:
+def repair(subject: Subject, *, train: tuple[str, Collection] | None = None) -> Repair:
     """The rows without the faults that can be corrected without a person's judgment.
 
     Removed: rows without query or positive, rows that repeat another in everything but their ids, leaked rows, empty
@@ -36,9 +36,10 @@ def repair_rows(subject: Subject, *, leaked: Container[int] = ()) -> Repair:
     Parameters
     ----------
     subject : Subject
-    leaked : container of int
-        Places of rows whose query stands in the training file.
+    train : (name, Collection), optional
+        The training file: rows whose query stands in it are leaked.
     """
+    leaked = set() if train is None else set(leaked_rows(subject, train[1]))
     repairer = _Repairer(subject)
     rows: list[Row] = []
     seen: dict[object, int] = {}
@@ -68,11 +69,9 @@ class _Repairer:
     """Repairs one row at a time and remembers what it did."""
 
     def __init__(self, subject: Subject) -> None:
-        stated = stated_negatives(subject)
-        self._attributes = subject.attributes
-        self._relevant: Mapping[str, set[str]] = relevant_texts(subject)
-        self._weights = usual_weights(stated)
-        self._placeholders = are_placeholders(stated)
+        self._subject = subject
+        self._weights = usual_weights((one.negative.types, one.negative.weight) for one in subject.stated)
+        self._placeholders = are_placeholders(subject.stated)
         self._repeated = set(subject.raw.repeated_types)
         self.edits: list[Edit] = []
 
@@ -113,7 +112,7 @@ class _Repairer:
         text = self._text(negative.text, number, Part.NEGATIVE, place)
         if text is None:
             return None
-        how = same_as(text, self._relevant[identity(row.query)])
+        how = self._subject.same_as_positive(row, text)
         if how is not None:
             said = f"hard negative removed: {excerpt(text)} is a positive of the query{how}"
             self._edit(number, "positive-also-negative", said, Part.NEGATIVE, Action.REMOVE, place)
@@ -125,7 +124,7 @@ class _Repairer:
 
     def _types(self, row: Row, negative: Negative, text: str, number: int, place: int) -> tuple[str, ...]:
         """The types that the negative may keep: not those whose value it shares with the positive unnoticed."""
-        attributes = self._attributes
+        attributes = self._subject.attributes
         wrong = {
             name: kind
             for name in negative.types

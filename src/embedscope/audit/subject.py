@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,6 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from embedscope.audit.preferences import Preferences, preferences
 from embedscope.audit.raw_rows import RawRows
 from embedscope.data.collection import Collection, Negative, Row, build_collection, identity
+from embedscope.diagnose.near_duplicates import folded
 from embedscope.diagnose.second_opinion import Scorer, base_scorer, lexical_scorer
 from embedscope.errors import InputError
 from embedscope.models.token_lengths import TokenLengths
@@ -30,6 +32,14 @@ class SecondOpinion:
     name: str
     queries: Float32Array  # (Q, dim)
     documents: Float32Array  # (N, dim)
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A hard negative with its row (place) in the file."""
+
+    row: int
+    negative: Negative
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,28 @@ class Subject:
         return any(keeps_value(kind.name, first, second) is False for kind in self.attributes.kinds)
 
     @cached_property
+    def stated(self) -> tuple[Stated, ...]:
+        """Every hard negative, in file order."""
+        return tuple(Stated(place, negative) for place, row in enumerate(self.rows) for negative in row.negatives)
+
+    @cached_property
+    def relevant_texts(self) -> Mapping[str, set[str]]:
+        """Texts that any row calls relevant, by query text."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for row in self.rows:
+            found[identity(row.query)].update(map(identity, row.positives))
+        return found
+
+    def same_as_positive(self, row: Row, text: str) -> str | None:
+        """How ``text`` is a positive of the query: "" as it stands, else words for what differs; None if it is none."""
+        relevant = self.relevant_texts[identity(row.query)]
+        if identity(text) in relevant:
+            return ""
+        if folded(text) in map(folded, relevant):
+            return " but for case, punctuation, white space or Unicode form"
+        return None
+
+    @cached_property
     def numbers(self) -> IntArray:
         """The number of each row as a person counts it, shape (R,)."""
         return np.array([row.number or place for place, row in enumerate(self.rows, start=1)], dtype=np.int64)
@@ -71,6 +103,11 @@ class Subject:
     def resampler(self) -> Resampler:
         """Of the rows: every interval of the audit."""
         return Resampler(self.clusters, self.n_draws, self.seed)
+
+    @cached_property
+    def negative_resampler(self) -> Resampler:
+        """Of the hard negatives: each belongs to the cluster of its row."""
+        return self.resampler.among(np.array([one.row for one in self.stated], dtype=np.int64))
 
     @cached_property
     def collection(self) -> Collection | None:
@@ -140,8 +177,12 @@ def _weighable(row: Row) -> Row:
 
 
 def _with_weight(negative: Negative) -> Negative:
-    is_weight = math.isfinite(negative.weight) and negative.weight >= 0
-    return negative if is_weight else replace(negative, weight=1.0)
+    return negative if is_weight(negative.weight) else replace(negative, weight=1.0)
+
+
+def is_weight(weight: float) -> bool:
+    """Whether a weight is finite and not negative; 0 leaves a negative out of a weighted loss on purpose."""
+    return math.isfinite(weight) and weight >= 0
 
 
 def _components(keys: Sequence[set[tuple[str, str]]]) -> IntArray:

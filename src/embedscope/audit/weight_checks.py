@@ -3,83 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
-import numpy as np
-
-from embedscope.audit.faults import Fault, Hit, counted, fault, hit
-from embedscope.audit.subject import Subject
-from embedscope.data.collection import Negative, excerpt
+from embedscope.audit.faults import Fault, Hit, counted, fault, hits_of
+from embedscope.audit.subject import Stated, Subject, is_weight
+from embedscope.data.collection import excerpt
+from embedscope.diagnose.failing_rows import usual_weights
 from embedscope.result import Severity
-from embedscope.stats.resampler import Resampler
 
 PLACEHOLDER_SHARE = 0.95
 """Share of zero weights from which they were never filled in."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stated:
-    """A hard negative with its row (place) in the file."""
-
-    row: int
-    negative: Negative
-
-
-def stated_negatives(subject: Subject) -> list[Stated]:
-    """Every hard negative, in file order."""
-    return [Stated(place, negative) for place, row in enumerate(subject.rows) for negative in row.negatives]
-
-
-def resampler_of(subject: Subject, stated: list[Stated]) -> Resampler:
-    """That of the hard negatives: each belongs to the cluster of its row."""
-    return subject.resampler.among(np.array([s.row for s in stated], dtype=np.int64))
-
-
-def hits_of(subject: Subject, stated: list[Stated], is_hit: Callable[[Stated], str | None]) -> list[Hit]:
-    """Hard negatives for which ``is_hit`` has something to say."""
-    hits = []
-    for unit, one in enumerate(stated):
-        said = is_hit(one)
-        if said is not None:
-            hits.append(hit(subject, one.row, said, unit=unit))
-    return hits
-
-
 def check_weights(subject: Subject) -> Iterator[Fault]:
     """Weights that are no weights, that are all zero, or that differ within a type; types listed twice."""
-    stated = stated_negatives(subject)
-    if not stated:
-        return
-    resampler = resampler_of(subject, stated)
-    yield from _bad_weights(subject, stated, resampler)
-    yield from _unequal_weights(subject, stated, resampler)
-    yield from _types_twice(subject)
+    if subject.stated:
+        yield from _bad_weights(subject)
+        yield from _unequal_weights(subject)
+        yield from _types_twice(subject)
 
 
-def is_weight(weight: float) -> bool:
-    """Whether a weight is finite and not negative; 0 leaves a negative out of a weighted loss on purpose."""
-    return math.isfinite(weight) and weight >= 0
-
-
-def usual_weights(stated: list[Stated]) -> Mapping[frozenset[str], float]:
-    """The positive weight that most hard negatives of a set of types have."""
-    found: dict[frozenset[str], Counter[float]] = defaultdict(Counter)
-    for one in stated:
-        if math.isfinite(one.negative.weight) and one.negative.weight > 0:
-            found[frozenset(one.negative.types)][one.negative.weight] += 1
-    return {types: weights.most_common(1)[0][0] for types, weights in found.items()}
-
-
-def are_placeholders(stated: list[Stated]) -> bool:
+def are_placeholders(stated: Sequence[Stated]) -> bool:
     """Whether nearly all weights are 0: that says "not filled in" rather than "leave out"."""
     zero = sum(one.negative.weight == 0 for one in stated)
     return zero > 0 and zero >= PLACEHOLDER_SHARE * len(stated)
 
 
-def _bad_weights(subject: Subject, stated: list[Stated], resampler: Resampler) -> Iterator[Fault]:
-    n = len(stated)
+def _bad_weights(subject: Subject) -> Iterator[Fault]:
+    stated, n = subject.stated, len(subject.stated)
     broken = hits_of(
         subject,
         stated,
@@ -93,7 +44,7 @@ def _bad_weights(subject: Subject, stated: list[Stated], resampler: Resampler) -
             f"number (of {n:,})",
             Severity.HIGH,
             broken,
-            units=resampler,
+            units=subject.negative_resampler,
             action="Give them the weight of their type; one such weight makes a weighted mean meaningless. --fix does "
             "it.",
         )
@@ -108,7 +59,7 @@ def _bad_weights(subject: Subject, stated: list[Stated], resampler: Resampler) -
             f"{which} {n:,} hard negatives have the weight 0: a weighted loss learns nothing from them",
             Severity.HIGH,
             zero,
-            units=resampler,
+            units=subject.negative_resampler,
             action="Leave the weights out (each is then 1) or set them by type; --fix sets 1.",
         )
         return
@@ -119,7 +70,7 @@ def _bad_weights(subject: Subject, stated: list[Stated], resampler: Resampler) -
         f"(of {n:,})",
         Severity.HIGH if 2 * len(zero) > n else Severity.MEDIUM,
         zero,
-        units=resampler,
+        units=subject.negative_resampler,
         action="Nothing, if they are meant to be left out of a weighted loss; else give them the weight of their type. "
         "--fix leaves them.",
     )
@@ -132,8 +83,9 @@ def _with_weight(one: Stated) -> str:
     return f"{types} {said}: {excerpt(one.negative.text)}"
 
 
-def _unequal_weights(subject: Subject, stated: list[Stated], resampler: Resampler) -> Iterator[Fault]:
-    usual = usual_weights(stated)
+def _unequal_weights(subject: Subject) -> Iterator[Fault]:
+    stated = subject.stated
+    usual = usual_weights((one.negative.types, one.negative.weight) for one in stated)
 
     def off(one: Stated) -> str | None:
         weight = one.negative.weight
@@ -151,7 +103,7 @@ def _unequal_weights(subject: Subject, stated: list[Stated], resampler: Resample
             f"types (of {len(stated):,})",
             Severity.LOW,
             hits,
-            units=resampler,
+            units=subject.negative_resampler,
             action="If the weight is meant to follow the type, correct these; if each negative is weighed by itself, "
             "nothing is wrong.",
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def failing_rows(
     documents : DocumentTable
     attributes : AttributeReader
     """
-    weights = _usual_weights(queries)
+    weights = usual_weights(zip(queries.negative_types, queries.negative_weights.tolist(), strict=True))
     failed = [
         row
         for row, mode in enumerate(queries.failure_modes)
@@ -98,11 +99,11 @@ def _mined(text: str, positive: str, weights: Mapping[frozenset[str], float], at
     return Negative(text, types, weights.get(frozenset(types), 1.0))
 
 
-def _usual_weights(queries: QueryTable) -> dict[frozenset[str], float]:
-    """The positive weight that most hard negatives of a set of types have."""
+def usual_weights(pairs: Iterable[tuple[tuple[str, ...], float]]) -> dict[frozenset[str], float]:
+    """The positive weight that most hard negatives of a set of types have, from the types and the weight of each."""
     found: dict[frozenset[str], Counter[float]] = defaultdict(Counter)
-    for types, weight in zip(queries.negative_types, queries.negative_weights.tolist(), strict=True):
-        if weight > 0:
+    for types, weight in pairs:
+        if 0 < weight < math.inf:
             found[frozenset(types)][weight] += 1
     return {types: counts.most_common(1)[0][0] for types, counts in found.items()}
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedscope.attributes import installed_packs, load_pack
+from embedscope.attribute_packs import installed_packs, load_pack
 from embedscope.errors import InvalidOptionError
 from embedscope.packs.rental_vi import PACK
 from embedscope.protocols import NO_ATTRIBUTES

@@ -1,0 +1,218 @@
+"""Faults of the labels: what is called relevant and is not, and what is called a negative and is not one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from embedscope.audit.faults import Fault, Hit, counted, fault, hit, hits_of, share_of
+from embedscope.audit.subject import Stated, Subject
+from embedscope.data.collection import Collection, Row, excerpt, identity
+from embedscope.data.text_features import placeholder
+from embedscope.diagnose.second_opinion import Scorer, answers_as_well, denies_more
+from embedscope.protocols import AttributeReader, Float64Array, IntArray
+from embedscope.result import Severity
+
+N_CANDIDATES = 10
+"""Best-scoring unlabelled documents of each query that are read for a false negative."""
+
+CHANCE_LEVEL = 0.5
+"""A positive that scores below this share of all documents says no more to its query than a random text."""
+
+TOLERANCE = 0.1
+"""How far a positive may miss a number that the query asks for before it says nothing to it, relative."""
+
+LEAST_SHARE = 0.005
+"""A second opinion errs; suspicions are reported where the lower end of their share exceeds this."""
+
+
+def check_labels(subject: Subject) -> Iterator[Fault]:
+    """Contradictions that the rows state, then suspicions that a second opinion raises."""
+    yield from _positive_as_negative(subject)
+    yield from _answering_negatives(subject)
+    if subject.collection is not None and subject.scorer is not None:
+        yield from _mislabelled(subject, subject.collection, subject.scorer)
+        yield from _unlabelled(subject, subject.collection, subject.scorer)
+
+
+def _positive_as_negative(subject: Subject) -> Iterator[Fault]:
+
+    def said(one: Stated) -> str | None:
+        row = subject.rows[one.row]
+        how = subject.same_as_positive(row, one.negative.text)
+        if how is None:
+            return None
+        return f"{excerpt(row.query, 40)} has {excerpt(one.negative.text)} as positive and as hard negative{how}"
+
+    hits = hits_of(subject, subject.stated, said)
+    if hits:
+        n_rows = len({one.row for one in hits})
+        yield fault(
+            subject,
+            "positive-also-negative",
+            f"{counted(len(hits), 'hard negative is', 'hard negatives are')} a positive of the same query "
+            f"({counted(n_rows, 'row', 'rows')} of {len(subject.rows):,})",
+            Severity.HIGH,
+            hits,
+            units=subject.negative_resampler,
+            action="Remove them from the hard negatives: training pulls and pushes the same pair. --fix does it.",
+        )
+
+
+def _answering_negatives(subject: Subject) -> Iterator[Fault]:
+    """Negatives that answer the query by their words, or that a base model clearly prefers to the positive."""
+    opinion = subject.preferences
+    preferred: frozenset[tuple[str, str]] = frozenset() if opinion is None else opinion.clearly
+    n_preferred = 0
+
+    def said(one: Stated) -> str | None:
+        nonlocal n_preferred
+        row = subject.rows[one.row]
+        text = one.negative.text
+        if subject.same_as_positive(row, text) is not None:
+            return None
+        types = " + ".join(one.negative.types) or "untyped"
+        if any(answers_as_well(row.query, positive, text, subject.attributes) for positive in row.positives):
+            why = ""
+        elif (identity(row.query), identity(text)) in preferred and not _is_substantiated(row, one, subject.attributes):
+            n_preferred += 1
+            why = f", which {opinion.name if opinion else ''} prefers to the positive"
+        else:
+            return None
+        return f"{excerpt(row.query)} may also be answered by the negative ({types}) {excerpt(text, 90)}{why}"
+
+    hits = hits_of(subject, subject.stated, said)
+    if hits and share_of(hits, subject.negative_resampler).at_least > LEAST_SHARE:
+        also = (
+            ""
+            if opinion is None or not n_preferred
+            else f" or {counted(n_preferred, 'is', 'are')} clearly preferred by {opinion.name}"
+        )
+        yield fault(
+            subject,
+            "negative-answers-query",
+            f"{counted(len(hits), 'hard negative states', 'hard negatives state')} everything that the query and the "
+            f"positive share{also} (of {len(subject.stated):,}): suspected false negatives",
+            Severity.MEDIUM,
+            hits,
+            units=subject.negative_resampler,
+            action="Read them: where the negative answers the query, remove it or make the query name what it lacks.",
+        )
+
+
+def _is_substantiated(row: Row, one: Stated, attributes: AttributeReader) -> bool:
+    """Whether a value or a denial that can be read makes the text a negative, whatever a model prefers."""
+    text = one.negative.text
+    differs = any(
+        attributes.keeps_value(name, positive, text) is False
+        for name in one.negative.types
+        for positive in row.positives
+    )
+    denies = all(denies_more(text, positive, attributes) for positive in row.positives)
+    return bool(attributes.conflicts(row.query, text)) or differs or denies
+
+
+def _mislabelled(subject: Subject, collection: Collection, scorer: Scorer) -> Iterator[Fault]:
+    """Positives that state other values than the query asks for, or say no more to it than a random document.
+
+    The first are read from the texts and always reported; the second are a second opinion, which errs.
+    """
+    level = _positive_levels(collection, scorer)
+    if subject.lexical is not None and subject.lexical is not scorer:
+        level = np.maximum(level, _positive_levels(collection, subject.lexical))  # both must find it wrong
+    suspects = [suspect for q in range(len(level)) if (suspect := _suspect(subject, collection, q, level[q]))]
+    read = [one for is_read, _, one in suspects if is_read]
+    scored = [one for is_read, _, one in sorted(suspects, key=lambda item: item[1]) if not is_read]
+    if not scored or share_of(scored, subject.resampler).at_least <= LEAST_SHARE:
+        scored = []
+    found = [*read, *scored]
+    if found:
+        by = "by the values that they state" + (f" and by {scorer.name}" if scored else "")
+        yield fault(
+            subject,
+            "positive-suspect",
+            f"{counted(len(found), 'query has a positive that does', 'queries have a positive that does')} not fit it "
+            f"(of {len(collection.queries):,}), {by}",
+            Severity.HIGH,
+            found,
+            action="Read these rows and correct the positives; a wrong positive trains and tests the opposite.",
+        )
+
+
+def _suspect(subject: Subject, collection: Collection, q: int, level: float) -> tuple[bool, float, Hit] | None:
+    """Whether the values were read, the level, and the hit; None where nothing speaks against the positive."""
+    query = collection.queries[q]
+    own = collection.relevant[collection.indptr[q] : collection.indptr[q + 1]]
+    texts = [collection.documents[d] for d in own]
+    if not texts or any(placeholder(text) is not None for text in texts):
+        return None  # a finding of its own
+    attributes = subject.attributes
+    wrong = min((attributes.conflicts(query, text) for text in texts), key=len)
+    is_read = len(wrong) > 1 or any(kind.is_exact for kind in attributes.kinds if kind.name in wrong)
+    if not is_read and (
+        level >= CHANCE_LEVEL or any(attributes.met_values(query, text, tolerance=TOLERANCE) for text in texts)
+    ):
+        return None
+    unit = subject.rows_of_query[query][0]
+    why = f"states another {' and '.join(wrong)}" if wrong else "says no more to it than a random document"
+    said = f"{excerpt(query)} has the positive {excerpt(texts[0], 90)}, which {why}"
+    return is_read, float(level), hit(subject, unit, said)
+
+
+def _positive_levels(collection: Collection, scorer: Scorer) -> Float64Array:
+    """Share of all documents that the best positive of each query scores above; NaN without positive; shape (Q,)."""
+    level = np.full(len(collection.queries), np.nan)
+    for start, block in scorer.blocks():
+        for offset, scores in enumerate(block):
+            q = start + offset
+            own = collection.relevant[collection.indptr[q] : collection.indptr[q + 1]]
+            if own.size:
+                best = scores[own].max()
+                level[q] = float((scores < best).mean() + 0.5 * (scores == best).mean())
+    return level
+
+
+def _unlabelled(subject: Subject, collection: Collection, scorer: Scorer) -> Iterator[Fault]:
+    """Documents without a label for a query that answer it as its positive does."""
+    negatives: dict[int, set[int]] = defaultdict(set)
+    for q, d in zip(collection.negatives.queries.tolist(), collection.negatives.documents.tolist(), strict=True):
+        negatives[q].add(d)
+    hits = []
+    for start, block in scorer.blocks():
+        top = np.argsort(-block, axis=1, kind="stable")[:, : N_CANDIDATES + 8]
+        for offset, places in enumerate(top):
+            q = start + offset
+            own = collection.relevant[collection.indptr[q] : collection.indptr[q + 1]]
+            labelled = negatives[q] | set(own.tolist())
+            unlabelled = [int(d) for d in places if int(d) not in labelled][:N_CANDIDATES]
+            found = _also_answer(collection, q, own, unlabelled, subject.attributes)
+            if found:
+                hits.append((len(found), _unlabelled_hit(subject, collection, q, own, found)))
+    found_hits = [one for _, one in sorted(hits, key=lambda item: -item[0])]
+    if found_hits and share_of(found_hits, subject.resampler).at_least > LEAST_SHARE:
+        yield fault(
+            subject,
+            "unlabelled-answer",
+            f"{counted(len(found_hits), 'query is', 'queries are')} answered as well by a document that is not "
+            f"labelled relevant to it (of {len(collection.queries):,}): suspected false negatives",
+            Severity.MEDIUM,
+            found_hits,
+            action="Label these documents relevant too, or make the queries name what sets the positive apart; until "
+            "then a model is marked wrong for finding them.",
+        )
+
+
+def _also_answer(
+    collection: Collection, q: int, own: IntArray, candidates: Sequence[int], attributes: AttributeReader
+) -> list[int]:
+    query, texts = collection.queries[q], collection.documents
+    return [d for d in candidates if any(answers_as_well(query, texts[p], texts[d], attributes) for p in own)]
+
+
+def _unlabelled_hit(subject: Subject, collection: Collection, q: int, own: IntArray, found: Sequence[int]) -> Hit:
+    unit = subject.rows_of_query[collection.queries[q]][0]
+    positive, other = collection.documents[own[0]], collection.documents[found[0]]
+    said = f"{excerpt(collection.queries[q])} with the positive {excerpt(positive, 80)} is also answered by "
+    return hit(subject, unit, said + excerpt(other, 80))
