@@ -16,7 +16,7 @@ from embedscope.diagnose.failure_modes import (
     says_nothing,
     winning_hubs,
 )
-from embedscope.diagnose.model_faults import failure_findings, unexplained_failures
+from embedscope.diagnose.mode_faults import failure_findings, unexplained_failures
 from embedscope.diagnose.second_opinion import lexical_scorer
 from embedscope.diagnose.slices import Slice, SliceSearch
 from embedscope.packs.rental_vi import PACK

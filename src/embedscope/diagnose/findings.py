@@ -7,18 +7,19 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from embedscope.data.collection import Collection
-from embedscope.diagnose import model_faults
-from embedscope.diagnose.evidence import Candidate, ordered
+from embedscope.diagnose.evidence import METRIC, Candidate, ordered
 from embedscope.diagnose.failure_modes import FailureModes, classify_failures
+from embedscope.diagnose.label_faults import label_findings
+from embedscope.diagnose.mode_faults import failure_findings, unexplained_failures
+from embedscope.diagnose.model_faults import collapsed_space, slice_findings, unbeaten_baselines
 from embedscope.diagnose.query_features import QueryFacts, query_features
 from embedscope.diagnose.second_opinion import Scorer, base_scorer, lexical_scorer
 from embedscope.diagnose.slices import SliceSearch, find_slices
+from embedscope.diagnose.type_faults import ignored_types
 from embedscope.models.embed import Embeddings
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, IntArray
 from embedscope.result import Finding, Scored
 from embedscope.stats.resampler import Resampler
-
-SLICE_METRIC = "MRR"
 
 _ALL_WRONG = frozenset({"below-lexical", "below-base", "space-collapsed"})
 """Findings that explain failures of any query."""
@@ -69,16 +70,16 @@ def find_faults(
         scored, collection, resampler, embeddings=embeddings, metadata=metadata, attributes=attributes
     )
     candidates = [
-        *model_faults.ignored_types(queries, documents, resampler, tolerance=scored.tie_tolerance),
-        *model_faults.unbeaten_baselines(scored),
-        *model_faults.failure_findings(queries, modes, resampler),
-        *model_faults.slice_findings(search, SLICE_METRIC, queries),
-        *model_faults.label_findings(scored, collection, resampler),
-        *(() if embeddings is None else model_faults.collapsed_space(queries, embeddings.documents, resampler)),
+        *ignored_types(queries, documents, resampler, tolerance=scored.tie_tolerance),
+        *unbeaten_baselines(scored),
+        *failure_findings(queries, modes, resampler),
+        *slice_findings(search, queries),
+        *label_findings(scored, collection, resampler),
+        *(() if embeddings is None else collapsed_space(queries, embeddings.documents, resampler)),
         *more,
     ]
     if not _ALL_WRONG & {candidate.finding.code for candidate in candidates}:
-        candidates += model_faults.unexplained_failures(queries, modes, search, resampler)
+        candidates += unexplained_failures(queries, modes, search, resampler)
     return ordered(candidates)
 
 
@@ -137,7 +138,7 @@ def search_slices(
         vectors=None if embeddings is None else embeddings.queries[rows],
     )
     return find_slices(
-        queries.values[SLICE_METRIC],
+        queries.values[METRIC],
         query_features(facts, attributes=attributes, seed=resampler.seed),
         resampler,
     )

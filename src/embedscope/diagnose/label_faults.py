@@ -1,0 +1,90 @@
+"""Faults of the data that the evaluation itself meets: unfilled positives, contradictions, leakage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from embedscope.data.collection import Collection, excerpt
+from embedscope.diagnose.evidence import METRIC, Candidate, finding_of, missing_rank, size_of
+from embedscope.diagnose.failure_modes import says_nothing
+from embedscope.result import Scored, Severity
+from embedscope.result.formatting import percent
+from embedscope.stats.resampler import Resampler
+
+
+def label_findings(scored: Scored, collection: Collection, resampler: Resampler) -> Iterator[Candidate]:
+    """Faults of the data that the evaluation itself has met: unfilled positives, contradictions and leakage."""
+    yield from _unfilled_positives(scored, resampler)
+    yield from _contradictions(scored, collection, resampler)
+    yield from _leaked_queries(scored, resampler)
+
+
+def _contradictions(scored: Scored, collection: Collection, resampler: Resampler) -> Iterator[Candidate]:
+    """Pairs that the data calls relevant and a hard negative, among those of the measured queries."""
+    queries = scored.queries
+    row_of = {name: row for row, name in enumerate(queries.ids)}
+    said_both = {(row_of[name], document) for name, document in collection.contradicting if name in row_of}
+    owners = np.repeat(np.arange(len(queries.texts)), queries.n_relevant)
+    pairs = zip(owners.tolist(), queries.relevant_documents.tolist(), strict=True)
+    flags = np.array([pair in said_both for pair in pairs], dtype=bool)
+    n_bad = int(flags.sum())
+    if not n_bad:
+        return
+    found = resampler.among(owners).share(flags)
+    rows = owners[flags]
+    finding = finding_of(
+        "positive-also-negative",
+        f"{percent(size_of(found))} of positives are also labelled negative ({n_bad:,} of {len(flags):,} pairs)",
+        Severity.HIGH,
+        found,
+        "Run embedscope audit --fix: training pulls and pushes the same pair.",
+        n=len(flags),
+        rows=rows,
+        documents=queries.relevant_documents[flags],
+    )
+    yield Candidate(finding, gain=missing_rank(queries, np.unique(rows)))
+
+
+def _leaked_queries(scored: Scored, resampler: Resampler) -> Iterator[Candidate]:
+    """Queries of the training file; without them the MRR falls by what they now add to it at most."""
+    leakage, queries = scored.leakage, scored.queries
+    if leakage is None:
+        return
+    leaked = set(leakage.leaked_queries)
+    flags = np.array([text in leaked for text in queries.texts], dtype=bool)
+    if not flags.any():
+        return
+    found, rows = resampler.share(flags), np.flatnonzero(flags)
+    finding = finding_of(
+        "query-in-training",
+        f"{percent(size_of(found))} of the queries stand in {leakage.train}: scores on them show memory",
+        Severity.HIGH,
+        found,
+        "Remove them from the test set (embedscope audit --train ... --fix).",
+        n=len(flags),
+        rows=rows,
+    )
+    yield Candidate(finding, gain=float(queries.values[METRIC][rows].sum()) / len(flags))
+
+
+def _unfilled_positives(scored: Scored, resampler: Resampler) -> Iterator[Candidate]:
+    queries, texts = scored.queries, scored.documents.texts
+    flags = says_nothing(queries, scored.documents)
+    rows = np.flatnonzero(flags)
+    if not rows.size:
+        return
+    first = queries.relevant_documents[queries.relevant_indptr[rows]]
+    n, example = len(rows), excerpt(texts[int(first[0])], 30)
+    finding = finding_of(
+        "placeholder-text",
+        f"{n:,} {'query has' if n == 1 else 'queries have'} a positive that says nothing, such as {example}",
+        Severity.HIGH,
+        resampler.share(flags),
+        "Run embedscope audit --fix: no model can find such a text, and training on it teaches noise.",
+        n=len(flags),
+        rows=rows,
+        documents=first,
+    )
+    yield Candidate(finding, gain=missing_rank(queries, rows))
