@@ -7,18 +7,27 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from embedscope.output.pictures import style
-from embedscope.output.pictures.training_figure import MAX_TYPES, draw_bands
+from embedscope.output.pictures.curve_artists import (
+    BOTTOM,
+    GAP,
+    LEFT,
+    MAX_TYPES,
+    PANEL,
+    RIGHT,
+    WIDTH,
+    draw_bands,
+    draw_best,
+    frame_panel,
+    label_violations,
+)
 from embedscope.protocols import Float64Array
 from embedscope.result import Estimate, Timeline
 from embedscope.result.formatting import count
 
-_WIDTH = 11.0
-_LEFT, _RIGHT, _BOTTOM, _GAP = 1.05, 1.3, 0.62, 0.26
-_PANEL, _BARS = 2.15, 1.5
+_BARS = 1.5
 SHOWN_METRICS = ("MRR", "Success@1", "nDCG@10", "Recall@100")
 
 
@@ -36,17 +45,17 @@ def draw_timeline(timeline: Timeline) -> Figure:
     ]
     subtitles += [] if timeline.over_fitting is None else _lines(timeline.over_fitting)
     top = style.header_height(len(subtitles)) + 0.12
-    height = top + _PANEL + _BARS + _GAP + (_PANEL + _GAP if has_types else 0) + _BOTTOM
-    figure = style.new_figure(_WIDTH, height)
+    height = top + PANEL + _BARS + GAP + (PANEL + GAP if has_types else 0) + BOTTOM
+    figure = style.new_figure(WIDTH, height)
     style.header(figure, "Training, checkpoint by checkpoint", *subtitles)
     bottom = height - top
     x = np.array(timeline.epochs, dtype=np.float64)
-    for name, size in (("metrics", _PANEL), ("violations", _PANEL), ("queries", _BARS)):
+    for name, size in (("metrics", PANEL), ("violations", PANEL), ("queries", _BARS)):
         if name == "violations" and not has_types:
             continue
         bottom -= size
-        axes = style.axes_at(figure, _LEFT, bottom, _WIDTH - _LEFT - _RIGHT, size)
-        bottom -= _GAP
+        axes = style.axes_at(figure, LEFT, bottom, WIDTH - LEFT - RIGHT, size)
+        bottom -= GAP
         style.mark(axes, name)
         _frame(axes, x, is_last=name == "queries")
         if name == "metrics":
@@ -54,11 +63,10 @@ def draw_timeline(timeline: Timeline) -> Figure:
             axes.set_ylabel("metric")
         elif name == "violations":
             draw_bands(axes, x, _worst_types(timeline), bottom=0.0)
-            axes.set_ylabel("violation rate\nby negative type")
-            axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+            label_violations(axes)
         else:
             _draw_segments(axes, timeline, x)
-        style.mark(_best_line(axes, x[timeline.best]), "best checkpoint")
+        draw_best(axes, x[timeline.best], "best checkpoint")
     return figure
 
 
@@ -79,16 +87,7 @@ def _frame(axes: Axes, x: Float64Array, *, is_last: bool) -> None:
         axes.set_xticks(x, [f"{value:g}" for value in x])
     else:
         axes.xaxis.set_major_locator(MaxNLocator(nbins=12, integer=True))
-    axes.grid(axis="y", color=style.FAINT, linewidth=0.6)
-    axes.margins(y=0.12)
-    axes.tick_params(axis="x", labelbottom=is_last)
-    axes.yaxis.set_label_coords(-0.62 / (_WIDTH - _LEFT - _RIGHT), 0.5)
-    if is_last:
-        axes.set_xlabel("epoch")
-
-
-def _best_line(axes: Axes, epoch: float) -> Line2D:
-    return axes.axvline(epoch, color=style.MUTED, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1)
+    frame_panel(axes, is_last=is_last)
 
 
 def _shown_metrics(timeline: Timeline) -> Mapping[str, Sequence[Estimate]]:

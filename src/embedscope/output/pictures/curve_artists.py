@@ -1,0 +1,133 @@
+"""Curves over the epochs of a training: panels below one another, lines with bands, names at their ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from embedscope.output.pictures import style
+from embedscope.output.pictures.text_layout import ellipsis
+from embedscope.protocols import Float64Array
+from embedscope.result import Estimate
+
+WIDTH = 11.0
+LEFT, RIGHT, BOTTOM, GAP = 1.05, 1.3, 0.62, 0.26
+PANEL = 2.15
+MAX_TYPES = 8
+"""Negative types drawn, the most violated first; the record holds all."""
+
+COLOURS = (
+    style.BLUE,
+    style.VERMILLION,
+    style.GREEN,
+    style.AMBER,
+    "#cc79a7",
+    "#56b4e9",
+    style.INK,
+    style.GREY,
+)
+LINES = ("solid", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
+
+
+def frame_panel(axes: Axes, *, is_last: bool) -> None:
+    """A faint grid, and the axis of epochs under the last panel alone."""
+    axes.grid(axis="y", color=style.FAINT, linewidth=0.6)
+    axes.margins(y=0.12)
+    axes.tick_params(axis="x", labelbottom=is_last)
+    axes.yaxis.set_label_coords(-0.62 / (WIDTH - LEFT - RIGHT), 0.5)
+    if is_last:
+        axes.set_xlabel("epoch")
+
+
+def draw_best(axes: Axes, epoch: float, gid: str) -> None:
+    """A dotted line at the best epoch."""
+    style.mark(axes.axvline(epoch, color=style.MUTED, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1), gid)
+
+
+def label_violations(axes: Axes) -> None:
+    """The axis of violation rates, in percent."""
+    axes.set_ylabel("violation rate\nby negative type")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+
+
+def values_of(curve: Sequence[float | None]) -> Float64Array:
+    """NaN where there is no value."""
+    return np.array([np.nan if value is None else value for value in curve])
+
+
+def draw_curves(
+    axes: Axes, x: Float64Array, curves: Mapping[str, Float64Array], *, bottom: float | None = None
+) -> None:
+    """One line a curve, told apart by colour, dash and marker, its name beside its last point.
+
+    The vertical axis begins at ``bottom`` where given; it is not to be changed afterwards, or names leave their lines.
+    """
+    shown = {name: y for name, y in curves.items() if np.isfinite(y).any()}
+    every = max(1, len(x) // 12)
+    for position, (name, y) in enumerate(shown.items()):
+        line = axes.plot(
+            x,
+            y,
+            color=COLOURS[position % len(COLOURS)],
+            linestyle=LINES[position % len(LINES)],
+            marker=_MARKERS[position % len(_MARKERS)],
+            markevery=(position % every, every),
+            markersize=4.5,
+            linewidth=1.5,
+        )[0]
+        style.mark(line, name)
+    axes.autoscale_view()
+    if bottom is not None:
+        axes.set_ylim(bottom=bottom)
+    label_ends(axes, x, shown)
+
+
+def draw_bands(
+    axes: Axes, x: Float64Array, curves: Mapping[str, Sequence[Estimate]], *, bottom: float | None = None
+) -> None:
+    """One line a curve with its interval as a band."""
+    for position, (name, figures) in enumerate(curves.items()):
+        low, high = values_of([f.low for f in figures]), values_of([f.high for f in figures])
+        band = axes.fill_between(x, low, high, color=COLOURS[position % len(COLOURS)], alpha=0.16, linewidth=0)
+        style.mark(band, f"{name} interval")
+    values = {name: values_of([f.value for f in figures]) for name, figures in curves.items()}
+    draw_curves(axes, x, values, bottom=bottom)
+
+
+def label_ends(axes: Axes, x: Float64Array, curves: Mapping[str, Float64Array]) -> None:
+    """The name of each curve at its right end, pushed apart so that no two names stand on one another."""
+    ends = {name: float(y[np.isfinite(y)][-1]) for name, y in curves.items()}
+    order = sorted(ends, key=lambda name: ends[name])
+    height_points = axes.get_window_extent().height * 72 / axes.figure.dpi
+    points = axes.transData.transform([(x[-1], ends[name]) for name in order])  # in pixels, whatever the scale
+    places = axes.transAxes.inverted().transform(points)[:, 1] * height_points
+    spread = _apart(places, style.SMALL_SIZE * 1.25, height_points)
+    for name, place, wanted in zip(order, spread, places, strict=True):
+        position = list(curves).index(name)
+        last = x[np.isfinite(curves[name])][-1]
+        axes.annotate(
+            ellipsis(name, 22),
+            (last, ends[name]),
+            xytext=(8, float(place - wanted)),
+            textcoords="offset points",
+            va="center",
+            fontsize=style.SMALL_SIZE,
+            color=COLOURS[position % len(COLOURS)],
+            annotation_clip=False,
+        )
+
+
+def _apart(places: Float64Array, least: float, height: float) -> Float64Array:
+    """``places`` (ascending) moved as little as it takes for neighbours to be ``least`` apart, within 0 and height."""
+    moved = places.copy()
+    for _ in range(100):
+        short = np.clip(least - np.diff(moved), 0, None)
+        moved[:-1] -= short / 2
+        moved[1:] += short / 2
+        moved += max(0.0, least / 2 - moved[0]) - max(0.0, moved[-1] - height)
+        if not (short > 0.01).any():
+            break
+    return moved
