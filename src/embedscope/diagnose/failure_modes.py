@@ -116,37 +116,36 @@ def classify_failures(
     attributes : AttributeReader
         What is read of the texts beside their words.
     """
-    failed = np.flatnonzero(~queries.is_correct & (queries.wrong_document >= 0))
+    is_failed = ~queries.is_correct
+    failed = np.flatnonzero(is_failed & (queries.wrong_document >= 0))
     hubs = winning_hubs(queries)
     best_positive = _best_positive(queries)
     conditions = {
         FailureMode.LURE: _lures(queries, documents, best_positive),
         FailureMode.TRUNCATED: _truncated(queries, documents, best_positive, n_tokens or {}, max_length),
     }
-    evidence = _Evidence(
-        queries=queries,
-        documents=documents,
-        best_positive=best_positive,
-        hubs=frozenset(hubs),
-        lures=conditions[FailureMode.LURE] & explains(conditions[FailureMode.LURE], ~queries.is_correct),
-        truncated=conditions[FailureMode.TRUNCATED] & explains(conditions[FailureMode.TRUNCATED], ~queries.is_correct),
-        preferred=_preferred(queries, opinion or lexical, failed),
-        unfilled=says_nothing(queries, documents),
-        near=_near_winners(queries, documents, failed, attributes),
-        outliers=_outliers(queries, documents),
-        reachable=_reachable(queries),
-        tolerance=tolerance,
-        attributes=attributes,
-    )
-    modes: list[FailureMode | None] = [None] * len(queries.texts)
-    details = [""] * len(queries.texts)
+    preferred = _preferred(queries, opinion or lexical, failed, best_positive)
+    lead = queries.wrong_similarity - queries.positive_similarity
+    causes: dict[FailureMode, BoolArray] = {  # in the order of decision
+        FailureMode.UNFILLED: says_nothing(queries, documents),
+        FailureMode.NEAR_DUPLICATE: _near_winners(queries, documents, failed, attributes),
+        FailureMode.FALSE_NEGATIVE: _answering_winners(queries, documents, preferred, best_positive, attributes),
+        FailureMode.TIE: np.abs(lead) <= tolerance,
+        FailureMode.ATTRIBUTE: np.array([is_one_attribute(types) for types in queries.wrong_type], dtype=bool),
+        FailureMode.HUB: np.isin(queries.wrong_document, hubs),
+        FailureMode.LURE: conditions[FailureMode.LURE] & explains(conditions[FailureMode.LURE], is_failed),
+        FailureMode.OUTLIER: _outliers(queries, documents),
+        FailureMode.TRUNCATED: conditions[FailureMode.TRUNCATED]
+        & explains(conditions[FailureMode.TRUNCATED], is_failed),
+        FailureMode.NEGATIVE: np.array([bool(types) for types in queries.wrong_type], dtype=bool),
+        FailureMode.UNREACHABLE: ~_reachable(queries),
+    }
+    modes: list[FailureMode | None] = [FailureMode.OTHER if lost else None for lost in is_failed.tolist()]
     for row in failed.tolist():
-        mode = evidence.decide(row)
-        modes[row] = mode
-        if mode is FailureMode.ATTRIBUTE:
-            details[row] = queries.wrong_type[row]
-    for row in np.flatnonzero(~queries.is_correct & (queries.wrong_document < 0)).tolist():
-        modes[row] = FailureMode.OTHER
+        modes[row] = next((mode for mode, holds in causes.items() if holds[row]), FailureMode.OTHER)
+    details = (
+        types if mode is FailureMode.ATTRIBUTE else "" for mode, types in zip(modes, queries.wrong_type, strict=True)
+    )
     return FailureModes(tuple(modes), tuple(details), hubs, conditions)
 
 
@@ -201,57 +200,6 @@ def winning_hubs(queries: QueryTable) -> tuple[int, ...]:
     return tuple(winner for _, winner in sorted(hubs, key=lambda hub: (-hub[0], hub[1])))
 
 
-@dataclass(frozen=True, slots=True)
-class _Evidence:
-    """What the decision reads, computed once for all queries."""
-
-    queries: QueryTable
-    documents: DocumentTable
-    best_positive: IntArray
-    hubs: frozenset[int]
-    lures: BoolArray
-    truncated: BoolArray
-    preferred: BoolArray
-    unfilled: BoolArray
-    near: BoolArray
-    outliers: BoolArray
-    reachable: BoolArray
-    tolerance: float
-    attributes: AttributeReader
-
-    def decide(self, row: int) -> FailureMode:
-        """The first mode that holds."""
-        for mode, holds in (
-            (FailureMode.UNFILLED, self.unfilled[row]),
-            (FailureMode.NEAR_DUPLICATE, self.near[row]),
-            (FailureMode.FALSE_NEGATIVE, self._answers(row)),
-            (FailureMode.TIE, self._is_tied(row)),
-            (FailureMode.ATTRIBUTE, is_one_attribute(self.queries.wrong_type[row])),
-            (FailureMode.HUB, int(self.queries.wrong_document[row]) in self.hubs),
-            (FailureMode.LURE, self.lures[row]),
-            (FailureMode.OUTLIER, self.outliers[row]),
-            (FailureMode.TRUNCATED, self.truncated[row]),
-            (FailureMode.NEGATIVE, bool(self.queries.wrong_type[row])),
-            (FailureMode.UNREACHABLE, not self.reachable[row]),
-        ):
-            if holds:
-                return mode
-        return FailureMode.OTHER
-
-    def _texts(self, row: int) -> tuple[str, str, str]:
-        documents = self.documents.texts
-        wrong = documents[int(self.queries.wrong_document[row])]
-        return self.queries.texts[row], documents[int(self.best_positive[row])], wrong
-
-    def _answers(self, row: int) -> bool:
-        query, positive, wrong = self._texts(row)
-        return bool(self.preferred[row]) and answers_as_well(query, positive, wrong, self.attributes)
-
-    def _is_tied(self, row: int) -> bool:
-        lead = self.queries.wrong_similarity[row] - self.queries.positive_similarity[row]
-        return bool(abs(lead) <= self.tolerance)
-
-
 def _best_positive(queries: QueryTable) -> IntArray:
     """The best-scoring relevant document of each query, shape (Q,)."""
     starts, ends = queries.relevant_indptr[:-1], queries.relevant_indptr[1:]
@@ -302,11 +250,24 @@ def _truncated(
     return np.asarray(long_query | is_long[best_positive] | (is_long[queries.wrong_document] & has_wrong), dtype=bool)
 
 
-def _preferred(queries: QueryTable, scorer: Scorer, failed: IntArray) -> BoolArray:
-    """Failed queries whose winner scores at least what the best positive scores under ``scorer``, shape (Q,)."""
+def _preferred(queries: QueryTable, scorer: Scorer, failed: IntArray, best_positive: IntArray) -> IntArray:
+    """Failed queries whose winner scores at least what the best positive scores under ``scorer``."""
+    ours, theirs = (scorer.pairs(failed, chosen[failed]) for chosen in (best_positive, queries.wrong_document))
+    return failed[theirs >= ours]
+
+
+def _answering_winners(
+    queries: QueryTable,
+    documents: DocumentTable,
+    preferred: IntArray,
+    best_positive: IntArray,
+    attributes: AttributeReader,
+) -> BoolArray:
+    """Queries, among those whose winner is preferred, whose winner answers as well as the positive, shape (Q,)."""
     flags = np.zeros(len(queries.texts), dtype=bool)
-    ours = scorer.pairs(failed, _best_positive(queries)[failed])
-    flags[failed] = scorer.pairs(failed, queries.wrong_document[failed]) >= ours
+    for row in preferred.tolist():
+        positive, wrong = (documents.texts[int(chosen[row])] for chosen in (best_positive, queries.wrong_document))
+        flags[row] = answers_as_well(queries.texts[row], positive, wrong, attributes)
     return flags
 
 
