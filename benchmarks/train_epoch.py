@@ -26,7 +26,7 @@ from embedscope.models.embed import encode_texts
 from embedscope.protocols import Encoder
 from embedscope.settings import TrainSettings
 from embedscope.train import TrainingData, info_nce, load_base, train_head, training_data
-from embedscope.train.head import new_head
+from embedscope.train.head import new_head, prefixes_of
 from embedscope.train.loss import prefix_losses
 from embedscope.train.pairs import Batch, Batches, epoch_order
 from measuring import Claim, alternate, argument_parser, publish, seconds_of
@@ -43,30 +43,30 @@ VECTORISED, LOOPED = "the loss of a batch and its gradient, vectorised", "the sa
 EPOCH_TARGET, LOSS_TARGET = 5.0, 10.0
 
 
-def epochs_on_vectors(data: TrainingData, options: TrainSettings) -> None:
+def epochs_on_vectors(data: TrainingData, settings: TrainSettings) -> None:
     """A whole run: the head made, every batch trained on, the loss of each epoch summed up."""
-    train_head(data, options)
+    train_head(data, settings)
 
 
-def epoch_that_encodes(collection: Collection, data: TrainingData, options: TrainSettings, encoder: Encoder) -> None:
+def epoch_that_encodes(collection: Collection, data: TrainingData, settings: TrainSettings, encoder: Encoder) -> None:
     """One epoch of the same run, its vectors made anew for every batch."""
     import torch
 
-    head = new_head(data, options)
-    optimizer = torch.optim.AdamW(head.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)
-    for batch in Batches(data, options.batch_size).of(epoch_order(len(data), 1, options)):
+    head = new_head(data, settings)
+    optimizer = torch.optim.AdamW(head.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    for batch in Batches(data, settings.batch_size).of(epoch_order(len(data), 1, settings)):
         queries, positives, negatives = (torch.from_numpy(v) for v in encoded_batch(collection, batch, encoder))
         optimizer.zero_grad()
         prefix_losses(
             head(queries),
             head(positives),
-            options.prefixes,
+            prefixes_of(settings),
             is_false_negative=torch.from_numpy(batch.is_false_negative),
-            temperature=options.temperature,
+            temperature=settings.temperature,
             negatives=head(negatives),
             weights=torch.from_numpy(batch.weights.astype(np.float32)),
         ).mean().backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(head.parameters(), options.gradient_clip_norm)
+        torch.nn.utils.clip_grad_norm_(head.parameters(), settings.gradient_clip_norm)
         optimizer.step()
 
 
@@ -131,19 +131,19 @@ def epoch_claim(path: str, model: str, n_rows: int, repeats: int, seed: int) -> 
     once_s = seconds_of(lambda: encoded.append(encode_texts(texts, base.encoder).vectors))
     middle = len(collection.queries)
     data, _ = training_data(collection, encoded[0][:middle], encoded[0][middle:])
-    options = TrainSettings(epochs=N_EPOCHS, select="loss", seed=seed)
-    epochs_on_vectors(data, options)  # what the first use of torch costs belongs to neither
+    settings = TrainSettings(epochs=N_EPOCHS, select="loss", seed=seed)
+    epochs_on_vectors(data, settings)  # what the first use of torch costs belongs to neither
     rounds = alternate(
         {
-            CACHED: partial(epochs_on_vectors, data, options),
-            AGAIN: partial(epoch_that_encodes, collection, data, options, base.encoder),
+            CACHED: partial(epochs_on_vectors, data, settings),
+            AGAIN: partial(epoch_that_encodes, collection, data, settings, base.encoder),
         },
         repeats=repeats,
         warm_up=False,
     )
     peer = rounds.peer(AGAIN, ours=CACHED)
     return Claim(
-        claim=f"{len(data):,} pairs, {len(data.negatives):,} hard negatives, {base.encoder.dim} -> {options.d_out}",
+        claim=f"{len(data):,} pairs, {len(data.negatives):,} hard negatives, {base.encoder.dim} -> {settings.d_out}",
         ours=rounds.timing(CACHED),
         target=f"{EPOCH_TARGET:g} times quicker, {EPOCH_TARGET * N_EPOCHS:g} times an epoch",
         met=peer.ratio >= EPOCH_TARGET,

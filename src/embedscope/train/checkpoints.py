@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,7 @@ def epoch_file(epoch: int) -> str:
     return f"{STEM}_epoch{epoch}.pt"
 
 
+@dataclass(eq=False)
 class Checkpointer:
     """Writes the checkpoints of a run into a folder.
 
@@ -64,28 +66,22 @@ class Checkpointer:
         Remove checkpoints of other runs from the folder; without it they are an error.
     encoder : ModelFolder, optional
         Write this encoder's weights into every checkpoint too.
+    written : list of str
+        Names of the files of this run, in the order in which each first appeared.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        config: Mapping[str, Any],
-        *,
-        save_every: int,
-        inputs: Mapping[str, str] | None = None,
-        begins_after: int = 0,
-        overwrite: bool = False,
-        encoder: ModelFolder | None = None,
-    ) -> None:
-        self.folder = folder
-        self.config = dict(config)
-        self._save_every = save_every
-        self._inputs = dict(inputs or {})
-        self._begins_after = begins_after
-        self._overwrite = overwrite
-        self._encoder = {} if encoder is None else encoder_tensors(encoder)
-        self._has_begun = False
-        self.written: list[str] = []  # names of the files of this run, in the order in which each first appeared
+    folder: Path
+    config: Mapping[str, Any]
+    _: KW_ONLY
+    save_every: int
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    begins_after: int = 0
+    overwrite: bool = False
+    encoder: ModelFolder | None = None
+    written: list[str] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        self._encoder_tensors = {} if self.encoder is None else encoder_tensors(self.encoder)
 
     def after_epoch(self, progress: Progress) -> None:
         """Save what is due after this epoch: of epoch 0, which is not trained, only the configuration.
@@ -93,25 +89,24 @@ class Checkpointer:
         The folder is made here, and the checkpoints of another run that stand in it are removed (see
         :func:`other_checkpoints`), when the first epoch has been measured: what is refused before changes nothing.
         """
-        if not self._has_begun:
+        if not self.written:
             self._begin()
         if progress.epoch == 0:
             return
         if progress.is_best:
             self._save(self.folder / BEST, self._payload(progress.best_head, progress.last))
-        if progress.epoch % self._save_every == 0:
+        if progress.epoch % self.save_every == 0:
             self._save(self.folder / epoch_file(progress.epoch), self._resumable(progress))
 
     def _begin(self) -> None:
         run_id = str(self.config.get(RUN_ID, ""))
-        if not self._overwrite:
-            require_unmixed(self.folder, run_id, after=self._begins_after)
+        if not self.overwrite:
+            require_unmixed(self.folder, run_id, after=self.begins_after)
         self.folder.mkdir(parents=True, exist_ok=True)
-        for path in other_checkpoints(self.folder, run_id, after=self._begins_after):
+        for path in other_checkpoints(self.folder, run_id, after=self.begins_after):
             _remove(path)
-        write_json(self.folder / CONFIG, self.config)
+        write_json(self.folder / CONFIG, dict(self.config))
         self.written.append(CONFIG)
-        self._has_begun = True
 
     def final(self, progress: Progress) -> None:
         """Save the state at the end of the run."""
@@ -134,10 +129,10 @@ class Checkpointer:
     def _payload(self, head: State, record: EpochRecord) -> dict[str, Any]:
         return {
             "epoch": record.epoch,
-            "model_state_dict": {**self._encoder, **head},
+            "model_state_dict": {**self._encoder_tensors, **head},
             "loss": record.train_loss,
             "val_loss": record.valid_loss,
-            "config": self.config,
+            "config": dict(self.config),
         }
 
     def _resumable(self, progress: Progress) -> dict[str, Any]:
@@ -149,7 +144,7 @@ class Checkpointer:
                 "best_head": None if progress.is_best else dict(progress.best_head),
                 "records": encode(progress.records),
                 "chosen_from": progress.chosen_from,
-                "inputs": self._inputs,
+                "inputs": self.inputs,
             },
         }
 
