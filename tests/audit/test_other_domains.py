@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from embedscope.audit import Subject, audit, repair
 from embedscope.audit.raw_rows import RawRows
+from embedscope.cli import main as cli
 from embedscope.data.collection import Negative, Row
+from embedscope.diagnose.failing_rows import MINED, rows_as_json
 from embedscope.packs.rental_vi import PACK
 
 FIRMS = ("Acme", "Borealis", "Cobalt", "Dynamo", "Ember", "Fathom", "Garnet", "Helix", "Indigo", "Juniper")
@@ -62,3 +68,28 @@ def test_no_value_of_another_domain_is_read_unless_its_pack_is_chosen(rows: Call
 def test_the_pack_of_another_domain_reads_quarters_as_districts_which_is_why_it_has_to_be_chosen() -> None:
     found = audit(Subject(RawRows("test", "row", fiscal_quarters()), attributes=PACK)).findings
     assert {"positive-suspect", "location-negative-keeps-district"} <= {finding.code for finding in found}
+
+
+@pytest.mark.parametrize("rows", [fiscal_quarters, cars])
+def test_the_repaired_file_of_another_domain_is_the_file(rows: Callable[[], tuple[Row, ...]], tmp_path: Path) -> None:
+    file, fixed = tmp_path / "rows.json", tmp_path / "fixed.json"
+    file.write_text(json.dumps(rows_as_json(rows()), indent=1), encoding="utf-8")
+    assert cli.main(["audit", "--data", str(file), "--fix", str(fixed), "--quiet"]) == 0
+    assert fixed.read_bytes() == file.read_bytes()
+    assert json.loads((tmp_path / "fixed.changes.json").read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("rows", [fiscal_quarters, cars])
+def test_the_next_training_file_of_another_domain_names_no_type_that_the_data_does_not(
+    rows: Callable[[], tuple[Row, ...]], tmp_path: Path
+) -> None:
+    file, vectors, failures = (tmp_path / name for name in ("rows.json", "vectors.npz", "failures.json"))
+    untyped = [replace(row, negatives=()) for row in rows()]
+    file.write_text(json.dumps(rows_as_json(untyped)), encoding="utf-8")
+    texts = sorted({text for row in untyped for text in (row.query, *row.positives)})
+    drawn = np.random.default_rng(0).standard_normal((len(texts), 16)).astype(np.float32)
+    np.savez(vectors, texts=np.array(texts), vectors=drawn)
+    arguments = ["--embeddings", str(vectors), "--data", str(file), "--export-failures", str(failures), "--quiet"]
+    assert cli.main(["evaluate", *arguments]) == 0
+    written = json.loads(failures.read_text(encoding="utf-8"))
+    assert {name for row in written for negative in row["hard_neg"] for name in negative["type"]} == {MINED}
