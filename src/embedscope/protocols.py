@@ -138,7 +138,7 @@ class AttributeReader(Protocol):
         ...
 
     def keeps_value(self, type_name: str, positive: str, negative: str) -> bool | None:
-        """Whether both texts state the same value of the kind of a type: True, False, or None where one is not read."""
+        """Whether both texts state the same value of the kind of a type: None where that cannot be told."""
         ...
 
     def conflicts(self, query: str, document: str) -> tuple[str, ...]:
