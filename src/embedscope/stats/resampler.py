@@ -51,6 +51,10 @@ class Resampler:
     def _draws(self, seed: int | tuple[int, ...]) -> Draws:
         return Draws(seed, self.n_draws, self._kept)
 
+    def _stand_alone(self) -> bool:
+        """Whether no two entries share a cluster."""
+        return len(np.unique(self.clusters)) == len(self.clusters)
+
     def among(self, chosen: BoolArray | IntArray) -> Resampler:
         """The same for some of the queries, by mask or by rows."""
         return replace(self, clusters=self.clusters[chosen])
@@ -83,8 +87,8 @@ class Resampler:
         self, values: Mapping[str, Float64Array], *, bounds: tuple[float, float] | None = UNIT
     ) -> dict[str, Estimate]:
         """Mean over queries with its interval: Wilson for plain proportions of lone queries, else BCa over clusters."""
-        all_alone = bounds == UNIT and len(np.unique(self.clusters)) == len(self.clusters)
-        shares = {name for name, column in values.items() if all_alone and _is_proportion(column)}
+        has_shares = bounds == UNIT and self._stand_alone()
+        shares = {name for name, column in values.items() if has_shares and _is_proportion(column)}
         others = {name: column for name, column in values.items() if name not in shares}
         draws = self._draws(int(self._generator().integers(2**63)))
         found = cluster_bootstrap(others, self.clusters, draws, bounds=bounds)
@@ -107,7 +111,7 @@ class Resampler:
 
     def share(self, hits: BoolArray) -> Estimate:
         """Share of hits: Wilson where every entry stands alone, else a cluster bootstrap (BCa); absent of nothing."""
-        if len(np.unique(self.clusters)) == len(self.clusters):
+        if self._stand_alone():
             return _proportion(np.asarray(hits, dtype=np.float64))
         return self.rate(hits, np.ones(len(hits)))
 

@@ -51,6 +51,11 @@ class Validator:
         Rank metrics, such as "MRR".
     seed, n_draws : int
         Of the intervals.
+
+    Raises
+    ------
+    TooFewPointsError
+        If fewer than two queries have a relevant document.
     """
 
     def __init__(
