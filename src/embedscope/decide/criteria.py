@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from dataclasses import fields
+from dataclasses import MISSING, fields, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from embedscope.errors import InvalidOptionError
 from embedscope.metrics.metric_names import parse_measure
 from embedscope.result import Criteria, Criterion, Fitness, Similarity
+from embedscope.result.codec import hints_of
+
+Kind = TypeVar("Kind", Criterion, Fitness)
 
 BUILT_IN = ("checklist", "evidence")
 DIRECTIONS = (">", ">=", "<", "<=")
@@ -77,28 +80,16 @@ def _parse(text: str, *, where: str, default_name: str) -> Criteria:
 def _criterion(entry: Any, *, where: str) -> Criterion:
     if not isinstance(entry, dict):
         raise InvalidOptionError(f"{where} must be a [[criterion]] table, not {entry!r}.")
-    _refuse_unknown(entry, {field.name for field in fields(Criterion)}, where=where)
-    direction = _typed(entry, "direction", str, where=where)
-    if direction not in DIRECTIONS:
-        raise InvalidOptionError(f"{where}: direction must be one of {' '.join(DIRECTIONS)}, not '{direction}'.")
-    bound = _typed(entry, "bound", str, where=where, default="interval")
-    if bound not in BOUNDS:
-        raise InvalidOptionError(f"{where}: bound must be 'interval' or 'value', not '{bound}'.")
-    identifier = _typed(entry, "id", str, where=where)
-    return Criterion(
-        id=identifier,
-        title=_typed(entry, "title", str, where=where, default=identifier),
-        metric=_metric(entry, where=where),
-        direction=direction,
-        threshold=float(_typed(entry, "threshold", (int, float), where=where)),
-        gating=_typed(entry, "gating", bool, where=where, default=True),
-        bound=bound,
-    )
+    found = _record(Criterion, {"title": entry.get("id"), **entry}, where=where)
+    if found.direction not in DIRECTIONS:
+        raise InvalidOptionError(f"{where}: direction must be one of {' '.join(DIRECTIONS)}, not '{found.direction}'.")
+    if found.bound not in BOUNDS:
+        raise InvalidOptionError(f"{where}: bound must be 'interval' or 'value', not '{found.bound}'.")
+    return replace(found, metric=_metric(found.metric, where=where))
 
 
-def _metric(entry: dict[str, Any], *, where: str) -> str:
-    """The path of a figure; refused where no run can ever have it, because such a check would stay undecided."""
-    path: str = _typed(entry, "metric", str, where=where)
+def _metric(path: str, *, where: str) -> str:
+    """The path of an estimate; refused where no run can ever have it, because such a check would stay undecided."""
     if not any(re.fullmatch(pattern, path) for pattern in PATHS.values()):
         raise InvalidOptionError(
             f"{where}: there is no metric '{path}'. Known are {', '.join(PATHS)} (figures of similarity: "
@@ -116,14 +107,19 @@ def _metric(entry: dict[str, Any], *, where: str) -> str:
 def _fitness(table: Any, *, where: str) -> Fitness:
     if not isinstance(table, dict):
         raise InvalidOptionError(f"{where} must be a table of limits, not {type(table).__name__}.")
-    _refuse_unknown(table, {field.name for field in fields(Fitness)}, where=where)
-    default = Fitness()
-    values = {}
-    for field in fields(Fitness):
-        standard = getattr(default, field.name)
-        kind: Any = (int, float) if isinstance(standard, float) else type(standard)
-        values[field.name] = _typed(table, field.name, kind, where=where, default=standard)
-    return Fitness(**values)
+    return _record(Fitness, table, where=where)
+
+
+def _record(kind: type[Kind], table: dict[str, Any], *, where: str) -> Kind:
+    """A record from the keys of a table, each of the type that its field has."""
+    _refuse_unknown(table, {field.name for field in fields(kind)}, where=where)
+    values: dict[str, Any] = {}
+    for field in fields(kind):
+        type_ = hints_of(kind)[field.name]
+        default = None if field.default is MISSING else field.default
+        value = _typed(table, field.name, (int, float) if type_ is float else type_, where=where, default=default)
+        values[field.name] = float(value) if type_ is float else value
+    return kind(**values)
 
 
 def _typed(table: dict[str, Any], key: str, kind: Any, *, where: str, default: Any = None) -> Any:
