@@ -26,9 +26,9 @@ from pathlib import Path
 import numpy as np
 
 from embedscope.audit import Subject, audit
+from embedscope.audit.raw_rows import RawRows, read_rows
 from embedscope.audit.text_checks import texts_of
 from embedscope.data.collection import Collection, Negative, Row, build_collection
-from embedscope.audit.raw_rows import RawRows, read_rows
 from embedscope.data.sample import sample_path
 from embedscope.data.text_features import DiacriticWords
 from embedscope.diagnose.findings import find_faults

@@ -116,7 +116,7 @@ class AttributeReader(Protocol):
 
     @property
     def units(self) -> Container[str]:
-        """Words, in lower case, that after a number are units or currencies, beside the symbols that all texts share."""
+        """Words in lower case that after a number are units or currencies, beside the symbols that all texts share."""
         ...
 
     @property
