@@ -1,16 +1,18 @@
 # Two commands do everything on a fresh machine with Python 3.11 and make:
 #   make demo   create .venv, install, train and report on the sample data, say where the page and pictures are
 #   make test   create .venv, install, run every check
+# While working, make check runs the quick part of it.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo test lint types unit front-end bench bench-long bundle format clean
+.PHONY: help demo check test lint types quick unit front-end bench bench-long bundle format clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    train a head over the packaged MiniLM on the sample data, and report on it"
+	@echo "make check   lint, types, the quick tests: run it while you work"
 	@echo "make test    lint, types, all tests"
 	@echo "make bench   measure every claim about speed beside its peers, into docs/benchmarks.md"
 	@echo "make bench-long  the runs of many minutes, into benchmarks/recorded/"
@@ -27,6 +29,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED)
 	$(BIN)/embedscope demo
 
+check: lint types quick
+
 test: lint types unit front-end
 
 lint: $(INSTALLED)
@@ -35,6 +39,9 @@ lint: $(INSTALLED)
 
 types: $(INSTALLED)
 	$(BIN)/mypy
+
+quick: $(INSTALLED)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not browser and not gpu"
 
 unit: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist worksteal

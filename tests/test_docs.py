@@ -53,8 +53,8 @@ NOT_RUN = {
     "make bundle": "needs Node; make test rebuilds the bundle where Node is found",
     "pip install '.[models]'": "installs",
     "pip install '.[ray]'": "installs",
-    "embedscope evaluate --embeddings shards/ --engine ray": "a test of its own runs it (tests/engines)",
-    "embedscope demo": "a test of its own runs it (tests/commands/test_demo.py)",
+    "embedscope evaluate --embeddings shards/ --engine ray": "a test of its own runs it (tests/scale)",
+    "embedscope demo": "a test of its own runs it (tests/cli/test_demo_command.py)",
     "python -m tools.sample_data --output rental_data": "a test of its own runs it (tests/data)",
 }
 """Commands of the documentation that are not run here, and why."""
@@ -337,8 +337,8 @@ def test_the_checks_and_thresholds_in_the_readme_are_those_of_the_profile() -> N
 
 
 def test_the_files_in_the_readme_are_those_that_are_written() -> None:
-    from embedscope.cli.outputs import TABLES
-    from embedscope.cli.pictures import PICTURES
+    from embedscope.output.picture_process import PICTURES
+    from embedscope.output.run_files import TABLES
 
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for name in (*TABLES, *(f"{picture}.png" for picture in PICTURES)):
