@@ -8,12 +8,11 @@ import tomllib
 from dataclasses import MISSING, fields, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 from embedscope.errors import InvalidOptionError
 from embedscope.metrics.metric_names import parse_measure
 from embedscope.result import Criteria, Criterion, Fitness, Similarity
-from embedscope.result.codec import hints_of
 
 Kind = TypeVar("Kind", Criterion, Fitness)
 
@@ -114,8 +113,9 @@ def _record(kind: type[Kind], table: dict[str, Any], *, where: str) -> Kind:
     """A record from the keys of a table, each of the type that its field has."""
     _refuse_unknown(table, {field.name for field in fields(kind)}, where=where)
     values: dict[str, Any] = {}
+    types = get_type_hints(kind)
     for field in fields(kind):
-        type_ = hints_of(kind)[field.name]
+        type_ = types[field.name]
         default = None if field.default is MISSING else field.default
         value = _typed(table, field.name, (int, float) if type_ is float else type_, where=where, default=default)
         values[field.name] = float(value) if type_ is float else value
