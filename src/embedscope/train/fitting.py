@@ -9,17 +9,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import numpy as np
-
-from embedscope.data.collection import Collection, describe
-from embedscope.data.readers import read_collection
 from embedscope.errors import EmbedscopeError
 from embedscope.log import SILENT, Log
 from embedscope.machine import resolve_device
 from embedscope.models.cache import EmbeddingStore
-from embedscope.models.embed import encode_texts
 from embedscope.output.run_folder import check_writable, manifest, write_json
-from embedscope.protocols import Float32Array
+from embedscope.protocols import ProgressCallback
 from embedscope.result import EpochRecord, TrainingRecord
 from embedscope.result.codec import encode
 from embedscope.result.formatting import estimate, number, percent
@@ -38,11 +33,11 @@ from embedscope.train.checkpoints import (
 )
 from embedscope.train.export import require_replaceable, save_safetensors, save_sentence_transformers
 from embedscope.train.merged_settings import RECORDED, require_sound
-from embedscope.train.pairs import TrainingData, training_data
+from embedscope.train.pairs import TrainingData
 from embedscope.train.record import training_report
 from embedscope.train.resuming import Stopped, digests_of
-from embedscope.train.selection import compared_metric, measures_of
-from embedscope.train.split import split_collection
+from embedscope.train.selection import compared_metric
+from embedscope.train.sides import Side, encoded_sides, read_collections, warn_of_other_weights
 from embedscope.train.trackers import Tool, Trackers, require_installed
 from embedscope.train.trainer import Progress, train_head, training_record
 from embedscope.train.validation import Validator
@@ -58,25 +53,6 @@ class Fitted:
     record: TrainingRecord
     report: Mapping[str, Any]
     files: tuple[str, ...]  # names, those of three epochs or more as one
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Side:
-    """A collection, to train on or to validate, with the pooled base vectors of its texts."""
-
-    collection: Collection
-    queries: Float32Array
-    documents: Float32Array
-
-    def pairs(self, settings: TrainSettings) -> tuple[TrainingData, tuple[str, ...]]:
-        """Its pairs, and what is odd about its weights."""
-        return training_data(
-            self.collection,
-            self.queries,
-            self.documents,
-            use_hard_neg=settings.use_hard_neg,
-            keep_zero_weights=settings.keep_zero_weights,
-        )
 
 
 def fit(settings: TrainSettings, log: Log = SILENT) -> Fitted:
@@ -100,7 +76,7 @@ def fit(settings: TrainSettings, log: Log = SILENT) -> Fitted:
     run_id, begins_after = (uuid4().hex, 0) if stopped is None else (stopped.run_id, stopped.progress.epoch)
     folder, tools = Path(settings.output_dir), [tool for tool in Tool if getattr(settings, tool)]
     _require_destinations(settings, folder, tools, run_id, after=begins_after)
-    train, valid = _read(settings, log)
+    train, valid = read_collections(settings, log)
     cache = None if settings.cache_dir is None else Path(settings.cache_dir)
     store = EmbeddingStore(cache, warn=log.warn, is_enabled=not settings.no_cache)
     base = load_base(
@@ -115,7 +91,7 @@ def fit(settings: TrainSettings, log: Log = SILENT) -> Fitted:
     config = _recorded(settings, base, run_id)
     digests = digests_of(train, valid, base.encoder.fingerprint)
     resume = None if stopped is None else stopped.going_on(config, digests, log)
-    sides = _encoded([train, *([] if valid is None else [valid])], base, store, settings, log)
+    sides = encoded_sides([train, *([] if valid is None else [valid])], base, store, settings, log)
     checkpointer = Checkpointer(
         folder,
         config,
@@ -133,12 +109,7 @@ def fit(settings: TrainSettings, log: Log = SILENT) -> Fitted:
     report = training_report(record, config)
     write_json(folder / RECORD, report)
     _draw(record, folder)
-    roles = {name: getattr(settings, name) for name in ("data", "valid", "resume", "config")}
-    elapsed = time.perf_counter() - started
-    write_json(
-        folder / MANIFEST,
-        manifest(inputs=roles, options=encode(asdict(settings)), seed=settings.seed, elapsed_s=elapsed),
-    )
+    write_json(folder / MANIFEST, _manifest(settings, time.perf_counter() - started))
     return Fitted(folder, record, report, (*files, RECORD, CURVES, MANIFEST))
 
 
@@ -161,59 +132,42 @@ def _require_destinations(settings: TrainSettings, folder: Path, tools: list[Too
         require_installed(tool)
 
 
-# --- data ---------------------------------------------------------------------------------------------------------
-
-
-def _read(settings: TrainSettings, log: Log) -> tuple[Collection, Collection | None]:
-    """Training and validation queries: two files, or one file split with every cluster on one side."""
-    data = read_collection(str(settings.data), drop_empty=settings.drop_empty)
-    describe(data, str(settings.data), log)
-    if settings.valid is not None:
-        valid = read_collection(settings.valid, drop_empty=settings.drop_empty)
-        describe(valid, settings.valid, log)
-        _warn_of_leakage(data, valid, log)
-        return data, valid
-    if settings.split == 0:
-        return data, None
-    split = split_collection(data, settings.split, np.random.default_rng([settings.seed, 3]))
-    total = int(data.indptr[-1])
-    log.step(
-        f"Split: {total - split.n_pairs:,} pairs to train, {split.n_pairs:,} to validate "
-        f"({len(split.valid.queries):,} queries in {split.n_clusters:,} groups)\n"
-        f"       Queries that share a positive or a group stay together: a split by rows would have put "
-        f"{split.n_torn:,} pairs into validation whose group is trained on too."
-    )
-    return split.train, split.valid
-
-
-def _warn_of_leakage(train: Collection, valid: Collection, log: Log) -> None:
-    """Validation queries, or their positives, that are trained on make validation look better than it is."""
-    queries = len(set(train.queries) & set(valid.queries))
-    ours, theirs = ({c.documents[d] for d in c.relevant.tolist()} for c in (train, valid))
-    positives = len(ours & theirs)
-    if queries or positives:
-        log.warn(
-            f"{queries:,} of {len(valid.queries):,} validation queries and {positives:,} of {len(theirs):,} of their "
-            f"positives stand in the training file too: validation sees what was trained on, and over-fitting less."
-        )
-
-
-def _encoded(
-    collections: list[Collection], base: Base, store: EmbeddingStore, settings: TrainSettings, log: Log
-) -> list[Side]:
-    """The pooled base vectors of every text of the collections, each distinct text encoded once."""
-    started = time.perf_counter()
-    texts = [text for c in collections for text in (*c.queries, *c.documents)]
-    with log.progress("Encoding", unit="texts") as progress:
-        found = encode_texts(texts, base.encoder, store, batch_size=settings.encode_batch_size, progress=progress)
-    seconds = time.perf_counter() - started
-    log.step(f"Encoded {found.n_encoded:,} texts, {found.n_cached:,} from the cache, in {seconds:.1f} s")
-    ends = np.cumsum([n for c in collections for n in (len(c.queries), len(c.documents))])
-    queries_and_documents = np.split(found.vectors, ends[:-1])
-    return [Side(c, *queries_and_documents[2 * i : 2 * i + 2]) for i, c in enumerate(collections)]
-
-
 # --- training -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, eq=False)
+class _Run:
+    """What an epoch leaves: its checkpoint, the record so far, its curves elsewhere, and a line in the log."""
+
+    data: TrainingData
+    settings: TrainSettings
+    validator: Validator | None
+    checkpointer: Checkpointer
+    trackers: Trackers
+    progress: ProgressCallback
+    state: Progress | None = None
+
+    def after_epoch(self, state: Progress) -> None:
+        self.checkpointer.after_epoch(state)
+        self.state = state
+        write_json(self.checkpointer.folder / RECORD, training_report(self._so_far(state), self.checkpointer.config))
+        self.trackers.log(state.last)
+        n_epochs, n_pairs = self.settings.epochs, len(self.data)
+        line = epoch_line(state.last, n_epochs, compared_metric(self.settings), is_best=state.is_best)
+        self.progress(state.epoch * n_pairs, n_epochs * n_pairs, line)
+
+    def break_off(self, log: Log, *, is_interrupted: bool) -> None:
+        """Draw the curves of a run that does not reach its end, save the last epoch and say how to go on."""
+        if self.state is None or self.state.epoch == 0:
+            return
+        _draw(self._so_far(self.state), self.checkpointer.folder)
+        if is_interrupted:
+            saved = self.checkpointer.interrupted(self.state)
+            log.step(f"Stopped after epoch {self.state.epoch}. Go on with: embedscope train --resume {saved}")
+
+    def _so_far(self, state: Progress) -> TrainingRecord:
+        stopped = f"not over: {state.epoch} of {self.settings.epochs} epochs are done"
+        return training_record(state, self.data, self.settings, self.validator, stopped=stopped)
 
 
 def _trained(
@@ -224,34 +178,16 @@ def _trained(
     trackers: Trackers,
     resume: Progress | None,
 ) -> tuple[Progress, TrainingRecord]:
-    """Train; each epoch leaves its checkpoint, the record so far, its curves elsewhere and a line in the log."""
     data, notes = sides[0].pairs(settings)
     for note in notes:
         log.warn(note)
     validator, valid_data = None, None
     for side in sides[1:]:
-        validator = Validator(
-            side.collection, side.queries, side.documents,
-            measures=measures_of(settings), seed=settings.seed, n_draws=settings.n_draws,
-        )  # fmt: skip
+        validator = side.validator(settings)
         valid_data, _ = side.pairs(settings)
-        _warn_of_other_weights(data, valid_data, log)
-    done: list[Progress] = []
-
-    def so_far(state: Progress) -> TrainingRecord:
-        stopped = f"not over: {state.epoch} of {settings.epochs} epochs are done"
-        return training_record(state, data, settings, validator, stopped=stopped)
-
+        warn_of_other_weights(data, valid_data, log)
     with log.progress("Training", unit="pairs") as progress:
-
-        def after_epoch(state: Progress) -> None:
-            checkpointer.after_epoch(state)
-            done[:] = [state]
-            write_json(checkpointer.folder / RECORD, training_report(so_far(state), checkpointer.config))
-            trackers.log(state.last)
-            line = epoch_line(state.last, settings.epochs, compared_metric(settings), is_best=state.is_best)
-            progress(state.epoch * len(data), settings.epochs * len(data), line)
-
+        run = _Run(data, settings, validator, checkpointer, trackers, progress)
         try:
             return train_head(
                 data,
@@ -260,28 +196,12 @@ def _trained(
                 valid_data=valid_data,
                 resume=resume,
                 device=resolve_device(settings.device),
-                on_epoch=after_epoch,
+                on_epoch=run.after_epoch,
                 progress=progress,
             )
         except (KeyboardInterrupt, EmbedscopeError) as error:
-            if done and done[0].epoch > 0:
-                _draw(so_far(done[0]), checkpointer.folder)
-                if isinstance(error, KeyboardInterrupt):
-                    saved = checkpointer.interrupted(done[0])
-                    log.step(f"Stopped after epoch {done[0].epoch}. Go on with: embedscope train --resume {saved}")
+            run.break_off(log, is_interrupted=isinstance(error, KeyboardInterrupt))
             raise
-
-
-def _warn_of_other_weights(train: TrainingData, valid: TrainingData, log: Log) -> None:
-    """Zeros are placeholders or meant, as each file shows; where the two files differ, so do their losses."""
-    if train.has_placeholders == valid.has_placeholders:
-        return
-    taken = {True: "taken as 1.0, as not filled in", False: "few beside others, and taken at their word"}
-    log.warn(
-        f"Hard negatives of weight 0 are {taken[train.has_placeholders]}, in the training rows, but "
-        f"{taken[valid.has_placeholders]}, in the validation rows: the two losses are not of one kind. Fill the "
-        f"weights in, or pass --keep-zero-weights for both."
-    )
 
 
 def epoch_line(record: EpochRecord, n_epochs: int, metric: str, *, is_best: bool) -> str:
@@ -331,3 +251,8 @@ def _draw(record: TrainingRecord, folder: Path) -> None:
     from embedscope.output.pictures.training_figure import draw_training_curves
 
     style.save(draw_training_curves(record), folder / CURVES)
+
+
+def _manifest(settings: TrainSettings, elapsed_s: float) -> dict[str, object]:
+    roles = {name: getattr(settings, name) for name in ("data", "valid", "resume", "config")}
+    return manifest(inputs=roles, options=encode(asdict(settings)), seed=settings.seed, elapsed_s=elapsed_s)

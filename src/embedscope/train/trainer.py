@@ -119,7 +119,7 @@ def train_head(
     """
     require_selectable(settings, validator)
     with _one_thread():
-        run = _Run(data, settings, validator, valid_data, device)
+        run = _Trainer(data, settings, validator, valid_data, device)
         state, note = (run.begin(), None) if resume is None else run.go_on(resume)
         if resume is None:
             on_epoch(state)
@@ -221,7 +221,7 @@ def rechosen(resume: Progress, select: str, *, has_validation: bool) -> tuple[Pr
     return replace(resume, best_epoch=chosen, best_head=heads[chosen]), None if chosen == best else note
 
 
-class _Run:
+class _Trainer:
     """The head, its optimiser and the data on the device."""
 
     def __init__(
