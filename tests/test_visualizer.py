@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 from tests.support.scene import run, write_rows
 
-from embedscope import EmbeddingVisualizer, InputError
+from embedscope import EmbeddingVisualizer, InputError, Settings
 from embedscope.result import Result, VerdictOutcome
 
 
@@ -31,7 +30,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def result(viz: EmbeddingVisualizer, data: Path) -> Result:
-    return viz.analyse(data, maps=("tsne",), n_draws=300)
+    return viz.analyse(data, skip_umap=True, draws=300)
 
 
 def test_texts_become_unit_rows_in_their_own_order(viz: EmbeddingVisualizer) -> None:
@@ -82,7 +81,7 @@ def test_a_map_that_was_not_laid_out_is_an_error_and_not_an_empty_picture(
     viz: EmbeddingVisualizer, result: Result
 ) -> None:
     with pytest.raises(
-        InputError, match=r"no umap map in these findings: it was not asked for: analyse\(data, maps=\('umap',\)\)"
+        InputError, match=r"no umap map in this result: it was not asked for: leave skip_umap out of analyse"
     ):
         viz.plot_umap(result)
 
@@ -90,7 +89,7 @@ def test_a_map_that_was_not_laid_out_is_an_error_and_not_an_empty_picture(
 def test_the_notebook_and_the_command_line_give_the_same_numbers(
     viz: EmbeddingVisualizer, data: Path, minilm: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    result = viz.analyse(data, maps=())
+    result = viz.analyse(data, skip_tsne=True, skip_umap=True)
     words = ["evaluate", "--checkpoint", minilm, "--data", data, "--device", "cpu", "--json"]
     report = json.loads(run(capsys, *words).out)
     for name, metric in result.metrics.items():
@@ -108,10 +107,10 @@ def test_the_analysis_runs_on_the_device_of_the_encoder(
 
     asked: list[str] = []
 
-    def take(*_: object, options: Any) -> None:
-        asked.append(options.device)
+    def take(_: object, __: object, settings: Settings, **___: object) -> None:
+        asked.append(settings.model.device)
 
-    monkeypatch.setattr(visualizer, "analyse", take)
+    monkeypatch.setattr(visualizer, "result_of", take)
     viz.analyse(data, max_samples=5)
     viz.analyse(data, max_samples=5, device="auto")
     assert asked == ["cpu", "auto"]

@@ -155,8 +155,9 @@ class EmbeddingVisualizer:
 
     def _draw_map(self, result: Result, name: str, output_path: str | Path | None) -> Figure:
         if name not in result.maps:
-            reason = result.maps_absent.get(name, f"it was not asked for: analyse(data, maps=('{name}',)) lays it out")
-            raise InvalidOptionError(f"There is no {name} map in these findings: {reason}")
+            raise InvalidOptionError(
+                f"There is no {name} map in this result: it was not asked for: leave skip_{name} out of analyse."
+            )
         return self._draw("draw_map", result, name, output_path=output_path)
 
     def _draw(self, name: str, result: Result, *arguments: str, output_path: str | Path | None) -> Figure:

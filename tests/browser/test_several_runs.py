@@ -178,7 +178,7 @@ def test_without_findings_there_is_no_list_of_them(open_report: Opener) -> None:
     payload["report"]["findings"] = []
     page = open_report(payload, "failures").page
     assert page.locator(".findings").count() == 0
-    assert "Result" not in page.locator("h2").all_inner_texts()
+    assert "Findings" not in page.locator("h2").all_inner_texts()
 
 
 def test_a_training_shows_lines_and_what_is_known_of_every_epoch(open_report: Opener) -> None:
@@ -342,7 +342,7 @@ def test_pages_of_several_runs_fit_the_window_name_every_control_and_complain_of
 def test_pages_of_several_runs_are_printed_whole(open_report: Opener) -> None:
     for made, parts in (
         (tiny.comparison_payload, ("Every run", "Went wrong", "40 → 1.5")),
-        (tiny.training_payload, ("Result", "Metrics", "location")),
+        (tiny.training_payload, ("Findings", "Metrics", "location")),
     ):
         report = open_report(made())
         report.page.emulate_media(media="print")

@@ -19,7 +19,7 @@ from embedscope.result.saved_run import is_run_folder, read_run
 
 pytest.importorskip("sentence_transformers")
 
-RUN_FILES = {"report.json", "queries.parquet", "manifest.json"}
+RUN_FILES = {"report.json", "queries.parquet", "manifest.json", "report.html", "page.json"}
 WORDS = (
     *("room", "quiet", "cheap", "park", "river", "balcony", "garden", "market"),
     *("one", "two", "three", "four", "five", "six", "seven", "eight"),
@@ -102,11 +102,11 @@ def test_every_evaluation_writes_a_run_folder_that_can_be_read(data: Path, model
     assert json.loads((folders[0] / "manifest.json").read_text())["inputs"]["data"]["sha256"]
 
 
-def test_the_page_is_written_where_asked_for_and_another_folder_where_named(
+def test_the_run_is_written_into_another_folder_where_one_is_named(
     data: Path, model: Any, tmp_path: Path
 ) -> None:
-    evaluator(data, output=tmp_path / "runs", page=True)(model, str(tmp_path / "trainer"))
-    assert {path.name for path in (tmp_path / "runs" / "model").iterdir()} == RUN_FILES | {"report.html", "page.json"}
+    evaluator(data, output=tmp_path / "runs")(model, str(tmp_path / "trainer"))
+    assert {path.name for path in (tmp_path / "runs" / "model").iterdir()} == RUN_FILES
     assert not (tmp_path / "trainer").exists()
 
 

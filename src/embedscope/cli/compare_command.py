@@ -35,8 +35,6 @@ def run(settings: Settings, chosen: CompareSettings) -> int:
         n_others = len(found.comparison.candidates) - len(shown.candidates)
         terminal.step(f"The other {n_others} of these checkpoints against the reference: --json, report.json, page")
     terminal.verdict(found.result.verdict)
-    for reason in found.result.maps_absent.values():
-        terminal.warn(reason)
     more = comparison_report(found.runs, found.comparison)
     if found.timeline is not None:
         reference = found.runs[found.comparison.reference]

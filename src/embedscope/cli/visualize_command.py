@@ -32,8 +32,6 @@ def run(settings: Settings) -> int:
             pictures=drawing.files,
         )
     terminal.report(result, has_evidence=output.findings)
-    for reason in result.maps_absent.values():
-        terminal.warn(reason)
     written = ending.write_side_files(result, settings, result.verdict)
     terminal.files(str(output.output), names)
     terminal.side_files(written)

@@ -127,7 +127,7 @@ def test_points_shrink_as_they_become_many() -> None:
 
 
 def test_a_missing_map_is_refused_with_the_reason() -> None:
-    result = replace(make_findings(10), maps={}, maps_absent={"umap": "left out with --skip-umap"})
+    result = replace(make_findings(10), maps={})
     with pytest.raises(InvalidOptionError, match="--skip-umap"):
         draw_map(result, "umap")
 

@@ -56,8 +56,7 @@ def draw_map(result: Mapped, name: str) -> Figure:
 def _map_of(result: Mapped, name: str) -> tuple[MapLayout, Points]:
     layout = result.maps.get(name)
     if layout is None or result.points is None:
-        why = result.maps_absent.get(name, "it was not computed")
-        raise InvalidOptionError(f"There is no map {name!r} to draw: {why}.")
+        raise InvalidOptionError(f"There is no map {name!r} to draw: it was left out (--skip-{name}).")
     return layout, result.points
 
 
