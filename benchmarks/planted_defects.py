@@ -31,7 +31,7 @@ from embedscope.audit.text_checks import texts_of
 from embedscope.data.collection import Collection, Negative, Row, build_collection
 from embedscope.data.sample import sample_path
 from embedscope.data.text_features import DiacriticWords
-from embedscope.diagnose.findings import find_faults
+from embedscope.diagnose.findings import failure_modes, find_faults
 from embedscope.diagnose.query_features import Feature
 from embedscope.diagnose.slices import find_slices
 from embedscope.measure.query_set import QuerySet
@@ -146,7 +146,8 @@ def diagnosed(embeddings: Embeddings, base: Embeddings | None = None) -> tuple[F
     query_set = QuerySet.of(test_set(), seed=chosen.seed, draws=chosen.draws)
     ranked = rank(test_set(), embeddings, query_set, SETTINGS)
     scored = measure(test_set(), Embedded(embeddings, base), ranked, SETTINGS)
-    return find_faults(scored, test_set(), query_set.resampler, embeddings=embeddings, base=base, attributes=PACK)
+    modes = failure_modes(scored, test_set(), base=base, attributes=PACK)
+    return find_faults(scored, test_set(), modes, query_set.resampler, embeddings=embeddings, attributes=PACK)
 
 
 def audited(rows: Iterator[Row] | list[Row], **more: object) -> tuple[Finding, ...]:

@@ -400,7 +400,6 @@ def diagnose(
         scored,
         collection,
         embeddings=embedded.embeddings,
-        base=embedded.base,
         modes=modes,
         more=() if robustness is None else tuple(fragile_queries(robustness)),
         resampler=query_set.resampler,

@@ -13,7 +13,7 @@ from tests.support.planted import SETTINGS, collection_of, diagnosed, findings_o
 from embedscope import pipeline
 from embedscope.data.collection import Collection
 from embedscope.diagnose import examination
-from embedscope.diagnose.findings import find_faults
+from embedscope.diagnose.findings import failure_modes, find_faults
 from embedscope.errors import InvalidOptionError
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.ranked import rank
@@ -51,7 +51,9 @@ def test_the_diagnoses_are_those_of_the_same_findings(
 ) -> None:
     before = findings_of(collection, lost)
     resampler = QuerySet.of(collection, seed=SETTINGS.measure.seed, draws=SETTINGS.measure.draws).resampler
-    assert found.findings == find_faults(before, collection, resampler, embeddings=lost)
+    assert found.findings == find_faults(
+        before, collection, failure_modes(before, collection), resampler, embeddings=lost
+    )
     assert found.findings
 
 

@@ -61,7 +61,10 @@ def found(
     collection: Collection, queries: np.ndarray, documents: np.ndarray, settings: Settings = SETTINGS
 ) -> dict[str, Finding]:
     result, embeddings, resampler = measured(collection, queries, documents, settings)
-    return {d.code: d for d in find_faults(result, collection, resampler, embeddings=embeddings)}
+    return {
+        d.code: d
+        for d in find_faults(result, collection, failure_modes(result, collection), resampler, embeddings=embeddings)
+    }
 
 
 def test_a_healthy_model_on_healthy_data_yields_no_finding(collection: Collection) -> None:
@@ -80,7 +83,7 @@ def test_a_price_blind_model_ignores_prices_and_nothing_else(collection: Collect
     queries, documents = vectors(collection, 0)
     blind(collection, "price", documents, np.random.default_rng(9))
     result, embeddings, resampler = measured(collection, queries, documents)
-    every = find_faults(result, collection, resampler, embeddings=embeddings)
+    every = find_faults(result, collection, failure_modes(result, collection), resampler, embeddings=embeddings)
     ignored = [d for d in every if d.code == "type-ignored"]
     assert [d.title.split(" ")[0] for d in ignored] == ["price"]
     price = ignored[0]
@@ -210,7 +213,7 @@ def test_a_type_that_names_no_attribute_is_not_called_ignored(name: str, title: 
     types = tuple((name,) if own == ("price",) and name else () for own in collection.negatives.types)
     named = replace(collection, negatives=replace(collection.negatives, types=types))
     result, embeddings, resampler = measured(named, queries, documents)
-    every = find_faults(result, named, resampler, embeddings=embeddings)
+    every = find_faults(result, named, failure_modes(result, named), resampler, embeddings=embeddings)
     (one,) = [d for d in every if d.code == "type-ignored"]
     assert one.title.startswith(title)
     assert ("differ in" in one.action) == (name == "amenity")
@@ -242,7 +245,7 @@ def test_queries_of_the_training_file_are_found_by_their_rows(collection: Collec
     result, embeddings, resampler = measured(collection, queries, documents)
     train = keep_queries(collection, np.arange(10, 40))
     leaked = replace(result, leakage=measure_leakage(collection, train, train_name="train.json"))
-    (one,) = find_faults(leaked, collection, resampler, embeddings=embeddings)
+    (one,) = find_faults(leaked, collection, failure_modes(leaked, collection), resampler, embeddings=embeddings)
     assert one.code == "query-in-training"
     assert one.rows == tuple(range(10, 40))
     alone = resampler.over(np.arange(300)).share(np.isin(np.arange(300), np.arange(10, 40)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from embedscope.diagnose.second_opinion import answers_as_well, base_scorer, lexical_scorer
+from embedscope.diagnose.second_opinion import Scorer, answers_as_well, lexical_scorer
 from embedscope.packs.rental_vi import PACK
 
 POSITIVE = "Phòng trọ 25m2 có gác, máy lạnh, wc riêng, ban công, gần chợ, Quận 10, giá 5.5 triệu"
@@ -46,5 +46,5 @@ def test_scorers_give_the_cosine_of_their_rows_by_pair_and_by_block() -> None:
 
 def test_the_base_model_scores_by_its_vectors() -> None:
     vectors = np.eye(3, dtype=np.float32)
-    scorer = base_scorer("base", vectors, vectors[::-1])
+    scorer = Scorer("base", vectors, vectors[::-1])
     assert scorer.pairs(np.array([0, 0]), np.array([0, 2])).tolist() == [0.0, 1.0]

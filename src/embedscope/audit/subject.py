@@ -16,7 +16,7 @@ from embedscope.audit.preferences import Preferences, preferences
 from embedscope.audit.raw_rows import RawRows
 from embedscope.data.collection import Collection, Negative, Row, build_collection, identity
 from embedscope.diagnose.near_duplicates import folded
-from embedscope.diagnose.second_opinion import Scorer, base_scorer, lexical_scorer
+from embedscope.diagnose.second_opinion import Scorer, lexical_scorer
 from embedscope.errors import InputError
 from embedscope.models.token_lengths import TokenLengths
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, IntArray
@@ -123,7 +123,7 @@ class Subject:
         if self.collection is None:
             return None
         if self.opinion is not None:
-            return base_scorer(self.opinion.name, self.opinion.queries, self.opinion.documents)
+            return Scorer(self.opinion.name, self.opinion.queries, self.opinion.documents)
         return self.lexical
 
     @cached_property

@@ -13,7 +13,7 @@ from embedscope.diagnose.label_faults import label_findings
 from embedscope.diagnose.mode_faults import failure_findings, unexplained_failures
 from embedscope.diagnose.model_faults import collapsed_space, slice_findings, unbeaten_baselines
 from embedscope.diagnose.query_features import QueryFacts, query_features
-from embedscope.diagnose.second_opinion import Scorer, base_scorer, lexical_scorer
+from embedscope.diagnose.second_opinion import Scorer, lexical_scorer
 from embedscope.diagnose.slices import SliceSearch, find_slices
 from embedscope.diagnose.type_faults import ignored_types
 from embedscope.models.embed import Embeddings
@@ -28,13 +28,10 @@ _ALL_WRONG = frozenset({"below-lexical", "below-base", "space-collapsed"})
 def find_faults(
     scored: Scored,
     collection: Collection,
+    modes: FailureModes,
     resampler: Resampler,
     *,
     embeddings: Embeddings | None = None,
-    base: Embeddings | None = None,
-    n_tokens: Mapping[str, int] | None = None,
-    modes: FailureModes | None = None,
-    metadata: Mapping[str, Sequence[str | None]] | None = None,
     more: Sequence[Candidate] = (),
     attributes: AttributeReader = NO_ATTRIBUTES,
 ) -> tuple[Finding, ...]:
@@ -45,30 +42,19 @@ def find_faults(
     scored : Scored
     collection : Collection
         The one that was measured.
+    modes : FailureModes
+        What `failure_modes` gave for these scores.
     resampler : Resampler
         Of the measured queries: every interval, and the halves of the search for slices.
     embeddings : Embeddings, optional
         Its vectors: queries are clustered into topics, and the space is looked at.
-    base : Embeddings, optional
-        Vectors of the base model: the second opinion on false negatives. Character n-grams without them.
-    n_tokens : mapping of text to number of tokens, optional
-        Shows which texts were cut off at ``scored.model.max_length``.
-    modes : FailureModes, optional
-        What `failure_modes` gave for the same scores, where that is known.
-    metadata : mapping of column to values, optional
-        One value (or None) a query of ``collection``, in its order, beside the columns of the collection itself (its
-        groups among them).
     more : sequence of Candidate
         Findings made elsewhere, to be put in order with these.
     attributes : AttributeReader
         What is read of the texts beside their words.
     """
     queries, documents = scored.queries, scored.documents
-    if modes is None:
-        modes = failure_modes(scored, collection, base=base, n_tokens=n_tokens, attributes=attributes)
-    search = search_slices(
-        scored, collection, resampler, embeddings=embeddings, metadata=metadata, attributes=attributes
-    )
+    search = search_slices(scored, collection, resampler, embeddings=embeddings, attributes=attributes)
     candidates = [
         *ignored_types(queries, documents, resampler, tolerance=scored.tie_tolerance),
         *unbeaten_baselines(scored),
@@ -91,11 +77,19 @@ def failure_modes(
     n_tokens: Mapping[str, int] | None = None,
     attributes: AttributeReader = NO_ATTRIBUTES,
 ) -> FailureModes:
-    """Why each failed query failed; rows are those of the query table."""
+    """Why each failed query failed; rows are those of the query table.
+
+    Parameters
+    ----------
+    base : Embeddings, optional
+        Vectors of the base model: the second opinion on false negatives. Character n-grams without them.
+    n_tokens : mapping of text to number of tokens, optional
+        Shows which texts were cut off at ``scored.model.max_length``.
+    """
     queries, documents = scored.queries, scored.documents
     opinion: Scorer | None = None
     if base is not None:
-        opinion = base_scorer(base.facts.checkpoint, base.queries[measured_rows(scored, collection)], base.documents)
+        opinion = Scorer(base.facts.checkpoint, base.queries[measured_rows(scored, collection)], base.documents)
     return classify_failures(
         queries,
         documents,
@@ -114,7 +108,6 @@ def search_slices(
     resampler: Resampler,
     *,
     embeddings: Embeddings | None = None,
-    metadata: Mapping[str, Sequence[str | None]] | None = None,
     attributes: AttributeReader = NO_ATTRIBUTES,
 ) -> SliceSearch:
     """Slices of the queries on which the reciprocal rank is worse than on the rest."""
@@ -123,7 +116,7 @@ def search_slices(
     types: list[frozenset[str]] = []
     for start, end in zip(queries.negative_indptr[:-1], queries.negative_indptr[1:], strict=True):
         types.append(frozenset(name for own in queries.negative_types[start:end] for name in own))
-    columns: dict[str, Sequence[str | None]] = {**collection.metadata, **(metadata or {})}
+    columns: dict[str, Sequence[str | None]] = {**collection.metadata}
     if collection.groups:
         columns.setdefault("group", collection.groups)
     frequency = np.maximum.reduceat(

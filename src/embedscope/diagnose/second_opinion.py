@@ -61,11 +61,6 @@ def lexical_scorer(queries: Sequence[str], documents: Sequence[str]) -> Scorer:
     return Scorer("character n-grams", weights.rows(queries), weights.documents)
 
 
-def base_scorer(name: str, queries: Float32Array, documents: Float32Array) -> Scorer:
-    """The base model: unit rows of the same queries and documents."""
-    return Scorer(name, queries, documents)
-
-
 def answers_as_well(query: str, positive: str, document: str, attributes: AttributeReader = NO_ATTRIBUTES) -> bool:
     """Whether ``document`` states everything that ``query`` asks for and ``positive`` states.
 
