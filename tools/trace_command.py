@@ -31,7 +31,7 @@ class Trace:
 
     def __call__(self, frame: FrameType, event: str, _: Any) -> None:
         file = frame.f_code.co_filename
-        if not file.startswith(PACKAGE):
+        if not file.startswith(PACKAGE) or frame.f_code.co_name.endswith(">"):  # bodies of modules, comprehensions
             return
         stack = self._stacks.setdefault(threading.get_ident(), [])
         if event == "call":
@@ -44,9 +44,10 @@ class Trace:
 
 
 def main(words: list[str]) -> int:
-    from embedscope import cli
-
-    run = cli.main if callable(cli.main) else cli.main.main
+    try:
+        from embedscope.cli.main import main as run
+    except ImportError:  # where the command line is one module
+        from embedscope.cli import main as run
     trace = Trace()
     threading.setprofile(trace)
     sys.setprofile(trace)
