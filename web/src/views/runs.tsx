@@ -212,7 +212,7 @@ function TypeChanges({ compare, name }: { compare: Compare; name: string }) {
     numbers('Pairs', ({ n }) => count(n)),
     numbers('Change', ({ value }) => signed(value), { emphasis: 'strong' }),
     numbers('95 % interval', ({ reason, low, high }) =>
-      reason ? <Name text={reason} length={40} /> : interval(low, high),
+      reason && low === null ? <Name text={reason} length={40} /> : interval(low, high),
     ),
     scales({
       legend: differenceLegend(domain),
