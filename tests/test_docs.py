@@ -50,6 +50,7 @@ PAGES = sorted(
 NOT_RUN = {
     "make demo": "installs; the test of the demo runs what it starts",
     "make test": "installs, and runs this test",
+    "make check": "installs, and may run this test",
     "make bundle": "needs Node; make test rebuilds the bundle where Node is found",
     "pip install '.[models]'": "installs",
     "pip install '.[ray]'": "installs",

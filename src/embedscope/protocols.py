@@ -138,7 +138,7 @@ class AttributeReader(Protocol):
         ...
 
     def keeps_value(self, type_name: str, positive: str, negative: str) -> bool | None:
-        """Whether both texts state the same value of the kind of a type: None where that cannot be told."""
+        """Whether both texts state the same value of the kind of a type: None where that is unclear."""
         ...
 
     def conflicts(self, query: str, document: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What a run may be told: the only table of options.
+"""The options of every command: the only table of them.
 
 The command line and its help, the keywords of `embedscope.run` and the manifest of a run are all made from the fields
 of these dataclasses. Only the standard library is needed, so that ``embedscope --help`` answers at once.
@@ -293,7 +293,7 @@ class OutputSettings(Checked):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that one run may be told.
+    """Every option of one run.
 
     >>> Settings.of(data="test.json", checkpoint="best.pt", seed=7).measure.seed
     7

@@ -137,7 +137,7 @@ def test_epochs_after_the_one_that_is_resumed_are_of_a_course_that_is_left(tmp_p
     left = {path.name for path in other_checkpoints(tmp_path, "first", after=2)}
     assert left == {epoch_file(4), epoch_file(6), FINAL}
     assert other_checkpoints(tmp_path, "first", after=6) == []
-    with pytest.raises(OutputError, match="epochs after epoch 2 that are to be trained anew"):
+    with pytest.raises(OutputError, match="epochs after epoch 2 that are to be trained again"):
         require_unmixed(tmp_path, "first", after=2)
 
 

@@ -79,7 +79,7 @@ def _bad_weights(subject: Subject) -> Iterator[Fault]:
 def _with_weight(one: Stated) -> str:
     types = " + ".join(one.negative.types) or "untyped"
     weight = one.negative.weight
-    said = "with a weight that is no number" if math.isnan(weight) else f"with the weight {weight:g}"
+    said = "with a weight that is not a number" if math.isnan(weight) else f"with the weight {weight:g}"
     return f"{types} {said}: {excerpt(one.negative.text)}"
 
 

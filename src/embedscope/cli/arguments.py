@@ -52,7 +52,7 @@ class Command:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     positional: tuple[str, ...] = ()
-    tells_stated: bool = False  # ``run`` is told too which options were stated: a configuration fills in the others
+    tells_stated: bool = False  # ``run`` also learns which options were stated: a configuration fills in the others
 
     def add_to(self, parser: argparse.ArgumentParser) -> None:
         """Declare the options of this command."""

@@ -179,7 +179,7 @@ def _require_patchable(raw: RawRows, settings: Settings) -> None:
         raise InvalidOptionError(
             f"--fix changes single values of a text file ({', '.join(PATCHABLE)}), and {settings.data.data} is "
             f"{raw.source.container}. Write it as JSONL first, with pandas: read_parquet(...).to_json(..., "
-            "orient='records', lines=True, force_ascii=False); then mend that."
+            "orient='records', lines=True, force_ascii=False); then repair that."
         )
 
 

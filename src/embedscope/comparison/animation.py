@@ -25,7 +25,7 @@ STEPS, EPOCHS = 250, 200
 """Of t-SNE and of UMAP from given positions: more of them find more neighbours again, and let a map drift that has
 nothing to learn. Measured on 3,000 points over ten checkpoints of a fast training: the same space once more moved the
 median point by 2 to 5 % of the median radius, that of the next checkpoint by 5 to 9 % (t-SNE) and 11 to 22 % (UMAP);
-the tenth map had a trustworthiness of 0.922 and 0.923, laid out anew 0.934 and 0.919."""
+the tenth map had a trustworthiness of 0.922 and 0.923, laid out from the start 0.934 and 0.919."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

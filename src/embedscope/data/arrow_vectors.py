@@ -31,7 +31,7 @@ def matrix_of(column: Any, *, name: str, place: str) -> Float32Array:
     Raises
     ------
     InvalidEmbeddingsError
-        If the column is no list of numbers, its rows differ in length, or a number is missing.
+        If the column is not a list of numbers, its rows differ in length, or a number is missing.
     """
     import pyarrow as pa
 

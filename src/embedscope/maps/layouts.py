@@ -81,7 +81,7 @@ def tsne(
         pca_start(rows, seed) * _TSNE_SPREAD if begin is None else begin,
         tsne_affinities(*neighbors, used),
         n_iter=n_iter,
-        n_early=EARLY_STEPS if begin is None else 0,  # a map already: exaggeration would fold it up and begin anew
+        n_early=EARLY_STEPS if begin is None else 0,  # a map already: exaggeration would fold it up and begin again
         n_threads=_n_threads(len(rows)),
     )
     parameters: dict[str, float | int | str] = {"perplexity": used, "n_iter": n_iter, "gradient": "exact"}

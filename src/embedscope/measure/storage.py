@@ -183,7 +183,7 @@ def _rescored(
     kept: IntArray,
     tolerance: float,
 ) -> tuple[Float64Array, TieCounts, IntArray]:
-    """Pair scores, counts and lists after the best documents were ordered anew by their float32 vectors."""
+    """Pair scores, counts and lists after the best documents were reordered by their float32 vectors."""
     candidates = kept[:, : plan.n_rescored]
     rows = np.repeat(np.arange(len(queries)), candidates.shape[1])
     documents = corpus.order[candidates.reshape(-1)]

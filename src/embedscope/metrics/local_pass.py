@@ -1,7 +1,7 @@
 """The one loop over the query x document matrix, in this process.
 
 Blocks are matrix products into one reused buffer: memory stays at one block a thread and what the accumulators keep,
-and the product runs about twice as fast as when every block is allocated anew.
+and the product runs about twice as fast as when every block is allocated again.
 
 Over a large matrix whose accumulators all have compiled loops (`accumulators.CompiledAccumulator`), each thread takes
 blocks of queries of its own, multiplies and reads. Threads then wait for one another once, at the end, where a product

@@ -128,7 +128,7 @@ class EmbeddingStore:
         self._is_enabled = False
         self._warn(
             f"The embedding cache in '{self._directory}' cannot be used ({error.strerror or error}); every text is "
-            f"encoded anew. Set EMBEDSCOPE_CACHE to a folder that can be written to."
+            f"encoded again. Set EMBEDSCOPE_CACHE to a folder that can be written to."
         )
 
 

@@ -86,7 +86,7 @@ def load_checkpoint(
     UnsafeCheckpointError
         If reading it would run code that came with it; none has run.
     CheckpointError
-        If it is no checkpoint, does not fit its base model, or was trained with another pooling than asked for.
+        If it is not a checkpoint, does not fit its base model, or was trained with another pooling than asked for.
     InvalidOptionError
         If ``max_length`` is not positive or more than the model can take.
     """

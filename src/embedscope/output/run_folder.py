@@ -241,7 +241,7 @@ def manifest(
 
 
 def _nearest_existing(directory: Path) -> Path:
-    """``directory`` or the nearest parent that exists; a broken link counts as existing, and is no folder."""
+    """``directory`` or the nearest parent that exists; a broken link counts as existing, and is not a folder."""
     for path in (directory, *directory.parents):
         if path.exists() or path.is_symlink():
             return path

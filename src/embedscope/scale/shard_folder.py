@@ -83,7 +83,7 @@ class ShardFile:
         Raises
         ------
         KeyError, TypeError, ValueError, AttributeError
-            If it is no such entry.
+            If it is not such an entry.
         """
         names, longest = entry.get("names"), entry.get("longest")
         found = cls(

@@ -185,7 +185,7 @@ def _epoch_files(folder: Path) -> list[Path]:
 
 
 def _exported(folder: Path) -> list[Path]:
-    """Heads in another form; a folder of that name that is no model is none of ours."""
+    """Heads in another form; a folder of that name that is not a model is not ours."""
     served = folder / SERVED
     alone = folder / f"{SERVED}.safetensors"
     return [*([alone] if alone.is_file() else []), *([served] if (served / "modules.json").is_file() else [])]
@@ -202,7 +202,7 @@ def require_unmixed(folder: Path, run_id: str, *, after: int = 0) -> None:
     if not others:
         return
     more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-    anew = f", or of epochs after epoch {after} that are to be trained anew" if after else ""
+    anew = f", or of epochs after epoch {after} that are to be trained again" if after else ""
     raise OutputError(
         f"{folder} holds {others[0].name}{more} of another training{anew}: among the new checkpoints they would pass "
         f"for a part of the new run. Choose another --output-dir, go on with --resume {folder}, or pass --overwrite to "
@@ -276,7 +276,7 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises
     ------
     CheckpointError, UnsafeCheckpointError
-        If it is no checkpoint of plain values.
+        If it is not a checkpoint of plain values.
     """
     config = _stored(path).get("config")
     return {str(name): value for name, value in config.items()} if isinstance(config, Mapping) else {}
@@ -288,7 +288,7 @@ def read_progress(path: Path) -> tuple[Progress, dict[str, str]]:
     Raises
     ------
     CheckpointError, UnsafeCheckpointError
-        If it is no checkpoint of plain values, or holds nothing to resume from.
+        If it is not a checkpoint of plain values, or holds nothing to resume from.
     """
     stored = _stored(path)
     more, optimizer = stored.get(RESUMABLE), stored.get("optimizer_state_dict")

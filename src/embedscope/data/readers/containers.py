@@ -96,7 +96,7 @@ def _wrapped_rows(value: Fields) -> str | None:
         return lists[0]
     raise DataFormatError(
         f"the file is one JSON object with the fields {names(value)}, and {len(lists)} of them hold a list, so the "
-        'rows cannot be told. Write a list of rows [{"query": ..., "pos": ...}, ...], or one field with that list.'
+        'rows are unclear. Write a list of rows [{"query": ..., "pos": ...}, ...], or one field with that list.'
     )
 
 

@@ -51,7 +51,7 @@ def rows_of(records: Records) -> tuple[list[Row], str, list[str]]:
 def rows_with_dialect(records: Records, *, any_weight: bool = False) -> tuple[list[Row], Dialect, list[str]]:
     """As :func:`rows_of`, with the dialect itself.
 
-    ``any_weight`` reads a weight that is no number as NaN instead of refusing it.
+    ``any_weight`` reads a weight that is not a number as NaN instead of refusing it.
     """
     fields = list(dict.fromkeys(field for _, record in records.items for field in record))
     dialect, notes = _recognise(fields, records)
@@ -76,7 +76,7 @@ def unread(record: Fields, dialect: Dialect) -> str:
 
 
 def _with_numbers(record: Fields, dialect: Dialect) -> Fields:
-    """``record`` with NaN for weights that are no numbers."""
+    """``record`` with NaN for weights that are not numbers."""
     changed = {
         field: [_with_number(item) for item in record[field]]
         for field in dialect.negatives
@@ -99,7 +99,7 @@ def _recognise(fields: list[str], records: Records) -> tuple[Dialect, list[str]]
     if len(candidates) > 1:
         raise DataFormatError(
             f"the fields {names(fields)} belong to several formats at once ({', '.join(c.name for c in candidates)}), "
-            f"so their meaning cannot be told. {_HELP}: keep those of one format."
+            f"so their meaning is unclear. {_HELP}: keep those of one format."
         )
     if candidates:
         return candidates[0], []
@@ -109,7 +109,7 @@ def _recognise(fields: list[str], records: Records) -> tuple[Dialect, list[str]]
 def _original_or_flag(fields: list[str]) -> Dialect:
     if "neg" in fields and "hard_neg" in fields:
         raise DataFormatError(
-            "the rows have both 'hard_neg' (original) and 'neg' (FlagEmbedding), so it cannot be told which are the "
+            "the rows have both 'hard_neg' (original) and 'neg' (FlagEmbedding), so it is unclear which are the "
             "negatives. Keep one of the two fields."
         )
     if "neg" in fields:
@@ -124,7 +124,7 @@ def _tevatron(fields: list[str]) -> Dialect:
 def _sentence_transformers(fields: list[str]) -> Dialect:
     if "anchor" in fields and "query" in fields:
         raise DataFormatError(
-            "the rows have both 'anchor' and 'query', so it cannot be told which is the query. Keep one of the two."
+            "the rows have both 'anchor' and 'query', so it is unclear which is the query. Keep one of the two."
         )
     negatives = tuple(field for field in fields if _NEGATIVE_COLUMN.match(field))
     return Dialect("sentence-transformers", "query" if "query" in fields else "anchor", "positive", negatives)

@@ -38,7 +38,7 @@ def draw_metric_comparison(runs: Mapping[str, Scored], comparison: RunComparison
         "Metrics of each run",
         f"{first.data.n_queries:,} queries in {first.data.n_clusters:,} groups{style.DOT}"
         f"{first.data.n_documents:,} documents{style.DOT}reference: {_short(labels[comparison.reference])}",
-        "Lines are 95 % intervals of each run alone; whether two runs differ is told by the paired test",
+        "Lines are 95 % intervals of each run alone; the paired test says whether two runs differ",
     )
     axes = style.axes_at(figure, _LEFT, bottom, _WIDTH - _LEFT - _RIGHT, row * len(metrics))
     for j, name in enumerate(names):
