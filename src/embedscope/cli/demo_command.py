@@ -47,13 +47,13 @@ def run(settings: Settings) -> int:
         test = cached.with_options(
             data=sample_path("test"), train=sample_path("train"), attributes=PACK, max_samples=500
         )
-        terminal.step("(1/3) Train a head over all-MiniLM-L6-v2, which stays as it is\n")
+        terminal.step("(1/3) Train a head on all-MiniLM-L6-v2, which stays frozen\n")
         _train(base, checkpoints, cached)
-        terminal.step("\n(2/3) Hold it against the model without it, on queries that took no part in training\n")
+        terminal.step("\n(2/3) Compare it with the model without a head, on queries that were not trained on\n")
         if not terminal.quiet:
             found = compare(base, best, settings=test.with_options(max_samples=0), skip_maps=True, log=terminal)
             terminal.comparison(found.runs, found.comparison, n_texts=N_TEXTS)
-        terminal.step("\n(3/3) Look at it\n")
+        terminal.step("\n(3/3) Visualize it\n")
         status = visualize_command.run(test.with_options(checkpoint=best))
     terminal.step(
         f"\nOpen {output.resolve() / 'report.html'} in a browser; the curves of the training are in "
