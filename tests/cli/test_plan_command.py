@@ -144,7 +144,7 @@ def test_too_little_memory_is_refused() -> None:
 def test_the_command_measures_and_prints_every_machine(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("embedscope.cli.plan_command.measure_rates", lambda *_: RATES)
+    monkeypatch.setattr("embedscope.scale.plan_lines.measure_rates", lambda *_: RATES)
     words = ("plan", "--documents", "10M", "--queries", "10k", "--dim", "128", "--nodes", "3", "--encode-rate", "500")
     done = run(capsys, *words)
     assert done.status == 0

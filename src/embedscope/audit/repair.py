@@ -150,7 +150,8 @@ class _Repairer:
         zero = weight == 0
         usual = 1.0 if zero else self._weights.get(frozenset(negative.types))
         fate = "taken out, so that it counts as 1" if usual is None else f"replaced by {usual:g}"
-        said = f"weight {f'{weight:g}' if weight == weight else 'that is not a number'} {fate}: {excerpt(negative.text)}"
+        shown = f"{weight:g}" if weight == weight else "that is not a number"
+        said = f"weight {shown} {fate}: {excerpt(negative.text)}"
         code = "all-weights-zero" if zero else "broken-weights"
         self._edit(number, code, said, Part.NEGATIVE, Action.WEIGH, place, usual)
         return 1.0 if usual is None else usual

@@ -13,7 +13,7 @@ from embedscope.diagnose.failing_rows import failing_rows, rows_as_json
 from embedscope.output.junit import junit_xml
 from embedscope.output.markdown import markdown_summary
 from embedscope.output.run_files import check_destinations
-from embedscope.output.run_folder import write_text
+from embedscope.output.run_folder import write_rows, write_text
 from embedscope.output.terminal import Terminal
 from embedscope.result import Comparison, Result, Verdict, VerdictOutcome
 from embedscope.settings import OutputSettings, Settings
@@ -61,11 +61,6 @@ def write_side_files(
         )
         written.append(output.export_failures)
     return written
-
-
-def write_rows(path: str, rows: Sequence[Any]) -> None:
-    """A JSON list with one row a line, so that two files can be compared line by line."""
-    write_text(path, "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n")
 
 
 def finish(settings: Settings, verdict: Verdict, report: Mapping[str, Any], terminal: Terminal, started: float) -> int:

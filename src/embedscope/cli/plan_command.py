@@ -3,131 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
 
 from embedscope.cli.ending import terminal_of
-from embedscope.data.sample import sample_path
-from embedscope.models.embed import encode_texts
-from embedscope.models.model import load_model
-from embedscope.output.terminal import Terminal
-from embedscope.scale.memory import MemoryPlan
-from embedscope.scale.planning import Corpus, Estimate, Rates, measure_rates, one_gpu, one_machine, several_nodes
-from embedscope.settings import ModelSettings, PlanSettings, Settings
-from embedscope.units import format_bytes, format_count, format_seconds
-
-_PROBE_TEXTS = 96
+from embedscope.scale.plan_lines import plan
+from embedscope.settings import PlanSettings, Settings
 
 
 def run(settings: Settings, options: PlanSettings) -> int:
     """Measure, count, print; the exit status."""
     terminal = terminal_of(settings)
-    corpus = Corpus(
-        n_documents=options.documents,
-        n_queries=options.queries,
-        dim=options.dim,
-        dtype=options.dtype,
-        n_judgments=options.judgments,
-        most_judgments=options.most_judgments,
-    )
-    terminal.step("Measuring this machine")
-    rates = measure_rates(options.dim, options.dtype, options.queries)
-    machine, memory = one_machine(corpus, rates, options.memory)
-    estimates = [
-        machine,
-        one_gpu(corpus, rates, options.gpu_tflops),
-        several_nodes(corpus, rates, options.nodes, options.memory),
-    ]
-    encoding = _encoding_seconds(corpus, settings.model, options, terminal)
-    for line in _lines(corpus, rates, estimates, memory, encoding):
+    found = plan(settings, options, terminal)
+    for line in found.lines:
         terminal.line(line)
-    terminal.json(json.dumps(_payload(corpus, rates, estimates, memory, encoding), indent=2, allow_nan=False))
+    terminal.json(json.dumps(found.figures, indent=2, allow_nan=False))
     return 0
-
-
-def _encoding_seconds(
-    corpus: Corpus, model: ModelSettings, options: PlanSettings, terminal: Terminal
-) -> dict[str, float]:
-    """Time to encode every text, by where; empty where no rate is known."""
-    n_texts = corpus.n_documents + corpus.n_queries
-    rate = options.encode_rate
-    if rate is None and model.checkpoint is not None:
-        terminal.step(f"Encoding {_PROBE_TEXTS} texts of the sample data with {model.checkpoint}")
-        rate = _measured_encode_rate(model.checkpoint, model.base_model)
-    found = {}
-    if rate is not None:
-        found["this machine"] = n_texts / rate
-        found[f"{options.nodes:,} nodes like it"] = n_texts / rate / options.nodes
-    if options.gpu_encode_rate is not None:
-        found["one GPU"] = n_texts / options.gpu_encode_rate
-    return found
-
-
-def _measured_encode_rate(checkpoint: str, base_model: str | None) -> float:
-    """Texts a second, of the sample data (two or three sentences a text), the loading of the model left out."""
-    import time
-
-    model = load_model(checkpoint, base_model=base_model)
-    rows = json.loads(Path(sample_path("train")).read_text(encoding="utf-8"))
-    texts = list(dict.fromkeys(row["pos"] for row in rows))[: _PROBE_TEXTS + 8]
-    encode_texts(texts[:8], model.encoder)
-    start = time.perf_counter()
-    encode_texts(texts[8:], model.encoder)
-    return (len(texts) - 8) / (time.perf_counter() - start)
-
-
-def _lines(
-    corpus: Corpus, rates: Rates, estimates: list[Estimate], memory: MemoryPlan, encoding: Mapping[str, float]
-) -> list[str]:
-    lines = [
-        f"{format_count(corpus.n_queries)} queries x {format_count(corpus.n_documents)} documents of {corpus.dim} "
-        f"dimensions: {format_count(corpus.n_queries * corpus.n_documents)} pairs, "
-        f"{format_bytes(corpus.n_bytes)} on disk as {corpus.dtype}, {corpus.n_shards:,} shards",
-        "",
-        f"This machine ({rates.n_cores} cores), measured:",
-        f"  product   {rates.product_flops / 1e9:,.0f} GFLOP/s",
-        f"  scoring   {format_count(rates.cells)} pairs a second, {_share_of_product(corpus, rates):.0%} of that",
-        f"  reading   {format_bytes(rates.read_bytes)}/s to unit rows",
-        f"  sums      {format_count(rates.moment_rows)} documents a second",
-        f"  merging   {format_count(rates.merged_places)} places of lists a second",
-        f"  intervals {format_count(rates.interval_queries)} queries a second, with similarities and tables",
-        f"  start     {rates.start_s:.1f} s",
-        "",
-        f"{'':<18}{'evaluation':>12}{'encoding':>12}{'memory':>12}   steps",
-    ]
-    for estimate in estimates:
-        encoded = encoding.get(estimate.name)
-        steps = ", ".join(f"{name} {format_seconds(s)}" for name, s in estimate.seconds.items())
-        shown = "not asked" if encoded is None else format_seconds(encoded)
-        lines.append(
-            f"{estimate.name:<18}{format_seconds(estimate.total_s):>12}{shown:>12}{format_bytes(estimate.memory):>12}"
-            f"   {steps}"
-        )
-        lines += [f"{'':<18}{estimate.note}"] if estimate.note else []
-    lines += ["", "Memory of a process, at most:"]
-    lines += [f"  {name:<18}{format_bytes(n_bytes):>10}" for name, n_bytes in memory.items.items()]
-    lines += ["", "Bytes moved:"]
-    for estimate in estimates:
-        moved = ", ".join(f"{name} {format_bytes(n_bytes)}" for name, n_bytes in estimate.bytes_moved.items())
-        lines.append(f"  {estimate.name}: {moved}")
-    if not encoding:
-        lines += ["", "Encoding is not counted: pass --encode-rate, --gpu-encode-rate or --checkpoint."]
-    return lines
-
-
-def _share_of_product(corpus: Corpus, rates: Rates) -> float:
-    return rates.cells * 2 * corpus.dim / rates.product_flops
-
-
-def _payload(
-    corpus: Corpus, rates: Rates, estimates: list[Estimate], memory: MemoryPlan, encoding: Mapping[str, float]
-) -> dict[str, Any]:
-    return {
-        "corpus": {**asdict(corpus), "n_bytes": corpus.n_bytes, "n_shards": corpus.n_shards},
-        "rates": asdict(rates),
-        "memory": {"items": dict(memory.items), "total": memory.total, "rows_per_block": memory.rows_per_block},
-        "estimates": [{**asdict(estimate), "total_s": estimate.total_s} for estimate in estimates],
-        "encoding_s": dict(encoding),
-    }

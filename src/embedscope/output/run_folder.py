@@ -147,6 +147,17 @@ def write_text(path: str | Path, text: str) -> None:
     _write_in_one_step(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
+def write_rows(path: str | Path, rows: Sequence[Any]) -> None:
+    """Write a JSON list with one row a line, so that two files can be compared line by line.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    write_text(path, "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n")
+
+
 def write_json(path: str | Path, payload: object) -> None:
     """Write ``payload`` as UTF-8 JSON, keys in the order given, in one step.
 

@@ -1,0 +1,245 @@
+"""A data set or Parquet datasets into a shard folder, which may be larger than memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from embedscope.data.collection import Collection
+from embedscope.errors import DataFormatError, InvalidOptionError
+from embedscope.log import Log
+from embedscope.models.cache import EmbeddingStore
+from embedscope.models.embed import encode_texts
+from embedscope.models.model import Model
+from embedscope.pipeline import checkpoint_of, embed_with, load, read
+from embedscope.protocols import Float32Array
+from embedscope.scale.corpus import ENCODING, engine_of
+from embedscope.scale.parquet_corpus import (
+    Batch,
+    CorpusWriter,
+    ParquetRows,
+    Places,
+    Qrels,
+    known_qrels,
+    qrels_rows,
+    read_qrels,
+    writing_corpus,
+)
+from embedscope.scale.ray_engine import encode_dataset
+from embedscope.scale.shard_folder import ShardFolder
+from embedscope.scale.shard_writer import ShardWriter, require_new, writing_shards
+from embedscope.settings import Engine, EngineSettings, Settings, ShardSettings, require_unused
+
+SIDES = ("queries", "documents", "judgments")
+
+
+def shard(settings: Settings, chosen: ShardSettings, engine: EngineSettings, log: Log) -> ShardFolder:
+    """Write vectors, judgments and texts into the folder ``settings.output.output``.
+
+    Raises
+    ------
+    InputError
+        If the options do not fit, the input cannot be read, or the folder is there already.
+    """
+    engine_of(engine)
+    is_corpus = _is_corpus(settings, chosen, engine)
+    _refuse_what_changes_nothing(settings, chosen, engine, is_corpus=is_corpus)
+    folder = str(settings.output.output)
+    require_new(folder)
+    with ExitStack() as outputs:
+        datasets = None
+        if chosen.parquet is not None:
+            datasets = outputs.enter_context(writing_corpus(chosen.parquet, dtype=chosen.dtype))
+        shards = outputs.enter_context(writing_shards(folder, dtype=chosen.dtype, rows_per_shard=chosen.shard_rows))
+        writers = _Writers(shards, datasets)
+        if is_corpus:
+            _write_corpus(writers, settings, chosen, engine, log)
+        else:
+            _write_collection(writers, settings, log)
+    return ShardFolder(folder)
+
+
+def _is_corpus(settings: Settings, chosen: ShardSettings, engine: EngineSettings) -> bool:
+    """Whether the input is three Parquet datasets, and not a data set.
+
+    Raises
+    ------
+    InvalidOptionError
+        If it is neither, or something of both.
+    """
+    named = [name for name in SIDES if getattr(chosen, name) is not None]
+    if settings.data.data is None and len(named) == len(SIDES):
+        if settings.model.embeddings is not None:
+            raise InvalidOptionError("--embeddings belongs to --data; Parquet datasets have a column of vectors.")
+        return True
+    if settings.data.data is not None and not named:
+        checkpoint_of(settings)
+        if engine.engine is not Engine.LOCAL:
+            raise InvalidOptionError("--engine ray encodes Parquet datasets: --queries, --documents and --judgments.")
+        return False
+    raise InvalidOptionError(
+        "Pass either --data (with --embeddings or --checkpoint), or all of --queries, --documents and --judgments "
+        "(Parquet, with a column of vectors, or texts and --checkpoint)."
+    )
+
+
+def _refuse_what_changes_nothing(
+    settings: Settings, chosen: ShardSettings, engine: EngineSettings, *, is_corpus: bool
+) -> None:
+    """Refuse options that would change nothing.
+
+    Raises
+    ------
+    InvalidOptionError
+        If one was stated.
+    """
+    if is_corpus:
+        require_unused("Parquet datasets are taken as they are", (settings.data, ("split", "drop_empty")))
+    if not is_corpus or settings.model.checkpoint is not None:
+        require_unused("the vectors do not come from a column of a Parquet dataset", (chosen, ("vector_column",)))
+    if settings.model.checkpoint is not None:
+        return
+    require_unused("no text is encoded without --checkpoint", (settings.model, ENCODING))
+    if engine.engine is not Engine.LOCAL:
+        raise InvalidOptionError("--engine ray encodes texts, and there is no --checkpoint. Leave it out.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Writers:
+    """Where a corpus goes: a shard folder, and Parquet datasets where they were asked for."""
+
+    shards: ShardWriter
+    datasets: CorpusWriter | None
+
+    def add(self, name: str, batch: Batch) -> int:
+        """Append rows of "queries" or "documents"; the number of rows so far."""
+        if batch.vectors is None:
+            raise ValueError(f"{name} without vectors")
+        side = self.shards.queries if name == "queries" else self.shards.documents
+        side.add(batch.vectors, batch.ids, batch.texts)
+        if self.datasets is not None:
+            self.datasets.add(name, batch)
+        return side.n_rows
+
+
+# --- a data set in memory -----------------------------------------------------------------------------------------
+
+
+def _write_collection(writers: _Writers, settings: Settings, log: Log) -> None:
+    collection = read(settings.with_options(max_samples=0), log)
+    found = embed_with(checkpoint_of(settings), collection, settings, log, with_base=False).embeddings
+    writers.add("queries", Batch(list(collection.query_ids), list(collection.queries), found.queries))
+    writers.add("documents", Batch(list(collection.document_ids), list(collection.documents), found.documents))
+    owners = _query_of_pair(collection)
+    writers.shards.judge(owners, collection.relevant, collection.gains)
+    if writers.datasets is not None:
+        queries = [collection.query_ids[row] for row in owners]
+        documents = [collection.document_ids[row] for row in collection.relevant]
+        writers.datasets.judge(Qrels(queries, documents, collection.gains))
+    if len(collection.negatives.queries):
+        writers.shards.oppose(collection.negatives)
+    writers.shards.encoder = _made_by(found.facts.checkpoint, found.facts.fingerprint)
+
+
+def _query_of_pair(collection: Collection) -> Any:
+    return np.repeat(np.arange(len(collection.queries)), np.diff(collection.indptr))
+
+
+def _made_by(name: str, fingerprint: str | None) -> dict[str, str]:
+    return {"name": name} if fingerprint is None else {"name": name, "fingerprint": fingerprint}
+
+
+# --- Parquet datasets ---------------------------------------------------------------------------------------------
+
+
+def _write_corpus(
+    writers: _Writers, settings: Settings, chosen: ShardSettings, engine: EngineSettings, log: Log
+) -> None:
+    """Queries, documents and judgments, batch by batch; only the judged ids are held."""
+    qrels = read_qrels(str(chosen.judgments))
+    source = _Source(settings, engine, log)
+    places = [Places(qrels.queries), Places(qrels.documents)]
+    for name, role, seen in zip(SIDES, ("query", "document"), places, strict=False):
+        rows = ParquetRows(getattr(chosen, name), vector_column=chosen.vector_column)
+        n_rows = rows.n_rows
+        with log.progress(f"Writing {name}", unit="rows") as progress:
+            for batch in source.batches(rows, role):
+                seen.see(batch.ids, rows.where)
+                progress(writers.add(name, batch), n_rows)
+    writers.shards.judge(*qrels_rows(qrels, *places, allow_missing=settings.data.allow_missing))
+    if writers.datasets is not None:
+        writers.datasets.judge(known_qrels(qrels, *places))
+    writers.shards.encoder = source.made_by
+
+
+class _Source:
+    """Where the vectors come from: a column, or a model in this process or on a cluster."""
+
+    def __init__(self, settings: Settings, engine: EngineSettings, log: Log) -> None:
+        self._settings, self._engine = settings, engine
+        self._model: Model | None = None
+        self.made_by: dict[str, str] = {}
+        if settings.model.checkpoint is not None:
+            self._store, self._model = load(settings.model.checkpoint, settings, log)
+            self.made_by = _made_by(self._model.facts.checkpoint, self._model.facts.fingerprint)
+
+    def batches(self, rows: ParquetRows, role: str) -> Iterator[Batch]:
+        """The rows of a dataset with their vectors.
+
+        Raises
+        ------
+        DataFormatError
+            If texts are to be encoded and there are none, or there is neither a model nor a column of vectors.
+        """
+        if self._model is None:
+            if rows.vector_column is None:
+                raise DataFormatError(
+                    f"'{rows.where}' has no column of vectors. Pass --checkpoint to encode its texts, or name the "
+                    f"column: --vector-column"
+                )
+            yield from rows.batches()
+            return
+        if rows.text_column is None:
+            raise DataFormatError(f"'{rows.where}' has no column 'text', and --checkpoint encodes texts.")
+        if self._engine.engine is Engine.RAY:
+            yield from self._on_a_cluster(rows, rows.text_column, role)
+            return
+        encode = _encoder(self._model, role, self._settings.model.batch_size, self._store)
+        for batch in rows.batches(with_vectors=False):
+            texts = batch.texts or []
+            yield Batch(batch.ids, texts, encode(texts))
+
+    def _on_a_cluster(self, rows: ParquetRows, text: str, role: str) -> Iterator[Batch]:
+        make = _EncoderOnWorker(self._settings, role)
+        yield from encode_dataset(
+            rows.where, make, id_column=rows.id_column, text_column=text, address=self._engine.ray_address
+        )
+
+
+class _EncoderOnWorker:
+    """Loads the model where it is called: in an actor, on whatever device that finds."""
+
+    def __init__(self, settings: Settings, role: str) -> None:
+        self._settings = settings.with_options(no_cache=True)
+        self._role = role
+
+    def __call__(self) -> Callable[[Sequence[str]], Float32Array]:
+        own = self._settings.model
+        _, model = load(str(own.checkpoint), self._settings)
+        return _encoder(model, self._role, own.batch_size, None)
+
+
+def _encoder(
+    model: Model, role: str, batch_size: int, store: EmbeddingStore | None
+) -> Callable[[Sequence[str]], Float32Array]:
+    prompt = model.query_prompt if role == "query" else model.document_prompt
+
+    def encode(texts: Sequence[str]) -> Float32Array:
+        pooled = encode_texts(texts, model.encoder, store, batch_size=batch_size, prompt=prompt).vectors
+        return model.projector.project(pooled, what=role)
+
+    return encode
