@@ -12,6 +12,7 @@ from tests.support.tiny_training import DIM, collection, options, rows, validato
 
 from embedscope.arrays import evaluate
 from embedscope.data.collection import Row, build_collection
+from embedscope.errors import TooFewPointsError
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.scoring import rank_values
 from embedscope.models.embed import Embeddings
@@ -58,6 +59,27 @@ def test_queries_without_a_relevant_document_are_left_out() -> None:
     judge = validator(c, options())
     assert judge.n_queries == 20
     assert judge.measure(head()).metrics["MRR"].value is not None
+
+
+def test_a_single_query_gives_values_without_an_interval() -> None:
+    whole = collection(20)
+    indptr = np.minimum(whole.indptr, 1)
+    c = replace(whole, indptr=indptr, relevant=whole.relevant[:1], gains=whole.gains[:1])
+    judge = validator(c, options())
+    metrics = judge.measure(head()).metrics
+    assert judge.n_queries == 1
+    assert {name: (found.value, found.low, found.high) for name, found in metrics.items()} == {
+        "MRR": (0.2, None, None),
+        "Success@1": (0.0, None, None),
+    }
+    assert judge.against_base(head(), "MRR").p == 1.0
+
+
+def test_without_a_query_that_has_a_relevant_document_nothing_can_be_validated() -> None:
+    whole = collection(20)
+    c = replace(whole, indptr=np.zeros_like(whole.indptr), relevant=whole.relevant[:0], gains=whole.gains[:0])
+    with pytest.raises(TooFewPointsError, match="0 of 20 distinct queries have a relevant document; at least 1 must"):
+        validator(c, options())
 
 
 def test_without_hard_negatives_there_is_no_violation_rate() -> None:

@@ -23,15 +23,15 @@ class QuerySet:
     resampler: Resampler
 
     @classmethod
-    def of(cls, collection: Collection, *, seed: int, draws: int) -> QuerySet:
+    def of(cls, collection: Collection, *, seed: int, draws: int, least: int = 2) -> QuerySet:
         """The queries of ``collection`` with a relevant document; the same seed and draws give the same resamples.
 
         Raises
         ------
         TooFewPointsError
-            If fewer than two queries have a relevant document.
+            If fewer than ``least`` queries have a relevant document.
         """
-        rows = rows_with_relevant(collection)
+        rows = rows_with_relevant(collection, least)
         n_documents = len(collection.documents)
         every = Judgments(collection.indptr, collection.relevant, collection.gains, n_documents)
         judgments = every.select(rows)
@@ -45,18 +45,18 @@ class QuerySet:
         return len(np.unique(self.resampler.clusters))
 
 
-def rows_with_relevant(collection: Collection) -> IntArray:
+def rows_with_relevant(collection: Collection, least: int = 2) -> IntArray:
     """Rows of the queries that have a relevant document.
 
     Raises
     ------
     TooFewPointsError
-        If there are fewer than two.
+        If there are fewer than ``least``.
     """
     rows = np.flatnonzero(np.diff(collection.indptr) > 0)
-    if len(rows) < 2:
+    if len(rows) < least:
         raise TooFewPointsError(
-            f"{len(rows)} of {len(collection.queries)} distinct queries have a relevant document; at least 2 are "
-            f"needed, because a mean, a spread and an interval of one query say nothing. Add rows to the data set."
+            f"{len(rows)} of {len(collection.queries)} distinct queries have a relevant document; at least {least} must: "
+            f"a mean, a spread and an interval of fewer say nothing. Add rows to the data set."
         )
     return rows

@@ -55,7 +55,7 @@ class Validator:
     Raises
     ------
     TooFewPointsError
-        If fewer than two queries have a relevant document.
+        If no query has a relevant document.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Validator:
         n_draws: int,
     ) -> None:
         self._collection = collection
-        self._query_set = QuerySet.of(collection, seed=seed, draws=n_draws)
+        self._query_set = QuerySet.of(collection, seed=seed, draws=n_draws, least=1)
         self._queries = query_vectors[self._query_set.rows]
         self._documents = document_vectors
         self._measures = tuple(measures)
@@ -105,7 +105,7 @@ class Validator:
         return replace(found, p_adjusted=min(1.0, found.p * n_choices))
 
     def measure(self, projection: Projection) -> Validation:
-        """The figures of a head.
+        """The figures of a head, without intervals where a single query is measured.
 
         Raises
         ------
@@ -114,8 +114,11 @@ class Validator:
         """
         queries, documents = self._projected(projection)
         overall, by_type = self._violation_rates(queries, documents)
+        metrics = self._query_set.resampler.means(self._values(queries, documents))
+        if self.n_queries == 1:
+            metrics = {name: replace(found, low=None, high=None) for name, found in metrics.items()}
         return Validation(
-            metrics=self._query_set.resampler.means(self._values(queries, documents)),
+            metrics=metrics,
             violation_rate=overall,
             violation_rates=by_type,
             effective_rank=spectrum(documents).effective_rank,
