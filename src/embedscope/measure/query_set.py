@@ -56,7 +56,7 @@ def rows_with_relevant(collection: Collection, least: int = 2) -> IntArray:
     rows = np.flatnonzero(np.diff(collection.indptr) > 0)
     if len(rows) < least:
         raise TooFewPointsError(
-            f"{len(rows)} of {len(collection.queries)} distinct queries have a relevant document; at least {least} must: "
-            f"a mean, a spread and an interval of fewer say nothing. Add rows to the data set."
+            f"{len(rows)} of {len(collection.queries)} distinct queries have a relevant document; at least {least} "
+            f"must: a mean, a spread and an interval of fewer say nothing. Add rows to the data set."
         )
     return rows
