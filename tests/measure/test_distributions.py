@@ -13,7 +13,7 @@ from embedscope.metrics.histograms import bin_edges, histogram_of_values
 from embedscope.metrics.pair_sums import per_query_sums
 
 SEEDS = st.integers(0, 2**32 - 1)
-EDGES = bin_edges()
+EDGES = bin_edges(200)
 NOTHING = np.zeros(200, dtype=np.int64)
 
 
@@ -42,7 +42,7 @@ def test_mean_and_std_are_those_of_the_values_and_quantiles_lie_within_a_bin(see
         rtol=1e-9,
         atol=1e-6,
     )
-    counts = histogram_of_values(values)
+    counts = histogram_of_values(values, 200)
     for q in (0.05, 0.25, 0.5, 0.75, 0.95):
         nearest = [np.quantile(values, q, method=m) for m in ("inverted_cdf", "higher", "lower")]
         assert min(nearest) - 0.0101 <= histogram_quantile(counts, EDGES, q) <= max(nearest) + 0.0101
@@ -80,13 +80,13 @@ def test_auc_from_histograms_differs_from_the_share_of_pairs_won_by_half_of_thos
 
 
 def test_auc_of_two_equal_populations_is_one_half_and_of_swapped_ones_the_complement() -> None:
-    low, high = histogram_of_values(np.array([0.1, 0.2, 0.2])), histogram_of_values(np.array([0.2, 0.9]))
+    low, high = histogram_of_values(np.array([0.1, 0.2, 0.2]), 200), histogram_of_values(np.array([0.2, 0.9]), 200)
     assert auc_from_histograms(low, low).value == 0.5
     assert auc_from_histograms(low, high).value == pytest.approx(1 - auc_from_histograms(high, low).value)
 
 
 def test_overlap_is_one_for_equal_and_zero_for_disjoint_populations() -> None:
-    low, high = histogram_of_values(np.array([0.1, 0.1, 0.3])), histogram_of_values(np.array([0.8]))
+    low, high = histogram_of_values(np.array([0.1, 0.1, 0.3]), 200), histogram_of_values(np.array([0.8]), 200)
     assert overlap_coefficient(low, 7 * low, EDGES).value == pytest.approx(1.0)
     assert overlap_coefficient(low, high, EDGES).value == 0.0
 
@@ -95,14 +95,14 @@ def test_overlap_of_finer_bins_is_that_of_bins_of_one_hundredth() -> None:
     generator = np.random.default_rng(4)
     positive, negative = generator.normal(0.4, 0.2, 500), generator.normal(0.1, 0.2, 700)
     fine = [histogram_of_values(values, 1000) for values in (positive, negative)]
-    coarse = [histogram_of_values(values) for values in (positive, negative)]
+    coarse = [histogram_of_values(values, 200) for values in (positive, negative)]
     assert overlap_coefficient(*fine, bin_edges(1000)) == overlap_coefficient(*coarse, EDGES)
     with pytest.raises(InvalidOptionError, match="got 300 bins"):
         overlap_coefficient(np.ones(300, dtype=int), np.ones(300, dtype=int), bin_edges(300))
 
 
 def test_figures_of_an_empty_population_are_absent_and_say_why() -> None:
-    some = histogram_of_values(np.array([0.1, 0.2]))
+    some = histogram_of_values(np.array([0.1, 0.2]), 200)
     figures = (
         auc_from_histograms(NOTHING, some),
         overlap_coefficient(some, NOTHING, EDGES),

@@ -136,7 +136,7 @@ def test_shards_merged_in_any_order_give_the_numbers_of_the_whole(seed: int, cut
     pairs = score_pairs(queries, documents, judgments.query_of_pair, judgments.documents)
     shards = []
     for start, stop in ((0, cut), (cut, 50)):
-        shard = TieAccumulator(judgments, pairs, TOLERANCE), HistogramAccumulator(exclude=judgments)
+        shard = TieAccumulator(judgments, pairs, TOLERANCE), HistogramAccumulator(200, exclude=judgments)
         for_each_block(queries, documents[start:stop], shard, query_block=4, document_offset=start)
         shards.append(shard)
     ties, histogram = (right.merge(left) for left, right in zip(*shards, strict=True))
