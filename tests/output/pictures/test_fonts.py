@@ -43,7 +43,7 @@ def test_known_families_are_only_added_to_and_only_once() -> None:
 @pytest.mark.parametrize("is_bold", [False, True])
 def test_a_text_is_drawn_as_wide_as_it_was_measured(text: str, is_bold: bool) -> None:
     with style.look():
-        figure = style.new_figure(10, 1)
+        figure = style.titled_figure(10, 1, "")
         figure.dpi = style.DPI
         artist = figure.text(0, 0.5, style.shown(text), fontsize=8.5, weight="bold" if is_bold else "normal")
         drawn = artist.get_window_extent().width / style.DPI * 72

@@ -23,7 +23,7 @@ from embedscope.protocols import Float32Array, Role
 from embedscope.result import MAP_NAMES, MapAnimation, Metric, Points, Scored
 from embedscope.result.formatting import count, percent
 
-_TILE, _TILE_GAP, _TILE_TITLE, _ANIMATION_TITLE, _ANIMATION_GAP, _MARGIN, _LEGEND = 2.55, 0.14, 0.5, 0.3, 0.2, 0.45, 0.6
+_TILE, _TILE_GAP, _TILE_TITLE, _ANIMATION_TITLE, _ANIMATION_GAP, _LEGEND = 2.55, 0.14, 0.5, 0.3, 0.2, 0.6
 _MOST_COLUMNS, _NARROWEST = 5, 8.2
 MAX_FRAMES = 12
 """Maps drawn; of more, so many at even distances, the first and the last among them."""
@@ -42,31 +42,27 @@ def draw_map_animations(animations: Sequence[MapAnimation], runs: Mapping[str, S
         its query is right or wrong at that checkpoint.
     """
     first = animations[0]
-    frames = _chosen_frames(len(first.maps))
-    columns = _columns(len(frames))
-    rows = -(-len(frames) // columns)
-    subtitles = (
+    n = len(first.maps)
+    frames = sorted({round(frame) for frame in np.linspace(0, n - 1, min(n, MAX_FRAMES))})
+    rows = -(-len(frames) // _MOST_COLUMNS)
+    columns = -(-len(frames) // rows)  # of the widths that give so few rows the one that fills them best
+    top = style.header_height(2) + 0.1
+    block = rows * (_TILE + _TILE_TITLE) + _ANIMATION_TITLE + _ANIMATION_GAP
+    width = max(2 * style.MARGIN + columns * _TILE + (columns - 1) * _TILE_GAP, _NARROWEST)
+    height = top + len(animations) * block + _LEGEND
+    figure = style.titled_figure(
+        width,
+        height,
+        "The map over the epochs of training",
         f"{count(len(first.points.rows), 'point')}, the same in each map{style.DOT}"
         f"each map starts from the one before and is turned and scaled onto it",
         "What moves is the space more than the layout; the distance between far groups means nothing",
     )
-    top = style.header_height(len(subtitles)) + 0.1
-    block = rows * (_TILE + _TILE_TITLE) + _ANIMATION_TITLE + _ANIMATION_GAP
-    width = max(2 * _MARGIN + columns * _TILE + (columns - 1) * _TILE_GAP, _NARROWEST)
-    height = top + len(animations) * block + _LEGEND
-    figure = style.new_figure(width, height)
-    style.header(figure, "The map over the epochs of training", *subtitles)
     for place, animation in enumerate(animations):
         upper = height - top - place * block
         _draw_animation(figure, animation, frames, columns, upper, runs)
     _draw_legend(figure, first.points, has_links=runs is not None)
     return figure
-
-
-def _columns(n: int) -> int:
-    """Maps in a row: as few rows as fit, and among the widths that give so few the one that fills them best."""
-    rows = -(-n // _MOST_COLUMNS)
-    return -(-n // rows)
 
 
 def _draw_animation(
@@ -80,23 +76,16 @@ def _draw_animation(
     """The maps of one method below ``top`` (inches from the bottom of the figure)."""
     width, height = figure.get_size_inches()
     name = MAP_NAMES.get(animation.method, animation.method)
-    figure.text(_MARGIN / width, (top - 0.2) / height, name, fontsize=11, weight="bold", va="center", gid="method")
+    figure.text(style.MARGIN / width, (top - 0.2) / height, name, fontsize=11, weight="bold", va="center", gid="method")
     limits = _limits([animation.maps[frame].xy for frame in frames])
     for place, frame in enumerate(frames):
         row, column = divmod(place, columns)
-        left = _MARGIN + column * (_TILE + _TILE_GAP)
+        left = style.MARGIN + column * (_TILE + _TILE_GAP)
         bottom = top - _ANIMATION_TITLE - (row + 1) * (_TILE + _TILE_TITLE)
         axes = style.axes_at(figure, left, bottom, _TILE, _TILE)
-        style.mark(axes, f"{animation.method} epoch {animation.epochs[frame]}")
-        axes.set(xlim=limits[0], ylim=limits[1])
+        axes.set(xlim=limits[0], ylim=limits[1], gid=f"{animation.method} epoch {animation.epochs[frame]}")
         without_ticks(axes)
         _draw_frame(axes, animation, frame, None if runs is None else runs[animation.names[frame]])
-
-
-def _chosen_frames(n: int) -> list[int]:
-    if n <= MAX_FRAMES:
-        return list(range(n))
-    return sorted({round(frame) for frame in np.linspace(0, n - 1, MAX_FRAMES)})
 
 
 def _limits(maps: Sequence[Float32Array]) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -134,21 +123,9 @@ def _write_frame(axes: Axes, animation: MapAnimation, frame: int, metric: Metric
     if frame:
         below += f"{style.DOT}{percent(animation.turnover[frame], 0)} new neighbours"
     above = ellipsis(f"epoch {animation.epochs[frame]}{value}", 40)
-    for y, text, size_of_text, weight, colour in (
-        (17, above, style.BODY_SIZE, "bold", style.INK),
-        (5, below, style.SMALL_SIZE, "normal", style.MUTED),
-    ):
-        axes.annotate(
-            text,
-            (0, 1),
-            xycoords="axes fraction",
-            xytext=(0, y),
-            textcoords="offset points",
-            va="bottom",
-            fontsize=size_of_text,
-            weight=weight,
-            color=colour,
-        )
+    look = {"xycoords": "axes fraction", "va": "bottom"}
+    style.annotate(axes, above, (0, 1), (0, 17), fontsize=style.BODY_SIZE, weight="bold", color=style.INK, **look)
+    style.annotate(axes, below, (0, 1), (0, 5), color=style.MUTED, **look)
 
 
 def _draw_legend(figure: Figure, points: Points, *, has_links: bool) -> None:
@@ -159,7 +136,7 @@ def _draw_legend(figure: Figure, points: Points, *, has_links: bool) -> None:
     figure.legend(
         handles=handles,
         loc="lower left",
-        bbox_to_anchor=(_MARGIN / width, 0.22 / height),
+        bbox_to_anchor=(style.MARGIN / width, 0.22 / height),
         ncols=len(handles),
         borderpad=0,
         borderaxespad=0,

@@ -19,6 +19,7 @@ _MAX_SLOPES = 400
 _CANDIDATE_COLOURS = (style.BLUE, style.GREEN, style.VERMILLION, style.AMBER)
 _CANDIDATE_MARKERS = ("s", "^", "D", "v", "P")  # one more than colours, so that 20 runs differ in one of the two
 _LEGEND_ROW = 0.2
+_LONGEST = 60  # columns of a label
 METRICS = ("MRR", "Success@1", "Success@10", "nDCG@10", "Recall@100")
 
 
@@ -26,18 +27,18 @@ METRICS = ("MRR", "Success@1", "Success@10", "nDCG@10", "Recall@100")
 def draw_metric_comparison(runs: Mapping[str, Scored], comparison: RunComparison) -> Figure:
     """Each metric of each run with its 95 % interval; the reference stands first and in grey."""
     names = [comparison.reference, *comparison.candidates]
-    labels = run_labels(names)
+    labels = {name: ellipsis(label, _LONGEST) for name, label in run_labels(names).items()}
     metrics = [metric for metric in METRICS if metric in runs[comparison.reference].metrics]
     row = _GROUP_HEIGHT + 0.16 * len(names)
     bottom = _BOTTOM + _LEGEND_ROW * len(names)
     height = style.header_height(2) + row * len(metrics) + bottom
-    figure = style.new_figure(_WIDTH, height)
     first = runs[comparison.reference]
-    style.header(
-        figure,
+    figure = style.titled_figure(
+        _WIDTH,
+        height,
         "Metrics of each run",
         f"{first.data.n_queries:,} queries in {first.data.n_clusters:,} groups{style.DOT}"
-        f"{first.data.n_documents:,} documents{style.DOT}reference: {_short(labels[comparison.reference])}",
+        f"{first.data.n_documents:,} documents{style.DOT}reference: {labels[comparison.reference]}",
         "Lines are 95 % intervals of each run alone; the paired test says whether two runs differ",
     )
     axes = style.axes_at(figure, _LEFT, bottom, _WIDTH - _LEFT - _RIGHT, row * len(metrics))
@@ -62,9 +63,10 @@ def _draw_run(axes: Axes, result: Scored, metrics: Sequence[str], label: str, j:
     offset = (j - (n_runs - 1) / 2) * min(0.22, 0.7 / n_runs)
     colour = style.MUTED if j == 0 else _CANDIDATE_COLOURS[(j - 1) % len(_CANDIDATE_COLOURS)]
     marker = "o" if j == 0 else _CANDIDATE_MARKERS[(j - 1) % len(_CANDIDATE_MARKERS)]
-    values = np.array([result.metrics[metric].value for metric in metrics])
-    low = np.array([_or(result.metrics[metric].low, result.metrics[metric].value) for metric in metrics])
-    high = np.array([_or(result.metrics[metric].high, result.metrics[metric].value) for metric in metrics])
+    found = [result.metrics[metric] for metric in metrics]
+    values = np.array([each.value for each in found])
+    low = np.array([each.value if each.low is None else each.low for each in found])
+    high = np.array([each.value if each.high is None else each.high for each in found])
     axes.errorbar(
         values,
         np.arange(len(metrics)) + offset,
@@ -74,19 +76,10 @@ def _draw_run(axes: Axes, result: Scored, metrics: Sequence[str], label: str, j:
         capsize=3,
         markersize=5.5,
         linewidth=1.6,
-        label=_short(label),
+        label=label,
     )
-    for place, value in enumerate(values):
-        end = high[place]
-        axes.annotate(
-            style.number(value, 3),
-            (end, place + offset),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=style.SMALL_SIZE,
-            color=colour,
-        )
+    for place, (value, end) in enumerate(zip(values, high, strict=True)):
+        style.annotate(axes, style.number(value, 3), (end, place + offset), (6, 0), color=colour)
 
 
 @style.styled
@@ -95,13 +88,14 @@ def draw_rank_slopes(runs: Mapping[str, Scored], comparison: RunComparison, cand
     before, after = runs[comparison.reference].queries, runs[candidate].queries
     lost, gained = comparison.lost[candidate], comparison.gained[candidate]
     labels = run_labels((comparison.reference, *comparison.candidates))
-    figure = style.new_figure(8.4, 6.6)
-    style.header(
-        figure,
+    left, right = labels[comparison.reference], labels[candidate]
+    figure = style.titled_figure(
+        8.4,
+        6.6,
         "Queries that moved across rank 1",
         f"{len(gained):,} gained{style.DOT}{len(lost):,} lost{style.DOT}"
         f"{len(before.texts) - len(gained) - len(lost):,} others not drawn",
-        f"{_short(labels[comparison.reference])} (left) against {_short(labels[candidate])} (right); "
+        f"{ellipsis(left, _LONGEST)} (left) against {ellipsis(right, _LONGEST)} (right); "
         "solid: right at rank 1 now, dashed: no longer",
     )
     axes = style.axes_at(figure, 1.0, 0.7, 8.4 - 2.0, 6.6 - style.header_height(2) - 0.7)
@@ -114,7 +108,7 @@ def draw_rank_slopes(runs: Mapping[str, Scored], comparison: RunComparison, cand
     axes.yaxis.set_major_formatter(lambda rank, _: f"{rank:,.0f}")
     axes.yaxis.set_minor_formatter("")
     axes.set_xlim(-0.12, 1.12)
-    axes.set_xticks((0, 1), (_short(labels[comparison.reference], 34), _short(labels[candidate], 34)))
+    axes.set_xticks((0, 1), (ellipsis(left, 34), ellipsis(right, 34)))
     axes.set_ylabel("rank of the first relevant document (logarithmic)")
     axes.grid(axis="y", color=style.FAINT, linewidth=0.6)
     return figure
@@ -126,11 +120,3 @@ def _draw_slopes(axes: Axes, before: Float64Array, after: Float64Array, rows: In
         axes.plot((0, 1), (before[row], after[row]), color=colour, linestyle=line, linewidth=1.0, alpha=alpha)
     axes.scatter(np.zeros(len(rows)), before[rows], s=9, color=colour, zorder=3)
     axes.scatter(np.ones(len(rows)), after[rows], s=9, color=colour, zorder=3)
-
-
-def _or(value: float | None, otherwise: float) -> float:
-    return otherwise if value is None else value
-
-
-def _short(label: str, limit: int = 60) -> str:
-    return ellipsis(label, limit)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from embedscope.output.pictures import style
 from embedscope.output.pictures.text_layout import ellipsis
 from embedscope.protocols import Float64Array
 from embedscope.result import Estimate
 
-WIDTH = 11.0
-LEFT, RIGHT, BOTTOM, GAP = 1.05, 1.3, 0.62, 0.26
-PANEL = 2.15
+PANEL = 2.15  # inches
 MAX_TYPES = 8
 """Negative types drawn, the most violated first; the record holds all."""
 
@@ -28,23 +28,49 @@ COLOURS = (
     style.INK,
     style.GREY,
 )
-LINES = ("solid", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
+_LINES = ("solid", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
+_WIDTH = 11.0
+_LEFT, _RIGHT, _BOTTOM, _GAP = 1.05, 1.3, 0.62, 0.26
 
 
-def frame_panel(axes: Axes, *, is_last: bool) -> None:
-    """A faint grid, and the axis of epochs under the last panel alone."""
-    axes.grid(axis="y", color=style.FAINT, linewidth=0.6)
-    axes.margins(y=0.12)
-    axes.tick_params(axis="x", labelbottom=is_last)
-    axes.yaxis.set_label_coords(-0.62 / (WIDTH - LEFT - RIGHT), 0.5)
-    if is_last:
-        axes.set_xlabel("epoch")
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One panel of curves: its name, its height in inches, and what draws it."""
+
+    name: str
+    height: float
+    draw: Callable[[Axes], None]
 
 
-def draw_best(axes: Axes, epoch: float, gid: str) -> None:
-    """A dotted line at the best epoch."""
-    style.mark(axes.axvline(epoch, color=style.MUTED, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1), gid)
+def draw_panels(
+    title: str,
+    subtitles: Sequence[str],
+    panels: Sequence[Panel],
+    *,
+    frame: Callable[[Axes], None],
+    best: float,
+    best_gid: str,
+) -> Figure:
+    """Panels below one another over one axis of epochs, which ``frame`` sets; a dotted line at the ``best`` one."""
+    top = style.header_height(len(subtitles)) + 0.12
+    height = top + sum(panel.height for panel in panels) + _GAP * (len(panels) - 1) + _BOTTOM
+    figure = style.titled_figure(_WIDTH, height, title, *subtitles)
+    bottom = height - top + _GAP
+    width = _WIDTH - _LEFT - _RIGHT
+    for panel in panels:
+        bottom -= _GAP + panel.height
+        axes = style.axes_at(figure, _LEFT, bottom, width, panel.height)
+        axes.set_gid(panel.name)
+        frame(axes)
+        axes.grid(axis="y", color=style.FAINT, linewidth=0.6)
+        axes.margins(y=0.12)
+        axes.tick_params(axis="x", labelbottom=panel is panels[-1])
+        axes.yaxis.set_label_coords(-0.62 / width, 0.5)
+        panel.draw(axes)
+        axes.axvline(best, color=style.MUTED, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1, gid=best_gid)
+    axes.set_xlabel("epoch")
+    return figure
 
 
 def label_violations(axes: Axes) -> None:
@@ -68,36 +94,34 @@ def draw_curves(
     shown = {name: y for name, y in curves.items() if np.isfinite(y).any()}
     every = max(1, len(x) // 12)
     for position, (name, y) in enumerate(shown.items()):
-        line = axes.plot(
+        axes.plot(
             x,
             y,
             color=COLOURS[position % len(COLOURS)],
-            linestyle=LINES[position % len(LINES)],
+            linestyle=_LINES[position % len(_LINES)],
             marker=_MARKERS[position % len(_MARKERS)],
             markevery=(position % every, every),
             markersize=4.5,
             linewidth=1.5,
-        )[0]
-        style.mark(line, name)
+            gid=name,
+        )
     axes.autoscale_view()
     if bottom is not None:
         axes.set_ylim(bottom=bottom)
-    label_ends(axes, x, shown)
+    _label_ends(axes, x, shown)
 
 
-def draw_bands(
-    axes: Axes, x: Float64Array, curves: Mapping[str, Sequence[Estimate]], *, bottom: float | None = None
-) -> None:
-    """One line a curve with its interval as a band."""
-    for position, (name, figures) in enumerate(curves.items()):
-        low, high = values_of([f.low for f in figures]), values_of([f.high for f in figures])
-        band = axes.fill_between(x, low, high, color=COLOURS[position % len(COLOURS)], alpha=0.16, linewidth=0)
-        style.mark(band, f"{name} interval")
-    values = {name: values_of([f.value for f in figures]) for name, figures in curves.items()}
-    draw_curves(axes, x, values, bottom=bottom)
+def draw_bands(axes: Axes, x: Float64Array, curves: Mapping[str, Sequence[Estimate]]) -> None:
+    """One line a curve with its interval as a band, over an axis that begins at 0."""
+    for position, (name, estimates) in enumerate(curves.items()):
+        low, high = values_of([each.low for each in estimates]), values_of([each.high for each in estimates])
+        colour = COLOURS[position % len(COLOURS)]
+        axes.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0, gid=f"{name} interval")
+    values = {name: values_of([each.value for each in estimates]) for name, estimates in curves.items()}
+    draw_curves(axes, x, values, bottom=0.0)
 
 
-def label_ends(axes: Axes, x: Float64Array, curves: Mapping[str, Float64Array]) -> None:
+def _label_ends(axes: Axes, x: Float64Array, curves: Mapping[str, Float64Array]) -> None:
     """The name of each curve at its right end, pushed apart so that no two names stand on one another."""
     ends = {name: float(y[np.isfinite(y)][-1]) for name, y in curves.items()}
     order = sorted(ends, key=lambda name: ends[name])
@@ -106,18 +130,9 @@ def label_ends(axes: Axes, x: Float64Array, curves: Mapping[str, Float64Array]) 
     places = axes.transAxes.inverted().transform(points)[:, 1] * height_points
     spread = _apart(places, style.SMALL_SIZE * 1.25, height_points)
     for name, place, wanted in zip(order, spread, places, strict=True):
-        position = list(curves).index(name)
-        last = x[np.isfinite(curves[name])][-1]
-        axes.annotate(
-            ellipsis(name, 22),
-            (last, ends[name]),
-            xytext=(8, float(place - wanted)),
-            textcoords="offset points",
-            va="center",
-            fontsize=style.SMALL_SIZE,
-            color=COLOURS[position % len(COLOURS)],
-            annotation_clip=False,
-        )
+        colour = COLOURS[list(curves).index(name) % len(COLOURS)]
+        at = (x[np.isfinite(curves[name])][-1], ends[name])
+        style.annotate(axes, ellipsis(name, 22), at, (8, float(place - wanted)), color=colour, annotation_clip=False)
 
 
 def _apart(places: Float64Array, least: float, height: float) -> Float64Array:

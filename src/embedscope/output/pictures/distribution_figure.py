@@ -14,7 +14,7 @@ from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
 from embedscope.output.pictures.text_layout import wrap
 from embedscope.protocols import Float64Array
-from embedscope.result import Distribution, Estimate, Mapped, Similarity
+from embedscope.result import Distribution, Mapped, Similarity
 from embedscope.result.formatting import count
 
 _WIDTH, _HEIGHT = 11.0, 7.4
@@ -48,9 +48,9 @@ def draw_similarity_distribution(result: Mapped) -> Figure:
     """
     similarity = result.similarity
     populations = _populations(similarity)
-    figure = style.new_figure(_WIDTH, _HEIGHT)
-    style.header(
-        figure,
+    figure = style.titled_figure(
+        _WIDTH,
+        _HEIGHT,
         "Similarity to positives and negatives",
         style.DOT.join(f"{count(each.measured.n, each.name + ' pair')}" for each in populations),
         f"Every curve has area 1{style.DOT}vertical lines and diamonds: means{style.DOT}"
@@ -103,8 +103,8 @@ def _draw_densities(
     peaks = [float(density.max()) for _, _, density in curves]
     for order, (each, bins, density) in enumerate(curves):
         for name, is_filled in (("fill", True), ("outline", False)):
-            drawn = axes.stairs(
-                density if is_filled else np.where(density > 0, density, np.nan),  # no outline along an empty stretch
+            axes.stairs(
+                density if is_filled else np.where(density > 0, density, np.nan),  # no outline where it is empty
                 bins,
                 fill=is_filled,
                 facecolor=each.colour if is_filled else "none",
@@ -114,8 +114,8 @@ def _draw_densities(
                 alpha=0.22 if is_filled else 1.0,
                 hatch=each.hatch if is_filled else None,
                 zorder=2 + (not is_filled) + 0.1 * order,
+                gid=f"density {name} {each.name}",
             )
-            style.mark(drawn, f"density {name} {each.name}")
     _scale_densities(axes, peaks)
     axes.set_xlim(*limits)
     axes.tick_params(labelbottom=False)
@@ -150,16 +150,16 @@ def _draw_means(axes: Axes, populations: list[_Population], limits: tuple[float,
     for each, text, (row, is_left) in zip(populations, texts, places, strict=True):
         y = 0.965 - 0.075 * row
         mean = each.measured.mean
-        axes.plot([mean, mean], [0, y], transform=across_data, color=each.colour, linestyle=each.line, lw=1.3, zorder=4)
-        style.mark(axes.lines[-1], f"mean {each.name}")
-        axes.annotate(
+        axes.plot((mean, mean), (0, y), transform=across_data, color=each.colour, linestyle=each.line, lw=1.3, zorder=4,
+                  gid=f"mean {each.name}")  # fmt: skip
+        style.annotate(
+            axes,
             text,
             (mean, y),
+            (-5 if is_left else 5, 0),
             xycoords=across_data,
-            xytext=(-5 if is_left else 5, 0),
-            textcoords="offset points",
             ha="right" if is_left else "left",
-            va="center",
+            fontsize=style.BODY_SIZE,
             color=each.colour,
             weight="bold",
             zorder=6,
@@ -203,8 +203,7 @@ def _draw_boxes(axes: Axes, populations: list[_Population], limits: tuple[float,
         meanprops={"marker": "D", "markersize": 5, "markerfacecolor": style.PAPER, "markeredgecolor": style.INK},
     )
     for each, box in zip(populations, drawn["boxes"], strict=True):
-        box.set(facecolor=each.colour, edgecolor=each.colour, alpha=0.45, hatch=each.hatch)
-        style.mark(box, f"box {each.name}")
+        box.set(facecolor=each.colour, edgecolor=each.colour, alpha=0.45, hatch=each.hatch, gid=f"box {each.name}")
     axes.invert_yaxis()
     axes.set_yticks(range(len(populations)), [each.name.replace(" ", "\n") for each in populations])
     axes.tick_params(axis="y", length=0)
@@ -236,21 +235,18 @@ def _draw_figures(figure: Figure, similarity: Similarity, beside: Axes) -> None:
         ("AUC", similarity.auc, 3, "chance that a positive pair scores\nabove a negative one"),
         ("overlap", similarity.overlap, 3, "area that the positive and negative\ncurves share"),
     )
-    axes = style.axes_at(figure, _WIDTH - _RIGHT - _SIDE_WIDTH, 1.0, _SIDE_WIDTH, 1.0)
-    side, curves = axes.get_position(), beside.get_position()
-    axes.set_position((side.x0, curves.y0, side.width, curves.height))
+    curves = beside.get_position()
+    left = 1 - (_RIGHT + _SIDE_WIDTH) / _WIDTH
+    axes = figure.add_axes((left, curves.y0, _SIDE_WIDTH / _WIDTH, curves.height))
     axes.set(xticks=[], yticks=[], facecolor=style.SHADE, xlim=(0, 1), ylim=(len(rows), 0))
     axes.spines[:].set(visible=True, color=style.FAINT)
     axes.set_gid("figures box")
     for row, (name, measured, decimals, meaning) in enumerate(rows):
         value = style.interval(measured, decimals)
-        note = meaning if measured.value is not None else _reason(measured)
+        note = meaning
+        if measured.value is None:
+            reason = style.shown(f"not computed: {measured.reason}")
+            note = "\n".join(wrap(reason, 0.88 * _SIDE_WIDTH * 72, measure(7.5), max_lines=2))
         axes.text(0.07, row + 0.16, name, va="top", color=style.MUTED)
         axes.text(0.07, row + 0.36, value, va="top", fontsize=12, weight="bold", gid=f"value {name}")
         axes.text(0.07, row + 0.63, note, va="top", color=style.MUTED, fontsize=7.5, linespacing=1.25)
-
-
-def _reason(measured: Estimate) -> str:
-    """Why a figure is absent, on at most two lines of the box."""
-    text = style.shown(f"not computed: {measured.reason}")
-    return "\n".join(wrap(text, (0.88 * _SIDE_WIDTH) * 72, measure(7.5), max_lines=2))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection
-from matplotlib.colors import Colormap, Normalize, TwoSlopeNorm
+from matplotlib.colors import Normalize, TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
@@ -13,9 +13,9 @@ from matplotlib.patches import Rectangle
 from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
-from embedscope.output.pictures.text_layout import display_width, ellipsis
+from embedscope.output.pictures.text_layout import ellipsis
 from embedscope.protocols import BoolArray, Float32Array
-from embedscope.result import Heatmap, Mapped
+from embedscope.result import Mapped
 from embedscope.result.formatting import count
 
 MAX_SIDE = 40
@@ -31,8 +31,7 @@ _LABEL_SIZE = 7.5
 _LABEL_ROOM = 1.95
 _BAR_ROOM = 1.35
 _BAR_LIMITS = (1.7, 3.2)
-_MARGIN = 0.45
-_SLANT = 55.0
+_LEFT = style.MARGIN + _LABEL_ROOM
 
 
 @style.styled
@@ -53,39 +52,34 @@ def draw_heatmap(result: Mapped) -> Figure:
     similarity = heatmap.similarity[:MAX_SIDE, :MAX_SIDE]
     n_rows, n_columns = similarity.shape
     cell = float(np.clip(_GRID / max(n_rows, n_columns), *_CELL_LIMITS))
-    figure, axes = _canvas(n_columns * cell, n_rows * cell)
-    _write_title(figure, heatmap, n_rows, n_columns)
+    bottom = style.MARGIN + _LABEL_ROOM * 0.86
+    width = max(_LEFT + n_columns * cell + _BAR_ROOM + style.MARGIN, 6.6)  # never too narrow for the title
+    figure = style.titled_figure(
+        width,
+        bottom + n_rows * cell + style.header_height(2),
+        "Similarity of queries to positives",
+        f"{n_rows:,} of {count(heatmap.n_queries, 'query', 'queries')} (rows) and "
+        f"{n_columns:,} of {count(heatmap.n_documents, 'positive')} (columns)",
+        "A black frame marks a relevant pair. In a good row, only the framed cells are blue.",
+    )
+    axes = style.axes_at(figure, _LEFT, bottom, n_columns * cell, n_rows * cell)
     image = _draw_cells(axes, similarity)
     _frame_relevant(axes, heatmap.is_relevant[:MAX_SIDE, :MAX_SIDE], cell)
-    _label_rows(axes, [result.queries.texts[row] for row in heatmap.queries[:MAX_SIDE]])
-    _label_columns(axes, [result.documents.texts[row] for row in heatmap.documents[:MAX_SIDE]])
+    queries = [_label(result.queries.texts[row]) for row in heatmap.queries[:MAX_SIDE]]
+    documents = [_label(result.documents.texts[row]) for row in heatmap.documents[:MAX_SIDE]]
+    axes.set_yticks(range(n_rows), queries, fontsize=_LABEL_SIZE)
+    axes.set_xticks(range(n_columns), documents, fontsize=_LABEL_SIZE, rotation=55.0, ha="right", va="top",
+                    rotation_mode="anchor")  # fmt: skip
     if cell >= _CELL_WITH_NUMBER:
         _write_numbers(axes, image, similarity)
     _draw_colour_bar(figure, axes, image, similarity)
     return figure
 
 
-def _canvas(grid_width: float, grid_height: float) -> tuple[Figure, Axes]:
-    """A figure around a grid of so many inches, never too narrow for its title."""
-    left = _MARGIN + _LABEL_ROOM
-    bottom = _MARGIN + _LABEL_ROOM * 0.86
-    width = max(left + grid_width + _BAR_ROOM + _MARGIN, 6.6)
-    figure = style.new_figure(width, bottom + grid_height + style.header_height(2))
-    return figure, style.axes_at(figure, left, bottom, grid_width, grid_height)
-
-
-def _write_title(figure: Figure, heatmap: Heatmap, n_rows: int, n_columns: int) -> None:
-    style.header(
-        figure,
-        "Similarity of queries to positives",
-        f"{n_rows:,} of {count(heatmap.n_queries, 'query', 'queries')} (rows) and "
-        f"{n_columns:,} of {count(heatmap.n_documents, 'positive')} (columns)",
-        "A black frame marks a relevant pair. In a good row, only the framed cells are blue.",
-    )
-
-
 def _draw_cells(axes: Axes, similarity: Float32Array) -> AxesImage:
-    image = axes.imshow(similarity, cmap=COLOUR_MAP, norm=_scale(similarity), aspect="auto", interpolation="nearest")
+    low, high = _range(similarity)
+    norm = Normalize(0, 1) if (low, high) == (0, 1) else TwoSlopeNorm(vcenter=_CENTRE, vmin=low, vmax=high)
+    image = axes.imshow(similarity, cmap=COLOUR_MAP, norm=norm, aspect="auto", interpolation="nearest")
     n_rows, n_columns = similarity.shape
     columns, rows = np.arange(n_columns + 1) - 0.5, np.arange(n_rows + 1) - 0.5
     axes.vlines(columns, rows[0], rows[-1], colors=style.PAPER, linewidth=0.6)
@@ -96,13 +90,6 @@ def _draw_cells(axes: Axes, similarity: Float32Array) -> AxesImage:
     return image
 
 
-def _scale(similarity: Float32Array) -> Normalize:
-    low, high = _range(similarity)
-    if (low, high) == (0.0, 1.0):
-        return Normalize(0.0, 1.0)
-    return TwoSlopeNorm(vcenter=_CENTRE, vmin=low, vmax=high)
-
-
 def _range(similarity: Float32Array) -> tuple[float, float]:
     low, high = float(similarity.min()), float(similarity.max())
     return (low if low < -_ROUNDING else 0.0), (high if high > 1.0 + _ROUNDING else 1.0)
@@ -111,38 +98,22 @@ def _range(similarity: Float32Array) -> tuple[float, float]:
 def _frame_relevant(axes: Axes, is_relevant: BoolArray, cell: float) -> None:
     frames = [Rectangle((column - 0.5, row - 0.5), 1, 1) for row, column in np.argwhere(is_relevant)]
     width = 1.2 if cell < _CELL_WITH_NUMBER else 1.8
-    collection = PatchCollection(
-        frames, facecolor="none", edgecolor="black", linewidth=width, joinstyle="miter", zorder=5, clip_on=False
-    )
-    style.mark(collection, "relevant")
+    collection = PatchCollection(frames, facecolor="none", edgecolor="black", linewidth=width, joinstyle="miter",
+                                 zorder=5, clip_on=False, gid="relevant")  # fmt: skip
     axes.add_collection(collection, autolim=False)
-
-
-def _label_rows(axes: Axes, texts: list[str]) -> None:
-    axes.set_yticks(range(len(texts)), [_label(text) for text in texts], fontsize=_LABEL_SIZE)
-
-
-def _label_columns(axes: Axes, texts: list[str]) -> None:
-    axes.set_xticks(
-        range(len(texts)),
-        [_label(text) for text in texts],
-        fontsize=_LABEL_SIZE,
-        rotation=_SLANT,
-        ha="right",
-        va="top",
-        rotation_mode="anchor",
-    )
 
 
 def _label(text: str) -> str:
     """At most ``LABEL_COLUMNS`` columns, and never wider than the space beside the grid."""
-    fitting = ellipsis(style.shown(text) or "(empty)", LABEL_COLUMNS, display_width)
+    fitting = ellipsis(style.shown(text) or "(empty)", LABEL_COLUMNS)
     return ellipsis(fitting, (_LABEL_ROOM - 0.1) * 72, measure(_LABEL_SIZE))
 
 
 def _write_numbers(axes: Axes, image: AxesImage, similarity: Float32Array) -> None:
     cells = np.asarray(image.norm(similarity))
     for row, column in np.ndindex(similarity.shape):
+        red, green, blue, _ = image.cmap(float(cells[row, column]))
+        is_bright = 0.299 * red + 0.587 * green + 0.114 * blue > 0.55
         axes.text(
             column,
             row,
@@ -150,14 +121,9 @@ def _write_numbers(axes: Axes, image: AxesImage, similarity: Float32Array) -> No
             ha="center",
             va="center",
             fontsize=7.5,
-            color=_readable_on(image.cmap, float(cells[row, column])),
+            color=style.INK if is_bright else style.PAPER,
             gid="cell value",
         )
-
-
-def _readable_on(colours: Colormap, position: float) -> str:
-    red, green, blue, _ = colours(position)
-    return style.INK if 0.299 * red + 0.587 * green + 0.114 * blue > 0.55 else style.PAPER
 
 
 def _draw_colour_bar(figure: Figure, axes: Axes, image: AxesImage, similarity: Float32Array) -> None:
@@ -170,5 +136,5 @@ def _draw_colour_bar(figure: Figure, axes: Axes, image: AxesImage, similarity: F
     bar = figure.colorbar(image, cax=bar_axes, ticks=[low, *between, high])
     bar.ax.set_yticklabels([style.number(tick) for tick in bar.get_ticks()])
     bar.outline.set_visible(False)
-    stretched = "" if (low, high) == (0.0, 1.0) else "; scale stretched beyond 0 to 1"
-    bar.set_label(f"cosine similarity{stretched}", fontsize=style.SMALL_SIZE)
+    beyond = "" if (low, high) == (0.0, 1.0) else "; scale stretched beyond 0 to 1"
+    bar.set_label(f"cosine similarity{beyond}", fontsize=style.SMALL_SIZE)

@@ -32,7 +32,7 @@ def draw_role(
     axes: Axes, xy: Float32Array, role: Role, *, size: float, alpha: float, edge: float, is_raster: bool
 ) -> None:
     """The points of one role, above those of the roles before it in `BACK_TO_FRONT`."""
-    drawn = axes.scatter(
+    axes.scatter(
         xy[:, 0],
         xy[:, 1],
         s=size,
@@ -43,8 +43,8 @@ def draw_role(
         alpha=alpha,
         zorder=4 + BACK_TO_FRONT.index(role),
         rasterized=is_raster,
+        gid=str(role),
     )
-    style.mark(drawn, str(role))
 
 
 def draw_links(
@@ -74,8 +74,8 @@ def draw_links(
             alpha=alpha,
             zorder=3 if right else 3.5,
             rasterized=len(chosen) > n_vector,
+            gid="links right" if right else "links wrong",
         )
-        style.mark(lines, "links right" if right else "links wrong")
         axes.add_collection(lines, autolim=False)
 
 

@@ -23,7 +23,7 @@ from embedscope.result.formatting import count
 
 _ROLE_SIZE = {Role.DOCUMENT: 0.5, Role.HARD_NEGATIVE: 0.75, Role.POSITIVE: 1.35, Role.QUERY: 1.0}
 _ROLE_ALPHA = {Role.DOCUMENT: 0.45, Role.HARD_NEGATIVE: 0.5, Role.POSITIVE: 0.9, Role.QUERY: 0.9}
-_WIDTH, _HEIGHT, _MARGIN = 10.0, 9.6, 0.45
+_WIDTH, _HEIGHT = 10.0, 9.6
 _LEGEND_HEIGHT = 0.95
 _MANY_POINTS = 5_000
 _LINK_INK = 45.0  # total length, in widths of the map, up to which links are drawn at their strongest
@@ -41,23 +41,18 @@ def draw_map(result: Mapped, name: str) -> Figure:
     InvalidOptionError
         There is no such map in the result; the message says why.
     """
-    layout, points = _map_of(result, name)
-    figure = style.new_figure(_WIDTH, _HEIGHT)
-    style.header(figure, f"{MAP_NAMES.get(name, name)} map of queries and documents", *_subtitles(layout, points))
+    layout, points = result.maps.get(name), result.points
+    if layout is None or points is None:
+        raise InvalidOptionError(f"There is no map {name!r} to draw: it was left out (--skip-{name}).")
+    title = f"{MAP_NAMES.get(name, name)} map of queries and documents"
+    figure = style.titled_figure(_WIDTH, _HEIGHT, title, *_subtitles(layout, points))
     height = _HEIGHT - _LEGEND_HEIGHT - style.header_height(2)
-    axes = style.axes_at(figure, _MARGIN, _LEGEND_HEIGHT, _WIDTH - 2 * _MARGIN, height)
+    axes = style.axes_at(figure, style.MARGIN, _LEGEND_HEIGHT, _WIDTH - 2 * style.MARGIN, height)
     _frame(axes, layout.xy)
     _draw_links(axes, layout.xy, points)
     _draw_points(axes, layout.xy, points)
     _draw_legend(figure, points)
     return figure
-
-
-def _map_of(result: Mapped, name: str) -> tuple[MapLayout, Points]:
-    layout = result.maps.get(name)
-    if layout is None or result.points is None:
-        raise InvalidOptionError(f"There is no map {name!r} to draw: it was left out (--skip-{name}).")
-    return layout, result.points
 
 
 def _subtitles(layout: MapLayout, points: Points) -> tuple[str, str]:
@@ -123,7 +118,7 @@ def _draw_legend(figure: Figure, points: Points) -> None:
         figure.legend(
             handles=handles,
             loc="upper left",
-            bbox_to_anchor=(_MARGIN / _WIDTH, y),
+            bbox_to_anchor=(style.MARGIN / _WIDTH, y),
             ncols=max(1, len(handles)),
             borderpad=0,
             borderaxespad=0,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from embedscope.output.pictures import style
-from embedscope.result import CloudShape, Geometry, SpaceGeometry
+from embedscope.result import CloudShape, Geometry
 
 _WIDTH, _HEIGHT = 11.0, 5.6
 _LEFT, _GAP, _RIGHT, _BOTTOM = 1.05, 0.45, 0.45, 0.65
@@ -21,10 +19,6 @@ _LINES = {
     "random": (style.VERMILLION, "dashdot", "D", 1.4),
 }
 _NAMES = {"model": "this model", "base": "base model", "PCA": "PCA of the base", "random": "random projection"}
-_SIDES: tuple[tuple[str, Callable[[SpaceGeometry], CloudShape]], ...] = (
-    ("Queries", lambda space: space.queries),
-    ("Documents", lambda space: space.documents),
-)
 
 
 @style.styled
@@ -34,9 +28,9 @@ def draw_spectrum(geometry: Geometry) -> Figure:
     Both axes are logarithmic. A line that breaks off early is a space that uses few of its directions; a marker stands
     where 90 % of the variance are reached. Directions with less than a millionth of the variance are not drawn.
     """
-    figure = style.new_figure(_WIDTH, _HEIGHT)
-    style.header(
-        figure,
+    figure = style.titled_figure(
+        _WIDTH,
+        _HEIGHT,
         "Directions that the vectors use",
         "share of the variance in each principal direction, the largest first; both axes logarithmic",
         f"marker: 90 % of the variance are reached{style.DOT}"
@@ -44,10 +38,12 @@ def draw_spectrum(geometry: Geometry) -> Figure:
     )
     width = (_WIDTH - _LEFT - _GAP - _RIGHT) / 2
     height = _HEIGHT - style.header_height(2) - _BOTTOM - 0.25
-    for place, (title, side) in enumerate(_SIDES):
+    queries = {name: space.queries for name, space in geometry.spaces.items()}
+    documents = {name: space.documents for name, space in geometry.spaces.items()}
+    for place, (title, clouds) in enumerate((("Queries", queries), ("Documents", documents))):
         axes = style.axes_at(figure, _LEFT + place * (width + _GAP), _BOTTOM, width, height)
-        for name, space in geometry.spaces.items():
-            _draw_line(axes, name, side(space))
+        for name, cloud in clouds.items():
+            _draw_line(axes, name, cloud)
         _finish(axes, title, is_first=place == 0)
     return figure
 
@@ -59,14 +55,12 @@ def _draw_line(axes: Axes, name: str, cloud: CloudShape) -> None:
     shares = cloud.spectrum[cloud.spectrum >= _FLOOR]
     direction = np.arange(1, len(shares) + 1)
     zorder, size = (3, 80) if name == "model" else (2, 46)
-    (line,) = axes.plot(direction, shares, color=colour, linestyle=dashes, linewidth=width, label=label, zorder=zorder)
-    style.mark(line, f"spectrum {name}")
-    if cloud.n_directions is not None and cloud.n_directions <= len(shares):
-        at = cloud.n_directions
-        drawn = axes.scatter(
-            [at], [shares[at - 1]], s=size, marker=marker, color=colour, edgecolors=style.PAPER, zorder=zorder + 2
-        )
-        style.mark(drawn, f"directions {name}")
+    axes.plot(direction, shares, color=colour, linestyle=dashes, linewidth=width, label=label, zorder=zorder,
+              gid=f"spectrum {name}")  # fmt: skip
+    at = cloud.n_directions
+    if at is not None and at <= len(shares):
+        axes.scatter([at], [shares[at - 1]], s=size, marker=marker, color=colour, edgecolors=style.PAPER,
+                     zorder=zorder + 2, gid=f"directions {name}")  # fmt: skip
 
 
 def _finish(axes: Axes, title: str, *, is_first: bool) -> None:
@@ -75,7 +69,7 @@ def _finish(axes: Axes, title: str, *, is_first: bool) -> None:
     axes.set_yscale("log")
     axes.set_ylim(bottom=_FLOOR, top=1.4)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.yaxis.set_major_formatter(_percent)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
     axes.minorticks_off()
     axes.set_xlabel("principal direction")
     axes.grid(which="major")
@@ -84,7 +78,3 @@ def _finish(axes: Axes, title: str, *, is_first: bool) -> None:
         axes.set_ylabel("share of the variance")
     else:
         axes.tick_params(axis="y", labelleft=False)
-
-
-def _percent(value: float, _: object) -> str:
-    return f"{100 * value:g} %"

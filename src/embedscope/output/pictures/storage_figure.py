@@ -10,13 +10,11 @@ from matplotlib.figure import Figure
 
 from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import style
-from embedscope.protocols import Float64Array
 from embedscope.result import DeploymentCost, StorageFormat, ThresholdTable
 from embedscope.result.formatting import count
 
 _WIDTH, _HEIGHT = 9.6, 6.0
 _LEFT, _RIGHT, _BOTTOM = 0.85, 0.45, 0.7
-_LONE_WIDTH = 0.02  # of the axis, in cosines, where there is one threshold alone
 _KINDS = {
     "float32": (style.BLUE, "o", "solid", "float32"),
     "float16": (style.INK, "s", "none", "float16"),
@@ -41,11 +39,12 @@ def draw_deployment_cost(cost: DeploymentCost, *, metric: str = "MRR") -> Figure
     measured = [each for each in cost.formats if metric in each.metrics and each.metrics[metric].value is not None]
     if not measured:
         raise InvalidOptionError(f"There is nothing to draw: {metric} was not measured for any storage format.")
-    figure = style.new_figure(_WIDTH, _HEIGHT)
-    style.header(
-        figure,
+    reference = cost.reference.replace(" x ", " \N{MULTIPLICATION SIGN} ")
+    figure = style.titled_figure(
+        _WIDTH,
+        _HEIGHT,
         "Quality against bytes a document",
-        f"bars: 95 % interval of the difference from {_times(cost.reference)}, on its level (line){style.DOT}"
+        f"bars: 95 % interval of the difference from {reference}, on its level (line){style.DOT}"
         f"{count(cost.n_documents, 'document')}",
         "numbers: dimensions kept, made unit vectors again; rescoring reads the float32 vectors of its candidates too",
     )
@@ -56,8 +55,7 @@ def draw_deployment_cost(cost: DeploymentCost, *, metric: str = "MRR") -> Figure
         own = sorted((each for each in measured if _kind(each) == kind), key=lambda each: each.bytes_in_index)
         if own:
             _draw_kind(axes, kind, own, metric, level)
-    line = axes.axhline(level, color=style.MUTED, linewidth=1.0, zorder=1.5)
-    style.mark(line, "reference")
+    axes.axhline(level, color=style.MUTED, linewidth=1.0, zorder=1.5, gid="reference")
     _finish(axes, [each.bytes_in_index for each in measured], metric)
     return figure
 
@@ -75,17 +73,14 @@ def _draw_kind(axes: Axes, kind: str, own: Sequence[StorageFormat], metric: str,
     colour, marker, dashes, label = _KINDS[kind]
     bytes_each = [each.bytes_in_index * _SHIFT.get(kind, 1.0) for each in own]
     values = [_value(each, metric) for each in own]
-    (line,) = axes.plot(bytes_each, values, color=colour, marker=marker, linestyle=dashes, markersize=7, linewidth=1.6,
-                        markeredgecolor=style.PAPER, label=label, zorder=3)  # fmt: skip
-    style.mark(line, f"format {kind}")
+    axes.plot(bytes_each, values, color=colour, marker=marker, linestyle=dashes, markersize=7, linewidth=1.6,
+              markeredgecolor=style.PAPER, label=label, zorder=3, gid=f"format {kind}")  # fmt: skip
     for each, at, value in zip(own, bytes_each, values, strict=True):
         change = next((change for change in each.changes if change.metric == metric), None)
         if change is not None and change.low is not None and change.high is not None:
             ends = (level + change.low, level + change.high)
-            (bar,) = axes.plot((at, at), ends, color=colour, linewidth=1.4, alpha=0.8, zorder=2)
-            style.mark(bar, "interval")
-        axes.annotate(f"{each.width}", (at, value), xytext=_OFFSETS[kind], textcoords="offset points",
-                      ha="center", va="center", fontsize=7.5, color=colour)  # fmt: skip
+            axes.plot((at, at), ends, color=colour, linewidth=1.4, alpha=0.8, zorder=2, gid="interval")
+        style.annotate(axes, f"{each.width}", (at, value), _OFFSETS[kind], ha="center", fontsize=7.5, color=colour)
 
 
 _OFFSETS = {"float32": (-12, 9), "float16": (-12, 9), "int8": (-12, 9), "binary": (12, -9), "rescored": (12, 9)}
@@ -104,16 +99,12 @@ def _finish(axes: Axes, sizes: Sequence[int], metric: str) -> None:
     axes.legend(loc="best", fontsize=style.SMALL_SIZE)
 
 
-def _times(name: str) -> str:
-    return name.replace(" x ", " \N{MULTIPLICATION SIGN} ")
-
-
 @style.styled
 def draw_thresholds(table: ThresholdTable) -> Figure:
     """Precision and recall of a cosine threshold with their 95 % intervals, and the thresholds that are suggested."""
-    figure = style.new_figure(_WIDTH, 5.2)
-    style.header(
-        figure,
+    figure = style.titled_figure(
+        _WIDTH,
+        5.2,
         "Precision and recall of a cosine threshold",
         f"every document at or above the threshold is taken, out of {table.n_documents:,}; one that nobody judged "
         "counts as wrong",
@@ -121,41 +112,25 @@ def draw_thresholds(table: ThresholdTable) -> Figure:
     )
     height = 5.2 - style.header_height(2) - _BOTTOM - 0.1
     axes = style.axes_at(figure, _LEFT, _BOTTOM, _WIDTH - _LEFT - _RIGHT, height)
-    precision = (table.precision, table.precision_low, table.precision_high)
-    recall = (table.recall, table.recall_low, table.recall_high)
-    _draw_curve(axes, table.thresholds, precision, style.BLUE, "solid", "precision")
-    _draw_curve(axes, table.thresholds, recall, style.AMBER, (0, (5, 2)), "recall")
+    # A line through one threshold would be invisible: a space where every pair has one similarity has no other.
+    marker = "o" if len(table.thresholds) == 1 else ""
+    for name, colour, dashes in (("precision", style.BLUE, "solid"), ("recall", style.AMBER, (0, (5, 2)))):
+        value, low, high = (getattr(table, f"{name}{end}") for end in ("", "_low", "_high"))
+        axes.fill_between(table.thresholds, low, high, color=colour, alpha=0.18, linewidth=0, zorder=2,
+                          gid=f"interval {name}")  # fmt: skip
+        axes.plot(table.thresholds, value, color=colour, linestyle=dashes, linewidth=2.0, marker=marker, label=name,
+                  zorder=3, gid=name)  # fmt: skip
     for choice in table.choices:
         if choice.threshold is not None:
-            mark = axes.axvline(choice.threshold, color=style.MUTED, linewidth=1.0, linestyle=(0, (2, 2)), zorder=1.5)
-            style.mark(mark, "suggested")
+            axes.axvline(choice.threshold, color=style.MUTED, linewidth=1.0, linestyle=(0, (2, 2)), zorder=1.5,
+                         gid="suggested")  # fmt: skip
     axes.set_ylim(-0.02, 1.02)
-    lowest, highest = float(table.thresholds[0]), float(table.thresholds[-1])
-    pad = _LONE_WIDTH / 2 if lowest == highest else 0.0
-    axes.set_xlim(lowest - pad, highest + pad)
+    pad = 0.01 if len(table.thresholds) == 1 else 0.0  # one alone would be an axis of no width
+    axes.set_xlim(table.thresholds[0] - pad, table.thresholds[-1] + pad)
     axes.set_xlabel("cosine threshold")
     axes.grid()
     axes.legend(loc="center left")
     return figure
-
-
-def _draw_curve(
-    axes: Axes,
-    thresholds: Float64Array,
-    figures: tuple[Float64Array, Float64Array, Float64Array],
-    colour: str,
-    dashes: object,
-    name: str,
-) -> None:
-    value, low, high = figures
-    band = axes.fill_between(thresholds, low, high, color=colour, alpha=0.18, linewidth=0, zorder=2)
-    # A line through one threshold would be invisible: a space where every pair has one similarity has no other.
-    marker = "o" if len(thresholds) == 1 else ""
-    (line,) = axes.plot(
-        thresholds, value, color=colour, linestyle=dashes, linewidth=2.0, marker=marker, label=name, zorder=3
-    )
-    style.mark(band, f"interval {name}")
-    style.mark(line, name)
 
 
 def _choices(table: ThresholdTable) -> str:

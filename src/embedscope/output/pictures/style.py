@@ -14,11 +14,10 @@ from functools import partial, wraps
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
-from typing import IO, ParamSpec
+from typing import IO, Any, ParamSpec
 
 import matplotlib.style
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -55,6 +54,7 @@ DOT = " \N{MIDDLE DOT} "
 EN_DASH = "\N{EN DASH}"
 
 DPI = 200
+MARGIN = 0.45  # inches
 TITLE_SIZE = 15.0
 SUBTITLE_SIZE = 9.5
 BODY_SIZE = 9.0
@@ -114,12 +114,11 @@ def save(figure: Figure, path: str | PathLike[str] | IO[bytes], *, dpi: float = 
 
     ``format`` is ``png``, ``svg`` or ``pdf``; by default the suffix of the path, and PNG for an open file.
     """
-    kind = format or (_suffix(path) if isinstance(path, str | PathLike) else "png")
-    content = drawn(figure, dpi=dpi, format=kind)()
     if isinstance(path, str | PathLike):
-        Path(path).write_bytes(content)
+        kind = format or Path(path).suffix.removeprefix(".").lower() or "png"
+        Path(path).write_bytes(drawn(figure, dpi=dpi, format=kind)())
     else:
-        path.write(content)
+        path.write(drawn(figure, dpi=dpi, format=format or "png")())
 
 
 def drawn(figure: Figure, *, dpi: float = DPI, format: str = "png") -> Callable[[], bytes]:  # noqa: A002
@@ -170,11 +169,24 @@ def _png(pixels: NDArray[np.uint8], dpi: float) -> bytes:
     )
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of so many inches, outside pyplot."""
+def titled_figure(width: float, height: float, title: str, *subtitles: str) -> Figure:
+    """A figure of so many inches, outside pyplot, with title and subtitle lines in its upper left corner.
+
+    They take ``header_height(len(subtitles))`` inches.
+    """
     figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
+    left = MARGIN / width
+    figure.text(left, 1 - 0.30 / height, title, fontsize=TITLE_SIZE, weight="bold", va="top", gid="title")
+    for line, subtitle in enumerate(subtitles):
+        y = 1 - (0.66 + 0.20 * line) / height
+        figure.text(left, y, subtitle, fontsize=SUBTITLE_SIZE, color=MUTED, va="top", gid="subtitle")
     return figure
+
+
+def header_height(n_subtitles: int) -> float:
+    """Inches from the top of the figure down to where the picture may begin."""
+    return 0.80 + 0.20 * n_subtitles
 
 
 def axes_at(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
@@ -183,18 +195,10 @@ def axes_at(figure: Figure, left: float, bottom: float, width: float, height: fl
     return figure.add_axes((left / total_width, bottom / total_height, width / total_width, height / total_height))
 
 
-def header(figure: Figure, title: str, *subtitles: str, left: float = 0.45) -> None:
-    """Title and subtitle lines in the upper left corner; takes ``header_height(len(subtitles))`` inches."""
-    width, height = figure.get_size_inches()
-    figure.text(left / width, 1 - 0.30 / height, title, fontsize=TITLE_SIZE, weight="bold", va="top", gid="title")
-    for line, subtitle in enumerate(subtitles):
-        y = 1 - (0.66 + 0.20 * line) / height
-        figure.text(left / width, y, subtitle, fontsize=SUBTITLE_SIZE, color=MUTED, va="top", gid="subtitle")
-
-
-def header_height(n_subtitles: int) -> float:
-    """Inches from the top of the figure down to where the picture may begin."""
-    return 0.80 + 0.20 * n_subtitles
+def annotate(axes: Axes, text: str, at: tuple[float, float], offset: tuple[float, float], **look: Any) -> None:
+    """``text`` at ``offset`` points from a place of the data; small and centred vertically unless ``look`` differs."""
+    look = {"fontsize": SMALL_SIZE, "va": "center", **look}
+    axes.annotate(text, at, xytext=offset, textcoords="offset points", **look)
 
 
 def shown(text: str) -> str:
@@ -210,13 +214,3 @@ def number(value: float, decimals: int = 2) -> str:
 def interval(figure: Estimate, decimals: int = 2) -> str:
     """``0.31 [0.29, 0.33]``, with a true minus sign."""
     return formatting.estimate(figure, decimals).replace("-", MINUS)
-
-
-def mark(artist: Artist, gid: str) -> None:
-    """Name an artist, in the SVG and for whoever looks for it in the figure."""
-    artist.set_gid(gid)
-
-
-def _suffix(path: str | PathLike[str]) -> str:
-    name = str(path).rsplit("/", 1)[-1]
-    return name.rsplit(".", 1)[-1].lower() if "." in name else "png"

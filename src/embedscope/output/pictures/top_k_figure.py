@@ -23,7 +23,6 @@ MAX_EXAMPLES = 6
 K = 10
 
 _WIDTH = 11.0
-_MARGIN = 0.45
 _ROW = 0.262
 _PANEL_HEAD = 0.58  # without the query
 _QUERY_LINE = 0.195
@@ -94,8 +93,7 @@ def draw_top_k(result: Mapped) -> Figure:
         raise InvalidOptionError("There are no examples to draw: no query was chosen or none has a ranked list.")
     panels = [_panel(result, example) for example in examples]
     total = style.header_height(1) + sum(panel.height + _PANEL_GAP for panel in panels)
-    figure = style.new_figure(_WIDTH, total)
-    _write_title(figure, result)
+    figure = style.titled_figure(_WIDTH, total, *_titles(result))
     columns = _columns(panels)
     top = total - style.header_height(1)
     for panel in panels:
@@ -107,7 +105,7 @@ def draw_top_k(result: Mapped) -> Figure:
 
 def _panel(result: Mapped, example: Example) -> _Panel:
     query = style.shown(result.queries.texts[example.query]) or "(empty query)"
-    lines = wrap(query, (_WIDTH - 2 * _MARGIN) * 72, measure(_QUERY_SIZE, is_bold=True), max_lines=2)
+    lines = wrap(query, (_WIDTH - 2 * style.MARGIN) * 72, measure(_QUERY_SIZE, is_bold=True), max_lines=2)
     return _Panel(example.kind, lines, _outcome(result.queries, example.query), _rows(result, example.query))
 
 
@@ -117,7 +115,7 @@ def _columns(panels: list[_Panel]) -> _Columns:
     scores = [row.score for row in rows]
     width_of = measure(_TEXT_SIZE)
     rank_width = max((width_of(row.rank) for row in rows), default=0.0) / 72
-    return _Columns(rank_right=_MARGIN + rank_width, low=min(0.0, *scores), high=max(1e-3, *scores))
+    return _Columns(rank_right=style.MARGIN + rank_width, low=min(0.0, *scores), high=max(1e-3, *scores))
 
 
 def _rows(result: Mapped, query: int) -> list[_Row]:
@@ -157,7 +155,7 @@ def _rank(rank: float) -> str:
     return f"{rank:,.0f}" if float(rank).is_integer() else f"{rank:,.1f}"
 
 
-def _write_title(figure: Figure, result: Mapped) -> None:
+def _titles(result: Mapped) -> tuple[str, str]:
     n_left_out = max(0, len(result.examples) - MAX_EXAMPLES)
     left_out = f"{style.DOT}{n_left_out:,} more examples not drawn" if n_left_out else ""
     n_nearest = min(K, result.queries.top_documents.shape[1])
@@ -166,8 +164,7 @@ def _write_title(figure: Figure, result: Mapped) -> None:
         f"{style.TICK} relevant (plain bar){style.DOT}{style.CROSS} not relevant (hatched bar), "
         "in brackets the type of a hard negative of this query"
     )
-    style.header(
-        figure,
+    return (
         f"The {count(n_nearest, 'nearest document')} of {count(n_examples, 'query', 'queries')}",
         f"{signs}{style.DOT}among {count(len(result.documents.ids), 'document')}{left_out}",
     )
@@ -176,7 +173,7 @@ def _write_title(figure: Figure, result: Mapped) -> None:
 def _write_head(figure: Figure, panel: _Panel, top: float) -> None:
     """The kind of example and the rank on one line, the query below them."""
     width, height = figure.get_size_inches()
-    left, right = _MARGIN / width, 1 - _MARGIN / width
+    left, right = style.MARGIN / width, 1 - style.MARGIN / width
     figure.add_artist(Line2D([left, right], [top / height] * 2, color=style.FAINT, lw=1.0))
     y = (top - 0.16) / height
     figure.text(left, y, panel.kind.upper(), va="top", fontsize=8, weight="bold", color=_KIND_COLOURS[panel.kind],
@@ -196,7 +193,7 @@ def _outcome(table: QueryTable, query: int) -> str:
 def _draw_panel(figure: Figure, rows: list[_Row], bottom: float, columns: _Columns) -> None:
     if not rows:
         return
-    width = _WIDTH - _MARGIN - _SCORE_ROOM - _BAR_LEFT
+    width = _WIDTH - style.MARGIN - _SCORE_ROOM - _BAR_LEFT
     axes = style.axes_at(figure, _BAR_LEFT, bottom, width, _ROW * len(rows))
     axes.set(xlim=(columns.low, columns.high), ylim=(len(rows) - 0.5, -0.5), xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
@@ -204,20 +201,15 @@ def _draw_panel(figure: Figure, rows: list[_Row], bottom: float, columns: _Colum
     for place, row in enumerate(rows):
         _draw_bar(axes, place, row)
         _write_row(axes, place, row, columns.rank_right)
-    if rows[-1].is_below:
-        _separate(axes, len(rows) - 1.5)
-
-
-def _separate(axes: Axes, edge: float) -> None:
-    """A dotted line across the panel: what follows is not the next rank."""
-    inches = blended_transform_factory(axes.figure.dpi_scale_trans, axes.transData)
-    ends = [_MARGIN, _WIDTH - _MARGIN]
-    axes.plot(ends, [edge, edge], transform=inches, color=style.MUTED, lw=0.8, ls=(0, (1, 2)), clip_on=False)
+    if rows[-1].is_below:  # a dotted line across the panel: what follows is not the next rank
+        inches = blended_transform_factory(axes.figure.dpi_scale_trans, axes.transData)
+        ends, edge = (style.MARGIN, _WIDTH - style.MARGIN), len(rows) - 1.5
+        axes.plot(ends, (edge, edge), transform=inches, color=style.MUTED, lw=0.8, ls=(0, (1, 2)), clip_on=False)
 
 
 def _draw_bar(axes: Axes, place: int, row: _Row) -> None:
     colour = style.RIGHT if row.is_relevant else style.WRONG
-    bars = axes.barh(
+    axes.barh(
         place,
         row.score,
         height=0.66,
@@ -225,8 +217,8 @@ def _draw_bar(axes: Axes, place: int, row: _Row) -> None:
         edgecolor=colour,
         linewidth=0.8,
         hatch=None if row.is_relevant else "/////",
+        gid="bar below" if row.is_below else "bar",
     )
-    style.mark(bars.patches[0], "bar below" if row.is_below else "bar")
 
 
 def _write_row(axes: Axes, place: int, row: _Row, rank_right: float) -> None:
@@ -242,16 +234,8 @@ def _write_row(axes: Axes, place: int, row: _Row, rank_right: float) -> None:
     axes.text(left, place, text, ha="left", gid="document", **common)
     after = left + measure(_TEXT_SIZE)(text) / 72 + 0.1  # a text of its own: beside Arabic it would change sides
     axes.text(after, place, types, ha="left", color=style.MUTED, gid="types", **common)
-    axes.annotate(
-        style.number(row.score, 3),
-        (max(row.score, 0.0), place),
-        xytext=(4, 0),
-        textcoords="offset points",
-        va="center_baseline",
-        fontsize=_TEXT_SIZE,
-        annotation_clip=False,
-        gid="score",
-    )
+    style.annotate(axes, style.number(row.score, 3), (max(row.score, 0.0), place), (4, 0), va="center_baseline",
+                   fontsize=_TEXT_SIZE, annotation_clip=False, gid="score")  # fmt: skip
 
 
 def _fitting(row: _Row, width: float) -> tuple[str, str]:
