@@ -99,7 +99,7 @@ def test_a_price_blind_model_ignores_prices_and_nothing_else(collection: Collect
     worst = [margins[(owners == row) & alone].min() for row in price.rows]
     assert worst == sorted(worst)
     modes = failure_modes(result, collection)
-    assert set(modes.details) - {""} == {"price"}
+    assert {result.queries.wrong_type[row] for row in modes.rows(FailureMode.ATTRIBUTE)} == {"price"}
     lost = ~result.queries.is_correct & [kind == "price" for kind in result.queries.wrong_type]
     assert modes.counts()[FailureMode.ATTRIBUTE] == lost.sum()
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from embedscope.audit.subject import Stated, Subject
-from embedscope.diagnose.evidence import Candidate, some_rows
+from embedscope.diagnose.evidence import Candidate, candidate
 from embedscope.result import Estimate, Finding, Severity
 from embedscope.stats.resampler import Resampler
 
@@ -80,21 +80,10 @@ def fault(
         Of the units, where these are not the rows; those of one cluster are one observation.
     """
     units = subject.resampler if units is None else units
-    found = share_of(hits, units)
     rows = [one.row for one in hits]
-    finding = Finding(
-        code=code,
-        title=title,
-        severity=severity,
-        n=len(units.clusters),
-        effect=found.value,
-        low=found.low,
-        high=found.high,
-        rows=some_rows(rows),
-        action=action,
-    )
     gain = _GAIN[severity] * len(set(rows)) / max(len(subject.rows), 1)
-    return Fault(Candidate(finding, gain), tuple(one.example for one in hits[:N_EXAMPLES]))
+    found = candidate(code, title, severity, share_of(hits, units), action, gain=gain, n=len(units.clusters), rows=rows)
+    return Fault(found, tuple(one.example for one in hits[:N_EXAMPLES]))
 
 
 def share_of(hits: Sequence[Hit], resampler: Resampler) -> Estimate:
@@ -106,8 +95,7 @@ def share_of(hits: Sequence[Hit], resampler: Resampler) -> Estimate:
 
 def whole_fault(code: str, title: str, severity: Severity, *, n: int, effect: Estimate, action: str) -> Fault:
     """A fault of the file as a whole, with no row to point at: it concerns all of them."""
-    finding = Finding(code, title, severity, n, effect.value, effect.low, effect.high, rows=(), action=action)
-    return Fault(Candidate(finding, _GAIN[severity]), ())
+    return Fault(candidate(code, title, severity, effect, action, gain=_GAIN[severity], n=n), ())
 
 
 def counted(n: int, one: str, many: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,15 +38,8 @@ class Candidate:
 def ordered(candidates: Iterable[Candidate]) -> tuple[Finding, ...]:
     """The findings, the one whose correction gains most first; equal gains by severity, then code."""
     ranks = {severity: place for place, severity in enumerate(Severity)}
-    return tuple(
-        candidate.finding
-        for candidate in sorted(candidates, key=lambda c: (-c.gain, ranks[c.finding.severity], c.finding.code))
-    )
-
-
-def some_rows(rows: Iterable[int]) -> tuple[int, ...]:
-    """The first :data:`MAX_ROWS` different rows."""
-    return tuple(dict.fromkeys(int(row) for row in rows))[:MAX_ROWS]
+    by_gain = sorted(candidates, key=lambda c: (-c.gain, ranks[c.finding.severity], c.finding.code))
+    return tuple(candidate.finding for candidate in by_gain)
 
 
 def missing_rank(queries: QueryTable, rows: BoolArray | IntArray) -> float:
@@ -54,54 +47,36 @@ def missing_rank(queries: QueryTable, rows: BoolArray | IntArray) -> float:
     return float((1 - queries.values[METRIC][rows]).sum()) / max(len(queries.texts), 1)
 
 
-def worst_first(queries: QueryTable, rows: IntArray) -> IntArray:
-    """The rows, those of the worst rank first."""
-    return rows[np.argsort(-queries.rank[rows], kind="stable")]
-
-
-def query_finding(code: str, title: str, effect: Estimate, action: str, queries: QueryTable, rows: IntArray) -> Finding:
-    """The finding on these of all queries, with the documents that won them."""
-    worst = worst_first(queries, rows)
-    return finding_of(
-        code,
-        title,
-        severity_of(size_of(effect)),
-        effect,
-        action,
-        n=len(queries.texts),
-        rows=worst,
-        documents=queries.wrong_document[worst],
-    )
-
-
-def finding_of(
+def candidate(
     code: str,
     title: str,
     severity: Severity,
     effect: Estimate,
     action: str,
     *,
+    gain: float,
     n: int,
-    rows: IntArray | None = None,
+    rows: Sequence[int] | IntArray = (),
     documents: IntArray | None = None,
-) -> Finding:
+) -> Candidate:
     """The finding with its first :data:`MAX_ROWS` different rows, and for each the document that shows the fault.
 
     Parameters
     ----------
     n : int
         What the effect was measured on.
-    rows : ndarray of shape (F,), int64, optional
-        Rows of the query table, the worst first.
+    rows : sequence or ndarray of shape (F,), int64
+        Rows of the query table, or of the data file in an audit, the worst first.
     documents : ndarray of shape (F,), int64, optional
         A document for each row.
     """
-    listed = [] if rows is None else rows.tolist()
-    shown = some_rows(listed)
+    listed = [int(row) for row in rows]
+    shown = tuple(dict.fromkeys(listed))[:MAX_ROWS]
     first: dict[int, int] = {}
-    for row, document in zip(listed, [] if documents is None else documents.tolist(), strict=documents is not None):
-        first.setdefault(row, document)
-    return Finding(
+    if documents is not None:
+        for row, document in zip(listed, documents.tolist(), strict=True):
+            first.setdefault(row, document)
+    finding = Finding(
         code=code,
         title=title,
         severity=severity,
@@ -112,6 +87,25 @@ def finding_of(
         rows=shown,
         action=action,
         documents=tuple(first[row] for row in shown) if first else (),
+    )
+    return Candidate(finding, gain)
+
+
+def query_candidate(
+    code: str,
+    title: str,
+    severity: Severity,
+    effect: Estimate,
+    action: str,
+    queries: QueryTable,
+    rows: IntArray,
+    gain: float,
+) -> Candidate:
+    """The finding on these of all queries, those of the worst rank first, with the documents that won them."""
+    worst = rows[np.argsort(-queries.rank[rows], kind="stable")]
+    wrong = queries.wrong_document[worst]
+    return candidate(
+        code, title, severity, effect, action, gain=gain, n=len(queries.texts), rows=worst, documents=wrong
     )
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from embedscope.errors import InvalidOptionError
-from embedscope.protocols import IntArray
 from embedscope.result import Example, ExampleKind, QueryTable
 
 
@@ -32,15 +31,11 @@ def choose_examples(queries: QueryTable, *, n: int, asked: Sequence[str] = ()) -
     """
     chosen = [Example(row, ExampleKind.ASKED) for row in dict.fromkeys(_find(text, queries) for text in asked)]
     taken = {int(queries.clusters[example.query]) for example in chosen}
-    pools = {
-        ExampleKind.WORST_FAILURE: iter(_worst_failures(queries)),
-        ExampleKind.NEAR_MISS: iter(_near_misses(queries)),
-        ExampleKind.SUCCESS: iter(_typical_successes(queries)),
-    }
+    pools = _pools(queries)
     picked: dict[ExampleKind, list[Example]] = {kind: [] for kind in pools}
     while pools and sum(map(len, picked.values())) < n:
         for kind, pool in list(pools.items()):
-            row = _next_new(pool, queries.clusters, taken)
+            row = next((row for row in pool if int(queries.clusters[row]) not in taken), None)
             if row is None:
                 del pools[kind]
             elif sum(map(len, picked.values())) < n:
@@ -61,26 +56,18 @@ def _find(text: str, queries: QueryTable) -> int:
     return matches[0]
 
 
-def _worst_failures(queries: QueryTable) -> IntArray:
-    wrong = np.flatnonzero(~queries.is_correct & np.isfinite(queries.rank))
-    return wrong[np.argsort(-queries.rank[wrong], kind="stable")]
-
-
-def _near_misses(queries: QueryTable) -> IntArray:
-    """Wrong at rank 1 by the smallest deficit in similarity."""
-    wrong = np.flatnonzero(~queries.is_correct & np.isfinite(queries.rank))
-    deficit = queries.wrong_similarity[wrong] - queries.positive_similarity[wrong]
-    return wrong[np.argsort(deficit, kind="stable")]
-
-
-def _typical_successes(queries: QueryTable) -> IntArray:
-    """Right at rank 1 by a lead close to the median lead."""
-    right = np.flatnonzero(queries.is_correct & np.isfinite(queries.rank))
-    lead = queries.positive_similarity[right] - queries.wrong_similarity[right]
-    if not right.size:
-        return right
-    return right[np.argsort(np.abs(lead - np.median(lead)), kind="stable")]
-
-
-def _next_new(rows: Iterable[int], clusters: IntArray, taken: set[int]) -> int | None:
-    return next((int(row) for row in rows if int(clusters[row]) not in taken), None)
+def _pools(queries: QueryTable) -> dict[ExampleKind, Iterator[int]]:
+    """Rows by kind: wrong at rank 1, by rank or by the smallest deficit; right, by a lead close to the median lead."""
+    lead = queries.positive_similarity - queries.wrong_similarity
+    is_ranked = np.isfinite(queries.rank)
+    wrong = np.flatnonzero(~queries.is_correct & is_ranked)
+    right = np.flatnonzero(queries.is_correct & is_ranked)
+    from_median = np.abs(lead[right] - np.median(lead[right])) if right.size else lead[right]
+    return {
+        kind: iter(rows[np.argsort(key, kind="stable")].tolist())
+        for kind, rows, key in (
+            (ExampleKind.WORST_FAILURE, wrong, -queries.rank[wrong]),
+            (ExampleKind.NEAR_MISS, wrong, -lead[wrong]),
+            (ExampleKind.SUCCESS, right, from_median),
+        )
+    }

@@ -12,7 +12,7 @@ import numpy as np
 from embedscope.data.collection import Negative, Row
 from embedscope.diagnose.failure_modes import FailureMode
 from embedscope.diagnose.second_opinion import answers_as_well
-from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, IntArray
+from embedscope.protocols import NO_ATTRIBUTES, AttributeReader
 from embedscope.result import DocumentTable, QueryTable
 
 N_WINNERS = 5
@@ -34,14 +34,7 @@ def failing_rows(
     share: a person has to read those first. A winner that is a stated hard negative keeps its types and weight;
     another is typed by the kinds of value in which it differs from the positive, where ``attributes`` reads any, else
     "mined", and weighs what most negatives of its types weigh, 1 where there are none. Group and other columns of the
-    query stay.
-
-    Parameters
-    ----------
-    queries : QueryTable
-        With its failure modes.
-    documents : DocumentTable
-    attributes : AttributeReader
+    query stay. The query table has its failure modes.
     """
     weights = usual_weights(zip(queries.negative_types, queries.negative_weights.tolist(), strict=True))
     failed = [
@@ -60,7 +53,9 @@ def _row(
     attributes: AttributeReader,
 ) -> Row:
     text = queries.texts[row]
-    positives = [documents.texts[d] for d in _relevant(queries, row)]
+    relevant = slice(queries.relevant_indptr[row], queries.relevant_indptr[row + 1])
+    best_first = np.argsort(-queries.relevant_scores[relevant], kind="stable")
+    positives = [documents.texts[d] for d in queries.relevant_documents[relevant][best_first]]
     own = slice(queries.negative_indptr[row], queries.negative_indptr[row + 1])
     stated = {
         int(document): Negative(documents.texts[document], types, float(weight))
@@ -77,12 +72,6 @@ def _row(
     group = queries.groups[row] if queries.groups else None
     columns = tuple((name, value) for name, values in queries.metadata.items() if (value := values[row]) is not None)
     return Row(text, tuple(positives), (*stated.values(), *mined), group=group, metadata=columns)
-
-
-def _relevant(queries: QueryTable, row: int) -> IntArray:
-    """Relevant documents of a query, the best-scoring first."""
-    own = slice(queries.relevant_indptr[row], queries.relevant_indptr[row + 1])
-    return queries.relevant_documents[own][np.argsort(-queries.relevant_scores[own], kind="stable")]
 
 
 def _winners(queries: QueryTable, row: int) -> list[int]:

@@ -22,7 +22,7 @@ by chance: then it is more likely than not the reason of a failure.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -31,7 +31,7 @@ from scipy.special import gammaln, pdtrc
 from embedscope.data.text_features import placeholder, strip_diacritics, words
 from embedscope.diagnose.leakage import NEAR_JACCARD, normalised
 from embedscope.diagnose.near_duplicates import near_duplicates, say_the_same
-from embedscope.diagnose.second_opinion import Scorer, answers_as_well
+from embedscope.diagnose.second_opinion import Scorer, answers_as_well, lexical_scorer
 from embedscope.diagnose.type_names import names_attribute
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, BoolArray, Float64Array, IntArray
 from embedscope.result import DocumentTable, QueryTable
@@ -69,15 +69,13 @@ class FailureMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FailureModes:
-    """The mode of each query, None where it is right at rank 1; ``details`` names types of an ignored attribute.
+    """The mode of each query, None where it is right at rank 1.
 
     ``conditions`` says for the causes that right queries may have as well which queries have them, shape (Q,).
     """
 
     modes: tuple[FailureMode | None, ...]
-    details: tuple[str, ...]
-    hubs: tuple[int, ...]  # documents that win too often, the worst first
-    conditions: Mapping[FailureMode, BoolArray] = field(default_factory=dict)
+    conditions: Mapping[FailureMode, BoolArray]
 
     def counts(self) -> dict[FailureMode, int]:
         """Failed queries by mode, in the order of decision."""
@@ -92,7 +90,6 @@ def classify_failures(
     queries: QueryTable,
     documents: DocumentTable,
     *,
-    lexical: Scorer,
     opinion: Scorer | None = None,
     n_tokens: Mapping[str, int] | None = None,
     max_length: int | None = None,
@@ -103,50 +100,39 @@ def classify_failures(
 
     Parameters
     ----------
-    queries, documents : tables of the findings
-    lexical : Scorer
-        Over the rows of both tables.
     opinion : Scorer, optional
-        What decides on false negatives, the base model for example; by default ``lexical``. Never the audited model.
+        What decides on false negatives, over the rows of both tables: the base model for example, never the audited
+        one; by default character n-grams.
     n_tokens : mapping of text to number of tokens, optional
     max_length : int, optional
         Tokens that the model reads; without it and ``n_tokens`` no text counts as truncated.
     tolerance : float
         Scores closer than this are tied.
-    attributes : AttributeReader
-        What is read of the texts beside their words.
     """
     is_failed = ~queries.is_correct
     failed = np.flatnonzero(is_failed & (queries.wrong_document >= 0))
-    hubs = winning_hubs(queries)
     best_positive = _best_positive(queries)
-    conditions = {
-        FailureMode.LURE: _lures(queries, documents, best_positive),
-        FailureMode.TRUNCATED: _truncated(queries, documents, best_positive, n_tokens or {}, max_length),
-    }
-    preferred = _preferred(queries, opinion or lexical, failed, best_positive)
+    lured = _lures(queries, documents, best_positive)
+    truncated = _truncated(queries, documents, best_positive, n_tokens or {}, max_length)
+    scorer = opinion or lexical_scorer(queries.texts, documents.texts)
     lead = queries.wrong_similarity - queries.positive_similarity
     causes: dict[FailureMode, BoolArray] = {  # in the order of decision
         FailureMode.UNFILLED: says_nothing(queries, documents),
         FailureMode.NEAR_DUPLICATE: _near_winners(queries, documents, failed, attributes),
-        FailureMode.FALSE_NEGATIVE: _answering_winners(queries, documents, preferred, best_positive, attributes),
+        FailureMode.FALSE_NEGATIVE: _answering_winners(queries, documents, scorer, failed, best_positive, attributes),
         FailureMode.TIE: np.abs(lead) <= tolerance,
         FailureMode.ATTRIBUTE: np.array([is_one_attribute(types) for types in queries.wrong_type], dtype=bool),
-        FailureMode.HUB: np.isin(queries.wrong_document, hubs),
-        FailureMode.LURE: conditions[FailureMode.LURE] & explains(conditions[FailureMode.LURE], is_failed),
+        FailureMode.HUB: np.isin(queries.wrong_document, winning_hubs(queries)),
+        FailureMode.LURE: lured & explains(lured, is_failed),
         FailureMode.OUTLIER: _outliers(queries, documents),
-        FailureMode.TRUNCATED: conditions[FailureMode.TRUNCATED]
-        & explains(conditions[FailureMode.TRUNCATED], is_failed),
+        FailureMode.TRUNCATED: truncated & explains(truncated, is_failed),
         FailureMode.NEGATIVE: np.array([bool(types) for types in queries.wrong_type], dtype=bool),
         FailureMode.UNREACHABLE: ~_reachable(queries),
     }
     modes: list[FailureMode | None] = [FailureMode.OTHER if lost else None for lost in is_failed.tolist()]
     for row in failed.tolist():
         modes[row] = next((mode for mode, holds in causes.items() if holds[row]), FailureMode.OTHER)
-    details = (
-        types if mode is FailureMode.ATTRIBUTE else "" for mode, types in zip(modes, queries.wrong_type, strict=True)
-    )
-    return FailureModes(tuple(modes), tuple(details), hubs, conditions)
+    return FailureModes(tuple(modes), {FailureMode.LURE: lured, FailureMode.TRUNCATED: truncated})
 
 
 def explains(condition: BoolArray, failed: BoolArray) -> bool:
@@ -167,10 +153,8 @@ def explains(condition: BoolArray, failed: BoolArray) -> bool:
 
 
 def _log_choose(n: int, k: IntArray | int) -> Float64Array:
-    """Logarithm of the binomial coefficient; -inf where k exceeds n."""
-    k = np.asarray(k)
-    logs = gammaln(n + 1) - gammaln(k + 1) - gammaln(np.maximum(n - k, 0) + 1)
-    return np.where(k > n, -np.inf, logs)
+    """Logarithm of the binomial coefficient, k being n at most."""
+    return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - np.asarray(k) + 1))
 
 
 def says_nothing(queries: QueryTable, documents: DocumentTable) -> BoolArray:
@@ -250,22 +234,18 @@ def _truncated(
     return np.asarray(long_query | is_long[best_positive] | (is_long[queries.wrong_document] & has_wrong), dtype=bool)
 
 
-def _preferred(queries: QueryTable, scorer: Scorer, failed: IntArray, best_positive: IntArray) -> IntArray:
-    """Failed queries whose winner scores at least what the best positive scores under ``scorer``."""
-    ours, theirs = (scorer.pairs(failed, chosen[failed]) for chosen in (best_positive, queries.wrong_document))
-    return failed[theirs >= ours]
-
-
 def _answering_winners(
     queries: QueryTable,
     documents: DocumentTable,
-    preferred: IntArray,
+    scorer: Scorer,
+    failed: IntArray,
     best_positive: IntArray,
     attributes: AttributeReader,
 ) -> BoolArray:
-    """Queries, among those whose winner is preferred, whose winner answers as well as the positive, shape (Q,)."""
+    """Failed queries whose winner answers as well as the best positive, and is preferred by ``scorer``, shape (Q,)."""
     flags = np.zeros(len(queries.texts), dtype=bool)
-    for row in preferred.tolist():
+    ours, theirs = (scorer.pairs(failed, chosen[failed]) for chosen in (best_positive, queries.wrong_document))
+    for row in failed[theirs >= ours].tolist():
         positive, wrong = (documents.texts[int(chosen[row])] for chosen in (best_positive, queries.wrong_document))
         flags[row] = answers_as_well(queries.texts[row], positive, wrong, attributes)
     return flags

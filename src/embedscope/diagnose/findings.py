@@ -13,7 +13,7 @@ from embedscope.diagnose.label_faults import label_findings
 from embedscope.diagnose.mode_faults import failure_findings, unexplained_failures
 from embedscope.diagnose.model_faults import collapsed_space, slice_findings, unbeaten_baselines
 from embedscope.diagnose.query_features import QueryFacts, query_features
-from embedscope.diagnose.second_opinion import Scorer, lexical_scorer
+from embedscope.diagnose.second_opinion import Scorer
 from embedscope.diagnose.slices import SliceSearch, find_slices
 from embedscope.diagnose.type_faults import ignored_types
 from embedscope.models.embed import Embeddings
@@ -39,19 +39,14 @@ def find_faults(
 
     Parameters
     ----------
-    scored : Scored
-    collection : Collection
-        The one that was measured.
     modes : FailureModes
         What `failure_modes` gave for these scores.
     resampler : Resampler
         Of the measured queries: every interval, and the halves of the search for slices.
     embeddings : Embeddings, optional
-        Its vectors: queries are clustered into topics, and the space is looked at.
+        Of the collection: queries are clustered into topics, and the space is looked at.
     more : sequence of Candidate
         Findings made elsewhere, to be put in order with these.
-    attributes : AttributeReader
-        What is read of the texts beside their words.
     """
     queries, documents = scored.queries, scored.documents
     search = search_slices(scored, collection, resampler, embeddings=embeddings, attributes=attributes)
@@ -86,14 +81,12 @@ def failure_modes(
     n_tokens : mapping of text to number of tokens, optional
         Shows which texts were cut off at ``scored.model.max_length``.
     """
-    queries, documents = scored.queries, scored.documents
-    opinion: Scorer | None = None
+    opinion = None
     if base is not None:
         opinion = Scorer(base.facts.checkpoint, base.queries[measured_rows(scored, collection)], base.documents)
     return classify_failures(
-        queries,
-        documents,
-        lexical=lexical_scorer(queries.texts, documents.texts),
+        scored.queries,
+        scored.documents,
         opinion=opinion,
         n_tokens=n_tokens,
         max_length=scored.model.max_length,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from embedscope.data.collection import Collection, excerpt
-from embedscope.diagnose.evidence import METRIC, Candidate, finding_of, missing_rank, size_of
+from embedscope.diagnose.evidence import METRIC, Candidate, candidate, missing_rank, size_of
 from embedscope.diagnose.failure_modes import says_nothing
 from embedscope.result import Scored, Severity
 from embedscope.result.formatting import percent
@@ -15,7 +15,7 @@ from embedscope.stats.resampler import Resampler
 
 
 def label_findings(scored: Scored, collection: Collection, resampler: Resampler) -> Iterator[Candidate]:
-    """Faults of the data that the evaluation itself has met: unfilled positives, contradictions and leakage."""
+    """The faults of the labels as findings."""
     yield from _unfilled_positives(scored, resampler)
     yield from _contradictions(scored, collection, resampler)
     yield from _leaked_queries(scored, resampler)
@@ -34,17 +34,17 @@ def _contradictions(scored: Scored, collection: Collection, resampler: Resampler
         return
     found = resampler.among(owners).share(flags)
     rows = owners[flags]
-    finding = finding_of(
+    yield candidate(
         "positive-also-negative",
         f"{percent(size_of(found))} of positives are also labelled negative ({n_bad:,} of {len(flags):,} pairs)",
         Severity.HIGH,
         found,
         "Run embedscope audit --fix: training pulls and pushes the same pair.",
+        gain=missing_rank(queries, np.unique(rows)),
         n=len(flags),
         rows=rows,
         documents=queries.relevant_documents[flags],
     )
-    yield Candidate(finding, gain=missing_rank(queries, np.unique(rows)))
 
 
 def _leaked_queries(scored: Scored, resampler: Resampler) -> Iterator[Candidate]:
@@ -57,16 +57,16 @@ def _leaked_queries(scored: Scored, resampler: Resampler) -> Iterator[Candidate]
     if not flags.any():
         return
     found, rows = resampler.share(flags), np.flatnonzero(flags)
-    finding = finding_of(
+    yield candidate(
         "query-in-training",
         f"{percent(size_of(found))} of the queries stand in {leakage.train}: scores on them show memory",
         Severity.HIGH,
         found,
         "Remove them from the test set (embedscope audit --train ... --fix).",
+        gain=float(queries.values[METRIC][rows].sum()) / len(flags),
         n=len(flags),
         rows=rows,
     )
-    yield Candidate(finding, gain=float(queries.values[METRIC][rows].sum()) / len(flags))
 
 
 def _unfilled_positives(scored: Scored, resampler: Resampler) -> Iterator[Candidate]:
@@ -77,14 +77,14 @@ def _unfilled_positives(scored: Scored, resampler: Resampler) -> Iterator[Candid
         return
     first = queries.relevant_documents[queries.relevant_indptr[rows]]
     n, example = len(rows), excerpt(texts[int(first[0])], 30)
-    finding = finding_of(
+    yield candidate(
         "placeholder-text",
         f"{n:,} {'query has' if n == 1 else 'queries have'} a positive that says nothing, such as {example}",
         Severity.HIGH,
         resampler.share(flags),
         "Run embedscope audit --fix: no model can find such a text, and training on it teaches noise.",
+        gain=missing_rank(queries, rows),
         n=len(flags),
         rows=rows,
         documents=first,
     )
-    yield Candidate(finding, gain=missing_rank(queries, rows))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from embedscope.data.collection import Collection
 from embedscope.measure.ngrams import gram_sets
+from embedscope.protocols import FloatArray
 from embedscope.result import Leakage
 
 NEAR_JACCARD = 0.9
@@ -100,15 +102,20 @@ def _near_pairs(test: Sequence[str], train: Sequence[str]) -> list[tuple[str, st
     if not test or not train:
         return []
     sets, n_test = gram_sets([normalised(t) for t in (*test, *train)], 3), len(test)
-    sizes = np.asarray(sets.sum(axis=1)).ravel()
-    test_sets, train_sets = sets[:n_test], sets[n_test:].T.tocsc()
     pairs: list[tuple[str, str]] = []
-    block = max(1, BLOCK_CELLS // len(train))
-    for start in range(0, n_test, block):
-        shared = (test_sets[start : start + block] @ train_sets).toarray()  # (b, n_train)
-        union = sizes[start : start + len(shared), None] + sizes[None, n_test:] - shared
-        jaccard = shared / np.maximum(union, 1)
+    for start, jaccard in jaccard_blocks(sets[:n_test], sets[n_test:]):
         best = jaccard.argmax(axis=1)
         hits = np.flatnonzero(jaccard[np.arange(len(best)), best] >= NEAR_JACCARD)
         pairs += [(test[start + int(i)], train[int(best[i])]) for i in hits]
     return pairs
+
+
+def jaccard_blocks(first: Any, second: Any) -> Iterator[tuple[int, FloatArray]]:
+    """Blocks (first row, ``|A & B| / |A | B|`` of shape (b, m)) of all pairs of rows of two matrices of gram sets."""
+    sizes, other_sizes = (np.asarray(sets.sum(axis=1)).ravel() for sets in (first, second))
+    turned = second.T.tocsc()
+    block = max(1, BLOCK_CELLS // second.shape[0])
+    for start in range(0, first.shape[0], block):
+        shared = (first[start : start + block] @ turned).toarray()  # (b, m)
+        union = sizes[start : start + len(shared), None] + other_sizes[None, :] - shared
+        yield start, shared / np.maximum(union, 1)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from embedscope.diagnose.evidence import LEAST_CASES, Candidate, missing_rank, query_finding, size_of
+from embedscope.diagnose.evidence import LEAST_CASES, Candidate, missing_rank, query_candidate, severity_of, size_of
 from embedscope.diagnose.failure_modes import FailureMode, FailureModes
 from embedscope.diagnose.slices import SliceSearch
 from embedscope.result import QueryTable
@@ -96,7 +96,7 @@ def failure_findings(queries: QueryTable, modes: FailureModes, resampler: Resamp
         n_hubs = len(np.unique(queries.wrong_document[rows]))
         hubs = "1 document wins" if n_hubs == 1 else f"{n_hubs:,} documents win"
         words = title.format(share=percent(size_of(found)), hubs=hubs, **risks)
-        yield Candidate(query_finding(code, words, effect, action, queries, rows), gain=gain)
+        yield query_candidate(code, words, severity_of(size_of(effect)), effect, action, queries, rows, gain)
 
 
 def unexplained_failures(
@@ -115,13 +115,14 @@ def unexplained_failures(
     found = resampler.share(flags)
     if n_other < max(counts.values(), default=0) or found.at_least <= LEAST_UNEXPLAINED:
         return
-    finding = query_finding(
+    yield query_candidate(
         "unexplained-failures",
         f"{percent(size_of(found))} of the queries fail for none of the reasons that are looked for",
+        severity_of(size_of(found)),
         found,
         "Read some of them, in the page under Failures: what they have in common is what to train on. Types on the "
         "hard negatives and metadata columns of the queries let more reasons be found.",
         queries,
         np.flatnonzero(flags),
+        missing_rank(queries, flags),
     )
-    yield Candidate(finding, gain=missing_rank(queries, flags))

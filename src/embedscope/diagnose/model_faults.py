@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from embedscope.diagnose.evidence import METRIC, Candidate, finding_of, missing_rank, severity_of, worst_first
+from embedscope.diagnose.evidence import METRIC, Candidate, candidate, missing_rank, query_candidate, severity_of
 from embedscope.diagnose.slices import SliceSearch
 from embedscope.measure.space_statistics import spectrum
 from embedscope.protocols import Float32Array
@@ -34,36 +34,34 @@ def unbeaten_baselines(scored: Scored) -> Iterator[Candidate]:
         metric = scored.metrics[comparison.metric]
         theirs = metric.lexical if comparison.b == "lexical" else metric.base
         against = "" if theirs is None else f" {metric.value:.2f} against {theirs:.2f}"
-        lost = worst_first(scored.queries, np.flatnonzero(~scored.queries.is_correct))
-        finding = finding_of(
+        yield query_candidate(
             f"below-{comparison.b}",
             f"the model ranks worse than {names[comparison.b]}: MRR{against} ({comparison.difference:+.3f})",
             Severity.HIGH,
             Estimate(comparison.difference, comparison.low, comparison.high),
             "Look at pooling, prompts and normalisation first (they must be those of the training), then at the "
             "learning rate; do not deploy it.",
-            n=len(scored.queries.texts),
-            rows=lost,
-            documents=scored.queries.wrong_document[lost],
+            scored.queries,
+            np.flatnonzero(~scored.queries.is_correct),
+            gain=-comparison.difference,
         )
-        yield Candidate(finding, gain=-comparison.difference)
 
 
 def slice_findings(search: SliceSearch, queries: QueryTable) -> Iterator[Candidate]:
     """Confirmed slices as findings."""
     for one in search.slices:
-        finding = finding_of(
+        yield candidate(
             "slice-worse",
             f"{one.name}: {METRIC} {one.mean:.2f} against {one.rest:.2f} on the rest "
             f"({one.effect:+.2f} on the confirming half, {search.n_tried:,} slices tried)",
             severity_of(-one.effect),
             Estimate(one.effect, one.low, one.high),
             "Add training rows of this kind, or find out what its queries have in common that the model cannot read.",
+            gain=-one.effect * len(one.rows) / max(len(queries.texts), 1),
             n=len(one.rows),
             rows=one.rows,
             documents=queries.wrong_document[one.rows],
         )
-        yield Candidate(finding, gain=-one.effect * len(one.rows) / max(len(queries.texts), 1))
 
 
 def fragile_queries(robustness: Robustness) -> Iterator[Candidate]:
@@ -76,21 +74,18 @@ def fragile_queries(robustness: Robustness) -> Iterator[Candidate]:
             is_significant = change.metric == METRIC and change.p_adjusted < FRAGILE_LEVEL
             if not is_significant or change.difference > -FRAGILE or change.high is None or change.high >= 0:
                 continue
-            words = (
-                f"{effect.title}: {METRIC} falls from {effect.before[METRIC]:.2f} to {effect.after[METRIC]:.2f} on the "
-                f"{effect.n_changed:,} queries that this changes"
-            )
-            finding = finding_of(
+            yield candidate(
                 "fragile-queries",
-                words,
+                f"{effect.title}: {METRIC} falls from {effect.before[METRIC]:.2f} to {effect.after[METRIC]:.2f} on the "
+                f"{effect.n_changed:,} queries that this changes",
                 severity_of(-change.difference),
                 Estimate(change.difference, change.low, change.high),
                 "Add such spellings to the training queries, or undo them before encoding, if users type this way.",
+                gain=0.0,
                 n=effect.n_changed,
                 rows=effect.lost,
                 documents=np.full(len(effect.lost), -1),  # which document wins then is not known here
             )
-            yield Candidate(finding, gain=0.0)
 
 
 def collapsed_space(queries: QueryTable, documents: Float32Array, resampler: Resampler) -> Iterator[Candidate]:
@@ -106,7 +101,7 @@ def collapsed_space(queries: QueryTable, documents: Float32Array, resampler: Res
         return
     n = found.n_directions
     verb = "carries" if n == 1 else "carry"
-    finding = finding_of(
+    yield candidate(
         "space-collapsed",
         f"dimension collapse: {n} of {documents.shape[1]} directions {verb} 90 % of the space "
         f"(effective rank {found.effective_rank:.0f})",
@@ -114,9 +109,9 @@ def collapsed_space(queries: QueryTable, documents: Float32Array, resampler: Res
         _share_of_directions(documents, n, available, resampler),
         "Lower the learning rate or raise the temperature, and train with more negatives; a head this narrow in "
         "effect can be replaced by one of fewer dimensions.",
+        gain=missing_rank(queries, np.arange(len(queries.texts))),
         n=len(documents),
     )
-    yield Candidate(finding, gain=missing_rank(queries, np.arange(len(queries.texts))))
 
 
 def _share_of_directions(documents: Float32Array, n_directions: int, available: int, resampler: Resampler) -> Estimate:

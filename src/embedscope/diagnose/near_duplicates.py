@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from embedscope.data.text_features import has_diacritics, strip_diacritics, words
-from embedscope.diagnose.leakage import NEAR_JACCARD, normalised
+from embedscope.diagnose.leakage import NEAR_JACCARD, jaccard_blocks, normalised
 from embedscope.errors import MissingExtraError
 from embedscope.measure.ngrams import gram_sets
 
@@ -28,7 +28,6 @@ N_PERMUTATIONS = 128
 LSH_JACCARD = 0.8
 """LSH is asked for less than is wanted: the few candidates more are dropped, and fewer pairs are missed."""
 
-_BLOCK_CELLS = 1 << 22
 SAME_WORDS = 0.97
 _LETTERS_OR_DIGITS = re.compile(r"[^\W\d_]+|\d+")
 _NUMBER = re.compile(r"\d+")
@@ -142,13 +141,7 @@ def n_denials(text: str, denials: Container[str]) -> int:
 
 
 def _all_pairs(grams: Any, threshold: float) -> Iterator[NearPair]:
-    sizes = np.asarray(grams.sum(axis=1)).ravel()
-    turned = grams.T.tocsc()
-    block = max(1, _BLOCK_CELLS // grams.shape[0])
-    for start in range(0, grams.shape[0], block):
-        shared = (grams[start : start + block] @ turned).toarray()  # (b, n)
-        union = sizes[start : start + len(shared), None] + sizes[None, :] - shared
-        jaccard = shared / np.maximum(union, 1)
+    for start, jaccard in jaccard_blocks(grams, grams):
         for row, column in np.argwhere(jaccard >= threshold):
             if start + row < column:
                 yield NearPair(int(start + row), int(column), float(jaccard[row, column]))
@@ -170,7 +163,8 @@ def _lsh_pairs(grams: Any, threshold: float) -> Iterator[NearPair]:
         minhash = MinHash(num_perm=N_PERMUTATIONS, seed=1, hashfunc=_spread)
         minhash.update_batch(own.tolist())
         for other in index.query(minhash):
-            jaccard = _jaccard(own, sets[other])
+            shared = len(np.intersect1d(own, sets[other], assume_unique=True))
+            jaccard = shared / max(len(own) + len(sets[other]) - shared, 1)
             if jaccard >= threshold:
                 yield NearPair(other, place, jaccard)
         index.insert(place, minhash, check_duplication=False)
@@ -178,8 +172,3 @@ def _lsh_pairs(grams: Any, threshold: float) -> Iterator[NearPair]:
 
 def _spread(gram: int) -> int:
     return (gram + 1) * 2_654_435_761 & 0xFFFFFFFF
-
-
-def _jaccard(first: Any, second: Any) -> float:
-    shared = len(np.intersect1d(first, second, assume_unique=True))
-    return shared / max(len(first) + len(second) - shared, 1)

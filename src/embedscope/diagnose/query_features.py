@@ -50,10 +50,16 @@ def query_features(facts: QueryFacts, *, attributes: AttributeReader = NO_ATTRIB
 
     A feature that all queries have, or none, is left out.
     """
+    counts, types = facts.positive_frequency, facts.negative_types
     features = [
         *_text_features(facts, attributes),
-        *_frequency(facts),
-        *_types(facts),
+        *_languages(facts.texts, attributes),
+        Feature("frequency", "whose positive no other query has", counts <= 1),
+        Feature("frequency", "whose positive is shared by five or more", counts >= 5),
+        *(
+            _flags(f"type {name}", f"with a '{name}' negative", [name in own for own in types])
+            for name in sorted(frozenset().union(*types))
+        ),
         *_metadata(facts),
         *_topics(facts, seed),
     ]
@@ -65,7 +71,7 @@ def _text_features(facts: QueryFacts, attributes: AttributeReader) -> list[Featu
     lengths = np.array([len(words(text)) for text in texts])
     short, long = np.quantile(lengths, (0.25, 0.75)) if len(lengths) else (0, 0)
     spelt = DiacriticWords([*texts, *facts.documents])
-    found = [
+    return [
         Feature("length", f"of {short:.0f} words or fewer", lengths <= short),
         Feature("length", f"of {long:.0f} words or more", lengths >= long),
         _flags("diacritics", "typed without diacritics", [spelt.lacks(text) for text in texts]),
@@ -75,7 +81,6 @@ def _text_features(facts: QueryFacts, attributes: AttributeReader) -> list[Featu
         _flags("units", "with a unit or a currency", [has_unit(text, attributes.units) for text in texts]),
         _flags("abbreviations", "with an abbreviation", [has_abbreviation(text) for text in texts]),
     ]
-    return found + _languages(texts, attributes)
 
 
 def _languages(texts: Sequence[str], attributes: AttributeReader) -> list[Feature]:
@@ -85,22 +90,6 @@ def _languages(texts: Sequence[str], attributes: AttributeReader) -> list[Featur
     found = [_flags("language", f"in {name} script", [s == name for s in scripts]) for name in sorted(set(scripts))]
     named = sorted({name for name in spoken if name is not None})
     return found + [_flags("language", f"in {name}", [s == name for s in spoken]) for name in named]
-
-
-def _frequency(facts: QueryFacts) -> list[Feature]:
-    counts = facts.positive_frequency
-    return [
-        Feature("frequency", "whose positive no other query has", counts <= 1),
-        Feature("frequency", "whose positive is shared by five or more", counts >= 5),
-    ]
-
-
-def _types(facts: QueryFacts) -> list[Feature]:
-    names = sorted({name for types in facts.negative_types for name in types})
-    return [
-        _flags(f"type {name}", f"with a '{name}' negative", [name in types for types in facts.negative_types])
-        for name in names
-    ]
 
 
 def _metadata(facts: QueryFacts) -> list[Feature]:

@@ -81,28 +81,17 @@ class SliceSearch:
     n_tried: int
 
 
-def find_slices(
-    values: Float64Array,
-    features: Sequence[Feature],
-    resampler: Resampler,
-    *,
-    max_terms: int = MAX_TERMS,
-    least_effect: float = LEAST_EFFECT,
-) -> SliceSearch:
-    """Slices on which ``values`` are lower than on the rest.
+def find_slices(values: Float64Array, features: Sequence[Feature], resampler: Resampler) -> SliceSearch:
+    """Slices on which ``values`` are lower than on the rest, by :data:`LEAST_EFFECT` at least.
 
     Parameters
     ----------
     values : ndarray of shape (Q,), float64
         A metric of each query, higher is better; NaN leaves a query out.
     features : sequence of Feature
-        A conjunction holds at most one feature of a family.
+        A conjunction holds at most :data:`MAX_TERMS` of them, and one of a family.
     resampler : Resampler
         Of the clusters of these queries, which it divides into halves.
-    max_terms : int
-        Features of a conjunction at most.
-    least_effect : float
-        Smaller confirmed differences are not reported.
 
     Returns
     -------
@@ -115,7 +104,7 @@ def find_slices(
     features = [Feature(f.family, f.name, f.rows[known]) for f in features]
     first = resampler.on(Stream.SLICES).half()
     halves = (_Half.of(values, resampler.clusters, first), _Half.of(values, resampler.clusters, ~first))
-    tried = _conjunctions(features, halves, max_terms)
+    tried = _conjunctions(features, halves)
     if not len(tried):
         return SliceSearch((), 0)
     suspicious = _suspects(np.concatenate([halves[0].p_values(masks) for masks in tried.blocks()]), tried)
@@ -128,10 +117,11 @@ def find_slices(
         for i, mask, p in zip(suspicious, masks, p_second, strict=True)
         if p <= FALSE_DISCOVERIES
     ]
-    worth = sorted((s for s in found if s.effect <= -least_effect), key=_priority)
+    # Evidence first: effect times the root of the size; of two alike the one with fewer terms.
+    found = sorted(found, key=lambda one: (one.effect * math.sqrt(len(one.rows)), len(one.terms)))
     by_query = np.full(n_queries, np.nan)
     by_query[known] = values
-    return SliceSearch(tuple(_distinct(worth, by_query)), len(tried))
+    return SliceSearch(tuple(_distinct([one for one in found if one.effect <= -LEAST_EFFECT], by_query)), len(tried))
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +257,7 @@ def _effective(counts: Float64Array) -> Float64Array:
     return np.asarray(counts.sum(axis=1) ** 2 / np.maximum((counts**2).sum(axis=1), 1e-12))
 
 
-def _conjunctions(features: Sequence[Feature], halves: tuple[_Half, _Half], max_terms: int) -> _Conjunctions:
+def _conjunctions(features: Sequence[Feature], halves: tuple[_Half, _Half]) -> _Conjunctions:
     """Every conjunction that is large enough in both halves.
 
     A conjunction too small stays too small with one more term, so it is not extended.
@@ -278,7 +268,7 @@ def _conjunctions(features: Sequence[Feature], halves: tuple[_Half, _Half], max_
 
     level = _Conjunctions(features, [(i,) for i in range(len(features))]).where(is_large)
     kept = [*level.terms]
-    for _ in range(max_terms - 1):
+    for _ in range(MAX_TERMS - 1):
         level = _extended(level).where(is_large)
         kept += level.terms
     return _Conjunctions(features, kept)
@@ -323,12 +313,7 @@ def _measured(
     )
 
 
-def _priority(found: Slice) -> tuple[float, int]:
-    """Evidence first: effect times the root of the size; of two alike the one with fewer terms."""
-    return (found.effect * math.sqrt(len(found.rows)), len(found.terms))
-
-
-def _distinct(slices: Sequence[Slice], values: Float64Array) -> Iterator[Slice]:
+def _distinct(slices: Sequence[Slice], values: Float64Array) -> list[Slice]:
     """At most :data:`MAX_REPORTED` slices, each of which says something that those before it do not.
 
     A slice of nearly the same queries says nothing new; nor does one whose other queries are hardly worse than the
@@ -337,11 +322,9 @@ def _distinct(slices: Sequence[Slice], values: Float64Array) -> Iterator[Slice]:
     """
     kept: list[Slice] = []
     for one in slices:
-        if len(kept) == MAX_REPORTED:
-            return
-        if not any(_is_covered_by(other, one, values) for other in kept):
+        if len(kept) < MAX_REPORTED and not any(_is_covered_by(other, one, values) for other in kept):
             kept.append(one)
-            yield one
+    return kept
 
 
 def _is_covered_by(other: Slice, one: Slice, values: Float64Array) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embedscope.diagnose.evidence import LEAST_CASES, Candidate, finding_of, missing_rank, severity_of, size_of
+from embedscope.diagnose.evidence import LEAST_CASES, Candidate, candidate, missing_rank, severity_of, size_of
 from embedscope.diagnose.failure_modes import says_nothing
 from embedscope.diagnose.type_names import names_attribute
 from embedscope.measure.negatives import UNTYPED
@@ -96,17 +96,17 @@ def ignored_types(
         lost = np.array([name in kind.split(" + ") for kind in queries.wrong_type], dtype=bool) & ~queries.is_correct
         is_alone = len(chosen) < pairs.with_type(name).sum()  # then the rate is not that of all its pairs
         title, action = _type_words(name, value, len(chosen), is_alone=is_alone)
-        finding = finding_of(
+        yield candidate(
             "type-ignored",
             title,
             severity_of(value),
             found,
             action,
+            gain=missing_rank(queries, lost),
             n=len(chosen),
             rows=pairs.owners[worst],
             documents=pairs.documents[worst],
         )
-        yield Candidate(finding, gain=missing_rank(queries, lost))
 
 
 def _exceeds_others(pairs: _Pairs, name: str, chosen: IntArray, of_pairs: Resampler) -> bool:
