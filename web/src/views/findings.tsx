@@ -15,7 +15,7 @@ export function Findings({ store }: { store: Store }) {
   const { findings } = store.page.report;
   const { facets } = useStore(store);
   return (
-    <Section title="Findings" note="In the order of what mending them would gain. Press one to select its queries.">
+    <Section title="Findings" note="In the order of what fixing them would gain. Press one to select its queries.">
       <ol class="findings">
         {findings.map((finding, i) => (
           <Row
