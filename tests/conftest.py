@@ -18,6 +18,21 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 ROOT = Path(__file__).resolve().parents[1]
 
 
+INTEGRATION = (
+    "browser", "cli", "integrations", "scale/test_ray_engine.py", "scale/test_ray_tasks.py", "train/test_export.py",
+    "models/test_onnx_backend.py", "test_docs.py", "test_benchmarks.py", "test_one_report.py", "test_visualizer.py",
+)  # fmt: skip
+"""Tests of whole commands, models and other programs; ``make check`` leaves them to ``make test``."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(ROOT / "tests"):
+            place = item.path.relative_to(ROOT / "tests").as_posix()
+            if place.startswith(INTEGRATION):
+                item.add_marker(pytest.mark.integration)
+
+
 def rental_vi() -> Path:
     """The folder of the real data set, which may be absent."""
     return Path(os.environ.get("EMBEDSCOPE_RENTAL_VI", ROOT.parent / "shared" / "data" / "rental-vi"))
