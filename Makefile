@@ -41,7 +41,7 @@ types: $(INSTALLED)
 	$(BIN)/mypy
 
 quick: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not browser and not gpu"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not integration and not gpu"
 
 unit: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist worksteal
