@@ -14,8 +14,9 @@ from tests.support.oracles import Case, naive_counts, random_case
 
 from embedscope.errors import InvalidOptionError
 from embedscope.metrics.histograms import HistogramAccumulator, bin_edges, histogram_of_values
-from embedscope.metrics.ranking import Judgments, TieCounts
+from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.tie_counting import TieAccumulator
+from embedscope.metrics.ties import TieCounts
 from embedscope.metrics.top_k import TopKAccumulator
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -11,10 +11,13 @@ from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError
 from embedscope.metrics import kernels, threads
 from embedscope.metrics import local_pass as local
 from embedscope.metrics.histograms import HistogramAccumulator
+from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.local_pass import for_each_block, search_top_k
-from embedscope.metrics.ranking import Judgments, TieCounts, chance_level, metric_per_query, parse_measure
+from embedscope.metrics.metric_names import parse_measure
+from embedscope.metrics.ranking import chance_level, metric_per_query
 from embedscope.metrics.tie_counting import TieAccumulator
-from embedscope.metrics.top_k import TopKAccumulator
+from embedscope.metrics.ties import TieCounts
+from embedscope.metrics.top_k import TopK, TopKAccumulator
 from embedscope.metrics.vectors import score_pairs, unit_rows
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -54,6 +57,12 @@ def counts_of(queries: np.ndarray, documents: np.ndarray, judgments: Judgments, 
     ties = TieAccumulator(judgments, pairs, TOLERANCE)
     for_each_block(queries, documents, [ties], **blocks)
     return ties.result()
+
+
+def top_k_of(queries: np.ndarray, documents: np.ndarray, k: int, **blocks: int) -> TopK:
+    best = TopKAccumulator(len(queries), min(k, len(documents)))
+    for_each_block(queries, documents, [best], **blocks)
+    return best.result()
 
 
 def metrics_of(queries: np.ndarray, documents: np.ndarray, judgments: Judgments, **blocks: int) -> np.ndarray:
@@ -125,7 +134,7 @@ def test_the_block_size_changes_no_count_and_no_list(seed: int, query_block: int
         np.testing.assert_array_equal(getattr(cut, name), getattr(whole, name))
     # A product of another shape may round differently, so lists are compared by their scores.
     np.testing.assert_allclose(
-        search_top_k(queries, documents, 7, **blocks).scores, search_top_k(queries, documents, 7).scores, atol=1e-6
+        top_k_of(queries, documents, 7, **blocks).scores, search_top_k(queries, documents, 7).scores, atol=1e-6
     )
 
 
@@ -151,7 +160,7 @@ def test_query_shards_give_the_lists_of_the_whole() -> None:
     queries, documents = vectors(0, 9), vectors(1, 40)
     halves = [TopKAccumulator(9, 5) for _ in range(2)]
     for_each_block(queries[:4], documents, halves[:1])
-    for_each_block(queries[4:], documents, halves[1:], query_offset=4)
+    halves[1].update(queries[4:] @ documents.T, 4, 0)
     merged = halves[0].merge(halves[1]).result()
     np.testing.assert_array_equal(merged.documents, search_top_k(queries, documents, 5).documents)
 
@@ -203,10 +212,13 @@ def test_search_equals_a_full_sort(seed: int, k: int) -> None:
     generator = np.random.default_rng(seed)
     # Products of small integers are exact in float32, so that equal scores are equal in every block.
     queries, documents = (generator.integers(-2, 3, (n, 4)).astype(np.float32) for n in (6, 50))
-    scores, found = search_top_k(queries, documents, k, query_block=4, document_block=13)
     expected = np.argsort(-(queries @ documents.T), axis=1, kind="stable")[:, :k]
-    np.testing.assert_array_equal(found, expected)
-    np.testing.assert_array_equal(scores, np.take_along_axis(queries @ documents.T, expected, axis=1))
+    for scores, found in (
+        search_top_k(queries, documents, k),
+        top_k_of(queries, documents, k, query_block=4, document_block=13),
+    ):
+        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(scores, np.take_along_axis(queries @ documents.T, expected, axis=1))
 
 
 def test_search_for_more_documents_than_there_are_returns_them_all() -> None:

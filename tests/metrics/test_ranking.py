@@ -19,17 +19,10 @@ from tests.support.oracles import (
 )
 
 from embedscope.errors import DataFormatError, InvalidOptionError
-from embedscope.metrics.ranking import (
-    Judgments,
-    Measure,
-    TieCounts,
-    chance_level,
-    expected_first_rank,
-    metric_per_query,
-    n_tied_with_first,
-    parse_measure,
-    tie_groups,
-)
+from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.metric_names import Measure, parse_measure
+from embedscope.metrics.ranking import chance_level, expected_first_rank, metric_per_query, n_tied_with_first
+from embedscope.metrics.ties import TieCounts, tie_groups
 from embedscope.protocols import Ties
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -10,7 +10,9 @@ from math import log2
 import numpy as np
 import numpy.typing as npt
 
-from embedscope.metrics.ranking import Judgments, Measure, TieCounts
+from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.metric_names import Measure
+from embedscope.metrics.ties import TieCounts
 
 CUTOFFS = {
     "MRR": (None, 1, 3),

@@ -11,7 +11,6 @@ A block is only read, and may be a buffer that is overwritten after ``update`` r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -55,26 +54,15 @@ def require_mergeable(is_same: bool, what: str) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Cells:
-    """Cells of a block, ordered by row and column."""
-
-    rows: IntArray
-    columns: IntArray
-
-    def columns_of(self, row: int) -> IntArray:
-        """Columns of the cells of one row."""
-        first, last = np.searchsorted(self.rows, [row, row + 1])
-        return self.columns[first:last]
-
-
-def relevant_cells(judgments: Judgments, block: FloatArray, query_start: int, document_start: int) -> Cells:
-    """The block's cells that belong to a query and one of its relevant documents."""
+def relevant_cells(
+    judgments: Judgments, block: FloatArray, query_start: int, document_start: int
+) -> tuple[IntArray, IntArray]:
+    """Rows and columns, in row order, of the block's cells of a query and one of its relevant documents."""
     indptr = judgments.indptr[query_start : query_start + len(block) + 1]
     columns = judgments.documents[indptr[0] : indptr[-1]] - document_start
     inside = np.flatnonzero((columns >= 0) & (columns < block.shape[1]))
     rows = np.repeat(np.arange(len(block), dtype=np.int64), np.diff(indptr))
-    return Cells(rows[inside], columns[inside])
+    return rows[inside], columns[inside]
 
 
 def count_rows(mask: BoolArray) -> IntArray:

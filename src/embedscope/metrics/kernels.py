@@ -34,10 +34,8 @@ MAX_K = 128
 
 _STRIP = 512
 _PART = 32
-"""Cells looked at together for one that could enter a list: strips first, then the parts of a strip that has one."""
-
-_BIN_STRIP = 512
-"""Bins computed before they are counted: two loops, of which the first is vectorised."""
+"""Cells looked at together for one that could enter a list: strips first, then the parts of a strip that has one. Bins
+of a strip are computed before they are counted, in two loops of which the first is vectorised."""
 
 Function = Callable[..., Any]
 
@@ -69,9 +67,8 @@ def count_windows(
 
     Parameters
     ----------
-    block : ndarray of shape (q, n)
-    query_start, document_start : int
-        Place of its first cell.
+    block, query_start, document_start
+        As in `Accumulator.update`.
     indptr, documents : ndarray, int64
         As in `Judgments`, shapes (Q + 1,) and (P,).
     group_indptr, group_of_pair : ndarray, int64
@@ -144,9 +141,8 @@ def keep_best(
 
     Parameters
     ----------
-    block : ndarray of shape (q, n)
-    query_start, document_start : int
-        Place of its first cell.
+    block, query_start, document_start
+        As in `Accumulator.update`.
     scores, documents : ndarray of shape (Q, k)
         Lists by falling score, then by rising index; written into.
     max_insertions : int
@@ -215,9 +211,8 @@ def count_bins(
 
     Parameters
     ----------
-    block : ndarray of shape (q, n)
-    query_start, document_start : int
-        Place of its first cell.
+    block, query_start, document_start
+        As in `Accumulator.update`.
     scale, last_bin : scalars of the block's dtype
         Half the number of bins; the number of the last bin.
     indptr, documents : ndarray, int64
@@ -227,10 +222,10 @@ def count_bins(
     """
     n = block.shape[1]
     zero = scale - scale
-    bins = np.empty(_BIN_STRIP, dtype=np.uint16)
+    bins = np.empty(_STRIP, dtype=np.uint16)
     for i in range(block.shape[0]):
-        for start in range(0, n, _BIN_STRIP):
-            part = block[i, start : start + _BIN_STRIP]
+        for start in range(0, n, _STRIP):
+            part = block[i, start : start + _STRIP]
             for j in range(len(part)):
                 bins[j] = np.int32(max(zero, min(part[j] * scale + scale, last_bin)))
             for j in range(len(part)):

@@ -54,7 +54,6 @@ def for_each_block(
     *,
     query_block: int | None = None,
     document_block: int | None = None,
-    query_offset: int = 0,
     document_offset: int = 0,
     progress: ProgressCallback | None = None,
 ) -> None:
@@ -72,8 +71,8 @@ def for_each_block(
     query_block, document_block : int, optional
         Rows and columns of a block; those of `block_shape` by default. A single row or column that would be left
         over goes to the block before: a product of one row takes another path and may round otherwise.
-    query_offset, document_offset : int
-        Where these rows stand in the whole matrix, when they are a shard of it.
+    document_offset : int
+        Where these documents stand in the whole matrix, when they are a shard of it.
     progress : ProgressCallback, optional
         Called after every block of rows how many queries are done.
 
@@ -93,16 +92,19 @@ def for_each_block(
     kernels = for_matrix(len(queries) * len(documents))
     if not consumers or not all(isinstance(consumer, CompiledAccumulator) for consumer in consumers):
         kernels = None
-    rows, columns = _NUMPY_SHAPE if kernels is None else block_shape(len(queries), len(documents))
-    rows = rows if query_block is None else query_block
-    columns = columns if document_block is None else document_block
+    usual = (QUERY_BLOCK, DOCUMENT_BLOCK) if kernels is None else block_shape(len(queries), len(documents))
+    rows = usual[0] if query_block is None else query_block
+    columns = usual[1] if document_block is None else document_block
     if rows < 1 or columns < 1:
         raise InvalidOptionError(f"Expected blocks of at least 1 x 1, got {rows} x {columns}.")
-    matrix = _Matrix(queries, documents, rows, columns, query_offset, document_offset)
-    if kernels is None:
-        _show(matrix, consumers, progress)
+    matrix = _Matrix(queries, documents, rows, columns, document_offset)
+    if kernels is not None:
+        shown = _show_by_threads(matrix, cast(Sequence[CompiledAccumulator], consumers), kernels)
     else:
-        _show_by_threads(matrix, cast(Sequence[CompiledAccumulator], consumers), kernels, progress)
+        shown = _show(matrix, consumers)
+    for n_done in shown:
+        if progress is not None:
+            progress(n_done, len(queries))
 
 
 def block_shape(n_queries: int, n_documents: int) -> tuple[int, int]:
@@ -112,23 +114,19 @@ def block_shape(n_queries: int, n_documents: int) -> tuple[int, int]:
     computes the matrix forms the same products.
     """
     if n_queries * n_documents < MIN_CELLS:
-        return _NUMPY_SHAPE
+        return QUERY_BLOCK, DOCUMENT_BLOCK
     share = -(-n_queries // (_COMPILED_TURNS * _ROWS_STEP)) * _ROWS_STEP
     return min(COMPILED_QUERY_BLOCK, max(_LEAST_COMPILED_ROWS, share)), COMPILED_DOCUMENT_BLOCK
 
 
-_NUMPY_SHAPE = QUERY_BLOCK, DOCUMENT_BLOCK
-
-
-def _show(matrix: _Matrix, consumers: Sequence[Accumulator], progress: ProgressCallback | None) -> None:
-    """Show every block to every consumer, in this thread."""
+def _show(matrix: _Matrix, consumers: Sequence[Accumulator]) -> Iterator[int]:
+    """Show every block to every consumer, in this thread; after every block of rows, how many queries are done."""
     buffer = matrix.empty_block()
     for cut in matrix.query_cuts():
         for block, query, document in matrix.blocks_of(cut, buffer):
             for consumer in consumers:
                 consumer.update(block, query, document)
-        if progress is not None:
-            progress(cut[1], len(matrix.queries))
+        yield cut[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +137,6 @@ class _Matrix:
     documents: FloatArray
     query_block: int
     document_block: int
-    query_offset: int
     document_offset: int
 
     def empty_block(self) -> FloatArray:
@@ -160,7 +157,7 @@ class _Matrix:
         for start, stop in self._columns():
             block = buffer[: len(rows) * (stop - start)].reshape(len(rows), stop - start)
             np.matmul(rows, self.documents[start:stop].T, out=block)
-            yield block, self.query_offset + cut[0], self.document_offset + start
+            yield block, cut[0], self.document_offset + start
 
 
 def _cuts(n: int, size: int) -> list[tuple[int, int]]:
@@ -171,51 +168,28 @@ def _cuts(n: int, size: int) -> list[tuple[int, int]]:
     return [(start, n if start == starts[-1] else start + size) for start in starts]
 
 
-def _show_by_threads(
-    matrix: _Matrix, consumers: Sequence[CompiledAccumulator], kernels: Kernels, progress: ProgressCallback | None
-) -> None:
-    """Show every block to every consumer, rows of queries dealt to the threads."""
+def _show_by_threads(matrix: _Matrix, consumers: Sequence[CompiledAccumulator], kernels: Kernels) -> Iterator[int]:
+    """As `_show`, rows of queries dealt to the threads."""
     buffers: SimpleQueue[FloatArray] = SimpleQueue()
     for _ in range(n_threads()):
         buffers.put(matrix.empty_block())
 
     def show(cut: tuple[int, int]) -> int:
-        """How many queries are done when these are."""
         buffer = buffers.get()
         try:
             for block, query, document in matrix.blocks_of(cut, buffer):
-                _show_in_pieces(block, query, document, consumers, kernels)
+                n_rows = max(1, _PIECE_BYTES // (block.shape[1] * block.itemsize))
+                for first in range(0, len(block), n_rows):
+                    for consumer in consumers:
+                        consumer.update_with(kernels, block[first : first + n_rows], query + first, document)
         finally:
             buffers.put(buffer)
         return cut[1]
 
-    for n_done in in_threads(show, matrix.query_cuts()):
-        if progress is not None:
-            progress(n_done, len(matrix.queries))
+    yield from in_threads(show, matrix.query_cuts())
 
 
-def _show_in_pieces(
-    block: FloatArray,
-    query_start: int,
-    document_start: int,
-    consumers: Sequence[CompiledAccumulator],
-    kernels: Kernels,
-) -> None:
-    n_rows = max(1, _PIECE_BYTES // (block.shape[1] * block.itemsize))
-    for first in range(0, len(block), n_rows):
-        for consumer in consumers:
-            consumer.update_with(kernels, block[first : first + n_rows], query_start + first, document_start)
-
-
-def search_top_k(
-    queries: FloatArray,
-    documents: FloatArray,
-    k: int,
-    *,
-    query_block: int | None = None,
-    document_block: int | None = None,
-    progress: ProgressCallback | None = None,
-) -> TopK:
+def search_top_k(queries: FloatArray, documents: FloatArray, k: int) -> TopK:
     """The k best documents of every query by inner product, exact; ties go to the smaller index.
 
     Parameters
@@ -225,8 +199,6 @@ def search_top_k(
         Unit rows, where the scores are to be cosines.
     k : int
         At most ``n_documents`` are returned.
-    query_block, document_block, progress
-        As `for_each_block`.
 
     Returns
     -------
@@ -240,9 +212,6 @@ def search_top_k(
     InvalidOptionError
         If k is less than 1 or there are no documents.
     """
-    require_same_dim(queries, documents)
     best = TopKAccumulator(len(queries), min(k, len(documents)), dtype=np.result_type(queries, documents))
-    for_each_block(
-        queries, documents, [best], query_block=query_block, document_block=document_block, progress=progress
-    )
+    for_each_block(queries, documents, [best])
     return best.result()

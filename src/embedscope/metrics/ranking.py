@@ -26,22 +26,9 @@ import numpy.typing as npt
 from scipy.special import digamma
 
 from embedscope.metrics.judgments import Judgments
-from embedscope.metrics.metric_names import Measure, parse_measure
+from embedscope.metrics.metric_names import Measure
 from embedscope.metrics.ties import TieCounts, TieGroups, tie_groups
 from embedscope.protocols import BoolArray, Float64Array, IntArray, Ties
-
-__all__ = [
-    "Judgments",
-    "Measure",
-    "TieCounts",
-    "TieGroups",
-    "chance_level",
-    "expected_first_rank",
-    "metric_per_query",
-    "n_tied_with_first",
-    "parse_measure",
-    "tie_groups",
-]
 
 
 def metric_per_query(

@@ -52,8 +52,7 @@ class TieAccumulator:
     def update(self, block: FloatArray, query_start: int, document_start: int) -> None:
         """Count the block in, the relevant documents' own cells left out; see `Accumulator`."""
         others = block.copy()
-        relevant = relevant_cells(self.judgments, block, query_start, document_start)
-        others[relevant.rows, relevant.columns] = -np.inf  # below every window
+        others[relevant_cells(self.judgments, block, query_start, document_start)] = -np.inf  # below every window
         above, lowest = self.limits_in(block.dtype)
         indptr = self.groups.query_indptr[query_start : query_start + len(block) + 1]
         n_groups = np.diff(indptr)

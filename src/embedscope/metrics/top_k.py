@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +51,7 @@ class TopKAccumulator:
     def __init__(self, n_queries: int, k: int, *, dtype: npt.DTypeLike = np.float32) -> None:
         if k < 1:
             raise InvalidOptionError(f"Expected at least one document to keep for every query, got k = {k}.")
+        self.k, self.dtype = k, np.dtype(dtype)
         self._scores: FloatArray = np.full((n_queries, k), -np.inf, dtype=dtype)
         self._documents = np.full((n_queries, k), _NO_DOCUMENT, dtype=np.int64)
 
@@ -64,16 +65,15 @@ class TopKAccumulator:
         self._thin_out(block, is_candidate)
         cells = np.flatnonzero(is_candidate)
         row, column = np.divmod(cells, block.shape[1])
-        self._insert(query_start + row, block.reshape(-1)[cells], document_start + column)
+        self.offer(query_start + row, block.reshape(-1)[cells], document_start + column)
 
     def update_with(self, kernels: Kernels, block: FloatArray, query_start: int, document_start: int) -> None:
         """Let the block's documents compete in a compiled loop; see `CompiledAccumulator`."""
-        k = self._scores.shape[1]
-        if k > MAX_K or block.dtype != self._scores.dtype:
+        if self.k > MAX_K or block.dtype != self.dtype:
             self.update(block, query_start, document_start)
             return
         stopped = np.empty(len(block), dtype=np.int64)
-        most = _INSERTIONS_A_PLACE * k + _SPARE_INSERTIONS
+        most = _INSERTIONS_A_PLACE * self.k + _SPARE_INSERTIONS
         kernels.keep_best(block, query_start, document_start, self._scores, self._documents, most, stopped)
         for row in np.flatnonzero(stopped < block.shape[1]).tolist():
             column = int(stopped[row])
@@ -87,30 +87,29 @@ class TopKAccumulator:
         InvalidOptionError
             If the two differ in the number of queries, in k or in dtype.
         """
-        is_same = self._scores.shape == other._scores.shape and self._scores.dtype == other._scores.dtype
+        is_same = self._scores.shape == other._scores.shape and self.dtype == other.dtype
         require_mergeable(is_same, "top-k lists")
-        merged = type(self)(*self._scores.shape, dtype=self._scores.dtype)
+        merged = type(self)(*self._scores.shape, dtype=self.dtype)
         merged._scores[:], merged._documents[:] = self._scores, self._documents
         step = max(1, _MERGED_AT_ONCE // self.k)
         for start in range(0, len(other._documents), step):
             queries, places = np.nonzero(other._documents[start : start + step] != _NO_DOCUMENT)
             queries += start
-            merged._insert(queries, other._scores[queries, places], other._documents[queries, places])
+            merged.offer(queries, other._scores[queries, places], other._documents[queries, places])
         return merged
 
-    @property
-    def k(self) -> int:
-        """Documents kept for every query."""
-        return int(self._scores.shape[1])
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of the scores."""
-        return self._scores.dtype
-
     def offer(self, queries: IntArray, scores: FloatArray, documents: IntArray) -> None:
-        """Let single cells compete, in columns of shape (n,); ``queries`` rise."""
-        self._insert(queries, scores, documents)
+        """Let single cells compete with what their queries hold, in columns of shape (n,); ``queries`` rise."""
+        if not len(queries):
+            return
+        touched, n_new = np.unique(queries, return_counts=True)
+        all_queries = np.concatenate([np.repeat(touched, self.k), queries])
+        all_scores = np.concatenate([self._scores[touched].reshape(-1), scores])
+        all_documents = np.concatenate([self._documents[touched].reshape(-1), documents])
+        order = np.lexsort((all_documents, -all_scores, all_queries))
+        starts = np.cumsum(n_new + self.k) - (n_new + self.k)
+        kept = order[starts[:, np.newaxis] + np.arange(self.k)]  # (touched, k)
+        self._scores[touched], self._documents[touched] = all_scores[kept], all_documents[kept]
 
     def result(self) -> TopK:
         """The lists so far."""
@@ -118,28 +117,13 @@ class TopKAccumulator:
 
     def _thin_out(self, block: FloatArray, is_candidate: BoolArray) -> None:
         """Where candidates are so many that sorting them all would be slow, leave each row only those that can win."""
-        k = self._scores.shape[1]
-        n_sortable = max(64, 4 * k)
+        n_sortable = max(64, 4 * self.k)
         if np.count_nonzero(is_candidate) <= n_sortable * len(block):
             return
         for row in np.flatnonzero(count_rows(is_candidate) > n_sortable):
-            best = _best_columns(block[row], k)
+            best = _best_columns(block[row], self.k)
             is_candidate[row] = False
             is_candidate[row, best] = True
-
-    def _insert(self, queries: IntArray, scores: FloatArray, documents: IntArray) -> None:
-        """Let candidates compete with what their queries hold; ``queries`` rise."""
-        if not len(queries):
-            return
-        k = self._scores.shape[1]
-        touched, n_new = np.unique(queries, return_counts=True)
-        all_queries = np.concatenate([np.repeat(touched, k), queries])
-        all_scores = np.concatenate([self._scores[touched].reshape(-1), scores])
-        all_documents = np.concatenate([self._documents[touched].reshape(-1), documents])
-        order = np.lexsort((all_documents, -all_scores, all_queries))
-        starts = np.cumsum(n_new + k) - (n_new + k)
-        kept = order[starts[:, np.newaxis] + np.arange(k)]  # (touched, k)
-        self._scores[touched], self._documents[touched] = all_scores[kept], all_documents[kept]
 
 
 _NO_DOCUMENT = np.iinfo(np.int64).max

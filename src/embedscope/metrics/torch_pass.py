@@ -55,7 +55,7 @@ def device_for(name: str, n_cells: int) -> str | None:
     Parameters
     ----------
     name : str
-        As `encoding.resolve_device` reads it; ``auto`` gives None where torch is absent.
+        As `machine.resolve_device` reads it; ``auto`` gives None where torch is absent.
     n_cells : int
 
     Raises
@@ -92,7 +92,6 @@ def for_each_block(
     *,
     device: str,
     memory_bytes: int | None = None,
-    query_offset: int = 0,
     document_offset: int = 0,
     progress: ProgressCallback | None = None,
 ) -> None:
@@ -100,9 +99,8 @@ def for_each_block(
 
     Parameters
     ----------
-    queries : ndarray of shape (n_queries, dim), float32 or float64
-    documents : ndarray of shape (n_documents, dim), same dtype
-        Unit rows (`vectors.unit_rows`), where the scores are to be cosines.
+    queries, documents, document_offset
+        As `local_pass.for_each_block`.
     consumers : sequence of Accumulator
         Hold the results when this returns. Blocks come documents outermost.
     device : str
@@ -110,8 +108,6 @@ def for_each_block(
     memory_bytes : int, optional
         What blocks, and what is made from them, may take on the device. Half of what is free on a CUDA device and
         256 MiB elsewhere unless given.
-    query_offset, document_offset : int
-        Where these rows stand in the whole matrix, when they are a shard of it.
     progress : ProgressCallback, optional
         Is told after every block of documents how many are done.
 
@@ -132,10 +128,13 @@ def for_each_block(
     """
     torch = _torch()
     require_same_dim(queries, documents)
-    n_rows, n_columns = _block_shape(queries, documents, _budget(device, memory_bytes))
+    if memory_bytes is None:
+        is_cuda = device.startswith("cuda")
+        memory_bytes = int(free_memory(device) * _SHARE_OF_FREE_MEMORY) if is_cuda else _HOST_BYTES
+    n_rows, n_columns = _block_shape(queries, documents, memory_bytes)
     with torch.inference_mode(), full_precision(), _memory_error(queries, n_columns, device):
         asked = torch.from_numpy(np.ascontiguousarray(queries)).to(device)
-        readers = [_reader(consumer, asked, query_offset) for consumer in consumers]
+        readers = [_reader(consumer, asked) for consumer in consumers]
         for start in range(0, len(documents), n_columns):
             part = np.ascontiguousarray(documents[start : start + n_columns])
             columns = torch.from_numpy(part).to(device)
@@ -210,14 +209,6 @@ def _torch() -> Any:
     return torch
 
 
-def _budget(device: str, memory_bytes: int | None) -> int:
-    if memory_bytes is not None:
-        return memory_bytes
-    if device.startswith("cuda"):
-        return int(free_memory(device) * _SHARE_OF_FREE_MEMORY)
-    return _HOST_BYTES
-
-
 def free_memory(device: str) -> int:
     """Bytes of a CUDA device that are free, those included that torch keeps for its next tensors."""
     cuda = _torch().cuda
@@ -261,21 +252,21 @@ class _Reader(Protocol):
     def read(self, block: Tensor, query_start: int, document_start: int) -> _Keep:
         """What has to be called for the block to count; until then nothing has changed.
 
-        Rows count from the first row of ``queries``, columns from the first document of the whole matrix.
+        Columns count from the first document of the whole matrix.
         """
         ...
 
     def finish(self) -> None: ...
 
 
-def _reader(consumer: Accumulator, queries: Tensor, query_offset: int) -> _Reader:
+def _reader(consumer: Accumulator, queries: Tensor) -> _Reader:
     if type(consumer) is TieAccumulator:
-        return _TieReader(consumer, queries, query_offset)
+        return _TieReader(consumer, queries)
     if type(consumer) is TopKAccumulator and consumer.dtype == _numpy_dtype(queries):
-        return _TopKReader(consumer, queries, query_offset)
+        return _TopKReader(consumer, queries)
     if type(consumer) is HistogramAccumulator:
-        return _HistogramReader(consumer, queries, query_offset)
-    return _HostReader(consumer, query_offset)
+        return _HistogramReader(consumer, queries)
+    return _HostReader(consumer)
 
 
 def _numpy_dtype(tensor: Tensor) -> np.dtype[Any]:
@@ -285,31 +276,28 @@ def _numpy_dtype(tensor: Tensor) -> np.dtype[Any]:
 class _HostReader:
     """For accumulators that know nothing of devices."""
 
-    def __init__(self, consumer: Accumulator, query_offset: int) -> None:
-        self._consumer, self._offset = consumer, query_offset
+    def __init__(self, consumer: Accumulator) -> None:
+        self._consumer = consumer
 
     def read(self, block: Tensor, query_start: int, document_start: int) -> _Keep:
-        return lambda: self._consumer.update(block.cpu().numpy(), self._offset + query_start, document_start)
+        return lambda: self._consumer.update(block.cpu().numpy(), query_start, document_start)
 
     def finish(self) -> None:
         pass
 
 
 class _Pairs:
-    """The judged cells of the queries at hand, on the device: rows from the first of these queries."""
+    """The judged cells of the queries, on the device."""
 
-    def __init__(self, judgments: Judgments, queries: Tensor, query_offset: int) -> None:
+    def __init__(self, judgments: Judgments, queries: Tensor) -> None:
         torch = _torch()
-        self._indptr = judgments.indptr[query_offset : query_offset + len(queries) + 1]
-        self.first, last = (int(end) for end in (self._indptr[0], self._indptr[-1]))
-        rows = np.repeat(np.arange(len(queries), dtype=np.int64), np.diff(self._indptr))
-        self.rows = torch.from_numpy(rows).to(queries.device)
-        self.documents = torch.from_numpy(judgments.documents[self.first : last].copy()).to(queries.device)
+        self._indptr = judgments.indptr
+        self.rows = torch.from_numpy(judgments.query_of_pair).to(queries.device)
+        self.documents = torch.from_numpy(judgments.documents.copy()).to(queries.device)
 
     def of_rows(self, start: int, stop: int) -> slice:
         """Where the pairs of some rows stand."""
-        first, last = self._indptr[[start, stop]] - self.first
-        return slice(int(first), int(last))
+        return slice(int(self._indptr[start]), int(self._indptr[stop]))
 
     def cells(self, block: Tensor, query_start: int, document_start: int) -> tuple[Tensor, Tensor]:
         """Rows and columns of the judged cells of a block."""
@@ -322,9 +310,9 @@ class _Pairs:
 class _HistogramReader:
     """Bins of a block, by the two roundings of `histograms.bin_numbers`."""
 
-    def __init__(self, consumer: HistogramAccumulator, queries: Tensor, query_offset: int) -> None:
+    def __init__(self, consumer: HistogramAccumulator, queries: Tensor) -> None:
         self._consumer = consumer
-        self._pairs = None if consumer.exclude is None else _Pairs(consumer.exclude, queries, query_offset)
+        self._pairs = None if consumer.exclude is None else _Pairs(consumer.exclude, queries)
         self._counts = _torch().zeros(consumer.n_bins, dtype=_torch().int64, device=queries.device)
 
     def read(self, block: Tensor, query_start: int, document_start: int) -> _Keep:
@@ -351,9 +339,9 @@ class _HistogramReader:
 class _TopKReader:
     """Lists by falling score, then by rising index."""
 
-    def __init__(self, consumer: TopKAccumulator, queries: Tensor, query_offset: int) -> None:
+    def __init__(self, consumer: TopKAccumulator, queries: Tensor) -> None:
         torch = _torch()
-        self._consumer, self._offset = consumer, query_offset
+        self._consumer = consumer
         shape = len(queries), consumer.k
         self._scores = torch.full(shape, -torch.inf, dtype=queries.dtype, device=queries.device)
         self._documents = torch.full(shape, np.iinfo(np.int64).max, dtype=torch.int64, device=queries.device)
@@ -377,7 +365,7 @@ class _TopKReader:
     def finish(self) -> None:
         scores, documents = self._scores.cpu().numpy(), self._documents.cpu().numpy()
         rows, places = np.nonzero(documents != np.iinfo(np.int64).max)
-        self._consumer.offer(self._offset + rows, scores[rows, places], documents[rows, places])
+        self._consumer.offer(rows, scores[rows, places], documents[rows, places])
 
 
 def _best(block: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -403,16 +391,16 @@ def _best(block: Tensor, k: int) -> tuple[Tensor, Tensor]:
 class _TieReader:
     """Counts above, within and before the tie groups of each row, one group of every row at a time."""
 
-    def __init__(self, consumer: TieAccumulator, queries: Tensor, query_offset: int) -> None:
+    def __init__(self, consumer: TieAccumulator, queries: Tensor) -> None:
         torch = _torch()
         self._consumer, self._device = consumer, queries.device
-        self._pairs = _Pairs(consumer.judgments, queries, query_offset)
+        self._pairs = _Pairs(consumer.judgments, queries)
         groups = consumer.groups
-        self._indptr = groups.query_indptr[query_offset : query_offset + len(queries) + 1]
+        self._indptr = groups.query_indptr
         self._above, self._lowest = (
             torch.from_numpy(x).to(self._device) for x in consumer.limits_in(_numpy_dtype(queries))
         )
-        self._group_of_pair = torch.from_numpy(groups.of_pair).to(self._device)[self._pairs.first :]
+        self._group_of_pair = torch.from_numpy(groups.of_pair).to(self._device)
         self._greater, self._tied = (self._zeros(len(groups.query)) for _ in range(2))
         self._tied_before = self._zeros(len(groups.of_pair))
 
@@ -472,7 +460,7 @@ class _TieReader:
         is_member = (row >= 0) & (groups[row.clamp(min=0)] == self._group_of_pair[here])
         pairs = torch.nonzero(is_member).reshape(-1)
         columns = (self._pairs.documents[here][pairs] - document_start).clamp(0, others.shape[1])
-        return self._pairs.first + here.start + pairs, n_before[row[pairs], columns]
+        return here.start + pairs, n_before[row[pairs], columns]
 
     def _zeros(self, n: int) -> Tensor:
         zeros: Tensor = _torch().zeros(n, dtype=_torch().int64, device=self._device)
