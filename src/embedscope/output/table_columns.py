@@ -7,13 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from embedscope.protocols import IntArray, Role
+from embedscope.protocols import Role
 from embedscope.result import Result, Scored
 
 
 def query_columns(result: Scored) -> dict[str, Any]:
     """One row a query: what was asked, where its relevant document stands, and what beat it."""
     q, d = result.queries, result.documents
+    relevant, negatives = (
+        [slice(start, stop) for start, stop in pairwise(indptr.tolist())]
+        for indptr in (q.relevant_indptr, q.negative_indptr)
+    )
     return {
         "id": list(q.ids),
         "text": list(q.texts),
@@ -31,23 +35,15 @@ def query_columns(result: Scored) -> dict[str, Any]:
         "wrong_similarity": q.wrong_similarity,
         "wrong_type": list(q.wrong_type),
         **({"failure_mode": [mode or None for mode in q.failure_modes]} if q.failure_modes else {}),
-        "relevant_ids": _ragged_ids(q.relevant_indptr, q.relevant_documents, d.ids),
-        "negative_ids": _ragged_ids(q.negative_indptr, q.negative_documents, d.ids),
-        "negative_scores": [q.negative_scores[own] for own in _own_rows(q.negative_indptr)],
-        "negative_types": [[list(types) for types in q.negative_types[own]] for own in _own_rows(q.negative_indptr)],
+        "relevant_ids": [[d.ids[i] for i in q.relevant_documents[own]] for own in relevant],
+        "negative_ids": [[d.ids[i] for i in q.negative_documents[own]] for own in negatives],
+        "negative_scores": [q.negative_scores[own] for own in negatives],
+        "negative_types": [[list(types) for types in q.negative_types[own]] for own in negatives],
         "top_ids": [[d.ids[i] for i in row] for row in q.top_documents],
         "top_scores": q.top_scores.astype(np.float64),
         "top_is_relevant": q.top_is_relevant,
         **q.values,
     }
-
-
-def _own_rows(indptr: IntArray) -> list[slice]:
-    return [slice(start, stop) for start, stop in pairwise(indptr.tolist())]
-
-
-def _ragged_ids(indptr: IntArray, documents: IntArray, ids: tuple[str, ...]) -> list[list[str]]:
-    return [[ids[d] for d in documents[own]] for own in _own_rows(indptr)]
 
 
 def point_columns(result: Result) -> dict[str, Any]:
@@ -59,23 +55,22 @@ def point_columns(result: Result) -> dict[str, Any]:
     points, q, d = result.points, result.queries, result.documents
     if points is None:
         return {}
-    rows = points.rows.tolist()
-    tables = [q if role is Role.QUERY else d for role in points.roles]
+    shown = [
+        (q if role is Role.QUERY else d, row) for role, row in zip(points.roles, points.rows.tolist(), strict=True)
+    ]
     columns: dict[str, Any] = {
-        "row": np.arange(len(rows)),
-        "id": [table.ids[row] for table, row in zip(tables, rows, strict=True)],
-        "text": [table.texts[row] for table, row in zip(tables, rows, strict=True)],
+        "row": np.arange(len(shown)),
+        "id": [table.ids[row] for table, row in shown],
+        "text": [table.texts[row] for table, row in shown],
         "role": [role.value for role in points.roles],
-        "is_correct": [
-            bool(q.is_correct[row]) if table is q else None for table, row in zip(tables, rows, strict=True)
-        ],
-        "rank": [float(q.rank[row]) if table is q else None for table, row in zip(tables, rows, strict=True)],
+        "is_correct": [bool(q.is_correct[row]) if table is q else None for table, row in shown],
+        "rank": [float(q.rank[row]) if table is q else None for table, row in shown],
     }
     for name, layout in result.maps.items():
         columns |= {f"{name}_x": layout.xy[:, 0], f"{name}_y": layout.xy[:, 1], f"{name}_kept": layout.kept}
-    shown = result.maps.get("umap") or result.maps.get("tsne")
-    if shown is not None:
-        columns |= {"projection_x": shown.xy[:, 0], "projection_y": shown.xy[:, 1]}
+    best = result.maps.get("umap") or result.maps.get("tsne")
+    if best is not None:
+        columns |= {"projection_x": best.xy[:, 0], "projection_y": best.xy[:, 1]}
     distances = points.neighbor_distances.astype(np.float64)
     columns["neighbors"] = {"ids": points.neighbor_ids, "distances": distances}
     return columns

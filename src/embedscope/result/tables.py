@@ -48,6 +48,14 @@ class QueryTable:
     groups: tuple[str | None, ...] = ()  # as the data file states them, () where it has none
     metadata: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)  # other columns of the data file
 
+    def relevant_of(self, row: int) -> range:
+        """Entries of one query in the columns of relevant documents."""
+        return range(int(self.relevant_indptr[row]), int(self.relevant_indptr[row + 1]))
+
+    def negatives_of(self, row: int) -> range:
+        """Entries of one query in the columns of hard negatives."""
+        return range(int(self.negative_indptr[row]), int(self.negative_indptr[row + 1]))
+
 
 @dataclass(frozen=True, slots=True)
 class DocumentTable:

@@ -213,14 +213,9 @@ def _queries(
         "negative_types": number_column([code[name] for types in typed for name in types], "int32"),
     }
     if q.failure_modes:
-        columns["failure_mode"] = number_column(_mode_codes(q, modes), "uint8")
+        place_of = {mode: code for code, mode in enumerate(("", *modes))}
+        columns["failure_mode"] = number_column([place_of[mode] for mode in q.failure_modes], "uint8")
     return columns
-
-
-def _mode_codes(q: QueryTable, modes: Sequence[str]) -> IntArray:
-    """0 for a query that is right, else the place of its failure mode in ``report.failure_modes``, counted from 1."""
-    code = {"": 0} | {name: place for place, name in enumerate(modes, start=1)}
-    return np.array([code[mode] for mode in q.failure_modes], dtype=np.int64)
 
 
 def _documents(result: Result, used: IntArray) -> DocumentColumns:

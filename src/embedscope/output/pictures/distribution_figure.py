@@ -22,6 +22,7 @@ _LEFT, _RIGHT, _BOTTOM = 0.8, 0.45, 0.65
 _SIDE_WIDTH = 2.75
 _BOX_HEIGHT = 1.45
 _GAP = 0.3
+_BOX = {"whislo": 0.05, "q1": 0.25, "med": 0.5, "q3": 0.75, "whishi": 0.95}
 _MAX_BINS = 60
 _TAIL = 0.001  # share of a population that may lie outside the x range on either side
 _PEAK_RATIO = 6.0  # beyond it the lower curves would be flat on a linear scale
@@ -191,8 +192,12 @@ def _collisions(places: list[tuple[int, bool]], means: list[float], widths: list
 
 
 def _draw_boxes(axes: Axes, populations: list[_Population], limits: tuple[float, float]) -> None:
+    boxes = []
+    for each in populations:
+        levels = {float(level): value for level, value in each.measured.quantiles.items()}
+        boxes.append({end: levels[level] for end, level in _BOX.items()} | {"mean": each.measured.mean})
     drawn = axes.bxp(
-        [_box(each) for each in populations],
+        boxes,
         positions=range(len(populations)),
         orientation="horizontal",
         widths=0.5,
@@ -211,20 +216,6 @@ def _draw_boxes(axes: Axes, populations: list[_Population], limits: tuple[float,
     axes.set_xlim(*limits)
     axes.grid(axis="x")
     axes.set_xlabel("cosine similarity (the outermost 0.1 % of a population may lie outside)")
-
-
-def _box(population: _Population) -> dict[str, object]:
-    levels = {float(level): value for level, value in population.measured.quantiles.items()}
-    return {
-        "whislo": levels[0.05],
-        "q1": levels[0.25],
-        "med": levels[0.5],
-        "q3": levels[0.75],
-        "whishi": levels[0.95],
-        "mean": population.measured.mean,
-        "fliers": [],
-        "label": population.name,
-    }
 
 
 def _draw_figures(figure: Figure, similarity: Similarity, beside: Axes) -> None:

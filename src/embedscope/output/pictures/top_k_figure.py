@@ -16,7 +16,7 @@ from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
 from embedscope.output.pictures.text_layout import ellipsis, wrap
-from embedscope.result import Example, ExampleKind, Mapped, QueryTable
+from embedscope.result import Example, ExampleKind, Mapped
 from embedscope.result.formatting import count
 
 MAX_EXAMPLES = 6
@@ -106,7 +106,10 @@ def draw_top_k(result: Mapped) -> Figure:
 def _panel(result: Mapped, example: Example) -> _Panel:
     query = style.shown(result.queries.texts[example.query]) or "(empty query)"
     lines = wrap(query, (_WIDTH - 2 * style.MARGIN) * 72, measure(_QUERY_SIZE, is_bold=True), max_lines=2)
-    return _Panel(example.kind, lines, _outcome(result.queries, example.query), _rows(result, example.query))
+    rank = result.queries.rank[example.query]
+    has_relevant = result.queries.n_relevant[example.query] > 0 and np.isfinite(rank)
+    outcome = f"first relevant document at rank {_rank(rank)}" if has_relevant else "no relevant document in the data"
+    return _Panel(example.kind, lines, outcome, _rows(result, example.query))
 
 
 def _columns(panels: list[_Panel]) -> _Columns:
@@ -119,35 +122,24 @@ def _columns(panels: list[_Panel]) -> _Columns:
 
 
 def _rows(result: Mapped, query: int) -> list[_Row]:
-    table = result.queries
-    own_types = _own_negatives(table, query)
+    """The nearest documents of a query, and where none of them is relevant the best relevant one."""
+    table, texts = result.queries, result.documents.texts
+    own = {
+        int(table.negative_documents[entry]): table.negative_types[entry] or ("hard negative",)
+        for entry in table.negatives_of(query)
+    }
     top = zip(table.top_documents[query], table.top_scores[query], table.top_is_relevant[query], strict=True)
     rows = [
-        _Row(str(rank), result.documents.texts[document], float(score), bool(hit), own_types.get(int(document), ()))
+        _Row(str(rank), texts[document], float(score), bool(hit), own.get(int(document), ()))
         for rank, (document, score, hit) in enumerate(islice(top, K), start=1)
         if document >= 0
     ]
-    if not any(row.is_relevant for row in rows):
-        rows += _first_relevant(result, query)
+    relevant = table.relevant_of(query)
+    if relevant and not any(row.is_relevant for row in rows):
+        best = max(relevant, key=lambda entry: table.relevant_scores[entry])
+        rank, text = f"rank {_rank(table.rank[query])}", texts[table.relevant_documents[best]]
+        rows.append(_Row(rank, text, float(table.relevant_scores[best]), True, (), is_below=True))
     return rows
-
-
-def _own_negatives(table: QueryTable, query: int) -> dict[int, tuple[str, ...]]:
-    """The query's own hard negatives and their types; those without a type are just that."""
-    owned = range(int(table.negative_indptr[query]), int(table.negative_indptr[query + 1]))
-    return {int(table.negative_documents[entry]): table.negative_types[entry] or ("hard negative",) for entry in owned}
-
-
-def _first_relevant(result: Mapped, query: int) -> list[_Row]:
-    """The best relevant document of a query, as the row below the shown ones; empty if it has none."""
-    table = result.queries
-    entries = slice(int(table.relevant_indptr[query]), int(table.relevant_indptr[query + 1]))
-    documents, scores = table.relevant_documents[entries], table.relevant_scores[entries]
-    if not len(documents):
-        return []
-    best = int(np.argmax(scores))
-    text = result.documents.texts[documents[best]]
-    return [_Row(f"rank {_rank(table.rank[query])}", text, float(scores[best]), True, (), is_below=True)]
 
 
 def _rank(rank: float) -> str:
@@ -184,12 +176,6 @@ def _write_head(figure: Figure, panel: _Panel, top: float) -> None:
         figure.text(left, y, text, va="top", fontsize=_QUERY_SIZE, weight="bold", gid="example query")
 
 
-def _outcome(table: QueryTable, query: int) -> str:
-    if table.n_relevant[query] == 0 or not np.isfinite(table.rank[query]):
-        return "no relevant document in the data"
-    return f"first relevant document at rank {_rank(table.rank[query])}"
-
-
 def _draw_panel(figure: Figure, rows: list[_Row], bottom: float, columns: _Columns) -> None:
     if not rows:
         return
@@ -199,26 +185,21 @@ def _draw_panel(figure: Figure, rows: list[_Row], bottom: float, columns: _Colum
     axes.spines[:].set_visible(False)
     axes.axvline(0, color=style.MUTED, linewidth=0.8)
     for place, row in enumerate(rows):
-        _draw_bar(axes, place, row)
+        axes.barh(
+            place,
+            row.score,
+            height=0.66,
+            facecolor=style.RIGHT if row.is_relevant else "#f6cdb4",
+            edgecolor=style.RIGHT if row.is_relevant else style.WRONG,
+            linewidth=0.8,
+            hatch=None if row.is_relevant else "/////",
+            gid="bar below" if row.is_below else "bar",
+        )
         _write_row(axes, place, row, columns.rank_right)
     if rows[-1].is_below:  # a dotted line across the panel: what follows is not the next rank
         inches = blended_transform_factory(axes.figure.dpi_scale_trans, axes.transData)
         ends, edge = (style.MARGIN, _WIDTH - style.MARGIN), len(rows) - 1.5
         axes.plot(ends, (edge, edge), transform=inches, color=style.MUTED, lw=0.8, ls=(0, (1, 2)), clip_on=False)
-
-
-def _draw_bar(axes: Axes, place: int, row: _Row) -> None:
-    colour = style.RIGHT if row.is_relevant else style.WRONG
-    axes.barh(
-        place,
-        row.score,
-        height=0.66,
-        facecolor=colour if row.is_relevant else "#f6cdb4",
-        edgecolor=colour,
-        linewidth=0.8,
-        hatch=None if row.is_relevant else "/////",
-        gid="bar below" if row.is_below else "bar",
-    )
 
 
 def _write_row(axes: Axes, place: int, row: _Row, rank_right: float) -> None:

@@ -11,8 +11,8 @@ from embedscope.output.terminal.hanging import Columns, Hanging, fits, heading, 
 from embedscope.output.terminal.run_tables import print_comparisons, ranking_title
 from embedscope.output.terminal.wording import level_sentence, ranks
 from embedscope.protocols import IntArray
-from embedscope.result import BestOfMany, RunComparison, Scored, TypeChange, run_labels
-from embedscope.result.formatting import ABSENT, interval, number, p_equals, with_interval
+from embedscope.result import RunComparison, Scored, TypeChange, run_labels
+from embedscope.result.formatting import interval, number, p_equals, with_interval
 
 Labels = Mapping[str, str]
 
@@ -28,7 +28,8 @@ def print_run_comparison(
     _print_metrics({name: runs[name] for name in (reference, *comparison.candidates)}, labels, results)
     heading(results, f"Difference to {labels[reference]}, on the same queries")
     print_comparisons(comparison.comparisons, labels, "a", results)
-    _print_type_changes(comparison.type_changes, labels, results)
+    if comparison.type_changes:
+        _print_type_changes(comparison.type_changes, labels, results)
     heading(results, "Change of the similarity level")
     for shift in comparison.level_shifts:
         results.print(Hanging("  ", level_sentence(shift, labels[shift.candidate])))
@@ -39,8 +40,14 @@ def print_run_comparison(
         for verb, rows in (("lost", comparison.lost[name]), ("gained", comparison.gained[name])):
             title = f"{len(rows):,} queries {verb} at rank 1 by {labels[name]}"
             _print_moved(title, rows, n_texts, runs[reference], runs[name], results)
-    if comparison.best is not None:
-        _print_best(comparison.best, labels, results)
+    best = comparison.best
+    if best is not None:
+        results.print()
+        sentence = (
+            f"Best of {best.n_candidates}: {labels[best.best]}, {best.metric} {number(best.difference, sign=True)}, "
+            f"{p_equals(best.p_adjusted)} after paying for the choice (max-T)"
+        )
+        results.print(Hanging("", sentence))
 
 
 def _print_metrics(runs: Mapping[str, Scored], labels: Labels, results: Console) -> None:
@@ -59,16 +66,12 @@ def _print_metrics(runs: Mapping[str, Scored], labels: Labels, results: Console)
 
 
 def _print_type_changes(changes: Sequence[TypeChange], labels: Labels, results: Console) -> None:
-    """How the violation rate of each negative type changed."""
-    if not changes:
-        return
     heading(results, "Hard negatives at or above the positive: change in percentage points")
     made = table(["  run", "type", "change", "95 % interval", "pairs"], texts=["  run", "type"])
     for each in changes:
-        change = each.change
-        shown = ABSENT if change.value is None else number(100 * change.value, 1, sign=True)
-        ends = interval(change, 1, scale=100)
-        made.add_row(indented(labels[each.candidate]), each.type, shown, ends, f"{each.n:,}")
+        change = None if each.change.value is None else 100 * each.change.value
+        ends = interval(each.change, 1, scale=100)
+        made.add_row(indented(labels[each.candidate]), each.type, number(change, 1, sign=True), ends, f"{each.n:,}")
     results.print(made)
 
 
@@ -81,15 +84,3 @@ def _print_moved(title: str, rows: IntArray, n_texts: int, before: Scored, after
     for row, move in zip(shown, moves, strict=True):
         lead = f"  {move:<{width}}  "
         results.print(lead, shorten(before.queries.texts[row], results.width - len(lead)), sep="")
-
-
-def _print_best(best: BestOfMany, labels: Labels, results: Console) -> None:
-    """What the choice of the best among several costs in certainty."""
-    results.print()
-    results.print(
-        Hanging(
-            "",
-            f"Best of {best.n_candidates}: {labels[best.best]}, {best.metric} {number(best.difference, sign=True)}, "
-            f"{p_equals(best.p_adjusted)} after paying for the choice (max-T)",
-        )
-    )

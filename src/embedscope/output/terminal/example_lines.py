@@ -19,10 +19,10 @@ def print_example(example: Example, run: Scored, results: Console) -> None:
     rank = f", rank of the first relevant document: {q.rank[row]:g}"
     results.print(Text.assemble((example.kind.value.capitalize(), "bold"), rank))
     results.print(Hanging("  ", shorten(q.texts[row], results.width - 2)))
-    for place in range(q.relevant_indptr[row], q.relevant_indptr[row + 1]):
+    for place in q.relevant_of(row):
         text = run.documents.texts[q.relevant_documents[place]]
         _print_scored("✓", "green", q.relevant_scores[place], text, "", results)
-    for place in range(q.negative_indptr[row], q.negative_indptr[row + 1]):
+    for place in q.negatives_of(row):
         text, kinds = run.documents.texts[q.negative_documents[place]], " + ".join(q.negative_types[place])
         _print_scored("✗", "red", q.negative_scores[place], text, f" ({kinds})" if kinds else "", results)
     if not math.isnan(q.margin[row]):

@@ -54,7 +54,7 @@ def _print_evidence(finding: Finding, result: Result, results: Console, indent: 
     for row, document in zip(finding.rows[:N_ROWS], shown, strict=False):
         for lead, text in _row_lines(row, document, result):
             line = shorten(text, results.width - len(indent) - len(lead) - 2)
-            results.print(Text.assemble(indent, lead, "  ", line), soft_wrap=True)
+            results.print(f"{indent}{lead}  ", line, sep="", soft_wrap=True)
     if len(finding.rows) > N_ROWS:
         results.print(f"{indent}... and {len(finding.rows) - N_ROWS} more rows in report.json", soft_wrap=True)
 
@@ -70,22 +70,18 @@ def _row_lines(row: int, wrong: int, result: Result) -> Iterator[tuple[str, str]
     """A query with its best positive and the document that shows the fault."""
     q, texts = result.queries, result.documents.texts
     yield f"row {row}, rank {q.rank[row]:g}:", q.texts[row]
-    yield f"  ✓ {number(q.positive_similarity[row], 3)}", texts[_best_positive(q, row)]
-    if wrong >= 0 and wrong not in q.relevant_documents[q.relevant_indptr[row] : q.relevant_indptr[row + 1]]:
+    relevant = q.relevant_of(row)
+    best = max(relevant, key=lambda entry: q.relevant_scores[entry])
+    yield f"  ✓ {number(q.positive_similarity[row], 3)}", texts[q.relevant_documents[best]]
+    if wrong >= 0 and wrong not in q.relevant_documents[relevant]:
         score, kind = _score_of(q, row, wrong)
         yield f"  ✗ {score}{kind}", texts[wrong]
 
 
 def _score_of(q: QueryTable, row: int, document: int) -> tuple[str, str]:
     """The similarity of a wrong document and, where it is a stated hard negative, its types in brackets."""
-    for place in range(int(q.negative_indptr[row]), int(q.negative_indptr[row + 1])):
+    for place in q.negatives_of(row):
         if q.negative_documents[place] == document:
             kinds = " + ".join(q.negative_types[place])
             return number(q.negative_scores[place], 3), f" ({kinds})" if kinds else ""
-    known = q.wrong_document[row] == document
-    return (number(q.wrong_similarity[row], 3) if known else "", "")
-
-
-def _best_positive(q: QueryTable, row: int) -> int:
-    start, end = int(q.relevant_indptr[row]), int(q.relevant_indptr[row + 1])
-    return int(q.relevant_documents[start + int(q.relevant_scores[start:end].argmax())])
+    return (number(q.wrong_similarity[row], 3) if q.wrong_document[row] == document else "", "")

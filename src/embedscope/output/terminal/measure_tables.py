@@ -10,7 +10,6 @@ from embedscope.output.terminal.hanging import Columns, Hanging, heading, indent
 from embedscope.result import (
     Comparison,
     DeploymentCost,
-    Estimate,
     Geometry,
     Result,
     Robustness,
@@ -48,10 +47,6 @@ def _print_geometry(geometry: Geometry, texts: Sequence[str], results: Console) 
         results.print(lead, shorten(texts[hubness.hubs[0]], results.width - len(lead)), sep="", soft_wrap=True)
 
 
-def _overlap(space: SpaceGeometry) -> str:
-    return ABSENT if space.overlap is None else percent(space.overlap.value, 1)
-
-
 _GEOMETRY_ROWS: tuple[tuple[str, Callable[[SpaceGeometry], str]], ...] = (
     ("dimensions", lambda space: f"{space.documents.dim}"),
     ("effective rank of the documents", lambda space: number(space.documents.effective_rank, 0)),
@@ -63,7 +58,7 @@ _GEOMETRY_ROWS: tuple[tuple[str, Callable[[SpaceGeometry], str]], ...] = (
     ("documents in no top {k}", lambda space: percent(space.hubness.anti_hub_share, 1)),
     (
         "top {k} of the base model kept",
-        _overlap,
+        lambda space: percent(None if space.overlap is None else space.overlap.value, 1),
     ),
 )
 """Title and cell of each row; the last one only where there is a base model."""
@@ -88,18 +83,15 @@ def _print_robustness(found: Robustness, results: Console) -> None:
     made = table(["  typing", "change", "95 % interval", "p (Holm)", "flips", "queries"], texts=["  typing"])
     for effect in found.effects:
         change = _of_metric(effect.changes)
-        cells = (ABSENT, "", "", "") if change is None else _change_cells(change, effect.flip_rate)
-        made.add_row(indented(effect.title), *cells, f"{effect.n_changed:,}")
+        made.add_row(
+            indented(effect.title),
+            ABSENT if change is None else number(change.difference, sign=True),
+            "" if change is None else interval(change),
+            "" if change is None else p_value(change.p_adjusted),
+            "" if change is None else percent(effect.flip_rate.value, 1),
+            f"{effect.n_changed:,}",
+        )
     results.print(made)
-
-
-def _change_cells(change: Comparison, flips: Estimate) -> tuple[str, str, str, str]:
-    return (
-        number(change.difference, sign=True),
-        interval(change),
-        p_value(change.p_adjusted),
-        percent(flips.value, 1),
-    )
 
 
 def _print_deployment(found: DeploymentCost, results: Console) -> None:

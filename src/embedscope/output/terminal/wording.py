@@ -14,6 +14,8 @@ _COUNTS = f"{'better':>6}  {'worse':>6}  {'equal':>6}"
 COMPARISON_HEADER = f"    {'metric':<11}{'difference':>10}  {'95 % interval':>18}  {'p (Holm)':>8}  {_COUNTS}"
 """Above the rows of ``comparison_row``."""
 
+_SHOWN_OTHERWISE = ("base_model", "pooling", "max_length", "activation", "normalizes_input")
+
 AGREEMENT = 0.2
 """Kendall tau-b beyond which the order learnt is said to follow, or to contradict, the weights."""
 
@@ -23,18 +25,14 @@ def model_line(facts: ModelFacts) -> str:
     parts = [facts.layout, f"{facts.dim} dimensions"]
     parts += [f"head {facts.head}"] if facts.head else []
     parts += [f"base {run_label(facts.base_model)}"] if facts.base_model else []
-    parts += [f"{name} {_short(value)}" for name, value in facts.training.items() if _is_shown(name)]
+    parts += [
+        f"{name} {_short(value)}"
+        for name, value in facts.training.items()  # report.json has them all
+        if not name.startswith("config.") and name not in _SHOWN_OTHERWISE
+    ]
     parts += [f"pooling {facts.pooling} ({facts.pooling_source})"] if facts.pooling else []
     parts += [f"{facts.device} {facts.dtype or ''}".strip()] if facts.device else []
     return f"{run_label(facts.checkpoint)}: {', '.join(parts)}"
-
-
-_SHOWN_OTHERWISE = ("base_model", "pooling", "max_length", "activation", "normalizes_input")
-
-
-def _is_shown(name: str) -> bool:
-    """Whether an entry of a checkpoint about its training is worth a place in the line; report.json has them all."""
-    return not name.startswith("config.") and name not in _SHOWN_OTHERWISE
 
 
 def _short(value: str) -> str:
@@ -95,8 +93,5 @@ def metric_warnings(run: Scored) -> Iterator[str]:
 
 def ranks(before: float, after: float) -> str:
     """``rank 1 -> 4``; expected ranks of tied documents have a fraction."""
-    return f"rank {_rank(before)} -> {_rank(after)}"
-
-
-def _rank(rank: float) -> str:
-    return f"{rank:.0f}" if rank == round(rank) else f"{rank:.1f}"
+    left, right = (f"{rank:.0f}" if rank == round(rank) else f"{rank:.1f}" for rank in (before, after))
+    return f"rank {left} -> {right}"
