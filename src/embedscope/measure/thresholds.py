@@ -30,7 +30,6 @@ from embedscope.stats.resampler import Resampler
 
 WANTED = (0.5, 0.8, 0.9, 0.95)
 STEP = 0.01
-CONFIDENCE = 0.95
 _BLOCK_COLUMNS = 100  # of intervals at a time: two columns a threshold are resampled together
 
 
@@ -188,7 +187,7 @@ def _bounded(figure: Estimate, counts: IntArray, clusters: IntArray) -> Estimate
     if low == high and figure.value in (0.0, 1.0):
         by_cluster = np.bincount(clusters, weights=counts)
         n_effective = float(by_cluster.sum() ** 2 / (by_cluster**2).sum())
-        low, high = wilson_bounds(figure.value, n_effective, CONFIDENCE)
+        low, high = wilson_bounds(figure.value, n_effective)
     return Estimate(figure.value, max(low, 0.0), min(high, 1.0))
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,17 +23,25 @@ from embedscope.result import Estimate
 from embedscope.stats.clusters import ClusterSums, finite_queries
 from embedscope.stats.draws import Draws
 from embedscope.stats.intervals import (
+    CONFIDENCE,
     NO_VALUES,
+    NORMAL_QUANTILE,
     bca_bounds,
-    check_confidence,
     expanded_quantile,
-    normal_quantile,
     student_bounds,
     wilson_bounds,
 )
 
 Statistic = Callable[[Float64Array], Float64Array]
 """Takes sums of shape (n_samples, n_columns), returns figures of shape (n_samples, n_figures), row by row."""
+
+Bounds = tuple[float, float] | None
+"""What values can range over."""
+
+_FEWEST_CLUSTERS = math.ceil(1 - math.log2(1 - CONFIDENCE))
+"""Whose bootstrap can reach the confidence: the bootstrap of C clusters stays between the smallest and the largest of
+them, and these hold the median of their distribution with probability 1 - 2^(1 - C) only: 94 % for 5 clusters, 97 % for
+6."""
 
 _MAX_UNDEFINED = 0.01
 _ROUNDING = 1e-12  # differences below this share of the scale are rounding, not spread
@@ -44,8 +52,7 @@ def cluster_bootstrap(
     clusters: IntArray,
     draws: Draws,
     *,
-    confidence: float = 0.95,
-    bounds: tuple[float, float] | None = None,
+    bounds: Bounds = None,
     correction: bool = True,
 ) -> dict[str, Estimate]:
     """Mean over queries and its BCa cluster bootstrap interval, for every column of values.
@@ -60,7 +67,6 @@ def cluster_bootstrap(
         it, and columns over the same queries share their draws.
     clusters : ndarray of shape (n_queries,), int64
     draws : Draws
-    confidence : float
     bounds : (float, float), optional
         What the values can range over, (0, 1) for MRR or Success@k. Where all values equal a bound (a model without
         an error), resampling sees no spread; the Wilson interval over the effective number of clusters takes its place.
@@ -71,16 +77,15 @@ def cluster_bootstrap(
     Returns
     -------
     dict of name to Estimate
-        Two clusters up to the number at which a bootstrap can reach ``confidence`` at all (5 for 95 %) give Student's
+        Two clusters to five give Student's
         t with the jackknife standard error. One cluster gives no interval. Equal values give an interval without
         width. Each with its reason. ``n`` counts queries.
 
     Raises
     ------
     InvalidOptionError
-        If lengths differ, a value is infinite, or an option is out of range.
+        If lengths differ, a value is infinite, or there are too few draws.
     """
-    check_confidence(confidence)
     by_queries: dict[bytes, list[str]] = {}
     for name, column in values.items():
         by_queries.setdefault(np.isnan(column).tobytes(), []).append(name)
@@ -88,7 +93,7 @@ def cluster_bootstrap(
     for names in by_queries.values():
         columns = [finite_queries(values[name], clusters) for name in names]
         matrix, own_clusters = np.stack([column for column, _ in columns], axis=1), columns[0][1]
-        found = _bootstrap_means(matrix, own_clusters, draws, _Options(confidence, bounds, correction))
+        found = _bootstrap_means(matrix, own_clusters, draws, bounds, correction)
         estimates.update(zip(names, found, strict=True))
     return {name: estimates[name] for name in values}
 
@@ -98,8 +103,7 @@ def bootstrap_statistic(
     statistic: Statistic,
     draws: Draws,
     *,
-    confidence: float = 0.95,
-    bounds: tuple[float, float] | None = None,
+    bounds: Bounds = None,
     correction: bool = True,
 ) -> tuple[Estimate, ...]:
     """BCa cluster bootstrap intervals of figures that are smooth functions of sums over queries.
@@ -118,8 +122,7 @@ def bootstrap_statistic(
     tuple of Estimate
         One a figure.
     """
-    check_confidence(confidence)
-    return _bootstrap(sums, statistic, np.zeros(1), draws, _Options(confidence, bounds, correction))
+    return _bootstrap(sums, statistic, np.zeros(1), draws, bounds, correction)
 
 
 def ratio_of_sums(sums: Float64Array) -> Float64Array:
@@ -166,15 +169,8 @@ def margin_and_separation(sums: Float64Array) -> Float64Array:
     return np.where(np.isfinite(out), out, np.nan)
 
 
-@dataclass(frozen=True, slots=True)
-class _Options:
-    confidence: float
-    bounds: tuple[float, float] | None
-    correction: bool
-
-
 def _bootstrap_means(
-    columns: Float64Array, clusters: IntArray, draws: Draws, options: _Options
+    columns: Float64Array, clusters: IntArray, draws: Draws, bounds: Bounds, correction: bool
 ) -> tuple[Estimate, ...]:
     """Intervals of the means of ``columns`` of shape (n_queries, n_figures), all finite."""
     if len(columns) == 0:
@@ -187,11 +183,11 @@ def _bootstrap_means(
     def mean(resampled: Float64Array) -> Float64Array:
         return np.asarray(means + resampled[:, :-1] / resampled[:, -1:])
 
-    return _bootstrap(sums, mean, np.abs(columns).max(axis=0), draws, options)
+    return _bootstrap(sums, mean, np.abs(columns).max(axis=0), draws, bounds, correction)
 
 
 def _bootstrap(
-    sums: ClusterSums, statistic: Statistic, scale: Float64Array, draws: Draws, options: _Options
+    sums: ClusterSums, statistic: Statistic, scale: Float64Array, draws: Draws, bounds: Bounds, correction: bool
 ) -> tuple[Estimate, ...]:
     """Estimates of all figures of ``statistic``; spread below rounding at ``scale`` counts as none."""
     if sums.n_clusters == 0:
@@ -199,24 +195,15 @@ def _bootstrap(
     total = sums.sums.sum(axis=0)
     observed = statistic(total[np.newaxis])[0]  # (M,)
     left_out = statistic(total - sums.sums) if sums.n_clusters > 1 else observed[np.newaxis]  # (C, M)
-    if sums.n_clusters >= _fewest_for_bootstrap(options.confidence):
+    if sums.n_clusters >= _FEWEST_CLUSTERS:
         drawn = np.concatenate([statistic(chunk) for chunk in draws.resampled(sums.sums)])  # (B, M)
     else:
         drawn = np.empty((0, len(observed)))
-    scale = np.maximum(np.broadcast_to(scale, observed.shape), np.abs(observed))
+    rounding = _ROUNDING * np.maximum(np.broadcast_to(scale, observed.shape), np.abs(observed))
     return tuple(
-        _estimate(sums, float(observed[j]), left_out[:, j], drawn[:, j], _ROUNDING * float(scale[j]), options)
+        _estimate(sums, float(observed[j]), left_out[:, j], drawn[:, j], float(rounding[j]), bounds, correction)
         for j in range(len(observed))
     )
-
-
-def _fewest_for_bootstrap(confidence: float) -> int:
-    """Fewest clusters whose bootstrap can reach ``confidence``.
-
-    The bootstrap of C clusters stays between the smallest and the largest of them, and these hold the median of
-    their distribution with probability 1 - 2^(1 - C) only: 94 % for 5 clusters, 97 % for 6.
-    """
-    return math.ceil(1 - math.log2(1 - confidence))
 
 
 def _estimate(
@@ -225,7 +212,8 @@ def _estimate(
     left_out: Float64Array,
     draws: Float64Array,
     rounding: float,
-    options: _Options,
+    bounds: Bounds,
+    correction: bool,
 ) -> Estimate:
     """One figure, with the interval that fits its jackknife values (C,) and its draws (B,)."""
     value = observed if np.isfinite(observed) else None
@@ -233,13 +221,12 @@ def _estimate(
     if estimate.reason is not None:
         return estimate
     if np.ptp(left_out) <= rounding and (len(draws) == 0 or np.ptp(draws) <= rounding):
-        return _without_spread(estimate, observed, sums.n_effective, rounding, options)
+        return _without_spread(estimate, observed, sums.n_effective, rounding, bounds)
     if len(draws) == 0:
-        floor, ceiling = options.bounds if options.bounds is not None else (-math.inf, math.inf)
-        low, high = student_bounds(observed, left_out, options.confidence)
+        floor, ceiling = bounds if bounds is not None else (-math.inf, math.inf)
+        low, high = student_bounds(observed, left_out)
         return replace(estimate, low=max(low, floor), high=min(high, ceiling))
-    expanded = expanded_quantile(options.confidence, sums.n_effective)
-    z = expanded if options.correction else normal_quantile(options.confidence)
+    z = expanded_quantile(sums.n_effective) if correction else NORMAL_QUANTILE
     low, high = bca_bounds(observed, left_out, draws[np.isfinite(draws)], z)
     return replace(estimate, low=low, high=high)
 
@@ -259,13 +246,13 @@ def _obstacle(observed: float, left_out: Float64Array, draws: Float64Array) -> s
 
 
 def _without_spread(
-    estimate: Estimate, observed: float, n_effective: float, rounding: float, options: _Options
+    estimate: Estimate, observed: float, n_effective: float, rounding: float, bounds: Bounds
 ) -> Estimate:
     """The estimate where leaving out any cluster changes nothing."""
-    for bound, share in zip(options.bounds or (), (0.0, 1.0), strict=False):
+    for bound, share in zip(bounds or (), (0.0, 1.0), strict=False):
         if abs(observed - bound) <= rounding:
-            floor, ceiling = options.bounds or (0.0, 1.0)
-            low, high = wilson_bounds(share, n_effective, options.confidence)
+            floor, ceiling = bounds or (0.0, 1.0)
+            low, high = wilson_bounds(share, n_effective)
             return replace(
                 estimate,
                 low=floor + (ceiling - floor) * low,

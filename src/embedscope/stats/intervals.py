@@ -19,10 +19,16 @@ from embedscope.errors import InvalidOptionError
 from embedscope.protocols import Float64Array
 from embedscope.result import Estimate
 
+CONFIDENCE = 0.95
+"""Of every interval."""
+
+NORMAL_QUANTILE = float(ndtri((1 + CONFIDENCE) / 2))
+"""The two-sided one: 1.96."""
+
 NO_VALUES = Estimate(None, n=0, reason="no query has a value")
 
 
-def wilson(successes: int, n: int, confidence: float = 0.95) -> Estimate:
+def wilson(successes: int, n: int) -> Estimate:
     """Share of successes and its Wilson score interval; for queries that are each a cluster of their own.
 
     ``(p + z^2/2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)`` (Wilson 1927).
@@ -30,9 +36,8 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> Estimate:
     Raises
     ------
     InvalidOptionError
-        If not ``0 <= successes <= n``, or ``confidence`` is not between 0 and 1.
+        If not ``0 <= successes <= n``.
     """
-    check_confidence(confidence)
     if not 0 <= successes <= n:
         raise InvalidOptionError(
             f"Expected 0 <= successes <= n; got {successes} of {n}. A share outside [0, 1] has no interval. Count "
@@ -40,20 +45,20 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> Estimate:
         )
     if n == 0:
         return NO_VALUES
-    low, high = wilson_bounds(successes / n, n, confidence)
+    low, high = wilson_bounds(successes / n, n)
     return Estimate(successes / n, low, high, n)
 
 
-def wilson_bounds(share: float, n: float, confidence: float) -> tuple[float, float]:
+def wilson_bounds(share: float, n: float) -> tuple[float, float]:
     """Ends of the Wilson score interval of ``share`` among ``n`` trials; ``n`` may be an effective number."""
-    z = normal_quantile(confidence)
+    z = NORMAL_QUANTILE
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half_width = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     # At the ends the formula gives 0 and 1 up to rounding only.
     return (0.0 if share == 0 else centre - half_width), (1.0 if share == 1 else centre + half_width)
 
 
-def student_bounds(observed: float, left_out: Float64Array, confidence: float) -> tuple[float, float]:
+def student_bounds(observed: float, left_out: Float64Array) -> tuple[float, float]:
     """``observed -+ t(C - 1) * SE`` with the jackknife standard error.
 
     ``SE^2 = (C - 1) / C * sum_c (theta_(c) - mean theta_(.))^2`` over the figures ``left_out`` of shape (C,), each
@@ -61,7 +66,7 @@ def student_bounds(observed: float, left_out: Float64Array, confidence: float) -
     """
     n = len(left_out)
     error = math.sqrt((n - 1) / n * float(((left_out - left_out.mean()) ** 2).sum()))
-    half_width = float(stdtrit(n - 1, (1 + confidence) / 2)) * error
+    half_width = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * error
     return observed - half_width, observed + half_width
 
 
@@ -76,7 +81,7 @@ def bca_bounds(observed: float, left_out: Float64Array, draws: Float64Array, z: 
     draws : ndarray of shape (n_draws,), float64
         The figure on each resample.
     z : float
-        From :func:`normal_quantile` or :func:`expanded_quantile`.
+        `NORMAL_QUANTILE` or from :func:`expanded_quantile`.
     """
     tie = 1e-9 * float(draws.std())  # draws equal to the estimate count half on each side, whatever their rounding
     below, upto = np.mean(draws < observed - tie), np.mean(draws <= observed + tie)
@@ -88,28 +93,14 @@ def bca_bounds(observed: float, left_out: Float64Array, draws: Float64Array, z: 
     return min(float(low), observed), max(float(high), observed)
 
 
-def normal_quantile(confidence: float) -> float:
-    """Two-sided normal quantile: 1.96 for 0.95."""
-    return float(ndtri((1 + confidence) / 2))
-
-
-def expanded_quantile(confidence: float, n: float) -> float:
+def expanded_quantile(n: float) -> float:
     """``sqrt(n / (n - 1)) * t(n - 1)``: what stands for the normal quantile in a sample of n (Hesterberg 2015).
 
     The bootstrap of n observations has a variance that is (n - 1) / n of what it should be, and takes its own
     standard error for the true one; the two factors make up for that. ``n`` may be an effective number.
     """
     n = max(n, 2.0)  # below 2 the sample is one large cluster, and the ends are already the extreme draws
-    return math.sqrt(n / (n - 1)) * float(stdtrit(n - 1, (1 + confidence) / 2))
-
-
-def check_confidence(confidence: float) -> None:
-    """Raise InvalidOptionError unless ``confidence`` lies between 0 and 1."""
-    if not 0 < confidence < 1:
-        raise InvalidOptionError(
-            f"confidence must lie between 0 and 1, such as 0.95; got {confidence}. It is the share of intervals that "
-            "hold the true value. A percentage is to be divided by 100."
-        )
+    return math.sqrt(n / (n - 1)) * float(stdtrit(n - 1, (1 + CONFIDENCE) / 2))
 
 
 def _acceleration(left_out: Float64Array) -> float:

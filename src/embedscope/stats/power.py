@@ -13,9 +13,10 @@ import math
 import numpy as np
 from scipy.special import stdtrit
 
-from embedscope.errors import InvalidOptionError
 from embedscope.protocols import FloatArray, IntArray
 from embedscope.stats.clusters import ClusterSums, finite_queries
+
+_ALPHA, _POWER = 0.05, 0.8
 
 
 def cluster_standard_error(values: FloatArray, clusters: IntArray) -> float | None:
@@ -60,49 +61,14 @@ def design_effect(values: FloatArray, clusters: IntArray) -> float | None:
     return error**2 / (float(finite.var(ddof=1)) / len(finite))
 
 
-def minimum_detectable_difference(
-    values: FloatArray, clusters: IntArray, *, power: float = 0.8, alpha: float = 0.05
-) -> float | None:
-    """Smallest true mean (of paired differences) or shift of a mean that a test of this size finds with ``power``.
+def minimum_detectable_difference(values: FloatArray, clusters: IntArray) -> float | None:
+    """Smallest true mean (of paired differences) or shift of a mean that a test of this size finds in 4 of 5 cases.
 
-    ``(t(1 - alpha / 2; C - 1) + t(power; C - 1)) * SE`` with the cluster-robust standard error (Bloom 1995), for a
-    two-sided test at level ``alpha``.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_queries,)
-        Per-query values, or per-query differences of two models. NaN marks a query that is left out.
-    clusters : ndarray of shape (n_queries,), int64
-
-    Returns
-    -------
-    float or None
-        Unit of the values; None as for :func:`cluster_standard_error`.
-
-    Raises
-    ------
-    InvalidOptionError
-        If ``power`` or ``alpha`` is not between 0 and 1, lengths differ, or a value is infinite.
+    ``(t(0.975; C - 1) + t(0.8; C - 1)) * SE`` with the cluster-robust standard error (Bloom 1995), for a two-sided
+    test at the level of 0.05. ``values``, ``clusters`` and None as for :func:`cluster_standard_error`.
     """
-    _check_rates(power, alpha)
     error = cluster_standard_error(values, clusters)
     if error is None:
         return None
-    return _multiplier(_n_clusters(values, clusters), power, alpha) * error
-
-
-def _multiplier(n_clusters: int, power: float, alpha: float) -> float:
-    return float(stdtrit(n_clusters - 1, 1 - alpha / 2) + stdtrit(n_clusters - 1, power))
-
-
-def _n_clusters(values: FloatArray, clusters: IntArray) -> int:
-    return len(np.unique(finite_queries(values, clusters)[1]))
-
-
-def _check_rates(power: float, alpha: float) -> None:
-    for name, rate in (("power", power), ("alpha", alpha)):
-        if not 0 < rate < 1:
-            raise InvalidOptionError(
-                f"{name} must lie between 0 and 1, such as {0.8 if name == 'power' else 0.05}; got {rate}. It is a "
-                "probability of the test's outcome."
-            )
+    n_clusters = len(np.unique(finite_queries(values, clusters)[1]))
+    return float(stdtrit(n_clusters - 1, 1 - _ALPHA / 2) + stdtrit(n_clusters - 1, _POWER)) * error

@@ -150,32 +150,31 @@ class Resampler:
         pairs = [(b, name) for b in others for name in measures if name in ours and name in others[b]]
         differences = [ours[name] - others[b][name] for b, name in pairs]
         intervals = self.means({str(i): column for i, column in enumerate(differences)}, bounds=None)
-        return tuple(
-            self._comparison(a, b, name, column, interval)
-            for (b, name), column, interval in zip(pairs, differences, intervals.values(), strict=True)
-        )
+        comparisons = []
+        for (b, name), column, interval in zip(pairs, differences, intervals.values(), strict=True):
+            test = sign_flip_test(column, self.clusters, generator=self._generator(), n_draws=self.n_draws)
+            comparisons.append(
+                Comparison(
+                    a=a,
+                    b=b,
+                    metric=name,
+                    difference=test.difference,
+                    low=interval.low,
+                    high=interval.high,
+                    p=test.p,
+                    p_adjusted=test.p,
+                    effect_size=test.effect_size,
+                    wins=test.wins,
+                    losses=test.losses,
+                    ties=test.ties,
+                )
+            )
+        return tuple(comparisons)
 
     def best_of(self, differences: Float64Array) -> MaxTTest:
         """Max-T test of candidates against one reference; differences of shape (Q, n_candidates)."""
         generator = self.on(Stream.BEST_OF_MANY)._generator()
         return max_t(differences, self.clusters, generator=generator, n_draws=self.n_draws)
-
-    def _comparison(self, a: str, b: str, metric: str, differences: Float64Array, interval: Estimate) -> Comparison:
-        test = sign_flip_test(differences, self.clusters, generator=self._generator(), n_draws=self.n_draws)
-        return Comparison(
-            a=a,
-            b=b,
-            metric=metric,
-            difference=test.difference,
-            low=interval.low,
-            high=interval.high,
-            p=test.p,
-            p_adjusted=test.p,
-            effect_size=test.effect_size,
-            wins=test.wins,
-            losses=test.losses,
-            ties=test.ties,
-        )
 
 
 def _difference_of_means(sums: Float64Array) -> Float64Array:
