@@ -80,7 +80,10 @@ def compare(
     criteria, reader = load_criteria(chosen.measure.criteria), load_pack(chosen.measure.attributes)
     collection = own_data or read(chosen, log)
     training = TrainingFile.of(chosen)
-    embedded = _embed_all(names, collection, chosen, log)
+    # All is encoded before anything is measured, so that a checkpoint that cannot be read stops the run early. A
+    # reference that was measured before needs no vectors.
+    to_encode = names[1:] if is_run_folder(names[0]) else names
+    embedded = {name: embed_with(name, collection, chosen, log, with_base=False) for name in to_encode}
     epochs = timeline_names({name: run.embeddings.facts for name, run in embedded.items()})
     names = _in_order(names, epochs, reference=chosen.model.baseline)
     embedded = {name: embedded[name] for name in names if name in embedded}
@@ -122,15 +125,6 @@ def _run_names(checkpoints: Sequence[str], baseline: str | None) -> list[str]:
             f"embedscope compare OLD NEW --data FILE, or name it with --baseline."
         )
     return names
-
-
-def _embed_all(names: Sequence[str], collection: Collection, settings: Settings, log: Log) -> dict[str, Embedded]:
-    """Vectors of every run; a reference that was measured before needs none.
-
-    All is encoded before anything is measured, so that a checkpoint that cannot be read stops the run early.
-    """
-    to_encode = names[1:] if is_run_folder(names[0]) else names
-    return {name: embed_with(name, collection, settings, log, with_base=False) for name in to_encode}
 
 
 def _in_order(names: Sequence[str], epochs: Sequence[str], *, reference: str | None) -> list[str]:

@@ -14,13 +14,13 @@ import numpy as np
 from embedscope.comparison.paired import moved_queries, require_same_data
 from embedscope.errors import InvalidOptionError
 from embedscope.measure.rank_metrics import PRIMARY_METRICS
-from embedscope.result import Comparison, Estimate, ModelFacts, Scored, Segment, Timeline
+from embedscope.result import Comparison, ModelFacts, Scored, Segment, Timeline
 from embedscope.result.formatting import difference, number, p_equals
 from embedscope.settings import Settings
 from embedscope.stats.resampler import Resampler, Stream
 
 MIN_CHECKPOINTS = 3
-"""Two checkpoints are a comparison; a course of events takes three."""
+"""Two checkpoints are a comparison."""
 
 ALPHA = 0.05
 
@@ -47,17 +47,12 @@ def timeline_names(runs: Mapping[str, ModelFacts]) -> list[str]:
         epoch = epoch_of(name, facts)
         if epoch is None:
             continue
-        found = trainings.setdefault(_training_of(name, facts), {})
+        run = facts.training.get(_RUN_ID)
+        found = trainings.setdefault(("run", run) if run else (facts.base_model, _folder_of(name)), {})
         if epoch not in found or (_named_epoch(found[epoch]) is None and _named_epoch(name) is not None):
             found[epoch] = name
     longest = max(reversed(trainings.values()), key=len, default={})
     return [longest[epoch] for epoch in sorted(longest)] if len(longest) >= MIN_CHECKPOINTS else []
-
-
-def _training_of(name: str, facts: ModelFacts) -> tuple[object, ...]:
-    """What the checkpoints of one training have in common, and those of another have not."""
-    run = facts.training.get(_RUN_ID)
-    return ("run", run) if run else (facts.base_model, _folder_of(name))
 
 
 def epoch_of(name: str, facts: ModelFacts) -> int | None:
@@ -84,24 +79,19 @@ def epoch_numbers(runs: Mapping[str, ModelFacts]) -> tuple[int, ...]:
     return tuple(epochs) if rises else tuple(range(1, len(runs) + 1))
 
 
-def build_timeline(runs: Mapping[str, Scored], settings: Settings, *, metric: str = PRIMARY_METRICS[0]) -> Timeline:
-    """The course of a training run over its checkpoints.
+def build_timeline(runs: Mapping[str, Scored], settings: Settings) -> Timeline:
+    """A training run over its checkpoints, on the first of the primary metrics.
+
+    Over-fitting is named where the last checkpoint is worse than the best one: paired over the same queries, by the
+    cluster sign-flip test, with p times the number of other checkpoints (Bonferroni), because the best was picked from
+    all of them.
 
     Parameters
     ----------
-    runs : mapping of name to Findings
+    runs : mapping of name to Scored
         In the order of their epochs (see :func:`timeline_names`), measured on the same collection; two at least.
     settings : Settings
         Seed and draws of the intervals and tests.
-    metric : str
-        What the segments are compared on, and what over-fitting is named by.
-
-    Returns
-    -------
-    Timeline
-        Over-fitting is named where the last checkpoint is worse than the best one: paired over the same queries, by
-        the cluster sign-flip test, with p times the number of other checkpoints (Bonferroni), because the best was
-        picked from all of them.
 
     Raises
     ------
@@ -112,8 +102,8 @@ def build_timeline(runs: Mapping[str, Scored], settings: Settings, *, metric: st
     """
     names = list(runs)
     if len(names) < 2:
-        raise InvalidOptionError(f"a timeline needs at least 2 checkpoints; {len(names)} came.")
-    first = runs[names[0]]
+        raise InvalidOptionError(f"A timeline needs at least 2 checkpoints; {len(names)} came.")
+    first, metric = runs[names[0]], PRIMARY_METRICS[0]
     for name in names[1:]:
         require_same_data(names[0], first, name, runs[name])
     resampler = Resampler(first.queries.clusters, settings.measure.draws, settings.measure.seed, Stream.TIMELINE)
@@ -130,12 +120,21 @@ def build_timeline(runs: Mapping[str, Scored], settings: Settings, *, metric: st
         names=tuple(names),
         epochs=epochs,
         metric=metric,
-        metrics={name: _metric_figures(runs, name) for name in first.metrics},
+        metrics={name: tuple(run.metrics[name].estimate for run in runs.values()) for name in first.metrics},
         violation_rates={
             name: tuple(run.negative_types[name].violation_rate for run in runs.values())
             for name in first.negative_types
         },
-        segments=tuple(_segment(runs, a, b, metric, resampler) for a, b in pairwise(names)),
+        segments=tuple(
+            Segment(
+                start=a,
+                end=b,
+                comparison=_compared(runs, a, b, metric, resampler),
+                gained=moved_queries(runs[a], runs[b], lost=False),
+                lost=moved_queries(runs[a], runs[b], lost=True),
+            )
+            for a, b in pairwise(names)
+        ),
         best=best,
         since_best=since_best,
         over_fitting=None if since_best is None else _over_fitting(runs, since_best, epochs[best], epochs[-1]),
@@ -144,24 +143,10 @@ def build_timeline(runs: Mapping[str, Scored], settings: Settings, *, metric: st
     )
 
 
-def _metric_figures(runs: Mapping[str, Scored], name: str) -> tuple[Estimate, ...]:
-    return tuple(run.metrics[name].estimate for run in runs.values())
-
-
 def _compared(runs: Mapping[str, Scored], a: str, b: str, metric: str, resampler: Resampler) -> Comparison:
     """Run ``b`` against the earlier run ``a``."""
     (found,) = resampler.compare(b, runs[b].queries.values, {a: runs[a].queries.values}, (metric,))
     return found
-
-
-def _segment(runs: Mapping[str, Scored], a: str, b: str, metric: str, resampler: Resampler) -> Segment:
-    return Segment(
-        start=a,
-        end=b,
-        comparison=_compared(runs, a, b, metric, resampler),
-        gained=moved_queries(runs[a], runs[b], lost=False),
-        lost=moved_queries(runs[a], runs[b], lost=True),
-    )
 
 
 def _over_fitting(runs: Mapping[str, Scored], since: Comparison, best_epoch: int, last_epoch: int) -> str | None:
