@@ -187,7 +187,7 @@ def write_texts(folder: Path, texts: list[str | None], n_files: int = 2) -> str:
 
 def encoded(where: str, **options: Any) -> list[Batch]:
     make = options.pop("make", MakeLetters())
-    return list(encode_dataset(where, make, id_column="id", text_column="text", n_actors=1, **options))
+    return list(encode_dataset(where, make, id_column="id", text_column="text", **options))
 
 
 def test_texts_are_encoded_by_actors_in_the_order_of_the_rows(cluster: None, tmp_path: Path) -> None:

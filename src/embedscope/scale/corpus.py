@@ -7,12 +7,11 @@ query's list; the figures count all of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from embedscope.data.collection import Collection, Negatives
+from embedscope.data.collection import Collection
 from embedscope.decide.criteria import load_criteria
 from embedscope.errors import InvalidOptionError
 from embedscope.log import SILENT, Log
@@ -101,13 +100,13 @@ def engine_of(chosen: EngineSettings) -> Engine:
 
 
 def _require_no_texts(settings: Settings) -> None:
-    needs: list[Iterable[str]] = [
-        [name for name in ("data", "train", "max_samples") if getattr(settings.data, name)],
-        ["baseline"] if settings.model.baseline is not None else [],
-        [n for n in ("robustness", "deployment_cost", "geometry", "wanted_precision") if getattr(settings.measure, n)],
-        ["export_failures"] if settings.output.export_failures is not None else [],
-    ]
-    named = [name for names in needs for name in names]
+    needs = (
+        (settings.data, ("data", "train", "max_samples")),
+        (settings.model, ("baseline",)),
+        (settings.measure, ("robustness", "deployment_cost", "geometry", "wanted_precision")),
+        (settings.output, ("export_failures",)),
+    )
+    named = [name for part, names in needs for name in names if getattr(part, name)]
     if named:
         raise InvalidOptionError(
             f"{flag(named[0])} needs the texts or all vectors in memory; a shard folder holds vectors and its own "
@@ -140,20 +139,16 @@ def result_of_shards(
     criteria: Criteria | None = None,
     log: Log = SILENT,
 ) -> Result:
-    """Everything that one run over a shard folder finds.
+    """Everything that one run over a shard folder finds; maps, heatmap and the lexical baseline are left out.
 
     Parameters
     ----------
-    folder : ShardFolder
-    settings : Settings
-        Maps, heatmap and the lexical baseline are left out, whatever they say.
     engine : Engine
         Who scores the shards: this process (`score_shards`) or a cluster (`RayEngine`).
     memory : int, optional
         Bytes that a process may take at most; the size of the blocks follows from it.
     criteria : Criteria, optional
         Those of the settings where not given.
-    log : Log
 
     Raises
     ------
@@ -190,7 +185,7 @@ def rank_shards(
     negatives = NegativePairs.of(
         subject.collection, rows, subject.queries, subject.documents, scores.judgments, scores.pair_scores
     )
-    shown = _shown(folder, subject, scores, negatives, plan.characters)
+    collection, shown_scores, shown_negatives = _shown(folder, subject, scores, negatives, plan.characters)
     return Ranked(
         query_set=replace(subject.query_set, judgments=subject.judgments),
         queries=subject.queries,
@@ -198,16 +193,16 @@ def rank_shards(
         scores=scores,
         values=values,
         negatives=negatives,
-        query_table=query_table(
-            shown.collection, rows, shown.scores, shown.negatives, values, resampler.clusters, chosen.k
-        ),
-        document_table=document_table(shown.collection, shown.scores.judgments, shown.negatives),
+        query_table=query_table(collection, rows, shown_scores, shown_negatives, values, resampler.clusters, chosen.k),
+        document_table=document_table(collection, shown_scores.judgments, shown_negatives),
     )
 
 
 def size_of(folder: ShardFolder, k: int) -> CorpusSize:
     """What the memory of a pass over the folder depends on."""
     judgments, negatives = folder.judgments(), folder.negatives()
+    sides = [side.longest for side in (folder.queries, folder.documents)]
+    known = [longest for longest in sides if longest is not None]
     return CorpusSize(
         n_queries=folder.queries.n_rows,
         n_documents=folder.documents.n_rows,
@@ -215,14 +210,8 @@ def size_of(folder: ShardFolder, k: int) -> CorpusSize:
         dim=folder.dim,
         itemsize=folder.itemsize,
         k=n_kept(k, int(judgments.n_relevant.max(initial=0))),
-        longest=_longest(folder),
+        longest=None if len(known) < len(sides) else (max(i for i, _ in known), max(text for _, text in known)),
     )
-
-
-def _longest(folder: ShardFolder) -> tuple[int, int] | None:
-    sides = [side.longest for side in (folder.queries, folder.documents)]
-    known = [longest for longest in sides if longest is not None]
-    return None if len(known) < len(sides) else (max(i for i, _ in known), max(text for _, text in known))
 
 
 def model_facts(folder: ShardFolder) -> ModelFacts:
@@ -239,9 +228,22 @@ def model_facts(folder: ShardFolder) -> ModelFacts:
 def _subject(folder: ShardFolder, settings: Settings, characters: int) -> Subject:
     judgments, negatives = folder.judgments(), folder.negatives()
     rows = np.unique(np.concatenate([judgments.documents, negatives.documents]))
-    query_names = folder.queries.names(np.arange(folder.queries.n_rows), characters)
-    nothing = ("",) * len(rows)
-    collection = _collection(judgments, negatives, rows, query_names, (nothing, nothing))
+    query_ids, texts = folder.queries.names(np.arange(folder.queries.n_rows), characters)
+    collection = Collection(
+        format=LAYOUT,
+        query_ids=query_ids,
+        queries=texts,
+        document_ids=("",) * len(rows),
+        documents=("",) * len(rows),
+        indptr=judgments.indptr,
+        relevant=np.searchsorted(rows, judgments.documents),
+        gains=judgments.gains,
+        negatives=replace(negatives, documents=np.searchsorted(rows, negatives.documents)),
+        n_rows=len(texts),
+        n_queries_available=len(texts),
+        n_duplicate_queries=0,
+        n_duplicate_documents=0,
+    )
     query_set = QuerySet.of(collection, seed=settings.measure.seed, draws=settings.measure.draws)
     queries = folder.queries.everything()
     own = query_set.judgments
@@ -252,32 +254,6 @@ def _subject(folder: ShardFolder, settings: Settings, characters: int) -> Subjec
         queries=queries if len(query_set.rows) == len(queries) else queries[query_set.rows],
         rows=rows,
         documents=folder.documents.take(rows),
-    )
-
-
-Names = tuple[tuple[str, ...], tuple[str, ...]]
-
-
-def _collection(
-    judgments: Judgments, negatives: Negatives, rows: IntArray, query_names: Names, document_names: Names
-) -> Collection:
-    """The documents ``rows`` of the corpus (ascending) as a collection of their own."""
-    query_ids, queries = query_names
-    document_ids, documents = document_names
-    return Collection(
-        format=LAYOUT,
-        query_ids=query_ids,
-        queries=queries,
-        document_ids=document_ids,
-        documents=documents,
-        indptr=judgments.indptr,
-        relevant=np.searchsorted(rows, judgments.documents),
-        gains=judgments.gains,
-        negatives=replace(negatives, documents=np.searchsorted(rows, negatives.documents)),
-        n_rows=len(queries),
-        n_queries_available=len(queries),
-        n_duplicate_queries=0,
-        n_duplicate_documents=0,
     )
 
 
@@ -318,19 +294,10 @@ def _summary(folder: ShardFolder, subject: Subject, found: PartialScores, resamp
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Shown:
-    """Scores and negatives over the documents that the tables hold."""
-
-    collection: Collection
-    scores: Scores
-    negatives: NegativePairs | None
-
-
 def _shown(
     folder: ShardFolder, subject: Subject, scores: Scores, negatives: NegativePairs | None, characters: int
-) -> Shown:
-    """The documents that are judged or stand among the first of a list (with the best wrong one), and their rows."""
+) -> tuple[Collection, Scores, NegativePairs | None]:
+    """What the tables hold: the documents that are judged or stand in a list, and scores and negatives over these."""
     listed = np.unique(scores.top_documents[scores.top_documents >= 0])
     rows = np.union1d(subject.rows, listed)
     document_ids, documents = folder.documents.names(rows, characters)
@@ -342,15 +309,12 @@ def _shown(
         relevant=np.searchsorted(rows, subject.rows[own.relevant]),
         negatives=replace(own.negatives, documents=np.searchsorted(rows, subject.rows[own.negatives.documents])),
     )
-    own_judgments = scores.judgments
+    judged = scores.judgments
+    judgments = Judgments(judged.indptr, np.searchsorted(rows, judged.documents), judged.gains, len(rows))
     top = np.where(scores.top_documents >= 0, np.searchsorted(rows, scores.top_documents), -1)
-    judgments = Judgments(
-        own_judgments.indptr, np.searchsorted(rows, own_judgments.documents), own_judgments.gains, len(rows)
-    )
-    moved = None
     if negatives is not None:
-        moved = replace(negatives, documents=np.searchsorted(rows, subject.rows[negatives.documents]))
-    return Shown(collection, replace(scores, judgments=judgments, top_documents=top), moved)
+        negatives = replace(negatives, documents=np.searchsorted(rows, subject.rows[negatives.documents]))
+    return collection, replace(scores, judgments=judgments, top_documents=top), negatives
 
 
 def _facts(folder: ShardFolder, ranked: Ranked) -> DataFacts:

@@ -111,9 +111,12 @@ def plan_memory(size: CorpusSize, limit: int | None = None, *, n_threads: int = 
     characters = MOST_CHARACTERS
     if limit is not None:
         # Blocks of that many documents cost hardly any time; before they are smaller, texts are shorter.
-        characters = _characters_in(size, left - DOCUMENT_BLOCK * row_bytes)
+        fitting = (left - DOCUMENT_BLOCK * row_bytes) // (size.n_shown * CHARACTER_BYTES)
+        characters = max(LEAST_CHARACTERS, min(MOST_CHARACTERS, fitting))
     texts = _text_bytes(size, characters)
-    rows = MOST_ROWS if limit is None else _whole_blocks(min((left - texts) // row_bytes, MOST_ROWS))
+    rows = MOST_ROWS if limit is None else min((left - texts) // row_bytes, MOST_ROWS)
+    if limit is not None and rows >= DOCUMENT_BLOCK:  # whole blocks: ``--memory`` moves no cell to another block
+        rows = rows // DOCUMENT_BLOCK * DOCUMENT_BLOCK
     return MemoryPlan({**fixed, "shown texts": texts, "documents": rows * row_bytes}, rows, characters)
 
 
@@ -121,16 +124,6 @@ def _text_bytes(size: CorpusSize, characters: int) -> int:
     """Of the shown texts, cut to so many characters."""
     longest = characters if size.longest is None else min(characters, size.longest[1])
     return size.n_shown * longest * CHARACTER_BYTES
-
-
-def _characters_in(size: CorpusSize, left: int) -> int:
-    """As many characters of each text as fit."""
-    return max(LEAST_CHARACTERS, min(MOST_CHARACTERS, left // (size.n_shown * CHARACTER_BYTES)))
-
-
-def _whole_blocks(rows: int) -> int:
-    """Rows cut to whole blocks of the product, so that ``--memory`` moves no cell from one block to another."""
-    return rows if rows < DOCUMENT_BLOCK else rows // DOCUMENT_BLOCK * DOCUMENT_BLOCK
 
 
 def _fixed_items(size: CorpusSize, n_threads: int) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,10 +23,65 @@ _PROBE_TEXTS = 96
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The estimates as lines of text, and as plain values."""
+    """What evaluating a corpus would take, with the rates that say so; ``encoding``: seconds for the texts by where."""
 
-    lines: list[str]
-    figures: dict[str, Any]
+    corpus: Corpus
+    rates: Rates
+    estimates: list[Estimate]
+    memory: MemoryPlan
+    encoding: Mapping[str, float]
+
+    @property
+    def lines(self) -> list[str]:
+        """The plan as lines of text."""
+        corpus, rates = self.corpus, self.rates
+        share = rates.cells * 2 * corpus.dim / rates.product_flops
+        lines = [
+            f"{format_count(corpus.n_queries)} queries x {format_count(corpus.n_documents)} documents of {corpus.dim} "
+            f"dimensions: {format_count(corpus.n_queries * corpus.n_documents)} pairs, "
+            f"{format_bytes(corpus.n_bytes)} on disk as {corpus.dtype}, {corpus.n_shards:,} shards",
+            "",
+            f"This machine ({rates.n_cores} cores), measured:",
+            f"  product   {rates.product_flops / 1e9:,.0f} GFLOP/s",
+            f"  scoring   {format_count(rates.cells)} pairs a second, {share:.0%} of that",
+            f"  reading   {format_bytes(rates.read_bytes)}/s to unit rows",
+            f"  sums      {format_count(rates.moment_rows)} documents a second",
+            f"  merging   {format_count(rates.merged_places)} places of lists a second",
+            f"  intervals {format_count(rates.interval_queries)} queries a second, with similarities and tables",
+            f"  start     {rates.start_s:.1f} s",
+            "",
+            f"{'':<18}{'evaluation':>12}{'encoding':>12}{'memory':>12}   steps",
+        ]
+        for estimate in self.estimates:
+            encoded = self.encoding.get(estimate.name)
+            steps = ", ".join(f"{name} {format_seconds(s)}" for name, s in estimate.seconds.items())
+            shown = "not asked" if encoded is None else format_seconds(encoded)
+            lines.append(
+                f"{estimate.name:<18}{format_seconds(estimate.total_s):>12}{shown:>12}{format_bytes(estimate.memory):>12}"
+                f"   {steps}"
+            )
+            lines += [f"{'':<18}{estimate.note}"] if estimate.note else []
+        lines += ["", "Memory of a process, at most:"]
+        lines += [f"  {name:<18}{format_bytes(n_bytes):>10}" for name, n_bytes in self.memory.items.items()]
+        lines += ["", "Bytes moved:"]
+        for estimate in self.estimates:
+            moved = ", ".join(f"{name} {format_bytes(n_bytes)}" for name, n_bytes in estimate.bytes_moved.items())
+            lines.append(f"  {estimate.name}: {moved}")
+        if not self.encoding:
+            lines += ["", "Encoding is not counted: pass --encode-rate, --gpu-encode-rate or --checkpoint."]
+        return lines
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """The plan as plain values."""
+        corpus, memory = self.corpus, self.memory
+        return {
+            "corpus": {**asdict(corpus), "n_bytes": corpus.n_bytes, "n_shards": corpus.n_shards},
+            "rates": asdict(self.rates),
+            "memory": {"items": dict(memory.items), "total": memory.total, "rows_per_block": memory.rows_per_block},
+            "estimates": [{**asdict(estimate), "total_s": estimate.total_s} for estimate in self.estimates],
+            "encoding_s": dict(self.encoding),
+        }
 
 
 def plan(settings: Settings, options: PlanSettings, log: Log) -> Plan:
@@ -46,10 +102,7 @@ def plan(settings: Settings, options: PlanSettings, log: Log) -> Plan:
         one_gpu(corpus, rates, options.gpu_tflops),
         several_nodes(corpus, rates, options.nodes, options.memory),
     ]
-    encoding = _encoding_seconds(corpus, settings.model, options, log)
-    return Plan(
-        _lines(corpus, rates, estimates, memory, encoding), _payload(corpus, rates, estimates, memory, encoding)
-    )
+    return Plan(corpus, rates, estimates, memory, _encoding_seconds(corpus, settings.model, options, log))
 
 
 def _encoding_seconds(corpus: Corpus, model: ModelSettings, options: PlanSettings, log: Log) -> dict[str, float]:
@@ -70,8 +123,6 @@ def _encoding_seconds(corpus: Corpus, model: ModelSettings, options: PlanSetting
 
 def _measured_encode_rate(checkpoint: str, base_model: str | None) -> float:
     """Texts a second, of the sample data (two or three sentences a text), the loading of the model left out."""
-    import time
-
     model = load_model(checkpoint, base_model=base_model)
     rows = json.loads(Path(sample_path("train")).read_text(encoding="utf-8"))
     texts = list(dict.fromkeys(row["pos"] for row in rows))[: _PROBE_TEXTS + 8]
@@ -79,58 +130,3 @@ def _measured_encode_rate(checkpoint: str, base_model: str | None) -> float:
     start = time.perf_counter()
     encode_texts(texts[8:], model.encoder)
     return (len(texts) - 8) / (time.perf_counter() - start)
-
-
-def _lines(
-    corpus: Corpus, rates: Rates, estimates: list[Estimate], memory: MemoryPlan, encoding: Mapping[str, float]
-) -> list[str]:
-    lines = [
-        f"{format_count(corpus.n_queries)} queries x {format_count(corpus.n_documents)} documents of {corpus.dim} "
-        f"dimensions: {format_count(corpus.n_queries * corpus.n_documents)} pairs, "
-        f"{format_bytes(corpus.n_bytes)} on disk as {corpus.dtype}, {corpus.n_shards:,} shards",
-        "",
-        f"This machine ({rates.n_cores} cores), measured:",
-        f"  product   {rates.product_flops / 1e9:,.0f} GFLOP/s",
-        f"  scoring   {format_count(rates.cells)} pairs a second, {_share_of_product(corpus, rates):.0%} of that",
-        f"  reading   {format_bytes(rates.read_bytes)}/s to unit rows",
-        f"  sums      {format_count(rates.moment_rows)} documents a second",
-        f"  merging   {format_count(rates.merged_places)} places of lists a second",
-        f"  intervals {format_count(rates.interval_queries)} queries a second, with similarities and tables",
-        f"  start     {rates.start_s:.1f} s",
-        "",
-        f"{'':<18}{'evaluation':>12}{'encoding':>12}{'memory':>12}   steps",
-    ]
-    for estimate in estimates:
-        encoded = encoding.get(estimate.name)
-        steps = ", ".join(f"{name} {format_seconds(s)}" for name, s in estimate.seconds.items())
-        shown = "not asked" if encoded is None else format_seconds(encoded)
-        lines.append(
-            f"{estimate.name:<18}{format_seconds(estimate.total_s):>12}{shown:>12}{format_bytes(estimate.memory):>12}"
-            f"   {steps}"
-        )
-        lines += [f"{'':<18}{estimate.note}"] if estimate.note else []
-    lines += ["", "Memory of a process, at most:"]
-    lines += [f"  {name:<18}{format_bytes(n_bytes):>10}" for name, n_bytes in memory.items.items()]
-    lines += ["", "Bytes moved:"]
-    for estimate in estimates:
-        moved = ", ".join(f"{name} {format_bytes(n_bytes)}" for name, n_bytes in estimate.bytes_moved.items())
-        lines.append(f"  {estimate.name}: {moved}")
-    if not encoding:
-        lines += ["", "Encoding is not counted: pass --encode-rate, --gpu-encode-rate or --checkpoint."]
-    return lines
-
-
-def _share_of_product(corpus: Corpus, rates: Rates) -> float:
-    return rates.cells * 2 * corpus.dim / rates.product_flops
-
-
-def _payload(
-    corpus: Corpus, rates: Rates, estimates: list[Estimate], memory: MemoryPlan, encoding: Mapping[str, float]
-) -> dict[str, Any]:
-    return {
-        "corpus": {**asdict(corpus), "n_bytes": corpus.n_bytes, "n_shards": corpus.n_shards},
-        "rates": asdict(rates),
-        "memory": {"items": dict(memory.items), "total": memory.total, "rows_per_block": memory.rows_per_block},
-        "estimates": [{**asdict(estimate), "total_s": estimate.total_s} for estimate in estimates],
-        "encoding_s": dict(encoding),
-    }

@@ -1,6 +1,6 @@
 """What evaluating a corpus will cost, from rates measured on this machine; the model is explained in docs/scale.md.
 
-The rates are measured in some seconds, with the code that does the work and along the road that the run will take:
+The rates are measured in some seconds, with the code that does the work and in the way that the run will take:
 cells of the score matrix through the whole pass, bytes of a shard through reading and checking, documents through the
 sums over all pairs, places of lists through merging, queries through all that follows the pass, and the start of the
 program. Everything else is counting.
@@ -115,16 +115,16 @@ class Corpus:
         """Documents of a full shard."""
         return min(self.n_documents, max(1, SHARD_BYTES // (self.dim * self.itemsize)))
 
-    def size(self, settings: Settings = DEFAULTS) -> CorpusSize:
+    def size(self) -> CorpusSize:
         """What the memory depends on."""
         n_pairs = self.n_judgments or self.n_queries
         most = self.most_judgments or max(1, n_pairs - self.n_queries + 1)
-        k = n_kept(settings.measure.k, most)
+        k = n_kept(DEFAULTS.measure.k, most)
         return CorpusSize(self.n_queries, self.n_documents, n_pairs, self.dim, self.itemsize, k)
 
 
 def measure_rates(
-    dim: int, dtype: str = "float16", n_queries: int = _PROBE_QUERIES, *, settings: Settings = DEFAULTS, seed: int = 0
+    dim: int, dtype: str = "float16", n_queries: int = _PROBE_QUERIES, *, settings: Settings = DEFAULTS
 ) -> Rates:
     """The rates of this machine; takes some seconds, a process of its own, and 64 MB of temporary disk.
 
@@ -135,11 +135,9 @@ def measure_rates(
     dtype : str
         Of the shards on disk.
     n_queries : int
-        Of the run: a few are scored along another road than many.
-    settings : Settings
-    seed : int
+        Of the run: a few are scored by other loops than many.
     """
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     queries = _unit(generator, min(n_queries, _PROBE_QUERIES), dim)
     documents = _unit(generator, _PROBE_DOCUMENTS, dim)
     interval_queries, start_s = _rates_of_the_rest(dim, dtype, generator, settings)

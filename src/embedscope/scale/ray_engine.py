@@ -33,21 +33,6 @@ Encode = Callable[[Sequence[str]], Float32Array]
 """Texts to unit rows; made once in each actor."""
 
 
-def require_ray() -> Any:
-    """The module ``ray``.
-
-    Raises
-    ------
-    MissingExtraError
-        If it is not installed.
-    """
-    try:
-        import ray
-    except ImportError as error:
-        raise MissingExtraError(needed_for="--engine ray", package="ray", extra="ray") from error
-    return ray
-
-
 @contextmanager
 def connected(address: str | None = None) -> Iterator[Any]:
     """The module ``ray``, connected: to the cluster at ``address``, or to workers on this machine.
@@ -61,13 +46,16 @@ def connected(address: str | None = None) -> Iterator[Any]:
     EmbedscopeError
         If the cluster cannot be reached.
     """
-    ray = require_ray()
+    try:
+        import ray
+    except ImportError as error:
+        raise MissingExtraError(needed_for="--engine ray", package="ray", extra="ray") from error
     if ray.is_initialized():
         yield ray
         return
-    options: dict[str, Any] = {} if address else {"include_dashboard": False}
+    options: dict[str, Any] = {"logging_level": "error"} | ({} if address else {"include_dashboard": False})
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="error", configure_logging=False, **options)
+        ray.init(address=address, log_to_driver=False, configure_logging=False, **options)
     except (ConnectionError, ValueError, RuntimeError) as error:
         where = "on this machine" if address is None else f"at '{address}'"
         raise EmbedscopeError(
@@ -205,7 +193,6 @@ def encode_dataset(
     text_column: str,
     address: str | None = None,
     batch_size: int = 1024,
-    n_actors: int | None = None,
 ) -> Iterator[Batch]:
     """The rows of a Parquet dataset with unit vectors of their texts, in the order of the dataset.
 
@@ -219,12 +206,10 @@ def encode_dataset(
         A local path or URI of a Parquet file or folder.
     make_encoder : callable
         Makes what turns texts into unit rows; is sent to the actors.
-    id_column, text_column : str
     address : str, optional
         As `connected`.
     batch_size : int
         Texts handed to an actor at a time.
-    n_actors : int, optional
 
     Raises
     ------
@@ -235,7 +220,7 @@ def encode_dataset(
     """
     place = absolute(where)
     with connected(address) as ray:
-        actors, share = _actors(ray.cluster_resources(), n_actors)
+        actors, share = _actors(ray.cluster_resources())
         rows = ray.data.read_parquet(place, columns=[id_column, text_column])
         encoded = rows.map_batches(
             _EncodingActor,
@@ -289,7 +274,7 @@ def _raise_first(table: Any) -> None:
         raise error
 
 
-def _actors(resources: Mapping[str, float], wanted: int | None) -> tuple[int, dict[str, float]]:
+def _actors(resources: Mapping[str, float]) -> tuple[int, dict[str, float]]:
     """How many actors, and what each of them takes of a node.
 
     Without a GPU one core is left to the tasks that read the files: actors on every core would wait for texts that
@@ -297,5 +282,5 @@ def _actors(resources: Mapping[str, float], wanted: int | None) -> tuple[int, di
     """
     n_gpus, n_cores = int(resources.get("GPU", 0)), int(resources.get("CPU", 1))
     if n_gpus:
-        return wanted or n_gpus, {"num_gpus": 1, "num_cpus": 0}
-    return min(wanted or n_cores, max(1, n_cores - 1)), {"num_cpus": 1 if n_cores > 1 else 0.5}
+        return n_gpus, {"num_gpus": 1, "num_cpus": 0}
+    return max(1, n_cores - 1), {"num_cpus": 1 if n_cores > 1 else 0.5}

@@ -95,25 +95,18 @@ def place_to_write(place: Place) -> Iterator[FileSystem]:
 
     found, path = resolve(place)
     if not isinstance(found, fs.LocalFileSystem):
+        before = {info.path for info in _content(found, path)}
         try:
-            with _removed_on_failure(found, path):
+            try:
                 yield fs.SubTreeFileSystem(path, found)
+            except BaseException:
+                _remove(found, [info for info in _content(found, path) if info.path not in before])
+                raise
         except (pa.ArrowException, OSError) as error:
             raise OutputError(f"'{place}' cannot be written: {error}. Choose another --output.") from error
         return
     with staged_output(path) as staging:
         yield fs.SubTreeFileSystem(str(staging), found)
-
-
-@contextmanager
-def _removed_on_failure(files: FileSystem, path: str) -> Iterator[None]:
-    """On an exception, remove what came into the folder at ``path`` meanwhile."""
-    before = {info.path for info in _content(files, path)}
-    try:
-        yield
-    except BaseException:
-        _remove(files, [info for info in _content(files, path) if info.path not in before])
-        raise
 
 
 def _content(files: FileSystem, path: str) -> list[Any]:

@@ -110,15 +110,7 @@ class ShardFile:
 
 
 class Side:
-    """The vectors of one side, queries or documents: rows numbered through all shards.
-
-    Parameters
-    ----------
-    folder : ShardFolder
-    what : str
-        "query" or "document", for messages.
-    shards : sequence of ShardFile
-    """
+    """The vectors of one side, rows numbered through all shards; ``what``, "query" or "document", begins their ids."""
 
     def __init__(self, folder: ShardFolder, what: str, shards: Sequence[ShardFile]) -> None:
         self._folder, self._what = folder, what
@@ -261,7 +253,10 @@ class ShardFolder:
             ) from error
         files = list(self._all_files())
         for file, size in zip(files, file_sizes(self._files, [file.file for file in files]), strict=True):
-            self._require(file, size)
+            if size is None:
+                raise self.damaged(file, "there is no such file, though the manifest lists it")
+            if size != file.bytes:
+                raise self.damaged(file, f"it has {size:,} bytes, the manifest says {file.bytes:,}")
 
     def _shards(self, manifest: dict[str, Any], side: str) -> list[ShardFile]:
         """The shards of a side, each of as many bytes as its rows take.
@@ -299,28 +294,18 @@ class ShardFolder:
         DataFormatError
             If the file cannot be read, or a row lies outside the queries or documents.
         """
-        table = self._table(self._judgments, ("query", "document", "gain"))
-        query, document = (table.column(name).to_numpy().astype(np.int64) for name in ("query", "document"))
+        table, query, document = self._pairs(self._judgments, "gain")
         gain = table.column("gain").to_numpy().astype(np.float64)
-        self._require_queries(query, self._judgments)
         order = np.lexsort((document, query))
         indptr = np.searchsorted(query[order], np.arange(self.queries.n_rows + 1)).astype(np.int64)
         return Judgments(indptr, document[order], gain[order], self.documents.n_rows)
 
     def negatives(self) -> Negatives:
-        """The hard negatives; empty where the folder has none.
-
-        Raises
-        ------
-        DataFormatError
-            As `judgments`.
-        """
+        """The hard negatives; empty where the folder has none; raises as `judgments`."""
         nothing = np.zeros(0, dtype=np.int64)
         if self._negatives is None:
             return Negatives(nothing, nothing, np.zeros(0), ())
-        table = self._table(self._negatives, ("query", "document", "weight", "types"))
-        query, document = (table.column(name).to_numpy().astype(np.int64) for name in ("query", "document"))
-        self._require_queries(query, self._negatives)
+        table, query, document = self._pairs(self._negatives, "weight", "types")
         if len(document) and not 0 <= document.min() <= document.max() < self.documents.n_rows:
             raise self.damaged(self._negatives, f"it names rows outside the {self.documents.n_rows:,} documents")
         weight = table.column("weight").to_numpy().astype(np.float64)
@@ -394,7 +379,11 @@ class ShardFolder:
         """
         wide = rows.astype(np.float32, copy=False)
         if not self.is_normalised:
-            return self._made_unit(wide, shard, numbers)
+            try:
+                return unit_rows(wide, what="shard").astype(np.float32, copy=False)
+            except InvalidEmbeddingsError as error:
+                where = f"'{self.where}/{shard.file}', of its rows {numbers[0]} to {numbers[-1]}"
+                raise InvalidEmbeddingsError(f"{where}: {error}") from error
         squares = np.einsum("nd,nd->n", wide, wide)
         is_unit = np.abs(squares - 1.0) < _NEARLY_ONE[str(rows.dtype)]  # false for NaN as well
         if not is_unit.all():
@@ -407,13 +396,6 @@ class ShardFolder:
         if rows.dtype != np.float32:
             wide *= (1.0 / np.sqrt(squares))[:, np.newaxis]
         return wide
-
-    def _made_unit(self, rows: Float32Array, shard: ShardFile, numbers: Sequence[int] | IntArray) -> Float32Array:
-        try:
-            return unit_rows(rows, what="shard").astype(np.float32, copy=False)
-        except InvalidEmbeddingsError as error:
-            where = f"'{self.where}/{shard.file}', of its rows {numbers[0]} to {numbers[-1]}"
-            raise InvalidEmbeddingsError(f"{where}: {error}") from error
 
     def read_names(self, file: ShardFile, rows: IntArray, characters: int | None = None) -> tuple[list[str], list[str]]:
         """Ids and texts of chosen rows (ascending) of a shard, as `Side.names`; only some mebibytes are held."""
@@ -455,16 +437,12 @@ class ShardFolder:
         if self._negatives is not None:
             yield self._negatives
 
-    def _require(self, file: ShardFile, size: int | None) -> None:
-        if size is None:
-            raise self.damaged(file, "there is no such file, though the manifest lists it")
-        if size != file.bytes:
-            raise self.damaged(file, f"it has {size:,} bytes, the manifest says {file.bytes:,}")
-
-    def _table(self, file: ShardFile, columns: tuple[str, ...]) -> Any:
+    def _pairs(self, file: ShardFile, *more: str) -> tuple[Any, IntArray, IntArray]:
+        """The table of a file of (query, document) pairs, and the rows that it names."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        columns = ("query", "document", *more)
         try:
             with self.open(file) as source:
                 content = source.read()
@@ -475,11 +453,10 @@ class ShardFolder:
             raise self.damaged(file, f"it cannot be read ({error})") from error
         if set(columns) - set(table.column_names) or table.num_rows != file.rows:
             raise self.damaged(file, f"expected {file.rows:,} rows of {', '.join(columns)}")
-        return table
-
-    def _require_queries(self, query: IntArray, file: ShardFile) -> None:
+        query, document = (table.column(name).to_numpy().astype(np.int64) for name in columns[:2])
         if len(query) and not 0 <= query.min() <= query.max() < self.queries.n_rows:
             raise self.damaged(file, f"it names rows outside the {self.queries.n_rows:,} queries")
+        return table, query, document
 
 
 def _batches_of(parquet: Any, rows: IntArray) -> Iterator[tuple[int, Any]]:

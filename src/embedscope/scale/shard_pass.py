@@ -71,21 +71,17 @@ class PartialScores:
             raise EmbedscopeError(f"Shard {min(both)} would be counted twice: two parts of the corpus have seen it.")
         return PartialScores(
             shards=self.shards | other.shards,
-            counts=_added(self.counts, other.counts),
+            counts=TieCounts(
+                greater=self.counts.greater + other.counts.greater,
+                tied=self.counts.tied + other.counts.tied,
+                tied_before=self.counts.tied_before + other.counts.tied_before,
+                tolerance=self.counts.tolerance,
+            ),
             top=self.top.merge(other.top),
             histogram=self.histogram + other.histogram,
             total=self.total + other.total,
             gram=self.gram + other.gram,
         )
-
-
-def _added(one: TieCounts, other: TieCounts) -> TieCounts:
-    return TieCounts(
-        greater=one.greater + other.greater,
-        tied=one.tied + other.tied,
-        tied_before=one.tied_before + other.tied_before,
-        tolerance=one.tolerance,
-    )
 
 
 class Engine(Protocol):
@@ -131,20 +127,7 @@ def score_shard(
 
 
 def score_shards(folder: ShardFolder, task: ShardTask, progress: ProgressCallback | None = None) -> PartialScores:
-    """Every query against every document, one shard after the other, in this process.
-
-    Parameters
-    ----------
-    folder : ShardFolder
-    task : ShardTask
-    progress : ProgressCallback, optional
-        Is told how many documents are done.
-
-    Raises
-    ------
-    DataFormatError, InvalidEmbeddingsError
-        As `score_shard`.
-    """
+    """Every query against every document, one shard after the other, in this process; raises as `score_shard`."""
     documents = folder.documents
 
     def scored(number: int) -> PartialScores:

@@ -35,20 +35,9 @@ _WRITE_ROWS = 1 << 16
 
 
 class SideWriter:
-    """Cuts a stream of rows into shards.
+    """Cuts the rows of a side (``name``: "queries" or "documents") into shards, of ``SHARD_BYTES`` by default."""
 
-    Parameters
-    ----------
-    folder : FileSystem
-    name : str
-        "queries" or "documents".
-    dtype : str
-        "float16" or "float32".
-    rows_per_shard : int, optional
-        By default as many as make ``SHARD_BYTES``.
-    """
-
-    def __init__(self, folder: FileSystem, name: str, *, dtype: str, rows_per_shard: int | None = None) -> None:
+    def __init__(self, folder: FileSystem, name: str, *, dtype: str, rows_per_shard: int | None) -> None:
         self._folder, self._name, self._dtype = folder, name, np.dtype(dtype)
         self._rows_per_shard = rows_per_shard
         self._shard: _OpenShard | None = None
@@ -79,7 +68,8 @@ class SideWriter:
         """
         rows = vectors.astype(np.float32) if vectors.dtype == np.float16 else vectors
         self._require_fit(rows, ids, texts)
-        named = _names(ids, texts)
+        first = texts if ids is None else ids
+        named = None if first is None else (first, first if texts is None else texts)
         for start in range(0, len(rows), _WRITE_ROWS):
             part = slice(start, start + _WRITE_ROWS)
             unit = unit_rows(rows[part], what=self._name).astype(self._dtype)
@@ -222,11 +212,6 @@ class _Hashed:
         self._target.close()
 
 
-def _names(ids: Sequence[str] | None, texts: Sequence[str] | None) -> tuple[Sequence[str], Sequence[str]] | None:
-    first, second = ids if ids is not None else texts, texts if texts is not None else ids
-    return None if first is None or second is None else (first, second)
-
-
 def write_table(folder: FileSystem, name: str, columns: Mapping[str, Any]) -> ShardFile:
     """Write columns of one length as a Parquet file of the folder; the entry for the manifest."""
     import pyarrow as pa
@@ -263,11 +248,13 @@ class ShardWriter:
 
     def oppose(self, negatives: Negatives) -> None:
         """Say which documents are hard negatives of which queries."""
+        import pyarrow as pa
+
         columns = {
             "query": negatives.queries,
             "document": negatives.documents,
             "weight": negatives.weights,
-            "types": _string_lists(negatives.types),
+            "types": pa.array(map(list, negatives.types), type=pa.list_(pa.string())),
         }
         self._negatives = write_table(self._folder, "negatives.parquet", columns)
 
@@ -308,20 +295,8 @@ class ShardWriter:
         write_bytes(self._folder, MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=2).encode())
 
 
-def _string_lists(lists: Sequence[Sequence[str]]) -> Any:
-    import pyarrow as pa
-
-    return pa.array([list(entry) for entry in lists], type=pa.list_(pa.string()))
-
-
 def require_new(where: Place) -> None:
-    """Raise, before any work, if there is a shard folder (or the folder of a run) at ``where`` already.
-
-    Raises
-    ------
-    OutputError
-        If there is.
-    """
+    """Raise an OutputError, before any work, if a shard folder (or the folder of a run) is at ``where`` already."""
     if file_size(open_place(where), MANIFEST) is not None:
         raise OutputError(
             f"'{where}' holds a {MANIFEST} already, and shards of two folders must not mix. Remove that folder, or "
@@ -387,7 +362,9 @@ def write_shards(
         for side, blocks in ((writer.queries, queries), (writer.documents, documents)):
             for block in [blocks] if isinstance(blocks, np.ndarray) else blocks:
                 side.add(block)
-        judgments = _judgments(qrels, writer.documents.n_rows)
+        judgments = qrels
+        if not isinstance(judgments, Judgments):
+            judgments = Judgments.from_lists(judgments, n_documents=writer.documents.n_rows)
         if judgments.n_queries != writer.queries.n_rows:
             raise DataFormatError(
                 f"qrels must list the relevant documents of each of the {writer.queries.n_rows:,} queries; it has "
@@ -395,7 +372,3 @@ def write_shards(
             )
         writer.judge(judgments.query_of_pair, judgments.documents, judgments.gains)
     return ShardFolder(where)
-
-
-def _judgments(qrels: Sequence[Sequence[int]] | Judgments, n_documents: int) -> Judgments:
-    return qrels if isinstance(qrels, Judgments) else Judgments.from_lists(qrels, n_documents=n_documents)

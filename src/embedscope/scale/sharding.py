@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import numpy as np
 
-from embedscope.data.collection import Collection
 from embedscope.errors import DataFormatError, InvalidOptionError
 from embedscope.log import Log
 from embedscope.models.cache import EmbeddingStore
@@ -29,7 +28,7 @@ from embedscope.scale.parquet_corpus import (
     read_qrels,
     writing_corpus,
 )
-from embedscope.scale.ray_engine import encode_dataset
+from embedscope.scale.ray_engine import Encode, encode_dataset
 from embedscope.scale.shard_folder import ShardFolder
 from embedscope.scale.shard_writer import ShardWriter, require_new, writing_shards
 from embedscope.settings import Engine, EngineSettings, Settings, ShardSettings, require_unused
@@ -64,13 +63,7 @@ def shard(settings: Settings, chosen: ShardSettings, engine: EngineSettings, log
 
 
 def _is_corpus(settings: Settings, chosen: ShardSettings, engine: EngineSettings) -> bool:
-    """Whether the input is three Parquet datasets, and not a data set.
-
-    Raises
-    ------
-    InvalidOptionError
-        If it is neither, or something of both.
-    """
+    """Whether the input is three Parquet datasets, and not a data set; refused if neither, or something of both."""
     named = [name for name in SIDES if getattr(chosen, name) is not None]
     if settings.data.data is None and len(named) == len(SIDES):
         if settings.model.embeddings is not None:
@@ -90,13 +83,7 @@ def _is_corpus(settings: Settings, chosen: ShardSettings, engine: EngineSettings
 def _refuse_what_changes_nothing(
     settings: Settings, chosen: ShardSettings, engine: EngineSettings, *, is_corpus: bool
 ) -> None:
-    """Refuse options that would change nothing.
-
-    Raises
-    ------
-    InvalidOptionError
-        If one was stated.
-    """
+    """Raise an InvalidOptionError if an option was stated that would change nothing."""
     if is_corpus:
         require_unused("Parquet datasets are taken as they are", (settings.data, ("split", "drop_empty")))
     if not is_corpus or settings.model.checkpoint is not None:
@@ -126,15 +113,12 @@ class _Writers:
         return side.n_rows
 
 
-# --- a data set in memory -----------------------------------------------------------------------------------------
-
-
 def _write_collection(writers: _Writers, settings: Settings, log: Log) -> None:
     collection = read(settings.with_options(max_samples=0), log)
     found = embed_with(checkpoint_of(settings), collection, settings, log, with_base=False).embeddings
     writers.add("queries", Batch(list(collection.query_ids), list(collection.queries), found.queries))
     writers.add("documents", Batch(list(collection.document_ids), list(collection.documents), found.documents))
-    owners = _query_of_pair(collection)
+    owners = np.repeat(np.arange(len(collection.queries)), np.diff(collection.indptr))
     writers.shards.judge(owners, collection.relevant, collection.gains)
     if writers.datasets is not None:
         queries = [collection.query_ids[row] for row in owners]
@@ -145,15 +129,8 @@ def _write_collection(writers: _Writers, settings: Settings, log: Log) -> None:
     writers.shards.encoder = _made_by(found.facts.checkpoint, found.facts.fingerprint)
 
 
-def _query_of_pair(collection: Collection) -> Any:
-    return np.repeat(np.arange(len(collection.queries)), np.diff(collection.indptr))
-
-
 def _made_by(name: str, fingerprint: str | None) -> dict[str, str]:
     return {"name": name} if fingerprint is None else {"name": name, "fingerprint": fingerprint}
-
-
-# --- Parquet datasets ---------------------------------------------------------------------------------------------
 
 
 def _write_corpus(
@@ -188,13 +165,7 @@ class _Source:
             self.made_by = _made_by(self._model.facts.checkpoint, self._model.facts.fingerprint)
 
     def batches(self, rows: ParquetRows, role: str) -> Iterator[Batch]:
-        """The rows of a dataset with their vectors.
-
-        Raises
-        ------
-        DataFormatError
-            If texts are to be encoded and there are none, or there is neither a model nor a column of vectors.
-        """
+        """The rows of a dataset with their vectors; a DataFormatError if it has neither these nor texts to encode."""
         if self._model is None:
             if rows.vector_column is None:
                 raise DataFormatError(
@@ -206,36 +177,27 @@ class _Source:
         if rows.text_column is None:
             raise DataFormatError(f"'{rows.where}' has no column 'text', and --checkpoint encodes texts.")
         if self._engine.engine is Engine.RAY:
-            yield from self._on_a_cluster(rows, rows.text_column, role)
+            yield from encode_dataset(
+                rows.where,
+                partial(_encoder_on_worker, self._settings.with_options(no_cache=True), role),
+                id_column=rows.id_column,
+                text_column=rows.text_column,
+                address=self._engine.ray_address,
+            )
             return
         encode = _encoder(self._model, role, self._settings.model.batch_size, self._store)
         for batch in rows.batches(with_vectors=False):
             texts = batch.texts or []
             yield Batch(batch.ids, texts, encode(texts))
 
-    def _on_a_cluster(self, rows: ParquetRows, text: str, role: str) -> Iterator[Batch]:
-        make = _EncoderOnWorker(self._settings, role)
-        yield from encode_dataset(
-            rows.where, make, id_column=rows.id_column, text_column=text, address=self._engine.ray_address
-        )
 
-
-class _EncoderOnWorker:
+def _encoder_on_worker(settings: Settings, role: str) -> Encode:
     """Loads the model where it is called: in an actor, on whatever device that finds."""
-
-    def __init__(self, settings: Settings, role: str) -> None:
-        self._settings = settings.with_options(no_cache=True)
-        self._role = role
-
-    def __call__(self) -> Callable[[Sequence[str]], Float32Array]:
-        own = self._settings.model
-        _, model = load(str(own.checkpoint), self._settings)
-        return _encoder(model, self._role, own.batch_size, None)
+    _, model = load(str(settings.model.checkpoint), settings)
+    return _encoder(model, role, settings.model.batch_size, None)
 
 
-def _encoder(
-    model: Model, role: str, batch_size: int, store: EmbeddingStore | None
-) -> Callable[[Sequence[str]], Float32Array]:
+def _encoder(model: Model, role: str, batch_size: int, store: EmbeddingStore | None) -> Encode:
     prompt = model.query_prompt if role == "query" else model.document_prompt
 
     def encode(texts: Sequence[str]) -> Float32Array:

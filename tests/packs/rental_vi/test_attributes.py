@@ -12,10 +12,10 @@ from embedscope.packs.rental_vi.attributes import (
     attribute_of_type,
     conflicts,
     keeps_value,
-    locations,
     met_values,
     prices,
 )
+from embedscope.packs.rental_vi.districts import places
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_price_behind_an_area_and_an_area_behind_a_price_are_told_apart() -> N
     ],
 )  # fmt: skip
 def test_districts_are_read_and_streets_are_not(text: str, expected: set[str]) -> None:
-    assert locations(text) == expected
+    assert places(text).stated == expected
 
 
 def test_a_value_is_kept_changed_or_unknown() -> None:

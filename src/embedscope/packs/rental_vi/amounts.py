@@ -113,7 +113,7 @@ def areas(text: str) -> tuple[Stated, ...]:
     spelt = written(text)
     found = [_Found(m.start("value"), m.end(), _decimal(m["value"])) for m in _AREA.finditer(spelt.shown)]
     for match in _WIDE.finditer(spelt.shown):
-        clause = _clause_before(spelt.shown, match.start())
+        clause = _CLAUSE.split(spelt.shown[: match.start()])[-1]
         if _decimal(match["value"]) >= LEAST_LINEAR and _STREET_WIDTH.search(clause) is None:
             found.append(_Found(match.start("value"), match.end(), _decimal(match["value"])))
     return _stated(spelt, _with_first_of_ranges(spelt.shown, found, 1), least=1)
@@ -230,10 +230,6 @@ def _is_from(spelt: Written, start: int) -> bool:
         return True
     match = _FROM.search(spelt.shown[max(0, start - 20) : start])
     return match is not None and not spelt.folded[:start].rstrip().endswith(("tủ", "tư", "tự"))
-
-
-def _clause_before(shown: str, end: int) -> str:
-    return _CLAUSE.split(shown[:end])[-1]
 
 
 def _decimal(number: str) -> float:

@@ -37,7 +37,7 @@ _NAMES: Mapping[Attribute, str] = {
 }
 _ATTRIBUTE_OF = {name: kind for kind, names in _NAMES.items() for name in names.split(", ")}
 _CHANGED = frozenset(
-    (
+    [
         "wrong",
         "different",
         "other",
@@ -50,7 +50,7 @@ _CHANGED = frozenset(
         "hard",
         "sai",
         "khac",
-    )
+    ]
 )
 
 
@@ -61,14 +61,6 @@ def attribute_of_type(name: str) -> Attribute | None:
     """
     listed = re.findall(r"[a-z]+2?", written(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)).shown)
     return _ATTRIBUTE_OF.get(" ".join(word for word in listed if word not in _CHANGED))
-
-
-def locations(text: str) -> frozenset[str]:
-    """Districts in which ``text`` says that something is: by number ("10") or by name ("binh thanh").
-
-    What is only near a district, and streets, wards and landmarks that bear its name, are not in it.
-    """
-    return places(text).stated
 
 
 _RANGES: Mapping[Attribute, Callable[[str], tuple[Stated, ...]]] = {Attribute.PRICE: prices, Attribute.AREA: areas}

@@ -55,7 +55,9 @@ def _rewritten(match: re.Match[str], generator: np.random.Generator, is_plain: b
     amount = _amount(match)
     written = _formats(amount, is_plain)
     if not _is_money(match):
-        written = {"grouped": written["grouped"]} if _counts_millions(match) and "grouped" in written else {}
+        # "triệu" says the number whatever is counted; "củ" also counts onions.
+        counts_millions = re.search(r"tri[ệe]u$", match[0], re.IGNORECASE) is not None
+        written = {"grouped": written["grouped"]} if counts_millions and "grouped" in written else {}
     own = "grouped" if match["grouped_whole"] else "thousand" if match["thousand_whole"] else "decimal"
     own = "tr" if match["tr_whole"] else own
     others = [text for name, text in written.items() if name != own]
@@ -68,11 +70,6 @@ def _is_money(match: re.Match[str]) -> bool:
         return True
     before, after = match.string[max(0, match.start() - 30) : match.start()], match.string[match.end() :]
     return _PRICE_BEFORE.search(before) is not None or _CURRENCY_AFTER.match(after) is not None
-
-
-def _counts_millions(match: re.Match[str]) -> bool:
-    """Whether the word for million says the number whatever is counted; "củ" also counts onions."""
-    return re.search(r"tri[ệe]u$", match[0], re.IGNORECASE) is not None
 
 
 def _amount(match: re.Match[str]) -> Decimal:

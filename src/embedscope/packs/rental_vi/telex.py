@@ -7,16 +7,9 @@ import unicodedata
 import numpy as np
 
 from embedscope.measure.perturbations import hit_words
-from embedscope.packs.rental_vi.vietnamese import is_vietnamese
+from embedscope.packs.rental_vi.vietnamese import TONES, is_vietnamese
 
 _LETTERS = {"ă": "aw", "â": "aa", "ê": "ee", "ô": "oo", "ơ": "ow", "ư": "uw", "đ": "dd"}
-_TONES = {
-    "\N{COMBINING ACUTE ACCENT}": "s",
-    "\N{COMBINING GRAVE ACCENT}": "f",
-    "\N{COMBINING HOOK ABOVE}": "r",
-    "\N{COMBINING TILDE}": "x",
-    "\N{COMBINING DOT BELOW}": "j",
-}
 
 
 def telex(word: str) -> str:
@@ -29,8 +22,8 @@ def telex(word: str) -> str:
     tone = ""
     for letter in unicodedata.normalize("NFC", word):
         parts = unicodedata.normalize("NFD", letter)
-        tone = next((_TONES[mark] for mark in parts if mark in _TONES), tone)
-        bare = unicodedata.normalize("NFC", "".join(part for part in parts if part not in _TONES))
+        tone = next((TONES[mark] for mark in parts if mark in TONES), tone)
+        bare = unicodedata.normalize("NFC", "".join(part for part in parts if part not in TONES))
         typed = _LETTERS.get(bare.lower(), bare.lower())
         keys.append(typed.capitalize() if bare.isupper() else typed if bare.lower() in _LETTERS else bare)
     return "".join(keys) + tone

@@ -30,6 +30,15 @@ _EVERYDAY = frozenset(
 _ALSO_FOREIGN = frozenset(("can", "ho", "cho", "tot", "tang", "dung", "dai", "hang", "gia", "tam", "nam"))
 """Everyday words that another language has too: they support others and prove nothing alone."""
 
+TONES = {
+    "\N{COMBINING ACUTE ACCENT}": "s",
+    "\N{COMBINING GRAVE ACCENT}": "f",
+    "\N{COMBINING HOOK ABOVE}": "r",
+    "\N{COMBINING TILDE}": "x",
+    "\N{COMBINING DOT BELOW}": "j",
+}
+"""Marks of the tones, and the keys that type them in Telex."""
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -56,7 +65,14 @@ def written(text: str) -> Written:
 
 def syllables(name: str) -> tuple[tuple[str, str], ...]:
     """Each syllable of ``name`` as its letters without the tone, and the tone: wherever the tone mark is put."""
-    return tuple(_syllable(part) for part in name.split())
+    decomposed = (unicodedata.normalize("NFD", part) for part in name.split())
+    return tuple(
+        (
+            unicodedata.normalize("NFC", "".join(c for c in part if c not in TONES)),
+            "".join(c for c in part if c in TONES),
+        )
+        for part in decomposed
+    )
 
 
 def is_spelling_of(typed: str, name: str) -> bool:
@@ -101,18 +117,3 @@ def _bare(letter: str) -> str:
         return letter
     bare = "".join(c for c in unicodedata.normalize("NFKD", letter).replace("đ", "d") if not unicodedata.combining(c))
     return bare.lower() if len(bare) == 1 else letter
-
-
-_TONES = {
-    "\N{COMBINING ACUTE ACCENT}",
-    "\N{COMBINING GRAVE ACCENT}",
-    "\N{COMBINING HOOK ABOVE}",
-    "\N{COMBINING TILDE}",
-    "\N{COMBINING DOT BELOW}",
-}
-
-
-def _syllable(part: str) -> tuple[str, str]:
-    decomposed = unicodedata.normalize("NFD", part)
-    tone = "".join(c for c in decomposed if c in _TONES)
-    return unicodedata.normalize("NFC", "".join(c for c in decomposed if c not in _TONES)), tone
