@@ -75,7 +75,6 @@ class TestNeighborGraph:
 
     def test_is_wide_enough_for_both_maps_and_no_wider_than_there_are_points(self) -> None:
         assert graph_size(10_000) == 90
-        assert graph_size(10_000, n_neighbors=200) == 200
         assert graph_size(10_000, perplexity=50) == 150
         assert graph_size(30) == 29
 

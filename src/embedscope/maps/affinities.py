@@ -111,16 +111,16 @@ def _graph(indices: IntArray, weights: FloatArray) -> sparse.csr_array:
     return sparse.csr_array((weights.ravel(), indices.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n))
 
 
-def map_curve(min_dist: float, *, spread: float = 1.0) -> tuple[float, float]:
+def map_curve(min_dist: float) -> tuple[float, float]:
     """a and b of ``1 / (1 + a d^(2b))``, the smooth curve nearest to 1 up to ``min_dist`` and falling as
-    ``exp(-(d - min_dist) / spread)`` beyond it, fitted on 300 distances in [0, 3 spread].
+    ``exp(-(d - min_dist))`` beyond it, fitted on 300 distances in [0, 3].
 
     >>> a, b = map_curve(0.1)
     >>> round(a, 4), round(b, 4)
     (1.5769, 0.8951)
     """
-    distance = np.linspace(0, 3 * spread, 300)
-    wanted = np.where(distance < min_dist, 1.0, np.exp(-(distance - min_dist) / spread))
+    distance = np.linspace(0, 3, 300)
+    wanted = np.where(distance < min_dist, 1.0, np.exp(-(distance - min_dist)))
     (a, b), _ = curve_fit(lambda d, a, b: 1.0 / (1.0 + a * d ** (2 * b)), distance, wanted)
     return float(a), float(b)
 

@@ -11,7 +11,7 @@ from scipy.spatial import KDTree
 from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError, TooFewPointsError
 from embedscope.maps.affinities import fuzzy_graph, map_curve, tsne_affinities
 from embedscope.maps.initialization import checked_start, pca_start, scaled_to_ten
-from embedscope.maps.map_quality import MapQuality, map_quality, neighbors_kept
+from embedscope.maps.map_quality import map_quality, neighbors_kept
 from embedscope.maps.neighbor_graph import N_NEIGHBORS, PERPLEXITY, QUALITY_K, NeighborGraph, unit_points
 from embedscope.maps.placement import all_positions
 from embedscope.maps.tsne_optimization import EARLY_STEPS, tsne_positions
@@ -27,6 +27,9 @@ MAX_QUALITY_POINTS = 50_000
 """Above so many points the figures of quality are those of a random part of the map."""
 
 _POINTS_PER_THREAD = 2_000  # with fewer, threads wait for one another longer than they work
+MIN_DIST = 0.1
+"""Smallest distance between points that UMAP packs closely, against a spread of 1."""
+
 _TSNE_SPREAD = 1e-4
 _MANY_POINTS = 10_000
 _EPOCHS_FEW, _EPOCHS_MANY = 500, 200  # umap-learn's own rule, up to and above _MANY_POINTS
@@ -39,7 +42,6 @@ def tsne(
     seed: int,
     perplexity: float | None = None,
     n_iter: int = 500,
-    quality_k: int = QUALITY_K,
     start: FloatArray | None = None,
 ) -> MapLayout:
     """The t-SNE map (van der Maaten & Hinton 2008), by the exact gradient over all pairs of fitted points.
@@ -59,8 +61,6 @@ def tsne(
         By default 30, lowered to ``floor((M - 1) / 3)`` for few points; ``parameters`` holds the one used.
     n_iter : int
         Steps after early exaggeration.
-    quality_k : int
-        Neighbourhood of trustworthiness, continuity and neighbours kept.
     start : ndarray of shape (M, 2), optional
         Positions to start from, such as the map of the checkpoint before; they are kept at their scale and without
         exaggeration, so that the map changes only as far as the space did. By default the first two principal
@@ -85,7 +85,7 @@ def tsne(
         n_threads=_n_threads(len(rows)),
     )
     parameters: dict[str, float | int | str] = {"perplexity": used, "n_iter": n_iter, "gradient": "exact"}
-    return _layout("tsne", fitted, vectors, graph, began, parameters, seed=seed, quality_k=quality_k, start=start)
+    return _layout("tsne", fitted, vectors, graph, began, parameters, seed=seed, start=start)
 
 
 def umap(
@@ -93,48 +93,39 @@ def umap(
     graph: NeighborGraph,
     *,
     seed: int,
-    n_neighbors: int | None = None,
-    min_dist: float = 0.1,
     n_epochs: int | None = None,
-    quality_k: int = QUALITY_K,
     start: FloatArray | None = None,
 ) -> MapLayout:
-    """The UMAP map (McInnes, Healy & Melville 2018).
+    """The UMAP map (McInnes, Healy & Melville 2018) of ``min_dist`` 0.1 and 15 neighbours, the point itself included.
+
+    Of fewer points than 15 each is a neighbour of all others.
 
     Parameters
     ----------
     vectors : ndarray of shape (M, dim)
         The rows that the graph was built from.
     graph : NeighborGraph
-        At least ``n_neighbors - 1`` neighbours wide.
+        At least 14 neighbours wide, where there are so many points.
     seed : int
         Of the jitter of the start, of the negative samples and of the anchors of the quality figures.
-    n_neighbors : int, optional
-        As umap-learn counts them, the point itself included; by default 15, lowered to M for fewer points.
-    min_dist : float
-        Smallest distance between points that are packed closely, in [0, 1].
     n_epochs : int, optional
         Passes over the graph; by default umap-learn's own rule (500 up to 10,000 points, 200 above).
-    quality_k : int
-        Neighbourhood of trustworthiness, continuity and neighbours kept.
     start : ndarray of shape (M, 2), optional
         Positions to start from, as for :func:`tsne`; the learning rate then begins at a quarter.
 
     Raises
     ------
     TooFewPointsError
-        Fewer than 8 points, or fewer than ``n_neighbors``.
+        Fewer than 8 points.
     InvalidOptionError
-        ``n_neighbors`` below 2, ``min_dist`` outside [0, 1], the graph is too narrow, or ``start`` does not fit.
+        The graph is too narrow, or ``start`` does not fit.
     """
     began = time.perf_counter()
     rows, near, begin = _fitted_part(vectors, graph, start, "UMAP", "--skip-umap")
-    used = _fitting_neighbors(len(rows), n_neighbors)
-    if not 0.0 <= min_dist <= 1.0:
-        raise InvalidOptionError(f"min_dist must lie in [0, 1], got {min_dist}: it is measured against a spread of 1.")
+    used = min(N_NEIGHBORS, len(rows))
     neighbors = _nearest(near, used - 1, f"n_neighbors={used}")
     epochs = n_epochs or (_EPOCHS_FEW if len(rows) <= _MANY_POINTS else _EPOCHS_MANY)
-    a, b = map_curve(min_dist)
+    a, b = map_curve(MIN_DIST)
     fitted = umap_positions(
         scaled_to_ten(pca_start(rows, seed)) if begin is None else begin,
         fuzzy_graph(*neighbors),
@@ -145,8 +136,8 @@ def umap(
         first_rate=1.0 if begin is None else 0.25,
         n_threads=_n_threads(len(rows)),
     )
-    parameters: dict[str, float | int | str] = {"n_neighbors": used, "min_dist": min_dist}
-    return _layout("umap", fitted, vectors, graph, began, parameters, seed=seed, quality_k=quality_k, start=start)
+    parameters: dict[str, float | int | str] = {"n_neighbors": used, "min_dist": MIN_DIST}
+    return _layout("umap", fitted, vectors, graph, began, parameters, seed=seed, start=start)
 
 
 def _fitted_part(
@@ -181,19 +172,6 @@ def _fitting_perplexity(n: int, perplexity: float | None) -> float:
     return perplexity
 
 
-def _fitting_neighbors(n: int, n_neighbors: int | None) -> int:
-    if n_neighbors is None:
-        return min(N_NEIGHBORS, n)
-    if n_neighbors < 2:
-        raise InvalidOptionError(f"n_neighbors counts the point itself and must be at least 2, got {n_neighbors}.")
-    if n_neighbors > n:
-        raise TooFewPointsError(
-            f"n_neighbors={n_neighbors} needs at least as many points and there are {n}. "
-            "Ask for fewer, leave it out to have it chosen, or pass --skip-umap."
-        )
-    return n_neighbors
-
-
 def _nearest(graph: NeighborGraph, width: int, why: str) -> tuple[IntArray, Float64Array]:
     """The ``width`` nearest neighbours of each point and their Euclidean distances between unit rows."""
     if graph.indices.shape[1] < width:
@@ -218,17 +196,19 @@ def _layout(
     parameters: Mapping[str, float | int | str],
     *,
     seed: int,
-    quality_k: int,
     start: FloatArray | None,
 ) -> MapLayout:
     """All points on the map, and the figures that say how far it may be believed, against the original space.
 
     ``parameters`` gains the distance, the start, the seed, the numbers of points and anchors that the figures are from,
-    and the reason where ``quality_k`` had to be lowered.
+    and the reason where their neighbourhood had to be made smaller.
     """
     xy = all_positions(graph, fitted)
     elapsed_s = time.perf_counter() - began
-    quality = _quality(vectors, xy, quality_k, seed)
+    # Of very many points the figures are those of a random part, a neighbourhood being among them.
+    rng, n = np.random.default_rng(seed), len(xy)
+    part = np.arange(n) if n <= MAX_QUALITY_POINTS else np.sort(rng.choice(n, size=MAX_QUALITY_POINTS, replace=False))
+    quality = map_quality(unit_points(vectors[part]), xy[part], k=QUALITY_K, rng=rng)
     recorded = {
         **parameters,
         "distance": "euclidean of unit rows",
@@ -251,14 +231,6 @@ def _layout(
         parameters=recorded,
         n_fitted=None if graph.sample is None else len(graph.sample.rows),
     )
-
-
-def _quality(vectors: FloatArray, xy: FloatArray, k: int, seed: int) -> MapQuality:
-    """The figures of the map; of more than 50,000 points those of a random 50,000, a neighbourhood being among them."""
-    rng = np.random.default_rng(seed)
-    n = len(xy)
-    part = np.arange(n) if n <= MAX_QUALITY_POINTS else np.sort(rng.choice(n, size=MAX_QUALITY_POINTS, replace=False))
-    return map_quality(unit_points(vectors[part]), xy[part], k=k, rng=rng)
 
 
 def _kept(graph: NeighborGraph, xy: FloatArray, k: int) -> Float32Array:

@@ -54,9 +54,9 @@ class NeighborGraph(NamedTuple):
     sample: Sample | None = None
 
 
-def graph_size(n_points: int, *, perplexity: float | None = None, n_neighbors: int | None = None) -> int:
+def graph_size(n_points: int, *, perplexity: float | None = None) -> int:
     """How many neighbours a graph of ``n_points`` must hold so that both maps can be drawn from it."""
-    wanted = max(3 * (PERPLEXITY if perplexity is None else perplexity), n_neighbors or N_NEIGHBORS, QUALITY_K)
+    wanted = max(3 * (PERPLEXITY if perplexity is None else perplexity), N_NEIGHBORS, QUALITY_K)
     return max(1, min(n_points - 1, int(wanted)))
 
 
