@@ -81,14 +81,7 @@ def _figures(result: Result) -> Iterator[tuple[str, Figure]]:
 
 
 class Drawing:
-    """The pictures of one run, drawn beside what else there is to do; a context manager.
-
-    Parameters
-    ----------
-    dpi : float
-    format : str
-        ``png``, ``svg`` or ``pdf``.
-    """
+    """The pictures of one run, drawn beside what else there is to do; a context manager."""
 
     def __init__(self, *, dpi: float, format: str) -> None:  # noqa: A002
         self._settings: dict[str, Any] = {"dpi": dpi, "format": format}
@@ -116,16 +109,16 @@ class Drawing:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._process is not None:
-            if kind is None:  # given time to remove what Matplotlib may have put into a temporary folder
-                with suppress(OSError):
-                    cast(IO[bytes], self._process.stdin).close()
-                with suppress(subprocess.TimeoutExpired):
-                    self._process.wait(_PATIENCE_S)
-            self._process.kill()  # whoever still waits for an answer is told that none comes
+        process = self._process
+        if process is not None and kind is None:  # time to remove what Matplotlib may have put into a temporary folder
+            with suppress(OSError, subprocess.TimeoutExpired):
+                cast(IO[bytes], process.stdin).close()
+                process.wait(_PATIENCE_S)
+        if process is not None:
+            process.kill()  # whoever still waits for an answer is told that none comes
         self._waiting.shutdown(cancel_futures=True)
-        if self._process is not None:
-            with suppress(OSError), self._process:  # closes both pipes and waits for the end
+        if process is not None:
+            with suppress(OSError), process:  # closes both pipes and waits for the end
                 pass
 
     def _ask(self, result: Result) -> dict[str, bytes]:

@@ -33,22 +33,16 @@ def write_run(
 
     Parameters
     ----------
-    result : Result
     folder : path
         Made where it is absent. Files of these names are replaced, once all of them are complete.
-    options : mapping
-        Of the run, for the manifest.
-    elapsed_s : float
+    options, elapsed_s, digested
+        As `manifest` takes them.
     pictures : callable
         Gives the content of the picture files by name; is waited for last.
-    more_report : mapping
-        Keys of report.json beside those of the result: a comparison, a timeline.
+    more_report, sections : mapping
+        What report.json and the page hold beside the result: a comparison, a timeline.
     more_queries : mapping of file name to Scored
         Further tables of queries.
-    sections : mapping
-        Sections of the page beside those of the result: ``compare``, ``timeline``.
-    digested : mapping of role to path
-        As `manifest` takes it.
     page : bool
         Write the page too.
 
@@ -73,20 +67,15 @@ def write_run(
         )
         write_json(staging / "manifest.json", record)
         names.append("manifest.json")
-        if page:
-            names += _write_page(staging, own, result, sections or {})
+        if page:  # and the data it is drawn from, so that `embedscope report` can draw it again
+            content = payload.page_payload(result, **(sections or {}))
+            (staging / payload.PAGE_FILE).write_text(payload.to_json(content), encoding="utf-8")
+            (staging / "report.html").write_text(html.render(content, title=html.page_title(own)), encoding="utf-8")
+            names += ["report.html", payload.PAGE_FILE]
         drawn = pictures()
-        for name, content in drawn.items():
-            (staging / name).write_bytes(content)
+        for name, picture in drawn.items():
+            (staging / name).write_bytes(picture)
     return [*drawn, *names]
-
-
-def _write_page(staging: Path, own: Mapping[str, Any], result: Result, sections: Mapping[str, Any]) -> list[str]:
-    """The page, and the data it is drawn from, so that ``embedscope report`` can draw it again."""
-    page = payload.page_payload(result, **sections)
-    (staging / payload.PAGE_FILE).write_text(payload.to_json(page), encoding="utf-8")
-    (staging / "report.html").write_text(html.render(page, title=html.page_title(own)), encoding="utf-8")
-    return ["report.html", payload.PAGE_FILE]
 
 
 def check_destinations(

@@ -15,7 +15,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -126,9 +126,8 @@ def sha256_of(path: str | Path) -> str:
             return _file_digest(path)
         total = hashlib.sha256()
         for file in _files_below(path):
-            total.update(
-                f"{_file_digest(file)}  {file.relative_to(path).as_posix()}\n".encode("utf-8", "surrogateescape")
-            )
+            line = f"{_file_digest(file)}  {file.relative_to(path).as_posix()}\n"
+            total.update(line.encode("utf-8", "surrogateescape"))
         return total.hexdigest()
     except OSError as error:
         raise InputError(f"{path} cannot be read to record its hash ({error.strerror or error}).") from error
@@ -220,8 +219,6 @@ def manifest(
         model of a hub) has the hash None.
     options : mapping
         Every option of the run with its value.
-    seed : int
-    elapsed_s : float
     created_at : datetime, optional
         When the run was made; by default now.
     digested : mapping of role to path, optional
@@ -233,20 +230,23 @@ def manifest(
         ``embedscope_version``, ``created_at`` (UTC, ISO 8601), ``elapsed_s``, ``seed``, ``options``, ``inputs`` (path
         and sha256 by role), ``versions`` (Python and the libraries that are installed), ``platform``.
     """
-    moment = created_at or datetime.now(UTC)
+    versions = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    described = {}
+    for role, path in inputs.items():
+        if path is not None:
+            content = (digested or {}).get(role, Path(path))
+            described[role] = {"path": str(path), "sha256": sha256_of(content) if content.exists() else None}
     return {
         "embedscope_version": __version__,
-        "created_at": moment.astimezone(UTC).isoformat(timespec="seconds"),
+        "created_at": (created_at or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="seconds"),
         "elapsed_s": round(elapsed_s, 3),
         "seed": seed,
         "options": dict(options),
-        "inputs": {
-            role: _described(path, (digested or {}).get(role)) for role, path in inputs.items() if path is not None
-        },
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version for name in _LIBRARIES if (version := _version(name)) is not None},
-        },
+        "inputs": described,
+        "versions": versions,
         "platform": {"system": platform.platform(), "machine": platform.machine(), "byteorder": sys.byteorder},
     }
 
@@ -310,12 +310,12 @@ def _publish(staging: Path, directory: Path) -> None:
 
 def _files_below(directory: Path) -> Iterator[Path]:
     """Every file at any depth, in the order of its relative path."""
-    found = [Path(folder, name) for folder, _, names in os.walk(directory, onerror=_raise) for name in names]
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    found = [Path(folder, name) for folder, _, names in os.walk(directory, onerror=fail) for name in names]
     yield from sorted(found, key=lambda path: path.relative_to(directory).parts)
-
-
-def _raise(error: OSError) -> None:
-    raise error
 
 
 def _file_digest(path: Path) -> str:
@@ -345,15 +345,3 @@ def _write_in_one_step(path: Path, write: Callable[[Path], object]) -> None:
         raise _cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _described(path: str | Path, digested: Path | None) -> dict[str, str | None]:
-    content = Path(path) if digested is None else digested
-    return {"path": str(path), "sha256": sha256_of(content) if content.exists() else None}

@@ -87,9 +87,7 @@ def render_run_folder(folder: str | Path) -> str:
     DataFormatError
         If ``page.json`` is not the payload of a page, or of a version that this program does not know.
     """
-    path = Path(folder) / PAGE_FILE
-    payload = _read_payload(path)
-    _require_known(payload, path)
+    payload = _read_payload(Path(folder) / PAGE_FILE)
     return render(payload, title=page_title(payload["report"]))
 
 
@@ -112,15 +110,9 @@ def as_data_block(payload: Mapping[str, Any]) -> str:
 
 def content_security_policy(script: str, style: str) -> str:
     """The policy under which only ``script`` and ``style`` run, and nothing is requested."""
-    return "; ".join(
-        (
-            "default-src 'none'",
-            f"script-src '{_source_hash(script)}'",
-            f"style-src '{_source_hash(style)}'",
-            "img-src data:",
-            "base-uri 'none'",
-            "form-action 'none'",
-        )
+    return (
+        f"default-src 'none'; script-src '{_source_hash(script)}'; style-src '{_source_hash(style)}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
     )
 
 
@@ -156,14 +148,11 @@ def _read_payload(path: Path) -> Any:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read ({error}). Check that it is the file that the run wrote.") from error
     try:
-        return json.loads(content)
+        payload = json.loads(content)
     except (json.JSONDecodeError, RecursionError) as error:
         raise DataFormatError(
             f"{path} is not JSON ({error}), so the run was cut short or the file was changed. Run visualize again."
         ) from error
-
-
-def _require_known(payload: Any, path: Path) -> None:
     if not isinstance(payload, dict) or payload.get("kind") != "embedscope-page":
         raise DataFormatError(
             f'{path} is not the payload of a page: "kind" must be "embedscope-page". Give the output folder of '
@@ -177,3 +166,4 @@ def _require_known(payload: Any, path: Path) -> None:
         )
     if not isinstance(payload.get("report"), dict):
         raise DataFormatError(f'{path} has no "report" table, so there is nothing to draw. Run visualize again.')
+    return payload

@@ -133,7 +133,12 @@ def _drawable(cluster: str, can_draw: Callable[[str], bool]) -> str:
     base, rest = cluster[0], cluster[1:]
     if not can_draw(base):
         return PLACEHOLDER
-    return base + "".join(char for char in rest if can_draw(char) or _is_selector(char) or char in _KEPT_FORMAT)
+    return base + "".join(char for char in rest if can_draw(char) or _has_no_glyph(char))
+
+
+def _has_no_glyph(char: str) -> bool:
+    """Whether ``char`` only shapes its neighbours: a joiner, a tag, a variation selector."""
+    return char in _KEPT_FORMAT or _is_tag(char) or "\ufe00" <= char <= "\ufe0f"
 
 
 def _tamed(cluster: str) -> str:
@@ -145,12 +150,12 @@ def _tamed(cluster: str) -> str:
 def _continues(cluster: str, char: str) -> bool:
     """Whether ``char`` belongs to the character that ``cluster`` has begun."""
     last = cluster[-1]
-    if char == _ZWJ or char in _KEPT_FORMAT or char in _SPACING_MARKS or _is_tag(char) or _is_skin_tone(char):
-        return True
+    if char in _KEPT_FORMAT or char in _SPACING_MARKS or _is_tag(char) or "\U0001f3fb" <= char <= "\U0001f3ff":
+        return True  # the last are skin tones
     if unicodedata.category(char).startswith("M"):
         return True
     if last == _ZWJ:
-        return _is_pictographic(char)
+        return unicodedata.category(char) == "So" or char >= "\U0001f000"  # a picture
     if _is_regional(char):
         return _is_regional(last) and len(cluster) == 1
     if unicodedata.combining(last) == _VIRAMA:
@@ -169,20 +174,8 @@ def _is_regional(char: str) -> bool:
     return "\U0001f1e6" <= char <= "\U0001f1ff"
 
 
-def _is_skin_tone(char: str) -> bool:
-    return "\U0001f3fb" <= char <= "\U0001f3ff"
-
-
 def _is_tag(char: str) -> bool:
     return "\U000e0020" <= char <= "\U000e007f"
-
-
-def _is_selector(char: str) -> bool:
-    return "\ufe00" <= char <= "\ufe0f" or _is_tag(char)
-
-
-def _is_pictographic(char: str) -> bool:
-    return unicodedata.category(char) == "So" or char >= "\U0001f000"
 
 
 def _joins_hangul(last: str, char: str) -> bool:
