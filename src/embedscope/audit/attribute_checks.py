@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from embedscope.audit.faults import Fault, Hit, fault, hits_of
+from embedscope.audit.faults import Fault, fault, hits_of
 from embedscope.audit.subject import Stated, Subject
 from embedscope.data.collection import Row, excerpt
 from embedscope.data.text_features import words
@@ -41,13 +41,15 @@ def check_attributes(subject: Subject) -> Iterator[Fault]:
         }
         unclear = [one for one in hits if wrong[one.unit]]
         rest = [one for one in hits if not wrong[one.unit]]
-        value = type_name if _is_whole(kind) else kind.read
+        value, severity, apart = type_name, Severity.HIGH, ""
+        if not _is_whole(kind):
+            value, severity = kind.read, Severity.MEDIUM if unclear else Severity.LOW
+            apart = f"; for {len(unclear):,} of them the query names nothing that tells the two apart"
         yield fault(
             subject,
             code_of_kept(type_name, kind),
-            f"{len(hits):,} of {len(typed):,} '{type_name}' negatives state the positive's own {value}"
-            + _unclear(kind, unclear),
-            _severity_of_kept(kind, unclear),
+            f"{len(hits):,} of {len(typed):,} '{type_name}' negatives state the positive's own {value}{apart}",
+            severity,
             [*unclear, *rest],
             units=subject.negative_resampler.among(np.array(own, dtype=np.int64)),
             action=_action_for_kept(type_name, value, len(unclear)),
@@ -106,12 +108,6 @@ def code_of_kept(type_name: str, kind: AttributeKind) -> str:
     return f"{type_name}-negative-keeps-{type_name if _is_whole(kind) else kind.read}"
 
 
-def _severity_of_kept(kind: AttributeKind, unclear: Sequence[Hit]) -> Severity:
-    if _is_whole(kind):
-        return Severity.HIGH
-    return Severity.MEDIUM if unclear else Severity.LOW
-
-
 def _action_for_kept(type_name: str, value: str, n_unclear: int) -> str:
     if not n_unclear:
         return f"Nothing, where the query names what sets the two apart; else give the negative another {value}."
@@ -119,12 +115,6 @@ def _action_for_kept(type_name: str, value: str, n_unclear: int) -> str:
         f"Correct the {value} or the type of the first {n_unclear:,}: a model is taught to keep apart what is the "
         f"same. --fix takes the type '{type_name}' from these, and removes those that have no other type."
     )
-
-
-def _unclear(kind: AttributeKind, unclear: Sequence[Hit]) -> str:
-    if _is_whole(kind):
-        return ""
-    return f"; for {len(unclear):,} of them the query names nothing that tells the two apart"
 
 
 def _difference(first: str, second: str) -> tuple[str, str]:

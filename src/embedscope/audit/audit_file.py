@@ -64,10 +64,11 @@ def run_audit(settings: Settings, fix: str | None, log: Log) -> Audited:
         _require_patchable(raw, settings)
     training = TrainingFile.of(settings)
     train = None if training is None else (training.name, training.collection)
+    checkpoint = _checkpoint(settings)
     subject = Subject(
         raw,
-        _second_opinion(raw, settings, log),
-        _lengths(raw, settings),
+        _second_opinion(raw, checkpoint, settings, log),
+        _lengths(raw, checkpoint),
         attributes=load_pack(settings.measure.attributes),
         seed=settings.measure.seed,
         n_draws=settings.measure.draws,
@@ -189,9 +190,8 @@ def _checkpoint(settings: Settings) -> Checkpoint | None:
     return load_checkpoint(path, base_model=base_model, pooling=own.pooling, max_length=own.max_length)
 
 
-def _lengths(raw: RawRows, settings: Settings) -> TokenLengths | None:
+def _lengths(raw: RawRows, checkpoint: Checkpoint | None) -> TokenLengths | None:
     """Tokens of every text; None without a model, or where nothing limits a text."""
-    checkpoint = _checkpoint(settings)
     if checkpoint is None or checkpoint.base.transformer is None or checkpoint.max_length is None:
         return None
     texts = {identity(text) for row in raw.rows for _, text in texts_of(row)} - {""}
@@ -200,10 +200,10 @@ def _lengths(raw: RawRows, settings: Settings) -> TokenLengths | None:
     )
 
 
-def _second_opinion(raw: RawRows, settings: Settings, log: Log) -> SecondOpinion | None:
+def _second_opinion(raw: RawRows, checkpoint: Checkpoint | None, settings: Settings, log: Log) -> SecondOpinion | None:
     """Vectors under the base model; None where only the audited model itself is at hand, which is no second opinion."""
     own = settings.model
-    if own.base_model is None and not _is_head_over_its_base(_checkpoint(settings)):
+    if own.base_model is None and not _is_head_over_its_base(checkpoint):
         if own.checkpoint is not None:
             log.warn(
                 "the encoder of the checkpoint is the audited one, so it gives no second opinion on the labels; "
@@ -225,5 +225,6 @@ def _second_opinion(raw: RawRows, settings: Settings, log: Log) -> SecondOpinion
 
 def _is_head_over_its_base(checkpoint: Checkpoint | None) -> bool:
     """Whether the encoder is one that the audited training did not touch."""
-    is_head = checkpoint is not None and checkpoint.layout in (Layout.STATE_DICT, Layout.HEAD_SAFETENSORS)
-    return is_head and checkpoint is not None and checkpoint.encoder_state is None
+    if checkpoint is None or checkpoint.encoder_state is not None:
+        return False
+    return checkpoint.layout in (Layout.STATE_DICT, Layout.HEAD_SAFETENSORS)

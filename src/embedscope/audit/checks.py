@@ -41,12 +41,8 @@ class AuditReport:
 def audit(subject: Subject, *, train: tuple[str, Collection] | None = None) -> AuditReport:
     """Everything that can be found wrong with the data set.
 
-    Parameters
-    ----------
-    subject : Subject
-        The rows, with vectors of the base model and token lengths where a model is at hand.
-    train : (name, Collection), optional
-        The training file, for the leakage check.
+    The subject has vectors of the base model and token lengths where a model is at hand; ``train``, the training file
+    by its name, is for the leakage check.
     """
     checks = (check_texts, check_weights, check_labels, check_attributes, check_duplicates, check_shortcut)
     faults = [fault for check in checks for fault in check(subject)]

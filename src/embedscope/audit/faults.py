@@ -96,8 +96,3 @@ def share_of(hits: Sequence[Hit], resampler: Resampler) -> Estimate:
 def whole_fault(code: str, title: str, severity: Severity, *, n: int, effect: Estimate, action: str) -> Fault:
     """A fault of the file as a whole, with no row to point at: it concerns all of them."""
     return Fault(candidate(code, title, severity, effect, action, gain=_GAIN[severity], n=n), ())
-
-
-def counted(n: int, one: str, many: str) -> str:
-    """A count with its noun: "1 row", "1,480 rows"."""
-    return f"{n:,} {one if n == 1 else many}"

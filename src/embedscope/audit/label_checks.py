@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
-from embedscope.audit.faults import Fault, Hit, counted, fault, hit, hits_of, share_of
+from embedscope.audit.faults import Fault, Hit, fault, hit, hits_of, share_of
 from embedscope.audit.subject import Stated, Subject
 from embedscope.data.collection import Collection, Row, excerpt, identity
 from embedscope.data.text_features import placeholder
 from embedscope.diagnose.second_opinion import Scorer, answers_as_well, denies_more
-from embedscope.protocols import AttributeReader, Float64Array, IntArray
+from embedscope.protocols import AttributeReader, Float64Array
 from embedscope.result import Severity
+from embedscope.result.formatting import count
 
 N_CANDIDATES = 10
 """Best-scoring unlabelled documents of each query that are read for a false negative."""
@@ -52,8 +52,8 @@ def _positive_as_negative(subject: Subject) -> Iterator[Fault]:
         yield fault(
             subject,
             "positive-also-negative",
-            f"{counted(len(hits), 'hard negative is', 'hard negatives are')} a positive of the same query "
-            f"({counted(n_rows, 'row', 'rows')} of {len(subject.rows):,})",
+            f"{count(len(hits), 'hard negative is', 'hard negatives are')} a positive of the same query "
+            f"({count(n_rows, 'row', 'rows')} of {len(subject.rows):,})",
             Severity.HIGH,
             hits,
             units=subject.negative_resampler,
@@ -88,12 +88,12 @@ def _answering_negatives(subject: Subject) -> Iterator[Fault]:
         also = (
             ""
             if opinion is None or not n_preferred
-            else f" or {counted(n_preferred, 'is', 'are')} clearly preferred by {opinion.name}"
+            else f" or {count(n_preferred, 'is', 'are')} clearly preferred by {opinion.name}"
         )
         yield fault(
             subject,
             "negative-answers-query",
-            f"{counted(len(hits), 'hard negative states', 'hard negatives state')} everything that the query and the "
+            f"{count(len(hits), 'hard negative states', 'hard negatives state')} everything that the query and the "
             f"positive share{also} (of {len(subject.stated):,}): suspected false negatives",
             Severity.MEDIUM,
             hits,
@@ -133,7 +133,7 @@ def _mislabelled(subject: Subject, collection: Collection, scorer: Scorer) -> It
         yield fault(
             subject,
             "positive-suspect",
-            f"{counted(len(found), 'query has a positive that does', 'queries have a positive that does')} not fit it "
+            f"{count(len(found), 'query has a positive that does', 'queries have a positive that does')} not fit it "
             f"(of {len(collection.queries):,}), {by}",
             Severity.HIGH,
             found,
@@ -144,8 +144,7 @@ def _mislabelled(subject: Subject, collection: Collection, scorer: Scorer) -> It
 def _suspect(subject: Subject, collection: Collection, q: int, level: float) -> tuple[bool, float, Hit] | None:
     """Whether the values were read, the level, and the hit; None where nothing speaks against the positive."""
     query = collection.queries[q]
-    own = collection.relevant[collection.indptr[q] : collection.indptr[q + 1]]
-    texts = [collection.documents[d] for d in own]
+    texts = [collection.documents[d] for d in subject.relevant[q]]
     if not texts or any(placeholder(text) is not None for text in texts):
         return None  # a finding of its own
     attributes = subject.attributes
@@ -176,43 +175,34 @@ def _positive_levels(collection: Collection, scorer: Scorer) -> Float64Array:
 
 def _unlabelled(subject: Subject, collection: Collection, scorer: Scorer) -> Iterator[Fault]:
     """Documents without a label for a query that answer it as its positive does."""
-    negatives: dict[int, set[int]] = defaultdict(set)
-    for q, d in zip(collection.negatives.queries.tolist(), collection.negatives.documents.tolist(), strict=True):
-        negatives[q].add(d)
+    documents, attributes = collection.documents, subject.attributes
     hits = []
     for start, block in scorer.blocks():
         top = np.argsort(-block, axis=1, kind="stable")[:, : N_CANDIDATES + 8]
         for offset, places in enumerate(top):
-            q = start + offset
-            own = collection.relevant[collection.indptr[q] : collection.indptr[q + 1]]
-            labelled = negatives[q] | set(own.tolist())
-            unlabelled = [int(d) for d in places if int(d) not in labelled][:N_CANDIDATES]
-            found = _also_answer(collection, q, own, unlabelled, subject.attributes)
+            query, own = collection.queries[start + offset], subject.relevant[start + offset]
+            labelled = {*own, *subject.refused[start + offset]}
+            unlabelled = [d for d in places.tolist() if d not in labelled][:N_CANDIDATES]
+            found = [
+                documents[d]
+                for d in unlabelled
+                if any(answers_as_well(query, documents[p], documents[d], attributes) for p in own)
+            ]
             if found:
-                hits.append((len(found), _unlabelled_hit(subject, collection, q, own, found)))
+                said = (
+                    f"{excerpt(query)} with the positive {excerpt(documents[own[0]], 80)} is also answered by "
+                    f"{excerpt(found[0], 80)}"
+                )
+                hits.append((len(found), hit(subject, subject.rows_of_query[query][0], said)))
     found_hits = [one for _, one in sorted(hits, key=lambda item: -item[0])]
     if found_hits and share_of(found_hits, subject.resampler).at_least > LEAST_SHARE:
         yield fault(
             subject,
             "unlabelled-answer",
-            f"{counted(len(found_hits), 'query is', 'queries are')} answered as well by a document that is not "
+            f"{count(len(found_hits), 'query is', 'queries are')} answered as well by a document that is not "
             f"labelled relevant to it (of {len(collection.queries):,}): suspected false negatives",
             Severity.MEDIUM,
             found_hits,
             action="Label these documents relevant too, or make the queries name what sets the positive apart; until "
             "then a model is marked wrong for finding them.",
         )
-
-
-def _also_answer(
-    collection: Collection, q: int, own: IntArray, candidates: Sequence[int], attributes: AttributeReader
-) -> list[int]:
-    query, texts = collection.queries[q], collection.documents
-    return [d for d in candidates if any(answers_as_well(query, texts[p], texts[d], attributes) for p in own)]
-
-
-def _unlabelled_hit(subject: Subject, collection: Collection, q: int, own: IntArray, found: Sequence[int]) -> Hit:
-    unit = subject.rows_of_query[collection.queries[q]][0]
-    positive, other = collection.documents[own[0]], collection.documents[found[0]]
-    said = f"{excerpt(collection.queries[q])} with the positive {excerpt(positive, 80)} is also answered by "
-    return hit(subject, unit, said + excerpt(other, 80))

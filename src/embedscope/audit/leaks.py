@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embedscope.audit.faults import Fault, Hit, counted, fault, hit, whole_fault
+from embedscope.audit.faults import Fault, Hit, fault, hit, whole_fault
 from embedscope.audit.preferences import best_positives
 from embedscope.audit.subject import Subject
 from embedscope.data.collection import Collection, Row, excerpt, identity
 from embedscope.diagnose.leakage import Overlap, leakage_of, normalised, overlaps
 from embedscope.diagnose.near_duplicates import differ_by_slips, say_the_same
 from embedscope.result import Leakage, Severity
-from embedscope.result.formatting import percent
+from embedscope.result.formatting import count, percent
 
 SHORTCUT = 0.9
 """Share of (query, hard negative) pairs in which shared letters prefer the positive: above it no model is needed."""
@@ -25,27 +25,26 @@ def check_leakage(subject: Subject, train: Collection, *, name: str) -> tuple[Le
     if subject.collection is None:
         return None, []
     queries, positives = overlaps(subject.collection, train)
-    of_queries = _Leaked("query-in-training", "queries", queries, lambda row: (row.query,), Severity.HIGH)
-    of_positives = _Leaked("positive-in-training", "positives", positives, lambda row: row.positives, Severity.MEDIUM)
-    faults = [
-        *_leak(
-            subject,
-            of_queries,
-            train.queries,
-            name,
-            "Remove these rows from the test set: the model may have learnt their answers by heart. --fix does it.",
-        ),
-        *_near_leak(subject, of_queries, name),
-        *_leak(
-            subject,
-            of_positives,
-            [train.documents[d] for d in np.unique(train.relevant)],
-            name,
-            "Divide the data by document and not by row, unless the same documents are searched in use.",
-        ),
-        *_near_leak(subject, of_positives, name),
-    ]
-    return leakage_of(queries, positives, train_name=name), faults
+    of_queries = _Leaked(
+        "query-in-training",
+        "queries",
+        queries,
+        train.queries,
+        lambda row: (row.query,),
+        Severity.HIGH,
+        "Remove these rows from the test set: the model may have learnt their answers by heart. --fix does it.",
+    )
+    of_positives = _Leaked(
+        "positive-in-training",
+        "positives",
+        positives,
+        [train.documents[d] for d in np.unique(train.relevant)],
+        lambda row: row.positives,
+        Severity.MEDIUM,
+        "Divide the data by document and not by row, unless the same documents are searched in use.",
+    )
+    found = (one for leaked in (of_queries, of_positives) for one in _leaks(subject, leaked, name))
+    return leakage_of(queries, positives, train_name=name), list(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +54,17 @@ class _Leaked:
     code: str
     what: str
     overlap: Overlap
+    train: Sequence[str]
     texts_of: Callable[[Row], tuple[str, ...]]
     severity: Severity
+    action: str
 
 
-def _leak(subject: Subject, leaked: _Leaked, train: Sequence[str], name: str, action: str) -> Iterator[Fault]:
+def _leaks(subject: Subject, leaked: _Leaked, name: str) -> Iterator[Fault]:
+    """Texts that stand in the training file, and texts that nearly do and say the same.
+
+    Templated data holds honest near neighbours.
+    """
     exact = len(leaked.overlap.exact)
     n = exact + len(leaked.overlap.normalised)
     if n:
@@ -68,13 +73,9 @@ def _leak(subject: Subject, leaked: _Leaked, train: Sequence[str], name: str, ac
             leaked.code,
             f"{n:,} of {leaked.overlap.n:,} distinct {leaked.what} stand in {name} ({exact:,} word for word)",
             leaked.severity,
-            _hits(subject, leaked.texts_of, train),
-            action=action,
+            _hits(subject, leaked.texts_of, leaked.train),
+            action=leaked.action,
         )
-
-
-def _near_leak(subject: Subject, leaked: _Leaked, name: str) -> Iterator[Fault]:
-    """Texts that stand nearly in the training file and say the same: templated data holds honest near neighbours."""
     twins = {text: twin for text, twin in leaked.overlap.near if _is_the_same_text(subject, text, twin)}
     hits = []
     for unit, row in enumerate(subject.rows):
@@ -131,7 +132,7 @@ def check_shortcut(subject: Subject) -> Iterator[Fault]:
         yield whole_fault(
             "lexical-shortcut",
             f"shared letters alone prefer the positive in {percent(found.value or 0.0)} of "
-            f"{counted(len(wins), 'pair', 'pairs')} with a hard negative: the task can be solved without meaning",
+            f"{count(len(wins), 'pair', 'pairs')} with a hard negative: the task can be solved without meaning",
             Severity.MEDIUM,
             n=len(wins),
             effect=found,

@@ -26,7 +26,6 @@ PATCHABLE = ("JSON", "JSONL", "CSV", "TSV")
 """Containers that are text, so that a row can be replaced and the rest left as it is."""
 
 _BLANK = re.compile(r"[ \t\r\n]*")
-_INDENT = re.compile(r"[ \t]*")
 _DECODER = json.JSONDecoder()
 Span = tuple[int, int]
 
@@ -161,8 +160,6 @@ class _Record:
             self._set_types(edit, self._negatives[edit.place], edit.value)
         elif edit.action is Action.WEIGH:
             self._weigh(edit, self._negatives[edit.place])
-        elif edit.part is Part.QUERY:
-            self._restore_at(edit, self._record, self._dialect.query, self._dialect.query)
         else:
             self._restore_slot(edit, self._slot(edit))
 
@@ -335,15 +332,17 @@ def _spliced(text: str, spans: dict[int, Span], rows: dict[int, str | None]) -> 
 def _written(record: Fields, text: str, separator: str | None) -> str:
     """The record in the manner in which ``text`` wrote it: indented or not, escaped or not; cells by ``separator``."""
     if separator is not None:
-        return _cells(record, separator)
+        out = io.StringIO(newline="")
+        csv.writer(out, delimiter=separator, lineterminator="").writerow(record.values())
+        return out.getvalue()
     lines = text.split("\n")
     options: dict[str, Any] = {"ensure_ascii": text.isascii() and "\\u" in text}
     if len(lines) == 1:
         if not re.search(r'[^\\]":\s', text):
             options["separators"] = (",", ":")
         return _encodable(record, options)
-    outer = _indent_of(lines[-1])
-    options["indent"] = _indent_of(lines[1]).removeprefix(outer) or None
+    outer, inner = (line[: len(line) - len(line.lstrip(" \t"))] for line in (lines[-1], lines[1]))
+    options["indent"] = inner.removeprefix(outer) or None
     end = "\r\n" if "\r\n" in text else "\n"
     return _encodable(record, options).replace("\n", end + outer)
 
@@ -355,14 +354,3 @@ def _encodable(record: Fields, options: dict[str, Any]) -> str:
     except UnicodeEncodeError:  # half of a surrogate pair can stand in a file only as an escape
         return json.dumps(record, **{**options, "ensure_ascii": True})
     return made
-
-
-def _indent_of(line: str) -> str:
-    match = _INDENT.match(line)
-    return "" if match is None else match.group(0)
-
-
-def _cells(record: Fields, separator: str) -> str:
-    out = io.StringIO(newline="")
-    csv.writer(out, delimiter=separator, lineterminator="").writerow(record.values())
-    return out.getvalue()

@@ -44,13 +44,7 @@ def preferences(collection: Collection, scorer: Scorer, resampler: Resampler) ->
 
     The difference of a pair is ``m = s(q, negative) - max s(q, positive)``. A negative is clearly preferred where
     ``m > max(0, median(m) + 3 * 1.4826 * MAD(m))``, the median and the median absolute deviation taken over all pairs.
-
-    Parameters
-    ----------
-    collection : Collection
-    scorer : Scorer
-    resampler : Resampler
-        Of the queries.
+    The resampler is that of the queries.
     """
     best = best_positives(collection, scorer)
     queries, documents = collection.negatives.queries, collection.negatives.documents

@@ -31,13 +31,7 @@ def repair(subject: Subject, *, train: tuple[str, Collection] | None = None) -> 
     texts and texts that are nothing but a placeholder, hard negatives that are positives of the same query. Corrected:
     mojibake, Unicode form, types that the negative contradicts, weights that are no weights (the usual one of the same
     types; absent where there is none), zeros where nearly all weights are zero. Every other weight stays. Suspicions
-    are left alone.
-
-    Parameters
-    ----------
-    subject : Subject
-    train : (name, Collection), optional
-        The training file: rows whose query stands in it are leaked.
+    are left alone. Leaked are rows whose query stands in ``train``, the training file by its name.
     """
     leaked = set() if train is None else set(leaked_rows(subject, train[1]))
     repairer = _Repairer(subject)

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -61,6 +62,24 @@ class Subject:
     def rest_of(self, place: int) -> str:
         """What the row at ``place`` states beside its texts, types, weights and ids."""
         return self.raw.rest[place] if self.raw.rest else repr((self.rows[place].group, self.rows[place].metadata))
+
+    @cached_property
+    def relevant(self) -> list[list[int]]:
+        """Relevant documents of each query of the collection."""
+        collection = self.collection
+        if collection is None:
+            return []
+        return [collection.relevant[a:b].tolist() for a, b in pairwise(collection.indptr.tolist())]
+
+    @cached_property
+    def refused(self) -> Mapping[int, set[int]]:
+        """Hard negatives of each query of the collection."""
+        found: dict[int, set[int]] = defaultdict(set)
+        if self.collection is not None:
+            negatives = self.collection.negatives
+            for q, d in zip(negatives.queries.tolist(), negatives.documents.tolist(), strict=True):
+                found[q].add(d)
+        return found
 
     def differ_in_values(self, first: str, second: str) -> bool:
         """Whether two texts state other values of a kind that is read."""
@@ -167,17 +186,11 @@ def merged(raw: RawRows) -> Collection:
         If a text holds half of a surrogate pair.
     """
     extra = {f"extra {place}": text for place, text in enumerate(raw.extra_documents)}
-    return build_collection(
-        map(_weighable, raw.rows), format=raw.format, drop_empty=True, row_name=raw.row_name, extra_documents=extra
+    weighable = (
+        replace(row, negatives=tuple(n if is_weight(n.weight) else replace(n, weight=1.0) for n in row.negatives))
+        for row in raw.rows
     )
-
-
-def _weighable(row: Row) -> Row:
-    return replace(row, negatives=tuple(map(_with_weight, row.negatives)))
-
-
-def _with_weight(negative: Negative) -> Negative:
-    return negative if is_weight(negative.weight) else replace(negative, weight=1.0)
+    return build_collection(weighable, format=raw.format, drop_empty=True, row_name=raw.row_name, extra_documents=extra)
 
 
 def is_weight(weight: float) -> bool:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from embedscope.audit.faults import Fault, Hit, counted, fault, hit
+from embedscope.audit.faults import Fault, Hit, fault, hit
 from embedscope.audit.subject import Subject
 from embedscope.data.collection import Row, excerpt, identity
 from embedscope.data.text_features import is_mojibake, is_nfc, placeholder
 from embedscope.result import Severity
+from embedscope.result.formatting import count
 
 
 def check_texts(subject: Subject) -> Iterator[Fault]:
@@ -19,7 +20,7 @@ def check_texts(subject: Subject) -> Iterator[Fault]:
     for code, is_broken, severity, what, action in _KINDS:
         hits = list(_hits(subject, is_broken))
         if hits:
-            title = f"{counted(len(hits), 'row has', 'rows have')} {what} (of {n:,})"
+            title = f"{count(len(hits), 'row has', 'rows have')} {what} (of {n:,})"
             yield fault(subject, code, title, severity, hits, action=action)
     yield from _over_long(subject)
     yield from _duplicate_rows(subject)
@@ -91,7 +92,7 @@ def _over_long(subject: Subject) -> Iterator[Fault]:
         yield fault(
             subject,
             "over-long-text",
-            f"{counted(len(hits), 'row has', 'rows have')} a text of more than {lengths.max_length:,} tokens, which "
+            f"{count(len(hits), 'row has', 'rows have')} a text of more than {lengths.max_length:,} tokens, which "
             f"{lengths.model} cuts off (of {len(subject.rows):,})",
             Severity.MEDIUM,
             [hits[i] for i in order],
@@ -121,7 +122,7 @@ def _duplicate_rows(subject: Subject) -> Iterator[Fault]:
         yield fault(
             subject,
             "duplicate-rows",
-            f"{counted(n, 'row repeats', 'rows repeat')} the texts of an earlier row (of {len(subject.rows):,}){apart}",
+            f"{count(n, 'row repeats', 'rows repeat')} the texts of an earlier row (of {len(subject.rows):,}){apart}",
             Severity.LOW,
             [*same, *other],
             action="Remove the repetitions; they weigh some queries twice in training. --fix does it where rows "

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from embedscope.audit.faults import Fault, Hit, counted, fault, hits_of
+from embedscope.audit.faults import Fault, Hit, fault, hits_of
 from embedscope.audit.subject import Stated, Subject, is_weight
 from embedscope.data.collection import excerpt
 from embedscope.diagnose.failing_rows import usual_weights
 from embedscope.result import Severity
+from embedscope.result.formatting import count
 
 PLACEHOLDER_SHARE = 0.95
 """Share of zero weights from which they were never filled in."""
@@ -40,7 +41,7 @@ def _bad_weights(subject: Subject) -> Iterator[Fault]:
         yield fault(
             subject,
             "broken-weights",
-            f"{counted(len(broken), 'hard negative has', 'hard negatives have')} a weight that is negative or no "
+            f"{count(len(broken), 'hard negative has', 'hard negatives have')} a weight that is negative or no "
             f"number (of {n:,})",
             Severity.HIGH,
             broken,
@@ -66,8 +67,7 @@ def _bad_weights(subject: Subject) -> Iterator[Fault]:
     yield fault(
         subject,
         "zero-weights",
-        f"{counted(len(zero), 'hard negative has', 'hard negatives have')} the weight 0, while others do not "
-        f"(of {n:,})",
+        f"{count(len(zero), 'hard negative has', 'hard negatives have')} the weight 0, while others do not (of {n:,})",
         Severity.HIGH if 2 * len(zero) > n else Severity.MEDIUM,
         zero,
         units=subject.negative_resampler,
@@ -99,7 +99,7 @@ def _unequal_weights(subject: Subject) -> Iterator[Fault]:
         yield fault(
             subject,
             "weights-not-by-type",
-            f"{counted(len(hits), 'hard negative has', 'hard negatives have')} another weight than most of the same "
+            f"{count(len(hits), 'hard negative has', 'hard negatives have')} another weight than most of the same "
             f"types (of {len(stated):,})",
             Severity.LOW,
             hits,
@@ -120,7 +120,7 @@ def _types_twice(subject: Subject) -> Iterator[Fault]:
         yield fault(
             subject,
             "type-listed-twice",
-            f"{counted(len(hits), 'row lists', 'rows list')} a type twice for one hard negative "
+            f"{count(len(hits), 'row lists', 'rows list')} a type twice for one hard negative "
             f"(of {len(subject.rows):,})",
             Severity.LOW,
             hits,
