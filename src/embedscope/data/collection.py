@@ -163,46 +163,44 @@ def build_collection(
     TooFewPointsError
         If fewer than two queries have a relevant document: no interval and no comparison exists for one.
     """
-    clean, notes = _without_empty_texts(rows, drop_empty=drop_empty, row_name=row_name)
-    queries, documents, judgments = _Texts(), _Texts(), _Judgments()
+    builder = _Builder(drop_empty=drop_empty)
+    clean = builder.without_empty_texts(rows, row_name)
     groups: dict[int, str] = {}
     metadata: dict[str, dict[int, str]] = {}
     n_regrouped = 0
     for row in clean:
-        query = queries.add(row.query)
+        query = builder.queries.add(row.query)
         for text in row.positives:
-            judgments.add_relevant(query, documents.add(text), 1.0, row.number)
+            builder.add_relevant(query, builder.documents.add(text), 1.0, row.number)
         for negative in row.negatives:
             _require_weight(negative, f"{row_name} {row.number}")
-            judgments.add_negative(query, documents.add(negative.text), negative, row.number)
+            builder.add_negative(query, builder.documents.add(negative.text), negative, row.number)
         if row.group is not None:
             n_regrouped += groups.setdefault(query, row.group) != row.group
         for column, value in row.metadata:
             metadata.setdefault(column, {}).setdefault(query, value)
     if n_regrouped:
-        notes.append(
+        builder.notes.append(
             f"{n_regrouped} rows repeat a query under another group; the group of its first row is kept, "
             "because one query belongs to one cluster."
         )
-    aliases = _add_extra_documents(documents, extra_documents or {}, drop_empty=drop_empty, notes=notes)
-    document_ids = _numbered("d", len(documents.index))
-    return _collect(
-        judgments,
+    extra = builder.interned((extra_documents or {}).items(), builder.documents, what="extra document")
+    document_ids = _numbered("d", len(builder.documents.index))
+    aliases: dict[str, tuple[str, ...]] = {}
+    for name, document in extra.items():
+        if document is not None:
+            aliases[document_ids[document]] = (*aliases.get(document_ids[document], ()), name)
+    every = range(len(builder.queries.index))
+    return builder.collection(
         format=format,
-        query_ids=_numbered("q", len(queries.index)),
-        queries=tuple(queries.index),
+        query_ids=_numbered("q", len(every)),
         document_ids=document_ids,
-        documents=tuple(documents.index),
         row_name=row_name,
         n_rows=len(clean),
-        n_duplicate_queries=queries.n_repeats,
-        n_duplicate_documents=documents.n_repeats,
-        groups=tuple(groups.get(q) for q in range(len(queries.index))) if groups else (),
-        metadata={
-            column: tuple(values.get(q) for q in range(len(queries.index))) for column, values in metadata.items()
-        },
-        merged_ids={document_ids[d]: tuple(ids) for d, ids in aliases.items()},
-        warnings=[*warnings, *notes],
+        groups=tuple(groups.get(q) for q in every) if groups else (),
+        metadata={column: tuple(values.get(q) for q in every) for column, values in metadata.items()},
+        merged_ids=aliases,
+        warnings=warnings,
     )
 
 
@@ -248,31 +246,19 @@ def collection_from_qrels(
     TooFewPointsError
         If fewer than two queries have a relevant document.
     """
-    notes: list[str] = []
-    query_texts = _Texts()
-    query_of = _intern_all(queries.items(), query_texts, what="query", drop_empty=drop_empty, notes=notes)
-    document_texts = _Texts()
-    document_of = _intern_all(
-        sorted(documents.items()), document_texts, what="document", drop_empty=drop_empty, notes=notes
-    )
-    judgments = _Judgments()
-    n_rows = _add_qrels(judgments, qrels, query_of, document_of, allow_missing=allow_missing, notes=notes)
-    kept_ids, merged = _merge_ids(document_of)
-    return _collect(
-        judgments,
+    builder = _Builder(drop_empty=drop_empty)
+    query_of = builder.interned(queries.items(), builder.queries, what="query")
+    document_of = builder.interned(sorted(documents.items()), builder.documents, what="document")
+    n_rows = builder.add_qrels(qrels, query_of, document_of, allow_missing=allow_missing)
+    document_ids, merged_ids = _merge_ids(document_of)
+    return builder.collection(
         format=format,
         query_ids=_merge_ids(query_of)[0],
-        queries=tuple(query_texts.index),
-        document_ids=kept_ids,
-        documents=tuple(document_texts.index),
+        document_ids=document_ids,
         row_name="judgment",
         n_rows=n_rows,
-        n_duplicate_queries=query_texts.n_repeats,
-        n_duplicate_documents=document_texts.n_repeats,
-        groups=(),
-        metadata={},
-        merged_ids=merged,
-        warnings=[*warnings, *notes],
+        merged_ids=merged_ids,
+        warnings=warnings,
     )
 
 
@@ -322,8 +308,7 @@ def keep_queries(collection: Collection, chosen: IntArray) -> Collection:
         If fewer than two of them have a relevant document.
     """
     counts = np.diff(collection.indptr)[chosen]  # (n,)
-    hint = "Sample more queries, or all of them with 0."
-    _require_two_queries(int(np.count_nonzero(counts)), len(chosen), hint=hint)
+    _require_two_queries(counts, hint="Sample more queries, or all of them with 0.")
     entries = np.concatenate([np.arange(*collection.indptr[[q, q + 1]]) for q in chosen])
     return replace(
         collection,
@@ -401,27 +386,176 @@ class _Opposition:
     row: int
 
 
-class _Judgments:
-    """What the data says about (query, document) pairs, in one place, so that both builders merge alike."""
+class _Builder:
+    """What the data says of texts and of (query, document) pairs, in one place, so that all data is merged alike."""
 
-    def __init__(self) -> None:
-        self.relevant: dict[tuple[int, int], _Relevance] = {}
-        self.negatives: dict[tuple[int, int], _Opposition] = {}
-        self.n_merged_negatives = 0
+    def __init__(self, *, drop_empty: bool) -> None:
+        self.queries, self.documents = _Texts(), _Texts()
+        self.notes: list[str] = []
+        self._drop_empty = drop_empty
+        self._relevant: dict[tuple[int, int], _Relevance] = {}
+        self._negatives: dict[tuple[int, int], _Opposition] = {}
+        self._n_merged_negatives = 0
 
     def add_relevant(self, query: int, document: int, gain: float, row: int) -> None:
-        known = self.relevant.setdefault((query, document), _Relevance(gain, row))
+        known = self._relevant.setdefault((query, document), _Relevance(gain, row))
         known.gain = max(known.gain, gain)
 
     def add_negative(self, query: int, document: int, negative: Negative, row: int) -> None:
-        known = self.negatives.get((query, document))
+        known = self._negatives.get((query, document))
         if known is None:
             types = dict.fromkeys(negative.types)
-            self.negatives[query, document] = _Opposition(negative.weight, types, row)
+            self._negatives[query, document] = _Opposition(negative.weight, types, row)
             return
-        self.n_merged_negatives += 1
+        self._n_merged_negatives += 1
         known.weight = max(known.weight, negative.weight)
         known.types.update(dict.fromkeys(negative.types))
+
+    def without_empty_texts(self, rows: Iterable[Row], row_name: str) -> list[Row]:
+        """Rows with texts in the form by which they are compared, and without those that are empty."""
+        clean: list[Row] = []
+        empty: list[str] = []
+        n_rows = n_bare = 0
+        for n_rows, row in enumerate(rows, start=1):
+            row, fields = _normalised(row, row.number or n_rows)
+            empty += [f"{row_name} {row.number} ({field})" for field in fields]
+            if row.query:
+                n_bare += not row.positives
+                clean.append(row)
+        if n_rows == 0:
+            raise DataFormatError("the data set has no rows, so there is nothing to measure. Give a file with rows.")
+        self._refuse_or_note_empty(empty, "texts")
+        if n_bare:
+            self.notes.append(f"{n_bare} rows name no positive; their query counts only if another row gives it one.")
+        return clean
+
+    def interned(self, items: Iterable[tuple[str, str]], texts: _Texts, *, what: str) -> dict[str, int | None]:
+        """Index in ``texts`` of the text of every id; None where the text is empty and was left out."""
+        index_of: dict[str, int | None] = {}
+        for name, text in items:
+            text = identity(text)
+            index_of[name] = texts.add(text) if text else None
+        empty = [f"id {excerpt(name)}" for name, index in index_of.items() if index is None]
+        self._refuse_or_note_empty(empty, f"{what} texts")
+        return index_of
+
+    def _refuse_or_note_empty(self, places: Sequence[str], what: str) -> None:
+        if not places:
+            return
+        is_one = len(places) == 1
+        what = what.removesuffix("s") if is_one else what
+        if not self._drop_empty:
+            raise DataFormatError(
+                f"{len(places)} {what} {'is' if is_one else 'are'} empty or only white space (first: {_some(places)}). "
+                "An empty text has no meaning to compare, and its vector says nothing. Fill them in, or pass "
+                "--drop-empty to leave them out."
+            )
+        self.notes.append(f"{len(places)} empty {what} left out (first: {_some(places)}).")
+
+    def add_qrels(
+        self,
+        qrels: Iterable[tuple[str, str, float]],
+        query_of: Mapping[str, int | None],
+        document_of: Mapping[str, int | None],
+        *,
+        allow_missing: bool,
+    ) -> int:
+        """Enter the judgments; returns how many were read. Gains of 0 or less, and dropped texts, are left out."""
+        unknown: list[str] = []
+        not_relevant: list[tuple[int, int, int]] = []
+        n_dropped = n_rows = 0
+        for n_rows, (query_id, document_id, gain) in enumerate(qrels, start=1):
+            if not math.isfinite(gain):
+                raise DataFormatError(
+                    f"judgment {n_rows} (query {excerpt(query_id)}, document {excerpt(document_id)}) has the gain "
+                    f"{gain}; a finite number was expected: 0 for not relevant, 1 or more for relevant."
+                )
+            if query_id not in query_of:
+                unknown.append(f"query {excerpt(query_id)}")
+            elif document_id not in document_of:
+                unknown.append(f"document {excerpt(document_id)} of query {excerpt(query_id)}")
+            else:
+                query, document = query_of[query_id], document_of[document_id]
+                if query is None or document is None:
+                    n_dropped += 1
+                elif gain > 0:
+                    self.add_relevant(query, document, gain, n_rows)
+                else:
+                    not_relevant.append((query, document, n_rows))
+        self.notes += _refuse_or_note_unknown(unknown, n_rows, allow_missing=allow_missing)
+        if n_dropped:
+            self.notes.append(f"{n_dropped} judgments of empty texts left out.")
+        if not_relevant:
+            self.notes.append(f"{len(not_relevant)} judgments have a gain of 0 or less: judged and not relevant.")
+        conflicts = [row for query, document, row in not_relevant if (query, document) in self._relevant]
+        if conflicts:
+            self.notes.append(
+                f"{len(conflicts)} pairs are judged both relevant and not relevant, through ids that share a text or "
+                f"by repeated judgments (first: judgment {conflicts[0]}); they count as relevant."
+            )
+        return n_rows
+
+    def collection(
+        self,
+        *,
+        format: str,  # noqa: A002
+        query_ids: tuple[str, ...],
+        document_ids: tuple[str, ...],
+        row_name: str,
+        n_rows: int,
+        merged_ids: Mapping[str, tuple[str, ...]],
+        warnings: Iterable[str],
+        groups: tuple[str | None, ...] = (),
+        metadata: Mapping[str, tuple[str | None, ...]] | None = None,
+    ) -> Collection:
+        """Judgments as columns, with contradictions settled in favour of relevance; ``warnings`` before the notes."""
+        queries, documents = tuple(self.queries.index), tuple(self.documents.index)
+        pairs = sorted(self._relevant)
+        counts = np.bincount(np.array([query for query, _ in pairs], dtype=np.int64), minlength=len(queries))  # (Q,)
+        _require_two_queries(counts, hint="Add queries, each with at least one relevant document.")
+        if self._n_merged_negatives:
+            self.notes.append(
+                f"{self._n_merged_negatives} hard negatives repeat one of the same query; each counts once, with its "
+                "greatest weight and all its types."
+            )
+        contradicting = sorted(self._relevant.keys() & self._negatives.keys())
+        return Collection(
+            format=format,
+            query_ids=query_ids,
+            queries=queries,
+            document_ids=document_ids,
+            documents=documents,
+            indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            relevant=np.array([document for _, document in pairs], dtype=np.int64),
+            gains=np.array([self._relevant[pair].gain for pair in pairs], dtype=np.float64),
+            negatives=self._negative_columns(),
+            n_rows=n_rows,
+            n_queries_available=len(queries),
+            n_duplicate_queries=self.queries.n_repeats,
+            n_duplicate_documents=self.documents.n_repeats,
+            contradictions=tuple(
+                f"{excerpt(documents[document])} is relevant to the query {excerpt(queries[query])} in {row_name} "
+                f"{self._relevant[query, document].row} and its hard negative in {row_name} "
+                f"{self._negatives[query, document].row}; it counts as relevant."
+                for query, document in contradicting
+            ),
+            contradicting=tuple((query_ids[query], document) for query, document in contradicting),
+            warnings=(*warnings, *self.notes),
+            groups=groups,
+            metadata=metadata or {},
+            merged_ids=merged_ids,
+        )
+
+    def _negative_columns(self) -> Negatives:
+        """Hard negatives that are not relevant to their query, by query, then document."""
+        pairs = sorted(pair for pair in self._negatives if pair not in self._relevant)
+        stated = [self._negatives[pair] for pair in pairs]
+        return Negatives(
+            queries=np.array([query for query, _ in pairs], dtype=np.int64),
+            documents=np.array([document for _, document in pairs], dtype=np.int64),
+            weights=np.array([entry.weight for entry in stated], dtype=np.float64),
+            types=tuple(tuple(entry.types) for entry in stated),
+        )
 
 
 def _require_well_formed(text: str) -> None:
@@ -449,92 +583,19 @@ def _numbered(letter: str, n: int) -> tuple[str, ...]:
     return tuple(f"{letter}{i:0{width}d}" for i in range(n))
 
 
-def _normalised(row: Row, number: int) -> Row:
-    """The row with texts in the form by which they are compared; empty texts stay, for the caller to judge."""
-    return Row(
-        identity(row.query),
-        tuple(map(identity, row.positives)),
-        tuple(Negative(identity(n.text), n.types, n.weight) for n in row.negatives),
-        number,
-        row.group,
-        row.metadata,
-    )
+def _normalised(row: Row, number: int) -> tuple[Row, list[str]]:
+    """The row with its texts in the form by which they are compared, and the fields that are empty and left out."""
+    query, positives = identity(row.query), [identity(text) for text in row.positives]
+    negatives = [Negative(identity(n.text), n.types, n.weight) for n in row.negatives]
+    fields = [] if query else ["query"]
+    fields += ["positive" for text in positives if not text]
+    fields += ["hard negative" for negative in negatives if not negative.text]
+    stated = tuple(filter(None, positives)), tuple(n for n in negatives if n.text)
+    return Row(query, *stated, number, row.group, row.metadata), fields
 
 
-def _empty_places(row: Row, row_name: str) -> list[str]:
-    """Where the row has a text with nothing in it, in words."""
-    fields = [] if row.query else ["query"]
-    fields += ["positive" for text in row.positives if not text]
-    fields += ["hard negative" for negative in row.negatives if not negative.text]
-    return [f"{row_name} {row.number} ({field})" for field in fields]
-
-
-def _without_empty_texts(rows: Iterable[Row], *, drop_empty: bool, row_name: str) -> tuple[list[Row], list[str]]:
-    """Normalised rows and warnings; raises if a text is empty and ``drop_empty`` does not allow that."""
-    clean: list[Row] = []
-    empty: list[str] = []
-    n_rows = n_bare = 0
-    for n_rows, row in enumerate(rows, start=1):
-        row = _normalised(row, row.number or n_rows)
-        places = _empty_places(row, row_name)
-        if places:
-            empty += places
-            positives = tuple(filter(None, row.positives))
-            row = replace(row, positives=positives, negatives=tuple(n for n in row.negatives if n.text))
-        if row.query:
-            n_bare += not row.positives
-            clean.append(row)
-    if n_rows == 0:
-        raise DataFormatError("the data set has no rows, so there is nothing to measure. Give a file with rows.")
-    notes = _refuse_or_note_empty(empty, "texts", drop_empty=drop_empty)
-    if n_bare:
-        notes.append(f"{n_bare} rows name no positive; their query counts only if another row gives it one.")
-    return clean, notes
-
-
-def _refuse_or_note_empty(places: Sequence[str], what: str, *, drop_empty: bool) -> list[str]:
-    if not places:
-        return []
-    is_one = len(places) == 1
-    what = what.removesuffix("s") if is_one else what
-    if drop_empty:
-        return [f"{len(places)} empty {what} left out (first: {_some(places)})."]
-    raise DataFormatError(
-        f"{len(places)} {what} {'is' if is_one else 'are'} empty or only white space (first: {_some(places)}). "
-        "An empty text has no meaning to compare, and its vector says nothing. Fill them in, or pass --drop-empty to "
-        "leave them out."
-    )
-
-
-def _some(items: Sequence[str], n: int = 3) -> str:
-    return ", ".join(items[:n]) + (", …" if len(items) > n else "")
-
-
-def _add_extra_documents(
-    documents: _Texts, extra: Mapping[str, str], *, drop_empty: bool, notes: list[str]
-) -> dict[int, list[str]]:
-    """Add documents to the pool; which of the user's ids stand for which document index."""
-    index_of = _intern_all(extra.items(), documents, what="extra document", drop_empty=drop_empty, notes=notes)
-    aliases: dict[int, list[str]] = {}
-    for name, document in index_of.items():
-        if document is not None:
-            aliases.setdefault(document, []).append(name)
-    return aliases
-
-
-def _intern_all(
-    items: Iterable[tuple[str, str]], texts: _Texts, *, what: str, drop_empty: bool, notes: list[str]
-) -> dict[str, int | None]:
-    """Index of the text of every id; None where the text is empty and was left out."""
-    index_of: dict[str, int | None] = {}
-    empty: list[str] = []
-    for name, text in items:
-        text = identity(text)
-        index_of[name] = texts.add(text) if text else None
-        if not text:
-            empty.append(f"id {excerpt(name)}")
-    notes += _refuse_or_note_empty(empty, f"{what} texts", drop_empty=drop_empty)
-    return index_of
+def _some(items: Sequence[str]) -> str:
+    return ", ".join(items[:3]) + (", …" if len(items) > 3 else "")
 
 
 def _merge_ids(index_of: Mapping[str, int | None]) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
@@ -549,57 +610,6 @@ def _merge_ids(index_of: Mapping[str, int | None]) -> tuple[tuple[str, ...], dic
         else:
             merged.setdefault(kept[index], []).append(name)
     return tuple(kept), {name: tuple(others) for name, others in merged.items()}
-
-
-def _add_qrels(
-    judgments: _Judgments,
-    qrels: Iterable[tuple[str, str, float]],
-    query_of: Mapping[str, int | None],
-    document_of: Mapping[str, int | None],
-    *,
-    allow_missing: bool,
-    notes: list[str],
-) -> int:
-    """Enter the judgments; returns how many were read. Gains of 0 or less, and dropped texts, are left out."""
-    unknown: list[str] = []
-    not_relevant: list[tuple[int, int, int]] = []
-    n_dropped = n_rows = 0
-    for n_rows, (query_id, document_id, gain) in enumerate(qrels, start=1):
-        if not math.isfinite(gain):
-            raise DataFormatError(
-                f"judgment {n_rows} (query {excerpt(query_id)}, document {excerpt(document_id)}) has the gain {gain}; "
-                "a finite number was expected: 0 for not relevant, 1 or more for relevant."
-            )
-        if query_id not in query_of:
-            unknown.append(f"query {excerpt(query_id)}")
-        elif document_id not in document_of:
-            unknown.append(f"document {excerpt(document_id)} of query {excerpt(query_id)}")
-        else:
-            query, document = query_of[query_id], document_of[document_id]
-            if query is None or document is None:
-                n_dropped += 1
-            elif gain > 0:
-                judgments.add_relevant(query, document, gain, n_rows)
-            else:
-                not_relevant.append((query, document, n_rows))
-    notes += _refuse_or_note_unknown(unknown, n_rows, allow_missing=allow_missing)
-    if n_dropped:
-        notes.append(f"{n_dropped} judgments of empty texts left out.")
-    if not_relevant:
-        notes.append(f"{len(not_relevant)} judgments have a gain of 0 or less: judged and not relevant.")
-    _note_conflicting_judgments(judgments, not_relevant, notes)
-    return n_rows
-
-
-def _note_conflicting_judgments(
-    judgments: _Judgments, not_relevant: Sequence[tuple[int, int, int]], notes: list[str]
-) -> None:
-    conflicts = [row for query, document, row in not_relevant if (query, document) in judgments.relevant]
-    if conflicts:
-        notes.append(
-            f"{len(conflicts)} pairs are judged both relevant and not relevant, through ids that share a text or by "
-            f"repeated judgments (first: judgment {conflicts[0]}); they count as relevant."
-        )
 
 
 def _refuse_or_note_unknown(unknown: Sequence[str], n_rows: int, *, allow_missing: bool) -> list[str]:
@@ -617,93 +627,15 @@ def _refuse_or_note_unknown(unknown: Sequence[str], n_rows: int, *, allow_missin
     )
 
 
-def _collect(
-    judgments: _Judgments,
-    *,
-    format: str,  # noqa: A002
-    query_ids: tuple[str, ...],
-    queries: tuple[str, ...],
-    document_ids: tuple[str, ...],
-    documents: tuple[str, ...],
-    row_name: str,
-    n_rows: int,
-    n_duplicate_queries: int,
-    n_duplicate_documents: int,
-    groups: tuple[str | None, ...],
-    metadata: Mapping[str, tuple[str | None, ...]],
-    merged_ids: Mapping[str, tuple[str, ...]],
-    warnings: list[str],
-) -> Collection:
-    """Judgments as columns, with contradictions settled in favour of relevance."""
-    pairs = sorted(judgments.relevant)
-    owners = np.array([query for query, _ in pairs], dtype=np.int64)
-    counts = np.bincount(owners, minlength=len(queries)).astype(np.int64)  # (Q,)
-    _require_two_queries(
-        int(np.count_nonzero(counts)), len(queries), hint="Add queries, each with at least one relevant document."
-    )
-    if judgments.n_merged_negatives:
-        warnings.append(
-            f"{judgments.n_merged_negatives} hard negatives repeat one of the same query; each counts once, with its "
-            "greatest weight and all its types."
-        )
-    return Collection(
-        format=format,
-        query_ids=query_ids,
-        queries=queries,
-        document_ids=document_ids,
-        documents=documents,
-        indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        relevant=np.array([document for _, document in pairs], dtype=np.int64),
-        gains=np.array([judgments.relevant[pair].gain for pair in pairs], dtype=np.float64),
-        negatives=_negative_columns(judgments),
-        n_rows=n_rows,
-        n_queries_available=len(queries),
-        n_duplicate_queries=n_duplicate_queries,
-        n_duplicate_documents=n_duplicate_documents,
-        contradictions=_contradictions(judgments, queries, documents, row_name),
-        contradicting=tuple((query_ids[query], document) for query, document in _said_both(judgments)),
-        warnings=tuple(warnings),
-        groups=groups,
-        metadata=metadata,
-        merged_ids=merged_ids,
-    )
-
-
-def _require_two_queries(n_answerable: int, n_queries: int, *, hint: str) -> None:
+def _require_two_queries(n_relevant: IntArray, *, hint: str) -> None:
+    """Raise TooFewPointsError unless two of the queries have a relevant document; ``n_relevant`` of each, (Q,)."""
+    n_answerable = np.count_nonzero(n_relevant)
     if n_answerable < 2:
         raise TooFewPointsError(
             f"at least 2 queries with a relevant document are needed, because no interval or comparison exists for "
-            f"fewer; there {'is' if n_answerable == 1 else 'are'} {n_answerable} among {n_queries} queries. {hint}"
+            f"fewer; there {'is' if n_answerable == 1 else 'are'} {n_answerable} among {len(n_relevant)} queries. "
+            f"{hint}"
         )
-
-
-def _negative_columns(judgments: _Judgments) -> Negatives:
-    """Hard negatives that are not relevant to their query, by query, then document."""
-    pairs = sorted(pair for pair in judgments.negatives if pair not in judgments.relevant)
-    stated = [judgments.negatives[pair] for pair in pairs]
-    return Negatives(
-        queries=np.array([query for query, _ in pairs], dtype=np.int64),
-        documents=np.array([document for _, document in pairs], dtype=np.int64),
-        weights=np.array([entry.weight for entry in stated], dtype=np.float64),
-        types=tuple(tuple(entry.types) for entry in stated),
-    )
-
-
-def _contradictions(
-    judgments: _Judgments, queries: Sequence[str], documents: Sequence[str], row_name: str
-) -> tuple[str, ...]:
-    """One line for each pair that the data calls both relevant and a hard negative."""
-    return tuple(
-        f"{excerpt(documents[document])} is relevant to the query {excerpt(queries[query])} in {row_name} "
-        f"{judgments.relevant[query, document].row} and its hard negative in {row_name} "
-        f"{judgments.negatives[query, document].row}; it counts as relevant."
-        for query, document in _said_both(judgments)
-    )
-
-
-def _said_both(judgments: _Judgments) -> list[tuple[int, int]]:
-    """Pairs (query, document) that are relevant and hard negatives, in order."""
-    return sorted(judgments.relevant.keys() & judgments.negatives.keys())
 
 
 def _negatives_of(negatives: Negatives, chosen: IntArray, n_queries: int) -> Negatives:
