@@ -101,13 +101,7 @@ class ParquetRows:
 
 
 def read_qrels(where: str) -> Qrels:
-    """Judgments from a Parquet dataset; those with a gain of 0 or less are left out, as trec_eval does.
-
-    Raises
-    ------
-    InputError, DataFormatError
-        As `ParquetRows`.
-    """
+    """Judgments from a Parquet dataset; those with a gain of 0 or less are left out, as trec_eval does; raises as `ParquetRows`."""
     dataset = _open(where)
     names = dataset.schema.names
     query, document = _column(where, names, QUERY_NAMES), _column(where, names, DOCUMENT_NAMES)

@@ -48,13 +48,7 @@ def open_place(place: Place) -> FileSystem:
 
 
 def resolve(place: Place) -> tuple[FileSystem, str]:
-    """The file system of ``place`` and the path in it.
-
-    Raises
-    ------
-    InputError
-        As `open_place`.
-    """
+    """The file system of ``place`` and the path in it; raises as `open_place`."""
     import pyarrow as pa
     from pyarrow import fs
 

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,13 +35,18 @@ _WRITE_ROWS = 1 << 16
 
 
 class SideWriter:
-    """Cuts the rows of a side (``name``: "queries" or "documents") into shards, of ``SHARD_BYTES`` by default."""
+    """Cuts the rows of a side (``name``: "queries" or "documents") into shards, of ``SHARD_BYTES`` by default.
+
+    A shard is gathered in memory: its header states the number of rows, which is known at the end only, and an object
+    store cannot go back in a file. Its names go to their file as they come.
+    """
 
     def __init__(self, folder: FileSystem, name: str, *, dtype: str, rows_per_shard: int | None) -> None:
         self._folder, self._name, self._dtype = folder, name, np.dtype(dtype)
         self._rows_per_shard = rows_per_shard
-        self._shard: _OpenShard | None = None
         self._shards: list[ShardFile] = []
+        self._content, self._n_gathered = io.BytesIO(), 0
+        self._names: _NamesFile | None = None
         self._has_names: bool | None = None
         self.dim: int | None = None
         folder.create_dir(name)
@@ -49,7 +54,7 @@ class SideWriter:
     @property
     def n_rows(self) -> int:
         """Rows written so far."""
-        return sum(shard.rows for shard in self._shards) + (0 if self._shard is None else self._shard.rows)
+        return sum(shard.rows for shard in self._shards) + self._n_gathered
 
     def add(self, vectors: FloatArray, ids: Sequence[str] | None = None, texts: Sequence[str] | None = None) -> None:
         """Append rows, made unit rows; with their ids and texts, for all rows of a side or for none.
@@ -68,35 +73,49 @@ class SideWriter:
         """
         rows = vectors.astype(np.float32) if vectors.dtype == np.float16 else vectors
         self._require_fit(rows, ids, texts)
-        first = texts if ids is None else ids
-        named = None if first is None else (first, first if texts is None else texts)
+        both = (texts if ids is None else ids, ids if texts is None else texts)
+        named = [column for column in both if column is not None]
         for start in range(0, len(rows), _WRITE_ROWS):
             part = slice(start, start + _WRITE_ROWS)
             unit = unit_rows(rows[part], what=self._name).astype(self._dtype)
-            self._append(unit, None if named is None else tuple(column[part] for column in named))
+            self._append(unit, [column[part] for column in named])
 
     def close(self) -> list[ShardFile]:
         """Finish the last shard; the files written, in order."""
-        self._finish()
+        if self._n_gathered:
+            self._finish()
         return self._shards
 
-    def _append(self, rows: npt.NDArray[Any], names: tuple[Sequence[str], ...] | None) -> None:
+    def _append(self, rows: npt.NDArray[Any], names: Sequence[Sequence[str]]) -> None:
         limit = self._rows_per_shard or max(1, SHARD_BYTES // (rows.shape[1] * self._dtype.itemsize))
         start = 0
         while start < len(rows):
-            if self._shard is None:
-                file = f"{self._name}/{len(self._shards):05d}"
-                self._shard = _OpenShard(self._folder, file, rows.shape[1], self._dtype, with_names=names is not None)
-            part = slice(start, start + limit - self._shard.rows)
-            self._shard.add(rows[part], None if names is None else tuple(column[part] for column in names))
-            start = min(part.stop, len(rows))
-            if self._shard.rows == limit:
+            part = slice(start, min(start + limit - self._n_gathered, len(rows)))
+            self._content.write(np.ascontiguousarray(rows[part]).data.cast("B"))
+            if names and self._names is None:
+                self._names = _NamesFile(self._folder, f"{self._stem}.parquet")
+            if self._names is not None:
+                for name, text in zip(*(column[part] for column in names), strict=True):
+                    self._names.add(name, text)
+            self._n_gathered += part.stop - start
+            start = part.stop
+            if self._n_gathered == limit:
                 self._finish()
 
+    @property
+    def _stem(self) -> str:
+        return f"{self._name}/{len(self._shards):05d}"
+
     def _finish(self) -> None:
-        if self._shard is not None:
-            self._shards.append(self._shard.close())
-            self._shard = None
+        head, content, file = io.BytesIO(), self._content.getbuffer(), f"{self._stem}.npy"
+        shape = (self._n_gathered, self.dim)
+        np.lib.format.write_array_header_1_0(head, {"descr": self._dtype.str, "fortran_order": False, "shape": shape})
+        names = None if self._names is None else self._names.close()
+        with closing(_Hashed(self._folder.open_output_stream(file))) as target:
+            target.write(head.getbuffer())
+            target.write(content)
+        self._shards.append(ShardFile(file, target.n_bytes, target.digest.hexdigest(), self._n_gathered, names))
+        self._content, self._n_gathered, self._names = io.BytesIO(), 0, None
 
     def _require_fit(self, rows: FloatArray, ids: Sequence[str] | None, texts: Sequence[str] | None) -> None:
         has_names = ids is not None or texts is not None
@@ -112,38 +131,6 @@ class SideWriter:
         if self._has_names not in (None, has_names):
             raise InvalidEmbeddingsError(f"Ids and texts must be given for all rows of {self._name}, or for none.")
         self.dim, self._has_names = rows.shape[1], has_names
-
-
-class _OpenShard:
-    """A shard being gathered in memory: its header states the number of rows, which is known at the end only, and an
-    object store cannot go back in a file. Its names go to their file as they come."""
-
-    def __init__(self, folder: FileSystem, stem: str, dim: int, dtype: np.dtype[Any], *, with_names: bool) -> None:
-        self._folder, self._stem, self._dim, self._dtype = folder, stem, dim, dtype
-        self._content = io.BytesIO()
-        self._names = _NamesFile(folder, f"{stem}.parquet") if with_names else None
-        self.rows = 0
-
-    def add(self, rows: npt.NDArray[Any], names: tuple[Sequence[str], ...] | None) -> None:
-        self._content.write(np.ascontiguousarray(rows).data.cast("B"))
-        self.rows += len(rows)
-        if self._names is not None and names is not None:
-            for name, text in zip(*names, strict=True):
-                self._names.add(name, text)
-
-    def close(self) -> ShardFile:
-        head = io.BytesIO()
-        description = {"descr": self._dtype.str, "fortran_order": False, "shape": (self.rows, self._dim)}
-        np.lib.format.write_array_header_1_0(head, description)
-        names = None if self._names is None else self._names.close()
-        file = f"{self._stem}.npy"
-        digest = hashlib.sha256(head.getbuffer())
-        digest.update(self._content.getbuffer())
-        with self._folder.open_output_stream(file) as target:
-            target.write(head.getbuffer())
-            target.write(self._content.getbuffer())
-        size = head.getbuffer().nbytes + self._content.getbuffer().nbytes
-        return ShardFile(file, size, digest.hexdigest(), self.rows, names)
 
 
 class _NamesFile:
