@@ -73,10 +73,7 @@ def lay_out_runs(
     """
     rows = rows_with_relevant(collection)
     choice = points_of_run(
-        queries,
-        len(collection.documents),
-        budget=settings.maps.map_points,
-        generator=generator(settings, "map points"),
+        queries, len(collection.documents), budget=settings.maps.map_points, generator=generator(settings, "map points")
     )
     series = {method: _Series(method, settings) for method in methods}
     graphs: list[NeighborGraph] = []

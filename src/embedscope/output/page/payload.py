@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
 
 from embedscope.output.page.contract import (
     CompareSection,
-    DocumentColumns,
     HeatmapColumns,
     Payload,
     PointColumns,
@@ -78,19 +78,28 @@ def page_payload(
     used = _used_documents(result, points)
     place = np.full(len(result.documents.ids) + 1, -1, dtype=np.int64)  # the last entry: document -1 stays -1
     place[used] = np.arange(len(used))
-    type_names = _type_names(result)
+    untyped = (UNTYPED,) if UNTYPED in result.negative_types else ()
+    typed = [types or untyped for types in result.queries.negative_types]
+    type_names = list(dict.fromkeys([*result.negative_types, *chain.from_iterable(typed)]))
+    d, heatmap = result.documents, result.heatmap
     return {
         "kind": "embedscope-page",
         "page_version": PAGE_VERSION,
         "report": report(result),
-        "types": list(type_names),
-        "queries": _queries(result.queries, place, _typed(result), type_names, tuple(result.failure_modes)),
-        "documents": _documents(result, used),
+        "types": type_names,
+        "queries": _queries(result.queries, place, typed, type_names, tuple(result.failure_modes)),
+        "documents": {
+            "n": len(used),
+            "ids": text_column(d.ids[i] for i in used),
+            "texts": text_column(d.texts[i] for i in used),
+            "n_relevant_to": number_column(d.n_relevant_to[used], "int32"),
+            "n_negative_of": number_column(d.n_negative_of[used], "int32"),
+        },
         "similarity": _similarity(result.similarity, result.negative_types),
         "points": None
         if result.points is None or points is None
         else _points(result.points, points, result.maps, place),
-        "heatmap": None if result.heatmap is None else _heatmap(result.heatmap, place),
+        "heatmap": None if heatmap is None else _heatmap(heatmap, place),
         "compare": compare,
         "timeline": timeline,
     }
@@ -101,7 +110,21 @@ def drawn_points(result: Mapped, point_budget: int = POINT_BUDGET) -> IntArray |
 
     All of them, or above the budget every failing query with its relevant documents and a share of every role.
     """
-    return None if result.points is None else _kept_points(result.points, result.queries, point_budget)
+    points = result.points
+    if points is None:
+        return None
+    n = len(points.rows)
+    if n <= point_budget:
+        return np.arange(n)
+    roles = np.array([ROLES.index(role) for role in points.roles])
+    kept = np.zeros(n, dtype=bool)
+    is_query = roles == 0
+    kept[is_query] = ~result.queries.is_correct[points.rows[is_query]]
+    answers = points.link_documents[kept[points.link_queries]]
+    if np.count_nonzero(kept) + len(np.unique(answers)) <= point_budget:
+        kept[answers] = True
+    _fill_evenly(kept, roles, point_budget)
+    return np.flatnonzero(kept)
 
 
 def _require_fit(
@@ -128,22 +151,6 @@ def to_json(payload: Mapping[str, Any]) -> str:
     return json.dumps(payload, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 
 
-def _kept_points(points: Points, queries: QueryTable, budget: int) -> IntArray:
-    """Indices of the points drawn: all, or failing queries with their relevant documents and a share of every role."""
-    n = len(points.rows)
-    if n <= budget:
-        return np.arange(n)
-    roles = np.array([ROLES.index(role) for role in points.roles])
-    kept = np.zeros(n, dtype=bool)
-    is_query = roles == 0
-    kept[is_query] = ~queries.is_correct[points.rows[is_query]]
-    answers = points.link_documents[kept[points.link_queries]]
-    if np.count_nonzero(kept) + len(np.unique(answers)) <= budget:
-        kept[answers] = True
-    _fill_evenly(kept, roles, budget)
-    return np.flatnonzero(kept)
-
-
 def _fill_evenly(kept: BoolArray, roles: IntArray, budget: int) -> None:
     """Mark further points until ``budget``: of each role the same share, evenly spaced in the order of the table."""
     open_places = budget - int(np.count_nonzero(kept))
@@ -166,18 +173,6 @@ def _used_documents(result: Result, points: IntArray | None) -> IntArray:
         rows.append(result.points.rows[points[is_document[points]]])
     used = np.unique(np.concatenate([np.asarray(r, dtype=np.int64) for r in rows]))
     return used[used >= 0]
-
-
-def _type_names(result: Result) -> tuple[str, ...]:
-    """Every negative type by its code: those that were measured first, in their order."""
-    stated = (name for types in _typed(result) for name in types)
-    return tuple(dict.fromkeys([*result.negative_types, *stated]))
-
-
-def _typed(result: Result) -> tuple[tuple[str, ...], ...]:
-    """The types of each negative; `UNTYPED` for none where such negatives are counted."""
-    none = (UNTYPED,) if UNTYPED in result.negative_types else ()
-    return tuple(types or none for types in result.queries.negative_types)
 
 
 def _queries(
@@ -210,23 +205,12 @@ def _queries(
         "negative_scores": number_column(q.negative_scores, "float32"),
         "negative_weights": number_column(q.negative_weights, "float32"),
         "negative_type_indptr": number_column(type_indptr, "int32"),
-        "negative_types": number_column([code[name] for types in typed for name in types], "int32"),
+        "negative_types": number_column([code[name] for name in chain.from_iterable(typed)], "int32"),
     }
     if q.failure_modes:
         place_of = {mode: code for code, mode in enumerate(("", *modes))}
         columns["failure_mode"] = number_column([place_of[mode] for mode in q.failure_modes], "uint8")
     return columns
-
-
-def _documents(result: Result, used: IntArray) -> DocumentColumns:
-    d = result.documents
-    return {
-        "n": len(used),
-        "ids": text_column(d.ids[i] for i in used),
-        "texts": text_column(d.texts[i] for i in used),
-        "n_relevant_to": number_column(d.n_relevant_to[used], "int32"),
-        "n_negative_of": number_column(d.n_negative_of[used], "int32"),
-    }
 
 
 def _similarity(similarity: Similarity, types: Mapping[str, NegativeType]) -> SimilarityColumns:

@@ -10,10 +10,9 @@ from matplotlib.figure import Figure
 
 from embedscope.output.pictures import style
 from embedscope.output.pictures.map_artists import (
-    BACK_TO_FRONT,
     ROLE_NAMES,
     draw_links,
-    draw_role,
+    draw_points,
     link_key,
     role_key,
     without_ticks,
@@ -25,6 +24,7 @@ from embedscope.result.formatting import count, percent
 
 _TILE, _TILE_GAP, _TILE_TITLE, _ANIMATION_TITLE, _ANIMATION_GAP, _LEGEND = 2.55, 0.14, 0.5, 0.3, 0.2, 0.6
 _MOST_COLUMNS, _NARROWEST = 5, 8.2
+_ROLE_ALPHA = {Role.DOCUMENT: 0.35, Role.HARD_NEGATIVE: 0.35, Role.POSITIVE: 0.8, Role.QUERY: 0.8}
 MAX_FRAMES = 12
 """Maps drawn; of more, so many at even distances, the first and the last among them."""
 
@@ -97,22 +97,13 @@ def _limits(maps: Sequence[Float32Array]) -> tuple[tuple[float, float], tuple[fl
 
 def _draw_frame(axes: Axes, animation: MapAnimation, frame: int, result: Scored | None) -> None:
     layout, points = animation.maps[frame], animation.points
-    roles = np.array([str(role) for role in points.roles])
-    size = float(np.clip(7 * (1_000 / len(roles)) ** 0.75, 1.0, 12))
     if result is not None:
         is_right = result.queries.is_correct[points.rows[points.link_queries]]
         alpha = float(np.clip(90 / max(len(is_right), 1), 0.05, 0.6))  # a thousand lines would hide the points
         draw_links(axes, layout.xy, points, is_right, alpha=alpha, width=0.5, n_vector=0)
-    for role in BACK_TO_FRONT:
-        draw_role(
-            axes,
-            layout.xy[roles == str(role)],
-            role,
-            size=size * (1.3 if role is Role.POSITIVE else 1.0),
-            alpha=0.35 if role in (Role.DOCUMENT, Role.HARD_NEGATIVE) else 0.8,
-            edge=0,
-            is_raster=True,
-        )
+    size = float(np.clip(7 * (1_000 / len(points.roles)) ** 0.75, 1.0, 12))
+    sizes = {role: size * (1.3 if role is Role.POSITIVE else 1.0) for role in Role}
+    draw_points(axes, layout.xy, points, sizes=sizes, alphas=_ROLE_ALPHA, edge=0, is_raster=True)
     _write_frame(axes, animation, frame, None if result is None else result.metrics.get("MRR"))
 
 

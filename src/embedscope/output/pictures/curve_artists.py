@@ -18,16 +18,7 @@ PANEL = 2.15  # inches
 MAX_TYPES = 8
 """Negative types drawn, the most violated first; the record holds all."""
 
-COLOURS = (
-    style.BLUE,
-    style.VERMILLION,
-    style.GREEN,
-    style.AMBER,
-    "#cc79a7",
-    "#56b4e9",
-    style.INK,
-    style.GREY,
-)
+COLOURS = (style.BLUE, style.VERMILLION, style.GREEN, style.AMBER, "#cc79a7", "#56b4e9", style.INK, style.GREY)
 _LINES = ("solid", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
 _WIDTH = 11.0

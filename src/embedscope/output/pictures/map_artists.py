@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -11,7 +13,7 @@ from embedscope.output.pictures import style
 from embedscope.protocols import BoolArray, Float32Array, Role
 from embedscope.result import Points
 
-BACK_TO_FRONT = (Role.DOCUMENT, Role.HARD_NEGATIVE, Role.POSITIVE, Role.QUERY)
+_BACK_TO_FRONT = (Role.DOCUMENT, Role.HARD_NEGATIVE, Role.POSITIVE, Role.QUERY)
 ROLE_NAMES = {
     Role.QUERY: ("query", "queries"),
     Role.POSITIVE: ("positive", "positives"),
@@ -28,23 +30,35 @@ def without_ticks(axes: Axes) -> None:
         spine.set(visible=True, color=style.FAINT)
 
 
-def draw_role(
-    axes: Axes, xy: Float32Array, role: Role, *, size: float, alpha: float, edge: float, is_raster: bool
+def draw_points(
+    axes: Axes,
+    xy: Float32Array,
+    points: Points,
+    *,
+    sizes: Mapping[Role, float],
+    alphas: Mapping[Role, float],
+    edge: float,
+    is_raster: bool,
 ) -> None:
-    """The points of one role, above those of the roles before it in `BACK_TO_FRONT`."""
-    axes.scatter(
-        xy[:, 0],
-        xy[:, 1],
-        s=size,
-        marker=style.ROLE_MARKERS[role],
-        facecolor=style.ROLE_COLOURS[role],
-        edgecolor=style.PAPER,
-        linewidth=edge,
-        alpha=alpha,
-        zorder=4 + BACK_TO_FRONT.index(role),
-        rasterized=is_raster,
-        gid=str(role),
-    )
+    """The points by role, queries in front; ``edge`` is the width of their rims in parts of their width."""
+    roles = np.array([str(role) for role in points.roles])
+    for depth, role in enumerate(_BACK_TO_FRONT):
+        chosen = xy[roles == str(role)]
+        if not len(chosen):
+            continue
+        axes.scatter(
+            chosen[:, 0],
+            chosen[:, 1],
+            s=sizes[role],
+            marker=style.ROLE_MARKERS[role],
+            facecolor=style.ROLE_COLOURS[role],
+            edgecolor=style.PAPER,
+            linewidth=edge * np.sqrt(sizes[role]),
+            alpha=alphas[role],
+            zorder=4 + depth,
+            rasterized=is_raster,
+            gid=str(role),
+        )
 
 
 def draw_links(

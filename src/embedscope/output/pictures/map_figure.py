@@ -9,10 +9,9 @@ from matplotlib.figure import Figure
 from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import style
 from embedscope.output.pictures.map_artists import (
-    BACK_TO_FRONT,
     ROLE_NAMES,
     draw_links,
-    draw_role,
+    draw_points,
     link_key,
     role_key,
     without_ticks,
@@ -50,7 +49,10 @@ def draw_map(result: Mapped, name: str) -> Figure:
     axes = style.axes_at(figure, style.MARGIN, _LEGEND_HEIGHT, _WIDTH - 2 * style.MARGIN, height)
     _frame(axes, layout.xy)
     _draw_links(axes, layout.xy, points)
-    _draw_points(axes, layout.xy, points)
+    n = len(points.roles)
+    size = float(np.clip(42 * (1_000 / n) ** 0.75, 4, 48))
+    sizes = {role: size * share for role, share in _ROLE_SIZE.items()}
+    draw_points(axes, layout.xy, points, sizes=sizes, alphas=_ROLE_ALPHA, edge=0.08, is_raster=n > _MANY_POINTS)
     _draw_legend(figure, points)
     return figure
 
@@ -87,23 +89,6 @@ def _draw_links(axes: Axes, xy: Float32Array, points: Points) -> None:
     alpha = float(np.clip(_LINK_INK / max(widths_of_map, 1e-9), 0.16, 0.85))
     width = float(np.clip(1.2 * alpha + 0.2, 0.45, 0.9))
     draw_links(axes, xy, points, points.link_is_correct, alpha=alpha, width=width, n_vector=_MANY_POINTS)
-
-
-def _draw_points(axes: Axes, xy: Float32Array, points: Points) -> None:
-    roles = np.array([str(role) for role in points.roles])
-    whole = float(np.clip(42 * (1_000 / len(roles)) ** 0.75, 4, 48))
-    for role in BACK_TO_FRONT:
-        size, chosen = whole * _ROLE_SIZE[role], xy[roles == str(role)]
-        if len(chosen):
-            draw_role(
-                axes,
-                chosen,
-                role,
-                size=size,
-                alpha=_ROLE_ALPHA[role],
-                edge=0.08 * np.sqrt(size),
-                is_raster=len(roles) > _MANY_POINTS,
-            )
 
 
 def _draw_legend(figure: Figure, points: Points) -> None:

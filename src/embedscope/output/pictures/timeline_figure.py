@@ -10,14 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from embedscope.output.pictures import style
-from embedscope.output.pictures.curve_artists import (
-    MAX_TYPES,
-    PANEL,
-    Panel,
-    draw_bands,
-    draw_panels,
-    label_violations,
-)
+from embedscope.output.pictures.curve_artists import MAX_TYPES, PANEL, Panel, draw_bands, draw_panels, label_violations
 from embedscope.protocols import Float64Array
 from embedscope.result import Timeline
 from embedscope.result.formatting import count

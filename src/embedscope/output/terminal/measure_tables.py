@@ -7,15 +7,7 @@ from collections.abc import Callable, Sequence
 from rich.console import Console
 
 from embedscope.output.terminal.hanging import Columns, Hanging, heading, indented, number_table, shorten, table
-from embedscope.result import (
-    Comparison,
-    DeploymentCost,
-    Geometry,
-    Result,
-    Robustness,
-    SpaceGeometry,
-    ThresholdTable,
-)
+from embedscope.result import Comparison, DeploymentCost, Geometry, Result, Robustness, SpaceGeometry, ThresholdTable
 from embedscope.result.formatting import ABSENT, estimate, interval, number, p_value, percent
 
 METRIC = "MRR"
