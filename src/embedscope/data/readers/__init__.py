@@ -16,7 +16,7 @@ from pathlib import Path
 
 from embedscope.data.collection import Collection, build_collection, collection_from_qrels
 from embedscope.data.readers.containers import read_records
-from embedscope.data.readers.dialects import rows_of
+from embedscope.data.readers.dialects import rows_with_dialect
 from embedscope.data.readers.folders import read_folder
 from embedscope.data.readers.portion import take_portion
 from embedscope.data.readers.source import located, require_path
@@ -70,13 +70,13 @@ def read_collection(
                 warnings=folder.warnings,
             )
         records = read_records(path)
-        rows, dialect, notes = rows_of(records)
+        rows, dialect, notes = rows_with_dialect(records)
         if split is not None:
             rows, portion = take_portion(rows, split)
             notes = [portion, *notes]
         return build_collection(
             rows,
-            format=f"{dialect} {records.container}",
+            format=f"{dialect.name} {records.container}",
             drop_empty=drop_empty,
             row_name=records.row_name,
             warnings=[*records.warnings, *notes],

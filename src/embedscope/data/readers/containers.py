@@ -145,7 +145,9 @@ def _delimited_rows(text: str, delimiter: str) -> Iterator[tuple[int, Fields]]:
         if not any(cell.strip() for cell in cells):
             continue
         if not header:
-            header = _require_header(cells)
+            header = [cell.strip() for cell in cells]
+            if len(set(header)) < len(header) or "" in header:
+                raise DataFormatError(f"line 1: the columns {names(header)} need a name each, and no name twice.")
         elif len(cells) != len(header):
             raise DataFormatError(
                 f"line {line}: {len(cells)} cells, but the header has {len(header)} columns ({names(header)}). A cell "
@@ -153,13 +155,6 @@ def _delimited_rows(text: str, delimiter: str) -> Iterator[tuple[int, Fields]]:
             )
         else:
             yield line, dict(zip(header, cells, strict=True))
-
-
-def _require_header(cells: list[str]) -> list[str]:
-    header = [cell.strip() for cell in cells]
-    if len(set(header)) < len(header) or "" in header:
-        raise DataFormatError(f"line 1: the columns {names(header)} need a name each, and no name twice.")
-    return header
 
 
 def _read_parquet(path: Path) -> Records:

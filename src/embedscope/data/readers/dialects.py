@@ -36,27 +36,21 @@ class Dialect:
     passages: bool = False  # texts are {docid, title, text} objects
 
 
-def rows_of(records: Records) -> tuple[list[Row], str, list[str]]:
-    """Rows of the records, the name of their dialect, and warnings for the person.
+def rows_with_dialect(records: Records, *, any_weight: bool = False) -> tuple[list[Row], Dialect, list[str]]:
+    """Rows of the records, their dialect, and warnings for the person.
+
+    ``any_weight`` reads a weight that is not a number as NaN instead of refusing it.
 
     Raises
     ------
     DataFormatError
         If the fields fit no dialect or several, or a field is missing or of the wrong type.
     """
-    rows, dialect, notes = rows_with_dialect(records)
-    return rows, dialect.name, notes
-
-
-def rows_with_dialect(records: Records, *, any_weight: bool = False) -> tuple[list[Row], Dialect, list[str]]:
-    """As :func:`rows_of`, with the dialect itself.
-
-    ``any_weight`` reads a weight that is not a number as NaN instead of refusing it.
-    """
     fields = list(dict.fromkeys(field for _, record in records.items for field in record))
     dialect, notes = _recognise(fields, records)
     notes += _unread_notes(fields, dialect)
-    columns = _metadata_columns(fields, dialect)
+    read = {dialect.query, dialect.positive, "group", "prompt", *dialect.negatives} | _ID_NAMES | _SCORE_NAMES
+    columns = [field for field in fields if field not in read]  # they say something of a query beside its texts
     rows = [
         _row(number, _with_numbers(record, dialect) if any_weight else record, dialect, columns, records.row_name)
         for number, record in records.items
@@ -117,10 +111,6 @@ def _original_or_flag(fields: list[str]) -> Dialect:
     return Dialect("original", "query", "pos", ("hard_neg",))
 
 
-def _tevatron(fields: list[str]) -> Dialect:
-    return Dialect("tevatron", "query", "positive_passages", ("negative_passages",), passages=True)
-
-
 def _sentence_transformers(fields: list[str]) -> Dialect:
     if "anchor" in fields and "query" in fields:
         raise DataFormatError(
@@ -133,7 +123,10 @@ def _sentence_transformers(fields: list[str]) -> Dialect:
 _BY_MARK: tuple[tuple[set[str], Callable[[list[str]], Dialect]], ...] = (
     ({"pos", "hard_neg", "neg"}, _original_or_flag),
     ({"positive", "anchor", "negative"}, _sentence_transformers),
-    ({"positive_passages", "negative_passages"}, _tevatron),
+    (
+        {"positive_passages", "negative_passages"},
+        lambda fields: Dialect("tevatron", "query", "positive_passages", ("negative_passages",), passages=True),
+    ),
 )
 
 
@@ -182,12 +175,6 @@ def _unread_notes(fields: list[str], dialect: Dialect) -> list[str]:
     if "prompt" in fields:
         notes.append("the field 'prompt' is not applied: every query is encoded with the prompt of the encoder.")
     return notes
-
-
-def _metadata_columns(fields: list[str], dialect: Dialect) -> list[str]:
-    """Fields that say something of a query beside its texts: those that no dialect reads and that are no ids."""
-    read = {dialect.query, dialect.positive, "group", "prompt", *dialect.negatives}
-    return [field for field in fields if field not in read | _ID_NAMES | _SCORE_NAMES]
 
 
 def _metadata(record: Fields, columns: list[str]) -> tuple[tuple[str, str], ...]:

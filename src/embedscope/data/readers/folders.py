@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,7 @@ def read_folder(folder: Path, *, split: str | None) -> Folder:
     """
     layout = _layout(folder)
     chosen, warnings = _choose_split(sorted(layout.qrels), split)
-    n_replaced = _Counter()
+    n_replaced = Counter[str]()
     qrels = [qrel for path in layout.qrels[chosen] for qrel in _within(folder, path, _qrels, n_replaced)]
     if not qrels:
         raise DataFormatError(f"the split '{chosen}' has no judgments; nothing can be measured without them.")
@@ -76,14 +77,7 @@ def read_folder(folder: Path, *, split: str | None) -> Folder:
         warnings.append(
             f"{len(queries) - len(kept)} queries have no judgment in the split '{chosen}' and are left out."
         )
-    return Folder(layout.format, kept, documents, qrels, (*warnings, *surrogate_note(n_replaced.n)))
-
-
-class _Counter:
-    """How many lone surrogates were replaced, over all files."""
-
-    def __init__(self) -> None:
-        self.n = 0
+    return Folder(layout.format, kept, documents, qrels, (*warnings, *surrogate_note(n_replaced["surrogates"])))
 
 
 def _choose_split(splits: list[str], asked: str | None) -> tuple[str, list[str]]:
@@ -169,13 +163,15 @@ def _why_no_layout(folder: Path) -> str:
     )
 
 
-def _within(folder: Path, path: Path, read: Callable[[Path, _Counter], Iterable[T]], counter: _Counter) -> Iterator[T]:
+def _within(
+    folder: Path, path: Path, read: Callable[[Path, Counter[str]], Iterable[T]], counter: Counter[str]
+) -> Iterator[T]:
     """What ``read`` yields for a file; errors carry the file's place in the folder."""
     with located(str(path.relative_to(folder))):
         yield from read(path, counter)
 
 
-def _texts_by_id(folder: Path, paths: list[Path], counter: _Counter) -> dict[str, str]:
+def _texts_by_id(folder: Path, paths: list[Path], counter: Counter[str]) -> dict[str, str]:
     """Text of every id; an id that appears twice must have one text."""
     texts: dict[str, str] = {}
     for path in paths:
@@ -188,13 +184,13 @@ def _texts_by_id(folder: Path, paths: list[Path], counter: _Counter) -> dict[str
     return texts
 
 
-def _texts(path: Path, counter: _Counter) -> Iterator[tuple[str, str, str]]:
+def _texts(path: Path, counter: Counter[str]) -> Iterator[tuple[str, str, str]]:
     """(place, id, title and text) of every record."""
     for place, record in _records(path, counter, (*_ID, "title", "text")):
         yield place, _identifier(record, _ID, place), passage_text(record, place)
 
 
-def _qrels(path: Path, counter: _Counter) -> Iterator[Qrel]:
+def _qrels(path: Path, counter: Counter[str]) -> Iterator[Qrel]:
     if path.suffix == ".tsv":
         yield from _tabular_qrels(path)
         return
@@ -238,7 +234,7 @@ def _gain(value: str | int | float, place: str) -> float:
         raise DataFormatError(f"{place}: expected a number as the score, came {kind_of(value)}.") from error
 
 
-def _records(path: Path, counter: _Counter, columns: tuple[str, ...]) -> Iterator[tuple[str, Fields]]:
+def _records(path: Path, counter: Counter[str], columns: tuple[str, ...]) -> Iterator[tuple[str, Fields]]:
     """(place, fields) of every record of a JSONL or Parquet file."""
     if path.suffix == ".parquet":
         for number, record in enumerate(parquet_rows(path, columns), start=1):
@@ -247,7 +243,7 @@ def _records(path: Path, counter: _Counter, columns: tuple[str, ...]) -> Iterato
     read_head(path)
     for number, line in read_lines(path):
         value, n_replaced = parse_json(line, line=number)
-        counter.n += n_replaced
+        counter["surrogates"] += n_replaced
         if not isinstance(value, dict):
             raise DataFormatError(f"line {number}: expected an object {{...}}, came {kind_of(value)}.")
         yield f"line {number}", value

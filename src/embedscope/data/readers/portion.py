@@ -32,19 +32,15 @@ def take_portion(rows: list[Row], split: str) -> tuple[list[Row], str]:
             "(first:0.9, last:0.1, last:200), leave the option out, or give the folder that holds the splits."
         )
     end, count, share = match.groups()
-    n_first = _rows_before_the_cut(len(rows), end, count, share, split)
+    if count is not None:
+        asked = min(int(count), len(rows))
+        n_first = asked if end == "first" else len(rows) - asked
+    else:
+        if not 0 < float(share) <= 1:
+            raise InvalidOptionError(f"the split '{split}' names a share that is not above 0 and at most 1.")
+        n_first = math.floor(len(rows) * (float(share) if end == "first" else 1 - float(share)) + _ROUNDING)
     kept = rows[:n_first] if end == "first" else rows[n_first:]
     if not kept:
         raise InvalidOptionError(f"the split '{split}' of {len(rows):,} rows holds no row. Pass a larger portion.")
     start = 1 if end == "first" else n_first + 1
     return kept, f"Rows {start:,} to {start + len(kept) - 1:,} of {len(rows):,} (--split {split})"
-
-
-def _rows_before_the_cut(n: int, end: str, count: str | None, share: str | None, split: str) -> int:
-    if count is not None:
-        asked = min(int(count), n)
-        return asked if end == "first" else n - asked
-    portion = float(share or 0)
-    if not 0 < portion <= 1:
-        raise InvalidOptionError(f"the split '{split}' names a share that is not above 0 and at most 1.")
-    return math.floor(n * (portion if end == "first" else 1 - portion) + _ROUNDING)

@@ -154,12 +154,9 @@ def parse_json(text: str, *, line: int | None = None) -> tuple[object, int]:
     except RecursionError as error:
         raise DataFormatError("the JSON is nested too deeply; a list of flat rows was expected.") from error
     except ValueError as error:  # an integer of thousands of digits
-        raise DataFormatError(f"{_line(line)}a number in the JSON is too long to read ({error}).") from error
-    return _without_surrogates(value) if _may_have_surrogates(text) else (value, 0)
-
-
-def _line(line: int | None) -> str:
-    return "" if line is None else f"line {line}: "
+        place = "" if line is None else f"line {line}: "
+        raise DataFormatError(f"{place}a number in the JSON is too long to read ({error}).") from error
+    return _without_surrogates(value) if "\\ud" in text or "\\uD" in text else (value, 0)
 
 
 def _json_fault(error: json.JSONDecodeError, line: int | None) -> str:
@@ -187,10 +184,6 @@ def _is_cut_off(error: json.JSONDecodeError) -> bool:
     if error.msg.startswith("Invalid \\"):
         return len(text) - error.pos < 6
     return _CUT_LITERAL.match(text, error.pos) is not None
-
-
-def _may_have_surrogates(text: str) -> bool:
-    return "\\ud" in text or "\\uD" in text
 
 
 def _without_surrogates(value: object) -> tuple[object, int]:
