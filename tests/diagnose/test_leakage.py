@@ -54,7 +54,7 @@ def test_each_text_counts_once_under_the_closest_kind() -> None:
 
 
 def test_examples_are_limited_and_queries_come_first() -> None:
-    result = measure_leakage(TRAIN, TRAIN, train_name="train.json", n_examples=5)
+    result = measure_leakage(TRAIN, TRAIN, train_name="train.json")
     assert result.share_of_queries == 1.0
     assert [pair[0] for pair in result.examples] == [*TRAIN.queries, "first listing"]
 

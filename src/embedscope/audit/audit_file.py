@@ -19,10 +19,10 @@ from embedscope.audit import (
     repair,
     restored,
 )
-from embedscope.audit.patching import PATCHABLE, Change, patched
+from embedscope.audit.patching import PATCHABLE, Change, RecordSource, patched
 from embedscope.audit.raw_rows import RawRows, read_rows
 from embedscope.audit.text_checks import texts_of
-from embedscope.data.collection import Collection, identity
+from embedscope.data.collection import identity
 from embedscope.errors import InputError, InvalidOptionError
 from embedscope.log import Log
 from embedscope.models.checkpoint import Checkpoint, load_checkpoint
@@ -60,8 +60,7 @@ def run_audit(settings: Settings, fix: str | None, log: Log) -> Audited:
     raw = read_rows(str(settings.data.data), split=settings.data.split)
     for warning in raw.warnings:
         log.warn(warning)
-    if fix is not None:
-        _require_patchable(raw, settings)
+    source = None if fix is None else _patchable(raw, settings)
     training = TrainingFile.of(settings)
     train = None if training is None else (training.name, training.collection)
     checkpoint = _checkpoint(settings)
@@ -74,7 +73,13 @@ def run_audit(settings: Settings, fix: str | None, log: Log) -> Audited:
         n_draws=settings.measure.draws,
     )
     found = audit(subject, train=train)
-    repaired = None if fix is None else _repaired(subject, train, Path(fix))
+    repaired = None
+    if fix is not None and source is not None:
+        rows = repair(subject, train=train)
+        text, changes = patched(source, rows.changes, restore=restored)
+        write_text(Path(fix), text)
+        write_rows(_changes_file(Path(fix)), [asdict(change) for change in changes])
+        repaired = RepairedFile(Path(fix), changes, len(rows.rows))
     report = audit_report(found, () if repaired is None else repaired.changes, inputs=settings.inputs())
     if settings.output.output is not None:
         record = manifest(
@@ -101,17 +106,6 @@ class RepairedFile:
     def files(self) -> list[str]:
         """The repaired file and the list of its changes."""
         return [str(self.path), str(_changes_file(self.path))]
-
-
-def _repaired(subject: Subject, train: tuple[str, Collection] | None, path: Path) -> RepairedFile | None:
-    """Write the file without what can be fixed; None where it is none that can be patched."""
-    if subject.raw.source is None:
-        return None
-    found = repair(subject, train=train)
-    text, changes = patched(subject.raw.source, found.changes, restore=restored)
-    write_text(path, text)
-    write_rows(_changes_file(path), [asdict(change) for change in changes])
-    return RepairedFile(path, changes, len(found.rows))
 
 
 def audit_report(found: AuditReport, changes: Sequence[Change], *, inputs: Mapping[str, str]) -> dict[str, Any]:
@@ -160,8 +154,8 @@ def _refuse_inputs_as_output(settings: Settings, target: Path) -> None:
                 )
 
 
-def _require_patchable(raw: RawRows, settings: Settings) -> None:
-    """Refuse to repair what is not one text file of rows."""
+def _patchable(raw: RawRows, settings: Settings) -> RecordSource:
+    """The file of the rows; refused where they do not come from one text file."""
     if raw.source is None:
         raise InvalidOptionError(
             f"--fix repairs a file of rows, and {settings.data.data} is a {raw.format}: its documents and judgments "
@@ -174,6 +168,7 @@ def _require_patchable(raw: RawRows, settings: Settings) -> None:
             f"{raw.source.container}. Write it as JSONL first, with pandas: read_parquet(...).to_json(..., "
             "orient='records', lines=True, force_ascii=False); then repair that."
         )
+    return raw.source
 
 
 def _changes_file(target: Path) -> Path:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from embedscope.audit.faults import Fault, Hit, fault, hit, whole_fault
-from embedscope.audit.preferences import best_positives
+from embedscope.audit.preferences import compared
 from embedscope.audit.subject import Subject
 from embedscope.data.collection import Collection, Row, excerpt, identity
 from embedscope.diagnose.leakage import Overlap, leakage_of, normalised, overlaps
@@ -121,12 +121,8 @@ def check_shortcut(subject: Subject) -> Iterator[Fault]:
     collection, lexical = subject.collection, subject.lexical
     if collection is None or lexical is None or not len(collection.negatives.queries):
         return
-    best = best_positives(collection, lexical)
-    queries, documents = collection.negatives.queries, collection.negatives.documents
-    answered = np.isfinite(best[queries])
-    queries, documents = queries[answered], documents[answered]
-    theirs = lexical.pairs(queries, documents)
-    wins = (best[queries] > theirs) + 0.5 * (best[queries] == theirs)
+    queries, _, differences = compared(collection, lexical)
+    wins = (differences < 0) + 0.5 * (differences == 0)
     found = subject.resampler.among(subject.units[queries]).rate(wins, np.ones_like(wins))
     if found.at_least > SHORTCUT:
         yield whole_fault(

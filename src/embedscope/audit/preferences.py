@@ -9,7 +9,7 @@ import numpy as np
 from embedscope.data.collection import Collection
 from embedscope.data.text_features import placeholder
 from embedscope.diagnose.second_opinion import Scorer
-from embedscope.protocols import Float64Array
+from embedscope.protocols import Float64Array, IntArray
 from embedscope.result import Estimate
 from embedscope.stats.resampler import Resampler
 
@@ -46,13 +46,9 @@ def preferences(collection: Collection, scorer: Scorer, resampler: Resampler) ->
     ``m > max(0, median(m) + 3 * 1.4826 * MAD(m))``, the median and the median absolute deviation taken over all pairs.
     The resampler is that of the queries.
     """
-    best = best_positives(collection, scorer)
-    queries, documents = collection.negatives.queries, collection.negatives.documents
-    known = np.isfinite(best[queries])
-    queries, documents = queries[known], documents[known]
+    queries, documents, differences = compared(collection, scorer)
     if not queries.size:
         return None
-    differences = scorer.pairs(queries, documents) - best[queries]
     middle = float(np.median(differences))
     spread = _PER_SIGMA * float(np.median(np.abs(differences - middle)))
     found = resampler.among(queries).rate(differences < 0, np.ones(len(differences)))
@@ -65,12 +61,15 @@ def preferences(collection: Collection, scorer: Scorer, resampler: Resampler) ->
     return preferred if preferred.is_believed else Preferences(scorer.name, len(differences), found, frozenset())
 
 
-def best_positives(collection: Collection, scorer: Scorer) -> Float64Array:
-    """Best score of a positive of each query, NaN without one or where one says nothing; shape (Q,)."""
+def compared(collection: Collection, scorer: Scorer) -> tuple[IntArray, IntArray, Float64Array]:
+    """The hard negatives of queries whose positives all say something: query, document, and the difference ``m``."""
     counts = np.diff(collection.indptr)
     owners = np.repeat(np.arange(len(counts)), counts)
     best = np.full(len(counts), -np.inf)
     np.maximum.at(best, owners, scorer.pairs(owners, collection.relevant))
     empty = [placeholder(collection.documents[d]) is not None for d in collection.relevant]
     best[owners[np.array(empty, dtype=bool)]] = np.nan
-    return np.where(np.isfinite(best), best, np.nan)
+    queries, documents = collection.negatives.queries, collection.negatives.documents
+    known = np.isfinite(best[queries])
+    queries, documents = queries[known], documents[known]
+    return queries, documents, scorer.pairs(queries, documents) - best[queries]

@@ -106,9 +106,10 @@ def search_slices(
     """Slices of the queries on which the reciprocal rank is worse than on the rest."""
     queries = scored.queries
     rows = measured_rows(scored, collection)
-    types: list[frozenset[str]] = []
-    for start, end in zip(queries.negative_indptr[:-1], queries.negative_indptr[1:], strict=True):
-        types.append(frozenset(name for own in queries.negative_types[start:end] for name in own))
+    types = [
+        frozenset(name for place in queries.negatives_of(row) for name in queries.negative_types[place])
+        for row in range(len(rows))
+    ]
     columns: dict[str, Sequence[str | None]] = {**collection.metadata}
     if collection.groups:
         columns.setdefault("group", collection.groups)

@@ -21,6 +21,7 @@ NEAR_JACCARD = 0.9
 BLOCK_CELLS = 1 << 22
 """Pairs of texts compared at once: 16 MiB of float32."""
 
+N_EXAMPLES = 5
 _NOT_WORD = re.compile(r"[\W_]+", re.UNICODE)
 
 
@@ -49,21 +50,13 @@ class Overlap:
         return {"exact": len(self.exact), "normalised": len(self.normalised), "near": len(self.near)}
 
 
-def measure_leakage(test: Collection, train: Collection, *, train_name: str, n_examples: int = 5) -> Leakage:
+def measure_leakage(test: Collection, train: Collection, *, train_name: str) -> Leakage:
     """Overlap of the distinct queries and positives of ``test`` with those of ``train``.
 
     ``share_of_queries`` counts the exact and the normalised overlaps; near ones are reported apart, because templated
     data holds honest near neighbours ("5 kg", "6 kg").
-
-    Parameters
-    ----------
-    test, train : Collection
-    train_name : str
-        What to call the training file.
-    n_examples : int
-        Pairs kept at most, queries first.
     """
-    return leakage_of(*overlaps(test, train), train_name=train_name, n_examples=n_examples)
+    return leakage_of(*overlaps(test, train), train_name=train_name)
 
 
 def overlaps(test: Collection, train: Collection) -> tuple[Overlap, Overlap]:
@@ -72,8 +65,8 @@ def overlaps(test: Collection, train: Collection) -> tuple[Overlap, Overlap]:
     return _overlap(test.queries, train.queries), _overlap(*positives)
 
 
-def leakage_of(queries: Overlap, positives: Overlap, *, train_name: str, n_examples: int = 5) -> Leakage:
-    """The two overlaps as they are reported."""
+def leakage_of(queries: Overlap, positives: Overlap, *, train_name: str) -> Leakage:
+    """The two overlaps as they are reported, with some pairs as examples, queries first."""
     pairs = [pair for found in (queries, positives) for pair in (*found.exact, *found.normalised, *found.near)]
     return Leakage(
         train=train_name,
@@ -82,7 +75,7 @@ def leakage_of(queries: Overlap, positives: Overlap, *, train_name: str, n_examp
         queries=queries.counts,
         positives=positives.counts,
         share_of_queries=(len(queries.exact) + len(queries.normalised)) / max(queries.n, 1),
-        examples=tuple(pairs[:n_examples]),
+        examples=tuple(pairs[:N_EXAMPLES]),
         leaked_queries=tuple(text for text, _ in (*queries.exact, *queries.normalised)),
     )
 

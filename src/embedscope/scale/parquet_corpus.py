@@ -101,7 +101,7 @@ class ParquetRows:
 
 
 def read_qrels(where: str) -> Qrels:
-    """Judgments from a Parquet dataset; those with a gain of 0 or less are left out, as trec_eval does; raises as `ParquetRows`."""
+    """Judgments from a Parquet dataset, those of a gain above 0, as trec_eval does; raises as `ParquetRows`."""
     dataset = _open(where)
     names = dataset.schema.names
     query, document = _column(where, names, QUERY_NAMES), _column(where, names, DOCUMENT_NAMES)
@@ -153,35 +153,33 @@ class Places:
         return np.fromiter((self._rows[name] for name in names), dtype=np.int64, count=len(names))
 
 
-def known_qrels(qrels: Qrels, queries: Places, documents: Places) -> Qrels:
-    """The judgments whose query and document are in a row."""
-    is_known = (queries.rows(qrels.queries) >= 0) & (documents.rows(qrels.documents) >= 0)
-    kept = np.flatnonzero(is_known)
-    return Qrels([qrels.queries[row] for row in kept], [qrels.documents[row] for row in kept], qrels.gains[kept])
-
-
-def qrels_rows(
-    qrels: Qrels, queries: Places, documents: Places, *, allow_missing: bool = False
-) -> tuple[IntArray, IntArray, Float64Array]:
-    """Judgments as row numbers: query, document, gain; a pair that stands twice counts with its larger gain.
+def known_qrels(qrels: Qrels, queries: Places, documents: Places, *, allow_missing: bool) -> Qrels:
+    """The judgments whose query and document are in a row.
 
     Raises
     ------
     DataFormatError
         If a judged query or document is in no row, unless ``allow_missing``.
     """
-    query, document, gain = queries.rows(qrels.queries), documents.rows(qrels.documents), qrels.gains
-    is_known = (query >= 0) & (document >= 0)
-    if not is_known.all() and not allow_missing:
+    is_known = (queries.rows(qrels.queries) >= 0) & (documents.rows(qrels.documents) >= 0)
+    if is_known.all():
+        return qrels
+    if not allow_missing:
         first = int(np.argmin(is_known))
         raise DataFormatError(
-            f"{np.count_nonzero(~is_known):,} of {len(query):,} judgments name a query or document that is in no row, "
+            f"{np.count_nonzero(~is_known):,} of {len(is_known):,} judgments name a query or document that is in no row, "
             f"first: query {qrels.queries[first]!r}, document {qrels.documents[first]!r}. A document that is not there "
             f"can never be found. Add it, or pass --allow-missing to leave such judgments out."
         )
     kept = np.flatnonzero(is_known)
-    kept = kept[np.lexsort((-gain[kept], document[kept], query[kept]))]
-    query, document, gain = query[kept], document[kept], gain[kept]
+    return Qrels([qrels.queries[row] for row in kept], [qrels.documents[row] for row in kept], qrels.gains[kept])
+
+
+def qrels_rows(qrels: Qrels, queries: Places, documents: Places) -> tuple[IntArray, IntArray, Float64Array]:
+    """Known judgments as row numbers: query, document, gain; a pair that stands twice counts with its larger gain."""
+    query, document, gain = queries.rows(qrels.queries), documents.rows(qrels.documents), qrels.gains
+    order = np.lexsort((-gain, document, query))
+    query, document, gain = query[order], document[order], gain[order]
     is_first = np.diff(query, prepend=-1).astype(bool) | np.diff(document, prepend=-1).astype(bool)
     return query[is_first], document[is_first], gain[is_first]
 

@@ -147,9 +147,10 @@ def _write_corpus(
             for batch in source.batches(rows, role):
                 seen.see(batch.ids, rows.where)
                 progress(writers.add(name, batch), n_rows)
-    writers.shards.judge(*qrels_rows(qrels, *places, allow_missing=settings.data.allow_missing))
+    known = known_qrels(qrels, *places, allow_missing=settings.data.allow_missing)
+    writers.shards.judge(*qrels_rows(known, *places))
     if writers.datasets is not None:
-        writers.datasets.judge(known_qrels(qrels, *places))
+        writers.datasets.judge(known)
     writers.shards.encoder = source.made_by
 
 
