@@ -47,9 +47,9 @@ class EmbeddingVisualizer:
     ::
 
         viz = EmbeddingVisualizer("checkpoints/bgem3_projection_best.pt")
-        findings = viz.analyse("data/test.json", max_samples=500)
-        viz.plot_tsne(findings)                         # shown by the notebook
-        viz.plot_top_k_predictions(findings, output_path="top_k.png")
+        result = viz.analyse("data/test.json", max_samples=500)
+        viz.plot_tsne(result)                           # shown by the notebook
+        viz.plot_top_k_predictions(result, output_path="top_k.png")
     """
 
     def __init__(
