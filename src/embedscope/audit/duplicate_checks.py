@@ -26,12 +26,12 @@ def _near_duplicate_documents(subject: Subject, collection: Collection) -> Itera
     alike = {(a, b) for own in subject.relevant for a in own for b in own if a < b}  # relevant to one query
     first_query = {d: q for q in reversed(range(len(subject.relevant))) for d in subject.relevant[q]}
     hits, units = [], set()
-    for pair in near_duplicates(collection.documents):
-        first, second = collection.documents[pair.first], collection.documents[pair.second]
+    for i, j in near_duplicates(collection.documents):
+        first, second = collection.documents[i], collection.documents[j]
         # Labels that differ tell two texts apart only where the texts differ in more than their form.
         labelled = alike if folded(first) == folded(second) else known
-        owner = first_query.get(pair.first, first_query.get(pair.second))
-        if owner is None or (pair.first, pair.second) in labelled:
+        owner = first_query.get(i, first_query.get(j))
+        if owner is None or (i, j) in labelled:
             continue
         if not say_the_same(first, second, subject.attributes.denials) or subject.differ_in_values(first, second):
             continue
@@ -68,8 +68,7 @@ def _near_duplicate_queries(subject: Subject, collection: Collection) -> Iterato
     crossed: list[Hit] = []
     other: list[Hit] = []
     units: set[int] = set()
-    for pair in near_duplicates(collection.queries):
-        i, j = pair.first, pair.second
+    for i, j in near_duplicates(collection.queries):
         if not answers[i] or not answers[j] or answers[i] == answers[j]:
             continue
         first, second = collection.queries[i], collection.queries[j]

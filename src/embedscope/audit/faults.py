@@ -13,7 +13,7 @@ from embedscope.result import Estimate, Finding, Severity
 from embedscope.stats.resampler import Resampler
 
 N_EXAMPLES = 10
-_GAIN = {Severity.HIGH: 1.0, Severity.MEDIUM: 0.3, Severity.LOW: 0.05}
+GAIN = {Severity.HIGH: 1.0, Severity.MEDIUM: 0.3, Severity.LOW: 0.05}
 """What a faulty row costs: a wrong label trains and tests the opposite, an untidy one wastes a little."""
 
 
@@ -81,7 +81,7 @@ def fault(
     """
     units = subject.resampler if units is None else units
     rows = [one.row for one in hits]
-    gain = _GAIN[severity] * len(set(rows)) / max(len(subject.rows), 1)
+    gain = GAIN[severity] * len(set(rows)) / max(len(subject.rows), 1)
     found = candidate(code, title, severity, share_of(hits, units), action, gain=gain, n=len(units.clusters), rows=rows)
     return Fault(found, tuple(one.example for one in hits[:N_EXAMPLES]))
 
@@ -91,8 +91,3 @@ def share_of(hits: Sequence[Hit], resampler: Resampler) -> Estimate:
     flags = np.zeros(len(resampler.clusters), dtype=bool)
     flags[[one.unit for one in hits]] = True
     return resampler.share(flags)
-
-
-def whole_fault(code: str, title: str, severity: Severity, *, n: int, effect: Estimate, action: str) -> Fault:
-    """A fault of the file as a whole, with no row to point at: it concerns all of them."""
-    return Fault(candidate(code, title, severity, effect, action, gain=_GAIN[severity], n=n), ())

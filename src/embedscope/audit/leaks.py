@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embedscope.audit.faults import Fault, Hit, fault, hit, whole_fault
+from embedscope.audit.faults import GAIN, Fault, Hit, fault, hit
 from embedscope.audit.preferences import compared
 from embedscope.audit.subject import Subject
 from embedscope.data.collection import Collection, Row, excerpt, identity
+from embedscope.diagnose.evidence import candidate
 from embedscope.diagnose.leakage import Overlap, leakage_of, normalised, overlaps
 from embedscope.diagnose.near_duplicates import differ_by_slips, say_the_same
 from embedscope.result import Leakage, Severity
@@ -125,13 +126,15 @@ def check_shortcut(subject: Subject) -> Iterator[Fault]:
     wins = (differences < 0) + 0.5 * (differences == 0)
     found = subject.resampler.among(subject.units[queries]).rate(wins, np.ones_like(wins))
     if found.at_least > SHORTCUT:
-        yield whole_fault(
+        whole = candidate(
             "lexical-shortcut",
             f"shared letters alone prefer the positive in {percent(found.value or 0.0)} of "
             f"{count(len(wins), 'pair', 'pairs')} with a hard negative: the task can be solved without meaning",
             Severity.MEDIUM,
-            n=len(wins),
-            effect=found,
-            action="Add hard negatives that share the query's words, and queries in other words than their positives; "
+            found,
+            "Add hard negatives that share the query's words, and queries in other words than their positives; "
             "else a good score says little.",
+            gain=GAIN[Severity.MEDIUM],
+            n=len(wins),
         )
+        yield Fault(whole, ())  # no row to point at

@@ -1,1 +1,1 @@
-"""What to look at and why: examples that teach, typed negatives, the readable part of the heatmap, map points."""
+"""What fails, why, and what to do about it: failure modes, slices, faults of labels and of the model, in order."""

@@ -109,11 +109,6 @@ def query_candidate(
     )
 
 
-def size_of(effect: Estimate) -> float:
-    """The value of an effect; 0 where it could not be measured."""
-    return 0.0 if effect.value is None else effect.value
-
-
 def severity_of(size: float) -> Severity:
     """How much a fault of this size matters."""
     if size >= _SEVERE:

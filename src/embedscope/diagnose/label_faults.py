@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from embedscope.data.collection import Collection, excerpt
-from embedscope.diagnose.evidence import METRIC, Candidate, candidate, missing_rank, size_of
+from embedscope.diagnose.evidence import METRIC, Candidate, candidate, missing_rank
 from embedscope.diagnose.failure_modes import says_nothing
 from embedscope.result import Scored, Severity
 from embedscope.result.formatting import percent
@@ -36,7 +36,7 @@ def _contradictions(scored: Scored, collection: Collection, resampler: Resampler
     rows = owners[flags]
     yield candidate(
         "positive-also-negative",
-        f"{percent(size_of(found))} of positives are also labelled negative ({n_bad:,} of {len(flags):,} pairs)",
+        f"{percent(found.value or 0.0)} of positives are also labelled negative ({n_bad:,} of {len(flags):,} pairs)",
         Severity.HIGH,
         found,
         "Run embedscope audit --fix: training pulls and pushes the same pair.",
@@ -59,7 +59,7 @@ def _leaked_queries(scored: Scored, resampler: Resampler) -> Iterator[Candidate]
     found, rows = resampler.share(flags), np.flatnonzero(flags)
     yield candidate(
         "query-in-training",
-        f"{percent(size_of(found))} of the queries stand in {leakage.train}: scores on them show memory",
+        f"{percent(found.value or 0.0)} of the queries stand in {leakage.train}: scores on them show memory",
         Severity.HIGH,
         found,
         "Remove them from the test set (embedscope audit --train ... --fix).",

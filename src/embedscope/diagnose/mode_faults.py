@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from embedscope.diagnose.evidence import LEAST_CASES, Candidate, missing_rank, query_candidate, severity_of, size_of
+from embedscope.diagnose.evidence import LEAST_CASES, Candidate, missing_rank, query_candidate, severity_of
 from embedscope.diagnose.failure_modes import FailureMode, FailureModes
 from embedscope.diagnose.slices import SliceSearch
 from embedscope.result import QueryTable
@@ -91,12 +91,12 @@ def failure_findings(queries: QueryTable, modes: FailureModes, resampler: Resamp
             if effect.at_least <= 0:
                 continue
             with_it = float(failed[condition].mean())
-            risks = {"with_it": percent(with_it), "without": percent(with_it - size_of(effect))}
-            gain *= size_of(effect) / with_it
+            risks = {"with_it": percent(with_it), "without": percent(with_it - (effect.value or 0.0))}
+            gain *= (effect.value or 0.0) / with_it
         n_hubs = len(np.unique(queries.wrong_document[rows]))
         hubs = "1 document wins" if n_hubs == 1 else f"{n_hubs:,} documents win"
-        words = title.format(share=percent(size_of(found)), hubs=hubs, **risks)
-        yield query_candidate(code, words, severity_of(size_of(effect)), effect, action, queries, rows, gain)
+        words = title.format(share=percent(found.value or 0.0), hubs=hubs, **risks)
+        yield query_candidate(code, words, severity_of(effect.value or 0.0), effect, action, queries, rows, gain)
 
 
 def unexplained_failures(
@@ -117,8 +117,8 @@ def unexplained_failures(
         return
     yield query_candidate(
         "unexplained-failures",
-        f"{percent(size_of(found))} of the queries fail for none of the reasons that are looked for",
-        severity_of(size_of(found)),
+        f"{percent(found.value or 0.0)} of the queries fail for none of the reasons that are looked for",
+        severity_of(found.value or 0.0),
         found,
         "Read some of them, in the page under Failures: what they have in common is what to train on. Types on the "
         "hard negatives and metadata columns of the queries let more reasons be found.",

@@ -10,7 +10,6 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -35,19 +34,10 @@ _MARKS = re.compile(r"(?<!\d)[^\w\s+#%&@$€£₫°=<>~^|]+|[^\w\s+#%&@$€£₫
 NO_WORDS: Container[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class NearPair:
-    """Two texts by their places, the first before the second, and the Jaccard similarity of their 3-gram sets."""
-
-    first: int
-    second: int
-    jaccard: float
-
-
 def near_duplicates(
     texts: Sequence[str], *, threshold: float = NEAR_JACCARD, exhaustive: int = EXHAUSTIVE
-) -> list[NearPair]:
-    """Pairs of texts that nearly agree, ordered by place; case, diacritics and punctuation do not count.
+) -> list[tuple[int, int]]:
+    """Places of two texts that nearly agree, in order; case, diacritics and punctuation do not count.
 
     Parameters
     ----------
@@ -65,8 +55,7 @@ def near_duplicates(
     if len(texts) < 2:
         return []
     grams = gram_sets([normalised(text).strip() or "\N{REPLACEMENT CHARACTER}" for text in texts], 3)
-    candidates = _all_pairs(grams, threshold) if len(texts) <= exhaustive else _lsh_pairs(grams, threshold)
-    return sorted(candidates, key=lambda pair: (pair.first, pair.second))
+    return sorted(_all_pairs(grams, threshold) if len(texts) <= exhaustive else _lsh_pairs(grams, threshold))
 
 
 @lru_cache(maxsize=1 << 15)  # the positives of a query are asked for once for each of its negatives
@@ -140,14 +129,14 @@ def n_denials(text: str, denials: Container[str]) -> int:
     return sum(word in denials for word in words(text))
 
 
-def _all_pairs(grams: Any, threshold: float) -> Iterator[NearPair]:
+def _all_pairs(grams: Any, threshold: float) -> Iterator[tuple[int, int]]:
     for start, jaccard in jaccard_blocks(grams, grams):
         for row, column in np.argwhere(jaccard >= threshold):
             if start + row < column:
-                yield NearPair(int(start + row), int(column), float(jaccard[row, column]))
+                yield int(start + row), int(column)
 
 
-def _lsh_pairs(grams: Any, threshold: float) -> Iterator[NearPair]:
+def _lsh_pairs(grams: Any, threshold: float) -> Iterator[tuple[int, int]]:
     try:
         from datasketch import MinHash, MinHashLSH
     except ImportError as error:
@@ -164,9 +153,8 @@ def _lsh_pairs(grams: Any, threshold: float) -> Iterator[NearPair]:
         minhash.update_batch(own.tolist())
         for other in index.query(minhash):
             shared = len(np.intersect1d(own, sets[other], assume_unique=True))
-            jaccard = shared / max(len(own) + len(sets[other]) - shared, 1)
-            if jaccard >= threshold:
-                yield NearPair(other, place, jaccard)
+            if shared / max(len(own) + len(sets[other]) - shared, 1) >= threshold:
+                yield other, place
         index.insert(place, minhash, check_duplication=False)
 
 

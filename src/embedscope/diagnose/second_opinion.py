@@ -57,7 +57,7 @@ class Scorer:
 
 def lexical_scorer(queries: Sequence[str], documents: Sequence[str]) -> Scorer:
     """TF-IDF cosine over character n-grams of texts without diacritics: the lexical baseline, blind to accents."""
-    weights = GramWeights(documents, NGRAMS, _bare)
+    weights = GramWeights(documents, NGRAMS, lambda text: strip_diacritics(text).casefold())
     return Scorer("character n-grams", weights.rows(queries), weights.documents)
 
 
@@ -85,10 +85,6 @@ def answers_as_well(query: str, positive: str, document: str, attributes: Attrib
 def denies_more(document: str, positive: str, attributes: AttributeReader) -> bool:
     """Whether ``document`` holds more words of denial than ``positive``."""
     return n_denials(document, attributes.denials) > n_denials(positive, attributes.denials)
-
-
-def _bare(text: str) -> str:
-    return strip_diacritics(text).casefold()
 
 
 def _terms(text: str) -> set[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embedscope.diagnose.evidence import LEAST_CASES, Candidate, candidate, missing_rank, severity_of, size_of
+from embedscope.diagnose.evidence import LEAST_CASES, Candidate, candidate, missing_rank, severity_of
 from embedscope.diagnose.failure_modes import says_nothing
 from embedscope.diagnose.type_names import names_attribute
 from embedscope.measure.negatives import UNTYPED
@@ -91,7 +91,7 @@ def ignored_types(
         own_doing = of_type.rate(pairs.is_own_doing[chosen], ones)
         if own_doing.at_least <= LEAST_RATE and not _exceeds_others(pairs, name, chosen, of_pairs):
             continue
-        value = size_of(found)
+        value = found.value or 0.0
         worst = chosen[violated][np.argsort(pairs.margins[chosen][violated], kind="stable")]
         lost = np.array([name in kind.split(" + ") for kind in queries.wrong_type], dtype=bool) & ~queries.is_correct
         is_alone = len(chosen) < pairs.with_type(name).sum()  # then the rate is not that of all its pairs

@@ -167,8 +167,8 @@ def known_qrels(qrels: Qrels, queries: Places, documents: Places, *, allow_missi
     if not allow_missing:
         first = int(np.argmin(is_known))
         raise DataFormatError(
-            f"{np.count_nonzero(~is_known):,} of {len(is_known):,} judgments name a query or document that is in no row, "
-            f"first: query {qrels.queries[first]!r}, document {qrels.documents[first]!r}. A document that is not there "
+            f"{np.count_nonzero(~is_known):,} of {len(is_known):,} judgments name a query or document that is in no "
+            f"row, first: query {qrels.queries[first]!r}, document {qrels.documents[first]!r}. A document that is not there "
             f"can never be found. Add it, or pass --allow-missing to leave such judgments out."
         )
     kept = np.flatnonzero(is_known)
