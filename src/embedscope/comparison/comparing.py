@@ -89,7 +89,11 @@ def compare(
     embedded = {name: embedded[name] for name in names if name in embedded}
     labels = run_labels(names)
     if epochs:
-        log.step(_timeline_sentence(epochs, embedded, labels[names[0]]))
+        first, last = (epoch_of(name, embedded[name].embeddings.facts) for name in (epochs[0], epochs[-1]))
+        log.step(
+            f"{len(epochs)} checkpoints of one training make a timeline, epoch {first} to {last}; the reference is "
+            f"{labels[names[0]]} (--baseline names another)"
+        )
     query_set = QuerySet.of(collection, seed=chosen.measure.seed, draws=chosen.measure.draws)
     ranked: dict[str, Ranked] = {}
     runs: dict[str, Scored] = {} if names[0] in embedded else {names[0]: read_run(names[0])}
@@ -135,14 +139,6 @@ def _in_order(names: Sequence[str], epochs: Sequence[str], *, reference: str | N
     rising = iter(epochs)
     ordered = [next(rising) if name in epochs else name for name in names]
     return ordered if reference is None else [reference, *(name for name in ordered if name != reference)]
-
-
-def _timeline_sentence(epochs: Sequence[str], embedded: Mapping[str, Embedded], reference: str) -> str:
-    first, last = (epoch_of(name, embedded[name].embeddings.facts) for name in (epochs[0], epochs[-1]))
-    return (
-        f"{len(epochs)} checkpoints of one training make a timeline, epoch {first} to {last}; the reference is "
-        f"{reference} (--baseline names another)"
-    )
 
 
 def _with_maps(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from embedscope.result import Check, Outcome, Verdict, VerdictOutcome
+
+_ILLEGAL = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit_xml(checks: Sequence[Check], verdict: Verdict) -> str:
@@ -57,8 +60,4 @@ def _verdict_case(verdict: Verdict) -> ElementTree.Element:
 
 def _legal(text: str) -> str:
     """``text`` without the characters that XML 1.0 forbids: they would make the whole file unreadable."""
-    return "".join(c if _is_legal(ord(c)) else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def _is_legal(code: int) -> bool:
-    return code in (0x9, 0xA, 0xD) or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or code >= 0x10000
+    return _ILLEGAL.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -18,7 +18,7 @@ def markdown_summary(
     result: Result, checks: Sequence[Check], verdict: Verdict, comparisons: Sequence[Comparison]
 ) -> str:
     """Verdict, reasons, metrics and checklist as GitHub Markdown."""
-    data = result.data
+    data, others = result.data, verdict.reasons[1:N_REASONS]
     lines = [
         f"## embedscope: {verdict.outcome.value}",
         "",
@@ -27,7 +27,8 @@ def markdown_summary(
         f"{data.n_queries:,} queries in {data.n_clusters:,} independent groups, {data.n_documents:,} documents; "
         f"checkpoint `{_code(run_label(result.model.checkpoint))}`, profile `{_code(verdict.profile)}`.",
         "",
-        *_reasons(verdict),
+        *(f"- {_cell(reason)}" for reason in others),
+        *([""] if others else []),
         "| metric | value | 95 % interval | chance | n-grams | base model |",
         "|---|---:|---:|---:|---:|---:|",
         *(_metric_row(metric) for metric in result.metrics.values()),
@@ -41,11 +42,6 @@ def markdown_summary(
         lines += ["| compared with | metric | difference | 95 % interval | p (Holm) | better / worse / equal |"]
         lines += ["|---|---|---:|---:|---:|---:|", *(_comparison_row(c) for c in comparisons), ""]
     return "\n".join(lines)
-
-
-def _reasons(verdict: Verdict) -> list[str]:
-    shown = [f"- {_cell(reason)}" for reason in verdict.reasons[1:N_REASONS]]
-    return [*shown, ""] if shown else []
 
 
 def _metric_row(metric: Metric) -> str:
@@ -62,11 +58,9 @@ def _check_row(check: Check) -> str:
 
 
 def _comparison_row(c: Comparison) -> str:
-    return (
-        f"| `{_code(run_label(c.b))}` | {c.metric} | {number(c.difference, sign=True)} | {interval(c)} | "
-        f"{_cell(p_value(c.p_adjusted))} | "
-        f"{c.wins} / {c.losses} / {c.ties} |"
-    )
+    cells = [f"`{_code(run_label(c.b))}`", c.metric, number(c.difference, sign=True), interval(c)]
+    cells += [_cell(p_value(c.p_adjusted)), f"{c.wins} / {c.losses} / {c.ties}"]
+    return f"| {' | '.join(cells)} |"
 
 
 def _cell(text: str) -> str:

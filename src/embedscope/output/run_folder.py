@@ -64,7 +64,9 @@ def check_writable(directory: str | Path, names: Sequence[str] = (), *, option: 
     """
     directory = Path(directory)
     try:
-        existing = _nearest_existing(directory)
+        # The folder itself or the nearest parent that exists; a broken link counts as existing, and is not a folder.
+        parents = (path for path in (directory, *directory.parents) if path.exists() or path.is_symlink())
+        existing = next(parents, Path(directory.anchor or "."))
         if not existing.is_dir():
             raise OutputError(
                 f"the folder {directory} cannot be made: {existing} is a file. Choose another {option}, or move that "
@@ -249,14 +251,6 @@ def manifest(
         "versions": versions,
         "platform": {"system": platform.platform(), "machine": platform.machine(), "byteorder": sys.byteorder},
     }
-
-
-def _nearest_existing(directory: Path) -> Path:
-    """``directory`` or the nearest parent that exists; a broken link counts as existing, and is not a folder."""
-    for path in (directory, *directory.parents):
-        if path.exists() or path.is_symlink():
-            return path
-    return Path(directory.anchor or ".")
 
 
 def _require_no_folder(path: Path, option: str = "--output") -> None:

@@ -15,15 +15,13 @@ LEAST_P = 0.0001
 
 
 class Ends(Protocol):
-    """Whatever has an interval: an estimate, a metric, a check, a comparison, a finding."""
+    """Whatever has an interval, None where none was computed: an estimate, a check, a comparison, a finding."""
 
     @property
-    def low(self) -> float | None:
-        """Lower end; None where no interval was computed."""
+    def low(self) -> float | None: ...
 
     @property
-    def high(self) -> float | None:
-        """Upper end."""
+    def high(self) -> float | None: ...
 
 
 def number(value: float | None, decimals: int | None = None, *, sign: bool = False) -> str:

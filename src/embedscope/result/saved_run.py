@@ -45,7 +45,18 @@ def read_run(folder: str | Path) -> Result:
                 f"{folder / 'report.json'} has schema_version {report['schema_version']}; this program reads "
                 f"{SCHEMA_VERSION}. Evaluate that checkpoint again."
             )
-        return _result(report, _columns(folder / "queries.parquet"))
+        for key, (own, other) in MOVED.items():
+            (report if own is None else report[own])[key] = report[other][key]
+        return decode(
+            Result,
+            report,
+            queries=_queries(_columns(folder / "queries.parquet"), tuple(report["metrics"])),
+            documents=DocumentTable((), (), _NO_ROWS, _NO_ROWS),
+            points=None,
+            heatmap=None,
+            geometry=None,
+            maps={},
+        )
     except (OSError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, DataFormatError):
             raise
@@ -64,21 +75,6 @@ def _columns(path: Path) -> dict[str, list[Any]]:
     except pa.ArrowException as error:
         raise DataFormatError(f"{path} is not a readable Parquet file ({error}). Run the evaluation again.") from error
     return columns
-
-
-def _result(report: dict[str, Any], columns: Mapping[str, list[Any]]) -> Result:
-    for key, (own, other) in MOVED.items():
-        (report if own is None else report[own])[key] = report[other][key]
-    return decode(
-        Result,
-        report,
-        queries=_queries(columns, tuple(report["metrics"])),
-        documents=DocumentTable((), (), _NO_ROWS, _NO_ROWS),
-        points=None,
-        heatmap=None,
-        geometry=None,
-        maps={},
-    )
 
 
 def _queries(columns: Mapping[str, list[Any]], metrics: tuple[str, ...]) -> QueryTable:

@@ -66,12 +66,17 @@ def render(payload: Mapping[str, Any], *, title: str) -> str:
     """
     script, style = _bundled("embedscope.js"), _bundled("embedscope.css")
     report = payload.get("report", {})
+    verdict = report.get("verdict", {})
+    summary = (
+        f"Verdict: {verdict.get('outcome', 'unknown')}. {verdict.get('headline', '')} "
+        "This page draws itself with JavaScript, which is switched off; the numbers stand in report.json."
+    )
     return _PAGE.format(
         policy=content_security_policy(script, style),
         version=_as_text(str(report.get("embedscope_version", ""))),
         title=_as_text(title),
         style=style,
-        summary=_as_text(_summary(report)),
+        summary=_as_text(summary),
         payload=as_data_block(payload),
         script=script,
     )
@@ -127,14 +132,6 @@ def _bundled(name: str) -> str:
 
 def _as_text(text: str) -> str:
     return html.escape(text.encode("utf-8", "replace").decode())
-
-
-def _summary(report: Mapping[str, Any]) -> str:
-    verdict = report.get("verdict", {})
-    return (
-        f"Verdict: {verdict.get('outcome', 'unknown')}. {verdict.get('headline', '')} "
-        "This page draws itself with JavaScript, which is switched off; the numbers stand in report.json."
-    )
 
 
 def _read_payload(path: Path) -> Any:

@@ -16,12 +16,13 @@ from embedscope.result.formatting import count
 _WIDTH, _HEIGHT = 9.6, 6.0
 _LEFT, _RIGHT, _BOTTOM = 0.85, 0.45, 0.7
 _KINDS = {
-    "float32": (style.BLUE, "o", "solid", "float32"),
-    "float16": (style.INK, "s", "none", "float16"),
-    "int8": (style.GREEN, "^", (0, (5, 2)), "int8, a scale for each dimension"),
-    "binary": (style.VERMILLION, "X", (0, (1, 1.2)), "binary, Hamming distance"),
-    "rescored": (style.AMBER, "D", "none", "binary, best candidates rescored by float32"),
+    "float32": (style.BLUE, "o", "solid", "float32", (-12, 9)),
+    "float16": (style.INK, "s", "none", "float16", (-12, 9)),
+    "int8": (style.GREEN, "^", (0, (5, 2)), "int8, a scale for each dimension", (-12, 9)),
+    "binary": (style.VERMILLION, "X", (0, (1, 1.2)), "binary, Hamming distance", (12, -9)),
+    "rescored": (style.AMBER, "D", "none", "binary, best candidates rescored by float32", (12, 9)),
 }
+_SHIFT = {"int8": 1.04, "binary": 0.96}  # so that bars of formats of one size stand beside one another
 
 
 @style.styled
@@ -52,16 +53,12 @@ def draw_deployment_cost(cost: DeploymentCost, *, metric: str = "MRR") -> Figure
     axes = style.axes_at(figure, _LEFT, _BOTTOM, _WIDTH - _LEFT - _RIGHT, height)
     level = _value(measured[0], metric)
     for kind in _KINDS:
-        own = sorted((each for each in measured if _kind(each) == kind), key=lambda each: each.bytes_in_index)
+        own = [each for each in measured if kind == ("rescored" if each.n_rescored else each.precision)]
         if own:
             _draw_kind(axes, kind, own, metric, level)
     axes.axhline(level, color=style.MUTED, linewidth=1.0, zorder=1.5, gid="reference")
     _finish(axes, [each.bytes_in_index for each in measured], metric)
     return figure
-
-
-def _kind(each: StorageFormat) -> str:
-    return "rescored" if each.n_rescored else each.precision
 
 
 def _value(each: StorageFormat, metric: str) -> float:
@@ -70,7 +67,8 @@ def _value(each: StorageFormat, metric: str) -> float:
 
 
 def _draw_kind(axes: Axes, kind: str, own: Sequence[StorageFormat], metric: str, level: float) -> None:
-    colour, marker, dashes, label = _KINDS[kind]
+    colour, marker, dashes, label, offset = _KINDS[kind]
+    own = sorted(own, key=lambda each: each.bytes_in_index)
     bytes_each = [each.bytes_in_index * _SHIFT.get(kind, 1.0) for each in own]
     values = [_value(each, metric) for each in own]
     axes.plot(bytes_each, values, color=colour, marker=marker, linestyle=dashes, markersize=7, linewidth=1.6,
@@ -80,11 +78,7 @@ def _draw_kind(axes: Axes, kind: str, own: Sequence[StorageFormat], metric: str,
         if change is not None and change.low is not None and change.high is not None:
             ends = (level + change.low, level + change.high)
             axes.plot((at, at), ends, color=colour, linewidth=1.4, alpha=0.8, zorder=2, gid="interval")
-        style.annotate(axes, f"{each.width}", (at, value), _OFFSETS[kind], ha="center", fontsize=7.5, color=colour)
-
-
-_OFFSETS = {"float32": (-12, 9), "float16": (-12, 9), "int8": (-12, 9), "binary": (12, -9), "rescored": (12, 9)}
-_SHIFT = {"int8": 1.04, "binary": 0.96}  # so that bars of formats of one size stand beside one another
+        style.annotate(axes, f"{each.width}", (at, value), offset, ha="center", fontsize=7.5, color=colour)
 
 
 def _finish(axes: Axes, sizes: Sequence[int], metric: str) -> None:

@@ -37,7 +37,9 @@ def plain(text: str, can_draw: Callable[[str], bool] | None = None) -> str:
     """
     shortened = text[:_MAX_CHARACTERS] + (ELLIPSIS if len(text) > _MAX_CHARACTERS else "")
     composed = unicodedata.normalize("NFC", shortened)
-    spaced = "".join(" " if _is_blank(char) else char for char in composed)
+    spaced = "".join(
+        " " if char.isspace() or unicodedata.category(char) in ("Cc", "Zl", "Zp", "Zs") else char for char in composed
+    )
     one_line = " ".join("".join(char for char in spaced if not _is_dropped(char)).split())
     tamed = [_tamed(cluster) for cluster in clusters(one_line)]
     return "".join(tamed if can_draw is None else (_drawable(cluster, can_draw) for cluster in tamed))
@@ -117,10 +119,6 @@ def _first_line(text: str, limit: float, measure: Measure) -> tuple[str, str]:
 
 def _cut(pieces: list[str], n: int) -> str:
     return "".join(pieces[:n]).rstrip() + ELLIPSIS
-
-
-def _is_blank(char: str) -> bool:
-    return char.isspace() or unicodedata.category(char) in ("Cc", "Zl", "Zp", "Zs")
 
 
 def _is_dropped(char: str) -> bool:

@@ -66,15 +66,6 @@ class _Panel:
         return _PANEL_HEAD + _QUERY_LINE * len(self.query_lines) + _ROW * len(self.rows)
 
 
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """What the panels share: where the ranks end, in inches, and the range of the bars."""
-
-    rank_right: float
-    low: float
-    high: float
-
-
 @style.styled
 def draw_top_k(result: Mapped) -> Figure:
     """A panel for each example: the ten nearest documents with their similarities, right or wrong.
@@ -94,11 +85,14 @@ def draw_top_k(result: Mapped) -> Figure:
     panels = [_panel(result, example) for example in examples]
     total = style.header_height(1) + sum(panel.height + _PANEL_GAP for panel in panels)
     figure = style.titled_figure(_WIDTH, total, *_titles(result))
-    columns = _columns(panels)
+    rows = [row for panel in panels for row in panel.rows]
+    scores = [row.score for row in rows]
+    limits = (min(0.0, *scores), max(1e-3, *scores))  # one scale for all bars
+    rank_right = style.MARGIN + max((measure(_TEXT_SIZE)(row.rank) for row in rows), default=0.0) / 72
     top = total - style.header_height(1)
     for panel in panels:
         _write_head(figure, panel, top)
-        _draw_panel(figure, panel.rows, top - panel.height, columns)
+        _draw_panel(figure, panel.rows, top - panel.height, limits, rank_right)
         top -= panel.height + _PANEL_GAP
     return figure
 
@@ -110,15 +104,6 @@ def _panel(result: Mapped, example: Example) -> _Panel:
     has_relevant = result.queries.n_relevant[example.query] > 0 and np.isfinite(rank)
     outcome = f"first relevant document at rank {_rank(rank)}" if has_relevant else "no relevant document in the data"
     return _Panel(example.kind, lines, outcome, _rows(result, example.query))
-
-
-def _columns(panels: list[_Panel]) -> _Columns:
-    """One scale for all bars, from 0 (or the lowest similarity) to the highest, and space for the widest rank."""
-    rows = [row for panel in panels for row in panel.rows]
-    scores = [row.score for row in rows]
-    width_of = measure(_TEXT_SIZE)
-    rank_width = max((width_of(row.rank) for row in rows), default=0.0) / 72
-    return _Columns(rank_right=style.MARGIN + rank_width, low=min(0.0, *scores), high=max(1e-3, *scores))
 
 
 def _rows(result: Mapped, query: int) -> list[_Row]:
@@ -176,12 +161,14 @@ def _write_head(figure: Figure, panel: _Panel, top: float) -> None:
         figure.text(left, y, text, va="top", fontsize=_QUERY_SIZE, weight="bold", gid="example query")
 
 
-def _draw_panel(figure: Figure, rows: list[_Row], bottom: float, columns: _Columns) -> None:
+def _draw_panel(
+    figure: Figure, rows: list[_Row], bottom: float, limits: tuple[float, float], rank_right: float
+) -> None:
     if not rows:
         return
     width = _WIDTH - style.MARGIN - _SCORE_ROOM - _BAR_LEFT
     axes = style.axes_at(figure, _BAR_LEFT, bottom, width, _ROW * len(rows))
-    axes.set(xlim=(columns.low, columns.high), ylim=(len(rows) - 0.5, -0.5), xticks=[], yticks=[])
+    axes.set(xlim=limits, ylim=(len(rows) - 0.5, -0.5), xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     axes.axvline(0, color=style.MUTED, linewidth=0.8)
     for place, row in enumerate(rows):
@@ -195,7 +182,7 @@ def _draw_panel(figure: Figure, rows: list[_Row], bottom: float, columns: _Colum
             hatch=None if row.is_relevant else "/////",
             gid="bar below" if row.is_below else "bar",
         )
-        _write_row(axes, place, row, columns.rank_right)
+        _write_row(axes, place, row, rank_right)
     if rows[-1].is_below:  # a dotted line across the panel: what follows is not the next rank
         inches = blended_transform_factory(axes.figure.dpi_scale_trans, axes.transData)
         ends, edge = (style.MARGIN, _WIDTH - style.MARGIN), len(rows) - 1.5

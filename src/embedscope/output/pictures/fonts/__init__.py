@@ -77,11 +77,8 @@ def _advances(is_bold: bool) -> dict[str, float]:
     font = FT2Font(_files(is_bold)[0])
     font.set_size(_UNIT, 72)
     letters = (chr(code) for code in font.get_charmap() if ALONE.fullmatch(chr(code)))
-    return {char: _advance(font, char) for char in letters}
-
-
-def _advance(font: FT2Font, char: str) -> float:
-    return font.load_char(ord(char), flags=LoadFlags.NO_HINTING).linearHoriAdvance / 65536 / _UNIT
+    glyphs = {char: font.load_char(ord(char), flags=LoadFlags.NO_HINTING) for char in letters}
+    return {char: glyph.linearHoriAdvance / 65536 / _UNIT for char, glyph in glyphs.items()}
 
 
 @cache
