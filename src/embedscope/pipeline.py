@@ -278,8 +278,7 @@ def measure(
     heatmap = choose_heatmap(
         ranked.queries,
         embedded.embeddings.documents,
-        ranked.query_set.judgments.indptr,
-        ranked.query_set.judgments.documents,
+        ranked.query_set.judgments,
         n_cells=settings.measure.heatmap_cells,
         generator=generator(settings, "heatmap"),
     )

@@ -11,17 +11,16 @@ from hypothesis import strategies as st
 from tests.support.planted import unit
 
 from embedscope.measure.heatmap import choose_heatmap
+from embedscope.metrics.judgments import Judgments
 from embedscope.result import Heatmap
 
 
 def chosen(relevant: Sequence[Sequence[int]], n_documents: int, n_cells: int, seed: int = 0) -> Heatmap:
     generator = np.random.default_rng(0)
-    indptr = np.concatenate([[0], np.cumsum([len(row) for row in relevant])])
     found = choose_heatmap(
         unit(generator.standard_normal((len(relevant), 8))),
         unit(generator.standard_normal((n_documents, 8))),
-        indptr,
-        np.array([d for row in relevant for d in row], dtype=np.int64),
+        Judgments.from_lists(relevant, n_documents=n_documents),
         n_cells=n_cells,
         generator=np.random.default_rng(seed),
     )
@@ -74,9 +73,8 @@ def test_a_query_stands_for_a_shown_positive_and_not_for_one_that_is_left_out() 
 def test_like_stands_beside_like() -> None:
     angles = np.random.default_rng(0).permutation(np.linspace(0, np.pi / 2, 12))
     documents = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
-    found = choose_heatmap(
-        documents, documents, np.arange(13), np.arange(12), n_cells=12, generator=np.random.default_rng(1)
-    )
+    judgments = Judgments.from_lists([[i] for i in range(12)], n_documents=12)
+    found = choose_heatmap(documents, documents, judgments, n_cells=12, generator=np.random.default_rng(1))
     assert found is not None
     order = angles[found.documents]
     assert (np.diff(order) > 0).all() or (np.diff(order) < 0).all()
@@ -96,5 +94,5 @@ def test_the_same_generator_gives_the_same_choice() -> None:
 
 
 def test_without_a_relevant_document_there_is_no_heatmap() -> None:
-    rows, nothing = unit(np.eye(3)), np.zeros(0, dtype=np.int64)
-    assert choose_heatmap(rows, rows, np.zeros(4, int), nothing, n_cells=4, generator=np.random.default_rng(0)) is None
+    rows, nothing = unit(np.eye(3)), Judgments.from_lists([[], [], []], n_documents=3)
+    assert choose_heatmap(rows, rows, nothing, n_cells=4, generator=np.random.default_rng(0)) is None

@@ -57,6 +57,14 @@ class Negatives:
     weights: Float64Array  # (E,)
     types: tuple[tuple[str, ...], ...]  # (E,)
 
+    def among(self, chosen: IntArray, n_queries: int) -> Negatives:
+        """The entries of the chosen queries, which are renumbered by their place in ``chosen``."""
+        place = np.full(n_queries, -1, dtype=np.int64)
+        place[chosen] = np.arange(len(chosen))
+        kept = np.flatnonzero(place[self.queries] >= 0)
+        types = tuple(self.types[e] for e in kept)
+        return Negatives(place[self.queries[kept]], self.documents[kept], self.weights[kept], types)
+
 
 @dataclass(frozen=True, slots=True)
 class Collection:
@@ -317,7 +325,7 @@ def keep_queries(collection: Collection, chosen: IntArray) -> Collection:
         indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         relevant=collection.relevant[entries],
         gains=collection.gains[entries],
-        negatives=_negatives_of(collection.negatives, chosen, len(collection.queries)),
+        negatives=collection.negatives.among(chosen, len(collection.queries)),
         groups=tuple(collection.groups[q] for q in chosen) if collection.groups else (),
         metadata={column: tuple(values[q] for q in chosen) for column, values in collection.metadata.items()},
     )
@@ -333,6 +341,7 @@ def digest(collection: Collection) -> str:
     document_keys = [_text_digest(text) for text in collection.documents]
     owners = np.repeat(np.arange(len(query_keys)), np.diff(collection.indptr))
     negatives = collection.negatives
+    columns = negatives.queries, negatives.documents, negatives.weights
     records = [f"query {key}" for key in query_keys]
     records += [f"document {key}" for key in document_keys]
     records += [
@@ -341,13 +350,7 @@ def digest(collection: Collection) -> str:
     ]
     records += [
         f"negative {query_keys[q]} {document_keys[d]} {weight!r} {json.dumps(sorted(types))}"
-        for q, d, weight, types in zip(
-            negatives.queries.tolist(),
-            negatives.documents.tolist(),
-            negatives.weights.tolist(),
-            negatives.types,
-            strict=True,
-        )
+        for q, d, weight, types in zip(*(column.tolist() for column in columns), negatives.types, strict=True)
     ]
     return hashlib.sha256("\n".join(sorted(records)).encode()).hexdigest()
 
@@ -636,19 +639,6 @@ def _require_two_queries(n_relevant: IntArray, *, hint: str) -> None:
             f"fewer; there {'is' if n_answerable == 1 else 'are'} {n_answerable} among {len(n_relevant)} queries. "
             f"{hint}"
         )
-
-
-def _negatives_of(negatives: Negatives, chosen: IntArray, n_queries: int) -> Negatives:
-    """The entries of the chosen queries, which are renumbered by their place in ``chosen``."""
-    place = np.full(n_queries, -1, dtype=np.int64)
-    place[chosen] = np.arange(len(chosen))
-    kept = np.flatnonzero(place[negatives.queries] >= 0)
-    return Negatives(
-        queries=place[negatives.queries[kept]],
-        documents=negatives.documents[kept],
-        weights=negatives.weights[kept],
-        types=tuple(negatives.types[e] for e in kept),
-    )
 
 
 def _text_digest(text: str) -> str:

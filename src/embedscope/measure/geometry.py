@@ -35,7 +35,6 @@ def measure_geometry(
     resampler: Resampler,
     *,
     generator: np.random.Generator,
-    k: int = N_NEIGHBORS,
 ) -> Geometry:
     """The shape of each space, how queries lie to documents in it, its hubs, and the neighbours it keeps.
 
@@ -50,10 +49,8 @@ def measure_geometry(
         Of the clusters of these queries.
     generator : numpy.random.Generator
         One number is drawn from it: every space has the same rows drawn and the same folds dealt.
-    k : int
-        Neighbours of a query for hubness and overlap; fewer where there are fewer documents.
     """
-    k = min(k, judgments.n_documents)
+    k = min(N_NEIGHBORS, judgments.n_documents)
     seed = int(generator.integers(2**63))
     neighbors = {name: search_top_k(queries, documents, k).documents for name, (queries, documents) in spaces.items()}
     before = neighbors.get(BASE)
@@ -66,7 +63,9 @@ def measure_geometry(
                 centroid_distance=centroid_distance(queries, documents),
                 **_split(linear_split(queries, documents, generator=np.random.default_rng(seed))),
                 hubness=_hubness(neighbors[name], judgments),
-                overlap=None if before is None or name == BASE else _overlap(before, neighbors[name], resampler),
+                overlap=None
+                if before is None or name == BASE
+                else resampler.means({"overlap": overlap_at_k(before, neighbors[name])})["overlap"],
             )
             for name, (queries, documents) in spaces.items()
         },
@@ -126,7 +125,3 @@ def _hubness(neighbors: IntArray, judgments: Judgments) -> Hubness:
         hub_occurrences=counts[hubs],
         hub_wrong_occurrences=wrong[hubs],
     )
-
-
-def _overlap(before: IntArray, after: IntArray, resampler: Resampler) -> Estimate:
-    return resampler.means({"overlap": overlap_at_k(before, after)})["overlap"]

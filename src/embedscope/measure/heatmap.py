@@ -6,15 +6,15 @@ import numpy as np
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import pdist
 
-from embedscope.protocols import BoolArray, Float32Array, FloatArray, IntArray
+from embedscope.metrics.judgments import Judgments
+from embedscope.protocols import Float32Array, FloatArray, IntArray
 from embedscope.result import Heatmap
 
 
 def choose_heatmap(
     queries: Float32Array,
     documents: Float32Array,
-    relevant_indptr: IntArray,
-    relevant: IntArray,
+    judgments: Judgments,
     *,
     n_cells: int,
     generator: np.random.Generator,
@@ -25,7 +25,7 @@ def choose_heatmap(
     ----------
     queries : ndarray of shape (Q, dim), unit rows
     documents : ndarray of shape (N, dim), unit rows
-    relevant_indptr, relevant : CSR of the relevant documents of each query
+    judgments : Judgments of the Q queries over the N documents
     n_cells : int
         Rows and columns at most; more labels cannot be read.
     generator : numpy.random.Generator
@@ -36,20 +36,19 @@ def choose_heatmap(
         None where no query has a relevant document. Columns are ordered by the optimal leaf ordering of an average
         linkage under cosine distance (Bar-Joseph et al. 2001); a row stands where its positive stands.
     """
-    query_of_pair = np.repeat(np.arange(len(relevant_indptr) - 1), np.diff(relevant_indptr))
-    positives = np.unique(relevant)
+    positives = np.unique(judgments.documents)
     if not positives.size:
         return None
     chosen = np.sort(generator.permutation(positives)[:n_cells])
     columns = chosen[_leaf_order(documents[chosen])]
-    is_shown = np.isin(relevant, columns)
-    rows = _one_query_each(columns, query_of_pair[is_shown], relevant[is_shown], generator)
+    is_shown = np.isin(judgments.documents, columns)
+    rows = _one_query_each(columns, judgments.query_of_pair[is_shown], judgments.documents[is_shown], generator)
     similarity = (queries[rows] @ documents[columns].T).astype(np.float32)  # (R, C)
     return Heatmap(
         queries=rows,
         documents=columns,
         similarity=similarity,
-        is_relevant=_relevance(rows, columns, relevant_indptr, relevant),
+        is_relevant=judgments.select(rows).are_relevant(np.broadcast_to(columns, similarity.shape)),
         n_queries=len(queries),
         n_documents=int(positives.size),
     )
@@ -76,7 +75,3 @@ def _one_query_each(
             first_query[document] = query
             taken.add(query)
     return np.array([first_query[int(c)] for c in columns if int(c) in first_query], dtype=np.int64)
-
-
-def _relevance(rows: IntArray, columns: IntArray, indptr: IntArray, relevant: IntArray) -> BoolArray:
-    return np.array([np.isin(columns, relevant[indptr[row] : indptr[row + 1]]) for row in rows], dtype=bool)

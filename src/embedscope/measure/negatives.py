@@ -49,17 +49,13 @@ class NegativePairs:
 
         ``queries`` are the vectors of these rows, ``judgments`` theirs, ``pair_scores`` those of their relevant pairs.
         """
-        place = np.full(len(collection.queries), -1, dtype=np.int64)
-        place[rows] = np.arange(len(rows))
-        negatives = collection.negatives
-        kept: IntArray = np.flatnonzero(place[negatives.queries] >= 0)
-        if not kept.size:
+        own = collection.negatives.among(rows, len(collection.queries))
+        q, d = own.queries, own.documents
+        if not q.size:
             return None
-        q, d = place[negatives.queries[kept]], negatives.documents[kept]
         best_positive = np.maximum.reduceat(pair_scores, judgments.indptr[:-1])
         scores = score_pairs(queries, documents, q, d)
-        types = tuple(negatives.types[row] for row in kept)
-        return cls(q, d, scores, best_positive[q] - scores, negatives.weights[kept], types)
+        return cls(q, d, scores, best_positive[q] - scores, own.weights, own.types)
 
     def violations(self, tolerance: float) -> BoolArray:
         """Pairs whose negative reaches the positive, ties included: ``m <= tolerance``."""
@@ -127,15 +123,12 @@ def measure_weights(pairs: NegativePairs, resampler: Resampler, tolerance: float
     violations = pairs.violations(tolerance).astype(np.float64)
     every = np.arange(len(violations))
     figures = {"violation_rate": _mean_by_query(pairs, every, violations, resampler, bounds=UNIT)}
-    if np.ptp(pairs.weights) > 0 and _weighted_share(pairs) >= MIN_WEIGHTED_SHARE:
+    weighted_share = len(np.unique(pairs.queries[pairs.weights > 0])) / len(np.unique(pairs.queries))
+    if np.ptp(pairs.weights) > 0 and weighted_share >= MIN_WEIGHTED_SHARE:
         weighted = _mean_by_query(pairs, every, violations, resampler, weights=pairs.weights, bounds=UNIT)
         figures["weighted_violation_rate"] = weighted
         figures["kendall_tau"] = _agreement(pairs, resampler)
     return figures
-
-
-def _weighted_share(pairs: NegativePairs) -> float:
-    return len(np.unique(pairs.queries[pairs.weights > 0])) / len(np.unique(pairs.queries))
 
 
 def _mean_by_query(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from embedscope.measure.perturbations import perturb, standard_perturbations
+from embedscope.measure.perturbations import perturb
 from embedscope.measure.query_tables import is_right
 from embedscope.measure.rank_metrics import PRIMARY_METRICS
 from embedscope.measure.scoring import rank_values
@@ -16,10 +15,10 @@ from embedscope.metrics.vectors import score_pairs
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import encode_texts
 from embedscope.models.model import Model
-from embedscope.protocols import BoolArray, Float32Array, Float64Array, IntArray, Perturbation, ProgressCallback
+from embedscope.protocols import BoolArray, Float32Array, Float64Array, IntArray, Perturbation
 from embedscope.result import Estimate, PerturbationEffect, Robustness
 from embedscope.settings import TIE_TOLERANCE
-from embedscope.stats.resampler import Resampler, holm_over
+from embedscope.stats.resampler import Resampler, holm_over_changes
 
 AS_WRITTEN = "as written"
 _RANK_1 = "Success@1"
@@ -29,15 +28,11 @@ Encode = Callable[[Sequence[str]], Float32Array]
 """Query texts to unit rows of the space that is measured."""
 
 
-def query_encoder(
-    model: Model, store: EmbeddingStore | None = None, *, batch_size: int = 32, progress: ProgressCallback | None = None
-) -> Encode:
+def query_encoder(model: Model, store: EmbeddingStore | None = None, *, batch_size: int = 32) -> Encode:
     """A function from query texts to their unit vectors under ``model``; only texts new to the store are encoded."""
 
     def encode(texts: Sequence[str]) -> Float32Array:
-        found = encode_texts(
-            texts, model.encoder, store, batch_size=batch_size, progress=progress, prompt=model.query_prompt
-        )
+        found = encode_texts(texts, model.encoder, store, batch_size=batch_size, prompt=model.query_prompt)
         return model.projector.project(found.vectors, what="perturbed query", ids=texts)
 
     return encode
@@ -52,14 +47,14 @@ def measure_robustness(
     encode: Encode,
     *,
     seed: int,
-    perturbations: Sequence[Perturbation] | None = None,
-    measures: tuple[str, ...] = PRIMARY_METRICS,
+    perturbations: Sequence[Perturbation],
     tolerance: float = TIE_TOLERANCE,
     say: Callable[[str], None] = lambda text: None,
 ) -> Robustness:
-    """Paired change of each measure, and of being right at rank 1, under each perturbation of the queries.
+    """Paired change of each primary metric, and of being right at rank 1, under each perturbation of the queries.
 
-    A perturbation is measured on the queries that it changes; the others are counted. Documents stay as they are.
+    A perturbation is measured on the queries that it changes; the others are counted. Documents stay as they are. The
+    p-values have Holm's correction over all perturbations and metrics.
 
     Parameters
     ----------
@@ -75,33 +70,28 @@ def measure_robustness(
         From `query_encoder`; receives the changed texts of one perturbation at a time.
     seed : int
         Of the perturbations.
-    perturbations : sequence of Perturbation, optional
-        The standard ones by default.
-    measures : tuple of str
-        Compared with Holm's correction over all perturbations and measures.
+    perturbations : sequence of Perturbation
     tolerance : float
         Scores closer than this are tied.
     say : callable, optional
         Called with one line a perturbation.
     """
-    tried = standard_perturbations() if perturbations is None else perturbations
-    needed = tuple(dict.fromkeys((*measures, _ORDER, _RANK_1)))
-    before = rank_values(queries, documents, judgments, needed, tolerance=tolerance)
+    before = rank_values(queries, documents, judgments, PRIMARY_METRICS, tolerance=tolerance)
     effects = []
-    for perturbation in tried:
+    for perturbation in perturbations:
         perturbed = perturb(texts, perturbation, seed=seed)
         rows = np.flatnonzero([new != old for new, old in zip(perturbed, texts, strict=True)])
         say(f"Robustness: {perturbation.title}, {len(rows):,} of {len(texts):,} queries change")
-        after = {name: np.full(len(texts), np.nan) for name in needed}
+        after = {name: np.full(len(texts), np.nan) for name in PRIMARY_METRICS}
         similarity = np.full(len(texts), np.nan)
         if len(rows):
             vectors = encode([perturbed[row] for row in rows])
             similarity[rows] = score_pairs(queries, vectors, rows, np.arange(len(rows)))
-            found = rank_values(vectors, documents, judgments.select(rows), needed, tolerance=tolerance)
-            for name in needed:
+            found = rank_values(vectors, documents, judgments.select(rows), PRIMARY_METRICS, tolerance=tolerance)
+            for name in PRIMARY_METRICS:
                 after[name][rows] = found[name]
-        effects.append(_effect(perturbation, texts, perturbed, rows, before, after, similarity, resampler, measures))
-    return Robustness(len(texts), _corrected(effects, measures))
+        effects.append(_effect(perturbation, texts, perturbed, rows, before, after, similarity, resampler))
+    return Robustness(len(texts), holm_over_changes(effects, PRIMARY_METRICS))
 
 
 def _effect(
@@ -113,7 +103,6 @@ def _effect(
     after: dict[str, Float64Array],
     similarity: Float64Array,
     resampler: Resampler,
-    measures: tuple[str, ...],
 ) -> PerturbationEffect:
     was_right, is_now_right = is_right(before[_RANK_1]), is_right(after[_RANK_1])
     flips = np.full(len(texts), np.nan)
@@ -126,9 +115,9 @@ def _effect(
         title=perturbation.title,
         n_changed=len(rows),
         n_unchanged=len(texts) - len(rows),
-        before={name: float(before[name][rows].mean()) for name in measures if has_rows},
-        after={name: float(after[name][rows].mean()) for name in measures if has_rows},
-        changes=resampler.compare(perturbation.name, after, {AS_WRITTEN: before}, measures) if has_rows else (),
+        before={name: float(before[name][rows].mean()) for name in PRIMARY_METRICS if has_rows},
+        after={name: float(after[name][rows].mean()) for name in PRIMARY_METRICS if has_rows},
+        changes=resampler.compare(perturbation.name, after, {AS_WRITTEN: before}, PRIMARY_METRICS) if has_rows else (),
         flip_rate=resampler.means({"flips": flips})["flips"] if has_rows else absent,
         lost=_ordered(rows, (was_right & ~is_now_right)[rows], rise),
         gained=_ordered(rows, (~was_right & is_now_right)[rows], -rise),
@@ -140,9 +129,3 @@ def _effect(
 def _ordered(rows: IntArray, is_chosen: BoolArray, key: Float64Array) -> IntArray:
     chosen = rows[is_chosen]
     return chosen[np.argsort(key[chosen], kind="stable")]
-
-
-def _corrected(effects: Sequence[PerturbationEffect], measures: tuple[str, ...]) -> tuple[PerturbationEffect, ...]:
-    """The effects with p-values that are Holm-adjusted over all perturbations and measures."""
-    changes = iter(holm_over([change for effect in effects for change in effect.changes], measures))
-    return tuple(replace(effect, changes=tuple(next(changes) for _ in effect.changes)) for effect in effects)

@@ -131,7 +131,7 @@ def measure_similarity(
         auc=auc,
         overlap=overlap,
         d_prime=d_prime,
-        diagonal=_diagonal(sums, resampler),
+        diagonal=resampler.means({"diagonal": sums.positive[1] / sums.positive[0]}, bounds=None)["diagonal"],
         off_diagonal=_off_diagonal(queries, documents, sums, resampler),
         gap=_gap(scores, resampler),
     )
@@ -147,11 +147,6 @@ def _margin_and_separation(
         absent = Estimate.absent("all positives are equal and all negatives are equal, so that there is no spread")
         return margin, absent, absent
     return margin, separation, d_prime
-
-
-def _diagonal(sums: PairSums, resampler: Resampler) -> Estimate:
-    n, total, _ = sums.positive
-    return resampler.means({"diagonal": total / n}, bounds=None)["diagonal"]
 
 
 def _off_diagonal(queries: Float32Array, documents: DocumentSummary, sums: PairSums, resampler: Resampler) -> Estimate:

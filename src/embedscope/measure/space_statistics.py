@@ -20,13 +20,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import xlogy
 
-from embedscope.errors import InvalidOptionError, TooFewPointsError
+from embedscope.errors import TooFewPointsError
 from embedscope.metrics.vectors import require_matrix, require_same_dim, score_pairs
 from embedscope.protocols import Float64Array, FloatArray, IntArray
 
 MAX_EXACT_ROWS = 10_000
 """Up to so many rows uniformity is exact; above, it is that of a random part of this size (50 million pairs)."""
 
+_SHARE = 0.9
+_STEEPNESS = 2.0
 _CHUNK_ELEMENTS = 1 << 20
 _BLOCK_ROWS = 512
 NO_VARIANCE = 1e-13  # variance below this share of the mean square is the rounding of equal rows
@@ -49,7 +51,7 @@ class Spectrum:
     n_directions: int | None
 
 
-def spectrum(vectors: FloatArray, *, share: float = 0.9) -> Spectrum:
+def spectrum(vectors: FloatArray) -> Spectrum:
     """Directions that a cloud of rows uses, by three counts, each between 1 and ``min(n, dim)``.
 
     ``effective_rank = exp(-sum_k p_k log p_k)``, ``p_k = sigma_k / sum_j sigma_j`` over the singular values of the
@@ -57,14 +59,12 @@ def spectrum(vectors: FloatArray, *, share: float = 0.9) -> Spectrum:
 
     ``participation_ratio = (sum_k lambda_k)^2 / sum_k lambda_k^2`` over the eigenvalues of the covariance.
 
-    ``n_directions`` is the fewest principal directions that hold ``share`` of the variance.
+    ``n_directions`` is the fewest principal directions that hold 90 % of the variance.
 
     Parameters
     ----------
     vectors : ndarray of shape (n, dim), float32 or float64
         Unchanged by rotation and by one factor on all rows.
-    share : float
-        Between 0 and 1.
 
     Raises
     ------
@@ -72,13 +72,9 @@ def spectrum(vectors: FloatArray, *, share: float = 0.9) -> Spectrum:
         If it is not a float matrix.
     TooFewPointsError
         If there are no rows.
-    InvalidOptionError
-        If ``share`` is not above 0 and at most 1.
     """
     require_matrix(vectors)
     _require_rows(len(vectors), 1, "a spectrum")
-    if not 0 < share <= 1:
-        raise InvalidOptionError(f"Expected a share of the variance above 0 and at most 1, got {share}.")
     mean, scatter = _mean_and_scatter(vectors)
     singular = np.sqrt(_eigenvalues(scatter + len(vectors) * np.outer(mean, mean)))
     variances = _eigenvalues(scatter)
@@ -87,17 +83,13 @@ def spectrum(vectors: FloatArray, *, share: float = 0.9) -> Spectrum:
     if total <= NO_VARIANCE * mean_square:
         return Spectrum(np.zeros_like(variances), _perplexity(singular), None, None)
     shares = variances / total
-    # A sum of shares can end a rounding below 1 and must still reach a share of 1.
-    n_directions = int(np.searchsorted(np.cumsum(shares), share - 1e-12)) + 1
+    n_directions = int(np.searchsorted(np.cumsum(shares), _SHARE - 1e-12)) + 1
     return Spectrum(shares, _perplexity(singular), 1.0 / float((shares**2).sum()), n_directions)
 
 
 def _mean_and_scatter(vectors: FloatArray) -> tuple[Float64Array, Float64Array]:
     """Mean row, and ``sum_i (v_i - mean)(v_i - mean)'``: centred first, since a difference of sums loses digits."""
-    mean = np.zeros(vectors.shape[1])
-    for rows in float64_chunks(vectors):
-        mean += rows.sum(axis=0)
-    mean /= len(vectors)
+    mean = _mean(vectors)
     scatter = np.zeros((len(mean), len(mean)))
     for rows in float64_chunks(vectors):
         centred = rows - mean
@@ -151,24 +143,17 @@ class Uniformity:
     is_exact: bool
 
 
-def uniformity(
-    vectors: FloatArray,
-    *,
-    generator: np.random.Generator,
-    t: float = 2.0,
-    max_rows: int = MAX_EXACT_ROWS,
-) -> Uniformity:
-    """How evenly unit rows fill the sphere: ``log mean_{i < j} exp(-t ||v_i - v_j||^2)`` (Wang & Isola 2020).
+def uniformity(vectors: FloatArray, *, generator: np.random.Generator, max_rows: int = MAX_EXACT_ROWS) -> Uniformity:
+    """How evenly unit rows fill the sphere: ``log mean_{i < j} exp(-2 ||v_i - v_j||^2)`` (Wang & Isola 2020).
 
     0 where all rows are the same; lower is more even. Rows drawn evenly from a sphere of many dimensions come to
-    about ``-2 t``: -4 for t = 2.
+    about -4.
 
     Parameters
     ----------
     vectors : ndarray of shape (n, dim), float32 or float64, unit rows
     generator : numpy.random.Generator
         Draws the rows, without replacement, where there are more than ``max_rows``; not advanced otherwise.
-    t : float
     max_rows : int
         Up to so many rows all pairs are summed.
 
@@ -184,16 +169,16 @@ def uniformity(
     is_exact = len(vectors) <= max_rows
     rows = vectors if is_exact else vectors[np.sort(generator.choice(len(vectors), max_rows, replace=False))]
     n_pairs = len(rows) * (len(rows) - 1) // 2
-    return Uniformity(float(np.log(_sum_of_kernel(rows, t) / n_pairs)), len(rows), is_exact)
+    return Uniformity(float(np.log(_sum_of_kernel(rows) / n_pairs)), len(rows), is_exact)
 
 
-def _sum_of_kernel(vectors: FloatArray, t: float) -> float:
-    """``sum_{i < j} exp(-t (2 - 2 <v_i, v_j>))``, block by block above the diagonal."""
+def _sum_of_kernel(vectors: FloatArray) -> float:
+    """``sum_{i < j} exp(-2 (2 - 2 <v_i, v_j>))``, block by block above the diagonal."""
     total = 0.0
     for start in range(0, len(vectors), _BLOCK_ROWS):
         rows = vectors[start : start + _BLOCK_ROWS]
         block = rows @ vectors[start:].T  # (b, n - start)
-        kernel = np.exp(t * (2.0 * block - 2.0))
+        kernel = np.exp(_STEEPNESS * (2.0 * block - 2.0))
         own = kernel[:, : len(rows)]
         total += float(np.triu(own, k=1).sum(dtype=np.float64)) + float(kernel[:, len(rows) :].sum(dtype=np.float64))
     return total

@@ -23,7 +23,7 @@ from embedscope.metrics.vectors import score_pairs
 from embedscope.protocols import Float32Array, Float64Array, IntArray
 from embedscope.result import DeploymentCost, Estimate, StorageFormat
 from embedscope.settings import TIE_TOLERANCE
-from embedscope.stats.resampler import UNIT, Resampler, holm_over
+from embedscope.stats.resampler import Resampler, holm_over_changes
 
 N_RESCORED = 100
 N_NEIGHBORS = 10
@@ -106,11 +106,12 @@ def measure_deployment_cost(
         except InvalidEmbeddingsError as error:
             if reference is None:
                 raise
-            formats.append(_unmeasured(plan, documents.shape[1], measures, str(error)))
+            metrics = {name: Estimate.absent(str(error)) for name in measures}
+            formats.append(replace(_bare(plan, documents.shape[1]), metrics=metrics, reason=str(error)))
             continue
         reference = reference or outcome
         formats.append(_format(plan, outcome, reference, tried[0], documents.shape[1], measures, resampler))
-    return DeploymentCost(tried[0].name, _corrected(formats, measures), len(documents), N_NEIGHBORS)
+    return DeploymentCost(tried[0].name, holm_over_changes(formats, measures), len(documents), N_NEIGHBORS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,13 +135,8 @@ class _Outcome:
 def _shuffled(documents: Float32Array, judgments: Judgments, generator: np.random.Generator) -> _Corpus:
     order = generator.permutation(len(documents))
     place = np.argsort(order)
-    moved = [
-        place[judgments.documents[first:last]]
-        for first, last in zip(judgments.indptr[:-1], judgments.indptr[1:], strict=True)
-    ]
-    gains = [
-        judgments.gains[first:last] for first, last in zip(judgments.indptr[:-1], judgments.indptr[1:], strict=True)
-    ]
+    moved = np.split(place[judgments.documents], judgments.indptr[1:-1])
+    gains = np.split(judgments.gains, judgments.indptr[1:-1])
     return _Corpus(documents, order, Judgments.from_lists(moved, n_documents=len(documents), gains=gains))
 
 
@@ -206,7 +202,7 @@ def _format(
     others = {} if is_reference else {reference_plan.name: reference.values}
     means = {"ties": (outcome.n_tied > 0).astype(np.float64)}
     means["overlap"] = overlap_at_k(reference.neighbors, outcome.neighbors)
-    figures = resampler.means({**outcome.values, **means}, bounds=UNIT)
+    figures = resampler.means({**outcome.values, **means})
     return replace(
         _bare(plan, dim),
         metrics={name: figures[name] for name in measures},
@@ -214,10 +210,6 @@ def _format(
         tie_share=figures["ties"],
         overlap=Estimate(1.0) if is_reference else figures["overlap"],
     )
-
-
-def _unmeasured(plan: Plan, dim: int, measures: Sequence[str], reason: str) -> StorageFormat:
-    return replace(_bare(plan, dim), metrics={name: Estimate.absent(reason) for name in measures}, reason=reason)
 
 
 def _bare(plan: Plan, dim: int) -> StorageFormat:
@@ -236,9 +228,3 @@ def _bare(plan: Plan, dim: int) -> StorageFormat:
         tie_share=absent,
         overlap=absent,
     )
-
-
-def _corrected(formats: Sequence[StorageFormat], measures: tuple[str, ...]) -> tuple[StorageFormat, ...]:
-    """The formats with p-values that are Holm-adjusted over all of them and all measures."""
-    changes = iter(holm_over([change for each in formats for change in each.changes], measures))
-    return tuple(replace(each, changes=tuple(next(changes) for _ in each.changes)) for each in formats)

@@ -10,11 +10,12 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from typing import TypeVar
 
 import numpy as np
 
 from embedscope.protocols import BoolArray, Float64Array, FloatArray, IntArray
-from embedscope.result import Comparison, Estimate
+from embedscope.result import Comparison, Estimate, PerturbationEffect, StorageFormat
 from embedscope.stats.bootstrap import Statistic, bootstrap_statistic, cluster_bootstrap, ratio_of_sums
 from embedscope.stats.clusters import ClusterSums, random_half
 from embedscope.stats.draws import Draws, Kept
@@ -22,6 +23,7 @@ from embedscope.stats.intervals import NO_VALUES, wilson
 from embedscope.stats.paired_tests import MaxTTest, holm, max_t, sign_flip_test
 
 UNIT = (0.0, 1.0)
+Changed = TypeVar("Changed", StorageFormat, PerturbationEffect)
 _MAX_PERMUTED = 1 << 20  # of more rows a sample is drawn without permuting them all, which would take 8 bytes a row
 
 
@@ -194,6 +196,12 @@ def holm_over(comparisons: Sequence[Comparison], primary: Sequence[str]) -> tupl
         for row, p in zip(rows, adjusted, strict=True):
             corrected[row] = replace(comparisons[row], p_adjusted=float(p))
     return tuple(corrected)
+
+
+def holm_over_changes(records: Sequence[Changed], primary: Sequence[str]) -> tuple[Changed, ...]:
+    """The records with the p-values of their ``changes`` corrected by :func:`holm_over` over all of them."""
+    changes = iter(holm_over([change for record in records for change in record.changes], primary))
+    return tuple(replace(record, changes=tuple(next(changes) for _ in record.changes)) for record in records)
 
 
 def _is_proportion(values: Float64Array) -> bool:
