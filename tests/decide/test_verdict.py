@@ -36,8 +36,7 @@ from embedscope.result import (
     Result,
     Verdict,
 )
-from embedscope.result.bands import band
-from embedscope.result.formatting import number, percent
+from embedscope.result.formatting import band, number, percent
 
 CHECKLIST, EVIDENCE = load_criteria("checklist"), load_criteria("evidence")
 

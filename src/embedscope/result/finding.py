@@ -19,11 +19,8 @@ class Severity(StrEnum):
 
 def _ids(finding: Finding, run: Any) -> tuple[str | None, ...]:
     """The ids of the documents; () where no run is at hand."""
-    return (
-        ()
-        if run is None or not run.documents.ids
-        else tuple(run.documents.ids[d] if d >= 0 else None for d in finding.documents)
-    )
+    ids = () if run is None else run.documents.ids
+    return tuple(ids[d] if d >= 0 else None for d in finding.documents) if ids else ()
 
 
 @dataclass(frozen=True, slots=True)

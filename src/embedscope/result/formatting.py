@@ -1,4 +1,7 @@
-"""Numbers as people read them: every text of the program writes its numbers here, and none writes a negative zero."""
+"""Numbers as people read them: every text of the program writes its numbers here, and none writes a negative zero.
+
+The rated bands are those of a margin, a separation and an MRR (conventions, section 6).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,13 @@ ABSENT = "–"
 
 LEAST_P = 0.0001
 """The smallest p-value that is written as a number."""
+
+BANDS: dict[str, tuple[tuple[float, str], ...]] = {
+    "margin": ((0.40, "excellent"), (0.30, "good"), (0.20, "fair"), (0.10, "poor")),
+    "separation": ((3.0, "excellent"), (2.0, "good"), (1.5, "fair"), (1.0, "poor")),
+    "MRR": ((0.8, "excellent"), (0.6, "good"), (0.4, "fair")),
+}
+LOWEST = {"margin": "bad", "separation": "bad", "MRR": "poor"}
 
 
 class Ends(Protocol):
@@ -84,3 +94,8 @@ def p_equals(p: float) -> str:
 def count(n: int, singular: str, plural: str | None = None) -> str:
     """``1,480 queries``."""
     return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
+
+
+def band(name: str, value: float) -> str:
+    """The band that ``value`` lies in."""
+    return next((word for floor, word in BANDS[name] if value > floor), LOWEST[name])

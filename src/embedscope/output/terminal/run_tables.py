@@ -10,8 +10,7 @@ from rich.text import Text
 from embedscope.output.terminal.hanging import Columns, Hanging, fits, heading, indented, number_table, table
 from embedscope.output.terminal.wording import COMPARISON_HEADER, comparison_row, name_of, rated, weight_sentences
 from embedscope.result import Comparison, Distribution, Estimate, Leakage, Metric, NegativeType, Scored, run_label
-from embedscope.result.bands import band
-from embedscope.result.formatting import count, interval, number, percent
+from embedscope.result.formatting import band, count, interval, number, percent
 
 
 def print_similarity(run: Scored, results: Console) -> None:

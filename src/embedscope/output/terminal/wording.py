@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from embedscope.result import Comparison, Estimate, LevelShift, ModelFacts, Scored, run_label
-from embedscope.result.bands import band
-from embedscope.result.formatting import estimate, interval, number, p_value, percent_estimate
+from embedscope.result.formatting import band, estimate, interval, number, p_value, percent_estimate
 
 BASELINE_NAMES = {"lexical": "character n-grams", "base": "base model without head"}
 
