@@ -217,7 +217,7 @@ def manifest(
     Parameters
     ----------
     inputs : mapping of role to path or name
-        For example ``{"checkpoint": "epoch3.pt", "data": "test.json"}``. A path is hashed; a name that is no path (a
+        For example ``{"checkpoint": "epoch3.pt", "data": "test.json"}``. A path is hashed; a name that is not a path (a
         model of a hub) has the hash None.
     options : mapping
         Every option of the run with its value.

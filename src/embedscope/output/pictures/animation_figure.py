@@ -19,7 +19,7 @@ from embedscope.output.pictures.map_artists import (
 )
 from embedscope.output.pictures.text_layout import ellipsis
 from embedscope.protocols import Float32Array, Role
-from embedscope.result import MAP_NAMES, MapAnimation, Metric, Points, Scored
+from embedscope.result import MAP_NAMES, MapAnimation, Points, Scored
 from embedscope.result.formatting import count, percent
 
 _TILE, _TILE_GAP, _TILE_TITLE, _ANIMATION_TITLE, _ANIMATION_GAP, _LEGEND = 2.55, 0.14, 0.5, 0.3, 0.2, 0.6
@@ -29,7 +29,7 @@ MAX_FRAMES = 12
 """Maps drawn; of more, so many at even distances, the first and the last among them."""
 
 
-@style.styled
+@style.look()
 def draw_map_animations(animations: Sequence[MapAnimation], runs: Mapping[str, Scored] | None = None) -> Figure:
     """The map of each checkpoint beside the others, all of one method in one frame of reference; methods in turn.
 
@@ -96,6 +96,7 @@ def _limits(maps: Sequence[Float32Array]) -> tuple[tuple[float, float], tuple[fl
 
 
 def _draw_frame(axes: Axes, animation: MapAnimation, frame: int, result: Scored | None) -> None:
+    """A map; over it the epoch and how good the model is, over how far the map may be believed."""
     layout, points = animation.maps[frame], animation.points
     if result is not None:
         is_right = result.queries.is_correct[points.rows[points.link_queries]]
@@ -104,11 +105,7 @@ def _draw_frame(axes: Axes, animation: MapAnimation, frame: int, result: Scored 
     size = float(np.clip(7 * (1_000 / len(points.roles)) ** 0.75, 1.0, 12))
     sizes = {role: size * (1.3 if role is Role.POSITIVE else 1.0) for role in Role}
     draw_points(axes, layout.xy, points, sizes=sizes, alphas=_ROLE_ALPHA, edge=0, is_raster=True)
-    _write_frame(axes, animation, frame, None if result is None else result.metrics.get("MRR"))
-
-
-def _write_frame(axes: Axes, animation: MapAnimation, frame: int, metric: Metric | None) -> None:
-    """The epoch and how good the model is, over how far its map may be believed."""
+    metric = None if result is None else result.metrics.get("MRR")
     value = "" if metric is None else f"{style.DOT}MRR {style.number(metric.value, 3)}"
     below = f"trustworthiness {style.number(animation.maps[frame].trustworthiness)}"
     if frame:

@@ -23,7 +23,7 @@ _LONGEST = 60  # columns of a label
 METRICS = ("MRR", "Success@1", "Success@10", "nDCG@10", "Recall@100")
 
 
-@style.styled
+@style.look()
 def draw_metric_comparison(runs: Mapping[str, Scored], comparison: RunComparison) -> Figure:
     """Each metric of each run with its 95 % interval; the reference stands first and in grey."""
     names = [comparison.reference, *comparison.candidates]
@@ -82,7 +82,7 @@ def _draw_run(axes: Axes, result: Scored, metrics: Sequence[str], label: str, j:
         style.annotate(axes, style.number(value, 3), (end, place + offset), (6, 0), color=colour)
 
 
-@style.styled
+@style.look()
 def draw_rank_slopes(runs: Mapping[str, Scored], comparison: RunComparison, candidate: str) -> Figure:
     """Rank of the first relevant document before and after, one line a query that crossed rank 1."""
     before, after = runs[comparison.reference].queries, runs[candidate].queries

@@ -40,7 +40,7 @@ class _Population:
     measured: Distribution
 
 
-@style.styled
+@style.look()
 def draw_similarity_distribution(result: Mapped) -> Figure:
     """Densities of positive, negative and hard-negative similarities, their spread, and the four summary figures.
 

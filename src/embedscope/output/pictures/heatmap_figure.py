@@ -34,7 +34,7 @@ _BAR_LIMITS = (1.7, 3.2)
 _LEFT = style.MARGIN + _LABEL_ROOM
 
 
-@style.styled
+@style.look()
 def draw_heatmap(result: Mapped) -> Figure:
     """Similarity of queries (rows) to distinct positives (columns); a black frame marks what is relevant.
 

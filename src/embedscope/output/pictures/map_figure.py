@@ -28,7 +28,7 @@ _MANY_POINTS = 5_000
 _LINK_INK = 45.0  # total length, in widths of the map, up to which links are drawn at their strongest
 
 
-@style.styled
+@style.look()
 def draw_map(result: Mapped, name: str) -> Figure:
     """The map ``name`` ("tsne" or "umap"): points by role, and a link from each query to its relevant documents.
 

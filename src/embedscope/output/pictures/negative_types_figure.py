@@ -20,7 +20,7 @@ _MAX_DOTS = 400
 _GOLDEN = 0.6180339887498949  # multiples of it fill the unit interval evenly, without a random number
 
 
-@style.styled
+@style.look()
 def draw_negative_types(result: Mapped) -> Figure:
     """Margins of the (query, hard negative) pairs of each type, the most often violated type first.
 

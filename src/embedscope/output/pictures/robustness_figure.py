@@ -16,7 +16,7 @@ ALPHA = 0.05
 _ROW, _BOTTOM = 0.44, 0.75
 
 
-@style.styled
+@style.look()
 def draw_robustness(robustness: Robustness, *, metric: str = "MRR") -> Figure:
     """Change of ``metric`` under each perturbation with its 95 % interval, the largest fall first.
 

@@ -21,7 +21,7 @@ _LINES = {
 _NAMES = {"model": "this model", "base": "base model", "PCA": "PCA of the base", "random": "random projection"}
 
 
-@style.styled
+@style.look()
 def draw_spectrum(geometry: Geometry) -> Figure:
     """Share of the variance in each principal direction, of queries and of documents, for every space.
 

@@ -25,7 +25,7 @@ _KINDS = {
 _SHIFT = {"int8": 1.04, "binary": 0.96}  # so that bars of formats of one size stand beside one another
 
 
-@style.styled
+@style.look()
 def draw_deployment_cost(cost: DeploymentCost, *, metric: str = "MRR") -> Figure:
     """``metric`` against the bytes that are searched for each document, one line a precision.
 
@@ -93,7 +93,7 @@ def _finish(axes: Axes, sizes: Sequence[int], metric: str) -> None:
     axes.legend(loc="best", fontsize=style.SMALL_SIZE)
 
 
-@style.styled
+@style.look()
 def draw_thresholds(table: ThresholdTable) -> Figure:
     """Precision and recall of a cosine threshold with their 95 % intervals, and the thresholds that are suggested."""
     figure = style.titled_figure(

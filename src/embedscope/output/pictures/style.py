@@ -10,11 +10,11 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial, wraps
+from functools import partial
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
-from typing import IO, Any, ParamSpec
+from typing import IO, Any
 
 import matplotlib.style
 import numpy as np
@@ -27,8 +27,6 @@ from embedscope.output.pictures.fonts import can_draw, families
 from embedscope.output.pictures.text_layout import plain
 from embedscope.protocols import Role
 from embedscope.result import Estimate, formatting
-
-P = ParamSpec("P")
 
 INK = "#1f2328"
 MUTED = "#5c6570"
@@ -64,23 +62,17 @@ RC: dict[str, object] = {
     "font.size": BODY_SIZE,
     "text.color": INK,
     "text.parse_math": False,
-    "text.usetex": False,
     "text.hinting": "no_hinting",  # hinted letters are up to 4 % wider than they were measured
     "axes.edgecolor": MUTED,
     "axes.labelcolor": INK,
-    "axes.labelsize": BODY_SIZE,
-    "axes.linewidth": 0.8,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
     "axes.titley": 1.0,  # else every drawing lays out all ticks once more, to see whether a title is in their way
-    "axes.facecolor": PAPER,
-    "figure.facecolor": PAPER,
     "grid.color": FAINT,
     "grid.linewidth": 0.7,
     "hatch.linewidth": 0.6,
     "legend.frameon": False,
-    "legend.fontsize": BODY_SIZE,
     "xtick.color": MUTED,
     "ytick.color": MUTED,
     "xtick.labelcolor": INK,
@@ -93,20 +85,12 @@ RC: dict[str, object] = {
 
 @contextmanager
 def look() -> Iterator[None]:
-    """The look of the pictures, whatever the user's own settings are; those come back unchanged."""
+    """The look of the pictures, whatever the user's own settings are; those come back unchanged.
+
+    In a ``with`` statement, or as a decorator of what draws.
+    """
     with matplotlib.style.context(["default", {**RC, "font.family": list(families())}]):
         yield
-
-
-def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """A drawing function that draws in the look of the pictures."""
-
-    @wraps(draw)
-    def in_our_look(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with look():
-            return draw(*args, **kwargs)
-
-    return in_our_look
 
 
 def save(figure: Figure, path: str | PathLike[str] | IO[bytes], *, dpi: float = DPI, format: str | None = None) -> None:  # noqa: A002

@@ -22,6 +22,7 @@ _ZWJ = "\N{ZERO WIDTH JOINER}"
 _EMOJI_STYLE = "\N{VARIATION SELECTOR-16}"
 _KEPT_FORMAT = {_ZWJ, "\N{ZERO WIDTH NON-JOINER}"}
 _SPACING_MARKS = {"\N{THAI CHARACTER SARA AM}", "\N{LAO VOWEL SIGN AM}"}
+_HANGUL = (("L", "\u1100", "\u115f"), ("V", "\u1160", "\u11a7"), ("T", "\u11a8", "\u11ff"), ("S", "\uac00", "\ud7a3"))
 _MAX_MARKS = 4
 _VIRAMA = 9  # canonical combining class: the next consonant joins this one
 
@@ -183,12 +184,4 @@ def _joins_hangul(last: str, char: str) -> bool:
 
 
 def _hangul_part(char: str) -> str:
-    if "\u1100" <= char <= "\u115f":
-        return "L"
-    if "\u1160" <= char <= "\u11a7":
-        return "V"
-    if "\u11a8" <= char <= "\u11ff":
-        return "T"
-    if "\uac00" <= char <= "\ud7a3":
-        return "S"
-    return ""
+    return next((part for part, first, last in _HANGUL if first <= char <= last), "")

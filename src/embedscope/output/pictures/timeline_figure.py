@@ -19,7 +19,7 @@ _BARS = 1.5
 SHOWN_METRICS = ("MRR", "Success@1", "nDCG@10", "Recall@100")
 
 
-@style.styled
+@style.look()
 def draw_timeline(timeline: Timeline) -> Figure:
     """Rank metrics and violations by type with intervals, and the queries that each segment gained and lost.
 

@@ -66,7 +66,7 @@ class _Panel:
         return _PANEL_HEAD + _QUERY_LINE * len(self.query_lines) + _ROW * len(self.rows)
 
 
-@style.styled
+@style.look()
 def draw_top_k(result: Mapped) -> Figure:
     """A panel for each example: the ten nearest documents with their similarities, right or wrong.
 

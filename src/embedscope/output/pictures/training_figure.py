@@ -27,7 +27,7 @@ from embedscope.result.formatting import count
 _SMALL_PANEL = 0.62
 
 
-@style.styled
+@style.look()
 def draw_training_curves(record: TrainingRecord) -> Figure:
     """Four panels over one axis of epochs: losses, learning rate, rank metrics with intervals, violations by type.
 

@@ -52,7 +52,7 @@ class _Lines:
 
     def __init__(self, console: Console, title: str, unit: str) -> None:
         self._console, self._title, self._unit = console, title, unit
-        self._started = self._told = time.monotonic()
+        self._started = self._printed = time.monotonic()
         self._first: int | None = None
 
     def __call__(self, done: int, total: int, message: str | None = None) -> None:
@@ -60,7 +60,7 @@ class _Lines:
             self._console.print(message)
         self._first = done if self._first is None else self._first
         now = time.monotonic()
-        if now - self._told >= SECONDS_BETWEEN_LINES:
-            self._told = now
+        if now - self._printed >= SECONDS_BETWEEN_LINES:
+            self._printed = now
             rate = (done - self._first) / (now - self._started)
             self._console.print(f"{self._title}: {done:,} of {total:,} {self._unit}, {rate:,.0f} a second")
