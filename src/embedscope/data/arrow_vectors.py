@@ -28,10 +28,8 @@ def is_list_type(kind: Any) -> bool:
 def matrix_of(column: Any, *, name: str, place: str) -> Float32Array:
     """The rows of a list column, shape (n, dim), float32.
 
-    Raises
-    ------
-    InvalidEmbeddingsError
-        If the column is not a list of numbers, its rows differ in length, or a number is missing.
+    Raises InvalidEmbeddingsError if the column is not a list of numbers, its rows differ in length, or a number is
+    missing.
     """
     import pyarrow as pa
 

@@ -145,7 +145,6 @@ def build_collection(
 
     Parameters
     ----------
-    rows : iterable of Row
     format : str
         Name of the file format, for the report.
     extra_documents : mapping of id to text, optional
@@ -278,7 +277,6 @@ def sample_queries(collection: Collection, n: int, generator: np.random.Generato
 
     Parameters
     ----------
-    collection : Collection
     n : int
         How many queries; 0, or at least as many as there are, keeps all of them.
     generator : numpy.random.Generator
@@ -306,7 +304,6 @@ def keep_queries(collection: Collection, chosen: IntArray) -> Collection:
 
     Parameters
     ----------
-    collection : Collection
     chosen : ndarray of shape (n,), int64
         Rows of the queries that stay, ascending.
 

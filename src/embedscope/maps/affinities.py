@@ -21,7 +21,7 @@ _LEAST_SHARE = 1e-3  # of the mean distance: a scale below it would let a point 
 
 
 def tsne_affinities(indices: IntArray, distances: FloatArray, perplexity: float) -> sparse.csr_array:
-    """Probabilities ``p_ij`` of each pair of neighbours, which sum to 1.
+    """Probabilities ``p_ij`` of each pair of neighbours, which sum to 1: csr_array of shape (n, n), float64, symmetric.
 
     ``p_j|i = exp(-beta_i d_ij^2) / sum_k exp(-beta_i d_ik^2)`` with beta_i such that the entropy of the row is
     ``ln(perplexity)``; ``p_ij = (p_j|i + p_i|j) / 2n`` (equations 1 and 3.1 of the paper, over neighbours only).
@@ -34,10 +34,6 @@ def tsne_affinities(indices: IntArray, distances: FloatArray, perplexity: float)
         Their distances, not negative.
     perplexity : float
         At most k. Where more neighbours than that coincide with the nearest one, they share the row.
-
-    Returns
-    -------
-    csr_array of shape (n, n), float64, symmetric
     """
     squared = np.asarray(distances, dtype=np.float64) ** 2
     beyond = squared - squared.min(axis=1, keepdims=True)  # the row is the same, and its sum is never 0
@@ -66,6 +62,7 @@ def _precisions(beyond: Float64Array, target: float) -> Float64Array:
 def fuzzy_graph(indices: IntArray, distances: FloatArray) -> sparse.csr_array:
     """How strongly points belong to one another, in [0, 1]: the union of what each end of an edge says.
 
+    A csr_array of shape (n, n), float32, symmetric.
     ``w_ij = exp(-max(0, d_ij - rho_i) / sigma_i)`` with ``rho_i`` the distance of the nearest neighbour that does not
     coincide with i, and ``sigma_i`` such that the row sums to ``log2(k + 1)``; then ``w + w' - w w'``.
 
@@ -75,10 +72,6 @@ def fuzzy_graph(indices: IntArray, distances: FloatArray) -> sparse.csr_array:
         The k nearest other points of each point, nearest first.
     distances : ndarray of shape (n, k)
         Their distances, ascending along each row, not negative.
-
-    Returns
-    -------
-    csr_array of shape (n, n), float32, symmetric
     """
     n, k = indices.shape
     lengths = np.asarray(distances, dtype=np.float64)
@@ -138,7 +131,6 @@ def roots(
     excess_at : callable
         (rows of shape (r,), their values of shape (r,)) to how far the function of each row lies above 0, shape (r,);
         increasing in the value.
-    n_rows, n_steps : int
     """
     low, high, middle = np.zeros(n_rows), np.full(n_rows, np.inf), np.ones(n_rows)
     active = np.arange(n_rows)

@@ -43,10 +43,7 @@ def scaled_to_ten(start: Float64Array) -> Float64Array:
 def checked_start(start: FloatArray, n: int) -> Float64Array:
     """The positions of ``n`` points in float64.
 
-    Raises
-    ------
-    InvalidOptionError
-        If the shape is not (n, 2), or a position is not finite.
+    Raises InvalidOptionError if the shape is not (n, 2), or a position is not finite.
     """
     rows = np.asarray(start, dtype=np.float64)
     if rows.shape != (n, 2) or not np.isfinite(rows).all():

@@ -79,13 +79,11 @@ def choose_points(
 
     Parameters
     ----------
-    n_queries, n_documents : int
     relevant_indptr, relevant : CSR of the relevant documents of each query
     negatives : ndarray of document rows that are hard negatives of some query (may repeat)
     is_correct : ndarray of shape (n_queries,), bool
     budget : int
         Points at most. Failing queries are kept before the others.
-    generator : numpy.random.Generator
     """
     queries = _drawn_first(is_correct, max(budget // 2, budget - n_documents), generator)
     link_queries = np.repeat(np.arange(len(queries)), np.diff(relevant_indptr)[queries])

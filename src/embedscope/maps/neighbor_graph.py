@@ -124,7 +124,6 @@ def stratified_sample(strata: IntArray, size: int, rng: np.random.Generator) -> 
     strata : ndarray of shape (M,), int64
     size : int
         At least the number of strata, at most M.
-    rng : Generator
     """
     order = rng.permutation(len(strata))
     order = order[np.argsort(strata[order], kind="stable")]
@@ -154,10 +153,8 @@ def _graph_by_sample(vectors: FloatArray, rows: IntArray, k: int) -> NeighborGra
 def unit_points(vectors: FloatArray, *, rows: IntArray | None = None) -> Float64Array:
     """The rows at length 1, in float64.
 
-    Raises
-    ------
-    InvalidEmbeddingsError
-        A row is zero or not finite; it is named by its place, and by its number among ``rows`` where these are a part.
+    Raises InvalidEmbeddingsError if a row is zero or not finite; it is named by its place, and by its number among
+    ``rows`` where these are a part.
     """
     ids = None if rows is None else [str(row) for row in rows.tolist()]
     unit: Float64Array = unit_rows(np.asarray(vectors, dtype=np.float64), what="point", ids=ids)  # type: ignore[assignment]

@@ -32,10 +32,7 @@ class PendingMaps:
     def result(self) -> dict[str, MapLayout]:
         """The maps by name, once all are laid out.
 
-        Raises
-        ------
-        TooFewPointsError, InvalidOptionError
-            As ``tsne`` and ``umap``.
+        Raises TooFewPointsError, InvalidOptionError as ``tsne`` and ``umap``.
         """
         try:
             return {name: future.result() for name, future in self._futures.items()}

@@ -23,7 +23,6 @@ def all_positions(graph: NeighborGraph, fitted: FloatArray) -> FloatArray:
 
     Parameters
     ----------
-    graph : NeighborGraph
     fitted : ndarray of shape (S, 2)
         Positions of ``graph.sample.rows``; of all points where the graph has no sample, and returned as they are.
 

@@ -53,7 +53,6 @@ def tsne_positions(
     start : ndarray of shape (n, 2)
     affinities : csr_array of shape (n, n)
         Symmetric, of sum 1.
-    n_iter, n_early : int
     n_threads : int
         The result does not depend on it.
     """
@@ -78,7 +77,6 @@ def tsne_gradient(n_points: int, n_threads: int) -> Iterator[Gradient]:
 
     Parameters
     ----------
-    n_points : int
     n_threads : int
         Threads to use; the result does not depend on it.
     """

@@ -54,14 +54,12 @@ def umap_positions(
         Scaled as umap-learn does it: to [0, 10] on both axes.
     membership : csr_array of shape (n, n)
         Symmetric, non-negative.
-    n_epochs : int
     a, b : float
         Of the curve ``1 / (1 + a d^(2b))``.
     seed : int
         Of the negative samples.
     first_rate : float
         Learning rate of the first epoch.
-    n_negatives : int
     n_threads : int
         The result does not depend on it.
     """

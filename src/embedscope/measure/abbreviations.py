@@ -58,10 +58,8 @@ class Abbreviations:
 def load_abbreviations(path: str | Path) -> Abbreviations:
     """The map of the TOML file at ``path``.
 
-    Raises
-    ------
-    InvalidOptionError
-        If the file cannot be read, or is not a table ``[pairs]`` of wordings and short forms; the entry is named.
+    Raises InvalidOptionError if the file cannot be read, or is not a table ``[pairs]`` of wordings and short forms; the
+    entry is named.
     """
     try:
         return parse_abbreviations(Path(path).read_text(encoding="utf-8"), str(path))

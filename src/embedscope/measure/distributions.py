@@ -78,10 +78,7 @@ def mean_and_std(n: int, total: float, squares: float) -> tuple[float, float]:
 
     ``mean = S1 / n``, ``std = sqrt(S2 / n - mean^2)``; a standard deviation under 1e-6 is returned as 0.
 
-    Raises
-    ------
-    TooFewPointsError
-        If there are no values.
+    Raises TooFewPointsError if there are no values.
     """
     if n < 1:
         raise TooFewPointsError(
@@ -142,10 +139,7 @@ def overlap_coefficient(positive: IntArray, negative: IntArray, edges: Float64Ar
     ``sum_i min(p_i / P, n_i / N)`` over bins of width 0.01 (finer bins are merged first). H. F. Inman and E. L.
     Bradley, "The overlapping coefficient as a measure of agreement" (1989). Absent where a histogram is empty.
 
-    Raises
-    ------
-    InvalidOptionError
-        If the bins cannot be merged to a width of 0.01.
+    Raises InvalidOptionError if the bins cannot be merged to a width of 0.01.
     """
     _require_same_bins(positive, negative)
     n_positive, n_negative = int(positive.sum()), int(negative.sum())

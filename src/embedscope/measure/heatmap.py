@@ -28,7 +28,6 @@ def choose_heatmap(
     judgments : Judgments of the Q queries over the N documents
     n_cells : int
         Rows and columns at most; more labels cannot be read.
-    generator : numpy.random.Generator
 
     Returns
     -------

@@ -36,7 +36,6 @@ def k_occurrences(neighbors: IntArray, n_documents: int) -> IntArray:
     ----------
     neighbors : ndarray of shape (n_queries, k), int64
         Documents of each query's list, each at most once.
-    n_documents : int
 
     Returns
     -------
@@ -78,10 +77,7 @@ def chance_hubness(n_queries: int, k: int, n_documents: int) -> Occurrences:
     ``N_k`` is then binomial with ``n = n_queries`` and ``p = k / n_documents``; its Gini coefficient is
     ``sum_x F(x) (1 - F(x)) / mean`` for its distribution function F.
 
-    Raises
-    ------
-    InvalidOptionError
-        If k is not between 1 and ``n_documents``, or there are no queries.
+    Raises InvalidOptionError if k is not between 1 and ``n_documents``, or there are no queries.
     """
     if n_queries < 1 or not 1 <= k <= n_documents:
         raise InvalidOptionError(

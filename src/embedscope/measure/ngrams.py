@@ -28,7 +28,6 @@ class GramWeights:
 
     Parameters
     ----------
-    documents : sequence of str
     lengths : (int, int)
         Shortest and longest n-gram, both included.
     prepare : callable, optional

@@ -68,10 +68,7 @@ class Codec:
     def queries(self, vectors: Float32Array) -> Float32Array:
         """Query rows of shape (n, width), float32, to be multiplied with `documents`.
 
-        Raises
-        ------
-        InvalidEmbeddingsError
-            If the leading dimensions of a row are all zero: it has no direction.
+        Raises InvalidEmbeddingsError if the leading dimensions of a row are all zero: it has no direction.
         """
         rows = truncated(vectors, self.width, what="query")
         return signs(rows) if self.precision is Precision.BINARY else np.asarray(rows, dtype=np.float32)
@@ -79,10 +76,7 @@ class Codec:
     def documents(self, vectors: Float32Array) -> Float32Array:
         """Document rows of shape (n, width), float32, as they come back from storage.
 
-        Raises
-        ------
-        InvalidEmbeddingsError
-            If the leading dimensions of a row are all zero: it has no direction.
+        Raises InvalidEmbeddingsError if the leading dimensions of a row are all zero: it has no direction.
         """
         rows = truncated(vectors, self.width, what="document")
         if self.precision is Precision.FLOAT16:
@@ -106,7 +100,6 @@ def fit_codec(documents: Float32Array, precision: Precision, width: int) -> Code
     Parameters
     ----------
     documents : ndarray of shape (n, dim), float32, unit rows
-    precision : Precision
     width : int
         1 ... dim.
 

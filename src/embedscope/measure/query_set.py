@@ -26,10 +26,7 @@ class QuerySet:
     def of(cls, collection: Collection, *, seed: int, draws: int, least: int = 2) -> QuerySet:
         """The queries of ``collection`` with a relevant document; the same seed and draws give the same resamples.
 
-        Raises
-        ------
-        TooFewPointsError
-            If fewer than ``least`` queries have a relevant document.
+        Raises TooFewPointsError if fewer than ``least`` queries have a relevant document.
         """
         rows = rows_with_relevant(collection, least)
         n_documents = len(collection.documents)
@@ -48,10 +45,7 @@ class QuerySet:
 def rows_with_relevant(collection: Collection, least: int = 2) -> IntArray:
     """Rows of the queries that have a relevant document.
 
-    Raises
-    ------
-    TooFewPointsError
-        If there are fewer than ``least``.
+    Raises TooFewPointsError if there are fewer than ``least``.
     """
     rows = np.flatnonzero(np.diff(collection.indptr) > 0)
     if len(rows) < least:

@@ -47,10 +47,7 @@ def rank(
 ) -> Ranked:
     """Every query of ``query_set`` against every document, in one pass that never holds the matrix.
 
-    Raises
-    ------
-    InvalidEmbeddingsError
-        If the vectors do not fit the collection.
+    Raises InvalidEmbeddingsError if the vectors do not fit the collection.
     """
     _require_one_vector_a_text(collection, embeddings)
     chosen, judgments = settings.measure, query_set.judgments

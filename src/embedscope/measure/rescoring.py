@@ -31,7 +31,6 @@ def rescored(
 
     Parameters
     ----------
-    judgments : Judgments
     coarse_scores : array_like of shape (P,)
         Coarse score of each (query, relevant document) pair; exact (``coarse_counts.tolerance`` is 0).
     coarse_counts : TieCounts

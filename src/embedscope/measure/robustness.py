@@ -70,7 +70,6 @@ def measure_robustness(
         From `query_encoder`; receives the changed texts of one perturbation at a time.
     seed : int
         Of the perturbations.
-    perturbations : sequence of Perturbation
     tolerance : float
         Scores closer than this are tied.
     say : callable, optional

@@ -99,7 +99,6 @@ def measure_similarity(
         Of these queries over these documents.
     negatives : NegativePairs or None
         Hard negatives, where the data has any.
-    resampler : Resampler
 
     Raises
     ------

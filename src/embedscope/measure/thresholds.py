@@ -38,7 +38,6 @@ class ReachCounts:
 
     Parameters
     ----------
-    n_queries : int
     thresholds : ndarray of shape (T,), float64, ascending
         Compared in the dtype of the scores.
 
@@ -62,10 +61,7 @@ class ReachCounts:
     def merge(self, other: Self) -> Self:
         """New counts that have seen what both have seen.
 
-        Raises
-        ------
-        InvalidOptionError
-            If the two were made for other queries or thresholds.
+        Raises InvalidOptionError if the two were made for other queries or thresholds.
         """
         if self._counts.shape != other._counts.shape or not np.array_equal(self._thresholds, other._thresholds):
             raise InvalidOptionError("Cannot merge counts of different queries or thresholds; make both the same way.")

@@ -66,10 +66,7 @@ class HistogramAccumulator:
     def merge(self, other: Self) -> Self:
         """A new accumulator with the counts of both; see `Accumulator`.
 
-        Raises
-        ------
-        InvalidOptionError
-            If the numbers of bins differ.
+        Raises InvalidOptionError if the numbers of bins differ.
         """
         require_mergeable(self.n_bins == other.n_bins, "histograms")
         merged = type(self)(self.n_bins, exclude=self.exclude)
@@ -94,10 +91,7 @@ def bin_edges(n_bins: int) -> Float64Array:
 def histogram_of_values(values: FloatArray, n_bins: int) -> IntArray:
     """Counts of ``values`` (any shape) in the bins of `HistogramAccumulator`, shape (n_bins,).
 
-    Raises
-    ------
-    InvalidOptionError
-        If ``n_bins`` is out of range.
+    Raises InvalidOptionError if ``n_bins`` is out of range.
     """
     return np.bincount(bin_numbers(values, _require_bins(n_bins)), minlength=n_bins)
 

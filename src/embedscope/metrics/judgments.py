@@ -20,11 +20,8 @@ class Judgments:
     Pair ``p`` with ``indptr[q] <= p < indptr[q + 1]`` says that ``documents[p]`` is relevant to query ``q`` with
     ``gains[p]``. ``Q`` queries, ``P`` pairs.
 
-    Raises
-    ------
-    DataFormatError
-        If the columns do not fit together, a document lies outside the corpus or stands twice in one query, or a
-        gain is not a positive finite number.
+    Raises DataFormatError if the columns do not fit together, a document lies outside the corpus or stands twice in one
+    query, or a gain is not a positive finite number.
     """
 
     indptr: IntArray  # (Q + 1,)

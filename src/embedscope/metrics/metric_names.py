@@ -12,10 +12,7 @@ from embedscope.errors import InvalidOptionError
 class Measure:
     """A rank metric by name and cutoff; prints as papers and trec_eval write it: ``nDCG@10``, ``MRR``.
 
-    Raises
-    ------
-    InvalidOptionError
-        If the name is not known, the cutoff is missing where it is needed, or is not at least 1.
+    Raises InvalidOptionError if the name is not known, the cutoff is missing where it is needed, or is not at least 1.
     """
 
     name: str
@@ -52,10 +49,7 @@ def parse_measure(text: str) -> Measure:
     >>> str(parse_measure("mrr"))
     'MRR'
 
-    Raises
-    ------
-    InvalidOptionError
-        If the text is not a known measure; the message lists those that are.
+    Raises InvalidOptionError if the text is not a known measure; the message lists those that are.
     """
     match = re.fullmatch(r"\s*([A-Za-z]+)(?:@([0-9]+))?\s*", text)
     if match is None:

@@ -50,11 +50,8 @@ def metric_per_query(
 
     Parameters
     ----------
-    measure : Measure
-    judgments : Judgments
     pair_scores : array_like of shape (P,)
         Scores of the (query, relevant document) pairs from which ``counts`` were made.
-    counts : TieCounts
     ties : Ties
         ``EXPECTED``: the mean over all orders of tied documents. ``OPTIMISTIC``: relevant first, by falling gain;
         ``PESSIMISTIC``: relevant last, by rising gain. ``TREC``, ``ST``: by document index, falling and rising,
@@ -88,12 +85,8 @@ def chance_level(measure: Measure, judgments: Judgments) -> Float64Array:
     """Expected value of ``measure`` for every query when the documents come in a uniformly random order.
 
     It is the expectation of a model that gives every document the same score. ``Success@k``:
-    ``1 - C(N-R, k) / C(N, k)``; ``MRR`` with one relevant document: ``H_N / N``.
-
-    Returns
-    -------
-    ndarray of shape (Q,), float64
-        NaN for a query without relevant documents.
+    ``1 - C(N-R, k) / C(N, k)``; ``MRR`` with one relevant document: ``H_N / N``. Shape (Q,), float64; NaN for a query
+    without relevant documents.
     """
     n_pairs = len(judgments.documents)
     counts = TieCounts(
@@ -109,17 +102,8 @@ def chance_level(measure: Measure, judgments: Judgments) -> Float64Array:
 def expected_first_rank(judgments: Judgments, pair_scores: npt.ArrayLike, counts: TieCounts) -> Float64Array:
     """Expected rank of the first relevant document of every query, over all orders of tied documents.
 
-    ``start + (m + 1) / (r + 1)`` for the first group: ``r`` relevant among ``m`` tied after ``start`` documents.
-
-    Returns
-    -------
-    ndarray of shape (Q,), float64
-        1 is best; NaN for a query without relevant documents.
-
-    Raises
-    ------
-    InvalidOptionError
-        As `tie_groups`.
+    ``start + (m + 1) / (r + 1)`` for the first group: ``r`` relevant among ``m`` tied after ``start`` documents. Shape
+    (Q,), float64; NaN for a query without relevant documents. Raises as `tie_groups`.
     """
     placed = _placed(judgments, tie_groups(judgments, pair_scores, counts.tolerance), counts)
     first = placed.first
@@ -131,15 +115,7 @@ def expected_first_rank(judgments: Judgments, pair_scores: npt.ArrayLike, counts
 def n_tied_with_first(judgments: Judgments, pair_scores: npt.ArrayLike, counts: TieCounts) -> IntArray:
     """Number of non-relevant documents tied with the best-scoring relevant document (its tie group) of every query.
 
-    Returns
-    -------
-    ndarray of shape (Q,), int64
-        0 for a query without relevant documents.
-
-    Raises
-    ------
-    InvalidOptionError
-        As `tie_groups`.
+    Shape (Q,), int64; 0 for a query without relevant documents. Raises as `tie_groups`.
     """
     placed = _placed(judgments, tie_groups(judgments, pair_scores, counts.tolerance), counts)
     tied = np.zeros(judgments.n_queries, dtype=np.int64)

@@ -22,7 +22,6 @@ class TieAccumulator:
 
     Parameters
     ----------
-    judgments : Judgments
     pair_scores : array_like of shape (P,)
         Score of every (query, relevant document) pair, known before the pass (`vectors.score_pairs`).
     tolerance : float
@@ -98,10 +97,7 @@ class TieAccumulator:
     def merge(self, other: Self) -> Self:
         """A new accumulator with the counts of both; see `Accumulator`.
 
-        Raises
-        ------
-        InvalidOptionError
-            If the two were made for different judgments or tie groups.
+        Raises InvalidOptionError if the two were made for different judgments or tie groups.
         """
         same_groups = np.array_equal(self.groups.of_pair, other.groups.of_pair)
         same_pairs = np.array_equal(self.judgments.documents, other.judgments.documents)

@@ -57,7 +57,6 @@ def tie_groups(judgments: Judgments, pair_scores: npt.ArrayLike, tolerance: floa
 
     Parameters
     ----------
-    judgments : Judgments
     pair_scores : array_like of shape (P,)
         Score of each (query, relevant document) pair; compared in float64.
     tolerance : float

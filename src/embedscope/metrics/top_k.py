@@ -33,7 +33,6 @@ class TopKAccumulator:
 
     Parameters
     ----------
-    n_queries, k : int
     dtype : dtype
         Of the scores: float32 or float64.
 
@@ -82,10 +81,7 @@ class TopKAccumulator:
     def merge(self, other: Self) -> Self:
         """A new accumulator with the best of both; see `Accumulator`.
 
-        Raises
-        ------
-        InvalidOptionError
-            If the two differ in the number of queries, in k or in dtype.
+        Raises InvalidOptionError if the two differ in the number of queries, in k or in dtype.
         """
         is_same = self._scores.shape == other._scores.shape and self.dtype == other.dtype
         require_mergeable(is_same, "top-k lists")

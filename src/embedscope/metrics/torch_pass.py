@@ -56,7 +56,6 @@ def device_for(name: str, n_cells: int) -> str | None:
     ----------
     name : str
         As `machine.resolve_device` reads it; ``auto`` gives None where torch is absent.
-    n_cells : int
 
     Raises
     ------
@@ -71,10 +70,7 @@ def device_for(name: str, n_cells: int) -> str | None:
 def accelerator(name: str) -> str | None:
     """The torch device that ``name`` stands for; None where that is the CPU, or torch is absent and was not asked for.
 
-    Raises
-    ------
-    InvalidOptionError, MissingExtraError
-        As `device_for`.
+    Raises InvalidOptionError, MissingExtraError as `device_for`.
     """
     try:
         device = resolve_device(name)

@@ -53,10 +53,7 @@ def require_matrix(vectors: FloatArray, *, what: str = "document") -> FloatArray
 def require_same_dim(queries: FloatArray, documents: FloatArray) -> None:
     """Nothing, once both matrices are known to have rows of one length.
 
-    Raises
-    ------
-    InvalidEmbeddingsError
-        If either is not a matrix (see `require_matrix`) or the dimensions differ.
+    Raises InvalidEmbeddingsError if either is not a matrix (see `require_matrix`) or the dimensions differ.
     """
     require_matrix(queries, what="query")
     require_matrix(documents, what="document")

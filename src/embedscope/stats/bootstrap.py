@@ -66,7 +66,6 @@ def cluster_bootstrap(
         NaN marks a query that the column leaves out. The interval of a column does not depend on the columns beside
         it, and columns over the same queries share their draws.
     clusters : ndarray of shape (n_queries,), int64
-    draws : Draws
     bounds : (float, float), optional
         What the values can range over, (0, 1) for MRR or Success@k. Where all values equal a bound (a model without
         an error), resampling sees no spread; the Wilson interval over the effective number of clusters takes its place.
@@ -77,9 +76,8 @@ def cluster_bootstrap(
     Returns
     -------
     dict of name to Estimate
-        Two clusters to five give Student's
-        t with the jackknife standard error. One cluster gives no interval. Equal values give an interval without
-        width. Each with its reason. ``n`` counts queries.
+        Two clusters to five give Student's t with the jackknife standard error. One cluster gives no interval. Equal
+        values give an interval without width. Each with its reason. ``n`` counts queries.
 
     Raises
     ------
@@ -112,7 +110,6 @@ def bootstrap_statistic(
 
     Parameters
     ----------
-    sums : ClusterSums
     statistic : callable
         Sums of shape (n_samples, n_columns) to figures of shape (n_samples, n_figures). NaN where a sample leaves a
         figure undefined; more than 1 % of such draws, or an undefined jackknife value, leaves no interval.

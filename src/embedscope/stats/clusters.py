@@ -32,7 +32,6 @@ def clusters_from_judgments(
     documents : ndarray of shape (indptr[-1],), int64
         Relevant documents of query q are ``documents[indptr[q]:indptr[q + 1]]``. A query without any is a cluster
         of its own.
-    n_documents : int
     groups : sequence of str or None, of length n_queries, optional
         Queries with the same group are one cluster, whatever they share; a query whose group is None keeps its
         component. An empty sequence is no groups.
@@ -96,10 +95,7 @@ class ClusterSums:
 
         Clusters stand in ascending order of their labels; labels need not be consecutive.
 
-        Raises
-        ------
-        InvalidOptionError
-            If the lengths differ, or a column holds a value that is not finite.
+        Raises InvalidOptionError if the lengths differ, or a column holds a value that is not finite.
         """
         columns = np.asarray(columns, dtype=np.float64)
         check_lengths(columns, clusters)
@@ -147,10 +143,7 @@ def random_half(clusters: IntArray, generator: np.random.Generator) -> BoolArray
 def finite_queries(values: FloatArray, clusters: IntArray) -> tuple[Float64Array, IntArray]:
     """Values and clusters of the queries that have a value (NaN marks a query left out).
 
-    Raises
-    ------
-    InvalidOptionError
-        If the lengths differ, or a value is infinite.
+    Raises InvalidOptionError if the lengths differ, or a value is infinite.
     """
     column = np.asarray(values, dtype=np.float64)
     check_lengths(column, clusters)

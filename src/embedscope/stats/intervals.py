@@ -33,10 +33,7 @@ def wilson(successes: int, n: int) -> Estimate:
 
     ``(p + z^2/2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)`` (Wilson 1927).
 
-    Raises
-    ------
-    InvalidOptionError
-        If not ``0 <= successes <= n``.
+    Raises InvalidOptionError if not ``0 <= successes <= n``.
     """
     if not 0 <= successes <= n:
         raise InvalidOptionError(
@@ -75,7 +72,6 @@ def bca_bounds(observed: float, left_out: Float64Array, draws: Float64Array, z: 
 
     Parameters
     ----------
-    observed : float
     left_out : ndarray of shape (n_clusters,), float64
         The figure without each cluster in turn.
     draws : ndarray of shape (n_draws,), float64

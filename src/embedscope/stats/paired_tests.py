@@ -86,8 +86,6 @@ def sign_flip_test(
     differences : ndarray of shape (n_queries,)
         Value of one model minus value of the other; NaN where either has none.
     clusters : ndarray of shape (n_queries,), int64
-    generator : numpy.random.Generator
-    n_draws : int
 
     Raises
     ------
@@ -133,8 +131,6 @@ def max_t(
     differences : ndarray of shape (n_queries, n_candidates)
         Candidate minus reference; NaN where either has no value.
     clusters : ndarray of shape (n_queries,), int64
-    generator : numpy.random.Generator
-    n_draws : int
 
     Raises
     ------
@@ -170,10 +166,7 @@ def holm(p_values: FloatArray) -> Float64Array:
 
     ``p_(i) -> max_{j <= i} min(1, (n - j + 1) p_(j))`` over ascending p-values.
 
-    Raises
-    ------
-    InvalidOptionError
-        If a p-value is not in [0, 1].
+    Raises InvalidOptionError if a p-value is not in [0, 1].
     """
     p = _checked_p_values(p_values)
     order = np.argsort(p, kind="stable")
@@ -187,10 +180,7 @@ def benjamini_hochberg(p_values: FloatArray) -> Float64Array:
 
     ``p_(i) -> min_{j >= i} min(1, n p_(j) / j)`` over ascending p-values (Benjamini & Hochberg 1995).
 
-    Raises
-    ------
-    InvalidOptionError
-        If a p-value is not in [0, 1].
+    Raises InvalidOptionError if a p-value is not in [0, 1].
     """
     p = _checked_p_values(p_values)
     order = np.argsort(p, kind="stable")[::-1]

@@ -41,10 +41,7 @@ def rows_with_dialect(records: Records, *, any_weight: bool = False) -> tuple[li
 
     ``any_weight`` reads a weight that is not a number as NaN instead of refusing it.
 
-    Raises
-    ------
-    DataFormatError
-        If the fields fit no dialect or several, or a field is missing or of the wrong type.
+    Raises DataFormatError if the fields fit no dialect or several, or a field is missing or of the wrong type.
     """
     fields = list(dict.fromkeys(field for _, record in records.items for field in record))
     dialect, notes = _recognise(fields, records)

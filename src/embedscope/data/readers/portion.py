@@ -20,10 +20,7 @@ def take_portion(rows: list[Row], split: str) -> tuple[list[Row], str]:
     ``first:X`` is the first ``floor(n X)`` rows and ``last:X`` what ``first:(1 - X)`` leaves, so that ``first:0.9``
     and ``last:0.1`` hold every row once. A whole number is a count of rows.
 
-    Raises
-    ------
-    InvalidOptionError
-        If ``split`` is no portion, a share is not in (0, 1], or no row is left.
+    Raises InvalidOptionError if ``split`` is no portion, a share is not in (0, 1], or no row is left.
     """
     match = _PORTION.fullmatch(split)
     if match is None:

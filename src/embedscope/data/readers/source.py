@@ -138,7 +138,6 @@ def parse_json(text: str, *, line: int | None = None) -> tuple[object, int]:
 
     Parameters
     ----------
-    text : str
     line : int, optional
         The line of the file that ``text`` is; by default ``text`` is the whole file.
 

@@ -15,10 +15,7 @@ SPLITS = ("train", "valid", "test")
 def sample_path(split: str = "test") -> Path:
     """Path of the sample file of a split: "train" (720 rows), "valid" (180) or "test" (300).
 
-    Raises
-    ------
-    InvalidOptionError
-        If there is no such split.
+    Raises InvalidOptionError if there is no such split.
     """
     if split not in SPLITS:
         raise InvalidOptionError(f"the sample data has the splits {', '.join(SPLITS)}, not '{split}'.")
