@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import math
 import os
 import time
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
 from uuid import uuid4
 
 import numpy as np
@@ -235,61 +234,37 @@ class _Shelf:
             self._write(keys[kept], vectors[kept])
         for segment in small:
             del self._segments[segment.path.name]
-            _unlink(segment.path)
+            with suppress(OSError):  # still mapped by another process (Windows): it stays, and costs space only
+                segment.path.unlink(missing_ok=True)
 
     def _remove_stale(self) -> None:
         """Temporary files of processes that were killed; young ones may belong to a process at work."""
         for path in self._folder.glob(".*.tmp"):
-            try:
+            with suppress(OSError):
                 if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-                    _unlink(path)
-            except OSError:
-                continue
-
-
-def _unlink(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        return  # still mapped by another process (Windows): it stays, and costs space only
+                    path.unlink()
 
 
 def _read_segment(path: Path) -> _Segment:
     """The segment in ``path``; ``ValueError`` where its parts do not fit together or the file is cut short."""
-    size = path.stat().st_size
     with path.open("rb") as file:
-        keys = _read_array(file, np.dtype(np.uint8), size)
-        checksums = _read_array(file, np.dtype(np.uint64), size)
-        shape, dtype = _read_header(file)
+        keys: Keys = np.lib.format.read_array(file, allow_pickle=False)
+        checksums = np.lib.format.read_array(file, allow_pickle=False)
+        np.lib.format.read_magic(file)
+        shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
         offset = file.tell()
-    n = len(keys)
+    n = keys.size // _KEY_BYTES
     if n == 0 or keys.shape != (n, _KEY_BYTES) or checksums.shape != (n,) or len(shape) != 2 or shape[0] != n:
         raise ValueError("its parts do not fit together")
-    if dtype != np.float32 or size != offset + 4 * shape[0] * shape[1]:
+    if (keys.dtype, checksums.dtype, dtype) != (np.uint8, np.uint64, np.float32) or is_fortran:
+        raise ValueError("it holds something else than rows of numbers")
+    if path.stat().st_size != offset + 4 * n * shape[1]:
         raise ValueError("it has not the size that it states")
     prefixes = _prefixes(keys)
     if (prefixes[1:] < prefixes[:-1]).any():
         raise ValueError("its keys are not in order")
-    vectors = np.memmap(path, dtype=np.float32, mode="r", offset=offset, shape=(shape[0], shape[1]))
+    vectors = np.memmap(path, dtype=np.float32, mode="r", offset=offset, shape=(n, shape[1]))
     return _Segment(path, keys, checksums, vectors)
-
-
-def _read_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    version = np.lib.format.read_magic(file)
-    if version != (1, 0):
-        raise ValueError(f"it is of an unknown version {version}")
-    shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
-    if is_fortran or dtype.hasobject:
-        raise ValueError("it holds something else than rows of numbers")
-    return shape, dtype
-
-
-def _read_array(file: BinaryIO, dtype: np.dtype[Any], size: int) -> npt.NDArray[Any]:
-    shape, stored = _read_header(file)
-    n_bytes = math.prod(shape) * dtype.itemsize
-    if stored != dtype or n_bytes > size:
-        raise ValueError("it has not the size that it states")
-    return np.frombuffer(file.read(n_bytes), dtype=dtype).reshape(shape)
 
 
 def _prefixes(keys: Keys) -> npt.NDArray[np.uint64]:

@@ -90,22 +90,15 @@ def load_checkpoint(
     InvalidOptionError
         If ``max_length`` is not positive or more than the model can take.
     """
-    source = _locate(path)
+    source = Path(path).expanduser()
+    if not source.exists():
+        if not is_hub_name(str(path)):
+            raise CheckpointError(f"There is no checkpoint '{path}'. Expected {EXPECTED}.")
+        source = locate_model(str(path), option="--checkpoint")
     if not source.is_dir():
         return _head_checkpoint(str(path), read_head_file(source), base_model, pooling, max_length)
     folder = read_model_folder(source, reference=str(path))
-    if folder.adapter is not None:
-        return _adapter_checkpoint(str(path), folder, base_model, pooling, max_length)
-    return _folder_checkpoint(str(path), folder, pooling, max_length)
-
-
-def _locate(path: str | Path) -> Path:
-    source = Path(path).expanduser()
-    if source.exists():
-        return source
-    if is_hub_name(str(path)):
-        return locate_model(str(path), option="--checkpoint")
-    raise CheckpointError(f"There is no checkpoint '{path}'. Expected {EXPECTED}.")
+    return _folder_checkpoint(str(path), folder, base_model, pooling, max_length)
 
 
 def _head_checkpoint(
@@ -121,9 +114,11 @@ def _head_checkpoint(
             f"({base.path}) gives {width}. Pass the model that the head was trained on with --base-model."
         )
     state = differing_encoder(path, head.encoder, base)
-    found = "equals the base model, tensor for tensor: the checkpoint is head-only"
-    if state is not None:
-        found = "differs from the base model: the checkpoint's own is used"
+    if head.encoder:
+        found = "equals the base model, tensor for tensor: the checkpoint is head-only"
+        if state is not None:
+            found = "differs from the base model: the checkpoint's own is used"
+        notes = (*notes, f"The encoder in the checkpoint {found}.")
     return Checkpoint(
         path=path,
         layout=head.layout,
@@ -135,7 +130,7 @@ def _head_checkpoint(
         steps=head.steps,
         training=head.training,
         encoder_state=state,
-        notes=(*base.notes, *notes, *((f"The encoder in the checkpoint {found}.",) if head.encoder else ())),
+        notes=(*base.notes, *notes),
     )
 
 
@@ -200,21 +195,44 @@ def token_limit(asked: int | None, recorded: str | None, base: ModelFolder) -> i
     return base.max_length
 
 
-def _folder_checkpoint(path: str, folder: ModelFolder, asked: Pooling | None, max_length: int | None) -> Checkpoint:
-    pooling, source = folder_pooling(path, folder, asked)
+def _folder_checkpoint(
+    path: str, folder: ModelFolder, base_model: str | Path | None, asked: Pooling | None, max_length: int | None
+) -> Checkpoint:
+    base, reference, recorded = folder, None, None
+    if folder.adapter is not None:
+        reference = _model_under(folder.adapter, base_model)
+        base = base_folder(reference).without_head()
+        do_lower_case = folder.do_lower_case or base.do_lower_case
+        base = replace(base, encoder_modules=folder.encoder_modules, do_lower_case=do_lower_case)
+        recorded = None if folder.max_length is None else str(folder.max_length)
+    if folder.pooling is None and base.pooling is not None and asked is None:
+        pooling, source = base.pooling, "1_Pooling of the base model"
+    else:
+        pooling, source = folder_pooling(path, replace(base, pooling=folder.pooling), asked)
     return Checkpoint(
         path=path,
         layout=folder.layout,
-        base=folder,
-        base_model=None,
+        base=base,
+        base_model=reference,
         pooling=pooling,
         pooling_source=source,
-        max_length=token_limit(max_length, None, folder),
+        max_length=token_limit(max_length, recorded, base),
         steps=folder.tail,
+        adapter=folder.adapter,
         query_prompt=folder.query_prompt,
         document_prompt=folder.document_prompt,
         notes=folder.notes,
     )
+
+
+def _model_under(adapter: Path, base_model: str | Path | None) -> str:
+    """The model under a PEFT adapter: the user's choice, else what its configuration names."""
+    if find_spec("peft") is None:
+        raise MissingExtraError(needed_for="Loading a PEFT adapter", package="peft", extra="peft")
+    named = read_object(adapter / "adapter_config.json").get("base_model_name_or_path")
+    if not isinstance(named, str):
+        raise CheckpointError(f"'{adapter / 'adapter_config.json'}' names no base_model_name_or_path.")
+    return str(base_model or named)
 
 
 def folder_pooling(path: str, folder: ModelFolder, asked: Pooling | None) -> tuple[PoolingSpec | None, str | None]:
@@ -236,45 +254,3 @@ def folder_pooling(path: str, folder: ModelFolder, asked: Pooling | None) -> tup
             f"last, as it was trained."
         )
     return PoolingSpec.of(named), "model type"
-
-
-def _adapter_checkpoint(
-    path: str, folder: ModelFolder, base_model: str | Path | None, asked: Pooling | None, max_length: int | None
-) -> Checkpoint:
-    """A PEFT adapter: the base model under it is the user's choice, else what its configuration names."""
-    if find_spec("peft") is None:
-        raise MissingExtraError(needed_for="Loading a PEFT adapter", package="peft", extra="peft")
-    adapter = folder.adapter or folder.path
-    named = read_object(adapter / "adapter_config.json").get("base_model_name_or_path")
-    if not isinstance(named, str):
-        raise CheckpointError(f"'{adapter / 'adapter_config.json'}' names no base_model_name_or_path.")
-    reference = str(base_model or named)
-    base = base_folder(reference).without_head()
-    if folder.pooling is not None:
-        _refuse_other_pooling(path, folder.pooling, asked)
-        pooling, source = folder.pooling, "checkpoint"
-    elif asked is None and base.pooling is not None:
-        pooling, source = base.pooling, "1_Pooling of the base model"
-    else:
-        found, named = folder_pooling(path, replace(base, pooling=None), asked)
-        if found is None or named is None:
-            raise CheckpointError(
-                f"'{path}': the pooling of its base model '{reference}' is not known; pass --pooling."
-            )
-        pooling, source = found, named
-    return Checkpoint(
-        path=path,
-        layout=folder.layout,
-        base=replace(
-            base, encoder_modules=folder.encoder_modules, do_lower_case=folder.do_lower_case or base.do_lower_case
-        ),
-        base_model=reference,
-        pooling=pooling,
-        pooling_source=source,
-        max_length=token_limit(max_length, None if folder.max_length is None else str(folder.max_length), base),
-        steps=folder.tail,
-        adapter=adapter,
-        query_prompt=folder.query_prompt,
-        document_prompt=folder.document_prompt,
-        notes=folder.notes,
-    )

@@ -89,8 +89,13 @@ def encode_texts(
     """
     if batch_size < 1:
         raise InvalidOptionError(f"--batch-size is {batch_size}; expected 1 or more texts a batch.")
-    encoder = _prompted(encoder, prompt)
-    keys, inverse, first = _distinct(texts)
+    if prompt:
+        if not hasattr(encoder, "with_prompt"):
+            raise InvalidOptionError(
+                f"{type(encoder).__name__} takes no prompt, but the prompt {prompt!r} was asked for."
+            )
+        encoder = encoder.with_prompt(prompt)
+    keys, first, inverse = np.unique(text_keys(texts), axis=0, return_index=True, return_inverse=True)
     distinct = [unicodedata.normalize("NFC", texts[row]) for row in first]
     store = store if store is not None else EmbeddingStore(is_enabled=False)
     found = store.find(encoder.fingerprint, keys, dim=encoder.dim)
@@ -98,23 +103,7 @@ def encode_texts(
     vectors[found.rows] = found.vectors
     to_do = np.setdiff1d(np.arange(len(distinct)), found.rows)
     _encode_missing(distinct, to_do, keys, vectors, encoder, store, batch_size, progress or _silent)
-    return EncodedTexts(vectors[inverse], n_encoded=len(to_do), n_cached=len(found.rows))
-
-
-def _prompted(encoder: Encoder, prompt: str) -> Encoder:
-    if not prompt:
-        return encoder
-    if not hasattr(encoder, "with_prompt"):
-        raise InvalidOptionError(f"{type(encoder).__name__} takes no prompt, but the prompt {prompt!r} was asked for.")
-    prompted: Encoder = encoder.with_prompt(prompt)
-    return prompted
-
-
-def _distinct(texts: Sequence[str]) -> tuple[Keys, IntArray, IntArray]:
-    """Keys of the distinct texts, the distinct row of each text, and the first text of each distinct row."""
-    keys = text_keys(texts)
-    distinct, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    return distinct, inverse.reshape(-1).astype(np.int64), first.astype(np.int64)
+    return EncodedTexts(vectors[inverse.reshape(-1)], n_encoded=len(to_do), n_cached=len(found.rows))
 
 
 def _encode_missing(
@@ -211,7 +200,13 @@ def embed_collection(
     """
     started = time.monotonic()
     n_queries = len(collection.queries)
-    parts = _by_prompt(collection, model, store, batch_size, progress or _silent)
+    roles = [(collection.queries, model.query_prompt), (collection.documents, model.document_prompt)]
+    if model.query_prompt == model.document_prompt:
+        roles = [((*collection.queries, *collection.documents), model.query_prompt)]
+    parts = [
+        encode_texts(texts, model.encoder, store, batch_size=batch_size, progress=progress, prompt=prompt)
+        for texts, prompt in roles
+    ]
     pooled = np.concatenate([part.vectors for part in parts])
     project = model.projector.project
     return Embeddings(
@@ -222,16 +217,3 @@ def embed_collection(
         n_cached=sum(part.n_cached for part in parts),
         elapsed_s=time.monotonic() - started,
     )
-
-
-def _by_prompt(
-    collection: Collection, model: Model, store: EmbeddingStore | None, batch_size: int, progress: ProgressCallback
-) -> list[EncodedTexts]:
-    """Queries, then documents: in one pass where their prompts are the same."""
-    roles = [(collection.queries, model.query_prompt), (collection.documents, model.document_prompt)]
-    if model.query_prompt == model.document_prompt:
-        roles = [((*collection.queries, *collection.documents), model.query_prompt)]
-    return [
-        encode_texts(texts, model.encoder, store, batch_size=batch_size, progress=progress, prompt=prompt)
-        for texts, prompt in roles
-    ]

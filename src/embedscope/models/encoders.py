@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import KW_ONLY, dataclass, field
@@ -20,21 +20,18 @@ from typing import Any
 
 import numpy as np
 
-from embedscope.errors import (
-    CheckpointError,
-    EmbedscopeError,
-    MissingExtraError,
-    UnsafeCheckpointError,
-)
+from embedscope.errors import CheckpointError, EmbedscopeError, MissingExtraError, UnsafeCheckpointError
 from embedscope.machine import is_out_of_memory, require_torch
 from embedscope.models.encoder_state import EncoderState, is_unused
 from embedscope.models.fingerprints import HashMemory
 from embedscope.models.model_folders import ModelFolder, tokenizer_files, weight_files
-from embedscope.models.modules import MODULE_HOMES, Module
+from embedscope.models.modules import MODULE_HOMES
 from embedscope.models.onnx_backend import export_key, run_on_onnx
 from embedscope.models.pooling import PoolingSpec
 from embedscope.protocols import Float32Array
 from embedscope.settings import Backend
+
+_PARAMETER_SUFFIXES = (".json", ".safetensors", ".bin")
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,8 +137,7 @@ class SentenceTransformerEncoder:
                 needed_for="Encoding texts", package="sentence-transformers", extra="models"
             ) from error
         try:
-            modules = self._modules()
-            return SentenceTransformer(modules=modules, device=self.device).eval()
+            return SentenceTransformer(modules=self._modules(), device=self.device).eval()
         except EmbedscopeError:
             raise
         except Exception as error:  # transformers, tokenizers and safetensors raise whatever they like
@@ -155,15 +151,18 @@ class SentenceTransformerEncoder:
     def _modules(self) -> list[Any]:
         modules = [] if self.folder.transformer is None else [self._transformer()]
         for module in self.folder.encoder_modules:
-            modules.append(self._pooled(modules) if module.name == "Pooling" else _load_module(module))
+            if module.name == "Pooling":
+                modules.append(self._pooled(modules))
+            else:
+                own = _module_class(module.name)
+                modules.append(own.load(str(module.folder), local_files_only=True, trust_remote_code=False))
         if self.folder.transformer is not None and all(m.name != "Pooling" for m in self.folder.encoder_modules):
             modules.append(self._pooled(modules))
         return modules
 
     def _pooled(self, modules: Sequence[Any]) -> Any:
         assert self.pooling is not None  # noqa: S101 - read_model_folder gives every transformer a pooling
-        pooling_class = _module_class("Pooling")
-        return pooling_class(
+        return _module_class("Pooling")(
             modules[-1].get_embedding_dimension(),
             pooling_mode=self.pooling.modes,
             include_prompt=self.pooling.include_prompt,
@@ -193,13 +192,21 @@ class SentenceTransformerEncoder:
                 do_lower_case=self.folder.do_lower_case,
             )
 
-        transformer = _with_fused_attention(loaded)
+        try:
+            transformer = loaded("sdpa")
+        except (ValueError, ImportError) as error:  # an architecture without fused attention says so
+            if "scaled_dot_product_attention" not in str(error):
+                raise
+            transformer = loaded("eager")
         if self.max_length is not None:
             transformer.max_seq_length = self.max_length
         if self.state is not None:
             _replace_weights(transformer.model, self.state, self.folder)
         if self.adapter is not None:
-            transformer.model = _with_adapter(transformer.model, self.adapter)
+            from peft import PeftModel
+
+            adapted = PeftModel.from_pretrained(transformer.model, str(self.adapter), local_files_only=True)
+            transformer.model = adapted.merge_and_unload()
         if self.backend is not Backend.TORCH:
             cache = self.hashes.folder  # no prompt, pooling or length changes the export
             kept = None if cache is None else cache / "onnx" / export_key(self._weights_digest)
@@ -208,39 +215,23 @@ class SentenceTransformerEncoder:
 
     @cached_property
     def _weights_digest(self) -> str:
-        return _files_digest(self.folder, self.adapter, self.state, self.hashes)
-
-
-def _with_fused_attention(load: Callable[[str], Any]) -> Any:
-    """What ``load`` gives for scaled-dot-product attention, or for plain attention where the architecture has none."""
-    try:
-        return load("sdpa")
-    except (ValueError, ImportError) as error:
-        if "scaled_dot_product_attention" not in str(error):
-            raise
-    return load("eager")
-
-
-def _files_digest(folder: ModelFolder, adapter: Path | None, state: EncoderState | None, hashes: HashMemory) -> str:
-    """SHA-256 over everything on disk that decides a pooled vector; names count, places do not."""
-    digest = hashlib.sha256()
-    files: list[Path] = []
-    if folder.transformer is not None:
-        weights = () if state is not None else weight_files(folder.transformer)
-        files += [*weights, folder.transformer / "config.json", *tokenizer_files(folder.transformer)]
-    for module in folder.encoder_modules:
-        if module.name != "Pooling":
-            files += sorted(file for file in module.folder.glob("*") if _is_parameter_file(file))
-    if adapter is not None:
-        files += [adapter / "adapter_config.json", *sorted(adapter.glob("adapter_model.*"))]
-    for file in files:
-        digest.update(f"{file.name} {hashes.sha256(file)}\n".encode())
-    digest.update(b"" if state is None else state.digest.encode())
-    return digest.hexdigest()
-
-
-def _is_parameter_file(file: Path) -> bool:
-    return file.is_file() and file.suffix in (".json", ".safetensors", ".bin")
+        """SHA-256 over everything on disk that decides a pooled vector; names count, places do not."""
+        digest = hashlib.sha256()
+        files: list[Path] = []
+        transformer = self.folder.transformer
+        if transformer is not None:
+            weights = () if self.state is not None else weight_files(transformer)
+            files += [*weights, transformer / "config.json", *tokenizer_files(transformer)]
+        for module in self.folder.encoder_modules:
+            if module.name != "Pooling":
+                found = (file for file in module.folder.glob("*") if file.is_file())
+                files += sorted(file for file in found if file.suffix in _PARAMETER_SUFFIXES)
+        if self.adapter is not None:
+            files += [self.adapter / "adapter_config.json", *sorted(self.adapter.glob("adapter_model.*"))]
+        for file in files:
+            digest.update(f"{file.name} {self.hashes.sha256(file)}\n".encode())
+        digest.update(b"" if self.state is None else self.state.digest.encode())
+        return digest.hexdigest()
 
 
 def _encodable(text: str) -> str:
@@ -255,11 +246,6 @@ def _module_class(name: str) -> Any:
     return getattr(import_module(MODULE_HOMES[name]), name)
 
 
-def _load_module(module: Module) -> Any:
-    """A module between transformer and head that has to run in torch."""
-    return _module_class(module.name).load(str(module.folder), local_files_only=True, trust_remote_code=False)
-
-
 def _replace_weights(model: Any, state: EncoderState, folder: ModelFolder) -> None:
     """Put the checkpoint's encoder weights into the base architecture; every tensor must find its place."""
     result = model.load_state_dict(dict(state.tensors), strict=False)
@@ -270,13 +256,6 @@ def _replace_weights(model: Any, state: EncoderState, folder: ModelFolder) -> No
             f"{missing[:3] or 'none'}, unexpected {result.unexpected_keys[:3] or 'none'}. "
             f"Pass the model it was trained from with --base-model."
         )
-
-
-def _with_adapter(model: Any, adapter: Path) -> Any:
-    """``model`` with a PEFT adapter merged into its weights."""
-    from peft import PeftModel
-
-    return PeftModel.from_pretrained(model, str(adapter), local_files_only=True).merge_and_unload()
 
 
 def _loading_error(folder: ModelFolder, error: Exception) -> CheckpointError:

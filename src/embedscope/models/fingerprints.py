@@ -11,16 +11,12 @@ from pathlib import Path
 from typing import Any
 
 _WORTH_REMEMBERING = 1 << 20
-_CHUNK = 1 << 22
 
 
 def hash_file(path: Path) -> str:
     """SHA-256 of the file's content, as a hex string."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class HashMemory:

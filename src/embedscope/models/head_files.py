@@ -72,9 +72,8 @@ RECORDED_KEYS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadFile:
-    """A weights file that holds a head, and perhaps the encoder under it."""
+    """What a weights file holds: a head, and perhaps the encoder under it."""
 
-    path: Path
     layout: Layout
     steps: tuple[Step, ...]
     dim_in: int
@@ -101,23 +100,21 @@ def read_head_file(path: Path) -> HeadFile:
             f"'{path}' holds a {type(stored).__name__}; expected a state dict, bare or under one of "
             f"{', '.join(WRAPPER_KEYS)}."
         )
-    config = _as_mapping(stored.get("config", stored.get("args")))
+    config = stored.get("config", stored.get("args"))
+    config = config if isinstance(config, Mapping) else getattr(config, "__dict__", {})  # of an argparse.Namespace
+    config = {str(key): value for key, value in config.items()}
     said = {str(key): value for key, value in stored.items()} | config
     return _head_file(path, Layout.STATE_DICT, _state_dict(path, stored), _training(stored, config), said)
 
 
 def _state_dict(path: Path, stored: Mapping[Any, Any]) -> Mapping[str, torch.Tensor]:
-    for key in WRAPPER_KEYS:
-        inner = stored.get(key)
+    for inner in (*(stored.get(key) for key in WRAPPER_KEYS), stored):
         if isinstance(inner, Mapping) and tensors_of(inner):
             return tensors_of(inner)
-    tensors = tensors_of(stored)
-    if not tensors:
-        raise CheckpointError(
-            f"'{path}' holds no tensors by name: its keys are {_some(stored)}. Expected a state dict, bare or under "
-            f"one of {', '.join(WRAPPER_KEYS)}."
-        )
-    return tensors
+    raise CheckpointError(
+        f"'{path}' holds no tensors by name: its keys are {_some(stored)}. Expected a state dict, bare or under "
+        f"one of {', '.join(WRAPPER_KEYS)}."
+    )
 
 
 def _head_file(
@@ -153,7 +150,7 @@ def _head_file(
         raise CheckpointError(f"'{path}' holds a head that cannot be applied. {error}") from error
     inside = {name.removeprefix(ENCODER_ROOT): name for name in names if name.startswith(ENCODER_ROOT)}
     encoder = Renamed(state, {name: names[plain] for name, plain in inside.items()})
-    return HeadFile(path, layout, projection.steps, projection.dim_in, encoder, dict(training), recorded)
+    return HeadFile(layout, projection.steps, projection.dim_in, encoder, dict(training), recorded)
 
 
 def _plain_names(path: Path, state: Mapping[str, torch.Tensor]) -> dict[str, str]:
@@ -168,13 +165,6 @@ def _plain_names(path: Path, state: Mapping[str, torch.Tensor]) -> dict[str, str
             )
         plain[name] = stored
     return plain
-
-
-def _as_mapping(config: Any) -> dict[str, Any]:
-    """A config stored as a dict or an ``argparse.Namespace``; empty for anything else."""
-    if isinstance(config, Mapping):
-        return {str(key): value for key, value in config.items()}
-    return dict(vars(config)) if hasattr(config, "__dict__") else {}
 
 
 def _training(stored: Mapping[Any, Any], config: Mapping[str, Any]) -> dict[str, str]:
@@ -193,15 +183,13 @@ def _as_text(value: Any) -> str | None:
 
 def _recorded(config: Mapping[str, Any]) -> dict[str, str]:
     """What the checkpoint says about its own training, under the names used here."""
-    found: dict[str, str] = {}
-    for name, keys in RECORDED_KEYS.items():
-        value = next((config[key] for key in keys if config.get(key) not in (None, "", "None")), None)
-        text = _as_text(value)
-        if text is not None:
-            found[name] = text
-    return found
+    found = {
+        name: _as_text(next((config[key] for key in keys if config.get(key) not in (None, "", "None")), None))
+        for name, keys in RECORDED_KEYS.items()
+    }
+    return {name: text for name, text in found.items() if text is not None}
 
 
 def _some(names: Mapping[Any, Any]) -> str:
-    shown = [str(name) for name in list(names)[:5]]
-    return ", ".join(shown) + (f" and {len(names) - 5} more" if len(names) > 5 else "") if shown else "nothing"
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(map(str, list(names)[:5])) + more or "nothing"

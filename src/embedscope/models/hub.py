@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from embedscope.errors import CheckpointError, MissingExtraError
@@ -42,21 +43,17 @@ def locate_model(reference: str, *, option: str) -> Path:
             f"'{reference}' is neither a folder on this machine nor the name of a model on the Hugging Face hub "
             f"(owner/name). Pass one of the two: {option} /path/to/model"
         )
-    return _cached(reference) or _downloaded(reference, option=option)
-
-
-def _cached(name: str) -> Path | None:
-    """The snapshot of ``name`` in the hub's local cache, if it is complete enough to be loaded."""
     try:
         from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
     except ImportError as error:
-        raise MissingExtraError(needed_for=f"Loading '{name}'", package="huggingface_hub", extra="models") from error
-    try:
-        folder = Path(snapshot_download(name, local_files_only=True, allow_patterns=_SMALL_FILES))
-    except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError, ValueError):
-        return None
-    return folder if _is_complete(folder) else None
+        raise MissingExtraError(
+            needed_for=f"Loading '{reference}'", package="huggingface_hub", extra="models"
+        ) from error
+    with suppress(OSError, ValueError):  # what the hub client raises where the cache lacks the model
+        cached = Path(snapshot_download(reference, local_files_only=True, allow_patterns=_SMALL_FILES))
+        if _is_complete(cached):
+            return cached
+    return _downloaded(reference, option=option)
 
 
 def _is_complete(folder: Path) -> bool:

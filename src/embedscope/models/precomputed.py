@@ -27,6 +27,7 @@ from embedscope.result import ModelFacts
 
 TEXT_COLUMNS = ("texts", "vectors")
 ID_COLUMNS = ("query_ids", "queries", "document_ids", "documents")
+_LABELS = ("texts", "query_ids", "document_ids")
 
 _SAME = 1e-5
 """Two vectors of one text that differ by no more are the same text encoded in two batches."""
@@ -101,9 +102,9 @@ def _read_npz(file: Path) -> dict[str, Any]:
             if not present:
                 return dict.fromkeys(archive.files)
             return {name: _column(file, name, archive[name]) for name in present}
+    except InvalidEmbeddingsError:
+        raise
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        if isinstance(error, InvalidEmbeddingsError):
-            raise
         raise InvalidEmbeddingsError(_unreadable(file, error)) from error
 
 
@@ -117,16 +118,12 @@ def _unreadable(file: Path, error: Exception) -> str:
 
 
 def _column(file: Path, name: str, values: npt.NDArray[Any]) -> Any:
-    if name in ("texts", "query_ids", "document_ids"):
+    if name in _LABELS:
         if values.ndim != 1 or values.dtype.kind not in "UiuS":
             raise InvalidEmbeddingsError(
                 f"'{name}' in '{file}' is of type {values.dtype} and shape {values.shape}; expected one string each."
             )
         return [value.decode("utf-8") if isinstance(value, bytes) else str(value) for value in values.tolist()]
-    return _matrix(file, name, values)
-
-
-def _matrix(file: Path, name: str, values: npt.NDArray[Any]) -> Float32Array:
     if values.ndim != 2 or values.shape[1] == 0 or values.dtype.kind not in "fiu":
         raise InvalidEmbeddingsError(
             f"'{name}' in '{file}' is of type {values.dtype} and shape {values.shape}; expected numbers of shape "
@@ -147,13 +144,11 @@ def _read_parquet(file: Path) -> dict[str, Any]:
         raise InvalidEmbeddingsError(_unreadable(file, error)) from error
     if not present:
         return dict.fromkeys(names)
-    return {name: _arrow_column(file, name, table.column(name).drop_null()) for name in present}
-
-
-def _arrow_column(file: Path, name: str, column: Any) -> Any:
-    if name in ("texts", "query_ids", "document_ids"):
-        return [str(value) for value in column.to_pylist()]
-    return matrix_of(column, name=name, place=str(file))
+    columns = {name: table.column(name).drop_null() for name in present}
+    return {
+        name: list(map(str, column.to_pylist())) if name in _LABELS else matrix_of(column, name=name, place=str(file))
+        for name, column in columns.items()
+    }
 
 
 def _by_text(file: Path, columns: Mapping[str, Any], collection: Collection) -> tuple[Float32Array, Float32Array]:
