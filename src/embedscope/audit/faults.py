@@ -68,16 +68,8 @@ def fault(
     """The fault that ``hits`` among the units are; its effect is their share.
 
     Faults are ordered by one scale whatever their units are: the share of all rows that they concern, times what a
-    faulty row costs (1 for high, 0.3 for medium, 0.05 for low severity).
-
-    Parameters
-    ----------
-    subject : Subject
-    code, title, action
-        As :class:`~embedscope.result.Finding` has them.
-    hits : sequence of Hit, the worst first
-    units : Resampler, optional
-        Of the units, where these are not the rows; those of one cluster are one observation.
+    faulty row costs (1 for high, 0.3 for medium, 0.05 for low severity). ``hits`` stand the worst first; ``units`` is
+    the resampler of the units where these are not the rows.
     """
     units = subject.resampler if units is None else units
     rows = [one.row for one in hits]

@@ -138,13 +138,14 @@ class _Record:
 
     def edited(self, edits: Sequence[Edit]) -> Fields | None:
         """The record after the edits; None where it is removed."""
-        removals = [edit for edit in edits if edit.action is Action.REMOVE and edit.part is not Part.ROW]
+        removals = [edit for edit in edits if edit.action is Action.REMOVE]
         for edit in edits:
             if edit.action is not Action.REMOVE:
                 self._apply(edit)
         for edit in sorted(removals, key=lambda e: -e.place):  # the last first: the places before it stay right
-            self._remove(edit)
-        gone = [edit for edit in edits if edit.action is Action.REMOVE and edit.part is Part.ROW]
+            if edit.part is not Part.ROW:
+                self._remove(edit)
+        gone = [edit for edit in removals if edit.part is Part.ROW]
         for edit in gone:
             self._note(edit, "", self._before, None)
         return None if gone else self._record
@@ -170,20 +171,16 @@ class _Record:
 
     def _restore_slot(self, edit: Edit, slot: tuple[str, int | None]) -> None:
         holder, key, path = self._place_of(slot)
-        item = holder[key]
-        if isinstance(item, str):
-            self._restore_at(edit, holder, key, path)
-            return
-        for name in ("title", "text"):
-            if isinstance(item.get(name), str) and (self._dialect.passages or name == "text"):
-                self._restore_at(edit, item, name, f"{path}.{name}")
-
-    def _restore_at(self, edit: Edit, holder: Any, key: Any, path: str) -> None:
-        before = holder[key]
-        after = self._restore(before)
-        if after != before:
-            holder[key] = after
-            self._note(edit, path, before, after)
+        found, item = [(holder, key, path)], holder[key]
+        if not isinstance(item, str):
+            names = [name for name in ("title", "text") if self._dialect.passages or name == "text"]
+            found = [(item, name, f"{path}.{name}") for name in names if isinstance(item.get(name), str)]
+        for holder, key, path in found:
+            before = holder[key]
+            after = self._restore(before)
+            if after != before:
+                holder[key] = after
+                self._note(edit, path, before, after)
 
     def _place_of(self, slot: tuple[str, int | None]) -> tuple[Any, Any, str]:
         field, index = slot

@@ -32,11 +32,7 @@ def are_placeholders(stated: Sequence[Stated]) -> bool:
 
 def _bad_weights(subject: Subject) -> Iterator[Fault]:
     stated, n = subject.stated, len(subject.stated)
-    broken = hits_of(
-        subject,
-        stated,
-        lambda one: None if is_weight(one.negative.weight) else _with_weight(one),
-    )
+    broken = hits_of(subject, stated, lambda one: None if is_weight(one.negative.weight) else _with_weight(one))
     if broken:
         yield fault(
             subject,

@@ -17,9 +17,11 @@ from embedscope.measure.query_set import QuerySet
 from embedscope.measure.robustness import Encode, measure_robustness
 from embedscope.measure.storage import measure_deployment_cost
 from embedscope.measure.thresholds import WANTED, measure_thresholds
+from embedscope.metrics.judgments import Judgments
 from embedscope.protocols import AttributeReader, Float32Array, Perturbation
 from embedscope.result import DeploymentCost, Geometry, Robustness, ThresholdTable
 from embedscope.settings import Settings
+from embedscope.stats.resampler import Resampler
 
 CHEAP_PAIRS = 100_000_000
 """Query x document pairs up to which geometry and thresholds are measured unasked: some seconds."""
@@ -65,14 +67,16 @@ class Examination:
     settings: Settings
     log: Log
 
+    @property
+    def _ranked(self) -> tuple[Float32Array, Float32Array, Judgments, Resampler]:
+        return self.queries, self.documents, self.query_set.judgments, self.query_set.resampler
+
     def geometry(self, spaces: Mapping[str, Space], generator: np.random.Generator) -> Measured[Geometry]:
         """The shape of the model's space beside those that it is held against."""
         if not self.settings.measure.geometry and (reason := self._too_costly("--geometry")):
             return None, reason
-        return (
-            measure_geometry(spaces, self.query_set.judgments, self.query_set.resampler, generator=generator),
-            None,
-        )
+        found = measure_geometry(spaces, self.query_set.judgments, self.query_set.resampler, generator=generator)
+        return found, None
 
     def thresholds(self) -> Measured[ThresholdTable]:
         """Precision and recall by cosine threshold."""
@@ -80,10 +84,7 @@ class Examination:
         if not wanted and (reason := self._too_costly("--wanted-precision")):
             return None, reason
         found = measure_thresholds(
-            self.queries,
-            self.documents,
-            self.query_set.judgments,
-            self.query_set.resampler,
+            *self._ranked,
             wanted=wanted or WANTED,
             tolerance=self.settings.measure.tie_tolerance,
         )
@@ -99,10 +100,7 @@ class Examination:
             raise InvalidOptionError(NEEDS_A_MODEL)
         found = measure_robustness(
             texts,
-            self.queries,
-            self.documents,
-            self.query_set.judgments,
-            self.query_set.resampler,
+            *self._ranked,
             encode,
             seed=self.settings.measure.seed,
             perturbations=perturbations,
@@ -116,10 +114,7 @@ class Examination:
         if not self.settings.measure.deployment_cost:
             return None, "not asked for; pass --deployment-cost"
         found = measure_deployment_cost(
-            self.queries,
-            self.documents,
-            self.query_set.judgments,
-            self.query_set.resampler,
+            *self._ranked,
             generator=generator,
             tolerance=self.settings.measure.tie_tolerance,
             say=self.log.step,

@@ -26,7 +26,7 @@ from embedscope.metrics.threads import n_threads
 from embedscope.metrics.vectors import score_pairs
 from embedscope.pipeline import checkpoint_of, decide, estimates_of
 from embedscope.protocols import Float32Array, IntArray
-from embedscope.result import Criteria, DataFacts, Diagnosed, Mapped, ModelFacts, Result, extended
+from embedscope.result import DataFacts, Diagnosed, Mapped, ModelFacts, Result, extended
 from embedscope.scale.memory import CorpusSize, MemoryPlan, plan_memory
 from embedscope.scale.ray_engine import RayEngine
 from embedscope.scale.shard_folder import ShardFolder
@@ -71,16 +71,13 @@ def run_on_shards(settings: Settings, corpus: CorpusSettings, log: Log = SILENT)
         (settings.model, ENCODING),
         (settings.measure, ("abbreviations", "attributes")),
     )
-    criteria = load_criteria(settings.measure.criteria)
     folder = ShardFolder(name)
     log.step(
         f"Data:  {name}: shard folder, {folder.queries.n_rows:,} queries, {folder.documents.n_rows:,} documents in "
         f"{len(folder.documents.shards):,} shards of {folder.dtype}"
     )
     log.model(model_facts(folder))
-    result = result_of_shards(
-        folder, settings, engine=engine_of(corpus), memory=corpus.memory, log=log, criteria=criteria
-    )
+    result = result_of_shards(folder, settings, engine=engine_of(corpus), memory=corpus.memory, log=log)
     for warning in result.data.warnings:
         log.warn(warning)
     return result
@@ -136,7 +133,6 @@ def result_of_shards(
     *,
     engine: Engine = score_shards,
     memory: int | None = None,
-    criteria: Criteria | None = None,
     log: Log = SILENT,
 ) -> Result:
     """Everything that one run over a shard folder finds; maps, heatmap and the lexical baseline are left out.
@@ -147,8 +143,6 @@ def result_of_shards(
         Who scores the shards: this process (`score_shards`) or a cluster (`RayEngine`).
     memory : int, optional
         Bytes that a process may take at most; the size of the blocks follows from it.
-    criteria : Criteria, optional
-        Those of the settings where not given.
 
     Raises
     ------
@@ -159,11 +153,12 @@ def result_of_shards(
     DataFormatError, InvalidEmbeddingsError
         If the folder is damaged, or a row has no direction.
     """
+    criteria = load_criteria(settings.measure.criteria)
     ranked = rank_shards(folder, settings, engine=engine, memory=memory, log=log)
     scored = estimates_of(ranked, settings, {}, model=model_facts(folder), data=_facts(folder, ranked), log=log)
     missing = dict.fromkeys(NOT_MEASURED, NEEDS_EVERYTHING)
     mapped = extended(extended(scored, Diagnosed, not_measured=missing), Mapped)
-    return decide(mapped, settings, load_criteria(settings.measure.criteria) if criteria is None else criteria)
+    return decide(mapped, settings, criteria)
 
 
 def rank_shards(

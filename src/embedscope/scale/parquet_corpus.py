@@ -130,13 +130,7 @@ class Places:
         self._n_seen = 0
 
     def see(self, ids: Sequence[str], where: str) -> None:
-        """Take note of the next rows.
-
-        Raises
-        ------
-        DataFormatError
-            If a judged id stands in two rows.
-        """
+        """Take note of the next rows; a DataFormatError if a judged id stands in two rows."""
         for row, name in enumerate(ids, start=self._n_seen):
             known = self._rows.get(name)
             if known is None:
@@ -168,8 +162,8 @@ def known_qrels(qrels: Qrels, queries: Places, documents: Places, *, allow_missi
         first = int(np.argmin(is_known))
         raise DataFormatError(
             f"{np.count_nonzero(~is_known):,} of {len(is_known):,} judgments name a query or document that is in no "
-            f"row, first: query {qrels.queries[first]!r}, document {qrels.documents[first]!r}. A document that is not there "
-            f"can never be found. Add it, or pass --allow-missing to leave such judgments out."
+            f"row, first: query {qrels.queries[first]!r}, document {qrels.documents[first]!r}. A document that is not "
+            f"there can never be found. Add it, or pass --allow-missing to leave such judgments out."
         )
     kept = np.flatnonzero(is_known)
     return Qrels([qrels.queries[row] for row in kept], [qrels.documents[row] for row in kept], qrels.gains[kept])
@@ -322,13 +316,7 @@ def _vector_column(where: str, schema: Any, chosen: str | None) -> str | None:
 
 
 def strings_of(table: Any, name: str, where: str) -> list[str]:
-    """A column of ids or texts.
-
-    Raises
-    ------
-    DataFormatError
-        If a row has none.
-    """
+    """A column of ids or texts; a DataFormatError if a row has none."""
     column = table.column(name)
     if column.null_count:
         raise DataFormatError(

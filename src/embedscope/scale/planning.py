@@ -186,7 +186,8 @@ def several_nodes(corpus: Corpus, rates: Rates, nodes: int, memory: int | None =
     workers = nodes * rates.n_cores
     rounds = -(-corpus.n_shards // workers)
     n_rows = min(rounds * corpus.shard_rows, corpus.n_documents)  # of the busiest worker
-    part = _part_bytes(corpus)
+    size = corpus.size()
+    part = corpus.n_queries * size.k * 12.0 + size.n_pairs * 24.0 + N_BINS * 8 + corpus.dim**2 * 8  # of one shard
     queries = corpus.n_queries * corpus.dim * 4.0
     n_groups, n_in_group = groups_of(corpus.n_shards)
     n_merges = n_groups + n_in_group - 2
@@ -236,11 +237,6 @@ def one_gpu(corpus: Corpus, rates: Rates, tflops: float) -> Estimate:
 def _merge_seconds(corpus: Corpus, rates: Rates) -> float:
     """Time to merge two parts: nearly all of it goes into the lists."""
     return corpus.n_queries * corpus.size().k / rates.merged_places
-
-
-def _part_bytes(corpus: Corpus) -> float:
-    """Bytes of what one shard is turned into."""
-    return corpus.n_queries * corpus.size().k * 12.0 + corpus.size().n_pairs * 24.0 + N_BINS * 8 + corpus.dim**2 * 8
 
 
 def _unit(generator: np.random.Generator, n: int, dim: int) -> Float32Array:

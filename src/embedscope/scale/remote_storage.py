@@ -122,10 +122,7 @@ def _remove(files: FileSystem, infos: Sequence[Any]) -> None:
 
 
 def write_bytes(folder: FileSystem, name: str, content: bytes) -> None:
-    """Write a file of a folder; folders on the way are made."""
-    parent = name.rpartition("/")[0]
-    if parent:
-        folder.create_dir(parent, recursive=True)
+    """Write a file of a folder."""
     with folder.open_output_stream(name) as file:
         file.write(content)
 

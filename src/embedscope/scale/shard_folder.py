@@ -80,10 +80,7 @@ class ShardFile:
     def from_json(cls, entry: Any, name: str) -> ShardFile:
         """The file that an entry of the manifest describes; its name must match the regular expression ``name``.
 
-        Raises
-        ------
-        KeyError, TypeError, ValueError, AttributeError
-            If it is not such an entry.
+        Raises KeyError, TypeError, ValueError or AttributeError if it is not such an entry.
         """
         names, longest = entry.get("names"), entry.get("longest")
         found = cls(

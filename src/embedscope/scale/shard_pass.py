@@ -59,13 +59,7 @@ class PartialScores:
     gram: Float64Array  # (dim, dim)
 
     def merge(self, other: PartialScores) -> PartialScores:
-        """What both say together.
-
-        Raises
-        ------
-        EmbedscopeError
-            If a shard is in both: it would be counted twice.
-        """
+        """What both say together; an EmbedscopeError if a shard is in both: it would be counted twice."""
         both = self.shards & other.shards
         if both:
             raise EmbedscopeError(f"Shard {min(both)} would be counted twice: two parts of the corpus have seen it.")
@@ -177,13 +171,7 @@ def _fold(parts: Iterable[T], merge: Callable[[T, T], T]) -> T:
 
 
 def require_all(found: PartialScores, folder: ShardFolder) -> PartialScores:
-    """``found``, once it is known to have seen every shard of the folder.
-
-    Raises
-    ------
-    EmbedscopeError
-        If a shard is missing.
-    """
+    """``found``, once it is known to have seen every shard of the folder; an EmbedscopeError if it has not."""
     missing = set(range(len(folder.documents.shards))) - found.shards
     if missing:
         raise EmbedscopeError(f"{len(missing):,} shards were not scored, first: {min(missing)}. Run it again.")
