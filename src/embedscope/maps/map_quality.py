@@ -164,7 +164,8 @@ def _penalties(vectors: FloatArray, xy: FloatArray, anchors: IntArray, k: int) -
 
     def penalties_of(rows: IntArray) -> tuple[float, float]:
         original = half_norms - vectors[rows] @ vectors.T  # (B, n): orders like the distance
-        on_map = _squared_distances(xy, rows)  # (B, n)
+        dx, dy = (xy[rows, axis][:, None] - xy[:, axis] for axis in (0, 1))
+        on_map = dx * dx + dy * dy  # (B, n)
         block = np.arange(len(rows))
         original[block, rows] = np.inf
         on_map[block, rows] = np.inf
@@ -174,13 +175,6 @@ def _penalties(vectors: FloatArray, xy: FloatArray, anchors: IntArray, k: int) -
     for part in in_threads(penalties_of, blocks) if len(blocks) > 1 else map(penalties_of, blocks):
         intrusion, loss = intrusion + part[0], loss + part[1]
     return intrusion, loss
-
-
-def _squared_distances(xy: FloatArray, rows: IntArray) -> FloatArray:
-    dx = xy[rows, 0][:, None] - xy[:, 0]
-    dy = xy[rows, 1][:, None] - xy[:, 1]
-    squared: FloatArray = dx * dx + dy * dy
-    return squared
 
 
 def _excess_ranks(*, near: FloatArray, ranked_by: FloatArray, k: int) -> float:

@@ -64,7 +64,10 @@ def umap_positions(
         The result does not depend on it.
     """
     kernel = _compiled()
-    edges = _edges_by_blocks(_sampled_edges(membership, n_epochs), len(start))
+    sampled = membership.copy()
+    sampled.data[sampled.data < sampled.data.max() / n_epochs] = 0.0  # too weak to be sampled once
+    sampled.eliminate_zeros()
+    edges = _edges_by_blocks(sampled, len(start))
     positions = np.array(start, dtype=np.float32)[edges.order]
     pulls = _coefficients(lambda squared: -2 * a * b * squared ** (b - 1) / (1 + a * squared**b))
     pushes = _coefficients(lambda squared: 2 * b / ((_NEAR + squared) * (1 + a * squared**b)))
@@ -88,14 +91,6 @@ class _Edges(NamedTuple):
     tails: IntArray
     rates: Float32Array  # (E,) samples an epoch, in (0, 1]
     rounds: list[list[Range]]  # of edges
-
-
-def _sampled_edges(membership: sparse.csr_array, n_epochs: int) -> sparse.csr_array:
-    """The graph without the edges that are too weak to be sampled once."""
-    sampled = membership.copy()
-    sampled.data[sampled.data < sampled.data.max() / n_epochs] = 0.0
-    sampled.eliminate_zeros()
-    return sampled
 
 
 def _edges_by_blocks(membership: sparse.csr_array, n: int) -> _Edges:

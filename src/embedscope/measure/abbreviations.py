@@ -122,17 +122,16 @@ def _replaced(text: str, forms: Mapping[str, str], *, spares_units: bool) -> str
     for spelling in (str, strip_diacritics):
         for source, target in forms.items():
             targets.setdefault(spelling(source).casefold(), strip_diacritics(target) if is_plain else target)
-    pattern = "|".join(_pattern(source) for source in sorted(targets, key=lambda source: (-len(source), source)))
+    pattern = "|".join(
+        r"\s+".join(re.escape(word).replace(re.escape(NUMBER), r"\d+") for word in source.split())
+        for source in sorted(targets, key=lambda source: (-len(source), source))
+    )
 
     def written(match: re.Match[str]) -> str:
         is_unit = spares_units and not match[0][0].isdigit() and _AFTER_NUMBER.search(text[: match.start()])
         return match[0] if is_unit else _target(match[0], targets)
 
     return re.sub(rf"(?<!\w)(?:{pattern})(?!\w)", written, text, flags=re.IGNORECASE)
-
-
-def _pattern(source: str) -> str:
-    return r"\s+".join(re.escape(word).replace(re.escape(NUMBER), r"\d+") for word in source.split())
 
 
 def _target(found: str, targets: Mapping[str, str]) -> str:

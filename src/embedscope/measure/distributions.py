@@ -124,13 +124,12 @@ def auc_from_histograms(positive: IntArray, negative: IntArray) -> Estimate:
     positive, negative : ndarray of shape (n_bins,), int64
         On the same bins.
     """
-    _require_same_bins(positive, negative)
-    n_positive, n_negative = int(positive.sum()), int(negative.sum())
-    if n_positive == 0 or n_negative == 0:
-        return Estimate.absent(_no_pairs("AUC", n_positive, n_negative))
+    absence = _absence("AUC", positive, negative)
+    if absence is not None:
+        return absence
     below = np.cumsum(negative) - negative
     wins = positive.astype(np.float64) @ (below + negative / 2.0)
-    return Estimate(float(wins / n_positive / n_negative))
+    return Estimate(float(wins / int(positive.sum()) / int(negative.sum())))
 
 
 def overlap_coefficient(positive: IntArray, negative: IntArray, edges: Float64Array) -> Estimate:
@@ -141,10 +140,9 @@ def overlap_coefficient(positive: IntArray, negative: IntArray, edges: Float64Ar
 
     Raises InvalidOptionError if the bins cannot be merged to a width of 0.01.
     """
-    _require_same_bins(positive, negative)
-    n_positive, n_negative = int(positive.sum()), int(negative.sum())
-    if n_positive == 0 or n_negative == 0:
-        return Estimate.absent(_no_pairs("overlap", n_positive, n_negative))
+    absence = _absence("overlap", positive, negative)
+    if absence is not None:
+        return absence
     shares = [_coarse(counts, edges) / counts.sum() for counts in (positive, negative)]
     return Estimate(float(np.minimum(*shares).sum()))
 
@@ -161,13 +159,16 @@ def _coarse(counts: IntArray, edges: Float64Array) -> IntArray:
     return coarse
 
 
-def _require_same_bins(positive: IntArray, negative: IntArray) -> None:
+def _absence(name: str, positive: IntArray, negative: IntArray) -> Estimate | None:
+    """The estimate that says so where a side has no pairs; the histograms must be on the same bins."""
     if positive.shape != negative.shape:
         raise InvalidOptionError(
             f"Expected two histograms on the same bins, got {len(positive)} and {len(negative)} bins. Count both with "
             "the same n_bins."
         )
-
-
-def _no_pairs(name: str, n_positive: int, n_negative: int) -> str:
-    return f"{name} compares positives with negatives; there are {n_positive} positive and {n_negative} negative pairs"
+    if positive.any() and negative.any():
+        return None
+    return Estimate.absent(
+        f"{name} compares positives with negatives; there are {positive.sum()} positive and {negative.sum()} negative "
+        "pairs"
+    )

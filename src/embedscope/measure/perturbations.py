@@ -31,6 +31,7 @@ _NO_PROSE = re.compile(r"\S*(?:://|www\.|[@_\\<>{}=#$]|\w\(|[^\W\d_]\d|[^\W\d_][
 _SPELT = ("LATIN ", "GREEK ", "CYRILLIC ", "ARMENIAN ", "HEBREW ", "ARABIC ", "GEORGIAN ")
 """Scripts typed letter by letter; in the others a letter is a syllable or a word, or carries marks."""
 
+_MARKED = ("LATIN ", "GREEK ", "CYRILLIC ")
 _UNSPACED = ("CJK ", "HIRAGANA ", "KATAKANA ", "THAI ", "LAO ", "KHMER ", "MYANMAR ", "TIBETAN ")
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
@@ -69,7 +70,7 @@ def without_diacritics(text: str) -> str:
     In other scripts marks are letters of their own right (Thai, Arabic, Devanagari) and stay.
     """
     letters = unicodedata.normalize("NFC", text)
-    return "".join(strip_diacritics(letter) if _is_alphabetic(letter) else letter for letter in letters)
+    return "".join(strip_diacritics(letter) if _is_of(letter, _MARKED) else letter for letter in letters)
 
 
 def neighbour_key(text: str, generator: np.random.Generator) -> str:
@@ -111,13 +112,14 @@ def spacing_slip(text: str, generator: np.random.Generator) -> str:
     Two numbers keep their space, or they would be one; addresses, code and scripts without spaces stay.
     """
     words = text.split()
-    is_prose = [_NO_PROSE.fullmatch(word) is None and not _is_unspaced(word) for word in words]
+    is_prose = [_NO_PROSE.fullmatch(word) is None and not any(_is_of(c, _UNSPACED) for c in word) for word in words]
     slips = [
         ("lost", i)
         for i, (word, following) in enumerate(pairwise(words))
         if is_prose[i] and is_prose[i + 1] and not (word[-1].isnumeric() and following[0].isnumeric())
     ]
-    slips += [("put in", i) for i, word in enumerate(words) if is_prose[i] and _can_split(word)]
+    can_split = [is_prose[i] and len(word) >= SHORTEST_SLIP and word.isalpha() for i, word in enumerate(words)]
+    slips += [("put in", i) for i in range(len(words)) if can_split[i]]
     n_slips = len(_chosen(len(words), generator))
     chosen = {slips[int(i)] for i in generator.choice(len(slips), min(n_slips, len(slips)), replace=False)}
     parts = []
@@ -157,18 +159,6 @@ def _neighbours(letter: str) -> str:
         if place >= 0:
             return row[max(place - 1, 0) : place] + row[place + 1 : place + 2]
     return ""
-
-
-def _can_split(word: str) -> bool:
-    return len(word) >= SHORTEST_SLIP and word.isalpha()
-
-
-def _is_unspaced(word: str) -> bool:
-    return any(_is_of(letter, _UNSPACED) for letter in word)
-
-
-def _is_alphabetic(letter: str) -> bool:
-    return _is_of(letter, ("LATIN ", "GREEK ", "CYRILLIC "))
 
 
 def _is_of(letter: str, scripts: tuple[str, ...]) -> bool:

@@ -119,7 +119,9 @@ def measure_thresholds(
     relevant = _relevant_reaching(pair_scores, judgments, limits)
     # A pair's score and its cell of the matrix product differ in the last digit and can fall on two sides.
     retrieved = np.maximum(counts.result(), relevant)
-    kept = _informative(retrieved)
+    totals = retrieved.sum(axis=0)
+    # From the last threshold that every pair reaches to the last that any pair reaches.
+    kept = slice(np.flatnonzero(totals == totals[0])[-1], np.flatnonzero(totals > 0)[-1] + 1)
     grid, retrieved, relevant = grid[kept], retrieved[:, kept], relevant[:, kept]
     precision_figures = _ratios(relevant, retrieved, resampler)
     recall_figures = _ratios(relevant, judgments.n_relevant[:, np.newaxis], resampler)
@@ -145,12 +147,6 @@ def _relevant_reaching(pair_scores: Float64Array, judgments: Judgments, grid: Fl
 def _reaching(counts: IntArray | npt.NDArray[np.int32]) -> IntArray:
     """From counts between thresholds, shape (Q, T + 1), to counts at or above each, shape (Q, T)."""
     return np.cumsum(counts[:, :0:-1], axis=1, dtype=np.int64)[:, ::-1]
-
-
-def _informative(retrieved: IntArray) -> IntArray:
-    """Places of the thresholds from the last that every pair reaches to the last that any pair reaches."""
-    totals = retrieved.sum(axis=0)
-    return np.arange(np.flatnonzero(totals == totals[0])[-1], np.flatnonzero(totals > 0)[-1] + 1)
 
 
 def _ratios(numerators: IntArray, denominators: IntArray, resampler: Resampler) -> list[Estimate]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from embedscope.errors import DataFormatError
 from embedscope.protocols import BoolArray, Float64Array, IntArray
@@ -76,8 +74,8 @@ class Judgments:
         orders = [np.argsort(documents, kind="stable") for documents in lists]
         return cls(
             indptr=np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)]),
-            documents=_joined([d[o] for d, o in zip(lists, orders, strict=True)], np.int64),
-            gains=_joined([w[o] for w, o in zip(weights, orders, strict=True)], np.float64),
+            documents=np.concatenate([np.zeros(0, np.int64), *(d[o] for d, o in zip(lists, orders, strict=True))]),
+            gains=np.concatenate([np.zeros(0), *(w[o] for w, o in zip(weights, orders, strict=True))]),
             n_documents=n_documents,
         )
 
@@ -125,10 +123,6 @@ def _integer_list(documents: Sequence[int] | IntArray, query: int) -> IntArray:
             f"{values.dtype} of shape {values.shape}. Map document ids to rows of the document matrix first."
         )
     return values.astype(np.int64).reshape(-1)
-
-
-def _joined(parts: Sequence[npt.NDArray[Any]], dtype: type[np.generic]) -> npt.NDArray[Any]:
-    return np.concatenate(parts) if parts else np.zeros(0, dtype=dtype)
 
 
 def _check_columns(judgments: Judgments) -> None:

@@ -28,7 +28,7 @@ from scipy.special import digamma
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.metric_names import Measure
 from embedscope.metrics.ties import TieCounts, TieGroups, tie_groups
-from embedscope.protocols import BoolArray, Float64Array, IntArray, Ties
+from embedscope.protocols import Float64Array, IntArray, Ties
 
 
 def metric_per_query(
@@ -78,7 +78,9 @@ def metric_per_query(
     else:
         ranks = _ranks(judgments, groups, counts, ties)
         total = _RANKED[measure.name](judgments, ranks, cutoff)
-    return _divided(total, _divisor(measure, judgments, cutoff), judgments.n_relevant > 0)
+    values = np.full(len(total), np.nan)
+    np.divide(total, _divisor(measure, judgments, cutoff), out=values, where=judgments.n_relevant > 0)
+    return values
 
 
 def chance_level(measure: Measure, judgments: Judgments) -> Float64Array:
@@ -143,12 +145,6 @@ def _ideal_gain(judgments: Judgments, cutoff: int) -> Float64Array:
     gains = judgments.gains[np.lexsort((-judgments.gains, query))]
     rank = np.arange(len(gains)) - judgments.indptr[query] + 1
     return _sum_by_query(query, gains * _discount(rank) * (rank <= cutoff), judgments.n_queries)
-
-
-def _divided(total: Float64Array, divisor: Float64Array, is_defined: BoolArray) -> Float64Array:
-    values = np.full(len(total), np.nan)
-    np.divide(total, divisor, out=values, where=is_defined)
-    return values
 
 
 def _discount(rank: npt.NDArray[Any]) -> Float64Array:

@@ -7,7 +7,7 @@ squares overflow float32) keeps its direction. A zero or non-finite row has none
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -90,7 +90,9 @@ def unit_rows(vectors: FloatArray, *, what: str = "document", ids: Sequence[str]
     require_matrix(vectors, what=what)
     out = np.empty_like(vectors)
     is_directed = np.empty(len(vectors), dtype=np.bool_)
-    for rows in _row_chunks(vectors):
+    step = max(1, _CHUNK_ELEMENTS // vectors.shape[1])
+    for start in range(0, len(vectors), step):
+        rows = slice(start, start + step)
         is_directed[rows] = _write_unit_rows(vectors[rows], out[rows])
     if not is_directed.all():
         raise InvalidEmbeddingsError(_undirected_message(vectors, is_directed, what, ids))
@@ -157,11 +159,6 @@ def score_pairs(
         right = documents[document_rows[pairs]].astype(np.float64)
         out[pairs] = np.einsum("pd,pd->p", left, right)
     return out
-
-
-def _row_chunks(vectors: FloatArray) -> Iterator[slice]:
-    step = max(1, _CHUNK_ELEMENTS // vectors.shape[1])
-    return (slice(start, start + step) for start in range(0, len(vectors), step))
 
 
 def _write_unit_rows(vectors: FloatArray, out: FloatArray) -> BoolArray:
