@@ -13,10 +13,10 @@ from embedscope.result.decision import Check, Criteria, Criterion, Fitness, Outc
 from embedscope.result.deployment import DeploymentCost, StorageFormat, ThresholdChoice, ThresholdTable
 from embedscope.result.estimate import Estimate
 from embedscope.result.finding import Finding, Severity
+from embedscope.result.formatting import run_label, run_labels
 from embedscope.result.mapped_points import MAP_NAMES, MapAnimation, MapLayout, Points
 from embedscope.result.perturbed import PerturbationEffect, Robustness
 from embedscope.result.provenance import DataFacts, ModelFacts
-from embedscope.result.run_labels import run_label, run_labels
 from embedscope.result.scores import (
     Distribution,
     Example,

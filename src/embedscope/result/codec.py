@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from enum import Enum
-from functools import cache
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -147,7 +146,7 @@ def _decode(kind: Any, plain: Any, known: Mapping[str, Any]) -> Any:
 
 
 def _decode_record(kind: Any, plain: Mapping[str, Any], known: Mapping[str, Any]) -> Any:
-    hints = hints_of(kind)
+    hints = get_type_hints(kind)
     values = {}
     for each in fields(kind):
         form, hint = form_of(each), hints[each.name]
@@ -176,12 +175,6 @@ def _empty(kind: Any) -> Any:
 
 def _dtype(kind: Any) -> Any:
     return get_args(get_args(kind)[1])[0]
-
-
-@cache
-def hints_of(kind: type) -> dict[str, Any]:
-    """The resolved annotation of each field."""
-    return get_type_hints(kind)
 
 
 def texts(column: str) -> Callable[[Any, Any], Any]:

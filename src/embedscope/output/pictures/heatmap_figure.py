@@ -28,10 +28,10 @@ _GRID = 8.4  # inches that the longer side takes, as long as the cells stay with
 _CELL_LIMITS = (0.21, 0.62)
 _CELL_WITH_NUMBER = 0.40
 _LABEL_SIZE = 7.5
-_LABEL_ROOM = 1.95
-_BAR_ROOM = 1.35
+_LABEL_SPACE = 1.95
+_BAR_SPACE = 1.35
 _BAR_LIMITS = (1.7, 3.2)
-_LEFT = style.MARGIN + _LABEL_ROOM
+_LEFT = style.MARGIN + _LABEL_SPACE
 
 
 @style.look()
@@ -52,8 +52,8 @@ def draw_heatmap(result: Mapped) -> Figure:
     similarity = heatmap.similarity[:MAX_SIDE, :MAX_SIDE]
     n_rows, n_columns = similarity.shape
     cell = float(np.clip(_GRID / max(n_rows, n_columns), *_CELL_LIMITS))
-    bottom = style.MARGIN + _LABEL_ROOM * 0.86
-    width = max(_LEFT + n_columns * cell + _BAR_ROOM + style.MARGIN, 6.6)  # never too narrow for the title
+    bottom = style.MARGIN + _LABEL_SPACE * 0.86
+    width = max(_LEFT + n_columns * cell + _BAR_SPACE + style.MARGIN, 6.6)  # never too narrow for the title
     figure = style.titled_figure(
         width,
         bottom + n_rows * cell + style.header_height(2),
@@ -72,12 +72,13 @@ def draw_heatmap(result: Mapped) -> Figure:
                     rotation_mode="anchor")  # fmt: skip
     if cell >= _CELL_WITH_NUMBER:
         _write_numbers(axes, image, similarity)
-    _draw_colour_bar(figure, axes, image, similarity)
+    _draw_colour_bar(figure, axes, image)
     return figure
 
 
 def _draw_cells(axes: Axes, similarity: Float32Array) -> AxesImage:
-    low, high = _range(similarity)
+    low, high = float(similarity.min()), float(similarity.max())
+    low, high = (low if low < -_ROUNDING else 0.0), (high if high > 1.0 + _ROUNDING else 1.0)
     norm = Normalize(0, 1) if (low, high) == (0, 1) else TwoSlopeNorm(vcenter=_CENTRE, vmin=low, vmax=high)
     image = axes.imshow(similarity, cmap=COLOUR_MAP, norm=norm, aspect="auto", interpolation="nearest")
     n_rows, n_columns = similarity.shape
@@ -88,11 +89,6 @@ def _draw_cells(axes: Axes, similarity: Float32Array) -> AxesImage:
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     return image
-
-
-def _range(similarity: Float32Array) -> tuple[float, float]:
-    low, high = float(similarity.min()), float(similarity.max())
-    return (low if low < -_ROUNDING else 0.0), (high if high > 1.0 + _ROUNDING else 1.0)
 
 
 def _frame_relevant(axes: Axes, is_relevant: BoolArray, cell: float) -> None:
@@ -106,7 +102,7 @@ def _frame_relevant(axes: Axes, is_relevant: BoolArray, cell: float) -> None:
 def _label(text: str) -> str:
     """At most ``LABEL_COLUMNS`` columns, and never wider than the space beside the grid."""
     fitting = ellipsis(style.shown(text) or "(empty)", LABEL_COLUMNS)
-    return ellipsis(fitting, (_LABEL_ROOM - 0.1) * 72, measure(_LABEL_SIZE))
+    return ellipsis(fitting, (_LABEL_SPACE - 0.1) * 72, measure(_LABEL_SIZE))
 
 
 def _write_numbers(axes: Axes, image: AxesImage, similarity: Float32Array) -> None:
@@ -126,12 +122,12 @@ def _write_numbers(axes: Axes, image: AxesImage, similarity: Float32Array) -> No
         )
 
 
-def _draw_colour_bar(figure: Figure, axes: Axes, image: AxesImage, similarity: Float32Array) -> None:
+def _draw_colour_bar(figure: Figure, axes: Axes, image: AxesImage) -> None:
     width, height = figure.get_size_inches()
     box = axes.get_position()
     bar_height = float(np.clip(box.height, *(inches / height for inches in _BAR_LIMITS)))
     bar_axes = figure.add_axes((box.x1 + 0.25 / width, box.y1 - bar_height, 0.16 / width, bar_height))
-    low, high = _range(similarity)
+    low, high = image.get_clim()
     between = [tick for tick in (0.0, 0.25, _CENTRE, 0.75, 1.0) if low + 0.08 < tick < high - 0.08]
     bar = figure.colorbar(image, cax=bar_axes, ticks=[low, *between, high])
     bar.ax.set_yticklabels([style.number(tick) for tick in bar.get_ticks()])

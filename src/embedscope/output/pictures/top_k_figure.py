@@ -28,7 +28,7 @@ _PANEL_HEAD = 0.58  # without the query
 _QUERY_LINE = 0.195
 _PANEL_GAP = 0.34
 _BAR_LEFT = 7.45  # inches from the left edge of the figure to the bars
-_SCORE_ROOM = 0.55
+_SCORE_SPACE = 0.55
 _QUERY_SIZE = 10.0
 _TEXT_SIZE = 8.5
 _KIND_COLOURS = {
@@ -166,7 +166,7 @@ def _draw_panel(
 ) -> None:
     if not rows:
         return
-    width = _WIDTH - style.MARGIN - _SCORE_ROOM - _BAR_LEFT
+    width = _WIDTH - style.MARGIN - _SCORE_SPACE - _BAR_LEFT
     axes = style.axes_at(figure, _BAR_LEFT, bottom, width, _ROW * len(rows))
     axes.set(xlim=limits, ylim=(len(rows) - 0.5, -0.5), xticks=[], yticks=[])
     axes.spines[:].set_visible(False)

@@ -17,15 +17,9 @@ SECONDS_BETWEEN_LINES = 15.0
 @contextmanager
 def progress_on(console: Console, title: str, *, unit: str) -> Iterator[ProgressCallback]:
     """Show progress on ``console`` while the block runs; yields the callback that moves it."""
-    if console.is_terminal and not console.quiet:
-        with _bar(console, title, unit) as advance:
-            yield advance
-    else:
+    if not console.is_terminal or console.quiet:
         yield _Lines(console, title, unit)
-
-
-@contextmanager
-def _bar(console: Console, title: str, unit: str) -> Iterator[ProgressCallback]:
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=28),
