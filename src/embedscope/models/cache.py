@@ -256,7 +256,7 @@ def _read_segment(path: Path) -> _Segment:
     n = keys.size // _KEY_BYTES
     if n == 0 or keys.shape != (n, _KEY_BYTES) or checksums.shape != (n,) or len(shape) != 2 or shape[0] != n:
         raise ValueError("its parts do not fit together")
-    if (keys.dtype, checksums.dtype, dtype) != (np.uint8, np.uint64, np.float32) or is_fortran:
+    if keys.dtype != np.uint8 or checksums.dtype != np.uint64 or dtype != np.float32 or is_fortran:
         raise ValueError("it holds something else than rows of numbers")
     if path.stat().st_size != offset + 4 * n * shape[1]:
         raise ValueError("it has not the size that it states")

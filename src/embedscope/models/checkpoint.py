@@ -205,10 +205,10 @@ def _folder_checkpoint(
         do_lower_case = folder.do_lower_case or base.do_lower_case
         base = replace(base, encoder_modules=folder.encoder_modules, do_lower_case=do_lower_case)
         recorded = None if folder.max_length is None else str(folder.max_length)
-    if folder.pooling is None and base.pooling is not None and asked is None:
-        pooling, source = base.pooling, "1_Pooling of the base model"
-    else:
+    if folder.pooling is not None or base.pooling is None or asked is not None:
         pooling, source = folder_pooling(path, replace(base, pooling=folder.pooling), asked)
+    else:
+        pooling, source = base.pooling, "1_Pooling of the base model"
     return Checkpoint(
         path=path,
         layout=folder.layout,

@@ -40,7 +40,9 @@ def differing_encoder(path: str, encoder: Mapping[str, torch.Tensor], base: Mode
     """The encoder weights of a checkpoint, or None where they are the base model's, tensor for tensor."""
     if not encoder:
         return None
-    carried, own = _aligned(encoder, _base_tensors(base))
+    files = weight_files(base.transformer or base.path)
+    tensors = ChainMap(*(cast("MutableMapping[str, torch.Tensor]", read_tensors(file)) for file in files))
+    carried, own = _aligned(encoder, tensors)
     missing, unexpected = sorted(own.keys() - carried.keys()), sorted(carried.keys() - own.keys())
     if missing or unexpected:
         raise CheckpointError(
@@ -51,12 +53,6 @@ def differing_encoder(path: str, encoder: Mapping[str, torch.Tensor], base: Mode
     if all(_is_equal(path, name, carried[name], own[name]) for name in own):
         return None
     return EncoderState(carried, _digest(carried))
-
-
-def _base_tensors(base: ModelFolder) -> Mapping[str, torch.Tensor]:
-    """The base model's tensors, read when they are asked for."""
-    files = weight_files(base.transformer or base.path)
-    return ChainMap(*(cast("MutableMapping[str, torch.Tensor]", read_tensors(file)) for file in files))
 
 
 def _aligned(encoder: Mapping[str, torch.Tensor], base: Mapping[str, torch.Tensor]) -> tuple[Renamed, Renamed]:

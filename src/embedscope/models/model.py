@@ -123,7 +123,10 @@ def _device_for(backend: Backend, device: Device | str, precision: Precision | s
 
 
 def _facts(checkpoint: Checkpoint, encoder: SentenceTransformerEncoder, projector: Projection) -> ModelFacts:
-    ran_on = ("Encoded by ONNX Runtime",) if encoder.backend is Backend.ONNX else ()
+    prompts = {"queries": checkpoint.query_prompt, "documents": checkpoint.document_prompt}
+    notes = [*checkpoint.notes, *(f"Prompt before {role}: {prompt!r}" for role, prompt in prompts.items() if prompt)]
+    if encoder.backend is Backend.ONNX:
+        notes.append("Encoded by ONNX Runtime")
     return ModelFacts(
         checkpoint=checkpoint.path,
         layout=checkpoint.layout.value,
@@ -137,7 +140,7 @@ def _facts(checkpoint: Checkpoint, encoder: SentenceTransformerEncoder, projecto
         head=_head_words(projector),
         training=checkpoint.training,
         fingerprint=_fingerprint(encoder, projector),
-        notes=(*checkpoint.notes, *_prompt_notes(checkpoint), *ran_on),
+        notes=tuple(notes),
     )
 
 
@@ -155,11 +158,6 @@ def _step_words(step: Step) -> str:
     if isinstance(step, Truncate):
         return f"first {step.dim} numbers"
     return "LayerNorm" if isinstance(step, LayerNorm) else type(step).__name__
-
-
-def _prompt_notes(checkpoint: Checkpoint) -> tuple[str, ...]:
-    prompts = {"queries": checkpoint.query_prompt, "documents": checkpoint.document_prompt}
-    return tuple(f"Prompt before {role}: {prompt!r}" for role, prompt in prompts.items() if prompt)
 
 
 def _fingerprint(encoder: Encoder, projector: Projection) -> str:

@@ -166,19 +166,16 @@ def _checked_config(folder: Path) -> dict[str, Any]:
             f"'{path}' describes quantised weights, whose vectors depend on the kernels at hand. "
             f"Pass the model before quantisation."
         )
-    if "auto_map" in config and not _is_of_transformers(config["model_type"]):
-        raise UnsafeCheckpointError(
-            f"'{path}' was refused: its model type '{config['model_type']}' is not part of transformers and would be "
-            f"loaded from code in the checkpoint ({json.dumps(config['auto_map'])[:200]}). Such code is never run. "
-            f"Encode with your own program and pass the vectors with --embeddings."
-        )
+    if "auto_map" in config:
+        from transformers import CONFIG_MAPPING
+
+        if config["model_type"] not in CONFIG_MAPPING:
+            raise UnsafeCheckpointError(
+                f"'{path}' was refused: its model type '{config['model_type']}' is not part of transformers and would "
+                f"be loaded from code in the checkpoint ({json.dumps(config['auto_map'])[:200]}). Such code is never "
+                f"run. Encode with your own program and pass the vectors with --embeddings."
+            )
     return config
-
-
-def _is_of_transformers(model_type: str) -> bool:
-    from transformers import CONFIG_MAPPING
-
-    return model_type in CONFIG_MAPPING
 
 
 def _refuse_foreign_kernels(config: Any, path: Path, *, key: str = "") -> None:

@@ -42,8 +42,6 @@ MODULE_TYPES: dict[str, str] = {
 }
 """Every spelling of an admitted module in ``modules.json`` (versions 0.3 to 6) -> its class name."""
 
-_PLAIN = "sentence_embedding"
-
 
 @dataclass(frozen=True, slots=True)
 class Module:
@@ -59,19 +57,15 @@ def read_modules(path: Path) -> list[Module]:
     entries = read_json(file)
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
         raise CheckpointError(f"'{file}' should hold a list of modules, each {{idx, name, path, type}}.")
-    return [_module(path, entry) for entry in sorted(entries, key=lambda entry: int(entry.get("idx", 0)))]
-
-
-def _module(path: Path, entry: Mapping[str, Any]) -> Module:
-    spelling = str(entry.get("type", ""))
-    if spelling not in MODULE_TYPES:
-        raise _refused_module(path / "modules.json", spelling)
-    relative = Path(str(entry.get("path", "")))
-    if relative.is_absolute() or ".." in relative.parts:
-        raise UnsafeCheckpointError(
-            f"'{path / 'modules.json'}' was refused: the module path '{relative}' leaves the folder."
-        )
-    return Module(MODULE_TYPES[spelling], path / relative)
+    modules = []
+    for entry in sorted(entries, key=lambda entry: int(entry.get("idx", 0))):
+        spelling, relative = str(entry.get("type", "")), Path(str(entry.get("path", "")))
+        if spelling not in MODULE_TYPES:
+            raise _refused_module(file, spelling)
+        if relative.is_absolute() or ".." in relative.parts:
+            raise UnsafeCheckpointError(f"'{file}' was refused: the module path '{relative}' leaves the folder.")
+        modules.append(Module(MODULE_TYPES[spelling], path / relative))
+    return modules
 
 
 def _refused_module(file: Path, spelling: str) -> CheckpointError:
@@ -90,14 +84,12 @@ def _refused_module(file: Path, spelling: str) -> CheckpointError:
 def tail_steps(modules: Sequence[Module]) -> tuple[int, tuple[Step, ...]]:
     """How many modules at the end NumPy can apply, and their steps in order."""
     steps: list[Step] = []
-    n = 0
-    for module in reversed(modules):
+    for n, module in enumerate(reversed(modules)):
         found = _steps_of(module)
         if found is None:
-            break
+            return n, tuple(steps)
         steps[:0] = found
-        n += 1
-    return n, tuple(steps)
+    return len(modules), tuple(steps)
 
 
 def _steps_of(module: Module) -> list[Step] | None:
@@ -105,7 +97,8 @@ def _steps_of(module: Module) -> list[Step] | None:
     if module.name == "Dropout":
         return []  # does nothing outside training
     config = read_object(module.folder / "config.json")
-    if any(config.get(key, _PLAIN) != _PLAIN for key in ("module_input_name", "module_output_name")):
+    plain = "sentence_embedding"
+    if any(config.get(key, plain) != plain for key in ("module_input_name", "module_output_name")):
         raise CheckpointError(
             f"'{module.folder}' works on '{config.get('module_input_name')}', not on one vector a text: "
             f"the model is of another kind (late interaction) and cannot be compared by cosine similarity."
