@@ -55,7 +55,7 @@ def audit(subject: Subject, *, train: tuple[str, Collection] | None = None) -> A
         format=subject.raw.format,
         row_name=subject.raw.row_name,
         n_rows=len(subject.rows),
-        facts=state_facts(subject),
+        facts=tuple(state_facts(subject)),
         faults=tuple(sorted(faults, key=lambda fault: places[fault.finding])),
         leakage=leakage,
         second_opinion=None if subject.scorer is None else subject.scorer.name,

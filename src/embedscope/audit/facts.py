@@ -24,12 +24,8 @@ class Fact:
     rows: tuple[int, ...] = ()
 
 
-def state_facts(subject: Subject) -> tuple[Fact, ...]:
+def state_facts(subject: Subject) -> Iterator[Fact]:
     """Counts of queries, positives, clusters, shared positives, repeated types, queries without diacritics."""
-    return tuple(_facts(subject))
-
-
-def _facts(subject: Subject) -> Iterator[Fact]:
     rows = subject.rows
     n = len(rows)
     queries = {identity(row.query) for row in rows}

@@ -4,19 +4,6 @@ The order asks of the labels first, because a query whose label is wrong is no e
 model decided, the more specific cause first. What many texts have (they are long, they share words) stands behind what
 few have, and is a cause only where queries that have it fail at least twice as often as those that have it not, and not
 by chance: then it is more likely than not the reason of a failure.
-
-1. positive says nothing: it is an unfilled template or a word for nothing
-2. near duplicate: the winner says the same as the positive (label noise)
-3. suspected false negative: the winner states all that query and positive share, and a second opinion prefers it
-4. tie: the winner scores what the positive scores
-5. attribute ignored: the winner is a hard negative that differs in one stated attribute
-6. hub: the winner wins far more often than others, whatever is asked
-7. lexical lure: the winner shares more words with the query than the positive does
-8. outlier: the query has no word of the pool, or is far from every document
-9. truncated: query, positive or winner is longer than the model reads
-10. hard negative: the winner is one, of several attributes or of a type that names none ("mined")
-11. unreachable: its relevant documents stand in no top list of any query (anti-hubs)
-12. other
 """
 
 from __future__ import annotations
@@ -51,19 +38,21 @@ FAR_FENCES = 3.0
 
 
 class FailureMode(StrEnum):
-    """The first cause that was found for a failed query."""
+    """The first cause that was found for a failed query, in the order in which they are looked for."""
 
-    UNFILLED = "positive says nothing"
-    NEAR_DUPLICATE = "near duplicate of the positive wins"
-    FALSE_NEGATIVE = "suspected false negative"
-    TIE = "tie"
-    ATTRIBUTE = "attribute ignored"
-    HUB = "hub document wins"
-    LURE = "lexical lure"
-    OUTLIER = "outlier or empty query"
-    TRUNCATED = "truncated text"
-    NEGATIVE = "hard negative wins"
-    UNREACHABLE = "right document unreachable"
+    UNFILLED = "positive says nothing"  # it is an unfilled template or a word for nothing
+    NEAR_DUPLICATE = "near duplicate of the positive wins"  # the winner says the same (label noise)
+    FALSE_NEGATIVE = (
+        "suspected false negative"  # it states all that both share, and a second opinion prefers it
+    )
+    TIE = "tie"  # the winner scores what the positive scores
+    ATTRIBUTE = "attribute ignored"  # the winner is a hard negative that differs in one stated attribute
+    HUB = "hub document wins"  # the winner wins far more often than others, whatever is asked
+    LURE = "lexical lure"  # the winner shares more words with the query than the positive does
+    OUTLIER = "outlier or empty query"  # the query has no word of the pool, or is far from every document
+    TRUNCATED = "truncated text"  # query, positive or winner is longer than the model reads
+    NEGATIVE = "hard negative wins"  # one of several attributes, or of a type that names none ("mined")
+    UNREACHABLE = "right document unreachable"  # relevant documents that stand in no top list of any query (anti-hubs)
     OTHER = "other"
 
 
@@ -116,7 +105,7 @@ def classify_failures(
     truncated = _truncated(queries, documents, best_positive, n_tokens or {}, max_length)
     scorer = opinion or lexical_scorer(queries.texts, documents.texts)
     lead = queries.wrong_similarity - queries.positive_similarity
-    causes: dict[FailureMode, BoolArray] = {  # in the order of decision
+    causes: dict[FailureMode, BoolArray] = {  # in the order in which they are looked for
         FailureMode.UNFILLED: says_nothing(queries, documents),
         FailureMode.NEAR_DUPLICATE: _near_winners(queries, documents, failed, attributes),
         FailureMode.FALSE_NEGATIVE: _answering_winners(queries, documents, scorer, failed, best_positive, attributes),

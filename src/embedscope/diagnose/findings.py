@@ -9,7 +9,7 @@ import numpy as np
 from embedscope.data.collection import Collection
 from embedscope.diagnose.evidence import METRIC, Candidate, ordered
 from embedscope.diagnose.failure_modes import FailureModes, classify_failures
-from embedscope.diagnose.label_faults import label_findings
+from embedscope.diagnose.label_faults import contradictions, leaked_queries, unfilled_positives
 from embedscope.diagnose.mode_faults import failure_findings, unexplained_failures
 from embedscope.diagnose.model_faults import collapsed_space, slice_findings, unbeaten_baselines
 from embedscope.diagnose.query_features import QueryFacts, query_features
@@ -55,7 +55,9 @@ def find_faults(
         *unbeaten_baselines(scored),
         *failure_findings(queries, modes, resampler),
         *slice_findings(search, queries),
-        *label_findings(scored, collection, resampler),
+        *unfilled_positives(scored, resampler),
+        *contradictions(scored, collection, resampler),
+        *leaked_queries(scored, resampler),
         *(() if embeddings is None else collapsed_space(queries, embeddings.documents, resampler)),
         *more,
     ]
@@ -72,15 +74,7 @@ def failure_modes(
     n_tokens: Mapping[str, int] | None = None,
     attributes: AttributeReader = NO_ATTRIBUTES,
 ) -> FailureModes:
-    """Why each failed query failed; rows are those of the query table.
-
-    Parameters
-    ----------
-    base : Embeddings, optional
-        Vectors of the base model: the second opinion on false negatives. Character n-grams without them.
-    n_tokens : mapping of text to number of tokens, optional
-        Shows which texts were cut off at ``scored.model.max_length``.
-    """
+    """Why each failed query failed, as `classify_failures`; ``base`` gives the second opinion on false negatives."""
     opinion = None
     if base is not None:
         opinion = Scorer(base.facts.checkpoint, base.queries[measured_rows(scored, collection)], base.documents)

@@ -14,14 +14,7 @@ from embedscope.result.formatting import percent
 from embedscope.stats.resampler import Resampler
 
 
-def label_findings(scored: Scored, collection: Collection, resampler: Resampler) -> Iterator[Candidate]:
-    """The faults of the labels as findings."""
-    yield from _unfilled_positives(scored, resampler)
-    yield from _contradictions(scored, collection, resampler)
-    yield from _leaked_queries(scored, resampler)
-
-
-def _contradictions(scored: Scored, collection: Collection, resampler: Resampler) -> Iterator[Candidate]:
+def contradictions(scored: Scored, collection: Collection, resampler: Resampler) -> Iterator[Candidate]:
     """Pairs that the data calls relevant and a hard negative, among those of the measured queries."""
     queries = scored.queries
     row_of = {name: row for row, name in enumerate(queries.ids)}
@@ -47,7 +40,7 @@ def _contradictions(scored: Scored, collection: Collection, resampler: Resampler
     )
 
 
-def _leaked_queries(scored: Scored, resampler: Resampler) -> Iterator[Candidate]:
+def leaked_queries(scored: Scored, resampler: Resampler) -> Iterator[Candidate]:
     """Queries of the training file; without them the MRR falls by what they now add to it at most."""
     leakage, queries = scored.leakage, scored.queries
     if leakage is None:
@@ -69,7 +62,8 @@ def _leaked_queries(scored: Scored, resampler: Resampler) -> Iterator[Candidate]
     )
 
 
-def _unfilled_positives(scored: Scored, resampler: Resampler) -> Iterator[Candidate]:
+def unfilled_positives(scored: Scored, resampler: Resampler) -> Iterator[Candidate]:
+    """Queries all of whose positives say nothing."""
     queries, texts = scored.queries, scored.documents.texts
     flags = says_nothing(queries, scored.documents)
     rows = np.flatnonzero(flags)

@@ -31,7 +31,6 @@ SAME_WORDS = 0.97
 _LETTERS_OR_DIGITS = re.compile(r"[^\W\d_]+|\d+")
 _NUMBER = re.compile(r"\d+")
 _MARKS = re.compile(r"(?<!\d)[^\w\s+#%&@$€£₫°=<>~^|]+|[^\w\s+#%&@$€£₫°=<>~^|]+(?!\d)|_+")
-NO_WORDS: Container[str] = frozenset()
 
 
 def near_duplicates(
@@ -69,7 +68,7 @@ def folded(text: str) -> str:
     return " ".join(_MARKS.sub(" ", compatible).split()) or text
 
 
-def say_the_same(first: str, second: str, denials: Container[str] = NO_WORDS) -> bool:
+def say_the_same(first: str, second: str, denials: Container[str] = frozenset()) -> bool:
     """Whether two near duplicates differ in nothing that counts: no number, no denial, hardly a word.
 
     The Jaccard similarity of the multisets of their words (without case and diacritics) must reach
@@ -80,7 +79,7 @@ def say_the_same(first: str, second: str, denials: Container[str] = NO_WORDS) ->
     return (ours & theirs).total() >= SAME_WORDS * (ours | theirs).total() and not tells_apart(first, second, denials)
 
 
-def ask_the_same(first: str, second: str, denials: Container[str] = NO_WORDS) -> bool:
+def ask_the_same(first: str, second: str, denials: Container[str] = frozenset()) -> bool:
     """Whether two queries say the same (:func:`say_the_same`); where both carry diacritics, in these too."""
     if not say_the_same(first, second, denials):
         return False
@@ -88,7 +87,7 @@ def ask_the_same(first: str, second: str, denials: Container[str] = NO_WORDS) ->
     return not both or Counter(words(first)) == Counter(words(second))
 
 
-def differ_by_slips(first: str, second: str, denials: Container[str] = NO_WORDS) -> bool:
+def differ_by_slips(first: str, second: str, denials: Container[str] = frozenset()) -> bool:
     """Whether two texts are the same but for slips: their words pair up, each pair at most one letter apart.
 
     A slip is a letter more, less, other or swapped with its neighbour, in words of at least four letters; numbers and
@@ -117,7 +116,7 @@ def split_words(text: str) -> list[str]:
     return _LETTERS_OR_DIGITS.findall(strip_diacritics(" ".join(words(text))))
 
 
-def tells_apart(first: str, second: str, denials: Container[str] = NO_WORDS) -> bool:
+def tells_apart(first: str, second: str, denials: Container[str] = frozenset()) -> bool:
     """Whether two texts differ in a number or a denial: small in letters, everything in meaning."""
     return Counter(_NUMBER.findall(first)) != Counter(_NUMBER.findall(second)) or (
         n_denials(first, denials) != n_denials(second, denials)

@@ -14,7 +14,7 @@ from embedscope.log import Log
 from embedscope.models.embed import encode_texts
 from embedscope.models.model import load_model
 from embedscope.scale.memory import MemoryPlan
-from embedscope.scale.planning import Corpus, Estimate, Rates, measure_rates, one_gpu, one_machine, several_nodes
+from embedscope.scale.planning import Corpus, Cost, Rates, measure_rates, one_gpu, one_machine, several_nodes
 from embedscope.settings import ModelSettings, PlanSettings, Settings
 from embedscope.units import format_bytes, format_count, format_seconds
 
@@ -27,7 +27,7 @@ class Plan:
 
     corpus: Corpus
     rates: Rates
-    estimates: list[Estimate]
+    estimates: list[Cost]
     memory: MemoryPlan
     encoding: Mapping[str, float]
 

@@ -69,7 +69,7 @@ class Rates:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class Cost:
     """What one way of running it takes; ``seconds`` and ``bytes_moved`` by what takes them, ``memory`` of a process."""
 
     name: str
@@ -155,7 +155,7 @@ def measure_rates(
         )
 
 
-def one_machine(corpus: Corpus, rates: Rates, memory: int | None = None) -> tuple[Estimate, MemoryPlan]:
+def one_machine(corpus: Corpus, rates: Rates, memory: int | None = None) -> tuple[Cost, MemoryPlan]:
     """The estimate for this machine alone, and the plan of its memory.
 
     Raises
@@ -173,10 +173,10 @@ def one_machine(corpus: Corpus, rates: Rates, memory: int | None = None) -> tupl
         "intervals": corpus.n_queries / rates.interval_queries,
     }
     moved = {"read from disk": float(corpus.n_bytes)}
-    return Estimate("this machine", seconds, plan.total, moved), plan
+    return Cost("this machine", seconds, plan.total, moved), plan
 
 
-def several_nodes(corpus: Corpus, rates: Rates, nodes: int, memory: int | None = None) -> Estimate:
+def several_nodes(corpus: Corpus, rates: Rates, nodes: int, memory: int | None = None) -> Cost:
     """The estimate for ``nodes`` machines like this one, each core a worker that takes whole shards.
 
     What a worker does, it does alone: it has one core's share of the rate of scoring, and reads and sums as one core of
@@ -208,10 +208,10 @@ def several_nodes(corpus: Corpus, rates: Rates, nodes: int, memory: int | None =
     note = f"{corpus.n_shards:,} shards on {workers:,} workers of one core"
     if corpus.n_shards < workers:
         note += ": some have nothing to do; write smaller shards"
-    return Estimate(f"{nodes:,} nodes like it", seconds, plan.total, moved, note)
+    return Cost(f"{nodes:,} nodes like it", seconds, plan.total, moved, note)
 
 
-def one_gpu(corpus: Corpus, rates: Rates, tflops: float) -> Estimate:
+def one_gpu(corpus: Corpus, rates: Rates, tflops: float) -> Cost:
     """The estimate for one GPU of ``tflops`` in this machine: the product there, everything else here.
 
     Reading, copying and multiplying overlap, so the slowest of the three counts.
@@ -231,7 +231,7 @@ def one_gpu(corpus: Corpus, rates: Rates, tflops: float) -> Estimate:
     plan = plan_memory(corpus.size())
     moved = {"read from disk": float(corpus.n_bytes), "to the GPU": corpus.n_documents * corpus.dim * 4.0}
     note = f"{tflops:g} TFLOP/s are assumed, not measured; a floor: ranking on the device is not counted"
-    return Estimate("one GPU", seconds, plan.total, moved, note)
+    return Cost("one GPU", seconds, plan.total, moved, note)
 
 
 def _merge_seconds(corpus: Corpus, rates: Rates) -> float:
