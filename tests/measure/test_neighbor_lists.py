@@ -86,9 +86,8 @@ def test_overlap_counts_common_neighbours_whatever_their_order() -> None:
     assert overlap_at_k(first, first[:, ::-1]).tolist() == [1.0, 1.0]
 
 
-def test_overlap_agrees_with_sets_whatever_the_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_overlap_agrees_with_sets() -> None:
     first, second = (np.array([generator(s + q).choice(30, 10, replace=False) for q in range(25)]) for s in (0, 99))
-    monkeypatch.setattr(neighbor_lists, "_CHUNK_ELEMENTS", 300)
     expected = [len({*a} & {*b}) / 10 for a, b in zip(first.tolist(), second.tolist(), strict=True)]
     assert overlap_at_k(first, second).tolist() == expected
 

@@ -16,6 +16,7 @@ from embedscope.maps.neighbor_graph import N_NEIGHBORS, PERPLEXITY, QUALITY_K, N
 from embedscope.maps.placement import all_positions
 from embedscope.maps.tsne_optimization import EARLY_STEPS, tsne_positions
 from embedscope.maps.umap_optimization import umap_positions
+from embedscope.measure.neighbor_lists import overlap_at_k
 from embedscope.metrics import threads
 from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray
 from embedscope.result import MapLayout
@@ -242,6 +243,5 @@ def _kept(graph: NeighborGraph, xy: FloatArray, k: int) -> Float32Array:
     kept[rows] = neighbors_kept(graph.sample.graph.indices[:, :k], xy[rows])
     others = np.setdiff1d(np.arange(len(xy)), rows)
     _, near = KDTree(xy[rows]).query(xy[others], k=k)  # (O, k)
-    number = np.arange(len(others))[:, None] * len(xy)
-    kept[others] = np.isin(number + graph.indices[others, :k], number + rows[near]).mean(axis=1)
+    kept[others] = overlap_at_k(graph.indices[others, :k], rows[near])
     return kept

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from scipy.spatial import KDTree
 
 from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError, TooFewPointsError
+from embedscope.measure.neighbor_lists import overlap_at_k
 from embedscope.metrics.threads import in_threads
 from embedscope.protocols import Float32Array, FloatArray, IntArray
 
@@ -122,13 +123,9 @@ def neighbors_kept(neighbor_ids: IntArray, xy: FloatArray) -> Float32Array:
     InvalidEmbeddingsError
         Row counts differ, or a coordinate is not finite.
     """
-    n = _checked_size(neighbor_ids, xy)
-    k = neighbor_ids.shape[1]
-    on_map = _map_neighbors(np.asarray(xy, dtype=np.float64), k)
-    rows = np.arange(n)[:, None] * n
-    is_kept = np.isin(rows + neighbor_ids, rows + on_map)  # (n, k): one number a pair, so one set lookup for all rows
-    kept: Float32Array = is_kept.mean(axis=1).astype(np.float32)
-    return kept
+    _checked_size(neighbor_ids, xy)
+    on_map = _map_neighbors(np.asarray(xy, dtype=np.float64), neighbor_ids.shape[1])
+    return overlap_at_k(neighbor_ids, on_map).astype(np.float32)
 
 
 def _checked_size(vectors: npt.NDArray[Any], xy: FloatArray) -> int:

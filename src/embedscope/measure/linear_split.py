@@ -70,7 +70,8 @@ def linear_split(queries: FloatArray, documents: FloatArray, *, generator: np.ra
     aucs, accuracies = [], []
     for fold in range(n_folds):
         held_out = [side[of_row == fold] for side, of_row in zip(sides, folds, strict=True)]
-        kept = [_without(total, rows) for total, rows in zip(totals, held_out, strict=True)]
+        left_out = [sum_and_gram(rows) for rows in held_out]
+        kept = [(whole[0] - part[0], whole[1] - part[1]) for whole, part in zip(totals, left_out, strict=True)]
         sizes = [len(side) - len(rows) for side, rows in zip(sides, held_out, strict=True)]
         plane = _discriminant(kept, sizes)
         if plane is None:
@@ -82,15 +83,7 @@ def linear_split(queries: FloatArray, documents: FloatArray, *, generator: np.ra
     return LinearSplit(float(np.mean(aucs)), float(np.mean(accuracies)), n_folds)
 
 
-_SumAndGram = tuple[Float64Array, Float64Array]
-
-
-def _without(total: _SumAndGram, rows: FloatArray) -> _SumAndGram:
-    part_sum, part_gram = sum_and_gram(rows)
-    return total[0] - part_sum, total[1] - part_gram
-
-
-def _discriminant(kept: list[_SumAndGram], sizes: list[int]) -> tuple[Float64Array, float] | None:
+def _discriminant(kept: list[tuple[Float64Array, Float64Array]], sizes: list[int]) -> tuple[Float64Array, float] | None:
     """Normal and threshold of the hyperplane, from sum and Gram matrix of each side; None where nothing varies."""
     means = [total / n for (total, _), n in zip(kept, sizes, strict=True)]
     squares = np.mean([gram / n for (_, gram), n in zip(kept, sizes, strict=True)], axis=0)

@@ -8,9 +8,6 @@ from embedscope.metrics.pair_sums import sum_and_gram
 from embedscope.models.embed import Embeddings
 from embedscope.protocols import Float32Array, IntArray
 
-PURPOSE = "random projection"
-"""Of the generator (``Options.generator``): every step of a run meets the same random projection."""
-
 
 def projected_spaces(
     base: Embeddings, rows: IntArray, width: int, generator: np.random.Generator

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from embedscope.measure.ranked import Ranked
 from embedscope.measure.scoring import Scores, values_of
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.metric_names import parse_measure
 from embedscope.metrics.ranking import chance_level
 from embedscope.protocols import Float64Array, Ties
-from embedscope.result import Metric
+from embedscope.result import Metric, Power
+from embedscope.stats.power import design_effect, minimum_detectable_difference
 from embedscope.stats.resampler import Resampler
 
 PRIMARY_METRICS = ("MRR", "Success@1")
@@ -67,3 +69,17 @@ def _warnings(name: str, judgments: Judgments, spread: float, low: float | None,
     if low is not None and high is not None and spread > max((high - low) / 2, 1e-9):
         warnings.append(f"tied documents move it by {spread:.4f}, more than half its interval")
     return warnings
+
+
+def power_of(ranked: Ranked, other: Mapping[str, Float64Array] | None) -> Power | None:
+    """What a paired MRR difference on these queries could show, from the spread of the difference to a baseline."""
+    if "MRR" not in ranked.values:
+        return None
+    ours, clusters = ranked.values["MRR"], ranked.query_set.resampler.clusters
+    spread = ours if other is None else ours - other["MRR"]
+    return Power(
+        metric="MRR",
+        n_clusters=ranked.query_set.n_clusters,
+        design_effect=design_effect(ours, clusters),
+        minimum_detectable=minimum_detectable_difference(spread, clusters),
+    )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from embedscope.data.collection import Collection
+import numpy as np
+
+from embedscope.data.collection import Collection, digest
 from embedscope.errors import InvalidEmbeddingsError
 from embedscope.measure.negatives import NegativePairs
 from embedscope.measure.query_set import QuerySet
@@ -13,7 +15,7 @@ from embedscope.measure.scoring import Scores, score, values_of
 from embedscope.measure.similarity import DocumentSummary
 from embedscope.models.embed import Embeddings
 from embedscope.protocols import Float32Array, Float64Array, ProgressCallback
-from embedscope.result import DocumentTable, QueryTable
+from embedscope.result import DataFacts, DocumentTable, QueryTable
 from embedscope.settings import Settings
 
 MOST_RELEVANT_KEPT = 90
@@ -91,3 +93,24 @@ def _require_one_vector_a_text(collection: Collection, embeddings: Embeddings) -
                 f"Expected one {what} vector for each of the {len(texts):,} distinct {what} texts; got an array of "
                 f"shape {rows.shape}. Encode the texts of this collection in its order."
             )
+
+
+def facts_of(collection: Collection, ranked: Ranked) -> DataFacts:
+    """What the data set holds, after equal texts were merged."""
+    n_queries = len(ranked.query_set.rows)
+    return DataFacts(
+        format=collection.format,
+        n_rows=collection.n_rows,
+        n_queries=n_queries,
+        n_queries_available=collection.n_queries_available,
+        n_documents=len(collection.documents),
+        n_relevant_documents=len(np.unique(collection.relevant)),
+        n_hard_negatives=len(collection.negatives.queries),
+        n_clusters=ranked.query_set.n_clusters,
+        n_duplicate_queries=collection.n_duplicate_queries,
+        n_duplicate_documents=collection.n_duplicate_documents,
+        n_queries_without_relevant=len(collection.queries) - n_queries,
+        contradictions=collection.contradictions,
+        warnings=collection.warnings,
+        digest=digest(collection),
+    )

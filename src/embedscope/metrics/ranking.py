@@ -76,8 +76,7 @@ def metric_per_query(
     if ties is Ties.EXPECTED:
         total = _EXPECTED[measure.name](_placed(judgments, groups, counts), cutoff)
     else:
-        ranks = _ranks(judgments, groups, counts, ties)
-        total = _RANKED[measure.name](judgments, ranks, cutoff)
+        total = _ranked_sum(measure.name, judgments, _ranks(judgments, groups, counts, ties), cutoff)
     values = np.full(len(total), np.nan)
     np.divide(total, _divisor(measure, judgments, cutoff), out=values, where=judgments.n_relevant > 0)
     return values
@@ -180,46 +179,21 @@ def _ranks(judgments: Judgments, groups: TieGroups, counts: TieCounts, ties: Tie
     return counts.greater + not_relevant_before + relevant_before + 1
 
 
-def _first_rank(judgments: Judgments, ranks: IntArray) -> IntArray:
-    """Smallest rank of each query, shape (Q,); above every cutoff where there is none."""
-    first = np.full(judgments.n_queries, judgments.n_documents + 1, dtype=np.int64)
-    np.minimum.at(first, judgments.query_of_pair, ranks)
-    return first
-
-
-def _ranked_reciprocal(judgments: Judgments, ranks: IntArray, cutoff: int) -> Float64Array:
-    first = _first_rank(judgments, ranks)
-    return (first <= cutoff) / first
-
-
-def _ranked_success(judgments: Judgments, ranks: IntArray, cutoff: int) -> Float64Array:
-    return (_first_rank(judgments, ranks) <= cutoff).astype(np.float64)
-
-
-def _ranked_hits(judgments: Judgments, ranks: IntArray, cutoff: int) -> Float64Array:
-    return _sum_by_query(judgments.query_of_pair, ranks <= cutoff, judgments.n_queries)
-
-
-def _ranked_gain(judgments: Judgments, ranks: IntArray, cutoff: int) -> Float64Array:
-    values = judgments.gains * _discount(ranks) * (ranks <= cutoff)
-    return _sum_by_query(judgments.query_of_pair, values, judgments.n_queries)
-
-
-def _ranked_precision(judgments: Judgments, ranks: IntArray, cutoff: int) -> Float64Array:
+def _ranked_sum(name: str, judgments: Judgments, ranks: IntArray, cutoff: int) -> Float64Array:
+    """What the metric adds up over the relevant documents of each query, shape (Q,)."""
     query = judgments.query_of_pair
-    ordered = ranks[np.lexsort((ranks, query))]
-    hits = np.arange(len(ordered)) - judgments.indptr[query] + 1
-    return _sum_by_query(query, hits / ordered * (ordered <= cutoff), judgments.n_queries)
-
-
-_RANKED: dict[str, Callable[[Judgments, IntArray, int], Float64Array]] = {
-    "MRR": _ranked_reciprocal,
-    "Success": _ranked_success,
-    "Recall": _ranked_hits,
-    "P": _ranked_hits,
-    "nDCG": _ranked_gain,
-    "MAP": _ranked_precision,
-}
+    if name in ("MRR", "Success"):
+        first = np.full(judgments.n_queries, judgments.n_documents + 1, dtype=np.int64)  # above every cutoff
+        np.minimum.at(first, query, ranks)
+        return (first <= cutoff) / (first if name == "MRR" else 1)
+    values: npt.NDArray[Any] = ranks <= cutoff
+    if name == "nDCG":
+        values = judgments.gains * _discount(ranks) * values
+    elif name == "MAP":
+        ordered = ranks[np.lexsort((ranks, query))]
+        hits = np.arange(len(ordered)) - judgments.indptr[query] + 1
+        values = hits / ordered * (ordered <= cutoff)
+    return _sum_by_query(query, values, judgments.n_queries)
 
 
 # --- the mean over all orders of tied documents --------------------------------------------------------------------

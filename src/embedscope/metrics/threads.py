@@ -54,14 +54,16 @@ class _OneThreadProducts:
         self._keeper: ThreadPoolExecutor | None = None
         self._lowered: AbstractContextManager[Any] | None = None
 
-    def enter(self) -> None:
+    def __enter__(self) -> None:
+        from threadpoolctl import threadpool_limits
+
         with self._lock:
             if self._n_inside == 0:
                 self._keeper = self._keeper or ThreadPoolExecutor(1, thread_name_prefix="one-thread-products")
-                self._lowered = self._keeper.submit(_entered).result()
+                self._lowered = self._keeper.submit(threadpool_limits, 1, user_api="blas").result()
             self._n_inside += 1
 
-    def leave(self) -> None:
+    def __exit__(self, *failure: object) -> None:
         with self._lock:
             self._n_inside -= 1
             if self._n_inside == 0 and self._keeper is not None and self._lowered is not None:
@@ -70,25 +72,12 @@ class _OneThreadProducts:
                 self._lowered = None
 
 
-def _entered() -> AbstractContextManager[Any]:
-    from threadpoolctl import threadpool_limits
-
-    limits: AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
-    limits.__enter__()
-    return limits
-
-
 _products = _OneThreadProducts()
 
 
-@contextmanager
-def one_thread_products() -> Iterator[None]:
+def one_thread_products() -> AbstractContextManager[None]:
     """While inside, NumPy computes each matrix product in the thread that asks for it, whichever that is."""
-    _products.enter()
-    try:
-        yield
-    finally:
-        _products.leave()
+    return _products
 
 
 @contextmanager

@@ -16,8 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from embedscope.errors import InvalidOptionError, TooFewPointsError
 from embedscope.protocols import Float64Array, FloatArray, IntArray
@@ -220,20 +222,14 @@ class _Flips:
         rows = max(1, _CHUNK // max(n, 1))
         for start in range(0, self.n_patterns, rows):
             stop = min(start + rows, self.n_patterns)
-            bits = _enumerated_bits(start, stop, n) if self.is_exact else _random_bits(stop - start, n, generator)
+            bits: npt.NDArray[Any]
+            if self.is_exact:  # binary digits of start .. stop - 1
+                bits = (np.arange(start, stop)[:, np.newaxis] >> np.arange(n)) & 1
+            else:
+                width = -(-n // 8)
+                packed = np.frombuffer(generator.bytes((stop - start) * width), dtype=np.uint8)
+                bits = np.unpackbits(packed.reshape(stop - start, width), axis=1, count=n)
             yield total - 2 * (bits.astype(np.float64) @ self.sums)
-
-
-def _enumerated_bits(start: int, stop: int, n: int) -> IntArray:
-    """Binary digits of start .. stop - 1, shape (stop - start, n)."""
-    return np.asarray((np.arange(start, stop)[:, np.newaxis] >> np.arange(n)) & 1, dtype=np.int64)
-
-
-def _random_bits(n_rows: int, n: int, generator: np.random.Generator) -> IntArray:
-    """Fair random bits, shape (n_rows, n)."""
-    width = -(-n // 8)
-    packed = np.frombuffer(generator.bytes(n_rows * width), dtype=np.uint8).reshape(n_rows, width)
-    return np.unpackbits(packed, axis=1, count=n)  # type: ignore[return-value]
 
 
 def _count_as_extreme(flips: _Flips, generator: np.random.Generator, norms: Float64Array) -> tuple[IntArray, IntArray]:
