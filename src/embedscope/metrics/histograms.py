@@ -46,9 +46,9 @@ class HistogramAccumulator:
         """Count the block in; see `Accumulator`."""
         self._counts += histogram_of_values(block, self.n_bins)
         if self.exclude is not None:
-            judged = relevant_cells(self.exclude, block, query_start, document_start)
+            relevant = relevant_cells(self.exclude, block, query_start, document_start)
             # Taken from the block itself: a score computed elsewhere may differ by a rounding and leave another bin.
-            self._counts -= histogram_of_values(block[judged], self.n_bins)
+            self._counts -= histogram_of_values(block[relevant], self.n_bins)
 
     def update_with(self, kernels: Kernels, block: FloatArray, query_start: int, document_start: int) -> None:
         """Count the block in by a compiled loop; see `CompiledAccumulator`."""
