@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from embedscope import maps
 from embedscope.attribute_packs import load_pack
-from embedscope.data.collection import Collection, describe, digest, sample_queries
+from embedscope.data.collection import Collection, describe, sample_queries
 from embedscope.data.readers import read_collection
 from embedscope.decide.criteria import load_criteria
 from embedscope.decide.verdict import judge
@@ -34,8 +35,8 @@ from embedscope.measure.heatmap import choose_heatmap
 from embedscope.measure.negatives import measure_types, measure_weights
 from embedscope.measure.projections import projected_spaces
 from embedscope.measure.query_set import QuerySet
-from embedscope.measure.rank_metrics import PRIMARY_METRICS, measure_metrics
-from embedscope.measure.ranked import Ranked, rank
+from embedscope.measure.rank_metrics import PRIMARY_METRICS, measure_metrics, power_of
+from embedscope.measure.ranked import Ranked, facts_of, rank
 from embedscope.measure.robustness import query_encoder
 from embedscope.measure.scoring import lexical_values, rank_values
 from embedscope.measure.similarity import DocumentSummary, measure_similarity
@@ -52,15 +53,13 @@ from embedscope.result import (
     Diagnosed,
     Estimate,
     Mapped,
-    Metric,
+    ModelFacts,
     Points,
-    Power,
     Result,
     Scored,
     extended,
 )
 from embedscope.settings import Settings
-from embedscope.stats.power import design_effect, minimum_detectable_difference
 from embedscope.stats.resampler import holm_over
 
 
@@ -87,7 +86,7 @@ def run(settings: Settings | None = None, log: Log = SILENT, **options: Any) -> 
     criteria, reader = load_criteria(chosen.measure.criteria), load_pack(chosen.measure.attributes)
     perturbations_of(chosen, reader)  # refused before any work where they cannot be
     name = checkpoint_of(chosen)
-    collection = collections.get("data") or read(chosen, log)
+    collection = read(chosen, log, collections.get("data"))
     training = TrainingFile.of(chosen, collections.get("train"))
     embedded = embed(name, collection, chosen, log)
     return result_of(collection, embedded, chosen, criteria=criteria, attributes=reader, training=training, log=log)
@@ -96,8 +95,10 @@ def run(settings: Settings | None = None, log: Log = SILENT, **options: Any) -> 
 # --- read and embed -----------------------------------------------------------------------------------------------
 
 
-def read(settings: Settings, log: Log = SILENT) -> Collection:
+def read(settings: Settings, log: Log = SILENT, collection: Collection | None = None) -> Collection:
     """The data set, sampled as asked; what it holds is said before the long work begins.
+
+    ``collection`` stands for the file that the settings name.
 
     Raises
     ------
@@ -107,13 +108,14 @@ def read(settings: Settings, log: Log = SILENT) -> Collection:
         If it cannot be read.
     """
     data = settings.data
-    if data.data is None:
-        raise InvalidOptionError("Pass --data: the queries, positives and hard negatives to measure with.")
-    collection = read_collection(
-        data.data, drop_empty=data.drop_empty, allow_missing=data.allow_missing, split=data.split
-    )
+    if collection is None:
+        if data.data is None:
+            raise InvalidOptionError("Pass --data: the queries, positives and hard negatives to measure with.")
+        collection = read_collection(
+            data.data, drop_empty=data.drop_empty, allow_missing=data.allow_missing, split=data.split
+        )
     sampled = sample_queries(collection, data.max_samples, np.random.default_rng(settings.measure.seed))
-    describe(sampled, data.data, log)
+    describe(sampled, data.data or "data", log)
     return sampled
 
 
@@ -165,7 +167,11 @@ def checkpoint_of(settings: Settings) -> str:
 
 def embed(name: str, collection: Collection, settings: Settings, log: Log = SILENT) -> Embedded:
     """The collection under the checkpoint or embedding file ``name``, its base, and the baseline of the settings."""
-    own = embed_with(name, collection, settings, log)
+    return with_baseline(embed_with(name, collection, settings, log), collection, settings, log)
+
+
+def with_baseline(own: Embedded, collection: Collection, settings: Settings, log: Log = SILENT) -> Embedded:
+    """``own`` with the collection under the baseline of the settings, where there is one."""
     baseline = settings.model.baseline
     if baseline is None:
         return own
@@ -291,7 +297,7 @@ def estimates_of(
     settings: Settings,
     baseline_values: Mapping[str, dict[str, Float64Array]],
     *,
-    model: Any,
+    model: ModelFacts,
     data: DataFacts,
     log: Log = SILENT,
 ) -> Scored:
@@ -305,6 +311,8 @@ def estimates_of(
     compared = resampler.compare(model.checkpoint, ranked.values, baseline_values, PRIMARY_METRICS)
     similarity = measure_similarity(ranked.queries, ranked.documents, ranked.scores, ranked.negatives, resampler)
     negatives, tolerance = ranked.negatives, chosen.tie_tolerance
+    near = metrics.get("Success@10")  # a relevant document is among the 10 nearest in the original space
+    clustering = Estimate.absent("Success@10 was not computed") if near is None else near.estimate
     return Scored(
         data=data,
         model=model,
@@ -316,7 +324,7 @@ def estimates_of(
         documents=ranked.document_table,
         heatmap=None,
         examples=choose_examples(ranked.query_table, n=chosen.examples, asked=chosen.query),
-        clustering=clustering_of(metrics),
+        clustering=clustering,
         tie_tolerance=tolerance,
         seed=chosen.seed,
         n_draws=chosen.draws,
@@ -330,17 +338,13 @@ def baselines(
 ) -> tuple[dict[str, dict[str, Float64Array]], dict[str, dict[str, float]]]:
     """Per-query values of what the model is compared with, and mean values of what only stands beside it."""
     chosen, query_set = settings.measure, ranked.query_set
-
-    def values(queries: Float32Array, documents: Float32Array) -> dict[str, Float64Array]:
-        return rank_values(
-            queries,
-            documents,
-            query_set.judgments,
-            chosen.metrics,
-            tolerance=chosen.tie_tolerance,
-            device=settings.model.device,
-        )
-
+    values = partial(
+        rank_values,
+        judgments=query_set.judgments,
+        measures=chosen.metrics,
+        tolerance=chosen.tie_tolerance,
+        device=settings.model.device,
+    )
     compared: dict[str, dict[str, Float64Array]] = {}
     if chosen.lexical:
         texts = [collection.queries[row] for row in query_set.rows]
@@ -446,8 +450,13 @@ def begin_maps(ranked: Ranked, settings: Settings, log: Log = SILENT) -> tuple[P
 def with_maps(diagnosed: Diagnosed, points: Points | None, layouts: PendingMaps | None) -> Mapped:
     """What was diagnosed with its maps, as soon as they are laid out."""
     if layouts is None:
-        return extended(diagnosed, Mapped, not_measured={**diagnosed.not_measured, "maps": "not asked for"})
+        return without_maps(diagnosed, "not asked for")
     return extended(diagnosed, Mapped, points=points, maps=layouts.result())
+
+
+def without_maps(diagnosed: Diagnosed, reason: str) -> Mapped:
+    """What was diagnosed, without maps, and why."""
+    return extended(diagnosed, Mapped, not_measured={**diagnosed.not_measured, "maps": reason})
 
 
 def decide(mapped: Mapped, settings: Settings, criteria: Criteria) -> Result:
@@ -456,52 +465,6 @@ def decide(mapped: Mapped, settings: Settings, criteria: Criteria) -> Result:
     return extended(mapped, Result, inputs=settings.inputs(), checklist=checklist, verdict=verdict)
 
 
-# --- small parts --------------------------------------------------------------------------------------------------
-
-
 def generator(settings: Settings, purpose: str) -> np.random.Generator:
     """A random generator for one purpose: leaving one step out changes no other step's numbers."""
     return np.random.default_rng([settings.measure.seed, zlib.crc32(purpose.encode())])
-
-
-def clustering_of(metrics: Mapping[str, Metric]) -> Estimate:
-    """Share of queries with a relevant document among their 10 nearest documents in the original space."""
-    metric = metrics.get("Success@10")
-    if metric is None:
-        return Estimate.absent("Success@10 was not computed")
-    return metric.estimate
-
-
-def power_of(ranked: Ranked, other: Mapping[str, Float64Array] | None) -> Power | None:
-    """What a paired MRR difference on these queries could show, from the spread of the difference to a baseline."""
-    if "MRR" not in ranked.values:
-        return None
-    ours, clusters = ranked.values["MRR"], ranked.query_set.resampler.clusters
-    spread = ours if other is None else ours - other["MRR"]
-    return Power(
-        metric="MRR",
-        n_clusters=ranked.query_set.n_clusters,
-        design_effect=design_effect(ours, clusters),
-        minimum_detectable=minimum_detectable_difference(spread, clusters),
-    )
-
-
-def facts_of(collection: Collection, ranked: Ranked) -> DataFacts:
-    """What the data set holds, after equal texts were merged."""
-    n_queries = len(ranked.query_set.rows)
-    return DataFacts(
-        format=collection.format,
-        n_rows=collection.n_rows,
-        n_queries=n_queries,
-        n_queries_available=collection.n_queries_available,
-        n_documents=len(collection.documents),
-        n_relevant_documents=len(np.unique(collection.relevant)),
-        n_hard_negatives=len(collection.negatives.queries),
-        n_clusters=ranked.query_set.n_clusters,
-        n_duplicate_queries=collection.n_duplicate_queries,
-        n_duplicate_documents=collection.n_duplicate_documents,
-        n_queries_without_relevant=len(collection.queries) - n_queries,
-        contradictions=collection.contradictions,
-        warnings=collection.warnings,
-        digest=digest(collection),
-    )

@@ -341,11 +341,9 @@ class Settings:
 
     def inputs(self) -> dict[str, str]:
         """The files that a run reads, by role."""
-        roles = {"checkpoint", "embeddings", "baseline", "base_model"}
-        found = {role: getattr(self.model, role) for role in roles}
-        found |= {"data": self.data.data, "train": self.data.train}
-        order = ("checkpoint", "embeddings", "data", "baseline", "train", "base_model")
-        return {role: found[role] for role in order if found[role] is not None}
+        chosen = self.as_options()
+        roles = ("checkpoint", "embeddings", "data", "baseline", "train", "base_model")
+        return {role: chosen[role] for role in roles if chosen[role] is not None}
 
 
 DEFAULTS = Settings()

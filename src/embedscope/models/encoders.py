@@ -36,44 +36,20 @@ _PARAMETER_SUFFIXES = (".json", ".safetensors", ".bin")
 
 @dataclass(frozen=True, eq=False)
 class SentenceTransformerEncoder:
-    """Pooled vectors of a model folder: transformer and pooling, without Dense, LayerNorm and Normalize.
-
-    Parameters
-    ----------
-    folder : ModelFolder
-        Checked by ``read_model_folder``.
-    pooling : PoolingSpec or None
-        None for static embeddings only.
-    max_length : int or None
-        Tokens a text is cut to; None where nothing limits it.
-    device, dtype : str
-        As ``resolve_device`` and ``resolve_dtype`` name them.
-    state : EncoderState, optional
-        Encoder weights that replace the folder's.
-    adapter : Path, optional
-        Folder of a PEFT adapter over the transformer.
-    hashes : HashMemory, optional
-        Remembers digests of large files between runs; ONNX exports are kept in its folder.
-    backend : Backend
-        What runs the transformer; ONNX Runtime is for the CPU.
-    prompt : str
-        What stands before each text.
-    loaded : list
-        Filled at the first text; shared by the views that ``with_prompt`` makes.
-    """
+    """Pooled vectors of a model folder: transformer and pooling, without Dense, LayerNorm and Normalize."""
 
     folder: ModelFolder
     _: KW_ONLY
-    pooling: PoolingSpec | None
-    max_length: int | None
+    pooling: PoolingSpec | None  # None for static embeddings only
+    max_length: int | None  # tokens a text is cut to; None where nothing limits it
     device: str = "cpu"
     dtype: str = "float32"
-    state: EncoderState | None = None
-    adapter: Path | None = None
-    hashes: HashMemory = field(default_factory=HashMemory)
+    state: EncoderState | None = None  # encoder weights that replace the folder's
+    adapter: Path | None = None  # folder of a PEFT adapter over the transformer
+    hashes: HashMemory = field(default_factory=HashMemory)  # ONNX exports are kept in its folder
     backend: Backend = Backend.TORCH
-    prompt: str = ""
-    loaded: list[Any] = field(default_factory=list)
+    prompt: str = ""  # stands before each text
+    loaded: list[Any] = field(default_factory=list)  # filled at the first text; shared with what ``with_prompt`` makes
 
     @property
     def tokenizer_folder(self) -> Path | None:

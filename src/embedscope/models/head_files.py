@@ -42,23 +42,8 @@ ENCODER_ROOT = "encoder."
 """What the names of the whole encoder begin with in a state dict."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeadNames:
-    """Names of a head's parameters in a state dict."""
-
-    weight: str
-    bias: str
-    ln_weight: str
-    ln_bias: str
-
-
-HEAD_NAMES = (
-    HeadNames("head.linear.weight", "head.linear.bias", "head.ln.weight", "head.ln.bias"),
-    HeadNames("linear.weight", "linear.bias", "ln.weight", "ln.bias"),
-    HeadNames("head.weight", "head.bias", "ln.weight", "ln.bias"),
-    HeadNames("projection.weight", "projection.bias", "ln.weight", "ln.bias"),
-)
-"""Accepted spellings; the first is the original project's."""
+HEAD_NAMES = {"head.linear": "head.ln", "linear": "ln", "head": "ln", "projection": "ln"}
+"""Accepted names of a head's linear map -> of its layer norm; the first is the original project's."""
 
 RECORDED_KEYS: dict[str, tuple[str, ...]] = {
     "pooling": ("pooling", "pooling_mode"),
@@ -125,21 +110,21 @@ def _head_file(
     config: Mapping[str, Any],
 ) -> HeadFile:
     names = _plain_names(path, state)
-    head = next((head for head in HEAD_NAMES if head.weight in names), None)
-    if head is None:
+    linear = next((name for name in HEAD_NAMES if f"{name}.weight" in names), None)
+    if linear is None:
+        first, *others = (f"{name}.weight" for name in HEAD_NAMES)
         raise CheckpointError(
-            f"'{path}' has no projection head: expected a matrix named {HEAD_NAMES[0].weight} (or "
-            f"{', '.join(spelling.weight for spelling in HEAD_NAMES[1:])}); found {_some(names)}. A fine-tuned model "
-            f"without a head is passed as its folder (config.json beside the weights)."
+            f"'{path}' has no projection head: expected a matrix named {first} (or {', '.join(others)}); found "
+            f"{_some(names)}. A fine-tuned model without a head is passed as its folder (config.json beside the "
+            f"weights)."
         )
     recorded = _recorded(config)
     activation = activation_name(recorded["activation"], where=path) if "activation" in recorded else "Identity"
-    bias, ln_weight, ln_bias = (
-        as_float32(state[names[name]]) if name in names else None for name in (head.bias, head.ln_weight, head.ln_bias)
-    )
+    wanted = (f"{linear}.bias", f"{HEAD_NAMES[linear]}.weight", f"{HEAD_NAMES[linear]}.bias")
+    bias, ln_weight, ln_bias = (as_float32(state[names[name]]) if name in names else None for name in wanted)
     try:
         projection = LinearHead(
-            as_float32(state[names[head.weight]]),
+            as_float32(state[names[f"{linear}.weight"]]),
             bias,
             ln_weight=ln_weight,
             ln_bias=ln_bias,

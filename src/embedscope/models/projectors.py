@@ -54,19 +54,11 @@ class Step(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """``activation(x W' + b)``, plus the input itself where ``is_residual``.
+    """``activation(x W' + b)``, plus the input itself where ``is_residual``."""
 
-    Parameters
-    ----------
-    weight : ndarray of shape (dim_out, dim_in), float32
-    bias : ndarray of shape (dim_out,), float32, or None
-    activation : str
-        A key of ``ACTIVATIONS``.
-    """
-
-    weight: Float32Array
-    bias: Float32Array | None = None
-    activation: str = "Identity"
+    weight: Float32Array  # (dim_out, dim_in)
+    bias: Float32Array | None = None  # (dim_out,)
+    activation: str = "Identity"  # a key of ``ACTIVATIONS``
     is_residual: bool = False
 
     def __post_init__(self) -> None:
