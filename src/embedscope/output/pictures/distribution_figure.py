@@ -70,13 +70,11 @@ def draw_similarity_distribution(result: Mapped) -> Figure:
 
 
 def _populations(similarity: Similarity) -> list[_Population]:
-    found = [
-        _Population("positive", style.GREEN, "solid", "", similarity.positive),
-        _Population("negative", style.MUTED, (0, (5, 2)), "", similarity.negative),
-    ]
-    if similarity.hard_negative is not None:
-        hard = _Population("hard negative", style.VERMILLION, (0, (1.2, 1.2)), "////", similarity.hard_negative)
-        found.insert(1, hard)
+    found = [_Population("positive", style.GREEN, "solid", "", similarity.positive)]
+    hard = similarity.hard_negative
+    if hard is not None:
+        found.append(_Population("hard negative", style.VERMILLION, (0, (1.2, 1.2)), "////", hard))
+    found.append(_Population("negative", style.MUTED, (0, (5, 2)), "", similarity.negative))
     return [each for each in found if each.measured.n]
 
 
@@ -229,9 +227,8 @@ def _draw_figures(figure: Figure, similarity: Similarity, beside: Axes) -> None:
     curves = beside.get_position()
     left = 1 - (_RIGHT + _SIDE_WIDTH) / _WIDTH
     axes = figure.add_axes((left, curves.y0, _SIDE_WIDTH / _WIDTH, curves.height))
-    axes.set(xticks=[], yticks=[], facecolor=style.SHADE, xlim=(0, 1), ylim=(len(rows), 0))
+    axes.set(xticks=[], yticks=[], facecolor=style.SHADE, xlim=(0, 1), ylim=(len(rows), 0), gid="figures box")
     axes.spines[:].set(visible=True, color=style.FAINT)
-    axes.set_gid("figures box")
     for row, (name, measured, decimals, meaning) in enumerate(rows):
         value = style.interval(measured, decimals)
         note = meaning
