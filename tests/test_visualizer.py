@@ -114,3 +114,14 @@ def test_the_analysis_runs_on_the_device_of_the_encoder(
     viz.analyse(data, max_samples=5)
     viz.analyse(data, max_samples=5, device="auto")
     assert asked == ["cpu", "auto"]
+
+
+def test_the_training_file_and_the_baseline_take_part_and_another_model_is_refused(
+    viz: EmbeddingVisualizer, data: Path, minilm: str
+) -> None:
+    result = viz.analyse(data, train=data, baseline=minilm, skip_tsne=True, skip_umap=True, draws=200)
+    assert result.leakage is not None
+    assert result.leakage.share_of_queries == 1.0
+    assert minilm in result.references
+    with pytest.raises(InputError, match="base_model is an option of EmbeddingVisualizer"):
+        viz.analyse(data, base_model="elsewhere")

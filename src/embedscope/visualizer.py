@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from embedscope.data.collection import Collection, sample_queries
+from embedscope.data.collection import Collection
 from embedscope.decide.criteria import load_criteria
 from embedscope.errors import InvalidOptionError
 from embedscope.metrics.vectors import cosine_similarity
@@ -16,13 +14,19 @@ from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import encode_texts
 from embedscope.models.model import Model, load_model
 from embedscope.output.terminal import Terminal
-from embedscope.pipeline import decide, encode_with, read, result_of
+from embedscope.pipeline import TrainingFile, decide, encode_with, read, result_of, with_baseline
 from embedscope.protocols import Float32Array, FloatArray
 from embedscope.result import Check, Criteria, Result, Verdict
 from embedscope.settings import Device, Pooling, Precision, Settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+OF_THE_MODEL = {
+    "checkpoint", "embeddings", "base_model", "pooling", "max_length", "backend", "precision", "cache_dir", "no_cache",
+}  # fmt: skip
+"""Settings that were decided when the model was loaded."""
 
 
 class EmbeddingVisualizer:
@@ -111,17 +115,17 @@ class EmbeddingVisualizer:
 
         The device is that of the encoder, unless ``options`` names another.
         """
-        name = {} if isinstance(data, Collection) else {"data": data}
-        settings = Settings.of(
-            **{**name, "max_samples": max_samples, "seed": seed, "device": self._device, "checkpoint": self._path}
-            | options
-        )
-        if isinstance(data, Collection):
-            collection = sample_queries(data, max_samples, np.random.default_rng(seed))
-        else:
-            collection = read(settings, self._terminal)
+        if other := OF_THE_MODEL & set(options):
+            raise InvalidOptionError(
+                f"{min(other)} is an option of EmbeddingVisualizer, whose model is loaded already."
+            )
+        is_collection = isinstance(data, Collection)
+        own = {"max_samples": max_samples, "seed": seed, "device": self._device, "checkpoint": self._path}
+        settings = Settings.of(**({} if is_collection else {"data": data}) | own | options)
+        collection = read(settings, self._terminal, data if isinstance(data, Collection) else None)
         embedded = encode_with(self.model, self._store, collection, settings, self._terminal)
-        return result_of(collection, embedded, settings, log=self._terminal)
+        embedded = with_baseline(embedded, collection, settings, self._terminal)
+        return result_of(collection, embedded, settings, training=TrainingFile.of(settings), log=self._terminal)
 
     def judge(self, result: Result, criteria: str | Criteria = "checklist") -> tuple[tuple[Check, ...], Verdict]:
         """The checklist and the verdict of ``result`` by other criteria than those of its run."""

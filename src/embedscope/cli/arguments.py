@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from importlib import import_module
 from typing import Any
@@ -29,7 +29,7 @@ from embedscope.settings import (
     options_of,
 )
 
-SECTIONS = {f.type: f.name for f in fields(Settings)}
+SECTIONS = {f.type for f in fields(Settings)}
 """Names of the classes that make up the settings of a run."""
 
 
@@ -52,6 +52,7 @@ class Command:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     positional: tuple[str, ...] = ()
+    helps: Mapping[str, str] = field(default_factory=dict)  # what options mean here, where that is something else
     tells_stated: bool = False  # ``run`` also learns which options were stated: a configuration fills in the others
 
     def add_to(self, parser: argparse.ArgumentParser) -> None:
@@ -72,15 +73,11 @@ class Command:
                     option, dest=name, action="store_const", const=value, default=argparse.SUPPRESS, help=said
                 )
             return
-        more: dict[str, Any] = {
-            "type": _typed(known.parse),
-            "default": argparse.SUPPRESS,
-            "help": _help(known, default),
-        }
+        more: dict[str, Any] = {"default": argparse.SUPPRESS, "help": _help(known, default, self.helps.get(name))}
         if known.choices:
-            more |= {"type": str, "choices": known.choices}
+            more["choices"] = known.choices
         else:
-            more["metavar"] = known.metavar
+            more |= {"type": _typed(known.parse), "metavar": known.metavar}
         if name in self.positional:
             group.add_argument(name, **{**more, **({"nargs": "+"} if known.is_list else {})})
             return
@@ -90,24 +87,18 @@ class Command:
 
     def settings(self, arguments: argparse.Namespace) -> list[Any]:
         """What ``run`` of the command takes: the settings of a run where it has any, then its own classes."""
-        values = {name: value for name, value in vars(arguments).items() if name != "command"}
-        values = {**self.defaults, **values}
-        common = _section_names(self.groups)
-        made: list[Any] = []
-        if common:
-            made.append(Settings.of(**{name: values[name] for name in common if name in values}))
-        own = dict.fromkeys(group.settings for group in self.groups if group.settings.__name__ not in SECTIONS)
+        values = {**self.defaults, **vars(arguments)}
+        values.pop("command", None)
+        sections = [group for group in self.groups if group.settings.__name__ in SECTIONS]
+        common = [name for group in sections for name in group.names or options_of(group.settings)]
+        made = [Settings.of(**{name: values[name] for name in common if name in values})] if common else []
+        own = dict.fromkeys(group.settings for group in self.groups if group not in sections)
         made += [kind(**{name: values[name] for name in options_of(kind) if name in values}) for kind in own]
         return [*made, frozenset(values)] if self.tells_stated else made
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Run the command; the exit status."""
-        status: int = import_module(f"embedscope.cli.{self.name}_command").run(*self.settings(arguments))
-        return status
-
-
-def _section_names(groups: Iterable[Group]) -> list[str]:
-    return [name for g in groups if g.settings.__name__ in SECTIONS for name in g.names or options_of(g.settings)]
+        return int(import_module(f"embedscope.cli.{self.name}_command").run(*self.settings(arguments)))
 
 
 def _typed(parse: Parse) -> Parse:
@@ -120,9 +111,10 @@ def _typed(parse: Parse) -> Parse:
     return typed
 
 
-def _help(known: Option, default: Any) -> str:
-    shown = known.shown_default if default in (None, ()) else default
-    return known.help if shown is None else f"{known.help} (default: {shown})".replace("%", "%%")
+def _help(known: Option, default: Any, own: str | None) -> str:
+    shown = default if default not in (None, ()) else None if own is not None else known.shown_default
+    text = own or known.help
+    return text if shown is None else f"{text} (default: {shown})".replace("%", "%%")
 
 
 # --- the commands -------------------------------------------------------------------------------------------------
@@ -221,17 +213,18 @@ COMMANDS = (
         ),
         defaults={"examples": 3, "draws": 2_000},
         required=("data",),
+        helps={
+            "checkpoint": "model whose tokenizer shows which texts are cut off",
+            "base_model": "encoder that gives a second opinion on the labels: a folder or a hub name",
+            "examples": "number of rows shown of each finding",
+        },
     ),
     Command(
         "shard",
         "write vectors into a folder that may be larger than memory",
         (
             Group("a data set", DataSettings, ("data", "split", "drop_empty", "allow_missing")),
-            Group(
-                "model",
-                ModelSettings,
-                ("checkpoint", "embeddings", *_PLAIN_ENCODING),
-            ),
+            Group("model", ModelSettings, ("checkpoint", "embeddings", *_PLAIN_ENCODING)),
             Group("or three Parquet datasets (paths, s3://, gs://), and what is written", ShardSettings),
             Group("engine", EngineSettings),
             Group("output", OutputSettings, ("output", "quiet")),

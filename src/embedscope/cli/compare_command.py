@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -39,9 +38,8 @@ def run(settings: Settings, chosen: CompareSettings) -> int:
     if found.timeline is not None:
         reference = found.runs[found.comparison.reference]
         more["timeline"] = timeline_report(found.timeline, found.animations, reference)
-    comparisons = found.comparison.comparisons
-    written = ending.write_side_files(found.result, settings, found.result.verdict, comparisons)
-    folder = settings.output.output
+    written = ending.write_side_files(found.result, settings, found.comparison.comparisons)
+    folder, output = settings.output.output, settings.output
     if folder is not None:
         terminal.step("Drawing the pictures")
         candidates = enumerate(found.comparison.candidates, start=2)
@@ -50,7 +48,16 @@ def run(settings: Settings, chosen: CompareSettings) -> int:
             folder,
             options=settings.as_options(),
             elapsed_s=time.perf_counter() - started,
-            pictures=partial(_pictures, found, shown, settings),
+            pictures=partial(
+                comparison_pictures,
+                found.runs,
+                found.comparison,
+                shown,
+                found.timeline,
+                found.animations,
+                dpi=output.dpi,
+                format=output.format,
+            ),
             more_report=more,
             more_queries={f"queries_{place}.parquet": found.runs[name] for place, name in candidates},
             sections=_sections(found),
@@ -71,13 +78,6 @@ def shown_of(found: ComparedRuns) -> RunComparison:
         comparisons=tuple(row for row in comparison.comparisons if row.a in kept),
         type_changes=tuple(row for row in comparison.type_changes if row.candidate in kept),
         level_shifts=tuple(row for row in comparison.level_shifts if row.candidate in kept),
-    )
-
-
-def _pictures(found: ComparedRuns, shown: RunComparison, settings: Settings) -> Mapping[str, bytes]:
-    output = settings.output
-    return comparison_pictures(
-        found.runs, found.comparison, shown, found.timeline, found.animations, dpi=output.dpi, format=output.format
     )
 
 

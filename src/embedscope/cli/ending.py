@@ -41,11 +41,9 @@ def require_writable(output: OutputSettings, pictures: Sequence[str] = ()) -> No
     check_destinations(output.output, side_files, [f"{name}.{output.format}" for name in pictures])
 
 
-def write_side_files(
-    result: Result, settings: Settings, verdict: Verdict, comparisons: Sequence[Comparison] | None = None
-) -> list[str]:
+def write_side_files(result: Result, settings: Settings, comparisons: Sequence[Comparison] | None = None) -> list[str]:
     """The JUnit file, the Markdown summary and the training rows of the failures, where asked for; their paths."""
-    output, checks = settings.output, result.checklist
+    output, checks, verdict = settings.output, result.checklist, result.verdict
     shown = result.comparisons if comparisons is None else comparisons
     written = []
     if output.junit is not None:

@@ -28,7 +28,7 @@ def run(settings: Settings, corpus: CorpusSettings) -> int:
     result = _evaluate(settings, corpus, terminal, is_corpus=is_corpus)
     terminal.report(result, has_evidence=settings.output.findings)
     terminal.examples(result)
-    written = ending.write_side_files(result, settings, result.verdict)
+    written = ending.write_side_files(result, settings)
     folder = settings.output.output
     if folder is not None:
         names = write_run(

@@ -85,6 +85,3 @@ def main_original(words: Sequence[str] | None = None) -> int:
     chosen = list(sys.argv[1:] if words is None else words)
     build_original_parser().parse_args(chosen)
     return main(["visualize", *chosen])
-
-
-__all__ = ["DONE", "RETRAIN", "UNSETTLED", "UNUSABLE", "build_parser", "main", "main_original"]

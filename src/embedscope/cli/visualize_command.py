@@ -32,7 +32,7 @@ def run(settings: Settings) -> int:
             pictures=drawing.files,
         )
     terminal.report(result, has_evidence=output.findings)
-    written = ending.write_side_files(result, settings, result.verdict)
+    written = ending.write_side_files(result, settings)
     terminal.files(str(output.output), names)
     terminal.side_files(written)
     return ending.finish(settings, result.verdict, report(result), terminal, started)

@@ -17,7 +17,7 @@ from embedscope.errors import InvalidOptionError, TooFewPointsError
 from embedscope.log import SILENT, Log
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.ranked import Ranked, rank
-from embedscope.pipeline import Embedded, TrainingFile, diagnose, embed_with, measure, read
+from embedscope.pipeline import Embedded, TrainingFile, diagnose, embed_with, measure, read, without_maps
 from embedscope.result import (
     Diagnosed,
     MapAnimation,
@@ -78,7 +78,7 @@ def compare(
     chosen = (settings or Settings.of(max_samples=0)).with_options(**options)
     names = _run_names(checkpoints, chosen.model.baseline)
     criteria, reader = load_criteria(chosen.measure.criteria), load_pack(chosen.measure.attributes)
-    collection = own_data or read(chosen, log)
+    collection = read(chosen, log, own_data)
     training = TrainingFile.of(chosen)
     # All is encoded before anything is measured, so that a checkpoint that cannot be read stops the run early. A
     # reference that was measured before needs no vectors.
@@ -152,7 +152,7 @@ def _with_maps(
 ) -> tuple[Mapped, tuple[MapAnimation, ...]]:
     """The candidate with its maps, and the animations of all runs; without any where none is asked for."""
     if not methods:
-        return extended(diagnosed, Mapped), ()
+        return without_maps(diagnosed, "not asked for"), ()
     log.step(f"Laying out the maps of {len(embedded)} runs, each from the one before")
     try:
         with log.progress("Maps", unit="maps") as progress:
@@ -167,5 +167,5 @@ def _with_maps(
             )
     except TooFewPointsError:
         log.warn("the page has no map of the runs: there are too few points for one")
-        return extended(diagnosed, Mapped), ()
+        return without_maps(diagnosed, "there are too few points for a map"), ()
     return extended(diagnosed, Mapped, points=made.points, maps=made.maps), made.animations

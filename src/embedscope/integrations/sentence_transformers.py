@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from embedscope.data.collection import Collection, sample_queries
+from embedscope.data.collection import Collection
 from embedscope.decide.criteria import load_criteria
 from embedscope.errors import InvalidOptionError, MissingExtraError
 from embedscope.models.embed import Embeddings
@@ -103,10 +103,7 @@ class Evaluation:
             skip_tsne=True,
             skip_umap=True,
         )
-        if isinstance(data, Collection):
-            self._collection = sample_queries(data, max_samples, np.random.default_rng(seed))
-        else:
-            self._collection = read(self._settings)
+        self._collection = read(self._settings, collection=data if isinstance(data, Collection) else None)
         self._output = None if output is None else Path(output)
         self._criteria = load_criteria(criteria)
         self._page = page
