@@ -93,7 +93,7 @@ def test_leaving_the_maps_out_changes_no_number() -> None:
     assert list(drawn.maps) == ["tsne"]
     assert drawn.points is not None
     assert len(drawn.points.rows) == len(collection.queries) + len(collection.documents)
-    assert same(without, replace(drawn, maps={}, points=None))
+    assert same(without, replace(drawn, maps={}, points=None, not_measured={"maps": "not asked for"}))
 
 
 def test_the_query_table_tells_of_each_query_what_its_scores_say(collection: Collection, result: Result) -> None:

@@ -100,7 +100,9 @@ def evaluate(
             f"query has neither a spread nor an interval. Give qrels for more queries."
         )
     judgments, kept_queries = every.select(kept), unit_queries[kept]
-    metrics, n_listed = _metrics(cutoffs), max(10, min(cutoffs[-1], 100))
+    names = ("Success", "Recall", "nDCG", "MAP", "MRR")
+    metrics = ("MRR", *(f"{name}@{cutoff}" for name in names for cutoff in cutoffs))
+    n_listed = max(10, min(cutoffs[-1], 100))
     clusters = clusters_from_judgments(judgments.indptr, judgments.documents, len(documents))
     resampler = Resampler(clusters, n_draws, seed)
     tolerance = DEFAULTS.measure.tie_tolerance
@@ -139,11 +141,6 @@ def _cutoffs(k: Sequence[int]) -> list[int]:
     if not cutoffs or cutoffs[0] < 1:
         raise InvalidOptionError(f"k must list whole ranks of 1 or more, such as (1, 5, 10, 100); got {k!r}.")
     return cutoffs
-
-
-def _metrics(cutoffs: Sequence[int]) -> tuple[str, ...]:
-    names = [f"{name}@{cutoff}" for name in ("Success", "Recall", "nDCG", "MAP", "MRR") for cutoff in cutoffs]
-    return ("MRR", *names)
 
 
 def _judgments(qrels: Sequence[npt.ArrayLike], *, n_queries: int, n_documents: int) -> Judgments:

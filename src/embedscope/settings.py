@@ -40,6 +40,8 @@ def option(default: Any, help: str, parse: Parse = str, **more: Any) -> Any:  # 
     """A field of a settings class that is an option of the command line; ``more`` are fields of :class:`Option`."""
     if isinstance(parse, type) and issubclass(parse, StrEnum):
         more["choices"] = tuple(member.value for member in parse)
+    if parse in (count, count_or_zero, parse_count):
+        more.setdefault("metavar", "N")
     return field(default=default, metadata={"option": Option(help, parse, **more)})
 
 
@@ -182,10 +184,7 @@ class DataSettings(Checked):
         shown_default="all rows; test",
     )
     max_samples: int = option(
-        500,
-        "largest number of queries, a seeded random sample; 0 = all. Documents are never sampled",
-        count_or_zero,
-        metavar="N",
+        500, "largest number of queries, a seeded random sample; 0 = all. Documents are never sampled", count_or_zero
     )
     train: str | None = option(None, "training file, to see whether it contains the test set", metavar="FILE")
     drop_empty: bool = option(False, "leave rows with empty texts out")
@@ -206,9 +205,9 @@ class ModelSettings(Checked):
         None, "how tokens become one vector", Pooling, shown_default="as the checkpoint says"
     )
     max_length: int | None = option(
-        None, "largest number of tokens of a text", count, metavar="N", shown_default="as the checkpoint says"
+        None, "largest number of tokens of a text", count, shown_default="as the checkpoint says"
     )
-    batch_size: int = option(32, "number of texts encoded at a time", count, metavar="N")
+    batch_size: int = option(32, "number of texts encoded at a time", count)
     device: Device = option(Device.AUTO, "device to run on", Device)
     backend: Backend = option(Backend.TORCH, "library that runs the transformer", Backend)
     precision: Precision = option(Precision.AUTO, "number format of the encoder", Precision)
@@ -227,9 +226,9 @@ class MeasureSettings(Checked):
     scores up to which they are tied, ``heatmap_cells`` the rows and columns of the heatmap.
     """
 
-    seed: int = option(42, "seed of every random step", count_or_zero, metavar="N")
-    draws: int = option(10_000, "number of bootstrap and permutation draws", count, metavar="N")
-    examples: int = option(6, "number of queries shown in full", count_or_zero, metavar="N")
+    seed: int = option(42, "seed of every random step", count_or_zero)
+    draws: int = option(10_000, "number of bootstrap and permutation draws", count)
+    examples: int = option(6, "number of queries shown in full", count_or_zero)
     query: tuple[str, ...] = option(
         (), "query to show too (repeatable)", metavar="TEXT", is_list=True, is_repeatable=True
     )
@@ -265,7 +264,7 @@ class MapSettings(Checked):
     perplexity: float | None = option(
         None, "perplexity of t-SNE", positive, metavar="P", shown_default="30, or (n - 1) / 3"
     )
-    map_points: int = option(20_000, "largest number of points on a map", count, metavar="N")
+    map_points: int = option(20_000, "largest number of points on a map", count)
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -281,7 +280,7 @@ class OutputSettings(Checked):
         None, "folder that the files go to", metavar="DIR", shown_default="none: nothing is written"
     )
     format: PictureFormat = option(PictureFormat.PNG, "file format of the pictures", PictureFormat)
-    dpi: int = option(200, "resolution of PNG pictures", count, metavar="N")
+    dpi: int = option(200, "resolution of PNG pictures", count)
     junit: str | None = option(None, "checklist as JUnit XML, for a CI job", metavar="FILE")
     summary: str | None = option(None, "summary in Markdown, for a pull request", metavar="FILE")
     export_failures: str | None = option(None, "failed queries as training rows", metavar="OUT.json")
@@ -415,7 +414,7 @@ class ShardSettings(Checked):
     parquet: str | None = option(None, "folder that the vectors go to as Parquet datasets too", metavar="PLACE")
     dtype: VectorDtype = option(VectorDtype.FLOAT32, "number format of the vectors", VectorDtype)
     shard_rows: int | None = option(
-        None, "number of rows of a shard", parse_count, metavar="N", shown_default="as many as make 64 MiB"
+        None, "number of rows of a shard", parse_count, shown_default="as many as make 64 MiB"
     )
 
 
@@ -423,17 +422,15 @@ class ShardSettings(Checked):
 class PlanSettings(Checked):
     """A corpus and the machines that would evaluate it."""
 
-    documents: int = option(1, "number of documents, such as 100M", parse_count, metavar="N")
-    queries: int = option(1, "number of queries, such as 100k", parse_count, metavar="N")
-    dim: int = option(1, "length of a vector", count, metavar="N")
+    documents: int = option(1, "number of documents, such as 100M", parse_count)
+    queries: int = option(1, "number of queries, such as 100k", parse_count)
+    dim: int = option(1, "length of a vector", count)
     dtype: VectorDtype = option(VectorDtype.FLOAT16, "number format on disk", VectorDtype)
-    judgments: int | None = option(
-        None, "number of relevant pairs", parse_count, metavar="N", shown_default="one a query"
-    )
+    judgments: int | None = option(None, "number of relevant pairs", parse_count, shown_default="one a query")
     most_judgments: int | None = option(
-        None, "largest number of relevant documents of a query", count, metavar="N", shown_default="as many as could be"
+        None, "largest number of relevant documents of a query", count, shown_default="as many as could be"
     )
-    nodes: int = option(8, "number of machines like this one in the cluster", count, metavar="N")
+    nodes: int = option(8, "number of machines like this one in the cluster", count)
     memory: int | None = option(None, "largest memory of a process: 4GB", parse_bytes, metavar="SIZE")
     gpu_tflops: float = option(60.0, "speed of the GPU in TFLOP/s", positive, metavar="N")
     encode_rate: float | None = option(None, "texts that one machine encodes in a second", positive, metavar="N")
@@ -484,11 +481,9 @@ class TrainSettings(Checked):
     pooling: Pooling | None = option(
         None, "how tokens become one vector", Pooling, shown_default="as the base model says"
     )
-    max_length: int | None = option(
-        None, "largest number of tokens of a text", count, metavar="N", shown_default="512, or fewer"
-    )
+    max_length: int | None = option(None, "largest number of tokens of a text", count, shown_default="512, or fewer")
     device: Device = option(Device.AUTO, "device to run on", Device)
-    encode_batch_size: int = option(32, "number of texts encoded at a time", count, metavar="N")
+    encode_batch_size: int = option(32, "number of texts encoded at a time", count)
     drop_empty: bool = option(False, "leave rows with empty texts out")
     config: str | None = option(None, "JSON of these options; the command line overrides it", metavar="FILE")
     resume: str | None = option(None, "checkpoint to go on from, or a folder whose latest is taken", metavar="PATH")
@@ -496,17 +491,17 @@ class TrainSettings(Checked):
         None, "folder of the embedding cache", metavar="DIR", shown_default="~/.cache/embedscope"
     )
     no_cache: bool = option(False, "encode everything again and keep nothing")
-    epochs: int = option(10, "number of passes over the pairs", count, metavar="N")
-    batch_size: int = option(128, "number of pairs of a step", count, metavar="N")
+    epochs: int = option(10, "number of passes over the pairs", count)
+    batch_size: int = option(128, "number of pairs of a step", count)
     learning_rate: float = option(2e-4, "learning rate of AdamW", positive, metavar="X")
     weight_decay: float = option(0.01, "weight decay of AdamW", positive_or_zero, metavar="X")
-    d_out: int = option(128, "length of a vector", count, metavar="N")
+    d_out: int = option(128, "length of a vector", count)
     temperature: float = option(0.07, "temperature of the loss", positive, metavar="X")
     gradient_clip_norm: float = option(
         1.0, "norm that gradients are clipped to; 0 = no clipping", positive_or_zero, metavar="X"
     )
-    warmup_steps: int = option(0, "number of steps of a rising learning rate", count_or_zero, metavar="N")
-    seed: int = option(42, "seed of every random step", count_or_zero, metavar="N")
+    warmup_steps: int = option(0, "number of steps of a rising learning rate", count_or_zero)
+    seed: int = option(42, "seed of every random step", count_or_zero)
     init: Initialisation = option(Initialisation.PCA, "head before its first step", Initialisation)
     hard_neg_against: Against = option(Against.BOTH, "what hard negatives stand against", Against)
     matryoshka: tuple[int, ...] = option((), "prefix lengths that have to work by themselves", sizes, metavar="N,N")
@@ -523,15 +518,11 @@ class TrainSettings(Checked):
         "MRR", "figure that chooses the best epoch: a metric, loss or violation_rate", metavar="METRIC"
     )
     patience: int | None = option(
-        None,
-        "epochs without improvement that end the run; 0 = never",
-        count_or_zero,
-        metavar="N",
-        shown_default="never",
+        None, "epochs without improvement that end the run; 0 = never", count_or_zero, shown_default="never"
     )
     output_dir: str = option("checkpoints", "folder that the checkpoints go to", metavar="DIR")
     overwrite: bool = option(False, "remove the checkpoints of another run from there")
-    save_every: int = option(2, "number of epochs between checkpoints", count, metavar="N")
+    save_every: int = option(2, "number of epochs between checkpoints", count)
     save_format: HeadFormat = option(HeadFormat.PT, "form in which the best head is written too", HeadFormat)
     with_encoder: bool = option(False, "write the base model's weights into every checkpoint")
     tensorboard: bool = option(False, "send the curves to tensorboard too")
