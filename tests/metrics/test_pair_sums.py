@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 
 from embedscope.measure.distributions import mean_and_std
 from embedscope.metrics import pair_sums, threads
-from embedscope.metrics.pair_sums import per_query_sums
+from embedscope.metrics.pair_sums import sum_and_gram, sums_from_moments
+
+
+def per_query_sums(queries: np.ndarray, documents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return sums_from_moments(queries, *sum_and_gram(documents))
 
 
 def test_sums_and_squares_match_hand_work() -> None:

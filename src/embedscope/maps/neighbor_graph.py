@@ -11,7 +11,7 @@ from embedscope.errors import InvalidOptionError
 from embedscope.metrics import kernels
 from embedscope.metrics.local_pass import search_top_k
 from embedscope.metrics.vectors import unit_rows
-from embedscope.protocols import BoolArray, Float32Array, Float64Array, FloatArray, IntArray
+from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray
 
 PERPLEXITY = 30.0
 N_NEIGHBORS = 15
@@ -173,7 +173,10 @@ def _nearest_in(
 
     With ``is_self`` the points are the rows themselves, and none is its own neighbour.
     """
-    candidates, is_crowded = _candidates(single, points, k + is_self)
+    width = min(len(unit), k + is_self + _SLACK)
+    scores, candidates = _search(single, np.ascontiguousarray(points, dtype=np.float32), width)
+    # Where the scores hardly fall beyond the k-th place, even so many candidates may miss a neighbour.
+    is_crowded = (scores[:, k + is_self - 1] - scores[:, -1] < _SEARCH_ERROR) & (width < len(unit))
     indices = np.empty((len(points), k), dtype=np.int64)
     distances = np.empty((len(points), k), dtype=np.float32)
     for rows in _blocks(np.flatnonzero(~is_crowded), candidates.shape[1] * unit.shape[1]):
@@ -183,15 +186,6 @@ def _nearest_in(
         everyone = np.broadcast_to(np.arange(len(unit)), (len(rows), len(unit)))
         indices[rows], distances[rows] = _nearest(rows if is_self else None, everyone, points[rows] @ unit.T, k)
     return NeighborGraph(indices, distances)
-
-
-def _candidates(rows: Float32Array, points: Float64Array, k: int) -> tuple[IntArray, BoolArray]:
-    """For each point more than k likely neighbours, and whether even those may miss one."""
-    width = min(len(rows), k + _SLACK)
-    similarity, found = _search(rows, np.ascontiguousarray(points, dtype=np.float32), width)
-    if width == len(rows):
-        return found, np.zeros(len(points), dtype=bool)
-    return found, similarity[:, k - 1] - similarity[:, -1] < _SEARCH_ERROR
 
 
 def _search(rows: Float32Array, points: Float32Array, width: int) -> tuple[Float32Array, IntArray]:

@@ -43,10 +43,8 @@ def measure_geometry(
     spaces : mapping of name to (queries, documents)
         ``"model"`` and, where there is one, ``"base"``, to whose neighbours the others are compared; references such
         as ``"PCA"`` and ``"random"`` may follow. All over the same queries and documents.
-    judgments : Judgments
-        Of these queries over these documents; every query has a relevant document.
-    resampler : Resampler
-        Of the clusters of these queries.
+    judgments, resampler
+        Of these queries, each of which has a relevant document, and of their clusters.
     generator : numpy.random.Generator
         One number is drawn from it: every space has the same rows drawn and the same folds dealt.
     """

@@ -141,13 +141,7 @@ def truncated(vectors: FloatArray, width: int, *, what: str = "document") -> Flo
 
 
 def int8_scale(peak: Float32Array) -> Float32Array:
-    """Step of each dimension: ``max_i |d_ij| / 127``, 1 where every document has a zero.
-
-    Parameters
-    ----------
-    peak : ndarray of shape (dim,), float32
-        Largest magnitude of each dimension over the documents.
-    """
+    """Step of each dimension, ``peak / 127`` with ``peak = max_i |d_ij|`` of shape (dim,); 1 where that is 0."""
     return np.where(peak > 0, peak / np.float32(INT8_LEVELS), np.float32(1)).astype(np.float32)
 
 

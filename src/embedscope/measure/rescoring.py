@@ -54,7 +54,16 @@ def rescored(
     InvalidOptionError
         If the coarse counts have a tolerance, or the shapes do not fit.
     """
-    _check(judgments, coarse_counts, candidates, candidate_scores)
+    if coarse_counts.tolerance != 0:
+        raise InvalidOptionError(
+            f"Coarse scores must be exact, counted with tolerance 0; got {coarse_counts.tolerance}. Hamming distances "
+            "are."
+        )
+    if candidates.shape != candidate_scores.shape or candidates.ndim != 2 or len(candidates) != judgments.n_queries:
+        raise InvalidOptionError(
+            f"Expected the candidates of {judgments.n_queries} queries and a score for each, got shapes "
+            f"{candidates.shape} and {candidate_scores.shape}."
+        )
     coarse, fine = np.asarray(coarse_scores, dtype=np.float64), np.asarray(candidate_scores, dtype=np.float64)
     place = _place_of_pairs(judgments, candidates)
     is_candidate = place >= 0
@@ -76,18 +85,6 @@ def rescored(
         tolerance=tolerance,
     )
     return scores, counts
-
-
-def _check(judgments: Judgments, counts: TieCounts, candidates: IntArray, scores: FloatArray) -> None:
-    if counts.tolerance != 0:
-        raise InvalidOptionError(
-            f"Coarse scores must be exact, counted with tolerance 0; got {counts.tolerance}. Hamming distances are."
-        )
-    if candidates.shape != scores.shape or candidates.ndim != 2 or len(candidates) != judgments.n_queries:
-        raise InvalidOptionError(
-            f"Expected the candidates of {judgments.n_queries} queries and a score for each, got shapes "
-            f"{candidates.shape} and {scores.shape}."
-        )
 
 
 def _place_of_pairs(judgments: Judgments, candidates: IntArray) -> IntArray:

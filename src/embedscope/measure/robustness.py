@@ -62,10 +62,8 @@ def measure_robustness(
     queries : ndarray of shape (Q, dim), float32, unit rows
         Vectors of ``texts``.
     documents : ndarray of shape (N, dim), float32, unit rows
-    judgments : Judgments
-        Of these queries; every query has a relevant document.
-    resampler : Resampler
-        Of the clusters of these queries.
+    judgments, resampler
+        Of these queries, each of which has a relevant document, and of their clusters.
     encode : callable
         From `query_encoder`; receives the changed texts of one perturbation at a time.
     seed : int

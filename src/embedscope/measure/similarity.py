@@ -20,7 +20,7 @@ from embedscope.measure.negatives import NegativePairs
 from embedscope.measure.scoring import Scores, gaps
 from embedscope.metrics.histograms import bin_edges, bin_numbers, histogram_of_values
 from embedscope.metrics.judgments import Judgments
-from embedscope.metrics.pair_sums import per_query_sums, sum_and_gram, sums_from_moments
+from embedscope.metrics.pair_sums import sum_and_gram, sums_from_moments
 from embedscope.protocols import Float32Array, Float64Array, IntArray
 from embedscope.result import Distribution, Estimate, Similarity
 from embedscope.stats.bootstrap import margin_and_separation, ratio_of_sums
@@ -150,7 +150,7 @@ def _margin_and_separation(
 
 def _off_diagonal(queries: Float32Array, documents: DocumentSummary, sums: PairSums, resampler: Resampler) -> Estimate:
     """Mean similarity of a query to the positives of other queries: the off-diagonal of the original heatmap."""
-    total, _ = per_query_sums(queries, documents.relevant)
+    total, _ = sums_from_moments(queries, *sum_and_gram(documents.relevant))
     n_others = len(documents.relevant) - sums.positive[0]
     if not n_others.any():
         return Estimate.absent("every query shares all positives, so there is no off-diagonal")

@@ -80,10 +80,8 @@ def measure_deployment_cost(
     ----------
     queries : ndarray of shape (Q, dim), float32, unit rows
     documents : ndarray of shape (N, dim), float32, unit rows
-    judgments : Judgments
-        Of these queries; every query has a relevant document.
-    resampler : Resampler
-        Of the clusters of these queries.
+    judgments, resampler
+        Of these queries, each of which has a relevant document, and of their clusters.
     generator : numpy.random.Generator
         Shuffles the documents.
     measures : tuple of str

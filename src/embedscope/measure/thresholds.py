@@ -92,10 +92,8 @@ def measure_thresholds(
     ----------
     queries : ndarray of shape (Q, dim), float32, unit rows
     documents : ndarray of shape (N, dim), float32, unit rows
-    judgments : Judgments
-        Of these queries; every query has a relevant document.
-    resampler : Resampler
-        Of the clusters of these queries.
+    judgments, resampler
+        Of these queries, each of which has a relevant document, and of their clusters.
     wanted : sequence of float
         Precisions for which a threshold is to be suggested: the lowest that is reached from the surest one downwards
         while the lower end of the interval of the precision reaches it, on queries that did not choose the surest.

@@ -15,30 +15,14 @@ _PART_ROWS = 1 << 16
 """Rows that one thread takes at a time; below, threads would cost more than they save."""
 
 
-def per_query_sums(queries: FloatArray, documents: FloatArray) -> tuple[Float64Array, Float64Array]:
-    """Sum and sum of squares of the inner products of each query with all documents.
-
-    ``sum_j <q_i, d_j> = <q_i, sum_j d_j>`` and ``sum_j <q_i, d_j>^2 = q_i' (D'D) q_i``, in float64.
-
-    Parameters
-    ----------
-    queries : ndarray of shape (n_queries, dim), float32 or float64
-    documents : ndarray of shape (n_documents, dim), float32 or float64
-
-    Returns
-    -------
-    (sums, squares) : two ndarrays of shape (n_queries,), float64
-        At O((n_queries + n_documents) dim^2), whatever the number of pairs.
-    """
-    return sums_from_moments(queries, *sum_and_gram(documents))
-
-
 def sums_from_moments(
     queries: FloatArray, total: Float64Array, gram: Float64Array
 ) -> tuple[Float64Array, Float64Array]:
-    """`per_query_sums` from the documents' ``sum_j d_j`` of shape (dim,) and ``D'D`` of shape (dim, dim).
+    """Sum and sum of squares of the inner products of each query with all documents, each of shape (n_queries,).
 
-    Both are sums over documents, so that documents may be added up block by block and never be held.
+    ``sum_j <q_i, d_j> = <q_i, sum_j d_j>`` and ``sum_j <q_i, d_j>^2 = q_i' (D'D) q_i``, in float64, at
+    O(n_queries dim^2). ``total`` is ``sum_j d_j`` of shape (dim,), ``gram`` is ``D'D`` of shape (dim, dim): both are
+    sums over documents (`sum_and_gram`), so that documents may be added up block by block and never be held.
     """
     sums, squares = np.empty(len(queries)), np.empty(len(queries))
 

@@ -132,7 +132,8 @@ class TieAccumulator:
         """
         if dtype not in self._limits:
             above = _largest_at_most(self.groups.high + self._tolerance, dtype)
-            self._limits[dtype] = above, _smallest_at_least(self.groups.low - self._tolerance, dtype)
+            # Rounded up: the mirror image.
+            self._limits[dtype] = above, -_largest_at_most(self._tolerance - self.groups.low, dtype)
         return self._limits[dtype]
 
     def _count(
@@ -163,8 +164,3 @@ def _largest_at_most(limits: Float64Array, dtype: np.dtype[Any]) -> FloatArray:
     """
     rounded: FloatArray = limits.astype(dtype)
     return np.where(rounded > limits, np.nextafter(rounded, dtype.type(-np.inf)), rounded)
-
-
-def _smallest_at_least(limits: Float64Array, dtype: np.dtype[Any]) -> FloatArray:
-    """Limits rounded up, so that ``s >= limit`` says for every ``s`` of ``dtype`` what it says in float64."""
-    return -_largest_at_most(-limits, dtype)
