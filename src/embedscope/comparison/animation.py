@@ -59,12 +59,10 @@ def lay_out_runs(
         Runs on ``collection`` in the order of the animation; ``shown`` is one of them.
     queries : QueryTable
         Of the run ``shown``: its failures choose the points.
-    collection : Collection
-    settings : Settings
     methods : sequence of str
         "tsne", "umap".
     progress : ProgressCallback, optional
-        Is told how many maps are laid out.
+        Is called with how many maps are laid out.
 
     Raises
     ------
@@ -108,12 +106,12 @@ class _Series:
     def add(self, vectors: Float32Array, graph: NeighborGraph) -> None:
         """Lay out the next map."""
         layout = self._laid_out(vectors, graph)
-        if self._last is not None:
+        if self._last is None:
+            self._last = layout.xy.astype(np.float64)
+        else:
             self._last = turned_onto(layout.xy, self._last)
             framed = turned_onto(self._last, self.layouts[-1].xy, is_scaled=True)
             layout = replace(layout, xy=framed.astype(np.float32))
-        else:
-            self._last = layout.xy.astype(np.float64)
         self.layouts.append(layout)
 
     def _laid_out(self, vectors: Float32Array, graph: NeighborGraph) -> MapLayout:

@@ -62,10 +62,8 @@ def compare(
     *checkpoints : str
         Checkpoints or embedding files, the reference first, which may also be the folder of an old run.
         ``baseline`` names another reference.
-    settings : Settings, optional
     skip_maps : bool
         Leave the maps of the runs out.
-    log : Log
     **options
         Single settings by name, over ``settings``; ``data`` may be a `Collection`.
 

@@ -106,8 +106,6 @@ def decode(kind: type[T], plain: Any, **known: Any) -> T:
 
     Parameters
     ----------
-    kind : type
-    plain : any
     known : any
         Fields of the record that the file does not hold, or holds otherwise.
 

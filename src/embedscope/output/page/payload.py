@@ -55,7 +55,6 @@ def page_payload(
 
     Parameters
     ----------
-    result : Result
     point_budget : int
         Points on the maps at most. Every failing query is kept, even above the budget.
     compare : mapping, optional
