@@ -19,6 +19,9 @@ A message says what was expected, what came, where, why it matters and what to d
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class EmbedscopeError(Exception):
     """Base class of everything embedscope raises on purpose."""
@@ -70,3 +73,12 @@ class MissingExtraError(EmbedscopeError, ImportError):
         )
         self.package = package
         self.extra = extra
+
+
+@contextmanager
+def importing(package: str, *, needed_for: str, extra: str) -> Iterator[None]:
+    """Imports of an optional package; ``MissingExtraError`` where it is not installed."""
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtraError(needed_for=needed_for, package=package, extra=extra) from error

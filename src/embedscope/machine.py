@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from embedscope.errors import InvalidOptionError, MissingExtraError
+from embedscope.errors import InvalidOptionError, importing
 from embedscope.settings import Device, Precision
 
 _WIDE_RANGE = ("t5", "gemma")
@@ -96,7 +96,5 @@ def release_device_memory() -> None:
 
 def require_torch() -> None:
     """Raise ``MissingExtraError`` where torch is not installed."""
-    try:
+    with importing("torch", needed_for="Reading a checkpoint", extra="models"):
         import torch  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError(needed_for="Reading a checkpoint", package="torch", extra="models") from error

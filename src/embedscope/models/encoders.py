@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from embedscope.errors import CheckpointError, EmbedscopeError, MissingExtraError, UnsafeCheckpointError
+from embedscope.errors import CheckpointError, EmbedscopeError, UnsafeCheckpointError, importing
 from embedscope.machine import is_out_of_memory, require_torch
 from embedscope.models.encoder_state import EncoderState, is_unused
 from embedscope.models.fingerprints import HashMemory
@@ -106,12 +106,8 @@ class SentenceTransformerEncoder:
 
     def _load(self) -> Any:
         require_torch()
-        try:
+        with importing("sentence-transformers", needed_for="Encoding texts", extra="models"):
             from sentence_transformers import SentenceTransformer
-        except ImportError as error:
-            raise MissingExtraError(
-                needed_for="Encoding texts", package="sentence-transformers", extra="models"
-            ) from error
         try:
             return SentenceTransformer(modules=self._modules(), device=self.device).eval()
         except EmbedscopeError:

@@ -6,7 +6,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from embedscope.errors import CheckpointError, MissingExtraError
+from embedscope.errors import CheckpointError, importing
 
 _HUB_NAME = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?")
 _FILE_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors", ".npz", ".parquet", ".json")
@@ -43,12 +43,8 @@ def locate_model(reference: str, *, option: str) -> Path:
             f"'{reference}' is neither a folder on this machine nor the name of a model on the Hugging Face hub "
             f"(owner/name). Pass one of the two: {option} /path/to/model"
         )
-    try:
+    with importing("huggingface_hub", needed_for=f"Loading '{reference}'", extra="models"):
         from huggingface_hub import snapshot_download
-    except ImportError as error:
-        raise MissingExtraError(
-            needed_for=f"Loading '{reference}'", package="huggingface_hub", extra="models"
-        ) from error
     with suppress(OSError, ValueError):  # what the hub client raises where the cache lacks the model
         cached = Path(snapshot_download(reference, local_files_only=True, allow_patterns=_SMALL_FILES))
         if _is_complete(cached):

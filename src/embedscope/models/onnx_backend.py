@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from embedscope.errors import CheckpointError, MissingExtraError
+from embedscope.errors import CheckpointError, importing
 
 _FILE, _UNFINISHED, _OPSET = "model.onnx", ".export-", 17
 _MAX_FILE_BYTES = 2_000_000_000  # of one protocol buffer; larger weights lie in a file beside it
@@ -28,10 +28,8 @@ _MAX_KEPT, _STALE_SECONDS = 4, 3600.0  # exports in the cache; age of what a kil
 def require_onnx() -> None:
     """Raise ``MissingExtraError`` where ONNX Runtime, or the package that writes its files, is not installed."""
     for package in ("onnxruntime", "onnx"):
-        try:
+        with importing(package, needed_for="An ONNX backend", extra="onnx"):
             __import__(package)
-        except ImportError as error:
-            raise MissingExtraError(needed_for="An ONNX backend", package=package, extra="onnx") from error
 
 
 def export_key(weights: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embedscope.data.collection import Collection
-from embedscope.errors import MissingExtraError
+from embedscope.errors import importing
 from embedscope.models.encoders import SentenceTransformerEncoder
 from embedscope.models.model import Model
 
@@ -54,18 +54,14 @@ def _counter(folder: Path) -> Callable[[list[str]], list[int]]:
     """Tokens of each text, by the tokenizer's own file where there is one: transformers takes seconds to import."""
     file = folder / "tokenizer.json"
     if file.is_file():
-        try:
+        with importing("tokenizers", needed_for="Counting tokens", extra="models"):
             from tokenizers import Tokenizer
-        except ImportError as error:
-            raise MissingExtraError(needed_for="Counting tokens", package="tokenizers", extra="models") from error
         fast = Tokenizer.from_file(str(file))
         fast.no_truncation()
         fast.no_padding()
         return lambda part: [len(encoded.ids) for encoded in fast.encode_batch(part)]
-    try:
+    with importing("transformers", needed_for="Counting tokens", extra="models"):
         from transformers import AutoTokenizer
-    except ImportError as error:
-        raise MissingExtraError(needed_for="Counting tokens", package="transformers", extra="models") from error
     slow = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     return lambda part: [len(ids) for ids in slow(part, truncation=False, padding=False, verbose=False)["input_ids"]]
 

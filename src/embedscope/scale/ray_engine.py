@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from embedscope.data.arrow_vectors import matrix_of, vector_column
-from embedscope.errors import EmbedscopeError, MissingExtraError
+from embedscope.errors import EmbedscopeError, importing
 from embedscope.protocols import Float32Array, ProgressCallback
 from embedscope.scale.parquet_corpus import Batch, strings_of
 from embedscope.scale.remote_storage import absolute
@@ -46,10 +46,8 @@ def connected(address: str | None = None) -> Iterator[Any]:
     EmbedscopeError
         If the cluster cannot be reached.
     """
-    try:
+    with importing("ray", needed_for="--engine ray", extra="ray"):
         import ray
-    except ImportError as error:
-        raise MissingExtraError(needed_for="--engine ray", package="ray", extra="ray") from error
     if ray.is_initialized():
         yield ray
         return

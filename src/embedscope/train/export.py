@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from embedscope.errors import MissingExtraError, OutputError
+from embedscope.errors import OutputError, importing
 from embedscope.machine import require_torch
 from embedscope.train.base import Base
 from embedscope.train.durable import write_durably
@@ -30,12 +30,8 @@ def save_safetensors(path: Path, head: State, metadata: Mapping[str, Any]) -> No
     OutputError
         If the file cannot be written.
     """
-    try:
+    with importing("safetensors", needed_for="--save-format safetensors", extra="models"):
         from safetensors.torch import save
-    except ImportError as error:
-        raise MissingExtraError(
-            needed_for="--save-format safetensors", package="safetensors", extra="models"
-        ) from error
     text = {name: str(value) for name, value in metadata.items() if isinstance(value, str | int | float)}
     tensors = {name: tensor.contiguous() for name, tensor in head.items()}
     content = save(tensors, metadata={"format": "pt", **text})
@@ -145,13 +141,9 @@ def _model(head: State, base: Base) -> Any:
     """The sentence-transformers model of the base and the head."""
     import torch
 
-    try:
+    with importing("sentence-transformers", needed_for="--save-format sentence-transformers", extra="models"):
         from sentence_transformers import SentenceTransformer
         from sentence_transformers.models import Dense, LayerNorm, Normalize, Pooling, Transformer
-    except ImportError as error:
-        raise MissingExtraError(
-            needed_for="--save-format sentence-transformers", package="sentence-transformers", extra="models"
-        ) from error
     # Left to itself, Transformer keeps the number format of the file: a base stored in half precision would be served
     # in it, though its head was trained and evaluated in that of the encoder.
     transformer = Transformer(

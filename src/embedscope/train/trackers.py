@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Self
 
-from embedscope.errors import MissingExtraError, OutputError
+from embedscope.errors import OutputError, importing
 from embedscope.protocols import Warn
 from embedscope.result import EpochRecord
 from embedscope.train.record import figures_of
@@ -27,10 +27,8 @@ class Tool(StrEnum):
 def require_installed(tool: Tool) -> None:
     """Refuse, before any work, a tool that is not installed, with ``MissingExtraError``."""
     for package in (tool.value, "accelerate"):
-        try:
+        with importing(package, needed_for=f"--{tool}", extra=tool.value):
             import_module(package)
-        except ImportError as error:
-            raise MissingExtraError(needed_for=f"--{tool}", package=package, extra=tool.value) from error
 
 
 class Trackers:
