@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embedscope.maps.map_points import PointChoice, choose_points
+from embedscope.maps.map_points import PointChoice, points_of_run
 from embedscope.protocols import Role
+from embedscope.result import QueryTable
 
 N_QUERIES, N_DOCUMENTS = 40, 100
 RELEVANT = [sorted({q % 30, (q * 7) % 30}) for q in range(N_QUERIES)]
@@ -18,11 +21,16 @@ NEGATIVES = np.array([*range(25, 60), 40, 40])
 IS_CORRECT = np.arange(N_QUERIES) % 4 != 0
 
 
+def query_table(indptr: np.ndarray, relevant: np.ndarray, negatives: np.ndarray, is_correct: np.ndarray) -> QueryTable:
+    """The columns of a query table that choose points."""
+    return SimpleNamespace(  # type: ignore[return-value]
+        relevant_indptr=indptr, relevant_documents=relevant, negative_documents=negatives, is_correct=is_correct
+    )
+
+
 def choice(budget: int, seed: int = 0) -> PointChoice:
-    return choose_points(
-        N_QUERIES, N_DOCUMENTS, INDPTR, DOCUMENTS, NEGATIVES, IS_CORRECT,
-        budget=budget, generator=np.random.default_rng(seed),
-    )  # fmt: skip
+    table = query_table(INDPTR, DOCUMENTS, NEGATIVES, IS_CORRECT)
+    return points_of_run(table, N_DOCUMENTS, budget=budget, generator=np.random.default_rng(seed))
 
 
 @settings(max_examples=40)
@@ -54,10 +62,8 @@ def test_links_join_each_query_with_those_of_its_relevant_documents_that_are_dra
 
 
 def test_all_points_are_drawn_where_the_budget_allows_it_even_if_most_are_queries() -> None:
-    found = choose_points(
-        50, 5, np.arange(51), np.arange(50) % 5, np.zeros(0, int), np.ones(50, bool),
-        budget=55, generator=np.random.default_rng(0),
-    )  # fmt: skip
+    table = query_table(np.arange(51), np.arange(50) % 5, np.zeros(0, int), np.ones(50, bool))
+    found = points_of_run(table, 5, budget=55, generator=np.random.default_rng(0))
     assert found.n_left_out == 0
     assert len(found.rows) == 55
 

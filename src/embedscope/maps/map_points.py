@@ -48,43 +48,14 @@ class PointChoice:
         )
 
 
-def points_of_run(queries: QueryTable, n_documents: int, *, budget: int, generator: np.random.Generator) -> PointChoice:
-    """The queries and documents that stand on the maps of a run."""
-    return choose_points(
-        len(queries.texts),
-        n_documents,
-        queries.relevant_indptr,
-        queries.relevant_documents,
-        queries.negative_documents,
-        queries.is_correct,
-        budget=budget,
-        generator=generator,
-    )
-
-
-def choose_points(
-    n_queries: int,
-    n_documents: int,
-    relevant_indptr: IntArray,
-    relevant: IntArray,
-    negatives: IntArray,
-    is_correct: BoolArray,
-    *,
-    budget: int,
-    generator: np.random.Generator,
-) -> PointChoice:
-    """All points, or a seeded sample of at most ``budget``: queries and their positives before other documents.
+def points_of_run(table: QueryTable, n_documents: int, *, budget: int, generator: np.random.Generator) -> PointChoice:
+    """All queries and documents of a run, or a random sample of at most ``budget``: queries and their positives before
+    other documents, failing queries before the others.
 
     Of a sample at most half are queries, unless the documents leave more room.
-
-    Parameters
-    ----------
-    relevant_indptr, relevant : CSR of the relevant documents of each query
-    negatives : ndarray of document rows that are hard negatives of some query (may repeat)
-    is_correct : ndarray of shape (n_queries,), bool
-    budget : int
-        Points at most. Failing queries are kept before the others.
     """
+    is_correct, n_queries = table.is_correct, len(table.is_correct)
+    relevant_indptr, relevant, negatives = table.relevant_indptr, table.relevant_documents, table.negative_documents
     queries = _drawn_first(is_correct, max(budget // 2, budget - n_documents), generator)
     link_queries = np.repeat(np.arange(len(queries)), np.diff(relevant_indptr)[queries])
     linked = np.concatenate(

@@ -90,10 +90,6 @@ def neighbor_graph(
         Above so many points the graph is one of a sample of this size; every point then has its ``SAMPLED_K`` nearest
         neighbours in that sample.
 
-    Returns
-    -------
-    NeighborGraph
-
     Raises
     ------
     InvalidOptionError

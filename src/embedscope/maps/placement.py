@@ -14,7 +14,7 @@ _PLACED_AT_ONCE = 20_000
 
 
 def all_positions(graph: NeighborGraph, fitted: FloatArray) -> FloatArray:
-    """Positions of all points from those of the fitted ones.
+    """Positions of all points from those of the fitted ones, shape (M, 2).
 
     A point that was not fitted is placed by its 10 nearest fitted points in the original space: at the mean of the one
     that lies most centrally among them on the map and of the 4 nearest to that one. Where the map tears a neighbourhood
@@ -25,10 +25,6 @@ def all_positions(graph: NeighborGraph, fitted: FloatArray) -> FloatArray:
     ----------
     fitted : ndarray of shape (S, 2)
         Positions of ``graph.sample.rows``; of all points where the graph has no sample, and returned as they are.
-
-    Returns
-    -------
-    ndarray of shape (M, 2)
     """
     if graph.sample is None:
         return fitted

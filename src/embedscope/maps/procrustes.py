@@ -9,7 +9,7 @@ from embedscope.protocols import Float64Array, FloatArray
 
 
 def turned_onto(points: FloatArray, reference: FloatArray, *, is_scaled: bool = False) -> Float64Array:
-    """``points`` moved, turned and perhaps mirrored so that they lie as near ``reference`` as they can.
+    """``points`` moved, turned and perhaps mirrored so that they lie as near ``reference`` as they can; float64.
 
     Minimises ``sum_i || (x_i - mean(x)) R + mean(y) - y_i ||^2`` over orthogonal R.
 
@@ -20,10 +20,6 @@ def turned_onto(points: FloatArray, reference: FloatArray, *, is_scaled: bool = 
     is_scaled : bool
         Give the points the spread of the reference too: multiply by ``||y - mean(y)|| / ||x - mean(x)||``. The scale
         that fits best would be smaller the less the maps agree. Without it distances between points are unchanged.
-
-    Returns
-    -------
-    ndarray of shape (n, dim), float64
 
     Raises
     ------

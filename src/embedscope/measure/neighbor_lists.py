@@ -28,16 +28,12 @@ class Occurrences:
 
 
 def k_occurrences(neighbors: IntArray, n_documents: int) -> IntArray:
-    """Number of lists in which each document stands: ``N_k(d) = #{q : d among the k nearest of q}``.
+    """Number of lists in which each document stands, (n_documents,): ``N_k(d) = #{q : d among the k nearest of q}``.
 
     Parameters
     ----------
     neighbors : ndarray of shape (n_queries, k), int64
         Documents of each query's list, each at most once.
-
-    Returns
-    -------
-    ndarray of shape (n_documents,), int64
     """
     return np.bincount(neighbors.reshape(-1), minlength=n_documents)
 

@@ -124,9 +124,7 @@ def fit_codec(documents: Float32Array, precision: Precision, width: int) -> Code
 def truncated(vectors: FloatArray, width: int, *, what: str = "document") -> FloatArray:
     """The first ``width`` dimensions, made unit rows again; the rows as they are where the width is theirs.
 
-    Returns
-    -------
-    ndarray of shape (n, width), dtype of the input
+    Shape (n, width), dtype of the input.
 
     Raises
     ------

@@ -34,9 +34,6 @@ _BLOCK_ROWS = 512
 NO_VARIANCE = 1e-13  # variance below this share of the mean square is the rounding of equal rows
 
 
-# --- directions -----------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class Spectrum:
     """How the variance of a cloud is spread over directions.
@@ -111,25 +108,15 @@ def _perplexity(weights: Float64Array) -> float:
     return float(np.exp(-xlogy(p, p).sum()))
 
 
-# --- alignment and uniformity ---------------------------------------------------------------------------------------
-
-
 def alignment_by_pair(
     queries: FloatArray, documents: FloatArray, query_rows: IntArray, document_rows: IntArray
 ) -> Float64Array:
-    """Squared distance of the two unit vectors of each relevant pair: ``||q - d||^2 = 2 - 2 cos(q, d)``.
+    """Squared distance of the two unit vectors of each relevant pair, (n_pairs,): ``||q - d||^2 = 2 - 2 cos(q, d)``.
 
     Its mean over pairs is the alignment of Wang & Isola (alpha = 2): 0 is best, 2 is what unrelated texts have, 4 the
     worst.
 
-    Returns
-    -------
-    ndarray of shape (n_pairs,), float64
-
-    Raises
-    ------
-    InvalidEmbeddingsError
-        If the dimensions differ.
+    Raises InvalidEmbeddingsError if the dimensions differ.
     """
     return np.asarray(2.0 - 2.0 * score_pairs(queries, documents, query_rows, document_rows))
 
@@ -204,9 +191,6 @@ def mean_cosine_of_pairs(vectors: FloatArray) -> float:
         total += rows.sum(axis=0)
         squares += float(np.vdot(rows, rows))
     return (float(total @ total) - squares) / (n * (n - 1))
-
-
-# --- centres ---------------------------------------------------------------------------------------------------------
 
 
 def centroid_distance(queries: FloatArray, documents: FloatArray) -> float:

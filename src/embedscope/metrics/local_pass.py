@@ -190,7 +190,7 @@ def _show_by_threads(matrix: _Matrix, consumers: Sequence[CompiledAccumulator], 
 
 
 def search_top_k(queries: FloatArray, documents: FloatArray, k: int) -> TopK:
-    """The k best documents of every query by inner product, exact; ties go to the smaller index.
+    """The min(k, n_documents) best documents of every query by inner product, exact; ties go to the smaller index.
 
     Parameters
     ----------
@@ -198,12 +198,6 @@ def search_top_k(queries: FloatArray, documents: FloatArray, k: int) -> TopK:
     documents : ndarray of shape (n_documents, dim), same dtype
         Unit rows, where the scores are to be cosines.
     k : int
-        At most ``n_documents`` are returned.
-
-    Returns
-    -------
-    TopK
-        ``scores`` and ``documents`` of shape (n_queries, min(k, n_documents)).
 
     Raises
     ------

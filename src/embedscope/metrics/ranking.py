@@ -124,9 +124,6 @@ def n_tied_with_first(judgments: Judgments, pair_scores: npt.ArrayLike, counts: 
     return tied
 
 
-# --- what a metric is divided by -----------------------------------------------------------------------------------
-
-
 def _divisor(measure: Measure, judgments: Judgments, cutoff: int) -> Float64Array:
     """What the sum over relevant documents is divided by, shape (Q,)."""
     if measure.name in ("Recall", "MAP"):
@@ -153,9 +150,6 @@ def _discount(rank: npt.NDArray[Any]) -> Float64Array:
 
 def _sum_by_query(query: IntArray, values: npt.NDArray[Any], n_queries: int) -> Float64Array:
     return np.bincount(query, weights=values, minlength=n_queries).astype(np.float64, copy=False)
-
-
-# --- a fixed order of tied documents -------------------------------------------------------------------------------
 
 
 def _ranks(judgments: Judgments, groups: TieGroups, counts: TieCounts, ties: Ties) -> IntArray:
@@ -194,9 +188,6 @@ def _ranked_sum(name: str, judgments: Judgments, ranks: IntArray, cutoff: int) -
         hits = np.arange(len(ordered)) - judgments.indptr[query] + 1
         values = hits / ordered * (ordered <= cutoff)
     return _sum_by_query(query, values, judgments.n_queries)
-
-
-# --- the mean over all orders of tied documents --------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
