@@ -304,8 +304,8 @@ def _shown(
         relevant=np.searchsorted(rows, subject.rows[own.relevant]),
         negatives=replace(own.negatives, documents=np.searchsorted(rows, subject.rows[own.negatives.documents])),
     )
-    judged = scores.judgments
-    judgments = Judgments(judged.indptr, np.searchsorted(rows, judged.documents), judged.gains, len(rows))
+    whole = scores.judgments
+    judgments = Judgments(whole.indptr, np.searchsorted(rows, whole.documents), whole.gains, len(rows))
     top = np.where(scores.top_documents >= 0, np.searchsorted(rows, scores.top_documents), -1)
     if negatives is not None:
         negatives = replace(negatives, documents=np.searchsorted(rows, subject.rows[negatives.documents]))
