@@ -10,8 +10,7 @@ from pathlib import Path
 from rich.text import Text
 
 from embedscope.output.terminal.comparison_tables import print_run_comparison
-from embedscope.output.terminal.example_lines import print_example
-from embedscope.output.terminal.finding_lines import print_failure_modes, print_findings
+from embedscope.output.terminal.finding_lines import print_example, print_failure_modes, print_findings
 from embedscope.output.terminal.hanging import Hanging, console
 from embedscope.output.terminal.measure_tables import print_measures
 from embedscope.output.terminal.progress import progress_on

@@ -1,14 +1,15 @@
-"""What is wrong and what to do, as the terminal says it: the short list, or every finding with its rows."""
+"""What is wrong and what to do (the short list, or every finding with its rows), and queries worth looking at."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from rich.console import Console
 from rich.text import Text
 
 from embedscope.output.terminal.hanging import Hanging, heading, shorten
-from embedscope.result import Finding, QueryTable, Result
+from embedscope.result import Example, Finding, QueryTable, Result, Scored
 from embedscope.result.formatting import number, with_interval
 
 N_SHORT = 5
@@ -85,3 +86,26 @@ def _score_of(q: QueryTable, row: int, document: int) -> tuple[str, str]:
             kinds = " + ".join(q.negative_types[place])
             return number(q.negative_scores[place], 3), f" ({kinds})" if kinds else ""
     return (number(q.wrong_similarity[row], 3) if q.wrong_document[row] == document else "", "")
+
+
+def print_example(example: Example, run: Scored, results: Console) -> None:
+    """A query with its positives and hard negatives, scores and margin."""
+    q, row = run.queries, example.query
+    results.print()
+    rank = f", rank of the first relevant document: {q.rank[row]:g}"
+    results.print(Text.assemble((example.kind.value.capitalize(), "bold"), rank))
+    results.print(Hanging("  ", shorten(q.texts[row], results.width - 2)))
+    for place in q.relevant_of(row):
+        text = run.documents.texts[q.relevant_documents[place]]
+        _print_scored("✓", "green", q.relevant_scores[place], text, "", results)
+    for place in q.negatives_of(row):
+        text, kinds = run.documents.texts[q.negative_documents[place]], " + ".join(q.negative_types[place])
+        _print_scored("✗", "red", q.negative_scores[place], text, f" ({kinds})" if kinds else "", results)
+    if not math.isnan(q.margin[row]):
+        results.print(Hanging("  ", f"margin to the best hard negative: {number(q.margin[row], sign=True)}"))
+
+
+def _print_scored(mark: str, style: str, score: float, text: str, label: str, results: Console) -> None:
+    lead = f"  {mark} {number(score)}  "
+    shown = shorten(text, results.width - len(lead) - len(label))
+    results.print(Text.assemble((f"  {mark} ", style), f"{number(score)}  ", shown, label), soft_wrap=True)
