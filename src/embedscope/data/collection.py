@@ -275,12 +275,7 @@ def sample_queries(collection: Collection, n: int, generator: np.random.Generato
     Every document stays: a smaller pool would make the same model score higher. Queries are drawn from all queries,
     with or without relevant documents, so the sample estimates the same averages.
 
-    Parameters
-    ----------
-    n : int
-        How many queries; 0, or at least as many as there are, keeps all of them.
-    generator : numpy.random.Generator
-        Advanced only if queries are drawn.
+    An ``n`` of 0, or of as many as there are, keeps all of them; only otherwise the generator is advanced.
 
     Raises
     ------
@@ -300,17 +295,9 @@ def sample_queries(collection: Collection, n: int, generator: np.random.Generato
 
 
 def keep_queries(collection: Collection, chosen: IntArray) -> Collection:
-    """The same collection with some of its queries, and every document.
+    """The same collection with some of its queries, and every document; ``chosen`` are their rows, (n,), ascending.
 
-    Parameters
-    ----------
-    chosen : ndarray of shape (n,), int64
-        Rows of the queries that stay, ascending.
-
-    Raises
-    ------
-    TooFewPointsError
-        If fewer than two of them have a relevant document.
+    Raises TooFewPointsError if fewer than two of them have a relevant document.
     """
     counts = np.diff(collection.indptr)[chosen]  # (n,)
     _require_two_queries(counts, hint="Sample more queries, or all of them with 0.")

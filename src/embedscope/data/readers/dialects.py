@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from embedscope.data.collection import Negative, Row
@@ -34,24 +35,21 @@ class Dialect:
     positive: str
     negatives: tuple[str, ...]
     passages: bool = False  # texts are {docid, title, text} objects
+    any_weight: bool = False  # a weight that is not a number is read as NaN instead of being refused
 
 
 def rows_with_dialect(records: Records, *, any_weight: bool = False) -> tuple[list[Row], Dialect, list[str]]:
-    """Rows of the records, their dialect, and warnings for the person.
-
-    ``any_weight`` reads a weight that is not a number as NaN instead of refusing it.
+    """Rows of the records, their dialect, and warnings for the person; ``any_weight`` as in `Dialect`.
 
     Raises DataFormatError if the fields fit no dialect or several, or a field is missing or of the wrong type.
     """
     fields = list(dict.fromkeys(field for _, record in records.items for field in record))
     dialect, notes = _recognise(fields, records)
+    dialect = replace(dialect, any_weight=any_weight)
     notes += _unread_notes(fields, dialect)
     read = {dialect.query, dialect.positive, "group", "prompt", *dialect.negatives} | _ID_NAMES | _SCORE_NAMES
     columns = [field for field in fields if field not in read]  # they say something of a query beside its texts
-    rows = [
-        _row(number, _with_numbers(record, dialect) if any_weight else record, dialect, columns, records.row_name)
-        for number, record in records.items
-    ]
+    rows = [_row(number, record, dialect, columns, records.row_name) for number, record in records.items]
     return rows, dialect, notes
 
 
@@ -64,24 +62,6 @@ def unread(record: Fields, dialect: Dialect) -> str:
     more = [own for item in items if (own := {k: v for k, v in item.items() if k not in known})]
     rest = {field: value for field, value in record.items() if field not in read | _ID_NAMES}
     return json.dumps([rest, more], ensure_ascii=False, sort_keys=True, default=str)
-
-
-def _with_numbers(record: Fields, dialect: Dialect) -> Fields:
-    """``record`` with NaN for weights that are not numbers."""
-    changed = {
-        field: [_with_number(item) for item in record[field]]
-        for field in dialect.negatives
-        if isinstance(record.get(field), list)
-    }
-    return {**record, **changed}
-
-
-def _with_number(item: object) -> object:
-    if not isinstance(item, dict) or item.get("weight") is None:
-        return item
-    weight = item["weight"]
-    is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
-    return item if is_number else {**item, "weight": float("nan")}
 
 
 def _recognise(fields: list[str], records: Records) -> tuple[Dialect, list[str]]:
@@ -269,7 +249,7 @@ def _negative(item: object, dialect: Dialect, place: str) -> Negative:
     text = _required(item, "text", place)
     if not isinstance(text, str):
         raise _wrong_type(place, "text", "a string", text)
-    return Negative(text, _types(item.get("type"), place), _weight(item.get("weight"), place))
+    return Negative(text, _types(item.get("type"), place), _weight(item.get("weight"), dialect, place))
 
 
 def _types(value: object, place: str) -> tuple[str, ...]:
@@ -283,10 +263,12 @@ def _types(value: object, place: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, (item.strip() for item in listed))))
 
 
-def _weight(value: object, place: str) -> float:
+def _weight(value: object, dialect: Dialect, place: str) -> float:
     if value is None:
         return 1.0
     if isinstance(value, bool) or not isinstance(value, int | float):
+        if dialect.any_weight:
+            return math.nan
         raise _wrong_type(place, "weight", "a number", value)
     try:
         return float(value)
