@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from embedscope.errors import CheckpointError
 from embedscope.models.model_folders import ModelFolder, weight_files
-from embedscope.models.weights import Renamed, read_tensors
+from embedscope.models.weights import LazyTensors, read_tensors
 
 if TYPE_CHECKING:
     import torch
@@ -55,7 +55,7 @@ def differing_encoder(path: str, encoder: Mapping[str, torch.Tensor], base: Mode
     return EncoderState(carried, _digest(carried))
 
 
-def _aligned(encoder: Mapping[str, torch.Tensor], base: Mapping[str, torch.Tensor]) -> tuple[Renamed, Renamed]:
+def _aligned(encoder: Mapping[str, torch.Tensor], base: Mapping[str, torch.Tensor]) -> tuple[LazyTensors, LazyTensors]:
     """Both sets of tensors by the names of the architecture: under the prefixes that make most names match."""
     pairs = [
         (_used(encoder, encoder_prefix), _used(base, base_prefix))
@@ -63,7 +63,7 @@ def _aligned(encoder: Mapping[str, torch.Tensor], base: Mapping[str, torch.Tenso
         for base_prefix in BASE_PREFIXES
     ]
     names, base_names = max(pairs, key=lambda pair: len(pair[0].keys() & pair[1].keys()))
-    return Renamed(encoder, names), Renamed(base, base_names)
+    return LazyTensors(names, encoder.__getitem__), LazyTensors(base_names, base.__getitem__)
 
 
 def _used(names: Iterable[str], prefix: str) -> dict[str, str]:

@@ -21,10 +21,10 @@ from embedscope.models.weights import (
     EXPECTED,
     WEIGHT_KINDS,
     FileKind,
-    Renamed,
-    SafetensorsFile,
+    LazyTensors,
     as_float32,
     file_kind,
+    read_safetensors,
     read_torch_file,
     tensors_of,
 )
@@ -76,9 +76,9 @@ def read_head_file(path: Path) -> HeadFile:
     if kind not in WEIGHT_KINDS:
         raise CheckpointError(f"'{path}' is {kind}, not a checkpoint. Expected {EXPECTED}.")
     if kind is FileKind.SAFETENSORS:
-        file = SafetensorsFile(path)
-        training = {key: text for key, text in file.metadata.items() if key != "format" and text != "None"}
-        return _head_file(path, Layout.HEAD_SAFETENSORS, file, training, training)
+        tensors, metadata = read_safetensors(path)
+        training = {key: text for key, text in metadata.items() if key != "format" and text != "None"}
+        return _head_file(path, Layout.HEAD_SAFETENSORS, tensors, training, training)
     stored = read_torch_file(path)
     if not isinstance(stored, Mapping):
         raise CheckpointError(
@@ -134,7 +134,7 @@ def _head_file(
     except CheckpointError as error:
         raise CheckpointError(f"'{path}' holds a head that cannot be applied. {error}") from error
     inside = {name.removeprefix(ENCODER_ROOT): name for name in names if name.startswith(ENCODER_ROOT)}
-    encoder = Renamed(state, {name: names[plain] for name, plain in inside.items()})
+    encoder = LazyTensors({name: names[plain] for name, plain in inside.items()}, state.__getitem__)
     return HeadFile(layout, projection.steps, projection.dim_in, encoder, dict(training), recorded)
 
 

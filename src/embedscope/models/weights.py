@@ -13,7 +13,7 @@ import pickletools
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -222,50 +222,38 @@ def read_object(path: Path) -> dict[str, Any]:
     return value
 
 
-class SafetensorsFile(Mapping[str, "torch.Tensor"]):
-    """The tensors of a safetensors file, each read when it is asked for, and the file's string metadata."""
+class LazyTensors(Mapping[str, "torch.Tensor"]):
+    """Tensors by name (name -> stored name), each read when it is asked for."""
 
-    def __init__(self, path: Path) -> None:
-        require_torch()
-        import safetensors
-
-        open_file: Any = safetensors.safe_open
-        try:
-            self._file = open_file(path, framework="pt")
-            self.metadata: dict[str, str] = dict(self._file.metadata() or {})
-            self._names = tuple(self._file.keys())
-        except (safetensors.SafetensorError, OSError) as error:
-            raise CheckpointError(
-                f"'{path}' ({path.stat().st_size:,} bytes) begins like a safetensors file but cannot be read: "
-                f"{error}. It is cut short or damaged; copy or save it again."
-            ) from error
-
-    def __getitem__(self, name: str) -> torch.Tensor:
-        tensor: torch.Tensor = self._file.get_tensor(name)
-        return tensor
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-
-class Renamed(Mapping[str, "torch.Tensor"]):
-    """A view of some tensors under other names (new name -> stored name); a tensor is read when it is asked for."""
-
-    def __init__(self, tensors: Mapping[str, torch.Tensor], names: Mapping[str, str]) -> None:
-        self._tensors = tensors
+    def __init__(self, names: Mapping[str, str], read: Callable[[str], torch.Tensor]) -> None:
         self._names = dict(names)
+        self._read = read
 
     def __getitem__(self, name: str) -> torch.Tensor:
-        return self._tensors[self._names[name]]
+        return self._read(self._names[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+def read_safetensors(path: Path) -> tuple[LazyTensors, dict[str, str]]:
+    """The tensors of a safetensors file and its string metadata; ``CheckpointError`` if it is cut short or damaged."""
+    require_torch()
+    import safetensors
+
+    open_file: Any = safetensors.safe_open
+    try:
+        file = open_file(path, framework="pt")
+        names = file.keys()
+        return LazyTensors(dict(zip(names, names, strict=True)), file.get_tensor), dict(file.metadata() or {})
+    except (safetensors.SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"'{path}' ({path.stat().st_size:,} bytes) begins like a safetensors file but cannot be read: "
+            f"{error}. It is cut short or damaged; copy or save it again."
+        ) from error
 
 
 def read_tensors(path: Path) -> Mapping[str, torch.Tensor]:
@@ -278,7 +266,7 @@ def read_tensors(path: Path) -> Mapping[str, torch.Tensor]:
     """
     kind = file_kind(path)
     if kind is FileKind.SAFETENSORS:
-        return SafetensorsFile(path)
+        return read_safetensors(path)[0]
     if kind not in WEIGHT_KINDS:
         raise CheckpointError(f"'{path}' should hold the weights of a model but is {kind}.")
     stored = read_torch_file(path)
