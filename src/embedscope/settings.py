@@ -56,13 +56,7 @@ def flag(name: str) -> str:
 
 
 class Checked:
-    """Mixin of a settings class: every value is of the kind that its option reads, however it came.
-
-    Raises
-    ------
-    InvalidOptionError
-        If one is not.
-    """
+    """Mixin of a settings class: every value is of the kind that its option reads, else ``InvalidOptionError``."""
 
     __slots__ = ()
 
@@ -306,13 +300,7 @@ class Settings:
 
     @classmethod
     def of(cls, **options: Any) -> Self:
-        """Settings from options by name, the others as by default.
-
-        Raises
-        ------
-        InvalidOptionError
-            If a name is unknown or a value is not of the kind of its option.
-        """
+        """Settings from options by name, the others as by default; raises as :meth:`with_options`."""
         return cls().with_options(**options)
 
     def with_options(self, **options: Any) -> Self:
@@ -321,7 +309,7 @@ class Settings:
         Raises
         ------
         InvalidOptionError
-            As :meth:`of`.
+            If a name is unknown or a value is not of the kind of its option.
         """
         changed = {}
         for section in fields(self):

@@ -300,19 +300,21 @@ def test_a_large_weights_file_is_hashed_once(tmp_path: Path, monkeypatch: pytest
     from embedscope.models import fingerprints
 
     calls = []
+    hash_file = fingerprints.hash_file
 
     def counting(path: Path) -> str:
         calls.append(path)
-        return fingerprints.hash_file(path)
+        return hash_file(path)
 
+    monkeypatch.setattr(fingerprints, "hash_file", counting)
     large = tmp_path / "model.safetensors"
     large.write_bytes(bytes(1 << 20))
     for _ in range(2):  # two processes: the memory is on disk
-        digest = fingerprints.HashMemory(tmp_path / "memory.json", hasher=counting).sha256(large)
-        assert digest == fingerprints.hash_file(large)
+        digest = fingerprints.HashMemory(tmp_path / "memory.json").sha256(large)
+        assert digest == hash_file(large)
     assert len(calls) == 1
     large.write_bytes(bytes(1 << 20) + b"x")
-    fingerprints.HashMemory(tmp_path / "memory.json", hasher=counting).sha256(large)
+    fingerprints.HashMemory(tmp_path / "memory.json").sha256(large)
     assert len(calls) == 2
 
 

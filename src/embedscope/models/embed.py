@@ -16,7 +16,7 @@ import numpy as np
 from embedscope.data.collection import Collection
 from embedscope.errors import EmbedscopeError, InvalidEmbeddingsError, InvalidOptionError
 from embedscope.machine import is_out_of_memory, release_device_memory
-from embedscope.models.cache import EmbeddingStore, Keys, text_keys
+from embedscope.models.cache import EmbeddingStore, text_keys
 from embedscope.models.model import Model
 from embedscope.protocols import Encoder, Float32Array, IntArray, ProgressCallback
 from embedscope.result import ModelFacts
@@ -68,7 +68,6 @@ def encode_texts(
     ----------
     texts : sequence of str
         Compared and encoded in Unicode NFC.
-    encoder : Encoder
     store : EmbeddingStore, optional
         Nothing is kept without one.
     batch_size : int
@@ -102,37 +101,23 @@ def encode_texts(
     vectors = np.empty((len(distinct), encoder.dim), dtype=np.float32)
     vectors[found.rows] = found.vectors
     to_do = np.setdiff1d(np.arange(len(distinct)), found.rows)
-    _encode_missing(distinct, to_do, keys, vectors, encoder, store, batch_size, progress or _silent)
-    return EncodedTexts(vectors[inverse.reshape(-1)], n_encoded=len(to_do), n_cached=len(found.rows))
-
-
-def _encode_missing(
-    texts: Sequence[str],
-    rows: IntArray,
-    keys: Keys,
-    vectors: Float32Array,
-    encoder: Encoder,
-    store: EmbeddingStore,
-    batch_size: int,
-    progress: ProgressCallback,
-) -> None:
-    """Fill ``vectors[rows]``, keeping what is done; also when the run is interrupted."""
-    longest_first = rows[np.argsort([-len(texts[row]) for row in rows], kind="stable")]
+    longest_first = to_do[np.argsort([-len(distinct[row]) for row in to_do], kind="stable")]
+    tell = progress or _silent
     pending: list[int] = []
-    last_flush = time.monotonic()
-    done = len(texts) - len(rows)
-    progress(done, len(texts))
+    done, last_flush = len(found.rows), time.monotonic()
+    tell(done, len(distinct))
     try:
-        for batch, encoded in _batches(texts, longest_first, encoder, batch_size, progress):
+        for batch, encoded in _batches(distinct, longest_first, encoder, batch_size, tell):
             vectors[batch] = encoded
             pending.extend(batch.tolist())
             done += len(batch)
-            progress(done, len(texts))
+            tell(done, len(distinct))
             if len(pending) >= FLUSH_TEXTS or time.monotonic() - last_flush >= FLUSH_SECONDS:
                 store.add(encoder.fingerprint, keys[pending], vectors[pending])
                 pending, last_flush = [], time.monotonic()
-    finally:
+    finally:  # what is done is kept, also when the run is interrupted
         store.add(encoder.fingerprint, keys[pending], vectors[pending])
+    return EncodedTexts(vectors[inverse.reshape(-1)], n_encoded=len(to_do), n_cached=len(found.rows))
 
 
 def _batches(

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +28,8 @@ class HashMemory:
         time, nothing else.
     """
 
-    def __init__(self, file: Path | None = None, *, hasher: Callable[[Path], str] = hash_file) -> None:
+    def __init__(self, file: Path | None = None) -> None:
         self._file = file
-        self._hasher = hasher
 
     @property
     def folder(self) -> Path | None:
@@ -43,12 +41,12 @@ class HashMemory:
         real = path.resolve()
         facts = real.stat()
         if facts.st_size < _WORTH_REMEMBERING:
-            return self._hasher(real)
+            return hash_file(real)
         stamp = [facts.st_size, facts.st_mtime_ns, facts.st_ino]
         known = self._read().get(str(real))
         if isinstance(known, list) and known[:3] == stamp and len(known) == 4:
             return str(known[3])
-        digest = self._hasher(real)
+        digest = hash_file(real)
         self._write({**self._read(), str(real): [*stamp, digest]})
         return digest
 

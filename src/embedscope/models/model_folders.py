@@ -291,10 +291,7 @@ def _prompt(general: Mapping[str, Any], names: Sequence[str]) -> str:
 def weight_files(folder: Path) -> tuple[Path, ...]:
     """The weight files that transformers would read, in its order of preference; shards where there are shards.
 
-    Raises
-    ------
-    CheckpointError
-        If there are none, or a shard is missing.
+    Raises ``CheckpointError`` if there are none, or a shard is missing.
     """
     for name in ("model.safetensors", "pytorch_model.bin"):
         if (folder / name).is_file():

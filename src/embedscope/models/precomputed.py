@@ -48,7 +48,6 @@ def load_precomputed(path: str | Path, collection: Collection) -> Embeddings:
     ----------
     path : str or Path
         ``.npz`` or Parquet, recognised by content. Parquet columns of unequal length are filled up with nulls.
-    collection : Collection
 
     Returns
     -------

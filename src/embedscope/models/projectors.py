@@ -103,13 +103,12 @@ class LayerNorm:
 
     weight: Float32Array
     bias: Float32Array | None = None
-    eps: float = LAYER_NORM_EPS
 
     def apply(self, vectors: Float32Array) -> Float32Array:
         mean = vectors.mean(axis=1, keepdims=True, dtype=np.float64)
         centred = vectors - mean
         variance = np.mean(centred**2, axis=1, keepdims=True)
-        out = centred / np.sqrt(variance + self.eps) * self.weight
+        out = centred / np.sqrt(variance + LAYER_NORM_EPS) * self.weight
         return np.asarray(out if self.bias is None else out + self.bias, dtype=np.float32)
 
     def dim_out(self, dim_in: int) -> int:
@@ -121,7 +120,7 @@ class LayerNorm:
 
     def digest(self) -> bytes:
         bias = b"" if self.bias is None else self.bias.tobytes()
-        return f"layernorm {self.eps}".encode() + self.weight.tobytes() + bias
+        return f"layernorm {LAYER_NORM_EPS}".encode() + self.weight.tobytes() + bias
 
 
 @dataclass(frozen=True)
@@ -158,16 +157,8 @@ class Truncate:
 class Projection:
     """A chain of steps, then unit rows; without steps it is the identity (see ``Identity``).
 
-    Parameters
-    ----------
-    steps : sequence of Step
-    dim_in : int
-        Length of a pooled vector.
-
-    Raises
-    ------
-    CheckpointError
-        If the dimensions of two neighbouring steps do not fit.
+    ``dim_in`` is the length of a pooled vector. Raises ``CheckpointError`` if the dimensions of two neighbouring steps
+    do not fit.
     """
 
     def __init__(self, steps: Sequence[Step], *, dim_in: int) -> None:
@@ -190,7 +181,6 @@ class Projection:
         Parameters
         ----------
         vectors : ndarray of shape (n, dim_in), float32
-            Pooled vectors.
         what, ids : str, sequence of str
             What a row is, and the id of each row, for messages.
 

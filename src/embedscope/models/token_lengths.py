@@ -26,13 +26,7 @@ class TokenLengths:
 
 
 def token_lengths(folder: Path, texts: Iterable[str], *, model: str, max_length: int) -> TokenLengths:
-    """Lengths of ``texts`` under the tokenizer in ``folder``.
-
-    Raises
-    ------
-    MissingExtraError
-        If transformers is not installed.
-    """
+    """Lengths of ``texts`` under the tokenizer in ``folder``; ``MissingExtraError`` without a package to read it."""
     listed = list(dict.fromkeys(texts))
     count = _counter(folder)
     counts: dict[str, int] = {}

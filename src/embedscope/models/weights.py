@@ -62,13 +62,7 @@ EXPECTED = "a torch .pt file, a .safetensors file, or a sentence-transformers or
 
 
 def file_kind(path: Path) -> FileKind:
-    """What the file at ``path`` is, by its content.
-
-    Raises
-    ------
-    CheckpointError
-        If the file cannot be opened.
-    """
+    """What the file at ``path`` is, by its content; ``CheckpointError`` if it cannot be opened."""
     try:
         with path.open("rb") as file:
             head = file.read(4096)
@@ -259,10 +253,7 @@ def read_safetensors(path: Path) -> tuple[LazyTensors, dict[str, str]]:
 def read_tensors(path: Path) -> Mapping[str, torch.Tensor]:
     """Tensors by name from a weights file of a model folder (safetensors, or a pickle read as plain data).
 
-    Raises
-    ------
-    UnsafeCheckpointError, CheckpointError
-        As ``read_torch_file``; also if the file is no weights file, or holds something else than tensors.
+    Raises as ``read_torch_file``; also ``CheckpointError`` if the file holds something else than tensors.
     """
     kind = file_kind(path)
     if kind is FileKind.SAFETENSORS:
