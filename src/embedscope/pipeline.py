@@ -149,13 +149,7 @@ class Embedded:
 
 
 def checkpoint_of(settings: Settings) -> str:
-    """What to measure: the checkpoint or the embedding file, exactly one of them.
-
-    Raises
-    ------
-    InvalidOptionError
-        If both are named, or neither is.
-    """
+    """What to measure: the checkpoint or the embedding file; ``InvalidOptionError`` unless one of them is named."""
     named = [value for value in (settings.model.checkpoint, settings.model.embeddings) if value is not None]
     if len(named) != 1:
         came = "both" if named else "neither"

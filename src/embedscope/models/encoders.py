@@ -100,7 +100,7 @@ class SentenceTransformerEncoder:
 
     def _loaded(self) -> Any:
         if not self.loaded:
-            with _quiet():
+            with quiet_transformers():
                 self.loaded.append(self._load())
         return self.loaded[0]
 
@@ -241,7 +241,7 @@ def _loading_error(folder: ModelFolder, error: Exception) -> CheckpointError:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_transformers() -> Iterator[None]:
     """transformers without its progress bars and load report; its settings are put back afterwards."""
     require_torch()
     import transformers

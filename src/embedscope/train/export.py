@@ -7,14 +7,13 @@ import os
 import shutil
 import sys
 import tempfile
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from embedscope.errors import OutputError, importing
 from embedscope.machine import require_torch
+from embedscope.models.encoders import quiet_transformers
 from embedscope.train.base import Base
 from embedscope.train.durable import write_durably
 from embedscope.train.trainer import State
@@ -57,7 +56,7 @@ def save_sentence_transformers(folder: Path, head: State, base: Base) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
-        with _quiet():
+        with quiet_transformers():
             _model(head, base).save(str(staging), create_model_card=False)
         _open_to_all(staging)
         _put_in_place(staging, folder)
@@ -79,23 +78,6 @@ def require_replaceable(folder: Path) -> None:
             f"{folder} is to become a sentence-transformers folder, but something else stands there. Move it away, or "
             f"choose another --output-dir."
         )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """transformers without its progress bars; its setting is put back afterwards."""
-    import transformers
-
-    logging: Any = transformers.utils.logging
-    had_bars = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        if had_bars:
-            logging.enable_progress_bar()
 
 
 def _open_to_all(staging: Path) -> None:
