@@ -186,13 +186,7 @@ def embed_with(
 
 
 def encode_with(
-    model: Model,
-    store: EmbeddingStore,
-    collection: Collection,
-    settings: Settings,
-    log: Log = SILENT,
-    *,
-    with_base: bool = True,
+    model: Model, store: EmbeddingStore, collection: Collection, settings: Settings, log: Log, *, with_base: bool = True
 ) -> Embedded:
     """The collection under ``model``; ``with_base`` also under its base model."""
     batch_size = settings.model.batch_size

@@ -88,15 +88,9 @@ class EmbeddingStore:
         return HashMemory(self._directory / "file-hashes.json" if self._is_enabled else None)
 
     def find(self, fingerprint: str, keys: Keys, *, dim: int) -> Found:
-        """The vectors that are stored for ``keys``.
+        """The vectors that are stored under the encoder's ``fingerprint`` for ``keys`` (n, 16), uint8.
 
-        Parameters
-        ----------
-        fingerprint : str
-            Of the encoder.
-        keys : ndarray of shape (n, 16), uint8
-        dim : int
-            Length of a vector; stored vectors of another length are ignored.
+        Stored vectors of another length than ``dim`` are ignored.
         """
         nothing = Found(np.zeros(0, dtype=np.int64), np.zeros((0, dim), dtype=np.float32))
         if not self._is_enabled or not len(keys):

@@ -23,17 +23,8 @@ def is_hub_name(reference: str) -> bool:
 def locate_model(reference: str, *, option: str) -> Path:
     """The local folder of a model given as a folder or a hub name; downloads it where it is not here yet.
 
-    Parameters
-    ----------
-    reference : str
-        A folder, or a name such as ``BAAI/bge-m3``.
-    option : str
-        The command-line option that takes a folder instead, for the message.
-
-    Raises
-    ------
-    CheckpointError
-        If it is not a folder and cannot be had from the hub or its local cache.
+    ``option`` is the command-line option that takes a folder instead, for the message. Raises ``CheckpointError`` if
+    ``reference`` is not a folder and cannot be had from the hub or its local cache.
     """
     folder = Path(reference).expanduser()
     if folder.is_dir():

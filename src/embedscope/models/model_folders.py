@@ -84,15 +84,10 @@ class ModelFolder:
         return None
 
 
-def read_model_folder(path: Path, *, reference: str | None = None) -> ModelFolder:
-    """What the folder at ``path`` holds; nothing is loaded, nothing of it is run.
+def read_model_folder(path: Path, *, reference: str) -> ModelFolder:
+    """What the local folder at ``path`` holds; nothing is loaded, nothing of it is run.
 
-    Parameters
-    ----------
-    path : Path
-        A local folder.
-    reference : str, optional
-        The name by which the user asked for it; the path by default.
+    ``reference`` is the name by which the user asked for it.
 
     Raises
     ------
@@ -103,7 +98,7 @@ def read_model_folder(path: Path, *, reference: str | None = None) -> ModelFolde
     """
     for marker, read in _READERS.items():
         if (path / marker).is_file():
-            folder = read(path, reference or str(path))
+            folder = read(path, reference)
             _refuse_unsafe_weights(folder)
             return folder
     raise CheckpointError(

@@ -179,7 +179,13 @@ def _globals_in(path: Path) -> Iterator[str]:
     """Names that the pickle instructions of ``path`` refer to, in order; instructions are listed, not executed."""
     strings: list[str] = []
     try:
-        for instruction, argument, _ in pickletools.genops(_pickle_bytes(path)):
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                stored = archive.read(next(name for name in archive.namelist() if name.endswith("data.pkl")))
+        else:
+            with path.open("rb") as file:
+                stored = file.read(10_000_000)
+        for instruction, argument, _ in pickletools.genops(stored):
             if instruction.name == "GLOBAL":
                 yield str(argument).replace(" ", ".")
             elif instruction.name == "STACK_GLOBAL":
@@ -188,14 +194,6 @@ def _globals_in(path: Path) -> Iterator[str]:
                 strings.append(argument)
     except (ValueError, OSError, KeyError, zipfile.BadZipFile):
         return
-
-
-def _pickle_bytes(path: Path) -> bytes:
-    if not zipfile.is_zipfile(path):
-        with path.open("rb") as file:
-            return file.read(10_000_000)
-    with zipfile.ZipFile(path) as archive:
-        return archive.read(next(name for name in archive.namelist() if name.endswith("data.pkl")))
 
 
 def read_json(path: Path) -> Any:
