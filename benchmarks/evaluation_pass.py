@@ -23,8 +23,6 @@ from typing import Any
 
 import numpy as np
 
-from embedscope.settings import DEFAULTS
-from embedscope.settings import TIE_TOLERANCE
 from embedscope.measure.scoring import Scores, score, values_of
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.local_pass import COMPILED_DOCUMENT_BLOCK as COLUMNS
@@ -32,6 +30,7 @@ from embedscope.metrics.local_pass import COMPILED_QUERY_BLOCK as ROWS
 from embedscope.metrics.threads import in_threads, n_threads
 from embedscope.metrics.vectors import unit_rows
 from embedscope.protocols import Float32Array, Float64Array
+from embedscope.settings import DEFAULTS, TIE_TOLERANCE
 from measuring import Claim, alternate, argument_parser, missing_peer, peak_bytes_above_start, publish
 
 LIST_LENGTH = 100

@@ -16,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 
 from embedscope.measure.distributions import mean_and_std
-from embedscope.metrics.pair_sums import per_query_sums
+from embedscope.metrics.pair_sums import sum_and_gram, sums_from_moments
 from embedscope.metrics.vectors import unit_rows
 from embedscope.protocols import Float32Array
 from measuring import Claim, alternate, argument_parser, publish
@@ -55,7 +55,7 @@ def main() -> None:
     ours, peer = "embedscope, all pairs of each query", "blocks of pairs, extrapolated"
     rounds = alternate(
         {
-            ours: lambda: per_query_sums(queries, documents),
+            ours: lambda: sums_from_moments(queries, *sum_and_gram(documents)),
             peer: lambda: sums_of_blocks(part, documents),
         },
         repeats=options.repeats,
@@ -69,7 +69,7 @@ def main() -> None:
         high_s=slow.high_s * factor,
         ratio=slow.ratio * factor,
     )
-    sums, squares = per_query_sums(part, documents)
+    sums, squares = sums_from_moments(part, *sum_and_gram(documents))
     exact = mean_and_std(len(part) * len(documents), float(sums.sum()), float(squares.sum()))
     formed = mean_and_std(*sums_of_blocks(part, documents))
     publish(

@@ -116,9 +116,10 @@ LONG_LIMIT_S = 3600.0
 INTRODUCTION = """\
 # Benchmarks
 
-Written by `make bench`. Every row is measured on the machine below, by a script in `benchmarks/` that runs a peer beside
-embedscope: in the same process, or in turns. Times are medians, with the shortest and the longest run. A ratio is the peer's
-time over ours, the median over the rounds: above 1 embedscope is faster. The last column shows the targets that are not met.
+Written by `make bench`. Every row is measured on the machine below, by a script in `benchmarks/` that runs a peer
+beside embedscope: in the same process, or in turns. Times are medians, with the shortest and the longest run. A ratio
+is the peer's time over ours, the median over the rounds: above 1 embedscope is faster. The last column shows the
+targets that are not met.
 
 Measured separately: [the coverage of the intervals](coverage.md),
 [the share of planted faults that are found](diagnosis.md#planted-defects), and

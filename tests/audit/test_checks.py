@@ -1,4 +1,4 @@
-"""The audit: each fault alone, healthy data in silence, the repaired file without what can be mended."""
+"""The audit: each fault alone, healthy data in silence, the repaired file without what can be fixed."""
 
 from __future__ import annotations
 
@@ -106,10 +106,10 @@ def test_a_broken_text_is_found_and_mended_or_removed(code: str, text: str) -> N
     found = codes(rows)[code]
     assert (found.rows, found.n) == ((3,), 6)
     assert found.effect == pytest.approx(1 / 6)
-    mended = repair(subject_of(rows))
-    assert code not in codes(list(mended.rows))
-    assert {change.row for change in mended.changes} == {3}
-    assert len(mended.rows) == (5 if code in {"empty-text", "placeholder-text"} else 6)
+    fixed = repair(subject_of(rows))
+    assert code not in codes(list(fixed.rows))
+    assert {change.row for change in fixed.changes} == {3}
+    assert len(fixed.rows) == (5 if code in {"empty-text", "placeholder-text"} else 6)
 
 
 def test_a_positive_among_its_own_negatives_is_found_across_rows_and_removed() -> None:
@@ -130,8 +130,8 @@ def test_a_location_negative_in_the_same_district_is_judged_by_what_the_query_na
     assert found.rows == (1, 7)  # the one that the query does not tell apart comes first
     assert "2 of 7" in found.title
     assert "for 1 of them" in found.title
-    mended = repair(subject_of(rows))
-    assert [len(r.negatives) for r in mended.rows] == [0, 2, 2, 2, 2, 2, 1]
+    fixed = repair(subject_of(rows))
+    assert [len(r.negatives) for r in fixed.rows] == [0, 2, 2, 2, 2, 2, 1]
 
 
 @pytest.mark.parametrize(
@@ -167,13 +167,13 @@ def test_weights_that_are_no_weights_take_the_usual_one_of_their_type_and_zeros_
     found = codes(rows)
     assert found["broken-weights"].rows == (1, 2)
     assert found["zero-weights"].rows == (3,)
-    mended = repair(subject_of(rows))
-    assert [r.negatives[0].weight for r in mended.rows[:3]] == [3.0, 3.0, 0.0]
-    assert [(change.row, change.code, change.value) for change in mended.changes] == [
+    fixed = repair(subject_of(rows))
+    assert [r.negatives[0].weight for r in fixed.rows[:3]] == [3.0, 3.0, 0.0]
+    assert [(change.row, change.code, change.value) for change in fixed.changes] == [
         (1, "broken-weights", 3.0),
         (2, "broken-weights", 3.0),
     ]
-    assert set(codes(list(mended.rows))) == {"zero-weights"}
+    assert set(codes(list(fixed.rows))) == {"zero-weights"}
 
 
 def test_a_broken_weight_of_types_that_no_other_negative_has_is_taken_out() -> None:
@@ -190,17 +190,17 @@ def test_weights_of_which_nearly_all_are_zero_are_placeholders_and_become_one_on
     found = codes(rows)["all-weights-zero"]
     assert found.title.startswith("119 of 120 hard negatives")
     assert (len(found.rows), found.low is not None) == (60, True)
-    mended = repair(subject_of(rows))
-    weighed = [change for change in mended.changes if change.code == "all-weights-zero"]
+    fixed = repair(subject_of(rows))
+    weighed = [change for change in fixed.changes if change.code == "all-weights-zero"]
     assert [change.value for change in weighed] == [1.0] * 119
-    assert mended.rows[0].negatives[0].weight == 2.5
+    assert fixed.rows[0].negatives[0].weight == 2.5
 
 
 def test_weights_that_are_all_zero_are_one_finding_and_become_one() -> None:
     rows = [replace(r, negatives=tuple(replace(n, weight=0.0) for n in r.negatives)) for r in healthy()]
     assert set(codes(rows)) == {"all-weights-zero"}
-    mended = repair(subject_of(rows))
-    assert {n.weight for r in mended.rows for n in r.negatives} == {1.0}
+    fixed = repair(subject_of(rows))
+    assert {n.weight for r in fixed.rows for n in r.negatives} == {1.0}
 
 
 def test_a_weight_unlike_that_of_its_type_is_found() -> None:
@@ -258,8 +258,8 @@ def test_a_negative_that_is_the_positive_in_another_form_is_that_and_no_negative
     assert found["near-duplicate-documents"].rows == (1,)
     fault = next(f for f in report(rows).faults if f.finding.code == "positive-also-negative")
     assert "but for case, punctuation, white space or Unicode form" in fault.examples[0]
-    mended = repair(subject_of(rows))
-    assert mended.rows[0].negatives == ()
+    fixed = repair(subject_of(rows))
+    assert fixed.rows[0].negatives == ()
 
 
 def test_a_negative_with_another_number_or_other_diacritics_is_another_text() -> None:
@@ -347,8 +347,8 @@ def test_leakage_is_counted_exactly_and_after_normalisation_and_removed() -> Non
     assert by_code["positive-in-training"].rows == (1,)
     assert found.leakage is not None
     assert found.leakage.queries["exact"] == 1
-    mended = repair(subject, train=("train.json", trained))
-    assert [r.number for r in mended.rows] == [3, 4, 5, 6]
+    fixed = repair(subject, train=("train.json", trained))
+    assert [r.number for r in fixed.rows] == [3, 4, 5, 6]
 
 
 def test_texts_that_stand_nearly_in_the_training_file_are_found_with_their_rows_and_left() -> None:

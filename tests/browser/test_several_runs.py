@@ -28,8 +28,8 @@ def rank_place(report: Report, before: float, after: float) -> tuple[float, floa
 
 
 def outcomes(report: Report) -> list[str]:
-    """The counts in the legend of the film: right, wrong."""
-    return [n.strip() for n in report.page.locator(".film-tools .keys .number").all_inner_texts()][:2]
+    """The counts in the legend of the map: right, wrong."""
+    return [n.strip() for n in report.page.locator(".epoch-tools .keys .number").all_inner_texts()][:2]
 
 
 def test_the_verdict_of_a_comparison_names_both_runs(open_report: Opener) -> None:
@@ -201,8 +201,8 @@ def test_a_training_shows_lines_and_what_is_known_of_every_epoch(open_report: Op
 
 def test_the_slider_moves_the_points_from_epoch_to_epoch(open_report: Opener) -> None:
     report = open_report(tiny.training_payload(), "training?epoch=0")
-    report.page.select_option(".film-tools select", "role")
-    report.page.locator(".film").scroll_into_view_if_needed()
+    report.page.select_option(".epoch-tools select", "role")
+    report.page.locator(".epoch-map").scroll_into_view_if_needed()
     report.page.wait_for_timeout(400)
     assert is_near(colour_at(report, *place(report, -1, 0)), QUERY_BLUE)
     report.page.focus(".player input")
@@ -233,8 +233,8 @@ def test_playing_runs_through_the_epochs_and_stops(open_report: Opener) -> None:
 
 def test_with_reduced_motion_points_stand_at_once_where_they_belong(open_report: Opener) -> None:
     report = open_report(tiny.training_payload(), "training?epoch=0", reduced_motion="reduce")
-    report.page.select_option(".film-tools select", "role")
-    report.page.locator(".film").scroll_into_view_if_needed()
+    report.page.select_option(".epoch-tools select", "role")
+    report.page.locator(".epoch-map").scroll_into_view_if_needed()
     report.page.wait_for_timeout(300)
     report.page.fill(".player input", "2")
     report.page.wait_for_timeout(120)
@@ -249,10 +249,10 @@ def test_an_epoch_is_chosen_in_a_picture_of_lines(open_report: Opener) -> None:
 
 def test_a_point_of_the_animation_opens_its_query(open_report: Opener) -> None:
     report = open_report(tiny.training_payload(), "training")
-    report.page.locator(".film").scroll_into_view_if_needed()
+    report.page.locator(".epoch-map").scroll_into_view_if_needed()
     report.page.wait_for_timeout(300)
     report.page.mouse.move(*place(report, 1, 0))
-    assert "thuê nhà 3 tầng" in report.page.inner_text(".film .card")
+    assert "thuê nhà 3 tầng" in report.page.inner_text(".epoch-map .card")
     report.page.mouse.click(*place(report, 1, 0))
     assert "Rank 3" in report.page.inner_text(".drawer .detail")
 
@@ -263,8 +263,8 @@ def test_runs_compared_have_a_animation_and_no_lines_between_them(open_report: O
     page = open_report(payload, "training?epoch=0").page
     assert page.inner_text("nav [aria-current]") == "Runs"
     assert page.inner_text(".player output").startswith("Run 1 runs/epoch1.pt")
-    assert page.locator(".film canvas").count() == 2
-    assert page.locator(".lines, .stretches").count() == 0
+    assert page.locator(".epoch-map canvas").count() == 2
+    assert page.locator(".lines, .segments").count() == 0
 
 
 def test_epochs_compared_have_a_animation_lines_and_what_each_stretch_moved(open_report: Opener) -> None:
@@ -272,7 +272,7 @@ def test_epochs_compared_have_a_animation_lines_and_what_each_stretch_moved(open
     page = open_report(payload, "training").page
     assert page.inner_text("nav [aria-current]") == "Training"
     assert page.locator("h2").all_inner_texts() == [
-        "What each stretch gained and lost",
+        "What each segment gained and lost",
         "Metrics",
         "Hard negatives that reach the positive",
     ]
@@ -281,7 +281,7 @@ def test_epochs_compared_have_a_animation_lines_and_what_each_stretch_moved(open
 def test_the_slider_goes_through_what_came_right_and_went_wrong_from_epoch_to_epoch(open_report: Opener) -> None:
     report = open_report(tiny.training_payload(), "training")
     page = report.page
-    assert "From epoch 2 to 3: MRR" in page.inner_text(".stretch-note")
+    assert "From epoch 2 to 3: MRR" in page.inner_text(".segment-note")
     assert page.inner_text(".moved .is-lost li") == "thuê nhà 3 tầng"
     assert page.locator(".moved .is-gained li").count() == 0
     page.focus(".player input")
@@ -289,7 +289,7 @@ def test_the_slider_goes_through_what_came_right_and_went_wrong_from_epoch_to_ep
     page.wait_for_selector("text=From epoch 1 to 2")
     assert page.inner_text(".moved .is-gained li") == "can ho gan cho"
     assert page.locator(".moved .is-lost li").count() == 0
-    bars = page.locator(".stretches g")
+    bars = page.locator(".segments g")
     heights = [
         [float(bar.get_attribute("height")) for bar in group.locator("rect[class^=is]").all()] for group in bars.all()
     ]
@@ -309,15 +309,15 @@ def test_queries_of_a_stretch_can_be_selected_everywhere_and_open(open_report: O
     assert page.inner_text(".chip").startswith("went wrong from epoch 2 to 3")
     page.click(".moved .is-lost li button")
     assert "thuê nhà 3 tầng" in page.inner_text(".drawer .detail-query")
-    page.click(".stretches svg", position={"x": 60, "y": 60})
-    assert "From epoch 1 to 2" in page.inner_text(".stretch-note")
+    page.click(".segments svg", position={"x": 60, "y": 60})
+    assert "From epoch 1 to 2" in page.inner_text(".segment-note")
 
 
 def test_a_training_without_maps_has_its_lines(open_report: Opener) -> None:
     payload = tiny.training_payload()
     payload["timeline"] |= {"maps": {}, "is_correct": None, "note": None}
     report = open_report(payload, "training")
-    assert report.page.locator(".film").count() == 0
+    assert report.page.locator(".epoch-map").count() == 0
     assert report.page.locator(".lines").count() == 2
     assert report.complaints == []
 
@@ -384,7 +384,7 @@ def test_hostile_names_and_texts_of_several_runs_stay_texts(open_report: Opener)
     report = open_report(alone, "training?epoch=0")
     page = report.page
     page.click("text=Play")
-    page.locator(".film").scroll_into_view_if_needed()
+    page.locator(".epoch-map").scroll_into_view_if_needed()
     page.wait_for_timeout(1_500)
     page.click(".line-keys button >> nth=0")
     page.mouse.click(*place(report, 0, 0))

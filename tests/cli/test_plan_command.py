@@ -177,7 +177,7 @@ def test_rates_are_measured_and_positive() -> None:
 
 
 @pytest.mark.parametrize(("n_queries", "is_compiled"), [(100, False), (1_000_000, True)])
-def test_the_rate_of_scoring_is_measured_along_the_road_that_a_run_of_as_many_queries_takes(
+def test_the_rate_of_scoring_is_measured_on_the_path_that_a_run_of_as_many_queries_takes(
     n_queries: int, is_compiled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Compiled loops read large matrices, NumPy small ones, at half the rate."""

@@ -106,7 +106,7 @@ def test_only_a_text_without_a_word_of_its_own_is_nothing_but_a_placeholder() ->
 
 
 @pytest.mark.parametrize(
-    ("text", "mended"),
+    ("text", "fixed"),
     [
         ("PhÃ²ng trá»", "Phòng trá»"),
         ("â€œxin chàoâ€", "“xin chàoâ€"),
@@ -115,9 +115,9 @@ def test_only_a_text_without_a_word_of_its_own_is_nothing_but_a_placeholder() ->
         ("phòng ðŸ\x8f\xa0 đẹp", "phòng 🏠 đẹp"),
     ],
 )
-def test_a_text_that_is_broken_in_part_is_restored_where_it_can_be_read(text: str, mended: str) -> None:
+def test_a_text_that_is_broken_in_part_is_restored_where_it_can_be_read(text: str, fixed: str) -> None:
     assert is_mojibake(text)
-    assert unmangled(text) == mended
+    assert unmangled(text) == fixed
 
 
 @pytest.mark.parametrize("text", ["“THỊ XÃ”", "«CAFÉ»", "ÁO ÂN", "Ã", "“CHÂN”", "giá° ?", "naïve façade", "Ä, Ö, Ü"])

@@ -102,9 +102,7 @@ def test_every_evaluation_writes_a_run_folder_that_can_be_read(data: Path, model
     assert json.loads((folders[0] / "manifest.json").read_text())["inputs"]["data"]["sha256"]
 
 
-def test_the_run_is_written_into_another_folder_where_one_is_named(
-    data: Path, model: Any, tmp_path: Path
-) -> None:
+def test_the_run_is_written_into_another_folder_where_one_is_named(data: Path, model: Any, tmp_path: Path) -> None:
     evaluator(data, output=tmp_path / "runs")(model, str(tmp_path / "trainer"))
     assert {path.name for path in (tmp_path / "runs" / "model").iterdir()} == RUN_FILES
     assert not (tmp_path / "trainer").exists()

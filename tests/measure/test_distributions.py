@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from embedscope.errors import InvalidOptionError, TooFewPointsError
 from embedscope.measure.distributions import auc_from_histograms, histogram_quantile, mean_and_std, overlap_coefficient
 from embedscope.metrics.histograms import bin_edges, histogram_of_values
-from embedscope.metrics.pair_sums import per_query_sums
+from embedscope.metrics.pair_sums import sum_and_gram, sums_from_moments
 
 SEEDS = st.integers(0, 2**32 - 1)
 EDGES = bin_edges(200)
@@ -28,7 +28,7 @@ def samples(seed: int) -> tuple[np.ndarray, np.ndarray]:
 def test_the_spread_of_a_collapsed_model_is_zero_and_not_rounding() -> None:
     row = np.random.default_rng(0).normal(size=64)
     rows = np.tile((row / np.linalg.norm(row)).astype(np.float32), (50, 1))
-    sums, squares = per_query_sums(rows, rows)
+    sums, squares = sums_from_moments(rows, *sum_and_gram(rows))
     assert mean_and_std(2500, float(sums.sum()), float(squares.sum()))[1] == 0.0
 
 

@@ -1,4 +1,4 @@
-"""Nothing that stands in a checkpoint runs: every road to code is refused with its reason, and leaves no trace."""
+"""Nothing that stands in a checkpoint runs: every way to run code is refused with its reason, and leaves no trace."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ from embedscope.scale.shard_writer import write_shards, writing_shards
 ray = pytest.importorskip("ray")
 cloudpickle = pytest.importorskip("ray.cloudpickle")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-"""Ray and what it starts warn about their own future; that is not ours to mend."""
+"""Ray and what it starts warn about their own future; that is not ours to fix."""
 
 N_QUERIES, N_DOCUMENTS, DIM = 300, 6000, 32
 

@@ -38,7 +38,7 @@ class Cluster:
         self.cancelled.append(receipt)
 
 
-def test_few_tasks_are_handed_out_at_a_time_and_every_document_is_told_of_once() -> None:
+def test_few_tasks_are_handed_out_at_a_time_and_every_document_is_reported_once() -> None:
     cluster = Cluster()
     told: list[tuple[int, int]] = []
     work = _Work(cluster, 1000, lambda done, total, message=None: told.append((done, total)))

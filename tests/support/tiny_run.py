@@ -324,7 +324,7 @@ def timeline() -> tuple[Timeline, MapAnimation]:
 
 
 def training_payload() -> dict[str, Any]:
-    """The page of the last checkpoint of a training, with the film of its map."""
+    """The page of the last checkpoint of a training, with the map of every epoch."""
     shown = result()
     record, animation = timeline()
     return payload(shown, timeline=timeline_section_of(record, [animation], shown, shown=2))

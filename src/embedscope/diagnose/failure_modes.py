@@ -42,9 +42,7 @@ class FailureMode(StrEnum):
 
     UNFILLED = "positive says nothing"  # it is an unfilled template or a word for nothing
     NEAR_DUPLICATE = "near duplicate of the positive wins"  # the winner says the same (label noise)
-    FALSE_NEGATIVE = (
-        "suspected false negative"  # it states all that both share, and a second opinion prefers it
-    )
+    FALSE_NEGATIVE = "suspected false negative"  # it states all that both share, and a second opinion prefers it
     TIE = "tie"  # the winner scores what the positive scores
     ATTRIBUTE = "attribute ignored"  # the winner is a hard negative that differs in one stated attribute
     HUB = "hub document wins"  # the winner wins far more often than others, whatever is asked

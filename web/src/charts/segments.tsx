@@ -38,7 +38,7 @@ export function SegmentBars(props: {
     props.onEpoch(segment < 0 ? epochs.length - 1 : segment + 1);
   };
   return (
-    <Frame name="stretches" height={HEIGHT} title={props.title} role="img" onPointerDown={pick}>
+    <Frame name="segments" height={HEIGHT} title={props.title} role="img" onPointerDown={pick}>
       {(width) => {
         const x = placing(width);
         return (
@@ -46,7 +46,7 @@ export function SegmentBars(props: {
             {gained.map((n, i) => (
               <g key={epochs[i]} class={i === shown - 1 ? 'is-shown' : undefined}>
                 {i === shown - 1 && (
-                  <rect class="stretch-shown" x={x(i)} width={x(i + 1) - x(i)} y={0} height={BOTTOM + 4} />
+                  <rect class="segment-shown" x={x(i)} width={x(i + 1) - x(i)} y={0} height={BOTTOM + 4} />
                 )}
                 <Bar kind="gained" n={n} i={i} x={x} y={zero - up[i]} height={up[i]} label={zero - up[i] - 5} />
                 <Bar kind="lost" n={lost[i]} i={i} x={x} y={zero} height={down[i]} label={zero + down[i] + 14} />

@@ -82,7 +82,7 @@ function Segments({ store, timeline, isPrinted }: { store: Store; timeline: Time
   );
   return (
     <Section
-      title="What each stretch gained and lost"
+      title="What each segment gained and lost"
       note="Queries right at rank 1 that were not one checkpoint before (up), and the reverse (down). Press a bar to go there."
     >
       <SegmentBars
@@ -95,11 +95,11 @@ function Segments({ store, timeline, isPrinted }: { store: Store; timeline: Time
       />
       {!isPrinted && (
         <>
-          <p class="note stretch-note">
+          <p class="note segment-note">
             From {words}: <Name text={comparison.metric} length={30} />{' '}
             <b class="number">{signed(comparison.difference)}</b>{' '}
             <span class="number">{interval(comparison.low, comparison.high)}</span>, p ={' '}
-            <b class="number">{pValue(comparison.p)}</b>, not adjusted for the number of stretches
+            <b class="number">{pValue(comparison.p)}</b>, not adjusted for the number of segments
           </p>
           <div class="moved is-beside">
             {list('gained', 'Came right', gained)}
@@ -192,7 +192,7 @@ function AnimatedMap({ store, timeline, points }: { store: Store; timeline: Time
   );
   return (
     <>
-      <div class="film-tools">
+      <div class="epoch-tools">
         <MapChoice maps={timeline.animations} value={map} onChange={setMap} />
         <Select label="Colour" value={colouringId} options={COLOUR_OPTIONS} onChange={setColouring} />
         <ul class="keys">
@@ -206,7 +206,7 @@ function AnimatedMap({ store, timeline, points }: { store: Store; timeline: Time
           )}
         </ul>
       </div>
-      <PointPlot store={store} points={points} data={data} look={look} chart={chart} className="film" />
+      <PointPlot store={store} points={points} data={data} look={look} chart={chart} className="epoch-map" />
     </>
   );
 }
