@@ -7,7 +7,7 @@ comparison of several runs all call it, or `result_of` where the vectors are the
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -62,8 +62,12 @@ from embedscope.result import (
 from embedscope.settings import Settings
 from embedscope.stats.resampler import holm_over
 
+OnStage = Callable[[Scored], None]
 
-def run(settings: Settings | None = None, log: Log = SILENT, **options: Any) -> Result:
+
+def run(
+    settings: Settings | None = None, log: Log = SILENT, *, on_stage: OnStage = lambda stage: None, **options: Any
+) -> Result:
     """Everything that one run finds, and the verdict.
 
     Parameters
@@ -72,6 +76,8 @@ def run(settings: Settings | None = None, log: Log = SILENT, **options: Any) -> 
         The defaults are those of ``embedscope visualize``.
     log : Log
         Is told each step.
+    on_stage : callable
+        Is given what was scored, then what was diagnosed, as soon as each is there.
     **options
         Single settings by name, over ``settings``: ``run(checkpoint="best.pt", data="test.json", seed=7)``. ``data``
         and ``train`` may be a `Collection`.
@@ -89,7 +95,16 @@ def run(settings: Settings | None = None, log: Log = SILENT, **options: Any) -> 
     collection = read(chosen, log, collections.get("data"))
     training = TrainingFile.of(chosen, collections.get("train"))
     embedded = embed(name, collection, chosen, log)
-    return result_of(collection, embedded, chosen, criteria=criteria, attributes=reader, training=training, log=log)
+    return result_of(
+        collection,
+        embedded,
+        chosen,
+        criteria=criteria,
+        attributes=reader,
+        training=training,
+        log=log,
+        on_stage=on_stage,
+    )
 
 
 # --- read and embed -----------------------------------------------------------------------------------------------
@@ -231,6 +246,7 @@ def result_of(
     attributes: AttributeReader | None = None,
     training: TrainingFile | None = None,
     log: Log = SILENT,
+    on_stage: OnStage = lambda stage: None,
 ) -> Result:
     """The result of a collection that is embedded already.
 
@@ -251,7 +267,9 @@ def result_of(
         ranked = rank(collection, embedded.embeddings, query_set, settings, progress)
     points, layouts = begin_maps(ranked, settings, log)
     scored = measure(collection, embedded, ranked, settings, training=training, log=log)
+    on_stage(scored)
     diagnosed = diagnose(scored, collection, embedded, ranked, settings, attributes=attributes, log=log)
+    on_stage(diagnosed)
     return decide(with_maps(diagnosed, points, layouts), settings, criteria)
 
 

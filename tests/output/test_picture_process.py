@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from tests.support.drawn_runs import make_findings
 from embedscope.errors import InvalidOptionError
 from embedscope.output import picture_process as drawing
 from embedscope.output.picture_process import Drawing, picture_files
-from embedscope.result import Result
+from embedscope.result import Diagnosed, Result, Scored
 
 SETTINGS: dict[str, Any] = {"dpi": 40.0, "format": "png"}
 
@@ -41,6 +41,46 @@ def test_the_second_process_draws_the_same_files(monkeypatch: pytest.MonkeyPatch
     alone = expected(result)
     monkeypatch.setattr(drawing, "picture_files", lambda *_, **__: pytest.fail("drawn here"))
     assert drawn(result) == alone
+
+
+def test_each_stage_adds_its_pictures_and_the_last_one_has_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = make_findings(12)
+    alone = expected(result)
+    stages = [
+        kind(**{each.name: getattr(result, each.name) for each in fields(kind)}) for kind in (Scored, Diagnosed, Result)
+    ]
+    n_files = [len(picture_files(stage, **SETTINGS)) for stage in stages]
+    assert 0 < n_files[0] < n_files[-1]
+    monkeypatch.setattr(drawing, "picture_files", lambda *_, **__: pytest.fail("drawn here"))
+    with Drawing(**SETTINGS) as pictures:
+        for stage in stages:
+            pictures.begin(stage)
+        assert list(pictures.files().items()) == [(name, alone[name]) for name in pictures.files()]
+        assert pictures.files() == alone
+
+
+def test_what_is_missing_is_drawn_here_where_the_process_dies_between_two_stages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    result = make_findings(12)
+    alone = expected(result)
+    first = Scored(**{each.name: getattr(result, each.name) for each in fields(Scored)})
+    here: list[set[str]] = []
+
+    def count(stage: Scored, **more: Any) -> dict[str, bytes]:
+        here.append(set(picture_files(stage, **more)))
+        return picture_files(stage, **more)
+
+    monkeypatch.setattr(drawing, "picture_files", count)
+    with Drawing(**SETTINGS) as pictures:
+        pictures.begin(first)
+        done = set(pictures.files())
+        assert pictures._process is not None
+        pictures._process.kill()
+        pictures._process.wait()
+        pictures.begin(result)
+        assert pictures.files() == alone
+    assert here == [set(alone) - done]
 
 
 def test_pictures_are_drawn_here_where_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ def run(settings: Settings) -> int:
 
         terminal = ending.terminal_of(settings)
         ending.require_writable(output, PICTURES)
-        result = pipeline.run(settings, terminal)
+        result = pipeline.run(settings, terminal, on_stage=drawing.begin)
         drawing.begin(result)
         terminal.step("Drawing the pictures")
         names = write_run(

@@ -1,4 +1,4 @@
-"""The pictures of a run, drawn by a second process that loads Matplotlib while this one measures.
+"""The pictures of a run, drawn stage by stage by a second process while this one goes on measuring.
 
 The second process is a help and never a need: where it cannot be started or ends before its time, the same function
 draws here.
@@ -11,9 +11,10 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self, cast
 
@@ -22,7 +23,7 @@ from embedscope.machine import n_cores
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from embedscope.result import Result
+    from embedscope.result import Scored
 
 PICTURES = (
     "tsne_projection",
@@ -47,37 +48,52 @@ _PATIENCE_S = 1.0
 _SERVE = "from embedscope.output.picture_process import serve; serve()"
 
 
-def picture_files(result: Result, *, dpi: float, format: str) -> dict[str, bytes]:  # noqa: A002
-    """The content of the picture files by name; one is packed while the next is drawn."""
+def picture_files(
+    stage: Scored,
+    *,
+    dpi: float,
+    format: str,  # noqa: A002
+    without: Collection[str] = (),
+) -> dict[str, bytes]:
+    """The content of the picture files that ``stage`` has enough for, by name, but for the files ``without``.
+
+    One is packed while the next is drawn.
+    """
     from embedscope.output import pictures
 
     with ThreadPoolExecutor(1) as packing:
         files = {
-            name: packing.submit(pictures.drawn(figure, dpi=dpi, format=format)) for name, figure in _figures(result)
+            f"{name}.{format}": packing.submit(pictures.drawn(draw(), dpi=dpi, format=format))
+            for name, draw in _pictures(stage)
+            if f"{name}.{format}" not in without
         }
-    return {f"{name}.{format}": files[name].result() for name in PICTURES if name in files}
+    return {name: file.result() for name, file in files.items()}
 
 
-def _figures(result: Result) -> Iterator[tuple[str, Figure]]:
+def _pictures(stage: Scored) -> Iterator[tuple[str, Callable[[], Figure]]]:
+    """The pictures of a stage: each shows what no later stage changes."""
     from embedscope.output import pictures
+    from embedscope.result import Diagnosed, Mapped
 
-    for name in result.maps:
-        yield f"{name}_projection", pictures.draw_map(result, name)
-    if result.examples:
-        yield "top_k_predictions", pictures.draw_top_k(result)
-    if result.heatmap is not None:
-        yield "similarity_heatmap", pictures.draw_heatmap(result)
-    yield "similarity_distribution", pictures.draw_similarity_distribution(result)
-    if result.negative_types:
-        yield "negative_types", pictures.draw_negative_types(result)
-    if result.geometry is not None:
-        yield "spectrum", pictures.draw_spectrum(result.geometry)
-    if result.thresholds is not None:
-        yield "thresholds", pictures.draw_thresholds(result.thresholds)
-    if result.robustness is not None and any(effect.changes for effect in result.robustness.effects):
-        yield "robustness", pictures.draw_robustness(result.robustness)
-    if result.deployment is not None:
-        yield "deployment_cost", pictures.draw_deployment_cost(result.deployment)
+    if stage.examples:
+        yield "top_k_predictions", partial(pictures.draw_top_k, stage)
+    if stage.heatmap is not None:
+        yield "similarity_heatmap", partial(pictures.draw_heatmap, stage)
+    yield "similarity_distribution", partial(pictures.draw_similarity_distribution, stage)
+    if stage.negative_types:
+        yield "negative_types", partial(pictures.draw_negative_types, stage)
+    if isinstance(stage, Diagnosed):
+        if stage.geometry is not None:
+            yield "spectrum", partial(pictures.draw_spectrum, stage.geometry)
+        if stage.thresholds is not None:
+            yield "thresholds", partial(pictures.draw_thresholds, stage.thresholds)
+        if stage.robustness is not None and any(effect.changes for effect in stage.robustness.effects):
+            yield "robustness", partial(pictures.draw_robustness, stage.robustness)
+        if stage.deployment is not None:
+            yield "deployment_cost", partial(pictures.draw_deployment_cost, stage.deployment)
+    if isinstance(stage, Mapped):
+        for name in stage.maps:
+            yield f"{name}_projection", partial(pictures.draw_map, stage, name)
 
 
 class Drawing:
@@ -87,21 +103,28 @@ class Drawing:
         self._settings: dict[str, Any] = {"dpi": dpi, "format": format}
         self._process = _started()
         self._waiting = ThreadPoolExecutor(1)
-        self._drawn: tuple[Result, Future[dict[str, bytes]]] | None = None
+        self._answers: list[Future[dict[str, bytes]]] = []
+        self._stage: Scored | None = None
 
-    def begin(self, result: Result) -> None:
-        """Have the pictures of ``result`` drawn."""
-        self._drawn = result, self._waiting.submit(self._ask, result)
+    def begin(self, stage: Scored) -> None:
+        """Have the pictures drawn that ``stage`` adds to those of the stages before it."""
+        self._stage = stage
+        self._answers.append(self._waiting.submit(self._ask, stage))
 
     def files(self) -> dict[str, bytes]:
-        """Wait for the pictures; the content of their files, by name."""
-        if self._drawn is None:
+        """Wait for the pictures of the last stage; the content of their files, by name."""
+        if self._stage is None:
             return {}
-        result, drawn = self._drawn
+        files: dict[str, bytes] = {}
         try:
-            return drawn.result()
+            for answer in self._answers:
+                files |= answer.result()
         except Exception:  # whatever became of the process or of what was sent to it: what fails here is told
-            return picture_files(result, **self._settings)
+            files |= picture_files(self._stage, **self._settings, without=files)
+        return {name: files[name] for name in map(self._file_name, PICTURES) if name in files}
+
+    def _file_name(self, picture: str) -> str:
+        return f"{picture}.{self._settings['format']}"
 
     def __enter__(self) -> Self:
         return self
@@ -121,19 +144,19 @@ class Drawing:
             with suppress(OSError), process:  # closes both pipes and waits for the end
                 pass
 
-    def _ask(self, result: Result) -> dict[str, bytes]:
+    def _ask(self, stage: Scored) -> dict[str, bytes]:
         process = self._process
-        if process is None or len(result.queries.texts) + len(result.documents.texts) > MAX_TEXTS:
+        if process is None or len(stage.queries.texts) + len(stage.documents.texts) > MAX_TEXTS:
             raise EOFError("nobody is asked")
         asked, answers = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
-        pickle.dump((result, self._settings), asked, protocol=pickle.HIGHEST_PROTOCOL)
+        asked.write(pickle.dumps((stage, self._settings), protocol=pickle.HIGHEST_PROTOCOL))
         asked.flush()
         files: dict[str, bytes] = pickle.load(answers)  # noqa: S301 - from a process of our own
         return files
 
 
 def serve() -> None:
-    """Draw the result that comes in on standard input: the second process.
+    """Draw the stages that come in on standard input, until it ends: the second process.
 
     An error ends it without a word: the process that asked draws for itself then, and says what is wrong.
     """
@@ -144,9 +167,13 @@ def serve() -> None:
     with suppress(Exception):
         import embedscope.output.pictures  # noqa: F401 - loads Matplotlib while there is nothing to draw
 
-        result, settings = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process that started this one
-        pickle.dump(picture_files(result, **settings), answers, protocol=pickle.HIGHEST_PROTOCOL)
-        answers.flush()
+        names: set[str] = set()
+        while True:
+            stage, settings = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process that started this one
+            files = picture_files(stage, **settings, without=names)
+            names |= files.keys()
+            pickle.dump(files, answers, protocol=pickle.HIGHEST_PROTOCOL)
+            answers.flush()
 
 
 def _started() -> subprocess.Popen[bytes] | None:

@@ -14,7 +14,7 @@ from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
 from embedscope.output.pictures.text_layout import wrap
 from embedscope.protocols import Float64Array
-from embedscope.result import Distribution, Mapped, Similarity
+from embedscope.result import Distribution, Scored, Similarity
 from embedscope.result.formatting import count
 
 _WIDTH, _HEIGHT = 11.0, 7.4
@@ -41,7 +41,7 @@ class _Population:
 
 
 @style.look()
-def draw_similarity_distribution(result: Mapped) -> Figure:
+def draw_similarity_distribution(result: Scored) -> Figure:
     """Densities of positive, negative and hard-negative similarities, their spread, and the four summary figures.
 
     Each density has area 1, so a thousand positives stay visible beside a million negatives. Boxes run from the 25 %

@@ -15,7 +15,7 @@ from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
 from embedscope.output.pictures.text_layout import ellipsis
 from embedscope.protocols import BoolArray, Float32Array
-from embedscope.result import Mapped
+from embedscope.result import Scored
 from embedscope.result.formatting import count
 
 MAX_SIDE = 40
@@ -35,7 +35,7 @@ _LEFT = style.MARGIN + _LABEL_SPACE
 
 
 @style.look()
-def draw_heatmap(result: Mapped) -> Figure:
+def draw_heatmap(result: Scored) -> Figure:
     """Similarity of queries (rows) to distinct positives (columns); a black frame marks what is relevant.
 
     At most 40 rows and 40 columns are drawn. The colours run from 0 to 1 with the middle at 0.5; where a similarity

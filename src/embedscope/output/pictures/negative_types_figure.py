@@ -10,7 +10,7 @@ from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import style
 from embedscope.output.pictures.row_artists import row_axes, write_beside
 from embedscope.protocols import Float64Array
-from embedscope.result import Mapped, NegativeType
+from embedscope.result import NegativeType, Scored
 from embedscope.result.formatting import count, percent_estimate
 
 MAX_TYPES = 20
@@ -21,7 +21,7 @@ _GOLDEN = 0.6180339887498949  # multiples of it fill the unit interval evenly, w
 
 
 @style.look()
-def draw_negative_types(result: Mapped) -> Figure:
+def draw_negative_types(result: Scored) -> Figure:
     """Margins of the (query, hard negative) pairs of each type, the most often violated type first.
 
     A dot is a pair: a cross left of zero where the negative reaches the query's best positive (a violation), a circle

@@ -16,7 +16,7 @@ from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
 from embedscope.output.pictures.text_layout import ellipsis, wrap
-from embedscope.result import Example, ExampleKind, Mapped
+from embedscope.result import Example, ExampleKind, Scored
 from embedscope.result.formatting import count
 
 MAX_EXAMPLES = 6
@@ -67,7 +67,7 @@ class _Panel:
 
 
 @style.look()
-def draw_top_k(result: Mapped) -> Figure:
+def draw_top_k(result: Scored) -> Figure:
     """A panel for each example: the ten nearest documents with their similarities, right or wrong.
 
     A relevant document has a plain green bar and a tick, any other a hatched red one and a cross; the types stand in
@@ -97,7 +97,7 @@ def draw_top_k(result: Mapped) -> Figure:
     return figure
 
 
-def _panel(result: Mapped, example: Example) -> _Panel:
+def _panel(result: Scored, example: Example) -> _Panel:
     query = style.shown(result.queries.texts[example.query]) or "(empty query)"
     lines = wrap(query, (_WIDTH - 2 * style.MARGIN) * 72, measure(_QUERY_SIZE, is_bold=True), max_lines=2)
     rank = result.queries.rank[example.query]
@@ -106,7 +106,7 @@ def _panel(result: Mapped, example: Example) -> _Panel:
     return _Panel(example.kind, lines, outcome, _rows(result, example.query))
 
 
-def _rows(result: Mapped, query: int) -> list[_Row]:
+def _rows(result: Scored, query: int) -> list[_Row]:
     """The nearest documents of a query, and where none of them is relevant the best relevant one."""
     table, texts = result.queries, result.documents.texts
     own = {
@@ -132,7 +132,7 @@ def _rank(rank: float) -> str:
     return f"{rank:,.0f}" if float(rank).is_integer() else f"{rank:,.1f}"
 
 
-def _titles(result: Mapped) -> tuple[str, str]:
+def _titles(result: Scored) -> tuple[str, str]:
     n_left_out = max(0, len(result.examples) - MAX_EXAMPLES)
     left_out = f"{style.DOT}{n_left_out:,} more examples not drawn" if n_left_out else ""
     n_nearest = min(K, result.queries.top_documents.shape[1])
