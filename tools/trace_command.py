@@ -2,7 +2,8 @@
 
     python -m tools.trace_command visualize --embeddings vectors.npz --data test.json --output /tmp/out
 
-Counts this process, its threads included; the second process, which draws, is left out. To compare two versions, run
+Counts this process, its threads included; the second process, which draws, is left out. A function that calls itself
+stands on the stack once. To compare two versions, run
 it with each of them on the module path.
 """
 
@@ -21,13 +22,12 @@ PACKAGE = str(Path(package_file).parent)
 
 
 class Trace:
-    """Counts calls of functions of the package, and how many of them stand on the stack at once."""
+    """Counts calls of functions of the package, and how many different ones stand on the stack at once."""
 
     def __init__(self) -> None:
         self.calls: Counter[tuple[str, str]] = Counter()
         self.deepest = 0
-        self.climbs = 0
-        self._stacks: dict[int, list[str]] = {}
+        self._stacks: dict[int, list[tuple[str, str]]] = {}
 
     def __call__(self, frame: FrameType, event: str, _: Any) -> None:
         file = frame.f_code.co_filename
@@ -36,9 +36,11 @@ class Trace:
         stack = self._stacks.setdefault(threading.get_ident(), [])
         if event == "call":
             module = str(Path(file).relative_to(PACKAGE))
-            self.calls[module, frame.f_code.co_qualname] += 1
-            stack.append(module)
-            self.deepest = max(self.deepest, len(stack))
+            function = module, frame.f_code.co_qualname
+            self.calls[function] += 1
+            stack.append(function)
+            if len(stack) > self.deepest:
+                self.deepest = max(self.deepest, len(set(stack)))
         elif event == "return" and stack:
             stack.pop()
 
@@ -59,7 +61,7 @@ def main(words: list[str]) -> int:
     modules = {module for module, _ in trace.calls}
     print(
         f"functions entered {len(trace.calls):,}, modules {len(modules):,}, calls {trace.calls.total():,}, "
-        f"deepest stack of the package's own frames {trace.deepest}"
+        f"deepest stack of the package's own functions {trace.deepest}"
     )
     return status
 
