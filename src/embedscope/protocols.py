@@ -60,20 +60,6 @@ class Encoder(Protocol):
         ...
 
 
-class Projector(Protocol):
-    """Turns pooled vectors into the vectors that are compared: a head, or the identity."""
-
-    @property
-    def dim_in(self) -> int: ...
-
-    @property
-    def dim_out(self) -> int: ...
-
-    def project(self, vectors: Float32Array) -> Float32Array:
-        """Vectors of shape (n, dim_in) to unit rows of shape (n, dim_out)."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Perturbation:
     """A way in which another hand would type a text: its stable name, what it does in a few words, and the change.
