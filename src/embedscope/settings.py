@@ -154,6 +154,24 @@ class Precision(StrEnum):
     BFLOAT16 = "bfloat16"
 
 
+class SimilarityFunction(StrEnum):
+    """How the likeness of two vectors is scored; "model" is what the model states, else the cosine."""
+
+    MODEL = "model"
+    COSINE = "cosine"
+    DOT = "dot"
+
+
+class Activation(StrEnum):
+    """What a head applies between two matrices, by the class names of ``torch.nn`` in small letters."""
+
+    IDENTITY = "identity"
+    RELU = "relu"
+    GELU = "gelu"
+    TANH = "tanh"
+    SIGMOID = "sigmoid"
+
+
 TIE_TOLERANCE = 1e-6
 """Cosines of float32 vectors closer than this are tied (conventions, section 2)."""
 
@@ -200,6 +218,27 @@ class ModelSettings(Checked):
     )
     max_length: int | None = option(
         None, "largest number of tokens of a text", count, shown_default="as the checkpoint says"
+    )
+    query_prompt: str | None = option(
+        None,
+        "text before each query, or the name of one of the model's prompts",
+        metavar="TEXT",
+        shown_default="the model's own",
+    )
+    document_prompt: str | None = option(
+        None,
+        "text before each document, or the name of one of the model's prompts",
+        metavar="TEXT",
+        shown_default="the model's own",
+    )
+    similarity: SimilarityFunction = option(
+        SimilarityFunction.MODEL, "score of a query and a document", SimilarityFunction
+    )
+    head_module: str | None = option(
+        None, "sub-module of a checkpoint that is the head", metavar="NAME", shown_default="by known names"
+    )
+    activation: Activation | None = option(
+        None, "function between the matrices of a head", Activation, shown_default="as the checkpoint says"
     )
     batch_size: int = option(32, "number of texts encoded at a time", count)
     device: Device = option(Device.AUTO, "device to run on", Device)

@@ -90,7 +90,7 @@ export interface DataFacts {
   dim: number;
 }
 /**
- * What produced the vectors: shown in every output so that two runs can be told apart.
+ * What produced the vectors: shown in every output so that two runs can be told apart. ``similarity`` is "cosine" or "dot". ``tensors`` is None where no weights were read (vectors made before).
  */
 export interface ModelFacts {
   checkpoint: string;
@@ -107,6 +107,22 @@ export interface ModelFacts {
   };
   fingerprint: string | null;
   notes: string[];
+  similarity?: string;
+  query_prompt?: string;
+  document_prompt?: string;
+  tensors?: TensorAccount | null;
+}
+/**
+ * What became of every tensor of a checkpoint; one that is in neither place is refused at loading. ``renamed`` and ``ignored`` count tensors by the rule that was applied: "without '_orig_mod.'", "pooler".
+ */
+export interface TensorAccount {
+  n_used: number;
+  renamed: {
+    [k: string]: number;
+  };
+  ignored: {
+    [k: string]: number;
+  };
 }
 /**
  * Positive, negative and hard-negative similarities and how far apart they lie (conventions, section 4).

@@ -122,7 +122,11 @@ def _help(known: Option, default: Any, own: str | None) -> str:
 _DATA = Group("data", DataSettings)
 _MODEL = Group("model", ModelSettings)
 _CACHE = ("cache_dir", "no_cache")
-_PLAIN_ENCODING = ("base_model", "pooling", "max_length", "batch_size", "device", *_CACHE)
+_PROMPTS = ("query_prompt", "document_prompt")
+_PLAIN_ENCODING = (
+    "base_model", "head_module", "activation", "pooling", "max_length", *_PROMPTS, "similarity", "batch_size", "device",
+    *_CACHE,
+)  # fmt: skip
 _ENCODING = (*_PLAIN_ENCODING, "backend", "precision")
 _JUDGING = ("criteria", "seed", "draws", "attributes")
 _CLOSER = ("geometry", "robustness", "abbreviations", "deployment_cost", "wanted_precision")

@@ -16,7 +16,7 @@ from embedscope.result.finding import Finding, Severity
 from embedscope.result.formatting import run_label, run_labels
 from embedscope.result.mapped_points import MAP_NAMES, MapAnimation, MapLayout, Points
 from embedscope.result.perturbed import PerturbationEffect, Robustness
-from embedscope.result.provenance import DataFacts, ModelFacts
+from embedscope.result.provenance import DataFacts, ModelFacts, TensorAccount
 from embedscope.result.scores import (
     Distribution,
     Example,
@@ -77,6 +77,7 @@ __all__ = [
     "Similarity",
     "SpaceGeometry",
     "StorageFormat",
+    "TensorAccount",
     "ThresholdChoice",
     "ThresholdTable",
     "Timeline",

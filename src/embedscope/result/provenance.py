@@ -32,8 +32,23 @@ class DataFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class TensorAccount:
+    """What became of every tensor of a checkpoint; one that is in neither place is refused at loading.
+
+    ``renamed`` and ``ignored`` count tensors by the rule that was applied: "without '_orig_mod.'", "pooler".
+    """
+
+    n_used: int
+    renamed: Mapping[str, int] = field(default_factory=dict)
+    ignored: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What produced the vectors: shown in every output so that two runs can be told apart."""
+    """What produced the vectors: shown in every output so that two runs can be told apart.
+
+    ``similarity`` is "cosine" or "dot". ``tensors`` is None where no weights were read (vectors made before).
+    """
 
     checkpoint: str
     layout: str
@@ -48,3 +63,7 @@ class ModelFacts:
     training: Mapping[str, str] = field(default_factory=dict)
     fingerprint: str | None = None
     notes: tuple[str, ...] = ()
+    similarity: str = field(default="cosine", metadata=ADDED)
+    query_prompt: str = field(default="", metadata=ADDED)
+    document_prompt: str = field(default="", metadata=ADDED)
+    tensors: TensorAccount | None = field(default=None, metadata=ADDED)
