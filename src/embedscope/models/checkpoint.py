@@ -113,7 +113,7 @@ def _head_checkpoint(
             f"The head in '{path}' takes vectors of {head.dim_in} numbers, but the base model '{base.reference}' "
             f"({base.path}) gives {width}. Pass the model that the head was trained on with --base-model."
         )
-    state = differing_encoder(path, head.encoder, base)
+    state, _ = differing_encoder(path, head.encoder, base)
     if head.encoder:
         found = "equals the base model, tensor for tensor: the checkpoint is head-only"
         if state is not None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 from embedscope.errors import CheckpointError
 from embedscope.models.model_folders import ModelFolder, weight_files
 from embedscope.models.weights import LazyTensors, read_tensors
+from embedscope.result import TensorAccount
 
 if TYPE_CHECKING:
     import torch
@@ -36,10 +37,17 @@ class EncoderState:
     digest: str
 
 
-def differing_encoder(path: str, encoder: Mapping[str, torch.Tensor], base: ModelFolder) -> EncoderState | None:
-    """The encoder weights of a checkpoint, or None where they are the base model's, tensor for tensor."""
-    if not encoder:
-        return None
+def differing_encoder(
+    path: str, tensors: Mapping[str, torch.Tensor], base: ModelFolder
+) -> tuple[EncoderState | None, TensorAccount]:
+    """The encoder weights of a checkpoint, or None where they are the base model's, and what became of ``tensors``.
+
+    ``tensors`` are all that the head did not take, under their names in the file. ``CheckpointError`` where one of
+    them is neither the encoder's nor ignored by a written rule.
+    """
+    if not tensors:
+        return None, TensorAccount(0)
+    encoder = {name.removeprefix("encoder."): tensor for name, tensor in tensors.items()}
     files = weight_files(base.transformer or base.path)
     tensors = ChainMap(*(cast("MutableMapping[str, torch.Tensor]", read_tensors(file)) for file in files))
     carried, own = _aligned(encoder, tensors)
@@ -51,8 +59,8 @@ def differing_encoder(path: str, encoder: Mapping[str, torch.Tensor], base: Mode
             f"Pass the model it was trained from with --base-model."
         )
     if all(_is_equal(path, name, carried[name], own[name]) for name in own):
-        return None
-    return EncoderState(carried, _digest(carried))
+        return None, TensorAccount(len(own))
+    return EncoderState(carried, _digest(carried)), TensorAccount(len(own))
 
 
 def _aligned(encoder: Mapping[str, torch.Tensor], base: Mapping[str, torch.Tensor]) -> tuple[LazyTensors, LazyTensors]:
