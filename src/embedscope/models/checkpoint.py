@@ -6,6 +6,7 @@ and ``model_folders``.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
@@ -19,7 +20,8 @@ from embedscope.models.model_folders import Layout, ModelFolder, position_capaci
 from embedscope.models.pooling import PoolingSpec, pooling_by_name
 from embedscope.models.projectors import Step
 from embedscope.models.weights import EXPECTED, read_object
-from embedscope.settings import Pooling
+from embedscope.result import TensorAccount
+from embedscope.settings import Activation, Pooling, Weights
 
 DEFAULT_BASE_MODEL = "BAAI/bge-m3"
 """Base model of the original project, assumed where a head-only checkpoint names none."""
@@ -56,6 +58,7 @@ class Checkpoint:
     adapter: Path | None = None
     query_prompt: str = ""
     document_prompt: str = ""
+    tensors: TensorAccount | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -65,6 +68,9 @@ def load_checkpoint(
     base_model: str | Path | None = None,
     pooling: Pooling | None = None,
     max_length: int | None = None,
+    head_module: str | None = None,
+    activation: Activation | None = None,
+    weights: Weights = Weights.PLAIN,
 ) -> Checkpoint:
     """The checkpoint at ``path``, with its base model found and every choice made and named.
 
@@ -80,6 +86,8 @@ def load_checkpoint(
         How token vectors become one vector; what the checkpoint says by default.
     max_length : int, optional
         Tokens a text is cut to; what the checkpoint records, else the model's own, by default.
+    head_module, activation, weights
+        As ``read_head_file`` takes them; a folder states its own layers, and these do not touch it.
 
     Raises
     ------
@@ -96,7 +104,8 @@ def load_checkpoint(
             raise CheckpointError(f"There is no checkpoint '{path}'. Expected {EXPECTED}.")
         source = locate_model(str(path), option="--checkpoint")
     if not source.is_dir():
-        return _head_checkpoint(str(path), read_head_file(source), base_model, pooling, max_length)
+        head = read_head_file(source, head_module=head_module, activation=activation, weights=weights)
+        return _head_checkpoint(str(path), head, base_model, pooling, max_length)
     folder = read_model_folder(source, reference=str(path))
     return _folder_checkpoint(str(path), folder, base_model, pooling, max_length)
 
@@ -113,8 +122,8 @@ def _head_checkpoint(
             f"The head in '{path}' takes vectors of {head.dim_in} numbers, but the base model '{base.reference}' "
             f"({base.path}) gives {width}. Pass the model that the head was trained on with --base-model."
         )
-    state, _ = differing_encoder(path, head.encoder, base)
-    if head.encoder:
+    state, account = differing_encoder(path, head.rest, base)
+    if account.n_used:
         found = "equals the base model, tensor for tensor: the checkpoint is head-only"
         if state is not None:
             found = "differs from the base model: the checkpoint's own is used"
@@ -130,8 +139,16 @@ def _head_checkpoint(
         steps=head.steps,
         training=head.training,
         encoder_state=state,
-        notes=(*base.notes, *notes),
+        tensors=_sum(head.account, account),
+        notes=(*base.notes, *head.notes, *notes),
     )
+
+
+def _sum(*accounts: TensorAccount) -> TensorAccount:
+    """What became of the tensors of all ``accounts``."""
+    renamed = sum((Counter(account.renamed) for account in accounts), Counter[str]())
+    ignored = sum((Counter(account.ignored) for account in accounts), Counter[str]())
+    return TensorAccount(sum(account.n_used for account in accounts), dict(renamed), dict(ignored))
 
 
 def base_folder(reference: str) -> ModelFolder:

@@ -275,3 +275,35 @@ def tensors_of(stored: Mapping[Any, Any]) -> dict[str, torch.Tensor]:
 def as_float32(tensor: torch.Tensor) -> Float32Array:
     """A float32 NumPy copy of ``tensor``, independent of the file it came from."""
     return np.array(tensor.detach().float().numpy(), dtype=np.float32, copy=True)
+
+
+def weight_array(path: str | Path, name: str, tensor: torch.Tensor) -> Float32Array:
+    """A float32 NumPy copy of a weight; ``CheckpointError`` where ``tensor`` is not a plain table of its numbers."""
+    fault = _fault_of(tensor)
+    if fault is not None:
+        raise CheckpointError(
+            f"In '{path}' the tensor '{name}' {fault}. Expected a dense tensor of float32, float16, bfloat16 or "
+            f"float64: save the weights in one of these formats."
+        )
+    return as_float32(tensor)
+
+
+def _fault_of(tensor: torch.Tensor) -> str | None:
+    """Why a tensor is no plain table of numbers; None where it is one."""
+    import torch
+
+    if tensor.is_quantized:
+        return f"is quantised ({_dtype(tensor)}), and its values depend on scales"
+    if tensor.layout is not torch.strided:
+        return f"is sparse ({str(tensor.layout).removeprefix('torch.')})"
+    if tensor.is_meta:
+        return "has a shape and no values (it is on torch's device 'meta')"
+    if tensor.dtype not in (torch.float32, torch.float16, torch.bfloat16, torch.float64):
+        return f"holds numbers of the type {_dtype(tensor)}"
+    if tensor.untyped_storage().nbytes() < tensor.numel() * tensor.element_size():
+        return f"has the shape {tuple(tensor.shape)} and fewer numbers, which it repeats"
+    return None
+
+
+def _dtype(tensor: torch.Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
