@@ -161,11 +161,13 @@ def _state_dict(path: Path, stored: Mapping[Any, Any]) -> Mapping[str, torch.Ten
             f"one of {', '.join(WRAPPER_KEYS)}."
         )
     used = {*wrapped[:1], *averaged, *CONFIG_KEYS, *(() if wrapped else state)}
-    others = {
-        key: value
-        for key, value in stored.items()
-        if key not in used and not any(part in str(key).lower() for part in BESIDE) and _holds_tensors(value)
-    }
+    beside = {key: value for key, value in stored.items() if key not in used}
+    inside = {f"{key}.{name}": value for key in wrapped[:1] for name, value in stored[key].items() if name not in state}
+    others = [
+        key
+        for key, value in (beside | inside).items()
+        if _holds_tensors(value) and not any(part in str(key).lower() for part in BESIDE)
+    ]
     if others or len(averaged) > 1:
         held = [*(wrapped[:1] or ["its top level"]), *averaged, *others]
         raise CheckpointError(

@@ -230,53 +230,61 @@ def with_activation(items: Sequence[Item], activation: str | None) -> tuple[Step
     CheckpointError
         If there is a place for an activation and none is stated, or if it could stand in several places.
     """
+    dense = next((item for item in items if isinstance(item, Layer) and re.fullmatch(r"\d+\.linear", item.name)), None)
+    if dense is not None and activation is None:
+        raise CheckpointError(
+            f"'{dense.name}' is named as in a Dense of sentence-transformers, whose activation is Tanh unless its "
+            f"config.json, which is not in the file, says otherwise. Pass --activation {', '.join(Activation)}."
+        )
+    places = _places(items, activation)
+    n_matrices = sum(map(is_matrix, items))
+    if n_matrices < 2 and activation not in (None, "Identity"):
+        places = places or _after_matrix(items, activation)
+        if len(places) > 1:
+            raise _ask_place(items, activation)
+    steps: list[Step] = []
+    for i, item in enumerate(items):
+        if not isinstance(item, Gap):
+            steps.append(item.step if isinstance(item, Layer) else item)
+        if i in places and activation not in (None, "Identity"):
+            steps.append(Nonlinearity(activation))
+    return tuple(steps)
+
+
+def _places(items: Sequence[Item], activation: str | None) -> list[int]:
+    """The gaps that the activation fills, and the matrices that it directly follows, where one has to be somewhere."""
     matrices = [i for i, item in enumerate(items) if is_matrix(item)]
-    stretches = [range(a, b) for a, b in pairwise([0, *(i + 1 for i in matrices), len(items)])]
     first_layer = next(i for i, item in enumerate(items) if isinstance(item, Layer))
     places: list[int] = []
-    for n, stretch in enumerate(stretches):
-        inside = [items[i] for i in stretch]
-        gaps = [i for i in stretch if isinstance(items[i], Gap) and i > first_layer]
+    for n, (start, end) in enumerate(pairwise([0, *(i + 1 for i in matrices), len(items)])):  # n matrices before it
+        inside = items[start:end]
+        gaps = [i for i in range(start, end) if isinstance(items[i], Gap) and i > first_layer]
         is_between = 0 < n < len(matrices)
         if any(isinstance(item, Nonlinearity) for item in inside) or not (gaps or is_between):
             continue
         if activation is None:
             raise _ask_activation(items)
         has_norm = any(isinstance(item, Layer) and not is_matrix(item) for item in inside)
-        is_certain = len(gaps) == 1 or (not gaps and not has_norm)
+        is_certain = len(gaps) == 1 or not (gaps or has_norm)
         if activation != "Identity" and not (is_certain and (is_between or len(matrices) == 1)):
             raise _ask_place(items, activation)
-        places += gaps or [stretch.start - 1]
-    if len(matrices) == 1 and activation not in (None, "Identity"):
-        places = places or _after_matrix(items, matrices[0], activation)
-        if len(places) > 1:
-            raise _ask_place(items, activation)
-    return _steps(items, places, activation or "Identity")
+        places += gaps or [start - 1]
+    return places
 
 
-def _after_matrix(items: Sequence[Item], matrix: int, activation: str) -> list[int]:
+def _after_matrix(items: Sequence[Item], activation: str) -> list[int]:
     """Where a head of one matrix has its activation, if the numbering leaves no gap for it: directly after the matrix.
 
     Nowhere if an activation is named among the modules; ``CheckpointError`` if the numbering has no place there.
     """
     if any(isinstance(item, Nonlinearity) for item in items):
         return []
-    following = items[matrix + 1] if matrix + 1 < len(items) else None
-    has_no_place = isinstance(following, Layer) and _number(following.name) is not None
-    if has_no_place or isinstance(items[0], Gap):
+    matrix = next((i for i, item in enumerate(items) if is_matrix(item)), None)
+    following = items[matrix + 1] if matrix is not None and matrix + 1 < len(items) else None
+    is_numbered = isinstance(following, Layer) and following.name.rpartition(".")[2].isdecimal()
+    if matrix is None or is_numbered or isinstance(items[0], Gap):
         raise _ask_place(items, activation)
     return [matrix]
-
-
-def _steps(items: Sequence[Item], places: Sequence[int], activation: str) -> tuple[Step, ...]:
-    """The steps of ``items``, with the activation instead of the gap, or after the layer, at each of ``places``."""
-    steps: list[Step] = []
-    for i, item in enumerate(items):
-        if not isinstance(item, Gap):
-            steps.append(item.step if isinstance(item, Layer) else item)
-        if i in places and activation != "Identity":
-            steps.append(Nonlinearity(activation))
-    return tuple(steps)
 
 
 def notes_on(items: Sequence[Item]) -> list[str]:
@@ -295,11 +303,6 @@ def notes_on(items: Sequence[Item]) -> list[str]:
 
 def is_matrix(item: Item) -> bool:
     return isinstance(item, Layer) and isinstance(item.step, Linear)
-
-
-def _number(name: str) -> int | None:
-    last = name.rpartition(".")[2]
-    return int(last) if last.isdecimal() else None
 
 
 def _joined(path: str, name: str) -> str:

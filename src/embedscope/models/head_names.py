@@ -206,7 +206,9 @@ def _named_modules(path: str, names: Iterable[str], asked: str) -> tuple[str, ..
         modules.append(item if found is None else found)
     twice = [name for name in modules for other in modules if name is not other and _is_in(name, other)]
     if twice:
-        raise CheckpointError(f"--head-module names '{twice[0]}' twice: '{asked}'. Name each module once, in order.")
+        raise CheckpointError(
+            f"--head-module names '{twice[0]}' of '{path}' twice: '{asked}'. Name each module once, in order."
+        )
     return tuple(modules)
 
 

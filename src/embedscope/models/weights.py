@@ -84,7 +84,7 @@ def _zip_kind(path: Path) -> FileKind:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError):
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return FileKind.TORCH_ZIP  # cut short: its directory stands at the end. Reading it will say so.
     if any(name.endswith("/data.pkl") for name in names):
         return FileKind.TORCH_ZIP
@@ -154,9 +154,9 @@ def _refusal(path: Path, error: Exception) -> CheckpointError:
         )
     if wanted is not None:
         return UnsafeCheckpointError(
-            f"'{path}' was refused: reading it would call '{wanted}', and a checkpoint must hold only tensors, numbers "
-            f"and strings. Nothing in it was run. If it is your own, save model.state_dict() (not the model, and no "
-            f"objects of your classes) with torch.save."
+            f"'{path}' was refused: reading it would call '{wanted[:200]}', and a checkpoint must hold only tensors, "
+            f"numbers and strings. Nothing in it was run. If it is your own, save model.state_dict() (not the model, "
+            f"and no objects of your classes) with torch.save."
         )
     size = path.stat().st_size
     return CheckpointError(
@@ -192,7 +192,7 @@ def _globals_in(path: Path) -> Iterator[str]:
                 yield ".".join(strings[-2:])
             elif isinstance(argument, str):
                 strings.append(argument)
-    except (ValueError, OSError, KeyError, zipfile.BadZipFile):
+    except (ValueError, OSError, KeyError, IndexError, NotImplementedError, StopIteration, zipfile.BadZipFile):
         return
 
 
@@ -244,7 +244,7 @@ def read_safetensors(path: Path) -> tuple[LazyTensors, dict[str, str]]:
     except (safetensors.SafetensorError, OSError) as error:
         raise CheckpointError(
             f"'{path}' ({path.stat().st_size:,} bytes) begins like a safetensors file but cannot be read: "
-            f"{error}. It is cut short or damaged; copy or save it again."
+            f"{str(error)[:300]}. It is cut short or damaged; copy or save it again."
         ) from error
 
 
