@@ -24,11 +24,12 @@ from embedscope.models.weights import (
     WEIGHT_KINDS,
     FileKind,
     LazyTensors,
+    as_float32,
     file_kind,
+    plain_weight,
     read_safetensors,
     read_torch_file,
     tensors_of,
-    weight_array,
 )
 from embedscope.result import TensorAccount
 from embedscope.settings import Activation, Weights
@@ -126,7 +127,7 @@ def read_head_file(
         configs = [{str(key): value for key, value in stored.items()}, *configs]
     recorded, notes = _recorded(path, configs)
     names = sort_names(str(path), state, head_module=head_module, weights=weights)
-    arrays = {name: weight_array(path, stored, state[stored]) for name, stored in names.head.items()}
+    arrays = {name: as_float32(plain_weight(path, stored, state[stored])) for name, stored in names.head.items()}
     try:
         items = read_layers(arrays, names.modules)
         steps = with_activation(items, _activation(path, recorded.get("activation"), activation))
@@ -139,7 +140,7 @@ def read_head_file(
         layout,
         steps=(Normalize(), *steps) if normalizes else steps,
         dim_in=next(item.widths[0] for item in items if isinstance(item, Layer)),
-        rest=LazyTensors(names.rest, state.__getitem__),
+        rest=LazyTensors(names.rest, lambda stored: plain_weight(path, stored, state[stored])),
         account=names.account,
         training=training,
         recorded=recorded,

@@ -12,17 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from embedscope.errors import CheckpointError
+from embedscope.models.account import WRAPPER_COMPONENTS
 from embedscope.models.head_layers import CONTAINERS, HEADS, MATRICES, NORMS, PARAMETERS, word_of
 from embedscope.result import TensorAccount
 from embedscope.settings import Activation, Weights
 
 if TYPE_CHECKING:
     import torch
-
-WRAPPER_COMPONENTS = frozenset({
-    "module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module",
-})  # fmt: skip
-"""Name components that DistributedDataParallel, torch.compile, FSDP, activation checkpointing and Fabric add."""
 
 MODEL_ROOTS = ("model", "net", "network", "student", "online", "embedder", "retriever", "bi_encoder")
 """What a trainer may call the whole model: taken off where every name begins with it."""
