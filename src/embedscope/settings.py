@@ -172,6 +172,13 @@ class Activation(StrEnum):
     SIGMOID = "sigmoid"
 
 
+class Weights(StrEnum):
+    """Which weights of a checkpoint that holds both: as they were trained, or their moving average."""
+
+    PLAIN = "plain"
+    EMA = "ema"
+
+
 TIE_TOLERANCE = 1e-6
 """Cosines of float32 vectors closer than this are tied (conventions, section 2)."""
 
@@ -235,11 +242,15 @@ class ModelSettings(Checked):
         SimilarityFunction.MODEL, "score of a query and a document", SimilarityFunction
     )
     head_module: str | None = option(
-        None, "sub-module of a checkpoint that is the head", metavar="NAME", shown_default="by known names"
+        None,
+        "sub-module of a checkpoint that is the head, or several in order, by commas",
+        metavar="NAME",
+        shown_default="by known names",
     )
     activation: Activation | None = option(
         None, "function between the matrices of a head", Activation, shown_default="as the checkpoint says"
     )
+    weights: Weights = option(Weights.PLAIN, "weights as trained, or their moving average", Weights)
     batch_size: int = option(32, "number of texts encoded at a time", count)
     device: Device = option(Device.AUTO, "device to run on", Device)
     backend: Backend = option(Backend.TORCH, "library that runs the transformer", Backend)

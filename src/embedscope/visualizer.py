@@ -17,14 +17,15 @@ from embedscope.output.terminal import Terminal
 from embedscope.pipeline import TrainingFile, decide, encode_with, read, result_of, with_baseline
 from embedscope.protocols import Float32Array, FloatArray
 from embedscope.result import Check, Criteria, Result, Verdict
-from embedscope.settings import Device, Pooling, Precision, Settings
+from embedscope.settings import Activation, Device, Pooling, Precision, Settings, Weights
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 OF_THE_MODEL = {
-    "checkpoint", "embeddings", "base_model", "pooling", "max_length", "backend", "precision", "cache_dir", "no_cache",
+    "checkpoint", "embeddings", "base_model", "head_module", "activation", "weights", "pooling", "max_length",
+    "backend", "precision", "cache_dir", "no_cache",
 }  # fmt: skip
 """Settings that were decided when the model was loaded."""
 
@@ -37,8 +38,8 @@ class EmbeddingVisualizer:
     model_path : str or Path
         ``.pt``, ``.safetensors``, a sentence-transformers or Hugging Face folder, or a hub name.
     device : {"auto", "cpu", "cuda", "mps"}
-    base_model, pooling, max_length
-        As ``--base-model``, ``--pooling`` and ``--max-length``.
+    base_model, pooling, max_length, head_module, activation, weights
+        As ``--base-model``, ``--pooling``, ``--max-length``, ``--head-module``, ``--activation`` and ``--weights``.
     precision : {"auto", "float32", "float16", "bfloat16"}
         As ``--precision``: number format of the encoder.
     cache : bool
@@ -64,14 +65,21 @@ class EmbeddingVisualizer:
         base_model: str | Path | None = None,
         pooling: str | None = None,
         max_length: int | None = None,
+        head_module: str | None = None,
+        activation: str | None = None,
+        weights: str = "plain",
         precision: str = "auto",
         cache: bool = True,
         quiet: bool = False,
     ) -> None:
-        if device not in set(Device):
-            raise InvalidOptionError(f"device must be one of {', '.join(Device)}, not '{device}'.")
-        if precision not in set(Precision):
-            raise InvalidOptionError(f"precision must be one of {', '.join(Precision)}, not '{precision}'.")
+        for name, value, kind in (
+            ("device", device, Device),
+            ("precision", precision, Precision),
+            ("activation", activation, Activation),
+            ("weights", weights, Weights),
+        ):
+            if value is not None and value not in set(kind):
+                raise InvalidOptionError(f"{name} must be one of {', '.join(kind)}, not '{value}'.")
         self._device, self._path = device, model_path
         self._terminal = Terminal(quiet=quiet)
         self._store = EmbeddingStore(warn=self._terminal.warn, is_enabled=cache)
@@ -80,6 +88,9 @@ class EmbeddingVisualizer:
             base_model=base_model,
             pooling=None if pooling is None else Pooling(pooling),
             max_length=max_length,
+            head_module=head_module,
+            activation=None if activation is None else Activation(activation),
+            weights=Weights(weights),
             device=Device(device),
             precision=Precision(precision),
             hashes=self._store.hashes,

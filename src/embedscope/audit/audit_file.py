@@ -182,7 +182,15 @@ def _checkpoint(settings: Settings) -> Checkpoint | None:
     if path is None:
         return None
     base_model = None if own.checkpoint is None else own.base_model
-    return load_checkpoint(path, base_model=base_model, pooling=own.pooling, max_length=own.max_length)
+    return load_checkpoint(
+        path,
+        base_model=base_model,
+        pooling=own.pooling,
+        max_length=own.max_length,
+        head_module=own.head_module,
+        activation=own.activation,
+        weights=own.weights,
+    )
 
 
 def _lengths(raw: RawRows, checkpoint: Checkpoint | None) -> TokenLengths | None:

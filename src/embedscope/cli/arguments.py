@@ -124,8 +124,8 @@ _MODEL = Group("model", ModelSettings)
 _CACHE = ("cache_dir", "no_cache")
 _PROMPTS = ("query_prompt", "document_prompt")
 _PLAIN_ENCODING = (
-    "base_model", "head_module", "activation", "pooling", "max_length", *_PROMPTS, "similarity", "batch_size", "device",
-    *_CACHE,
+    "base_model", "head_module", "activation", "weights", "pooling", "max_length", *_PROMPTS, "similarity",
+    "batch_size", "device", *_CACHE,
 )  # fmt: skip
 _ENCODING = (*_PLAIN_ENCODING, "backend", "precision")
 _JUDGING = ("criteria", "seed", "draws", "attributes")

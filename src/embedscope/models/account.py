@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from embedscope.errors import CheckpointError
 from embedscope.result import TensorAccount
 
-WRAPPER_COMPONENTS = frozenset({"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
-"""Name components that DistributedDataParallel, torch.compile, FSDP and activation checkpointing add, at any depth."""
+WRAPPER_COMPONENTS = frozenset(
+    {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module"}
+)
+"""Name components that DistributedDataParallel, torch.compile, FSDP, activation checkpointing and Fabric add."""
 
 ROOTS = WRAPPER_COMPONENTS | {
     "model", "encoder", "auto_model", "0", "backbone", "transformer", "base_model", "text_model", "language_model",

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from embedscope.errors import CheckpointError, InvalidOptionError, MissingExtraError
+from embedscope.models.account import combined
 from embedscope.models.encoder_state import EncoderState, differing_encoder
 from embedscope.models.head_files import HeadFile, read_head_file
 from embedscope.models.hub import is_hub_name, locate_model
@@ -27,7 +28,7 @@ from embedscope.models.pooling import PoolingSpec, pooling_by_name
 from embedscope.models.projectors import Step
 from embedscope.models.weights import EXPECTED, read_object
 from embedscope.result import TensorAccount
-from embedscope.settings import Pooling
+from embedscope.settings import Activation, Pooling, Weights
 
 DEFAULT_BASE_MODEL = "BAAI/bge-m3"
 """Base model of the original project, assumed where a head-only checkpoint names none."""
@@ -74,6 +75,9 @@ def load_checkpoint(
     base_model: str | Path | None = None,
     pooling: Pooling | None = None,
     max_length: int | None = None,
+    head_module: str | None = None,
+    activation: Activation | None = None,
+    weights: Weights = Weights.PLAIN,
 ) -> Checkpoint:
     """The checkpoint at ``path``, with its base model found and every choice made and named.
 
@@ -89,6 +93,8 @@ def load_checkpoint(
         How token vectors become one vector; what the checkpoint says by default.
     max_length : int, optional
         Tokens a text is cut to; what the checkpoint records, else the model's own, by default.
+    head_module, activation, weights
+        As ``read_head_file`` takes them; a folder states its own layers, and these do not touch it.
 
     Raises
     ------
@@ -105,7 +111,8 @@ def load_checkpoint(
             raise CheckpointError(f"There is no checkpoint '{path}'. Expected {EXPECTED}.")
         source = locate_model(str(path), option="--checkpoint")
     if not source.is_dir():
-        return _head_checkpoint(str(path), read_head_file(source), base_model, pooling, max_length)
+        head = read_head_file(source, head_module=head_module, activation=activation, weights=weights)
+        return _head_checkpoint(str(path), head, base_model, pooling, max_length)
     folder = read_model_folder(source, reference=str(path))
     return _folder_checkpoint(str(path), folder, base_model, pooling, max_length)
 
@@ -122,8 +129,8 @@ def _head_checkpoint(
             f"The head in '{path}' takes vectors of {head.dim_in} numbers, but the base model '{base.reference}' "
             f"({base.path}) gives {width}. Pass the model that the head was trained on with --base-model."
         )
-    state, tensors = differing_encoder(path, head.encoder, base)
-    if head.encoder:
+    state, tensors = differing_encoder(path, head.rest, base)
+    if head.rest:
         found = "equals the base model, tensor for tensor: the checkpoint is head-only"
         if state is not None:
             found = "differs from the base model: the checkpoint's own is used"
@@ -139,8 +146,8 @@ def _head_checkpoint(
         steps=head.steps,
         training=head.training,
         encoder_state=state,
-        tensors=tensors,
-        notes=(*base.notes, *notes),
+        tensors=combined(head.account, tensors),
+        notes=(*base.notes, *head.notes, *notes),
     )
 
 

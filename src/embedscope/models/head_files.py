@@ -1,22 +1,24 @@
 """Weight files that hold a projection head, and perhaps the encoder under it.
 
-The accepted layouts are data (the tables below): keys under which training scripts wrap a state dict, name components
-that wrappers of a model leave behind, and the names of a head's parameters. A file is recognised by its content; the
-dimension of the head is read from its tensor.
+The keys under which training scripts put a state dict, and what they record beside it, are data (the tables below); so
+are the names of tensors (``head_names``) and of layers (``head_layers``). A file is recognised by its content; the
+dimensions of the head are read from its tensors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from embedscope.errors import CheckpointError
+from embedscope.errors import CheckpointError, UnsafeCheckpointError
+from embedscope.models.head_layers import ACTIVATION_CLASSES, Layer, notes_on, read_layers, with_activation
+from embedscope.models.head_names import some, sort_names
 from embedscope.models.model_folders import Layout
 from embedscope.models.modules import activation_name
-from embedscope.models.projectors import LinearHead, Step
+from embedscope.models.projectors import Normalize, Step
 from embedscope.models.weights import (
     EXPECTED,
     WEIGHT_KINDS,
@@ -24,50 +26,84 @@ from embedscope.models.weights import (
     LazyTensors,
     as_float32,
     file_kind,
+    plain_weight,
     read_safetensors,
     read_torch_file,
     tensors_of,
 )
+from embedscope.result import TensorAccount
+from embedscope.settings import Activation, Weights
 
 if TYPE_CHECKING:
     import torch
 
-WRAPPER_KEYS = ("model_state_dict", "state_dict", "model", "head_state_dict")
-"""Keys under which training scripts put the state dict; the first that holds tensors counts."""
+WRAPPER_KEYS = ("model_state_dict", "state_dict", "model", "head_state_dict", "module")
+"""Keys under which training scripts put the state dict (``module``: DeepSpeed); one of them may hold tensors."""
 
-WRAPPER_COMPONENTS = frozenset({"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
-"""Name components that DistributedDataParallel, torch.compile, FSDP and activation checkpointing add, at any depth."""
+CONFIG_KEYS = ("config", "args", "hyper_parameters", "hparams")
+"""Keys of what a script was run with (``hyper_parameters``: Lightning); each may hold another, or ``model``."""
 
-ENCODER_ROOT = "encoder."
-"""What the names of the whole encoder begin with in a state dict."""
-
-
-HEAD_NAMES = {"head.linear": "head.ln", "linear": "ln", "head": "ln", "projection": "ln"}
-"""Accepted names of a head's linear map -> of its layer norm; the first is the original project's."""
+BESIDE = (
+    "optim", "sched", "scaler", "amp", "precision", "rng", "random", "callback", "loop", "sampler", "loss", "criterion",
+    "metric", "history", "embedscope",
+)  # fmt: skip
+"""Parts of keys beside the state dict whose tensors are the training's: not read."""
 
 RECORDED_KEYS: dict[str, tuple[str, ...]] = {
     "pooling": ("pooling", "pooling_mode"),
     "max_length": ("max_length", "max_seq_length", "max_len"),
-    "base_model": ("base_model", "base_model_name", "base_model_name_or_path"),
+    "base_model": (
+        "base_model", "base_model_name", "base_model_name_or_path", "model_name_or_path",
+        "pretrained_model_name_or_path",
+    ),
     "activation": ("activation", "activation_function"),
     "normalizes_input": ("normalizes_input", "normalize_input", "pre_normalize"),
-}
+}  # fmt: skip
 """What a checkpoint may record about its training, and under which keys of its config or metadata."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadFile:
-    """What a weights file holds: a head, and perhaps the encoder under it."""
+    """What a weights file holds: a head, what the file records of its training, and every other tensor.
+
+    ``rest`` are the tensors that are neither the head's nor ignored; ``account`` counts all but these.
+    """
 
     layout: Layout
     steps: tuple[Step, ...]
     dim_in: int
-    encoder: Mapping[str, torch.Tensor]
+    rest: Mapping[str, torch.Tensor]
+    account: TensorAccount
     training: Mapping[str, str]
     recorded: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
 
-def read_head_file(path: Path) -> HeadFile:
+def read_head_file(
+    path: Path,
+    *,
+    head_module: str | None = None,
+    activation: Activation | None = None,
+    weights: Weights = Weights.PLAIN,
+) -> HeadFile:
+    """The head in the weights file ``path``, and its other tensors.
+
+    Parameters
+    ----------
+    path : Path
+        A torch file or a safetensors file.
+    head_module : str, optional
+        As ``sort_names`` takes it.
+    activation : Activation, optional
+        What is applied between the matrices of the head, if the file does not record it.
+    weights : Weights
+        The weights as they were trained, or their moving average.
+
+    Raises
+    ------
+    CheckpointError
+        If it is no such file, its tensors by name cannot be told apart, or it holds no head that can be applied.
+    """
     kind = file_kind(path)
     if kind in (FileKind.NPZ, FileKind.PARQUET):
         raise CheckpointError(
@@ -78,103 +114,155 @@ def read_head_file(path: Path) -> HeadFile:
     if kind is FileKind.SAFETENSORS:
         tensors, metadata = read_safetensors(path)
         training = {key: text for key, text in metadata.items() if key != "format" and text != "None"}
-        return _head_file(path, Layout.HEAD_SAFETENSORS, tensors, training, training)
-    stored = read_torch_file(path)
-    if not isinstance(stored, Mapping):
-        raise CheckpointError(
-            f"'{path}' holds a {type(stored).__name__}; expected a state dict, bare or under one of "
-            f"{', '.join(WRAPPER_KEYS)}."
-        )
-    config = stored.get("config", stored.get("args"))
-    config = config if isinstance(config, Mapping) else getattr(config, "__dict__", {})  # of an argparse.Namespace
-    config = {str(key): value for key, value in config.items()}
-    said = {str(key): value for key, value in stored.items()} | config
-    return _head_file(path, Layout.STATE_DICT, _state_dict(path, stored), _training(stored, config), said)
-
-
-def _state_dict(path: Path, stored: Mapping[Any, Any]) -> Mapping[str, torch.Tensor]:
-    for inner in (*(stored.get(key) for key in WRAPPER_KEYS), stored):
-        if isinstance(inner, Mapping) and tensors_of(inner):
-            return tensors_of(inner)
-    raise CheckpointError(
-        f"'{path}' holds no tensors by name: its keys are {_some(stored)}. Expected a state dict, bare or under "
-        f"one of {', '.join(WRAPPER_KEYS)}."
+        layout, state, configs = Layout.HEAD_SAFETENSORS, cast("Mapping[str, torch.Tensor]", tensors), [training]
+    else:
+        stored = read_torch_file(path)
+        if not isinstance(stored, Mapping):
+            raise CheckpointError(
+                f"'{path}' holds a {type(stored).__name__}; expected a state dict, bare or under one of "
+                f"{', '.join(WRAPPER_KEYS)}."
+            )
+        layout, state, configs = Layout.STATE_DICT, _state_dict(path, stored), _configs(stored)
+        training = _training(stored, configs)
+        configs = [{str(key): value for key, value in stored.items()}, *configs]
+    recorded, notes = _recorded(path, configs)
+    names = sort_names(str(path), state, head_module=head_module, weights=weights)
+    arrays = {name: as_float32(plain_weight(path, stored, state[stored])) for name, stored in names.head.items()}
+    try:
+        items = read_layers(arrays, names.modules)
+        steps = with_activation(items, _activation(path, recorded.get("activation"), activation))
+    except UnsafeCheckpointError:
+        raise
+    except CheckpointError as error:
+        raise CheckpointError(f"'{path}' holds a head that cannot be applied. {error}") from error
+    normalizes = recorded.get("normalizes_input", "").lower() in ("true", "1")
+    return HeadFile(
+        layout,
+        steps=(Normalize(), *steps) if normalizes else steps,
+        dim_in=next(item.widths[0] for item in items if isinstance(item, Layer)),
+        rest=LazyTensors(names.rest, lambda stored: plain_weight(path, stored, state[stored])),
+        account=names.account,
+        training=training,
+        recorded=recorded,
+        notes=(*notes, *names.notes, *notes_on(items)),
     )
 
 
-def _head_file(
-    path: Path,
-    layout: Layout,
-    state: Mapping[str, torch.Tensor],
-    training: Mapping[str, str],
-    config: Mapping[str, Any],
-) -> HeadFile:
-    names = _plain_names(path, state)
-    linear = next((name for name in HEAD_NAMES if f"{name}.weight" in names), None)
-    if linear is None:
-        first, *others = (f"{name}.weight" for name in HEAD_NAMES)
+def _state_dict(path: Path, stored: Mapping[Any, Any]) -> Mapping[str, torch.Tensor]:
+    """The tensors by name in ``stored``, bare or wrapped; those of a moving average beside them begin with ``ema.``.
+
+    ``CheckpointError`` where there are none, or others beside them that may be the model's too.
+    """
+    wrapped = [key for key in WRAPPER_KEYS if _tensors_in(stored.get(key))]
+    averaged = [key for key in stored if isinstance(key, str) and _is_average(key) and _tensors_in(stored[key])]
+    state = _tensors_in(stored[wrapped[0]]) if wrapped else tensors_of(stored)
+    if not state and not averaged:
         raise CheckpointError(
-            f"'{path}' has no projection head: expected a matrix named {first} (or {', '.join(others)}); found "
-            f"{_some(names)}. A fine-tuned model without a head is passed as its folder (config.json beside the "
-            f"weights)."
+            f"'{path}' holds no tensors by name: its keys are {some(stored)}. Expected a state dict, bare or under "
+            f"one of {', '.join(WRAPPER_KEYS)}."
         )
-    recorded = _recorded(config)
-    activation = activation_name(recorded["activation"], where=path) if "activation" in recorded else "Identity"
-    wanted = (f"{linear}.bias", f"{HEAD_NAMES[linear]}.weight", f"{HEAD_NAMES[linear]}.bias")
-    bias, ln_weight, ln_bias = (as_float32(state[names[name]]) if name in names else None for name in wanted)
-    try:
-        projection = LinearHead(
-            as_float32(state[names[f"{linear}.weight"]]),
-            bias,
-            ln_weight=ln_weight,
-            ln_bias=ln_bias,
-            activation=activation,
-            normalizes_input=recorded.get("normalizes_input", "").lower() in ("true", "1"),
+    used = {*wrapped[:1], *averaged, *CONFIG_KEYS, *(() if wrapped else state)}
+    beside = {key: value for key, value in stored.items() if key not in used}
+    inside = {f"{key}.{name}": value for key in wrapped[:1] for name, value in stored[key].items() if name not in state}
+    others = [
+        key
+        for key, value in (beside | inside).items()
+        if _holds_tensors(value) and not any(part in str(key).lower() for part in BESIDE)
+    ]
+    if others or len(averaged) > 1:
+        held = [*(wrapped[:1] or ["its top level"]), *averaged, *others]
+        raise CheckpointError(
+            f"'{path}' holds tensors in several places: {', '.join(map(str, held))}. It is not clear which are the "
+            f"model: save one state dict of the whole model, alone or under {WRAPPER_KEYS[0]}."
         )
-    except CheckpointError as error:
-        raise CheckpointError(f"'{path}' holds a head that cannot be applied. {error}") from error
-    inside = {name.removeprefix(ENCODER_ROOT): name for name in names if name.startswith(ENCODER_ROOT)}
-    encoder = LazyTensors({name: names[plain] for name, plain in inside.items()}, state.__getitem__)
-    return HeadFile(layout, projection.steps, projection.dim_in, encoder, dict(training), recorded)
+    return state | {f"ema.{name}": tensor for key in averaged for name, tensor in _tensors_in(stored[key]).items()}
 
 
-def _plain_names(path: Path, state: Mapping[str, torch.Tensor]) -> dict[str, str]:
-    """Names without wrapper components -> names in the file."""
-    plain: dict[str, str] = {}
-    for stored in state:
-        name = ".".join(part for part in stored.split(".") if part not in WRAPPER_COMPONENTS)
-        if name in plain:
-            raise CheckpointError(
-                f"'{path}' holds both '{plain[name]}' and '{stored}', which are the same parameter '{name}' once the "
-                f"prefixes of model wrappers are taken off; it is not clear which one counts."
-            )
-        plain[name] = stored
-    return plain
+def _is_average(key: str) -> bool:
+    return "ema" in key.lower().split("_")
 
 
-def _training(stored: Mapping[Any, Any], config: Mapping[str, Any]) -> dict[str, str]:
-    """Numbers and strings beside the state dict, and the entries of the config as ``config.<name>``."""
+def _tensors_in(value: Any) -> dict[str, torch.Tensor]:
+    """The tensors by name in a mapping, or one level down under a key of ``WRAPPER_KEYS``."""
+    if not isinstance(value, Mapping):
+        return {}
+    return tensors_of(value) or next(
+        (found for key in WRAPPER_KEYS if isinstance(value.get(key), Mapping) and (found := tensors_of(value[key]))), {}
+    )
+
+
+def _holds_tensors(value: Any) -> bool:
+    """Whether a tensor of more than one number is somewhere in ``value``."""
+    if isinstance(value, Mapping):
+        return any(map(_holds_tensors, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_holds_tensors, value))
+    return hasattr(value, "numel") and value.numel() != 1
+
+
+def _configs(stored: Mapping[Any, Any], keys: Sequence[str] = CONFIG_KEYS) -> list[dict[str, Any]]:
+    """What a script was run with: the mappings under ``keys``, and those inside them."""
+    found: list[dict[str, Any]] = []
+    for key in keys:
+        config = stored.get(key)
+        config = config if isinstance(config, Mapping) else getattr(config, "__dict__", {})  # of an argparse.Namespace
+        if config:
+            named = {str(name): value for name, value in config.items()}
+            found += [named, *_configs(named, (*CONFIG_KEYS, "model"))]
+    return found
+
+
+def _training(stored: Mapping[Any, Any], configs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Numbers and strings beside the state dict, and the entries of the configs as ``config.<name>``."""
     beside = {str(key): _as_text(value) for key, value in stored.items()}
-    inside = {f"config.{key}": _as_text(value) for key, value in config.items()}
+    inside = {f"config.{key}": _as_text(value) for config in configs for key, value in config.items()}
     return {key: text for key, text in (beside | inside).items() if text is not None}
 
 
 def _as_text(value: Any) -> str | None:
     """A number or a string as text, also a tensor of one number; None for anything else."""
-    if hasattr(value, "numel") and value.numel() == 1:
+    if hasattr(value, "numel") and value.numel() == 1 and not value.is_meta:
         value = value.item()
     return str(value) if isinstance(value, str | Real) else None
 
 
-def _recorded(config: Mapping[str, Any]) -> dict[str, str]:
-    """What the checkpoint says about its own training, under the names used here."""
-    found = {
-        name: _as_text(next((config[key] for key in keys if config.get(key) not in (None, "", "None")), None))
-        for name, keys in RECORDED_KEYS.items()
-    }
-    return {name: text for name, text in found.items() if text is not None}
+def _recorded(path: Path, configs: Sequence[Mapping[str, Any]]) -> tuple[dict[str, str], list[str]]:
+    """What the checkpoint says about its own training, under the names used here, and what is doubtful about it.
+
+    ``CheckpointError`` where it says two things about what decides the vectors.
+    """
+    recorded: dict[str, str] = {}
+    notes = []
+    for fact, keys in RECORDED_KEYS.items():
+        texts = {key: _as_text(config[key]) for config in reversed(configs) for key in reversed(keys) if key in config}
+        found = {key: text for key, text in reversed(texts.items()) if text and text.lower() != "none"}
+        if not found:
+            continue
+        recorded[fact] = next(iter(found.values()))
+        if len({text.lower() for text in found.values()}) > 1:
+            said = f"'{path}' records {', '.join(f'{key} {text}' for key, text in found.items())}"
+            if fact not in ("max_length", "base_model"):
+                raise CheckpointError(f"{said}: it is not clear which one it was trained with. Keep one of them.")
+            notes.append(f"{said}: the first is used.")
+    length = recorded.get("max_length")
+    if length is not None and not (length.isascii() and length.isdecimal() and len(length) < 10 and int(length) > 0):
+        del recorded["max_length"]
+        notes.append(
+            f"The recorded max_length {length[:20]!r} is no number of tokens: the model's own limit is used. Pass "
+            f"--max-length if it was trained with another."
+        )
+    return recorded, notes
 
 
-def _some(names: Mapping[Any, Any]) -> str:
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(map(str, list(names)[:5])) + more or "nothing"
+def _activation(path: Path, recorded: str | None, asked: Activation | None) -> str | None:
+    """The class name of the activation that is recorded or asked for; ``CheckpointError`` where the two differ."""
+    chosen = None if asked is None else ACTIVATION_CLASSES[asked]
+    if recorded is None:
+        return chosen
+    is_plain = recorded.lower() in set(Activation)
+    trained = ACTIVATION_CLASSES[Activation(recorded.lower())] if is_plain else activation_name(recorded, where=path)
+    if chosen not in (None, trained):
+        raise CheckpointError(
+            f"It was trained with the activation {trained}, but --activation asks for {asked}. Leave --activation out."
+        )
+    return trained

@@ -13,10 +13,10 @@ from embedscope.models.checkpoint import Checkpoint, load_checkpoint
 from embedscope.models.encoders import SentenceTransformerEncoder
 from embedscope.models.fingerprints import HashMemory
 from embedscope.models.onnx_backend import require_onnx
-from embedscope.models.projectors import Identity, LayerNorm, Linear, Normalize, Projection, Step, Truncate
+from embedscope.models.projectors import Identity, Linear, Nonlinearity, Normalize, Projection, Step, Truncate
 from embedscope.protocols import Encoder
 from embedscope.result import ModelFacts
-from embedscope.settings import Backend, Device, Pooling, Precision
+from embedscope.settings import Activation, Backend, Device, Pooling, Precision, Weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +54,9 @@ def load_model(
     base_model: str | Path | None = None,
     pooling: Pooling | None = None,
     max_length: int | None = None,
+    head_module: str | None = None,
+    activation: Activation | None = None,
+    weights: Weights = Weights.PLAIN,
     device: Device | str = Device.AUTO,
     hashes: HashMemory | None = None,
     backend: Backend | str = Backend.TORCH,
@@ -63,7 +66,7 @@ def load_model(
 
     Parameters
     ----------
-    path, base_model, pooling, max_length
+    path, base_model, pooling, max_length, head_module, activation, weights
         As ``load_checkpoint`` takes them.
     device : Device or str
         Where the encoder runs.
@@ -82,7 +85,15 @@ def load_model(
     """
     runs_on = Backend(backend)
     where = _device_for(runs_on, device, precision)
-    checkpoint = load_checkpoint(path, base_model=base_model, pooling=pooling, max_length=max_length)
+    checkpoint = load_checkpoint(
+        path,
+        base_model=base_model,
+        pooling=pooling,
+        max_length=max_length,
+        head_module=head_module,
+        activation=activation,
+        weights=weights,
+    )
     encoder = SentenceTransformerEncoder(
         checkpoint.base,
         pooling=checkpoint.pooling,
@@ -163,7 +174,7 @@ def _step_words(step: Step) -> str:
         return shown if step.activation == "Identity" else f"{shown}, {step.activation}"
     if isinstance(step, Truncate):
         return f"first {step.dim} numbers"
-    return "LayerNorm" if isinstance(step, LayerNorm) else type(step).__name__
+    return step.name if isinstance(step, Nonlinearity) else type(step).__name__
 
 
 def _fingerprint(encoder: Encoder, projector: Projection) -> str:

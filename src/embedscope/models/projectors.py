@@ -18,8 +18,8 @@ from embedscope.errors import CheckpointError, InvalidEmbeddingsError
 from embedscope.metrics.vectors import unit_rows
 from embedscope.protocols import Float32Array
 
-LAYER_NORM_EPS = 1e-5
-"""The default of ``torch.nn.LayerNorm``, which neither layout records."""
+NORM_EPS = 1e-5
+"""The default of ``torch.nn.LayerNorm`` and ``torch.nn.BatchNorm1d``, which no layout records."""
 
 
 def _gelu(x: Float32Array) -> Float32Array:
@@ -101,26 +101,88 @@ class Linear:
 class LayerNorm:
     """``(x - mean) / sqrt(var + eps) * weight + bias`` by row (Ba et al., 2016); moments in float64."""
 
-    weight: Float32Array
-    bias: Float32Array | None = None
+    weight: Float32Array  # (dim,)
+    bias: Float32Array | None = None  # (dim,)
+
+    def __post_init__(self) -> None:
+        _require_vectors("layer norm", self.weight, bias=self.bias)
 
     def apply(self, vectors: Float32Array) -> Float32Array:
         mean = vectors.mean(axis=1, keepdims=True, dtype=np.float64)
         centred = vectors - mean
         variance = np.mean(centred**2, axis=1, keepdims=True)
-        out = centred / np.sqrt(variance + LAYER_NORM_EPS) * self.weight
+        out = centred / np.sqrt(variance + NORM_EPS) * self.weight
         return np.asarray(out if self.bias is None else out + self.bias, dtype=np.float32)
 
     def dim_out(self, dim_in: int) -> int:
-        if self.weight.shape != (dim_in,):
-            raise CheckpointError(
-                f"The head's layer norm has weights of shape {self.weight.shape}; its input has {dim_in} numbers."
-            )
-        return dim_in
+        return _norm_width("layer norm", self.weight, dim_in)
 
     def digest(self) -> bytes:
         bias = b"" if self.bias is None else self.bias.tobytes()
-        return f"layernorm {LAYER_NORM_EPS}".encode() + self.weight.tobytes() + bias
+        return f"layernorm {NORM_EPS}".encode() + self.weight.tobytes() + bias
+
+
+@dataclass(frozen=True, eq=False)
+class BatchNorm:
+    """``(x - mean) / sqrt(var + eps) * weight + bias`` by column, with the running moments (Ioffe & Szegedy, 2015)."""
+
+    mean: Float32Array  # (dim,)
+    variance: Float32Array  # (dim,), 0 or more
+    weight: Float32Array | None = None  # (dim,)
+    bias: Float32Array | None = None  # (dim,)
+
+    def __post_init__(self) -> None:
+        _require_vectors(
+            "batch norm", self.mean, running_var=self.variance, weight=self.weight, bias=self.bias, first="running_mean"
+        )
+        if (self.variance < 0).any():
+            raise CheckpointError("The head's batch norm has a running_var below 0, which no variance is.")
+
+    def apply(self, vectors: Float32Array) -> Float32Array:
+        out = (vectors - self.mean) / np.sqrt(self.variance.astype(np.float64) + NORM_EPS)
+        out = out if self.weight is None else out * self.weight
+        return np.asarray(out if self.bias is None else out + self.bias, dtype=np.float32)
+
+    def dim_out(self, dim_in: int) -> int:
+        return _norm_width("batch norm", self.mean, dim_in)
+
+    def digest(self) -> bytes:
+        arrays = (self.mean, self.variance, self.weight, self.bias)
+        return b"|".join([f"batchnorm {NORM_EPS}".encode(), *(b"" if a is None else a.tobytes() for a in arrays)])
+
+
+def _require_vectors(what: str, values: Float32Array, first: str = "weight", **others: Float32Array | None) -> None:
+    """``CheckpointError`` unless ``values`` is one row of numbers and the others are as long."""
+    if values.ndim != 1:
+        raise CheckpointError(f"The head's {what} should have one {first} a number; its shape is {values.shape}.")
+    for name, other in others.items():
+        if other is not None and other.shape != values.shape:
+            raise CheckpointError(
+                f"The head's {what} has a {first} of shape {values.shape} and a {name} of shape {other.shape}; "
+                f"they should be equal."
+            )
+
+
+def _norm_width(what: str, values: Float32Array, dim_in: int) -> int:
+    if values.shape != (dim_in,):
+        raise CheckpointError(f"The head's {what} has weights of shape {values.shape}; its input has {dim_in} numbers.")
+    return dim_in
+
+
+@dataclass(frozen=True)
+class Nonlinearity:
+    """An activation that stands alone in a head."""
+
+    name: str  # a key of ``ACTIVATIONS``
+
+    def apply(self, vectors: Float32Array) -> Float32Array:
+        return ACTIVATIONS[self.name](vectors)
+
+    def dim_out(self, dim_in: int) -> int:
+        return dim_in
+
+    def digest(self) -> bytes:
+        return f"activation {self.name}".encode()
 
 
 @dataclass(frozen=True)

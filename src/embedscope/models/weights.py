@@ -84,7 +84,7 @@ def _zip_kind(path: Path) -> FileKind:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError):
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return FileKind.TORCH_ZIP  # cut short: its directory stands at the end. Reading it will say so.
     if any(name.endswith("/data.pkl") for name in names):
         return FileKind.TORCH_ZIP
@@ -154,9 +154,9 @@ def _refusal(path: Path, error: Exception) -> CheckpointError:
         )
     if wanted is not None:
         return UnsafeCheckpointError(
-            f"'{path}' was refused: reading it would call '{wanted}', and a checkpoint must hold only tensors, numbers "
-            f"and strings. Nothing in it was run. If it is your own, save model.state_dict() (not the model, and no "
-            f"objects of your classes) with torch.save."
+            f"'{path}' was refused: reading it would call '{wanted[:200]}', and a checkpoint must hold only tensors, "
+            f"numbers and strings. Nothing in it was run. If it is your own, save model.state_dict() (not the model, "
+            f"and no objects of your classes) with torch.save."
         )
     size = path.stat().st_size
     return CheckpointError(
@@ -192,7 +192,7 @@ def _globals_in(path: Path) -> Iterator[str]:
                 yield ".".join(strings[-2:])
             elif isinstance(argument, str):
                 strings.append(argument)
-    except (ValueError, OSError, KeyError, zipfile.BadZipFile):
+    except (ValueError, OSError, KeyError, IndexError, NotImplementedError, StopIteration, zipfile.BadZipFile):
         return
 
 
@@ -247,7 +247,8 @@ def read_safetensors(path: Path) -> tuple[LazyTensors, dict[str, str]]:
 
 def _damaged(path: Path, error: Exception) -> CheckpointError:
     return CheckpointError(
-        f"'{path}' ({path.stat().st_size:,} bytes) begins like a safetensors file but cannot be read: {error}. "
+        f"'{path}' ({path.stat().st_size:,} bytes) begins like a safetensors file but cannot be read: "
+        f"{str(error)[:300]}. "
         f"It is cut short or damaged; copy or save it again."
     )
 
@@ -299,3 +300,35 @@ def tensors_of(stored: Mapping[Any, Any]) -> dict[str, torch.Tensor]:
 def as_float32(tensor: torch.Tensor) -> Float32Array:
     """A float32 NumPy copy of ``tensor``, independent of the file it came from."""
     return np.array(tensor.detach().float().numpy(), dtype=np.float32, copy=True)
+
+
+def plain_weight(path: str | Path, name: str, tensor: torch.Tensor) -> torch.Tensor:
+    """``tensor``; ``CheckpointError`` where it is not a plain table of its numbers."""
+    fault = _fault_of(tensor)
+    if fault is not None:
+        raise CheckpointError(
+            f"In '{path}' the tensor '{name}' {fault}. Expected a dense tensor of float32, float16, bfloat16 or "
+            f"float64: save the weights in one of these formats."
+        )
+    return tensor
+
+
+def _fault_of(tensor: torch.Tensor) -> str | None:
+    """Why a tensor is no plain table of numbers; None where it is one."""
+    import torch
+
+    if tensor.is_quantized:
+        return f"is quantised ({_dtype(tensor)}), and its values depend on scales"
+    if tensor.layout is not torch.strided:
+        return f"is sparse ({str(tensor.layout).removeprefix('torch.')})"
+    if tensor.is_meta:
+        return "has a shape and no values (it is on torch's device 'meta')"
+    if tensor.dtype not in (torch.float32, torch.float16, torch.bfloat16, torch.float64):
+        return f"holds numbers of the type {_dtype(tensor)}"
+    if tensor.untyped_storage().nbytes() < tensor.numel() * tensor.element_size():
+        return f"has the shape {tuple(tensor.shape)} and fewer numbers, which it repeats"
+    return None
+
+
+def _dtype(tensor: torch.Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
