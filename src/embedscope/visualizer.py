@@ -17,14 +17,15 @@ from embedscope.output.terminal import Terminal
 from embedscope.pipeline import TrainingFile, decide, encode_with, read, result_of, with_baseline
 from embedscope.protocols import Float32Array, FloatArray
 from embedscope.result import Check, Criteria, Result, Verdict
-from embedscope.settings import Device, Pooling, Precision, Settings
+from embedscope.settings import PROMPTS, Device, Pooling, Precision, Settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 OF_THE_MODEL = {
-    "checkpoint", "embeddings", "base_model", "pooling", "max_length", "backend", "precision", "cache_dir", "no_cache",
+    "checkpoint", "embeddings", "base_model", "pooling", "max_length", *PROMPTS, "backend", "precision", "cache_dir",
+    "no_cache",
 }  # fmt: skip
 """Settings that were decided when the model was loaded."""
 
@@ -37,8 +38,8 @@ class EmbeddingVisualizer:
     model_path : str or Path
         ``.pt``, ``.safetensors``, a sentence-transformers or Hugging Face folder, or a hub name.
     device : {"auto", "cpu", "cuda", "mps"}
-    base_model, pooling, max_length
-        As ``--base-model``, ``--pooling`` and ``--max-length``.
+    base_model, pooling, max_length, query_prompt, document_prompt
+        As ``--base-model``, ``--pooling``, ``--max-length``, ``--query-prompt`` and ``--document-prompt``.
     precision : {"auto", "float32", "float16", "bfloat16"}
         As ``--precision``: number format of the encoder.
     cache : bool
@@ -64,6 +65,8 @@ class EmbeddingVisualizer:
         base_model: str | Path | None = None,
         pooling: str | None = None,
         max_length: int | None = None,
+        query_prompt: str | None = None,
+        document_prompt: str | None = None,
         precision: str = "auto",
         cache: bool = True,
         quiet: bool = False,
@@ -80,6 +83,8 @@ class EmbeddingVisualizer:
             base_model=base_model,
             pooling=None if pooling is None else Pooling(pooling),
             max_length=max_length,
+            query_prompt=query_prompt,
+            document_prompt=document_prompt,
             device=Device(device),
             precision=Precision(precision),
             hashes=self._store.hashes,

@@ -51,6 +51,8 @@ RECORDED_KEYS: dict[str, tuple[str, ...]] = {
     "base_model": ("base_model", "base_model_name", "base_model_name_or_path"),
     "activation": ("activation", "activation_function"),
     "normalizes_input": ("normalizes_input", "normalize_input", "pre_normalize"),
+    "query_prompt": ("query_prompt",),
+    "document_prompt": ("document_prompt",),
 }
 """What a checkpoint may record about its training, and under which keys of its config or metadata."""
 
@@ -172,6 +174,7 @@ def _recorded(config: Mapping[str, Any]) -> dict[str, str]:
         name: _as_text(next((config[key] for key in keys if config.get(key) not in (None, "", "None")), None))
         for name, keys in RECORDED_KEYS.items()
     }
+    found |= {name: "" for name in ("query_prompt", "document_prompt") if config.get(name) == ""}  # trained without
     return {name: text for name, text in found.items() if text is not None}
 
 

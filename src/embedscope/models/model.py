@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,7 +43,7 @@ class Model:
             dim=projector.dim_out,
             head=None,
             training={},
-            fingerprint=_fingerprint(self.encoder, projector),
+            fingerprint=_fingerprint(self.encoder, projector, self.query_prompt, self.document_prompt),
         )
         return replace(self, projector=projector, facts=facts)
 
@@ -53,6 +54,8 @@ def load_model(
     base_model: str | Path | None = None,
     pooling: Pooling | None = None,
     max_length: int | None = None,
+    query_prompt: str | None = None,
+    document_prompt: str | None = None,
     device: Device | str = Device.AUTO,
     hashes: HashMemory | None = None,
     backend: Backend | str = Backend.TORCH,
@@ -62,7 +65,7 @@ def load_model(
 
     Parameters
     ----------
-    path, base_model, pooling, max_length
+    path, base_model, pooling, max_length, query_prompt, document_prompt
         As ``load_checkpoint`` takes them.
     device : Device or str
         Where the encoder runs.
@@ -81,7 +84,14 @@ def load_model(
     """
     runs_on = Backend(backend)
     where = _device_for(runs_on, device, precision)
-    checkpoint = load_checkpoint(path, base_model=base_model, pooling=pooling, max_length=max_length)
+    checkpoint = load_checkpoint(
+        path,
+        base_model=base_model,
+        pooling=pooling,
+        max_length=max_length,
+        query_prompt=query_prompt,
+        document_prompt=document_prompt,
+    )
     encoder = SentenceTransformerEncoder(
         checkpoint.base,
         pooling=checkpoint.pooling,
@@ -123,10 +133,9 @@ def _device_for(backend: Backend, device: Device | str, precision: Precision | s
 
 
 def _facts(checkpoint: Checkpoint, encoder: SentenceTransformerEncoder, projector: Projection) -> ModelFacts:
-    prompts = {"queries": checkpoint.query_prompt, "documents": checkpoint.document_prompt}
-    notes = [*checkpoint.notes, *(f"Prompt before {role}: {prompt!r}" for role, prompt in prompts.items() if prompt)]
+    notes = checkpoint.notes
     if encoder.backend is Backend.ONNX:
-        notes.append("Encoded by ONNX Runtime")
+        notes = (*notes, "Encoded by ONNX Runtime")
     return ModelFacts(
         checkpoint=checkpoint.path,
         layout=checkpoint.layout.value,
@@ -139,8 +148,10 @@ def _facts(checkpoint: Checkpoint, encoder: SentenceTransformerEncoder, projecto
         dtype=encoder.dtype,
         head=_head_words(projector),
         training=checkpoint.training,
-        fingerprint=_fingerprint(encoder, projector),
-        notes=tuple(notes),
+        fingerprint=_fingerprint(encoder, projector, checkpoint.query_prompt, checkpoint.document_prompt),
+        notes=notes,
+        query_prompt=checkpoint.query_prompt,
+        document_prompt=checkpoint.document_prompt,
     )
 
 
@@ -160,5 +171,6 @@ def _step_words(step: Step) -> str:
     return "LayerNorm" if isinstance(step, LayerNorm) else type(step).__name__
 
 
-def _fingerprint(encoder: Encoder, projector: Projection) -> str:
-    return hashlib.sha256(f"{encoder.fingerprint} {projector.fingerprint}".encode()).hexdigest()
+def _fingerprint(encoder: Encoder, projector: Projection, *prompts: str) -> str:
+    said = json.dumps(prompts) if any(prompts) else ""
+    return hashlib.sha256(f"{encoder.fingerprint} {projector.fingerprint}{said}".encode()).hexdigest()
