@@ -19,6 +19,7 @@ from embedscope.settings import (
     ModelSettings,
     Option,
     OutputSettings,
+    ParitySettings,
     Parse,
     PlanSettings,
     RepairSettings,
@@ -244,6 +245,19 @@ COMMANDS = (
             Group("output", OutputSettings, _PRINTED),
         ),
         required=("documents", "queries", "dim"),
+    ),
+    Command(
+        "parity",
+        "compare the vectors of two ways to encode: is what is served what was measured?",
+        (
+            Group("two ways to encode", ParitySettings),
+            Group("data", DataSettings, ("data", "split", "drop_empty", "allow_missing")),
+            Group("how MODEL encodes", ModelSettings, _ENCODING),
+            Group("judging", MeasureSettings, ("seed",)),
+            Group("output", OutputSettings, ("output", *_PRINTED)),
+        ),
+        required=("data",),
+        positional=("model", "served"),
     ),
     Command(
         "report",

@@ -176,7 +176,7 @@ def _notes(
     stated = [name for name, text in own.by_name.items() if text]
     if is_head and stated:
         return (
-            f"The base model states the prompts {_listed(stated)}. Nothing says that the head is trained with them, so "
+            f"The base model states {_prompts(stated)}. Nothing says that the head is trained so, and "
             f"none stands before a text. Pass {_named_options(own, open_roles, stated)} if it is.",
         )
     if own.unserved:
@@ -190,9 +190,9 @@ def _unserved_note(own: OwnPrompts, open_roles: Sequence[str]) -> str:
     falls_back = own.default_name in own.unserved
     default = f" ('{own.default_name}' is what plain encode puts before every text)" if falls_back else ""
     return (
-        f"The model states the prompts {_listed(own.unserved)}, which encode_query and encode_document of "
-        f"sentence-transformers never use{default}, so none stands before a {' or a '.join(open_roles)}. "
-        f"Pass {options} where that is what is served."
+        f"The model states {_prompts(own.unserved)}, which encode_query and encode_document of sentence-transformers "
+        f"never use{default}, so none stands before a {' or a '.join(open_roles)}. Pass {options} where that is what "
+        f"is served."
     )
 
 
@@ -234,6 +234,10 @@ def _family_note(reference: str, known: tuple[str, str], open_roles: Sequence[st
 
 def _option(role: str) -> str:
     return flag(f"{role}_prompt")
+
+
+def _prompts(names: Sequence[str]) -> str:
+    return f"the prompt{'s' if len(names) > 1 else ''} {_listed(names)}"
 
 
 def _listed(names: Iterable[str]) -> str:
