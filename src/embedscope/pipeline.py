@@ -7,7 +7,7 @@ comparison of several runs all call it, or `result_of` where the vectors are the
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -59,7 +59,7 @@ from embedscope.result import (
     Scored,
     extended,
 )
-from embedscope.settings import Settings
+from embedscope.settings import PROMPTS, Settings, require_unused
 from embedscope.stats.resampler import holm_over
 
 OnStage = Callable[[Scored], None]
@@ -92,6 +92,7 @@ def run(
     criteria, reader = load_criteria(chosen.measure.criteria), load_pack(chosen.measure.attributes)
     perturbations_of(chosen, reader)  # refused before any work where they cannot be
     name = checkpoint_of(chosen)
+    require_encoder([name] if chosen.model.baseline is None else [name, chosen.model.baseline], chosen)
     collection = read(chosen, log, collections.get("data"))
     training = TrainingFile.of(chosen, collections.get("train"))
     embedded = embed(name, collection, chosen, log)
@@ -174,6 +175,16 @@ def checkpoint_of(settings: Settings) -> str:
     return named[0]
 
 
+def require_encoder(names: Sequence[str], settings: Settings) -> None:
+    """Refuse prompts, with ``InvalidOptionError``, where every one of ``names`` is a file of vectors."""
+    if all(_is_embedding_file(name, settings) for name in names):
+        require_unused("no text is encoded where vectors were made before", (settings.model, PROMPTS))
+
+
+def _is_embedding_file(name: str, settings: Settings) -> bool:
+    return name == settings.model.embeddings or is_precomputed_file(name)
+
+
 def embed(name: str, collection: Collection, settings: Settings, log: Log = SILENT) -> Embedded:
     """The collection under the checkpoint or embedding file ``name``, its base, and the baseline of the settings."""
     return with_baseline(embed_with(name, collection, settings, log), collection, settings, log)
@@ -192,7 +203,7 @@ def embed_with(
     name: str, collection: Collection, settings: Settings, log: Log = SILENT, *, with_base: bool = True
 ) -> Embedded:
     """The collection under the checkpoint or embedding file ``name``; ``with_base`` also under its base model."""
-    if name == settings.model.embeddings or is_precomputed_file(name):
+    if _is_embedding_file(name, settings):
         found = load_precomputed(name, collection)
         log.model(found.facts)
         return Embedded(found)
@@ -228,6 +239,8 @@ def load(name: str, settings: Settings, log: Log = SILENT) -> tuple[EmbeddingSto
         head_module=own.head_module,
         activation=own.activation,
         weights=own.weights,
+        query_prompt=own.query_prompt,
+        document_prompt=own.document_prompt,
         device=own.device,
         backend=own.backend,
         precision=own.precision,

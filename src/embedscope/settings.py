@@ -6,6 +6,7 @@ of these dataclasses. Only the standard library is needed, so that ``embedscope 
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
@@ -53,6 +54,18 @@ def options_of(settings: type[Any]) -> dict[str, Option]:
 def flag(name: str) -> str:
     """``--max-samples`` for the field ``max_samples``."""
     return "--" + name.replace("_", "-")
+
+
+def quoted(text: str) -> str:
+    r"""``text`` as one word of a shell, and in one line.
+
+    >>> quoted("query: "), quoted("Instruct: find\nQuery: ")
+    ("'query: '", "$'Instruct: find\\nQuery: '")
+    """
+    if "\n" not in text:
+        return shlex.quote(text)
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
+    return f"$'{escaped}'"
 
 
 class Checked:
@@ -208,6 +221,10 @@ class DataSettings(Checked):
     train: str | None = option(None, "training file, to see whether it contains the test set", metavar="FILE")
     drop_empty: bool = option(False, "leave rows with empty texts out")
     allow_missing: bool = option(False, "leave judgments of unknown documents out")
+
+
+PROMPTS = ("query_prompt", "document_prompt")
+"""Settings of what stands before the texts of each role."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -520,6 +537,14 @@ class TrainSettings(Checked):
         None, "how tokens become one vector", Pooling, shown_default="as the base model says"
     )
     max_length: int | None = option(None, "largest number of tokens of a text", count, shown_default="512, or fewer")
+    query_prompt: str | None = option(
+        None, "text before each query, or the name of one of the base model's prompts", metavar="TEXT",
+        shown_default="none",
+    )  # fmt: skip
+    document_prompt: str | None = option(
+        None, "text before each document, or the name of one of the base model's prompts", metavar="TEXT",
+        shown_default="none",
+    )  # fmt: skip
     device: Device = option(Device.AUTO, "device to run on", Device)
     encode_batch_size: int = option(32, "number of texts encoded at a time", count)
     drop_empty: bool = option(False, "leave rows with empty texts out")
@@ -569,6 +594,23 @@ class TrainSettings(Checked):
     quiet: bool = option(False, "print only errors")
     json: bool = option(False, "print training.json instead of the tables")
     n_draws: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParitySettings(Checked):
+    """Two ways to encode, and when their vectors are the same."""
+
+    model: str | None = option(None, "what was measured: a checkpoint or an embedding file", metavar="MODEL")
+    served: str | None = option(None, "what is served: a checkpoint or an embedding file", metavar="SERVED")
+    texts: int = option(200, "number of texts compared, a seeded random sample of queries and documents", whole(4))
+    tolerance: float = option(
+        1e-6, "largest 1 - cosine of two vectors that are the same", positive_or_zero, metavar="X"
+    )
+    served_pooling: Pooling | None = option(
+        None, "how tokens of SERVED become one vector", Pooling, shown_default="as SERVED says"
+    )
+    served_backend: Backend = option(Backend.TORCH, "library that runs the transformer of SERVED", Backend)
+    served_precision: Precision = option(Precision.AUTO, "number format of the encoder of SERVED", Precision)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

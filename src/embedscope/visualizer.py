@@ -17,7 +17,7 @@ from embedscope.output.terminal import Terminal
 from embedscope.pipeline import TrainingFile, decide, encode_with, read, result_of, with_baseline
 from embedscope.protocols import Float32Array, FloatArray
 from embedscope.result import Check, Criteria, Result, Verdict
-from embedscope.settings import Activation, Device, Pooling, Precision, Settings, Weights
+from embedscope.settings import PROMPTS, Activation, Device, Pooling, Precision, Settings, Weights
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 OF_THE_MODEL = {
     "checkpoint", "embeddings", "base_model", "head_module", "activation", "weights", "pooling", "max_length",
-    "backend", "precision", "cache_dir", "no_cache",
+    *PROMPTS, "backend", "precision", "cache_dir", "no_cache",
 }  # fmt: skip
 """Settings that were decided when the model was loaded."""
 
@@ -38,8 +38,8 @@ class EmbeddingVisualizer:
     model_path : str or Path
         ``.pt``, ``.safetensors``, a sentence-transformers or Hugging Face folder, or a hub name.
     device : {"auto", "cpu", "cuda", "mps"}
-    base_model, pooling, max_length, head_module, activation, weights
-        As ``--base-model``, ``--pooling``, ``--max-length``, ``--head-module``, ``--activation`` and ``--weights``.
+    base_model, pooling, max_length, head_module, activation, weights, query_prompt, document_prompt
+        As ``--base-model``, ``--pooling`` and so on.
     precision : {"auto", "float32", "float16", "bfloat16"}
         As ``--precision``: number format of the encoder.
     cache : bool
@@ -68,6 +68,8 @@ class EmbeddingVisualizer:
         head_module: str | None = None,
         activation: str | None = None,
         weights: str = "plain",
+        query_prompt: str | None = None,
+        document_prompt: str | None = None,
         precision: str = "auto",
         cache: bool = True,
         quiet: bool = False,
@@ -91,6 +93,8 @@ class EmbeddingVisualizer:
             head_module=head_module,
             activation=None if activation is None else Activation(activation),
             weights=Weights(weights),
+            query_prompt=query_prompt,
+            document_prompt=document_prompt,
             device=Device(device),
             precision=Precision(precision),
             hashes=self._store.hashes,

@@ -127,7 +127,7 @@ def test_the_repaired_file_keeps_its_container_and_all_fields_of_all_rows(
     lines = [json.dumps(row, ensure_ascii=False) for row in rows]
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     assert cli.main(["audit", "--data", str(file), "--fix", str(fixed)]) == 0
-    assert "the field 'prompt' is not applied" in " ".join(capsys.readouterr().err.split())
+    assert "the field 'prompt' of 4 rows is not applied" in " ".join(capsys.readouterr().err.split())
     after = fixed.read_text(encoding="utf-8").splitlines()
     assert [after[0], *after[2:]] == [lines[0], *lines[2:]]
     assert json.loads(after[1]) == {**rows[1], "neg": rows[1]["neg"][:1], "neg_scores": [0.2]}

@@ -142,7 +142,22 @@ def test_flagembedding_rows_are_read_and_a_prompt_is_said_to_be_unused(tmp_path:
     assert collection.format == "FlagEmbedding JSONL"
     assert collection.documents == ("x", "n1", "n2", "y", "z")
     assert len(collection.negatives.queries) == 3
-    assert any("'prompt'" in line for line in collection.warnings)
+    assert any("pass --query-prompt 'Represent this'." in line for line in collection.warnings)
+
+
+def test_rows_with_several_instructions_are_counted_and_the_commonest_is_named(tmp_path: Path) -> None:
+    rows = [
+        {"query": f"q{n}", "pos": [f"p{n}"], "neg": ["n"], "instruction": "find: " if n else "search: "}
+        for n in range(4)
+    ]
+    (note,) = read_collection(write(tmp_path / "d.jsonl", lines(rows))).warnings
+    assert "the field 'instruction' of 4 rows is not applied" in note
+    assert note.endswith("pass --query-prompt 'find: ' (2 different ones; this one in 3 rows).")
+
+
+def test_a_column_of_instructions_that_is_the_query_is_no_prompt(tmp_path: Path) -> None:
+    rows = [{"instruction": f"how to {n}", "output": f"thus {n}"} for n in range(3)]
+    assert not any("prompt" in note for note in read_collection(write(tmp_path / "d.jsonl", lines(rows))).warnings)
 
 
 TRIPLETS = {"anchor": ["a", "b"], "positive": ["x", "y"], "negative": ["n1", "n2"], "negative_1": ["n3", None]}

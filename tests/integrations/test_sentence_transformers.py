@@ -140,6 +140,50 @@ def test_the_figures_are_those_of_the_command_line_and_compare_takes_the_folder(
     assert all(row["difference"] == pytest.approx(0, abs=1e-9) for row in report["comparisons"])
 
 
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"prompts": {"query": "cheap ", "passage": "market "}},
+        {"prompts": {"query": "cheap ", "document": "market "}},
+        {"prompts": {"all": "quiet garden "}, "default_prompt_name": "all"},
+    ],
+    ids=["query and passage", "query and document", "a default"],
+)
+def test_prompts_give_the_same_figures_as_the_command_line_and_the_evaluator_of_the_library(
+    stated: dict[str, Any],
+    data: Path,
+    rows: list[dict[str, Any]],
+    model: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    folder = tmp_path / "served"
+    model.save(str(folder))
+    file = folder / "config_sentence_transformers.json"
+    config = {name: value for name, value in json.loads(file.read_text()).items() if "prompt" not in name}
+    file.write_text(json.dumps(config | stated))
+    loaded = SentenceTransformer(str(folder), device="cpu")
+    found = evaluator(data)(loaded, str(tmp_path))
+    assert cli.main(["evaluate", "--checkpoint", str(folder), "--data", str(data), "--draws", "200", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    for name in ("MRR", "Success@1", "nDCG@10"):
+        assert report["metrics"][name]["value"] == pytest.approx(found[name], abs=1e-6)
+    recorded = read_run(tmp_path / "embedscope" / "model").model
+    for name in ("query_prompt", "document_prompt"):
+        assert report["model"][name] == getattr(recorded, name)
+    documents = {text: str(n) for n, text in enumerate(dict.fromkeys(t for row in rows for t in _texts(row)[1:]))}
+    library_evaluator = library().InformationRetrievalEvaluator(
+        {row["query"]: row["query"] for row in rows},
+        {number: text for text, number in documents.items()},
+        {row["query"]: {documents[row["pos"]]} for row in rows},
+    )
+    expected = library_evaluator(loaded)
+    assert report["metrics"]["MRR@10"]["value"] == pytest.approx(expected["cosine_mrr@10"], abs=5e-5)
+    assert report["metrics"]["nDCG@10"]["value"] == pytest.approx(expected["cosine_ndcg@10"], abs=5e-5)
+
+
 def _texts(row: dict[str, Any]) -> list[str]:
     return [row["query"], row["pos"], *(negative["text"] for negative in row["hard_neg"])]
 

@@ -143,27 +143,6 @@ def test_a_model_of_token_vectors_is_refused(tmp_path: Path, tiny: Any) -> None:
         load_model(folder, device="cpu")
 
 
-@pytest.mark.parametrize("include_prompt", [True, False])
-def test_prompts_of_each_role_are_those_of_sentence_transformers(
-    include_prompt: bool, tmp_path: Path, tiny: Any, texts: tuple[str, ...]
-) -> None:
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Pooling as PoolingModule
-
-    prompts = {"query": "a b ", "passage": "ba công "}
-    folder = saved(tmp_path / "st", tiny, PoolingModule(32, include_prompt=include_prompt), prompts=prompts)
-    config = json.loads((folder / "config_sentence_transformers.json").read_text())
-    config["prompts"] = prompts  # without the empty "document" that the library adds
-    (folder / "config_sentence_transformers.json").write_text(json.dumps(config))
-    model = load_model(folder, device="cpu")
-    assert (model.query_prompt, model.document_prompt) == ("a b ", "ba công ")
-    assert "Prompt before queries: 'a b '" in model.facts.notes
-    library = SentenceTransformer(str(folder), device="cpu")
-    for role, encode in (("query", library.encode_query), ("passage", library.encode)):
-        expected = encode(list(texts), prompt=prompts[role], normalize_embeddings=True, show_progress_bar=False)
-        np.testing.assert_allclose(project(model, texts, prompt=prompts[role]), expected, atol=1e-6)
-
-
 def test_a_prompt_is_part_of_the_fingerprint(tiny: Any) -> None:
     encoder = load_model(tiny.folder, pooling=Pooling.MEAN, device="cpu").encoder
     prompts = {encoder.with_prompt(prompt).fingerprint for prompt in ("", "a ", "b ")}  # type: ignore[attr-defined]

@@ -28,12 +28,12 @@ from embedscope.log import Log
 from embedscope.models.checkpoint import Checkpoint, load_checkpoint
 from embedscope.models.embed import embed_collection
 from embedscope.models.model_folders import Layout
-from embedscope.models.token_lengths import TokenLengths, token_lengths
+from embedscope.models.token_lengths import TokenLengths, prompted_lengths
 from embedscope.output.run_folder import check_writable, manifest, staged_output, write_json, write_rows, write_text
 from embedscope.pipeline import TrainingFile, load
 from embedscope.result.codec import encode
 from embedscope.result.report import SCHEMA_VERSION
-from embedscope.settings import Settings
+from embedscope.settings import PROMPTS, Settings, require_unused
 
 FILES = ("report.json", "manifest.json")
 
@@ -180,6 +180,7 @@ def _checkpoint(settings: Settings) -> Checkpoint | None:
     own = settings.model
     path = own.checkpoint or own.base_model
     if path is None:
+        require_unused("there is no model, so no text is encoded", (own, PROMPTS))
         return None
     base_model = None if own.checkpoint is None else own.base_model
     return load_checkpoint(
@@ -190,16 +191,26 @@ def _checkpoint(settings: Settings) -> Checkpoint | None:
         head_module=own.head_module,
         activation=own.activation,
         weights=own.weights,
+        query_prompt=own.query_prompt,
+        document_prompt=own.document_prompt,
     )
 
 
 def _lengths(raw: RawRows, checkpoint: Checkpoint | None) -> TokenLengths | None:
-    """Tokens of every text; None without a model, or where nothing limits a text."""
+    """Tokens of every text, prompt included; None without a model, or where nothing limits a text."""
     if checkpoint is None or checkpoint.base.transformer is None or checkpoint.max_length is None:
         return None
-    texts = {identity(text) for row in raw.rows for _, text in texts_of(row)} - {""}
-    return token_lengths(
-        checkpoint.base.transformer, sorted(texts), model=checkpoint.base.reference, max_length=checkpoint.max_length
+    prompts = {"query": checkpoint.query_prompt}  # of the places that are no documents
+    stated = {
+        (prompts.get(place, checkpoint.document_prompt), identity(text))
+        for row in raw.rows
+        for place, text in texts_of(row)
+    }
+    return prompted_lengths(
+        checkpoint.base.transformer,
+        sorted((prompt, text) for prompt, text in stated if text),
+        model=checkpoint.base.reference,
+        max_length=checkpoint.max_length,
     )
 
 

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from embedscope.settings import (
+    PROMPTS,
     CompareSettings,
     CorpusSettings,
     DataSettings,
@@ -18,6 +19,7 @@ from embedscope.settings import (
     ModelSettings,
     Option,
     OutputSettings,
+    ParitySettings,
     Parse,
     PlanSettings,
     RepairSettings,
@@ -122,9 +124,8 @@ def _help(known: Option, default: Any, own: str | None) -> str:
 _DATA = Group("data", DataSettings)
 _MODEL = Group("model", ModelSettings)
 _CACHE = ("cache_dir", "no_cache")
-_PROMPTS = ("query_prompt", "document_prompt")
 _PLAIN_ENCODING = (
-    "base_model", "head_module", "activation", "weights", "pooling", "max_length", *_PROMPTS, "similarity",
+    "base_model", "head_module", "activation", "weights", "pooling", "max_length", *PROMPTS, "similarity",
     "batch_size", "device", *_CACHE,
 )  # fmt: skip
 _ENCODING = (*_PLAIN_ENCODING, "backend", "precision")
@@ -135,8 +136,8 @@ _PRINTED = ("quiet", "json")
 _FILES = ("output", "junit", "summary")
 
 _TRAIN_INPUT = (
-    "data", "valid", "split", "base_model", "pooling", "max_length", "device", "encode_batch_size", "drop_empty",
-    "config", "resume", *_CACHE,
+    "data", "valid", "split", "base_model", "pooling", "max_length", *PROMPTS, "device", "encode_batch_size",
+    "drop_empty", "config", "resume", *_CACHE,
 )  # fmt: skip
 _TRAINING = (
     "epochs", "batch_size", "learning_rate", "weight_decay", "d_out", "temperature", "gradient_clip_norm",
@@ -244,6 +245,19 @@ COMMANDS = (
             Group("output", OutputSettings, _PRINTED),
         ),
         required=("documents", "queries", "dim"),
+    ),
+    Command(
+        "parity",
+        "compare the vectors of two ways to encode: is what is served what was measured?",
+        (
+            Group("two ways to encode", ParitySettings),
+            Group("data", DataSettings, ("data", "split", "drop_empty", "allow_missing")),
+            Group("how MODEL encodes", ModelSettings, _ENCODING),
+            Group("judging", MeasureSettings, ("seed",)),
+            Group("output", OutputSettings, ("output", *_PRINTED)),
+        ),
+        required=("data",),
+        positional=("model", "served"),
     ),
     Command(
         "report",

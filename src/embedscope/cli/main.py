@@ -1,8 +1,9 @@
 """The command line: words in, an exit status out. No logic of its own.
 
-Exit status: 0 done (with ``--gate``: deploy), 1 ``--gate`` and retrain, 2 unusable input, 3 ``--gate``
-and undecided or unfit, 70 a fault of embedscope itself, 130 interrupted. Only the settings are imported until the
-arguments are known to be good, so that ``--help`` answers at once.
+Exit status: 0 done (with ``--gate``: deploy; for ``parity``: the same vectors), 1 ``--gate`` and retrain, 2 unusable
+input, 3 ``--gate`` and undecided or unfit, or ``parity`` and vectors that differ, 70 a fault of embedscope itself, 130
+interrupted. Only the settings are imported until the arguments are known to be good, so that ``--help`` answers at
+once.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ Examples:
   embedscope visualize --checkpoint best.pt --data test.json          pictures, numbers, verdict, page
   embedscope evaluate  --checkpoint best.pt --data test.json --gate   numbers only, exit status for CI
   embedscope compare   old.pt new.pt --data test.json                 which one is better, and where
+  embedscope parity    best.pt served/ --data test.json               is what is served what was measured?
   embedscope train     --data train.json --base-model BAAI/bge-m3     a projection head, in seconds
 """
 

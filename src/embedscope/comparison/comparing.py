@@ -17,7 +17,16 @@ from embedscope.errors import InvalidOptionError, TooFewPointsError
 from embedscope.log import SILENT, Log
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.ranked import Ranked, rank
-from embedscope.pipeline import Embedded, TrainingFile, diagnose, embed_with, measure, read, without_maps
+from embedscope.pipeline import (
+    Embedded,
+    TrainingFile,
+    diagnose,
+    embed_with,
+    measure,
+    read,
+    require_encoder,
+    without_maps,
+)
 from embedscope.result import (
     Diagnosed,
     MapAnimation,
@@ -81,6 +90,7 @@ def compare(
     # All is encoded before anything is measured, so that a checkpoint that cannot be read stops the run early. A
     # reference that was measured before needs no vectors.
     to_encode = names[1:] if is_run_folder(names[0]) else names
+    require_encoder(to_encode, chosen)
     embedded = {name: embed_with(name, collection, chosen, log, with_base=False) for name in to_encode}
     epochs = timeline_names({name: run.embeddings.facts for name, run in embedded.items()})
     names = _in_order(names, epochs, reference=chosen.model.baseline)

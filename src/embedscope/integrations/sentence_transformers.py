@@ -20,6 +20,7 @@ from embedscope.decide.criteria import load_criteria
 from embedscope.errors import InvalidOptionError, MissingExtraError
 from embedscope.models.embed import Embeddings
 from embedscope.models.projectors import Identity
+from embedscope.models.prompts import OwnPrompts, PromptChoice, choose_prompts
 from embedscope.output.run_files import write_run
 from embedscope.pipeline import Embedded, read, result_of
 from embedscope.protocols import Float32Array
@@ -168,20 +169,27 @@ class Evaluation:
     def _embeddings(self, model: Any, moment: str) -> Embeddings:
         queries, documents = self._collection.queries, self._collection.documents
         was_training = bool(model.training)
+        own = OwnPrompts.of(getattr(model, "prompts", None) or {}, getattr(model, "default_prompt_name", None))
+        prompts = choose_prompts(moment, own, {})
         pooled = [
-            self._encoded(getattr(model, how, model.encode), texts)
-            for how, texts in (("encode_query", queries), ("encode_document", documents))
+            self._encoded(getattr(model, how, model.encode), texts, prompt)
+            for how, texts, prompt in (
+                ("encode_query", queries, prompts.query),
+                ("encode_document", documents, prompts.document),
+            )
         ]
         model.train(was_training)  # encode has turned dropout off
         project = Identity(pooled[0].shape[1]).project
         return Embeddings(
             queries=project(pooled[0], what="query", ids=self._collection.query_ids),
             documents=project(pooled[1], what="document", ids=self._collection.document_ids),
-            facts=_facts(model, moment, dim=pooled[0].shape[1]),
+            facts=_facts(model, moment, prompts, dim=pooled[0].shape[1]),
         )
 
-    def _encoded(self, encode: Any, texts: Sequence[str]) -> Float32Array:
-        vectors = encode(list(texts), batch_size=self._batch_size, show_progress_bar=False, convert_to_numpy=True)
+    def _encoded(self, encode: Any, texts: Sequence[str], prompt: str) -> Float32Array:
+        vectors = encode(
+            list(texts), prompt=prompt, batch_size=self._batch_size, show_progress_bar=False, convert_to_numpy=True
+        )
         return np.asarray(vectors, dtype=np.float32)
 
 
@@ -191,7 +199,7 @@ def _moment(epoch: float, steps: int) -> str:
     return "_".join(parts) or "model"
 
 
-def _facts(model: Any, moment: str, *, dim: int) -> ModelFacts:
+def _facts(model: Any, moment: str, prompts: PromptChoice, *, dim: int) -> ModelFacts:
     base = getattr(getattr(model, "model_card_data", None), "base_model", None)
     return ModelFacts(
         checkpoint=moment,
@@ -200,6 +208,9 @@ def _facts(model: Any, moment: str, *, dim: int) -> ModelFacts:
         base_model=str(base) if base else None,
         max_length=getattr(model, "max_seq_length", None),
         device=str(model.device),
+        notes=prompts.notes,
+        query_prompt=prompts.query,
+        document_prompt=prompts.document,
     )
 
 

@@ -26,6 +26,7 @@ from embedscope.models.model_folders import (
 )
 from embedscope.models.pooling import PoolingSpec, pooling_by_name
 from embedscope.models.projectors import Step
+from embedscope.models.prompts import ROLES, choose_prompts
 from embedscope.models.weights import EXPECTED, read_object
 from embedscope.result import TensorAccount
 from embedscope.settings import Activation, Pooling, Weights
@@ -78,6 +79,8 @@ def load_checkpoint(
     head_module: str | None = None,
     activation: Activation | None = None,
     weights: Weights = Weights.PLAIN,
+    query_prompt: str | None = None,
+    document_prompt: str | None = None,
 ) -> Checkpoint:
     """The checkpoint at ``path``, with its base model found and every choice made and named.
 
@@ -95,26 +98,49 @@ def load_checkpoint(
         Tokens a text is cut to; what the checkpoint records, else the model's own, by default.
     head_module, activation, weights
         As ``read_head_file`` takes them; a folder states its own layers, and these do not touch it.
+    query_prompt, document_prompt : str, optional
+        Text before each query or document, or the name of one of the model's own prompts, "" for none; what the
+        checkpoint records, else what sentence-transformers serves, by default.
 
     Raises
     ------
     UnsafeCheckpointError
         If reading it would run code that came with it; none has run.
     CheckpointError
-        If it is not a checkpoint, does not fit its base model, or was trained with another pooling than asked for.
+        If it is not a checkpoint, does not fit its base model, or was trained with another pooling or prompt than
+        asked for.
     InvalidOptionError
-        If ``max_length`` is not positive or more than the model can take.
+        If ``max_length`` is not positive or more than the model can take, or a prompt is named that there is not.
     """
     source = Path(path).expanduser()
     if not source.exists():
         if not is_hub_name(str(path)):
             raise CheckpointError(f"There is no checkpoint '{path}'. Expected {EXPECTED}.")
         source = locate_model(str(path), option="--checkpoint")
+    asked = {"query": query_prompt, "document": document_prompt}
     if not source.is_dir():
         head = read_head_file(source, head_module=head_module, activation=activation, weights=weights)
-        return _head_checkpoint(str(path), head, base_model, pooling, max_length)
+        recorded = {role: head.recorded[key] for role in ROLES if (key := f"{role}_prompt") in head.recorded}
+        checkpoint = _head_checkpoint(str(path), head, base_model, pooling, max_length)
+        return _with_prompts(checkpoint, checkpoint.base, asked, recorded, is_head=True)
     folder = read_model_folder(source, reference=str(path))
-    return _folder_checkpoint(str(path), folder, base_model, pooling, max_length)
+    return _with_prompts(_folder_checkpoint(str(path), folder, base_model, pooling, max_length), folder, asked)
+
+
+def _with_prompts(
+    checkpoint: Checkpoint,
+    folder: ModelFolder,
+    asked: Mapping[str, str | None],
+    recorded: Mapping[str, str] | None = None,
+    *,
+    is_head: bool = False,
+) -> Checkpoint:
+    """``checkpoint`` with the prompts that it is measured with; an adapter without any has those of its base."""
+    own = folder.prompts if folder.prompts.by_name else checkpoint.base.prompts
+    names = (*folder.names, *checkpoint.base.names)
+    found = choose_prompts(checkpoint.path, own, asked, recorded=recorded, names=names, is_head=is_head)
+    notes = (*checkpoint.notes, *found.notes)
+    return replace(checkpoint, query_prompt=found.query, document_prompt=found.document, notes=notes)
 
 
 def _head_checkpoint(
@@ -235,8 +261,6 @@ def _folder_checkpoint(
         max_length=token_limit(max_length, recorded, base),
         steps=folder.tail,
         adapter=folder.adapter,
-        query_prompt=folder.query_prompt,
-        document_prompt=folder.document_prompt,
         tensors=TensorAccount(folder.n_module_tensors),
         notes=folder.notes,
     )

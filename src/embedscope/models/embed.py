@@ -10,6 +10,7 @@ import time
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -164,6 +165,56 @@ def _checked(vectors: Float32Array, texts: Sequence[str], rows: IntArray, encode
     return vectors
 
 
+class Prompting(Protocol):
+    """An encoder with the prompt of each role: a whole model, or the base of one in training."""
+
+    @property
+    def encoder(self) -> Encoder: ...
+    @property
+    def query_prompt(self) -> str: ...
+    @property
+    def document_prompt(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedRoles:
+    """Pooled vectors of queries and documents, not normalised, and how many of the distinct texts were in the store."""
+
+    queries: Float32Array  # (Q, dim)
+    documents: Float32Array  # (N, dim)
+    n_encoded: int
+    n_cached: int
+
+
+def encode_roles(
+    queries: Sequence[str],
+    documents: Sequence[str],
+    prompting: Prompting,
+    store: EmbeddingStore | None = None,
+    *,
+    batch_size: int = 32,
+    progress: ProgressCallback | None = None,
+) -> EncodedRoles:
+    """Pooled vectors of queries and documents, each behind the prompt of its role; raises as ``encode_texts``.
+
+    A text that is a query and a document is encoded once where both roles have the same prompt.
+    """
+    roles = [(tuple(queries), prompting.query_prompt), (tuple(documents), prompting.document_prompt)]
+    if prompting.query_prompt == prompting.document_prompt:
+        roles = [((*queries, *documents), prompting.query_prompt)]
+    parts = [
+        encode_texts(texts, prompting.encoder, store, batch_size=batch_size, progress=progress, prompt=prompt)
+        for texts, prompt in roles
+    ]
+    pooled = np.concatenate([part.vectors for part in parts])
+    return EncodedRoles(
+        pooled[: len(queries)],
+        pooled[len(queries) :],
+        n_encoded=sum(part.n_encoded for part in parts),
+        n_cached=sum(part.n_cached for part in parts),
+    )
+
+
 def embed_collection(
     collection: Collection,
     model: Model,
@@ -174,8 +225,6 @@ def embed_collection(
 ) -> Embeddings:
     """Unit vectors of every query and document of ``collection``.
 
-    A text that is a query and a document is encoded once where both roles have the same prompt.
-
     Raises
     ------
     InvalidEmbeddingsError
@@ -184,21 +233,15 @@ def embed_collection(
         As ``encode_texts``.
     """
     started = time.monotonic()
-    n_queries = len(collection.queries)
-    roles = [(collection.queries, model.query_prompt), (collection.documents, model.document_prompt)]
-    if model.query_prompt == model.document_prompt:
-        roles = [((*collection.queries, *collection.documents), model.query_prompt)]
-    parts = [
-        encode_texts(texts, model.encoder, store, batch_size=batch_size, progress=progress, prompt=prompt)
-        for texts, prompt in roles
-    ]
-    pooled = np.concatenate([part.vectors for part in parts])
+    pooled = encode_roles(
+        collection.queries, collection.documents, model, store, batch_size=batch_size, progress=progress
+    )
     project = model.projector.project
     return Embeddings(
-        queries=project(pooled[:n_queries], what="query", ids=collection.query_ids),
-        documents=project(pooled[n_queries:], what="document", ids=collection.document_ids),
+        queries=project(pooled.queries, what="query", ids=collection.query_ids),
+        documents=project(pooled.documents, what="document", ids=collection.document_ids),
         facts=model.facts,
-        n_encoded=sum(part.n_encoded for part in parts),
-        n_cached=sum(part.n_cached for part in parts),
+        n_encoded=pooled.n_encoded,
+        n_cached=pooled.n_cached,
         elapsed_s=time.monotonic() - started,
     )

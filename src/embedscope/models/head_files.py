@@ -58,8 +58,12 @@ RECORDED_KEYS: dict[str, tuple[str, ...]] = {
     ),
     "activation": ("activation", "activation_function"),
     "normalizes_input": ("normalizes_input", "normalize_input", "pre_normalize"),
+    "query_prompt": ("query_prompt",),
+    "document_prompt": ("document_prompt",),
 }  # fmt: skip
 """What a checkpoint may record about its training, and under which keys of its config or metadata."""
+
+_MAY_BE_EMPTY = ("query_prompt", "document_prompt")  # trained without one, which is something said
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -235,7 +239,11 @@ def _recorded(path: Path, configs: Sequence[Mapping[str, Any]]) -> tuple[dict[st
     notes = []
     for fact, keys in RECORDED_KEYS.items():
         texts = {key: _as_text(config[key]) for config in reversed(configs) for key in reversed(keys) if key in config}
-        found = {key: text for key, text in reversed(texts.items()) if text and text.lower() != "none"}
+        found = {
+            key: text
+            for key, text in reversed(texts.items())
+            if text is not None and text.lower() != "none" and (text or fact in _MAY_BE_EMPTY)
+        }
         if not found:
             continue
         recorded[fact] = next(iter(found.values()))

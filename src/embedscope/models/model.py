@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -43,7 +44,7 @@ class Model:
             dim=projector.dim_out,
             head=None,
             training={},
-            fingerprint=_fingerprint(self.encoder, projector),
+            fingerprint=_fingerprint(self.encoder, projector, self.query_prompt, self.document_prompt),
         )
         return replace(self, projector=projector, facts=facts)
 
@@ -57,6 +58,8 @@ def load_model(
     head_module: str | None = None,
     activation: Activation | None = None,
     weights: Weights = Weights.PLAIN,
+    query_prompt: str | None = None,
+    document_prompt: str | None = None,
     device: Device | str = Device.AUTO,
     hashes: HashMemory | None = None,
     backend: Backend | str = Backend.TORCH,
@@ -66,7 +69,7 @@ def load_model(
 
     Parameters
     ----------
-    path, base_model, pooling, max_length, head_module, activation, weights
+    path, base_model, pooling, max_length, head_module, activation, weights, query_prompt, document_prompt
         As ``load_checkpoint`` takes them.
     device : Device or str
         Where the encoder runs.
@@ -93,6 +96,8 @@ def load_model(
         head_module=head_module,
         activation=activation,
         weights=weights,
+        query_prompt=query_prompt,
+        document_prompt=document_prompt,
     )
     encoder = SentenceTransformerEncoder(
         checkpoint.base,
@@ -135,11 +140,9 @@ def _device_for(backend: Backend, device: Device | str, precision: Precision | s
 
 
 def _facts(checkpoint: Checkpoint, encoder: SentenceTransformerEncoder, projector: Projection) -> ModelFacts:
-    prompts = {"queries": checkpoint.query_prompt, "documents": checkpoint.document_prompt}
-    notes = [*checkpoint.notes, *(f"Prompt before {role}: {prompt!r}" for role, prompt in prompts.items() if prompt)]
+    notes = checkpoint.notes
     if encoder.backend is Backend.ONNX:
-        notes.append("Encoded by ONNX Runtime")
-    notes += encoder.placement.notes
+        notes = (*notes, "Encoded by ONNX Runtime")
     tensors = checkpoint.tensors
     if checkpoint.encoder_state is None:  # else the file's own stand in place of the folder's
         tensors = combined(encoder.placement.account, tensors)
@@ -155,8 +158,10 @@ def _facts(checkpoint: Checkpoint, encoder: SentenceTransformerEncoder, projecto
         dtype=encoder.dtype,
         head=_head_words(projector),
         training=checkpoint.training,
-        fingerprint=_fingerprint(encoder, projector),
-        notes=tuple(notes),
+        fingerprint=_fingerprint(encoder, projector, checkpoint.query_prompt, checkpoint.document_prompt),
+        notes=(*notes, *encoder.placement.notes),
+        query_prompt=checkpoint.query_prompt,
+        document_prompt=checkpoint.document_prompt,
         tensors=tensors,
     )
 
@@ -177,5 +182,6 @@ def _step_words(step: Step) -> str:
     return step.name if isinstance(step, Nonlinearity) else type(step).__name__
 
 
-def _fingerprint(encoder: Encoder, projector: Projection) -> str:
-    return hashlib.sha256(f"{encoder.fingerprint} {projector.fingerprint}".encode()).hexdigest()
+def _fingerprint(encoder: Encoder, projector: Projection, *prompts: str) -> str:
+    said = json.dumps(prompts) if any(prompts) else ""
+    return hashlib.sha256(f"{encoder.fingerprint} {projector.fingerprint}{said}".encode()).hexdigest()

@@ -8,7 +8,7 @@ refused here, before torch or transformers see it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +18,7 @@ from embedscope.errors import CheckpointError, UnsafeCheckpointError
 from embedscope.models.modules import Module, module_tensors, read_modules, tail_steps
 from embedscope.models.pooling import PoolingSpec, read_pooling
 from embedscope.models.projectors import Step, Truncate
+from embedscope.models.prompts import NO_PROMPTS, OwnPrompts
 from embedscope.models.weights import FileKind, file_kind, read_object, read_tensors, tensor_types
 
 
@@ -76,8 +77,7 @@ class ModelFolder:
     n_module_tensors: int = 0  # of the modules after the transformer
     max_length: int | None = None
     do_lower_case: bool = False
-    query_prompt: str = ""
-    document_prompt: str = ""
+    prompts: OwnPrompts = NO_PROMPTS
     notes: tuple[str, ...] = ()
 
     @property
@@ -86,8 +86,8 @@ class ModelFolder:
         return (self.reference, self.path.name, str(self.config.get("_name_or_path", "")))
 
     def without_head(self) -> ModelFolder:
-        """The transformer alone: without the layers after it, and without prompts."""
-        return replace(self, tail=(), encoder_modules=(), query_prompt="", document_prompt="")
+        """The transformer alone, without the layers after it."""
+        return replace(self, tail=(), encoder_modules=())
 
     @property
     def hidden_size(self) -> int | None:
@@ -328,7 +328,8 @@ def _sentence_transformers_folder(path: Path, reference: str) -> ModelFolder:
     )
     ignored = ", ".join(name for name in _SETTINGS_NOT_APPLIED if settings.get(name))
     notes = (f"sentence_bert_config.json asks for {ignored}: not applied.",) if ignored else ()
-    general = read_object(path / "config_sentence_transformers.json")
+    file = path / "config_sentence_transformers.json"
+    general = read_object(file)
     if general.get("model_type") == "CrossEncoder" or settings.get("transformer_task") == "sequence-classification":
         raise CheckpointError(
             f"'{path}' is a cross-encoder (reranker) of sentence-transformers: it scores pairs of texts; embedscope "
@@ -349,8 +350,7 @@ def _sentence_transformers_folder(path: Path, reference: str) -> ModelFolder:
         n_module_tensors=sum(len(module_tensors(module)) for module in (rest if is_transformer else modules)),
         max_length=max_length,
         do_lower_case=bool(settings.get("do_lower_case", False)),
-        query_prompt=_prompt(general, ("query",)),
-        document_prompt=_prompt(general, ("document", "passage", "corpus")),
+        prompts=OwnPrompts.read(general, file),
         notes=(*_ignored_heads_note(path), *notes, *capped, *_tokenizer_note(head.folder)),
     )
 
@@ -369,16 +369,6 @@ def _transformer_settings(folder: Path) -> dict[str, Any]:
             f"Encode with your own program and pass the vectors with --embeddings."
         )
     return settings
-
-
-def _prompt(general: Mapping[str, Any], names: Sequence[str]) -> str:
-    """The prompt that sentence-transformers puts before a text of this role."""
-    prompts = general.get("prompts")
-    if not isinstance(prompts, Mapping):
-        return ""
-    chosen = next((name for name in names if name in prompts), general.get("default_prompt_name"))
-    prompt = prompts.get(chosen, "")
-    return prompt if isinstance(prompt, str) else ""
 
 
 def weight_files(folder: Path) -> tuple[Path, ...]:

@@ -61,14 +61,7 @@ def load_precomputed(path: str | Path, collection: Collection) -> Embeddings:
         different vectors, or a row has no direction.
     """
     started = time.monotonic()
-    file = Path(path).expanduser()
-    columns = _read(file)
-    if set(TEXT_COLUMNS) <= columns.keys():
-        queries, documents = _by_text(file, columns, collection)
-    elif set(ID_COLUMNS) <= columns.keys():
-        queries, documents = _by_id(file, columns, collection)
-    else:
-        raise InvalidEmbeddingsError(f"'{path}' has the columns {', '.join(columns) or 'none'}; expected {_EXPECTED}.")
+    queries, documents = read_precomputed(path, collection)
     return Embeddings(
         queries=unit_rows(queries, what="query", ids=collection.query_ids).astype(np.float32, copy=False),
         documents=unit_rows(documents, what="document", ids=collection.document_ids).astype(np.float32, copy=False),
@@ -76,10 +69,21 @@ def load_precomputed(path: str | Path, collection: Collection) -> Embeddings:
             checkpoint=str(path),
             layout="precomputed embeddings",
             dim=int(queries.shape[1]),
-            fingerprint=hash_file(file),
+            fingerprint=hash_file(Path(path).expanduser()),
         ),
         elapsed_s=time.monotonic() - started,
     )
+
+
+def read_precomputed(path: str | Path, collection: Collection) -> tuple[Float32Array, Float32Array]:
+    """The vectors in ``path`` for every query and document of ``collection``, as they are; raises as above."""
+    file = Path(path).expanduser()
+    columns = _read(file)
+    if set(TEXT_COLUMNS) <= columns.keys():
+        return _by_text(file, columns, collection)
+    if set(ID_COLUMNS) <= columns.keys():
+        return _by_id(file, columns, collection)
+    raise InvalidEmbeddingsError(f"'{path}' has the columns {', '.join(columns) or 'none'}; expected {_EXPECTED}.")
 
 
 def _read(file: Path) -> Mapping[str, Any]:

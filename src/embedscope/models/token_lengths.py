@@ -36,6 +36,16 @@ def token_lengths(folder: Path, texts: Iterable[str], *, model: str, max_length:
     return TokenLengths(model, max_length, counts)
 
 
+def prompted_lengths(folder: Path, pairs: Iterable[tuple[str, str]], *, model: str, max_length: int) -> TokenLengths:
+    """Lengths of texts by (prompt, text), prompt included; the greater where a text stands behind two prompts."""
+    listed = list(pairs)
+    whole = token_lengths(folder, (prompt + text for prompt, text in listed), model=model, max_length=max_length)
+    longest: dict[str, int] = {}
+    for prompt, text in listed:
+        longest[text] = max(longest.get(text, 0), whole.n_tokens[prompt + text])
+    return TokenLengths(model, max_length, longest)
+
+
 def could_be_longer(text: str, max_length: int) -> bool:
     """Whether ``text`` could have more than ``max_length`` tokens: no tokenizer makes more of them than bytes.
 
@@ -65,13 +75,8 @@ def long_texts(model: Model, collection: Collection) -> Mapping[str, int]:
     limit, encoder = model.facts.max_length, model.encoder
     if limit is None or not isinstance(encoder, SentenceTransformerEncoder) or encoder.tokenizer_folder is None:
         return {}
-    found: dict[str, int] = {}
-    for texts, prompt in ((collection.documents, model.document_prompt), (collection.queries, model.query_prompt)):
-        prompted = {text: prompt + text for text in texts if could_be_longer(prompt + text, limit)}
-        if prompted:
-            lengths = token_lengths(
-                encoder.tokenizer_folder, prompted.values(), model=model.facts.checkpoint, max_length=limit
-            )
-            for text, whole in prompted.items():
-                found[text] = max(found.get(text, 0), lengths.n_tokens[whole])
-    return found
+    roles = ((collection.documents, model.document_prompt), (collection.queries, model.query_prompt))
+    pairs = [(prompt, text) for texts, prompt in roles for text in texts if could_be_longer(prompt + text, limit)]
+    if not pairs:
+        return {}
+    return prompted_lengths(encoder.tokenizer_folder, pairs, model=model.facts.checkpoint, max_length=limit).n_tokens

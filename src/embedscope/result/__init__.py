@@ -15,6 +15,15 @@ from embedscope.result.estimate import Estimate
 from embedscope.result.finding import Finding, Severity
 from embedscope.result.formatting import run_label, run_labels
 from embedscope.result.mapped_points import MAP_NAMES, MapAnimation, MapLayout, Points
+from embedscope.result.parity import (
+    Cosines,
+    DifferingText,
+    NormDifference,
+    Parity,
+    ParityCause,
+    ParityOutcome,
+    RankAgreement,
+)
 from embedscope.result.perturbed import PerturbationEffect, Robustness
 from embedscope.result.provenance import DataFacts, ModelFacts, TensorAccount
 from embedscope.result.scores import (
@@ -39,11 +48,13 @@ __all__ = [
     "Check",
     "CloudShape",
     "Comparison",
+    "Cosines",
     "Criteria",
     "Criterion",
     "DataFacts",
     "DeploymentCost",
     "Diagnosed",
+    "DifferingText",
     "Distribution",
     "DocumentTable",
     "EpochRecord",
@@ -63,11 +74,16 @@ __all__ = [
     "Metric",
     "ModelFacts",
     "NegativeType",
+    "NormDifference",
     "Outcome",
+    "Parity",
+    "ParityCause",
+    "ParityOutcome",
     "PerturbationEffect",
     "Points",
     "Power",
     "QueryTable",
+    "RankAgreement",
     "Result",
     "Robustness",
     "RunComparison",

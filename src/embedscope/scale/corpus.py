@@ -31,7 +31,7 @@ from embedscope.scale.memory import CorpusSize, MemoryPlan, plan_memory
 from embedscope.scale.ray_engine import RayEngine
 from embedscope.scale.shard_folder import ShardFolder
 from embedscope.scale.shard_pass import Engine, PartialScores, ShardTask, score_shards
-from embedscope.settings import CorpusSettings, EngineSettings, Settings, flag, require_unused
+from embedscope.settings import PROMPTS, CorpusSettings, EngineSettings, Settings, flag, require_unused
 from embedscope.settings import Engine as EngineName
 from embedscope.stats.resampler import Resampler
 
@@ -48,7 +48,8 @@ NOT_MEASURED = (
 )  # fmt: skip
 
 ENCODING = (
-    "base_model", "pooling", "max_length", "batch_size", "device", "backend", "precision", "cache_dir", "no_cache",
+    "base_model", "pooling", "max_length", *PROMPTS, "batch_size", "device", "backend", "precision", "cache_dir",
+    "no_cache",
 )  # fmt: skip
 """Settings of a model that encodes texts."""
 

@@ -14,6 +14,7 @@ from embedscope.models.hub import is_hub_name
 from embedscope.models.model_folders import ModelFolder, position_capacity
 from embedscope.models.pooling import PoolingSpec
 from embedscope.models.projectors import Normalize
+from embedscope.models.prompts import choose_prompts
 from embedscope.settings import Device, Pooling
 
 MAX_LENGTH = 512
@@ -29,6 +30,8 @@ class Base:
     encoder: SentenceTransformerEncoder
     pooling: PoolingSpec
     max_length: int | None
+    query_prompt: str = ""
+    document_prompt: str = ""
     notes: tuple[str, ...] = ()
 
     def as_config(self) -> dict[str, str | int | bool | None]:
@@ -38,6 +41,8 @@ class Base:
             "base_model": self.reference if is_remote else str(Path(self.reference).resolve()),
             "pooling": self.pooling.label,
             "max_length": self.max_length,
+            "query_prompt": self.query_prompt,
+            "document_prompt": self.document_prompt,
             "activation": "Identity",
             "normalizes_input": False,
         }
@@ -48,6 +53,8 @@ def load_base(
     *,
     pooling: Pooling | None = None,
     max_length: int | None = None,
+    query_prompt: str | None = None,
+    document_prompt: str | None = None,
     device: Device | str = Device.AUTO,
     hashes: HashMemory | None = None,
 ) -> Base:
@@ -61,6 +68,8 @@ def load_base(
         By default what the model itself says.
     max_length : int, optional
         By default 512 tokens, or the model's own limit where that is lower.
+    query_prompt, document_prompt : str, optional
+        Text before each query or document, or the name of one of the base model's prompts; none by default.
     device : Device or str
     hashes : HashMemory, optional
 
@@ -69,7 +78,8 @@ def load_base(
     CheckpointError
         If there is no such model, it has no transformer, or its pooling is neither said nor known.
     InvalidOptionError
-        If ``max_length`` is more than the model can take, or the device is not there.
+        If ``max_length`` is more than the model can take, a prompt is named that there is not, or the device is not
+        there.
     """
     folder = base_folder(reference)
     chosen = PoolingSpec.of(pooling) if pooling is not None else _own_pooling(folder)
@@ -86,7 +96,23 @@ def load_base(
         dtype=resolve_dtype(name, str(folder.config.get("model_type", ""))),
         hashes=hashes or HashMemory(),
     )
-    return Base(reference, folder.without_head(), encoder, chosen, limit, (*folder.notes, *_notes(folder, chosen)))
+    prompts = choose_prompts(
+        folder.reference,
+        folder.prompts,
+        {"query": query_prompt, "document": document_prompt},
+        names=folder.names,
+        is_head=True,
+    )
+    return Base(
+        reference,
+        folder.without_head(),
+        encoder,
+        chosen,
+        limit,
+        query_prompt=prompts.query,
+        document_prompt=prompts.document,
+        notes=(*folder.notes, *_notes(folder, chosen), *prompts.notes),
+    )
 
 
 def _own_pooling(folder: ModelFolder) -> PoolingSpec:
@@ -107,9 +133,9 @@ def _notes(folder: ModelFolder, chosen: PoolingSpec) -> tuple[str, ...]:
             f"'{folder.reference}' itself pools by {folder.pooling.label}; the head is trained on "
             f"{chosen.label}-pooled vectors, as asked, and the checkpoint says so."
         )
-    if any(not isinstance(step, Normalize) for step in folder.tail) or folder.query_prompt or folder.document_prompt:
+    if any(not isinstance(step, Normalize) for step in folder.tail):
         notes.append(
-            f"'{folder.reference}' has layers after its pooling or prompts before its texts; a head is trained and "
-            f"evaluated on plain pooled vectors, without them."
+            f"'{folder.reference}' has layers after its pooling; a head is trained and evaluated on plain pooled "
+            f"vectors, without them."
         )
     return tuple(notes)

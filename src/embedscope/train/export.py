@@ -143,4 +143,5 @@ def _model(head: State, base: Base) -> Any:
         norm = LayerNorm(weight.shape[0])
         norm.norm.load_state_dict({"weight": head["head.ln.weight"], "bias": head["head.ln.bias"]})
         modules.append(norm)
-    return SentenceTransformer(modules=[*modules, Normalize()], device="cpu")
+    prompts = {"query": base.query_prompt, "document": base.document_prompt}
+    return SentenceTransformer(modules=[*modules, Normalize()], prompts=prompts, device="cpu")

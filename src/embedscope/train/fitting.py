@@ -83,6 +83,8 @@ def fit(settings: TrainSettings, log: Log = SILENT) -> Fitted:
         settings.base_model,
         pooling=settings.pooling,
         max_length=settings.max_length,
+        query_prompt=settings.query_prompt,
+        document_prompt=settings.document_prompt,
         device=settings.device,
         hashes=store.hashes,
     )

@@ -13,7 +13,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from embedscope.errors import InvalidOptionError
 from embedscope.log import Log
 from embedscope.metrics.metric_names import parse_measure
-from embedscope.settings import TrainSettings, flag
+from embedscope.settings import PROMPTS, TrainSettings, flag
 from embedscope.train.checkpoints import RUN_ID, read_config, resumable_file
 from embedscope.train.selection import FALLING
 
@@ -121,7 +121,7 @@ def _from_file(path: Path, log: Log) -> dict[str, Any]:
 def _read(name: str, value: Any) -> Any:
     """An entry of a configuration as its option reads it; true is not a number, and neither is "64"."""
     try:
-        if type(value) not in _plain_kinds(_KINDS[name]) or value == "":
+        if type(value) not in _plain_kinds(_KINDS[name]) or (value == "" and name not in PROMPTS):
             raise TypeError
         return getattr(TrainSettings(**{name: value}), name)
     except (TypeError, InvalidOptionError) as error:

@@ -11,7 +11,7 @@ from embedscope.data.collection import Collection, describe
 from embedscope.data.readers import read_collection
 from embedscope.log import Log
 from embedscope.models.cache import EmbeddingStore
-from embedscope.models.embed import encode_texts
+from embedscope.models.embed import encode_roles
 from embedscope.protocols import Float32Array
 from embedscope.settings import TrainSettings
 from embedscope.train.base import Base
@@ -90,14 +90,20 @@ def encoded_sides(
 ) -> list[Side]:
     """The pooled base vectors of every text of the collections, each distinct text encoded once."""
     started = time.perf_counter()
-    texts = [text for c in collections for text in (*c.queries, *c.documents)]
     with log.progress("Encoding", unit="texts") as progress:
-        found = encode_texts(texts, base.encoder, store, batch_size=settings.encode_batch_size, progress=progress)
+        found = encode_roles(
+            [text for c in collections for text in c.queries],
+            [text for c in collections for text in c.documents],
+            base,
+            store,
+            batch_size=settings.encode_batch_size,
+            progress=progress,
+        )
     seconds = time.perf_counter() - started
     log.step(f"Encoded {found.n_encoded:,} texts, {found.n_cached:,} from the cache, in {seconds:.1f} s")
-    ends = np.cumsum([n for c in collections for n in (len(c.queries), len(c.documents))])
-    queries_and_documents = np.split(found.vectors, ends[:-1])
-    return [Side(c, *queries_and_documents[2 * i : 2 * i + 2]) for i, c in enumerate(collections)]
+    queries = np.split(found.queries, np.cumsum([len(c.queries) for c in collections])[:-1])
+    documents = np.split(found.documents, np.cumsum([len(c.documents) for c in collections])[:-1])
+    return [Side(*side) for side in zip(collections, queries, documents, strict=True)]
 
 
 def warn_of_other_weights(train: TrainingData, valid: TrainingData, log: Log) -> None:

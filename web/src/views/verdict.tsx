@@ -142,6 +142,8 @@ function Facts({ report }: { report: Report }) {
     ['Pooling', name(model.pooling && [model.pooling, model.pooling_source].filter(Boolean).join(', '))],
     ['Dimensions', name(count(data.dim))],
     ['Head', name(model.head)],
+    ['Before queries', name(quoted(model.query_prompt))],
+    ['Before documents', name(quoted(model.document_prompt))],
     ['Tokens at most', name(model.max_length === null ? null : count(model.max_length))],
   ];
   return (
@@ -152,6 +154,11 @@ function Facts({ report }: { report: Report }) {
       <FactList facts={made} />
     </aside>
   );
+}
+
+/** A prompt with its spaces in sight; null where there is none, or the run is older than prompts in its record. */
+function quoted(prompt: string | undefined) {
+  return prompt ? `“${prompt}”` : null;
 }
 
 type Fact = [name: string, value: ComponentChildren, note?: string];

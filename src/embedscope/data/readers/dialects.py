@@ -6,6 +6,7 @@ import difflib
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,10 +15,12 @@ from embedscope.data.collection import Negative, Row
 from embedscope.data.readers.containers import Fields, Records
 from embedscope.data.readers.source import kind_of, names
 from embedscope.errors import DataFormatError
+from embedscope.settings import quoted
 
 _NEGATIVE_COLUMN = re.compile(r"negative(_\d+)?\Z")
 _ID_NAMES = {"id", "_id", "idx", "index", "qid", "docid", "query_id", "doc_id", "pid"}
 _SCORE_NAMES = {"score", "scores", "label", "labels", "similarity"}
+_PROMPT_NAMES = {"prompt", "instruction"}
 _LONGEST_VALUE = 80
 """Characters of a metadata value at most: a longer one is a text, and groups nothing."""
 _HELP = (
@@ -46,8 +49,8 @@ def rows_with_dialect(records: Records, *, any_weight: bool = False) -> tuple[li
     fields = list(dict.fromkeys(field for _, record in records.items for field in record))
     dialect, notes = _recognise(fields, records)
     dialect = replace(dialect, any_weight=any_weight)
-    notes += _unread_notes(fields, dialect)
-    read = {dialect.query, dialect.positive, "group", "prompt", *dialect.negatives} | _ID_NAMES | _SCORE_NAMES
+    notes += [*_unread_notes(fields, dialect), *_prompt_notes(fields, records, dialect)]
+    read = {dialect.query, dialect.positive, "group", *_PROMPT_NAMES, *dialect.negatives} | _ID_NAMES | _SCORE_NAMES
     columns = [field for field in fields if field not in read]  # they say something of a query beside its texts
     rows = [_row(number, record, dialect, columns, records.row_name) for number, record in records.items]
     return rows, dialect, notes
@@ -143,14 +146,28 @@ def _refuse_parts_of_a_folder(fields: list[str]) -> None:
 def _unread_notes(fields: list[str], dialect: Dialect) -> list[str]:
     """Warnings for fields that look as if they were meant to be read."""
     read = {dialect.query, dialect.positive, "group", *dialect.negatives}
-    notes = [
+    return [
         f"the field '{field}' is not read; if it holds negatives, rename it to '{dialect.negatives[0]}'."
         for field in fields
         if field not in read and dialect.negatives and not set(dialect.negatives) & set(fields)
         if difflib.get_close_matches(field.lower(), [*dialect.negatives, "hard_negatives", "negatives"], cutoff=0.7)
     ]
-    if "prompt" in fields:
-        notes.append("the field 'prompt' is not applied: every query is encoded with the prompt of the encoder.")
+
+
+def _prompt_notes(fields: list[str], records: Records, dialect: Dialect) -> list[str]:
+    """What rows state to stand before their query, which a run applies where it is asked to."""
+    notes = []
+    for field in sorted(_PROMPT_NAMES.intersection(fields) - {dialect.query, dialect.positive, *dialect.negatives}):
+        stated = Counter(value for _, record in records.items if isinstance(value := record.get(field), str) and value)
+        if not stated:
+            continue
+        first, n_first = stated.most_common(1)[0]
+        n_rows = sum(stated.values())
+        differ = "" if len(stated) == 1 else f" ({len(stated):,} different ones; this one in {n_first:,} rows)"
+        notes.append(
+            f"the field '{field}' of {n_rows:,} rows is not applied: every query is encoded with the prompt of the "
+            f"run. To put it before every query, pass --query-prompt {quoted(first)}{differ}."
+        )
     return notes
 
 

@@ -13,6 +13,7 @@ from embedscope.output.terminal.comparison_tables import print_run_comparison
 from embedscope.output.terminal.finding_lines import print_example, print_failure_modes, print_findings
 from embedscope.output.terminal.hanging import Hanging, console
 from embedscope.output.terminal.measure_tables import print_measures
+from embedscope.output.terminal.parity_tables import print_parity
 from embedscope.output.terminal.progress import progress_on
 from embedscope.output.terminal.run_tables import (
     print_baselines,
@@ -25,7 +26,7 @@ from embedscope.output.terminal.timeline_table import print_timeline
 from embedscope.output.terminal.verdict_lines import print_checklist, print_verdict
 from embedscope.output.terminal.wording import metric_warnings, model_line
 from embedscope.protocols import ProgressCallback
-from embedscope.result import Check, ModelFacts, Result, RunComparison, Scored, Timeline, Verdict
+from embedscope.result import Check, ModelFacts, Parity, Result, RunComparison, Scored, Timeline, Verdict
 
 
 class Terminal:
@@ -91,6 +92,10 @@ class Terminal:
     def comparison(self, runs: Mapping[str, Scored], comparison: RunComparison, *, n_texts: int) -> None:
         """Several runs side by side, each by a label that tells it from the others in ``runs``."""
         print_run_comparison(runs, comparison, self._results, n_texts=n_texts)
+
+    def parity(self, found: Parity) -> None:
+        """Two ways to encode, and whether they give the same vectors."""
+        print_parity(found, self._results)
 
     def line(self, text: str) -> None:
         """One line of the results, as it is."""

@@ -13,7 +13,9 @@ _COUNTS = f"{'better':>6}  {'worse':>6}  {'equal':>6}"
 COMPARISON_HEADER = f"    {'metric':<11}{'difference':>10}  {'95 % interval':>18}  {'p (Holm)':>8}  {_COUNTS}"
 """Above the rows of ``comparison_row``."""
 
-_SHOWN_OTHERWISE = ("base_model", "pooling", "max_length", "activation", "normalizes_input")
+_SHOWN_OTHERWISE = (
+    "base_model", "pooling", "max_length", "activation", "normalizes_input", "query_prompt", "document_prompt",
+)  # fmt: skip
 
 AGREEMENT = 0.2
 """Kendall tau-b beyond which the order learnt is said to follow, or to contradict, the weights."""
@@ -30,6 +32,8 @@ def model_line(facts: ModelFacts) -> str:
         if not name.startswith("config.") and name not in _SHOWN_OTHERWISE
     ]
     parts += [f"pooling {facts.pooling} ({facts.pooling_source})"] if facts.pooling else []
+    prompts = {"queries": facts.query_prompt, "documents": facts.document_prompt}
+    parts += [f"{prompt!r} before {texts}" for texts, prompt in prompts.items() if prompt]
     parts += [f"{facts.device} {facts.dtype or ''}".strip()] if facts.device else []
     return f"{run_label(facts.checkpoint)}: {', '.join(parts)}"
 
