@@ -53,7 +53,7 @@ def ignored_as(name: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Renaming:
-    """What is taken off the names in a file: wrapper components at any depth, then a path that all have in front."""
+    """What is taken off the names in a file: wrapper components at any depth, then a path in front."""
 
     components: tuple[str, ...] = ()
     prefix: str = ""
@@ -81,18 +81,21 @@ AS_THEY_ARE = Renaming()
 
 
 def renamings(names: Collection[str]) -> Iterator[Renaming]:
-    """The renamings to try, the one that takes off least first; `names` as they are is the first."""
+    """The renamings to try, the one that takes off least first: a known component that most of ``names`` begin with.
+
+    One that some names lack still fits where those names are ignored, and says best what does not fit.
+    """
     yield AS_THEY_ARE
     components = tuple(sorted({part for name in names for part in name.split(".")[:-1]} & WRAPPER_COMPONENTS))
     renaming = Renaming(components)
     if components:
         yield renaming
     while True:
-        counting = {new for new in map(renaming, names) if ignored_as(new) is None}
-        first = {new.split(".")[0] for new in counting}
-        if len(first) != 1 or not first <= ROOTS or not all("." in new for new in counting):
+        counting = [new for new in map(renaming, names) if "." in new and ignored_as(new) is None]
+        first = Counter(new.split(".")[0] for new in counting).most_common(1)
+        if not first or first[0][0] not in ROOTS or 2 * first[0][1] <= len(counting):
             return
-        renaming = Renaming(components, f"{renaming.prefix}{first.pop()}.")
+        renaming = Renaming(components, f"{renaming.prefix}{first[0][0]}.")
         yield renaming
 
 

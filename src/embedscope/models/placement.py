@@ -91,7 +91,8 @@ def place_model(folder: ModelFolder, adapter: Path | None = None) -> Placement:
     _refuse_quantised(folder, types, renaming, transformer.model)
     _refuse_ids_without_row(folder, transformer)
     account = _account(types, renaming, transformer.model)
-    notes = tuple(f"{count} weights are read {rule}." for rule, count in account.renamed.items() if renaming.prefix)
+    is_changed = renaming != AS_THEY_ARE
+    notes = tuple(f"{count} weights are read {rule}." for rule, count in account.renamed.items() if is_changed)
     if adapter is None:
         return Placement(account, renaming, notes=notes)
     placed = place_adapter(transformer.model, adapter)
