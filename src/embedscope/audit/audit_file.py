@@ -207,7 +207,7 @@ def _lengths(raw: RawRows, checkpoint: Checkpoint | None) -> TokenLengths | None
         for place, text in texts_of(row)
     }
     return prompted_lengths(
-        checkpoint.base.transformer,
+        checkpoint.base.tokenizer or checkpoint.base.transformer,
         sorted((prompt, text) for prompt, text in stated if text),
         model=checkpoint.base.reference,
         max_length=checkpoint.max_length,

@@ -38,10 +38,8 @@ _IGNORED_FIRST = {
     "discriminator_predictions": "language-model head",
     "colbert_linear": "head for token vectors",
     "sparse_linear": "head for token weights",
-    "logit_scale": "temperature of the loss",
-    "logit_bias": "temperature of the loss",
-    "temperature": "temperature of the loss",
 }
+_OF_THE_LOSS = frozenset({"logit_scale", "logit_bias", "temperature", "log_temperature"})
 _IGNORED_LAST = {"position_ids": "position ids", "token_type_ids": "position ids", "inv_freq": "position ids"}
 
 _N_LISTED = 4
@@ -50,12 +48,19 @@ _N_LISTED = 4
 def ignored_as(name: str) -> str | None:
     """Why a tensor of this name, without what wrappers add, cannot touch the last hidden state; None where it may."""
     parts = name.split(".")
-    return _IGNORED_FIRST.get(parts[0]) or _IGNORED_LAST.get(parts[-1]) or _IGNORED_FIRST.get(parts[-1])
+    if parts[-1] in _OF_THE_LOSS and len(parts) <= 2:  # by itself, or in a module for the loss
+        return "temperature of the loss"
+    return _IGNORED_FIRST.get(parts[0]) or _IGNORED_LAST.get(parts[-1])
+
+
+def may_be_missing(name: str) -> bool:
+    """Whether the architecture's tensor of this name may be absent from a file: left random, it touches no vector."""
+    return ignored_as(name) in ("pooler", "position ids")
 
 
 @dataclass(frozen=True, slots=True)
 class Renaming:
-    """What is taken off the names in a file: wrapper components at any depth, then a path that all have in front."""
+    """What is taken off the names in a file: wrapper components at any depth, then a path in front."""
 
     components: tuple[str, ...] = ()
     prefix: str = ""
@@ -83,18 +88,21 @@ AS_THEY_ARE = Renaming()
 
 
 def renamings(names: Collection[str]) -> Iterator[Renaming]:
-    """The renamings to try, the one that takes off least first; `names` as they are is the first."""
+    """The renamings to try, the one that takes off least first: a known component that most of ``names`` begin with.
+
+    One that some names lack still fits where those names are ignored, and says best what does not fit.
+    """
     yield AS_THEY_ARE
     components = tuple(sorted({part for name in names for part in name.split(".")[:-1]} & WRAPPER_COMPONENTS))
     renaming = Renaming(components)
     if components:
         yield renaming
     while True:
-        counting = {new for new in map(renaming, names) if ignored_as(new) is None}
-        first = {new.split(".")[0] for new in counting}
-        if len(first) != 1 or not first <= ROOTS or not all("." in new for new in counting):
+        counting = [new for new in map(renaming, names) if "." in new and ignored_as(new) is None]
+        first = Counter(new.split(".")[0] for new in counting).most_common(1)
+        if not first or first[0][0] not in ROOTS or 2 * first[0][1] <= len(counting):
             return
-        renaming = Renaming(components, f"{renaming.prefix}{first.pop()}.")
+        renaming = Renaming(components, f"{renaming.prefix}{first[0][0]}.")
         yield renaming
 
 

@@ -51,7 +51,9 @@ def differing_encoder(
             f"with --base-model, or save the file without what is neither."
         )
     account = account_of(tensors, renaming)
-    if all(_is_equal(path, name, carried[name], own[name]) for name in own):
+    for name in own:
+        _refuse_other_shape(path, name, carried[name], own[name])
+    if all(_is_equal(carried[name], own[name]) for name in own):
         return None, TensorAccount(0, account.renamed, {**account.ignored, "equal to the base model": account.n_used})
     return EncoderState(carried, _digest(carried)), account
 
@@ -74,15 +76,18 @@ def _used(names: Iterable[str], renaming: Renaming) -> dict[str, str]:
     return {new: name for name in names if ignored_as(new := renaming(name)) is None}
 
 
-def _is_equal(path: str, name: str, carried: torch.Tensor, own: torch.Tensor) -> bool:
+def _is_equal(carried: torch.Tensor, own: torch.Tensor) -> bool:
     import torch
 
+    return torch.equal(carried.float(), own.float())
+
+
+def _refuse_other_shape(path: str, name: str, carried: torch.Tensor, own: torch.Tensor) -> None:
     if carried.shape != own.shape:
         raise CheckpointError(
             f"In '{path}' the encoder tensor '{name}' has shape {tuple(carried.shape)}; the base model's has "
             f"{tuple(own.shape)}. Pass the model it was trained from with --base-model."
         )
-    return torch.equal(carried.float(), own.float())
 
 
 def _digest(tensors: Mapping[str, torch.Tensor]) -> str:

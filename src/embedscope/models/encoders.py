@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
@@ -23,14 +24,15 @@ import numpy as np
 
 from embedscope.errors import CheckpointError, EmbedscopeError, UnsafeCheckpointError, importing
 from embedscope.machine import is_out_of_memory, require_torch
-from embedscope.models.account import ignored_as, listed
+from embedscope.models.account import listed, may_be_missing
 from embedscope.models.adapters import merge_adapter
 from embedscope.models.encoder_state import EncoderState
 from embedscope.models.fingerprints import HashMemory
 from embedscope.models.model_folders import ModelFolder, tokenizer_files, weight_files
 from embedscope.models.modules import MODULE_HOMES
 from embedscope.models.onnx_backend import export_key, run_on_onnx
-from embedscope.models.placement import (
+from embedscope.models.pooling import PoolingSpec
+from embedscope.models.tensor_placement import (
     Placement,
     load_transformer,
     naming_options,
@@ -38,7 +40,6 @@ from embedscope.models.placement import (
     refuse_misfit,
     stored_types,
 )
-from embedscope.models.pooling import PoolingSpec
 from embedscope.protocols import Float32Array
 from embedscope.result import TensorAccount
 from embedscope.settings import Backend
@@ -78,7 +79,6 @@ class SentenceTransformerEncoder:
         settings = [pooling, modules, self.max_length, self.dtype, self.folder.do_lower_case, self.prompt]
         if self.backend is not Backend.TORCH:
             settings.append(self.backend.value)
-        settings += [renaming.rule for renaming in self.placement.names]  # read as they stand, they were another model
         return hashlib.sha256((self._weights_digest + json.dumps(settings)).encode()).hexdigest()
 
     @property
@@ -98,12 +98,11 @@ class SentenceTransformerEncoder:
         """
         if self.folder.transformer is None:
             return Placement(TensorAccount(0))
-        packages = ["transformers", "sentence-transformers", *(["peft"] if self.adapter is not None else [])]
+        packages = ["embedscope", "transformers", "sentence-transformers", *(["peft"] if self.adapter else [])]
         readers = " ".join(f"{package} {version(package)}" for package in packages)
         key = "placement " + self._digest_with(weight_files(self.folder.transformer), readers)
-        known = self.hashes.found(key)
-        if known is not None:
-            return Placement.from_json(known)
+        with suppress(KeyError, TypeError, AttributeError):  # nothing kept, or a damaged memory
+            return Placement.from_json(self.hashes.found(key) or {})
         with quiet_transformers(), _loading(self.folder, self.device):
             placement = place_model(self.folder, self.adapter)
         self.hashes.keep(key, placement.as_json())
@@ -197,7 +196,8 @@ class SentenceTransformerEncoder:
     def _weights_digest(self) -> str:
         """SHA-256 over everything on disk that decides a pooled vector; names count, places do not."""
         weights = weight_files(self.folder.transformer) if self.folder.transformer and self.state is None else ()
-        return self._digest_with(weights, "" if self.state is None else self.state.digest)
+        renamed = "".join(renaming.rule for renaming in self.placement.names)  # as they stand: another model, or none
+        return self._digest_with(weights, renamed + ("" if self.state is None else self.state.digest))
 
     def _digest_with(self, weights: Sequence[Path], more: str) -> str:
         """SHA-256 over ``weights``, the files beside them that decide a vector, and ``more``."""
@@ -232,7 +232,7 @@ def _module_class(name: str) -> Any:
 def _replace_weights(model: Any, state: EncoderState, folder: ModelFolder) -> None:
     """Put the checkpoint's encoder weights into the base architecture; every tensor must find its place."""
     result = model.load_state_dict(dict(state.tensors), strict=False)
-    missing = [name for name in result.missing_keys if ignored_as(name) is None]
+    missing = [name for name in result.missing_keys if not may_be_missing(name)]
     if missing or result.unexpected_keys:
         raise CheckpointError(
             f"The encoder weights in the checkpoint do not fit '{folder.reference}': missing "
@@ -284,15 +284,19 @@ def quiet_transformers() -> Iterator[None]:
     require_torch()
     import transformers
 
-    logging: Any = transformers.utils.logging
-    verbosity, had_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    logs: Any = transformers.utils.logging
+    verbosity, had_bars = logs.get_verbosity(), logs.is_progress_bar_enabled()
+    of_library = logging.getLogger("sentence_transformers")
+    level = of_library.level
+    logs.set_verbosity_error()
+    logs.disable_progress_bar()
+    of_library.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logging.set_verbosity(verbosity)
+        of_library.setLevel(level)
+        logs.set_verbosity(verbosity)
         if had_bars:
-            logging.enable_progress_bar()
+            logs.enable_progress_bar()

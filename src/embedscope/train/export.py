@@ -130,9 +130,13 @@ def _model(head: State, base: Base) -> Any:
     # in it, though its head was trained and evaluated in that of the encoder.
     transformer = Transformer(
         str(base.folder.transformer),
-        model_kwargs={"dtype": getattr(torch, base.encoder.dtype)},
+        model_kwargs={"dtype": getattr(torch, base.encoder.dtype), **base.encoder.naming},
         do_lower_case=base.folder.do_lower_case,
     )
+    if base.encoder.naming:  # transformers saves under the names that it read, and serving knows no renaming
+        plain = type(transformer.model)(transformer.model.config).to(transformer.model.dtype).eval()
+        plain.load_state_dict(transformer.model.state_dict())
+        transformer.model = plain
     if base.max_length is not None:
         transformer.max_seq_length = base.max_length
     weight = head["head.linear.weight"]

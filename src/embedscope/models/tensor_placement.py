@@ -14,7 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from embedscope.errors import CheckpointError
-from embedscope.models.account import AS_THEY_ARE, Renaming, account_of, combined, ignored_as, listed, renamings
+from embedscope.models.account import (
+    AS_THEY_ARE,
+    Renaming,
+    account_of,
+    combined,
+    ignored_as,
+    listed,
+    may_be_missing,
+    renamings,
+)
 from embedscope.models.adapters import AS_PEFT_SAVES, place_adapter
 from embedscope.models.model_folders import ModelFolder, weight_files
 from embedscope.models.weights import tensor_types
@@ -45,6 +54,7 @@ class Placement:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Placement:
+        """What ``as_json`` gave; ``KeyError``, ``TypeError`` or ``AttributeError`` where it is something else."""
         first, second = (
             Renaming(tuple(stored[name]["components"]), stored[name]["prefix"])
             for name in ("renaming", "adapter_renaming")
@@ -63,10 +73,8 @@ class _Misfit:
     @classmethod
     def of(cls, report: Mapping[str, Any]) -> _Misfit:
         """The report of transformers without what is ignored by a rule."""
-        missing, unexpected = (
-            sorted(name for name in report[kind] if ignored_as(name) is None)
-            for kind in ("missing_keys", "unexpected_keys")
-        )
+        missing = sorted(name for name in report["missing_keys"] if not may_be_missing(name))
+        unexpected = sorted(name for name in report["unexpected_keys"] if ignored_as(name) is None)
         return cls(missing, unexpected, sorted(name for name, *_ in report["mismatched_keys"]))
 
     def __len__(self) -> int:
@@ -91,7 +99,8 @@ def place_model(folder: ModelFolder, adapter: Path | None = None) -> Placement:
     _refuse_quantised(folder, types, renaming, transformer.model)
     _refuse_ids_without_row(folder, transformer)
     account = _account(types, renaming, transformer.model)
-    notes = tuple(f"{count} weights are read {rule}." for rule, count in account.renamed.items() if renaming.prefix)
+    is_changed = renaming != AS_THEY_ARE
+    notes = tuple(f"{count} weights are read {rule}." for rule, count in account.renamed.items() if is_changed)
     if adapter is None:
         return Placement(account, renaming, notes=notes)
     placed = place_adapter(transformer.model, adapter)
@@ -214,13 +223,24 @@ def _refuse_quantised(folder: ModelFolder, types: Mapping[str, str], renaming: R
 
 
 def _refuse_ids_without_row(folder: ModelFolder, transformer: Any) -> None:
-    """A tokenizer that knows more tokens than the model has vectors for ends in an index error at the first of them."""
+    """A tokenizer that knows more tokens than the model has vectors for ends in an index error at the first of them.
+
+    Special tokens that no text brings about may have none, such as Gemma's for an image.
+    """
+    tokenizer = transformer.tokenizer
     try:
         rows = int(transformer.model.get_input_embeddings().weight.shape[0])
+        known = tokenizer.get_vocab()
     except (NotImplementedError, AttributeError):  # characters that are hashed, for example
         return
-    known = transformer.tokenizer.get_vocab()
-    beyond = sorted((name for name, number in known.items() if number >= rows), key=known.__getitem__)
+    added = tokenizer.added_tokens_decoder
+    names = ("bos_token_id", "eos_token_id", "unk_token_id", "sep_token_id", "pad_token_id", "cls_token_id")
+    inserted = {getattr(tokenizer, name, None) for name in names}
+    beyond = sorted(
+        name
+        for name, number in known.items()
+        if number >= rows and (number in inserted or number not in added or not added[number].special)
+    )
     if beyond:
         raise CheckpointError(
             f"The tokenizer in '{folder.tokenizer or folder.transformer}' has {len(beyond)} tokens that the model has "
