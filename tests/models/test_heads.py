@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -416,19 +416,67 @@ LAYERS = {
 """Makers of layers that take rows of ``width`` numbers."""
 
 
+SEEDS = st.integers(0, 1000)
+
+
+def is_activation(layer: Any) -> bool:
+    return isinstance(layer, nn.ReLU | nn.GELU)
+
+
+def last_run(layers: list[Any]) -> list[Any]:
+    """The layers without tensors at the end."""
+    return list(takewhile(lambda layer: not layer.state_dict(), reversed(layers)))
+
+
 @st.composite
 def heads(draw: st.DrawFn) -> Any:
-    """A ``Sequential`` with nothing but dropout outside of its layers with tensors, where nothing can be seen."""
+    """A ``Sequential`` with dropout alone outside of its layers with tensors, and one activation in each gap."""
     kinds = draw(st.lists(st.tuples(st.sampled_from(sorted(LAYERS)), st.booleans()), min_size=1, max_size=7))
     layers: list[Any] = []
     width = N_IN
     for kind, bias in kinds:
         layers.append(LAYERS[kind](width, bias))
         width = getattr(layers[-1], "out_features", width)
-    module = filled(nn.Sequential(*layers), draw(st.integers(0, 1000)))
-    seen = [i for i, layer in enumerate(layers) if layer.state_dict()]
-    outside = [*layers[: seen[0]], *layers[seen[-1] :][1:]] if seen else layers
-    return module if all(isinstance(layer, nn.Dropout) for layer in outside) and seen else nn.Sequential(linear())
+        if is_activation(layers[-1]) and any(map(is_activation, last_run(layers[:-1]))):
+            layers.pop()
+    seen = [i for i, layer in enumerate(layers) if layer.state_dict()] or [len(layers)]
+    layers = [layer for i, layer in enumerate(layers) if seen[0] <= i <= seen[-1] or isinstance(layer, nn.Dropout)]
+    return filled(nn.Sequential(*(layers if any(layer.state_dict() for layer in layers) else [linear()])), draw(SEEDS))
+
+
+@st.composite
+def named_heads(draw: st.DrawFn) -> tuple[dict[str, Any], list[Any]]:
+    """Modules by name, shuffled, and the layers in their order; all matrices have one activation between them."""
+    kinds = draw(st.lists(st.sampled_from(["linear", "narrower", "layer norm", "batch norm"]), min_size=1, max_size=4))
+    words = {"linear": draw(st.sampled_from(["linear", "fc", "dense"])), "layer norm": "norm", "batch norm": "bn"}
+    activation = draw(st.sampled_from([nn.ReLU(), nn.Identity()]))
+    modules: dict[str, Any] = {}
+    layers: list[Any] = []
+    width, n_matrices = N_IN, 0
+    for number, kind in enumerate(["linear", *kinds], start=1):
+        word = words["linear" if kind == "narrower" else kind]
+        module = filled(LAYERS[kind](width, True), draw(SEEDS))
+        modules[f"{word}{number}" if word in modules else word] = module
+        is_matrix = isinstance(module, nn.Linear)
+        layers += [*([activation] if is_matrix and n_matrices else []), module]
+        n_matrices += is_matrix
+        width = getattr(module, "out_features", width)
+    order = draw(st.permutations(sorted(modules)))
+    return {name: modules[name] for name in order}, layers
+
+
+@settings(max_examples=100, deadline=None)
+@given(head=named_heads(), prefix=st.sampled_from(["head.", "", "model.", "projection.net."]))
+def test_a_head_of_named_layers_is_applied_in_its_order_or_refused(head: Any, prefix: str) -> None:
+    modules, layers = head
+    stated = Activation(next((type(x).__name__.lower() for x in layers if not x.state_dict()), "identity"))
+    try:
+        found = read(under(prefix, state(**modules)), activation=stated)
+    except CheckpointError:
+        return
+    wanted = expected(nn.Sequential(*layers).eval())
+    if (np.linalg.norm(wanted, axis=1) > 0.5).all():
+        np.testing.assert_allclose(projected(found), wanted, atol=2e-5)
 
 
 def activation_of(module: Any) -> Activation | None:
