@@ -18,7 +18,7 @@ from embedscope.errors import CheckpointError
 from embedscope.models import load_checkpoint, load_model
 from embedscope.models.head_files import HeadFile, read_head_file
 from embedscope.models.projectors import Projection
-from embedscope.settings import Activation, Weights
+from embedscope.settings import Activation, Pooling, Weights
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
@@ -287,6 +287,8 @@ REFUSED: dict[str, tuple[Callable[[], Any], Mapping[str, Any], str]] = {
     "two recorded poolings": (
         lambda: {"state_dict": two_layers(), "config": {"pooling": "cls"}, "hparams": {"pooling_mode": "mean"}}, RELU,
         "pooling cls, pooling_mode mean: it is not clear"),
+    "a recorded residual": (
+        lambda: {"state_dict": state(head=linear()), "config": {"use_residual": True}}, {}, "adds its input"),
     "float8 with a scale": (
         lambda: {"head.linear.weight": torch.ones(6, 12).to(torch.float8_e4m3fn), "head.linear.weight_scale":
                  torch.ones(1)}, {}, "float8_e4m3fn"),
@@ -377,6 +379,18 @@ def test_a_recorded_length_that_is_no_number_of_tokens_is_noted_and_not_used(len
     head = read({"state_dict": state(head=linear()), "config": {"max_length": length}})
     assert "max_length" not in head.recorded
     assert any("no number of tokens" in note for note in head.notes)
+
+
+def test_a_torch_file_whose_archive_names_no_text_is_refused(tmp_path: Path) -> None:
+    torch.save(state(head=linear()), tmp_path / "best.pt")
+    (tmp_path / "best.pt").write_bytes((tmp_path / "best.pt").read_bytes().replace(b"/data.pkl", b"\xf6data.pkl"))
+    with pytest.raises(CheckpointError, match="cut short or damaged"):
+        read_head_file(tmp_path / "best.pt")
+
+
+def test_options_of_a_head_do_not_touch_a_folder_which_is_noted(tiny: Any) -> None:
+    checkpoint = load_checkpoint(tiny.folder, pooling=Pooling.MEAN, activation=Activation.RELU)
+    assert any(note.startswith("--activation: for .pt and .safetensors files") for note in checkpoint.notes)
 
 
 def test_the_model_shows_every_layer_and_the_account(tmp_path: Path, tiny: Any) -> None:

@@ -123,9 +123,9 @@ _DATA = Group("data", DataSettings)
 _MODEL = Group("model", ModelSettings)
 _CACHE = ("cache_dir", "no_cache")
 _PROMPTS = ("query_prompt", "document_prompt")
+_HEAD = ("head_module", "activation", "weights")
 _PLAIN_ENCODING = (
-    "base_model", "head_module", "activation", "weights", "pooling", "max_length", *_PROMPTS, "similarity",
-    "batch_size", "device", *_CACHE,
+    "base_model", *_HEAD, "pooling", "max_length", *_PROMPTS, "similarity", "batch_size", "device", *_CACHE,
 )  # fmt: skip
 _ENCODING = (*_PLAIN_ENCODING, "backend", "precision")
 _JUDGING = ("criteria", "seed", "draws", "attributes")
@@ -240,7 +240,7 @@ COMMANDS = (
         "estimate time, memory and bytes of evaluating a corpus",
         (
             Group("corpus and machines", PlanSettings),
-            Group("model", ModelSettings, ("checkpoint", "base_model")),
+            Group("model", ModelSettings, ("checkpoint", "base_model", *_HEAD)),
             Group("output", OutputSettings, _PRINTED),
         ),
         required=("documents", "queries", "dim"),

@@ -113,8 +113,13 @@ def load_checkpoint(
     if not source.is_dir():
         head = read_head_file(source, head_module=head_module, activation=activation, weights=weights)
         return _head_checkpoint(str(path), head, base_model, pooling, max_length)
-    folder = read_model_folder(source, reference=str(path))
-    return _folder_checkpoint(str(path), folder, base_model, pooling, max_length)
+    checkpoint = _folder_checkpoint(
+        str(path), read_model_folder(source, reference=str(path)), base_model, pooling, max_length
+    )
+    stated = {"--head-module": head_module, "--activation": activation, "--weights ema": weights is Weights.EMA}
+    unused = ", ".join(option for option, value in stated.items() if value)
+    note = f"{unused}: for .pt and .safetensors files; a folder states its own layers, and these are used."
+    return replace(checkpoint, notes=(*checkpoint.notes, *([note] if unused else [])))
 
 
 def _head_checkpoint(
@@ -135,6 +140,8 @@ def _head_checkpoint(
         if state is not None:
             found = "differs from the base model: the checkpoint's own is used"
         notes = (*notes, f"The encoder in the checkpoint {found}.")
+    tensors = combined(head.account, tensors)
+    renamed = (f"{count} tensors of the file are read {rule}." for rule, count in tensors.renamed.items())
     return Checkpoint(
         path=path,
         layout=head.layout,
@@ -146,8 +153,8 @@ def _head_checkpoint(
         steps=head.steps,
         training=head.training,
         encoder_state=state,
-        tensors=combined(head.account, tensors),
-        notes=(*base.notes, *head.notes, *notes),
+        tensors=tensors,
+        notes=(*base.notes, *head.notes, *notes, *renamed),
     )
 
 
