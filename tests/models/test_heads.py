@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,7 +18,7 @@ from embedscope.errors import CheckpointError
 from embedscope.models import load_checkpoint, load_model
 from embedscope.models.head_files import HeadFile, read_head_file
 from embedscope.models.projectors import Projection
-from embedscope.settings import Activation, Weights
+from embedscope.settings import Activation, Pooling, Weights
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
@@ -287,6 +287,8 @@ REFUSED: dict[str, tuple[Callable[[], Any], Mapping[str, Any], str]] = {
     "two recorded poolings": (
         lambda: {"state_dict": two_layers(), "config": {"pooling": "cls"}, "hparams": {"pooling_mode": "mean"}}, RELU,
         "pooling cls, pooling_mode mean: it is not clear"),
+    "a recorded residual": (
+        lambda: {"state_dict": state(head=linear()), "config": {"use_residual": True}}, {}, "adds its input"),
     "float8 with a scale": (
         lambda: {"head.linear.weight": torch.ones(6, 12).to(torch.float8_e4m3fn), "head.linear.weight_scale":
                  torch.ones(1)}, {}, "float8_e4m3fn"),
@@ -379,6 +381,18 @@ def test_a_recorded_length_that_is_no_number_of_tokens_is_noted_and_not_used(len
     assert any("no number of tokens" in note for note in head.notes)
 
 
+def test_a_torch_file_whose_archive_names_no_text_is_refused(tmp_path: Path) -> None:
+    torch.save(state(head=linear()), tmp_path / "best.pt")
+    (tmp_path / "best.pt").write_bytes((tmp_path / "best.pt").read_bytes().replace(b"/data.pkl", b"\xf6data.pkl"))
+    with pytest.raises(CheckpointError, match="cut short or damaged"):
+        read_head_file(tmp_path / "best.pt")
+
+
+def test_options_of_a_head_do_not_touch_a_folder_which_is_noted(tiny: Any) -> None:
+    checkpoint = load_checkpoint(tiny.folder, pooling=Pooling.MEAN, activation=Activation.RELU)
+    assert any(note.startswith("--activation: for .pt and .safetensors files") for note in checkpoint.notes)
+
+
 def test_the_model_shows_every_layer_and_the_account(tmp_path: Path, tiny: Any) -> None:
     layers = nn.Linear(32, N_MID), nn.ReLU(), nn.Linear(N_MID, N_OUT), nn.BatchNorm1d(N_OUT)
     torch.save(numbered(*layers), tmp_path / "h")
@@ -416,19 +430,67 @@ LAYERS = {
 """Makers of layers that take rows of ``width`` numbers."""
 
 
+SEEDS = st.integers(0, 1000)
+
+
+def is_activation(layer: Any) -> bool:
+    return isinstance(layer, nn.ReLU | nn.GELU)
+
+
+def last_run(layers: list[Any]) -> list[Any]:
+    """The layers without tensors at the end."""
+    return list(takewhile(lambda layer: not layer.state_dict(), reversed(layers)))
+
+
 @st.composite
 def heads(draw: st.DrawFn) -> Any:
-    """A ``Sequential`` with nothing but dropout outside of its layers with tensors, where nothing can be seen."""
+    """A ``Sequential`` with dropout alone outside of its layers with tensors, and one activation in each gap."""
     kinds = draw(st.lists(st.tuples(st.sampled_from(sorted(LAYERS)), st.booleans()), min_size=1, max_size=7))
     layers: list[Any] = []
     width = N_IN
     for kind, bias in kinds:
         layers.append(LAYERS[kind](width, bias))
         width = getattr(layers[-1], "out_features", width)
-    module = filled(nn.Sequential(*layers), draw(st.integers(0, 1000)))
-    seen = [i for i, layer in enumerate(layers) if layer.state_dict()]
-    outside = [*layers[: seen[0]], *layers[seen[-1] :][1:]] if seen else layers
-    return module if all(isinstance(layer, nn.Dropout) for layer in outside) and seen else nn.Sequential(linear())
+        if is_activation(layers[-1]) and any(map(is_activation, last_run(layers[:-1]))):
+            layers.pop()
+    seen = [i for i, layer in enumerate(layers) if layer.state_dict()] or [len(layers)]
+    layers = [layer for i, layer in enumerate(layers) if seen[0] <= i <= seen[-1] or isinstance(layer, nn.Dropout)]
+    return filled(nn.Sequential(*(layers if any(layer.state_dict() for layer in layers) else [linear()])), draw(SEEDS))
+
+
+@st.composite
+def named_heads(draw: st.DrawFn) -> tuple[dict[str, Any], list[Any]]:
+    """Modules by name, shuffled, and the layers in their order; all matrices have one activation between them."""
+    kinds = draw(st.lists(st.sampled_from(["linear", "narrower", "layer norm", "batch norm"]), min_size=1, max_size=4))
+    words = {"linear": draw(st.sampled_from(["linear", "fc", "dense"])), "layer norm": "norm", "batch norm": "bn"}
+    activation = draw(st.sampled_from([nn.ReLU(), nn.Identity()]))
+    modules: dict[str, Any] = {}
+    layers: list[Any] = []
+    width, n_matrices = N_IN, 0
+    for number, kind in enumerate(["linear", *kinds], start=1):
+        word = words["linear" if kind == "narrower" else kind]
+        module = filled(LAYERS[kind](width, True), draw(SEEDS))
+        modules[f"{word}{number}" if word in modules else word] = module
+        is_matrix = isinstance(module, nn.Linear)
+        layers += [*([activation] if is_matrix and n_matrices else []), module]
+        n_matrices += is_matrix
+        width = getattr(module, "out_features", width)
+    order = draw(st.permutations(sorted(modules)))
+    return {name: modules[name] for name in order}, layers
+
+
+@settings(max_examples=100, deadline=None)
+@given(head=named_heads(), prefix=st.sampled_from(["head.", "", "model.", "projection.net."]))
+def test_a_head_of_named_layers_is_applied_in_its_order_or_refused(head: Any, prefix: str) -> None:
+    modules, layers = head
+    stated = Activation(next((type(x).__name__.lower() for x in layers if not x.state_dict()), "identity"))
+    try:
+        found = read(under(prefix, state(**modules)), activation=stated)
+    except CheckpointError:
+        return
+    wanted = expected(nn.Sequential(*layers).eval())
+    if (np.linalg.norm(wanted, axis=1) > 0.5).all():
+        np.testing.assert_allclose(projected(found), wanted, atol=2e-5)
 
 
 def activation_of(module: Any) -> Activation | None:

@@ -124,9 +124,9 @@ def _help(known: Option, default: Any, own: str | None) -> str:
 _DATA = Group("data", DataSettings)
 _MODEL = Group("model", ModelSettings)
 _CACHE = ("cache_dir", "no_cache")
+_HEAD = ("head_module", "activation", "weights")
 _PLAIN_ENCODING = (
-    "base_model", "head_module", "activation", "weights", "pooling", "max_length", *PROMPTS, "similarity",
-    "batch_size", "device", *_CACHE,
+    "base_model", *_HEAD, "pooling", "max_length", *PROMPTS, "similarity", "batch_size", "device", *_CACHE,
 )  # fmt: skip
 _ENCODING = (*_PLAIN_ENCODING, "backend", "precision")
 _JUDGING = ("criteria", "seed", "draws", "attributes")
@@ -241,7 +241,7 @@ COMMANDS = (
         "estimate time, memory and bytes of evaluating a corpus",
         (
             Group("corpus and machines", PlanSettings),
-            Group("model", ModelSettings, ("checkpoint", "base_model")),
+            Group("model", ModelSettings, ("checkpoint", "base_model", *_HEAD)),
             Group("output", OutputSettings, _PRINTED),
         ),
         required=("documents", "queries", "dim"),

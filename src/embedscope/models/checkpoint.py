@@ -124,7 +124,12 @@ def load_checkpoint(
         checkpoint = _head_checkpoint(str(path), head, base_model, pooling, max_length)
         return _with_prompts(checkpoint, checkpoint.base, asked, recorded, is_head=True)
     folder = read_model_folder(source, reference=str(path))
-    return _with_prompts(_folder_checkpoint(str(path), folder, base_model, pooling, max_length), folder, asked)
+    checkpoint = _folder_checkpoint(str(path), folder, base_model, pooling, max_length)
+    stated = {"--head-module": head_module, "--activation": activation, "--weights ema": weights is Weights.EMA}
+    unused = ", ".join(option for option, value in stated.items() if value)
+    note = f"{unused}: for .pt and .safetensors files; a folder states its own layers, and these are used."
+    checkpoint = replace(checkpoint, notes=(*checkpoint.notes, *([note] if unused else [])))
+    return _with_prompts(checkpoint, folder, asked)
 
 
 def _with_prompts(
@@ -161,6 +166,8 @@ def _head_checkpoint(
         if state is not None:
             found = "differs from the base model: the checkpoint's own is used"
         notes = (*notes, f"The encoder in the checkpoint {found}.")
+    tensors = combined(head.account, tensors)
+    renamed = (f"{count} tensors of the file are read {rule}." for rule, count in tensors.renamed.items())
     recorded = head.recorded.get("max_length")
     limit = token_limit(max_length, recorded, base)
     return Checkpoint(
@@ -174,8 +181,8 @@ def _head_checkpoint(
         steps=head.steps,
         training=head.training,
         encoder_state=state,
-        tensors=combined(head.account, tensors),
-        notes=(*base.notes, *head.notes, *notes, *_capped_note(recorded, limit, max_length)),
+        tensors=tensors,
+        notes=(*base.notes, *head.notes, *notes, *renamed, *_capped_note(recorded, limit, max_length)),
     )
 
 

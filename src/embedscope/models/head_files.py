@@ -58,12 +58,14 @@ RECORDED_KEYS: dict[str, tuple[str, ...]] = {
     ),
     "activation": ("activation", "activation_function"),
     "normalizes_input": ("normalizes_input", "normalize_input", "pre_normalize"),
+    "is_residual": ("use_residual", "residual", "is_residual"),
     "query_prompt": ("query_prompt",),
     "document_prompt": ("document_prompt",),
 }  # fmt: skip
 """What a checkpoint may record about its training, and under which keys of its config or metadata."""
 
 _MAY_BE_EMPTY = ("query_prompt", "document_prompt")  # trained without one, which is something said
+_SWITCHES = ("normalizes_input", "is_residual")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,7 +141,12 @@ def read_head_file(
         raise
     except CheckpointError as error:
         raise CheckpointError(f"'{path}' holds a head that cannot be applied. {error}") from error
-    normalizes = recorded.get("normalizes_input", "").lower() in ("true", "1")
+    normalizes, is_residual = (recorded.get(fact, "").lower() in ("true", "1") for fact in _SWITCHES)
+    if is_residual:
+        raise CheckpointError(
+            f"'{path}' records that its head adds its input to its output, which no head of a file is read to do. "
+            f"Encode with your own program, and pass the vectors with --embeddings."
+        )
     return HeadFile(
         layout,
         steps=(Normalize(), *steps) if normalizes else steps,

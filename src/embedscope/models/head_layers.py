@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise, permutations
+from itertools import combinations, pairwise, permutations
 
 from embedscope.errors import CheckpointError
 from embedscope.models.projectors import NORM_EPS, BatchNorm, LayerNorm, Linear, Nonlinearity, Step
@@ -84,10 +84,10 @@ class _Module:
     children: dict[str, _Module] = field(default_factory=dict)
 
 
-def word_of(name: str) -> tuple[str, int | None]:
-    """A module's name without its number, in small letters, and the number: ``fc1`` -> ("fc", 1)."""
+def word_of(name: str) -> tuple[str, int]:
+    """A module's name without its number, in small letters, and the number, -1 without one: ``fc1`` -> ("fc", 1)."""
     found = re.fullmatch(r"(.*?[a-z])_?([0-9]*)", name.lower())
-    return (found[1], int(found[2]) if found[2] else None) if found else (name, None)
+    return (found[1], int(found[2] or -1)) if found else (name, -1)
 
 
 def read_layers(arrays: Mapping[str, Float32Array], modules: Sequence[str]) -> list[Item]:
@@ -181,21 +181,15 @@ def _fit(parts: Mapping[str, Sequence[Item]], order: Sequence[str]) -> bool:
 def _follows_names(parts: Mapping[str, Sequence[Item]], order: Sequence[str]) -> bool:
     """Whether ``order`` is what the names say.
 
-    Numbers rise, and a name without a number comes before its like with one (``linear``, ``linear2``). An output comes
-    after the other matrices. A layer norm ``ln`` beside a single matrix follows it, as in the original project.
+    Numbers of one word rise, and the word alone comes first (``linear``, ``linear2``). An output comes after the other
+    matrices. A layer norm ``ln`` beside a single matrix follows it, as in the original project.
     """
     words = [word_of(name) for name in order]
-    numbers = [number for _, number in words if number is not None]
     matrices = [i for i, name in enumerate(order) if any(map(is_matrix, parts[name]))]
     outputs = [words[i][0] in LAST_MATRICES for i in matrices]
-    likes = [(words[i][1], words[j][1]) for i in range(len(words)) for j in range(i) if words[i][0] == words[j][0]]
-    follows_original = len(matrices) != 1 or ("ln", None) not in words[: matrices[0]]
-    return (
-        numbers == sorted(numbers)
-        and outputs == sorted(outputs)
-        and all(later is not None for later, _ in likes)
-        and follows_original
-    )
+    rises = all(a[1] < b[1] for a, b in combinations(words, 2) if a[0] == b[0])
+    follows_original = len(matrices) != 1 or ("ln", -1) not in words[: matrices[0]]
+    return rises and outputs == sorted(outputs) and follows_original
 
 
 def _layer(parameters: Mapping[str, Float32Array], path: str) -> Layer:

@@ -111,7 +111,7 @@ def _encoding_seconds(corpus: Corpus, model: ModelSettings, options: PlanSetting
     rate = options.encode_rate
     if rate is None and model.checkpoint is not None:
         log.step(f"Encoding {_PROBE_TEXTS} texts of the sample data with {model.checkpoint}")
-        rate = _measured_encode_rate(model.checkpoint, model.base_model)
+        rate = _measured_encode_rate(model.checkpoint, model)
     found = {}
     if rate is not None:
         found["this machine"] = n_texts / rate
@@ -121,9 +121,15 @@ def _encoding_seconds(corpus: Corpus, model: ModelSettings, options: PlanSetting
     return found
 
 
-def _measured_encode_rate(checkpoint: str, base_model: str | None) -> float:
+def _measured_encode_rate(checkpoint: str, own: ModelSettings) -> float:
     """Texts a second, of the sample data (two or three sentences a text), the loading of the model left out."""
-    model = load_model(checkpoint, base_model=base_model)
+    model = load_model(
+        checkpoint,
+        base_model=own.base_model,
+        head_module=own.head_module,
+        activation=own.activation,
+        weights=own.weights,
+    )
     rows = json.loads(Path(sample_path("train")).read_text(encoding="utf-8"))
     texts = list(dict.fromkeys(row["pos"] for row in rows))[: _PROBE_TEXTS + 8]
     encode_texts(texts[:8], model.encoder)
