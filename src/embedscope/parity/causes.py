@@ -21,7 +21,7 @@ from embedscope.models.token_lengths import could_be_longer
 from embedscope.parity.agreement import apart_by_role
 from embedscope.parity.encodings import Vectors
 from embedscope.protocols import Float64Array, ProgressCallback
-from embedscope.result import ParityCause
+from embedscope.result import Evidence, ParityCause
 from embedscope.settings import Backend, Pooling, Precision, flag, quoted
 
 MOST_CHANGES = 3
@@ -30,6 +30,9 @@ MUCH_NEARER = 0.5
 
 NEARLY_ALL = 0.1
 """Share of the whole distance that all changes leave at most, to be called the cause without reproducing a vector."""
+
+ALIKE = 4.0
+"""Ratio up to which two sizes of rounding are of one number format; those of two formats differ by 64."""
 
 LENGTHS = (32, 64, 128, 256, 384, 512, 1024, 2048, 4096, 8192)
 USUAL_PROMPTS = ("query: ", "passage: ")
@@ -139,18 +142,38 @@ def find_cause(
         best = min(nearer, key=lambda trial: trial.total)
         if best.is_within(tolerance):
             break
-    if not best.encoding.changes or not (best.is_within(tolerance) or best.total <= NEARLY_ALL * first.total):
-        return Search(None, n_tried)
-    apart = np.concatenate(list(best.apart.values()))
-    cause = ParityCause(
+    if best.is_within(tolerance):
+        return Search(_cause(side, best, Evidence.REPRODUCED), n_tried)
+    if best.total <= NEARLY_ALL * first.total:
+        return Search(_cause(side, best, Evidence.NEARER), n_tried)
+    rounded = _of_the_size_of_rounding(first, target, encode)
+    return Search(None if rounded is None else _cause(side, rounded, Evidence.SIZE), n_tried)
+
+
+def _cause(side: str, trial: Trial, evidence: Evidence) -> ParityCause:
+    apart = np.concatenate(list(trial.apart.values()))
+    return ParityCause(
         side=side,
-        changes=best.encoding.changes,
-        options=best.encoding.options,
-        is_reproduced=best.is_within(tolerance),
+        changes=trial.encoding.changes,
+        options=trial.encoding.options,
+        evidence=evidence,
         mean_cosine=float(1 - apart.mean()),
         min_cosine=float(1 - apart.max()),
     )
-    return Search(cause, n_tried)
+
+
+def _of_the_size_of_rounding(first: Trial, target: Vectors, encode: Callable[[Encoding], Vectors]) -> Trial | None:
+    """The number format that moves the vectors as far as ``target`` lies from them, in the middle and at most."""
+    if not first.apart:
+        return None
+    plain, lies = encode(first.encoding), np.concatenate(list(first.apart.values()))
+    for encoding in _other_precisions(first.encoding):
+        vectors = encode(encoding)
+        moved = np.concatenate(list(apart_by_role(plain, vectors).values()))
+        ratios = [float(of(lies)) / max(float(of(moved)), np.finfo(float).tiny) for of in (np.median, np.max)]
+        if all(1 / ALIKE <= ratio <= ALIKE for ratio in ratios):
+            return Trial(encoding, apart_by_role(vectors, target))
+    return None
 
 
 def ways_from(
