@@ -277,6 +277,8 @@ def test_normalisation_changes_no_cosine_and_every_dot_product(scene: Scene, tmp
     dot = compared(scene, file, similarity="dot")
     assert dot.outcome is ParityOutcome.DIFFERENT
     assert "which changes every dot product" in dot.notes[0]
+    assert dot.cause is not None
+    assert (dot.cause.side, dot.cause.changes) == ("MODEL", ("its vectors normalised",))
 
 
 def test_vectors_of_unequal_width_are_compared_by_ranks_alone(scene: Scene, tmp_path: Path) -> None:

@@ -7,10 +7,12 @@ brings the vectors much nearer is kept, and the search goes on from there, becau
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass, replace
 
 import numpy as np
 
+from embedscope.errors import InputError
 from embedscope.models.encoders import SentenceTransformerEncoder
 from embedscope.models.model import Model
 from embedscope.models.model_folders import position_capacity
@@ -133,9 +135,10 @@ def find_cause(
         ways = list(ways_from(best.encoding, texts, width=target.dim, prompts=prompts))
         tried = []
         for encoding in ways:
-            tried.append(Trial(encoding, apart_by_role(encode(encoding), target)))
-            progress(n_tried + len(tried), n_tried + len(ways))
-        n_tried += len(tried)
+            with suppress(InputError):  # a way that gives no vectors, such as NaN in half precision, is no cause
+                tried.append(Trial(encoding, apart_by_role(encode(encoding), target)))
+            n_tried += 1
+            progress(n_tried, n_tried + len(ways))
         nearer = [trial for trial in tried if trial.is_much_nearer_than(best, tolerance)]
         if not nearer:
             break
@@ -168,7 +171,10 @@ def _of_the_size_of_rounding(first: Trial, target: Vectors, encode: Callable[[En
         return None
     plain, lies = encode(first.encoding), np.concatenate(list(first.apart.values()))
     for encoding in _other_precisions(first.encoding):
-        vectors = encode(encoding)
+        try:
+            vectors = encode(encoding)
+        except InputError:
+            continue
         moved = np.concatenate(list(apart_by_role(plain, vectors).values()))
         ratios = [float(of(lies)) / max(float(of(moved)), np.finfo(float).tiny) for of in (np.median, np.max)]
         if all(1 / ALIKE <= ratio <= ALIKE for ratio in ratios):

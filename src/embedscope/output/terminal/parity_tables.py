@@ -66,6 +66,8 @@ def _sentence(found: Parity) -> str:
         return cause_sentence(found.cause)
     if found.n_tried:
         return f"no cause was found among {found.n_tried:,} other ways to encode"
+    if found.cosines and all(row.n == row.n_same for row in found.cosines.values()):
+        return "the directions of all vectors are the same, and their norms differ"
     return "both sides are vectors that were made before, so no other way to encode could be tried"
 
 
