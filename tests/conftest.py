@@ -14,6 +14,9 @@ settings.load_profile("untimed")
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+# With colorama beside it Numba swaps sys.stdout and sys.stderr whenever it words an error, also in the thread of a map:
+# what a test prints meanwhile would go past capsys.
+os.environ["NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING"] = "1"
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -76,6 +76,10 @@ class Report:
         self.page.goto(f"{self.address}#{view}")
         self.page.wait_for_selector("main")
 
+    def wait_for_address(self, *parts: str) -> None:
+        """Wait until each of ``parts`` stands in the address: the browser tells of a change some time after it."""
+        self.page.wait_for_function("parts => parts.every(part => location.href.includes(part))", arg=parts)
+
     def selected(self) -> int:
         """How many queries the selection bar counts."""
         return int(self.page.inner_text(".selection-count strong").replace(",", ""))

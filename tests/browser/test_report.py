@@ -73,10 +73,10 @@ def test_views_are_switched_by_their_links_and_kept_in_the_address(open_report: 
     report = open_report(tiny.payload())
     for view in VIEWS[1:]:
         report.page.click(f"nav a[href='#{view}']")
-        assert report.page.url.endswith(f"#{view}")
+        report.wait_for_address(f"#{view}")
         assert report.page.get_attribute(f"nav a[href='#{view}']", "aria-current") == "page"
     report.page.go_back()
-    assert report.page.url.endswith("#serving")
+    report.wait_for_address("#serving")
     assert report.page.locator(".serving").is_visible()
 
 
@@ -142,7 +142,7 @@ def test_clicking_a_point_opens_it(open_report: Opener) -> None:
     report.page.wait_for_timeout(200)
     report.page.mouse.click(*place(report, 1, -1))
     assert "Rank 3" in report.page.inner_text(".detail")
-    assert "query=q1" in report.page.url
+    report.wait_for_address("query=q1")
     report.page.mouse.click(*place(report, 0, 0))
     assert "chung cư mini" in report.page.inner_text(".detail")
     assert report.page.locator(".detail .listed li").count() == 2
@@ -153,7 +153,7 @@ def test_switching_maps_moves_the_points(open_report: Opener) -> None:
     report.page.wait_for_timeout(200)
     report.page.click("text=UMAP")
     report.page.wait_for_timeout(1_600)
-    assert "map=1" in report.page.url
+    report.wait_for_address("map=1")
     assert is_near(colour_at(report, *place(report, 1, 1)), QUERY_BLUE)
     report.page.mouse.move(*place(report, 1, 1))
     assert "phòng trọ quận 1" in report.page.inner_text(".map-canvas .card")
@@ -264,7 +264,7 @@ def test_the_matrix_says_what_a_cell_is_and_opens_its_query(open_report: Opener)
     assert "0.600" in card
     assert "relevant" in card
     report.page.keyboard.press("Enter")
-    assert "query=q1" in report.page.url
+    report.wait_for_address("query=q1")
 
 
 def test_a_type_selects_the_queries_that_it_beats_in_every_view(open_report: Opener) -> None:
@@ -280,7 +280,7 @@ def test_everything_can_be_reached_by_keyboard(open_report: Opener) -> None:
     report = open_report(tiny.payload())
     page = report.page
     page.keyboard.press("3")
-    assert page.url.endswith("#queries")
+    report.wait_for_address("#queries")
     page.keyboard.press("/")
     page.wait_for_function("() => document.activeElement.id === 'search'")
     page.keyboard.type("nhà")
@@ -292,9 +292,9 @@ def test_everything_can_be_reached_by_keyboard(open_report: Opener) -> None:
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     assert page.locator(".detail").is_visible()
-    opened = page.url
+    opened = page.evaluate("location.href")
     page.keyboard.press("ArrowDown")
-    assert page.url != opened
+    page.wait_for_function("opened => location.href !== opened", arg=opened)
     page.keyboard.press("Escape")
     assert page.locator(".detail").count() == 0
     page.keyboard.press("2")
@@ -462,7 +462,7 @@ def test_a_finding_shows_its_queries_with_what_should_have_come_and_what_came(op
     for text in ("thuê nhà 3 tầng", "nhà nguyên căn, 3 tầng", "nhà nguyên căn, 2 tầng"):
         assert text in shown
     page.click(".evidence li button")
-    assert "#queries" in page.url
+    report.wait_for_address("#queries")
     assert "attribute ignored" in page.inner_text(".detail-state")
     assert report.complaints == []
 
@@ -473,7 +473,7 @@ def test_every_query_of_a_failure_mode_is_one_press_away_and_the_address_keeps_i
     page.click(".modes li >> text=queries")
     assert page.locator(".table-row").evaluate_all("rows => rows.map(r => r.dataset.query)") == ["q1"]
     assert "attribute ignored" in page.inner_text(".cell-why >> nth=1")
-    report.go(page.url.split("#")[1])
+    report.go(page.evaluate("location.hash.slice(1)"))
     assert report.selected() == 1
     page.click("[aria-label='Remove this filter']")
     assert report.selected() == 4

@@ -68,13 +68,14 @@ def test_a_comparison_of_two_has_no_choice_and_one_of_three_has(open_report: Ope
     page = report.page
     assert "Best of 2 by MRR: b/epoch3.pt" in page.inner_text(".chooser")
     page.click(".chooser >> text=c/epoch9.pt")
-    assert "candidate=1" in page.url
+    report.wait_for_address("candidate=1")
     assert page.inner_text("h2 >> nth=0") == "c/epoch9.pt against a/epoch3.pt"
     assert page.inner_text(".moved .is-lost h3").split() == ["Went", "wrong", "2"]
 
 
 def test_what_moved_is_listed_with_its_ranks_and_opens(open_report: Opener) -> None:
-    page = open_report(tiny.comparison_payload(), "compare").page
+    report = open_report(tiny.comparison_payload(), "compare")
+    page = report.page
     assert page.inner_text(".moved .is-gained li").split("\n") == ["can ho gan cho", "40 → 1.5"]
     assert page.inner_text(".moved .is-lost li").split("\n") == ["thuê nhà 3 tầng", "1 → 3"]
     page.click(".moved .is-lost li button")
@@ -87,7 +88,7 @@ def test_what_moved_is_listed_with_its_ranks_and_opens(open_report: Opener) -> N
     page.click(".chooser >> text=c/epoch9.pt")
     page.click(".moved .is-lost li button >> nth=0")
     page.click("[aria-label='Next query']")
-    assert "query=q0" in page.url
+    report.wait_for_address("query=q0")
 
 
 def test_what_moved_can_be_selected_everywhere(open_report: Opener) -> None:
@@ -132,7 +133,7 @@ def test_a_lasso_among_the_ranks_filters_the_table(open_report: Opener) -> None:
     assert report.selected() == 1
     report.page.click("nav a[href='#queries']")
     assert report.page.locator(".table-row").get_attribute("data-query") == "q2"
-    address = report.page.url.split("#")[1]
+    address = report.page.evaluate("location.hash.slice(1)")
     report.go(address)
     assert report.selected() == 1
 
@@ -145,7 +146,7 @@ def test_bubbles_are_reached_by_keys(open_report: Opener) -> None:
     report.page.keyboard.press("ArrowRight")
     report.page.keyboard.press("Enter")
     assert report.selected() == 1
-    assert "query=" in report.page.url
+    report.wait_for_address("query=")
 
 
 def test_findings_have_their_severity_in_words_and_their_effect(open_report: Opener) -> None:
@@ -208,7 +209,7 @@ def test_the_slider_moves_the_points_from_epoch_to_epoch(open_report: Opener) ->
     report.page.focus(".player input")
     report.page.keyboard.press("ArrowRight")
     report.page.keyboard.press("ArrowRight")
-    assert report.page.url.endswith("#training")  # the epoch of the page itself
+    report.wait_for_address("#training")  # the epoch of the page itself
     report.page.wait_for_timeout(1_500)
     assert is_near(colour_at(report, *place(report, 1, 0)), QUERY_BLUE)
     assert is_near(colour_at(report, *place(report, -1, 0)), (255, 255, 255))
@@ -242,9 +243,9 @@ def test_with_reduced_motion_points_stand_at_once_where_they_belong(open_report:
 
 
 def test_an_epoch_is_chosen_in_a_picture_of_lines(open_report: Opener) -> None:
-    page = open_report(tiny.training_payload(), "training").page
-    page.locator(".lines svg >> nth=0").click(position={"x": 50, "y": 60})
-    assert page.url.endswith("#training?epoch=0")
+    report = open_report(tiny.training_payload(), "training")
+    report.page.locator(".lines svg >> nth=0").click(position={"x": 50, "y": 60})
+    report.wait_for_address("#training?epoch=0")
 
 
 def test_a_point_of_the_animation_opens_its_query(open_report: Opener) -> None:
@@ -305,7 +306,7 @@ def test_queries_of_a_stretch_can_be_selected_everywhere_and_open(open_report: O
     page = report.page
     page.click(".moved .is-lost >> text=select")
     assert report.selected() == 1
-    assert page.url.endswith("stretch=1+lost")
+    report.wait_for_address("stretch=1+lost")
     assert page.inner_text(".chip").startswith("went wrong from epoch 2 to 3")
     page.click(".moved .is-lost li button")
     assert "thuê nhà 3 tầng" in page.inner_text(".drawer .detail-query")

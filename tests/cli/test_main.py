@@ -480,3 +480,52 @@ def test_a_head_is_held_against_its_base_model_and_against_projections_of_its_wi
     assert "epoch 3" in said
     header = next(line for line in done.out.splitlines() if line.startswith("  metric"))
     assert header.split()[-4:] == ["base", "model", "PCA", "random"]
+
+
+# --- faults -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "said"),
+    [
+        (ZeroDivisionError("division by zero"), 70, "a fault of embedscope, not of your input (ZeroDivisionError"),
+        (SystemError("\x00"), 70, "a fault of embedscope"),
+        (MemoryError(), 2, "out of memory"),
+        (PermissionError(13, "Permission denied", "/data/x.json"), 2, "'/data/x.json': Permission denied"),
+        (OSError(28, "No space left on device"), 2, "OSError: No space left on device"),
+    ],
+)
+def test_no_error_ends_with_the_status_of_retrain(
+    raised: Exception,
+    status: int,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: object) -> int:
+        raise raised
+
+    monkeypatch.setattr("embedscope.cli.evaluate_command.run", fail)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    done = run(capsys, "evaluate", "--data", "a file.json", "--gate")
+    assert done.status == status
+    assert said in done.err
+    assert len(done.err.splitlines()) == 1
+    stories = list(tmp_path.glob("embedscope-fault-*.txt"))
+    assert len(stories) == (status == 70)
+    for story in stories:
+        assert story.name in done.err
+        assert "embedscope evaluate --data 'a file.json' --gate" in story.read_text(encoding="utf-8")
+        assert "raise raised" in story.read_text(encoding="utf-8")
+
+
+def test_a_fault_is_told_in_full_where_no_file_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("embedscope.cli.evaluate_command.run", lambda *_: 1 // 0)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    done = run(capsys, "evaluate", "--data", "x")
+    assert done.status == 70
+    assert "ZeroDivisionError" in done.err
+    assert "Please report it with the lines above" in done.err

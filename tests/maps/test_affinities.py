@@ -35,7 +35,9 @@ def test_is_the_graph_of_umap_learn(seed: int, n: int, k: int, n_equal: int) -> 
     indices, distances = neighbours(points, k)
     own = np.hstack([np.arange(n)[:, None], indices])
     zero = np.hstack([np.zeros((n, 1)), distances]).astype(np.float32)
-    theirs = module.fuzzy_simplicial_set(points, k + 1, None, "euclidean", knn_indices=own, knn_dists=zero)[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Numba's, of what it can parallelise in umap-learn
+        theirs = module.fuzzy_simplicial_set(points, k + 1, None, "euclidean", knn_indices=own, knn_dists=zero)[0]
     np.testing.assert_allclose(
         fuzzy_graph(indices, distances).toarray(), theirs.toarray(), atol=5e-5
     )  # both search to 1e-5 of a row

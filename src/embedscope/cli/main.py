@@ -1,8 +1,9 @@
 """The command line: words in, an exit status out. No logic of its own.
 
 Exit status: 0 done (with ``--gate``: deploy; for ``parity``: the same vectors), 1 ``--gate`` and retrain, 2 unusable
-input, 3 ``--gate`` and undecided or unfit, or ``parity`` and vectors that differ. Only the settings are imported until
-the arguments are known to be good, so that ``--help`` answers at once.
+input, 3 ``--gate`` and undecided or unfit, or ``parity`` and vectors that differ, 70 a fault of embedscope itself, 130
+interrupted. Only the settings are imported until the arguments are known to be good, so that ``--help`` answers at
+once.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from embedscope.cli.arguments import COMMANDS, Command
 from embedscope.errors import EmbedscopeError
 
 DONE, RETRAIN, UNUSABLE, UNSETTLED = 0, 1, 2, 3
-INTERRUPTED = 130
+FAULT, INTERRUPTED = 70, 130  # 70 is EX_SOFTWARE of sysexits.h
+REPORT_TO = "https://github.com/embedscope/embedscope/issues"
 
 EPILOG = """\
 Examples:
@@ -51,6 +53,43 @@ def main(words: Sequence[str] | None = None) -> int:
         # The reader of a pipe (head, less) went away: nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+    except MemoryError:
+        print(
+            "embedscope: out of memory. Pass less at a time: --max-samples, --batch-size, --map-points.",
+            file=sys.stderr,
+        )
+        return UNUSABLE
+    except OSError as error:
+        print(f"embedscope: {_place_of(error)}: {error.strerror or error}.", file=sys.stderr)
+        return UNUSABLE
+    except Exception as error:  # never 1, the status that a CI job reads as "retrain"
+        print(_fault_message(error, sys.argv[1:] if words is None else words), file=sys.stderr)
+        return FAULT
+
+
+def _place_of(error: OSError) -> str:
+    """The file that the system refused, or what the error calls itself."""
+    return type(error).__name__ if error.filename is None else f"'{os.fsdecode(error.filename)}'"
+
+
+def _fault_message(error: Exception, words: Sequence[str]) -> str:
+    """What is said of an error that nobody expected; its traceback goes to a file."""
+    import platform
+    import shlex
+    import tempfile
+    import traceback
+
+    story = "".join(traceback.format_exception(error))
+    facts = f"embedscope {__version__}, Python {platform.python_version()}, {platform.platform()}"
+    reason = f"embedscope: this is a fault of embedscope, not of your input ({type(error).__name__}: {error})."
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", errors="backslashreplace", prefix="embedscope-fault-", suffix=".txt", delete=False
+        ) as file:
+            file.write(f"{facts}\n{shlex.join(['embedscope', *words])}\n\n{story}")
+    except OSError:
+        return f"{story}{reason} Please report it with the lines above: {REPORT_TO}"
+    return f"{reason} Please report it with '{file.name}': {REPORT_TO}"
 
 
 def command_named(name: str) -> Command:

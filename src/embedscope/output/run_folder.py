@@ -38,7 +38,6 @@ _LIBRARIES = (
     "faiss-cpu",
     "numba",
     "matplotlib",
-    "seaborn",
     "ray",
 )
 
