@@ -85,7 +85,7 @@ def norms_of(model: Vectors, served: Vectors) -> NormDifference:
 def ranks_of(sample: Collection, model: Vectors, served: Vectors, similarity: str) -> RankAgreement:
     """The documents of the sample ranked for its queries by both sides, each in its own space."""
     judgments = Judgments(sample.indptr, sample.relevant, sample.gains, len(sample.documents))
-    judged = np.flatnonzero(np.diff(sample.indptr))
+    with_relevant = np.flatnonzero(np.diff(sample.indptr))
     scores, mrr = [], {}
     for name, side in (("model", model), ("served", served)):
         queries, documents = side.queries, side.documents
@@ -93,8 +93,10 @@ def ranks_of(sample: Collection, model: Vectors, served: Vectors, similarity: st
             queries, documents = unit_rows(queries, what="query"), unit_rows(documents, what="document")
         found = queries @ documents.T
         tolerance = TIE_TOLERANCE * max(1.0, float(np.abs(found).max()))
-        values = rank_values(queries[judged], documents, judgments.select(judged), ["MRR"], tolerance=tolerance)
-        mrr[name] = float(values["MRR"].mean()) if len(judged) else float("nan")
+        values = rank_values(
+            queries[with_relevant], documents, judgments.select(with_relevant), ["MRR"], tolerance=tolerance
+        )
+        mrr[name] = float(values["MRR"].mean()) if len(with_relevant) else float("nan")
         scores.append(found)
     k = min(K, len(sample.documents))
     orders = [np.argsort(-found, axis=1, kind="stable") for found in scores]
@@ -106,6 +108,6 @@ def ranks_of(sample: Collection, model: Vectors, served: Vectors, similarity: st
         top_1=float(np.mean(orders[0][:, 0] == orders[1][:, 0])),
         top_k=float(np.mean([len(set(a) & set(b)) / k for a, b in pairs])),
         kendall=float(np.nanmean([kendalltau(a, b).statistic for a, b in zip(*scores, strict=True)])),
-        n_judged=len(judged),
+        n_with_relevant=len(with_relevant),
         mrr=mrr,
     )

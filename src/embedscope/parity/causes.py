@@ -7,10 +7,12 @@ brings the vectors much nearer is kept, and the search goes on from there, becau
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass, replace
 
 import numpy as np
 
+from embedscope.errors import InputError
 from embedscope.models.encoders import SentenceTransformerEncoder
 from embedscope.models.model import Model
 from embedscope.models.model_folders import position_capacity
@@ -21,7 +23,7 @@ from embedscope.models.token_lengths import could_be_longer
 from embedscope.parity.agreement import apart_by_role
 from embedscope.parity.encodings import Vectors
 from embedscope.protocols import Float64Array, ProgressCallback
-from embedscope.result import ParityCause
+from embedscope.result import Evidence, ParityCause
 from embedscope.settings import Backend, Pooling, Precision, flag, quoted
 
 MOST_CHANGES = 3
@@ -30,6 +32,9 @@ MUCH_NEARER = 0.5
 
 NEARLY_ALL = 0.1
 """Share of the whole distance that all changes leave at most, to be called the cause without reproducing a vector."""
+
+ALIKE = 4.0
+"""Ratio up to which two sizes of rounding are of one number format; those of two formats differ by 64."""
 
 LENGTHS = (32, 64, 128, 256, 384, 512, 1024, 2048, 4096, 8192)
 USUAL_PROMPTS = ("query: ", "passage: ")
@@ -130,27 +135,51 @@ def find_cause(
         ways = list(ways_from(best.encoding, texts, width=target.dim, prompts=prompts))
         tried = []
         for encoding in ways:
-            tried.append(Trial(encoding, apart_by_role(encode(encoding), target)))
-            progress(n_tried + len(tried), n_tried + len(ways))
-        n_tried += len(tried)
+            with suppress(InputError):  # a way that gives no vectors, such as NaN in half precision, is no cause
+                tried.append(Trial(encoding, apart_by_role(encode(encoding), target)))
+            n_tried += 1
+            progress(n_tried, n_tried + len(ways))
         nearer = [trial for trial in tried if trial.is_much_nearer_than(best, tolerance)]
         if not nearer:
             break
         best = min(nearer, key=lambda trial: trial.total)
         if best.is_within(tolerance):
             break
-    if not best.encoding.changes or not (best.is_within(tolerance) or best.total <= NEARLY_ALL * first.total):
-        return Search(None, n_tried)
-    apart = np.concatenate(list(best.apart.values()))
-    cause = ParityCause(
+    if best.is_within(tolerance):
+        return Search(_cause(side, best, Evidence.REPRODUCED), n_tried)
+    if best.total <= NEARLY_ALL * first.total:
+        return Search(_cause(side, best, Evidence.NEARER), n_tried)
+    rounded = _of_the_size_of_rounding(first, target, encode)
+    return Search(None if rounded is None else _cause(side, rounded, Evidence.SIZE), n_tried)
+
+
+def _cause(side: str, trial: Trial, evidence: Evidence) -> ParityCause:
+    apart = np.concatenate(list(trial.apart.values()))
+    return ParityCause(
         side=side,
-        changes=best.encoding.changes,
-        options=best.encoding.options,
-        is_reproduced=best.is_within(tolerance),
+        changes=trial.encoding.changes,
+        options=trial.encoding.options,
+        evidence=evidence,
         mean_cosine=float(1 - apart.mean()),
         min_cosine=float(1 - apart.max()),
     )
-    return Search(cause, n_tried)
+
+
+def _of_the_size_of_rounding(first: Trial, target: Vectors, encode: Callable[[Encoding], Vectors]) -> Trial | None:
+    """The number format that moves the vectors as far as ``target`` lies from them, in the middle and at most."""
+    if not first.apart:
+        return None
+    plain, lies = encode(first.encoding), np.concatenate(list(first.apart.values()))
+    for encoding in _other_precisions(first.encoding):
+        try:
+            vectors = encode(encoding)
+        except InputError:
+            continue
+        moved = np.concatenate(list(apart_by_role(plain, vectors).values()))
+        ratios = [float(of(lies)) / max(float(of(moved)), np.finfo(float).tiny) for of in (np.median, np.max)]
+        if all(1 / ALIKE <= ratio <= ALIKE for ratio in ratios):
+            return Trial(encoding, apart_by_role(vectors, target))
+    return None
 
 
 def ways_from(

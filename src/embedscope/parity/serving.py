@@ -15,7 +15,7 @@ from embedscope.parity.agreement import apart_by_role, cosines_of, differing_tex
 from embedscope.parity.causes import Encoding, Search, find_cause
 from embedscope.parity.encodings import Side, Vectors, encoded, side_of
 from embedscope.parity.text_sample import sample_texts
-from embedscope.result import NormDifference, Parity, ParityOutcome
+from embedscope.result import Evidence, NormDifference, Parity, ParityCause, ParityOutcome
 from embedscope.settings import DEFAULTS, PROMPTS, ParitySettings, Settings, SimilarityFunction, require_unused
 
 _OF_MODEL = ("pooling", "max_length", *PROMPTS, "head_module", "activation", "backend", "precision")
@@ -40,12 +40,15 @@ def compare_served(settings: Settings, chosen: ParitySettings, log: Log = SILENT
     similarity = _similarity(settings, model)
     apart = apart_by_role(model.vectors, served.vectors)
     norms = norms_of(model.vectors, served.vectors)
-    is_same = bool(apart) and all(float(column.max()) <= chosen.tolerance for column in apart.values())
+    has_same_directions = bool(apart) and all(float(column.max()) <= chosen.tolerance for column in apart.values())
+    is_same = has_same_directions
     if similarity == SimilarityFunction.DOT:
         is_same = is_same and norms.max**2 / 2 <= chosen.tolerance  # as far as a turn by the tolerance
     found = Search(None, 0)
-    if not is_same:
+    if not has_same_directions:
         found = _cause(model, served, sample, settings, chosen.tolerance, log)
+    elif not is_same:
+        found = Search(_normalisation(norms), 0)
     first, worst = differing_texts(sample, apart, chosen.tolerance)
     return Parity(
         outcome=ParityOutcome.SAME if is_same else ParityOutcome.DIFFERENT,
@@ -144,13 +147,24 @@ def _notes(model: Side, served: Side, norms: NormDifference, similarity: str, *,
     return tuple(notes)
 
 
+def _normalisation(norms: NormDifference) -> ParityCause | None:
+    """The cause where all directions are the same: one side makes unit vectors."""
+    normalising = _normalising(norms)
+    if len(normalising) != 1:
+        return None
+    side = "SERVED" if normalising == ["MODEL"] else "MODEL"
+    return ParityCause(side, ("its vectors normalised",), (), Evidence.REPRODUCED, mean_cosine=1.0, min_cosine=1.0)
+
+
+def _normalising(norms: NormDifference) -> list[str]:
+    """The sides whose vectors all have norm 1, as far as half precision tells."""
+    ends = {"MODEL": norms.model, "SERVED": norms.served}
+    return [name for name, (low, high) in ends.items() if max(1 - low, high - 1) < 1e-3]
+
+
 def _norm_note(norms: NormDifference, similarity: str) -> str:
     """What the norms say: which side makes unit vectors, and whether it matters."""
-    is_unit = {
-        name: max(abs(1 - end) for end in ends) < 1e-3
-        for name, ends in (("MODEL", norms.model), ("SERVED", norms.served))
-    }
-    normalising = [name for name, unit in is_unit.items() if unit]
+    normalising = _normalising(norms)
     how = (
         f"{normalising[0]} normalises its vectors and the other does not"
         if len(normalising) == 1

@@ -44,7 +44,7 @@ class RankAgreement:
 
     ``top_1`` is the share of queries with the same first document, ``top_k`` the mean share of the first ``k``
     documents that the two have in common, ``kendall`` the mean over queries of Kendall's tau-b. ``mrr`` holds the MRR
-    of "model" and "served" over ``n_judged`` queries.
+    of "model" and "served" over ``n_with_relevant`` queries.
     """
 
     n_queries: int
@@ -53,7 +53,7 @@ class RankAgreement:
     top_1: float
     top_k: float
     kendall: float
-    n_judged: int
+    n_with_relevant: int
     mrr: Mapping[str, float]
 
 
@@ -66,17 +66,29 @@ class DifferingText:
     cosine: float
 
 
+class Evidence(StrEnum):
+    """What speaks for a cause.
+
+    Number formats are known by the size of what they change: another program that rounds, or another batch, rounds
+    otherwise, so that no vector is reproduced.
+    """
+
+    REPRODUCED = "reproduced"  # the vectors of the other side, within the tolerance
+    NEARER = "nearer"  # nearly all of the difference is gone
+    SIZE = "size"  # the vectors move as far as those of the other side lie
+
+
 @dataclass(frozen=True, slots=True)
 class ParityCause:
-    """What was changed in how one side encodes, after which its vectors are those of the other, or nearer to them.
+    """What was changed in how one side encodes, and what that says of the other.
 
-    ``option`` encodes that side so, where an option of the command line does.
+    ``options`` encode that side so, where options of the command line do.
     """
 
     side: str  # "MODEL" or "SERVED", the one that was changed
     changes: tuple[str, ...]
     options: tuple[str, ...]
-    is_reproduced: bool  # within the tolerance; else only nearer
+    evidence: Evidence
     mean_cosine: float
     min_cosine: float
 

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from embedscope.output.terminal.hanging import Hanging, heading, number_table, shorten
-from embedscope.result import Parity, ParityCause, ParityOutcome
+from embedscope.result import Evidence, Parity, ParityCause, ParityOutcome
 from embedscope.result.formatting import count, number, percent
 
 _ROLES = {"query": "queries", "document": "documents"}
@@ -33,7 +33,7 @@ def print_parity(found: Parity, results: Console) -> None:
         f"first {ranks.k} in common": percent(ranks.top_k, 1),
         "Kendall's tau-b": number(ranks.kendall),
     }
-    if ranks.n_judged:
+    if ranks.n_with_relevant:
         lines["MRR"] = f"MODEL {number(ranks.mrr['model'])}, SERVED {number(ranks.mrr['served'])}"
     for name, text in lines.items():
         results.print(Hanging(f"  {name + ':':<21}", text))
@@ -66,16 +66,21 @@ def _sentence(found: Parity) -> str:
         return cause_sentence(found.cause)
     if found.n_tried:
         return f"no cause was found among {found.n_tried:,} other ways to encode"
+    if found.cosines and all(row.n == row.n_same for row in found.cosines.values()):
+        return "the directions of all vectors are the same, and their norms differ"
     return "both sides are vectors that were made before, so no other way to encode could be tried"
 
 
 def cause_sentence(cause: ParityCause) -> str:
     """The likely cause in one sentence."""
     other = "SERVED" if cause.side == "MODEL" else "MODEL"
-    how = (
-        f"gives the vectors of {other}"
-        if cause.is_reproduced
-        else f"comes near to those of {other}, and not all the way (mean cosine {_cosine(cause.mean_cosine)})"
-    )
+    how = {
+        Evidence.REPRODUCED: f"gives the vectors of {other}",
+        Evidence.NEARER: f"comes near to those of {other}, not all the way (mean cosine {_cosine(cause.mean_cosine)})",
+        Evidence.SIZE: (
+            f"moves its vectors about as far as those of {other} lie from them: the likely cause is rounding, by this "
+            f"or another number format or by quantised weights"
+        ),
+    }[cause.evidence]
     options = f" ({' '.join(cause.options)})" if cause.options else ""
     return f"{cause.side} with {' and '.join(cause.changes)} {how}{options}"
