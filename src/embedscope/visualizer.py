@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from embedscope.data.collection import Collection
 from embedscope.decide.criteria import load_criteria
 from embedscope.errors import InvalidOptionError
-from embedscope.metrics.vectors import cosine_similarity
+from embedscope.metrics.vectors import similarity_matrix
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import encode_texts
 from embedscope.models.model import Model, load_model
@@ -17,14 +17,15 @@ from embedscope.output.terminal import Terminal
 from embedscope.pipeline import TrainingFile, decide, encode_with, read, result_of, with_baseline
 from embedscope.protocols import Float32Array, FloatArray
 from embedscope.result import Check, Criteria, Result, Verdict
-from embedscope.settings import Device, Pooling, Precision, Settings
+from embedscope.settings import Device, Pooling, Precision, Settings, SimilarityFunction
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 OF_THE_MODEL = {
-    "checkpoint", "embeddings", "base_model", "pooling", "max_length", "backend", "precision", "cache_dir", "no_cache",
+    "checkpoint", "embeddings", "base_model", "pooling", "max_length", "backend", "precision", "similarity",
+    "cache_dir", "no_cache",
 }  # fmt: skip
 """Settings that were decided when the model was loaded."""
 
@@ -41,6 +42,8 @@ class EmbeddingVisualizer:
         As ``--base-model``, ``--pooling`` and ``--max-length``.
     precision : {"auto", "float32", "float16", "bfloat16"}
         As ``--precision``: number format of the encoder.
+    similarity : {"model", "cosine", "dot"}
+        As ``--similarity``: what compares two vectors, by default what the model states.
     cache : bool
         Keep vectors on disk, so that a text is encoded once.
     quiet : bool
@@ -65,6 +68,7 @@ class EmbeddingVisualizer:
         pooling: str | None = None,
         max_length: int | None = None,
         precision: str = "auto",
+        similarity: str = "model",
         cache: bool = True,
         quiet: bool = False,
     ) -> None:
@@ -72,7 +76,10 @@ class EmbeddingVisualizer:
             raise InvalidOptionError(f"device must be one of {', '.join(Device)}, not '{device}'.")
         if precision not in set(Precision):
             raise InvalidOptionError(f"precision must be one of {', '.join(Precision)}, not '{precision}'.")
+        if similarity not in set(SimilarityFunction):
+            raise InvalidOptionError(f"similarity must be one of {', '.join(SimilarityFunction)}, not '{similarity}'.")
         self._device, self._path = device, model_path
+        self._similarity = SimilarityFunction(similarity)
         self._terminal = Terminal(quiet=quiet)
         self._store = EmbeddingStore(warn=self._terminal.warn, is_enabled=cache)
         self.model: Model = load_model(
@@ -82,6 +89,7 @@ class EmbeddingVisualizer:
             max_length=max_length,
             device=Device(device),
             precision=Precision(precision),
+            similarity=self._similarity,
             hashes=self._store.hashes,
         )
 
@@ -91,8 +99,9 @@ class EmbeddingVisualizer:
         return self.model.dim
 
     def encode_batch(self, texts: Sequence[str], batch_size: int = 32, *, role: str = "query") -> Float32Array:
-        """Unit vectors of shape (len(texts), dim), float32, in the order of ``texts``; with a progress bar.
+        """Vectors of shape (len(texts), dim), float32, in the order of ``texts``; with a progress bar.
 
+        Unit vectors, unless the model compares by dot product, where their norms count.
         ``role`` ("query" or "document") chooses the prompt where the model has different ones.
         """
         if role not in ("query", "document"):
@@ -105,8 +114,8 @@ class EmbeddingVisualizer:
         return self.model.projector.project(found.vectors, what=role)
 
     def compute_similarity_matrix(self, query_embs: FloatArray, doc_embs: FloatArray) -> FloatArray:
-        """Cosine similarity of shape (Q, N); rows need not be normalised."""
-        return cosine_similarity(query_embs, doc_embs)
+        """Similarity of shape (Q, N), as the model has it: the cosine (rows need not be normalised) or dot product."""
+        return similarity_matrix(query_embs, doc_embs, is_cosine=self.model.projector.is_unit)
 
     def analyse(
         self, data: str | Path | Collection, *, max_samples: int = 500, seed: int = 42, **options: Any
@@ -121,6 +130,7 @@ class EmbeddingVisualizer:
             )
         is_collection = isinstance(data, Collection)
         own = {"max_samples": max_samples, "seed": seed, "device": self._device, "checkpoint": self._path}
+        own["similarity"] = self._similarity
         settings = Settings.of(**({} if is_collection else {"data": data}) | own | options)
         collection = read(settings, self._terminal, data if isinstance(data, Collection) else None)
         embedded = encode_with(self.model, self._store, collection, settings, self._terminal)

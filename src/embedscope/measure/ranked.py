@@ -11,7 +11,7 @@ from embedscope.errors import InvalidEmbeddingsError
 from embedscope.measure.negatives import NegativePairs
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.query_tables import document_table, query_table
-from embedscope.measure.scoring import Scores, score, values_of
+from embedscope.measure.scoring import Scores, bound_of, score, values_of
 from embedscope.measure.similarity import DocumentSummary
 from embedscope.models.embed import Embeddings
 from embedscope.protocols import Float32Array, Float64Array, ProgressCallback
@@ -31,7 +31,7 @@ class Ranked:
     """
 
     query_set: QuerySet
-    queries: Float32Array  # (Q, dim) unit rows
+    queries: Float32Array  # (Q, dim) as they are compared
     documents: Float32Array | DocumentSummary
     scores: Scores
     values: dict[str, Float64Array]
@@ -54,12 +54,14 @@ def rank(
     _require_one_vector_a_text(collection, embeddings)
     chosen, judgments = settings.measure, query_set.judgments
     queries, documents = embeddings.queries[query_set.rows], embeddings.documents
+    bound = bound_of(queries, documents, embeddings.similarity)
     scores = score(
         queries,
         documents,
         judgments,
         k=n_kept(chosen.k, int(judgments.n_relevant.max())),
-        tolerance=chosen.tie_tolerance,
+        tolerance=chosen.tie_tolerance * bound,
+        bound=bound,
         device=settings.model.device,
         progress=progress,
     )

@@ -40,7 +40,7 @@ class Checkpoint:
 
     ``steps`` is the head as NumPy float32 parameters, in order; empty where there is none. ``encoder_state`` is None
     where the encoder is the base model's, so that cached base embeddings serve. ``pooling`` is None for static
-    embeddings only.
+    embeddings only. ``similarity`` is what the checkpoint states; a head alone states nothing.
     """
 
     path: str
@@ -56,6 +56,7 @@ class Checkpoint:
     adapter: Path | None = None
     query_prompt: str = ""
     document_prompt: str = ""
+    similarity: str | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -221,6 +222,7 @@ def _folder_checkpoint(
         adapter=folder.adapter,
         query_prompt=folder.query_prompt,
         document_prompt=folder.document_prompt,
+        similarity=folder.similarity or base.similarity,
         notes=folder.notes,
     )
 

@@ -12,10 +12,20 @@ from embedscope.models.checkpoint import Checkpoint, load_checkpoint
 from embedscope.models.encoders import SentenceTransformerEncoder
 from embedscope.models.fingerprints import HashMemory
 from embedscope.models.onnx_backend import require_onnx
-from embedscope.models.projectors import Identity, LayerNorm, Linear, Normalize, Projection, Step, Truncate
+from embedscope.models.projectors import (
+    Identity,
+    LayerNorm,
+    Linear,
+    Normalize,
+    Projection,
+    Step,
+    Truncate,
+    ends_normalised,
+)
+from embedscope.models.similarity import is_inner_product, resolved_similarity
 from embedscope.protocols import Encoder
 from embedscope.result import ModelFacts
-from embedscope.settings import Backend, Device, Pooling, Precision
+from embedscope.settings import Backend, Device, Pooling, Precision, SimilarityFunction
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,6 +37,7 @@ class Model:
     facts: ModelFacts
     query_prompt: str = ""
     document_prompt: str = ""
+    base_similarity: SimilarityFunction = SimilarityFunction.COSINE  # without the head
 
     @property
     def dim(self) -> int:
@@ -35,13 +46,15 @@ class Model:
 
     def without_head(self) -> Model:
         """The same encoder, its pooled vectors compared as they are: what the head has to improve on."""
-        projector = Identity(self.projector.dim_in)
+        is_unit = self.base_similarity is SimilarityFunction.COSINE
+        projector = Identity(self.projector.dim_in, is_unit=is_unit)
         facts = replace(
             self.facts,
             checkpoint=self.facts.base_model or self.facts.checkpoint,
             dim=projector.dim_out,
             head=None,
             training={},
+            similarity=self.base_similarity.value,
             fingerprint=_fingerprint(self.encoder, projector),
         )
         return replace(self, projector=projector, facts=facts)
@@ -57,6 +70,7 @@ def load_model(
     hashes: HashMemory | None = None,
     backend: Backend | str = Backend.TORCH,
     precision: Precision | str = Precision.AUTO,
+    similarity: SimilarityFunction | str = SimilarityFunction.MODEL,
 ) -> Model:
     """The model at ``path``, ready to encode; its weights are read when the first text has to be encoded.
 
@@ -73,6 +87,8 @@ def load_model(
     precision : Precision or str
         Number format of torch's weights and activations: by default half precision on CUDA and float32 elsewhere.
         Vectors of different formats differ, and each has its own place in the cache.
+    similarity : SimilarityFunction or str
+        What compares its vectors: by default what the model states, else the cosine.
 
     Raises
     ------
@@ -93,17 +109,31 @@ def load_model(
         hashes=hashes or HashMemory(),
         backend=runs_on,
     )
+    asked = SimilarityFunction(similarity)
+    is_unit = ends_normalised(checkpoint.steps)
+    chosen, notes = resolved_similarity(asked, checkpoint.similarity, is_unit=is_unit, where=checkpoint.path)
+    checkpoint = replace(checkpoint, notes=(*checkpoint.notes, *notes))
     try:
-        projector = Projection(checkpoint.steps, dim_in=encoder.dim)
+        is_unit = chosen is SimilarityFunction.COSINE
+        projector = Projection(checkpoint.steps, dim_in=encoder.dim, is_unit=is_unit)
     except CheckpointError as error:
         raise CheckpointError(f"'{checkpoint.path}' over '{checkpoint.base.reference}': {error}") from error
     return Model(
         encoder=encoder,
         projector=projector,
-        facts=_facts(checkpoint, encoder, projector),
+        facts=replace(_facts(checkpoint, encoder, projector), similarity=chosen.value),
         query_prompt=checkpoint.query_prompt,
         document_prompt=checkpoint.document_prompt,
+        base_similarity=_base_similarity(asked, checkpoint),
     )
+
+
+def _base_similarity(asked: SimilarityFunction, checkpoint: Checkpoint) -> SimilarityFunction:
+    """How the pooled vectors under a head are compared: as asked, else as their own model states."""
+    if asked is SimilarityFunction.MODEL and not is_inner_product(checkpoint.base.similarity):
+        return SimilarityFunction.COSINE  # a distance is no reason to refuse the head over it
+    chosen, _ = resolved_similarity(asked, checkpoint.base.similarity, is_unit=False, where=checkpoint.base.reference)
+    return chosen
 
 
 def _device_for(backend: Backend, device: Device | str, precision: Precision | str) -> str:

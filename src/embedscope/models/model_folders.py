@@ -17,7 +17,7 @@ from typing import Any
 from embedscope.errors import CheckpointError, UnsafeCheckpointError
 from embedscope.models.modules import Module, read_modules, tail_steps
 from embedscope.models.pooling import PoolingSpec, read_pooling
-from embedscope.models.projectors import Step, Truncate
+from embedscope.models.projectors import Step, Truncate, ends_normalised
 from embedscope.models.weights import FileKind, file_kind, read_object, read_tensors
 
 
@@ -47,6 +47,7 @@ class ModelFolder:
 
     ``encoder_modules`` stand after the transformer and before ``tail``; ``tail`` is what NumPy applies to pooled
     vectors. ``transformer`` is None where the first module is no transformer (static embeddings).
+    ``similarity`` is the ``similarity_fn_name`` that the folder states.
     """
 
     path: Path
@@ -62,6 +63,7 @@ class ModelFolder:
     do_lower_case: bool = False
     query_prompt: str = ""
     document_prompt: str = ""
+    similarity: str | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -70,8 +72,12 @@ class ModelFolder:
         return (self.reference, self.path.name, str(self.config.get("_name_or_path", "")))
 
     def without_head(self) -> ModelFolder:
-        """The transformer alone: without the layers after it, and without prompts."""
-        return replace(self, tail=(), encoder_modules=(), query_prompt="", document_prompt="")
+        """The transformer alone: without the layers after it, and without prompts.
+
+        A dot product that it states over vectors made unit rows is a cosine, and stays one without that last layer.
+        """
+        similarity = None if ends_normalised(self.tail) else self.similarity
+        return replace(self, tail=(), encoder_modules=(), query_prompt="", document_prompt="", similarity=similarity)
 
     @property
     def hidden_size(self) -> int | None:
@@ -125,6 +131,7 @@ def _hugging_face_folder(path: Path, reference: str) -> ModelFolder:
         config=config,
         pooling=read_pooling(path / "1_Pooling"),
         max_length=_sequence_length(path, config, read_object(path / "sentence_bert_config.json")),
+        similarity=_stated_similarity(read_object(path / "config_sentence_transformers.json")),
         notes=notes,
     )
 
@@ -253,6 +260,7 @@ def _sentence_transformers_folder(path: Path, reference: str) -> ModelFolder:
         do_lower_case=bool(settings.get("do_lower_case", False)),
         query_prompt=_prompt(general, ("query",)),
         document_prompt=_prompt(general, ("document", "passage", "corpus")),
+        similarity=_stated_similarity(general),
         notes=(*_ignored_heads_note(path), *notes),
     )
 
@@ -281,6 +289,11 @@ def _prompt(general: Mapping[str, Any], names: Sequence[str]) -> str:
     chosen = next((name for name in names if name in prompts), general.get("default_prompt_name"))
     prompt = prompts.get(chosen, "")
     return prompt if isinstance(prompt, str) else ""
+
+
+def _stated_similarity(general: Mapping[str, Any]) -> str | None:
+    stated = general.get("similarity_fn_name")
+    return stated if isinstance(stated, str) else None
 
 
 def weight_files(folder: Path) -> tuple[Path, ...]:

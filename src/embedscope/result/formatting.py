@@ -6,11 +6,13 @@ margin, a separation and an MRR (conventions, section 6).
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Protocol
 
+from embedscope.protocols import Float64Array
 from embedscope.result.comparisons import Comparison
 from embedscope.result.estimate import Estimate
 
@@ -93,6 +95,17 @@ def p_value(p: float) -> str:
 def p_equals(p: float) -> str:
     """``p = 0.0123``, or ``p < 0.0001``."""
     return f"p < {LEAST_P}" if p < LEAST_P else f"p = {p:.4f}"
+
+
+def decimals_of(grid: Float64Array) -> int:
+    """Decimals that tell the values of an evenly spaced grid apart: 2 for a step of 0.01, or where there is no step."""
+    step = float(grid[1] - grid[0]) if len(grid) > 1 else 0.01
+    return max(0, -math.floor(math.log10(step) + 1e-9))
+
+
+def similarity_name(similarity: str) -> str:
+    """What the score of a query and a document is called."""
+    return "dot product" if similarity == "dot" else "cosine similarity"
 
 
 def count(n: int, singular: str, plural: str | None = None) -> str:
