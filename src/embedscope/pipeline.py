@@ -58,7 +58,8 @@ from embedscope.result import (
     Scored,
     extended,
 )
-from embedscope.settings import Settings
+from embedscope.result.formatting import MAP_BY_DIRECTION
+from embedscope.settings import Settings, SimilarityFunction
 from embedscope.stats.resampler import holm_over
 
 OnStage = Callable[[Scored], None]
@@ -398,8 +399,7 @@ def diagnose(
     if embedded.base is not None:
         spaces[BASE] = (embedded.base.queries[query_set.rows], embedded.base.documents)
         spaces |= projections(embedded, query_set, settings)
-    similarity, bound = embedded.embeddings.similarity, ranked.scores.bound
-    measures = Examination(query_set, ranked.queries, documents, similarity, bound, settings, log)
+    measures = Examination(query_set, ranked.queries, documents, ranked.similarity, ranked.scores.bound, settings, log)
     encode = None
     if model is not None:
         encode = query_encoder(model, embedded.store, batch_size=settings.model.batch_size)
@@ -442,7 +442,11 @@ def diagnose(
 
 
 def begin_maps(ranked: Ranked, settings: Settings, log: Log = SILENT) -> tuple[Points | None, PendingMaps | None]:
-    """The points, and their maps, which are laid out beside what else there is to do; the neighbour graph is shared."""
+    """The points, and their maps, which are laid out beside what else there is to do; the neighbour graph is shared.
+
+    Maps are of directions also where vectors are compared by dot product, and say so: nearness by dot product is not
+    symmetric, and a long vector is near to all.
+    """
     methods, seed = settings.maps.methods, settings.measure.seed
     if not methods or isinstance(ranked.documents, DocumentSummary):
         return None, None
@@ -456,7 +460,8 @@ def begin_maps(ranked: Ranked, settings: Settings, log: Log = SILENT) -> tuple[P
     perplexity = settings.maps.perplexity
     kinds = np.unique([str(role) for role in choice.roles], return_inverse=True)[1].astype(np.int64)
     graph = maps.neighbor_graph(rows, maps.graph_size(len(rows), perplexity=perplexity), strata=kinds, seed=seed)
-    log.step(f"Laying out {' and '.join(MAP_NAMES[name] for name in methods)} of {len(rows):,} points")
+    by = f", by direction: {MAP_BY_DIRECTION}" if ranked.similarity == SimilarityFunction.DOT else ""
+    log.step(f"Laying out {' and '.join(MAP_NAMES[name] for name in methods)} of {len(rows):,} points{by}")
     return choice.points(graph), maps.begin_maps(methods, rows, graph, seed=seed, perplexity=perplexity)
 
 

@@ -27,7 +27,7 @@ class Ranked:
     """The queries of a collection ranked by one model; all that the measures need of it.
 
     ``documents`` are their vectors, or a summary where they do not fit into memory. ``queries`` are those of
-    ``query_set``; ``values`` hold each metric for each of them.
+    ``query_set``; ``values`` hold each metric for each of them; ``similarity`` is "cosine" or "dot".
     """
 
     query_set: QuerySet
@@ -38,6 +38,7 @@ class Ranked:
     negatives: NegativePairs | None
     query_table: QueryTable
     document_table: DocumentTable
+    similarity: str
 
 
 def rank(
@@ -77,6 +78,7 @@ def rank(
         negatives=negatives,
         query_table=query_table(collection, query_set.rows, scores, negatives, values, clusters, chosen.k),
         document_table=document_table(collection, judgments, negatives),
+        similarity=embeddings.similarity,
     )
 
 

@@ -22,7 +22,7 @@ from embedscope.models.projectors import (
     Truncate,
     ends_normalised,
 )
-from embedscope.models.similarity import is_inner_product, resolved_similarity
+from embedscope.models.score_function import resolved_similarity, stated_similarity
 from embedscope.protocols import Encoder
 from embedscope.result import ModelFacts
 from embedscope.settings import Backend, Device, Pooling, Precision, SimilarityFunction
@@ -124,16 +124,8 @@ def load_model(
         facts=replace(_facts(checkpoint, encoder, projector), similarity=chosen.value),
         query_prompt=checkpoint.query_prompt,
         document_prompt=checkpoint.document_prompt,
-        base_similarity=_base_similarity(asked, checkpoint),
+        base_similarity=stated_similarity(checkpoint.base.similarity) if asked is SimilarityFunction.MODEL else asked,
     )
-
-
-def _base_similarity(asked: SimilarityFunction, checkpoint: Checkpoint) -> SimilarityFunction:
-    """How the pooled vectors under a head are compared: as asked, else as their own model states."""
-    if asked is SimilarityFunction.MODEL and not is_inner_product(checkpoint.base.similarity):
-        return SimilarityFunction.COSINE  # a distance is no reason to refuse the head over it
-    chosen, _ = resolved_similarity(asked, checkpoint.base.similarity, is_unit=False, where=checkpoint.base.reference)
-    return chosen
 
 
 def _device_for(backend: Backend, device: Device | str, precision: Precision | str) -> str:

@@ -22,7 +22,7 @@ from embedscope.metrics.norms import Norms
 from embedscope.metrics.vectors import compared_rows
 from embedscope.models.embed import Embeddings
 from embedscope.models.fingerprints import hash_file
-from embedscope.models.similarity import given_similarity
+from embedscope.models.score_function import similarity_of_vectors
 from embedscope.models.weights import FileKind, file_kind
 from embedscope.protocols import Float32Array, IntArray
 from embedscope.result import ModelFacts
@@ -76,7 +76,7 @@ def load_precomputed(
         queries, documents = _by_id(file, columns, collection)
     else:
         raise InvalidEmbeddingsError(f"'{path}' has the columns {', '.join(columns) or 'none'}; expected {_EXPECTED}.")
-    chosen, notes = given_similarity(similarity, Norms.of(queries), Norms.of(documents))
+    chosen, notes = similarity_of_vectors(similarity, Norms.of(queries), Norms.of(documents))
     is_unit = chosen is SimilarityFunction.COSINE
     return Embeddings(
         queries=compared_rows(queries, is_unit=is_unit, what="query", ids=collection.query_ids),

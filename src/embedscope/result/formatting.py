@@ -103,9 +103,18 @@ def decimals_of(grid: Float64Array) -> int:
     return max(0, -math.floor(math.log10(step) + 1e-9))
 
 
+MAP_BY_DIRECTION = "neighbours are those by cosine, ranks are by dot product"
+"""What is said of the map of a run whose ranks are by dot product."""
+
+
 def similarity_name(similarity: str) -> str:
     """What the score of a query and a document is called."""
     return "dot product" if similarity == "dot" else "cosine similarity"
+
+
+def threshold_name(similarity: str) -> str:
+    """What a threshold on that score is called."""
+    return "dot product threshold" if similarity == "dot" else "cosine threshold"
 
 
 def count(n: int, singular: str, plural: str | None = None) -> str:

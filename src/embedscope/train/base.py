@@ -14,7 +14,8 @@ from embedscope.models.hub import is_hub_name
 from embedscope.models.model_folders import ModelFolder, position_capacity
 from embedscope.models.pooling import PoolingSpec
 from embedscope.models.projectors import Normalize
-from embedscope.settings import Device, Pooling
+from embedscope.models.score_function import stated_similarity
+from embedscope.settings import Device, Pooling, SimilarityFunction
 
 MAX_LENGTH = 512
 """Tokens a text is cut to where nothing else is said, or the model's own limit where that is lower."""
@@ -30,6 +31,7 @@ class Base:
     pooling: PoolingSpec
     max_length: int | None
     notes: tuple[str, ...] = ()
+    similarity: SimilarityFunction = SimilarityFunction.COSINE  # of its own vectors, without a head
 
     def as_config(self) -> dict[str, str | int | bool | None]:
         """What a checkpoint records, so that it is evaluated as it was trained."""
@@ -86,7 +88,10 @@ def load_base(
         dtype=resolve_dtype(name, str(folder.config.get("model_type", ""))),
         hashes=hashes or HashMemory(),
     )
-    return Base(reference, folder.without_head(), encoder, chosen, limit, (*folder.notes, *_notes(folder, chosen)))
+    plain = folder.without_head()
+    similarity = stated_similarity(plain.similarity)
+    notes = (*folder.notes, *_notes(folder, chosen, similarity))
+    return Base(reference, plain, encoder, chosen, limit, notes, similarity)
 
 
 def _own_pooling(folder: ModelFolder) -> PoolingSpec:
@@ -100,8 +105,13 @@ def _own_pooling(folder: ModelFolder) -> PoolingSpec:
     return found
 
 
-def _notes(folder: ModelFolder, chosen: PoolingSpec) -> tuple[str, ...]:
+def _notes(folder: ModelFolder, chosen: PoolingSpec, similarity: SimilarityFunction) -> tuple[str, ...]:
     notes = []
+    if similarity is SimilarityFunction.DOT:
+        notes.append(
+            f"'{folder.reference}' compares its own vectors by dot product. A head is trained, validated and exported "
+            f"for the cosine; the base model beside it is judged by its dot product."
+        )
     if folder.pooling is not None and folder.pooling.label != chosen.label:
         notes.append(
             f"'{folder.reference}' itself pools by {folder.pooling.label}; the head is trained on "

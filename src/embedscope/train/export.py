@@ -143,4 +143,5 @@ def _model(head: State, base: Base) -> Any:
         norm = LayerNorm(weight.shape[0])
         norm.norm.load_state_dict({"weight": head["head.ln.weight"], "bias": head["head.ln.bias"]})
         modules.append(norm)
-    return SentenceTransformer(modules=[*modules, Normalize()], device="cpu")
+    # Said, not left to a default: a head is trained by cosine whatever its base model states.
+    return SentenceTransformer(modules=[*modules, Normalize()], device="cpu", similarity_fn_name="cosine")

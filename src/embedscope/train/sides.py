@@ -13,7 +13,7 @@ from embedscope.log import Log
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import encode_texts
 from embedscope.protocols import Float32Array
-from embedscope.settings import TrainSettings
+from embedscope.settings import SimilarityFunction, TrainSettings
 from embedscope.train.base import Base
 from embedscope.train.pairs import TrainingData, training_data
 from embedscope.train.selection import measures_of
@@ -28,6 +28,7 @@ class Side:
     collection: Collection
     queries: Float32Array
     documents: Float32Array
+    similarity: SimilarityFunction = SimilarityFunction.COSINE  # of the base vectors
 
     def pairs(self, settings: TrainSettings) -> tuple[TrainingData, tuple[str, ...]]:
         """Its pairs, and what is odd about its weights."""
@@ -48,6 +49,7 @@ class Side:
             measures=measures_of(settings),
             seed=settings.seed,
             n_draws=settings.n_draws,
+            base_similarity=self.similarity,
         )
 
 
@@ -96,8 +98,8 @@ def encoded_sides(
     seconds = time.perf_counter() - started
     log.step(f"Encoded {found.n_encoded:,} texts, {found.n_cached:,} from the cache, in {seconds:.1f} s")
     ends = np.cumsum([n for c in collections for n in (len(c.queries), len(c.documents))])
-    queries_and_documents = np.split(found.vectors, ends[:-1])
-    return [Side(c, *queries_and_documents[2 * i : 2 * i + 2]) for i, c in enumerate(collections)]
+    parts = np.split(found.vectors, ends[:-1])
+    return [Side(c, parts[2 * i], parts[2 * i + 1], base.similarity) for i, c in enumerate(collections)]
 
 
 def warn_of_other_weights(train: TrainingData, valid: TrainingData, log: Log) -> None:

@@ -140,6 +140,7 @@ function Facts({ report }: { report: Report }) {
     ['Layout', name(model.layout)],
     ['Base model', name(model.base_model && tailOf(model.base_model))],
     ['Pooling', name(model.pooling && [model.pooling, model.pooling_source].filter(Boolean).join(', '))],
+    ['Similarity', name(model.similarity === 'dot' ? 'dot product' : 'cosine')],
     ['Dimensions', name(count(data.dim))],
     ['Head', name(model.head)],
     ['Tokens at most', name(model.max_length === null ? null : count(model.max_length))],

@@ -18,9 +18,12 @@ _STATED = {
 _NAMES = {SimilarityFunction.COSINE: "cosine", SimilarityFunction.DOT: "dot product"}
 
 
-def is_inner_product(stated: str | None) -> bool:
-    """Whether the stated similarity is measured: cosine, which also stands for none, or dot product."""
-    return stated is None or stated.lower() in _STATED
+def stated_similarity(stated: str | None) -> SimilarityFunction:
+    """How the pooled vectors under a head are compared: by dot product if that is stated, else by cosine.
+
+    A distance is no reason to refuse the head that stands on them.
+    """
+    return SimilarityFunction.COSINE if stated is None else _STATED.get(stated.lower(), SimilarityFunction.COSINE)
 
 
 def resolved_similarity(
@@ -69,7 +72,7 @@ def _note_of_other(asked: SimilarityFunction, own: SimilarityFunction | None, st
     return (f"The model states {name} as its similarity; scored by {_NAMES[asked]}, as asked.",)
 
 
-def given_similarity(
+def similarity_of_vectors(
     asked: SimilarityFunction, queries: Norms, documents: Norms
 ) -> tuple[SimilarityFunction, tuple[str, ...]]:
     """As `resolved_similarity`, for vectors that were made before: nothing states a similarity, their norms show."""
