@@ -98,9 +98,9 @@ def p_equals(p: float) -> str:
 
 
 def decimals_of(grid: Float64Array) -> int:
-    """Decimals that tell the values of an evenly spaced grid apart: 2 for a step of 0.01, or where there is no step."""
+    """Decimals of the values of an evenly spaced grid: 2, more where its steps are finer, none where they are whole."""
     step = float(grid[1] - grid[0]) if len(grid) > 1 else 0.01
-    return max(0, -math.floor(math.log10(step) + 1e-9))
+    return 0 if step >= 1 - 1e-9 else max(2, -math.floor(math.log10(step) + 1e-9))
 
 
 MAP_BY_DIRECTION = "neighbours are those by cosine, ranks are by dot product"

@@ -26,10 +26,10 @@ export function similarityName(similarity: string | undefined): string {
   return similarity === 'dot' ? 'dot product' : 'cosine similarity';
 }
 
-/** Decimals that tell the values of an evenly spaced grid apart: 2 for a step of 0.01, or where there is no step. */
+/** Decimals of the values of an evenly spaced grid: 2, more where its steps are finer, none where they are whole. */
 export function decimalsOf(grid: ArrayLike<number>): number {
   const step = grid.length > 1 ? grid[1] - grid[0] : 0.01;
-  return Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  return step >= 1 - 1e-9 ? 0 : Math.max(2, -Math.floor(Math.log10(step) + 1e-9));
 }
 
 /** `1,480`. */

@@ -59,7 +59,7 @@ def _print_metrics(runs: Mapping[str, Scored], labels: Labels, results: Console)
     values: Columns = {}
     intervals: Columns = {}
     for place, (name, run) in enumerate(runs.items(), start=1):
-        about = [labels[name], *(["the reference"] if place == 1 else []), *_judged_by(run, runs)]
+        about = [labels[name], *(["the reference"] if place == 1 else []), *_similarity_words(run, runs)]
         results.print(Hanging(f"  ({place}) ", ", ".join(about)))
         found = [run.metrics[metric] for metric in first.metrics]
         values[f"({place})"] = [number(metric.value) for metric in found]
@@ -68,7 +68,7 @@ def _print_metrics(runs: Mapping[str, Scored], labels: Labels, results: Console)
     results.print(wide if fits(wide, results) else number_table(first.metrics, values))
 
 
-def _judged_by(run: Scored, runs: Mapping[str, Scored]) -> list[str]:
+def _similarity_words(run: Scored, runs: Mapping[str, Scored]) -> list[str]:
     """By which similarity a run is judged, where the runs are not judged by one."""
     if len({each.model.similarity for each in runs.values()}) == 1:
         return []
