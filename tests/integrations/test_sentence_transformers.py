@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from embedscope.cli import main as cli
-from embedscope.errors import DataFormatError, InputError, InvalidOptionError, MissingExtraError
+from embedscope.errors import CheckpointError, DataFormatError, InputError, InvalidOptionError, MissingExtraError
 from embedscope.result.saved_run import is_run_folder, read_run
 
 pytest.importorskip("sentence_transformers")
@@ -138,6 +138,27 @@ def test_the_figures_are_those_of_the_command_line_and_compare_takes_the_folder(
     report = json.loads(capsys.readouterr().out)
     assert report["metrics"]["MRR"]["value"] == pytest.approx(found["MRR"], abs=1e-9)
     assert all(row["difference"] == pytest.approx(0, abs=1e-9) for row in report["comparisons"])
+
+
+def test_a_model_is_judged_by_the_similarity_that_it_states(data: Path, model: Any, tmp_path: Path) -> None:
+    rows = json.loads(data.read_text())
+    texts = list(dict.fromkeys(text for row in rows for text in _texts(row)[1:]))
+    model.similarity_fn_name = "dot"
+    found = evaluator(data)(model, str(tmp_path), epoch=1)
+    assert json.loads((tmp_path / "embedscope" / "epoch1" / "report.json").read_text())["model"]["similarity"] == "dot"
+    own = {"queries": {str(i): row["query"] for i, row in enumerate(rows)}, "corpus": {text: text for text in texts}}
+    relevant = {str(i): {row["pos"]} for i, row in enumerate(rows)}
+    theirs = library().InformationRetrievalEvaluator(**own, relevant_docs=relevant, mrr_at_k=[10], accuracy_at_k=[1])
+    expected = theirs(model)
+    assert found["MRR@10"] == pytest.approx(expected["dot_mrr@10"], abs=5e-5)
+    assert found["Success@1"] == pytest.approx(expected["dot_accuracy@1"], abs=5e-5)
+    cosine = evaluator(data, similarity="cosine")(model)
+    assert cosine["margin"] != pytest.approx(found["margin"], abs=0.01)
+    model.similarity_fn_name = "euclidean"
+    with pytest.raises(CheckpointError, match="states the similarity 'euclidean'"):
+        evaluator(data)(model)
+    with pytest.raises(InvalidOptionError, match="similarity must be one of"):
+        evaluator(data, similarity="euclidean")
 
 
 def _texts(row: dict[str, Any]) -> list[str]:

@@ -101,7 +101,7 @@ function Checks({ checks }: { checks: Check[] }) {
               low={check.low}
               high={check.high}
               domain={domainOf([check.value, check.low, check.high, check.threshold])}
-              threshold={check.threshold}
+              threshold={check.outcome === 'not computable' ? undefined : check.threshold}
               wants={check.direction.startsWith('<') ? 'below' : 'above'}
               tone={TONES[check.outcome]}
               hasEnds

@@ -97,11 +97,11 @@ def _finish(axes: Axes, sizes: Sequence[int], metric: str) -> None:
 @style.look()
 def draw_thresholds(table: ThresholdTable, *, similarity: str = "cosine") -> Figure:
     """Precision and recall of a threshold with their 95 % intervals, and the thresholds that are suggested."""
-    name = threshold_name(similarity)
+    threshold = threshold_name(similarity)
     figure = style.titled_figure(
         _WIDTH,
         5.2,
-        f"Precision and recall of a {name}",
+        f"Precision and recall of a {threshold}",
         f"every document at or above the threshold is taken, out of {table.n_documents:,}; one that nobody judged "
         "counts as wrong",
         _choices(table),
@@ -125,7 +125,7 @@ def draw_thresholds(table: ThresholdTable, *, similarity: str = "cosine") -> Fig
         0.01 * max(1.0, abs(table.thresholds[0])) if len(table.thresholds) == 1 else 0.0
     )  # one alone would be an axis of no width
     axes.set_xlim(table.thresholds[0] - pad, table.thresholds[-1] + pad)
-    axes.set_xlabel(name)
+    axes.set_xlabel(threshold)
     axes.grid()
     axes.legend(loc="center left")
     return figure
