@@ -124,7 +124,9 @@ def load_model(
         facts=replace(_facts(checkpoint, encoder, projector), similarity=chosen.value),
         query_prompt=checkpoint.query_prompt,
         document_prompt=checkpoint.document_prompt,
-        base_similarity=stated_similarity(checkpoint.base.similarity) if asked is SimilarityFunction.MODEL else asked,
+        base_similarity=stated_similarity(checkpoint.base.without_head().similarity)
+        if asked is SimilarityFunction.MODEL
+        else asked,
     )
 
 
