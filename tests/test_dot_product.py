@@ -131,6 +131,8 @@ def test_the_figures_are_those_of_plain_numpy(factor: float) -> None:
     assert similarity.negative.quantiles["0.5"] == pytest.approx(np.median(negative), abs=1e-4 * similarity.bound)
     assert np.abs(scores).max() <= similarity.bound
     cosine = evaluate(queries, documents, qrels, "cosine")
+    assert found.notes == ()
+    assert 'Pass similarity="dot" if' in cosine.notes[0]
     assert cosine.metrics["MRR"].value != pytest.approx(found.metrics["MRR"].value, abs=0.01)
     assert cosine.similarity.bound == 1.0
 

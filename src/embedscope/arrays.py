@@ -16,7 +16,9 @@ from embedscope.measure.rank_metrics import measure_metrics
 from embedscope.measure.scoring import bound_of, score, values_of
 from embedscope.measure.similarity import measure_similarity
 from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.norms import Norms
 from embedscope.metrics.vectors import compared_rows, require_same_dim
+from embedscope.models.score_function import note_of_uneven_norms
 from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray
 from embedscope.result import Metric, Similarity
 from embedscope.settings import DEFAULTS, Device, SimilarityFunction
@@ -30,7 +32,8 @@ class Evaluation:
 
     ``values`` holds each metric for each query, shape (Q,); ``clusters`` the group of queries that each belongs to;
     ``top_documents`` and ``top_scores`` the best documents, shape (Q, largest cutoff between 10 and 100). A query
-    without relevant documents has NaN, -1, -1 and NaN there, and is not among ``n_queries``.
+    without relevant documents has NaN, -1, -1 and NaN there, and is not among ``n_queries``. ``notes`` say what to know
+    of the vectors.
     """
 
     metrics: Mapping[str, Metric]
@@ -42,6 +45,7 @@ class Evaluation:
     n_queries: int
     n_documents: int
     n_queries_without_relevant: int
+    notes: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -72,7 +76,8 @@ def evaluate(
         Where a matrix of a billion similarities or more is ranked; smaller ones are ranked by the processor. The
         numbers are the same up to the rounding of the products.
     similarity : {"cosine", "dot"}
-        What a query and a document are scored by; under "dot" the norms of the rows count.
+        What a query and a document are scored by; under "dot" the norms of the rows count. Under "cosine" ``notes``
+        say so where they differ.
 
     Returns
     -------
@@ -125,7 +130,13 @@ def evaluate(
         n_queries=len(kept),
         n_documents=len(documents),
         n_queries_without_relevant=n_queries - len(kept),
+        notes=_notes(queries, documents) if is_unit else (),
     )
+
+
+def _notes(queries: FloatArray, documents: FloatArray) -> tuple[str, ...]:
+    norms = (Norms.of(np.asarray(rows)) for rows in (queries, documents))
+    return note_of_uneven_norms(*norms, option='similarity="dot"')
 
 
 def _spread(rows: npt.NDArray[Any], kept: IntArray, n: int, absent: float) -> npt.NDArray[Any]:

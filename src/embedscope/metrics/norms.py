@@ -42,7 +42,8 @@ class Norms:
         step = max(1, _CHUNK_ELEMENTS // max(1, vectors.shape[1]))
         for start in range(0, len(vectors), step):
             rows = vectors[start : start + step].astype(np.float64)
-            found[start : start + step] = np.sqrt(np.einsum("nd,nd->n", rows, rows))
+            with np.errstate(over="ignore"):  # of float64 rows near 1e200: a norm without bound
+                found[start : start + step] = np.sqrt(np.einsum("nd,nd->n", rows, rows))
         return cls(len(found), float(found.sum()), float(found.min(initial=math.inf)), float(found.max(initial=0.0)))
 
     @property

@@ -78,15 +78,21 @@ def similarity_of_vectors(
     """As `resolved_similarity`, for vectors that were made before: nothing states a similarity, their norms show."""
     is_unit = queries.are_one and documents.are_one
     chosen, notes = resolved_similarity(asked, None, is_unit=is_unit, where="")
+    if asked is SimilarityFunction.MODEL:
+        notes = (*notes, *note_of_uneven_norms(queries, documents, option="--similarity dot"))
+    return chosen, notes
+
+
+def note_of_uneven_norms(queries: Norms, documents: Norms, *, option: str) -> tuple[str, ...]:
+    """That vectors compared by cosine would rank otherwise by dot product, which ``option`` asks for."""
     uneven = [
         f"{name} {norms.smallest:.3g} to {norms.largest:.3g}"
         for name, norms in (("queries", queries), ("documents", documents))
         if norms.are_uneven
     ]
-    if asked is SimilarityFunction.MODEL and uneven:
-        notes = (
-            *notes,
-            f"The norms of the given vectors differ ({', '.join(uneven)}): scored by cosine. Pass --similarity dot if "
-            f"the index scores by inner product.",
-        )
-    return chosen, notes
+    if not uneven:
+        return ()
+    return (
+        f"The norms of the given vectors differ ({', '.join(uneven)}): scored by cosine. Pass {option} if the index "
+        f"scores by inner product.",
+    )
