@@ -13,13 +13,15 @@ import numpy.typing as npt
 from embedscope.errors import InvalidOptionError, TooFewPointsError
 from embedscope.machine import require_device_name
 from embedscope.measure.rank_metrics import measure_metrics
-from embedscope.measure.scoring import score, values_of
+from embedscope.measure.scoring import bound_of, score, values_of
 from embedscope.measure.similarity import measure_similarity
 from embedscope.metrics.judgments import Judgments
-from embedscope.metrics.vectors import require_same_dim, unit_rows
+from embedscope.metrics.norms import Norms
+from embedscope.metrics.vectors import compared_rows, require_same_dim
+from embedscope.models.score_function import note_of_uneven_norms
 from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray
 from embedscope.result import Metric, Similarity
-from embedscope.settings import DEFAULTS, Device
+from embedscope.settings import DEFAULTS, Device, SimilarityFunction
 from embedscope.stats.clusters import clusters_from_judgments
 from embedscope.stats.resampler import Resampler
 
@@ -30,7 +32,8 @@ class Evaluation:
 
     ``values`` holds each metric for each query, shape (Q,); ``clusters`` the group of queries that each belongs to;
     ``top_documents`` and ``top_scores`` the best documents, shape (Q, largest cutoff between 10 and 100). A query
-    without relevant documents has NaN, -1, -1 and NaN there, and is not among ``n_queries``.
+    without relevant documents has NaN, -1, -1 and NaN there, and is not among ``n_queries``. ``notes`` say what to know
+    of the vectors.
     """
 
     metrics: Mapping[str, Metric]
@@ -42,6 +45,7 @@ class Evaluation:
     n_queries: int
     n_documents: int
     n_queries_without_relevant: int
+    notes: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -53,6 +57,7 @@ def evaluate(
     seed: int = 42,
     n_draws: int = 10_000,
     device: str = Device.AUTO,
+    similarity: str = SimilarityFunction.COSINE,
 ) -> Evaluation:
     """Rank metrics and similarity figures of query and document embeddings, with 95 % intervals.
 
@@ -60,7 +65,7 @@ def evaluate(
     ----------
     queries : ndarray of shape (Q, dim), float32 or float64
     documents : ndarray of shape (N, dim), float32 or float64
-        Rows need not be normalised; the similarity is the cosine. Equal texts should be one row.
+        Rows need not be normalised. Equal texts should be one row.
     qrels : sequence of Q lists of document indices
         The relevant documents of each query. A query with an empty list is left out of the metrics and counted.
     k : sequence of int
@@ -70,6 +75,9 @@ def evaluate(
     device : {"auto", "cpu", "cuda", "mps"} or a torch name such as "cuda:1"
         Where a matrix of a billion similarities or more is ranked; smaller ones are ranked by the processor. The
         numbers are the same up to the rounding of the products.
+    similarity : {"cosine", "dot"}
+        What a query and a document are scored by; under "dot" the norms of the rows count. Under "cosine" ``notes``
+        say so where they differ.
 
     Returns
     -------
@@ -82,7 +90,7 @@ def evaluate(
         If the dimensions differ, or a row is zero or not finite.
     InvalidOptionError
         If ``qrels`` does not name the relevant documents of every query by indices in range, or ``k`` does not list
-        cutoffs of 1 or more, or ``device`` is none of these, or is not there.
+        cutoffs of 1 or more, or ``device`` or ``similarity`` is none of these, or the device is not there.
     MissingExtraError
         If a device other than "cpu" is asked for by name and torch is not installed.
     TooFewPointsError
@@ -90,8 +98,10 @@ def evaluate(
     """
     cutoffs = _cutoffs(k)
     require_device_name(str(device))
-    unit_queries, unit_documents = _unit(queries, "query"), _unit(documents, "document")
-    require_same_dim(unit_queries, unit_documents)
+    is_unit = _is_cosine(similarity)
+    all_queries = compared_rows(np.asarray(queries), is_unit=is_unit, what="query")
+    compared = compared_rows(np.asarray(documents), is_unit=is_unit)
+    require_same_dim(all_queries, compared)
     every = _judgments(qrels, n_queries=len(queries), n_documents=len(documents))
     kept = np.flatnonzero(every.n_relevant > 0)
     if kept.size < 2:
@@ -99,19 +109,20 @@ def evaluate(
             f"{kept.size} of {len(queries)} queries have a relevant document; at least 2 are needed, because one "
             f"query has neither a spread nor an interval. Give qrels for more queries."
         )
-    judgments, kept_queries = every.select(kept), unit_queries[kept]
+    judgments, kept_queries = every.select(kept), all_queries[kept]
     names = ("Success", "Recall", "nDCG", "MAP", "MRR")
     metrics = ("MRR", *(f"{name}@{cutoff}" for name in names for cutoff in cutoffs))
     n_listed = max(10, min(cutoffs[-1], 100))
     clusters = clusters_from_judgments(judgments.indptr, judgments.documents, len(documents))
     resampler = Resampler(clusters, n_draws, seed)
-    tolerance = DEFAULTS.measure.tie_tolerance
-    scores = score(kept_queries, unit_documents, judgments, k=n_listed, tolerance=tolerance, device=device)
+    bound = bound_of(kept_queries, compared, similarity)
+    tolerance = DEFAULTS.measure.tie_tolerance * bound
+    scores = score(kept_queries, compared, judgments, k=n_listed, tolerance=tolerance, bound=bound, device=device)
     values = values_of(metrics, judgments, scores.pair_scores, scores.counts)
     n_queries = len(queries)
     return Evaluation(
         metrics=measure_metrics(metrics, scores, values, resampler),
-        similarity=measure_similarity(kept_queries, unit_documents, scores, None, resampler),
+        similarity=measure_similarity(kept_queries, compared, scores, None, resampler),
         values={name: _spread(column, kept, n_queries, np.nan) for name, column in values.items()},
         clusters=_spread(clusters, kept, n_queries, -1),
         top_documents=_spread(scores.top_documents, kept, n_queries, -1),
@@ -119,7 +130,13 @@ def evaluate(
         n_queries=len(kept),
         n_documents=len(documents),
         n_queries_without_relevant=n_queries - len(kept),
+        notes=_notes(queries, documents) if is_unit else (),
     )
+
+
+def _notes(queries: FloatArray, documents: FloatArray) -> tuple[str, ...]:
+    norms = (Norms.of(np.asarray(rows)) for rows in (queries, documents))
+    return note_of_uneven_norms(*norms, option='similarity="dot"')
 
 
 def _spread(rows: npt.NDArray[Any], kept: IntArray, n: int, absent: float) -> npt.NDArray[Any]:
@@ -129,8 +146,10 @@ def _spread(rows: npt.NDArray[Any], kept: IntArray, n: int, absent: float) -> np
     return out
 
 
-def _unit(vectors: FloatArray, what: str) -> Float32Array:
-    return unit_rows(np.asarray(vectors), what=what).astype(np.float32)
+def _is_cosine(similarity: str) -> bool:
+    if similarity not in (SimilarityFunction.COSINE, SimilarityFunction.DOT):
+        raise InvalidOptionError(f"similarity must be 'cosine' or 'dot'; got {similarity!r}.")
+    return similarity == SimilarityFunction.COSINE
 
 
 def _cutoffs(k: Sequence[int]) -> list[int]:

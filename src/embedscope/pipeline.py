@@ -9,7 +9,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ from embedscope.measure.query_set import QuerySet
 from embedscope.measure.rank_metrics import PRIMARY_METRICS, measure_metrics, power_of
 from embedscope.measure.ranked import Ranked, facts_of, rank
 from embedscope.measure.robustness import query_encoder
-from embedscope.measure.scoring import lexical_values, rank_values
+from embedscope.measure.scoring import bound_of, lexical_values, rank_values
 from embedscope.measure.similarity import DocumentSummary, measure_similarity
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import Embeddings, embed_collection
@@ -59,7 +58,8 @@ from embedscope.result import (
     Scored,
     extended,
 )
-from embedscope.settings import PROMPTS, Settings, require_unused
+from embedscope.result.formatting import MAP_BY_DIRECTION
+from embedscope.settings import PROMPTS, Settings, SimilarityFunction, require_unused
 from embedscope.stats.resampler import holm_over
 
 OnStage = Callable[[Scored], None]
@@ -204,7 +204,7 @@ def embed_with(
 ) -> Embedded:
     """The collection under the checkpoint or embedding file ``name``; ``with_base`` also under its base model."""
     if _is_embedding_file(name, settings):
-        found = load_precomputed(name, collection)
+        found = load_precomputed(name, collection, similarity=settings.model.similarity)
         log.model(found.facts)
         return Embedded(found)
     store, model = load(name, settings, log)
@@ -244,6 +244,7 @@ def load(name: str, settings: Settings, log: Log = SILENT) -> tuple[EmbeddingSto
         device=own.device,
         backend=own.backend,
         precision=own.precision,
+        similarity=own.similarity,
         hashes=store.hashes,
     )
     log.model(model.facts)
@@ -332,7 +333,12 @@ def estimates_of(
     metrics = measure_metrics(chosen.metrics, ranked.scores, ranked.values, resampler, lexical=lexical, base=base)
     compared = resampler.compare(model.checkpoint, ranked.values, baseline_values, PRIMARY_METRICS)
     similarity = measure_similarity(ranked.queries, ranked.documents, ranked.scores, ranked.negatives, resampler)
-    negatives, tolerance = ranked.negatives, chosen.tie_tolerance
+    negatives, tolerance = ranked.negatives, ranked.scores.counts.tolerance
+    types = (
+        {}
+        if negatives is None
+        else measure_types(negatives, resampler, similarity.edges, tolerance, ranked.scores.bound)
+    )
     near = metrics.get("Success@10")  # a relevant document is among the 10 nearest in the original space
     clustering = Estimate.absent("Success@10 was not computed") if near is None else near.estimate
     return Scored(
@@ -340,7 +346,7 @@ def estimates_of(
         model=model,
         similarity=similarity,
         metrics=metrics,
-        negative_types={} if negatives is None else measure_types(negatives, resampler, similarity.edges, tolerance),
+        negative_types=types,
         weights={} if negatives is None else measure_weights(negatives, resampler, tolerance),
         queries=ranked.query_table,
         documents=ranked.document_table,
@@ -360,13 +366,12 @@ def baselines(
 ) -> tuple[dict[str, dict[str, Float64Array]], dict[str, dict[str, float]]]:
     """Per-query values of what the model is compared with, and mean values of what only stands beside it."""
     chosen, query_set = settings.measure, ranked.query_set
-    values = partial(
-        rank_values,
-        judgments=query_set.judgments,
-        measures=chosen.metrics,
-        tolerance=chosen.tie_tolerance,
-        device=settings.model.device,
-    )
+
+    def values(queries: Float32Array, documents: Float32Array, similarity: str) -> dict[str, Float64Array]:
+        tolerance = chosen.tie_tolerance * bound_of(queries, documents, similarity)
+        device = settings.model.device
+        return rank_values(queries, documents, query_set.judgments, chosen.metrics, tolerance=tolerance, device=device)
+
     compared: dict[str, dict[str, Float64Array]] = {}
     if chosen.lexical:
         texts = [collection.queries[row] for row in query_set.rows]
@@ -374,10 +379,12 @@ def baselines(
             texts, collection.documents, query_set.judgments, chosen.metrics, tolerance=chosen.tie_tolerance
         )
     runs = {**({} if embedded.base is None else {"base": embedded.base}), **embedded.baselines}
-    compared |= {name: values(run.queries[query_set.rows], run.documents) for name, run in runs.items()}
+    for name, run in runs.items():
+        compared[name] = values(run.queries[query_set.rows], run.documents, run.similarity)
     spaces = projections(embedded, query_set, settings)
     beside = {name: compared[name] for name in embedded.baselines}
-    beside |= {name: values(queries, documents) for name, (queries, documents) in spaces.items()}
+    if embedded.base is not None:
+        beside |= {name: values(*space, embedded.base.similarity) for name, space in spaces.items()}
     means = {name: {m: float(np.nanmean(v)) for m, v in found.items()} for name, found in beside.items()}
     return compared, means
 
@@ -408,7 +415,7 @@ def diagnose(
     if embedded.base is not None:
         spaces[BASE] = (embedded.base.queries[query_set.rows], embedded.base.documents)
         spaces |= projections(embedded, query_set, settings)
-    measures = Examination(query_set, ranked.queries, documents, settings, log)
+    measures = Examination(query_set, ranked.queries, documents, ranked.similarity, ranked.scores.bound, settings, log)
     encode = None
     if model is not None:
         encode = query_encoder(model, embedded.store, batch_size=settings.model.batch_size)
@@ -451,7 +458,11 @@ def diagnose(
 
 
 def begin_maps(ranked: Ranked, settings: Settings, log: Log = SILENT) -> tuple[Points | None, PendingMaps | None]:
-    """The points, and their maps, which are laid out beside what else there is to do; the neighbour graph is shared."""
+    """The points, and their maps, which are laid out beside what else there is to do; the neighbour graph is shared.
+
+    Maps are of directions also where vectors are compared by dot product, and say so: nearness by dot product is not
+    symmetric, and a long vector is near to all.
+    """
     methods, seed = settings.maps.methods, settings.measure.seed
     if not methods or isinstance(ranked.documents, DocumentSummary):
         return None, None
@@ -465,7 +476,8 @@ def begin_maps(ranked: Ranked, settings: Settings, log: Log = SILENT) -> tuple[P
     perplexity = settings.maps.perplexity
     kinds = np.unique([str(role) for role in choice.roles], return_inverse=True)[1].astype(np.int64)
     graph = maps.neighbor_graph(rows, maps.graph_size(len(rows), perplexity=perplexity), strata=kinds, seed=seed)
-    log.step(f"Laying out {' and '.join(MAP_NAMES[name] for name in methods)} of {len(rows):,} points")
+    by = f", by direction: {MAP_BY_DIRECTION}" if ranked.similarity == SimilarityFunction.DOT else ""
+    log.step(f"Laying out {' and '.join(MAP_NAMES[name] for name in methods)} of {len(rows):,} points{by}")
     return choice.points(graph), maps.begin_maps(methods, rows, graph, seed=seed, perplexity=perplexity)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from embedscope.data.collection import Collection
 from embedscope.decide.criteria import load_criteria
 from embedscope.errors import InvalidOptionError
-from embedscope.metrics.vectors import cosine_similarity
+from embedscope.metrics.vectors import similarity_matrix
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import encode_texts
 from embedscope.models.model import Model, load_model
@@ -17,7 +17,16 @@ from embedscope.output.terminal import Terminal
 from embedscope.pipeline import TrainingFile, decide, encode_with, read, result_of, with_baseline
 from embedscope.protocols import Float32Array, FloatArray
 from embedscope.result import Check, Criteria, Result, Verdict
-from embedscope.settings import PROMPTS, Activation, Device, Pooling, Precision, Settings, Weights
+from embedscope.settings import (
+    PROMPTS,
+    Activation,
+    Device,
+    Pooling,
+    Precision,
+    Settings,
+    SimilarityFunction,
+    Weights,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,7 +34,7 @@ if TYPE_CHECKING:
 
 OF_THE_MODEL = {
     "checkpoint", "embeddings", "base_model", "head_module", "activation", "weights", "pooling", "max_length",
-    *PROMPTS, "backend", "precision", "cache_dir", "no_cache",
+    *PROMPTS, "backend", "precision", "similarity", "cache_dir", "no_cache",
 }  # fmt: skip
 """Settings that were decided when the model was loaded."""
 
@@ -42,6 +51,8 @@ class EmbeddingVisualizer:
         As ``--base-model``, ``--pooling`` and so on.
     precision : {"auto", "float32", "float16", "bfloat16"}
         As ``--precision``: number format of the encoder.
+    similarity : {"model", "cosine", "dot"}
+        As ``--similarity``: what compares two vectors, by default what the model states.
     cache : bool
         Keep vectors on disk, so that a text is encoded once.
     quiet : bool
@@ -71,6 +82,7 @@ class EmbeddingVisualizer:
         query_prompt: str | None = None,
         document_prompt: str | None = None,
         precision: str = "auto",
+        similarity: str = "model",
         cache: bool = True,
         quiet: bool = False,
     ) -> None:
@@ -79,10 +91,12 @@ class EmbeddingVisualizer:
             ("precision", precision, Precision),
             ("activation", activation, Activation),
             ("weights", weights, Weights),
+            ("similarity", similarity, SimilarityFunction),
         ):
             if value is not None and value not in set(kind):
                 raise InvalidOptionError(f"{name} must be one of {', '.join(kind)}, not '{value}'.")
         self._device, self._path = device, model_path
+        self._similarity = SimilarityFunction(similarity)
         self._terminal = Terminal(quiet=quiet)
         self._store = EmbeddingStore(warn=self._terminal.warn, is_enabled=cache)
         self.model: Model = load_model(
@@ -97,6 +111,7 @@ class EmbeddingVisualizer:
             document_prompt=document_prompt,
             device=Device(device),
             precision=Precision(precision),
+            similarity=self._similarity,
             hashes=self._store.hashes,
         )
 
@@ -106,8 +121,9 @@ class EmbeddingVisualizer:
         return self.model.dim
 
     def encode_batch(self, texts: Sequence[str], batch_size: int = 32, *, role: str = "query") -> Float32Array:
-        """Unit vectors of shape (len(texts), dim), float32, in the order of ``texts``; with a progress bar.
+        """Vectors of shape (len(texts), dim), float32, in the order of ``texts``; with a progress bar.
 
+        Unit vectors, unless the model compares by dot product, where their norms count.
         ``role`` ("query" or "document") chooses the prompt where the model has different ones.
         """
         if role not in ("query", "document"):
@@ -120,8 +136,8 @@ class EmbeddingVisualizer:
         return self.model.projector.project(found.vectors, what=role)
 
     def compute_similarity_matrix(self, query_embs: FloatArray, doc_embs: FloatArray) -> FloatArray:
-        """Cosine similarity of shape (Q, N); rows need not be normalised."""
-        return cosine_similarity(query_embs, doc_embs)
+        """Similarity of shape (Q, N), as the model has it: the cosine (rows need not be normalised) or dot product."""
+        return similarity_matrix(query_embs, doc_embs, is_cosine=self.model.projector.is_unit)
 
     def analyse(
         self, data: str | Path | Collection, *, max_samples: int = 500, seed: int = 42, **options: Any
@@ -136,6 +152,7 @@ class EmbeddingVisualizer:
             )
         is_collection = isinstance(data, Collection)
         own = {"max_samples": max_samples, "seed": seed, "device": self._device, "checkpoint": self._path}
+        own["similarity"] = self._similarity
         settings = Settings.of(**({} if is_collection else {"data": data}) | own | options)
         collection = read(settings, self._terminal, data if isinstance(data, Collection) else None)
         embedded = encode_with(self.model, self._store, collection, settings, self._terminal)

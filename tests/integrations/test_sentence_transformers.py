@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from embedscope.cli import main as cli
-from embedscope.errors import DataFormatError, InputError, InvalidOptionError, MissingExtraError
+from embedscope.errors import CheckpointError, DataFormatError, InputError, InvalidOptionError, MissingExtraError
 from embedscope.result.saved_run import is_run_folder, read_run
 
 pytest.importorskip("sentence_transformers")
@@ -182,6 +182,27 @@ def test_prompts_give_the_same_figures_as_the_command_line_and_the_evaluator_of_
     expected = library_evaluator(loaded)
     assert report["metrics"]["MRR@10"]["value"] == pytest.approx(expected["cosine_mrr@10"], abs=5e-5)
     assert report["metrics"]["nDCG@10"]["value"] == pytest.approx(expected["cosine_ndcg@10"], abs=5e-5)
+
+
+def test_a_model_is_judged_by_the_similarity_that_it_states(data: Path, model: Any, tmp_path: Path) -> None:
+    rows = json.loads(data.read_text())
+    texts = list(dict.fromkeys(text for row in rows for text in _texts(row)[1:]))
+    model.similarity_fn_name = "dot"
+    found = evaluator(data)(model, str(tmp_path), epoch=1)
+    assert json.loads((tmp_path / "embedscope" / "epoch1" / "report.json").read_text())["model"]["similarity"] == "dot"
+    own = {"queries": {str(i): row["query"] for i, row in enumerate(rows)}, "corpus": {text: text for text in texts}}
+    relevant = {str(i): {row["pos"]} for i, row in enumerate(rows)}
+    theirs = library().InformationRetrievalEvaluator(**own, relevant_docs=relevant, mrr_at_k=[10], accuracy_at_k=[1])
+    expected = theirs(model)
+    assert found["MRR@10"] == pytest.approx(expected["dot_mrr@10"], abs=5e-5)
+    assert found["Success@1"] == pytest.approx(expected["dot_accuracy@1"], abs=5e-5)
+    cosine = evaluator(data, similarity="cosine")(model)
+    assert cosine["margin"] != pytest.approx(found["margin"], abs=0.01)
+    model.similarity_fn_name = "euclidean"
+    with pytest.raises(CheckpointError, match="states the similarity 'euclidean'"):
+        evaluator(data)(model)
+    with pytest.raises(InvalidOptionError, match="similarity must be one of"):
+        evaluator(data, similarity="euclidean")
 
 
 def _texts(row: dict[str, Any]) -> list[str]:

@@ -87,8 +87,8 @@ def test_auc_of_two_equal_populations_is_one_half_and_of_swapped_ones_the_comple
 
 def test_overlap_is_one_for_equal_and_zero_for_disjoint_populations() -> None:
     low, high = histogram_of_values(np.array([0.1, 0.1, 0.3]), 200), histogram_of_values(np.array([0.8]), 200)
-    assert overlap_coefficient(low, 7 * low, EDGES).value == pytest.approx(1.0)
-    assert overlap_coefficient(low, high, EDGES).value == 0.0
+    assert overlap_coefficient(low, 7 * low).value == pytest.approx(1.0)
+    assert overlap_coefficient(low, high).value == 0.0
 
 
 def test_overlap_of_finer_bins_is_that_of_bins_of_one_hundredth() -> None:
@@ -96,16 +96,16 @@ def test_overlap_of_finer_bins_is_that_of_bins_of_one_hundredth() -> None:
     positive, negative = generator.normal(0.4, 0.2, 500), generator.normal(0.1, 0.2, 700)
     fine = [histogram_of_values(values, 1000) for values in (positive, negative)]
     coarse = [histogram_of_values(values, 200) for values in (positive, negative)]
-    assert overlap_coefficient(*fine, bin_edges(1000)) == overlap_coefficient(*coarse, EDGES)
+    assert overlap_coefficient(*fine) == overlap_coefficient(*coarse)
     with pytest.raises(InvalidOptionError, match="got 300 bins"):
-        overlap_coefficient(np.ones(300, dtype=int), np.ones(300, dtype=int), bin_edges(300))
+        overlap_coefficient(np.ones(300, dtype=int), np.ones(300, dtype=int))
 
 
 def test_figures_of_an_empty_population_are_absent_and_say_why() -> None:
     some = histogram_of_values(np.array([0.1, 0.2]), 200)
     figures = (
         auc_from_histograms(NOTHING, some),
-        overlap_coefficient(some, NOTHING, EDGES),
+        overlap_coefficient(some, NOTHING),
     )
     for figure in figures:
         assert figure.value is None

@@ -60,6 +60,7 @@ def makers(case: Case, tolerance: float, k: int, n_bins: int) -> list[Callable[[
         lambda: TopKAccumulator(len(case.scores), k, dtype=dtype),
         lambda: HistogramAccumulator(n_bins, exclude=case.judgments),
         lambda: HistogramAccumulator(n_bins),
+        lambda: HistogramAccumulator(n_bins, exclude=case.judgments, bound=1.27),
     ]
 
 

@@ -43,12 +43,13 @@ def accumulators(queries: np.ndarray, documents: np.ndarray, judgments: Judgment
         TopKAccumulator(len(queries), k, dtype=queries.dtype),
         HistogramAccumulator(400, exclude=judgments),
         HistogramAccumulator(50),
+        HistogramAccumulator(300, exclude=judgments, bound=36.5),
     ]
 
 
 def numbers(made: list) -> list[np.ndarray]:
     counts = made[0].result()
-    return [counts.greater, counts.tied, counts.tied_before, *made[1].result(), made[2].result(), made[3].result()]
+    return [counts.greater, counts.tied, counts.tied_before, *made[1].result(), *(each.result() for each in made[2:])]
 
 
 @settings(max_examples=40)

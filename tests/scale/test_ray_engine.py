@@ -24,11 +24,13 @@ from embedscope.data.readers import read_collection
 from embedscope.errors import DataFormatError
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.vectors import score_pairs
+from embedscope.scale.corpus import result_of_shards
 from embedscope.scale.parquet_corpus import Batch
 from embedscope.scale.ray_engine import RayEngine, encode_dataset
 from embedscope.scale.shard_folder import ShardFolder
 from embedscope.scale.shard_pass import PartialScores, ShardTask, score_shards
 from embedscope.scale.shard_writer import write_shards, writing_shards
+from embedscope.settings import Settings
 
 ray = pytest.importorskip("ray")
 cloudpickle = pytest.importorskip("ray.cloudpickle")
@@ -78,6 +80,22 @@ def test_a_cluster_gives_the_numbers_of_one_process(
     found = RayEngine()(*folder_and_task, lambda done, total, message=None: told.append((done, total)))
     assert_equal_to_the_last_bit(found, score_shards(*folder_and_task))
     assert told[-1] == (N_DOCUMENTS, N_DOCUMENTS)
+
+
+def test_dot_products_have_the_numbers_of_one_process(cluster: None, tmp_path: Path) -> None:
+    generator = np.random.default_rng(1)
+    documents = generator.normal(size=(900, DIM)) * np.exp(generator.normal(size=(900, 1)))
+    qrels = [[i] for i in range(60)]
+    where = tmp_path / "dot"
+    folder = write_shards(where, documents[:60] + 0.5, documents, qrels, rows_per_shard=100, similarity="dot")
+    settings = Settings.of(draws=100)
+    found, expected = (result_of_shards(folder, settings, engine=engine) for engine in (RayEngine(), score_shards))
+    assert found.similarity.bound > 1
+    for name in ("data", "model", "metrics", "tie_tolerance"):
+        assert getattr(found, name) == getattr(expected, name)
+    assert found.similarity.margin == expected.similarity.margin
+    assert found.similarity.auc == expected.similarity.auc
+    np.testing.assert_array_equal(found.queries.top_scores, expected.queries.top_scores)
 
 
 def descendants() -> set[int]:

@@ -201,6 +201,24 @@ def test_texts_are_cut_to_512_tokens_or_the_models_own_limit(minilm: str) -> Non
         load_base(minilm, max_length=9999, device="cpu")
 
 
+def test_a_head_over_a_base_that_compares_by_dot_product_is_served_by_cosine(minilm: str, tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    whole = SentenceTransformer(str(minilm), device="cpu")
+    modules = [module for module in whole if type(module).__name__ != "Normalize"]
+    SentenceTransformer(modules=modules, similarity_fn_name="dot", device="cpu").save(str(tmp_path / "base"))
+    base = load_base(str(tmp_path / "base"), device="cpu")
+    assert base.similarity == "dot"
+    assert any("trained, validated and exported for the cosine" in note for note in base.notes)
+    save_sentence_transformers(tmp_path / "served", head_of(base, layernorm=False), base)
+    assert SentenceTransformer(str(tmp_path / "served"), device="cpu").similarity_fn_name == "cosine"
+    assert load_model(tmp_path / "served", device="cpu").facts.similarity == "cosine"
+    whole.similarity_fn_name = "dot"  # of unit vectors
+    whole.save(str(tmp_path / "unit"))
+    assert load_base(str(tmp_path / "unit"), device="cpu").similarity == "cosine"
+    assert load_model(tmp_path / "unit", device="cpu").facts.similarity == "cosine"
+
+
 def test_a_base_model_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="--base-model"):
         load_base(str(tmp_path / "absent.pt"), device="cpu")

@@ -18,8 +18,9 @@ from embedscope.measure.scoring import rank_values
 from embedscope.models.embed import Embeddings
 from embedscope.models.projectors import Identity, LinearHead
 from embedscope.result import ModelFacts
-from embedscope.settings import Settings, TrainSettings
+from embedscope.settings import Settings, SimilarityFunction, TrainSettings
 from embedscope.train.selection import measures_of
+from embedscope.train.validation import Validator
 
 
 def head(seed: int = 0) -> LinearHead:
@@ -43,6 +44,20 @@ def test_metrics_and_violations_equal_those_of_the_analysis() -> None:
     for name, kind in result.negative_types.items():
         assert found.violation_rates[name] == pytest.approx(kind.violation_rate.value, abs=1e-12)
     assert found.violation_rate == pytest.approx(result.weights["violation_rate"].value, abs=1e-12)
+
+
+def test_the_base_model_is_judged_by_its_own_similarity_and_a_head_by_cosine() -> None:
+    c, chosen = collection(40), options()
+    queries, documents = vectors(c)
+    documents = documents * np.linspace(1, 9, len(documents), dtype=np.float32)[:, np.newaxis]
+    common = {"measures": measures_of(chosen), "seed": chosen.seed, "n_draws": chosen.n_draws}
+    by_cosine = Validator(c, queries, documents, **common)
+    by_dot = Validator(c, queries, documents, **common, base_similarity=SimilarityFunction.DOT)
+    qrels = [c.relevant[start:end] for start, end in pairwise(c.indptr)]
+    for found, similarity in ((by_cosine, "cosine"), (by_dot, "dot")):
+        expected = evaluate(queries, documents, qrels, similarity=similarity, n_draws=100)
+        assert found.base()["MRR"] == pytest.approx(expected.metrics["MRR"].value, abs=1e-12)
+    assert by_dot.measure(head()).metrics["MRR"].value == by_cosine.measure(head()).metrics["MRR"].value
 
 
 def test_the_interval_holds_the_value_and_repeats() -> None:

@@ -125,7 +125,7 @@ export interface TensorAccount {
   };
 }
 /**
- * Positive, negative and hard-negative similarities and how far apart they lie (conventions, section 4).
+ * Positive, negative and hard-negative similarities and how far apart they lie (conventions, section 4). Similarities lie in [-bound, bound]: 1 for cosines, for dot products by the norms of the vectors.
  */
 export interface Similarity {
   positive: Distribution;
@@ -139,10 +139,11 @@ export interface Similarity {
   diagonal: Estimate;
   off_diagonal: Estimate;
   gap: Estimate;
+  bound?: number | null;
   clustering: Estimate;
 }
 /**
- * One population of cosine similarities. ``mean`` and ``std`` (population, ddof 0) are exact. ``quantiles`` (keys "0.05" ... "0.95") and ``density`` come from a histogram; ``density`` integrates to 1 over ``Similarity.edges``.
+ * One population of similarities. ``mean`` and ``std`` (population, ddof 0) are exact. ``quantiles`` (keys "0.05" ... "0.95") and ``density`` come from a histogram; ``density`` integrates to 1 over ``Similarity.edges``.
  */
 export interface Distribution {
   n: number;
@@ -320,7 +321,7 @@ export interface Hub {
   wrong_occurrences: number;
 }
 /**
- * Precision and recall of "every document with a cosine of at least t", over all (query, document) pairs. Columns of shape (T,), thresholds ascending. NaN stands where a figure or its interval is undefined. Precision depends on the size of the pool: a larger one has more wrong documents above any threshold.
+ * Precision and recall of "every document with a similarity of at least t", over all (query, document) pairs. Columns of shape (T,), thresholds ascending. NaN stands where a figure or its interval is undefined. Precision depends on the size of the pool: a larger one has more wrong documents above any threshold.
  */
 export interface ThresholdTable {
   thresholds: number[];
@@ -335,7 +336,7 @@ export interface ThresholdTable {
   n_documents: number;
 }
 /**
- * The lowest cosine threshold that keeps a precision of ``wanted`` by its interval's lower end. Half of the clusters say where the precision is surest, the others how far down from there it lasts: ``precision`` and ``recall`` are those of the others. ``threshold`` is None where there is none; ``reason`` says why.
+ * The lowest threshold that keeps a precision of ``wanted`` by its interval's lower end. Half of the clusters say where the precision is surest, the others how far down from there it lasts: ``precision`` and ``recall`` are those of the others. ``threshold`` is None where there is none; ``reason`` says why.
  */
 export interface ThresholdChoice {
   wanted: number;

@@ -31,7 +31,8 @@ def compare_runs(runs: Mapping[str, Scored], *, reference: str, settings: Settin
     -------
     RunComparison
         Differences are candidate minus reference. ``best`` is there where three or more runs were compared: the
-        p-value of the best candidate has to pay for the choice (single-step max-T).
+        p-value of the best candidate has to pay for the choice (single-step max-T). A run that compares by another
+        similarity than the reference has no shift of level.
 
     Raises
     ------
@@ -58,7 +59,11 @@ def compare_runs(runs: Mapping[str, Scored], *, reference: str, settings: Settin
         type_changes=tuple(
             change for name in candidates for change in _type_changes(name, first, runs[name], resampler)
         ),
-        level_shifts=tuple(_level_shift(name, first, runs[name]) for name in candidates),
+        level_shifts=tuple(
+            _level_shift(name, first, runs[name])
+            for name in candidates
+            if runs[name].model.similarity == first.model.similarity  # levels of two kinds have no difference
+        ),
         best=_best_of_many(runs, reference, candidates, resampler) if len(candidates) > 1 else None,
     )
 
@@ -102,8 +107,7 @@ def _type_changes(name: str, reference: Scored, candidate: Scored, resampler: Re
     """Change of the violation rate of each negative type, candidate minus reference, with its interval."""
     before = reference.queries
     queries = np.repeat(np.arange(len(before.texts)), np.diff(before.negative_indptr))
-    tolerance = reference.tie_tolerance
-    change = _violations(candidate, queries, tolerance) - _violations(reference, queries, tolerance)
+    change = _violations(candidate, queries) - _violations(reference, queries)
     changes = []
     for kind in reference.negative_types:
         rows = np.flatnonzero([kind in (types or (UNTYPED,)) for types in before.negative_types])
@@ -116,9 +120,9 @@ def _type_changes(name: str, reference: Scored, candidate: Scored, resampler: Re
     return changes
 
 
-def _violations(result: Scored, queries: IntArray, tolerance: float) -> Float64Array:
+def _violations(result: Scored, queries: IntArray) -> Float64Array:
     margins = result.queries.positive_similarity[queries] - result.queries.negative_scores
-    return (margins <= tolerance).astype(np.float64)
+    return (margins <= result.tie_tolerance).astype(np.float64)
 
 
 def _level_shift(name: str, reference: Scored, candidate: Scored) -> LevelShift:

@@ -20,10 +20,29 @@ MIN_TRUSTWORTHINESS = 0.8
 """A map below this shows neighbours that are not there, so clustering cannot be read off it."""
 
 
+_LEVELS = {"margin", "diagonal", "off_diagonal", "gap"}
+_OTHER_SCALE = {
+    "cosine": "the threshold is a level of cosines, and the model compares by dot product",
+    "dot": "the threshold is a level of dot products, and the model compares by cosine",
+}
+
+
+def _is_level(metric: str) -> bool:
+    """Whether a figure has the scale of the similarities, so that one threshold cannot serve all of them."""
+    return metric.startswith(("similarity.", "negative_types.")) and metric.rpartition(".")[2] in _LEVELS
+
+
 def apply(criterion: Criterion, result: Mapped) -> Iterator[Check]:
-    """The checks that a criterion makes: one, or one per negative type where its metric says ``*``."""
+    """The checks that a criterion makes: one, or one per negative type where its metric says ``*``.
+
+    A level whose threshold is on another scale than the model's similarity is not computable, and gates nothing.
+    """
+    has_other_scale = _is_level(criterion.metric) and result.model.similarity != criterion.similarity
     for suffix, figure in estimates_at(criterion.metric, result):
-        outcome, reason = _outcome(criterion, figure)
+        if has_other_scale:
+            outcome, reason = Outcome.NOT_COMPUTABLE, _OTHER_SCALE[criterion.similarity]
+        else:
+            outcome, reason = _outcome(criterion, figure)
         if criterion.id == "clustering" and outcome is Outcome.PASS:
             outcome, reason = _believe_maps(result, reason)
         yield Check(
@@ -36,7 +55,7 @@ def apply(criterion: Criterion, result: Mapped) -> Iterator[Check]:
             direction=criterion.direction,
             outcome=outcome,
             reason=reason,
-            gating=criterion.gating,
+            gating=criterion.gating and not has_other_scale,
         )
 
 

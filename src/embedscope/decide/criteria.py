@@ -19,6 +19,7 @@ Kind = TypeVar("Kind", Criterion, Fitness)
 BUILT_IN = ("checklist", "evidence")
 DIRECTIONS = (">", ">=", "<", "<=")
 BOUNDS = ("interval", "value")
+SIMILARITIES = ("cosine", "dot")
 SIMILARITY_FIGURES = tuple(field.name for field in fields(Similarity) if field.type == "Estimate")
 PATHS = {
     "clustering": r"clustering",
@@ -84,6 +85,8 @@ def _criterion(entry: Any, *, where: str) -> Criterion:
         raise InvalidOptionError(f"{where}: direction must be one of {' '.join(DIRECTIONS)}, not '{found.direction}'.")
     if found.bound not in BOUNDS:
         raise InvalidOptionError(f"{where}: bound must be 'interval' or 'value', not '{found.bound}'.")
+    if found.similarity not in SIMILARITIES:
+        raise InvalidOptionError(f"{where}: similarity must be 'cosine' or 'dot', not '{found.similarity}'.")
     return replace(found, metric=_metric(found.metric, where=where))
 
 

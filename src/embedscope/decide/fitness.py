@@ -9,7 +9,7 @@ from embedscope.result import Criteria, Mapped
 from embedscope.result.formatting import interval, number, percent
 
 COLLAPSED_STD = 1e-4
-"""Below this spread of all negative similarities (cosine) the space is one point and ranks are rounding."""
+"""Below this spread of all negative similarities, times their bound, the space is one point and ranks are rounding."""
 
 ROUNDING = 1e-9
 """A difference between two readings of one metric that is no difference."""
@@ -83,7 +83,7 @@ def _wide_ties(result: Mapped, criteria: Criteria) -> Iterator[str]:
 
 def is_collapsed(result: Mapped) -> bool:
     """Whether all negative similarities are the same but for rounding: the space is one point."""
-    return result.similarity.negative.std < COLLAPSED_STD
+    return result.similarity.negative.std < COLLAPSED_STD * result.similarity.bound
 
 
 def detectable(smallest: float | None) -> str:

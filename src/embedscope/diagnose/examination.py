@@ -20,7 +20,7 @@ from embedscope.measure.thresholds import WANTED, measure_thresholds
 from embedscope.metrics.judgments import Judgments
 from embedscope.protocols import AttributeReader, Float32Array, Perturbation
 from embedscope.result import DeploymentCost, Geometry, Robustness, ThresholdTable
-from embedscope.settings import Settings
+from embedscope.settings import Settings, SimilarityFunction
 from embedscope.stats.resampler import Resampler
 
 CHEAP_PAIRS = 100_000_000
@@ -62,14 +62,20 @@ class Examination:
     """The measures of one ranked collection."""
 
     query_set: QuerySet
-    queries: Float32Array  # (Q, dim) unit rows
-    documents: Float32Array  # (N, dim) unit rows
+    queries: Float32Array  # (Q, dim) as they are compared
+    documents: Float32Array  # (N, dim)
+    similarity: str
+    bound: float  # of the scores
     settings: Settings
     log: Log
 
     @property
     def _ranked(self) -> tuple[Float32Array, Float32Array, Judgments, Resampler]:
         return self.queries, self.documents, self.query_set.judgments, self.query_set.resampler
+
+    @property
+    def _tolerance(self) -> float:
+        return self.settings.measure.tie_tolerance * self.bound
 
     def geometry(self, spaces: Mapping[str, Space], generator: np.random.Generator) -> Measured[Geometry]:
         """The shape of the model's space beside those that it is held against."""
@@ -79,14 +85,15 @@ class Examination:
         return found, None
 
     def thresholds(self) -> Measured[ThresholdTable]:
-        """Precision and recall by cosine threshold."""
+        """Precision and recall by threshold."""
         wanted = self.settings.measure.wanted_precision
         if not wanted and (reason := self._too_costly("--wanted-precision")):
             return None, reason
         found = measure_thresholds(
             *self._ranked,
             wanted=wanted or WANTED,
-            tolerance=self.settings.measure.tie_tolerance,
+            tolerance=self._tolerance,
+            bound=self.bound,
         )
         return found, None
 
@@ -104,7 +111,7 @@ class Examination:
             encode,
             seed=self.settings.measure.seed,
             perturbations=perturbations,
-            tolerance=self.settings.measure.tie_tolerance,
+            tolerance=self._tolerance,
             say=self.log.step,
         )
         return found, None
@@ -116,7 +123,8 @@ class Examination:
         found = measure_deployment_cost(
             *self._ranked,
             generator=generator,
-            tolerance=self.settings.measure.tie_tolerance,
+            tolerance=self._tolerance,
+            is_unit=self.similarity == SimilarityFunction.COSINE,
             say=self.log.step,
         )
         return found, None

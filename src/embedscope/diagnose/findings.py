@@ -16,6 +16,7 @@ from embedscope.diagnose.query_features import QueryFacts, query_features
 from embedscope.diagnose.second_opinion import Scorer
 from embedscope.diagnose.slices import SliceSearch, find_slices
 from embedscope.diagnose.type_faults import ignored_types
+from embedscope.metrics.norms import directions_of
 from embedscope.models.embed import Embeddings
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, IntArray
 from embedscope.result import Finding, Scored
@@ -58,7 +59,7 @@ def find_faults(
         *unfilled_positives(scored, resampler),
         *contradictions(scored, collection, resampler),
         *leaked_queries(scored, resampler),
-        *(() if embeddings is None else collapsed_space(queries, embeddings.documents, resampler)),
+        *(() if embeddings is None else collapsed_space(queries, directions_of(embeddings.documents), resampler)),
         *more,
     ]
     if not _ALL_WRONG & {candidate.finding.code for candidate in candidates}:
@@ -116,7 +117,7 @@ def search_slices(
         positive_frequency=frequency,
         negative_types=types,
         metadata={name: [values[row] for row in rows] for name, values in columns.items()},
-        vectors=None if embeddings is None else embeddings.queries[rows],
+        vectors=None if embeddings is None else directions_of(embeddings.queries[rows]),
     )
     return find_slices(
         queries.values[METRIC],

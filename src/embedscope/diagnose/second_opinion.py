@@ -34,11 +34,11 @@ class Scorer:
     """Similarities of queries and documents under something other than the model that is judged."""
 
     name: str
-    queries: Any  # (Q, terms), rows of unit length; sparse or dense
+    queries: Any  # (Q, terms), rows whose inner products are the scores; sparse or dense
     documents: Any  # (N, terms)
 
     def pairs(self, query_rows: IntArray, document_rows: IntArray) -> Float64Array:
-        """Cosine similarity of chosen pairs, shape (P,)."""
+        """Similarity of chosen pairs, shape (P,)."""
         parts = [np.zeros(0)]
         for start in range(0, len(query_rows), 4096):
             left = self.queries[query_rows[start : start + 4096]]

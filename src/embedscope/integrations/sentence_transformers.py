@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -18,14 +19,16 @@ import numpy as np
 from embedscope.data.collection import Collection
 from embedscope.decide.criteria import load_criteria
 from embedscope.errors import InvalidOptionError, MissingExtraError
+from embedscope.metrics.norms import Norms
 from embedscope.models.embed import Embeddings
 from embedscope.models.projectors import Identity
 from embedscope.models.prompts import OwnPrompts, PromptChoice, choose_prompts
+from embedscope.models.score_function import resolved_similarity
 from embedscope.output.run_files import write_run
 from embedscope.pipeline import Embedded, read, result_of
 from embedscope.protocols import Float32Array
 from embedscope.result import ModelFacts, Result
-from embedscope.settings import Settings
+from embedscope.settings import Settings, SimilarityFunction
 
 FOLDER = "embedscope"
 """Folder of the runs, in the trainer's output folder, where no other is given and the evaluator has no name."""
@@ -59,6 +62,8 @@ class Evaluation:
     seed : int
     criteria : str
         As ``--criteria``.
+    similarity : {"model", "cosine", "dot"}
+        As ``--similarity``: what compares two vectors, by default the ``similarity_fn_name`` of the model.
 
     Raises
     ------
@@ -90,9 +95,13 @@ class Evaluation:
         draws: int = 1000,
         seed: int = 42,
         criteria: str = "checklist",
+        similarity: str = "model",
     ) -> None:
         super().__init__()
         self.name = name
+        if similarity not in set(SimilarityFunction):
+            raise InvalidOptionError(f"similarity must be one of {', '.join(SimilarityFunction)}, not '{similarity}'.")
+        self._similarity = SimilarityFunction(similarity)
         named = {} if isinstance(data, Collection) else {"data": data}
         self._settings = Settings.of(
             **named,
@@ -140,6 +149,8 @@ class Evaluation:
         ------
         InvalidEmbeddingsError
             If a vector of the model is zero or not finite.
+        CheckpointError
+            If the model states a distance as its similarity, and the evaluator was not told what to take instead.
         """
         started = time.perf_counter()
         moment = _moment(epoch, steps)
@@ -179,11 +190,18 @@ class Evaluation:
             )
         ]
         model.train(was_training)  # encode has turned dropout off
-        project = Identity(pooled[0].shape[1]).project
+        chosen, notes = resolved_similarity(
+            self._similarity,
+            _stated(model),
+            is_unit=all(Norms.of(vectors).are_one for vectors in pooled),
+            where=moment,
+        )
+        project = Identity(pooled[0].shape[1], is_unit=chosen is SimilarityFunction.COSINE).project
+        facts = _facts(model, moment, prompts, dim=pooled[0].shape[1])
         return Embeddings(
             queries=project(pooled[0], what="query", ids=self._collection.query_ids),
             documents=project(pooled[1], what="document", ids=self._collection.document_ids),
-            facts=_facts(model, moment, prompts, dim=pooled[0].shape[1]),
+            facts=replace(facts, similarity=chosen.value, notes=notes),
         )
 
     def _encoded(self, encode: Any, texts: Sequence[str], prompt: str) -> Float32Array:
@@ -191,6 +209,12 @@ class Evaluation:
             list(texts), prompt=prompt, batch_size=self._batch_size, show_progress_bar=False, convert_to_numpy=True
         )
         return np.asarray(vectors, dtype=np.float32)
+
+
+def _stated(model: Any) -> str | None:
+    """The similarity that the model states; None where its library is older than the statement."""
+    stated = getattr(model, "similarity_fn_name", None)
+    return None if stated is None else str(getattr(stated, "value", stated))
 
 
 def _moment(epoch: float, steps: int) -> str:

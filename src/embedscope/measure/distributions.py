@@ -14,56 +14,56 @@ from embedscope.metrics.histograms import bin_edges, histogram_of_values
 from embedscope.protocols import Float64Array, IntArray
 from embedscope.result import Distribution, Estimate
 
-OVERLAP_BIN_WIDTH = 0.01
-"""The overlap coefficient depends on the bin width; this is the one used."""
+N_OVERLAP_BINS = 200
+"""The overlap coefficient depends on the bin width; these bins are 0.01 wide for cosines."""
 
 SMALLEST_STD = 1e-6
-"""Below this a spread of cosines is the rounding of float32 vectors, not a property of the model."""
+"""Below this, times the bound of the scores, a spread is the rounding of float32 vectors, no property of the model."""
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 N_DENSITY_BINS = 100
 """Bins of the densities that are drawn, over the range of the data."""
 
 
-def density_edges(histogram: IntArray) -> Float64Array:
+def density_edges(histogram: IntArray, bound: float = 1.0) -> Float64Array:
     """Edges of about 100 equal bins, each a whole number of fine bins, over the range that holds data."""
     occupied = np.flatnonzero(histogram)
     first, last = int(occupied[0]), int(occupied[-1]) + 1
     width = max(1, -(-(last - first) // N_DENSITY_BINS))
     start = first - first % width
     n_bins = -(-(last - start) // width)
-    return -1.0 + 2.0 * (start + width * np.arange(n_bins + 1)) / len(histogram)
+    return bound * (-1.0 + 2.0 * (start + width * np.arange(n_bins + 1)) / len(histogram))
 
 
-def distribution_of(values: Float64Array, edges: Float64Array, n_bins: int) -> Distribution:
-    """The distribution of some similarities, its density on ``edges`` from a histogram of ``n_bins`` over [-1, 1]."""
+def distribution_of(values: Float64Array, edges: Float64Array, n_bins: int, bound: float = 1.0) -> Distribution:
+    """The distribution of some similarities, its density on ``edges`` from ``n_bins`` bins over [-bound, bound]."""
     return Distribution(
         n=len(values),
         mean=float(values.mean()),
         std=float(values.std()),
         quantiles={f"{q:g}": float(v) for q, v in zip(QUANTILES, np.quantile(values, QUANTILES), strict=True)},
-        density=_density(histogram_of_values(values, n_bins), edges),
+        density=_density(histogram_of_values(values, n_bins, bound), edges, bound),
     )
 
 
 def distribution_of_sums(
-    n: int, total: float, squares: float, histogram: IntArray, edges: Float64Array
+    n: int, total: float, squares: float, histogram: IntArray, edges: Float64Array, bound: float = 1.0
 ) -> Distribution:
     """The distribution of ``n`` similarities that nobody holds, from their sums and their histogram."""
-    mean, std = mean_and_std(n, total, squares)
-    fine = bin_edges(len(histogram))
+    mean, std = mean_and_std(n, total, squares, bound)
+    fine = bin_edges(len(histogram), bound)
     return Distribution(
         n=n,
         mean=mean,
         std=std,
         quantiles={f"{q:g}": histogram_quantile(histogram, fine, q) for q in QUANTILES},
-        density=_density(histogram, edges),
+        density=_density(histogram, edges, bound),
     )
 
 
-def _density(histogram: IntArray, edges: Float64Array) -> Float64Array:
-    width = round((edges[1] - edges[0]) * len(histogram) / 2)  # fine bins of one bin
-    start = round((edges[0] + 1.0) * len(histogram) / 2)
+def _density(histogram: IntArray, edges: Float64Array, bound: float) -> Float64Array:
+    width = round((edges[1] - edges[0]) / bound * len(histogram) / 2)  # fine bins of one bin
+    start = round((edges[0] / bound + 1.0) * len(histogram) / 2)
     n_bins = len(edges) - 1
     part = np.zeros(n_bins * width)
     own = histogram[start : start + n_bins * width]
@@ -73,10 +73,11 @@ def _density(histogram: IntArray, edges: Float64Array) -> Float64Array:
     return density
 
 
-def mean_and_std(n: int, total: float, squares: float) -> tuple[float, float]:
+def mean_and_std(n: int, total: float, squares: float, bound: float = 1.0) -> tuple[float, float]:
     """Mean and population standard deviation of ``n`` values from their exact sum and sum of squares.
 
-    ``mean = S1 / n``, ``std = sqrt(S2 / n - mean^2)``; a standard deviation under 1e-6 is returned as 0.
+    ``mean = S1 / n``, ``std = sqrt(S2 / n - mean^2)``; a standard deviation under 1e-6 of the bound of the values is
+    returned as 0.
 
     Raises TooFewPointsError if there are no values.
     """
@@ -87,7 +88,7 @@ def mean_and_std(n: int, total: float, squares: float) -> tuple[float, float]:
         )
     mean = total / n
     std = float(np.sqrt(max(squares / n - mean * mean, 0.0)))
-    return mean, std if std >= SMALLEST_STD else 0.0
+    return mean, std if std >= SMALLEST_STD * bound else 0.0
 
 
 def histogram_quantile(counts: IntArray, edges: Float64Array, q: float) -> float:
@@ -132,30 +133,30 @@ def auc_from_histograms(positive: IntArray, negative: IntArray) -> Estimate:
     return Estimate(float(wins / int(positive.sum()) / int(negative.sum())))
 
 
-def overlap_coefficient(positive: IntArray, negative: IntArray, edges: Float64Array) -> Estimate:
+def overlap_coefficient(positive: IntArray, negative: IntArray) -> Estimate:
     """Area under the lower of the two densities, in [0, 1]; 0 where the populations share no bin.
 
-    ``sum_i min(p_i / P, n_i / N)`` over bins of width 0.01 (finer bins are merged first). H. F. Inman and E. L.
-    Bradley, "The overlapping coefficient as a measure of agreement" (1989). Absent where a histogram is empty.
+    ``sum_i min(p_i / P, n_i / N)`` over 200 bins, 0.01 wide for cosines (finer bins are merged first). H. F.
+    Inman and E. L. Bradley, "The overlapping coefficient as a measure of agreement" (1989). Absent where a histogram is
+    empty.
 
-    Raises InvalidOptionError if the bins cannot be merged to a width of 0.01.
+    Raises InvalidOptionError if the bins cannot be merged to 200.
     """
     absence = _absence("overlap", positive, negative)
     if absence is not None:
         return absence
-    shares = [_coarse(counts, edges) / counts.sum() for counts in (positive, negative)]
+    shares = [_coarse(counts) / counts.sum() for counts in (positive, negative)]
     return Estimate(float(np.minimum(*shares).sum()))
 
 
-def _coarse(counts: IntArray, edges: Float64Array) -> IntArray:
-    """Counts on bins of `OVERLAP_BIN_WIDTH`."""
-    n_coarse = round(float(edges[-1] - edges[0]) / OVERLAP_BIN_WIDTH)
-    if len(counts) % n_coarse:
+def _coarse(counts: IntArray) -> IntArray:
+    """Counts on `N_OVERLAP_BINS` bins."""
+    if len(counts) % N_OVERLAP_BINS:
         raise InvalidOptionError(
-            f"Expected a histogram whose bins add up to a width of {OVERLAP_BIN_WIDTH} ({n_coarse} bins or a multiple "
-            f"of it), got {len(counts)} bins. Overlaps at different widths cannot be compared."
+            f"Expected a histogram of {N_OVERLAP_BINS} bins or a multiple of it, got {len(counts)} bins. Overlaps at "
+            f"different widths cannot be compared."
         )
-    coarse: IntArray = counts.reshape(n_coarse, -1).sum(axis=1)
+    coarse: IntArray = counts.reshape(N_OVERLAP_BINS, -1).sum(axis=1)
     return coarse
 
 

@@ -17,6 +17,7 @@ from embedscope.measure.space_statistics import (
 )
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.local_pass import search_top_k
+from embedscope.metrics.norms import directions_of
 from embedscope.protocols import Float32Array, IntArray
 from embedscope.result import CloudShape, Estimate, Geometry, Hubness, SpaceGeometry
 from embedscope.stats.resampler import Resampler
@@ -26,7 +27,7 @@ N_NEIGHBORS = 10
 N_HUBS = 10
 
 Space = tuple[Float32Array, Float32Array]
-"""Query rows of shape (Q, dim) and document rows of shape (N, dim), unit rows."""
+"""Query rows of shape (Q, dim) and document rows of shape (N, dim), as their model compares them."""
 
 
 def measure_geometry(
@@ -37,6 +38,9 @@ def measure_geometry(
     generator: np.random.Generator,
 ) -> Geometry:
     """The shape of each space, how queries lie to documents in it, its hubs, and the neighbours it keeps.
+
+    Shapes are those of the directions: alignment, uniformity and the mean cosine are defined on the sphere. Hubs and
+    neighbours are those of the ranking, by dot product where the model compares so.
 
     Parameters
     ----------
@@ -52,6 +56,7 @@ def measure_geometry(
     seed = int(generator.integers(2**63))
     neighbors = {name: search_top_k(queries, documents, k).documents for name, (queries, documents) in spaces.items()}
     before = neighbors.get(BASE)
+    directions = {name: tuple(map(directions_of, space)) for name, space in spaces.items()}
     return Geometry(
         spaces={
             name: SpaceGeometry(
@@ -65,7 +70,7 @@ def measure_geometry(
                 if before is None or name == BASE
                 else resampler.means({"overlap": overlap_at_k(before, neighbors[name])})["overlap"],
             )
-            for name, (queries, documents) in spaces.items()
+            for name, (queries, documents) in directions.items()
         },
         k=k,
     )

@@ -7,6 +7,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import pdist
 
 from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.norms import directions_of
 from embedscope.protocols import Float32Array, FloatArray, IntArray
 from embedscope.result import Heatmap
 
@@ -23,8 +24,8 @@ def choose_heatmap(
 
     Parameters
     ----------
-    queries : ndarray of shape (Q, dim), unit rows
-    documents : ndarray of shape (N, dim), unit rows
+    queries : ndarray of shape (Q, dim)
+    documents : ndarray of shape (N, dim)
     judgments : Judgments of the Q queries over the N documents
     n_cells : int
         Rows and columns at most; more labels cannot be read.
@@ -39,7 +40,7 @@ def choose_heatmap(
     if not positives.size:
         return None
     chosen = np.sort(generator.permutation(positives)[:n_cells])
-    columns = chosen[_leaf_order(documents[chosen])]
+    columns = chosen[_leaf_order(directions_of(documents[chosen]))]
     is_shown = np.isin(judgments.documents, columns)
     rows = _one_query_each(columns, judgments.query_of_pair[is_shown], judgments.documents[is_shown], generator)
     similarity = (queries[rows] @ documents[columns].T).astype(np.float32)  # (R, C)

@@ -90,9 +90,9 @@ def type_of_document(pairs: NegativePairs, wrong_document: IntArray) -> tuple[st
 
 
 def measure_types(
-    pairs: NegativePairs, resampler: Resampler, edges: Float64Array, tolerance: float
+    pairs: NegativePairs, resampler: Resampler, edges: Float64Array, tolerance: float, bound: float = 1.0
 ) -> dict[str, NegativeType]:
-    """Each negative type, most frequent first; ``edges`` are those of the densities."""
+    """Each negative type, most frequent first; ``edges`` are those of the densities, ``bound`` that of the scores."""
     violations = pairs.violations(tolerance).astype(np.float64)
     types = {}
     for name in pairs.names():
@@ -107,7 +107,7 @@ def measure_types(
             margin=_mean_by_query(pairs, rows, pairs.margins, resampler),
             mean_weight=float(weights.mean()),
             margins=pairs.margins[rows],
-            similarity=distribution_of(pairs.scores[rows], edges, N_BINS),
+            similarity=distribution_of(pairs.scores[rows], edges, N_BINS, bound),
         )
     return types
 

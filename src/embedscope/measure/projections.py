@@ -7,20 +7,24 @@ import numpy as np
 from embedscope.metrics.pair_sums import sum_and_gram
 from embedscope.models.embed import Embeddings
 from embedscope.protocols import Float32Array, IntArray
+from embedscope.settings import SimilarityFunction
 
 
 def projected_spaces(
     base: Embeddings, rows: IntArray, width: int, generator: np.random.Generator
 ) -> dict[str, tuple[Float32Array, Float32Array]]:
-    """The base model projected to ``width`` by PCA and at random: name -> (queries ``rows``, documents), unit rows.
+    """The base model projected to ``width`` by PCA and at random: name -> (queries ``rows``, documents).
+
+    Unit rows, or as they are where the base model is compared by dot product.
 
     A head that ranks no better than either has learnt nothing that its width alone would not give. Nothing where the
     base model is not wider.
     """
     if width >= base.documents.shape[1]:
         return {}
+    project = _project if base.similarity == SimilarityFunction.COSINE else np.matmul
     return {
-        name: (_project(base.queries[rows], weights), _project(base.documents, weights))
+        name: (project(base.queries[rows], weights), project(base.documents, weights))
         for name, weights in _projections(base.documents, width, generator).items()
     }
 

@@ -21,8 +21,8 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from embedscope.errors import InvalidOptionError
-from embedscope.metrics.vectors import require_matrix, unit_rows
+from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError
+from embedscope.metrics.vectors import compared_rows, require_matrix
 from embedscope.protocols import Float32Array, FloatArray, IntArray
 
 SHARD_ROWS = 1 << 16
@@ -46,14 +46,16 @@ _BITS = {Precision.FLOAT32: 32, Precision.FLOAT16: 16, Precision.INT8: 8, Precis
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Codec:
-    """One way to store documents: ``width`` leading dimensions, made unit rows again, in numbers of ``precision``.
+    """One way to store documents: ``width`` leading dimensions in numbers of ``precision``.
 
-    ``scale`` of shape (width,) is the step of each dimension for int8, None otherwise.
+    Cut rows are made unit rows again where ``is_unit``, that is, where vectors are compared by the cosine. ``scale`` of
+    shape (width,) is the step of each dimension for int8, None otherwise.
     """
 
     precision: Precision
     width: int
     scale: Float32Array | None = None
+    is_unit: bool = True
 
     @property
     def bytes_per_document(self) -> int:
@@ -70,7 +72,7 @@ class Codec:
 
         Raises InvalidEmbeddingsError if the leading dimensions of a row are all zero: it has no direction.
         """
-        rows = truncated(vectors, self.width, what="query")
+        rows = truncated(vectors, self.width, what="query", is_unit=self.is_unit)
         return signs(rows) if self.precision is Precision.BINARY else np.asarray(rows, dtype=np.float32)
 
     def documents(self, vectors: Float32Array) -> Float32Array:
@@ -78,9 +80,9 @@ class Codec:
 
         Raises InvalidEmbeddingsError if the leading dimensions of a row are all zero: it has no direction.
         """
-        rows = truncated(vectors, self.width, what="document")
+        rows = truncated(vectors, self.width, what="document", is_unit=self.is_unit)
         if self.precision is Precision.FLOAT16:
-            return rows.astype(np.float16).astype(np.float32)
+            return _halved(rows)
         if self.precision is Precision.INT8:
             assert self.scale is not None  # noqa: S101 - fit_codec gives every int8 codec its scale
             return dequantized(int8_codes(rows, self.scale), self.scale)
@@ -94,14 +96,16 @@ class Codec:
             yield start, self.documents(vectors[order[start : start + rows]])
 
 
-def fit_codec(documents: Float32Array, precision: Precision, width: int) -> Codec:
+def fit_codec(documents: Float32Array, precision: Precision, width: int, *, is_unit: bool = True) -> Codec:
     """The codec of ``precision`` over the first ``width`` dimensions, its scale taken from all documents.
 
     Parameters
     ----------
-    documents : ndarray of shape (n, dim), float32, unit rows
+    documents : ndarray of shape (n, dim), float32
     width : int
         1 ... dim.
+    is_unit : bool
+        Whether cut rows are made unit rows again.
 
     Raises
     ------
@@ -113,16 +117,16 @@ def fit_codec(documents: Float32Array, precision: Precision, width: int) -> Code
     require_matrix(documents)
     _require_width(width, documents.shape[1])
     if precision is not Precision.INT8:
-        return Codec(precision, width)
+        return Codec(precision, width, is_unit=is_unit)
     peak = np.zeros(width, dtype=np.float32)
     for start in range(0, len(documents), SHARD_ROWS):
-        rows = truncated(documents[start : start + SHARD_ROWS], width, what="document")
+        rows = truncated(documents[start : start + SHARD_ROWS], width, what="document", is_unit=is_unit)
         np.maximum(peak, np.abs(rows).max(axis=0, initial=0.0), out=peak)
-    return Codec(precision, width, int8_scale(peak))
+    return Codec(precision, width, int8_scale(peak), is_unit)
 
 
-def truncated(vectors: FloatArray, width: int, *, what: str = "document") -> FloatArray:
-    """The first ``width`` dimensions, made unit rows again; the rows as they are where the width is theirs.
+def truncated(vectors: FloatArray, width: int, *, what: str = "document", is_unit: bool = True) -> FloatArray:
+    """The first ``width`` dimensions, made unit rows again if ``is_unit``; all of a row where the width is its own.
 
     Shape (n, width), dtype of the input.
 
@@ -135,7 +139,20 @@ def truncated(vectors: FloatArray, width: int, *, what: str = "document") -> Flo
     """
     require_matrix(vectors, what=what)
     _require_width(width, vectors.shape[1])
-    return vectors if width == vectors.shape[1] else unit_rows(np.ascontiguousarray(vectors[:, :width]), what=what)
+    if width == vectors.shape[1]:
+        return vectors
+    return compared_rows(np.ascontiguousarray(vectors[:, :width]), is_unit=is_unit, what=what)
+
+
+def _halved(rows: FloatArray) -> Float32Array:
+    """Rows as they come back from float16; an InvalidEmbeddingsError if a number is beyond its range."""
+    with np.errstate(over="ignore"):
+        out = rows.astype(np.float16).astype(np.float32)
+    if not np.isfinite(out).all():
+        raise InvalidEmbeddingsError(
+            f"float16 holds numbers up to 65,504, and a document has {np.abs(rows).max():.4g}: it cannot be stored so."
+        )
+    return out
 
 
 def int8_scale(peak: Float32Array) -> Float32Array:

@@ -11,7 +11,7 @@ from embedscope.errors import InvalidEmbeddingsError
 from embedscope.measure.negatives import NegativePairs
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.query_tables import document_table, query_table
-from embedscope.measure.scoring import Scores, score, values_of
+from embedscope.measure.scoring import Scores, bound_of, score, values_of
 from embedscope.measure.similarity import DocumentSummary
 from embedscope.models.embed import Embeddings
 from embedscope.protocols import Float32Array, Float64Array, ProgressCallback
@@ -27,17 +27,18 @@ class Ranked:
     """The queries of a collection ranked by one model; all that the measures need of it.
 
     ``documents`` are their vectors, or a summary where they do not fit into memory. ``queries`` are those of
-    ``query_set``; ``values`` hold each metric for each of them.
+    ``query_set``; ``values`` hold each metric for each of them; ``similarity`` is "cosine" or "dot".
     """
 
     query_set: QuerySet
-    queries: Float32Array  # (Q, dim) unit rows
+    queries: Float32Array  # (Q, dim) as they are compared
     documents: Float32Array | DocumentSummary
     scores: Scores
     values: dict[str, Float64Array]
     negatives: NegativePairs | None
     query_table: QueryTable
     document_table: DocumentTable
+    similarity: str
 
 
 def rank(
@@ -54,12 +55,14 @@ def rank(
     _require_one_vector_a_text(collection, embeddings)
     chosen, judgments = settings.measure, query_set.judgments
     queries, documents = embeddings.queries[query_set.rows], embeddings.documents
+    bound = bound_of(queries, documents, embeddings.similarity)
     scores = score(
         queries,
         documents,
         judgments,
         k=n_kept(chosen.k, int(judgments.n_relevant.max())),
-        tolerance=chosen.tie_tolerance,
+        tolerance=chosen.tie_tolerance * bound,
+        bound=bound,
         device=settings.model.device,
         progress=progress,
     )
@@ -75,6 +78,7 @@ def rank(
         negatives=negatives,
         query_table=query_table(collection, query_set.rows, scores, negatives, values, clusters, chosen.k),
         document_table=document_table(collection, judgments, negatives),
+        similarity=embeddings.similarity,
     )
 
 

@@ -11,6 +11,7 @@ from embedscope.measure.query_tables import is_right
 from embedscope.measure.rank_metrics import PRIMARY_METRICS
 from embedscope.measure.scoring import rank_values
 from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.norms import directions_of
 from embedscope.metrics.vectors import score_pairs
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import encode_texts
@@ -25,11 +26,11 @@ _RANK_1 = "Success@1"
 _ORDER = "MRR"
 
 Encode = Callable[[Sequence[str]], Float32Array]
-"""Query texts to unit rows of the space that is measured."""
+"""Query texts to rows of the space that is measured."""
 
 
 def query_encoder(model: Model, store: EmbeddingStore | None = None, *, batch_size: int = 32) -> Encode:
-    """A function from query texts to their unit vectors under ``model``; only texts new to the store are encoded."""
+    """A function from query texts to their vectors under ``model``; only texts new to the store are encoded."""
 
     def encode(texts: Sequence[str]) -> Float32Array:
         found = encode_texts(texts, model.encoder, store, batch_size=batch_size, prompt=model.query_prompt)
@@ -59,9 +60,9 @@ def measure_robustness(
     Parameters
     ----------
     texts : sequence of str of length Q
-    queries : ndarray of shape (Q, dim), float32, unit rows
-        Vectors of ``texts``.
-    documents : ndarray of shape (N, dim), float32, unit rows
+    queries : ndarray of shape (Q, dim), float32
+        Vectors of ``texts``, as they are compared.
+    documents : ndarray of shape (N, dim), float32
     judgments, resampler
         Of these queries, each of which has a relevant document, and of their clusters.
     encode : callable
@@ -83,7 +84,8 @@ def measure_robustness(
         similarity = np.full(len(texts), np.nan)
         if len(rows):
             vectors = encode([perturbed[row] for row in rows])
-            similarity[rows] = score_pairs(queries, vectors, rows, np.arange(len(rows)))
+            own = np.arange(len(rows))
+            similarity[rows] = score_pairs(directions_of(queries[rows]), directions_of(vectors), own, own)
             found = rank_values(vectors, documents, judgments.select(rows), PRIMARY_METRICS, tolerance=tolerance)
             for name in PRIMARY_METRICS:
                 after[name][rows] = found[name]

@@ -14,16 +14,18 @@ from embedscope.metrics.histograms import HistogramAccumulator
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.local_pass import for_each_block
 from embedscope.metrics.metric_names import parse_measure
+from embedscope.metrics.norms import Norms, score_bound
 from embedscope.metrics.ranking import metric_per_query
 from embedscope.metrics.tie_counting import TieAccumulator
 from embedscope.metrics.ties import TieCounts
 from embedscope.metrics.top_k import TopKAccumulator
 from embedscope.metrics.vectors import score_pairs
-from embedscope.protocols import Float32Array, Float64Array, IntArray, ProgressCallback, Ties
-from embedscope.settings import Device
+from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray, ProgressCallback, Ties
+from embedscope.settings import Device, SimilarityFunction
 
 N_BINS = 40_000
-"""Bins of width 0.00005 over cosines in [-1, 1]: as quick to fill as 4,000, and fine enough for a narrow space."""
+"""Bins over the range of the scores, 0.00005 wide for cosines: as quick to fill as 4,000, and fine enough for a narrow
+space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class Scores:
     counts: TieCounts
     top_documents: IntArray  # (Q, k')
     top_scores: Float32Array  # (Q, k')
-    histogram: IntArray  # (N_BINS,) of the negative pairs
+    histogram: IntArray  # (N_BINS,) of the negative pairs, over [-bound, bound]
+    bound: float = 1.0
 
 
 def score(
@@ -45,6 +48,7 @@ def score(
     *,
     k: int,
     tolerance: float,
+    bound: float = 1.0,
     device: str = Device.CPU,
     progress: ProgressCallback | None = None,
 ) -> Scores:
@@ -52,13 +56,15 @@ def score(
 
     Parameters
     ----------
-    queries : ndarray of shape (Q, dim), float32, unit rows
-    documents : ndarray of shape (N, dim), float32, unit rows
+    queries : ndarray of shape (Q, dim), float32, as they are compared
+    documents : ndarray of shape (N, dim), float32
     judgments : Judgments of the Q queries over the N documents
     k : int
         Documents kept for each query.
     tolerance : float
         Scores that differ by no more are tied.
+    bound : float
+        The range of the scores, as `bound_of` has it.
     device : str
         Where a matrix of `torch_device.MIN_CELLS` scores or more is computed: "auto", "cpu", "cuda", "mps". Smaller
         ones are computed here.
@@ -75,11 +81,19 @@ def score(
     pair_scores = score_pairs(queries, documents, judgments.query_of_pair, judgments.documents)
     ties = TieAccumulator(judgments, pair_scores, tolerance)
     top = TopKAccumulator(len(queries), min(k, len(documents)))
-    histogram = HistogramAccumulator(N_BINS, exclude=judgments)
+    histogram = HistogramAccumulator(N_BINS, exclude=judgments, bound=bound)
     _show_blocks(queries, documents, (ties, top, histogram), device, progress)
     best = top.result()
     top_scores = best.scores.astype(np.float32, copy=False)
-    return Scores(judgments, pair_scores, ties.result(), best.documents, top_scores, histogram.result())
+    return Scores(judgments, pair_scores, ties.result(), best.documents, top_scores, histogram.result(), bound)
+
+
+def bound_of(queries: FloatArray, documents: FloatArray, similarity: str) -> float:
+    """The bound of the scores, which is also the unit of the tie tolerance: 1 for cosines.
+
+    Raises InvalidEmbeddingsError if dot products would leave the range of float32.
+    """
+    return score_bound(Norms.of(queries), Norms.of(documents)) if similarity == SimilarityFunction.DOT else 1.0
 
 
 def _show_blocks(

@@ -8,7 +8,7 @@ import numpy as np
 
 from embedscope.errors import TooFewPointsError
 from embedscope.measure.distributions import (
-    OVERLAP_BIN_WIDTH,
+    N_OVERLAP_BINS,
     SMALLEST_STD,
     auc_from_histograms,
     density_edges,
@@ -18,7 +18,7 @@ from embedscope.measure.distributions import (
 )
 from embedscope.measure.negatives import NegativePairs
 from embedscope.measure.scoring import Scores, gaps
-from embedscope.metrics.histograms import bin_edges, bin_numbers, histogram_of_values
+from embedscope.metrics.histograms import bin_numbers, histogram_of_values
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.pair_sums import sum_and_gram, sums_from_moments
 from embedscope.protocols import Float32Array, Float64Array, IntArray
@@ -92,8 +92,8 @@ def measure_similarity(
 
     Parameters
     ----------
-    queries : ndarray of shape (Q, dim), float32, unit rows
-    documents : ndarray of shape (N, dim), float32, unit rows; or DocumentSummary
+    queries : ndarray of shape (Q, dim), float32
+    documents : ndarray of shape (N, dim), float32; or DocumentSummary
         The summary of documents that are too many to be held.
     scores : Scores
         Of these queries over these documents.
@@ -113,18 +113,20 @@ def measure_similarity(
             f"each of the {documents.n:,} documents is relevant to every query, so that there is nothing to tell "
             f"apart. Add documents that are not relevant: hard negatives, or the rest of the corpus."
         )
-    positive_bins, negative_bins = histogram_of_values(scores.pair_scores, len(scores.histogram)), scores.histogram
-    edges = density_edges(positive_bins + negative_bins)
-    positive = distribution_of(scores.pair_scores, edges, len(positive_bins))
+    bound, negative_bins = scores.bound, scores.histogram
+    n_bins = len(negative_bins)
+    positive_bins = histogram_of_values(scores.pair_scores, n_bins, bound)
+    edges = density_edges(positive_bins + negative_bins, bound)
+    positive = distribution_of(scores.pair_scores, edges, n_bins, bound)
     n, total, squares = (float(column.sum()) for column in sums.negative)
-    negative = distribution_of_sums(int(n), total, squares, negative_bins, edges)
-    margin, separation, d_prime = _margin_and_separation(sums, positive, negative, resampler)
+    negative = distribution_of_sums(int(n), total, squares, negative_bins, edges, bound)
+    margin, separation, d_prime = _margin_and_separation(sums, positive, negative, bound, resampler)
     auc, overlap = _auc_and_overlap(queries, documents, scores, positive_bins, negative_bins, resampler)
     return Similarity(
         edges=edges,
         positive=positive,
         negative=negative,
-        hard_negative=None if negatives is None else distribution_of(negatives.scores, edges, len(negative_bins)),
+        hard_negative=None if negatives is None else distribution_of(negatives.scores, edges, n_bins, bound),
         margin=margin,
         separation=separation,
         auc=auc,
@@ -133,16 +135,17 @@ def measure_similarity(
         diagonal=resampler.means({"diagonal": sums.positive[1] / sums.positive[0]}, bounds=None)["diagonal"],
         off_diagonal=_off_diagonal(queries, documents, sums, resampler),
         gap=_gap(scores, resampler),
+        bound=bound,
     )
 
 
 def _margin_and_separation(
-    sums: PairSums, positive: Distribution, negative: Distribution, resampler: Resampler
+    sums: PairSums, positive: Distribution, negative: Distribution, bound: float, resampler: Resampler
 ) -> tuple[Estimate, Estimate, Estimate]:
     """Margin, separation and d'; the last two are absent where the similarities have no spread but rounding."""
     columns = np.column_stack([*sums.positive, *sums.negative])
     margin, separation, d_prime = resampler.statistic(columns, margin_and_separation)
-    if max(positive.std, negative.std) < SMALLEST_STD:
+    if max(positive.std, negative.std) < SMALLEST_STD * bound:
         absent = Estimate.absent("all positives are equal and all negatives are equal, so that there is no spread")
         return margin, absent, absent
     return margin, separation, d_prime
@@ -183,7 +186,7 @@ def _auc_and_overlap(
     """
     exact = (
         auc_from_histograms(positive_bins, negative_bins),
-        overlap_coefficient(positive_bins, negative_bins, bin_edges(len(positive_bins))),
+        overlap_coefficient(positive_bins, negative_bins),
     )
     tables = _placements(positive_bins, negative_bins), _lower_sides(positive_bins, negative_bins)
     positive = np.array([of_positive for of_positive, _ in tables])  # (2, bins)
@@ -213,8 +216,7 @@ def _placements(positive: IntArray, negative: IntArray) -> tuple[Float64Array, F
 
 def _lower_sides(positive: IntArray, negative: IntArray) -> tuple[Float64Array, Float64Array]:
     """For each fine bin 1 where the positives' share of its overlap bin is the lower one, and the opposite."""
-    step = len(positive) * OVERLAP_BIN_WIDTH / 2
-    coarse = np.arange(len(positive)) // round(step)
+    coarse = np.arange(len(positive)) // (len(positive) // N_OVERLAP_BINS)
     shares = [np.bincount(coarse, weights=counts) / counts.sum() for counts in (positive, negative)]
     is_positive_lower = (shares[0] < shares[1])[coarse].astype(np.float64)
     return is_positive_lower, 1 - is_positive_lower
@@ -230,7 +232,7 @@ def _sum_of_means(sums: Float64Array) -> Float64Array:
 def _positive_sums(tables: Float64Array, scores: Scores) -> Float64Array:
     """Entries of each table at the similarities of the relevant pairs, summed by query; shape (Q, tables)."""
     judgments = scores.judgments
-    bins = bin_numbers(scores.pair_scores, tables.shape[1])
+    bins = bin_numbers(scores.pair_scores, tables.shape[1], scores.bound)
     rows = judgments.query_of_pair
     return np.column_stack([np.bincount(rows, weights=table[bins], minlength=judgments.n_queries) for table in tables])
 
@@ -248,7 +250,7 @@ def _negative_sums(
     for start in range(0, len(queries), QUERY_CHUNK):
         block = queries[start : start + QUERY_CHUNK] @ documents.sample.T  # (q, n)
         rows, columns = _relevant_cells(drawn, judgments, start, len(block))
-        bins = bin_numbers(block, n_bins).reshape(block.shape)
+        bins = bin_numbers(block, n_bins, scores.bound).reshape(block.shape)
         for j, table in enumerate(tables):
             entries = table[bins]
             entries[rows, columns] = 0.0

@@ -68,6 +68,7 @@ def measure_deployment_cost(
     measures: tuple[str, ...] = PRIMARY_METRICS,
     plans: Sequence[Plan] | None = None,
     tolerance: float = TIE_TOLERANCE,
+    is_unit: bool = True,
     say: Callable[[str], None] = lambda text: None,
 ) -> DeploymentCost:
     """Metrics, ties and neighbours of each storage format, with its bytes a document.
@@ -78,8 +79,8 @@ def measure_deployment_cost(
 
     Parameters
     ----------
-    queries : ndarray of shape (Q, dim), float32, unit rows
-    documents : ndarray of shape (N, dim), float32, unit rows
+    queries : ndarray of shape (Q, dim), float32, as they are compared
+    documents : ndarray of shape (N, dim), float32
     judgments, resampler
         Of these queries, each of which has a relevant document, and of their clusters.
     generator : numpy.random.Generator
@@ -90,6 +91,8 @@ def measure_deployment_cost(
         The first is the reference; `standard_plans` by default.
     tolerance : float
         Scores of floating-point formats closer than this are tied.
+    is_unit : bool
+        Whether vectors are compared by the cosine, so that cut ones are made unit rows again.
     say : callable, optional
         Called with one line a format.
     """
@@ -100,7 +103,8 @@ def measure_deployment_cost(
     for plan in tried:
         say(f"Deployment cost: {plan.name}")
         try:
-            outcome = _search(plan, queries, corpus, measures, tolerance)
+            codec = fit_codec(documents, plan.precision, plan.width, is_unit=is_unit)
+            outcome = _search(plan, codec, queries, corpus, measures, tolerance)
         except InvalidEmbeddingsError as error:
             if reference is None:
                 raise
@@ -138,9 +142,10 @@ def _shuffled(documents: Float32Array, judgments: Judgments, generator: np.rando
     return _Corpus(documents, order, Judgments.from_lists(moved, n_documents=len(documents), gains=gains))
 
 
-def _search(plan: Plan, queries: Float32Array, corpus: _Corpus, measures: Sequence[str], tolerance: float) -> _Outcome:
+def _search(
+    plan: Plan, codec: Codec, queries: Float32Array, corpus: _Corpus, measures: Sequence[str], tolerance: float
+) -> _Outcome:
     """One pass over the stored documents, shard by shard."""
-    codec = fit_codec(corpus.documents, plan.precision, plan.width)
     coded = codec.queries(queries)
     pair_scores = _pair_scores(codec, coded, corpus)
     ties = TieAccumulator(corpus.judgments, pair_scores, 0.0 if codec.has_exact_scores else tolerance)

@@ -1,4 +1,4 @@
-"""Where to cut: precision and recall of a cosine threshold, and the threshold for a wanted precision.
+"""Where to cut: precision and recall of a similarity threshold, and the threshold for a wanted precision.
 
 The lowest of a hundred thresholds whose interval reaches a wanted precision is often one whose interval lies too high.
 So the clusters of queries are divided at random. One half says at which threshold the precision is surest; from there
@@ -23,13 +23,14 @@ from embedscope.metrics.local_pass import for_each_block
 from embedscope.metrics.vectors import score_pairs
 from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray
 from embedscope.result import Estimate, ThresholdChoice, ThresholdTable
+from embedscope.result.formatting import decimals_of
 from embedscope.settings import TIE_TOLERANCE
 from embedscope.stats.bootstrap import quotient
 from embedscope.stats.intervals import wilson_bounds
 from embedscope.stats.resampler import Resampler
 
 WANTED = (0.5, 0.8, 0.9, 0.95)
-STEP = 0.01
+N_STEPS = 100  # from 0 to the bound of the scores, at most; 0.01 each for cosines
 _BLOCK_COLUMNS = 100  # of intervals at a time: two columns a threshold are resampled together
 
 
@@ -82,23 +83,26 @@ def measure_thresholds(
     *,
     wanted: Sequence[float] = WANTED,
     tolerance: float = TIE_TOLERANCE,
+    bound: float = 1.0,
 ) -> ThresholdTable:
-    """Precision and recall of "every document with a cosine of at least t", with cluster bootstrap intervals.
+    """Precision and recall of "every document with a similarity of at least t", with cluster bootstrap intervals.
 
     ``precision(t) = relevant pairs at or above t / pairs at or above t``, ``recall(t) = relevant pairs at or above t /
     relevant pairs``, both over all pairs of the queries and the pool. A document without a judgment counts as wrong.
 
     Parameters
     ----------
-    queries : ndarray of shape (Q, dim), float32, unit rows
-    documents : ndarray of shape (N, dim), float32, unit rows
+    queries : ndarray of shape (Q, dim), float32, as they are compared
+    documents : ndarray of shape (N, dim), float32
     judgments, resampler
         Of these queries, each of which has a relevant document, and of their clusters.
     wanted : sequence of float
         Precisions for which a threshold is to be suggested: the lowest that is reached from the surest one downwards
         while the lower end of the interval of the precision reaches it, on queries that did not choose the surest.
     tolerance : float
-        A cosine that lies below a threshold by no more reaches it.
+        A similarity that lies below a threshold by no more reaches it.
+    bound : float
+        The range of the similarities, as `scoring.bound_of` has it.
 
     Raises
     ------
@@ -109,7 +113,7 @@ def measure_thresholds(
         if not 0 < precision <= 1:
             raise InvalidOptionError(f"A wanted precision must be above 0 and at most 1, got {precision}; try 0.9.")
     pair_scores = score_pairs(queries, documents, judgments.query_of_pair, judgments.documents)
-    grid = np.round(np.arange(-1.0, 1.0 + STEP / 2, STEP), 4)
+    grid = _grid(bound)
     # Equal texts have a cosine of 1 up to rounding only, and 1 must be a threshold that they reach.
     limits = grid - tolerance
     counts = ReachCounts(len(queries), limits)
@@ -131,6 +135,15 @@ def measure_thresholds(
         choices=_choices(wanted, grid, relevant, retrieved, judgments.n_relevant, resampler, precision_figures),
         n_documents=len(documents),
     )
+
+
+def _grid(bound: float) -> Float64Array:
+    """Thresholds from -bound to bound or a little further, at multiples of 1, 2 or 5 times a power of ten."""
+    power = 10.0 ** np.floor(np.log10(bound / N_STEPS))
+    step = next(step for step in power * np.array([1, 2, 5, 10]) if step * N_STEPS >= bound * (1 - 1e-9))
+    n = int(np.ceil(bound / step - 1e-9))
+    decimals = max(0, 2 - int(np.floor(np.log10(step))))  # a multiple of 0.01 is 0.29, not 0.29000000000000004
+    return np.asarray(np.round(step * np.arange(-n, n + 1), decimals), dtype=np.float64)
 
 
 def _relevant_reaching(pair_scores: Float64Array, judgments: Judgments, grid: Float64Array) -> IntArray:
@@ -241,19 +254,20 @@ def _why_not(wanted: float, grid: Float64Array, precision: Sequence[Estimate]) -
     columns = _columns("precision", precision)
     values, lows = columns["precision"], columns["precision_low"]
     best = int(np.nanargmax(values))
+    at = f"{{:.{decimals_of(grid)}f}}".format
     if values[best] < wanted:
-        return f"not reachable: the highest precision is {values[best]:.3f}, at {grid[best]:.2f}"
+        return f"not reachable: the highest precision is {values[best]:.3f}, at {at(grid[best])}"
     if np.isnan(lows).all():
         return "not reachable with 95 % confidence: the queries form too few groups for an interval"
     surest = int(np.nanargmax(lows))
     if lows[surest] >= wanted:
         return (
-            f"not confirmed: over all queries the precision is surest at {grid[surest]:.2f}, with {lows[surest]:.3f} "
+            f"not confirmed: over all queries the precision is surest at {at(grid[surest])}, with {lows[surest]:.3f} "
             "as the lower end of its interval, but the half of them that did not choose it is too few to be sure; more "
             "queries would help"
         )
     advice = "; more queries would narrow it" if values[surest] >= wanted else ""
     return (
-        f"not reachable with 95 % confidence: the precision is surest at {grid[surest]:.2f}, with {values[surest]:.3f} "
+        f"not reachable with 95 % confidence: the precision is surest at {at(grid[surest])}, with {values[surest]:.3f} "
         f"and {lows[surest]:.3f} as the lower end of its interval{advice}"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ _NO_CELLS = np.zeros(0, dtype=np.int64)
 
 
 class HistogramAccumulator:
-    """Histogram of all scores shown, on equal bins of [-1, 1]; what lies outside counts in the outermost bins.
+    """Histogram of all scores shown, on equal bins of [-bound, bound]; what lies outside counts in the outermost bins.
 
     Bin i holds ``edges[i] <= s < edges[i + 1]``, the last one also its upper end. A score within a rounding of an
     edge may fall on either side of it, but always on the same one, whatever the blocks.
@@ -29,6 +29,8 @@ class HistogramAccumulator:
         2 ... 65,536.
     exclude : Judgments, optional
         Cells of these (query, document) pairs are not counted: give the relevant ones to get the negatives.
+    bound : float
+        1 for cosines; `norms.score_bound` for dot products.
 
     Raises
     ------
@@ -36,19 +38,20 @@ class HistogramAccumulator:
         If ``n_bins`` is out of range.
     """
 
-    def __init__(self, n_bins: int, *, exclude: Judgments | None = None) -> None:
+    def __init__(self, n_bins: int, *, exclude: Judgments | None = None, bound: float = 1.0) -> None:
         self.n_bins = _require_bins(n_bins)
         self.exclude = exclude
+        self.bound = bound
         self._counts = np.zeros(n_bins, dtype=np.int64)
         self._counts_of_thread: dict[int, IntArray] = {}
 
     def update(self, block: FloatArray, query_start: int, document_start: int) -> None:
         """Count the block in; see `Accumulator`."""
-        self._counts += histogram_of_values(block, self.n_bins)
+        self._counts += histogram_of_values(block, self.n_bins, self.bound)
         if self.exclude is not None:
             relevant = relevant_cells(self.exclude, block, query_start, document_start)
             # Taken from the block itself: a score computed elsewhere may differ by a rounding and leave another bin.
-            self._counts -= histogram_of_values(block[relevant], self.n_bins)
+            self._counts -= histogram_of_values(block[relevant], self.n_bins, self.bound)
 
     def update_with(self, kernels: Kernels, block: FloatArray, query_start: int, document_start: int) -> None:
         """Count the block in by a compiled loop; see `CompiledAccumulator`."""
@@ -59,17 +62,18 @@ class HistogramAccumulator:
         indptr, documents = (
             (_NO_CELLS, _NO_CELLS) if self.exclude is None else (self.exclude.indptr, self.exclude.documents)
         )
-        scale, last_bin = block.dtype.type(self.n_bins / 2), block.dtype.type(self.n_bins - 1)
+        scale, middle = bin_scale(self.n_bins, self.bound, block.dtype)
+        last_bin = block.dtype.type(self.n_bins - 1)
         counts = self._counts_of_thread[thread]
-        kernels.count_bins(block, query_start, document_start, scale, last_bin, indptr, documents, counts)
+        kernels.count_bins(block, query_start, document_start, scale, middle, last_bin, indptr, documents, counts)
 
     def merge(self, other: Self) -> Self:
         """A new accumulator with the counts of both; see `Accumulator`.
 
-        Raises InvalidOptionError if the numbers of bins differ.
+        Raises InvalidOptionError if the bins differ.
         """
-        require_mergeable(self.n_bins == other.n_bins, "histograms")
-        merged = type(self)(self.n_bins, exclude=self.exclude)
+        require_mergeable(self.n_bins == other.n_bins and self.bound == other.bound, "histograms")
+        merged = type(self)(self.n_bins, exclude=self.exclude, bound=self.bound)
         merged.add(self.result() + other.result())
         return merged
 
@@ -83,26 +87,31 @@ class HistogramAccumulator:
         return total
 
 
-def bin_edges(n_bins: int) -> Float64Array:
-    """Edges of the bins, shape (n_bins + 1,), from -1 to 1."""
-    return np.linspace(-1.0, 1.0, _require_bins(n_bins) + 1)
+def bin_edges(n_bins: int, bound: float = 1.0) -> Float64Array:
+    """Edges of the bins, shape (n_bins + 1,), from -bound to bound."""
+    return np.linspace(-bound, bound, _require_bins(n_bins) + 1)
 
 
-def histogram_of_values(values: FloatArray, n_bins: int) -> IntArray:
+def histogram_of_values(values: FloatArray, n_bins: int, bound: float = 1.0) -> IntArray:
     """Counts of ``values`` (any shape) in the bins of `HistogramAccumulator`, shape (n_bins,).
 
     Raises InvalidOptionError if ``n_bins`` is out of range.
     """
-    return np.bincount(bin_numbers(values, _require_bins(n_bins)), minlength=n_bins)
+    return np.bincount(bin_numbers(values, _require_bins(n_bins), bound), minlength=n_bins)
 
 
-def bin_numbers(values: FloatArray, n_bins: int) -> npt.NDArray[np.uint16]:
+def bin_numbers(values: FloatArray, n_bins: int, bound: float = 1.0) -> npt.NDArray[np.uint16]:
     """Bin of every value in the histograms of `HistogramAccumulator`, flat."""
-    scale = values.dtype.type(n_bins / 2)
+    scale, middle = bin_scale(n_bins, bound, values.dtype)
     place: FloatArray = np.multiply(values, scale).reshape(-1)
-    place += scale
+    place += middle
     np.clip(place, 0, n_bins - 1, out=place)
     return place.astype(np.uint16)
+
+
+def bin_scale(n_bins: int, bound: float, dtype: np.dtype[Any]) -> tuple[np.floating[Any], np.floating[Any]]:
+    """``(scale, middle)`` in the dtype of the scores: a score s lies in bin ``floor(s * scale + middle)``."""
+    return dtype.type(n_bins / 2 / bound), dtype.type(n_bins / 2)
 
 
 def _require_bins(n_bins: int) -> int:

@@ -202,19 +202,20 @@ def count_bins(
     query_start: int,
     document_start: int,
     scale: np.floating[Any],
+    middle: np.floating[Any],
     last_bin: np.floating[Any],
     indptr: IntArray,
     documents: IntArray,
     counts: IntArray,
 ) -> None:
-    """Count the block's cells in equal bins of [-1, 1], the judged ones left out.
+    """Count the block's cells in equal bins around 0, the judged ones left out.
 
     Parameters
     ----------
     block, query_start, document_start
         As in `Accumulator.update`.
-    scale, last_bin : scalars of the block's dtype
-        Half the number of bins; the number of the last bin.
+    scale, middle, last_bin : scalars of the block's dtype
+        Bins of a unit of the scores; half the number of bins; the number of the last bin.
     indptr, documents : ndarray, int64
         As in `Judgments`: the cells that are not counted; both of shape (0,) where all are.
     counts : ndarray of shape (n_bins,), int64
@@ -227,14 +228,14 @@ def count_bins(
         for start in range(0, n, _STRIP):
             part = block[i, start : start + _STRIP]
             for j in range(len(part)):
-                bins[j] = np.int32(max(zero, min(part[j] * scale + scale, last_bin)))
+                bins[j] = np.int32(max(zero, min(part[j] * scale + middle, last_bin)))
             for j in range(len(part)):
                 counts[bins[j]] += 1
         if len(indptr) > 0:
             for pair in range(indptr[query_start + i], indptr[query_start + i + 1]):
                 column = documents[pair] - document_start
                 if 0 <= column < n:
-                    counts[np.int32(max(zero, min(block[i, column] * scale + scale, last_bin)))] -= 1
+                    counts[np.int32(max(zero, min(block[i, column] * scale + middle, last_bin)))] -= 1
 
 
 PLAIN = Kernels(count_windows, keep_best, count_bins)

@@ -26,7 +26,8 @@ class TieAccumulator:
         Score of every (query, relevant document) pair, known before the pass (`vectors.score_pairs`).
     tolerance : float
         Two scores that differ by no more are tied. 1e-6 for float32 cosines, whose matrix product differs from
-        ``pair_scores`` by about 1e-7; 0 for precomputed scores, which must then be the very numbers of the blocks.
+        ``pair_scores`` by about 1e-7; 1e-6 of `norms.score_bound` for dot products, which round with the norms; 0 for
+        precomputed scores, which must then be the very numbers of the blocks.
 
     Raises
     ------

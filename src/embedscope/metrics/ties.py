@@ -70,8 +70,8 @@ def tie_groups(judgments: Judgments, pair_scores: npt.ArrayLike, tolerance: floa
     scores = _finite_scores(judgments, pair_scores)
     if not (np.isfinite(tolerance) and tolerance >= 0):
         raise InvalidOptionError(
-            f"Expected a tie tolerance of 0 or more, got {tolerance}. Use 1e-6 for float32 cosines and 0 for scores "
-            "that are exact."
+            f"Expected a tie tolerance of 0 or more, got {tolerance}. Use 1e-6 for float32 cosines, 1e-6 of "
+            "their bound for dot products, and 0 for scores that are exact."
         )
     query = judgments.query_of_pair
     order = np.lexsort((-scores, query))

@@ -23,7 +23,7 @@ import numpy as np
 from embedscope.errors import EmbedscopeError, InvalidOptionError, MissingExtraError, importing
 from embedscope.machine import is_out_of_memory, release_device_memory, resolve_device
 from embedscope.metrics.accumulators import Accumulator
-from embedscope.metrics.histograms import HistogramAccumulator
+from embedscope.metrics.histograms import HistogramAccumulator, bin_scale
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.tie_counting import TieAccumulator
 from embedscope.metrics.top_k import TopKAccumulator
@@ -325,7 +325,8 @@ class _HistogramReader:
 
     def _count(self, scores: Tensor) -> Tensor:
         n_bins = self._consumer.n_bins
-        place = scores.mul(n_bins / 2).add_(n_bins / 2).clamp_(0, n_bins - 1)
+        scale, middle = bin_scale(n_bins, self._consumer.bound, _numpy_dtype(scores))
+        place = scores.mul(float(scale)).add_(float(middle)).clamp_(0, n_bins - 1)
         counts: Tensor = _torch().bincount(place.to(_torch().int32), minlength=n_bins)
         return counts
 

@@ -1,4 +1,4 @@
-"""Rows as directions: what a matrix of embeddings must be, unit rows, cosine similarity.
+"""Rows as they are compared: what a matrix of embeddings must be, unit rows, cosine and dot product.
 
 Norms are computed in float64 on rows scaled by their largest entry, so that a row of float32 values near 1e30 (whose
 squares overflow float32) keeps its direction. A zero or non-finite row has none and is refused, never ranked
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from embedscope.errors import InvalidEmbeddingsError
-from embedscope.protocols import BoolArray, Float64Array, FloatArray, IntArray
+from embedscope.protocols import BoolArray, Float32Array, Float64Array, FloatArray, IntArray
 
 _CHUNK_ELEMENTS = 1 << 20
 """Elements converted to float64 at a time: 8 MiB of scratch however large the matrix is."""
@@ -60,7 +60,7 @@ def require_same_dim(queries: FloatArray, documents: FloatArray) -> None:
     if queries.shape[1] != documents.shape[1]:
         raise InvalidEmbeddingsError(
             f"Query vectors have {queries.shape[1]} dimensions and document vectors {documents.shape[1]}: their "
-            "cosine is undefined. Encode both with the same checkpoint and the same head."
+            "similarity is undefined. Encode both with the same checkpoint and the same head."
         )
 
 
@@ -97,6 +97,58 @@ def unit_rows(vectors: FloatArray, *, what: str = "document", ids: Sequence[str]
     if not is_directed.all():
         raise InvalidEmbeddingsError(_undirected_message(vectors, is_directed, what, ids))
     return out
+
+
+def compared_rows(
+    vectors: FloatArray, *, is_unit: bool, what: str = "document", ids: Sequence[str] | None = None
+) -> Float32Array:
+    """The rows whose inner products are the scores: unit rows for the cosine, else the rows as they are.
+
+    A zero row is refused either way. Its dot products are all 0, but it is the vector of no text: ranked by them, an
+    empty document would beat every one that points away from the query.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n, dim), float32 or float64
+    is_unit : bool
+        Whether rows are made unit rows.
+    what, ids
+        As in `unit_rows`.
+
+    Returns
+    -------
+    ndarray of shape (n, dim), float32
+
+    Raises
+    ------
+    InvalidEmbeddingsError
+        As `unit_rows`; of rows as they are also if one overflows float32.
+    """
+    if is_unit:
+        return unit_rows(vectors, what=what, ids=ids).astype(np.float32, copy=False)
+    require_matrix(vectors, what=what)
+    with np.errstate(over="ignore"):  # what overflows is infinite, and refused
+        rows = vectors.astype(np.float32, copy=False)
+    # The smallest and the largest entry: no copy of the rows is made, and NaN passes through both.
+    low, high = rows.min(axis=1), rows.max(axis=1)
+    is_directed = np.isfinite(low) & np.isfinite(high) & ((low < 0) | (high > 0))
+    if not is_directed.all():
+        raise InvalidEmbeddingsError(_undirected_message(rows, is_directed, what, ids))
+    return rows
+
+
+def similarity_matrix(queries: FloatArray, documents: FloatArray, *, is_cosine: bool) -> FloatArray:
+    """Cosine or dot product of every query and every document, shape (n_queries, n_documents).
+
+    Raises InvalidEmbeddingsError if the dimensions differ, or a row is zero or not finite.
+    """
+    if is_cosine:
+        return cosine_similarity(queries, documents)
+    require_same_dim(queries, documents)
+    found: FloatArray = (
+        compared_rows(queries, is_unit=False, what="query") @ compared_rows(documents, is_unit=False, what="document").T
+    )
+    return found
 
 
 def cosine_similarity(queries: FloatArray, documents: FloatArray) -> FloatArray:

@@ -50,7 +50,7 @@ class Checkpoint:
 
     ``steps`` is the head as NumPy float32 parameters, in order; empty where there is none. ``encoder_state`` is None
     where the encoder is the base model's, so that cached base embeddings serve. ``pooling`` is None for static
-    embeddings only.
+    embeddings only. ``similarity`` is what the checkpoint states; a head alone states nothing.
     """
 
     path: str
@@ -67,6 +67,7 @@ class Checkpoint:
     query_prompt: str = ""
     document_prompt: str = ""
     tensors: TensorAccount = field(default_factory=lambda: TensorAccount(0))  # besides those of the base model's files
+    similarity: str | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -281,6 +282,7 @@ def _folder_checkpoint(
         steps=folder.tail,
         adapter=folder.adapter,
         tensors=TensorAccount(folder.n_module_tensors),
+        similarity=folder.similarity or base.similarity,
         notes=(*folder.notes, *_capped_note(recorded, limit, max_length)),
     )
 

@@ -28,17 +28,24 @@ FLUSH_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embeddings:
-    """Unit vectors of a collection and where they come from.
+    """Vectors of a collection, ready to be compared by their inner product, and where they come from.
+
+    Unit rows where the similarity is the cosine; rows as they are where it is the dot product.
 
     ``n_encoded`` and ``n_cached`` count distinct texts (a text with two prompts counts twice).
     """
 
-    queries: Float32Array  # (Q, dim), unit rows, in the order of Collection.queries
-    documents: Float32Array  # (N, dim), unit rows, in the order of Collection.documents
+    queries: Float32Array  # (Q, dim), in the order of Collection.queries
+    documents: Float32Array  # (N, dim), in the order of Collection.documents
     facts: ModelFacts
     n_encoded: int = 0
     n_cached: int = 0
     elapsed_s: float = 0.0
+
+    @property
+    def similarity(self) -> str:
+        """ "cosine" or "dot"."""
+        return self.facts.similarity
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -223,12 +230,12 @@ def embed_collection(
     batch_size: int = 32,
     progress: ProgressCallback | None = None,
 ) -> Embeddings:
-    """Unit vectors of every query and document of ``collection``.
+    """Vectors of every query and document of ``collection``, as the model compares them.
 
     Raises
     ------
     InvalidEmbeddingsError
-        If a text has no direction under the model (its vector is zero or not finite); its id is named.
+        If a text has no vector under the model (its vector is zero or not finite); its id is named.
     InvalidOptionError, EmbedscopeError
         As ``encode_texts``.
     """

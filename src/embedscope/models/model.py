@@ -14,10 +14,20 @@ from embedscope.models.checkpoint import Checkpoint, load_checkpoint
 from embedscope.models.encoders import SentenceTransformerEncoder
 from embedscope.models.fingerprints import HashMemory
 from embedscope.models.onnx_backend import require_onnx
-from embedscope.models.projectors import Identity, Linear, Nonlinearity, Normalize, Projection, Step, Truncate
+from embedscope.models.projectors import (
+    Identity,
+    Linear,
+    Nonlinearity,
+    Normalize,
+    Projection,
+    Step,
+    Truncate,
+    ends_normalised,
+)
+from embedscope.models.score_function import resolved_similarity, stated_similarity
 from embedscope.protocols import Encoder
 from embedscope.result import ModelFacts
-from embedscope.settings import Activation, Backend, Device, Pooling, Precision, Weights
+from embedscope.settings import Activation, Backend, Device, Pooling, Precision, SimilarityFunction, Weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +39,7 @@ class Model:
     facts: ModelFacts
     query_prompt: str = ""
     document_prompt: str = ""
+    base_similarity: SimilarityFunction = SimilarityFunction.COSINE  # without the head
 
     @property
     def dim(self) -> int:
@@ -37,13 +48,15 @@ class Model:
 
     def without_head(self) -> Model:
         """The same encoder, its pooled vectors compared as they are: what the head has to improve on."""
-        projector = Identity(self.projector.dim_in)
+        is_unit = self.base_similarity is SimilarityFunction.COSINE
+        projector = Identity(self.projector.dim_in, is_unit=is_unit)
         facts = replace(
             self.facts,
             checkpoint=self.facts.base_model or self.facts.checkpoint,
             dim=projector.dim_out,
             head=None,
             training={},
+            similarity=self.base_similarity.value,
             fingerprint=_fingerprint(self.encoder, projector, self.query_prompt, self.document_prompt),
         )
         return replace(self, projector=projector, facts=facts)
@@ -64,6 +77,7 @@ def load_model(
     hashes: HashMemory | None = None,
     backend: Backend | str = Backend.TORCH,
     precision: Precision | str = Precision.AUTO,
+    similarity: SimilarityFunction | str = SimilarityFunction.MODEL,
 ) -> Model:
     """The model at ``path``, ready to encode; its weights are read when the first text has to be encoded.
 
@@ -80,6 +94,8 @@ def load_model(
     precision : Precision or str
         Number format of torch's weights and activations: by default half precision on CUDA and float32 elsewhere.
         Vectors of different formats differ, and each has its own place in the cache.
+    similarity : SimilarityFunction or str
+        What compares its vectors: by default what the model states, else the cosine.
 
     Raises
     ------
@@ -110,16 +126,24 @@ def load_model(
         hashes=hashes or HashMemory(),
         backend=runs_on,
     )
+    asked = SimilarityFunction(similarity)
+    is_unit = ends_normalised(checkpoint.steps)
+    chosen, notes = resolved_similarity(asked, checkpoint.similarity, is_unit=is_unit, where=checkpoint.path)
+    checkpoint = replace(checkpoint, notes=(*checkpoint.notes, *notes))
     try:
-        projector = Projection(checkpoint.steps, dim_in=encoder.dim)
+        is_unit = chosen is SimilarityFunction.COSINE
+        projector = Projection(checkpoint.steps, dim_in=encoder.dim, is_unit=is_unit)
     except CheckpointError as error:
         raise CheckpointError(f"'{checkpoint.path}' over '{checkpoint.base.reference}': {error}") from error
     return Model(
         encoder=encoder,
         projector=projector,
-        facts=_facts(checkpoint, encoder, projector),
+        facts=replace(_facts(checkpoint, encoder, projector), similarity=chosen.value),
         query_prompt=checkpoint.query_prompt,
         document_prompt=checkpoint.document_prompt,
+        base_similarity=stated_similarity(checkpoint.base.without_head().similarity)
+        if asked is SimilarityFunction.MODEL
+        else asked,
     )
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from embedscope.errors import CheckpointError, UnsafeCheckpointError
 from embedscope.models.modules import Module, module_tensors, read_modules, tail_steps
 from embedscope.models.pooling import PoolingSpec, read_pooling
-from embedscope.models.projectors import Step, Truncate
+from embedscope.models.projectors import Step, Truncate, ends_normalised
 from embedscope.models.prompts import NO_PROMPTS, OwnPrompts
 from embedscope.models.weights import FileKind, file_kind, read_object, read_tensors, tensor_types
 
@@ -62,6 +62,7 @@ class ModelFolder:
 
     ``encoder_modules`` stand after the transformer and before ``tail``; ``tail`` is what NumPy applies to pooled
     vectors. ``transformer`` is None where the first module is no transformer (static embeddings).
+    ``similarity`` is the ``similarity_fn_name`` that the folder states.
     """
 
     path: Path
@@ -78,6 +79,7 @@ class ModelFolder:
     max_length: int | None = None
     do_lower_case: bool = False
     prompts: OwnPrompts = NO_PROMPTS
+    similarity: str | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -86,8 +88,12 @@ class ModelFolder:
         return (self.reference, self.path.name, str(self.config.get("_name_or_path", "")))
 
     def without_head(self) -> ModelFolder:
-        """The transformer alone, without the layers after it."""
-        return replace(self, tail=(), encoder_modules=())
+        """The transformer alone, without the layers after it.
+
+        A dot product that it states over vectors made unit rows is a cosine, and stays one without that last layer.
+        """
+        similarity = None if ends_normalised(self.tail) else self.similarity
+        return replace(self, tail=(), encoder_modules=(), similarity=similarity)
 
     @property
     def hidden_size(self) -> int | None:
@@ -143,6 +149,7 @@ def _hugging_face_folder(path: Path, reference: str) -> ModelFolder:
         config=config,
         pooling=read_pooling(path / "1_Pooling"),
         max_length=max_length,
+        similarity=_stated_similarity(read_object(path / "config_sentence_transformers.json")),
         notes=(*notes, *capped, *_tokenizer_note(path)),
     )
 
@@ -351,6 +358,7 @@ def _sentence_transformers_folder(path: Path, reference: str) -> ModelFolder:
         max_length=max_length,
         do_lower_case=bool(settings.get("do_lower_case", False)),
         prompts=OwnPrompts.read(general, file),
+        similarity=_stated_similarity(general),
         notes=(*_ignored_heads_note(path), *notes, *capped, *_tokenizer_note(head.folder)),
     )
 
@@ -369,6 +377,11 @@ def _transformer_settings(folder: Path) -> dict[str, Any]:
             f"Encode with your own program and pass the vectors with --embeddings."
         )
     return settings
+
+
+def _stated_similarity(general: Mapping[str, Any]) -> str | None:
+    stated = general.get("similarity_fn_name")
+    return stated if isinstance(stated, str) else None
 
 
 def weight_files(folder: Path) -> tuple[Path, ...]:

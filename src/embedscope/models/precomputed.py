@@ -18,12 +18,15 @@ import numpy.typing as npt
 from embedscope.data.arrow_vectors import matrix_of
 from embedscope.data.collection import Collection, identity
 from embedscope.errors import InputError, InvalidEmbeddingsError
-from embedscope.metrics.vectors import unit_rows
+from embedscope.metrics.norms import Norms
+from embedscope.metrics.vectors import compared_rows
 from embedscope.models.embed import Embeddings
 from embedscope.models.fingerprints import hash_file
+from embedscope.models.score_function import similarity_of_vectors
 from embedscope.models.weights import FileKind, file_kind
 from embedscope.protocols import Float32Array, IntArray
 from embedscope.result import ModelFacts
+from embedscope.settings import SimilarityFunction
 
 TEXT_COLUMNS = ("texts", "vectors")
 ID_COLUMNS = ("query_ids", "queries", "document_ids", "documents")
@@ -41,18 +44,22 @@ def is_precomputed_file(path: str | Path) -> bool:
     return file.is_file() and file_kind(file) in (FileKind.NPZ, FileKind.PARQUET)
 
 
-def load_precomputed(path: str | Path, collection: Collection) -> Embeddings:
-    """The vectors in ``path`` for every query and document of ``collection``, made unit rows.
+def load_precomputed(
+    path: str | Path, collection: Collection, *, similarity: SimilarityFunction = SimilarityFunction.MODEL
+) -> Embeddings:
+    """The vectors in ``path`` for every query and document of ``collection``, made unit rows unless compared by dot.
 
     Parameters
     ----------
     path : str or Path
         ``.npz`` or Parquet, recognised by content. Parquet columns of unequal length are filled up with nulls.
+    similarity : SimilarityFunction
+        Cosine where nothing is said; norms that differ are then noted.
 
     Returns
     -------
     Embeddings
-        float32 unit rows in the order of the collection.
+        float32 rows in the order of the collection.
 
     Raises
     ------
@@ -62,14 +69,18 @@ def load_precomputed(path: str | Path, collection: Collection) -> Embeddings:
     """
     started = time.monotonic()
     queries, documents = read_precomputed(path, collection)
+    chosen, notes = similarity_of_vectors(similarity, Norms.of(queries), Norms.of(documents))
+    is_unit = chosen is SimilarityFunction.COSINE
     return Embeddings(
-        queries=unit_rows(queries, what="query", ids=collection.query_ids).astype(np.float32, copy=False),
-        documents=unit_rows(documents, what="document", ids=collection.document_ids).astype(np.float32, copy=False),
+        queries=compared_rows(queries, is_unit=is_unit, what="query", ids=collection.query_ids),
+        documents=compared_rows(documents, is_unit=is_unit, what="document", ids=collection.document_ids),
         facts=ModelFacts(
             checkpoint=str(path),
             layout="precomputed embeddings",
             dim=int(queries.shape[1]),
             fingerprint=hash_file(Path(path).expanduser()),
+            notes=notes,
+            similarity=chosen.value,
         ),
         elapsed_s=time.monotonic() - started,
     )

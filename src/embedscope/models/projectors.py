@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import erf, expit
 
 from embedscope.errors import CheckpointError, InvalidEmbeddingsError
-from embedscope.metrics.vectors import unit_rows
+from embedscope.metrics.vectors import compared_rows
 from embedscope.protocols import Float32Array
 
 NORM_EPS = 1e-5
@@ -216,15 +216,23 @@ class Truncate:
         return f"truncate {self.dim}".encode()
 
 
+def ends_normalised(steps: Sequence[Step]) -> bool:
+    """Whether the last step makes unit rows."""
+    return bool(steps) and isinstance(steps[-1], Normalize)
+
+
 class Projection:
     """A chain of steps, then unit rows; without steps it is the identity (see ``Identity``).
 
-    ``dim_in`` is the length of a pooled vector. Raises ``CheckpointError`` if the dimensions of two neighbouring steps
-    do not fit.
+    ``dim_in`` is the length of a pooled vector. ``is_unit`` is False where vectors are compared by their dot product:
+    rows are then left as the last step gives them.
+
+    Raises ``CheckpointError`` if the dimensions of two neighbouring steps do not fit.
     """
 
-    def __init__(self, steps: Sequence[Step], *, dim_in: int) -> None:
+    def __init__(self, steps: Sequence[Step], *, dim_in: int, is_unit: bool = True) -> None:
         self.steps = tuple(steps)
+        self.is_unit = is_unit
         self.dim_in = self.dim_out = dim_in
         for step in self.steps:
             self.dim_out = step.dim_out(self.dim_out)
@@ -232,13 +240,13 @@ class Projection:
     @property
     def fingerprint(self) -> str:
         """Hex digest of every parameter."""
-        digest = hashlib.sha256(str(self.dim_in).encode())
+        digest = hashlib.sha256(f"{self.dim_in}{'' if self.is_unit else ' as they are'}".encode())
         for step in self.steps:
             digest.update(hashlib.sha256(step.digest()).digest())
         return digest.hexdigest()
 
     def project(self, vectors: Float32Array, *, what: str = "text", ids: Sequence[str] | None = None) -> Float32Array:
-        """Unit rows after the head.
+        """The rows that are compared: what the head gives, made unit rows unless ``is_unit`` is False.
 
         Parameters
         ----------
@@ -249,7 +257,7 @@ class Projection:
         Returns
         -------
         ndarray of shape (n, dim_out), float32
-            Rows of Euclidean norm 1 (norms taken in float64).
+            Of Euclidean norm 1 (norms taken in float64), or as they are.
 
         Raises
         ------
@@ -263,7 +271,7 @@ class Projection:
         projected = np.asarray(vectors, dtype=np.float32)
         for step in self.steps:
             projected = step.apply(projected)
-        return unit_rows(projected, what=what, ids=ids)
+        return compared_rows(projected, is_unit=self.is_unit, what=what, ids=ids)
 
 
 class LinearHead(Projection):
@@ -297,7 +305,7 @@ class LinearHead(Projection):
 
 
 class Identity(Projection):
-    """No head: the pooled vectors, made unit rows."""
+    """No head: the pooled vectors, made unit rows unless ``is_unit`` is False."""
 
-    def __init__(self, dim: int) -> None:
-        super().__init__((), dim_in=dim)
+    def __init__(self, dim: int, *, is_unit: bool = True) -> None:
+        super().__init__((), dim_in=dim, is_unit=is_unit)

@@ -86,11 +86,14 @@ def _pictures(stage: Scored) -> Iterator[tuple[str, Callable[[], Figure]]]:
         if stage.geometry is not None:
             yield "spectrum", partial(pictures.draw_spectrum, stage.geometry)
         if stage.thresholds is not None:
-            yield "thresholds", partial(pictures.draw_thresholds, stage.thresholds)
+            yield "thresholds", partial(pictures.draw_thresholds, stage.thresholds, similarity=stage.model.similarity)
         if stage.robustness is not None and any(effect.changes for effect in stage.robustness.effects):
             yield "robustness", partial(pictures.draw_robustness, stage.robustness)
         if stage.deployment is not None:
-            yield "deployment_cost", partial(pictures.draw_deployment_cost, stage.deployment)
+            yield (
+                "deployment_cost",
+                partial(pictures.draw_deployment_cost, stage.deployment, similarity=stage.model.similarity),
+            )
     if isinstance(stage, Mapped):
         for name in stage.maps:
             yield f"{name}_projection", partial(pictures.draw_map, stage, name)

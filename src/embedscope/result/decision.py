@@ -66,7 +66,8 @@ class Criterion:
 
     ``metric`` is a path such as "similarity.margin", "metrics.Success@1", "negative_types.*.violation_rate" or
     "comparisons.lexical.MRR"; ``bound`` says what is held against the threshold: the whole "interval" (four
-    outcomes) or the "value" alone (no interval is consulted).
+    outcomes) or the "value" alone (no interval is consulted). A level, such as a margin, is held against its threshold
+    where the model compares by ``similarity``, "cosine" or "dot": under another it has another scale.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Criterion:
     threshold: float
     gating: bool = True
     bound: str = "interval"
+    similarity: str = "cosine"
 
 
 @dataclass(frozen=True, slots=True)

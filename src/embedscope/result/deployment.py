@@ -47,7 +47,7 @@ class DeploymentCost:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdChoice:
-    """The lowest cosine threshold that keeps a precision of ``wanted`` by its interval's lower end.
+    """The lowest threshold that keeps a precision of ``wanted`` by its interval's lower end.
 
     Half of the clusters say where the precision is surest, the others how far down from there it lasts: ``precision``
     and ``recall`` are those of the others.
@@ -64,7 +64,7 @@ class ThresholdChoice:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdTable:
-    """Precision and recall of "every document with a cosine of at least t", over all (query, document) pairs.
+    """Precision and recall of "every document with a similarity of at least t", over all (query, document) pairs.
 
     Columns of shape (T,), thresholds ascending. NaN stands where a figure or its interval is undefined. Precision
     depends on the size of the pool: a larger one has more wrong documents above any threshold.

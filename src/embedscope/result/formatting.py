@@ -6,11 +6,13 @@ margin, a separation and an MRR (conventions, section 6).
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Protocol
 
+from embedscope.protocols import Float64Array
 from embedscope.result.comparisons import Comparison
 from embedscope.result.estimate import Estimate
 from embedscope.result.provenance import TensorAccount
@@ -94,6 +96,26 @@ def p_value(p: float) -> str:
 def p_equals(p: float) -> str:
     """``p = 0.0123``, or ``p < 0.0001``."""
     return f"p < {LEAST_P}" if p < LEAST_P else f"p = {p:.4f}"
+
+
+def decimals_of(grid: Float64Array) -> int:
+    """Decimals of the values of an evenly spaced grid: 2, more where its steps are finer, none where they are whole."""
+    step = float(grid[1] - grid[0]) if len(grid) > 1 else 0.01
+    return 0 if step >= 1 - 1e-9 else max(2, -math.floor(math.log10(step) + 1e-9))
+
+
+MAP_BY_DIRECTION = "neighbours are those by cosine, ranks are by dot product"
+"""What is said of the map of a run whose ranks are by dot product."""
+
+
+def similarity_name(similarity: str) -> str:
+    """What the score of a query and a document is called."""
+    return "dot product" if similarity == "dot" else "cosine similarity"
+
+
+def threshold_name(similarity: str) -> str:
+    """What a threshold on that score is called."""
+    return "dot product threshold" if similarity == "dot" else "cosine threshold"
 
 
 def count(n: int, singular: str, plural: str | None = None) -> str:

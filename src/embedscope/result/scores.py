@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from embedscope.protocols import BoolArray, Float32Array, Float64Array, IntArray
-from embedscope.result.codec import ENTRY_NAME, UNWRITTEN
+from embedscope.result.codec import ADDED, ENTRY_NAME, UNWRITTEN
 from embedscope.result.estimate import Estimate
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """One population of cosine similarities.
+    """One population of similarities.
 
     ``mean`` and ``std`` (population, ddof 0) are exact. ``quantiles`` (keys "0.05" ... "0.95") and ``density`` come
     from a histogram; ``density`` integrates to 1 over ``Similarity.edges``.
@@ -28,7 +28,10 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True)
 class Similarity:
-    """Positive, negative and hard-negative similarities and how far apart they lie (conventions, section 4)."""
+    """Positive, negative and hard-negative similarities and how far apart they lie (conventions, section 4).
+
+    Similarities lie in [-bound, bound]: 1 for cosines, for dot products by the norms of the vectors.
+    """
 
     edges: Float64Array = field(metadata=UNWRITTEN)
     positive: Distribution
@@ -42,6 +45,7 @@ class Similarity:
     diagonal: Estimate
     off_diagonal: Estimate
     gap: Estimate
+    bound: float = field(default=1.0, metadata=ADDED)
 
 
 @dataclass(frozen=True, slots=True)

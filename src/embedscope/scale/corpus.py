@@ -13,7 +13,7 @@ import numpy as np
 
 from embedscope.data.collection import Collection
 from embedscope.decide.criteria import load_criteria
-from embedscope.errors import InvalidOptionError
+from embedscope.errors import DataFormatError, InvalidOptionError
 from embedscope.log import SILENT, Log
 from embedscope.measure.negatives import NegativePairs
 from embedscope.measure.query_set import QuerySet
@@ -22,6 +22,7 @@ from embedscope.measure.ranked import Ranked, n_kept
 from embedscope.measure.scoring import N_BINS, Scores, values_of
 from embedscope.measure.similarity import N_SUBSAMPLED, DocumentSummary
 from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.norms import Norms, score_bound
 from embedscope.metrics.threads import n_threads
 from embedscope.metrics.vectors import score_pairs
 from embedscope.pipeline import checkpoint_of, decide, estimates_of
@@ -31,7 +32,15 @@ from embedscope.scale.memory import CorpusSize, MemoryPlan, plan_memory
 from embedscope.scale.ray_engine import RayEngine
 from embedscope.scale.shard_folder import ShardFolder
 from embedscope.scale.shard_pass import Engine, PartialScores, ShardTask, score_shards
-from embedscope.settings import PROMPTS, CorpusSettings, EngineSettings, Settings, flag, require_unused
+from embedscope.settings import (
+    PROMPTS,
+    CorpusSettings,
+    EngineSettings,
+    Settings,
+    SimilarityFunction,
+    flag,
+    require_unused,
+)
 from embedscope.settings import Engine as EngineName
 from embedscope.stats.resampler import Resampler
 
@@ -72,7 +81,7 @@ def run_on_shards(settings: Settings, corpus: CorpusSettings, log: Log = SILENT)
         (settings.model, ENCODING),
         (settings.measure, ("abbreviations", "attributes")),
     )
-    folder = ShardFolder(name)
+    folder = ShardFolder(name, settings.model.similarity)
     log.step(
         f"Data:  {name}: shard folder, {folder.queries.n_rows:,} queries, {folder.documents.n_rows:,} documents in "
         f"{len(folder.documents.shards):,} shards of {folder.dtype}"
@@ -174,7 +183,7 @@ def rank_shards(
         f"{len(folder.documents.shards):,} shards; memory stays below {plan.total / 1e9:.2f} GB"
     )
     with log.progress("Scoring", unit="documents") as progress:
-        found = engine(folder, task := _task(subject, plan, settings), progress)
+        found = engine(folder, task := _task(folder, subject, plan, settings), progress)
     scores = _scores(task, found)
     values = values_of(chosen.metrics, scores.judgments, scores.pair_scores, scores.counts)
     rows, resampler = subject.query_set.rows, subject.query_set.resampler
@@ -191,6 +200,7 @@ def rank_shards(
         negatives=negatives,
         query_table=query_table(collection, rows, shown_scores, shown_negatives, values, resampler.clusters, chosen.k),
         document_table=document_table(collection, shown_scores.judgments, shown_negatives),
+        similarity=folder.similarity,
     )
 
 
@@ -218,6 +228,7 @@ def model_facts(folder: ShardFolder) -> ModelFacts:
         dim=folder.dim,
         dtype=str(folder.dtype),
         fingerprint=folder.encoder.get("fingerprint"),
+        similarity=folder.similarity.value,
     )
 
 
@@ -253,17 +264,30 @@ def _subject(folder: ShardFolder, settings: Settings, characters: int) -> Subjec
     )
 
 
-def _task(subject: Subject, plan: MemoryPlan, settings: Settings) -> ShardTask:
-    own = subject.query_set.judgments
+def _task(folder: ShardFolder, subject: Subject, plan: MemoryPlan, settings: Settings) -> ShardTask:
+    own, bound = subject.query_set.judgments, _bound(folder, subject)
     return ShardTask(
         queries=subject.queries,
         judgments=subject.judgments,
         pair_scores=score_pairs(subject.queries, subject.documents, own.query_of_pair, own.documents),
         k=n_kept(settings.measure.k, int(subject.judgments.n_relevant.max(initial=0))),
-        tolerance=settings.measure.tie_tolerance,
+        tolerance=settings.measure.tie_tolerance * bound,
         n_bins=N_BINS,
         rows_per_block=plan.rows_per_block,
+        bound=bound,
     )
+
+
+def _bound(folder: ShardFolder, subject: Subject) -> float:
+    """The bound of the scores; a DataFormatError if the manifest lacks the norms that it rests on."""
+    if folder.similarity is SimilarityFunction.COSINE:
+        return 1.0
+    if folder.norms is None:
+        raise DataFormatError(
+            f"The manifest of '{folder.where}' says that vectors are compared by dot product, and nothing of their "
+            f"norms. Write the folder again."
+        )
+    return score_bound(Norms.of(subject.queries), folder.norms)
 
 
 def _scores(task: ShardTask, found: PartialScores) -> Scores:
@@ -275,6 +299,7 @@ def _scores(task: ShardTask, found: PartialScores) -> Scores:
         top_documents=best.documents,
         top_scores=best.scores.astype(np.float32, copy=False),
         histogram=found.histogram,
+        bound=task.bound,
     )
 
 

@@ -30,17 +30,22 @@ import numpy as np
 import numpy.typing as npt
 
 from embedscope.data.collection import Negatives
-from embedscope.errors import DataFormatError, InputError, InvalidEmbeddingsError
+from embedscope.errors import DataFormatError, InputError, InvalidEmbeddingsError, InvalidOptionError
 from embedscope.metrics.judgments import Judgments
-from embedscope.metrics.vectors import unit_rows
+from embedscope.metrics.norms import Norms
+from embedscope.metrics.vectors import compared_rows
 from embedscope.protocols import Float32Array, IntArray
 from embedscope.scale.remote_storage import Place, file_size, file_sizes, is_remote, open_place
+from embedscope.settings import SimilarityFunction
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
 FORMAT = "embedscope shards"
 FORMAT_VERSION = 1
+DOT_FORMAT_VERSION = 2
+"""Of folders whose rows are compared by dot product: a program that knows only the first would make them unit rows."""
+
 MANIFEST = "manifest.json"
 DTYPES = ("float16", "float32")
 _HEADER_BYTES = 256
@@ -125,7 +130,7 @@ class Side:
         return bool(self.shards) and all(shard.names is not None for shard in self.shards)
 
     def blocks(self, number: int, rows: int) -> Iterator[tuple[int, Float32Array]]:
-        """The unit rows of one shard, ``rows`` at a time, with the number of each block's first row.
+        """The rows of one shard to be compared, ``rows`` at a time, with the number of each block's first row.
 
         A block is valid until the next one is asked for. The file is read once, from front to back, and held against
         its SHA-256.
@@ -153,7 +158,7 @@ class Side:
             raise self._folder.damaged(shard, "its content has another SHA-256")
 
     def take(self, rows: IntArray) -> Float32Array:
-        """The unit rows of these numbers, shape (len(rows), dim), in the order asked for.
+        """The rows of these numbers, shape (len(rows), dim), in the order asked for.
 
         Raises
         ------
@@ -173,7 +178,7 @@ class Side:
         return found if np.array_equal(wanted, rows) else found[inverse]
 
     def everything(self) -> Float32Array:
-        """All unit rows, shape (n_rows, dim); checked like `blocks`."""
+        """All rows, shape (n_rows, dim); checked like `blocks`."""
         out = np.empty((self.n_rows, self._folder.dim), dtype=np.float32)
         for number in range(len(self.shards)):
             for start, block in self.blocks(number, _ROWS_AT_ONCE):
@@ -221,16 +226,21 @@ class ShardFolder:
     ----------
     where : str or Path
         A local path, or a URI that pyarrow knows.
+    similarity : SimilarityFunction
+        How rows are compared: by default as the manifest says. Under the cosine they are read as unit rows, under the
+        dot product as they stand; ``norms`` are then those of the documents.
 
     Raises
     ------
     InputError
         If there is no such folder.
+    InvalidOptionError
+        If the dot product is asked for, and the folder was not written for it.
     DataFormatError
         If its manifest is of another kind or version, or a file is missing or of another size.
     """
 
-    def __init__(self, where: Place) -> None:
+    def __init__(self, where: Place, similarity: SimilarityFunction = SimilarityFunction.MODEL) -> None:
         self.where = str(where)
         self._files: FileSystem = open_place(where)
         manifest = _read_manifest(self._files, self.where)
@@ -238,6 +248,8 @@ class ShardFolder:
             self.dim = int(manifest["dim"])
             self.dtype: npt.DTypeLike = np.dtype(manifest["dtype"])
             self.is_normalised = bool(manifest["is_normalised"])
+            self.similarity = SimilarityFunction(manifest.get("similarity", SimilarityFunction.COSINE))
+            self.norms = None if manifest.get("norms") is None else Norms(**manifest["norms"])
             self.encoder = dict(manifest.get("encoder") or {})
             self.queries = Side(self, "query", self._shards(manifest, "queries"))
             self.documents = Side(self, "document", self._shards(manifest, "documents"))
@@ -248,6 +260,13 @@ class ShardFolder:
             raise DataFormatError(
                 f"'{self.where}/{MANIFEST}' is damaged: {error!r}. Write the folder again."
             ) from error
+        if similarity is SimilarityFunction.DOT and self.similarity is not SimilarityFunction.DOT:
+            raise InvalidOptionError(
+                f"'{self.where}' was written for the cosine, which needs no norms of its vectors. Write it again with "
+                f"embedscope shard --similarity dot, or leave --similarity out."
+            )
+        if similarity is not SimilarityFunction.MODEL:
+            self.similarity = similarity
         files = list(self._all_files())
         for file, size in zip(files, file_sizes(self._files, [file.file for file in files]), strict=True):
             if size is None:
@@ -347,7 +366,7 @@ class ShardFolder:
             done += n_read
 
     def gather(self, shard: ShardFile, rows: IntArray) -> Float32Array:
-        """Chosen rows of a shard (ascending) as unit rows; neighbours are read in one request."""
+        """Chosen rows of a shard (ascending) as they are compared; neighbours are read in one request."""
         out = np.empty((len(rows), self.dim), dtype=self.dtype)
         n_bytes = self.dim * self.itemsize
         gap = (_REMOTE_GAP_BYTES if is_remote(self.where) else _GAP_BYTES) // n_bytes + 1
@@ -364,7 +383,9 @@ class ShardFolder:
         return self.unit(out, shard, rows)
 
     def unit(self, rows: npt.NDArray[Any], shard: ShardFile, numbers: Sequence[int] | IntArray) -> Float32Array:
-        """Rows as they stand on disk, as float32 unit rows; ``numbers`` are their places in the shard.
+        """Rows as they stand on disk, as float32 rows to be compared; ``numbers`` are their places in the shard.
+
+        Unit rows for the cosine, as they are for the dot product.
 
         Rows that were normalised when they were written are known to be by their norms, summed in float32. Those of
         float16 are normalised again, because rounding to 11 bits moves a norm by up to 5e-4.
@@ -377,7 +398,7 @@ class ShardFolder:
         wide = rows.astype(np.float32, copy=False)
         if not self.is_normalised:
             try:
-                return unit_rows(wide, what="shard").astype(np.float32, copy=False)
+                return compared_rows(wide, is_unit=self.similarity is SimilarityFunction.COSINE, what="shard")
             except InvalidEmbeddingsError as error:
                 where = f"'{self.where}/{shard.file}', of its rows {numbers[0]} to {numbers[-1]}"
                 raise InvalidEmbeddingsError(f"{where}: {error}") from error
@@ -518,10 +539,10 @@ def _read_manifest(folder: FileSystem, where: str) -> dict[str, Any]:
             f"'{where}' is no shard folder: it has no {MANIFEST} of the format '{FORMAT}'. A folder whose writing was "
             f"interrupted has none either. Make one with: embedscope shard"
         )
-    if content.get("format_version") != FORMAT_VERSION:
+    if content.get("format_version") not in (FORMAT_VERSION, DOT_FORMAT_VERSION):
         raise DataFormatError(
-            f"'{where}' has format version {content.get('format_version')}; this embedscope reads {FORMAT_VERSION}. "
-            f"Upgrade embedscope, or write the folder again."
+            f"'{where}' has format version {content.get('format_version')}; this embedscope reads {FORMAT_VERSION} and "
+            f"{DOT_FORMAT_VERSION}. Upgrade embedscope, or write the folder again."
         )
     if content.get("dtype") not in DTYPES:
         raise DataFormatError(f"'{where}' states the dtype {content.get('dtype')!r}; expected {' or '.join(DTYPES)}.")

@@ -35,13 +35,14 @@ T = TypeVar("T")
 class ShardTask:
     """What has to be known to score any shard of a folder."""
 
-    queries: Float32Array  # (Q, dim), unit rows, the judged ones
+    queries: Float32Array  # (Q, dim), as they are compared, the judged ones
     judgments: Judgments  # of these queries over all documents
     pair_scores: Float64Array  # (P,)
     k: int  # documents kept for each query
     tolerance: float
     n_bins: int
     rows_per_block: int  # documents in memory at once
+    bound: float = 1.0  # of the scores
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +100,7 @@ def score_shard(
     n_rows, n_documents = folder.documents.shards[number].rows, folder.documents.n_rows
     ties = TieAccumulator(task.judgments, task.pair_scores, task.tolerance)
     top = TopKAccumulator(len(task.queries), min(task.k, n_documents))
-    histogram = HistogramAccumulator(task.n_bins, exclude=task.judgments)
+    histogram = HistogramAccumulator(task.n_bins, exclude=task.judgments, bound=task.bound)
     total, gram = np.zeros(folder.dim), np.zeros((folder.dim, folder.dim))
     query_block, document_block = block_shape(len(task.queries), task.rows_per_block)
     with one_thread_products():  # a product cut among threads rounds differently with every number of them

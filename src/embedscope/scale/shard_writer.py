@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,10 +17,20 @@ from embedscope import __version__
 from embedscope.data.collection import Negatives
 from embedscope.errors import DataFormatError, InvalidEmbeddingsError, InvalidOptionError, OutputError
 from embedscope.metrics.judgments import Judgments
-from embedscope.metrics.vectors import unit_rows
+from embedscope.metrics.norms import Norms
+from embedscope.metrics.vectors import compared_rows
 from embedscope.protocols import FloatArray, IntArray
 from embedscope.scale.remote_storage import Place, file_size, open_place, place_to_write, write_bytes
-from embedscope.scale.shard_folder import DTYPES, FORMAT, FORMAT_VERSION, MANIFEST, ShardFile, ShardFolder
+from embedscope.scale.shard_folder import (
+    DOT_FORMAT_VERSION,
+    DTYPES,
+    FORMAT,
+    FORMAT_VERSION,
+    MANIFEST,
+    ShardFile,
+    ShardFolder,
+)
+from embedscope.settings import SimilarityFunction
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
@@ -43,6 +54,8 @@ class SideWriter:
 
     def __init__(self, folder: FileSystem, name: str, *, dtype: str, rows_per_shard: int | None) -> None:
         self._folder, self._name, self._dtype = folder, name, np.dtype(dtype)
+        self.is_unit = True
+        self.norms = Norms()  # of the rows as they came
         self._rows_per_shard = rows_per_shard
         self._shards: list[ShardFile] = []
         self._content, self._n_gathered = io.BytesIO(), 0
@@ -57,7 +70,9 @@ class SideWriter:
         return sum(shard.rows for shard in self._shards) + self._n_gathered
 
     def add(self, vectors: FloatArray, ids: Sequence[str] | None = None, texts: Sequence[str] | None = None) -> None:
-        """Append rows, made unit rows; with their ids and texts, for all rows of a side or for none.
+        """Append rows; with their ids and texts, for all rows of a side or for none.
+
+        They are made unit rows where ``is_unit``, as the folder's similarity asks for.
 
         Parameters
         ----------
@@ -73,18 +88,30 @@ class SideWriter:
         """
         rows = vectors.astype(np.float32) if vectors.dtype == np.float16 else vectors
         self._require_fit(rows, ids, texts)
+        self.norms = self.norms.merge(Norms.of(rows))
         both = (texts if ids is None else ids, ids if texts is None else texts)
         named = [column for column in both if column is not None]
         for start in range(0, len(rows), _WRITE_ROWS):
             part = slice(start, start + _WRITE_ROWS)
-            unit = unit_rows(rows[part], what=self._name).astype(self._dtype)
-            self._append(unit, [column[part] for column in named])
+            compared = compared_rows(rows[part], is_unit=self.is_unit, what=self._name)
+            with np.errstate(over="ignore"):  # what float16 does not hold is infinite, and refused
+                stored = compared.astype(self._dtype)
+            if not self.is_unit:
+                self._require_finite(stored)
+            self._append(stored, [column[part] for column in named])
 
     def close(self) -> list[ShardFile]:
         """Finish the last shard; the files written, in order."""
         if self._n_gathered:
             self._finish()
         return self._shards
+
+    def _require_finite(self, stored: npt.NDArray[Any]) -> None:
+        if not np.isfinite(stored).all():
+            raise InvalidEmbeddingsError(
+                f"A row of {self._name} holds numbers beyond the range of {self._dtype}. Write the folder with "
+                f"--dtype float32."
+            )
 
     def _append(self, rows: npt.NDArray[Any], names: Sequence[Sequence[str]]) -> None:
         limit = self._rows_per_shard or max(1, SHARD_BYTES // (rows.shape[1] * self._dtype.itemsize))
@@ -216,16 +243,30 @@ class ShardWriter:
     """A shard folder being written: add queries and documents, then the judgments.
 
     Made by :func:`writing_shards`. ``encoder`` says what made the vectors (``name``, ``fingerprint``) and may be set
-    until the folder is closed.
+    until the folder is closed, ``similarity`` until rows are added.
     """
 
-    def __init__(self, folder: FileSystem, *, dtype: str, rows_per_shard: int | None) -> None:
+    def __init__(
+        self, folder: FileSystem, *, dtype: str, rows_per_shard: int | None, similarity: SimilarityFunction
+    ) -> None:
         self._folder, self._dtype = folder, dtype
         self.queries = SideWriter(folder, "queries", dtype=dtype, rows_per_shard=rows_per_shard)
         self.documents = SideWriter(folder, "documents", dtype=dtype, rows_per_shard=rows_per_shard)
+        self.similarity = similarity
         self.encoder: Mapping[str, str] = {}
         self._judgments: ShardFile | None = None
         self._negatives: ShardFile | None = None
+
+    @property
+    def similarity(self) -> SimilarityFunction:
+        """Cosine, for which rows are made unit rows, or dot product, for which they are stored as they are."""
+        return self._similarity
+
+    @similarity.setter
+    def similarity(self, similarity: SimilarityFunction) -> None:
+        self._similarity = similarity
+        for side in (self.queries, self.documents):
+            side.is_unit = similarity is SimilarityFunction.COSINE
 
     def judge(self, query: IntArray, document: IntArray, gain: FloatArray | None = None) -> None:
         """Say which documents are relevant to which queries: row numbers, and positive gains (1 by default)."""
@@ -263,16 +304,19 @@ class ShardWriter:
             )
         if self.queries.dim != self.documents.dim:
             raise InvalidEmbeddingsError(
-                f"Queries have {self.queries.dim} numbers a row and documents {self.documents.dim}: their cosine is "
-                f"undefined. Encode both with one model."
+                f"Queries have {self.queries.dim} numbers a row and documents {self.documents.dim}: their "
+                f"similarity is undefined. Encode both with one model."
             )
+        is_unit = self._similarity is SimilarityFunction.COSINE
         manifest = {
             "format": FORMAT,
-            "format_version": FORMAT_VERSION,
+            "format_version": FORMAT_VERSION if is_unit else DOT_FORMAT_VERSION,
             "embedscope_version": __version__,
             "dim": self.queries.dim,
             "dtype": self._dtype,
-            "is_normalised": True,
+            "is_normalised": is_unit,
+            "similarity": self._similarity.value,
+            "norms": None if is_unit else asdict(self.documents.norms),
             "encoder": dict(self.encoder),
             "queries": [shard.to_json() for shard in queries],
             "documents": [shard.to_json() for shard in documents],
@@ -292,8 +336,16 @@ def require_new(where: Place) -> None:
 
 
 @contextmanager
-def writing_shards(where: Place, *, dtype: str = "float32", rows_per_shard: int | None = None) -> Iterator[ShardWriter]:
+def writing_shards(
+    where: Place,
+    *,
+    dtype: str = "float32",
+    rows_per_shard: int | None = None,
+    similarity: SimilarityFunction = SimilarityFunction.COSINE,
+) -> Iterator[ShardWriter]:
     """A :class:`ShardWriter`; the folder is complete when the block ends, and absent when it ends in an exception.
+
+    Rows are made unit rows, or stored as they are where ``similarity`` is the dot product.
 
     Raises
     ------
@@ -310,7 +362,7 @@ def writing_shards(where: Place, *, dtype: str = "float32", rows_per_shard: int 
         raise InvalidOptionError(f"Expected at least one row a shard, got {rows_per_shard}.")
     require_new(where)
     with place_to_write(where) as folder:
-        writer = ShardWriter(folder, dtype=dtype, rows_per_shard=rows_per_shard)
+        writer = ShardWriter(folder, dtype=dtype, rows_per_shard=rows_per_shard, similarity=similarity)
         yield writer
         writer.close()
 
@@ -323,6 +375,7 @@ def write_shards(
     *,
     dtype: str = "float32",
     rows_per_shard: int | None = None,
+    similarity: str = "cosine",
 ) -> ShardFolder:
     """A shard folder from arrays, or from iterators of arrays where they do not fit into memory.
 
@@ -337,6 +390,8 @@ def write_shards(
         "float32", or "float16" for half the bytes; what that changes, `embedscope evaluate` measures.
     rows_per_shard : int, optional
         By default as many as make 64 MiB.
+    similarity : {"cosine", "dot"}
+        Under "dot" rows are stored as they are, and their norms count in every score.
 
     Raises
     ------
@@ -345,7 +400,10 @@ def write_shards(
     DataFormatError
         If ``qrels`` does not fit the queries and documents.
     """
-    with writing_shards(where, dtype=dtype, rows_per_shard=rows_per_shard) as writer:
+    if similarity not in (SimilarityFunction.COSINE, SimilarityFunction.DOT):
+        raise InvalidOptionError(f"similarity must be 'cosine' or 'dot'; got {similarity!r}.")
+    chosen = SimilarityFunction(similarity)
+    with writing_shards(where, dtype=dtype, rows_per_shard=rows_per_shard, similarity=chosen) as writer:
         for side, blocks in ((writer.queries, queries), (writer.documents, documents)):
             for block in [blocks] if isinstance(blocks, np.ndarray) else blocks:
                 side.add(block)

@@ -14,6 +14,7 @@ from embedscope.log import Log
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import encode_texts
 from embedscope.models.model import Model
+from embedscope.models.score_function import similarity_of_vectors
 from embedscope.pipeline import checkpoint_of, embed_with, load, read
 from embedscope.protocols import Float32Array
 from embedscope.scale.corpus import ENCODING, engine_of
@@ -31,7 +32,7 @@ from embedscope.scale.parquet_corpus import (
 from embedscope.scale.ray_engine import Encode, encode_dataset
 from embedscope.scale.shard_folder import ShardFolder
 from embedscope.scale.shard_writer import ShardWriter, require_new, writing_shards
-from embedscope.settings import Engine, EngineSettings, Settings, ShardSettings, require_unused
+from embedscope.settings import Engine, EngineSettings, Settings, ShardSettings, SimilarityFunction, require_unused
 
 SIDES = ("queries", "documents", "judgments")
 
@@ -116,6 +117,7 @@ class _Writers:
 def _write_collection(writers: _Writers, settings: Settings, log: Log) -> None:
     collection = read(settings.with_options(max_samples=0), log)
     found = embed_with(checkpoint_of(settings), collection, settings, log, with_base=False).embeddings
+    writers.shards.similarity = SimilarityFunction(found.similarity)
     writers.add("queries", Batch(list(collection.query_ids), list(collection.queries), found.queries))
     writers.add("documents", Batch(list(collection.document_ids), list(collection.documents), found.documents))
     owners = np.repeat(np.arange(len(collection.queries)), np.diff(collection.indptr))
@@ -139,6 +141,7 @@ def _write_corpus(
     """Queries, documents and judgments, batch by batch; only the judged ids are held."""
     qrels = read_qrels(str(chosen.judgments))
     source = _Source(settings, engine, log)
+    writers.shards.similarity = source.similarity
     places = [Places(qrels.queries), Places(qrels.documents)]
     for name, role, seen in zip(SIDES, ("query", "document"), places, strict=False):
         rows = ParquetRows(getattr(chosen, name), vector_column=chosen.vector_column)
@@ -152,6 +155,10 @@ def _write_corpus(
     if writers.datasets is not None:
         writers.datasets.judge(known)
     writers.shards.encoder = source.made_by
+    if settings.model.checkpoint is None:
+        norms = writers.shards.queries.norms, writers.shards.documents.norms
+        for note in similarity_of_vectors(settings.model.similarity, *norms)[1]:
+            log.warn(note)
 
 
 class _Source:
@@ -160,9 +167,12 @@ class _Source:
     def __init__(self, settings: Settings, engine: EngineSettings, log: Log) -> None:
         self._settings, self._engine = settings, engine
         self._model: Model | None = None
+        is_dot = settings.model.similarity is SimilarityFunction.DOT
+        self.similarity = SimilarityFunction.DOT if is_dot else SimilarityFunction.COSINE
         self.made_by: dict[str, str] = {}
         if settings.model.checkpoint is not None:
             self._store, self._model = load(settings.model.checkpoint, settings, log)
+            self.similarity = SimilarityFunction(self._model.facts.similarity)
             self.made_by = _made_by(self._model.facts.checkpoint, self._model.facts.fingerprint)
 
     def batches(self, rows: ParquetRows, role: str) -> Iterator[Batch]:

@@ -15,7 +15,8 @@ from embedscope.models.model_folders import ModelFolder, position_capacity
 from embedscope.models.pooling import PoolingSpec
 from embedscope.models.projectors import Normalize
 from embedscope.models.prompts import choose_prompts
-from embedscope.settings import Device, Pooling
+from embedscope.models.score_function import stated_similarity
+from embedscope.settings import Device, Pooling, SimilarityFunction
 
 MAX_LENGTH = 512
 """Tokens a text is cut to where nothing else is said, or the model's own limit where that is lower."""
@@ -33,6 +34,7 @@ class Base:
     query_prompt: str = ""
     document_prompt: str = ""
     notes: tuple[str, ...] = ()
+    similarity: SimilarityFunction = SimilarityFunction.COSINE  # of its own vectors, without a head
 
     def as_config(self) -> dict[str, str | int | bool | None]:
         """What a checkpoint records, so that it is evaluated as it was trained."""
@@ -103,15 +105,18 @@ def load_base(
         names=folder.names,
         is_head=True,
     )
+    plain = folder.without_head()
+    similarity = stated_similarity(plain.similarity)
     return Base(
         reference,
-        folder.without_head(),
+        plain,
         encoder,
         chosen,
         limit,
         query_prompt=prompts.query,
         document_prompt=prompts.document,
-        notes=(*folder.notes, *_notes(folder, chosen), *prompts.notes),
+        notes=(*folder.notes, *_notes(folder, chosen, similarity), *prompts.notes),
+        similarity=similarity,
     )
 
 
@@ -126,8 +131,13 @@ def _own_pooling(folder: ModelFolder) -> PoolingSpec:
     return found
 
 
-def _notes(folder: ModelFolder, chosen: PoolingSpec) -> tuple[str, ...]:
+def _notes(folder: ModelFolder, chosen: PoolingSpec, similarity: SimilarityFunction) -> tuple[str, ...]:
     notes = []
+    if similarity is SimilarityFunction.DOT:
+        notes.append(
+            f"'{folder.reference}' compares its own vectors by dot product. A head is trained, validated and exported "
+            f"for the cosine; the base model beside it is judged by its dot product."
+        )
     if folder.pooling is not None and folder.pooling.label != chosen.label:
         notes.append(
             f"'{folder.reference}' itself pools by {folder.pooling.label}; the head is trained on "

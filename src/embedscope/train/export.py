@@ -148,4 +148,7 @@ def _model(head: State, base: Base) -> Any:
         norm.norm.load_state_dict({"weight": head["head.ln.weight"], "bias": head["head.ln.bias"]})
         modules.append(norm)
     prompts = {"query": base.query_prompt, "document": base.document_prompt}
-    return SentenceTransformer(modules=[*modules, Normalize()], prompts=prompts, device="cpu")
+    # Said, not left to a default: a head is trained by cosine whatever its base model states.
+    return SentenceTransformer(
+        modules=[*modules, Normalize()], prompts=prompts, similarity_fn_name="cosine", device="cpu"
+    )

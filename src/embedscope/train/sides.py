@@ -13,7 +13,7 @@ from embedscope.log import Log
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import encode_roles
 from embedscope.protocols import Float32Array
-from embedscope.settings import TrainSettings
+from embedscope.settings import SimilarityFunction, TrainSettings
 from embedscope.train.base import Base
 from embedscope.train.pairs import TrainingData, training_data
 from embedscope.train.selection import measures_of
@@ -28,6 +28,7 @@ class Side:
     collection: Collection
     queries: Float32Array
     documents: Float32Array
+    similarity: SimilarityFunction = SimilarityFunction.COSINE  # of the base vectors
 
     def pairs(self, settings: TrainSettings) -> tuple[TrainingData, tuple[str, ...]]:
         """Its pairs, and what is odd about its weights."""
@@ -48,6 +49,7 @@ class Side:
             measures=measures_of(settings),
             seed=settings.seed,
             n_draws=settings.n_draws,
+            base_similarity=self.similarity,
         )
 
 
@@ -103,7 +105,7 @@ def encoded_sides(
     log.step(f"Encoded {found.n_encoded:,} texts, {found.n_cached:,} from the cache, in {seconds:.1f} s")
     queries = np.split(found.queries, np.cumsum([len(c.queries) for c in collections])[:-1])
     documents = np.split(found.documents, np.cumsum([len(c.documents) for c in collections])[:-1])
-    return [Side(*side) for side in zip(collections, queries, documents, strict=True)]
+    return [Side(*side, base.similarity) for side in zip(collections, queries, documents, strict=True)]
 
 
 def warn_of_other_weights(train: TrainingData, valid: TrainingData, log: Log) -> None:

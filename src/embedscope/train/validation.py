@@ -15,13 +15,13 @@ import numpy as np
 from embedscope.data.collection import Collection
 from embedscope.measure.negatives import NegativePairs
 from embedscope.measure.query_set import QuerySet
-from embedscope.measure.scoring import rank_values
+from embedscope.measure.scoring import bound_of, rank_values
 from embedscope.measure.space_statistics import spectrum
 from embedscope.metrics.vectors import score_pairs
 from embedscope.models.projectors import Identity, Projection
 from embedscope.protocols import Float32Array, Float64Array, IntArray
 from embedscope.result import Comparison, Estimate
-from embedscope.settings import TIE_TOLERANCE, MeasureSettings
+from embedscope.settings import TIE_TOLERANCE, MeasureSettings, SimilarityFunction
 
 OUTCOME_DRAWS = MeasureSettings().draws
 """Of the interval and the test of the outcome, which are made once, as in an evaluation."""
@@ -51,6 +51,8 @@ class Validator:
         Rank metrics, such as "MRR".
     seed, n_draws : int
         Of the intervals.
+    base_similarity : SimilarityFunction
+        How the base vectors are compared without a head; heads are compared by cosine.
 
     Raises
     ------
@@ -67,12 +69,14 @@ class Validator:
         measures: Sequence[str],
         seed: int,
         n_draws: int,
+        base_similarity: SimilarityFunction = SimilarityFunction.COSINE,
     ) -> None:
         self._collection = collection
         self._query_set = QuerySet.of(collection, seed=seed, draws=n_draws, least=1)
         self._queries = query_vectors[self._query_set.rows]
         self._documents = document_vectors
         self._measures = tuple(measures)
+        self._base_similarity = base_similarity
         self._type_rows: dict[str, IntArray] = {}
 
     @property
@@ -127,15 +131,17 @@ class Validator:
     @cached_property
     def _values_of_base(self) -> dict[str, Float64Array]:
         """Values of each query under the base vectors, measured once: every head is held against the same."""
-        return self._values(*self._projected(Identity(self._queries.shape[1])))
+        is_unit = self._base_similarity is SimilarityFunction.COSINE
+        queries, documents = self._projected(Identity(self._queries.shape[1], is_unit=is_unit))
+        return self._values(queries, documents, bound_of(queries, documents, self._base_similarity))
 
     def _projected(self, projection: Projection) -> tuple[Float32Array, Float32Array]:
         queries = projection.project(self._queries, what="query")
         return queries, projection.project(self._documents, what="document", ids=self._collection.document_ids)
 
-    def _values(self, queries: Float32Array, documents: Float32Array) -> dict[str, Float64Array]:
+    def _values(self, queries: Float32Array, documents: Float32Array, bound: float = 1.0) -> dict[str, Float64Array]:
         judgments = self._query_set.judgments
-        return rank_values(queries, documents, judgments, self._measures, tolerance=TIE_TOLERANCE)
+        return rank_values(queries, documents, judgments, self._measures, tolerance=TIE_TOLERANCE * bound)
 
     def _violation_rates(self, queries: Float32Array, documents: Float32Array) -> tuple[float | None, dict[str, float]]:
         judgments = self._query_set.judgments

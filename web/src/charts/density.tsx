@@ -1,7 +1,8 @@
-/** Densities over the cosine similarity, and a threshold that can be dragged. */
+/** Densities over the similarity, and a threshold that can be dragged. */
 import { useRef } from 'preact/hooks';
-import { fixed } from '../model/format';
+import { decimalsOf, fixed } from '../model/format';
 import { Frame, type Place } from './axes';
+import { rounds } from './plot';
 
 export interface Curve {
   id: string;
@@ -14,8 +15,8 @@ export interface Curve {
 
 const MARGIN = { left: 12, right: 12, top: 14, bottom: 34 };
 
-/** The part of the edges where any curve is above nothing, with a little padding. */
-export function shownRange(edges: ArrayLike<number>, curves: Curve[]): [number, number] {
+/** The part of the edges where any curve is above nothing, with a little padding, within the bound of the scores. */
+export function shownRange(edges: ArrayLike<number>, curves: Curve[], bound = 1): [number, number] {
   let [first, last] = [Infinity, -1];
   for (const { density } of curves) {
     for (let i = 0; i < density.length; i++) {
@@ -26,7 +27,7 @@ export function shownRange(edges: ArrayLike<number>, curves: Curve[]): [number, 
   }
   if (last < 0) return [edges[0], edges[edges.length - 1]];
   const padding = (edges[last + 1] - edges[first]) * 0.03;
-  return [Math.max(-1, edges[first] - padding), Math.min(1, edges[last + 1] + padding)];
+  return [Math.max(-bound, edges[first] - padding), Math.min(bound, edges[last + 1] + padding)];
 }
 
 const HEIGHT = 300;
@@ -35,12 +36,14 @@ const BOTTOM = HEIGHT - MARGIN.bottom;
 export function Density(props: {
   edges: ArrayLike<number>;
   curves: Curve[];
+  /** Scores lie between this and its negative: 1 for cosines. */
+  bound: number;
   threshold: number;
   onThreshold: (threshold: number) => void;
 }) {
-  const { edges, curves } = props;
+  const { edges, curves, bound } = props;
   const isDragging = useRef(false);
-  const [low, high] = shownRange(edges, curves);
+  const [low, high] = shownRange(edges, curves, bound);
   const innerOf = (width: number) => Math.max(1, width - MARGIN.left - MARGIN.right);
   const clamp = (value: number) => Math.min(high, Math.max(low, value));
   const threshold = clamp(props.threshold);
@@ -68,11 +71,11 @@ export function Density(props: {
               <CurvePath key={curve.id} edges={edges} curve={curve} x={x} />
             ))}
             <line class="axis" x1={MARGIN.left} x2={width - MARGIN.right} y1={BOTTOM} y2={BOTTOM} />
-            {ticks(low, high, innerOf(width) / 70).map((tick) => (
+            {ticks(low, high, innerOf(width) / 70, bound).map((tick, _, all) => (
               <g key={tick} transform={`translate(${x(tick)} ${BOTTOM})`}>
                 <line class="axis" y2={5} />
                 <text class="tick" y={19}>
-                  {fixed(tick, 1)}
+                  {fixed(tick, bound === 1 ? 1 : decimalsOf(all))}
                 </text>
               </g>
             ))}
@@ -81,6 +84,7 @@ export function Density(props: {
               value={threshold}
               low={low}
               high={high}
+              bound={bound}
               onChange={(v) => props.onThreshold(clamp(v))}
             />
           </>
@@ -104,7 +108,7 @@ function CurvePath({ edges, curve, x }: { edges: ArrayLike<number>; curve: Curve
   );
 }
 
-/** What an arrow key adds to the threshold. */
+/** What an arrow key adds to the threshold, of the bound of the scores. */
 const STEPS: Record<string, number> = {
   ArrowLeft: -0.01,
   ArrowDown: -0.01,
@@ -115,11 +119,18 @@ const STEPS: Record<string, number> = {
 };
 
 /** The line to drag, which is a slider for the keyboard and for screen readers. */
-function Threshold(props: { x: number; value: number; low: number; high: number; onChange: (value: number) => void }) {
+function Threshold(props: {
+  x: number;
+  value: number;
+  low: number;
+  high: number;
+  bound: number;
+  onChange: (value: number) => void;
+}) {
   const key = (event: KeyboardEvent) => {
     if (!(event.key in STEPS)) return;
     event.preventDefault();
-    props.onChange(props.value + STEPS[event.key]);
+    props.onChange(props.value + STEPS[event.key] * props.bound);
   };
   return (
     <g
@@ -157,8 +168,9 @@ export function outline(
   return parts.join('') + (curve.isFilled ? 'Z' : '');
 }
 
-/** Round values between `low` and `high`, about so many. */
-export function ticks(low: number, high: number, wanted: number): number[] {
+/** Round values between `low` and `high`, about so many; of cosines no closer than 0.1. */
+export function ticks(low: number, high: number, wanted: number, bound = 1): number[] {
+  if (bound !== 1) return rounds(low, high, Math.max(2, wanted));
   const step = [0.1, 0.2, 0.5, 1].find((size) => (high - low) / size <= Math.max(2, wanted)) ?? 1;
   const found = [];
   for (let tick = Math.ceil(low / step) * step; tick <= high + 1e-9; tick += step) found.push(Number(tick.toFixed(6)));

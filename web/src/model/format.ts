@@ -21,6 +21,17 @@ export function signed(value: number | null | undefined, decimals = 3): string {
   return value !== null && value !== undefined && Number(value.toFixed(decimals)) > 0 ? `+${text}` : text;
 }
 
+/** What the score of a query and a document is called. */
+export function similarityName(similarity: string | undefined): string {
+  return similarity === 'dot' ? 'dot product' : 'cosine similarity';
+}
+
+/** Decimals of the values of an evenly spaced grid: 2, more where its steps are finer, none where they are whole. */
+export function decimalsOf(grid: ArrayLike<number>): number {
+  const step = grid.length > 1 ? grid[1] - grid[0] : 0.01;
+  return step >= 1 - 1e-9 ? 0 : Math.max(2, -Math.floor(Math.log10(step) + 1e-9));
+}
+
 /** `1,480`. */
 export function count(n: number): string {
   return n.toLocaleString('en-US');

@@ -93,7 +93,7 @@ export function fromHash(hash: string, initial: State, queryIds: string[]): Stat
     faith: share(parts.get('faith')) ?? initial.faith,
     sort: key ?? initial.sort,
     isDescending: key ? sort.startsWith('-') : initial.isDescending,
-    threshold: cosine(parts.get('threshold')),
+    threshold: finite(parts.get('threshold')),
     candidate: whole(parts.get('candidate')) ?? initial.candidate,
     epoch: whole(parts.get('epoch')) ?? initial.epoch,
   };
@@ -152,7 +152,7 @@ function share(text: string | null): number | null {
   return text !== null && value >= 0 && value <= 1 ? value : null;
 }
 
-function cosine(text: string | null): number | null {
-  const value = Number(text);
-  return text !== null && value >= -1 && value <= 1 ? value : null;
+/** Any number: the density holds a threshold within the scores of the run. */
+function finite(text: string | null): number | null {
+  return text && Number.isFinite(Number(text)) ? Number(text) : null;
 }

@@ -177,6 +177,9 @@ function Faith(props: { store: Store; points: Points; isFaded: Uint8Array | null
           <b class="number">{fixed(facts.continuity)}</b> (k = {facts.k}).
         </p>
       )}
+      {store.page.report.model.similarity === 'dot' && (
+        <p class="note">Laid out by direction: neighbours are those by cosine, ranks are by dot product.</p>
+      )}
       {facts?.n_fitted !== undefined && (
         <p class="note">
           Fitted on {count(facts.n_fitted)} of {counted(facts.n, 'point')}, the rest placed by their neighbours among

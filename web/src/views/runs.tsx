@@ -238,7 +238,13 @@ const LEVELS = [
 
 function Levels({ compare, name }: { compare: Compare; name: string }) {
   const shift = compare.levelShifts.find(({ candidate }) => candidate === name);
-  if (!shift) return null;
+  if (!shift) {
+    return (
+      <Section title="Levels">
+        <p class="note">The two runs are judged by different similarities, whose levels have no difference.</p>
+      </Section>
+    );
+  }
   return (
     <Section
       title="Levels"

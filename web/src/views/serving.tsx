@@ -4,7 +4,7 @@ import type { Series } from '../charts/axes';
 import { differenceDomain } from '../charts/interval';
 import { Plot, PlotKey, type PlotSeries, powers, rounds } from '../charts/plot';
 import type { Comparison, Deployment, Figure, Report, Robustness, StorageFormat, Thresholds } from '../contract';
-import { count, counted, fixed, interval, percent, shorten, signed } from '../model/format';
+import { count, counted, decimalsOf, fixed, interval, percent, shorten, signed } from '../model/format';
 import type { Store } from '../state';
 import { Section } from './parts';
 import { type Column, numbers, scales, Table } from './table';
@@ -28,7 +28,7 @@ export function ServingView({ store }: { store: Store }) {
   const absent = ABSENT.filter(([key]) => report.not_measured?.[key]);
   return (
     <div class="serving">
-      {thresholds && <Cut thresholds={thresholds} />}
+      {thresholds && <Cut thresholds={thresholds} isDot={report.model.similarity === 'dot'} />}
       {deployment && <Bytes deployment={deployment} />}
       {robustness && <Spellings robustness={robustness} />}
       {absent.map(([key, label]) => (
@@ -42,12 +42,12 @@ export function ServingView({ store }: { store: Store }) {
 
 type Choice = Thresholds['choices'][number];
 
-const CHOICES: Column<Choice>[] = [
+const choiceColumns = (decimals: number): Column<Choice>[] => [
   { id: 'Wanted precision', scope: 'row', cell: ({ wanted }) => percent(wanted) },
   numbers(
     'Threshold',
     ({ threshold, reason }) =>
-      threshold === null ? <bdi>{shorten(reason ?? 'not reachable', 240)}</bdi> : fixed(threshold, 2),
+      threshold === null ? <bdi>{shorten(reason ?? 'not reachable', 240)}</bdi> : fixed(threshold, decimals),
     // Where the precision cannot be reached, the reason stands in place of the three numbers.
     { emphasis: 'strong', span: ({ threshold }) => (threshold === null ? 3 : 1) },
   ),
@@ -63,8 +63,9 @@ function FigureWithInterval({ value, low, high }: Figure) {
   );
 }
 
-function Cut({ thresholds }: { thresholds: Thresholds }) {
+function Cut({ thresholds, isDot }: { thresholds: Thresholds; isDot: boolean }) {
   const { choices } = thresholds;
+  const decimals = decimalsOf(thresholds.thresholds);
   const curve = (label: 'precision' | 'recall', colour: string, dash?: string): Series => ({
     label: label === 'precision' ? 'Precision' : 'Recall',
     x: thresholds.thresholds,
@@ -79,13 +80,19 @@ function Cut({ thresholds }: { thresholds: Thresholds }) {
   return (
     <Section
       title="Where to cut"
-      note={`Every document with a cosine of at least the threshold is taken, out of ${count(thresholds.n_documents)}; one that nobody judged counts as wrong. A larger pool has more wrong ones above any threshold.`}
+      note={`Every document with a ${isDot ? 'dot product' : 'cosine'} of at least the threshold is taken, out of ${count(thresholds.n_documents)}; one that nobody judged counts as wrong. A larger pool has more wrong ones above any threshold.`}
     >
-      <Table className="cuts" columns={CHOICES} rows={choices} />
+      <Table className="cuts" columns={choiceColumns(decimals)} rows={choices} />
       <PlotKey series={series} />
       <Plot
         title="Precision and recall by threshold"
-        x={{ label: 'Cosine threshold', low, high, ticks: rounds(low, high, 8), format: (v) => fixed(v, 2) }}
+        x={{
+          label: isDot ? 'Dot product threshold' : 'Cosine threshold',
+          low,
+          high,
+          ticks: rounds(low, high, 8),
+          format: (v) => fixed(v, decimals),
+        }}
         y={{ label: 'Share', low: 0, high: 1, ticks: rounds(0, 1), format: (v) => fixed(v, 1) }}
         series={series}
         marks={choices.flatMap(({ threshold }) => (threshold === null ? [] : [threshold]))}

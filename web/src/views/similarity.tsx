@@ -4,7 +4,7 @@ import { type Curve, Density } from '../charts/density';
 import { HeatmapChart, range } from '../charts/heatmap';
 import { Ridge, ridgeDomain } from '../charts/ridge';
 import type { Heatmap, Page, Report, SimilarityColumns } from '../contract';
-import { count, fixed, interval, percent, shorten, signed } from '../model/format';
+import { count, fixed, interval, percent, shorten, signed, similarityName } from '../model/format';
 import { atThreshold, bestThreshold, shareAbove } from '../model/threshold';
 import type { Store } from '../state';
 import { HoverCard, KeyFigures, Mark, Name, Section, Select, useStore, ZoomButtons } from './parts';
@@ -67,7 +67,10 @@ function Densities({ store }: { store: Store }) {
     return { label, value: fixed(value), note: interval(low, high), title: reason ?? means, isNumber: true };
   });
   return (
-    <Section title="Similarity" note="Densities of the cosine similarity, each drawn to its own height. Drag the line.">
+    <Section
+      title="Similarity"
+      note={`Densities of the ${similarityName(page.report.model.similarity)}, each drawn to its own height. Drag the line.`}
+    >
       <KeyFigures figures={figures} />
       <div class="density-head">
         <PopulationKeys facts={facts} />
@@ -86,6 +89,7 @@ function Densities({ store }: { store: Store }) {
       <Density
         edges={edges}
         curves={curvesOf(page.similarity, type)}
+        bound={facts.bound ?? 1}
         threshold={threshold}
         onThreshold={(next) => store.set({ threshold: next })}
       />

@@ -95,14 +95,14 @@ export function SpaceView({ store }: { store: Store }) {
   if (!geometry) return null;
   return (
     <div class="space">
-      <Figures geometry={geometry} />
+      <Figures geometry={geometry} isDot={store.page.report.model.similarity === 'dot'} />
       <Spectrum geometry={geometry} />
       <Hubs geometry={geometry} />
     </div>
   );
 }
 
-function Figures({ geometry }: { geometry: Geometry }) {
+function Figures({ geometry, isDot }: { geometry: Geometry; isDot: boolean }) {
   const spaces = Object.entries(geometry.spaces);
   const figures = FIGURES.filter(({ title }) => spaces.length > 1 || title !== 'Neighbours kept');
   const columns: Column<SpaceFigure>[] = [
@@ -126,7 +126,7 @@ function Figures({ geometry }: { geometry: Geometry }) {
   return (
     <Section
       title="The space"
-      note={`None of these figures decides by itself whether a model is good; they say why it ranks as it does. Lists are the ${geometry.k} nearest documents of each query.`}
+      note={`None of these figures decides by itself whether a model is good; they say why it ranks as it does. Lists are the ${geometry.k} nearest documents of each query${isDot ? ' by dot product; the other figures are of directions, whatever the norms' : ''}.`}
     >
       <Table className="space-figures" columns={columns} rows={figures} />
     </Section>

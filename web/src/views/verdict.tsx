@@ -101,7 +101,7 @@ function Checks({ checks }: { checks: Check[] }) {
               low={check.low}
               high={check.high}
               domain={domainOf([check.value, check.low, check.high, check.threshold])}
-              threshold={check.threshold}
+              threshold={check.outcome === 'not computable' ? undefined : check.threshold}
               wants={check.direction.startsWith('<') ? 'below' : 'above'}
               tone={TONES[check.outcome]}
               hasEnds
@@ -140,6 +140,7 @@ function Facts({ report }: { report: Report }) {
     ['Layout', name(model.layout)],
     ['Base model', name(model.base_model && tailOf(model.base_model))],
     ['Pooling', name(model.pooling && [model.pooling, model.pooling_source].filter(Boolean).join(', '))],
+    ['Similarity', name(model.similarity === 'dot' ? 'dot product' : 'cosine')],
     ['Dimensions', name(count(data.dim))],
     ['Head', name(model.head)],
     ['Before queries', name(quoted(model.query_prompt))],

@@ -16,6 +16,7 @@ from embedscope.output.page.payload import POINT_BUDGET, drawn_points
 from embedscope.protocols import BoolArray, IntArray
 from embedscope.result import Estimate, MapAnimation, Mapped, RunComparison, Scored, Segment, Timeline, run_labels
 from embedscope.result.codec import encode
+from embedscope.result.formatting import similarity_name
 from embedscope.result.report import comparison_report
 
 
@@ -34,6 +35,8 @@ def comparison_section(runs: Mapping[str, Scored], comparison: RunComparison, *,
     found = comparison_report(runs, comparison)
     names = (comparison.reference, *comparison.candidates)
     labels = run_labels(names)
+    if len({runs[name].model.similarity for name in names}) > 1:
+        labels = {name: f"{labels[name]} ({similarity_name(runs[name].model.similarity)})" for name in names}
     return {
         "judged": names.index(shown),
         "runs": [

@@ -15,7 +15,7 @@ from embedscope.output.pictures.fonts import measure
 from embedscope.output.pictures.text_layout import wrap
 from embedscope.protocols import Float64Array
 from embedscope.result import Distribution, Scored, Similarity
-from embedscope.result.formatting import count
+from embedscope.result.formatting import count, similarity_name
 
 _WIDTH, _HEIGHT = 11.0, 7.4
 _LEFT, _RIGHT, _BOTTOM = 0.8, 0.45, 0.65
@@ -64,7 +64,7 @@ def draw_similarity_distribution(result: Scored) -> Figure:
     box_axes = style.axes_at(figure, _LEFT, _BOTTOM, width, _BOX_HEIGHT)
     limits = _limits(similarity.edges, populations)
     _draw_densities(density_axes, similarity.edges, populations, limits, width)
-    _draw_boxes(box_axes, populations, limits)
+    _draw_boxes(box_axes, populations, limits, similarity_name(result.model.similarity))
     _draw_figures(figure, similarity, density_axes)
     return figure
 
@@ -189,7 +189,7 @@ def _collisions(places: list[tuple[int, bool]], means: list[float], widths: list
     return found
 
 
-def _draw_boxes(axes: Axes, populations: list[_Population], limits: tuple[float, float]) -> None:
+def _draw_boxes(axes: Axes, populations: list[_Population], limits: tuple[float, float], name: str) -> None:
     boxes = []
     for each in populations:
         levels = {float(level): value for level, value in each.measured.quantiles.items()}
@@ -213,7 +213,7 @@ def _draw_boxes(axes: Axes, populations: list[_Population], limits: tuple[float,
     axes.spines["left"].set_visible(False)
     axes.set_xlim(*limits)
     axes.grid(axis="x")
-    axes.set_xlabel("cosine similarity (the outermost 0.1 % of a population may lie outside)")
+    axes.set_xlabel(f"{name} (the outermost 0.1 % of a population may lie outside)")
 
 
 def _draw_figures(figure: Figure, similarity: Similarity, beside: Axes) -> None:

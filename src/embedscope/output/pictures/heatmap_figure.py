@@ -16,7 +16,7 @@ from embedscope.output.pictures.fonts import measure
 from embedscope.output.pictures.text_layout import ellipsis
 from embedscope.protocols import BoolArray, Float32Array
 from embedscope.result import Scored
-from embedscope.result.formatting import count
+from embedscope.result.formatting import count, similarity_name
 
 MAX_SIDE = 40
 LABEL_COLUMNS = 28
@@ -38,8 +38,9 @@ _LEFT = style.MARGIN + _LABEL_SPACE
 def draw_heatmap(result: Scored) -> Figure:
     """Similarity of queries (rows) to distinct positives (columns); a black frame marks what is relevant.
 
-    At most 40 rows and 40 columns are drawn. The colours run from 0 to 1 with the middle at 0.5; where a similarity
-    lies outside, the scale is stretched on that side and the colour bar says so.
+    At most 40 rows and 40 columns are drawn. The colours of cosines run from 0 to 1 with the middle at 0.5; where one
+    lies outside, the scale is stretched on that side and the colour bar says so. Those of dot products run from the
+    lowest to the highest that is drawn.
 
     Raises
     ------
@@ -63,7 +64,9 @@ def draw_heatmap(result: Scored) -> Figure:
         "A black frame marks a relevant pair. In a good row, only the framed cells are blue.",
     )
     axes = style.axes_at(figure, _LEFT, bottom, n_columns * cell, n_rows * cell)
-    image = _draw_cells(axes, similarity)
+    name = similarity_name(result.model.similarity)
+    is_cosine = result.model.similarity == "cosine"
+    image = _draw_cells(axes, similarity, _norm_of(similarity, is_cosine=is_cosine))
     _frame_relevant(axes, heatmap.is_relevant[:MAX_SIDE, :MAX_SIDE], cell)
     queries = [_label(result.queries.texts[row]) for row in heatmap.queries[:MAX_SIDE]]
     documents = [_label(result.documents.texts[row]) for row in heatmap.documents[:MAX_SIDE]]
@@ -72,14 +75,25 @@ def draw_heatmap(result: Scored) -> Figure:
                     rotation_mode="anchor")  # fmt: skip
     if cell >= _CELL_WITH_NUMBER:
         _write_numbers(axes, image, similarity)
-    _draw_colour_bar(figure, axes, image)
+    low, high = image.get_clim()
+    if is_cosine:
+        between = [tick for tick in (0.0, 0.25, _CENTRE, 0.75, 1.0) if low + 0.08 < tick < high - 0.08]
+        beyond = "" if (low, high) == (0.0, 1.0) else "; scale stretched beyond 0 to 1"
+        _draw_colour_bar(figure, axes, image, [low, *between, high], f"{name}{beyond}")
+    else:
+        _draw_colour_bar(figure, axes, image, np.linspace(low, high, 5).tolist(), f"{name}, lowest to highest shown")
     return figure
 
 
-def _draw_cells(axes: Axes, similarity: Float32Array) -> AxesImage:
+def _norm_of(similarity: Float32Array, *, is_cosine: bool) -> Normalize:
     low, high = float(similarity.min()), float(similarity.max())
+    if not is_cosine:
+        return Normalize(low, high if high > low else low + 1.0)
     low, high = (low if low < -_ROUNDING else 0.0), (high if high > 1.0 + _ROUNDING else 1.0)
-    norm = Normalize(0, 1) if (low, high) == (0, 1) else TwoSlopeNorm(vcenter=_CENTRE, vmin=low, vmax=high)
+    return Normalize(0, 1) if (low, high) == (0, 1) else TwoSlopeNorm(vcenter=_CENTRE, vmin=low, vmax=high)
+
+
+def _draw_cells(axes: Axes, similarity: Float32Array, norm: Normalize) -> AxesImage:
     image = axes.imshow(similarity, cmap=COLOUR_MAP, norm=norm, aspect="auto", interpolation="nearest")
     n_rows, n_columns = similarity.shape
     columns, rows = np.arange(n_columns + 1) - 0.5, np.arange(n_rows + 1) - 0.5
@@ -113,7 +127,7 @@ def _write_numbers(axes: Axes, image: AxesImage, similarity: Float32Array) -> No
         axes.text(
             column,
             row,
-            style.number(float(similarity[row, column])),
+            style.similarity(float(similarity[row, column])),
             ha="center",
             va="center",
             fontsize=7.5,
@@ -122,15 +136,12 @@ def _write_numbers(axes: Axes, image: AxesImage, similarity: Float32Array) -> No
         )
 
 
-def _draw_colour_bar(figure: Figure, axes: Axes, image: AxesImage) -> None:
+def _draw_colour_bar(figure: Figure, axes: Axes, image: AxesImage, ticks: list[float], label: str) -> None:
     width, height = figure.get_size_inches()
     box = axes.get_position()
     bar_height = float(np.clip(box.height, *(inches / height for inches in _BAR_LIMITS)))
     bar_axes = figure.add_axes((box.x1 + 0.25 / width, box.y1 - bar_height, 0.16 / width, bar_height))
-    low, high = image.get_clim()
-    between = [tick for tick in (0.0, 0.25, _CENTRE, 0.75, 1.0) if low + 0.08 < tick < high - 0.08]
-    bar = figure.colorbar(image, cax=bar_axes, ticks=[low, *between, high])
-    bar.ax.set_yticklabels([style.number(tick) for tick in bar.get_ticks()])
+    bar = figure.colorbar(image, cax=bar_axes, ticks=ticks)
+    bar.ax.set_yticklabels([style.similarity(tick) for tick in bar.get_ticks()])
     bar.outline.set_visible(False)
-    beyond = "" if (low, high) == (0.0, 1.0) else "; scale stretched beyond 0 to 1"
-    bar.set_label(f"cosine similarity{beyond}", fontsize=style.SMALL_SIZE)
+    bar.set_label(label, fontsize=style.SMALL_SIZE)

@@ -18,7 +18,7 @@ from embedscope.output.pictures.map_artists import (
 )
 from embedscope.protocols import Float32Array, Role
 from embedscope.result import MAP_NAMES, MapLayout, Mapped, Points
-from embedscope.result.formatting import count
+from embedscope.result.formatting import MAP_BY_DIRECTION, count
 
 _ROLE_SIZE = {Role.DOCUMENT: 0.5, Role.HARD_NEGATIVE: 0.75, Role.POSITIVE: 1.35, Role.QUERY: 1.0}
 _ROLE_ALPHA = {Role.DOCUMENT: 0.45, Role.HARD_NEGATIVE: 0.5, Role.POSITIVE: 0.9, Role.QUERY: 0.9}
@@ -44,7 +44,7 @@ def draw_map(result: Mapped, name: str) -> Figure:
     if layout is None or points is None:
         raise InvalidOptionError(f"There is no map {name!r} to draw: it was left out (--skip-{name}).")
     title = f"{MAP_NAMES.get(name, name)} map of queries and documents"
-    figure = style.titled_figure(_WIDTH, _HEIGHT, title, *_subtitles(layout, points))
+    figure = style.titled_figure(_WIDTH, _HEIGHT, title, *_subtitles(layout, points, result.model.similarity))
     height = _HEIGHT - _LEGEND_HEIGHT - style.header_height(2)
     axes = style.axes_at(figure, style.MARGIN, _LEGEND_HEIGHT, _WIDTH - 2 * style.MARGIN, height)
     _frame(axes, layout.xy)
@@ -57,7 +57,7 @@ def draw_map(result: Mapped, name: str) -> Figure:
     return figure
 
 
-def _subtitles(layout: MapLayout, points: Points) -> tuple[str, str]:
+def _subtitles(layout: MapLayout, points: Points, similarity: str) -> tuple[str, str]:
     """What is drawn and how far it may be believed; how it may be read."""
     n_points = count(len(points.roles), "point")
     if layout.n_fitted is not None:
@@ -68,7 +68,10 @@ def _subtitles(layout: MapLayout, points: Points) -> tuple[str, str]:
         f"continuity {style.number(layout.continuity, 3)} (k = {layout.k})"
     )
     first = f"{n_points}{left_out}{style.DOT}{believed}"
-    return first, "Neighbourhoods may be read; the distance between far groups and the size of a group mean nothing."
+    second = "Neighbourhoods may be read; the distance between far groups and the size of a group mean nothing."
+    if similarity == "dot":
+        second = f"Laid out by direction: {MAP_BY_DIRECTION}. Far distances and sizes of groups mean nothing."
+    return first, second
 
 
 def _frame(axes: Axes, xy: Float32Array) -> None:

@@ -54,7 +54,8 @@ def draw_negative_types(result: Scored) -> Figure:
         pairs = f"{count(each.n, 'pair')} of {count(each.n_queries, 'query', 'queries')}"
         write_beside(axes, place, rate, pairs, above=0.13, gid="violation rate")
     _draw_boxes(axes, types)
-    axes.set_xlabel("margin (difference of cosine similarities)")
+    kind = "dot products" if result.model.similarity == "dot" else "cosine similarities"
+    axes.set_xlabel(f"margin (difference of {kind})")
     return figure
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import style
 from embedscope.result import DeploymentCost, StorageFormat, ThresholdTable
-from embedscope.result.formatting import count
+from embedscope.result.formatting import count, decimals_of, threshold_name
 
 _WIDTH, _HEIGHT = 9.6, 6.0
 _LEFT, _RIGHT, _BOTTOM = 0.85, 0.45, 0.7
@@ -26,7 +26,7 @@ _SHIFT = {"int8": 1.04, "binary": 0.96}  # so that bars of formats of one size s
 
 
 @style.look()
-def draw_deployment_cost(cost: DeploymentCost, *, metric: str = "MRR") -> Figure:
+def draw_deployment_cost(cost: DeploymentCost, *, metric: str = "MRR", similarity: str = "cosine") -> Figure:
     """``metric`` against the bytes that are searched for each document, one line a precision.
 
     A bar is the 95 % interval of the paired difference from float32 at full width, placed on that reference's value:
@@ -40,6 +40,7 @@ def draw_deployment_cost(cost: DeploymentCost, *, metric: str = "MRR") -> Figure
     measured = [each for each in cost.formats if metric in each.metrics and each.metrics[metric].value is not None]
     if not measured:
         raise InvalidOptionError(f"There is nothing to draw: {metric} was not measured for any storage format.")
+    again = ", made unit vectors again" if similarity == "cosine" else ""
     reference = cost.reference.replace(" x ", " \N{MULTIPLICATION SIGN} ")
     figure = style.titled_figure(
         _WIDTH,
@@ -47,7 +48,7 @@ def draw_deployment_cost(cost: DeploymentCost, *, metric: str = "MRR") -> Figure
         "Quality against bytes a document",
         f"bars: 95 % interval of the difference from {reference}, on its level (line){style.DOT}"
         f"{count(cost.n_documents, 'document')}",
-        "numbers: dimensions kept, made unit vectors again; rescoring reads the float32 vectors of its candidates too",
+        f"numbers: dimensions kept{again}; rescoring reads the float32 vectors of its candidates too",
     )
     height = _HEIGHT - style.header_height(2) - _BOTTOM - 0.1
     axes = style.axes_at(figure, _LEFT, _BOTTOM, _WIDTH - _LEFT - _RIGHT, height)
@@ -94,12 +95,13 @@ def _finish(axes: Axes, sizes: Sequence[int], metric: str) -> None:
 
 
 @style.look()
-def draw_thresholds(table: ThresholdTable) -> Figure:
-    """Precision and recall of a cosine threshold with their 95 % intervals, and the thresholds that are suggested."""
+def draw_thresholds(table: ThresholdTable, *, similarity: str = "cosine") -> Figure:
+    """Precision and recall of a threshold with their 95 % intervals, and the thresholds that are suggested."""
+    threshold = threshold_name(similarity)
     figure = style.titled_figure(
         _WIDTH,
         5.2,
-        "Precision and recall of a cosine threshold",
+        f"Precision and recall of a {threshold}",
         f"every document at or above the threshold is taken, out of {table.n_documents:,}; one that nobody judged "
         "counts as wrong",
         _choices(table),
@@ -119,17 +121,21 @@ def draw_thresholds(table: ThresholdTable) -> Figure:
             axes.axvline(choice.threshold, color=style.MUTED, linewidth=1.0, linestyle=(0, (2, 2)), zorder=1.5,
                          gid="suggested")  # fmt: skip
     axes.set_ylim(-0.02, 1.02)
-    pad = 0.01 if len(table.thresholds) == 1 else 0.0  # one alone would be an axis of no width
+    pad = (
+        0.01 * max(1.0, abs(table.thresholds[0])) if len(table.thresholds) == 1 else 0.0
+    )  # one alone would be an axis of no width
     axes.set_xlim(table.thresholds[0] - pad, table.thresholds[-1] + pad)
-    axes.set_xlabel("cosine threshold")
+    axes.set_xlabel(threshold)
     axes.grid()
     axes.legend(loc="center left")
     return figure
 
 
 def _choices(table: ThresholdTable) -> str:
+    decimals = decimals_of(table.thresholds)
     parts = [
-        f"{100 * choice.wanted:g} %: {style.EN_DASH if choice.threshold is None else style.number(choice.threshold)}"
+        f"{100 * choice.wanted:g} %: "
+        + (style.EN_DASH if choice.threshold is None else style.number(choice.threshold, decimals))
         for choice in table.choices
     ]
     unreachable = f" ({style.EN_DASH}: not reachable)" if any(c.threshold is None for c in table.choices) else ""

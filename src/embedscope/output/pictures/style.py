@@ -6,6 +6,7 @@ tell apart. Right and wrong always differ by a second sign as well: a tick or a 
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -193,6 +194,12 @@ def shown(text: str) -> str:
 def number(value: float, decimals: int = 2) -> str:
     """``value`` with a true minus sign."""
     return formatting.number(value, decimals).replace("-", MINUS)
+
+
+def similarity(value: float, decimals: int = 2) -> str:
+    """A similarity with a true minus sign; a dot product of 10 or more with a decimal less for each further digit."""
+    digits = math.floor(math.log10(abs(value))) if abs(value) >= 10 else 0
+    return number(value, max(0, decimals - digits))
 
 
 def interval(figure: Estimate, decimals: int = 2) -> str:

@@ -202,7 +202,7 @@ def _write_row(axes: Axes, place: int, row: _Row, rank_right: float) -> None:
     axes.text(left, place, text, ha="left", gid="document", **common)
     after = left + measure(_TEXT_SIZE)(text) / 72 + 0.1  # a text of its own: beside Arabic it would change sides
     axes.text(after, place, types, ha="left", color=style.MUTED, gid="types", **common)
-    style.annotate(axes, style.number(row.score, 3), (max(row.score, 0.0), place), (4, 0), va="center_baseline",
+    style.annotate(axes, style.similarity(row.score, 3), (max(row.score, 0.0), place), (4, 0), va="center_baseline",
                    fontsize=_TEXT_SIZE, annotation_clip=False, gid="score")  # fmt: skip
 
 

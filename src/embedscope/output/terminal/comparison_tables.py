@@ -12,7 +12,7 @@ from embedscope.output.terminal.run_tables import print_comparisons, ranking_tit
 from embedscope.output.terminal.wording import level_sentence, ranks
 from embedscope.protocols import IntArray
 from embedscope.result import RunComparison, Scored, TypeChange, run_labels
-from embedscope.result.formatting import interval, number, p_equals, with_interval
+from embedscope.result.formatting import interval, number, p_equals, similarity_name, with_interval
 
 Labels = Mapping[str, str]
 
@@ -31,8 +31,10 @@ def print_run_comparison(
     if comparison.type_changes:
         _print_type_changes(comparison.type_changes, labels, results)
     heading(results, "Change of the similarity level")
-    for shift in comparison.level_shifts:
-        results.print(Hanging("  ", level_sentence(shift, labels[shift.candidate])))
+    shifts = {shift.candidate: level_sentence(shift, labels[shift.candidate]) for shift in comparison.level_shifts}
+    for name in comparison.candidates:
+        none = f"{labels[name]}: none, because it compares by another similarity than the reference"
+        results.print(Hanging("  ", shifts.get(name, none)))
     results.print(
         Hanging("  ", Text("a level moves with the temperature of the training, ranks and AUC do not", "dim"))
     )
@@ -57,12 +59,20 @@ def _print_metrics(runs: Mapping[str, Scored], labels: Labels, results: Console)
     values: Columns = {}
     intervals: Columns = {}
     for place, (name, run) in enumerate(runs.items(), start=1):
-        results.print(Hanging(f"  ({place}) ", labels[name] + (", the reference" if place == 1 else "")))
+        about = [labels[name], *(["the reference"] if place == 1 else []), *_similarity_words(run, runs)]
+        results.print(Hanging(f"  ({place}) ", ", ".join(about)))
         found = [run.metrics[metric] for metric in first.metrics]
         values[f"({place})"] = [number(metric.value) for metric in found]
         intervals[f"({place})"] = [with_interval(number(metric.value), metric) for metric in found]
     wide = number_table(first.metrics, intervals)
     results.print(wide if fits(wide, results) else number_table(first.metrics, values))
+
+
+def _similarity_words(run: Scored, runs: Mapping[str, Scored]) -> list[str]:
+    """By which similarity a run is judged, where the runs are not judged by one."""
+    if len({each.model.similarity for each in runs.values()}) == 1:
+        return []
+    return [f"judged by its {similarity_name(run.model.similarity)}"]
 
 
 def _print_type_changes(changes: Sequence[TypeChange], labels: Labels, results: Console) -> None:

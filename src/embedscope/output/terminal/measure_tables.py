@@ -8,7 +8,16 @@ from rich.console import Console
 
 from embedscope.output.terminal.hanging import Columns, Hanging, heading, indented, number_table, shorten, table
 from embedscope.result import Comparison, DeploymentCost, Geometry, Result, Robustness, SpaceGeometry, ThresholdTable
-from embedscope.result.formatting import ABSENT, estimate, interval, number, p_value, percent
+from embedscope.result.formatting import (
+    ABSENT,
+    decimals_of,
+    estimate,
+    interval,
+    number,
+    p_value,
+    percent,
+    threshold_name,
+)
 
 METRIC = "MRR"
 SPACE_NAMES = {"model": "this model", "base": "base model", "PCA": "PCA of it", "random": "random"}
@@ -17,17 +26,17 @@ SPACE_NAMES = {"model": "this model", "base": "base model", "PCA": "PCA of it", 
 def print_measures(result: Result, results: Console) -> None:
     """Whatever of the four was measured."""
     if result.geometry is not None:
-        _print_geometry(result.geometry, result.documents.texts, results)
+        _print_geometry(result.geometry, result.documents.texts, result.model.similarity, results)
     if result.thresholds is not None:
-        _print_thresholds(result.thresholds, results)
+        _print_thresholds(result.thresholds, result.model.similarity, results)
     if result.robustness is not None:
         _print_robustness(result.robustness, results)
     if result.deployment is not None:
         _print_deployment(result.deployment, results)
 
 
-def _print_geometry(geometry: Geometry, texts: Sequence[str], results: Console) -> None:
-    heading(results, "The space")
+def _print_geometry(geometry: Geometry, texts: Sequence[str], similarity: str, results: Console) -> None:
+    heading(results, "The space" if similarity == "cosine" else "The space: shapes of directions, lists by dot product")
     rows = _GEOMETRY_ROWS if len(geometry.spaces) > 1 else _GEOMETRY_ROWS[:-1]
     columns: Columns = {
         SPACE_NAMES.get(name, name): [cell(space) for _, cell in rows] for name, space in geometry.spaces.items()
@@ -56,8 +65,9 @@ _GEOMETRY_ROWS: tuple[tuple[str, Callable[[SpaceGeometry], str]], ...] = (
 """Title and cell of each row; the last one only where there is a base model."""
 
 
-def _print_thresholds(found: ThresholdTable, results: Console) -> None:
-    heading(results, f"Cosine threshold for a wanted precision, among {found.n_documents:,} documents")
+def _print_thresholds(found: ThresholdTable, similarity: str, results: Console) -> None:
+    name, decimals = threshold_name(similarity), decimals_of(found.thresholds)
+    heading(results, f"{name.capitalize()} for a wanted precision, among {found.n_documents:,} documents")
     unreachable: dict[str, list[str]] = {}
     for choice in found.choices:
         wanted = f"{100 * choice.wanted:g} %"
@@ -65,7 +75,7 @@ def _print_thresholds(found: ThresholdTable, results: Console) -> None:
             unreachable.setdefault(str(choice.reason), []).append(wanted)
         else:
             reached = f"precision {estimate(choice.precision, 2)}, recall {estimate(choice.recall, 2)}"
-            results.print(f"  {wanted}: {number(choice.threshold, 2)}, {reached}")
+            results.print(f"  {wanted}: {number(choice.threshold, decimals)}, {reached}")
     for reason, wanted_by in unreachable.items():
         results.print(Hanging(f"  {', '.join(wanted_by)}: ", reason))
 

@@ -10,17 +10,18 @@ from rich.text import Text
 from embedscope.output.terminal.hanging import Columns, Hanging, fits, heading, indented, number_table, table
 from embedscope.output.terminal.wording import COMPARISON_HEADER, comparison_row, name_of, rated, weight_sentences
 from embedscope.result import Comparison, Distribution, Estimate, Leakage, Metric, NegativeType, Scored, run_label
-from embedscope.result.formatting import band, count, interval, number, percent
+from embedscope.result.formatting import band, count, interval, number, percent, similarity_name
 
 
 def print_similarity(run: Scored, results: Console) -> None:
     """Means of the populations, and how far they lie apart."""
     s = run.similarity
-    heading(results, "Similarity statistics")
+    is_cosine = run.model.similarity == "cosine"
+    heading(results, "Similarity statistics" + ("" if is_cosine else f": {similarity_name(run.model.similarity)}"))
     lines = {"Positive": _population(s.positive), "Negative": _population(s.negative)}
     if s.hard_negative is not None:
         lines["Hard negative"] = _population(s.hard_negative)
-    lines["Margin"] = rated("margin", s.margin)
+    lines["Margin"] = rated("margin" if is_cosine else None, s.margin)  # the bands are levels of cosines
     lines["Separation"] = rated("separation", s.separation, unit="σ")
     lines |= {"AUC": rated(None, s.auc), "Overlap": rated(None, s.overlap)}
     for name, text in lines.items():
