@@ -274,13 +274,14 @@ import sys
 from embedscope.models import EmbeddingStore, encode_texts, load_model
 from embedscope.settings import Pooling, Precision
 from pathlib import Path
-model = load_model(sys.argv[1], pooling=Pooling.MEAN, device="cpu")
-encoded = encode_texts(["a b", "c d"], model.encoder, EmbeddingStore(Path(sys.argv[2])))
-print(encoded.n_encoded, encoded.n_cached, "torch" in sys.modules)
+store = EmbeddingStore(Path(sys.argv[2]))
+model = load_model(sys.argv[1], pooling=Pooling.MEAN, device="cpu", hashes=store.hashes)
+encoded = encode_texts(["a b", "c d"], model.encoder, store)
+print(encoded.n_encoded, encoded.n_cached, "torch" in sys.modules, model.facts.tensors.n_used)
 """
     command = [sys.executable, "-c", program, str(tiny.folder), str(tmp_path)]
     outputs = [subprocess.run(command, check=True, capture_output=True, text=True).stdout.split() for _ in range(2)]
-    assert outputs == [["2", "0", "True"], ["0", "2", "False"]]
+    assert outputs == [["2", "0", "True", "37"], ["0", "2", "False", "37"]]
 
 
 def test_loading_puts_the_settings_of_transformers_back_and_prints_nothing(

@@ -163,23 +163,37 @@ def change_config(folder: Path, **entries: Any) -> None:
 def test_an_architecture_that_comes_with_the_checkpoint_is_refused(folder: Path, tmp_path: Path) -> None:
     (folder / "modeling_evil.py").write_text(f"open({str(tmp_path / 'trace')!r}, 'w')\n")
     change_config(folder, model_type="evil", auto_map={"AutoModel": "modeling_evil.Evil"})
-    with pytest.raises(UnsafeCheckpointError, match="model type 'evil' is not part of transformers"):
+    with pytest.raises(UnsafeCheckpointError, match="names code of its own for the model"):
         load_checkpoint(folder, pooling=Pooling.MEAN)
     assert not (tmp_path / "trace").exists()
 
 
-def test_code_beside_a_known_architecture_is_left_alone(
+@pytest.mark.parametrize("named", ["modeling_evil.Evil", "modeling_evil.XLMRobertaModel", "someone/new--modeling.New"])
+def test_code_beside_a_known_architecture_is_not_run_and_its_weights_are_not_those_of_transformers(
+    named: str, folder: Path, tmp_path: Path
+) -> None:
+    (folder / "modeling_evil.py").write_text(f"open({str(tmp_path / 'trace')!r}, 'w')\n")
+    change_config(folder, auto_map={"AutoModel": named, "AutoConfig": "modeling_evil.Config"})
+    with pytest.raises(UnsafeCheckpointError, match="may be another model of the same weights"):
+        load_checkpoint(folder, pooling=Pooling.MEAN)
+    assert not (tmp_path / "trace").exists()
+
+
+def test_code_for_the_tokenizer_is_not_run_and_said(
     folder: Path, tmp_path: Path, tiny: Any, texts: tuple[str, ...]
 ) -> None:
     (folder / "modeling_evil.py").write_text(f"open({str(tmp_path / 'trace')!r}, 'w')\n")
-    change_config(folder, auto_map={"AutoModel": "modeling_evil.Evil", "AutoConfig": "modeling_evil.Config"})
     tokenizer = json.loads((folder / "tokenizer_config.json").read_text())
     tokenizer["auto_map"] = {"AutoTokenizer": ["modeling_evil.Tokenizer", None]}
     (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer))
     model = load_model(folder, pooling=Pooling.MEAN, device="cpu")
     vectors = encode_texts(texts, model.encoder).vectors
     np.testing.assert_allclose(vectors, tiny.pooled(texts).numpy(), atol=1e-5)
+    assert any("the tokenizer is that of tokenizer.json" in note for note in model.facts.notes)
     assert not (tmp_path / "trace").exists()
+    (folder / "tokenizer.json").rename(folder / "vocab.txt")
+    with pytest.raises(UnsafeCheckpointError, match="code of its own for the tokenizer"):
+        load_checkpoint(folder, pooling=Pooling.MEAN)
 
 
 @pytest.mark.parametrize("value", ["someone/kernels", {"": "someone/kernels"}, {"text": {"": ["someone/kernels"]}}])

@@ -15,10 +15,18 @@ from embedscope.errors import CheckpointError, InvalidOptionError, MissingExtraE
 from embedscope.models.encoder_state import EncoderState, differing_encoder
 from embedscope.models.head_files import HeadFile, read_head_file
 from embedscope.models.hub import is_hub_name, locate_model
-from embedscope.models.model_folders import Layout, ModelFolder, position_capacity, read_model_folder
+from embedscope.models.model_folders import (
+    TOKENIZER_SETTINGS,
+    Layout,
+    ModelFolder,
+    position_capacity,
+    read_model_folder,
+    tokenizer_files,
+)
 from embedscope.models.pooling import PoolingSpec, pooling_by_name
 from embedscope.models.projectors import Step
 from embedscope.models.weights import EXPECTED, read_object
+from embedscope.result import TensorAccount
 from embedscope.settings import Pooling
 
 DEFAULT_BASE_MODEL = "BAAI/bge-m3"
@@ -56,6 +64,7 @@ class Checkpoint:
     adapter: Path | None = None
     query_prompt: str = ""
     document_prompt: str = ""
+    tensors: TensorAccount = field(default_factory=lambda: TensorAccount(0))  # besides those of the base model's files
     notes: tuple[str, ...] = ()
 
 
@@ -113,7 +122,7 @@ def _head_checkpoint(
             f"The head in '{path}' takes vectors of {head.dim_in} numbers, but the base model '{base.reference}' "
             f"({base.path}) gives {width}. Pass the model that the head was trained on with --base-model."
         )
-    state, _ = differing_encoder(path, head.encoder, base)
+    state, tensors = differing_encoder(path, head.encoder, base)
     if head.encoder:
         found = "equals the base model, tensor for tensor: the checkpoint is head-only"
         if state is not None:
@@ -130,6 +139,7 @@ def _head_checkpoint(
         steps=head.steps,
         training=head.training,
         encoder_state=state,
+        tensors=tensors,
         notes=(*base.notes, *notes),
     )
 
@@ -159,7 +169,7 @@ def _head_pooling(
     if asked is not None:
         return PoolingSpec.of(asked), "user", ()
     chosen = PoolingSpec.of(Pooling.MEAN)
-    named = pooling_by_name(base.names)
+    named = pooling_by_name(base.names, str(base.config.get("model_type")))
     own = base.pooling or (None if named is None else PoolingSpec.of(named))
     notes: tuple[str, ...] = ()
     if own is not None and own.label != chosen.label:
@@ -201,10 +211,9 @@ def _folder_checkpoint(
     base, reference, recorded = folder, None, None
     if folder.adapter is not None:
         reference = _model_under(folder.adapter, base_model)
-        base = base_folder(reference).without_head()
-        do_lower_case = folder.do_lower_case or base.do_lower_case
-        base = replace(base, encoder_modules=folder.encoder_modules, do_lower_case=do_lower_case)
+        base = base_folder(reference)
         recorded = None if folder.max_length is None else str(folder.max_length)
+        folder, base = _over_base(folder, base)
     if folder.pooling is not None or base.pooling is None or asked is not None:
         pooling, source = folder_pooling(path, replace(base, pooling=folder.pooling), asked)
     else:
@@ -221,7 +230,34 @@ def _folder_checkpoint(
         adapter=folder.adapter,
         query_prompt=folder.query_prompt,
         document_prompt=folder.document_prompt,
+        tensors=TensorAccount(folder.n_module_tensors),
         notes=folder.notes,
+    )
+
+
+def _over_base(folder: ModelFolder, base: ModelFolder) -> tuple[ModelFolder, ModelFolder]:
+    """An adapter's folder and the model under it, each with what it lacks from the other.
+
+    A bare adapter replaces weights and nothing else, as ``load_adapter`` of sentence-transformers: modules, prompts
+    and length are the base model's. A folder with modules of its own has its own. A tokenizer beside the adapter is
+    the one that it was trained with.
+    """
+    is_own = folder.tokenizer is not None and _are_other_tokenizers(folder.tokenizer, base.tokenizer or base.path)
+    tokenizer = folder.tokenizer if is_own else base.tokenizer
+    notes = ("The tokenizer is that of the adapter's folder; the base model's is another.",) if is_own else ()
+    if folder.layout is Layout.PEFT:
+        over = replace(base, layout=folder.layout, adapter=folder.adapter, pooling=folder.pooling)
+        return replace(over, notes=(*base.notes, *notes)), replace(base, tokenizer=tokenizer)
+    is_lower = folder.do_lower_case or base.do_lower_case
+    under = replace(base, encoder_modules=folder.encoder_modules, do_lower_case=is_lower, tokenizer=tokenizer)
+    return replace(folder, notes=(*base.notes, *folder.notes, *notes)), under
+
+
+def _are_other_tokenizers(own: Path, base: Path) -> bool:
+    """Whether a vocabulary in ``own`` is not that of ``base``, byte for byte."""
+    files = [file for file in tokenizer_files(own) if file.name not in TOKENIZER_SETTINGS]
+    return any(
+        not (base / file.name).is_file() or file.read_bytes() != (base / file.name).read_bytes() for file in files
     )
 
 
@@ -246,7 +282,7 @@ def folder_pooling(path: str, folder: ModelFolder, asked: Pooling | None) -> tup
         return PoolingSpec.of(asked), "user"
     if folder.layout is Layout.FLAG_EMBEDDING:
         return PoolingSpec.of(Pooling.CLS), "model type"
-    named = pooling_by_name(folder.names)
+    named = pooling_by_name(folder.names, str(folder.config.get("model_type")))
     if named is None:
         raise CheckpointError(
             f"'{path}' does not say how its token vectors become one vector (no 1_Pooling, no modules.json), and its "

@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,24 @@ import numpy as np
 
 from embedscope.errors import CheckpointError, EmbedscopeError, UnsafeCheckpointError, importing
 from embedscope.machine import is_out_of_memory, require_torch
-from embedscope.models.encoder_state import EncoderState, is_unused
+from embedscope.models.account import ignored_as, listed
+from embedscope.models.adapters import merge_adapter
+from embedscope.models.encoder_state import EncoderState
 from embedscope.models.fingerprints import HashMemory
 from embedscope.models.model_folders import ModelFolder, tokenizer_files, weight_files
 from embedscope.models.modules import MODULE_HOMES
 from embedscope.models.onnx_backend import export_key, run_on_onnx
+from embedscope.models.placement import (
+    Placement,
+    load_transformer,
+    naming_options,
+    place_model,
+    refuse_misfit,
+    stored_types,
+)
 from embedscope.models.pooling import PoolingSpec
 from embedscope.protocols import Float32Array
+from embedscope.result import TensorAccount
 from embedscope.settings import Backend
 
 _PARAMETER_SUFFIXES = (".json", ".safetensors", ".bin")
@@ -54,7 +66,7 @@ class SentenceTransformerEncoder:
     @property
     def tokenizer_folder(self) -> Path | None:
         """Where the tokenizer lies; None for encoders that have no transformer."""
-        return self.folder.transformer
+        return self.folder.tokenizer or self.folder.transformer
 
     @property
     def fingerprint(self) -> str:
@@ -66,6 +78,7 @@ class SentenceTransformerEncoder:
         settings = [pooling, modules, self.max_length, self.dtype, self.folder.do_lower_case, self.prompt]
         if self.backend is not Backend.TORCH:
             settings.append(self.backend.value)
+        settings += [renaming.rule for renaming in self.placement.names]  # read as they stand, they were another model
         return hashlib.sha256((self._weights_digest + json.dumps(settings)).encode()).hexdigest()
 
     @property
@@ -76,6 +89,25 @@ class SentenceTransformerEncoder:
         if width is not None and plain and self.pooling is not None:
             return width * len(self.pooling.modes)
         return int(self._loaded().get_embedding_dimension())
+
+    @cached_property
+    def placement(self) -> Placement:
+        """Where every tensor of the transformer's files goes, and of an adapter's; remembered by their digest.
+
+        Raises ``CheckpointError`` where one is missing, fits nowhere or has another shape.
+        """
+        if self.folder.transformer is None:
+            return Placement(TensorAccount(0))
+        packages = ["transformers", "sentence-transformers", *(["peft"] if self.adapter is not None else [])]
+        readers = " ".join(f"{package} {version(package)}" for package in packages)
+        key = "placement " + self._digest_with(weight_files(self.folder.transformer), readers)
+        known = self.hashes.found(key)
+        if known is not None:
+            return Placement.from_json(known)
+        with quiet_transformers(), _loading(self.folder, self.device):
+            placement = place_model(self.folder, self.adapter)
+        self.hashes.keep(key, placement.as_json())
+        return placement
 
     def with_prompt(self, prompt: str) -> SentenceTransformerEncoder:
         """The same encoder, sharing its weights, with ``prompt`` before each text."""
@@ -88,14 +120,22 @@ class SentenceTransformerEncoder:
         if not texts:
             return np.zeros((0, self.dim), dtype=np.float32)
         model = self._loaded()
-        vectors = model.encode(
-            [_encodable(text) for text in texts],
-            prompt=self.prompt or None,
-            batch_size=batch_size,
-            show_progress_bar=False,
-            convert_to_numpy=True,
-            normalize_embeddings=False,
-        )
+        try:
+            vectors = model.encode(
+                [_encodable(text) for text in texts],
+                prompt=self.prompt or None,
+                batch_size=batch_size,
+                show_progress_bar=False,
+                convert_to_numpy=True,
+                normalize_embeddings=False,
+            )
+        except Exception as error:  # tokenizers, transformers, torch and ONNX Runtime raise whatever they like
+            if isinstance(error, EmbedscopeError) or is_out_of_memory(error):
+                raise
+            raise CheckpointError(
+                f"'{self.folder.reference}' cannot encode {len(texts)} texts, the first {texts[0][:60]!r}: "
+                f"{_reason(error)}"
+            ) from error
         return np.asarray(vectors, dtype=np.float32)
 
     def _loaded(self) -> Any:
@@ -108,17 +148,8 @@ class SentenceTransformerEncoder:
         require_torch()
         with importing("sentence-transformers", needed_for="Encoding texts", extra="models"):
             from sentence_transformers import SentenceTransformer
-        try:
+        with _loading(self.folder, self.device):
             return SentenceTransformer(modules=self._modules(), device=self.device).eval()
-        except EmbedscopeError:
-            raise
-        except Exception as error:  # transformers, tokenizers and safetensors raise whatever they like
-            if is_out_of_memory(error):
-                raise EmbedscopeError(
-                    f"'{self.folder.reference}' itself does not fit into the memory of '{self.device}'. Pass "
-                    f"--device cpu, or use a machine with more memory."
-                ) from error
-            raise _loading_error(self.folder, error) from error
 
     def _modules(self) -> list[Any]:
         modules = [] if self.folder.transformer is None else [self._transformer()]
@@ -141,59 +172,39 @@ class SentenceTransformerEncoder:
         )
 
     def _transformer(self) -> Any:
-        import torch
-
-        folder = self.folder.transformer
-        files = weight_files(folder) if folder is not None else ()
-        trusted: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
-        is_safetensors = all(file.suffix == ".safetensors" for file in files)
-
-        def loaded(attention: str) -> Any:
-            return _module_class("Transformer")(
-                str(folder),
-                model_kwargs={
-                    **trusted,
-                    "dtype": getattr(torch, self.dtype),
-                    "use_safetensors": is_safetensors,
-                    "attn_implementation": attention,
-                },
-                processor_kwargs=dict(trusted),
-                config_kwargs=dict(trusted),
-                modality_config={"text": {"method": "forward", "method_output_name": "last_hidden_state"}},
-                module_output_name="token_embeddings",
-                do_lower_case=self.folder.do_lower_case,
-            )
-
-        try:
-            transformer = loaded("sdpa")
-        except (ValueError, ImportError) as error:  # an architecture without fused attention says so
-            if "scaled_dot_product_attention" not in str(error):
-                raise
-            transformer = loaded("eager")
+        names, renaming = stored_types(self.folder), self.placement.renaming
+        transformer = load_transformer(self.folder, renaming, names=names, dtype=self.dtype)
+        refuse_misfit(self.folder, transformer.report)
         if self.max_length is not None:
             transformer.max_seq_length = self.max_length
         if self.state is not None:
             _replace_weights(transformer.model, self.state, self.folder)
         if self.adapter is not None:
-            from peft import PeftModel
-
-            adapted = PeftModel.from_pretrained(transformer.model, str(self.adapter), local_files_only=True)
-            transformer.model = adapted.merge_and_unload()
+            transformer.model = merge_adapter(transformer.model, self.adapter, self.placement.adapter_renaming)
+        _refuse_numbers_that_are_not_finite(transformer.model, self.folder, self.dtype)
         if self.backend is not Backend.TORCH:
             cache = self.hashes.folder  # no prompt, pooling or length changes the export
             kept = None if cache is None else cache / "onnx" / export_key(self._weights_digest)
             run_on_onnx(transformer.model, self.folder.reference, kept)
         return transformer
 
+    @property
+    def naming(self) -> Mapping[str, Any]:
+        """What ``from_pretrained`` has to be told to read the names in the weight files as they were read here."""
+        return naming_options(self.placement.renaming, stored_types(self.folder))
+
     @cached_property
     def _weights_digest(self) -> str:
         """SHA-256 over everything on disk that decides a pooled vector; names count, places do not."""
+        weights = weight_files(self.folder.transformer) if self.folder.transformer and self.state is None else ()
+        return self._digest_with(weights, "" if self.state is None else self.state.digest)
+
+    def _digest_with(self, weights: Sequence[Path], more: str) -> str:
+        """SHA-256 over ``weights``, the files beside them that decide a vector, and ``more``."""
         digest = hashlib.sha256()
-        files: list[Path] = []
-        transformer = self.folder.transformer
-        if transformer is not None:
-            weights = () if self.state is not None else weight_files(transformer)
-            files += [*weights, transformer / "config.json", *tokenizer_files(transformer)]
+        files = list(weights)
+        if self.folder.transformer is not None and self.tokenizer_folder is not None:
+            files += [self.folder.transformer / "config.json", *tokenizer_files(self.tokenizer_folder)]
         for module in self.folder.encoder_modules:
             if module.name != "Pooling":
                 found = (file for file in module.folder.glob("*") if file.is_file())
@@ -202,7 +213,7 @@ class SentenceTransformerEncoder:
             files += [self.adapter / "adapter_config.json", *sorted(self.adapter.glob("adapter_model.*"))]
         for file in files:
             digest.update(f"{file.name} {self.hashes.sha256(file)}\n".encode())
-        digest.update(b"" if self.state is None else self.state.digest.encode())
+        digest.update(more.encode())
         return digest.hexdigest()
 
 
@@ -221,7 +232,7 @@ def _module_class(name: str) -> Any:
 def _replace_weights(model: Any, state: EncoderState, folder: ModelFolder) -> None:
     """Put the checkpoint's encoder weights into the base architecture; every tensor must find its place."""
     result = model.load_state_dict(dict(state.tensors), strict=False)
-    missing = [name for name in result.missing_keys if not is_unused(name)]
+    missing = [name for name in result.missing_keys if ignored_as(name) is None]
     if missing or result.unexpected_keys:
         raise CheckpointError(
             f"The encoder weights in the checkpoint do not fit '{folder.reference}': missing "
@@ -230,14 +241,41 @@ def _replace_weights(model: Any, state: EncoderState, folder: ModelFolder) -> No
         )
 
 
-def _loading_error(folder: ModelFolder, error: Exception) -> CheckpointError:
-    reason = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
-    if "trust_remote_code" in str(error):
-        return UnsafeCheckpointError(
-            f"'{folder.reference}' was refused: loading it would run code that comes with it ({reason}). "
-            f"Encode with your own program and pass the vectors with --embeddings."
+def _refuse_numbers_that_are_not_finite(model: Any, folder: ModelFolder, dtype: str) -> None:
+    broken = [name for name, weight in model.named_parameters() if not bool(weight.isfinite().all())]
+    if broken:
+        raise CheckpointError(
+            f"'{folder.reference}' ({folder.path}) holds weights that are not finite, as {dtype}, in {listed(broken)} "
+            f"tensors: training diverged, the file is damaged, or the numbers are too large for {dtype} (then pass "
+            f"--precision float32)."
         )
-    return CheckpointError(f"'{folder.reference}' ({folder.path}) cannot be loaded: {reason}")
+
+
+@contextmanager
+def _loading(folder: ModelFolder, device: str) -> Iterator[None]:
+    """What transformers, tokenizers, safetensors and PEFT raise while ``folder`` is loaded, as an error of ours."""
+    try:
+        yield
+    except EmbedscopeError:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise EmbedscopeError(
+                f"'{folder.reference}' itself does not fit into the memory of '{device}'. Pass --device cpu, or use a "
+                f"machine with more memory."
+            ) from error
+        if "trust_remote_code" in str(error):
+            raise UnsafeCheckpointError(
+                f"'{folder.reference}' was refused: loading it would run code that comes with it ({_reason(error)}). "
+                f"Encode with your own program and pass the vectors with --embeddings."
+            ) from error
+        raise CheckpointError(f"'{folder.reference}' ({folder.path}) cannot be loaded: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """The first line of the message of a foreign error."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ def hash_file(path: Path) -> str:
 
 
 class HashMemory:
-    """SHA-256 of files, remembered by path, size, modification time and inode.
+    """SHA-256 of files, remembered by path, size, modification time and inode; and what was found in files, by digest.
 
     Parameters
     ----------
@@ -49,6 +50,15 @@ class HashMemory:
         digest = hash_file(real)
         self._write({**self._read(), str(real): [*stamp, digest]})
         return digest
+
+    def found(self, digest: str) -> dict[str, Any] | None:
+        """What was found in the files of this digest; None where nothing is kept."""
+        known = self._read().get(digest)
+        return known if isinstance(known, dict) else None
+
+    def keep(self, digest: str, found: Mapping[str, Any]) -> None:
+        """Remember what was found in the files of this digest."""
+        self._write({**self._read(), digest: dict(found)})
 
     def _read(self) -> dict[str, Any]:
         if self._file is None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from embedscope.errors import CheckpointError, InvalidOptionError
 from embedscope.machine import resolve_device, resolve_dtype
+from embedscope.models.account import combined
 from embedscope.models.checkpoint import Checkpoint, load_checkpoint
 from embedscope.models.encoders import SentenceTransformerEncoder
 from embedscope.models.fingerprints import HashMemory
@@ -127,6 +128,10 @@ def _facts(checkpoint: Checkpoint, encoder: SentenceTransformerEncoder, projecto
     notes = [*checkpoint.notes, *(f"Prompt before {role}: {prompt!r}" for role, prompt in prompts.items() if prompt)]
     if encoder.backend is Backend.ONNX:
         notes.append("Encoded by ONNX Runtime")
+    notes += encoder.placement.notes
+    tensors = checkpoint.tensors
+    if checkpoint.encoder_state is None:  # else the file's own stand in place of the folder's
+        tensors = combined(encoder.placement.account, tensors)
     return ModelFacts(
         checkpoint=checkpoint.path,
         layout=checkpoint.layout.value,
@@ -141,6 +146,7 @@ def _facts(checkpoint: Checkpoint, encoder: SentenceTransformerEncoder, projecto
         training=checkpoint.training,
         fingerprint=_fingerprint(encoder, projector),
         notes=tuple(notes),
+        tensors=tensors,
     )
 
 

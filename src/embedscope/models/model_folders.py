@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from embedscope.errors import CheckpointError, UnsafeCheckpointError
-from embedscope.models.modules import Module, read_modules, tail_steps
+from embedscope.models.modules import Module, module_tensors, read_modules, tail_steps
 from embedscope.models.pooling import PoolingSpec, read_pooling
 from embedscope.models.projectors import Step, Truncate
-from embedscope.models.weights import FileKind, file_kind, read_object, read_tensors
+from embedscope.models.weights import FileKind, file_kind, read_object, read_tensors, tensor_types
 
 
 class Layout(StrEnum):
@@ -33,8 +33,22 @@ class Layout(StrEnum):
 
 
 TOKENIZER_PATTERNS = ("tokenizer*", "vocab*", "merges.txt", "*.model", "special_tokens_map.json", "added_tokens.json")
+TOKENIZER_SETTINGS = ("tokenizer_config.json", "special_tokens_map.json")
+"""Files beside a vocabulary that say how it is used."""
 
-_COUNTING_FROM_PAD = ("roberta", "camembert", "mpnet", "xmod")
+_COUNTING_FROM_PAD = ("roberta", "camembert", "mpnet", "xmod", "longformer", "data2vec-text", "luke")
+
+_WITHOUT_VOCABULARY = ("ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer")
+"""Tokenizers that read bytes or characters, and so have no file."""
+
+_TAKEN_OVER = {"nomic_bert": "NomicBertModel", "eurobert": "EuroBertModel"}
+"""Model types whose published folders name code of their own that transformers has taken over as it is -> its class.
+
+The name of a class proves nothing elsewhere: code that is called Qwen2Model, beside a Qwen2 configuration, may attend
+in both directions, where the Qwen2Model of transformers does not.
+"""
+
+_CLASSIFIER_PARTS = frozenset({"classifier", "score", "classification_head"})
 
 _SETTINGS_NOT_APPLIED = ("processing_kwargs", "model_args", "model_kwargs", "tokenizer_args", "processor_kwargs")
 
@@ -58,6 +72,8 @@ class ModelFolder:
     pooling: PoolingSpec | None = None
     tail: tuple[Step, ...] = ()
     adapter: Path | None = None
+    tokenizer: Path | None = None  # where it does not lie beside the transformer
+    n_module_tensors: int = 0  # of the modules after the transformer
     max_length: int | None = None
     do_lower_case: bool = False
     query_prompt: str = ""
@@ -116,7 +132,9 @@ def _listing(path: Path) -> str:
 
 def _hugging_face_folder(path: Path, reference: str) -> ModelFolder:
     config = _checked_config(path)
+    _refuse_classifier(path, config)
     notes = _ignored_heads_note(path)
+    max_length, capped = _sequence_length(path, config, read_object(path / "sentence_bert_config.json"))
     return ModelFolder(
         path=path,
         reference=reference,
@@ -124,8 +142,8 @@ def _hugging_face_folder(path: Path, reference: str) -> ModelFolder:
         transformer=path,
         config=config,
         pooling=read_pooling(path / "1_Pooling"),
-        max_length=_sequence_length(path, config, read_object(path / "sentence_bert_config.json")),
-        notes=notes,
+        max_length=max_length,
+        notes=(*notes, *capped, *_tokenizer_note(path)),
     )
 
 
@@ -138,6 +156,7 @@ def _adapter_folder(path: Path, reference: str) -> ModelFolder:
         config=read_object(path / "adapter_config.json"),
         pooling=read_pooling(path / "1_Pooling"),
         adapter=path,
+        tokenizer=path if _has_vocabulary(path) else None,
     )
 
 
@@ -161,16 +180,73 @@ def _checked_config(folder: Path) -> dict[str, Any]:
             f"'{path}' describes quantised weights, whose vectors depend on the kernels at hand. "
             f"Pass the model before quantisation."
         )
-    if "auto_map" in config:
-        from transformers import CONFIG_MAPPING
-
-        if config["model_type"] not in CONFIG_MAPPING:
-            raise UnsafeCheckpointError(
-                f"'{path}' was refused: its model type '{config['model_type']}' is not part of transformers and would "
-                f"be loaded from code in the checkpoint ({json.dumps(config['auto_map'])[:200]}). Such code is never "
-                f"run. Encode with your own program and pass the vectors with --embeddings."
-            )
+    if "transformers_weights" in config:
+        raise CheckpointError(f"'{path}' names its weights under 'transformers_weights'. Call them model.safetensors.")
+    _refuse_own_code(config, path)
+    if not _has_vocabulary(folder):
+        raise CheckpointError(
+            f"'{folder}' has no tokenizer: expected tokenizer.json, or the vocabulary that it is made of (vocab.txt, "
+            f"vocab.json with merges.txt, or a SentencePiece .model). Copy the tokenizer of the model it was trained "
+            f"from into the folder: AutoTokenizer.from_pretrained(base).save_pretrained(folder)."
+        )
     return config
+
+
+def _refuse_own_code(config: Mapping[str, Any], path: Path) -> None:
+    """An architecture whose code comes with the checkpoint: its vectors are those of that code, which is never run."""
+    named = config.get("auto_map")
+    entries = named.items() if isinstance(named, Mapping) else ()
+    own = {key: code for key, code in entries if key.startswith(("AutoModel", "AutoConfig"))}
+    kind = str(config["model_type"])
+    if not own or str(own.get("AutoModel", "")).rsplit(".", 1)[-1] == _TAKEN_OVER.get(kind):
+        return
+    raise UnsafeCheckpointError(
+        f"'{path}' was refused: it names code of its own for the model ({json.dumps(own)[:200]}). Such code is never "
+        f"run, and what transformers itself has for '{kind}' may be another model of the same weights. Encode with "
+        f"your own program and pass the vectors with --embeddings; or, where the code is that of transformers, take "
+        f"'auto_map' out of config.json."
+    )
+
+
+def _refuse_classifier(folder: Path, config: Mapping[str, Any]) -> None:
+    """A classifier scores a text, or a cross-encoder a pair of texts: neither was trained to give vectors."""
+    if not any(str(name).endswith("ForSequenceClassification") for name in config.get("architectures") or ()):
+        return
+    names = {name for file in weight_files(folder) for name in tensor_types(file)}
+    if _CLASSIFIER_PARTS.isdisjoint(part for name in names for part in name.split(".")):
+        return
+    n_labels = len(config.get("id2label") or (0, 0))
+    kind = (
+        "a cross-encoder (reranker): it scores pairs of texts"
+        if n_labels == 1
+        else f"a classifier of {n_labels} labels"
+    )
+    raise CheckpointError(
+        f"'{folder}' is {kind}; embedscope measures vectors. If it is the encoder under it that you mean, save that: "
+        f"AutoModel.from_pretrained(folder).save_pretrained(new_folder), with the tokenizer."
+    )
+
+
+def _has_vocabulary(folder: Path) -> bool:
+    """Whether the files of a tokenizer are there; transformers makes one up where they are not."""
+    if read_object(folder / "tokenizer_config.json").get("tokenizer_class") in _WITHOUT_VOCABULARY:
+        return True
+    is_pair = (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file()
+    whole = any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt", "tekken.json"))
+    return is_pair or whole or any(folder.glob("*.model"))
+
+
+def _tokenizer_note(folder: Path) -> tuple[str, ...]:
+    """Code that the tokenizer's settings name; refused where there is no tokenizer.json to read in its place."""
+    named = read_object(folder / "tokenizer_config.json").get("auto_map")
+    if not named:
+        return ()
+    if not (folder / "tokenizer.json").is_file():
+        raise UnsafeCheckpointError(
+            f"'{folder / 'tokenizer_config.json'}' was refused: it names code of its own for the tokenizer "
+            f"({json.dumps(named)[:200]}), which is never run, and there is no tokenizer.json."
+        )
+    return ("tokenizer_config.json names code of its own: not run; the tokenizer is that of tokenizer.json.",)
 
 
 def _refuse_foreign_kernels(config: Any, path: Path, *, key: str = "") -> None:
@@ -188,19 +264,31 @@ def _refuse_foreign_kernels(config: Any, path: Path, *, key: str = "") -> None:
         )
 
 
-def _sequence_length(folder: Path, config: Mapping[str, Any], settings: Mapping[str, Any]) -> int | None:
-    """Tokens a text is cut to: what sentence-transformers states, else the tokenizer, but no more than positions.
+def _sequence_length(
+    folder: Path, config: Mapping[str, Any], settings: Mapping[str, Any]
+) -> tuple[int | None, tuple[str, ...]]:
+    """Tokens a text is cut to, with a note where that is less than what sentence-transformers states.
 
-    None where nothing limits it.
+    What it states, else the tokenizer, but no more than there are positions; None where nothing limits it.
     """
+    capacity = position_capacity(config)
     stated = settings.get("max_seq_length")
     if isinstance(stated, int) and stated > 0:
-        return stated
-    capacity = position_capacity(config)
+        if capacity is None or stated <= capacity or not _has_position_table(config):
+            return stated, ()
+        return capacity, (
+            f"max_seq_length is {stated}, but the model has positions for {capacity} tokens: texts are cut to those.",
+        )
     stated = read_object(folder / "tokenizer_config.json").get("model_max_length")
     if not isinstance(stated, int | float) or not 0 < stated < 1_000_000:  # 1e30 stands for "no limit"
-        return capacity
-    return int(stated) if capacity is None else min(int(stated), capacity)
+        return capacity, ()
+    return int(stated) if capacity is None else min(int(stated), capacity), ()
+
+
+def _has_position_table(config: Mapping[str, Any]) -> bool:
+    """Whether a position beyond the last has no vector; rotary and relative positions go on."""
+    is_absolute = config.get("position_embedding_type") in (None, "absolute")
+    return is_absolute and not any("rope" in key or "rotary" in key for key in config)
 
 
 def position_capacity(config: Mapping[str, Any]) -> int | None:
@@ -235,9 +323,17 @@ def _sentence_transformers_folder(path: Path, reference: str) -> ModelFolder:
     adapter = head.folder if (head.folder / "adapter_config.json").is_file() else None
     config = {} if not is_transformer or adapter else _checked_config(head.folder)
     settings = _transformer_settings(head.folder) if is_transformer else {}
+    max_length, capped = (
+        _sequence_length(head.folder, config, settings) if config else (settings.get("max_seq_length"), ())
+    )
     ignored = ", ".join(name for name in _SETTINGS_NOT_APPLIED if settings.get(name))
     notes = (f"sentence_bert_config.json asks for {ignored}: not applied.",) if ignored else ()
     general = read_object(path / "config_sentence_transformers.json")
+    if general.get("model_type") == "CrossEncoder" or settings.get("transformer_task") == "sequence-classification":
+        raise CheckpointError(
+            f"'{path}' is a cross-encoder (reranker) of sentence-transformers: it scores pairs of texts; embedscope "
+            f"measures vectors."
+        )
     truncate = general.get("truncate_dim")
     return ModelFolder(
         path=path,
@@ -249,11 +345,13 @@ def _sentence_transformers_folder(path: Path, reference: str) -> ModelFolder:
         pooling=pooling,
         tail=(*tail, Truncate(truncate)) if isinstance(truncate, int) and truncate > 0 else tail,
         adapter=adapter,
-        max_length=_sequence_length(head.folder, config, settings) if config else settings.get("max_seq_length"),
+        tokenizer=head.folder if adapter is not None and _has_vocabulary(head.folder) else None,
+        n_module_tensors=sum(len(module_tensors(module)) for module in (rest if is_transformer else modules)),
+        max_length=max_length,
         do_lower_case=bool(settings.get("do_lower_case", False)),
         query_prompt=_prompt(general, ("query",)),
         document_prompt=_prompt(general, ("document", "passage", "corpus")),
-        notes=(*_ignored_heads_note(path), *notes),
+        notes=(*_ignored_heads_note(path), *notes, *capped, *_tokenizer_note(head.folder)),
     )
 
 

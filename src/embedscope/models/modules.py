@@ -12,7 +12,7 @@ from typing import Any
 
 from embedscope.errors import CheckpointError, UnsafeCheckpointError
 from embedscope.models.projectors import ACTIVATIONS, LayerNorm, Linear, Normalize, Step
-from embedscope.models.weights import as_float32, read_json, read_object, read_tensors
+from embedscope.models.weights import as_float32, read_json, read_object, read_tensors, tensor_types
 
 MODULE_HOMES = {
     "Transformer": "sentence_transformers.base.modules.transformer",
@@ -107,6 +107,7 @@ def _steps_of(module: Module) -> list[Step] | None:
         return [Normalize()]
     if module.name == "LayerNorm":
         parameters = _parameters(module.folder)
+        _refuse_others(module.folder, parameters, ("norm.weight", "norm.bias"))
         return [LayerNorm(parameters["norm.weight"], parameters.get("norm.bias"))]
     return _dense(module.folder, config) if module.name == "Dense" else None
 
@@ -117,6 +118,7 @@ def _dense(folder: Path, config: Mapping[str, Any]) -> list[Step] | None:
     if is_residual and config.get("in_features") != config.get("out_features"):
         return None  # a second matrix projects the input
     parameters = _parameters(folder)
+    _refuse_others(folder, parameters, ("linear.weight", "linear.bias"))
     try:
         return [Linear(parameters["linear.weight"], parameters.get("linear.bias"), activation, is_residual)]
     except CheckpointError as error:
@@ -139,8 +141,26 @@ def activation_name(dotted: Any, *, where: Path) -> str:
     )
 
 
+def module_tensors(module: Module) -> tuple[str, ...]:
+    """The names of the tensors in a module's file; empty where it has none."""
+    files = _weight_files(module.folder)
+    return tuple(tensor_types(files[0])) if files and module.name not in ("Pooling", "Normalize", "Dropout") else ()
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    return [folder / name for name in ("model.safetensors", "pytorch_model.bin") if (folder / name).is_file()]
+
+
+def _refuse_others(folder: Path, parameters: Mapping[str, Any], known: Sequence[str]) -> None:
+    if others := sorted(parameters.keys() - set(known)):
+        raise CheckpointError(
+            f"'{folder}' holds tensors that are not of its module: {', '.join(others)}; expected {', '.join(known)}. "
+            f"The module is of another kind than modules.json says."
+        )
+
+
 def _parameters(folder: Path) -> dict[str, Any]:
-    files = [folder / name for name in ("model.safetensors", "pytorch_model.bin") if (folder / name).is_file()]
+    files = _weight_files(folder)
     if not files:
         raise CheckpointError(f"'{folder}' should hold model.safetensors or pytorch_model.bin; it holds neither.")
     parameters = {name: as_float32(tensor) for name, tensor in read_tensors(files[0]).items()}

@@ -30,16 +30,18 @@ _POOLING_FLAGS: dict[str, str] = {
 }
 """Flags of ``1_Pooling/config.json`` before version 5.4, in the order in which their outputs are concatenated."""
 
-POOLING_BY_NAME: tuple[tuple[str, Pooling], ...] = (
-    ("bge-multilingual-gemma2", Pooling.LAST),
-    ("bge-en-icl", Pooling.LAST),
-    ("bge-", Pooling.CLS),
-    ("e5-mistral", Pooling.LAST),
-    ("multilingual-e5-", Pooling.MEAN),
-    ("snowflake-arctic-embed", Pooling.CLS),
-    ("qwen3-embedding", Pooling.LAST),
+POOLING_BY_NAME: tuple[tuple[str, Pooling, tuple[str, ...]], ...] = (
+    ("bge-multilingual-gemma2", Pooling.LAST, ("gemma2",)),
+    ("bge-en-icl", Pooling.LAST, ("mistral",)),
+    ("bge-", Pooling.CLS, ("bert", "xlm-roberta")),
+    ("e5-mistral", Pooling.LAST, ("mistral",)),
+    ("multilingual-e5-", Pooling.MEAN, ("bert", "xlm-roberta")),
+    ("snowflake-arctic-embed", Pooling.CLS, ("bert", "xlm-roberta", "nomic_bert")),
+    ("qwen3-embedding", Pooling.LAST, ("qwen3",)),
 )
-"""Pooling of well-known models by a part of their name, as their model cards state it; the first match counts."""
+"""Pooling of well-known models as their model cards state it: what the name begins with, and which types of model it
+is true of; the first match counts. A decoder that someone calls ``bge-...`` is not one of them.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,14 @@ def read_pooling(folder: Path) -> PoolingSpec | None:
     return PoolingSpec(modes, bool(config.get("include_prompt", True)))
 
 
-def pooling_by_name(names: Iterable[str]) -> Pooling | None:
+def pooling_by_name(names: Iterable[str], model_type: str) -> Pooling | None:
     """Pooling of a well-known model, by any of the paths and names under which it goes; None if none is known."""
     last_parts = [name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1].lower() for name in names]
-    return next((pooling for part, pooling in POOLING_BY_NAME if any(part in name for name in last_parts)), None)
+    return next(
+        (
+            pooling
+            for front, pooling, types in POOLING_BY_NAME
+            if model_type in types and any(name.startswith(front) for name in last_parts)
+        ),
+        None,
+    )

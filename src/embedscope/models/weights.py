@@ -242,10 +242,34 @@ def read_safetensors(path: Path) -> tuple[LazyTensors, dict[str, str]]:
         names = file.keys()
         return LazyTensors(dict(zip(names, names, strict=True)), file.get_tensor), dict(file.metadata() or {})
     except (safetensors.SafetensorError, OSError) as error:
-        raise CheckpointError(
-            f"'{path}' ({path.stat().st_size:,} bytes) begins like a safetensors file but cannot be read: "
-            f"{error}. It is cut short or damaged; copy or save it again."
-        ) from error
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(
+        f"'{path}' ({path.stat().st_size:,} bytes) begins like a safetensors file but cannot be read: {error}. "
+        f"It is cut short or damaged; copy or save it again."
+    )
+
+
+def tensor_types(path: Path) -> dict[str, str]:
+    """Name -> number format of every tensor in a weights file; of a safetensors file only the header is read.
+
+    Raises as ``read_tensors``.
+    """
+    if file_kind(path) is not FileKind.SAFETENSORS:
+        return {name: str(tensor.dtype).removeprefix("torch.") for name, tensor in read_tensors(path).items()}
+    try:
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(size))
+        entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
+        end = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
+        if path.stat().st_size < 8 + size + end:
+            raise ValueError("its header describes more than it holds")
+        return {name: str(entry["dtype"]) for name, entry in entries.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise _damaged(path, error) from error
 
 
 def read_tensors(path: Path) -> Mapping[str, torch.Tensor]:

@@ -65,7 +65,7 @@ def write_run(
         record = manifest(
             inputs=result.inputs, options=options, seed=result.seed, elapsed_s=elapsed_s, digested=digested or {}
         )
-        write_json(staging / "manifest.json", record)
+        write_json(staging / "manifest.json", {**record, "tensors": own["model"]["tensors"]})
         names.append("manifest.json")
         if page:  # and the data it is drawn from, so that `embedscope report` can draw it again
             content = payload.page_payload(result, **(sections or {}))

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from embedscope.result.comparisons import Comparison
 from embedscope.result.estimate import Estimate
+from embedscope.result.provenance import TensorAccount
 
 ABSENT = "–"
 """Where there is no value."""
@@ -98,6 +99,15 @@ def p_equals(p: float) -> str:
 def count(n: int, singular: str, plural: str | None = None) -> str:
     """``1,480 queries``."""
     return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
+
+
+def tensor_words(account: TensorAccount) -> str:
+    """What became of a model's tensors: ``103 used, 2 ignored (pooler), 103 renamed (without '_orig_mod.')``."""
+    parts = [f"{account.n_used:,} used"]
+    for what, counts in (("ignored", account.ignored), ("renamed", account.renamed)):
+        if counts:
+            parts.append(f"{sum(counts.values()):,} {what} ({'; '.join(counts)})")
+    return ", ".join(parts)
 
 
 def band(name: str, value: float) -> str:

@@ -143,6 +143,7 @@ function Facts({ report }: { report: Report }) {
     ['Dimensions', name(count(data.dim))],
     ['Head', name(model.head)],
     ['Tokens at most', name(model.max_length === null ? null : count(model.max_length))],
+    ['Tensors', model.tensors && number(model.tensors.n_used), tensorNote(model.tensors)],
   ];
   return (
     <aside class="facts" aria-label="Data and model">
@@ -152,6 +153,15 @@ function Facts({ report }: { report: Report }) {
       <FactList facts={made} />
     </aside>
   );
+}
+
+/** What was not used, or under another name, by the rule that was applied. */
+function tensorNote(account: Report['model']['tensors']) {
+  if (!account) return undefined;
+  const rules = (what: string, counts: Record<string, number>) =>
+    Object.entries(counts).map(([rule, n]) => `${count(n)} ${what} (${rule})`);
+  const parts = [...rules('ignored', account.ignored), ...rules('renamed', account.renamed)];
+  return parts.length > 0 ? shorten(parts.join(', '), 160) : undefined;
 }
 
 type Fact = [name: string, value: ComponentChildren, note?: string];

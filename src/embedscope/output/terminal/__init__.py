@@ -26,6 +26,7 @@ from embedscope.output.terminal.verdict_lines import print_checklist, print_verd
 from embedscope.output.terminal.wording import metric_warnings, model_line
 from embedscope.protocols import ProgressCallback
 from embedscope.result import Check, ModelFacts, Result, RunComparison, Scored, Timeline, Verdict
+from embedscope.result.formatting import tensor_words
 
 
 class Terminal:
@@ -56,6 +57,8 @@ class Terminal:
     def model(self, facts: ModelFacts) -> None:
         """What produced the vectors."""
         self._notes.print(Hanging("Model: ", model_line(facts)))
+        if facts.tensors is not None:
+            self.fact("", f"tensors: {tensor_words(facts.tensors)}")
         for note in facts.notes:
             self.warn(note)
 
