@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from embedscope.errors import CheckpointError, EmbedscopeError, InvalidOptionError
 from embedscope.models import encode_texts, load_checkpoint, load_model
 from embedscope.models.encoder_state import differing_encoder
+from embedscope.models.fingerprints import HashMemory
 from embedscope.models.model_folders import read_model_folder
 from embedscope.settings import Pooling
 
@@ -331,6 +332,38 @@ def test_the_account_counts_what_was_used_renamed_and_ignored(bench: Bench) -> N
     assert "37 weights are read without '_orig_mod.'." in facts.notes
 
 
+def test_the_account_stands_in_the_output_the_report_and_the_manifest(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from embedscope.cli.main import main
+
+    path, _, _ = under("_orig_mod.")(bench)
+    rows = [{"query": f"{text} a", "pos": text} for text in bench.texts]
+    (bench.place / "data.json").write_text(json.dumps(rows))
+    run = ["evaluate", "--data", str(bench.place / "data.json"), "--pooling", "mean", "--draws", "100", "--checkpoint"]
+    output = bench.place / "out"
+    assert main([*run, str(path), "--output", str(output)]) in (0, 1), capsys.readouterr()
+    report, manifest = (json.loads((output / f"{name}.json").read_text()) for name in ("report", "manifest"))
+    expected = {"n_used": 37, "renamed": {"without '_orig_mod.'": 37}, "ignored": {"pooler": 2}}
+    assert report["model"]["tensors"] == manifest["tensors"] == expected
+    said = capsys.readouterr()
+    assert "tensors: 37 used, 2 ignored (pooler), 37 renamed" in " ".join((said.out + said.err).split())
+    (path / "tokenizer.json").unlink()
+    assert main([*run, str(path)]) == 2
+    assert "has no tokenizer" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_memory_of_accounts_that_is_damaged_costs_time_and_nothing_else(bench: Bench) -> None:
+    memory = bench.place / "memory.json"
+    options = {"device": "cpu", "hashes": HashMemory(memory), **MEAN}
+    expected = load_model(bench.tiny.folder, **options).facts.tensors
+    kept = json.loads(memory.read_text())
+    assert len(kept) == 1
+    for damaged in ({}, {"account": 3}, {"account": {"n_used": 1}, "renaming": 2}, [1], "x"):
+        memory.write_text(json.dumps(dict.fromkeys(kept, damaged)))
+        assert load_model(bench.tiny.folder, **options).facts.tensors == expected
+
+
 def test_names_that_are_read_otherwise_are_another_model_in_the_cache(bench: Bench) -> None:
     plain = load_model(bench.tiny.folder, device="cpu", **MEAN)
     path, options, _ = under("module.")(bench)
@@ -539,6 +572,15 @@ def test_a_length_that_is_capped_is_said(bench: Bench) -> None:
     facts = load_model(path, device="cpu").facts
     assert facts.max_length == 64
     assert any("514, but the model has positions for 64 tokens" in note for note in facts.notes)
+
+
+def test_a_recorded_length_that_is_capped_is_said(bench: Bench) -> None:
+    head = {"head.linear.weight": torch.ones(8, WIDTH)}
+    torch.save({"model_state_dict": head, "config": {"max_length": 512}}, bench.place / "head.pt")
+    checkpoint = load_checkpoint(bench.place / "head.pt", base_model=bench.tiny.folder)
+    assert checkpoint.max_length == 64
+    assert any("records 512 tokens, but the model has positions for 64" in note for note in checkpoint.notes)
+    assert not load_checkpoint(bench.place / "head.pt", base_model=bench.tiny.folder, max_length=9).notes
 
 
 PLANS = st.lists(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support import tiny_run as tiny
 
 import embedscope
-from embedscope.result import Estimate
+from embedscope.result import Estimate, TensorAccount
 from embedscope.result import formatting as form
 
 SOURCES = Path(embedscope.__file__).parent
@@ -29,6 +29,14 @@ def test_a_number_that_rounds_to_zero_has_no_minus(value: float, decimals: int |
 @given(st.floats(-1.0, 1.0))
 def test_a_share_that_rounds_to_zero_has_no_minus(value: float) -> None:
     assert not re.fullmatch(r"-[0.]+ %", form.percent(value))
+
+
+def test_an_account_of_tensors_says_the_rules() -> None:
+    account = TensorAccount(1101, {"without 'bert.'": 1101}, {"pooler": 2, "position ids": 1})
+    assert form.tensor_words(account) == (
+        "1,101 used, 3 ignored (pooler; position ids), 1,101 renamed (without 'bert.')"
+    )
+    assert form.tensor_words(TensorAccount(4)) == "4 used"
 
 
 def test_what_is_absent_is_a_dash_and_an_interval_that_is_absent_is_nothing() -> None:

@@ -190,9 +190,9 @@ def _lengths(raw: RawRows, checkpoint: Checkpoint | None) -> TokenLengths | None
     if checkpoint is None or checkpoint.base.transformer is None or checkpoint.max_length is None:
         return None
     texts = {identity(text) for row in raw.rows for _, text in texts_of(row)} - {""}
-    return token_lengths(
-        checkpoint.base.transformer, sorted(texts), model=checkpoint.base.reference, max_length=checkpoint.max_length
-    )
+    base = checkpoint.base
+    tokenizer = base.tokenizer or checkpoint.base.transformer
+    return token_lengths(tokenizer, sorted(texts), model=base.reference, max_length=checkpoint.max_length)
 
 
 def _second_opinion(raw: RawRows, checkpoint: Checkpoint | None, settings: Settings, log: Log) -> SecondOpinion | None:

@@ -128,6 +128,8 @@ def _head_checkpoint(
         if state is not None:
             found = "differs from the base model: the checkpoint's own is used"
         notes = (*notes, f"The encoder in the checkpoint {found}.")
+    recorded = head.recorded.get("max_length")
+    limit = token_limit(max_length, recorded, base)
     return Checkpoint(
         path=path,
         layout=head.layout,
@@ -135,12 +137,12 @@ def _head_checkpoint(
         base_model=reference,
         pooling=chosen,
         pooling_source=source,
-        max_length=token_limit(max_length, head.recorded.get("max_length"), base),
+        max_length=limit,
         steps=head.steps,
         training=head.training,
         encoder_state=state,
         tensors=tensors,
-        notes=(*base.notes, *notes),
+        notes=(*base.notes, *notes, *_capped_note(recorded, limit, max_length)),
     )
 
 
@@ -205,6 +207,15 @@ def token_limit(asked: int | None, recorded: str | None, base: ModelFolder) -> i
     return base.max_length
 
 
+def _capped_note(recorded: str | None, limit: int | None, asked: int | None) -> tuple[str, ...]:
+    """Said where a checkpoint records more tokens than its base model has positions for."""
+    if asked is not None or limit is None or recorded is None or not recorded.isdigit() or int(recorded) <= limit:
+        return ()
+    return (
+        f"The checkpoint records {recorded} tokens, but the model has positions for {limit}: texts are cut to those.",
+    )
+
+
 def _folder_checkpoint(
     path: str, folder: ModelFolder, base_model: str | Path | None, asked: Pooling | None, max_length: int | None
 ) -> Checkpoint:
@@ -218,6 +229,7 @@ def _folder_checkpoint(
         pooling, source = folder_pooling(path, replace(base, pooling=folder.pooling), asked)
     else:
         pooling, source = base.pooling, "1_Pooling of the base model"
+    limit = token_limit(max_length, recorded, base)
     return Checkpoint(
         path=path,
         layout=folder.layout,
@@ -225,13 +237,13 @@ def _folder_checkpoint(
         base_model=reference,
         pooling=pooling,
         pooling_source=source,
-        max_length=token_limit(max_length, recorded, base),
+        max_length=limit,
         steps=folder.tail,
         adapter=folder.adapter,
         query_prompt=folder.query_prompt,
         document_prompt=folder.document_prompt,
         tensors=TensorAccount(folder.n_module_tensors),
-        notes=folder.notes,
+        notes=(*folder.notes, *_capped_note(recorded, limit, max_length)),
     )
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
@@ -98,12 +99,11 @@ class SentenceTransformerEncoder:
         """
         if self.folder.transformer is None:
             return Placement(TensorAccount(0))
-        packages = ["transformers", "sentence-transformers", *(["peft"] if self.adapter is not None else [])]
+        packages = ["embedscope", "transformers", "sentence-transformers", *(["peft"] if self.adapter else [])]
         readers = " ".join(f"{package} {version(package)}" for package in packages)
         key = "placement " + self._digest_with(weight_files(self.folder.transformer), readers)
-        known = self.hashes.found(key)
-        if known is not None:
-            return Placement.from_json(known)
+        with suppress(KeyError, TypeError, AttributeError):  # nothing kept, or a damaged memory
+            return Placement.from_json(self.hashes.found(key) or {})
         with quiet_transformers(), _loading(self.folder, self.device):
             placement = place_model(self.folder, self.adapter)
         self.hashes.keep(key, placement.as_json())
@@ -284,15 +284,19 @@ def quiet_transformers() -> Iterator[None]:
     require_torch()
     import transformers
 
-    logging: Any = transformers.utils.logging
-    verbosity, had_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    logs: Any = transformers.utils.logging
+    verbosity, had_bars = logs.get_verbosity(), logs.is_progress_bar_enabled()
+    of_library = logging.getLogger("sentence_transformers")
+    level = of_library.level
+    logs.set_verbosity_error()
+    logs.disable_progress_bar()
+    of_library.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logging.set_verbosity(verbosity)
+        of_library.setLevel(level)
+        logs.set_verbosity(verbosity)
         if had_bars:
-            logging.enable_progress_bar()
+            logs.enable_progress_bar()

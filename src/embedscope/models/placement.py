@@ -45,6 +45,7 @@ class Placement:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Placement:
+        """What ``as_json`` gave; ``KeyError``, ``TypeError`` or ``AttributeError`` where it is something else."""
         first, second = (
             Renaming(tuple(stored[name]["components"]), stored[name]["prefix"])
             for name in ("renaming", "adapter_renaming")
@@ -215,13 +216,24 @@ def _refuse_quantised(folder: ModelFolder, types: Mapping[str, str], renaming: R
 
 
 def _refuse_ids_without_row(folder: ModelFolder, transformer: Any) -> None:
-    """A tokenizer that knows more tokens than the model has vectors for ends in an index error at the first of them."""
+    """A tokenizer that knows more tokens than the model has vectors for ends in an index error at the first of them.
+
+    Special tokens that no text brings about may have none, such as Gemma's for an image.
+    """
+    tokenizer = transformer.tokenizer
     try:
         rows = int(transformer.model.get_input_embeddings().weight.shape[0])
+        known = tokenizer.get_vocab()
     except (NotImplementedError, AttributeError):  # characters that are hashed, for example
         return
-    known = transformer.tokenizer.get_vocab()
-    beyond = sorted((name for name, number in known.items() if number >= rows), key=known.__getitem__)
+    added = tokenizer.added_tokens_decoder
+    names = ("bos_token_id", "eos_token_id", "unk_token_id", "sep_token_id", "pad_token_id", "cls_token_id")
+    inserted = {getattr(tokenizer, name, None) for name in names}
+    beyond = sorted(
+        name
+        for name, number in known.items()
+        if number >= rows and (number in inserted or number not in added or not added[number].special)
+    )
     if beyond:
         raise CheckpointError(
             f"The tokenizer in '{folder.tokenizer or folder.transformer}' has {len(beyond)} tokens that the model has "

@@ -130,7 +130,7 @@ def _model(head: State, base: Base) -> Any:
     # in it, though its head was trained and evaluated in that of the encoder.
     transformer = Transformer(
         str(base.folder.transformer),
-        model_kwargs={"dtype": getattr(torch, base.encoder.dtype)},
+        model_kwargs={"dtype": getattr(torch, base.encoder.dtype), **base.encoder.naming},
         do_lower_case=base.folder.do_lower_case,
     )
     if base.max_length is not None:
