@@ -364,6 +364,14 @@ def test_a_memory_of_accounts_that_is_damaged_costs_time_and_nothing_else(bench:
         assert load_model(bench.tiny.folder, **options).facts.tensors == expected
 
 
+def test_onnx_runs_what_was_accounted_for(bench: Bench) -> None:
+    pytest.importorskip("onnxruntime")
+    path, options, expected = under("module.encoder.")(bench)
+    np.testing.assert_allclose(vectors(path, bench.texts, backend="onnx", **options), expected, atol=1e-5)
+    tensors = load_model(path, device="cpu", backend="onnx", **options).facts.tensors
+    assert tensors == load_model(path, device="cpu", **options).facts.tensors
+
+
 def test_names_that_are_read_otherwise_are_another_model_in_the_cache(bench: Bench) -> None:
     plain = load_model(bench.tiny.folder, device="cpu", **MEAN)
     path, options, _ = under("module.")(bench)
@@ -481,6 +489,10 @@ REFUSED: dict[str, tuple[Spoiled, str]] = {
         "without a place|are the same parameter",
     ),
     "a tensor in two shards": (spoiled(a_tensor_twice), "another weight file of its folder holds too"),
+    "a scale inside a layer": (
+        tensors_changed(lambda t: t.update({"encoder.layer.0.attention.logit_scale": torch.ones(1)})),
+        "logit_scale'.*without a place",
+    ),
     "a tensor more": (
         tensors_changed(lambda t: t.update({"head.linear.weight": torch.ones(8, WIDTH)})),
         "'head.linear",

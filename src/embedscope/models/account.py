@@ -36,10 +36,8 @@ _IGNORED_FIRST = {
     "discriminator_predictions": "language-model head",
     "colbert_linear": "head for token vectors",
     "sparse_linear": "head for token weights",
-    "logit_scale": "temperature of the loss",
-    "logit_bias": "temperature of the loss",
-    "temperature": "temperature of the loss",
 }
+_OF_THE_LOSS = frozenset({"logit_scale", "logit_bias", "temperature", "log_temperature"})
 _IGNORED_LAST = {"position_ids": "position ids", "token_type_ids": "position ids", "inv_freq": "position ids"}
 
 _N_LISTED = 4
@@ -48,7 +46,14 @@ _N_LISTED = 4
 def ignored_as(name: str) -> str | None:
     """Why a tensor of this name, without what wrappers add, cannot touch the last hidden state; None where it may."""
     parts = name.split(".")
-    return _IGNORED_FIRST.get(parts[0]) or _IGNORED_LAST.get(parts[-1]) or _IGNORED_FIRST.get(parts[-1])
+    if parts[-1] in _OF_THE_LOSS and len(parts) <= 2:  # by itself, or in a module for the loss
+        return "temperature of the loss"
+    return _IGNORED_FIRST.get(parts[0]) or _IGNORED_LAST.get(parts[-1])
+
+
+def may_be_missing(name: str) -> bool:
+    """Whether the architecture's tensor of this name may be absent from a file: left random, it touches no vector."""
+    return ignored_as(name) in ("pooler", "position ids")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ import numpy as np
 
 from embedscope.errors import CheckpointError, EmbedscopeError, UnsafeCheckpointError, importing
 from embedscope.machine import is_out_of_memory, require_torch
-from embedscope.models.account import ignored_as, listed
+from embedscope.models.account import listed, may_be_missing
 from embedscope.models.adapters import merge_adapter
 from embedscope.models.encoder_state import EncoderState
 from embedscope.models.fingerprints import HashMemory
@@ -79,7 +79,6 @@ class SentenceTransformerEncoder:
         settings = [pooling, modules, self.max_length, self.dtype, self.folder.do_lower_case, self.prompt]
         if self.backend is not Backend.TORCH:
             settings.append(self.backend.value)
-        settings += [renaming.rule for renaming in self.placement.names]  # read as they stand, they were another model
         return hashlib.sha256((self._weights_digest + json.dumps(settings)).encode()).hexdigest()
 
     @property
@@ -197,7 +196,8 @@ class SentenceTransformerEncoder:
     def _weights_digest(self) -> str:
         """SHA-256 over everything on disk that decides a pooled vector; names count, places do not."""
         weights = weight_files(self.folder.transformer) if self.folder.transformer and self.state is None else ()
-        return self._digest_with(weights, "" if self.state is None else self.state.digest)
+        renamed = "".join(renaming.rule for renaming in self.placement.names)  # as they stand: another model, or none
+        return self._digest_with(weights, renamed + ("" if self.state is None else self.state.digest))
 
     def _digest_with(self, weights: Sequence[Path], more: str) -> str:
         """SHA-256 over ``weights``, the files beside them that decide a vector, and ``more``."""
@@ -232,7 +232,7 @@ def _module_class(name: str) -> Any:
 def _replace_weights(model: Any, state: EncoderState, folder: ModelFolder) -> None:
     """Put the checkpoint's encoder weights into the base architecture; every tensor must find its place."""
     result = model.load_state_dict(dict(state.tensors), strict=False)
-    missing = [name for name in result.missing_keys if ignored_as(name) is None]
+    missing = [name for name in result.missing_keys if not may_be_missing(name)]
     if missing or result.unexpected_keys:
         raise CheckpointError(
             f"The encoder weights in the checkpoint do not fit '{folder.reference}': missing "

@@ -14,7 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from embedscope.errors import CheckpointError
-from embedscope.models.account import AS_THEY_ARE, Renaming, account_of, combined, ignored_as, listed, renamings
+from embedscope.models.account import (
+    AS_THEY_ARE,
+    Renaming,
+    account_of,
+    combined,
+    ignored_as,
+    listed,
+    may_be_missing,
+    renamings,
+)
 from embedscope.models.adapters import AS_PEFT_SAVES, place_adapter
 from embedscope.models.model_folders import ModelFolder, weight_files
 from embedscope.models.weights import tensor_types
@@ -64,10 +73,8 @@ class _Misfit:
     @classmethod
     def of(cls, report: Mapping[str, Any]) -> _Misfit:
         """The report of transformers without what is ignored by a rule."""
-        missing, unexpected = (
-            sorted(name for name in report[kind] if ignored_as(name) is None)
-            for kind in ("missing_keys", "unexpected_keys")
-        )
+        missing = sorted(name for name in report["missing_keys"] if not may_be_missing(name))
+        unexpected = sorted(name for name in report["unexpected_keys"] if ignored_as(name) is None)
         return cls(missing, unexpected, sorted(name for name, *_ in report["mismatched_keys"]))
 
     def __len__(self) -> int:
