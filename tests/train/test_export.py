@@ -92,6 +92,22 @@ def test_a_base_stored_in_half_precision_is_served_as_it_is_evaluated(minilm: st
     np.testing.assert_allclose(vectors(load_model(tmp_path / "served", device="cpu")), expected, atol=1e-6)
 
 
+def test_a_base_whose_names_have_a_prefix_is_served_as_it_is_evaluated(minilm: str, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+    from sentence_transformers import SentenceTransformer
+
+    folder = Path(shutil.copytree(minilm, tmp_path / "compiled"))
+    weights = load_file(folder / "model.safetensors")
+    renamed = {f"_orig_mod.{name}": tensor for name, tensor in weights.items()}
+    save_file(renamed, folder / "model.safetensors", {"format": "pt"})
+    base = load_base(str(folder), device="cpu")
+    head = head_of(base, layernorm=False)
+    expected = vectors(load_model(saved(tmp_path, base, head), device="cpu"))
+    save_sentence_transformers(tmp_path / "served", head, base)
+    served = SentenceTransformer(str(tmp_path / "served"), device="cpu")
+    np.testing.assert_allclose(served.encode(list(TEXTS), batch_size=32, show_progress_bar=False), expected, atol=1e-6)
+
+
 @pytest.mark.parametrize("can_exchange", [True, False])
 def test_folders_change_places_and_one_that_cannot_be_moved_leaves_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can_exchange: bool

@@ -31,7 +31,8 @@ from embedscope.models.fingerprints import HashMemory
 from embedscope.models.model_folders import ModelFolder, tokenizer_files, weight_files
 from embedscope.models.modules import MODULE_HOMES
 from embedscope.models.onnx_backend import export_key, run_on_onnx
-from embedscope.models.placement import (
+from embedscope.models.pooling import PoolingSpec
+from embedscope.models.tensor_placement import (
     Placement,
     load_transformer,
     naming_options,
@@ -39,7 +40,6 @@ from embedscope.models.placement import (
     refuse_misfit,
     stored_types,
 )
-from embedscope.models.pooling import PoolingSpec
 from embedscope.protocols import Float32Array
 from embedscope.result import TensorAccount
 from embedscope.settings import Backend

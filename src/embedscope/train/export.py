@@ -133,6 +133,10 @@ def _model(head: State, base: Base) -> Any:
         model_kwargs={"dtype": getattr(torch, base.encoder.dtype), **base.encoder.naming},
         do_lower_case=base.folder.do_lower_case,
     )
+    if base.encoder.naming:  # transformers saves under the names that it read, and serving knows no renaming
+        plain = type(transformer.model)(transformer.model.config).to(transformer.model.dtype).eval()
+        plain.load_state_dict(transformer.model.state_dict())
+        transformer.model = plain
     if base.max_length is not None:
         transformer.max_seq_length = base.max_length
     weight = head["head.linear.weight"]
