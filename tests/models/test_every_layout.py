@@ -273,6 +273,17 @@ def nomic(bench: Bench) -> tuple[Path, Options, np.ndarray]:
     return folder, MEAN, expected
 
 
+def special_token_beyond_the_embedding(bench: Bench) -> tuple[Path, Options, np.ndarray]:
+    """As Gemma's token for an image: no text brings it about, so it needs no vector."""
+    from transformers import AutoTokenizer
+
+    folder = bench.copy()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_special_tokens({"additional_special_tokens": [f"<image {n}>" for n in range(20)]})
+    tokenizer.save_pretrained(folder)
+    return folder, MEAN, bench.library(bench.tiny.folder)
+
+
 FOLDERS: dict[str, Row] = {
     "as saved": under(""),
     **{f"every name begins with {prefix}": under(prefix) for prefix in (
@@ -308,6 +319,7 @@ FOLDERS: dict[str, Row] = {
     "a decoder of a known name, padding on the left": last_token,
     "sentence-transformers folder, compiled": st_renamed,
     "a stated length over the positions": st_too_long,
+    "a special token without a vector": special_token_beyond_the_embedding,
 }  # fmt: skip
 
 

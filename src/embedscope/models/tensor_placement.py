@@ -230,10 +230,9 @@ def _refuse_ids_without_row(folder: ModelFolder, transformer: Any) -> None:
     tokenizer = transformer.tokenizer
     try:
         rows = int(transformer.model.get_input_embeddings().weight.shape[0])
-        known = tokenizer.get_vocab()
+        known, added = tokenizer.get_vocab(), tokenizer.added_tokens_decoder
     except (NotImplementedError, AttributeError):  # characters that are hashed, for example
         return
-    added = tokenizer.added_tokens_decoder
     names = ("bos_token_id", "eos_token_id", "unk_token_id", "sep_token_id", "pad_token_id", "cls_token_id")
     inserted = {getattr(tokenizer, name, None) for name in names}
     beyond = sorted(
