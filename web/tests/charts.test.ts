@@ -71,6 +71,8 @@ describe('a drawing', () => {
     expect(high).toBeCloseTo(0.515);
     expect(shownRange([0, 1], [{ ...curve, density: [0] }])).toEqual([0, 1]);
     expect(ticks(0, 1, 5)).toEqual([0, 0.2, 0.4, 0.6, 0.8, 1]);
+    expect(shownRange([-60, -30, 0, 30, 60], [{ ...curve, density: [0, 0, 1, 1] }], 60)[0]).toBeCloseTo(-1.8);
+    expect(ticks(-3, 42, 5, 60)).toEqual([0, 10, 20, 30, 40]);
   });
 
   it('of a histogram is its steps, from edge to edge', () => {

@@ -3,7 +3,20 @@ import { colour, tally } from '../src/model/colouring';
 import { listOf, outlineOf, rankPairs, rankPlane } from '../src/model/compare';
 import { difference, words } from '../src/model/diff';
 import { record, toCsv, toJsonl } from '../src/model/export';
-import { baseName, counted, fixed, interval, percent, plain, rank, shorten, signed, tailOf } from '../src/model/format';
+import {
+  baseName,
+  counted,
+  decimalsOf,
+  fixed,
+  interval,
+  percent,
+  plain,
+  rank,
+  shorten,
+  signed,
+  similarityName,
+  tailOf,
+} from '../src/model/format';
 import { framed, framedAlike, inside, makeGrid, nearest, simplified } from '../src/model/plane';
 import { fallenFor, isBeatenBy, negativesOf, relevantOf, sorted, topOf } from '../src/model/queries';
 import { fold, matcher } from '../src/model/search';
@@ -102,6 +115,17 @@ describe('word differences', () => {
   it('of very long texts are found as well', () => {
     const long = Array.from({ length: 4000 }, (_, i) => `w${i}`).join(' ');
     expect(marked(difference(`${long} more`, long)[0])).toEqual(['more']);
+  });
+});
+
+describe('a similarity', () => {
+  it('has its name, and its thresholds the decimals that tell them apart', () => {
+    expect([undefined, 'cosine', 'dot'].map(similarityName)).toEqual([
+      'cosine similarity',
+      'cosine similarity',
+      'dot product',
+    ]);
+    expect([[0.3], [0, 0.01], [0, 0.2], [0, 0.002], [0, 5]].map(decimalsOf)).toEqual([2, 2, 2, 3, 0]);
   });
 });
 
