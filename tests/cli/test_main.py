@@ -228,7 +228,7 @@ def test_evaluate_prints_statistics_metrics_checks_and_the_verdict(
     for words in ("Positive:", "±", "Margin:", "MRR", "Success@1", "Checklist", "Relevant document at rank 1"):
         assert words in done.out
     assert "Verdict: " in done.out
-    assert "Ranking of 80 documents for 40 queries in 40 independent groups" in done.out
+    assert "Ranking of 80 documents for 40 queries (40 effectively independent)" in done.out
     assert "original JSON, 40 rows" in done.err
 
 

@@ -39,6 +39,11 @@ class Ranked:
     query_table: QueryTable
     document_table: DocumentTable
 
+    @property
+    def n_effective(self) -> float:
+        """Effective number of independent queries, for the first metric that was asked for."""
+        return self.query_set.resampler.n_effective(next(iter(self.values.values())))
+
 
 def rank(
     collection: Collection,
@@ -113,4 +118,5 @@ def facts_of(collection: Collection, ranked: Ranked) -> DataFacts:
         contradictions=collection.contradictions,
         warnings=collection.warnings,
         digest=digest(collection),
+        n_effective=ranked.n_effective,
     )

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from embedscope.result.comparisons import Comparison
 from embedscope.result.estimate import Estimate
+from embedscope.result.provenance import DataFacts
 
 ABSENT = "–"
 """Where there is no value."""
@@ -98,6 +99,13 @@ def p_equals(p: float) -> str:
 def count(n: int, singular: str, plural: str | None = None) -> str:
     """``1,480 queries``."""
     return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
+
+
+def queries_of(data: DataFacts) -> str:
+    """``300 queries (76 effectively independent)``; a report of an older version does not say how many."""
+    if data.n_effective is None:
+        return count(data.n_queries, "query", "queries")
+    return f"{count(data.n_queries, 'query', 'queries')} ({data.n_effective:,.0f} effectively independent)"
 
 
 def band(name: str, value: float) -> str:

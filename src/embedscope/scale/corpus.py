@@ -328,4 +328,5 @@ def _facts(folder: ShardFolder, ranked: Ranked) -> DataFacts:
         n_queries_without_relevant=folder.queries.n_rows - n_queries,
         warnings=(NO_LEXICAL,),
         digest=folder.digest,
+        n_effective=ranked.n_effective,
     )

@@ -85,6 +85,10 @@ class Resampler:
         generator = self._generator()
         return (generator.integers(0, n, size) for _ in range(n_draws))
 
+    def n_effective(self, values: Float64Array) -> float:
+        """Effective number of independent queries for the mean of ``values`` of shape (Q,)."""
+        return ClusterSums.of(np.zeros((len(values), 1)), self.clusters).n_effective
+
     def means(
         self, values: Mapping[str, Float64Array], *, bounds: tuple[float, float] | None = UNIT
     ) -> dict[str, Estimate]:

@@ -125,7 +125,11 @@ function Facts({ report }: { report: Report }) {
   const number = (n: number) => <span class="number">{count(n)}</span>;
   const facts: Fact[] = [
     ['Queries', number(data.n_queries), sampled ? `of ${count(data.n_queries_available)}, a seeded sample` : undefined],
-    ['Independent groups', number(data.n_clusters), 'queries that share a relevant text count once'],
+    [
+      'Effectively independent',
+      data.n_effective && number(Math.round(data.n_effective)),
+      'queries that share relevant texts count in part',
+    ],
     ['Documents', number(data.n_documents), `${count(data.n_relevant_documents)} relevant`],
     ['Hard negatives', number(data.n_hard_negatives)],
     [
