@@ -99,7 +99,10 @@ def test_every_form_of_a_metric_is_read_and_measures_in_any_letter_case(tmp_path
         ("criterion = {id = 'x'}", r"no \[\[criterion\]\] table"),
         ("criterion = [1]", r"criterion 1 must be a \[\[criterion\]\] table, not 1"),
         ("not toml at all", "is not valid TOML"),
-        ("nam = 'x'\n" + ONE, "unknown key nam; known are criterion, fitness, must_beat_lexical, name"),
+        (
+            "nam = 'x'\n" + ONE,
+            "unknown key nam; known are criterion, fitness, gates_comparison, must_beat_lexical, name",
+        ),
         ("name = 3\n" + ONE, "'name' must be str, not 3"),
         ("must_beat_lexical = 'yes'\n" + ONE, "'must_beat_lexical' must be bool, not 'yes'"),
         ("fitness = 3\n" + ONE, r"\[fitness\] must be a table of limits, not int"),
@@ -136,7 +139,7 @@ def test_a_slip_in_the_file_is_refused_by_its_key(tmp_path: Path, text: str, mes
 
 
 def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidOptionError, match=r"one of checklist, evidence or a TOML file; 'cheklist'"):
+    with pytest.raises(InvalidOptionError, match=r"one of ranks, checklist, evidence or a TOML file; 'cheklist'"):
         load_criteria("cheklist")
     with pytest.raises(InvalidOptionError, match=r"IsADirectoryError|PermissionError"):
         load_criteria(str(tmp_path))

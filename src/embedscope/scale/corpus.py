@@ -24,7 +24,7 @@ from embedscope.measure.similarity import N_SUBSAMPLED, DocumentSummary
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.threads import n_threads
 from embedscope.metrics.vectors import score_pairs
-from embedscope.pipeline import checkpoint_of, decide, estimates_of
+from embedscope.pipeline import checkpoint_of, decide, estimates_of, with_metrics_of
 from embedscope.protocols import Float32Array, IntArray
 from embedscope.result import DataFacts, Diagnosed, Mapped, ModelFacts, Result, extended
 from embedscope.scale.memory import CorpusSize, MemoryPlan, plan_memory
@@ -154,6 +154,7 @@ def result_of_shards(
         If the folder is damaged, or a row has no direction.
     """
     criteria = load_criteria(settings.measure.criteria)
+    settings = with_metrics_of(criteria, settings)
     ranked = rank_shards(folder, settings, engine=engine, memory=memory, log=log)
     scored = estimates_of(ranked, settings, {}, model=model_facts(folder), data=_facts(folder, ranked), log=log)
     missing = dict.fromkeys(NOT_MEASURED, NEEDS_EVERYTHING)
