@@ -91,7 +91,7 @@ def with_close_seconds() -> Planted:
     documents, negatives = found.ours.documents.copy(), found.collection.negatives
     for query, positive in enumerate(first_positive(found.collection)):
         own = negatives.documents[negatives.queries == query][0]
-        documents[own] = unit(documents[positive] + 0.35 * documents[own])
+        documents[own] = unit((documents[positive] + 0.35 * documents[own])[np.newaxis])[0]
     return replace(found, ours=embedded(found.ours.queries, documents))
 
 
@@ -178,7 +178,7 @@ must_beat_lexical = false
 id = "ndcg"
 metric = "metrics.nDCG@5"
 direction = ">"
-threshold = 0.95
+threshold = 0.9
 [[criterion]]
 id = "precision"
 metric = "metrics.P@1"
@@ -222,26 +222,22 @@ CASES = (
         "retrain",
         "^the space has collapsed: .* every ranking is chance$",
     ),
-    Case(
-        "narrow as a point, and right", lambda: lifted(alone(), 0.9999), "deploy", "^deploy by its ranks; 5 similarity"
-    ),
+    Case("a point, and right", lambda: lifted(alone(), 0.9999), "deploy", "^deploy by its ranks; 3 similarity levels"),
     Case(
         "levels of E5",
-        lambda: lifted(alone(), 0.8),
+        lambda: lifted(alone(), 0.9),
         "deploy",
         r"^deploy by its ranks; 3 similarity levels lie outside the checklist, which matters only where scores are "
         r"thresholded$",
     ),
-    Case(
-        "a diagonal of 0.4", lambda: in_many_dimensions(0.4), "deploy", "^deploy by its ranks; 1 similarity level lies"
-    ),
-    Case("a close second", with_close_seconds, "deploy", "^deploy by its ranks; 1 similarity level lies"),
-    Case("levels of E5, half wrong", lambda: lifted(alone(share_wrong=0.5), 0.8), "retrain", "^Relevant document at"),
+    Case("a diagonal of 0.4", lambda: in_many_dimensions(0.4), "deploy", "^deploy by its ranks; 1 similarity level"),
+    Case("a close second", with_close_seconds, "deploy", "^deploy by its ranks; 1 similarity level"),
+    Case("levels of E5, half wrong", lambda: lifted(alone(share_wrong=0.5), 0.9), "retrain", "^Relevant document at"),
     Case("dot product", lambda: dot_product(alone()), "deploy", "^both gating checks pass"),
     Case("dot product, half wrong", lambda: dot_product(alone(share_wrong=0.5)), "retrain", "^Relevant document at"),
     # Alone, by criteria that are named.
     Case("good, all seven", alone, "deploy", "^all 7 gating checks pass", "checklist"),
-    Case("levels of E5, all seven", lambda: lifted(alone(), 0.8), "retrain", "must be > 0.25", "checklist"),
+    Case("levels of E5, all seven", lambda: lifted(alone(), 0.9), "retrain", "must be > 0.25", "checklist"),
     Case("a diagonal of 0.4, all seven", lambda: in_many_dimensions(0.4), "retrain", "^Mean diagonal", "checklist"),
     Case("dot product, all seven", lambda: dot_product(alone()), "deploy", "^both gating checks pass", "checklist"),
     Case("no hard negatives", lambda: on(rows_of(80, n_negatives=0)), "deploy", "^all 3 gating checks", "evidence"),
@@ -287,7 +283,7 @@ CASES = (
         "graded, in reverse order",
         lambda: in_reverse_order(with_several_positives(gains=True)),
         "retrain",
-        r"^ndcg: 0\.\d+ \[.*must be > 0\.95; with several relevant documents",
+        r"^ndcg: 0\.\d+ \[.*must be > 0\.9; with several relevant documents",
         NAMED,
     ),
     # A head and its base.
@@ -315,7 +311,7 @@ CASES = (
     ),
     Case(
         "worse, and above the checklist",
-        lambda: against({}, {"share_random": 0.08}, n=300),
+        lambda: against({}, {"share_random": 0.03}, n=300),
         "retrain",
         r"^worse than old\.npz: retrain; by the checklist alone: deploy, 7 of 7 pass$",
     ),
@@ -333,7 +329,7 @@ CASES = (
         "better, and below criteria that are named",
         lambda: against({"share_random": 0.8}, {"share_random": 0.4}),
         "retrain",
-        r"^better than old\.npz, but a gating check fails: Queries cluster",
+        r"^better than old\.npz, but a gating check fails: ",
         "checklist",
     ),
     Case(
