@@ -90,7 +90,9 @@ def _decided(result: Mapped, criteria: Criteria, reference: Reference | None) ->
     unfit = tuple(unfit_reasons(result, criteria, has_reference=reference is not None))
     if reference is None:
         return checks, _alone(result, criteria, checks, unfit)
-    return checks, _compared(result, criteria, checks, unfit, reference)
+    verdict = _compared(result, criteria, checks, unfit, reference)
+    # Where the difference decides, a check that fails must not fail a CI job either.
+    return tuple(replace(check, gating=check.gating and criteria.gates_comparison) for check in checks), verdict
 
 
 # --- alone --------------------------------------------------------------------------------------------------------
