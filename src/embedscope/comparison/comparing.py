@@ -151,10 +151,10 @@ def _in_order(names: Sequence[str], epochs: Sequence[str], *, reference: str | N
 
 def _with_common_metrics(runs: Mapping[str, Scored], log: Log) -> dict[str, Scored]:
     """The runs with the rank metrics that all of them have: an old run holds those that were named when it was made."""
-    names = list(dict.fromkeys(name for run in runs.values() for name in run.metrics))
-    common = [name for name in names if all(name in run.metrics for run in runs.values())]
-    if missing := [name for name in names if name not in common]:
-        log.warn(f"not every run has {', '.join(missing)}, which is not compared")
+    reference, *candidates = runs.values()  # the candidates were measured alike, just now
+    common = [name for name in reference.metrics if name in candidates[0].metrics]
+    if missing := [name for name in candidates[0].metrics if name not in common]:
+        log.warn(f"the reference was measured without {', '.join(missing)}, which cannot be compared")
     return {name: replace(run, metrics={m: run.metrics[m] for m in common}) for name, run in runs.items()}
 
 

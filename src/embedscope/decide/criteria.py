@@ -82,7 +82,7 @@ def _parse(text: str, *, where: str, default_name: str) -> Criteria:
 
 
 def metrics_for(criteria: Criteria, named: Sequence[str]) -> tuple[str, ...]:
-    """Rank metrics to compute: those that are ``named``, those of the criteria, and those that every verdict needs.
+    """Rank metrics to compute: those that are ``named``, those that every verdict needs, and those of the criteria.
 
     Raises InvalidOptionError if a name is not one of a rank metric.
     """
@@ -92,7 +92,7 @@ def metrics_for(criteria: Criteria, named: Sequence[str]) -> tuple[str, ...]:
         raise InvalidOptionError(f"--metrics: {error}") from None
     heads = ("metrics.", "comparisons.")
     own = [c.metric.rpartition(".")[2] for c in criteria.criteria if c.metric.startswith(heads)]
-    return tuple(dict.fromkeys([*asked, *own, *NEEDED]))
+    return tuple(dict.fromkeys([*asked, *NEEDED, *own]))
 
 
 def metrics_compared(criteria: Criteria) -> tuple[str, ...]:

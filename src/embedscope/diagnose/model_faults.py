@@ -35,9 +35,10 @@ def unbeaten_baselines(scored: Scored) -> Iterator[Candidate]:
         metric = scored.metrics[comparison.metric]
         theirs = metric.lexical if comparison.b == "lexical" else metric.base
         against = "" if theirs is None else f" {metric.value:.2f} against {theirs:.2f}"
+        lost = number(comparison.difference, 3, sign=True)
         yield query_candidate(
             f"below-{comparison.b}",
-            f"the model ranks worse than {names[comparison.b]}: MRR{against} ({number(comparison.difference, 3, sign=True)})",
+            f"the model ranks worse than {names[comparison.b]}: MRR{against} ({lost})",
             Severity.HIGH,
             Estimate(comparison.difference, comparison.low, comparison.high),
             "Look at pooling, prompts and normalisation first (they must be those of the training), then at the "
