@@ -291,7 +291,7 @@ class MeasureSettings(Checked):
     criteria: str = option("ranks", "ranks, checklist, evidence or a TOML file", metavar="NAME|TOML")
     metrics: tuple[str, ...] = option(
         ("MRR", "MRR@10", "Success@1", "Success@5", "Success@10", "Recall@10", "Recall@100", "nDCG@10", "MAP@100"),
-        "rank metrics, beside those that the verdict needs", metavar="NAME,...", is_list=True, separator=",",
+        "rank metrics, beside those that the verdict needs", metavar="NAME", is_list=True, separator=",",
     )  # fmt: skip
     compared: tuple[str, ...] = ("MRR", "Success@1")
     k: int = 10

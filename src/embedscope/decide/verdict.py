@@ -184,9 +184,9 @@ def _compared(
     if is_collapsed(result):
         word, headline = Word.RETRAIN, _collapse(result)
     elif failing and word is not Word.RETRAIN:
-        word, headline = Word.RETRAIN, f"{relation}, but a gating check fails: {failing[0]}"
+        word, headline = Word.RETRAIN, f"{relation}, but a gating check fails: {failing.pop(0)}"
     elif open_ and word is Word.DEPLOY:
-        word, headline = Word.UNDECIDED, f"{relation}, but a gating check is open: {open_[0]}"
+        word, headline = Word.UNDECIDED, f"{relation}, but a gating check is open: {open_.pop(0)}"
     else:
         headline = "; ".join([f"{relation}: {word.value}", *_what_beats(result, word), _checklist_line(checks)])
     return Verdict(word, profile, headline, (headline, figures, *_worse_types(reference), *failing, *open_))
