@@ -89,9 +89,10 @@ def compare(
     collection = read(chosen, log, own_data)
     training = TrainingFile.of(chosen)
     # All is encoded before anything is measured, so that a checkpoint that cannot be read stops the run early. A
-    # reference that was measured before needs no vectors.
+    # reference that was measured before needs no vectors, and only a lone candidate is held against its base as well.
     to_encode = names[1:] if is_run_folder(names[0]) else names
-    embedded = {name: embed_with(name, collection, chosen, log, with_base=False) for name in to_encode}
+    lone = names[1] if len(names) == 2 else None
+    embedded = {name: embed_with(name, collection, chosen, log, with_base=name == lone) for name in to_encode}
     epochs = timeline_names({name: run.embeddings.facts for name, run in embedded.items()})
     names = _in_order(names, epochs, reference=chosen.model.baseline)
     embedded = {name: embedded[name] for name in names if name in embedded}
