@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from embedscope.decide.checklist import apply, comparison_with
 from embedscope.decide.fitness import is_collapsed, unfit_reasons
 from embedscope.decide.sensitivity import finds, more_queries, n_independent, smallest_difference
+from embedscope.measure.rank_metrics import PRIMARY_METRICS
 from embedscope.result import (
     BASELINES,
     SIGNIFICANCE,
@@ -32,11 +33,8 @@ from embedscope.result import (
 from embedscope.result import VerdictOutcome as Word
 from embedscope.result.formatting import count, difference, estimate, number, p_equals
 
-PRIMARY = "MRR"
-"""The metric whose paired difference decides."""
-
-N_PRIMARY = 2
-"""Primary metrics over which Holm corrects: MRR and Success@1."""
+PRIMARY, N_PRIMARY = PRIMARY_METRICS[0], len(PRIMARY_METRICS)
+"""The metric whose paired difference decides, and how many Holm corrects over."""
 
 _BEATS = {
     "lexical": "n-grams beat",
