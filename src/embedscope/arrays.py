@@ -21,6 +21,7 @@ from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArra
 from embedscope.result import Metric, Similarity
 from embedscope.settings import DEFAULTS, Device
 from embedscope.stats.clusters import clusters_from_judgments
+from embedscope.stats.dependence import Dependence
 from embedscope.stats.resampler import Resampler
 
 Qrel = npt.ArrayLike | Mapping[int, float] | tuple[npt.ArrayLike, npt.ArrayLike]
@@ -110,7 +111,8 @@ def evaluate(
     metrics = ("MRR", *(f"{name}@{cutoff}" for name in names for cutoff in cutoffs))
     n_listed = max(10, min(cutoffs[-1], 100))
     clusters = clusters_from_judgments(judgments.indptr, judgments.documents, len(documents))
-    resampler = Resampler(clusters, n_draws, seed)
+    dependence = Dependence.of_judgments(judgments.indptr, judgments.documents)
+    resampler = Resampler(clusters, n_draws, seed, dependence=dependence)
     tolerance = DEFAULTS.measure.tie_tolerance
     scores = score(kept_queries, unit_documents, judgments, k=n_listed, tolerance=tolerance, device=device)
     values = values_of(metrics, judgments, scores.pair_scores, scores.counts)

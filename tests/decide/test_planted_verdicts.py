@@ -163,6 +163,14 @@ def head(*, base: dict[str, float], share_random: float = 0.0) -> Planted:
     return Planted(collection=collection, ours=embedded(unit(queries), unit(own.documents @ matrix)), base=wide)
 
 
+def chained(n: int = 100) -> Planted:
+    """Each query shares one of its two documents with the next: one connected group, and many independent queries."""
+    texts = [words(generator) for generator in [np.random.default_rng(4)] for _ in range(2 * n + 1)]
+    own = np.random.default_rng(5)
+    rows = [Row(words(own, 3), (texts[i], texts[i + 1]), (Negative(texts[n + 1 + i]),)) for i in range(n)]
+    return on(rows)
+
+
 def leaked() -> Planted:
     return replace(alone(), train=build_collection(rows_of(80)[:40] + rows_of(20, seed=9), format="planted"))
 
@@ -277,6 +285,9 @@ CASES = (
         "retrain",
         r"^Relevant document at rank 1: 0\.5.*; with several relevant documents a query the ideal is 1\.0000, and the "
         r"best baseline, character n-grams, reaches 0\.[45]",
+    ),
+    Case(
+        "one shared document after another", chained, "deploy", r"^deploy by its ranks|on (5\d|[6-9]\d|100) independent"
     ),
     Case("graded, in order", lambda: with_several_positives(gains=True), "deploy", "gating checks pass|by its ranks"),
     Case(

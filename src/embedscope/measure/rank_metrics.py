@@ -76,11 +76,11 @@ def power_of(ranked: Ranked, other: Mapping[str, Float64Array] | None) -> Power 
     """What a paired MRR difference on these queries could show, from the spread of the difference to a baseline."""
     if "MRR" not in ranked.values:
         return None
-    ours, clusters = ranked.values["MRR"], ranked.query_set.resampler.clusters
+    ours, dependence = ranked.values["MRR"], ranked.query_set.resampler.dependence
     spread = ours if other is None else ours - other["MRR"]
     return Power(
         metric="MRR",
         n_clusters=ranked.query_set.n_clusters,
-        design_effect=design_effect(ours, clusters),
-        minimum_detectable=minimum_detectable_difference(spread, clusters, n_tests=len(PRIMARY_METRICS)),
+        design_effect=design_effect(ours, dependence),
+        minimum_detectable=minimum_detectable_difference(spread, dependence, n_tests=len(PRIMARY_METRICS)),
     )
