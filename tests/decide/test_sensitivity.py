@@ -11,8 +11,8 @@ from tests.support.planted import collection_of, findings_of, model
 
 from embedscope.decide.sensitivity import more_queries, n_independent, smallest_difference
 from embedscope.result import Check, Comparison, DataFacts, Outcome
-from embedscope.stats.paired_tests import holm, sign_flip_test
 from embedscope.stats.power import detectable
+from embedscope.stats.resampler import Resampler, holm_over
 
 N = 60
 _SMALL = collection_of(40)
@@ -36,13 +36,12 @@ def test_the_stated_power_is_that_of_the_test_that_decides() -> None:
     """Two primary metrics under Holm's correction: a true difference of the stated size is found 4 times in 5."""
     generator, spread = np.random.default_rng(0), 0.3
     truth = detectable(spread / np.sqrt(N), N - 1, n_tests=2)
+    none = {"b": {"MRR": np.zeros(N), "Success@1": np.zeros(N)}}
     found = 0
-    for _ in range(400):
-        p = [
-            sign_flip_test(generator.normal(shift, spread, N), np.arange(N), generator=generator, n_draws=400).p
-            for shift in (truth, 0.0)
-        ]
-        found += holm(np.array(p))[0] < 0.05
+    for seed in range(400):
+        ours = {"MRR": generator.normal(truth, spread, N), "Success@1": generator.normal(0, spread, N)}
+        compared = Resampler(np.arange(N), 400, seed).compare("a", ours, none, tuple(ours))
+        found += holm_over(compared, tuple(ours))[0].is_surely(1)
     assert found / 400 == pytest.approx(0.8, abs=0.06)
 
 
