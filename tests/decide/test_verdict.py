@@ -317,6 +317,20 @@ def test_a_better_checkpoint_that_falls_for_more_negatives_of_a_type_says_so(col
     assert all(re.match(r"but more '\w+' negatives reach the positive: \+0\.\d{4} \[0\.", reason) for reason in extra)
 
 
+def test_checks_advise_where_the_difference_decides_and_gate_where_criteria_say_so(collection: Collection) -> None:
+    runs = {
+        "a": findings_of(collection, model(collection, share_random=0.9)),
+        "b": findings_of(collection, model(collection, share_random=0.5)),
+    }
+    found = compare_runs(runs, reference="a", settings=SETTINGS)
+    for criteria, outcome, gating in ((RANKS, "deploy", 0), (CHECKLIST, "retrain", 7)):
+        checks, verdict = judge_comparison(found, runs["b"], criteria)
+        assert verdict.outcome == outcome
+        assert sum(check.gating for check in checks) == gating
+    assert verdict.profile == "comparison and checklist"
+    assert len(set(verdict.reasons)) == len(verdict.reasons)
+
+
 def test_a_very_small_p_value_is_not_printed_as_zero(collection: Collection, good: Result) -> None:
     runs = {"a": findings_of(collection, model(collection, share_random=0.5)), "b": good}
     found = compare_runs(runs, reference="a", settings=SETTINGS)

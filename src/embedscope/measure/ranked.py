@@ -41,8 +41,8 @@ class Ranked:
 
     @property
     def n_effective(self) -> float:
-        """Effective number of independent queries, for the first metric that was asked for."""
-        return self.query_set.resampler.n_effective(next(iter(self.values.values())))
+        """Effective number of independent queries: for MRR, on which the verdict rests, else for the first metric."""
+        return self.query_set.resampler.n_effective(self.values.get("MRR", next(iter(self.values.values()))))
 
 
 def rank(

@@ -13,7 +13,7 @@ class DataFacts:
     """What the data set holds, after equal texts were merged (conventions, section 1).
 
     ``n_clusters`` counts the connected groups of queries that share a relevant text, ``n_effective`` is the effective
-    number of independent queries for the first metric (conventions, section 5): what intervals and verdict rest on.
+    number of independent queries for MRR (conventions, section 5): what intervals and verdict rest on.
     ``digest`` is the SHA-256 of queries, pool, judgments and negatives: runs of different digests are not comparable.
     """
 
