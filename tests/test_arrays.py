@@ -51,10 +51,10 @@ def test_the_trec_reading_of_ties_is_that_of_trec_eval(tied: tuple[np.ndarray, n
     theirs = {"MRR": "recip_rank"}
     for k in K:
         theirs |= {f"Success@{k}": f"success_{k}", f"Recall@{k}": f"recall_{k}"}
-        theirs |= {f"nDCG@{k}": f"ndcg_cut_{k}", f"MAP@{k}": f"map_cut_{k}"}
+        theirs |= {f"nDCG@{k}": f"ndcg_cut_{k}", f"MAP@{k}": f"map_cut_{k}", f"P@{k}": f"P_{k}"}
     wanted = {
         "recip_rank",
-        *(f"{name}.{','.join(map(str, K))}" for name in ("success", "recall", "ndcg_cut", "map_cut")),
+        *(f"{name}.{','.join(map(str, K))}" for name in ("success", "recall", "P", "ndcg_cut", "map_cut")),
     }
     found = pytrec_eval.RelevanceEvaluator(judged, wanted).evaluate(run)
     ours = evaluate(queries, documents, qrels)
@@ -87,10 +87,60 @@ def test_the_st_reading_of_ties_is_that_of_sentence_transformers(
     ours = evaluate(queries, documents, qrels).metrics
     for k in K:
         assert ours[f"Success@{k}"].st == pytest.approx(theirs["accuracy@k"][k], abs=1e-9)
+        assert ours[f"P@{k}"].st == pytest.approx(theirs["precision@k"][k], abs=1e-9)
         assert ours[f"Recall@{k}"].st == pytest.approx(theirs["recall@k"][k], abs=1e-9)
         assert ours[f"MRR@{k}"].st == pytest.approx(theirs["mrr@k"][k], abs=1e-9)
         assert ours[f"nDCG@{k}"].st == pytest.approx(theirs["ndcg@k"][k], abs=1e-9)
     assert ours["MAP@10"].st == pytest.approx(theirs["map@k"][10], abs=1e-9)  # no query has more than 10 relevant
+
+
+GRADED: list[dict[int, float]] = [
+    {int(d): float(g) for d, g in zip(rows, gains, strict=True)}
+    for rows, gains in (
+        (np.random.default_rng(q).permutation(N_DOCUMENTS)[:6], np.random.default_rng(q).integers(-1, 4, 6))
+        for q in range(N_QUERIES)
+    )
+]
+
+
+def test_graded_relevance_and_precision_are_those_of_trec_eval() -> None:
+    """Gains of 0 and below are judged not relevant, as there."""
+    pytrec_eval = pytest.importorskip("pytrec_eval")
+    generator = np.random.default_rng(8)
+    queries, documents = generator.standard_normal((N_QUERIES, 8)), generator.standard_normal((N_DOCUMENTS, 8))
+    for q, judged in enumerate(GRADED):  # near a document of some gain, so that there is something to rank
+        queries[q] += 2 * documents[max(judged, key=lambda d: judged[d])]
+    unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (queries, documents)]
+    cosines = unit[0] @ unit[1].T
+    run = {f"q{q}": {f"d{d:04d}": float(cosines[q, d]) for d in range(N_DOCUMENTS)} for q in range(N_QUERIES)}
+    qrels = {f"q{q}": {f"d{d:04d}": int(g) for d, g in judged.items()} for q, judged in enumerate(GRADED)}
+    found = pytrec_eval.RelevanceEvaluator(qrels, {"ndcg_cut.5", "P.5", "map", "recip_rank"}).evaluate(run)
+    ours = evaluate(queries, documents, GRADED, k=(5, N_DOCUMENTS))
+    for name, theirs in {
+        "nDCG@5": "ndcg_cut_5", "P@5": "P_5", f"MAP@{N_DOCUMENTS}": "map", "MRR": "recip_rank",
+    }.items():  # fmt: skip
+        each = [found[f"q{q}"][theirs] for q in range(N_QUERIES)]
+        np.testing.assert_allclose(ours.values[name], each, atol=1e-6)
+    hits = [sum(GRADED[q].get(int(d), 0) > 0 for d in np.argsort(-cosines[q])[:5]) / 5 for q in range(N_QUERIES)]
+    np.testing.assert_allclose(ours.values["P@5"], hits)
+
+
+def test_every_form_of_graded_relevance_says_the_same() -> None:
+    generator = np.random.default_rng(9)
+    queries, documents = generator.standard_normal((N_QUERIES, 8)), generator.standard_normal((N_DOCUMENTS, 8))
+    pairs = [(list(judged), list(judged.values())) for judged in GRADED]
+    arrays = [(np.array(list(judged)), np.array(list(judged.values()))) for judged in GRADED]
+    binary = [[d for d, g in judged.items() if g > 0] for judged in GRADED]
+    one, two, three, plain = (evaluate(queries, documents, qrels) for qrels in (GRADED, pairs, arrays, binary))
+    assert one.metrics == two.metrics == three.metrics
+    assert one.metrics["MRR"] == plain.metrics["MRR"]
+    assert one.metrics["nDCG@10"].value != plain.metrics["nDCG@10"].value
+    assert one.metrics["nDCG@10"].ideal == 1.0
+    wanted = np.mean([min(len(rows), 3) / 3 for rows in binary])
+    assert one.metrics["P@3"].ideal == pytest.approx(wanted)
+    assert evaluate(queries, documents, [(3, 17)] * N_QUERIES).metrics["MRR"].value == pytest.approx(
+        evaluate(queries, documents, [[3, 17]] * N_QUERIES).metrics["MRR"].value
+    ), "a tuple of two numbers is a list of two documents"
 
 
 def test_without_ties_every_reading_is_the_same() -> None:
@@ -151,7 +201,7 @@ def test_a_cutoff_beyond_the_documents_is_computed_and_flagged() -> None:
     rows = np.eye(6)
     result = evaluate(rows[:3], rows, [[0], [1], [2]], k=(1, 6, 50))
     assert [name for name, metric in result.metrics.items() if metric.warnings] == [
-        f"{name}@{k}" for name in ("Success", "Recall", "nDCG", "MAP", "MRR") for k in (6, 50)
+        f"{name}@{k}" for name in ("Success", "Recall", "P", "nDCG", "MAP", "MRR") for k in (6, 50)
     ]
     assert "k = 50 reaches the end of the 6 documents" in result.metrics["Recall@50"].warnings[0]
     assert result.metrics["Recall@50"].chance == 1.0
@@ -226,6 +276,13 @@ def spoiled(value: float) -> np.ndarray:
         (lambda: evaluate(ROWS, ROWS, [[0.5], [1], [2], [3]]), InvalidOptionError, "type float64"),
         (lambda: evaluate(ROWS, ROWS, [[None], [1], [2], [3]]), InvalidOptionError, "type object"),
         (lambda: evaluate(ROWS, ROWS, [[True, False], [1], [2], [3]]), InvalidOptionError, "type bool.*masks"),
+        (lambda: evaluate(ROWS, ROWS, [[[0, 1]], [1], [2], [3]]), InvalidOptionError, "flat list .*mapping"),
+        (lambda: evaluate(ROWS, ROWS, [{0: np.nan}, [1], [2], [3]]), InvalidOptionError, "finite numbers as gains"),
+        (lambda: evaluate(ROWS, ROWS, [{0: "high"}, [1], [2], [3]]), InvalidOptionError, "finite numbers as gains"),
+        (lambda: evaluate(ROWS, ROWS, [{"d1": 1}, [1], [2], [3]]), InvalidOptionError, "query 0 must be row numbers"),
+        (lambda: evaluate(ROWS, ROWS, [([0, 1], [1.0]), [1], [2], [3]]), InvalidOptionError, "2 documents and 1 gain"),
+        (lambda: evaluate(ROWS, ROWS, [([0, 0], [1, 2]), [1], [2], [3]]), InvalidOptionError, "document 0 two diff"),
+        (lambda: evaluate(ROWS, ROWS, [{4: 1.0}, [1], [2], [3]]), InvalidOptionError, "query 0 name document 4"),
         (lambda: evaluate(ROWS, ROWS, [[0], [], [], []]), TooFewPointsError, "1 of 4 queries"),
         (lambda: evaluate(ROWS, ROWS, [[], [], [], []]), TooFewPointsError, "0 of 4 queries"),
         (lambda: evaluate(ROWS, ROWS, [[0, 1, 2, 3]] * 4), TooFewPointsError, "relevant to every query"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import index
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,11 @@ from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArra
 from embedscope.result import Metric, Similarity
 from embedscope.settings import DEFAULTS, Device, SimilarityFunction
 from embedscope.stats.clusters import clusters_from_judgments
+from embedscope.stats.dependence import Dependence
 from embedscope.stats.resampler import Resampler
+
+Qrel = npt.ArrayLike | Mapping[int, float] | tuple[npt.ArrayLike, npt.ArrayLike]
+"""The relevant documents of one query: their rows, or their rows and gains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class Evaluation:
 def evaluate(
     queries: FloatArray,
     documents: FloatArray,
-    qrels: Sequence[npt.ArrayLike],
+    qrels: Sequence[Qrel],
     *,
     k: Sequence[int] = (1, 5, 10, 100),
     seed: int = 42,
@@ -66,10 +70,13 @@ def evaluate(
     queries : ndarray of shape (Q, dim), float32 or float64
     documents : ndarray of shape (N, dim), float32 or float64
         Rows need not be normalised. Equal texts should be one row.
-    qrels : sequence of Q lists of document indices
-        The relevant documents of each query. A query with an empty list is left out of the metrics and counted.
+    qrels : sequence of Q entries, one for each query
+        The relevant documents: a list of document indices, such as ``[3, 17]``; or with graded relevance a mapping of
+        index to gain, ``{3: 2.0, 17: 1.0}``, or a pair of indices and gains, ``([3, 17], [2.0, 1.0])``. Gains count in
+        nDCG@k (linear, as trec_eval); a document with a gain of 0 or less was judged not relevant. A query without
+        relevant documents is left out of the metrics and counted.
     k : sequence of int
-        Cutoffs of Success@k, Recall@k, nDCG@k and MAP@k.
+        Cutoffs of Success@k, Recall@k, P@k, nDCG@k, MAP@k and MRR@k.
     seed, n_draws : int
         Of the bootstrap.
     device : {"auto", "cpu", "cuda", "mps"} or a torch name such as "cuda:1"
@@ -89,8 +96,9 @@ def evaluate(
     InvalidEmbeddingsError
         If the dimensions differ, or a row is zero or not finite.
     InvalidOptionError
-        If ``qrels`` does not name the relevant documents of every query by indices in range, or ``k`` does not list
-        cutoffs of 1 or more, or ``device`` or ``similarity`` is none of these, or the device is not there.
+        If ``qrels`` does not name the relevant documents of every query by indices in range, with finite gains where
+        it has any, or ``k`` does not list cutoffs of 1 or more, or ``device`` or ``similarity`` is none of these, or
+        the device is not there.
     MissingExtraError
         If a device other than "cpu" is asked for by name and torch is not installed.
     TooFewPointsError
@@ -110,11 +118,12 @@ def evaluate(
             f"query has neither a spread nor an interval. Give qrels for more queries."
         )
     judgments, kept_queries = every.select(kept), all_queries[kept]
-    names = ("Success", "Recall", "nDCG", "MAP", "MRR")
+    names = ("Success", "Recall", "P", "nDCG", "MAP", "MRR")
     metrics = ("MRR", *(f"{name}@{cutoff}" for name in names for cutoff in cutoffs))
     n_listed = max(10, min(cutoffs[-1], 100))
     clusters = clusters_from_judgments(judgments.indptr, judgments.documents, len(documents))
-    resampler = Resampler(clusters, n_draws, seed)
+    dependence = Dependence.of_judgments(judgments.indptr, judgments.documents)
+    resampler = Resampler(clusters, n_draws, seed, dependence=dependence)
     bound = bound_of(kept_queries, compared, similarity)
     tolerance = DEFAULTS.measure.tie_tolerance * bound
     scores = score(kept_queries, compared, judgments, k=n_listed, tolerance=tolerance, bound=bound, device=device)
@@ -162,27 +171,70 @@ def _cutoffs(k: Sequence[int]) -> list[int]:
     return cutoffs
 
 
-def _judgments(qrels: Sequence[npt.ArrayLike], *, n_queries: int, n_documents: int) -> Judgments:
+def _judgments(qrels: Sequence[Qrel], *, n_queries: int, n_documents: int) -> Judgments:
     if len(qrels) != n_queries:
         raise InvalidOptionError(
             f"qrels must list the relevant documents of each of the {n_queries} queries; it has {len(qrels)} entries."
         )
-    lists = [_document_rows(entry, query, n_documents) for query, entry in enumerate(qrels)]
-    return Judgments.from_lists(lists, n_documents=n_documents)
+    entries = [_relevant(entry, query, n_documents) for query, entry in enumerate(qrels)]
+    rows, gains = [rows for rows, _ in entries], [gains for _, gains in entries]
+    return Judgments.from_lists(rows, n_documents=n_documents, gains=gains)
 
 
-def _document_rows(entry: npt.ArrayLike, query: int, n_documents: int) -> IntArray:
-    """Distinct document rows of one entry of qrels, ascending; a single row may stand for a list of one."""
-    listed = np.asarray(entry)
+def _relevant(entry: Qrel, query: int, n_documents: int) -> tuple[IntArray, Float64Array]:
+    """Distinct relevant document rows of one entry of qrels, ascending, and their gains.
+
+    A single row may stand for a list of one. A document that stands twice with different gains is refused.
+    """
+    if isinstance(entry, Mapping):
+        listed, gains = np.asarray(list(entry)), _gains(list(entry.values()), query)
+    elif _is_pair(entry):
+        listed, gains = np.asarray(entry[0]), _gains(entry[1], query)
+    else:
+        listed = np.asarray(entry)
+        gains = np.ones(listed.size)
+    _require_rows(listed, query, n_documents)
+    if gains.shape != (listed.size,):
+        raise InvalidOptionError(
+            f"qrels of query {query} hold {listed.size} documents and {gains.size} gains; give each document one gain."
+        )
+    rows, first, place = np.unique(listed, return_index=True, return_inverse=True)
+    if (gains != gains[first][place]).any():
+        twice = rows[place[np.argmax(gains != gains[first][place])]]
+        raise InvalidOptionError(f"qrels of query {query} give document {twice} two different gains; keep one of them.")
+    is_relevant = gains[first] > 0
+    return rows[is_relevant].astype(np.int64), gains[first][is_relevant]
+
+
+def _is_pair(entry: Any) -> TypeGuard[tuple[npt.ArrayLike, npt.ArrayLike]]:
+    return isinstance(entry, tuple) and len(entry) == 2 and np.ndim(entry[0]) == 1 == np.ndim(entry[1])
+
+
+def _gains(values: npt.ArrayLike, query: int) -> Float64Array:
+    try:
+        gains = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        gains = np.array([np.nan])
+    if not np.isfinite(gains).all():
+        raise InvalidOptionError(
+            f"qrels of query {query} must have finite numbers as gains, such as 2.0; got {values!r}."
+        )
+    return gains
+
+
+def _require_rows(listed: npt.NDArray[Any], query: int, n_documents: int) -> None:
     if listed.size and listed.dtype.kind not in "iu":
         raise InvalidOptionError(
             f"qrels of query {query} must be row numbers of documents, such as [3, 17]; got values of type "
             f"{listed.dtype}. Map ids or masks to row numbers first."
         )
-    rows = np.unique(listed)
-    if rows.size and not (rows[0] >= 0 and rows[-1] < n_documents):
+    if listed.ndim > 1:
         raise InvalidOptionError(
-            f"qrels of query {query} name document {rows[0] if rows[0] < 0 else rows[-1]}; row numbers must lie in "
-            f"[0, {n_documents})."
+            f"qrels of query {query} must be a flat list of row numbers; got an array of shape {listed.shape}. Graded "
+            f"relevance is a pair of two lists, ([3, 17], [2.0, 1.0]), or a mapping, {{3: 2.0, 17: 1.0}}."
         )
-    return rows.astype(np.int64)
+    if listed.size and not (listed.min() >= 0 and listed.max() < n_documents):
+        raise InvalidOptionError(
+            f"qrels of query {query} name document {listed.min() if listed.min() < 0 else listed.max()}; row numbers "
+            f"must lie in [0, {n_documents})."
+        )

@@ -18,7 +18,7 @@ from embedscope import maps
 from embedscope.attribute_packs import load_pack
 from embedscope.data.collection import Collection, describe, sample_queries
 from embedscope.data.readers import read_collection
-from embedscope.decide.criteria import load_criteria
+from embedscope.decide.criteria import load_criteria, metrics_compared, metrics_for
 from embedscope.decide.verdict import judge
 from embedscope.diagnose.examination import Examination, perturbations_of
 from embedscope.diagnose.examples import choose_examples
@@ -60,7 +60,7 @@ from embedscope.result import (
 )
 from embedscope.result.formatting import MAP_BY_DIRECTION
 from embedscope.settings import PROMPTS, Settings, SimilarityFunction, require_unused
-from embedscope.stats.resampler import holm_over
+from embedscope.stats.resampler import Stream, holm_over
 
 OnStage = Callable[[Scored], None]
 
@@ -90,6 +90,7 @@ def run(
     collections = {name: options.pop(name) for name in ("data", "train") if isinstance(options.get(name), Collection)}
     chosen = (settings or Settings()).with_options(**options)
     criteria, reader = load_criteria(chosen.measure.criteria), load_pack(chosen.measure.attributes)
+    chosen = with_metrics_of(criteria, chosen)
     perturbations_of(chosen, reader)  # refused before any work where they cannot be
     name = checkpoint_of(chosen)
     require_encoder([name] if chosen.model.baseline is None else [name, chosen.model.baseline], chosen)
@@ -106,6 +107,15 @@ def run(
         log=log,
         on_stage=on_stage,
     )
+
+
+def with_metrics_of(criteria: Criteria, settings: Settings) -> Settings:
+    """The settings with every rank metric and paired difference that the criteria ask for, and the verdict needs.
+
+    Raises InvalidOptionError if a metric that the settings name is none.
+    """
+    compared = dict.fromkeys((*settings.measure.compared, *metrics_compared(criteria)))
+    return settings.with_options(metrics=metrics_for(criteria, settings.measure.metrics), compared=tuple(compared))
 
 
 # --- read and embed -----------------------------------------------------------------------------------------------
@@ -277,6 +287,7 @@ def result_of(
         If a query that was asked for is not there, or an option is out of range.
     """
     criteria = load_criteria(settings.measure.criteria) if criteria is None else criteria
+    settings = with_metrics_of(criteria, settings)
     attributes = load_pack(settings.measure.attributes) if attributes is None else attributes
     query_set = QuerySet.of(collection, seed=settings.measure.seed, draws=settings.measure.draws)
     log.step(f"Scoring {len(query_set.rows):,} queries against {len(collection.documents):,} documents")
@@ -331,7 +342,11 @@ def estimates_of(
     )
     lexical, base = baseline_values.get("lexical"), baseline_values.get("base")
     metrics = measure_metrics(chosen.metrics, ranked.scores, ranked.values, resampler, lexical=lexical, base=base)
-    compared = resampler.compare(model.checkpoint, ranked.values, baseline_values, PRIMARY_METRICS)
+    # Each baseline is a question of its own, asked with the draws of a comparison: `compare` gives the same answer.
+    compared = [
+        resampler.on(Stream.COMPARISON).compare(model.checkpoint, ranked.values, {name: values}, chosen.compared)
+        for name, values in baseline_values.items()
+    ]
     similarity = measure_similarity(ranked.queries, ranked.documents, ranked.scores, ranked.negatives, resampler)
     negatives, tolerance = ranked.negatives, ranked.scores.counts.tolerance
     types = (
@@ -356,7 +371,7 @@ def estimates_of(
         tie_tolerance=tolerance,
         seed=chosen.seed,
         n_draws=chosen.draws,
-        comparisons=holm_over(compared, PRIMARY_METRICS),
+        comparisons=tuple(found for rows in compared for found in holm_over(rows, PRIMARY_METRICS)),
         power=power_of(ranked, base if base is not None else lexical),
     )
 
@@ -364,7 +379,7 @@ def estimates_of(
 def baselines(
     collection: Collection, embedded: Embedded, ranked: Ranked, settings: Settings
 ) -> tuple[dict[str, dict[str, Float64Array]], dict[str, dict[str, float]]]:
-    """Per-query values of what the model is compared with, and mean values of what only stands beside it."""
+    """Values of each query for all that the model is compared with, and the means of what a report shows by name."""
     chosen, query_set = settings.measure, ranked.query_set
 
     def values(queries: Float32Array, documents: Float32Array, similarity: str) -> dict[str, Float64Array]:
@@ -382,9 +397,9 @@ def baselines(
     for name, run in runs.items():
         compared[name] = values(run.queries[query_set.rows], run.documents, run.similarity)
     spaces = projections(embedded, query_set, settings)
-    beside = {name: compared[name] for name in embedded.baselines}
     if embedded.base is not None:
-        beside |= {name: values(*space, embedded.base.similarity) for name, space in spaces.items()}
+        compared |= {name: values(*space, embedded.base.similarity) for name, space in spaces.items()}
+    beside = {name: compared[name] for name in (*embedded.baselines, *spaces)}
     means = {name: {m: float(np.nanmean(v)) for m, v in found.items()} for name, found in beside.items()}
     return compared, means
 

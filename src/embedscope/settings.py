@@ -33,6 +33,7 @@ class Option:
     choices: tuple[str, ...] = ()
     is_list: bool = False
     is_repeatable: bool = False
+    separator: str | None = None  # of a list that may also be written as one text: "MRR,nDCG@10"
     shown_default: str | None = None  # where the default itself says nothing: "as the checkpoint says"
     flags: tuple[str, ...] = ()  # "--use-x" and "--no-use-x" for a switch that has both
 
@@ -79,11 +80,19 @@ class Checked:
             if isinstance(value, bool) or value is None:
                 continue
             try:
-                read = tuple(map(known.parse, map(_text, value))) if known.is_list else known.parse(_text(value))
+                read = tuple(map(known.parse, _texts(value, known))) if known.is_list else known.parse(_text(value))
             except ValueError as error:
                 one_of = f"expected one of {', '.join(known.choices)}, not '{value}'"
                 raise InvalidOptionError(f"{flag(name)}: {one_of if known.choices else error}.") from None
             object.__setattr__(self, name, read)
+
+
+def _texts(value: Any, known: Option) -> list[str]:
+    """The texts of a list; those of one text between the separators, where the option has one."""
+    if known.separator is None:
+        return list(map(_text, value))
+    written = [value] if isinstance(value, str) else map(_text, value)
+    return [part.strip() for text in written for part in text.split(known.separator) if part.strip()]
 
 
 def _text(value: Any) -> str:
@@ -282,9 +291,10 @@ class ModelSettings(Checked):
 class MeasureSettings(Checked):
     """What is measured, and how surely.
 
-    Fields without an option are for Python callers: ``metrics`` are the rank metrics, ``k`` the documents kept for
-    each query, ``lexical`` whether the character n-gram baseline is measured, ``tie_tolerance`` the difference of two
-    scores up to which they are tied, ``heatmap_cells`` the rows and columns of the heatmap.
+    Fields without an option are for Python callers: ``compared`` are the rank metrics of which paired differences to
+    the baselines are measured, ``k`` the documents kept for each query, ``lexical`` whether the character n-gram
+    baseline is measured, ``tie_tolerance`` the difference of two scores up to which they are tied, ``heatmap_cells``
+    the rows and columns of the heatmap.
     """
 
     seed: int = option(42, "seed of every random step", count_or_zero)
@@ -306,10 +316,12 @@ class MeasureSettings(Checked):
         (), "precisions for which a threshold is suggested", precision, metavar="P", is_list=True,
         shown_default="0.5 0.8 0.9 0.95",
     )  # fmt: skip
-    criteria: str = option("checklist", "checklist, evidence or a TOML file", metavar="NAME|TOML")
-    metrics: tuple[str, ...] = (
-        "MRR", "MRR@10", "Success@1", "Success@5", "Success@10", "Recall@10", "Recall@100", "nDCG@10", "MAP@100",
+    criteria: str = option("ranks", "ranks, checklist, evidence or a TOML file", metavar="NAME|TOML")
+    metrics: tuple[str, ...] = option(
+        ("MRR", "MRR@10", "Success@1", "Success@5", "Success@10", "Recall@10", "Recall@100", "nDCG@10", "MAP@100"),
+        "rank metrics, beside those that the verdict needs", metavar="NAME", is_list=True, separator=",",
     )  # fmt: skip
+    compared: tuple[str, ...] = ("MRR", "Success@1")
     k: int = 10
     lexical: bool = True
     tie_tolerance: float = TIE_TOLERANCE

@@ -159,7 +159,7 @@ class EmbeddingVisualizer:
         embedded = with_baseline(embedded, collection, settings, self._terminal)
         return result_of(collection, embedded, settings, training=TrainingFile.of(settings), log=self._terminal)
 
-    def judge(self, result: Result, criteria: str | Criteria = "checklist") -> tuple[tuple[Check, ...], Verdict]:
+    def judge(self, result: Result, criteria: str | Criteria = "ranks") -> tuple[tuple[Check, ...], Verdict]:
         """The checklist and the verdict of ``result`` by other criteria than those of its run."""
         chosen = load_criteria(criteria) if isinstance(criteria, str) else criteria
         again = decide(result, Settings(), chosen)

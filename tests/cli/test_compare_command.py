@@ -139,7 +139,7 @@ def test_two_checkpoints_with_one_name_in_two_trainings_are_told_apart(
         write_vectors(scene / where / "heads" / "best.npz", scene / "test.json", quality)
     done = run(capsys, "compare", *(scene / where / "heads" / "best.npz" for where in "ab"), *rest(scene))
     said = " ".join(done.out.split())
-    assert "b/heads/best.npz is better than a/heads/best.npz" in said
+    assert "better than a/heads/best.npz: deploy" in said
     assert "(1) a/heads/best.npz, the reference (2) b/heads/best.npz" in said
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from tests.support.planted import collection_of, findings_of, model
 
-from embedscope.decide.criteria import BUILT_IN, load_criteria
+from embedscope.decide.criteria import BUILT_IN, load_criteria, metrics_compared, metrics_for
 from embedscope.decide.verdict import judge
 from embedscope.errors import InvalidOptionError
 from embedscope.result import Criteria, Criterion, Fitness
+from embedscope.settings import Settings
 
 ONE = """
 [[criterion]]
@@ -99,7 +100,10 @@ def test_every_form_of_a_metric_is_read_and_measures_in_any_letter_case(tmp_path
         ("criterion = {id = 'x'}", r"no \[\[criterion\]\] table"),
         ("criterion = [1]", r"criterion 1 must be a \[\[criterion\]\] table, not 1"),
         ("not toml at all", "is not valid TOML"),
-        ("nam = 'x'\n" + ONE, "unknown key nam; known are criterion, fitness, must_beat_lexical, name"),
+        (
+            "nam = 'x'\n" + ONE,
+            "unknown key nam; known are criterion, fitness, gates_comparison, must_beat_lexical, name",
+        ),
         ("name = 3\n" + ONE, "'name' must be str, not 3"),
         ("must_beat_lexical = 'yes'\n" + ONE, "'must_beat_lexical' must be bool, not 'yes'"),
         ("fitness = 3\n" + ONE, r"\[fitness\] must be a table of limits, not int"),
@@ -135,8 +139,33 @@ def test_a_slip_in_the_file_is_refused_by_its_key(tmp_path: Path, text: str, mes
     assert "mine.toml" in str(caught.value)
 
 
+def test_the_default_profile_has_the_checks_of_the_original_of_which_ranks_gate() -> None:
+    ranks, original = load_criteria("ranks"), load_criteria("checklist")
+    assert ranks.criteria == tuple(
+        replace(c, gating=not c.metric.startswith("similarity."), optional=False) for c in original.criteria
+    )
+    assert not ranks.gates_comparison
+    assert original.gates_comparison
+
+
+def test_metrics_are_measured_because_they_are_named(tmp_path: Path) -> None:
+    named = ONE.replace("metrics.MRR", "metrics.ndcg@5") + ONE.replace("mrr", "gain").replace(
+        "metrics.MRR", "comparisons.lexical.P@3"
+    )
+    criteria = load_criteria(written(tmp_path, named))
+    assert metrics_for(criteria, ("map", "mrr")) == ("MAP", "MRR", "Success@1", "Success@10", "nDCG@5", "P@3")
+    assert metrics_compared(criteria) == ("P@3",)
+    with pytest.raises(InvalidOptionError, match="--metrics: nDCG needs a cutoff"):
+        metrics_for(criteria, ("nDCG",))
+
+
+def test_metrics_may_be_written_as_one_text_or_as_a_list() -> None:
+    texts: tuple[object, ...] = ("nDCG@5, P@1", ("nDCG@5", "P@1"), ["nDCG@5,P@1"])
+    assert {Settings.of(metrics=text).measure.metrics for text in texts} == {("nDCG@5", "P@1")}
+
+
 def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidOptionError, match=r"one of checklist, evidence or a TOML file; 'cheklist'"):
+    with pytest.raises(InvalidOptionError, match=r"one of ranks, checklist, evidence or a TOML file; 'cheklist'"):
         load_criteria("cheklist")
     with pytest.raises(InvalidOptionError, match=r"IsADirectoryError|PermissionError"):
         load_criteria(str(tmp_path))

@@ -21,7 +21,13 @@ from tests.support.oracles import (
 from embedscope.errors import DataFormatError, InvalidOptionError
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.metric_names import Measure, parse_measure
-from embedscope.metrics.ranking import chance_level, expected_first_rank, metric_per_query, n_tied_with_first
+from embedscope.metrics.ranking import (
+    chance_level,
+    expected_first_rank,
+    ideal_level,
+    metric_per_query,
+    n_tied_with_first,
+)
 from embedscope.metrics.ties import TieCounts, tie_groups
 from embedscope.protocols import Ties
 
@@ -204,6 +210,25 @@ def test_st_order_equals_the_sentence_transformers_evaluator_under_many_ties(see
         }
         for name, value in expected.items():
             assert values(name, case, Ties.ST)[q] == pytest.approx(value, abs=1e-6), name
+
+
+@pytest.mark.parametrize(
+    ("measure", "ideal"),
+    [
+        ("MRR", 1.0),
+        ("MAP", 1.0),
+        ("nDCG@2", 1.0),
+        ("Recall@2", 2 / 3),
+        ("P@10", 0.3),
+        ("MAP@2", 2 / 3),
+        ("Success@1", 1.0),
+    ],
+)
+def test_the_ideal_is_what_a_perfect_order_reaches(measure: str, ideal: float) -> None:
+    judgments = Judgments.from_lists([[4, 7, 9], []], n_documents=20, gains=[[1.0, 3.0, 2.0], []])
+    first, absent = ideal_level(parse_measure(measure), judgments)
+    assert first == pytest.approx(ideal)
+    assert np.isnan(absent)
 
 
 # --- chance and perfection ------------------------------------------------------------------------------------------

@@ -310,6 +310,7 @@ def _data_facts(n_queries: int, n_documents: int, n_positives: int, n_hard: int)
         n_relevant_documents=n_positives,
         n_hard_negatives=n_hard,
         n_clusters=n_positives,
+        n_effective=float(n_positives),
         n_duplicate_queries=0,
         n_duplicate_documents=0,
         n_queries_without_relevant=0,

@@ -432,6 +432,7 @@ def _data() -> DataFacts:
         n_queries_without_relevant=0,
         contradictions=("a text is relevant and negative",),
         warnings=("2 rows name no positive",),
+        n_effective=4.0,
     )
 
 

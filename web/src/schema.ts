@@ -70,7 +70,7 @@ export interface Report {
   verdict: Verdict;
 }
 /**
- * What the data set holds, after equal texts were merged (conventions, section 1). ``digest`` is the SHA-256 of queries, pool, judgments and negatives: runs of different digests are not comparable.
+ * What the data set holds, after equal texts were merged (conventions, section 1). ``n_clusters`` counts the connected groups of queries that share a relevant text, ``n_effective`` is the effective number of independent queries for MRR (conventions, section 5): what intervals and verdict rest on. ``digest`` is the SHA-256 of queries, pool, judgments and negatives: runs of different digests are not comparable.
  */
 export interface DataFacts {
   format: string;
@@ -87,6 +87,7 @@ export interface DataFacts {
   contradictions: string[];
   warnings: string[];
   digest?: string;
+  n_effective?: number | null;
   dim: number;
 }
 /**
@@ -164,7 +165,7 @@ export interface Estimate {
   reason?: string;
 }
 /**
- * A rank metric, averaged over queries, under every reading of ties, beside what no model would reach. ``value`` is the expectation over all orders of tied documents; ``trec`` and ``st`` break ties as trec_eval and sentence-transformers do. ``chance``, ``lexical`` and ``base`` are the same metric for a random order, for character n-grams, and for the base model without its head; None where not computed.
+ * A rank metric, averaged over queries, under every reading of ties, beside what no model would reach. ``value`` is the expectation over all orders of tied documents; ``trec`` and ``st`` break ties as trec_eval and sentence-transformers do. ``chance``, ``lexical`` and ``base`` are the same metric for a random order, for character n-grams, and for the base model without its head; ``ideal`` is that of a perfect order, which is below 1 where a cutoff leaves no room for all relevant documents. None where not computed.
  */
 export interface Metric {
   value: number | null;
@@ -178,6 +179,7 @@ export interface Metric {
   lexical: number | null;
   base: number | null;
   warnings: string[];
+  ideal?: number | null;
 }
 /**
  * How the model treats one type of hard negative. ``violation_rate`` is the share of (query, negative) pairs of this type whose similarity reaches that of the query's best positive. ``margins`` holds ``s+ - s-`` for each such pair.
@@ -198,7 +200,7 @@ export interface Example {
   kind: 'asked for' | 'worst failure' | 'near miss' | 'typical success';
 }
 /**
- * Run ``a`` against run ``b`` on one metric, paired on the same queries: ``difference = a - b``. ``p`` is the two-sided cluster sign-flip p-value, ``p_adjusted`` after Holm over the primary metrics; ``effect_size`` is the mean of the cluster sums divided by their standard deviation.
+ * Run ``a`` against run ``b`` on one metric, paired on the same queries: ``difference = a - b``. ``p`` is the two-sided cluster sign-flip p-value, ``p_adjusted`` after Holm over the primary metrics of the same question; ``effect_size`` is the mean of the cluster sums divided by their standard deviation.
  */
 export interface Comparison {
   a: string;
@@ -231,7 +233,7 @@ export interface Leakage {
   examples: [string, string][];
 }
 /**
- * What this test set can tell: ``minimum_detectable`` is for a paired difference at 80 % power, alpha 0.05.
+ * What this test set can tell: ``minimum_detectable`` is for the paired test of the verdict, at 80 % power.
  */
 export interface Power {
   metric: string;
@@ -430,7 +432,7 @@ export interface Check {
   gating: boolean;
 }
 /**
- * The decision, the profile of criteria it was made by, and every reason with its figures. ``headline`` is the one sentence that says why; ``reasons`` are all of them, the decisive ones first.
+ * The decision, the profile of criteria it was made by, and every reason with its figures. ``headline`` is the one sentence that says why, and the first of the ``reasons``; the decisive ones come first. What passed is no reason. ``profile`` is "comparison" where the paired difference to a reference decided, and names the criteria too where they had to hold as well.
  */
 export interface Verdict {
   outcome: 'deploy' | 'retrain' | 'undecided' | 'unfit';

@@ -116,6 +116,7 @@ def _typed(parse: Parse) -> Parse:
 def _help(known: Option, default: Any, own: str | None) -> str:
     shown = default if default not in (None, ()) else None if own is not None else known.shown_default
     text = own or known.help
+    shown = " ".join(shown) if isinstance(shown, tuple) else shown
     return text if shown is None else f"{text} (default: {shown})".replace("%", "%%")
 
 
@@ -129,7 +130,7 @@ _PLAIN_ENCODING = (
     "base_model", *_HEAD, "pooling", "max_length", *PROMPTS, "similarity", "batch_size", "device", *_CACHE,
 )  # fmt: skip
 _ENCODING = (*_PLAIN_ENCODING, "backend", "precision")
-_JUDGING = ("criteria", "seed", "draws", "attributes")
+_JUDGING = ("criteria", "metrics", "seed", "draws", "attributes")
 _CLOSER = ("geometry", "robustness", "abbreviations", "deployment_cost", "wanted_precision")
 _SHOWN = ("examples", "query")
 _PRINTED = ("quiet", "json")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from embedscope.attribute_packs import load_pack
@@ -12,7 +12,7 @@ from embedscope.comparison.paired import compare_runs
 from embedscope.comparison.timeline import build_timeline, epoch_of, timeline_names
 from embedscope.data.collection import Collection
 from embedscope.decide.criteria import load_criteria
-from embedscope.decide.verdict import judge, judge_comparison
+from embedscope.decide.verdict import judge_comparison
 from embedscope.errors import InvalidOptionError, TooFewPointsError
 from embedscope.log import SILENT, Log
 from embedscope.measure.query_set import QuerySet
@@ -25,6 +25,7 @@ from embedscope.pipeline import (
     measure,
     read,
     require_encoder,
+    with_metrics_of,
     without_maps,
 )
 from embedscope.result import (
@@ -85,13 +86,15 @@ def compare(
     chosen = (settings or Settings.of(max_samples=0)).with_options(**options)
     names = _run_names(checkpoints, chosen.model.baseline)
     criteria, reader = load_criteria(chosen.measure.criteria), load_pack(chosen.measure.attributes)
+    chosen = with_metrics_of(criteria, chosen)
     collection = read(chosen, log, own_data)
     training = TrainingFile.of(chosen)
     # All is encoded before anything is measured, so that a checkpoint that cannot be read stops the run early. A
-    # reference that was measured before needs no vectors.
+    # reference that was measured before needs no vectors, and only a lone candidate is held against its base as well.
     to_encode = names[1:] if is_run_folder(names[0]) else names
+    lone = names[1] if len(names) == 2 else None
     require_encoder(to_encode, chosen)
-    embedded = {name: embed_with(name, collection, chosen, log, with_base=False) for name in to_encode}
+    embedded = {name: embed_with(name, collection, chosen, log, with_base=name == lone) for name in to_encode}
     epochs = timeline_names({name: run.embeddings.facts for name, run in embedded.items()})
     names = _in_order(names, epochs, reference=chosen.model.baseline)
     embedded = {name: embedded[name] for name in names if name in embedded}
@@ -109,17 +112,17 @@ def compare(
         log.step(f"Measuring {labels[name]}")
         ranked[name] = rank(collection, run.embeddings, query_set, chosen)
         runs[name] = measure(collection, run, ranked[name], chosen, training=training)
+    measured, runs = runs, _with_common_metrics(runs, log)
     comparison = compare_runs(runs, reference=names[0], settings=chosen)
     timeline = build_timeline({name: runs[name] for name in epochs}, chosen) if epochs else None
     candidate = comparison.best.best if comparison.best is not None else comparison.candidates[0]
     diagnosed = diagnose(
-        runs[candidate], collection, embedded[candidate], ranked[candidate], chosen, attributes=reader, log=log
+        measured[candidate], collection, embedded[candidate], ranked[candidate], chosen, attributes=reader, log=log
     )
     shown = {name: embedded[name] for name in epochs} if candidate in epochs else embedded
     methods = () if skip_maps or len(shown) < 2 else chosen.maps.methods
     mapped, animations = _with_maps(diagnosed, shown, candidate, collection, methods, chosen, log)
-    checklist, _ = judge(mapped, criteria)
-    verdict = judge_comparison(comparison, mapped, criteria)
+    checklist, verdict = judge_comparison(comparison, mapped, criteria)
     result = extended(mapped, Result, inputs=chosen.inputs(), checklist=checklist, verdict=verdict)
     return ComparedRuns(runs, comparison, candidate, result, timeline, animations)
 
@@ -147,6 +150,15 @@ def _in_order(names: Sequence[str], epochs: Sequence[str], *, reference: str | N
     rising = iter(epochs)
     ordered = [next(rising) if name in epochs else name for name in names]
     return ordered if reference is None else [reference, *(name for name in ordered if name != reference)]
+
+
+def _with_common_metrics(runs: Mapping[str, Scored], log: Log) -> dict[str, Scored]:
+    """The runs with the rank metrics that all of them have: an old run holds those that were named when it was made."""
+    reference, *candidates = runs.values()  # the candidates were measured alike, just now
+    common = [name for name in reference.metrics if name in candidates[0].metrics]
+    if missing := [name for name in candidates[0].metrics if name not in common]:
+        log.warn(f"the reference was measured without {', '.join(missing)}, which cannot be compared")
+    return {name: replace(run, metrics={m: run.metrics[m] for m in common}) for name, run in runs.items()}
 
 
 def _with_maps(

@@ -10,8 +10,9 @@ from embedscope.errors import IncomparableRunsError
 from embedscope.measure.negatives import UNTYPED
 from embedscope.measure.rank_metrics import PRIMARY_METRICS
 from embedscope.protocols import Float64Array, IntArray
-from embedscope.result import BestOfMany, Estimate, LevelShift, RunComparison, Scored, TypeChange
+from embedscope.result import BestOfMany, Estimate, LevelShift, QueryTable, RunComparison, Scored, TypeChange
 from embedscope.settings import Settings
+from embedscope.stats.dependence import Dependence
 from embedscope.stats.resampler import Resampler, Stream, holm_over
 
 
@@ -43,7 +44,7 @@ def compare_runs(runs: Mapping[str, Scored], *, reference: str, settings: Settin
     for name, result in runs.items():
         require_same_data(reference, first, name, result)
     candidates = [name for name in runs if name != reference]
-    resampler = Resampler(first.queries.clusters, settings.measure.draws, settings.measure.seed, Stream.COMPARISON)
+    resampler = resampler_of(first.queries, settings, Stream.COMPARISON)
     references = {reference: first.queries.values}
     comparisons = tuple(
         comparison
@@ -66,6 +67,12 @@ def compare_runs(runs: Mapping[str, Scored], *, reference: str, settings: Settin
         ),
         best=_best_of_many(runs, reference, candidates, resampler) if len(candidates) > 1 else None,
     )
+
+
+def resampler_of(queries: QueryTable, settings: Settings, stream: Stream) -> Resampler:
+    """Of the queries of a run, as far as they share relevant documents or a group."""
+    dependence = Dependence.of_judgments(queries.relevant_indptr, queries.relevant_documents, queries.groups)
+    return Resampler(queries.clusters, settings.measure.draws, settings.measure.seed, stream, dependence)
 
 
 def require_same_data(reference: str, first: Scored, name: str, other: Scored) -> None:

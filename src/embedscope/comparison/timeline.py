@@ -11,7 +11,7 @@ from pathlib import PurePath
 
 import numpy as np
 
-from embedscope.comparison.paired import moved_queries, require_same_data
+from embedscope.comparison.paired import moved_queries, require_same_data, resampler_of
 from embedscope.errors import InvalidOptionError
 from embedscope.measure.rank_metrics import PRIMARY_METRICS
 from embedscope.result import Comparison, ModelFacts, Scored, Segment, Timeline
@@ -106,7 +106,7 @@ def build_timeline(runs: Mapping[str, Scored], settings: Settings) -> Timeline:
     first, metric = runs[names[0]], PRIMARY_METRICS[0]
     for name in names[1:]:
         require_same_data(names[0], first, name, runs[name])
-    resampler = Resampler(first.queries.clusters, settings.measure.draws, settings.measure.seed, Stream.TIMELINE)
+    resampler = resampler_of(first.queries, settings, Stream.TIMELINE)
     epochs = epoch_numbers({name: run.model for name, run in runs.items()})
     best = int(np.argmax([run.metrics[metric].value for run in runs.values()]))
     since_best = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import MISSING, fields, replace
 from importlib.resources import files
 from pathlib import Path
@@ -16,7 +17,10 @@ from embedscope.result import Criteria, Criterion, Fitness, Similarity
 
 Kind = TypeVar("Kind", Criterion, Fitness)
 
-BUILT_IN = ("checklist", "evidence")
+BUILT_IN = ("ranks", "checklist", "evidence")
+NEEDED = ("MRR", "Success@1", "Success@10")
+"""Rank metrics that every verdict needs: the primary ones, and that of the clustering."""
+
 DIRECTIONS = (">", ">=", "<", "<=")
 BOUNDS = ("interval", "value")
 SIMILARITIES = ("cosine", "dot")
@@ -60,7 +64,7 @@ def _parse(text: str, *, where: str, default_name: str) -> Criteria:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidOptionError(f"{where} is not valid TOML: {error}.") from None
-    _refuse_unknown(table, {"name", "must_beat_lexical", "fitness", "criterion"}, where=where)
+    _refuse_unknown(table, {"name", "must_beat_lexical", "gates_comparison", "fitness", "criterion"}, where=where)
     entries = table.get("criterion", [])
     if not isinstance(entries, list) or not entries:
         raise InvalidOptionError(f"{where} has no [[criterion]] table; at least one is needed to judge a checkpoint.")
@@ -74,7 +78,27 @@ def _parse(text: str, *, where: str, default_name: str) -> Criteria:
         criteria=criteria,
         fitness=_fitness(table.get("fitness", {}), where=f"{where}, [fitness]"),
         must_beat_lexical=_typed(table, "must_beat_lexical", bool, where=where, default=True),
+        gates_comparison=_typed(table, "gates_comparison", bool, where=where, default=True),
     )
+
+
+def metrics_for(criteria: Criteria, named: Sequence[str]) -> tuple[str, ...]:
+    """Rank metrics to compute: those that are ``named``, those that every verdict needs, and those of the criteria.
+
+    Raises InvalidOptionError if a name is not one of a rank metric.
+    """
+    try:
+        asked = [str(parse_measure(name)) for name in named]
+    except InvalidOptionError as error:
+        raise InvalidOptionError(f"--metrics: {error}") from None
+    heads = ("metrics.", "comparisons.")
+    own = [c.metric.rpartition(".")[2] for c in criteria.criteria if c.metric.startswith(heads)]
+    return tuple(dict.fromkeys([*asked, *NEEDED, *own]))
+
+
+def metrics_compared(criteria: Criteria) -> tuple[str, ...]:
+    """Rank metrics whose paired differences the criteria ask for."""
+    return tuple(c.metric.rpartition(".")[2] for c in criteria.criteria if c.metric.startswith("comparisons."))
 
 
 def _criterion(entry: Any, *, where: str) -> Criterion:

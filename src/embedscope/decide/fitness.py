@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
-from embedscope.decide.checklist import holds
-from embedscope.result import Criteria, Mapped
+from embedscope.decide.checklist import comparison_with, holds
+from embedscope.decide.sensitivity import finds, n_independent
+from embedscope.result import Criteria, Mapped, Metric
 from embedscope.result.formatting import interval, number, percent
 
 COLLAPSED_STD = 1e-4
-"""Below this spread of all negative similarities, times their bound, the space is one point and ranks are rounding."""
+"""Below this spread of all negative similarities, times their bound, a space is one point."""
 
 ROUNDING = 1e-9
 """A difference between two readings of one metric that is no difference."""
 
 
-def unfit_reasons(result: Mapped, criteria: Criteria) -> Iterator[str]:
-    """Why this test set cannot answer, and what would make it fit."""
+def unfit_reasons(result: Mapped, criteria: Criteria, *, has_reference: bool = False) -> Iterator[str]:
+    """Why this test set cannot answer, and what would make it fit.
+
+    With a reference the two models are held against each other, also where n-grams solve the task.
+    """
     fitness, data = criteria.fitness, result.data
-    if data.n_clusters < fitness.min_clusters:
+    n = n_independent(data)
+    if n < fitness.min_clusters:
         smallest = None if result.power is None else result.power.minimum_detectable
         yield (
-            f"too few independent queries to judge by: {data.n_clusters}, at least {fitness.min_clusters} needed "
-            f"(queries that share a relevant text count once){detectable(smallest)}"
+            f"too few independent queries to judge by: {math.floor(10 * n) / 10:g}, at least {fitness.min_clusters} "
+            f"needed (queries that share relevant texts count for less){finds(smallest)}"
         )
     yield from _high_chance(result, fitness.max_chance)
     if result.leakage is not None and result.leakage.share_of_queries > fitness.max_leakage:
@@ -38,10 +44,10 @@ def unfit_reasons(result: Mapped, criteria: Criteria) -> Iterator[str]:
             f"{n_contradictory} texts are labelled both relevant and negative for the same query, among {n_queries} "
             f"queries (allowed: {percent(fitness.max_contradictions)}). First: {data.contradictions[0].rstrip('.')}"
         )
-    if fitness.refuse_lexical_pass:
+    if fitness.refuse_lexical_pass and not has_reference:
         yield from _lexical_passes(result, criteria)
     if fitness.refuse_wide_ties and not is_collapsed(result):
-        yield from _wide_ties(result, criteria)
+        yield from _wide_ties(result, criteria, has_reference=has_reference)
 
 
 def _high_chance(result: Mapped, limit: float) -> Iterator[str]:
@@ -54,6 +60,10 @@ def _high_chance(result: Mapped, limit: float) -> Iterator[str]:
 
 
 def _lexical_passes(result: Mapped, criteria: Criteria) -> Iterator[str]:
+    """Nothing where the model surely differs from the n-grams: then this test set does tell them apart."""
+    lexical = comparison_with("lexical", "MRR", result)
+    if lexical is not None and (lexical.is_surely(1) or lexical.is_surely(-1)):
+        return
     ranked = [c for c in criteria.criteria if c.gating and c.metric.startswith("metrics.")]
     metrics = [(c, result.metrics.get(c.metric.removeprefix("metrics."))) for c in ranked]
     known = [(c, m) for c, m in metrics if m is not None and m.lexical is not None]
@@ -61,15 +71,18 @@ def _lexical_passes(result: Mapped, criteria: Criteria) -> Iterator[str]:
     if passes and all(passes):
         figures = ", ".join(f"{m.name} {number(m.lexical, 3)}" for _, m in known)
         yield (
-            f"character n-grams alone pass the rank check{'s' if len(known) > 1 else ''} ({figures}), so this test "
-            f"set needs no model. Add hard negatives that share words with the positive, or paraphrase the queries"
+            f"character n-grams alone pass the rank check{'s' if len(known) > 1 else ''} ({figures}), and the model is "
+            f"not surely better, so this test set needs no model. Add hard negatives that share words with the "
+            f"positive, paraphrase the queries, or compare with another model"
         )
 
 
-def _wide_ties(result: Mapped, criteria: Criteria) -> Iterator[str]:
-    for criterion in criteria.criteria:
-        metric = result.metrics.get(criterion.metric.removeprefix("metrics."))
-        if not criterion.gating or metric is None or metric.low is None or metric.high is None:
+def _wide_ties(result: Mapped, criteria: Criteria, *, has_reference: bool) -> Iterator[str]:
+    decides = not has_reference or criteria.gates_comparison
+    paths = [c.metric for c in criteria.criteria if c.gating and decides]
+    names = dict.fromkeys([*(["MRR"] if has_reference else []), *(p.removeprefix("metrics.") for p in paths)])
+    for metric in (result.metrics[name] for name in names if name in result.metrics):
+        if metric.low is None or metric.high is None:
             continue
         spread, half_width = metric.optimistic - metric.pessimistic, (metric.high - metric.low) / 2
         if spread > max(half_width, ROUNDING):
@@ -82,12 +95,14 @@ def _wide_ties(result: Mapped, criteria: Criteria) -> Iterator[str]:
 
 
 def is_collapsed(result: Mapped) -> bool:
-    """Whether all negative similarities are the same but for rounding: the space is one point."""
-    return result.similarity.negative.std < COLLAPSED_STD * result.similarity.bound
+    """Whether the space is one point: all negative similarities are the same but for rounding, and ranks are chance.
+
+    A narrow space that ranks well is none: its few digits tell the documents apart.
+    """
+    is_a_point = result.similarity.negative.std < COLLAPSED_STD * result.similarity.bound
+    return is_a_point and all(_is_chance(metric) for metric in result.metrics.values())
 
 
-def detectable(smallest: float | None) -> str:
-    """What else a reason says: the smallest difference that such a test set finds; "" where it is not known."""
-    if smallest is None:
-        return ""
-    return f"; a test set like this one finds MRR differences of {number(smallest)} and more with 80 % power"
+def _is_chance(metric: Metric) -> bool:
+    least = metric.value if metric.low is None else metric.low
+    return metric.chance is None or least <= metric.chance + ROUNDING

@@ -11,6 +11,7 @@ from embedscope.diagnose.slices import SliceSearch
 from embedscope.measure.space_statistics import spectrum
 from embedscope.protocols import Float32Array
 from embedscope.result import Estimate, QueryTable, Robustness, Scored, Severity
+from embedscope.result.formatting import number
 from embedscope.stats.resampler import Resampler
 
 FRAGILE = 0.05
@@ -34,9 +35,10 @@ def unbeaten_baselines(scored: Scored) -> Iterator[Candidate]:
         metric = scored.metrics[comparison.metric]
         theirs = metric.lexical if comparison.b == "lexical" else metric.base
         against = "" if theirs is None else f" {metric.value:.2f} against {theirs:.2f}"
+        lost = number(comparison.difference, 3, sign=True)
         yield query_candidate(
             f"below-{comparison.b}",
-            f"the model ranks worse than {names[comparison.b]}: MRR{against} ({comparison.difference:+.3f})",
+            f"the model ranks worse than {names[comparison.b]}: MRR{against} ({lost})",
             Severity.HIGH,
             Estimate(comparison.difference, comparison.low, comparison.high),
             "Look at pooling, prompts and normalisation first (they must be those of the training), then at the "
@@ -53,7 +55,7 @@ def slice_findings(search: SliceSearch, queries: QueryTable) -> Iterator[Candida
         yield candidate(
             "slice-worse",
             f"{one.name}: {METRIC} {one.mean:.2f} against {one.rest:.2f} on the rest "
-            f"({one.effect:+.2f} on the confirming half, {search.n_tried:,} slices tried)",
+            f"({number(one.effect, 2, sign=True)} on the confirming half, {search.n_tried:,} slices tried)",
             severity_of(-one.effect),
             Estimate(one.effect, one.low, one.high),
             "Add training rows of this kind, or find out what its queries have in common that the model cannot read.",

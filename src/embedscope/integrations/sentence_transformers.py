@@ -19,6 +19,7 @@ import numpy as np
 from embedscope.data.collection import Collection
 from embedscope.decide.criteria import load_criteria
 from embedscope.errors import InvalidOptionError, MissingExtraError
+from embedscope.metrics.metric_names import parse_measure
 from embedscope.metrics.norms import Norms
 from embedscope.models.embed import Embeddings
 from embedscope.models.projectors import Identity
@@ -28,7 +29,7 @@ from embedscope.output.run_files import write_run
 from embedscope.pipeline import Embedded, read, result_of
 from embedscope.protocols import Float32Array
 from embedscope.result import ModelFacts, Result
-from embedscope.settings import Settings, SimilarityFunction
+from embedscope.settings import DEFAULTS, Settings, SimilarityFunction
 
 FOLDER = "embedscope"
 """Folder of the runs, in the trainer's output folder, where no other is given and the evaluator has no name."""
@@ -50,7 +51,7 @@ class Evaluation:
         Where the folders go; by default ``embedscope`` (or the name) in the folder that the trainer names. Nothing is
         written where neither is given.
     primary : str
-        The metric that selects the best checkpoint, such as "MRR" or "nDCG@10".
+        The rank metric that selects the best checkpoint, such as "MRR" or "nDCG@5"; it is measured because it is named.
     max_samples : int
         Queries at most, a seeded random sample; 0 for all. The documents are never sampled.
     page : bool
@@ -94,7 +95,7 @@ class Evaluation:
         batch_size: int = 32,
         draws: int = 1000,
         seed: int = 42,
-        criteria: str = "checklist",
+        criteria: str = "ranks",
         similarity: str = "model",
     ) -> None:
         super().__init__()
@@ -109,6 +110,7 @@ class Evaluation:
             seed=seed,
             draws=draws,
             criteria=criteria,
+            metrics=(*DEFAULTS.measure.metrics, _rank_metric(primary)),
             examples=0,
             skip_tsne=True,
             skip_umap=True,
@@ -118,13 +120,8 @@ class Evaluation:
         self._criteria = load_criteria(criteria)
         self._page = page
         self._batch_size = batch_size
-        metrics = self._settings.measure.metrics
-        if primary not in metrics:
-            raise InvalidOptionError(
-                f"primary is '{primary}'; expected one of {', '.join(metrics)}, which are measured."
-            )
-        self._primary = primary
-        self.primary_metric = f"{name}_{primary}" if name else primary
+        self._primary = _rank_metric(primary)
+        self.primary_metric = f"{name}_{self._primary}" if name else self._primary
 
     def __call__(
         self, model: Any, output_path: str | None = None, epoch: float = -1, steps: int = -1
@@ -215,6 +212,13 @@ def _stated(model: Any) -> str | None:
     """The similarity that the model states; None where its library is older than the statement."""
     stated = getattr(model, "similarity_fn_name", None)
     return None if stated is None else str(getattr(stated, "value", stated))
+
+
+def _rank_metric(name: str) -> str:
+    try:
+        return str(parse_measure(name))
+    except InvalidOptionError as error:
+        raise InvalidOptionError(f"primary: {error}") from None
 
 
 def _moment(epoch: float, steps: int) -> str:

@@ -15,7 +15,7 @@ from embedscope.protocols import Float64Array, IntArray
 from embedscope.result import Distribution, Estimate
 
 N_OVERLAP_BINS = 200
-"""The overlap coefficient depends on the bin width; these bins are 0.01 wide for cosines."""
+"""Bins of the overlap coefficient, 0.01 wide for cosines; a narrow space has more of them (`overlap_bin`)."""
 
 SMALLEST_STD = 1e-6
 """Below this, times the bound of the scores, a spread is the rounding of float32 vectors, no property of the model."""
@@ -136,28 +136,32 @@ def auc_from_histograms(positive: IntArray, negative: IntArray) -> Estimate:
 def overlap_coefficient(positive: IntArray, negative: IntArray) -> Estimate:
     """Area under the lower of the two densities, in [0, 1]; 0 where the populations share no bin.
 
-    ``sum_i min(p_i / P, n_i / N)`` over 200 bins, 0.01 wide for cosines (finer bins are merged first). H. F.
-    Inman and E. L. Bradley, "The overlapping coefficient as a measure of agreement" (1989). Absent where a histogram is
-    empty.
-
-    Raises InvalidOptionError if the bins cannot be merged to 200.
+    ``sum_i min(p_i / P, n_i / N)`` over bins of :func:`overlap_bin` fine bins. H. F. Inman and E. L. Bradley, "The
+    overlapping coefficient as a measure of agreement" (1989). Absent where a histogram is empty.
     """
     absence = _absence("overlap", positive, negative)
     if absence is not None:
         return absence
-    shares = [_coarse(counts) / counts.sum() for counts in (positive, negative)]
+    starts = np.arange(0, len(positive), overlap_bin(positive, negative))
+    shares = [np.add.reduceat(counts, starts) / counts.sum() for counts in (positive, negative)]
     return Estimate(float(np.minimum(*shares).sum()))
 
 
-def _coarse(counts: IntArray) -> IntArray:
-    """Counts on `N_OVERLAP_BINS` bins."""
-    if len(counts) % N_OVERLAP_BINS:
-        raise InvalidOptionError(
-            f"Expected a histogram of {N_OVERLAP_BINS} bins or a multiple of it, got {len(counts)} bins. Overlaps at "
-            f"different widths cannot be compared."
-        )
-    coarse: IntArray = counts.reshape(N_OVERLAP_BINS, -1).sum(axis=1)
-    return coarse
+def overlap_bin(positive: IntArray, negative: IntArray) -> int:
+    """Fine bins that make one bin of the overlap: 0.01 wide, or as many times narrower as the space is.
+
+    Two populations that share a single bin would overlap wholly, however far they lie apart. So the bins are at most a
+    quarter of the narrower interquartile range, about 25 over its population.
+    """
+    widest = max(1, len(positive) // N_OVERLAP_BINS)
+    ranges = [_quantile_bin(counts, 0.75) - _quantile_bin(counts, 0.25) for counts in (positive, negative)]
+    narrowest = max(1, min(ranges) // 4)
+    return next((widest // part for part in (1, 2, 5, 10, 20, 50, 100) if 0 < widest // part <= narrowest), 1)
+
+
+def _quantile_bin(counts: IntArray, q: float) -> int:
+    cumulated = np.cumsum(counts)
+    return int(np.searchsorted(cumulated, q * cumulated[-1]))
 
 
 def _absence(name: str, positive: IntArray, negative: IntArray) -> Estimate | None:

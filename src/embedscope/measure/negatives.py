@@ -13,7 +13,7 @@ from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.vectors import score_pairs
 from embedscope.protocols import BoolArray, Float32Array, Float64Array, IntArray
 from embedscope.result import Estimate, NegativeType
-from embedscope.stats.bootstrap import ratio_of_sums
+from embedscope.stats.figures import ratio_of_sums
 from embedscope.stats.rank_correlation import mean_kendall_tau_b
 from embedscope.stats.resampler import UNIT, Resampler
 

@@ -11,6 +11,7 @@ from embedscope.errors import TooFewPointsError
 from embedscope.metrics.judgments import Judgments
 from embedscope.protocols import IntArray
 from embedscope.stats.clusters import clusters_from_judgments
+from embedscope.stats.dependence import Dependence
 from embedscope.stats.resampler import Resampler
 
 
@@ -34,7 +35,8 @@ class QuerySet:
         judgments = every.select(rows)
         groups = [collection.groups[row] for row in rows] if collection.groups else None
         clusters = clusters_from_judgments(judgments.indptr, judgments.documents, n_documents, groups)
-        return cls(rows, judgments, Resampler(clusters, draws, seed))
+        dependence = Dependence.of_judgments(judgments.indptr, judgments.documents, groups)
+        return cls(rows, judgments, Resampler(clusters, draws, seed, dependence=dependence))
 
     @property
     def n_clusters(self) -> int:

@@ -10,14 +10,14 @@ from embedscope.measure.ranked import Ranked
 from embedscope.measure.scoring import Scores, values_of
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.metric_names import parse_measure
-from embedscope.metrics.ranking import chance_level
+from embedscope.metrics.ranking import chance_level, ideal_level
 from embedscope.protocols import Float64Array, Ties
 from embedscope.result import Metric, Power
 from embedscope.stats.power import design_effect, minimum_detectable_difference
 from embedscope.stats.resampler import Resampler
 
 PRIMARY_METRICS = ("MRR", "Success@1")
-"""Declared before anything is measured: Holm corrects over these."""
+"""Declared before anything is measured: Holm corrects over these, within each question that a run is asked."""
 
 
 def measure_metrics(
@@ -51,6 +51,7 @@ def measure_metrics(
             chance=mean(chance_level(parse_measure(name), scores.judgments)),
             lexical=None if lexical is None else mean(lexical[name]),
             base=None if base is None else mean(base[name]),
+            ideal=mean(ideal_level(parse_measure(name), scores.judgments)),
             warnings=tuple(_warnings(name, scores.judgments, optimistic - pessimistic, figure.low, figure.high)),
         )
     return metrics
@@ -75,11 +76,11 @@ def power_of(ranked: Ranked, other: Mapping[str, Float64Array] | None) -> Power 
     """What a paired MRR difference on these queries could show, from the spread of the difference to a baseline."""
     if "MRR" not in ranked.values:
         return None
-    ours, clusters = ranked.values["MRR"], ranked.query_set.resampler.clusters
+    ours, dependence = ranked.values["MRR"], ranked.query_set.resampler.dependence
     spread = ours if other is None else ours - other["MRR"]
     return Power(
         metric="MRR",
         n_clusters=ranked.query_set.n_clusters,
-        design_effect=design_effect(ours, clusters),
-        minimum_detectable=minimum_detectable_difference(spread, clusters),
+        design_effect=design_effect(ours, dependence),
+        minimum_detectable=minimum_detectable_difference(spread, dependence, n_tests=len(PRIMARY_METRICS)),
     )

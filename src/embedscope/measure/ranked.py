@@ -40,6 +40,11 @@ class Ranked:
     document_table: DocumentTable
     similarity: str
 
+    @property
+    def n_effective(self) -> float:
+        """Effective number of independent queries: for MRR, on which the verdict rests, else for the first metric."""
+        return self.query_set.resampler.n_effective(self.values.get("MRR", next(iter(self.values.values()))))
+
 
 def rank(
     collection: Collection,
@@ -117,4 +122,5 @@ def facts_of(collection: Collection, ranked: Ranked) -> DataFacts:
         contradictions=collection.contradictions,
         warnings=collection.warnings,
         digest=digest(collection),
+        n_effective=ranked.n_effective,
     )

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from embedscope.errors import TooFewPointsError
 from embedscope.measure.distributions import (
-    N_OVERLAP_BINS,
     SMALLEST_STD,
     auc_from_histograms,
     density_edges,
     distribution_of,
     distribution_of_sums,
+    overlap_bin,
     overlap_coefficient,
 )
+from embedscope.measure.document_sums import TableSums, moments_by_document
 from embedscope.measure.negatives import NegativePairs
 from embedscope.measure.scoring import Scores, gaps
 from embedscope.metrics.histograms import bin_numbers, histogram_of_values
@@ -23,18 +25,16 @@ from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.pair_sums import sum_and_gram, sums_from_moments
 from embedscope.protocols import Float32Array, Float64Array, IntArray
 from embedscope.result import Distribution, Estimate, Similarity
-from embedscope.stats.bootstrap import margin_and_separation, ratio_of_sums
+from embedscope.stats.figures import margin_and_separation, ratio_of_sums
+from embedscope.stats.pairs import PairColumns
 from embedscope.stats.resampler import UNIT, Resampler
 
 N_SUBSAMPLED = 512
-"""Documents that the intervals of AUC and overlap rest on; their values rest on all."""
+"""Documents, and queries, that the intervals of AUC and overlap rest on; their values rest on all."""
 
 N_POSITIVES_FOR_OVERLAP = 500
 """Fewer leave many of the 0.01 bins empty, so that the overlap lies too low by more than its interval is wide: in 300
 simulated test sets of 40 positives the interval never held the true overlap, in 80 of 600 positives 75 times."""
-
-QUERY_CHUNK = 1024
-"""Queries scored against these documents at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,8 @@ def measure_similarity(
     positive = distribution_of(scores.pair_scores, edges, n_bins, bound)
     n, total, squares = (float(column.sum()) for column in sums.negative)
     negative = distribution_of_sums(int(n), total, squares, negative_bins, edges, bound)
-    margin, separation, d_prime = _margin_and_separation(sums, positive, negative, bound, resampler)
+    moments = _moment_columns(queries, documents, scores, sums)
+    margin, separation, d_prime = _margin_and_separation(moments, positive, negative, bound, resampler)
     auc, overlap = _auc_and_overlap(queries, documents, scores, positive_bins, negative_bins, resampler)
     return Similarity(
         edges=edges,
@@ -133,31 +134,69 @@ def measure_similarity(
         overlap=overlap,
         d_prime=d_prime,
         diagonal=resampler.means({"diagonal": sums.positive[1] / sums.positive[0]}, bounds=None)["diagonal"],
-        off_diagonal=_off_diagonal(queries, documents, sums, resampler),
+        off_diagonal=_off_diagonal(queries, documents, moments, resampler),
         gap=_gap(scores, resampler),
         bound=bound,
     )
 
 
+def _moment_columns(queries: Float32Array, documents: DocumentSummary, scores: Scores, sums: PairSums) -> PairColumns:
+    """Number, sum and sum of squares of positive, then of negative similarities."""
+    relevant, places = np.unique(scores.judgments.documents, return_inverse=True)
+    negatives = partial(
+        moments_by_document, queries=queries, judgments=scores.judgments, pair_scores=scores.pair_scores
+    )
+    is_other = ~np.isin(documents.drawn, relevant)
+    found = scores.pair_scores
+    return PairColumns(
+        by_query=np.column_stack([*sums.positive, *sums.negative]),
+        queries=scores.judgments.query_of_pair,
+        documents=places,
+        by_pair=_before(np.column_stack([np.ones(len(found)), found, found**2])),
+        by_document=_after(negatives(documents.relevant, relevant)),
+        by_other=_after(negatives(documents.sample[is_other], documents.drawn[is_other])),
+        n_others=documents.n - len(relevant),
+    )
+
+
+def _before(columns: Float64Array) -> Float64Array:
+    """Columns of positives, and zeros for those of negatives."""
+    return np.pad(columns, ((0, 0), (0, columns.shape[1])))
+
+
+def _after(columns: Float64Array) -> Float64Array:
+    """Columns of negatives, after zeros for those of positives."""
+    return np.pad(columns, ((0, 0), (columns.shape[1], 0)))
+
+
 def _margin_and_separation(
-    sums: PairSums, positive: Distribution, negative: Distribution, bound: float, resampler: Resampler
+    columns: PairColumns, positive: Distribution, negative: Distribution, bound: float, resampler: Resampler
 ) -> tuple[Estimate, Estimate, Estimate]:
     """Margin, separation and d'; the last two are absent where the similarities have no spread but rounding."""
-    columns = np.column_stack([*sums.positive, *sums.negative])
-    margin, separation, d_prime = resampler.statistic(columns, margin_and_separation)
+    margin, separation, d_prime = resampler.over_pairs(columns, margin_and_separation)
     if max(positive.std, negative.std) < SMALLEST_STD * bound:
         absent = Estimate.absent("all positives are equal and all negatives are equal, so that there is no spread")
         return margin, absent, absent
     return margin, separation, d_prime
 
 
-def _off_diagonal(queries: Float32Array, documents: DocumentSummary, sums: PairSums, resampler: Resampler) -> Estimate:
+def _off_diagonal(
+    queries: Float32Array, documents: DocumentSummary, columns: PairColumns, resampler: Resampler
+) -> Estimate:
     """Mean similarity of a query to the positives of other queries: the off-diagonal of the original heatmap."""
     total, _ = sums_from_moments(queries, *sum_and_gram(documents.relevant))
-    n_others = len(documents.relevant) - sums.positive[0]
+    n_relevant, of_relevant = columns.by_query[:, 0], columns.by_query[:, 1]
+    n_others = len(documents.relevant) - n_relevant
     if not n_others.any():
         return Estimate.absent("every query shares all positives, so there is no off-diagonal")
-    (figure,) = resampler.statistic(np.column_stack([total - sums.positive[1], n_others]), ratio_of_sums)
+    own = replace(
+        columns,
+        by_query=np.column_stack([total - of_relevant, n_others]),
+        by_pair=None,
+        by_document=columns.by_document[:, [4, 3]],
+        by_other=np.zeros((0, 2)),
+    )
+    (figure,) = resampler.over_pairs(own, ratio_of_sums)
     return figure
 
 
@@ -181,30 +220,56 @@ def _auc_and_overlap(
     To first order both are a mean over positives plus a mean over negatives, up to a constant. For the AUC each
     positive counts the share of negatives below it and each negative the share of positives above it, half for the
     same bin (the placement values of DeLong, DeLong & Clarke-Pearson, Biometrics 44, 1988); for the overlap each pair
-    counts 1 where the density of its own population is the lower one. So four sums a query stand for its whole
-    histogram, and resampling them costs as little as resampling a mean.
+    counts 1 where the density of its own population is the lower one. So a few sums by query and by document stand for
+    all similarities.
     """
-    exact = (
-        auc_from_histograms(positive_bins, negative_bins),
-        overlap_coefficient(positive_bins, negative_bins),
-    )
+    exact = auc_from_histograms(positive_bins, negative_bins), overlap_coefficient(positive_bins, negative_bins)
     tables = _placements(positive_bins, negative_bins), _lower_sides(positive_bins, negative_bins)
     positive = np.array([of_positive for of_positive, _ in tables])  # (2, bins)
     negative = np.array([of_negative for _, of_negative in tables])
-    columns = np.column_stack(
-        [
-            _positive_sums(positive, scores),
-            scores.judgments.n_relevant,
-            *_negative_sums(queries, documents, negative, scores),
-        ]
-    )  # (Q, 6)
+    columns = _table_columns(queries, documents, scores, positive, negative, resampler)
     values = np.array([figure.value for figure in exact], dtype=np.float64)
     # The negatives are a sample, so their mean is a little off; the constant puts the statistic on the exact value.
-    constant = values - _sum_of_means(columns.sum(axis=0)[np.newaxis])[0]
-    auc, overlap = resampler.statistic(columns, lambda sums: _sum_of_means(sums) + constant, bounds=UNIT)
+    constant = values - _sum_of_means(columns.by_query.sum(axis=0)[np.newaxis])[0]
+    auc, overlap = resampler.over_pairs(columns, lambda sums: _sum_of_means(sums) + constant, bounds=UNIT)
     if len(scores.pair_scores) < N_POSITIVES_FOR_OVERLAP:
         overlap = Estimate(overlap.value)
-    return _within_unit(auc), _within_unit(overlap)
+    return auc, overlap
+
+
+def _table_columns(
+    queries: Float32Array,
+    documents: DocumentSummary,
+    scores: Scores,
+    positive: Float64Array,
+    negative: Float64Array,
+    resampler: Resampler,
+) -> PairColumns:
+    """Entries of tables, (2, bins), and number of positives, then of the negatives among the documents drawn.
+
+    Relevant documents are looked up at some queries, drawn at random, and stand for all. A document is 1 / n of all
+    documents, and is made as much of those drawn.
+    """
+    judgments = scores.judgments
+    relevant, places = np.unique(judgments.documents, return_inverse=True)
+    rows = resampler.sample(len(queries), N_SUBSAMPLED)
+    of_sample = TableSums.of(queries, documents.sample, documents.drawn, negative, judgments, scores.bound)
+    of_relevant = TableSums.of(
+        queries[rows], documents.relevant, relevant, negative, judgments.select(rows), scores.bound
+    )
+    part = len(documents.drawn) / documents.n
+    bins = bin_numbers(scores.pair_scores, positive.shape[1], scores.bound)
+    by_pair = np.column_stack([*positive[:, bins], np.ones(len(places))])
+    by_query = np.add.reduceat(by_pair, judgments.indptr[:-1])
+    return PairColumns(
+        by_query=np.column_stack([by_query, of_sample.by_query]),
+        queries=judgments.query_of_pair,
+        documents=places,
+        by_pair=_before(by_pair),
+        by_document=_after(of_relevant.by_document * (part * len(queries) / len(rows))),
+        by_other=_after(of_sample.by_document[~np.isin(documents.drawn, relevant)] * part),
+        n_others=documents.n - len(relevant),
+    )
 
 
 def _placements(positive: IntArray, negative: IntArray) -> tuple[Float64Array, Float64Array]:
@@ -216,7 +281,7 @@ def _placements(positive: IntArray, negative: IntArray) -> tuple[Float64Array, F
 
 def _lower_sides(positive: IntArray, negative: IntArray) -> tuple[Float64Array, Float64Array]:
     """For each fine bin 1 where the positives' share of its overlap bin is the lower one, and the opposite."""
-    coarse = np.arange(len(positive)) // (len(positive) // N_OVERLAP_BINS)
+    coarse = np.arange(len(positive)) // overlap_bin(positive, negative)
     shares = [np.bincount(coarse, weights=counts) / counts.sum() for counts in (positive, negative)]
     is_positive_lower = (shares[0] < shares[1])[coarse].astype(np.float64)
     return is_positive_lower, 1 - is_positive_lower
@@ -227,48 +292,3 @@ def _sum_of_means(sums: Float64Array) -> Float64Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         means: Float64Array = sums[:, 0:2] / sums[:, 2:3] + sums[:, 3:5] / sums[:, 5:6]
     return np.where(np.isfinite(means), means, np.nan)
-
-
-def _positive_sums(tables: Float64Array, scores: Scores) -> Float64Array:
-    """Entries of each table at the similarities of the relevant pairs, summed by query; shape (Q, tables)."""
-    judgments = scores.judgments
-    bins = bin_numbers(scores.pair_scores, tables.shape[1], scores.bound)
-    rows = judgments.query_of_pair
-    return np.column_stack([np.bincount(rows, weights=table[bins], minlength=judgments.n_queries) for table in tables])
-
-
-def _negative_sums(
-    queries: Float32Array, documents: DocumentSummary, tables: Float64Array, scores: Scores
-) -> tuple[Float64Array, Float64Array]:
-    """Entries of each table at the similarities of negatives, summed by query, and the number of these negatives.
-
-    Of a large corpus ``N_SUBSAMPLED`` documents are drawn, the same for every query.
-    """
-    judgments, n_bins, drawn = scores.judgments, tables.shape[1], documents.drawn
-    sums = np.empty((len(queries), len(tables)))
-    counts = np.full(len(queries), float(len(drawn)))
-    for start in range(0, len(queries), QUERY_CHUNK):
-        block = queries[start : start + QUERY_CHUNK] @ documents.sample.T  # (q, n)
-        rows, columns = _relevant_cells(drawn, judgments, start, len(block))
-        bins = bin_numbers(block, n_bins, scores.bound).reshape(block.shape)
-        for j, table in enumerate(tables):
-            entries = table[bins]
-            entries[rows, columns] = 0.0
-            sums[start : start + len(block), j] = entries.sum(axis=1)
-        counts[start : start + len(block)] -= np.bincount(rows, minlength=len(block))
-    return sums, counts
-
-
-def _relevant_cells(drawn: IntArray, judgments: Judgments, start: int, size: int) -> tuple[IntArray, IntArray]:
-    """Cells (row, column) of a block of queries that hold relevant documents; column j is document ``drawn[j]``."""
-    own = slice(judgments.indptr[start], judgments.indptr[start + size])
-    columns = np.searchsorted(drawn, judgments.documents[own])
-    is_drawn = drawn[np.minimum(columns, len(drawn) - 1)] == judgments.documents[own]
-    rows = judgments.query_of_pair[own] - start
-    return rows[is_drawn], columns[is_drawn]
-
-
-def _within_unit(figure: Estimate) -> Estimate:
-    if figure.low is None or figure.high is None:
-        return figure
-    return Estimate(figure.value, max(figure.low, 0.0), min(figure.high, 1.0))

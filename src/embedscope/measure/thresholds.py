@@ -11,7 +11,6 @@ choose.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Self
 
 import numpy as np
@@ -25,13 +24,11 @@ from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArra
 from embedscope.result import Estimate, ThresholdChoice, ThresholdTable
 from embedscope.result.formatting import decimals_of
 from embedscope.settings import TIE_TOLERANCE
-from embedscope.stats.bootstrap import quotient
-from embedscope.stats.intervals import wilson_bounds
-from embedscope.stats.resampler import Resampler
+from embedscope.stats.resampler import UNIT, Resampler
 
 WANTED = (0.5, 0.8, 0.9, 0.95)
 N_STEPS = 100  # from 0 to the bound of the scores, at most; 0.01 each for cosines
-_BLOCK_COLUMNS = 100  # of intervals at a time: two columns a threshold are resampled together
+_BLOCK_COLUMNS = 100  # of intervals at a time: their influences are held together
 
 
 class ReachCounts:
@@ -85,7 +82,7 @@ def measure_thresholds(
     tolerance: float = TIE_TOLERANCE,
     bound: float = 1.0,
 ) -> ThresholdTable:
-    """Precision and recall of "every document with a similarity of at least t", with cluster bootstrap intervals.
+    """Precision and recall of "every document with a similarity of at least t", with intervals.
 
     ``precision(t) = relevant pairs at or above t / pairs at or above t``, ``recall(t) = relevant pairs at or above t /
     relevant pairs``, both over all pairs of the queries and the pool. A document without a judgment counts as wrong.
@@ -162,36 +159,13 @@ def _reaching(counts: IntArray | npt.NDArray[np.int32]) -> IntArray:
 
 def _ratios(numerators: IntArray, denominators: IntArray, resampler: Resampler) -> list[Estimate]:
     """Ratio of the sums of each column with its interval; ``denominators`` are as many columns, or one for all."""
-    n_columns = numerators.shape[1]
-    is_shared = denominators.shape[1] < n_columns
+    below = np.broadcast_to(denominators, numerators.shape)
     figures: list[Estimate] = []
-    for start in range(0, n_columns, _BLOCK_COLUMNS):
+    for start in range(0, numerators.shape[1], _BLOCK_COLUMNS):
         columns = slice(start, start + _BLOCK_COLUMNS)
-        above, below = numerators[:, columns], denominators if is_shared else denominators[:, columns]
-        sums = np.column_stack([above, below]).astype(np.float64)
-        figures += resampler.statistic(sums, partial(_split_quotient, above.shape[1]))
-    counts = np.broadcast_to(denominators, numerators.shape)
-    return [_bounded(figure, counts[:, i], resampler.clusters) for i, figure in enumerate(figures)]
-
-
-def _split_quotient(n: int, sums: Float64Array) -> Float64Array:
-    return quotient(sums[:, :n], sums[:, n:])
-
-
-def _bounded(figure: Estimate, counts: IntArray, clusters: IntArray) -> Estimate:
-    """The figure with an interval inside [0, 1], and with one at all where every cluster agrees.
-
-    Where all that reach a threshold are right, resampling sees no spread, however few they are; the Wilson interval
-    over the effective number of clusters that reach it takes its place.
-    """
-    if figure.value is None or figure.low is None or figure.high is None:
-        return figure
-    low, high = figure.low, figure.high
-    if low == high and figure.value in (0.0, 1.0):
-        by_cluster = np.bincount(clusters, weights=counts)
-        n_effective = float(by_cluster.sum() ** 2 / (by_cluster**2).sum())
-        low, high = wilson_bounds(figure.value, n_effective)
-    return Estimate(figure.value, max(low, 0.0), min(high, 1.0))
+        sums = np.column_stack([numerators[:, columns], below[:, columns]]).astype(np.float64)
+        figures += resampler.ratio(sums, bounds=UNIT)
+    return figures
 
 
 def _columns(name: str, figures: Sequence[Estimate]) -> dict[str, Float64Array]:

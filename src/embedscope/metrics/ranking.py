@@ -100,6 +100,17 @@ def chance_level(measure: Measure, judgments: Judgments) -> Float64Array:
     return metric_per_query(measure, judgments, np.zeros(n_pairs), counts, Ties.EXPECTED)
 
 
+def ideal_level(measure: Measure, judgments: Judgments) -> Float64Array:
+    """Value of ``measure`` for every query when its relevant documents come first, by falling gain.
+
+    Below 1 where the cutoff leaves no room for all of them, as in ``Recall@10`` of 30, or is not filled by them, as in
+    ``P@10`` of one. Shape (Q,), float64; NaN for a query without relevant documents.
+    """
+    none = np.zeros(len(judgments.documents), dtype=np.int64)
+    counts = TieCounts(greater=none, tied=none, tied_before=none, tolerance=0.0)
+    return metric_per_query(measure, judgments, judgments.gains, counts, Ties.OPTIMISTIC)
+
+
 def expected_first_rank(judgments: Judgments, pair_scores: npt.ArrayLike, counts: TieCounts) -> Float64Array:
     """Expected rank of the first relevant document of every query, over all orders of tied documents.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from embedscope.result import Check, Comparison, Metric, Outcome, Result, Verdict, run_label
-from embedscope.result.formatting import interval, number, p_value
+from embedscope.result.formatting import interval, number, p_value, queries_of
 
 MARKS = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.UNDECIDED: "❔", Outcome.NOT_COMPUTABLE: "➖"}
 N_REASONS = 6
@@ -24,7 +24,7 @@ def markdown_summary(
         "",
         f"**{_cell(verdict.headline)}**",
         "",
-        f"{data.n_queries:,} queries in {data.n_clusters:,} independent groups, {data.n_documents:,} documents; "
+        f"{queries_of(data)}, {data.n_documents:,} documents; "
         f"checkpoint `{_code(run_label(result.model.checkpoint))}`, profile `{_code(verdict.profile)}`.",
         "",
         *(f"- {_cell(reason)}" for reason in others),

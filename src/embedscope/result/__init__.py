@@ -1,6 +1,8 @@
 """The records of a run, and their one form on disk."""
 
 from embedscope.result.comparisons import (
+    BASELINES,
+    SIGNIFICANCE,
     BestOfMany,
     Comparison,
     LevelShift,
@@ -44,7 +46,9 @@ from embedscope.result.tables import DocumentTable, QueryTable
 from embedscope.result.training import EpochRecord, TrainingRecord
 
 __all__ = [
+    "BASELINES",
     "MAP_NAMES",
+    "SIGNIFICANCE",
     "BestOfMany",
     "Check",
     "CloudShape",

@@ -80,8 +80,8 @@ def encode(value: Any, run: Any = None) -> Any:
         return encode(value.tolist())
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
+    if isinstance(value, float):
+        return value + 0.0 if math.isfinite(value) else None  # the sum takes the sign from a zero
     return value
 
 

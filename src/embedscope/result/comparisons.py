@@ -9,13 +9,24 @@ from embedscope.protocols import IntArray
 from embedscope.result.codec import FLAT, UNWRITTEN, texts, written
 from embedscope.result.estimate import Estimate
 
+BASELINES = {
+    "lexical": "character n-grams",
+    "base": "the base model without its head",
+    "PCA": "the PCA of the base model",
+    "random": "a random projection of the base model",
+}
+"""What a run is compared with whether or not a reference is named; any other run that it is compared with is one."""
+
+SIGNIFICANCE = 0.05
+"""Level of the paired tests that decide, after correction for how many there are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Run ``a`` against run ``b`` on one metric, paired on the same queries: ``difference = a - b``.
 
-    ``p`` is the two-sided cluster sign-flip p-value, ``p_adjusted`` after Holm over the primary metrics;
-    ``effect_size`` is the mean of the cluster sums divided by their standard deviation.
+    ``p`` is the two-sided cluster sign-flip p-value, ``p_adjusted`` after Holm over the primary metrics of
+    the same question; ``effect_size`` is the mean of the cluster sums divided by their standard deviation.
     """
 
     a: str
@@ -30,6 +41,10 @@ class Comparison:
     wins: int
     losses: int
     ties: int
+
+    def is_surely(self, sign: int) -> bool:
+        """Whether ``a`` is better (``sign`` 1) or worse (-1) by the test, not only by the mean."""
+        return self.p_adjusted < SIGNIFICANCE and sign * self.difference > 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Protocol
 from embedscope.protocols import Float64Array
 from embedscope.result.comparisons import Comparison
 from embedscope.result.estimate import Estimate
-from embedscope.result.provenance import TensorAccount
+from embedscope.result.provenance import DataFacts, TensorAccount
 
 ABSENT = "–"
 """Where there is no value."""
@@ -130,6 +130,13 @@ def tensor_words(account: TensorAccount) -> str:
         if counts:
             parts.append(f"{sum(counts.values()):,} {what} ({'; '.join(counts)})")
     return ", ".join(parts)
+
+
+def queries_of(data: DataFacts) -> str:
+    """``300 queries (76 effectively independent)``; a report of an older version does not say how many."""
+    if data.n_effective is None:
+        return count(data.n_queries, "query", "queries")
+    return f"{count(data.n_queries, 'query', 'queries')} ({data.n_effective:,.0f} effectively independent)"
 
 
 def band(name: str, value: float) -> str:

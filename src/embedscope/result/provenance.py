@@ -12,6 +12,8 @@ from embedscope.result.codec import ADDED
 class DataFacts:
     """What the data set holds, after equal texts were merged (conventions, section 1).
 
+    ``n_clusters`` counts the connected groups of queries that share a relevant text, ``n_effective`` is the effective
+    number of independent queries for MRR (conventions, section 5): what intervals and verdict rest on.
     ``digest`` is the SHA-256 of queries, pool, judgments and negatives: runs of different digests are not comparable.
     """
 
@@ -29,6 +31,7 @@ class DataFacts:
     contradictions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     digest: str = field(default="", metadata=ADDED)
+    n_effective: float | None = field(default=None, metadata=ADDED)
 
 
 @dataclass(frozen=True, slots=True)

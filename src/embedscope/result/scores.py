@@ -54,7 +54,8 @@ class Metric:
 
     ``value`` is the expectation over all orders of tied documents; ``trec`` and ``st`` break ties as trec_eval and
     sentence-transformers do. ``chance``, ``lexical`` and ``base`` are the same metric for a random order, for
-    character n-grams, and for the base model without its head; None where not computed.
+    character n-grams, and for the base model without its head; ``ideal`` is that of a perfect order, which is below 1
+    where a cutoff leaves no room for all relevant documents. None where not computed.
     """
 
     name: str = field(metadata=ENTRY_NAME)
@@ -69,6 +70,7 @@ class Metric:
     lexical: float | None = None
     base: float | None = None
     warnings: tuple[str, ...] = ()
+    ideal: float | None = field(default=None, metadata=ADDED)
 
     @property
     def estimate(self) -> Estimate:
@@ -144,7 +146,7 @@ class Leakage:
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """What this test set can tell: ``minimum_detectable`` is for a paired difference at 80 % power, alpha 0.05."""
+    """What this test set can tell: ``minimum_detectable`` is for the paired test of the verdict, at 80 % power."""
 
     metric: str
     n_clusters: int

@@ -25,7 +25,7 @@ from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.norms import Norms, score_bound
 from embedscope.metrics.threads import n_threads
 from embedscope.metrics.vectors import score_pairs
-from embedscope.pipeline import checkpoint_of, decide, estimates_of
+from embedscope.pipeline import checkpoint_of, decide, estimates_of, with_metrics_of
 from embedscope.protocols import Float32Array, IntArray
 from embedscope.result import DataFacts, Diagnosed, Mapped, ModelFacts, Result, extended
 from embedscope.scale.memory import CorpusSize, MemoryPlan, plan_memory
@@ -164,6 +164,7 @@ def result_of_shards(
         If the folder is damaged, or a row has no direction.
     """
     criteria = load_criteria(settings.measure.criteria)
+    settings = with_metrics_of(criteria, settings)
     ranked = rank_shards(folder, settings, engine=engine, memory=memory, log=log)
     scored = estimates_of(ranked, settings, {}, model=model_facts(folder), data=_facts(folder, ranked), log=log)
     missing = dict.fromkeys(NOT_MEASURED, NEEDS_EVERYTHING)
@@ -354,4 +355,5 @@ def _facts(folder: ShardFolder, ranked: Ranked) -> DataFacts:
         n_queries_without_relevant=folder.queries.n_rows - n_queries,
         warnings=(NO_LEXICAL,),
         digest=folder.digest,
+        n_effective=ranked.n_effective,
     )

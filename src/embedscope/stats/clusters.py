@@ -1,14 +1,12 @@
-"""The unit of uncertainty: clusters of queries, and columns summed over them.
+"""Connected groups of queries: those that share a relevant document, directly or through others.
 
-Two queries that share a relevant text succeed and fail together, so they are one observation and not two
-(conventions, section 5). Every statistic that is a smooth function of sums over queries is a function of sums over
-clusters, which is all that resampling needs to know.
+Nothing of one group stands in another, so that groups are what data is divided by. They say nothing of how much queries
+depend on one another: one shared document chains a whole collection (`embedscope.stats.dependence`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -75,61 +73,17 @@ def _by_first_appearance(labels: Sequence[object]) -> IntArray:
     return np.array([numbers.setdefault(label, len(numbers)) for label in labels], dtype=np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterSums:
-    """Columns summed over each cluster: all that a cluster bootstrap of a function of sums has to hold.
+def cluster_sums(columns: FloatArray, clusters: IntArray) -> Float64Array:
+    """Sums of per-query ``columns`` of shape (n_queries, n_columns) over each cluster, (n_clusters, n_columns).
 
-    Attributes
-    ----------
-    sums : ndarray of shape (n_clusters, n_columns), float64
-    sizes : ndarray of shape (n_clusters,), float64
-        Queries in each cluster.
+    Clusters stand in ascending order of their labels, (n_queries,); labels need not be consecutive.
     """
-
-    sums: Float64Array
-    sizes: Float64Array
-
-    @classmethod
-    def of(cls, columns: FloatArray, clusters: IntArray) -> ClusterSums:
-        """Sums of per-query ``columns`` of shape (n_queries, n_columns) over ``clusters`` of shape (n_queries,).
-
-        Clusters stand in ascending order of their labels; labels need not be consecutive.
-
-        Raises InvalidOptionError if the lengths differ, or a column holds a value that is not finite.
-        """
-        columns = np.asarray(columns, dtype=np.float64)
-        check_lengths(columns, clusters)
-        if not np.isfinite(columns).all():
-            query, column = np.argwhere(~np.isfinite(columns))[0]
-            raise InvalidOptionError(
-                f"Columns to be summed over clusters must be finite; query {query} has {columns[query, column]} in "
-                f"column {column}. One such value makes every sum meaningless. Leave the query out, or give it the "
-                "values 0 in the numerator and the denominator."
-            )
-        rows = np.unique(clusters, return_inverse=True)[1]
-        n_clusters = int(rows.max()) + 1 if len(rows) else 0
-        sums = np.empty((n_clusters, columns.shape[1]))
-        for j, column in enumerate(columns.T):
-            sums[:, j] = np.bincount(rows, weights=column, minlength=n_clusters)
-        return cls(sums, np.bincount(rows, minlength=n_clusters).astype(np.float64))
-
-    @property
-    def n_clusters(self) -> int:
-        """Number of clusters."""
-        return len(self.sizes)
-
-    @property
-    def n_queries(self) -> int:
-        """Number of queries in all clusters."""
-        return int(self.sizes.sum())
-
-    @property
-    def n_effective(self) -> float:
-        """Effective number of clusters, ``(sum_c n_c)^2 / sum_c n_c^2`` (Kish, Survey Sampling, 1965).
-
-        In [1, n_clusters]; equal to ``n_clusters`` where all have the same size; 0.0 without clusters.
-        """
-        return float(self.sizes.sum() ** 2 / (self.sizes**2).sum()) if self.n_clusters else 0.0
+    rows = np.unique(clusters, return_inverse=True)[1]
+    n_clusters = int(rows.max()) + 1 if len(rows) else 0
+    sums = np.empty((n_clusters, columns.shape[1]))
+    for j, column in enumerate(columns.T):
+        sums[:, j] = np.bincount(rows, weights=column, minlength=n_clusters)
+    return sums
 
 
 def random_half(clusters: IntArray, generator: np.random.Generator) -> BoolArray:
@@ -140,28 +94,20 @@ def random_half(clusters: IntArray, generator: np.random.Generator) -> BoolArray
     return np.asarray(is_first[places], dtype=bool)
 
 
-def finite_queries(values: FloatArray, clusters: IntArray) -> tuple[Float64Array, IntArray]:
-    """Values and clusters of the queries that have a value (NaN marks a query left out).
+def has_value(values: Float64Array, n: int) -> BoolArray:
+    """Which of ``n`` queries have a value, shape (n,); NaN marks a query that is left out.
 
-    Raises InvalidOptionError if the lengths differ, or a value is infinite.
+    Raises InvalidOptionError if there are not n values, or one is infinite.
     """
-    column = np.asarray(values, dtype=np.float64)
-    check_lengths(column, clusters)
-    if np.isinf(column).any():
+    if values.shape != (n,):
+        raise InvalidOptionError(
+            f"Expected one value a query, that is {n}; got values of shape {values.shape}. Without its value a query "
+            "has no place in a mean. Pass all of them, in the order of the queries, NaN where there is none."
+        )
+    if np.isinf(values).any():
         raise InvalidOptionError(
             f"Per-query values must be finite, or NaN for a query that is left out; query "
-            f"{int(np.flatnonzero(np.isinf(column))[0])} has an infinite value, which would make the mean infinite. "
+            f"{int(np.flatnonzero(np.isinf(values))[0])} has an infinite value, which would make the mean infinite. "
             "Correct the value or set it to NaN."
         )
-    has_value = ~np.isnan(column)
-    return column[has_value], np.asarray(clusters)[has_value]
-
-
-def check_lengths(values: FloatArray, clusters: IntArray) -> None:
-    """Raise InvalidOptionError unless there is one cluster label a row of ``values``."""
-    if np.ndim(clusters) != 1 or np.ndim(values) == 0 or len(values) != len(clusters):
-        raise InvalidOptionError(
-            f"Expected one cluster label a query; got values of shape {np.shape(values)} and labels of shape "
-            f"{np.shape(clusters)}. Without its cluster a query has no place in the resampling. Pass both over the "
-            "same queries, in the same order."
-        )
+    return ~np.isnan(values)

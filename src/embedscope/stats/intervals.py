@@ -1,22 +1,20 @@
-"""Confidence intervals from what resampling leaves: BCa, Student's t for a handful of clusters, Wilson.
+"""Confidence intervals from a value, its standard error and the effective number of observations.
 
 Sources
 -------
-Efron, "Better bootstrap confidence intervals", JASA 82 (1987): bias correction and acceleration (BCa).
-Hesterberg, "What teachers should know about the bootstrap", The American Statistician 69 (2015): the percentile
-levels are moved outwards so that a small sample is not too narrow.
+Student, "The probable error of a mean", Biometrika 6 (1908).
 Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
+Korn & Graubard, "Confidence intervals for proportions with small expected number of positive counts estimated from
+survey data", Survey Methodology 24 (1998): an effective sample size and Student's quantile in the interval of a share.
 """
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
-from scipy.special import ndtr, ndtri, stdtrit
+from scipy.special import ndtri, stdtrit
 
 from embedscope.errors import InvalidOptionError
-from embedscope.protocols import Float64Array
 from embedscope.result import Estimate
 
 CONFIDENCE = 0.95
@@ -29,7 +27,7 @@ NO_VALUES = Estimate(None, n=0, reason="no query has a value")
 
 
 def wilson(successes: int, n: int) -> Estimate:
-    """Share of successes and its Wilson score interval; for queries that are each a cluster of their own.
+    """Share of successes and its Wilson score interval; for queries that are independent of one another.
 
     ``(p + z^2/2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)`` (Wilson 1927).
 
@@ -46,72 +44,34 @@ def wilson(successes: int, n: int) -> Estimate:
     return Estimate(successes / n, low, high, n)
 
 
-def wilson_bounds(share: float, n: float) -> tuple[float, float]:
+def wilson_bounds(share: float, n: float, z: float = NORMAL_QUANTILE) -> tuple[float, float]:
     """Ends of the Wilson score interval of ``share`` among ``n`` trials; ``n`` may be an effective number."""
-    z = NORMAL_QUANTILE
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half_width = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     # At the ends the formula gives 0 and 1 up to rounding only.
     return (0.0 if share == 0 else centre - half_width), (1.0 if share == 1 else centre + half_width)
 
 
-def student_bounds(observed: float, left_out: Float64Array) -> tuple[float, float]:
-    """``observed -+ t(C - 1) * SE`` with the jackknife standard error.
+def student_quantile(n: float) -> float:
+    """Two-sided quantile of Student's t for a sample of ``n``, which may be an effective number above 1."""
+    return float(stdtrit(n - 1, (1 + CONFIDENCE) / 2))
 
-    ``SE^2 = (C - 1) / C * sum_c (theta_(c) - mean theta_(.))^2`` over the figures ``left_out`` of shape (C,), each
-    without one cluster.
+
+def interval_bounds(
+    value: float, error: float, n: float, bounds: tuple[float, float] | None = None
+) -> tuple[float, float]:
+    """Ends of the interval of ``value`` with its standard error, from ``n`` effectively independent observations.
+
+    ``value -+ t(n - 1) error``. Within ``bounds`` it is the score interval (Wilson 1927) of the share of the range,
+    with Student's quantile and as many trials as have this standard error: ``p (1 - p) / error^2`` (Korn & Graubard
+    1998). It is skewed as the figure is, ends within the bounds, and has a width also where few observations differ.
     """
-    n = len(left_out)
-    error = math.sqrt((n - 1) / n * float(((left_out - left_out.mean()) ** 2).sum()))
-    half_width = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * error
-    return observed - half_width, observed + half_width
-
-
-def bca_bounds(observed: float, left_out: Float64Array, draws: Float64Array, z: float) -> tuple[float, float]:
-    """Quantiles of the draws at the bias-corrected and accelerated levels for -z and z (Efron 1987, section 4).
-
-    Parameters
-    ----------
-    left_out : ndarray of shape (n_clusters,), float64
-        The figure without each cluster in turn.
-    draws : ndarray of shape (n_draws,), float64
-        The figure on each resample.
-    z : float
-        `NORMAL_QUANTILE` or from :func:`expanded_quantile`.
-    """
-    tie = 1e-9 * float(draws.std())  # draws equal to the estimate count half on each side, whatever their rounding
-    below, upto = np.mean(draws < observed - tie), np.mean(draws <= observed + tie)
-    margin = 0.5 / len(draws)
-    bias = float(ndtri(np.clip((below + upto) / 2, margin, 1 - margin)))
-    acceleration = _acceleration(left_out)
-    low, high = np.quantile(draws, [_bca_level(bias, acceleration, end) for end in (-z, z)])
-    # Extreme acceleration can push an end past the estimate; an interval without its estimate helps nobody.
-    return min(float(low), observed), max(float(high), observed)
-
-
-def expanded_quantile(n: float) -> float:
-    """``sqrt(n / (n - 1)) * t(n - 1)``: what stands for the normal quantile in a sample of n (Hesterberg 2015).
-
-    The bootstrap of n observations has a variance that is (n - 1) / n of what it should be, and takes its own
-    standard error for the true one; the two factors make up for that. ``n`` may be an effective number.
-    """
-    n = max(n, 2.0)  # below 2 the sample is one large cluster, and the ends are already the extreme draws
-    return math.sqrt(n / (n - 1)) * float(stdtrit(n - 1, (1 + CONFIDENCE) / 2))
-
-
-def _acceleration(left_out: Float64Array) -> float:
-    """``sum_c u_c^3 / (6 (sum_c u_c^2)^1.5)`` with the jackknife influence u_c of each cluster (Efron 1987)."""
-    influence = left_out.mean() - left_out
-    largest = np.abs(influence).max()
-    if largest == 0:
-        return 0.0
-    influence = influence / largest  # the result is free of scale, but powers of small numbers underflow
-    return float((influence**3).sum() / (6 * (influence**2).sum() ** 1.5))
-
-
-def _bca_level(bias: float, acceleration: float, z: float) -> float:
-    shifted = bias + z
-    scale = 1 - acceleration * shifted
-    if scale <= 0:  # beyond the pole of the transformation: the end of the distribution on that side
-        return 1.0 if shifted > 0 else 0.0
-    return float(ndtr(bias + shifted / scale))
+    t = student_quantile(n)
+    if bounds is None:
+        return value - t * error, value + t * error
+    floor, ceiling = bounds
+    share, relative = (value - floor) / (ceiling - floor), error / (ceiling - floor)
+    if not 0 < share < 1:
+        return max(value - t * error, floor), min(value + t * error, ceiling)
+    low, high = wilson_bounds(share, share * (1 - share) / relative**2, t)
+    return floor + (ceiling - floor) * low, floor + (ceiling - floor) * high

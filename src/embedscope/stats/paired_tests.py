@@ -1,7 +1,9 @@
-"""Is one model better than another on the same queries: sign-flip tests over clusters, and many tests at once.
+"""Is one model better than another on the same queries: paired tests, and many tests at once.
 
 Under the null hypothesis that two models are exchangeable, swapping their values within a cluster of queries changes
-the sign of the cluster's summed difference and nothing else. The reference distribution is that of all such swaps.
+the sign of the cluster's summed difference and nothing else. The reference distribution is that of all such swaps. It
+needs clusters that are independent of one another. Where queries depend in part there are none, and the difference is
+held against its standard error instead, with Student's t (`embedscope.stats.dependence`).
 
 Sources
 -------
@@ -14,16 +16,19 @@ Smucker, Allan & Carterette, CIKM 2007: why a randomisation test for retrieval m
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import stdtr
 
 from embedscope.errors import InvalidOptionError, TooFewPointsError
 from embedscope.protocols import Float64Array, FloatArray, IntArray
-from embedscope.stats.clusters import ClusterSums, check_lengths, finite_queries
+from embedscope.stats.clusters import cluster_sums, has_value
+from embedscope.stats.dependence import Dependence
 
 _MAX_EXACT = 20  # 2^19 sign patterns, at which enumeration is as quick as drawing
 _CHUNK = 1 << 20  # cells of the sign matrix made at once
@@ -32,7 +37,7 @@ _ROUNDING = 1e-12  # sums that differ by less than this share of their terms are
 
 @dataclass(frozen=True, slots=True)
 class PairedTest:
-    """A paired difference and its two-sided sign-flip p-value.
+    """A paired difference and its two-sided p-value.
 
     Attributes
     ----------
@@ -40,18 +45,18 @@ class PairedTest:
         Mean over the ``n`` queries that have a value; exactly 0.0 for equal models.
     p : float
         In (0, 1]. ``is_exact`` says whether all sign patterns were enumerated.
-    n, n_clusters : int
+    n : int
     wins, losses, ties : int
         Queries with a positive, a negative, no difference.
     effect_size : float or None
-        Mean of the cluster sums of differences over their standard deviation (ddof 1): Cohen's d_z with the cluster
-        as the unit. 0.0 where all differences are zero; None where it is undefined (one cluster, or equal sums).
+        Cohen's d_z. By sign flips the mean of the cluster sums of differences over their standard deviation (ddof 1);
+        by Student's t the mean over the standard deviation of an independent query, ``SE sqrt(n_eff)``. 0.0 where all
+        differences are zero; None where it is undefined (one cluster, or equal differences).
     """
 
     difference: float
     p: float
     n: int
-    n_clusters: int
     wins: int
     losses: int
     ties: int
@@ -66,28 +71,20 @@ class MaxTTest:
     difference: Float64Array
     p: Float64Array
     p_adjusted: Float64Array
-    n_clusters: int
     is_exact: bool
 
 
-def sign_flip_test(
-    differences: FloatArray,
-    clusters: IntArray,
-    *,
-    generator: np.random.Generator,
-    n_draws: int = 10_000,
+def paired_test(
+    differences: FloatArray, dependence: Dependence, *, generator: np.random.Generator, n_draws: int = 10_000
 ) -> PairedTest:
-    """Two-sided sign-flip permutation test of the mean paired difference, with the cluster as the unit.
-
-    ``p`` is the share of sign patterns e in {-1, 1}^C with ``|sum_c e_c D_c| >= |sum_c D_c|``, D_c the sum of the
-    differences in cluster c. Exact where 20 or fewer D_c are non-zero; else ``p = (count + 1) / (n_draws + 1)``
-    (Phipson & Smyth 2010).
+    """Two-sided test of the mean paired difference: sign flips where queries fall into independent clusters, else t.
 
     Parameters
     ----------
     differences : ndarray of shape (n_queries,)
         Value of one model minus value of the other; NaN where either has none.
-    clusters : ndarray of shape (n_queries,), int64
+    dependence : Dependence
+        Of the queries. Sign flips need K of 0 and 1 alone.
 
     Raises
     ------
@@ -96,43 +93,82 @@ def sign_flip_test(
     InvalidOptionError
         If lengths differ, a difference is infinite, or ``n_draws`` is not positive.
     """
-    values, labels = finite_queries(differences, clusters)
+    column = np.asarray(differences, dtype=np.float64)
+    known = has_value(column, len(dependence))
+    values, own = column[known], dependence.among(known)
     _require_values(len(values))
-    sums = _cluster_differences(values[:, np.newaxis], labels)  # (C, 1)
+    if own.blocks is not None:
+        return _sign_flip_test(values, own.blocks, generator, n_draws)
+    return _student_test(values, own)
+
+
+def _sign_flip_test(
+    values: Float64Array, clusters: IntArray, generator: np.random.Generator, n_draws: int
+) -> PairedTest:
+    """``p`` is the share of sign patterns e in {-1, 1}^C with ``|sum_c e_c D_c| >= |sum_c D_c|``.
+
+    D_c is the sum of the differences in cluster c. Exact where 20 or fewer D_c are non-zero; else ``p = (count + 1) /
+    (n_draws + 1)`` (Phipson & Smyth 2010).
+    """
+    sums = _cluster_differences(values[:, np.newaxis], clusters)  # (C, 1)
     flips = _Flips.of(sums, n_draws)
     count = _count_as_extreme(flips, generator, np.ones(1))[0][0]
+    return _paired(values, float(flips.p_value(count)), _effect_size(sums[:, 0]), is_exact=flips.is_exact)
+
+
+def _student_test(values: Float64Array, dependence: Dependence) -> PairedTest:
+    """``|mean| / SE`` against Student's t with ``n_eff - 1`` degrees of freedom."""
+    t, p, sizes = _student(values[:, np.newaxis], dependence)
+    effect = float(t[0]) / math.sqrt(sizes[0])
+    return _paired(values, float(p[0]), effect if math.isfinite(effect) else None, is_exact=False)
+
+
+def _student(columns: Float64Array, dependence: Dependence) -> tuple[Float64Array, Float64Array, Float64Array]:
+    """t, p and the effective number of queries of each column, (K,).
+
+    Where all differences are equal they show no spread, and p is that of a sign test over n_K observations.
+    """
+    spread, means = dependence.spread(columns), columns.mean(axis=0)
+    errors, sizes = np.sqrt(spread.variance_of_mean), spread.n_effective
+    scale = _ROUNDING * np.abs(columns).max(axis=0)
+    has_spread, differs = errors > scale, np.abs(means) > scale
+    t = np.where(differs, np.copysign(np.inf, means), 0.0)
+    t[has_spread] = means[has_spread] / errors[has_spread]
+    p = np.where(has_spread, 2 * stdtr(sizes - 1, -np.abs(t)), np.where(differs, 2.0 ** (1 - sizes), 1.0))
+    return t, p, sizes
+
+
+def _paired(values: Float64Array, p: float, effect_size: float | None, *, is_exact: bool) -> PairedTest:
     threshold = _ROUNDING * float(np.abs(values).max())
     wins, losses = int((values > threshold).sum()), int((values < -threshold).sum())
     return PairedTest(
         difference=float(values.mean()),
-        p=float(flips.p_value(count)),
+        p=p,
         n=len(values),
-        n_clusters=len(sums),
         wins=wins,
         losses=losses,
         ties=len(values) - wins - losses,
-        effect_size=_effect_size(sums[:, 0]),
-        is_exact=flips.is_exact,
+        effect_size=effect_size,
+        is_exact=is_exact,
     )
 
 
 def max_t(
-    differences: FloatArray,
-    clusters: IntArray,
-    *,
-    generator: np.random.Generator,
-    n_draws: int = 10_000,
+    differences: FloatArray, dependence: Dependence, *, generator: np.random.Generator, n_draws: int = 10_000
 ) -> MaxTTest:
     """Single-step max-T: p-values that stay honest when the best of K candidates was picked (Westfall & Young 1993).
 
-    ``T_k = |sum_c D_ck| / sqrt(sum_c D_ck^2)``. Its denominator is the same under every sign pattern. The adjusted
-    p-value of candidate k is the share of sign patterns, common to all candidates, with ``max_j T*_j >= T_k``.
+    ``T_k = |sum_c D_ck| / sqrt(sum_c D_ck^2)`` over independent clusters. Its denominator is the same under every sign
+    pattern. The adjusted p-value of candidate k is the share of sign patterns, common to all candidates, with
+    ``max_j T*_j >= T_k``. Where queries depend in part, T_k is Student's t, and T* are draws of as many t with the
+    correlation of the differences.
 
     Parameters
     ----------
     differences : ndarray of shape (n_queries, n_candidates)
         Candidate minus reference; NaN where either has no value.
-    clusters : ndarray of shape (n_queries,), int64
+    dependence : Dependence
+        Of the queries.
 
     Raises
     ------
@@ -141,26 +177,44 @@ def max_t(
     InvalidOptionError
         If the shapes do not fit, a difference is infinite, or ``n_draws`` is not positive.
     """
-    differences = np.asarray(differences, dtype=np.float64)
-    check_lengths(differences, clusters)
-    if differences.ndim != 2:
+    columns = np.asarray(differences, dtype=np.float64)
+    if columns.ndim != 2:
         raise InvalidOptionError(
-            f"Expected differences of shape (n_queries, n_candidates); got {differences.shape}. Each candidate is a "
-            "column. Use sign_flip_test for a single one."
+            f"Expected differences of shape (n_queries, n_candidates); got {columns.shape}. Each candidate is a "
+            "column. Use paired_test for a single one."
         )
-    for column in differences.T:
-        _require_values(len(finite_queries(column, clusters)[0]))
-    sums = _cluster_differences(np.nan_to_num(differences, nan=0.0), clusters)  # (C, K)
+    for column in columns.T:
+        _require_values(int(has_value(column, len(dependence)).sum()))
+    filled = np.nan_to_num(columns, nan=0.0)
+    means = np.nanmean(columns, axis=0)
+    if dependence.blocks is None:
+        p, p_adjusted = _max_student(filled, dependence, generator, n_draws)
+        return MaxTTest(means, p, p_adjusted, is_exact=False)
+    sums = _cluster_differences(filled, dependence.blocks)  # (C, K)
     flips = _Flips.of(sums, n_draws)
     norms = np.sqrt((sums**2).sum(axis=0))
     alone, best = _count_as_extreme(flips, generator, np.where(norms > 0, norms, 1.0))
-    return MaxTTest(
-        difference=np.nanmean(differences, axis=0),
-        p=flips.p_value(alone),
-        p_adjusted=flips.p_value(best),
-        n_clusters=len(sums),
-        is_exact=flips.is_exact,
-    )
+    return MaxTTest(means, flips.p_value(alone), flips.p_value(best), flips.is_exact)
+
+
+def _max_student(
+    columns: Float64Array, dependence: Dependence, generator: np.random.Generator, n_draws: int
+) -> tuple[Float64Array, Float64Array]:
+    """p alone and adjusted, (K,): the largest of K correlated Student's t, as rare as the least certain of them."""
+    t, p, sizes = _student(columns, dependence)
+    deviations = columns - columns.mean(axis=0)
+    norms = np.sqrt((deviations**2).sum(axis=0))
+    unit = deviations / np.where(norms > 0, norms, 1.0)
+    normal = generator.standard_normal((n_draws, len(t))) @ np.linalg.cholesky(_definite(unit.T @ unit)).T
+    df = float(sizes.min()) - 1
+    largest = np.abs(normal / np.sqrt(generator.chisquare(df, (n_draws, 1)) / df)).max(axis=1)
+    count = (largest[:, np.newaxis] >= np.abs(t)).sum(axis=0)
+    return p, np.maximum((count + 1) / (n_draws + 1), p)
+
+
+def _definite(correlation: Float64Array) -> Float64Array:
+    """The correlation with so much more on its diagonal that equal columns have a Cholesky factor too."""
+    return correlation + 1e-9 * np.eye(len(correlation))
 
 
 def holm(p_values: FloatArray) -> Float64Array:
@@ -247,8 +301,7 @@ def _count_as_extreme(flips: _Flips, generator: np.random.Generator, norms: Floa
 
 def _cluster_differences(differences: Float64Array, clusters: IntArray) -> Float64Array:
     """Differences summed over clusters, (C, K); sums that are zero up to rounding are set to zero."""
-    sums = ClusterSums.of(differences, clusters).sums
-    size = ClusterSums.of(np.abs(differences), clusters).sums
+    sums, size = cluster_sums(differences, clusters), cluster_sums(np.abs(differences), clusters)
     return np.where(np.abs(sums) <= _ROUNDING * size, 0.0, sums)
 
 

@@ -1,8 +1,8 @@
-"""What a test set of this size can and cannot see: standard errors over clusters, and what follows from them.
+"""What a test set of this size can and cannot see: standard errors by the dependence of its queries.
 
 Sources
 -------
-Kish, "Survey Sampling" (1965): design effect. Liang & Zeger, Biometrika 73 (1986): cluster-robust variance.
+Kish, "Survey Sampling" (1965): design effect.
 Bloom, "Minimum detectable effects", Evaluation Review 19 (1995).
 """
 
@@ -13,62 +13,78 @@ import math
 import numpy as np
 from scipy.special import stdtrit
 
-from embedscope.protocols import FloatArray, IntArray
-from embedscope.stats.clusters import ClusterSums, finite_queries
+from embedscope.protocols import Float64Array, FloatArray
+from embedscope.stats.clusters import has_value
+from embedscope.stats.dependence import Dependence
 
 _ALPHA, _POWER = 0.05, 0.8
 
 
-def cluster_standard_error(values: FloatArray, clusters: IntArray) -> float | None:
-    """Cluster-robust standard error of the mean over queries.
-
-    ``sqrt(C / (C - 1) * sum_c (S_c - n_c m)^2) / n``, m the mean, S_c and n_c the sum and the size of cluster c.
-    With one query a cluster this is the usual ``s / sqrt(n)``.
+def standard_error(values: FloatArray, dependence: Dependence) -> float | None:
+    """Standard error of the mean over queries; for independent queries the usual ``s / sqrt(n)``.
 
     Parameters
     ----------
     values : ndarray of shape (n_queries,)
         NaN marks a query that is left out.
-    clusters : ndarray of shape (n_queries,), int64
+    dependence : Dependence
+        Of the queries.
 
     Returns
     -------
     float or None
-        Unit of the values. None with fewer than two clusters, or where the clusters show no spread: such a sample
-        does not tell how uncertain its mean is.
+        Unit of the values. None where the queries show no spread, or depend fully on one another: such a sample does
+        not tell how uncertain its mean is.
     """
-    values, labels = finite_queries(values, clusters)
-    if len(values) == 0:
-        return None
-    scale = np.abs(values).max()
-    deviations = ClusterSums.of((values - values.mean())[:, np.newaxis], labels).sums[:, 0]
-    n_clusters = len(deviations)
-    if n_clusters < 2 or np.abs(deviations).max() <= 1e-12 * scale * len(values):
-        return None
-    return math.sqrt(n_clusters / (n_clusters - 1) * float((deviations**2).sum())) / len(values)
+    return _error_and_size(*_known(values, dependence))[0]
 
 
-def design_effect(values: FloatArray, clusters: IntArray) -> float | None:
+def design_effect(values: FloatArray, dependence: Dependence) -> float | None:
     """How many times larger the variance of the mean is than if every query were independent (Kish 1965).
 
-    Cluster-robust variance over ``s^2 / n``; 1.0 where each query is its own cluster. None as for
-    :func:`cluster_standard_error`.
+    ``SE^2 / (s^2 / n)``; 1.0 where queries are independent. None as for :func:`standard_error`.
     """
-    error = cluster_standard_error(values, clusters)
-    if error is None:
-        return None
-    finite, _ = finite_queries(values, clusters)
-    return error**2 / (float(finite.var(ddof=1)) / len(finite))
+    known, own = _known(values, dependence)
+    error, _ = _error_and_size(known, own)
+    return None if error is None else error**2 / (float(known.var(ddof=1)) / len(known))
 
 
-def minimum_detectable_difference(values: FloatArray, clusters: IntArray) -> float | None:
+def minimum_detectable_difference(values: FloatArray, dependence: Dependence, *, n_tests: int = 1) -> float | None:
     """Smallest true mean (of paired differences) or shift of a mean that a test of this size finds in 4 of 5 cases.
 
-    ``(t(0.975; C - 1) + t(0.8; C - 1)) * SE`` with the cluster-robust standard error (Bloom 1995), for a two-sided
-    test at the level of 0.05. ``values``, ``clusters`` and None as for :func:`cluster_standard_error`.
+    :func:`detectable` with ``n_eff - 1`` degrees of freedom. ``values``, ``dependence`` and None as for
+    :func:`standard_error`.
     """
-    error = cluster_standard_error(values, clusters)
+    error, size = _error_and_size(*_known(values, dependence))
     if error is None:
         return None
-    n_clusters = len(np.unique(finite_queries(values, clusters)[1]))
-    return float(stdtrit(n_clusters - 1, 1 - _ALPHA / 2) + stdtrit(n_clusters - 1, _POWER)) * error
+    return detectable(error, size - 1, n_tests=n_tests)
+
+
+def detectable(error: float, freedom: float, *, n_tests: int = 1) -> float:
+    """Smallest true difference that a two-sided test finds in 4 of 5 cases, at the level of 0.05 over ``n_tests``.
+
+    ``(t(1 - 0.025 / n_tests; freedom) + t(0.8; freedom)) * error`` (Bloom 1995). Of several tests under Holm's
+    correction this is what the strictest of them finds, so that the one that decides finds no less.
+    """
+    return float(stdtrit(freedom, 1 - _ALPHA / 2 / n_tests) + stdtrit(freedom, _POWER)) * error
+
+
+def error_of_interval(half_width: float, freedom: float) -> float:
+    """The standard error of which an interval of 95 % with this half-width was made (Student's quantile)."""
+    return half_width / float(stdtrit(freedom, 1 - _ALPHA / 2))
+
+
+def _known(values: FloatArray, dependence: Dependence) -> tuple[Float64Array, Dependence]:
+    column = np.asarray(values, dtype=np.float64)
+    known = has_value(column, len(dependence))
+    return column[known], dependence.among(known)
+
+
+def _error_and_size(values: Float64Array, dependence: Dependence) -> tuple[float | None, float]:
+    """Standard error, and the effective number of queries that it rests on."""
+    if len(values) < 2:
+        return None, float(len(values))
+    spread = dependence.spread(values[:, np.newaxis])
+    error, size = math.sqrt(spread.variance_of_mean[0]), float(spread.n_effective[0])
+    return (error if error > 1e-12 * float(np.abs(values).max()) else None), size

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import TypeVar
 
@@ -16,11 +16,13 @@ import numpy as np
 
 from embedscope.protocols import BoolArray, Float64Array, FloatArray, IntArray
 from embedscope.result import Comparison, Estimate, PerturbationEffect, StorageFormat
-from embedscope.stats.bootstrap import Statistic, bootstrap_statistic, cluster_bootstrap, ratio_of_sums
-from embedscope.stats.clusters import ClusterSums, random_half
-from embedscope.stats.draws import Draws, Kept
+from embedscope.stats.clusters import has_value, random_half
+from embedscope.stats.dependence import Dependence
+from embedscope.stats.estimates import figure_estimates, mean_estimates
+from embedscope.stats.figures import Statistic, ratio_of_sums
 from embedscope.stats.intervals import NO_VALUES, wilson
-from embedscope.stats.paired_tests import MaxTTest, holm, max_t, sign_flip_test
+from embedscope.stats.paired_tests import MaxTTest, holm, max_t, paired_test
+from embedscope.stats.pairs import PairColumns, pair_estimates
 
 UNIT = (0.0, 1.0)
 Changed = TypeVar("Changed", StorageFormat, PerturbationEffect)
@@ -28,7 +30,7 @@ _MAX_PERMUTED = 1 << 20  # of more rows a sample is drawn without permuting them
 
 
 class Stream(IntEnum):
-    """The streams of random numbers under one seed; figures of one stream share their resamples."""
+    """The streams of random numbers under one seed; what stands on one stream shares its draws."""
 
     RUN = 1
     COMPARISON = 2
@@ -39,34 +41,30 @@ class Stream(IntEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Resampler:
-    """The clusters of some queries (or rows, or pairs), and the draws spent on every interval and test of them."""
+    """The queries (or rows, or pairs) that figures are taken over, how they depend on one another, and the draws.
 
-    clusters: IntArray  # (Q,)
+    Intervals are computed, not drawn; draws are spent on tests, samples and halves.
+    """
+
+    clusters: IntArray  # (Q,) connected groups, which halves do not divide
     n_draws: int
     seed: int
     stream: Stream = Stream.RUN
-    _kept: Kept = field(default_factory=dict, repr=False)  # every figure of the same clusters has the same resamples
+    dependence: Dependence = None  # type: ignore[assignment]  # full within the clusters where nothing else is known
+
+    def __post_init__(self) -> None:
+        if self.dependence is None:
+            object.__setattr__(self, "dependence", Dependence.of_groups(self.clusters))
 
     def _generator(self) -> np.random.Generator:
         return np.random.default_rng([self.seed, self.stream])
 
-    def _draws(self, seed: int | tuple[int, ...]) -> Draws:
-        return Draws(seed, self.n_draws, self._kept)
-
-    def _stand_alone(self) -> bool:
-        """Whether no two entries share a cluster."""
-        return len(np.unique(self.clusters)) == len(self.clusters)
-
     def among(self, chosen: BoolArray | IntArray) -> Resampler:
-        """The same for some of the queries, by mask or by rows."""
-        return replace(self, clusters=self.clusters[chosen])
-
-    def over(self, clusters: IntArray) -> Resampler:
-        """The same seed and draws for other entries, such as pairs, that belong to ``clusters`` of shape (E,)."""
-        return replace(self, clusters=clusters)
+        """The same for some of the queries, by mask or by rows; one that stands twice depends fully on itself."""
+        return replace(self, clusters=self.clusters[chosen], dependence=self.dependence.among(chosen))
 
     def on(self, stream: Stream) -> Resampler:
-        """The same clusters under another stream of random numbers."""
+        """The same queries under another stream of random numbers."""
         return replace(self, stream=stream)
 
     def half(self) -> BoolArray:
@@ -85,54 +83,72 @@ class Resampler:
         generator = self._generator()
         return (generator.integers(0, n, size) for _ in range(n_draws))
 
+    def n_effective(self, values: Float64Array) -> float:
+        """Effective number of independent queries for the mean of ``values``, (Q,); NaN leaves a query out."""
+        known = has_value(values, len(self.dependence))
+        if not known.any():
+            return 0.0
+        own = self.dependence if known.all() else self.dependence.among(known)
+        (size,) = own.spread(values[known][:, np.newaxis]).n_effective
+        return float(size) if np.isfinite(size) else own.n_shared
+
     def means(
         self, values: Mapping[str, Float64Array], *, bounds: tuple[float, float] | None = UNIT
     ) -> dict[str, Estimate]:
-        """Mean over queries with its interval: Wilson for plain proportions of lone queries, else BCa over clusters."""
-        has_shares = bounds == UNIT and self._stand_alone()
+        """Mean over queries with its interval: Wilson for plain proportions of independent queries, else by spread."""
+        has_shares = bounds == UNIT and self.dependence.is_independent
         shares = {name for name, column in values.items() if has_shares and _is_proportion(column)}
         others = {name: column for name, column in values.items() if name not in shares}
-        draws = self._draws(int(self._generator().integers(2**63)))
-        found = cluster_bootstrap(others, self.clusters, draws, bounds=bounds)
+        found = mean_estimates(others, self.dependence, bounds=bounds)
         return {name: _proportion(column) if name in shares else found[name] for name, column in values.items()}
 
     def statistic(
-        self, columns: Float64Array, statistic: Statistic, *, bounds: tuple[float, float] | None = None
-    ) -> tuple[Estimate, ...]:
+        self,
+        columns: Float64Array,
+        statistic: Statistic,
+        *,
+        bounds: tuple[float, float] | None = None,
+        weights: Float64Array | None = None,
+    ) -> list[Estimate]:
         """Figures of per-query sums, ``columns`` of shape (Q, S); queries whose columns are all 0 take no part."""
-        used = columns.any(axis=1)
-        if not used.any():
+        used = np.flatnonzero(columns.any(axis=1))
+        if not len(used):
             n_figures = len(statistic(np.zeros((1, columns.shape[1])))[0])
-            return (NO_VALUES,) * n_figures
-        sums = ClusterSums.of(columns[used], self.clusters[used])
-        return bootstrap_statistic(sums, statistic, self._draws((self.seed, self.stream)), bounds=bounds)
+            return [NO_VALUES] * n_figures
+        if len(used) == len(columns):
+            return figure_estimates(columns, statistic, self.dependence, bounds=bounds, weights=weights)
+        own = None if weights is None else weights[used]
+        return self.among(used).statistic(columns[used], statistic, bounds=bounds, weights=own)
 
-    def ratio(self, columns: Float64Array) -> tuple[Estimate, ...]:
+    def over_pairs(
+        self, columns: PairColumns, statistic: Statistic, *, bounds: tuple[float, float] | None = None
+    ) -> list[Estimate]:
+        """Figures of sums over pairs, whose documents vary as the queries do."""
+        return pair_estimates(columns, statistic, self.dependence, bounds=bounds)
+
+    def ratio(self, columns: Float64Array, *, bounds: tuple[float, float] | None = None) -> list[Estimate]:
         """First half of the per-query columns over the second half, summed over queries first."""
-        return self.statistic(columns, ratio_of_sums)
+        denominators = columns[:, columns.shape[1] // 2 :]
+        return self.statistic(columns, ratio_of_sums, bounds=bounds, weights=denominators)
 
     def share(self, hits: BoolArray) -> Estimate:
-        """Share of hits: Wilson where every entry stands alone, else a cluster bootstrap (BCa); absent of nothing."""
-        if self._stand_alone():
+        """Share of hits: Wilson where entries are independent, else by their spread; absent of nothing."""
+        if self.dependence.is_independent:
             return _proportion(np.asarray(hits, dtype=np.float64))
         return self.rate(hits, np.ones(len(hits)))
 
     def rate(self, numerators: FloatArray | BoolArray, denominators: FloatArray | BoolArray) -> Estimate:
-        """``sum numerators / sum denominators`` with its cluster bootstrap interval, ends kept within [0, 1].
+        """``sum numerators / sum denominators`` with its interval, ends within [0, 1].
 
         Entries without a denominator take no part; absent where none has one.
         """
         used = np.asarray(denominators) != 0
         columns = np.column_stack([numerators, denominators]).astype(np.float64)
-        (found,) = self.among(used).statistic(columns[used], ratio_of_sums, bounds=UNIT)
-        low = None if found.low is None else max(found.low, 0.0)
-        return replace(found, low=low, high=None if found.high is None else min(found.high, 1.0))
+        (found,) = self.among(used).ratio(columns[used], bounds=UNIT)
+        return found
 
     def contrast(self, values: FloatArray | BoolArray, inside: BoolArray) -> Estimate:
-        """Mean of ``values`` inside minus mean outside, with its cluster bootstrap interval (BCa).
-
-        Absent where a side is empty; no interval where one is so in more than 1 % of the resamples.
-        """
+        """Mean of ``values`` inside minus mean outside, with its interval; absent where a side is empty."""
         ours = np.asarray(inside, dtype=np.float64)
         if not 0 < ours.sum() < len(ours):
             return Estimate.absent("a side of the comparison is empty")
@@ -154,7 +170,7 @@ class Resampler:
         intervals = self.means({str(i): column for i, column in enumerate(differences)}, bounds=None)
         comparisons = []
         for (b, name), column, interval in zip(pairs, differences, intervals.values(), strict=True):
-            test = sign_flip_test(column, self.clusters, generator=self._generator(), n_draws=self.n_draws)
+            test = paired_test(column, self.dependence, generator=self._generator(), n_draws=self.n_draws)
             comparisons.append(
                 Comparison(
                     a=a,
@@ -176,7 +192,7 @@ class Resampler:
     def best_of(self, differences: Float64Array) -> MaxTTest:
         """Max-T test of candidates against one reference; differences of shape (Q, n_candidates)."""
         generator = self.on(Stream.BEST_OF_MANY)._generator()
-        return max_t(differences, self.clusters, generator=generator, n_draws=self.n_draws)
+        return max_t(differences, self.dependence, generator=generator, n_draws=self.n_draws)
 
 
 def _difference_of_means(sums: Float64Array) -> Float64Array:

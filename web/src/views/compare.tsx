@@ -11,7 +11,13 @@ export function hasComparisons(page: Page): boolean {
   return page.compare !== null || page.report.comparisons.length > 0;
 }
 
-const NAMES: Record<string, string> = { lexical: 'character n-grams', base: 'base model', model: 'model' };
+const NAMES: Record<string, string> = {
+  lexical: 'character n-grams',
+  base: 'base model',
+  PCA: 'PCA of the base model',
+  random: 'random projection of the base model',
+  model: 'model',
+};
 const titleOf = (name: string) => shorten(NAMES[name] ?? baseName(name), 40);
 
 export function CompareView({ store }: { store: Store }) {

@@ -10,13 +10,22 @@ import { type Column, numbers, scales, Table } from './table';
 type Verdict = NonNullable<Report['verdict']>;
 
 const WORDS = {
-  deploy: { word: 'Deploy', means: 'Every gating check passes.' },
-  retrain: { word: 'Retrain', means: 'A gating check fails, or the model does not beat the lexical baseline.' },
+  deploy: { word: 'Deploy', means: 'Every gating check passes, and nothing that needs no training is surely better.' },
+  retrain: {
+    word: 'Retrain',
+    means: 'A gating check fails, or the model is surely worse than what needs no training.',
+  },
   undecided: { word: 'Undecided', means: 'No gating check fails, but this test set leaves something open.' },
   unfit: { word: 'Unfit', means: 'This test set cannot answer the question.' },
 };
 
-const COMPARED = 'By the difference on the same queries. The checks below are of the candidate alone.';
+/** What a verdict means where the paired difference to a reference decides. */
+const COMPARED = {
+  deploy: 'Better than the reference on the same queries. The checks below are of this model alone.',
+  retrain: 'By the difference on the same queries. The checks below are of this model alone.',
+  undecided: 'These queries do not tell it from the reference, or leave a check open.',
+  unfit: WORDS.unfit.means,
+};
 
 const SIGNS = { pass: '✓', fail: '✗', undecided: '?', 'not computable': '–' };
 const TONES = { pass: 'pass', fail: 'fail', undecided: 'undecided', 'not computable': 'plain' } as const;
@@ -40,7 +49,7 @@ export function VerdictView({ store }: { store: Store }) {
 /** What was decided between, the word, and the sentence that says why. */
 function Decision({ verdict, compare }: { verdict: Verdict; compare: Compare | null }) {
   const { word, means: alone } = WORDS[verdict.outcome];
-  const means = compare ? COMPARED : alone;
+  const means = verdict.profile.startsWith('comparison') ? COMPARED[verdict.outcome] : alone;
   return (
     <>
       <p class="note">
@@ -125,7 +134,11 @@ function Facts({ report }: { report: Report }) {
   const number = (n: number) => <span class="number">{count(n)}</span>;
   const facts: Fact[] = [
     ['Queries', number(data.n_queries), sampled ? `of ${count(data.n_queries_available)}, a seeded sample` : undefined],
-    ['Independent groups', number(data.n_clusters), 'queries that share a relevant text count once'],
+    [
+      'Effectively independent',
+      data.n_effective && number(Math.round(data.n_effective)),
+      'queries that share relevant texts count in part',
+    ],
     ['Documents', number(data.n_documents), `${count(data.n_relevant_documents)} relevant`],
     ['Hard negatives', number(data.n_hard_negatives)],
     [

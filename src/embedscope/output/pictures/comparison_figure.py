@@ -12,6 +12,7 @@ from embedscope.output.pictures import style
 from embedscope.output.pictures.text_layout import ellipsis
 from embedscope.protocols import Float64Array, IntArray
 from embedscope.result import RunComparison, Scored, run_labels
+from embedscope.result.formatting import queries_of
 
 _WIDTH, _LEFT, _RIGHT, _BOTTOM = 11.0, 1.5, 0.45, 0.7
 _GROUP_HEIGHT = 0.35
@@ -37,7 +38,7 @@ def draw_metric_comparison(runs: Mapping[str, Scored], comparison: RunComparison
         _WIDTH,
         height,
         "Metrics of each run",
-        f"{first.data.n_queries:,} queries in {first.data.n_clusters:,} groups{style.DOT}"
+        f"{queries_of(first.data)}{style.DOT}"
         f"{first.data.n_documents:,} documents{style.DOT}reference: {labels[comparison.reference]}",
         "Lines are 95 % intervals of each run alone; the paired test says whether two runs differ",
     )

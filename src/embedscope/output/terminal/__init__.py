@@ -26,7 +26,7 @@ from embedscope.output.terminal.timeline_table import print_timeline
 from embedscope.output.terminal.verdict_lines import print_checklist, print_verdict
 from embedscope.output.terminal.wording import metric_warnings, model_line
 from embedscope.protocols import ProgressCallback
-from embedscope.result import Check, ModelFacts, Parity, Result, RunComparison, Scored, Timeline, Verdict
+from embedscope.result import ModelFacts, Parity, Result, RunComparison, Scored, Timeline, Verdict
 from embedscope.result.formatting import tensor_words
 
 
@@ -77,11 +77,11 @@ class Terminal:
         print_failure_modes(result, results)
         print_findings(result, results, has_evidence=has_evidence)
         print_checklist(result.checklist, results)
-        print_verdict(result.verdict, result.checklist, results)
+        print_verdict(result.verdict, results)
 
-    def verdict(self, verdict: Verdict, checks: Sequence[Check] = ()) -> None:
+    def verdict(self, verdict: Verdict) -> None:
         """The word, the sentence that says why, the other reasons."""
-        print_verdict(verdict, checks, self._results)
+        print_verdict(verdict, self._results)
 
     def examples(self, run: Scored) -> None:
         """Each example with its positives and hard negatives, scores and margin."""

@@ -10,7 +10,7 @@ from rich.text import Text
 from embedscope.output.terminal.hanging import Columns, Hanging, fits, heading, indented, number_table, table
 from embedscope.output.terminal.wording import COMPARISON_HEADER, comparison_row, name_of, rated, weight_sentences
 from embedscope.result import Comparison, Distribution, Estimate, Leakage, Metric, NegativeType, Scored, run_label
-from embedscope.result.formatting import band, count, interval, number, percent, similarity_name
+from embedscope.result.formatting import band, count, interval, number, percent, queries_of, similarity_name
 
 
 def print_similarity(run: Scored, results: Console) -> None:
@@ -35,10 +35,7 @@ def _population(found: Distribution) -> str:
 def ranking_title(run: Scored) -> str:
     """What a table of metrics is about."""
     data = run.data
-    return (
-        f"Ranking of {data.n_documents:,} documents for {data.n_queries:,} queries "
-        f"in {data.n_clusters:,} independent groups"
-    )
+    return f"Ranking of {data.n_documents:,} documents for {queries_of(data)}"
 
 
 def print_metrics(run: Scored, results: Console) -> None:

@@ -49,13 +49,12 @@ def print_checklist(checks: Sequence[Check], results: Console) -> None:
     results.print(made)
 
 
-def print_verdict(verdict: Verdict, checks: Sequence[Check], results: Console) -> None:
-    """The word, the sentence that says why, the other reasons; what passed stands in the checklist above."""
+def print_verdict(verdict: Verdict, results: Console) -> None:
+    """The word, the sentence that says why, the other reasons."""
     results.print()
     word = Text(verdict.outcome.value.upper(), style=VERDICT_STYLES[verdict.outcome])
     results.print(Text.assemble("Verdict: ", word, f" (profile {verdict.profile})"))
-    passed = {check.sentence for check in checks if check.outcome is Outcome.PASS}
-    reasons = list(dict.fromkeys([verdict.headline, *(r for r in verdict.reasons if r not in passed)]))
+    reasons = verdict.reasons
     for reason in reasons[:N_REASONS]:
         results.print(Hanging("  - ", reason))
     if len(reasons) > N_REASONS:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from embedscope.result import Comparison, Estimate, LevelShift, ModelFacts, Scored, run_label
+from embedscope.result import BASELINES, Comparison, Estimate, LevelShift, ModelFacts, Scored, run_label
 from embedscope.result.formatting import band, estimate, interval, number, p_value, percent_estimate
-
-BASELINE_NAMES = {"lexical": "character n-grams", "base": "base model without head"}
 
 _COUNTS = f"{'better':>6}  {'worse':>6}  {'equal':>6}"
 COMPARISON_HEADER = f"    {'metric':<11}{'difference':>10}  {'95 % interval':>18}  {'p (Holm)':>8}  {_COUNTS}"
@@ -48,7 +46,7 @@ def _short(value: str) -> str:
 
 def name_of(run: str) -> str:
     """A run or a baseline as a person calls it."""
-    return BASELINE_NAMES.get(run, run_label(run))
+    return BASELINES.get(run, run_label(run))
 
 
 def weight_sentences(weights: Mapping[str, Estimate]) -> list[str]:
