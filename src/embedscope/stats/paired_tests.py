@@ -134,7 +134,7 @@ def _student(columns: Float64Array, dependence: Dependence) -> tuple[Float64Arra
     has_spread, differs = errors > scale, np.abs(means) > scale
     t = np.where(differs, np.copysign(np.inf, means), 0.0)
     t[has_spread] = means[has_spread] / errors[has_spread]
-    p = np.where(has_spread, 2 * stdtr(sizes - 1, -np.abs(t)), np.where(differs, 2.0 ** (1 - sizes), 1.0))
+    p = np.where(has_spread, 2 * stdtr(sizes - 1, -np.abs(t)), np.where(differs, 2.0 ** (1 - dependence.n_shared), 1.0))
     return t, p, sizes
 
 
@@ -261,6 +261,7 @@ class _Flips:
                 f"n_draws must be positive; got {n_draws}. The p-value is a share of the draws. 10,000 is the default."
             )
         moving = sums[(sums != 0).any(axis=1)]
+        moving = moving[np.lexsort(np.abs(moving).T)]  # so that p does not depend on the order of the queries
         is_exact = len(moving) <= _MAX_EXACT
         # |sum| is the same when all signs turn, so the last sign can stay and half of the patterns suffice.
         return cls(moving, 2 ** max(len(moving) - 1, 0) if is_exact else n_draws, is_exact)
