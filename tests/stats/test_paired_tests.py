@@ -118,7 +118,8 @@ def test_order_of_queries_and_scale_change_nothing_and_the_sign_turns_the_differ
     order = rng(seed).permutation(len(differences))
     plain = sign_flip_test(differences, clusters, generator=rng(), n_draws=500)
     moved = sign_flip_test(differences[order], clusters[order], generator=rng(), n_draws=500)
-    assert (moved.p, moved.wins, moved.losses) == (plain.p, plain.wins, plain.losses)
+    assert (moved.wins, moved.losses) == (plain.wins, plain.losses)
+    assert moved.p == pytest.approx(plain.p, abs=1e-12 if plain.is_exact else 0.1)  # draws fall on other clusters
     assert moved.difference == pytest.approx(plain.difference, abs=1e-12)
     assert sign_flip_test(3 * differences, clusters, generator=rng(), n_draws=500).p == plain.p
     turned = sign_flip_test(-differences, clusters, generator=rng(), n_draws=500)

@@ -27,7 +27,7 @@ from embedscope.protocols import Float32Array, Float64Array, IntArray
 from embedscope.result import Distribution, Estimate, Similarity
 from embedscope.stats.figures import margin_and_separation, ratio_of_sums
 from embedscope.stats.intervals import auc_bounds
-from embedscope.stats.pairs import PairColumns
+from embedscope.stats.pair_figures import PairColumns
 from embedscope.stats.resampler import UNIT, Resampler
 
 N_SUBSAMPLED = 512

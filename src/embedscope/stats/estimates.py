@@ -2,7 +2,8 @@
 
 To first order every figure is a mean of what each query contributes (its influence), so that one measurement of the
 spread serves them all: a mean's influences are its values, those of a smooth function of sums come from leaving out one
-query at a time. No random number is drawn. Figures over pairs, whose documents vary too: `embedscope.stats.pairs`.
+query at a time. No random number is drawn. Figures over pairs vary by their documents too
+(`embedscope.stats.pair_figures`).
 
 Source: Efron & Stein, "The jackknife estimate of variance", Annals of Statistics 9 (1981).
 """

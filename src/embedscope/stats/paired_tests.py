@@ -261,7 +261,6 @@ class _Flips:
                 f"n_draws must be positive; got {n_draws}. The p-value is a share of the draws. 10,000 is the default."
             )
         moving = sums[(sums != 0).any(axis=1)]
-        moving = moving[np.lexsort(np.abs(moving).T)]  # so that p does not depend on the order of the queries
         is_exact = len(moving) <= _MAX_EXACT
         # |sum| is the same when all signs turn, so the last sign can stay and half of the patterns suffice.
         return cls(moving, 2 ** max(len(moving) - 1, 0) if is_exact else n_draws, is_exact)

@@ -22,8 +22,8 @@ from embedscope.stats.dependence import Dependence
 from embedscope.stats.estimates import Ends, figure_estimates, mean_estimates
 from embedscope.stats.figures import Statistic, ratio_of_sums
 from embedscope.stats.intervals import NO_VALUES, interval_bounds, wilson
+from embedscope.stats.pair_figures import PairColumns, pair_estimates
 from embedscope.stats.paired_tests import MaxTTest, holm, max_t, paired_test
-from embedscope.stats.pairs import PairColumns, pair_estimates
 
 UNIT = (0.0, 1.0)
 Changed = TypeVar("Changed", StorageFormat, PerturbationEffect)

@@ -7,7 +7,7 @@ import pytest
 
 from embedscope.stats.dependence import Dependence
 from embedscope.stats.figures import ratio_of_sums
-from embedscope.stats.pairs import PairColumns, pair_estimates
+from embedscope.stats.pair_figures import PairColumns, pair_estimates
 
 
 def margin(sums: np.ndarray) -> np.ndarray:
