@@ -54,7 +54,7 @@ class Evaluation:
     batch_size : int
         Texts encoded at a time.
     draws : int
-        Of the bootstrap.
+        Of permutation tests.
     seed : int
     criteria : str
         As ``--criteria``.
