@@ -8,10 +8,10 @@ A test set is drawn anew each time: its queries, its documents, and what they ha
 graph of judgments is redrawn whole. Of a real one (``--qrels``, gzipped TSV of query-id, corpus-id, score) as many
 queries as it has are drawn with replacement; a query that was drawn twice has the same relevant documents and two
 vectors. Vectors are planted: every document has a topic and a query the sum of those of its relevant documents
-(``--topics documents``), or every query has one and a document the sum of those it is relevant to (``queries``: documents
-of one query resemble one another, and popular ones are worse). Both have noise and longer and shorter topics, so that
-documents as well as queries are good or bad. Two models have the same topics and their own noise: no difference between
-them is real. The true value of a figure is its mean over all simulations.
+(``--topics documents``), or every query has one and a document the sum of those it is relevant to (``queries``:
+documents of one query resemble one another, and popular ones are worse). Both have noise and longer and shorter topics,
+so that documents as well as queries are good or bad. Two models have the same topics and their own noise: no difference
+between them is real. The true value of a figure is its mean over all simulations.
 
     PYTHONPATH=src python benchmarks/interval_coverage.py --qrels FOLDER
     PYTHONPATH=src python benchmarks/interval_coverage.py --simulations 50 --worlds single-225 groups-100    (short)

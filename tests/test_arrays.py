@@ -239,15 +239,14 @@ def test_the_best_documents_of_each_query_are_kept_in_order() -> None:
     np.testing.assert_allclose(result.top_scores, -np.sort(-cosines, axis=1)[:, :10], atol=1e-6)
 
 
-def test_the_same_seed_gives_the_same_result_and_another_seed_only_other_intervals() -> None:
+def test_the_same_seed_gives_the_same_result_and_another_seed_the_same_intervals() -> None:
     generator = np.random.default_rng(6)
     queries, documents = generator.standard_normal((30, 4)), generator.standard_normal((60, 4))
     qrels = [[i] for i in range(30)]
     first, again, other = (evaluate(queries, documents, qrels, seed=seed) for seed in (1, 1, 2))
     assert first.metrics == again.metrics
     assert first.similarity.auc == again.similarity.auc
-    assert first.metrics["MRR"].value == other.metrics["MRR"].value
-    assert first.metrics["MRR"].low != other.metrics["MRR"].low
+    assert first.metrics == other.metrics
 
 
 ROWS = np.random.default_rng(7).standard_normal((4, 3))

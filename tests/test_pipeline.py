@@ -264,7 +264,7 @@ def test_steps_are_said(collection: Collection) -> None:
     result_of(collection, Embedded(vectors), SETTINGS, log=heard)
     assert heard.steps == [
         "Scoring 80 queries against 160 documents",
-        "Intervals from 500 resamples of 40 independent groups of queries",
+        "Intervals of 80 queries, 40 of them effectively independent",
         "Looking for what fails, and why",
     ]
 

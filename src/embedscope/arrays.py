@@ -78,7 +78,7 @@ def evaluate(
     k : sequence of int
         Cutoffs of Success@k, Recall@k, P@k, nDCG@k, MAP@k and MRR@k.
     seed, n_draws : int
-        Of the bootstrap.
+        Of the documents and queries that the interval of AUC rests on, and of permutation tests.
     device : {"auto", "cpu", "cuda", "mps"} or a torch name such as "cuda:1"
         Where a matrix of a billion similarities or more is ranked; smaller ones are ranked by the processor. The
         numbers are the same up to the rounding of the products.

@@ -337,9 +337,8 @@ def estimates_of(
 ) -> Scored:
     """Metrics, similarities and hard negatives with their intervals: all that needs the ranking alone."""
     chosen, resampler = settings.measure, ranked.query_set.resampler
-    log.step(
-        f"Intervals from {chosen.draws:,} resamples of {ranked.query_set.n_clusters:,} independent groups of queries"
-    )
+    n_effective = "" if data.n_effective is None else f", {data.n_effective:,.0f} of them effectively independent"
+    log.step(f"Intervals of {data.n_queries:,} queries{n_effective}")
     lexical, base = baseline_values.get("lexical"), baseline_values.get("base")
     metrics = measure_metrics(chosen.metrics, ranked.scores, ranked.values, resampler, lexical=lexical, base=base)
     # Each baseline is a question of its own, asked with the draws of a comparison: `compare` gives the same answer.

@@ -298,7 +298,7 @@ class MeasureSettings(Checked):
     """
 
     seed: int = option(42, "seed of every random step", count_or_zero)
-    draws: int = option(10_000, "number of bootstrap and permutation draws", count)
+    draws: int = option(10_000, "number of draws of a permutation test", count)
     examples: int = option(6, "number of queries shown in full", count_or_zero)
     query: tuple[str, ...] = option(
         (), "query to show too (repeatable)", metavar="TEXT", is_list=True, is_repeatable=True
@@ -537,8 +537,7 @@ class TrainSettings(Checked):
     """One training of a projection head. Names and defaults are those of the original training script.
 
     ``hard_neg_against`` both: hard negatives stand against the query and, in the other direction, against its
-    positive; query: against the query alone. ``n_draws``, for Python callers, are the bootstrap draws of the intervals
-    of an epoch.
+    positive; query: against the query alone. ``n_draws``, for Python callers, are the draws of permutation tests.
     """
 
     data: str | None = option(None, "training file: queries, positives, hard negatives", metavar="PATH")

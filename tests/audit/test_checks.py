@@ -550,11 +550,11 @@ def test_an_audit_reads_what_an_evaluation_refuses(tmp_path: Path) -> None:
     }
 
 
-def test_another_seed_moves_the_ends_of_an_interval_and_never_what_is_found() -> None:
+def test_another_seed_moves_neither_an_interval_nor_what_is_found() -> None:
     rows = [row(i, f"câu hỏi thứ {i * 13}", f"lời đáp {i // 3 * 17} đầy đủ") for i in range(1, 121)]
     rows = [replace(r, query=unicodedata.normalize("NFD", r.query)) if r.number % 7 < 2 else r for r in rows]
     first, same, other = (audit(subject_of(rows, seed=seed, n_draws=500)).findings for seed in (1, 1, 2))
     assert "not-nfc" in {finding.code for finding in first}
     assert first == same
     assert [(f.code, f.n, f.effect, f.rows) for f in first] == [(f.code, f.n, f.effect, f.rows) for f in other]
-    assert [(f.low, f.high) for f in first] != [(f.low, f.high) for f in other]
+    assert [(f.low, f.high) for f in first] == [(f.low, f.high) for f in other]

@@ -104,14 +104,13 @@ def test_a_price_blind_model_ignores_prices_and_nothing_else(collection: Collect
     assert modes.counts()[FailureMode.ATTRIBUTE] == lost.sum()
 
 
-def test_another_seed_moves_the_ends_of_an_interval_and_never_the_value(collection: Collection) -> None:
+def test_another_seed_moves_neither_the_value_nor_the_ends_of_an_interval(collection: Collection) -> None:
     queries, documents = vectors(collection, 0)
     blind(collection, "price", documents, np.random.default_rng(9))
     first, same, other = (
         found(collection, queries, documents, SETTINGS.with_options(seed=seed))["type-ignored"] for seed in (1, 1, 2)
     )
-    assert (first.low, first.high) == (same.low, same.high)
-    assert (first.low, first.high) != (other.low, other.high)
+    assert (first.low, first.high) == (same.low, same.high) == (other.low, other.high)
     assert first.effect == other.effect
     assert first.rows == other.rows
 
@@ -248,7 +247,7 @@ def test_queries_of_the_training_file_are_found_by_their_rows(collection: Collec
     (one,) = find_faults(leaked, collection, failure_modes(leaked, collection), resampler, embeddings=embeddings)
     assert one.code == "query-in-training"
     assert one.rows == tuple(range(10, 40))
-    alone = resampler.over(np.arange(300)).share(np.isin(np.arange(300), np.arange(10, 40)))
+    alone = Resampler(np.arange(300), 100, 0).share(np.isin(np.arange(300), np.arange(10, 40)))
     assert one.low is not None
     assert alone.low is not None
     assert one.low < alone.low  # queries of one positive leak together, and are one observation

@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import ndtr
 
 from embedscope.errors import InvalidOptionError, TooFewPointsError
-from embedscope.measure.distributions import auc_from_histograms, histogram_quantile, mean_and_std, overlap_coefficient
+from embedscope.measure.distributions import (
+    auc_from_histograms,
+    histogram_quantile,
+    mean_and_std,
+    overlap_bin,
+    overlap_coefficient,
+)
 from embedscope.metrics.histograms import bin_edges, histogram_of_values
 from embedscope.metrics.pair_sums import sum_and_gram, sums_from_moments
 
@@ -97,8 +104,23 @@ def test_overlap_of_finer_bins_is_that_of_bins_of_one_hundredth() -> None:
     fine = [histogram_of_values(values, 1000) for values in (positive, negative)]
     coarse = [histogram_of_values(values, 200) for values in (positive, negative)]
     assert overlap_coefficient(*fine) == overlap_coefficient(*coarse)
-    with pytest.raises(InvalidOptionError, match="got 300 bins"):
-        overlap_coefficient(np.ones(300, dtype=int), np.ones(300, dtype=int))
+
+
+def test_a_space_ten_times_as_narrow_has_bins_ten_times_as_narrow_and_the_same_overlap() -> None:
+    generator = np.random.default_rng(4)
+    positive, negative = generator.normal(0.04, 0.02, 5_000), generator.normal(-0.04, 0.02, 5_000)
+    wide, narrow = (
+        [histogram_of_values(scale * values, 40_000) for values in (positive, negative)] for scale in (3.0, 0.1)
+    )
+    assert (overlap_bin(*wide), overlap_bin(*narrow)) == (200, 10)
+    exact = 2 * float(ndtr(-2.0))  # two normal densities four standard deviations apart
+    for found in (overlap_coefficient(*wide), overlap_coefficient(*narrow)):
+        assert found.value == pytest.approx(exact, abs=0.01)
+
+
+def test_equal_similarities_have_the_narrowest_bins() -> None:
+    spike = histogram_of_values(np.full(9, 0.5), 40_000)
+    assert overlap_bin(spike, spike) == 1
 
 
 def test_figures_of_an_empty_population_are_absent_and_say_why() -> None:

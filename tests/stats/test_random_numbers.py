@@ -9,7 +9,7 @@ import embedscope
 
 SOURCE = Path(embedscope.__file__).parent
 MAKES = {"default_rng", "SeedSequence", "RandomState", "Generator", "PCG64", "Philox"}
-ONLY_IN_STATS = {"Draws", "cluster_bootstrap", "bootstrap_statistic", "sign_flip_test", "max_t", "random_half"}
+ONLY_IN_STATS = {"paired_test", "max_t", "random_half"}
 """What draws for an interval or a test; other packages ask a Resampler, which knows the seed and draws of the run."""
 
 PURPOSES = {

@@ -59,7 +59,7 @@ class Evaluation:
     batch_size : int
         Texts encoded at a time.
     draws : int
-        Of the bootstrap.
+        Of permutation tests.
     seed : int
     criteria : str
         As ``--criteria``.

@@ -22,9 +22,8 @@ def moments_by_document(
     ``vectors`` are the rows of the documents, ascending in ``ids``; ``pair_scores`` those of the relevant pairs.
     """
     total, squares = sums_from_moments(vectors, *sum_and_gram(queries))
-    places = np.searchsorted(ids, judgments.documents)
-    is_here = ids[np.minimum(places, len(ids) - 1)] == judgments.documents
-    places, scores = places[is_here], pair_scores[is_here]
+    is_here = np.isin(judgments.documents, ids)
+    places, scores = np.searchsorted(ids, judgments.documents[is_here]), pair_scores[is_here]
     n_relevant, *relevant = (np.bincount(places, weights=w, minlength=len(ids)) for w in (None, scores, scores**2))
     return np.column_stack([judgments.n_queries - n_relevant, total - relevant[0], squares - relevant[1]])
 
@@ -71,8 +70,7 @@ class TableSums:
 
 def _relevant_cells(ids: IntArray, judgments: Judgments, start: int, size: int) -> tuple[IntArray, IntArray]:
     """Cells (row, column) of a block of queries that hold relevant documents; column j is document ``ids[j]``."""
-    own = slice(judgments.indptr[start], judgments.indptr[start + size])
-    columns = np.searchsorted(ids, judgments.documents[own])
-    is_here = ids[np.minimum(columns, len(ids) - 1)] == judgments.documents[own]
+    own = judgments.documents[judgments.indptr[start] : judgments.indptr[start + size]]
     rows = np.repeat(np.arange(size), np.diff(judgments.indptr[start : start + size + 1]))
-    return rows[is_here], columns[is_here]
+    is_here = np.isin(own, ids)
+    return rows[is_here], np.searchsorted(ids, own[is_here])

@@ -140,7 +140,7 @@ def _mean_by_query(
     weights: Float64Array | None = None,
     bounds: tuple[float, float] | None = None,
 ) -> Estimate:
-    """Weighted mean over the pairs ``rows`` of ``values``, shape (E,), resampled by clusters of queries."""
+    """Weighted mean over the pairs ``rows`` of ``values``, shape (E,), with its interval over queries."""
     weights = np.ones(len(values)) if weights is None else weights
     queries, n_queries = pairs.queries[rows], len(resampler.clusters)
     columns = [np.bincount(queries, weights=c[rows], minlength=n_queries) for c in (weights * values, weights)]

@@ -26,7 +26,8 @@ from embedscope.metrics.pair_sums import sum_and_gram, sums_from_moments
 from embedscope.protocols import Float32Array, Float64Array, IntArray
 from embedscope.result import Distribution, Estimate, Similarity
 from embedscope.stats.figures import margin_and_separation, ratio_of_sums
-from embedscope.stats.pairs import PairColumns
+from embedscope.stats.intervals import auc_bounds
+from embedscope.stats.pair_figures import PairColumns
 from embedscope.stats.resampler import UNIT, Resampler
 
 N_SUBSAMPLED = 512
@@ -231,7 +232,12 @@ def _auc_and_overlap(
     values = np.array([figure.value for figure in exact], dtype=np.float64)
     # The negatives are a sample, so their mean is a little off; the constant puts the statistic on the exact value.
     constant = values - _sum_of_means(columns.by_query.sum(axis=0)[np.newaxis])[0]
-    auc, overlap = resampler.over_pairs(columns, lambda sums: _sum_of_means(sums) + constant, bounds=UNIT)
+
+    def figures(sums: Float64Array) -> Float64Array:
+        return np.asarray(_sum_of_means(sums) + constant)
+
+    auc = resampler.over_pairs(columns, figures, bounds=UNIT, ends=auc_bounds)[0]
+    overlap = resampler.over_pairs(columns, figures, bounds=UNIT)[1]
     if len(scores.pair_scores) < N_POSITIVES_FOR_OVERLAP:
         overlap = Estimate(overlap.value)
     return auc, overlap

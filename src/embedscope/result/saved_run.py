@@ -79,6 +79,8 @@ def _columns(path: Path) -> dict[str, list[Any]]:
 
 def _queries(columns: Mapping[str, list[Any]], metrics: tuple[str, ...]) -> QueryTable:
     n = len(columns["text"])
+    relevant = [name for row in columns["relevant_ids"] for name in row]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(relevant))}
     flat = {
         "negative_scores": [score for row in columns["negative_scores"] for score in row],
         "negative_types": [types for row in columns["negative_types"] for types in row],
@@ -93,7 +95,8 @@ def _queries(columns: Mapping[str, list[Any]], metrics: tuple[str, ...]) -> Quer
         top_scores=np.zeros((n, 0), dtype=np.float32),
         top_is_relevant=np.zeros((n, 0), dtype=bool),
         relevant_indptr=_indptr(columns["relevant_ids"]),
-        relevant_documents=_NO_ROWS,
+        # The documents are not in the folder; which queries share one is what a comparison asks.
+        relevant_documents=np.array([numbers[name] for name in relevant], dtype=np.int64),
         relevant_scores=np.zeros(0),
         negative_indptr=_indptr(columns["negative_scores"]),
         negative_documents=_NO_ROWS,

@@ -15,7 +15,7 @@ PROGRAM = 320 * MIB
 """Python, NumPy, SciPy, PyArrow and compiled loops: 170 MiB resident were measured, and libraries grow."""
 
 SCORING = 128 * MIB
-"""The scratch of the accumulators and of reading; later the draws of the bootstrap."""
+"""The scratch of the accumulators and of reading; later the tables of the intervals."""
 
 THREAD = 24 * MIB
 """Of a thread: a block of scores, the float64 rows of its sums, its stack."""

@@ -9,7 +9,6 @@ Sources
 -------
 Henderson, "Estimation of variance and covariance components", Biometrics 9 (1953): the method of moments.
 Kish, "Survey Sampling" (1965): effective sample size.
-Satterthwaite, "An approximate distribution of estimates of variance components", Biometrics Bulletin 2 (1946).
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ from scipy.sparse.csgraph import connected_components
 
 from embedscope.errors import InvalidOptionError
 from embedscope.protocols import BoolArray, Float64Array, IntArray
+from embedscope.stats.figures import quotient
 
 _CHUNK = 1 << 22  # products of a sparse matrix made at once
 _SINGULAR = 1e-9  # a determinant below this share of its terms is rounding
@@ -121,7 +121,7 @@ class Dependence:
 
     def n_shared_by(self, weights: Float64Array) -> Float64Array:
         """The same for observations that count by each column of ``weights``, (n, m): ``(sum w)^2 / w'Kw``, (m,)."""
-        return np.asarray(weights.sum(axis=0) ** 2 / ((self.incidence.T @ weights) ** 2).sum(axis=0))
+        return quotient(weights.sum(axis=0) ** 2, ((self.incidence.T @ weights) ** 2).sum(axis=0))
 
     @cached_property
     def is_independent(self) -> bool:

@@ -2,14 +2,15 @@
 
 To first order every figure is a mean of what each query contributes (its influence), so that one measurement of the
 spread serves them all: a mean's influences are its values, those of a smooth function of sums come from leaving out one
-query at a time. No random number is drawn. Figures over pairs, whose documents vary too: `embedscope.stats.pairs`.
+query at a time. No random number is drawn. Figures over pairs vary by their documents too
+(`embedscope.stats.pair_figures`).
 
 Source: Efron & Stein, "The jackknife estimate of variance", Annals of Statistics 9 (1981).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,11 +20,14 @@ from embedscope.protocols import Float64Array, FloatArray
 from embedscope.result import Estimate
 from embedscope.stats.clusters import has_value
 from embedscope.stats.dependence import Dependence
-from embedscope.stats.figures import Statistic
+from embedscope.stats.figures import Statistic, quotient
 from embedscope.stats.intervals import NO_VALUES, interval_bounds, wilson_bounds
 
 Bounds = tuple[float, float] | None
 """What a figure can range over."""
+
+Ends = Callable[[float, float, float, Bounds], tuple[float, float]]
+"""Ends of an interval from a value, its standard error, the effective number of observations and the bounds."""
 
 _ROUNDING = 1e-12  # spread below this share of the scale is rounding
 _FEWEST = 1 + 1e-9  # effective observations: an interval needs more than one
@@ -138,7 +142,7 @@ class Sums:
 
 def _evenness(weights: Float64Array) -> Float64Array:
     """``(sum w)^2 / (n sum w^2)`` of each column: the share of the observations that unequal weights leave (Kish)."""
-    return np.asarray(weights.sum(axis=0) ** 2 / (len(weights) * (weights**2).sum(axis=0)))
+    return quotient(weights.sum(axis=0) ** 2, len(weights) * (weights**2).sum(axis=0))
 
 
 def with_intervals(
@@ -149,19 +153,20 @@ def with_intervals(
     n: int,
     bounds: Bounds,
     scale: Float64Array | float = 0.0,
+    ends: Ends = interval_bounds,
 ) -> list[Estimate]:
     """Estimates of figures (M,) of ``n`` queries from the variance of each.
 
     ``sizes`` are the effective numbers of observations, ``least`` what they were if all spread were shared; spread
-    below rounding at ``scale`` counts as none.
+    below rounding at ``scale`` counts as none. ``ends`` makes the interval.
     """
     rounding = _ROUNDING * np.maximum(scale, np.abs(figures))
     rows = np.stack([figures, np.sqrt(variances), sizes, least, rounding], axis=1).tolist()
-    return [_with_interval(n, *row, bounds=bounds) for row in rows]
+    return [_with_interval(n, *row, bounds=bounds, ends=ends) for row in rows]
 
 
 def _with_interval(
-    n: int, value: float, error: float, size: float, least: float, rounding: float, *, bounds: Bounds
+    n: int, value: float, error: float, size: float, least: float, rounding: float, *, bounds: Bounds, ends: Ends
 ) -> Estimate:
     if not np.isfinite(value) or least < _FEWEST:
         return without_interval(value, n)
@@ -169,7 +174,7 @@ def _with_interval(
         return Estimate(value, n=n, reason="the figure rests on one query and is undefined without it")
     if error <= rounding:
         return _without_spread(n, value, least, rounding, bounds)
-    low, high = interval_bounds(value, error, size, bounds)
+    low, high = ends(value, error, size, bounds)
     return Estimate(value, low, high, n)
 
 

@@ -3,6 +3,9 @@
 Sources
 -------
 Student, "The probable error of a mean", Biometrika 6 (1908).
+Hanley & McNeil, "The meaning and use of the area under a ROC curve", Radiology 143 (1982).
+Newcombe, "Confidence intervals for an effect size measure based on the Mann-Whitney statistic", Statistics in Medicine
+25 (2006).
 Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
 Korn & Graubard, "Confidence intervals for proportions with small expected number of positive counts estimated from
 survey data", Survey Methodology 24 (1998): an effective sample size and Student's quantile in the interval of a share.
@@ -12,6 +15,7 @@ from __future__ import annotations
 
 import math
 
+from scipy.optimize import brentq
 from scipy.special import ndtri, stdtrit
 
 from embedscope.errors import InvalidOptionError
@@ -55,6 +59,27 @@ def wilson_bounds(share: float, n: float, z: float = NORMAL_QUANTILE) -> tuple[f
 def student_quantile(n: float) -> float:
     """Two-sided quantile of Student's t for a sample of ``n``, which may be an effective number above 1."""
     return float(stdtrit(n - 1, (1 + CONFIDENCE) / 2))
+
+
+def auc_bounds(value: float, error: float, n: float, bounds: tuple[float, float] | None = None) -> tuple[float, float]:
+    """Ends of the interval of an AUC: those figures whose own standard error would lie within the quantile of it.
+
+    ``(A - x)^2 = t(n - 1)^2 error^2 v(x) / v(A)`` with the variance ``v(x) = x / (2 - x) - x^2`` of an AUC of few
+    positives among many negatives (Hanley & McNeil 1982; by score, Newcombe 2006). Near 1 the error falls with the
+    distance from 1, so that a value that is too high by luck has an error that is too small.
+    """
+    if not 0 < value < 1:
+        return max(value - student_quantile(n) * error, 0.0), min(value + student_quantile(n) * error, 1.0)
+
+    def variance(x: float) -> float:
+        return x * (1 - x) ** 2 / (2 - x)
+
+    scale = (student_quantile(n) * error) ** 2 / variance(value)
+
+    def excess(x: float) -> float:
+        return (value - x) ** 2 - scale * variance(x)
+
+    return float(brentq(excess, 0.0, value)), float(brentq(excess, value, 1.0))
 
 
 def interval_bounds(

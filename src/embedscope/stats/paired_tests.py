@@ -134,7 +134,7 @@ def _student(columns: Float64Array, dependence: Dependence) -> tuple[Float64Arra
     has_spread, differs = errors > scale, np.abs(means) > scale
     t = np.where(differs, np.copysign(np.inf, means), 0.0)
     t[has_spread] = means[has_spread] / errors[has_spread]
-    p = np.where(has_spread, 2 * stdtr(sizes - 1, -np.abs(t)), np.where(differs, 2.0 ** (1 - sizes), 1.0))
+    p = np.where(has_spread, 2 * stdtr(sizes - 1, -np.abs(t)), np.where(differs, 2.0 ** (1 - dependence.n_shared), 1.0))
     return t, p, sizes
 
 

@@ -14,18 +14,20 @@ from typing import TypeVar
 
 import numpy as np
 
+from embedscope.errors import InvalidOptionError
 from embedscope.protocols import BoolArray, Float64Array, FloatArray, IntArray
 from embedscope.result import Comparison, Estimate, PerturbationEffect, StorageFormat
 from embedscope.stats.clusters import has_value, random_half
 from embedscope.stats.dependence import Dependence
-from embedscope.stats.estimates import figure_estimates, mean_estimates
+from embedscope.stats.estimates import Ends, figure_estimates, mean_estimates
 from embedscope.stats.figures import Statistic, ratio_of_sums
-from embedscope.stats.intervals import NO_VALUES, wilson
+from embedscope.stats.intervals import NO_VALUES, interval_bounds, wilson
+from embedscope.stats.pair_figures import PairColumns, pair_estimates
 from embedscope.stats.paired_tests import MaxTTest, holm, max_t, paired_test
-from embedscope.stats.pairs import PairColumns, pair_estimates
 
 UNIT = (0.0, 1.0)
 Changed = TypeVar("Changed", StorageFormat, PerturbationEffect)
+_FEWEST_DRAWS = 100
 _MAX_PERMUTED = 1 << 20  # of more rows a sample is drawn without permuting them all, which would take 8 bytes a row
 
 
@@ -53,6 +55,11 @@ class Resampler:
     dependence: Dependence = None  # type: ignore[assignment]  # full within the clusters where nothing else is known
 
     def __post_init__(self) -> None:
+        if self.n_draws < _FEWEST_DRAWS:
+            raise InvalidOptionError(
+                f"n_draws must be at least {_FEWEST_DRAWS}; got {self.n_draws}. A p-value is a share of the draws, and "
+                "cannot be smaller than one of them. 10,000 is the default."
+            )
         if self.dependence is None:
             object.__setattr__(self, "dependence", Dependence.of_groups(self.clusters))
 
@@ -121,10 +128,15 @@ class Resampler:
         return self.among(used).statistic(columns[used], statistic, bounds=bounds, weights=own)
 
     def over_pairs(
-        self, columns: PairColumns, statistic: Statistic, *, bounds: tuple[float, float] | None = None
+        self,
+        columns: PairColumns,
+        statistic: Statistic,
+        *,
+        bounds: tuple[float, float] | None = None,
+        ends: Ends = interval_bounds,
     ) -> list[Estimate]:
         """Figures of sums over pairs, whose documents vary as the queries do."""
-        return pair_estimates(columns, statistic, self.dependence, bounds=bounds)
+        return pair_estimates(columns, statistic, self.dependence, bounds=bounds, ends=ends)
 
     def ratio(self, columns: Float64Array, *, bounds: tuple[float, float] | None = None) -> list[Estimate]:
         """First half of the per-query columns over the second half, summed over queries first."""

@@ -7,6 +7,7 @@ from all queries.
 Sources
 -------
 Cameron, Gelbach & Miller, "Robust inference with multiway clustering", J. Business & Economic Statistics 29 (2011).
+Satterthwaite, "An approximate distribution of estimates of variance components", Biometrics Bulletin 2 (1946).
 Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1 (2007).
 """
 
@@ -20,8 +21,9 @@ from scipy.sparse import csr_array
 from embedscope.protocols import Float64Array, IntArray
 from embedscope.result import Estimate
 from embedscope.stats.dependence import Dependence
-from embedscope.stats.estimates import Bounds, Sums, with_intervals, without_interval
+from embedscope.stats.estimates import Bounds, Ends, Sums, with_intervals, without_interval
 from embedscope.stats.figures import Statistic
+from embedscope.stats.intervals import interval_bounds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +61,12 @@ class PairColumns:
 
 
 def pair_estimates(
-    columns: PairColumns, statistic: Statistic, dependence: Dependence, *, bounds: Bounds = None
+    columns: PairColumns,
+    statistic: Statistic,
+    dependence: Dependence,
+    *,
+    bounds: Bounds = None,
+    ends: Ends = interval_bounds,
 ) -> list[Estimate]:
     """Figures that are smooth functions of sums over pairs, such as a margin, with their intervals.
 
@@ -68,6 +75,7 @@ def pair_estimates(
     hold, and the last sum runs over relevant pairs, u' and v' without these. Where queries fall into independent
     groups, which may share more than documents, and where no relevant pair takes part, each document's v' is divided
     among the queries that it is relevant to instead, and the spread is that of the queries (`Dependence.spread`).
+    ``ends`` makes the interval from value and error.
 
     Raises InvalidOptionError if a value is not finite.
     """
@@ -82,7 +90,9 @@ def pair_estimates(
         degrees = np.bincount(columns.documents)
         shares = columns.summed((of_document / degrees[:, np.newaxis])[columns.documents], columns.queries, n)
         spread = dependence.spread((n - 1) * of_query + n * shares)
-        return with_intervals(sums.figures, spread.variance_of_mean + alone, spread.n_effective, least, n, bounds)
+        return with_intervals(
+            sums.figures, spread.variance_of_mean + alone, spread.n_effective, least, n, bounds, ends=ends
+        )
     of_pair = sums.without(columns.by_pair)
     as_negatives = of_query - columns.summed(of_pair, columns.queries, n)
     of_relevant = of_document + columns.summed(of_pair, columns.documents, len(of_document))
@@ -90,6 +100,15 @@ def pair_estimates(
     documents = (of_relevant**2).sum(axis=0) - (of_pair**2).sum(axis=0)
     across = 2 * (as_negatives[columns.queries] * of_document[columns.documents]).sum(axis=0)
     variance = np.maximum(queries + documents + across, queries) + alone
-    with np.errstate(invalid="ignore"):
-        sizes = np.maximum(n * np.where(variance > 0, queries / variance, 1.0), least)
-    return with_intervals(sums.figures, variance, sizes, least, n, bounds)
+    sizes = _size(queries, variance, n, np.bincount(columns.documents))
+    return with_intervals(sums.figures, variance, sizes, least, n, bounds, ends=ends)
+
+
+def _size(queries: Float64Array, variance: Float64Array, n: int, degrees: IntArray) -> Float64Array:
+    """Effective number of observations, (M,): degrees of freedom of the two sides (Satterthwaite 1946) and one.
+
+    ``V^2 / (V_Q^2 / (n - 1) + (V - V_Q)^2 / (m - 1))``, ``m = (sum k)^2 / sum k^2`` for documents of k queries each.
+    """
+    m = max(float(degrees.sum()) ** 2 / float((degrees**2).sum()), 2.0)
+    spent = queries**2 / (n - 1) + (variance - queries) ** 2 / (m - 1)
+    return 1 + np.where(spent > 0, variance**2 / np.where(spent > 0, spent, 1.0), n - 1.0)
