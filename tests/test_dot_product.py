@@ -73,6 +73,11 @@ def evaluate(queries: np.ndarray, documents: np.ndarray, qrels: Any, similarity:
     return embedscope.evaluate(queries, documents, qrels, n_draws=300, similarity=similarity)
 
 
+def ends_of(figure: Any) -> list[float]:
+    """Lower end, value and upper end."""
+    return [figure.low, figure.value, figure.high]
+
+
 # --- figures --------------------------------------------------------------------------------------------------------
 
 
@@ -100,14 +105,29 @@ def test_one_factor_on_all_queries_changes_no_rank_and_scales_the_levels(seed: i
     before = evaluate(queries, documents, qrels, "dot")
     after = evaluate(queries * np.float32(factor), documents, qrels, "dot")
     for name, metric in before.metrics.items():
-        assert after.metrics[name].value == pytest.approx(metric.value, abs=1e-9)
+        assert ends_of(after.metrics[name]) == pytest.approx(ends_of(metric), abs=1e-9)
     for name in ("margin", "diagonal", "off_diagonal", "gap"):
-        own, other = getattr(before.similarity, name), getattr(after.similarity, name)
-        assert other.value == pytest.approx(factor * own.value, rel=1e-4)
-        assert other.low == pytest.approx(factor * own.low, rel=1e-3, abs=1e-3 * factor)
+        own, other = (ends_of(getattr(found.similarity, name)) for found in (before, after))
+        assert other == pytest.approx([factor * end for end in own], rel=1e-4, abs=1e-4 * factor)
     for name in ("separation", "d_prime"):
-        assert getattr(after.similarity, name).value == pytest.approx(getattr(before.similarity, name).value, rel=1e-4)
-    assert after.similarity.auc.value == pytest.approx(before.similarity.auc.value, abs=2e-4)
+        own, other = (ends_of(getattr(found.similarity, name)) for found in (before, after))
+        assert other == pytest.approx(own, rel=1e-4)
+    assert ends_of(after.similarity.auc) == pytest.approx(ends_of(before.similarity.auc), abs=2e-4)
+
+
+def test_auc_and_overlap_of_equal_norms_have_the_intervals_of_the_cosine() -> None:
+    generator = np.random.default_rng(7)
+    documents = generator.standard_normal((900, 16))
+    queries = documents[:600] + 1.5 * generator.standard_normal((600, 16))
+    queries, documents = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (queries, documents))
+    qrels = [[i] for i in range(600)]
+    cosine = evaluate(queries, documents, qrels, "cosine").similarity
+    dot = evaluate(3.0 * queries, 50.0 * documents, qrels, "dot").similarity
+    assert dot.bound == 150.0
+    for name in ("auc", "overlap"):
+        ends = ends_of(getattr(cosine, name))
+        assert ends[0] < ends[1] < ends[2]
+        assert ends_of(getattr(dot, name)) == pytest.approx(ends, abs=1e-4)
 
 
 @pytest.mark.parametrize("factor", [1e-6, 1.0, 1e6])
