@@ -372,7 +372,7 @@ def test_the_installed_program_ends_with_status_2_and_no_traceback(tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_fault_of_our_own_is_not_swallowed(
+def test_a_fault_of_our_own_is_called_one_and_leaves_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import embedscope.pipeline as command
@@ -383,6 +383,8 @@ def test_a_fault_of_our_own_is_not_swallowed(
     monkeypatch.setattr(command, "result_of", broken)
     good = write_rows(tmp_path / "good.json")
     vectors = write_vectors(tmp_path / "v.npz", good)
-    with pytest.raises(ZeroDivisionError, match="our own mistake"):
-        run(capsys, "evaluate", "--embeddings", vectors, "--data", good, "--output", tmp_path / "out", "--quiet")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    done = run(capsys, "evaluate", "--embeddings", vectors, "--data", good, "--output", tmp_path / "out", "--quiet")
+    assert done.status == 70
+    assert "our own mistake" in done.err
     assert not (tmp_path / "out").exists()

@@ -207,7 +207,7 @@ def test_the_number_format_of_the_encoder_is_a_cause(scene: Scene, tmp_path: Pat
     table = scene.vectors(scene.library(dtype="bfloat16", tail=[]), query_prompt="")
     found = compared(scene, written(tmp_path, table), model=scene.folder / "base", pooling="mean")
     assert found.cause is not None
-    assert (found.cause.changes, found.cause.evidence) == (("the number format bfloat16",), Evidence.SIZE)
+    assert (found.cause.changes, found.cause.evidence) == (("the number format bfloat16",), Evidence.MAGNITUDE)
 
 
 def test_differences_of_the_size_of_rounding_are_called_that(

@@ -9,7 +9,7 @@ import embedscope
 
 SOURCE = Path(embedscope.__file__).parent
 MAKES = {"default_rng", "SeedSequence", "RandomState", "Generator", "PCG64", "Philox"}
-ONLY_IN_STATS = {"paired_test", "max_t", "random_half"}
+ONLY_IN_STATS = {"Draws", "cluster_bootstrap", "bootstrap_statistic", "sign_flip_test", "max_t", "random_half"}
 """What draws for an interval or a test; other packages ask a Resampler, which knows the seed and draws of the run."""
 
 PURPOSES = {
@@ -17,7 +17,7 @@ PURPOSES = {
     "maps/": "points that a map is fitted on and measured on, and where they begin",
     "measure/geometry.py": "rows of the uniformity, and the part that a linear split holds out",
     "measure/perturbations.py": "how a text is typed differently",
-    "parity/serving.py": "texts that are encoded twice",
+    "parity/": "texts that are encoded on both sides",
     "pipeline.py": "queries that are sampled, and the named purposes: heatmap, map points, projections",
     "scale/planning.py": "made-up vectors that are timed",
     "train/": "queries that validate, where a head begins, the order of the pairs of an epoch",

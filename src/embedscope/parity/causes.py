@@ -150,7 +150,7 @@ def find_cause(
     if best.total <= NEARLY_ALL * first.total:
         return Search(_cause(side, best, Evidence.NEARER), n_tried)
     rounded = _of_the_size_of_rounding(first, target, encode)
-    return Search(None if rounded is None else _cause(side, rounded, Evidence.SIZE), n_tried)
+    return Search(None if rounded is None else _cause(side, rounded, Evidence.MAGNITUDE), n_tried)
 
 
 def _cause(side: str, trial: Trial, evidence: Evidence) -> ParityCause:

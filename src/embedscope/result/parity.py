@@ -69,13 +69,13 @@ class DifferingText:
 class Evidence(StrEnum):
     """What speaks for a cause.
 
-    Number formats are known by the size of what they change: another program that rounds, or another batch, rounds
+    Number formats are known by the magnitude of what they change: another program that rounds, or another batch, rounds
     otherwise, so that no vector is reproduced.
     """
 
     REPRODUCED = "reproduced"  # the vectors of the other side, within the tolerance
     NEARER = "nearer"  # nearly all of the difference is gone
-    SIZE = "size"  # the vectors move as far as those of the other side lie
+    MAGNITUDE = "magnitude"  # the vectors move as far as those of the other side lie
 
 
 @dataclass(frozen=True, slots=True)

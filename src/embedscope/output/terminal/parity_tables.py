@@ -77,7 +77,7 @@ def cause_sentence(cause: ParityCause) -> str:
     how = {
         Evidence.REPRODUCED: f"gives the vectors of {other}",
         Evidence.NEARER: f"comes near to those of {other}, not all the way (mean cosine {_cosine(cause.mean_cosine)})",
-        Evidence.SIZE: (
+        Evidence.MAGNITUDE: (
             f"moves its vectors about as far as those of {other} lie from them: the likely cause is rounding, by this "
             f"or another number format or by quantised weights"
         ),
