@@ -60,3 +60,9 @@ def test_the_interval_of_an_auc_solves_its_equation_and_reaches_further_from_1_t
 
 def test_a_figure_at_its_bound_has_an_interval_that_ends_there():
     assert interval_bounds(1.0, 0.1, 30, (0.0, 1.0))[1] == auc_bounds(1.0, 0.1, 30)[1] == 1.0
+
+
+def test_a_large_error_near_one_does_not_throw_the_auc_across_the_scale() -> None:
+    lows = [auc_bounds(0.9998, error, 60)[0] for error in (0.00005, 0.0001, 0.00015, 0.0002)]
+    assert lows == sorted(lows, reverse=True)
+    assert lows[-1] > 0.98

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 
 from scipy.optimize import brentq
-from scipy.special import ndtri, stdtrit
+from scipy.special import expit, logit, ndtri, stdtrit
 
 from embedscope.errors import InvalidOptionError
 from embedscope.result import Estimate
@@ -66,20 +66,24 @@ def auc_bounds(value: float, error: float, n: float, bounds: tuple[float, float]
 
     ``(A - x)^2 = t(n - 1)^2 error^2 v(x) / v(A)`` with the variance ``v(x) = x / (2 - x) - x^2`` of an AUC of few
     positives among many negatives (Hanley & McNeil 1982; by score, Newcombe 2006). Near 1 the error falls with the
-    distance from 1, so that a value that is too high by luck has an error that is too small.
+    distance from 1, so that a value that is too high by luck has an error that is too small. Where t times the error
+    comes near the distance from 1 that equation has no root nearby: no end lies further than the interval of twice the
+    width in log odds.
     """
+    t = student_quantile(n)
     if not 0 < value < 1:
-        return max(value - student_quantile(n) * error, 0.0), min(value + student_quantile(n) * error, 1.0)
+        return max(value - t * error, 0.0), min(value + t * error, 1.0)
 
     def variance(x: float) -> float:
         return x * (1 - x) ** 2 / (2 - x)
 
-    scale = (student_quantile(n) * error) ** 2 / variance(value)
+    scale = (t * error) ** 2 / variance(value)
 
     def excess(x: float) -> float:
         return (value - x) ** 2 - scale * variance(x)
 
-    return float(brentq(excess, 0.0, value)), float(brentq(excess, value, 1.0))
+    furthest = float(expit(logit(value) - 2 * t * error / (value * (1 - value))))
+    return max(float(brentq(excess, 0.0, value)), furthest), float(brentq(excess, value, 1.0))
 
 
 def interval_bounds(
