@@ -20,7 +20,9 @@ def hash_file(path: Path) -> str:
 
 
 class HashMemory:
-    """SHA-256 of files, remembered by path, size, modification time and inode; and what was found in files, by digest.
+    """SHA-256 of files, remembered by path, size, times and inode; and what was found in files, by digest.
+
+    Of the two times the modification time can be set (``cp -p`` does), the time of the last change cannot.
 
     Parameters
     ----------
@@ -43,10 +45,10 @@ class HashMemory:
         facts = real.stat()
         if facts.st_size < _WORTH_REMEMBERING:
             return hash_file(real)
-        stamp = [facts.st_size, facts.st_mtime_ns, facts.st_ino]
+        stamp = [facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino]
         known = self._read().get(str(real))
-        if isinstance(known, list) and known[:3] == stamp and len(known) == 4:
-            return str(known[3])
+        if isinstance(known, list) and known[:-1] == stamp:
+            return str(known[-1])
         digest = hash_file(real)
         self._write({**self._read(), str(real): [*stamp, digest]})
         return digest

@@ -8,9 +8,12 @@ refused here, before torch or transformers see it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from fnmatch import fnmatchcase
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from embedscope.models.modules import Module, module_tensors, read_modules, tail
 from embedscope.models.pooling import PoolingSpec, read_pooling
 from embedscope.models.projectors import Step, Truncate, ends_normalised
 from embedscope.models.prompts import NO_PROMPTS, OwnPrompts
+from embedscope.models.stated import stated, stated_size
 from embedscope.models.weights import FileKind, file_kind, read_object, read_tensors, tensor_types
 
 
@@ -33,9 +37,15 @@ class Layout(StrEnum):
     PEFT = "PEFT adapter folder"
 
 
-TOKENIZER_PATTERNS = ("tokenizer*", "vocab*", "merges.txt", "*.model", "special_tokens_map.json", "added_tokens.json")
-TOKENIZER_SETTINGS = ("tokenizer_config.json", "special_tokens_map.json")
+TOKENIZER_SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "chat_template.json")
 """Files beside a vocabulary that say how it is used."""
+
+_NO_TOKENIZER = (
+    "*.safetensors", "*.bin", "*.pt", "*.pth", "*.onnx", "*.onnx_data", "*.h5", "*.msgpack", "*.ot", "*.gguf", "*.ckpt",
+    "*.md", ".*", "LICENSE*", "*.index.json", "config.json", "modules.json", "sentence_*_config.json",
+    "config_sentence_transformers.json", "adapter_config.json", "generation_config.json", "train*", "*_results.json",
+)  # fmt: skip
+"""Files of a model folder that are no part of its tokenizer; any other may be one (bpe.codes, tekken.json)."""
 
 _COUNTING_FROM_PAD = ("roberta", "camembert", "mpnet", "xmod", "longformer", "data2vec-text", "luke")
 
@@ -51,7 +61,33 @@ in both directions, where the Qwen2Model of transformers does not.
 
 _CLASSIFIER_PARTS = frozenset({"classifier", "score", "classification_head"})
 
-_SETTINGS_NOT_APPLIED = ("processing_kwargs", "model_args", "model_kwargs", "tokenizer_args", "processor_kwargs")
+_SETTINGS_NOT_APPLIED = (
+    "config_args", "config_kwargs", "model_args", "model_kwargs", "tokenizer_args", "tokenizer_kwargs",
+    "processor_kwargs", "processing_kwargs", "query_length", "document_length", "query_expansion",
+)  # fmt: skip
+
+_HARMLESS = frozenset({
+    "attn_implementation", "dtype", "torch_dtype", "device_map", "low_cpu_mem_usage", "use_safetensors", "use_cache",
+    "trust_remote_code", "token", "use_auth_token", "cache_dir", "local_files_only", "force_download", "revision",
+    "code_revision",
+})  # fmt: skip
+"""Settings of loading that change no vector but by the rounding of a number format."""
+
+_NOMIC_RENAMED = {
+    "n_embd": ("hidden_size", 768), "n_layer": ("num_hidden_layers", 12), "n_head": ("num_attention_heads", 12),
+    "n_inner": ("intermediate_size", 3072), "layer_norm_epsilon": ("layer_norm_eps", 1e-12),
+}  # fmt: skip
+"""Entries of the code of Nomic -> what transformers reads in their place, and its default."""
+
+_NOMIC_FIXED = {
+    "activation_function": "swiglu", "causal": False, "prenorm": False, "parallel_block": False, "use_rms_norm": False,
+    "qkv_proj_bias": False, "mlp_fc1_bias": False, "mlp_fc2_bias": False, "rotary_emb_fraction": 1.0,
+    "rotary_emb_interleaved": False, "rotary_emb_scale_base": None, "rotary_scaling_factor": None,
+    "scale_attn_weights": True, "scale_attn_by_inverse_layer_idx": False, "num_experts": 0,
+}  # fmt: skip
+"""Entries of the code of Nomic that the class of transformers has no choice for -> what it does."""
+
+_MODULE_FOLDER = re.compile(r"\d+_(?!Pooling$|Normalize$)[A-Za-z]\w*")
 
 _IGNORED_HEADS = ("colbert_linear.pt", "sparse_linear.pt")
 
@@ -137,10 +173,18 @@ def _listing(path: Path) -> str:
 
 
 def _hugging_face_folder(path: Path, reference: str) -> ModelFolder:
+    if modules := sorted(entry.name for entry in path.iterdir() if _MODULE_FOLDER.fullmatch(entry.name)):
+        raise CheckpointError(
+            f"'{path}' holds {', '.join(modules)[:100]} of a sentence-transformers model but no modules.json, which "
+            f"says where they are applied. Copy modules.json from the model it was saved with; or move the encoder "
+            f"alone (config.json, weights, tokenizer) to a folder of its own."
+        )
     config = _checked_config(path)
     _refuse_classifier(path, config)
     notes = _ignored_heads_note(path)
-    max_length, capped = _sequence_length(path, config, read_object(path / "sentence_bert_config.json"))
+    general = _general(path)
+    settings, unused = _transformer_settings(path)
+    max_length, capped = _sequence_length(path, config, settings)
     return ModelFolder(
         path=path,
         reference=reference,
@@ -148,9 +192,12 @@ def _hugging_face_folder(path: Path, reference: str) -> ModelFolder:
         transformer=path,
         config=config,
         pooling=read_pooling(path / "1_Pooling"),
+        tail=general.tail,
         max_length=max_length,
-        similarity=_stated_similarity(read_object(path / "config_sentence_transformers.json")),
-        notes=(*notes, *capped, *_tokenizer_note(path)),
+        do_lower_case=settings.get("do_lower_case") is True,
+        prompts=general.prompts,
+        similarity=general.similarity,
+        notes=(*notes, *unused, *capped, *_tokenizer_note(path)),
     )
 
 
@@ -190,6 +237,8 @@ def _checked_config(folder: Path) -> dict[str, Any]:
     if "transformers_weights" in config:
         raise CheckpointError(f"'{path}' names its weights under 'transformers_weights'. Call them model.safetensors.")
     _refuse_own_code(config, path)
+    _refuse_unknown_architecture(config, path)
+    _refuse_other_nomic(config, path)
     if not _has_vocabulary(folder):
         raise CheckpointError(
             f"'{folder}' has no tokenizer: expected tokenizer.json, or the vocabulary that it is made of (vocab.txt, "
@@ -215,6 +264,39 @@ def _refuse_own_code(config: Mapping[str, Any], path: Path) -> None:
     )
 
 
+def _refuse_unknown_architecture(config: Mapping[str, Any], path: Path) -> None:
+    """A class that transformers does not have computes something else from the weights, by code that is elsewhere."""
+    named = stated(config, "architectures", list, path) or []
+    if not named or find_spec("transformers") is None:
+        return
+    import transformers
+
+    if not set(map(str, named)) & set(dir(transformers)):  # dir: the names alone, without torch
+        raise CheckpointError(
+            f"'{path}' names the architecture {', '.join(map(str, named))[:100]}, which transformers "
+            f"{transformers.__version__} does not have; its '{config['model_type']}' may be another model of the same "
+            f"weights (attention in one direction for both, one vector for many). Encode with your own program and "
+            f"pass the vectors with --embeddings; or, where the two are the same, take 'architectures' out of the file."
+        )
+
+
+def _refuse_other_nomic(config: Mapping[str, Any], path: Path) -> None:
+    """Entries under the names of Nomic's own code, which transformers does not read, that ask for another model."""
+    if config["model_type"] != "nomic_bert":
+        return
+    rope = config.get("rope_parameters")
+    theta = (rope if isinstance(rope, Mapping) else config).get("rope_theta", 1000.0)
+    expected = {key: config.get(new, default) for key, (new, default) in _NOMIC_RENAMED.items()}
+    expected |= {"rotary_emb_base": theta, **_NOMIC_FIXED}
+    others = {key: config[key] for key, value in expected.items() if key in config and config[key] != value}
+    if others:
+        read = {key: expected[key] for key in others}
+        raise CheckpointError(
+            f"'{path}' states {json.dumps(others)[:200]} for the code of Nomic; the class of transformers computes "
+            f"with {json.dumps(read)[:200]}. Encode with your own program and pass the vectors with --embeddings."
+        )
+
+
 def _refuse_classifier(folder: Path, config: Mapping[str, Any]) -> None:
     """A classifier scores a text, or a cross-encoder a pair of texts: neither was trained to give vectors."""
     if not any(str(name).endswith("ForSequenceClassification") for name in config.get("architectures") or ()):
@@ -222,7 +304,7 @@ def _refuse_classifier(folder: Path, config: Mapping[str, Any]) -> None:
     names = {name for file in weight_files(folder) for name in tensor_types(file)}
     if _CLASSIFIER_PARTS.isdisjoint(part for name in names for part in name.split(".")):
         return
-    n_labels = len(config.get("id2label") or (0, 0))
+    n_labels = len(stated(config, "id2label", dict, folder / "config.json") or (0, 0))
     kind = (
         "a cross-encoder (reranker): it scores pairs of texts"
         if n_labels == 1
@@ -279,17 +361,17 @@ def _sequence_length(
     What it states, else the tokenizer, but no more than there are positions; None where nothing limits it.
     """
     capacity = position_capacity(config)
-    stated = settings.get("max_seq_length")
-    if isinstance(stated, int) and stated > 0:
-        if capacity is None or stated <= capacity or not _has_position_table(config):
-            return stated, ()
+    length = settings.get("max_seq_length")
+    if length is not None:
+        if capacity is None or length <= capacity or not _has_position_table(config):
+            return length, ()
         return capacity, (
-            f"max_seq_length is {stated}, but the model has positions for {capacity} tokens: texts are cut to those.",
+            f"max_seq_length is {length}, but the model has positions for {capacity} tokens: texts are cut to those.",
         )
-    stated = read_object(folder / "tokenizer_config.json").get("model_max_length")
-    if not isinstance(stated, int | float) or not 0 < stated < 1_000_000:  # 1e30 stands for "no limit"
+    length = read_object(folder / "tokenizer_config.json").get("model_max_length")
+    if not isinstance(length, int | float) or not 0 < length < 1_000_000:  # 1e30 stands for "no limit"
         return capacity, ()
-    return int(stated) if capacity is None else min(int(stated), capacity), ()
+    return int(length) if capacity is None else min(int(length), capacity), ()
 
 
 def _has_position_table(config: Mapping[str, Any]) -> bool:
@@ -329,20 +411,11 @@ def _sentence_transformers_folder(path: Path, reference: str) -> ModelFolder:
         )
     adapter = head.folder if (head.folder / "adapter_config.json").is_file() else None
     config = {} if not is_transformer or adapter else _checked_config(head.folder)
-    settings = _transformer_settings(head.folder) if is_transformer else {}
+    settings, unused = _transformer_settings(head.folder) if is_transformer else ({}, ())
     max_length, capped = (
         _sequence_length(head.folder, config, settings) if config else (settings.get("max_seq_length"), ())
     )
-    ignored = ", ".join(name for name in _SETTINGS_NOT_APPLIED if settings.get(name))
-    notes = (f"sentence_bert_config.json asks for {ignored}: not applied.",) if ignored else ()
-    file = path / "config_sentence_transformers.json"
-    general = read_object(file)
-    if general.get("model_type") == "CrossEncoder" or settings.get("transformer_task") == "sequence-classification":
-        raise CheckpointError(
-            f"'{path}' is a cross-encoder (reranker) of sentence-transformers: it scores pairs of texts; embedscope "
-            f"measures vectors."
-        )
-    truncate = general.get("truncate_dim")
+    general = _general(path)
     return ModelFolder(
         path=path,
         reference=reference,
@@ -351,23 +424,31 @@ def _sentence_transformers_folder(path: Path, reference: str) -> ModelFolder:
         config=config,
         encoder_modules=tuple(middle) if is_transformer else (head, *middle),
         pooling=pooling,
-        tail=(*tail, Truncate(truncate)) if isinstance(truncate, int) and truncate > 0 else tail,
+        tail=(*tail, *general.tail),
         adapter=adapter,
         tokenizer=head.folder if adapter is not None and _has_vocabulary(head.folder) else None,
         n_module_tensors=sum(len(module_tensors(module)) for module in (rest if is_transformer else modules)),
         max_length=max_length,
-        do_lower_case=bool(settings.get("do_lower_case", False)),
-        prompts=OwnPrompts.read(general, file),
-        similarity=_stated_similarity(general),
-        notes=(*_ignored_heads_note(path), *notes, *capped, *_tokenizer_note(head.folder)),
+        do_lower_case=settings.get("do_lower_case") is True,
+        prompts=general.prompts,
+        similarity=general.similarity,
+        notes=(*_ignored_heads_note(path), *unused, *capped, *_tokenizer_note(head.folder)),
     )
 
 
-def _transformer_settings(folder: Path) -> dict[str, Any]:
-    """``sentence_bert_config.json``; refused where its vectors are no token vectors of the plain forward pass."""
+def _transformer_settings(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """``sentence_bert_config.json``, with a note of what is not applied.
+
+    Refused where its vectors are no token vectors of the plain forward pass.
+    """
     names = ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
     files = [folder / f"sentence_{name}_config.json" for name in names]
-    settings = next((read_object(file) for file in files if file.is_file()), {})
+    file = next((file for file in files if file.is_file()), files[0])
+    settings = read_object(file)
+    stated_size(settings, "max_seq_length", file)
+    stated(settings, "do_lower_case", bool, file)
+    if settings.get("transformer_task") == "sequence-classification":
+        raise _cross_encoder(folder)
     modality = settings.get("modality_config", {})
     text = modality.get("text") if isinstance(modality, Mapping) else None
     plain = {"method": "forward", "method_output_name": "last_hidden_state"}
@@ -376,12 +457,50 @@ def _transformer_settings(folder: Path) -> dict[str, Any]:
             f"'{folder}' takes its text vectors from {text}; only the last hidden state is supported. "
             f"Encode with your own program and pass the vectors with --embeddings."
         )
-    return settings
+    return settings, _note_of_settings(settings, file)
 
 
-def _stated_similarity(general: Mapping[str, Any]) -> str | None:
-    stated = general.get("similarity_fn_name")
-    return stated if isinstance(stated, str) else None
+def _note_of_settings(settings: Mapping[str, Any], file: Path) -> tuple[str, ...]:
+    """Options of loading that are not applied; refused where they would change a vector."""
+    asked = {key: settings[key] for key in _SETTINGS_NOT_APPLIED if settings.get(key) not in (None, {})}
+    for key, options in asked.items():
+        if not isinstance(options, Mapping) or not options.keys() <= _HARMLESS:
+            raise CheckpointError(
+                f"'{file}' asks for {key} {json.dumps(options)[:200]}, which is not applied and may change vectors. "
+                f"Move it to config.json or tokenizer_config.json if it belongs there, remove it if the model was "
+                f"not trained so, or encode with your own program and pass the vectors with --embeddings."
+            )
+    return (f"{file.name} asks for {', '.join(asked)}: not applied.",) if asked else ()
+
+
+def _cross_encoder(path: Path) -> CheckpointError:
+    return CheckpointError(
+        f"'{path}' is a cross-encoder (reranker) of sentence-transformers: it scores pairs of texts; embedscope "
+        f"measures vectors."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _General:
+    """What ``config_sentence_transformers.json`` states."""
+
+    prompts: OwnPrompts
+    similarity: str | None
+    tail: tuple[Step, ...]
+
+
+def _general(path: Path) -> _General:
+    file = path / "config_sentence_transformers.json"
+    general = read_object(file)
+    if general.get("model_type") == "CrossEncoder":
+        raise _cross_encoder(path)
+    stated(general, "default_prompt_name", str, file)
+    size = stated_size(general, "truncate_dim", file)
+    return _General(
+        prompts=OwnPrompts.read(general, file),
+        similarity=stated(general, "similarity_fn_name", str, file),
+        tail=() if size is None else (Truncate(size),),
+    )
 
 
 def weight_files(folder: Path) -> tuple[Path, ...]:
@@ -416,8 +535,8 @@ def _shards(index: Path) -> tuple[Path, ...]:
 
 def tokenizer_files(folder: Path) -> tuple[Path, ...]:
     """Files that decide how a text is cut into tokens, sorted by name."""
-    found = {file for pattern in TOKENIZER_PATTERNS for file in folder.glob(pattern) if file.is_file()}
-    return tuple(sorted(found - set(folder.glob("*.safetensors")), key=lambda file: file.name))
+    files = sorted(file for file in folder.iterdir() if file.is_file())
+    return tuple(file for file in files if not any(fnmatchcase(file.name, pattern) for pattern in _NO_TOKENIZER))
 
 
 def _refuse_unsafe_weights(folder: ModelFolder) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from embedscope.errors import CheckpointError, UnsafeCheckpointError
 from embedscope.models.projectors import ACTIVATIONS, LayerNorm, Linear, Normalize, Step
+from embedscope.models.stated import stated
 from embedscope.models.weights import as_float32, read_json, read_object, read_tensors, tensor_types
 
 MODULE_HOMES = {
@@ -57,9 +58,11 @@ def read_modules(path: Path) -> list[Module]:
     entries = read_json(file)
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
         raise CheckpointError(f"'{file}' should hold a list of modules, each {{idx, name, path, type}}.")
+    if any(type(entry.get("idx", 0)) is not int for entry in entries):
+        raise CheckpointError(f"'{file}' should number its modules: 'idx' is a whole number in each. Correct it.")
     modules = []
     for entry in sorted(entries, key=lambda entry: int(entry.get("idx", 0))):
-        spelling, relative = str(entry.get("type", "")), Path(str(entry.get("path", "")))
+        spelling, relative = stated(entry, "type", str, file) or "", Path(stated(entry, "path", str, file) or "")
         if spelling not in MODULE_TYPES:
             raise _refused_module(file, spelling)
         if relative.is_absolute() or ".." in relative.parts:
@@ -114,7 +117,7 @@ def _steps_of(module: Module) -> list[Step] | None:
 
 def _dense(folder: Path, config: Mapping[str, Any]) -> list[Step] | None:
     activation = activation_name(config.get("activation_function"), where=folder / "config.json")
-    is_residual = bool(config.get("use_residual", False))
+    is_residual = bool(stated(config, "use_residual", bool, folder / "config.json"))
     if is_residual and config.get("in_features") != config.get("out_features"):
         return None  # a second matrix projects the input
     parameters = _parameters(folder)
@@ -135,6 +138,11 @@ def activation_name(dotted: Any, *, where: Path) -> str:
     name = str(dotted).rsplit(".", 1)[-1]
     if name in ACTIVATIONS and (name == str(dotted) or str(dotted).startswith("torch.nn.")):
         return name
+    if str(dotted).startswith("torch.nn."):
+        raise CheckpointError(
+            f"'{where}' has the activation function '{dotted}', which is not applied here; applied are "
+            f"{', '.join(ACTIVATIONS)}. Encode with your own program and pass the vectors with --embeddings."
+        )
     raise UnsafeCheckpointError(
         f"'{where}' was refused: its activation function '{dotted}' is not one of "
         f"{', '.join(ACTIVATIONS)} of torch.nn, and code named by a checkpoint is never imported."

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embedscope.errors import CheckpointError
+from embedscope.models.stated import stated
 from embedscope.models.weights import read_object
 from embedscope.settings import Pooling
 
@@ -64,19 +65,18 @@ class PoolingSpec:
 
 def read_pooling(folder: Path) -> PoolingSpec | None:
     """The pooling that ``1_Pooling/config.json`` states, in the old or the new spelling; None where there is none."""
-    config = read_object(folder / "config.json")
+    file = folder / "config.json"
+    config = read_object(file)
     if not config:
         return None
     modes = config.get("pooling_mode")
     if modes is None:
-        modes = [mode for flag, mode in _POOLING_FLAGS.items() if config.get(flag)] or ["mean"]
-    modes = (modes,) if isinstance(modes, str) else tuple(modes)
-    unknown = [mode for mode in modes if mode not in POOLING_MODES]
-    if unknown or not modes:
-        raise CheckpointError(
-            f"'{folder / 'config.json'}' asks for pooling {unknown}; known are {', '.join(POOLING_MODES)}."
-        )
-    return PoolingSpec(modes, bool(config.get("include_prompt", True)))
+        modes = [mode for flag, mode in _POOLING_FLAGS.items() if stated(config, flag, bool, file)] or ["mean"]
+    listed = modes if isinstance(modes, list) else [modes]
+    unknown = [mode for mode in listed if not isinstance(mode, str) or mode not in POOLING_MODES]
+    if unknown or not listed:
+        raise CheckpointError(f"'{file}' asks for pooling {unknown}; known are {', '.join(POOLING_MODES)}.")
+    return PoolingSpec(tuple(listed), stated(config, "include_prompt", bool, file) is not False)
 
 
 def pooling_by_name(names: Iterable[str], model_type: str) -> Pooling | None:
