@@ -139,8 +139,12 @@ def mpnet() -> Any:
     return other("MPNetForMaskedLM", "MPNetConfig", max_position_embeddings=66, **SIZES)
 
 
-def albert() -> Any:
-    return other("AlbertForMaskedLM", "AlbertConfig", embedding_size=16, max_position_embeddings=66, **SIZES)
+def gpt_neox() -> Any:
+    return other("GPTNeoXForCausalLM", "GPTNeoXConfig", max_position_embeddings=66, **SIZES)
+
+
+def albert(kind: str = "AlbertForMaskedLM") -> Any:
+    return other(kind, "AlbertConfig", embedding_size=16, max_position_embeddings=66, **SIZES)
 
 
 def modernbert(kind: str = "ModernBertModel") -> Any:
@@ -315,6 +319,9 @@ FOLDERS: dict[str, Row] = {
     "MPNet": saved(mpnet, lambda model: model.mpnet),
     "ALBERT": saved(albert, lambda model: model.albert),
     "ModernBERT": saved(modernbert, lambda model: model),
+    "ModernBERT saved for masked words": saved(lambda: modernbert("ModernBertForMaskedLM"), lambda model: model.model),
+    "ALBERT saved for pre-training": saved(lambda: albert("AlbertForPreTraining"), lambda model: model.albert),
+    "GPT-NeoX saved with its head": saved(gpt_neox, lambda model: model.gpt_neox),
     "Nomic, whose code transformers has taken over": nomic,
     "a decoder of a known name, padding on the left": last_token,
     "sentence-transformers folder, compiled": st_renamed,
@@ -469,6 +476,22 @@ def cross_encoder_of_sentence_transformers(bench: Bench) -> tuple[Path, Options]
     return folder, {}
 
 
+def one_tensor_more(name: str, *shape: int) -> Spoiled:
+    return tensors_changed(lambda tensors: tensors.update({name: torch.ones(*shape)}))
+
+
+def head_of_another_shape(bench: Bench) -> tuple[Path, Options]:
+    folder = bench.model(modernbert("ModernBertForMaskedLM"))
+    write(folder, bench.tensors(folder) | {"head.dense.weight": torch.ones(8, WIDTH)})
+    return folder, MEAN
+
+
+def pooler_of_no_architecture(bench: Bench) -> tuple[Path, Options]:
+    folder = bench.model(distilbert())
+    write(folder, bench.tensors(folder) | {"pooler.dense.weight": torch.ones(8, WIDTH)})
+    return folder, MEAN
+
+
 def dense_of_another_kind(bench: Bench) -> tuple[Path, Options]:
     from sentence_transformers.sentence_transformer.modules import Dense
 
@@ -513,6 +536,17 @@ REFUSED: dict[str, tuple[Spoiled, str]] = {
         tensors_changed(lambda t: t.update({"classifier.out_proj.weight": torch.ones(1, WIDTH)})),
         "classifier.out_proj.weight'.*without a place",
     ),
+    "a projection in the pooler": (one_tensor_more("pooler.proj.weight", 16, WIDTH), "pooler.proj.*without a place"),
+    "a projection of the first token": (
+        one_tensor_more("cls.projection.weight", 16, WIDTH),
+        "cls.projection.*without a place",
+    ),
+    "a projection called predictions": (
+        one_tensor_more("predictions.weight", 8, WIDTH),
+        "predictions.*without a place",
+    ),
+    "a pooler that the architecture does not have": (pooler_of_no_architecture, "pooler.dense.*without a place"),
+    "a layer named as in the head of the language model": (head_of_another_shape, "1 .'head.dense.*without a place"),
     "another shape": (
         tensors_changed(lambda t: t.update({QUERY: torch.ones(8, 8)})),
         "query.weight'.*of another shape",
@@ -745,7 +779,37 @@ def adapter_with_a_tokenizer(bench: Bench) -> tuple[Path, Options, np.ndarray]:
     return path, options, encoded(SentenceTransformer(str(path), device="cpu"), bench.texts)
 
 
+def over_bert(make: Callable[[Any], Any], **saving: Any) -> Row:
+    """An adapter over BERT; the reference is PEFT's own loading of it."""
+
+    def made(bench: Bench) -> tuple[Path, Options, np.ndarray]:
+        import peft
+        import transformers
+
+        base = bench.model(bert(), "base")
+        wrapped = peft.get_peft_model(transformers.BertModel.from_pretrained(base), make(peft))
+        for name, weight in wrapped.named_parameters():
+            if weight.requires_grad and "pooler" not in name:
+                weight.data += 0.2 * torch.randn(weight.shape)
+        folder = bench.place / "adapter"
+        wrapped.save_pretrained(folder, **saving)
+        loaded = peft.PeftModel.from_pretrained(transformers.BertModel.from_pretrained(base), folder)
+        change(folder / "adapter_config.json", base_model_name_or_path=None)
+        whole = bench.model(loaded.merge_and_unload(), "merged")
+        return folder, MEAN | {"base_model": base}, bench.library(whole)
+
+    return made
+
+
+IN_BERT = ["query", "value"]
 ADAPTERS: dict[str, Row] = {
+    "of all linear layers": over_bert(lambda peft: lora(target_modules="all-linear")),
+    "with the pooler trained whole": over_bert(lambda peft: lora(target_modules=IN_BERT, modules_to_save=["pooler"])),
+    "with all biases": over_bert(lambda peft: lora(target_modules=IN_BERT, bias="all")),
+    "with the embedding beside it": over_bert(lambda peft: lora(target_modules=IN_BERT), save_embedding_layers=True),
+    "VeRA": over_bert(lambda peft: peft.VeraConfig(target_modules=IN_BERT, r=4)),
+    "VB-LoRA": over_bert(lambda peft: peft.VBLoRAConfig(target_modules=IN_BERT, vector_length=8, num_vectors=16)),
+    "RandLoRA": over_bert(lambda peft: peft.RandLoraConfig(target_modules=IN_BERT, r=4)),
     "as saved": adapter_saved(task_type="FEATURE_EXTRACTION"),
     "without a task": adapter_saved(),
     "for a causal language model, no task": adapter_saved("Qwen3ForCausalLM"),
@@ -792,6 +856,33 @@ def adapter_of_prompts(bench: Bench) -> tuple[Path, Options]:
     return made.adapter, LAST | {"base_model": made.base}
 
 
+def adapter_stating(**entries: Any) -> Spoiled:
+    def make(bench: Bench) -> tuple[Path, Options]:
+        made = adapted(bench)
+        change(made.adapter / "adapter_config.json", **entries)
+        return made.adapter, LAST | {"base_model": made.base}
+
+    return make
+
+
+def adapter_without_a_base(bench: Bench) -> tuple[Path, Options]:
+    return adapter_stating(base_model_name_or_path=None)(bench)[0], LAST
+
+
+def adapter_of_shared_weights(bench: Bench) -> tuple[Path, Options]:
+    """T5 reads one table through two modules; PEFT adapts the one that the encoder does not read."""
+    import peft
+    import transformers
+
+    base = bench.model(t5(), "base")
+    wrapped = peft.get_peft_model(transformers.T5EncoderModel.from_pretrained(base), lora(target_modules=["shared"]))
+    wrapped.save_pretrained(bench.place / "adapter")
+    return bench.place / "adapter", MEAN | {"base_model": base}
+
+
+BI_BERT = {"base_model_class": "BertBiModel", "parent_library": "llm2vec.models.bidirectional_bert"}
+
+
 def adapter_of_another_width(bench: Bench) -> tuple[Path, Options]:
     made = adapted(bench)
     return made.adapter, MEAN | {"base_model": bench.tiny.folder}
@@ -810,7 +901,13 @@ REFUSED_ADAPTERS: dict[str, tuple[Spoiled, str]] = {
         "adapter.*missing 8 .*without a place 8",
     ),
     "vectors before the text": (adapter_of_prompts, "cannot be merged into the weights"),
-    "over another model": (adapter_of_another_width, "cannot be loaded|do not fit"),
+    "of a class of another library": (adapter_stating(auto_mapping=BI_BERT), "auto_mapping to 'llm2vec"),
+    "of repeated layers": (adapter_stating(layer_replication=[[0, 2], [1, 2]]), "states layer_replication"),
+    "of a layer that shares its weights": (adapter_of_shared_weights, "share their weights with others"),
+    "without a base model": (adapter_without_a_base, "names no base_model_name_or_path. Pass"),
+    "of an unknown kind": (adapter_stating(peft_type="NEW"), "put the adapter in '.*adapter'"),
+    "of a rank that is a word": (adapter_stating(r="two"), "put the adapter in '.*adapter'"),
+    "over another model": (adapter_of_another_width, "PEFT cannot put the adapter in"),
 }  # fmt: skip
 
 
@@ -871,6 +968,17 @@ def test_an_encoder_equal_to_the_base_model_counts_as_that(bench: Bench) -> None
     ("more", "gone", "message"),
     [
         ({"query_head.weight": torch.ones(2)}, "", "1 unexpected .first 'query_head.weight'"),
+        *(
+            ({name: torch.ones(shape)}, "", f"1 unexpected .first '{name.removeprefix('model.')}'")
+            for name, shape in {
+                "pooler.attention.weight": (1, WIDTH),
+                "model.pooler.extra.weight": (2, WIDTH),
+                "pooler.weight": (WIDTH, WIDTH),
+                "pooler.dense.weight": (16, WIDTH),
+                "cls.weight": (16, WIDTH),
+                "predictions.weight": (16, WIDTH),
+            }.items()
+        ),
         ({}, "layer.1", "16 tensors missing .first 'encoder.layer.1"),
         ({f"model.{QUERY}": torch.ones(2, 2)}, "", r"shape \(2, 2\); the base model's has \(32, 32\)"),
     ],

@@ -5,6 +5,7 @@ Names are compared with those of the architecture, so a rule is applied only whe
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,22 +24,26 @@ ROOTS = WRAPPER_COMPONENTS | {
 }  # fmt: skip
 """Components under which a class that wraps an encoder keeps it: what the names of all its tensors may begin with."""
 
-_IGNORED_FIRST = {
-    "pooler": "pooler",
-    "cls": "language-model head",
-    "lm_head": "language-model head",
-    "lm_predictions": "language-model head",
-    "mask_predictions": "language-model head",
-    "predictions": "language-model head",
-    "vocab_transform": "language-model head",
-    "vocab_layer_norm": "language-model head",
-    "vocab_projector": "language-model head",
-    "generator_lm_head": "language-model head",
-    "generator_predictions": "language-model head",
-    "discriminator_predictions": "language-model head",
-    "colbert_linear": "head for token vectors",
-    "sparse_linear": "head for token weights",
+_LEAF = r"\.(lora_[AB]\.)?(weight|bias|gamma|beta)"
+_IGNORED = {
+    "pooler": r"pooler(\.dense)?\.(weight|bias)",
+    "language-model head": rf"""
+        cls\.predictions\.(bias | ((transform\.)?(dense|LayerNorm|layer_norm) | decoder){_LEAF}) |
+        cls\.seq_relationship{_LEAF} |
+        (lm_predictions\.)?lm_head(\.(dense|layer_norm|LayerNorm|decoder))?{_LEAF} |
+        mask_predictions\.(dense|LayerNorm|classifier){_LEAF} |
+        predictions\.(bias | (dense|LayerNorm|decoder){_LEAF}) |
+        vocab_(transform|layer_norm|projector){_LEAF} |
+        generator_predictions\.(dense|LayerNorm){_LEAF} |
+        generator_lm_head{_LEAF} |
+        embed_out{_LEAF} |
+        discriminator_predictions\.(dense|dense_prediction){_LEAF}
+    """,
+    "head for token vectors": rf"colbert_linear{_LEAF}",
+    "head for token weights": rf"sparse_linear{_LEAF}",
 }
+"""Whole names that transformers and FlagEmbedding give to what stands beside an encoder. No other is ignored."""
+
 _OF_THE_LOSS = frozenset({"logit_scale", "logit_bias", "temperature", "log_temperature"})
 _IGNORED_LAST = {"position_ids": "position ids", "token_type_ids": "position ids", "inv_freq": "position ids"}
 
@@ -50,7 +55,8 @@ def ignored_as(name: str) -> str | None:
     parts = name.split(".")
     if parts[-1] in _OF_THE_LOSS and len(parts) <= 2:  # by itself, or in a module for the loss
         return "temperature of the loss"
-    return _IGNORED_FIRST.get(parts[0]) or _IGNORED_LAST.get(parts[-1])
+    found = (reason for reason, names in _IGNORED.items() if re.fullmatch(names, name, re.VERBOSE))
+    return next(found, None) or _IGNORED_LAST.get(parts[-1])
 
 
 def may_be_missing(name: str) -> bool:

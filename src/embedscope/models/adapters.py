@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,10 @@ from embedscope.result import TensorAccount
 if TYPE_CHECKING:
     import torch
 
-_FRONT = "base_model.model."
-AS_PEFT_SAVES = Renaming(prefix=_FRONT)
+AS_PEFT_SAVES = Renaming(prefix="base_model.model.")
 """What PEFT puts before the names of the model that it wraps."""
+
+_OWN_PROGRAM = "Encode with your own program and pass the vectors with --embeddings."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,40 +45,47 @@ def place_adapter(model: Any, folder: Path) -> PlacedAdapter:
 
     Raises ``CheckpointError`` where one is missing, fits nowhere or has another shape.
     """
-    from peft import get_peft_model_state_dict
-
     file = adapter_file(folder)
     tensors = read_tensors(file)
     wrapped = _wrapped(model, folder, is_trained=False)
-    wanted = {
-        name.removeprefix(_FRONT): tuple(tensor.shape)
-        for name, tensor in get_peft_model_state_dict(wrapped, save_embedding_layers=False).items()
-    }
-    best: list[str] = []
+    needed, known = (_places(wrapped, embeddings=embeddings) for embeddings in (False, True))
+    misfits: list[dict[str, list[str]]] = []
     for renaming in renamings(tensors):
-        held = {new: tuple(tensors[name].shape) for name in tensors if ignored_as(new := renaming(name)) is None}
-        if held == wanted:
+        held = {new: name for name in tensors if (new := renaming(name)) in known or ignored_as(new) is None}
+        misfits.append(
+            {
+                "missing": sorted(needed.keys() - held),
+                "without a place": sorted(held.keys() - known),
+                "of another shape": sorted(
+                    new for new in held.keys() & known if tensors[held[new]].shape != known[new][1]
+                ),
+            }
+        )
+        if not any(misfits[-1].values()):
             account = account_of(tensors, renaming)
             if renaming == AS_PEFT_SAVES:
                 account = TensorAccount(account.n_used, {}, account.ignored)
             return PlacedAdapter(account, renaming, _notes(tensors, account))
-        misfit = [f"{what} {listed(names)}" for what, names in _misfit(held, wanted) if names]
-        if not best or len(held.keys() & wanted.keys()) > 0:
-            best = misfit
+    best = min(misfits, key=lambda misfit: sum(map(len, misfit.values())))
+    found = ", ".join(f"{what} {listed(names)}" for what, names in best.items() if names)
     raise CheckpointError(
-        f"The tensors of the adapter in '{file}' do not fit the model under it: {', '.join(best)}. PEFT would drop "
+        f"The tensors of the adapter in '{file}' do not fit the model under it: {found}. PEFT would drop "
         f"what has no place and leave the rest untrained: the vectors would be the base model's. Pass the model that "
         f"the adapter was trained on with --base-model, or merge the adapter and pass the merged model."
     )
 
 
-def _misfit(
-    held: Mapping[str, tuple[int, ...]], wanted: Mapping[str, tuple[int, ...]]
-) -> Iterable[tuple[str, list[str]]]:
-    both = held.keys() & wanted.keys()
-    yield "missing", sorted(wanted.keys() - both)
-    yield "without a place", sorted(held.keys() - both)
-    yield "of another shape", sorted(name for name in both if held[name] != wanted[name])
+def _places(wrapped: Any, *, embeddings: bool) -> dict[str, tuple[str, Any]]:
+    """Names in an adapter's file, without PEFT's own prefix -> name and shape in PEFT's state of ``wrapped``.
+
+    ``embeddings`` adds those of the base model, which ``save_embedding_layers`` stores beside the adapter.
+    """
+    from peft import get_peft_model_state_dict
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        state = get_peft_model_state_dict(wrapped, save_embedding_layers=embeddings)
+    return {AS_PEFT_SAVES(name): (name, tensor.shape) for name, tensor in state.items()}
 
 
 def _notes(tensors: Mapping[str, torch.Tensor], account: TensorAccount) -> tuple[str, ...]:
@@ -92,10 +101,11 @@ def merge_adapter(model: Any, folder: Path, renaming: Renaming) -> Any:
     from peft import set_peft_model_state_dict
 
     wrapped = _wrapped(model, folder, is_trained=True)
+    places = _places(wrapped, embeddings=True)
     tensors = {
-        _FRONT + new: tensor
+        places[new][0]: tensor
         for name, tensor in read_tensors(adapter_file(folder)).items()
-        if ignored_as(new := renaming(name)) is None
+        if (new := renaming(name)) in places
     }
     result: Any = set_peft_model_state_dict(wrapped, tensors)
     if result.unexpected_keys:
@@ -110,17 +120,64 @@ def _wrapped(model: Any, folder: Path, *, is_trained: bool) -> Any:
         raise UnsafeCheckpointError(
             f"'{folder / 'adapter_config.json'}' was refused: it names a module to be imported."
         )
+    _refuse_unmergeable(folder, stated)
     with importing("peft", needed_for="Loading a PEFT adapter", extra="peft"):
         from peft import PeftConfig, PeftModel
-    config = PeftConfig.from_pretrained(str(folder), local_files_only=True)
-    if config.is_prompt_learning:
+    try:
+        config = PeftConfig.from_pretrained(str(folder), local_files_only=True)
+        if config.is_prompt_learning:
+            raise CheckpointError(
+                f"'{folder}' is an adapter of the kind {stated.get('peft_type')}, which puts vectors before the text "
+                f"and cannot be merged into the weights. {_OWN_PROGRAM}"
+            )
+        config.task_type, config.inference_mode = None, True  # the task is not what it was trained for, but its use
+        if not is_trained and hasattr(config, "init_lora_weights"):
+            config.init_lora_weights = True  # others decompose the weights, which have no values on the meta device
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            wrapped = PeftModel(model, config)
+    except (ValueError, TypeError, KeyError, AttributeError, ImportError) as error:
         raise CheckpointError(
-            f"'{folder}' is an adapter of the kind {stated.get('peft_type')}, which puts vectors before the text and "
-            f"cannot be merged into the weights. Encode with your own program and pass the vectors with --embeddings."
+            f"PEFT cannot put the adapter in '{folder}' over the model under it: {_plain(error)} "
+            f"Pass the model that the adapter was trained on with --base-model, or merge the adapter and pass that."
+        ) from error
+    _refuse_shared(folder, wrapped)
+    return wrapped
+
+
+def _plain(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).rstrip('. ')}."
+
+
+def _refuse_unmergeable(folder: Path, stated: Mapping[str, Any]) -> None:
+    """Refuse an adapter that repeats layers, and one of a class that is not of a known library."""
+    if stated.get("layer_replication"):
+        raise CheckpointError(
+            f"'{folder / 'adapter_config.json'}' states layer_replication: the adapter repeats layers of its model, "
+            f"each time with other weights, and cannot be merged into them. {_OWN_PROGRAM}"
         )
-    config.task_type, config.inference_mode = None, True  # the task is not what the model was trained for, but its use
-    if not is_trained and hasattr(config, "init_lora_weights"):
-        config.init_lora_weights = True  # others decompose the weights, which have no values on the meta device
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return PeftModel(model, config)
+    mapping = stated.get("auto_mapping") or {}
+    home = mapping.get("parent_library") if isinstance(mapping, Mapping) else mapping
+    if home is not None and str(home).split(".")[0] not in ("transformers", "sentence_transformers"):
+        raise CheckpointError(
+            f"'{folder / 'adapter_config.json'}' states an auto_mapping to '{home}': the adapter was trained on a "
+            f"class of another library, which may compute something else from the same weights. {_OWN_PROGRAM}"
+        )
+
+
+def _refuse_shared(folder: Path, wrapped: Any) -> None:
+    """A weight that an adapted layer shares with another cannot be merged: the other would change too."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    holders = Counter(id(weight) for module in wrapped.modules() for weight in module.parameters(recurse=False))
+    shared = [
+        name
+        for name, module in wrapped.named_modules()
+        if isinstance(module, BaseTunerLayer)
+        and any(holders[id(weight)] > 1 for weight in module.get_base_layer().parameters(recurse=False))
+    ]
+    if shared:
+        raise CheckpointError(
+            f"The adapter in '{folder}' changes layers that share their weights with others, {listed(shared)}: merged, "
+            f"it would change those too. {_OWN_PROGRAM}"
+        )

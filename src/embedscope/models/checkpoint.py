@@ -318,8 +318,11 @@ def _model_under(adapter: Path, base_model: str | Path | None) -> str:
     if find_spec("peft") is None:
         raise MissingExtraError(needed_for="Loading a PEFT adapter", package="peft", extra="peft")
     named = read_object(adapter / "adapter_config.json").get("base_model_name_or_path")
-    if not isinstance(named, str):
-        raise CheckpointError(f"'{adapter / 'adapter_config.json'}' names no base_model_name_or_path.")
+    if base_model is None and not (isinstance(named, str) and named):
+        raise CheckpointError(
+            f"'{adapter / 'adapter_config.json'}' names no base_model_name_or_path. Pass the model that the adapter "
+            f"was trained on with --base-model."
+        )
     return str(base_model or named)
 
 

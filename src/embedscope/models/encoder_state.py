@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     import torch
 
 
+_BARE_POOLER = ("albert", "big_bird")
+"""Types of models whose pooler is ``pooler.weight``; the others' is ``pooler.dense.weight``."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class EncoderState:
     """Encoder weights that a checkpoint carries and that differ from its base model's."""
@@ -42,7 +46,10 @@ def differing_encoder(
     files = weight_files(base.transformer or base.path)
     held = ChainMap(*(cast("MutableMapping[str, torch.Tensor]", read_tensors(file)) for file in files))
     renaming, carried, own = _aligned(tensors, held)
-    missing, unexpected = own.keys() - carried.keys(), carried.keys() - own.keys()
+    missing, unexpected = (
+        own.keys() - carried.keys(),
+        carried.keys() - own.keys() | _other_poolers(tensors, renaming, base),
+    )
     if missing or unexpected:
         raise CheckpointError(
             f"The encoder inside '{path}' is not of the architecture of '{base.reference}' ({base.path}): "
@@ -74,6 +81,14 @@ def _aligned(
 def _used(names: Iterable[str], renaming: Renaming) -> dict[str, str]:
     """Names under ``renaming`` -> names, of what reaches the last hidden state."""
     return {new: name for name in names if ignored_as(new := renaming(name)) is None}
+
+
+def _other_poolers(tensors: Mapping[str, torch.Tensor], renaming: Renaming, base: ModelFolder) -> set[str]:
+    """Layers of the name of a pooler that are not the architecture's: one linear map of the hidden state on itself."""
+    width, front = base.hidden_size, "pooler." if base.config.get("model_type") in _BARE_POOLER else "pooler.dense."
+    shapes = {f"{front}weight": (width, width), f"{front}bias": (width,)}
+    poolers = {new: name for name in tensors if ignored_as(new := renaming(name)) == "pooler"}
+    return {new for new, name in poolers.items() if tuple(tensors[name].shape) != shapes.get(new)}
 
 
 def _is_equal(carried: torch.Tensor, own: torch.Tensor) -> bool:

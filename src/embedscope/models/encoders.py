@@ -173,7 +173,7 @@ class SentenceTransformerEncoder:
     def _transformer(self) -> Any:
         names, renaming = stored_types(self.folder), self.placement.renaming
         transformer = load_transformer(self.folder, renaming, names=names, dtype=self.dtype)
-        refuse_misfit(self.folder, transformer.report)
+        refuse_misfit(self.folder, transformer.report, self.placement.head)
         if self.max_length is not None:
             transformer.max_seq_length = self.max_length
         if self.state is not None:

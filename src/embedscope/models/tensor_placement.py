@@ -7,7 +7,7 @@ which is read here. Names are tried on the meta device first, where only the hea
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -26,11 +26,12 @@ from embedscope.models.account import (
 )
 from embedscope.models.adapters import AS_PEFT_SAVES, place_adapter
 from embedscope.models.model_folders import ModelFolder, weight_files
-from embedscope.models.weights import tensor_types
+from embedscope.models.weights import read_tensors, tensor_types
 from embedscope.result import TensorAccount
 
 _FLOATS = frozenset({"F64", "F32", "F16", "BF16", "float64", "float32", "float16", "bfloat16"})
 _CODES = frozenset({"I8", "U8", "F8_E4M3", "F8_E5M2", "int8", "uint8", "float8_e4m3fn", "float8_e5m2"})
+_LANGUAGE_MODELS = ("ForMaskedLM", "ForCausalLM", "ForPreTraining", "LMHeadModel", "ForConditionalGeneration")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Placement:
     renaming: Renaming = AS_THEY_ARE
     adapter_renaming: Renaming = AS_THEY_ARE
     notes: tuple[str, ...] = ()
+    head: frozenset[str] = frozenset()  # the language-model head that stands beside the encoder, by its renamed names
 
     @property
     def names(self) -> tuple[Renaming, ...]:
@@ -50,7 +52,7 @@ class Placement:
         )
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return asdict(self) | {"head": sorted(self.head)}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Placement:
@@ -59,7 +61,7 @@ class Placement:
             Renaming(tuple(stored[name]["components"]), stored[name]["prefix"])
             for name in ("renaming", "adapter_renaming")
         )
-        return cls(TensorAccount(**stored["account"]), first, second, tuple(stored["notes"]))
+        return cls(TensorAccount(**stored["account"]), first, second, tuple(stored["notes"]), frozenset(stored["head"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +73,15 @@ class _Misfit:
     reshaped: Sequence[str]
 
     @classmethod
-    def of(cls, report: Mapping[str, Any]) -> _Misfit:
-        """The report of transformers without what is ignored by a rule."""
+    def of(cls, report: Mapping[str, Any], head: Collection[str] = ()) -> _Misfit:
+        """The report of transformers without ``head`` and what is ignored by a rule.
+
+        A pooler is ignored where the architecture has one, and then transformers does not report it.
+        """
         missing = sorted(name for name in report["missing_keys"] if not may_be_missing(name))
-        unexpected = sorted(name for name in report["unexpected_keys"] if ignored_as(name) is None)
+        unexpected = sorted(
+            name for name in report["unexpected_keys"] if name not in head and ignored_as(name) in (None, "pooler")
+        )
         return cls(missing, unexpected, sorted(name for name, *_ in report["mismatched_keys"]))
 
     def __len__(self) -> int:
@@ -91,20 +98,22 @@ def place_model(folder: ModelFolder, adapter: Path | None = None) -> Placement:
     misfits: list[_Misfit] = []
     for renaming in renamings(types):
         transformer = load_transformer(folder, renaming, names=types, dtype="float32", on_meta=True)
-        misfits.append(_Misfit.of(transformer.report))
+        misfit = _Misfit.of(transformer.report)
+        head = _head_beside(folder, renaming, transformer.model) if misfit.unexpected else frozenset()
+        misfits.append(_Misfit.of(transformer.report, head))
         if not misfits[-1]:
             break
     else:
         raise _refusal(folder, types, min(misfits, key=len))
     _refuse_quantised(folder, types, renaming, transformer.model)
     _refuse_ids_without_row(folder, transformer)
-    account = _account(types, renaming, transformer.model)
+    account = _account(types, renaming, transformer.model, head)
     is_changed = renaming != AS_THEY_ARE
     notes = tuple(f"{count} weights are read {rule}." for rule, count in account.renamed.items() if is_changed)
     if adapter is None:
-        return Placement(account, renaming, notes=notes)
+        return Placement(account, renaming, notes=notes, head=head)
     placed = place_adapter(transformer.model, adapter)
-    return Placement(combined(account, placed.account), renaming, placed.renaming, (*notes, *placed.notes))
+    return Placement(combined(account, placed.account), renaming, placed.renaming, (*notes, *placed.notes), head)
 
 
 def stored_types(folder: ModelFolder) -> dict[str, str]:
@@ -186,9 +195,30 @@ def _reporting_transformer() -> Any:
     return reporting
 
 
-def refuse_misfit(folder: ModelFolder, report: Mapping[str, Any]) -> None:
+def _head_beside(folder: ModelFolder, renaming: Renaming, model: Any) -> frozenset[str]:
+    """Names, and shapes, that the language model in ``architectures`` has beyond ``model``, its encoder."""
+    import torch
+    import transformers
+
+    stated = folder.config.get("architectures")
+    names = [name for name in stated if isinstance(name, str)] if isinstance(stated, list) else []
+    kinds: list[Any] = [getattr(transformers, name, None) for name in names if name.endswith(_LANGUAGE_MODELS)]
+    if len(kinds) != 1 or getattr(kinds[0], "config_class", None) is not type(model.config):
+        return frozenset()
+    with torch.device("meta"):
+        whole = kinds[0](model.config)
+    if type(whole.base_model) is not type(model):
+        return frozenset()
+    encoder = f"{whole.base_model_prefix}."
+    shapes = {name: tensor.shape for name, tensor in whole.state_dict().items() if not name.startswith(encoder)}
+    files = [read_tensors(file) for file in weight_files(folder.transformer or folder.path)]
+    held = {new: tensors[name].shape for tensors in files for name in tensors if (new := renaming(name)) in shapes}
+    return frozenset(name for name, shape in held.items() if shape == shapes[name])
+
+
+def refuse_misfit(folder: ModelFolder, report: Mapping[str, Any], head: Collection[str]) -> None:
     """Raise ``CheckpointError`` where transformers reports a weight that it left random, or a tensor it dropped."""
-    if misfit := _Misfit.of(report):
+    if misfit := _Misfit.of(report, head):
         raise _refusal(folder, {}, misfit)
 
 
@@ -249,7 +279,7 @@ def _refuse_ids_without_row(folder: ModelFolder, transformer: Any) -> None:
         )
 
 
-def _account(types: Mapping[str, str], renaming: Renaming, model: Any) -> TensorAccount:
+def _account(types: Mapping[str, str], renaming: Renaming, model: Any, head: Collection[str]) -> TensorAccount:
     """The account of files that fit, with what transformers takes off or leaves out by itself for the architecture."""
     own = model.state_dict().keys()
     base = f"{model.base_model_prefix}."
@@ -260,6 +290,7 @@ def _account(types: Mapping[str, str], renaming: Renaming, model: Any) -> Tensor
         for name in foreign
         if any(pattern.search(renaming(name)) for pattern in patterns)
     }
+    left_out |= {name: "language-model head" for name in foreign if renaming(name) in head}
     shown = renaming
     if any(renaming(name).startswith(base) for name in foreign):
         shown = Renaming(renaming.components, renaming.prefix + base)
