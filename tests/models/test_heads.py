@@ -208,6 +208,7 @@ APPLIED: dict[str, Callable[[], Row]] = {
     ),
     "weights beside their average": lambda: Row(_averaged()[0], _averaged()[1]),
     "the average beside the weights": lambda: Row(_averaged()[0], _averaged()[2], {"weights": Weights.EMA}),
+    "a state dict inside the model": lambda: Row({"model": {"state_dict": state(head__linear=linear())}}, linear()),
     "tensors of the loss": lambda: Row(
         state(head__linear=linear(), loss_fn__proxies=linear()) | {"logit_scale": torch.tensor(2.0)}, linear()
     ),
@@ -330,6 +331,22 @@ REFUSED: dict[str, tuple[Callable[[], Any], Mapping[str, Any], str]] = {
         lambda: {"model_state_dict": two_layers(), "head_state_dict": two_layers()}, {}, "several places"),
     "tensors beside the state dict": (
         lambda: {"model_state_dict": two_layers(), "queue": torch.ones(4, 6)}, RELU, "model_state_dict, queue"),
+    **{
+        f"tensors under {key} beside the state dict": (
+            lambda key=key, value=value: {"model_state_dict": two_layers(), key: value}, RELU, f"several places.*{key}")
+        for key, value in {
+            "metric_head": {"weight": torch.ones(6, 12)}, "random_projection": torch.ones(6, 12),
+            "input_scaler_mean": torch.ones(12), "scaler": {"mean": torch.ones(12)}, "example_weight": torch.ones(12),
+            "rng_state": torch.ones(6, 12), "history": {"weight": torch.ones(6, 12)}, "optimizer_head": torch.ones(6),
+            "config": {"whitening": torch.ones(12, 12)}, "developer": torch.ones(2),
+        }.items()
+    },
+    "tensors beside an inner state dict": (
+        lambda: {"model": {"state_dict": two_layers(), "mean": [torch.ones(12)]}}, RELU, r"places: .*model\.mean"),
+    "tensors inside an inner state dict": (
+        lambda: {"model": {"state_dict": {**two_layers(), "x": {"w": torch.ones(6)}}}}, RELU, r"state_dict\.x"),
+    "tensors beside an average": (
+        lambda: {"model": two_layers(), "ema": {"module": two_layers(), "mean": [torch.ones(12)]}}, RELU, r"ema\.mean"),
     "tensors inside the state dict": (
         lambda: {"state_dict": {**two_layers(), "extra": {"w": torch.ones(6)}}}, RELU, "several places"),
 }  # fmt: skip
@@ -357,6 +374,23 @@ def test_every_tensor_is_counted_as_used_renamed_ignored_or_left() -> None:
         "counter of training steps": 1, "module of the loss": 2, "temperature of the loss": 1,
     }  # fmt: skip
     assert list(head.rest) == ["encoder.x.weight", "encoder.x.bias"]
+
+
+def test_what_is_left_out_beside_the_state_dict_is_counted_by_rule() -> None:
+    moments = {"state": {0: {"exp_avg": torch.ones(6, 12), "step": torch.tensor(1.0)}}, "param_groups": [{"lr": 0.1}]}
+    beside = {
+        "optimizer_states": [moments, moments], "head_optimizer_state_dict": moments,
+        "lr_schedulers": [{"base_lrs": torch.ones(2)}], "cuda_rng_state_all": [torch.ones(9, dtype=torch.uint8)] * 2,
+        "random_states_0": torch.ones(9, dtype=torch.uint8), "loops": {"fit_loop": {"seen": torch.ones(3)}},
+        "callbacks": {"EMA": {"weights": torch.ones(6, 12)}}, "scaler": {"scale": 65536.0, "growth_factor": 2.0},
+        "val_metrics": {"recall": torch.ones(4)}, "criterion": {"proxies": torch.ones(3, 6)},
+    }  # fmt: skip
+    head = read({"model_state_dict": state(head__linear=linear()), **beside})
+    assert head.account.n_used == 2
+    assert head.account.ignored == {
+        "state of the optimizer": 3, "state of the scheduler": 1, "state of random numbers": 3,
+        "state of the training loop": 2, "history of the training": 1, "module of the loss": 1,
+    }  # fmt: skip
 
 
 def test_a_temperature_of_many_numbers_is_no_temperature() -> None:

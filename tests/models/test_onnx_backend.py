@@ -193,6 +193,65 @@ def test_a_model_that_cannot_be_traced_is_refused_with_what_to_do(minilm: str, m
         encode_texts(TEXTS, model.encoder)
 
 
+class TestCheckedExport:
+    """An export is used and kept only where it gives the vectors of torch at other shapes than it was traced at."""
+
+    @staticmethod
+    def llama(tiny: Any, folder: Path, rope_type: str, **settings: Any) -> Path:
+        import torch
+        import transformers
+
+        torch.manual_seed(1)
+        sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+        rope = {"rope_type": rope_type, "factor": 4.0, "rope_theta": 10000.0}
+        more = {"max_position_embeddings": 16, "initializer_range": 0.4, "pad_token_id": 1, "rope_parameters": rope}
+        config = transformers.LlamaConfig(vocab_size=40, **sizes, **more, **settings)
+        transformers.LlamaModel(config).save_pretrained(folder)
+        tiny.tokenizer.save_pretrained(folder)
+        return folder
+
+    def test_what_the_trace_fixes_is_refused_and_not_kept(
+        self, tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder = self.llama(tiny, tmp_path / "model", "dynamic")
+        (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 128}))
+        given = {"backend": "onnx", "pooling": Pooling.LAST, "hashes": EmbeddingStore(tmp_path).hashes}
+        with pytest.raises(CheckpointError, match=r"other vectors on ONNX.*1 x 128 tokens.*Leave --backend out"):
+            unit(load_model(folder, **given))
+        assert exports(tmp_path) == []
+        short = {"pooling": Pooling.LAST, "max_length": 16}
+        expected = unit(load_model(folder, device="cpu", **short))
+        np.testing.assert_allclose(unit(load_model(folder, **(given | short))), expected, atol=1e-5)
+        assert len(exports(tmp_path)) == 1
+        with pytest.raises(CheckpointError, match="other vectors on ONNX"):  # the kept one, at another length
+            unit(load_model(folder, **given))
+        monkeypatch.setattr(onnx_backend, "_CHECKED_TOKENS", 16)
+        with pytest.raises(CheckpointError, match=r"from some length on \(dynamic\).*Leave --backend out"):
+            unit(load_model(folder, **given))
+
+    def test_attention_that_a_short_text_changes_is_refused(self, tiny: Any, tmp_path: Path) -> None:
+        import transformers
+
+        sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4, "intermediate_size": 64}
+        config = transformers.BigBirdConfig(vocab_size=40, max_position_embeddings=66, pad_token_id=1, **sizes)
+        transformers.BigBirdModel(config).save_pretrained(tmp_path / "model")
+        tiny.tokenizer.save_pretrained(tmp_path / "model")
+        with pytest.raises(CheckpointError, match=r"from some length on \(block_sparse\).*Leave --backend out"):
+            unit(load_model(tmp_path / "model", backend="onnx", pooling=Pooling.MEAN))
+
+    def test_an_export_that_fails_at_another_shape_is_refused(self, tiny: Any, tmp_path: Path) -> None:
+        import transformers
+
+        sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+        config = transformers.LongformerConfig(
+            vocab_size=40, max_position_embeddings=66, attention_window=8, pad_token_id=1, **sizes
+        )
+        transformers.LongformerModel(config).save_pretrained(tmp_path / "model")
+        tiny.tokenizer.save_pretrained(tmp_path / "model")
+        with pytest.raises(CheckpointError, match=r"on ONNX Runtime.*Leave --backend out"):
+            unit(load_model(tmp_path / "model", backend="onnx", pooling=Pooling.MEAN))
+
+
 def test_the_command_line_takes_it(tiny: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from embedscope.data.sample import sample_path
 

@@ -184,7 +184,7 @@ class SentenceTransformerEncoder:
         if self.backend is not Backend.TORCH:
             cache = self.hashes.folder  # no prompt, pooling or length changes the export
             kept = None if cache is None else cache / "onnx" / export_key(self._weights_digest)
-            run_on_onnx(transformer.model, self.folder.reference, kept)
+            run_on_onnx(transformer.model, self.folder.reference, kept, self.max_length)
         return transformer
 
     @property

@@ -7,15 +7,18 @@ dimensions of the head are read from its tensors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from embedscope.errors import CheckpointError, UnsafeCheckpointError
+from embedscope.models.account import combined
 from embedscope.models.head_layers import ACTIVATION_CLASSES, Layer, notes_on, read_layers, with_activation
-from embedscope.models.head_names import some, sort_names
+from embedscope.models.head_names import LOSSES, some, sort_names
 from embedscope.models.model_folders import Layout
 from embedscope.models.modules import activation_name
 from embedscope.models.projectors import Normalize, Step
@@ -43,11 +46,18 @@ WRAPPER_KEYS = ("model_state_dict", "state_dict", "model", "head_state_dict", "m
 CONFIG_KEYS = ("config", "args", "hyper_parameters", "hparams")
 """Keys of what a script was run with (``hyper_parameters``: Lightning); each may hold another, or ``model``."""
 
-BESIDE = (
-    "optim", "sched", "scaler", "amp", "precision", "rng", "random", "callback", "loop", "sampler", "loss", "criterion",
-    "metric", "history", "embedscope",
-)  # fmt: skip
-"""Parts of keys beside the state dict whose tensors are the training's: not read."""
+BESIDE = {
+    **dict.fromkeys(("optim", "optims", "optimizer", "optimizers", "optimiser"), "state of the optimizer"),
+    **dict.fromkeys(("scheduler", "schedulers", "sched"), "state of the scheduler"),
+    **dict.fromkeys(("rng", "random"), "state of random numbers"),
+    **dict.fromkeys(("loops", "callbacks", "sampler", "embedscope"), "state of the training loop"),
+    **dict.fromkeys(("history", "metrics"), "history of the training"),
+    **dict.fromkeys(LOSSES, "module of the loss"),
+}
+"""Last word of a key beside the state dict (``lr_scheduler``, ``optimizer_states``) -> the rule that ignores it."""
+
+_MAY_HOLD_LAYERS = ("state of the optimizer", "state of the training loop", "module of the loss")
+_STATE_WORDS = {"state", "states", "dict", "dicts", "all"}  # what a key may end in, besides a number
 
 RECORDED_KEYS: dict[str, tuple[str, ...]] = {
     "pooling": ("pooling", "pooling_mode"),
@@ -121,6 +131,7 @@ def read_head_file(
         tensors, metadata = read_safetensors(path)
         training = {key: text for key, text in metadata.items() if key != "format" and text != "None"}
         layout, state, configs = Layout.HEAD_SAFETENSORS, cast("Mapping[str, torch.Tensor]", tensors), [training]
+        beside = TensorAccount(0)
     else:
         stored = read_torch_file(path)
         if not isinstance(stored, Mapping):
@@ -128,7 +139,8 @@ def read_head_file(
                 f"'{path}' holds a {type(stored).__name__}; expected a state dict, bare or under one of "
                 f"{', '.join(WRAPPER_KEYS)}."
             )
-        layout, state, configs = Layout.STATE_DICT, _state_dict(path, stored), _configs(stored)
+        layout, configs = Layout.STATE_DICT, _configs(stored)
+        state, beside = _state_dict(path, stored)
         training = _training(stored, configs)
         configs = [{str(key): value for key, value in stored.items()}, *configs]
     recorded, notes = _recorded(path, configs)
@@ -152,63 +164,86 @@ def read_head_file(
         steps=(Normalize(), *steps) if normalizes else steps,
         dim_in=next(item.widths[0] for item in items if isinstance(item, Layer)),
         rest=LazyTensors(names.rest, lambda stored: plain_weight(path, stored, state[stored])),
-        account=names.account,
+        account=combined(names.account, beside),
         training=training,
         recorded=recorded,
         notes=(*notes, *names.notes, *notes_on(items)),
     )
 
 
-def _state_dict(path: Path, stored: Mapping[Any, Any]) -> Mapping[str, torch.Tensor]:
-    """The tensors by name in ``stored``, bare or wrapped; those of a moving average beside them begin with ``ema.``.
+def _state_dict(path: Path, stored: Mapping[Any, Any]) -> tuple[Mapping[str, torch.Tensor], TensorAccount]:
+    """The tensors by name in ``stored``, bare or wrapped, and how many beside them are ignored by a rule.
 
-    ``CheckpointError`` where there are none, or others beside them that may be the model's too.
+    Those of a moving average begin with ``ema.``. ``CheckpointError`` where there are no tensors by name, or others
+    beside them that may be the model's too.
     """
-    wrapped = [key for key in WRAPPER_KEYS if _tensors_in(stored.get(key))]
-    averaged = [key for key in stored if isinstance(key, str) and _is_average(key) and _tensors_in(stored[key])]
-    state = _tensors_in(stored[wrapped[0]]) if wrapped else tensors_of(stored)
+    wrapped = next((key for key in WRAPPER_KEYS if _opened(stored.get(key))[0]), None)
+    averaged = [key for key in stored if isinstance(key, str) and _is_average(key) and _opened(stored[key])[0]]
+    state = _opened(stored[wrapped])[0] if wrapped else tensors_of(stored)
     if not state and not averaged:
         raise CheckpointError(
             f"'{path}' holds no tensors by name: its keys are {some(stored)}. Expected a state dict, bare or under "
             f"one of {', '.join(WRAPPER_KEYS)}."
         )
-    used = {*wrapped[:1], *averaged, *CONFIG_KEYS, *(() if wrapped else state)}
+    used = {wrapped, *averaged, *(() if wrapped else state)}
     beside = {key: value for key, value in stored.items() if key not in used}
-    inside = {f"{key}.{name}": value for key in wrapped[:1] for name, value in stored[key].items() if name not in state}
-    others = [
-        key
-        for key, value in (beside | inside).items()
-        if _holds_tensors(value) and not any(part in str(key).lower() for part in BESIDE)
-    ]
+    for key in [*([wrapped] if wrapped else []), *averaged]:
+        beside |= {f"{key}.{name}": value for name, value in _opened(stored[key])[1].items()}
+    held = {key: found for key, value in beside.items() if (found := list(_tensors_within(value)))}
+    rules = {key: _ignored_beside(str(key), found) for key, found in held.items()}
+    others = [key for key, rule in rules.items() if rule is None]
     if others or len(averaged) > 1:
-        held = [*(wrapped[:1] or ["its top level"]), *averaged, *others]
+        places = [wrapped or "its top level", *averaged, *others]
         raise CheckpointError(
-            f"'{path}' holds tensors in several places: {', '.join(map(str, held))}. It is not clear which are the "
+            f"'{path}' holds tensors in several places: {', '.join(map(str, places))}. It is not clear which are the "
             f"model: save one state dict of the whole model, alone or under {WRAPPER_KEYS[0]}."
         )
-    return state | {f"ema.{name}": tensor for key in averaged for name, tensor in _tensors_in(stored[key]).items()}
+    ignored: Counter[str] = Counter()
+    for key, rule in rules.items():
+        ignored[str(rule)] += len(held[key])
+    average = {f"ema.{name}": tensor for key in averaged for name, tensor in _opened(stored[key])[0].items()}
+    return state | average, TensorAccount(0, ignored=dict(ignored))
+
+
+def _ignored_beside(key: str, tensors: Sequence[Any]) -> str | None:
+    """The rule by which ``tensors`` under ``key`` beside the state dict are the training's; None where none fits.
+
+    The last word of the key counts, after what says that it is a state: ``lr_scheduler``, ``cuda_rng_state_all``, and
+    neither ``random_projection`` nor ``metric_head``. Where no matrix belongs, one may be a layer.
+    """
+    words = key.rpartition(".")[2].lower().split("_")
+    while len(words) > 1 and (words[-1] in _STATE_WORDS or words[-1].isdecimal()):
+        words.pop()
+    rule = BESIDE.get(key.rpartition(".")[2].lower()) or BESIDE.get(words[-1])
+    has_matrix = any(len(tensor.shape) > 1 for tensor in tensors)
+    return rule if rule in _MAY_HOLD_LAYERS or not has_matrix else None
 
 
 def _is_average(key: str) -> bool:
     return "ema" in key.lower().split("_")
 
 
-def _tensors_in(value: Any) -> dict[str, torch.Tensor]:
-    """The tensors by name in a mapping, or one level down under a key of ``WRAPPER_KEYS``."""
+def _opened(value: Any) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """The tensors by name in a mapping, or one level down under a key of ``WRAPPER_KEYS``, and what else is in it."""
     if not isinstance(value, Mapping):
-        return {}
-    return tensors_of(value) or next(
-        (found for key in WRAPPER_KEYS if isinstance(value.get(key), Mapping) and (found := tensors_of(value[key]))), {}
-    )
+        return {}, {}
+    found, inner = tensors_of(value), None
+    if not found:
+        inside = ((key, tensors_of(value[key])) for key in WRAPPER_KEYS if isinstance(value.get(key), Mapping))
+        inner, found = next(((key, tensors) for key, tensors in inside if tensors), (None, {}))
+    beside = {str(name): entry for name, entry in value.items() if name != inner and name not in found}
+    if inner is not None:
+        beside |= {f"{inner}.{name}": entry for name, entry in value[inner].items() if name not in found}
+    return found, beside
 
 
-def _holds_tensors(value: Any) -> bool:
-    """Whether a tensor of more than one number is somewhere in ``value``."""
-    if isinstance(value, Mapping):
-        return any(map(_holds_tensors, value.values()))
-    if isinstance(value, list | tuple):
-        return any(map(_holds_tensors, value))
-    return hasattr(value, "numel") and value.numel() != 1
+def _tensors_within(value: Any) -> Iterator[Any]:
+    """Every tensor or array of more than one number that is somewhere in ``value``."""
+    if isinstance(value, Mapping | list | tuple):
+        for entry in value.values() if isinstance(value, Mapping) else value:
+            yield from _tensors_within(entry)
+    elif hasattr(value, "shape") and prod(value.shape) != 1:
+        yield value
 
 
 def _configs(stored: Mapping[Any, Any], keys: Sequence[str] = CONFIG_KEYS) -> list[dict[str, Any]]:
