@@ -732,6 +732,13 @@ def adapter_saved(kind: str = "Qwen3Model", **options: Any) -> Row:
     return make
 
 
+def adapter_of_the_head_too(bench: Bench) -> tuple[Path, Options, np.ndarray]:
+    made = adapted(bench, "Qwen3ForCausalLM", task_type="CAUSAL_LM")
+    head = {f"base_model.model.lm_head.{name}.weight": torch.ones(2, 2) for name in ("lora_A", "lora_B", "base_layer")}
+    write(made.adapter, adapter_tensors(made.adapter) | head, ADAPTER)
+    return made.adapter, LAST | {"base_model": made.base}, made.expected
+
+
 def adapter_pickled(bench: Bench) -> tuple[Path, Options, np.ndarray]:
     made = adapted(bench)
     torch.save(adapter_tensors(made.adapter), made.adapter / "adapter_model.bin")
@@ -820,6 +827,7 @@ ADAPTERS: dict[str, Row] = {
     "every name has auto_model. in it": adapter_renamed(lambda n: n.replace(".model.", ".model.auto_model.", 1)),
     "compiled": adapter_renamed(lambda name: f"_orig_mod.{name}"),
     "without PEFT's own prefix": adapter_renamed(lambda name: name.removeprefix("base_model.model.")),
+    "of the head of the language model too": adapter_of_the_head_too,
     "pickled": adapter_pickled,
     "over prompts, Dense and a length": adapter_over_modules,
     "saved by sentence-transformers": adapter_with_modules,

@@ -24,7 +24,7 @@ ROOTS = WRAPPER_COMPONENTS | {
 }  # fmt: skip
 """Components under which a class that wraps an encoder keeps it: what the names of all its tensors may begin with."""
 
-_LEAF = r"\.(lora_[AB]\.)?(weight|bias|gamma|beta)"
+_LEAF = r"\.((lora_[AB]|base_layer)\.)?(weight|bias|gamma|beta)"
 _IGNORED = {
     "pooler": r"pooler(\.dense)?\.(weight|bias)",
     "language-model head": rf"""
