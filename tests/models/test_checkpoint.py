@@ -209,6 +209,24 @@ def test_pooling_follows_the_user_where_the_checkpoint_does_not_say(
     np.testing.assert_allclose(actual, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        ("mean", ("mean_pooling", "avg_pooling", "masked_mean", "Mean-Pooling", "average")),
+        ("cls", ("cls_token", "cls_pooling", "first", "first_token", "CLS")),
+        ("last", ("eos", "last_token_pooling", "lasttoken", "last")),
+    ],
+)
+def test_a_recorded_pooling_is_known_by_its_spellings(
+    label: str, words: tuple[str, ...], tmp_path: Path, tiny: Any, head_tensors: Any
+) -> None:
+    for word in words:
+        torch.save({"model_state_dict": head_tensors, "config": {"pooling": word}}, tmp_path / "head.pt")
+        checkpoint = load_checkpoint(tmp_path / "head.pt", base_model=tiny.folder)
+        assert checkpoint.pooling is not None
+        assert (checkpoint.pooling.label, checkpoint.pooling_source) == (label, "checkpoint")
+
+
 def test_another_pooling_than_in_training_is_an_error(tmp_path: Path, tiny: Any, head_tensors: Any) -> None:
     from safetensors.torch import save_file
 

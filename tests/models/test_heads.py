@@ -123,6 +123,9 @@ APPLIED: dict[str, Callable[[], Row]] = {
     "the original head with equal widths: ln follows": lambda: named_row(
         {"head__ln": nn.LayerNorm(N_IN), "head__linear": nn.Linear(N_IN, N_IN)}, "head__linear", "head__ln"
     ),
+    "ln before, by its width": lambda: named_row(
+        {"head__ln": nn.LayerNorm(N_IN), "head__linear": nn.Linear(N_IN, N_OUT)}, "head__ln", "head__linear"
+    ),
     "head and ln beside it": lambda: named_row({"head": nn.Linear(N_IN, N_OUT), "ln": nn.LayerNorm(N_OUT)}),
     "LayerNorm named norm, after by its width": lambda: named_row(
         {"head__norm": nn.LayerNorm(N_OUT), "head__linear": nn.Linear(N_IN, N_OUT)}, "head__linear", "head__norm"
@@ -259,10 +262,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], Mapping[str, Any], str]] = {
     "a Sequential with no place for the activation": (
         lambda: numbered(nn.Linear(N_IN, N_OUT), nn.LayerNorm(N_OUT)), RELU, "several places"),
     "an activation beside a first gap": (
-        lambda: numbered(nn.Dropout(), nn.Linear(N_IN, N_OUT)), RELU, "several places"),
+        lambda: numbered(nn.Dropout(), nn.Linear(N_IN, N_OUT)), RELU, "head.1,relu or --head-module relu,head.1"),
     "an order that is open": (with_norm, {}, r"in 2 orders: .*--head-module head.linear,head.norm"),
     "no order that fits": (
-        lambda: state(head__linear=linear(N_IN, N_MID), head__norm=filled(nn.LayerNorm(5))), {}, "No order .*fits"),
+        lambda: state(head__linear=linear(N_IN, N_MID), head__norm=filled(nn.LayerNorm(5))), {},
+        "No order .*fits.*--head-module head.linear,head.norm"),
     "a passed order that does not fit": (
         lambda: state(head__a=linear(N_IN, N_MID), head__b=linear(N_MID, N_OUT)),
         {"head_module": "head.b,head.a", **RELU}, "'head.b' gives rows of 6 numbers, and 'head.a' after it takes 12"),

@@ -6,6 +6,7 @@ and ``model_folders``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
@@ -35,13 +36,11 @@ DEFAULT_BASE_MODEL = "BAAI/bge-m3"
 """Base model of the original project, assumed where a head-only checkpoint names none."""
 
 _POOLING_WORDS = {
-    "cls": Pooling.CLS,
-    "mean": Pooling.MEAN,
-    "avg": Pooling.MEAN,
-    "last": Pooling.LAST,
-    "lasttoken": Pooling.LAST,
-    "last_token": Pooling.LAST,
+    **dict.fromkeys(("cls", "cls_token", "first", "first_token", "firsttoken"), Pooling.CLS),
+    **dict.fromkeys(("mean", "avg", "average", "masked_mean", "mean_tokens"), Pooling.MEAN),
+    **dict.fromkeys(("last", "lasttoken", "last_token", "eos", "eos_token"), Pooling.LAST),
 }
+"""What checkpoints call a pooling, in small letters, with or without ``_pooling`` behind it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -204,7 +203,7 @@ def _head_pooling(
     """The pooling under a head: as recorded, as asked, or mean as in the original training code."""
     word = recorded.get("pooling")
     if word is not None:
-        trained = _POOLING_WORDS.get(word.lower())
+        trained = _POOLING_WORDS.get(re.sub(r"[-_ ]+", "_", word.lower()).removesuffix("_pooling"))
         if trained is None:
             raise CheckpointError(f"'{path}' records the pooling '{word}'; known are {', '.join(_POOLING_WORDS)}.")
         _refuse_other_pooling(path, PoolingSpec.of(trained), asked)

@@ -166,8 +166,12 @@ def _ordered(module: _Module, path: str) -> list[Item]:
     if len(parts) > _MOST_UNORDERED:
         raise _ask_order(names, f"Its {len(parts)} layers are too many to find their order: {shown}")
     orders = [order for order in permutations(parts) if _fit(parts, order) and _follows_names(parts, order)]
+    orders = [order for order in orders if _follows_original(parts, order)] or orders
     if not orders:
-        raise CheckpointError(f"No order of its layers fits their names and widths: {shown}. {_ELSE}")
+        raise CheckpointError(
+            f"No order of its layers fits their names and widths: {shown}. If they are applied in another order, pass "
+            f"their names in it: --head-module {','.join(names)}. {_ELSE}"
+        )
     if len(orders) > 1:
         raise _ask_order(names, f"Its layers fit each other in {len(orders)} orders: {shown}")
     return [item for name in orders[0] for item in parts[name]]
@@ -182,14 +186,19 @@ def _follows_names(parts: Mapping[str, Sequence[Item]], order: Sequence[str]) ->
     """Whether ``order`` is what the names say.
 
     Numbers of one word rise, and the word alone comes first (``linear``, ``linear2``). An output comes after the other
-    matrices. A layer norm ``ln`` beside a single matrix follows it, as in the original project.
+    matrices.
     """
     words = [word_of(name) for name in order]
     matrices = [i for i, name in enumerate(order) if any(map(is_matrix, parts[name]))]
     outputs = [words[i][0] in LAST_MATRICES for i in matrices]
     rises = all(a[1] < b[1] for a, b in combinations(words, 2) if a[0] == b[0])
-    follows_original = len(matrices) != 1 or ("ln", -1) not in words[: matrices[0]]
-    return rises and outputs == sorted(outputs) and follows_original
+    return rises and outputs == sorted(outputs)
+
+
+def _follows_original(parts: Mapping[str, Sequence[Item]], order: Sequence[str]) -> bool:
+    """Whether a layer norm ``ln`` beside a single matrix follows it, as in the original project."""
+    matrices = [i for i, name in enumerate(order) if any(map(is_matrix, parts[name]))]
+    return len(matrices) != 1 or ("ln", -1) not in map(word_of, order[: matrices[0]])
 
 
 def _layer(parameters: Mapping[str, Float32Array], path: str) -> Layer:
@@ -349,7 +358,8 @@ def _ask_activation(items: Sequence[Item]) -> CheckpointError:
 
 def _ask_place(items: Sequence[Item], activation: str) -> CheckpointError:
     named = ",".join(item.name for item in items if isinstance(item, Layer))
+    before = f" or --head-module {activation.lower()},{named}" if isinstance(items[0], Gap) else ""
     return CheckpointError(
         f"The activation {activation} could stand in several places among its layers, {_shown(items)}. Pass them in "
-        f"order with each activation in its place, such as --head-module {named},{activation.lower()}"
+        f"order with each activation in its place, such as --head-module {named},{activation.lower()}{before}"
     )
