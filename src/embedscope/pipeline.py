@@ -243,14 +243,7 @@ def load(name: str, settings: Settings, log: Log = SILENT) -> tuple[EmbeddingSto
     store = EmbeddingStore(folder, warn=log.warn, is_enabled=not own.no_cache)
     model = load_model(
         name,
-        base_model=own.base_model,
-        pooling=own.pooling,
-        max_length=own.max_length,
-        head_module=own.head_module,
-        activation=own.activation,
-        weights=own.weights,
-        query_prompt=own.query_prompt,
-        document_prompt=own.document_prompt,
+        **own.reading,
         device=own.device,
         backend=own.backend,
         precision=own.precision,

@@ -286,6 +286,12 @@ class ModelSettings(Checked):
     )
     no_cache: bool = option(False, "encode everything again and keep nothing")
 
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How a checkpoint is read, as keywords of ``load_checkpoint``."""
+        names = ("base_model", "pooling", "max_length", "head_module", "activation", "weights", *PROMPTS)
+        return {name: getattr(self, name) for name in names}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasureSettings(Checked):

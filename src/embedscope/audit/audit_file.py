@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -183,17 +183,7 @@ def _checkpoint(settings: Settings) -> Checkpoint | None:
         require_unused("there is no model, so no text is encoded", (own, PROMPTS))
         return None
     base_model = None if own.checkpoint is None else own.base_model
-    return load_checkpoint(
-        path,
-        base_model=base_model,
-        pooling=own.pooling,
-        max_length=own.max_length,
-        head_module=own.head_module,
-        activation=own.activation,
-        weights=own.weights,
-        query_prompt=own.query_prompt,
-        document_prompt=own.document_prompt,
-    )
+    return load_checkpoint(path, **replace(own, base_model=base_model).reading)
 
 
 def _lengths(raw: RawRows, checkpoint: Checkpoint | None) -> TokenLengths | None:
