@@ -137,9 +137,7 @@ def read(settings: Settings, log: Log = SILENT, collection: Collection | None = 
     if collection is None:
         if data.data is None:
             raise InvalidOptionError("Pass --data: the queries, positives and hard negatives to measure with.")
-        collection = read_collection(
-            data.data, drop_empty=data.drop_empty, allow_missing=data.allow_missing, split=data.split
-        )
+        collection = read_collection(data.data, **data.reading)
     sampled = sample_queries(collection, data.max_samples, np.random.default_rng(settings.measure.seed))
     describe(sampled, data.data or "data", log)
     return sampled
@@ -160,7 +158,9 @@ class TrainingFile:
         if settings.data.train is None:
             return None
         path = settings.data.train
-        return cls(Path(path).name, read_collection(path, drop_empty=True, allow_missing=True))
+        own = settings.data
+        read = read_collection(path, columns=own.columns, group=own.group, drop_empty=True, allow_missing=True)
+        return cls(Path(path).name, read)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

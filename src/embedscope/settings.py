@@ -140,6 +140,18 @@ share = real(lambda x: 0 <= x < 1, "a share from 0 (no validation) to below 1")
 precision = real(lambda x: 0 < x <= 1, "a precision above 0 and at most 1, such as 0.9")
 
 
+COLUMN_ROLES = ("query", "positive", "negatives", "label", "group", "metadata")
+"""What a column of a data set may be, in the order in which they are shown."""
+
+
+def column_role(text: str) -> str:
+    """``text`` if it is ROLE=NAME with a role of `COLUMN_ROLES`; raises ValueError otherwise."""
+    role, _, name = text.partition("=")
+    if role.strip() not in COLUMN_ROLES or not name.strip():
+        raise ValueError(f"expected ROLE=COLUMN with a role of {', '.join(COLUMN_ROLES)}, not '{text}'")
+    return f"{role.strip()}={name.strip()}"
+
+
 # --- the settings of a run ----------------------------------------------------------------------------------------
 
 
@@ -228,8 +240,22 @@ class DataSettings(Checked):
         500, "largest number of queries, a seeded random sample; 0 = all. Documents are never sampled", count_or_zero
     )
     train: str | None = option(None, "training file, to see whether it contains the test set", metavar="FILE")
+    columns: tuple[str, ...] = option(
+        (), "what each column is: query=question,positive=answer,negatives=neg_*", column_role, metavar="ROLE=NAME",
+        is_list=True, separator=",", shown_default="by their names",
+    )  # fmt: skip
+    group: str | None = option(
+        None, "field whose equal values make queries one observation", metavar="FIELD", shown_default="group"
+    )
     drop_empty: bool = option(False, "leave rows with empty texts out")
     allow_missing: bool = option(False, "leave judgments of unknown documents out")
+    keep_self: bool = option(False, "rank the text of a query itself too, where it is a document")
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How a data set is read, as keywords of ``read_collection``."""
+        names = ("split", "columns", "group", "drop_empty", "allow_missing")
+        return {name: getattr(self, name) for name in names}
 
 
 PROMPTS = ("query_prompt", "document_prompt")
@@ -564,6 +590,13 @@ class TrainSettings(Checked):
     )  # fmt: skip
     device: Device = option(Device.AUTO, "device to run on", Device)
     encode_batch_size: int = option(32, "number of texts encoded at a time", count)
+    columns: tuple[str, ...] = option(
+        (), "what each column is: query=question,positive=answer,negatives=neg_*", column_role, metavar="ROLE=NAME",
+        is_list=True, separator=",", shown_default="by their names",
+    )  # fmt: skip
+    group: str | None = option(
+        None, "field whose equal values make queries one observation", metavar="FIELD", shown_default="group"
+    )
     drop_empty: bool = option(False, "leave rows with empty texts out")
     config: str | None = option(None, "JSON of these options; the command line overrides it", metavar="FILE")
     resume: str | None = option(None, "checkpoint to go on from, or a folder whose latest is taken", metavar="PATH")

@@ -57,7 +57,8 @@ def run_audit(settings: Settings, fix: str | None, log: Log) -> Audited:
     """
     started = time.perf_counter()
     _check_destinations(settings, fix)
-    raw = read_rows(str(settings.data.data), split=settings.data.split)
+    own = settings.data
+    raw = read_rows(str(own.data), split=own.split, columns=own.columns, group=own.group)
     for warning in raw.warnings:
         log.warn(warning)
     source = None if fix is None else _patchable(raw, settings)

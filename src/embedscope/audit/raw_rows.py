@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,15 +34,17 @@ class RawRows:
     rest: tuple[str, ...] = ()  # what each row states beside texts, types, weights and ids
 
 
-def read_rows(path: str | Path, *, split: str | None = None) -> RawRows:
+def read_rows(
+    path: str | Path, *, split: str | None = None, columns: Sequence[str] = (), group: str | None = None
+) -> RawRows:
     """The rows of a data file or folder, with every fault that a :class:`Collection` would merge away or refuse.
 
     Parameters
     ----------
     path : str or Path
         What :func:`~embedscope.data.readers.read_collection` reads. A judged folder gives one row a query.
-    split : str, optional
-        As ``read_collection`` takes it.
+    split, columns, group
+        As ``read_collection`` takes them.
 
     Raises
     ------
@@ -53,9 +56,9 @@ def read_rows(path: str | Path, *, split: str | None = None) -> RawRows:
     path = require_path(path)
     with located(str(path)):
         if path.is_dir():
-            return _folder_rows(read_folder(path, split=split))
+            return _folder_rows(read_folder(path, split=split, group=group))
         records = read_records(path)
-        rows, dialect, notes = rows_with_dialect(records, any_weight=True)
+        rows, dialect, notes = rows_with_dialect(records, any_weight=True, columns=columns, group=group)
         if split is not None:
             rows, portion = take_portion(rows, split)
             notes = [portion, *notes]

@@ -124,6 +124,7 @@ def _help(known: Option, default: Any, own: str | None) -> str:
 
 _DATA = Group("data", DataSettings)
 _MODEL = Group("model", ModelSettings)
+_READING = ("split", "columns", "group", "drop_empty", "allow_missing")
 _CACHE = ("cache_dir", "no_cache")
 _HEAD = ("head_module", "activation", "weights")
 _PLAIN_ENCODING = (
@@ -138,7 +139,7 @@ _FILES = ("output", "junit", "summary")
 
 _TRAIN_INPUT = (
     "data", "valid", "split", "base_model", "pooling", "max_length", *PROMPTS, "device", "encode_batch_size",
-    "drop_empty", "config", "resume", *_CACHE,
+    "columns", "group", "drop_empty", "config", "resume", *_CACHE,
 )  # fmt: skip
 _TRAINING = (
     "epochs", "batch_size", "learning_rate", "weight_decay", "d_out", "temperature", "gradient_clip_norm",
@@ -211,7 +212,7 @@ COMMANDS = (
         "audit",
         "find what is wrong with a data set, with a model or without",
         (
-            Group("data", DataSettings, ("data", "split", "train")),
+            Group("data", DataSettings, ("data", "split", "columns", "group", "train")),
             Group("model", ModelSettings, ("checkpoint", *_PLAIN_ENCODING)),
             Group("judging", MeasureSettings, ("seed", "draws", "attributes", "examples")),
             Group("output", OutputSettings, ("output", *_PRINTED)),
@@ -229,7 +230,7 @@ COMMANDS = (
         "shard",
         "write vectors into a folder that may be larger than memory",
         (
-            Group("a data set", DataSettings, ("data", "split", "drop_empty", "allow_missing")),
+            Group("a data set", DataSettings, ("data", *_READING)),
             Group("model", ModelSettings, ("checkpoint", "embeddings", *_PLAIN_ENCODING)),
             Group("or three Parquet datasets (paths, s3://, gs://), and what is written", ShardSettings),
             Group("engine", EngineSettings),
@@ -252,7 +253,7 @@ COMMANDS = (
         "compare the vectors of two ways to encode: is what is served what was measured?",
         (
             Group("two ways to encode", ParitySettings),
-            Group("data", DataSettings, ("data", "split", "drop_empty", "allow_missing")),
+            Group("data", DataSettings, ("data", *_READING)),
             Group("how MODEL encodes", ModelSettings, _ENCODING),
             Group("judging", MeasureSettings, ("seed",)),
             Group("output", OutputSettings, ("output", *_PRINTED)),

@@ -13,6 +13,7 @@ import math
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 
 import numpy as np
 
@@ -46,6 +47,7 @@ class Row:
     number: int = 0  # 1-based row or line in the file, for messages
     group: str | None = None
     metadata: tuple[tuple[str, str], ...] = ()  # other columns of the file with their values
+    gains: tuple[float, ...] = ()  # of the positives; none stated: 1.0 each
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +179,8 @@ def build_collection(
     n_regrouped = 0
     for row in clean:
         query = builder.queries.add(row.query)
-        for text in row.positives:
-            builder.add_relevant(query, builder.documents.add(text), 1.0, row.number)
+        for text, gain in zip(row.positives, row.gains or repeat(1.0)):  # noqa: B905 - repeat has no end
+            builder.add_relevant(query, builder.documents.add(text), gain, row.number)
         for negative in row.negatives:
             _require_weight(negative, f"{row_name} {row.number}")
             builder.add_negative(query, builder.documents.add(negative.text), negative, row.number)
@@ -220,6 +222,8 @@ def collection_from_qrels(
     allow_missing: bool = False,
     drop_empty: bool = False,
     warnings: Iterable[str] = (),
+    groups: Mapping[str, str] | None = None,
+    metadata: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Collection:
     """The collection that judged data describes: queries, documents, and judgments between their ids.
 
@@ -239,6 +243,9 @@ def collection_from_qrels(
         Leave out queries and documents without text, and their judgments, instead of refusing them.
     warnings : iterable of str
         Lines that the reader has for the person; the builder's own follow them.
+    groups : mapping of query id to group, optional
+    metadata : mapping of column to a mapping of query id to value, optional
+        Queries that a mapping lacks have no group, or no value in that column.
 
     Returns
     -------
@@ -258,14 +265,17 @@ def collection_from_qrels(
     document_of = builder.interned(sorted(documents.items()), builder.documents, what="document")
     n_rows = builder.add_qrels(qrels, query_of, document_of, allow_missing=allow_missing)
     document_ids, merged_ids = _merge_ids(document_of)
+    query_ids = _merge_ids(query_of)[0]
     return builder.collection(
         format=format,
-        query_ids=_merge_ids(query_of)[0],
+        query_ids=query_ids,
         document_ids=document_ids,
         row_name="judgment",
         n_rows=n_rows,
         merged_ids=merged_ids,
         warnings=warnings,
+        groups=tuple(map(groups.get, query_ids)) if groups else (),
+        metadata={column: tuple(map(values.get, query_ids)) for column, values in (metadata or {}).items()},
     )
 
 
@@ -573,12 +583,13 @@ def _numbered(letter: str, n: int) -> tuple[str, ...]:
 def _normalised(row: Row, number: int) -> tuple[Row, list[str]]:
     """The row with its texts in the form by which they are compared, and the fields that are empty and left out."""
     query, positives = identity(row.query), [identity(text) for text in row.positives]
+    gains = tuple(gain for gain, text in zip(row.gains, positives, strict=True) if text) if row.gains else ()
     negatives = [Negative(identity(n.text), n.types, n.weight) for n in row.negatives]
     fields = [] if query else ["query"]
     fields += ["positive" for text in positives if not text]
     fields += ["hard negative" for negative in negatives if not negative.text]
     stated = tuple(filter(None, positives)), tuple(n for n in negatives if n.text)
-    return Row(query, *stated, number, row.group, row.metadata), fields
+    return Row(query, *stated, number, row.group, row.metadata, gains), fields
 
 
 def _some(items: Sequence[str]) -> str:

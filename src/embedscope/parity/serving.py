@@ -81,9 +81,7 @@ def _sample(settings: Settings, chosen: ParitySettings, log: Log) -> Collection:
     data = settings.data
     if data.data is None:
         raise InvalidOptionError("Pass --data: the queries and documents whose vectors are compared.")
-    collection = read_collection(
-        data.data, drop_empty=data.drop_empty, allow_missing=data.allow_missing, split=data.split
-    )
+    collection = read_collection(data.data, **data.reading)
     describe(collection, data.data, log)
     sample = sample_texts(collection, chosen.texts, np.random.default_rng(settings.measure.seed))
     log.step(f"Comparing {len(sample.queries):,} queries and {len(sample.documents):,} documents of it")

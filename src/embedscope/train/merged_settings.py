@@ -18,8 +18,8 @@ from embedscope.train.checkpoints import RUN_ID, read_config, resumable_file
 from embedscope.train.selection import FALLING
 
 OF_ONE_CALL = frozenset({
-    "device", "encode_batch_size", "drop_empty", "config", "resume", "cache_dir", "no_cache", "overwrite",
-    "save_format", "with_encoder", "tensorboard", "mlflow", "wandb", "quiet", "json",
+    "device", "encode_batch_size", "columns", "group", "drop_empty", "config", "resume", "cache_dir", "no_cache",
+    "overwrite", "save_format", "with_encoder", "tensorboard", "mlflow", "wandb", "quiet", "json",
 })  # fmt: skip
 """Settings that neither a checkpoint records nor a configuration gives."""
 

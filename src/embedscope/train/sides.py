@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -55,10 +56,11 @@ class Side:
 
 def read_collections(settings: TrainSettings, log: Log) -> tuple[Collection, Collection | None]:
     """Training and validation queries: two files, or one file split with every cluster on one side."""
-    data = read_collection(str(settings.data), drop_empty=settings.drop_empty)
+    reading: dict[str, Any] = {"columns": settings.columns, "group": settings.group, "drop_empty": settings.drop_empty}
+    data = read_collection(str(settings.data), **reading)
     describe(data, str(settings.data), log)
     if settings.valid is not None:
-        valid = read_collection(settings.valid, drop_empty=settings.drop_empty)
+        valid = read_collection(settings.valid, **reading)
         describe(valid, settings.valid, log)
         _warn_of_leakage(data, valid, log)
         return data, valid

@@ -12,6 +12,7 @@ Whatever the file holds, the only exceptions are subclasses of :class:`~embedsco
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from embedscope.data.collection import Collection, build_collection, collection_from_qrels
@@ -25,7 +26,13 @@ __all__ = ["read_collection"]
 
 
 def read_collection(
-    path: str | Path, *, drop_empty: bool = False, allow_missing: bool = False, split: str | None = None
+    path: str | Path,
+    *,
+    split: str | None = None,
+    columns: Sequence[str] = (),
+    group: str | None = None,
+    drop_empty: bool = False,
+    allow_missing: bool = False,
 ) -> Collection:
     """The collection that a data file or folder holds.
 
@@ -34,13 +41,17 @@ def read_collection(
     path : str or Path
         A file of rows (original, FlagEmbedding, sentence-transformers or tevatron fields, as JSON, JSONL, CSV or
         Parquet) or a folder (BEIR, FlagEmbedding evaluation, MTEB Parquet).
+    split : str, optional
+        Which judgments of a folder to use; by default ``test``, or the only ones there are. For a file a portion of
+        its rows in file order: ``first:0.9``, ``last:0.1`` (a share) or ``last:200`` (a count).
+    columns : sequence of str
+        What columns of a file are, as ``role=name``: ``("query=question", "positive=answer", "negatives=neg_*")``.
+    group : str, optional
+        Field whose equal values make queries one observation; by default ``group``, where there is one.
     drop_empty : bool
         Leave empty texts out instead of refusing them.
     allow_missing : bool
         Leave out judgments that name unknown ids instead of refusing them (folders only; rows have no ids).
-    split : str, optional
-        Which judgments of a folder to use; by default ``test``, or the only ones there are. For a file a portion of
-        its rows in file order: ``first:0.9``, ``last:0.1`` (a share) or ``last:200`` (a count).
 
     Returns
     -------
@@ -59,7 +70,7 @@ def read_collection(
     path = require_path(path)
     with located(str(path)):
         if path.is_dir():
-            folder = read_folder(path, split=split)
+            folder = read_folder(path, split=split, group=group)
             return collection_from_qrels(
                 folder.queries,
                 folder.documents,
@@ -68,9 +79,11 @@ def read_collection(
                 allow_missing=allow_missing,
                 drop_empty=drop_empty,
                 warnings=folder.warnings,
+                groups=folder.groups,
+                metadata=folder.metadata,
             )
         records = read_records(path)
-        rows, dialect, notes = rows_with_dialect(records)
+        rows, dialect, notes = rows_with_dialect(records, columns=columns, group=group)
         if split is not None:
             rows, portion = take_portion(rows, split)
             notes = [portion, *notes]

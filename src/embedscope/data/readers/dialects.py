@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,7 +41,9 @@ class Dialect:
     any_weight: bool = False  # a weight that is not a number is read as NaN instead of being refused
 
 
-def rows_with_dialect(records: Records, *, any_weight: bool = False) -> tuple[list[Row], Dialect, list[str]]:
+def rows_with_dialect(
+    records: Records, *, any_weight: bool = False, columns: Sequence[str] = (), group: str | None = None
+) -> tuple[list[Row], Dialect, list[str]]:
     """Rows of the records, their dialect, and warnings for the person; ``any_weight`` as in `Dialect`.
 
     Raises DataFormatError if the fields fit no dialect or several, or a field is missing or of the wrong type.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,6 +35,8 @@ class Folder:
     documents: dict[str, str]
     qrels: list[Qrel]
     warnings: tuple[str, ...]
+    groups: Mapping[str, str] = field(default_factory=dict)  # query id -> group
+    metadata: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # column -> query id -> value
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class _Layout:
     qrels: dict[str, list[Path]]
 
 
-def read_folder(folder: Path, *, split: str | None) -> Folder:
+def read_folder(folder: Path, *, split: str | None, group: str | None = None) -> Folder:
     """The queries, documents and judgments of a folder.
 
     Of the queries only those that the split judges are kept, as BEIR does; a query without a judgment in this split
