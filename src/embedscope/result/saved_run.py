@@ -15,6 +15,7 @@ import numpy as np
 from embedscope.errors import DataFormatError
 from embedscope.plain_files import MOST_PAGE_BYTES, read_json
 from embedscope.protocols import IntArray
+from embedscope.publishing import require_complete
 from embedscope.result.codec import decode
 from embedscope.result.report import MOVED, SCHEMA_VERSION
 from embedscope.result.stages import Result
@@ -38,6 +39,7 @@ def read_run(folder: str | Path) -> Result:
         If a file is missing, broken, or of a version that this program does not know.
     """
     folder = Path(folder)
+    require_complete(folder)
     try:
         report = read_json(folder / "report.json", most_bytes=MOST_PAGE_BYTES)
         if report["schema_version"] != SCHEMA_VERSION:

@@ -22,9 +22,9 @@ from embedscope.models.model_folders import ModelFolder, weight_files
 from embedscope.models.weights import read_tensors, read_torch_file
 from embedscope.output.run_folder import write_json
 from embedscope.plain_files import read_json
+from embedscope.publishing import write_whole
 from embedscope.result import EpochRecord
 from embedscope.result.codec import decode, encode
-from embedscope.train.durable import write_durably
 from embedscope.train.trainer import Progress, State
 
 if TYPE_CHECKING:
@@ -152,7 +152,9 @@ class Checkpointer:
         require_torch()
         import torch
 
-        write_durably(path, lambda temporary: torch.save(dict(payload), temporary))
+        write_whole(
+            path, lambda temporary: torch.save(dict(payload), temporary), option="--output-dir", is_durable=True
+        )
         if path.name not in self.written:
             self.written.append(path.name)
 

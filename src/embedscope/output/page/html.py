@@ -18,6 +18,7 @@ from typing import Any
 from embedscope.errors import DataFormatError, InputError
 from embedscope.output.page.payload import PAGE_FILE, PAGE_VERSION, to_json
 from embedscope.plain_files import MOST_PAGE_BYTES, parse_json, read_json
+from embedscope.publishing import require_complete
 from embedscope.result.conformance import first_fault
 
 _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
@@ -93,6 +94,7 @@ def render_run_folder(folder: str | Path) -> str:
     DataFormatError
         If ``page.json`` is not the payload of a page, or of a version that this program does not know.
     """
+    require_complete(Path(folder))
     payload = _read_payload(Path(folder) / PAGE_FILE)
     return render(payload, title=page_title(payload["report"]))
 
