@@ -152,9 +152,11 @@ class Checkpointer:
         require_torch()
         import torch
 
-        write_whole(
-            path, lambda temporary: torch.save(dict(payload), temporary), option="--output-dir", is_durable=True
-        )
+        def save(temporary: Path) -> None:
+            with temporary.open("wb") as file:  # torch writes the name of a path into what it saves
+                torch.save(dict(payload), file)
+
+        write_whole(path, save, option="--output-dir", is_durable=True)
         if path.name not in self.written:
             self.written.append(path.name)
 
