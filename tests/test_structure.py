@@ -21,6 +21,8 @@ CORE = (
     "settings",
     "machine",
     "protocols",
+    "plain_files",
+    "publishing",
     "result",
     "log",
     "stats",
@@ -46,7 +48,7 @@ ON_TOP = ("scale", "train", "audit", "parity", "integrations", "packs", "cli", "
 ENTRY_POINTS = "embedscope.packs"
 """The group of entry points that packs declare; no module is imported by this name."""
 
-OUTPUT_MAY_USE = {"errors", "units", "machine", "protocols", "result"}
+OUTPUT_MAY_USE = {"errors", "units", "machine", "protocols", "plain_files", "publishing", "result"}
 STAGES = {"measure", "diagnose", "maps", "decide"}
 COMPOSERS = {"pipeline", "comparison", "arrays"}
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from embedscope.diagnose.near_duplicates import (
+    MOST_PARTNERS,
     ask_the_same,
     differ_by_slips,
     folded,
@@ -103,3 +106,11 @@ def test_a_slip_is_one_letter_of_a_long_word() -> None:
 def test_queries_that_differ_in_diacritics_alone_ask_the_same_only_where_one_has_none() -> None:
     assert ask_the_same("bán nhà quận 1", "ban nha quan 1")
     assert not ask_the_same("bán nhà quận 1", "bàn nhà quận 1")
+
+
+@pytest.mark.parametrize("exhaustive", [6_000, 10])
+def test_texts_that_are_all_alike_make_no_square_of_pairs(exhaustive: int) -> None:
+    texts = ["a" * length for length in range(3, 1_003)]
+    pairs = near_duplicates(texts, exhaustive=exhaustive)
+    assert max(Counter(first if exhaustive > 10 else second for first, second in pairs).values()) == MOST_PARTNERS
+    assert {place for pair in pairs for place in pair} == set(range(1_000))

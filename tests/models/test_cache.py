@@ -41,7 +41,7 @@ def assert_holds(store: EmbeddingStore, texts: list[str]) -> None:
 
 
 def segments(directory: Path) -> list[Path]:
-    return sorted(directory.glob("embeddings/*/*.emb"))
+    return sorted(directory.glob("embeddings/*/*.vectors"))
 
 
 @settings(max_examples=30)
@@ -110,21 +110,31 @@ def test_damaged_and_foreign_files_are_ignored_with_a_warning(tmp_path: Path) ->
     put(EmbeddingStore(tmp_path), ["a", "b"])
     whole = segments(tmp_path)[0]
     folder = whole.parent
-    (folder / "1-cut.emb").write_bytes(whole.read_bytes()[:-3])
-    (folder / "2-long.emb").write_bytes(whole.read_bytes() + b"x")
-    (folder / "3-empty.emb").touch()
-    (folder / "4-text.emb").write_text("hello")
-    (folder / "5-header.emb").write_bytes(whole.read_bytes()[:10] + b"{" * 118 + whole.read_bytes()[128:])
+    (folder / "1-cut.vectors").write_bytes(whole.read_bytes()[:-3])
+    (folder / "2-long.vectors").write_bytes(whole.read_bytes() + b"x")
+    (folder / "3-empty.vectors").touch()
+    (folder / "4-text.vectors").write_text("hello")
+    (folder / "5-header.vectors").write_bytes(whole.read_bytes()[:10] + b"{" * 118 + whole.read_bytes()[128:])
     np.save(folder / "6", np.array([{"a": 1}], dtype=object))
-    (folder / "6.npy").rename(folder / "6-object.emb")
-    (folder / "7-huge.emb").write_bytes(whole.read_bytes().replace(b"(2, 16)", b"(2000000000000, 16)"[:7], 1))
-    (folder / "8-folder.emb").mkdir()
+    (folder / "6.npy").rename(folder / "6-object.vectors")
+    (folder / "7-huge.vectors").write_bytes(whole.read_bytes().replace(b"(2, 16)", b"(2000000000000, 16)"[:7], 1))
+    (folder / "8-folder.vectors").mkdir()
     warnings: list[str] = []
     store = EmbeddingStore(tmp_path, warn=warnings.append)
     assert_holds(store, ["a", "b"])
     assert_holds(store, ["a", "b"])  # each is told once
     assert len(warnings) == 8
     assert all("is ignored" in line for line in warnings)
+
+
+def test_two_numbers_that_changed_places_are_seen(tmp_path: Path) -> None:
+    put(EmbeddingStore(tmp_path), ["a"])
+    file = segments(tmp_path)[0]
+    data = file.read_bytes()
+    file.write_bytes(data[:-8] + data[-4:] + data[-8:-4])
+    warnings: list[str] = []
+    assert not len(EmbeddingStore(tmp_path, warn=warnings.append).find(ENCODER, text_keys(["a"]), dim=4).rows)
+    assert "1 damaged rows" in warnings[0]
 
 
 def test_a_row_whose_bytes_changed_is_not_found_and_is_told(tmp_path: Path) -> None:

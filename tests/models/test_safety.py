@@ -134,6 +134,14 @@ def test_a_module_of_sentence_transformers_that_reads_class_names_from_files_is_
         load_checkpoint(folder)
 
 
+def test_a_configuration_of_more_layers_than_tensors_is_refused_before_they_are_made(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 200_000}))
+    write_modules(folder, ["Transformer", "Pooling"])
+    with pytest.raises(CheckpointError, match=r"asks for 200,000 layers \('num_hidden_layers'\)"):
+        load_model(str(folder), device="cpu")
+
+
 @pytest.mark.parametrize("path", ["../other", "/etc", "1_Pooling/../../other"])
 def test_a_module_path_that_leaves_the_folder_is_refused(path: str, folder: Path) -> None:
     write_modules(folder, ["Transformer", "Pooling"])

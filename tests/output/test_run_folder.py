@@ -130,7 +130,8 @@ def test_a_move_that_fails_is_an_output_error(tmp_path: Path, monkeypatch: pytes
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "replace", refuse)
+    for name in ("rename", "replace"):
+        monkeypatch.setattr(os, name, refuse)
     with pytest.raises(OutputError, match="No space left"):
         fill(tmp_path / "out", "a.txt")
     with pytest.raises(OutputError, match="No space left"):
@@ -224,9 +225,10 @@ def test_parquet_columns_of_different_lengths_are_refused(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
-def test_parquet_into_a_missing_folder_is_an_output_error(tmp_path: Path) -> None:
+def test_parquet_below_a_file_is_an_output_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot be written"):
-        write_parquet(tmp_path / "none" / "p.parquet", {"a": [1]})
+        write_parquet(tmp_path / "file" / "p.parquet", {"a": [1]})
 
 
 def test_a_manifest_says_what_is_needed_to_repeat_the_run(tmp_path: Path) -> None:

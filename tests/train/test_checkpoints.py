@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ from tests.train.test_trainer import states_equal
 from embedscope.errors import CheckpointError, OutputError
 from embedscope.models.head_files import read_head_file
 from embedscope.models.weights import read_torch_file
+from embedscope.publishing import write_whole
 from embedscope.train import Progress, train_head
 from embedscope.train.checkpoints import (
     BEST,
@@ -30,7 +28,6 @@ from embedscope.train.checkpoints import (
     require_unmixed,
     resumable_file,
 )
-from embedscope.train.durable import write_durably
 
 torch = pytest.importorskip("torch")
 
@@ -178,47 +175,6 @@ def test_the_best_file_always_holds_the_best_so_far(tmp_path: Path) -> None:
     train_head(data(c), chosen, validator=validator(c, chosen), on_epoch=check)
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-import torch
-from embedscope.train import durable
-
-def die(*_):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-real_save = torch.save
-def half(content, path):
-    real_save(content, path)
-    with open(path, "r+b") as file:
-        file.truncate(os.path.getsize(path) // 2)
-    die()
-
-if sys.argv[2] == "while writing":
-    torch.save = half
-elif sys.argv[2] == "before the sync":
-    durable._sync = die
-else:
-    os.replace = die
-durable.write_durably(Path(sys.argv[1]), lambda path: torch.save({"epoch": 2}, path))
-"""
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-@pytest.mark.parametrize("moment", ["while writing", "before the sync", "before the replacement"])
-def test_kill_9_during_a_save_leaves_the_old_checkpoint(tmp_path: Path, moment: str) -> None:
-    path = tmp_path / "bgem3_projection_epoch2.pt"
-    write_durably(path, lambda temporary: torch.save({"epoch": 1}, temporary))
-    before = path.read_bytes()
-    done = subprocess.run([sys.executable, "-c", KILLED, str(path), moment], capture_output=True, check=False)
-    assert done.returncode == -signal.SIGKILL
-    assert path.read_bytes() == before
-    assert read_torch_file(path) == {"epoch": 1}
-    write_durably(path, lambda temporary: torch.save({"epoch": 3}, temporary))
-    assert read_torch_file(path) == {"epoch": 3}
-    assert [p.name for p in tmp_path.iterdir()] == [path.name]
-
-
 def test_a_full_disk_leaves_the_old_checkpoint_and_says_so(tmp_path: Path) -> None:
     path = tmp_path / "a.pt"
     path.write_bytes(b"old")
@@ -228,6 +184,6 @@ def test_a_full_disk_leaves_the_old_checkpoint_and_says_so(tmp_path: Path) -> No
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OutputError, match=r"No space left on device.*unchanged"):
-        write_durably(path, full)
+        write_whole(path, full)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]

@@ -15,7 +15,7 @@ from embedscope.models.embed import encode_texts
 from embedscope.models.model import Model, load_model
 from embedscope.protocols import Float32Array
 from embedscope.settings import Pooling
-from embedscope.train import export, load_base
+from embedscope.train import load_base
 from embedscope.train.base import Base
 from embedscope.train.checkpoints import BEST, Checkpointer
 from embedscope.train.export import save_safetensors, save_sentence_transformers
@@ -106,23 +106,6 @@ def test_a_base_whose_names_have_a_prefix_is_served_as_it_is_evaluated(minilm: s
     save_sentence_transformers(tmp_path / "served", head, base)
     served = SentenceTransformer(str(tmp_path / "served"), device="cpu")
     np.testing.assert_allclose(served.encode(list(TEXTS), batch_size=32, show_progress_bar=False), expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("can_exchange", [True, False])
-def test_folders_change_places_and_one_that_cannot_be_moved_leaves_the_old_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can_exchange: bool
-) -> None:
-    if not can_exchange:
-        monkeypatch.setattr(export, "_exchanged", lambda one, other: False)
-    for name in ("old", "new"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / name).touch()
-    export._put_in_place(tmp_path / "new", tmp_path / "old")
-    assert [path.name for path in (tmp_path / "old").iterdir()] == ["new"]
-    if not can_exchange:
-        with pytest.raises(OSError, match="absent"):
-            export._put_in_place(tmp_path / "absent", tmp_path / "old")
-        assert [path.name for path in (tmp_path / "old").iterdir()] == ["new"]
 
 
 def test_a_folder_is_replaced_whole_and_another_thing_in_its_place_is_not_touched(base: Base, tmp_path: Path) -> None:

@@ -2,23 +2,29 @@
 
 Exit status: 0 done (with ``--gate``: deploy; for ``parity``: the same vectors), 1 ``--gate`` and retrain, 2 unusable
 input, 3 ``--gate`` and undecided or unfit, or ``parity`` and vectors that differ, 70 a fault of embedscope itself, 130
-interrupted. Only the settings are imported until the arguments are known to be good, so that ``--help`` answers at
-once.
+interrupted, 143 terminated. Only the settings are imported until the arguments are known to be good, so that ``--help``
+answers at once.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from signal import SIGTERM
 
 from embedscope import __version__
 from embedscope.cli.arguments import COMMANDS, Command
 from embedscope.errors import EmbedscopeError
+from embedscope.output.streams import STDERR, STDOUT, fill_standard_streams, say
 
 DONE, RETRAIN, UNUSABLE, UNSETTLED = 0, 1, 2, 3
-FAULT, INTERRUPTED = 70, 130  # 70 is EX_SOFTWARE of sysexits.h
+FAULT = 70  # EX_SOFTWARE of sysexits.h
+INTERRUPTED, TERMINATED = 130, 143  # 128 + the number of the signal
 REPORT_TO = "https://github.com/embedscope/embedscope/issues"
 
 EPILOG = """\
@@ -34,37 +40,63 @@ Examples:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status. ``words`` default to those of the process."""
+    fill_standard_streams()
+    chosen = list(sys.argv[1:] if words is None else words)
+    try:
+        with _terminable():
+            return _run(chosen)
+    except EmbedscopeError as error:
+        say(f"embedscope: {error}")
+        return UNUSABLE
+    except KeyboardInterrupt:
+        say("embedscope: interrupted")
+        return INTERRUPTED
+    except Terminated:
+        say("embedscope: terminated")
+        return TERMINATED
+    except MemoryError:
+        say("embedscope: out of memory. Pass less at a time: --max-samples, --batch-size, --map-points.")
+        return UNUSABLE
+    except OSError as error:
+        say(f"embedscope: {_place_of(error)}: {error.strerror or error}.")
+        return UNUSABLE
+    except Exception as error:  # never 1, the status that a CI job reads as "retrain"
+        say(_fault_message(error, chosen))
+        return FAULT
+    finally:
+        STDOUT.flush()  # help and version too, which argparse has written
+        STDERR.flush()
+
+
+def _run(words: Sequence[str]) -> int:
     parser = build_parser()
     arguments = parser.parse_args(words)
     if arguments.command is None:
         parser.print_help()
         return UNUSABLE
+    return command_named(arguments.command).run(arguments)
+
+
+class Terminated(BaseException):
+    """SIGTERM came; as with an interrupt, what is half-done is cleared away."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Raise `Terminated` where SIGTERM would end the process at once."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def terminate(number: int, frame: object) -> None:
+        signal.signal(SIGTERM, signal.SIG_IGN)
+        raise Terminated
+
+    signal.signal(SIGTERM, terminate)
     try:
-        status = command_named(arguments.command).run(arguments)
-        sys.stdout.flush()
-        return status
-    except EmbedscopeError as error:
-        print(f"embedscope: {error}", file=sys.stderr)
-        return UNUSABLE
-    except KeyboardInterrupt:
-        print("embedscope: interrupted; what was encoded so far is in the cache", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of a pipe (head, less) went away: nobody is left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
-    except MemoryError:
-        print(
-            "embedscope: out of memory. Pass less at a time: --max-samples, --batch-size, --map-points.",
-            file=sys.stderr,
-        )
-        return UNUSABLE
-    except OSError as error:
-        print(f"embedscope: {_place_of(error)}: {error.strerror or error}.", file=sys.stderr)
-        return UNUSABLE
-    except Exception as error:  # never 1, the status that a CI job reads as "retrain"
-        print(_fault_message(error, sys.argv[1:] if words is None else words), file=sys.stderr)
-        return FAULT
+        yield
+    finally:
+        signal.signal(SIGTERM, signal.SIG_DFL)
 
 
 def _place_of(error: OSError) -> str:

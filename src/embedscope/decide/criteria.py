@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import MISSING, fields, replace
 from importlib.resources import files
@@ -13,6 +12,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from embedscope.errors import InvalidOptionError
 from embedscope.metrics.metric_names import parse_measure
+from embedscope.plain_files import parse_toml
 from embedscope.result import Criteria, Criterion, Fitness, Similarity
 
 Kind = TypeVar("Kind", Criterion, Fitness)
@@ -61,8 +61,8 @@ def load_criteria(name_or_path: str) -> Criteria:
 
 def _parse(text: str, *, where: str, default_name: str) -> Criteria:
     try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        table = parse_toml(text)
+    except ValueError as error:
         raise InvalidOptionError(f"{where} is not valid TOML: {error}.") from None
     _refuse_unknown(table, {"name", "must_beat_lexical", "gates_comparison", "fitness", "criterion"}, where=where)
     entries = table.get("criterion", [])

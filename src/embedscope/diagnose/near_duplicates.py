@@ -23,6 +23,9 @@ from embedscope.measure.ngrams import gram_sets
 EXHAUSTIVE = 6_000
 """Texts up to this number are compared pair by pair."""
 
+MOST_PARTNERS = 100
+"""Near duplicates of one text that are looked at."""
+
 N_PERMUTATIONS = 128
 LSH_JACCARD = 0.8
 """LSH is asked for less than is wanted: the few candidates more are dropped, and fewer pairs are missed."""
@@ -37,6 +40,9 @@ def near_duplicates(
     texts: Sequence[str], *, threshold: float = NEAR_JACCARD, exhaustive: int = EXHAUSTIVE
 ) -> list[tuple[int, int]]:
     """Places of two texts that nearly agree, in order; case, diacritics and punctuation do not count.
+
+    Of each text at most :data:`MOST_PARTNERS` are named: a thousand texts that are all alike make half a million pairs,
+    which say no more.
 
     Parameters
     ----------
@@ -75,7 +81,10 @@ def say_the_same(first: str, second: str, denials: Container[str] = frozenset())
     :data:`SAME_WORDS`: in a description of twenty words one feature more is already another thing. ``denials`` are the
     words by which one of them denies what the other says (``AttributeReader.denials``).
     """
-    ours, theirs = Counter(split_words(first)), Counter(split_words(second))
+    ours, theirs = _word_counts(first), _word_counts(second)
+    sizes = sorted((ours.total(), theirs.total()))
+    if sizes[0] < SAME_WORDS * sizes[1]:  # quick: the similarity is at most the ratio of the sizes
+        return False
     return (ours & theirs).total() >= SAME_WORDS * (ours | theirs).total() and not tells_apart(first, second, denials)
 
 
@@ -95,7 +104,7 @@ def differ_by_slips(first: str, second: str, denials: Container[str] = frozenset
     """
     if tells_apart(first, second, denials):
         return False
-    ours, theirs = (Counter(split_words(text)) for text in (first, second))
+    ours, theirs = _word_counts(first), _word_counts(second)
     left, right = sorted((ours - theirs).elements()), sorted((theirs - ours).elements())
     return len(left) == len(right) and all(map(_is_one_slip, left, right))
 
@@ -109,6 +118,11 @@ def _is_one_slip(first: str, second: str) -> bool:
         return short[start:] == long[start + 1 :]
     is_swapped = short[start : start + 2] == long[start : start + 2][::-1]
     return short[start + 1 :] == long[start + 1 :] or (is_swapped and short[start + 2 :] == long[start + 2 :])
+
+
+@lru_cache(maxsize=1 << 15)
+def _word_counts(text: str) -> Counter[str]:
+    return Counter(split_words(text))
 
 
 def split_words(text: str) -> list[str]:
@@ -130,9 +144,10 @@ def n_denials(text: str, denials: Container[str]) -> int:
 
 def _all_pairs(grams: Any, threshold: float) -> Iterator[tuple[int, int]]:
     for start, jaccard in jaccard_blocks(grams, grams):
-        for row, column in np.argwhere(jaccard >= threshold):
-            if start + row < column:
-                yield int(start + row), int(column)
+        is_near = np.triu(jaccard >= threshold, k=start + 1)  # columns after the row's own place
+        is_near &= np.cumsum(is_near, axis=1) <= MOST_PARTNERS
+        for row, column in np.argwhere(is_near):
+            yield int(start + row), int(column)
 
 
 def _lsh_pairs(grams: Any, threshold: float) -> Iterator[tuple[int, int]]:
@@ -145,7 +160,7 @@ def _lsh_pairs(grams: Any, threshold: float) -> Iterator[tuple[int, int]]:
     for place, own in enumerate(sets):
         minhash = MinHash(num_perm=N_PERMUTATIONS, seed=1, hashfunc=_spread)
         minhash.update_batch(own.tolist())
-        for other in index.query(minhash):
+        for other in sorted(index.query(minhash))[:MOST_PARTNERS]:
             shared = len(np.intersect1d(own, sets[other], assume_unique=True))
             if shared / max(len(own) + len(sets[other]) - shared, 1) >= threshold:
                 yield other, place

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from embedscope.data.text_features import has_diacritics, strip_diacritics
 from embedscope.errors import InvalidOptionError
+from embedscope.plain_files import parse_toml
 from embedscope.protocols import Perturbation
 
 NUMBER = "{n}"
@@ -75,8 +75,8 @@ def parse_abbreviations(
 ) -> Abbreviations:
     """The map that TOML holds; ``where`` names it in errors, which are those of :func:`load_abbreviations`."""
     try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        table = parse_toml(text)
+    except ValueError as error:
         raise InvalidOptionError(f"{where} is not valid TOML: {error}.") from None
     pairs = table.get("pairs")
     if not isinstance(pairs, dict) or not pairs or set(table) != {"pairs"}:

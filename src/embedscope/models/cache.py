@@ -13,6 +13,7 @@ import logging
 import os
 import time
 import unicodedata
+import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,7 +30,8 @@ Keys = npt.NDArray[np.uint8]
 """Shape (n, 16): the first half of each text's SHA-256."""
 
 _KEY_BYTES = 16
-_SUFFIX = ".emb"
+_SUFFIX = ".vectors"
+_SUFFIX_BEFORE = ".emb"  # whose checksums did not see two numbers that changed places
 _SMALL_ROWS = 50_000
 _MAX_SMALL_SEGMENTS = 32
 _STALE_SECONDS = 3600.0
@@ -131,7 +133,7 @@ class _Segment:
 
     path: Path
     keys: Keys
-    checksums: npt.NDArray[np.uint64]
+    checksums: npt.NDArray[np.uint32]
     vectors: npt.NDArray[np.float32]
 
 
@@ -232,7 +234,10 @@ class _Shelf:
                 segment.path.unlink(missing_ok=True)
 
     def _remove_stale(self) -> None:
-        """Temporary files of processes that were killed; young ones may belong to a process at work."""
+        """Files of an earlier version, and temporary ones of killed processes; young ones may be of one at work."""
+        for path in self._folder.glob(f"*{_SUFFIX_BEFORE}"):
+            with suppress(OSError):
+                path.unlink()
         for path in self._folder.glob(".*.tmp"):
             with suppress(OSError):
                 if time.time() - path.stat().st_mtime > _STALE_SECONDS:
@@ -250,7 +255,7 @@ def _read_segment(path: Path) -> _Segment:
     n = keys.size // _KEY_BYTES
     if n == 0 or keys.shape != (n, _KEY_BYTES) or checksums.shape != (n,) or len(shape) != 2 or shape[0] != n:
         raise ValueError("its parts do not fit together")
-    if keys.dtype != np.uint8 or checksums.dtype != np.uint64 or dtype != np.float32 or is_fortran:
+    if keys.dtype != np.uint8 or checksums.dtype != np.uint32 or dtype != np.float32 or is_fortran:
         raise ValueError("it holds something else than rows of numbers")
     if path.stat().st_size != offset + 4 * n * shape[1]:
         raise ValueError("it has not the size that it states")
@@ -277,7 +282,6 @@ def _places(stored: Keys, asked: Keys) -> IntArray:
     return np.where(is_same, places, -1).astype(np.int64)
 
 
-def _checksums(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.uint64]:
-    """Sum of the bit patterns of each row, plus 1: changes when any one number does, and a hole of zeros has 0."""
-    bits = np.ascontiguousarray(vectors).view(np.uint32)
-    return np.asarray(bits.sum(axis=1, dtype=np.uint64) + np.uint64(1))
+def _checksums(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.uint32]:
+    """CRC-32 of the bytes of each row, (n,)."""
+    return np.fromiter((zlib.crc32(row) for row in np.ascontiguousarray(vectors)), dtype=np.uint32, count=len(vectors))

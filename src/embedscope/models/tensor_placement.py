@@ -26,11 +26,12 @@ from embedscope.models.account import (
 )
 from embedscope.models.adapters import AS_PEFT_SAVES, place_adapter
 from embedscope.models.model_folders import ModelFolder, weight_files
-from embedscope.models.weights import read_tensors, tensor_types
+from embedscope.models.weights import read_object, read_tensors, tensor_types
 from embedscope.result import TensorAccount
 
 _FLOATS = frozenset({"F64", "F32", "F16", "BF16", "float64", "float32", "float16", "bfloat16"})
 _CODES = frozenset({"I8", "U8", "F8_E4M3", "F8_E5M2", "int8", "uint8", "float8_e4m3fn", "float8_e5m2"})
+_MOST_LAYERS = 256  # layers that share their weights may be more than tensors
 _LANGUAGE_MODELS = ("ForMaskedLM", "ForCausalLM", "ForPreTraining", "LMHeadModel", "ForConditionalGeneration")
 
 
@@ -95,6 +96,7 @@ def place_model(folder: ModelFolder, adapter: Path | None = None) -> Placement:
     weight, and where the tokenizer gives ids that the embedding has no row for.
     """
     types = stored_types(folder)
+    _refuse_more_layers(folder, types)
     misfits: list[_Misfit] = []
     for renaming in renamings(types):
         transformer = load_transformer(folder, renaming, names=types, dtype="float32", on_meta=True)
@@ -114,6 +116,17 @@ def place_model(folder: ModelFolder, adapter: Path | None = None) -> Placement:
         return Placement(account, renaming, notes=notes, head=head)
     placed = place_adapter(transformer.model, adapter)
     return Placement(combined(account, placed.account), renaming, placed.renaming, (*notes, *placed.notes), head)
+
+
+def _refuse_more_layers(folder: ModelFolder, types: Mapping[str, str]) -> None:
+    """Refuse a configuration of more layers than there are tensors before they are made."""
+    path = (folder.transformer or folder.path) / "config.json"
+    for name, value in read_object(path).items():
+        if name.endswith(("layers", "layer")) and type(value) is int and value > max(len(types), _MOST_LAYERS):
+            raise CheckpointError(
+                f"'{path}' asks for {value:,} layers ('{name}'), and the weight files hold {len(types):,} tensors. One "
+                f"of the two is of another model."
+            )
 
 
 def stored_types(folder: ModelFolder) -> dict[str, str]:

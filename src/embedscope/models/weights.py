@@ -8,7 +8,6 @@ The format is recognised from the first bytes of a file, never from its name.
 
 from __future__ import annotations
 
-import json
 import pickletools
 import re
 import warnings
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedscope import plain_files
 from embedscope.errors import CheckpointError, UnsafeCheckpointError
 from embedscope.machine import require_torch
 from embedscope.protocols import Float32Array
@@ -199,8 +199,8 @@ def _globals_in(path: Path) -> Iterator[str]:
 def read_json(path: Path) -> Any:
     """The JSON value in ``path``; ``CheckpointError`` where it is unreadable."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        return plain_files.read_json(path)
+    except (OSError, ValueError) as error:
         raise CheckpointError(f"'{path}' should be a JSON file but cannot be read as one: {error}.") from error
 
 
@@ -263,7 +263,9 @@ def tensor_types(path: Path) -> dict[str, str]:
     try:
         with path.open("rb") as file:
             size = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(size))
+            if size > path.stat().st_size:
+                raise ValueError(f"it states a header of {size:,} bytes, which is more than it has")
+            header = plain_files.parse_json(file.read(size).decode())
         entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
         end = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
         if path.stat().st_size < 8 + size + end:

@@ -1,20 +1,14 @@
-"""What a run writes: staged beside the target, moved into place when complete, and described by a manifest.
-
-A run that stops half-way leaves the target folder as it was: files appear one by one through ``os.replace``, after
-all of them have been written.
-"""
+"""What a run writes: a folder that appears when it is complete, described by a manifest."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
 import json
-import os
 import platform
-import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +19,7 @@ import numpy as np
 from embedscope import __version__
 from embedscope.errors import InputError, OutputError
 from embedscope.output.arrow_columns import arrow_column
+from embedscope.publishing import cannot_write, files_below, require_no_folder, staged_folder, write_whole
 
 _LIBRARIES = (
     "numpy",
@@ -72,45 +67,25 @@ def check_writable(directory: str | Path, names: Sequence[str] = (), *, option: 
                 "file away."
             )
         for name in names:
-            _require_no_folder(directory / name, option)
+            require_no_folder(directory / name, option)
         with tempfile.NamedTemporaryFile(dir=existing, prefix=".embedscope-"):
             pass
     except OSError as error:
-        raise _cannot_write(directory, error, option) from error
+        raise cannot_write(directory, error, option) from error
 
 
 @contextmanager
 def staged_output(directory: str | Path) -> Iterator[Path]:
-    """A temporary folder whose files move into ``directory`` when the block ends without an exception.
-
-    On an exception (Ctrl-C included) the staging is removed and the files of ``directory`` are as they were. Files of
-    other names that stand in ``directory`` are left alone; files of the same name are replaced, each at once.
+    """A folder whose files are in ``directory`` when the block ends, as `publishing.staged_folder` has it.
 
     Raises
     ------
     OutputError
         If the folder cannot be made or written; see :func:`check_writable`.
     """
-    directory = Path(directory)
     check_writable(directory)
-    # A folder that exists may be a mount point or a link, or stand in a parent that is not ours to write, so the
-    # staging is made inside it; a folder that does not exist yet must not appear before it is complete.
-    is_new = not directory.exists()
-    made = _make_parents(directory.parent) if is_new else []
-    is_complete = False
-    try:
-        staging = Path(tempfile.mkdtemp(dir=directory.parent if is_new else directory, prefix=".embedscope-"))
-    except OSError as error:
-        _remove_empty(made)
-        raise _cannot_write(directory, error) from error
-    try:
+    with staged_folder(Path(directory)) as staging:
         yield staging
-        _publish(staging, directory)
-        is_complete = True
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-        if not is_complete:
-            _remove_empty(made)
 
 
 def sha256_of(path: str | Path) -> str:
@@ -126,7 +101,7 @@ def sha256_of(path: str | Path) -> str:
         if not path.is_dir():
             return _file_digest(path)
         total = hashlib.sha256()
-        for file in _files_below(path):
+        for file in files_below(path):
             line = f"{_file_digest(file)}  {file.relative_to(path).as_posix()}\n"
             total.update(line.encode("utf-8", "surrogateescape"))
         return total.hexdigest()
@@ -142,9 +117,7 @@ def write_text(path: str | Path, text: str) -> None:
     OutputError
         If the file cannot be written.
     """
-    path = Path(path)
-    _make_parents(path.parent)
-    _write_in_one_step(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    write_whole(Path(path), lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def write_rows(path: str | Path, rows: Sequence[Any]) -> None:
@@ -175,7 +148,7 @@ def write_json(path: str | Path, payload: object) -> None:
     text = json.dumps(payload, ensure_ascii=False, allow_nan=False, indent=2, default=_plain) + "\n"
     # A path can hold bytes that are not UTF-8; backslashreplace writes them as the JSON escapes \udc80 to \udcff.
     content = text.encode("utf-8", "backslashreplace")
-    _write_in_one_step(Path(path), lambda temporary: temporary.write_bytes(content))
+    write_whole(Path(path), lambda temporary: temporary.write_bytes(content))
 
 
 def write_parquet(path: str | Path, columns: Mapping[str, Any]) -> None:
@@ -199,7 +172,7 @@ def write_parquet(path: str | Path, columns: Mapping[str, Any]) -> None:
     if len(set(lengths.values())) > 1:
         raise ValueError(f"columns of one length were expected, came {lengths}")
     table = pa.table(arrays)
-    _write_in_one_step(Path(path), lambda temporary: pq.write_table(table, temporary, compression="zstd"))
+    write_whole(Path(path), lambda temporary: pq.write_table(table, temporary, compression="zstd"))
 
 
 def manifest(
@@ -252,65 +225,6 @@ def manifest(
     }
 
 
-def _require_no_folder(path: Path, option: str = "--output") -> None:
-    if path.is_dir():
-        raise OutputError(
-            f"{path} is a folder, and a file of that name is to be written. Choose another {option}, or move that "
-            "folder away."
-        )
-
-
-def _cannot_write(path: Path, error: OSError, option: str = "--output") -> OutputError:
-    reason = error.strerror or str(error)
-    return OutputError(
-        f"{path} cannot be written ({reason}). Choose another {option}, or make room and set the permissions."
-    )
-
-
-def _make_parents(directory: Path) -> list[Path]:
-    """Make ``directory``; returns the folders that were made, the innermost first."""
-    missing = [path for path in (directory, *directory.parents) if not path.exists()]
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        _remove_empty(missing)
-        raise _cannot_write(directory, error) from error
-    return missing
-
-
-def _remove_empty(directories: Sequence[Path]) -> None:
-    for directory in directories:
-        try:
-            directory.rmdir()
-        except OSError:
-            return
-
-
-def _publish(staging: Path, directory: Path) -> None:
-    """Move every file into place; what could stop a move is looked for before the first one."""
-    files = list(_files_below(staging))
-    for file in files:
-        _require_no_folder(directory / file.relative_to(staging))
-    try:
-        for file in files:
-            target = directory / file.relative_to(staging)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(file, target)
-        directory.mkdir(exist_ok=True)
-    except OSError as error:
-        raise _cannot_write(directory, error) from error
-
-
-def _files_below(directory: Path) -> Iterator[Path]:
-    """Every file at any depth, in the order of its relative path."""
-
-    def fail(error: OSError) -> None:
-        raise error
-
-    found = [Path(folder, name) for folder, _, names in os.walk(directory, onerror=fail) for name in names]
-    yield from sorted(found, key=lambda path: path.relative_to(directory).parts)
-
-
 def _file_digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -325,16 +239,3 @@ def _plain(value: object) -> object:
     if isinstance(value, Path):
         return str(value)
     raise TypeError(f"a {type(value).__name__} has no JSON form")
-
-
-def _write_in_one_step(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a temporary file beside ``path``, then put it in place."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        _require_no_folder(path)
-        write(temporary)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise _cannot_write(path, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)

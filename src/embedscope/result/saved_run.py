@@ -6,7 +6,6 @@ Vectors are not in the folder, so maps, geometry, neighbours and texts of docume
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from embedscope.errors import DataFormatError
+from embedscope.plain_files import MOST_PAGE_BYTES, read_json
 from embedscope.protocols import IntArray
+from embedscope.publishing import require_complete
 from embedscope.result.codec import decode
 from embedscope.result.report import MOVED, SCHEMA_VERSION
 from embedscope.result.stages import Result
@@ -38,11 +39,12 @@ def read_run(folder: str | Path) -> Result:
         If a file is missing, broken, or of a version that this program does not know.
     """
     folder = Path(folder)
+    require_complete(folder)
     try:
-        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        report = read_json(folder / "report.json", most_bytes=MOST_PAGE_BYTES)
         if report["schema_version"] != SCHEMA_VERSION:
             raise DataFormatError(
-                f"{folder / 'report.json'} has schema_version {report['schema_version']}; this program reads "
+                f"{folder / 'report.json'} has schema_version {str(report['schema_version'])[:40]}; this program reads "
                 f"{SCHEMA_VERSION}. Evaluate that checkpoint again."
             )
         for key, (own, other) in MOVED.items():
@@ -57,12 +59,12 @@ def read_run(folder: str | Path) -> Result:
             geometry=None,
             maps={},
         )
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         if isinstance(error, DataFormatError):
             raise
         raise DataFormatError(
-            f"{folder} cannot be read as a run of embedscope ({type(error).__name__}: {error}). Expected the "
-            f"report.json and queries.parquet that evaluate --output or visualize wrote; run it again."
+            f"{folder} cannot be read as a run of embedscope ({type(error).__name__}: {str(error)[:200]}). Expected "
+            f"were the report.json and queries.parquet that evaluate --output or visualize wrote; run it again."
         ) from error
 
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from embedscope.errors import DataFormatError, InputError, InvalidEmbeddingsErro
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.norms import Norms
 from embedscope.metrics.vectors import compared_rows
+from embedscope.plain_files import MOST_BYTES, parse_json
 from embedscope.protocols import Float32Array, IntArray
 from embedscope.scale.remote_storage import Place, file_size, file_sizes, is_remote, open_place
 from embedscope.settings import SimilarityFunction
@@ -85,7 +85,7 @@ class ShardFile:
     def from_json(cls, entry: Any, name: str) -> ShardFile:
         """The file that an entry of the manifest describes; its name must match the regular expression ``name``.
 
-        Raises KeyError, TypeError, ValueError or AttributeError if it is not such an entry.
+        Raises LookupError, TypeError, ValueError, ArithmeticError or AttributeError if it is not such an entry.
         """
         names, longest = entry.get("names"), entry.get("longest")
         found = cls(
@@ -256,7 +256,7 @@ class ShardFolder:
             self._judgments = ShardFile.from_json(manifest["judgments"], r"judgments\.parquet")
             entry = manifest.get("negatives")
             self._negatives = None if entry is None else ShardFile.from_json(entry, r"negatives\.parquet")
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             raise DataFormatError(
                 f"'{self.where}/{MANIFEST}' is damaged: {error!r}. Write the folder again."
             ) from error
@@ -525,7 +525,7 @@ def _manifest_content(folder: FileSystem) -> dict[str, Any]:
     if file_size(folder, MANIFEST) is None:
         return {}
     with folder.open_input_stream(MANIFEST) as file:
-        content = json.loads(file.read())
+        content = parse_json(file.read(MOST_BYTES).decode())
     return content if isinstance(content, dict) else {}
 
 

@@ -10,7 +10,6 @@ one folder are told apart by it.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
@@ -22,9 +21,10 @@ from embedscope.machine import require_torch
 from embedscope.models.model_folders import ModelFolder, weight_files
 from embedscope.models.weights import read_tensors, read_torch_file
 from embedscope.output.run_folder import write_json
+from embedscope.plain_files import read_json
+from embedscope.publishing import write_whole
 from embedscope.result import EpochRecord
 from embedscope.result.codec import decode, encode
-from embedscope.train.durable import write_durably
 from embedscope.train.trainer import Progress, State
 
 if TYPE_CHECKING:
@@ -152,7 +152,11 @@ class Checkpointer:
         require_torch()
         import torch
 
-        write_durably(path, lambda temporary: torch.save(dict(payload), temporary))
+        def save(temporary: Path) -> None:
+            with temporary.open("wb") as file:  # torch writes the name of a path into what it saves
+                torch.save(dict(payload), file)
+
+        write_whole(path, save, option="--output-dir", is_durable=True)
         if path.name not in self.written:
             self.written.append(path.name)
 
@@ -256,7 +260,7 @@ def resumable_file(path: Path) -> Path:
 
 def _named_run(path: Path) -> str | None:
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = read_json(path)
     except (OSError, ValueError):
         return None
     return str(config[RUN_ID]) if isinstance(config, dict) and RUN_ID in config else None

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
-import shutil
-import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +9,8 @@ from typing import Any
 from embedscope.errors import OutputError, importing
 from embedscope.machine import require_torch
 from embedscope.models.encoders import quiet_transformers
+from embedscope.publishing import cannot_write, staged_folder, write_whole
 from embedscope.train.base import Base
-from embedscope.train.durable import write_durably
 from embedscope.train.trainer import State
 
 
@@ -34,7 +29,7 @@ def save_safetensors(path: Path, head: State, metadata: Mapping[str, Any]) -> No
     text = {name: str(value) for name, value in metadata.items() if isinstance(value, str | int | float)}
     tensors = {name: tensor.contiguous() for name, tensor in head.items()}
     content = save(tensors, metadata={"format": "pt", **text})
-    write_durably(path, lambda temporary: temporary.write_bytes(content))
+    write_whole(path, lambda temporary: temporary.write_bytes(content), option="--output-dir", is_durable=True)
 
 
 def save_sentence_transformers(folder: Path, head: State, base: Base) -> None:
@@ -53,17 +48,13 @@ def save_sentence_transformers(folder: Path, head: State, base: Base) -> None:
     """
     require_torch()
     require_replaceable(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
-        with quiet_transformers():
-            _model(head, base).save(str(staging), create_model_card=False)
-        _open_to_all(staging)
-        _put_in_place(staging, folder)
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be written ({error.strerror or error}).") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    with staged_folder(folder, option="--output-dir", is_replaced=True) as staging:
+        try:
+            with quiet_transformers():
+                _model(head, base).save(str(staging), create_model_card=False)
+            _open_to_all(staging)
+        except OSError as error:
+            raise cannot_write(folder, error, "--output-dir") from error
 
 
 def require_replaceable(folder: Path) -> None:
@@ -81,42 +72,11 @@ def require_replaceable(folder: Path) -> None:
 
 
 def _open_to_all(staging: Path) -> None:
-    """Modes as the user's other files have: mkdtemp and safetensors make theirs for this user alone."""
+    """Modes as the user's other files have: safetensors makes its own for this user alone."""
     usual = (staging / "modules.json").stat().st_mode
     for path in staging.rglob("*"):
         if path.is_file():
             path.chmod(usual)
-    staging.chmod((staging / "1_Pooling").stat().st_mode)
-
-
-def _put_in_place(staging: Path, folder: Path) -> None:
-    """Move ``staging`` to ``folder``; what stood there is gone afterwards, or stands there again where this fails."""
-    if not folder.exists():
-        os.replace(staging, folder)
-        return
-    if _exchanged(staging, folder):
-        return  # the old folder is the staging now, which the caller removes
-    old = staging.with_name(f"{staging.name}.old")
-    os.replace(folder, old)
-    try:
-        os.replace(staging, folder)
-    except OSError:
-        os.replace(old, folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-
-
-_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
-
-
-def _exchanged(one: Path, other: Path) -> bool:
-    """Let two folders change places in one step, so that neither name is ever without one; False where that is not to
-    be had (other systems than Linux, some network file systems), and nothing has changed.
-    """
-    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
-    if rename is None:
-        return False
-    return bool(rename(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0)
 
 
 def _model(head: State, base: Base) -> Any:

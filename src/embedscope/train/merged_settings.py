@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from enum import StrEnum
@@ -13,6 +12,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from embedscope.errors import InvalidOptionError
 from embedscope.log import Log
 from embedscope.metrics.metric_names import parse_measure
+from embedscope.plain_files import read_json
 from embedscope.settings import PROMPTS, TrainSettings, flag
 from embedscope.train.checkpoints import RUN_ID, read_config, resumable_file
 from embedscope.train.selection import FALLING
@@ -96,7 +96,7 @@ def _require(name: str, value: object, is_good: bool, expected: str) -> None:
 def _from_file(path: Path, log: Log) -> dict[str, Any]:
     """The entries of a configuration file, those of the original project's under their names here."""
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = read_json(path)
     except OSError as error:
         raise InvalidOptionError(f"--config {path} cannot be read ({error.strerror or error}).") from error
     except ValueError as error:

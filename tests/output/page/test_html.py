@@ -139,7 +139,7 @@ def test_a_folder_without_the_payload_is_refused_with_what_to_do(tmp_path: Path)
             '{"kind": "embedscope-page", "page_version": 9, "report": {}}',
             "page_version 9; this program draws version 1",
         ),
-        ('{"kind": "embedscope-page", "page_version": 1}', 'has no "report" table'),
+        ('{"kind": "embedscope-page", "page_version": 1}', "report: it is missing"),
     ],
 )
 def test_a_payload_that_cannot_be_drawn_is_refused_with_the_reason(tmp_path: Path, content: str, message: str) -> None:
@@ -150,7 +150,7 @@ def test_a_payload_that_cannot_be_drawn_is_refused_with_the_reason(tmp_path: Pat
 
 def test_a_payload_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     (tmp_path / page.PAGE_FILE).write_bytes(b"\xff\xfe")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="can't decode byte 0xff"):
         html.render_run_folder(tmp_path)
 
 

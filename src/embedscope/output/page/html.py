@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-import json
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -18,6 +17,9 @@ from typing import Any
 
 from embedscope.errors import DataFormatError, InputError
 from embedscope.output.page.payload import PAGE_FILE, PAGE_VERSION, to_json
+from embedscope.plain_files import MOST_PAGE_BYTES, parse_json, read_json
+from embedscope.publishing import require_complete
+from embedscope.result.conformance import first_fault
 
 _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
@@ -92,6 +94,7 @@ def render_run_folder(folder: str | Path) -> str:
     DataFormatError
         If ``page.json`` is not the payload of a page, or of a version that this program does not know.
     """
+    require_complete(Path(folder))
     payload = _read_payload(Path(folder) / PAGE_FILE)
     return render(payload, title=page_title(payload["report"]))
 
@@ -136,17 +139,15 @@ def _as_text(text: str) -> str:
 
 def _read_payload(path: Path) -> Any:
     try:
-        content = path.read_text(encoding="utf-8")
+        payload = read_json(path, most_bytes=MOST_PAGE_BYTES)
     except FileNotFoundError:
         raise InputError(
             f"{path} does not exist, and the page is drawn from it. Give the output folder of 'embedscope visualize'; "
             f"a folder of an older version has no {PAGE_FILE}: run visualize again (the embeddings are in the cache)."
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise InputError(f"{path} cannot be read ({error}). Check that it is the file that the run wrote.") from error
-    try:
-        payload = json.loads(content)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except ValueError as error:
         raise DataFormatError(
             f"{path} is not JSON ({error}), so the run was cut short or the file was changed. Run visualize again."
         ) from error
@@ -158,9 +159,10 @@ def _read_payload(path: Path) -> Any:
     version = payload.get("page_version")
     if version != PAGE_VERSION:
         raise DataFormatError(
-            f"{path} has page_version {version!r}; this program draws version {PAGE_VERSION}. Draw it with the "
+            f"{path} has page_version {str(version)[:40]}; this program draws version {PAGE_VERSION}. Draw it with the "
             "embedscope that wrote it, or run visualize again."
         )
-    if not isinstance(payload.get("report"), dict):
-        raise DataFormatError(f'{path} has no "report" table, so there is nothing to draw. Run visualize again.')
+    fault = first_fault(payload, parse_json(files("embedscope.output.page").joinpath("schema.json").read_text("utf-8")))
+    if fault is not None:
+        raise DataFormatError(f"{path} is not the payload of a page: {fault}. Run visualize again.")
     return payload

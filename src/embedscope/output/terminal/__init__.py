@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from rich.text import Text
 
+from embedscope.output.streams import STDOUT, escaped_json
 from embedscope.output.terminal.comparison_tables import print_run_comparison
 from embedscope.output.terminal.finding_lines import print_example, print_failure_modes, print_findings
 from embedscope.output.terminal.hanging import Hanging, console
@@ -119,4 +119,4 @@ class Terminal:
     def json(self, text: str) -> None:
         """The machine-readable result, as the only thing on stdout."""
         if self.results_are_json:
-            sys.stdout.write(text + "\n")
+            STDOUT.write(escaped_json(text) + "\n")

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import IO, cast
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableType, RenderHook, RenderResult
+from rich.control import Control
 from rich.measure import Measurement
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
+
+from embedscope.output.streams import STDERR, STDOUT, escaped
 
 WIDTH_OF_A_FILE = 100
 """Columns where the output is no terminal (a file, a pipe, a CI log) and COLUMNS is not set."""
@@ -19,11 +25,38 @@ NARROWEST = 24
 
 
 def console(*, stderr: bool = False, quiet: bool = False) -> Console:
-    """A console that neither colours numbers nor reads markup out of what it is given."""
-    made = Console(stderr=stderr, quiet=quiet, highlight=False, markup=False, emoji=False)
+    """A console that neither colours numbers nor reads markup or codes out of what it is given."""
+    file = cast(IO[str], STDERR if stderr else STDOUT)
+    made = Console(file=file, stderr=stderr, quiet=quiet, highlight=False, markup=False, emoji=False)
+    made.push_render_hook(_Escaping())
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = WIDTH_OF_A_FILE
     return made
+
+
+class _Escaping(RenderHook):
+    """Writes out the codes in every text, once it has been laid out."""
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        """The same, escaped; movements of the cursor stay what they are."""
+        return [shown if isinstance(shown, Control) else _Escaped(shown) for shown in renderables]
+
+
+@dataclass(frozen=True, slots=True)
+class _Escaped:
+    """A text or table whose codes are visible."""
+
+    shown: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        line = ""
+        for segment in console.render(self.shown, options):
+            if segment.control:
+                yield segment
+                continue
+            text = escaped(segment.text, starts_line=not line.strip())
+            yield Segment(text, segment.style)
+            line = (line + text).rpartition("\n")[2]
 
 
 Columns = dict[str, list[str]]
