@@ -23,6 +23,7 @@ from embedscope.data.readers.containers import Fields
 from embedscope.data.readers.list_cells import closed
 from embedscope.data.readers.rows import Slot, text_slots
 from embedscope.data.readers.source import UTF8_BOM, read_text
+from embedscope.errors import InvalidOptionError
 
 PATCHABLE = ("JSON", "JSONL", "CSV", "TSV")
 """Containers that are text, so that a row can be replaced and the rest left as it is."""
@@ -139,14 +140,15 @@ class _Record:
 
     def edited(self, edits: Sequence[Edit]) -> Fields | None:
         """The record after the edits; None where it is removed."""
-        removals = [edit for edit in edits if edit.action is Action.REMOVE]
+        gone = [edit for edit in edits if edit.part is Part.ROW and edit.action is Action.REMOVE]
+        removals = [edit for edit in edits if edit.part is not Part.ROW and edit.action is Action.REMOVE]
         for edit in edits:
             if edit.action is not Action.REMOVE:
                 self._apply(edit)
-        for edit in sorted(removals, key=lambda e: -e.place):  # the last first: the places before it stay right
-            if edit.part is not Part.ROW:
-                self._remove(edit)
-        gone = [edit for edit in removals if edit.part is Part.ROW]
+        for edit in sorted(removals, key=lambda e: -(self._slot(e)[1] or 0)):  # the last first: indices stay right
+            if not gone:
+                self._require_no_label_alone(edit)
+            self._remove(edit)
         for edit in gone:
             self._note(edit, "", self._before, None)
         return None if gone else self._record
@@ -208,6 +210,15 @@ class _Record:
         else:
             item["weight"] = int(weight) if isinstance(before, int) and float(weight).is_integer() else weight
         self._note(edit, f"{path}.weight", before, item.get("weight"))
+
+    def _require_no_label_alone(self, edit: Edit) -> None:
+        """Raise where a label would be left without its text, in a row that stays for its other texts."""
+        if self._mapping.label is not None and self._slot(edit) == (self._mapping.positive, None):
+            raise InvalidOptionError(
+                f"--fix cannot take the text of '{self._mapping.positive}' out of row {edit.row} ({edit.change}): its "
+                f"label in '{self._mapping.label}' would be left without a text. Remove the row, or put its negatives "
+                "into rows of their own."
+            )
 
     def _remove(self, edit: Edit) -> None:
         field, index = self._slot(edit)
