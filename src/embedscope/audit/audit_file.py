@@ -62,7 +62,7 @@ def run_audit(settings: Settings, fix: str | None, log: Log) -> Audited:
     for warning in raw.warnings:
         log.warn(warning)
     source = None if fix is None else _patchable(raw, settings)
-    training = TrainingFile.of(settings)
+    training = TrainingFile.of(settings, log)
     train = None if training is None else (training.name, training.collection)
     checkpoint = _checkpoint(settings)
     subject = Subject(
