@@ -291,6 +291,7 @@ values = st.recursive(
 )
 fields = st.sampled_from(
     ["query", "pos", "hard_neg", "neg", "anchor", "positive", "negative", "group", "positive_passages"]
+    + ["question", "answer", "label", "score", "positive_ctxs", "contexts", "ground_truth", "id", "source", "", "1", "é"]
 )
 
 
