@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -265,12 +266,13 @@ class _Columns:
 
     def _leave_row_numbers(self) -> None:
         """Columns under unknown names that count the rows from 0 or 1."""
-        n = len(self.records.items)
         for field in self._of(None):
-            listed = [_whole(value) for value in self._values(field)]
-            if n > 1 and listed in (list(range(n)), list(range(1, n + 1))):
+            if len(self.records.items) > 1 and any(map(partial(self._counts_from, field), (0, 1))):
                 self._role[field] = Role.UNUSED
                 self._ids.add(field)
+
+    def _counts_from(self, field: str, start: int) -> bool:
+        return all(_whole(value) == number for number, value in enumerate(self._values(field), start=start))
 
     def _choose_positive(self) -> None:
         """Of the names of positives those that say it most surely; more than one of these is refused later."""
