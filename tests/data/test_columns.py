@@ -306,6 +306,7 @@ def test_more_columns_of_texts_are_refused_with_an_option_that_reads_them(tmp_pa
         ({"a": QUERIES, "b": ["wool", "rain", "moles", "knives"]}, "'b' holds single words"),
         ({"a": ["wool", "rain", "moles", "knives"], "b": QUERIES}, "'a' holds single words"),
         ({"a": QUERIES, "n": [3, 1, 4, 1], "b": ANSWERS}, "none is known to be the query or the positive"),
+        ({"1": QUERIES, "2": ANSWERS, "3": ["1", "0", "1", "0"]}, "example --columns query=1,positive=2"),
         ({"a": QUERIES, "b": [["x"], ["y"], ["z"], ["x"]]}, "none is known to be the query or the positive"),
         ({"sentence1": QUERIES, "sentence2": ANSWERS, "score": [0.1, 0.5, 1.0, 0.2]}, "metadata=score"),
         ({"sentence1": QUERIES, "sentence2": ANSWERS, "label": [0, 1, 1, 1]}, "label=label"),

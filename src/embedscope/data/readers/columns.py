@@ -228,9 +228,9 @@ class _Columns:
         self._require_one_each()
         (query,), (positive,) = self._of(Role.QUERY), self._of(Role.POSITIVE)
         for field in (query, positive):
-            self._refuse_content(field, _ADDRESS.fullmatch, "addresses")
+            self._refuse_content(field, "addresses")
         if names_a_document(positive):
-            self._refuse_content(positive, _is_word, "single words")
+            self._refuse_content(positive, "numbers", "single words")
         self._refuse_possible_negatives()
         lists = self._open_lists()
         for field in self._of(None):
@@ -327,9 +327,7 @@ class _Columns:
     def _refuse_contradicted(self, query: str, positive: str) -> None:
         """What the texts say against a guess by order."""
         for field in (query, positive):
-            self._refuse_content(field, _ADDRESS.fullmatch, "addresses")
-            self._refuse_content(field, _is_number, "numbers")
-            self._refuse_content(field, _is_word, "single words")
+            self._refuse_content(field, *_CONTENTS)
         first, second = self._texts(query), self._texts(positive)
         is_repeated = len(set(second)) < len(second)
         if first and second and is_repeated and median(map(len, second)) < median(map(len, first)):
@@ -340,9 +338,15 @@ class _Columns:
                 positive=[query],
             )
 
-    def _refuse_content(self, field: str, is_such: Callable[[str], object], what: str) -> None:
-        if field not in self._stated and _mostly(is_such, self._texts(field)):
-            raise self._unclear(f"the column '{field}' holds {what}, and texts were expected")
+    def _refuse_content(self, field: str, *contents: str) -> None:
+        content = self._content(field)
+        if field not in self._stated and content in contents:
+            raise self._unclear(f"the column '{field}' holds {content}, and texts were expected")
+
+    def _content(self, field: str) -> str:
+        """What a column holds in place of texts; "" where it holds texts."""
+        texts = self._texts(field)
+        return next((content for content, is_such in _CONTENTS.items() if _mostly(is_such, texts)), "")
 
     def _require_one_each(self) -> None:
         for role in _SINGLE:
@@ -384,7 +388,7 @@ class _Columns:
         """The roles that a person may have meant: columns by name, then columns of texts in their order."""
         query, positive = self._of(Role.QUERY), self._of(Role.POSITIVE)
         unknown = [*query[1:], *self._of(None)]
-        texts = [field for field in unknown if self._is_of_texts(field)]
+        texts = [field for field in unknown if self._is_of_texts(field) and not self._content(field)]
         others = iter([*texts, *(field for field in unknown if field not in texts)])
         roles = {"query": query[:1] or [next(others, "...")], "positive": positive[:1] or [next(others, "...")]}
         more = [field for field in others if field in texts and not (query or positive)]
@@ -478,6 +482,14 @@ def _is_number(text: str) -> bool:
 def _is_word(text: str) -> bool:
     """Whether a text is a single word; scripts that put no spaces between words do not say so."""
     return len(text.split()) == 1 and max(text) < _WITH_SPACES
+
+
+_CONTENTS: dict[str, Callable[[str], object]] = {
+    "addresses": _ADDRESS.fullmatch,
+    "numbers": _is_number,
+    "single words": _is_word,
+}
+"""What a column may hold that is no text, the most certain first."""
 
 
 def _whole(value: object) -> int | None:
