@@ -218,8 +218,6 @@ class _Columns:
 
     def mapping(self) -> ColumnMapping:
         """The mapping; raises DataFormatError where it is unclear."""
-        if not {Role.QUERY, Role.POSITIVE} <= set(self._stated.values()):
-            _refuse_exports(self._fields)
         self._leave_row_numbers()
         self._choose_positive()
         self._choose_negatives()
@@ -356,6 +354,7 @@ class _Columns:
                 raise self._unclear(f"the rows have {both}{' and '.join(map(repr, own))}, and one can be the {role}")
         absent = [role.value for role in (Role.QUERY, Role.POSITIVE) if not self._of(role)]
         if absent:
+            _refuse_exports(self._fields)
             _refuse_parts_of_a_folder(self._fields)
             raise self._unclear(
                 f"of the fields {names(self._fields) or '(there are none)'} none is known to be the "
@@ -364,7 +363,7 @@ class _Columns:
 
     def _refuse_possible_negatives(self) -> None:
         doubtful = [field for field in self._of(None) if speaks_of_negatives(field)]
-        if doubtful:
+        if doubtful and Role.NEGATIVES not in self._stated.values():
             raise DataFormatError(
                 f"the column '{doubtful[0]}' may hold negatives, and its name is not one that is known. Pass "
                 f"{self._line(negatives=[*self._of(Role.NEGATIVES), *doubtful])} to read it, or "
@@ -387,7 +386,8 @@ class _Columns:
     def _guess(self) -> dict[str, list[str]]:
         """The roles that a person may have meant: columns by name, then columns of texts in their order."""
         query, positive = self._of(Role.QUERY), self._of(Role.POSITIVE)
-        unknown = [*query[1:], *self._of(None)]
+        left = [field for field in self._of(Role.UNUSED) if role_of(field) in (Role.QUERY, Role.POSITIVE)]
+        unknown = [*query[1:], *left, *self._of(None)]
         texts = [field for field in unknown if self._is_of_texts(field) and not self._content(field)]
         others = iter([*texts, *(field for field in unknown if field not in texts)])
         roles = {"query": query[:1] or [next(others, "...")], "positive": positive[:1] or [next(others, "...")]}
