@@ -2,10 +2,11 @@
 
 The format is recognised from the content, never from the name alone::
 
-    file ──► containers (JSON, JSONL, CSV, Parquet: records) ──► dialects (rows) ──┐
-    folder ──► folders (BEIR, FlagEmbedding, MTEB: texts by id, qrels) ────────────┴─► Collection
+    file ──► containers (JSON, JSONL, CSV, Parquet: records) ──► columns ──► rows ──┐
+    folder ──► folders (BEIR, FlagEmbedding, MTEB: texts by id, qrels) ─────────────┴─► Collection
 
-Both stand on ``source``: from a path to decoded text and JSON, with the place of every fault.
+``columns`` decides which column holds what, by ``column_names`` where nothing is stated. Both ways begin in ``source``:
+from a path to decoded text and JSON, with the place of every fault.
 
 Whatever the file holds, the only exceptions are subclasses of :class:`~embedscope.errors.InputError`.
 """
@@ -16,10 +17,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from embedscope.data.collection import Collection, build_collection, collection_from_qrels
+from embedscope.data.readers.columns import refuse_columns
 from embedscope.data.readers.containers import read_records
-from embedscope.data.readers.dialects import rows_with_dialect
 from embedscope.data.readers.folders import read_folder
 from embedscope.data.readers.portion import take_portion
+from embedscope.data.readers.rows import mapped_rows
 from embedscope.data.readers.source import located, require_path
 
 __all__ = ["read_collection"]
@@ -39,8 +41,8 @@ def read_collection(
     Parameters
     ----------
     path : str or Path
-        A file of rows (original, FlagEmbedding, sentence-transformers or tevatron fields, as JSON, JSONL, CSV or
-        Parquet) or a folder (BEIR, FlagEmbedding evaluation, MTEB Parquet).
+        A file of rows (columns under known names, or as ``columns`` states them, in JSON, JSONL, CSV or Parquet) or a
+        folder (BEIR, FlagEmbedding evaluation, MTEB Parquet).
     split : str, optional
         Which judgments of a folder to use; by default ``test``, or the only ones there are. For a file a portion of
         its rows in file order: ``first:0.9``, ``last:0.1`` (a share) or ``last:200`` (a count).
@@ -65,12 +67,14 @@ def read_collection(
     TooFewPointsError
         If fewer than two queries have a relevant document.
     InvalidOptionError
-        If ``split`` is no portion of a file, or names a split that the folder does not have.
+        If ``split`` is no portion of a file, or names a split that the folder does not have, or ``columns`` or
+        ``group`` name a column that is not there.
     """
     path = require_path(path)
     with located(str(path)):
         if path.is_dir():
             folder = read_folder(path, split=split, group=group)
+            refuse_columns(columns, f"a {folder.format}")
             return collection_from_qrels(
                 folder.queries,
                 folder.documents,
@@ -83,14 +87,16 @@ def read_collection(
                 metadata=folder.metadata,
             )
         records = read_records(path)
-        rows, dialect, notes = rows_with_dialect(records, columns=columns, group=group)
+        read = mapped_rows(records, columns=columns, group=group)
+        rows, notes = read.rows, read.notes
         if split is not None:
             rows, portion = take_portion(rows, split)
             notes = [portion, *notes]
         return build_collection(
             rows,
-            format=f"{dialect.name} {records.container}",
+            format=f"{read.mapping.format} {records.container}",
             drop_empty=drop_empty,
             row_name=records.row_name,
             warnings=[*records.warnings, *notes],
+            columns=read.mapping.roles,
         )

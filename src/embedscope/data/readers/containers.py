@@ -146,7 +146,7 @@ def _delimited_rows(text: str, delimiter: str) -> Iterator[tuple[int, Fields]]:
             continue
         if not header:
             header = [cell.strip() for cell in cells]
-            if len(set(header)) < len(header) or "" in header:
+            if len(set(header)) < len(header):
                 raise DataFormatError(f"line 1: the columns {names(header)} need a name each, and no name twice.")
         elif len(cells) != len(header):
             raise DataFormatError(

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from embedscope.data.collection import excerpt
 from embedscope.data.readers.containers import Fields, parquet_rows
-from embedscope.data.readers.dialects import passage_text
+from embedscope.data.readers.rows import passage_text
 from embedscope.data.readers.source import kind_of, located, names, parse_json, read_head, read_lines, surrogate_note
 from embedscope.errors import DataFormatError, InvalidOptionError
 
