@@ -396,6 +396,31 @@ def test_evaluate_with_a_baseline_says_what_compare_says(
     assert one.status == two.status == status
 
 
+def test_the_baseline_may_be_the_folder_of_an_old_run_and_says_what_its_vectors_say(
+    scene: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = scene / "old_baseline"
+    assert run(capsys, *judged(scene, "random", "--output", old, "--quiet", "--draws", "500")).status == 0
+    words = judged(scene, "good", "--draws", "500", "--json")
+    told = [json.loads(run(capsys, *words, "--baseline", name).out) for name in (old, scene / "random.npz")]
+    assert told[0]["verdict"]["reasons"][1:] == told[1]["verdict"]["reasons"][1:]
+    found = [[{**row, "b": ""} for row in report["comparisons"]] for report in told]
+    assert found[0] == found[1]
+    assert str(old) in {row["b"] for row in told[0]["comparisons"]}
+
+
+def test_an_old_run_on_other_data_is_refused_as_baseline_as_it_is_by_compare(
+    scene: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = scene / "old_sample"
+    assert run(capsys, *judged(scene, "random", "--output", old, "--quiet", "--max-samples", "20")).status == 0
+    one = run(capsys, *judged(scene, "good", "--baseline", old))
+    two = run(capsys, "compare", old, scene / "good.npz", "--data", scene / "test.json")
+    assert one.status == two.status == 2
+    assert "were measured on different queries" in " ".join(one.err.split())
+    assert one.err.split("'")[-1] == two.err.split("'")[-1]
+
+
 def test_an_old_run_that_lacks_a_metric_is_compared_on_the_others(
     scene: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
