@@ -396,6 +396,31 @@ def test_evaluate_with_a_baseline_says_what_compare_says(
     assert one.status == two.status == status
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "word"), [("random", "good", "WIN"), ("perfect", "fair", "REGRESSION"), ("good", "same", "MARGINAL")]
+)
+def test_the_last_line_of_a_comparison_is_the_one_for_monitors(
+    old: str, new: str, word: str, scene: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_vectors(scene / "same.npz", scene / "test.json", 0.8)
+    first, second = scene / f"{old}.npz", scene / f"{new}.npz"
+    common = ["--data", scene / "test.json", "--draws", "500"]
+    for words in (["evaluate", "--embeddings", second, "--baseline", first], ["compare", first, second]):
+        report = json.loads(run(capsys, *words, *common, "--json").out)
+        (row,) = [row for row in report["comparisons"] if row["metric"] == "MRR" and row["b"] == str(first)]
+        score, delta = report["metrics"]["MRR"]["value"], row["difference"]
+        *_, line = run(capsys, *words, *common).out.splitlines()
+        assert line == (
+            f"VERDICT: {word} | score={score:.4f} | baseline={score - delta:.4f} | "
+            f"delta={delta:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]"
+        )
+        assert run(capsys, *words, *common, "--quiet").out == ""
+
+
+def test_without_a_reference_there_is_no_line_for_monitors(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "VERDICT:" not in run(capsys, *judged(scene, "good")).out
+
+
 def test_the_baseline_may_be_the_folder_of_an_old_run_and_says_what_its_vectors_say(
     scene: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
