@@ -78,7 +78,13 @@ class Rounds:
         return PeerTiming(timing.label, timing.median_s, timing.low_s, timing.high_s, self.ratio(label, to=ours))
 
 
-def alternate(candidates: Mapping[str, Callable[[], object]], *, repeats: int, warm_up: bool = True) -> Rounds:
+def alternate(
+    candidates: Mapping[str, Callable[[], object]],
+    *,
+    repeats: int,
+    warm_up: bool = True,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Rounds:
     """Time the candidates in turn, ``repeats`` rounds.
 
     Parameters
@@ -89,21 +95,23 @@ def alternate(candidates: Mapping[str, Callable[[], object]], *, repeats: int, w
         Rounds that count, at least 1.
     warm_up : bool
         Run one round first that does not count: compilation, page faults and caches belong to no candidate.
+    clock : callable
+        Seconds so far; of the wall by default.
     """
     seconds: dict[str, list[float]] = {label: [] for label in candidates}
     for number in range(-int(warm_up), repeats):
         for label, call in candidates.items():
-            elapsed_s = seconds_of(call)
+            elapsed_s = seconds_of(call, clock)
             if number >= 0:
                 seconds[label].append(elapsed_s)
     return Rounds(seconds)
 
 
-def seconds_of(call: Callable[[], object]) -> float:
-    """Wall time of one call."""
-    start = time.perf_counter()
+def seconds_of(call: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
+    """Time of one call."""
+    start = clock()
     call()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def peak_bytes_above_start(call: Callable[[], object]) -> int:

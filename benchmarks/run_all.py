@@ -85,7 +85,7 @@ SCRIPTS = (
         (*ONE_ROUND, "--queries", "2000", "--documents", "2000", "--dim", "16", "--peer-queries", "50"),
     ),
     Script("trustworthiness", ("--repeats", "2"), (*ONE_ROUND, "--points", "300", "--dim", "16")),
-    Script("bootstrap_speed", (), (*ONE_ROUND, "--queries", "200", "--metrics", "2", "--draws", "200")),
+    Script("evaluation_whole", ("--repeats", "3")),
     Script("maps"),
     Script("encoding", ("--repeats", "3", "--rows", "150")),
     Script("visualize_wall"),

@@ -176,16 +176,26 @@ def _judgments(qrels: Sequence[Qrel], *, n_queries: int, n_documents: int) -> Ju
         raise InvalidOptionError(
             f"qrels must list the relevant documents of each of the {n_queries} queries; it has {len(qrels)} entries."
         )
-    entries = [_relevant(entry, query, n_documents) for query, entry in enumerate(qrels)]
-    rows, gains = [rows for rows, _ in entries], [gains for _, gains in entries]
-    return Judgments.from_lists(rows, n_documents=n_documents, gains=gains)
+    entries = [_relevance_of(entry, query, n_documents) for query, entry in enumerate(qrels)]
+    query = np.repeat(np.arange(n_queries), [rows.size for rows, _ in entries])
+    rows = np.concatenate([np.zeros(0, np.int64), *(rows for rows, _ in entries)])
+    gains = np.concatenate([np.zeros(0), *(gains for _, gains in entries)])
+    order = np.lexsort((gains, rows, query))
+    query, rows, gains = query[order], rows[order], gains[order]
+    again = np.flatnonzero((np.diff(query) == 0) & (np.diff(rows) == 0)) + 1
+    uneven = again[gains[again] != gains[again - 1]]
+    if len(uneven):
+        raise InvalidOptionError(
+            f"qrels of query {query[uneven[0]]} give document {rows[uneven[0]]} two different gains; keep one of them."
+        )
+    kept = gains > 0
+    kept[again] = False
+    indptr = np.searchsorted(query[kept], np.arange(n_queries + 1))
+    return Judgments(indptr, rows[kept], gains[kept], n_documents)
 
 
-def _relevant(entry: Qrel, query: int, n_documents: int) -> tuple[IntArray, Float64Array]:
-    """Distinct relevant document rows of one entry of qrels, ascending, and their gains.
-
-    A single row may stand for a list of one. A document that stands twice with different gains is refused.
-    """
+def _relevance_of(entry: Qrel, query: int, n_documents: int) -> tuple[IntArray, Float64Array]:
+    """Judged document rows of one entry of qrels and their gains; a single row may stand for a list of one."""
     if isinstance(entry, Mapping):
         listed, gains = np.asarray(list(entry)), _gains(list(entry.values()), query)
     elif _is_pair(entry):
@@ -198,12 +208,7 @@ def _relevant(entry: Qrel, query: int, n_documents: int) -> tuple[IntArray, Floa
         raise InvalidOptionError(
             f"qrels of query {query} hold {listed.size} documents and {gains.size} gains; give each document one gain."
         )
-    rows, first, place = np.unique(listed, return_index=True, return_inverse=True)
-    if (gains != gains[first][place]).any():
-        twice = rows[place[np.argmax(gains != gains[first][place])]]
-        raise InvalidOptionError(f"qrels of query {query} give document {twice} two different gains; keep one of them.")
-    is_relevant = gains[first] > 0
-    return rows[is_relevant].astype(np.int64), gains[first][is_relevant]
+    return listed.reshape(-1).astype(np.int64), gains
 
 
 def _is_pair(entry: Any) -> TypeGuard[tuple[npt.ArrayLike, npt.ArrayLike]]:

@@ -37,6 +37,7 @@ from embedscope.measure.query_set import QuerySet
 from embedscope.measure.rank_metrics import PRIMARY_METRICS, measure_metrics, power_of
 from embedscope.measure.ranked import Ranked, facts_of, rank
 from embedscope.measure.robustness import query_encoder
+from embedscope.measure.same_data import require_same_data
 from embedscope.measure.scoring import bound_of, lexical_values, rank_values
 from embedscope.measure.similarity import DocumentSummary, measure_similarity
 from embedscope.models.cache import EmbeddingStore
@@ -59,6 +60,7 @@ from embedscope.result import (
     extended,
 )
 from embedscope.result.formatting import MAP_BY_DIRECTION
+from embedscope.result.saved_run import is_run_folder, read_run
 from embedscope.settings import PROMPTS, Settings, SimilarityFunction, require_unused
 from embedscope.stats.resampler import Stream, holm_over
 
@@ -93,7 +95,8 @@ def run(
     chosen = with_metrics_of(criteria, chosen)
     perturbations_of(chosen, reader)  # refused before any work where they cannot be
     name = checkpoint_of(chosen)
-    require_encoder([name] if chosen.model.baseline is None else [name, chosen.model.baseline], chosen)
+    baseline = chosen.model.baseline
+    require_encoder([name] if baseline is None or is_run_folder(baseline) else [name, baseline], chosen)
     collection = read(chosen, log, collections.get("data"))
     training = TrainingFile.of(chosen, log, collections.get("train"))
     embedded = embed(name, collection, chosen, log)
@@ -173,6 +176,7 @@ class Embedded:
     embeddings: Embeddings
     base: Embeddings | None = None
     baselines: Mapping[str, Embeddings] = field(default_factory=dict)
+    old_runs: Mapping[str, Scored] = field(default_factory=dict)  # what it is compared with, measured before
     model: Model | None = None  # None for precomputed vectors
     store: EmbeddingStore | None = None
 
@@ -204,12 +208,22 @@ def embed(name: str, collection: Collection, settings: Settings, log: Log = SILE
 
 
 def with_baseline(own: Embedded, collection: Collection, settings: Settings, log: Log = SILENT) -> Embedded:
-    """``own`` with the collection under the baseline of the settings, where there is one."""
+    """``own`` with the collection under the baseline of the settings, or the old run that it names, if it names any."""
     baseline = settings.model.baseline
     if baseline is None:
         return own
+    if is_run_folder(baseline):
+        old = read_run(baseline)
+        warn_of_missing([name for name in settings.measure.metrics if name not in old.metrics], log)
+        return replace(own, old_runs={baseline: old})
     other = embed_with(baseline, collection, settings, log, with_base=False)
     return replace(own, baselines={baseline: other.embeddings})
+
+
+def warn_of_missing(metrics: Sequence[str], log: Log) -> None:
+    """Say which metrics an old run lacks, where it lacks any."""
+    if metrics:
+        log.warn(f"the reference was measured without {', '.join(metrics)}, which cannot be compared")
 
 
 def embed_with(
@@ -391,10 +405,14 @@ def baselines(
     runs = {**({} if embedded.base is None else {"base": embedded.base}), **embedded.baselines}
     for name, run in runs.items():
         compared[name] = values(run.queries[query_set.rows], run.documents, run.similarity)
+    for name, old in embedded.old_runs.items():
+        data = (old.data, facts_of(collection, ranked))
+        require_same_data((name, embedded.embeddings.facts.checkpoint), (old.queries, ranked.query_table), data)
+        compared[name] = {metric: old.queries.values[metric] for metric in chosen.metrics if metric in old.metrics}
     spaces = projections(embedded, query_set, settings)
     if embedded.base is not None:
         compared |= {name: values(*space, embedded.base.similarity) for name, space in spaces.items()}
-    beside = {name: compared[name] for name in (*embedded.baselines, *spaces)}
+    beside = {name: compared[name] for name in (*embedded.baselines, *embedded.old_runs, *spaces)}
     means = {name: {m: float(np.nanmean(v)) for m, v in found.items()} for name, found in beside.items()}
     return compared, means
 

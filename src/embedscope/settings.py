@@ -268,7 +268,9 @@ class ModelSettings(Checked):
 
     checkpoint: str | None = option(None, "model: .pt, .safetensors, a folder or a hub name", metavar="PATH")
     embeddings: str | None = option(None, "vectors (.npz, .parquet) in place of a checkpoint", metavar="FILE")
-    baseline: str | None = option(None, "checkpoint or embedding file to compare with", metavar="PATH")
+    baseline: str | None = option(
+        None, "checkpoint, embedding file or folder of an old run to compare with", metavar="PATH"
+    )
     base_model: str | None = option(
         None, "encoder under a head: a folder or a hub name", metavar="NAME", shown_default="BAAI/bge-m3"
     )

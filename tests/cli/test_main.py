@@ -242,7 +242,7 @@ def test_no_printed_line_is_wider_than_the_terminal_and_no_number_is_broken(
         capsys, "compare", scene / "good.npz", scene / "random.npz", "--data", scene / "test.json", "--draws", "500"
     )
     lines = [line for text in (done.out, done.err, compared.out, compared.err) for line in text.splitlines()]
-    free = ("comparison", "Writt")  # names of files are never broken, so that they can be copied
+    free = ("comparison", "Writt", "VERDICT:")  # names of files, and the line for monitors, are never broken
     assert [line for line in lines if len(line) > max(columns, 80) and not line.startswith(free)] == []
     assert "…" not in "".join(line for line in done.out.splitlines() if "MRR" in line)
 
@@ -394,6 +394,56 @@ def test_evaluate_with_a_baseline_says_what_compare_says(
         theirs["reasons"][:2],
     )
     assert one.status == two.status == status
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "word"), [("random", "good", "WIN"), ("perfect", "fair", "REGRESSION"), ("good", "same", "MARGINAL")]
+)
+def test_the_last_line_of_a_comparison_is_the_one_for_monitors(
+    old: str, new: str, word: str, scene: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_vectors(scene / "same.npz", scene / "test.json", 0.8)
+    first, second = scene / f"{old}.npz", scene / f"{new}.npz"
+    common = ["--data", scene / "test.json", "--draws", "500"]
+    for words in (["evaluate", "--embeddings", second, "--baseline", first], ["compare", first, second]):
+        report = json.loads(run(capsys, *words, *common, "--json").out)
+        (row,) = [row for row in report["comparisons"] if row["metric"] == "MRR" and row["b"] == str(first)]
+        score, delta = report["metrics"]["MRR"]["value"], row["difference"]
+        *_, line = run(capsys, *words, *common).out.splitlines()
+        assert line == (
+            f"VERDICT: {word} | score={score:.4f} | baseline={score - delta:.4f} | "
+            f"delta={delta:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]"
+        )
+        assert run(capsys, *words, *common, "--quiet").out == ""
+
+
+def test_without_a_reference_there_is_no_line_for_monitors(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "VERDICT:" not in run(capsys, *judged(scene, "good")).out
+
+
+def test_the_baseline_may_be_the_folder_of_an_old_run_and_says_what_its_vectors_say(
+    scene: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = scene / "old_baseline"
+    assert run(capsys, *judged(scene, "random", "--output", old, "--quiet", "--draws", "500")).status == 0
+    words = judged(scene, "good", "--draws", "500", "--json")
+    told = [json.loads(run(capsys, *words, "--baseline", name).out) for name in (old, scene / "random.npz")]
+    assert told[0]["verdict"]["reasons"][1:] == told[1]["verdict"]["reasons"][1:]
+    found = [[{**row, "b": ""} for row in report["comparisons"]] for report in told]
+    assert found[0] == found[1]
+    assert str(old) in {row["b"] for row in told[0]["comparisons"]}
+
+
+def test_an_old_run_on_other_data_is_refused_as_baseline_as_it_is_by_compare(
+    scene: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = scene / "old_sample"
+    assert run(capsys, *judged(scene, "random", "--output", old, "--quiet", "--max-samples", "20")).status == 0
+    one = run(capsys, *judged(scene, "good", "--baseline", old))
+    two = run(capsys, "compare", old, scene / "good.npz", "--data", scene / "test.json")
+    assert one.status == two.status == 2
+    assert "were measured on different queries" in " ".join(one.err.split())
+    assert one.err.split("'")[-1] == two.err.split("'")[-1]
 
 
 def test_an_old_run_that_lacks_a_metric_is_compared_on_the_others(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support import tiny_run as tiny
 
 import embedscope
-from embedscope.result import Estimate, TensorAccount
+from embedscope.result import Comparison, Estimate, TensorAccount
 from embedscope.result import formatting as form
 
 SOURCES = Path(embedscope.__file__).parent
@@ -29,6 +29,23 @@ def test_a_number_that_rounds_to_zero_has_no_minus(value: float, decimals: int |
 @given(st.floats(-1.0, 1.0))
 def test_a_share_that_rounds_to_zero_has_no_minus(value: float) -> None:
     assert not re.fullmatch(r"-[0.]+ %", form.percent(value))
+
+
+@pytest.mark.parametrize(
+    ("difference", "p", "is_fit", "word"),
+    [
+        (0.1052, 0.01, True, "WIN"),
+        (-0.1052, 0.01, True, "REGRESSION"),
+        (0.1052, 0.3, True, "MARGINAL"),
+        (0.1052, 0.01, False, "MARGINAL"),
+    ],
+)
+def test_the_line_for_monitors_has_the_word_that_the_test_and_the_test_set_allow(
+    difference: float, p: float, is_fit: bool, word: str
+) -> None:
+    found = Comparison("new", "old", "MRR", difference, difference - 0.05, None, p, p, None, 1, 2, 3)
+    line = f"VERDICT: {word} | score=0.3472 | baseline=0.2419 | delta={difference:+.4f}"
+    assert form.verdict_line(found, 0.3472, 0.2419, is_fit=is_fit) == line
 
 
 def test_an_account_of_tensors_says_the_rules() -> None:

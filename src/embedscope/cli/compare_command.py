@@ -8,6 +8,7 @@ from functools import partial
 
 from embedscope.cli import ending
 from embedscope.comparison.comparing import ComparedRuns, compare
+from embedscope.decide.verdict import reference_of_runs
 from embedscope.output.page.sections import animation_section, comparison_section, timeline_section_of
 from embedscope.output.pictures.comparison_files import PICTURES, comparison_pictures
 from embedscope.output.run_files import write_run
@@ -64,6 +65,9 @@ def run(settings: Settings, chosen: CompareSettings) -> int:
         )
         terminal.files(folder, names)
     terminal.side_files(written)
+    against = reference_of_runs(found.comparison)
+    before = {name: metric.value for name, metric in found.runs[against.name].metrics.items()}
+    terminal.verdict_line(found.result, against.difference, before)
     return ending.finish(settings, found.result.verdict, report(found.result) | more, terminal, started)
 
 

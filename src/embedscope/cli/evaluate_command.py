@@ -7,6 +7,7 @@ from pathlib import Path
 
 from embedscope import pipeline
 from embedscope.cli import ending
+from embedscope.decide.verdict import reference_of
 from embedscope.errors import InvalidOptionError
 from embedscope.output.run_files import write_run
 from embedscope.output.terminal import Terminal
@@ -40,6 +41,9 @@ def run(settings: Settings, corpus: CorpusSettings) -> int:
         )
         terminal.files(folder, names)
     terminal.side_files(written)
+    reference = reference_of(result)
+    if reference is not None:
+        terminal.verdict_line(result, reference.difference, result.references[reference.name])
     return ending.finish(settings, result.verdict, report(result), terminal, started)
 
 

@@ -25,6 +25,7 @@ from embedscope.pipeline import (
     measure,
     read,
     require_encoder,
+    warn_of_missing,
     with_metrics_of,
     without_maps,
 )
@@ -156,8 +157,7 @@ def _with_common_metrics(runs: Mapping[str, Scored], log: Log) -> dict[str, Scor
     """The runs with the rank metrics that all of them have: an old run holds those that were named when it was made."""
     reference, *candidates = runs.values()  # the candidates were measured alike, just now
     common = [name for name in reference.metrics if name in candidates[0].metrics]
-    if missing := [name for name in candidates[0].metrics if name not in common]:
-        log.warn(f"the reference was measured without {', '.join(missing)}, which cannot be compared")
+    warn_of_missing([name for name in candidates[0].metrics if name not in common], log)
     return {name: replace(run, metrics={m: run.metrics[m] for m in common}) for name, run in runs.items()}
 
 

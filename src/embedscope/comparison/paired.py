@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from embedscope.errors import IncomparableRunsError
 from embedscope.measure.negatives import UNTYPED
 from embedscope.measure.rank_metrics import PRIMARY_METRICS
+from embedscope.measure.same_data import require_same_data
 from embedscope.protocols import Float64Array, IntArray
 from embedscope.result import BestOfMany, Estimate, LevelShift, QueryTable, RunComparison, Scored, TypeChange
 from embedscope.settings import Settings
@@ -42,7 +42,7 @@ def compare_runs(runs: Mapping[str, Scored], *, reference: str, settings: Settin
     """
     first = runs[reference]
     for name, result in runs.items():
-        require_same_data(reference, first, name, result)
+        require_same_data((reference, name), (first.queries, result.queries), (first.data, result.data))
     candidates = [name for name in runs if name != reference]
     resampler = resampler_of(first.queries, settings, Stream.COMPARISON)
     references = {reference: first.queries.values}
@@ -73,32 +73,6 @@ def resampler_of(queries: QueryTable, settings: Settings, stream: Stream) -> Res
     """Of the queries of a run, as far as they share relevant documents or a group."""
     dependence = Dependence.of_judgments(queries.relevant_indptr, queries.relevant_documents, queries.groups)
     return Resampler(queries.clusters, settings.measure.draws, settings.measure.seed, stream, dependence)
-
-
-def require_same_data(reference: str, first: Scored, name: str, other: Scored) -> None:
-    """Refuse runs whose queries, judgments, negatives or pool differ: a paired difference would mix data and model."""
-    ours, theirs = first.queries, other.queries
-    # The digest knows no order, and queries and their negatives are paired by position.
-    is_aligned = ours.texts == theirs.texts and ours.negative_types == theirs.negative_types
-    if is_aligned and first.data.digest == other.data.digest:
-        return
-    raise IncomparableRunsError(
-        f"'{name}' and '{reference}' were measured on different {_difference_of_data(first, other)}, so that a "
-        f"difference would mix the data with the model. Evaluate both on the same --data with the same --max-samples "
-        f"and --seed."
-    )
-
-
-def _difference_of_data(first: Scored, other: Scored) -> str:
-    """What differs, in words; a run read from its folder knows its data by the digest only."""
-    ours, theirs = set(first.queries.texts), set(other.queries.texts)
-    if ours != theirs:
-        return f"queries ({len(theirs):,} and {len(ours):,}, {len(ours & theirs):,} in common)"
-    if first.data.n_documents != other.data.n_documents:
-        return f"pools ({other.data.n_documents:,} and {first.data.n_documents:,} documents)"
-    if first.data.digest == other.data.digest:
-        return "orders of the same queries or negatives"
-    return "documents, judgments or hard negatives for the same queries"
 
 
 def moved_queries(reference: Scored, candidate: Scored, *, lost: bool) -> IntArray:

@@ -11,9 +11,10 @@ from pathlib import PurePath
 
 import numpy as np
 
-from embedscope.comparison.paired import moved_queries, require_same_data, resampler_of
+from embedscope.comparison.paired import moved_queries, resampler_of
 from embedscope.errors import InvalidOptionError
 from embedscope.measure.rank_metrics import PRIMARY_METRICS
+from embedscope.measure.same_data import require_same_data
 from embedscope.result import Comparison, ModelFacts, Scored, Segment, Timeline
 from embedscope.result.formatting import difference, number, p_equals
 from embedscope.settings import Settings
@@ -105,7 +106,7 @@ def build_timeline(runs: Mapping[str, Scored], settings: Settings) -> Timeline:
         raise InvalidOptionError(f"A timeline needs at least 2 checkpoints; {len(names)} came.")
     first, metric = runs[names[0]], PRIMARY_METRICS[0]
     for name in names[1:]:
-        require_same_data(names[0], first, name, runs[name])
+        require_same_data((names[0], name), (first.queries, runs[name].queries), (first.data, runs[name].data))
     resampler = resampler_of(first.queries, settings, Stream.TIMELINE)
     epochs = epoch_numbers({name: run.model for name, run in runs.items()})
     best = int(np.argmax([run.metrics[metric].value for run in runs.values()]))

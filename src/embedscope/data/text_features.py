@@ -53,10 +53,20 @@ def strip_diacritics(text: str) -> str:
     return text if text.isascii() else _stripped(text)
 
 
+class _Bare(dict[int, str | None]):
+    """What each character of a decomposed text leaves without diacritics, found when it is first asked for."""
+
+    def __missing__(self, code: int) -> str | None:
+        self[code] = None if unicodedata.combining(chr(code)) else chr(code)
+        return self[code]
+
+
+_BARE = _Bare({ord("đ"): "d", ord("Đ"): "D"})
+
+
 @lru_cache(maxsize=1 << 15)  # the words of a collection come again and again
 def _stripped(text: str) -> str:
-    decomposed = unicodedata.normalize("NFD", text.replace("đ", "d").replace("Đ", "D"))
-    return unicodedata.normalize("NFC", "".join(c for c in decomposed if not unicodedata.combining(c)))
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).translate(_BARE))
 
 
 def has_diacritics(text: str) -> bool:
@@ -66,12 +76,14 @@ def has_diacritics(text: str) -> bool:
 
 def script(text: str) -> str:
     """The script of most letters, as Unicode names it ("Latin", "Han", "Cyrillic"); "none" without a letter."""
-    counts = Counter(
-        "Han" if (name := unicodedata.name(c, "unknown")).startswith("CJK") else name.split(" ")[0].capitalize()
-        for c in text
-        if c.isalpha()
-    )
+    counts = Counter(map(_script_of, filter(str.isalpha, text)))
     return counts.most_common(1)[0][0] if counts else "none"
+
+
+@lru_cache(maxsize=1 << 15)
+def _script_of(letter: str) -> str:
+    name = unicodedata.name(letter, "unknown")
+    return "Han" if name.startswith("CJK") else name.split(" ")[0].capitalize()
 
 
 class DiacriticWords:

@@ -57,8 +57,7 @@ class Reference:
 
 def judge(result: Mapped, criteria: Criteria) -> tuple[tuple[Check, ...], Verdict]:
     """The checklist and the verdict of ``result`` under ``criteria``, against its reference where it has one."""
-    found = next((c for c in result.comparisons if c.metric == PRIMARY and c.b not in BASELINES), None)
-    return _decided(result, criteria, None if found is None else Reference(found.b, found, N_PRIMARY))
+    return _decided(result, criteria, reference_of(result))
 
 
 def judge_comparison(
@@ -69,18 +68,29 @@ def judge_comparison(
     The primary metric is MRR at a level of 0.05 after correction: Holm over the primary metrics, max-T over the
     candidates where several were tried. As for a run that names the same reference by ``--baseline``.
     """
+    reference = reference_of_runs(comparison)
+    own = tuple(c for c in comparison.comparisons if c.a == reference.difference.a)
+    return _decided(replace(candidate, comparisons=(*candidate.comparisons, *own)), criteria, reference)
+
+
+def reference_of(result: Mapped) -> Reference | None:
+    """What ``result`` is compared with by name; None where it is judged alone."""
+    found = next((c for c in result.comparisons if c.metric == PRIMARY and c.b not in BASELINES), None)
+    return None if found is None else Reference(found.b, found, N_PRIMARY)
+
+
+def reference_of_runs(comparison: RunComparison) -> Reference:
+    """What the best (or only) candidate of ``comparison`` is compared with."""
     best = comparison.best
     name = best.best if best is not None else comparison.candidates[0]
-    own = tuple(c for c in comparison.comparisons if c.a == name)
-    found = next(c for c in own if c.metric == PRIMARY)
-    reference = Reference(
+    found = next(c for c in comparison.comparisons if c.a == name and c.metric == PRIMARY)
+    return Reference(
         comparison.reference,
         found if best is None else replace(found, p_adjusted=best.p_adjusted),
         N_PRIMARY if best is None else best.n_candidates,
         best,
         tuple(change for change in comparison.type_changes if change.candidate == name),
     )
-    return _decided(replace(candidate, comparisons=(*candidate.comparisons, *own)), criteria, reference)
 
 
 def _decided(result: Mapped, criteria: Criteria, reference: Reference | None) -> tuple[tuple[Check, ...], Verdict]:

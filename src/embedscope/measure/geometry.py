@@ -18,6 +18,7 @@ from embedscope.measure.space_statistics import (
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.local_pass import search_top_k
 from embedscope.metrics.norms import directions_of
+from embedscope.metrics.threads import one_thread_products
 from embedscope.protocols import Float32Array, IntArray
 from embedscope.result import CloudShape, Estimate, Geometry, Hubness, SpaceGeometry
 from embedscope.stats.resampler import Resampler
@@ -30,6 +31,7 @@ Space = tuple[Float32Array, Float32Array]
 """Query rows of shape (Q, dim) and document rows of shape (N, dim), as their model compares them."""
 
 
+@one_thread_products()
 def measure_geometry(
     spaces: Mapping[str, Space],
     judgments: Judgments,

@@ -15,7 +15,7 @@ from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.local_pass import for_each_block
 from embedscope.metrics.metric_names import parse_measure
 from embedscope.metrics.norms import Norms, score_bound
-from embedscope.metrics.ranking import metric_per_query
+from embedscope.metrics.ranking import metrics_per_query
 from embedscope.metrics.tie_counting import TieAccumulator
 from embedscope.metrics.ties import TieCounts
 from embedscope.metrics.top_k import TopKAccumulator
@@ -160,4 +160,5 @@ def values_of(
     ties: Ties = Ties.EXPECTED,
 ) -> dict[str, Float64Array]:
     """Each measure for each query, shape (Q,), under one reading of ties."""
-    return {name: metric_per_query(parse_measure(name), judgments, pair_scores, counts, ties) for name in measures}
+    parsed = [parse_measure(name) for name in measures]
+    return dict(zip(measures, metrics_per_query(parsed, judgments, pair_scores, counts, ties), strict=True))

@@ -23,6 +23,7 @@ from embedscope.measure.scoring import Scores, gaps
 from embedscope.metrics.histograms import bin_numbers, histogram_of_values
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.pair_sums import sum_and_gram, sums_from_moments
+from embedscope.metrics.threads import one_thread_products
 from embedscope.protocols import Float32Array, Float64Array, IntArray
 from embedscope.result import Distribution, Estimate, Similarity
 from embedscope.stats.figures import margin_and_separation, ratio_of_sums
@@ -82,6 +83,7 @@ def pair_sums(queries: Float32Array, documents: DocumentSummary, scores: Scores)
     return PairSums((n_positive, total, squares), negative)
 
 
+@one_thread_products()
 def measure_similarity(
     queries: Float32Array,
     documents: Float32Array | DocumentSummary,

@@ -21,6 +21,7 @@ import numpy as np
 from scipy.special import xlogy
 
 from embedscope.errors import TooFewPointsError
+from embedscope.metrics.threads import in_threads
 from embedscope.metrics.vectors import require_matrix, require_same_dim, score_pairs
 from embedscope.protocols import Float64Array, FloatArray, IntArray
 
@@ -161,14 +162,17 @@ def uniformity(vectors: FloatArray, *, generator: np.random.Generator, max_rows:
 
 def _sum_of_kernel(vectors: FloatArray) -> float:
     """``sum_{i < j} exp(-2 (2 - 2 <v_i, v_j>))``, block by block above the diagonal."""
-    total = 0.0
-    for start in range(0, len(vectors), _BLOCK_ROWS):
+
+    def of_rows(start: int) -> float:
         rows = vectors[start : start + _BLOCK_ROWS]
-        block = rows @ vectors[start:].T  # (b, n - start)
-        kernel = np.exp(_STEEPNESS * (2.0 * block - 2.0))
+        kernel = rows @ vectors[start:].T  # (b, n - start)
+        kernel -= 1.0
+        kernel *= 2.0 * _STEEPNESS
+        np.exp(kernel, out=kernel)
         own = kernel[:, : len(rows)]
-        total += float(np.triu(own, k=1).sum(dtype=np.float64)) + float(kernel[:, len(rows) :].sum(dtype=np.float64))
-    return total
+        return float(np.triu(own, k=1).sum(dtype=np.float64)) + float(kernel[:, len(rows) :].sum(dtype=np.float64))
+
+    return sum(in_threads(of_rows, range(0, len(vectors), _BLOCK_ROWS)))
 
 
 def mean_cosine_of_pairs(vectors: FloatArray) -> float:

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from embedscope.errors import InvalidOptionError
 from embedscope.metrics.judgments import Judgments
@@ -41,20 +40,18 @@ class ReachCounts:
 
     Notes
     -----
-    Memory: ``n_queries * (T + 1)`` integers of four bytes.
+    Memory: ``n_queries * T`` integers of four bytes. Sorting a row takes less time than looking each score up.
     """
 
     def __init__(self, n_queries: int, thresholds: Float64Array) -> None:
         self._thresholds = thresholds
-        self._counts = np.zeros((n_queries, len(thresholds) + 1), dtype=np.int32)
+        self._counts = np.zeros((n_queries, len(thresholds)), dtype=np.int32)
 
     def update(self, block: FloatArray, query_start: int, document_start: int) -> None:
         """Count the block in."""
-        n_bins = self._counts.shape[1]
-        bins = np.searchsorted(self._thresholds.astype(block.dtype), block.reshape(-1), side="right")
-        rows = np.repeat(np.arange(len(block)), block.shape[1])
-        found = np.bincount(rows * n_bins + bins, minlength=len(block) * n_bins)
-        self._counts[query_start : query_start + len(block)] += found.reshape(len(block), n_bins).astype(np.int32)
+        thresholds = self._thresholds.astype(block.dtype)
+        for query, scores in enumerate(np.sort(block, axis=1), start=query_start):
+            self._counts[query] += (len(scores) - np.searchsorted(scores, thresholds)).astype(np.int32)
 
     def merge(self, other: Self) -> Self:
         """New counts that have seen what both have seen.
@@ -69,7 +66,7 @@ class ReachCounts:
 
     def result(self) -> IntArray:
         """Number of documents at or above each threshold, shape (n_queries, T)."""
-        return _reaching(self._counts)
+        return self._counts.astype(np.int64)
 
 
 def measure_thresholds(
@@ -152,7 +149,7 @@ def _relevant_reaching(pair_scores: Float64Array, judgments: Judgments, grid: Fl
     return _reaching(cells.reshape(-1, n_bins))
 
 
-def _reaching(counts: IntArray | npt.NDArray[np.int32]) -> IntArray:
+def _reaching(counts: IntArray) -> IntArray:
     """From counts between thresholds, shape (Q, T + 1), to counts at or above each, shape (Q, T)."""
     return np.cumsum(counts[:, :0:-1], axis=1, dtype=np.int64)[:, ::-1]
 

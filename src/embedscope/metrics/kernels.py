@@ -22,9 +22,9 @@ import numpy as np
 from embedscope.metrics.compiled import compiled
 from embedscope.protocols import FloatArray, IntArray
 
-MIN_CELLS = 100_000_000
-"""Cells of a matrix from which on loading Numba and the machine code kept from an earlier run (0.4 s; 1.8 s where there
-is none) costs less than it saves."""
+MIN_CELLS = 20_000_000
+"""Cells of a matrix from which on loading Numba and the machine code kept from an earlier run (0.2 s; 1.8 s where there
+is none) costs less than it saves, which is 10 to 20 ns a cell."""
 
 MAX_GROUPS = 64
 """Tie groups of a query up to which a row is compared once for each; sorting it is quicker beyond."""

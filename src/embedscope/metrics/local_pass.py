@@ -21,7 +21,7 @@ import numpy as np
 from embedscope.errors import InvalidOptionError
 from embedscope.metrics.accumulators import Accumulator, CompiledAccumulator
 from embedscope.metrics.kernels import MIN_CELLS, Kernels, for_matrix
-from embedscope.metrics.threads import in_threads, n_threads
+from embedscope.metrics.threads import in_threads, n_threads, one_thread_products
 from embedscope.metrics.top_k import TopK, TopKAccumulator
 from embedscope.metrics.vectors import require_same_dim
 from embedscope.protocols import FloatArray, ProgressCallback
@@ -102,9 +102,10 @@ def for_each_block(
         shown = _show_by_threads(matrix, cast(Sequence[CompiledAccumulator], consumers), kernels)
     else:
         shown = _show(matrix, consumers)
-    for n_done in shown:
-        if progress is not None:
-            progress(n_done, len(queries))
+    with one_thread_products():
+        for n_done in shown:
+            if progress is not None:
+                progress(n_done, len(queries))
 
 
 def block_shape(n_queries: int, n_documents: int) -> tuple[int, int]:

@@ -11,8 +11,8 @@ _CHUNK_ELEMENTS = 1 << 20
 """Elements converted to float64 at a time: 8 MiB of scratch."""
 
 _CHUNK_ROWS = 2048
-_PART_ROWS = 1 << 16
-"""Rows that one thread takes at a time; below, threads would cost more than they save."""
+_PART_ROWS = 1 << 14
+"""Rows that one thread takes at a time."""
 
 
 def sums_from_moments(
@@ -30,8 +30,7 @@ def sums_from_moments(
         part = slice(start, start + _PART_ROWS)
         sums[part], squares[part] = _sums_of_part(queries[part], total, gram)
 
-    starts = range(0, len(queries), _PART_ROWS)
-    for _ in in_threads(add, starts) if len(starts) > 1 else map(add, starts):
+    for _ in in_threads(add, range(0, len(queries), _PART_ROWS)):
         pass
     return sums, squares
 
@@ -53,13 +52,13 @@ def _sums_of_part(queries: FloatArray, total: Float64Array, gram: Float64Array) 
 def sum_and_gram(vectors: FloatArray) -> tuple[Float64Array, Float64Array]:
     """Sum of the rows, shape (dim,), and V'V, shape (dim, dim), in float64.
 
-    Many rows are cut into parts of one size whatever the machine, which threads compute and whose sums are added in
-    their order: the same numbers on one core and on many.
+    Rows are cut into parts of one size whatever the machine, which threads compute, each by itself, and whose sums are
+    added in their order: the same numbers on one core and on many.
     """
     dim = vectors.shape[1]
     parts = [vectors[start : start + _PART_ROWS] for start in range(0, len(vectors), _PART_ROWS)]
     total, gram = np.zeros(dim), np.zeros((dim, dim))
-    for part_total, part_gram in in_threads(_sum_and_gram, parts) if len(parts) > 1 else map(_sum_and_gram, parts):
+    for part_total, part_gram in in_threads(_sum_and_gram, parts):
         total += part_total
         gram += part_gram
     return total, gram

@@ -17,7 +17,7 @@ of tied scores", ECIR 2008; trec_eval 9 (``recip_rank``, ``success``, ``recall``
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,15 +71,34 @@ def metric_per_query(
     -----
     McSherry & Najork (ECIR 2008), sections 2 and 3.
     """
-    groups = tie_groups(judgments, pair_scores, counts.tolerance)
-    cutoff = judgments.n_documents if measure.k is None else min(measure.k, judgments.n_documents)
-    if ties is Ties.EXPECTED:
-        total = _EXPECTED[measure.name](_placed(judgments, groups, counts), cutoff)
-    else:
-        total = _ranked_sum(measure.name, judgments, _ranks(judgments, groups, counts, ties), cutoff)
-    values = np.full(len(total), np.nan)
-    np.divide(total, _divisor(measure, judgments, cutoff), out=values, where=judgments.n_relevant > 0)
+    (values,) = metrics_per_query((measure,), judgments, pair_scores, counts, ties)
     return values
+
+
+def metrics_per_query(
+    measures: Sequence[Measure],
+    judgments: Judgments,
+    pair_scores: npt.ArrayLike,
+    counts: TieCounts,
+    ties: Ties = Ties.EXPECTED,
+) -> list[Float64Array]:
+    """Several rank metrics for every query, as :func:`metric_per_query`; documents are ranked once for all."""
+    groups = tie_groups(judgments, pair_scores, counts.tolerance)
+    n = judgments.n_documents
+    cutoffs = [n if measure.k is None else min(measure.k, n) for measure in measures]
+    names = [measure.name for measure in measures]
+    if ties is Ties.EXPECTED:
+        placed = _placed(judgments, groups, counts)
+        totals = [_EXPECTED[name](placed, cutoff) for name, cutoff in zip(names, cutoffs, strict=True)]
+    else:
+        ranks = _ranks(judgments, groups, counts, ties)
+        totals = [_ranked_sum(name, judgments, ranks, cutoff) for name, cutoff in zip(names, cutoffs, strict=True)]
+    found = []
+    for measure, cutoff, total in zip(measures, cutoffs, totals, strict=True):
+        values = np.full(len(total), np.nan)
+        np.divide(total, _divisor(measure, judgments, cutoff), out=values, where=judgments.n_relevant > 0)
+        found.append(values)
+    return found
 
 
 def chance_level(measure: Measure, judgments: Judgments) -> Float64Array:

@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ContextDecorator, contextmanager, suppress
 from typing import Any, TypeVar
 
 from embedscope.machine import n_cores
@@ -40,7 +40,7 @@ def in_threads(function: Callable[[Item], Outcome], items: Sequence[Item]) -> It
             pool.shutdown(cancel_futures=True)
 
 
-class _OneThreadProducts:
+class _OneThreadProducts(ContextDecorator):
     """The linear algebra library's number of threads, one setting for the whole process, lowered to one.
 
     The first to come in lowers it and the last to leave restores it, so that uses that overlap in time leave it as it
@@ -75,8 +75,8 @@ class _OneThreadProducts:
 _products = _OneThreadProducts()
 
 
-def one_thread_products() -> AbstractContextManager[None]:
-    """While inside, NumPy computes each matrix product in the thread that asks for it, whichever that is."""
+def one_thread_products() -> _OneThreadProducts:
+    """While inside, NumPy computes each matrix product in the thread that asks for it; a context, or a decorator."""
     return _products
 
 

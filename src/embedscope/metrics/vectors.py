@@ -216,11 +216,12 @@ def score_pairs(
 def _write_unit_rows(vectors: FloatArray, out: FloatArray) -> BoolArray:
     """Write the unit rows of ``vectors`` into ``out``; return which rows have a direction."""
     scaled = vectors.astype(np.float64)
-    peak = np.abs(scaled).max(axis=1, keepdims=True)  # (n, 1), NaN where a row holds one
-    is_directed: BoolArray = np.isfinite(peak) & (peak > 0.0)
-    # Division by the largest entry first: no square can then overflow, nor all of them underflow.
-    np.divide(scaled, peak, out=scaled, where=is_directed)
+    if vectors.dtype == np.float64:
+        # Division by the largest entry first: no square can then overflow, nor all of them underflow.
+        peak = np.abs(scaled).max(axis=1, keepdims=True)  # (n, 1), NaN where a row holds one
+        np.divide(scaled, peak, out=scaled, where=np.isfinite(peak) & (peak > 0.0))
     norm = np.sqrt(np.einsum("nd,nd->n", scaled, scaled))[:, np.newaxis]
+    is_directed: BoolArray = np.isfinite(norm) & (norm > 0.0)
     np.divide(scaled, norm, out=scaled, where=is_directed)
     np.copyto(out, scaled, where=is_directed, casting="same_kind")
     return is_directed.reshape(-1)

@@ -61,11 +61,11 @@ def percent(share: float | None, decimals: int | None = None) -> str:
     return f"{number(100 * share, shown)} %"
 
 
-def interval(found: Ends, decimals: int | None = None, *, scale: float = 1) -> str:
+def interval(found: Ends, decimals: int | None = None, *, scale: float = 1, sign: bool = False) -> str:
     """``[low, high]``, multiplied by ``scale`` (100 for percent), or nothing where there is no interval."""
     if found.low is None or found.high is None:
         return ""
-    return f"[{number(scale * found.low, decimals)}, {number(scale * found.high, decimals)}]"
+    return f"[{', '.join(number(scale * end, decimals, sign=sign) for end in (found.low, found.high))}]"
 
 
 def with_interval(text: str, found: Ends, decimals: int | None = None, *, scale: float = 1) -> str:
@@ -81,6 +81,22 @@ def estimate(found: Estimate, decimals: int | None = None, *, sign: bool = False
 def difference(found: Comparison, decimals: int = 4) -> str:
     """``+0.0312 [-0.0104, 0.0728]``: a paired difference with its sign."""
     return with_interval(number(found.difference, decimals, sign=True), found, decimals)
+
+
+def verdict_line(found: Comparison, score: float, baseline: float, *, is_fit: bool) -> str:
+    """``VERDICT: WIN | score=0.3472 | baseline=0.2419 | delta=+0.1052 [+0.0437, +0.1743]``: one line for monitors.
+
+    WIN where the difference is surely better, REGRESSION where it is surely worse, MARGINAL otherwise and on a test set
+    that is not fit to tell.
+    """
+    word = "WIN" if found.is_surely(1) else "REGRESSION" if found.is_surely(-1) else "MARGINAL"
+    parts = (
+        f"VERDICT: {word if is_fit else 'MARGINAL'}",
+        f"score={number(score, 4)}",
+        f"baseline={number(baseline, 4)}",
+        f"delta={number(found.difference, 4, sign=True)} {interval(found, 4, sign=True)}".rstrip(),
+    )
+    return " | ".join(parts)
 
 
 def percent_estimate(found: Estimate) -> str:

@@ -32,6 +32,7 @@ from embedscope.stats.dependence import Dependence
 
 _MAX_EXACT = 20  # 2^19 sign patterns, at which enumeration is as quick as drawing
 _CHUNK = 1 << 20  # cells of the sign matrix made at once
+_SORTED_DIGITS = 9  # of the largest sum; rounding, which follows the order of the queries, must not order them
 _ROUNDING = 1e-12  # sums that differ by less than this share of their terms are equal
 
 
@@ -248,9 +249,14 @@ def benjamini_hochberg(p_values: FloatArray) -> Float64Array:
 
 @dataclass(frozen=True, slots=True)
 class _Flips:
-    """The sign patterns to be tried on the clusters whose sums are not all zero."""
+    """The sign patterns to be tried on the clusters whose sums are not all zero.
+
+    The clusters stand in the order of their sums, each with the sign that makes its first sum positive: no pattern is
+    more likely so, and those that are drawn are the same whatever the order of the queries and the sign.
+    """
 
     sums: Float64Array  # (m, K)
+    observed: Float64Array  # (K,) sums over clusters before any flip
     n_patterns: int
     is_exact: bool
 
@@ -261,9 +267,14 @@ class _Flips:
                 f"n_draws must be positive; got {n_draws}. The p-value is a share of the draws. 10,000 is the default."
             )
         moving = sums[(sums != 0).any(axis=1)]
+        first = moving[np.arange(len(moving)), (moving != 0).argmax(axis=1)]
+        upright = moving * np.sign(first)[:, np.newaxis]
+        places = np.round(upright / max(np.abs(moving).max(initial=0.0), np.finfo(float).tiny), _SORTED_DIGITS)
+        upright = upright[np.lexsort(places.T[::-1])]
         is_exact = len(moving) <= _MAX_EXACT
         # |sum| is the same when all signs turn, so the last sign can stay and half of the patterns suffice.
-        return cls(moving, 2 ** max(len(moving) - 1, 0) if is_exact else n_draws, is_exact)
+        n_patterns = 2 ** max(len(moving) - 1, 0) if is_exact else n_draws
+        return cls(upright, moving.sum(axis=0), n_patterns, is_exact)
 
     def p_value(self, count: IntArray) -> Float64Array:
         extra = 0 if self.is_exact else 1
@@ -288,7 +299,7 @@ class _Flips:
 
 def _count_as_extreme(flips: _Flips, generator: np.random.Generator, norms: Float64Array) -> tuple[IntArray, IntArray]:
     """How many sign patterns reach each observed |sum| / norm: by the same column, and by the largest of all."""
-    observed = np.abs(flips.sums.sum(axis=0)) / norms  # (K,)
+    observed = np.abs(flips.observed) / norms  # (K,)
     reached = observed - _ROUNDING * np.abs(flips.sums).sum(axis=0) / norms
     alone = np.zeros(len(observed), dtype=np.int64)
     best = np.zeros(len(observed), dtype=np.int64)

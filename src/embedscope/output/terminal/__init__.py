@@ -26,8 +26,18 @@ from embedscope.output.terminal.timeline_table import print_timeline
 from embedscope.output.terminal.verdict_lines import print_checklist, print_verdict
 from embedscope.output.terminal.wording import metric_warnings, model_line
 from embedscope.protocols import ProgressCallback
-from embedscope.result import ModelFacts, Parity, Result, RunComparison, Scored, Timeline, Verdict
-from embedscope.result.formatting import tensor_words
+from embedscope.result import (
+    Comparison,
+    ModelFacts,
+    Parity,
+    Result,
+    RunComparison,
+    Scored,
+    Timeline,
+    Verdict,
+    VerdictOutcome,
+)
+from embedscope.result.formatting import tensor_words, verdict_line
 
 
 class Terminal:
@@ -82,6 +92,11 @@ class Terminal:
     def verdict(self, verdict: Verdict) -> None:
         """The word, the sentence that says why, the other reasons."""
         print_verdict(verdict, self._results)
+
+    def verdict_line(self, result: Result, found: Comparison, baseline: Mapping[str, float]) -> None:
+        """The line for monitors: ``found`` decides; ``baseline`` holds the metrics of the reference."""
+        is_fit = result.verdict.outcome is not VerdictOutcome.UNFIT
+        self.line(verdict_line(found, result.metrics[found.metric].value, baseline[found.metric], is_fit=is_fit))
 
     def examples(self, run: Scored) -> None:
         """Each example with its positives and hard negatives, scores and margin."""
