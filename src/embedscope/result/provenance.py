@@ -14,6 +14,7 @@ class DataFacts:
 
     ``n_clusters`` counts the connected groups of queries that share a relevant text, ``n_effective`` is the effective
     number of independent queries for MRR (conventions, section 5): what intervals and verdict rest on.
+    ``n_own_documents`` counts documents that are a query themselves and are left out of its ranking.
     ``digest`` is the SHA-256 of queries, pool, judgments and negatives: runs of different digests are not comparable.
     """
 
@@ -32,6 +33,7 @@ class DataFacts:
     warnings: tuple[str, ...] = ()
     digest: str = field(default="", metadata=ADDED)
     n_effective: float | None = field(default=None, metadata=ADDED)
+    n_own_documents: int = field(default=0, metadata=ADDED)
 
 
 @dataclass(frozen=True, slots=True)

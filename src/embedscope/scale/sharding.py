@@ -128,6 +128,8 @@ def _write_collection(writers: _Writers, settings: Settings, log: Log) -> None:
         writers.datasets.judge(Qrels(queries, documents, collection.gains))
     if len(collection.negatives.queries):
         writers.shards.oppose(collection.negatives)
+    if collection.own is not None:
+        writers.shards.leave_out(collection.own)
     writers.shards.encoder = _made_by(found.facts.checkpoint, found.facts.fingerprint)
 
 

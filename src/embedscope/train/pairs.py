@@ -88,7 +88,7 @@ def training_data(
             f"at least 2 (query, positive) pairs are needed to train a head, because each is trained against the "
             f"others; there {'is' if n_pairs == 1 else 'are'} {n_pairs}. Give more rows."
         )
-    negatives = collection.negatives if use_hard_neg else _no_negatives()
+    negatives = collection.negatives if use_hard_neg else Negatives.none()
     weights, notes = _checked_weights(negatives, keep_zero_weights=keep_zero_weights)
     if use_hard_neg and not negatives.queries.size:
         notes = ("The data has no hard negatives: a pair is trained against the other pairs of its batch alone.",)
@@ -105,11 +105,6 @@ def training_data(
         has_placeholders=bool((weights != negatives.weights).any()),
     )
     return data, notes
-
-
-def _no_negatives() -> Negatives:
-    nothing = np.zeros(0, dtype=np.int64)
-    return Negatives(nothing, nothing, np.zeros(0), ())
 
 
 def _checked_weights(negatives: Negatives, *, keep_zero_weights: bool) -> tuple[Float64Array, tuple[str, ...]]:
