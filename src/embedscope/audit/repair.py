@@ -111,6 +111,10 @@ class _Repairer:
             said = f"hard negative removed: {excerpt(text)} is a positive of the query{how}"
             self._edit(number, "positive-also-negative", said, Part.NEGATIVE, Action.REMOVE, place)
             return None
+        if identity(text) == identity(row.query):
+            said = f"hard negative removed: {excerpt(text)} is the query itself"
+            self._edit(number, "negative-is-query", said, Part.NEGATIVE, Action.REMOVE, place)
+            return None
         types = self._types(row, negative, text, number, place)
         if negative.types and not types:
             return None
