@@ -38,6 +38,8 @@ _LEFT = style.MARGIN + _LABEL_SPACE
 def draw_heatmap(result: Scored) -> Figure:
     """Similarity of queries (rows) to distinct positives (columns); a black frame marks what is relevant.
 
+    A cell without a value, of a query and its own text, stays empty.
+
     At most 40 rows and 40 columns are drawn. The colours of cosines run from 0 to 1 with the middle at 0.5; where one
     lies outside, the scale is stretched on that side and the colour bar says so. Those of dot products run from the
     lowest to the highest that is drawn.
@@ -86,7 +88,9 @@ def draw_heatmap(result: Scored) -> Figure:
 
 
 def _norm_of(similarity: Float32Array, *, is_cosine: bool) -> Normalize:
-    low, high = float(similarity.min()), float(similarity.max())
+    if np.isnan(similarity).all():
+        return Normalize(0, 1)
+    low, high = float(np.nanmin(similarity)), float(np.nanmax(similarity))
     if not is_cosine:
         return Normalize(low, high if high > low else low + 1.0)
     low, high = (low if low < -_ROUNDING else 0.0), (high if high > 1.0 + _ROUNDING else 1.0)
@@ -121,7 +125,7 @@ def _label(text: str) -> str:
 
 def _write_numbers(axes: Axes, image: AxesImage, similarity: Float32Array) -> None:
     cells = np.asarray(image.norm(similarity))
-    for row, column in np.ndindex(similarity.shape):
+    for row, column in np.argwhere(~np.isnan(similarity)):
         red, green, blue, _ = image.cmap(float(cells[row, column]))
         is_bright = 0.299 * red + 0.587 * green + 0.114 * blue > 0.55
         axes.text(
