@@ -33,6 +33,12 @@ def identity(text: str) -> str:
     return unicodedata.normalize("NFC", text).strip()
 
 
+def is_itself(query: str, document: str) -> bool:
+    """Whether a document with the id of a query is the query: all of its text, its title or what follows a title."""
+    asked, words = query.split(), document.split()
+    return asked == words[: len(asked)] or asked == words[-len(asked) :]
+
+
 @dataclass(frozen=True, slots=True)
 class Negative:
     """A hard negative as a row states it; an absent weight is 1.0, an absent type is no type."""
@@ -129,7 +135,7 @@ def describe(collection: Collection, name: str, log: Log) -> None:
     if any(merged.values()):
         log.fact("", "equal texts counted once: " + ", ".join(f"{n:,} {what}" for what, n in merged.items() if n))
     if collection.own is not None:
-        log.fact("", _said_of_own(collection.own, len(collection.own_negatives.queries)))
+        log.fact("", said_of_own(collection.own, len(collection.own_negatives.queries)))
     for warning in collection.warnings:
         log.warn(warning)
     if collection.contradictions:
@@ -139,7 +145,8 @@ def describe(collection: Collection, name: str, log: Log) -> None:
         )
 
 
-def _said_of_own(own: Cells, n_negatives: int) -> str:
+def said_of_own(own: Cells, n_negatives: int = 0) -> str:
+    """How many queries are documents too, and what becomes of these documents."""
     n = int(np.count_nonzero(np.diff(own.indptr)))
     are, their = ("query is a document", "its") if n == 1 else ("queries are documents", "their")
     negatives = f" and {count(n_negatives, 'time')} out of {their} hard negatives" if n_negatives else ""
@@ -547,7 +554,7 @@ class _Builder:
             document = document_of.get(name)
             if query is None or document is None:
                 continue
-            if _is_part(queries[query], documents[document]):
+            if is_itself(queries[query], documents[document]):
                 self._own_by_id.add((query, document))
             else:
                 others.append(f"id {excerpt(name)}")
@@ -645,12 +652,6 @@ def _columns(pairs: Sequence[tuple[int, int]]) -> tuple[IntArray, IntArray]:
 
 def _unless_empty(cells: Cells | None) -> Cells | None:
     return None if cells is None or not len(cells.documents) else cells
-
-
-def _is_part(text: str, whole: str) -> bool:
-    """Whether ``text`` is all of ``whole``, or stands at its beginning or end, whatever the white space."""
-    part, words = text.split(), whole.split()
-    return part == words[: len(part)] or part == words[-len(part) :]
 
 
 def _require_well_formed(text: str) -> None:

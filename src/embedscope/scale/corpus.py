@@ -218,7 +218,7 @@ def size_of(folder: ShardFolder, k: int) -> CorpusSize:
     return CorpusSize(
         n_queries=folder.queries.n_rows,
         n_documents=folder.documents.n_rows,
-        n_pairs=len(judgments.documents) + len(negatives.queries),
+        n_pairs=len(judgments.not_negative.documents) + len(negatives.queries),
         dim=folder.dim,
         itemsize=folder.itemsize,
         k=n_kept(k, int(judgments.n_relevant.max(initial=0))),
