@@ -47,6 +47,9 @@ FORMAT_VERSION = 1
 DOT_FORMAT_VERSION = 2
 """Of folders whose rows are compared by dot product: a program that knows only the first would make them unit rows."""
 
+OWN_FORMAT_VERSION = 3
+"""Of folders with documents that are a query themselves: a program that knows only the others would rank them."""
+
 MANIFEST = "manifest.json"
 DTYPES = ("float16", "float32")
 _HEADER_BYTES = 256
@@ -550,10 +553,10 @@ def _read_manifest(folder: FileSystem, where: str) -> dict[str, Any]:
             f"'{where}' is no shard folder: it has no {MANIFEST} of the format '{FORMAT}'. A folder whose writing was "
             f"interrupted has none either. Make one with: embedscope shard"
         )
-    if content.get("format_version") not in (FORMAT_VERSION, DOT_FORMAT_VERSION):
+    if content.get("format_version") not in (FORMAT_VERSION, DOT_FORMAT_VERSION, OWN_FORMAT_VERSION):
         raise DataFormatError(
-            f"'{where}' has format version {content.get('format_version')}; this embedscope reads {FORMAT_VERSION} and "
-            f"{DOT_FORMAT_VERSION}. Upgrade embedscope, or write the folder again."
+            f"'{where}' has format version {content.get('format_version')}; this embedscope reads {FORMAT_VERSION} to "
+            f"{OWN_FORMAT_VERSION}. Upgrade embedscope, or write the folder again."
         )
     if content.get("dtype") not in DTYPES:
         raise DataFormatError(f"'{where}' states the dtype {content.get('dtype')!r}; expected {' or '.join(DTYPES)}.")

@@ -27,6 +27,7 @@ from embedscope.scale.shard_folder import (
     FORMAT,
     FORMAT_VERSION,
     MANIFEST,
+    OWN_FORMAT_VERSION,
     ShardFile,
     ShardFolder,
 )
@@ -314,9 +315,10 @@ class ShardWriter:
                 f"similarity is undefined. Encode both with one model."
             )
         is_unit = self._similarity is SimilarityFunction.COSINE
+        version = FORMAT_VERSION if is_unit else DOT_FORMAT_VERSION
         manifest = {
             "format": FORMAT,
-            "format_version": FORMAT_VERSION if is_unit else DOT_FORMAT_VERSION,
+            "format_version": version if self._own is None else OWN_FORMAT_VERSION,
             "embedscope_version": __version__,
             "dim": self.queries.dim,
             "dtype": self._dtype,

@@ -56,6 +56,7 @@ def draw_heatmap(result: Scored) -> Figure:
     n_rows, n_columns = similarity.shape
     cell = float(np.clip(_GRID / max(n_rows, n_columns), *_CELL_LIMITS))
     bottom = style.MARGIN + _LABEL_SPACE * 0.86
+    empty = " An empty cell is a query and its own text." if np.isnan(similarity).any() else ""
     width = max(_LEFT + n_columns * cell + _BAR_SPACE + style.MARGIN, 6.6)  # never too narrow for the title
     figure = style.titled_figure(
         width,
@@ -63,7 +64,7 @@ def draw_heatmap(result: Scored) -> Figure:
         "Similarity of queries to positives",
         f"{n_rows:,} of {count(heatmap.n_queries, 'query', 'queries')} (rows) and "
         f"{n_columns:,} of {count(heatmap.n_documents, 'positive')} (columns)",
-        "A black frame marks a relevant pair. In a good row, only the framed cells are blue.",
+        f"A black frame marks a relevant pair. In a good row, only the framed cells are blue.{empty}",
     )
     axes = style.axes_at(figure, _LEFT, bottom, n_columns * cell, n_rows * cell)
     name = similarity_name(result.model.similarity)
