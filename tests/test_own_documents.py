@@ -21,6 +21,9 @@ from embedscope.measure.negatives import NegativePairs
 from embedscope.measure.query_set import QuerySet
 from embedscope.models.embed import Embeddings
 from embedscope.models.projectors import Identity
+from embedscope.parity.agreement import ranks_of
+from embedscope.parity.encodings import Vectors
+from embedscope.parity.text_sample import sample_texts
 from embedscope.result import Diagnosed, Estimate
 from embedscope.scale.corpus import result_of_shards
 from embedscope.scale.shard_folder import ShardFolder
@@ -209,6 +212,20 @@ def test_a_training_measures_what_an_evaluation_does(found: Diagnosed) -> None:
     rate = found.weights["violation_rate"]
     assert isinstance(rate, Estimate)
     assert validation.violation_rate == pytest.approx(rate.value)
+
+
+def test_two_ways_to_encode_are_compared_on_ranks_without_the_own_document(found: Diagnosed) -> None:
+    data = collection()
+    sample = sample_texts(data, 2 * N, np.random.default_rng(0))
+    model = vectors(sample)
+    sides = Vectors(model.queries, model.documents)
+    ranks = ranks_of(sample, sides, sides, "cosine")
+    assert ranks.mrr["model"] == pytest.approx(found.metrics["MRR"].value)
+    assert (ranks.top_1, ranks.top_k, ranks.kendall) == (1.0, 1.0, pytest.approx(1.0))
+    part = sample_texts(data, N, np.random.default_rng(1))
+    assert part.own is not None
+    for query, document in zip(part.own.query_of_pair, part.own.documents, strict=True):
+        assert part.queries[query] == part.documents[document]
 
 
 def test_a_training_pushes_no_query_away_from_its_own_text() -> None:

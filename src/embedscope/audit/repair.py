@@ -31,7 +31,8 @@ def repair(subject: Subject, *, train: tuple[str, Collection] | None = None) -> 
     texts and texts that are nothing but a placeholder, hard negatives that are positives of the same query or the query
     itself. Corrected: mojibake, Unicode form, types that the negative contradicts, weights that are no weights (the
     usual one of the same types; absent where there is none), zeros where nearly all weights are zero. Every other
-    weight stays. Suspicions are left alone. Leaked are rows whose query stands in ``train``, the training file by its name.
+    weight stays. Suspicions are left alone. Leaked are rows whose query stands in ``train``, the training file by its
+    name.
     """
     leaked = set() if train is None else set(leaked_rows(subject, train[1]))
     repairer = _Repairer(subject)
