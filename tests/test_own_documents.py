@@ -16,6 +16,7 @@ from embedscope.comparison.comparing import compare
 from embedscope.data.collection import Collection, Negative, Row, build_collection, ranking_own
 from embedscope.data.readers import read_collection
 from embedscope.diagnose.failing_rows import failing_rows
+from embedscope.log import SILENT
 from embedscope.measure.lexical import lexical_score_blocks
 from embedscope.measure.negatives import NegativePairs
 from embedscope.measure.query_set import QuerySet
@@ -27,8 +28,9 @@ from embedscope.parity.text_sample import sample_texts
 from embedscope.result import Diagnosed, Estimate
 from embedscope.scale.corpus import result_of_shards
 from embedscope.scale.shard_folder import ShardFolder
-from embedscope.settings import Settings
+from embedscope.settings import Settings, TrainSettings
 from embedscope.train.pairs import Batches, training_data
+from embedscope.train.sides import read_collections
 from embedscope.train.validation import Validator
 
 N, DIM = 24, 8
@@ -238,6 +240,16 @@ def test_a_training_pushes_no_query_away_from_its_own_text() -> None:
     assert batch.is_false_negative.tolist() == is_own
     ranked, _ = training_data(ranking_own(data), model.queries, model.documents)
     assert not Batches(ranked, N).of(np.arange(N))[0].is_false_negative.any()
+
+
+def test_a_training_reads_both_sides_as_asked_and_parts_no_pair_from_itself_turned_round(tmp_path: Path) -> None:
+    data, _ = written(tmp_path)
+    for keep_self in (False, True):
+        read = read_collections(TrainSettings(data=str(data), split=0.3, keep_self=keep_self), SILENT)
+        for side in read:
+            assert side is not None
+            assert (side.own is None) == keep_self
+            assert {side.documents[d] for d in side.relevant} == set(side.queries)
 
 
 def written(place: Path) -> tuple[Path, Path]:

@@ -55,6 +55,13 @@ class Side:
 
 def read_collections(settings: TrainSettings, log: Log) -> tuple[Collection, Collection | None]:
     """Training and validation queries: two files, or one file split with every cluster on one side."""
+    train, valid = _divided(settings, log)
+    if settings.keep_self:
+        return ranking_own(train), None if valid is None else ranking_own(valid)
+    return train, valid
+
+
+def _divided(settings: TrainSettings, log: Log) -> tuple[Collection, Collection | None]:
     data = _read(str(settings.data), settings, log)
     if settings.valid is not None:
         valid = _read(settings.valid, settings, log)
@@ -75,8 +82,7 @@ def read_collections(settings: TrainSettings, log: Log) -> tuple[Collection, Col
 
 def _read(path: str, settings: TrainSettings, log: Log) -> Collection:
     found = read_collection(path, columns=settings.columns, group=settings.group, drop_empty=settings.drop_empty)
-    found = ranking_own(found) if settings.keep_self else found
-    describe(found, path, log)
+    describe(ranking_own(found) if settings.keep_self else found, path, log)
     return found
 
 
