@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import index
 from typing import Any, TypeGuard
 
@@ -15,7 +15,7 @@ from embedscope.machine import require_device_name
 from embedscope.measure.rank_metrics import measure_metrics
 from embedscope.measure.scoring import bound_of, score, values_of
 from embedscope.measure.similarity import measure_similarity
-from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.judgments import Cells, Judgments
 from embedscope.metrics.norms import Norms
 from embedscope.metrics.vectors import compared_rows, require_same_dim
 from embedscope.models.score_function import note_of_uneven_norms
@@ -62,6 +62,7 @@ def evaluate(
     n_draws: int = 10_000,
     device: str = Device.AUTO,
     similarity: str = SimilarityFunction.COSINE,
+    own: npt.ArrayLike | None = None,
 ) -> Evaluation:
     """Rank metrics and similarity figures of query and document embeddings, with 95 % intervals.
 
@@ -85,6 +86,9 @@ def evaluate(
     similarity : {"cosine", "dot"}
         What a query and a document are scored by; under "dot" the norms of the rows count. Under "cosine" ``notes``
         say so where they differ.
+    own : sequence of Q document indices, optional
+        For each query the document that is the query itself, -1 where there is none: it would find itself, so it is
+        left out of the query's ranking and of the negatives, unless ``qrels`` call it relevant.
 
     Returns
     -------
@@ -98,7 +102,7 @@ def evaluate(
     InvalidOptionError
         If ``qrels`` does not name the relevant documents of every query by indices in range, with finite gains where
         it has any, or ``k`` does not list cutoffs of 1 or more, or ``device`` or ``similarity`` is none of these, or
-        the device is not there.
+        ``own`` is not one document index or -1 for each query, or the device is not there.
     MissingExtraError
         If a device other than "cpu" is asked for by name and torch is not installed.
     TooFewPointsError
@@ -111,6 +115,8 @@ def evaluate(
     compared = compared_rows(np.asarray(documents), is_unit=is_unit)
     require_same_dim(all_queries, compared)
     every = _judgments(qrels, n_queries=len(queries), n_documents=len(documents))
+    if own is not None:
+        every = replace(every, excluded=_excluded(np.asarray(own), every))
     kept = np.flatnonzero(every.n_relevant > 0)
     if kept.size < 2:
         raise TooFewPointsError(
@@ -192,6 +198,19 @@ def _judgments(qrels: Sequence[Qrel], *, n_queries: int, n_documents: int) -> Ju
     kept[again] = False
     indptr = np.searchsorted(query[kept], np.arange(n_queries + 1))
     return Judgments(indptr, rows[kept], gains[kept], n_documents)
+
+
+def _excluded(own: npt.NDArray[Any], judgments: Judgments) -> Cells:
+    """The documents ``own`` that are not relevant to their query."""
+    n, n_documents = judgments.n_queries, judgments.n_documents
+    if own.shape != (n,) or own.dtype.kind not in "iu" or not ((own >= -1) & (own < n_documents)).all():
+        raise InvalidOptionError(
+            f"own must be one row number of a document for each of the {n} queries, in [0, {n_documents}), or -1 where "
+            f"a query is no document; got {own.dtype} of shape {own.shape}."
+        )
+    own = own.astype(np.int64)
+    rows = np.flatnonzero((own >= 0) & ~judgments.are_relevant(own[:, np.newaxis])[:, 0])
+    return Cells.of_pairs(rows, own[rows], n)
 
 
 def _relevance_of(entry: Qrel, query: int, n_documents: int) -> tuple[IntArray, Float64Array]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from embedscope import maps
 from embedscope.attribute_packs import load_pack
-from embedscope.data.collection import Collection, columns_line, describe, sample_queries
+from embedscope.data.collection import Collection, columns_line, describe, ranking_own, sample_queries
 from embedscope.data.readers import read_collection
 from embedscope.decide.criteria import load_criteria, metrics_compared, metrics_for
 from embedscope.decide.verdict import judge
@@ -141,6 +141,8 @@ def read(settings: Settings, log: Log = SILENT, collection: Collection | None = 
         if data.data is None:
             raise InvalidOptionError("Pass --data: the queries, positives and hard negatives to measure with.")
         collection = read_collection(data.data, **data.reading)
+    if data.keep_self:
+        collection = ranking_own(collection)
     sampled = sample_queries(collection, data.max_samples, np.random.default_rng(settings.measure.seed))
     describe(sampled, data.data or "data", log)
     return sampled

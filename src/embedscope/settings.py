@@ -600,6 +600,7 @@ class TrainSettings(Checked):
         None, "field whose equal values make queries one observation", metavar="FIELD", shown_default="group"
     )
     drop_empty: bool = option(False, "leave rows with empty texts out")
+    keep_self: bool = option(False, "rank the text of a query itself too, where it is a document")
     config: str | None = option(None, "JSON of these options; the command line overrides it", metavar="FILE")
     resume: str | None = option(None, "checkpoint to go on from, or a folder whose latest is taken", metavar="PATH")
     cache_dir: str | None = option(

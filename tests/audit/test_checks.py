@@ -558,3 +558,52 @@ def test_another_seed_moves_neither_an_interval_nor_what_is_found() -> None:
     assert first == same
     assert [(f.code, f.n, f.effect, f.rows) for f in first] == [(f.code, f.n, f.effect, f.rows) for f in other]
     assert [(f.low, f.high) for f in first] == [(f.low, f.high) for f in other]
+
+
+def plain_rows(n: int = 30) -> list[Row]:
+    """Rows whose positive repeats half of the words of its query, and whose negative repeats one."""
+    generator = np.random.default_rng(5)
+    words = ["".join(generator.choice(list("abcdefghijklmnopqrstuvwxyz"), 6)) for _ in range(16 * n)]
+    rows = []
+    for i in range(n):
+        own = words[16 * i : 16 * i + 16]
+        texts = own[:6], [*own[6:9], *own[:3]], [*own[9:14], own[5]]
+        query, positive, other = map(" ".join, texts)
+        rows.append(row(i + 1, query, positive, Negative(other)))
+    return rows
+
+
+def without_pack(rows: list[Row]) -> Subject:
+    return Subject(RawRows("test", "row", tuple(rows)))
+
+
+@pytest.mark.parametrize("form", ["{}", "  {} ", "{}\n"])
+def test_rows_with_their_own_query_as_hard_negative_are_counted_and_repaired(form: str) -> None:
+    rows = plain_rows()
+    for place in range(17):
+        own = Negative(form.format(rows[place].query))
+        rows[place] = replace(rows[place], negatives=(own,) if place % 2 else (*rows[place].negatives, own))
+    findings = audit(without_pack(rows)).findings
+    (found,) = [finding for finding in findings if finding.code == "negative-is-query"]
+    assert (found.n, found.severity, found.rows) == (17, Severity.HIGH, tuple(range(1, 18)))
+    assert (found.effect, found.low) == (None, None)
+    assert "17 rows have the query itself as a hard negative (of 30)" in found.title
+    assert {finding.code for finding in findings} == {"negative-is-query"}
+    fixed = repair(without_pack(rows))
+    assert {(edit.row, edit.code) for edit in fixed.changes} == {(number, "negative-is-query") for number in found.rows}
+    assert audit(without_pack(list(fixed.rows))).findings == ()
+
+
+def test_rows_with_their_own_query_as_positive_are_counted() -> None:
+    rows = plain_rows()
+    for place in range(3):
+        rows[place] = replace(rows[place], positives=(rows[place].query, *rows[place].positives[place % 2 :]))
+    (found,) = audit(without_pack(rows)).findings
+    assert (found.code, found.n, found.rows) == ("positive-is-query", 3, (1, 2, 3))
+    assert repair(without_pack(rows)).changes == ()
+
+
+def test_the_query_itself_among_the_documents_is_no_unlabelled_answer() -> None:
+    rows = plain_rows()
+    rows += [row(31 + i, one.positives[0], one.query) for i, one in enumerate(rows)]
+    assert audit(without_pack(rows)).findings == ()

@@ -117,6 +117,16 @@ def test_nothing_is_written_or_said_without_a_folder(
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_query_that_is_a_document_too_does_not_find_itself_unless_asked(
+    rows: list[dict[str, Any]], model: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "both.json"
+    back = [{"query": row["pos"], "pos": row["query"]} for row in rows]
+    file.write_text(json.dumps([{"query": row["query"], "pos": row["pos"]} for row in rows] + back), encoding="utf-8")
+    assert evaluator(file, keep_self=True)(model)["Success@1"] < 0.1
+    assert evaluator(file)(model)["Success@1"] > 0.5
+
+
 def test_a_model_in_training_stays_in_training(data: Path, model: Any) -> None:
     model.train()
     evaluator(data)(model)

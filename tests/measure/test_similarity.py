@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from embedscope.measure.negatives import NegativePairs
 from embedscope.measure.scoring import N_BINS, gaps, score
 from embedscope.measure.similarity import measure_similarity
 from embedscope.metrics.histograms import histogram_of_values
-from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.judgments import Cells, Judgments
 from embedscope.metrics.vectors import score_pairs
 from embedscope.result import Similarity
 from embedscope.stats.clusters import clusters_from_judgments
@@ -44,6 +44,17 @@ class Case:
         mask[self.judgments.query_of_pair, self.judgments.documents] = True
         return mask
 
+    @property
+    def is_excluded(self) -> np.ndarray:
+        mask = np.zeros((len(self.queries), len(self.documents)), dtype=bool)
+        if self.judgments.excluded is not None:
+            mask[self.judgments.excluded.query_of_pair, self.judgments.excluded.documents] = True
+        return mask
+
+    @property
+    def is_negative(self) -> np.ndarray:
+        return ~(self.is_relevant | self.is_excluded)
+
     def measured(self, *, n_draws: int = 100, negatives: NegativePairs | None = None) -> Similarity:
         judged = self.judgments
         clusters = clusters_from_judgments(judged.indptr, judged.documents, judged.n_documents)
@@ -66,12 +77,24 @@ def case_of(seed: int, *, n_queries: int = 0, n_documents: int = 0, noise: float
     return Case(unit(queries), unit(documents), Judgments.from_lists(relevant, n_documents=n_documents))
 
 
+def excluding(case: Case, generator: np.random.Generator) -> Case:
+    """The case with a document or two excluded from every other ranking, among them positives of other queries."""
+    cells = []
+    for query in range(0, len(case.queries), 2):
+        free = np.flatnonzero(~case.is_relevant[query])[1:]
+        cells += [(query, document) for document in generator.permutation(free)[: generator.integers(1, 3)]]
+    pairs = np.array(cells, dtype=np.int64).reshape(-1, 2)
+    excluded = Cells.of_pairs(pairs[:, 0], pairs[:, 1], len(case.queries))
+    return replace(case, judgments=replace(case.judgments, excluded=excluded))
+
+
 @settings(max_examples=25)
-@given(st.integers(0, 2**32 - 1))
-def test_every_figure_is_that_of_the_dense_matrix(seed: int) -> None:
+@given(st.integers(0, 2**32 - 1), st.booleans())
+def test_every_figure_is_that_of_the_dense_matrix(seed: int, has_excluded: bool) -> None:
     case = case_of(seed)
+    case = excluding(case, np.random.default_rng(seed)) if has_excluded else case
     matrix, is_relevant = case.matrix, case.is_relevant
-    positive, negative = matrix[is_relevant], matrix[~is_relevant]
+    positive, negative = matrix[is_relevant], matrix[case.is_negative]
     found = case.measured()
     margin = positive.mean() - negative.mean()
     assert found.margin.value == pytest.approx(margin, abs=1e-9)
@@ -97,13 +120,32 @@ def test_every_figure_is_that_of_the_dense_matrix(seed: int) -> None:
     per_query = [row[mask].mean() for row, mask in zip(matrix, is_relevant, strict=True)]
     assert found.diagonal.value == pytest.approx(np.mean(per_query), abs=1e-9)
     columns = is_relevant.any(axis=0)
-    off = matrix[:, columns][~is_relevant[:, columns]]
+    off = matrix[:, columns][case.is_negative[:, columns]]
     if off.size:
         assert found.off_diagonal.value == pytest.approx(off.mean(), abs=1e-9)
     else:
         assert found.off_diagonal.value is None
-    ordered = -np.sort(-matrix, axis=1)
+    ordered = -np.sort(-np.where(case.is_excluded, -np.inf, matrix), axis=1)
     assert found.gap.value == pytest.approx((ordered[:, 0] - ordered[:, 1]).mean(), abs=1e-6)
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 2**32 - 1))
+def test_sums_by_document_are_those_of_the_negatives_of_the_dense_matrix(seed: int) -> None:
+    case = excluding(case_of(seed), np.random.default_rng(seed))
+    judged, excluded, ids = case.judgments, case.judgments.excluded, np.arange(0, len(case.documents), 2)
+    assert excluded is not None
+    cells = judged.not_negative
+    scores = score_pairs(case.queries, case.documents, cells.query_of_pair, cells.documents)
+    found = document_sums.moments_by_document(case.documents[ids], ids, case.queries, cells.documents, scores)
+    dense = np.where(case.is_negative, case.matrix, 0.0)[:, ids]
+    expected = [case.is_negative[:, ids].sum(axis=0), dense.sum(axis=0), (dense**2).sum(axis=0)]
+    np.testing.assert_allclose(found, np.column_stack(expected), atol=1e-6)
+    tables = np.random.default_rng(seed).random((2, N_BINS))
+    sums = document_sums.TableSums.of(case.queries, case.documents[ids], ids, tables, cells, 1.0)
+    np.testing.assert_allclose(sums.by_document[:, 2], case.is_negative[:, ids].sum(axis=0))
+    np.testing.assert_allclose(sums.by_query[:, 2], case.is_negative[:, ids].sum(axis=1))
+    np.testing.assert_allclose(sums.by_query.sum(axis=0), sums.by_document.sum(axis=0))
 
 
 @settings(max_examples=15)

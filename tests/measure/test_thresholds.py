@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import precision_score, recall_score
 
 from embedscope.errors import InvalidOptionError
 from embedscope.measure.thresholds import ReachCounts, measure_thresholds
-from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.judgments import Cells, Judgments
 from embedscope.metrics.vectors import unit_rows
 from embedscope.result import ThresholdTable
 from embedscope.stats.clusters import clusters_from_judgments
@@ -57,6 +59,19 @@ def test_precision_and_recall_are_those_of_scikit_learn_at_every_threshold() -> 
         assert table.n_retrieved[i] == taken.sum()
         assert table.precision[i] == pytest.approx(precision_score(truth, taken))
         assert table.recall[i] == pytest.approx(recall_score(truth, taken))
+
+
+def test_excluded_documents_are_retrieved_at_no_threshold() -> None:
+    queries, documents = vectors(0.6)
+    own = np.arange(Q), (np.arange(Q) + 1) % Q
+    found = measure(queries, documents, replace(JUDGED, excluded=Cells.of_pairs(*own, Q)))
+    kept = np.ones((Q, N), dtype=bool)
+    kept[own] = False
+    scores = queries @ documents.T
+    for threshold, n_retrieved, precision in zip(found.thresholds, found.n_retrieved, found.precision, strict=True):
+        reached = kept & (scores >= np.float32(threshold - 1e-6))
+        assert abs(int(reached.sum()) - int(n_retrieved)) <= 1  # a score within a rounding of the threshold
+        assert precision == pytest.approx(np.diag(reached).sum() / reached.sum(), abs=2e-3)
 
 
 def test_intervals_hold_their_figures_and_stay_in_the_unit_interval() -> None:

@@ -33,6 +33,13 @@ def test_no_positive_and_no_query_stands_on_both_sides(seed: int, share: float) 
     assert len(split.train.relevant) + split.n_pairs == len(c.relevant)
 
 
+def test_a_pair_and_the_same_pair_turned_round_stay_together() -> None:
+    rows = [Row(f"question {i}", (f"question {i ^ 1}",)) for i in range(60)]
+    split = split_collection(build_collection(rows, format="tiny"), 0.3, np.random.default_rng(0))
+    assert len(split.valid.queries) == 18
+    assert not set(split.train.queries) & {split.valid.documents[d] for d in split.valid.relevant}
+
+
 def test_queries_of_one_group_stay_together() -> None:
     rows = [Row(f"query {i}", (f"positive {i}",), group=f"street {i // 5}") for i in range(50)]
     split = split_collection(build_collection(rows, format="tiny"), 0.4, np.random.default_rng(0))

@@ -78,6 +78,15 @@ def fault(
     return Fault(found, tuple(one.example for one in hits[:N_EXAMPLES]))
 
 
+def fact(subject: Subject, code: str, title: str, severity: Severity, hits: Sequence[Hit], *, action: str) -> Fault:
+    """The fault that ``hits`` among the rows are, where nothing is estimated: ``n`` is their number, without effect."""
+    gain = GAIN[severity] * len(hits) / max(len(subject.rows), 1)
+    rows = [one.row for one in hits]
+    absent = Estimate.absent("counted, not estimated")
+    found = candidate(code, title, severity, absent, action, gain=gain, n=len(hits), rows=rows)
+    return Fault(found, tuple(one.example for one in hits[:N_EXAMPLES]))
+
+
 def share_of(hits: Sequence[Hit], resampler: Resampler) -> Estimate:
     """Share of the units that are hit."""
     flags = np.zeros(len(resampler.clusters), dtype=bool)

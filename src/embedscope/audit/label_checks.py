@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from embedscope.audit.faults import Fault, Hit, fault, hit, hits_of, share_of
+from embedscope.audit.faults import Fault, Hit, fact, fault, hit, hits_of, share_of
 from embedscope.audit.subject import Stated, Subject
 from embedscope.data.collection import Collection, Row, excerpt, identity
 from embedscope.data.text_features import placeholder
@@ -30,11 +30,39 @@ LEAST_SHARE = 0.005
 
 def check_labels(subject: Subject) -> Iterator[Fault]:
     """Contradictions that the rows state, then suspicions that a second opinion raises."""
+    yield from _query_as_document(subject)
     yield from _positive_as_negative(subject)
     yield from _answering_negatives(subject)
     if subject.collection is not None and subject.scorer is not None:
         yield from _mislabelled(subject, subject.collection, subject.scorer)
         yield from _unlabelled(subject, subject.collection, subject.scorer)
+
+
+def _query_as_document(subject: Subject) -> Iterator[Fault]:
+    """Rows that state the text of their own query as a positive, and as a hard negative: counted, not estimated."""
+    for code, what, texts_of, action in (
+        (
+            "positive-is-query",
+            "positive",
+            lambda row: row.positives,
+            "Put in what answers the query, or remove the rows: any model finds such a positive at rank 1, so that the "
+            "scores are too high and training learns nothing from the pair.",
+        ),
+        (
+            "negative-is-query",
+            "hard negative",
+            lambda row: [negative.text for negative in row.negatives],
+            "Remove them: training pushes the query away from itself, and evaluation leaves them out. --fix does it.",
+        ),
+    ):
+        hits = [
+            hit(subject, place, f"{excerpt(row.query)} is its own {what}")
+            for place, row in enumerate(subject.rows)
+            if identity(row.query) and identity(row.query) in map(identity, texts_of(row))
+        ]
+        if hits:
+            said = f"{count(len(hits), 'row has', 'rows have')} the query itself as a {what} (of {len(subject.rows):,})"
+            yield fact(subject, code, said, Severity.HIGH, hits, action=action)
 
 
 def _positive_as_negative(subject: Subject) -> Iterator[Fault]:
@@ -71,7 +99,7 @@ def _answering_negatives(subject: Subject) -> Iterator[Fault]:
         nonlocal n_preferred
         row = subject.rows[one.row]
         text = one.negative.text
-        if subject.same_as_positive(row, text) is not None:
+        if subject.same_as_positive(row, text) is not None or identity(text) == identity(row.query):
             return None
         types = " + ".join(one.negative.types) or "untyped"
         positives = subject.positives_of(row)
@@ -180,7 +208,7 @@ def _unlabelled(subject: Subject, collection: Collection, scorer: Scorer) -> Ite
         top = np.argsort(-block, axis=1, kind="stable")[:, : N_CANDIDATES + 8]
         for offset, places in enumerate(top):
             query, own = collection.queries[start + offset], subject.relevant[start + offset]
-            labelled = {*own, *subject.refused[start + offset]}
+            labelled = {*own, *subject.refused[start + offset], *subject.own[start + offset]}
             unlabelled = [d for d in places.tolist() if d not in labelled][:N_CANDIDATES]
             found = [
                 documents[d]

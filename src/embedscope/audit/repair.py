@@ -28,10 +28,11 @@ def repair(subject: Subject, *, train: tuple[str, Collection] | None = None) -> 
     """The rows without the faults that can be corrected without a person's judgment.
 
     Removed: rows without query or positive, rows that repeat another in everything but their ids, leaked rows, empty
-    texts and texts that are nothing but a placeholder, hard negatives that are positives of the same query. Corrected:
-    mojibake, Unicode form, types that the negative contradicts, weights that are no weights (the usual one of the same
-    types; absent where there is none), zeros where nearly all weights are zero. Every other weight stays. Suspicions
-    are left alone. Leaked are rows whose query stands in ``train``, the training file by its name.
+    texts and texts that are nothing but a placeholder, hard negatives that are positives of the same query or the query
+    itself. Corrected: mojibake, Unicode form, types that the negative contradicts, weights that are no weights (the
+    usual one of the same types; absent where there is none), zeros where nearly all weights are zero. Every other
+    weight stays. Suspicions are left alone. Leaked are rows whose query stands in ``train``, the training file by its
+    name.
     """
     leaked = set() if train is None else set(leaked_rows(subject, train[1]))
     repairer = _Repairer(subject)
@@ -117,6 +118,10 @@ class _Repairer:
         if how is not None:
             said = f"hard negative removed: {excerpt(text)} is a positive of the query{how}"
             self._edit(number, "positive-also-negative", said, Part.NEGATIVE, Action.REMOVE, place)
+            return None
+        if identity(text) == identity(row.query):
+            said = f"hard negative removed: {excerpt(text)} is the query itself"
+            self._edit(number, "negative-is-query", said, Part.NEGATIVE, Action.REMOVE, place)
             return None
         types = self._types(row, negative, text, number, place)
         if negative.types and not types:

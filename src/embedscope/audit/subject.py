@@ -81,6 +81,16 @@ class Subject:
                 found[q].add(d)
         return found
 
+    @cached_property
+    def own(self) -> Mapping[int, set[int]]:
+        """Documents that are the query itself, of each query of the collection."""
+        found: dict[int, set[int]] = defaultdict(set)
+        own = None if self.collection is None else self.collection.own
+        if own is not None:
+            for q, d in zip(own.query_of_pair.tolist(), own.documents.tolist(), strict=True):
+                found[q].add(d)
+        return found
+
     def differ_in_values(self, first: str, second: str) -> bool:
         """Whether two texts state other values of a kind that is read."""
         keeps_value = self.attributes.keeps_value

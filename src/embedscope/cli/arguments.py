@@ -124,7 +124,7 @@ def _help(known: Option, default: Any, own: str | None) -> str:
 
 _DATA = Group("data", DataSettings)
 _MODEL = Group("model", ModelSettings)
-_READING = ("split", "columns", "group", "drop_empty", "allow_missing")
+_READING = ("split", "columns", "group", "drop_empty", "allow_missing", "keep_self")
 _CACHE = ("cache_dir", "no_cache")
 _HEAD = ("head_module", "activation", "weights")
 _PLAIN_ENCODING = (
@@ -139,7 +139,7 @@ _FILES = ("output", "junit", "summary")
 
 _TRAIN_INPUT = (
     "data", "valid", "split", "base_model", "pooling", "max_length", *PROMPTS, "device", "encode_batch_size",
-    "columns", "group", "drop_empty", "config", "resume", *_CACHE,
+    "columns", "group", "drop_empty", "keep_self", "config", "resume", *_CACHE,
 )  # fmt: skip
 _TRAINING = (
     "epochs", "batch_size", "learning_rate", "weight_decay", "d_out", "temperature", "gradient_clip_norm",

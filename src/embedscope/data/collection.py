@@ -3,6 +3,9 @@
 Conventions, section 1: texts are compared after Unicode NFC and stripping; one document per distinct text; the
 relevant set of a query is the union over all rows with the same query text; a text that is relevant to a query is
 never among its negatives (where the data says both, that is a contradiction and is reported).
+
+A query may be a document too, as in ArguAna and Quora. It would find itself, so that its own document is neither right
+nor wrong: BEIR and MTEB leave out the document with the id of the query, and so does `Collection.own`.
 """
 
 from __future__ import annotations
@@ -19,13 +22,21 @@ import numpy as np
 
 from embedscope.errors import DataFormatError, InvalidOptionError, TooFewPointsError
 from embedscope.log import Log
+from embedscope.metrics.judgments import Cells
 from embedscope.protocols import Float64Array, IntArray
 from embedscope.result import run_label
+from embedscope.result.formatting import count
 
 
 def identity(text: str) -> str:
     """The form of ``text`` by which texts are the same or not: NFC, stripped of surrounding white space."""
     return unicodedata.normalize("NFC", text).strip()
+
+
+def is_itself(query: str, document: str) -> bool:
+    """Whether a document with the id of a query is the query: all of its text, its title or what follows a title."""
+    asked, words = query.split(), document.split()
+    return asked == words[: len(asked)] or asked == words[-len(asked) :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,12 @@ class Negatives:
         types = tuple(self.types[e] for e in kept)
         return Negatives(place[self.queries[kept]], self.documents[kept], self.weights[kept], types)
 
+    @classmethod
+    def none(cls) -> Negatives:
+        """No hard negatives."""
+        nothing = np.zeros(0, dtype=np.int64)
+        return cls(nothing, nothing, np.zeros(0), ())
+
 
 @dataclass(frozen=True, slots=True)
 class Collection:
@@ -75,6 +92,10 @@ class Collection:
     Relevant documents of query q are ``relevant[indptr[q]:indptr[q + 1]]`` with gains at the same places, documents
     ascending. Documents are ordered by id, so that an index comparison is an id comparison (tie rules of trec_eval
     and sentence-transformers). A query may have no relevant document; it is kept here and left out of metrics.
+
+    ``own`` are the documents that are their query itself, by text or by id, unless the data calls them relevant to it;
+    None where there are none. They are left out of its ranking. ``own_negatives`` are hard negatives among them, which
+    ``negatives`` lacks.
     """
 
     format: str
@@ -97,6 +118,8 @@ class Collection:
     merged_ids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # kept document id -> ids merged into it
     metadata: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)  # column -> (Q,), None where unstated
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # role -> columns of the file; empty: no rows
+    own: Cells | None = None
+    own_negatives: Negatives = field(default_factory=Negatives.none)
 
 
 def describe(collection: Collection, name: str, log: Log) -> None:
@@ -114,6 +137,8 @@ def describe(collection: Collection, name: str, log: Log) -> None:
     merged = {"queries": collection.n_duplicate_queries, "documents": collection.n_duplicate_documents}
     if any(merged.values()):
         log.fact("", "equal texts counted once: " + ", ".join(f"{n:,} {what}" for what, n in merged.items() if n))
+    if collection.own is not None:
+        log.fact("", said_of_own(collection.own, len(collection.own_negatives.queries)))
     for warning in collection.warnings:
         log.warn(warning)
     if collection.contradictions:
@@ -133,6 +158,14 @@ def columns_line(columns: Mapping[str, Sequence[str]]) -> str:
     parts = {role: f"{role} = {', '.join(names[:8])}{', …' * (len(names) > 8)}" for role, names in shown.items()}
     texts = [parts.pop(role) for role in ("query", "positive", "negatives") if role in parts]
     return " | ".join([", ".join(texts), *parts.values()])
+
+
+def said_of_own(own: Cells, n_negatives: int = 0) -> str:
+    """How many queries are documents too, and what becomes of these documents."""
+    n = int(np.count_nonzero(np.diff(own.indptr)))
+    are, their = ("query is a document", "its") if n == 1 else ("queries are documents", "their")
+    negatives = f" and {count(n_negatives, 'time')} out of {their} hard negatives" if n_negatives else ""
+    return f"{n:,} {are} too; {their} own text is left out of {their} ranking{negatives} (--keep-self ranks it)"
 
 
 def excerpt(text: str, limit: int = 60) -> str:
@@ -286,6 +319,7 @@ def collection_from_qrels(
     n_rows = builder.add_qrels(qrels, query_of, document_of, allow_missing=allow_missing)
     document_ids, merged_ids = _merge_ids(document_of)
     query_ids = _merge_ids(query_of)[0]
+    builder.note_ids(query_of, document_of)
     return builder.collection(
         format=format,
         query_ids=query_ids,
@@ -340,9 +374,25 @@ def keep_queries(collection: Collection, chosen: IntArray) -> Collection:
         relevant=collection.relevant[entries],
         gains=collection.gains[entries],
         negatives=collection.negatives.among(chosen, len(collection.queries)),
+        own=_unless_empty(None if collection.own is None else collection.own.select(chosen)),
+        own_negatives=collection.own_negatives.among(chosen, len(collection.queries)),
         groups=tuple(collection.groups[q] for q in chosen) if collection.groups else (),
         metadata={column: tuple(values[q] for q in chosen) for column, values in collection.metadata.items()},
     )
+
+
+def ranking_own(collection: Collection) -> Collection:
+    """The same collection with the documents that are a query themselves ranked for it like any other."""
+    if collection.own is None:
+        return collection
+    sides = collection.negatives, collection.own_negatives
+    queries, documents, weights = (
+        np.concatenate(columns) for columns in zip(*((n.queries, n.documents, n.weights) for n in sides), strict=True)
+    )
+    types = [*sides[0].types, *sides[1].types]
+    order = np.lexsort((documents, queries))
+    negatives = Negatives(queries[order], documents[order], weights[order], tuple(types[e] for e in order))
+    return replace(collection, own=None, negatives=negatives, own_negatives=Negatives.none())
 
 
 def digest(collection: Collection) -> str:
@@ -356,6 +406,7 @@ def digest(collection: Collection) -> str:
     owners = np.repeat(np.arange(len(query_keys)), np.diff(collection.indptr))
     negatives = collection.negatives
     columns = negatives.queries, negatives.documents, negatives.weights
+    own = Cells.of_pairs(owners[:0], owners[:0], len(query_keys)) if collection.own is None else collection.own
     records = [f"query {key}" for key in query_keys]
     records += [f"document {key}" for key in document_keys]
     records += [
@@ -366,6 +417,8 @@ def digest(collection: Collection) -> str:
         f"negative {query_keys[q]} {document_keys[d]} {weight!r} {json.dumps(sorted(types))}"
         for q, d, weight, types in zip(*(column.tolist() for column in columns), negatives.types, strict=True)
     ]
+    own_pairs = zip(own.query_of_pair.tolist(), own.documents.tolist(), strict=True)
+    records += [f"left out {query_keys[q]} {document_keys[d]}" for q, d in own_pairs]
     return hashlib.sha256("\n".join(sorted(records)).encode()).hexdigest()
 
 
@@ -412,6 +465,7 @@ class _Builder:
         self._drop_empty = drop_empty
         self._relevant: dict[tuple[int, int], _Relevance] = {}
         self._negatives: dict[tuple[int, int], _Opposition] = {}
+        self._own_by_id: set[tuple[int, int]] = set()
         self._n_merged_negatives = 0
 
     def add_relevant(self, query: int, document: int, gain: float, row: int) -> None:
@@ -512,6 +566,32 @@ class _Builder:
             )
         return n_rows
 
+    def note_ids(self, query_of: Mapping[str, int | None], document_of: Mapping[str, int | None]) -> None:
+        """Take note of documents with the id of a query: the query itself, if one is its title or its text."""
+        queries, documents = list(self.queries.index), list(self.documents.index)
+        others = []
+        for name, query in query_of.items():
+            document = document_of.get(name)
+            if query is None or document is None:
+                continue
+            if is_itself(queries[query], documents[document]):
+                self._own_by_id.add((query, document))
+            else:
+                others.append(f"id {excerpt(name)}")
+        if others:
+            self.notes.append(
+                f"{count(len(others), 'document has', 'documents have')} the id of a query and another text (first: "
+                f"{_some(others)}). Such a document is ranked like any other, because only the numbers are the same; "
+                "BEIR leaves it out of the ranking of that query."
+            )
+
+    def _own_pairs(self) -> set[tuple[int, int]]:
+        """Pairs of a query and a document that is the query itself, relevant or not."""
+        by_text = {
+            (q, d) for text, q in self.queries.index.items() if (d := self.documents.index.get(text)) is not None
+        }
+        return by_text | self._own_by_id
+
     def collection(
         self,
         *,
@@ -536,6 +616,14 @@ class _Builder:
                 "greatest weight and all its types."
             )
         contradicting = sorted(self._relevant.keys() & self._negatives.keys())
+        own_pairs = self._own_pairs()
+        trivial = sorted(own_pairs & self._relevant.keys())
+        if trivial:
+            self.notes.append(
+                f"{count(len(trivial), 'query has', 'queries have')} a positive that is the query itself (first: "
+                f"{excerpt(queries[trivial[0][0]])}), which any model finds at rank 1. It counts and raises the scores."
+            )
+        own = sorted(own_pairs - self._relevant.keys())
         return Collection(
             format=format,
             query_ids=query_ids,
@@ -545,7 +633,9 @@ class _Builder:
             indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
             relevant=np.array([document for _, document in pairs], dtype=np.int64),
             gains=np.array([self._relevant[pair].gain for pair in pairs], dtype=np.float64),
-            negatives=self._negative_columns(),
+            negatives=self._negative_columns(self._negatives.keys() - self._relevant.keys() - own_pairs),
+            own=_unless_empty(Cells.of_pairs(*_columns(own), len(queries))),
+            own_negatives=self._negative_columns(self._negatives.keys() & set(own)),
             n_rows=n_rows,
             n_queries_available=len(queries),
             n_duplicate_queries=self.queries.n_repeats,
@@ -563,16 +653,25 @@ class _Builder:
             merged_ids=merged_ids,
         )
 
-    def _negative_columns(self) -> Negatives:
-        """Hard negatives that are not relevant to their query, by query, then document."""
-        pairs = sorted(pair for pair in self._negatives if pair not in self._relevant)
+    def _negative_columns(self, chosen: Iterable[tuple[int, int]]) -> Negatives:
+        """The chosen hard negatives, by query, then document."""
+        pairs = sorted(chosen)
         stated = [self._negatives[pair] for pair in pairs]
         return Negatives(
-            queries=np.array([query for query, _ in pairs], dtype=np.int64),
-            documents=np.array([document for _, document in pairs], dtype=np.int64),
+            *_columns(pairs),
             weights=np.array([entry.weight for entry in stated], dtype=np.float64),
             types=tuple(tuple(entry.types) for entry in stated),
         )
+
+
+def _columns(pairs: Sequence[tuple[int, int]]) -> tuple[IntArray, IntArray]:
+    """Queries and documents of some pairs, each of shape (n,)."""
+    queries, documents = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    return queries, documents
+
+
+def _unless_empty(cells: Cells | None) -> Cells | None:
+    return None if cells is None or not len(cells.documents) else cells
 
 
 def _require_well_formed(text: str) -> None:

@@ -63,6 +63,8 @@ class Evaluation:
     seed : int
     criteria : str
         As ``--criteria``.
+    keep_self : bool
+        As ``--keep-self``: rank the text of a query itself too, where it is a document.
     similarity : {"model", "cosine", "dot"}
         As ``--similarity``: what compares two vectors, by default the ``similarity_fn_name`` of the model.
 
@@ -97,6 +99,7 @@ class Evaluation:
         seed: int = 42,
         criteria: str = "ranks",
         similarity: str = "model",
+        keep_self: bool = False,
     ) -> None:
         super().__init__()
         self.name = name
@@ -114,6 +117,7 @@ class Evaluation:
             examples=0,
             skip_tsne=True,
             skip_umap=True,
+            keep_self=keep_self,
         )
         self._collection = read(self._settings, collection=data if isinstance(data, Collection) else None)
         self._output = None if output is None else Path(output)

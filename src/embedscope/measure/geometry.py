@@ -54,9 +54,9 @@ def measure_geometry(
     generator : numpy.random.Generator
         One number is drawn from it: every space has the same rows drawn and the same folds dealt.
     """
-    k = min(N_NEIGHBORS, judgments.n_documents)
+    k = min(N_NEIGHBORS, int(judgments.n_ranked.min()))
     seed = int(generator.integers(2**63))
-    neighbors = {name: search_top_k(queries, documents, k).documents for name, (queries, documents) in spaces.items()}
+    neighbors = {name: search_top_k(*space, k, excluded=judgments.excluded).documents for name, space in spaces.items()}
     before = neighbors.get(BASE)
     directions = {name: tuple(map(directions_of, space)) for name, space in spaces.items()}
     return Geometry(

@@ -22,6 +22,8 @@ def choose_heatmap(
 ) -> Heatmap | None:
     """A random sample of distinct positives, each with one of its queries, ordered so that like stands beside like.
 
+    Cells of a query and a document that is excluded from its ranking are NaN.
+
     Parameters
     ----------
     queries : ndarray of shape (Q, dim)
@@ -44,6 +46,10 @@ def choose_heatmap(
     is_shown = np.isin(judgments.documents, columns)
     rows = _one_query_each(columns, judgments.query_of_pair[is_shown], judgments.documents[is_shown], generator)
     similarity = (queries[rows] @ documents[columns].T).astype(np.float32)  # (R, C)
+    if judgments.excluded is not None:
+        own = judgments.excluded.select(rows)
+        pair, column = np.nonzero(own.documents[:, np.newaxis] == columns)
+        similarity[own.query_of_pair[pair], column] = np.nan
     return Heatmap(
         queries=rows,
         documents=columns,

@@ -31,7 +31,7 @@ class QuerySet:
         """
         rows = rows_with_relevant(collection, least)
         n_documents = len(collection.documents)
-        every = Judgments(collection.indptr, collection.relevant, collection.gains, n_documents)
+        every = Judgments(collection.indptr, collection.relevant, collection.gains, n_documents, collection.own)
         judgments = every.select(rows)
         groups = [collection.groups[row] for row in rows] if collection.groups else None
         clusters = clusters_from_judgments(judgments.indptr, judgments.documents, n_documents, groups)

@@ -37,7 +37,7 @@ def query_table(
     order = np.argsort(pairs.queries, kind="stable")
     best_negative = pairs.best_of_each_query(n)
     first_is_relevant = metric_per_query(Measure("Success", 1), judgments, scores.pair_scores, scores.counts)
-    top = scores.top_scores
+    k = min(k, int((scores.top_documents >= 0).sum(axis=1).min(initial=k)))  # every list is as long as the shortest
     return QueryTable(
         ids=tuple(collection.query_ids[row] for row in rows),
         texts=tuple(collection.queries[row] for row in rows),
@@ -54,7 +54,7 @@ def query_table(
         wrong_similarity=wrong_similarity,
         wrong_type=type_of_document(pairs, wrong_document),
         top_documents=scores.top_documents[:, :k],
-        top_scores=top[:, :k],
+        top_scores=scores.top_scores[:, :k],
         top_is_relevant=is_relevant[:, :k],
         relevant_indptr=judgments.indptr,
         relevant_documents=judgments.documents,

@@ -13,6 +13,7 @@ from embedscope.measure.query_set import QuerySet
 from embedscope.measure.query_tables import document_table, query_table
 from embedscope.measure.scoring import Scores, bound_of, score, values_of
 from embedscope.measure.similarity import DocumentSummary
+from embedscope.metrics.judgments import Judgments
 from embedscope.models.embed import Embeddings
 from embedscope.protocols import Float32Array, Float64Array, ProgressCallback
 from embedscope.result import DataFacts, DocumentTable, QueryTable
@@ -104,6 +105,11 @@ def _require_one_vector_a_text(collection: Collection, embeddings: Embeddings) -
             )
 
 
+def n_excluded(judgments: Judgments) -> int:
+    """Number of (query, document) pairs that are left out of the rankings."""
+    return 0 if judgments.excluded is None else len(judgments.excluded.documents)
+
+
 def facts_of(collection: Collection, ranked: Ranked) -> DataFacts:
     """What the data set holds, after equal texts were merged."""
     n_queries = len(ranked.query_set.rows)
@@ -124,4 +130,5 @@ def facts_of(collection: Collection, ranked: Ranked) -> DataFacts:
         digest=digest(collection),
         n_effective=ranked.n_effective,
         columns=collection.columns,
+        n_own_documents=n_excluded(ranked.query_set.judgments),
     )

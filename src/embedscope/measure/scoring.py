@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from embedscope.measure.lexical import lexical_score_blocks
 from embedscope.metrics import torch_pass as torch_device
-from embedscope.metrics.accumulators import Accumulator
+from embedscope.metrics.accumulators import Accumulator, cells_in
 from embedscope.metrics.histograms import HistogramAccumulator
-from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.judgments import Cells, Judgments
 from embedscope.metrics.local_pass import for_each_block
 from embedscope.metrics.metric_names import parse_measure
 from embedscope.metrics.norms import Norms, score_bound
 from embedscope.metrics.ranking import metrics_per_query
 from embedscope.metrics.tie_counting import TieAccumulator
 from embedscope.metrics.ties import TieCounts
-from embedscope.metrics.top_k import TopKAccumulator
+from embedscope.metrics.top_k import TopK, TopKAccumulator
 from embedscope.metrics.vectors import score_pairs
 from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray, ProgressCallback, Ties
 from embedscope.settings import Device, SimilarityFunction
@@ -30,7 +30,10 @@ space."""
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What the pass over all blocks leaves behind."""
+    """What the pass over all blocks leaves behind.
+
+    Where excluded documents leave fewer than k' to a query, its list ends with -1 and NaN.
+    """
 
     judgments: Judgments
     pair_scores: Float64Array  # (P,) one for each relevant pair
@@ -39,6 +42,7 @@ class Scores:
     top_scores: Float32Array  # (Q, k')
     histogram: IntArray  # (N_BINS,) of the negative pairs, over [-bound, bound]
     bound: float = 1.0
+    excluded_scores: Float64Array = field(default_factory=lambda: np.zeros(0))  # one for each excluded pair
 
 
 def score(
@@ -81,11 +85,29 @@ def score(
     pair_scores = score_pairs(queries, documents, judgments.query_of_pair, judgments.documents)
     ties = TieAccumulator(judgments, pair_scores, tolerance)
     top = TopKAccumulator(len(queries), min(k, len(documents)))
-    histogram = HistogramAccumulator(N_BINS, exclude=judgments, bound=bound)
-    _show_blocks(queries, documents, (ties, top, histogram), device, progress)
-    best = top.result()
-    top_scores = best.scores.astype(np.float32, copy=False)
-    return Scores(judgments, pair_scores, ties.result(), best.documents, top_scores, histogram.result(), bound)
+    histogram = HistogramAccumulator(N_BINS, exclude=judgments.not_negative, bound=bound)
+    _show_blocks(queries, documents, (ties, top, histogram), judgments.excluded, device, progress)
+    return Scores(
+        judgments,
+        pair_scores,
+        ties.result(),
+        *lists_of(top.result()),
+        histogram.result(),
+        bound,
+        scores_of_excluded(queries, documents, judgments.excluded),
+    )
+
+
+def lists_of(best: TopK) -> tuple[IntArray, Float32Array]:
+    """Documents and scores of the lists, -1 and NaN where a query has no more documents."""
+    return best.documents, np.where(best.documents < 0, np.nan, best.scores).astype(np.float32, copy=False)
+
+
+def scores_of_excluded(queries: Float32Array, documents: Float32Array, excluded: Cells | None) -> Float64Array:
+    """The score of each excluded pair; none where nothing is excluded."""
+    if excluded is None:
+        return np.zeros(0)
+    return score_pairs(queries, documents, excluded.query_of_pair, excluded.documents)
 
 
 def bound_of(queries: FloatArray, documents: FloatArray, similarity: str) -> float:
@@ -100,15 +122,18 @@ def _show_blocks(
     queries: Float32Array,
     documents: Float32Array,
     consumers: Sequence[Accumulator],
+    excluded: Cells | None,
     device: str,
     progress: ProgressCallback | None = None,
 ) -> None:
     """Every block of the matrix to every consumer, on the device where the matrix is large and one is there."""
     accelerator = torch_device.device_for(device, len(queries) * len(documents))
     if accelerator is None:
-        for_each_block(queries, documents, consumers, progress=progress)
+        for_each_block(queries, documents, consumers, excluded=excluded, progress=progress)
     else:
-        torch_device.for_each_block(queries, documents, consumers, device=accelerator, progress=progress)
+        torch_device.for_each_block(
+            queries, documents, consumers, device=accelerator, excluded=excluded, progress=progress
+        )
 
 
 def gaps(scores: Scores) -> Float64Array:
@@ -134,7 +159,7 @@ def rank_values(
     """
     pair_scores = score_pairs(queries, documents, judgments.query_of_pair, judgments.documents)
     ties = TieAccumulator(judgments, pair_scores, tolerance)
-    _show_blocks(queries, documents, (ties,), device)
+    _show_blocks(queries, documents, (ties,), judgments.excluded, device)
     return values_of(measures, judgments, pair_scores, ties.result())
 
 
@@ -145,6 +170,8 @@ def lexical_values(
     parts: list[Mapping[str, Float64Array]] = []
     for start, block in lexical_score_blocks(queries, documents):
         own = judgments.select(np.arange(start, start + len(block)))
+        if own.excluded is not None:
+            block[cells_in(own.excluded, block, 0, 0)] = -np.inf
         pair_scores = block[own.query_of_pair, own.documents].astype(np.float64)
         ties = TieAccumulator(own, pair_scores, tolerance)
         ties.update(block, 0, 0)

@@ -78,8 +78,12 @@ def pair_sums(queries: Float32Array, documents: DocumentSummary, scores: Scores)
     n_positive = judgments.n_relevant.astype(np.float64)
     total: Float64Array = np.bincount(rows, weights=values, minlength=n).astype(np.float64)
     squares: Float64Array = np.bincount(rows, weights=values**2, minlength=n).astype(np.float64)
-    all_total, all_squares = sums_from_moments(queries, documents.total, documents.gram)
-    negative = (documents.n - n_positive, all_total - total, all_squares - squares)
+    rest_total, rest_squares = sums_from_moments(queries, documents.total, documents.gram)
+    if judgments.excluded is not None:
+        rows, values = judgments.excluded.query_of_pair, scores.excluded_scores
+        rest_total -= np.bincount(rows, weights=values, minlength=n)
+        rest_squares -= np.bincount(rows, weights=values**2, minlength=n)
+    negative = (judgments.n_ranked - n_positive, rest_total - total, rest_squares - squares)
     return PairSums((n_positive, total, squares), negative)
 
 
@@ -137,7 +141,7 @@ def measure_similarity(
         overlap=overlap,
         d_prime=d_prime,
         diagonal=resampler.means({"diagonal": sums.positive[1] / sums.positive[0]}, bounds=None)["diagonal"],
-        off_diagonal=_off_diagonal(queries, documents, moments, resampler),
+        off_diagonal=_off_diagonal(queries, documents, scores, moments, resampler),
         gap=_gap(scores, resampler),
         bound=bound,
     )
@@ -146,8 +150,12 @@ def measure_similarity(
 def _moment_columns(queries: Float32Array, documents: DocumentSummary, scores: Scores, sums: PairSums) -> PairColumns:
     """Number, sum and sum of squares of positive, then of negative similarities."""
     relevant, places = np.unique(scores.judgments.documents, return_inverse=True)
+    excluded = scores.judgments.excluded
     negatives = partial(
-        moments_by_document, queries=queries, judgments=scores.judgments, pair_scores=scores.pair_scores
+        moments_by_document,
+        queries=queries,
+        others=np.concatenate([scores.judgments.documents, *([] if excluded is None else [excluded.documents])]),
+        scores=np.concatenate([scores.pair_scores, scores.excluded_scores]),
     )
     is_other = ~np.isin(documents.drawn, relevant)
     found = scores.pair_scores
@@ -184,17 +192,22 @@ def _margin_and_separation(
 
 
 def _off_diagonal(
-    queries: Float32Array, documents: DocumentSummary, columns: PairColumns, resampler: Resampler
+    queries: Float32Array, documents: DocumentSummary, scores: Scores, columns: PairColumns, resampler: Resampler
 ) -> Estimate:
     """Mean similarity of a query to the positives of other queries: the off-diagonal of the original heatmap."""
     total, _ = sums_from_moments(queries, *sum_and_gram(documents.relevant))
-    n_relevant, of_relevant = columns.by_query[:, 0], columns.by_query[:, 1]
-    n_others = len(documents.relevant) - n_relevant
+    n_others, total = len(documents.relevant) - columns.by_query[:, 0], total - columns.by_query[:, 1]
+    excluded = scores.judgments.excluded
+    if excluded is not None:
+        is_here = np.isin(excluded.documents, scores.judgments.documents)
+        rows = excluded.query_of_pair[is_here]
+        n_others = n_others - np.bincount(rows, minlength=len(total))
+        total = total - np.bincount(rows, weights=scores.excluded_scores[is_here], minlength=len(total))
     if not n_others.any():
         return Estimate.absent("every query shares all positives, so there is no off-diagonal")
     own = replace(
         columns,
-        by_query=np.column_stack([total - of_relevant, n_others]),
+        by_query=np.column_stack([total, n_others]),
         by_pair=None,
         by_document=columns.by_document[:, [4, 3]],
         by_other=np.zeros((0, 2)),
@@ -261,9 +274,10 @@ def _table_columns(
     judgments = scores.judgments
     relevant, places = np.unique(judgments.documents, return_inverse=True)
     rows = resampler.sample(len(queries), N_SUBSAMPLED)
-    of_sample = TableSums.of(queries, documents.sample, documents.drawn, negative, judgments, scores.bound)
+    left_out = judgments.not_negative
+    of_sample = TableSums.of(queries, documents.sample, documents.drawn, negative, left_out, scores.bound)
     of_relevant = TableSums.of(
-        queries[rows], documents.relevant, relevant, negative, judgments.select(rows), scores.bound
+        queries[rows], documents.relevant, relevant, negative, left_out.select(rows), scores.bound
     )
     part = len(documents.drawn) / documents.n
     bins = bin_numbers(scores.pair_scores, positive.shape[1], scores.bound)

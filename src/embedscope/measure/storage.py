@@ -13,7 +13,7 @@ from embedscope.measure.quantization import Codec, Precision, fit_codec
 from embedscope.measure.rank_metrics import PRIMARY_METRICS
 from embedscope.measure.rescoring import rescored
 from embedscope.measure.scoring import values_of
-from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.judgments import Cells, Judgments
 from embedscope.metrics.local_pass import for_each_block
 from embedscope.metrics.ranking import n_tied_with_first
 from embedscope.metrics.tie_counting import TieAccumulator
@@ -139,7 +139,11 @@ def _shuffled(documents: Float32Array, judgments: Judgments, generator: np.rando
     place = np.argsort(order)
     moved = np.split(place[judgments.documents], judgments.indptr[1:-1])
     gains = np.split(judgments.gains, judgments.indptr[1:-1])
-    return _Corpus(documents, order, Judgments.from_lists(moved, n_documents=len(documents), gains=gains))
+    excluded = judgments.excluded
+    if excluded is not None:
+        excluded = Cells.of_pairs(excluded.query_of_pair, place[excluded.documents], excluded.n_queries)
+    found = Judgments.from_lists(moved, n_documents=len(documents), gains=gains, excluded=excluded)
+    return _Corpus(documents, order, found)
 
 
 def _search(
@@ -149,10 +153,10 @@ def _search(
     coded = codec.queries(queries)
     pair_scores = _pair_scores(codec, coded, corpus)
     ties = TieAccumulator(corpus.judgments, pair_scores, 0.0 if codec.has_exact_scores else tolerance)
-    n_kept = min(max(N_NEIGHBORS, plan.n_rescored), len(corpus.documents))
+    n_kept = min(max(N_NEIGHBORS, plan.n_rescored), int(corpus.judgments.n_ranked.min()))
     top = TopKAccumulator(len(queries), n_kept)
     for start, rows in codec.shards(corpus.documents, corpus.order):
-        for_each_block(coded, rows, (ties, top), document_offset=start)
+        for_each_block(coded, rows, (ties, top), document_offset=start, excluded=corpus.judgments.excluded)
     counts, kept = ties.result(), top.result().documents
     if plan.n_rescored:
         pair_scores, counts, kept = _rescored(plan, queries, corpus, pair_scores, counts, kept, tolerance)

@@ -111,7 +111,7 @@ def measure_thresholds(
     # Equal texts have a cosine of 1 up to rounding only, and 1 must be a threshold that they reach.
     limits = grid - tolerance
     counts = ReachCounts(len(queries), limits)
-    for_each_block(queries, documents, (counts,))
+    for_each_block(queries, documents, (counts,), excluded=judgments.excluded)
     relevant = _relevant_reaching(pair_scores, judgments, limits)
     # A pair's score and its cell of the matrix product differ in the last digit and can fall on two sides.
     retrieved = np.maximum(counts.result(), relevant)

@@ -6,7 +6,8 @@ document_start + n - 1``. Every cell of the matrix must be shown exactly once, i
 accumulator or to several that are merged; ``merge`` returns a new accumulator and is associative and commutative.
 Counts and top-k lists come out identical for every way of cutting the matrix.
 
-A block is only read, and may be a buffer that is overwritten after ``update`` returns. Scores are finite.
+A block is only read, and may be a buffer that is overwritten after ``update`` returns. Scores are finite, but for those
+of excluded cells (`Judgments.excluded`), which are minus infinity: below every score, and in no list.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Protocol, Self, runtime_checkable
 import numpy as np
 
 from embedscope.errors import InvalidOptionError
-from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.judgments import Cells
 from embedscope.metrics.kernels import Kernels
 from embedscope.protocols import BoolArray, FloatArray, IntArray
 
@@ -54,12 +55,10 @@ def require_mergeable(is_same: bool, what: str) -> None:
         )
 
 
-def relevant_cells(
-    judgments: Judgments, block: FloatArray, query_start: int, document_start: int
-) -> tuple[IntArray, IntArray]:
-    """Rows and columns, in row order, of the block's cells of a query and one of its relevant documents."""
-    indptr = judgments.indptr[query_start : query_start + len(block) + 1]
-    columns = judgments.documents[indptr[0] : indptr[-1]] - document_start
+def cells_in(cells: Cells, block: FloatArray, query_start: int, document_start: int) -> tuple[IntArray, IntArray]:
+    """Rows and columns, in row order, of those of ``cells`` that lie in the block."""
+    indptr = cells.indptr[query_start : query_start + len(block) + 1]
+    columns = cells.documents[indptr[0] : indptr[-1]] - document_start
     inside = np.flatnonzero((columns >= 0) & (columns < block.shape[1]))
     rows = np.repeat(np.arange(len(block), dtype=np.int64), np.diff(indptr))
     return rows[inside], columns[inside]

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from embedscope.errors import InvalidOptionError
-from embedscope.metrics.accumulators import relevant_cells, require_mergeable
-from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.accumulators import cells_in, require_mergeable
+from embedscope.metrics.judgments import Cells
 from embedscope.metrics.kernels import Kernels
 from embedscope.protocols import Float64Array, FloatArray, IntArray
 
@@ -27,8 +27,8 @@ class HistogramAccumulator:
     ----------
     n_bins : int
         2 ... 65,536.
-    exclude : Judgments, optional
-        Cells of these (query, document) pairs are not counted: give the relevant ones to get the negatives.
+    exclude : Cells, optional
+        Are not counted: give `Judgments.not_negative` to get the negatives.
     bound : float
         1 for cosines; `norms.score_bound` for dot products.
 
@@ -38,7 +38,7 @@ class HistogramAccumulator:
         If ``n_bins`` is out of range.
     """
 
-    def __init__(self, n_bins: int, *, exclude: Judgments | None = None, bound: float = 1.0) -> None:
+    def __init__(self, n_bins: int, *, exclude: Cells | None = None, bound: float = 1.0) -> None:
         self.n_bins = _require_bins(n_bins)
         self.exclude = exclude
         self.bound = bound
@@ -49,9 +49,9 @@ class HistogramAccumulator:
         """Count the block in; see `Accumulator`."""
         self._counts += histogram_of_values(block, self.n_bins, self.bound)
         if self.exclude is not None:
-            relevant = relevant_cells(self.exclude, block, query_start, document_start)
+            left_out = cells_in(self.exclude, block, query_start, document_start)
             # Taken from the block itself: a score computed elsewhere may differ by a rounding and leave another bin.
-            self._counts -= histogram_of_values(block[relevant], self.n_bins, self.bound)
+            self._counts -= histogram_of_values(block[left_out], self.n_bins, self.bound)
 
     def update_with(self, kernels: Kernels, block: FloatArray, query_start: int, document_start: int) -> None:
         """Count the block in by a compiled loop; see `CompiledAccumulator`."""

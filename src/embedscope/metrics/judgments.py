@@ -12,24 +12,57 @@ from embedscope.protocols import BoolArray, Float64Array, IntArray
 
 
 @dataclass(frozen=True, slots=True)
-class Judgments:
-    """Which documents are relevant to which query, and how much.
-
-    Pair ``p`` with ``indptr[q] <= p < indptr[q + 1]`` says that ``documents[p]`` is relevant to query ``q`` with
-    ``gains[p]``. ``Q`` queries, ``P`` pairs.
-
-    Raises DataFormatError if the columns do not fit together, a document lies outside the corpus or stands twice in one
-    query, or a gain is not a positive finite number.
-    """
+class Cells:
+    """Some documents of each query: those of query ``q`` are ``documents[indptr[q]:indptr[q + 1]]``."""
 
     indptr: IntArray  # (Q + 1,)
     documents: IntArray  # (P,) ascending within a query
+
+    @classmethod
+    def of_pairs(cls, queries: IntArray, documents: IntArray, n_queries: int) -> Cells:
+        """The cells (queries[p], documents[p]), in any order, each once."""
+        order = np.lexsort((documents, queries))
+        return Cells(np.searchsorted(queries[order], np.arange(n_queries + 1)).astype(np.int64), documents[order])
+
+    @property
+    def n_queries(self) -> int:
+        """Number of queries, those without a document included."""
+        return len(self.indptr) - 1
+
+    @property
+    def query_of_pair(self) -> IntArray:
+        """Query of each (query, document) pair, shape (P,)."""
+        return np.repeat(np.arange(self.n_queries, dtype=np.int64), np.diff(self.indptr))
+
+    def select(self, rows: IntArray) -> Cells:
+        """The cells of some queries, in the order of ``rows``."""
+        counts, pairs = np.diff(self.indptr)[rows], self._pairs_of(rows)
+        return Cells(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), self.documents[pairs])
+
+    def _pairs_of(self, rows: IntArray) -> IntArray:
+        return np.concatenate([np.arange(self.indptr[q], self.indptr[q + 1]) for q in rows] or [rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Judgments(Cells):
+    """Which documents are relevant to which query, and how much.
+
+    Pair ``p`` with ``indptr[q] <= p < indptr[q + 1]`` says that ``documents[p]`` is relevant to query ``q`` with
+    ``gains[p]``. ``Q`` queries, ``P`` pairs. ``excluded`` documents are neither relevant to their query nor wrong: they
+    stand in no ranking of it and in no figure over pairs.
+
+    Raises DataFormatError if the columns do not fit together, a document lies outside the corpus or stands twice in one
+    query, a gain is not a positive finite number, or a document is both relevant and excluded.
+    """
+
     gains: Float64Array  # (P,) > 0
     n_documents: int
+    excluded: Cells | None = None  # of the same queries
 
     def __post_init__(self) -> None:
         _check_columns(self)
         _check_documents(self)
+        _check_excluded(self)
         if not (np.isfinite(self.gains) & (self.gains > 0)).all():
             first = int(np.argmin(np.isfinite(self.gains) & (self.gains > 0)))
             raise DataFormatError(
@@ -45,6 +78,7 @@ class Judgments:
         *,
         n_documents: int,
         gains: Sequence[Sequence[float] | Float64Array] | None = None,
+        excluded: Cells | None = None,
     ) -> Judgments:
         """Judgments from one list of document indices a query, in any order.
 
@@ -56,6 +90,7 @@ class Judgments:
             Size of the corpus.
         gains : sequence of length Q, optional
             For every query one positive gain a relevant document; 1.0 by default.
+        excluded : Cells, optional
 
         Raises
         ------
@@ -77,12 +112,8 @@ class Judgments:
             documents=np.concatenate([np.zeros(0, np.int64), *(d[o] for d, o in zip(lists, orders, strict=True))]),
             gains=np.concatenate([np.zeros(0), *(w[o] for w, o in zip(weights, orders, strict=True))]),
             n_documents=n_documents,
+            excluded=excluded,
         )
-
-    @property
-    def n_queries(self) -> int:
-        """Number of queries, those without relevant documents included."""
-        return len(self.indptr) - 1
 
     @property
     def n_relevant(self) -> IntArray:
@@ -90,16 +121,25 @@ class Judgments:
         return np.diff(self.indptr)
 
     @property
-    def query_of_pair(self) -> IntArray:
-        """Query of each (query, relevant document) pair, shape (P,)."""
-        return np.repeat(np.arange(self.n_queries, dtype=np.int64), self.n_relevant)
+    def n_ranked(self) -> IntArray:
+        """Number of documents that each query is ranked against, shape (Q,)."""
+        n_excluded = 0 if self.excluded is None else np.diff(self.excluded.indptr)
+        return np.full(self.n_queries, self.n_documents, dtype=np.int64) - n_excluded
+
+    @property
+    def not_negative(self) -> Cells:
+        """The cells that are no negatives: relevant documents, and excluded ones."""
+        if self.excluded is None:
+            return self
+        queries = np.concatenate([self.query_of_pair, self.excluded.query_of_pair])
+        return Cells.of_pairs(queries, np.concatenate([self.documents, self.excluded.documents]), self.n_queries)
 
     def select(self, rows: IntArray) -> Judgments:
         """The judgments of some queries, in the order of ``rows``, over the same documents."""
-        counts = self.n_relevant[rows]
-        pairs = np.concatenate([np.arange(self.indptr[q], self.indptr[q + 1]) for q in rows] or [rows])
-        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        return Judgments(indptr, self.documents[pairs], self.gains[pairs], self.n_documents)
+        pairs = self._pairs_of(rows)
+        indptr = np.concatenate([[0], np.cumsum(self.n_relevant[rows])]).astype(np.int64)
+        excluded = None if self.excluded is None else self.excluded.select(rows)
+        return Judgments(indptr, self.documents[pairs], self.gains[pairs], self.n_documents, excluded)
 
     @property
     def cells(self) -> IntArray:
@@ -111,8 +151,8 @@ class Judgments:
         return np.arange(self.n_queries)[:, np.newaxis] * self.n_documents + lists
 
     def are_relevant(self, lists: IntArray) -> BoolArray:
-        """Which documents of a list for each query are relevant to it, shape (Q, k) as ``lists``."""
-        return np.isin(self.cells_of(lists), self.cells)
+        """Which documents of a list for each query are relevant to it, shape (Q, k) as ``lists``; -1 is none."""
+        return np.isin(self.cells_of(lists), self.cells) & (lists >= 0)
 
 
 def _integer_list(documents: Sequence[int] | IntArray, query: int) -> IntArray:
@@ -152,4 +192,24 @@ def _check_documents(judgments: Judgments) -> None:
             f"Relevant documents must stand once each, in ascending order; document {documents[first]} of query "
             f"{query[first]} follows document {documents[first - 1]}. A document counted twice would be found twice; "
             "drop the repetition."
+        )
+
+
+def _check_excluded(judgments: Judgments) -> None:
+    excluded = judgments.excluded
+    if excluded is None:
+        return
+    documents = excluded.documents
+    if excluded.n_queries != judgments.n_queries or ((documents < 0) | (documents >= judgments.n_documents)).any():
+        raise DataFormatError(
+            f"Excluded documents must be those of the same {judgments.n_queries} queries, with numbers from 0 to "
+            f"{judgments.n_documents - 1}; they are of {excluded.n_queries} queries."
+        )
+    cells = excluded.query_of_pair * judgments.n_documents + documents
+    both = np.isin(cells, judgments.cells)
+    if both.any():
+        first = int(np.argmax(both))
+        raise DataFormatError(
+            f"Document {documents[first]} is both relevant to query {excluded.query_of_pair[first]} and excluded from "
+            "its ranking, where it could never be found. Let it be one of the two."
         )

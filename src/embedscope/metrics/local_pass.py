@@ -19,7 +19,8 @@ from typing import cast
 import numpy as np
 
 from embedscope.errors import InvalidOptionError
-from embedscope.metrics.accumulators import Accumulator, CompiledAccumulator
+from embedscope.metrics.accumulators import Accumulator, CompiledAccumulator, cells_in
+from embedscope.metrics.judgments import Cells
 from embedscope.metrics.kernels import MIN_CELLS, Kernels, for_matrix
 from embedscope.metrics.threads import in_threads, n_threads, one_thread_products
 from embedscope.metrics.top_k import TopK, TopKAccumulator
@@ -55,6 +56,7 @@ def for_each_block(
     query_block: int | None = None,
     document_block: int | None = None,
     document_offset: int = 0,
+    excluded: Cells | None = None,
     progress: ProgressCallback | None = None,
 ) -> None:
     """Show every block of ``queries @ documents.T`` to every consumer.
@@ -73,6 +75,8 @@ def for_each_block(
         over goes to the block before: a product of one row takes another path and may round otherwise.
     document_offset : int
         Where these documents stand in the whole matrix, when they are a shard of it.
+    excluded : Cells, optional
+        Cells of the whole matrix that are shown as minus infinity, as `Judgments.excluded` has them.
     progress : ProgressCallback, optional
         Called after every block of rows how many queries are done.
 
@@ -97,7 +101,7 @@ def for_each_block(
     columns = usual[1] if document_block is None else document_block
     if rows < 1 or columns < 1:
         raise InvalidOptionError(f"Expected blocks of at least 1 x 1, got {rows} x {columns}.")
-    matrix = _Matrix(queries, documents, rows, columns, document_offset)
+    matrix = _Matrix(queries, documents, rows, columns, document_offset, excluded)
     if kernels is not None:
         shown = _show_by_threads(matrix, cast(Sequence[CompiledAccumulator], consumers), kernels)
     else:
@@ -139,6 +143,7 @@ class _Matrix:
     query_block: int
     document_block: int
     document_offset: int
+    excluded: Cells | None
 
     def empty_block(self) -> FloatArray:
         """A buffer for the largest block, flat."""
@@ -158,7 +163,10 @@ class _Matrix:
         for start, stop in self._columns():
             block = buffer[: len(rows) * (stop - start)].reshape(len(rows), stop - start)
             np.matmul(rows, self.documents[start:stop].T, out=block)
-            yield block, cut[0], self.document_offset + start
+            place = cut[0], self.document_offset + start
+            if self.excluded is not None:
+                block[cells_in(self.excluded, block, *place)] = -np.inf
+            yield block, *place
 
 
 def _cuts(n: int, size: int) -> list[tuple[int, int]]:
@@ -190,7 +198,7 @@ def _show_by_threads(matrix: _Matrix, consumers: Sequence[CompiledAccumulator], 
     yield from in_threads(show, matrix.query_cuts())
 
 
-def search_top_k(queries: FloatArray, documents: FloatArray, k: int) -> TopK:
+def search_top_k(queries: FloatArray, documents: FloatArray, k: int, *, excluded: Cells | None = None) -> TopK:
     """The min(k, n_documents) best documents of every query by inner product, exact; ties go to the smaller index.
 
     Parameters
@@ -199,6 +207,8 @@ def search_top_k(queries: FloatArray, documents: FloatArray, k: int) -> TopK:
     documents : ndarray of shape (n_documents, dim), same dtype
         Unit rows, where the scores are to be cosines.
     k : int
+    excluded : Cells, optional
+        Documents that stand in no list of their query; a list may then end with -1.
 
     Raises
     ------
@@ -208,5 +218,5 @@ def search_top_k(queries: FloatArray, documents: FloatArray, k: int) -> TopK:
         If k is less than 1 or there are no documents.
     """
     best = TopKAccumulator(len(queries), min(k, len(documents)), dtype=np.result_type(queries, documents))
-    for_each_block(queries, documents, [best])
+    for_each_block(queries, documents, [best], excluded=excluded)
     return best.result()

@@ -102,7 +102,7 @@ def metrics_per_query(
 
 
 def chance_level(measure: Measure, judgments: Judgments) -> Float64Array:
-    """Expected value of ``measure`` for every query when the documents come in a uniformly random order.
+    """Expected value of ``measure`` for every query when the documents that it is ranked against come in random order.
 
     It is the expectation of a model that gives every document the same score. ``Success@k``:
     ``1 - C(N-R, k) / C(N, k)``; ``MRR`` with one relevant document: ``H_N / N``. Shape (Q,), float64; NaN for a query
@@ -111,7 +111,7 @@ def chance_level(measure: Measure, judgments: Judgments) -> Float64Array:
     n_pairs = len(judgments.documents)
     counts = TieCounts(
         greater=np.zeros(n_pairs, dtype=np.int64),
-        tied=judgments.n_documents - judgments.n_relevant[judgments.query_of_pair],
+        tied=(judgments.n_ranked - judgments.n_relevant)[judgments.query_of_pair],
         # The expectation does not depend on where in the corpus the tied documents stand.
         tied_before=np.zeros(n_pairs, dtype=np.int64),
         tolerance=0.0,

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from embedscope.metrics.accumulators import count_rows, relevant_cells, require_mergeable
+from embedscope.metrics.accumulators import cells_in, count_rows, require_mergeable
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.kernels import MAX_GROUPS, Kernels
 from embedscope.metrics.ties import TieCounts, tie_groups
@@ -52,7 +52,7 @@ class TieAccumulator:
     def update(self, block: FloatArray, query_start: int, document_start: int) -> None:
         """Count the block in, the relevant documents' own cells left out; see `Accumulator`."""
         others = block.copy()
-        others[relevant_cells(self.judgments, block, query_start, document_start)] = -np.inf  # below every window
+        others[cells_in(self.judgments, block, query_start, document_start)] = -np.inf  # below every window
         above, lowest = self.limits_in(block.dtype)
         indptr = self.groups.query_indptr[query_start : query_start + len(block) + 1]
         n_groups = np.diff(indptr)

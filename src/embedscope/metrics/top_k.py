@@ -109,7 +109,7 @@ class TopKAccumulator:
 
     def result(self) -> TopK:
         """The lists so far."""
-        return TopK(self._scores.copy(), np.where(self._documents == _NO_DOCUMENT, -1, self._documents))
+        return TopK(self._scores.copy(), np.where(self._scores == -np.inf, -1, self._documents))
 
     def _thin_out(self, block: FloatArray, is_candidate: BoolArray) -> None:
         """Where candidates are so many that sorting them all would be slow, leave each row only those that can win."""

@@ -24,7 +24,7 @@ from embedscope.errors import EmbedscopeError, InvalidOptionError, MissingExtraE
 from embedscope.machine import is_out_of_memory, release_device_memory, resolve_device
 from embedscope.metrics.accumulators import Accumulator
 from embedscope.metrics.histograms import HistogramAccumulator, bin_scale
-from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.judgments import Cells
 from embedscope.metrics.tie_counting import TieAccumulator
 from embedscope.metrics.top_k import TopKAccumulator
 from embedscope.metrics.vectors import require_same_dim
@@ -89,13 +89,14 @@ def for_each_block(
     device: str,
     memory_bytes: int | None = None,
     document_offset: int = 0,
+    excluded: Cells | None = None,
     progress: ProgressCallback | None = None,
 ) -> None:
     """Show every block of ``queries @ documents.T``, computed on ``device``, to every consumer.
 
     Parameters
     ----------
-    queries, documents, document_offset
+    queries, documents, document_offset, excluded
         As `local_pass.for_each_block`.
     consumers : sequence of Accumulator
         Hold the results when this returns. Blocks come documents outermost.
@@ -131,10 +132,11 @@ def for_each_block(
     with torch.inference_mode(), full_precision(), _memory_error(queries, n_columns, device):
         asked = torch.from_numpy(np.ascontiguousarray(queries)).to(device)
         readers = [_reader(consumer, asked) for consumer in consumers]
+        hidden = None if excluded is None else _Pairs(excluded, asked)
         for start in range(0, len(documents), n_columns):
             part = np.ascontiguousarray(documents[start : start + n_columns])
             columns = torch.from_numpy(part).to(device)
-            n_rows = _read_column(readers, asked, columns, document_offset + start, n_rows)
+            n_rows = _read_column(readers, asked, columns, hidden, document_offset + start, n_rows)
             if progress is not None:
                 progress(start + len(part), len(documents))
         for reader in readers:
@@ -142,13 +144,18 @@ def for_each_block(
 
 
 def _read_column(
-    readers: Sequence[_Reader], queries: Tensor, documents: Tensor, document_start: int, n_rows: int
+    readers: Sequence[_Reader],
+    queries: Tensor,
+    documents: Tensor,
+    excluded: _Pairs | None,
+    document_start: int,
+    n_rows: int,
 ) -> int:
     """Show the blocks of some documents, ``n_rows`` queries each, fewer where memory runs out; how many fitted."""
     start = 0
     while start < len(queries):
         rows = queries[start : start + n_rows]
-        if _is_read(readers, rows, documents, start, document_start, is_last_try=len(rows) == 1):
+        if _is_read(readers, rows, documents, excluded, start, document_start, is_last_try=len(rows) == 1):
             start += len(rows)
         else:
             release_device_memory()
@@ -160,6 +167,7 @@ def _is_read(
     readers: Sequence[_Reader],
     queries: Tensor,
     documents: Tensor,
+    excluded: _Pairs | None,
     query_start: int,
     document_start: int,
     *,
@@ -171,6 +179,8 @@ def _is_read(
     """
     try:
         block = queries @ documents.T
+        if excluded is not None:
+            block[excluded.cells(block, query_start, document_start)] = -_torch().inf
         kept = [reader.read(block, query_start, document_start) for reader in readers]
     except Exception as error:
         if is_last_try or not is_out_of_memory(error):
@@ -281,20 +291,20 @@ class _HostReader:
 
 
 class _Pairs:
-    """The judged cells of the queries, on the device."""
+    """Some documents of each query, on the device."""
 
-    def __init__(self, judgments: Judgments, queries: Tensor) -> None:
+    def __init__(self, cells: Cells, queries: Tensor) -> None:
         torch = _torch()
-        self._indptr = judgments.indptr
-        self.rows = torch.from_numpy(judgments.query_of_pair).to(queries.device)
-        self.documents = torch.from_numpy(judgments.documents.copy()).to(queries.device)
+        self._indptr = cells.indptr
+        self.rows = torch.from_numpy(cells.query_of_pair).to(queries.device)
+        self.documents = torch.from_numpy(cells.documents.copy()).to(queries.device)
 
     def of_rows(self, start: int, stop: int) -> slice:
         """Where the pairs of some rows stand."""
         return slice(int(self._indptr[start]), int(self._indptr[stop]))
 
     def cells(self, block: Tensor, query_start: int, document_start: int) -> tuple[Tensor, Tensor]:
-        """Rows and columns of the judged cells of a block."""
+        """Rows and columns of those that lie in a block."""
         here = self.of_rows(query_start, query_start + len(block))
         columns = self.documents[here] - document_start
         is_inside = (columns >= 0) & (columns < block.shape[1])

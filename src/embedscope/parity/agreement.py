@@ -84,7 +84,7 @@ def norms_of(model: Vectors, served: Vectors) -> NormDifference:
 
 def ranks_of(sample: Collection, model: Vectors, served: Vectors, similarity: str) -> RankAgreement:
     """The documents of the sample ranked for its queries by both sides, each in its own space."""
-    judgments = Judgments(sample.indptr, sample.relevant, sample.gains, len(sample.documents))
+    judgments = Judgments(sample.indptr, sample.relevant, sample.gains, len(sample.documents), sample.own)
     with_relevant = np.flatnonzero(np.diff(sample.indptr))
     scores, mrr = [], {}
     for name, side in (("model", model), ("served", served)):
@@ -93,6 +93,8 @@ def ranks_of(sample: Collection, model: Vectors, served: Vectors, similarity: st
             queries, documents = unit_rows(queries, what="query"), unit_rows(documents, what="document")
         found = queries @ documents.T
         tolerance = TIE_TOLERANCE * max(1.0, float(np.abs(found).max()))
+        if sample.own is not None:
+            found[sample.own.query_of_pair, sample.own.documents] = -np.inf
         values = rank_values(
             queries[with_relevant], documents, judgments.select(with_relevant), ["MRR"], tolerance=tolerance
         )

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from embedscope.data.collection import Collection, describe
+from embedscope.data.collection import Collection, describe, ranking_own
 from embedscope.data.readers import read_collection
 from embedscope.errors import CheckpointError, InvalidOptionError
 from embedscope.log import SILENT, Log
@@ -82,6 +82,8 @@ def _sample(settings: Settings, chosen: ParitySettings, log: Log) -> Collection:
     if data.data is None:
         raise InvalidOptionError("Pass --data: the queries and documents whose vectors are compared.")
     collection = read_collection(data.data, **data.reading)
+    if data.keep_self:
+        collection = ranking_own(collection)
     describe(collection, data.data, log)
     sample = sample_texts(collection, chosen.texts, np.random.default_rng(settings.measure.seed))
     log.step(f"Comparing {len(sample.queries):,} queries and {len(sample.documents):,} documents of it")

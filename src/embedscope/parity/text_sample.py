@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from embedscope.data.collection import Collection, Negatives, keep_queries
+from embedscope.metrics.judgments import Cells
 from embedscope.protocols import IntArray
 
 
@@ -37,7 +38,10 @@ def _keep_documents(collection: Collection, chosen: IntArray) -> Collection:
     is_kept = place[collection.relevant] >= 0
     owners = np.repeat(np.arange(len(collection.queries)), np.diff(collection.indptr))[is_kept]
     counts = np.bincount(owners, minlength=len(collection.queries))
-    nothing = np.zeros(0, dtype=np.int64)
+    own = collection.own
+    if own is not None:
+        kept = np.flatnonzero(place[own.documents] >= 0)
+        own = Cells.of_pairs(own.query_of_pair[kept], place[own.documents[kept]], own.n_queries)
     return replace(
         collection,
         document_ids=tuple(collection.document_ids[d] for d in chosen),
@@ -45,5 +49,7 @@ def _keep_documents(collection: Collection, chosen: IntArray) -> Collection:
         indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         relevant=place[collection.relevant[is_kept]],
         gains=collection.gains[is_kept],
-        negatives=Negatives(nothing, nothing, np.zeros(0), ()),
+        negatives=Negatives.none(),
+        own=own,
+        own_negatives=Negatives.none(),
     )

@@ -15,6 +15,7 @@ class DataFacts:
     ``n_clusters`` counts the connected groups of queries that share a relevant text, ``n_effective`` is the effective
     number of independent queries for MRR (conventions, section 5): what intervals and verdict rest on.
     ``columns`` are those of a file of rows by role: query, positive, negatives, label, group, metadata, "not used".
+    ``n_own_documents`` counts documents that are a query themselves and are left out of its ranking.
     ``digest`` is the SHA-256 of queries, pool, judgments and negatives: runs of different digests are not comparable.
     """
 
@@ -34,6 +35,7 @@ class DataFacts:
     digest: str = field(default="", metadata=ADDED)
     n_effective: float | None = field(default=None, metadata=ADDED)
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict, metadata=ADDED)
+    n_own_documents: int = field(default=0, metadata=ADDED)
 
 
 @dataclass(frozen=True, slots=True)

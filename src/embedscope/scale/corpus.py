@@ -18,10 +18,10 @@ from embedscope.log import SILENT, Log
 from embedscope.measure.negatives import NegativePairs
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.query_tables import document_table, query_table
-from embedscope.measure.ranked import Ranked, n_kept
-from embedscope.measure.scoring import N_BINS, Scores, values_of
+from embedscope.measure.ranked import Ranked, n_excluded, n_kept
+from embedscope.measure.scoring import N_BINS, Scores, lists_of, scores_of_excluded, values_of
 from embedscope.measure.similarity import N_SUBSAMPLED, DocumentSummary
-from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.judgments import Cells, Judgments
 from embedscope.metrics.norms import Norms, score_bound
 from embedscope.metrics.threads import n_threads
 from embedscope.metrics.vectors import score_pairs
@@ -81,6 +81,11 @@ def run_on_shards(settings: Settings, corpus: CorpusSettings, log: Log = SILENT)
         (settings.model, ENCODING),
         (settings.measure, ("abbreviations", "attributes")),
     )
+    if settings.data.keep_self:
+        raise InvalidOptionError(
+            "What a query is ranked against is decided when a shard folder is written. Leave --keep-self out, or write "
+            "the folder again with embedscope shard --keep-self."
+        )
     folder = ShardFolder(name, settings.model.similarity)
     log.step(
         f"Data:  {name}: shard folder, {folder.queries.n_rows:,} queries, {folder.documents.n_rows:,} documents in "
@@ -185,7 +190,7 @@ def rank_shards(
     )
     with log.progress("Scoring", unit="documents") as progress:
         found = engine(folder, task := _task(folder, subject, plan, settings), progress)
-    scores = _scores(task, found)
+    scores = _scores(task, subject, found)
     values = values_of(chosen.metrics, scores.judgments, scores.pair_scores, scores.counts)
     rows, resampler = subject.query_set.rows, subject.query_set.resampler
     negatives = NegativePairs.of(
@@ -213,7 +218,7 @@ def size_of(folder: ShardFolder, k: int) -> CorpusSize:
     return CorpusSize(
         n_queries=folder.queries.n_rows,
         n_documents=folder.documents.n_rows,
-        n_pairs=len(judgments.documents) + len(negatives.queries),
+        n_pairs=len(judgments.not_negative.documents) + len(negatives.queries),
         dim=folder.dim,
         itemsize=folder.itemsize,
         k=n_kept(k, int(judgments.n_relevant.max(initial=0))),
@@ -235,7 +240,9 @@ def model_facts(folder: ShardFolder) -> ModelFacts:
 
 def _subject(folder: ShardFolder, settings: Settings, characters: int) -> Subject:
     judgments, negatives = folder.judgments(), folder.negatives()
-    rows = np.unique(np.concatenate([judgments.documents, negatives.documents]))
+    own = judgments.excluded
+    named = judgments.documents, negatives.documents, *([] if own is None else [own.documents])
+    rows = np.unique(np.concatenate(named))
     query_ids, texts = folder.queries.names(np.arange(folder.queries.n_rows), characters)
     collection = Collection(
         format=LAYOUT,
@@ -251,18 +258,25 @@ def _subject(folder: ShardFolder, settings: Settings, characters: int) -> Subjec
         n_queries_available=len(texts),
         n_duplicate_queries=0,
         n_duplicate_documents=0,
+        own=None if own is None else Cells(own.indptr, np.searchsorted(rows, own.documents)),
     )
     query_set = QuerySet.of(collection, seed=settings.measure.seed, draws=settings.measure.draws)
     queries = folder.queries.everything()
-    own = query_set.judgments
     return Subject(
         collection=collection,
         query_set=query_set,
-        judgments=Judgments(own.indptr, rows[own.documents], own.gains, folder.documents.n_rows),
+        judgments=_renumbered(query_set.judgments, rows, folder.documents.n_rows),
         queries=queries if len(query_set.rows) == len(queries) else queries[query_set.rows],
         rows=rows,
         documents=folder.documents.take(rows),
     )
+
+
+def _renumbered(judgments: Judgments, numbers: IntArray, n_documents: int) -> Judgments:
+    """The judgments with ``numbers[d]`` in place of each document d; ``numbers`` rise."""
+    own = judgments.excluded
+    own = None if own is None else Cells(own.indptr, numbers[own.documents])
+    return Judgments(judgments.indptr, numbers[judgments.documents], judgments.gains, n_documents, own)
 
 
 def _task(folder: ShardFolder, subject: Subject, plan: MemoryPlan, settings: Settings) -> ShardTask:
@@ -291,16 +305,17 @@ def _bound(folder: ShardFolder, subject: Subject) -> float:
     return score_bound(Norms.of(subject.queries), folder.norms)
 
 
-def _scores(task: ShardTask, found: PartialScores) -> Scores:
-    best = found.top.result()
+def _scores(task: ShardTask, subject: Subject, found: PartialScores) -> Scores:
+    documents, scores = lists_of(found.top.result())
     return Scores(
         judgments=task.judgments,
         pair_scores=task.pair_scores,
         counts=found.counts,
-        top_documents=best.documents,
-        top_scores=best.scores.astype(np.float32, copy=False),
+        top_documents=documents,
+        top_scores=scores,
         histogram=found.histogram,
         bound=task.bound,
+        excluded_scores=scores_of_excluded(subject.queries, subject.documents, subject.query_set.judgments.excluded),
     )
 
 
@@ -331,8 +346,7 @@ def _shown(
         relevant=np.searchsorted(rows, subject.rows[own.relevant]),
         negatives=replace(own.negatives, documents=np.searchsorted(rows, subject.rows[own.negatives.documents])),
     )
-    whole = scores.judgments
-    judgments = Judgments(whole.indptr, np.searchsorted(rows, whole.documents), whole.gains, len(rows))
+    judgments = _renumbered(subject.query_set.judgments, np.searchsorted(rows, subject.rows), len(rows))
     top = np.where(scores.top_documents >= 0, np.searchsorted(rows, scores.top_documents), -1)
     if negatives is not None:
         negatives = replace(negatives, documents=np.searchsorted(rows, subject.rows[negatives.documents]))
@@ -356,4 +370,5 @@ def _facts(folder: ShardFolder, ranked: Ranked) -> DataFacts:
         warnings=(NO_LEXICAL,),
         digest=folder.digest,
         n_effective=ranked.n_effective,
+        n_own_documents=n_excluded(ranked.query_set.judgments),
     )

@@ -7,15 +7,18 @@ batch and never held together. Equal texts are not merged: that needs them all i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from embedscope.data.arrow_vectors import is_vector_type, matrix_of, vector_column
+from embedscope.data.collection import identity, is_itself
 from embedscope.errors import DataFormatError, InputError, OutputError
+from embedscope.metrics.judgments import Cells
 from embedscope.protocols import Float32Array, Float64Array, IntArray
 from embedscope.scale.remote_storage import Place, open_place, place_to_write, resolve
 
@@ -145,6 +148,49 @@ class Places:
     def rows(self, names: Sequence[str]) -> IntArray:
         """Row of each of ``names``, -1 where no row had that id."""
         return np.fromiter((self._rows[name] for name in names), dtype=np.int64, count=len(names))
+
+
+class OwnDocuments:
+    """Documents that are a judged query themselves, noted while rows pass by: first all queries, then all documents.
+
+    ``n_unknown`` counts documents with the id of a query where one of the two has no text to compare.
+    """
+
+    def __init__(self, judged: Iterable[str]) -> None:
+        self._judged = frozenset(judged)
+        self._by_id: dict[str, tuple[int, str]] = {}
+        self._by_text: dict[str, list[int]] = {}
+        self._pairs: set[tuple[int, int]] = set()
+        self.n_unknown = 0
+
+    def see_queries(self, ids: Sequence[str], texts: Sequence[str] | None, first: int) -> None:
+        """Take note of the rows from number ``first`` on."""
+        for row, (name, text) in enumerate(_identities(ids, texts), start=first):
+            if name in self._judged:
+                self._by_id[name] = row, text
+                if text:
+                    self._by_text.setdefault(text, []).append(row)
+
+    def see_documents(self, ids: Sequence[str], texts: Sequence[str] | None, first: int) -> None:
+        """Compare the rows from number ``first`` on with the queries."""
+        for row, (name, text) in enumerate(_identities(ids, texts), start=first):
+            self._pairs.update((query, row) for query in self._by_text.get(text, ()))
+            if name in self._by_id:
+                query, asked = self._by_id[name]
+                if not (text and asked):
+                    self.n_unknown += 1
+                elif is_itself(asked, text):
+                    self._pairs.add((query, row))
+
+    def cells(self, judgments: Cells) -> Cells | None:
+        """The documents that are not relevant to their query; None without any."""
+        relevant = zip(judgments.query_of_pair.tolist(), judgments.documents.tolist(), strict=True)
+        pairs = np.array(sorted(self._pairs.difference(relevant)), dtype=np.int64).reshape(-1, 2)
+        return Cells.of_pairs(pairs[:, 0], pairs[:, 1], judgments.n_queries) if len(pairs) else None
+
+
+def _identities(ids: Sequence[str], texts: Sequence[str] | None) -> Iterator[tuple[str, str]]:
+    return zip(ids, repeat("") if texts is None else map(identity, texts))  # noqa: B905 - repeat has no end
 
 
 def known_qrels(qrels: Qrels, queries: Places, documents: Places, *, allow_missing: bool) -> Qrels:

@@ -8,6 +8,7 @@
     documents/00000.parquet     optional: columns ``id`` and ``text`` of the same rows
     judgments.parquet           ``query``, ``document`` (row numbers), ``gain``
     negatives.parquet           optional: ``query``, ``document``, ``weight``, ``types``
+    own.parquet                 optional: ``query``, ``document``: documents that are a query themselves
 
 Shards are plain ``.npy`` files: any program maps them into memory (``numpy.load(..., mmap_mode="r")``). embedscope
 reads them into one reused buffer instead, because mapped pages count as the process's memory and would break its bound.
@@ -30,7 +31,7 @@ import numpy.typing as npt
 
 from embedscope.data.collection import Negatives
 from embedscope.errors import DataFormatError, InputError, InvalidEmbeddingsError, InvalidOptionError
-from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.judgments import Cells, Judgments
 from embedscope.metrics.norms import Norms
 from embedscope.metrics.vectors import compared_rows
 from embedscope.plain_files import MOST_BYTES, parse_json
@@ -45,6 +46,9 @@ FORMAT = "embedscope shards"
 FORMAT_VERSION = 1
 DOT_FORMAT_VERSION = 2
 """Of folders whose rows are compared by dot product: a program that knows only the first would make them unit rows."""
+
+OWN_FORMAT_VERSION = 3
+"""Of folders with documents that are a query themselves: a program that knows only the others would rank them."""
 
 MANIFEST = "manifest.json"
 DTYPES = ("float16", "float32")
@@ -256,6 +260,8 @@ class ShardFolder:
             self._judgments = ShardFile.from_json(manifest["judgments"], r"judgments\.parquet")
             entry = manifest.get("negatives")
             self._negatives = None if entry is None else ShardFile.from_json(entry, r"negatives\.parquet")
+            entry = manifest.get("own")
+            self._own = None if entry is None else ShardFile.from_json(entry, r"own\.parquet")
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             raise DataFormatError(
                 f"'{self.where}/{MANIFEST}' is damaged: {error!r}. Write the folder again."
@@ -300,10 +306,11 @@ class ShardFolder:
         named = [shard.names.sha256 for side in (self.queries, self.documents) for shard in side.shards if shard.names]
         sizes = f"{self.queries.n_rows} {self.documents.n_rows}"
         negatives = "" if self._negatives is None else self._negatives.sha256
-        return hashlib.sha256("\n".join([sizes, self._judgments.sha256, negatives, *named]).encode()).hexdigest()
+        own = [] if self._own is None else [self._own.sha256]
+        return hashlib.sha256("\n".join([sizes, self._judgments.sha256, negatives, *own, *named]).encode()).hexdigest()
 
     def judgments(self) -> Judgments:
-        """The relevant documents of every query of the folder.
+        """The relevant documents of every query of the folder, and those left out because they are the query itself.
 
         Raises
         ------
@@ -314,13 +321,18 @@ class ShardFolder:
         gain = table.column("gain").to_numpy().astype(np.float64)
         order = np.lexsort((document, query))
         indptr = np.searchsorted(query[order], np.arange(self.queries.n_rows + 1)).astype(np.int64)
-        return Judgments(indptr, document[order], gain[order], self.documents.n_rows)
+        return Judgments(indptr, document[order], gain[order], self.documents.n_rows, self._own_documents())
+
+    def _own_documents(self) -> Cells | None:
+        if self._own is None:
+            return None
+        _, query, document = self._pairs(self._own)
+        return Cells.of_pairs(query, document, self.queries.n_rows)
 
     def negatives(self) -> Negatives:
         """The hard negatives; empty where the folder has none; raises as `judgments`."""
-        nothing = np.zeros(0, dtype=np.int64)
         if self._negatives is None:
-            return Negatives(nothing, nothing, np.zeros(0), ())
+            return Negatives.none()
         table, query, document = self._pairs(self._negatives, "weight", "types")
         if len(document) and not 0 <= document.min() <= document.max() < self.documents.n_rows:
             raise self.damaged(self._negatives, f"it names rows outside the {self.documents.n_rows:,} documents")
@@ -454,6 +466,8 @@ class ShardFolder:
         yield self._judgments
         if self._negatives is not None:
             yield self._negatives
+        if self._own is not None:
+            yield self._own
 
     def _pairs(self, file: ShardFile, *more: str) -> tuple[Any, IntArray, IntArray]:
         """The table of a file of (query, document) pairs, and the rows that it names."""
@@ -539,10 +553,10 @@ def _read_manifest(folder: FileSystem, where: str) -> dict[str, Any]:
             f"'{where}' is no shard folder: it has no {MANIFEST} of the format '{FORMAT}'. A folder whose writing was "
             f"interrupted has none either. Make one with: embedscope shard"
         )
-    if content.get("format_version") not in (FORMAT_VERSION, DOT_FORMAT_VERSION):
+    if content.get("format_version") not in (FORMAT_VERSION, DOT_FORMAT_VERSION, OWN_FORMAT_VERSION):
         raise DataFormatError(
-            f"'{where}' has format version {content.get('format_version')}; this embedscope reads {FORMAT_VERSION} and "
-            f"{DOT_FORMAT_VERSION}. Upgrade embedscope, or write the folder again."
+            f"'{where}' has format version {content.get('format_version')}; this embedscope reads {FORMAT_VERSION} to "
+            f"{OWN_FORMAT_VERSION}. Upgrade embedscope, or write the folder again."
         )
     if content.get("dtype") not in DTYPES:
         raise DataFormatError(f"'{where}' states the dtype {content.get('dtype')!r}; expected {' or '.join(DTYPES)}.")

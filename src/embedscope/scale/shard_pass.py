@@ -100,7 +100,7 @@ def score_shard(
     n_rows, n_documents = folder.documents.shards[number].rows, folder.documents.n_rows
     ties = TieAccumulator(task.judgments, task.pair_scores, task.tolerance)
     top = TopKAccumulator(len(task.queries), min(task.k, n_documents))
-    histogram = HistogramAccumulator(task.n_bins, exclude=task.judgments, bound=task.bound)
+    histogram = HistogramAccumulator(task.n_bins, exclude=task.judgments.not_negative, bound=task.bound)
     total, gram = np.zeros(folder.dim), np.zeros((folder.dim, folder.dim))
     query_block, document_block = block_shape(len(task.queries), task.rows_per_block)
     with one_thread_products():  # a product cut among threads rounds differently with every number of them
@@ -112,6 +112,7 @@ def score_shard(
                 query_block=query_block,
                 document_block=document_block,
                 document_offset=start,
+                excluded=task.judgments.excluded,
             )
             block_total, block_gram = sum_and_gram(rows)
             total += block_total

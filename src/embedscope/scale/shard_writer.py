@@ -16,7 +16,7 @@ import numpy.typing as npt
 from embedscope import __version__
 from embedscope.data.collection import Negatives
 from embedscope.errors import DataFormatError, InvalidEmbeddingsError, InvalidOptionError, OutputError
-from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.judgments import Cells, Judgments
 from embedscope.metrics.norms import Norms
 from embedscope.metrics.vectors import compared_rows
 from embedscope.protocols import FloatArray, IntArray
@@ -27,6 +27,7 @@ from embedscope.scale.shard_folder import (
     FORMAT,
     FORMAT_VERSION,
     MANIFEST,
+    OWN_FORMAT_VERSION,
     ShardFile,
     ShardFolder,
 )
@@ -256,6 +257,7 @@ class ShardWriter:
         self.encoder: Mapping[str, str] = {}
         self._judgments: ShardFile | None = None
         self._negatives: ShardFile | None = None
+        self._own: ShardFile | None = None
 
     @property
     def similarity(self) -> SimilarityFunction:
@@ -286,6 +288,11 @@ class ShardWriter:
         }
         self._negatives = write_table(self._folder, "negatives.parquet", columns)
 
+    def leave_out(self, own: Cells) -> None:
+        """Say which documents are a query themselves, and left out of its ranking."""
+        columns = {"query": own.query_of_pair, "document": own.documents}
+        self._own = write_table(self._folder, "own.parquet", columns)
+
     def close(self) -> None:
         """Write the manifest: from now on the folder is one.
 
@@ -308,9 +315,10 @@ class ShardWriter:
                 f"similarity is undefined. Encode both with one model."
             )
         is_unit = self._similarity is SimilarityFunction.COSINE
+        version = FORMAT_VERSION if is_unit else DOT_FORMAT_VERSION
         manifest = {
             "format": FORMAT,
-            "format_version": FORMAT_VERSION if is_unit else DOT_FORMAT_VERSION,
+            "format_version": version if self._own is None else OWN_FORMAT_VERSION,
             "embedscope_version": __version__,
             "dim": self.queries.dim,
             "dtype": self._dtype,
@@ -322,6 +330,7 @@ class ShardWriter:
             "documents": [shard.to_json() for shard in documents],
             "judgments": self._judgments.to_json(),
             "negatives": None if self._negatives is None else self._negatives.to_json(),
+            **({} if self._own is None else {"own": self._own.to_json()}),
         }
         write_bytes(self._folder, MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=2).encode())
 
@@ -416,4 +425,6 @@ def write_shards(
                 f"{judgments.n_queries:,} entries."
             )
         writer.judge(judgments.query_of_pair, judgments.documents, judgments.gains)
+        if judgments.excluded is not None:
+            writer.leave_out(judgments.excluded)
     return ShardFolder(where)

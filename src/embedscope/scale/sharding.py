@@ -9,8 +9,10 @@ from functools import partial
 
 import numpy as np
 
+from embedscope.data.collection import said_of_own
 from embedscope.errors import DataFormatError, InvalidOptionError
 from embedscope.log import Log
+from embedscope.metrics.judgments import Cells
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import encode_texts
 from embedscope.models.model import Model
@@ -21,6 +23,7 @@ from embedscope.scale.corpus import ENCODING, engine_of
 from embedscope.scale.parquet_corpus import (
     Batch,
     CorpusWriter,
+    OwnDocuments,
     ParquetRows,
     Places,
     Qrels,
@@ -129,6 +132,8 @@ def _write_collection(writers: _Writers, settings: Settings, log: Log) -> None:
         writers.datasets.judge(Qrels(queries, documents, collection.gains))
     if len(collection.negatives.queries):
         writers.shards.oppose(collection.negatives)
+    if collection.own is not None:
+        writers.shards.leave_out(collection.own)
     writers.shards.encoder = _made_by(found.facts.checkpoint, found.facts.fingerprint)
 
 
@@ -143,16 +148,22 @@ def _write_corpus(
     qrels = read_qrels(str(chosen.judgments))
     source = _Source(settings, engine, log)
     writers.shards.similarity = source.similarity
-    places = [Places(qrels.queries), Places(qrels.documents)]
-    for name, role, seen in zip(SIDES, ("query", "document"), places, strict=False):
+    places, own = [Places(qrels.queries), Places(qrels.documents)], OwnDocuments(qrels.queries)
+    compare = own.see_queries, own.see_documents
+    for name, role, seen, see_texts in zip(SIDES, ("query", "document"), places, compare, strict=False):
         rows = ParquetRows(getattr(chosen, name), vector_column=chosen.vector_column)
         n_rows = rows.n_rows
         with log.progress(f"Writing {name}", unit="rows") as progress:
             for batch in source.batches(rows, role):
                 seen.see(batch.ids, rows.where)
-                progress(writers.add(name, batch), n_rows)
+                n_written = writers.add(name, batch)
+                see_texts(batch.ids, batch.texts, n_written - len(batch.ids))
+                progress(n_written, n_rows)
     known = known_qrels(qrels, *places, allow_missing=settings.data.allow_missing)
-    writers.shards.judge(*qrels_rows(known, *places))
+    query, document, gain = qrels_rows(known, *places)
+    writers.shards.judge(query, document, gain)
+    if not settings.data.keep_self:
+        _leave_out(writers.shards, own, Cells.of_pairs(query, document, writers.shards.queries.n_rows), log)
     if writers.datasets is not None:
         writers.datasets.judge(known)
     writers.shards.encoder = source.made_by
@@ -160,6 +171,18 @@ def _write_corpus(
         norms = writers.shards.queries.norms, writers.shards.documents.norms
         for note in similarity_of_vectors(settings.model.similarity, *norms)[1]:
             log.warn(note)
+
+
+def _leave_out(shards: ShardWriter, own: OwnDocuments, judgments: Cells, log: Log) -> None:
+    cells = own.cells(judgments)
+    if cells is not None:
+        log.fact("", said_of_own(cells))
+        shards.leave_out(cells)
+    if own.n_unknown:
+        log.warn(
+            f"{own.n_unknown:,} documents have the id of a query, and without texts nobody knows whether they are that "
+            "query. They are ranked, and if they are, every such query finds itself. Add the texts in a column 'text'."
+        )
 
 
 class _Source:

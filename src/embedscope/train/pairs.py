@@ -8,6 +8,7 @@ import numpy as np
 
 from embedscope.data.collection import Collection, Negatives
 from embedscope.errors import TooFewPointsError
+from embedscope.metrics.judgments import Cells
 from embedscope.protocols import BoolArray, Float32Array, Float64Array, IntArray
 from embedscope.settings import TrainSettings
 
@@ -31,6 +32,7 @@ class TrainingData:
     negatives: IntArray  # (E,)
     weights: Float64Array  # (E,)
     has_placeholders: bool = False  # weights of 0 were taken as 1.0
+    own: Cells | None = None  # documents that are a query itself, and so no negatives of it
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -49,7 +51,7 @@ class Batch:
     positives: IntArray  # (B,)
     negatives: IntArray  # (B, M), M = 0 without hard negatives
     weights: Float64Array  # (B, M)
-    is_false_negative: BoolArray  # (B, B) [i, j]: the positive of pair j is relevant to the query of pair i, i != j
+    is_false_negative: BoolArray  # (B, B) [i, j]: the positive of pair j is relevant to query i, or is it, i != j
 
 
 def training_data(
@@ -88,7 +90,7 @@ def training_data(
             f"at least 2 (query, positive) pairs are needed to train a head, because each is trained against the "
             f"others; there {'is' if n_pairs == 1 else 'are'} {n_pairs}. Give more rows."
         )
-    negatives = collection.negatives if use_hard_neg else _no_negatives()
+    negatives = collection.negatives if use_hard_neg else Negatives.none()
     weights, notes = _checked_weights(negatives, keep_zero_weights=keep_zero_weights)
     if use_hard_neg and not negatives.queries.size:
         notes = ("The data has no hard negatives: a pair is trained against the other pairs of its batch alone.",)
@@ -103,13 +105,9 @@ def training_data(
         negatives=negatives.documents[order],
         weights=weights[order],
         has_placeholders=bool((weights != negatives.weights).any()),
+        own=collection.own,
     )
     return data, notes
-
-
-def _no_negatives() -> Negatives:
-    nothing = np.zeros(0, dtype=np.int64)
-    return Negatives(nothing, nothing, np.zeros(0), ())
 
 
 def _checked_weights(negatives: Negatives, *, keep_zero_weights: bool) -> tuple[Float64Array, tuple[str, ...]]:
@@ -140,7 +138,10 @@ class Batches:
         self._batch_size = batch_size
         n_documents = len(data.document_vectors)
         self._n_documents = n_documents
-        self._judged = np.sort(data.queries * n_documents + data.positives)
+        cells = [data.queries * n_documents + data.positives]
+        if data.own is not None:
+            cells.append(data.own.query_of_pair * n_documents + data.own.documents)
+        self._not_negative = np.sort(np.concatenate(cells))
 
     def __len__(self) -> int:
         n = len(self._data)
@@ -169,12 +170,12 @@ class Batches:
         return negatives, weights
 
     def _false_negatives(self, queries: IntArray, positives: IntArray) -> BoolArray:
-        """Documents of the batch that are relevant to another query of it; the same positive text is one document."""
+        """Documents of the batch that are relevant to another query, or that query; a text is one document."""
         asked = queries[:, None] * self._n_documents + positives  # (B, B)
-        places = np.minimum(np.searchsorted(self._judged, asked), len(self._judged) - 1)
-        is_relevant: BoolArray = self._judged[places] == asked
-        np.fill_diagonal(is_relevant, val=False)
-        return is_relevant
+        places = np.minimum(np.searchsorted(self._not_negative, asked), len(self._not_negative) - 1)
+        is_no_negative: BoolArray = self._not_negative[places] == asked
+        np.fill_diagonal(is_no_negative, val=False)
+        return is_no_negative
 
 
 def epoch_order(n: int, epoch: int, settings: TrainSettings) -> IntArray:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from embedscope.data.collection import Collection, describe
+from embedscope.data.collection import Collection, describe, ranking_own
 from embedscope.data.readers import read_collection
 from embedscope.log import Log
 from embedscope.models.cache import EmbeddingStore
@@ -56,12 +55,16 @@ class Side:
 
 def read_collections(settings: TrainSettings, log: Log) -> tuple[Collection, Collection | None]:
     """Training and validation queries: two files, or one file split with every cluster on one side."""
-    reading: dict[str, Any] = {"columns": settings.columns, "group": settings.group, "drop_empty": settings.drop_empty}
-    data = read_collection(str(settings.data), **reading)
-    describe(data, str(settings.data), log)
+    train, valid = _divided(settings, log)
+    if settings.keep_self:
+        return ranking_own(train), None if valid is None else ranking_own(valid)
+    return train, valid
+
+
+def _divided(settings: TrainSettings, log: Log) -> tuple[Collection, Collection | None]:
+    data = _read(str(settings.data), settings, log)
     if settings.valid is not None:
-        valid = read_collection(settings.valid, **reading)
-        describe(valid, settings.valid, log)
+        valid = _read(settings.valid, settings, log)
         _warn_of_leakage(data, valid, log)
         return data, valid
     if settings.split == 0:
@@ -75,6 +78,12 @@ def read_collections(settings: TrainSettings, log: Log) -> tuple[Collection, Col
         f"{split.n_torn:,} pairs into validation whose group is trained on too."
     )
     return split.train, split.valid
+
+
+def _read(path: str, settings: TrainSettings, log: Log) -> Collection:
+    found = read_collection(path, columns=settings.columns, group=settings.group, drop_empty=settings.drop_empty)
+    describe(ranking_own(found) if settings.keep_self else found, path, log)
+    return found
 
 
 def _warn_of_leakage(train: Collection, valid: Collection, log: Log) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from embedscope.data.collection import Collection, keep_queries
 from embedscope.errors import InvalidOptionError, TooFewPointsError
+from embedscope.metrics.judgments import Judgments
 from embedscope.protocols import BoolArray, IntArray
 from embedscope.stats.clusters import clusters_from_judgments
 
@@ -77,13 +78,20 @@ def split_collection(collection: Collection, share: float, generator: np.random.
 
 
 def _leaking_clusters(collection: Collection) -> IntArray:
-    """Component of each query, (Q,): a group is one more text that its queries share."""
+    """Component of each query, (Q,): a group is one more text that its queries share.
+
+    A query that is a document shares its text with the queries whose positive it is: a pair turned round tells the
+    answer.
+    """
     groups = collection.groups or (None,) * len(collection.queries)
     places = {name: place for place, name in enumerate(dict.fromkeys(g for g in groups if g is not None))}
     n_documents = len(collection.documents)
+    texts = Judgments(
+        collection.indptr, collection.relevant, collection.gains, n_documents, collection.own
+    ).not_negative
     shared = [
-        [*collection.relevant[start:end].tolist(), *([] if group is None else [n_documents + places[group]])]
-        for start, end, group in zip(collection.indptr[:-1], collection.indptr[1:], groups, strict=True)
+        [*texts.documents[start:end].tolist(), *([] if group is None else [n_documents + places[group]])]
+        for start, end, group in zip(texts.indptr[:-1], texts.indptr[1:], groups, strict=True)
     ]
     indptr = np.cumsum([0, *map(len, shared)]).astype(np.int64)
     flat = np.array([text for texts in shared for text in texts], dtype=np.int64)

@@ -36,6 +36,19 @@ def test_shows_the_matrix_with_queries_as_rows_and_positives_as_columns() -> Non
     assert rows[0].startswith("quiet studio")
 
 
+def test_a_cell_without_a_value_is_empty_and_explained() -> None:
+    result = make_findings(20)
+    plain = draw_heatmap(result)
+    similarity = result.heatmap.similarity.copy()
+    similarity[1, 2] = np.nan
+    figure = draw_heatmap(replace(result, heatmap=replace(result.heatmap, similarity=similarity)))
+    assert np.ma.getmaskarray(np.ma.masked_invalid(figure.axes[0].images[0].get_array())).sum() == 1
+    said = [" ".join(text.get_text() for text in each.texts) for each in (plain, figure)]
+    assert ["An empty cell is a query and its own text." in each for each in said] == [False, True]
+    values = [[text for text in each.axes[0].texts if text.get_gid() == "cell value"] for each in (plain, figure)]
+    assert len(values[0]) - len(values[1]) == bool(values[0])
+
+
 def test_every_relevant_cell_has_a_black_frame_at_its_place() -> None:
     result = make_findings(20)
     axes = draw_heatmap(result).axes[0]

@@ -38,6 +38,8 @@ _LEFT = style.MARGIN + _LABEL_SPACE
 def draw_heatmap(result: Scored) -> Figure:
     """Similarity of queries (rows) to distinct positives (columns); a black frame marks what is relevant.
 
+    A cell without a value, of a query and its own text, stays empty.
+
     At most 40 rows and 40 columns are drawn. The colours of cosines run from 0 to 1 with the middle at 0.5; where one
     lies outside, the scale is stretched on that side and the colour bar says so. Those of dot products run from the
     lowest to the highest that is drawn.
@@ -54,6 +56,7 @@ def draw_heatmap(result: Scored) -> Figure:
     n_rows, n_columns = similarity.shape
     cell = float(np.clip(_GRID / max(n_rows, n_columns), *_CELL_LIMITS))
     bottom = style.MARGIN + _LABEL_SPACE * 0.86
+    empty = " An empty cell is a query and its own text." if np.isnan(similarity).any() else ""
     width = max(_LEFT + n_columns * cell + _BAR_SPACE + style.MARGIN, 6.6)  # never too narrow for the title
     figure = style.titled_figure(
         width,
@@ -61,7 +64,7 @@ def draw_heatmap(result: Scored) -> Figure:
         "Similarity of queries to positives",
         f"{n_rows:,} of {count(heatmap.n_queries, 'query', 'queries')} (rows) and "
         f"{n_columns:,} of {count(heatmap.n_documents, 'positive')} (columns)",
-        "A black frame marks a relevant pair. In a good row, only the framed cells are blue.",
+        f"A black frame marks a relevant pair. In a good row, only the framed cells are blue.{empty}",
     )
     axes = style.axes_at(figure, _LEFT, bottom, n_columns * cell, n_rows * cell)
     name = similarity_name(result.model.similarity)
@@ -86,7 +89,9 @@ def draw_heatmap(result: Scored) -> Figure:
 
 
 def _norm_of(similarity: Float32Array, *, is_cosine: bool) -> Normalize:
-    low, high = float(similarity.min()), float(similarity.max())
+    if np.isnan(similarity).all():
+        return Normalize(0, 1)
+    low, high = float(np.nanmin(similarity)), float(np.nanmax(similarity))
     if not is_cosine:
         return Normalize(low, high if high > low else low + 1.0)
     low, high = (low if low < -_ROUNDING else 0.0), (high if high > 1.0 + _ROUNDING else 1.0)
@@ -121,7 +126,7 @@ def _label(text: str) -> str:
 
 def _write_numbers(axes: Axes, image: AxesImage, similarity: Float32Array) -> None:
     cells = np.asarray(image.norm(similarity))
-    for row, column in np.ndindex(similarity.shape):
+    for row, column in np.argwhere(~np.isnan(similarity)):
         red, green, blue, _ = image.cmap(float(cells[row, column]))
         is_bright = 0.299 * red + 0.587 * green + 0.114 * blue > 0.55
         axes.text(
