@@ -17,6 +17,7 @@ from embedscope.diagnose.second_opinion import Scorer
 from embedscope.diagnose.slices import SliceSearch, find_slices
 from embedscope.diagnose.type_faults import ignored_types
 from embedscope.metrics.norms import directions_of
+from embedscope.metrics.threads import one_thread_products
 from embedscope.models.embed import Embeddings
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, IntArray
 from embedscope.result import Finding, Scored
@@ -26,6 +27,7 @@ _ALL_WRONG = frozenset({"below-lexical", "below-base", "space-collapsed"})
 """Findings that explain failures of any query."""
 
 
+@one_thread_products()
 def find_faults(
     scored: Scored,
     collection: Collection,
