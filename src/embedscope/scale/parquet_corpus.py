@@ -156,8 +156,8 @@ class OwnDocuments:
     ``n_unknown`` counts documents with the id of a query where one of the two has no text to compare.
     """
 
-    def __init__(self, judged: Iterable[str]) -> None:
-        self._judged = frozenset(judged)
+    def __init__(self, wanted: Iterable[str]) -> None:
+        self._wanted = frozenset(wanted)
         self._by_id: dict[str, tuple[int, str]] = {}
         self._by_text: dict[str, list[int]] = {}
         self._pairs: set[tuple[int, int]] = set()
@@ -166,7 +166,7 @@ class OwnDocuments:
     def see_queries(self, ids: Sequence[str], texts: Sequence[str] | None, first: int) -> None:
         """Take note of the rows from number ``first`` on."""
         for row, (name, text) in enumerate(_identities(ids, texts), start=first):
-            if name in self._judged:
+            if name in self._wanted:
                 self._by_id[name] = row, text
                 if text:
                     self._by_text.setdefault(text, []).append(row)
