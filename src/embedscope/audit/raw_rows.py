@@ -9,9 +9,9 @@ from pathlib import Path
 
 from embedscope.audit.patching import RecordSource
 from embedscope.data.collection import Row
-from embedscope.data.readers.containers import read_records
+from embedscope.data.readers import read_source
 from embedscope.data.readers.dialects import rows_with_dialect, unread
-from embedscope.data.readers.folders import Folder, read_folder
+from embedscope.data.readers.folders import Folder
 from embedscope.data.readers.portion import take_portion
 from embedscope.data.readers.source import located, require_path
 from embedscope.errors import DataFormatError
@@ -55,13 +55,13 @@ def read_rows(
     """
     path = require_path(path)
     with located(str(path)):
-        if path.is_dir():
-            return _folder_rows(read_folder(path, split=split, group=group))
-        records = read_records(path)
+        records, portion = read_source(path, split=split, group=group)
+        if isinstance(records, Folder):
+            return _folder_rows(records)
         rows, dialect, notes = rows_with_dialect(records, any_weight=True, columns=columns, group=group)
-        if split is not None:
-            rows, portion = take_portion(rows, split)
-            notes = [portion, *notes]
+        if portion is not None:
+            rows, taken = take_portion(rows, portion)
+            notes = [taken, *notes]
         if not rows:
             raise DataFormatError("the data set has no rows, so there is nothing to look at. Give a file with rows.")
         kept = {row.number for row in rows}
@@ -72,7 +72,7 @@ def read_rows(
             rows=tuple(rows),
             repeated_types=tuple(n for n, record in by_number.items() if _names_a_type_twice(record)),
             warnings=(*records.warnings, *notes),
-            source=RecordSource(path, records.container, dialect, by_number),
+            source=None if path.is_dir() else RecordSource(path, records.container, dialect, by_number),
             rest=tuple(unread(by_number[row.number], dialect) for row in rows),
         )
 

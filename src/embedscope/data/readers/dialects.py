@@ -231,7 +231,7 @@ def _text(item: object, dialect: Dialect, place: str) -> str:
 
 
 def passage_text(record: Fields, place: str) -> str:
-    """Title and text as one text, as BEIR joins them; an absent or null title is no title."""
+    """Title and text as one text, as BEIR joins them; a number is text, and an absent or null title is no title."""
     parts = []
     for field in ("title", "text"):
         value = record.get(field)
@@ -239,9 +239,11 @@ def passage_text(record: Fields, place: str) -> str:
             if field not in record and field == "text":
                 raise DataFormatError(f"{place}: the field 'text' is missing; there is {names(record)}.")
             continue
-        if not isinstance(value, str):
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # pandas writes whole numbers so in a column with gaps
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise _wrong_type(place, field, "a string", value)
-        parts.append(value.strip())
+        parts.append(str(value).strip() if value == value else "")
     return " ".join(filter(None, parts))
 
 
