@@ -255,8 +255,8 @@ def collection_from_qrels(
     Raises
     ------
     DataFormatError
-        If a judgment of more than 0 names an unknown id (unless ``allow_missing``), a text is empty (unless ``drop_empty``) or
-        holds half of a surrogate pair, or a gain is not finite.
+        If a judgment above 0 names an unknown id (unless ``allow_missing``), a text is empty (unless ``drop_empty``)
+        or holds half of a surrogate pair, or a gain is not finite.
     TooFewPointsError
         If fewer than two queries have a relevant document.
     """

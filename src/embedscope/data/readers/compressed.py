@@ -22,7 +22,7 @@ LEAST_LIMIT = 256 * 2**20
 """Bytes that any compressed file may unpack to."""
 
 LARGEST_RATIO = 200
-"""Unpacked bytes for each byte of the file, beyond `LEAST_LIMIT`: text of repeated rows stays below, a bomb does not."""
+"""Unpacked bytes for each byte of a file that unpacks to more than `LEAST_LIMIT`: no text comes near, a bomb does."""
 
 _CHUNK = 2**20
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -173,7 +172,7 @@ def _delimited_rows(path: Path, head: bytes) -> RecordStream:
 def _parquet_rows(path: Path, wanted: Callable[[str], bool] | None) -> Iterator[Fields]:
     import pyarrow.parquet as pq
 
-    with _readable("Parquet"), pq.ParquetFile(_seekable(path)) as file:
+    with _readable("Parquet"), _seekable(path) as source, pq.ParquetFile(source) as file:
         present = [name for name in file.schema_arrow.names if not name.startswith("__index_level_")]
         for batch in file.iter_batches(columns=_chosen(present, wanted)):
             yield from batch.to_pylist()
@@ -183,7 +182,7 @@ def _arrow_rows(path: Path, wanted: Callable[[str], bool] | None, head: bytes) -
     """Rows of an Arrow file or stream, as Feather and the data sets of Hugging Face write them."""
     import pyarrow as pa
 
-    with _readable("Arrow"), pa.PythonFile(_seekable(path)) as source:
+    with _readable("Arrow"), _seekable(path) as source:
         is_file = head.startswith(b"ARROW1")
         reader = pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)
         chosen = _chosen(reader.schema.names, wanted)
@@ -194,8 +193,10 @@ def _arrow_rows(path: Path, wanted: Callable[[str], bool] | None, head: bytes) -
 
 def _seekable(path: Path) -> Any:
     """The file, or what a compressed one holds, with the random access that Parquet and Arrow need."""
-    stream = open_bytes(path)
-    return stream if stream.seekable() else io.BytesIO(stream.read())
+    import pyarrow as pa
+
+    with open_bytes(path) as stream:
+        return pa.OSFile(str(path)) if stream.seekable() else pa.BufferReader(stream.read())
 
 
 def _chosen(present: list[str], wanted: Callable[[str], bool] | None) -> list[str]:

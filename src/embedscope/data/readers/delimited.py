@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 from embedscope.data.collection import excerpt
 from embedscope.data.readers.source import names
@@ -114,18 +115,18 @@ def _reading(text: str, separator: str) -> Cells:
     A writer that quotes a cell does so because the cell needs it, or does so in the whole column; a mark that belongs
     to the text follows no such rule. Where the lines have one width in both readings, that decides.
     """
-    plain = _lines(text, separator, quoting=csv.QUOTE_NONE)
+    plain = _lines(text, separator, is_quoted=False)
     marked = [line for line in plain if any(cell.startswith('"') for cell in line.cells)]
     if not marked:
         return Cells(separator, True, _of_one_width(plain))
     is_tab, fits = separator == "\t", len({len(line.cells) for line in plain}) == 1
     note = (
         f"{len(marked)} lines have a cell that begins with a quotation mark (first: line {marked[0].number}); tabs need "
-        "no quoting, and these marks do not quote, so they are part of the text."
+        "no quoting, so the marks are part of the text."
     )
     as_text = Cells(separator, False, plain, (note,))
     try:
-        quoted = _of_one_width(_lines(text, separator, quoting=csv.QUOTE_MINIMAL))
+        quoted = _of_one_width(_lines(text, separator, is_quoted=True))
     except DataFormatError:
         if is_tab and fits:
             return as_text
@@ -188,9 +189,10 @@ def _marks(text: str, separator: str) -> Iterator[tuple[int, list[bool]]]:
             start, marks = number, []
 
 
-def _lines(text: str, separator: str, *, quoting: int) -> list[Line]:
+def _lines(text: str, separator: str, *, is_quoted: bool) -> list[Line]:
     """The lines that are not blank, with their cells."""
-    reader = cell_reader(text, separator, quoting=quoting)
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if is_quoted else csv.QUOTE_NONE
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, quoting=quoting, strict=True)
     lines = []
     before = 0
     with _cells_of_any_length():
@@ -217,11 +219,6 @@ def _of_one_width(lines: list[Line]) -> list[Line]:
                 f"({names(header)}). A cell that holds the separator must stand in quotation marks."
             )
     return lines
-
-
-def cell_reader(text: str, separator: str, *, quoting: int) -> csv._reader:
-    """The cells of ``text`` line by line; the limit of the csv module to the length of a cell is in force."""
-    return csv.reader(io.StringIO(text, newline=""), delimiter=separator, quoting=quoting, strict=True)
 
 
 @contextmanager

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from embedscope.data.readers.dialects import passage_text
-from embedscope.data.readers.judgments import Qrel, identifier, qrels_by_query
+from embedscope.data.readers.qrels import Qrel, identifier, qrels_by_query
 from embedscope.data.readers.source import kind_of
 from embedscope.errors import DataFormatError
 
@@ -34,7 +35,7 @@ def evaluator_parts(value: Mapping[str, object]) -> tuple[dict[str, str], dict[s
     )
 
 
-def texts_by_id(value: Mapping[object, object], part: str) -> dict[str, str]:
+def texts_by_id(value: Mapping[Any, object], part: str) -> dict[str, str]:
     """Texts by id, with the title before the text where there is one."""
     texts = {}
     for key, text in value.items():
@@ -43,7 +44,7 @@ def texts_by_id(value: Mapping[object, object], part: str) -> dict[str, str]:
     return texts
 
 
-def _mapping(value: Mapping[str, object], part: str) -> Mapping[object, object]:
+def _mapping(value: Mapping[str, object], part: str) -> Mapping[Any, object]:
     stated = value[part]
     if isinstance(stated, Mapping):
         return stated

@@ -83,30 +83,30 @@ def choose_part(parts: Sequence[Part], asked: str | None) -> tuple[Part, list[st
     )
 
 
-def part_for(parts: Sequence[Part], judged: Part, role: str) -> tuple[Part, list[str]]:
+def part_for(parts: Sequence[Part], judgments: Part, role: str) -> tuple[Part, list[str]]:
     """The corpus or the queries that go with the judgments: of their subset and split, else those that serve all.
 
     Raises DataFormatError if there is none, or several and it is unclear which.
     """
-    own = [part for part in parts if part.role == role and set(part.subset) <= judged.marks]
+    own = [part for part in parts if part.role == role and set(part.subset) <= judgments.marks]
     if not own:
         there = names(part.label for part in parts if part.role == role)
         raise DataFormatError(
-            f"there are judgments but no {role} for the split '{judged.label}' (there is {there or 'nothing'}); add "
+            f"there are judgments but no {role} for the split '{judgments.label}' (there is {there or 'nothing'}); add "
             f"the file of the {role}."
         )
-    fitting = [part for part in own if part.marks <= judged.marks] or own
+    fitting = [part for part in own if part.marks <= judgments.marks] or own
     n_shared = max(len(part.marks) for part in fitting) if fitting is not own else 0
     fitting = [part for part in fitting if len(part.marks) >= n_shared]
     if len(fitting) > 1:
         raise DataFormatError(
             f"the {role} of the folder has {names(part.label for part in fitting)}, and none of these belongs to the "
-            f"judgments '{judged.label}' alone. Give the {role} the name of the split, or keep the one that is meant."
+            f"judgments '{judgments.label}' alone. Name them after the split, or keep the one that is meant."
         )
     part = fitting[0]
-    if part.marks <= judged.marks:
+    if part.marks <= judgments.marks:
         return part, []
-    return part, [f"the {role} '{part.label}', the only one, is used for the judgments '{judged.label}'."]
+    return part, [f"the {role} '{part.label}', the only one, is used for the judgments '{judgments.label}'."]
 
 
 def _data_files(folder: Path, depth: int) -> Iterator[Path]:

@@ -23,7 +23,7 @@ from embedscope.data.readers.folder_parts import (
     find_parts,
     part_for,
 )
-from embedscope.data.readers.judgments import Qrel, identifier, read_judgments, spelled
+from embedscope.data.readers.qrels import Qrel, identifier, read_judgments, spelled
 from embedscope.data.readers.source import located, names, read_head
 from embedscope.errors import DataFormatError, InvalidOptionError
 
@@ -80,7 +80,7 @@ def read_folder(folder: Path, *, split: str | None = None, group: str | None = N
     judgments = [part for part in parts if part.role == QRELS] or _unnamed_judgments(parts)
     if not {CORPUS, QUERIES} <= roles or not judgments:
         raise DataFormatError(_why_no_layout(folder, parts, has_judgments=bool(judgments)))
-    return _judged_folder(folder, parts, *choose_part(judgments, split), group=group)
+    return _with_qrels(folder, parts, *choose_part(judgments, split), group=group)
 
 
 def evaluator_folder(value: Mapping[str, object], *, warnings: Iterable[str] = ()) -> Folder:
@@ -89,7 +89,7 @@ def evaluator_folder(value: Mapping[str, object], *, warnings: Iterable[str] = (
     return Folder("evaluator JSON", queries, documents, qrels, tuple(warnings))
 
 
-def _judged_folder(folder: Path, parts: Sequence[Part], chosen: Part, notes: list[str], *, group: str | None) -> Folder:
+def _with_qrels(folder: Path, parts: Sequence[Part], chosen: Part, notes: list[str], *, group: str | None) -> Folder:
     qrels: list[Qrel] = []
     has_names = True
     for path in chosen.paths:
@@ -203,8 +203,8 @@ def _texts_of(folder: Path, part: Part, notes: list[str]) -> Iterator[tuple[str,
     """(place, id, title and text, other fields) of every record of a part."""
     for path in part.paths:
         file = path.relative_to(folder)
-        for place, *rest in _within(folder, path, lambda path: _texts(path, part.role, notes)):
-            yield f"{file}: {place}", *rest
+        for place, name, text, rest in _within(folder, path, lambda path: _texts(path, part.role, notes)):
+            yield f"{file}: {place}", name, text, rest
 
 
 def _texts(path: Path, role: str, notes: list[str]) -> Iterator[tuple[str, str, str, Fields]]:

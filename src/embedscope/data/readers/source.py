@@ -1,4 +1,4 @@
-"""From a path to text: existence, compression, encoding, JSON; every low-level failure becomes a message with its place."""
+"""From a path to text: existence, encoding, JSON; every low-level failure becomes a message with its place."""
 
 from __future__ import annotations
 

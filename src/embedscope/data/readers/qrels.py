@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from embedscope.data.collection import excerpt
 from embedscope.data.readers.containers import Fields, open_records, single_object
@@ -30,8 +31,8 @@ class _Role(Enum):
 
 
 _EXPECTED = (
-    "Expected was a header with one column of query ids (query-id, qid), one of document ids (corpus-id, docid) and one "
-    "of gains (score, relevance); two columns without gains are also read"
+    "Expected was a header with one column of query ids (query-id, qid), one of document ids (corpus-id, docid) and "
+    "one of gains (score, relevance); two columns without gains are also read"
 )
 _WITHOUT_HEADER = {
     2: ("query-id", "corpus-id"),
@@ -82,7 +83,7 @@ def read_judgments(path: Path) -> Judgments:
     return _tabular(read_text(path))
 
 
-def qrels_by_query(documents: Mapping[object, object]) -> Iterator[Qrel]:
+def qrels_by_query(documents: Mapping[Any, object]) -> Iterator[Qrel]:
     """Judgments from documents by query: ``{query: [document, ...]}`` or ``{query: {document: gain}}``."""
     for query, listed in documents.items():
         place = f"query {excerpt(str(query))}"
