@@ -16,7 +16,7 @@ import numpy as np
 
 from embedscope import maps
 from embedscope.attribute_packs import load_pack
-from embedscope.data.collection import Collection, describe, sample_queries
+from embedscope.data.collection import Collection, columns_line, describe, sample_queries
 from embedscope.data.readers import read_collection
 from embedscope.decide.criteria import load_criteria, metrics_compared, metrics_for
 from embedscope.decide.verdict import judge
@@ -95,7 +95,7 @@ def run(
     name = checkpoint_of(chosen)
     require_encoder([name] if chosen.model.baseline is None else [name, chosen.model.baseline], chosen)
     collection = read(chosen, log, collections.get("data"))
-    training = TrainingFile.of(chosen, collections.get("train"))
+    training = TrainingFile.of(chosen, log, collections.get("train"))
     embedded = embed(name, collection, chosen, log)
     return result_of(
         collection,
@@ -151,8 +151,8 @@ class TrainingFile:
     collection: Collection
 
     @classmethod
-    def of(cls, settings: Settings, collection: Collection | None = None) -> TrainingFile | None:
-        """The training file of the settings; None where none is named."""
+    def of(cls, settings: Settings, log: Log, collection: Collection | None = None) -> TrainingFile | None:
+        """The training file of the settings, whose columns ``log`` is told; None where none is named."""
         if collection is not None:
             return cls("train", collection)
         if settings.data.train is None:
@@ -160,7 +160,10 @@ class TrainingFile:
         path = settings.data.train
         own = settings.data
         read = read_collection(path, columns=own.columns, group=own.group, drop_empty=True, allow_missing=True)
-        return cls(Path(path).name, read)
+        name = Path(path).name
+        if read.columns:
+            log.fact("", f"columns of {name}: {columns_line(read.columns)}")
+        return cls(name, read)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -157,7 +157,9 @@ class EmbeddingVisualizer:
         collection = read(settings, self._terminal, data if isinstance(data, Collection) else None)
         embedded = encode_with(self.model, self._store, collection, settings, self._terminal)
         embedded = with_baseline(embedded, collection, settings, self._terminal)
-        return result_of(collection, embedded, settings, training=TrainingFile.of(settings), log=self._terminal)
+        return result_of(
+            collection, embedded, settings, training=TrainingFile.of(settings, self._terminal), log=self._terminal
+        )
 
     def judge(self, result: Result, criteria: str | Criteria = "ranks") -> tuple[tuple[Check, ...], Verdict]:
         """The checklist and the verdict of ``result`` by other criteria than those of its run."""

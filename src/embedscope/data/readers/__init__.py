@@ -2,10 +2,11 @@
 
 The format is recognised from the content, never from the name alone::
 
-    file ────► containers (JSON, JSONL, CSV, Parquet, Arrow: records) ──► dialects (rows) ──┐
-    folder ──► folders (shards of rows: records; BEIR, FlagEmbedding, MTEB: texts, qrels) ──┴─► Collection
+    file ────► containers (JSON, JSONL, CSV, Parquet, Arrow: records) ──► columns ──► rows ──┐
+    folder ──► folders (shards of rows: records; BEIR, FlagEmbedding, MTEB: texts, qrels) ───┴─► Collection
 
-Both stand on ``source``: from a path, perhaps compressed, to decoded text and JSON, with the place of every fault.
+``columns`` decides which column holds what, by ``column_names`` where nothing is stated. Both ways begin in ``source``:
+from a path, perhaps compressed, to decoded text and JSON, with the place of every fault.
 
 Whatever the file holds, the only exceptions are subclasses of :class:`~embedscope.errors.InputError`.
 """
@@ -16,10 +17,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from embedscope.data.collection import Collection, build_collection, collection_from_qrels
+from embedscope.data.readers.columns import refuse_columns
 from embedscope.data.readers.containers import Records, is_evaluator, read_records
-from embedscope.data.readers.dialects import rows_with_dialect
 from embedscope.data.readers.folders import Folder, evaluator_folder, read_folder
 from embedscope.data.readers.portion import is_portion, take_portion
+from embedscope.data.readers.rows import mapped_rows
 from embedscope.data.readers.source import located, require_path
 from embedscope.errors import InvalidOptionError
 
@@ -40,9 +42,9 @@ def read_collection(
     Parameters
     ----------
     path : str or Path
-        A file of rows (original, FlagEmbedding, sentence-transformers or tevatron fields, as JSON, JSONL, CSV, Parquet
-        or Arrow, also compressed), of queries, corpus and relevant documents (LlamaIndex), or a folder (BEIR,
-        FlagEmbedding evaluation, MTEB, ``save_to_disk``, files of rows by split).
+        A file of rows (columns under known names, or as ``columns`` states them, in JSON, JSONL, CSV, Parquet or Arrow,
+        also compressed), of queries, corpus and relevant documents (LlamaIndex), or a folder (BEIR, FlagEmbedding
+        evaluation, MTEB, ``save_to_disk``, files of rows by split).
     split : str, optional
         Which split or subset of a folder to use; by default ``test``, or the only one there is. For rows a portion in
         file order: ``first:0.9``, ``last:0.1`` (a share) or ``last:200`` (a count).
@@ -67,12 +69,14 @@ def read_collection(
     TooFewPointsError
         If fewer than two queries have a relevant document.
     InvalidOptionError
-        If ``split`` is no portion of a file, or names a split that the folder does not have.
+        If ``split`` is no portion of a file, or names a split that the folder does not have, or ``columns`` or
+        ``group`` name a column that is not there.
     """
     path = require_path(path)
     with located(str(path)):
         source, portion = read_source(path, split=split, group=group)
         if isinstance(source, Folder):
+            refuse_columns(columns, f"a {source.format}")
             return collection_from_qrels(
                 source.queries,
                 source.documents,
@@ -84,16 +88,18 @@ def read_collection(
                 groups=source.groups,
                 metadata=source.metadata,
             )
-        rows, dialect, notes = rows_with_dialect(source, columns=columns, group=group)
+        read = mapped_rows(source, columns=columns, group=group)
+        rows, notes = read.rows, read.notes
         if portion is not None:
             rows, taken = take_portion(rows, portion)
             notes = [taken, *notes]
         return build_collection(
             rows,
-            format=f"{dialect.name} {source.container}",
+            format=f"{read.mapping.format} {source.container}",
             drop_empty=drop_empty,
             row_name=source.row_name,
             warnings=[*source.warnings, *notes],
+            columns=read.mapping.roles,
         )
 
 

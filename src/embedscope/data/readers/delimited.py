@@ -10,20 +10,16 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 from embedscope.data.collection import excerpt
+from embedscope.data.readers.column_names import Role, role_of
 from embedscope.data.readers.source import names
 from embedscope.errors import DataFormatError
 
 SEPARATORS = "\t,;"
 
 _LONGEST_NAME, _MOST_WORDS = 40, 4
-_ROLE = re.compile(
-    r"(query|anchor|question|sentence|pos|positive|answer|passage|document|context|text|title|label|score|(hard)?neg"
-    r"|(hard)?negative|id|qid|docid|pid|queryid|corpusid)s?\d*"
-)
 _LIMIT_LOCK = threading.Lock()
 
 
@@ -68,7 +64,7 @@ def read_table(text: str) -> Table:
     cells = read_cells(text)
     first, *rows = cells.lines
     if _is_header(first.cells, rows):
-        return Table(cells, _column_names(first, rows), rows, cells.notes)
+        return Table(cells, _column_names(first), rows, cells.notes)
     columns = tuple(str(place) for place in range(1, len(first.cells) + 1))
     note = (
         f"the file has no header: its first line begins with {excerpt(first.cells[0], 40)}, so it is data, and the "
@@ -102,7 +98,7 @@ def read_cells(text: str) -> Cells:
 def _likelihood(cells: Cells) -> tuple[bool, bool, int]:
     """What speaks for a separator where several give lines of one width."""
     first = cells.lines[0].cells
-    return any(map(_is_role, first)), cells.separator == "\t", len(first)
+    return any(map(_is_known, first)), cells.separator == "\t", len(first)
 
 
 def _first_line(text: str) -> str:
@@ -121,8 +117,8 @@ def _reading(text: str, separator: str) -> Cells:
         return Cells(separator, True, _of_one_width(plain))
     is_tab, fits = separator == "\t", len({len(line.cells) for line in plain}) == 1
     note = (
-        f"{len(marked)} lines have a cell that begins with a quotation mark (first: line {marked[0].number}); tabs need "
-        "no quoting, so the marks are part of the text."
+        f"{len(marked)} lines have a cell that begins with a quotation mark (first: line {marked[0].number}); tabs "
+        "need no quoting, so the marks are part of the text."
     )
     as_text = Cells(separator, False, plain, (note,))
     try:
@@ -234,7 +230,7 @@ def _cells_of_any_length() -> Iterator[None]:
 
 def _is_header(cells: Sequence[str], rows: Sequence[Line]) -> bool:
     """Whether the first line names columns: by a name that is known, else by short names that no row repeats."""
-    if any(map(_is_role, cells)) or list(cells) == [str(place) for place in range(len(cells))]:
+    if any(map(_is_known, cells)) or list(cells) == [str(place) for place in range(len(cells))]:
         return True
     named = cells[1:] if not cells[0].strip() else cells  # pandas leaves the name of the row numbers out
     return all(map(_is_name, named)) and not any(
@@ -242,8 +238,9 @@ def _is_header(cells: Sequence[str], rows: Sequence[Line]) -> bool:
     )
 
 
-def _is_role(cell: str) -> bool:
-    return _ROLE.fullmatch(re.sub(r"[\W_]", "", cell).lower()) is not None
+def _is_known(cell: str) -> bool:
+    """Whether the cell is the name of a column by itself; a text may end with "id", too."""
+    return _is_name(cell) and role_of(cell) not in (None, Role.UNUSED)
 
 
 def _is_name(cell: str) -> bool:
@@ -252,15 +249,8 @@ def _is_name(cell: str) -> bool:
     return is_short and any(map(str.isalpha, cell)) and cell[-1] not in ".?!:…"
 
 
-def _column_names(header: Line, rows: Sequence[Line]) -> tuple[str, ...]:
+def _column_names(header: Line) -> tuple[str, ...]:
     listed = [cell.strip() for cell in header.cells]
-    if "" in listed and _counts([row.cells[listed.index("")] for row in rows]):
-        listed[listed.index("")] = f"Unnamed: {listed.index('')}"  # row numbers, under the name that pandas gives them
-    if len(set(listed)) < len(listed) or "" in listed:
+    if len(set(listed)) < len(listed):
         raise DataFormatError(f"line {header.number}: the columns {names(listed)} need a name each, and no name twice.")
     return tuple(listed)
-
-
-def _counts(cells: Sequence[str]) -> bool:
-    """Whether the cells are whole numbers, each one above that before it."""
-    return all(map(str.isdecimal, cells)) and all(int(b) == int(a) + 1 for a, b in pairwise(cells))

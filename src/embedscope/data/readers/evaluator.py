@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from embedscope.data.readers.dialects import passage_text
 from embedscope.data.readers.qrels import Qrel, identifier, qrels_by_query
+from embedscope.data.readers.rows import passage_text
 from embedscope.data.readers.source import kind_of
 from embedscope.errors import DataFormatError
 

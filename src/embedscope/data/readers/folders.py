@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from embedscope.data.collection import excerpt
+from embedscope.data.readers.columns import metadata_value
 from embedscope.data.readers.containers import Fields, Records, open_records, read_records, single_object
-from embedscope.data.readers.dialects import _group as group_of
-from embedscope.data.readers.dialects import _metadata as plain_values
-from embedscope.data.readers.dialects import passage_text
 from embedscope.data.readers.evaluator import evaluator_parts, texts_by_id
 from embedscope.data.readers.folder_parts import (
     CORPUS,
@@ -24,6 +22,7 @@ from embedscope.data.readers.folder_parts import (
     part_for,
 )
 from embedscope.data.readers.qrels import Qrel, identifier, read_judgments, spelled
+from embedscope.data.readers.rows import group_of, passage_text
 from embedscope.data.readers.source import located, names, read_head
 from embedscope.errors import DataFormatError, InvalidOptionError
 
@@ -178,11 +177,12 @@ def _read_queries(folder: Path, part: Part, group: str | None, notes: list[str])
     for place, name, text, rest in _texts_of(folder, part, notes):
         _add(queries.texts, name, text, place)
         fields |= dict.fromkeys(rest)
-        stated = group_of(rest.get(named), place)
+        stated = group_of(rest.get(named), named, place)
         if stated is not None:
             queries.groups.setdefault(name, stated)
-        for column, value in plain_values(rest, [column for column in rest if column != named]):
-            queries.metadata.setdefault(column, {}).setdefault(name, value)
+        for column, value in rest.items():
+            if column != named and (shown := metadata_value(value)) is not None:
+                queries.metadata.setdefault(column, {}).setdefault(name, shown)
     if group is not None and group not in fields:
         raise InvalidOptionError(
             f"--group {group}: the queries have no such field; beside their texts they have {names(fields) or 'none'}."
