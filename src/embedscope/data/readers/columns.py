@@ -381,13 +381,11 @@ class _Columns:
     def _guess(self) -> dict[str, list[str]]:
         """The roles that a person may have meant: columns by name, then columns of texts in their order."""
         query, positive = self._of(Role.QUERY), self._of(Role.POSITIVE)
-        others = [field for field in [*query[1:], *self._of(None)] if self._is_of_texts(field)] or self._of(None)
-        roles = {"query": query[:1] or others[:1]}
-        others = [field for field in others if field not in roles["query"]]
-        roles["positive"] = positive[:1] or others[:1] or ["..."]
-        roles["query"] = roles["query"] or ["..."]
-        is_unnamed = not query and not positive
-        more = [field for field in others if field not in roles["positive"]] if is_unnamed else []
+        unknown = [*query[1:], *self._of(None)]
+        texts = [field for field in unknown if self._is_of_texts(field)]
+        others = iter([*texts, *(field for field in unknown if field not in texts)])
+        roles = {"query": query[:1] or [next(others, "...")], "positive": positive[:1] or [next(others, "...")]}
+        more = [field for field in others if field in texts and not (query or positive)]
         roles["negatives"] = [*self._of(Role.NEGATIVES), *more]
         label = self._of(Role.LABEL)
         is_gain = bool(label) and label[0] not in self._stated and self._label_fault(label[0]) is None
