@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -221,7 +220,7 @@ def _of_one_width(lines: list[Line]) -> list[Line]:
 def _cells_of_any_length() -> Iterator[None]:
     """Lift the limit of the csv module, which is one for the whole process, and put it back."""
     with _LIMIT_LOCK:
-        limit = csv.field_size_limit(sys.maxsize)
+        limit = csv.field_size_limit(2**31 - 1)
         try:
             yield
         finally:
@@ -246,7 +245,8 @@ def _is_known(cell: str) -> bool:
 def _is_name(cell: str) -> bool:
     cell = cell.strip()
     is_short = 0 < len(cell) <= _LONGEST_NAME and len(cell.split()) <= _MOST_WORDS
-    return is_short and any(map(str.isalpha, cell)) and cell[-1] not in ".?!:…"
+    is_number = any(map(str.isdigit, cell)) and not any(map(str.isalpha, cell))
+    return is_short and not is_number and cell[-1] not in ".?!:…"
 
 
 def _column_names(header: Line) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ _DEPTH = 5
 """Levels of folders that are looked through: subset, configuration, split and one more."""
 
 _SHARD = re.compile(r"(^|[-_.])(\d{5}-of-\d{5}.*|part-\d{5}.*)\Z|\A0\d{3}\Z")
-_ROLE = re.compile(r"(?:(?P<before>.+)[-_])?(?P<role>corpus|queries|qrels)(?:[-_](?P<after>.+))?", re.IGNORECASE)
+_ROLE = re.compile(r"(?:(?P<before>.+)[-_.])?(?P<role>corpus|queries|qrels)(?:[-_.](?P<after>.+))?", re.IGNORECASE)
 _UNNAMED = {"", "data", "default"}
 """Names of folders and files that name neither subset nor split."""
 
@@ -160,14 +160,14 @@ def _key(path: Path) -> tuple[str, tuple[str, ...], str, str]:
     deepest, found = next(((i, match) for i, match in reversed([*enumerate(matches)]) if match), (0, None))
     home = path.parts[0] if len(path.parts) > 1 else ""
     if found is None:
-        *subset, split = [token for token in tokens if token not in _UNNAMED] or [""]
+        *subset, split = dict.fromkeys(token for token in tokens if token not in _UNNAMED) or [""]
         return ROWS, tuple(subset), split, home
     role = found["role"].lower()
     above: list[str] = []
     for token, match in zip(tokens[: deepest + 1], matches, strict=False):
         is_same = match is not None and match["role"].lower() == role
         above += [match["before"], match["after"]] if match is not None and is_same else [token]
-    below = [token for token in tokens[deepest + 1 :] if token not in _UNNAMED]
+    below = list(dict.fromkeys(token for token in tokens[deepest + 1 :] if token not in _UNNAMED))
     subset = [*dict.fromkeys(token for token in [*above, *below[:-1]] if token and token not in _UNNAMED)]
     return role, tuple(subset), below[-1] if below else "", home
 
