@@ -6,6 +6,7 @@ import csv
 import io
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,7 @@ def rows_of(text: str) -> list[list[str]]:
     return [line.cells for line in read_table(text).rows]
 
 
-def written(rows: list[list[str]], separator: str, quoting: int = csv.QUOTE_MINIMAL) -> str:
+def written(rows: list[list[Any]], separator: str, quoting: int = csv.QUOTE_MINIMAL) -> str:
     out = io.StringIO(newline="")
     csv.writer(out, delimiter=separator, quoting=quoting).writerows([HEADER, *rows])  # type: ignore[arg-type]
     return out.getvalue()
@@ -36,6 +37,14 @@ plain_texts = st.text(st.sampled_from('ab ",;.'), min_size=1, max_size=12)
 def test_what_a_csv_writer_quotes_throughout_is_read_as_written(rows: list[list[str]], separator: str) -> None:
     meant = [row for row in rows if any(cell.strip() for cell in row)]
     assert rows_of(written(rows, separator, csv.QUOTE_ALL)) == meant
+
+
+@given(
+    rows=st.lists(st.tuples(texts, st.integers(0, 9)).map(list), min_size=1, max_size=5),
+    separator=st.sampled_from("\t,;"),
+)
+def test_numbers_may_stand_without_marks_where_all_texts_have_them(rows: list[list[Any]], separator: str) -> None:
+    assert rows_of(written(rows, separator, csv.QUOTE_NONNUMERIC)) == [[text, str(number)] for text, number in rows]
 
 
 @given(rows=st.lists(st.tuples(texts, texts).map(list), min_size=1, max_size=5), separator=st.sampled_from("\t,;"))

@@ -159,7 +159,9 @@ def _quoted_cells(
             if not is_quoted:
                 continue
             breaks = "\n" in cell or "\r" in cell
-            if not in_whole and breaks and spans_lines:
+            if line is quoted[0] and all(marks_of[line.number]):
+                needed = line.number  # a header in marks, above numbers that have none
+            elif not in_whole and breaks and spans_lines:
                 swallowed = swallowed or line.number
             elif in_whole or breaks or not cell or '"' in cell or separator in cell:
                 needed = needed or line.number
