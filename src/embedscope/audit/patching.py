@@ -7,7 +7,6 @@ their order. The container stays: JSON (also rows inside an object), JSONL, CSV 
 from __future__ import annotations
 
 import copy
-import csv
 import io
 import json
 import re
@@ -20,7 +19,7 @@ from typing import Any
 
 from embedscope.data.readers.columns import ColumnMapping
 from embedscope.data.readers.containers import Fields
-from embedscope.data.readers.delimited import Cells
+from embedscope.data.readers.delimited import Cells, written_row
 from embedscope.data.readers.list_cells import closed
 from embedscope.data.readers.rows import Slot, text_slots
 from embedscope.data.readers.source import UTF8_BOM, read_text
@@ -127,7 +126,7 @@ def patched(
             rows[number] = (
                 _written(made, text[start:end])
                 if source.cells is None
-                else _written_cells(made, cells_of[number], source.cells, source.mapping)
+                else written_row(_as_cells(made, cells_of[number], source.mapping), text[start:end], source.cells)
             )
         changes += record.changes
     bom = "\ufeff" if source.path.read_bytes().startswith(UTF8_BOM) else ""
@@ -324,17 +323,12 @@ def _spliced(text: str, spans: dict[int, Span], rows: dict[int, str | None]) -> 
     return "".join([*parts, text[previous:]])
 
 
-def _written_cells(record: Fields, before: Sequence[str], table: Cells, mapping: ColumnMapping) -> str:
-    """The record as a line of the table, quoted if the table is; lists are written as ``before`` wrote them."""
-    cells = [
+def _as_cells(record: Fields, before: Sequence[str], mapping: ColumnMapping) -> list[str]:
+    """The values of the record as cells; lists are written as the cells ``before`` wrote them."""
+    return [
         closed(value, cell) if field in mapping.lists and isinstance(value, list) else value
         for (field, value), cell in zip(record.items(), before, strict=True)
     ]
-    if not table.is_quoted:
-        return table.separator.join(cells)
-    out = io.StringIO(newline="")
-    csv.writer(out, delimiter=table.separator, lineterminator="").writerow(cells)
-    return out.getvalue()
 
 
 def _written(record: Fields, text: str) -> str:

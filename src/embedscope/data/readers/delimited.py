@@ -94,6 +94,18 @@ def read_cells(text: str) -> Cells:
     return max(readings, key=_likelihood)
 
 
+def written_row(cells: Sequence[str], before: str, table: Cells) -> str:
+    """The cells as a row of the table: in quotation marks where they need them, or stand in marks in ``before``."""
+    if not table.is_quoted:
+        return table.separator.join(cells)
+    _, marks = next(_marks(before, table.separator))
+    needing = re.compile(rf'["\r\n{table.separator}]')
+    return table.separator.join(
+        '"' + cell.replace('"', '""') + '"' if is_marked or needing.search(cell) else cell
+        for cell, is_marked in zip(cells, marks, strict=True)
+    )
+
+
 def _likelihood(cells: Cells) -> tuple[bool, bool, int]:
     """What speaks for a separator where several give lines of one width."""
     first = cells.lines[0].cells

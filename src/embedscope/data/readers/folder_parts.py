@@ -79,7 +79,8 @@ def choose_part(parts: Sequence[Part], asked: str | None) -> tuple[Part, list[st
         return tests[0], [f"the split '{tests[0].label}' is used; the folder also has {names(others)}."]
     why = "none is called 'test'" if not tests else f"{len(tests)} are called 'test'"
     raise InvalidOptionError(
-        f"the folder has the splits {names(part.label for part in found)} and {why}. Ask for one with --split."
+        f"the folder has the splits {names(part.label for part in found)} and {why}. Ask for one "
+        "with --split, or give the file that is meant."
     )
 
 

@@ -119,7 +119,7 @@ def _with_qrels(folder: Path, parts: Sequence[Part], chosen: Part, notes: list[s
 
 def _format(judgments: Part, corpus: Part) -> str:
     if {".parquet", ".arrow", ".feather"}.isdisjoint(corpus.paths[0].suffixes):
-        is_flag = not judgments.home and judgments.subset
+        is_flag = "_qrels." in judgments.paths[0].name
         return "FlagEmbedding evaluation folder" if is_flag else "BEIR folder"
     return "MTEB Parquet folder" if ".parquet" in corpus.paths[0].suffixes else "Arrow folder"
 

@@ -147,7 +147,7 @@ def _judgments(
 ) -> Judgments:
     qrels = [qrel for place, record in records for qrel in _of_record(record, columns, place)]
     said = [*notes]
-    if columns.unread:
+    if columns.unread and has_names:
         said.append(f"of the judgments the columns {names(columns.unread)} are not read.")
     if columns.gain is None:
         said.append("the judgments state no gain, so every document that they list is relevant, with gain 1.")
