@@ -99,7 +99,7 @@ def test_a_file_without_rows_is_refused(tmp_path: Path, content: str, message: s
         ({"query": "x", "pos": "x", "hard_neg": 3}, "field 'hard_neg': expected a string or a list, came a number (3)"),
         ({"query": "x", "pos": "x", "hard_neg": [3]}, "item 1: expected a string or an object {text, type, weight}"),
         ({"query": "x", "pos": "x", "hard_neg": [{"txt": "n"}]}, "item 1: the field 'text' is missing"),
-        ({"query": "x", "pos": "x", "hard_neg": [{"text": 1}]}, "item 1, field 'text': expected a string"),
+        ({"query": "x", "pos": "x", "hard_neg": [{"text": True}]}, "item 1, field 'text': expected a string"),
         ({"query": "x", "pos": "x", "hard_neg": [{"text": "n", "type": 1}]}, "'type': expected a string or a list"),
         ({"query": "x", "pos": "x", "hard_neg": [{"text": "n", "type": ["a", 1]}]}, "'type': expected strings only"),
         ({"query": "x", "pos": "x", "hard_neg": [{"text": "n", "weight": "2"}]}, "field 'weight': expected a number"),
@@ -199,11 +199,8 @@ def test_the_offset_of_a_wrong_byte_counts_earlier_lines_and_the_byte_order_mark
 
 
 def test_binary_and_compressed_files_are_named(tmp_path: Path) -> None:
-    import gzip
-
     np.savez(tmp_path / "d.npz", a=np.arange(3))
     assert "compressed (zip)" in refusal(tmp_path / "d.npz")
-    assert "compressed (gzip)" in refusal_of(tmp_path, gzip.compress(b"[]"))
     np.save(tmp_path / "d.npy", np.arange(3))
     assert "is binary (byte 0x" in refusal(tmp_path / "d.npy")
 
@@ -220,7 +217,7 @@ def test_binary_and_compressed_files_are_named(tmp_path: Path) -> None:
         ("anchor,negative\na,x\nb,y\n", "none is known to be the positive"),
         ("query,score\na,1\n", "none is known to be the positive"),
         ('anchor,positive\n"a,x\nb,y\n', "line 2: the table cannot be read"),
-        ("anchor,positive", "a header with at least two columns"),
+        ("anchor,positive", "a header line and no rows"),
     ],
 )
 def test_a_broken_table_is_named_with_its_line(tmp_path: Path, text: str, message: str) -> None:

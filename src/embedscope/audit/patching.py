@@ -7,7 +7,6 @@ their order. The container stays: JSON (also rows inside an object), JSONL, CSV 
 from __future__ import annotations
 
 import copy
-import csv
 import io
 import json
 import re
@@ -20,6 +19,7 @@ from typing import Any
 
 from embedscope.data.readers.columns import ColumnMapping
 from embedscope.data.readers.containers import Fields
+from embedscope.data.readers.delimited import Cells, written_row
 from embedscope.data.readers.list_cells import closed
 from embedscope.data.readers.rows import Slot, text_slots
 from embedscope.data.readers.source import UTF8_BOM, read_text
@@ -89,6 +89,7 @@ class RecordSource:
     container: str
     mapping: ColumnMapping
     records: dict[int, Fields]
+    cells: Cells | None = None  # of CSV and TSV
 
 
 def patched(
@@ -109,20 +110,24 @@ def patched(
     for edit in edits:
         by_row[edit.row].append(edit)
     text = read_text(source.path)
-    separator = None if source.container.startswith("JSON") else _separator(text, source.container)
-    spans = _spans(text, source, separator)
+    spans = _spans(text, source)
+    cells_of = {} if source.cells is None else {line.number: line.cells for line in source.cells.lines}
     changes: list[Change] = []
     rows: dict[int, str | None] = {}
     for number, own in by_row.items():
         start, end = spans[number]
         # Read again: the reader replaces halves of surrogate pairs, which stay where nothing else is changed.
-        fields = json.loads(text[start:end]) if separator is None else source.records[number]
+        fields = json.loads(text[start:end]) if source.cells is None else source.records[number]
         record = _Record(fields, source, restore)
         made = record.edited(own)
         if made is None:
             rows[number] = None
         elif record.changes:
-            rows[number] = _written(made, text[start:end], separator, source.mapping)
+            rows[number] = (
+                _written(made, text[start:end])
+                if source.cells is None
+                else written_row(_as_cells(made, cells_of[number], source.mapping), text[start:end], source.cells)
+            )
         changes += record.changes
     bom = "\ufeff" if source.path.read_bytes().startswith(UTF8_BOM) else ""
     return bom + _spliced(text, spans, rows), tuple(changes)
@@ -241,10 +246,10 @@ class _Record:
         ]
 
 
-def _spans(text: str, source: RecordSource, separator: str | None) -> dict[int, Span]:
+def _spans(text: str, source: RecordSource) -> dict[int, Span]:
     """Start and end of every record in the text of the file, by its number."""
-    if separator is not None:
-        return _cell_spans(text, source, separator)
+    if source.cells is not None:
+        return _cell_spans(text, source, source.cells)
     return dict(_line_spans(text) if source.container == "JSONL" else enumerate(_json_spans(text, source), start=1))
 
 
@@ -292,26 +297,16 @@ def _after_blank(text: str, place: int) -> int:
     return place if match is None else match.end()
 
 
-def _cell_spans(text: str, source: RecordSource, separator: str) -> dict[int, Span]:
-    lines = list(io.StringIO(text, newline=""))
+def _cell_spans(text: str, source: RecordSource, cells: Cells) -> dict[int, Span]:
     starts = [0]
-    for line in lines:
+    for line in io.StringIO(text, newline=""):
         starts.append(starts[-1] + len(line))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     spans = {}
-    begin = 0
-    for _ in reader:
-        number, end = begin + 1, starts[reader.line_num]
-        if number in source.records:
-            spans[number] = (starts[begin], starts[begin] + len(text[starts[begin] : end].rstrip("\r\n")))
-        begin = reader.line_num
+    for row in cells.lines:
+        if row.number in source.records:
+            start, end = starts[row.number - 1], starts[row.number - 1 + row.n_lines]
+            spans[row.number] = (start, start + len(text[start:end].rstrip("\r\n")))
     return spans
-
-
-def _separator(text: str, container: str) -> str:
-    """The separator, recognised in the header line as the reader does."""
-    header = text.lstrip().split("\n", 1)[0]
-    return "\t" if container == "TSV" else max(",;", key=header.count)
 
 
 def _spliced(text: str, spans: dict[int, Span], rows: dict[int, str | None]) -> str:
@@ -328,17 +323,16 @@ def _spliced(text: str, spans: dict[int, Span], rows: dict[int, str | None]) -> 
     return "".join([*parts, text[previous:]])
 
 
-def _written(record: Fields, text: str, separator: str | None, mapping: ColumnMapping) -> str:
-    """The record in the manner in which ``text`` wrote it: indented or not, escaped or not; cells by ``separator``."""
-    if separator is not None:
-        out = io.StringIO(newline="")
-        before = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
-        cells = [
-            closed(value, cell) if field in mapping.lists and isinstance(value, list) else value
-            for (field, value), cell in zip(record.items(), before, strict=True)
-        ]
-        csv.writer(out, delimiter=separator, lineterminator="").writerow(cells)
-        return out.getvalue()
+def _as_cells(record: Fields, before: Sequence[str], mapping: ColumnMapping) -> list[str]:
+    """The values of the record as cells; lists are written as the cells ``before`` wrote them."""
+    return [
+        closed(value, cell) if field in mapping.lists and isinstance(value, list) else value
+        for (field, value), cell in zip(record.items(), before, strict=True)
+    ]
+
+
+def _written(record: Fields, text: str) -> str:
+    """The record in the manner in which ``text`` wrote it: indented or not, escaped or not."""
     lines = text.split("\n")
     options: dict[str, Any] = {"ensure_ascii": text.isascii() and "\\u" in text}
     if len(lines) == 1:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from embedscope.audit.patching import RecordSource
 from embedscope.data.collection import Row
+from embedscope.data.readers import read_source
 from embedscope.data.readers.columns import ColumnMapping, refuse_columns
-from embedscope.data.readers.containers import Fields, read_records
-from embedscope.data.readers.folders import Folder, read_folder
+from embedscope.data.readers.containers import Fields
+from embedscope.data.readers.folders import Folder
 from embedscope.data.readers.portion import take_portion
 from embedscope.data.readers.rows import mapped_rows, unread
 from embedscope.data.readers.source import located, require_path
@@ -61,16 +62,15 @@ def read_rows(
     """
     path = require_path(path)
     with located(str(path)):
-        if path.is_dir():
-            folder = read_folder(path, split=split, group=group)
-            refuse_columns(columns, f"a {folder.format}")
-            return _folder_rows(folder)
-        records = read_records(path)
+        records, portion = read_source(path, split=split, group=group)
+        if isinstance(records, Folder):
+            refuse_columns(columns, f"a {records.format}")
+            return _folder_rows(records)
         read = mapped_rows(records, any_weight=True, columns=columns, group=group)
         rows, notes, mapping = read.rows, read.notes, read.mapping
-        if split is not None:
-            rows, portion = take_portion(rows, split)
-            notes = [portion, *notes]
+        if portion is not None:
+            rows, taken = take_portion(rows, portion)
+            notes = [taken, *notes]
         if not rows:
             raise DataFormatError("the data set has no rows, so there is nothing to look at. Give a file with rows.")
         kept = {row.number for row in rows}
@@ -81,7 +81,7 @@ def read_rows(
             rows=tuple(rows),
             repeated_types=tuple(n for n, record in by_number.items() if _names_a_type_twice(record, mapping)),
             warnings=(*records.warnings, *notes),
-            source=RecordSource(path, records.container, mapping, by_number),
+            source=RecordSource(path, records.container, mapping, by_number, records.cells) if path.is_file() else None,
             rest=tuple(unread(by_number[row.number], mapping) for row in rows),
             columns=mapping.roles,
             first_records=tuple(by_number[row.number] for row in rows[:N_FIRST]),

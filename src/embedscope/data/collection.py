@@ -308,8 +308,8 @@ def collection_from_qrels(
     Raises
     ------
     DataFormatError
-        If a judgment names an unknown id (unless ``allow_missing``), a text is empty (unless ``drop_empty``) or
-        holds half of a surrogate pair, or a gain is not finite.
+        If a judgment above 0 names an unknown id (unless ``allow_missing``), a text is empty (unless ``drop_empty``)
+        or holds half of a surrogate pair, or a gain is not finite.
     TooFewPointsError
         If fewer than two queries have a relevant document.
     """
@@ -534,14 +534,17 @@ class _Builder:
         """Enter the judgments; returns how many were read. Gains of 0 or less, and dropped texts, are left out."""
         unknown: list[str] = []
         not_relevant: list[tuple[int, int, int]] = []
-        n_dropped = n_rows = 0
+        n_dropped = n_absent = n_rows = 0
         for n_rows, (query_id, document_id, gain) in enumerate(qrels, start=1):
             if not math.isfinite(gain):
                 raise DataFormatError(
                     f"judgment {n_rows} (query {excerpt(query_id)}, document {excerpt(document_id)}) has the gain "
                     f"{gain}; a finite number was expected: 0 for not relevant, 1 or more for relevant."
                 )
-            if query_id not in query_of:
+            is_known = query_id in query_of and document_id in document_of
+            if gain <= 0 and not is_known:
+                n_absent += 1  # not relevant, so that its absence changes nothing
+            elif query_id not in query_of:
                 unknown.append(f"query {excerpt(query_id)}")
             elif document_id not in document_of:
                 unknown.append(f"document {excerpt(document_id)} of query {excerpt(query_id)}")
@@ -556,8 +559,11 @@ class _Builder:
         self.notes += _refuse_or_note_unknown(unknown, n_rows, allow_missing=allow_missing)
         if n_dropped:
             self.notes.append(f"{n_dropped} judgments of empty texts left out.")
-        if not_relevant:
-            self.notes.append(f"{len(not_relevant)} judgments have a gain of 0 or less: judged and not relevant.")
+        if not_relevant or n_absent:
+            absent = f"; {n_absent} of them name an id that is absent" if n_absent else ""
+            self.notes.append(
+                f"{len(not_relevant) + n_absent} judgments have a gain of 0 or less: judged and not relevant{absent}."
+            )
         conflicts = [row for query, document, row in not_relevant if (query, document) in self._relevant]
         if conflicts:
             self.notes.append(

@@ -108,7 +108,9 @@ def passage_text(record: Fields, place: str) -> str:
             if field not in record and field == "text":
                 raise DataFormatError(f"{place}: the field 'text' is missing; there is {names(record)}.")
             continue
-        if field == "title" and isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # tables hold whole numbers so in a column with gaps
+        if isinstance(value, int | float) and not isinstance(value, bool):
             value = str(value)
         if not isinstance(value, str):
             raise _wrong_type(place, field, "a string", value)
@@ -133,7 +135,7 @@ def _row(number: int, record: Fields, mapping: ColumnMapping, row_name: str, any
         positives=tuple(_positive(record, slot, place) for slot in positives),
         negatives=tuple(_negative(record, slot, place, any_weight) for slot in negatives),
         number=number,
-        group=None if mapping.group is None else _group(record.get(mapping.group), mapping.group, place),
+        group=None if mapping.group is None else group_of(record.get(mapping.group), mapping.group, place),
         metadata=tuple(_metadata(record, mapping.metadata)),
         gains=() if mapping.label is None else tuple(gains),
     )
@@ -224,7 +226,7 @@ def _weight(value: object, place: str, any_weight: bool) -> float:
         return float("inf")  # refused with the other weights that are not finite
 
 
-def _group(value: object, field: str, place: str) -> str | None:
+def group_of(value: object, field: str, place: str) -> str | None:
     """The group of a row; a whole number is one group whether a table holds it as an integer or as a float."""
     if is_null(value) or value == "":
         return None
