@@ -8,7 +8,7 @@ from functools import partial
 
 from embedscope.cli import ending
 from embedscope.comparison.comparing import ComparedRuns, compare
-from embedscope.decide.verdict import reference_of_runs
+from embedscope.decide.reference import reference_of_runs
 from embedscope.output.page.sections import animation_section, comparison_section, timeline_section_of
 from embedscope.output.pictures.comparison_files import PICTURES, comparison_pictures
 from embedscope.output.run_files import write_run

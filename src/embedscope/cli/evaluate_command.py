@@ -7,7 +7,7 @@ from pathlib import Path
 
 from embedscope import pipeline
 from embedscope.cli import ending
-from embedscope.decide.verdict import reference_of
+from embedscope.decide.reference import reference_of
 from embedscope.errors import InvalidOptionError
 from embedscope.output.run_files import write_run
 from embedscope.output.terminal import Terminal

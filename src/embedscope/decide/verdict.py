@@ -10,31 +10,26 @@ by its test, never by its sign.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from embedscope.decide.checklist import apply, comparison_with
 from embedscope.decide.fitness import is_collapsed, unfit_reasons
+from embedscope.decide.reference import N_PRIMARY, PRIMARY, Reference, reference_of, reference_of_runs
 from embedscope.decide.sensitivity import finds, more_queries, n_independent, smallest_difference
-from embedscope.measure.rank_metrics import PRIMARY_METRICS
 from embedscope.result import (
     BASELINES,
     SIGNIFICANCE,
-    BestOfMany,
     Check,
     Comparison,
     Criteria,
     Mapped,
     Outcome,
     RunComparison,
-    TypeChange,
     Verdict,
     run_labels,
 )
 from embedscope.result import VerdictOutcome as Word
 from embedscope.result.formatting import count, difference, estimate, number, p_equals
-
-PRIMARY, N_PRIMARY = PRIMARY_METRICS[0], len(PRIMARY_METRICS)
-"""The metric whose paired difference decides, and how many Holm corrects over."""
 
 _BEATS = {
     "lexical": "n-grams beat",
@@ -42,17 +37,6 @@ _BEATS = {
     "PCA": "the PCA of the base model beats",
     "random": "a random projection of the base model beats",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """What a model is compared with, and the paired difference on the primary metric that decides."""
-
-    name: str
-    difference: Comparison  # p_adjusted pays for the choice of the best, where there was one
-    n_tests: int
-    best: BestOfMany | None = None
-    type_changes: tuple[TypeChange, ...] = ()
 
 
 def judge(result: Mapped, criteria: Criteria) -> tuple[tuple[Check, ...], Verdict]:
@@ -71,26 +55,6 @@ def judge_comparison(
     reference = reference_of_runs(comparison)
     own = tuple(c for c in comparison.comparisons if c.a == reference.difference.a)
     return _decided(replace(candidate, comparisons=(*candidate.comparisons, *own)), criteria, reference)
-
-
-def reference_of(result: Mapped) -> Reference | None:
-    """What ``result`` is compared with by name; None where it is judged alone."""
-    found = next((c for c in result.comparisons if c.metric == PRIMARY and c.b not in BASELINES), None)
-    return None if found is None else Reference(found.b, found, N_PRIMARY)
-
-
-def reference_of_runs(comparison: RunComparison) -> Reference:
-    """What the best (or only) candidate of ``comparison`` is compared with."""
-    best = comparison.best
-    name = best.best if best is not None else comparison.candidates[0]
-    found = next(c for c in comparison.comparisons if c.a == name and c.metric == PRIMARY)
-    return Reference(
-        comparison.reference,
-        found if best is None else replace(found, p_adjusted=best.p_adjusted),
-        N_PRIMARY if best is None else best.n_candidates,
-        best,
-        tuple(change for change in comparison.type_changes if change.candidate == name),
-    )
 
 
 def _decided(result: Mapped, criteria: Criteria, reference: Reference | None) -> tuple[tuple[Check, ...], Verdict]:
