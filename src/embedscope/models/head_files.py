@@ -24,6 +24,7 @@ from embedscope.models.modules import activation_name
 from embedscope.models.projectors import Normalize, Step
 from embedscope.models.weights import (
     EXPECTED,
+    VECTOR_KINDS,
     WEIGHT_KINDS,
     FileKind,
     LazyTensors,
@@ -121,7 +122,7 @@ def read_head_file(
         If it is no such file, its tensors by name cannot be told apart, or it holds no head that can be applied.
     """
     kind = file_kind(path)
-    if kind in (FileKind.NPZ, FileKind.PARQUET):
+    if kind in VECTOR_KINDS:
         raise CheckpointError(
             f"'{path}' is {kind}, not a checkpoint. If it holds embeddings, pass it with --embeddings."
         )
