@@ -9,9 +9,10 @@ from pathlib import Path
 
 from embedscope.audit.patching import RecordSource
 from embedscope.data.collection import Row
-from embedscope.data.readers.containers import read_records
+from embedscope.data.readers import read_source
 from embedscope.data.readers.dialects import rows_with_dialect, unread
-from embedscope.data.readers.folders import Folder, read_folder
+from embedscope.data.readers.folders import Folder
+from embedscope.data.readers.objects import is_path
 from embedscope.data.readers.portion import take_portion
 from embedscope.data.readers.source import located, require_path
 from embedscope.errors import DataFormatError
@@ -35,13 +36,13 @@ class RawRows:
 
 
 def read_rows(
-    path: str | Path, *, split: str | None = None, columns: Sequence[str] = (), group: str | None = None
+    data: str | Path, *, split: str | None = None, columns: Sequence[str] = (), group: str | None = None
 ) -> RawRows:
     """The rows of a data file or folder, with every fault that a :class:`Collection` would merge away or refuse.
 
     Parameters
     ----------
-    path : str or Path
+    data : str or Path
         What :func:`~embedscope.data.readers.read_collection` reads. A judged folder gives one row a query.
     split, columns, group
         As ``read_collection`` takes them.
@@ -53,15 +54,15 @@ def read_rows(
     InvalidOptionError
         If ``split`` is no portion of a file, or names a split that the folder does not have.
     """
-    path = require_path(path)
-    with located(str(path)):
-        if path.is_dir():
-            return _folder_rows(read_folder(path, split=split, group=group))
-        records = read_records(path)
+    path = require_path(data) if is_path(data) else None
+    with located(str(data)):
+        records, portion = read_source(data, split=split, group=group)
+        if isinstance(records, Folder):
+            return _folder_rows(records)
         rows, dialect, notes = rows_with_dialect(records, any_weight=True, columns=columns, group=group)
-        if split is not None:
-            rows, portion = take_portion(rows, split)
-            notes = [portion, *notes]
+        if portion is not None:
+            rows, taken = take_portion(rows, portion)
+            notes = [taken, *notes]
         if not rows:
             raise DataFormatError("the data set has no rows, so there is nothing to look at. Give a file with rows.")
         kept = {row.number for row in rows}
@@ -72,7 +73,7 @@ def read_rows(
             rows=tuple(rows),
             repeated_types=tuple(n for n, record in by_number.items() if _names_a_type_twice(record)),
             warnings=(*records.warnings, *notes),
-            source=RecordSource(path, records.container, dialect, by_number),
+            source=None if path is None else RecordSource(path, records.container, dialect, by_number),
             rest=tuple(unread(by_number[row.number], dialect) for row in rows),
         )
 

@@ -44,10 +44,8 @@ _SIDES = {
     Side.DOCUMENT: frozenset(["document", "doc", "corpus", "passage", "positive", "p", "d"]),
 }
 _SIDE_WORDS = frozenset().union(*_SIDES.values())
-_VECTOR = frozenset(
-    ["embedding", "embed", "emb", "vector", "vec", "feature", "dense", "representation", "rep", "encoding"]
-    + ["array", "arr", "matrix"]
-)
+_OF_VECTORS = ["embedding", "embed", "emb", "vector", "vec", "feature", "dense", "representation", "rep", "encoding"]
+_VECTOR = frozenset([*_OF_VECTORS, "array", "arr", "matrix"])
 _LABELS = {
     Label.ID: frozenset(["id", "uid", "uuid", "guid", "key"]),
     Label.TEXT: frozenset(["text", "sentence", "string", "content", "chunk"]),

@@ -14,6 +14,11 @@ _ROUNDING = 1e-9
 """0.1 of 30 rows is 3 rows, although 30 * 0.9 is 27.000000000000004 in floating point and 1 - 0.9 is not 0.1."""
 
 
+def is_portion(split: str) -> bool:
+    """Whether ``split`` names a portion of rows, not a split of a folder."""
+    return _PORTION.fullmatch(split) is not None
+
+
 def take_portion(rows: list[Row], split: str) -> tuple[list[Row], str]:
     """The rows that ``split`` names, and the line that says so.
 
