@@ -138,7 +138,8 @@ def read_head_file(
         if not isinstance(stored, Mapping):
             raise CheckpointError(
                 f"'{path}' holds a {type(stored).__name__}; expected a state dict, bare or under one of "
-                f"{', '.join(WRAPPER_KEYS)}."
+                f"{', '.join(WRAPPER_KEYS)}. Embeddings are not read from a pickle: save them with their texts, "
+                f"np.savez('vectors.npz', texts=texts, vectors=vectors), and pass that file."
             )
         layout, configs = Layout.STATE_DICT, _configs(stored)
         state, beside = _state_dict(path, stored)

@@ -189,8 +189,8 @@ def _matrix_files(folder: Path) -> dict[Side, list[Path]]:
 
 
 def _read_folder(folder: Path) -> VectorTables:
-    read = {}
-    for side, files in _matrix_files(folder).items():
+    matrices = _matrix_files(folder)
+    for side, files in matrices.items():
         if len(files) != 1:
             came = names(path.name for path in files) or "none"
             raise InvalidEmbeddingsError(
@@ -198,12 +198,9 @@ def _read_folder(folder: Path) -> VectorTables:
                 f"Name them queries.npy and corpus.npy, with files of ids or texts beside them, or pass one file "
                 f"({_KINDS})."
             )
-        read[side] = _unlabelled(files[0], side)
+    queries, documents = (_unlabelled(files[0], side) for side, files in matrices.items())
     return VectorTables(
-        read[Side.QUERY].table,
-        read[Side.DOCUMENT].table,
-        files=tuple(path for found in read.values() for path in found.files),
-        notes=tuple(found.note for found in read.values()),
+        queries.table, documents.table, (*queries.files, *documents.files), (queries.note, documents.note)
     )
 
 

@@ -46,8 +46,8 @@ def describe_object(data: object) -> str:
         return str(data)
     kind = type(data)
     if kind.__module__ == "builtins":
-        is_judged = isinstance(data, Mapping) and _parts(data) is not None
-        return f"{kind.__name__} of queries, corpus and judgments" if is_judged else f"{kind.__name__} of rows"
+        has_corpus = isinstance(data, Mapping) and _parts(data) is not None
+        return f"{kind.__name__} of queries, corpus and judgments" if has_corpus else f"{kind.__name__} of rows"
     return f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
 
 
@@ -77,16 +77,16 @@ def read_object(data: object, *, split: str | None, group: str | None) -> tuple[
     portion = split if split is not None and is_portion(split) else None
     if isinstance(data, str):
         configurations = _of_hub(data)
-        if _is_judged(configurations):
+        if _has_corpus(configurations):
             _refuse_portion(portion)
-            return _judged_tables(configurations, split=split, group=group), None
+            return _folder_of_tables(configurations, split=split, group=group), None
         (data,) = configurations.values()
     if not isinstance(data, Mapping):
         return _records(_rows(data), kind), split  # which is refused if it is no portion
     parts = _parts(data)
     if parts is not None:
         _refuse_portion(portion)
-        return _judged(*parts, kind, split=split, group=group), None
+        return _folder_of_parts(*parts, kind, split=split, group=group), None
     if _is_splits(data):
         chosen, notes = _choose(data, None if portion else split)
         return replace(_records(_rows(chosen), kind), warnings=notes), portion
@@ -225,7 +225,9 @@ def _is_column(value: Any) -> bool:
 # --- judged sets --------------------------------------------------------------------------------------------------
 
 
-def _judged(queries: Any, corpus: Any, judgments: Any, kind: str, *, split: str | None, group: str | None) -> Folder:
+def _folder_of_parts(
+    queries: Any, corpus: Any, judgments: Any, kind: str, *, split: str | None, group: str | None
+) -> Folder:
     """The judged set of dicts by id, as evaluators take them, or of tables, as a folder of Parquet files holds them."""
     if not all(isinstance(part, Mapping) and not _is_splits(part) for part in (queries, corpus, judgments)):
         tables = {"queries": queries, "corpus": corpus, "qrels": judgments}
@@ -233,7 +235,7 @@ def _judged(queries: Any, corpus: Any, judgments: Any, kind: str, *, split: str 
             part: table if isinstance(table, Mapping) else {"test" if part == "qrels" else part: table}
             for part, table in tables.items()
         }
-        return _judged_tables(by_split, split=split, group=group)
+        return _folder_of_tables(by_split, split=split, group=group)
     if split is not None or group is not None:
         option = "split" if split is not None else "group"
         raise InvalidOptionError(f"dicts by id have no {option}s; leave the option --{option} out.")
@@ -268,7 +270,7 @@ def _text_of(value: Any, place: str) -> str:
     raise DataFormatError(f"{place}: expected a text or {{title, text}}, came {kind_of(value)}.")
 
 
-def _judged_tables(parts: Mapping[str, Mapping[str, Any]], *, split: str | None, group: str | None) -> Folder:
+def _folder_of_tables(parts: Mapping[str, Mapping[str, Any]], *, split: str | None, group: str | None) -> Folder:
     """The judged set of tables by part and split, read as a folder of Parquet files is."""
     import pyarrow.parquet as pq
 
@@ -297,7 +299,7 @@ def _of_hub(address: str) -> dict[str, Any]:
         if known == ["default"]:
             return _unlisted(datasets, name, asked)
         chosen = [own for own in known if asked in (None, own, *re.split("[-_]", own))]
-        if not _is_judged(chosen):
+        if not _has_corpus(chosen):
             chosen = [own for own in chosen if own == (asked or "default")] or chosen
             if len(chosen) != 1:
                 raise InvalidOptionError(
@@ -324,7 +326,7 @@ def _unlisted(datasets: Any, name: str, asked: str | None) -> dict[str, Any]:
     return {**parts, **{own: splits for own, splits in judgments.items() if splits is not None}}
 
 
-def _is_judged(configurations: Iterable[str]) -> bool:
+def _has_corpus(configurations: Iterable[str]) -> bool:
     """Whether the configurations of a data set are parts of a judged set."""
     words = {word for own in configurations for word in re.split("[-_]", own)}
     return {"corpus", "queries"} <= words
