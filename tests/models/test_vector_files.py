@@ -274,7 +274,7 @@ def test_other_names_than_ours_are_said(tmp_path: Path, collection: Collection) 
         "Vectors of queries: 'q_reps', found by id in 'qids'; of documents: 'p_reps', found by id in 'pids'."
         in notes("npz, tevatron")
     )
-    assert "The labels of vectors.npy were read from ids.txt, which stands beside it." in notes("npy and ids.txt")
+    assert "Vectors of queries and documents: 'vectors.npy', found by id in 'ids.txt'." in notes("npy and ids.txt")
 
 
 def test_the_fingerprint_changes_with_the_labels(tmp_path: Path, collection: Collection) -> None:
@@ -459,12 +459,12 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "the head of an index": (cut("FAISS, L2", 3 * N * DIM * 4 + 20), "cannot be read as a FAISS flat index"),
     "another index": (other_index, "a FAISS index of type IndexHNSWFlat; only flat ones"),
     "an index of unknown type": (written("v", b"IxZZ" + bytes(60)), "a FAISS index of type IxZZ"),
-    "an array without labels": (saved(VECTORS), "one a line into vectors.txt or as a list into vectors.json"),
+    "an array without labels": (saved(VECTORS), "one a line into vectors.txt, or as a list into vectors.json"),
     "an array with several": (
         saved(VECTORS, ("ids.txt", IDS), ("texts.txt", TEXTS)),
         "there are 'ids.txt', 'texts.txt', and it is not clear which",
     ),
-    "an array with other labels": (saved(VECTORS, ("other_ids.txt", IDS)), "holds vectors and not what they are"),
+    "an array with other labels": (saved(VECTORS, ("other_ids.txt", IDS)), "does not say what its rows are"),
     "an array with too few": (saved(VECTORS, ("vectors.txt", TEXTS[1:])), "35 entries for 36 vectors"),
     "an array with a file that is no list": (saved(VECTORS, ("vectors.json", [{"model": "x"}])), "expected id or text"),
     "an array with numbers": (saved(VECTORS, ("vectors.json", [1.5] * 3 * N)), "row 0: expected a text or an id"),
@@ -482,7 +482,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
         ),
         r"one .npy file for queries, named after them; there is 'queries.npy', 'query_embeddings.npy'",
     ),
-    "a folder without labels": (folder_of("queries.npy", "corpus.npy"), r"queries.txt.* \(or queries_ids.txt\)"),
+    "a folder without labels": (folder_of("queries.npy", "corpus.npy"), r"queries.npy' does not say what its rows are"),
     "an empty folder": (lambda folder: folder, "one .npy file for queries"),
     "a pickle": (
         written("dump.pkl", pickle.dumps({"sentences": ["a"], "embeddings": VECTORS[:1]})),

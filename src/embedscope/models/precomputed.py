@@ -105,7 +105,7 @@ def read_precomputed(path: str | Path, collection: Collection) -> PrecomputedVec
             layout="precomputed embeddings",
             dim=int(queries.vectors.shape[1]),
             fingerprint=_fingerprint(tables.files),
-            notes=(*tables.notes, *_mapping(tables, query_label, document_label)),
+            notes=_mapping(tables, query_label, document_label),
         ),
     )
 

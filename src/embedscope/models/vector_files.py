@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -67,7 +67,6 @@ class VectorTables:
     queries: Table
     documents: Table
     files: tuple[Path, ...]  # what was read
-    notes: tuple[str, ...] = ()
 
 
 def _itself(column: Any) -> Any:
@@ -116,8 +115,8 @@ def read_vectors(path: Path) -> VectorTables:
         raise InputError(f"There is no file '{path}'. Expected embeddings ({_KINDS}) with {EXPECTED}.")
     kind = file_kind(path)
     if kind in _UNLABELLED:
-        pair = _unlabelled(path, None)
-        return VectorTables(pair.table, pair.table, pair.files, (pair.note,))
+        table, files = _unlabelled(path, None)
+        return VectorTables(table, table, files)
     if kind is FileKind.NPZ:
         columns = _npz_columns(path)
     elif kind in _COLUMNAR:
@@ -153,20 +152,13 @@ def _hint(path: Path, kind: FileKind) -> str:
 # --- one matrix a file --------------------------------------------------------------------------------------------
 
 
-class _Pair(NamedTuple):
-    table: Table
-    files: tuple[Path, Path]
-    note: str
-
-
-def _unlabelled(path: Path, side: Side | None) -> _Pair:
-    """The vectors of a ``.npy`` file or a FAISS index, with the labels of the file beside it."""
+def _unlabelled(path: Path, side: Side | None) -> tuple[Table, tuple[Path, Path]]:
+    """The vectors of a ``.npy`` file or a FAISS index with the labels of the file beside it, and the two files."""
     vectors = _read_npy(path) if file_kind(path) is FileKind.NPY else read_flat_index(path)
     found = labels_beside(path, side)
     labels = {label: entries for label, (_, entries) in found.labels.items()}
     label_names = {label: f"{found.file.name}{name}" for label, (name, _) in found.labels.items()}
-    note = f"The labels of {path.name} were read from {found.file.name}, which stands beside it."
-    return _Pair(_table(path, path.name, vectors, labels, label_names), (path, found.file), note)
+    return _table(path, path.name, vectors, labels, label_names), (path, found.file)
 
 
 def _read_npy(path: Path) -> Float32Array:
@@ -198,10 +190,10 @@ def _read_folder(folder: Path) -> VectorTables:
                 f"Name them queries.npy and corpus.npy, with files of ids or texts beside them, or pass one file "
                 f"({_KINDS})."
             )
-    queries, documents = (_unlabelled(files[0], side) for side, files in matrices.items())
-    return VectorTables(
-        queries.table, documents.table, (*queries.files, *documents.files), (queries.note, documents.note)
+    (queries, query_files), (documents, document_files) = (
+        _unlabelled(files[0], side) for side, files in matrices.items()
     )
+    return VectorTables(queries, documents, (*query_files, *document_files))
 
 
 # --- from files to columns ----------------------------------------------------------------------------------------

@@ -47,16 +47,14 @@ def labels_beside(vectors: Path, side: Side | None) -> LabelFile:
     found = [path for path in beside if path.stem == vectors.stem] or [
         path
         for path in beside
-        if (label_of(path.stem, beside=vectors.stem) and (side_of(path.stem) is side or _begins(path, vectors)))
-        or (path.suffix != ".npy" and side is not None and side_of(path.stem) is side)
+        if label_of(path.stem, beside=vectors.stem) and (side_of(path.stem) is side or _begins(path, vectors))
     ]
     if not found:
         stem = vectors.stem
         raise InvalidEmbeddingsError(
-            f"'{vectors}' holds vectors and not what they are the vectors of, and its rows are not matched by their "
-            f"order. Write the text or the id of each row, in the order of the rows, one a line into {stem}.txt or as "
-            f"a list into {stem}.json beside it"
-            + (f" (or {side.value}_ids.txt)." if side is not None else " (or ids.txt, texts.json).")
+            f"'{vectors}' does not say what its rows are the vectors of, and rows are not matched by their order. "
+            f"Write the text or the id of each row beside it, in the order of the rows: one a line into {stem}.txt, or "
+            f"as a list into {stem}.json."
         )
     if len(found) > 1:
         raise InvalidEmbeddingsError(

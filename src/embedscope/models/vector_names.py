@@ -41,7 +41,7 @@ def _singular(word: str) -> str:
 
 _SIDES = {
     Side.QUERY: frozenset(["query", "question", "anchor", "topic", "q"]),
-    Side.DOCUMENT: frozenset(["document", "doc", "corpus", "passage", "positive", "p", "d"]),
+    Side.DOCUMENT: frozenset(["document", "doc", "corpus", "passage", "answer", "context", "positive", "p", "d"]),
 }
 _SIDE_WORDS = frozenset().union(*_SIDES.values())
 _OF_VECTORS = ["embedding", "embed", "emb", "vector", "vec", "feature", "dense", "representation", "rep", "encoding"]
