@@ -7,6 +7,7 @@ import json
 import pickle
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -539,3 +540,22 @@ def test_a_checkpoint_is_no_file_of_vectors(tmp_path: Path) -> None:
         file.write(b"{}")
     for name in ("best.pt", "config.json", "rows.gz", ".", "absent"):
         assert not is_precomputed_file(tmp_path / name)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@given(form=st.sampled_from(sorted(FORMS)), seed=st.integers(0, 2**32 - 1), is_cut=st.booleans())
+def test_a_damaged_file_is_read_or_refused_and_nothing_else(
+    form: str, seed: int, is_cut: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("damaged")
+    path = FORMS[form](folder)
+    generator = np.random.default_rng(seed)
+    file = generator.choice(sorted(file for file in folder.iterdir()))
+    content = np.frombuffer(file.read_bytes(), np.uint8).copy()
+    if is_cut:
+        content = content[: generator.integers(len(content))]
+    else:
+        content[generator.integers(len(content), size=3)] = generator.integers(256, size=3)
+    file.write_bytes(content.tobytes())
+    with suppress(InputError):
+        load_precomputed(path, read_collection(DATA))

@@ -11,8 +11,6 @@ What a file is, its content says; nothing of it is run.
 from __future__ import annotations
 
 import re
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -28,6 +26,7 @@ from embedscope.data.readers.containers import read_records
 from embedscope.data.readers.source import HEAD_BYTES, located, names
 from embedscope.errors import InputError, InvalidEmbeddingsError
 from embedscope.models.faiss_files import read_flat_index
+from embedscope.models.numpy_files import damaged, read_archive, read_array
 from embedscope.models.vector_labels import labels_beside
 from embedscope.models.vector_names import Label, Side, label_of, names_only_vectors, names_vectors, side_of
 from embedscope.models.weights import FileKind, file_kind
@@ -154,20 +153,12 @@ def _hint(path: Path, kind: FileKind) -> str:
 
 def _unlabelled(path: Path, side: Side | None) -> tuple[Table, tuple[Path, Path]]:
     """The vectors of a ``.npy`` file or a FAISS index with the labels of the file beside it, and the two files."""
-    vectors = _read_npy(path) if file_kind(path) is FileKind.NPY else read_flat_index(path)
+    is_array = file_kind(path) is FileKind.NPY
+    vectors = _matrix(path, path.name, read_array(path)) if is_array else read_flat_index(path)
     found = labels_beside(path, side)
     labels = {label: entries for label, (_, entries) in found.labels.items()}
     label_names = {label: f"{found.file.name}{name}" for label, (name, _) in found.labels.items()}
     return _table(path, path.name, vectors, labels, label_names), (path, found.file)
-
-
-def _read_npy(path: Path) -> Float32Array:
-    try:
-        return _matrix(path, path.name, np.load(path, allow_pickle=False))
-    except InvalidEmbeddingsError:
-        raise
-    except (ValueError, OSError, EOFError, MemoryError) as error:
-        raise InvalidEmbeddingsError(_unreadable(path, error)) from error
 
 
 def _matrix_files(folder: Path) -> dict[Side, list[Path]]:
@@ -200,31 +191,8 @@ def _read_folder(folder: Path) -> VectorTables:
 
 
 def _npz_columns(path: Path) -> dict[str, _Column]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: _array_column(path, name, _member(archive, name)) for name in archive.files}
-    except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
-        raise InvalidEmbeddingsError(_unreadable(path, error)) from error
-
-
-def _member(archive: Any, name: str) -> npt.NDArray[Any] | None:
-    """An array of an archive; None for Python objects under a name that says nothing."""
-    try:
-        found: npt.NDArray[Any] = archive[name]
-    except ValueError as error:
-        if "allow_pickle" in str(error) and not names_vectors(name) and label_of(name) is None:
-            return None
-        raise
-    return found
-
-
-def _unreadable(path: Path, error: Exception) -> str:
-    if "allow_pickle" in str(error) or "Object arrays" in str(error):
-        return (
-            f"'{path}' holds Python objects, which are programs and are never loaded. Save texts and ids as strings "
-            f"(np.asarray(texts, dtype=str)) and vectors as one float32 matrix."
-        )
-    return f"'{path}' cannot be read: {error}. It is cut short or damaged; save it again."
+    arrays = read_archive(path, lambda name: names_vectors(name) or label_of(name) is not None)
+    return {name: _array_column(path, name, values) for name, values in arrays.items()}
 
 
 def _array_column(path: Path, name: str, values: npt.NDArray[Any] | None) -> _Column:
@@ -252,7 +220,7 @@ def _matrix(path: Path, name: str, values: npt.NDArray[Any]) -> Float32Array:
 
 
 def _strings(values: npt.NDArray[Any]) -> list[str]:
-    return [value.decode("utf-8") if isinstance(value, bytes) else str(value) for value in values.tolist()]
+    return [value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in values.tolist()]
 
 
 def _arrow_columns(path: Path, kind: FileKind) -> dict[str, _Column]:
@@ -262,8 +230,8 @@ def _arrow_columns(path: Path, kind: FileKind) -> dict[str, _Column]:
     def read(name: str) -> Any:
         try:
             return pq.read_table(path, columns=[name]).column(name)
-        except (pa.ArrowException, OSError) as error:
-            raise InvalidEmbeddingsError(_unreadable(path, error)) from error
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise damaged(path, error) from error
 
     try:
         if kind is FileKind.PARQUET:
@@ -274,8 +242,8 @@ def _arrow_columns(path: Path, kind: FileKind) -> dict[str, _Column]:
         with pa.memory_map(str(path)) as source:
             reader = pa.ipc.open_file if kind is FileKind.ARROW else pa.ipc.open_stream
             table = reader(source).read_all()
-    except (pa.ArrowException, OSError) as error:
-        raise InvalidEmbeddingsError(_unreadable(path, error)) from error
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise damaged(path, error) from error
     return {
         name: _arrow_column(path, name, column.type, partial(_itself, column))
         for name, column in zip(table.column_names, table.columns, strict=True)
@@ -315,6 +283,12 @@ def _arrow_column(path: Path, name: str, type_: Any, load: Callable[[], Any]) ->
 
 def _filled(path: Path, name: str, column: Any) -> Any:
     """The column up to its last value: columns of unequal length are filled up with nulls. A null within is refused."""
+    import pyarrow as pa
+
+    try:
+        column.validate(full=True)  # Arrow believes what a file says of places and letters
+    except pa.ArrowException as error:
+        raise damaged(path, error) from error
     is_valid = np.asarray(column.is_valid())
     n = int(np.flatnonzero(is_valid)[-1]) + 1 if is_valid.any() else 0
     if not is_valid[:n].all():

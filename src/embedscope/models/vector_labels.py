@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from embedscope.data.readers.containers import Fields, read_records
 from embedscope.data.readers.source import kind_of, located, names, parse_json, read_lines, read_text
 from embedscope.errors import DataFormatError, InvalidEmbeddingsError
+from embedscope.models.numpy_files import read_array
 from embedscope.models.vector_names import Label, Side, label_of, side_of, words_of
 
 _SUFFIXES = (".txt", ".json", ".jsonl", ".csv", ".tsv", ".npy", ".parquet")
@@ -102,10 +101,7 @@ def _labels(file: Path) -> dict[Label, tuple[str, Sequence[str]]]:
 
 
 def _array(file: Path) -> list[object]:
-    try:
-        values = np.load(file, allow_pickle=False)
-    except (ValueError, OSError, EOFError, MemoryError) as error:
-        raise DataFormatError(f"it cannot be read ({error}). Save the labels as np.array(ids, dtype=str).") from error
+    values = read_array(file)
     if values.ndim != 1 or values.dtype.kind not in "Uiu":
         raise DataFormatError(f"it is of type {values.dtype} and shape {values.shape}; expected one string a row.")
     return list(values.tolist())
