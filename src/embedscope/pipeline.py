@@ -17,7 +17,7 @@ import numpy as np
 
 from embedscope import maps
 from embedscope.attribute_packs import load_pack
-from embedscope.data.collection import Collection, describe, sample_queries
+from embedscope.data.collection import Collection, columns_line, describe, sample_queries
 from embedscope.data.readers import read_collection
 from embedscope.data.readers.objects import describe_object
 from embedscope.decide.criteria import load_criteria, metrics_compared, metrics_for
@@ -97,7 +97,7 @@ def run(
     name = checkpoint_of(chosen)
     require_encoder([name] if chosen.model.baseline is None else [name, chosen.model.baseline], chosen)
     collection = read(chosen, log, objects.get("data"))
-    training = TrainingFile.of(chosen, objects.get("train"))
+    training = TrainingFile.of(chosen, log, objects.get("train"))
     embedded = embed(name, collection, chosen, log)
     return result_of(
         collection,
@@ -162,14 +162,20 @@ class TrainingFile:
     collection: Collection
 
     @classmethod
-    def of(cls, settings: Settings, data_object: Any = None) -> TrainingFile | None:
-        """The training file of the settings; None where none is named. ``data_object`` is the data set itself."""
+    def of(cls, settings: Settings, log: Log, data_object: Any = None) -> TrainingFile | None:
+        """The training file of the settings, whose columns ``log`` is told; None where none is named.
+
+        ``data_object`` is the data set itself.
+        """
         own = settings.data
         if own.train is None:
             return None
         data = own.train if data_object is None else data_object
         read = read_collection(data, columns=own.columns, group=own.group, drop_empty=True, allow_missing=True)
-        return cls(Path(own.train).name, read)
+        name = Path(own.train).name
+        if read.columns:
+            log.fact("", f"columns of {name}: {columns_line(read.columns)}")
+        return cls(name, read)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

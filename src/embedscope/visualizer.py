@@ -155,7 +155,7 @@ class EmbeddingVisualizer:
         collection = read(settings, self._terminal, objects.get("data"))
         embedded = encode_with(self.model, self._store, collection, settings, self._terminal)
         embedded = with_baseline(embedded, collection, settings, self._terminal)
-        training = TrainingFile.of(settings, objects.get("train"))
+        training = TrainingFile.of(settings, self._terminal, objects.get("train"))
         return result_of(collection, embedded, settings, training=training, log=self._terminal)
 
     def judge(self, result: Result, criteria: str | Criteria = "ranks") -> tuple[tuple[Check, ...], Verdict]:

@@ -24,7 +24,7 @@ ROWS: list[dict[str, Any]] = [
         "neg_scores": [1, 2],
         "tags": ["a", {"b": None}],
         "ok": True,
-        "score": 1e-7,
+        "level": 1e-7,
         "long": "rất dài " * 20,
     },
     {"id": 18, "query": "phòng quận 2", "pos": ["năm"], "neg": ["sáu"], "pos_scores": [0.5], "neg_scores": [3]},

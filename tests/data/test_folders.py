@@ -131,14 +131,14 @@ def test_whole_numbers_are_accepted_as_ids(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"corpus.jsonl": lines([*CORPUS, {"_id": "d1", "text": "B"}])}, r"corpus\.jsonl: line 4: the id 'd1' app"),
-        ({"corpus.jsonl": lines([{"text": "a"}])}, r"corpus\.jsonl: line 1: the field '_id' \(or 'id'\) is missing"),
-        ({"corpus.jsonl": lines([{"_id": "d1", "title": "t"}])}, r"line 1: the field 'text' is missing"),
-        ({"corpus.jsonl": lines([{"_id": "d1", "text": 3}])}, r"field 'text': expected a string, came a number \(3\)"),
+        ({"corpus.jsonl": lines([{"text": "a"}])}, r"corpus\.jsonl: row 1: the field '_id' \(or 'id'\) is missing"),
+        ({"corpus.jsonl": lines([{"_id": "d1", "title": "t"}])}, r"row 1: the field 'text' is missing"),
+        ({"corpus.jsonl": lines([{"_id": "d1", "text": ["a"]}])}, "field 'text': expected a string, came a list of 1"),
         ({"corpus.jsonl": '{"_id": "d1", "text": "cut'}, r"corpus\.jsonl: line 1, column 23: the JSON is cut off"),
         ({"corpus.jsonl": ""}, r"corpus\.jsonl: the file is empty"),
-        ({"corpus.jsonl": "[1]\n"}, r"line 1: expected an object \{\.\.\.\}, came a list of 1"),
+        ({"corpus.jsonl": "[1]\n"}, r"row 1: expected a row \{\.\.\.\} .* came a number \(1\)"),
         ({"queries.jsonl": lines([{"_id": True, "text": "a"}])}, "expected an id .* came true"),
-        ({"qrels/test.tsv": "query-id\tcorpus-id\tscore\nq1\td10\n"}, r"qrels/test\.tsv: line 2: expected query-id"),
+        ({"qrels/test.tsv": "query-id\tcorpus-id\tscore\nq1\td10\n"}, r"qrels/test\.tsv: line 2: expected 3 cells"),
         ({"qrels/test.tsv": "query-id\tcorpus-id\tscore\nq1\td10\tgood\n"}, r"line 2: expected a number as the score"),
         ({"qrels/test.tsv": "query-id\tcorpus-id\tscore\nq1\td10\tnan\n"}, "judgment 1 .* gain nan"),
         ({"qrels/test.tsv": "query-id\tcorpus-id\tscore\n"}, "the split 'test' has no judgments"),
@@ -169,12 +169,13 @@ def test_missing_documents_may_be_allowed(tmp_path: Path) -> None:
     ("files", "message"),
     [
         ({}, "holds nothing"),
-        ({"notes.md": "x"}, "is no BEIR folder: .* it holds 'notes.md'"),
-        ({"train.json": "[]", "test.json": "[]"}, "Give one of its files: 'test.json', 'train.json'"),
+        ({"notes.md": "x", "log.txt": "a,b"}, "has no file of rows .* it holds 'log.txt', 'notes.md'"),
+        ({"train.json": "[]", "test.json": "[]"}, "test.json: the list is empty"),
+        ({"rows.jsonl.zip": ""}, "holds archives"),
         ({"corpus.jsonl": "", "queries.jsonl": ""}, r"the BEIR folder has no qrels \(judgments, qrels/<split>.tsv\)"),
         ({"corpus.jsonl": "", "qrels/test.tsv": ""}, r"the BEIR folder has no queries.jsonl \(queries\)"),
-        ({"corpus.jsonl": "", "queries.jsonl": "", "qrels/x.md": ""}, "has no .tsv or .jsonl file"),
-        ({"corpus.jsonl.gz": ""}, "compressed files"),
+        ({"corpus.jsonl": "", "queries.jsonl": "", "qrels/x.md": ""}, r"has no qrels \(judgments"),
+        ({"corpus.jsonl.gz": ""}, r"has no queries.jsonl \(queries\) and no qrels"),
     ],
 )
 def test_a_folder_of_another_kind_says_what_is_missing(tmp_path: Path, files: dict[str, str], message: str) -> None:
@@ -185,5 +186,5 @@ def test_a_folder_of_another_kind_says_what_is_missing(tmp_path: Path, files: di
 def test_a_parquet_folder_with_wrong_columns_is_refused(tmp_path: Path) -> None:
     for name, rows in {"corpus": [{"a": 1}], "queries": [{"a": 1}], "qrels": [{"a": 1}]}.items():
         pq.write_table(pa.Table.from_pylist(rows), tmp_path / f"{name}.parquet")
-    with pytest.raises(DataFormatError, match=r"qrels\.parquet: row 1: the field 'score'"):
+    with pytest.raises(DataFormatError, match=r"qrels\.parquet: the columns 'a' name no column for the queries"):
         read_collection(tmp_path)

@@ -118,9 +118,9 @@ def test_groups_are_read(tmp_path: Path) -> None:
     assert read_collection(write(tmp_path / "d.json", json.dumps(rows))).groups == ("g", "7", None)
 
 
-def test_other_columns_are_metadata_of_the_query_unless_they_are_ids_scores_or_texts(tmp_path: Path) -> None:
+def test_other_columns_are_metadata_of_the_query_unless_they_are_ids_or_texts(tmp_path: Path) -> None:
     rows = [
-        {"query": "a", "pos": "x", "source": "web", "year": 2024, "id": 1, "score": 0.5, "note": "long " * 40},
+        {"query": "a", "pos": "x", "source": "web", "year": 2024, "id": 1, "note": "long " * 40},
         {"query": "b", "pos": "y", "source": "app", "tags": ["new"], "year": None},
         {"query": "a", "pos": "z", "source": "mail", "is_new": True},
     ]
@@ -156,7 +156,7 @@ def test_rows_with_several_instructions_are_counted_and_the_commonest_is_named(t
 
 
 def test_a_column_of_instructions_that_is_the_query_is_no_prompt(tmp_path: Path) -> None:
-    rows = [{"instruction": f"how to {n}", "output": f"thus {n}"} for n in range(3)]
+    rows = [{"instruction": f"how to do {n}", "output": f"do it thus {n}"} for n in range(3)]
     assert not any("prompt" in note for note in read_collection(write(tmp_path / "d.jsonl", lines(rows))).warnings)
 
 
@@ -186,13 +186,6 @@ def test_lists_of_positives_and_negatives_are_read_under_the_names_of_sentence_t
     collection = read_collection(write(tmp_path / "d.jsonl", lines(rows)))
     assert collection.format == "sentence-transformers JSONL"
     assert collection.indptr.tolist() == [0, 2, 3]
-
-
-def test_columns_without_known_names_are_taken_in_order_and_said_so(tmp_path: Path) -> None:
-    collection = read_collection(write(tmp_path / "d.csv", "question;answer;other\na;x;n\nb;y;\n"))
-    assert collection.queries == ("a", "b")
-    assert collection.documents == ("x", "n", "y")
-    assert any("query = 'question', positive = 'answer', negatives = 'other'" in line for line in collection.warnings)
 
 
 def test_quoted_cells_may_hold_separators_quotes_and_line_breaks(tmp_path: Path) -> None:
@@ -226,17 +219,11 @@ def test_lone_surrogates_become_the_replacement_character_with_a_warning(tmp_pat
     assert len(digest(collection)) == 64
 
 
-def test_a_field_that_looks_like_negatives_and_is_not_read_is_reported(tmp_path: Path) -> None:
-    rows = [{"query": c, "pos": c + "x", "hard_negs": ["n"]} for c in "ab"]
-    collection = read_collection(write(tmp_path / "d.json", json.dumps(rows)))
-    assert any("'hard_negs' is not read" in line and "'hard_neg'" in line for line in collection.warnings)
-
-
 def test_empty_texts_are_dropped_when_asked(tmp_path: Path) -> None:
     path = write(tmp_path / "d.jsonl", lines([*ORIGINAL, {"query": "x", "pos": ""}]))
     with pytest.raises(DataFormatError, match="line 4 \\(positive\\)"):
         read_collection(path)
-    assert len(read_collection(path, drop_empty=True).queries) == 4
+    assert len(read_collection(path, drop_empty=True).queries) == 3
 
 
 def test_a_split_of_a_file_is_refused(tmp_path: Path) -> None:

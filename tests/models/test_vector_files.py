@@ -128,6 +128,16 @@ def json_list(**columns: Any) -> Callable[[Path], Path]:
     return write
 
 
+def packed(codec: str, **columns: Any) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        with pa.output_stream(str(folder / "packed"), compression=codec) as stream:
+            stream.write(json_lines(**columns)(folder).read_bytes())
+        (folder / "v.jsonl").unlink()
+        return folder / "packed"
+
+    return write
+
+
 def labels(path: Path, entries: Sequence[Any]) -> None:
     if path.suffix == ".npy":
         np.save(path, np.array(entries))
@@ -210,6 +220,8 @@ FORMS: dict[str, Callable[[Path], Path]] = {
     "JSONL, text and vector": json_lines(text=TEXTS, vector=VECTORS),
     "JSONL, id and embedding": json_lines(id=IDS, embedding=VECTORS),
     "JSONL, all": json_lines(id=IDS, text=TEXTS, title=[""] * 3 * N, vector=VECTORS),
+    "JSONL under gzip": packed("gzip", text=TEXTS, vector=VECTORS),
+    "JSONL under Zstandard": packed("zstd", text=TEXTS, vector=VECTORS),
     "JSON": json_list(text=TEXTS, vector=VECTORS),
     "npy and texts": array_and("vectors.txt", TEXTS),
     "npy and a list of ids": array_and("vectors.json", IDS),
@@ -527,7 +539,7 @@ def test_the_two_lines_for_a_pickle_convert_it(tmp_path: Path, collection: Colle
 def test_a_file_of_vectors_is_no_checkpoint(form: str, tmp_path: Path) -> None:
     path = FORMS[form](tmp_path)
     if path.is_file():
-        with pytest.raises(CheckpointError, match=r"--embeddings|JSON"):
+        with pytest.raises(CheckpointError, match=r"--embeddings|JSON|gzip|unknown format"):
             load_checkpoint(str(path))
 
 

@@ -433,6 +433,7 @@ def _data() -> DataFacts:
         contradictions=("a text is relevant and negative",),
         warnings=("2 rows name no positive",),
         n_effective=4.0,
+        columns={"query": ("query",), "positive": ("pos",), "negatives": ("hard_neg",)},
     )
 
 

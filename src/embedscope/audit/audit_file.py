@@ -62,7 +62,7 @@ def run_audit(settings: Settings, fix: str | None, log: Log) -> Audited:
     for warning in raw.warnings:
         log.warn(warning)
     source = None if fix is None else _patchable(raw, settings)
-    training = TrainingFile.of(settings)
+    training = TrainingFile.of(settings, log)
     train = None if training is None else (training.name, training.collection)
     checkpoint = _checkpoint(settings)
     subject = Subject(
@@ -117,7 +117,13 @@ def audit_report(found: AuditReport, changes: Sequence[Change], *, inputs: Mappi
             "embedscope_version": __version__,
             "command": "audit",
             "inputs": inputs,
-            "data": {"format": found.format, "n_rows": found.n_rows, "row_name": found.row_name},
+            "data": {
+                "format": found.format,
+                "n_rows": found.n_rows,
+                "row_name": found.row_name,
+                "columns": found.columns,
+                "first_rows": found.first_rows,
+            },
             "facts": found.facts,
             "findings": [{**encode(fault.finding), "examples": fault.examples} for fault in found.faults],
             "leakage": found.leakage,

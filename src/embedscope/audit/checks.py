@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from embedscope.audit.attribute_checks import check_attributes
@@ -13,7 +15,7 @@ from embedscope.audit.leaks import check_leakage, check_shortcut
 from embedscope.audit.subject import Subject
 from embedscope.audit.text_checks import check_texts
 from embedscope.audit.weight_checks import check_weights
-from embedscope.data.collection import Collection
+from embedscope.data.collection import Collection, excerpt
 from embedscope.diagnose.evidence import ordered
 from embedscope.result import Finding, Leakage
 from embedscope.result.formatting import percent
@@ -21,7 +23,10 @@ from embedscope.result.formatting import percent
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """What an audit found: facts that are no faults, faults with the costliest first, leakage, what was not checked."""
+    """What an audit found: facts that are no faults, faults with the costliest first, leakage, what was not checked.
+
+    ``columns`` are those of a file by role, ``first_rows`` what stands in each of them, texts cut.
+    """
 
     format: str
     row_name: str
@@ -31,6 +36,8 @@ class AuditReport:
     leakage: Leakage | None
     second_opinion: str | None  # what scored the suspicions
     not_checked: tuple[str, ...]
+    columns: Mapping[str, tuple[str, ...]]
+    first_rows: tuple[Mapping[str, str], ...]
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -60,7 +67,13 @@ def audit(subject: Subject, *, train: tuple[str, Collection] | None = None) -> A
         leakage=leakage,
         second_opinion=None if subject.scorer is None else subject.scorer.name,
         not_checked=_not_checked(subject, has_train=train is not None),
+        columns=subject.raw.columns,
+        first_rows=tuple({field: _cut(value) for field, value in row.items()} for row in subject.raw.first_records),
     )
+
+
+def _cut(value: object) -> str:
+    return excerpt(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
 
 
 def _not_checked(subject: Subject, *, has_train: bool) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from embedscope.audit.subject import Stated, Subject
 from embedscope.data.collection import Collection, Row, excerpt, identity
 from embedscope.data.text_features import placeholder
 from embedscope.diagnose.second_opinion import Scorer, answers_as_well, denies_more
-from embedscope.protocols import AttributeReader, Float64Array
+from embedscope.protocols import Float64Array
 from embedscope.result import Severity
 from embedscope.result.formatting import count
 
@@ -74,9 +74,10 @@ def _answering_negatives(subject: Subject) -> Iterator[Fault]:
         if subject.same_as_positive(row, text) is not None:
             return None
         types = " + ".join(one.negative.types) or "untyped"
-        if any(answers_as_well(row.query, positive, text, subject.attributes) for positive in row.positives):
+        positives = subject.positives_of(row)
+        if any(answers_as_well(row.query, positive, text, subject.attributes) for positive in positives):
             why = ""
-        elif (identity(row.query), identity(text)) in preferred and not _is_substantiated(row, one, subject.attributes):
+        elif (identity(row.query), identity(text)) in preferred and not _is_substantiated(subject, row, one):
             n_preferred += 1
             why = f", which {opinion.name if opinion else ''} prefers to the positive"
         else:
@@ -102,15 +103,13 @@ def _answering_negatives(subject: Subject) -> Iterator[Fault]:
         )
 
 
-def _is_substantiated(row: Row, one: Stated, attributes: AttributeReader) -> bool:
+def _is_substantiated(subject: Subject, row: Row, one: Stated) -> bool:
     """Whether a value or a denial that can be read makes the text a negative, whatever a model prefers."""
-    text = one.negative.text
+    text, positives, attributes = one.negative.text, subject.positives_of(row), subject.attributes
     differs = any(
-        attributes.keeps_value(name, positive, text) is False
-        for name in one.negative.types
-        for positive in row.positives
+        attributes.keeps_value(name, positive, text) is False for name in one.negative.types for positive in positives
     )
-    denies = all(denies_more(text, positive, attributes) for positive in row.positives)
+    denies = all(denies_more(text, positive, attributes) for positive in positives)
     return bool(attributes.conflicts(row.query, text)) or differs or denies
 
 

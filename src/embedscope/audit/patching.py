@@ -7,7 +7,6 @@ their order. The container stays: JSON (also rows inside an object), JSONL, CSV 
 from __future__ import annotations
 
 import copy
-import csv
 import io
 import json
 import re
@@ -18,9 +17,13 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from embedscope.data.readers.columns import ColumnMapping
 from embedscope.data.readers.containers import Fields
-from embedscope.data.readers.dialects import Dialect
+from embedscope.data.readers.delimited import Cells, written_row
+from embedscope.data.readers.list_cells import closed
+from embedscope.data.readers.rows import Slot, text_slots
 from embedscope.data.readers.source import UTF8_BOM, read_text
+from embedscope.errors import InvalidOptionError
 
 PATCHABLE = ("JSON", "JSONL", "CSV", "TSV")
 """Containers that are text, so that a row can be replaced and the rest left as it is."""
@@ -84,8 +87,9 @@ class RecordSource:
 
     path: Path
     container: str
-    dialect: Dialect
+    mapping: ColumnMapping
     records: dict[int, Fields]
+    cells: Cells | None = None  # of CSV and TSV
 
 
 def patched(
@@ -106,20 +110,24 @@ def patched(
     for edit in edits:
         by_row[edit.row].append(edit)
     text = read_text(source.path)
-    separator = None if source.container.startswith("JSON") else _separator(text, source.container)
-    spans = _spans(text, source, separator)
+    spans = _spans(text, source)
+    cells_of = {} if source.cells is None else {line.number: line.cells for line in source.cells.lines}
     changes: list[Change] = []
     rows: dict[int, str | None] = {}
     for number, own in by_row.items():
         start, end = spans[number]
         # Read again: the reader replaces halves of surrogate pairs, which stay where nothing else is changed.
-        fields = json.loads(text[start:end]) if separator is None else source.records[number]
+        fields = json.loads(text[start:end]) if source.cells is None else source.records[number]
         record = _Record(fields, source, restore)
         made = record.edited(own)
         if made is None:
             rows[number] = None
         elif record.changes:
-            rows[number] = _written(made, text[start:end], separator)
+            rows[number] = (
+                _written(made, text[start:end])
+                if source.cells is None
+                else written_row(_as_cells(made, cells_of[number], source.mapping), text[start:end], source.cells)
+            )
         changes += record.changes
     bom = "\ufeff" if source.path.read_bytes().startswith(UTF8_BOM) else ""
     return bom + _spliced(text, spans, rows), tuple(changes)
@@ -131,21 +139,21 @@ class _Record:
     def __init__(self, record: Fields, source: RecordSource, restore: Callable[[str], str]) -> None:
         self._before = record
         self._record = copy.deepcopy(record)
-        self._source, self._dialect, self._restore = source, source.dialect, restore
-        self._positives = list(_slots(record, (source.dialect.positive,), keep_empty=True))
-        self._negatives = list(_slots(record, source.dialect.negatives, keep_empty=False))
+        self._source, self._mapping, self._restore = source, source.mapping, restore
+        self._positives, self._negatives, _ = text_slots(record, source.mapping, "")
         self.changes: list[Change] = []
 
     def edited(self, edits: Sequence[Edit]) -> Fields | None:
         """The record after the edits; None where it is removed."""
-        removals = [edit for edit in edits if edit.action is Action.REMOVE]
+        gone = [edit for edit in edits if edit.part is Part.ROW and edit.action is Action.REMOVE]
+        removals = [edit for edit in edits if edit.part is not Part.ROW and edit.action is Action.REMOVE]
         for edit in edits:
             if edit.action is not Action.REMOVE:
                 self._apply(edit)
-        for edit in sorted(removals, key=lambda e: -e.place):  # the last first: the places before it stay right
-            if edit.part is not Part.ROW:
-                self._remove(edit)
-        gone = [edit for edit in removals if edit.part is Part.ROW]
+        for edit in sorted(removals, key=lambda e: -(self._slot(e)[1] or 0)):  # the last first: indices stay right
+            if not gone:
+                self._require_no_label_alone(edit)
+            self._remove(edit)
         for edit in gone:
             self._note(edit, "", self._before, None)
         return None if gone else self._record
@@ -164,17 +172,17 @@ class _Record:
         else:
             self._restore_slot(edit, self._slot(edit))
 
-    def _slot(self, edit: Edit) -> tuple[str, int | None]:
+    def _slot(self, edit: Edit) -> Slot:
         if edit.part is Part.QUERY:
-            return self._dialect.query, None
+            return self._mapping.query, None
         return (self._positives if edit.part is Part.POSITIVE else self._negatives)[edit.place]
 
-    def _restore_slot(self, edit: Edit, slot: tuple[str, int | None]) -> None:
+    def _restore_slot(self, edit: Edit, slot: Slot) -> None:
         holder, key, path = self._place_of(slot)
         found, item = [(holder, key, path)], holder[key]
         if not isinstance(item, str):
-            names = [name for name in ("title", "text") if self._dialect.passages or name == "text"]
-            found = [(item, name, f"{path}.{name}") for name in names if isinstance(item.get(name), str)]
+            parts = ("title", "text")
+            found = [(item, name, f"{path}.{name}") for name in parts if isinstance(item.get(name), str)]
         for holder, key, path in found:
             before = holder[key]
             after = self._restore(before)
@@ -182,11 +190,11 @@ class _Record:
                 holder[key] = after
                 self._note(edit, path, before, after)
 
-    def _place_of(self, slot: tuple[str, int | None]) -> tuple[Any, Any, str]:
+    def _place_of(self, slot: Slot) -> tuple[Any, Any, str]:
         field, index = slot
         return (self._record, field, field) if index is None else (self._record[field], index, f"{field}[{index}]")
 
-    def _set_types(self, edit: Edit, slot: tuple[str, int | None], without: frozenset[str]) -> None:
+    def _set_types(self, edit: Edit, slot: Slot, without: frozenset[str]) -> None:
         holder, key, path = self._place_of(slot)
         item = holder[key]
         listed = item.get("type") if isinstance(item, dict) else None
@@ -198,7 +206,7 @@ class _Record:
             item["type"] = kept
             self._note(edit, f"{path}.type", listed, kept)
 
-    def _weigh(self, edit: Edit, slot: tuple[str, int | None]) -> None:
+    def _weigh(self, edit: Edit, slot: Slot) -> None:
         holder, key, path = self._place_of(slot)
         item, weight = holder[key], edit.value
         before = item["weight"]
@@ -207,6 +215,15 @@ class _Record:
         else:
             item["weight"] = int(weight) if isinstance(before, int) and float(weight).is_integer() else weight
         self._note(edit, f"{path}.weight", before, item.get("weight"))
+
+    def _require_no_label_alone(self, edit: Edit) -> None:
+        """Raise where a label would be left without its text, in a row that stays for its other texts."""
+        if self._mapping.label is not None and self._slot(edit) == (self._mapping.positive, None):
+            raise InvalidOptionError(
+                f"--fix cannot take the text of '{self._mapping.positive}' out of row {edit.row} ({edit.change}): its "
+                f"label in '{self._mapping.label}' would be left without a text. Remove the row, or put its negatives "
+                "into rows of their own."
+            )
 
     def _remove(self, edit: Edit) -> None:
         field, index = self._slot(edit)
@@ -224,25 +241,15 @@ class _Record:
         return [
             name
             for name, value in self._before.items()
-            if name.startswith(f"{field}_") and name not in self._dialect.negatives
-            if isinstance(value, list) and len(value) == n
+            if name not in self._mapping.texts and isinstance(value, list) and len(value) == n
+            if name.startswith(f"{field}_") or (name, field) == (self._mapping.label, self._mapping.positive)
         ]
 
 
-def _slots(record: Fields, fields: Iterable[str], *, keep_empty: bool) -> Iterator[tuple[str, int | None]]:
-    """(field, place in its list) of every text, as the dialects read them; None for a field that is one text."""
-    for field in fields:
-        value = record.get(field)
-        if isinstance(value, list):
-            yield from ((field, index) for index in range(len(value)))
-        elif value is not None and (value != "" or keep_empty):
-            yield field, None
-
-
-def _spans(text: str, source: RecordSource, separator: str | None) -> dict[int, Span]:
+def _spans(text: str, source: RecordSource) -> dict[int, Span]:
     """Start and end of every record in the text of the file, by its number."""
-    if separator is not None:
-        return _cell_spans(text, source, separator)
+    if source.cells is not None:
+        return _cell_spans(text, source, source.cells)
     return dict(_line_spans(text) if source.container == "JSONL" else enumerate(_json_spans(text, source), start=1))
 
 
@@ -290,26 +297,16 @@ def _after_blank(text: str, place: int) -> int:
     return place if match is None else match.end()
 
 
-def _cell_spans(text: str, source: RecordSource, separator: str) -> dict[int, Span]:
-    lines = list(io.StringIO(text, newline=""))
+def _cell_spans(text: str, source: RecordSource, cells: Cells) -> dict[int, Span]:
     starts = [0]
-    for line in lines:
+    for line in io.StringIO(text, newline=""):
         starts.append(starts[-1] + len(line))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     spans = {}
-    begin = 0
-    for _ in reader:
-        number, end = begin + 1, starts[reader.line_num]
-        if number in source.records:
-            spans[number] = (starts[begin], starts[begin] + len(text[starts[begin] : end].rstrip("\r\n")))
-        begin = reader.line_num
+    for row in cells.lines:
+        if row.number in source.records:
+            start, end = starts[row.number - 1], starts[row.number - 1 + row.n_lines]
+            spans[row.number] = (start, start + len(text[start:end].rstrip("\r\n")))
     return spans
-
-
-def _separator(text: str, container: str) -> str:
-    """The separator, recognised in the header line as the reader does."""
-    header = text.lstrip().split("\n", 1)[0]
-    return "\t" if container == "TSV" else max(",;", key=header.count)
 
 
 def _spliced(text: str, spans: dict[int, Span], rows: dict[int, str | None]) -> str:
@@ -326,12 +323,16 @@ def _spliced(text: str, spans: dict[int, Span], rows: dict[int, str | None]) -> 
     return "".join([*parts, text[previous:]])
 
 
-def _written(record: Fields, text: str, separator: str | None) -> str:
-    """The record in the manner in which ``text`` wrote it: indented or not, escaped or not; cells by ``separator``."""
-    if separator is not None:
-        out = io.StringIO(newline="")
-        csv.writer(out, delimiter=separator, lineterminator="").writerow(record.values())
-        return out.getvalue()
+def _as_cells(record: Fields, before: Sequence[str], mapping: ColumnMapping) -> list[str]:
+    """The values of the record as cells; lists are written as the cells ``before`` wrote them."""
+    return [
+        closed(value, cell) if field in mapping.lists and isinstance(value, list) else value
+        for (field, value), cell in zip(record.items(), before, strict=True)
+    ]
+
+
+def _written(record: Fields, text: str) -> str:
+    """The record in the manner in which ``text`` wrote it: indented or not, escaped or not."""
     lines = text.split("\n")
     options: dict[str, Any] = {"ensure_ascii": text.isascii() and "\\u" in text}
     if len(lines) == 1:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from embedscope.audit.patching import RecordSource
 from embedscope.data.collection import Row
 from embedscope.data.readers import read_source
-from embedscope.data.readers.dialects import rows_with_dialect, unread
+from embedscope.data.readers.columns import ColumnMapping, refuse_columns
+from embedscope.data.readers.containers import Fields
 from embedscope.data.readers.folders import Folder
 from embedscope.data.readers.objects import is_path
 from embedscope.data.readers.portion import take_portion
+from embedscope.data.readers.rows import mapped_rows, unread
 from embedscope.data.readers.source import located, require_path
 from embedscope.errors import DataFormatError
+
+N_FIRST = 3
+"""Rows that an audit shows beside what their columns are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,8 @@ class RawRows:
     warnings: tuple[str, ...] = ()
     source: RecordSource | None = None  # None for a folder, whose rows are put together from several files
     rest: tuple[str, ...] = ()  # what each row states beside texts, types, weights and ids
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # role -> columns; empty for a folder
+    first_records: tuple[Fields, ...] = ()  # the first rows as the file has them
 
 
 def read_rows(
@@ -58,30 +65,37 @@ def read_rows(
     with located(str(data)):
         records, portion = read_source(data, split=split, group=group)
         if isinstance(records, Folder):
+            refuse_columns(columns, f"a {records.format}")
             return _folder_rows(records)
-        rows, dialect, notes = rows_with_dialect(records, any_weight=True, columns=columns, group=group)
+        read = mapped_rows(records, any_weight=True, columns=columns, group=group)
+        rows, notes, mapping = read.rows, read.notes, read.mapping
         if portion is not None:
             rows, taken = take_portion(rows, portion)
             notes = [taken, *notes]
         if not rows:
             raise DataFormatError("the data set has no rows, so there is nothing to look at. Give a file with rows.")
         kept = {row.number for row in rows}
-        by_number = {number: record for number, record in records.items if number in kept}
+        by_number = {number: record for number, record in read.records.items if number in kept}
+        is_file = path is not None and path.is_file()
         return RawRows(
-            format=f"{dialect.name} {records.container}",
+            format=f"{mapping.format} {records.container}",
             row_name=records.row_name,
             rows=tuple(rows),
-            repeated_types=tuple(n for n, record in by_number.items() if _names_a_type_twice(record)),
+            repeated_types=tuple(n for n, record in by_number.items() if _names_a_type_twice(record, mapping)),
             warnings=(*records.warnings, *notes),
-            source=None if path is None else RecordSource(path, records.container, dialect, by_number),
-            rest=tuple(unread(by_number[row.number], dialect) for row in rows),
+            source=RecordSource(file, records.container, mapping, by_number, records.cells)
+            if file is not None
+            else None,
+            rest=tuple(unread(by_number[row.number], mapping) for row in rows),
+            columns=mapping.roles,
+            first_records=tuple(by_number[row.number] for row in rows[:N_FIRST]),
         )
 
 
-def _names_a_type_twice(record: dict[str, object]) -> bool:
-    negatives = record.get("hard_neg", record.get("neg"))
-    lists = [item.get("type") for item in negatives if isinstance(item, dict)] if isinstance(negatives, list) else []
-    return any(isinstance(types, list) and len(set(types)) < len(types) for types in lists)
+def _names_a_type_twice(record: Fields, mapping: ColumnMapping) -> bool:
+    lists = [value for column in mapping.texts if isinstance(value := record.get(column), list)]
+    types = [item.get("type") for value in lists for item in value if isinstance(item, dict)]
+    return any(isinstance(own, list) and len(set(own)) < len(own) for own in types)
 
 
 def _folder_rows(folder: Folder) -> RawRows:

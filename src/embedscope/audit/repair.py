@@ -67,6 +67,7 @@ class _Repairer:
         self._weights = usual_weights((one.negative.types, one.negative.weight) for one in subject.stated)
         self._placeholders = are_placeholders(subject.stated)
         self._repeated = set(subject.raw.repeated_types)
+        self._has_labels = "label" in subject.raw.columns
         self.edits: list[Edit] = []
 
     def drop(self, row: int, code: str, change: str) -> None:
@@ -80,11 +81,17 @@ class _Repairer:
         query = self._text(row.query, number, Part.QUERY, 0)
         found = [self._text(text, number, Part.POSITIVE, place) for place, text in enumerate(row.positives)]
         positives = tuple(text for text in found if text is not None)
-        if query is None or not positives:
+        is_of_negatives = self._has_labels and not row.positives  # every text has the label 0
+        if query is None or not (positives or is_of_negatives):
             self.drop(number, "empty-text", "row removed: no query or no positive is left")
             return None
         negatives = [self._negative(row, negative, number, place) for place, negative in enumerate(row.negatives)]
-        return replace(row, query=query, positives=positives, negatives=tuple(n for n in negatives if n is not None))
+        kept = tuple(n for n in negatives if n is not None)
+        if is_of_negatives and not kept:
+            self.drop(number, "empty-text", "row removed: no text is left")
+            return None
+        gains = tuple(gain for gain, text in zip(row.gains, found, strict=False) if text is not None)
+        return replace(row, query=query, positives=positives, negatives=kept, gains=gains)
 
     def _text(self, text: str, number: int, part: Part, place: int) -> str | None:
         """The text as it can be read again, None where it says nothing."""

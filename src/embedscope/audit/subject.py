@@ -99,6 +99,10 @@ class Subject:
             found[identity(row.query)].update(map(identity, row.positives))
         return found
 
+    def positives_of(self, row: Row) -> tuple[str, ...]:
+        """The positives of a row; those of its query where the row states none, as one under the label 0 does."""
+        return row.positives or tuple(sorted(self.relevant_texts[identity(row.query)]))
+
     def same_as_positive(self, row: Row, text: str) -> str | None:
         """How ``text`` is a positive of the query: "" as it stands, else words for what differs; None if it is none."""
         relevant = self.relevant_texts[identity(row.query)]

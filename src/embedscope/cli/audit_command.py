@@ -10,6 +10,7 @@ from rich.text import Text
 from embedscope.audit import AuditReport
 from embedscope.audit.audit_file import FILES, run_audit
 from embedscope.cli.ending import terminal_of
+from embedscope.data.collection import columns_line
 from embedscope.output.terminal.finding_lines import effect_line
 from embedscope.output.terminal.hanging import Hanging, console
 from embedscope.settings import RepairSettings, Settings
@@ -33,9 +34,13 @@ def run(settings: Settings, repair: RepairSettings) -> int:
 
 
 def print_audit(found: AuditReport, settings: Settings) -> None:
-    """Facts, findings with their first examples, and what was not looked at."""
+    """What the columns are, facts, findings with their first examples, and what was not looked at."""
     results = console(quiet=settings.output.quiet or settings.output.json)
     results.print(f"{settings.data.data}: {found.n_rows:,} rows ({found.format})", style="bold", soft_wrap=True)
+    if found.columns:
+        results.print(Hanging("  columns: ", columns_line(found.columns)))
+    for row in found.first_rows:
+        results.print(Hanging("           ", Text(" | ".join(f"{name} = {text}" for name, text in row.items()), "dim")))
     for fact in found.facts:
         results.print(Hanging(f"  {fact.n:>8,}  ", fact.title))
     results.print()

@@ -89,7 +89,7 @@ def compare(
     criteria, reader = load_criteria(chosen.measure.criteria), load_pack(chosen.measure.attributes)
     chosen = with_metrics_of(criteria, chosen)
     collection = read(chosen, log, objects.get("data"))
-    training = TrainingFile.of(chosen, objects.get("train"))
+    training = TrainingFile.of(chosen, log, objects.get("train"))
     # All is encoded before anything is measured, so that a checkpoint that cannot be read stops the run early. A
     # reference that was measured before needs no vectors, and only a lone candidate is held against its base as well.
     to_encode = names[1:] if is_run_folder(names[0]) else names

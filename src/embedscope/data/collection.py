@@ -96,6 +96,7 @@ class Collection:
     groups: tuple[str | None, ...] = ()
     merged_ids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # kept document id -> ids merged into it
     metadata: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)  # column -> (Q,), None where unstated
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # role -> columns of the file; empty: no rows
 
 
 def describe(collection: Collection, name: str, log: Log) -> None:
@@ -108,6 +109,8 @@ def describe(collection: Collection, name: str, log: Log) -> None:
         f"{run_label(name)}: {collection.format}, {collection.n_rows:,} rows, {queries}, "
         f"{len(collection.documents):,} documents, {len(collection.negatives.queries):,} hard-negative pairs",
     )
+    if collection.columns:
+        log.fact("", f"columns: {columns_line(collection.columns)}")
     merged = {"queries": collection.n_duplicate_queries, "documents": collection.n_duplicate_documents}
     if any(merged.values()):
         log.fact("", "equal texts counted once: " + ", ".join(f"{n:,} {what}" for what, n in merged.items() if n))
@@ -118,6 +121,18 @@ def describe(collection: Collection, name: str, log: Log) -> None:
             f"{len(collection.contradictions):,} contradictions: a text is labelled relevant and negative for the "
             f"same query; it is counted as relevant. First: {collection.contradictions[0]}"
         )
+
+
+def columns_line(columns: Mapping[str, Sequence[str]]) -> str:
+    """What each column of a file is, in one line.
+
+    >>> columns_line({"query": ["question"], "positive": ["answer"], "label": ["score"], "not used": ["id"]})
+    'query = question, positive = answer | label = score | not used = id'
+    """
+    shown = {role: [name or "(unnamed)" for name in names] for role, names in columns.items()}
+    parts = {role: f"{role} = {', '.join(names[:8])}{', …' * (len(names) > 8)}" for role, names in shown.items()}
+    texts = [parts.pop(role) for role in ("query", "positive", "negatives") if role in parts]
+    return " | ".join([", ".join(texts), *parts.values()])
 
 
 def excerpt(text: str, limit: int = 60) -> str:
@@ -137,6 +152,7 @@ def build_collection(
     drop_empty: bool = False,
     row_name: str = "row",
     warnings: Iterable[str] = (),
+    columns: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Collection:
     """The collection that row-shaped data describes: each row a query with its positives and hard negatives.
 
@@ -152,11 +168,14 @@ def build_collection(
     extra_documents : mapping of id to text, optional
         More documents for the pool, relevant to nobody. Their ids are kept in ``merged_ids`` of the document.
     drop_empty : bool
-        Leave empty texts out, with a warning, instead of refusing them. A row with an empty query goes as a whole.
+        Leave empty texts out, with a warning, instead of refusing them. A row goes as a whole where its query is
+        empty, or every positive that it states.
     row_name : str
         What ``Row.number`` counts ("row" or "line"), for messages.
     warnings : iterable of str
         Lines that the reader has for the person; the builder's own follow them.
+    columns : mapping of role to columns, optional
+        What each column of the file is.
 
     Returns
     -------
@@ -200,7 +219,7 @@ def build_collection(
         if document is not None:
             aliases[document_ids[document]] = (*aliases.get(document_ids[document], ()), name)
     every = range(len(builder.queries.index))
-    return builder.collection(
+    made = builder.collection(
         format=format,
         query_ids=_numbered("q", len(every)),
         document_ids=document_ids,
@@ -211,6 +230,7 @@ def build_collection(
         merged_ids=aliases,
         warnings=warnings,
     )
+    return replace(made, columns=columns or {})
 
 
 def collection_from_qrels(
@@ -255,8 +275,8 @@ def collection_from_qrels(
     Raises
     ------
     DataFormatError
-        If a judgment names an unknown id (unless ``allow_missing``), a text is empty (unless ``drop_empty``) or
-        holds half of a surrogate pair, or a gain is not finite.
+        If a judgment above 0 names an unknown id (unless ``allow_missing``), a text is empty (unless ``drop_empty``)
+        or holds half of a surrogate pair, or a gain is not finite.
     TooFewPointsError
         If fewer than two queries have a relevant document.
     """
@@ -416,8 +436,8 @@ class _Builder:
         for n_rows, row in enumerate(rows, start=1):
             row, fields = _normalised(row, row.number or n_rows)
             empty += [f"{row_name} {row.number} ({field})" for field in fields]
-            if row.query:
-                n_bare += not row.positives
+            if row.query and (row.positives or "positive" not in fields):
+                n_bare += not (row.positives or row.negatives)
                 clean.append(row)
         if n_rows == 0:
             raise DataFormatError("the data set has no rows, so there is nothing to measure. Give a file with rows.")
@@ -443,9 +463,9 @@ class _Builder:
         what = what.removesuffix("s") if is_one else what
         if not self._drop_empty:
             raise DataFormatError(
-                f"{len(places)} {what} {'is' if is_one else 'are'} empty or only white space (first: {_some(places)}). "
-                "An empty text has no meaning to compare, and its vector says nothing. Fill them in, or pass "
-                "--drop-empty to leave them out."
+                f"{len(places)} {what} {'is' if is_one else 'are'} empty, null or only white space (first: "
+                f"{_some(places)}). An empty text has no meaning to compare, and its vector says nothing. Fill them "
+                "in, or pass --drop-empty to leave them out."
             )
         self.notes.append(f"{len(places)} empty {what} left out (first: {_some(places)}).")
 
@@ -460,14 +480,17 @@ class _Builder:
         """Enter the judgments; returns how many were read. Gains of 0 or less, and dropped texts, are left out."""
         unknown: list[str] = []
         not_relevant: list[tuple[int, int, int]] = []
-        n_dropped = n_rows = 0
+        n_dropped = n_absent = n_rows = 0
         for n_rows, (query_id, document_id, gain) in enumerate(qrels, start=1):
             if not math.isfinite(gain):
                 raise DataFormatError(
                     f"judgment {n_rows} (query {excerpt(query_id)}, document {excerpt(document_id)}) has the gain "
                     f"{gain}; a finite number was expected: 0 for not relevant, 1 or more for relevant."
                 )
-            if query_id not in query_of:
+            is_known = query_id in query_of and document_id in document_of
+            if gain <= 0 and not is_known:
+                n_absent += 1  # not relevant, so that its absence changes nothing
+            elif query_id not in query_of:
                 unknown.append(f"query {excerpt(query_id)}")
             elif document_id not in document_of:
                 unknown.append(f"document {excerpt(document_id)} of query {excerpt(query_id)}")
@@ -482,8 +505,11 @@ class _Builder:
         self.notes += _refuse_or_note_unknown(unknown, n_rows, allow_missing=allow_missing)
         if n_dropped:
             self.notes.append(f"{n_dropped} judgments of empty texts left out.")
-        if not_relevant:
-            self.notes.append(f"{len(not_relevant)} judgments have a gain of 0 or less: judged and not relevant.")
+        if not_relevant or n_absent:
+            absent = f"; {n_absent} of them name an id that is absent" if n_absent else ""
+            self.notes.append(
+                f"{len(not_relevant) + n_absent} judgments have a gain of 0 or less: judged and not relevant{absent}."
+            )
         conflicts = [row for query, document, row in not_relevant if (query, document) in self._relevant]
         if conflicts:
             self.notes.append(

@@ -123,4 +123,5 @@ def facts_of(collection: Collection, ranked: Ranked) -> DataFacts:
         warnings=collection.warnings,
         digest=digest(collection),
         n_effective=ranked.n_effective,
+        columns=collection.columns,
     )

@@ -22,9 +22,10 @@ import numpy as np
 import numpy.typing as npt
 
 from embedscope.data.arrow_vectors import is_list_type, matrix_of
+from embedscope.data.readers.compressed import open_bytes
 from embedscope.data.readers.containers import read_records
 from embedscope.data.readers.source import HEAD_BYTES, located, names
-from embedscope.errors import InputError, InvalidEmbeddingsError
+from embedscope.errors import DataFormatError, InputError, InvalidEmbeddingsError
 from embedscope.models.faiss_files import read_flat_index
 from embedscope.models.numpy_files import damaged, read_archive, read_array
 from embedscope.models.vector_labels import labels_beside
@@ -46,6 +47,7 @@ _STANDARD = {
 
 _COLUMNAR = (FileKind.NPZ, FileKind.PARQUET, FileKind.ARROW, FileKind.ARROW_STREAM)
 _UNLABELLED = (FileKind.NPY, FileKind.FAISS)
+_TEXTS = (FileKind.JSON, FileKind.GZIP, FileKind.UNKNOWN)  # the latter two where JSON is compressed
 _KINDS = ".npz, .npy, Parquet, Arrow, JSONL or a FAISS flat index"
 
 
@@ -94,7 +96,7 @@ def is_vector_file(path: Path) -> bool:
     if not path.is_file():
         return False
     kind = file_kind(path)
-    return kind in (*_COLUMNAR, *_UNLABELLED) or (kind is FileKind.JSON and _is_json_of_vectors(path))
+    return kind in (*_COLUMNAR, *_UNLABELLED) or (kind in _TEXTS and _is_json_of_vectors(path))
 
 
 def read_vectors(path: Path) -> VectorTables:
@@ -120,7 +122,7 @@ def read_vectors(path: Path) -> VectorTables:
         columns = _npz_columns(path)
     elif kind in _COLUMNAR:
         columns = _arrow_columns(path, kind)
-    elif kind is FileKind.JSON and _is_json_of_vectors(path):
+    elif kind in _TEXTS and _is_json_of_vectors(path):
         columns = _json_columns(path)
     else:
         raise InvalidEmbeddingsError(
@@ -318,8 +320,13 @@ def _arrow_matrix(path: Path, name: str, column: Any) -> Float32Array:
 
 def _is_json_of_vectors(path: Path) -> bool:
     """Whether the first fields of a JSON file have a list of numbers under a name of vectors."""
-    with path.open("rb") as file:
-        head = file.read(16 * HEAD_BYTES).decode("utf-8", errors="replace")
+    try:
+        with open_bytes(path) as file:
+            head = file.read(16 * HEAD_BYTES).decode("utf-8", errors="replace")
+    except DataFormatError:  # damaged
+        return False
+    if head.lstrip("\ufeff \n\r\t")[:1] not in ("[", "{"):
+        return False
     return any(names_only_vectors(found) for found in re.findall(r'"([^"\\]{1,80})"\s*:\s*\[\s*\[?\s*-?\d', head))
 
 

@@ -14,6 +14,7 @@ class DataFacts:
 
     ``n_clusters`` counts the connected groups of queries that share a relevant text, ``n_effective`` is the effective
     number of independent queries for MRR (conventions, section 5): what intervals and verdict rest on.
+    ``columns`` are those of a file of rows by role: query, positive, negatives, label, group, metadata, "not used".
     ``digest`` is the SHA-256 of queries, pool, judgments and negatives: runs of different digests are not comparable.
     """
 
@@ -32,6 +33,7 @@ class DataFacts:
     warnings: tuple[str, ...] = ()
     digest: str = field(default="", metadata=ADDED)
     n_effective: float | None = field(default=None, metadata=ADDED)
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict, metadata=ADDED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def run_on_shards(settings: Settings, corpus: CorpusSettings, log: Log = SILENT)
     _require_no_texts(settings)
     require_unused(
         "a shard folder holds vectors that were made before, and processors score them",
-        (settings.data, ("split", "drop_empty", "allow_missing")),
+        (settings.data, ("split", "columns", "group", "drop_empty", "allow_missing")),
         (settings.model, ENCODING),
         (settings.measure, ("abbreviations", "attributes")),
     )

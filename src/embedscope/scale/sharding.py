@@ -86,7 +86,8 @@ def _refuse_what_changes_nothing(
 ) -> None:
     """Raise an InvalidOptionError if an option was stated that would change nothing."""
     if is_corpus:
-        require_unused("Parquet datasets are taken as they are", (settings.data, ("split", "drop_empty")))
+        unused = ("split", "columns", "group", "drop_empty")
+        require_unused("Parquet datasets are taken as they are", (settings.data, unused))
     if not is_corpus or settings.model.checkpoint is not None:
         require_unused("the vectors do not come from a column of a Parquet dataset", (chosen, ("vector_column",)))
     if settings.model.checkpoint is not None:

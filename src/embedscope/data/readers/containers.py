@@ -1,24 +1,33 @@
-"""JSON, JSONL, CSV and Parquet as numbered records: dicts of fields, whose meaning is not yet decided."""
+"""JSON, JSONL, CSV, Parquet and Arrow as numbered records: dicts of fields, whose meaning is not yet decided."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from embedscope.data.collection import excerpt
-from embedscope.data.readers.source import kind_of, names, parse_json, read_head, read_lines, read_text, surrogate_note
+from embedscope.data.readers.compressed import open_bytes
+from embedscope.data.readers.delimited import SEPARATORS, Cells, read_table
+from embedscope.data.readers.source import (
+    kind_of,
+    names,
+    parse_json,
+    read_head,
+    read_lines,
+    read_text,
+    surrogate_note,
+)
 from embedscope.errors import DataFormatError
 
 Fields = dict[str, Any]
 
-_DELIMITERS = {",": "CSV", "\t": "TSV", ";": "CSV"}
+_DELIMITED = {"\t": "TSV", ",": "CSV", ";": "CSV"}
 _EXPECTED = (
-    "Expected was a JSON list of rows ([{...}, ...]), JSONL (one {...} a line), CSV with a header line, a Parquet file "
-    "or a BEIR folder"
+    "Expected was a JSON list of rows ([{...}, ...]), JSONL (one {...} a line), CSV with a header line, a Parquet or "
+    "Arrow file, any of them also compressed, or a BEIR folder"
 )
 
 
@@ -26,74 +35,113 @@ _EXPECTED = (
 class Records:
     """What a file holds: (number, fields) of each record, with the number that a person would count."""
 
-    container: str  # "JSON", "JSONL", "CSV", "TSV" or "Parquet"
+    container: str  # "JSON", "JSONL", "CSV", "TSV", "Parquet" or "Arrow"
     row_name: str  # what the numbers count: "row" or "line"
     items: list[tuple[int, Fields]]
     warnings: tuple[str, ...] = ()
+    cells: Cells | None = None  # how CSV and TSV are written
+
+
+@dataclass(frozen=True, slots=True)
+class RecordStream:
+    """Records that are read as they are asked for; the warnings are complete when all have been read."""
+
+    container: str
+    row_name: str
+    items: Iterable[tuple[int, Fields]]
+    warnings: list[str] = field(default_factory=list)
+    cells: Cells | None = None
 
 
 def read_records(path: Path) -> Records:
     """All records of a data file; the kind of file is recognised from its first bytes."""
+    stream = open_records(path)
+    items = list(stream.items)
+    if not items:
+        raise DataFormatError(f"the {stream.container} file has no rows; at least 2 queries were expected.")
+    return Records(stream.container, stream.row_name, items, tuple(stream.warnings), stream.cells)
+
+
+def open_records(path: Path, wanted: Callable[[str], bool] | None = None) -> RecordStream:
+    """The records of a data file one after the other; of Parquet and Arrow only the columns that are ``wanted``."""
     head = read_head(path)
     if head.startswith(b"PAR1"):
-        return _read_parquet(path)
+        return RecordStream("Parquet", "row", enumerate(_parquet_rows(path, wanted), start=1))
+    if head.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
+        return RecordStream("Arrow", "row", enumerate(_arrow_rows(path, wanted, head), start=1))
     first = head.lstrip()[:1]
     if first == b"[":
-        return _read_json(path)
+        return _json_rows(*parse_json(read_text(path)))
     if first == b"{":
-        return _read_json_lines(path) if _is_json_lines(path) else _read_json(path)
-    return _read_delimited(path, head)
+        value, n_replaced = single_object(path)
+        return _json_lines(path) if value is None else _json_rows(value, n_replaced)
+    return _delimited_rows(path, head)
 
 
-def _is_json_lines(path: Path) -> bool:
-    """Whether the first line is a row by itself, or another row follows it; if not, an object spans the file."""
+def single_object(path: Path) -> tuple[Fields | None, int]:
+    """The JSON object that is the whole of a file, and how many lone surrogates were in it; None if it is JSONL."""
     lines = read_lines(path)
     _, first = next(lines)
     second = next(lines, None)
-    if second is not None and second[1].startswith("{"):
-        return True
+    if second is not None and (second[1].startswith("{") or _is_json(first)):
+        return None, 0
+    value, n_replaced = parse_json(read_text(path))
+    return (value, n_replaced) if isinstance(value, dict) else (None, 0)
+
+
+def _is_json(text: str) -> bool:
     try:
-        value, _ = parse_json(first)
+        parse_json(text)
     except DataFormatError:
         return False
-    return second is not None or not isinstance(value, dict) or _wrapped_rows(value) is None
+    return True
 
 
-def _read_json_lines(path: Path) -> Records:
-    items: list[tuple[int, Fields]] = []
-    n_replaced = 0
-    for number, line in read_lines(path):
-        value, n = parse_json(line, line=number)
-        n_replaced += n
-        items.append((number, _require_object(value, f"line {number}")))
-    return Records("JSONL", "line", items, tuple(surrogate_note(n_replaced)))
+def _json_lines(path: Path) -> RecordStream:
+    warnings: list[str] = []
+
+    def items() -> Iterator[tuple[int, Fields]]:
+        n_replaced = 0
+        for number, line in read_lines(path):
+            value, n = parse_json(line, line=number)
+            n_replaced += n
+            yield number, _require_object(value, f"line {number}")
+        warnings.extend(surrogate_note(n_replaced))
+
+    return RecordStream("JSONL", "line", items(), warnings)
 
 
-def _read_json(path: Path) -> Records:
-    value, n_replaced = parse_json(read_text(path))
+def _json_rows(value: object, n_replaced: int) -> RecordStream:
     warnings = surrogate_note(n_replaced)
     if isinstance(value, dict):
-        field = _wrapped_rows(value)
-        if field is None:
+        wrapped = _wrapped_rows(value)
+        if wrapped is None:
             value = [value]
         else:
-            warnings.append(f"the rows were taken from the field '{field}' of the JSON object.")
-            value = value[field]
+            warnings.append(f"the rows were taken from the field '{wrapped}' of the JSON object.")
+            value = value[wrapped]
     if not isinstance(value, list):  # pragma: no cover - the file starts with [ or {
         raise DataFormatError(f"the JSON is {kind_of(value)}. {_EXPECTED}.")
     if not value:
         raise DataFormatError("the list is empty; a data set with at least 2 queries was expected.")
     items = [(number, _require_object(row, f"row {number}")) for number, row in enumerate(value, start=1)]
-    return Records("JSON", "row", items, tuple(warnings))
+    return RecordStream("JSON", "row", items, warnings)
+
+
+def is_evaluator(value: Mapping[str, object]) -> bool:
+    """Whether the fields are those of LlamaIndex and of the evaluator of sentence-transformers: texts and judgments."""
+    return {"queries", "relevant_docs"} <= value.keys() and not {"corpus", "documents"}.isdisjoint(value)
 
 
 def _wrapped_rows(value: Fields) -> str | None:
-    """The field of a top-level object that holds the rows; None if the object looks like a row itself."""
-    if any(isinstance(value.get(field), str) for field in ("query", "anchor")):
+    """The field of a top-level object that holds the rows; None if the object is a record itself."""
+    if any(isinstance(value.get(name), str) for name in ("query", "anchor")) or is_evaluator(value):
         return None
-    lists = [field for field, items in value.items() if isinstance(items, list)]
+    lists = [name for name, items in value.items() if isinstance(items, list)]
     if len(lists) == 1 and all(isinstance(item, dict) for item in value[lists[0]]):
         return lists[0]
+    if any(isinstance(stated, str) for stated in value.values()):
+        return None
     raise DataFormatError(
         f"the file is one JSON object with the fields {names(value)}, and {len(lists)} of them hold a list, so the "
         'rows are unclear. Write a list of rows [{"query": ..., "pos": ...}, ...], or one field with that list.'
@@ -106,79 +154,66 @@ def _require_object(value: object, place: str) -> Fields:
     raise DataFormatError(f"{place}: expected a row {{...}} with fields such as query and pos, came {kind_of(value)}.")
 
 
-def _read_delimited(path: Path, head: bytes) -> Records:
-    header = head.decode("utf-8", errors="replace").lstrip().splitlines()[0]
-    delimiter = max(_DELIMITERS, key=header.count)
-    if header.count(delimiter) == 0 or "\n" not in head.decode("utf-8", errors="replace"):
-        _refuse_unknown(path, header)
-    text = read_text(path)
-    items = list(_delimited_rows(text, delimiter))
-    if not items:
-        raise DataFormatError("the file has a header line and no rows; at least 2 queries were expected.")
-    return Records(_DELIMITERS[delimiter], "line", items)
-
-
-def _refuse_unknown(path: Path, header: str) -> None:
-    if path.suffix.lower() in {".csv", ".tsv"}:
+def _delimited_rows(path: Path, head: bytes) -> RecordStream:
+    shown = head.decode("utf-8", errors="replace").lstrip()
+    first = shown.splitlines()[0]
+    is_named = any(suffix in {".csv", ".tsv"} for suffix in path.suffixes)
+    if not is_named and ("\n" not in shown or not any(separator in first for separator in SEPARATORS)):
         raise DataFormatError(
-            f"the first line {excerpt(header)} was expected to be a header with at least two columns, such as "
-            "anchor,positive, and rows below it. Add the missing column or the missing rows."
+            f"the file begins with {excerpt(first)}, which is no format that is read here. {_EXPECTED}."
         )
-    raise DataFormatError(f"the file begins with {excerpt(header)}, which is no format that is read here. {_EXPECTED}.")
+    table = read_table(read_text(path))
+    if not table.rows:
+        raise DataFormatError("the file has a header line and no rows; at least 2 queries were expected.")
+    items = ((line.number, dict(zip(table.columns, line.cells, strict=True))) for line in table.rows)
+    return RecordStream(_DELIMITED[table.cells.separator], "line", items, list(table.notes), table.cells)
 
 
-def _delimited_rows(text: str, delimiter: str) -> Iterator[tuple[int, Fields]]:
-    """Records of a delimited text with a header, numbered by the line they begin in; blank lines are passed over."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    header: list[str] = []
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            raise DataFormatError(
-                f"line {line}: the table cannot be read ({error}). A quotation mark that is not closed is the usual "
-                'cause: write quotation marks inside a quoted cell twice ("").'
-            ) from error
-        if cells is None:
-            return
-        if not any(cell.strip() for cell in cells):
-            continue
-        if not header:
-            header = [cell.strip() for cell in cells]
-            if len(set(header)) < len(header) or "" in header:
-                raise DataFormatError(f"line 1: the columns {names(header)} need a name each, and no name twice.")
-        elif len(cells) != len(header):
-            raise DataFormatError(
-                f"line {line}: {len(cells)} cells, but the header has {len(header)} columns ({names(header)}). A cell "
-                "that holds the separator must stand in quotation marks."
-            )
-        else:
-            yield line, dict(zip(header, cells, strict=True))
-
-
-def _read_parquet(path: Path) -> Records:
-    items = list(enumerate(parquet_rows(path), start=1))
-    if not items:
-        raise DataFormatError("the Parquet file has no rows; at least 2 queries were expected.")
-    return Records("Parquet", "row", items)
-
-
-def parquet_rows(path: Path, columns: tuple[str, ...] | None = None) -> Iterator[Fields]:
-    """Rows of a Parquet file as dicts; ``columns`` limits them to those of these that the file has."""
-    import pyarrow as pa
+def _parquet_rows(path: Path, wanted: Callable[[str], bool] | None) -> Iterator[Fields]:
     import pyarrow.parquet as pq
 
+    with _readable("Parquet"), _seekable(path) as source, pq.ParquetFile(source) as file:
+        present = [name for name in file.schema_arrow.names if not name.startswith("__index_level_")]
+        for batch in file.iter_batches(columns=_chosen(present, wanted)):
+            yield from batch.to_pylist()
+
+
+def _arrow_rows(path: Path, wanted: Callable[[str], bool] | None, head: bytes) -> Iterator[Fields]:
+    """Rows of an Arrow file or stream, as Feather and the data sets of Hugging Face write them."""
+    import pyarrow as pa
+
+    with _readable("Arrow"), _seekable(path) as source:
+        is_file = head.startswith(b"ARROW1")
+        reader = pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)
+        chosen = _chosen(reader.schema.names, wanted)
+        for batch in (reader.get_batch(i) for i in range(reader.num_record_batches)) if is_file else reader:
+            batch.validate(full=True)  # offsets in a damaged file may point anywhere
+            yield from batch.select(chosen).to_pylist()
+
+
+def _seekable(path: Path) -> Any:
+    """The file, or what a compressed one holds, with the random access that Parquet and Arrow need."""
+    import pyarrow as pa
+
+    with open_bytes(path) as stream:
+        return pa.OSFile(str(path)) if stream.seekable() else pa.BufferReader(stream.read())
+
+
+def _chosen(present: list[str], wanted: Callable[[str], bool] | None) -> list[str]:
+    if len(set(present)) < len(present):
+        raise DataFormatError(f"the columns {names(present)} need a name each, and no name twice.")
+    return present if wanted is None else list(filter(wanted, present))
+
+
+@contextmanager
+def _readable(container: str) -> Iterator[None]:
+    """Turn what pyarrow raises for a damaged file into an error that says so."""
+    import pyarrow as pa
+
     try:
-        with pq.ParquetFile(path) as file:
-            present = [n for n in file.schema_arrow.names if not n.startswith("__index_level_")]
-            if len(set(present)) < len(present):
-                raise DataFormatError(f"the columns {names(present)} need a name each, and no name twice.")
-            wanted = present if columns is None else [name for name in present if name in columns]
-            for batch in file.iter_batches(columns=wanted):
-                yield from batch.to_pylist()
-    except (pa.ArrowException, OSError, ValueError, ArithmeticError, KeyError, TypeError) as error:
+        yield
+    except (pa.ArrowException, OSError, ValueError, ArithmeticError, KeyError, TypeError, IndexError) as error:
         raise DataFormatError(
-            f"the Parquet file cannot be read ({excerpt(str(error), 120)}). It is damaged or cut off; write or "
+            f"the {container} file cannot be read ({excerpt(str(error), 120)}). It is damaged or cut off; write or "
             "download it again."
         ) from error

@@ -1,29 +1,39 @@
-"""Folders of queries, documents and judgments: BEIR, FlagEmbedding evaluation, MTEB Parquet."""
+"""Folders of queries, documents and judgments (BEIR, FlagEmbedding evaluation, MTEB), and folders of rows."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 from embedscope.data.collection import excerpt
-from embedscope.data.readers.containers import Fields, parquet_rows
-from embedscope.data.readers.dialects import passage_text
-from embedscope.data.readers.source import kind_of, located, names, parse_json, read_head, read_lines, surrogate_note
+from embedscope.data.readers.columns import metadata_value
+from embedscope.data.readers.containers import Fields, Records, open_records, read_records, single_object
+from embedscope.data.readers.evaluator import evaluator_parts, texts_by_id
+from embedscope.data.readers.folder_parts import (
+    CORPUS,
+    QRELS,
+    QUERIES,
+    ROWS,
+    Part,
+    choose_part,
+    find_parts,
+    part_for,
+)
+from embedscope.data.readers.qrels import Qrel, identifier, read_judgments, spelled
+from embedscope.data.readers.rows import group_of, passage_text
+from embedscope.data.readers.source import located, names, read_head
 from embedscope.errors import DataFormatError, InvalidOptionError
 
 T = TypeVar("T")
-Qrel = tuple[str, str, float]
 
-_SHARD = re.compile(r"-\d{5}-of-\d{5}\Z")
-_DATA_SUFFIXES = {".json", ".jsonl", ".csv", ".tsv", ".parquet"}
-_ID = ("_id", "id")
-_QUERY_ID = ("query-id", "qid")
-_DOCUMENT_ID = ("corpus-id", "docid")
-_GAIN = ("score", "relevance")
+_IDS = {
+    CORPUS: ("id", "corpusid", "docid", "documentid", "passageid", "pid", "docno"),
+    QUERIES: ("id", "queryid", "qid", "topicid"),
+}
+_TITLE = "title"
+_TEXT = ("text", "contents", "query")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +49,17 @@ class Folder:
     metadata: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # column -> query id -> value
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """Where a folder keeps its parts; ``queries`` and ``qrels`` by split ("" where one file serves all)."""
+@dataclass(slots=True)
+class _Queries:
+    """What the files of queries state, by query id."""
 
-    format: str
-    corpus: list[Path]
-    queries: dict[str, list[Path]]
-    qrels: dict[str, list[Path]]
+    texts: dict[str, str] = field(default_factory=dict)
+    groups: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
-def read_folder(folder: Path, *, split: str | None, group: str | None = None) -> Folder:
-    """The queries, documents and judgments of a folder.
+def read_folder(folder: Path, *, split: str | None = None, group: str | None = None) -> Folder | Records:
+    """The queries, documents and judgments of a folder, or the rows of one split of a folder of rows.
 
     Of the queries only those that the split judges are kept, as BEIR does; a query without a judgment in this split
     belongs to another one.
@@ -60,211 +69,196 @@ def read_folder(folder: Path, *, split: str | None, group: str | None = None) ->
     DataFormatError
         If the folder has no layout that is known, or a file of it is broken.
     InvalidOptionError
-        If the folder has several splits, none of them ``test`` and none asked for, or not the one asked for.
+        If the folder has several splits, none of them ``test`` and none asked for, or not the one asked for; or the
+        queries have no field ``group``.
     """
-    layout = _layout(folder)
-    chosen, warnings = _choose_split(sorted(layout.qrels), split)
-    n_replaced = Counter[str]()
-    qrels = [qrel for path in layout.qrels[chosen] for qrel in _within(folder, path, _qrels, n_replaced)]
+    parts = find_parts(folder)
+    roles = {part.role for part in parts}
+    if roles == {ROWS}:
+        return _rows(folder, *choose_part(parts, split))
+    judgments = [part for part in parts if part.role == QRELS] or _unnamed_judgments(parts)
+    if not {CORPUS, QUERIES} <= roles or not judgments:
+        raise DataFormatError(_why_no_layout(folder, parts, has_judgments=bool(judgments)))
+    return _with_qrels(folder, parts, *choose_part(judgments, split), group=group)
+
+
+def evaluator_folder(value: Mapping[str, object], *, warnings: Iterable[str] = ()) -> Folder:
+    """The judged data set of ``{queries, corpus, relevant_docs}``; all queries are kept."""
+    queries, documents, qrels = evaluator_parts(value)
+    return Folder("evaluator JSON", queries, documents, qrels, tuple(warnings))
+
+
+def _with_qrels(folder: Path, parts: Sequence[Part], chosen: Part, notes: list[str], *, group: str | None) -> Folder:
+    qrels: list[Qrel] = []
+    has_names = True
+    for path in chosen.paths:
+        for read in _within(folder, path, lambda path: [read_judgments(path)]):
+            qrels += read.qrels
+            has_names = has_names and read.has_names
+            notes += [f"{path.relative_to(folder)}: {note}" for note in read.notes]
     if not qrels:
-        raise DataFormatError(f"the split '{chosen}' has no judgments; nothing can be measured without them.")
-    query_paths = layout.queries.get(chosen) or layout.queries.get("") or layout.queries.get("queries") or []
-    if not query_paths:
-        raise DataFormatError(f"there are judgments but no queries for the split '{chosen}'; add the file of queries.")
-    queries = _texts_by_id(folder, query_paths, n_replaced)
-    documents = _texts_by_id(folder, layout.corpus, n_replaced)
+        raise DataFormatError(f"the split '{chosen.label}' has no judgments; nothing can be measured without them.")
+    (for_queries, query_notes), (corpus, corpus_notes) = (part_for(parts, chosen, role) for role in (QUERIES, CORPUS))
+    notes += [*query_notes, *corpus_notes]
+    queries = _read_queries(folder, for_queries, group, notes)
+    documents: dict[str, str] = {}
+    for place, name, text, _ in _texts_of(folder, corpus, notes):
+        _add(documents, name, text, place)
+    if not has_names:
+        _require_order(qrels, queries.texts, documents)
     with_judgments = {query for query, _, _ in qrels}
-    kept = {name: text for name, text in queries.items() if name in with_judgments}
-    if len(kept) < len(queries):
-        warnings.append(
-            f"{len(queries) - len(kept)} queries have no judgment in the split '{chosen}' and are left out."
+    kept = {name: text for name, text in queries.texts.items() if name in with_judgments}
+    if len(kept) < len(queries.texts):
+        notes.append(
+            f"{len(queries.texts) - len(kept)} queries have no judgment in the split '{chosen.label}' and are left out."
         )
-    return Folder(layout.format, kept, documents, qrels, (*warnings, *surrogate_note(n_replaced["surrogates"])))
-
-
-def _choose_split(splits: list[str], asked: str | None) -> tuple[str, list[str]]:
-    if asked is not None:
-        if asked in splits:
-            return asked, []
-        raise InvalidOptionError(f"there is no split '{asked}'; there are {names(splits)}. Ask for one of these.")
-    if len(splits) == 1:
-        return splits[0], []
-    if "test" in splits:
-        others = [split for split in splits if split != "test"]
-        return "test", [f"the split 'test' is used; the folder also has {names(others)}."]
-    raise InvalidOptionError(f"the folder has the splits {names(splits)} and none is called 'test'. Ask for one.")
-
-
-def _layout(folder: Path) -> _Layout:
-    for find in (_beir_layout, _flag_layout, _parquet_layout):
-        layout = find(folder)
-        if layout is not None:
-            return layout
-    raise DataFormatError(_why_no_layout(folder))
-
-
-def _beir_layout(folder: Path) -> _Layout | None:
-    corpus, queries = folder / "corpus.jsonl", folder / "queries.jsonl"
-    qrels = {p.stem: [p] for p in sorted(folder.glob("qrels/*")) if p.suffix in {".tsv", ".jsonl"} and p.is_file()}
-    if corpus.is_file() and queries.is_file() and qrels:
-        return _Layout("BEIR folder", [corpus], {"": [queries]}, qrels)
-    return None
-
-
-def _flag_layout(folder: Path) -> _Layout | None:
-    corpus = folder / "corpus.jsonl"
-    queries = {p.name.removesuffix("_queries.jsonl"): [p] for p in sorted(folder.glob("*_queries.jsonl"))}
-    qrels = {p.name.removesuffix("_qrels.jsonl"): [p] for p in sorted(folder.glob("*_qrels.jsonl"))}
-    if corpus.is_file() and queries and qrels:
-        return _Layout("FlagEmbedding evaluation folder", [corpus], queries, qrels)
-    return None
-
-
-def _parquet_layout(folder: Path) -> _Layout | None:
-    corpus, queries = _parquet_splits(folder, "corpus"), _parquet_splits(folder, "queries")
-    qrels = _parquet_splits(folder, "qrels") or _parquet_splits(folder, "default")
-    if corpus and queries and qrels:
-        everything = [path for paths in corpus.values() for path in paths]
-        if len(queries) == 1:
-            queries = {"": next(iter(queries.values()))}
-        return _Layout("MTEB Parquet folder", everything, queries, qrels)
-    return None
-
-
-def _parquet_splits(folder: Path, config: str) -> dict[str, list[Path]]:
-    """Parquet files of a config by split: ``config/split-00000-of-00001.parquet``, or ``config.parquet``."""
-    single = folder / f"{config}.parquet"
-    paths = [single] if single.is_file() else sorted((folder / config).glob("**/*.parquet"))
-    splits: dict[str, list[Path]] = {}
-    for path in paths:
-        splits.setdefault(_SHARD.sub("", path.stem), []).append(path)
-    return splits
-
-
-def _why_no_layout(folder: Path) -> str:
-    """What is missing for the layout that comes nearest."""
-    entries = sorted(path.name for path in folder.iterdir())
-    packed = [name for name in entries if name.endswith((".gz", ".zip", ".bz2", ".xz"))]
-    if packed:
-        return f"the folder holds compressed files ({names(packed)}). Decompress them first."
-    wanted = {"corpus.jsonl": "documents", "queries.jsonl": "queries", "qrels": "judgments, qrels/<split>.tsv"}
-    missing = [f"{name} ({what})" for name, what in wanted.items() if name not in entries]
-    if len(missing) == 1:
-        return f"the BEIR folder has no {missing[0]}. Add it; without all three parts nothing can be scored."
-    if not missing:
-        return "the folder qrels of this BEIR folder has no .tsv or .jsonl file. Add the judgments."
-    files = [name for name in entries if Path(name).suffix.lower() in _DATA_SUFFIXES]
-    if files:
-        return (
-            "the folder is no BEIR folder (corpus.jsonl, queries.jsonl, qrels/<split>.tsv). Give one of its files: "
-            f"{names(files)}."
-        )
-    return (
-        "the folder is no BEIR folder: corpus.jsonl, queries.jsonl and qrels/<split>.tsv were expected, and it holds "
-        f"{names(entries) or 'nothing'}. Give a data file or such a folder."
+    return Folder(
+        _format(chosen, corpus), kept, documents, qrels, tuple(dict.fromkeys(notes)), queries.groups, queries.metadata
     )
 
 
-def _within(
-    folder: Path, path: Path, read: Callable[[Path, Counter[str]], Iterable[T]], counter: Counter[str]
-) -> Iterator[T]:
+def _format(judgments: Part, corpus: Part) -> str:
+    if {".parquet", ".arrow", ".feather"}.isdisjoint(corpus.paths[0].suffixes):
+        is_flag = "_qrels." in judgments.paths[0].name
+        return "FlagEmbedding evaluation folder" if is_flag else "BEIR folder"
+    return "MTEB Parquet folder" if ".parquet" in corpus.paths[0].suffixes else "Arrow folder"
+
+
+def _unnamed_judgments(parts: Sequence[Part]) -> list[Part]:
+    """Judgments where no folder is called qrels: in ``default``, else in ``data``, else in a folder of any name."""
+    rows = [replace(part, role=QRELS) for part in parts if part.role == ROWS and part.home]
+    for home in ("default", "data"):
+        if any(part.home == home for part in rows):
+            return [part for part in rows if part.home == home]
+    return rows
+
+
+def _why_no_layout(folder: Path, parts: Sequence[Part], *, has_judgments: bool) -> str:
+    """What is missing for a folder of judged queries."""
+    entries = sorted(path.name for path in folder.iterdir())
+    packed = [name for name in entries if name.endswith((".zip", ".tar", ".tgz"))]
+    if packed:
+        return f"the folder holds archives ({names(packed)}). Unpack them first."
+    there = {part.role for part in parts} | ({QRELS} if has_judgments else set())
+    wanted = {
+        CORPUS: "corpus.jsonl (documents)",
+        QUERIES: "queries.jsonl (queries)",
+        QRELS: "qrels (judgments, qrels/<split>.tsv)",
+    }
+    if there:
+        missing = " and no ".join(what for role, what in wanted.items() if role not in there)
+        return f"the BEIR folder has no {missing}. Add it; without all three parts nothing can be scored."
+    return (
+        "the folder is no BEIR folder (corpus.jsonl, queries.jsonl and qrels/<split>.tsv) and has no file of rows "
+        f"(JSONL, CSV, Parquet, Arrow); it holds {names(entries) or 'nothing'}. Give a data file or such a folder."
+    )
+
+
+def _rows(folder: Path, part: Part, notes: list[str]) -> Records:
+    """The rows of all files of a part, numbered through."""
+    read = [records for path in part.paths for records in _within(folder, path, lambda path: [read_records(path)])]
+    warnings = tuple(dict.fromkeys([*notes, *(note for records in read for note in records.warnings)]))
+    if len(read) == 1:
+        return replace(read[0], warnings=warnings)
+    items = enumerate((record for records in read for _, record in records.items), start=1)
+    return Records(read[0].container, "row", list(items), warnings)
+
+
+def _within(folder: Path, path: Path, read: Callable[[Path], Iterable[T]]) -> Iterator[T]:
     """What ``read`` yields for a file; errors carry the file's place in the folder."""
     with located(str(path.relative_to(folder))):
-        yield from read(path, counter)
+        yield from read(path)
 
 
-def _texts_by_id(folder: Path, paths: list[Path], counter: Counter[str]) -> dict[str, str]:
-    """Text of every id; an id that appears twice must have one text."""
-    texts: dict[str, str] = {}
-    for path in paths:
-        for place, name, text in _within(folder, path, _texts, counter):
-            if texts.setdefault(name, text) != text:
-                raise DataFormatError(
-                    f"{path.relative_to(folder)}: {place}: the id {excerpt(name)} appeared before with another text, "
-                    "so judgments of it are ambiguous. Give every text an id of its own."
-                )
-    return texts
+def _read_queries(folder: Path, part: Part, group: str | None, notes: list[str]) -> _Queries:
+    queries = _Queries()
+    named = group or "group"
+    fields: dict[str, None] = {}
+    for place, name, text, rest in _texts_of(folder, part, notes):
+        _add(queries.texts, name, text, place)
+        fields |= dict.fromkeys(rest)
+        stated = group_of(rest.get(named), named, place)
+        if stated is not None:
+            queries.groups.setdefault(name, stated)
+        for column, value in rest.items():
+            if column != named and (shown := metadata_value(value)) is not None:
+                queries.metadata.setdefault(column, {}).setdefault(name, shown)
+    if group is not None and group not in fields:
+        raise InvalidOptionError(
+            f"--group {group}: the queries have no such field; beside their texts they have {names(fields) or 'none'}."
+        )
+    return queries
 
 
-def _texts(path: Path, counter: Counter[str]) -> Iterator[tuple[str, str, str]]:
-    """(place, id, title and text) of every record."""
-    for place, record in _records(path, counter, (*_ID, "title", "text")):
-        yield place, _identifier(record, _ID, place), passage_text(record, place)
+def _add(texts: dict[str, str], name: str, text: str, place: str) -> None:
+    """Enter a text; an id that appears twice must have one text."""
+    if texts.setdefault(name, text) != text:
+        raise DataFormatError(
+            f"{place}: the id {excerpt(name)} appeared before with another text, so judgments of it are ambiguous. "
+            "Give every text an id of its own."
+        )
 
 
-def _qrels(path: Path, counter: Counter[str]) -> Iterator[Qrel]:
-    if path.suffix == ".tsv":
-        yield from _tabular_qrels(path)
-        return
-    for place, record in _records(path, counter, (*_QUERY_ID, *_DOCUMENT_ID, *_GAIN)):
-        gain = _field(record, _GAIN, place)
-        if isinstance(gain, bool) or not isinstance(gain, int | float):
-            raise DataFormatError(f"{place}: expected a number as the score, came {kind_of(gain)}.")
-        yield _identifier(record, _QUERY_ID, place), _identifier(record, _DOCUMENT_ID, place), _gain(gain, place)
+def _texts_of(folder: Path, part: Part, notes: list[str]) -> Iterator[tuple[str, str, str, Fields]]:
+    """(place, id, title and text, other fields) of every record of a part."""
+    for path in part.paths:
+        file = path.relative_to(folder)
+        for place, name, text, rest in _within(folder, path, lambda path: _texts(path, part.role, notes)):
+            yield f"{file}: {place}", name, text, rest
 
 
-def _tabular_qrels(path: Path) -> Iterator[Qrel]:
-    """Judgments of a table: query, document, gain; or the four columns of TREC. A header line is passed over."""
-    read_head(path)
-    for number, line in read_lines(path):
-        cells = line.split("\t") if "\t" in line else line.split()
-        place = f"line {number}"
-        if len(cells) == 4:
-            del cells[1]
-        if len(cells) != 3:
-            raise DataFormatError(
-                f"{place}: expected query-id, corpus-id and score separated by tabs, came {excerpt(line)}."
-            )
-        query, document, gain = (cell.strip() for cell in cells)
-        if number == 1 and not _is_number(gain):
-            continue
-        yield query, document, _gain(gain, place)
+def _texts(path: Path, role: str, notes: list[str]) -> Iterator[tuple[str, str, str, Fields]]:
+    if read_head(path).lstrip().startswith(b"{"):
+        value, _ = single_object(path)
+        if value is not None and _is_by_id(value):
+            for name, text in texts_by_id(value, role).items():
+                yield f"id {name}", name, text, {}
+            return
+    known = {*_IDS[role], _TITLE, *_TEXT}
+    stream = open_records(path, None if role == QUERIES else lambda column: spelled(column) in known)
+    for number, record in stream.items:
+        place = f"{stream.row_name} {number}"
+        name_field, text_field = _fields_of(record, role, place)
+        title_field = next((field for field in record if spelled(field) == _TITLE), _TITLE)
+        passage = {"title": record.get(title_field), "text": record[text_field]}
+        rest = {k: v for k, v in record.items() if k not in (name_field, text_field, title_field)}
+        yield place, identifier(record[name_field], place), passage_text(passage, place), rest
+    notes += [f"{path.name}: {note}" for note in stream.warnings]
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _is_by_id(value: Fields) -> bool:
+    """Whether an object maps ids to texts or to ``{title, text}``, and is no record itself."""
+    texts = (text.get("text") if isinstance(text, dict) else text for text in value.values())
+    return all(isinstance(text, str) for text in texts) and not any(spelled(key) in ("id", "text") for key in value)
 
 
-def _gain(value: str | int | float, place: str) -> float:
-    try:
-        return float(value)
-    except (ValueError, OverflowError) as error:
-        raise DataFormatError(f"{place}: expected a number as the score, came {kind_of(value)}.") from error
+def _fields_of(record: Fields, role: str, place: str) -> tuple[str, str]:
+    """The names of the fields of the id and the text; without a header the first column and the second."""
+    if list(record) == ["1", "2"]:
+        return "1", "2"
+    by_spelling = {spelled(field): field for field in reversed(record)}
+    if "_id" in record:
+        by_spelling["id"] = "_id"
+    name_field = next((by_spelling[name] for name in _IDS[role] if name in by_spelling), None)
+    text_field = next((by_spelling[name] for name in _TEXT if name in by_spelling), None)
+    if name_field is None:
+        raise DataFormatError(f"{place}: the field '_id' (or 'id') is missing; there is {names(record) or 'nothing'}.")
+    if text_field is None:
+        raise DataFormatError(f"{place}: the field 'text' is missing; there is {names(record)}.")
+    return name_field, text_field
 
 
-def _records(path: Path, counter: Counter[str], columns: tuple[str, ...]) -> Iterator[tuple[str, Fields]]:
-    """(place, fields) of every record of a JSONL or Parquet file."""
-    if path.suffix == ".parquet":
-        for number, record in enumerate(parquet_rows(path, columns), start=1):
-            yield f"row {number}", record
-        return
-    read_head(path)
-    for number, line in read_lines(path):
-        value, n_replaced = parse_json(line, line=number)
-        counter["surrogates"] += n_replaced
-        if not isinstance(value, dict):
-            raise DataFormatError(f"line {number}: expected an object {{...}}, came {kind_of(value)}.")
-        yield f"line {number}", value
-
-
-def _field(record: Fields, spellings: tuple[str, ...], place: str) -> object:
-    for name in spellings:
-        if name in record:
-            return record[name]
-    raise DataFormatError(
-        f"{place}: the field '{spellings[0]}' (or '{spellings[1]}') is missing; there is {names(record) or 'nothing'}."
+def _require_order(qrels: Sequence[Qrel], queries: Mapping[str, str], documents: Mapping[str, str]) -> None:
+    """Raise DataFormatError if judgments without a header are in another order than query, document, gain."""
+    n_straight = sum(query in queries and document in documents for query, document, _ in qrels)
+    n_swapped = sum(document in queries and query in documents for query, document, _ in qrels)
+    gains = {gain for _, _, gain in qrels}
+    are_ids = len(gains) > len({document for _, document, _ in qrels}) and all(
+        f"{gain:.0f}" in documents for gain in gains
     )
-
-
-def _identifier(record: Fields, spellings: tuple[str, ...], place: str) -> str:
-    """The id as a string; whole numbers are accepted, because Parquet files have them."""
-    value = _field(record, spellings, place)
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    raise DataFormatError(f"{place}: expected an id (a string or a whole number), came {kind_of(value)}.")
+    if n_swapped > n_straight or are_ids:
+        found = "gains before document ids" if are_ids else "document ids before query ids"
+        raise DataFormatError(
+            f"the judgments have no header, and their lines seem to have {found}; query, document and gain were "
+            "expected in this order. Put the columns in this order, or add a header: query-id, corpus-id, score."
+        )

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from embedscope.data.readers.containers import Fields, Records
-from embedscope.data.readers.folders import Folder, Qrel, read_folder
+from embedscope.data.readers.folders import Folder, evaluator_folder, read_folder
 from embedscope.data.readers.portion import is_portion
 from embedscope.data.readers.source import kind_of, names
 from embedscope.errors import DataFormatError, EmbedscopeError, InvalidOptionError, importing
@@ -239,35 +239,8 @@ def _folder_of_parts(
     if split is not None or group is not None:
         option = "split" if split is not None else "group"
         raise InvalidOptionError(f"dicts by id have no {option}s; leave the option --{option} out.")
-    return Folder(
-        f"judged {kind}",
-        {str(name): _text_of(value, f"query {str(name)!r}") for name, value in queries.items()},
-        {str(name): _text_of(value, f"document {str(name)!r}") for name, value in corpus.items()},
-        [qrel for query, relevant in judgments.items() for qrel in _qrels_of(str(query), relevant)],
-        (),
-    )
-
-
-def _qrels_of(query: str, relevant: Any) -> list[Qrel]:
-    """The judgments of a query: a gain by document, or documents that are relevant."""
-    if isinstance(relevant, Mapping):
-        gains = {str(document): _plain(gain) for document, gain in relevant.items()}
-        for document, gain in gains.items():
-            if isinstance(gain, bool) or not isinstance(gain, int | float):
-                raise DataFormatError(f"query {query!r}, document {document!r}: expected a gain, came {kind_of(gain)}.")
-        return [(query, document, float(gain)) for document, gain in gains.items()]
-    if not isinstance(relevant, str) and isinstance(relevant, Iterable):
-        return [(query, str(document), 1.0) for document in relevant]
-    raise DataFormatError(f"query {query!r}: expected the ids of its relevant documents, came {kind_of(relevant)}.")
-
-
-def _text_of(value: Any, place: str) -> str:
-    """A text, or title and text joined as BEIR joins them."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Mapping) and isinstance(value.get("text"), str):
-        return " ".join(part for part in (str(value.get("title") or "").strip(), value["text"].strip()) if part)
-    raise DataFormatError(f"{place}: expected a text or {{title, text}}, came {kind_of(value)}.")
+    parts = {"queries": queries, "corpus": corpus, "relevant_docs": judgments}
+    return replace(evaluator_folder({part: _plain(value) for part, value in parts.items()}), format=f"judged {kind}")
 
 
 def _folder_of_tables(parts: Mapping[str, Mapping[str, Any]], *, split: str | None, group: str | None) -> Folder:
@@ -280,7 +253,10 @@ def _folder_of_tables(parts: Mapping[str, Mapping[str, Any]], *, split: str | No
             (folder / part).mkdir()
             for name, table in splits.items():
                 pq.write_table(_table(table), folder / part / f"{name}.parquet")
-        return replace(read_folder(folder, split=split, group=group), format="judged tables")
+        found = read_folder(folder, split=split, group=group)
+    if isinstance(found, Records):
+        raise DataFormatError("there are no judgments; expected tables of queries, corpus and qrels.")
+    return replace(found, format="judged tables")
 
 
 # --- the hub ------------------------------------------------------------------------------------------------------

@@ -10,13 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from embedscope.data.collection import excerpt
+from embedscope.data.readers.compressed import open_bytes
+from embedscope.data.readers.file_kinds import refuse_known_kinds
 from embedscope.errors import DataFormatError, InvalidOptionError, TooFewPointsError
 
 HEAD_BYTES = 65_536
 UTF8_BOM = b"\xef\xbb\xbf"
 
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
-_COMPRESSED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"(\xb5/\xfd": "zstd"}
+_BINARY_TABLES = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")  # Parquet, an Arrow file, an Arrow stream
 _CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _CUT_LITERAL = re.compile(r"\s*(-|t|tr|tru|f|fa|fal|fals|n|nu|nul|N|Na)?\s*\Z")
@@ -70,17 +72,15 @@ def _near_names(path: Path) -> str:
 
 
 def read_head(path: Path) -> bytes:
-    """The first bytes of a text or Parquet file; refuses what is empty, compressed, binary or not UTF-8 at once."""
-    with path.open("rb") as file:
+    """The first bytes of a data file, unpacked; refuses what is empty, binary, not UTF-8 or of a known other kind."""
+    with open_bytes(path) as file:
         head = file.read(HEAD_BYTES)
     if not head.removeprefix(UTF8_BOM).decode("utf-8", errors="replace").strip():
         state = "holds only white space" if head else "is empty"
         raise DataFormatError(f"the file {state}; a data set with at least 2 queries was expected.")
-    if head.startswith(b"PAR1"):
+    if head.startswith(_BINARY_TABLES):
         return head
-    for magic, name in _COMPRESSED.items():
-        if head.startswith(magic):
-            raise DataFormatError(f"the file is compressed ({name}). Decompress it and give the file inside.")
+    refuse_known_kinds(path, head)
     if head.startswith(_UTF16_BOMS) or _looks_like_utf16(head):
         raise DataFormatError(
             "the text is UTF-16 (seen at byte offset 0); UTF-8 was expected. Convert it with: "
@@ -90,7 +90,7 @@ def read_head(path: Path) -> bytes:
     if control:
         raise DataFormatError(
             f"the file is binary (byte 0x{head[control.start()]:02X} at byte offset {control.start()}); JSON, JSONL, "
-            "CSV or Parquet was expected. Embeddings and checkpoints have options of their own."
+            "CSV, Parquet or Arrow was expected. Embeddings and checkpoints have options of their own."
         )
     return head.removeprefix(UTF8_BOM)
 
@@ -116,7 +116,8 @@ def decode(raw: bytes, *, offset: int = 0, line: int = 1) -> str:
 
 def read_text(path: Path) -> str:
     """The whole file as text, without a byte order mark."""
-    raw = path.read_bytes()
+    with open_bytes(path) as file:
+        raw = file.read()
     without_bom = raw.removeprefix(UTF8_BOM)
     return decode(without_bom, offset=len(raw) - len(without_bom))
 
@@ -124,7 +125,7 @@ def read_text(path: Path) -> str:
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """(line number, text) of every line that is not blank; one line in memory at a time."""
     offset = 0
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         for number, raw in enumerate(file, start=1):
             text = raw.removeprefix(UTF8_BOM) if number == 1 else raw
             line = decode(text, offset=offset + len(raw) - len(text), line=number).strip()

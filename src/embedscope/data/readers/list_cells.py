@@ -1,0 +1,108 @@
+"""Lists that the cells of a table write as text: ``["a", "b"]`` or ``['a', 'b']``, as pandas and JSON write them."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import re
+import tokenize
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from embedscope.data.collection import excerpt
+from embedscope.data.readers.containers import Fields, Records
+from embedscope.errors import DataFormatError
+
+_TABLES = ("CSV", "TSV")
+_LEAST = 0.5
+"""Share of the cells of a column from which on lists are meant, so that a cell that is none is a fault."""
+_ADJACENT = re.compile(r"""['"]\s*['"]""")
+
+
+def list_columns(records: Records, columns: Sequence[str]) -> tuple[str, ...]:
+    """Those of the columns of a table whose cells all write a list, but for empty ones.
+
+    Raises DataFormatError if most cells of a column do and one does not.
+    """
+    if not records.container.startswith(_TABLES):
+        return ()
+    return tuple(column for column in columns if _is_of_lists(records, column))
+
+
+def opened(records: Records, columns: Sequence[str]) -> Records:
+    """The records with lists in place of the cells of ``columns``."""
+    if not columns:
+        return records
+    items = [
+        (number, {field: _opened(value) if field in columns else value for field, value in record.items()})
+        for number, record in records.items
+    ]
+    return Records(records.container, records.row_name, items, records.warnings)
+
+
+def closed(value: list[object], before: str) -> str:
+    """The cell that writes ``value`` in the manner of the cell ``before``."""
+    try:
+        json.loads(before)
+    except ValueError:
+        return repr(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def parsed_list(cell: str) -> list[object] | None:
+    """The list that a cell writes; None where it writes none.
+
+    >>> parsed_list("['a', \\"b's\\"]"), parsed_list('["a"]'), parsed_list("['a' 'b']"), parsed_list("[edit] a")
+    (['a', "b's"], ['a'], None, None)
+    """
+    try:
+        value = json.loads(cell)
+    except (ValueError, RecursionError):
+        value = _literal(cell)
+    return value if isinstance(value, list) else None
+
+
+def _literal(cell: str) -> object:
+    """The Python literal that a cell writes; strings that stand side by side, as NumPy writes them, are not one."""
+    try:
+        value = ast.literal_eval(cell)
+        beside = _ADJACENT.search(cell) is not None and any(
+            a == b == tokenize.STRING for a, b in pairwise(_kinds(cell))
+        )
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError, tokenize.TokenError):
+        return None
+    return None if beside else value
+
+
+def _kinds(cell: str) -> Iterator[int]:
+    skipped = (tokenize.NL, tokenize.NEWLINE)
+    return (token.type for token in tokenize.generate_tokens(io.StringIO(cell).readline) if token.type not in skipped)
+
+
+def _is_of_lists(records: Records, column: str) -> bool:
+    cells = [(number, cell) for number, record in records.items if (cell := _cell(record, column))]
+    bracketed = [(number, cell) for number, cell in cells if cell.startswith("[") and cell.endswith("]")]
+    if not bracketed:
+        return False
+    lists = {number for number, cell in bracketed if parsed_list(cell) is not None}
+    n = len(cells)
+    if len(lists) == n:
+        return True
+    if max(len(bracketed), len(lists)) == n or len(lists) >= _LEAST * n:
+        number, cell = next((number, cell) for number, cell in cells if number not in lists)
+        raise DataFormatError(
+            f"{records.row_name} {number}, field '{column}': the cells of this column write lists, and {excerpt(cell)} "
+            'is none that can be read. Write such cells as JSON, ["a", "b"], or save the table as Parquet or JSONL '
+            "(NumPy arrays lose their commas in a CSV file)."
+        )
+    return False
+
+
+def _cell(record: Fields, column: str) -> str:
+    value = record.get(column)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _opened(value: object) -> object:
+    return parsed_list(value.strip()) if isinstance(value, str) and value.strip() else value

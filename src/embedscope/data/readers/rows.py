@@ -1,0 +1,234 @@
+"""Records become rows: the texts, weights, gains and groups that their columns hold."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from embedscope.data.collection import Negative, Row
+from embedscope.data.readers.columns import ColumnMapping, find_mapping, is_null, metadata_value
+from embedscope.data.readers.containers import Fields, Records
+from embedscope.data.readers.labels import gains_of
+from embedscope.data.readers.source import kind_of, names
+from embedscope.errors import DataFormatError
+
+Slot = tuple[str, int | None]
+"""Where a text stands in a record: the field, and the place in its list; None where the field is one text."""
+
+
+@dataclass(frozen=True, slots=True)
+class MappedRows:
+    """Rows, the records that they are, what each column is, and warnings for the person."""
+
+    rows: list[Row]
+    records: Records
+    mapping: ColumnMapping
+    notes: list[str]
+
+
+def mapped_rows(
+    records: Records, *, any_weight: bool = False, columns: Sequence[str] = (), group: str | None = None
+) -> MappedRows:
+    """The rows that records are.
+
+    Parameters
+    ----------
+    any_weight : bool
+        Read a weight that is not a number as NaN instead of refusing it.
+    columns, group
+        As :func:`~embedscope.data.readers.read_collection` takes them.
+
+    Returns
+    -------
+    MappedRows
+        A null text is empty. A positive under the label 0 is a hard negative of its query, before those of columns.
+
+    Raises
+    ------
+    DataFormatError
+        If the columns are unclear, or a field is missing or of the wrong type.
+    InvalidOptionError
+        If ``columns`` or ``group`` name a column that is not there.
+    """
+    mapping, records, notes = find_mapping(records, columns=columns, group=group)
+    rows = [_row(number, record, mapping, records.row_name, any_weight) for number, record in records.items]
+    if mapping.label is not None:
+        n_texts = sum(len(list(_slots(record, mapping.positive))) for _, record in records.items)
+        n_none = n_texts - sum(len(row.positives) for row in rows)
+        notes.append(
+            f"'{mapping.label}' labels {n_texts:,} texts: "
+            + (
+                f"{n_none:,} with 0 are hard negatives of their query, the others are relevant."
+                if n_none
+                else "none with 0, so all of them are relevant."
+            )
+        )
+    return MappedRows(rows, records, mapping, notes)
+
+
+def text_slots(record: Fields, mapping: ColumnMapping, place: str) -> tuple[list[Slot], list[Slot], list[float]]:
+    """Where the positives and the hard negatives of a record stand, in their order, and the gains of the positives.
+
+    Raises DataFormatError if there are not as many labels as texts.
+    """
+    stated = list(_slots(record, mapping.positive))
+    gains = [1.0] * len(stated)
+    if mapping.label is not None:
+        gains = gains_of(record, mapping.label, len(stated), place)
+    positives = [slot for slot, gain in zip(stated, gains, strict=True) if gain > 0]
+    negatives = [slot for slot, gain in zip(stated, gains, strict=True) if gain == 0]
+    for field in mapping.negatives:
+        value = record.get(field)
+        if not is_null(value) and value != "":
+            negatives += _slots(record, field)
+    return positives, negatives, [gain for gain in gains if gain > 0]
+
+
+def unread(record: Fields, mapping: ColumnMapping) -> str:
+    """What a record states beside texts, types, weights and ids, as one text that can be compared."""
+    lists = [record.get(field) for field in mapping.texts]
+    items = [item for value in lists if isinstance(value, list) for item in value if isinstance(item, dict)]
+    known = {"text", "type", "weight", "title", "docid"}
+    more = [own for item in items if (own := {k: v for k, v in item.items() if k not in known})]
+    read = {mapping.query, *mapping.texts, *mapping.ids}
+    rest = {field: value for field, value in record.items() if field not in read}
+    return json.dumps([rest, more], ensure_ascii=False, sort_keys=True, default=str)
+
+
+def passage_text(record: Fields, place: str) -> str:
+    """Title and text as one text, as BEIR joins them; an absent or null title is no title, a number is its digits."""
+    parts = []
+    for field in ("title", "text"):
+        value = record.get(field)
+        if is_null(value):
+            if field not in record and field == "text":
+                raise DataFormatError(f"{place}: the field 'text' is missing; there is {names(record)}.")
+            continue
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # tables hold whole numbers so in a column with gaps
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            value = str(value)
+        if not isinstance(value, str):
+            raise _wrong_type(place, field, "a string", value)
+        parts.append(value)
+    stated = [part for part in parts if part.strip()]
+    return stated[0] if len(stated) == 1 else " ".join(part.strip() for part in stated)
+
+
+def _slots(record: Fields, field: str) -> Iterator[Slot]:
+    value = record.get(field)
+    yield from ((field, index) for index in range(len(value))) if isinstance(value, list) else [(field, None)]
+
+
+def _row(number: int, record: Fields, mapping: ColumnMapping, row_name: str, any_weight: bool) -> Row:
+    place = f"{row_name} {number}"
+    query = _required(record, mapping.query, place)
+    if not (isinstance(query, str) or is_null(query)):
+        raise _wrong_type(place, mapping.query, "a string", query)
+    _required(record, mapping.positive, place)
+    positives, negatives, gains = text_slots(record, mapping, place)
+    return Row(
+        query="" if is_null(query) else query,
+        positives=tuple(_positive(record, slot, place) for slot in positives),
+        negatives=tuple(_negative(record, slot, place, any_weight) for slot in negatives),
+        number=number,
+        group=None if mapping.group is None else group_of(record.get(mapping.group), mapping.group, place),
+        metadata=tuple(_metadata(record, mapping.metadata)),
+        gains=() if mapping.label is None else tuple(gains),
+    )
+
+
+def _metadata(record: Fields, columns: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for column in columns:
+        value = metadata_value(record.get(column))
+        if value is not None:
+            yield column, value
+
+
+def _required(record: Fields, field: str, place: str) -> Any:
+    if field in record:
+        return record[field]
+    near = difflib.get_close_matches(field, record, n=1, cutoff=0.7)
+    hint = f"Did you mean '{near[0]}' to be '{field}'?" if near else f"Add '{field}' to the row, or remove the row."
+    raise DataFormatError(
+        f"{place}: the field '{field}' is missing; the row has {names(record) or 'no fields'}. {hint}"
+    )
+
+
+def _wrong_type(place: str, field: str, expected: str, came: object) -> DataFormatError:
+    return DataFormatError(f"{place}, field '{field}': expected {expected}, came {kind_of(came)}. Correct the row.")
+
+
+def _item(record: Fields, slot: Slot, place: str) -> tuple[Any, str]:
+    """What stands in a slot, and the place in words."""
+    field, index = slot
+    if index is None:
+        return record[field], f"{place}, field '{field}'"
+    return record[field][index], f"{place}, field '{field}', item {index + 1}"
+
+
+def _positive(record: Fields, slot: Slot, place: str) -> str:
+    """A text, or an object with its title and text."""
+    item, at = _item(record, slot, place)
+    if isinstance(item, str):
+        return item
+    if is_null(item):
+        return ""
+    if isinstance(item, dict) and slot[1] is not None:
+        return passage_text(item, at)
+    expected = "a string or a list of strings" if slot[1] is None else "a string"
+    raise DataFormatError(f"{at}: expected {expected}, came {kind_of(item)}. Correct the row.")
+
+
+def _negative(record: Fields, slot: Slot, place: str, any_weight: bool) -> Negative:
+    """A text, or an object with its title, text, type and weight."""
+    item, at = _item(record, slot, place)
+    if isinstance(item, str) or is_null(item):
+        return Negative(item if isinstance(item, str) else "")
+    if isinstance(item, dict) and slot[1] is not None:
+        _required(item, "text", at)
+        weight = _weight(item.get("weight"), at, any_weight)
+        return Negative(passage_text(item, at), _types(item.get("type"), at), weight)
+    expected = "a string or a list" if slot[1] is None else "a string or an object {text, type, weight}"
+    raise DataFormatError(f"{at}: expected {expected}, came {kind_of(item)}. Correct the row.")
+
+
+def _types(value: object, place: str) -> tuple[str, ...]:
+    """The types of a negative, each once, in order."""
+    listed = [] if value is None else [value] if isinstance(value, str) else value
+    if not isinstance(listed, list):
+        raise _wrong_type(place, "type", "a string or a list of strings", value)
+    for item in listed:
+        if not isinstance(item, str):
+            raise _wrong_type(place, "type", "strings only", item)
+    return tuple(dict.fromkeys(filter(None, (item.strip() for item in listed))))
+
+
+def _weight(value: object, place: str, any_weight: bool) -> float:
+    if value is None:
+        return 1.0
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        if any_weight:
+            return math.nan
+        raise _wrong_type(place, "weight", "a number", value)
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf")  # refused with the other weights that are not finite
+
+
+def group_of(value: object, field: str, place: str) -> str | None:
+    """The group of a row; a whole number is one group whether a table holds it as an integer or as a float."""
+    if is_null(value) or value == "":
+        return None
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise _wrong_type(place, field, "a string or a whole number", value)
