@@ -83,9 +83,7 @@ def read_rows(
             rows=tuple(rows),
             repeated_types=tuple(n for n, record in by_number.items() if _names_a_type_twice(record, mapping)),
             warnings=(*records.warnings, *notes),
-            source=RecordSource(file, records.container, mapping, by_number, records.cells)
-            if file is not None
-            else None,
+            source=RecordSource(Path(data), records.container, mapping, by_number, records.cells) if is_file else None,
             rest=tuple(unread(by_number[row.number], mapping) for row in rows),
             columns=mapping.roles,
             first_records=tuple(by_number[row.number] for row in rows[:N_FIRST]),
