@@ -55,6 +55,7 @@ NOT_RUN = {
     "pip install '.[models]'": "installs",
     "pip install '.[ray]'": "installs",
     "embedscope evaluate --embeddings shards/ --engine ray": "a test of its own runs it (tests/scale)",
+    "embedscope evaluate --data hub:mteb/scifact --split test --checkpoint checkpoints/best.pt": "needs the network",
     "embedscope demo": "a test of its own runs it (tests/cli/test_demo_command.py)",
     "python -m tools.sample_data --output rental_data": "a test of its own runs it (tests/data)",
 }

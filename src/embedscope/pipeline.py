@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from embedscope import maps
 from embedscope.attribute_packs import load_pack
 from embedscope.data.collection import Collection, columns_line, describe, ranking_own, sample_queries
 from embedscope.data.readers import read_collection
+from embedscope.data.readers.objects import describe_object
 from embedscope.decide.criteria import load_criteria, metrics_compared, metrics_for
 from embedscope.decide.verdict import judge
 from embedscope.diagnose.examination import Examination, perturbations_of
@@ -82,14 +84,14 @@ def run(
         Is given what was scored, then what was diagnosed, as soon as each is there.
     **options
         Single settings by name, over ``settings``: ``run(checkpoint="best.pt", data="test.json", seed=7)``. ``data``
-        and ``train`` may be a `Collection`.
+        and ``train`` may be objects that `read_collection` takes: a data frame, a list of rows, a `Collection`.
 
     Raises
     ------
     InputError
         If the data, the model or an option cannot be used; nothing has been written.
     """
-    collections = {name: options.pop(name) for name in ("data", "train") if isinstance(options.get(name), Collection)}
+    options, objects = objects_apart(options)
     chosen = (settings or Settings()).with_options(**options)
     criteria, reader = load_criteria(chosen.measure.criteria), load_pack(chosen.measure.attributes)
     chosen = with_metrics_of(criteria, chosen)
@@ -97,8 +99,8 @@ def run(
     name = checkpoint_of(chosen)
     baseline = chosen.model.baseline
     require_encoder([name] if baseline is None or is_run_folder(baseline) else [name, baseline], chosen)
-    collection = read(chosen, log, collections.get("data"))
-    training = TrainingFile.of(chosen, log, collections.get("train"))
+    collection = read(chosen, log, objects.get("data"))
+    training = TrainingFile.of(chosen, log, objects.get("train"))
     embedded = embed(name, collection, chosen, log)
     return result_of(
         collection,
@@ -124,10 +126,20 @@ def with_metrics_of(criteria: Criteria, settings: Settings) -> Settings:
 # --- read and embed -----------------------------------------------------------------------------------------------
 
 
-def read(settings: Settings, log: Log = SILENT, collection: Collection | None = None) -> Collection:
+def objects_apart(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The options with the kind of object in place of each data set that is one, and those objects by option."""
+    objects = {
+        name: options[name]
+        for name in ("data", "train")
+        if options.get(name) is not None and not isinstance(options[name], str | PathLike)
+    }
+    return {**options, **{name: describe_object(data) for name, data in objects.items()}}, objects
+
+
+def read(settings: Settings, log: Log = SILENT, data_object: Any = None) -> Collection:
     """The data set, sampled as asked; what it holds is said before the long work begins.
 
-    ``collection`` stands for the file that the settings name.
+    ``data_object`` is the data set itself, where the settings do not name a file.
 
     Raises
     ------
@@ -137,14 +149,13 @@ def read(settings: Settings, log: Log = SILENT, collection: Collection | None = 
         If it cannot be read.
     """
     data = settings.data
-    if collection is None:
-        if data.data is None:
-            raise InvalidOptionError("Pass --data: the queries, positives and hard negatives to measure with.")
-        collection = read_collection(data.data, **data.reading)
+    if data.data is None:
+        raise InvalidOptionError("Pass --data: the queries, positives and hard negatives to measure with.")
+    collection = read_collection(data.data if data_object is None else data_object, **data.reading)
     if data.keep_self:
         collection = ranking_own(collection)
     sampled = sample_queries(collection, data.max_samples, np.random.default_rng(settings.measure.seed))
-    describe(sampled, data.data or "data", log)
+    describe(sampled, data.data, log)
     return sampled
 
 
@@ -156,16 +167,17 @@ class TrainingFile:
     collection: Collection
 
     @classmethod
-    def of(cls, settings: Settings, log: Log, collection: Collection | None = None) -> TrainingFile | None:
-        """The training file of the settings, whose columns ``log`` is told; None where none is named."""
-        if collection is not None:
-            return cls("train", collection)
-        if settings.data.train is None:
-            return None
-        path = settings.data.train
+    def of(cls, settings: Settings, log: Log, data_object: Any = None) -> TrainingFile | None:
+        """The training file of the settings, whose columns ``log`` is told; None where none is named.
+
+        ``data_object`` is the data set itself.
+        """
         own = settings.data
-        read = read_collection(path, columns=own.columns, group=own.group, drop_empty=True, allow_missing=True)
-        name = Path(path).name
+        if own.train is None:
+            return None
+        data = own.train if data_object is None else data_object
+        read = read_collection(data, columns=own.columns, group=own.group, drop_empty=True, allow_missing=True)
+        name = Path(own.train).name
         if read.columns:
             log.fact("", f"columns of {name}: {columns_line(read.columns)}")
         return cls(name, read)

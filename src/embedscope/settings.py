@@ -229,7 +229,7 @@ class PictureFormat(StrEnum):
 class DataSettings(Checked):
     """The data set, and which part of it."""
 
-    data: str | None = option(None, "data set: queries, positives, hard negatives", metavar="PATH")
+    data: str | None = option(None, "data set: a file, a folder or hub:OWNER/NAME", metavar="PATH")
     split: str | None = option(
         None,
         "rows of a file (last:0.1, first:200), or the split of a folder",
@@ -267,7 +267,7 @@ class ModelSettings(Checked):
     """The model, or vectors in its place, and how texts are encoded."""
 
     checkpoint: str | None = option(None, "model: .pt, .safetensors, a folder or a hub name", metavar="PATH")
-    embeddings: str | None = option(None, "vectors (.npz, .parquet) in place of a checkpoint", metavar="FILE")
+    embeddings: str | None = option(None, "vectors made before, in place of a checkpoint", metavar="FILE")
     baseline: str | None = option(
         None, "checkpoint, embedding file or folder of an old run to compare with", metavar="PATH"
     )

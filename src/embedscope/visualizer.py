@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from embedscope.data.collection import Collection
 from embedscope.decide.criteria import load_criteria
 from embedscope.errors import InvalidOptionError
 from embedscope.metrics.vectors import similarity_matrix
@@ -14,7 +13,7 @@ from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import encode_texts
 from embedscope.models.model import Model, load_model
 from embedscope.output.terminal import Terminal
-from embedscope.pipeline import TrainingFile, decide, encode_with, read, result_of, with_baseline
+from embedscope.pipeline import TrainingFile, decide, encode_with, objects_apart, read, result_of, with_baseline
 from embedscope.protocols import Float32Array, FloatArray
 from embedscope.result import Check, Criteria, Result, Verdict
 from embedscope.settings import (
@@ -139,27 +138,25 @@ class EmbeddingVisualizer:
         """Similarity of shape (Q, N), as the model has it: the cosine (rows need not be normalised) or dot product."""
         return similarity_matrix(query_embs, doc_embs, is_cosine=self.model.projector.is_unit)
 
-    def analyse(
-        self, data: str | Path | Collection, *, max_samples: int = 500, seed: int = 42, **options: Any
-    ) -> Result:
+    def analyse(self, data: Any, *, max_samples: int = 500, seed: int = 42, **options: Any) -> Result:
         """Everything that ``embedscope visualize`` finds; ``options`` are fields of the settings, by name.
 
-        The device is that of the encoder, unless ``options`` names another.
+        ``data`` is what `embedscope.run` takes: a path, or an object. The device is that of the encoder, unless
+        ``options`` names another.
         """
         if other := OF_THE_MODEL & set(options):
             raise InvalidOptionError(
                 f"{min(other)} is an option of EmbeddingVisualizer, whose model is loaded already."
             )
-        is_collection = isinstance(data, Collection)
+        options, objects = objects_apart({"data": data, **options})
         own = {"max_samples": max_samples, "seed": seed, "device": self._device, "checkpoint": self._path}
         own["similarity"] = self._similarity
-        settings = Settings.of(**({} if is_collection else {"data": data}) | own | options)
-        collection = read(settings, self._terminal, data if isinstance(data, Collection) else None)
+        settings = Settings.of(**own | options)
+        collection = read(settings, self._terminal, objects.get("data"))
         embedded = encode_with(self.model, self._store, collection, settings, self._terminal)
         embedded = with_baseline(embedded, collection, settings, self._terminal)
-        return result_of(
-            collection, embedded, settings, training=TrainingFile.of(settings, self._terminal), log=self._terminal
-        )
+        training = TrainingFile.of(settings, self._terminal, objects.get("train"))
+        return result_of(collection, embedded, settings, training=training, log=self._terminal)
 
     def judge(self, result: Result, criteria: str | Criteria = "ranks") -> tuple[tuple[Check, ...], Verdict]:
         """The checklist and the verdict of ``result`` by other criteria than those of its run."""

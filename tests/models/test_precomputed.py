@@ -139,8 +139,8 @@ def test_a_row_without_a_direction_is_refused_by_its_id(
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "other columns": ({"a": [1]}, "has the columns a; expected either texts and vectors, or query_ids"),
-    "no vectors": ({"texts": ["a"]}, "has the columns texts; expected"),
+    "other columns": ({"a": [1]}, "has the columns 'a'; expected either texts and vectors, or query_ids"),
+    "no vectors": ({"texts": ["a"]}, "has the columns 'texts'; expected"),
     "counts that differ": (BY_TEXT | {"texts": ["a", "b"]}, "2 entries for 3 vectors"),
     "a vector": (BY_TEXT | {"vectors": [1.0, 2.0, 3.0]}, r"expected (numbers of shape \(n, dim\)|a list of numbers)"),
     "words for numbers": (BY_TEXT | {"vectors": [["a", "b"]] * 3}, "expected numbers"),

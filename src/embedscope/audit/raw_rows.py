@@ -13,6 +13,7 @@ from embedscope.data.readers import read_source
 from embedscope.data.readers.columns import ColumnMapping, refuse_columns
 from embedscope.data.readers.containers import Fields
 from embedscope.data.readers.folders import Folder
+from embedscope.data.readers.objects import is_path
 from embedscope.data.readers.portion import take_portion
 from embedscope.data.readers.rows import mapped_rows, unread
 from embedscope.data.readers.source import located, require_path
@@ -42,13 +43,13 @@ class RawRows:
 
 
 def read_rows(
-    path: str | Path, *, split: str | None = None, columns: Sequence[str] = (), group: str | None = None
+    data: str | Path, *, split: str | None = None, columns: Sequence[str] = (), group: str | None = None
 ) -> RawRows:
     """The rows of a data file or folder, with every fault that a :class:`Collection` would merge away or refuse.
 
     Parameters
     ----------
-    path : str or Path
+    data : str or Path
         What :func:`~embedscope.data.readers.read_collection` reads. A judged folder gives one row a query.
     split, columns, group
         As ``read_collection`` takes them.
@@ -60,9 +61,9 @@ def read_rows(
     InvalidOptionError
         If ``split`` is no portion of a file, or names a split that the folder does not have.
     """
-    path = require_path(path)
-    with located(str(path)):
-        records, portion = read_source(path, split=split, group=group)
+    path = require_path(data) if is_path(data) else None
+    with located(str(data)):
+        records, portion = read_source(data, split=split, group=group)
         if isinstance(records, Folder):
             refuse_columns(columns, f"a {records.format}")
             return _folder_rows(records)
@@ -75,13 +76,14 @@ def read_rows(
             raise DataFormatError("the data set has no rows, so there is nothing to look at. Give a file with rows.")
         kept = {row.number for row in rows}
         by_number = {number: record for number, record in read.records.items if number in kept}
+        is_file = path is not None and path.is_file()
         return RawRows(
             format=f"{mapping.format} {records.container}",
             row_name=records.row_name,
             rows=tuple(rows),
             repeated_types=tuple(n for n, record in by_number.items() if _names_a_type_twice(record, mapping)),
             warnings=(*records.warnings, *notes),
-            source=RecordSource(path, records.container, mapping, by_number, records.cells) if path.is_file() else None,
+            source=RecordSource(Path(data), records.container, mapping, by_number, records.cells) if is_file else None,
             rest=tuple(unread(by_number[row.number], mapping) for row in rows),
             columns=mapping.roles,
             first_records=tuple(by_number[row.number] for row in rows[:N_FIRST]),

@@ -23,6 +23,7 @@ from embedscope.pipeline import (
     diagnose,
     embed_with,
     measure,
+    objects_apart,
     read,
     require_encoder,
     warn_of_missing,
@@ -76,20 +77,20 @@ def compare(
     skip_maps : bool
         Leave the maps of the runs out.
     **options
-        Single settings by name, over ``settings``; ``data`` may be a `Collection`.
+        Single settings by name, over ``settings``; ``data`` and ``train`` may be objects, as `run` takes them.
 
     Raises
     ------
     InputError
         If fewer than two different runs are named, or one of them, the data or an option cannot be used.
     """
-    own_data = options.pop("data") if isinstance(options.get("data"), Collection) else None
+    options, objects = objects_apart(options)
     chosen = (settings or Settings.of(max_samples=0)).with_options(**options)
     names = _run_names(checkpoints, chosen.model.baseline)
     criteria, reader = load_criteria(chosen.measure.criteria), load_pack(chosen.measure.attributes)
     chosen = with_metrics_of(criteria, chosen)
-    collection = read(chosen, log, own_data)
-    training = TrainingFile.of(chosen, log)
+    collection = read(chosen, log, objects.get("data"))
+    training = TrainingFile.of(chosen, log, objects.get("train"))
     # All is encoded before anything is measured, so that a checkpoint that cannot be read stops the run early. A
     # reference that was measured before needs no vectors, and only a lone candidate is held against its base as well.
     to_encode = names[1:] if is_run_folder(names[0]) else names

@@ -49,7 +49,8 @@ def matrix_of(column: Any, *, name: str, place: str) -> Float32Array:
     numbers = values.to_numpy(zero_copy_only=False).reshape(len(flat), -1 if len(flat) else 0)
     if numbers.dtype.kind not in "fiu" or (len(flat) and numbers.shape[1] == 0):
         raise InvalidEmbeddingsError(f"'{name}' in '{place}' is of type {column.type}; expected numbers.")
-    return np.ascontiguousarray(numbers, dtype=np.float32)
+    with np.errstate(over="ignore"):  # what overflows is infinite, and refused where it is used
+        return np.ascontiguousarray(numbers, dtype=np.float32)
 
 
 def vector_column(vectors: FloatArray) -> Any:

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from embedscope.data.collection import Collection
 from embedscope.decide.criteria import load_criteria
 from embedscope.errors import InvalidOptionError, MissingExtraError
 from embedscope.metrics.metric_names import parse_measure
@@ -26,7 +25,7 @@ from embedscope.models.projectors import Identity
 from embedscope.models.prompts import OwnPrompts, PromptChoice, choose_prompts
 from embedscope.models.score_function import resolved_similarity
 from embedscope.output.run_files import write_run
-from embedscope.pipeline import Embedded, read, result_of
+from embedscope.pipeline import Embedded, objects_apart, read, result_of
 from embedscope.protocols import Float32Array
 from embedscope.result import ModelFacts, Result
 from embedscope.settings import DEFAULTS, Settings, SimilarityFunction
@@ -43,7 +42,7 @@ class Evaluation:
 
     Parameters
     ----------
-    data : str, Path or Collection
+    data : str, Path or object
         Queries, positives, hard negatives, in any form that embedscope reads.
     name : str
         Put before the name of each metric, as the library's own evaluators do, and the name of the folder.
@@ -87,7 +86,7 @@ class Evaluation:
 
     def __init__(
         self,
-        data: str | Path | Collection,
+        data: Any,
         *,
         name: str = "",
         output: str | Path | None = None,
@@ -106,7 +105,7 @@ class Evaluation:
         if similarity not in set(SimilarityFunction):
             raise InvalidOptionError(f"similarity must be one of {', '.join(SimilarityFunction)}, not '{similarity}'.")
         self._similarity = SimilarityFunction(similarity)
-        named = {} if isinstance(data, Collection) else {"data": data}
+        named, objects = objects_apart({"data": data})
         self._settings = Settings.of(
             **named,
             max_samples=max_samples,
@@ -119,7 +118,7 @@ class Evaluation:
             skip_umap=True,
             keep_self=keep_self,
         )
-        self._collection = read(self._settings, collection=data if isinstance(data, Collection) else None)
+        self._collection = read(self._settings, data_object=objects.get("data"))
         self._output = None if output is None else Path(output)
         self._criteria = load_criteria(criteria)
         self._page = page

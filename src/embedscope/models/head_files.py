@@ -24,6 +24,7 @@ from embedscope.models.modules import activation_name
 from embedscope.models.projectors import Normalize, Step
 from embedscope.models.weights import (
     EXPECTED,
+    VECTOR_KINDS,
     WEIGHT_KINDS,
     FileKind,
     LazyTensors,
@@ -121,7 +122,7 @@ def read_head_file(
         If it is no such file, its tensors by name cannot be told apart, or it holds no head that can be applied.
     """
     kind = file_kind(path)
-    if kind in (FileKind.NPZ, FileKind.PARQUET):
+    if kind in VECTOR_KINDS:
         raise CheckpointError(
             f"'{path}' is {kind}, not a checkpoint. If it holds embeddings, pass it with --embeddings."
         )
@@ -137,7 +138,8 @@ def read_head_file(
         if not isinstance(stored, Mapping):
             raise CheckpointError(
                 f"'{path}' holds a {type(stored).__name__}; expected a state dict, bare or under one of "
-                f"{', '.join(WRAPPER_KEYS)}."
+                f"{', '.join(WRAPPER_KEYS)}. Embeddings are not read from a pickle: save them with their texts, "
+                f"np.savez('vectors.npz', texts=texts, vectors=vectors), and pass that file."
             )
         layout, configs = Layout.STATE_DICT, _configs(stored)
         state, beside = _state_dict(path, stored)

@@ -9,7 +9,8 @@ from pathlib import Path
 from embedscope.errors import CheckpointError, importing
 
 _HUB_NAME = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?")
-_FILE_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors", ".npz", ".parquet", ".json")
+_WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
+_FILE_SUFFIXES = (*_WEIGHT_SUFFIXES, ".npz", ".npy", ".parquet", ".arrow", ".faiss", ".pkl", ".json", ".jsonl")
 
 _SMALL_FILES = ["*.json", "*.txt", "*.model", "*/config.json", "*/*.safetensors", "*/pytorch_model.bin"]
 _WEIGHTS = (["model*.safetensors"], ["pytorch_model*.bin"])

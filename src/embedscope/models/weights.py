@@ -36,8 +36,12 @@ class FileKind(StrEnum):
     PICKLE = "a pickle or an old torch file"
     SAFETENSORS = "a safetensors file"
     NPZ = "a NumPy .npz archive"
+    NPY = "a NumPy .npy array"
     ZIP = "a zip archive that torch did not write"
     PARQUET = "a Parquet file"
+    ARROW = "an Arrow file"
+    ARROW_STREAM = "an Arrow stream"
+    FAISS = "a FAISS index"
     HDF5 = "an HDF5 file"
     IMAGE = "an image"
     GZIP = "a gzip archive"
@@ -51,10 +55,21 @@ _MAGIC: tuple[tuple[bytes, FileKind], ...] = (
     (b"\xff\xd8\xff", FileKind.IMAGE),
     (b"GIF8", FileKind.IMAGE),
     (b"PAR1", FileKind.PARQUET),
+    (b"\x93NUMPY", FileKind.NPY),
+    (b"ARROW1", FileKind.ARROW),
+    (b"\xff\xff\xff\xff", FileKind.ARROW_STREAM),
     (b"\x89HDF", FileKind.HDF5),
     (b"\x1f\x8b", FileKind.GZIP),
     (b"\x80", FileKind.PICKLE),
 )
+
+VECTOR_KINDS = frozenset(
+    {FileKind.NPZ, FileKind.NPY, FileKind.PARQUET, FileKind.ARROW, FileKind.ARROW_STREAM, FileKind.FAISS}
+)
+"""Files that hold vectors; JSON may hold them too."""
+
+_FAISS = re.compile(rb"I[xwHB][A-Za-z0-9]{2}")
+"""How a FAISS index begins; its dimension follows, whose bytes are no text."""
 
 WEIGHT_KINDS = frozenset({FileKind.TORCH_ZIP, FileKind.PICKLE, FileKind.SAFETENSORS})
 
@@ -77,6 +92,8 @@ def file_kind(path: Path) -> FileKind:
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             return kind
+    if _FAISS.match(head) and 0 in head[4:12]:
+        return FileKind.FAISS
     return _text_kind(head)
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from embedscope.data.collection import Collection
 from embedscope.log import Log
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import Prompting, encode_roles
-from embedscope.models.fingerprints import hash_file
 from embedscope.models.model import Model
 from embedscope.models.precomputed import is_precomputed_file, read_precomputed
 from embedscope.models.projectors import Step
@@ -46,10 +44,9 @@ class Side:
 def side_of(name: str, sample: Collection, settings: Settings, log: Log) -> Side:
     """The sample under the checkpoint or embedding file ``name``; raises as ``load`` and ``load_precomputed``."""
     if is_precomputed_file(name):
-        vectors = Vectors(*read_precomputed(name, sample))
-        facts = ModelFacts(name, "precomputed embeddings", vectors.dim, fingerprint=hash_file(Path(name).expanduser()))
-        log.model(facts)
-        return Side(facts, vectors)
+        found = read_precomputed(name, sample)
+        log.model(found.facts)
+        return Side(found.facts, Vectors(found.queries, found.documents))
     store, model = load(name, settings, log)
     with log.progress("Encoding", unit="texts") as progress:
         vectors = encoded(

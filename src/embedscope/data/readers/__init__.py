@@ -15,11 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from embedscope.data.collection import Collection, build_collection, collection_from_qrels
 from embedscope.data.readers.columns import refuse_columns
 from embedscope.data.readers.containers import Records, is_evaluator, read_records
 from embedscope.data.readers.folders import Folder, evaluator_folder, read_folder
+from embedscope.data.readers.objects import describe_object, is_path, read_object
 from embedscope.data.readers.portion import is_portion, take_portion
 from embedscope.data.readers.rows import mapped_rows
 from embedscope.data.readers.source import located, require_path
@@ -29,7 +31,7 @@ __all__ = ["read_collection", "read_source"]
 
 
 def read_collection(
-    path: str | Path,
+    data: object,
     *,
     split: str | None = None,
     columns: Sequence[str] = (),
@@ -41,10 +43,11 @@ def read_collection(
 
     Parameters
     ----------
-    path : str or Path
+    data : str, Path or object
         A file of rows (columns under known names, or as ``columns`` states them, in JSON, JSONL, CSV, Parquet or Arrow,
         also compressed), of queries, corpus and relevant documents (LlamaIndex), or a folder (BEIR, FlagEmbedding
-        evaluation, MTEB, ``save_to_disk``, files of rows by split).
+        evaluation, MTEB, ``save_to_disk``, files of rows by split); ``hub:owner/name``; or an object, as
+        :func:`~embedscope.data.readers.objects.read_object` takes it. A `Collection` is given back as it is.
     split : str, optional
         Which split or subset of a folder to use; by default ``test``, or the only one there is. For rows a portion in
         file order: ``first:0.9``, ``last:0.1`` (a share) or ``last:200`` (a count).
@@ -72,9 +75,12 @@ def read_collection(
         If ``split`` is no portion of a file, or names a split that the folder does not have, or ``columns`` or
         ``group`` name a column that is not there.
     """
-    path = require_path(path)
-    with located(str(path)):
-        source, portion = read_source(path, split=split, group=group)
+    if isinstance(data, Collection):
+        return data
+    if is_path(data):
+        data = require_path(cast("str | Path", data))
+    with located(describe_object(data)):
+        source, portion = read_source(data, split=split, group=group)
         if isinstance(source, Folder):
             refuse_columns(columns, f"a {source.format}")
             return collection_from_qrels(
@@ -104,12 +110,15 @@ def read_collection(
 
 
 def read_source(
-    path: Path, *, split: str | None = None, group: str | None = None
+    data: object, *, split: str | None = None, group: str | None = None
 ) -> tuple[Folder | Records, str | None]:
-    """What a file or folder holds, judged queries or rows, and the portion of the rows that is still to be taken.
+    """What a file, a folder or an object holds, judged queries or rows, and the portion of the rows still to be taken.
 
     Raises what :func:`read_collection` does; ``group`` is looked up in the queries of a folder.
     """
+    if not is_path(data):
+        return read_object(data, split=split, group=group)
+    path = Path(cast("str | Path", data))
     portion = split if split is not None and (path.is_file() or is_portion(split)) else None
     is_folder = path.is_dir()
     source = read_folder(path, split=None if portion else split, group=group) if is_folder else read_records(path)

@@ -1,0 +1,67 @@
+"""Arrays of ``.npy`` and ``.npz`` files: no object is unpickled, and every fault becomes one error."""
+
+from __future__ import annotations
+
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from embedscope.errors import InvalidEmbeddingsError
+
+_FAULTS = (
+    *(ValueError, TypeError, SyntaxError, tokenize.TokenError),  # of a header, which is the text of a dict
+    *(OSError, EOFError, MemoryError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error),
+)
+
+
+def read_array(path: Path) -> npt.NDArray[Any]:
+    """The array of a ``.npy`` file; ``InvalidEmbeddingsError`` if it holds Python objects or is damaged."""
+    with _readable(path):
+        found: npt.NDArray[Any] = np.load(path, allow_pickle=False)
+        return found
+
+
+def read_archive(path: Path, is_needed: Callable[[str], bool]) -> dict[str, npt.NDArray[Any] | None]:
+    """The arrays of a ``.npz`` file by name; None for Python objects under a name that ``is_needed`` does not ask for.
+
+    Raises InvalidEmbeddingsError if another holds Python objects, or the file is damaged.
+    """
+    with _readable(path), np.load(path, allow_pickle=False) as archive:
+        found: dict[str, npt.NDArray[Any] | None] = {}
+        for name in archive.files:
+            try:
+                found[name] = archive[name]
+            except ValueError as error:
+                if not _are_objects(error) or is_needed(name):
+                    raise
+                found[name] = None
+        return found
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except _FAULTS as error:
+        if isinstance(error, ValueError) and _are_objects(error):
+            raise InvalidEmbeddingsError(
+                f"'{path}' holds Python objects, which are programs and are never loaded. Save texts and ids as "
+                f"strings (np.asarray(texts, dtype=str)) and vectors as one float32 matrix."
+            ) from error
+        raise damaged(path, error) from error
+
+
+def _are_objects(error: ValueError) -> bool:
+    return "allow_pickle" in str(error) or "Object arrays" in str(error)
+
+
+def damaged(path: Path, error: Exception) -> InvalidEmbeddingsError:
+    """The refusal of a file that a library cannot read."""
+    return InvalidEmbeddingsError(f"'{path}' cannot be read: {error}. It is cut short or damaged; save it again.")
