@@ -286,9 +286,11 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=6,
 )
-fields = st.sampled_from(
-    ["query", "pos", "hard_neg", "neg", "anchor", "positive", "negative", "group", "positive_passages"]
-)
+NAMES = (
+    "query", "pos", "hard_neg", "neg", "anchor", "positive", "negative", "group", "positive_passages", "question",
+    "answer", "label", "score", "positive_ctxs", "contexts", "ground_truth", "id", "source", "", "1", "é",
+)  # fmt: skip
+fields = st.sampled_from(NAMES)
 
 
 @fuzz

@@ -243,6 +243,70 @@ def test_a_name_that_speaks_of_negatives_is_read_or_left_as_a_person_says(tmp_pa
     assert not negative_pairs(collected(tmp_path, rows, columns=left))
 
 
+def test_a_stated_query_leaves_the_other_question_to_be_the_positive_of_the_proposal(tmp_path: Path) -> None:
+    rows = table(question1=QUERIES, question2=ANSWERS)
+    (option,) = options_in(refusal(tmp_path, rows, columns=["query=question1"]))
+    assert pairs(collected(tmp_path, rows, columns=option)) == MEANT
+
+
+def test_stated_negatives_leave_every_other_column_alone(tmp_path: Path) -> None:
+    rows = table(query=QUERIES, pos=ANSWERS, neg=OTHERS, bm25_negatives=ANSWERS[::-1])
+    assert negative_pairs(collected(tmp_path, rows, columns=["negatives=neg"])) == MEANT_NEGATIVE
+
+
+def test_fields_of_an_annotation_tool_beside_a_query_and_a_positive_are_metadata(tmp_path: Path) -> None:
+    rows = table(query=QUERIES, pos=ANSWERS, data=["a", "b", "a", "b"], annotations=[[]] * 4)
+    assert collected(tmp_path, rows).metadata == {"data": ("a", "b", "a", "b")}
+
+
+@pytest.mark.parametrize(
+    ("container", "rows"),
+    [
+        ("json", table(query=QUERIES, pos=ANSWERS, hard_neg=[[{"text": text, "type": []}] for text in OTHERS])),
+        ("jsonl", table(query=QUERIES, pos=[[text] for text in ANSWERS], neg=[[text] for text in OTHERS])),
+        ("tsv", table(anchor=QUERIES, positive=ANSWERS, negative=OTHERS)),
+        ("parquet", table(positive=ANSWERS, anchor=QUERIES, negative_1=OTHERS)),
+        (
+            "jsonl",
+            table(
+                query_id=[*"abcd"],
+                query=QUERIES,
+                positive_passages=[[{"docid": "1", "title": "", "text": text}] for text in ANSWERS],
+                negative_passages=[[{"docid": "2", "text": text}] for text in OTHERS],
+            ),
+        ),
+        (
+            "json",
+            table(
+                question=QUERIES,
+                answers=[["short"]] * 4,
+                positive_ctxs=[[{"title": "", "text": text}] for text in ANSWERS],
+                hard_negative_ctxs=[[{"title": "", "text": text}] for text in OTHERS],
+            ),
+        ),
+        ("csv", table(query=QUERIES * 2, text=ANSWERS + OTHERS, label=["true"] * 4 + ["false"] * 4)),
+        ("parquet", table(anchor=QUERIES * 2, positive=ANSWERS + OTHERS, label=[1.0] * 4 + [0.0] * 4)),
+        (
+            "jsonl",
+            table(
+                anchor=QUERIES, positive=[list(both) for both in zip(ANSWERS, OTHERS, strict=True)], labels=[[1, 0]] * 4
+            ),
+        ),
+        ("csv", table(query=QUERIES, pos=[repr([text]) for text in ANSWERS], neg=[json.dumps([t]) for t in OTHERS])),
+        ("csv", table(frage=QUERIES, fundstelle=ANSWERS, falsch=OTHERS)),
+    ],
+)
+def test_one_collection_in_every_format_has_one_digest(tmp_path: Path, container: str, rows: Rows) -> None:
+    stated = {
+        "text": ["positive=text"],
+        "frage": ["query=frage", "positive=fundstelle", "negatives=falsch"],
+    }
+    columns = next((option for name, option in stated.items() if name in rows[0]), [])
+    for turned in (rows, [dict(reversed(row.items())) for row in rows], rows[::-1]):
+        found = collected(tmp_path, turned, container, columns=columns)
+        assert digest(found) == digest(collected(tmp_path, TRIPLETS))
+
+
 # --- unknown columns ------------------------------------------------------------------------------------------------
 
 
@@ -306,6 +370,7 @@ def test_more_columns_of_texts_are_refused_with_an_option_that_reads_them(tmp_pa
         ({"a": QUERIES, "b": ["wool", "rain", "moles", "knives"]}, "'b' holds single words"),
         ({"a": ["wool", "rain", "moles", "knives"], "b": QUERIES}, "'a' holds single words"),
         ({"a": QUERIES, "n": [3, 1, 4, 1], "b": ANSWERS}, "none is known to be the query or the positive"),
+        ({"1": QUERIES, "2": ANSWERS, "3": ["1", "0", "1", "0"]}, "example --columns query=1,positive=2"),
         ({"a": QUERIES, "b": [["x"], ["y"], ["z"], ["x"]]}, "none is known to be the query or the positive"),
         ({"sentence1": QUERIES, "sentence2": ANSWERS, "score": [0.1, 0.5, 1.0, 0.2]}, "metadata=score"),
         ({"sentence1": QUERIES, "sentence2": ANSWERS, "label": [0, 1, 1, 1]}, "label=label"),

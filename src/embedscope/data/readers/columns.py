@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -217,8 +218,6 @@ class _Columns:
 
     def mapping(self) -> ColumnMapping:
         """The mapping; raises DataFormatError where it is unclear."""
-        if not {Role.QUERY, Role.POSITIVE} <= set(self._stated.values()):
-            _refuse_exports(self._fields)
         self._leave_row_numbers()
         self._choose_positive()
         self._choose_negatives()
@@ -227,9 +226,9 @@ class _Columns:
         self._require_one_each()
         (query,), (positive,) = self._of(Role.QUERY), self._of(Role.POSITIVE)
         for field in (query, positive):
-            self._refuse_content(field, _ADDRESS.fullmatch, "addresses")
+            self._refuse_content(field, "addresses")
         if names_a_document(positive):
-            self._refuse_content(positive, _is_word, "single words")
+            self._refuse_content(positive, "numbers", "single words")
         self._refuse_possible_negatives()
         lists = self._open_lists()
         for field in self._of(None):
@@ -265,12 +264,13 @@ class _Columns:
 
     def _leave_row_numbers(self) -> None:
         """Columns under unknown names that count the rows from 0 or 1."""
-        n = len(self.records.items)
         for field in self._of(None):
-            listed = [_whole(value) for value in self._values(field)]
-            if n > 1 and listed in (list(range(n)), list(range(1, n + 1))):
+            if len(self.records.items) > 1 and any(map(partial(self._counts_from, field), (0, 1))):
                 self._role[field] = Role.UNUSED
                 self._ids.add(field)
+
+    def _counts_from(self, field: str, start: int) -> bool:
+        return all(_whole(value) == number for number, value in enumerate(self._values(field), start=start))
 
     def _choose_positive(self) -> None:
         """Of the names of positives those that say it most surely; more than one of these is refused later."""
@@ -325,9 +325,7 @@ class _Columns:
     def _refuse_contradicted(self, query: str, positive: str) -> None:
         """What the texts say against a guess by order."""
         for field in (query, positive):
-            self._refuse_content(field, _ADDRESS.fullmatch, "addresses")
-            self._refuse_content(field, _is_number, "numbers")
-            self._refuse_content(field, _is_word, "single words")
+            self._refuse_content(field, *_CONTENTS)
         first, second = self._texts(query), self._texts(positive)
         is_repeated = len(set(second)) < len(second)
         if first and second and is_repeated and median(map(len, second)) < median(map(len, first)):
@@ -338,9 +336,15 @@ class _Columns:
                 positive=[query],
             )
 
-    def _refuse_content(self, field: str, is_such: Callable[[str], object], what: str) -> None:
-        if field not in self._stated and _mostly(is_such, self._texts(field)):
-            raise self._unclear(f"the column '{field}' holds {what}, and texts were expected")
+    def _refuse_content(self, field: str, *contents: str) -> None:
+        content = self._content(field)
+        if field not in self._stated and content in contents:
+            raise self._unclear(f"the column '{field}' holds {content}, and texts were expected")
+
+    def _content(self, field: str) -> str:
+        """What a column holds in place of texts; "" where it holds texts."""
+        texts = self._texts(field)
+        return next((content for content, is_such in _CONTENTS.items() if _mostly(is_such, texts)), "")
 
     def _require_one_each(self) -> None:
         for role in _SINGLE:
@@ -350,6 +354,7 @@ class _Columns:
                 raise self._unclear(f"the rows have {both}{' and '.join(map(repr, own))}, and one can be the {role}")
         absent = [role.value for role in (Role.QUERY, Role.POSITIVE) if not self._of(role)]
         if absent:
+            _refuse_exports(self._fields)
             _refuse_parts_of_a_folder(self._fields)
             raise self._unclear(
                 f"of the fields {names(self._fields) or '(there are none)'} none is known to be the "
@@ -358,7 +363,7 @@ class _Columns:
 
     def _refuse_possible_negatives(self) -> None:
         doubtful = [field for field in self._of(None) if speaks_of_negatives(field)]
-        if doubtful:
+        if doubtful and Role.NEGATIVES not in self._stated.values():
             raise DataFormatError(
                 f"the column '{doubtful[0]}' may hold negatives, and its name is not one that is known. Pass "
                 f"{self._line(negatives=[*self._of(Role.NEGATIVES), *doubtful])} to read it, or "
@@ -381,8 +386,9 @@ class _Columns:
     def _guess(self) -> dict[str, list[str]]:
         """The roles that a person may have meant: columns by name, then columns of texts in their order."""
         query, positive = self._of(Role.QUERY), self._of(Role.POSITIVE)
-        unknown = [*query[1:], *self._of(None)]
-        texts = [field for field in unknown if self._is_of_texts(field)]
+        left = [field for field in self._of(Role.UNUSED) if role_of(field) in (Role.QUERY, Role.POSITIVE)]
+        unknown = [*query[1:], *left, *self._of(None)]
+        texts = [field for field in unknown if self._is_of_texts(field) and not self._content(field)]
         others = iter([*texts, *(field for field in unknown if field not in texts)])
         roles = {"query": query[:1] or [next(others, "...")], "positive": positive[:1] or [next(others, "...")]}
         more = [field for field in others if field in texts and not (query or positive)]
@@ -476,6 +482,14 @@ def _is_number(text: str) -> bool:
 def _is_word(text: str) -> bool:
     """Whether a text is a single word; scripts that put no spaces between words do not say so."""
     return len(text.split()) == 1 and max(text) < _WITH_SPACES
+
+
+_CONTENTS: dict[str, Callable[[str], object]] = {
+    "addresses": _ADDRESS.fullmatch,
+    "numbers": _is_number,
+    "single words": _is_word,
+}
+"""What a column may hold that is no text, the most certain first."""
 
 
 def _whole(value: object) -> int | None:

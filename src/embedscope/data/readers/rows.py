@@ -114,9 +114,8 @@ def passage_text(record: Fields, place: str) -> str:
             value = str(value)
         if not isinstance(value, str):
             raise _wrong_type(place, field, "a string", value)
-        parts.append(value)
-    stated = [part for part in parts if part.strip()]
-    return stated[0] if len(stated) == 1 else " ".join(part.strip() for part in stated)
+        parts.append(value.strip())
+    return " ".join(filter(None, parts))
 
 
 def _slots(record: Fields, field: str) -> Iterator[Slot]:
@@ -179,7 +178,7 @@ def _positive(record: Fields, slot: Slot, place: str) -> str:
     if is_null(item):
         return ""
     if isinstance(item, dict) and slot[1] is not None:
-        return passage_text(item, at)
+        return _object_text(item, at)
     expected = "a string or a list of strings" if slot[1] is None else "a string"
     raise DataFormatError(f"{at}: expected {expected}, came {kind_of(item)}. Correct the row.")
 
@@ -192,9 +191,15 @@ def _negative(record: Fields, slot: Slot, place: str, any_weight: bool) -> Negat
     if isinstance(item, dict) and slot[1] is not None:
         _required(item, "text", at)
         weight = _weight(item.get("weight"), at, any_weight)
-        return Negative(passage_text(item, at), _types(item.get("type"), at), weight)
+        return Negative(_object_text(item, at), _types(item.get("type"), at), weight)
     expected = "a string or a list" if slot[1] is None else "a string or an object {text, type, weight}"
     raise DataFormatError(f"{at}: expected {expected}, came {kind_of(item)}. Correct the row.")
+
+
+def _object_text(item: Fields, place: str) -> str:
+    """The text of an object as it stands there, behind its title where it has one."""
+    text = passage_text(item, place)
+    return item["text"] if is_null(item.get("title")) and isinstance(item["text"], str) else text
 
 
 def _types(value: object, place: str) -> tuple[str, ...]:
