@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -218,8 +219,8 @@ def _texts(path: Path, role: str, notes: list[str]) -> Iterator[tuple[str, str, 
     stream = open_records(path, None if role == QUERIES else lambda column: spelled(column) in known)
     for number, record in stream.items:
         place = f"{stream.row_name} {number}"
-        name_field, text_field = _fields_of(record, role, place)
-        title_field = next((field for field in record if spelled(field) == _TITLE), _TITLE)
+        with located(place):
+            name_field, title_field, text_field = _fields_of(tuple(record), role)
         passage = {"title": record.get(title_field), "text": record[text_field]}
         rest = {k: v for k, v in record.items() if k not in (name_field, text_field, title_field)}
         yield place, identifier(record[name_field], place), passage_text(passage, place), rest
@@ -232,20 +233,24 @@ def _is_by_id(value: Fields) -> bool:
     return all(isinstance(text, str) for text in texts) and not any(spelled(key) in ("id", "text") for key in value)
 
 
-def _fields_of(record: Fields, role: str, place: str) -> tuple[str, str]:
-    """The names of the fields of the id and the text; without a header the first column and the second."""
-    if list(record) == ["1", "2"]:
-        return "1", "2"
+@lru_cache(maxsize=1024)
+def _fields_of(record: tuple[str, ...], role: str) -> tuple[str, str, str]:
+    """The fields of the id, the title and the text among those of a record; without a header the first and the second.
+
+    Raises DataFormatError if there is none for the id or the text.
+    """
+    if record == ("1", "2"):
+        return "1", _TITLE, "2"
     by_spelling = {spelled(field): field for field in reversed(record)}
     if "_id" in record:
         by_spelling["id"] = "_id"
     name_field = next((by_spelling[name] for name in _IDS[role] if name in by_spelling), None)
     text_field = next((by_spelling[name] for name in _TEXT if name in by_spelling), None)
     if name_field is None:
-        raise DataFormatError(f"{place}: the field '_id' (or 'id') is missing; there is {names(record) or 'nothing'}.")
+        raise DataFormatError(f"the field '_id' (or 'id') is missing; there is {names(record) or 'nothing'}.")
     if text_field is None:
-        raise DataFormatError(f"{place}: the field 'text' is missing; there is {names(record)}.")
-    return name_field, text_field
+        raise DataFormatError(f"the field 'text' is missing; there is {names(record)}.")
+    return name_field, by_spelling.get(_TITLE, _TITLE), text_field
 
 
 def _require_order(qrels: Sequence[Qrel], queries: Mapping[str, str], documents: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,7 @@ def identifier(value: object, place: str) -> str:
     raise DataFormatError(f"{place}: expected an id (a string or a whole number), came {kind_of(value)}.")
 
 
+@lru_cache(maxsize=1024)
 def spelled(name: str) -> str:
     """A name without marks and in lower case: ``query-id``, ``query_id`` and ``queryId`` are one."""
     return re.sub(r"[\W_]", "", name).lower()
