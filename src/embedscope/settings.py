@@ -225,6 +225,18 @@ class PictureFormat(StrEnum):
     PDF = "pdf"
 
 
+def _columns_option() -> Any:
+    return option(
+        (), "what each column is: query=question,positive=answer,negatives=neg_*", column_role, metavar="ROLE=NAME",
+        is_list=True, separator=",", shown_default="by their names",
+    )  # fmt: skip
+
+
+def _group_option() -> Any:
+    said = "field whose equal values make queries one observation"
+    return option(None, said, metavar="FIELD", shown_default="group")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSettings(Checked):
     """The data set, and which part of it."""
@@ -240,13 +252,8 @@ class DataSettings(Checked):
         500, "largest number of queries, a seeded random sample; 0 = all. Documents are never sampled", count_or_zero
     )
     train: str | None = option(None, "training file, to see whether it contains the test set", metavar="FILE")
-    columns: tuple[str, ...] = option(
-        (), "what each column is: query=question,positive=answer,negatives=neg_*", column_role, metavar="ROLE=NAME",
-        is_list=True, separator=",", shown_default="by their names",
-    )  # fmt: skip
-    group: str | None = option(
-        None, "field whose equal values make queries one observation", metavar="FIELD", shown_default="group"
-    )
+    columns: tuple[str, ...] = _columns_option()
+    group: str | None = _group_option()
     drop_empty: bool = option(False, "leave rows with empty texts out")
     allow_missing: bool = option(False, "leave judgments of unknown documents out")
     keep_self: bool = option(False, "rank the text of a query itself too, where it is a document")
@@ -592,13 +599,8 @@ class TrainSettings(Checked):
     )  # fmt: skip
     device: Device = option(Device.AUTO, "device to run on", Device)
     encode_batch_size: int = option(32, "number of texts encoded at a time", count)
-    columns: tuple[str, ...] = option(
-        (), "what each column is: query=question,positive=answer,negatives=neg_*", column_role, metavar="ROLE=NAME",
-        is_list=True, separator=",", shown_default="by their names",
-    )  # fmt: skip
-    group: str | None = option(
-        None, "field whose equal values make queries one observation", metavar="FIELD", shown_default="group"
-    )
+    columns: tuple[str, ...] = _columns_option()
+    group: str | None = _group_option()
     drop_empty: bool = option(False, "leave rows with empty texts out")
     keep_self: bool = option(False, "rank the text of a query itself too, where it is a document")
     config: str | None = option(None, "JSON of these options; the command line overrides it", metavar="FILE")
