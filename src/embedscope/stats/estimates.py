@@ -95,6 +95,7 @@ def figure_estimates(
     *,
     bounds: Bounds = None,
     weights: Float64Array | None = None,
+    more: Float64Array | float = 0.0,
 ) -> list[Estimate]:
     """Figures that are smooth functions of sums over queries, such as a ratio, with their intervals.
 
@@ -109,6 +110,8 @@ def figure_estimates(
         From sums to figures.
     weights : ndarray of shape (n_queries, n_figures), optional
         What each query weighs in each figure, the denominators of a ratio: unequal weights are fewer observations.
+    more : ndarray of shape (n_figures,), optional
+        Variance that is not of the queries, such as that of documents which several of them hold.
 
     Returns
     -------
@@ -123,7 +126,7 @@ def figure_estimates(
     if weights is not None:
         least = dependence.n_shared_by(weights)
         sizes = np.maximum(sizes * _evenness(weights), least)
-    return with_intervals(sums.figures, spread.variance_of_mean, sizes, least, n, bounds)
+    return with_intervals(sums.figures, spread.variance_of_mean + more, sizes, least, n, bounds)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
