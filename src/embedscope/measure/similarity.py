@@ -148,14 +148,21 @@ def _moment_columns(queries: Float32Array, documents: DocumentSummary, scores: S
         moments_by_document, queries=queries, judgments=scores.judgments, pair_scores=scores.pair_scores
     )
     is_other = ~np.isin(documents.drawn, relevant)
+    found = scores.pair_scores
     return PairColumns(
         by_query=np.column_stack([*sums.positive, *sums.negative]),
         queries=scores.judgments.query_of_pair,
         documents=places,
+        by_pair=_before(np.column_stack([np.ones(len(found)), found, found**2])),
         by_document=_after(negatives(documents.relevant, relevant)),
         by_other=_after(negatives(documents.sample[is_other], documents.drawn[is_other])),
         n_others=documents.n - len(relevant),
     )
+
+
+def _before(columns: Float64Array) -> Float64Array:
+    """Columns of positives, and zeros for those of negatives."""
+    return np.pad(columns, ((0, 0), (0, columns.shape[1])))
 
 
 def _after(columns: Float64Array) -> Float64Array:
@@ -186,6 +193,7 @@ def _off_diagonal(
     own = replace(
         columns,
         by_query=np.column_stack([total - of_relevant, n_others]),
+        by_pair=None,
         by_document=columns.by_document[:, [4, 3]],
         by_other=np.zeros((0, 2)),
     )
@@ -263,6 +271,7 @@ def _table_columns(
         by_query=np.column_stack([by_query, of_sample.by_query]),
         queries=judgments.query_of_pair,
         documents=places,
+        by_pair=_before(by_pair),
         by_document=_after(of_relevant.by_document * (part * len(queries) / len(rows))),
         by_other=_after(of_sample.by_document[~np.isin(documents.drawn, relevant)] * part),
         n_others=documents.n - len(relevant),

@@ -6,6 +6,7 @@ from all queries.
 
 Sources
 -------
+Cameron, Gelbach & Miller, "Robust inference with multiway clustering", J. Business & Economic Statistics 29 (2011).
 Satterthwaite, "An approximate distribution of estimates of variance components", Biometrics Bulletin 2 (1946).
 Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1 (2007).
 """
@@ -35,6 +36,8 @@ class PairColumns:
         All pairs of each query: the sums are over these.
     queries, documents : ndarray of shape (P,), int64
         The two sides of each relevant pair; relevant documents are numbered 0 .. R - 1.
+    by_pair : ndarray of shape (P, S), float64, or None
+        Relevant pairs; None where the sums hold none of them.
     by_document : ndarray of shape (R, S), float64
         All pairs of each relevant document to whose query it is not relevant.
     by_other : ndarray of shape (n, S), float64
@@ -46,6 +49,7 @@ class PairColumns:
     by_query: Float64Array
     queries: IntArray
     documents: IntArray
+    by_pair: Float64Array | None
     by_document: Float64Array
     by_other: Float64Array
     n_others: int
@@ -53,8 +57,7 @@ class PairColumns:
     def shares(self, values: Float64Array) -> Float64Array:
         """Values of relevant documents, (R, M), each divided among the queries that it is relevant to, (Q, M)."""
         parts = (values / np.bincount(self.documents)[:, np.newaxis])[self.documents]
-        pairs, shape = np.arange(len(self.queries)), (len(self.by_query), len(self.queries))
-        return np.asarray(csr_array((np.ones(len(pairs)), (self.queries, pairs)), shape=shape) @ parts)
+        return _summed(parts, self.queries, len(self.by_query))
 
     def dependence_of_documents(self) -> Dependence:
         """Relevant documents depend as much as the queries that they are relevant to overlap."""
@@ -75,9 +78,10 @@ def pair_estimates(
     With influences ``u_q = T - T_(q)`` of queries, all their pairs included, and ``v_d`` of documents, relevant pairs
     left out, the variance is ``Var(sum u_q) + Var(sum v_d) + 2 sum u_q v_d``, the last sum over relevant pairs. Queries
     depend as far as they share documents, and documents as far as they share queries (`Dependence.spread`); those that
-    are relevant to nothing are independent. Where queries fall into independent groups, which may share more than
-    documents, each document's v is divided among the queries that it is relevant to instead, and the spread is that of
-    the queries. ``ends`` makes the interval from value and error.
+    are relevant to nothing are independent. Where documents are very popular that finds too little, so that queries
+    depend at least as their relevant pairs with a document in common do. Where queries fall into independent groups,
+    which may share more than documents, each document's v is divided among the queries that it is relevant to instead,
+    and the spread is that of the queries. ``ends`` makes the interval from value and error.
 
     Raises InvalidOptionError if a value is not finite.
     """
@@ -91,6 +95,11 @@ def pair_estimates(
     influences = of_query + columns.shares(of_document) if has_groups else of_query
     spread = dependence.spread(n * influences)
     queries = spread.variance_of_mean
+    if columns.by_pair is not None and not has_groups:
+        of_pair = sums.without(columns.by_pair)
+        of_document_pairs = _summed(of_pair, columns.documents, len(of_document))
+        common = (of_document_pairs**2).sum(axis=0) - (of_pair**2).sum(axis=0)
+        queries = np.maximum(queries, (of_query**2).sum(axis=0) * n / (n - 1) + common)
     sizes = np.minimum(spread.n_effective, 1 + degrees_of_freedom(influences))
     variance = queries + alone
     if not has_groups:
@@ -102,3 +111,8 @@ def pair_estimates(
         sizes = 1 + quotient(variance**2, spent)
     least = np.full(len(sums.figures), dependence.n_shared)
     return with_intervals(sums.figures, variance, sizes, least, n, bounds, ends=ends)
+
+
+def _summed(values: Float64Array, side: IntArray, n: int) -> Float64Array:
+    """Values of relevant pairs, (P, M), summed over one side of them, (n, M)."""
+    return np.asarray(csr_array((np.ones(len(side)), (side, np.arange(len(side)))), shape=(n, len(side))) @ values)
