@@ -127,7 +127,7 @@ def test_every_checkpoint_has_its_metrics_and_violations_with_intervals(healthy:
     assert set(found.violation_rates) == {"price", "place"}
     for name, figures in found.violation_rates.items():
         assert figures == tuple(run.negative_types[name].violation_rate for run in healthy.values())
-    assert (found.n_queries, found.n_clusters) == (N, N)
+    assert (found.n_queries, found.n_effective) == (N, next(iter(healthy.values())).data.n_effective)
 
 
 def test_gained_and_lost_are_the_queries_that_changed_from_one_checkpoint_to_the_next(

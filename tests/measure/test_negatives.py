@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -181,3 +182,22 @@ def test_a_type_without_a_violation_has_an_interval_with_an_open_end() -> None:
     assert (rate.value, rate.low) == (0.0, 0.0)
     assert rate.high is not None
     assert 0.1 < rate.high < 0.2  # Wilson for 0 of 20: 0.161
+
+
+def test_a_margin_varies_by_queries_and_by_the_documents_that_several_of_them_hold() -> None:
+    """The variance is a sum over all two pairs of one query or of one document."""
+    generator = np.random.default_rng(0)
+    n, n_documents = 60, 4
+    queries = np.repeat(np.arange(n), 2)
+    documents = np.concatenate([generator.choice(n_documents, 2, replace=False) for _ in range(n)])
+    margins = generator.normal(0, 0.1, n_documents)[documents] + generator.normal(0, 0.1, 2 * n)
+    alone = pairs_of(queries, margins, [("a",)] * len(margins))
+    shared = replace(alone, documents=documents)
+    e = (margins - margins.mean()) / len(margins)
+    same = {name: side[:, np.newaxis] == side for name, side in (("q", queries), ("d", documents))}
+    by_queries = e @ same["q"] @ e * n / (n - 1)
+    by_both = by_queries + e @ (same["d"] & ~same["q"]) @ e
+    found = [measure_types(pairs, resampler_of(n), EDGES, 0.0)["a"].margin for pairs in (alone, shared)]
+    widths = [one.high - one.low for one in found if one.high is not None and one.low is not None]
+    assert widths[1] / widths[0] == pytest.approx(np.sqrt(by_both / by_queries))
+    assert widths[1] > 2 * widths[0]

@@ -13,9 +13,9 @@ from scipy import stats
 from embedscope.errors import InvalidOptionError
 from embedscope.result import Estimate
 from embedscope.stats.dependence import Dependence
-from embedscope.stats.estimates import figure_estimates, mean_estimates
+from embedscope.stats.estimates import degrees_of_freedom, figure_estimates, mean_estimates
 from embedscope.stats.figures import margin_and_separation, ratio_of_sums
-from embedscope.stats.intervals import wilson
+from embedscope.stats.intervals import interval_bounds, wilson
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -227,3 +227,24 @@ def test_the_interval_covers_the_true_mean_of_clustered_queries_where_the_naive_
         naive_held += abs(values.mean() - 0.7) <= 1.96 * values.std() / math.sqrt(len(values))
     assert 0.92 <= held / n_simulations <= 0.98
     assert naive_held / n_simulations < 0.85
+
+
+def test_degrees_of_freedom_are_those_of_the_variance_of_the_sum_of_squares() -> None:
+    influences = np.random.default_rng(0).normal(size=(400, 3)) * [[1.0, 2.0, 1.0]]
+    influences[:5, 2] *= 30  # five make up the spread
+    squares = influences**2
+    plain = 2 * 400 * squares.mean(axis=0) ** 2 / squares.var(axis=0)
+    assert degrees_of_freedom(influences) == pytest.approx(np.minimum(plain, 399))
+    assert degrees_of_freedom(influences)[2] < 10
+
+
+def test_near_a_bound_the_quantile_rests_on_the_few_values_that_differ() -> None:
+    """Ten of fifty values below 1, one of them far: Student's quantile of as many degrees as its square leaves."""
+    values = np.ones(50)
+    values[:10] = [0.1, *np.linspace(0.7, 0.9, 9)]
+    found = mean_estimates({"nDCG@10": values}, Dependence.of_groups(np.arange(50)), bounds=(0.0, 1.0))["nDCG@10"]
+    e = values - values.mean()
+    degrees = 2 / ((e**4).sum() / (e**2).sum() ** 2 - 1 / 50)
+    error = values.std(ddof=1) / np.sqrt(50)
+    assert (found.low, found.high) == pytest.approx(interval_bounds(values.mean(), error, 1 + degrees, (0.0, 1.0)))
+    assert degrees < 5

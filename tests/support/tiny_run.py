@@ -309,7 +309,7 @@ def timeline() -> tuple[Timeline, MapAnimation]:
         since_best=None,
         over_fitting="since epoch 2 the MRR has fallen",
         n_queries=4,
-        n_clusters=4,
+        n_effective=4.0,
     )
     animation = MapAnimation(
         method="tsne",

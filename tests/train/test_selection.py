@@ -89,8 +89,8 @@ def test_a_best_epoch_below_its_base_is_said_in_place_of_more_epochs() -> None:
     assert "more epochs" in better
 
 
-def test_few_independent_groups_of_validation_queries_are_said() -> None:
+def test_few_effectively_independent_validation_queries_are_said() -> None:
     records, options = course([1.0, 0.8], [1.0, 0.7]), TrainSettings(epochs=9)
-    assert notes_on(records, options, best_epoch=1, n_clusters=30) == ()
-    (note,) = notes_on(records, options, best_epoch=1, n_clusters=29)
-    assert note.startswith("validation rests on 29 independent groups of queries, fewer than 30")
+    assert notes_on(records, options, best_epoch=1, n_effective=30.0) == ()
+    (note,) = notes_on(records, options, best_epoch=1, n_effective=29.96)
+    assert note.startswith("validation rests on 29.9 effectively independent queries, fewer than 30")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from embedscope.output.terminal import Terminal
 from embedscope.result import TrainingRecord
-from embedscope.result.formatting import difference, estimate, number
+from embedscope.result.formatting import difference, estimate, number, queries_in_words
 from embedscope.settings import TrainSettings
 from embedscope.train.checkpoints import BEST
 from embedscope.train.fitting import fit
@@ -39,8 +39,8 @@ def _say_outcome(record: TrainingRecord, best: Path, terminal: Terminal) -> None
     if found is not None:
         terminal.step(
             f"Against the base model: {found.metric} {difference(found)}, "
-            f"paired on the {record.n_valid_queries:,} validation queries ({record.n_valid_clusters:,} independent "
-            f"groups), which also chose the epoch"
+            f"paired on {queries_in_words(record.n_valid_queries, record.n_valid_effective)} of the validation, "
+            f"which also chose the epoch"
         )
         for size, figure in record.prefixes.items():
             terminal.step(f"  {found.metric} of the first {size} numbers: {estimate(figure)}")

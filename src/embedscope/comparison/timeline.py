@@ -140,7 +140,7 @@ def build_timeline(runs: Mapping[str, Scored], settings: Settings) -> Timeline:
         since_best=since_best,
         over_fitting=None if since_best is None else _over_fitting(runs, since_best, epochs[best], epochs[-1]),
         n_queries=len(first.queries.texts),
-        n_clusters=first.data.n_clusters,
+        n_effective=first.data.n_effective,
     )
 
 

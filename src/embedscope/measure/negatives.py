@@ -140,11 +140,19 @@ def _mean_by_query(
     weights: Float64Array | None = None,
     bounds: tuple[float, float] | None = None,
 ) -> Estimate:
-    """Weighted mean over the pairs ``rows`` of ``values``, shape (E,), with its interval over queries."""
+    """Weighted mean over the pairs ``rows`` of ``values``, shape (E,), with its interval.
+
+    It varies by queries, and by documents that are negatives of several: ``sum_d v_d^2 - sum_p v_p^2`` for influences v
+    of documents d and of pairs p, of which the latter are the queries' already (Cameron, Gelbach & Miller, "Robust
+    inference with multiway clustering", J. Business & Economic Statistics 29, 2011).
+    """
     weights = np.ones(len(values)) if weights is None else weights
     queries, n_queries = pairs.queries[rows], len(resampler.clusters)
     columns = [np.bincount(queries, weights=c[rows], minlength=n_queries) for c in (weights * values, weights)]
-    (figure,) = resampler.statistic(np.column_stack(columns), ratio_of_sums, bounds=bounds)
+    total = float(columns[1].sum())
+    influences = weights[rows] * (values[rows] - float(columns[0].sum()) / total) / total
+    shared = float((np.bincount(pairs.documents[rows], weights=influences) ** 2).sum() - (influences**2).sum())
+    (figure,) = resampler.statistic(np.column_stack(columns), ratio_of_sums, bounds=bounds, more=max(shared, 0.0))
     return figure
 
 

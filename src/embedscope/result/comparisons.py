@@ -123,4 +123,4 @@ class Timeline:
     since_best: Comparison | None
     over_fitting: str | None
     n_queries: int = field(metadata=UNWRITTEN)
-    n_clusters: int = field(metadata=UNWRITTEN)
+    n_effective: float | None = field(metadata=UNWRITTEN)  # independent queries, for MRR of the first

@@ -150,9 +150,13 @@ def tensor_words(account: TensorAccount) -> str:
 
 def queries_of(data: DataFacts) -> str:
     """``300 queries (76 effectively independent)``; a report of an older version does not say how many."""
-    if data.n_effective is None:
-        return count(data.n_queries, "query", "queries")
-    return f"{count(data.n_queries, 'query', 'queries')} ({data.n_effective:,.0f} effectively independent)"
+    return queries_in_words(data.n_queries, data.n_effective)
+
+
+def queries_in_words(n: int, n_effective: float | None) -> str:
+    """The same of ``n`` queries."""
+    queries = count(n, "query", "queries")
+    return queries if n_effective is None else f"{queries} ({n_effective:,.0f} effectively independent)"
 
 
 def band(name: str, value: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from embedscope.result.codec import ADDED
 from embedscope.result.comparisons import Comparison
 from embedscope.result.estimate import Estimate
 
@@ -38,6 +39,7 @@ class TrainingRecord:
     base model without a head; ``notes`` say what a person should know, over-fitting among it. ``against_base`` is the
     best head against that base on the same validation queries, which also chose it; ``prefixes`` are the same metric of
     its first numbers, for a head trained on Matryoshka prefixes. Both are measured when the run has ended.
+    ``n_valid_effective`` is the effective number of independent validation queries, for MRR of the base model.
     """
 
     epochs: tuple[EpochRecord, ...]
@@ -52,3 +54,4 @@ class TrainingRecord:
     notes: tuple[str, ...] = ()
     against_base: Comparison | None = None
     prefixes: Mapping[int, Estimate] = field(default_factory=dict)
+    n_valid_effective: float | None = field(default=None, metadata=ADDED)

@@ -5,7 +5,10 @@ spread serves them all: a mean's influences are its values, those of a smooth fu
 query at a time. No random number is drawn. Figures over pairs vary by their documents too
 (`embedscope.stats.pair_figures`).
 
-Source: Efron & Stein, "The jackknife estimate of variance", Annals of Statistics 9 (1981).
+Sources
+-------
+Efron & Stein, "The jackknife estimate of variance", Annals of Statistics 9 (1981).
+Satterthwaite, "An approximate distribution of estimates of variance components", Biometrics Bulletin 2 (1946).
 """
 
 from __future__ import annotations
@@ -76,10 +79,13 @@ def _mean_estimates(columns: Float64Array, dependence: Dependence, bounds: Bound
     if not len(columns):
         return [NO_VALUES] * columns.shape[1]
     spread, least = dependence.spread(columns), np.full(columns.shape[1], dependence.n_shared)
-    scale = np.abs(columns).max(axis=0)
-    return with_intervals(
-        columns.mean(axis=0), spread.variance_of_mean, spread.n_effective, least, len(columns), bounds, scale
-    )
+    means, scale = columns.mean(axis=0), np.abs(columns).max(axis=0)
+    sizes = spread.n_effective
+    if bounds is not None:
+        # Near a bound a few values make up the spread. Where all are bounds, the interval knows it from the mean.
+        is_share = np.isin(columns, bounds).all(axis=0)
+        sizes = np.where(is_share, sizes, np.minimum(sizes, 1 + degrees_of_freedom(columns - means)))
+    return with_intervals(means, spread.variance_of_mean, sizes, least, len(columns), bounds, scale)
 
 
 def figure_estimates(
@@ -89,6 +95,7 @@ def figure_estimates(
     *,
     bounds: Bounds = None,
     weights: Float64Array | None = None,
+    more: Float64Array | float = 0.0,
 ) -> list[Estimate]:
     """Figures that are smooth functions of sums over queries, such as a ratio, with their intervals.
 
@@ -103,6 +110,8 @@ def figure_estimates(
         From sums to figures.
     weights : ndarray of shape (n_queries, n_figures), optional
         What each query weighs in each figure, the denominators of a ratio: unequal weights are fewer observations.
+    more : ndarray of shape (n_figures,), optional
+        Variance that is not of the queries, such as that of documents which several of them hold.
 
     Returns
     -------
@@ -117,7 +126,7 @@ def figure_estimates(
     if weights is not None:
         least = dependence.n_shared_by(weights)
         sizes = np.maximum(sizes * _evenness(weights), least)
-    return with_intervals(sums.figures, spread.variance_of_mean, sizes, least, n, bounds)
+    return with_intervals(sums.figures, spread.variance_of_mean + more, sizes, least, n, bounds)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,6 +147,17 @@ class Sums:
     def without(self, parts: FloatArray) -> Float64Array:
         """What each of ``parts`` of the sums, (k, S), adds to the figures, (k, M): ``T - T_(k)``."""
         return self.figures - self.statistic(self.total - parts)
+
+
+def degrees_of_freedom(influences: Float64Array) -> Float64Array:
+    """Of ``sum e^2`` for influences e of shape (n, M): ``2 / (sum e^4 / (sum e^2)^2 - 1 / n)``, (M,).
+
+    Twice the squared mean of the sum over its variance (Satterthwaite 1946): n for normal influences, few where a few
+    queries make up most of the spread, and never more than n - 1.
+    """
+    n = len(influences)
+    fourth = quotient((influences**4).sum(axis=0), (influences**2).sum(axis=0) ** 2)
+    return np.asarray(np.fmin(quotient(np.full(fourth.shape, 2.0), np.maximum(fourth - 1 / n, 0.0)), n - 1.0))
 
 
 def _evenness(weights: Float64Array) -> Float64Array:

@@ -21,8 +21,8 @@ from scipy.sparse import csr_array
 from embedscope.protocols import Float64Array, IntArray
 from embedscope.result import Estimate
 from embedscope.stats.dependence import Dependence
-from embedscope.stats.estimates import Bounds, Ends, Sums, with_intervals, without_interval
-from embedscope.stats.figures import Statistic
+from embedscope.stats.estimates import Bounds, Ends, Sums, degrees_of_freedom, with_intervals, without_interval
+from embedscope.stats.figures import Statistic, quotient
 from embedscope.stats.intervals import interval_bounds
 
 
@@ -54,10 +54,15 @@ class PairColumns:
     by_other: Float64Array
     n_others: int
 
-    def summed(self, values: Float64Array, side: IntArray, n: int) -> Float64Array:
-        """Values of relevant pairs, (P, M), summed over one side of them, (n, M)."""
-        ones = np.ones(len(side))
-        return np.asarray(csr_array((ones, (side, np.arange(len(side)))), shape=(n, len(side))) @ values)
+    def shares(self, values: Float64Array) -> Float64Array:
+        """Values of relevant documents, (R, M), each divided among the queries that it is relevant to, (Q, M)."""
+        parts = (values / np.bincount(self.documents)[:, np.newaxis])[self.documents]
+        return _summed(parts, self.queries, len(self.by_query))
+
+    def dependence_of_documents(self) -> Dependence:
+        """Relevant documents depend as much as the queries that they are relevant to overlap."""
+        order, ends = np.argsort(self.documents, kind="stable"), np.cumsum(np.bincount(self.documents))
+        return Dependence.of_judgments(np.append(0, ends), self.queries[order])
 
 
 def pair_estimates(
@@ -70,12 +75,13 @@ def pair_estimates(
 ) -> list[Estimate]:
     """Figures that are smooth functions of sums over pairs, such as a margin, with their intervals.
 
-    With influences ``u_q = T - T_(q)`` of queries and ``v_d`` of documents, all their pairs included, the variance is
-    ``sum u_q^2 + sum v_d^2 - sum p_qd^2 + 2 sum u'_q v'_d``: p are the influences of relevant pairs, which both sides
-    hold, and the last sum runs over relevant pairs, u' and v' without these. Where queries fall into independent
-    groups, which may share more than documents, and where no relevant pair takes part, each document's v' is divided
-    among the queries that it is relevant to instead, and the spread is that of the queries (`Dependence.spread`).
-    ``ends`` makes the interval from value and error.
+    With influences ``u_q = T - T_(q)`` of queries, all their pairs included, and ``v_d`` of documents, relevant pairs
+    left out, the variance is ``Var(sum u_q) + Var(sum v_d) + 2 sum u_q v_d``, the last sum over relevant pairs. Queries
+    depend as far as they share documents, and documents as far as they share queries (`Dependence.spread`); those that
+    are relevant to nothing are independent. Where documents are very popular that finds too little, so that queries
+    depend at least as their relevant pairs with a document in common do. Where queries fall into independent groups,
+    which may share more than documents, each document's v is divided among the queries that it is relevant to instead,
+    and the spread is that of the queries. ``ends`` makes the interval from value and error.
 
     Raises InvalidOptionError if a value is not finite.
     """
@@ -85,30 +91,28 @@ def pair_estimates(
     of_query, of_document = sums.without(columns.by_query), sums.without(columns.by_document)
     of_others = sums.without(columns.by_other)
     alone = columns.n_others * of_others.var(axis=0, ddof=1) if len(of_others) > 1 else np.zeros(len(sums.figures))
+    has_groups = dependence.blocks is not None
+    influences = of_query + columns.shares(of_document) if has_groups else of_query
+    spread = dependence.spread(n * influences)
+    queries = spread.variance_of_mean
+    if columns.by_pair is not None and not has_groups:
+        of_pair = sums.without(columns.by_pair)
+        of_document_pairs = _summed(of_pair, columns.documents, len(of_document))
+        common = (of_document_pairs**2).sum(axis=0) - (of_pair**2).sum(axis=0)
+        queries = np.maximum(queries, (of_query**2).sum(axis=0) * n / (n - 1) + common)
+    sizes = np.minimum(spread.n_effective, 1 + degrees_of_freedom(influences))
+    variance = queries + alone
+    if not has_groups:
+        documents = columns.dependence_of_documents().spread(len(of_document) * of_document).variance_of_mean
+        across = 2 * (of_query[columns.queries] * of_document[columns.documents]).sum(axis=0)
+        rest = np.maximum(documents + across, 0.0)
+        variance = variance + rest
+        spent = queries**2 / (sizes - 1) + rest**2 / degrees_of_freedom(of_document)
+        sizes = 1 + quotient(variance**2, spent)
     least = np.full(len(sums.figures), dependence.n_shared)
-    if dependence.blocks is not None or columns.by_pair is None:
-        degrees = np.bincount(columns.documents)
-        shares = columns.summed((of_document / degrees[:, np.newaxis])[columns.documents], columns.queries, n)
-        spread = dependence.spread((n - 1) * of_query + n * shares)
-        return with_intervals(
-            sums.figures, spread.variance_of_mean + alone, spread.n_effective, least, n, bounds, ends=ends
-        )
-    of_pair = sums.without(columns.by_pair)
-    as_negatives = of_query - columns.summed(of_pair, columns.queries, n)
-    of_relevant = of_document + columns.summed(of_pair, columns.documents, len(of_document))
-    queries = (of_query**2).sum(axis=0) * n / (n - 1)
-    documents = (of_relevant**2).sum(axis=0) - (of_pair**2).sum(axis=0)
-    across = 2 * (as_negatives[columns.queries] * of_document[columns.documents]).sum(axis=0)
-    variance = np.maximum(queries + documents + across, queries) + alone
-    sizes = _size(queries, variance, n, np.bincount(columns.documents))
     return with_intervals(sums.figures, variance, sizes, least, n, bounds, ends=ends)
 
 
-def _size(queries: Float64Array, variance: Float64Array, n: int, degrees: IntArray) -> Float64Array:
-    """Effective number of observations, (M,): degrees of freedom of the two sides (Satterthwaite 1946) and one.
-
-    ``V^2 / (V_Q^2 / (n - 1) + (V - V_Q)^2 / (m - 1))``, ``m = (sum k)^2 / sum k^2`` for documents of k queries each.
-    """
-    m = max(float(degrees.sum()) ** 2 / float((degrees**2).sum()), 2.0)
-    spent = queries**2 / (n - 1) + (variance - queries) ** 2 / (m - 1)
-    return 1 + np.where(spent > 0, variance**2 / np.where(spent > 0, spent, 1.0), n - 1.0)
+def _summed(values: Float64Array, side: IntArray, n: int) -> Float64Array:
+    """Values of relevant pairs, (P, M), summed over one side of them, (n, M)."""
+    return np.asarray(csr_array((np.ones(len(side)), (side, np.arange(len(side)))), shape=(n, len(side))) @ values)

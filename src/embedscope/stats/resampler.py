@@ -116,16 +116,20 @@ class Resampler:
         *,
         bounds: tuple[float, float] | None = None,
         weights: Float64Array | None = None,
+        more: float = 0.0,
     ) -> list[Estimate]:
-        """Figures of per-query sums, ``columns`` of shape (Q, S); queries whose columns are all 0 take no part."""
+        """Figures of per-query sums, ``columns`` of shape (Q, S); queries whose columns are all 0 take no part.
+
+        ``more`` is variance that is not of the queries.
+        """
         used = np.flatnonzero(columns.any(axis=1))
         if not len(used):
             n_figures = len(statistic(np.zeros((1, columns.shape[1])))[0])
             return [NO_VALUES] * n_figures
         if len(used) == len(columns):
-            return figure_estimates(columns, statistic, self.dependence, bounds=bounds, weights=weights)
+            return figure_estimates(columns, statistic, self.dependence, bounds=bounds, weights=weights, more=more)
         own = None if weights is None else weights[used]
-        return self.among(used).statistic(columns[used], statistic, bounds=bounds, weights=own)
+        return self.among(used).statistic(columns[used], statistic, bounds=bounds, weights=own, more=more)
 
     def over_pairs(
         self,

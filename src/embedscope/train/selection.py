@@ -17,8 +17,8 @@ FALLING = (LOSS, VIOLATIONS)
 
 ALWAYS_MEASURED = ("MRR", "Success@1")
 
-FEW_CLUSTERS = 30
-"""Independent groups of validation queries below which the choice of an epoch is said to rest on little."""
+FEW_QUERIES = 30
+"""Effectively independent validation queries below which the choice of an epoch is said to rest on little."""
 
 RISE = 0.05
 """Share by which the validation loss must have risen above its lowest before it is called over-fitting."""
@@ -93,7 +93,7 @@ def notes_on(
     best_epoch: int,
     *,
     against_base: Comparison | None = None,
-    n_clusters: int | None = None,
+    n_effective: float | None = None,
 ) -> tuple[str, ...]:
     """In words: over-fitting, a best epoch that its base beats or that is the last, and validation that says little.
 
@@ -105,8 +105,8 @@ def notes_on(
     best_epoch : int
     against_base : Comparison, optional
         The best head against the base model without one.
-    n_clusters : int, optional
-        Independent groups of validation queries; None without validation.
+    n_effective : float, optional
+        Effective number of independent validation queries; None without validation.
     """
     trained = [record for record in records if record.epoch > 0]
     is_below = against_base is not None and against_base.difference < 0
@@ -114,7 +114,7 @@ def notes_on(
         _over_fitting(trained),
         _below_base(against_base) if against_base is not None and is_below else None,
         None if is_below else _still_rising(trained, settings, best_epoch),
-        _few_clusters(n_clusters),
+        _few_queries(n_effective),
     ]
     return tuple(note for note in notes if note)
 
@@ -129,12 +129,12 @@ def _below_base(found: Comparison) -> str:
     )
 
 
-def _few_clusters(n_clusters: int | None) -> str | None:
-    if n_clusters is None or n_clusters >= FEW_CLUSTERS:
+def _few_queries(n_effective: float | None) -> str | None:
+    if n_effective is None or n_effective >= FEW_QUERIES:
         return None
     return (
-        f"validation rests on {n_clusters} independent group{'s' if n_clusters != 1 else ''} of queries, fewer than "
-        f"{FEW_CLUSTERS}: its intervals are wide, and which epoch is the best is mostly luck; validate on more queries "
+        f"validation rests on {math.floor(10 * n_effective) / 10:g} effectively independent queries, fewer than "
+        f"{FEW_QUERIES}: its intervals are wide, and which epoch is the best is mostly luck; validate on more queries "
         f"that share no positive"
     )
 

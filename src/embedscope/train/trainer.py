@@ -150,7 +150,7 @@ def training_record(
         against_base = validator.against_base(best, metric, n_choices=state.epoch)
         sizes = prefixes_of(settings) if settings.matryoshka else ()
         prefixes = {size: validator.measure(prefix_of(best, size)).metrics[metric] for size in sizes}
-    n_clusters = None if validator is None else validator.n_clusters
+    n_effective = None if validator is None else validator.n_effective
     return TrainingRecord(
         epochs=tuple(state.records),
         selected_by=settings.select,
@@ -160,16 +160,17 @@ def training_record(
         n_pairs=len(data),
         n_negatives=len(data.negatives),
         n_valid_queries=0 if validator is None else validator.n_queries,
-        n_valid_clusters=n_clusters or 0,
+        n_valid_clusters=0 if validator is None else validator.n_clusters,
         notes=notes_on(
             [record for record in state.records if record.epoch >= state.chosen_from],
             settings,
             state.best_epoch,
             against_base=against_base,
-            n_clusters=n_clusters,
+            n_effective=n_effective,
         ),
         against_base=against_base,
         prefixes=prefixes,
+        n_valid_effective=n_effective,
     )
 
 

@@ -89,6 +89,11 @@ class Validator:
         """Independent groups of the queries that are measured."""
         return self._query_set.n_clusters
 
+    @cached_property
+    def n_effective(self) -> float:
+        """Effective number of independent queries, for MRR of the base vectors."""
+        return self._query_set.resampler.n_effective(self._values_of_base["MRR"])
+
     @property
     def has_negatives(self) -> bool:
         """Whether these queries have hard negatives."""

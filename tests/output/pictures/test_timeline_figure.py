@@ -46,7 +46,7 @@ def timeline(
         since_best=change(names[-1], names[-2]),
         over_fitting=over_fitting,
         n_queries=100,
-        n_clusters=60,
+        n_effective=60.0,
     )
 
 

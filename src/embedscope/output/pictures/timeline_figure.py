@@ -13,7 +13,7 @@ from embedscope.output.pictures import style
 from embedscope.output.pictures.curve_artists import MAX_TYPES, PANEL, Panel, draw_bands, draw_panels, label_violations
 from embedscope.protocols import Float64Array
 from embedscope.result import Timeline
-from embedscope.result.formatting import count
+from embedscope.result.formatting import queries_in_words
 
 _BARS = 1.5
 SHOWN_METRICS = ("MRR", "Success@1", "nDCG@10", "Recall@100")
@@ -26,8 +26,8 @@ def draw_timeline(timeline: Timeline) -> Figure:
     The best checkpoint is marked; over-fitting, where it is more than chance, stands under the title.
     """
     subtitles = [
-        f"{len(timeline.names)} checkpoints{style.DOT}{count(timeline.n_queries, 'query', 'queries')} in "
-        f"{count(timeline.n_clusters, 'independent group')}{style.DOT}best by {timeline.metric}: "
+        f"{len(timeline.names)} checkpoints{style.DOT}"
+        f"{queries_in_words(timeline.n_queries, timeline.n_effective)}{style.DOT}best by {timeline.metric}: "
         f"epoch {timeline.epochs[timeline.best]}{style.DOT}bands are 95 % intervals"
     ]
     if timeline.over_fitting is not None:

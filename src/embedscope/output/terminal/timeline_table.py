@@ -8,7 +8,7 @@ from rich.console import Console
 
 from embedscope.output.terminal.hanging import Columns, Hanging, fits, heading, number_table
 from embedscope.result import Timeline
-from embedscope.result.formatting import estimate, number, p_equals, p_value, percent
+from embedscope.result.formatting import estimate, number, p_equals, p_value, percent, queries_in_words
 
 SECOND_METRIC = "Success@1"
 CHANGE, P = "change", "p"
@@ -21,8 +21,8 @@ def print_timeline(timeline: Timeline, console: Console) -> None:
     """Metrics with intervals over the epochs, queries gained and lost on the way, violations by type, what follows."""
     heading(
         console,
-        f"Training over {len(timeline.names)} checkpoints: {timeline.n_queries:,} queries in "
-        f"{timeline.n_clusters:,} independent groups",
+        f"Training over {len(timeline.names)} checkpoints: "
+        f"{queries_in_words(timeline.n_queries, timeline.n_effective)}",
     )
     epochs = [str(epoch) for epoch in timeline.epochs]
     columns = _columns(timeline)
