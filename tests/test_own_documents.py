@@ -355,3 +355,12 @@ def test_a_written_file_is_read_with_its_own_documents(tmp_path: Path) -> None:
     own = read_collection(data).own
     assert own is not None
     assert len(own.documents) == N
+
+
+def test_queries_that_are_each_others_positive_are_one_observation(tmp_path: Path) -> None:
+    data, _ = written(tmp_path)
+    query_set = QuerySet.of(read_collection(data), seed=0, draws=100)
+    assert query_set.n_clusters == N // 2
+    assert query_set.resampler.dependence.n_shared == pytest.approx(N / 2)
+    one_way = [Row(f"q{i}", (f"d{i}",)) for i in range(6)] + [Row(f"d{i}", (f"e{i}",)) for i in range(6)]
+    assert QuerySet.of(build_collection(one_way, format="rows"), seed=0, draws=100).n_clusters == 6

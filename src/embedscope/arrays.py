@@ -127,8 +127,9 @@ def evaluate(
     names = ("Success", "Recall", "P", "nDCG", "MAP", "MRR")
     metrics = ("MRR", *(f"{name}@{cutoff}" for name in names for cutoff in cutoffs))
     n_listed = max(10, min(cutoffs[-1], 100))
-    clusters = clusters_from_judgments(judgments.indptr, judgments.documents, len(documents))
-    dependence = Dependence.of_judgments(judgments.indptr, judgments.documents)
+    common = judgments.common
+    clusters = clusters_from_judgments(common.indptr, common.documents, len(documents))
+    dependence = Dependence.of_judgments(common.indptr, common.documents)
     resampler = Resampler(clusters, n_draws, seed, dependence=dependence)
     bound = bound_of(kept_queries, compared, similarity)
     tolerance = DEFAULTS.measure.tie_tolerance * bound

@@ -173,7 +173,7 @@ def vectors_of_other_texts(folder: Path) -> list[str | Path]:
 
 @case("expected")
 def vectors_under_other_names(folder: Path) -> list[str | Path]:
-    return with_vectors(folder, lambda columns: columns.update(embeddings=columns.pop("vectors")))
+    return with_vectors(folder, lambda columns: columns.update(scores=columns.pop("vectors")))
 
 
 @case("Python objects")

@@ -34,8 +34,9 @@ class QuerySet:
         every = Judgments(collection.indptr, collection.relevant, collection.gains, n_documents, collection.own)
         judgments = every.select(rows)
         groups = [collection.groups[row] for row in rows] if collection.groups else None
-        clusters = clusters_from_judgments(judgments.indptr, judgments.documents, n_documents, groups)
-        dependence = Dependence.of_judgments(judgments.indptr, judgments.documents, groups)
+        common = judgments.common
+        clusters = clusters_from_judgments(common.indptr, common.documents, n_documents, groups)
+        dependence = Dependence.of_judgments(common.indptr, common.documents, groups)
         return cls(rows, judgments, Resampler(clusters, draws, seed, dependence=dependence))
 
     @property

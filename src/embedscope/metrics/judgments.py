@@ -142,6 +142,20 @@ class Judgments(Cells):
         return Judgments(indptr, self.documents[pairs], self.gains[pairs], self.n_documents, excluded)
 
     @property
+    def common(self) -> Cells:
+        """What queries can have in common: relevant documents, and own ones that are relevant to another query.
+
+        Of two queries that are each other's positive both have both: they are one observation.
+        """
+        if self.excluded is None:
+            return self
+        is_relevant = np.isin(self.excluded.documents, self.documents)
+        queries = np.concatenate([self.query_of_pair, self.excluded.query_of_pair[is_relevant]])
+        return Cells.of_pairs(
+            queries, np.concatenate([self.documents, self.excluded.documents[is_relevant]]), self.n_queries
+        )
+
+    @property
     def cells(self) -> IntArray:
         """Place of each (query, relevant document) pair in the flat matrix of queries and documents, shape (P,)."""
         return self.query_of_pair * self.n_documents + self.documents
