@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,42 @@ def test_a_module_of_sentence_transformers_that_reads_class_names_from_files_is_
     write_modules(folder, ["Transformer", "Pooling"], Pooling=kind)
     with pytest.raises(CheckpointError, match="not supported"):
         load_checkpoint(folder)
+
+
+def torch_zip(path: Path, content: bytes, method: int = zipfile.ZIP_STORED) -> Path:
+    """A torch file of one pickle and no tensors."""
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("archive/data.pkl", content)
+        archive.writestr("archive/version", "3\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("content", "method", "said"),
+    [
+        (b"\x80\x02cbuiltins\nbytearray\n\x8a\x08" + (10**12).to_bytes(8, "little") + b"\x85R.", 0, "bytearray"),
+        (b"\x80\x02(" + b"}" * 3_000_000 + b"l.", zipfile.ZIP_STORED, "more than 2,000,000 values"),
+        (b"\x80\x02(" + b"}" * 3_000_000 + b"l.", zipfile.ZIP_DEFLATED, "compressed zip archive"),
+    ],
+)
+def test_a_pickle_that_takes_more_memory_than_it_shows_is_refused_before_it_is_built(
+    content: bytes, method: int, said: str, tmp_path: Path
+) -> None:
+    tracemalloc.start()
+    with pytest.raises(CheckpointError, match=said):
+        read_torch_file(torch_zip(tmp_path / "bomb.pt", content, method))
+    assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    tracemalloc.stop()
+
+
+def test_an_old_torch_file_is_looked_through_to_its_object(tmp_path: Path) -> None:
+    for content in ({"a": torch.ones(2)}, bytearray(3)):
+        torch.save(content, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+        if isinstance(content, dict):
+            assert read_torch_file(tmp_path / "old.pt")["a"].tolist() == [1.0, 1.0]
+        else:
+            with pytest.raises(CheckpointError):
+                read_torch_file(tmp_path / "old.pt")
 
 
 def test_a_configuration_of_more_layers_than_tensors_is_refused_before_they_are_made(folder: Path) -> None:

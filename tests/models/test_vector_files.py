@@ -6,6 +6,7 @@ import gzip
 import json
 import pickle
 import warnings
+import zipfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +27,7 @@ from embedscope.data.collection import Collection
 from embedscope.data.readers import read_collection
 from embedscope.errors import CheckpointError, InputError, InvalidEmbeddingsError
 from embedscope.models import is_precomputed_file, load_checkpoint, load_precomputed
+from embedscope.models.numpy_files import read_archive
 
 N = 12
 DIM = 6
@@ -571,3 +573,13 @@ def test_a_damaged_file_is_read_or_refused_and_nothing_else(
     file.write_bytes(content.tobytes())
     with suppress(InputError):
         load_precomputed(path, read_collection(DATA))
+
+
+def test_an_archive_that_unpacks_to_more_than_vectors_do_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("vectors.npy", "w") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (1 << 18, 300)})
+        for _ in range(300):
+            file.write(bytes(1 << 20))
+    with pytest.raises(InvalidEmbeddingsError, match=r"unpacks to 314,\d{3},\d{3} bytes"):
+        read_archive(path, lambda name: True)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from embedscope.data.readers.compressed import unpacked_limit
 from embedscope.errors import InvalidEmbeddingsError
 
 _FAULTS = (
@@ -33,6 +34,8 @@ def read_archive(path: Path, is_needed: Callable[[str], bool]) -> dict[str, npt.
 
     Raises InvalidEmbeddingsError if another holds Python objects, or the file is damaged.
     """
+    with _readable(path), zipfile.ZipFile(path) as members:
+        _refuse_bomb(path, sum(member.file_size for member in members.infolist()))
     with _readable(path), np.load(path, allow_pickle=False) as archive:
         found: dict[str, npt.NDArray[Any] | None] = {}
         for name in archive.files:
@@ -43,6 +46,15 @@ def read_archive(path: Path, is_needed: Callable[[str], bool]) -> dict[str, npt.
                     raise
                 found[name] = None
         return found
+
+
+def _refuse_bomb(path: Path, n_bytes: int) -> None:
+    limit = unpacked_limit(path)
+    if n_bytes > limit:
+        raise InvalidEmbeddingsError(
+            f"'{path}' unpacks to {n_bytes:,} bytes, more than {limit:,}: vectors do not shrink like that, and memory "
+            f"may not hold them. Save them with np.savez, which does not compress."
+        )
 
 
 @contextmanager

@@ -12,10 +12,12 @@ import pickletools
 import re
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +28,13 @@ from embedscope.protocols import Float32Array
 
 if TYPE_CHECKING:
     import torch
+
+
+_MOST_INSTRUCTIONS = 2_000_000
+"""Of the pickle in a torch file: a checkpoint of a large model has some ten thousand."""
+
+_PICKLES_OF_OLD_FILES = 4  # before the numbers: magic number, version, system, the object
+_DAMAGED = (zipfile.BadZipFile, zlib.error)
 
 
 class FileKind(StrEnum):
@@ -132,12 +141,60 @@ def read_torch_file(path: Path) -> Any:
     import torch
 
     is_zip = file_kind(path) is FileKind.TORCH_ZIP
+    _refuse_bomb(path)
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(_plain_classes()):
             warnings.simplefilter("ignore")  # torch remarks on pickle protocols; the outcome below says what matters
             return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
     except Exception as error:
         raise _refusal(path, error) from error
+
+
+def _refuse_bomb(path: Path) -> None:
+    """Refuse a file that would take more memory than its size lets expect, before anything of it is built."""
+    for n, (name, argument) in enumerate(_instructions(path)):
+        if n == _MOST_INSTRUCTIONS:
+            raise CheckpointError(
+                f"'{path}' builds more than {n:,} values, which no table of weights does. Save model.state_dict() with "
+                f"torch.save."
+            )
+        if name == "GLOBAL" and str(argument).endswith(" bytearray"):
+            raise CheckpointError(
+                f"'{path}' asks for a bytearray, whose size a file states without holding it. Expected are tensors, "
+                f"numbers and strings: save model.state_dict() with torch.save."
+            )
+
+
+def _instructions(path: Path) -> Iterator[tuple[str, Any]]:
+    """Names and arguments of the pickle instructions of a torch file; they are listed, not executed.
+
+    What is damaged ends the list: reading the file says so.
+    """
+    try:
+        with _pickle_of(path) as stream:
+            for _ in range(_PICKLES_OF_OLD_FILES):
+                for instruction, argument, _ in pickletools.genops(stream):
+                    yield instruction.name, argument
+    except (ValueError, OSError, KeyError, IndexError, NotImplementedError, RuntimeError, *_DAMAGED):
+        return
+
+
+@contextmanager
+def _pickle_of(path: Path) -> Iterator[IO[bytes]]:
+    """The pickle in a torch file, as a stream."""
+    if not zipfile.is_zipfile(path):
+        with path.open("rb") as file:
+            yield file
+        return
+    with zipfile.ZipFile(path) as archive:
+        name = next((name for name in archive.namelist() if name.endswith("data.pkl")), "data.pkl")
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise CheckpointError(
+                f"'{path}' is a compressed zip archive, and torch stores its files plain: what it unpacks to may not "
+                f"fit into memory. Save it again with torch.save."
+            )
+        with archive.open(name) as stream:
+            yield stream
 
 
 def _plain_classes() -> list[Any]:
@@ -193,24 +250,15 @@ def _wanted_global(path: Path, message: str) -> str | None:
 
 
 def _globals_in(path: Path) -> Iterator[str]:
-    """Names that the pickle instructions of ``path`` refer to, in order; instructions are listed, not executed."""
+    """Names that the pickle instructions of ``path`` refer to, in order."""
     strings: list[str] = []
-    try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                stored = archive.read(next(name for name in archive.namelist() if name.endswith("data.pkl")))
-        else:
-            with path.open("rb") as file:
-                stored = file.read(10_000_000)
-        for instruction, argument, _ in pickletools.genops(stored):
-            if instruction.name == "GLOBAL":
-                yield str(argument).replace(" ", ".")
-            elif instruction.name == "STACK_GLOBAL":
-                yield ".".join(strings[-2:])
-            elif isinstance(argument, str):
-                strings.append(argument)
-    except (ValueError, OSError, KeyError, IndexError, NotImplementedError, StopIteration, zipfile.BadZipFile):
-        return
+    for name, argument in _instructions(path):
+        if name == "GLOBAL":
+            yield str(argument).replace(" ", ".")
+        elif name == "STACK_GLOBAL":
+            yield ".".join(strings[-2:])
+        elif isinstance(argument, str):
+            strings.append(argument)
 
 
 def read_json(path: Path) -> Any:

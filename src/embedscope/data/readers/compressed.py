@@ -55,6 +55,11 @@ _CODECS = (
 )
 
 
+def unpacked_limit(path: Path) -> int:
+    """Bytes that a compressed file may unpack to."""
+    return max(LEAST_LIMIT, LARGEST_RATIO * path.stat().st_size)
+
+
 def open_bytes(path: Path) -> BinaryIO:
     """What a file holds, as a stream of bytes; a compressed file (gzip, bzip2, xz, Zstandard, LZ4) is unpacked.
 
@@ -83,7 +88,7 @@ class _Unpacked(io.RawIOBase):
     def __init__(self, codec: _Codec, path: Path) -> None:
         self._codec, self._path = codec, path
         self._stream = codec.open(path)
-        self._limit = max(LEAST_LIMIT, LARGEST_RATIO * path.stat().st_size)
+        self._limit = unpacked_limit(path)
         self._n_bytes = 0
 
     def readable(self) -> bool:
