@@ -248,3 +248,11 @@ def test_near_a_bound_the_quantile_rests_on_the_few_values_that_differ() -> None
     error = values.std(ddof=1) / np.sqrt(50)
     assert (found.low, found.high) == pytest.approx(interval_bounds(values.mean(), error, 1 + degrees, (0.0, 1.0)))
     assert degrees < 5
+
+
+@pytest.mark.parametrize("wrong", [[0.5], [0.5, 0.2], [0.0, 0.5], [0.9]])
+def test_the_mean_reciprocal_rank_is_never_less_sure_than_the_share_at_rank_one(wrong: list[float]) -> None:
+    """Of two figures on the same queries the one that is nowhere below the other has the higher lower end."""
+    ranks = np.array([*wrong, *[1.0] * (30 - len(wrong))])
+    found = mean_estimates({"MRR": ranks, "S@1": np.floor(ranks)}, Dependence.of_groups(np.arange(30)), bounds=(0, 1))
+    assert found["MRR"].low >= found["S@1"].low

@@ -14,7 +14,7 @@ Satterthwaite, "An approximate distribution of estimates of variance components"
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from embedscope.result import Estimate
 from embedscope.stats.clusters import has_value
 from embedscope.stats.dependence import Dependence
 from embedscope.stats.figures import Statistic, quotient
-from embedscope.stats.intervals import NO_VALUES, interval_bounds, wilson_bounds
+from embedscope.stats.intervals import NO_VALUES, interval_bounds, student_quantile, wilson_bounds
 
 Bounds = tuple[float, float] | None
 """What a figure can range over."""
@@ -80,12 +80,25 @@ def _mean_estimates(columns: Float64Array, dependence: Dependence, bounds: Bound
         return [NO_VALUES] * columns.shape[1]
     spread, least = dependence.spread(columns), np.full(columns.shape[1], dependence.n_shared)
     means, scale = columns.mean(axis=0), np.abs(columns).max(axis=0)
-    sizes = spread.n_effective
-    if bounds is not None:
-        # Near a bound a few values make up the spread. Where all are bounds, the interval knows it from the mean.
-        is_share = np.isin(columns, bounds).all(axis=0)
-        sizes = np.where(is_share, sizes, np.minimum(sizes, 1 + degrees_of_freedom(columns - means)))
-    return with_intervals(means, spread.variance_of_mean, sizes, least, len(columns), bounds, scale)
+    independent, variances = spread.n_effective, spread.variance_of_mean
+    if bounds is None:
+        return with_intervals(means, variances, independent, least, len(columns), bounds, scale)
+    # Near a bound a few values make up the spread. Where all are bounds, the interval knows it from the mean.
+    is_share = np.isin(columns, bounds).all(axis=0)
+    sizes = np.where(is_share, independent, np.minimum(independent, 1 + degrees_of_freedom(columns - means)))
+    estimates = with_intervals(means, variances, sizes, least, len(columns), bounds, scale)
+    of_columns = zip(estimates, independent.tolist(), is_share.tolist(), strict=True)
+    return [found if is_plain else _within_share(found, n, bounds) for found, n, is_plain in of_columns]
+
+
+def _within_share(estimate: Estimate, n: float, bounds: tuple[float, float]) -> Estimate:
+    """The interval no wider than were all values bounds: of values with one mean those vary most."""
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return estimate
+    floor, ceiling = bounds
+    share = (estimate.value - floor) / (ceiling - floor)
+    low, high = (floor + (ceiling - floor) * end for end in wilson_bounds(share, n, student_quantile(n)))
+    return replace(estimate, low=max(estimate.low, low), high=min(estimate.high, high))
 
 
 def figure_estimates(
