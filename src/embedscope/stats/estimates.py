@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from embedscope.errors import InvalidOptionError
-from embedscope.protocols import Float64Array, FloatArray
+from embedscope.protocols import BoolArray, Float64Array, FloatArray
 from embedscope.result import Estimate
 from embedscope.stats.clusters import has_value
 from embedscope.stats.dependence import Dependence
@@ -84,7 +84,7 @@ def _mean_estimates(columns: Float64Array, dependence: Dependence, bounds: Bound
     if bounds is None:
         return with_intervals(means, variances, independent, least, len(columns), bounds, scale)
     # Near a bound a few values make up the spread. Where all are bounds, the interval knows it from the mean.
-    is_share = np.isin(columns, bounds).all(axis=0)
+    is_share: BoolArray = np.asarray(np.isin(columns, bounds).all(axis=0))
     sizes = np.where(is_share, independent, np.minimum(independent, 1 + degrees_of_freedom(columns - means)))
     estimates = with_intervals(means, variances, sizes, least, len(columns), bounds, scale)
     of_columns = zip(estimates, independent.tolist(), is_share.tolist(), strict=True)

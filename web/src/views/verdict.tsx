@@ -132,6 +132,7 @@ function Facts({ report }: { report: Report }) {
   const { data, model } = report;
   const sampled = data.n_queries < data.n_queries_available;
   const number = (n: number) => <span class="number">{count(n)}</span>;
+  const name = (text: string | null) => text && <Name text={text} length={48} />;
   const facts: Fact[] = [
     ['Queries', number(data.n_queries), sampled ? `of ${count(data.n_queries_available)}, a seeded sample` : undefined],
     [
@@ -146,8 +147,13 @@ function Facts({ report }: { report: Report }) {
       number(data.n_duplicate_queries + data.n_duplicate_documents),
       `${counted(data.n_duplicate_queries, 'query', 'queries')}, ${counted(data.n_duplicate_documents, 'document')}`,
     ],
+    [
+      'Queries that are documents',
+      Boolean(data.n_own_documents) && number(data.n_own_documents ?? 0),
+      'left out of their own ranking',
+    ],
+    ...Object.entries(data.columns ?? {}).map(([role, names]): Fact => [`Columns: ${role}`, name(names.join(', '))]),
   ];
-  const name = (text: string | null) => text && <Name text={text} length={48} />;
   const made: Fact[] = [
     ['Checkpoint', name(baseName(model.checkpoint))],
     ['Layout', name(model.layout)],
