@@ -140,7 +140,7 @@ def _reading(text: str, separator: str) -> Cells:
         raise
     needed, needless, swallowed = _quoted_cells(text, separator, quoted, plain)
     against = swallowed or (needless if is_tab and fits else None)
-    if against is None or (needed is not None and not is_tab):
+    if against is None or (needed is not None and not (is_tab and fits)):
         return Cells(separator, True, quoted)
     if is_tab and fits and needed is None:
         return as_text

@@ -1,0 +1,196 @@
+"""One collection is the same in every format, container, order of columns and spelling: equal digest, equal metrics."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from itertools import permutations, product
+from math import factorial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from tests.support.written_formats import (
+    KINDS,
+    LAYOUTS,
+    ROW_FORMATS,
+    Facts,
+    Records,
+    another,
+    evaluator,
+    meant,
+    parts,
+    reordered,
+    respelled,
+    respelled_parts,
+    trec,
+    with_metadata,
+    with_numbers,
+    write_parts,
+)
+from tests.support.written_tables import COMPRESSIONS, CONTAINERS, PLAIN, QUOTED, spellings, write_rows
+
+import embedscope
+from embedscope.data.collection import digest
+from embedscope.data.readers import read_collection
+from embedscope.errors import InputError
+
+HERON = "Grey herons nest in tall trees near water, mostly from February to June."
+ROOM = "Cho thuê phòng trọ ở quận Bình Thạnh, có gác lửng; giá 4,5 triệu một tháng."
+READING = "「生」という漢字には、百を超える読み方があると言われています。"
+WOOL = '"By hand", in cool water,\nand dried flat:\tnever "hung", says one manual.'
+SILK = "It's washed like [silk]: by hand\r\n(or not at all)."
+ONE = Facts(
+    {
+        "where do herons nest, and when?": {HERON: 3, " They nest in colonies called heronries ": 1},
+        " phòng trọ quận Bình Thạnh dưới 5 triệu": {ROOM: 2},
+        "漢字の読み方はいくつありますか": {READING: 1, "1926": 2},
+        'how is "wool" washed; and dried': {WOOL: 1, HERON: 2, SILK: 3},
+        "1926": {"The year 1926 began on a Friday, in the calendar of Gregory XIII.": 3},
+        "tabs\there, 'quotes' there": {ROOM: 1, 'Tabs\tseparate cells where "quotes" would, too; often.': 2},
+    },
+    {
+        "where do herons nest, and when?": {READING: (("topic",), 2.0), "Herons, of course, eat fish.": ((), 1.0)},
+        " phòng trọ quận Bình Thạnh dưới 5 triệu": {
+            "Cho thuê căn hộ ở quận Tân Bình, 9 triệu": (("price", "place"), 2.75),
+            "3.14": (("topic",), 0.5),
+            '"Bình Thạnh"': ((), 3.0),
+        },
+        'how is "wool" washed; and dried': {"Wool is sold by weight; \nsee the list.": (("use",), 1.0)},
+        "tabs\there, 'quotes' there": {"# a comment, or not": (("place",), 4.0)},
+    },
+)
+"""Several positives, graded and shared; typed negatives for some; quotation marks, separators, scripts, numbers."""
+
+EVERY = [*CONTAINERS, *QUOTED, *PLAIN]
+WRITTEN = [(name, kind) for kind in KINDS for name, written in ROW_FORMATS.items() if kind in written.holds]
+JUDGED = ("pairs", "graded")
+"""Kinds of facts that judged queries hold."""
+N_ORDERS = 120
+
+Readings = Iterator[tuple[str, Any, Facts]]
+"""How something is written, the data set, and what it states."""
+
+
+def held(kind: str, container: str = "") -> Facts:
+    """What a container holds of the facts."""
+    facts = ONE.of_kind(kind)
+    return facts.on_one_line() if container in PLAIN else facts
+
+
+def faults(readings: Iterable[tuple[str, Any, Facts]]) -> list[str]:
+    """Those of the readings that are refused, or give another collection than the facts."""
+    found = []
+    for label, data, facts in readings:
+        try:
+            if digest(read_collection(data)) != meant(facts):
+                found.append(f"{label}: read otherwise")
+        except InputError as error:
+            found.append(f"{label}: refused: {error}")
+    return found
+
+
+# --- rows -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "kind"), WRITTEN)
+def test_rows_are_one_collection_in_every_container_and_compression(name: str, kind: str, tmp_path: Path) -> None:
+    written, random = ROW_FORMATS[name], Random(f"{name} {kind}")
+
+    def readings() -> Readings:
+        for container, compression in product(filter(written.may_stand_in, EVERY), COMPRESSIONS):
+            facts = held(kind, container)
+            path = write_rows(tmp_path / "data", written.rows(facts, random), container, compression)
+            yield f"{container}{compression}", path, facts
+
+    assert faults(readings()) == []
+
+
+def orders(rows: Records, random: Random) -> Iterator[list[str]]:
+    """Every order of the columns, or some where there are too many."""
+    columns = list(rows[0])
+    if factorial(len(columns)) <= N_ORDERS:
+        yield from map(list, permutations(columns))
+    else:
+        yield from (random.sample(columns, len(columns)) for _ in range(N_ORDERS))
+
+
+@pytest.mark.parametrize(("name", "kind"), [(n, k) for n, k in WRITTEN if ROW_FORMATS[n].has_names])
+def test_rows_are_one_collection_in_every_order_of_columns(name: str, kind: str, tmp_path: Path) -> None:
+    written, random = ROW_FORMATS[name], Random(f"{name} {kind}")
+    containers = list(filter(written.may_stand_in, EVERY))
+
+    def readings() -> Readings:
+        rows = {container: written.rows(held(kind, container), Random(name)) for container in containers}
+        for n, order in enumerate(orders(rows["jsonl"], random)):
+            container = containers[n % len(containers)]
+            path = write_rows(tmp_path / "data", reordered(rows[container], order), container)
+            yield f"{container} {order}", path, held(kind, container)
+
+    assert faults(readings()) == []
+
+
+@pytest.mark.parametrize(("name", "kind"), WRITTEN)
+def test_rows_are_one_collection_in_every_spelling_and_beside_other_columns(
+    name: str, kind: str, tmp_path: Path
+) -> None:
+    written, random = ROW_FORMATS[name], Random(f"{name} {kind}")
+
+    def readings() -> Readings:
+        for n, container in enumerate(list(filter(written.may_stand_in, EVERY)) * 4):
+            facts = held(kind, container)
+            rows = random.sample(made := written.rows(facts, random), len(made))
+            if written.has_names:
+                rows = respelled(rows, random)
+                rows = with_metadata(rows) if n % 2 else rows
+                rows = reordered(rows, random.sample(list(rows[0]), len(rows[0])))
+            rows = with_numbers(rows, random) if n % 3 else rows
+            yield f"{container} {list(rows[0])}", write_rows(tmp_path / "data", rows, container), facts
+
+    assert faults(readings()) == []
+
+
+@pytest.mark.parametrize(("name", "kind"), WRITTEN)
+def test_rows_are_one_collection_as_objects_shards_and_saved_data_sets(name: str, kind: str, tmp_path: Path) -> None:
+    written, facts = ROW_FORMATS[name], held(kind)
+    rows = written.rows(facts, Random(name))
+    columns = {column: [row[column] for row in rows] for column in rows[0]}
+
+    def readings() -> Readings:
+        objects = {"rows": rows, "columns": columns, "pandas": pd.DataFrame(rows), "splits": {"test": rows, "dev": []}}
+        if written.may_stand_in("arrow"):
+            table = pa.Table.from_pylist(rows)
+            objects |= {"Arrow": table, "Arrow stream": table.to_reader(), "splits of Arrow": {"train": table}}
+        yield from ((label, data, facts) for label, data in objects.items())
+        for container in filter(written.may_stand_in, CONTAINERS):
+            for n in range(2):
+                shard = tmp_path / container / f"data/test-{n:05d}-of-00002"
+                write_rows(shard, written.rows(facts, Random(name))[n::2], container)
+            write_rows(tmp_path / container / "data/train-00000-of-00001", rows[:2], container)
+            yield f"shards of {container}", tmp_path / container, facts
+
+    assert faults(readings()) == []
+
+
+# --- judged queries -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", JUDGED)
+@pytest.mark.parametrize("layout", list(LAYOUTS))
+def test_judged_queries_are_one_collection_in_every_layout_container_and_compression(
+    layout: str, kind: str, tmp_path: Path
+) -> None:
+    random = Random(f"{layout} {kind}")
+
+    def readings() -> Readings:
+        for n, (container, compression) in enumerate(product(EVERY, COMPRESSIONS)):
+            facts = held(kind, container)
+            made = respelled_parts(parts(facts, random), random)
+            folder = tmp_path / f"{container}{compression}"
+            yield folder.name, write_parts(folder, made, layout, container, compression, n_shards=1 + n % 2), facts
+
+    assert faults(readings()) == []
