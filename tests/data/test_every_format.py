@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import permutations, product
 from math import factorial
 from pathlib import Path
 from random import Random
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -19,8 +18,10 @@ from tests.support.written_formats import (
     LAYOUTS,
     ROW_FORMATS,
     Facts,
+    Parts,
     Records,
     another,
+    by_query,
     evaluator,
     meant,
     parts,
@@ -34,7 +35,6 @@ from tests.support.written_formats import (
 )
 from tests.support.written_tables import COMPRESSIONS, CONTAINERS, PLAIN, QUOTED, spellings, write_rows
 
-import embedscope
 from embedscope.data.collection import digest
 from embedscope.data.readers import read_collection
 from embedscope.errors import InputError
@@ -70,6 +70,8 @@ EVERY = [*CONTAINERS, *QUOTED, *PLAIN]
 WRITTEN = [(name, kind) for kind in KINDS for name, written in ROW_FORMATS.items() if kind in written.holds]
 JUDGED = ("pairs", "graded")
 """Kinds of facts that judged queries hold."""
+WHATEVER_THE_ROWS = [*QUOTED, *(container for container in CONTAINERS if container != "tsv")]
+"""Containers that hold any rows: a TSV whose cells are quoted where needed is refused where it could be plain, too."""
 N_ORDERS = 120
 
 Readings = Iterator[tuple[str, Any, Facts]]
@@ -161,12 +163,17 @@ def test_rows_are_one_collection_as_objects_shards_and_saved_data_sets(name: str
     columns = {column: [row[column] for row in rows] for column in rows[0]}
 
     def readings() -> Readings:
-        objects = {"rows": rows, "columns": columns, "pandas": pd.DataFrame(rows), "splits": {"test": rows, "dev": []}}
+        objects = {
+            "rows": rows,
+            "columns": columns,
+            "pandas": pd.DataFrame(rows),
+            "splits": {"test": rows, "dev": rows[:1]},
+        }
         if written.may_stand_in("arrow"):
             table = pa.Table.from_pylist(rows)
             objects |= {"Arrow": table, "Arrow stream": table.to_reader(), "splits of Arrow": {"train": table}}
         yield from ((label, data, facts) for label, data in objects.items())
-        for container in filter(written.may_stand_in, CONTAINERS):
+        for container in filter(written.may_stand_in, WHATEVER_THE_ROWS):
             for n in range(2):
                 shard = tmp_path / container / f"data/test-{n:05d}-of-00002"
                 write_rows(shard, written.rows(facts, Random(name))[n::2], container)
@@ -192,5 +199,143 @@ def test_judged_queries_are_one_collection_in_every_layout_container_and_compres
             made = respelled_parts(parts(facts, random), random)
             folder = tmp_path / f"{container}{compression}"
             yield folder.name, write_parts(folder, made, layout, container, compression, n_shards=1 + n % 2), facts
+
+    assert faults(readings()) == []
+
+
+def test_judged_queries_are_one_collection_in_every_order_of_columns(tmp_path: Path) -> None:
+    random, facts = Random(0), held("graded")
+
+    def readings() -> Readings:
+        for n, order in enumerate(permutations(["query-id", "corpus-id", "score", "", "annotator"])):
+            made = parts(facts, random)
+            made["qrels"] = [{**row, "": i, "annotator": i % 2} for i, row in enumerate(made["qrels"])]
+            made["qrels"] = reordered(made["qrels"], order)
+            for part in ("corpus", "queries"):
+                made[part] = reordered(made[part], random.sample(list(made[part][0]), len(made[part][0])))
+            made, container = respelled_parts(made, random), list(CONTAINERS)[n % len(CONTAINERS)]
+            yield (
+                f"{container} {list(made['qrels'][0])}",
+                write_parts(tmp_path / str(n), made, "BEIR", container),
+                facts,
+            )
+
+    assert faults(readings()) == []
+
+
+def judgments(made: Parts, kind: str) -> Iterator[tuple[str, str]]:
+    """The end of the name and the text of judgments whose columns have no names, and of objects by query."""
+    rows = made["qrels"]
+    cells = {width: [list(map(str, row.values()))[:width] for row in rows] for width in (2, 3)}
+    for name, separator in {"tab": "\t", "space": " ", "comma": ",", "semicolon": ";", "spaces": "   "}.items():
+        yield f"test.{name}.tsv", "".join(separator.join(row) + "\n" for row in cells[3])
+        yield f"test.trec.{name}.txt", trec(rows, separator)
+        if kind == "pairs":
+            yield f"test.pairs.{name}.tsv", "".join(separator.join(row) + "\n" for row in cells[2])
+            yield (
+                f"test.named.{name}.tsv",
+                "".join(separator.join(r) + "\n" for r in [["query-id", "corpus-id"], *cells[2]]),
+            )
+    for has_gains in {True, kind == "graded"}:
+        yield f"test.{has_gains}.json", json.dumps(by_query(made, has_gains=has_gains))
+
+
+@pytest.mark.parametrize("kind", JUDGED)
+def test_judged_queries_are_one_collection_in_every_form_of_judgments(kind: str, tmp_path: Path) -> None:
+    facts, made = held(kind), parts(held(kind), Random(kind))
+
+    def readings() -> Readings:
+        for name, text in judgments(made, kind):
+            folder = write_parts(tmp_path / name, made, "BEIR")
+            (folder / "qrels" / "test.jsonl").unlink()
+            (folder / "qrels" / ("test" + Path(name).suffix)).write_text(text, encoding="utf-8")
+            yield name, folder, facts
+
+    assert faults(readings()) == []
+
+
+@pytest.mark.parametrize("kind", JUDGED)
+@pytest.mark.parametrize("container", ["jsonl", "csv", "parquet", "arrow"])
+def test_judged_queries_are_one_collection_beside_other_splits_and_languages(
+    container: str, kind: str, tmp_path: Path
+) -> None:
+    facts, made = held(kind), parts(held(kind), Random(kind))
+    others = {
+        "MTEB, all of one split": ("corpus/dev", "queries/dev", "qrels/dev"),
+        "MTEB, qrels": (None, None, "qrels/dev"),
+        "MTEB, default": (None, None, "default/dev"),
+        "MTEB, data": (None, None, "data/dev"),
+        "FlagEmbedding evaluation": (None, "dev_queries", "dev_qrels"),
+        "BEIR": (None, None, "qrels/train"),
+        "MTEB, a language": ("de-corpus/dev", "de-queries/dev", "de-qrels/dev"),
+        "a folder a split": ("dev/corpus", "dev/queries", "dev/qrels"),
+    }
+
+    def readings() -> Readings:
+        for n, (layout, places) in enumerate(others.items()):
+            folder = write_parts(tmp_path / str(n), made, layout, container)
+            for place, rows in zip(places, another(made).values(), strict=True):
+                if place is not None:
+                    write_rows(folder / place, rows, container)
+            yield layout, folder, facts
+
+    assert faults(readings()) == []
+
+
+@pytest.mark.parametrize("kind", JUDGED)
+def test_judged_queries_are_one_collection_as_objects_and_in_one_object_of_json(kind: str, tmp_path: Path) -> None:
+    facts, random = held(kind), Random(kind)
+    made = parts(facts, random)
+    tables = {part: pa.Table.from_pylist(rows) for part, rows in made.items()}
+
+    def readings() -> Readings:
+        for has_titles, indent in product([True, False], [None, 2]):
+            one = evaluator(made, has_gains=kind == "graded", has_titles=has_titles)
+            for order in permutations(one):
+                names = {name: random.choice(EVALUATOR_NAMES[name]) for name in order}
+                turned = {names[name]: one[name] for name in order}
+                yield f"object of {list(turned)}", turned, facts
+                for compression in COMPRESSIONS:
+                    path = tmp_path / f"data.json{compression}"
+                    path.write_bytes(COMPRESSIONS[compression](json.dumps(turned, indent=indent).encode()))
+                    yield f"file of {list(turned)}{compression}", path, facts
+        yield "tables", tables, facts
+        yield "lists of rows", made, facts
+        yield "pandas", {part: pd.DataFrame(rows) for part, rows in made.items()}, facts
+        yield "tables by split", {**tables, "qrels": {"test": tables["qrels"], "dev": tables["qrels"][:2]}}, facts
+
+    assert faults(readings()) == []
+
+
+EVALUATOR_NAMES = {
+    "queries": spellings("queries"),
+    "corpus": ["documents", "Documents", *spellings("corpus")[:3]],
+    "relevant_docs": spellings("relevant_docs"),
+}
+
+
+def test_saved_data_sets_are_one_collection(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+
+    def saved(folder: Path, rows: Records, **splits: Records) -> Path:
+        made = datasets.Dataset.from_list(rows)
+        if splits:
+            others = {name: datasets.Dataset.from_list(own) for name, own in splits.items()}
+            made = datasets.DatasetDict({"test": made, **others})
+        made.save_to_disk(str(folder))
+        return folder
+
+    def readings() -> Readings:
+        for n, (name, kind) in enumerate(WRITTEN):
+            if ROW_FORMATS[name].may_stand_in("arrow"):
+                rows = ROW_FORMATS[name].rows(held(kind), Random(n))
+                yield f"{name}, {kind}", saved(tmp_path / f"rows {n}", rows), held(kind)
+                yield f"{name}, {kind}, splits", saved(tmp_path / f"splits {n}", rows, dev=rows[:2]), held(kind)
+                yield f"{name}, {kind}, in memory", datasets.Dataset.from_list(rows), held(kind)
+        for kind in JUDGED:
+            made = parts(held(kind), Random(kind))
+            for part, rows in made.items():
+                saved(tmp_path / kind / part, rows, **({"dev": rows[:1]} if part == "qrels" else {}))
+            yield kind, tmp_path / kind, held(kind)
 
     assert faults(readings()) == []

@@ -207,7 +207,10 @@ def _lines(text: str, separator: str, *, is_quoted: bool) -> list[Line]:
     with _cells_of_any_length():
         try:
             for cells in reader:
-                if any(cell.strip() for cell in cells):
+                is_blank = not any(cell.strip() for cell in cells)
+                if is_blank and any(separator in cell for cell in cells):  # tabs between two marks that quote nothing
+                    is_blank = bool(lines) and len(cells) == len(lines[0].cells)
+                if not is_blank:
                     lines.append(Line(before + 1, reader.line_num - before, cells))
                 before = reader.line_num
         except csv.Error as error:
