@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import permutations, product
 from math import factorial
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.support.written_formats import (
     KINDS,
     LAYOUTS,
@@ -35,6 +39,7 @@ from tests.support.written_formats import (
 )
 from tests.support.written_tables import COMPRESSIONS, CONTAINERS, PLAIN, QUOTED, spellings, write_rows
 
+import embedscope
 from embedscope.data.collection import digest
 from embedscope.data.readers import read_collection
 from embedscope.errors import InputError
@@ -339,3 +344,127 @@ def test_saved_data_sets_are_one_collection(tmp_path: Path) -> None:
             yield kind, tmp_path / kind, held(kind)
 
     assert faults(readings()) == []
+
+
+# --- any texts ------------------------------------------------------------------------------------------------------
+
+FRAGMENTS = (
+    '"quoted"', "'single'", "a, b; c", "tab\there", "line\nbreak", "漢字", "Bình Thạnh", "Bi\u0300nh", "007", "3.14",
+    "[edit]", "{x}", "null", "true", "#1", "\\n", "a \"mark\" inside", '"', "http://a.b/c", "=A1", "🙂", "e.g.",
+)  # fmt: skip
+texts = st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=4).map(" ".join)
+
+
+@st.composite
+def drawn_facts(draw: st.DrawFn) -> Facts:
+    """Two to four queries with documents of their own and of others."""
+    queries, documents = (
+        [f"{text} {mark}{n}" for n, text in enumerate(draw(st.lists(texts, min_size=2, max_size=size)))]
+        for size, mark in ((4, "?"), (8, "no. "))
+    )
+    gains = {q: draw(st.dictionaries(st.sampled_from(documents), st.integers(1, 3), min_size=1)) for q in queries}
+    against = st.tuples(st.lists(st.sampled_from(["topic", "place"]), unique=True).map(tuple), st.just(2.0))
+    negatives = {
+        q: draw(st.dictionaries(st.sampled_from(others), against, max_size=3))
+        for q in queries
+        if (others := [d for d in documents if d not in gains[q]])
+    }
+    return Facts(gains, {q: own for q, own in negatives.items() if own})
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    everything=drawn_facts(),
+    written=st.sampled_from([(n, k) for n, k in WRITTEN if ROW_FORMATS[n].has_names]),
+    container=st.sampled_from([*WHATEVER_THE_ROWS, *PLAIN]),
+    random=st.randoms(use_true_random=False),
+)
+def test_rows_of_any_texts_are_one_collection(
+    tmp_path: Path, everything: Facts, written: tuple[str, str], container: str, random: Random
+) -> None:
+    name, kind = written
+    facts = everything.of_kind(kind)
+    facts = facts.on_one_line() if container in PLAIN else facts
+    if ROW_FORMATS[name].may_stand_in(container):
+        rows = with_metadata(respelled(ROW_FORMATS[name].rows(facts, random), random))
+        assert faults([(container, write_rows(tmp_path / "data", rows, container), facts)]) == []
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    everything=drawn_facts(),
+    kind=st.sampled_from(JUDGED),
+    layout=st.sampled_from(list(LAYOUTS)),
+    container=st.sampled_from(WHATEVER_THE_ROWS),
+    random=st.randoms(use_true_random=False),
+)
+def test_judged_queries_of_any_texts_are_one_collection(
+    tmp_path: Path, everything: Facts, kind: str, layout: str, container: str, random: Random
+) -> None:
+    facts = everything.of_kind(kind)
+    shutil.rmtree(tmp_path, ignore_errors=True)
+    folder = write_parts(tmp_path, respelled_parts(parts(facts, random), random), layout, container)
+    assert faults([(container, folder, facts)]) == []
+
+
+# --- metrics --------------------------------------------------------------------------------------------------------
+
+
+def figures(facts: Facts, vectors: Mapping[str, Any]) -> dict[str, float]:
+    """MRR, nDCG@10, Success@1 and margin by sorting, with plain NumPy; a query does not find its own text."""
+    pool = facts.documents
+    cosine = np.array([[vectors[q] @ vectors[d] if q != d else -np.inf for d in pool] for q in facts.gains])  # (Q, N)
+    gain = np.array([[own.get(d, 0) for d in pool] for own in facts.gains.values()])  # (Q, N)
+    ranked = np.take_along_axis(gain, np.argsort(-cosine, axis=1), axis=1)
+    first = (ranked > 0).argmax(axis=1)
+    discount = 1 / np.log2(np.arange(2, 12))[: len(pool)]
+    ideal = -np.sort(-gain, axis=1)
+    return {
+        "MRR": np.mean(1 / (1 + first)),
+        "nDCG@10": np.mean((ranked[:, :10] @ discount) / (ideal[:, :10] @ discount)),
+        "Success@1": np.mean(first == 0),
+        "margin": cosine[gain > 0].mean() - cosine[(gain == 0) & np.isfinite(cosine)].mean(),
+    }
+
+
+def some_writings(folder: Path) -> Iterator[tuple[str, str, Any]]:
+    """Kind of the facts, what is written, and the data set."""
+    for name, kind, container, compression in (
+        ("original", "typed", "json", ""),
+        ("FlagEmbedding", "negatives", "jsonl", ".gz"),
+        ("sentence-transformers", "negatives", "csv", ""),
+        ("labelled rows", "judged", "parquet", ""),
+        ("labelled lists", "graded", "arrow", ".zst"),
+        ("tevatron", "pairs", "jsonl", ".bz2"),
+        ("DPR", "negatives", "json", ".xz"),
+        ("Ragas", "pairs", "semicolon.csv", ""),
+    ):
+        rows = respelled(ROW_FORMATS[name].rows(held(kind), Random(name)), Random(name))
+        yield kind, name, write_rows(folder / name, rows, container, compression)
+    for layout, kind, container in (
+        ("BEIR", "graded", "jsonl"),
+        ("FlagEmbedding evaluation", "pairs", "jsonl"),
+        ("MTEB, a language", "graded", "parquet"),
+    ):
+        yield kind, layout, write_parts(folder / layout, parts(held(kind), Random(layout)), layout, container)
+    rows = ROW_FORMATS["labelled rows"].rows(held("judged"), Random(0))
+    yield "judged", "pandas", pd.DataFrame(rows)
+    yield "graded", "evaluator", evaluator(parts(held("graded"), Random(0)), has_gains=True, has_titles=True)
+
+
+def test_every_format_gives_the_metrics_that_sorting_gives(tmp_path: Path) -> None:
+    draw, texts = np.random.default_rng(0), [*ONE.gains, *ONE.documents]
+    unit = {text: (v := draw.normal(size=12)) / np.linalg.norm(v) for text in texts}
+    np.savez(tmp_path / "v.npz", texts=np.array(texts), vectors=np.array([unit[text] for text in texts]))
+    came: dict[str, set[tuple[float, ...]]] = {}
+    for kind, name, data in some_writings(tmp_path):
+        result = embedscope.run(
+            data=data, embeddings=tmp_path / "v.npz", skip_tsne=True, skip_umap=True, draws=100, examples=0
+        )
+        assert result.data.digest == meant(held(kind)), name
+        found = {metric: result.metrics[metric].value for metric in ("MRR", "nDCG@10", "Success@1")}
+        found["margin"] = result.similarity.margin.value
+        assert found == pytest.approx(figures(held(kind), unit), abs=1e-6), name
+        came.setdefault(kind, set()).add(tuple(round(value, 9) for value in found.values()))
+    assert all(len(values) == 1 for values in came.values())
+    assert len({values for (values,) in came.values()}) > 1  # pools and gains differ between kinds
