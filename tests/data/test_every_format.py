@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import permutations, product
 from math import factorial
 from pathlib import Path
@@ -184,6 +185,63 @@ def test_rows_are_one_collection_as_objects_shards_and_saved_data_sets(name: str
                 write_rows(shard, written.rows(facts, Random(name))[n::2], container)
             write_rows(tmp_path / container / "data/train-00000-of-00001", rows[:2], container)
             yield f"shards of {container}", tmp_path / container, facts
+
+    assert faults(readings()) == []
+
+
+def as_json_cells(rows: Records) -> Records:
+    """The rows with lists as JSON writes them, in place of Python."""
+    return [{k: json.dumps(v) if isinstance(v, list) else v for k, v in row.items()} for row in rows]
+
+
+def lines(rows: Records, *, end: str = "\n", is_ascii: bool = True) -> bytes:
+    return end.join(json.dumps(row, ensure_ascii=is_ascii) for row in rows).encode()
+
+
+def ragged(rows: Records) -> Records:
+    """The rows without what they leave empty; the first has every column."""
+    return [rows[0], *({name: value for name, value in row.items() if value not in (None, [], "")} for row in rows[1:])]
+
+
+MANNERS: dict[str, Callable[[Records], bytes]] = {
+    "JSON, indented": lambda rows: json.dumps(rows, indent=1, ensure_ascii=False).encode(),
+    "JSON in an object": lambda rows: json.dumps({"version": 1, "data": rows}).encode(),
+    "JSON, what is empty left out": lambda rows: json.dumps(ragged(rows)).encode(),
+    "JSONL, what is empty left out": lambda rows: lines(ragged(rows)),
+    "JSONL, letters as they are": lambda rows: lines(rows, is_ascii=False),
+    "JSONL from Windows": lambda rows: b"\xef\xbb\xbf" + lines(rows, end="\r\n"),
+    "JSONL with blank lines": lambda rows: b"\n\n" + lines(rows, end="\n\n"),
+    "CSV from Excel": lambda rows: b"\xef\xbb\xbf" + CONTAINERS["semicolon.csv"](rows),
+    "CSV, lists as JSON": lambda rows: CONTAINERS["csv"](as_json_cells(rows)),
+    "CSV, lists as JSON, all quoted": lambda rows: QUOTED["quoted.csv"](as_json_cells(rows)),
+    "TSV, lists as JSON": lambda rows: QUOTED["quoted.tsv"](as_json_cells(rows)),
+    "CSV of pandas": lambda rows: pd.DataFrame(rows).to_csv().encode(),
+    "CSV of pandas, all quoted": lambda rows: pd.DataFrame(rows).to_csv(index=False, quoting=csv.QUOTE_ALL).encode(),
+    "JSONL of pandas": lambda rows: pd.DataFrame(rows).to_json(orient="records", lines=True).encode(),
+    "JSON of pandas": lambda rows: pd.DataFrame(rows).to_json(orient="records").encode(),
+}
+"""Ways in which programs write a container."""
+
+
+@pytest.mark.parametrize("name", ["data", "data.txt", "DATA.JSONL", "data.csv"])
+def test_rows_are_one_collection_in_every_manner_and_under_any_name(name: str, tmp_path: Path) -> None:
+    def readings() -> Readings:
+        for (written, kind), (manner, write) in product(WRITTEN, MANNERS.items()):
+            rows = ROW_FORMATS[written].rows(held(kind), Random(written))
+            (tmp_path / name).write_bytes(write(rows))
+            yield f"{written}, {kind}, {manner}", tmp_path / name, held(kind)
+
+    assert faults(readings()) == []
+
+
+def test_two_columns_without_a_header_are_one_collection(tmp_path: Path) -> None:
+    def readings() -> Readings:
+        for container, compression in product([*QUOTED, *PLAIN], COMPRESSIONS):
+            facts = held("pairs", container)
+            first, *others = [(q, d) for q, own in facts.gains.items() for d in own]
+            rows = [dict(zip(first, row, strict=True)) for row in others]  # the first row in place of a header
+            path = write_rows(tmp_path / "data", rows, container, compression)
+            yield f"{container}{compression}", path, facts
 
     assert faults(readings()) == []
 
