@@ -19,7 +19,7 @@ from typing import cast
 
 from embedscope.data.collection import Collection, build_collection, collection_from_qrels
 from embedscope.data.readers.columns import refuse_columns
-from embedscope.data.readers.containers import Records, judged_parts, read_records
+from embedscope.data.readers.containers import Records, evaluator_keys, read_records
 from embedscope.data.readers.evaluator import one_of_each
 from embedscope.data.readers.folders import Folder, evaluator_folder, read_folder
 from embedscope.data.readers.objects import describe_object, is_path, read_object
@@ -124,7 +124,7 @@ def read_source(
     is_folder = path.is_dir()
     source = read_folder(path, split=None if portion else split, group=group) if is_folder else read_records(path)
     one = source.items[0][1] if isinstance(source, Records) and len(source.items) == 1 else {}
-    if (keys := judged_parts(one)) is not None:
+    if (keys := evaluator_keys(one)) is not None:
         source = evaluator_folder(one_of_each(one, keys), warnings=source.warnings)
         if group is not None:
             raise InvalidOptionError(f"--group {group}: the queries of this file have texts, and no other fields.")

@@ -25,7 +25,7 @@ from embedscope.errors import DataFormatError
 
 Fields = dict[str, Any]
 
-_JUDGED = {
+_EVALUATOR_NAMES = {
     "queries": ("queries",),
     "corpus": ("corpus", "documents"),
     "relevant_docs": ("relevantdocs", "qrels", "default"),
@@ -134,22 +134,22 @@ def _json_rows(value: object, n_replaced: int) -> RecordStream:
     return RecordStream("JSON", "row", items, warnings)
 
 
-def judged_parts(value: Mapping[Any, object]) -> dict[str, list[Any]] | None:
+def evaluator_keys(value: Mapping[Any, object]) -> dict[str, list[Any]] | None:
     """The keys of queries, corpus and relevant documents, as LlamaIndex and evaluators have them, in any spelling.
 
     None where one part is absent. A part under several keys is unclear.
 
-    >>> judged_parts({"Queries": {}, "documents": {}, "relevantDocs": {}, "name": "x"})
+    >>> evaluator_keys({"Queries": {}, "documents": {}, "relevantDocs": {}, "name": "x"})
     {'queries': ['Queries'], 'corpus': ['documents'], 'relevant_docs': ['relevantDocs']}
     """
     spelled = {key: re.sub(r"[\W_]", "", str(key)).lower() for key in value}
-    found = {part: [key for key, name in spelled.items() if name in known] for part, known in _JUDGED.items()}
+    found = {part: [key for key, name in spelled.items() if name in known] for part, known in _EVALUATOR_NAMES.items()}
     return found if all(found.values()) else None
 
 
 def _wrapped_rows(value: Fields) -> str | None:
     """The field of a top-level object that holds the rows; None if the object is a record itself."""
-    if any(isinstance(value.get(name), str) for name in ("query", "anchor")) or judged_parts(value):
+    if any(isinstance(value.get(name), str) for name in ("query", "anchor")) or evaluator_keys(value):
         return None
     lists = [name for name, items in value.items() if isinstance(items, list)]
     if len(lists) == 1 and all(isinstance(item, dict) for item in value[lists[0]]):

@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from embedscope.data.readers.containers import Fields, Records, judged_parts
+from embedscope.data.readers.containers import Fields, Records, evaluator_keys
 from embedscope.data.readers.evaluator import one_of_each
 from embedscope.data.readers.folders import Folder, evaluator_folder, read_folder
 from embedscope.data.readers.portion import is_portion
@@ -45,7 +45,7 @@ def describe_object(data: object) -> str:
         return str(data)
     kind = type(data)
     if kind.__module__ == "builtins":
-        has_corpus = isinstance(data, Mapping) and judged_parts(data) is not None
+        has_corpus = isinstance(data, Mapping) and evaluator_keys(data) is not None
         return f"{kind.__name__} of queries, corpus and judgments" if has_corpus else f"{kind.__name__} of rows"
     return f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
 
@@ -82,7 +82,7 @@ def read_object(data: object, *, split: str | None, group: str | None) -> tuple[
         (data,) = configurations.values()
     if not isinstance(data, Mapping):
         return _records(_rows(data), kind), split  # which is refused if it is no portion
-    if (keys := judged_parts(data)) is not None:
+    if (keys := evaluator_keys(data)) is not None:
         _refuse_portion(portion)
         return _folder_of_parts(one_of_each(data, keys), kind, split=split, group=group), None
     if _is_splits(data):
