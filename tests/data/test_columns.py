@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.support.written_tables import spellings
 
 from embedscope.data.collection import Collection, columns_line, describe, digest
 from embedscope.data.readers import read_collection
@@ -124,17 +125,6 @@ POSITIVE_NAMES = ("positive", "pos", "answer", "passage", "document", "positive_
 NEGATIVE_NAMES = (
     "negative", "neg", "hard_neg", "hard_negative", "negative_passage", "hard_negative_ctx", "negative_ctx",
 )  # fmt: skip
-
-
-def spellings(name: str, numbered: bool = False) -> list[str]:
-    """Ways in which people write a name."""
-    parts = name.split("_")
-    plural = name if name.endswith("s") else name + "s"
-    found = [name, name.upper(), name.title(), "-".join(parts), " ".join(parts), "".join(parts), plural]
-    found += [parts[0] + "".join(part.title() for part in parts[1:]), "".join(part.title() for part in parts)]
-    if numbered:
-        found += [f"{name}{mark}1" for mark in ("", "_", "-", " ")]
-    return list(dict.fromkeys(found))
 
 
 NAMES = [

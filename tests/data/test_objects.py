@@ -229,6 +229,14 @@ REFUSED: dict[str, tuple[Any, str]] = {
         {"queries": QUERIES, "corpus": CORPUS, "relevant_docs": {"q1": {"d1": "high"}}},
         "query 'q1': expected a number as the score",
     ),
+    "two corpora": (
+        {"queries": QUERIES, "Corpus": CORPUS, "documents": CORPUS, "qrels": QRELS},
+        "there are 'Corpus', 'documents', so it is unclear which is the 'corpus'. Keep one",
+    ),
+    "two sets of judgments": (
+        {"queries": QUERIES, "corpus": CORPUS, "relevantDocs": QRELS, "qrels": QRELS},
+        "there are 'relevantDocs', 'qrels', so it is unclear which is the 'relevant_docs'",
+    ),
     "an unknown document": (
         {"queries": QUERIES, "corpus": CORPUS, "relevant_docs": {"q1": ["d9"], "q2": ["d1"]}},
         "d9",

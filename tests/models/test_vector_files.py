@@ -147,7 +147,9 @@ def labels(path: Path, entries: Sequence[Any]) -> None:
         path.write_text(json.dumps(list(entries)), encoding="utf-8")
     elif path.suffix == ".jsonl":
         path.write_text("\n".join(map(json.dumps, entries)) + "\n", encoding="utf-8")
-    elif path.suffix == ".csv":
+    elif path.suffix == ".parquet":
+        pq.write_table(pa.table({"text" if entries[0] in TEXTS else "id": list(entries)}), path)
+    elif path.suffix in (".csv", ".tsv"):
         quoted = [f'"{entry}"' for entry in entries]
         path.write_text("\n".join(["text" if entries[0] in TEXTS else "id", *quoted]) + "\n", encoding="utf-8")
     else:
@@ -230,6 +232,8 @@ FORMS: dict[str, Callable[[Path], Path]] = {
     "npy and lines of JSON": array_and("vectors.jsonl", TEXTS),
     "npy and objects": array_and("vectors.jsonl", [{"_id": i, "text": t} for i, t in zip(IDS, TEXTS, strict=True)]),
     "npy and a column": array_and("vectors.csv", TEXTS),
+    "npy and a column between tabs": array_and("vectors.tsv", TEXTS),
+    "npy and a table": array_and("texts.parquet", TEXTS),
     "npy and ids.txt": array_and("ids.txt", IDS),
     "npy and texts.json": array_and("texts.json", TEXTS),
     "npy and ids.npy": array_and("ids.npy", IDS),

@@ -10,7 +10,7 @@ import json
 import lzma
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,15 +18,20 @@ import pyarrow.parquet as pq
 Rows = Sequence[dict[str, Any]]
 
 
-def _delimited(separator: str) -> Callable[[Rows], bytes]:
+def _delimited(separator: str, quoting: Literal[0, 1] = csv.QUOTE_MINIMAL) -> Callable[[Rows], bytes]:
     def written(rows: Rows) -> bytes:
         out = io.StringIO(newline="")
-        writer = csv.DictWriter(out, list(rows[0]), delimiter=separator)
+        writer = csv.DictWriter(out, list(rows[0]), delimiter=separator, quoting=quoting)
         writer.writeheader()
         writer.writerows(rows)
         return out.getvalue().encode()
 
     return written
+
+
+def _plain_tsv(rows: Rows) -> bytes:
+    lines = [list(rows[0]), *(["" if cell is None else str(cell) for cell in row.values()] for row in rows)]
+    return "".join("\t".join(line) + "\n" for line in lines).encode()
 
 
 def _parquet(rows: Rows) -> bytes:
@@ -57,6 +62,15 @@ CONTAINERS: dict[str, Callable[[Rows], bytes]] = {
 }
 """What writes rows, by the end of the file's name."""
 
+QUOTED: dict[str, Callable[[Rows], bytes]] = {
+    "quoted.csv": _delimited(",", csv.QUOTE_ALL),
+    "quoted.tsv": _delimited("\t", csv.QUOTE_ALL),
+}
+"""The same, with every cell in quotation marks."""
+
+PLAIN: dict[str, Callable[[Rows], bytes]] = {"plain.tsv": _plain_tsv}
+"""Containers of texts without tabs and line breaks."""
+
 COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
     "": lambda raw: raw,
     ".gz": gzip.compress,
@@ -79,5 +93,16 @@ def write_rows(stem: Path, rows: Rows, container: str = "jsonl", compression: st
     """The file, named after ``stem``, its container and its compression."""
     path = stem.with_name(f"{stem.name}.{container.rpartition('.')[2]}{compression}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(COMPRESSIONS[compression](CONTAINERS[container](rows)))
+    path.write_bytes(COMPRESSIONS[compression]((CONTAINERS | QUOTED | PLAIN)[container](rows)))
     return path
+
+
+def spellings(name: str, numbered: bool = False) -> list[str]:
+    """Ways in which people write a name, the given one first."""
+    parts = name.split("_")
+    plural = name if name.endswith("s") else name + "s"
+    found = [name, name.upper(), name.title(), "-".join(parts), " ".join(parts), "".join(parts), plural]
+    found += [parts[0] + "".join(part.title() for part in parts[1:]), "".join(part.title() for part in parts)]
+    if numbered:
+        found += [f"{name}{mark}1" for mark in ("", "_", "-", " ")]
+    return list(dict.fromkeys(found))

@@ -19,7 +19,8 @@ from typing import cast
 
 from embedscope.data.collection import Collection, build_collection, collection_from_qrels
 from embedscope.data.readers.columns import refuse_columns
-from embedscope.data.readers.containers import Records, is_evaluator, read_records
+from embedscope.data.readers.containers import Records, evaluator_keys, read_records
+from embedscope.data.readers.evaluator import one_of_each
 from embedscope.data.readers.folders import Folder, evaluator_folder, read_folder
 from embedscope.data.readers.objects import describe_object, is_path, read_object
 from embedscope.data.readers.portion import is_portion, take_portion
@@ -122,8 +123,9 @@ def read_source(
     portion = split if split is not None and (path.is_file() or is_portion(split)) else None
     is_folder = path.is_dir()
     source = read_folder(path, split=None if portion else split, group=group) if is_folder else read_records(path)
-    if isinstance(source, Records) and len(source.items) == 1 and is_evaluator(source.items[0][1]):
-        source = evaluator_folder(source.items[0][1], warnings=source.warnings)
+    one = source.items[0][1] if isinstance(source, Records) and len(source.items) == 1 else {}
+    if (keys := evaluator_keys(one)) is not None:
+        source = evaluator_folder(one_of_each(one, keys), warnings=source.warnings)
         if group is not None:
             raise InvalidOptionError(f"--group {group}: the queries of this file have texts, and no other fields.")
     if isinstance(source, Folder) and portion is not None:

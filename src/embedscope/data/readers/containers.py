@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,11 @@ from embedscope.errors import DataFormatError
 
 Fields = dict[str, Any]
 
+_EVALUATOR_NAMES = {
+    "queries": ("queries",),
+    "corpus": ("corpus", "documents"),
+    "relevant_docs": ("relevantdocs", "qrels", "default"),
+}
 _DELIMITED = {"\t": "TSV", ",": "CSV", ";": "CSV"}
 _EXPECTED = (
     "Expected was a JSON list of rows ([{...}, ...]), JSONL (one {...} a line), CSV with a header line, a Parquet or "
@@ -128,14 +134,22 @@ def _json_rows(value: object, n_replaced: int) -> RecordStream:
     return RecordStream("JSON", "row", items, warnings)
 
 
-def is_evaluator(value: Mapping[str, object]) -> bool:
-    """Whether the fields are those of LlamaIndex and of the evaluator of sentence-transformers: texts and judgments."""
-    return {"queries", "relevant_docs"} <= value.keys() and not {"corpus", "documents"}.isdisjoint(value)
+def evaluator_keys(value: Mapping[Any, object]) -> dict[str, list[Any]] | None:
+    """The keys of queries, corpus and relevant documents, as LlamaIndex and evaluators have them, in any spelling.
+
+    None where one part is absent. A part under several keys is unclear.
+
+    >>> evaluator_keys({"Queries": {}, "documents": {}, "relevantDocs": {}, "name": "x"})
+    {'queries': ['Queries'], 'corpus': ['documents'], 'relevant_docs': ['relevantDocs']}
+    """
+    spelled = {key: re.sub(r"[\W_]", "", str(key)).lower() for key in value}
+    found = {part: [key for key, name in spelled.items() if name in known] for part, known in _EVALUATOR_NAMES.items()}
+    return found if all(found.values()) else None
 
 
 def _wrapped_rows(value: Fields) -> str | None:
     """The field of a top-level object that holds the rows; None if the object is a record itself."""
-    if any(isinstance(value.get(name), str) for name in ("query", "anchor")) or is_evaluator(value):
+    if any(isinstance(value.get(name), str) for name in ("query", "anchor")) or evaluator_keys(value):
         return None
     lists = [name for name, items in value.items() if isinstance(items, list)]
     if len(lists) == 1 and all(isinstance(item, dict) for item in value[lists[0]]):

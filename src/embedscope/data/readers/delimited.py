@@ -138,9 +138,9 @@ def _reading(text: str, separator: str) -> Cells:
         if is_tab and fits:
             return as_text
         raise
-    needed, needless, swallowed = _quoted_cells(text, separator, quoted, plain)
+    needed, needless, swallowed = _quoted_cells(text, separator, quoted)
     against = swallowed or (needless if is_tab and fits else None)
-    if against is None or (needed is not None and not is_tab):
+    if against is None or (needed is not None and not (is_tab and fits)):
         return Cells(separator, True, quoted)
     if is_tab and fits and needed is None:
         return as_text
@@ -151,22 +151,19 @@ def _reading(text: str, separator: str) -> Cells:
     )
 
 
-def _quoted_cells(
-    text: str, separator: str, quoted: list[Line], plain: list[Line]
-) -> tuple[int | None, int | None, int | None]:
+def _quoted_cells(text: str, separator: str, quoted: list[Line]) -> tuple[int | None, int | None, int | None]:
     """First lines where a cell needs its quotation marks, where one has them needlessly, and where one swallows lines.
 
     A cell swallows lines if each line that it spans has the width of the header by itself. Columns in which every cell
     is quoted say nothing against quoting: a writer does that.
     """
     marks_of = dict(_marks(text, separator))
-    widths = {line.number: len(line.cells) for line in plain}
+    widths = [line.count(separator) + 1 for line in io.StringIO(text, newline=None)]
     is_whole = [all(column) for column in zip(*(marks_of[line.number] for line in quoted), strict=True)]
     needed = needless = swallowed = None
     for line in quoted:
-        spans_lines = all(
-            widths.get(line.number + place, 0) == len(line.cells) for place in range(line.n_lines)
-        )  # blank lines have no width
+        spanned = widths[line.number - 1 : line.number - 1 + line.n_lines]
+        spans_lines = all(width == len(line.cells) for width in spanned)
         for cell, is_quoted, in_whole in zip(line.cells, marks_of[line.number], is_whole, strict=True):
             if not is_quoted:
                 continue
@@ -199,7 +196,7 @@ def _marks(text: str, separator: str) -> Iterator[tuple[int, list[bool]]]:
 
 
 def _lines(text: str, separator: str, *, is_quoted: bool) -> list[Line]:
-    """The lines that are not blank, with their cells."""
+    """The lines that are not blank, with their cells; a cell in marks that spans columns or lines is not blank."""
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if is_quoted else csv.QUOTE_NONE
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, quoting=quoting, strict=True)
     lines = []
@@ -207,7 +204,7 @@ def _lines(text: str, separator: str, *, is_quoted: bool) -> list[Line]:
     with _cells_of_any_length():
         try:
             for cells in reader:
-                if any(cell.strip() for cell in cells):
+                if any(cell.strip() or separator in cell or "\n" in cell or "\r" in cell for cell in cells):
                     lines.append(Line(before + 1, reader.line_num - before, cells))
                 before = reader.line_num
         except csv.Error as error:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from embedscope.data.readers.qrels import Qrel, identifier, qrels_by_query
 from embedscope.data.readers.rows import passage_text
-from embedscope.data.readers.source import kind_of
+from embedscope.data.readers.source import kind_of, names
 from embedscope.errors import DataFormatError
 
 
@@ -17,22 +17,24 @@ def evaluator_parts(value: Mapping[str, object]) -> tuple[dict[str, str], dict[s
     Parameters
     ----------
     value : mapping
-        ``queries`` and ``corpus`` (or ``documents``) map ids to texts or to ``{title, text}``; ``relevant_docs`` maps
-        query ids to lists or sets of document ids, which have gain 1, or to ``{document id: gain}``.
+        ``queries`` and ``corpus`` map ids to texts or to ``{title, text}``; ``relevant_docs`` maps query ids to lists
+        or sets of document ids, which have gain 1, or to ``{document id: gain}``.
 
     Raises
     ------
     DataFormatError
-        If ``corpus`` and ``documents`` are both there, or a part is no mapping or holds something else.
+        If a part is no mapping or holds something else.
     """
-    corpora = [name for name in ("corpus", "documents") if name in value]
-    if len(corpora) > 1:
-        raise DataFormatError("there are both 'corpus' and 'documents', so the pool is unclear. Keep one of the two.")
-    return (
-        texts_by_id(_mapping(value, "queries"), "queries"),
-        texts_by_id(_mapping(value, corpora[0]), corpora[0]),
-        list(qrels_by_query(_mapping(value, "relevant_docs"))),
-    )
+    queries, corpus, relevant = (_mapping(value, part) for part in ("queries", "corpus", "relevant_docs"))
+    return texts_by_id(queries, "queries"), texts_by_id(corpus, "corpus"), list(qrels_by_query(relevant))
+
+
+def one_of_each(value: Mapping[Any, Any], keys: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """The parts by name that stand under ``keys``; raises DataFormatError where one stands under several."""
+    for part, own in keys.items():
+        if len(own) > 1:
+            raise DataFormatError(f"there are {names(own)}, so it is unclear which is the '{part}'. Keep one of them.")
+    return {part: value[key] for part, (key,) in keys.items()}
 
 
 def texts_by_id(value: Mapping[Any, object], part: str) -> dict[str, str]:

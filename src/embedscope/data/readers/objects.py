@@ -19,15 +19,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from embedscope.data.readers.containers import Fields, Records
+from embedscope.data.readers.containers import Fields, Records, evaluator_keys
+from embedscope.data.readers.evaluator import one_of_each
 from embedscope.data.readers.folders import Folder, evaluator_folder, read_folder
 from embedscope.data.readers.portion import is_portion
 from embedscope.data.readers.source import kind_of, names
 from embedscope.errors import DataFormatError, EmbedscopeError, InvalidOptionError, importing
 
 _HUB = re.compile(r"hub:(?P<name>[\w.-]+(?:/[\w.-]+)?)(?::(?P<configuration>[\w.-]+))?")
-_QUERIES, _CORPUS = ("queries",), ("corpus", "documents")
-_JUDGMENTS = ("relevant_docs", "qrels", "default")
 _MISSING = ("NAType", "NaTType")
 _HELP = (
     "Expected a path, hub:owner/name, a list of rows, a table (pandas, polars, Arrow, datasets.Dataset), or a dict "
@@ -46,7 +45,7 @@ def describe_object(data: object) -> str:
         return str(data)
     kind = type(data)
     if kind.__module__ == "builtins":
-        has_corpus = isinstance(data, Mapping) and _parts(data) is not None
+        has_corpus = isinstance(data, Mapping) and evaluator_keys(data) is not None
         return f"{kind.__name__} of queries, corpus and judgments" if has_corpus else f"{kind.__name__} of rows"
     return f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
 
@@ -83,10 +82,9 @@ def read_object(data: object, *, split: str | None, group: str | None) -> tuple[
         (data,) = configurations.values()
     if not isinstance(data, Mapping):
         return _records(_rows(data), kind), split  # which is refused if it is no portion
-    parts = _parts(data)
-    if parts is not None:
+    if (keys := evaluator_keys(data)) is not None:
         _refuse_portion(portion)
-        return _folder_of_parts(*parts, kind, split=split, group=group), None
+        return _folder_of_parts(one_of_each(data, keys), kind, split=split, group=group), None
     if _is_splits(data):
         chosen, notes = _choose(data, None if portion else split)
         return replace(_records(_rows(chosen), kind), warnings=notes), portion
@@ -114,13 +112,6 @@ def _choose(splits: Mapping[Any, Any], asked: str | None) -> tuple[Any, tuple[st
         )
     others = names(name for name in named if name != chosen)
     return named[chosen], () if asked is not None else (f"the split 'test' is used; there are also {others}.",)
-
-
-def _parts(data: Mapping[Any, Any]) -> tuple[Any, Any, Any] | None:
-    """Queries, corpus and judgments, in this order; None where one of them is absent."""
-    spelled = {re.sub(r"[\W_]+", "_", str(key)).lower(): value for key, value in data.items()}
-    found = [[spelled[name] for name in known if name in spelled] for known in (_QUERIES, _CORPUS, _JUDGMENTS)]
-    return (found[0][0], found[1][0], found[2][0]) if all(found) else None
 
 
 def _is_splits(data: Mapping[Any, Any]) -> bool:
@@ -225,12 +216,10 @@ def _is_column(value: Any) -> bool:
 # --- judged sets --------------------------------------------------------------------------------------------------
 
 
-def _folder_of_parts(
-    queries: Any, corpus: Any, judgments: Any, kind: str, *, split: str | None, group: str | None
-) -> Folder:
+def _folder_of_parts(parts: Mapping[str, Any], kind: str, *, split: str | None, group: str | None) -> Folder:
     """The judged set of dicts by id, as evaluators take them, or of tables, as a folder of Parquet files holds them."""
-    if not all(isinstance(part, Mapping) and not _is_splits(part) for part in (queries, corpus, judgments)):
-        tables = {"queries": queries, "corpus": corpus, "qrels": judgments}
+    if not all(isinstance(part, Mapping) and not _is_splits(part) for part in parts.values()):
+        tables = {"qrels" if part == "relevant_docs" else part: value for part, value in parts.items()}
         by_split = {
             part: table if isinstance(table, Mapping) else {"test" if part == "qrels" else part: table}
             for part, table in tables.items()
@@ -239,7 +228,6 @@ def _folder_of_parts(
     if split is not None or group is not None:
         option = "split" if split is not None else "group"
         raise InvalidOptionError(f"dicts by id have no {option}s; leave the option --{option} out.")
-    parts = {"queries": queries, "corpus": corpus, "relevant_docs": judgments}
     return replace(evaluator_folder({part: _plain(value) for part, value in parts.items()}), format=f"judged {kind}")
 
 
