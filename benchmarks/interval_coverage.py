@@ -7,10 +7,12 @@ different in 3 to 7 %. Prints a Markdown table; docs/coverage.md holds it, with 
 A test set is drawn anew each time: its queries, its documents, and what they have to do with each other. An invented
 graph of judgments is redrawn whole. Of a real one (``--qrels``, gzipped TSV of query-id, corpus-id, score) as many
 queries as it has are drawn with replacement; a query that was drawn twice has the same relevant documents and two
-vectors. Vectors are planted: every document has a topic and a query the sum of those of its relevant documents
-(``--topics documents``), or every query has one and a document the sum of those it is relevant to (``queries``:
-documents of one query resemble one another, and popular ones are worse). Both have noise and longer and shorter topics,
-so that documents as well as queries are good or bad. Two models have the same topics and their own noise: no difference
+vectors. Documents of queries that were not drawn leave with them, or stay (``--collection whole``).
+
+Vectors are planted: every document has a topic and a query the sum of those of its relevant documents (``--topics
+documents``), or every query has one and a document the sum of those it is relevant to (``queries``: documents of one
+query resemble one another, and popular ones are worse). Both have noise and longer and shorter topics, so that
+documents as well as queries are good or bad. Two models have the same topics and their own noise: no difference
 between them is real. The true value of a figure is its mean over all simulations.
 
     PYTHONPATH=src python benchmarks/interval_coverage.py --qrels FOLDER
@@ -97,8 +99,11 @@ def uneven(n: int, n_documents: int, most: int, *, graded: bool = False) -> Draw
     return draw
 
 
-def real(file: Path, least: int) -> Draw:
-    """Queries of a published test collection, drawn with replacement; documents of a score below ``least`` left out."""
+def real(file: Path, least: int, *, whole: bool) -> Draw:
+    """Queries of a published test collection, drawn with replacement; documents of a score below ``least`` left out.
+
+    Documents of queries that are not drawn stay in a ``whole`` collection, else its size varies with the queries.
+    """
     relevant: dict[str, dict[str, float]] = {}
     with gzip.open(file, "rt", encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines, delimiter="\t"):
@@ -110,15 +115,17 @@ def real(file: Path, least: int) -> Draw:
 
     def draw(generator: np.random.Generator) -> tuple[Judgments, IntArray]:
         drawn = generator.integers(0, len(lists), len(lists))
-        used, places = np.unique(np.concatenate([lists[q] for q in drawn]), return_inverse=True)
-        parts = np.split(places, np.cumsum([len(lists[q]) for q in drawn])[:-1])
-        judgments, _ = own_topics(parts, len(used), [gains[q] for q in drawn])
+        parts, n_documents = [lists[q] for q in drawn], len(names)
+        if not whole:
+            used, places = np.unique(np.concatenate(parts), return_inverse=True)
+            parts, n_documents = np.split(places, np.cumsum([len(part) for part in parts])[:-1]), len(used)
+        judgments, _ = own_topics(parts, n_documents, [gains[q] for q in drawn])
         return judgments, np.unique(drawn, return_inverse=True)[1]
 
     return draw
 
 
-def worlds(qrels: Path | None, *, by_queries: bool = False) -> Iterator[World]:
+def worlds(qrels: Path | None, *, by_queries: bool = False, whole: bool = False) -> Iterator[World]:
     """All kinds of test sets, a weak and a good model each; real ones where their judgments are there."""
     invented: tuple[tuple[str, Draw, tuple[float, ...]], ...] = (
         ("single-20", single(20), (0.9, 1.3)),
@@ -137,7 +144,7 @@ def worlds(qrels: Path | None, *, by_queries: bool = False) -> Iterator[World]:
     for name, least in collections if qrels is not None else ():
         file = Path(qrels or "") / f"{name}.tsv.gz"
         if file.is_file():
-            draw = real(file, least)
+            draw = real(file, least, whole=whole)
             yield from (World(name, draw, strength, by_queries) for strength in (0.8, 1.6))
 
 
@@ -229,13 +236,17 @@ def main() -> None:
     parser.add_argument("--simulations", type=int, default=1_000)
     parser.add_argument("--worlds", nargs="+", help="names of the table (default: all)")
     parser.add_argument("--topics", choices=("documents", "queries"), default="documents", help="whose are drawn")
+    parser.add_argument(
+        "--collection", choices=("drawn", "whole"), default="drawn", help="documents of real queries that are not drawn"
+    )
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     start = time.perf_counter()
     heads = [*METRICS, "margin", "separation", "AUC", "off-diagonal", "diagonal", "gap", "overlap"]
     print(f"| test set | queries | effective | MRR is | {' | '.join(heads)} | alarms, MRR | alarms, Success@1 |")
     print("|---" + "|---:" * (len(heads) + 5) + "|")
-    for world in worlds(options.qrels, by_queries=options.topics == "queries"):
+    kinds = worlds(options.qrels, by_queries=options.topics == "queries", whole=options.collection == "whole")
+    for world in kinds:
         if options.worlds is None or world.name in options.worlds:
             print(row(world, options.simulations, options.seed), flush=True)
     error = 100 * np.sqrt(0.95 * 0.05 / options.simulations)
