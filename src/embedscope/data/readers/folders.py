@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from embedscope.data.collection import excerpt
-from embedscope.data.readers.columns import metadata_value
+from embedscope.data.readers.column_names import is_prompt
+from embedscope.data.readers.columns import metadata_value, prompt_notes
 from embedscope.data.readers.containers import Fields, Records, open_records, read_records, single_object
 from embedscope.data.readers.evaluator import evaluator_parts, texts_by_id
 from embedscope.data.readers.folder_parts import (
@@ -79,7 +80,14 @@ def read_folder(folder: Path, *, split: str | None = None, group: str | None = N
     judgments = [part for part in parts if part.role == QRELS] or _unnamed_judgments(parts)
     if not {CORPUS, QUERIES} <= roles or not judgments:
         raise DataFormatError(_why_no_layout(folder, parts, has_judgments=bool(judgments)))
-    return _with_qrels(folder, parts, *choose_part(judgments, split), group=group)
+    chosen, notes = choose_part(judgments, split)
+    judged = {path for part in judgments for path in part.paths}
+    others = dict.fromkeys(
+        part.home or part.label for part in parts if part.role == ROWS and judged.isdisjoint(part.paths)
+    )
+    if others:
+        notes.append(f"the folder also has {names(others)}, not read: every query is ranked against the whole corpus.")
+    return _with_qrels(folder, parts, chosen, notes, group=group)
 
 
 def evaluator_folder(value: Mapping[str, object], *, warnings: Iterable[str] = ()) -> Folder:
@@ -174,6 +182,7 @@ def _read_queries(folder: Path, part: Part, group: str | None, notes: list[str])
     queries = _Queries()
     named = group or "group"
     fields: dict[str, None] = {}
+    prompts: dict[str, list[str]] = {}
     for place, name, text, rest in _texts_of(folder, part, notes):
         _add(queries.texts, name, text, place)
         fields |= dict.fromkeys(rest)
@@ -181,8 +190,11 @@ def _read_queries(folder: Path, part: Part, group: str | None, notes: list[str])
         if stated is not None:
             queries.groups.setdefault(name, stated)
         for column, value in rest.items():
-            if column != named and (shown := metadata_value(value)) is not None:
+            if is_prompt(column) and isinstance(value, str):
+                prompts.setdefault(column, []).append(value)
+            elif column != named and (shown := metadata_value(value)) is not None:
                 queries.metadata.setdefault(column, {}).setdefault(name, shown)
+    notes += [note for field, stated in prompts.items() for note in prompt_notes(field, stated)]
     if group is not None and group not in fields:
         raise InvalidOptionError(
             f"--group {group}: the queries have no such field; beside their texts they have {names(fields) or 'none'}."
