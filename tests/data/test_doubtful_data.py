@@ -68,9 +68,8 @@ def test_a_cell_that_says_null_is_no_document_and_no_group(tmp_path: Path, word:
     assert negatives(found) == {(QUERIES[0], OTHERS[0])}
     assert set(found.documents) == {*ANSWERS, OTHERS[0]}
     assert sorted(map(str, found.groups)) == ["None", "None", "a"]
-    assert any(
-        note.startswith("4 cells of 'negative', 'group' say NULL") or "4 cells" in note for note in found.warnings
-    )
+    said = "4 cells of 'query', 'positive', 'negative', 'group' say NULL, nan or the like, and were read as empty."
+    assert said in found.warnings
 
 
 def test_a_positive_that_says_null_is_refused_as_empty(tmp_path: Path) -> None:
@@ -150,6 +149,20 @@ def test_other_values_that_differ_describe_the_row(tmp_path: Path, values: list[
     queries = [QUERIES[0], QUERIES[0], QUERIES[1], QUERIES[1]]
     found = read_collection(as_jsonl(tmp_path, rows(query=queries, positive=[*ANSWERS, OTHERS[0]], page=values)))
     assert found.columns["metadata"] == ("page",)
+
+
+@pytest.mark.parametrize("name", ["is_selected", "relevance"])
+def test_grades_inside_of_objects_are_refused(tmp_path: Path, name: str) -> None:
+    pairs = zip(ANSWERS, OTHERS, strict=True)
+    listed = [[{"text": first, name: 1}, {"text": second, name: 0}] for first, second in pairs]
+    assert f"'{name}' in the objects of 'passages'" in refusal(as_jsonl(tmp_path, rows(query=QUERIES, passages=listed)))
+    scored = [[{"text": text, "score": 1000, "title_score": n}] for n, text in enumerate(ANSWERS)]
+    assert len(read_collection(as_jsonl(tmp_path, rows(question=QUERIES, positive_ctxs=scored))).documents) == 3
+
+
+def test_a_ranked_list_is_refused(tmp_path: Path) -> None:
+    records = rows(query=[*QUERIES, *QUERIES], document=[*ANSWERS, *OTHERS], rank=[1, 1, 1, 2, 2, 2])
+    assert "'rank' may say which texts" in refusal(as_jsonl(tmp_path, records))
 
 
 def test_decimals_of_a_database_are_gains(tmp_path: Path) -> None:
@@ -259,6 +272,19 @@ def test_prompts_and_candidates_of_a_folder_are_noted(tmp_path: Path) -> None:
     assert "also has 'top_ranked', not read: every query is ranked against the whole corpus" in notes
     assert "the field 'instruction' of 3 rows is not applied" in notes
     assert "instruction" not in found.metadata
+
+
+@pytest.mark.parametrize(("id_name", "text_name"), [("cid", "text"), ("docid", "doc"), ("id", "content")])
+def test_parts_of_a_folder_have_the_names_that_their_makers_give_them(
+    tmp_path: Path, id_name: str, text_name: str
+) -> None:
+    for part, names, texts in (("corpus", (id_name, text_name), ANSWERS), ("queries", ("qid", "question"), QUERIES)):
+        records = [dict(zip(names, (str(i), text), strict=True)) for i, text in enumerate(texts)]
+        as_csv(tmp_path, records).rename(tmp_path / f"{part}.csv")
+    judgments = rows(qid=["0", "1", "2"], **{"docid" if id_name == "id" else id_name: ["2", "1", "0"]})
+    as_csv(tmp_path, judgments).rename(tmp_path / "qrels.csv")
+    found = read_collection(tmp_path)
+    assert [found.documents[d] for d in found.relevant] == [ANSWERS[2], ANSWERS[1], ANSWERS[0]]
 
 
 def test_arrays_in_place_of_data_are_told_where_they_go(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ _ROLES = {
     "(query|pos(itive)?|(hard)?neg(ative)?)(score|label|logit|similarity|weight|type|rank)",
 }
 _PATTERNS = {role: re.compile(pattern) for role, pattern in _ROLES.items()}
-_ID_WORDS = {"id", "ids", "idx", "index", "uuid", "qid", "pid", "docid", "unnamed"}
+_ID_WORDS = {"id", "ids", "idx", "index", "uuid", "qid", "pid", "docid", "cid", "unnamed"}
 _NEGATIVE_WORD = re.compile(r"negs?|nega?tiv\w*|distractors?|irrelevant")
 _LABEL_WORD = re.compile(r"labels?|relevan\w*|judge?ments?|qrels?")
 _WORD_ENDS = re.compile(r"(?<=[a-z])(?=[A-Z])|[\W\d_]+")
@@ -83,12 +83,12 @@ def speaks_of_negatives(name: str) -> bool:
 
 
 def speaks_of_labels(name: str) -> bool:
-    """Whether a word of a name says "label" or "relevant": such a column may say which positives are none.
+    """Whether a name says "label", "relevant" or "rank": such a column may say which positives are none.
 
-    >>> [speaks_of_labels(name) for name in ("gold_label", "relevance.responses", "labelled")]
-    [True, True, False]
+    >>> [speaks_of_labels(name) for name in ("gold_label", "relevance.responses", "rank", "labelled")]
+    [True, True, True, False]
     """
-    return any(_LABEL_WORD.fullmatch(word) for word in words(name))
+    return spelled(name) == "rank" or any(_LABEL_WORD.fullmatch(word) for word in words(name))
 
 
 def is_hard(name: str) -> bool:

@@ -396,12 +396,27 @@ class _Columns:
         """A column under an unknown name that may say which positives are not relevant: by a word, or by its values."""
         if Role.LABEL in self._role.values():
             return
+        self._refuse_labels_inside(positive)
         for field in self._of(None):
             if speaks_of_labels(field) or self._varies_within(query, positive, field):
                 raise DataFormatError(
                     f"the column '{field}' may say which texts of '{positive}' are relevant, and its name is not one "
                     f"that is known. Pass {self._line(label=[field])} to read it so (0 = not relevant), or "
                     f"{self._line(metadata=[field])} if it says something else."
+                )
+
+    def _refuse_labels_inside(self, positive: str) -> None:
+        """Grades in the objects of a list of positives, 0 among them; scores of a retriever are none."""
+        listed = [value for value in self._values(positive) if isinstance(value, list)]
+        objects = [[item for item in value if isinstance(item, dict)] for value in listed]
+        for field in dict.fromkeys(name for own in objects for item in own for name in item):
+            grades = [{gain_of(item.get(field)) for item in own} for own in objects]
+            are_grades = all(map(_GRADES.issuperset, grades)) and any(0 in own for own in grades)
+            is_label = role_of(field) is Role.LABEL or any(0 in own and len(own) > 1 for own in grades)
+            if are_grades and is_label and not spelled(field).endswith("score"):
+                raise DataFormatError(
+                    f"'{field}' in the objects of '{positive}' may say which of them are relevant. Write it as a list "
+                    "beside the texts (labels: [1, 0, ...]), or put the texts with 0 into a column of negatives."
                 )
 
     def _varies_within(self, query: str, positive: str, field: str) -> bool:

@@ -30,11 +30,11 @@ from embedscope.errors import DataFormatError, InvalidOptionError
 T = TypeVar("T")
 
 _IDS = {
-    CORPUS: ("id", "corpusid", "docid", "documentid", "passageid", "pid", "docno"),
+    CORPUS: ("id", "corpusid", "docid", "documentid", "passageid", "pid", "cid", "docno"),
     QUERIES: ("id", "queryid", "qid", "topicid"),
 }
 _TITLE = "title"
-_TEXT = ("text", "contents", "query")
+_TEXT = ("text", "contents", "content", "query", "question", "passage", "document", "doc")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ class _Role(Enum):
 
     QUERY = frozenset({"queryid", "qid", "query", "q", "topicid", "topic"})
     DOCUMENT = frozenset(
-        {"corpusid", "docid", "documentid", "passageid", "pid", "did", "docno", "corpus", "document", "doc", "d"}
+        {"corpusid", "docid", "documentid", "passageid", "pid", "cid", "did", "docno", "corpus", "document", "doc", "d"}
     )
     GAIN = frozenset({"score", "relevance", "relevancy", "label", "gain", "rel", "grade", "judgment", "judgement"})
     NOTHING = frozenset({"", "index", "unnamed0", "iteration", "iter", "it", "q0"})  # says nothing of the pair
