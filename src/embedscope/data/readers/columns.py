@@ -43,7 +43,7 @@ _ADDRESS = re.compile(r"(https?://|www\.)\S+", re.IGNORECASE)
 _FILE = re.compile(r"[^\n]{1,200}[\w)]\.(pdf|docx?|pptx?|xlsx?|txt|md|html?|jpe?g|png)", re.IGNORECASE)
 _SINGLE = (Role.QUERY, Role.POSITIVE, Role.LABEL, Role.GROUP)
 _NULLABLE = (Role.QUERY, Role.POSITIVE, Role.NEGATIVES, Role.GROUP)
-_GRADES = frozenset(map(float, range(6)))
+_SCALE = frozenset(map(float, range(6)))
 """What people grade with: 0 and 1, or up to 5."""
 _EXPORTS = (
     (
@@ -411,7 +411,7 @@ class _Columns:
         objects = [[item for item in value if isinstance(item, dict)] for value in listed]
         for field in dict.fromkeys(name for own in objects for item in own for name in item):
             grades = [{gain_of(item.get(field)) for item in own} for own in objects]
-            are_grades = all(map(_GRADES.issuperset, grades)) and any(0 in own for own in grades)
+            are_grades = all(map(_SCALE.issuperset, grades)) and any(0 in own for own in grades)
             is_label = role_of(field) is Role.LABEL or any(0 in own and len(own) > 1 for own in grades)
             if are_grades and is_label and not spelled(field).endswith("score"):
                 raise DataFormatError(
@@ -428,7 +428,7 @@ class _Columns:
             if len(gains) != (len(texts) if isinstance(texts, list) else 1):
                 return False
             grades = list(map(gain_of, gains))
-            if not _GRADES.issuperset(grades):
+            if not _SCALE.issuperset(grades):
                 return False
             values.setdefault(str(record.get(query)), set()).update(grade == 0 for grade in grades)
         return any(len(own) > 1 for own in values.values())
