@@ -68,8 +68,7 @@ def test_a_cell_that_says_null_is_no_document_and_no_group(tmp_path: Path, word:
     assert negatives(found) == {(QUERIES[0], OTHERS[0])}
     assert set(found.documents) == {*ANSWERS, OTHERS[0]}
     assert sorted(map(str, found.groups)) == ["None", "None", "a"]
-    said = "4 cells of 'query', 'positive', 'negative', 'group' say NULL, nan or the like, and were read as empty."
-    assert said in found.warnings
+    assert "4 cells say NULL, nan or the like, and were read as empty." in found.warnings
 
 
 def test_a_positive_that_says_null_is_refused_as_empty(tmp_path: Path) -> None:
@@ -81,6 +80,16 @@ def test_a_positive_that_says_null_is_refused_as_empty(tmp_path: Path) -> None:
 def test_null_as_a_word_is_a_text_where_the_container_has_a_null_of_its_own(tmp_path: Path) -> None:
     found = read_collection(as_jsonl(tmp_path, rows(query=QUERIES, positive=[*ANSWERS[:2], "None"])))
     assert "None" in found.documents
+
+
+def test_titles_of_a_folder_that_say_null_are_none(tmp_path: Path) -> None:
+    corpus = rows(_id=["d0", "d1", "d2"], title=["nan", "NULL", "Rain"], text=ANSWERS)
+    folder = judged(tmp_path, qrels__tsv="".join(f"q{i}\td{i}\t1\n" for i in range(3)))
+    as_csv(folder, corpus).rename(folder / "corpus.csv")
+    (folder / "corpus.jsonl").unlink()
+    found = read_collection(folder)
+    assert set(found.documents) == {*ANSWERS[:2], f"Rain {ANSWERS[2]}"}
+    assert "corpus.csv: 2 cells say NULL, nan or the like, and were read as empty." in found.warnings
 
 
 def test_a_repaired_row_keeps_its_word_for_null(tmp_path: Path) -> None:

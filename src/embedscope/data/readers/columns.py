@@ -28,7 +28,7 @@ from embedscope.data.readers.column_names import (
 )
 from embedscope.data.readers.containers import Records
 from embedscope.data.readers.labels import LabelFault, gain_of, label_fault
-from embedscope.data.readers.list_cells import list_columns, opened, without_nulls
+from embedscope.data.readers.list_cells import list_columns, null_notes, opened, without_nulls
 from embedscope.data.readers.source import names
 from embedscope.errors import DataFormatError, InvalidOptionError
 from embedscope.settings import COLUMN_ROLES, column_role, quoted
@@ -267,10 +267,8 @@ class _Columns:
         return columns
 
     def _leave_nulls(self) -> None:
-        columns = self._of(*_NULLABLE)
-        self.records, n = without_nulls(self.records, columns)
-        if n:
-            self.notes.append(f"{n:,} cells of {names(columns)} say NULL, nan or the like, and were read as empty.")
+        self.records, n = without_nulls(self.records, self._of(*_NULLABLE))
+        self.notes += null_notes(n)
 
     def _values(self, field: str) -> Iterator[Any]:
         return (record.get(field) for _, record in self.records.items)

@@ -22,6 +22,7 @@ from embedscope.data.readers.folder_parts import (
     find_parts,
     part_for,
 )
+from embedscope.data.readers.list_cells import TABLES, null_notes, says_null
 from embedscope.data.readers.qrels import Qrel, identifier, read_judgments, spelled
 from embedscope.data.readers.rows import group_of, passage_text
 from embedscope.data.readers.source import located, names, read_head
@@ -228,14 +229,18 @@ def _texts(path: Path, role: str, notes: list[str]) -> Iterator[tuple[str, str, 
             return
     known = {*_IDS[role], _TITLE, *_TEXT}
     stream = open_records(path, None if role == QUERIES else lambda column: spelled(column) in known)
+    is_table, n_nulls = stream.container in TABLES, 0
     for number, record in stream.items:
         place = f"{stream.row_name} {number}"
         name_field, text_field = _fields_of(record, role, place)
         title_field = next((field for field in record if spelled(field) == _TITLE), _TITLE)
+        if is_table:
+            nulls = [field for field, value in record.items() if field != name_field and says_null(value)]
+            record, n_nulls = {**record, **dict.fromkeys(nulls)}, n_nulls + len(nulls)
         passage = {"title": record.get(title_field), "text": record[text_field]}
         rest = {k: v for k, v in record.items() if k not in (name_field, text_field, title_field)}
         yield place, identifier(record[name_field], place), passage_text(passage, place), rest
-    notes += [f"{path.name}: {note}" for note in stream.warnings]
+    notes += [f"{path.name}: {note}" for note in (*stream.warnings, *null_notes(n_nulls))]
 
 
 def _is_by_id(value: Fields) -> bool:

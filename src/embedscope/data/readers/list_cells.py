@@ -15,7 +15,7 @@ from embedscope.data.collection import excerpt
 from embedscope.data.readers.containers import Fields, Records
 from embedscope.errors import DataFormatError
 
-_TABLES = ("CSV", "TSV")
+TABLES = ("CSV", "TSV")
 _LEAST = 0.5
 """Share of the cells of a column from which on lists are meant, so that a cell that is none is a fault."""
 _BRACKETS = {"[": "]", "(": ")", "{": "}"}
@@ -30,7 +30,7 @@ def list_columns(records: Records, columns: Sequence[str]) -> tuple[str, ...]:
 
     Raises DataFormatError if most cells of a column do and one does not.
     """
-    if not records.container.startswith(_TABLES):
+    if records.container not in TABLES:
         return ()
     return tuple(column for column in columns if _is_of_lists(records, column))
 
@@ -51,7 +51,7 @@ def without_nulls(records: Records, columns: Sequence[str]) -> tuple[Records, in
 
     Other containers have a null of their own, so that the word is a text there.
     """
-    if not records.container.startswith(_TABLES):
+    if records.container not in TABLES:
         return records, 0
     items, n = [], 0
     for number, record in records.items:
@@ -59,6 +59,11 @@ def without_nulls(records: Records, columns: Sequence[str]) -> tuple[Records, in
         items.append((number, {**record, **dict.fromkeys(nulls, "")} if nulls else record))
         n += len(nulls)
     return (replace(records, items=items) if n else records), n
+
+
+def null_notes(n: int) -> list[str]:
+    """The note on ``n`` such cells; nothing for none."""
+    return [f"{n:,} cells say NULL, nan or the like, and were read as empty."] if n else []
 
 
 def says_null(cell: object) -> bool:
