@@ -120,6 +120,11 @@ def test_tuples_sets_and_arrays_in_cells_are_lists(tmp_path: Path, cell: Any) ->
     assert digest(read_collection(as_csv(tmp_path, table))) == digest(expected)
 
 
+def test_null_beside_lists_is_an_empty_list(tmp_path: Path) -> None:
+    table = rows(query=QUERIES, positive=ANSWERS, negatives=['{"a b","c d"}', "NULL", '{"e f"}'])
+    assert {text for _, text in negatives(read_collection(as_csv(tmp_path, table)))} == {"a b", "c d", "e f"}
+
+
 def test_texts_in_brackets_stay_texts(tmp_path: Path) -> None:
     texts = ["(so they say)", "{x} stands for a number", '{"name": "chair"}']
     assert set(read_collection(as_csv(tmp_path, rows(query=QUERIES, positive=texts))).documents) == set(texts)

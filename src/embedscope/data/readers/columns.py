@@ -234,8 +234,8 @@ class _Columns:
         self._refuse_content(
             positive, "addresses", *(("numbers", "file names", "single words") * names_a_document(positive))
         )
-        lists = self._open_lists()
         self._leave_nulls()
+        lists = self._open_lists()
         self._refuse_possible_negatives()
         self._refuse_possible_label(query, positive)
         for field in self._of(None):
