@@ -36,7 +36,7 @@ def read_json(path: Path, *, most_bytes: int = MOST_BYTES) -> Any:
 def parse_json(text: str) -> Any:
     """The value that ``text`` states as JSON; raises ValueError as `read_json`."""
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
+        return json.loads(text, object_pairs_hook=distinct_keys, parse_constant=_refuse_constant)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
@@ -56,12 +56,17 @@ def _text(path: Path, most_bytes: int) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+class RepeatedKeyError(ValueError):
+    """A key that stands twice in one object."""
+
+
+def distinct_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of ``pairs``, a hook for `json`; raises RepeatedKeyError if a key is in two of them."""
     table = dict(pairs)
     if len(table) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for place, name in enumerate(names) if name in names[:place])
-        raise ValueError(f"the key '{twice[:80]}' stands twice in one object")
+        raise RepeatedKeyError(f"the key '{twice[:80]}' stands twice in one object")
     return table
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from embedscope.data.readers.columns import ColumnMapping
 from embedscope.data.readers.containers import Fields
 from embedscope.data.readers.delimited import Cells, written_row
-from embedscope.data.readers.list_cells import closed
+from embedscope.data.readers.list_cells import closed, says_null
 from embedscope.data.readers.rows import Slot, text_slots
 from embedscope.data.readers.source import UTF8_BOM, read_text
 from embedscope.errors import InvalidOptionError
@@ -324,9 +324,13 @@ def _spliced(text: str, spans: dict[int, Span], rows: dict[int, str | None]) -> 
 
 
 def _as_cells(record: Fields, before: Sequence[str], mapping: ColumnMapping) -> list[str]:
-    """The values of the record as cells; lists are written as the cells ``before`` wrote them."""
+    """The values of the record as cells; lists and nulls are written as the cells ``before`` wrote them."""
     return [
-        closed(value, cell) if field in mapping.lists and isinstance(value, list) else value
+        closed(value, cell)
+        if field in mapping.lists and isinstance(value, list)
+        else cell
+        if not value and says_null(cell)
+        else value
         for (field, value), cell in zip(record.items(), before, strict=True)
     ]
 

@@ -49,8 +49,18 @@ def matrix_of(column: Any, *, name: str, place: str) -> Float32Array:
     numbers = values.to_numpy(zero_copy_only=False).reshape(len(flat), -1 if len(flat) else 0)
     if numbers.dtype.kind not in "fiu" or (len(flat) and numbers.shape[1] == 0):
         raise InvalidEmbeddingsError(f"'{name}' in '{place}' is of type {column.type}; expected numbers.")
+    require_no_codes(numbers.dtype, name=name, place=place)
     with np.errstate(over="ignore"):  # what overflows is infinite, and refused where it is used
         return np.ascontiguousarray(numbers, dtype=np.float32)
+
+
+def require_no_codes(dtype: np.dtype[Any], *, name: str, place: str) -> None:
+    """Raise InvalidEmbeddingsError for unsigned bytes: those are bits or levels of a quantisation, and no numbers."""
+    if dtype == np.uint8:
+        raise InvalidEmbeddingsError(
+            f"'{name}' in '{place}' holds bytes (uint8), which are packed bits or levels of a quantisation: their "
+            "cosine is not that of the vectors. Save the vectors as float32."
+        )
 
 
 def vector_column(vectors: FloatArray) -> Any:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embedscope.data.arrow_vectors import is_list_type, matrix_of
+from embedscope.data.arrow_vectors import is_list_type, matrix_of, require_no_codes
 from embedscope.data.readers.compressed import open_bytes
 from embedscope.data.readers.containers import read_records
 from embedscope.data.readers.source import HEAD_BYTES, located, names
@@ -217,6 +217,7 @@ def _matrix(path: Path, name: str, values: npt.NDArray[Any]) -> Float32Array:
             f"'{name}' in '{path}' is of type {values.dtype} and shape {values.shape}; expected numbers of shape "
             f"(n, dim)."
         )
+    require_no_codes(values.dtype, name=name, place=str(path))
     with np.errstate(over="ignore"):  # what overflows is infinite, and refused with its id
         return np.ascontiguousarray(values, dtype=np.float32)
 

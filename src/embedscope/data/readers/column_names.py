@@ -23,7 +23,7 @@ _OF_A_TEXT = "(passage|ctx|context|document|doc|text|sentence|example|sample|ans
 
 _ROLES = {
     Role.QUERY: "(query|question|anchor)(text)?|userinput",
-    Role.POSITIVE: f"pos(itive)?{_OF_A_TEXT}|reference(context)?|groundtruth|answer|passage|context|document|doc",
+    Role.POSITIVE: f"pos(itive)?{_OF_A_TEXT}|reference(context)?|groundtruth|answer|passage|context|ctx|document|doc",
     Role.NEGATIVES: f"(hard)?neg(ative)?{_OF_A_TEXT}",
     Role.LABEL: "(relevancy?|relevance)?(label|score)|relevance|rating|gain|grade|judge?ment|similarity(score)?|"
     "(is)?(relevant|duplicate)|ispositive|ismatch",
@@ -32,8 +32,9 @@ _ROLES = {
     "(query|pos(itive)?|(hard)?neg(ative)?)(score|label|logit|similarity|weight|type|rank)",
 }
 _PATTERNS = {role: re.compile(pattern) for role, pattern in _ROLES.items()}
-_ID_WORDS = {"id", "ids", "idx", "index", "uuid", "qid", "pid", "docid", "unnamed"}
-_NEGATIVE_WORD = re.compile(r"negs?|nega?tiv\w*")
+_ID_WORDS = {"id", "ids", "idx", "index", "uuid", "qid", "pid", "docid", "cid", "unnamed"}
+_NEGATIVE_WORD = re.compile(r"negs?|nega?tiv\w*|distractors?|irrelevant")
+_LABEL_WORD = re.compile(r"labels?|relevan\w*|judge?ments?|qrels?")
 _WORD_ENDS = re.compile(r"(?<=[a-z])(?=[A-Z])|[\W\d_]+")
 
 
@@ -73,12 +74,21 @@ def is_id(name: str) -> bool:
 
 
 def speaks_of_negatives(name: str) -> bool:
-    """Whether a word of a name is "negative" or begins so: such a column may hold negatives, whatever else it says.
+    """Whether a word of a name says "negative" or the like: such a column may hold negatives, whatever else it says.
 
     >>> [speaks_of_negatives(name) for name in ("bm25_negatives", "isNegative", "negotiable")]
     [True, True, False]
     """
     return any(_NEGATIVE_WORD.fullmatch(word) for word in words(name))
+
+
+def speaks_of_labels(name: str) -> bool:
+    """Whether a name says "label", "relevant" or "rank": such a column may say which positives are none.
+
+    >>> [speaks_of_labels(name) for name in ("gold_label", "relevance.responses", "rank", "labelled")]
+    [True, True, True, False]
+    """
+    return spelled(name) == "rank" or any(_LABEL_WORD.fullmatch(word) for word in words(name))
 
 
 def is_hard(name: str) -> bool:
@@ -98,7 +108,7 @@ def is_prompt(name: str) -> bool:
 
 def names_a_document(name: str) -> bool:
     """Whether a column may hold the name of a document as well as its text."""
-    return spelled(name) in ("document", "doc", "passage", "context", "reference")
+    return spelled(name) in ("document", "doc", "passage", "context", "ctx", "reference")
 
 
 def positive_rank(name: str) -> int:

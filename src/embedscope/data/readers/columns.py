@@ -6,7 +6,7 @@ import difflib
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
@@ -22,12 +22,13 @@ from embedscope.data.readers.column_names import (
     names_a_document,
     positive_rank,
     role_of,
+    speaks_of_labels,
     speaks_of_negatives,
     spelled,
 )
 from embedscope.data.readers.containers import Records
 from embedscope.data.readers.labels import LabelFault, gain_of, label_fault
-from embedscope.data.readers.list_cells import list_columns, opened
+from embedscope.data.readers.list_cells import list_columns, null_notes, opened, without_nulls
 from embedscope.data.readers.source import names
 from embedscope.errors import DataFormatError, InvalidOptionError
 from embedscope.settings import COLUMN_ROLES, column_role, quoted
@@ -39,7 +40,11 @@ _MOST = 0.9
 _WITH_SPACES = "\u0e00"
 """Scripts below this code point put spaces between words."""
 _ADDRESS = re.compile(r"(https?://|www\.)\S+", re.IGNORECASE)
+_FILE = re.compile(r"[^\n]{1,200}[\w)]\.(pdf|docx?|pptx?|xlsx?|txt|md|html?|jpe?g|png)", re.IGNORECASE)
 _SINGLE = (Role.QUERY, Role.POSITIVE, Role.LABEL, Role.GROUP)
+_NULLABLE = (Role.QUERY, Role.POSITIVE, Role.NEGATIVES, Role.GROUP)
+_SCALE = frozenset(map(float, range(6)))
+"""What people grade with: 0 and 1, or up to 5."""
 _EXPORTS = (
     (
         "Label Studio",
@@ -225,12 +230,14 @@ class _Columns:
             self._take_in_order()
         self._require_one_each()
         (query,), (positive,) = self._of(Role.QUERY), self._of(Role.POSITIVE)
-        for field in (query, positive):
-            self._refuse_content(field, "addresses")
-        if names_a_document(positive):
-            self._refuse_content(positive, "numbers", "single words")
-        self._refuse_possible_negatives()
+        self._refuse_content(query, "addresses", "numbers")
+        self._refuse_content(
+            positive, "addresses", *(("numbers", "file names", "single words") * names_a_document(positive))
+        )
+        self._leave_nulls()
         lists = self._open_lists()
+        self._refuse_possible_negatives()
+        self._refuse_possible_label(query, positive)
         for field in self._of(None):
             is_said = not is_prompt(field) and any(map(metadata_value, self._values(field)))
             self._role[field] = Role.METADATA if is_said else Role.UNUSED
@@ -258,6 +265,10 @@ class _Columns:
         if columns:
             self.notes.append(f"the cells of {names(columns)} write lists, and were read as such.")
         return columns
+
+    def _leave_nulls(self) -> None:
+        self.records, n = without_nulls(self.records, self._of(*_NULLABLE))
+        self.notes += null_notes(n)
 
     def _values(self, field: str) -> Iterator[Any]:
         return (record.get(field) for _, record in self.records.items)
@@ -319,6 +330,15 @@ class _Columns:
         values = [value for value in self._values(field) if not is_null(value)]
         return bool(values) and all(isinstance(value, str) for value in values)
 
+    def _may_hold_texts(self, field: str) -> bool:
+        """Whether a column has texts or lists of them, and nothing else."""
+        values = [value for value in self._values(field) if value not in (None, "", [])]
+        items = [item for value in values for item in (value if isinstance(value, list) else [value])]
+        return bool(items) and all(isinstance(item, str) for item in items)
+
+    def _is_doubtful(self, field: str) -> bool:
+        return not self._is_of_texts(field) or bool(self._content(field))
+
     def _texts(self, field: str) -> list[str]:
         return [value.strip() for value in self._values(field) if isinstance(value, str) and value.strip()]
 
@@ -370,6 +390,47 @@ class _Columns:
                 f"{self._line(metadata=doubtful)} to leave it out."
             )
 
+    def _refuse_possible_label(self, query: str, positive: str) -> None:
+        """A column under an unknown name that may say which positives are not relevant: by a word, or by its values."""
+        if Role.LABEL in self._role.values():
+            return
+        self._refuse_labels_inside(positive)
+        for field in self._of(None):
+            if speaks_of_labels(field) or self._varies_within(query, positive, field):
+                raise DataFormatError(
+                    f"the column '{field}' may say which texts of '{positive}' are relevant, and its name is not one "
+                    f"that is known. Pass {self._line(label=[field])} to read it so (0 = not relevant), or "
+                    f"{self._line(metadata=[field])} if it says something else."
+                )
+
+    def _refuse_labels_inside(self, positive: str) -> None:
+        """Grades in the objects of a list of positives, 0 among them; scores of a retriever are none."""
+        listed = [value for value in self._values(positive) if isinstance(value, list)]
+        objects = [[item for item in value if isinstance(item, dict)] for value in listed]
+        for field in dict.fromkeys(name for own in objects for item in own for name in item):
+            grades = [{gain_of(item.get(field)) for item in own} for own in objects]
+            are_grades = all(map(_SCALE.issuperset, grades)) and any(0 in own for own in grades)
+            is_label = role_of(field) is Role.LABEL or any(0 in own and len(own) > 1 for own in grades)
+            if are_grades and is_label and not spelled(field).endswith("score"):
+                raise DataFormatError(
+                    f"'{field}' in the objects of '{positive}' may say which of them are relevant. Write it as a list "
+                    "beside the texts (labels: [1, 0, ...]), or put the texts with 0 into a column of negatives."
+                )
+
+    def _varies_within(self, query: str, positive: str, field: str) -> bool:
+        """Whether a column is of grades by its values: 0 and others beside texts of one query."""
+        values: dict[str, set[bool]] = {}
+        for _, record in self.records.items:
+            texts, value = record.get(positive), record.get(field)
+            gains = value if isinstance(value, list) and isinstance(texts, list) else [value]
+            if len(gains) != (len(texts) if isinstance(texts, list) else 1):
+                return False
+            grades = list(map(gain_of, gains))
+            if not _SCALE.issuperset(grades):
+                return False
+            values.setdefault(str(record.get(query)), set()).update(grade == 0 for grade in grades)
+        return any(len(own) > 1 for own in values.values())
+
     def _unclear(self, fact: str, **roles: list[str]) -> DataFormatError:
         """An error that says ``fact`` and the option that would settle it."""
         return DataFormatError(
@@ -380,7 +441,8 @@ class _Columns:
         """The option that states ``roles`` beside what is stated already."""
         stated: dict[str, list[str]] = {}
         for field, role in self._stated.items():
-            stated.setdefault(role.value, []).append(field)
+            if not any(field in own for own in roles.values()):
+                stated.setdefault(role.value, []).append(field)
         return columns_option({**stated, **roles})
 
     def _guess(self) -> dict[str, list[str]]:
@@ -388,10 +450,9 @@ class _Columns:
         query, positive = self._of(Role.QUERY), self._of(Role.POSITIVE)
         left = [field for field in self._of(Role.UNUSED) if role_of(field) in (Role.QUERY, Role.POSITIVE)]
         unknown = [*query[1:], *left, *self._of(None)]
-        texts = [field for field in unknown if self._is_of_texts(field) and not self._content(field)]
-        others = iter([*texts, *(field for field in unknown if field not in texts)])
-        roles = {"query": query[:1] or [next(others, "...")], "positive": positive[:1] or [next(others, "...")]}
-        more = [field for field in others if field in texts and not (query or positive)]
+        texts = iter(sorted(filter(self._may_hold_texts, unknown), key=self._is_doubtful))
+        roles = {"query": query[:1] or [next(texts, "...")], "positive": positive[:1] or [next(texts, "...")]}
+        more = [] if query or positive else [field for field in texts if not self._is_doubtful(field)]
         roles["negatives"] = [*self._of(Role.NEGATIVES), *more]
         label = self._of(Role.LABEL)
         is_gain = bool(label) and label[0] not in self._stated and self._label_fault(label[0]) is None
@@ -428,22 +489,22 @@ class _Columns:
             self.notes.append(
                 f"{names(beside)} {'is' if len(beside) == 1 else 'are'} neither relevant nor negative here."
             )
-        for field in unread:
-            if is_prompt(field):
-                self._note_prompt(field)
+        for field in filter(is_prompt, unread):
+            self.notes += prompt_notes(field, self._values(field))
 
-    def _note_prompt(self, field: str) -> None:
-        """What rows state to stand before their query, which a run applies where it is asked to."""
-        stated = Counter(value for value in self._values(field) if isinstance(value, str) and value)
-        if not stated:
-            return
-        first, n_first = stated.most_common(1)[0]
-        n_rows = sum(stated.values())
-        differ = "" if len(stated) == 1 else f" ({len(stated):,} different ones; this one in {n_first:,} rows)"
-        self.notes.append(
-            f"the field '{field}' of {n_rows:,} rows is not applied: every query is encoded with the prompt of the "
-            f"run. To put it before every query, pass --query-prompt {quoted(first)}{differ}."
-        )
+
+def prompt_notes(field: str, values: Iterable[object]) -> list[str]:
+    """The note on what a field states to stand before queries, which a run applies where it is asked to; or none."""
+    stated = Counter(value for value in values if isinstance(value, str) and value)
+    if not stated:
+        return []
+    first, n_first = stated.most_common(1)[0]
+    n_rows = sum(stated.values())
+    differ = "" if len(stated) == 1 else f" ({len(stated):,} different ones; this one in {n_first:,} rows)"
+    return [
+        f"the field '{field}' of {n_rows:,} rows is not applied: every query is encoded with the prompt of the "
+        f"run. To put it before every query, pass --query-prompt {quoted(first)}{differ}."
+    ]
 
 
 def _refuse_exports(fields: Sequence[str]) -> None:
@@ -487,6 +548,7 @@ def _is_word(text: str) -> bool:
 _CONTENTS: dict[str, Callable[[str], object]] = {
     "addresses": _ADDRESS.fullmatch,
     "numbers": _is_number,
+    "file names": _FILE.fullmatch,
     "single words": _is_word,
 }
 """What a column may hold that is no text, the most certain first."""

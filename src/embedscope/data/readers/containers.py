@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -158,7 +159,8 @@ def _wrapped_rows(value: Fields) -> str | None:
         return None
     raise DataFormatError(
         f"the file is one JSON object with the fields {names(value)}, and {len(lists)} of them hold a list, so the "
-        'rows are unclear. Write a list of rows [{"query": ..., "pos": ...}, ...], or one field with that list.'
+        'rows are unclear. Write a list of rows [{"query": ..., "pos": ...}, ...], or one field with that list; '
+        "pandas does so with to_json(orient='records')."
     )
 
 
@@ -189,7 +191,7 @@ def _parquet_rows(path: Path, wanted: Callable[[str], bool] | None) -> Iterator[
     with _readable("Parquet"), _seekable(path) as source, pq.ParquetFile(source) as file:
         present = [name for name in file.schema_arrow.names if not name.startswith("__index_level_")]
         for batch in file.iter_batches(columns=_chosen(present, wanted)):
-            yield from batch.to_pylist()
+            yield from named_classes(batch.to_pylist(), file.schema_arrow)
 
 
 def _arrow_rows(path: Path, wanted: Callable[[str], bool] | None, head: bytes) -> Iterator[Fields]:
@@ -202,7 +204,27 @@ def _arrow_rows(path: Path, wanted: Callable[[str], bool] | None, head: bytes) -
         chosen = _chosen(reader.schema.names, wanted)
         for batch in (reader.get_batch(i) for i in range(reader.num_record_batches)) if is_file else reader:
             batch.validate(full=True)  # offsets in a damaged file may point anywhere
-            yield from batch.select(chosen).to_pylist()
+            yield from named_classes(batch.select(chosen).to_pylist(), reader.schema)
+
+
+def named_classes(rows: list[Fields], schema: Any) -> list[Fields]:
+    """The rows with the names of classes in place of their numbers, where Hugging Face states them (``ClassLabel``).
+
+    The order of the names is anybody's: "entailment" is 0 in some data sets, and "not a duplicate" in others.
+    """
+    stated = (schema.metadata or {}).get(b"huggingface")
+    if stated is None:
+        return rows
+    try:
+        features = json.loads(stated)["info"]["features"].items()
+        classes = {name: feature["names"] for name, feature in features if feature.get("_type") == "ClassLabel"}
+    except (ValueError, KeyError, TypeError, AttributeError):  # of another version, or damaged
+        return rows
+    for row in rows:
+        for name in classes.keys() & row.keys():
+            value = row[name]
+            row[name] = classes[name][value] if isinstance(value, int) and 0 <= value < len(classes[name]) else None
+    return rows
 
 
 def _seekable(path: Path) -> Any:

@@ -81,7 +81,8 @@ def read_cells(text: str) -> Cells:
     if not found:
         raise DataFormatError(
             f"the first line {excerpt(_first_line(text))} was expected to be a header with at least two columns, such "
-            "as anchor,positive, and rows below it. Add the missing column or the missing rows."
+            "as anchor,positive, separated by tabs, commas or semicolons, and rows below it. Add the missing column or "
+            "the missing rows."
         )
     readings, faults = [], {}
     for separator in found:

@@ -63,4 +63,6 @@ def _kind_in_zip(path: Path, head: bytes) -> tuple[str, str]:
     for folder, kind, remedy in _IN_ZIP:
         if any(member.startswith(folder) for member in members):
             return kind, remedy
+    if any(member.endswith((".npy", "/data.pkl")) for member in members):
+        return "compressed (zip) and holds arrays", "Embeddings and checkpoints have options of their own."
     return "compressed (zip)", "Unpack it and give the file or the folder inside."

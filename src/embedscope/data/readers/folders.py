@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from embedscope.data.collection import excerpt
-from embedscope.data.readers.columns import metadata_value
+from embedscope.data.readers.column_names import is_prompt
+from embedscope.data.readers.columns import metadata_value, prompt_notes
 from embedscope.data.readers.containers import Fields, Records, open_records, read_records, single_object
 from embedscope.data.readers.evaluator import evaluator_parts, texts_by_id
 from embedscope.data.readers.folder_parts import (
@@ -22,6 +23,7 @@ from embedscope.data.readers.folder_parts import (
     find_parts,
     part_for,
 )
+from embedscope.data.readers.list_cells import TABLES, null_notes, says_null
 from embedscope.data.readers.qrels import Qrel, identifier, read_judgments, spelled
 from embedscope.data.readers.rows import group_of, passage_text
 from embedscope.data.readers.source import located, names, read_head
@@ -30,11 +32,11 @@ from embedscope.errors import DataFormatError, InvalidOptionError
 T = TypeVar("T")
 
 _IDS = {
-    CORPUS: ("id", "corpusid", "docid", "documentid", "passageid", "pid", "docno"),
+    CORPUS: ("id", "corpusid", "docid", "documentid", "passageid", "pid", "cid", "docno"),
     QUERIES: ("id", "queryid", "qid", "topicid"),
 }
 _TITLE = "title"
-_TEXT = ("text", "contents", "query")
+_TEXT = ("text", "contents", "content", "query", "question", "passage", "document", "doc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,14 @@ def read_folder(folder: Path, *, split: str | None = None, group: str | None = N
     judgments = [part for part in parts if part.role == QRELS] or _unnamed_judgments(parts)
     if not {CORPUS, QUERIES} <= roles or not judgments:
         raise DataFormatError(_why_no_layout(folder, parts, has_judgments=bool(judgments)))
-    return _with_qrels(folder, parts, *choose_part(judgments, split), group=group)
+    chosen, notes = choose_part(judgments, split)
+    judged = {path for part in judgments for path in part.paths}
+    others = dict.fromkeys(
+        part.home or part.label for part in parts if part.role == ROWS and judged.isdisjoint(part.paths)
+    )
+    if others:
+        notes.append(f"the folder also has {names(others)}, not read: every query is ranked against the whole corpus.")
+    return _with_qrels(folder, parts, chosen, notes, group=group)
 
 
 def evaluator_folder(value: Mapping[str, object], *, warnings: Iterable[str] = ()) -> Folder:
@@ -175,6 +184,7 @@ def _read_queries(folder: Path, part: Part, group: str | None, notes: list[str])
     queries = _Queries()
     named = group or "group"
     fields: dict[str, None] = {}
+    prompts: dict[str, list[str]] = {}
     for place, name, text, rest in _texts_of(folder, part, notes):
         _add(queries.texts, name, text, place)
         fields |= dict.fromkeys(rest)
@@ -182,8 +192,11 @@ def _read_queries(folder: Path, part: Part, group: str | None, notes: list[str])
         if stated is not None:
             queries.groups.setdefault(name, stated)
         for column, value in rest.items():
-            if column != named and (shown := metadata_value(value)) is not None:
+            if is_prompt(column) and isinstance(value, str):
+                prompts.setdefault(column, []).append(value)
+            elif column != named and (shown := metadata_value(value)) is not None:
                 queries.metadata.setdefault(column, {}).setdefault(name, shown)
+    notes += [note for field, stated in prompts.items() for note in prompt_notes(field, stated)]
     if group is not None and group not in fields:
         raise InvalidOptionError(
             f"--group {group}: the queries have no such field; beside their texts they have {names(fields) or 'none'}."
@@ -217,14 +230,18 @@ def _texts(path: Path, role: str, notes: list[str]) -> Iterator[tuple[str, str, 
             return
     known = {*_IDS[role], _TITLE, *_TEXT}
     stream = open_records(path, None if role == QUERIES else lambda column: spelled(column) in known)
+    is_table, n_nulls = stream.container in TABLES, 0
     for number, record in stream.items:
         place = f"{stream.row_name} {number}"
         with located(place):
             name_field, title_field, text_field = _fields_of(tuple(record), role)
+        if is_table:
+            nulls = [field for field, value in record.items() if field != name_field and says_null(value)]
+            record, n_nulls = {**record, **dict.fromkeys(nulls)}, n_nulls + len(nulls)
         passage = {"title": record.get(title_field), "text": record[text_field]}
         rest = {k: v for k, v in record.items() if k not in (name_field, text_field, title_field)}
         yield place, identifier(record[name_field], place), passage_text(passage, place), rest
-    notes += [f"{path.name}: {note}" for note in stream.warnings]
+    notes += [f"{path.name}: {note}" for note in (*stream.warnings, *null_notes(n_nulls))]
 
 
 def _is_by_id(value: Fields) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
 from embedscope.data.readers.column_names import spelled
 from embedscope.data.readers.containers import Fields, Records
@@ -32,7 +33,7 @@ def gain_of(value: object) -> float | None:
     if isinstance(value, str):
         text = value.strip().casefold()
         value = {"true": 1.0, "false": 0.0}.get(text, text)
-    if not isinstance(value, int | float | str):
+    if not isinstance(value, int | float | str | Decimal):
         return None
     try:
         gain = float(value)

@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from embedscope.data.readers.containers import Fields, Records, evaluator_keys
+from embedscope.data.readers.containers import Fields, Records, evaluator_keys, named_classes
 from embedscope.data.readers.evaluator import one_of_each
 from embedscope.data.readers.folders import Folder, evaluator_folder, read_folder
 from embedscope.data.readers.portion import is_portion
@@ -159,18 +159,21 @@ def _plain(value: Any) -> Any:
 
 def _rows(data: Any) -> Iterable[Any]:
     """The rows of a table or of an iterable, one dict each."""
-    if _package(data) == "datasets" and hasattr(data, "with_format") and hasattr(data, "__len__"):
-        return _table(data).to_pylist()  # type: ignore[no-any-return]
     if _package(data) == "pandas" and hasattr(data, "columns"):
         _require_distinct(list(map(str, data.columns)))
         return data.to_dict("records")  # type: ignore[no-any-return]
-    if hasattr(data, "__arrow_c_stream__"):
-        return _table(data).to_pylist()  # type: ignore[no-any-return]
+    if hasattr(data, "__arrow_c_stream__") or _is_dataset(data):
+        table = _table(data)
+        return named_classes(table.to_pylist(), table.schema)
     if hasattr(data, "collect") and not isinstance(data, Iterable):
         raise DataFormatError("the table is not computed yet. Call its collect() and pass the result.")
     if isinstance(data, Iterable) and not isinstance(data, str | bytes):
         return data
     raise DataFormatError(f"this is no data set that is read. {_HELP}.")
+
+
+def _is_dataset(data: Any) -> bool:
+    return _package(data) == "datasets" and hasattr(data, "with_format") and hasattr(data, "__len__")
 
 
 def _table(data: Any) -> Any:

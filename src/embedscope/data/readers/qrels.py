@@ -25,7 +25,7 @@ class _Role(Enum):
 
     QUERY = frozenset({"queryid", "qid", "query", "q", "topicid", "topic"})
     DOCUMENT = frozenset(
-        {"corpusid", "docid", "documentid", "passageid", "pid", "did", "docno", "corpus", "document", "doc", "d"}
+        {"corpusid", "docid", "documentid", "passageid", "pid", "cid", "did", "docno", "corpus", "document", "doc", "d"}
     )
     GAIN = frozenset({"score", "relevance", "relevancy", "label", "gain", "rel", "grade", "judgment", "judgement"})
     NOTHING = frozenset({"", "index", "unnamed0", "iteration", "iter", "it", "q0"})  # says nothing of the pair
@@ -117,7 +117,9 @@ def spelled(name: str) -> str:
 
 
 def _is_by_query(value: Fields) -> bool:
-    return all(isinstance(documents, list | dict) for documents in value.values()) and not any(map(_role, value))
+    """Whether an object has documents by query; one with a field of queries and one of documents is a record."""
+    is_record = {_Role.QUERY, _Role.DOCUMENT} <= set(map(_role, value))
+    return all(isinstance(documents, list | dict) for documents in value.values()) and not is_record
 
 
 def _role(name: str) -> _Role | None:
@@ -141,7 +143,7 @@ def _columns(listed: Sequence[str]) -> _Columns:
             "is meant, or take the others out."
         )
     gain = gains[0] if gains else None
-    return _Columns(by_role[_Role.QUERY][0], by_role[_Role.DOCUMENT][0], gain, (*by_role[_Role.NOTHING], *further))
+    return _Columns(by_role[_Role.QUERY][0], by_role[_Role.DOCUMENT][0], gain, tuple(further))
 
 
 def _judgments(

@@ -13,6 +13,7 @@ from embedscope.data.collection import excerpt
 from embedscope.data.readers.compressed import open_bytes
 from embedscope.data.readers.file_kinds import refuse_known_kinds
 from embedscope.errors import DataFormatError, InvalidOptionError, TooFewPointsError
+from embedscope.plain_files import RepeatedKeyError, distinct_keys
 
 HEAD_BYTES = 65_536
 UTF8_BOM = b"\xef\xbb\xbf"
@@ -21,6 +22,7 @@ _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _BINARY_TABLES = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")  # Parquet, an Arrow file, an Arrow stream
 _CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_DECODER = json.JSONDecoder(object_pairs_hook=distinct_keys)
 _CUT_LITERAL = re.compile(r"\s*(-|t|tr|tru|f|fa|fal|fals|n|nu|nul|N|Na)?\s*\Z")
 
 
@@ -145,14 +147,17 @@ def parse_json(text: str, *, line: int | None = None) -> tuple[object, int]:
     Raises
     ------
     DataFormatError
-        If ``text`` is not JSON: with line, column and a short excerpt.
+        If ``text`` is not JSON: with line, column and a short excerpt; or an object in it names a key twice.
     """
     try:
-        value = json.loads(text)
+        value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise DataFormatError(_json_fault(error, line)) from error
     except RecursionError as error:
         raise DataFormatError("the JSON is nested too deeply; a list of flat rows was expected.") from error
+    except RepeatedKeyError as error:
+        place = "" if line is None else f"line {line}: "
+        raise DataFormatError(f"{place}{error}. Give each field a name of its own, or make them one list.") from error
     except ValueError as error:  # an integer of thousands of digits
         place = "" if line is None else f"line {line}: "
         raise DataFormatError(f"{place}a number in the JSON is too long to read ({error}).") from error
@@ -172,7 +177,7 @@ def _json_fault(error: json.JSONDecodeError, line: int | None) -> str:
     if error.msg == "Extra data":
         return (
             f"{place}: more text follows after the end of the JSON value, near {around}. One list of rows was "
-            "expected (JSON), or one object a line (JSONL)."
+            "expected (JSON), or one object with named fields a line (JSONL)."
         )
     return f"{place}: not valid JSON ({error.msg}), near {around}. Correct the place, or write the file again."
 
