@@ -110,9 +110,8 @@ def gram_counts(
         columns = [[column for gram in pieces if (column := grams.get(gram)) is not None] for pieces in cut]
     else:
         columns = [[grams.setdefault(gram, len(grams)) for gram in pieces] for pieces in cut]
-    counts = sparse.csr_array(texts.places @ _rows(columns, len(grams)))
-    counts.sort_indices()
-    return counts
+    by_gram = _rows(columns, len(grams)).T.tocsr() @ texts.places.T.tocsr()
+    return sparse.csr_array(by_gram.T.tocsr())  # turning sorts the columns of each row, quicker than sort_indices
 
 
 def _cut(word: str, lengths: tuple[int, int]) -> list[str]:
