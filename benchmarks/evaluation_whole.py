@@ -30,6 +30,7 @@ import numpy as np
 import embedscope
 from embedscope import pipeline
 from embedscope.data.sample import sample_path
+from embedscope.measure.ngrams import SplitTexts
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.ranked import rank
 from embedscope.measure.scoring import lexical_values
@@ -116,9 +117,9 @@ def run_parts(data: str, embeddings: str) -> None:
     embedded = pipeline.embed(embeddings, collection, settings)
     query_set = QuerySet.of(collection, seed=settings.measure.seed, draws=settings.measure.draws)
     rank(collection, embedded.embeddings, query_set, settings)
-    texts = [collection.queries[row] for row in query_set.rows]
+    texts = SplitTexts.of([collection.queries[row] for row in query_set.rows]), SplitTexts.of(collection.documents)
     chosen = settings.measure
-    lexical_values(texts, collection.documents, query_set.judgments, chosen.metrics, tolerance=chosen.tie_tolerance)
+    lexical_values(*texts, query_set.judgments, chosen.metrics, tolerance=chosen.tie_tolerance)
 
 
 def in_process(*words: str) -> None:

@@ -19,6 +19,7 @@ from embedscope.diagnose.failing_rows import failing_rows
 from embedscope.log import SILENT
 from embedscope.measure.lexical import lexical_score_blocks
 from embedscope.measure.negatives import NegativePairs
+from embedscope.measure.ngrams import SplitTexts
 from embedscope.measure.query_set import QuerySet
 from embedscope.models.embed import Embeddings
 from embedscope.models.projectors import Identity
@@ -109,7 +110,8 @@ def test_ranks_and_baselines_are_those_without_the_own_document(found: Diagnosed
     for metric, model in (("value", vectors(data)), ("base", vectors(data, noise=2.0, seed=5))):
         expected = reciprocal_ranks(model.queries @ model.documents.T, data).mean()
         assert getattr(found.metrics["MRR"], metric) == pytest.approx(expected, abs=1e-6)
-    letters = np.concatenate([block for _, block in lexical_score_blocks(data.queries, data.documents)])
+    texts = SplitTexts.of(data.queries), SplitTexts.of(data.documents)
+    letters = np.concatenate([block for _, block in lexical_score_blocks(*texts)])
     assert found.metrics["MRR"].lexical == pytest.approx(reciprocal_ranks(letters, data).mean(), abs=1e-6)
     assert found.metrics["MRR"].chance == pytest.approx(np.mean(1 / np.arange(1, N)))
     assert found.data.n_own_documents == N

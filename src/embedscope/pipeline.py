@@ -412,9 +412,8 @@ def baselines(
 
     compared: dict[str, dict[str, Float64Array]] = {}
     if chosen.lexical:
-        texts = [collection.queries[row] for row in query_set.rows]
         compared["lexical"] = lexical_values(
-            texts, collection.documents, query_set.judgments, chosen.metrics, tolerance=chosen.tie_tolerance
+            *ranked.split_texts, query_set.judgments, chosen.metrics, tolerance=chosen.tie_tolerance
         )
     runs = {**({} if embedded.base is None else {"base": embedded.base}), **embedded.baselines}
     for name, run in runs.items():
@@ -461,7 +460,7 @@ def diagnose(
     encode = None
     if model is not None:
         encode = query_encoder(model, embedded.store, batch_size=settings.model.batch_size)
-    geometry, no_geometry = measures.geometry(spaces, generator(settings, "geometry"))
+    geometry, no_geometry = measures.geometry(spaces, ranked.scores.top_documents, generator(settings, "geometry"))
     thresholds, no_thresholds = measures.thresholds()
     robustness, no_robustness = measures.robustness(
         scored.queries.texts, encode, perturbations_of(settings, attributes)
@@ -469,7 +468,14 @@ def diagnose(
     deployment, no_deployment = measures.deployment_cost(generator(settings, "deployment cost"))
     log.step("Looking for what fails, and why")
     n_tokens = None if model is None else long_texts(model, collection)
-    modes = failure_modes(scored, collection, base=embedded.base, n_tokens=n_tokens, attributes=attributes)
+    modes = failure_modes(
+        scored,
+        collection,
+        base=embedded.base,
+        split_texts=None if embedded.base is not None else ranked.split_texts,
+        n_tokens=n_tokens,
+        attributes=attributes,
+    )
     findings = find_faults(
         scored,
         collection,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from embedscope.diagnose.second_opinion import Scorer, answers_as_well, lexical_scorer
+from embedscope.measure.ngrams import SplitTexts
 from embedscope.packs.rental_vi import PACK
 
 POSITIVE = "Phòng trọ 25m2 có gác, máy lạnh, wc riêng, ban công, gần chợ, Quận 10, giá 5.5 triệu"
@@ -36,7 +37,7 @@ def test_nothing_is_said_where_query_and_positive_share_too_little() -> None:
 
 def test_scorers_give_the_cosine_of_their_rows_by_pair_and_by_block() -> None:
     texts = ["phòng trọ quận 10", "nhà nguyên căn", "phong tro quan 10"]
-    scorer = lexical_scorer(texts, texts)
+    scorer = lexical_scorer(SplitTexts.of(texts), SplitTexts.of(texts))
     ((_, block),) = list(scorer.blocks())
     rows = np.arange(3)
     assert scorer.pairs(rows, rows) == pytest.approx([1, 1, 1], abs=1e-6)

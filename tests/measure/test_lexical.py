@@ -7,6 +7,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics.pairwise import cosine_similarity
 
 from embedscope.measure.lexical import lexical_score_blocks
+from embedscope.measure.ngrams import SplitTexts
 from embedscope.measure.scoring import lexical_values
 from embedscope.metrics.judgments import Judgments
 
@@ -15,7 +16,7 @@ QUERIES = ["phong q10 5tr5", "phòng trọ 5tr5", "a quiet room", "house", "zzz 
 
 
 def scores(block: int) -> np.ndarray:
-    parts = list(lexical_score_blocks(QUERIES, DOCUMENTS, block=block))
+    parts = list(lexical_score_blocks(SplitTexts.of(QUERIES), SplitTexts.of(DOCUMENTS), block=block))
     assert [start for start, _ in parts] == list(range(0, len(QUERIES), block))
     return np.concatenate([part for _, part in parts])
 
@@ -37,7 +38,8 @@ def test_a_query_without_a_known_n_gram_scores_zero_everywhere() -> None:
 
 def test_the_values_of_the_baseline_are_those_of_its_scores_with_ties_in_expectation() -> None:
     judged = Judgments.from_lists([[1], [1], [0], [2], [3]], n_documents=4)
-    found = lexical_values(QUERIES, DOCUMENTS, judged, ["MRR", "Success@1"], tolerance=1e-6)
+    texts = SplitTexts.of(QUERIES), SplitTexts.of(DOCUMENTS)
+    found = lexical_values(*texts, judged, ["MRR", "Success@1"], tolerance=1e-6)
     assert found["Success@1"][:4].tolist() == [1, 1, 1, 1]
     assert found["Success@1"][4] == 0.25
     assert found["MRR"][4] == np.mean(1 / np.arange(1, 5))

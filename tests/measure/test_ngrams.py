@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
-from embedscope.measure.ngrams import GramWeights, gram_counts, gram_sets
+from embedscope.data.text_features import strip_diacritics
+from embedscope.measure.ngrams import GramWeights, SplitTexts, gram_counts, gram_sets
 
 words = st.text(st.sampled_from("abcđôĐ 1\t\n."), max_size=12)
 
@@ -18,7 +19,7 @@ words = st.text(st.sampled_from("abcđôĐ 1\t\n."), max_size=12)
 @settings(max_examples=40)
 def test_counts_are_those_of_char_wb(lengths: tuple[int, int], texts: list[str]) -> None:
     grams: dict[str, int] = {}
-    counts = gram_counts(texts, lengths, grams).toarray()
+    counts = gram_counts(SplitTexts.of(texts), lengths, grams).toarray()
     if not grams:
         assert not any(text.split() for text in texts)
         return
@@ -35,7 +36,7 @@ def test_counts_are_those_of_char_wb(lengths: tuple[int, int], texts: list[str])
 )
 @settings(max_examples=60)
 def test_weights_are_those_of_tf_idf(documents: list[str], queries: list[str]) -> None:
-    weights = GramWeights(documents, (2, 4))
+    weights = GramWeights(SplitTexts.of(documents), (2, 4))
     vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
     expected = vectorizer.fit_transform(documents)
     np.testing.assert_allclose(
@@ -43,7 +44,7 @@ def test_weights_are_those_of_tf_idf(documents: list[str], queries: list[str]) -
     )
     if queries:
         np.testing.assert_allclose(
-            (weights.rows(queries) @ weights.documents.T).toarray(),
+            (weights.rows(SplitTexts.of(queries)) @ weights.documents.T).toarray(),
             (vectorizer.transform(queries) @ expected.T).toarray(),
             atol=1e-6,
         )
@@ -59,6 +60,18 @@ def test_columns_of_sets_do_not_depend_on_the_order_of_the_texts() -> None:
     np.testing.assert_array_equal(gram_sets(texts, 3).toarray()[::-1], gram_sets(texts[::-1], 3).toarray())
 
 
-def test_texts_may_be_prepared_in_another_way() -> None:
-    assert GramWeights(["AB"], (2, 2), str.swapcase).rows(["ab"]).nnz == 0
-    assert GramWeights(["AB"], (2, 2)).rows(["ab"]).nnz == 3
+def test_words_may_be_prepared_in_another_way() -> None:
+    upper, lower = SplitTexts.of(["AB"]), SplitTexts.of(["ab"])
+    assert GramWeights(upper, (2, 2), str.swapcase).rows(lower).nnz == 0
+    assert GramWeights(upper, (2, 2)).rows(lower).nnz == 3
+
+
+@given(texts=st.lists(st.text(max_size=12), min_size=1, max_size=8))
+def test_words_prepared_are_those_of_texts_prepared(texts: list[str]) -> None:
+    for prepare in (str.lower, strip_diacritics):
+        ours: dict[str, int] = {}
+        theirs: dict[str, int] = {}
+        found = gram_counts(SplitTexts.of(texts), (2, 4), ours, prepare).toarray()
+        expected = gram_counts(SplitTexts.of([prepare(text) for text in texts]), (2, 4), theirs).toarray()
+        assert list(ours) == list(theirs)
+        np.testing.assert_array_equal(found, expected)

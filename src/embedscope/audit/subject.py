@@ -19,6 +19,7 @@ from embedscope.data.collection import Collection, Negative, Row, build_collecti
 from embedscope.diagnose.near_duplicates import folded
 from embedscope.diagnose.second_opinion import Scorer, lexical_scorer
 from embedscope.errors import InputError
+from embedscope.measure.ngrams import SplitTexts
 from embedscope.models.token_lengths import TokenLengths
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, IntArray
 from embedscope.stats.resampler import Resampler
@@ -164,7 +165,7 @@ class Subject:
         """Character n-grams, whatever else there is."""
         if self.collection is None:
             return None
-        return lexical_scorer(self.collection.queries, self.collection.documents)
+        return lexical_scorer(SplitTexts.of(self.collection.queries), SplitTexts.of(self.collection.documents))
 
     @cached_property
     def preferences(self) -> Preferences | None:

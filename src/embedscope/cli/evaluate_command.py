@@ -13,9 +13,7 @@ from embedscope.output.run_files import write_run
 from embedscope.output.terminal import Terminal
 from embedscope.result import Result
 from embedscope.result.report import report
-from embedscope.scale.corpus import run_on_shards
 from embedscope.scale.remote_storage import is_remote
-from embedscope.scale.shard_folder import MANIFEST, is_shard_folder
 from embedscope.settings import CorpusSettings, Engine, Settings, flag
 
 
@@ -24,9 +22,8 @@ def run(settings: Settings, corpus: CorpusSettings) -> int:
     started = time.perf_counter()
     terminal = ending.terminal_of(settings)
     ending.require_writable(settings.output)
-    embeddings = settings.model.embeddings
-    is_corpus = embeddings is not None and (is_remote(embeddings) or is_shard_folder(embeddings))
-    result = _evaluate(settings, corpus, terminal, is_corpus=is_corpus)
+    manifest = _manifest_of(settings.model.embeddings)
+    result = _evaluate(settings, corpus, terminal, is_corpus=manifest is not None)
     terminal.report(result, has_evidence=settings.output.findings)
     terminal.examples(result)
     written = ending.write_side_files(result, settings)
@@ -37,7 +34,7 @@ def run(settings: Settings, corpus: CorpusSettings) -> int:
             folder,
             options=settings.as_options(),
             elapsed_s=time.perf_counter() - started,
-            digested={"embeddings": Path(str(embeddings)) / MANIFEST} if is_corpus else None,
+            digested=None if manifest is None else {"embeddings": manifest},
         )
         terminal.files(folder, names)
     terminal.side_files(written)
@@ -47,9 +44,20 @@ def run(settings: Settings, corpus: CorpusSettings) -> int:
     return ending.finish(settings, result.verdict, report(result), terminal, started)
 
 
+def _manifest_of(embeddings: str | None) -> Path | None:
+    """The manifest of the shard folder that the vectors lie in; None, with nothing loaded, where they lie in a file."""
+    if embeddings is None or Path(embeddings).expanduser().is_file():
+        return None
+    from embedscope.scale.shard_folder import MANIFEST, is_shard_folder
+
+    return Path(embeddings) / MANIFEST if is_remote(embeddings) or is_shard_folder(embeddings) else None
+
+
 def _evaluate(settings: Settings, corpus: CorpusSettings, terminal: Terminal, *, is_corpus: bool) -> Result:
     """A shard folder is read from disk in one pass; everything else is measured in memory."""
     if is_corpus:
+        from embedscope.scale.corpus import run_on_shards
+
         return run_on_shards(settings, corpus, terminal)
     named = [name for name in ("memory", "ray_address") if getattr(corpus, name) is not None]
     named += ["engine"] if corpus.engine is not Engine.LOCAL else []

@@ -61,17 +61,20 @@ class _Bare(dict[int, str | None]):
         return self[code]
 
 
-_BARE = _Bare({ord("đ"): "d", ord("Đ"): "D"})
+BARE = _Bare({ord("đ"): "d", ord("Đ"): "D"})
 
 
 @lru_cache(maxsize=1 << 15)  # the words of a collection come again and again
 def _stripped(text: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).translate(_BARE))
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).translate(BARE))
 
 
 def has_diacritics(text: str) -> bool:
     """Whether a letter of ``text`` carries a diacritic (đ counts)."""
-    return strip_diacritics(text) != unicodedata.normalize("NFC", text)
+    if text.isascii():
+        return False
+    decomposed = unicodedata.normalize("NFD", text)
+    return any(map(unicodedata.combining, decomposed)) or "đ" in decomposed or "Đ" in decomposed
 
 
 def script(text: str) -> str:
@@ -94,14 +97,15 @@ class DiacriticWords:
     """
 
     def __init__(self, texts: Iterable[str]) -> None:
+        n_texts: Counter[str] = Counter()
+        for text in texts:
+            if has_diacritics(text):  # a text typed without diacritics is no evidence for how its words are spelt
+                n_texts.update(set(words(text)))
         plain: Counter[str] = Counter()
         marked: Counter[str] = Counter()
-        for text in texts:
-            if not has_diacritics(text):
-                continue  # a text typed without diacritics is no evidence for how its words are spelt
-            for word in set(words(text)):
-                bare = strip_diacritics(word)
-                (plain if bare == word else marked)[bare] += 1
+        for word, n in n_texts.items():
+            bare = strip_diacritics(word)
+            (plain if bare == word else marked)[bare] += n
         self._marked = {word for word, n in marked.items() if n > plain[word]}
 
     def lacks(self, text: str) -> bool:

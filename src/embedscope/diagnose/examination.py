@@ -18,7 +18,7 @@ from embedscope.measure.robustness import Encode, measure_robustness
 from embedscope.measure.storage import measure_deployment_cost
 from embedscope.measure.thresholds import WANTED, measure_thresholds
 from embedscope.metrics.judgments import Judgments
-from embedscope.protocols import AttributeReader, Float32Array, Perturbation
+from embedscope.protocols import AttributeReader, Float32Array, IntArray, Perturbation
 from embedscope.result import DeploymentCost, Geometry, Robustness, ThresholdTable
 from embedscope.settings import Settings, SimilarityFunction
 from embedscope.stats.resampler import Resampler
@@ -77,11 +77,14 @@ class Examination:
     def _tolerance(self) -> float:
         return self.settings.measure.tie_tolerance * self.bound
 
-    def geometry(self, spaces: Mapping[str, Space], generator: np.random.Generator) -> Measured[Geometry]:
-        """The shape of the model's space beside those that it is held against."""
+    def geometry(
+        self, spaces: Mapping[str, Space], ranking: IntArray, generator: np.random.Generator
+    ) -> Measured[Geometry]:
+        """The shape of the model's space beside those that it is held against; ``ranking`` are its ranked lists."""
         if not self.settings.measure.geometry and (reason := self._too_costly("--geometry")):
             return None, reason
-        found = measure_geometry(spaces, self.query_set.judgments, self.query_set.resampler, generator=generator)
+        judgments, resampler = self.query_set.judgments, self.query_set.resampler
+        found = measure_geometry(spaces, judgments, resampler, generator=generator, ranking=ranking)
         return found, None
 
     def thresholds(self) -> Measured[ThresholdTable]:

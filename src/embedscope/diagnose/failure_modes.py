@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import gammaln, pdtrc
@@ -20,6 +21,7 @@ from embedscope.diagnose.leakage import NEAR_JACCARD, normalised
 from embedscope.diagnose.near_duplicates import near_duplicates, say_the_same
 from embedscope.diagnose.second_opinion import Scorer, answers_as_well, lexical_scorer
 from embedscope.diagnose.type_names import names_attribute
+from embedscope.measure.ngrams import SplitTexts
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, BoolArray, Float64Array, IntArray
 from embedscope.result import DocumentTable, QueryTable
 
@@ -101,7 +103,7 @@ def classify_failures(
     best_positive = _best_positive(queries)
     lured = _lures(queries, documents, best_positive)
     truncated = _truncated(queries, documents, best_positive, n_tokens or {}, max_length)
-    scorer = opinion or lexical_scorer(queries.texts, documents.texts)
+    scorer = opinion or lexical_scorer(SplitTexts.of(queries.texts), SplitTexts.of(documents.texts))
     lead = queries.wrong_similarity - queries.positive_similarity
     causes: dict[FailureMode, BoolArray] = {  # in the order in which they are looked for
         FailureMode.UNFILLED: says_nothing(queries, documents),
@@ -146,9 +148,10 @@ def _log_choose(n: int, k: IntArray | int) -> Float64Array:
 
 def says_nothing(queries: QueryTable, documents: DocumentTable) -> BoolArray:
     """Queries all of whose relevant documents are unfilled templates or words for nothing, shape (Q,)."""
-    is_empty = np.array([placeholder(text) is not None for text in documents.texts], dtype=bool)
+    relevant, places = np.unique(queries.relevant_documents, return_inverse=True)
+    is_empty = np.array([placeholder(documents.texts[row]) is not None for row in relevant.tolist()], dtype=bool)
     starts: Sequence[int] = queries.relevant_indptr[:-1].tolist()
-    return np.asarray(np.logical_and.reduceat(is_empty[queries.relevant_documents], starts), dtype=bool)
+    return np.asarray(np.logical_and.reduceat(is_empty[places], starts), dtype=bool)
 
 
 def winning_hubs(queries: QueryTable) -> tuple[int, ...]:
@@ -201,8 +204,13 @@ def _lures(queries: QueryTable, documents: DocumentTable, best_positive: IntArra
     return flags
 
 
-def _bare_words(text: str) -> set[str]:
-    return {strip_diacritics(word) for word in words(text)}
+def _bare_words(*texts: str) -> set[str]:
+    return set().union(*map(_bare_words_between_blanks, {piece for text in texts for piece in text.split()}))
+
+
+@lru_cache(maxsize=1 << 15)
+def _bare_words_between_blanks(piece: str) -> tuple[str, ...]:
+    return tuple(strip_diacritics(word) for word in words(piece))
 
 
 def _truncated(
@@ -262,7 +270,7 @@ def _say_the_same(positive: str, wrong: str, attributes: AttributeReader, *, is_
 
 
 def _outliers(queries: QueryTable, documents: DocumentTable) -> BoolArray:
-    known = {word for text in documents.texts for word in _bare_words(text)}
+    known = _bare_words(*documents.texts)
     wordless = np.array([not known & _bare_words(text) for text in queries.texts])
     best = queries.top_scores[:, 0].astype(np.float64)
     first, third = np.quantile(best, (0.25, 0.75))

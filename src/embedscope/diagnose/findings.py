@@ -13,9 +13,10 @@ from embedscope.diagnose.label_faults import contradictions, leaked_queries, unf
 from embedscope.diagnose.mode_faults import failure_findings, unexplained_failures
 from embedscope.diagnose.model_faults import collapsed_space, slice_findings, unbeaten_baselines
 from embedscope.diagnose.query_features import QueryFacts, query_features
-from embedscope.diagnose.second_opinion import Scorer
+from embedscope.diagnose.second_opinion import Scorer, lexical_scorer
 from embedscope.diagnose.slices import SliceSearch, find_slices
 from embedscope.diagnose.type_faults import ignored_types
+from embedscope.measure.ngrams import SplitTexts
 from embedscope.metrics.norms import directions_of
 from embedscope.metrics.threads import one_thread_products
 from embedscope.models.embed import Embeddings
@@ -74,11 +75,16 @@ def failure_modes(
     collection: Collection,
     *,
     base: Embeddings | None = None,
+    split_texts: tuple[SplitTexts, SplitTexts] | None = None,
     n_tokens: Mapping[str, int] | None = None,
     attributes: AttributeReader = NO_ATTRIBUTES,
 ) -> FailureModes:
-    """Why each failed query failed, as `classify_failures`; ``base`` gives the second opinion on false negatives."""
-    opinion = None
+    """Why each failed query failed, as `classify_failures`.
+
+    The second opinion on false negatives is that of ``base``, or without it of the n-grams, of ``split_texts`` where
+    queries and documents are cut already.
+    """
+    opinion = None if split_texts is None else lexical_scorer(*split_texts)
     if base is not None:
         opinion = Scorer(base.facts.checkpoint, base.queries[measured_rows(scored, collection)], base.documents)
     return classify_failures(

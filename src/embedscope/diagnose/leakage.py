@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from embedscope.data.collection import Collection
+from embedscope.data.text_features import BARE
 from embedscope.measure.ngrams import gram_sets
 from embedscope.protocols import FloatArray
 from embedscope.result import Leakage
@@ -30,8 +31,7 @@ def normalised(text: str) -> str:
 
     A text without any letter or digit stays as it is, so that two of them are not taken for the same.
     """
-    decomposed = unicodedata.normalize("NFKD", text.casefold()).replace("đ", "d")
-    letters = "".join(c for c in decomposed if not unicodedata.combining(c))
+    letters = unicodedata.normalize("NFKD", text.casefold()).translate(BARE)
     return _NOT_WORD.sub(" ", letters).strip() or text
 
 

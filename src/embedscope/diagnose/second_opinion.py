@@ -6,7 +6,7 @@ second opinion says otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 from embedscope.data.text_features import strip_diacritics, words
 from embedscope.diagnose.near_duplicates import n_denials
 from embedscope.measure.lexical import NGRAMS
-from embedscope.measure.ngrams import GramWeights
+from embedscope.measure.ngrams import GramWeights, SplitTexts
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, Float64Array, IntArray
 
 _BLOCK = 256
@@ -55,9 +55,9 @@ class Scorer:
             yield start, np.asarray(block.toarray() if hasattr(block, "toarray") else block, dtype=np.float32)
 
 
-def lexical_scorer(queries: Sequence[str], documents: Sequence[str]) -> Scorer:
+def lexical_scorer(queries: SplitTexts, documents: SplitTexts) -> Scorer:
     """TF-IDF cosine over character n-grams of texts without diacritics: the lexical baseline, blind to accents."""
-    weights = GramWeights(documents, NGRAMS, lambda text: strip_diacritics(text).casefold())
+    weights = GramWeights(documents, NGRAMS, lambda word: strip_diacritics(word).casefold())
     return Scorer("character n-grams", weights.rows(queries), weights.documents)
 
 

@@ -38,6 +38,7 @@ def measure_geometry(
     resampler: Resampler,
     *,
     generator: np.random.Generator,
+    ranking: IntArray | None = None,
 ) -> Geometry:
     """The shape of each space, how queries lie to documents in it, its hubs, and the neighbours it keeps.
 
@@ -53,10 +54,17 @@ def measure_geometry(
         Of these queries, each of which has a relevant document, and of their clusters.
     generator : numpy.random.Generator
         One number is drawn from it: every space has the same rows drawn and the same folds dealt.
+    ranking : ndarray of shape (Q, k'), int64, optional
+        The ranked lists of the model: where they are long enough, its neighbours are not searched again.
     """
     k = min(N_NEIGHBORS, int(judgments.n_ranked.min()))
     seed = int(generator.integers(2**63))
-    neighbors = {name: search_top_k(*space, k, excluded=judgments.excluded).documents for name, space in spaces.items()}
+    neighbors = {
+        name: ranking[:, :k]
+        if name == MODEL and ranking is not None and ranking.shape[1] >= k
+        else search_top_k(*space, k, excluded=judgments.excluded).documents
+        for name, space in spaces.items()
+    }
     before = neighbors.get(BASE)
     directions = {name: tuple(map(directions_of, space)) for name, space in spaces.items()}
     return Geometry(

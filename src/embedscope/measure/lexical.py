@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from embedscope.measure.ngrams import GramWeights
+from embedscope.measure.ngrams import GramWeights, SplitTexts
 from embedscope.protocols import Float32Array
 
 NGRAMS = (2, 4)
@@ -12,7 +12,7 @@ NGRAMS = (2, 4)
 
 
 def lexical_score_blocks(
-    queries: Sequence[str], documents: Sequence[str], *, block: int = 256
+    queries: SplitTexts, documents: SplitTexts, *, block: int = 256
 ) -> Iterator[tuple[int, Float32Array]]:
     """Blocks (first query, scores of shape (q, N)) of TF-IDF cosine similarity over character n-grams.
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from embedscope.data.collection import Collection, digest
 from embedscope.errors import InvalidEmbeddingsError
 from embedscope.measure.negatives import NegativePairs
+from embedscope.measure.ngrams import SplitTexts
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.query_tables import document_table, query_table
 from embedscope.measure.scoring import Scores, bound_of, score, values_of
@@ -23,7 +25,7 @@ MOST_RELEVANT_KEPT = 90
 """Relevant documents for which a list is lengthened, so that the best wrong one stands in it."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Ranked:
     """The queries of a collection ranked by one model; all that the measures need of it.
 
@@ -40,6 +42,11 @@ class Ranked:
     query_table: QueryTable
     document_table: DocumentTable
     similarity: str
+
+    @cached_property
+    def split_texts(self) -> tuple[SplitTexts, SplitTexts]:
+        """Texts of the queries and of the documents, cut once for all that count n-grams."""
+        return SplitTexts.of(self.query_table.texts), SplitTexts.of(self.document_table.texts)
 
     @property
     def n_effective(self) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from embedscope.measure.lexical import lexical_score_blocks
+from embedscope.measure.ngrams import SplitTexts
 from embedscope.metrics import torch_pass as torch_device
 from embedscope.metrics.accumulators import Accumulator, cells_in
 from embedscope.metrics.histograms import HistogramAccumulator
@@ -164,7 +165,7 @@ def rank_values(
 
 
 def lexical_values(
-    queries: Sequence[str], documents: Sequence[str], judgments: Judgments, measures: Sequence[str], *, tolerance: float
+    queries: SplitTexts, documents: SplitTexts, judgments: Judgments, measures: Sequence[str], *, tolerance: float
 ) -> dict[str, Float64Array]:
     """Each measure for each query under the character n-gram baseline, shape (Q,)."""
     parts: list[Mapping[str, Float64Array]] = []

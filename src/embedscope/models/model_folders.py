@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -237,7 +236,7 @@ def _checked_config(folder: Path) -> dict[str, Any]:
     if "transformers_weights" in config:
         raise CheckpointError(f"'{path}' names its weights under 'transformers_weights'. Call them model.safetensors.")
     _refuse_own_code(config, path)
-    _refuse_unknown_architecture(config, path)
+    stated(config, "architectures", list, path)
     _refuse_other_nomic(config, path)
     if not _has_vocabulary(folder):
         raise CheckpointError(
@@ -262,22 +261,6 @@ def _refuse_own_code(config: Mapping[str, Any], path: Path) -> None:
         f"your own program and pass the vectors with --embeddings; or, where the code is that of transformers, take "
         f"'auto_map' out of config.json."
     )
-
-
-def _refuse_unknown_architecture(config: Mapping[str, Any], path: Path) -> None:
-    """A class that transformers does not have computes something else from the weights, by code that is elsewhere."""
-    named = stated(config, "architectures", list, path) or []
-    if not named or find_spec("transformers") is None:
-        return
-    import transformers
-
-    if not set(map(str, named)) & set(dir(transformers)):  # dir: the names alone, without torch
-        raise CheckpointError(
-            f"'{path}' names the architecture {', '.join(map(str, named))[:100]}, which transformers "
-            f"{transformers.__version__} does not have; its '{config['model_type']}' may be another model of the same "
-            f"weights (attention in one direction for both, one vector for many). Encode with your own program and "
-            f"pass the vectors with --embeddings; or, where the two are the same, take 'architectures' out of the file."
-        )
 
 
 def _refuse_other_nomic(config: Mapping[str, Any], path: Path) -> None:

@@ -93,8 +93,9 @@ def place_model(folder: ModelFolder, adapter: Path | None = None) -> Placement:
     """Where the tensors of ``folder``, and of an adapter over it, go.
 
     Raises ``CheckpointError`` where one is missing, fits nowhere, has another shape or holds codes of a quantised
-    weight, and where the tokenizer gives ids that the embedding has no row for.
+    weight, where the tokenizer gives ids that the embedding has no row for, and where the architecture is unknown.
     """
+    _refuse_unknown_architecture(folder)
     types = stored_types(folder)
     _refuse_more_layers(folder, types)
     misfits: list[_Misfit] = []
@@ -116,6 +117,21 @@ def place_model(folder: ModelFolder, adapter: Path | None = None) -> Placement:
         return Placement(account, renaming, notes=notes, head=head)
     placed = place_adapter(transformer.model, adapter)
     return Placement(combined(account, placed.account), renaming, placed.renaming, (*notes, *placed.notes), head)
+
+
+def _refuse_unknown_architecture(folder: ModelFolder) -> None:
+    """A class that transformers does not have computes something else from the weights, by code that is elsewhere."""
+    import transformers
+
+    named = [str(name) for name in folder.config.get("architectures") or ()]
+    if named and not set(named) & set(dir(transformers)):  # dir: the names alone, without torch
+        raise CheckpointError(
+            f"'{(folder.transformer or folder.path) / 'config.json'}' names the architecture {', '.join(named)[:100]}, "
+            f"which transformers {transformers.__version__} does not have; its '{folder.config['model_type']}' may be "
+            f"another model of the same weights (attention in one direction for both, one vector for many). Encode "
+            f"with your own program and pass the vectors with --embeddings; or, where the two are the same, take "
+            f"'architectures' out of the file."
+        )
 
 
 def _refuse_more_layers(folder: ModelFolder, types: Mapping[str, str]) -> None:

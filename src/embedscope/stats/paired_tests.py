@@ -32,6 +32,7 @@ from embedscope.stats.dependence import Dependence
 
 _MAX_EXACT = 20  # 2^19 sign patterns, at which enumeration is as quick as drawing
 _CHUNK = 1 << 20  # cells of the sign matrix made at once
+_FEW_COLUMNS = 4
 _SORTED_DIGITS = 9  # of the largest sum; rounding, which follows the order of the queries, must not order them
 _ROUNDING = 1e-12  # sums that differ by less than this share of their terms are equal
 
@@ -285,15 +286,21 @@ class _Flips:
         total = self.sums.sum(axis=0)
         n = len(self.sums)
         rows = max(1, _CHUNK // max(n, 1))
+        width = -(-n // 8)
+        # What the eight signs of a byte add, for each of its values: for few columns quicker than a product.
+        padded = np.pad(self.sums, ((0, 8 * width - n), (0, 0))).reshape(width, 8, self.sums.shape[1])
+        by_byte = np.unpackbits(np.arange(256, dtype=np.uint8)[:, np.newaxis], axis=1).astype(np.float64) @ padded
         for start in range(0, self.n_patterns, rows):
             stop = min(start + rows, self.n_patterns)
             bits: npt.NDArray[Any]
             if self.is_exact:  # binary digits of start .. stop - 1
                 bits = (np.arange(start, stop)[:, np.newaxis] >> np.arange(n)) & 1
             else:
-                width = -(-n // 8)
-                packed = np.frombuffer(generator.bytes((stop - start) * width), dtype=np.uint8)
-                bits = np.unpackbits(packed.reshape(stop - start, width), axis=1, count=n)
+                packed = np.frombuffer(generator.bytes((stop - start) * width), dtype=np.uint8).reshape(-1, width)
+                if self.sums.shape[1] <= _FEW_COLUMNS:
+                    yield total - 2 * by_byte[np.arange(width), packed].sum(axis=1)
+                    continue
+                bits = np.unpackbits(packed, axis=1, count=n)
             yield total - 2 * (bits.astype(np.float64) @ self.sums)
 
 
