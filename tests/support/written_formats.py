@@ -11,6 +11,7 @@ from typing import Any
 from tests.support.written_tables import spellings, write_rows
 
 from embedscope.data.collection import Negative, Row, build_collection, digest
+from embedscope.data.readers.list_cells import says_null
 
 Record = dict[str, Any]
 Records = list[Record]
@@ -193,9 +194,13 @@ def _labelled_beside_negatives(facts: Facts, random: Random) -> Records:
 
 
 def titled(text: str, random: Random) -> Record:
-    """A title and the text that follows it, where putting them together gives the text again."""
+    """A title and the text that follows it, where putting them together gives the text again.
+
+    A table cannot hold a title "null": such a cell is one without a value.
+    """
     title, _, rest = text.strip().partition(" ")
     is_title = bool(rest) and rest == rest.strip() and title == title.strip() and random.random() < 0.5
+    is_title = is_title and not (says_null(title) or says_null(rest))
     return {"title": title, "text": rest} if is_title else {"title": random.choice(["", None]), "text": text}
 
 

@@ -407,7 +407,7 @@ class _Columns:
         """Grades in the objects of a list of positives, 0 among them; scores of a retriever are none."""
         listed = [value for value in self._values(positive) if isinstance(value, list)]
         objects = [[item for item in value if isinstance(item, dict)] for value in listed]
-        for field in dict.fromkeys(name for own in objects for item in own for name in item):
+        for field in dict.fromkeys(name for own in objects for item in own for name in item if not is_id(name)):
             grades = [{gain_of(item.get(field)) for item in own} for own in objects]
             are_grades = all(map(_SCALE.issuperset, grades)) and any(0 in own for own in grades)
             is_label = role_of(field) is Role.LABEL or any(0 in own and len(own) > 1 for own in grades)
