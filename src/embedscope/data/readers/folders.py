@@ -83,9 +83,9 @@ def read_folder(folder: Path, *, split: str | None = None, group: str | None = N
     if not {CORPUS, QUERIES} <= roles or not judgments:
         raise DataFormatError(_why_no_layout(folder, parts, has_judgments=bool(judgments)))
     chosen, notes = choose_part(judgments, split)
-    judged = {path for part in judgments for path in part.paths}
+    read = {path for part in judgments for path in part.paths}
     others = dict.fromkeys(
-        part.home or part.label for part in parts if part.role == ROWS and judged.isdisjoint(part.paths)
+        part.home or part.label for part in parts if part.role == ROWS and read.isdisjoint(part.paths)
     )
     if others:
         notes.append(f"the folder also has {names(others)}, not read: every query is ranked against the whole corpus.")
