@@ -41,6 +41,8 @@ def read_archive(path: Path, is_needed: Callable[[str], bool]) -> dict[str, npt.
         for name in archive.files:
             try:
                 found[name] = archive[name]
+                if not isinstance(found[name], np.ndarray):  # NumPy gives the bytes of what does not begin as an array
+                    raise ValueError(f"'{name}' is no array")
             except ValueError as error:
                 if not _are_objects(error) or is_needed(name):
                     raise

@@ -245,12 +245,14 @@ def _arrow_columns(path: Path, kind: FileKind) -> dict[str, _Column]:
         with pa.memory_map(str(path)) as source:
             reader = pa.ipc.open_file if kind is FileKind.ARROW else pa.ipc.open_stream
             table = reader(source).read_all()
-    except (pa.ArrowException, OSError, ValueError) as error:
+        return {
+            name: _arrow_column(path, name, column.type, partial(_itself, column))
+            for name, column in zip(table.column_names, table.columns, strict=True)
+        }
+    except InvalidEmbeddingsError:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:  # a name that is no UTF-8 is a ValueError
         raise damaged(path, error) from error
-    return {
-        name: _arrow_column(path, name, column.type, partial(_itself, column))
-        for name, column in zip(table.column_names, table.columns, strict=True)
-    }
 
 
 def _json_columns(path: Path) -> dict[str, _Column]:
