@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo check test lint types quick unit front-end bench bench-long bundle format clean
+.PHONY: help demo check test lint types quick unit front-end bench bench-long bundle format clean fuzz
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make test    lint, types, all tests"
 	@echo "make bench   measure every claim about speed beside its peers, into docs/benchmarks.md"
 	@echo "make bench-long  the runs of many minutes, into benchmarks/recorded/"
+	@echo "make fuzz    read broken files of every kind for ten minutes each"
 	@echo "make bundle  build the page's script and style from web/ (needs Node)"
 	@echo "make format  let ruff rewrite what it can"
 	@echo "make clean   remove .venv and build products"
@@ -68,6 +69,10 @@ bench: $(INSTALLED)
 bench-long: $(INSTALLED)
 	mkdir -p benchmarks/recorded
 	$(BIN)/python benchmarks/run_all.py --long --record benchmarks/recorded/long.json
+
+# An hour and a half. What raises anything but a refusal is kept.
+fuzz: $(INSTALLED)
+	$(BIN)/python -m tools.fuzz --seconds 600
 
 bundle: web/node_modules/.package-lock.json
 	cd web && npm run --silent build

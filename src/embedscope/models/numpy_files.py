@@ -16,9 +16,12 @@ import numpy.typing as npt
 from embedscope.data.readers.compressed import unpacked_limit
 from embedscope.errors import InvalidEmbeddingsError
 
+HEADER_FAULTS = (ValueError, TypeError, SyntaxError, EOFError, tokenize.TokenError)
+"""What NumPy raises for the header of a damaged array, which is the text of a dict."""
+
 _FAULTS = (
-    *(ValueError, TypeError, SyntaxError, tokenize.TokenError),  # of a header, which is the text of a dict
-    *(OSError, EOFError, MemoryError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error),
+    *HEADER_FAULTS,
+    *(OSError, MemoryError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error),
 )
 
 

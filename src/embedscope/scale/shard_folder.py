@@ -34,6 +34,7 @@ from embedscope.errors import DataFormatError, InputError, InvalidEmbeddingsErro
 from embedscope.metrics.judgments import Cells, Judgments
 from embedscope.metrics.norms import Norms
 from embedscope.metrics.vectors import compared_rows
+from embedscope.models.numpy_files import HEADER_FAULTS
 from embedscope.plain_files import MOST_BYTES, parse_json
 from embedscope.protocols import Float32Array, IntArray
 from embedscope.scale.remote_storage import Place, file_size, file_sizes, is_remote, open_place
@@ -360,7 +361,7 @@ class ShardFolder:
             version = np.lib.format.read_magic(stream)
             read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             shape, is_fortran, dtype = read(stream)
-        except (ValueError, EOFError) as error:
+        except HEADER_FAULTS as error:
             raise self.damaged(shard, f"it is no .npy file ({error})") from error
         if shape != (shard.rows, self.dim) or dtype != self.dtype or is_fortran:
             came = f"{dtype} of shape {shape}"
