@@ -129,10 +129,7 @@ class Judgments(Cells):
     @property
     def not_negative(self) -> Cells:
         """The cells that are no negatives: relevant documents, and excluded ones."""
-        if self.excluded is None:
-            return self
-        queries = np.concatenate([self.query_of_pair, self.excluded.query_of_pair])
-        return Cells.of_pairs(queries, np.concatenate([self.documents, self.excluded.documents]), self.n_queries)
+        return self if self.excluded is None else self._with(self.excluded, np.ones(len(self.excluded.documents), bool))
 
     def select(self, rows: IntArray) -> Judgments:
         """The judgments of some queries, in the order of ``rows``, over the same documents."""
@@ -149,11 +146,12 @@ class Judgments(Cells):
         """
         if self.excluded is None:
             return self
-        is_relevant = np.isin(self.excluded.documents, self.documents)
-        queries = np.concatenate([self.query_of_pair, self.excluded.query_of_pair[is_relevant]])
-        return Cells.of_pairs(
-            queries, np.concatenate([self.documents, self.excluded.documents[is_relevant]]), self.n_queries
-        )
+        return self._with(self.excluded, np.isin(self.excluded.documents, self.documents))
+
+    def _with(self, others: Cells, chosen: BoolArray) -> Cells:
+        """The cells, and those of ``others`` that are ``chosen``, of which none is among them."""
+        queries = np.concatenate([self.query_of_pair, others.query_of_pair[chosen]])
+        return Cells.of_pairs(queries, np.concatenate([self.documents, others.documents[chosen]]), self.n_queries)
 
     @property
     def cells(self) -> IntArray:

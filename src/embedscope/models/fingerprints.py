@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from embedscope.errors import OutputError
+from embedscope.publishing import write_whole
 
 _WORTH_REMEMBERING = 1 << 20
 
@@ -72,13 +74,6 @@ class HashMemory:
         return memory if isinstance(memory, dict) else {}
 
     def _write(self, memory: dict[str, Any]) -> None:
-        if self._file is None:
-            return
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=self._file.parent, prefix=".hashes-")
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(memory, file)
-            os.replace(temporary, self._file)
-        except OSError:
-            return
+        if self._file is not None:
+            with suppress(OutputError):
+                write_whole(self._file, lambda temporary: temporary.write_text(json.dumps(memory), encoding="utf-8"))

@@ -37,9 +37,8 @@ def read_archive(path: Path, is_needed: Callable[[str], bool]) -> dict[str, npt.
 
     Raises InvalidEmbeddingsError if another holds Python objects, or the file is damaged.
     """
-    with _readable(path), zipfile.ZipFile(path) as members:
-        _refuse_bomb(path, sum(member.file_size for member in members.infolist()))
     with _readable(path), np.load(path, allow_pickle=False) as archive:
+        _refuse_bomb(path, sum(member.file_size for member in archive.zip.infolist()))
         found: dict[str, npt.NDArray[Any] | None] = {}
         for name in archive.files:
             try:
@@ -66,6 +65,8 @@ def _refuse_bomb(path: Path, n_bytes: int) -> None:
 def _readable(path: Path) -> Iterator[None]:
     try:
         yield
+    except InvalidEmbeddingsError:  # which is a ValueError too, and says what is wrong
+        raise
     except _FAULTS as error:
         if isinstance(error, ValueError) and _are_objects(error):
             raise InvalidEmbeddingsError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from embedscope.data.readers.compressed import COMPRESSION_SUFFIXES
 from embedscope.data.readers.source import located, names
 from embedscope.errors import DataFormatError, InvalidOptionError
+from embedscope.plain_files import read_json
 
 CORPUS, QUERIES, QRELS, ROWS = "corpus", "queries", "qrels", "rows"
 
@@ -128,7 +128,7 @@ def _data_files(folder: Path, depth: int) -> Iterator[Path]:
 def _saved_files(state: Path) -> list[Path]:
     with located(state.name):
         try:
-            stated = json.loads(state.read_bytes())
+            stated = read_json(state)
             files = [state.parent / entry["filename"] for entry in stated["_data_files"]]
         except (ValueError, KeyError, TypeError) as error:
             raise DataFormatError("expected the list of data files that save_to_disk writes. Save it again.") from error
