@@ -23,6 +23,7 @@ CORE = (
     "protocols",
     "plain_files",
     "publishing",
+    "untrusted",
     "result",
     "log",
     "stats",

@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 from tests.support.written_tables import COMPRESSIONS
 
-from embedscope.data.readers import compressed, read_collection
+from embedscope.data.readers import read_collection
 from embedscope.errors import DataFormatError
+from embedscope.untrusted import limits
 
 TEXT = "".join(json.dumps({"query": f"q{n}", "pos": f"p{n}"}) + "\n" for n in range(2000)).encode()
 PACKED = [suffix for suffix in COMPRESSIONS if suffix]
@@ -47,7 +48,7 @@ def test_a_compressed_file_that_is_cut_off_is_refused(tmp_path: Path, suffix: st
 
 @pytest.mark.parametrize("suffix", PACKED)
 def test_a_bomb_is_refused_before_it_fills_memory(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compressed, "LEAST_LIMIT", 2**22)
+    monkeypatch.setattr(limits, "LEAST_LIMIT", 2**22)
     path = tmp_path / "bomb"
     path.write_bytes(COMPRESSIONS[suffix](b'[{"query": "' + b"x" * 2**27))
     tracemalloc.start()
@@ -56,7 +57,7 @@ def test_a_bomb_is_refused_before_it_fills_memory(tmp_path: Path, suffix: str, m
     tracemalloc.stop()
     assert "unpacks to more than" in message
     assert f" -d {path.name}" in message
-    assert peak < 2**24 + 2 * max(compressed.LEAST_LIMIT, compressed.LARGEST_RATIO * path.stat().st_size)
+    assert peak < 2**24 + 2 * max(limits.LEAST_LIMIT, limits.LARGEST_RATIO * path.stat().st_size)
 
 
 def test_a_file_that_compresses_well_is_read(tmp_path: Path) -> None:

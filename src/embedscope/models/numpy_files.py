@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embedscope.data.readers.compressed import unpacked_limit
 from embedscope.errors import InvalidEmbeddingsError
+from embedscope.untrusted.limits import unpacked_limit
 
 HEADER_FAULTS = (ValueError, TypeError, SyntaxError, EOFError, tokenize.TokenError)
 """What NumPy raises for the header of a damaged array, which is the text of a dict."""

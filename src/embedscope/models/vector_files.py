@@ -11,7 +11,8 @@ What a file is, its content says; nothing of it is run.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -32,6 +33,7 @@ from embedscope.models.vector_labels import labels_beside
 from embedscope.models.vector_names import Label, Side, label_of, names_only_vectors, names_vectors, side_of
 from embedscope.models.weights import FileKind, file_kind
 from embedscope.protocols import Float32Array
+from embedscope.untrusted.arrow_tables import open_table
 
 ONE_TABLE = ("texts", "vectors")
 TWO_TABLES = ("query_ids", "queries", "document_ids", "documents")
@@ -121,7 +123,8 @@ def read_vectors(path: Path) -> VectorTables:
     if kind is FileKind.NPZ:
         columns = _npz_columns(path)
     elif kind in _COLUMNAR:
-        columns = _arrow_columns(path, kind)
+        with ExitStack() as opened:
+            return VectorTables(*_tables(path, _arrow_columns(path, opened)), files=(path,))
     elif kind in _TEXTS and _is_json_of_vectors(path):
         columns = _json_columns(path)
     else:
@@ -226,31 +229,28 @@ def _strings(values: npt.NDArray[Any]) -> list[str]:
     return [value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in values.tolist()]
 
 
-def _arrow_columns(path: Path, kind: FileKind) -> dict[str, _Column]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def _arrow_columns(path: Path, opened: ExitStack) -> dict[str, _Column]:
+    """The columns of a Parquet or Arrow file, each decoded when it is loaded, for as long as the file is ``opened``."""
+    with _readable(path):
+        table = opened.enter_context(open_table(path))
 
     def read(name: str) -> Any:
-        try:
-            return pq.read_table(path, columns=[name]).column(name)
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise damaged(path, error) from error
+        with _readable(path):
+            return table.columns([name]).column(name)
+
+    return {
+        field.name: _arrow_column(path, field.name, field.type, partial(read, field.name)) for field in table.schema
+    }
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    import pyarrow as pa
 
     try:
-        if kind is FileKind.PARQUET:
-            schema = pq.read_schema(path)
-            return {
-                field.name: _arrow_column(path, field.name, field.type, partial(read, field.name)) for field in schema
-            }
-        with pa.memory_map(str(path)) as source:
-            reader = pa.ipc.open_file if kind is FileKind.ARROW else pa.ipc.open_stream
-            table = reader(source).read_all()
-        return {
-            name: _arrow_column(path, name, column.type, partial(_itself, column))
-            for name, column in zip(table.column_names, table.columns, strict=True)
-        }
-    except InvalidEmbeddingsError:
-        raise
+        yield
+    except DataFormatError as error:
+        raise DataFormatError(f"'{path}': {error}") from error
     except (pa.ArrowException, OSError, ValueError) as error:  # a name that is no UTF-8 is a ValueError
         raise damaged(path, error) from error
 

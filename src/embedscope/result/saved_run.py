@@ -20,6 +20,7 @@ from embedscope.result.codec import decode
 from embedscope.result.report import MOVED, SCHEMA_VERSION
 from embedscope.result.stages import Result
 from embedscope.result.tables import DocumentTable, QueryTable
+from embedscope.untrusted.arrow_tables import open_table
 
 _NO_ROWS: IntArray = np.zeros(0, dtype=np.int64)
 
@@ -69,12 +70,12 @@ def read_run(folder: str | Path) -> Result:
 
 
 def _columns(path: Path) -> dict[str, list[Any]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     try:
-        columns: dict[str, list[Any]] = pq.read_table(path).to_pydict()
-    except pa.ArrowException as error:
+        with open_table(path) as table:
+            columns: dict[str, list[Any]] = table.columns(table.schema.names).to_pydict()
+    except DataFormatError as error:
+        raise DataFormatError(f"{path}: {error}") from error
+    except ValueError as error:
         raise DataFormatError(f"{path} is not a readable Parquet file ({error}). Run the evaluation again.") from error
     return columns
 

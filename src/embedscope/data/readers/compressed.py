@@ -15,14 +15,9 @@ from typing import Any, BinaryIO, cast
 
 from embedscope.data.collection import excerpt
 from embedscope.errors import DataFormatError
+from embedscope.untrusted.limits import unpacked_limit
 
 COMPRESSION_SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".lz4")
-
-LEAST_LIMIT = 256 * 2**20
-"""Bytes that any compressed file may unpack to."""
-
-LARGEST_RATIO = 200
-"""Unpacked bytes for each byte of a file that unpacks to more than `LEAST_LIMIT`: no text comes near, a bomb does."""
 
 _CHUNK = 2**20
 
@@ -53,11 +48,6 @@ _CODECS = (
     _Codec("Zstandard", re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"), _by_pyarrow("zstd"), "zstd -d"),
     _Codec("LZ4", re.compile(rb"\x04\x22\x4d\x18"), _by_pyarrow("lz4"), "lz4 -d"),
 )
-
-
-def unpacked_limit(path: Path) -> int:
-    """Bytes that a compressed file may unpack to."""
-    return max(LEAST_LIMIT, LARGEST_RATIO * path.stat().st_size)
 
 
 def open_bytes(path: Path) -> BinaryIO:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +25,7 @@ from embedscope.data.readers.source import (
     surrogate_note,
 )
 from embedscope.errors import DataFormatError
+from embedscope.untrusted.arrow_tables import open_table
 
 Fields = dict[str, Any]
 
@@ -73,9 +76,9 @@ def open_records(path: Path, wanted: Callable[[str], bool] | None = None) -> Rec
     """The records of a data file one after the other; of Parquet and Arrow only the columns that are ``wanted``."""
     head = read_head(path)
     if head.startswith(b"PAR1"):
-        return RecordStream("Parquet", "row", enumerate(_parquet_rows(path, wanted), start=1))
+        return RecordStream("Parquet", "row", enumerate(_table_rows(path, "Parquet", wanted), start=1))
     if head.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
-        return RecordStream("Arrow", "row", enumerate(_arrow_rows(path, wanted, head), start=1))
+        return RecordStream("Arrow", "row", enumerate(_table_rows(path, "Arrow", wanted), start=1))
     first = head.lstrip()[:1]
     if first == b"[":
         return _json_rows(*parse_json(read_text(path)))
@@ -185,26 +188,13 @@ def _delimited_rows(path: Path, head: bytes) -> RecordStream:
     return RecordStream(_DELIMITED[table.cells.separator], "line", items, list(table.notes), table.cells)
 
 
-def _parquet_rows(path: Path, wanted: Callable[[str], bool] | None) -> Iterator[Fields]:
-    import pyarrow.parquet as pq
-
-    with _readable("Parquet"), _seekable(path) as source, pq.ParquetFile(source) as file:
-        present = [name for name in file.schema_arrow.names if not name.startswith("__index_level_")]
-        for batch in file.iter_batches(columns=_chosen(present, wanted)):
-            yield from named_classes(batch.to_pylist(), file.schema_arrow)
-
-
-def _arrow_rows(path: Path, wanted: Callable[[str], bool] | None, head: bytes) -> Iterator[Fields]:
-    """Rows of an Arrow file or stream, as Feather and the data sets of Hugging Face write them."""
-    import pyarrow as pa
-
-    with _readable("Arrow"), _seekable(path) as source:
-        is_file = head.startswith(b"ARROW1")
-        reader = pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)
-        chosen = _chosen(reader.schema.names, wanted)
-        for batch in (reader.get_batch(i) for i in range(reader.num_record_batches)) if is_file else reader:
-            batch.validate(full=True)  # offsets in a damaged file may point anywhere
-            yield from named_classes(batch.select(chosen).to_pylist(), reader.schema)
+def _table_rows(path: Path, container: str, wanted: Callable[[str], bool] | None) -> Iterator[Fields]:
+    """Rows of a Parquet file, or of an Arrow file or stream, as Feather and Hugging Face write them."""
+    with _readable(container), _unpacked(path) as file, open_table(file, of=path) as table:
+        present = [name for name in table.schema.names if not name.startswith("__index_level_")]
+        chosen = present if wanted is None else list(filter(wanted, present)) or present
+        for batch in table.batches(chosen):
+            yield from named_classes(batch.to_pylist(), table.schema)
 
 
 def named_classes(rows: list[Fields], schema: Any) -> list[Fields]:
@@ -227,18 +217,18 @@ def named_classes(rows: list[Fields], schema: Any) -> list[Fields]:
     return rows
 
 
-def _seekable(path: Path) -> Any:
-    """The file, or what a compressed one holds, with the random access that Parquet and Arrow need."""
-    import pyarrow as pa
-
+@contextmanager
+def _unpacked(path: Path) -> Iterator[Path]:
+    """The file, or a temporary file of what a compressed one holds: Parquet and Arrow need random access."""
     with open_bytes(path) as stream:
-        return pa.OSFile(str(path)) if stream.seekable() else pa.BufferReader(stream.read())
-
-
-def _chosen(present: list[str], wanted: Callable[[str], bool] | None) -> list[str]:
-    if len(set(present)) < len(present):
-        raise DataFormatError(f"the columns {names(present)} need a name each, and no name twice.")
-    return present if wanted is None else list(filter(wanted, present))
+        if stream.seekable():
+            yield path
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            unpacked = Path(folder) / "unpacked"
+            with unpacked.open("wb") as file:
+                shutil.copyfileobj(stream, file)
+            yield unpacked
 
 
 @contextmanager

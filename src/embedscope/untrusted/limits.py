@@ -1,0 +1,16 @@
+"""How much a file may unpack or decode to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+LEAST_LIMIT = 256 * 2**20
+"""Bytes that any file may unpack to."""
+
+LARGEST_RATIO = 200
+"""Unpacked bytes for each byte of a file that unpacks to more than `LEAST_LIMIT`: no text comes near, a bomb does."""
+
+
+def unpacked_limit(path: Path) -> int:
+    """Bytes that a compressed file may unpack to, or a columnar one decode to."""
+    return max(LEAST_LIMIT, LARGEST_RATIO * path.stat().st_size)
