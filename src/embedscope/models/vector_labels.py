@@ -83,7 +83,7 @@ def _labels(file: Path) -> dict[Label, tuple[str, Sequence[str]]]:
         if suffix == ".npy":
             values: list[object] = _array(file)
         elif suffix == ".txt":
-            values = list(read_text(file).removesuffix("\n").split("\n"))
+            values = list(read_text(file, is_table=True).removesuffix("\n").split("\n"))
         elif suffix == ".json":
             values = _json_list(file)
         elif suffix == ".jsonl":
@@ -120,7 +120,7 @@ def _json_list(file: Path) -> list[object]:
 
 def _cells(file: Path, delimiter: str) -> list[object]:
     """The rows of a table with a header; or the lines of one column, whose first is a header where it names a label."""
-    text = read_text(file)
+    text = read_text(file, is_table=True)
     table = [cells for cells in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if cells]
     if any(len(cells) > 1 for cells in table):
         return [fields for _, fields in read_records(file).items]

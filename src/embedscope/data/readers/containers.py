@@ -16,6 +16,7 @@ from embedscope.data.collection import excerpt
 from embedscope.data.readers.compressed import open_bytes
 from embedscope.data.readers.delimited import SEPARATORS, Cells, read_table
 from embedscope.data.readers.source import (
+    begins_with_a_long_line,
     kind_of,
     names,
     parse_json,
@@ -90,11 +91,12 @@ def open_records(path: Path, wanted: Callable[[str], bool] | None = None) -> Rec
 
 def single_object(path: Path) -> tuple[Fields | None, int]:
     """The JSON object that is the whole of a file, and how many lone surrogates were in it; None if it is JSONL."""
-    lines = read_lines(path)
-    _, first = next(lines)
-    second = next(lines, None)
-    if second is not None and (second[1].startswith("{") or _is_json(first)):
-        return None, 0
+    if not {".jsonl", ".ndjson"}.isdisjoint(path.suffixes) or not begins_with_a_long_line(path):
+        lines = read_lines(path)
+        _, first = next(lines)
+        second = next(lines, None)
+        if second is not None and (second[1].startswith("{") or _is_json(first)):
+            return None, 0
     value, n_replaced = parse_json(read_text(path))
     return (value, n_replaced) if isinstance(value, dict) else (None, 0)
 
@@ -181,7 +183,7 @@ def _delimited_rows(path: Path, head: bytes) -> RecordStream:
         raise DataFormatError(
             f"the file begins with {excerpt(first)}, which is no format that is read here. {_EXPECTED}."
         )
-    table = read_table(read_text(path))
+    table = read_table(read_text(path, is_table=True))
     if not table.rows:
         raise DataFormatError("the file has a header line and no rows; at least 2 queries were expected.")
     items = ((line.number, dict(zip(table.columns, line.cells, strict=True))) for line in table.rows)

@@ -81,7 +81,7 @@ def read_judgments(path: Path) -> Judgments:
         records = [(f"{stream.row_name} {number}", record) for number, record in stream.items]
         columns = _columns(list(dict.fromkeys(name for _, record in records for name in record)))
         return _judgments(records, columns, has_names=True, notes=stream.warnings)
-    return _tabular(read_text(path))
+    return _tabular(read_text(path, is_table=True))
 
 
 def qrels_by_query(documents: Mapping[Any, object]) -> Iterator[Qrel]:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from embedscope.data.collection import excerpt
 from embedscope.data.readers.compressed import open_bytes
@@ -17,6 +18,9 @@ from embedscope.plain_files import RepeatedKeyError, distinct_keys
 
 HEAD_BYTES = 65_536
 UTF8_BOM = b"\xef\xbb\xbf"
+
+MOST_LINE_BYTES = 64 << 20
+"""Of one line of JSONL, of a table or of judgments; JSON may stand in a single line of any length."""
 
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _BINARY_TABLES = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")  # Parquet, an Arrow file, an Arrow stream
@@ -116,19 +120,48 @@ def decode(raw: bytes, *, offset: int = 0, line: int = 1) -> str:
         ) from error
 
 
-def read_text(path: Path) -> str:
-    """The whole file as text, without a byte order mark."""
+def read_text(path: Path, *, is_table: bool = False) -> str:
+    """The whole file as text, without a byte order mark; of a table no line may be longer than `MOST_LINE_BYTES`."""
     with open_bytes(path) as file:
-        raw = file.read()
+        raw = b"".join(_with_short_lines(file)) if is_table else file.read()
     without_bom = raw.removeprefix(UTF8_BOM)
     return decode(without_bom, offset=len(raw) - len(without_bom))
 
 
+def _with_short_lines(file: BinaryIO) -> Iterator[bytes]:
+    """The content of a file in parts; raises DataFormatError at a line that is too long, before the rest is read."""
+    number, n_bytes = 1, 0  # of the line that a part ends in
+    while part := file.read(HEAD_BYTES):
+        yield part
+        last = max(part.rfind(b"\n"), part.rfind(b"\r"))
+        n_bytes = len(part) - last - 1 + (n_bytes if last < 0 else 0)
+        number += max(part.count(b"\n"), part.count(b"\r"))
+        _require_short(n_bytes, number)
+
+
+def _require_short(n_bytes: int, number: int) -> None:
+    if n_bytes > MOST_LINE_BYTES:
+        raise DataFormatError(
+            f"line {number}: it is longer than {MOST_LINE_BYTES:,} bytes, and a line holds one row. Break the lines of "
+            f"the file, or write its rows again."
+        )
+
+
+def begins_with_a_long_line(path: Path) -> bool:
+    """Whether the first line is longer than that of a row may be."""
+    with open_bytes(path) as file:
+        return len(file.readline(MOST_LINE_BYTES + 1)) > MOST_LINE_BYTES
+
+
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """(line number, text) of every line that is not blank; one line in memory at a time."""
+    """(line number, text) of every line that is not blank; one line in memory at a time.
+
+    Raises DataFormatError at a line of more than `MOST_LINE_BYTES`, or that is not UTF-8.
+    """
     offset = 0
     with open_bytes(path) as file:
-        for number, raw in enumerate(file, start=1):
+        for number, raw in enumerate(iter(lambda: file.readline(MOST_LINE_BYTES + 1), b""), start=1):
+            _require_short(len(raw), number)
             text = raw.removeprefix(UTF8_BOM) if number == 1 else raw
             line = decode(text, offset=offset + len(raw) - len(text), line=number).strip()
             offset += len(raw)
