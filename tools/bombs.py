@@ -35,6 +35,7 @@ MOST_MIB, MOST_S = 1536, 60
 
 MIB = 1 << 20
 Make = Callable[[Path], object]
+Names = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,8 @@ AS_CHECKPOINT = ("evaluate", "--data", sample_path("test"), "--checkpoint", "FIL
 def bombs() -> list[Bomb]:
     """Every bomb."""
     return [
-        *(Bomb(f"{name} as rows", make, AS_ROWS) for name, make in TABLES.items()),
-        *(Bomb(f"{name} as vectors", make, AS_VECTORS) for name, make in TABLES.items()),
+        *(Bomb(f"{name} as rows", partial(make, ("query", "positive")), AS_ROWS) for name, make in TABLES.items()),
+        *(Bomb(f"{name} as vectors", partial(make, ("text",)), AS_VECTORS) for name, make in TABLES.items()),
         *(Bomb(name, make, AS_ROWS) for name, make in TEXTS.items()),
         *(Bomb(name, make, AS_VECTORS) for name, make in ARRAYS.items()),
         *(Bomb(name, make, AS_CHECKPOINT) for name, make in WEIGHTS.items()),
@@ -80,7 +81,7 @@ def bombs() -> list[Bomb]:
 
 def look(bomb: Bomb, folder: Path) -> tuple[int, Outcome]:
     """Size of the bomb, and what came of the command that reads it."""
-    path = folder / bomb.name.split()[0]
+    path = folder / bomb.name.split()[0].rstrip(",")
     # Made by another process: what a process took before it became the command counts as the command's.
     subprocess.run([sys.executable, "-m", "tools.bombs", bomb.name, "--only-make", str(path)], check=True)
     places = {"FILE": str(path), "FOLDER": str(folder)}
@@ -134,45 +135,44 @@ def main(words: Sequence[str] | None = None) -> int:
 # --- tables -------------------------------------------------------------------------------------------------------
 
 
-def _table(**columns: object) -> pa.Table:
-    return pa.table(dict(columns))
+def _table(names: Names, texts: object, vectors: object) -> pa.Table:
+    return pa.table(dict.fromkeys(names, texts) | {"vector": vectors})
 
 
-def _parquet(n: int, text: str, path: Path, **options: object) -> None:
+def _parquet(n: int, text: str, names: Names, path: Path) -> None:
     """``n`` rows of one text and one vector, each stored once."""
-    table = _rows(n, text)
-    pq.write_table(table, path, compression="zstd", row_group_size=n, **options)
+    pq.write_table(_rows(n, text, names), path, compression="zstd", row_group_size=n)
 
 
-def _rows(n: int, text: str) -> pa.Table:
+def _rows(n: int, text: str, names: Names) -> pa.Table:
     one = pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, np.int32)), pa.array([text]))
     vector = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(2 * n, np.float32)), 2)
-    return _table(query=one, positive=one, vector=vector)
+    return _table(names, one, vector)
 
 
-def _plain_parquet(n: int, path: Path) -> None:
+def _plain_parquet(n: int, names: Names, path: Path) -> None:
     """Pages of zeros without a dictionary, as vectors and as texts."""
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(256 * n, np.float32)), 256)
     texts = pa.array(["a" * 1000] * n)
-    table = _table(query=texts, positive=texts, vector=vectors)
+    table = _table(names, texts, vectors)
     options = {"use_dictionary": False, "data_page_size": 1 << 30, "row_group_size": n}
     pq.write_table(table, path, compression="zstd", write_batch_size=n, **options)
 
 
-def _lists_parquet(n: int, path: Path) -> None:
+def _lists_parquet(n: int, names: Names, path: Path) -> None:
     """One row that is a list of ``n`` numbers."""
     lists = pa.ListArray.from_arrays(pa.array([0, n], pa.int32()), pa.array(np.zeros(n, np.int8)))
-    pq.write_table(_table(query=["a"], positive=["b"], vector=lists), path, compression="zstd")
+    pq.write_table(_table(names, ["a"], lists), path, compression="zstd")
 
 
-def _nulls_parquet(n: int, path: Path) -> None:
-    table = _table(query=pa.nulls(n, pa.string()), positive=pa.nulls(n, pa.string()), vector=pa.nulls(n, pa.float32()))
+def _nulls_parquet(n: int, names: Names, path: Path) -> None:
+    table = _table(names, pa.nulls(n, pa.string()), pa.nulls(n, pa.list_(pa.float32())))
     pq.write_table(table, path, row_group_size=n)
 
 
-def _feather(n: int, path: Path) -> None:
+def _feather(n: int, names: Names, path: Path) -> None:
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(256 * n, np.float32)), 256)
-    table = _table(query=["a"] * n, positive=["b"] * n, vector=vectors)
+    table = _table(names, ["a"] * n, vectors)
     feather.write_feather(table, path, compression="zstd", compression_level=19, chunksize=n)
 
 
@@ -181,37 +181,37 @@ def _written(table: pa.Table, path: Path) -> None:
         writer.write_table(table)
 
 
-def _dictionary_arrow(n: int, path: Path) -> None:
+def _dictionary_arrow(n: int, names: Names, path: Path) -> None:
     """A text of a mebibyte that ``n`` rows refer to."""
-    _written(_rows(n, "a" * MIB), path)
+    _written(_rows(n, "a" * MIB, names), path)
 
 
-def _view_arrow(n: int, path: Path) -> None:
+def _view_arrow(n: int, names: Names, path: Path) -> None:
     """``n`` views of one text of a mebibyte."""
     view = struct.pack("<i4sii", MIB, b"aaaa", 0, 0)
     texts = pa.Array.from_buffers(pa.string_view(), n, [None, pa.py_buffer(view * n), pa.py_buffer(b"a" * MIB)])
     vector = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(2 * n, np.float32)), 2)
-    _written(_table(query=texts, positive=texts, vector=vector), path)
+    _written(_table(names, texts, vector), path)
 
 
-def _runs_arrow(n: int, path: Path) -> None:
+def _runs_arrow(n: int, names: Names, path: Path) -> None:
     """One run of ``n`` equal texts."""
     runs = pa.RunEndEncodedArray.from_arrays(pa.array([n], pa.int64()), pa.array(["a"]))
-    _written(_table(query=runs, positive=runs, vector=runs), path)
+    _written(_table(names, runs, runs), path)
 
 
-def _list_views_arrow(n: int, path: Path) -> None:
+def _list_views_arrow(n: int, names: Names, path: Path) -> None:
     """``n`` lists that are one list of ``n`` numbers."""
     lists = pa.ListViewArray.from_arrays(
         pa.array(np.zeros(n, np.int32)), pa.array(np.full(n, n, np.int32)), pa.array(np.zeros(n, np.float32))
     )
-    _written(_table(query=["a"] * n, positive=lists, vector=lists), path)
+    _written(_table(names, ["a"] * n, lists), path)
 
 
-def _null_arrow(n: int, path: Path) -> None:
+def _null_arrow(n: int, names: Names, path: Path) -> None:
     """Columns of nulls, which take no byte a row."""
-    schema = pa.schema([("query", pa.null()), ("positive", pa.null()), ("vector", pa.null())])
-    batch = pa.RecordBatch.from_arrays([pa.nulls(1)] * 3, schema=schema)
+    schema = pa.schema([(name, pa.null()) for name in (*names, "vector")])
+    batch = pa.RecordBatch.from_arrays([pa.nulls(1)] * len(schema), schema=schema)
     sink = io.BytesIO()
     with pa.ipc.new_file(sink, schema) as writer:
         writer.write_batch(batch)
@@ -219,16 +219,16 @@ def _null_arrow(n: int, path: Path) -> None:
     path.write_bytes(sink.getvalue().replace(struct.pack("<q", 1), struct.pack("<q", n)))
 
 
-def _far_arrow(path: Path) -> None:
+def _far_arrow(names: Names, path: Path) -> None:
     """A buffer said to be longer than the file."""
     numbers = pa.array(np.arange(1000, dtype=np.float64))
     sink = io.BytesIO()
-    with pa.ipc.new_file(sink, pa.schema([("vector", pa.float64()), ("query", pa.float64())])) as writer:
-        writer.write_batch(pa.RecordBatch.from_arrays([numbers, numbers], names=["vector", "query"]))
+    with pa.ipc.new_file(sink, pa.schema([(name, pa.float64()) for name in (*names, "vector")])) as writer:
+        writer.write_batch(pa.RecordBatch.from_arrays([numbers] * (len(names) + 1), names=[*names, "vector"]))
     path.write_bytes(sink.getvalue().replace(struct.pack("<q", 8000), struct.pack("<q", 1 << 45)))
 
 
-TABLES: Mapping[str, Make] = {
+TABLES: Mapping[str, Callable[[Names, Path], object]] = {
     "rle.parquet of 20 M equal rows": partial(_parquet, 20_000_000, "a"),
     "dictionary.parquet of 1 M MiB": partial(_parquet, 1_000_000, "a" * MIB),
     "zeros.parquet in pages of 1 GiB": partial(_plain_parquet, 1_000_000),
@@ -384,7 +384,7 @@ def _lists(path: Path) -> None:
     _torch(b"}X\x05\x00\x00\x00model" + inner + b"s", path)
 
 
-DOUBLED = b")" + b"2\x86" * 60
+DOUBLED = b")q\x00" + b"".join(b"h%ch%c\x86q%c" % (level, level, level + 1) for level in range(60))
 
 SAFETENSORS_TENSOR = {"dtype": "F32", "shape": [1 << 40], "data_offsets": [0, 1 << 42]}
 

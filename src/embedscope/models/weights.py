@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _MOST_INSTRUCTIONS = 2_000_000
 """Of the pickle in a torch file: a checkpoint of a large model has some ten thousand."""
 
+_DEEPEST_TUPLE = 100
+
 _PICKLES_OF_OLD_FILES = 4  # before the numbers: magic number, version, system, the object
 _DAMAGED = (zipfile.BadZipFile, zlib.error)
 
@@ -152,21 +154,72 @@ def read_torch_file(path: Path) -> Any:
 
 def _refuse_bomb(path: Path) -> None:
     """Refuse a file that would take more memory than its size lets expect, before anything of it is built."""
-    for n, (name, argument) in enumerate(_instructions(path)):
+    tuples = _Tuples()
+    for n, (instruction, argument) in enumerate(_instructions(path)):
+        if not tuples.follow(instruction, argument):
+            raise CheckpointError(
+                f"'{path}' holds a tuple of more than {_MOST_INSTRUCTIONS:,} values, or nested deeper than "
+                f"{_DEEPEST_TUPLE}, which no table of weights needs. Save model.state_dict() with torch.save."
+            )
         if n == _MOST_INSTRUCTIONS:
             raise CheckpointError(
                 f"'{path}' builds more than {n:,} values, which no table of weights does. Save model.state_dict() with "
                 f"torch.save."
             )
-        if name == "GLOBAL" and str(argument).endswith(" bytearray"):
+        if instruction.name == "GLOBAL" and str(argument).endswith(" bytearray"):
             raise CheckpointError(
                 f"'{path}' asks for a bytearray, whose size a file states without holding it. Expected are tensors, "
                 f"numbers and strings: save model.state_dict() with torch.save."
             )
 
 
-def _instructions(path: Path) -> Iterator[tuple[str, Any]]:
-    """Names and arguments of the pickle instructions of a torch file; they are listed, not executed.
+class _Tuples:
+    """The tuples that the instructions of a pickle build, by size and depth; nothing is built.
+
+    A dict asks for the hash of its keys, and that of a tuple takes as many steps as it has values, each counted as
+    often as it stands there, and as much of the stack as it is deep.
+    """
+
+    def __init__(self) -> None:
+        self._stack: list[tuple[int, int] | None] = []  # (values, depth) of each; None for a mark
+        self._memo: dict[int, tuple[int, int]] = {}
+
+    def follow(self, instruction: pickletools.OpcodeInfo, argument: Any) -> bool:
+        """Take the next step; whether what it builds is within bounds."""
+        name, before, after = instruction.name, instruction.stack_before, instruction.stack_after
+        if name == "STOP":
+            self._stack, self._memo = [], {}
+        elif name == "MARK":
+            self._stack.append(None)
+        elif name.endswith("PUT") or name == "MEMOIZE":
+            number = len(self._memo) if argument is None else int(argument)
+            self._memo[number] = (self._stack[-1:] or [None])[0] or (1, 0)
+        elif name.endswith("GET"):
+            self._stack.append(self._memo.get(int(argument), (1, 0)))
+        else:
+            taken = self._taken(before)
+            made = (1, 0)
+            if name.startswith("TUPLE"):
+                made = 1 + sum(n for n, _ in taken), 1 + max((depth for _, depth in taken), default=0)
+            elif name == "DUP":
+                made = taken[0] if taken else made
+            self._stack += [made] * len(after)
+            return made[0] <= _MOST_INSTRUCTIONS and made[1] <= _DEEPEST_TUPLE
+        return True
+
+    def _taken(self, before: list[pickletools.StackObject]) -> list[tuple[int, int]]:
+        """What an instruction takes from the stack; of a damaged pickle what is there."""
+        taken: list[tuple[int, int]] = []
+        n_alone = len(before)
+        if pickletools.markobject in before:
+            while self._stack and (top := self._stack.pop()) is not None:
+                taken.append(top)
+            n_alone = before.index(pickletools.markobject)
+        return taken + [self._stack.pop() or (1, 0) for _ in range(min(n_alone, len(self._stack)))]
+
+
+def _instructions(path: Path) -> Iterator[tuple[pickletools.OpcodeInfo, Any]]:
+    """The pickle instructions of a torch file and their arguments; they are listed, not executed.
 
     What is damaged ends the list: reading the file says so.
     """
@@ -174,7 +227,7 @@ def _instructions(path: Path) -> Iterator[tuple[str, Any]]:
         with _pickle_of(path) as stream:
             for _ in range(_PICKLES_OF_OLD_FILES):
                 for instruction, argument, _ in pickletools.genops(stream):
-                    yield instruction.name, argument
+                    yield instruction, argument
     except (ValueError, OSError, KeyError, IndexError, NotImplementedError, RuntimeError, *_DAMAGED):
         return
 
@@ -252,10 +305,10 @@ def _wanted_global(path: Path, message: str) -> str | None:
 def _globals_in(path: Path) -> Iterator[str]:
     """Names that the pickle instructions of ``path`` refer to, in order."""
     strings: list[str] = []
-    for name, argument in _instructions(path):
-        if name == "GLOBAL":
+    for instruction, argument in _instructions(path):
+        if instruction.name == "GLOBAL":
             yield str(argument).replace(" ", ".")
-        elif name == "STACK_GLOBAL":
+        elif instruction.name == "STACK_GLOBAL":
             yield ".".join(strings[-2:])
         elif isinstance(argument, str):
             strings.append(argument)

@@ -17,7 +17,8 @@ from embedscope.untrusted.limits import unpacked_limit
 _MEMORY_BYTES = 2**30
 """That decoding may take at once, beside four times the size of the file."""
 
-_CPU_S = 30
+_CPU_S = 20
+"""Of processor time, beside a second for 16 MiB of the file."""
 
 _REMEDY = "which no table of its size needs. If it is what you want to read, write it as JSONL, or as several files"
 

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 _INHERITED = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
-PATIENCE_S = 60.0
+PATIENCE_S = 40.0
 """Longest silence of a child."""
 
 
