@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,14 @@ import numpy as np
 from embedscope import __version__
 from embedscope.errors import InputError, OutputError
 from embedscope.output.arrow_columns import arrow_column
-from embedscope.publishing import cannot_write, files_below, require_no_folder, staged_folder, write_whole
+from embedscope.publishing import (
+    cannot_write,
+    files_below,
+    require_no_folder,
+    staged_folder,
+    write_files,
+    write_whole,
+)
 
 _LIBRARIES = (
     "numpy",
@@ -40,7 +48,7 @@ _LIBRARIES = (
 def check_writable(directory: str | Path, names: Sequence[str] = (), *, option: str = "--output") -> None:
     """Raise, before any work starts, if files could not be written into ``directory``.
 
-    Nothing is left behind: a probe file is made in the folder, or in the nearest parent that exists, and removed.
+    Nothing is left behind: a nameless file is made in the folder, or in the nearest parent that exists.
 
     Parameters
     ----------
@@ -68,7 +76,7 @@ def check_writable(directory: str | Path, names: Sequence[str] = (), *, option: 
             )
         for name in names:
             require_no_folder(directory / name, option)
-        with tempfile.NamedTemporaryFile(dir=existing, prefix=".embedscope-"):
+        with tempfile.TemporaryFile(dir=existing, prefix=".embedscope-"):
             pass
     except OSError as error:
         raise cannot_write(directory, error, option) from error
@@ -109,26 +117,35 @@ def sha256_of(path: str | Path) -> str:
         raise InputError(f"{path} cannot be read to record its hash ({error.strerror or error}).") from error
 
 
-def write_text(path: str | Path, text: str) -> None:
-    """Write ``text`` as UTF-8, in one step; folders on the way are made.
+def write_texts(texts: Mapping[Path, str], *, option: str = "--output") -> None:
+    """Write files that belong together, as `publishing.write_files` does.
 
     Raises
     ------
     OutputError
-        If the file cannot be written.
+        If a file cannot be written.
     """
-    write_whole(Path(path), lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    content = {path: partial(_fill, text=text) for path, text in texts.items()}
+    write_files(content, option=option)
 
 
-def write_rows(path: str | Path, rows: Sequence[Any]) -> None:
-    """Write a JSON list with one row a line, so that two files can be compared line by line.
+def _fill(path: Path, *, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
 
-    Raises
-    ------
-    OutputError
-        If the file cannot be written.
-    """
-    write_text(path, "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n")
+
+def write_text(path: str | Path, text: str, *, option: str = "--output") -> None:
+    """Write ``text`` as UTF-8, in one step; folders on the way are made; raises as `write_texts`."""
+    write_texts({Path(path): text}, option=option)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``content``, in one step; raises OutputError if the file cannot be written."""
+    write_whole(path, lambda temporary: temporary.write_bytes(content))
+
+
+def rows_text(rows: Sequence[Any]) -> str:
+    """A JSON list with one row a line, so that two files can be compared line by line."""
+    return "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n"
 
 
 def write_json(path: str | Path, payload: object) -> None:
@@ -147,8 +164,7 @@ def write_json(path: str | Path, payload: object) -> None:
     """
     text = json.dumps(payload, ensure_ascii=False, allow_nan=False, indent=2, default=_plain) + "\n"
     # A path can hold bytes that are not UTF-8; backslashreplace writes them as the JSON escapes \udc80 to \udcff.
-    content = text.encode("utf-8", "backslashreplace")
-    write_whole(Path(path), lambda temporary: temporary.write_bytes(content))
+    write_bytes(Path(path), text.encode("utf-8", "backslashreplace"))
 
 
 def write_parquet(path: str | Path, columns: Mapping[str, Any]) -> None:
