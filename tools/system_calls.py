@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import pickle
 import platform
 import signal
 import sys
@@ -16,6 +17,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 IS_SUPPORTED = sys.platform == "linux" and platform.machine() == "x86_64"
 
@@ -73,7 +75,7 @@ class Ended:
 
 
 def traced(
-    action: Callable[[], int],
+    action: Callable[[], object],
     below: Path,
     *,
     killed_before: int | None = None,
@@ -84,7 +86,7 @@ def traced(
     Parameters
     ----------
     action : callable
-        Its result is the exit status of the child; a traceback and 99 where it raises.
+        A number that it gives is the exit status of the child; a traceback and 99 where it raises.
     killed_before : int, optional
         Number of the call, from 0, before which the child is killed.
     failure : Failure, optional
@@ -97,12 +99,40 @@ def traced(
         os.kill(os.getpid(), signal.SIGSTOP)
         status = 99
         try:
-            status = action()
+            given = action()
+            status = given if isinstance(given, int) else 0
         except BaseException:
             traceback.print_exc()
         finally:
             os._exit(status)
     return _Tracer(library, child, below.resolve(), killed_before, failure).run()
+
+
+def in_child(action: Callable[[], Any]) -> Any:
+    """What ``action`` gives in a fork, so that this process starts no thread, which a fork would lack.
+
+    Raises
+    ------
+    RuntimeError
+        If it raises anything.
+    """
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            answer = (True, action())
+        except BaseException as error:
+            answer = (False, f"{type(error).__name__}: {error}")
+        with os.fdopen(writer, "wb") as file:
+            pickle.dump(answer, file)
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as file:
+        is_good, found = pickle.load(file)  # noqa: S301 - from a process of our own
+    os.waitpid(child, 0)
+    if not is_good:
+        raise RuntimeError(found)
+    return found
 
 
 class _Tracer:
@@ -112,7 +142,7 @@ class _Tracer:
         child: int,
         below: Path,
         killed_before: int | None,
-        failing: tuple[int, Failure] | None,
+        failure: Failure | None,
     ) -> None:
         self._ptrace, self._child, self._below = library.ptrace, child, str(below)
         self._ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
