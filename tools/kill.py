@@ -185,7 +185,9 @@ def _train(folder: Path) -> None:
         resume = None
     begins = 0 if resume is None else resume.epoch
     checkpointer = Checkpointer(folder / "heads", {RUN_ID: "r"}, save_every=1, begins_after=begins, overwrite=True)
-    state, _ = train_head(DATA, OPTIONS, validator=VALIDATOR, resume=resume, on_epoch=checkpointer.after_epoch)
+    state, _ = train_head(
+        DATA, OPTIONS, validator=VALIDATOR, resume=resume, may_be_over=True, on_epoch=checkpointer.after_epoch
+    )
     checkpointer.best(state)
     checkpointer.final(state)
 

@@ -138,9 +138,9 @@ def write_text(path: str | Path, text: str, *, option: str = "--output") -> None
     write_texts({Path(path): text}, option=option)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes, *, option: str = "--output") -> None:
     """Write ``content``, in one step; raises OutputError if the file cannot be written."""
-    write_whole(path, lambda temporary: temporary.write_bytes(content))
+    write_whole(path, lambda temporary: temporary.write_bytes(content), option=option)
 
 
 def rows_text(rows: Sequence[Any]) -> str:
@@ -148,7 +148,7 @@ def rows_text(rows: Sequence[Any]) -> str:
     return "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n"
 
 
-def write_json(path: str | Path, payload: object) -> None:
+def write_json(path: str | Path, payload: object, *, option: str = "--output") -> None:
     """Write ``payload`` as UTF-8 JSON, keys in the order given, in one step.
 
     NumPy numbers and arrays, and paths, are written as their plain counterparts.
@@ -164,7 +164,7 @@ def write_json(path: str | Path, payload: object) -> None:
     """
     text = json.dumps(payload, ensure_ascii=False, allow_nan=False, indent=2, default=_plain) + "\n"
     # A path can hold bytes that are not UTF-8; backslashreplace writes them as the JSON escapes \udc80 to \udcff.
-    write_bytes(Path(path), text.encode("utf-8", "backslashreplace"))
+    write_bytes(Path(path), text.encode("utf-8", "backslashreplace"), option=option)
 
 
 def write_parquet(path: str | Path, columns: Mapping[str, Any]) -> None:
