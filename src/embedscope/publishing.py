@@ -92,7 +92,7 @@ def write_files(
         for path, temporary in moves.items():
             os.replace(temporary, path)
             if is_durable:
-                _sync(path.parent)
+                _sync_names(path.parent)
     except (OSError, RuntimeError) as error:  # torch.save reports a full disk as a RuntimeError
         raise cannot_write(path, error, option) from error
     finally:
@@ -207,7 +207,7 @@ def _publish(staging: Path, directory: Path, *, option: str, is_beside: bool, is
         _sync(file)
     with _alone_in(staging.parent):
         _put(own, staging, directory, is_beside=is_beside, is_replaced=is_replaced)
-    _sync(directory.parent)
+    _sync_names(directory.parent)
 
 
 def _put(own: list[Path], staging: Path, directory: Path, *, is_beside: bool, is_replaced: bool) -> None:
@@ -340,12 +340,20 @@ def _is_left(path: Path, host: str, pid: int) -> bool:
     return False
 
 
-def _sync(path: Path) -> None:
-    """Bring a file, or the names in a folder, to the disk."""
-    if os.name == "nt" and path.is_dir():
-        return  # Windows has no handle of a folder to sync
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+def _sync(file: Path) -> None:
+    """Bring a file to the disk."""
+    handle = os.open(file, os.O_RDWR)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _sync_names(folder: Path) -> None:
+    """Bring the names in a folder to the disk, where the system can: what has its place is not refused any more."""
+    with suppress(OSError):  # Windows has no handle of a folder
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
