@@ -53,32 +53,29 @@ class Command:
 
 
 GIVEN = "--data {scene}/test.json --embeddings {scene}/good.npz --draws 100 --quiet"
-TINY = "--data {scene}/test.json --checkpoint {scene}/tiny --draws 100 --device cpu --quiet"
+READ = "--data {scene}/test.json --pooling mean --device cpu --quiet"
+TO = "--output {place}/out"
 COMMANDS = {
-    "evaluate": Command(f"evaluate {GIVEN} --output {{place}}/out"),
-    "evaluate, overwriting": Command(f"evaluate {GIVEN} --output {{place}}/out", before="evaluate"),
+    "evaluate": Command(f"evaluate {GIVEN} {TO}"),
+    "evaluate, overwriting": Command(f"evaluate {GIVEN} {TO}", before="evaluate"),
     "side files": Command(
         f"evaluate {GIVEN} --junit {{place}}/a.xml --summary {{place}}/b.md --export-failures {{place}}/c.json",
         is_partial=True,
     ),
-    "visualize": Command(f"visualize {GIVEN} --skip-tsne --skip-umap --output {{place}}/out"),
-    "compare": Command(
-        "compare {scene}/good.npz {scene}/bad.npz --data {scene}/test.json --draws 100 --skip-maps --quiet "
-        "--output {place}/out"
-    ),
+    "visualize": Command(f"visualize {GIVEN} --skip-tsne --skip-umap {TO}"),
+    "compare": Command(f"compare {{scene}}/good.npz {{scene}}/bad.npz --draws 100 --skip-maps {READ} {TO}"),
     "report": Command("report {place}/out --quiet", before="evaluate"),
-    "shard": Command("shard --data {scene}/test.json --embeddings {scene}/good.npz --output {place}/out --quiet"),
-    "audit": Command("audit --data {scene}/test.json --output {place}/out --quiet"),
+    "shard": Command(f"shard --data {{scene}}/test.json --embeddings {{scene}}/good.npz --quiet {TO}"),
+    "audit": Command(f"audit --data {{scene}}/test.json --quiet {TO}"),
     "audit --fix": Command("audit --data {scene}/test.json --fix {place}/fixed.json --quiet", is_partial=True),
-    "parity": Command(
-        "parity {scene}/tiny {scene}/tiny --data {scene}/test.json --device cpu --no-cache --quiet --output {place}/out"
-    ),
+    "parity": Command(f"parity {{scene}}/tiny {{scene}}/tiny {READ} --served-pooling mean --no-cache {TO}"),
     "train": Command(
-        "train --data {scene}/test.json --base-model {scene}/tiny --epochs 1 --d-out 4 --device cpu --no-cache --quiet "
-        "--overwrite --output-dir {place}/out",
+        f"train --base-model {{scene}}/tiny {READ} --epochs 1 --d-out 4 --no-cache --overwrite --output-dir {{place}}/out",
         is_partial=True,
     ),
-    "cache": Command(f"evaluate {TINY} --cache-dir {{place}}/cache", is_cache=True),
+    "cache": Command(
+        f"evaluate --checkpoint {{scene}}/tiny {READ} --draws 100 --cache-dir {{place}}/cache", is_cache=True
+    ),
 }
 
 
@@ -107,7 +104,7 @@ def looked_at(command: Command, scene: Path, n_points: int) -> Found:
                 ended = _run(command, scene, place, Failure(error, first, lasts=error != errno.EIO))
                 where = f"{errno.errorcode[error]} from call {first} of {n_calls} ({whole.calls[first]})"
                 faults += [f"{where}: {fault}" for fault in _faults(command, ended, scene, place, before, names)]
-                again = _run(command, scene, place)
+                again = ended if ended.status == 0 else _run(command, scene, place)
                 left = [name for name in _snapshot(place) if ".embedscope-" in name]
                 if again.status != 0 or left:
                     faults.append(f"{where}: run again, it ends with {again.status} and leaves {left}: {_said(scene)}")
