@@ -70,7 +70,7 @@ COMMANDS = {
     "audit --fix": Command("audit --data {scene}/test.json --fix {place}/fixed.json --quiet", is_partial=True),
     "parity": Command(f"parity {{scene}}/tiny {{scene}}/tiny {READ} --served-pooling mean --no-cache {TO}"),
     "train": Command(
-        f"train --base-model {{scene}}/tiny {READ} --epochs 1 --d-out 4 --no-cache --overwrite --output-dir {{place}}/out",
+        f"train --base-model {{scene}}/tiny {READ} --no-cache --epochs 1 --d-out 4 --overwrite --output-dir {{place}}",
         is_partial=True,
     ),
     "cache": Command(

@@ -118,29 +118,28 @@ def sha256_of(path: str | Path) -> str:
 
 
 def write_texts(texts: Mapping[Path, str], *, option: str = "--output") -> None:
-    """Write files that belong together, as `publishing.write_files` does.
+    """Write files as UTF-8 that belong together, as `publishing.write_files` does; folders on the way are made.
 
     Raises
     ------
     OutputError
         If a file cannot be written.
     """
-    content = {path: partial(_fill, text=text) for path, text in texts.items()}
-    write_files(content, option=option)
-
-
-def _fill(path: Path, *, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    write_files({path: partial(_fill, content=text.encode()) for path, text in texts.items()}, option=option)
 
 
 def write_text(path: str | Path, text: str, *, option: str = "--output") -> None:
-    """Write ``text`` as UTF-8, in one step; folders on the way are made; raises as `write_texts`."""
+    """Write ``text`` as UTF-8, in one step; raises as `write_texts`."""
     write_texts({Path(path): text}, option=option)
 
 
 def write_bytes(path: Path, content: bytes, *, option: str = "--output") -> None:
-    """Write ``content``, in one step; raises OutputError if the file cannot be written."""
-    write_whole(path, lambda temporary: temporary.write_bytes(content), option=option)
+    """Write ``content``, in one step; raises as `write_texts`."""
+    write_whole(path, partial(_fill, content=content), option=option)
+
+
+def _fill(path: Path, *, content: bytes) -> None:
+    path.write_bytes(content)
 
 
 def rows_text(rows: Sequence[Any]) -> str:
