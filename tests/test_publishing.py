@@ -12,7 +12,7 @@ import pytest
 
 from embedscope import publishing
 from embedscope.errors import DataFormatError, OutputError
-from embedscope.publishing import require_complete, staged_folder, write_whole
+from embedscope.publishing import require_complete, staged_folder, write_files, write_whole
 
 CALLS = (
     "rename", "replace", "link", "mkdir", "rmdir", "unlink", "open", "stat", "lstat", "scandir", "listdir", "chmod",
@@ -186,6 +186,68 @@ def test_a_full_disk_leaves_the_old_file_and_says_so(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"No space left on device.*unchanged"):
         write_whole(tmp_path / "a.pt", full)
     assert contents(tmp_path) == {"a.pt": "old"}
+
+
+def test_a_full_disk_is_said_of_the_folder_that_was_asked_for(tmp_path: Path) -> None:
+    def full(temporary: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    with (
+        pytest.raises(OutputError, match=r"No space left on device") as caught,
+        staged_folder(tmp_path / "a") as staging,
+    ):
+        write_whole(staging / "b.txt", full)
+    assert str(caught.value).startswith(f"{tmp_path / 'a'} cannot be written")
+    assert contents(tmp_path) == {}
+
+
+def test_files_that_belong_together_never_stand_beside_stale_ones(tmp_path: Path) -> None:
+    old = {"fixed.json": "old", "changes.json": "old"}
+
+    def publish(folder: Path) -> None:
+        write_files({folder / name: lambda temporary: temporary.write_text("new") for name in old})
+
+    n, is_killed, seen = 0, True, set()
+    while is_killed:
+        target = tmp_path / f"{n}"
+        fill(target, old)
+        is_killed = killed_at(n, publish, target)
+        found = contents(target)
+        seen.add((found["fixed.json"], found.get("changes.json")))
+        publish(target)
+        assert contents(target) == dict.fromkeys(old, "new")
+        n += 1
+    assert seen == {("old", "old"), ("old", None), ("new", None), ("new", "new")}
+
+
+def test_a_link_stays_a_link_and_a_pipe_a_pipe(tmp_path: Path) -> None:
+    (tmp_path / "real.md").write_text("old")
+    (tmp_path / "link.md").symlink_to("real.md")
+    publish_file(tmp_path / "link.md")
+    assert (tmp_path / "link.md").is_symlink()
+    assert (tmp_path / "real.md").read_text() == "new"
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    publish_file(tmp_path / "pipe")
+    assert os.read(reader, 10) == b"new"
+    os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_what_two_processes_put_into_one_folder_at_once_is_all_there(tmp_path: Path) -> None:
+    """What one of them publishes is not taken back by the other, which has linked the older files already."""
+    fill(tmp_path / "out", OTHERS)
+    children = []
+    for number in range(4):
+        child = os.fork()
+        if child == 0:
+            for turn in range(10):
+                with staged_folder(tmp_path / "out") as staging:
+                    fill(staging, {f"{number}.txt": f"{turn}"})
+            os._exit(0)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0, 0]
+    assert contents(tmp_path / "out") == {**OTHERS, **{f"{number}.txt": "9" for number in range(4)}}
 
 
 def _two(tmp_path: Path) -> tuple[Path, Path]:

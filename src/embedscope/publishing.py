@@ -19,7 +19,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
@@ -28,7 +28,10 @@ from embedscope.errors import DataFormatError, OutputError
 
 _PREFIX = ".embedscope-"
 _MARK = f"{_PREFIX}incomplete"
-_HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+_PROCESSES = Path("/proc/self/ns/pid")  # a container numbers its processes anew, and may have the name of its host
+_HOST = hashlib.sha256(
+    f"{platform.node()} {_PROCESSES.readlink() if _PROCESSES.is_symlink() else ''}".encode()
+).hexdigest()[:8]
 _TEMPORARY = re.compile(re.escape(_PREFIX) + r"([0-9a-f]{8})-(\d+)-[0-9a-f]{12}")
 _STALE_SECONDS = 86_400.0
 _MOST_OTHERS = 10_000
@@ -57,22 +60,45 @@ def write_whole(
     OutputError
         If the file system refuses, or a folder stands there.
     """
-    require_no_folder(path, option)
-    temporary = path.with_name(_temporary_name())
+    write_files({path: write}, option=option, is_durable=is_durable)
+
+
+def write_files(
+    files: Mapping[Path, Callable[[Path], object]], *, option: str = "--output", is_durable: bool = False
+) -> None:
+    """Write files that belong together, as `write_whole` writes one: none is in its place before all are complete.
+
+    Those after the first are removed before it is replaced, so that nothing stale ever stands beside it. A link stays
+    one: the file that it leads to is replaced. What is no file (a pipe, a terminal) is written to as it is.
+    """
+    moves: dict[Path, Path] = {}
+    path = next(iter(files))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path.parent)
-        write(temporary)
-        if is_durable:
-            _sync(temporary)
-        os.replace(temporary, path)
-        if is_durable:
-            _sync(path.parent)
+        for path, write in files.items():
+            require_no_folder(path, option)
+            if is_stream(path):
+                write(path)
+                continue
+            target = path.resolve()
+            target.parent.mkdir(parents=True, exist_ok=True)
+            sweep(target.parent)
+            temporary = target.with_name(_temporary_name())
+            moves[target] = temporary
+            write(temporary)
+            if is_durable:
+                _sync(temporary)
+        for path in [*moves][1:]:
+            path.unlink(missing_ok=True)
+        for path, temporary in moves.items():
+            os.replace(temporary, path)
+            if is_durable:
+                _sync_names(path.parent)
     except (OSError, RuntimeError) as error:  # torch.save reports a full disk as a RuntimeError
         raise cannot_write(path, error, option) from error
     finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        for temporary in moves.values():
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -94,12 +120,17 @@ def staged_folder(directory: Path, *, option: str = "--output", is_replaced: boo
             made = _make_parents(directory.parent)
             is_beside = _may_change_places(directory)
             home = directory.parent if is_beside else directory
-            _sweep(home)
+            sweep(home)
             staging = home / _temporary_name()
             staging.mkdir()
         except OSError as error:
             raise cannot_write(directory, error, option) from error
-        yield staging
+        try:
+            yield staging
+        except OutputError as error:
+            if str(staging) not in str(error):
+                raise
+            raise cannot_write(directory, error.__cause__ or error, option) from error
         try:
             _publish(staging, directory, option=option, is_beside=is_beside, is_replaced=is_replaced)
         except OSError as error:
@@ -111,6 +142,11 @@ def staged_folder(directory: Path, *, option: str = "--output", is_replaced: boo
         for parent in made:
             with suppress(OSError):
                 parent.rmdir()
+
+
+def is_stream(path: Path) -> bool:
+    """Whether ``path`` is there and neither a file nor a folder: a pipe, a terminal, a device."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def require_no_folder(path: Path, option: str = "--output") -> None:
@@ -151,11 +187,30 @@ def files_below(directory: Path) -> list[Path]:
     return sorted(found, key=lambda path: path.relative_to(directory).parts)
 
 
+def sweep(folder: Path) -> None:
+    """Remove from a folder what processes left that are no more; of another machine's, what is a day old."""
+    with suppress(OSError):
+        for path in folder.glob(f"{_PREFIX}*"):
+            match = _TEMPORARY.fullmatch(path.name)
+            if match is not None and _is_left(path, match[1], int(match[2])):
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
+
+
 def _publish(staging: Path, directory: Path, *, option: str, is_beside: bool, is_replaced: bool) -> None:
     own = files_below(staging)
     for file in own:
         if not is_replaced:
             require_no_folder(directory / file.relative_to(staging), option)
+        _sync(file)
+    with _alone_in(staging.parent):
+        _put(own, staging, directory, is_beside=is_beside, is_replaced=is_replaced)
+    _sync_names(directory.parent)
+
+
+def _put(own: list[Path], staging: Path, directory: Path, *, is_beside: bool, is_replaced: bool) -> None:
     if not directory.exists():
         os.rename(staging, directory)
     elif is_beside and _exchanged_with_others(staging, directory, is_replaced=is_replaced):
@@ -164,6 +219,22 @@ def _publish(staging: Path, directory: Path, *, option: str, is_beside: bool, is
         _replace(staging, directory)
     else:
         _move(own, staging, directory)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other process is publishing in ``folder``: what it puts there would be lost to the exchange."""
+    handle = None
+    with suppress(ImportError, OSError):  # Windows, or a file system without locks
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
 
 
 def _exchanged_with_others(staging: Path, directory: Path, *, is_replaced: bool) -> bool:
@@ -185,11 +256,12 @@ def _exchanged_with_others(staging: Path, directory: Path, *, is_replaced: bool)
 def _link_others(source: Path, target: Path) -> None:
     """Link what is in ``source`` and not in ``target``; raises OSError where something cannot be linked."""
     n = 0
-    for folder, _, names in os.walk(source):
+    for folder, inner, names in os.walk(source):
+        inner[:] = [name for name in inner if not _TEMPORARY.fullmatch(name)]
         there = target / Path(folder).relative_to(source)
         there.mkdir(exist_ok=True)
         for name in names:
-            if not os.path.lexists(there / name) and name != _MARK:
+            if not os.path.lexists(there / name) and name != _MARK and not _TEMPORARY.fullmatch(name):
                 n += 1
                 if n > _MOST_OTHERS:
                     raise OSError("too many other files")
@@ -256,18 +328,6 @@ def _temporary_name() -> str:
     return f"{_PREFIX}{_HOST}-{os.getpid()}-{uuid4().hex[:12]}"
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what processes left that are no more; of another machine's, what is a day old."""
-    with suppress(OSError):
-        for path in folder.glob(f"{_PREFIX}*"):
-            match = _TEMPORARY.fullmatch(path.name)
-            if match is not None and _is_left(path, match[1], int(match[2])):
-                if path.is_dir():
-                    shutil.rmtree(path, ignore_errors=True)
-                else:
-                    path.unlink(missing_ok=True)
-
-
 def _is_left(path: Path, host: str, pid: int) -> bool:
     if host != _HOST or os.name == "nt":
         return time.time() - path.stat().st_mtime > _STALE_SECONDS
@@ -280,12 +340,20 @@ def _is_left(path: Path, host: str, pid: int) -> bool:
     return False
 
 
-def _sync(path: Path) -> None:
-    """Bring a file, or the names in a folder, to the disk."""
-    if os.name == "nt" and path.is_dir():
-        return  # Windows has no handle of a folder to sync
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+def _sync(file: Path) -> None:
+    """Bring a file to the disk."""
+    handle = os.open(file, os.O_RDWR)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _sync_names(folder: Path) -> None:
+    """Bring the names in a folder to the disk, where the system can: what has its place is not refused any more."""
+    with suppress(OSError):  # Windows has no handle of a folder
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -217,16 +217,6 @@ def test_a_disabled_store_touches_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "cache").exists()
 
 
-def test_temporary_files_of_killed_processes_are_removed_once_they_are_old(tmp_path: Path) -> None:
-    put(EmbeddingStore(tmp_path), ["a"])
-    folder = segments(tmp_path)[0].parent
-    for name, age in (("old", 7200.0), ("young", 0.0)):
-        (folder / f".{name}.tmp").touch()
-        os.utime(folder / f".{name}.tmp", (time.time() - age, time.time() - age))
-    assert_holds(EmbeddingStore(tmp_path), ["a"])
-    assert sorted(path.name for path in folder.glob(".*.tmp")) == [".young.tmp"]
-
-
 # --- several processes --------------------------------------------------------------------------------------
 
 _WRITER = """

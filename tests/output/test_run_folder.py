@@ -121,7 +121,7 @@ def test_what_cannot_be_written_is_refused_before_work_starts(tmp_path: Path, mo
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("tempfile.NamedTemporaryFile", refuse)  # chmod would not stop a root user
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)  # chmod would not stop a root user
     with pytest.raises(OutputError, match=r"cannot be written \(Permission denied\).*--output"):
         check_writable(tmp_path / "out")
 

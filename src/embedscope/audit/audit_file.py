@@ -29,7 +29,7 @@ from embedscope.models.checkpoint import Checkpoint, load_checkpoint
 from embedscope.models.embed import embed_collection
 from embedscope.models.model_folders import Layout
 from embedscope.models.token_lengths import TokenLengths, prompted_lengths
-from embedscope.output.run_folder import check_writable, manifest, staged_output, write_json, write_rows, write_text
+from embedscope.output.run_folder import check_writable, manifest, rows_text, staged_output, write_json, write_texts
 from embedscope.pipeline import TrainingFile, load
 from embedscope.result.codec import encode
 from embedscope.result.report import SCHEMA_VERSION
@@ -78,9 +78,9 @@ def run_audit(settings: Settings, fix: str | None, log: Log) -> Audited:
     if fix is not None and source is not None:
         rows = repair(subject, train=train)
         text, changes = patched(source, rows.changes, restore=restored)
-        write_text(Path(fix), text)
-        write_rows(_changes_file(Path(fix)), [asdict(change) for change in changes])
         repaired = RepairedFile(Path(fix), changes, len(rows.rows))
+        listed = rows_text([asdict(change) for change in changes])
+        write_texts({repaired.path: text, _changes_file(repaired.path): listed}, option="--fix")
     report = audit_report(found, () if repaired is None else repaired.changes, inputs=settings.inputs())
     if settings.output.output is not None:
         record = manifest(

@@ -13,7 +13,7 @@ from embedscope.diagnose.failing_rows import failing_rows, rows_as_json
 from embedscope.output.junit import junit_xml
 from embedscope.output.markdown import markdown_summary
 from embedscope.output.run_files import check_destinations
-from embedscope.output.run_folder import write_rows, write_text
+from embedscope.output.run_folder import rows_text, write_text
 from embedscope.output.terminal import Terminal
 from embedscope.result import Comparison, Result, Verdict, VerdictOutcome
 from embedscope.settings import OutputSettings, Settings
@@ -47,16 +47,15 @@ def write_side_files(result: Result, settings: Settings, comparisons: Sequence[C
     shown = result.comparisons if comparisons is None else comparisons
     written = []
     if output.junit is not None:
-        write_text(output.junit, junit_xml(checks, verdict))
+        write_text(output.junit, junit_xml(checks, verdict), option="--junit")
         written.append(output.junit)
     if output.summary is not None:
-        write_text(output.summary, markdown_summary(result, checks, verdict, shown))
+        write_text(output.summary, markdown_summary(result, checks, verdict, shown), option="--summary")
         written.append(output.summary)
     if output.export_failures is not None:
         reader = load_pack(settings.measure.attributes)
-        write_rows(
-            output.export_failures, rows_as_json(failing_rows(result.queries, result.documents, attributes=reader))
-        )
+        rows = rows_as_json(failing_rows(result.queries, result.documents, attributes=reader))
+        write_text(output.export_failures, rows_text(rows), option="--export-failures")
         written.append(output.export_failures)
     return written
 

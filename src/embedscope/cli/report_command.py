@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from embedscope.cli import ending
 from embedscope.output.page import html
-from embedscope.output.run_folder import staged_output
+from embedscope.output.run_folder import staged_output, write_text
 from embedscope.settings import ReportSettings, Settings
 
 
@@ -12,6 +12,6 @@ def run(settings: Settings, chosen: ReportSettings) -> int:
     """Render ``report.html`` again from what the run wrote; the exit status."""
     page = html.render_run_folder(chosen.run_folder)
     with staged_output(chosen.run_folder) as staging:
-        (staging / "report.html").write_text(page, encoding="utf-8")
+        write_text(staging / "report.html", page)
     ending.terminal_of(settings).files(chosen.run_folder, ["report.html"])
     return 0

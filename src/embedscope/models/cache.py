@@ -23,8 +23,10 @@ from uuid import uuid4
 import numpy as np
 import numpy.typing as npt
 
+from embedscope.errors import OutputError
 from embedscope.models.fingerprints import HashMemory
 from embedscope.protocols import BoolArray, Float32Array, IntArray, Warn
+from embedscope.publishing import sweep, write_whole
 
 Keys = npt.NDArray[np.uint8]
 """Shape (n, 16): the first half of each text's SHA-256."""
@@ -34,7 +36,6 @@ _SUFFIX = ".vectors"
 _SUFFIX_BEFORE = ".emb"  # whose checksums did not see two numbers that changed places
 _SMALL_ROWS = 50_000
 _MAX_SMALL_SEGMENTS = 32
-_STALE_SECONDS = 3600.0
 _MAX_LISTINGS = 5
 _log = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ class EmbeddingStore:
             return
         try:
             self._shelf(fingerprint, vectors.shape[1]).add(keys, vectors)
-        except OSError as error:
+        except (OSError, OutputError) as error:
             self._disable(error)
 
     def _shelf(self, fingerprint: str, dim: int) -> _Shelf:
@@ -119,10 +120,11 @@ class EmbeddingStore:
             self._shelves[fingerprint] = _Shelf(folder, dim, self._warn)
         return self._shelves[fingerprint]
 
-    def _disable(self, error: OSError) -> None:
+    def _disable(self, error: OSError | OutputError) -> None:
         self._is_enabled = False
+        reason = getattr(error.__cause__ or error, "strerror", None) or error
         self._warn(
-            f"The embedding cache in '{self._directory}' cannot be used ({error.strerror or error}); every text is "
+            f"The embedding cache in '{self._directory}' cannot be used ({reason}); every text is "
             f"encoded again. Set EMBEDSCOPE_CACHE to a folder that can be written to."
         )
 
@@ -204,19 +206,15 @@ class _Shelf:
     def _write(self, keys: Keys, vectors: Float32Array) -> None:
         order = np.argsort(_prefixes(keys), kind="stable")
         vectors = np.ascontiguousarray(vectors[order], dtype=np.float32)
-        name = f"{time.time_ns():020d}-{uuid4().hex[:12]}"
-        temporary, final = self._folder / f".{name}.tmp", self._folder / f"{name}{_SUFFIX}"
-        try:
+        path = self._folder / f"{time.time_ns():020d}-{uuid4().hex[:12]}{_SUFFIX}"
+
+        def write(temporary: Path) -> None:
             with temporary.open("wb") as file:
                 for array in (keys[order], _checksums(vectors), vectors):
                     np.lib.format.write_array(file, array, version=(1, 0), allow_pickle=False)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, final)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        self._open(final)
+
+        write_whole(path, write, is_durable=True)
+        self._open(path)
 
     def _compact(self) -> None:
         """Merge small segments: the merged one is in place before the old ones go, so no reader misses a row."""
@@ -234,14 +232,11 @@ class _Shelf:
                 segment.path.unlink(missing_ok=True)
 
     def _remove_stale(self) -> None:
-        """Files of an earlier version, and temporary ones of killed processes; young ones may be of one at work."""
+        """Files of an earlier version, and what killed processes left."""
         for path in self._folder.glob(f"*{_SUFFIX_BEFORE}"):
             with suppress(OSError):
                 path.unlink()
-        for path in self._folder.glob(".*.tmp"):
-            with suppress(OSError):
-                if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-                    path.unlink()
+        sweep(self._folder)
 
 
 def _read_segment(path: Path) -> _Segment:

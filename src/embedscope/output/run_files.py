@@ -7,8 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from embedscope.output.page import html, payload
-from embedscope.output.run_folder import check_writable, manifest, staged_output, write_json, write_parquet
+from embedscope.output.run_folder import (
+    check_writable,
+    manifest,
+    staged_output,
+    write_bytes,
+    write_json,
+    write_parquet,
+    write_text,
+)
 from embedscope.output.table_columns import point_columns, query_columns
+from embedscope.publishing import is_stream
 from embedscope.result import Result, Scored
 from embedscope.result.report import report
 
@@ -69,12 +78,12 @@ def write_run(
         names.append("manifest.json")
         if page:  # and the data it is drawn from, so that `embedscope report` can draw it again
             content = payload.page_payload(result, **(sections or {}))
-            (staging / payload.PAGE_FILE).write_text(payload.to_json(content), encoding="utf-8")
-            (staging / "report.html").write_text(html.render(content, title=html.page_title(own)), encoding="utf-8")
+            write_text(staging / payload.PAGE_FILE, payload.to_json(content))
+            write_text(staging / "report.html", html.render(content, title=html.page_title(own)))
             names += ["report.html", payload.PAGE_FILE]
         drawn = pictures()
         for name, picture in drawn.items():
-            (staging / name).write_bytes(picture)
+            write_bytes(staging / name, picture)
     return [*drawn, *names]
 
 
@@ -90,5 +99,5 @@ def check_destinations(
     if folder is not None:
         check_writable(folder, [*TABLES, *pictures])
     for option, path in (side_files or {}).items():
-        if path is not None:
+        if path is not None and not is_stream(Path(path)):
             check_writable(Path(path).parent, [Path(path).name], option=option)

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,14 @@ import numpy as np
 from embedscope import __version__
 from embedscope.errors import InputError, OutputError
 from embedscope.output.arrow_columns import arrow_column
-from embedscope.publishing import cannot_write, files_below, require_no_folder, staged_folder, write_whole
+from embedscope.publishing import (
+    cannot_write,
+    files_below,
+    require_no_folder,
+    staged_folder,
+    write_files,
+    write_whole,
+)
 
 _LIBRARIES = (
     "numpy",
@@ -40,7 +48,7 @@ _LIBRARIES = (
 def check_writable(directory: str | Path, names: Sequence[str] = (), *, option: str = "--output") -> None:
     """Raise, before any work starts, if files could not be written into ``directory``.
 
-    Nothing is left behind: a probe file is made in the folder, or in the nearest parent that exists, and removed.
+    Nothing is left behind: a nameless file is made in the folder, or in the nearest parent that exists.
 
     Parameters
     ----------
@@ -68,7 +76,7 @@ def check_writable(directory: str | Path, names: Sequence[str] = (), *, option: 
             )
         for name in names:
             require_no_folder(directory / name, option)
-        with tempfile.NamedTemporaryFile(dir=existing, prefix=".embedscope-"):
+        with tempfile.TemporaryFile(dir=existing, prefix=".embedscope-"):
             pass
     except OSError as error:
         raise cannot_write(directory, error, option) from error
@@ -109,29 +117,37 @@ def sha256_of(path: str | Path) -> str:
         raise InputError(f"{path} cannot be read to record its hash ({error.strerror or error}).") from error
 
 
-def write_text(path: str | Path, text: str) -> None:
-    """Write ``text`` as UTF-8, in one step; folders on the way are made.
+def write_texts(texts: Mapping[Path, str], *, option: str = "--output") -> None:
+    """Write files as UTF-8 that belong together, as `publishing.write_files` does; folders on the way are made.
 
     Raises
     ------
     OutputError
-        If the file cannot be written.
+        If a file cannot be written.
     """
-    write_whole(Path(path), lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    write_files({path: partial(_fill, content=text.encode()) for path, text in texts.items()}, option=option)
 
 
-def write_rows(path: str | Path, rows: Sequence[Any]) -> None:
-    """Write a JSON list with one row a line, so that two files can be compared line by line.
-
-    Raises
-    ------
-    OutputError
-        If the file cannot be written.
-    """
-    write_text(path, "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n")
+def write_text(path: str | Path, text: str, *, option: str = "--output") -> None:
+    """Write ``text`` as UTF-8, in one step; raises as `write_texts`."""
+    write_texts({Path(path): text}, option=option)
 
 
-def write_json(path: str | Path, payload: object) -> None:
+def write_bytes(path: Path, content: bytes, *, option: str = "--output") -> None:
+    """Write ``content``, in one step; raises as `write_texts`."""
+    write_whole(path, partial(_fill, content=content), option=option)
+
+
+def _fill(path: Path, *, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+def rows_text(rows: Sequence[Any]) -> str:
+    """A JSON list with one row a line, so that two files can be compared line by line."""
+    return "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n"
+
+
+def write_json(path: str | Path, payload: object, *, option: str = "--output") -> None:
     """Write ``payload`` as UTF-8 JSON, keys in the order given, in one step.
 
     NumPy numbers and arrays, and paths, are written as their plain counterparts.
@@ -147,8 +163,7 @@ def write_json(path: str | Path, payload: object) -> None:
     """
     text = json.dumps(payload, ensure_ascii=False, allow_nan=False, indent=2, default=_plain) + "\n"
     # A path can hold bytes that are not UTF-8; backslashreplace writes them as the JSON escapes \udc80 to \udcff.
-    content = text.encode("utf-8", "backslashreplace")
-    write_whole(Path(path), lambda temporary: temporary.write_bytes(content))
+    write_bytes(Path(path), text.encode("utf-8", "backslashreplace"), option=option)
 
 
 def write_parquet(path: str | Path, columns: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedscope.errors import InputError, OutputError
 from embedscope.output.run_folder import staged_output
+from embedscope.publishing import cannot_write
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
@@ -121,9 +122,18 @@ def _remove(files: FileSystem, infos: Sequence[Any]) -> None:
                 files.delete_file(info.path)
 
 
+@contextmanager
+def writing(folder: FileSystem, name: str) -> Iterator[None]:
+    """Raise what a store refuses in the block, which writes the file or folder ``name``, as an OutputError."""
+    try:
+        yield
+    except OSError as error:
+        raise cannot_write(Path(folder.base_path) / name, error) from error
+
+
 def write_bytes(folder: FileSystem, name: str, content: bytes) -> None:
-    """Write a file of a folder."""
-    with folder.open_output_stream(name) as file:
+    """Write a file of a folder; raises OutputError if the store refuses."""
+    with writing(folder, name), folder.open_output_stream(name) as file:
         file.write(content)
 
 

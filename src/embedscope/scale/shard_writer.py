@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from embedscope.metrics.judgments import Cells, Judgments
 from embedscope.metrics.norms import Norms
 from embedscope.metrics.vectors import compared_rows
 from embedscope.protocols import FloatArray, IntArray
-from embedscope.scale.remote_storage import Place, file_size, open_place, place_to_write, write_bytes
+from embedscope.scale.remote_storage import Place, file_size, open_place, place_to_write, write_bytes, writing
 from embedscope.scale.shard_folder import (
     DOT_FORMAT_VERSION,
     DTYPES,
@@ -63,7 +64,8 @@ class SideWriter:
         self._names: _NamesFile | None = None
         self._has_names: bool | None = None
         self.dim: int | None = None
-        folder.create_dir(name)
+        with writing(folder, name):
+            folder.create_dir(name)
 
     @property
     def n_rows(self) -> int:
@@ -139,7 +141,7 @@ class SideWriter:
         shape = (self._n_gathered, self.dim)
         np.lib.format.write_array_header_1_0(head, {"descr": self._dtype.str, "fortran_order": False, "shape": shape})
         names = None if self._names is None else self._names.close()
-        with closing(_Hashed(self._folder.open_output_stream(file))) as target:
+        with closing(_Hashed(self._folder, file)) as target:
             target.write(head.getbuffer())
             target.write(content)
         self._shards.append(ShardFile(file, target.n_bytes, target.digest.hexdigest(), self._n_gathered, names))
@@ -170,7 +172,7 @@ class _NamesFile:
 
         self._file = file
         self._schema = pa.schema([pa.field("id", pa.string(), False), pa.field("text", pa.string(), False)])
-        self._sink = _Hashed(folder.open_output_stream(file))
+        self._sink = _Hashed(folder, file)
         # A dictionary of texts that are all different would be held beside them, and left out in the end.
         self._writer = pq.ParquetWriter(self._sink, self._schema, compression="zstd", use_dictionary=False)
         self._group: tuple[list[str], list[str]] = ([], [])
@@ -203,10 +205,12 @@ class _NamesFile:
 
 
 class _Hashed:
-    """A stream to write to that counts and hashes what passes."""
+    """A file of a folder to write to that counts and hashes what passes; OutputError where the store refuses."""
 
-    def __init__(self, target: Any) -> None:
-        self._target = target
+    def __init__(self, folder: FileSystem, name: str) -> None:
+        self._refused = partial(writing, folder, name)
+        with self._refused():
+            self._target = folder.open_output_stream(name)
         self.digest = hashlib.sha256()
         self.n_bytes = 0
 
@@ -217,14 +221,17 @@ class _Hashed:
     def write(self, content: Any) -> int:
         self.digest.update(content)
         self.n_bytes += len(content)
-        self._target.write(content)
+        with self._refused():
+            self._target.write(content)
         return len(content)
 
     def flush(self) -> None:
-        self._target.flush()
+        with self._refused():
+            self._target.flush()
 
     def close(self) -> None:
-        self._target.close()
+        with self._refused():
+            self._target.close()
 
 
 def write_table(folder: FileSystem, name: str, columns: Mapping[str, Any]) -> ShardFile:

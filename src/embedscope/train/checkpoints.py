@@ -105,7 +105,7 @@ class Checkpointer:
         self.folder.mkdir(parents=True, exist_ok=True)
         for path in other_checkpoints(self.folder, run_id, after=self.begins_after):
             _remove(path)
-        write_json(self.folder / CONFIG, dict(self.config))
+        write_json(self.folder / CONFIG, dict(self.config), option="--output-dir")
         self.written.append(CONFIG)
 
     def final(self, progress: Progress) -> None:
@@ -123,6 +123,8 @@ class Checkpointer:
 
     def best(self, progress: Progress) -> None:
         """Save the best head so far: a run that resumed elsewhere may never have written it here."""
+        if not self.written:
+            self._begin()
         record = next(record for record in progress.records if record.epoch == progress.best_epoch)
         self._save(self.folder / BEST, self._payload(progress.best_head, record))
 

@@ -13,7 +13,8 @@ from embedscope.errors import EmbedscopeError
 from embedscope.log import SILENT, Log
 from embedscope.machine import resolve_device
 from embedscope.models.cache import EmbeddingStore
-from embedscope.output.run_folder import check_writable, manifest, write_json
+from embedscope.output.run_folder import check_writable, manifest, write_bytes, write_json
+from embedscope.plain_files import read_json
 from embedscope.protocols import ProgressCallback
 from embedscope.result import EpochRecord, TrainingRecord
 from embedscope.result.codec import encode
@@ -43,6 +44,8 @@ from embedscope.train.trainer import Progress, train_head, training_record
 from embedscope.train.validation import Validator
 
 RECORD, CURVES, MANIFEST = "training.json", "training_curves.png", "manifest.json"
+NOT_OVER = "not over"
+"""How the record of a run begins to say why it stopped, as long as its end is not written."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +75,9 @@ def fit(settings: TrainSettings, log: Log = SILENT) -> Fitted:
     """
     started = time.perf_counter()
     require_sound(settings)
-    stopped = None if settings.resume is None else Stopped.at(resumable_file(Path(settings.resume)), log)
+    file = None if settings.resume is None else resumable_file(Path(settings.resume))
+    stopped = None if file is None else Stopped.at(file, log)
+    may_be_over = file is not None and not _is_over(file.parent / RECORD)
     run_id, begins_after = (uuid4().hex, 0) if stopped is None else (stopped.run_id, stopped.progress.epoch)
     folder, tools = Path(settings.output_dir), [tool for tool in Tool if getattr(settings, tool)]
     _require_destinations(settings, folder, tools, run_id, after=begins_after)
@@ -104,14 +109,14 @@ def fit(settings: TrainSettings, log: Log = SILENT) -> Fitted:
         encoder=base.folder if settings.with_encoder else None,
     )
     with Trackers(tools, folder, config, log.warn) as trackers:
-        state, record = _trained(sides, settings, log, checkpointer, trackers, resume)
+        state, record = _trained(sides, settings, log, checkpointer, trackers, resume, may_be_over=may_be_over)
     checkpointer.best(state)
     checkpointer.final(state)
     files = [*_checkpoint_names(checkpointer.written), *_exported(settings.save_format, state, base, checkpointer)]
     report = training_report(record, config)
-    write_json(folder / RECORD, report)
     _draw(record, folder)
-    write_json(folder / MANIFEST, _manifest(settings, time.perf_counter() - started))
+    write_json(folder / MANIFEST, _manifest(settings, time.perf_counter() - started), option="--output-dir")
+    write_json(folder / RECORD, report, option="--output-dir")  # the last: it says that the run is over
     return Fitted(folder, record, report, (*files, RECORD, CURVES, MANIFEST))
 
 
@@ -152,7 +157,8 @@ class _Run:
     def after_epoch(self, state: Progress) -> None:
         self.checkpointer.after_epoch(state)
         self.state = state
-        write_json(self.checkpointer.folder / RECORD, training_report(self._so_far(state), self.checkpointer.config))
+        report = training_report(self._so_far(state), self.checkpointer.config)
+        write_json(self.checkpointer.folder / RECORD, report, option="--output-dir")
         self.trackers.log(state.last)
         n_epochs, n_pairs = self.settings.epochs, len(self.data)
         line = epoch_line(state.last, n_epochs, compared_metric(self.settings), is_best=state.is_best)
@@ -168,7 +174,7 @@ class _Run:
             log.step(f"Stopped after epoch {self.state.epoch}. Go on with: embedscope train --resume {saved}")
 
     def _so_far(self, state: Progress) -> TrainingRecord:
-        stopped = f"not over: {state.epoch} of {self.settings.epochs} epochs are done"
+        stopped = f"{NOT_OVER}: {state.epoch} of {self.settings.epochs} epochs are done"
         return training_record(state, self.data, self.settings, self.validator, stopped=stopped)
 
 
@@ -179,6 +185,8 @@ def _trained(
     checkpointer: Checkpointer,
     trackers: Trackers,
     resume: Progress | None,
+    *,
+    may_be_over: bool,
 ) -> tuple[Progress, TrainingRecord]:
     data, notes = sides[0].pairs(settings)
     for note in notes:
@@ -197,6 +205,7 @@ def _trained(
                 validator=validator,
                 valid_data=valid_data,
                 resume=resume,
+                may_be_over=may_be_over,
                 device=resolve_device(settings.device),
                 on_epoch=run.after_epoch,
                 progress=progress,
@@ -248,11 +257,20 @@ def _checkpoint_names(written: list[str]) -> list[str]:
     return [f"{epochs[0]} to {epochs[-1]} ({len(epochs)} files)", *others]
 
 
+def _is_over(record: Path) -> bool:
+    """Whether the end of a run is written; where nobody can say, it counts as written, and is not written again."""
+    try:
+        return not str(read_json(record)["stopped"]).startswith(NOT_OVER)
+    except (OSError, ValueError, KeyError, TypeError):
+        return True
+
+
 def _draw(record: TrainingRecord, folder: Path) -> None:
     from embedscope.output.pictures import style
     from embedscope.output.pictures.training_figure import draw_training_curves
 
-    style.save(draw_training_curves(record), folder / CURVES)
+    picture = style.drawn(draw_training_curves(record))()
+    write_bytes(folder / CURVES, picture, option="--output-dir")
 
 
 def _manifest(settings: TrainSettings, elapsed_s: float) -> dict[str, object]:

@@ -81,6 +81,7 @@ def train_head(
     validator: Validator | None = None,
     valid_data: TrainingData | None = None,
     resume: Progress | None = None,
+    may_be_over: bool = False,
     device: str = "cpu",
     on_epoch: OnEpoch = lambda progress: None,
     progress: ProgressCallback | None = None,
@@ -97,6 +98,8 @@ def train_head(
         Pairs of the validation loss.
     resume : Progress, optional
         Where to go on from.
+    may_be_over : bool
+        Give back a state to resume in which the run is over already: it was killed before its end was written.
     device : str
         Where the head is trained.
     on_epoch : callable, optional
@@ -120,7 +123,7 @@ def train_head(
     require_selectable(settings, validator)
     with _one_thread():
         run = _Trainer(data, settings, validator, valid_data, device)
-        state, note = (run.begin(), None) if resume is None else run.go_on(resume)
+        state, note = (run.begin(), None) if resume is None else run.go_on(resume, may_be_over=may_be_over)
         if resume is None:
             on_epoch(state)
         stopped = f"all {settings.epochs} epochs are done"
@@ -250,7 +253,7 @@ class _Trainer:
         record = self._record(0, None, None, None, started)
         return self._progress(0, 0, [record], best=None)
 
-    def go_on(self, resume: Progress) -> tuple[Progress, str | None]:
+    def go_on(self, resume: Progress, *, may_be_over: bool) -> tuple[Progress, str | None]:
         """The state of ``resume``, once it fits these settings, and what a person should know of its best epoch."""
         wanted = {name: tuple(tensor.shape) for name, tensor in self._head.state_dict().items()}
         stored = {name: tuple(tensor.shape) for name, tensor in resume.head.items()}
@@ -259,13 +262,14 @@ class _Trainer:
                 f"The checkpoint to resume holds a head of {stored}, these options make one of {wanted}. Leave "
                 f"--d-out and --use-layernorm out, and pass the base model that it was trained on."
             )
-        if resume.epoch >= self._settings.epochs:
+        is_over = resume.epoch >= self._settings.epochs
+        if is_over and not (may_be_over and resume.epoch == self._settings.epochs):
             raise InvalidOptionError(
                 f"The checkpoint to resume has {resume.epoch} epochs behind it, and --epochs is "
                 f"{self._settings.epochs}: nothing is left to do. Pass a larger --epochs."
             )
         state, note = rechosen(resume, self._settings.select, has_validation=self._valid is not None)
-        if _is_out_of_patience(state, self._settings):
+        if _is_out_of_patience(state, self._settings) and not may_be_over:
             raise InvalidOptionError(
                 f"The checkpoint to resume has {state.epoch} epochs behind it, of which {state.best_epoch} is the best "
                 f"by {self._settings.select}, and --patience is {self._settings.patience}: nothing is left to do. Pass "
