@@ -16,7 +16,7 @@ from embedscope.errors import CheckpointError, InvalidOptionError, MissingExtraE
 from embedscope.models.account import combined
 from embedscope.models.encoder_state import EncoderState, differing_encoder
 from embedscope.models.head_files import HeadFile, read_head_file
-from embedscope.models.hub import is_hub_name, locate_model
+from embedscope.models.hub import is_hub_name, local_path, locate_model
 from embedscope.models.model_folders import (
     TOKENIZER_SETTINGS,
     Layout,
@@ -112,10 +112,10 @@ def load_checkpoint(
     InvalidOptionError
         If ``max_length`` is not positive or more than the model can take, or a prompt is named that there is not.
     """
-    source = Path(path).expanduser()
-    if not source.exists():
+    source = local_path(str(path))
+    if source is None:
         if not is_hub_name(str(path)):
-            raise CheckpointError(f"There is no checkpoint '{path}'. Expected {EXPECTED}.")
+            raise CheckpointError(f"There is no checkpoint '{str(path)[:200]}'. Expected {EXPECTED}.")
         source = locate_model(str(path), option="--checkpoint")
     asked = {"query": query_prompt, "document": document_prompt}
     if not source.is_dir():
