@@ -22,7 +22,9 @@ def with_odd_tensor(files: Mapping[str, bytes], draw: random.Random) -> dict[str
     state[draw.choice((key, key, key, "x", f"{key}.x"))] = odd
     if is_torch:
         stored = {**stored, "model_state_dict": state}
-        stored[draw.choice(("epoch", "config", "x"))] = draw.choice((odd, 1, "²", [odd], {"max_length": odd}))
+        stored[draw.choice(("epoch", "config", "x"))] = draw.choice(
+            (odd, 1, "²", [odd], {"max_length": odd}, *_odd_values())
+        )
         out = io.BytesIO()
         torch.save(stored, out)
         return {name: out.getvalue()}
@@ -30,6 +32,30 @@ def with_odd_tensor(files: Mapping[str, bytes], draw: random.Random) -> dict[str
         return {name: save(state)}
     except (ValueError, RuntimeError, KeyError, NotImplementedError):  # safetensors holds dense tensors only
         return dict(files)
+
+
+def _odd_values() -> tuple[Any, ...]:
+    """What a pickle can hold and JSON cannot."""
+    itself: dict[Any, Any] = {"pooling": "mean"}
+    itself |= dict.fromkeys(("config", "args", "model", "hparams"), itself)
+    deep: list[Any] = []
+    for _ in range(200):
+        deep = [deep]
+    often: list[Any] = []
+    for _ in range(60):
+        often = [often, often]
+    return (
+        itself,
+        [itself],
+        deep,
+        often,
+        10**5000,
+        {"max_length": 10**5000},
+        {"pooling": itself},
+        {1: {}},
+        {None: 1},
+        1j,
+    )
 
 
 def _kinds(tensor: Any) -> tuple[Callable[[], Any], ...]:

@@ -13,7 +13,7 @@ _HUB_NAME = re.compile(r"\w[\w.-]{0,95}(/\w[\w.-]{0,95})?", re.ASCII)
 _WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
 _FILE_SUFFIXES = (*_WEIGHT_SUFFIXES, ".npz", ".npy", ".parquet", ".arrow", ".faiss", ".pkl", ".json", ".jsonl")
 
-_MOST_SHOWN = 200
+MOST_SHOWN = 200
 """Characters of a name in a message."""
 
 _SMALL_FILES = ["*.json", "*.txt", "*.model", "*/config.json", "*/*.safetensors", "*/pytorch_model.bin"]
@@ -45,8 +45,8 @@ def locate_model(reference: str, *, option: str) -> Path:
         return folder
     if not is_hub_name(reference):
         raise CheckpointError(
-            f"'{reference[:_MOST_SHOWN]}' is neither a folder on this machine nor the name of a model on the Hugging Face hub "
-            f"(owner/name). Pass one of the two: {option} /path/to/model"
+            f"'{reference[:MOST_SHOWN]}' is neither a folder on this machine nor the name of a model on the Hugging "
+            f"Face hub (owner/name). Pass one of the two: {option} /path/to/model"
         )
     with importing("huggingface_hub", needed_for=f"Loading '{reference}'", extra="models"):
         from huggingface_hub import snapshot_download
