@@ -199,6 +199,16 @@ def test_an_activation_that_is_not_in_our_table_is_refused_and_not_imported(acti
         load_checkpoint(folder)
 
 
+@pytest.mark.parametrize("name", ["a" * 5000, "\0"])
+def test_a_module_path_that_no_folder_can_have_is_refused(name: str, folder: Path) -> None:
+    write_modules(folder, ["Transformer", "Pooling"])
+    entries = json.loads((folder / "modules.json").read_text())
+    entries[1]["path"] = name
+    (folder / "modules.json").write_text(json.dumps(entries))
+    with pytest.raises(CheckpointError):
+        load_checkpoint(folder)
+
+
 def before_pooling(folder: Path, activation: Any, weight: Any) -> None:
     """A Dense module between the transformer and the pooling in ``folder``."""
     write_modules(folder, ["Transformer", "Dense", "Pooling"])

@@ -19,7 +19,7 @@ from embedscope.metrics.ranking import n_tied_with_first
 from embedscope.metrics.tie_counting import TieAccumulator
 from embedscope.metrics.ties import TieCounts
 from embedscope.metrics.top_k import TopKAccumulator
-from embedscope.metrics.vectors import score_pairs
+from embedscope.metrics.vectors import order_by_content, score_pairs
 from embedscope.protocols import Float32Array, Float64Array, IntArray
 from embedscope.result import DeploymentCost, Estimate, StorageFormat
 from embedscope.settings import TIE_TOLERANCE
@@ -135,7 +135,7 @@ class _Outcome:
 
 
 def _shuffled(documents: Float32Array, judgments: Judgments, generator: np.random.Generator) -> _Corpus:
-    order = generator.permutation(len(documents))
+    order = order_by_content(documents)[generator.permutation(len(documents))]
     place = np.argsort(order)
     moved = np.split(place[judgments.documents], judgments.indptr[1:-1])
     gains = np.split(judgments.gains, judgments.indptr[1:-1])

@@ -155,8 +155,11 @@ def read_model_folder(path: Path, *, reference: str) -> ModelFolder:
     """
     for marker, read in _READERS.items():
         if (path / marker).is_file():
-            folder = read(path, reference)
-            _refuse_unsafe_weights(folder)
+            try:
+                folder = read(path, reference)
+                _refuse_unsafe_weights(folder)
+            except OSError as error:  # also of a file that cannot have the name that the folder gives it
+                raise CheckpointError(f"'{path}' cannot be read: {error.strerror or error}.") from error
             return folder
     raise CheckpointError(
         f"'{path}' is a folder without a model: expected modules.json (sentence-transformers), config.json "
