@@ -41,6 +41,9 @@ from embedscope.settings import Pooling, TrainSettings
 from embedscope.train.merged_settings import merged
 
 N_ROWS = 12
+SLOW = ("audits", "models", "adapters", "commands")
+"""Kinds whose inputs take a twentieth of a second or more each."""
+
 Files = dict[str, bytes]
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embedscope.measure.space_statistics import NO_VARIANCE, float64_chunks
+from embedscope.measure.space_statistics import NO_VARIANCE, float64_chunks, order_by_content
 from embedscope.metrics.pair_sums import sum_and_gram
-from embedscope.metrics.vectors import order_by_content, require_same_dim
+from embedscope.metrics.vectors import require_same_dim
 from embedscope.protocols import Float64Array, FloatArray
 
 N_FOLDS = 5

@@ -13,13 +13,14 @@ from embedscope.measure.quantization import Codec, Precision, fit_codec
 from embedscope.measure.rank_metrics import PRIMARY_METRICS
 from embedscope.measure.rescoring import rescored
 from embedscope.measure.scoring import values_of
+from embedscope.measure.space_statistics import order_by_content
 from embedscope.metrics.judgments import Cells, Judgments
 from embedscope.metrics.local_pass import for_each_block
 from embedscope.metrics.ranking import n_tied_with_first
 from embedscope.metrics.tie_counting import TieAccumulator
 from embedscope.metrics.ties import TieCounts
 from embedscope.metrics.top_k import TopKAccumulator
-from embedscope.metrics.vectors import order_by_content, score_pairs
+from embedscope.metrics.vectors import score_pairs
 from embedscope.protocols import Float32Array, Float64Array, IntArray
 from embedscope.result import DeploymentCost, Estimate, StorageFormat
 from embedscope.settings import TIE_TOLERANCE

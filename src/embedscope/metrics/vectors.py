@@ -8,16 +8,13 @@ squares overflow float32) keeps its direction. A zero or non-finite row has none
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from embedscope.errors import InvalidEmbeddingsError
 from embedscope.protocols import BoolArray, Float32Array, Float64Array, FloatArray, IntArray
 
 _CHUNK_ELEMENTS = 1 << 20
-_ORDERED_BY = 4  # numbers of a row: among floats two are enough, and quantised ones repeat
 """Elements converted to float64 at a time: 8 MiB of scratch however large the matrix is."""
 
 
@@ -100,14 +97,6 @@ def unit_rows(vectors: FloatArray, *, what: str = "document", ids: Sequence[str]
     if not is_directed.all():
         raise InvalidEmbeddingsError(_undirected_message(vectors, is_directed, what, ids))
     return out
-
-
-def order_by_content(vectors: npt.NDArray[Any]) -> IntArray:
-    """A permutation, (n,), that sorts the rows of ``vectors`` (n, dim) by their first numbers.
-
-    A draw along it is the same whatever the order of the rows; of rows that begin alike the first comes first.
-    """
-    return np.lexsort(vectors[:, : min(_ORDERED_BY, vectors.shape[1])].T[::-1])
 
 
 def compared_rows(
