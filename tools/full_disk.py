@@ -23,7 +23,7 @@ os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_N
 import torch
 import torch._dynamo
 from tests.support.scene import write_rows, write_vectors
-from tests.support.tiny_encoder import make_encoder
+from tests.support.tiny_model import write_tiny
 from tools.system_calls import Ended, Failure, in_child, traced
 
 import embedscope.audit.audit_file
@@ -169,7 +169,7 @@ def make_scene(scene: Path) -> None:
     data = write_rows(scene / "test.json")
     write_vectors(scene / "good.npz", data, 0.9)
     write_vectors(scene / "bad.npz", data, 0.2)
-    make_encoder(scene / "tiny", 16)
+    write_tiny(scene / "tiny", 16)
 
 
 def main() -> int:

@@ -31,7 +31,7 @@ import numpy as np
 import torch
 import torch._dynamo
 from tests.support.scene import rows
-from tests.support.tiny_encoder import make_encoder
+from tests.support.tiny_model import write_tiny
 from tools.system_calls import in_child
 
 from embedscope.cli.main import main as embedscope_main
@@ -191,8 +191,8 @@ class Soak:
         for number, data in enumerate(self.data_sets):
             own = rows(40 * len(self.data_sets))[40 * number : 40 * number + 40]
             (self.scene / f"{data}.json").write_text(json.dumps(own), encoding="utf-8")
-        make_encoder(self.scene / "tiny", 32)
-        make_encoder(self.scene / "other", 32, seed=1)
+        write_tiny(self.scene / "tiny", 32)
+        write_tiny(self.scene / "other", 32, seed=1)
         read = READ.format(scene=self.scene, data="a", cache=self.alone_cache).split()
         model = ["--checkpoint", str(self.scene / "tiny")]
         for out in (self.out, self.scene / "alone-out"):  # a run for `report` to draw again

@@ -1,4 +1,4 @@
-"""A tiny transformer, and heads over it saved in every way."""
+"""A small transformer for every test, and heads saved in every way."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.support.tiny_encoder import Tiny, make_encoder
-
-TEXTS = ("phòng trọ quận một giá rẻ", "gần trường đại học", "có gác máy lạnh ban công", "yên tĩnh", "a b c d e a b")
+from tests.support.tiny_model import TEXTS, Tiny, write_tiny
 
 
 @pytest.fixture(scope="session")
 def make_tiny() -> Callable[..., Tiny]:
     """Builds a base model: ``make_tiny(folder, width, seed=0)``."""
-    return make_encoder
+    return write_tiny
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +22,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     """A base model of width 32 with two layers."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return make_encoder(tmp_path_factory.mktemp("tiny") / "base", 32)
+        return write_tiny(tmp_path_factory.mktemp("tiny") / "base", 32)
 
 
 @pytest.fixture(scope="session")

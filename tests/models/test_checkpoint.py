@@ -483,3 +483,13 @@ def test_the_model_without_its_head_compares_pooled_vectors(
     actual = base.projector.project(encode_texts(texts, base.encoder).vectors)
     np.testing.assert_allclose(actual, expected, atol=1e-6)
     assert (base.dim, base.facts.head, base.facts.checkpoint) == (32, None, str(tiny.folder))
+
+
+@pytest.mark.parametrize("length", ["٣٢", "²", "9" * 5000, "-1", "many"])
+def test_a_recorded_length_that_is_no_number_of_tokens_is_refused_unless_another_is_asked_for(
+    length: str, tmp_path: Path, tiny: Any, head_tensors: Any
+) -> None:
+    torch.save({"state_dict": head_tensors, "config": {"max_length": length}}, tmp_path / "best.pt")
+    with pytest.raises(CheckpointError, match="no number of tokens"):
+        load_checkpoint(tmp_path / "best.pt", base_model=tiny.folder)
+    assert load_checkpoint(tmp_path / "best.pt", base_model=tiny.folder, max_length=16).max_length == 16

@@ -58,3 +58,10 @@ def test_a_model_that_cannot_be_had_is_explained(hub_cache: Path) -> None:
         load_checkpoint("owner/name")
     with pytest.raises(CheckpointError, match=r"nor the name of a model.*--base-model /path/to/model"):
         locate_model("./nowhere/at/all", option="--base-model")
+
+
+@pytest.mark.parametrize("name", ["9" * 5000, "a/" + "b" * 300, "~nobody-of-this-name/model", "a\0b"])
+def test_a_name_that_no_file_can_have_is_refused_in_a_short_message(name: str) -> None:
+    with pytest.raises(CheckpointError) as caught:
+        load_checkpoint(name)
+    assert len(str(caught.value)) < 600

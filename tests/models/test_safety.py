@@ -15,6 +15,7 @@ import pytest
 
 from embedscope.errors import CheckpointError, UnsafeCheckpointError
 from embedscope.models import encode_texts, load_checkpoint, load_model
+from embedscope.models.head_files import read_head_file
 from embedscope.models.weights import read_torch_file
 from embedscope.settings import Pooling
 
@@ -196,6 +197,78 @@ def test_an_activation_that_is_not_in_our_table_is_refused_and_not_imported(acti
     torch.save({"linear.weight": torch.ones(4, 32)}, folder / "2_Dense" / "pytorch_model.bin")
     with pytest.raises(UnsafeCheckpointError, match="activation function"):
         load_checkpoint(folder)
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "\0"])
+def test_a_module_path_that_no_folder_can_have_is_refused(name: str, folder: Path) -> None:
+    write_modules(folder, ["Transformer", "Pooling"])
+    entries = json.loads((folder / "modules.json").read_text())
+    entries[1]["path"] = name
+    (folder / "modules.json").write_text(json.dumps(entries))
+    with pytest.raises(CheckpointError):
+        load_checkpoint(folder)
+
+
+def before_pooling(folder: Path, activation: Any, weight: Any) -> None:
+    """A Dense module between the transformer and the pooling in ``folder``."""
+    write_modules(folder, ["Transformer", "Dense", "Pooling"])
+    plain = {"in_features": 32, "out_features": 32, "bias": False}
+    plain |= {"module_input_name": "token_embeddings", "module_output_name": "token_embeddings"}
+    (folder / "1_Dense" / "config.json").write_text(json.dumps({**plain, "activation_function": activation}))
+    torch.save({"linear.weight": weight}, folder / "1_Dense" / "pytorch_model.bin")
+
+
+@pytest.mark.parametrize("activation", ["evil.Tanh", "torch.utils.collect_env.main", "torch.nn.Mish", "Tanh", None, 3])
+def test_an_activation_before_pooling_that_another_program_would_read_otherwise_is_refused(
+    activation: Any, folder: Path
+) -> None:
+    """sentence-transformers takes Tanh where it does not know the name, and imports what begins with ``torch.``."""
+    before_pooling(folder, activation, torch.ones(32, 32))
+    with pytest.raises(CheckpointError, match="activation function"):
+        load_checkpoint(folder)
+
+
+def test_a_dense_module_before_pooling_is_applied(folder: Path, tiny: Any, texts: tuple[str, ...]) -> None:
+    weight = torch.randn(32, 32, generator=torch.Generator().manual_seed(0))
+    before_pooling(folder, "torch.nn.modules.linear.Identity", weight)
+    found = load_model(folder, device="cpu").encoder.encode(texts, batch_size=2)
+    np.testing.assert_allclose(found, (tiny.pooled(texts) @ weight.T).numpy(), atol=1e-5)
+
+
+ODD_WEIGHTS: dict[str, Any] = {
+    "complex": lambda: torch.ones(32, 32, dtype=torch.complex64),
+    "int8": lambda: torch.ones(32, 32, dtype=torch.int8),
+    "float8": lambda: torch.ones(32, 32).to(torch.float8_e4m3fn),
+    "sparse": lambda: torch.ones(32, 32).to_sparse(),
+    "without values": lambda: torch.ones(32, 32, device="meta"),
+    "repeated": lambda: torch.ones(1).expand(32, 32),
+    "nested": lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]),
+}
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+@pytest.mark.parametrize("place", ["before pooling", "after pooling"])
+@pytest.mark.parametrize("kind", ODD_WEIGHTS)
+def test_weights_of_a_module_that_are_no_plain_table_of_numbers_are_refused(
+    kind: str, place: str, folder: Path
+) -> None:
+    before_pooling(folder, "torch.nn.modules.linear.Identity", ODD_WEIGHTS[kind]())
+    if place == "after pooling":
+        write_modules(folder, ["Transformer", "Pooling", "Dense"])
+        torch.save({"linear.weight": ODD_WEIGHTS[kind]()}, folder / "2_Dense" / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match=r"the tensor 'linear.weight'|a nested tensor"):
+        load_checkpoint(folder)
+
+
+def test_a_checkpoint_that_holds_itself_is_read(tmp_path: Path) -> None:
+    config: dict[str, Any] = {"pooling": "mean"}
+    config["config"] = config
+    often: list[Any] = []
+    for _ in range(60):
+        often = [often, often]  # 2^60 lists, if each were looked at as often as it is named
+    stored = {"model_state_dict": {"head.linear.weight": torch.ones(4, 32)}, "config": config, "x": [often, config]}
+    torch.save(stored, tmp_path / "best.pt")
+    assert read_head_file(tmp_path / "best.pt").recorded["pooling"] == "mean"
 
 
 def change_config(folder: Path, **entries: Any) -> None:

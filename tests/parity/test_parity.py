@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.support.tiny_encoder import make_encoder
+from tests.support.tiny_model import write_tiny
 
 from embedscope.cli import main as cli
 from embedscope.data.readers import read_collection
@@ -76,7 +76,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     (folder / "data.json").write_text(json.dumps(rows), encoding="utf-8")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        base = make_encoder(folder / "base", 32)
+        base = write_tiny(folder / "base", 32)
     for weights in base.model.parameters():
         weights.data *= 6 if weights.dim() == 2 else 1  # tokens that as yet hardly see one another would hide a prompt
     base.model.save_pretrained(folder / "base")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def run(settings: Settings, corpus: CorpusSettings) -> int:
 
 def _manifest_of(embeddings: str | None) -> Path | None:
     """The manifest of the shard folder that the vectors lie in; None, with nothing loaded, where they lie in a file."""
-    if embeddings is None or Path(embeddings).expanduser().is_file():
+    if embeddings is None or Path(os.path.expanduser(embeddings)).is_file():
         return None
     from embedscope.scale.shard_folder import MANIFEST, is_shard_folder
 

@@ -33,6 +33,11 @@ def identity(text: str) -> str:
     return unicodedata.normalize("NFC", text).strip()
 
 
+def identity_order(texts: Sequence[str]) -> IntArray:
+    """The permutation that sorts ``texts``; a draw along it is the same whatever the order of the rows."""
+    return np.array(sorted(range(len(texts)), key=texts.__getitem__), dtype=np.int64)
+
+
 def is_itself(query: str, document: str) -> bool:
     """Whether a document with the id of a query is the query: all of its text, its title or what follows a title."""
     asked, words = query.split(), document.split()
@@ -355,7 +360,8 @@ def sample_queries(collection: Collection, n: int, generator: np.random.Generato
     n_queries = len(collection.queries)
     if n == 0 or n >= n_queries:
         return collection
-    return keep_queries(collection, np.sort(generator.choice(n_queries, size=n, replace=False)))
+    drawn = generator.choice(n_queries, size=n, replace=False)
+    return keep_queries(collection, np.sort(identity_order(collection.queries)[drawn]))
 
 
 def keep_queries(collection: Collection, chosen: IntArray) -> Collection:

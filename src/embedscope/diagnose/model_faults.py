@@ -8,7 +8,7 @@ import numpy as np
 
 from embedscope.diagnose.evidence import METRIC, Candidate, candidate, missing_rank, query_candidate, severity_of
 from embedscope.diagnose.slices import SliceSearch
-from embedscope.measure.space_statistics import spectrum
+from embedscope.measure.space_statistics import order_by_content, spectrum
 from embedscope.protocols import Float32Array
 from embedscope.result import Estimate, QueryTable, Robustness, Scored, Severity
 from embedscope.result.formatting import number
@@ -122,7 +122,8 @@ def _share_of_directions(documents: Float32Array, n_directions: int, available: 
     Of large collections each draw takes 2,000 documents: fewer than there are, which widens the interval.
     """
     drawn = resampler.resamples(len(documents), min(len(documents), _SPACE_ROWS), _SPACE_DRAWS)
-    draws = (spectrum(documents[rows]) for rows in drawn)
+    order = order_by_content(documents)
+    draws = (spectrum(documents[order[rows]]) for rows in drawn)
     counts = [draw.n_directions for draw in draws if draw.n_directions is not None]
     low, high = np.quantile(counts, (0.025, 0.975)) / available
     value = n_directions / available

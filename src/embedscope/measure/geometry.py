@@ -123,7 +123,7 @@ def _hubness(neighbors: IntArray, judgments: Judgments) -> Hubness:
     wrong = wrong_occurrences(neighbors, judgments.are_relevant(neighbors), n_documents)
     found = hubness(counts)
     chance = chance_hubness(len(neighbors), neighbors.shape[1], n_documents)
-    hubs = np.argsort(-wrong, kind="stable")[:N_HUBS]
+    hubs = np.lexsort((-counts, -wrong))[:N_HUBS]
     hubs = hubs[wrong[hubs] > 0]
     return Hubness(
         k=neighbors.shape[1],

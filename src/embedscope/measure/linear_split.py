@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embedscope.measure.space_statistics import NO_VARIANCE, float64_chunks
+from embedscope.measure.space_statistics import NO_VARIANCE, float64_chunks, order_by_content
 from embedscope.metrics.pair_sums import sum_and_gram
 from embedscope.metrics.vectors import require_same_dim
 from embedscope.protocols import Float64Array, FloatArray
@@ -65,7 +65,9 @@ def linear_split(queries: FloatArray, documents: FloatArray, *, generator: np.ra
     if n_folds < 2:
         return None
     sides = queries, documents
-    folds = [generator.permutation(len(side)) % n_folds for side in sides]
+    folds = [np.empty(len(side), dtype=np.int64) for side in sides]
+    for side, of_row in zip(sides, folds, strict=True):
+        of_row[order_by_content(side)] = generator.permutation(len(side)) % n_folds
     totals = [sum_and_gram(side) for side in sides]
     aucs, accuracies = [], []
     for fold in range(n_folds):

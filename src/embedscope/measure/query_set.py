@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embedscope.data.collection import Collection
+from embedscope.data.collection import Collection, identity_order
 from embedscope.errors import TooFewPointsError
 from embedscope.metrics.judgments import Judgments
 from embedscope.protocols import IntArray
-from embedscope.stats.clusters import clusters_from_judgments
+from embedscope.stats.clusters import clusters_from_judgments, numbered_along
 from embedscope.stats.dependence import Dependence
 from embedscope.stats.resampler import Resampler
 
@@ -36,6 +36,7 @@ class QuerySet:
         groups = [collection.groups[row] for row in rows] if collection.groups else None
         common = judgments.common
         clusters = clusters_from_judgments(common.indptr, common.documents, n_documents, groups)
+        clusters = numbered_along(clusters, identity_order([collection.queries[row] for row in rows]))
         dependence = Dependence.of_judgments(common.indptr, common.documents, groups)
         return cls(rows, judgments, Resampler(clusters, draws, seed, dependence=dependence))
 

@@ -20,6 +20,7 @@ from embedscope.measure.distributions import (
 from embedscope.measure.document_sums import TableSums, moments_by_document
 from embedscope.measure.negatives import NegativePairs
 from embedscope.measure.scoring import Scores, gaps
+from embedscope.measure.space_statistics import order_by_content
 from embedscope.metrics.histograms import bin_numbers, histogram_of_values
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.pair_sums import sum_and_gram, sums_from_moments
@@ -66,8 +67,14 @@ class DocumentSummary:
     def of(cls, documents: Float32Array, judgments: Judgments, resampler: Resampler) -> DocumentSummary:
         """The summary of documents in memory."""
         total, gram = sum_and_gram(documents)
-        drawn = resampler.sample(len(documents), N_SUBSAMPLED)
+        drawn = drawn_rows(documents, resampler)
         return cls(len(documents), total, gram, documents[np.unique(judgments.documents)], drawn, documents[drawn])
+
+
+def drawn_rows(vectors: Float32Array, resampler: Resampler) -> IntArray:
+    """`N_SUBSAMPLED` of the rows of ``vectors``, or all, drawn along their content; ascending."""
+    drawn = resampler.sample(len(vectors), N_SUBSAMPLED)
+    return drawn if len(drawn) == len(vectors) else np.sort(order_by_content(vectors)[drawn])
 
 
 def pair_sums(queries: Float32Array, documents: DocumentSummary, scores: Scores) -> PairSums:
@@ -273,7 +280,7 @@ def _table_columns(
     """
     judgments = scores.judgments
     relevant, places = np.unique(judgments.documents, return_inverse=True)
-    rows = resampler.sample(len(queries), N_SUBSAMPLED)
+    rows = drawn_rows(queries, resampler)
     left_out = judgments.not_negative
     of_sample = TableSums.of(queries, documents.sample, documents.drawn, negative, left_out, scores.bound)
     of_relevant = TableSums.of(

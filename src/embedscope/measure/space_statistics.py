@@ -155,7 +155,11 @@ def uniformity(vectors: FloatArray, *, generator: np.random.Generator, max_rows:
     require_matrix(vectors)
     _require_rows(min(len(vectors), max_rows), 2, "uniformity, a mean over pairs,")
     is_exact = len(vectors) <= max_rows
-    rows = vectors if is_exact else vectors[np.sort(generator.choice(len(vectors), max_rows, replace=False))]
+    rows = (
+        vectors
+        if is_exact
+        else vectors[order_by_content(vectors)[generator.choice(len(vectors), max_rows, replace=False)]]
+    )
     n_pairs = len(rows) * (len(rows) - 1) // 2
     return Uniformity(float(np.log(_sum_of_kernel(rows) / n_pairs)), len(rows), is_exact)
 
@@ -219,6 +223,16 @@ def _mean(vectors: FloatArray) -> Float64Array:
     for rows in float64_chunks(vectors):
         total += rows.sum(axis=0)
     return total / len(vectors)
+
+
+def order_by_content(vectors: FloatArray) -> IntArray:
+    """A permutation, (n,), that sorts the rows of ``vectors`` (n, dim) by their product with the sum of all.
+
+    A draw along it is the same whatever the order of the rows and the rotation of the space. Computed in float64.
+    """
+    total = sum((chunk.sum(axis=0) for chunk in float64_chunks(vectors)), np.zeros(vectors.shape[1]))
+    along = [chunk @ total for chunk in float64_chunks(vectors)]
+    return np.argsort(np.concatenate(along), kind="stable")
 
 
 def float64_chunks(vectors: FloatArray) -> Iterator[Float64Array]:

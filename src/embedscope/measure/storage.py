@@ -13,6 +13,7 @@ from embedscope.measure.quantization import Codec, Precision, fit_codec
 from embedscope.measure.rank_metrics import PRIMARY_METRICS
 from embedscope.measure.rescoring import rescored
 from embedscope.measure.scoring import values_of
+from embedscope.measure.space_statistics import order_by_content
 from embedscope.metrics.judgments import Cells, Judgments
 from embedscope.metrics.local_pass import for_each_block
 from embedscope.metrics.ranking import n_tied_with_first
@@ -135,7 +136,7 @@ class _Outcome:
 
 
 def _shuffled(documents: Float32Array, judgments: Judgments, generator: np.random.Generator) -> _Corpus:
-    order = generator.permutation(len(documents))
+    order = order_by_content(documents)[generator.permutation(len(documents))]
     place = np.argsort(order)
     moved = np.split(place[judgments.documents], judgments.indptr[1:-1])
     gains = np.split(judgments.gains, judgments.indptr[1:-1])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedscope.errors import CheckpointError, UnsafeCheckpointError, importing
 from embedscope.models.account import Renaming, account_of, ignored_as, listed, renamings
-from embedscope.models.weights import read_object, read_tensors
+from embedscope.models.weights import read_object, read_weights
 from embedscope.result import TensorAccount
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def place_adapter(model: Any, folder: Path) -> PlacedAdapter:
     Raises ``CheckpointError`` where one is missing, fits nowhere or has another shape.
     """
     file = adapter_file(folder)
-    tensors = read_tensors(file)
+    tensors = read_weights(file)
     wrapped = _wrapped(model, folder, is_trained=False)
     needed, known = (_places(wrapped, embeddings=embeddings) for embeddings in (False, True))
     misfits: list[dict[str, list[str]]] = []
@@ -104,7 +104,7 @@ def merge_adapter(model: Any, folder: Path, renaming: Renaming) -> Any:
     places = _places(wrapped, embeddings=True)
     tensors = {
         places[new][0]: tensor
-        for name, tensor in read_tensors(adapter_file(folder)).items()
+        for name, tensor in read_weights(adapter_file(folder)).items()
         if (new := renaming(name)) in places
     }
     result: Any = set_peft_model_state_dict(wrapped, tensors)

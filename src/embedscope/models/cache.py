@@ -53,9 +53,9 @@ def default_directory() -> Path:
     """``EMBEDSCOPE_CACHE``, else ``embedscope`` in ``XDG_CACHE_HOME``, else ``~/.cache/embedscope``."""
     named = os.environ.get("EMBEDSCOPE_CACHE")
     if named:
-        return Path(named).expanduser()
+        return Path(os.path.expanduser(named))
     caches = os.environ.get("XDG_CACHE_HOME")
-    return (Path(caches) if caches else Path("~/.cache").expanduser()) / "embedscope"
+    return (Path(caches) if caches else Path(os.path.expanduser("~/.cache"))) / "embedscope"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,7 +16,7 @@ from embedscope.errors import CheckpointError, InvalidOptionError, MissingExtraE
 from embedscope.models.account import combined
 from embedscope.models.encoder_state import EncoderState, differing_encoder
 from embedscope.models.head_files import HeadFile, read_head_file
-from embedscope.models.hub import is_hub_name, locate_model
+from embedscope.models.hub import MOST_SHOWN, is_hub_name, local_path, locate_model
 from embedscope.models.model_folders import (
     TOKENIZER_SETTINGS,
     Layout,
@@ -112,10 +112,10 @@ def load_checkpoint(
     InvalidOptionError
         If ``max_length`` is not positive or more than the model can take, or a prompt is named that there is not.
     """
-    source = Path(path).expanduser()
-    if not source.exists():
+    source = local_path(str(path))
+    if source is None:
         if not is_hub_name(str(path)):
-            raise CheckpointError(f"There is no checkpoint '{path}'. Expected {EXPECTED}.")
+            raise CheckpointError(f"There is no checkpoint '{str(path)[:MOST_SHOWN]}'. Expected {EXPECTED}.")
         source = locate_model(str(path), option="--checkpoint")
     asked = {"query": query_prompt, "document": document_prompt}
     if not source.is_dir():
@@ -168,7 +168,7 @@ def _head_checkpoint(
         notes = (*notes, f"The encoder in the checkpoint {found}.")
     tensors = combined(head.account, tensors)
     renamed = (f"{count} tensors of the file are read {rule}." for rule, count in tensors.renamed.items())
-    recorded = head.recorded.get("max_length")
+    recorded = None if max_length is not None else _recorded_length(path, head.recorded.get("max_length"))
     limit = token_limit(max_length, recorded, base)
     return Checkpoint(
         path=path,
@@ -182,7 +182,7 @@ def _head_checkpoint(
         training=head.training,
         encoder_state=state,
         tensors=tensors,
-        notes=(*base.notes, *head.notes, *notes, *renamed, *_capped_note(recorded, limit, max_length)),
+        notes=(*base.notes, *head.notes, *notes, *renamed, *_capped_note(recorded, limit)),
     )
 
 
@@ -230,7 +230,7 @@ def _refuse_other_pooling(path: str, trained: PoolingSpec, asked: Pooling | None
         )
 
 
-def token_limit(asked: int | None, recorded: str | None, base: ModelFolder) -> int | None:
+def token_limit(asked: int | None, recorded: int | None, base: ModelFolder) -> int | None:
     """Tokens a text is cut to: the user's choice, else the checkpoint's record, else the model's own.
 
     Raises ``InvalidOptionError`` where the choice is not positive or more than the model can take.
@@ -242,14 +242,26 @@ def token_limit(asked: int | None, recorded: str | None, base: ModelFolder) -> i
                 f"--max-length is {asked}; '{base.reference}' takes 1 to {capacity or 'any number of'} tokens."
             )
         return asked
-    if recorded is not None and recorded.isdigit() and int(recorded) > 0:
-        return int(recorded) if capacity is None else min(int(recorded), capacity)
+    if recorded is not None:
+        return recorded if capacity is None else min(recorded, capacity)
     return base.max_length
 
 
-def _capped_note(recorded: str | None, limit: int | None, asked: int | None) -> tuple[str, ...]:
+def _recorded_length(path: str, recorded: str | None) -> int | None:
+    """The number of tokens that a checkpoint records; ``CheckpointError`` where that is none."""
+    if recorded is None:
+        return None
+    if recorded.isascii() and recorded.isdecimal() and len(recorded) < 10 and int(recorded) > 0:
+        return int(recorded)
+    raise CheckpointError(
+        f"'{path}' records max_length {recorded[:20]!r}, which is no number of tokens. Texts cut elsewhere than in "
+        f"training measure another model: pass --max-length as it was trained."
+    )
+
+
+def _capped_note(recorded: int | None, limit: int | None) -> tuple[str, ...]:
     """Said where a checkpoint records more tokens than its base model has positions for."""
-    if asked is not None or limit is None or recorded is None or not recorded.isdigit() or int(recorded) <= limit:
+    if limit is None or recorded is None or recorded <= limit:
         return ()
     return (
         f"The checkpoint records {recorded} tokens, but the model has positions for {limit}: texts are cut to those.",
@@ -263,7 +275,7 @@ def _folder_checkpoint(
     if folder.adapter is not None:
         reference = _model_under(folder.adapter, base_model)
         base = base_folder(reference)
-        recorded = None if folder.max_length is None else str(folder.max_length)
+        recorded = folder.max_length if max_length is None else None
         folder, base = _over_base(folder, base)
     if folder.pooling is not None or base.pooling is None or asked is not None:
         pooling, source = folder_pooling(path, replace(base, pooling=folder.pooling), asked)
@@ -282,7 +294,7 @@ def _folder_checkpoint(
         adapter=folder.adapter,
         tensors=TensorAccount(folder.n_module_tensors),
         similarity=folder.similarity or base.similarity,
-        notes=(*folder.notes, *_capped_note(recorded, limit, max_length)),
+        notes=(*folder.notes, *_capped_note(recorded, limit)),
     )
 
 

@@ -34,6 +34,7 @@ from embedscope.models.weights import (
     read_safetensors,
     read_torch_file,
     tensors_of,
+    values_within,
 )
 from embedscope.result import TensorAccount
 from embedscope.settings import Activation, Weights
@@ -241,22 +242,21 @@ def _opened(value: Any) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
 
 def _tensors_within(value: Any) -> Iterator[Any]:
     """Every tensor or array of more than one number that is somewhere in ``value``."""
-    if isinstance(value, Mapping | list | tuple):
-        for entry in value.values() if isinstance(value, Mapping) else value:
-            yield from _tensors_within(entry)
-    elif hasattr(value, "shape") and prod(value.shape) != 1:
-        yield value
+    return (held for held in values_within(value) if hasattr(held, "shape") and prod(held.shape) != 1)
 
 
-def _configs(stored: Mapping[Any, Any], keys: Sequence[str] = CONFIG_KEYS) -> list[dict[str, Any]]:
-    """What a script was run with: the mappings under ``keys``, and those inside them."""
+def _configs(stored: Mapping[Any, Any], keys: Sequence[str] = CONFIG_KEYS, *, depth: int = 8) -> list[dict[str, Any]]:
+    """What a script was run with: the mappings under ``keys``, and those inside them, as deep as any script has them.
+
+    A pickle may hold a mapping that is inside itself.
+    """
     found: list[dict[str, Any]] = []
-    for key in keys:
+    for key in keys if depth else ():
         config = stored.get(key)
         config = config if isinstance(config, Mapping) else getattr(config, "__dict__", {})  # of an argparse.Namespace
         if config:
             named = {str(name): value for name, value in config.items()}
-            found += [named, *_configs(named, (*CONFIG_KEYS, "model"))]
+            found += [named, *_configs(named, (*CONFIG_KEYS, "model"), depth=depth - 1)]
     return found
 
 
@@ -296,13 +296,6 @@ def _recorded(path: Path, configs: Sequence[Mapping[str, Any]]) -> tuple[dict[st
             if fact not in ("max_length", "base_model"):
                 raise CheckpointError(f"{said}: it is not clear which one it was trained with. Keep one of them.")
             notes.append(f"{said}: the first is used.")
-    length = recorded.get("max_length")
-    if length is not None and not (length.isascii() and length.isdecimal() and len(length) < 10 and int(length) > 0):
-        del recorded["max_length"]
-        notes.append(
-            f"The recorded max_length {length[:20]!r} is no number of tokens: the model's own limit is used. Pass "
-            f"--max-length if it was trained with another."
-        )
     return recorded, notes
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import suppress
 from pathlib import Path
 
 from embedscope.errors import CheckpointError, importing
 
-_HUB_NAME = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?")
+_HUB_NAME = re.compile(r"\w[\w.-]{0,95}(/\w[\w.-]{0,95})?", re.ASCII)
 _WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
 _FILE_SUFFIXES = (*_WEIGHT_SUFFIXES, ".npz", ".npy", ".parquet", ".arrow", ".faiss", ".pkl", ".json", ".jsonl")
+
+MOST_SHOWN = 200
+"""Characters of a name in a message."""
 
 _SMALL_FILES = ["*.json", "*.txt", "*.model", "*/config.json", "*/*.safetensors", "*/pytorch_model.bin"]
 _WEIGHTS = (["model*.safetensors"], ["pytorch_model*.bin"])
@@ -21,19 +25,28 @@ def is_hub_name(reference: str) -> bool:
     return bool(_HUB_NAME.fullmatch(reference)) and not reference.endswith(_FILE_SUFFIXES)
 
 
+def local_path(reference: str) -> Path | None:
+    """The file or folder of this name; None where there is none, or it is no name that one could have."""
+    try:
+        path = Path(os.path.expanduser(reference))
+        return path if path.exists() else None
+    except (OSError, ValueError):  # too long, or with a null character
+        return None
+
+
 def locate_model(reference: str, *, option: str) -> Path:
     """The local folder of a model given as a folder or a hub name; downloads it where it is not here yet.
 
     ``option`` is the command-line option that takes a folder instead, for the message. Raises ``CheckpointError`` if
     ``reference`` is not a folder and cannot be had from the hub or its local cache.
     """
-    folder = Path(reference).expanduser()
-    if folder.is_dir():
+    folder = local_path(reference)
+    if folder is not None and folder.is_dir():
         return folder
     if not is_hub_name(reference):
         raise CheckpointError(
-            f"'{reference}' is neither a folder on this machine nor the name of a model on the Hugging Face hub "
-            f"(owner/name). Pass one of the two: {option} /path/to/model"
+            f"'{reference[:MOST_SHOWN]}' is neither a folder on this machine nor the name of a model on the Hugging "
+            f"Face hub (owner/name). Pass one of the two: {option} /path/to/model"
         )
     with importing("huggingface_hub", needed_for=f"Loading '{reference}'", extra="models"):
         from huggingface_hub import snapshot_download

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from embedscope.errors import CheckpointError, UnsafeCheckpointError
-from embedscope.models.modules import Module, module_tensors, read_modules, tail_steps
+from embedscope.models.modules import Module, module_tensors, read_modules, refuse_unfit, tail_steps
 from embedscope.models.pooling import PoolingSpec, read_pooling
 from embedscope.models.projectors import Step, Truncate, ends_normalised
 from embedscope.models.prompts import NO_PROMPTS, OwnPrompts
@@ -155,8 +155,11 @@ def read_model_folder(path: Path, *, reference: str) -> ModelFolder:
     """
     for marker, read in _READERS.items():
         if (path / marker).is_file():
-            folder = read(path, reference)
-            _refuse_unsafe_weights(folder)
+            try:
+                folder = read(path, reference)
+                _refuse_unsafe_weights(folder)
+            except OSError as error:  # also of a file that cannot have the name that the folder gives it
+                raise CheckpointError(f"'{path}' cannot be read: {error.strerror or error}.") from error
             return folder
     raise CheckpointError(
         f"'{path}' is a folder without a model: expected modules.json (sentence-transformers), config.json "
@@ -526,7 +529,7 @@ def _refuse_unsafe_weights(folder: ModelFolder) -> None:
     """Read pickled weights as plain data before anything else does: a hostile file is refused with its reason."""
     files = list(weight_files(folder.transformer)) if folder.transformer is not None else []
     for module in folder.encoder_modules:
-        files += sorted(module.folder.glob("*.bin"))
+        refuse_unfit(module)
     if folder.adapter is not None:
         files += sorted(folder.adapter.glob("adapter_model.*"))
     for file in files:

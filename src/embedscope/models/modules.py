@@ -13,7 +13,7 @@ from typing import Any
 from embedscope.errors import CheckpointError, UnsafeCheckpointError
 from embedscope.models.projectors import ACTIVATIONS, LayerNorm, Linear, Normalize, Step
 from embedscope.models.stated import stated
-from embedscope.models.weights import as_float32, read_json, read_object, read_tensors, tensor_types
+from embedscope.models.weights import as_float32, read_json, read_object, read_weights, tensor_types
 
 MODULE_HOMES = {
     "Transformer": "sentence_transformers.base.modules.transformer",
@@ -149,6 +149,26 @@ def activation_name(dotted: Any, *, where: Path) -> str:
     )
 
 
+def refuse_unfit(module: Module) -> None:
+    """Raise ``CheckpointError`` where sentence-transformers would read another module than its folder states.
+
+    It would import an activation of any name that begins with ``torch.``, take the hyperbolic tangent for every other
+    one, and read complex numbers without their imaginary part.
+    """
+    for file in sorted([*module.folder.glob("*.bin"), *module.folder.glob("model.safetensors")]):
+        for tensors in read_weights(file).values():
+            del tensors
+    if module.name == "Dense":
+        file = module.folder / "config.json"
+        stated = read_object(file).get("activation_function")
+        name = activation_name(stated, where=file)
+        if not str(stated).startswith("torch.nn."):
+            raise CheckpointError(
+                f"'{file}' states the activation function {stated!r} of a layer before pooling. Write it in full: "
+                f"torch.nn.modules.activation.{name}"
+            )
+
+
 def module_tensors(module: Module) -> tuple[str, ...]:
     """The names of the tensors in a module's file; empty where it has none."""
     files = _weight_files(module.folder)
@@ -171,7 +191,7 @@ def _parameters(folder: Path) -> dict[str, Any]:
     files = _weight_files(folder)
     if not files:
         raise CheckpointError(f"'{folder}' should hold model.safetensors or pytorch_model.bin; it holds neither.")
-    parameters = {name: as_float32(tensor) for name, tensor in read_tensors(files[0]).items()}
+    parameters = {name: as_float32(tensor) for name, tensor in read_weights(files[0]).items()}
     if not {"linear.weight", "norm.weight"} & parameters.keys():
         raise CheckpointError(f"'{files[0]}' should hold linear.weight or norm.weight; it holds {list(parameters)}.")
     return parameters

@@ -7,6 +7,7 @@ how its names are read, is the subject of :mod:`~embedscope.models.vector_files`
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -46,7 +47,7 @@ class PrecomputedVectors:
 
 def is_precomputed_file(path: str | Path) -> bool:
     """Whether ``path`` is a file or a folder of embeddings, by its content; a checkpoint never is."""
-    return is_vector_file(Path(path).expanduser())
+    return is_vector_file(Path(os.path.expanduser(path)))
 
 
 def load_precomputed(
@@ -86,7 +87,7 @@ def load_precomputed(
 
 def read_precomputed(path: str | Path, collection: Collection) -> PrecomputedVectors:
     """The vectors in ``path`` for every query and document of ``collection``, as they are; raises as above."""
-    tables = read_vectors(Path(path).expanduser())
+    tables = read_vectors(Path(os.path.expanduser(path)))
     queries, documents = tables.queries, tables.documents
     if queries.vectors.shape[1] != documents.vectors.shape[1]:
         raise InvalidEmbeddingsError(

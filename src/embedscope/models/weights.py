@@ -147,9 +147,14 @@ def read_torch_file(path: Path) -> Any:
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(_plain_classes()):
             warnings.simplefilter("ignore")  # torch remarks on pickle protocols; the outcome below says what matters
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
+            stored = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
     except Exception as error:
         raise _refusal(path, error) from error
+    if any(getattr(value, "is_nested", False) for value in values_within(stored)):
+        raise CheckpointError(
+            f"'{path}' holds a nested tensor, which has no shape. Save model.state_dict() with torch.save."
+        )
+    return stored
 
 
 def _refuse_bomb(path: Path) -> None:
@@ -415,6 +420,25 @@ def tensors_of(stored: Mapping[Any, Any]) -> dict[str, torch.Tensor]:
     import torch
 
     return {key: value for key, value in stored.items() if isinstance(key, str) and isinstance(value, torch.Tensor)}
+
+
+def values_within(value: Any) -> Iterator[Any]:
+    """What is in mappings and lists at any depth, each once: a pickle may hold itself, or one list a thousand times."""
+    seen: set[int] = set()
+    open_ones = [value]
+    while open_ones:
+        value = open_ones.pop()
+        if not isinstance(value, Mapping | list | tuple):
+            yield value
+        elif id(value) not in seen:
+            seen.add(id(value))
+            open_ones += value.values() if isinstance(value, Mapping) else value
+
+
+def read_weights(path: Path) -> Mapping[str, torch.Tensor]:
+    """The tensors of a file as `read_tensors` gives them, each refused where it is no plain table of its numbers."""
+    tensors = read_tensors(path)
+    return LazyTensors(dict(zip(tensors, tensors, strict=True)), lambda name: plain_weight(path, name, tensors[name]))
 
 
 def as_float32(tensor: torch.Tensor) -> Float32Array:

@@ -6,6 +6,7 @@ A place is a local path or a URI that pyarrow knows (``s3://bucket/folder``, ``g
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -31,7 +32,7 @@ def is_remote(place: Place) -> bool:
 
 def absolute(place: Place) -> str:
     """``place`` so that a process in another working directory finds it."""
-    return str(place) if _URI.match(str(place)) else str(Path(place).expanduser().absolute())
+    return str(place) if _URI.match(str(place)) else str(Path(os.path.expanduser(place)).absolute())
 
 
 def open_place(place: Place) -> FileSystem:

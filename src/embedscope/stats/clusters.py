@@ -73,6 +73,17 @@ def _by_first_appearance(labels: Sequence[object]) -> IntArray:
     return np.array([numbers.setdefault(label, len(numbers)) for label in labels], dtype=np.int64)
 
 
+def numbered_along(clusters: IntArray, order: IntArray) -> IntArray:
+    """The same clusters, numbered as they first appear in ``order``, a permutation of the queries.
+
+    A draw over clusters depends on their numbers; along an order of the texts, not of the rows of a file, it does not
+    change where the rows change places.
+    """
+    numbered = np.empty_like(clusters)
+    numbered[order] = _by_first_appearance(clusters[order].tolist())
+    return numbered
+
+
 def cluster_sums(columns: FloatArray, clusters: IntArray) -> Float64Array:
     """Sums of per-query ``columns`` of shape (n_queries, n_columns) over each cluster, (n_clusters, n_columns).
 

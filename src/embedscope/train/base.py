@@ -10,7 +10,7 @@ from embedscope.machine import resolve_device, resolve_dtype
 from embedscope.models.checkpoint import base_folder, folder_pooling, token_limit
 from embedscope.models.encoders import SentenceTransformerEncoder
 from embedscope.models.fingerprints import HashMemory
-from embedscope.models.hub import is_hub_name
+from embedscope.models.hub import is_hub_name, local_path
 from embedscope.models.model_folders import ModelFolder, position_capacity
 from embedscope.models.pooling import PoolingSpec
 from embedscope.models.projectors import Normalize
@@ -38,7 +38,7 @@ class Base:
 
     def as_config(self) -> dict[str, str | int | bool | None]:
         """What a checkpoint records, so that it is evaluated as it was trained."""
-        is_remote = not Path(self.reference).expanduser().is_dir() and is_hub_name(self.reference)
+        is_remote = local_path(self.reference) is None and is_hub_name(self.reference)
         return {
             "base_model": self.reference if is_remote else str(Path(self.reference).resolve()),
             "pooling": self.pooling.label,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 _WORDS = "phòng trọ quận một hai ba giá rẻ gần trường đại học có gác máy lạnh ban công yên tĩnh a b c d e"
+TEXTS = ("phòng trọ quận một giá rẻ", "gần trường đại học", "có gác máy lạnh ban công", "yên tĩnh", "a b c d e a b")
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ def _tokenizer(folder: Path) -> Any:
     return fast
 
 
-def make_encoder(folder: Path, width: int, seed: int = 0) -> Tiny:
-    """A base model of random weights in ``folder``, with its tokenizer."""
+def write_tiny(folder: Path, width: int, seed: int = 0) -> Tiny:
+    """A base model of this width with two layers, and its tokenizer, in ``folder``."""
     import torch
     from transformers import XLMRobertaConfig, XLMRobertaModel
 

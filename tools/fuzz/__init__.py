@@ -1,0 +1,1 @@
+"""Broken files of every kind that embedscope reads: each is read, or refused with one message, and nothing else."""
