@@ -206,7 +206,8 @@ def test_no_private_attribute_of_another_library_is_used(path: Path) -> None:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.module.startswith("embedscope"):
             foreign |= {alias.asname or alias.name for alias in node.names}
     for node in ast.walk(TREES[path]):
-        if isinstance(node, ast.Attribute) and re.match(r"_[^_]", node.attr):
+        is_documented = ast.unparse(node) == "os._exit"
+        if isinstance(node, ast.Attribute) and re.match(r"_[^_]", node.attr) and not is_documented:
             root = node.value
             while isinstance(root, ast.Attribute | ast.Call | ast.Subscript):
                 root = root.func if isinstance(root, ast.Call) else root.value
