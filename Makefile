@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo check test lint types quick unit front-end bench bench-long bundle format clean fuzz
+.PHONY: help demo check test lint types quick unit front-end bench bench-long bundle format clean fuzz soak
 .DEFAULT_GOAL := help
 
 help:
@@ -73,6 +73,12 @@ bench-long: $(INSTALLED)
 # An hour and a half. What raises anything but a refusal is kept.
 fuzz: $(INSTALLED)
 	$(BIN)/python -m tools.fuzz --seconds 600
+
+# Kills before each system call, disks that refuse, and 200 runs side by side: an hour where the machine is quiet.
+soak: $(INSTALLED)
+	$(BIN)/python -m tools.kill
+	$(BIN)/python -m tools.full_disk
+	$(BIN)/python -m tools.soak
 
 bundle: web/node_modules/.package-lock.json
 	cd web && npm run --silent build
