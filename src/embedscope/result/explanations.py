@@ -83,6 +83,7 @@ class MinimalPairs:
     n: int
     ignored: Estimate
     example: tuple[str, str, str] | None  # the right document as it is, with another value, with another spelling
+    queries: tuple[int, ...] = field(default=(), metadata=UNWRITTEN)  # that ignore it, the clearest first
 
 
 @dataclass(frozen=True, slots=True)

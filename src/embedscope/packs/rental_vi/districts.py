@@ -8,7 +8,7 @@ counts only where it can mean nothing else.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -163,10 +163,33 @@ def city_of(district: str) -> str:
     return HO_CHI_MINH if district.isdigit() else _CITY_OF[_BY_BARE_NAME[district]]
 
 
+def stated_districts(text: str) -> Iterator[tuple[int, int, str]]:
+    """Start, end and district of each mention that says where something is, lists left out."""
+    for mention in _mentions(written(text)):
+        if mention.sense is _Sense.STATED and len(mention.values) == 1:
+            yield mention.start, mention.end, mention.values[0]
+
+
+def respelt_district(span: str, district: str, *, is_marked: bool) -> tuple[str, ...]:
+    """Other ways of writing ``district`` than ``span``, which names it: in short or in full, its marks left out.
+
+    ``is_marked`` says whether the text has marks, without which "quận" has none.
+    """
+    plain = strip_diacritics(span)
+    if district.isdigit():
+        forms = (f"{'quận' if is_marked else 'quan'} {district}", f"Q.{district}", f"q{district}")
+        return tuple(form for form in forms if form.casefold() != span.casefold())
+    return (plain,) if plain != span else ()
+
+
+def _mentions(spelt: Written) -> list[_Mention]:
+    return _chained(spelt, sorted([*_numbers(spelt), *_names(spelt)], key=lambda mention: mention.start))
+
+
 def places(text: str) -> Places:
     """What ``text`` says of districts and cities."""
     spelt = written(text)
-    mentions = _chained(spelt, sorted([*_numbers(spelt), *_names(spelt)], key=lambda mention: mention.start))
+    mentions = _mentions(spelt)
     by_sense = {
         sense: frozenset(value for mention in mentions if mention.sense is sense for value in mention.values)
         for sense in _Sense

@@ -51,6 +51,15 @@ def in_another_format(text: str, generator: np.random.Generator) -> str:
     return AMOUNT.sub(lambda match: _rewritten(match, generator, is_plain), text)
 
 
+def other_formats(amount: str) -> tuple[str, ...]:
+    """Other ways of writing one amount of money: ``5tr5`` as ``5.5 triệu`` and ``5,500,000``; () of anything else."""
+    match = AMOUNT.fullmatch(amount)
+    if match is None:
+        return ()
+    formats = _formats(_amount(match), not has_diacritics(amount) and "tri" in amount.lower())
+    return tuple(written for written in formats.values() if written != amount)
+
+
 def _rewritten(match: re.Match[str], generator: np.random.Generator, is_plain: bool) -> str:
     amount = _amount(match)
     written = _formats(amount, is_plain)
