@@ -54,9 +54,8 @@ def write_side_files(result: Result, settings: Settings, comparisons: Sequence[C
         written.append(output.summary)
     if output.export_failures is not None:
         reader = load_pack(settings.measure.attributes)
-        write_rows(
-            output.export_failures, rows_as_json(failing_rows(result.queries, result.documents, attributes=reader))
-        )
+        rows = failing_rows(result.queries, result.documents, attributes=reader, seed=result.seed)
+        write_rows(output.export_failures, rows_as_json(rows))
         written.append(output.export_failures)
     return written
 

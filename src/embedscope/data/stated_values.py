@@ -34,10 +34,11 @@ FIRST_YEAR, LAST_YEAR = 1500, 2100
 LEAST_CHANGE = 0.2
 """By how much another number differs, relative: less might still be what was asked for."""
 
-UNITS = frozenset(
+_SYMBOLS = (
     "m g s h l mm cm dm km nm µm m2 m^2 cm2 km2 m3 cm3 mg kg ml cl ms min kb mb gb tb kib mib gib hz khz mhz ghz "
-    "kw mw kwh mah kj kcal hpa kpa mpa km/h m/s mph ft lb oz px dpi rpm db % ‰ ° °c °f".split()
+    "kw mw kwh mah kj kcal hpa kpa mpa km/h m/s mph ft lb oz px dpi rpm db % ‰ ° °c °f"
 )
+UNITS = frozenset(_SYMBOLS.split())
 """Symbols of units that are the same in every language, in lower case."""
 
 _DECIMAL, _GROUPING = ".,٫", ".,'’٬\u00a0\u2009\u202f"

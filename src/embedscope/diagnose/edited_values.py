@@ -13,11 +13,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from itertools import pairwise
 
 import numpy as np
 
 from embedscope.data.stated_values import ValueKind, another_number, another_spelling, another_value, stated_values
-from embedscope.data.text_features import script, strip_diacritics
+from embedscope.data.text_features import has_diacritics, has_digits, script, strip_diacritics, words
 from embedscope.diagnose.type_names import names_attribute
 from embedscope.measure.perturbations import neighbour_key, swapped_letters, text_generator
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, IntArray, StatedValue
@@ -36,6 +37,7 @@ COMMON = 0.02
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _WORDS_AND_SPACES = re.compile(r"\s+|[^\W_]+|[^\w\s]|_")
+_CAPITALISED = re.compile(r"(?<=[^\W\d_] |[,\w] )[^\W\d_]{2,}(?: [^\W\d_]{2,})*")
 _IN_SENTENCE = re.compile(r"(?<=[^\W\d_] |[,\w] )[^\W\d_]+")
 _TRIES = 8
 
@@ -58,7 +60,9 @@ def best_positives(queries: QueryTable) -> IntArray:
     for row in range(len(queries.texts)):
         own = queries.relevant_of(row)
         if len(own):
-            best[row] = queries.relevant_documents[own.start + int(np.argmax(queries.relevant_scores[own.start : own.stop]))]
+            best[row] = queries.relevant_documents[
+                own.start + int(np.argmax(queries.relevant_scores[own.start : own.stop]))
+            ]
     return best
 
 
@@ -75,8 +79,8 @@ class ValueEditor:
     seed: int = 0
     best: IntArray = field(init=False)
     _read: dict[str, tuple[StatedValue, ...]] = field(init=False, default_factory=dict)
-    _pool: dict[str, dict[str, str]] = field(init=False, default_factory=dict)
-    _names: Counter[str] | None = field(init=False, default=None)
+    _pool: dict[str, list[tuple[str, str]]] | None = field(init=False, default=None)
+    _names: dict[str, str] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.best = best_positives(self.queries)
@@ -147,14 +151,17 @@ class ValueEditor:
         if kind is None or kind.name != value.kind:
             other = another_value(text, value, generator)
             return None if other is None else _replaced(text, value, other)
-        return self._changed_by_pack(text, value, generator, is_exact=kind.is_exact)
+        return self._changed_by_pack(row, text, value, generator, is_exact=kind.is_exact)
 
     def _changed_by_pack(
-        self, text: str, value: StatedValue, generator: np.random.Generator, *, is_exact: bool
+        self, row: int, text: str, value: StatedValue, generator: np.random.Generator, *, is_exact: bool
     ) -> str | None:
-        """Another value that the pack reads as another: of a number in its form, else as another document states it."""
+        """Another value, which the pack reads as another than text and query state; in the form of ``value``.
+
+        Of a number others of its form are tried, then those that other documents state: "under 5" is met by 4.
+        """
         span = text[value.start : value.end]
-        others = [other for name, other in sorted(self._stated_elsewhere(value.kind).items()) if name != value.value]
+        others = _most_alike(span, [shown for name, shown in self._stated_elsewhere(value.kind) if name != value.value])
         for attempt in range(_TRIES):
             if not is_exact and attempt < _TRIES - 1:
                 other = another_number(span, generator)
@@ -163,19 +170,21 @@ class ValueEditor:
             if other is None:
                 continue
             changed = _replaced(text, value, other)
-            if self.attributes.keeps_value(value.kind, text, changed) is False:
+            keeps = self.attributes.keeps_value(value.kind, text, changed)
+            if keeps is False and value.kind in self.attributes.conflicts(self.queries.texts[row], changed):
                 return changed
         return None
 
-    def _stated_elsewhere(self, kind: str) -> Mapping[str, str]:
-        """The values of a kind that the right documents state, each as the first of them writes it."""
-        if not self._pool:
+    def _stated_elsewhere(self, kind: str) -> Sequence[tuple[str, str]]:
+        """The values of a kind that the right documents state, each with the ways in which they write it."""
+        if self._pool is None:
+            pool: dict[str, dict[tuple[str, str], None]] = defaultdict(dict)
             for document in dict.fromkeys(self.best[self.best >= 0].tolist()):
                 text = self.documents.texts[document]
                 for value in self.attributes.values(text):
-                    self._pool.setdefault(value.kind, {}).setdefault(value.value, text[value.start : value.end])
-            self._pool.setdefault("", {})
-        return self._pool.get(kind, {})
+                    pool[value.kind][value.value, text[value.start : value.end]] = None
+            self._pool = {name: list(values) for name, values in pool.items()}
+        return self._pool.get(kind, [])
 
     def _respelt(self, text: str, value: StatedValue, generator: np.random.Generator) -> str | None:
         span = text[value.start : value.end]
@@ -195,17 +204,26 @@ class ValueEditor:
     # --- names and denials --------------------------------------------------------------------------------------------
 
     def _shared_names(self, asked: str, text: str, row: int) -> Iterator[StatedValue]:
-        """Names within a sentence of the right document that the query has and the best wrong document lacks."""
+        """Names within a sentence of the right document that the query has and the best wrong document lacks.
+
+        A name is the longest part of a run of capitalised words that the query has, with a word that is a known name.
+        """
         names = self._known_names()
         wrong = int(self.queries.wrong_document[row])
-        theirs = _folded_words(self.documents.texts[wrong]) if wrong >= 0 else set()
-        ours, wanted = Counter(_folded(match[0]) for match in _WORD.finditer(text)), _folded_words(asked)
-        for match in _IN_SENTENCE.finditer(text):
-            name = _folded(match[0])
-            if name in names and name in wanted and ours[name] == 1 and name not in theirs and match[0][0].isupper():
-                yield StatedValue(NAME, *match.span(), name)
+        wanted, ours = _spaced(asked), _spaced(text)
+        theirs = _spaced(self.documents.texts[wrong]) if wrong >= 0 else ""
+        stated = self._values(text)
+        for run in _CAPITALISED.finditer(text):
+            for start, end in _parts(run):
+                name = _spaced(text[start:end])
+                if name not in wanted or not any(word in names for word in name.split()):
+                    continue
+                is_free = all(end <= value.start or value.end <= start for value in stated)
+                if is_free and ours.count(name) == 1 and name not in theirs:
+                    yield StatedValue(NAME, start, end, name.strip())
+                break
 
-    def _known_names(self) -> Counter[str]:
+    def _known_names(self) -> Mapping[str, str]:
         """Words of four letters or more that always stand capitalised, also within sentences, in few documents.
 
         None where capitals are common there: then they mark more than names.
@@ -213,25 +231,31 @@ class ValueEditor:
         if self._names is None:
             capital: Counter[str] = Counter()
             small: set[str] = set()
+            shown: dict[str, str] = {}
             n_inside = n_capital = 0
             for text in self.documents.texts:
                 inside = _IN_SENTENCE.findall(text)
                 titled = {word for word in inside if word.istitle()}
                 n_inside += sum(word.islower() or word.istitle() for word in inside)
                 n_capital += sum(word.istitle() for word in inside)
-                capital.update({_folded(word) for word in titled if len(word) >= 4})
-                small.update(_folded(word) for word in _WORD.findall(text) if word.islower())
+                capital.update({word.casefold() for word in titled if len(word) >= 4})
+                shown |= {word.casefold(): word for word in titled}
+                small.update(word for word in _WORD.findall(text) if word.islower())
             most = max(2, COMMON * len(self.documents.texts))
             is_marked = n_capital <= MOST_CAPITALS * max(n_inside, 1)
-            kept = {name: n for name, n in capital.items() if name not in small and n <= most} if is_marked else {}
-            self._names = Counter(kept)
+            kept = sorted(name for name, n in capital.items() if name not in small and n <= most)
+            self._names = {name: shown[name] for name in kept} if is_marked else {}
         return self._names
 
     def _another_name(self, row: int, name: str, generator: np.random.Generator) -> str | None:
-        """A name that neither the query nor its right document has."""
-        asked = _folded_words(self.queries.texts[row]) | _folded_words(self.documents.texts[int(self.best[row])])
-        others = sorted(other for other in self._known_names() if other not in asked)
-        return others[int(generator.integers(len(others)))].capitalize() if others else None
+        """As many names, all of them words that neither the query nor its right document has."""
+        texts = (self.queries.texts[row], self.documents.texts[int(self.best[row])])
+        taken = {word for text in texts for word in _spaced(text).split()}
+        others = [shown for other, shown in self._known_names().items() if other not in taken]
+        n_words = len(name.split())
+        if len(others) < n_words:
+            return None
+        return " ".join(others[int(place)] for place in generator.choice(len(others), n_words, replace=False))
 
     def _shared_denials(self, asked: str, text: str) -> Iterator[StatedValue]:
         """Words of denial that stand before the same word in query and document."""
@@ -245,7 +269,7 @@ class ValueEditor:
         found = list(_WORD.finditer(text))
         return {
             strip_diacritics(after[0].casefold()): word.span()
-            for word, after in zip(found, found[1:], strict=False)
+            for word, after in pairwise(found)
             if word[0].casefold() in self.attributes.denials
         }
 
@@ -292,16 +316,30 @@ def differing_span(positive: str, negative: str) -> tuple[int, int] | None:
     if not changes:
         return None
     first, last = changes[0][1], changes[-1][2]
-    gaps = [ours[a[2] : b[1]] for a, b in zip(changes, changes[1:], strict=False)]
+    gaps = [ours[a[2] : b[1]] for a, b in pairwise(changes)]
     if any(part.strip() for gap in gaps for part in gap):
         return None  # words that stay stand between
-    for words in (ours[first:last], theirs[changes[0][3] : changes[-1][4]]):
-        if sum(word[0].isalnum() for word in words) > LONGEST_SPAN:
+    for span in (ours[first:last], theirs[changes[0][3] : changes[-1][4]]):
+        if sum(word[0].isalnum() for word in span) > LONGEST_SPAN:
             return None
     if not any(word[0].isalnum() for word in ours[first:last]):
         return None
     start = sum(map(len, ours[:first]))
     return start, start + sum(map(len, ours[first:last]))
+
+
+def _most_alike(span: str, others: Sequence[str]) -> list[str]:
+    """Those of the others that are written most like ``span``: its first word, with digits, with diacritics."""
+
+    def likeness(other: str) -> tuple[bool, bool, bool]:
+        return (
+            other.split()[0].casefold() == span.split()[0].casefold(),
+            has_digits(other) == has_digits(span),
+            has_diacritics(other) == has_diacritics(span),
+        )
+
+    best = max(map(likeness, others), default=None)
+    return [other for other in others if likeness(other) == best]
 
 
 def _replaced(text: str, value: StatedValue, other: str) -> str:
@@ -318,12 +356,22 @@ def _misspelt(text: str, value: StatedValue, generator: np.random.Generator) -> 
     return None
 
 
-def _folded(word: str) -> str:
-    return word.casefold()
+def _spaced(text: str) -> str:
+    """The words of ``text`` in lower case between single spaces, one in front and one behind: names are parts of it."""
+    return f" {' '.join(words(text))} "
 
 
-def _folded_words(text: str) -> set[str]:
-    return {_folded(match[0]) for match in _WORD.finditer(text)}
+def _parts(run: re.Match[str]) -> list[tuple[int, int]]:
+    """Start and end of the parts of a run of words that are capitalised throughout, the longest first."""
+    found = [(match.start() + run.start(), match.end() + run.start()) for match in re.finditer(r"\S+", run[0])]
+    is_title = [run.string[start].isupper() for start, _ in found]
+    parts = [
+        (found[first][0], found[last][1])
+        for first in range(len(found))
+        for last in range(first, min(first + LONGEST_SPAN, len(found)))
+        if all(is_title[first : last + 1])
+    ]
+    return sorted(parts, key=lambda part: (part[0] - part[1], part[0]))
 
 
 def _count_the_same(asked: str, theirs: StatedValue, text: str, ours: StatedValue) -> bool:
@@ -337,19 +385,19 @@ def _neighbours(text: str, value: StatedValue) -> set[tuple[str, str]]:
     if script(text) == "Han":
         return {("before", before[-1:]), ("after", after[:1])} - {("before", ""), ("after", "")}
     last, first = _WORD.findall(before), _WORD.match(after.lstrip(" \u00a0"))
-    found = {("before", _folded(last[-1]))} if last and before.rstrip().endswith(last[-1]) else set()
-    return found | ({("after", _folded(first[0]))} if first else set())
+    found = {("before", last[-1].casefold())} if last and before.rstrip().endswith(last[-1]) else set()
+    return found | ({("after", first[0].casefold())} if first else set())
 
 
 def by_cluster(queries: QueryTable, generator: np.random.Generator) -> list[int]:
     """All rows in an order that takes one query of each cluster before a second of any."""
     turns: dict[int, int] = defaultdict(int)
-    keys = []
+    keys: list[tuple[int, int, int]] = []
     for row in generator.permutation(len(queries.texts)).tolist():
         cluster = int(queries.clusters[row])
         keys.append((turns[cluster], len(keys), row))
         turns[cluster] += 1
-    return [row for _, _, row in sorted(keys)]
+    return [row for *_, row in sorted(keys)]
 
 
 def spread_over_kinds(edits: Sequence[EditedValue]) -> list[EditedValue]:

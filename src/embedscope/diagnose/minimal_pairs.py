@@ -1,4 +1,4 @@
-"""Values that a model does not keep apart: a wrong value in the right document, beside another spelling of the right one."""
+"""Values that a model does not keep apart: a wrong one in the right document, beside the right one spelt otherwise."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def minimal_pairs(
 ) -> tuple[MinimalPairs, ...]:
     """For each kind of value, how often the wrong value is ignored; the kind with the most pairs first.
 
-    With ``s`` the score of a query, ``d`` its right document, ``d'`` the same with another value and ``d"`` with another
-    spelling, a value is ignored where ``s(d) - s(d') <= s(d) - s(d")``; a tie counts half. A typed hard negative that
-    differs from ``d`` in one span is a ``d'`` whose kind is its type.
+    With ``s`` the score of a query, ``d`` its right document, ``d'`` the same with another value and ``d"`` with
+    another spelling, a value is ignored where ``s(d) - s(d') < s(d) - s(d")``; a tie counts half. A typed hard negative
+    that differs from ``d`` in one span is a ``d'`` whose kind is its type.
 
     Parameters
     ----------

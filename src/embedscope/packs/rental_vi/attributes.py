@@ -14,7 +14,6 @@ from enum import StrEnum
 
 import numpy as np
 
-from embedscope.data.text_features import has_diacritics
 from embedscope.packs.rental_vi.amounts import Stated, areas, prices
 from embedscope.packs.rental_vi.districts import Places, places, respelt_district, stated_districts
 from embedscope.packs.rental_vi.number_formats import other_formats
@@ -130,7 +129,7 @@ def values(text: str) -> tuple[StatedValue, ...]:
     found = [StatedValue(Attribute.LOCATION.value, *district) for district in stated_districts(text)]
     for kind, reader in _RANGES.items():
         for one in reader(text):
-            is_end_of_range = one.low != one.high and 0.0 < one.low and one.high < math.inf
+            is_end_of_range = one.low != one.high and one.low > 0.0 and one.high < math.inf
             if not is_end_of_range:
                 found.append(StatedValue(kind.value, *one.span, f"{one.value:.12g}"))
     ordered = sorted(found, key=lambda one: (one.start, -one.end))
@@ -141,9 +140,9 @@ def respell(text: str, value: StatedValue, generator: np.random.Generator) -> st
     """What stands in the place of ``value`` when it is written in another of its ways, drawn at random."""
     span = text[value.start : value.end]
     if value.kind == Attribute.LOCATION:
-        forms = respelt_district(span, value.value, is_marked=has_diacritics(text))
+        forms = respelt_district(text, value.start, value.end, value.value)
     elif value.kind == Attribute.PRICE:
-        forms = other_formats(span)
+        forms = other_formats(text, value.start, value.end)
     else:
         number, unit = re.split(r"(?<=\d)\s*(?=[^\d.,])", span, maxsplit=1)
         spaced, tight = f"{number} {unit}", f"{number}{unit}"

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from embedscope.data.text_features import strip_diacritics
-from embedscope.packs.rental_vi.vietnamese import Written, is_spelling_of, syllables, written
+from embedscope.data.text_features import has_diacritics, strip_diacritics
+from embedscope.packs.rental_vi.vietnamese import Written, is_spelling_of, is_vietnamese, syllables, written
 
 HO_CHI_MINH = "hcm"
 LAST_NUMBER = 12
@@ -170,14 +170,13 @@ def stated_districts(text: str) -> Iterator[tuple[int, int, str]]:
             yield mention.start, mention.end, mention.values[0]
 
 
-def respelt_district(span: str, district: str, *, is_marked: bool) -> tuple[str, ...]:
-    """Other ways of writing ``district`` than ``span``, which names it: in short or in full, its marks left out.
-
-    ``is_marked`` says whether the text has marks, without which "quận" has none.
-    """
+def respelt_district(text: str, start: int, end: int, district: str) -> tuple[str, ...]:
+    """Other ways of writing ``district``, which a part of ``text`` names: in short or in full, its marks left out."""
+    span = text[start:end]
     plain = strip_diacritics(span)
     if district.isdigit():
-        forms = (f"{'quận' if is_marked else 'quan'} {district}", f"Q.{district}", f"q{district}")
+        in_full = "District" if not is_vietnamese(text) else "quận" if has_diacritics(text) else "quan"
+        forms = (f"{in_full} {district}", f"Q.{district}", f"q{district}")
         return tuple(form for form in forms if form.casefold() != span.casefold())
     return (plain,) if plain != span else ()
 
