@@ -345,7 +345,7 @@ class MeasureSettings(Checked):
         (), "query to show too (repeatable)", metavar="TEXT", is_list=True, is_repeatable=True
     )
     attributes: str | None = option(
-        None, "pack of attribute readers for the domain of the texts, such as rental_vi", metavar="PACK"
+        None, "readers of the domain of the texts: a pack such as rental_vi, or a TOML file", metavar="PACK"
     )
     explain: int | None = option(
         None, "number of failures explained by leaving out words (0: none)", count_or_zero, metavar="N",
