@@ -51,6 +51,7 @@ def put(text: str, value: StatedValue, other: str) -> str:
         ("費用500元", ("number", "500", "500")),
         ("3.50 GB", ("quantity", "3.50 GB", "3.5 gb")),
         ("25m²", ("quantity", "25m²", "25 m2")),
+        ("容量64 GB的卡", ("quantity", "64 GB", "64 gb")),
         ("100 %", ("quantity", "100 %", "100 %")),
         ("$5.50", ("amount", "$5.50", "5.5 $")),
         ("5 €", ("amount", "5 €", "5 €")),

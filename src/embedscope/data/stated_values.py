@@ -43,7 +43,11 @@ UNITS = frozenset(_SYMBOLS.split())
 
 _DECIMAL, _GROUPING = ".,٫", ".,'’٬\u00a0\u2009\u202f"
 _DIGITS = re.compile(rf"\d+(?:[{_DECIMAL}{_GROUPING}]\d+)*")
-_UNIT = re.compile(r"[ \u00a0\u202f]?((?:[^\W\d_]{1,8}(?:/[^\W\d_]{1,2})?(?:\^?[23]|[²³])?|[%‰]|°[CF]?)(?!\w))")
+_UNIT = re.compile(
+    r"[ \u00a0\u202f]?("
+    r"[A-Za-zµ]{1,6}(?:\^?[23]|[²³])?(?=[\u3040-\u9fff])"  # Chinese and Japanese put no space behind it
+    r"|(?:[^\W\d_]{1,8}(?:/[^\W\d_]{1,2})?(?:\^?[23]|[²³])?|[%‰]|°[CF]?)(?!\w)|[%‰](?=[\u3040-\u9fff]))"
+)
 _FREE_BEFORE = frozenset("([{\"'“‘«<>≤≥=~≈±+*•|;:!?-–—,.…、。：，（「『《")
 _CODE = re.compile(r"\S*(?:://|www\.|[@\\_{}`]|[^\W\d_][(=.][^\W_]|[)\]]\.[^\W\d])\S*")
 _ISO = re.compile(r"(?<![\w.,/:-])(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?![\w/:-]|[.,]\d)")
