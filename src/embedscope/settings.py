@@ -345,8 +345,12 @@ class MeasureSettings(Checked):
         (), "query to show too (repeatable)", metavar="TEXT", is_list=True, is_repeatable=True
     )
     attributes: str | None = option(
-        None, "pack of attribute readers for the domain of the texts, such as rental_vi", metavar="PACK"
+        None, "readers of the domain of the texts: a pack such as rental_vi, or a TOML file", metavar="PACK"
     )
+    explain: int | None = option(
+        None, "number of failures explained by leaving out words (0: none)", count_or_zero, metavar="N",
+        shown_default="as many as take about 20 s, at most 30 % of the encoding",
+    )  # fmt: skip
     geometry: bool = option(False, "measure the shape of the space even where that takes long")
     robustness: bool = option(False, "rank the queries again, typed differently")
     abbreviations: str | None = option(

@@ -132,7 +132,7 @@ _PLAIN_ENCODING = (
 )  # fmt: skip
 _ENCODING = (*_PLAIN_ENCODING, "backend", "precision")
 _JUDGING = ("criteria", "metrics", "seed", "draws", "attributes")
-_CLOSER = ("geometry", "robustness", "abbreviations", "deployment_cost", "wanted_precision")
+_CLOSER = ("explain", "geometry", "robustness", "abbreviations", "deployment_cost", "wanted_precision")
 _SHOWN = ("examples", "query")
 _PRINTED = ("quiet", "json")
 _FILES = ("output", "junit", "summary")

@@ -54,8 +54,8 @@ def write_side_files(result: Result, settings: Settings, comparisons: Sequence[C
         written.append(output.summary)
     if output.export_failures is not None:
         reader = load_pack(settings.measure.attributes)
-        rows = rows_as_json(failing_rows(result.queries, result.documents, attributes=reader))
-        write_text(output.export_failures, rows_text(rows), option="--export-failures")
+        rows = failing_rows(result.queries, result.documents, attributes=reader, seed=result.seed)
+        write_text(output.export_failures, rows_text(rows_as_json(rows)), option="--export-failures")
         written.append(output.export_failures)
     return written
 

@@ -11,6 +11,7 @@ from embedscope.result.comparisons import Comparison
 from embedscope.result.decision import Check, Verdict
 from embedscope.result.deployment import DeploymentCost, ThresholdTable
 from embedscope.result.estimate import Estimate
+from embedscope.result.explanations import Explanations
 from embedscope.result.finding import Finding
 from embedscope.result.mapped_points import MapLayout, Points
 from embedscope.result.perturbed import Robustness
@@ -49,7 +50,7 @@ class Diagnosed(Scored):
     """Why the failures fail, what the space looks like, and what serving it would cost.
 
     ``failure_modes`` counts the failed queries by mode, in the order of decision; ``not_measured`` says why one of the
-    four records above it is None.
+    five records above it is None.
     """
 
     findings: tuple[Finding, ...] = ()  # ordered by what fixing them would gain
@@ -58,6 +59,7 @@ class Diagnosed(Scored):
     thresholds: ThresholdTable | None = field(default=None, metadata=ADDED)
     robustness: Robustness | None = field(default=None, metadata=ADDED)
     deployment: DeploymentCost | None = field(default=None, metadata=ADDED)
+    explanations: Explanations | None = field(default=None, metadata=ADDED)
     not_measured: Mapping[str, str] = field(default_factory=dict, metadata=ADDED)
 
 
