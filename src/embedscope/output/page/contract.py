@@ -194,14 +194,15 @@ class TimelineSection(TypedDict):
 class ExplanationColumns(TypedDict):
     """What leaving words out does; one row a failure, in the order of report.explanations.failures.
 
-    query indexes the query table, right and wrong the documents of this payload. Ragged columns, row i owns
-    values[indptr[i]:indptr[i + 1]]: role is 0 for the query, 1 for right, 2 for wrong; start and end count UTF-16 code
-    units of the text, as JavaScript does.
+    query indexes the query table, right and wrong the documents of this payload, best the deletions of the row: that
+    which helps the right document most, -1 for none. Ragged columns, row i owns values[indptr[i]:indptr[i + 1]]: role
+    is 0 for the query, 1 for right, 2 for wrong; start and end count UTF-16 code units of the text, as JavaScript does.
     """
 
     query: Numbers
     right: Numbers
     wrong: Numbers
+    best: Numbers
     indptr: Numbers
     role: Numbers
     start: Numbers

@@ -302,6 +302,7 @@ def _explanations(explanations: Explanations, result: Result, place: IntArray) -
         "query": number_column([failure.query for failure in failures], "int32"),
         "right": number_column(place[[failure.right for failure in failures]], "int32"),
         "wrong": number_column(place[[failure.wrong for failure in failures]], "int32"),
+        "best": number_column([f.deletions.index(f.best) if f.best in f.deletions else -1 for f in failures], "int32"),
         "indptr": number_column(np.cumsum([0, *(len(failure.deletions) for failure in failures)]), "int32"),
         "role": number_column([TEXT_ROLES.index(each.role) for each in deletions], "uint8"),
         "start": number_column(start, "int32"),
