@@ -48,13 +48,6 @@ export function ExplainedTexts(props: { page: Page; explained: Explained; rightS
   return (
     <section class="explained" aria-label="What leaving words out does">
       <div class="detail-query">{words('query')}</div>
-      <p class="readout" aria-live="polite">
-        {shown ? (
-          <Effect page={page} explained={explained} deletion={shown} />
-        ) : (
-          'No word helps the relevant document by being left out.'
-        )}
-      </p>
       <div class="versus">
         <Side isCorrect title="Relevant" score={props.rightScore}>
           {words('right')}
@@ -63,6 +56,13 @@ export function ExplainedTexts(props: { page: Page; explained: Explained; rightS
           {words('wrong')}
         </Side>
       </div>
+      <p class="readout" aria-live="polite">
+        {shown ? (
+          <Effect page={page} explained={explained} deletion={shown} />
+        ) : (
+          'No word helps the relevant document by being left out.'
+        )}
+      </p>
       <Legend most={most} />
       <Unseen explained={explained} />
       <p class="note">
