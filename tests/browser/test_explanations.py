@@ -31,6 +31,7 @@ def test_words_are_marked_by_more_than_colour(open_report: Opener) -> None:
     assert page.locator(f"{WINNER} .deletion >> text=2").evaluate(style) == ["solid", "700", "none"]
     assert page.locator(".explained .versus-side.is-right .deletion >> text=tầng").evaluate(style)[0] == "dotted"
     assert page.locator(".explained .detail-query .deletion >> text=3").evaluate(style)[2] == "dashed"
+    assert page.locator(".explained .deletion[aria-label]").all_inner_texts() == ["§"]
     assert "Not seen by the model, dashed above: “3”." in page.inner_text(".explained")
     legend = page.locator(".deletion-legend .deletion").all_inner_texts()
     assert legend == ["−0.150", "−0.075", "−0.025", "+0.025", "+0.075", "+0.150"]
@@ -101,7 +102,12 @@ def test_a_failure_that_was_not_looked_at_says_so_and_a_right_query_nothing(open
 def test_a_word_selects_the_failures_that_it_decides_in_every_view(open_report: Opener) -> None:
     report = open_report(tiny.payload(), "failures")
     page = report.page
-    assert page.locator(".deciding tbody tr").inner_text().split("\t")[:4] == ["“2”", "the wrong document", "1", "100 %"]
+    assert page.locator(".deciding tbody tr").inner_text().split("\t")[:4] == [
+        "“2”",
+        "the wrong document",
+        "1",
+        "100 %",
+    ]
     page.click(".deciding >> text=“2”")
     assert report.selected() == 1
     assert "decided by “2”" in page.inner_text(".chips")

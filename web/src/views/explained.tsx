@@ -112,13 +112,15 @@ function Words(props: {
   onPoint: (place: number | null) => void;
   onStrike: (place: number) => void;
 }) {
-  const { pieces, onPoint, onStrike } = props;
+  const { explained, pieces, most, struck, onPoint, onStrike } = props;
   const box = useRef<HTMLDivElement>(null);
-  const strongest = useMemo(() => strongestOf(pieces, props.explained.deletions), [pieces]);
+  const strongest = useMemo(() => strongestOf(pieces, explained.deletions), [pieces]);
   const [reached, setReached] = useState(strongest);
   useLayoutEffect(() => {
-    const word = box.current?.querySelector<HTMLElement>(`[data-deletion="${strongest}"]`);
-    if (box.current && word) box.current.scrollTop = word.offsetTop - box.current.clientHeight / 2;
+    const word = box.current?.querySelector(`[data-deletion="${strongest}"]`)?.getBoundingClientRect();
+    if (!box.current || !word) return;
+    const { top, height } = box.current.getBoundingClientRect();
+    box.current.scrollTop += word.top - top - (height - word.height) / 2;
   }, [strongest]);
   const at = (event: Event) => placeOf(event.target);
   return (
@@ -147,7 +149,7 @@ function Words(props: {
       }}
     >
       <bdi>
-        <Pieces {...props} reached={reached} />
+        <Pieces explained={explained} pieces={pieces} most={most} struck={struck} reached={reached} />
       </bdi>
     </div>
   );
@@ -215,12 +217,12 @@ function Legend({ most }: { most: number }) {
   );
   return (
     <p class="deletion-legend note">
-      <span>Left out, it helps the wrong document</span>
+      <span>Leaving it out helps the wrong document</span>
       <span>{[-3, -2, -1].map(swatch)}</span>
       <span>{[1, 2, 3].map(swatch)}</span>
-      <span>the relevant document;</span>
+      <span>the relevant one,</span>
       <span>
-        <b>bold</b>: which is then first
+        <b>bold</b> where it is then first
       </span>
     </p>
   );
