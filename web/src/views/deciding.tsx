@@ -12,7 +12,7 @@ type Explanations = NonNullable<Report['explanations']>;
 type WordRow = [place: number, word: Explanations['deciding'][number]];
 
 /** Words shown; report.json has all. */
-const SHOWN = 20;
+const SHOWN = 12;
 
 export function DecidingWords({ store, explanations }: { store: Store; explanations: Explanations }) {
   const { facets } = useStore(store);
