@@ -85,7 +85,7 @@ def test_views_without_findings_are_not_shown(open_report: Opener) -> None:
     payload["points"] = None
     payload["report"] |= {"comparisons": [], "negative_types": {}, "leakage": None, "maps_absent": {}, "findings": []}
     payload["report"] |= {"failure_modes": {}, "geometry": None, "thresholds": None, "robustness": None}
-    payload["report"]["deployment"] = None
+    payload["report"] |= {"deployment": None, "explanations": None}
     payload["report"]["data"] |= {"contradictions": [], "warnings": []}
     page = open_report(payload).page
     assert page.locator("nav a").all_inner_texts() == ["Verdict", "Queries", "Similarity"]
@@ -195,6 +195,7 @@ def test_a_row_opens_its_query_with_the_words_that_differ(open_report: Opener) -
     page = open_report(tiny.payload(), "queries").page
     page.click("[data-query=q1]")
     detail = page.locator(".detail")
+    page.click("text=Words that differ")
     assert detail.locator(".versus mark").all_inner_texts() == ["3", "2"]
     assert detail.locator("ol.hits .hit").count() == 3
     assert detail.locator("ol.hits .hit.is-right").count() == 1

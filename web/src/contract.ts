@@ -19,6 +19,7 @@ export type {
   Geometry,
   Leakage,
   Metric,
+  MinimalPairs,
   Report,
   Robustness,
   SpaceGeometry as Space,
@@ -33,6 +34,10 @@ export const QUERY = 0;
 export const POSITIVE = 1;
 export const HARD_NEGATIVE = 2;
 export const DOCUMENT = 3;
+
+/** Texts of a failed query. */
+export const TEXT_ROLES = ['query', 'right', 'wrong'] as const;
+export type TextRole = (typeof TEXT_ROLES)[number];
 
 export interface Queries {
   n: number;
@@ -67,6 +72,8 @@ export interface Queries {
   negativeTypes: Int32Array;
   /** Why a query is not right: place in `Page.failureModes`, counted from 1; 0 where it is right, or nobody asked. */
   failureMode: Uint8Array;
+  /** What shows that it fails for this reason; absent where the report does not say. */
+  failureEvidence?: string[];
 }
 
 export interface Documents {
@@ -128,6 +135,22 @@ export interface ComparedRun {
   isCorrect: Uint8Array;
 }
 
+/** What leaving words out does; one entry a failure, in the order of `report.explanations.failures`. */
+export interface ExplanationColumns {
+  query: Int32Array;
+  right: Int32Array;
+  wrong: Int32Array;
+  /** Place among the deletions of the failure; -1 where none helps the right document. */
+  best: Int32Array;
+  indptr: Int32Array;
+  /** Place in `TEXT_ROLES`. */
+  role: Uint8Array;
+  start: Int32Array;
+  end: Int32Array;
+  change: Float32Array;
+  putsRightFirst: Uint8Array;
+}
+
 /** Several runs on the same queries; `candidates[i]` is `runs[i + 1]`. */
 export interface Compare {
   reference: ComparedRun;
@@ -182,6 +205,7 @@ export interface Page {
   similarity: SimilarityColumns;
   points: Points | null;
   heatmap: Heatmap | null;
+  explanations: ExplanationColumns | null;
   compare: Compare | null;
   timeline: Timeline | null;
 }
@@ -202,18 +226,20 @@ export async function readPayload(json: string): Promise<Page> {
       'This browser cannot unpack the data of the report. Chrome 80, Firefox 113, Safari 16.4 and later can.',
     );
   }
-  const [queries, documents, similarity, points, heatmap, compare, timeline] = await Promise.all([
+  const [queries, documents, similarity, points, heatmap, explanations, compare, timeline] = await Promise.all([
     readQueries(payload.queries),
     unpacked<Documents>(payload.documents),
     readSimilarity(payload.similarity),
     payload.points && readPoints(payload.points),
     payload.heatmap && unpacked<Heatmap>(payload.heatmap),
+    payload.explanations ? unpacked<ExplanationColumns>(payload.explanations) : null,
     payload.compare ? readCompare(payload.compare) : null,
     payload.timeline ? readTimeline(payload.timeline) : null,
   ]);
   const { report, types } = payload;
   const failureModes = Object.keys(report.failure_modes ?? {});
-  return { report, types, failureModes, queries, documents, similarity, points, heatmap, compare, timeline };
+  const columns = { queries, documents, similarity, points, heatmap, explanations, compare, timeline };
+  return { report, types, failureModes, ...columns };
 }
 
 /** A section with its packed columns unpacked and its names in camel case; what is nested in it stays as it is. */

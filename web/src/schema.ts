@@ -13,6 +13,7 @@ export interface Payload {
   similarity: SimilarityColumns;
   points: PointColumns | null;
   heatmap: HeatmapColumns | null;
+  explanations?: ExplanationColumns | null;
   compare?: CompareSection | null;
   timeline?: TimelineSection | null;
 }
@@ -601,6 +602,21 @@ export interface HeatmapColumns {
   is_relevant: Numbers;
   n_queries: number;
   n_documents: number;
+}
+/**
+ * What leaving words out does; one row a failure, in the order of report.explanations.failures. query indexes the query table, right and wrong the documents of this payload, best the deletions of the row: that which helps the right document most, -1 for none. Ragged columns, row i owns values[indptr[i]:indptr[i + 1]]: role is 0 for the query, 1 for right, 2 for wrong; start and end count UTF-16 code units of the text, as JavaScript does.
+ */
+export interface ExplanationColumns {
+  query: Numbers;
+  right: Numbers;
+  wrong: Numbers;
+  best: Numbers;
+  indptr: Numbers;
+  role: Numbers;
+  start: Numbers;
+  end: Numbers;
+  change: Numbers;
+  puts_right_first: Numbers;
 }
 /**
  * Several runs on the same queries. runs[0] is the reference, runs[judged] the run that the rest of the page shows; moved has one entry a candidate.

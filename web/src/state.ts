@@ -87,13 +87,14 @@ function repaired(page: Page, state: State): State {
   const nCandidates = page.compare?.candidates.length ?? 0;
   const nEpochs = page.timeline?.labels.length ?? 0;
   const nSegments = page.timeline?.segments.length ?? 0;
-  const { lasso, legend, type, mode, finding, moved, segment, ranks } = state.facets;
+  const { lasso, legend, type, mode, word, finding, moved, segment, ranks } = state.facets;
   const facets = {
     ...state.facets,
     lasso: lasso && lasso.map < nMaps ? lasso : null,
     legend: legend && legend.map < nMaps ? legend : null,
     type: type !== null && type < page.types.length ? type : null,
     mode: mode !== null && mode >= 1 && mode <= page.failureModes.length ? mode : null,
+    word: word !== null && word < (page.report.explanations?.deciding.length ?? 0) ? word : null,
     finding: finding !== null && finding < page.report.findings.length ? finding : null,
     moved: moved && moved.candidate < nCandidates ? moved : null,
     segment: segment && segment.place < nSegments ? segment : null,

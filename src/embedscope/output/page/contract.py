@@ -191,6 +191,26 @@ class TimelineSection(TypedDict):
     unit: NotRequired[Literal["epoch", "run"]]
 
 
+class ExplanationColumns(TypedDict):
+    """What leaving words out does; one row a failure, in the order of report.explanations.failures.
+
+    query indexes the query table, right and wrong the documents of this payload, best the deletions of the row: that
+    which helps the right document most, -1 for none. Ragged columns, row i owns values[indptr[i]:indptr[i + 1]]: role
+    is 0 for the query, 1 for right, 2 for wrong; start and end count UTF-16 code units of the text, as JavaScript does.
+    """
+
+    query: Numbers
+    right: Numbers
+    wrong: Numbers
+    best: Numbers
+    indptr: Numbers
+    role: Numbers
+    start: Numbers
+    end: Numbers
+    change: Numbers
+    puts_right_first: Numbers
+
+
 class Payload(TypedDict):
     """What the interactive page of embedscope draws: report.json, and columns beside it."""
 
@@ -203,5 +223,6 @@ class Payload(TypedDict):
     similarity: SimilarityColumns
     points: PointColumns | None
     heatmap: HeatmapColumns | None
+    explanations: NotRequired[ExplanationColumns | None]
     compare: NotRequired[CompareSection | None]
     timeline: NotRequired[TimelineSection | None]

@@ -16,6 +16,7 @@ import numpy as np
 
 from embedscope.output.page.contract import (
     CompareSection,
+    ExplanationColumns,
     HeatmapColumns,
     Payload,
     PointColumns,
@@ -25,7 +26,18 @@ from embedscope.output.page.contract import (
 )
 from embedscope.output.page.packing import number_column, text_column
 from embedscope.protocols import BoolArray, IntArray, Role
-from embedscope.result import Heatmap, MapLayout, Mapped, NegativeType, Points, QueryTable, Result, Similarity
+from embedscope.result import (
+    Explanations,
+    Heatmap,
+    MapLayout,
+    Mapped,
+    NegativeType,
+    Points,
+    QueryTable,
+    Result,
+    Similarity,
+    TextRole,
+)
 from embedscope.result.report import report
 
 PAGE_VERSION: Literal[1] = 1
@@ -39,6 +51,9 @@ POINT_BUDGET = 200_000
 
 ROLES = (Role.QUERY, Role.POSITIVE, Role.HARD_NEGATIVE, Role.DOCUMENT)
 """Roles by their code in the column ``points.roles``."""
+
+TEXT_ROLES = (TextRole.QUERY, TextRole.RIGHT, TextRole.WRONG)
+"""Texts of a failed query by their code in the column ``explanations.role``."""
 
 UNTYPED = "untyped"
 """The name under which negatives without a type are counted."""
@@ -80,7 +95,7 @@ def page_payload(
     untyped = (UNTYPED,) if UNTYPED in result.negative_types else ()
     typed = [types or untyped for types in result.queries.negative_types]
     type_names = list(dict.fromkeys([*result.negative_types, *chain.from_iterable(typed)]))
-    d, heatmap = result.documents, result.heatmap
+    d, heatmap, explanations = result.documents, result.heatmap, result.explanations
     return {
         "kind": "embedscope-page",
         "page_version": PAGE_VERSION,
@@ -99,6 +114,7 @@ def page_payload(
         if result.points is None or points is None
         else _points(result.points, points, result.maps, place),
         "heatmap": None if heatmap is None else _heatmap(heatmap, place),
+        "explanations": None if explanations is None else _explanations(explanations, result, place),
         "compare": compare,
         "timeline": timeline,
     }
@@ -167,6 +183,8 @@ def _used_documents(result: Result, points: IntArray | None) -> IntArray:
     rows = [q.top_documents.ravel(), q.relevant_documents, q.negative_documents, q.wrong_document]
     if result.heatmap is not None:
         rows.append(result.heatmap.documents)
+    if result.explanations is not None:
+        rows.append(np.array([(e.right, e.wrong) for e in result.explanations.failures]).ravel())
     if result.points is not None and points is not None:
         is_document = np.array([role is not Role.QUERY for role in result.points.roles], dtype=bool)
         rows.append(result.points.rows[points[is_document[points]]])
@@ -265,3 +283,35 @@ def _heatmap(heatmap: Heatmap, place: IntArray) -> HeatmapColumns:
         "n_queries": int(heatmap.n_queries),
         "n_documents": int(heatmap.n_documents),
     }
+
+
+def _explanations(explanations: Explanations, result: Result, place: IntArray) -> ExplanationColumns:
+    failures = explanations.failures
+    deletions = [deletion for failure in failures for deletion in failure.deletions]
+    spans: list[IntArray] = []
+    for failure in failures:
+        own = {
+            TextRole.QUERY: result.queries.texts[failure.query],
+            TextRole.RIGHT: result.documents.texts[failure.right],
+            TextRole.WRONG: result.documents.texts[failure.wrong],
+        }
+        offsets = {role: _utf16_offsets(text) for role, text in own.items()}
+        spans.extend(offsets[each.role][[each.start, each.end]] for each in failure.deletions)
+    start, end = np.array(spans, dtype=np.int64).reshape(-1, 2).T
+    return {
+        "query": number_column([failure.query for failure in failures], "int32"),
+        "right": number_column(place[[failure.right for failure in failures]], "int32"),
+        "wrong": number_column(place[[failure.wrong for failure in failures]], "int32"),
+        "best": number_column([f.deletions.index(f.best) if f.best in f.deletions else -1 for f in failures], "int32"),
+        "indptr": number_column(np.cumsum([0, *(len(failure.deletions) for failure in failures)]), "int32"),
+        "role": number_column([TEXT_ROLES.index(each.role) for each in deletions], "uint8"),
+        "start": number_column(start, "int32"),
+        "end": number_column(end, "int32"),
+        "change": number_column([each.change for each in deletions], "float32"),
+        "puts_right_first": number_column([each.puts_right_first for each in deletions], "uint8"),
+    }
+
+
+def _utf16_offsets(text: str) -> IntArray:
+    """How many UTF-16 code units stand before each place between characters of ``text``: from 0 to its length."""
+    return np.cumsum([0, *(2 if character > "\uffff" else 1 for character in text)])
