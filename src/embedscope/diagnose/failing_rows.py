@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from embedscope.data.collection import Negative, Row
-from embedscope.diagnose.failure_modes import FailureMode
+from embedscope.diagnose.modes import FailureMode
 from embedscope.diagnose.second_opinion import answers_as_well
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader
 from embedscope.result import DocumentTable, QueryTable

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from embedscope.diagnose.evidence import LEAST_CASES, Candidate, missing_rank, query_candidate, severity_of
-from embedscope.diagnose.failure_modes import FailureMode, FailureModes
+from embedscope.diagnose.failure_modes import FailureModes
+from embedscope.diagnose.modes import FailureMode
 from embedscope.diagnose.slices import SliceSearch
 from embedscope.result import QueryTable
 from embedscope.result.formatting import percent

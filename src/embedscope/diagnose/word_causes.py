@@ -1,0 +1,159 @@
+"""Causes that the words of a query show: which of them the right document has and the winner lacks, and the reverse."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from embedscope.diagnose.losses import Cause, Losses
+from embedscope.diagnose.modes import FailureMode
+from embedscope.diagnose.second_opinion import Scorer, denies_more
+from embedscope.diagnose.shared_words import Shared, Vocabulary, WordKind, quoted, terms
+from embedscope.protocols import AttributeReader, BoolArray
+
+COVERED = 0.8
+"""Share of the weight of a query's telling words that an answer has, where nobody judged it, to be taken for one."""
+
+LEAST_ALIKE = 5
+"""Other documents with all the words that query and right document share, from which the query says too little."""
+
+_MODE_OF_KIND = {
+    WordKind.NEGATION: FailureMode.NEGATION,
+    WordKind.NUMBER: FailureMode.NUMBER,
+    WordKind.NAME: FailureMode.NAME,
+    WordKind.RARE: FailureMode.RARE,
+    WordKind.WORD: FailureMode.WORD,
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WordCauses:
+    """What the words show: failed queries by cause, and which of all queries the wrong document lures, shape (Q,)."""
+
+    by_mode: Mapping[FailureMode, Cause]
+    lured: BoolArray
+    wordless: BoolArray  # no document has a word of the query
+
+
+def word_causes(
+    losses: Losses, opinion: Scorer, read_ends: Mapping[str, int], attributes: AttributeReader
+) -> WordCauses:
+    """What the words of every query show.
+
+    A failed query has one of these causes at most. Where the right document has telling words of the query that the
+    winner lacks, of more weight than the reverse, the most telling one decides by its kind; where the winner lacks all
+    of several, it has nothing to do with the query.
+
+    Parameters
+    ----------
+    opinion : Scorer
+        Has to prefer a winner that is taken for an answer.
+    read_ends : mapping of text to number of characters
+        Where the model stops reading a text that is too long for it.
+    """
+    queries, documents = losses.queries, losses.documents
+    vocabulary = Vocabulary(queries.texts, documents.texts, attributes.denials)
+    lured = np.zeros(len(queries.texts), dtype=bool)
+    wordless = np.array([vocabulary.knows_none(text) for text in queries.texts], dtype=bool)
+    preferred = np.zeros(len(queries.texts), dtype=bool)
+    ours, theirs = (opinion.pairs(losses.rows, of[losses.rows]) for of in (losses.right, queries.wrong_document))
+    preferred[losses.rows] = theirs >= ours
+    by_mode: dict[FailureMode, dict[int, str]] = defaultdict(dict)
+    is_failed = np.zeros(len(queries.texts), dtype=bool)
+    is_failed[losses.rows] = True
+    for row in np.flatnonzero(queries.wrong_document >= 0).tolist():
+        right, wrong = (vocabulary.held(int(of[row])) for of in (losses.right, queries.wrong_document))
+        words = vocabulary.shared(queries.texts[row], right, wrong)
+        lured[row] = vocabulary.weights(words.lured) > vocabulary.weights(words.missed)
+        if not is_failed[row]:
+            continue
+        case = _Case(losses, row, vocabulary, words, read_ends, attributes)
+        found = case.cut_off() or (case.unjudged() if preferred[row] else None) or case.by_words()
+        if found is not None:
+            mode, evidence = found
+            by_mode[mode][row] = evidence
+    return WordCauses(by_mode, lured, wordless)
+
+
+Found = tuple[FailureMode, str] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Case:
+    losses: Losses
+    row: int
+    vocabulary: Vocabulary
+    words: Shared
+    read_ends: Mapping[str, int]
+    attributes: AttributeReader
+
+    def cut_off(self) -> Found:
+        """Whether the right document has fewer words than the winner in what the model reads of both, and not whole."""
+        texts = self.losses.texts(self.row)[1:]
+        if texts[0] not in self.read_ends:
+            return None
+        right, wrong = (terms(text[: self.read_ends.get(text, len(text))]) for text in texts)
+        read = self.vocabulary.shared(self.losses.queries.texts[self.row], right, wrong)
+        unread = [term for term in (*self.words.missed, *self.words.both) if term not in right]
+        if not unread or self._tips(self.words) < 0 or self._tips(read) >= 0:
+            return None
+        end = self.read_ends[texts[0]]
+        return FailureMode.CUT_OFF, (
+            f"{self._quoted(unread)} stand{'s' * (len(unread) == 1)} in the right document only after character "
+            f"{end:,}, where the model stops reading"
+        )
+
+    def unjudged(self) -> Found:
+        """Whether the winner, which is no stated negative, has nearly all telling words, the right one none more."""
+        words, query = self.words, self.losses.texts(self.row)
+        had = (*words.lured, *words.both)
+        asked = self.vocabulary.weights((*had, *words.neither, *words.unknown))
+        if self.losses.queries.wrong_type[self.row] or words.missed or len(had) < 2:
+            return None
+        if self.vocabulary.weights(had) < COVERED * asked or denies_more(query[2], query[1], self.attributes):
+            return None
+        return FailureMode.UNJUDGED, f"'{self.losses.winner(self.row)}' has {self._quoted(had)} of the query"
+
+    def by_words(self) -> Found:
+        """What the difference of the words shows."""
+        words = self.words
+        if not words.missed and not words.both:
+            return self._gap((*words.lured, *words.neither, *words.unknown))
+        tips = self._tips(words)
+        if tips < 0:
+            return (
+                FailureMode.LURE,
+                f"{self._quoted(words.lured)} {self._are(words.lured)} in the winner, not in the right document",
+            )
+        if tips > 0:
+            evidence = (
+                f"{self._quoted(words.missed)} {self._are(words.missed)} in the right document, not in the winner"
+            )
+            if len(words.missed) > 1 and not words.both and not words.lured:
+                return FailureMode.UNRELATED, evidence
+            return _MODE_OF_KIND[self.vocabulary.kind(words.missed[0])], evidence
+        absent = (*words.neither, *words.unknown)
+        if self.vocabulary.weights(words.neither) > self.vocabulary.weights(words.both):
+            return self._gap(absent)
+        alike = self.vocabulary.n_with(frozenset(words.both)) - 1
+        if alike < LEAST_ALIKE:
+            return None
+        return FailureMode.VAGUE, f"{alike:,} other documents have {self._quoted(words.both)} too"
+
+    def _gap(self, absent: tuple[str, ...]) -> Found:
+        if not absent:
+            return FailureMode.VAGUE, "every word of the query is in many documents"
+        return FailureMode.GAP, f"the right document does not have {self._quoted(absent, 'or')}"
+
+    def _tips(self, words: Shared) -> float:
+        """Weight of what the right document has more, minus that of what the wrong one has more."""
+        return self.vocabulary.weights(words.missed) - self.vocabulary.weights(words.lured)
+
+    def _quoted(self, chosen: Sequence[str], joint: str = "and") -> str:
+        return quoted(chosen, terms(self.losses.queries.texts[self.row]), joint)
+
+    def _are(self, chosen: Sequence[str]) -> str:
+        return f"{self._quoted(chosen)} {'is' if len(chosen) == 1 else 'are'}"
