@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -20,12 +20,13 @@ from scipy.special import gammaln, pdtrc
 from embedscope.data.collection import excerpt
 from embedscope.data.text_features import placeholder, script
 from embedscope.diagnose.leakage import NEAR_JACCARD, normalised
-from embedscope.diagnose.losses import Cause, Losses
+from embedscope.diagnose.losses import N_SHIFTS, Cause, Losses
 from embedscope.diagnose.modes import FailureMode
 from embedscope.diagnose.near_duplicates import near_duplicates, say_the_same
-from embedscope.diagnose.second_opinion import Scorer, answers_as_well, lexical_scorer
+from embedscope.diagnose.second_opinion import AS_CLOSE, Scorer, answers_as_well, lexical_scorer
+from embedscope.diagnose.shared_words import Vocabulary
 from embedscope.diagnose.type_names import names_attribute
-from embedscope.diagnose.word_causes import word_causes
+from embedscope.diagnose.word_causes import in_other_words, word_causes
 from embedscope.measure.ngrams import SplitTexts
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, BoolArray, Float64Array, IntArray
 from embedscope.result import DocumentTable, QueryTable
@@ -48,16 +49,29 @@ FAR_FENCES = 3.0
 """Interquartile ranges below the first quartile from which a best score is far out (Tukey 1977)."""
 
 
+BY_TEXTS = (
+    FailureMode.VALUE, FailureMode.LANGUAGE, FailureMode.CUT_OFF, FailureMode.UNJUDGED, FailureMode.NEGATION,
+    FailureMode.NUMBER, FailureMode.NAME, FailureMode.RARE, FailureMode.WORD, FailureMode.VAGUE,
+)  # fmt: skip
+"""Modes that the texts show of one query, and that can be there by chance."""
+
+_LATER = (*BY_TEXTS, FailureMode.UNRELATED, FailureMode.GAP, FailureMode.LURE, FailureMode.UNREACHABLE,
+          FailureMode.SEVERAL, FailureMode.OTHER)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class FailureModes:
     """The mode of each query, None where it is right at rank 1.
 
     ``conditions`` says for the causes that right queries may have as well which queries have them, shape (Q,).
+    ``chance`` is how many of the queries of no earlier mode would have a mode of :data:`BY_TEXTS` had they been lost to
+    what beat another query: a mode that is no more frequent is no fault of the model that its texts show.
     """
 
     modes: tuple[FailureMode | None, ...]
     conditions: Mapping[FailureMode, BoolArray]
     evidence: tuple[str, ...] = ()  # (Q,) the words, numbers or document that show the mode, "" where there is none
+    chance: Mapping[FailureMode, float] = field(default_factory=dict)
 
     def counts(self) -> dict[FailureMode, int]:
         """Failed queries by mode, in the order of decision."""
@@ -96,8 +110,14 @@ def classify_failures(
     """
     losses = Losses.of(queries, documents)
     opinion = opinion or lexical_scorer(SplitTexts.of(queries.texts), SplitTexts.of(documents.texts))
-    words = word_causes(losses, opinion, read_ends or {}, attributes)
-    conditions = {
+    vocabulary = Vocabulary(queries.texts, documents.texts, attributes.denials)
+    by_texts, *by_chance = (
+        _shown_by_texts(own, vocabulary, opinion, read_ends or {}, attributes) for own in (losses, *losses.by_chance())
+    )
+    unrelated = by_texts.pop(FailureMode.UNRELATED, {})
+    wordless = np.array([vocabulary.knows_none(text) for text in queries.texts], dtype=bool)
+    gap, lured = in_other_words(losses, vocabulary)
+    conditions: dict[FailureMode, BoolArray] = {
         FailureMode.TRUNCATED: _truncated(losses, n_tokens or {}, max_length),
         FailureMode.LENGTH: _of_other_length(losses),
     }
@@ -118,14 +138,12 @@ def classify_failures(
         (FailureMode.ATTRIBUTE, losses.cause(_typed(queries, is_one_attribute), stated)),
         (FailureMode.HUB, _hub_wins(losses)),
         (FailureMode.NEGATIVE, losses.cause(_typed(queries, names_attribute), stated)),
-        (FailureMode.VALUE, _contradictions(losses, attributes)),
-        (FailureMode.LANGUAGE, _other_languages(losses, attributes)),
-        (FailureMode.OUTLIER, _outliers(losses, words.wordless)),
-        (FailureMode.CUT_OFF, words.by_mode.get(FailureMode.CUT_OFF, {})),
+        (FailureMode.OUTLIER, _outliers(losses, wordless)),
         *controlled.items(),
-        *words.by_mode.items(),
+        *by_texts.items(),
         (FailureMode.NEGATIVE, losses.cause(_typed(queries, bool), stated)),
         (FailureMode.UNREACHABLE, losses.cause(~_reachable(queries), partial(_rank, losses))),
+        (FailureMode.UNRELATED, unrelated),
         (FailureMode.SEVERAL, _found_another(losses)),
     )
     modes: list[FailureMode | None] = [None if right else FailureMode.OTHER for right in queries.is_correct.tolist()]
@@ -133,7 +151,30 @@ def classify_failures(
     for row in losses.rows.tolist():
         found = ((mode, cause[row]) for mode, cause in causes if row in cause)
         modes[row], evidence[row] = next(found, (FailureMode.OTHER, ""))
-    return FailureModes(tuple(modes), {**conditions, FailureMode.LURE: words.lured}, tuple(evidence))
+    chance = Counter(
+        next((mode for mode, cause in shifted.items() if row in cause), FailureMode.OTHER)
+        for shifted in by_chance
+        for row in losses.rows.tolist()
+        if modes[row] in _LATER
+    )
+    conditions |= {FailureMode.GAP: gap, FailureMode.LURE: lured}
+    return FailureModes(tuple(modes), conditions, tuple(evidence), {mode: chance[mode] / N_SHIFTS for mode in BY_TEXTS})
+
+
+def _shown_by_texts(
+    losses: Losses,
+    vocabulary: Vocabulary,
+    opinion: Scorer,
+    read_ends: Mapping[str, int],
+    attributes: AttributeReader,
+) -> dict[FailureMode, Cause]:
+    """Causes that the three texts of a query show, in the order in which they are looked for."""
+    words = word_causes(losses, vocabulary, opinion, read_ends, attributes)
+    first = {
+        FailureMode.VALUE: _contradictions(losses, attributes),
+        FailureMode.LANGUAGE: _other_languages(losses, attributes),
+    }
+    return first | words
 
 
 def explains(condition: BoolArray, failed: BoolArray) -> bool:
@@ -212,21 +253,21 @@ def _rank(losses: Losses, row: int) -> str:
 
 
 def _hub_wins(losses: Losses) -> Cause:
-    wins = Counter(losses.queries.wrong_document[losses.rows].tolist())
-    is_hub = np.isin(losses.queries.wrong_document, winning_hubs(losses.queries))
+    wins = Counter(losses.wrong[losses.rows].tolist())
+    is_hub = np.isin(losses.wrong, winning_hubs(losses.queries))
     return losses.cause(
         is_hub,
-        lambda row: f"'{losses.winner(row)}' wins {wins[int(losses.queries.wrong_document[row])]:,} queries",
+        lambda row: f"'{losses.winner(row)}' wins {wins[int(losses.wrong[row])]:,} queries",
     )
 
 
 def _contradictions(losses: Losses, attributes: AttributeReader) -> Cause:
-    """Failed queries whose winner states another value than the query does, where the right document does not."""
+    """Failed queries whose winner meets one value that is asked for and contradicts another, unlike the right one."""
     found: dict[int, str] = {}
     for row in losses.rows.tolist():
         query, right, wrong = losses.texts(row)
         kinds = attributes.conflicts(query, wrong)
-        if kinds and not attributes.conflicts(query, right):
+        if kinds and not attributes.conflicts(query, right) and attributes.met_values(query, wrong, tolerance=AS_CLOSE):
             found[row] = f"the winner states another {' and another '.join(kinds)} than the query"
     return found
 
@@ -273,7 +314,7 @@ def _lengths(losses: Losses, n_tokens: Mapping[str, int], row: int) -> str:
 def _answering_winners(losses: Losses, opinion: Scorer, attributes: AttributeReader) -> Cause:
     """Failed queries whose winner answers as well as the best positive, and is preferred by ``opinion``."""
     rows = losses.rows
-    ours, theirs = (opinion.pairs(rows, of[rows]) for of in (losses.right, losses.queries.wrong_document))
+    ours, theirs = (opinion.pairs(rows, of[rows]) for of in (losses.right, losses.wrong))
     return {
         row: f"'{losses.winner(row)}' states all that query and right document share; "
         f"{opinion.name}: {their:.2f} against {our:.2f}"

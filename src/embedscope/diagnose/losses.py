@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from embedscope.protocols import BoolArray, Float64Array, IntArray
 from embedscope.result import DocumentTable, QueryTable
+
+N_SHIFTS = 3
 
 Cause = Mapping[int, str]
 """Queries that a cause holds for, each with the evidence in a few words."""
@@ -22,6 +24,7 @@ class Losses:
     documents: DocumentTable
     rows: IntArray  # (F,)
     right: IntArray  # (Q,) the best-scoring relevant document
+    wrong: IntArray  # (Q,) the best-scoring one that is not relevant, -1 where there is none
 
     @classmethod
     def of(cls, queries: QueryTable, documents: DocumentTable) -> Losses:
@@ -31,7 +34,15 @@ class Losses:
             start + int(np.argmax(queries.relevant_scores[start:end])) for start, end in zip(starts, ends, strict=True)
         ]
         right = np.asarray(queries.relevant_documents[np.array(places, dtype=np.int64)], dtype=np.int64)
-        return cls(queries, documents, np.flatnonzero(~queries.is_correct & (queries.wrong_document >= 0)), right)
+        rows = np.flatnonzero(~queries.is_correct & (queries.wrong_document >= 0))
+        return cls(queries, documents, rows, right, queries.wrong_document)
+
+    def by_chance(self) -> Iterator[Losses]:
+        """Each query lost to what beat another one, :data:`N_SHIFTS` times another."""
+        for shift in range(1, N_SHIFTS + 1):
+            wrong = self.wrong.copy()
+            wrong[self.rows] = np.roll(wrong[self.rows], shift * len(self.rows) // (N_SHIFTS + 1))
+            yield replace(self, wrong=wrong)
 
     @property
     def lead(self) -> Float64Array:
@@ -41,7 +52,7 @@ class Losses:
     def texts(self, row: int) -> tuple[str, str, str]:
         """The query, its right and its wrong document."""
         texts = self.documents.texts
-        return self.queries.texts[row], texts[int(self.right[row])], texts[int(self.queries.wrong_document[row])]
+        return self.queries.texts[row], texts[int(self.right[row])], texts[int(self.wrong[row])]
 
     @property
     def document_texts(self) -> frozenset[str]:
@@ -50,7 +61,7 @@ class Losses:
 
     def winner(self, row: int) -> str:
         """The id of the document that won."""
-        return self.documents.ids[int(self.queries.wrong_document[row])]
+        return self.documents.ids[int(self.wrong[row])]
 
     def cause(self, flags: BoolArray, evidence: Callable[[int], str]) -> Cause:
         """The failed queries among ``flags``, shape (Q,), each with its evidence."""

@@ -12,7 +12,7 @@ from embedscope.diagnose.losses import Cause, Losses
 from embedscope.diagnose.modes import FailureMode
 from embedscope.diagnose.second_opinion import Scorer, denies_more
 from embedscope.diagnose.shared_words import Shared, Vocabulary, WordKind, quoted, terms
-from embedscope.protocols import AttributeReader, BoolArray
+from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, BoolArray
 
 COVERED = 0.8
 """Share of the weight of a query's telling words that an answer has, where nobody judged it, to be taken for one."""
@@ -29,23 +29,18 @@ _MODE_OF_KIND = {
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class WordCauses:
-    """What the words show: failed queries by cause, and which of all queries the wrong document lures, shape (Q,)."""
-
-    by_mode: Mapping[FailureMode, Cause]
-    lured: BoolArray
-    wordless: BoolArray  # no document has a word of the query
-
-
 def word_causes(
-    losses: Losses, opinion: Scorer, read_ends: Mapping[str, int], attributes: AttributeReader
-) -> WordCauses:
-    """What the words of every query show.
+    losses: Losses,
+    vocabulary: Vocabulary,
+    opinion: Scorer,
+    read_ends: Mapping[str, int],
+    attributes: AttributeReader = NO_ATTRIBUTES,
+) -> dict[FailureMode, Cause]:
+    """What the words of every failed query show.
 
-    A failed query has one of these causes at most. Where the right document has telling words of the query that the
-    winner lacks, of more weight than the reverse, the most telling one decides by its kind; where the winner lacks all
-    of several, it has nothing to do with the query.
+    A query has one of these causes at most. Where the right document has telling words of the query that the winner
+    lacks, of more weight than the reverse, the most telling one decides by its kind; where the winner lacks all of
+    several, it has nothing to do with the query.
 
     Parameters
     ----------
@@ -54,28 +49,33 @@ def word_causes(
     read_ends : mapping of text to number of characters
         Where the model stops reading a text that is too long for it.
     """
-    queries, documents = losses.queries, losses.documents
-    vocabulary = Vocabulary(queries.texts, documents.texts, attributes.denials)
-    lured = np.zeros(len(queries.texts), dtype=bool)
-    wordless = np.array([vocabulary.knows_none(text) for text in queries.texts], dtype=bool)
-    preferred = np.zeros(len(queries.texts), dtype=bool)
-    ours, theirs = (opinion.pairs(losses.rows, of[losses.rows]) for of in (losses.right, queries.wrong_document))
-    preferred[losses.rows] = theirs >= ours
-    by_mode: dict[FailureMode, dict[int, str]] = defaultdict(dict)
-    is_failed = np.zeros(len(queries.texts), dtype=bool)
-    is_failed[losses.rows] = True
-    for row in np.flatnonzero(queries.wrong_document >= 0).tolist():
-        right, wrong = (vocabulary.held(int(of[row])) for of in (losses.right, queries.wrong_document))
-        words = vocabulary.shared(queries.texts[row], right, wrong)
-        lured[row] = vocabulary.weights(words.lured) > vocabulary.weights(words.missed)
-        if not is_failed[row]:
-            continue
-        case = _Case(losses, row, vocabulary, words, read_ends, attributes)
-        found = case.cut_off() or (case.unjudged() if preferred[row] else None) or case.by_words()
-        if found is not None:
-            mode, evidence = found
-            by_mode[mode][row] = evidence
-    return WordCauses(by_mode, lured, wordless)
+    ours, theirs = (opinion.pairs(losses.rows, of[losses.rows]) for of in (losses.right, losses.wrong))
+    found: dict[FailureMode, dict[int, str]] = defaultdict(dict)
+    for row, is_preferred in zip(losses.rows.tolist(), (theirs >= ours).tolist(), strict=True):
+        case = _Case(losses, row, vocabulary, shared_words(losses, vocabulary, row), read_ends, attributes)
+        shown = case.cut_off() or (case.unjudged() if is_preferred else None) or case.by_words()
+        if shown is not None:
+            mode, evidence = shown
+            found[mode][row] = evidence
+    return dict(found)
+
+
+def shared_words(losses: Losses, vocabulary: Vocabulary, row: int) -> Shared:
+    """The telling words of a query by which of its right and its wrong document have them."""
+    right, wrong = (vocabulary.held(int(of[row])) for of in (losses.right, losses.wrong))
+    return vocabulary.shared(losses.queries.texts[row], right, wrong)
+
+
+def in_other_words(losses: Losses, vocabulary: Vocabulary) -> tuple[BoolArray, BoolArray]:
+    """Queries whose right document lacks their telling words, and those that share more with their wrong document."""
+    gap, lured = (np.zeros(len(losses.queries.texts), dtype=bool) for _ in range(2))
+    for row in np.flatnonzero(losses.wrong >= 0).tolist():
+        words = shared_words(losses, vocabulary, row)
+        tips = vocabulary.weights(words.missed) - vocabulary.weights(words.lured)
+        has_none = not words.missed and not words.both
+        gap[row] = has_none or (not tips and vocabulary.weights(words.neither) > vocabulary.weights(words.both))
+        lured[row] = not has_none and tips < 0
+    return gap, lured
 
 
 Found = tuple[FailureMode, str] | None
