@@ -17,7 +17,10 @@ from embedscope.result import DocumentTable, QueryTable
 def lost_to(query: str, right: str, wrong: str, *more: str) -> tuple[QueryTable, DocumentTable]:
     """Query 0 of 40 is lost to ``wrong``; ``more`` stand among the other documents."""
     queries, documents = lost(1)
-    texts = [f"unlike text {chr(97 + i % 26)}{chr(97 + i // 26)}" for i in range(len(documents.texts))]
+    texts = [
+        f"unlike text with the old matter for us in a {chr(97 + i % 26)}{chr(97 + i // 26)}"
+        for i in range(len(documents.texts))
+    ]
     texts[0], texts[40], texts[50 : 50 + len(more)] = right, wrong, more
     own = tuple(f"unlike query {i}" for i in range(1, len(queries.texts)))
     return replace(queries, texts=(query, *own)), replace(documents, texts=tuple(texts))
@@ -34,16 +37,17 @@ RIGHT = "We rent a boat in the old harbour, 12 seats, with a captain"
 @pytest.mark.parametrize(
     ("query", "wrong", "more", "mode", "evidence"),
     [
-        ("boat for 12", "A boat to rent, 14 seats", (), FailureMode.NUMBER, "'12' is in the right document, not in the winner"),
+        ("boat for 12", "A boat to rent, 14 seats", (), FailureMode.NUMBER,
+         "'12' is in the right document, not in the winner"),
         ("boat with captain", "A boat to rent", (), FailureMode.RARE,
          "'captain' is in the right document, not in the winner"),
         ("harbour captain boat", "A shed", (), FailureMode.UNRELATED,
          "'boat', 'captain' and 'harbour' are in the right document, not in the winner"),
-        ("old boat and flag", "A boat with a flag and an old crew", (), FailureMode.LURE,
+        ("old boat with cabin and flag", "A boat with a flag", (), FailureMode.LURE,
          "'flag' is in the winner, not in the right document"),
-        ("vessel hire", "A shed", (), FailureMode.GAP, "the right document does not have 'vessel' or 'hire'"),
-        ("a boat", "The boat", ("boat a", "boat b", "boat c", "boat d", "boat e"), FailureMode.VAGUE,
-         "6 other documents have 'boat' too"),
+        ("old vessel hire", "A shed", (), FailureMode.GAP, "the right document does not have 'vessel' or 'hire'"),
+        ("a boat", "The boat", ("boat one", "boat two", "boat six", "boat ten"), FailureMode.VAGUE,
+         "5 other documents have 'boat' too"),
         ("boat", "The boat", (), FailureMode.OTHER, ""),
     ],
 )  # fmt: skip
@@ -61,7 +65,7 @@ def test_a_name_is_one_by_the_spelling_of_the_documents() -> None:
 def test_words_behind_what_the_model_reads_are_cut_off() -> None:
     right = "A page of filler. " * 20 + "We rent a boat in the harbour"
     expected = (
-        "'boat' and 'harbour' stand in the right document only after character 100, where the model stops reading"
+        "'harbour' and 'boat' stand in the right document only after character 100, where the model stops reading"
     )
     found = mode_of("boat in the harbour", right, "A boat to rent", read_ends={right: 100})
     assert found == (FailureMode.CUT_OFF, expected)

@@ -301,7 +301,8 @@ def _of_other_length(losses: Losses) -> BoolArray:
     queries = losses.queries
     lengths = np.array([1 + len(text) for text in losses.documents.texts], dtype=np.float64)
     ratio = np.abs(np.log(lengths[losses.right] / lengths[queries.wrong_document]))
-    return np.asarray((ratio >= np.log(FAR_LENGTH)) & (queries.wrong_document >= 0), dtype=bool)
+    flags = np.asarray((ratio >= np.log(FAR_LENGTH)) & (queries.wrong_document >= 0), dtype=bool)
+    return flags if flags[losses.rows].sum() >= LEAST_WINS else np.zeros_like(flags)  # few are everyday noise
 
 
 def _lengths(losses: Losses, n_tokens: Mapping[str, int], row: int) -> str:

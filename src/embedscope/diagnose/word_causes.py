@@ -126,12 +126,10 @@ class _Case:
         if tips < 0:
             return (
                 FailureMode.LURE,
-                f"{self._quoted(words.lured)} {self._are(words.lured)} in the winner, not in the right document",
+                f"{self._are(words.lured)} in the winner, not in the right document",
             )
         if tips > 0:
-            evidence = (
-                f"{self._quoted(words.missed)} {self._are(words.missed)} in the right document, not in the winner"
-            )
+            evidence = f"{self._are(words.missed)} in the right document, not in the winner"
             if len(words.missed) > 1 and not words.both and not words.lured:
                 return FailureMode.UNRELATED, evidence
             return _MODE_OF_KIND[self.vocabulary.kind(words.missed[0])], evidence
