@@ -88,7 +88,7 @@ _MODE_WORDS = {
     FailureMode.UNJUDGED: (
         "likely-unjudged",
         "in {share} of the queries the winner has the words of the query, and nobody judged it: a guess",
-        "Judge the winners listed (embedscope audit lists such pairs too); until then the score may be too low.",
+        "Judge the winners (--export-unjudged lists them, the surest first); until then the score may be too low.",
     ),
     FailureMode.NEGATION: (
         "negation-ignored",

@@ -107,6 +107,16 @@ class Vocabulary:
         """Sum over words."""
         return sum(map(self.weight, chosen))
 
+    def lead(self, words: Shared) -> float:
+        """Weight of what the right document alone has minus that of what the wrong one alone has; 0 up to rounding."""
+        return round(self.weights(words.missed) - self.weights(words.lured), 9)
+
+    def is_in_other_words(self, words: Shared) -> bool:
+        """Whether the right document lacks most of the telling words, and the wrong one has no more of them."""
+        if not words.missed and not words.both:
+            return bool(words.lured or words.neither or words.unknown)
+        return not self.lead(words) and self.weights(words.neither) > self.weights(words.both)
+
     def kind(self, term: str) -> WordKind:
         """What a word of the queries is."""
         if self._written[term].casefold() in self._denials:

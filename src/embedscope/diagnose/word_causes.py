@@ -71,10 +71,8 @@ def in_other_words(losses: Losses, vocabulary: Vocabulary) -> tuple[BoolArray, B
     gap, lured = (np.zeros(len(losses.queries.texts), dtype=bool) for _ in range(2))
     for row in np.flatnonzero(losses.wrong >= 0).tolist():
         words = shared_words(losses, vocabulary, row)
-        tips = vocabulary.weights(words.missed) - vocabulary.weights(words.lured)
-        has_none = not words.missed and not words.both
-        gap[row] = has_none or (not tips and vocabulary.weights(words.neither) > vocabulary.weights(words.both))
-        lured[row] = not has_none and tips < 0
+        gap[row] = vocabulary.is_in_other_words(words)
+        lured[row] = not gap[row] and vocabulary.lead(words) < 0
     return gap, lured
 
 
@@ -98,7 +96,7 @@ class _Case:
         right, wrong = (terms(text[: self.read_ends.get(text, len(text))]) for text in texts)
         read = self.vocabulary.shared(self.losses.queries.texts[self.row], right, wrong)
         unread = [term for term in (*self.words.missed, *self.words.both) if term not in right]
-        if not unread or self._tips(self.words) < 0 or self._tips(read) >= 0:
+        if not unread or self.vocabulary.lead(self.words) < 0 or self.vocabulary.lead(read) >= 0:
             return None
         end = self.read_ends[texts[0]]
         return FailureMode.CUT_OFF, (
@@ -119,36 +117,26 @@ class _Case:
 
     def by_words(self) -> Found:
         """What the difference of the words shows."""
-        words = self.words
-        if not words.missed and not words.both:
-            return self._gap((*words.lured, *words.neither, *words.unknown))
-        tips = self._tips(words)
-        if tips < 0:
-            return (
-                FailureMode.LURE,
-                f"{self._are(words.lured)} in the winner, not in the right document",
-            )
-        if tips > 0:
+        words, vocabulary = self.words, self.vocabulary
+        if vocabulary.is_in_other_words(words):
+            absent = (*words.lured, *words.neither, *words.unknown)
+            return FailureMode.GAP, f"the right document does not have {self._quoted(absent, 'or')}"
+        lead = vocabulary.lead(words)
+        if lead < 0:
+            return FailureMode.LURE, f"{self._are(words.lured)} in the winner, not in the right document"
+        if lead > 0:
             evidence = f"{self._are(words.missed)} in the right document, not in the winner"
             if len(words.missed) > 1 and not words.both and not words.lured:
                 return FailureMode.UNRELATED, evidence
-            return _MODE_OF_KIND[self.vocabulary.kind(words.missed[0])], evidence
-        absent = (*words.neither, *words.unknown)
-        if self.vocabulary.weights(words.neither) > self.vocabulary.weights(words.both):
-            return self._gap(absent)
-        alike = self.vocabulary.n_with(frozenset(words.both)) - 1
+            return _MODE_OF_KIND[vocabulary.kind(words.missed[0])], evidence
+        if words.missed or words.lured:
+            return None
+        if not words.both:
+            return FailureMode.VAGUE, "every word of the query is in many documents"
+        alike = vocabulary.n_with(frozenset(words.both)) - 1
         if alike < LEAST_ALIKE:
             return None
         return FailureMode.VAGUE, f"{alike:,} other documents have {self._quoted(words.both)} too"
-
-    def _gap(self, absent: tuple[str, ...]) -> Found:
-        if not absent:
-            return FailureMode.VAGUE, "every word of the query is in many documents"
-        return FailureMode.GAP, f"the right document does not have {self._quoted(absent, 'or')}"
-
-    def _tips(self, words: Shared) -> float:
-        """Weight of what the right document has more, minus that of what the wrong one has more."""
-        return self.vocabulary.weights(words.missed) - self.vocabulary.weights(words.lured)
 
     def _quoted(self, chosen: Sequence[str], joint: str = "and") -> str:
         return quoted(chosen, terms(self.losses.queries.texts[self.row]), joint)
