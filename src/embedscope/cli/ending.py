@@ -44,7 +44,7 @@ def require_writable(output: OutputSettings, pictures: Sequence[str] = ()) -> No
 
 
 def write_side_files(result: Result, settings: Settings, comparisons: Sequence[Comparison] | None = None) -> list[str]:
-    """JUnit file, Markdown summary, training rows of the failures, answers to be judged, where asked for; their paths."""
+    """JUnit file, Markdown summary, rows of the failures, answers to be judged, where asked for; their paths."""
     output, checks, verdict = settings.output, result.checklist, result.verdict
     shown = result.comparisons if comparisons is None else comparisons
     written = []

@@ -19,11 +19,11 @@ _BY_SURENESS = DOUBTFUL[1:]
 
 
 def unjudged_pairs(queries: QueryTable, documents: DocumentTable) -> list[dict[str, Any]]:
-    """Queries whose failure mode says that the winner answers them, the surest mode first, then by the lead of the winner.
+    """Queries whose failure mode says that the winner answers them, the surest mode first, then by its lead.
 
     One object a pair: ``query_id``, ``query``, ``document_id``, ``document``, ``positive`` (the best-scoring relevant
-    text), ``why`` (mode and evidence), and ``relevant``, null until a person says true or false. A query whose winner is
-    one of its hard negatives was judged, and is left out.
+    text), ``why`` (mode and evidence), and ``relevant``, null until a person says true or false. A query whose winner
+    is one of its hard negatives was judged, and is left out.
     """
     lead = queries.wrong_similarity - queries.positive_similarity
     rows = [
