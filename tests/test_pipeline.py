@@ -26,8 +26,8 @@ from embedscope.data.collection import Collection, Row, build_collection
 from embedscope.data.readers import read_collection
 from embedscope.decide.criteria import load_criteria
 from embedscope.decide.verdict import judge
-from embedscope.diagnose.failure_modes import FailureMode
 from embedscope.diagnose.findings import failure_modes
+from embedscope.diagnose.modes import FailureMode
 from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError, TooFewPointsError
 from embedscope.models.embed import Embeddings
 from embedscope.pipeline import Embedded, generator, result_of

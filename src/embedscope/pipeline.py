@@ -26,6 +26,7 @@ from embedscope.diagnose.examination import Examination, perturbations_of
 from embedscope.diagnose.examples import choose_examples
 from embedscope.diagnose.findings import failure_modes, find_faults
 from embedscope.diagnose.leakage import measure_leakage
+from embedscope.diagnose.losses import Losses
 from embedscope.diagnose.model_faults import fragile_queries
 from embedscope.errors import InvalidOptionError
 from embedscope.log import SILENT, Log
@@ -46,7 +47,7 @@ from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import Embeddings, embed_collection
 from embedscope.models.model import Model, load_model
 from embedscope.models.precomputed import is_precomputed_file, load_precomputed
-from embedscope.models.token_lengths import long_texts
+from embedscope.models.token_lengths import long_texts, read_ends
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, Float64Array
 from embedscope.result import (
     MAP_NAMES,
@@ -468,12 +469,16 @@ def diagnose(
     deployment, no_deployment = measures.deployment_cost(generator(settings, "deployment cost"))
     log.step("Looking for what fails, and why")
     n_tokens = None if model is None else long_texts(model, collection)
+    ends = None
+    if model is not None and n_tokens:
+        ends = read_ends(model, Losses.of(scored.queries, scored.documents).document_texts & n_tokens.keys())
     modes = failure_modes(
         scored,
         collection,
         base=embedded.base,
         split_texts=None if embedded.base is not None else ranked.split_texts,
         n_tokens=n_tokens,
+        read_ends=ends,
         attributes=attributes,
     )
     findings = find_faults(
@@ -494,7 +499,11 @@ def diagnose(
     return extended(
         scored,
         Diagnosed,
-        queries=replace(scored.queries, failure_modes=tuple("" if m is None else m.value for m in modes.modes)),
+        queries=replace(
+            scored.queries,
+            failure_modes=tuple("" if m is None else m.value for m in modes.modes),
+            failure_evidence=modes.evidence,
+        ),
         findings=findings,
         failure_modes={mode.value: n for mode, n in modes.counts().items()},
         geometry=geometry,

@@ -402,6 +402,7 @@ class OutputSettings(Checked):
     junit: str | None = option(None, "checklist as JUnit XML, for a CI job", metavar="FILE")
     summary: str | None = option(None, "summary in Markdown, for a pull request", metavar="FILE")
     export_failures: str | None = option(None, "failed queries as training rows", metavar="OUT.json")
+    export_unjudged: str | None = option(None, "likely answers that nobody judged, to be labelled", metavar="OUT.json")
     findings: bool = option(False, "print every finding with the rows that show it")
     gate: bool = option(False, "exit with 1 (retrain) or 3 (undecided, unfit)")
     quiet: bool = option(False, "print only errors")

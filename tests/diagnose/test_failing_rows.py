@@ -10,7 +10,7 @@ from tests.diagnose.test_failure_modes import OTHER, POSITIVE, tables
 
 from embedscope.data.collection import Row
 from embedscope.diagnose.failing_rows import DOUBTFUL, EDITED, MINED, N_WINNERS, failing_rows
-from embedscope.diagnose.failure_modes import FailureMode
+from embedscope.diagnose.modes import FailureMode
 from embedscope.packs.rental_vi import PACK
 from embedscope.result import DocumentTable, QueryTable
 

@@ -357,6 +357,7 @@ def hostile_payload() -> dict[str, Any]:
             texts=tuple(nasty() for _ in q.texts),
             negative_types=tuple(tuple(rename[n] for n in types) or names[2:] for types in q.negative_types),
             failure_modes=("", HOSTILE[0], "", ""),
+            failure_evidence=("", HOSTILE[1], "", ""),
         ),
         documents=replace(base.documents, ids=tuple(HOSTILE[:6]), texts=tuple(HOSTILE[5:11])),
         references={HOSTILE[0]: {"MRR": 0.5}},
@@ -521,6 +522,7 @@ def _queries() -> QueryTable:
         negative_weights=np.array([1.0, 2.0, 1.0, 0.5]),
         negative_types=(("price",), ("location", "price"), ("price",), ()),
         failure_modes=("", "attribute ignored", "", ""),
+        failure_evidence=("", "'d3' is its hard negative of type 'location + price'", "", ""),
     )
 
 

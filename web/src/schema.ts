@@ -497,7 +497,7 @@ export interface Verdict {
   reasons: string[];
 }
 /**
- * One row a query. Ragged columns: row i owns values[indptr[i]:indptr[i + 1]]. Document columns index the documents of this payload, -1 for none. failure_mode: 0 for a query that is right, else the place in report.failure_modes, counted from 1.
+ * One row a query. Ragged columns: row i owns values[indptr[i]:indptr[i + 1]]. Document columns index the documents of this payload, -1 for none. failure_mode: 0 for a query that is right, else the place in report.failure_modes, counted from 1. failure_evidence: what shows it, "" where nothing does.
  */
 export interface QueryColumns {
   n: number;
@@ -526,6 +526,7 @@ export interface QueryColumns {
   negative_type_indptr: Numbers;
   negative_types: Numbers;
   failure_mode?: Numbers;
+  failure_evidence?: Texts;
 }
 /**
  * Texts: a JSON list in UTF-8, deflated, in base64.

@@ -177,7 +177,7 @@ COMMANDS = (
             Group(
                 "output",
                 OutputSettings,
-                ("output", "junit", "summary", "export_failures", "findings", "gate", *_PRINTED),
+                ("output", "junit", "summary", "export_failures", "export_unjudged", "findings", "gate", *_PRINTED),
             ),
         ),
         defaults={"max_samples": 0},

@@ -11,8 +11,8 @@ import numpy as np
 
 from embedscope.data.collection import Negative, Row
 from embedscope.diagnose.edited_values import ValueEditor
-from embedscope.diagnose.failure_modes import FailureMode
 from embedscope.diagnose.second_opinion import answers_as_well
+from embedscope.diagnose.unjudged import DOUBTFUL
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader
 from embedscope.result import DocumentTable, QueryTable
 
@@ -21,9 +21,6 @@ N_WINNERS = 5
 
 MINED = "mined"
 """Type of a winner that differs in no attribute that can be read."""
-
-DOUBTFUL = tuple(mode.value for mode in (FailureMode.UNFILLED, FailureMode.NEAR_DUPLICATE, FailureMode.FALSE_NEGATIVE))
-"""Modes that accuse the label: training on the winner as a negative would teach a fault of the data."""
 
 
 EDITED = "edited"

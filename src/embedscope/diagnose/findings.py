@@ -77,6 +77,7 @@ def failure_modes(
     base: Embeddings | None = None,
     split_texts: tuple[SplitTexts, SplitTexts] | None = None,
     n_tokens: Mapping[str, int] | None = None,
+    read_ends: Mapping[str, int] | None = None,
     attributes: AttributeReader = NO_ATTRIBUTES,
 ) -> FailureModes:
     """Why each failed query failed, as `classify_failures`.
@@ -92,6 +93,7 @@ def failure_modes(
         scored.documents,
         opinion=opinion,
         n_tokens=n_tokens,
+        read_ends=read_ends,
         max_length=scored.model.max_length,
         tolerance=scored.tie_tolerance,
         attributes=attributes,

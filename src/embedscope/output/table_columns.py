@@ -35,6 +35,7 @@ def query_columns(result: Scored) -> dict[str, Any]:
         "wrong_similarity": q.wrong_similarity,
         "wrong_type": list(q.wrong_type),
         **({"failure_mode": [mode or None for mode in q.failure_modes]} if q.failure_modes else {}),
+        **({"failure_evidence": [shown or None for shown in q.failure_evidence]} if q.failure_evidence else {}),
         "relevant_ids": [[d.ids[i] for i in q.relevant_documents[own]] for own in relevant],
         "negative_ids": [[d.ids[i] for i in q.negative_documents[own]] for own in negatives],
         "negative_scores": [q.negative_scores[own] for own in negatives],

@@ -90,6 +90,7 @@ def _queries(columns: Mapping[str, list[Any]], metrics: tuple[str, ...]) -> Quer
         "negative_types": [types for row in columns["negative_types"] for types in row],
         "values": {name: columns[name] for name in metrics},
         "failure_modes": [mode or "" for mode in columns.get("failure_mode", [])],
+        "failure_evidence": [evidence or "" for evidence in columns.get("failure_evidence", [])],
     }
     return decode(
         QueryTable,

@@ -45,6 +45,7 @@ class QueryTable:
     negative_types: tuple[tuple[str, ...], ...]
     values: Mapping[str, Float64Array] = field(default_factory=dict)  # metric name -> (Q,), NaN where undefined
     failure_modes: tuple[str, ...] = ()  # why a query is not right at rank 1, "" where it is; () where nobody asked
+    failure_evidence: tuple[str, ...] = ()  # what shows each, "" where nothing does; () where nobody asked
     groups: tuple[str | None, ...] = ()  # as the data file states them, () where it has none
     metadata: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)  # other columns of the data file
 

@@ -116,7 +116,7 @@ def _require_no_texts(settings: Settings) -> None:
         (settings.data, ("data", "train", "max_samples")),
         (settings.model, ("baseline",)),
         (settings.measure, ("robustness", "deployment_cost", "geometry", "wanted_precision")),
-        (settings.output, ("export_failures",)),
+        (settings.output, ("export_failures", "export_unjudged")),
     )
     named = [name for part, names in needs for name in names if getattr(part, name)]
     if named:

@@ -34,7 +34,7 @@ class QueryColumns(TypedDict):
     """One row a query. Ragged columns: row i owns values[indptr[i]:indptr[i + 1]].
 
     Document columns index the documents of this payload, -1 for none. failure_mode: 0 for a query that is right, else
-    the place in report.failure_modes, counted from 1.
+    the place in report.failure_modes, counted from 1. failure_evidence: what shows it, "" where nothing does.
     """
 
     n: int
@@ -63,6 +63,7 @@ class QueryColumns(TypedDict):
     negative_type_indptr: Numbers
     negative_types: Numbers
     failure_mode: NotRequired[Numbers]
+    failure_evidence: NotRequired[Texts]
 
 
 class DocumentColumns(TypedDict):

@@ -227,6 +227,8 @@ def _queries(
     if q.failure_modes:
         place_of = {mode: code for code, mode in enumerate(("", *modes))}
         columns["failure_mode"] = number_column([place_of[mode] for mode in q.failure_modes], "uint8")
+    if q.failure_evidence:
+        columns["failure_evidence"] = text_column(q.failure_evidence)
     return columns
 
 

@@ -71,6 +71,8 @@ def _row_lines(row: int, wrong: int, result: Result) -> Iterator[tuple[str, str]
     """A query with its best positive and the document that shows the fault."""
     q, texts = result.queries, result.documents.texts
     yield f"row {row}, rank {q.rank[row]:g}:", q.texts[row]
+    if q.failure_evidence and q.failure_evidence[row]:
+        yield f"  {q.failure_modes[row]}:", q.failure_evidence[row]
     relevant = q.relevant_of(row)
     best = max(relevant, key=lambda entry: q.relevant_scores[entry])
     yield f"  ✓ {number(q.positive_similarity[row], 3)}", texts[q.relevant_documents[best]]
