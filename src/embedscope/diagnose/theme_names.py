@@ -46,11 +46,10 @@ _LEAST_TEXTS = 2
 _LEAST_SHARE = 0.03  # of the texts of a cluster
 _FAINT = 0.4  # of the weight of the first term: a weaker one is left out
 _SHORTLIST = 40
-_STEM, _ENDING = 4, 3  # letters that two forms of one word share at least, and in which they differ at most
+_STEM, _ENDING = 3, 3  # letters that two forms of one word share at least, and in which they differ at most
 
 _UNSPACED = (
-    "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    "\U00020000-\U0003ffff"
+    "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _JOINTS = frozenset([" ", "-", "_", ".", "'", "’", "/", "::"])
 """What may stand within a phrase."""
@@ -198,7 +197,7 @@ def _are_alike(a: Term, b: Term) -> bool:
 
 def _is_form(a: str, b: str) -> bool:
     n_shared = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-    return a == b or (n_shared >= _STEM and max(len(a), len(b)) - n_shared <= _ENDING)
+    return a == b or (n_shared >= _STEM and max(len(a), len(b)) - n_shared <= min(_ENDING, n_shared - 2))
 
 
 def _key(name: str) -> str:
@@ -262,7 +261,7 @@ def _rarely_alone(texts: Sequence[Sequence[_Stretch]]) -> set[Term]:
 
 def _parts(counts: Counter[Term]) -> set[Term]:
     """Terms that the same neighbour makes longer in most texts."""
-    found = set()
+    found: set[Term] = set()
     for term, n in counts.items():
         if len(term) > 1:
             found.update(part for part in (term[1:], term[:-1]) if n >= WHOLE * counts.get(part, math.inf))

@@ -49,41 +49,42 @@ def find_themes(queries: TextVectors, documents: TextVectors, *, seed: int) -> t
     if n < LEAST_TEXTS:
         return ()
     order = np.array(sorted(range(n), key=lambda row: (texts[row], row >= n_queries)))
-    vectors = np.concatenate([queries.vectors, documents.vectors])[order]
-    fitted = np.arange(n) if n <= _MAX_FITTED else np.linspace(0, n - 1, _MAX_FITTED).astype(np.int64)
-    chosen = order[fitted]
-    terms = TermCounts([texts[row] for row in chosen], (chosen >= n_queries).astype(int).tolist())
+    fitted = order if n <= _MAX_FITTED else order[np.linspace(0, n - 1, _MAX_FITTED).astype(np.int64)]
+    is_document = fitted >= n_queries
+    vectors = np.empty((len(fitted), queries.vectors.shape[1]), dtype=np.float32)
+    vectors[~is_document] = queries.vectors[fitted[~is_document]]
+    vectors[is_document] = documents.vectors[fitted[is_document] - n_queries]
+    terms = TermCounts([texts[row] for row in fitted], is_document.tolist())
     n_broad = int(np.clip(round(np.sqrt(n) / 3), 2, MAX_THEMES))
     levels: list[ThemeLevel] = []
     for n_clusters, starts in ((n_broad, _STARTS), (N_FINER * n_broad, 1)):
         if levels and n < _LEAST_FINER * n_clusters:
             break
-        clusters = _clusters(vectors, fitted, n_clusters, seed=seed, starts=starts)
-        taken = [name for level in levels for name in level.names]
-        names = terms.names(clusters[fitted].tolist(), taken)
+        of_fitted, of_query, of_document = _clusters(
+            (vectors, queries.vectors, documents.vectors), n_clusters, seed=seed, starts=starts
+        )
+        names = terms.names(of_fitted.tolist(), [name for level in levels for name in level.names])
         place = np.full(n_clusters, -1, dtype=np.int64)
         place[list(names)] = np.arange(len(names))
-        of_text = np.empty(n, dtype=np.int64)
-        of_text[order] = place[clusters]
-        levels.append(ThemeLevel(tuple(names.values()), of_text[:n_queries], of_text[n_queries:]))
+        levels.append(ThemeLevel(tuple(names.values()), place[of_query], place[of_document]))
     return tuple(levels)
 
 
-def _clusters(vectors: Float32Array, fitted: IntArray, n_clusters: int, *, seed: int, starts: int) -> IntArray:
-    """k-means cluster of each row, shape (n,); centroids come from the rows ``fitted``."""
+def _clusters(rows: Sequence[Float32Array], n_clusters: int, *, seed: int, starts: int) -> list[IntArray]:
+    """k-means cluster of each row of each array; centroids come from the first array."""
     import faiss
 
-    rows = np.ascontiguousarray(vectors, dtype=np.float32)
-    chosen = rows if len(fitted) == len(rows) else rows[fitted]
+    fitted = np.ascontiguousarray(rows[0], dtype=np.float32)
     kmeans = faiss.Kmeans(
-        rows.shape[1],
+        fitted.shape[1],
         n_clusters,
         niter=_STEPS,
         nredo=starts,
         seed=seed % 2**31,  # a C int
         min_points_per_centroid=1,  # below 39 it would print a warning, and above 256 leave rows out
-        max_points_per_centroid=len(chosen),
+        max_points_per_centroid=len(fitted),
     )
     with one_thread_loops():  # short ones: beside maps, threads would wait for one another
-        kmeans.train(chosen)
-        return np.asarray(kmeans.assign(rows)[1], dtype=np.int64)
+        kmeans.train(fitted)
+        found = [kmeans.assign(np.ascontiguousarray(each, dtype=np.float32))[1] for each in rows]
+    return [labels.astype(np.int64) for labels in found]
