@@ -59,7 +59,7 @@ Term = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Stretch:
+class _Segment:
     """Words or characters of a text that follow one another, and where each begins and ends in it."""
 
     parts: Term
@@ -80,9 +80,9 @@ class TermCounts:
     def __init__(self, texts: Sequence[str], roles: Sequence[int]) -> None:
         self._texts = [unicodedata.normalize("NFC", text[:MAX_CHARACTERS]) for text in texts]
         self._roles = roles
-        stretches = [list(_stretches(text)) for text in self._texts]
-        linked = _linked(stretches)
-        runs = [[run for stretch in own for run in _runs(stretch, linked)] for own in stretches]
+        segments = [list(_segments(text)) for text in self._texts]
+        linked = _linked(segments)
+        runs = [[run for segment in own for run in _runs(segment, linked)] for own in segments]
         found = [[term for run in own for term in _terms_of(run)] for own in runs]
         counts = Counter(chain.from_iterable({term for term, _ in own} for own in found))
         named = {term for term, n in counts.items() if n >= _LEAST_TEXTS and len(term) <= LONGEST}
@@ -208,16 +208,16 @@ def _key(name: str) -> str:
 # --- what belongs together ----------------------------------------------------------------------------------------
 
 
-def _linked(texts: Sequence[Sequence[_Stretch]]) -> set[Term]:
+def _linked(texts: Sequence[Sequence[_Segment]]) -> set[Term]:
     """Pairs of neighbours that belong together: NPMI is at least `COHESION`.
 
     ``npmi(x, y) = log(p(xy) / (p(x) p(y))) / -log p(xy)``, from counts among all words and characters.
     """
     single: Counter[str] = Counter()
     pairs: Counter[Term] = Counter()
-    for stretch in chain.from_iterable(texts):
-        single.update(stretch.parts)
-        pairs.update(pairwise(stretch.parts))
+    for segment in chain.from_iterable(texts):
+        single.update(segment.parts)
+        pairs.update(pairwise(segment.parts))
     n = single.total()
     return {
         (x, y)
@@ -226,17 +226,17 @@ def _linked(texts: Sequence[Sequence[_Stretch]]) -> set[Term]:
     }
 
 
-def _runs(stretch: _Stretch, linked: set[Term]) -> Iterator[_Stretch]:
-    """The parts of ``stretch`` that belong together, each as long as it goes."""
-    parts, spans = stretch.parts, stretch.spans
+def _runs(segment: _Segment, linked: set[Term]) -> Iterator[_Segment]:
+    """The parts of ``segment`` that belong together, each as long as it goes."""
+    parts, spans = segment.parts, segment.spans
     first = 0
     for last in range(len(parts)):
         if last + 1 == len(parts) or (parts[last], parts[last + 1]) not in linked:
-            yield _Stretch(parts[first : last + 1], spans[first : last + 1], stretch.is_spaced)
+            yield _Segment(parts[first : last + 1], spans[first : last + 1], segment.is_spaced)
             first = last + 1
 
 
-def _terms_of(run: _Stretch) -> Iterator[tuple[Term, tuple[int, int]]]:
+def _terms_of(run: _Segment) -> Iterator[tuple[Term, tuple[int, int]]]:
     """Each term within ``run`` that says something alone, with where it begins and ends.
 
     A letter, a number or a character of a script without spaces does not.
@@ -250,7 +250,7 @@ def _terms_of(run: _Stretch) -> Iterator[tuple[Term, tuple[int, int]]]:
                 yield term, (spans[first][0], spans[end - 1][1])
 
 
-def _rarely_alone(texts: Sequence[Sequence[_Stretch]]) -> set[Term]:
+def _rarely_alone(texts: Sequence[Sequence[_Segment]]) -> set[Term]:
     """Words that mostly stand within a phrase, whichever it is."""
     alone: Counter[str] = Counter()
     within: Counter[str] = Counter()
@@ -271,8 +271,8 @@ def _parts(counts: Counter[Term]) -> set[Term]:
 # --- where words are ----------------------------------------------------------------------------------------------
 
 
-def _stretches(text: str) -> Iterator[_Stretch]:
-    """The stretches of ``text``: one ends at punctuation and where the script changes."""
+def _segments(text: str) -> Iterator[_Segment]:
+    """The segments of ``text``: one ends at punctuation and where the script changes."""
     parts: list[str] = []
     spans: list[tuple[int, int]] = []
     was_spaced = True
@@ -281,13 +281,13 @@ def _stretches(text: str) -> Iterator[_Stretch]:
         is_spaced = match.lastindex == 2
         gap = text[spans[-1][1] : start] if spans else ""
         if spans and (is_spaced != was_spaced or (gap not in _JOINTS if is_spaced else gap != "")):
-            yield _Stretch(tuple(parts), spans, was_spaced)
+            yield _Segment(tuple(parts), spans, was_spaced)
             parts, spans = [], []
         parts.append(_folded(text[start:end]))
         spans.append(span)
         was_spaced = is_spaced
     if spans:
-        yield _Stretch(tuple(parts), spans, was_spaced)
+        yield _Segment(tuple(parts), spans, was_spaced)
 
 
 @lru_cache(maxsize=1 << 16)

@@ -19,6 +19,7 @@ MAX_LABELS = 12
 _MAX_COLUMNS = 34
 _SIZES = (10.5, 8.5)  # points, by level
 _GAP = 3.0  # pixels between labels, and to the frame
+_FINER_GAP = 30.0  # around the name of a finer theme: beside a broad one it says little more
 _SHIFTS = (0.0, 1.2, -1.2)  # heights of a label by which it may stand above or below its place
 
 
@@ -31,7 +32,8 @@ def draw_theme_labels(axes: Axes, xy: Float32Array, themes: Sequence[Theme], map
             break
         if map_name in theme.label_points:
             x, y = xy[theme.label_points[map_name]].tolist()
-            box = _placed(axes, _label(axes, theme, x, y), frame, taken)
+            gap = _FINER_GAP if theme.level else _GAP
+            box = _placed(axes, _label(axes, theme, x, y), frame, taken, gap)
             taken += [] if box is None else [box]
 
 
@@ -51,13 +53,13 @@ def _label(axes: Axes, theme: Theme, x: float, y: float) -> Text:
     )
 
 
-def _placed(axes: Axes, label: Text, frame: Bbox, taken: Sequence[Bbox]) -> Bbox | None:
+def _placed(axes: Axes, label: Text, frame: Bbox, taken: Sequence[Bbox], gap: float) -> Bbox | None:
     """Where ``label`` stands, moved up or down where that makes room; None, and it is gone, where there is none."""
     box = label.get_window_extent()
     for shift in _SHIFTS:
         moved = box.translated(0, shift * box.height)
         is_inside = frame.x0 <= moved.x0 and moved.x1 <= frame.x1 and frame.y0 <= moved.y0 and moved.y1 <= frame.y1
-        if is_inside and not any(moved.padded(_GAP).overlaps(other) for other in taken):
+        if is_inside and not any(moved.padded(gap).overlaps(other) for other in taken):
             middle = axes.transData.inverted().transform((moved.x0 + moved.width / 2, moved.y0 + moved.height / 2))
             label.set_position((float(middle[0]), float(middle[1])))
             return moved
