@@ -35,6 +35,9 @@ MAX_CHARACTERS = 600
 LEAST_LIFT = 3.0
 """How many times as many texts of a cluster hold a term of its name as texts of the same role elsewhere."""
 
+EDGE_LIFT = 1.5
+"""The same of the first and last word of a phrase: one that is as common elsewhere is left out."""
+
 COHESION = 0.5
 """Normalised pointwise mutual information, in [-1, 1], from which neighbours belong together: at 1 they never stand
 apart, at 0 they meet by chance."""
@@ -87,8 +90,9 @@ class TermCounts:
         counts = Counter(chain.from_iterable({term for term, _ in own} for own in found))
         named = {term for term, n in counts.items() if n >= _LEAST_TEXTS and len(term) <= LONGEST}
         named -= _parts(counts) | _rarely_alone(runs)
-        self._places = [[(term, span) for term, span in own if term in named] for own in found]
-        self._of_text = [{term for term, _ in own} for own in self._places]
+        self._places = found
+        self._of_text = [{term for term, _ in own if term in named} for own in found]
+        self._words_of_text = [{(part,) for segment in own for part in segment.parts} for own in segments]
 
     def names(self, labels: Sequence[int], taken: Collection[str] = ()) -> dict[int, str]:
         """A name for each cluster that has terms of its own; no two are alike, and none is one of ``taken``.
@@ -100,6 +104,7 @@ class TermCounts:
         size = Counter(labels)
         order = sorted(size, key=lambda label: (-size[label], label))
         lifted = _Lift(self._of_text, labels, self._roles)
+        words = _Lift(self._words_of_text, labels, self._roles)
         by_cluster = {label: lifted.counts(label) for label in order}
         total: Counter[Term] = Counter()
         for counts in by_cluster.values():
@@ -110,8 +115,8 @@ class TermCounts:
             n, least = sum(counts.values()), max(_LEAST_TEXTS, _LEAST_SHARE * size[label])
             weight = {t: count / n * math.log1p(mean / total[t]) for t, count in counts.items() if count >= least}
             strongest = sorted(weight, key=lambda term: (-weight[term], term))
-            own = islice((term for term in strongest if lifted.is_lifted(term, label)), _SHORTLIST)
-            ranked[label] = [(term, weight[term]) for term in own]
+            own = islice((term for term in strongest if lifted.is_lifted(term, label, LEAST_LIFT)), _SHORTLIST)
+            ranked[label] = [(words.trimmed(term, label), weight[term]) for term in own]
         chosen: dict[int, list[Term]] = {}
         used = {_key(name) for name in taken}
         for label in order:
@@ -152,8 +157,23 @@ class _Lift:
             found.update(self._counts.get((label, role), ()))
         return found
 
-    def is_lifted(self, term: Term, label: int) -> bool:
-        """Whether a cluster holds ``term`` at least `LEAST_LIFT` times as often as texts of the same roles elsewhere.
+    def trimmed(self, phrase: Term, label: int) -> Term:
+        """``phrase`` without words at its ends that are as common elsewhere; a number stays with its word."""
+        while len(phrase) > 1 and not _is_unspaced(phrase[0]):
+            shorter = (phrase[1:], phrase[:-1])
+            edges = (phrase[:1], phrase[-1:])
+            fits = [
+                rest
+                for rest, edge in zip(shorter, edges, strict=True)
+                if _says_something(rest) and _says_something(edge) and not self.is_lifted(edge, label, EDGE_LIFT)
+            ]
+            if not fits:
+                break
+            phrase = fits[0]
+        return phrase
+
+    def is_lifted(self, term: Term, label: int, lift: float) -> bool:
+        """Whether a cluster holds ``term`` at least ``lift`` times as often as texts of the same roles elsewhere.
 
         ``n_c(t) >= lift * sum_r n_c,r * n_r(t) / n_r`` with the last fraction over the texts of role r elsewhere.
         """
@@ -166,7 +186,7 @@ class _Lift:
             n += own
             if n_elsewhere:
                 expected += size * (self._of_role[role][term] - own) / n_elsewhere
-        return n >= LEAST_LIFT * expected
+        return n >= lift * expected
 
 
 def _unused_terms(ranked: Sequence[tuple[Term, float]], used: Collection[str]) -> list[Term]:
@@ -237,16 +257,13 @@ def _runs(segment: _Segment, linked: set[Term]) -> Iterator[_Segment]:
 
 
 def _terms_of(run: _Segment) -> Iterator[tuple[Term, tuple[int, int]]]:
-    """Each term within ``run`` that says something alone, with where it begins and ends.
-
-    A letter, a number or a character of a script without spaces does not.
-    """
+    """Each term within ``run`` that says something alone, with where it begins and ends in the text."""
     parts, spans = run.parts, run.spans
     least = 1 if run.is_spaced else 2
     for first in range(len(parts)):
         for end in range(first + least, min(first + LONGEST + 1, len(parts)) + 1):
             term = parts[first:end]
-            if not run.is_spaced or any(len(part) > 1 and not part[0].isdigit() for part in term):
+            if not run.is_spaced or _says_something(term):
                 yield term, (spans[first][0], spans[end - 1][1])
 
 
@@ -257,6 +274,11 @@ def _rarely_alone(texts: Sequence[Sequence[_Segment]]) -> set[Term]:
     for run in chain.from_iterable(texts):
         (alone if len(run.parts) == 1 else within).update(run.parts)
     return {(word,) for word, n in within.items() if n >= WHOLE * (n + alone[word])}
+
+
+def _says_something(words: Term) -> bool:
+    """Whether one of the words is more than a letter or a number."""
+    return any(len(word) > 1 and not word[0].isdigit() for word in words)
 
 
 def _parts(counts: Counter[Term]) -> set[Term]:
