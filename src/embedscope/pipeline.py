@@ -554,7 +554,7 @@ def with_maps(
 ) -> Mapped:
     """What was diagnosed with its maps, as soon as they are laid out."""
     if layouts is None or points is None:
-        return without_maps(diagnosed, "not asked for")
+        return without_maps(diagnosed, "not asked for", themes)
     return mapped_with_themes(diagnosed, points, layouts.result(), themes)
 
 
@@ -574,23 +574,35 @@ def mapped_with_themes(
 ) -> Mapped:
     """What was diagnosed with its maps, and where on them the names of the themes stand."""
     is_query = np.array([role is Role.QUERY for role in points.roles])
-    found = []
     of_point = [np.where(is_query, _at(one.queries, points.rows), _at(one.documents, points.rows)) for one in themes]
-    for level, (one, labels) in enumerate(zip(themes, of_point, strict=True)):
-        for place, name in enumerate(one.names):
-            amid = {method: label_point(layout.xy, labels == place) for method, layout in layouts.items()}
-            found.append(
-                Theme(
-                    name,
-                    level,
-                    int((one.queries == place).sum()),
-                    int((one.documents == place).sum()),
-                    {method: point for method, point in amid.items() if point is not None},
-                )
-            )
     if of_point:
         points = replace(points, themes=of_point[0])
-    return extended(diagnosed, Mapped, points=points, maps=layouts, themes=tuple(found))
+    found = _theme_records(
+        themes,
+        lambda level, place: {
+            name: point
+            for name, layout in layouts.items()
+            if (point := label_point(layout.xy, of_point[level] == place)) is not None
+        },
+    )
+    return extended(diagnosed, Mapped, points=points, maps=layouts, themes=found)
+
+
+def _theme_records(
+    themes: Sequence[ThemeLevel], label_points: Callable[[int, int], dict[str, int]]
+) -> tuple[Theme, ...]:
+    """The themes of all levels; ``label_points`` says where the one at a place of a level stands."""
+    return tuple(
+        Theme(
+            name,
+            level,
+            int(np.count_nonzero(one.queries == place)),
+            int(np.count_nonzero(one.documents == place)),
+            label_points(level, place),
+        )
+        for level, one in enumerate(themes)
+        for place, name in enumerate(one.names)
+    )
 
 
 def _at(values: IntArray, rows: IntArray) -> IntArray:
@@ -598,9 +610,10 @@ def _at(values: IntArray, rows: IntArray) -> IntArray:
     return values[np.minimum(rows, len(values) - 1)]
 
 
-def without_maps(diagnosed: Diagnosed, reason: str) -> Mapped:
+def without_maps(diagnosed: Diagnosed, reason: str, themes: Sequence[ThemeLevel] = ()) -> Mapped:
     """What was diagnosed, without maps, and why."""
-    return extended(diagnosed, Mapped, not_measured={**diagnosed.not_measured, "maps": reason})
+    found = _theme_records(themes, lambda level, place: {})
+    return extended(diagnosed, Mapped, not_measured={**diagnosed.not_measured, "maps": reason}, themes=found)
 
 
 def decide(mapped: Mapped, settings: Settings, criteria: Criteria) -> Result:

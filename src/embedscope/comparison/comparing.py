@@ -185,7 +185,7 @@ def _with_maps(
 ) -> tuple[Mapped, tuple[MapAnimation, ...]]:
     """The candidate with its maps, and the animations of all runs; without any where none is asked for."""
     if not methods:
-        return without_maps(diagnosed, "not asked for"), ()
+        return without_maps(diagnosed, "not asked for", themes), ()
     log.step(f"Laying out the maps of {len(embedded)} runs, each from the one before")
     try:
         with log.progress("Maps", unit="maps") as progress:
@@ -200,5 +200,5 @@ def _with_maps(
             )
     except TooFewPointsError:
         log.warn("the page has no map of the runs: there are too few points for one")
-        return without_maps(diagnosed, "there are too few points for a map"), ()
+        return without_maps(diagnosed, "there are too few points for a map", themes), ()
     return mapped_with_themes(diagnosed, made.points, made.maps, themes), made.animations

@@ -29,7 +29,7 @@ MAX_WORDS = 3
 LONGEST = 5
 """Words in a phrase."""
 
-MAX_CHARACTERS = 600
+MAX_CHARACTERS = 400
 """Of a text: the beginning says what it is about."""
 
 LEAST_LIFT = 3.0

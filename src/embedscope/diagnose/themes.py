@@ -18,7 +18,7 @@ MAX_THEMES, N_FINER = 16, 4
 """Themes at most, and finer ones for each of them."""
 
 _LEAST_FINER = 12  # texts for each finer theme
-_MAX_FITTED = 10_000  # texts that centroids and names come from; the others go to the nearest centroid
+_MAX_FITTED = 5_000  # texts that centroids and names come from; the others go to the nearest centroid
 _STARTS, _STEPS = 3, 25
 
 
