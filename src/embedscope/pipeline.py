@@ -28,9 +28,11 @@ from embedscope.diagnose.findings import failure_modes, find_faults
 from embedscope.diagnose.leakage import measure_leakage
 from embedscope.diagnose.losses import Losses
 from embedscope.diagnose.model_faults import fragile_queries
+from embedscope.diagnose.themes import TextVectors, ThemeLevel, find_themes
 from embedscope.errors import InvalidOptionError
 from embedscope.log import SILENT, Log
 from embedscope.maps import PendingMaps
+from embedscope.maps.label_points import label_point
 from embedscope.maps.map_points import points_of_run
 from embedscope.measure.geometry import BASE, MODEL
 from embedscope.measure.heatmap import choose_heatmap
@@ -43,23 +45,26 @@ from embedscope.measure.robustness import query_encoder
 from embedscope.measure.same_data import require_same_data
 from embedscope.measure.scoring import bound_of, lexical_values, rank_values
 from embedscope.measure.similarity import DocumentSummary, measure_similarity
+from embedscope.metrics.norms import directions_of
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import Embeddings, embed_collection
 from embedscope.models.model import Model, load_model
 from embedscope.models.precomputed import is_precomputed_file, load_precomputed
 from embedscope.models.token_lengths import long_texts, read_ends
-from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, Float64Array
+from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, Float64Array, IntArray, Role
 from embedscope.result import (
     MAP_NAMES,
     Criteria,
     DataFacts,
     Diagnosed,
     Estimate,
+    MapLayout,
     Mapped,
     ModelFacts,
     Points,
     Result,
     Scored,
+    Theme,
     extended,
 )
 from embedscope.result.formatting import MAP_BY_DIRECTION
@@ -101,6 +106,7 @@ def run(
     baseline = chosen.model.baseline
     require_encoder([name] if baseline is None or is_run_folder(baseline) else [name, baseline], chosen)
     collection = read(chosen, log, objects.get("data"))
+    require_column(chosen.maps.color_by, collection)
     training = TrainingFile.of(chosen, log, objects.get("train"))
     embedded = embed(name, collection, chosen, log)
     return result_of(
@@ -158,6 +164,17 @@ def read(settings: Settings, log: Log = SILENT, data_object: Any = None) -> Coll
     sampled = sample_queries(collection, data.max_samples, np.random.default_rng(settings.measure.seed))
     describe(sampled, data.data, log)
     return sampled
+
+
+def require_column(name: str | None, collection: Collection) -> None:
+    """Refuse a column that the data set does not state for its queries; None is no column."""
+    known = [*(["group"] if collection.groups else []), *collection.metadata]
+    if name is not None and name not in known:
+        stated = f"Known are {', '.join(known)}." if known else "It states none beside texts and labels."
+        raise InvalidOptionError(
+            f"--color-by: there is no column '{name}' of the queries in this data set. {stated} "
+            f"--columns metadata=NAME keeps a column of a file of rows."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,9 +338,10 @@ def result_of(
     points, layouts = begin_maps(ranked, settings, log)
     scored = measure(collection, embedded, ranked, settings, training=training, log=log)
     on_stage(scored)
-    diagnosed = diagnose(scored, collection, embedded, ranked, settings, attributes=attributes, log=log)
+    themes = themes_of(ranked, settings)
+    diagnosed = diagnose(scored, collection, embedded, ranked, settings, themes=themes, attributes=attributes, log=log)
     on_stage(diagnosed)
-    return decide(with_maps(diagnosed, points, layouts), settings, criteria)
+    return decide(with_maps(diagnosed, points, layouts, themes), settings, criteria)
 
 
 def measure(
@@ -448,6 +466,7 @@ def diagnose(
     ranked: Ranked,
     settings: Settings,
     *,
+    themes: Sequence[ThemeLevel] = (),
     attributes: AttributeReader = NO_ATTRIBUTES,
     log: Log = SILENT,
 ) -> Diagnosed:
@@ -485,6 +504,7 @@ def diagnose(
         scored,
         collection,
         embeddings=embedded.embeddings,
+        themes=next(iter(themes), None),
         modes=modes,
         more=() if robustness is None else tuple(fragile_queries(robustness)),
         resampler=query_set.resampler,
@@ -538,16 +558,71 @@ def begin_maps(ranked: Ranked, settings: Settings, log: Log = SILENT) -> tuple[P
     return choice.points(graph), maps.begin_maps(methods, rows, graph, seed=seed, perplexity=perplexity)
 
 
-def with_maps(diagnosed: Diagnosed, points: Points | None, layouts: PendingMaps | None) -> Mapped:
+def with_maps(
+    diagnosed: Diagnosed, points: Points | None, layouts: PendingMaps | None, themes: Sequence[ThemeLevel] = ()
+) -> Mapped:
     """What was diagnosed with its maps, as soon as they are laid out."""
-    if layouts is None:
-        return without_maps(diagnosed, "not asked for")
-    return extended(diagnosed, Mapped, points=points, maps=layouts.result())
+    if layouts is None or points is None:
+        return without_maps(diagnosed, "not asked for", themes)
+    return mapped_with_themes(diagnosed, points, layouts.result(), themes)
 
 
-def without_maps(diagnosed: Diagnosed, reason: str) -> Mapped:
+def themes_of(ranked: Ranked, settings: Settings) -> tuple[ThemeLevel, ...]:
+    """Clusters of the queries and documents, the broad ones first; () where the vectors are not at hand."""
+    if isinstance(ranked.documents, DocumentSummary):
+        return ()
+    return find_themes(
+        TextVectors(ranked.query_table.texts, directions_of(ranked.queries)),
+        TextVectors(ranked.document_table.texts, directions_of(ranked.documents)),
+        seed=settings.measure.seed,
+    )
+
+
+def mapped_with_themes(
+    diagnosed: Diagnosed, points: Points, layouts: Mapping[str, MapLayout], themes: Sequence[ThemeLevel]
+) -> Mapped:
+    """What was diagnosed with its maps, and where on them the names of the themes stand."""
+    is_query = np.array([role is Role.QUERY for role in points.roles])
+    of_point = [np.where(is_query, _at(one.queries, points.rows), _at(one.documents, points.rows)) for one in themes]
+    if of_point:
+        points = replace(points, themes=of_point[0])
+    found = _theme_records(
+        themes,
+        lambda level, place: {
+            name: point
+            for name, layout in layouts.items()
+            if (point := label_point(layout.xy, of_point[level] == place)) is not None
+        },
+    )
+    return extended(diagnosed, Mapped, points=points, maps=layouts, themes=found)
+
+
+def _theme_records(
+    themes: Sequence[ThemeLevel], label_points: Callable[[int, int], dict[str, int]]
+) -> tuple[Theme, ...]:
+    """The themes of all levels; ``label_points`` says where the one at a place of a level stands."""
+    return tuple(
+        Theme(
+            name,
+            level,
+            int(np.count_nonzero(one.queries == place)),
+            int(np.count_nonzero(one.documents == place)),
+            label_points(level, place),
+        )
+        for level, one in enumerate(themes)
+        for place, name in enumerate(one.names)
+    )
+
+
+def _at(values: IntArray, rows: IntArray) -> IntArray:
+    """``values`` at those of ``rows`` that they have, else any: rows of queries and of documents stand side by side."""
+    return values[np.minimum(rows, len(values) - 1)]
+
+
+def without_maps(diagnosed: Diagnosed, reason: str, themes: Sequence[ThemeLevel] = ()) -> Mapped:
     """What was diagnosed, without maps, and why."""
-    return extended(diagnosed, Mapped, not_measured={**diagnosed.not_measured, "maps": reason})
+    found = _theme_records(themes, lambda level, place: {})
+    return extended(diagnosed, Mapped, not_measured={**diagnosed.not_measured, "maps": reason}, themes=found)
 
 
 def decide(mapped: Mapped, settings: Settings, criteria: Criteria) -> Result:

@@ -383,6 +383,9 @@ class MapSettings(Checked):
         None, "perplexity of t-SNE", positive, metavar="P", shown_default="30, or (n - 1) / 3"
     )
     map_points: int = option(20_000, "largest number of points on a map", count)
+    color_by: str | None = option(
+        None, "column of the data by which queries are coloured on the maps", metavar="COLUMN", shown_default="by role"
+    )
 
     @property
     def methods(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.support import tiny_run as tiny
 from tests.support.planted import SETTINGS, analyse, collection_of, model
 
 from embedscope.output.table_columns import point_columns, query_columns
@@ -99,3 +100,12 @@ def test_the_projection_is_that_of_umap_where_there_is_one(result: Result) -> No
 def test_points_without_a_map_have_no_place_and_no_points_have_no_columns(result: Result) -> None:
     assert not {name for name in point_columns(replace(result, maps={})) if name.endswith("_x")}
     assert point_columns(replace(result, points=None)) == {}
+
+
+def test_points_name_their_theme() -> None:
+    found = tiny.result()
+    points = replace(found.points, themes=np.array([0, 1, 0, 1, 0, 1, 0, 1, 0, -1]))
+    columns = point_columns(replace(found, points=points))
+    a, b = found.themes[0].name, found.themes[1].name
+    assert columns["theme"] == [a, b, a, b, a, b, a, b, a, None]
+    assert "theme" not in point_columns(replace(found, themes=()))

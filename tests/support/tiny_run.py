@@ -59,6 +59,7 @@ from embedscope.result import (
     SpaceGeometry,
     StorageFormat,
     TextRole,
+    Theme,
     ThresholdChoice,
     ThresholdTable,
     Timeline,
@@ -110,6 +111,11 @@ def result() -> Result:
         points=_points(),
         maps={"tsne": _layout("tsne", 1.0), "umap": _layout("umap", -2.0)},
         maps_absent={},
+        themes=(
+            Theme("phòng trọ", 0, 2, 3, {"tsne": 0, "umap": 0}),
+            Theme("nhà nguyên căn", 0, 2, 2, {"tsne": 5}),
+            Theme("chung cư", 1, 0, 1, {"tsne": 9, "umap": 9}),
+        ),
         heatmap=Heatmap(np.array([0, 1]), np.array([0, 1, 4]), np.array([[0.9, 0.2, 0.1], [0.3, 0.6, 0.2]], np.float32),
                         np.array([[True, False, False], [False, True, False]]), 4, 4),
         examples=(Example(1, ExampleKind.WORST_FAILURE),),
@@ -523,6 +529,7 @@ def _queries() -> QueryTable:
         negative_types=(("price",), ("location", "price"), ("price",), ()),
         failure_modes=("", "attribute ignored", "", ""),
         failure_evidence=("", "'d3' is its hard negative of type 'location + price'", "", ""),
+        metadata={"source": ("web", "app", "web", None)},
     )
 
 
@@ -571,6 +578,7 @@ def _points() -> Points:
         neighbor_ids=np.zeros((10, 2), dtype=np.int64),
         neighbor_distances=np.zeros((10, 2), dtype=np.float32),
         n_left_out=3,
+        themes=np.array([0, 1, 0, 1, 0, 1, 0, 1, 0, -1]),
     )
 
 

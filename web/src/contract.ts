@@ -74,6 +74,8 @@ export interface Queries {
   failureMode: Uint8Array;
   /** What shows that it fails for this reason; absent where the report does not say. */
   failureEvidence?: string[];
+  /** Columns of the data file with few values. */
+  stated: StatedColumn[];
 }
 
 export interface Documents {
@@ -98,12 +100,24 @@ export interface SimilarityColumns {
   types: TypeColumns[];
 }
 
+/** What the data file says of each query in one column. */
+export interface StatedColumn {
+  name: string;
+  /** The most frequent first. */
+  values: string[];
+  /** Place of the value of each query, -1 for none. */
+  of: Int32Array;
+}
+
 export interface MapColumns {
   name: string;
   /** x and y in turn. */
   xy: Float32Array;
   /** Share of a point's original neighbours that are also neighbours on the map. */
   kept: Float32Array;
+  /** The name of theme `labelThemes[i]` stands at the point `labelPoints[i]`. */
+  labelThemes?: Int32Array;
+  labelPoints?: Int32Array;
 }
 
 export interface Points {
@@ -114,6 +128,8 @@ export interface Points {
   linkQueries: Int32Array;
   linkDocuments: Int32Array;
   linkIsCorrect: Uint8Array;
+  /** The broad theme of each point, by its place in the report; -1 for none. */
+  themes?: Int32Array;
   maps: MapColumns[];
 }
 
@@ -259,7 +275,12 @@ const allUnpacked = <Section>(sections: object[]) => Promise.all(sections.map((e
 
 async function readQueries(q: Payload['queries']): Promise<Queries> {
   const columns = await unpacked<Queries>(q);
-  return { ...columns, k: q.top_documents.shape[1] ?? 0, failureMode: columns.failureMode ?? new Uint8Array(q.n) };
+  return {
+    ...columns,
+    k: q.top_documents.shape[1] ?? 0,
+    failureMode: columns.failureMode ?? new Uint8Array(q.n),
+    stated: await allUnpacked<StatedColumn>(q.stated ?? []),
+  };
 }
 
 async function readSimilarity(s: Payload['similarity']): Promise<SimilarityColumns> {

@@ -65,6 +65,7 @@ export interface Report {
   maps_absent: {
     [k: string]: string;
   };
+  themes?: Theme[];
   inputs: {
     [k: string]: unknown;
   };
@@ -473,6 +474,18 @@ export interface MapLayout {
   n_fitted?: number;
 }
 /**
+ * A cluster of queries and documents in the space of the model, named by the words that set it apart. ``label_points`` holds, for each map on which half of the theme lies close together, the point (row of ``points.parquet``) amid that half; on another map its name would mislead.
+ */
+export interface Theme {
+  name: string;
+  level: number;
+  n_queries: number;
+  n_documents: number;
+  label_points: {
+    [k: string]: number;
+  };
+}
+/**
  * One criterion applied to one figure.
  */
 export interface Check {
@@ -527,6 +540,7 @@ export interface QueryColumns {
   negative_types: Numbers;
   failure_mode?: Numbers;
   failure_evidence?: Texts;
+  stated?: StatedColumn[];
 }
 /**
  * Texts: a JSON list in UTF-8, deflated, in base64.
@@ -543,6 +557,14 @@ export interface Numbers {
   shape: number[];
   encoding: 'plain' | 'deflate';
   data: string;
+}
+/**
+ * What the data file says of each query in one column: the place of its value among values, -1 for none.
+ */
+export interface StatedColumn {
+  name: string;
+  values: Texts;
+  of: Numbers;
 }
 /**
  * One row a document that the page can show.
@@ -573,7 +595,7 @@ export interface TypeColumns {
   margins: Numbers;
 }
 /**
- * Points of the maps. roles: 0 query, 1 positive, 2 hard negative, 3 document; rows index the query table for queries, else the documents.
+ * Points of the maps. roles: 0 query, 1 positive, 2 hard negative, 3 document; rows index the query table for queries, else the documents. themes: place in report.themes, -1 for none.
  */
 export interface PointColumns {
   n: number;
@@ -583,15 +605,18 @@ export interface PointColumns {
   link_queries: Numbers;
   link_documents: Numbers;
   link_is_correct: Numbers;
+  themes?: Numbers;
   maps: MapColumns[];
 }
 /**
- * Where the points stand, and the share of its original neighbours that each keeps.
+ * Where the points stand, and the share of its original neighbours that each keeps. The name of report.themes[label_themes[i]] stands at the point label_points[i].
  */
 export interface MapColumns {
   name: string;
   xy: Numbers;
   kept: Numbers;
+  label_themes?: Numbers;
+  label_points?: Numbers;
 }
 /**
  * A part of the similarities; n_queries and n_documents are those of the whole.

@@ -64,6 +64,7 @@ def point_columns(result: Result) -> dict[str, Any]:
         "id": [table.ids[row] for table, row in shown],
         "text": [table.texts[row] for table, row in shown],
         "role": [role.value for role in points.roles],
+        **({"theme": [result.themes[t].name if t >= 0 else None for t in points.themes]} if result.themes else {}),
         "is_correct": [bool(q.is_correct[row]) if table is q else None for table, row in shown],
         "rank": [float(q.rank[row]) if table is q else None for table, row in shown],
     }

@@ -17,7 +17,7 @@ from embedscope.result.estimate import Estimate
 from embedscope.result.explanations import DecidingWord, Deletion, Explanation, Explanations, MinimalPairs, TextRole
 from embedscope.result.finding import Finding, Severity
 from embedscope.result.formatting import run_label, run_labels
-from embedscope.result.mapped_points import MAP_NAMES, MapAnimation, MapLayout, Points
+from embedscope.result.mapped_points import MAP_NAMES, MapAnimation, MapLayout, Points, Theme
 from embedscope.result.parity import (
     Cosines,
     DifferingText,
@@ -107,6 +107,7 @@ __all__ = [
     "StorageFormat",
     "TensorAccount",
     "TextRole",
+    "Theme",
     "ThresholdChoice",
     "ThresholdTable",
     "Timeline",

@@ -13,7 +13,7 @@ from embedscope.result.deployment import DeploymentCost, ThresholdTable
 from embedscope.result.estimate import Estimate
 from embedscope.result.explanations import Explanations
 from embedscope.result.finding import Finding
-from embedscope.result.mapped_points import MapLayout, Points
+from embedscope.result.mapped_points import MapLayout, Points, Theme
 from embedscope.result.perturbed import Robustness
 from embedscope.result.provenance import DataFacts, ModelFacts
 from embedscope.result.scores import Example, Heatmap, Leakage, Metric, NegativeType, Power, Similarity
@@ -65,11 +65,12 @@ class Diagnosed(Scored):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mapped(Diagnosed):
-    """The points and their maps, for navigation."""
+    """The points and their maps, for navigation; the broad themes first, each level by size."""
 
     points: Points | None = field(default=None, metadata=UNWRITTEN)
     maps: Mapping[str, MapLayout] = field(default_factory=dict)
     maps_absent: Mapping[str, str] = field(default_factory=dict)  # name of a map -> the line that says why
+    themes: tuple[Theme, ...] = field(default=(), metadata=ADDED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

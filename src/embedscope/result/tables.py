@@ -49,6 +49,11 @@ class QueryTable:
     groups: tuple[str | None, ...] = ()  # as the data file states them, () where it has none
     metadata: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)  # other columns of the data file
 
+    @property
+    def stated(self) -> dict[str, tuple[str | None, ...]]:
+        """What the data file says of each query, by column; its groups as ``group``."""
+        return {**({"group": self.groups} if self.groups else {}), **self.metadata}
+
     def relevant_of(self, row: int) -> range:
         """Entries of one query in the columns of relevant documents."""
         return range(int(self.relevant_indptr[row]), int(self.relevant_indptr[row + 1]))

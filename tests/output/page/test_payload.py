@@ -20,7 +20,7 @@ from embedscope import __version__
 from embedscope.output.page import packing
 from embedscope.output.page import payload as page
 from embedscope.protocols import Role
-from embedscope.result import Deletion, Result
+from embedscope.result import Deletion, Result, Theme
 
 DTYPES = {"uint8": np.uint8, "int32": np.int32, "float32": np.float32}
 
@@ -147,6 +147,7 @@ def many_points(n: int, n_failing: int) -> Any:
         negative_scores=np.zeros(0),
         negative_weights=np.zeros(0),
         negative_types=(),
+        metadata={},
     )
     documents = replace(
         found.documents,
@@ -164,9 +165,11 @@ def many_points(n: int, n_failing: int) -> Any:
         link_documents=n_queries + rows,
         link_is_correct=queries.is_correct,
         n_left_out=0,
+        themes=rows[:0],
     )
     layout = replace(found.maps["tsne"], xy=np.zeros((n, 2), np.float32), kept=np.ones(n, np.float32))
-    return replace(found, queries=queries, documents=documents, points=points, maps={"tsne": layout}, explanations=None)
+    stripped = replace(found, explanations=None, themes=())
+    return replace(stripped, queries=queries, documents=documents, points=points, maps={"tsne": layout})
 
 
 def test_above_the_budget_every_failing_query_is_kept_and_the_rest_is_counted() -> None:
@@ -330,3 +333,29 @@ def test_a_column_is_deflated_only_where_that_pays() -> None:
 def test_a_number_that_json_does_not_have_is_refused() -> None:
     with pytest.raises(ValueError, match="JSON"):
         page.to_json({"value": float("nan")})
+
+
+def test_names_of_themes_stand_at_points_that_the_page_draws() -> None:
+    found = many_points(1_000, 40)
+    themes = (Theme("one", 0, 9, 9, {"tsne": 777}), Theme("two", 0, 9, 9, {}), Theme("three", 1, 9, 9, {"tsne": 123}))
+    points = replace(found.points, themes=np.arange(1_000) % 2)
+    result = replace(found, themes=themes, points=points)
+    made = tiny.payload(result, point_budget=300)["points"]
+    drawn = page.drawn_points(result, 300)
+    (layout,) = made["maps"]
+    assert numbers(layout["label_themes"]).tolist() == [0, 2]
+    assert drawn[numbers(layout["label_points"])].tolist() == [777, 123]
+    np.testing.assert_array_equal(numbers(made["themes"]), drawn % 2)
+
+
+def test_columns_of_the_data_file_are_in_it_where_they_have_few_values() -> None:
+    found = tiny.result()
+    metadata = {"id": ("a", "b", "c", "d"), "channel": ("web", "app", None, "app"), "same": ("x",) * 4}
+    result = replace(found, queries=replace(found.queries, metadata=metadata, groups=("g", "g", "h", None)))
+    columns = page.page_payload(result)["queries"]["stated"]
+    stated = {each["name"]: (texts(each["values"]), numbers(each["of"]).tolist()) for each in columns}
+    assert stated == {
+        "group": (["g", "h"], [0, 0, 1, -1]),
+        "id": (["a", "b", "c", "d"], [0, 1, 2, 3]),
+        "channel": (["app", "web"], [1, 0, -1, 0]),
+    }

@@ -30,6 +30,14 @@ class Texts(TypedDict):
     data: str
 
 
+class StatedColumn(TypedDict):
+    """What the data file says of each query in one column: the place of its value among values, -1 for none."""
+
+    name: str
+    values: Texts
+    of: Numbers
+
+
 class QueryColumns(TypedDict):
     """One row a query. Ragged columns: row i owns values[indptr[i]:indptr[i + 1]].
 
@@ -64,6 +72,7 @@ class QueryColumns(TypedDict):
     negative_types: Numbers
     failure_mode: NotRequired[Numbers]
     failure_evidence: NotRequired[Texts]
+    stated: NotRequired[list[StatedColumn]]
 
 
 class DocumentColumns(TypedDict):
@@ -95,17 +104,23 @@ class SimilarityColumns(TypedDict):
 
 
 class MapColumns(TypedDict):
-    """Where the points stand, and the share of its original neighbours that each keeps."""
+    """Where the points stand, and the share of its original neighbours that each keeps.
+
+    The name of report.themes[label_themes[i]] stands at the point label_points[i].
+    """
 
     name: str
     xy: Numbers
     kept: Numbers
+    label_themes: NotRequired[Numbers]
+    label_points: NotRequired[Numbers]
 
 
 class PointColumns(TypedDict):
     """Points of the maps.
 
     roles: 0 query, 1 positive, 2 hard negative, 3 document; rows index the query table for queries, else the documents.
+    themes: place in report.themes, -1 for none.
     """
 
     n: int
@@ -115,6 +130,7 @@ class PointColumns(TypedDict):
     link_queries: Numbers
     link_documents: Numbers
     link_is_correct: Numbers
+    themes: NotRequired[Numbers]
     maps: list[MapColumns]
 
 
