@@ -38,12 +38,11 @@ from embedscope.measure.projections import projected_spaces
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.rank_metrics import PRIMARY_METRICS, measure_metrics, power_of
 from embedscope.measure.ranked import Ranked, facts_of, rank
-from embedscope.measure.robustness import query_encoder
 from embedscope.measure.same_data import require_same_data
 from embedscope.measure.scoring import bound_of, lexical_values, rank_values
 from embedscope.measure.similarity import DocumentSummary, measure_similarity
 from embedscope.models.cache import EmbeddingStore
-from embedscope.models.embed import Embeddings, embed_collection
+from embedscope.models.embed import Embeddings, embed_collection, text_encoder
 from embedscope.models.model import Model, load_model
 from embedscope.models.precomputed import is_precomputed_file, load_precomputed
 from embedscope.models.token_lengths import long_texts
@@ -459,7 +458,7 @@ def diagnose(
     measures = Examination(query_set, ranked.queries, documents, ranked.similarity, ranked.scores.bound, settings, log)
     encode = None
     if model is not None:
-        encode = query_encoder(model, embedded.store, batch_size=settings.model.batch_size)
+        encode = text_encoder(model, embedded.store, prompt=model.query_prompt, batch_size=settings.model.batch_size)
     geometry, no_geometry = measures.geometry(spaces, ranked.scores.top_documents, generator(settings, "geometry"))
     thresholds, no_thresholds = measures.thresholds()
     robustness, no_robustness = measures.robustness(

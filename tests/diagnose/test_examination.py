@@ -126,7 +126,7 @@ def shouted(
 ) -> Diagnosed:
     """What is diagnosed of queries that are shouted, with vectors from ``encode``."""
     monkeypatch.setattr(pipeline, "perturbations_of", lambda *_: (SHOUTED,))
-    monkeypatch.setattr(pipeline, "query_encoder", lambda *_, **__: encode)
+    monkeypatch.setattr(pipeline, "text_encoder", lambda *_, **__: encode)
     monkeypatch.setattr(pipeline, "long_texts", lambda *_: {})
     query_set = QuerySet.of(collection, seed=SETTINGS.measure.seed, draws=SETTINGS.measure.draws)
     ranked = rank(collection, embeddings, query_set, SETTINGS)
