@@ -24,6 +24,7 @@ from embedscope.decide.criteria import load_criteria, metrics_compared, metrics_
 from embedscope.decide.verdict import judge
 from embedscope.diagnose.examination import Examination, perturbations_of
 from embedscope.diagnose.examples import choose_examples
+from embedscope.diagnose.explaining import explain, require_explainable
 from embedscope.diagnose.findings import failure_modes, find_faults
 from embedscope.diagnose.leakage import measure_leakage
 from embedscope.diagnose.model_faults import fragile_queries
@@ -95,6 +96,7 @@ def run(
     criteria, reader = load_criteria(chosen.measure.criteria), load_pack(chosen.measure.attributes)
     chosen = with_metrics_of(criteria, chosen)
     perturbations_of(chosen, reader)  # refused before any work where they cannot be
+    require_explainable(chosen)
     name = checkpoint_of(chosen)
     baseline = chosen.model.baseline
     require_encoder([name] if baseline is None or is_run_folder(baseline) else [name, baseline], chosen)
@@ -475,6 +477,16 @@ def diagnose(
         n_tokens=n_tokens,
         attributes=attributes,
     )
+    explanations, no_explanations = explain(
+        ranked,
+        documents,
+        model,
+        embedded.store,
+        settings,
+        generator(settings, "explanations"),
+        log,
+        first=[example.query for example in scored.examples],
+    )
     findings = find_faults(
         scored,
         collection,
@@ -489,6 +501,7 @@ def diagnose(
         "thresholds": no_thresholds,
         "robustness": no_robustness,
         "deployment": no_deployment,
+        "explanations": no_explanations,
     }
     return extended(
         scored,
@@ -500,6 +513,7 @@ def diagnose(
         thresholds=thresholds,
         robustness=robustness,
         deployment=deployment,
+        explanations=explanations,
         not_measured={name: reason for name, reason in reasons.items() if reason is not None},
     )
 

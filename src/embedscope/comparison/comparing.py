@@ -119,7 +119,13 @@ def compare(
     timeline = build_timeline({name: runs[name] for name in epochs}, chosen) if epochs else None
     candidate = comparison.best.best if comparison.best is not None else comparison.candidates[0]
     diagnosed = diagnose(
-        measured[candidate], collection, embedded[candidate], ranked[candidate], chosen, attributes=reader, log=log
+        measured[candidate],
+        collection,
+        embedded[candidate],
+        ranked[candidate],
+        chosen.with_options(explain=chosen.measure.explain or 0),
+        attributes=reader,
+        log=log,
     )
     shown = {name: embedded[name] for name in epochs} if candidate in epochs else embedded
     methods = () if skip_maps or len(shown) < 2 else chosen.maps.methods

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from embedscope.diagnose.text_parts import Span, respelt, sentence_spans, without, word_spans
+from embedscope.diagnose.text_parts import Span, parts, respelt, without, word_spans
 from embedscope.errors import InvalidEmbeddingsError
 from embedscope.measure.query_tables import is_right
 from embedscope.measure.ranked import Ranked
@@ -20,15 +20,21 @@ from embedscope.measure.scoring import rank_values
 from embedscope.models.embed import Encode
 from embedscope.protocols import BoolArray, Float32Array, Float64Array, IntArray, ProgressCallback
 from embedscope.result import DecidingWord, Deletion, Explanation, Explanations, TextRole
-from embedscope.stats.resampler import Resampler
 
-MOST_WORDS = 64
-"""Words of a text that are left out one by one. In a longer text each sentence is left out first; then the words of
-those sentences whose loss helps the right document most, as many whole sentences as fit, and at least the first words of
+MOST_WORDS = 24
+"""Words of a text that are left out one by one. Of a longer text each part (`text_parts.parts`) is left out first; then
+the words of those parts whose loss helps the right document most, as many whole parts as fit, or the first words of the
 one."""
+
+MOST_MISSPELT = 4
+"""Words of a query that are misspelt to learn what a change without meaning does."""
 
 FAILURES_AT_A_TIME = 32
 """Failures whose texts are encoded together: vectors of some thousand texts are in memory at once."""
+
+UNSEEN = 0.1
+"""Part of what misspelling a word of the query changes a score by: the model does not see a word whose deletion changes
+neither score by more."""
 
 _RANK_1 = "Success@1"
 
@@ -112,13 +118,14 @@ def explain_failures(
     *,
     seed: int,
     n_failures: int,
+    limit: str,
     progress: ProgressCallback,
 ) -> Explanations:
     """What leaving out each word of the three texts of each failure does.
 
-    With ``d = s(right) - s(wrong)``, the change of a deletion is ``d`` of the shortened text minus ``d`` of the texts as
-    they are. A deletion puts the right document first where it then leads every document that is not relevant: for a
-    word of the query all documents are ranked again, for a word of a document that document is moved in the ranking.
+    With ``d = s(right) - s(wrong)``, the change of a deletion is ``d`` with the shortened text minus ``d`` with the
+    texts as they are. A deletion puts the right document first where it then leads every document that is not relevant:
+    for a word of the query all documents are ranked again, for a word of a document that document is moved.
 
     Parameters
     ----------
@@ -132,6 +139,8 @@ def explain_failures(
         Of the random spellings.
     n_failures : int
         Failed queries in all.
+    limit : str
+        Why no more of them are looked at.
     progress : callable
         Told how many failures are done.
     """
@@ -151,6 +160,7 @@ def explain_failures(
         deciding=deciding_words(found, ranked),
         failures=tuple(found),
         pairs=(),
+        limit=limit,
     )
 
 
@@ -189,45 +199,50 @@ class _Turn:
 
     def explanations(self) -> list[Explanation]:
         """What is found, one a failure."""
-        before = self._differences()
-        spans = self._chosen_words(before)
-        left_out = [variant for (i, role), own in spans.items() for variant in shortened(self.failures[i], i, role, own)]
+        before = _scores(self._rows(self.failures))
+        spans = self._chosen_words(before.difference)
+        left_out = [v for (i, role), own in spans.items() for v in shortened(self.failures[i], i, role, own)]
         misspelt = [
-            Variant(v.failure, v.role, v.span, respelt(self._text(v), v.span, seed=self.seed))
-            for v in left_out
-            if v.role is TextRole.QUERY
+            Variant(i, TextRole.QUERY, span, respelt(each.texts[TextRole.QUERY], span, seed=self.seed))
+            for i, each in enumerate(self.failures)
+            for span in spread(spans[i, TextRole.QUERY])
         ]
-        effects = self._effects([*left_out, *misspelt])
-        changes = effects.difference - before[[v.failure for v in (*left_out, *misspelt)]]
-        is_first = self._puts_right_first(left_out, effects)
+        changes = self._effects([*left_out, *misspelt])
+        first = self._puts_right_first(left_out, changes)
+        of = [v.failure for v in (*left_out, *misspelt)]
+        rise = changes.difference - before.difference[of]
+        moved = np.maximum(abs(changes.right - before.right[of]), abs(changes.wrong - before.wrong[of]))
         made = []
         for place, failure in enumerate(self.failures):
-            own = [k for k, v in enumerate(left_out) if v.failure == place and np.isfinite(changes[k])]
-            noise = [abs(changes[len(left_out) + k]) for k, v in enumerate(misspelt) if v.failure == place]
-            deletions = tuple(
-                Deletion(left_out[k].role, *left_out[k].span, float(changes[k]), bool(is_first[k])) for k in own
+            own = [k for k, v in enumerate(left_out) if v.failure == place and np.isfinite(rise[k])]
+            noise = [len(left_out) + k for k, v in enumerate(misspelt) if v.failure == place]
+            made.append(
+                _explanation(
+                    failure,
+                    difference=float(before.difference[place]),
+                    noise=_median(abs(rise[noise])),
+                    deletions=[Deletion(left_out[k].role, *left_out[k].span, float(rise[k]), k in first) for k in own],
+                    is_unseen=moved[own] <= UNSEEN * _median(moved[noise]),
+                )
             )
-            made.append(_explanation(failure, float(before[place]), noise, deletions))
         return made
-
-    def _text(self, variant: Variant) -> str:
-        return self.failures[variant.failure].texts[variant.role]
 
     def _chosen_words(self, before: Float64Array) -> dict[tuple[int, TextRole], list[Span]]:
         """The words that are left out of each text of each failure."""
-        words = {(i, role): word_spans(text) for i, each in enumerate(self.failures) for role, text in each.texts.items()}
+        words = {
+            (i, role): word_spans(text) for i, each in enumerate(self.failures) for role, text in each.texts.items()
+        }
         long = [key for key, spans in words.items() if len(spans) > MOST_WORDS]
-        parts = [
+        left_out = [
             variant
             for i, role in long
-            for variant in shortened(self.failures[i], i, role, sentence_spans(self.failures[i].texts[role]))
+            for variant in shortened(self.failures[i], i, role, parts(self.failures[i].texts[role], words[i, role]))
         ]
-        effects = self._effects(parts)
-        gains = effects.difference - before[[part.failure for part in parts]]
+        gains = self._effects(left_out).difference - before[[v.failure for v in left_out]]
         for key in long:
-            own = [k for k, part in enumerate(parts) if (part.failure, part.role) == key]
+            own = [k for k, v in enumerate(left_out) if (v.failure, v.role) == key]
             by_gain = sorted(own, key=lambda k: (-np.nan_to_num(gains[k], nan=-np.inf), k))
-            words[key] = _words_within([parts[k].span for k in by_gain], words[key])
+            words[key] = words_within([left_out[k].span for k in by_gain], words[key])
         return words
 
     def _rows(self, failures: Sequence[Failure]) -> dict[TextRole, Float64Array]:
@@ -237,10 +252,6 @@ class _Turn:
             TextRole.RIGHT: self.documents[[each.right for each in failures]].astype(np.float64),
             TextRole.WRONG: self.documents[[each.wrong for each in failures]].astype(np.float64),
         }
-
-    def _differences(self) -> Float64Array:
-        """``s(right) - s(wrong)`` of each failure as its texts are."""
-        return _scores(self._rows(self.failures)).difference
 
     def _effects(self, variants: Sequence[Variant]) -> _Effects:
         """Scores of right and wrong document with each variant in the place of its text."""
@@ -256,22 +267,16 @@ class _Turn:
         dim = self.documents.shape[1]
         return _vectors(encode, texts, dim) if texts else np.zeros((0, dim), dtype=np.float32)
 
-    def _puts_right_first(self, variants: Sequence[Variant], effects: _Effects) -> BoolArray:
-        """Whether the right document leads all that are not relevant, by more than a tie."""
-        n, tolerance = len(variants), self.ranked.scores.counts.tolerance
-        of_query = np.array([v.role is TextRole.QUERY for v in variants], dtype=bool)
-        others = np.array([self.failures[v.failure].others for v in variants])
-        leads = effects.right[:n] > effects.wrong[:n] + tolerance
-        is_first = leads & ~of_query & (effects.right[:n] > others + tolerance)
-        again = np.flatnonzero(leads & of_query)
-        if len(again):
-            rows = np.array([self.failures[variants[k].failure].query for k in again], dtype=np.int64)
-            judgments = self.ranked.query_set.judgments.select(rows)
-            values = rank_values(
-                effects.queries[again].astype(np.float32), self.documents, judgments, (_RANK_1,), tolerance=tolerance
-            )
-            is_first[again] = is_right(values[_RANK_1])
-        return np.asarray(is_first, dtype=bool)
+    def _puts_right_first(self, variants: Sequence[Variant], effects: _Effects) -> set[int]:
+        """Places of the variants with which the right document leads all that are not relevant by more than a tie."""
+        tolerance = self.ranked.scores.counts.tolerance
+        leads = [k for k in range(len(variants)) if effects.right[k] > effects.wrong[k] + tolerance]
+        again = [k for k in leads if variants[k].role is TextRole.QUERY]
+        first = {k for k in leads if effects.right[k] > self.failures[variants[k].failure].others + tolerance}
+        rows = np.array([self.failures[variants[k].failure].query for k in again], dtype=np.int64)
+        queries, judgments = effects.queries[again].astype(np.float32), self.ranked.query_set.judgments.select(rows)
+        values = rank_values(queries, self.documents, judgments, (_RANK_1,), tolerance=tolerance)
+        return first - set(again) | {again[place] for place in np.flatnonzero(is_right(values[_RANK_1]))}
 
 
 def _scores(rows: dict[TextRole, Float64Array]) -> _Effects:
@@ -287,18 +292,32 @@ def shortened(failure: Failure, place: int, role: TextRole, spans: Sequence[Span
     return [variant for variant in variants if any(map(str.isalnum, variant.text))]
 
 
-def _words_within(sentences: Sequence[Span], words: Sequence[Span]) -> list[Span]:
-    """Words of the first of these sentences, whole sentences as long as they fit, in the order of the text."""
+def words_within(ordered_parts: Sequence[Span], words: Sequence[Span]) -> list[Span]:
+    """Words of the first of these parts, whole parts as long as they fit, in the order of the text."""
     chosen: list[Span] = []
-    for start, end in sentences:
-        own = [word for word in words if start <= word[0] and word[1] <= end]
-        if len(chosen) + len(own) > MOST_WORDS:
+    for start, end in ordered_parts:
+        own = [word for word in words if start <= word[0] < end]
+        if chosen and len(chosen) + len(own) > MOST_WORDS:
             break
-        chosen += own
-    if not chosen and sentences:
-        start, end = sentences[0]
-        chosen = [word for word in words if start <= word[0] and word[1] <= end][:MOST_WORDS]
-    return sorted(chosen or words[:MOST_WORDS])
+        chosen += own[:MOST_WORDS]
+    return sorted(chosen)
+
+
+def spread(spans: Sequence[Span]) -> list[Span]:
+    """`MOST_MISSPELT` of the spans at most, spread evenly."""
+    n = min(len(spans), MOST_MISSPELT)
+    return [spans[place * len(spans) // n] for place in range(n)]
+
+
+def planned_texts(failure: Failure) -> list[str]:
+    """About what looking at a failure encodes: the first words of a long text stand for those that will decide."""
+    planned = []
+    for role, text in failure.texts.items():
+        words = word_spans(text)
+        spans = words[:MOST_WORDS] + (parts(text, words) if len(words) > MOST_WORDS else [])
+        planned += [without(text, span) for span in spans]
+        planned += [text] * (len(spread(words)) if role is TextRole.QUERY else 0)
+    return planned
 
 
 def _vectors(encode: Encode, texts: Sequence[str], dim: int) -> Float32Array:
@@ -312,21 +331,25 @@ def _vectors(encode: Encode, texts: Sequence[str], dim: int) -> Float32Array:
     return np.concatenate([_vectors(encode, texts[:middle], dim), _vectors(encode, texts[middle:], dim)])
 
 
+def _median(values: Float64Array) -> float:
+    """Median of what is finite; 0 of nothing."""
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else 0.0
+
+
 def _explanation(
-    failure: Failure, difference: float, noise: Sequence[float], deletions: tuple[Deletion, ...]
+    failure: Failure, *, difference: float, noise: float, deletions: Sequence[Deletion], is_unseen: BoolArray
 ) -> Explanation:
-    known = [each for each in noise if np.isfinite(each)]
-    floor = float(np.median(known)) if known else 0.0
     best = max(deletions, key=lambda each: each.change, default=None)
     query = failure.texts[TextRole.QUERY]
-    unseen = [d for d in deletions if d.role is TextRole.QUERY and abs(d.change) <= floor]
+    unseen = [d for d, hidden in zip(deletions, is_unseen, strict=True) if hidden and d.role is TextRole.QUERY]
     return Explanation(
         query=failure.query,
         right=failure.right,
         wrong=failure.wrong,
         difference=difference,
-        noise=floor,
+        noise=noise,
         best=best if best is not None and best.change > 0 else None,
         unseen=tuple(dict.fromkeys(query[d.start : d.end] for d in unseen)),
-        deletions=deletions,
+        deletions=tuple(deletions),
     )

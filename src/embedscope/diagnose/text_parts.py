@@ -9,11 +9,19 @@ import hashlib
 import re
 import sys
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 
 Span = tuple[int, int]
+
+T = TypeVar("T")
+
+MOST_PARTS = 12
+PART_WORDS = 12
 
 _ALPHABET = 25
 """Code points around a letter in which its alphabet lies."""
@@ -43,9 +51,9 @@ _SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？．]+[”�
 def word_spans(text: str) -> list[Span]:
     """Words of ``text``, in order.
 
-    A word is a run of letters, digits and what joins them: a number keeps its separators, its sign and a percent sign, an
-    identifier its dots and underscores. Scripts without spaces between words are cut into short runs: two characters of
-    Han or Hiragana (three at an odd end), four letters of Thai, Lao, Khmer or Burmese.
+    A word is a run of letters, digits and what joins them: a number keeps its separators, its sign and a percent sign,
+    an identifier its dots and underscores. Scripts without spaces between words are cut into short runs: two characters
+    of Han or Hiragana (three at an odd end), four letters of Thai, Lao, Khmer or Burmese.
 
     >>> [("Pay $1,250.50 to o'neil")[start:end] for start, end in word_spans("Pay $1,250.50 to o'neil")]
     ['Pay', '$1,250.50', 'to', "o'neil"]
@@ -64,6 +72,26 @@ def sentence_spans(text: str) -> list[Span]:
         if any(map(str.isalnum, part)):
             spans.append((first, last))
     return spans
+
+
+def parts(text: str, words: Sequence[Span]) -> list[Span]:
+    """At most `MOST_PARTS` spans that hold all ``words`` of a text: its sentences, long ones cut, short ones joined.
+
+    A sentence of more than `PART_WORDS` words is cut into runs of at most so many; where there are too many parts,
+    neighbours are joined.
+    """
+    pieces: list[Sequence[Span]] = []
+    for start, end in sentence_spans(text):
+        own = [word for word in words if start <= word[0] < end]
+        pieces += _even(own, -(-len(own) // PART_WORDS))
+    joined = _even(pieces, min(len(pieces), MOST_PARTS))
+    return [(group[0][0][0], group[-1][-1][1]) for group in joined]
+
+
+def _even(items: Sequence[T], n: int) -> list[Sequence[T]]:
+    """``items`` in ``n`` runs of about equal length."""
+    cuts = [round(place * len(items) / n) for place in range(n + 1)] if n else []
+    return [items[start:end] for start, end in pairwise(cuts)]
 
 
 def without(text: str, span: Span) -> str:

@@ -23,6 +23,7 @@ AS_WRITTEN = "as written"
 _RANK_1 = "Success@1"
 _ORDER = "MRR"
 
+
 def measure_robustness(
     texts: Sequence[str],
     queries: Float32Array,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from embedscope.result.codec import UNWRITTEN, written
+from embedscope.result.codec import ADDED, UNWRITTEN, written
 from embedscope.result.estimate import Estimate
 
 
@@ -48,8 +48,9 @@ def _wrong_id(explanation: Explanation, run: Any) -> str:
 class Explanation:
     """One failed query, by deletion.
 
-    ``noise`` is the size of the change that spelling a word of the query otherwise at random makes (the median over its
-    words): a word of the query whose deletion changes no more is one that the model does not see.
+    ``noise`` is the size of the change that spelling a word of the query at random makes (the median over up to four
+    of them). The model does not see a word of the query whose deletion changes neither score by a tenth of what such a
+    spelling does.
     """
 
     query: int = field(metadata=written(str, _query_id))  # row in QueryTable
@@ -95,3 +96,4 @@ class Explanations:
     deciding: tuple[DecidingWord, ...]  # the most frequent first
     failures: tuple[Explanation, ...]
     pairs: tuple[MinimalPairs, ...]
+    limit: str = field(default="", metadata=ADDED)  # why no more failures were looked at
