@@ -28,6 +28,7 @@ from embedscope.diagnose.explaining import explain, require_explainable
 from embedscope.diagnose.findings import failure_modes, find_faults
 from embedscope.diagnose.leakage import measure_leakage
 from embedscope.diagnose.model_faults import fragile_queries
+from embedscope.diagnose.word_faults import deciding_word_findings
 from embedscope.errors import InvalidOptionError
 from embedscope.log import SILENT, Log
 from embedscope.maps import PendingMaps
@@ -492,7 +493,10 @@ def diagnose(
         collection,
         embeddings=embedded.embeddings,
         modes=modes,
-        more=() if robustness is None else tuple(fragile_queries(robustness)),
+        more=[
+            *deciding_word_findings(explanations, scored, query_set.resampler),
+            *(() if robustness is None else fragile_queries(robustness)),
+        ],
         resampler=query_set.resampler,
         attributes=attributes,
     )

@@ -19,7 +19,7 @@ from embedscope.measure.ranked import Ranked
 from embedscope.measure.scoring import rank_values
 from embedscope.models.embed import Encode
 from embedscope.protocols import BoolArray, Float32Array, Float64Array, IntArray, ProgressCallback
-from embedscope.result import DecidingWord, Deletion, Explanation, Explanations, TextRole
+from embedscope.result import DecidingWord, Deletion, DocumentTable, Explanation, Explanations, QueryTable, TextRole
 
 MOST_WORDS = 24
 """Words of a text that are left out one by one. Of a longer text each part (`text_parts.parts`) is left out first; then
@@ -157,33 +157,24 @@ def explain_failures(
         n_failures=n_failures,
         n_texts=len(seen),
         one_word=ranked.query_set.resampler.among(chosen).share(helped),
-        deciding=deciding_words(found, ranked),
+        deciding=deciding_words(found, ranked.query_table, ranked.document_table),
         failures=tuple(found),
         pairs=(),
         limit=limit,
     )
 
 
-def deciding_words(explanations: Iterable[Explanation], ranked: Ranked) -> tuple[DecidingWord, ...]:
+def deciding_words(
+    explanations: Iterable[Explanation], queries: QueryTable, documents: DocumentTable
+) -> tuple[DecidingWord, ...]:
     """The words whose deletion helps most, in lower case, by the text that they stand in; the most frequent first."""
     counts = Counter(
-        (word_of(each.best, each, ranked), each.best.role) for each in explanations if each.best is not None
+        (each.word(each.best, queries, documents).casefold(), each.best.role)
+        for each in explanations
+        if each.best is not None
     )
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return tuple(DecidingWord(word, role, n) for (word, role), n in ordered)
-
-
-def word_of(deletion: Deletion, explanation: Explanation, ranked: Ranked) -> str:
-    """The word that was left out, in lower case."""
-    text = text_of(deletion.role, explanation, ranked)
-    return text[deletion.start : deletion.end].casefold()
-
-
-def text_of(role: TextRole, explanation: Explanation, ranked: Ranked) -> str:
-    """One of the three texts of a failure."""
-    if role is TextRole.QUERY:
-        return ranked.query_table.texts[explanation.query]
-    return ranked.document_table.texts[explanation.right if role is TextRole.RIGHT else explanation.wrong]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,14 @@ from typing import Any
 
 from embedscope.output.page import html, payload
 from embedscope.output.run_folder import check_writable, manifest, staged_output, write_json, write_parquet
-from embedscope.output.table_columns import point_columns, query_columns
+from embedscope.output.table_columns import deletion_columns, point_columns, query_columns
 from embedscope.result import Result, Scored
 from embedscope.result.report import report
 
-TABLES = ("report.json", "queries.parquet", "points.parquet", "manifest.json", "report.html", payload.PAGE_FILE)
+TABLES = (
+    "report.json", "queries.parquet", "explanations.parquet", "points.parquet", "manifest.json", "report.html",
+    payload.PAGE_FILE,
+)  # fmt: skip
 """What a run may write beside pictures."""
 
 
@@ -56,6 +59,9 @@ def write_run(
         write_json(staging / "report.json", {**own, **(more_report or {})})
         write_parquet(staging / "queries.parquet", query_columns(result))
         names = ["report.json", "queries.parquet"]
+        if result.explanations is not None:
+            write_parquet(staging / "explanations.parquet", deletion_columns(result))
+            names.append("explanations.parquet")
         if result.points is not None:
             write_parquet(staging / "points.parquet", point_columns(result))
             names.append("points.parquet")

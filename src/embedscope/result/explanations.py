@@ -8,6 +8,7 @@ from typing import Any
 
 from embedscope.result.codec import ADDED, UNWRITTEN, written
 from embedscope.result.estimate import Estimate
+from embedscope.result.tables import DocumentTable, QueryTable
 
 
 class TextRole(StrEnum):
@@ -61,6 +62,16 @@ class Explanation:
     best: Deletion | None  # the one that helps the right document most; None where none does
     unseen: tuple[str, ...]  # words of the query that the model does not see
     deletions: tuple[Deletion, ...] = field(default=(), metadata=UNWRITTEN)  # all, in the order of the texts
+
+    def text(self, role: TextRole, queries: QueryTable, documents: DocumentTable) -> str:
+        """One of the three texts."""
+        if role is TextRole.QUERY:
+            return queries.texts[self.query]
+        return documents.texts[self.right if role is TextRole.RIGHT else self.wrong]
+
+    def word(self, deletion: Deletion, queries: QueryTable, documents: DocumentTable) -> str:
+        """What was left out."""
+        return self.text(deletion.role, queries, documents)[deletion.start : deletion.end]
 
 
 @dataclass(frozen=True, slots=True)
