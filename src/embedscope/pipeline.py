@@ -24,11 +24,13 @@ from embedscope.decide.criteria import load_criteria, metrics_compared, metrics_
 from embedscope.decide.verdict import judge
 from embedscope.diagnose.examination import Examination, perturbations_of
 from embedscope.diagnose.examples import choose_examples
+from embedscope.diagnose.explaining import explain, require_explainable
 from embedscope.diagnose.findings import failure_modes, find_faults
 from embedscope.diagnose.leakage import measure_leakage
 from embedscope.diagnose.losses import Losses
 from embedscope.diagnose.model_faults import fragile_queries
 from embedscope.diagnose.themes import TextVectors, ThemeLevel, find_themes
+from embedscope.diagnose.word_faults import deciding_word_findings
 from embedscope.errors import InvalidOptionError
 from embedscope.log import SILENT, Log
 from embedscope.maps import PendingMaps
@@ -41,13 +43,12 @@ from embedscope.measure.projections import projected_spaces
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.rank_metrics import PRIMARY_METRICS, measure_metrics, power_of
 from embedscope.measure.ranked import Ranked, facts_of, rank
-from embedscope.measure.robustness import query_encoder
 from embedscope.measure.same_data import require_same_data
 from embedscope.measure.scoring import bound_of, lexical_values, rank_values
 from embedscope.measure.similarity import DocumentSummary, measure_similarity
 from embedscope.metrics.norms import directions_of
 from embedscope.models.cache import EmbeddingStore
-from embedscope.models.embed import Embeddings, embed_collection
+from embedscope.models.embed import Embeddings, embed_collection, text_encoder
 from embedscope.models.model import Model, load_model
 from embedscope.models.precomputed import is_precomputed_file, load_precomputed
 from embedscope.models.token_lengths import long_texts, read_ends
@@ -102,6 +103,7 @@ def run(
     criteria, reader = load_criteria(chosen.measure.criteria), load_pack(chosen.measure.attributes)
     chosen = with_metrics_of(criteria, chosen)
     perturbations_of(chosen, reader)  # refused before any work where they cannot be
+    require_explainable(chosen)
     name = checkpoint_of(chosen)
     baseline = chosen.model.baseline
     require_encoder([name] if baseline is None or is_run_folder(baseline) else [name, baseline], chosen)
@@ -479,7 +481,7 @@ def diagnose(
     measures = Examination(query_set, ranked.queries, documents, ranked.similarity, ranked.scores.bound, settings, log)
     encode = None
     if model is not None:
-        encode = query_encoder(model, embedded.store, batch_size=settings.model.batch_size)
+        encode = text_encoder(model, embedded.store, prompt=model.query_prompt, batch_size=settings.model.batch_size)
     geometry, no_geometry = measures.geometry(spaces, ranked.scores.top_documents, generator(settings, "geometry"))
     thresholds, no_thresholds = measures.thresholds()
     robustness, no_robustness = measures.robustness(
@@ -500,13 +502,26 @@ def diagnose(
         read_ends=ends,
         attributes=attributes,
     )
+    explanations, no_explanations = explain(
+        ranked,
+        documents,
+        model,
+        embedded.store,
+        settings,
+        generator(settings, "explanations"),
+        log,
+        first=[example.query for example in scored.examples],
+    )
     findings = find_faults(
         scored,
         collection,
         embeddings=embedded.embeddings,
         themes=next(iter(themes), None),
         modes=modes,
-        more=() if robustness is None else tuple(fragile_queries(robustness)),
+        more=[
+            *deciding_word_findings(explanations, scored, query_set.resampler),
+            *(() if robustness is None else fragile_queries(robustness)),
+        ],
         resampler=query_set.resampler,
         attributes=attributes,
     )
@@ -515,6 +530,7 @@ def diagnose(
         "thresholds": no_thresholds,
         "robustness": no_robustness,
         "deployment": no_deployment,
+        "explanations": no_explanations,
     }
     return extended(
         scored,
@@ -530,6 +546,7 @@ def diagnose(
         thresholds=thresholds,
         robustness=robustness,
         deployment=deployment,
+        explanations=explanations,
         not_measured={name: reason for name, reason in reasons.items() if reason is not None},
     )
 

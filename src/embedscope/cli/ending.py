@@ -60,7 +60,8 @@ def write_side_files(result: Result, settings: Settings, comparisons: Sequence[C
         write_text(output.export_failures, rows_text(rows_as_json(rows)), option="--export-failures")
         written.append(output.export_failures)
     if output.export_unjudged is not None:
-        write_rows(output.export_unjudged, unjudged_pairs(result.queries, result.documents))
+        pairs = unjudged_pairs(result.queries, result.documents)
+        write_text(output.export_unjudged, rows_text(pairs), option="--export-unjudged")
         written.append(output.export_unjudged)
     return written
 

@@ -127,7 +127,7 @@ def compare(
         collection,
         embedded[candidate],
         ranked[candidate],
-        chosen,
+        chosen.with_options(explain=chosen.measure.explain or 0),
         themes=themes,
         attributes=reader,
         log=log,

@@ -1,4 +1,4 @@
-"""A result as tables: the columns of ``queries.parquet`` and ``points.parquet`` (contract)."""
+"""A result as tables: columns of ``queries.parquet``, ``explanations.parquet`` and ``points.parquet`` (contract)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from embedscope.protocols import Role
-from embedscope.result import Result, Scored
+from embedscope.result import Diagnosed, Result, Scored, TextRole
 
 
 def query_columns(result: Scored) -> dict[str, Any]:
@@ -44,6 +44,27 @@ def query_columns(result: Scored) -> dict[str, Any]:
         "top_scores": q.top_scores.astype(np.float64),
         "top_is_relevant": q.top_is_relevant,
         **q.values,
+    }
+
+
+def deletion_columns(result: Diagnosed) -> dict[str, Any]:
+    """One row a word that was left out, failures in the order in which they were looked at."""
+    q, d = result.queries, result.documents
+    if result.explanations is None:
+        return {}
+    pairs = [(each, deletion) for each in result.explanations.failures for deletion in each.deletions]
+    documents = {TextRole.RIGHT: "right", TextRole.WRONG: "wrong"}
+    return {
+        "query_id": [q.ids[each.query] for each, _ in pairs],
+        "role": [one.role.value for _, one in pairs],
+        "document_id": [
+            d.ids[getattr(each, documents[one.role])] if one.role in documents else None for each, one in pairs
+        ],
+        "start": np.array([one.start for _, one in pairs], dtype=np.int64),
+        "end": np.array([one.end for _, one in pairs], dtype=np.int64),
+        "text": [each.word(one, q, d) for each, one in pairs],
+        "change": np.array([one.change for _, one in pairs], dtype=np.float64),
+        "puts_right_first": np.array([one.puts_right_first for _, one in pairs], dtype=bool),
     }
 
 

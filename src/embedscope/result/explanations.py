@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from embedscope.result.codec import UNWRITTEN, written
+from embedscope.result.codec import ADDED, UNWRITTEN, written
 from embedscope.result.estimate import Estimate
+from embedscope.result.tables import DocumentTable, QueryTable
 
 
 class TextRole(StrEnum):
@@ -48,8 +49,9 @@ def _wrong_id(explanation: Explanation, run: Any) -> str:
 class Explanation:
     """One failed query, by deletion.
 
-    ``noise`` is the size of the change that spelling a word of the query otherwise at random makes (the median over its
-    words): a word of the query whose deletion changes no more is one that the model does not see.
+    ``noise`` is the size of the change that spelling a word of the query at random makes (the median over up to four
+    of them). The model does not see a word of the query whose deletion changes neither score by a tenth of what such a
+    spelling does.
     """
 
     query: int = field(metadata=written(str, _query_id))  # row in QueryTable
@@ -60,6 +62,16 @@ class Explanation:
     best: Deletion | None  # the one that helps the right document most; None where none does
     unseen: tuple[str, ...]  # words of the query that the model does not see
     deletions: tuple[Deletion, ...] = field(default=(), metadata=UNWRITTEN)  # all, in the order of the texts
+
+    def text(self, role: TextRole, queries: QueryTable, documents: DocumentTable) -> str:
+        """One of the three texts."""
+        if role is TextRole.QUERY:
+            return queries.texts[self.query]
+        return documents.texts[self.right if role is TextRole.RIGHT else self.wrong]
+
+    def word(self, deletion: Deletion, queries: QueryTable, documents: DocumentTable) -> str:
+        """What was left out."""
+        return self.text(deletion.role, queries, documents)[deletion.start : deletion.end]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +108,4 @@ class Explanations:
     deciding: tuple[DecidingWord, ...]  # the most frequent first
     failures: tuple[Explanation, ...]
     pairs: tuple[MinimalPairs, ...]
+    limit: str = field(default="", metadata=ADDED)  # why no more failures were looked at

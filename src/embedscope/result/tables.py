@@ -58,6 +58,11 @@ class QueryTable:
         """Entries of one query in the columns of relevant documents."""
         return range(int(self.relevant_indptr[row]), int(self.relevant_indptr[row + 1]))
 
+    def best_relevant(self, row: int) -> int:
+        """The best-scoring relevant document of one query, the first of equal ones."""
+        own = self.relevant_of(row)
+        return int(self.relevant_documents[max(own, key=lambda entry: self.relevant_scores[entry])])
+
     def negatives_of(self, row: int) -> range:
         """Entries of one query in the columns of hard negatives."""
         return range(int(self.negative_indptr[row]), int(self.negative_indptr[row + 1]))

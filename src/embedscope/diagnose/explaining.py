@@ -1,0 +1,148 @@
+"""Which failures are explained, and how many: what encoding their variants may cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from embedscope.diagnose.deletion import Encoders, explain_failures, failed_rows, failure_of, planned_texts
+from embedscope.errors import InvalidOptionError
+from embedscope.log import Log
+from embedscope.measure.ranked import Ranked
+from embedscope.models.cache import EmbeddingStore
+from embedscope.models.embed import text_encoder
+from embedscope.models.encoding_rate import encoding_rate, reading_cost
+from embedscope.models.model import Model
+from embedscope.protocols import Float32Array, IntArray
+from embedscope.result import Explanations
+from embedscope.settings import Settings
+
+SHARE = 0.3
+"""Of what encoding the run's own texts costs, that explanations may cost unasked."""
+
+SECONDS = 20.0
+"""Of encoding that explanations may take unasked."""
+
+_TIMED_TEXTS = 64
+
+NO_MODEL = "the vectors were made before: there is no model that could encode a text without one of its words"
+NEEDS_A_MODEL = (
+    "--explain encodes texts with a word left out, and vectors that were made before cannot do that. Pass the model "
+    "with --checkpoint, or leave --explain out."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Number of failures to look at, and why no more."""
+
+    n: int
+    limit: str
+
+
+def require_explainable(settings: Settings) -> None:
+    """Refuse, with ``InvalidOptionError``, explanations that were asked for of vectors made before."""
+    if settings.measure.explain and settings.model.embeddings is not None:
+        raise InvalidOptionError(NEEDS_A_MODEL)
+
+
+def explain(
+    ranked: Ranked,
+    documents: Float32Array,
+    model: Model | None,
+    store: EmbeddingStore | None,
+    settings: Settings,
+    generator: np.random.Generator,
+    log: Log,
+    *,
+    first: Sequence[int] = (),
+) -> tuple[Explanations, None] | tuple[None, str]:
+    """Which words decide the failures that the budget allows to look at; None and the reason where it allows none.
+
+    ``first`` are queries to look at before others, where they have failed: those that are shown.
+    """
+    asked, failed = settings.measure.explain, failed_rows(ranked)
+    if asked == 0:
+        return None, "not asked for"
+    if model is None:
+        if asked is not None:
+            raise InvalidOptionError(NEEDS_A_MODEL)
+        return None, NO_MODEL
+    if not len(failed):
+        return None, "no query has failed"
+    rows = in_order(ranked, failed, first, generator)
+    budget = (
+        Budget(min(asked, len(rows)), "as asked for")
+        if asked is not None
+        else affordable(ranked, rows, model, store, batch_size=settings.model.batch_size)
+    )
+    if budget.n == 0:
+        return None, f"explaining one failure would cost more than {budget.limit}; pass --explain N"
+    log.step(f"Which words decide: {budget.n:,} of {len(rows):,} failures ({budget.limit})")
+    encoders = Encoders(
+        *(
+            text_encoder(model, store, prompt=prompt, batch_size=settings.model.batch_size)
+            for prompt in (model.query_prompt, model.document_prompt)
+        )
+    )
+    with log.progress("Leaving out words", unit="failures") as progress:
+        found = explain_failures(
+            ranked,
+            documents,
+            rows[: budget.n].tolist(),
+            encoders,
+            seed=settings.measure.seed,
+            n_failures=len(rows),
+            limit=budget.limit,
+            progress=progress,
+        )
+    return found, None
+
+
+def in_order(ranked: Ranked, failed: IntArray, first: Sequence[int], generator: np.random.Generator) -> IntArray:
+    """Failed queries in the order in which they are looked at, shape (F,).
+
+    Those of ``first``, then the others at random, so that failure modes come in proportion; the second of a cluster
+    after the first of all others.
+    """
+    drawn = generator.permutation(failed).tolist()
+    own = set(drawn)
+    order = list(dict.fromkeys([row for row in first if row in own] + drawn))
+    clusters = ranked.query_set.resampler.clusters
+    n_before: Counter[int] = Counter()
+    turns = []
+    for row in order:
+        turns.append(n_before[int(clusters[row])])
+        n_before[int(clusters[row])] += 1
+    return np.array(order, dtype=np.int64)[np.argsort(turns, kind="stable")]
+
+
+def affordable(
+    ranked: Ranked, rows: IntArray, model: Model, store: EmbeddingStore | None, *, batch_size: int
+) -> Budget:
+    """How many failures, in order, cost at most `SHARE` of the run's own texts and `SECONDS` of encoding.
+
+    The first limit is counted in characters and the same on every machine; seconds follow from the rate at which the
+    encoder reads (`encoding_rate`).
+    """
+    max_length = model.facts.max_length
+    cost: Callable[[Sequence[str]], int] = lambda texts: sum(reading_cost(text, max_length) for text in texts)  # noqa: E731
+    share = SHARE * (cost(ranked.query_table.texts) + cost(ranked.document_table.texts))
+    variants = planned_texts(failure_of(ranked, int(rows[0])))
+    memory = (EmbeddingStore(is_enabled=False) if store is None else store).hashes
+    rate = encoding_rate(
+        model.encoder, variants[:_TIMED_TEXTS], max_length=max_length, batch_size=batch_size, memory=memory
+    )
+    allowed, limit = min(
+        (share, f"{100 * SHARE:.0f} % of encoding the run's own texts"),
+        (SECONDS * rate, f"about {SECONDS:.0f} s of encoding"),
+    )
+    spent = 0
+    for n, row in enumerate(rows.tolist()):
+        spent += cost(planned_texts(failure_of(ranked, row)))
+        if spent > allowed:
+            return Budget(n, limit)
+    return Budget(len(rows), "all")
