@@ -29,8 +29,8 @@ one."""
 MOST_MISSPELT = 4
 """Words of a query that are misspelt to learn what a change without meaning does."""
 
-FAILURES_AT_A_TIME = 32
-"""Failures whose texts are encoded together: vectors of some thousand texts are in memory at once."""
+FAILURES_AT_A_TIME = 8
+"""Failures whose texts are encoded together: vectors of some hundred texts are in memory at once."""
 
 UNSEEN = 0.1
 """Part of what misspelling a word of the query changes a score by: the model does not see a word whose deletion changes

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from embedscope.diagnose.evidence import LEAST_CASES, Candidate, candidate, missing_rank, severity_of
+from embedscope.diagnose.text_parts import word_spans
 from embedscope.protocols import Float64Array
-from embedscope.result import Deletion, Explanation, Explanations, Scored, TextRole
+from embedscope.result import Explanation, Explanations, Scored, TextRole
 from embedscope.result.formatting import percent
 from embedscope.stats.resampler import Resampler
 
@@ -36,14 +37,18 @@ def deciding_word_findings(
 ) -> Iterator[Candidate]:
     """Words whose deletion helps most in more failures than how often they are left out would have it.
 
-    A word with the share ``p_i`` of the deletions of failure i would decide it with that probability if all words did
-    alike; the failures that it decides are held against the sum of such draws. One failure a cluster counts.
+    Left aside are words of a document that the other one holds too: nothing between the two hangs on them, although
+    taking them from one alone moves it. A word with the share ``p_i`` of the other deletions of failure i would decide
+    it with that probability if all words did alike; the failures that it decides are held against the sum of such
+    draws. One failure a cluster counts.
     """
     if explanations is None:
         return
     looked_at = _one_a_cluster(explanations.failures, scored)
-    left_out = [Counter((_word(d, each, scored), d.role) for d in each.deletions) for each in looked_at]
-    deciding = [None if each.best is None else (_word(each.best, each, scored), each.best.role) for each in looked_at]
+    changes = [_changes(each, scored) for each in looked_at]
+    left_out = [Counter(key for key, _ in own) for own in changes]
+    best = [max(own, key=lambda pair: pair[1], default=None) for own in changes]
+    deciding = [None if found is None or found[1] <= 0 else found[0] for found in best]
     n_words = len(set().union(*left_out))
     rows = np.array([each.query for each in looked_at], dtype=np.int64)
     for key, n in Counter(key for key in deciding if key is not None).items():
@@ -69,8 +74,15 @@ def deciding_word_findings(
         )
 
 
-def _word(deletion: Deletion, explanation: Explanation, scored: Scored) -> str:
-    return explanation.word(deletion, scored.queries, scored.documents).casefold()
+def _changes(explanation: Explanation, scored: Scored) -> list[tuple[tuple[str, TextRole], float]]:
+    """What leaving out each word changes, in lower case by its role, without words that both documents hold."""
+    queries, documents = scored.queries, scored.documents
+    texts = [explanation.text(role, queries, documents).casefold() for role in (TextRole.RIGHT, TextRole.WRONG)]
+    right, wrong = ({text[start:end] for start, end in word_spans(text)} for text in texts)
+    changes = [
+        ((explanation.word(one, queries, documents).casefold(), one.role), one.change) for one in explanation.deletions
+    ]
+    return [(key, change) for key, change in changes if key[1] is TextRole.QUERY or key[0] not in right & wrong]
 
 
 def _one_a_cluster(failures: Sequence[Explanation], scored: Scored) -> list[Explanation]:
