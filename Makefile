@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo check test lint types quick unit front-end bench bench-long bundle format clean fuzz
+.PHONY: help demo check test lint types quick unit front-end bench bench-long bundle format clean fuzz soak
 .DEFAULT_GOAL := help
 
 help:
@@ -74,6 +74,12 @@ bench-long: $(INSTALLED)
 FUZZ_SECONDS ?= 600
 fuzz: $(INSTALLED)
 	$(BIN)/python -m tools.fuzz --seconds $(FUZZ_SECONDS) --jobs 2
+
+# Kills before each system call, disks that refuse, and 200 runs side by side: an hour where the machine is quiet.
+soak: $(INSTALLED)
+	$(BIN)/python -m tools.kill
+	$(BIN)/python -m tools.full_disk
+	$(BIN)/python -m tools.soak
 
 bundle: web/node_modules/.package-lock.json
 	cd web && npm run --silent build

@@ -250,11 +250,11 @@ def _adapters(folder: Path, base: Path, data: Path) -> tuple[Callable[[Path], li
 
 
 def _report(words: list[str], cache: Path) -> dict[str, Any]:
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = embedscope_main(["evaluate", *words, "--draws", "100", "--json", *_cache(words, cache)])
     if status:
-        raise SystemExit(f"evaluate {' '.join(words)} ended with status {status}")
+        raise SystemExit(f"evaluate {' '.join(words)} ended with status {status}: {err.getvalue()}")
     found: dict[str, Any] = json.loads(out.getvalue())
     return found
 
@@ -265,8 +265,8 @@ def _cache(words: list[str], cache: Path) -> list[str]:
 
 def _values(report: dict[str, Any]) -> list[float]:
     """Numbers by which two models or data sets are told apart."""
-    distributions = json.dumps([report["metrics"], report["distributions"]])
-    return [round(float(number), 5) for number in re.findall(r"-?\d+\.\d+", distributions)]
+    measured = json.dumps({part: found for part, found in report.items() if part not in ("inputs", "model")})
+    return [round(float(number), 4) for number in re.findall(r"-?\d+\.\d+", measured)]
 
 
 # --- broken files, and what is read in part -----------------------------------------------------------------------

@@ -117,7 +117,7 @@ def commands(folder: Path) -> dict[str, list[str]]:
 def statuses(folder: Path, every: Collection[str]) -> dict[str, dict[str, int]]:
     """Exit status by command and ending; the commands in ``every`` meet all endings, the others the hardest four."""
     words = (json.dumps(commands(folder)), json.dumps(list(every)), str(folder / "found.json"))
-    subprocess.run([sys.executable, "-c", _PROGRAM, *words], check=True, timeout=600)
+    subprocess.run([sys.executable, "-c", _PROGRAM, *words], check=True, timeout=300 + 300 * len(every))
     found: dict[str, dict[str, int]] = json.loads((folder / "found.json").read_text(encoding="utf-8"))
     return found
 

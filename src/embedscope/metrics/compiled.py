@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pickle import UnpicklingError
 from typing import Any
 
 Range = tuple[int, int]
 Work = Callable[[int, int], object]
 """Of the start and the stop of a range."""
 
+_KEEPING_FAULTS = (OSError, EOFError, UnpicklingError)
+"""What Numba raises where the disk is full on which it keeps machine code, or a file on it cut short."""
+
 
 def compiled(loop: Callable[..., Any], *, fastmath: bool | set[str] = True) -> Callable[..., Any]:
-    """``loop`` compiled when it is first called, and kept on disk where there is a folder for it.
+    """``loop`` compiled when it is first called, and kept on disk where there is a folder for it with room in it.
 
     It runs outside the interpreter lock. Without ``error_model="numpy"`` every division is guarded and nothing
     vectorises; ``fastmath`` (what of it, where not all) lets sums be taken in as many parts as the processor adds at
@@ -22,11 +26,19 @@ def compiled(loop: Callable[..., Any], *, fastmath: bool | set[str] = True) -> C
     import numba
 
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
+    unkept: Callable[..., Any] = numba.njit(**options)(loop)
     try:
-        function: Callable[..., Any] = numba.njit(cache=True, **options)(loop)
+        kept: Callable[..., Any] = numba.njit(cache=True, **options)(loop)
     except RuntimeError:  # no folder can be written in which the machine code would be kept for the next process
-        function = numba.njit(**options)(loop)
-    return function
+        return unkept
+
+    def call(*args: Any) -> Any:
+        try:
+            return kept(*args)
+        except _KEEPING_FAULTS:  # raised before the loop begins, which raises none of them
+            return unkept(*args)
+
+    return call
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tokenize
 import zipfile
 import zlib
@@ -29,6 +30,7 @@ def read_array(path: Path) -> npt.NDArray[Any]:
     """The array of a ``.npy`` file; ``InvalidEmbeddingsError`` if it holds Python objects or is damaged."""
     with _readable(path):
         found: npt.NDArray[Any] = np.load(path, allow_pickle=False)
+        _require_characters(found)
         return found
 
 
@@ -45,11 +47,20 @@ def read_archive(path: Path, is_needed: Callable[[str], bool]) -> dict[str, npt.
                 found[name] = archive[name]
                 if not isinstance(found[name], np.ndarray):  # NumPy gives the bytes of what does not begin as an array
                     raise ValueError(f"'{name}' is no array")
+                _require_characters(found[name])
             except ValueError as error:
                 if not _are_objects(error) or is_needed(name):
                     raise
                 found[name] = None
         return found
+
+
+def _require_characters(array: Any) -> None:
+    """Raise ValueError if texts hold numbers that are no characters, of which Python makes a SystemError."""
+    if array.dtype.kind == "U" and array.size and array.dtype.itemsize:
+        codes = np.ascontiguousarray(array).reshape(-1).view(array.dtype.byteorder.replace("|", "=") + "u4")
+        if codes.max() > sys.maxunicode:
+            raise ValueError(f"its texts hold {int(codes.max()):#x}, which is no character")
 
 
 def _refuse_bomb(path: Path, n_bytes: int) -> None:
