@@ -28,6 +28,7 @@ from embedscope.diagnose.explaining import explain, require_explainable
 from embedscope.diagnose.findings import failure_modes, find_faults
 from embedscope.diagnose.leakage import measure_leakage
 from embedscope.diagnose.losses import Losses
+from embedscope.diagnose.minimal_pairs import ignored_values
 from embedscope.diagnose.model_faults import fragile_queries
 from embedscope.diagnose.themes import TextVectors, ThemeLevel, find_themes
 from embedscope.diagnose.word_faults import deciding_word_findings
@@ -510,6 +511,7 @@ def diagnose(
         settings,
         generator(settings, "explanations"),
         log,
+        attributes=attributes,
         first=[example.query for example in scored.examples],
     )
     findings = find_faults(
@@ -520,6 +522,7 @@ def diagnose(
         modes=modes,
         more=[
             *deciding_word_findings(explanations, scored, query_set.resampler),
+            *ignored_values(() if explanations is None else explanations.pairs, scored.queries),
             *(() if robustness is None else fragile_queries(robustness)),
         ],
         resampler=query_set.resampler,

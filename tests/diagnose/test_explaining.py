@@ -12,7 +12,7 @@ from tests.support.word_models import SETTINGS, WordBag, collection_of, diagnose
 from embedscope.data.collection import Collection
 from embedscope.diagnose import explaining
 from embedscope.diagnose.deletion import failed_rows, failure_of, planned_texts
-from embedscope.diagnose.explaining import SHARE, affordable, in_order
+from embedscope.diagnose.explaining import PAIRS, PAIRS, SHARE, affordable, in_order
 from embedscope.errors import InvalidOptionError
 from embedscope.measure.ranked import Ranked
 from embedscope.models.cache import EmbeddingStore
@@ -60,7 +60,7 @@ def test_variants_cost_at_most_the_share_of_the_own_texts_and_one_more_failure_w
     rows = failed_rows(ranked)
     budget = affordable(ranked, rows, model, None, batch_size=32)
     own = [*ranked.query_table.texts, *ranked.document_table.texts]
-    allowed = SHARE * sum(len(text) + 20 for text in own)
+    allowed = SHARE * (1 - PAIRS) * sum(len(text) + 20 for text in own)
     costs = np.cumsum([sum(len(t) + 20 for t in planned_texts(failure_of(ranked, int(row)))) for row in rows])
     assert budget.n == int((costs <= allowed).sum())
     assert 0 < budget.n < len(rows)
@@ -73,7 +73,7 @@ def test_a_slow_encoder_is_given_its_seconds(ranked: Ranked, model: Model, monke
     costs = np.cumsum(
         [sum(len(t) + 20 for t in planned_texts(failure_of(ranked, int(row)))) for row in failed_rows(ranked)]
     )
-    assert (budget.n, budget.limit) == (int((costs <= 1000).sum()), "about 20 s of encoding")
+    assert (budget.n, budget.limit) == (int((costs <= 1000 * (1 - PAIRS)).sum()), "about 20 s of encoding")
 
 
 def test_what_is_asked_for_is_looked_at_and_said(collection: Collection, model: Model) -> None:

@@ -54,18 +54,6 @@ class EditedValue:
     negative: int = -1  # row of the hard negative that ``changed`` is
 
 
-def best_positives(queries: QueryTable) -> IntArray:
-    """The best-scoring relevant document of each query, shape (Q,); -1 where it has none."""
-    best = np.full(len(queries.texts), -1, dtype=np.int64)
-    for row in range(len(queries.texts)):
-        own = queries.relevant_of(row)
-        if len(own):
-            best[row] = queries.relevant_documents[
-                own.start + int(np.argmax(queries.relevant_scores[own.start : own.stop]))
-            ]
-    return best
-
-
 @dataclass(slots=True)
 class ValueEditor:
     """Edits the values of the right documents of a run.
@@ -83,7 +71,9 @@ class ValueEditor:
     _names: dict[str, str] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        self.best = best_positives(self.queries)
+        q = self.queries
+        best = [q.best_relevant(row) if len(q.relevant_of(row)) else -1 for row in range(len(q.texts))]
+        self.best = np.array(best, dtype=np.int64)
 
     def edits(self, row: int, *, within: int | None = None) -> Iterator[EditedValue]:
         """The edited values of the right document of query ``row``, at most one of each kind.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from embedscope.diagnose.deletion import Encoders, explain_failures, failed_rows, failure_of, planned_texts
+from embedscope.diagnose.minimal_pairs import minimal_pairs
 from embedscope.errors import InvalidOptionError
 from embedscope.log import Log
 from embedscope.measure.ranked import Ranked
@@ -16,7 +17,7 @@ from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import text_encoder
 from embedscope.models.encoding_rate import encoding_rate, reading_cost
 from embedscope.models.model import Model
-from embedscope.protocols import Float32Array, IntArray
+from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, IntArray
 from embedscope.result import Explanations
 from embedscope.settings import Settings
 
@@ -25,6 +26,12 @@ SHARE = 0.3
 
 SECONDS = 20.0
 """Of encoding that explanations may take unasked."""
+
+PAIRS = 0.25
+"""Of both, that minimal pairs may take; the rest is for leaving out words."""
+
+MOST_PAIR_TEXTS = 400
+"""Texts that are encoded for minimal pairs at most."""
 
 _TIMED_TEXTS = 64
 
@@ -41,6 +48,7 @@ class Budget:
 
     n: int
     limit: str
+    n_pair_texts: int = MOST_PAIR_TEXTS
 
 
 def require_explainable(settings: Settings) -> None:
@@ -58,9 +66,12 @@ def explain(
     generator: np.random.Generator,
     log: Log,
     *,
+    attributes: AttributeReader = NO_ATTRIBUTES,
     first: Sequence[int] = (),
 ) -> tuple[Explanations, None] | tuple[None, str]:
-    """Which words decide the failures that the budget allows to look at; None and the reason where it allows none.
+    """Which words decide the failures that the budget allows to look at, and which values are ignored.
+
+    None and the reason where the budget allows none.
 
     ``first`` are queries to look at before others, where they have failed: those that are shown.
     """
@@ -99,7 +110,20 @@ def explain(
             limit=budget.limit,
             progress=progress,
         )
-    return found, None
+    pairs = minimal_pairs(
+        ranked.query_table,
+        ranked.document_table,
+        ranked.queries,
+        documents,
+        encoders.document,
+        ranked.query_set.resampler,
+        seed=settings.measure.seed,
+        attributes=attributes,
+        budget=budget.n_pair_texts,
+        max_length=model.facts.max_length,
+        tolerance=ranked.scores.counts.tolerance,
+    )
+    return replace(found, pairs=pairs), None
 
 
 def in_order(ranked: Ranked, failed: IntArray, first: Sequence[int], generator: np.random.Generator) -> IntArray:
@@ -130,7 +154,8 @@ def affordable(
     """
     max_length = model.facts.max_length
     cost: Callable[[Sequence[str]], int] = lambda texts: sum(reading_cost(text, max_length) for text in texts)  # noqa: E731
-    share = SHARE * (cost(ranked.query_table.texts) + cost(ranked.document_table.texts))
+    of_documents = cost(ranked.document_table.texts)
+    share = SHARE * (cost(ranked.query_table.texts) + of_documents)
     variants = planned_texts(failure_of(ranked, int(rows[0])))
     memory = (EmbeddingStore(is_enabled=False) if store is None else store).hashes
     rate = encoding_rate(
@@ -140,9 +165,11 @@ def affordable(
         (share, f"{100 * SHARE:.0f} % of encoding the run's own texts"),
         (SECONDS * rate, f"about {SECONDS:.0f} s of encoding"),
     )
+    of_pairs = PAIRS * allowed * len(ranked.document_table.texts) / of_documents
+    n_pair_texts = min(MOST_PAIR_TEXTS, int(of_pairs))
     spent = 0
     for n, row in enumerate(rows.tolist()):
         spent += cost(planned_texts(failure_of(ranked, row)))
-        if spent > allowed:
-            return Budget(n, limit)
-    return Budget(len(rows), "all")
+        if spent > (1 - PAIRS) * allowed:
+            return Budget(n, limit, n_pair_texts)
+    return Budget(len(rows), "all", n_pair_texts)

@@ -128,13 +128,10 @@ def _measured(
     )
 
 
-def ignored_values(
-    pairs: Sequence[MinimalPairs], queries: QueryTable, documents_of: Sequence[int] = ()
-) -> Iterator[Candidate]:
+def ignored_values(pairs: Sequence[MinimalPairs], queries: QueryTable) -> Iterator[Candidate]:
     """Kinds of values that are ignored, with the lower end, in more than 35 % of at least 20 pairs.
 
-    A model that is blind to a kind ignores half of the pairs or more. ``documents_of`` is the right document of each
-    query, shown beside it.
+    A model that is blind to a kind ignores half of the pairs or more.
     """
     for found in pairs:
         if found.n < LEAST_PAIRS or found.ignored.at_least <= IGNORED:
@@ -151,5 +148,5 @@ def ignored_values(
             gain=missing_rank(queries, rows),
             n=found.n,
             rows=rows,
-            documents=np.array([documents_of[row] for row in rows]) if len(documents_of) else None,
+            documents=np.array([queries.best_relevant(row) for row in found.queries], dtype=np.int64),
         )
