@@ -172,7 +172,7 @@ def test_the_legend_counts_what_is_selected_and_selects(open_report: Opener) -> 
 
 
 def test_the_slider_fades_what_the_map_distorts(open_report: Opener) -> None:
-    report = open_report(tiny.payload(), "map")
+    report = open_report(tiny.payload(), "map?labels=none")
     report.page.wait_for_timeout(200)
     before = colour_at(report, *place(report, -1, -1))
     report.page.fill(".faith input", "0.5")
@@ -220,7 +220,7 @@ def test_names_of_themes_catch_no_pointer_are_hidden_from_screen_readers_and_can
     assert report.page.get_attribute(".map-labels", "aria-hidden") == "true"
     report.page.mouse.click(*place(report, 0, 0))
     assert "chung cư mini" in report.page.inner_text(".detail")
-    report.page.click("text=Themes")
+    report.page.click(".map-tools button:has-text('Themes')")
     report.wait_for_address("labels=none")
     assert shown_labels(report.page) == {}
     report.go("map?labels=none&colour=column0")
