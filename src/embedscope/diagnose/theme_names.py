@@ -165,7 +165,7 @@ class _Lift:
             fits = [
                 rest
                 for rest, edge in zip(shorter, edges, strict=True)
-                if _says_something(rest) and _says_something(edge) and not self.is_lifted(edge, label, EDGE_LIFT)
+                if _says_something(rest) and not edge[0][0].isdigit() and not self.is_lifted(edge, label, EDGE_LIFT)
             ]
             if not fits:
                 break
