@@ -12,7 +12,7 @@ from tests.support.word_models import SETTINGS, WordBag, collection_of, diagnose
 from embedscope.data.collection import Collection
 from embedscope.diagnose import explaining
 from embedscope.diagnose.deletion import failed_rows, failure_of, planned_texts
-from embedscope.diagnose.explaining import PAIRS, PAIRS, SHARE, affordable, in_order
+from embedscope.diagnose.explaining import PAIRS, SHARE, affordable, in_order
 from embedscope.errors import InvalidOptionError
 from embedscope.measure.ranked import Ranked
 from embedscope.models.cache import EmbeddingStore

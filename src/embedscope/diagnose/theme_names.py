@@ -165,7 +165,7 @@ class _Lift:
             fits = [
                 rest
                 for rest, edge in zip(shorter, edges, strict=True)
-                if _says_something(rest) and _says_something(edge) and not self.is_lifted(edge, label, EDGE_LIFT)
+                if _says_something(rest) and not edge[0][0].isdigit() and not self.is_lifted(edge, label, EDGE_LIFT)
             ]
             if not fits:
                 break
@@ -194,10 +194,10 @@ def _unused_terms(ranked: Sequence[tuple[Term, float]], used: Collection[str]) -
     for skipped in range(len(ranked)):
         chosen: list[Term] = []
         for term, weight in ranked[skipped:]:
-            room = MAX_WORDS - sum(map(_n_words, chosen))
-            if weight < _FAINT * ranked[skipped][1] or room <= 0:
+            n_left = MAX_WORDS - sum(map(_n_words, chosen))
+            if weight < _FAINT * ranked[skipped][1] or n_left <= 0:
                 break
-            if not chosen or (_n_words(term) <= room and not any(_are_alike(term, other) for other in chosen)):
+            if not chosen or (_n_words(term) <= n_left and not any(_are_alike(term, other) for other in chosen)):
                 chosen.append(term)
         if _key(" ".join(chain.from_iterable(chosen))) not in used:
             return chosen
