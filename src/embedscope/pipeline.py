@@ -487,6 +487,7 @@ def diagnose(
         generator(settings, "explanations"),
         log,
         first=[example.query for example in scored.examples],
+        has_encoded=embedded.embeddings.n_encoded > 0,
     )
     findings = find_faults(
         scored,

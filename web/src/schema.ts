@@ -54,6 +54,7 @@ export interface Report {
   thresholds?: ThresholdTable | null;
   robustness?: Robustness | null;
   deployment?: DeploymentCost | null;
+  explanations?: Explanations | null;
   not_measured?: {
     [k: string]: string;
   };
@@ -405,6 +406,57 @@ export interface StorageFormat {
   tie_share: Estimate;
   overlap: Estimate;
   reason: string | null;
+}
+/**
+ * Which words decide the failures that were looked at.
+ */
+export interface Explanations {
+  n_failures: number;
+  n_texts: number;
+  one_word: Estimate;
+  deciding: DecidingWord[];
+  failures: Explanation[];
+  pairs: MinimalPairs[];
+  limit?: string;
+}
+/**
+ * A word that decides failures: among the words of their three texts its deletion helps the right document most.
+ */
+export interface DecidingWord {
+  word: string;
+  role: 'query' | 'right' | 'wrong';
+  n_failures: number;
+}
+/**
+ * One failed query, by deletion. ``noise`` is the size of the change that spelling a word of the query at random makes (the median over up to four of them). The model does not see a word of the query whose deletion changes neither score by a tenth of what such a spelling does.
+ */
+export interface Explanation {
+  query: string;
+  right: string;
+  wrong: string;
+  difference: number | null;
+  noise: number | null;
+  best: Deletion | null;
+  unseen: string[];
+}
+/**
+ * What leaving out the characters ``start`` to ``end`` of a text does. ``change`` is ``s(right) - s(wrong)`` after minus before: above 0, the right document gains by it.
+ */
+export interface Deletion {
+  role: 'query' | 'right' | 'wrong';
+  start: number;
+  end: number;
+  change: number | null;
+  puts_right_first: boolean;
+}
+/**
+ * One kind of value, changed alone in the right document, beside the same value written otherwise. ``ignored`` is the share of pairs in which the wrong value lowers the score of the query no more than another spelling of the right one does.
+ */
+export interface MinimalPairs {
+  kind: string;
+  n: number;
+  ignored: Estimate;
+  example: [string, string, string] | null;
 }
 /**
  * A 2-D map of ``Points`` and how far it may be believed (Venna & Kaski 2001).
