@@ -513,6 +513,7 @@ def diagnose(
         log,
         attributes=attributes,
         first=[example.query for example in scored.examples],
+        has_encoded=embedded.embeddings.n_encoded > 0,
     )
     findings = find_faults(
         scored,

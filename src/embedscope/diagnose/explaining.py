@@ -68,12 +68,14 @@ def explain(
     *,
     attributes: AttributeReader = NO_ATTRIBUTES,
     first: Sequence[int] = (),
+    has_encoded: bool = True,
 ) -> tuple[Explanations, None] | tuple[None, str]:
     """Which words decide the failures that the budget allows to look at, and which values are ignored.
 
     None and the reason where the budget allows none.
 
-    ``first`` are queries to look at before others, where they have failed: those that are shown.
+    ``first`` are queries to look at before others, where they have failed: those that are shown. ``has_encoded`` says
+    that the run encoded texts, and did not find them all in the store: the speed of the encoder is then measured again.
     """
     asked, failed = settings.measure.explain, failed_rows(ranked)
     if asked == 0:
@@ -88,7 +90,7 @@ def explain(
     budget = (
         Budget(min(asked, len(rows)), "as asked for")
         if asked is not None
-        else affordable(ranked, rows, model, store, batch_size=settings.model.batch_size)
+        else affordable(ranked, rows, model, store, batch_size=settings.model.batch_size, again=has_encoded)
     )
     if budget.n == 0:
         return None, f"explaining one failure would cost more than {budget.limit}; pass --explain N"
@@ -145,7 +147,13 @@ def in_order(ranked: Ranked, failed: IntArray, first: Sequence[int], generator: 
 
 
 def affordable(
-    ranked: Ranked, rows: IntArray, model: Model, store: EmbeddingStore | None, *, batch_size: int
+    ranked: Ranked,
+    rows: IntArray,
+    model: Model,
+    store: EmbeddingStore | None,
+    *,
+    batch_size: int,
+    again: bool = True,
 ) -> Budget:
     """How many failures, in order, cost at most `SHARE` of the run's own texts and `SECONDS` of encoding.
 
@@ -159,7 +167,12 @@ def affordable(
     variants = planned_texts(failure_of(ranked, int(rows[0])))
     memory = (EmbeddingStore(is_enabled=False) if store is None else store).hashes
     rate = encoding_rate(
-        model.encoder, variants[:_TIMED_TEXTS], max_length=max_length, batch_size=batch_size, memory=memory
+        model.encoder,
+        variants[:_TIMED_TEXTS],
+        max_length=max_length,
+        batch_size=batch_size,
+        memory=memory,
+        again=again,
     )
     allowed, limit = min(
         (share, f"{100 * SHARE:.0f} % of encoding the run's own texts"),

@@ -37,7 +37,7 @@ def test_shares_words_and_the_worst_failure_are_said() -> None:
     word = "nhà nguyên căn, 2 tầng"[16:18]
     assert lines == [
         "Which words decide: 2 of 9 failures looked at",
-        "Leaving out one word puts the right document first in 50 % [25, 75] of them",
+        "Leaving out one word puts the right document first in 50.0 % [25.0, 75.0] of them",
         "decide most often: '2' in the winner (4)",
         "not seen in queries: '3' (2), 'nhà' (1)",
         "worst: thuê nhà 3 tầng",
