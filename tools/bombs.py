@@ -83,7 +83,11 @@ def look(bomb: Bomb, folder: Path) -> tuple[int, Outcome]:
     """Size of the bomb, and what came of the command that reads it."""
     path = folder / bomb.name.split()[0].rstrip(",")
     # Made by another process: what a process took before it became the command counts as the command's.
-    subprocess.run([sys.executable, "-m", "tools.bombs", bomb.name, "--only-make", str(path)], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "tools.bombs", bomb.name, "--only-make", str(path)],
+        check=True,
+        cwd=Path(__file__).parents[1],
+    )
     places = {"FILE": str(path), "FOLDER": str(folder)}
     words = [sys.executable, "-m", "embedscope", *(places.get(word, word) for word in bomb.words), "--quiet"]
     with tempfile.TemporaryFile() as said:

@@ -18,13 +18,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
-
-import torch
-import torch._dynamo
 from tests.support.scene import write_rows, write_vectors
 from tests.support.tiny_model import write_tiny
-from tools.system_calls import Ended, Failure, in_child, traced
+from tools.forks import in_child, load_all
+from tools.system_calls import Ended, Failure, traced
 
 import embedscope.audit.audit_file
 import embedscope.comparison.comparing
@@ -32,8 +29,6 @@ import embedscope.output.pictures
 import embedscope.scale.sharding
 import embedscope.train.fitting
 from embedscope.cli.main import main as embedscope
-
-torch.set_num_threads(1)
 
 ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 
@@ -178,6 +173,7 @@ def main() -> int:
     parser.add_argument("commands", nargs="*", help=f"commands (all): {', '.join(COMMANDS)}")
     parser.add_argument("--points", type=int, default=6, help="calls of each command from which the disk fails (6)")
     chosen = parser.parse_args()
+    load_all()
     n_faults = 0
     with tempfile.TemporaryDirectory() as scene:
         in_child(lambda: make_scene(Path(scene)))

@@ -28,6 +28,8 @@ from tests.support.tiny_model import TEXTS, write_tiny
 
 from embedscope.cli.main import main as embedscope_main
 
+_CODES_AT_ONCE = 10
+
 Count = tuple[int, int]
 """Inputs, and failures among them."""
 
@@ -93,11 +95,13 @@ def _status(program: list[str], variables: Mapping[str, str]) -> int:
 def _injection(folder: Path, n_inputs: int) -> Iterator[tuple[str, Count]]:
     """Every code, in every place that a stranger writes, through every output that a person or a runner reads."""
     n = failures = 0
-    for code in [*CODES, "\n::set-env name=x::", "##[group]", "##vso[task.complete]"]:
-        for words, made in _hostile(folder / str(n), code):
+    codes = [*CODES, "\n::set-env name=x::", "##[group]", "##vso[task.complete]"]
+    for first in range(0, len(codes), _CODES_AT_ONCE):
+        several = codes[first : first + _CODES_AT_ONCE]
+        for words, made in _hostile(folder / str(first), "".join(several)):
             said = _said(words)
             written = "".join(path.read_text(encoding="utf-8") for path in made)
-            n += 1
+            n += len(several)
             failures += bool(commands_in(said)) or bool(set(written) & set(CODES))
     yield "texts that command", (n, failures)
 

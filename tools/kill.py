@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -20,14 +19,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
-
 import numpy as np
 import torch
-import torch._dynamo
 from safetensors.torch import load_file
 from tests.support import tiny_run, tiny_training
-from tools.system_calls import in_child, traced
+from tools.forks import in_child, load_all
+from tools.system_calls import traced
 
 from embedscope.audit.audit_file import run_audit
 from embedscope.data.readers import read_collection
@@ -44,8 +41,6 @@ from embedscope.settings import Settings
 from embedscope.train import train_head
 from embedscope.train.checkpoints import RUN_ID, Checkpointer, read_progress, resumable_file
 from embedscope.train.export import save_safetensors
-
-torch.set_num_threads(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +286,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kinds", nargs="*", help=f"kinds (all): {', '.join(KINDS)}")
     chosen = parser.parse_args().kinds or [*KINDS]
+    load_all()
     n_faults = 0
     for name in chosen:
         with tempfile.TemporaryDirectory() as scene:

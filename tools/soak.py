@@ -24,19 +24,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
-os.environ["HF_HUB_OFFLINE"] = "1"
-
 import numpy as np
-import torch
-import torch._dynamo
 from tests.support.scene import rows
 from tests.support.tiny_model import write_tiny
-from tools.system_calls import in_child
+from tools.forks import in_child, load_all
 
 from embedscope.cli.main import main as embedscope_main
-
-torch.set_num_threads(1)
 
 N_AT_ONCE = 4
 RUNS_A_DATA_SET = 60
@@ -256,6 +249,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=200, help="number of runs (200)")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
+    load_all()
     faults = soak(chosen.runs, chosen.seed)
     print(f"{len(faults)} faults")
     for fault in faults:

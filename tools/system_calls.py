@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import pickle
 import platform
 import signal
 import sys
@@ -17,7 +16,6 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 IS_SUPPORTED = sys.platform == "linux" and platform.machine() == "x86_64"
 
@@ -106,33 +104,6 @@ def traced(
         finally:
             os._exit(status)
     return _Tracer(library, child, below.resolve(), killed_before, failure).run()
-
-
-def in_child(action: Callable[[], Any]) -> Any:
-    """What ``action`` gives in a fork, so that this process starts no thread, which a fork would lack.
-
-    Raises
-    ------
-    RuntimeError
-        If it raises anything.
-    """
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            answer = (True, action())
-        except BaseException as error:
-            answer = (False, f"{type(error).__name__}: {error}")
-        with os.fdopen(writer, "wb") as file:
-            pickle.dump(answer, file)
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as file:
-        is_good, found = pickle.load(file)  # noqa: S301 - from a process of our own
-    os.waitpid(child, 0)
-    if not is_good:
-        raise RuntimeError(found)
-    return found
 
 
 class _Tracer:

@@ -162,6 +162,21 @@ def test_a_pickle_that_takes_more_memory_than_it_shows_is_refused_before_it_is_b
     tracemalloc.stop()
 
 
+DOUBLED = b")q\x00" + b"".join(b"h%ch%c\x86q%c" % (level, level, level + 1) for level in range(40))
+
+
+@pytest.mark.parametrize("key", [b")" + b"\x85" * 500_000, DOUBLED])
+def test_a_key_that_is_a_tuple_too_deep_or_too_large_to_hash_is_refused(key: bytes, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="a tuple of more than 2,000,000 values, or nested deeper than 100"):
+        read_torch_file(torch_zip(tmp_path / "key.pt", b"\x80\x02}" + key + b"K\x01s."))
+
+
+def test_tuples_that_stand_side_by_side_in_a_checkpoint_are_no_nested_ones(tmp_path: Path) -> None:
+    stored = {f"layer{i}": torch.ones(2, 3) for i in range(300)} | {"sizes": [((i, i), i) for i in range(5000)]}
+    torch.save(stored, tmp_path / "plain.pt")
+    assert read_torch_file(tmp_path / "plain.pt")["sizes"] == stored["sizes"]
+
+
 def test_an_old_torch_file_is_looked_through_to_its_object(tmp_path: Path) -> None:
     for content in ({"a": torch.ones(2)}, bytearray(3)):
         torch.save(content, tmp_path / "old.pt", _use_new_zipfile_serialization=False)

@@ -453,3 +453,8 @@ def test_a_whole_corpus_is_evaluated_from_an_object_store(store: fs.FileSystem, 
     )
     assert remote.metrics == local.metrics
     assert remote.similarity.margin == local.similarity.margin
+
+
+def test_a_place_with_a_null_character_is_refused_and_the_process_goes_on() -> None:
+    with pytest.raises(InputError, match="null character"):
+        places.open_place("a\0b")

@@ -33,11 +33,11 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, default=None, help="number of inputs for each kind, in place of a time")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1, help="kinds looked at side by side (1)")
-    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)  # the one kind, in this process
+    parser.add_argument("--scene", type=Path, help=argparse.SUPPRESS)  # folder for the one kind, in this process
     chosen = parser.parse_args()
-    if chosen.alone:
-        return _look_at(chosen.kinds[0], chosen.seconds, chosen.inputs, chosen.seed)
-    words = [*map(str, ("--alone", "--seconds", chosen.seconds, "--seed", chosen.seed))]
+    if chosen.scene is not None:
+        return _look_at(chosen.kinds[0], chosen.scene, chosen.seconds, chosen.inputs, chosen.seed)
+    words = [*map(str, ("--seconds", chosen.seconds, "--seed", chosen.seed))]
     words += [] if chosen.inputs is None else ["--inputs", str(chosen.inputs)]
     with ThreadPoolExecutor(chosen.jobs) as pool:
         statuses = list(pool.map(lambda kind: _status_of(kind, words), chosen.kinds or _kinds()))
@@ -52,25 +52,22 @@ def _kinds() -> list[str]:
 
 def _status_of(kind: str, words: list[str]) -> int:
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+    scene = tempfile.mkdtemp(prefix=f"embedscope-fuzz-{kind.replace(' ', '-')}-")
     status = subprocess.run(
-        [sys.executable, "-m", "tools.fuzz", kind, *words], env={**os.environ, **threads, "HF_HUB_OFFLINE": "1"}
+        [sys.executable, "-m", "tools.fuzz", kind, *words, "--scene", scene],
+        env={**os.environ, **threads, "HF_HUB_OFFLINE": "1"},
     ).returncode
     if status not in (0, 1):
-        print(f"{kind}: the process ended with status {status}; its last input is in {_scene_of(kind)}", flush=True)
+        print(f"{kind}: the process ended with status {status}; its last input is in {scene}", flush=True)
+    else:
+        shutil.rmtree(scene, ignore_errors=True)
     return status
 
 
-def _scene_of(kind: str) -> Path:
-    return Path(tempfile.gettempdir()) / f"embedscope-fuzz-{kind.replace(' ', '-')}"
-
-
-def _look_at(kind: str, seconds: float, n_inputs: int | None, seed: int) -> int:
+def _look_at(kind: str, scene: Path, seconds: float, n_inputs: int | None, seed: int) -> int:
     from tools.fuzz.kinds import makers
     from tools.fuzz.looking import look
 
-    scene = _scene_of(kind)
-    shutil.rmtree(scene, ignore_errors=True)
-    scene.mkdir()
     subjects = makers()[kind](scene)
     for i, subject in enumerate(subjects):
         subject.read(subject.write(scene / f"whole-{i}", subject.files))
@@ -91,7 +88,6 @@ def _look_at(kind: str, seconds: float, n_inputs: int | None, seed: int) -> int:
     faulthandler.cancel_dump_traceback_later()
     rate = n / (time.monotonic() - started)
     print(f"{kind}: {n:,} inputs, {n_faults} faults ({rate:,.0f} a second)", flush=True)
-    shutil.rmtree(scene, ignore_errors=True)
     return int(n_faults > 0)
 
 

@@ -55,6 +55,8 @@ def resolve(place: Place) -> tuple[FileSystem, str]:
     from pyarrow import fs
 
     text = str(place)
+    if "\0" in text:  # pyarrow would end the process
+        raise InputError(f"{text!r} holds a null character, which no name of a file can. Correct the path.")
     if not _URI.match(text):
         return fs.LocalFileSystem(), absolute(text)
     try:

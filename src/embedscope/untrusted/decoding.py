@@ -177,8 +177,8 @@ def cost(column: Any) -> int:
 
 def _ends(status: int, reason: object) -> None:
     sys.stderr.write(" ".join(str(reason).split()))
-    sys.stderr.flush()
-    os._exit(status)  # without the cleaning up of what may be broken
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where what was not sent goes at the end
+    sys.exit(status)
 
 
 if __name__ == "__main__":

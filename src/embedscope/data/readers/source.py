@@ -133,10 +133,10 @@ def _with_short_lines(file: BinaryIO) -> Iterator[bytes]:
     number, n_bytes = 1, 0  # of the line that a part ends in
     while part := file.read(HEAD_BYTES):
         yield part
-        last = max(part.rfind(b"\n"), part.rfind(b"\r"))
-        n_bytes = len(part) - last - 1 + (n_bytes if last < 0 else 0)
+        first, *others = part.replace(b"\r", b"\n").split(b"\n")
+        _require_short(n_bytes + len(first), number)
+        n_bytes = len(others[-1]) if others else n_bytes + len(first)
         number += max(part.count(b"\n"), part.count(b"\r"))
-        _require_short(n_bytes, number)
 
 
 def _require_short(n_bytes: int, number: int) -> None:
