@@ -25,6 +25,7 @@ from embedscope.decide.verdict import judge
 from embedscope.diagnose.examination import Examination, perturbations_of
 from embedscope.diagnose.examples import choose_examples
 from embedscope.diagnose.explaining import explain, require_explainable
+from embedscope.diagnose.failure_modes import FailureModes
 from embedscope.diagnose.findings import failure_modes, find_faults
 from embedscope.diagnose.leakage import measure_leakage
 from embedscope.diagnose.losses import Losses
@@ -490,19 +491,7 @@ def diagnose(
     )
     deployment, no_deployment = measures.deployment_cost(generator(settings, "deployment cost"))
     log.step("Looking for what fails, and why")
-    n_tokens = None if model is None else long_texts(model, collection)
-    ends = None
-    if model is not None and n_tokens:
-        ends = read_ends(model, Losses.of(scored.queries, scored.documents).document_texts & n_tokens.keys())
-    modes = failure_modes(
-        scored,
-        collection,
-        base=embedded.base,
-        split_texts=None if embedded.base is not None else ranked.split_texts,
-        n_tokens=n_tokens,
-        read_ends=ends,
-        attributes=attributes,
-    )
+    modes = _failure_modes(scored, collection, embedded, ranked, attributes)
     explanations, no_explanations = explain(
         ranked,
         documents,
@@ -552,6 +541,26 @@ def diagnose(
         deployment=deployment,
         explanations=explanations,
         not_measured={name: reason for name, reason in reasons.items() if reason is not None},
+    )
+
+
+def _failure_modes(
+    scored: Scored, collection: Collection, embedded: Embedded, ranked: Ranked, attributes: AttributeReader
+) -> FailureModes:
+    """Why each failed query failed, with the tokens of texts that are longer than the model reads."""
+    model, n_tokens, ends = embedded.model, None, None
+    if model is not None:
+        n_tokens = long_texts(model, collection)
+        if n_tokens:
+            ends = read_ends(model, Losses.of(scored.queries, scored.documents).document_texts & n_tokens.keys())
+    return failure_modes(
+        scored,
+        collection,
+        base=embedded.base,
+        split_texts=None if embedded.base is not None else ranked.split_texts,
+        n_tokens=n_tokens,
+        read_ends=ends,
+        attributes=attributes,
     )
 
 

@@ -114,6 +114,7 @@ class Evaluation:
             criteria=criteria,
             metrics=(*DEFAULTS.measure.metrics, _rank_metric(primary)),
             examples=0,
+            explain=0,
             skip_tsne=True,
             skip_umap=True,
             keep_self=keep_self,
