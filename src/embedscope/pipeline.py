@@ -38,7 +38,7 @@ from embedscope.log import SILENT, Log
 from embedscope.maps import PendingMaps
 from embedscope.maps.label_points import label_point
 from embedscope.maps.map_points import points_of_run
-from embedscope.measure.geometry import BASE, MODEL
+from embedscope.measure.geometry import BASE, MODEL, Space
 from embedscope.measure.heatmap import choose_heatmap
 from embedscope.measure.negatives import measure_types, measure_weights
 from embedscope.measure.projections import projected_spaces
@@ -476,19 +476,15 @@ def diagnose(
 ) -> Diagnosed:
     """Why queries fail and what to do about it; the space, thresholds, other spellings, and fewer bytes."""
     query_set, documents, model = ranked.query_set, embedded.embeddings.documents, embedded.model
-    spaces = {MODEL: (ranked.queries, documents)}
-    if embedded.base is not None:
-        spaces[BASE] = (embedded.base.queries[query_set.rows], embedded.base.documents)
-        spaces |= projections(embedded, query_set, settings)
+    spaces = _spaces(embedded, ranked, settings)
     measures = Examination(query_set, ranked.queries, documents, ranked.similarity, ranked.scores.bound, settings, log)
+    geometry, no_geometry = measures.geometry(spaces, ranked.scores.top_documents, generator(settings, "geometry"))
+    thresholds, no_thresholds = measures.thresholds()
     encode = None
     if model is not None:
         encode = text_encoder(model, embedded.store, prompt=model.query_prompt, batch_size=settings.model.batch_size)
-    geometry, no_geometry = measures.geometry(spaces, ranked.scores.top_documents, generator(settings, "geometry"))
-    thresholds, no_thresholds = measures.thresholds()
-    robustness, no_robustness = measures.robustness(
-        scored.queries.texts, encode, perturbations_of(settings, attributes)
-    )
+    changes = perturbations_of(settings, attributes)
+    robustness, no_robustness = measures.robustness(scored.queries.texts, encode, changes)
     deployment, no_deployment = measures.deployment_cost(generator(settings, "deployment cost"))
     log.step("Looking for what fails, and why")
     modes = _failure_modes(scored, collection, embedded, ranked, attributes)
@@ -542,6 +538,15 @@ def diagnose(
         explanations=explanations,
         not_measured={name: reason for name, reason in reasons.items() if reason is not None},
     )
+
+
+def _spaces(embedded: Embedded, ranked: Ranked, settings: Settings) -> dict[str, Space]:
+    """The space of the model beside that of its base, as it is and projected to the width of the head."""
+    spaces = {MODEL: (ranked.queries, embedded.embeddings.documents)}
+    if embedded.base is not None:
+        spaces[BASE] = (embedded.base.queries[ranked.query_set.rows], embedded.base.documents)
+        spaces |= projections(embedded, ranked.query_set, settings)
+    return spaces
 
 
 def _failure_modes(
