@@ -22,7 +22,7 @@ from embedscope.data.readers import read_collection
 from embedscope.data.readers.objects import describe_object
 from embedscope.decide.criteria import load_criteria, metrics_compared, metrics_for
 from embedscope.decide.verdict import judge
-from embedscope.diagnose.examination import Examination, perturbations_of
+from embedscope.diagnose.examination import Examination, Measured, perturbations_of
 from embedscope.diagnose.examples import choose_examples
 from embedscope.diagnose.explaining import explain, require_explainable
 from embedscope.diagnose.failure_modes import FailureModes
@@ -488,18 +488,7 @@ def diagnose(
     deployment, no_deployment = measures.deployment_cost(generator(settings, "deployment cost"))
     log.step("Looking for what fails, and why")
     modes = _failure_modes(scored, collection, embedded, ranked, attributes)
-    explanations, no_explanations = explain(
-        ranked,
-        documents,
-        model,
-        embedded.store,
-        settings,
-        generator(settings, "explanations"),
-        log,
-        attributes=attributes,
-        first=[example.query for example in scored.examples],
-        has_encoded=embedded.embeddings.n_encoded > 0,
-    )
+    explanations, no_explanations = _explain(scored, embedded, ranked, settings, attributes, log)
     findings = find_faults(
         scored,
         collection,
@@ -537,6 +526,24 @@ def diagnose(
         deployment=deployment,
         explanations=explanations,
         not_measured={name: reason for name, reason in reasons.items() if reason is not None},
+    )
+
+
+def _explain(
+    scored: Scored, embedded: Embedded, ranked: Ranked, settings: Settings, attributes: AttributeReader, log: Log
+) -> Measured[Explanations]:
+    """Which words decide the failures, those that are shown first, and which values are ignored."""
+    return explain(
+        ranked,
+        embedded.embeddings.documents,
+        embedded.model,
+        embedded.store,
+        settings,
+        generator(settings, "explanations"),
+        log,
+        attributes=attributes,
+        first=[example.query for example in scored.examples],
+        has_encoded=embedded.embeddings.n_encoded > 0,
     )
 
 
