@@ -61,6 +61,7 @@ from embedscope.result import (
     DataFacts,
     Diagnosed,
     Estimate,
+    Explanations,
     MapLayout,
     Mapped,
     ModelFacts,
