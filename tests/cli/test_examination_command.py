@@ -92,7 +92,7 @@ def test_space_and_thresholds_come_unasked_bytes_and_wanted_precisions_on_reques
     asked = report(scene, capsys, "fair", "--deployment-cost", "--wanted-precision", "0.6", "1")
     assert [choice["wanted"] for choice in asked["thresholds"]["choices"]] == [0.6, 1.0]
     assert [each["name"] for each in asked["deployment"]["formats"]][:2] == ["float32 x 16", "float16 x 16"]
-    assert set(asked["not_measured"]) == {"robustness", "maps"}
+    assert set(asked["not_measured"]) == {"robustness", "explanations", "maps"}
     said = run(capsys, *words(scene, "fair", "--deployment-cost")).out
     assert "The space" in said
     assert "Cosine threshold for a wanted precision" in said
