@@ -158,7 +158,7 @@ def affordable(
     """How many failures, in order, cost at most `SHARE` of the run's own texts and `SECONDS` of encoding.
 
     The first limit is counted in characters and the same on every machine; seconds follow from the rate at which the
-    encoder reads (`encoding_rate`).
+    encoder reads (`encoding_rate`), and are enough for one failure.
     """
     max_length = model.facts.max_length
     cost: Callable[[Sequence[str]], int] = lambda texts: sum(reading_cost(text, max_length) for text in texts)  # noqa: E731
@@ -176,7 +176,7 @@ def affordable(
     )
     allowed, limit = min(
         (share, f"{100 * SHARE:.0f} % of encoding the run's own texts"),
-        (SECONDS * rate, f"about {SECONDS:.0f} s of encoding"),
+        (max(SECONDS * rate, cost(variants)), f"about {SECONDS:.0f} s of encoding"),
     )
     of_pairs = PAIRS * allowed * len(ranked.document_table.texts) / of_documents
     n_pair_texts = min(MOST_PAIR_TEXTS, int(of_pairs))
