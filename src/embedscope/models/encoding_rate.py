@@ -33,8 +33,8 @@ def encoding_rate(
     """Characters a second (`reading_cost`) that ``encoder`` reads, rounded down to a power of the square root of 2.
 
     Measured on ``texts`` past the store, after a first one that loads the model, and kept in ``memory``: a run whose
-    texts are all in the store plans with the number of runs before, the highest: a machine that was busy once is no slow
-    one. ``again`` measures in any case.
+    texts are all in the store plans with the number of runs before, the highest: a machine that was busy once is
+    no slow one. ``again`` measures in any case.
     """
     key = f"encoding rate {encoder.fingerprint} {getattr(encoder, 'device', '')}"
     known = (memory.found(key) or {}).get("characters_per_s")
