@@ -174,15 +174,15 @@ def affordable(
         memory=memory,
         again=again,
     )
-    allowed, limit = min(
-        (share, f"{100 * SHARE:.0f} % of encoding the run's own texts"),
-        (max(SECONDS * rate, cost(variants)), f"about {SECONDS:.0f} s of encoding"),
+    for_words, limit = min(
+        ((1 - PAIRS) * share, f"{100 * SHARE:.0f} % of encoding the run's own texts"),
+        (max((1 - PAIRS) * SECONDS * rate, cost(variants)), f"about {SECONDS:.0f} s of encoding"),
     )
-    of_pairs = PAIRS * allowed * len(ranked.document_table.texts) / of_documents
-    n_pair_texts = min(MOST_PAIR_TEXTS, int(of_pairs))
+    for_pairs = PAIRS / (1 - PAIRS) * for_words
+    n_pair_texts = min(MOST_PAIR_TEXTS, int(for_pairs * len(ranked.document_table.texts) / of_documents))
     spent = 0
     for n, row in enumerate(rows.tolist()):
         spent += cost(planned_texts(failure_of(ranked, row)))
-        if spent > (1 - PAIRS) * allowed:
+        if spent > for_words:
             return Budget(n, limit, n_pair_texts)
     return Budget(len(rows), "all", n_pair_texts)
