@@ -84,6 +84,7 @@ def test_the_evaluator_of_a_training_gives_the_report_of_the_command(
     data = tmp_path / "valid.json"
     data.write_text(json.dumps(rows), encoding="utf-8")
     words = ["--checkpoint", minilm, "--data", data, "--draws", "300", "--device", "cpu", "--examples", "0"]
+    words += ["--explain", "0"]  # as the evaluator, which encodes nothing beside the data
     assert run(capsys, "evaluate", *words, "--output", tmp_path / "command", "--quiet").status == 0
     model = sentence_transformers.SentenceTransformer(minilm, device="cpu")
     EmbedscopeEvaluator(data, output=tmp_path / "training", draws=300)(model)

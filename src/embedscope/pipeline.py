@@ -55,6 +55,7 @@ from embedscope.result import (
     DataFacts,
     Diagnosed,
     Estimate,
+    Explanations,
     Mapped,
     ModelFacts,
     Points,
@@ -478,17 +479,7 @@ def diagnose(
         n_tokens=n_tokens,
         attributes=attributes,
     )
-    explanations, no_explanations = explain(
-        ranked,
-        documents,
-        model,
-        embedded.store,
-        settings,
-        generator(settings, "explanations"),
-        log,
-        first=[example.query for example in scored.examples],
-        has_encoded=embedded.embeddings.n_encoded > 0,
-    )
+    explanations, no_explanations = explained(scored, embedded, ranked, settings, log)
     findings = find_faults(
         scored,
         collection,
@@ -520,6 +511,23 @@ def diagnose(
         deployment=deployment,
         explanations=explanations,
         not_measured={name: reason for name, reason in reasons.items() if reason is not None},
+    )
+
+
+def explained(
+    scored: Scored, embedded: Embedded, ranked: Ranked, settings: Settings, log: Log
+) -> tuple[Explanations, None] | tuple[None, str]:
+    """Which words decide the failures, those that are shown first; None and the reason where none is looked at."""
+    return explain(
+        ranked,
+        embedded.embeddings.documents,
+        embedded.model,
+        embedded.store,
+        settings,
+        generator(settings, "explanations"),
+        log,
+        first=[example.query for example in scored.examples],
+        has_encoded=embedded.embeddings.n_encoded > 0,
     )
 
 
