@@ -85,20 +85,8 @@ def test_the_evaluator_of_a_training_gives_the_report_of_the_command(
     rows = json.loads(sample_path("test").read_text(encoding="utf-8"))[:30]
     data = tmp_path / "valid.json"
     data.write_text(json.dumps(rows), encoding="utf-8")
-    words = [
-        "--checkpoint",
-        minilm,
-        "--data",
-        data,
-        "--draws",
-        "300",
-        "--device",
-        "cpu",
-        "--examples",
-        "0",
-        "--explain",
-        "0",
-    ]
+    words = ["--checkpoint", minilm, "--data", data, "--draws", "300", "--device", "cpu"]
+    words += ["--examples", "0", "--explain", "0"]
     assert run(capsys, "evaluate", *words, "--output", tmp_path / "command", "--quiet").status == 0
     model = sentence_transformers.SentenceTransformer(minilm, device="cpu")
     EmbedscopeEvaluator(data, output=tmp_path / "training", draws=300)(model)

@@ -109,12 +109,12 @@ class Evaluation:
         self._settings = Settings.of(
             **named,
             max_samples=max_samples,
+            explain=0,
             seed=seed,
             draws=draws,
             criteria=criteria,
             metrics=(*DEFAULTS.measure.metrics, _rank_metric(primary)),
             examples=0,
-            explain=0,
             skip_tsne=True,
             skip_umap=True,
             keep_self=keep_self,
