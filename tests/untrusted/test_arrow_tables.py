@@ -63,6 +63,19 @@ def test_columns_are_read_in_turn_and_alone(tmp_path: Path) -> None:
             assert table.columns(["id", "gain"]).to_pydict() == whole.select(["id", "gain"]).to_pydict()
 
 
+@pytest.mark.parametrize("is_file", [True, False])
+def test_what_stands_in_a_file_as_it_is_in_memory_is_mapped(tmp_path: Path, is_file: bool) -> None:
+    whole = pa.table({"text": [f"text {i}" for i in range(5000)], "vector": [[float(i), 1.0] for i in range(5000)]})
+    new = pa.ipc.new_file if is_file else pa.ipc.new_stream
+    with pa.OSFile(str(tmp_path / "a"), "wb") as sink, new(sink, whole.schema) as writer:
+        writer.write_table(whole, max_chunksize=1000)
+    before = pa.total_allocated_bytes()
+    with open_table(tmp_path / "a") as table:
+        column = table.columns(["vector"])
+        assert pa.total_allocated_bytes() - before < column.nbytes / 2
+        assert column.to_pydict() == whole.select(["vector"]).to_pydict()
+
+
 def test_a_column_of_few_values_in_many_rows_is_no_bomb(tmp_path: Path) -> None:
     n = 300_000
     draw = np.random.default_rng(0)

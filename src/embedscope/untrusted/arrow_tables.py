@@ -28,6 +28,8 @@ class ArrowTable:
     """A table whose columns are decoded as they are asked for."""
 
     schema: Any
+    _path: Path
+    _kind: str
     _child: Child
 
     def batches(self, names: list[str]) -> Iterator[Any]:
@@ -35,16 +37,22 @@ class ArrowTable:
 
         Columns are of plain types: no dictionaries, run ends or views. Raises as `open_table`.
         """
-        self._child.ask(json.dumps(names).encode() + b"\n")
-        yield from _batches(self._child, _stream(self._child))
+        return _batches(self._child, self._asked(names, may_map=False))
 
     def columns(self, names: list[str]) -> Any:
-        """The columns ``names`` as one table in memory; as `batches`."""
+        """The columns ``names`` as one table, of plain types; raises as `open_table`."""
         import pyarrow as pa
 
-        fields = [self.schema.field(name) for name in names]
-        plain = pa.schema([field.with_type(decoding.plain_type(field.type)) for field in fields])
-        return pa.Table.from_batches(self.batches(names), schema=plain)
+        stream = self._asked(names, may_map=True)
+        batches = list(_batches(self._child, stream))
+        if decoding.MAPPED not in (stream.schema.metadata or {}):
+            return pa.Table.from_batches(batches, schema=stream.schema)
+        with pa.memory_map(str(self._path)) as source:
+            return decoding.open_reader(source, self._kind).read_all().select(names)
+
+    def _asked(self, names: list[str], *, may_map: bool) -> Any:
+        self._child.ask(json.dumps({"columns": names, "may_map": may_map}).encode() + b"\n")
+        return _stream(self._child)
 
 
 @contextmanager
@@ -76,7 +84,7 @@ def open_table(path: Path, *, of: Path | None = None) -> Iterator[ArrowTable]:
             pass
         if len(set(described.schema.names)) < len(described.schema.names):
             raise ValueError("two of its columns have one name")
-        yield ArrowTable(described.schema, child)
+        yield ArrowTable(described.schema, path, kind, child)
 
 
 def _stream(child: Child) -> Any:

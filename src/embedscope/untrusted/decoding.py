@@ -1,9 +1,10 @@
 """The script of the child process that decodes a Parquet or Arrow file; it is run by its path and imports no module.
 
 ``decoding.py PATH KIND MOST_BYTES MEMORY_BYTES CPU_S`` writes the schema of the file to the standard output, as an
-Arrow stream without rows. Then it reads lines from the standard input, each a JSON list of names of columns, and writes
-those columns as an Arrow stream of plain types. A message on the standard error says why it ends with another status
-than 0.
+Arrow stream without rows. Then it reads lines from the standard input, each a JSON object: names of ``columns``, which
+it writes as an Arrow stream of plain types, and whether the reader ``may_map`` the file. Where it may, and the columns
+stand in the file as they do in memory, they are looked through and not written, and the stream says so. A message on
+the standard error says why the script ends with another status than 0.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from typing import Any
 
 DAMAGED, TOO_LARGE = 3, 4
 """Exit statuses: of a file that cannot be decoded, and of one that passes a limit."""
+
+MAPPED = b"mapped"
+"""Key in the metadata of a stream without rows, whose columns are to be mapped from the file."""
 
 END = b"\n"
 """Follows every stream that is whole."""
@@ -43,16 +47,16 @@ def main(path: str, kind: str, most_bytes: int) -> None:
     """Decode the file at ``path``; ``most_bytes`` as `cost` counts them."""
     import pyarrow as pa
 
-    schema, batches = (_parquet if kind == "parquet" else _arrow)(path, kind)
+    schema, batches, is_plain = (_parquet if kind == "parquet" else _arrow)(path, kind)
     sink = pa.PythonFile(sys.stdout.buffer, mode="w")
     _write(sink, schema, [])
     n_bytes = 0
     for line in sys.stdin.buffer:
-        names = json.loads(line)
-        fields = [schema.field(name) for name in names]
+        request = json.loads(line)
+        fields = [schema.field(name) for name in request["columns"]]
         plain = pa.schema([field.with_type(plain_type(field.type)) for field in fields])
 
-        def counted(names: list[str] = names, plain: Any = plain) -> Iterator[Any]:
+        def counted(names: list[str] = request["columns"], plain: Any = plain) -> Iterator[Any]:
             nonlocal n_bytes
             for batch in batches(names):
                 columns = [plain_column(batch.column(field.name), field.type) for field in plain]
@@ -61,7 +65,12 @@ def main(path: str, kind: str, most_bytes: int) -> None:
                     raise OverflowError(f"it decodes to more than {most_bytes:,} bytes")
                 yield pa.record_batch(columns, schema=plain)
 
-        _write(sink, plain, counted())
+        if request["may_map"] and is_plain and plain.types == [field.type for field in fields]:
+            for _ in counted():
+                pass
+            _write(sink, plain.with_metadata({MAPPED: b""}), [])
+        else:
+            _write(sink, plain, counted())
 
 
 def _write(sink: Any, schema: Any, batches: Iterable[Any]) -> None:
@@ -75,7 +84,7 @@ def _write(sink: Any, schema: Any, batches: Iterable[Any]) -> None:
     sys.stdout.buffer.flush()
 
 
-def _parquet(path: str, kind: str) -> tuple[Any, Any]:
+def _parquet(path: str, kind: str) -> tuple[Any, Any, bool]:
     import pyarrow.parquet as pq
 
     file = pq.ParquetFile(path, memory_map=True)
@@ -86,28 +95,37 @@ def _parquet(path: str, kind: str) -> tuple[Any, Any]:
         n_rows = min(_ROWS_AT_ONCE, max(1, _BYTES_AT_ONCE // max(1, row_bytes)))
         yield from file.iter_batches(n_rows, columns=names, use_threads=False)
 
-    return file.schema_arrow, batches
+    return file.schema_arrow, batches, False
 
 
-def _arrow(path: str, kind: str) -> tuple[Any, Any]:
+def _arrow(path: str, kind: str) -> tuple[Any, Any, bool]:
     import pyarrow as pa
 
     source = pa.memory_map(path)
-    schema = _reader(source, kind).schema
+    schema = open_reader(source, kind).schema
+    before = pa.total_allocated_bytes()
+    is_plain = all(pa.total_allocated_bytes() == before for _ in _whole_batches(source, kind))
 
     def batches(names: list[str]) -> Iterator[Any]:
-        source.seek(0)
-        reader = _reader(source, kind, included_fields=[schema.names.index(name) for name in names])
-        whole = (reader.get_batch(i) for i in range(reader.num_record_batches)) if kind == "arrow" else reader
-        for batch in whole:
-            batch.validate(full=True)  # offsets in a damaged file may point anywhere
+        # Arrow decompresses only the columns that are named, and copies those that are not compressed.
+        options = {} if is_plain else {"included_fields": [schema.names.index(name) for name in names]}
+        for batch in _whole_batches(source, kind, **options):
+            chosen = batch.select(names)
+            chosen.validate(full=True)  # offsets in a damaged file may point anywhere
             for start in range(0, batch.num_rows, _ROWS_AT_ONCE):
-                yield batch.slice(start, _ROWS_AT_ONCE)
+                yield chosen.slice(start, _ROWS_AT_ONCE)
 
-    return schema, batches
+    return schema, batches, is_plain
 
 
-def _reader(source: Any, kind: str, **options: Any) -> Any:
+def _whole_batches(source: Any, kind: str, **options: Any) -> Iterator[Any]:
+    source.seek(0)
+    reader = open_reader(source, kind, **options)
+    yield from (reader.get_batch(i) for i in range(reader.num_record_batches)) if kind == "arrow" else reader
+
+
+def open_reader(source: Any, kind: str, **options: Any) -> Any:
+    """The reader of an Arrow file ("arrow") or stream."""
     import pyarrow as pa
 
     is_file = kind == "arrow"
