@@ -23,7 +23,7 @@ def test_without_a_name_nothing_is_read() -> None:
     assert load_pack(None) is NO_ATTRIBUTES
 
 
-@pytest.mark.parametrize("name", ["cars", "", "rental-vi", "own.toml", "embedscope.packs.rental_vi"])
+@pytest.mark.parametrize("name", ["cars", "", "rental-vi", "embedscope.packs.rental_vi"])
 def test_a_name_that_is_no_installed_pack_is_refused_with_those_that_are(name: str) -> None:
     with pytest.raises(InvalidOptionError, match=re.escape(f"--attributes {name}")) as caught:
         load_pack(name)
@@ -38,6 +38,7 @@ def test_the_reader_of_nothing_reads_nothing_in_any_text(first: str, second: str
     assert NO_ATTRIBUTES.conflicts(first, second) == ()
     assert NO_ATTRIBUTES.met_values(first, second, tolerance=0.1) == frozenset()
     assert (NO_ATTRIBUTES.kinds, NO_ATTRIBUTES.perturbations) == ((), ())
+    assert NO_ATTRIBUTES.values(first) == ()
 
 
 @pytest.mark.parametrize("name", installed_packs())

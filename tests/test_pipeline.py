@@ -26,11 +26,12 @@ from embedscope.data.collection import Collection, Row, build_collection
 from embedscope.data.readers import read_collection
 from embedscope.decide.criteria import load_criteria
 from embedscope.decide.verdict import judge
-from embedscope.diagnose.failure_modes import FailureMode
 from embedscope.diagnose.findings import failure_modes
+from embedscope.diagnose.modes import FailureMode
 from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError, TooFewPointsError
 from embedscope.models.embed import Embeddings
-from embedscope.pipeline import Embedded, generator, result_of
+from embedscope.pipeline import Embedded, generator, require_column, result_of
+from embedscope.protocols import Role
 from embedscope.result import Result
 from embedscope.settings import Settings
 
@@ -285,3 +286,41 @@ def test_the_device_of_the_run_is_asked_for_baselines(collection: Collection, mo
     analyse(collection, embeddings, settings=settings, base=base, baselines={"before": embeddings})
     assert set(ranked) == {"cuda"}
     assert len(ranked) >= 5  # the model, its base, the baseline, the PCA and random spaces
+
+
+def test_themes_are_one_clustering_of_queries_and_documents_for_report_points_and_labels() -> None:
+    topics = ["kayak paddle", "sourdough oven", "violin string", "tulip bulb"]
+    rows = [Row(f"ask {t} {i}", (f"reply {t} {i}",), ()) for t in topics for i in range(15)]
+    collection = build_collection(rows, format="planted")
+    generator = np.random.default_rng(0)
+    queries, documents = (
+        unit(np.eye(32)[[next(i for i, t in enumerate(topics) if t in text) for text in texts]]
+             + 0.1 * generator.standard_normal((len(texts), 32)))
+        for texts in (collection.queries, collection.documents)
+    )  # fmt: skip
+    settings = SETTINGS.with_options(skip_umap=False)
+    result = result_of(collection, Embedded(embedded(queries, documents)), settings)
+    assert sorted(theme.name for theme in result.themes) == sorted(topics)
+    assert all((theme.n_queries, theme.n_documents) == (15, 15) for theme in result.themes)
+    assert result.points is not None
+    for place, theme in enumerate(result.themes):
+        own = np.flatnonzero(result.points.themes == place)
+        texts = [
+            (result.queries if result.points.roles[p] is Role.QUERY else result.documents).texts[result.points.rows[p]]
+            for p in own
+        ]
+        assert len(texts) == 30
+        assert all(theme.name in text for text in texts)
+        assert theme.label_points["umap"] in own
+    without = result_of(collection, Embedded(embedded(queries, documents)), SETTINGS)
+    assert without.themes == tuple(replace(theme, label_points={}) for theme in result.themes)
+
+
+def test_a_column_to_colour_by_that_the_data_lacks_is_refused_with_those_that_it_has() -> None:
+    collection = replace(collection_of(4), metadata={"city": ("a", "b", "a", "b")})
+    require_column("city", collection)
+    require_column(None, collection)
+    with pytest.raises(InvalidOptionError, match=r"--color-by: there is no column 'town'.*Known are city\."):
+        require_column("town", collection)
+    with pytest.raises(InvalidOptionError, match="It states none"):
+        require_column("group", collection_of(4))

@@ -1,4 +1,4 @@
-"""Readers of single domains, found by the entry points of the group ``embedscope.packs``. The core knows none of them.
+"""Readers of single domains: TOML files, and the entry points of the group ``embedscope.packs``. The core knows none.
 
 A package of its own adds one by declaring ``name = "module:reader"`` in that group; the reader is an
 :class:`~embedscope.protocols.AttributeReader`.
@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 from typing import cast
 
 from embedscope.errors import InvalidOptionError
+from embedscope.pattern_pack import load_pattern_pack
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader
 
 GROUP = "embedscope.packs"
@@ -21,24 +22,22 @@ def installed_packs() -> tuple[str, ...]:
 
 
 def load_pack(name: str | None) -> AttributeReader:
-    """The reader of the pack of this name; of None, the one that reads nothing.
+    """The reader of the pack of this name or TOML file; of None, the one that reads nothing.
 
     Raises
     ------
     InvalidOptionError
-        If no such pack is installed, or a file is named.
+        If no such pack is installed, or the TOML file is none.
     """
     if name is None:
         return NO_ATTRIBUTES
-    known = ", ".join(installed_packs()) or "none"
     if name.endswith(".toml"):
-        raise InvalidOptionError(
-            f"--attributes {name}: packs cannot be read from TOML files yet. Choose an installed one: {known}."
-        )
+        return load_pattern_pack(name)
+    known = ", ".join(installed_packs()) or "none"
     found = next(iter(entry_points(group=GROUP, name=name)), None)
     if found is None:
         raise InvalidOptionError(
             f"--attributes {name}: no such pack is installed. Installed: {known}. A pack is a Python package that "
-            f"declares an entry point in the group {GROUP}."
+            f"declares an entry point in the group {GROUP}, or a file that ends in .toml."
         )
     return cast(AttributeReader, found.load())

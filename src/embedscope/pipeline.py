@@ -22,43 +22,53 @@ from embedscope.data.readers import read_collection
 from embedscope.data.readers.objects import describe_object
 from embedscope.decide.criteria import load_criteria, metrics_compared, metrics_for
 from embedscope.decide.verdict import judge
-from embedscope.diagnose.examination import Examination, perturbations_of
+from embedscope.diagnose.examination import Examination, Measured, perturbations_of
 from embedscope.diagnose.examples import choose_examples
+from embedscope.diagnose.explaining import explain, require_explainable
+from embedscope.diagnose.failure_modes import FailureModes
 from embedscope.diagnose.findings import failure_modes, find_faults
 from embedscope.diagnose.leakage import measure_leakage
+from embedscope.diagnose.losses import Losses
+from embedscope.diagnose.minimal_pairs import ignored_values
 from embedscope.diagnose.model_faults import fragile_queries
+from embedscope.diagnose.themes import TextVectors, ThemeLevel, find_themes
+from embedscope.diagnose.word_faults import deciding_word_findings
 from embedscope.errors import InvalidOptionError
 from embedscope.log import SILENT, Log
 from embedscope.maps import PendingMaps
+from embedscope.maps.label_points import label_point
 from embedscope.maps.map_points import points_of_run
-from embedscope.measure.geometry import BASE, MODEL
+from embedscope.measure.geometry import BASE, MODEL, Space
 from embedscope.measure.heatmap import choose_heatmap
 from embedscope.measure.negatives import measure_types, measure_weights
 from embedscope.measure.projections import projected_spaces
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.rank_metrics import PRIMARY_METRICS, measure_metrics, power_of
 from embedscope.measure.ranked import Ranked, facts_of, rank
-from embedscope.measure.robustness import query_encoder
 from embedscope.measure.same_data import require_same_data
 from embedscope.measure.scoring import bound_of, lexical_values, rank_values
 from embedscope.measure.similarity import DocumentSummary, measure_similarity
+from embedscope.metrics.norms import directions_of
 from embedscope.models.cache import EmbeddingStore
-from embedscope.models.embed import Embeddings, embed_collection
+from embedscope.models.embed import Embeddings, embed_collection, text_encoder
 from embedscope.models.model import Model, load_model
 from embedscope.models.precomputed import is_precomputed_file, load_precomputed
-from embedscope.models.token_lengths import long_texts
-from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, Float64Array
+from embedscope.models.token_lengths import long_texts, read_ends
+from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, Float64Array, IntArray, Role
 from embedscope.result import (
     MAP_NAMES,
     Criteria,
     DataFacts,
     Diagnosed,
     Estimate,
+    Explanations,
+    MapLayout,
     Mapped,
     ModelFacts,
     Points,
     Result,
     Scored,
+    Theme,
     extended,
 )
 from embedscope.result.formatting import MAP_BY_DIRECTION
@@ -96,10 +106,12 @@ def run(
     criteria, reader = load_criteria(chosen.measure.criteria), load_pack(chosen.measure.attributes)
     chosen = with_metrics_of(criteria, chosen)
     perturbations_of(chosen, reader)  # refused before any work where they cannot be
+    require_explainable(chosen)
     name = checkpoint_of(chosen)
     baseline = chosen.model.baseline
     require_encoder([name] if baseline is None or is_run_folder(baseline) else [name, baseline], chosen)
     collection = read(chosen, log, objects.get("data"))
+    require_column(chosen.maps.color_by, collection)
     training = TrainingFile.of(chosen, log, objects.get("train"))
     embedded = embed(name, collection, chosen, log)
     return result_of(
@@ -157,6 +169,17 @@ def read(settings: Settings, log: Log = SILENT, data_object: Any = None) -> Coll
     sampled = sample_queries(collection, data.max_samples, np.random.default_rng(settings.measure.seed))
     describe(sampled, data.data, log)
     return sampled
+
+
+def require_column(name: str | None, collection: Collection) -> None:
+    """Refuse a column that the data set does not state for its queries; None is no column."""
+    known = [*(["group"] if collection.groups else []), *collection.metadata]
+    if name is not None and name not in known:
+        stated = f"Known are {', '.join(known)}." if known else "It states none beside texts and labels."
+        raise InvalidOptionError(
+            f"--color-by: there is no column '{name}' of the queries in this data set. {stated} "
+            f"--columns metadata=NAME keeps a column of a file of rows."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,9 +343,10 @@ def result_of(
     points, layouts = begin_maps(ranked, settings, log)
     scored = measure(collection, embedded, ranked, settings, training=training, log=log)
     on_stage(scored)
-    diagnosed = diagnose(scored, collection, embedded, ranked, settings, attributes=attributes, log=log)
+    themes = themes_of(ranked, settings)
+    diagnosed = diagnose(scored, collection, embedded, ranked, settings, themes=themes, attributes=attributes, log=log)
     on_stage(diagnosed)
-    return decide(with_maps(diagnosed, points, layouts), settings, criteria)
+    return decide(with_maps(diagnosed, points, layouts, themes), settings, criteria)
 
 
 def measure(
@@ -447,41 +471,36 @@ def diagnose(
     ranked: Ranked,
     settings: Settings,
     *,
+    themes: Sequence[ThemeLevel] = (),
     attributes: AttributeReader = NO_ATTRIBUTES,
     log: Log = SILENT,
 ) -> Diagnosed:
     """Why queries fail and what to do about it; the space, thresholds, other spellings, and fewer bytes."""
     query_set, documents, model = ranked.query_set, embedded.embeddings.documents, embedded.model
-    spaces = {MODEL: (ranked.queries, documents)}
-    if embedded.base is not None:
-        spaces[BASE] = (embedded.base.queries[query_set.rows], embedded.base.documents)
-        spaces |= projections(embedded, query_set, settings)
+    spaces = _spaces(embedded, ranked, settings)
     measures = Examination(query_set, ranked.queries, documents, ranked.similarity, ranked.scores.bound, settings, log)
-    encode = None
-    if model is not None:
-        encode = query_encoder(model, embedded.store, batch_size=settings.model.batch_size)
     geometry, no_geometry = measures.geometry(spaces, ranked.scores.top_documents, generator(settings, "geometry"))
     thresholds, no_thresholds = measures.thresholds()
-    robustness, no_robustness = measures.robustness(
-        scored.queries.texts, encode, perturbations_of(settings, attributes)
-    )
+    encode = None
+    if model is not None:
+        encode = text_encoder(model, embedded.store, prompt=model.query_prompt, batch_size=settings.model.batch_size)
+    changes = perturbations_of(settings, attributes)
+    robustness, no_robustness = measures.robustness(scored.queries.texts, encode, changes)
     deployment, no_deployment = measures.deployment_cost(generator(settings, "deployment cost"))
     log.step("Looking for what fails, and why")
-    n_tokens = None if model is None else long_texts(model, collection)
-    modes = failure_modes(
-        scored,
-        collection,
-        base=embedded.base,
-        split_texts=None if embedded.base is not None else ranked.split_texts,
-        n_tokens=n_tokens,
-        attributes=attributes,
-    )
+    modes = _failure_modes(scored, collection, embedded, ranked, attributes)
+    explanations, no_explanations = _explain(scored, embedded, ranked, settings, attributes, log)
     findings = find_faults(
         scored,
         collection,
         embeddings=embedded.embeddings,
+        themes=next(iter(themes), None),
         modes=modes,
-        more=() if robustness is None else tuple(fragile_queries(robustness)),
+        more=[
+            *deciding_word_findings(explanations, scored, query_set.resampler),
+            *ignored_values(() if explanations is None else explanations.pairs, scored.queries),
+            *(() if robustness is None else fragile_queries(robustness)),
+        ],
         resampler=query_set.resampler,
         attributes=attributes,
     )
@@ -490,18 +509,71 @@ def diagnose(
         "thresholds": no_thresholds,
         "robustness": no_robustness,
         "deployment": no_deployment,
+        "explanations": no_explanations,
     }
     return extended(
         scored,
         Diagnosed,
-        queries=replace(scored.queries, failure_modes=tuple("" if m is None else m.value for m in modes.modes)),
+        queries=replace(
+            scored.queries,
+            failure_modes=tuple("" if m is None else m.value for m in modes.modes),
+            failure_evidence=modes.evidence,
+        ),
         findings=findings,
         failure_modes={mode.value: n for mode, n in modes.counts().items()},
         geometry=geometry,
         thresholds=thresholds,
         robustness=robustness,
         deployment=deployment,
+        explanations=explanations,
         not_measured={name: reason for name, reason in reasons.items() if reason is not None},
+    )
+
+
+def _explain(
+    scored: Scored, embedded: Embedded, ranked: Ranked, settings: Settings, attributes: AttributeReader, log: Log
+) -> Measured[Explanations]:
+    """Which words decide the failures, those that are shown first, and which values are ignored."""
+    return explain(
+        ranked,
+        embedded.embeddings.documents,
+        embedded.model,
+        embedded.store,
+        settings,
+        generator(settings, "explanations"),
+        log,
+        attributes=attributes,
+        first=[example.query for example in scored.examples],
+        has_encoded=embedded.embeddings.n_encoded > 0,
+    )
+
+
+def _spaces(embedded: Embedded, ranked: Ranked, settings: Settings) -> dict[str, Space]:
+    """The space of the model beside that of its base, as it is and projected to the width of the head."""
+    spaces = {MODEL: (ranked.queries, embedded.embeddings.documents)}
+    if embedded.base is not None:
+        spaces[BASE] = (embedded.base.queries[ranked.query_set.rows], embedded.base.documents)
+        spaces |= projections(embedded, ranked.query_set, settings)
+    return spaces
+
+
+def _failure_modes(
+    scored: Scored, collection: Collection, embedded: Embedded, ranked: Ranked, attributes: AttributeReader
+) -> FailureModes:
+    """Why each failed query failed, with the tokens of texts that are longer than the model reads."""
+    model, n_tokens, ends = embedded.model, None, None
+    if model is not None:
+        n_tokens = long_texts(model, collection)
+        if n_tokens:
+            ends = read_ends(model, Losses.of(scored.queries, scored.documents).document_texts & n_tokens.keys())
+    return failure_modes(
+        scored,
+        collection,
+        base=embedded.base,
+        split_texts=None if embedded.base is not None else ranked.split_texts,
+        n_tokens=n_tokens,
+        read_ends=ends,
+        attributes=attributes,
     )
 
 
@@ -529,16 +601,71 @@ def begin_maps(ranked: Ranked, settings: Settings, log: Log = SILENT) -> tuple[P
     return choice.points(graph), maps.begin_maps(methods, rows, graph, seed=seed, perplexity=perplexity)
 
 
-def with_maps(diagnosed: Diagnosed, points: Points | None, layouts: PendingMaps | None) -> Mapped:
+def with_maps(
+    diagnosed: Diagnosed, points: Points | None, layouts: PendingMaps | None, themes: Sequence[ThemeLevel] = ()
+) -> Mapped:
     """What was diagnosed with its maps, as soon as they are laid out."""
-    if layouts is None:
-        return without_maps(diagnosed, "not asked for")
-    return extended(diagnosed, Mapped, points=points, maps=layouts.result())
+    if layouts is None or points is None:
+        return without_maps(diagnosed, "not asked for", themes)
+    return mapped_with_themes(diagnosed, points, layouts.result(), themes)
 
 
-def without_maps(diagnosed: Diagnosed, reason: str) -> Mapped:
+def themes_of(ranked: Ranked, settings: Settings) -> tuple[ThemeLevel, ...]:
+    """Clusters of the queries and documents, the broad ones first; () where the vectors are not at hand."""
+    if isinstance(ranked.documents, DocumentSummary):
+        return ()
+    return find_themes(
+        TextVectors(ranked.query_table.texts, directions_of(ranked.queries)),
+        TextVectors(ranked.document_table.texts, directions_of(ranked.documents)),
+        seed=settings.measure.seed,
+    )
+
+
+def mapped_with_themes(
+    diagnosed: Diagnosed, points: Points, layouts: Mapping[str, MapLayout], themes: Sequence[ThemeLevel]
+) -> Mapped:
+    """What was diagnosed with its maps, and where on them the names of the themes stand."""
+    is_query = np.array([role is Role.QUERY for role in points.roles])
+    of_point = [np.where(is_query, _at(one.queries, points.rows), _at(one.documents, points.rows)) for one in themes]
+    if of_point:
+        points = replace(points, themes=of_point[0])
+    found = _theme_records(
+        themes,
+        lambda level, place: {
+            name: point
+            for name, layout in layouts.items()
+            if (point := label_point(layout.xy, of_point[level] == place)) is not None
+        },
+    )
+    return extended(diagnosed, Mapped, points=points, maps=layouts, themes=found)
+
+
+def _theme_records(
+    themes: Sequence[ThemeLevel], label_points: Callable[[int, int], dict[str, int]]
+) -> tuple[Theme, ...]:
+    """The themes of all levels; ``label_points`` says where the one at a place of a level stands."""
+    return tuple(
+        Theme(
+            name,
+            level,
+            int(np.count_nonzero(one.queries == place)),
+            int(np.count_nonzero(one.documents == place)),
+            label_points(level, place),
+        )
+        for level, one in enumerate(themes)
+        for place, name in enumerate(one.names)
+    )
+
+
+def _at(values: IntArray, rows: IntArray) -> IntArray:
+    """``values`` at those of ``rows`` that they have, else any: rows of queries and of documents stand side by side."""
+    return values[np.minimum(rows, len(values) - 1)]
+
+
+def without_maps(diagnosed: Diagnosed, reason: str, themes: Sequence[ThemeLevel] = ()) -> Mapped:
     """What was diagnosed, without maps, and why."""
-    return extended(diagnosed, Mapped, not_measured={**diagnosed.not_measured, "maps": reason})
+    found = _theme_records(themes, lambda level, place: {})
+    return extended(diagnosed, Mapped, not_measured={**diagnosed.not_measured, "maps": reason}, themes=found)
 
 
 def decide(mapped: Mapped, settings: Settings, criteria: Criteria) -> Result:

@@ -84,6 +84,19 @@ class AttributeKind:
     """
 
 
+@dataclass(frozen=True, slots=True)
+class StatedValue:
+    """A value that the characters ``start`` to ``end`` of a text state; two of a kind are the same where ``value`` is.
+
+    Characters are code points of the text in NFC.
+    """
+
+    kind: str
+    start: int
+    end: int
+    value: str
+
+
 class AttributeReader(Protocol):
     """What is known of the texts of one domain and its languages: everything that is not true of all texts.
 
@@ -135,6 +148,14 @@ class AttributeReader(Protocol):
         """Names of the kinds that the query asks for and the document offers; numbers within a relative tolerance."""
         ...
 
+    def values(self, text: str) -> tuple[StatedValue, ...]:
+        """The single values of its kinds that a text in NFC states, with their places; none overlaps another."""
+        ...
+
+    def respell(self, text: str, value: StatedValue, generator: np.random.Generator) -> str | None:
+        """What stands in the place of a value of ``text`` when it is written otherwise; None where it is not."""
+        ...
+
 
 class NoAttributes:
     """Reads nothing: texts of any domain, of which no value is known."""
@@ -164,6 +185,14 @@ class NoAttributes:
     def met_values(self, query: str, document: str, *, tolerance: float) -> frozenset[str]:
         """None."""
         return frozenset()
+
+    def values(self, text: str) -> tuple[StatedValue, ...]:
+        """None."""
+        return ()
+
+    def respell(self, text: str, value: StatedValue, generator: np.random.Generator) -> str | None:
+        """None."""
+        return None
 
 
 NO_ATTRIBUTES: AttributeReader = NoAttributes()

@@ -345,8 +345,12 @@ class MeasureSettings(Checked):
         (), "query to show too (repeatable)", metavar="TEXT", is_list=True, is_repeatable=True
     )
     attributes: str | None = option(
-        None, "pack of attribute readers for the domain of the texts, such as rental_vi", metavar="PACK"
+        None, "readers of the domain of the texts: a pack such as rental_vi, or a TOML file", metavar="PACK"
     )
+    explain: int | None = option(
+        None, "number of failures explained by leaving out words (0: none)", count_or_zero, metavar="N",
+        shown_default="as many as take about 20 s, at most 30 % of the encoding",
+    )  # fmt: skip
     geometry: bool = option(False, "measure the shape of the space even where that takes long")
     robustness: bool = option(False, "rank the queries again, typed differently")
     abbreviations: str | None = option(
@@ -379,6 +383,9 @@ class MapSettings(Checked):
         None, "perplexity of t-SNE", positive, metavar="P", shown_default="30, or (n - 1) / 3"
     )
     map_points: int = option(20_000, "largest number of points on a map", count)
+    color_by: str | None = option(
+        None, "column of the data by which queries are coloured on the maps", metavar="COLUMN", shown_default="by role"
+    )
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -398,6 +405,7 @@ class OutputSettings(Checked):
     junit: str | None = option(None, "checklist as JUnit XML, for a CI job", metavar="FILE")
     summary: str | None = option(None, "summary in Markdown, for a pull request", metavar="FILE")
     export_failures: str | None = option(None, "failed queries as training rows", metavar="OUT.json")
+    export_unjudged: str | None = option(None, "likely answers that nobody judged, to be labelled", metavar="OUT.json")
     findings: bool = option(False, "print every finding with the rows that show it")
     gate: bool = option(False, "exit with 1 (retrain) or 3 (undecided, unfit)")
     quiet: bool = option(False, "print only errors")

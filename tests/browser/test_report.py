@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from tests.support import tiny_run as tiny
 
 from embedscope.output.page import html
 from embedscope.output.page.packing import text_column
+from embedscope.result import Theme
 
 pytestmark = pytest.mark.browser
 
@@ -85,14 +88,14 @@ def test_views_without_findings_are_not_shown(open_report: Opener) -> None:
     payload["points"] = None
     payload["report"] |= {"comparisons": [], "negative_types": {}, "leakage": None, "maps_absent": {}, "findings": []}
     payload["report"] |= {"failure_modes": {}, "geometry": None, "thresholds": None, "robustness": None}
-    payload["report"]["deployment"] = None
+    payload["report"] |= {"deployment": None, "explanations": None}
     payload["report"]["data"] |= {"contradictions": [], "warnings": []}
     page = open_report(payload).page
     assert page.locator("nav a").all_inner_texts() == ["Verdict", "Queries", "Similarity"]
 
 
 def test_the_points_of_the_map_are_drawn_where_they_belong(open_report: Opener) -> None:
-    report = open_report(tiny.payload(), "map")
+    report = open_report(tiny.payload(), "map?labels=none")
     report.page.wait_for_timeout(300)
     assert is_near(colour_at(report, *place(report, -1, -1)), QUERY_BLUE)
     assert is_near(colour_at(report, *place(report, 0, 0)), (0, 0x9E, 0x73))
@@ -100,7 +103,7 @@ def test_the_points_of_the_map_are_drawn_where_they_belong(open_report: Opener) 
 
 
 def test_without_webgl_the_map_is_drawn_all_the_same(open_report: Opener) -> None:
-    report = open_report(tiny.payload(), "map", webgl=False)
+    report = open_report(tiny.payload(), "map?labels=none", webgl=False)
     report.page.wait_for_timeout(300)
     assert report.page.evaluate("document.createElement('canvas').getContext('webgl2')") is None
     assert "without WebGL2" in report.page.inner_text(".faith")
@@ -149,7 +152,7 @@ def test_clicking_a_point_opens_it(open_report: Opener) -> None:
 
 
 def test_switching_maps_moves_the_points(open_report: Opener) -> None:
-    report = open_report(tiny.payload(), "map")
+    report = open_report(tiny.payload(), "map?labels=none")
     report.page.wait_for_timeout(200)
     report.page.click("text=UMAP")
     report.page.wait_for_timeout(1_600)
@@ -169,7 +172,7 @@ def test_the_legend_counts_what_is_selected_and_selects(open_report: Opener) -> 
 
 
 def test_the_slider_fades_what_the_map_distorts(open_report: Opener) -> None:
-    report = open_report(tiny.payload(), "map")
+    report = open_report(tiny.payload(), "map?labels=none")
     report.page.wait_for_timeout(200)
     before = colour_at(report, *place(report, -1, -1))
     report.page.fill(".faith input", "0.5")
@@ -178,6 +181,61 @@ def test_the_slider_fades_what_the_map_distorts(open_report: Opener) -> None:
     after = colour_at(report, *place(report, -1, -1))
     assert is_near(before, QUERY_BLUE)
     assert min(after) > 180
+
+
+def shown_labels(page: Any) -> dict[str, dict[str, float]]:
+    """The names on the map that are seen, and where."""
+    found = page.locator(".map-labels bdi").evaluate_all(
+        "all => all.filter(e => e.checkVisibility({visibilityProperty: true}))"
+        ".map(e => [e.textContent, e.getBoundingClientRect().toJSON()])"
+    )
+    return dict(found)
+
+
+def test_names_of_themes_lie_over_no_other_and_grow_in_number_with_the_zoom(open_report: Opener) -> None:
+    report = open_report(themed_payload(), "map")
+    page = report.page
+    page.wait_for_selector(".map-labels bdi")
+    before = shown_labels(page)
+    assert 2 < len(before) <= 12
+    for _ in range(4):
+        page.click("[aria-label='Zoom in']")
+    page.wait_for_timeout(600)
+    after = shown_labels(page)
+    assert len(after) > len(before)
+    for boxes in (list(before.values()), list(after.values())):
+        for a, b in itertools.combinations(boxes, 2):
+            assert (
+                a["right"] <= b["left"] or b["right"] <= a["left"] or a["bottom"] <= b["top"] or b["bottom"] <= a["top"]
+            )
+    assert report.complaints == []
+
+
+def test_names_of_themes_catch_no_pointer_are_hidden_from_screen_readers_and_can_be_left_out(
+    open_report: Opener,
+) -> None:
+    report = open_report(tiny.payload(), "map")
+    report.page.wait_for_selector(".map-labels bdi")
+    assert set(shown_labels(report.page)) == {"phòng trọ", "nhà nguyên căn", "chung cư"}
+    assert report.page.get_attribute(".map-labels", "aria-hidden") == "true"
+    report.page.mouse.click(*place(report, 0, 0))
+    assert "chung cư mini" in report.page.inner_text(".detail")
+    report.page.click(".map-tools button:has-text('Themes')")
+    report.page.wait_for_selector(".map-labels bdi", state="detached")
+    report.wait_for_address("labels=none")
+    report.go("map?labels=none&colour=column0")
+    assert shown_labels(report.page) == {}
+    assert "web" in report.page.inner_text(".legend")
+
+
+def themed_payload() -> dict[str, Any]:
+    """A page of 400 points with forty themes, of which the broad ones are twenty."""
+    found = many_points(400, 10)
+    generator = np.random.default_rng(0)
+    layout = replace(found.maps["tsne"], xy=generator.normal(size=(400, 2)).astype(np.float32))
+    themes = tuple(Theme(f"name of theme {i}", i // 20, 40 - i, 3, {"tsne": 9 * i}) for i in range(40))
+    points = replace(found.points, themes=np.arange(400) % 20)
+    return tiny.payload(replace(found, maps={"tsne": layout}, themes=themes, points=points))
 
 
 def test_search_without_marks_finds_texts_with_marks(open_report: Opener) -> None:
@@ -195,6 +253,7 @@ def test_a_row_opens_its_query_with_the_words_that_differ(open_report: Opener) -
     page = open_report(tiny.payload(), "queries").page
     page.click("[data-query=q1]")
     detail = page.locator(".detail")
+    page.click("text=Words that differ")
     assert detail.locator(".versus mark").all_inner_texts() == ["3", "2"]
     assert detail.locator("ol.hits .hit").count() == 3
     assert detail.locator("ol.hits .hit.is-right").count() == 1

@@ -88,11 +88,11 @@ def test_space_and_thresholds_come_unasked_bytes_and_wanted_precisions_on_reques
     assert list(found["geometry"]["spaces"]) == ["model"]
     assert [choice["wanted"] for choice in found["thresholds"]["choices"]] == [0.5, 0.8, 0.9, 0.95]
     assert (found["robustness"], found["deployment"]) == (None, None)
-    assert set(found["not_measured"]) == {"robustness", "deployment", "maps"}
+    assert set(found["not_measured"]) == {"robustness", "deployment", "explanations", "maps"}
     asked = report(scene, capsys, "fair", "--deployment-cost", "--wanted-precision", "0.6", "1")
     assert [choice["wanted"] for choice in asked["thresholds"]["choices"]] == [0.6, 1.0]
     assert [each["name"] for each in asked["deployment"]["formats"]][:2] == ["float32 x 16", "float16 x 16"]
-    assert set(asked["not_measured"]) == {"robustness", "maps"}
+    assert set(asked["not_measured"]) == {"robustness", "explanations", "maps"}
     said = run(capsys, *words(scene, "fair", "--deployment-cost")).out
     assert "The space" in said
     assert "Cosine threshold for a wanted precision" in said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import cast
 
 import numpy as np
@@ -126,13 +127,14 @@ def shouted(
 ) -> Diagnosed:
     """What is diagnosed of queries that are shouted, with vectors from ``encode``."""
     monkeypatch.setattr(pipeline, "perturbations_of", lambda *_: (SHOUTED,))
-    monkeypatch.setattr(pipeline, "query_encoder", lambda *_, **__: encode)
+    monkeypatch.setattr(pipeline, "text_encoder", lambda *_, **__: encode)
     monkeypatch.setattr(pipeline, "long_texts", lambda *_: {})
-    query_set = QuerySet.of(collection, seed=SETTINGS.measure.seed, draws=SETTINGS.measure.draws)
-    ranked = rank(collection, embeddings, query_set, SETTINGS)
-    embedded = pipeline.Embedded(embeddings, model=cast(Model, object()))
-    scored = pipeline.measure(collection, embedded, ranked, SETTINGS)
-    return pipeline.diagnose(scored, collection, embedded, ranked, SETTINGS)
+    settings = SETTINGS.with_options(explain=0)
+    query_set = QuerySet.of(collection, seed=settings.measure.seed, draws=settings.measure.draws)
+    ranked = rank(collection, embeddings, query_set, settings)
+    embedded = pipeline.Embedded(embeddings, model=cast(Model, SimpleNamespace(query_prompt="")))
+    scored = pipeline.measure(collection, embedded, ranked, settings)
+    return pipeline.diagnose(scored, collection, embedded, ranked, settings)
 
 
 def test_a_spelling_that_costs_ranks_is_a_finding_that_stands_behind_those_of_the_test_set(

@@ -9,8 +9,8 @@ import pytest
 from tests.diagnose.test_failure_modes import OTHER, POSITIVE, tables
 
 from embedscope.data.collection import Row
-from embedscope.diagnose.failing_rows import DOUBTFUL, MINED, N_WINNERS, failing_rows
-from embedscope.diagnose.failure_modes import FailureMode
+from embedscope.diagnose.failing_rows import DOUBTFUL, EDITED, MINED, N_WINNERS, failing_rows
+from embedscope.diagnose.modes import FailureMode
 from embedscope.packs.rental_vi import PACK
 from embedscope.result import DocumentTable, QueryTable
 
@@ -20,9 +20,12 @@ LURE = FailureMode.LURE.value
 
 
 def rows(queries: QueryTable, documents: DocumentTable, mode: str = LURE, **changes: object) -> tuple[Row, ...]:
-    """The training rows where query 0 fails for this reason."""
+    """The training rows where query 0 fails for this reason, without positives in which a value was changed."""
     changed = replace(queries, failure_modes=(mode, "", "", "", ""), **changes)  # type: ignore[arg-type]
-    return failing_rows(changed, documents, PACK)
+    return tuple(
+        replace(row, negatives=tuple(n for n in row.negatives if EDITED not in n.types))
+        for row in failing_rows(changed, documents, PACK)
+    )
 
 
 def test_the_winner_of_a_failed_query_becomes_its_hard_negative_and_queries_that_are_right_are_left_out() -> None:
@@ -98,4 +101,17 @@ def test_at_most_so_many_winners_are_taken_the_best_first() -> None:
 def test_without_a_pack_a_winner_is_typed_by_nothing_that_is_read_in_its_text() -> None:
     queries, documents = tables(DEARER)
     (row,) = failing_rows(replace(queries, failure_modes=(LURE, "", "", "", "")), documents)
-    assert [(n.text, n.types) for n in row.negatives] == [(DEARER, (MINED,))]
+    assert [(n.text, n.types) for n in row.negatives if EDITED not in n.types] == [(DEARER, (MINED,))]
+
+
+def test_a_positive_in_which_one_shared_value_was_changed_is_a_hard_negative_that_is_marked_by_its_types() -> None:
+    queries, documents = tables(DEARER)
+    changed = replace(queries, failure_modes=(LURE, "", "", "", ""))
+    (row,) = failing_rows(changed, documents, PACK, seed=3)
+    edited = [n for n in row.negatives if EDITED in n.types]
+    assert edited
+    for negative in edited:
+        kind = negative.types[0]
+        assert PACK.keeps_value(kind, POSITIVE, negative.text) is False
+        assert PACK.conflicts(queries.texts[0], negative.text) == (kind,)
+    assert failing_rows(changed, documents, PACK, seed=3) == (row,)

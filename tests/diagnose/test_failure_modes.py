@@ -119,7 +119,7 @@ def test_a_winner_that_shares_more_words_is_a_lure_however_long_the_texts_are() 
     texts[0], texts[40] = POSITIVE, f"{QUERY} hẻm, đã cho thuê, không còn trống, liên hệ sau tháng sau"
     assert mode_of(named, replace(documents, texts=tuple(texts))).modes[0] is FailureMode.LURE
     texts[40] = "phòng trọ quận 10 có gác máy lạnh"  # fewer words, and nothing else
-    assert mode_of(named, replace(documents, texts=tuple(texts))).modes[0] is FailureMode.OTHER
+    assert mode_of(named, replace(documents, texts=tuple(texts))).modes[0] is not FailureMode.LURE
 
 
 def lost(n_failed: int, n: int = 40) -> tuple[QueryTable, DocumentTable]:
@@ -250,7 +250,7 @@ def test_a_document_in_no_top_list_is_unreachable() -> None:
     queries, documents = tables(OTHER)
     top = np.where(queries.top_documents == 0, 1, queries.top_documents)
     assert mode_of(replace(queries, top_documents=top), documents).modes[0] is FailureMode.UNREACHABLE
-    assert mode_of(queries, documents).modes[0] is FailureMode.OTHER
+    assert mode_of(queries, documents).modes[0] is FailureMode.UNRELATED
 
 
 @pytest.mark.parametrize(("n_wins", "is_hub"), [(12, True), (4, False)])

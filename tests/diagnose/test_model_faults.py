@@ -12,9 +12,9 @@ from embedscope.data.collection import Collection, keep_queries
 from embedscope.data.readers import read_collection
 from embedscope.data.sample import sample_path
 from embedscope.diagnose.evidence import missing_rank
-from embedscope.diagnose.failure_modes import FailureMode
 from embedscope.diagnose.findings import failure_modes, find_faults
 from embedscope.diagnose.leakage import measure_leakage
+from embedscope.diagnose.modes import FailureMode
 from embedscope.diagnose.type_faults import _type_words
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.ranked import rank

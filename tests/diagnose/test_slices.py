@@ -10,7 +10,7 @@ import pytest
 
 from embedscope.diagnose.query_features import Feature, QueryFacts, query_features
 from embedscope.diagnose.slices import _Half, find_slices
-from embedscope.diagnose.themes import cluster_rows, name_clusters
+from embedscope.diagnose.themes import ThemeLevel
 from embedscope.packs.rental_vi import PACK
 from embedscope.stats.resampler import Resampler
 
@@ -151,25 +151,14 @@ def test_no_queries_and_no_features_find_nothing() -> None:
     assert find_slices(np.ones(50), nothing, resampler(np.arange(50))).n_tried == 0
 
 
-def test_clusters_are_named_by_the_words_that_only_they_have() -> None:
-    texts = ["room near the market", "room by the market hall", "phòng gần chợ", "phòng cạnh chợ lớn"]
-    names = name_clusters(texts, np.array([0, 0, 1, 1]))
-    assert "market" in names[0].split()
-    assert "chợ" in names[1].split()
-
-
-def test_the_weight_of_a_word_is_that_of_the_paper() -> None:
-    # Words: a in both clusters, b and c in one each; A = 4 / 2; tf = 1/2: w(b) = 0.5 log(1 + 2 / 1) > w(a) = 0.5 log 2
-    assert name_clusters(["a b", "a c"], np.array([0, 1])) == {0: "b a", 1: "c a"}
-
-
-def test_clustering_separates_separate_directions_and_repeats_itself() -> None:
-    generator = np.random.default_rng(0)
-    vectors = np.repeat(np.eye(3), 20, axis=0) + 0.01 * generator.standard_normal((60, 3))
-    labels = cluster_rows(vectors.astype(np.float32), 3, seed=0)
-    assert len(set(labels[:20])) == len(set(labels[20:40])) == 1
-    assert len(set(labels.tolist())) == 3
-    assert (labels == cluster_rows(vectors.astype(np.float32), 3, seed=0)).all()
+def test_each_broad_theme_is_a_slice_of_its_queries() -> None:
+    themes = ThemeLevel(("noisy fan", "late parcel"), np.array([0, 1, -1, 0]), np.zeros(0, dtype=np.int64))
+    facts = QueryFacts(["a", "b", "c", "d"], (), np.ones(4, dtype=np.int64), [frozenset()] * 4, {}, themes)
+    found = {feature.name: feature.rows.tolist() for feature in query_features(facts) if feature.family == "theme"}
+    assert found == {
+        "about 'noisy fan'": [True, False, False, True],
+        "about 'late parcel'": [False, True, False, False],
+    }
 
 
 def test_features_that_all_or_no_queries_have_are_left_out() -> None:

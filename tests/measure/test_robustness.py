@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from embedscope.measure.perturbations import standard_perturbations
-from embedscope.measure.robustness import AS_WRITTEN, measure_robustness, query_encoder
+from embedscope.measure.robustness import AS_WRITTEN, measure_robustness
 from embedscope.measure.scoring import rank_values
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.vectors import unit_rows
 from embedscope.models.cache import EmbeddingStore
+from embedscope.models.embed import text_encoder
 from embedscope.models.model import Model
 from embedscope.models.projectors import Identity
 from embedscope.packs.rental_vi import PACK
@@ -152,7 +153,7 @@ def test_the_encoder_of_a_model_encodes_each_new_text_once_with_the_query_prompt
     encoder = Counting()
     facts = ModelFacts(checkpoint="letters", layout="none", dim=DIM)
     model = Model(encoder=encoder, projector=Identity(DIM), facts=facts, query_prompt="query: ")
-    encode = query_encoder(model, EmbeddingStore(is_enabled=False))
+    encode = text_encoder(model, EmbeddingStore(is_enabled=False), prompt=model.query_prompt)
     found = encode(["one", "two", "one"])
     assert sorted(encoder.seen) == ["query: one", "query: two"]
     assert np.allclose(found, bag(["query: one", "query: two", "query: one"]), atol=1e-6)

@@ -1,4 +1,4 @@
-"""Columns of ``queries.parquet`` and ``points.parquet``: one entry a row, names of the contract, a map or none."""
+"""Columns of queries, explanations and points: one entry a row, names of the contract, a map or none."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.support import tiny_run as tiny
 from tests.support.planted import SETTINGS, analyse, collection_of, model
 
-from embedscope.output.table_columns import point_columns, query_columns
+from embedscope.output.table_columns import deletion_columns, point_columns, query_columns
 from embedscope.protocols import Role
-from embedscope.result import MapLayout, Result
+from embedscope.result import Deletion, Estimate, Explanation, Explanations, MapLayout, Result, TextRole
 
 COLLECTION = collection_of(25, n_negatives=2, types=(("price",), ()))
 
@@ -99,3 +100,32 @@ def test_the_projection_is_that_of_umap_where_there_is_one(result: Result) -> No
 def test_points_without_a_map_have_no_place_and_no_points_have_no_columns(result: Result) -> None:
     assert not {name for name in point_columns(replace(result, maps={})) if name.endswith("_x")}
     assert point_columns(replace(result, points=None)) == {}
+
+
+def test_points_name_their_theme() -> None:
+    found = tiny.result()
+    points = replace(found.points, themes=np.array([0, 1, 0, 1, 0, 1, 0, 1, 0, -1]))
+    columns = point_columns(replace(found, points=points))
+    a, b = found.themes[0].name, found.themes[1].name
+    assert columns["theme"] == [a, b, a, b, a, b, a, b, a, None]
+    assert "theme" not in point_columns(replace(found, themes=()))
+
+
+def test_a_word_that_was_left_out_has_its_text_its_query_and_its_document(result: Result) -> None:
+    right, wrong = int(result.queries.relevant_documents[0]), int(result.queries.wrong_document[0])
+    deletions = (
+        Deletion(TextRole.QUERY, 0, 2, 0.5, True),
+        Deletion(TextRole.RIGHT, 1, 3, -0.25, False),
+        Deletion(TextRole.WRONG, 0, 1, 0.125, False),
+    )
+    one = Explanation(0, right, wrong, -0.1, 0.01, deletions[0], (), deletions)
+    found = Explanations(1, 3, Estimate(1.0), (), (one,), ())
+    columns = deletion_columns(replace(result, explanations=found))
+    d = result.documents
+    assert columns["query_id"] == [result.queries.ids[0]] * 3
+    assert columns["role"] == ["query", "right", "wrong"]
+    assert columns["document_id"] == [None, d.ids[right], d.ids[wrong]]
+    assert columns["text"] == [result.queries.texts[0][0:2], d.texts[right][1:3], d.texts[wrong][0:1]]
+    assert columns["change"].tolist() == [0.5, -0.25, 0.125]
+    assert columns["puts_right_first"].tolist() == [True, False, False]
+    assert deletion_columns(replace(result, explanations=None)) == {}

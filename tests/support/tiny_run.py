@@ -23,12 +23,16 @@ from embedscope.result import (
     CloudShape,
     Comparison,
     DataFacts,
+    DecidingWord,
+    Deletion,
     DeploymentCost,
     Distribution,
     DocumentTable,
     Estimate,
     Example,
     ExampleKind,
+    Explanation,
+    Explanations,
     Finding,
     Geometry,
     Heatmap,
@@ -38,6 +42,7 @@ from embedscope.result import (
     MapAnimation,
     MapLayout,
     Metric,
+    MinimalPairs,
     ModelFacts,
     NegativeType,
     Outcome,
@@ -53,6 +58,8 @@ from embedscope.result import (
     Similarity,
     SpaceGeometry,
     StorageFormat,
+    TextRole,
+    Theme,
     ThresholdChoice,
     ThresholdTable,
     Timeline,
@@ -104,6 +111,11 @@ def result() -> Result:
         points=_points(),
         maps={"tsne": _layout("tsne", 1.0), "umap": _layout("umap", -2.0)},
         maps_absent={},
+        themes=(
+            Theme("phòng trọ", 0, 2, 3, {"tsne": 0, "umap": 0}),
+            Theme("nhà nguyên căn", 0, 2, 2, {"tsne": 5}),
+            Theme("chung cư", 1, 0, 1, {"tsne": 9, "umap": 9}),
+        ),
         heatmap=Heatmap(np.array([0, 1]), np.array([0, 1, 4]), np.array([[0.9, 0.2, 0.1], [0.3, 0.6, 0.2]], np.float32),
                         np.array([[True, False, False], [False, True, False]]), 4, 4),
         examples=(Example(1, ExampleKind.WORST_FAILURE),),
@@ -128,6 +140,7 @@ def result() -> Result:
         thresholds=_thresholds(),
         robustness=_robustness(),
         deployment=_deployment(),
+        explanations=explanations(),
         inputs={"data": "test.json"},
         checklist=checks(),
         verdict=verdict(),
@@ -241,6 +254,7 @@ def runs() -> dict[str, Result]:
         points=None,
         maps={},
         heatmap=None,
+        explanations=None,
         metrics={"MRR": _metric("MRR", 0.8125, 0.6, 0.9), "Success@1": _metric("Success@1", 0.75, 0.5, 0.9)},
         queries=replace(q, rank=np.array([1.0, 1.0, 40.0, 1.0]), is_correct=np.array([True, True, False, True])),
     )
@@ -349,6 +363,7 @@ def hostile_payload() -> dict[str, Any]:
             texts=tuple(nasty() for _ in q.texts),
             negative_types=tuple(tuple(rename[n] for n in types) or names[2:] for types in q.negative_types),
             failure_modes=("", HOSTILE[0], "", ""),
+            failure_evidence=("", HOSTILE[1], "", ""),
         ),
         documents=replace(base.documents, ids=tuple(HOSTILE[:6]), texts=tuple(HOSTILE[5:11])),
         references={HOSTILE[0]: {"MRR": 0.5}},
@@ -372,6 +387,7 @@ def hostile_payload() -> dict[str, Any]:
                 for i, f in enumerate(_deployment().formats)
             ),
         ),
+        explanations=_hostile_explanations(),
         inputs={HOSTILE[0]: HOSTILE[1]},
         checklist=tuple(replace(c, title=HOSTILE[i], reason=HOSTILE[0]) for i, c in enumerate(checks())),
         verdict=Verdict(VerdictOutcome.RETRAIN, HOSTILE[0], HOSTILE[1], HOSTILE),
@@ -384,6 +400,19 @@ def hostile_payload() -> dict[str, Any]:
             shown=HOSTILE[1],
         ),
         timeline=_hostile_timeline(),
+    )
+
+
+def _hostile_explanations() -> Explanations:
+    """Words of the texts of the hostile payload: spans of markup, of half a pair, of nothing."""
+    made = explanations()
+    spans = [(TextRole.QUERY, 0, 4), (TextRole.RIGHT, 0, 5), (TextRole.RIGHT, 0, 3), (TextRole.WRONG, 0, 9)]
+    deletions = tuple(Deletion(role, a, b, 0.1, puts_right_first=True) for role, a, b in spans)
+    return replace(
+        made,
+        deciding=(DecidingWord(HOSTILE[0], TextRole.WRONG, 1), DecidingWord(HOSTILE[4], TextRole.QUERY, 1)),
+        failures=(replace(made.failures[0], best=deletions[0], unseen=HOSTILE[:7], deletions=deletions),),
+        pairs=tuple(replace(p, kind=HOSTILE[i], example=HOSTILE[:3]) for i, p in enumerate(made.pairs)),
     )
 
 
@@ -499,7 +528,42 @@ def _queries() -> QueryTable:
         negative_weights=np.array([1.0, 2.0, 1.0, 0.5]),
         negative_types=(("price",), ("location", "price"), ("price",), ()),
         failure_modes=("", "attribute ignored", "", ""),
+        failure_evidence=("", "'d3' is its hard negative of type 'location + price'", "", ""),
+        metadata={"source": ("web", "app", "web", None)},
     )
+
+
+def explanations() -> Explanations:
+    """Of query 1 every word left out: without "2" the document that won falls behind; "3" of the query is not seen."""
+    query, right, wrong = (TextRole.QUERY, TextRole.RIGHT, TextRole.WRONG)
+    best = Deletion(wrong, 16, 17, 0.25, puts_right_first=True)
+    deletions = (
+        Deletion(query, 0, 4, 0.01, puts_right_first=False),
+        Deletion(query, 5, 8, -0.05, puts_right_first=False),
+        Deletion(query, 9, 10, 0.002, puts_right_first=False),
+        Deletion(query, 11, 15, -0.03, puts_right_first=False),
+        Deletion(right, 0, 3, -0.1, puts_right_first=False),
+        Deletion(right, 4, 14, 0.04, puts_right_first=False),
+        Deletion(right, 16, 17, -0.02, puts_right_first=False),
+        Deletion(right, 18, 22, -0.06, puts_right_first=False),
+        Deletion(wrong, 0, 14, 0.21, puts_right_first=False),
+        Deletion(wrong, 0, 3, 0.12, puts_right_first=False),
+        Deletion(wrong, 4, 10, -0.005, puts_right_first=False),
+        best,
+        Deletion(wrong, 18, 22, 0.03, puts_right_first=False),
+    )
+    return Explanations(
+        n_failures=1,
+        n_texts=16,
+        one_word=Estimate(1.0, 0.2, 1.0),
+        deciding=(DecidingWord("2", wrong, 1),),
+        failures=(Explanation(1, 1, 3, -0.2, 0.004, best, ("3",), deletions),),
+        pairs=(
+            MinimalPairs("number", 30, Estimate(0.6, 0.42, 0.75),
+                         ("nhà nguyên căn, 3 tầng", "nhà nguyên căn, 4 tầng", "nhà nguyên căn, ba tầng")),
+            MinimalPairs("negation", 0, Estimate.absent("no text states one"), None),
+        ),
+    )  # fmt: skip
 
 
 def _points() -> Points:
@@ -514,6 +578,7 @@ def _points() -> Points:
         neighbor_ids=np.zeros((10, 2), dtype=np.int64),
         neighbor_distances=np.zeros((10, 2), dtype=np.float32),
         n_left_out=3,
+        themes=np.array([0, 1, 0, 1, 0, 1, 0, 1, 0, -1]),
     )
 
 

@@ -19,6 +19,7 @@ export type {
   Geometry,
   Leakage,
   Metric,
+  MinimalPairs,
   Report,
   Robustness,
   SpaceGeometry as Space,
@@ -33,6 +34,10 @@ export const QUERY = 0;
 export const POSITIVE = 1;
 export const HARD_NEGATIVE = 2;
 export const DOCUMENT = 3;
+
+/** Texts of a failed query. */
+export const TEXT_ROLES = ['query', 'right', 'wrong'] as const;
+export type TextRole = (typeof TEXT_ROLES)[number];
 
 export interface Queries {
   n: number;
@@ -67,6 +72,10 @@ export interface Queries {
   negativeTypes: Int32Array;
   /** Why a query is not right: place in `Page.failureModes`, counted from 1; 0 where it is right, or nobody asked. */
   failureMode: Uint8Array;
+  /** What shows that it fails for this reason; absent where the report does not say. */
+  failureEvidence?: string[];
+  /** Columns of the data file with few values. */
+  stated: StatedColumn[];
 }
 
 export interface Documents {
@@ -91,12 +100,24 @@ export interface SimilarityColumns {
   types: TypeColumns[];
 }
 
+/** What the data file says of each query in one column. */
+export interface StatedColumn {
+  name: string;
+  /** The most frequent first. */
+  values: string[];
+  /** Place of the value of each query, -1 for none. */
+  of: Int32Array;
+}
+
 export interface MapColumns {
   name: string;
   /** x and y in turn. */
   xy: Float32Array;
   /** Share of a point's original neighbours that are also neighbours on the map. */
   kept: Float32Array;
+  /** The name of theme `labelThemes[i]` stands at the point `labelPoints[i]`. */
+  labelThemes?: Int32Array;
+  labelPoints?: Int32Array;
 }
 
 export interface Points {
@@ -107,6 +128,8 @@ export interface Points {
   linkQueries: Int32Array;
   linkDocuments: Int32Array;
   linkIsCorrect: Uint8Array;
+  /** The broad theme of each point, by its place in the report; -1 for none. */
+  themes?: Int32Array;
   maps: MapColumns[];
 }
 
@@ -126,6 +149,22 @@ export interface ComparedRun {
   /** As in the queries of the page: NaN where a query has no relevant document. */
   rank: Float32Array;
   isCorrect: Uint8Array;
+}
+
+/** What leaving words out does; one entry a failure, in the order of `report.explanations.failures`. */
+export interface ExplanationColumns {
+  query: Int32Array;
+  right: Int32Array;
+  wrong: Int32Array;
+  /** Place among the deletions of the failure; -1 where none helps the right document. */
+  best: Int32Array;
+  indptr: Int32Array;
+  /** Place in `TEXT_ROLES`. */
+  role: Uint8Array;
+  start: Int32Array;
+  end: Int32Array;
+  change: Float32Array;
+  putsRightFirst: Uint8Array;
 }
 
 /** Several runs on the same queries; `candidates[i]` is `runs[i + 1]`. */
@@ -182,6 +221,7 @@ export interface Page {
   similarity: SimilarityColumns;
   points: Points | null;
   heatmap: Heatmap | null;
+  explanations: ExplanationColumns | null;
   compare: Compare | null;
   timeline: Timeline | null;
 }
@@ -202,18 +242,20 @@ export async function readPayload(json: string): Promise<Page> {
       'This browser cannot unpack the data of the report. Chrome 80, Firefox 113, Safari 16.4 and later can.',
     );
   }
-  const [queries, documents, similarity, points, heatmap, compare, timeline] = await Promise.all([
+  const [queries, documents, similarity, points, heatmap, explanations, compare, timeline] = await Promise.all([
     readQueries(payload.queries),
     unpacked<Documents>(payload.documents),
     readSimilarity(payload.similarity),
     payload.points && readPoints(payload.points),
     payload.heatmap && unpacked<Heatmap>(payload.heatmap),
+    payload.explanations ? unpacked<ExplanationColumns>(payload.explanations) : null,
     payload.compare ? readCompare(payload.compare) : null,
     payload.timeline ? readTimeline(payload.timeline) : null,
   ]);
   const { report, types } = payload;
   const failureModes = Object.keys(report.failure_modes ?? {});
-  return { report, types, failureModes, queries, documents, similarity, points, heatmap, compare, timeline };
+  const columns = { queries, documents, similarity, points, heatmap, explanations, compare, timeline };
+  return { report, types, failureModes, ...columns };
 }
 
 /** A section with its packed columns unpacked and its names in camel case; what is nested in it stays as it is. */
@@ -233,7 +275,12 @@ const allUnpacked = <Section>(sections: object[]) => Promise.all(sections.map((e
 
 async function readQueries(q: Payload['queries']): Promise<Queries> {
   const columns = await unpacked<Queries>(q);
-  return { ...columns, k: q.top_documents.shape[1] ?? 0, failureMode: columns.failureMode ?? new Uint8Array(q.n) };
+  return {
+    ...columns,
+    k: q.top_documents.shape[1] ?? 0,
+    failureMode: columns.failureMode ?? new Uint8Array(q.n),
+    stated: await allUnpacked<StatedColumn>(q.stated ?? []),
+  };
 }
 
 async function readSimilarity(s: Payload['similarity']): Promise<SimilarityColumns> {

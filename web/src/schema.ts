@@ -13,6 +13,7 @@ export interface Payload {
   similarity: SimilarityColumns;
   points: PointColumns | null;
   heatmap: HeatmapColumns | null;
+  explanations?: ExplanationColumns | null;
   compare?: CompareSection | null;
   timeline?: TimelineSection | null;
 }
@@ -54,6 +55,7 @@ export interface Report {
   thresholds?: ThresholdTable | null;
   robustness?: Robustness | null;
   deployment?: DeploymentCost | null;
+  explanations?: Explanations | null;
   not_measured?: {
     [k: string]: string;
   };
@@ -63,6 +65,7 @@ export interface Report {
   maps_absent: {
     [k: string]: string;
   };
+  themes?: Theme[];
   inputs: {
     [k: string]: unknown;
   };
@@ -407,6 +410,57 @@ export interface StorageFormat {
   reason: string | null;
 }
 /**
+ * Which words decide the failures that were looked at.
+ */
+export interface Explanations {
+  n_failures: number;
+  n_texts: number;
+  one_word: Estimate;
+  deciding: DecidingWord[];
+  failures: Explanation[];
+  pairs: MinimalPairs[];
+  limit?: string;
+}
+/**
+ * A word that decides failures: among the words of their three texts its deletion helps the right document most.
+ */
+export interface DecidingWord {
+  word: string;
+  role: 'query' | 'right' | 'wrong';
+  n_failures: number;
+}
+/**
+ * One failed query, by deletion. ``noise`` is the size of the change that spelling a word of the query at random makes (the median over up to four of them). The model does not see a word of the query whose deletion changes neither score by a tenth of what such a spelling does.
+ */
+export interface Explanation {
+  query: string;
+  right: string;
+  wrong: string;
+  difference: number | null;
+  noise: number | null;
+  best: Deletion | null;
+  unseen: string[];
+}
+/**
+ * What leaving out the characters ``start`` to ``end`` of a text does. ``change`` is ``s(right) - s(wrong)`` after minus before: above 0, the right document gains by it.
+ */
+export interface Deletion {
+  role: 'query' | 'right' | 'wrong';
+  start: number;
+  end: number;
+  change: number | null;
+  puts_right_first: boolean;
+}
+/**
+ * One kind of value, changed alone in the right document, beside the same value written otherwise. ``ignored`` is the share of pairs in which the wrong value lowers the score of the query no more than another spelling of the right one does.
+ */
+export interface MinimalPairs {
+  kind: string;
+  n: number;
+  ignored: Estimate;
+  example: [string, string, string] | null;
+}
+/**
  * A 2-D map of ``Points`` and how far it may be believed (Venna & Kaski 2001).
  */
 export interface MapLayout {
@@ -419,6 +473,18 @@ export interface MapLayout {
     [k: string]: number | null | string;
   };
   n_fitted?: number;
+}
+/**
+ * A cluster of queries and documents in the space of the model, named by the words that set it apart. ``label_points`` holds, for each map on which half of the theme lies close together, the point (row of ``points.parquet``) amid that half; on another map its name would mislead.
+ */
+export interface Theme {
+  name: string;
+  level: number;
+  n_queries: number;
+  n_documents: number;
+  label_points: {
+    [k: string]: number;
+  };
 }
 /**
  * One criterion applied to one figure.
@@ -445,7 +511,7 @@ export interface Verdict {
   reasons: string[];
 }
 /**
- * One row a query. Ragged columns: row i owns values[indptr[i]:indptr[i + 1]]. Document columns index the documents of this payload, -1 for none. failure_mode: 0 for a query that is right, else the place in report.failure_modes, counted from 1.
+ * One row a query. Ragged columns: row i owns values[indptr[i]:indptr[i + 1]]. Document columns index the documents of this payload, -1 for none. failure_mode: 0 for a query that is right, else the place in report.failure_modes, counted from 1. failure_evidence: what shows it, "" where nothing does.
  */
 export interface QueryColumns {
   n: number;
@@ -474,6 +540,8 @@ export interface QueryColumns {
   negative_type_indptr: Numbers;
   negative_types: Numbers;
   failure_mode?: Numbers;
+  failure_evidence?: Texts;
+  stated?: StatedColumn[];
 }
 /**
  * Texts: a JSON list in UTF-8, deflated, in base64.
@@ -490,6 +558,14 @@ export interface Numbers {
   shape: number[];
   encoding: 'plain' | 'deflate';
   data: string;
+}
+/**
+ * What the data file says of each query in one column: the place of its value among values, -1 for none.
+ */
+export interface StatedColumn {
+  name: string;
+  values: Texts;
+  of: Numbers;
 }
 /**
  * One row a document that the page can show.
@@ -520,7 +596,7 @@ export interface TypeColumns {
   margins: Numbers;
 }
 /**
- * Points of the maps. roles: 0 query, 1 positive, 2 hard negative, 3 document; rows index the query table for queries, else the documents.
+ * Points of the maps. roles: 0 query, 1 positive, 2 hard negative, 3 document; rows index the query table for queries, else the documents. themes: place in report.themes, -1 for none.
  */
 export interface PointColumns {
   n: number;
@@ -530,15 +606,18 @@ export interface PointColumns {
   link_queries: Numbers;
   link_documents: Numbers;
   link_is_correct: Numbers;
+  themes?: Numbers;
   maps: MapColumns[];
 }
 /**
- * Where the points stand, and the share of its original neighbours that each keeps.
+ * Where the points stand, and the share of its original neighbours that each keeps. The name of report.themes[label_themes[i]] stands at the point label_points[i].
  */
 export interface MapColumns {
   name: string;
   xy: Numbers;
   kept: Numbers;
+  label_themes?: Numbers;
+  label_points?: Numbers;
 }
 /**
  * A part of the similarities; n_queries and n_documents are those of the whole.
@@ -550,6 +629,21 @@ export interface HeatmapColumns {
   is_relevant: Numbers;
   n_queries: number;
   n_documents: number;
+}
+/**
+ * What leaving words out does; one row a failure, in the order of report.explanations.failures. query indexes the query table, right and wrong the documents of this payload, best the deletions of the row: that which helps the right document most, -1 for none. Ragged columns, row i owns values[indptr[i]:indptr[i + 1]]: role is 0 for the query, 1 for right, 2 for wrong; start and end count UTF-16 code units of the text, as JavaScript does.
+ */
+export interface ExplanationColumns {
+  query: Numbers;
+  right: Numbers;
+  wrong: Numbers;
+  best: Numbers;
+  indptr: Numbers;
+  role: Numbers;
+  start: Numbers;
+  end: Numbers;
+  change: Numbers;
+  puts_right_first: Numbers;
 }
 /**
  * Several runs on the same queries. runs[0] is the reference, runs[judged] the run that the rest of the page shows; moved has one entry a candidate.

@@ -1,5 +1,6 @@
 /** One store: what is shown, what is selected; kept in the URL hash. */
 import type { Page } from './contract';
+import { type ColouringId, colouringsOf } from './model/colouring';
 import { fromHash, type State, toHash } from './model/hash';
 import { type Facets, NO_FACETS, type Selection, select } from './model/selection';
 
@@ -24,6 +25,7 @@ export function initialState(page: Page): State {
     map: 0,
     colouring: 'role',
     links: 'selected',
+    hasLabels: true,
     faith: 0,
     sort: page.queries.n > 0 ? 'margin' : 'row',
     isDescending: false,
@@ -87,13 +89,15 @@ function repaired(page: Page, state: State): State {
   const nCandidates = page.compare?.candidates.length ?? 0;
   const nEpochs = page.timeline?.labels.length ?? 0;
   const nSegments = page.timeline?.segments.length ?? 0;
-  const { lasso, legend, type, mode, finding, moved, segment, ranks } = state.facets;
+  const hasColouring = (id: ColouringId) => colouringsOf(page).some((known) => known.id === id);
+  const { lasso, legend, type, mode, word, finding, moved, segment, ranks } = state.facets;
   const facets = {
     ...state.facets,
     lasso: lasso && lasso.map < nMaps ? lasso : null,
-    legend: legend && legend.map < nMaps ? legend : null,
+    legend: legend && legend.map < nMaps && hasColouring(legend.colouring) ? legend : null,
     type: type !== null && type < page.types.length ? type : null,
     mode: mode !== null && mode >= 1 && mode <= page.failureModes.length ? mode : null,
+    word: word !== null && word < (page.report.explanations?.deciding.length ?? 0) ? word : null,
     finding: finding !== null && finding < page.report.findings.length ? finding : null,
     moved: moved && moved.candidate < nCandidates ? moved : null,
     segment: segment && segment.place < nSegments ? segment : null,
@@ -102,6 +106,7 @@ function repaired(page: Page, state: State): State {
   return {
     ...state,
     facets,
+    colouring: hasColouring(state.colouring) ? state.colouring : ('role' as const),
     map: Math.min(state.map, Math.max(nMaps - 1, 0)),
     candidate: Math.min(state.candidate, Math.max(nCandidates - 1, 0)),
     epoch: Math.min(state.epoch, Math.max(nEpochs - 1, 0)),

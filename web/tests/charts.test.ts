@@ -3,6 +3,7 @@ import { contiguous } from '../src/charts/axes';
 import { outline, shownRange, ticks } from '../src/charts/density';
 import { range } from '../src/charts/heatmap';
 import { differenceDomain, domainOf, position, shareDomain } from '../src/charts/interval';
+import { fitting } from '../src/charts/labels';
 import { drawingOrder } from '../src/charts/layer';
 import { axisOf } from '../src/charts/lines';
 import { rgb } from '../src/charts/palette';
@@ -122,5 +123,30 @@ describe('the bars of a training', () => {
 
   it('are flat where nothing moved', () => {
     expect(barLengths([0], [0], 80)).toEqual({ up: [0], down: [0] });
+  });
+});
+
+describe('names on a map', () => {
+  const box = (left: number, top: number) => ({ left, top, right: left + 60, bottom: top + 16 });
+  const label = (point: number, level = 0) => ({ text: `theme ${point}`, level, point });
+
+  it('lie over no other, and the first come first', () => {
+    expect(fitting([label(0), label(1), label(2)], [box(0, 0), box(30, 8), box(0, 40)], 1)).toEqual([
+      true,
+      false,
+      true,
+    ]);
+  });
+
+  it('of finer themes keep away from the others', () => {
+    expect(fitting([label(0), label(1)], [box(0, 0), box(0, 22)], 1)).toEqual([true, true]);
+    expect(fitting([label(0), label(1, 1)], [box(0, 0), box(0, 22)], 1)).toEqual([true, false]);
+  });
+
+  it('grow in number as the map is enlarged', () => {
+    const labels = Array.from({ length: 80 }, (_, i) => label(i));
+    const boxes = labels.map((_, i) => box(0, 30 * i));
+    const shown = (zoom: number) => fitting(labels, boxes, zoom).filter(Boolean).length;
+    expect([shown(0.5), shown(1), shown(2), shown(4)]).toEqual([12, 12, 48, 80]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { colour, tally } from '../src/model/colouring';
+import { colour, colouringFrom, colouringsOf, tally } from '../src/model/colouring';
 import { listOf, outlineOf, rankPairs, rankPlane } from '../src/model/compare';
 import { difference, words } from '../src/model/diff';
 import { record, toCsv, toJsonl } from '../src/model/export';
@@ -283,7 +283,7 @@ describe('a colouring', () => {
     const page = await golden();
     const points = page.points;
     if (!points) throw new Error('the golden run has points');
-    for (const id of ['role', 'outcome', 'rank', 'type', 'margin', 'writing', 'faith'] as const) {
+    for (const { id } of colouringsOf(page)) {
       const { categories, of } = colour(page, points, id, 0);
       expect(of).toHaveLength(points.n);
       expect(Math.max(...of)).toBeLessThan(categories.length);
@@ -297,6 +297,43 @@ describe('a colouring', () => {
     const { categories, of } = colour(page, page.points, 'margin', 0);
     const labels = [0, 1, 2, 3].map((query) => categories[of[query]].label);
     expect(labels).toEqual(['More than 0.2', '\u22120.1 or less', '\u22120.1 to 0', 'No hard negatives']);
+  });
+
+  it('is also by theme and by columns of the data file', async () => {
+    const page = await golden();
+    if (!page.points) throw new Error('the golden run has points');
+    expect(colouringsOf(page).slice(-2)).toEqual([
+      { id: 'theme', label: 'Theme' },
+      { id: 'column0', label: 'source' },
+    ]);
+    const theme = colour(page, page.points, 'theme', 0);
+    expect(theme.categories.map(({ label }) => label)).toEqual([
+      'phòng trọ',
+      'nhà nguyên căn',
+      'Other themes',
+      'No theme',
+    ]);
+    expect(Array.from(theme.of)).toEqual([0, 1, 0, 1, 0, 1, 0, 1, 0, 3]);
+    const source = colour(page, page.points, 'column0', 0);
+    expect(Array.from(source.of.subarray(0, 5), (c) => source.categories[c].label)).toEqual([
+      'web',
+      'app',
+      'web',
+      'Not stated',
+      'Document',
+    ]);
+  });
+
+  it('is named in an address only where it can be', () => {
+    expect(['theme', 'column12', 'rank', 'column', 'columnx', 'nothing', null].map(colouringFrom)).toEqual([
+      'theme',
+      'column12',
+      'rank',
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
 
   it('counts only what is selected', async () => {

@@ -50,6 +50,11 @@ describe('the selection', () => {
     expect(picked(await golden(), { mode: 2 }).rows).toEqual([]);
   });
 
+  it('of a word holds the queries that it decides', async () => {
+    expect(picked(await golden(), { word: 0 }).rows).toEqual([1]);
+    expect(picked(await golden(), { word: 1 }).rows).toEqual([]);
+  });
+
   it('by finding is the queries that it names, and their documents', async () => {
     expect(picked(await golden(), { finding: 0 })).toEqual({ rows: [1], points: [1, 5, 7] });
     expect(picked(await golden(), { finding: 1 }).rows).toEqual([0, 2]);
@@ -108,6 +113,7 @@ describe('the address', () => {
         outcome: 'failing' as const,
         type: 1,
         mode: 1,
+        word: 0,
         lasso: { map: 0, outline: [0, 0.125, 1, 0, 0.5, -1] },
         legend: { colouring: 'margin' as const, map: 1, category: 2 },
         finding: 1,

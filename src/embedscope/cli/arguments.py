@@ -132,7 +132,7 @@ _PLAIN_ENCODING = (
 )  # fmt: skip
 _ENCODING = (*_PLAIN_ENCODING, "backend", "precision")
 _JUDGING = ("criteria", "metrics", "seed", "draws", "attributes")
-_CLOSER = ("geometry", "robustness", "abbreviations", "deployment_cost", "wanted_precision")
+_CLOSER = ("explain", "geometry", "robustness", "abbreviations", "deployment_cost", "wanted_precision")
 _SHOWN = ("examples", "query")
 _PRINTED = ("quiet", "json")
 _FILES = ("output", "junit", "summary")
@@ -177,7 +177,7 @@ COMMANDS = (
             Group(
                 "output",
                 OutputSettings,
-                ("output", "junit", "summary", "export_failures", "findings", "gate", *_PRINTED),
+                ("output", "junit", "summary", "export_failures", "export_unjudged", "findings", "gate", *_PRINTED),
             ),
         ),
         defaults={"max_samples": 0},

@@ -10,6 +10,7 @@ from typing import Any
 from embedscope.attribute_packs import load_pack
 from embedscope.cli.main import DONE, RETRAIN, UNSETTLED
 from embedscope.diagnose.failing_rows import failing_rows, rows_as_json
+from embedscope.diagnose.unjudged import unjudged_pairs
 from embedscope.output.junit import junit_xml
 from embedscope.output.markdown import markdown_summary
 from embedscope.output.run_files import check_destinations
@@ -37,12 +38,13 @@ def require_writable(output: OutputSettings, pictures: Sequence[str] = ()) -> No
         "--junit": output.junit,
         "--summary": output.summary,
         "--export-failures": output.export_failures,
+        "--export-unjudged": output.export_unjudged,
     }
     check_destinations(output.output, side_files, [f"{name}.{output.format}" for name in pictures])
 
 
 def write_side_files(result: Result, settings: Settings, comparisons: Sequence[Comparison] | None = None) -> list[str]:
-    """The JUnit file, the Markdown summary and the training rows of the failures, where asked for; their paths."""
+    """JUnit file, Markdown summary, rows of the failures, answers to be judged, where asked for; their paths."""
     output, checks, verdict = settings.output, result.checklist, result.verdict
     shown = result.comparisons if comparisons is None else comparisons
     written = []
@@ -54,9 +56,13 @@ def write_side_files(result: Result, settings: Settings, comparisons: Sequence[C
         written.append(output.summary)
     if output.export_failures is not None:
         reader = load_pack(settings.measure.attributes)
-        rows = rows_as_json(failing_rows(result.queries, result.documents, attributes=reader))
-        write_text(output.export_failures, rows_text(rows), option="--export-failures")
+        rows = failing_rows(result.queries, result.documents, attributes=reader, seed=result.seed)
+        write_text(output.export_failures, rows_text(rows_as_json(rows)), option="--export-failures")
         written.append(output.export_failures)
+    if output.export_unjudged is not None:
+        pairs = unjudged_pairs(result.queries, result.documents)
+        write_text(output.export_unjudged, rows_text(pairs), option="--export-unjudged")
+        written.append(output.export_unjudged)
     return written
 
 

@@ -12,7 +12,7 @@ def run(settings: Settings) -> int:
     """Measure, judge, draw, write; the exit status."""
     started = time.perf_counter()
     output = settings.output
-    with Drawing(dpi=output.dpi, format=output.format) as drawing:
+    with Drawing(dpi=output.dpi, format=output.format, color_by=settings.maps.color_by) as drawing:
         # Loaded here, so that the second process loads Matplotlib meanwhile.
         from embedscope import pipeline
         from embedscope.cli import ending

@@ -13,6 +13,7 @@ from embedscope.comparison.timeline import build_timeline, epoch_of, timeline_na
 from embedscope.data.collection import Collection
 from embedscope.decide.criteria import load_criteria
 from embedscope.decide.verdict import judge_comparison
+from embedscope.diagnose.themes import ThemeLevel
 from embedscope.errors import InvalidOptionError, TooFewPointsError
 from embedscope.log import SILENT, Log
 from embedscope.measure.query_set import QuerySet
@@ -22,10 +23,12 @@ from embedscope.pipeline import (
     TrainingFile,
     diagnose,
     embed_with,
+    mapped_with_themes,
     measure,
     objects_apart,
     read,
     require_encoder,
+    themes_of,
     warn_of_missing,
     with_metrics_of,
     without_maps,
@@ -118,12 +121,20 @@ def compare(
     comparison = compare_runs(runs, reference=names[0], settings=chosen)
     timeline = build_timeline({name: runs[name] for name in epochs}, chosen) if epochs else None
     candidate = comparison.best.best if comparison.best is not None else comparison.candidates[0]
+    themes = themes_of(ranked[candidate], chosen)
     diagnosed = diagnose(
-        measured[candidate], collection, embedded[candidate], ranked[candidate], chosen, attributes=reader, log=log
+        measured[candidate],
+        collection,
+        embedded[candidate],
+        ranked[candidate],
+        chosen.with_options(explain=chosen.measure.explain or 0),
+        themes=themes,
+        attributes=reader,
+        log=log,
     )
     shown = {name: embedded[name] for name in epochs} if candidate in epochs else embedded
     methods = () if skip_maps or len(shown) < 2 else chosen.maps.methods
-    mapped, animations = _with_maps(diagnosed, shown, candidate, collection, methods, chosen, log)
+    mapped, animations = _with_maps(diagnosed, themes, shown, candidate, collection, methods, chosen, log)
     checklist, verdict = judge_comparison(comparison, mapped, criteria)
     result = extended(mapped, Result, inputs=chosen.inputs(), checklist=checklist, verdict=verdict)
     return ComparedRuns(runs, comparison, candidate, result, timeline, animations)
@@ -164,6 +175,7 @@ def _with_common_metrics(runs: Mapping[str, Scored], log: Log) -> dict[str, Scor
 
 def _with_maps(
     diagnosed: Diagnosed,
+    themes: Sequence[ThemeLevel],
     embedded: Mapping[str, Embedded],
     candidate: str,
     collection: Collection,
@@ -173,7 +185,7 @@ def _with_maps(
 ) -> tuple[Mapped, tuple[MapAnimation, ...]]:
     """The candidate with its maps, and the animations of all runs; without any where none is asked for."""
     if not methods:
-        return without_maps(diagnosed, "not asked for"), ()
+        return without_maps(diagnosed, "not asked for", themes), ()
     log.step(f"Laying out the maps of {len(embedded)} runs, each from the one before")
     try:
         with log.progress("Maps", unit="maps") as progress:
@@ -188,5 +200,5 @@ def _with_maps(
             )
     except TooFewPointsError:
         log.warn("the page has no map of the runs: there are too few points for one")
-        return without_maps(diagnosed, "there are too few points for a map"), ()
-    return extended(diagnosed, Mapped, points=made.points, maps=made.maps), made.animations
+        return without_maps(diagnosed, "there are too few points for a map", themes), ()
+    return mapped_with_themes(diagnosed, made.points, made.maps, themes), made.animations

@@ -14,10 +14,11 @@ from embedscope.measure.abbreviations import load_abbreviations
 from embedscope.measure.geometry import Space, measure_geometry
 from embedscope.measure.perturbations import standard_perturbations
 from embedscope.measure.query_set import QuerySet
-from embedscope.measure.robustness import Encode, measure_robustness
+from embedscope.measure.robustness import measure_robustness
 from embedscope.measure.storage import measure_deployment_cost
 from embedscope.measure.thresholds import WANTED, measure_thresholds
 from embedscope.metrics.judgments import Judgments
+from embedscope.models.embed import Encode
 from embedscope.protocols import AttributeReader, Float32Array, IntArray, Perturbation
 from embedscope.result import DeploymentCost, Geometry, Robustness, ThresholdTable
 from embedscope.settings import Settings, SimilarityFunction

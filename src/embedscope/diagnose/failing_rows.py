@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from embedscope.data.collection import Negative, Row
-from embedscope.diagnose.failure_modes import FailureMode
+from embedscope.diagnose.edited_values import ValueEditor
 from embedscope.diagnose.second_opinion import answers_as_well
+from embedscope.diagnose.unjudged import DOUBTFUL
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader
 from embedscope.result import DocumentTable, QueryTable
 
@@ -21,20 +22,24 @@ N_WINNERS = 5
 MINED = "mined"
 """Type of a winner that differs in no attribute that can be read."""
 
-DOUBTFUL = tuple(mode.value for mode in (FailureMode.UNFILLED, FailureMode.NEAR_DUPLICATE, FailureMode.FALSE_NEGATIVE))
-"""Modes that accuse the label: training on the winner as a negative would teach a fault of the data."""
+
+EDITED = "edited"
+"""Second type of a positive in which one value was changed, beside the kind of the value."""
 
 
 def failing_rows(
-    queries: QueryTable, documents: DocumentTable, attributes: AttributeReader = NO_ATTRIBUTES
+    queries: QueryTable, documents: DocumentTable, attributes: AttributeReader = NO_ATTRIBUTES, *, seed: int = 0
 ) -> tuple[Row, ...]:
     """One row a failed query: its positives, and as hard negatives its own and the documents that beat the positive.
 
     Left out are queries whose failure mode accuses the label, and winners that state all that query and positive
     share: a person has to read those first. A winner that is a stated hard negative keeps its types and weight;
     another is typed by the kinds of value in which it differs from the positive, where ``attributes`` reads any, else
-    "mined", and weighs what most negatives of its types weigh, 1 where there are none. Group and other columns of the
-    query stay. The query table has its failure modes.
+    "mined", and weighs what most negatives of its types weigh, 1 where there are none. Further hard negatives are the
+    best positive with one value changed, of the types "edited" and the kind of the value; they weigh what negatives of
+    that kind do. Group and other columns of the query stay. The query table has its failure modes.
+
+    ``seed`` determines which values stand in the place of others.
     """
     weights = usual_weights(zip(queries.negative_types, queries.negative_weights.tolist(), strict=True))
     failed = [
@@ -42,7 +47,8 @@ def failing_rows(
         for row, mode in enumerate(queries.failure_modes)
         if mode and mode not in DOUBTFUL and queries.n_relevant[row] > 0
     ]
-    return tuple(_row(row, queries, documents, weights, attributes) for row in failed)
+    editor = ValueEditor(queries, documents, attributes, seed)
+    return tuple(_row(row, queries, documents, weights, editor) for row in failed)
 
 
 def _row(
@@ -50,9 +56,9 @@ def _row(
     queries: QueryTable,
     documents: DocumentTable,
     weights: Mapping[frozenset[str], float],
-    attributes: AttributeReader,
+    editor: ValueEditor,
 ) -> Row:
-    text = queries.texts[row]
+    text, attributes = queries.texts[row], editor.attributes
     relevant = slice(queries.relevant_indptr[row], queries.relevant_indptr[row + 1])
     best_first = np.argsort(-queries.relevant_scores[relevant], kind="stable")
     positives = [documents.texts[d] for d in queries.relevant_documents[relevant][best_first]]
@@ -69,9 +75,15 @@ def _row(
         for winner in unstated
         if not any(answers_as_well(text, positive, winner, attributes) for positive in positives)
     ]
+    known = {*positives, *(negative.text for negative in (*stated.values(), *mined))}
+    edited = [
+        Negative(edit.changed, (edit.kind, EDITED), weights.get(frozenset((edit.kind,)), 1.0))
+        for edit in editor.edits(row)
+        if edit.negative < 0 and edit.changed not in known
+    ]
     group = queries.groups[row] if queries.groups else None
     columns = tuple((name, value) for name, values in queries.metadata.items() if (value := values[row]) is not None)
-    return Row(text, tuple(positives), (*stated.values(), *mined), group=group, metadata=columns)
+    return Row(text, tuple(positives), (*stated.values(), *mined, *edited), group=group, metadata=columns)
 
 
 def _winners(queries: QueryTable, row: int) -> list[int]:

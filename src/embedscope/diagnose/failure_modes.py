@@ -1,26 +1,32 @@
 """Why each failed query failed: the first cause of a fixed order that its texts and scores show.
 
 The order asks of the labels first, because a query whose label is wrong is no evidence about the model; then of how the
-model decided, the more specific cause first. What many texts have (they are long, they share words) stands behind what
-few have, and is a cause only where queries that have it fail at least twice as often as those that have it not, and not
-by chance: then it is more likely than not the reason of a failure.
+model decided, the more specific cause first. What many texts have whatever is asked (they are long) is a cause only
+where queries that have it fail at least twice as often as those that have it not, and not by chance: then it is more
+likely than not the reason of a failure. What the words of the three texts show is evidence for one query, and is named
+beside its mode: that the model would have been right by these words, not that nothing else misled it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from functools import lru_cache
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from scipy.special import gammaln, pdtrc
 
-from embedscope.data.text_features import placeholder, strip_diacritics, words
+from embedscope.data.collection import excerpt
+from embedscope.data.text_features import placeholder, script
 from embedscope.diagnose.leakage import NEAR_JACCARD, normalised
+from embedscope.diagnose.losses import N_SHIFTS, Cause, Losses
+from embedscope.diagnose.modes import FailureMode
 from embedscope.diagnose.near_duplicates import near_duplicates, say_the_same
-from embedscope.diagnose.second_opinion import Scorer, answers_as_well, lexical_scorer
+from embedscope.diagnose.second_opinion import AS_CLOSE, Scorer, answers_as_well, lexical_scorer
+from embedscope.diagnose.shared_words import Vocabulary
 from embedscope.diagnose.type_names import names_attribute
+from embedscope.diagnose.word_causes import in_other_words, word_causes
 from embedscope.measure.ngrams import SplitTexts
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, BoolArray, Float64Array, IntArray
 from embedscope.result import DocumentTable, QueryTable
@@ -35,25 +41,22 @@ LEAST_HUB_CLUSTERS = 3
 HUB_LEVEL = 0.01
 """A hub wins more often than a Poisson count with the mean of all winners does at this level, over all winners."""
 
+FAR_LENGTH = 3.0
+FOUND = 10
+"""How many times as long a text is of another length; ranks up to which a relevant document counts as found."""
+
 FAR_FENCES = 3.0
 """Interquartile ranges below the first quartile from which a best score is far out (Tukey 1977)."""
 
 
-class FailureMode(StrEnum):
-    """The first cause that was found for a failed query, in the order in which they are looked for."""
+BY_TEXTS = (
+    FailureMode.VALUE, FailureMode.LANGUAGE, FailureMode.CUT_OFF, FailureMode.UNJUDGED, FailureMode.NEGATION,
+    FailureMode.NUMBER, FailureMode.NAME, FailureMode.RARE, FailureMode.WORD, FailureMode.VAGUE,
+)  # fmt: skip
+"""Modes that the texts show of one query, and that can be there by chance."""
 
-    UNFILLED = "positive says nothing"  # it is an unfilled template or a word for nothing
-    NEAR_DUPLICATE = "near duplicate of the positive wins"  # the winner says the same (label noise)
-    FALSE_NEGATIVE = "suspected false negative"  # it states all that both share, and a second opinion prefers it
-    TIE = "tie"  # the winner scores what the positive scores
-    ATTRIBUTE = "attribute ignored"  # the winner is a hard negative that differs in one stated attribute
-    HUB = "hub document wins"  # the winner wins far more often than others, whatever is asked
-    LURE = "lexical lure"  # the winner shares more words with the query than the positive does
-    OUTLIER = "outlier or empty query"  # the query has no word of the pool, or is far from every document
-    TRUNCATED = "truncated text"  # query, positive or winner is longer than the model reads
-    NEGATIVE = "hard negative wins"  # one of several attributes, or of a type that names none ("mined")
-    UNREACHABLE = "right document unreachable"  # relevant documents that stand in no top list of any query (anti-hubs)
-    OTHER = "other"
+_LATER = (*BY_TEXTS, FailureMode.UNRELATED, FailureMode.GAP, FailureMode.LURE, FailureMode.UNREACHABLE,
+          FailureMode.SEVERAL, FailureMode.OTHER)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +64,14 @@ class FailureModes:
     """The mode of each query, None where it is right at rank 1.
 
     ``conditions`` says for the causes that right queries may have as well which queries have them, shape (Q,).
+    ``chance`` is how many of the queries of no earlier mode would have a mode of :data:`BY_TEXTS` had they been lost to
+    what beat another query: a mode that is no more frequent is no fault of the model that its texts show.
     """
 
     modes: tuple[FailureMode | None, ...]
     conditions: Mapping[FailureMode, BoolArray]
+    evidence: tuple[str, ...] = ()  # (Q,) the words, numbers or document that show the mode, "" where there is none
+    chance: Mapping[FailureMode, float] = field(default_factory=dict)
 
     def counts(self) -> dict[FailureMode, int]:
         """Failed queries by mode, in the order of decision."""
@@ -81,6 +88,7 @@ def classify_failures(
     *,
     opinion: Scorer | None = None,
     n_tokens: Mapping[str, int] | None = None,
+    read_ends: Mapping[str, int] | None = None,
     max_length: int | None = None,
     tolerance: float = 1e-6,
     attributes: AttributeReader = NO_ATTRIBUTES,
@@ -93,35 +101,80 @@ def classify_failures(
         What decides on false negatives, over the rows of both tables: the base model for example, never the audited
         one; by default character n-grams.
     n_tokens : mapping of text to number of tokens, optional
+    read_ends : mapping of text to number of characters, optional
+        Where the model stops reading each text that is too long for it.
     max_length : int, optional
         Tokens that the model reads; without it and ``n_tokens`` no text counts as truncated.
     tolerance : float
         Scores closer than this are tied.
     """
-    is_failed = ~queries.is_correct
-    failed = np.flatnonzero(is_failed & (queries.wrong_document >= 0))
-    best_positive = _best_positive(queries)
-    lured = _lures(queries, documents, best_positive)
-    truncated = _truncated(queries, documents, best_positive, n_tokens or {}, max_length)
-    scorer = opinion or lexical_scorer(SplitTexts.of(queries.texts), SplitTexts.of(documents.texts))
-    lead = queries.wrong_similarity - queries.positive_similarity
-    causes: dict[FailureMode, BoolArray] = {  # in the order in which they are looked for
-        FailureMode.UNFILLED: says_nothing(queries, documents),
-        FailureMode.NEAR_DUPLICATE: _near_winners(queries, documents, failed, attributes),
-        FailureMode.FALSE_NEGATIVE: _answering_winners(queries, documents, scorer, failed, best_positive, attributes),
-        FailureMode.TIE: np.abs(lead) <= tolerance,
-        FailureMode.ATTRIBUTE: np.array([is_one_attribute(types) for types in queries.wrong_type], dtype=bool),
-        FailureMode.HUB: np.isin(queries.wrong_document, winning_hubs(queries)),
-        FailureMode.LURE: lured & explains(lured, is_failed),
-        FailureMode.OUTLIER: _outliers(queries, documents),
-        FailureMode.TRUNCATED: truncated & explains(truncated, is_failed),
-        FailureMode.NEGATIVE: np.array([bool(types) for types in queries.wrong_type], dtype=bool),
-        FailureMode.UNREACHABLE: ~_reachable(queries),
+    losses = Losses.of(queries, documents)
+    opinion = opinion or lexical_scorer(SplitTexts.of(queries.texts), SplitTexts.of(documents.texts))
+    vocabulary = Vocabulary(queries.texts, documents.texts, attributes.denials)
+    by_texts, *by_chance = (
+        _shown_by_texts(own, vocabulary, opinion, read_ends or {}, attributes) for own in (losses, *losses.by_chance())
+    )
+    unrelated = by_texts.pop(FailureMode.UNRELATED, {})
+    wordless = np.array([vocabulary.knows_none(text) for text in queries.texts], dtype=bool)
+    gap, lured = in_other_words(losses, vocabulary)
+    conditions: dict[FailureMode, BoolArray] = {
+        FailureMode.TRUNCATED: _truncated(losses, n_tokens or {}, max_length),
+        FailureMode.LENGTH: _of_other_length(losses),
     }
-    modes: list[FailureMode | None] = [FailureMode.OTHER if lost else None for lost in is_failed.tolist()]
-    for row in failed.tolist():
-        modes[row] = next((mode for mode, holds in causes.items() if holds[row]), FailureMode.OTHER)
-    return FailureModes(tuple(modes), {FailureMode.LURE: lured, FailureMode.TRUNCATED: truncated})
+    controlled = {
+        mode: losses.cause(condition, partial(_lengths, losses, n_tokens or {}))
+        for mode, condition in conditions.items()
+        if explains(condition, ~queries.is_correct)
+    }
+    stated = partial(_stated_type, losses)
+    causes: Sequence[tuple[FailureMode, Cause]] = (
+        (FailureMode.UNFILLED, losses.cause(says_nothing(queries, documents), partial(_positive, losses))),
+        (FailureMode.NEAR_DUPLICATE, _near_winners(losses, attributes)),
+        (FailureMode.FALSE_NEGATIVE, _answering_winners(losses, opinion, attributes)),
+        (
+            FailureMode.TIE,
+            losses.cause(np.abs(losses.lead) <= tolerance, partial(_equal_score, losses)),
+        ),
+        (FailureMode.ATTRIBUTE, losses.cause(_typed(queries, is_one_attribute), stated)),
+        (FailureMode.HUB, _hub_wins(losses)),
+        (FailureMode.NEGATIVE, losses.cause(_typed(queries, names_attribute), stated)),
+        (FailureMode.OUTLIER, _outliers(losses, wordless)),
+        *controlled.items(),
+        *by_texts.items(),
+        (FailureMode.NEGATIVE, losses.cause(_typed(queries, bool), stated)),
+        (FailureMode.UNREACHABLE, losses.cause(~_reachable(queries), partial(_rank, losses))),
+        (FailureMode.UNRELATED, unrelated),
+        (FailureMode.SEVERAL, _found_another(losses)),
+    )
+    modes: list[FailureMode | None] = [None if right else FailureMode.OTHER for right in queries.is_correct.tolist()]
+    evidence = [""] * len(modes)
+    for row in losses.rows.tolist():
+        found = ((mode, cause[row]) for mode, cause in causes if row in cause)
+        modes[row], evidence[row] = next(found, (FailureMode.OTHER, ""))
+    chance = Counter(
+        next((mode for mode, cause in shifted.items() if row in cause), FailureMode.OTHER)
+        for shifted in by_chance
+        for row in losses.rows.tolist()
+        if modes[row] in _LATER
+    )
+    conditions |= {FailureMode.GAP: gap, FailureMode.LURE: lured}
+    return FailureModes(tuple(modes), conditions, tuple(evidence), {mode: chance[mode] / N_SHIFTS for mode in BY_TEXTS})
+
+
+def _shown_by_texts(
+    losses: Losses,
+    vocabulary: Vocabulary,
+    opinion: Scorer,
+    read_ends: Mapping[str, int],
+    attributes: AttributeReader,
+) -> dict[FailureMode, Cause]:
+    """Causes that the three texts of a query show, in the order in which they are looked for."""
+    words = word_causes(losses, vocabulary, opinion, read_ends, attributes)
+    first = {
+        FailureMode.VALUE: _contradictions(losses, attributes),
+        FailureMode.LANGUAGE: _other_languages(losses, attributes),
+    }
+    return first | words
 
 
 def explains(condition: BoolArray, failed: BoolArray) -> bool:
@@ -174,91 +227,114 @@ def winning_hubs(queries: QueryTable) -> tuple[int, ...]:
     return tuple(winner for _, winner in sorted(hubs, key=lambda hub: (-hub[0], hub[1])))
 
 
-def _best_positive(queries: QueryTable) -> IntArray:
-    """The best-scoring relevant document of each query, shape (Q,)."""
-    starts, ends = queries.relevant_indptr[:-1], queries.relevant_indptr[1:]
-    places = [
-        start + int(np.argmax(queries.relevant_scores[start:end])) for start, end in zip(starts, ends, strict=True)
-    ]
-    return np.asarray(queries.relevant_documents[np.array(places, dtype=np.int64)], dtype=np.int64)
-
-
 def is_one_attribute(wrong_type: str) -> bool:
     """Whether the types of a winner (``QueryTable.wrong_type``) are one attribute: "colour", not "colour + size"."""
     return bool(wrong_type) and " + " not in wrong_type and names_attribute(wrong_type)
 
 
-def _lures(queries: QueryTable, documents: DocumentTable, best_positive: IntArray) -> BoolArray:
-    """Queries that share more words with their best wrong document than with their best positive, shape (Q,).
-
-    Words and not n-grams of letters, because a longer document has more n-grams of anything. Diacritics do not count.
-    """
-    flags = np.zeros(len(queries.texts), dtype=bool)
-    for row in np.flatnonzero(queries.wrong_document >= 0).tolist():
-        asked = _bare_words(queries.texts[row])
-        ours, theirs = (
-            len(asked & _bare_words(documents.texts[int(document)]))
-            for document in (best_positive[row], queries.wrong_document[row])
-        )
-        flags[row] = theirs > ours
-    return flags
+def _typed(queries: QueryTable, fits: Callable[[str], bool]) -> BoolArray:
+    return np.array([bool(types) and fits(types) for types in queries.wrong_type], dtype=bool)
 
 
-def _bare_words(*texts: str) -> set[str]:
-    return set().union(*map(_bare_words_between_blanks, {piece for text in texts for piece in text.split()}))
+def _equal_score(losses: Losses, row: int) -> str:
+    return f"'{losses.winner(row)}' scores the same, {losses.queries.positive_similarity[row]:.4f}"
 
 
-@lru_cache(maxsize=1 << 15)
-def _bare_words_between_blanks(piece: str) -> tuple[str, ...]:
-    return tuple(strip_diacritics(word) for word in words(piece))
+def _stated_type(losses: Losses, row: int) -> str:
+    return f"'{losses.winner(row)}' is its hard negative of type '{losses.queries.wrong_type[row]}'"
 
 
-def _truncated(
-    queries: QueryTable,
-    documents: DocumentTable,
-    best_positive: IntArray,
-    n_tokens: Mapping[str, int],
-    max_length: int | None,
-) -> BoolArray:
+def _positive(losses: Losses, row: int) -> str:
+    return f"the right document is {excerpt(losses.texts(row)[1], 30)}"
+
+
+def _rank(losses: Losses, row: int) -> str:
+    return f"its rank is {losses.queries.rank[row]:,.0f}, and it is in no top list of any query"
+
+
+def _hub_wins(losses: Losses) -> Cause:
+    wins = Counter(losses.wrong[losses.rows].tolist())
+    is_hub = np.isin(losses.wrong, winning_hubs(losses.queries))
+    return losses.cause(
+        is_hub,
+        lambda row: f"'{losses.winner(row)}' wins {wins[int(losses.wrong[row])]:,} queries",
+    )
+
+
+def _contradictions(losses: Losses, attributes: AttributeReader) -> Cause:
+    """Failed queries whose winner meets one value that is asked for and contradicts another, unlike the right one."""
+    found: dict[int, str] = {}
+    for row in losses.rows.tolist():
+        query, right, wrong = losses.texts(row)
+        kinds = attributes.conflicts(query, wrong)
+        if kinds and not attributes.conflicts(query, right) and attributes.met_values(query, wrong, tolerance=AS_CLOSE):
+            found[row] = f"the winner states another {' and another '.join(kinds)} than the query"
+    return found
+
+
+def _other_languages(losses: Losses, attributes: AttributeReader) -> Cause:
+    """Failed queries in the language, or the script, of the winner and not of the right document."""
+    found: dict[int, str] = {}
+    for row in losses.rows.tolist():
+        texts = losses.texts(row)
+        for read in (attributes.language, script):
+            query, right, wrong = map(read, texts)
+            if query == wrong != right and None not in (query, right) and "none" not in (query, right):
+                found[row] = f"query and winner are {query}, the right document is {right}"
+                break
+    return found
+
+
+def _truncated(losses: Losses, n_tokens: Mapping[str, int], max_length: int | None) -> BoolArray:
     """Queries that are, or whose best positive or best wrong document is, longer than the model reads, shape (Q,)."""
+    queries, documents = losses.queries, losses.documents
     if max_length is None:
         return np.zeros(len(queries.texts), dtype=bool)
     is_long = np.array([n_tokens.get(text, 0) > max_length for text in documents.texts], dtype=bool)
     long_query = np.array([n_tokens.get(text, 0) > max_length for text in queries.texts], dtype=bool)
     has_wrong = queries.wrong_document >= 0
-    return np.asarray(long_query | is_long[best_positive] | (is_long[queries.wrong_document] & has_wrong), dtype=bool)
+    return np.asarray(long_query | is_long[losses.right] | (is_long[queries.wrong_document] & has_wrong), dtype=bool)
 
 
-def _answering_winners(
-    queries: QueryTable,
-    documents: DocumentTable,
-    scorer: Scorer,
-    failed: IntArray,
-    best_positive: IntArray,
-    attributes: AttributeReader,
-) -> BoolArray:
-    """Failed queries whose winner answers as well as the best positive, and is preferred by ``scorer``, shape (Q,)."""
-    flags = np.zeros(len(queries.texts), dtype=bool)
-    ours, theirs = (scorer.pairs(failed, chosen[failed]) for chosen in (best_positive, queries.wrong_document))
-    for row in failed[theirs >= ours].tolist():
-        positive, wrong = (documents.texts[int(chosen[row])] for chosen in (best_positive, queries.wrong_document))
-        flags[row] = answers_as_well(queries.texts[row], positive, wrong, attributes)
-    return flags
+def _of_other_length(losses: Losses) -> BoolArray:
+    """Queries whose best positive is :data:`FAR_LENGTH` times as long as their best wrong document, or the reverse."""
+    queries = losses.queries
+    lengths = np.array([1 + len(text) for text in losses.documents.texts], dtype=np.float64)
+    ratio = np.abs(np.log(lengths[losses.right] / lengths[queries.wrong_document]))
+    flags = np.asarray((ratio >= np.log(FAR_LENGTH)) & (queries.wrong_document >= 0), dtype=bool)
+    return flags if flags[losses.rows].sum() >= LEAST_WINS else np.zeros_like(flags)  # few are everyday noise
 
 
-def _near_winners(
-    queries: QueryTable, documents: DocumentTable, failed: IntArray, attributes: AttributeReader
-) -> BoolArray:
-    """Queries whose winner is a near duplicate of a relevant document, other than a stated hard negative."""
-    flags = np.zeros(len(queries.texts), dtype=bool)
-    for row in failed.tolist():
-        wrong = documents.texts[int(queries.wrong_document[row])]
-        own = queries.relevant_documents[queries.relevant_indptr[row] : queries.relevant_indptr[row + 1]]
-        flags[row] = any(
-            _say_the_same(documents.texts[int(d)], wrong, attributes, is_stated=bool(queries.wrong_type[row]))
-            for d in own
-        )
-    return flags
+def _lengths(losses: Losses, n_tokens: Mapping[str, int], row: int) -> str:
+    query, right, wrong = (
+        f"{n_tokens[text]:,} tokens" if text in n_tokens else f"{len(text):,} characters" for text in losses.texts(row)
+    )
+    return f"query {query}, right document {right}, winner {wrong}"
+
+
+def _answering_winners(losses: Losses, opinion: Scorer, attributes: AttributeReader) -> Cause:
+    """Failed queries whose winner answers as well as the best positive, and is preferred by ``opinion``."""
+    rows = losses.rows
+    ours, theirs = (opinion.pairs(rows, of[rows]) for of in (losses.right, losses.wrong))
+    return {
+        row: f"'{losses.winner(row)}' states all that query and right document share; "
+        f"{opinion.name}: {their:.2f} against {our:.2f}"
+        for row, our, their in zip(rows.tolist(), ours.tolist(), theirs.tolist(), strict=True)
+        if their >= our and answers_as_well(*losses.texts(row), attributes)
+    }
+
+
+def _near_winners(losses: Losses, attributes: AttributeReader) -> Cause:
+    """Failed queries whose winner is a near duplicate of a relevant document, other than a stated hard negative."""
+    queries, documents = losses.queries, losses.documents
+    found: dict[int, str] = {}
+    for row in losses.rows.tolist():
+        wrong = losses.texts(row)[2]
+        for document in queries.relevant_documents[queries.relevant_of(row)].tolist():
+            is_stated = bool(queries.wrong_type[row])
+            if _say_the_same(documents.texts[document], wrong, attributes, is_stated=is_stated):
+                found[row] = f"'{losses.winner(row)}' says what the right document '{documents.ids[document]}' says"
+    return found
 
 
 def _say_the_same(positive: str, wrong: str, attributes: AttributeReader, *, is_stated: bool) -> bool:
@@ -269,13 +345,14 @@ def _say_the_same(positive: str, wrong: str, attributes: AttributeReader, *, is_
     return bool(near_duplicates([positive, wrong], threshold=NEAR_JACCARD))
 
 
-def _outliers(queries: QueryTable, documents: DocumentTable) -> BoolArray:
-    known = _bare_words(*documents.texts)
-    wordless = np.array([not known & _bare_words(text) for text in queries.texts])
-    best = queries.top_scores[:, 0].astype(np.float64)
-    first, third = np.quantile(best, (0.25, 0.75))
+def _outliers(losses: Losses, wordless: BoolArray) -> Cause:
+    best = losses.queries.top_scores[:, 0].astype(np.float64)
+    first, middle, third = np.quantile(best, (0.25, 0.5, 0.75))
     is_far = (best < first - FAR_FENCES * (third - first)) & (third > first)  # equal scores have no outliers
-    return np.asarray(wordless | is_far, dtype=bool)
+    return {
+        **losses.cause(is_far, lambda row: f"its best score is {best[row]:.2f}, the median {middle:.2f}"),
+        **losses.cause(wordless, lambda row: "no document has a word of the query"),
+    }
 
 
 def _reachable(queries: QueryTable) -> BoolArray:
@@ -283,3 +360,13 @@ def _reachable(queries: QueryTable) -> BoolArray:
     seen = np.isin(queries.relevant_documents, np.unique(queries.top_documents))
     starts: Sequence[int] = queries.relevant_indptr[:-1].tolist()
     return np.asarray(np.logical_or.reduceat(seen, starts), dtype=bool)
+
+
+def _found_another(losses: Losses) -> Cause:
+    """Failed queries of several relevant documents of which one is among the first :data:`FOUND`."""
+    queries = losses.queries
+    is_found = (queries.n_relevant > 1) & (queries.rank <= FOUND)
+    return losses.cause(
+        is_found,
+        lambda row: f"{queries.n_relevant[row]:,} relevant documents, the first at rank {queries.rank[row]:.0f}",
+    )

@@ -15,6 +15,7 @@ from embedscope.diagnose.model_faults import collapsed_space, slice_findings, un
 from embedscope.diagnose.query_features import QueryFacts, query_features
 from embedscope.diagnose.second_opinion import Scorer, lexical_scorer
 from embedscope.diagnose.slices import SliceSearch, find_slices
+from embedscope.diagnose.themes import ThemeLevel
 from embedscope.diagnose.type_faults import ignored_types
 from embedscope.measure.ngrams import SplitTexts
 from embedscope.metrics.norms import directions_of
@@ -36,6 +37,7 @@ def find_faults(
     resampler: Resampler,
     *,
     embeddings: Embeddings | None = None,
+    themes: ThemeLevel | None = None,
     more: Sequence[Candidate] = (),
     attributes: AttributeReader = NO_ATTRIBUTES,
 ) -> tuple[Finding, ...]:
@@ -48,12 +50,14 @@ def find_faults(
     resampler : Resampler
         Of the measured queries: every interval, and the halves of the search for slices.
     embeddings : Embeddings, optional
-        Of the collection: queries are clustered into topics, and the space is looked at.
+        Of the collection: the space is looked at.
+    themes : ThemeLevel, optional
+        Of the queries: each is a slice.
     more : sequence of Candidate
         Findings made elsewhere, to be put in order with these.
     """
     queries, documents = scored.queries, scored.documents
-    search = search_slices(scored, collection, resampler, embeddings=embeddings, attributes=attributes)
+    search = search_slices(scored, collection, resampler, themes=themes, attributes=attributes)
     candidates = [
         *ignored_types(queries, documents, resampler, tolerance=scored.tie_tolerance),
         *unbeaten_baselines(scored),
@@ -77,6 +81,7 @@ def failure_modes(
     base: Embeddings | None = None,
     split_texts: tuple[SplitTexts, SplitTexts] | None = None,
     n_tokens: Mapping[str, int] | None = None,
+    read_ends: Mapping[str, int] | None = None,
     attributes: AttributeReader = NO_ATTRIBUTES,
 ) -> FailureModes:
     """Why each failed query failed, as `classify_failures`.
@@ -92,6 +97,7 @@ def failure_modes(
         scored.documents,
         opinion=opinion,
         n_tokens=n_tokens,
+        read_ends=read_ends,
         max_length=scored.model.max_length,
         tolerance=scored.tie_tolerance,
         attributes=attributes,
@@ -103,7 +109,7 @@ def search_slices(
     collection: Collection,
     resampler: Resampler,
     *,
-    embeddings: Embeddings | None = None,
+    themes: ThemeLevel | None = None,
     attributes: AttributeReader = NO_ATTRIBUTES,
 ) -> SliceSearch:
     """Slices of the queries on which the reciprocal rank is worse than on the rest."""
@@ -125,11 +131,11 @@ def search_slices(
         positive_frequency=frequency,
         negative_types=types,
         metadata={name: [values[row] for row in rows] for name, values in columns.items()},
-        vectors=None if embeddings is None else directions_of(embeddings.queries[rows]),
+        themes=themes,
     )
     return find_slices(
         queries.values[METRIC],
-        query_features(facts, attributes=attributes, seed=resampler.seed),
+        query_features(facts, attributes=attributes),
         resampler,
     )
 

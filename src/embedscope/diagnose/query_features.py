@@ -17,8 +17,8 @@ from embedscope.data.text_features import (
     script,
     words,
 )
-from embedscope.diagnose.themes import cluster_rows, name_clusters
-from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, BoolArray, Float32Array, IntArray
+from embedscope.diagnose.themes import ThemeLevel
+from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, BoolArray, IntArray
 
 MAX_VALUES = 30
 """Values of a metadata column that become slices; a column with more is an identifier."""
@@ -42,11 +42,11 @@ class QueryFacts:
     positive_frequency: IntArray  # (Q,) queries that share the best-known positive
     negative_types: Sequence[frozenset[str]]
     metadata: Mapping[str, Sequence[str | None]]
-    vectors: Float32Array | None = None  # (Q, dim), unit rows
+    themes: ThemeLevel | None = None  # the broad ones, of these queries
 
 
-def query_features(facts: QueryFacts, *, attributes: AttributeReader = NO_ATTRIBUTES, seed: int = 0) -> list[Feature]:
-    """Length, script, language, diacritics, digits, units, abbreviations, frequency, types, metadata, topic.
+def query_features(facts: QueryFacts, *, attributes: AttributeReader = NO_ATTRIBUTES) -> list[Feature]:
+    """Length, script, language, diacritics, digits, units, abbreviations, frequency, types, metadata, theme.
 
     A feature that all queries have, or none, is left out.
     """
@@ -61,7 +61,7 @@ def query_features(facts: QueryFacts, *, attributes: AttributeReader = NO_ATTRIB
             for name in sorted(frozenset().union(*types))
         ),
         *_metadata(facts),
-        *_topics(facts, seed),
+        *_themes(facts.themes),
     ]
     return [feature for feature in features if 0 < feature.rows.sum() < len(feature.rows)]
 
@@ -103,13 +103,10 @@ def _metadata(facts: QueryFacts) -> list[Feature]:
     return found
 
 
-def _topics(facts: QueryFacts, seed: int) -> list[Feature]:
-    n = len(facts.texts)
-    if facts.vectors is None or n < 40:
+def _themes(themes: ThemeLevel | None) -> list[Feature]:
+    if themes is None:
         return []
-    labels = cluster_rows(facts.vectors, int(np.clip(np.sqrt(n / 4), 2, 20)), seed=seed)
-    names = name_clusters(facts.texts, labels)
-    return [Feature("topic", f"about '{name}'", labels == label) for label, name in names.items()]
+    return [Feature("theme", f"about '{name}'", themes.queries == place) for place, name in enumerate(themes.names)]
 
 
 def _flags(family: str, name: str, flags: Sequence[bool]) -> Feature:

@@ -20,7 +20,7 @@ from embedscope.measure.ngrams import GramWeights, SplitTexts
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, Float64Array, IntArray
 
 _BLOCK = 256
-_AS_CLOSE = 0.02
+AS_CLOSE = 0.02
 """How far a number may miss an exact wish that the positive meets, relative."""
 
 _LEAST_NAMED = 3
@@ -78,7 +78,7 @@ def answers_as_well(query: str, positive: str, document: str, attributes: Attrib
     if denies_more(document, positive, attributes) or attributes.conflicts(query, document):
         return False
     # Values are written in many ways, so that the words alone do not show that one is missing.
-    ours_met, theirs_met = (attributes.met_values(query, text, tolerance=_AS_CLOSE) for text in (positive, document))
+    ours_met, theirs_met = (attributes.met_values(query, text, tolerance=AS_CLOSE) for text in (positive, document))
     return ours_met <= theirs_met
 
 

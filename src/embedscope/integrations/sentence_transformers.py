@@ -109,6 +109,7 @@ class Evaluation:
         self._settings = Settings.of(
             **named,
             max_samples=max_samples,
+            explain=0,
             seed=seed,
             draws=draws,
             criteria=criteria,

@@ -39,7 +39,7 @@ _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 def perturb(texts: Sequence[str], perturbation: Perturbation, *, seed: int) -> tuple[str, ...]:
     """Each text perturbed, in NFC and stripped as the texts of a collection are."""
     return tuple(
-        unicodedata.normalize("NFC", perturbation.apply(text, _generator(seed, perturbation.name, text))).strip()
+        unicodedata.normalize("NFC", perturbation.apply(text, text_generator(seed, perturbation.name, text))).strip()
         for text in texts
     )
 
@@ -165,6 +165,7 @@ def _is_of(letter: str, scripts: tuple[str, ...]) -> bool:
     return unicodedata.name(letter, "").startswith(scripts)
 
 
-def _generator(seed: int, name: str, text: str) -> np.random.Generator:
+def text_generator(seed: int, name: str, text: str) -> np.random.Generator:
+    """The random numbers of one change of one text, whatever stands beside it."""
     digest = hashlib.sha256(f"{seed}\n{name}\n{text}".encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:16]))

@@ -13,9 +13,7 @@ from embedscope.measure.scoring import rank_values
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.norms import directions_of
 from embedscope.metrics.vectors import score_pairs
-from embedscope.models.cache import EmbeddingStore
-from embedscope.models.embed import encode_texts
-from embedscope.models.model import Model
+from embedscope.models.embed import Encode
 from embedscope.protocols import BoolArray, Float32Array, Float64Array, IntArray, Perturbation
 from embedscope.result import Estimate, PerturbationEffect, Robustness
 from embedscope.settings import TIE_TOLERANCE
@@ -24,19 +22,6 @@ from embedscope.stats.resampler import Resampler, holm_over_changes
 AS_WRITTEN = "as written"
 _RANK_1 = "Success@1"
 _ORDER = "MRR"
-
-Encode = Callable[[Sequence[str]], Float32Array]
-"""Query texts to rows of the space that is measured."""
-
-
-def query_encoder(model: Model, store: EmbeddingStore | None = None, *, batch_size: int = 32) -> Encode:
-    """A function from query texts to their vectors under ``model``; only texts new to the store are encoded."""
-
-    def encode(texts: Sequence[str]) -> Float32Array:
-        found = encode_texts(texts, model.encoder, store, batch_size=batch_size, prompt=model.query_prompt)
-        return model.projector.project(found.vectors, what="perturbed query", ids=texts)
-
-    return encode
 
 
 def measure_robustness(
@@ -66,7 +51,7 @@ def measure_robustness(
     judgments, resampler
         Of these queries, each of which has a relevant document, and of their clusters.
     encode : callable
-        From `query_encoder`; receives the changed texts of one perturbation at a time.
+        Query texts to their vectors, from `text_encoder`; receives the changed texts of one perturbation at a time.
     seed : int
         Of the perturbations.
     tolerance : float

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -220,6 +220,20 @@ def encode_roles(
         n_encoded=sum(part.n_encoded for part in parts),
         n_cached=sum(part.n_cached for part in parts),
     )
+
+
+Encode = Callable[[Sequence[str]], Float32Array]
+"""Texts to rows of the space that is measured."""
+
+
+def text_encoder(model: Model, store: EmbeddingStore | None = None, *, prompt: str, batch_size: int = 32) -> Encode:
+    """A function from changed texts to their vectors under ``model``, behind ``prompt``; only new ones are encoded."""
+
+    def encode(texts: Sequence[str]) -> Float32Array:
+        found = encode_texts(texts, model.encoder, store, batch_size=batch_size, prompt=prompt)
+        return model.projector.project(found.vectors, what="changed text", ids=texts)
+
+    return encode
 
 
 def embed_collection(

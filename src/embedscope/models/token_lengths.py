@@ -80,3 +80,25 @@ def long_texts(model: Model, collection: Collection) -> Mapping[str, int]:
     if not pairs:
         return {}
     return prompted_lengths(encoder.tokenizer_folder, pairs, model=model.facts.checkpoint, max_length=limit).n_tokens
+
+
+def read_ends(model: Model, documents: Iterable[str]) -> Mapping[str, int]:
+    """Characters of each document that the model reads, of those that are too long for it.
+
+    Empty where the tokenizer does not say which characters a token stands for.
+    """
+    limit, encoder = model.facts.max_length, model.encoder
+    if limit is None or not isinstance(encoder, SentenceTransformerEncoder) or encoder.tokenizer_folder is None:
+        return {}
+    file, prompt = encoder.tokenizer_folder / "tokenizer.json", model.document_prompt
+    if not file.is_file():
+        return {}
+    with importing("tokenizers", needed_for="Counting tokens", extra="models"):
+        from tokenizers import Tokenizer
+    tokenizer = Tokenizer.from_file(str(file))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(limit)
+    listed = sorted(documents)
+    encoded = tokenizer.encode_batch([prompt + text for text in listed])
+    ends = {text: max(e for _, e in one.offsets) - len(prompt) for text, one in zip(listed, encoded, strict=True)}
+    return {text: end for text, end in ends.items() if end < len(text.rstrip())}

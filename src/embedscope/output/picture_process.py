@@ -53,6 +53,7 @@ def picture_files(
     *,
     dpi: float,
     format: str,  # noqa: A002
+    color_by: str | None = None,
     without: Collection[str] = (),
 ) -> dict[str, bytes]:
     """The content of the picture files that ``stage`` has enough for, by name, but for the files ``without``.
@@ -64,13 +65,13 @@ def picture_files(
     with ThreadPoolExecutor(1) as packing:
         files = {
             f"{name}.{format}": packing.submit(pictures.drawn(draw(), dpi=dpi, format=format))
-            for name, draw in _pictures(stage)
+            for name, draw in _pictures(stage, color_by)
             if f"{name}.{format}" not in without
         }
     return {name: file.result() for name, file in files.items()}
 
 
-def _pictures(stage: Scored) -> Iterator[tuple[str, Callable[[], Figure]]]:
+def _pictures(stage: Scored, color_by: str | None) -> Iterator[tuple[str, Callable[[], Figure]]]:
     """The pictures of a stage: each shows what no later stage changes."""
     from embedscope.output import pictures
     from embedscope.result import Diagnosed, Mapped
@@ -96,14 +97,14 @@ def _pictures(stage: Scored) -> Iterator[tuple[str, Callable[[], Figure]]]:
             )
     if isinstance(stage, Mapped):
         for name in stage.maps:
-            yield f"{name}_projection", partial(pictures.draw_map, stage, name)
+            yield f"{name}_projection", partial(pictures.draw_map, stage, name, color_by=color_by)
 
 
 class Drawing:
     """The pictures of one run, drawn beside what else there is to do; a context manager."""
 
-    def __init__(self, *, dpi: float, format: str) -> None:  # noqa: A002
-        self._settings: dict[str, Any] = {"dpi": dpi, "format": format}
+    def __init__(self, *, dpi: float, format: str, color_by: str | None = None) -> None:  # noqa: A002
+        self._settings: dict[str, Any] = {"dpi": dpi, "format": format, "color_by": color_by}
         self._process = _started()
         self._waiting = ThreadPoolExecutor(1)
         self._answers: list[Future[dict[str, bytes]]] = []

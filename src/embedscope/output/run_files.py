@@ -16,12 +16,15 @@ from embedscope.output.run_folder import (
     write_parquet,
     write_text,
 )
-from embedscope.output.table_columns import point_columns, query_columns
+from embedscope.output.table_columns import deletion_columns, point_columns, query_columns
 from embedscope.publishing import is_stream
 from embedscope.result import Result, Scored
 from embedscope.result.report import report
 
-TABLES = ("report.json", "queries.parquet", "points.parquet", "manifest.json", "report.html", payload.PAGE_FILE)
+TABLES = (
+    "report.json", "queries.parquet", "explanations.parquet", "points.parquet", "manifest.json", "report.html",
+    payload.PAGE_FILE,
+)  # fmt: skip
 """What a run may write beside pictures."""
 
 
@@ -65,6 +68,9 @@ def write_run(
         write_json(staging / "report.json", {**own, **(more_report or {})})
         write_parquet(staging / "queries.parquet", query_columns(result))
         names = ["report.json", "queries.parquet"]
+        if result.explanations is not None:
+            write_parquet(staging / "explanations.parquet", deletion_columns(result))
+            names.append("explanations.parquet")
         if result.points is not None:
             write_parquet(staging / "points.parquet", point_columns(result))
             names.append("points.parquet")

@@ -1,4 +1,4 @@
-"""A result as tables: the columns of ``queries.parquet`` and ``points.parquet`` (contract)."""
+"""A result as tables: columns of ``queries.parquet``, ``explanations.parquet`` and ``points.parquet`` (contract)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from embedscope.protocols import Role
-from embedscope.result import Result, Scored
+from embedscope.result import Diagnosed, Result, Scored, TextRole
 
 
 def query_columns(result: Scored) -> dict[str, Any]:
@@ -35,6 +35,7 @@ def query_columns(result: Scored) -> dict[str, Any]:
         "wrong_similarity": q.wrong_similarity,
         "wrong_type": list(q.wrong_type),
         **({"failure_mode": [mode or None for mode in q.failure_modes]} if q.failure_modes else {}),
+        **({"failure_evidence": [shown or None for shown in q.failure_evidence]} if q.failure_evidence else {}),
         "relevant_ids": [[d.ids[i] for i in q.relevant_documents[own]] for own in relevant],
         "negative_ids": [[d.ids[i] for i in q.negative_documents[own]] for own in negatives],
         "negative_scores": [q.negative_scores[own] for own in negatives],
@@ -43,6 +44,27 @@ def query_columns(result: Scored) -> dict[str, Any]:
         "top_scores": q.top_scores.astype(np.float64),
         "top_is_relevant": q.top_is_relevant,
         **q.values,
+    }
+
+
+def deletion_columns(result: Diagnosed) -> dict[str, Any]:
+    """One row a word that was left out, failures in the order in which they were looked at."""
+    q, d = result.queries, result.documents
+    if result.explanations is None:
+        return {}
+    pairs = [(each, deletion) for each in result.explanations.failures for deletion in each.deletions]
+    documents = {TextRole.RIGHT: "right", TextRole.WRONG: "wrong"}
+    return {
+        "query_id": [q.ids[each.query] for each, _ in pairs],
+        "role": [one.role.value for _, one in pairs],
+        "document_id": [
+            d.ids[getattr(each, documents[one.role])] if one.role in documents else None for each, one in pairs
+        ],
+        "start": np.array([one.start for _, one in pairs], dtype=np.int64),
+        "end": np.array([one.end for _, one in pairs], dtype=np.int64),
+        "text": [each.word(one, q, d) for each, one in pairs],
+        "change": np.array([one.change for _, one in pairs], dtype=np.float64),
+        "puts_right_first": np.array([one.puts_right_first for _, one in pairs], dtype=bool),
     }
 
 
@@ -63,6 +85,7 @@ def point_columns(result: Result) -> dict[str, Any]:
         "id": [table.ids[row] for table, row in shown],
         "text": [table.texts[row] for table, row in shown],
         "role": [role.value for role in points.roles],
+        **({"theme": [result.themes[t].name if t >= 0 else None for t in points.themes]} if result.themes else {}),
         "is_correct": [bool(q.is_correct[row]) if table is q else None for table, row in shown],
         "rank": [float(q.rank[row]) if table is q else None for table, row in shown],
     }

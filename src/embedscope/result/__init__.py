@@ -14,9 +14,10 @@ from embedscope.result.comparisons import (
 from embedscope.result.decision import Check, Criteria, Criterion, Fitness, Outcome, Verdict, VerdictOutcome
 from embedscope.result.deployment import DeploymentCost, StorageFormat, ThresholdChoice, ThresholdTable
 from embedscope.result.estimate import Estimate
+from embedscope.result.explanations import DecidingWord, Deletion, Explanation, Explanations, MinimalPairs, TextRole
 from embedscope.result.finding import Finding, Severity
 from embedscope.result.formatting import run_label, run_labels
-from embedscope.result.mapped_points import MAP_NAMES, MapAnimation, MapLayout, Points
+from embedscope.result.mapped_points import MAP_NAMES, MapAnimation, MapLayout, Points, Theme
 from embedscope.result.parity import (
     Cosines,
     DifferingText,
@@ -57,6 +58,8 @@ __all__ = [
     "Criteria",
     "Criterion",
     "DataFacts",
+    "DecidingWord",
+    "Deletion",
     "DeploymentCost",
     "Diagnosed",
     "DifferingText",
@@ -67,6 +70,8 @@ __all__ = [
     "Evidence",
     "Example",
     "ExampleKind",
+    "Explanation",
+    "Explanations",
     "Finding",
     "Fitness",
     "Geometry",
@@ -78,6 +83,7 @@ __all__ = [
     "MapLayout",
     "Mapped",
     "Metric",
+    "MinimalPairs",
     "ModelFacts",
     "NegativeType",
     "NormDifference",
@@ -100,6 +106,8 @@ __all__ = [
     "SpaceGeometry",
     "StorageFormat",
     "TensorAccount",
+    "TextRole",
+    "Theme",
     "ThresholdChoice",
     "ThresholdTable",
     "Timeline",

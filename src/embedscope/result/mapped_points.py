@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from embedscope.protocols import BoolArray, Float32Array, IntArray, Role
 from embedscope.result.codec import ENTRY_NAME, IF_ANY, UNWRITTEN, written
 
@@ -23,6 +25,23 @@ class Points:
     neighbor_ids: IntArray  # (M, k) point indices, nearest first, by cosine distance
     neighbor_distances: Float32Array  # (M, k) cosine distance = 1 - cosine similarity
     n_left_out: int  # points that exist but are not drawn (budget)
+    themes: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """Place of the broad theme of each point in ``Mapped.themes``, -1 for none, shape (M,); empty without themes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """A cluster of queries and documents in the space of the model, named by the words that set it apart.
+
+    ``label_points`` holds, for each map on which half of the theme lies close together, the point (row of
+    ``points.parquet``) amid that half; on another map its name would mislead.
+    """
+
+    name: str
+    level: int  # 0: one of the broad ones, 1: one of the finer ones
+    n_queries: int
+    n_documents: int
+    label_points: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A run that was written before, as a result again: what a comparison needs, read from its folder.
 
 Checkpoints come and go; a CI job keeps the folder of the run that is in production and compares a candidate with it.
-Vectors are not in the folder, so maps, geometry, neighbours and texts of documents stay empty.
+Vectors are not in the folder, so maps, geometry, explanations, neighbours and texts of documents stay empty.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ def read_run(folder: str | Path) -> Result:
             points=None,
             heatmap=None,
             geometry=None,
+            explanations=None,
             maps={},
         )
     except (OSError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
@@ -89,6 +90,7 @@ def _queries(columns: Mapping[str, list[Any]], metrics: tuple[str, ...]) -> Quer
         "negative_types": [types for row in columns["negative_types"] for types in row],
         "values": {name: columns[name] for name in metrics},
         "failure_modes": [mode or "" for mode in columns.get("failure_mode", [])],
+        "failure_evidence": [evidence or "" for evidence in columns.get("failure_evidence", [])],
     }
     return decode(
         QueryTable,

@@ -11,8 +11,9 @@ from embedscope.result.comparisons import Comparison
 from embedscope.result.decision import Check, Verdict
 from embedscope.result.deployment import DeploymentCost, ThresholdTable
 from embedscope.result.estimate import Estimate
+from embedscope.result.explanations import Explanations
 from embedscope.result.finding import Finding
-from embedscope.result.mapped_points import MapLayout, Points
+from embedscope.result.mapped_points import MapLayout, Points, Theme
 from embedscope.result.perturbed import Robustness
 from embedscope.result.provenance import DataFacts, ModelFacts
 from embedscope.result.scores import Example, Heatmap, Leakage, Metric, NegativeType, Power, Similarity
@@ -49,7 +50,7 @@ class Diagnosed(Scored):
     """Why the failures fail, what the space looks like, and what serving it would cost.
 
     ``failure_modes`` counts the failed queries by mode, in the order of decision; ``not_measured`` says why one of the
-    four records above it is None.
+    five records above it is None.
     """
 
     findings: tuple[Finding, ...] = ()  # ordered by what fixing them would gain
@@ -58,16 +59,18 @@ class Diagnosed(Scored):
     thresholds: ThresholdTable | None = field(default=None, metadata=ADDED)
     robustness: Robustness | None = field(default=None, metadata=ADDED)
     deployment: DeploymentCost | None = field(default=None, metadata=ADDED)
+    explanations: Explanations | None = field(default=None, metadata=ADDED)
     not_measured: Mapping[str, str] = field(default_factory=dict, metadata=ADDED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mapped(Diagnosed):
-    """The points and their maps, for navigation."""
+    """The points and their maps, for navigation; the broad themes first, each level by size."""
 
     points: Points | None = field(default=None, metadata=UNWRITTEN)
     maps: Mapping[str, MapLayout] = field(default_factory=dict)
     maps_absent: Mapping[str, str] = field(default_factory=dict)  # name of a map -> the line that says why
+    themes: tuple[Theme, ...] = field(default=(), metadata=ADDED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,12 +45,23 @@ class QueryTable:
     negative_types: tuple[tuple[str, ...], ...]
     values: Mapping[str, Float64Array] = field(default_factory=dict)  # metric name -> (Q,), NaN where undefined
     failure_modes: tuple[str, ...] = ()  # why a query is not right at rank 1, "" where it is; () where nobody asked
+    failure_evidence: tuple[str, ...] = ()  # what shows each, "" where nothing does; () where nobody asked
     groups: tuple[str | None, ...] = ()  # as the data file states them, () where it has none
     metadata: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)  # other columns of the data file
+
+    @property
+    def stated(self) -> dict[str, tuple[str | None, ...]]:
+        """What the data file says of each query, by column; its groups as ``group``."""
+        return {**({"group": self.groups} if self.groups else {}), **self.metadata}
 
     def relevant_of(self, row: int) -> range:
         """Entries of one query in the columns of relevant documents."""
         return range(int(self.relevant_indptr[row]), int(self.relevant_indptr[row + 1]))
+
+    def best_relevant(self, row: int) -> int:
+        """The best-scoring relevant document of one query, the first of equal ones."""
+        own = self.relevant_of(row)
+        return int(self.relevant_documents[max(own, key=lambda entry: self.relevant_scores[entry])])
 
     def negatives_of(self, row: int) -> range:
         """Entries of one query in the columns of hard negatives."""

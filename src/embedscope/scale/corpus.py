@@ -53,7 +53,8 @@ NO_LEXICAL = (
 
 NEEDS_EVERYTHING = "a shard folder is read once, block by block; this needs all vectors or the texts in memory"
 NOT_MEASURED = (
-    "heatmap", "leakage", "findings", "failure_modes", "geometry", "thresholds", "robustness", "deployment", "maps",
+    "heatmap", "leakage", "findings", "failure_modes", "geometry", "thresholds", "robustness", "deployment",
+    "explanations", "maps",
 )  # fmt: skip
 
 ENCODING = (
@@ -115,8 +116,8 @@ def _require_no_texts(settings: Settings) -> None:
     needs = (
         (settings.data, ("data", "train", "max_samples")),
         (settings.model, ("baseline",)),
-        (settings.measure, ("robustness", "deployment_cost", "geometry", "wanted_precision")),
-        (settings.output, ("export_failures",)),
+        (settings.measure, ("explain", "robustness", "deployment_cost", "geometry", "wanted_precision")),
+        (settings.output, ("export_failures", "export_unjudged")),
     )
     named = [name for part, names in needs for name in names if getattr(part, name)]
     if named:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from tests.support import tiny_run as tiny
@@ -20,6 +20,7 @@ from embedscope import __version__
 from embedscope.output.page import packing
 from embedscope.output.page import payload as page
 from embedscope.protocols import Role
+from embedscope.result import Deletion, Result, Theme
 
 DTYPES = {"uint8": np.uint8, "int32": np.int32, "float32": np.float32}
 
@@ -89,7 +90,15 @@ def test_only_documents_that_the_page_can_show_are_in_it() -> None:
         for name, space in hubs.spaces.items()
     }
     moved = tuple(replace(d, documents=tuple(i + extra for i in d.documents)) for d in found.findings)
-    shifted = replace(shifted, geometry=replace(hubs, spaces=spaces), findings=moved)
+    explanations = found.explanations
+    assert explanations is not None
+    failures = tuple(replace(e, right=e.right + extra, wrong=e.wrong + extra) for e in explanations.failures)
+    shifted = replace(
+        shifted,
+        geometry=replace(hubs, spaces=spaces),
+        findings=moved,
+        explanations=replace(explanations, failures=failures),
+    )
     assert unpacked(tiny.payload(shifted)) == unpacked(tiny.payload())
 
 
@@ -138,6 +147,7 @@ def many_points(n: int, n_failing: int) -> Any:
         negative_scores=np.zeros(0),
         negative_weights=np.zeros(0),
         negative_types=(),
+        metadata={},
     )
     documents = replace(
         found.documents,
@@ -155,9 +165,11 @@ def many_points(n: int, n_failing: int) -> Any:
         link_documents=n_queries + rows,
         link_is_correct=queries.is_correct,
         n_left_out=0,
+        themes=rows[:0],
     )
     layout = replace(found.maps["tsne"], xy=np.zeros((n, 2), np.float32), kept=np.ones(n, np.float32))
-    return replace(found, queries=queries, documents=documents, points=points, maps={"tsne": layout})
+    stripped = replace(found, explanations=None, themes=())
+    return replace(stripped, queries=queries, documents=documents, points=points, maps={"tsne": layout})
 
 
 def test_above_the_budget_every_failing_query_is_kept_and_the_rest_is_counted() -> None:
@@ -236,6 +248,66 @@ def test_500_queries_with_10_documents_each_stay_under_2_megabytes() -> None:
     assert len(page.to_json(tiny.payload(small))) < 1_900_000  # the program takes 0.12 MB
 
 
+def explained(texts: tuple[str, str, str], deletions: tuple[Deletion, ...]) -> Result:
+    """The tiny run with other texts and other deletions of its one failure."""
+    found, made = tiny.result(), tiny.explanations()
+    query, right, wrong = texts
+    q, d = list(found.queries.texts), list(found.documents.texts)
+    q[1], d[1], d[3] = query, right, wrong
+    return replace(
+        found,
+        queries=replace(found.queries, texts=tuple(q)),
+        documents=replace(found.documents, texts=tuple(d)),
+        explanations=replace(made, failures=(replace(made.failures[0], deletions=deletions),)),
+    )
+
+
+@given(st.tuples(st.text(max_size=8), st.text(max_size=8), st.text(max_size=8)))
+@example(("🏠 x\u0302 nhỏ", "👨\u200d👩\u200d👧 ở \ud800", "\U00020000字 a"))
+def test_places_in_texts_count_utf16_code_units(shown: tuple[str, str, str]) -> None:
+    spans = [
+        (role, start, end)
+        for role, text in zip(page.TEXT_ROLES, shown, strict=True)
+        for start, end in itertools.combinations(range(len(text) + 1), 2)
+    ]
+    deletions = tuple(Deletion(role, start, end, 0.1, puts_right_first=False) for role, start, end in spans)
+    made = tiny.payload(explained(shown, deletions))["explanations"]
+    units = [text.encode("utf-16-le", "surrogatepass") for text in shown]
+    rows = zip(numbers(made["role"]), numbers(made["start"]), numbers(made["end"]), strict=True)
+    cut = [units[role][2 * start : 2 * end].decode("utf-16-le", "surrogatepass") for role, start, end in rows]
+    assert cut == [shown[page.TEXT_ROLES.index(role)][start:end] for role, start, end in spans]
+
+
+def test_100_explained_failures_of_300_words_each_add_less_than_300_kilobytes() -> None:
+    rng = np.random.default_rng(0)
+    text = " ".join("w" * n for n in rng.integers(1, 10, 150))
+    ends = np.array([i for i, character in enumerate(f"{text} ") if character == " "])
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    changes = rng.normal(0, 0.01, (100, 300))
+    spans = [(role, int(a), int(b)) for role in page.TEXT_ROLES[1:] for a, b in zip(starts, ends, strict=True)]
+    found, made = explained(("a query", text, text), ()), tiny.explanations()
+    failures = tuple(
+        replace(
+            made.failures[0],
+            deletions=tuple(
+                Deletion(*span, float(change), puts_right_first=bool(change > 0.02))
+                for span, change in zip(spans, own, strict=True)
+            ),
+        )
+        for own in changes
+    )
+    many = replace(found, explanations=replace(made, failures=failures))
+    bare = replace(found, explanations=None)
+    added = len(page.to_json(tiny.payload(many))) - len(page.to_json(tiny.payload(bare)))
+    assert added < 300_000
+
+
+def test_an_explained_failure_without_deletions_has_none_on_the_page() -> None:
+    made = tiny.payload(explained(("a", "b", "c"), ()))["explanations"]
+    assert numbers(made["indptr"]).tolist() == [0, 0]
+    assert numbers(made["start"]).tolist() == []
+
+
 @given(hnp.arrays(np.float32, hnp.array_shapes(max_dims=2, max_side=20)))
 def test_floats_survive_but_for_those_that_are_not_finite(values: np.ndarray) -> None:
     back = numbers(packing.number_column(values, "float32"))
@@ -261,3 +333,29 @@ def test_a_column_is_deflated_only_where_that_pays() -> None:
 def test_a_number_that_json_does_not_have_is_refused() -> None:
     with pytest.raises(ValueError, match="JSON"):
         page.to_json({"value": float("nan")})
+
+
+def test_names_of_themes_stand_at_points_that_the_page_draws() -> None:
+    found = many_points(1_000, 40)
+    themes = (Theme("one", 0, 9, 9, {"tsne": 777}), Theme("two", 0, 9, 9, {}), Theme("three", 1, 9, 9, {"tsne": 123}))
+    points = replace(found.points, themes=np.arange(1_000) % 2)
+    result = replace(found, themes=themes, points=points)
+    made = tiny.payload(result, point_budget=300)["points"]
+    drawn = page.drawn_points(result, 300)
+    (layout,) = made["maps"]
+    assert numbers(layout["label_themes"]).tolist() == [0, 2]
+    assert drawn[numbers(layout["label_points"])].tolist() == [777, 123]
+    np.testing.assert_array_equal(numbers(made["themes"]), drawn % 2)
+
+
+def test_columns_of_the_data_file_are_in_it_where_they_have_few_values() -> None:
+    found = tiny.result()
+    metadata = {"id": ("a", "b", "c", "d"), "channel": ("web", "app", None, "app"), "same": ("x",) * 4}
+    result = replace(found, queries=replace(found.queries, metadata=metadata, groups=("g", "g", "h", None)))
+    columns = page.page_payload(result)["queries"]["stated"]
+    stated = {each["name"]: (texts(each["values"]), numbers(each["of"]).tolist()) for each in columns}
+    assert stated == {
+        "group": (["g", "h"], [0, 0, 1, -1]),
+        "id": (["a", "b", "c", "d"], [0, 1, 2, 3]),
+        "channel": (["app", "web"], [1, 0, -1, 0]),
+    }

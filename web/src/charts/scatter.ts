@@ -2,6 +2,7 @@
 import { inside } from '../model/plane';
 import { Camera } from './camera';
 import { Gestures } from './gestures';
+import { type Label, LabelLayer } from './labels';
 import { Lasso } from './lasso';
 import { PointLayer, type PointLook } from './layer';
 import { drawLasso, drawLinks, drawRing, type Links } from './overlay';
@@ -28,6 +29,8 @@ export interface ScatterLook extends PointLook {
   /** The point of the open query, -1 for none. */
   focus: number;
   isLasso: boolean;
+  /** Names on the map; the same array as long as they stay the same. */
+  labels: Label[];
 }
 
 export interface ScatterEvents {
@@ -45,6 +48,7 @@ const REACH = 10;
 export class ScatterChart {
   private readonly layer: PointLayer;
   private readonly overlay: Surface;
+  private readonly labels: LabelLayer;
   private readonly transition: Transition;
   private readonly camera: Camera;
   private readonly lasso: Lasso;
@@ -62,6 +66,7 @@ export class ScatterChart {
   ) {
     this.layer = new PointLayer(container, data.roles, () => this.restore());
     this.overlay = new Surface(container, 'map-overlay', data.label);
+    this.labels = new LabelLayer(container);
     this.transition = new Transition(data.layouts, data.isAnimation ?? false);
     this.camera = new Camera(this.overlay, () => this.transition.unitIn(this.overlay));
     this.lasso = new Lasso(this.camera);
@@ -89,6 +94,7 @@ export class ScatterChart {
     if (before === null) this.transition.jumpTo(next.layout);
     else if (before.layout !== next.layout) this.transition.moveTo(next.layout);
     if (before?.layout !== next.layout) this.layer.setPositions(this.transition.from, this.transition.to);
+    this.labels.set(next.labels);
     this.repaint();
   }
 
@@ -112,6 +118,7 @@ export class ScatterChart {
     cancelAnimationFrame(this.request);
     this.stopWatching();
     this.layer.destroy();
+    this.labels.destroy();
     this.overlay.destroy();
   }
 
@@ -180,7 +187,9 @@ export class ScatterChart {
       if (hovered >= 0) drawRing(this.overlay, this.placeOf(hovered), radius + 3, 1.5);
       if (lasso.corners) drawLasso(this.overlay, lasso.corners, camera);
     }
-    if (transition.progress < 1) this.schedule();
+    const isMoving = transition.progress < 1;
+    this.labels.draw(isMoving ? null : (point) => this.placeOf(point), camera.zoom);
+    if (isMoving) this.schedule();
   }
 
   /** Where a point is now, in pixels. */

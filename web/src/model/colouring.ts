@@ -1,9 +1,20 @@
 /** What the colours of the map say: every point belongs to one category of the chosen colouring. */
 import { HARD_NEGATIVE, type Page, POSITIVE, type Points, QUERY } from '../contract';
+import { shorten } from './format';
 import { fallenFor } from './queries';
 import { writingOf } from './writing';
 
-export type ColouringId = 'role' | 'outcome' | 'rank' | 'type' | 'writing' | 'margin' | 'faith';
+/** `column2` is by the third column of the data file. */
+export type ColouringId =
+  | 'role'
+  | 'outcome'
+  | 'rank'
+  | 'type'
+  | 'writing'
+  | 'margin'
+  | 'faith'
+  | 'theme'
+  | `column${number}`;
 
 /** A name of the palette; the theme says which colour it is. */
 export type Tint =
@@ -29,7 +40,7 @@ export interface Colouring {
   of: Uint8Array;
 }
 
-export const COLOURINGS: { id: ColouringId; label: string }[] = [
+const COLOURINGS: { id: ColouringId; label: string }[] = [
   { id: 'role', label: 'Role' },
   { id: 'outcome', label: 'Right or wrong' },
   { id: 'rank', label: 'Rank of the first relevant' },
@@ -40,6 +51,21 @@ export const COLOURINGS: { id: ColouringId; label: string }[] = [
 ];
 
 const N_HUES = 7;
+
+/** The colourings of a page: by theme and by columns of the data file only where there are any. */
+export function colouringsOf(page: Page): { id: ColouringId; label: string }[] {
+  return [
+    ...COLOURINGS,
+    ...(page.points?.themes ? [{ id: 'theme' as const, label: 'Theme' }] : []),
+    ...page.queries.stated.map(({ name }, i) => ({ id: `column${i}` as const, label: shorten(name, 30) })),
+  ];
+}
+
+/** The colouring that a text in an address names; whether the page has it is not known here. */
+export function colouringFrom(text: string | null | undefined): ColouringId | undefined {
+  if (text === 'theme' || /^column\d{1,3}$/.test(text ?? '')) return text as ColouringId;
+  return COLOURINGS.find(({ id }) => id === text)?.id;
+}
 
 /** The categories of a colouring, and the category of each point. */
 export function colour(page: Page, points: Points, id: ColouringId, map: number): Colouring {
@@ -60,6 +86,10 @@ export function colour(page: Page, points: Points, id: ColouringId, map: number)
       const { kept } = points.maps[map];
       return { id, categories: FAITH, of: Uint8Array.from(kept, (share) => Math.min(4, Math.floor(share * 5) || 0)) };
     }
+    case 'theme':
+      return byTheme(page, points);
+    default:
+      return byColumn(id, page, points);
   }
 }
 
@@ -160,6 +190,36 @@ function byType(page: Page, points: Points): Colouring {
     of[p] = role === QUERY ? ofQuery[row] : role === HARD_NEGATIVE || role === POSITIVE ? ofDocument[row] : documents;
   }
   return { id: 'type', categories, of };
+}
+
+/** The largest themes in colours of their own. */
+function byTheme(page: Page, points: Points): Colouring {
+  const names = (page.report.themes ?? []).filter(({ level }) => level === 0).map(({ name }) => name);
+  const of = Uint8Array.from(points.themes ?? [], (theme) => hueOf(theme, names.length));
+  return { id: 'theme', categories: hues(names, 'Other themes', 'No theme'), of };
+}
+
+/** Queries by what the data file says of them in a column. */
+function byColumn(id: `column${number}`, page: Page, points: Points): Colouring {
+  const column = page.queries.stated[Number(id.slice('column'.length))];
+  const categories = hues(column.values, 'Other values', 'Not stated');
+  categories.push({ label: 'Document', tint: 'faint' });
+  return ofQueries(id, page, points, categories, (q) => hueOf(column.of[q], column.values.length));
+}
+
+/** A colour for each of the first names, one for the others, and one for none of them. */
+function hues(names: string[], others: string, none: string): Category[] {
+  return [
+    ...names.slice(0, N_HUES).map((label, i) => ({ label: label || '(no name)', tint: `hue${i}` as Tint })),
+    { label: others, tint: 'document' },
+    { label: none, tint: 'hue7' },
+  ];
+}
+
+/** The category of a place among `n` names, of which -1 is none, as in `hues`. */
+function hueOf(place: number, n: number): number {
+  const shown = Math.min(n, N_HUES);
+  return place < 0 ? shown + 1 : Math.min(place, shown);
 }
 
 function byWriting(page: Page, points: Points): Colouring {

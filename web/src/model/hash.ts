@@ -1,5 +1,5 @@
 /** The state of the page as the part of the address after `#`, so that a view can be sent to someone. */
-import { COLOURINGS, type ColouringId } from './colouring';
+import { type ColouringId, colouringFrom } from './colouring';
 import type { SortKey } from './queries';
 import { type Facets, isUnset, type OutcomeFacet } from './selection';
 
@@ -26,6 +26,8 @@ export interface State {
   map: number;
   colouring: ColouringId;
   links: LinksShown;
+  /** Whether the names of themes stand on the map. */
+  hasLabels: boolean;
   /** Points with a smaller share of neighbours kept are faded. */
   faith: number;
   sort: SortKey;
@@ -43,6 +45,7 @@ const PARAMETERS: Record<keyof Facets, string> = {
   outcome: 'show',
   type: 'type',
   mode: 'mode',
+  word: 'word',
   lasso: 'lasso',
   legend: 'legend',
   finding: 'finding',
@@ -65,6 +68,7 @@ export function toHash(state: State, initial: State, queryIds: string[]): string
   if (state.map !== initial.map) parts.set('map', String(state.map));
   if (state.colouring !== initial.colouring) parts.set('colour', state.colouring);
   if (state.links !== initial.links) parts.set('links', state.links);
+  if (state.hasLabels !== initial.hasLabels) parts.set('labels', state.hasLabels ? 'all' : 'none');
   if (state.faith !== initial.faith) parts.set('faith', String(state.faith));
   if (state.sort !== initial.sort || state.isDescending !== initial.isDescending) {
     parts.set('sort', `${state.isDescending ? '-' : ''}${state.sort}`);
@@ -88,8 +92,9 @@ export function fromHash(hash: string, initial: State, queryIds: string[]): Stat
     query: query < 0 ? null : query,
     facets: facetsFrom(parts),
     map: whole(parts.get('map')) ?? initial.map,
-    colouring: COLOURINGS.find(({ id }) => id === parts.get('colour'))?.id ?? initial.colouring,
+    colouring: colouringFrom(parts.get('colour')) ?? initial.colouring,
     links: LINKS.find((name) => name === parts.get('links')) ?? initial.links,
+    hasLabels: parts.get('labels') !== 'none',
     faith: share(parts.get('faith')) ?? initial.faith,
     sort: key ?? initial.sort,
     isDescending: key ? sort.startsWith('-') : initial.isDescending,
@@ -112,6 +117,7 @@ function facetsFrom(parts: URLSearchParams): Facets {
     outcome: (['failing', 'right'] as OutcomeFacet[]).find((name) => name === parts.get('show')) ?? 'all',
     type: whole(parts.get('type')),
     mode: whole(parts.get('mode')),
+    word: whole(parts.get('word')),
     lasso: lasso && { map: lasso.place, outline: lasso.outline },
     legend: legendFrom(parts.get('legend')),
     finding: whole(parts.get('finding')),
@@ -138,7 +144,7 @@ function movedFrom(text: string | null): { place: number; kind: 'gained' | 'lost
 
 function legendFrom(text: string | null): Facets['legend'] {
   const [id, map, category] = (text ?? '').split(' ');
-  const colouring = COLOURINGS.find((known) => known.id === id)?.id;
+  const colouring = colouringFrom(id);
   const [m, c] = [whole(map), whole(category)];
   return colouring && m !== null && c !== null ? { colouring, map: m, category: c } : null;
 }

@@ -2,6 +2,7 @@
 import { type Page, type Points, QUERY } from '../contract';
 import { type ColouringId, colour } from './colouring';
 import { rankPlane } from './compare';
+import { decidedBy } from './explanations';
 import { framed, inside } from './plane';
 import { isBeatenBy } from './queries';
 import { matcher } from './search';
@@ -15,6 +16,8 @@ export interface Facets {
   type: number | null;
   /** Queries that fail for this reason: a code of `queries.failureMode`. */
   mode: number | null;
+  /** Failures that this word decides: its place in `report.explanations.deciding`. */
+  word: number | null;
   /** Points inside an outline drawn on a map (x and y in turn, in the frame of that map). */
   lasso: { map: number; outline: number[] } | null;
   /** Points of one category of a colouring. */
@@ -34,6 +37,7 @@ export const NO_FACETS: Facets = {
   outcome: 'all',
   type: null,
   mode: null,
+  word: null,
   lasso: null,
   legend: null,
   finding: null,
@@ -110,10 +114,11 @@ function selectQueries(page: Page, facets: Facets, area: Uint8Array | null): Uin
   return mask;
 }
 
-/** A mask for each facet that names queries one by one: a finding, what moved, an outline among the ranks. */
-function namedRows(page: Page, { finding, moved, segment, ranks }: Facets): Uint8Array[] {
+/** A mask for each facet that names queries one by one: a finding, a word, what moved, an outline among the ranks. */
+function namedRows(page: Page, { finding, word, moved, segment, ranks }: Facets): Uint8Array[] {
   const masks: Uint8Array[] = [];
   if (finding !== null) masks.push(maskOf(page.report.findings[finding]?.rows ?? [], page.queries.n));
+  if (word !== null) masks.push(maskOf(decidedBy(page, word), page.queries.n));
   if (moved && page.compare) masks.push(maskOf(page.compare.moved[moved.candidate][moved.kind], page.queries.n));
   if (segment && page.timeline) {
     masks.push(maskOf(page.timeline.segments[segment.place][segment.kind], page.queries.n));

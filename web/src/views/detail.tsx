@@ -2,12 +2,20 @@
 import { useMemo, useState } from 'preact/hooks';
 import type { Compare, Page } from '../contract';
 import { difference, type Piece } from '../model/diff';
-import { fixed, rank, signed } from '../model/format';
+import { explainedOf } from '../model/explanations';
+import { count, counted, fixed, rank, shorten, signed } from '../model/format';
 import { modeOf, negativesOf, relevantOf, topOf } from '../model/queries';
 import type { Store } from '../state';
-import { FullText, IconButton, Link, Mark, Name, Tag } from './parts';
+import { ExplainedTexts } from './explained';
+import { Choice, FullText, IconButton, Link, Mark, Name, Tag } from './parts';
 
 const DIFFED = 6000;
+
+type WordView = 'decide' | 'differ';
+const WORD_VIEWS: { value: WordView; label: string }[] = [
+  { value: 'decide', label: 'Words that decide' },
+  { value: 'differ', label: 'Words that differ' },
+];
 
 export function Detail({ store, query, onStep }: { store: Store; query: number; onStep?: (by: number) => void }) {
   const { page } = store;
@@ -41,7 +49,11 @@ export function Detail({ store, query, onStep }: { store: Store; query: number; 
           <IconButton label="Close" sign="×" onPress={() => store.set({ query: null })} />
         </span>
       </header>
-      <FullText key={query} text={q.texts[query]} className="detail-query" />
+      {q.failureEvidence?.[query] && (
+        <p class="note">
+          <bdi>{shorten(q.failureEvidence[query], 400)}</bdi>
+        </p>
+      )}
       {page.compare && <RanksOf compare={page.compare} query={query} />}
       <Body key={query} page={page} query={query} />
     </article>
@@ -67,16 +79,61 @@ function RanksOf({ compare, query }: { compare: Compare; query: number }) {
   );
 }
 
+/** The texts of the query, of its relevant document and of the one beside it; then every document with its score. */
 function Body({ page, query }: { page: Page; query: number }) {
+  const [relevant] = relevantOf(page, query);
+  const { wrongDocument } = page.queries;
+  const first = wrongDocument[query] >= 0 ? wrongDocument[query] : negativesOf(page, query)[0]?.document;
+  const [opponent, setOpponent] = useState<number | undefined>(first);
+  const [wordView, setWordView] = useState<WordView>('decide');
+  const explained = useMemo(() => explainedOf(page, query), [page, query]);
+  const isExplained = explained !== null && wordView === 'decide' && opponent === explained.wrong;
+  const choose = (view: WordView) => {
+    setWordView(view);
+    if (explained && view === 'decide') setOpponent(explained.wrong);
+  };
+  return (
+    <>
+      {explained && (
+        <Choice label="Marked words" value={isExplained ? 'decide' : 'differ'} options={WORD_VIEWS} onChange={choose} />
+      )}
+      {isExplained ? (
+        <ExplainedTexts
+          page={page}
+          explained={explained}
+          rightScore={page.queries.positiveSimilarity[query]}
+          wrongScore={page.queries.wrongSimilarity[query]}
+        />
+      ) : (
+        <FullText text={page.queries.texts[query]} className="detail-query" />
+      )}
+      {!explained && <WhyNotExplained page={page} query={query} />}
+      {!isExplained && relevant && opponent !== undefined && (
+        <Versus page={page} query={query} relevant={relevant} opponent={opponent} />
+      )}
+      <Lists page={page} query={query} opponent={opponent} onCompare={relevant && setOpponent} />
+    </>
+  );
+}
+
+/** Names of the types of a document as a hard negative of the query. */
+function typesOf(page: Page, query: number, document: number): string[] {
+  const own = negativesOf(page, query).find((negative) => negative.document === document);
+  return own ? own.types.map((type) => page.types[type]) : [];
+}
+
+/** What came back, what should have, and what was to be kept away. */
+function Lists(props: {
+  page: Page;
+  query: number;
+  opponent: number | undefined;
+  /** Shows the words of a document beside those of the relevant one. */
+  onCompare?: (document: number) => void;
+}) {
+  const { page, query, opponent, onCompare } = props;
   const relevant = relevantOf(page, query);
   const negatives = negativesOf(page, query);
   const top = topOf(page, query);
-  const first = page.queries.wrongDocument[query] >= 0 ? page.queries.wrongDocument[query] : negatives[0]?.document;
-  const [opponent, setOpponent] = useState<number | undefined>(first);
-  const typeNames = (document: number) => {
-    const own = negatives.find((negative) => negative.document === document);
-    return own ? own.types.map((type) => page.types[type]) : [];
-  };
   const scores = [...top, ...relevant, ...negatives].map(({ score }) => score);
   const low = Math.min(0, ...scores);
   const high = Math.max(...scores, 0.01);
@@ -90,15 +147,12 @@ function Body({ page, query }: { page: Page; query: number }) {
       weight={weight}
       isRelevant={isRelevant}
       isOpponent={document === opponent}
-      types={typeNames(document)}
-      onCompare={relevant.length > 0 ? () => setOpponent(document) : undefined}
+      types={typesOf(page, query, document)}
+      onCompare={onCompare && (() => onCompare(document))}
     />
   );
   return (
     <>
-      {relevant.length > 0 && opponent !== undefined && (
-        <Versus page={page} query={query} relevant={relevant[0]} opponent={opponent} types={typeNames(opponent)} />
-      )}
       <h3>Top {top.length}</h3>
       <ol class="hits">{top.map((each, i) => hit(each, String(i + 1)))}</ol>
       <h3>Relevant</h3>
@@ -111,6 +165,22 @@ function Body({ page, query }: { page: Page; query: number }) {
       )}
     </>
   );
+}
+
+/** Why nobody looked at the words of a failed query. */
+function WhyNotExplained({ page: { queries, report }, query }: { page: Page; query: number }) {
+  if (queries.isCorrect[query] === 1) return null;
+  const reason = report.not_measured?.explanations;
+  if (report.explanations) {
+    const { failures, n_failures: all } = report.explanations;
+    return (
+      <p class="note">
+        Which words decide is not known: {count(failures.length)} of {counted(all, 'failure')} were looked at
+        (--explain), not this one.
+      </p>
+    );
+  }
+  return reason ? <p class="note">Which words decide is not known: {shorten(reason, 200)}.</p> : null;
 }
 
 interface Ranked {
@@ -166,13 +236,7 @@ function Expandable({ text }: { text: string }) {
   );
 }
 
-function Versus(props: {
-  page: Page;
-  query: number;
-  relevant: { document: number; score: number };
-  opponent: number;
-  types: string[];
-}) {
+function Versus(props: { page: Page; query: number; relevant: { document: number; score: number }; opponent: number }) {
   const { page, query, relevant, opponent } = props;
   const { texts } = page.documents;
   const [ours, theirs] = useMemo(
@@ -192,7 +256,7 @@ function Versus(props: {
       <div class="versus-side is-wrong">
         <h3>
           <Mark isCorrect={false} /> {stands} <span class="number">{fixed(score)}</span>
-          {props.types.map((name) => (
+          {typesOf(page, query, opponent).map((name) => (
             <Tag key={name} name={name} />
           ))}
         </h3>

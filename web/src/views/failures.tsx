@@ -3,16 +3,20 @@ import { domainOf } from '../charts/interval';
 import type { Leakage, Report } from '../contract';
 import { baseName, count, counted, fixed, percent, shorten } from '../model/format';
 import type { State, Store } from '../state';
+import { DecidingWords, Pairs } from './deciding';
 import { Findings } from './findings';
 import { Link, Name, Section, useStore } from './parts';
 import { type Column, numbers, scales, Table } from './table';
 
 const LISTED = 50;
+/** Queries shown of a mode; the table has all. */
+const SHOWN = 6;
 
 /** Whether the report holds anything for this view. */
 export function hasFailures(report: Report): boolean {
   return (
     report.findings.length > 0 ||
+    Boolean(report.explanations) ||
     Object.keys(report.failure_modes ?? {}).length > 0 ||
     Object.keys(report.negative_types).length > 0 ||
     report.data.contradictions.length > 0 ||
@@ -27,6 +31,8 @@ export function FailuresView({ store }: { store: Store }) {
     <div class="failures">
       {report.findings.length > 0 && <Findings store={store} />}
       {store.page.failureModes.length > 0 && <Modes store={store} />}
+      {report.explanations && <DecidingWords store={store} explanations={report.explanations} />}
+      {report.explanations && <Pairs pairs={report.explanations.pairs} />}
       {Object.keys(report.negative_types).length > 0 && <Types store={store} />}
       {report.leakage && <Overlap leakage={report.leakage} />}
       {report.data.contradictions.length > 0 && <Contradictions report={report} />}
@@ -75,10 +81,33 @@ function Modes({ store }: { store: Store }) {
             >
               queries
             </Link>
+            {facets.mode === i + 1 && <ModeEvidence store={store} mode={i + 1} />}
           </li>
         ))}
       </ul>
     </Section>
+  );
+}
+
+/** The first selected queries of a mode, each with what shows that it fails for it. */
+function ModeEvidence({ store, mode }: { store: Store; mode: number }) {
+  const { queries } = store.page;
+  const { failureEvidence } = queries;
+  if (!failureEvidence) return null;
+  const rows = store.selection().rows.filter((row) => queries.failureMode[row] === mode && failureEvidence[row]);
+  return (
+    <ul class="mode-evidence">
+      {Array.from(rows.subarray(0, SHOWN), (row) => (
+        <li key={row}>
+          <Link onPress={() => store.set({ query: row, view: 'queries' })}>
+            <bdi>{shorten(queries.texts[row], 160)}</bdi>
+          </Link>
+          <small>
+            <bdi>{shorten(failureEvidence[row], 300)}</bdi>
+          </small>
+        </li>
+      ))}
+    </ul>
   );
 }
 

@@ -1,8 +1,9 @@
 /** The map: where queries and documents lie, and how far the picture may be believed. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import type { Label } from '../charts/labels';
 import type { ScatterChart } from '../charts/scatter';
-import type { Points } from '../contract';
-import { COLOURINGS, type Colouring, colour, tally } from '../model/colouring';
+import type { MapColumns, Page, Points } from '../contract';
+import { type Colouring, colour, colouringsOf, tally } from '../model/colouring';
 import { count, counted, fixed, percent, shorten, signed } from '../model/format';
 import type { LinksShown } from '../model/hash';
 import { framed } from '../model/plane';
@@ -47,7 +48,11 @@ function Plane({ store, points }: { store: Store; points: Points }) {
     () => (faith === 0 ? null : Uint8Array.from(points.maps[map].kept, (share) => (share < faith ? 1 : 0))),
     [points, faith, map],
   );
-  const look = usePointLook(store, points, { layout: map, colouring, links: state.links, isFaded, isLasso });
+  const labels = useMemo(
+    () => (state.hasLabels ? labelsOf(store.page, points.maps[map]) : []),
+    [store, points, map, state.hasLabels],
+  );
+  const look = usePointLook(store, points, { layout: map, colouring, links: state.links, isFaded, isLasso, labels });
   const chart = useRef<ScatterChart | null>(null);
   const data = useMemo(
     () => ({
@@ -88,6 +93,19 @@ function Plane({ store, points }: { store: Store; points: Points }) {
   );
 }
 
+/** The names of the themes that stand on a map: broad ones first, and the larger. */
+function labelsOf(page: Page, { labelThemes, labelPoints }: MapColumns): Label[] {
+  const themes = page.report.themes ?? [];
+  const size = (place: number) => themes[place].n_queries + themes[place].n_documents;
+  const places = [...(labelThemes ?? []).keys()].map((i) => ({
+    theme: labelThemes?.[i] ?? 0,
+    at: labelPoints?.[i] ?? 0,
+  }));
+  return places
+    .sort((a, b) => themes[a.theme].level - themes[b.theme].level || size(b.theme) - size(a.theme))
+    .map(({ theme, at }) => ({ text: shorten(themes[theme].name, 40), level: themes[theme].level, point: at }));
+}
+
 const LINK_OPTIONS: { value: LinksShown; label: string }[] = [
   { value: 'selected', label: 'Links: selected' },
   { value: 'all', label: 'Links: all' },
@@ -96,7 +114,7 @@ const LINK_OPTIONS: { value: LinksShown; label: string }[] = [
 
 function MapTools(props: { store: Store; points: Points; isLasso: boolean; onLasso: (isLasso: boolean) => void }) {
   const { store, points, isLasso } = props;
-  const { map, colouring, links } = store.get();
+  const { map, colouring, links, hasLabels } = store.get();
   const set = (change: Partial<State>) => store.set(change);
   return (
     <div class="map-tools">
@@ -104,10 +122,21 @@ function MapTools(props: { store: Store; points: Points; isLasso: boolean; onLas
       <Select
         label="Colour"
         value={colouring}
-        options={COLOURINGS.map(({ id, label }) => ({ value: id, label }))}
+        options={colouringsOf(store.page).map(({ id, label }) => ({ value: id, label }))}
         onChange={(next) => set({ colouring: next })}
       />
       <Select label="Links" isBare value={links} options={LINK_OPTIONS} onChange={(next) => set({ links: next })} />
+      {points.themes && (
+        <button
+          type="button"
+          class="tool"
+          aria-pressed={hasLabels}
+          onClick={() => set({ hasLabels: !hasLabels })}
+          title="Names of groups of queries and documents that lie close together; more of them as you zoom"
+        >
+          Themes
+        </button>
+      )}
       <button
         type="button"
         class="tool"

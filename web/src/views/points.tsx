@@ -1,6 +1,7 @@
 /** The points of a run on a canvas, in the map and in the animation of a training. */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import type { Label } from '../charts/labels';
 import { ScatterChart, type ScatterData, type ScatterEvents, type ScatterLook } from '../charts/scatter';
 import { HARD_NEGATIVE, type Points, QUERY, ROLE_NAMES } from '../contract';
 import type { Colouring } from '../model/colouring';
@@ -81,7 +82,11 @@ export function PointPlot(props: PointPlotProps) {
   );
 }
 
-interface PointsShown extends Pick<ScatterLook, 'layout'>, Partial<Pick<ScatterLook, 'isFaded' | 'isLasso'>> {
+const NO_LABELS: Label[] = [];
+
+interface PointsShown
+  extends Pick<ScatterLook, 'layout'>,
+    Partial<Pick<ScatterLook, 'isFaded' | 'isLasso' | 'labels'>> {
   colouring: Colouring;
   links: LinksShown;
   /** Whether queries are right, where the links shall say that of another checkpoint than the page's. */
@@ -92,7 +97,7 @@ interface PointsShown extends Pick<ScatterLook, 'layout'>, Partial<Pick<ScatterL
 export function usePointLook(store: Store, points: Points, shown: PointsShown): ScatterLook {
   const { query } = useStore(store);
   const { isPoint } = store.selection();
-  const { colouring, isCorrect, isFaded = null, isLasso = false } = shown;
+  const { colouring, isCorrect, isFaded = null, isLasso = false, labels = NO_LABELS } = shown;
   const pointOfQuery = useMemo(() => {
     const found = new Int32Array(store.page.queries.n).fill(-1);
     for (let p = 0; p < points.n; p++) if (points.roles[p] === QUERY) found[points.rows[p]] = p;
@@ -104,7 +109,8 @@ export function usePointLook(store: Store, points: Points, shown: PointsShown): 
     [points, shown.links, isPoint, focus, isCorrect],
   );
   const tints = colouring.categories.map(({ tint }) => tint);
-  return { layout: shown.layout, categories: colouring.of, tints, isLit: isPoint, isFaded, links, focus, isLasso };
+  const categories = colouring.of;
+  return { layout: shown.layout, categories, tints, isLit: isPoint, isFaded, links, focus, isLasso, labels };
 }
 
 /** Links from queries to their relevant documents, of all queries or of those that stand out. */

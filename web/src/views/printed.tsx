@@ -1,7 +1,9 @@
 /** The failing queries as a list on paper. */
+import { explainedOf } from '../model/explanations';
 import { counted, fixed, rank, shorten, signed } from '../model/format';
 import { relevantOf, sorted, typeNamesOf } from '../model/queries';
 import type { Store } from '../state';
+import { Effect } from './explained';
 import { Section } from './parts';
 
 const PRINTED = 60;
@@ -19,6 +21,7 @@ export function PrintedQueries({ store }: { store: Store }) {
       {rows.map((row) => {
         const [best] = relevantOf(page, row);
         const wrong = q.wrongDocument[row];
+        const explained = explainedOf(page, row);
         return (
           <div key={row} class="printed-query">
             <p>
@@ -38,6 +41,11 @@ export function PrintedQueries({ store }: { store: Store }) {
             {best && (
               <p>
                 ✓ {fixed(best.score)} <bdi>{shorten(page.documents.texts[best.document], 300)}</bdi>
+              </p>
+            )}
+            {explained?.best && (
+              <p>
+                <Effect page={page} explained={explained} deletion={explained.best} />
               </p>
             )}
           </div>

@@ -49,12 +49,13 @@ export function SelectionBar({ store }: { store: Store }) {
 function Chips({ store }: { store: Store }) {
   const { page } = store;
   const { facets } = store.get();
-  const { type, mode, finding, moved, segment, ranks, lasso, legend } = facets;
+  const { type, mode, word, finding, moved, segment, ranks, lasso, legend } = facets;
   const came = ({ kind }: { kind: 'gained' | 'lost' }) => (kind === 'gained' ? 'came right' : 'went wrong');
   const labelOf = (candidate: number) => <Name text={page.compare?.candidates[candidate].label ?? ''} length={24} />;
   const chips: { [name in keyof Facets]?: ComponentChildren } = {
     type: type !== null && ['beaten by ', <Name key={0} text={page.types[type]} length={28} />],
     mode: mode !== null && <Name text={page.failureModes[mode - 1]} length={36} />,
+    word: word !== null && ['decided by ', <Name key={0} text={decidingWord(page, word)} length={28} />],
     finding: finding !== null && <Name text={page.report.findings[finding].title} length={36} />,
     moved: moved && [came(moved), ' with ', labelOf(moved.candidate)],
     segment: segment && `${came(segment)} from ${epochsOf(page, segment.place)}`,
@@ -81,6 +82,10 @@ function Chips({ store }: { store: Store }) {
       )}
     </span>
   );
+}
+
+function decidingWord({ report }: Page, word: number): string {
+  return `“${report.explanations?.deciding[word].word}”`;
 }
 
 function epochsOf({ timeline }: Page, segment: number): string {

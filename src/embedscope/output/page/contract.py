@@ -30,11 +30,19 @@ class Texts(TypedDict):
     data: str
 
 
+class StatedColumn(TypedDict):
+    """What the data file says of each query in one column: the place of its value among values, -1 for none."""
+
+    name: str
+    values: Texts
+    of: Numbers
+
+
 class QueryColumns(TypedDict):
     """One row a query. Ragged columns: row i owns values[indptr[i]:indptr[i + 1]].
 
     Document columns index the documents of this payload, -1 for none. failure_mode: 0 for a query that is right, else
-    the place in report.failure_modes, counted from 1.
+    the place in report.failure_modes, counted from 1. failure_evidence: what shows it, "" where nothing does.
     """
 
     n: int
@@ -63,6 +71,8 @@ class QueryColumns(TypedDict):
     negative_type_indptr: Numbers
     negative_types: Numbers
     failure_mode: NotRequired[Numbers]
+    failure_evidence: NotRequired[Texts]
+    stated: NotRequired[list[StatedColumn]]
 
 
 class DocumentColumns(TypedDict):
@@ -94,17 +104,23 @@ class SimilarityColumns(TypedDict):
 
 
 class MapColumns(TypedDict):
-    """Where the points stand, and the share of its original neighbours that each keeps."""
+    """Where the points stand, and the share of its original neighbours that each keeps.
+
+    The name of report.themes[label_themes[i]] stands at the point label_points[i].
+    """
 
     name: str
     xy: Numbers
     kept: Numbers
+    label_themes: NotRequired[Numbers]
+    label_points: NotRequired[Numbers]
 
 
 class PointColumns(TypedDict):
     """Points of the maps.
 
     roles: 0 query, 1 positive, 2 hard negative, 3 document; rows index the query table for queries, else the documents.
+    themes: place in report.themes, -1 for none.
     """
 
     n: int
@@ -114,6 +130,7 @@ class PointColumns(TypedDict):
     link_queries: Numbers
     link_documents: Numbers
     link_is_correct: Numbers
+    themes: NotRequired[Numbers]
     maps: list[MapColumns]
 
 
@@ -191,6 +208,26 @@ class TimelineSection(TypedDict):
     unit: NotRequired[Literal["epoch", "run"]]
 
 
+class ExplanationColumns(TypedDict):
+    """What leaving words out does; one row a failure, in the order of report.explanations.failures.
+
+    query indexes the query table, right and wrong the documents of this payload, best the deletions of the row: that
+    which helps the right document most, -1 for none. Ragged columns, row i owns values[indptr[i]:indptr[i + 1]]: role
+    is 0 for the query, 1 for right, 2 for wrong; start and end count UTF-16 code units of the text, as JavaScript does.
+    """
+
+    query: Numbers
+    right: Numbers
+    wrong: Numbers
+    best: Numbers
+    indptr: Numbers
+    role: Numbers
+    start: Numbers
+    end: Numbers
+    change: Numbers
+    puts_right_first: Numbers
+
+
 class Payload(TypedDict):
     """What the interactive page of embedscope draws: report.json, and columns beside it."""
 
@@ -203,5 +240,6 @@ class Payload(TypedDict):
     similarity: SimilarityColumns
     points: PointColumns | None
     heatmap: HeatmapColumns | None
+    explanations: NotRequired[ExplanationColumns | None]
     compare: NotRequired[CompareSection | None]
     timeline: NotRequired[TimelineSection | None]

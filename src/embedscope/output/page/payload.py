@@ -8,6 +8,7 @@ Vectors never enter it. A run keeps the payload as ``page.json``: from that file
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, Literal
@@ -16,16 +17,31 @@ import numpy as np
 
 from embedscope.output.page.contract import (
     CompareSection,
+    ExplanationColumns,
     HeatmapColumns,
+    MapColumns,
     Payload,
     PointColumns,
     QueryColumns,
     SimilarityColumns,
+    StatedColumn,
     TimelineSection,
 )
 from embedscope.output.page.packing import number_column, text_column
 from embedscope.protocols import BoolArray, IntArray, Role
-from embedscope.result import Heatmap, MapLayout, Mapped, NegativeType, Points, QueryTable, Result, Similarity
+from embedscope.result import (
+    Explanations,
+    Heatmap,
+    MapLayout,
+    Mapped,
+    NegativeType,
+    Points,
+    QueryTable,
+    Result,
+    Similarity,
+    TextRole,
+    Theme,
+)
 from embedscope.result.report import report
 
 PAGE_VERSION: Literal[1] = 1
@@ -39,6 +55,11 @@ POINT_BUDGET = 200_000
 
 ROLES = (Role.QUERY, Role.POSITIVE, Role.HARD_NEGATIVE, Role.DOCUMENT)
 """Roles by their code in the column ``points.roles``."""
+
+TEXT_ROLES = (TextRole.QUERY, TextRole.RIGHT, TextRole.WRONG)
+"""Texts of a failed query by their code in the column ``explanations.role``."""
+MAX_VALUES = 30
+"""Values of a column by which the page colours; one with more is an identifier."""
 
 UNTYPED = "untyped"
 """The name under which negatives without a type are counted."""
@@ -80,7 +101,7 @@ def page_payload(
     untyped = (UNTYPED,) if UNTYPED in result.negative_types else ()
     typed = [types or untyped for types in result.queries.negative_types]
     type_names = list(dict.fromkeys([*result.negative_types, *chain.from_iterable(typed)]))
-    d, heatmap = result.documents, result.heatmap
+    d, heatmap, explanations = result.documents, result.heatmap, result.explanations
     return {
         "kind": "embedscope-page",
         "page_version": PAGE_VERSION,
@@ -95,10 +116,9 @@ def page_payload(
             "n_negative_of": number_column(d.n_negative_of[used], "int32"),
         },
         "similarity": _similarity(result.similarity, result.negative_types),
-        "points": None
-        if result.points is None or points is None
-        else _points(result.points, points, result.maps, place),
+        "points": None if result.points is None or points is None else _points(result, result.points, points, place),
         "heatmap": None if heatmap is None else _heatmap(heatmap, place),
+        "explanations": None if explanations is None else _explanations(explanations, result, place),
         "compare": compare,
         "timeline": timeline,
     }
@@ -122,6 +142,8 @@ def drawn_points(result: Mapped, point_budget: int = POINT_BUDGET) -> IntArray |
     answers = points.link_documents[kept[points.link_queries]]
     if np.count_nonzero(kept) + len(np.unique(answers)) <= point_budget:
         kept[answers] = True
+    for theme in result.themes:
+        kept[list(theme.label_points.values())] = True
     _fill_evenly(kept, roles, point_budget)
     return np.flatnonzero(kept)
 
@@ -167,6 +189,8 @@ def _used_documents(result: Result, points: IntArray | None) -> IntArray:
     rows = [q.top_documents.ravel(), q.relevant_documents, q.negative_documents, q.wrong_document]
     if result.heatmap is not None:
         rows.append(result.heatmap.documents)
+    if result.explanations is not None:
+        rows.append(np.array([(e.right, e.wrong) for e in result.explanations.failures]).ravel())
     if result.points is not None and points is not None:
         is_document = np.array([role is not Role.QUERY for role in result.points.roles], dtype=bool)
         rows.append(result.points.rows[points[is_document[points]]])
@@ -209,7 +233,24 @@ def _queries(
     if q.failure_modes:
         place_of = {mode: code for code, mode in enumerate(("", *modes))}
         columns["failure_mode"] = number_column([place_of[mode] for mode in q.failure_modes], "uint8")
+    if q.failure_evidence:
+        columns["failure_evidence"] = text_column(q.failure_evidence)
+    stated = [_stated(name, values) for name, values in q.stated.items() if 1 < len({*values} - {None}) <= MAX_VALUES]
+    if stated:
+        columns["stated"] = stated
     return columns
+
+
+def _stated(name: str, values: Sequence[str | None]) -> StatedColumn:
+    """A column of the data file, its most frequent value first."""
+    counts = Counter(value for value in values if value is not None)
+    frequent = sorted(counts, key=lambda value: (-counts[value], value))
+    place: dict[str | None, int] = {value: i for i, value in enumerate(frequent)}
+    return {
+        "name": name,
+        "values": text_column(frequent),
+        "of": number_column([place.get(value, -1) for value in values], "int32"),
+    }
 
 
 def _similarity(similarity: Similarity, types: Mapping[str, NegativeType]) -> SimilarityColumns:
@@ -230,14 +271,14 @@ def _similarity(similarity: Similarity, types: Mapping[str, NegativeType]) -> Si
     }
 
 
-def _points(points: Points, kept: IntArray, maps: Mapping[str, MapLayout], place: IntArray) -> PointColumns:
+def _points(result: Mapped, points: Points, kept: IntArray, place: IntArray) -> PointColumns:
     roles = np.array([ROLES.index(role) for role in points.roles], dtype=np.int64)[kept]
     rows = points.rows[kept]
     new = np.full(len(points.rows), -1, dtype=np.int64)
     new[kept] = np.arange(len(kept))
     links = np.flatnonzero((new[points.link_queries] >= 0) & (new[points.link_documents] >= 0))
     n_dropped = len(points.rows) - len(kept)
-    return {
+    columns: PointColumns = {
         "n": len(kept),
         "n_left_out": points.n_left_out + n_dropped,
         "roles": number_column(roles, "uint8"),
@@ -245,15 +286,24 @@ def _points(points: Points, kept: IntArray, maps: Mapping[str, MapLayout], place
         "link_queries": number_column(new[points.link_queries[links]], "int32"),
         "link_documents": number_column(new[points.link_documents[links]], "int32"),
         "link_is_correct": number_column(points.link_is_correct[links], "uint8"),
-        "maps": [
-            {
-                "name": name,
-                "xy": number_column(layout.xy[kept], "float32"),
-                "kept": number_column(layout.kept[kept], "float32"),
-            }
-            for name, layout in maps.items()
-        ],
+        "maps": [_map(layout, result.themes, kept, new) for layout in result.maps.values()],
     }
+    if len(points.themes):
+        columns["themes"] = number_column(points.themes[kept], "int32")
+    return columns
+
+
+def _map(layout: MapLayout, themes: Sequence[Theme], kept: IntArray, new: IntArray) -> MapColumns:
+    columns: MapColumns = {
+        "name": layout.name,
+        "xy": number_column(layout.xy[kept], "float32"),
+        "kept": number_column(layout.kept[kept], "float32"),
+    }
+    named = [place for place, theme in enumerate(themes) if layout.name in theme.label_points]
+    if named:
+        columns["label_themes"] = number_column(named, "int32")
+        columns["label_points"] = number_column([new[themes[i].label_points[layout.name]] for i in named], "int32")
+    return columns
 
 
 def _heatmap(heatmap: Heatmap, place: IntArray) -> HeatmapColumns:
@@ -265,3 +315,35 @@ def _heatmap(heatmap: Heatmap, place: IntArray) -> HeatmapColumns:
         "n_queries": int(heatmap.n_queries),
         "n_documents": int(heatmap.n_documents),
     }
+
+
+def _explanations(explanations: Explanations, result: Result, place: IntArray) -> ExplanationColumns:
+    failures = explanations.failures
+    deletions = [deletion for failure in failures for deletion in failure.deletions]
+    spans: list[IntArray] = []
+    for failure in failures:
+        own = {
+            TextRole.QUERY: result.queries.texts[failure.query],
+            TextRole.RIGHT: result.documents.texts[failure.right],
+            TextRole.WRONG: result.documents.texts[failure.wrong],
+        }
+        offsets = {role: _utf16_offsets(text) for role, text in own.items()}
+        spans.extend(offsets[each.role][[each.start, each.end]] for each in failure.deletions)
+    start, end = np.array(spans, dtype=np.int64).reshape(-1, 2).T
+    return {
+        "query": number_column([failure.query for failure in failures], "int32"),
+        "right": number_column(place[[failure.right for failure in failures]], "int32"),
+        "wrong": number_column(place[[failure.wrong for failure in failures]], "int32"),
+        "best": number_column([f.deletions.index(f.best) if f.best in f.deletions else -1 for f in failures], "int32"),
+        "indptr": number_column(np.cumsum([0, *(len(failure.deletions) for failure in failures)]), "int32"),
+        "role": number_column([TEXT_ROLES.index(each.role) for each in deletions], "uint8"),
+        "start": number_column(start, "int32"),
+        "end": number_column(end, "int32"),
+        "change": number_column([each.change for each in deletions], "float32"),
+        "puts_right_first": number_column([each.puts_right_first for each in deletions], "uint8"),
+    }
+
+
+def _utf16_offsets(text: str) -> IntArray:
+    """How many UTF-16 code units stand before each place between characters of ``text``: from 0 to its length."""
+    return np.cumsum([0, *(2 if character > "\uffff" else 1 for character in text)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -39,8 +39,12 @@ def draw_points(
     alphas: Mapping[Role, float],
     edge: float,
     is_raster: bool,
+    colours: Mapping[Role, str | Sequence[str]] = style.ROLE_COLOURS,
 ) -> None:
-    """The points by role, queries in front; ``edge`` is the width of their rims in parts of their width."""
+    """The points by role, queries in front; ``edge`` is the width of their rims in parts of their width.
+
+    ``colours`` has one for each role, or one for each of its points.
+    """
     roles = np.array([str(role) for role in points.roles])
     for depth, role in enumerate(_BACK_TO_FRONT):
         chosen = xy[roles == str(role)]
@@ -51,7 +55,7 @@ def draw_points(
             chosen[:, 1],
             s=sizes[role],
             marker=style.ROLE_MARKERS[role],
-            facecolor=style.ROLE_COLOURS[role],
+            facecolor=colours[role],
             edgecolor=style.PAPER,
             linewidth=edge * np.sqrt(sizes[role]),
             alpha=alphas[role],
@@ -93,15 +97,15 @@ def draw_links(
         axes.add_collection(lines, autolim=False)
 
 
-def role_key(role: Role, label: str, size: float) -> Line2D:
-    """A role in a legend."""
+def role_key(role: Role, label: str, size: float, colour: str | None = None) -> Line2D:
+    """A role in a legend; in a ``colour`` other than its own where one is named."""
     return Line2D(
         [],
         [],
         linestyle="none",
         marker=style.ROLE_MARKERS[role],
         markersize=size,
-        markerfacecolor=style.ROLE_COLOURS[role],
+        markerfacecolor=colour or style.ROLE_COLOURS[role],
         markeredgecolor=style.PAPER,
         label=label,
     )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import style
@@ -16,6 +20,8 @@ from embedscope.output.pictures.map_artists import (
     role_key,
     without_ticks,
 )
+from embedscope.output.pictures.text_layout import ellipsis
+from embedscope.output.pictures.theme_labels import draw_theme_labels
 from embedscope.protocols import Float32Array, Role
 from embedscope.result import MAP_NAMES, MapLayout, Mapped, Points
 from embedscope.result.formatting import MAP_BY_DIRECTION, count
@@ -23,37 +29,53 @@ from embedscope.result.formatting import MAP_BY_DIRECTION, count
 _ROLE_SIZE = {Role.DOCUMENT: 0.5, Role.HARD_NEGATIVE: 0.75, Role.POSITIVE: 1.35, Role.QUERY: 1.0}
 _ROLE_ALPHA = {Role.DOCUMENT: 0.45, Role.HARD_NEGATIVE: 0.5, Role.POSITIVE: 0.9, Role.QUERY: 0.9}
 _WIDTH, _HEIGHT = 10.0, 9.6
-_LEGEND_HEIGHT = 0.95
+_LEGEND_HEIGHT, _ROW_HEIGHT = 0.35, 0.30  # inches, the second for each row
+_VALUES_A_ROW, _VALUE_WIDTH = 4, 24  # columns of text
 _MANY_POINTS = 5_000
 _LINK_INK = 45.0  # total length, in widths of the map, up to which links are drawn at their strongest
 
 
 @style.look()
-def draw_map(result: Mapped, name: str) -> Figure:
+def draw_map(result: Mapped, name: str, *, color_by: str | None = None) -> Figure:
     """The map ``name`` ("tsne" or "umap"): points by role, and a link from each query to its relevant documents.
 
-    A link is a solid line where the query has a relevant document at rank 1, a dashed one where it has not. The axes
-    carry no ticks: a position has no unit.
+    A link is a solid line where the query has a relevant document at rank 1, a dashed one where it has not. Names of
+    themes stand where the themes lie close together. The axes carry no ticks: a position has no unit. With
+    ``color_by``, a column of the data, queries are coloured by its values, documents are grey and no links are drawn.
 
     Raises
     ------
     InvalidOptionError
-        There is no such map in the result; the message says why.
+        There is no such map in the result, or no such column; the message says why.
     """
     layout, points = result.maps.get(name), result.points
     if layout is None or points is None:
         raise InvalidOptionError(f"There is no map {name!r} to draw: it was left out (--skip-{name}).")
+    values = None if color_by is None else _values(result, points, color_by)
+    legend = _role_legend(points) if values is None else _value_legend(points, values)
     title = f"{MAP_NAMES.get(name, name)} map of queries and documents"
+    if color_by is not None:
+        title += f" by {ellipsis(style.shown(color_by), _VALUE_WIDTH)}"
     figure = style.titled_figure(_WIDTH, _HEIGHT, title, *_subtitles(layout, points, result.model.similarity))
-    height = _HEIGHT - _LEGEND_HEIGHT - style.header_height(2)
-    axes = style.axes_at(figure, style.MARGIN, _LEGEND_HEIGHT, _WIDTH - 2 * style.MARGIN, height)
+    bottom = _LEGEND_HEIGHT + _ROW_HEIGHT * len(legend)
+    height = _HEIGHT - bottom - style.header_height(2)
+    axes = style.axes_at(figure, style.MARGIN, bottom, _WIDTH - 2 * style.MARGIN, height)
     _frame(axes, layout.xy)
-    _draw_links(axes, layout.xy, points)
     n = len(points.roles)
     size = float(np.clip(42 * (1_000 / n) ** 0.75, 4, 48))
     sizes = {role: size * share for role, share in _ROLE_SIZE.items()}
-    draw_points(axes, layout.xy, points, sizes=sizes, alphas=_ROLE_ALPHA, edge=0.08, is_raster=n > _MANY_POINTS)
-    _draw_legend(figure, points)
+    colours: dict[Role, str | Sequence[str]] = {**style.ROLE_COLOURS}
+    if values is None:
+        _draw_links(axes, layout.xy, points)
+    else:
+        of_value = _colours(values)
+        colours = {**dict.fromkeys(Role, style.GREY), Role.QUERY: [of_value[value] for value in values]}
+    is_raster = n > _MANY_POINTS
+    draw_points(
+        axes, layout.xy, points, sizes=sizes, alphas=_ROLE_ALPHA, edge=0.08, is_raster=is_raster, colours=colours
+    )
+    draw_theme_labels(axes, layout.xy, result.themes, name)
+    _draw_legend(figure, legend)
     return figure
 
 
@@ -94,15 +116,58 @@ def _draw_links(axes: Axes, xy: Float32Array, points: Points) -> None:
     draw_links(axes, xy, points, points.link_is_correct, alpha=alpha, width=width, n_vector=_MANY_POINTS)
 
 
-def _draw_legend(figure: Figure, points: Points) -> None:
-    """One row of point roles and one of link kinds, under the map, with their numbers."""
+_OTHER, _NONE = "other values", "not stated"
+
+
+def _values(result: Mapped, points: Points, column: str) -> list[str]:
+    """The value of each query on the map; the rare ones as one."""
+    stated = result.queries.stated
+    if column not in stated:
+        known = f"known are {', '.join(stated)}" if stated else "it states none"
+        raise InvalidOptionError(f"There is no column {column!r} of the queries in this data set: {known}.")
+    rows = [row for role, row in zip(points.roles, points.rows.tolist(), strict=True) if role is Role.QUERY]
+    of_query = stated[column]
+    found = Counter(value for row in rows if (value := of_query[row]) is not None)
+    frequent = sorted(found, key=lambda value: (-found[value], value))[: len(style.VALUE_COLOURS)]
+    place = {value: ellipsis(style.shown(value), _VALUE_WIDTH) for value in frequent}
+    return [_NONE if (value := of_query[row]) is None else place.get(value, _OTHER) for row in rows]
+
+
+def _colours(values: Sequence[str]) -> dict[str, str]:
+    """The colour of each value, the most frequent first."""
+    found = Counter(value for value in values if value not in (_OTHER, _NONE))
+    frequent = sorted(found, key=lambda value: (-found[value], value))
+    colours = dict(zip(frequent, style.VALUE_COLOURS, strict=False))
+    rest = {_OTHER: style.MUTED, _NONE: style.FAINT}
+    return colours | {value: colour for value, colour in rest.items() if value in values}
+
+
+def _role_legend(points: Points) -> list[list[Line2D]]:
+    """A row of point roles and one of link kinds, with their numbers."""
     roles = [(role, points.roles.count(role)) for role in Role]
-    role_keys = [role_key(role, count(n, *ROLE_NAMES[role]), 8) for role, n in roles if n]
     links = [(is_correct, int((points.link_is_correct == is_correct).sum())) for is_correct in (True, False)]
     what = {True: "relevant document at rank 1", False: "another document at rank 1"}
-    link_keys = [link_key(is_correct, f"link: {what[is_correct]} ({n:,})") for is_correct, n in links if n]
-    for row, handles in enumerate((role_keys, link_keys)):
-        y = (_LEGEND_HEIGHT - 0.14 - 0.30 * row) / _HEIGHT
+    return [
+        [role_key(role, count(n, *ROLE_NAMES[role]), 8) for role, n in roles if n],
+        [link_key(is_correct, f"link: {what[is_correct]} ({n:,})") for is_correct, n in links if n],
+    ]
+
+
+def _value_legend(points: Points, values: Sequence[str]) -> list[list[Line2D]]:
+    """Rows of the values of queries, and one of the roles of documents, with their numbers."""
+    keys: list[Line2D] = [
+        role_key(Role.QUERY, f"{value} ({values.count(value):,})", 8, colour)
+        for value, colour in _colours(values).items()
+    ]
+    roles = [(role, points.roles.count(role)) for role in Role if role is not Role.QUERY]
+    documents: list[Line2D] = [role_key(role, count(n, *ROLE_NAMES[role]), 8, style.GREY) for role, n in roles if n]
+    return [*(keys[i : i + _VALUES_A_ROW] for i in range(0, len(keys), _VALUES_A_ROW)), documents]
+
+
+def _draw_legend(figure: Figure, rows: Sequence[list[Line2D]]) -> None:
+    """The rows of keys, under the map."""
+    for row, handles in enumerate(rows):
+        y = (_LEGEND_HEIGHT + _ROW_HEIGHT * (len(rows) - row) - 0.14) / _HEIGHT
         figure.legend(
             handles=handles,
             loc="upper left",
@@ -112,5 +177,5 @@ def _draw_legend(figure: Figure, points: Points) -> None:
             borderaxespad=0,
             handletextpad=0.5,
             columnspacing=2.2,
-            handlelength=2.2 if row else 1.0,
+            handlelength=1.0 if handles[0].get_linestyle() == "None" else 2.2,
         )

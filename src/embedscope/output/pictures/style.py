@@ -46,6 +46,9 @@ WRONG = VERMILLION
 ROLE_COLOURS = {Role.QUERY: BLUE, Role.POSITIVE: GREEN, Role.HARD_NEGATIVE: VERMILLION, Role.DOCUMENT: GREY}
 ROLE_MARKERS = {Role.QUERY: "o", Role.POSITIVE: "^", Role.HARD_NEGATIVE: "X", Role.DOCUMENT: "s"}
 
+VALUE_COLOURS = (BLUE, VERMILLION, "#a64d86", GREEN, "#e69f00", "#56b4e9", "#7a5c3c")
+"""Of the most frequent values of a column; the page has the same."""
+
 TICK = "\N{CHECK MARK}"
 CROSS = "\N{BALLOT X}"
 MINUS = "\N{MINUS SIGN}"

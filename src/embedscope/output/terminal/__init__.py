@@ -10,6 +10,7 @@ from rich.text import Text
 
 from embedscope.output.streams import STDOUT, escaped_json
 from embedscope.output.terminal.comparison_tables import print_run_comparison
+from embedscope.output.terminal.explanation_lines import print_explanations
 from embedscope.output.terminal.finding_lines import print_example, print_failure_modes, print_findings
 from embedscope.output.terminal.hanging import Hanging, console
 from embedscope.output.terminal.measure_tables import print_measures
@@ -85,6 +86,7 @@ class Terminal:
         print_leakage(result.leakage, results)
         print_measures(result, results)
         print_failure_modes(result, results)
+        print_explanations(result, results)
         print_findings(result, results, has_evidence=has_evidence)
         print_checklist(result.checklist, results)
         print_verdict(result.verdict, results)

@@ -71,10 +71,10 @@ def _row_lines(row: int, wrong: int, result: Result) -> Iterator[tuple[str, str]
     """A query with its best positive and the document that shows the fault."""
     q, texts = result.queries, result.documents.texts
     yield f"row {row}, rank {q.rank[row]:g}:", q.texts[row]
-    relevant = q.relevant_of(row)
-    best = max(relevant, key=lambda entry: q.relevant_scores[entry])
-    yield f"  ✓ {number(q.positive_similarity[row], 3)}", texts[q.relevant_documents[best]]
-    if wrong >= 0 and wrong not in q.relevant_documents[relevant]:
+    if q.failure_evidence and q.failure_evidence[row]:
+        yield f"  {q.failure_modes[row]}:", q.failure_evidence[row]
+    yield f"  ✓ {number(q.positive_similarity[row], 3)}", texts[q.best_relevant(row)]
+    if wrong >= 0 and wrong not in q.relevant_documents[q.relevant_of(row)]:
         score, kind = _score_of(q, row, wrong)
         yield f"  ✗ {score}{kind}", texts[wrong]
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from importlib.resources import files
 
 from embedscope.measure.abbreviations import Abbreviations, parse_abbreviations
-from embedscope.packs.rental_vi.attributes import Attribute, attribute_of_type, conflicts, keeps_value, met_values
+from embedscope.packs.rental_vi.attributes import (
+    Attribute,
+    attribute_of_type,
+    conflicts,
+    keeps_value,
+    met_values,
+    respell,
+    values,
+)
 from embedscope.packs.rental_vi.languages import DENIALS, UNITS, language
 from embedscope.packs.rental_vi.number_formats import in_another_format
 from embedscope.packs.rental_vi.telex import telex_keys
@@ -41,6 +49,8 @@ class RentalVi:
     keeps_value = staticmethod(keeps_value)
     conflicts = staticmethod(conflicts)
     met_values = staticmethod(met_values)
+    values = staticmethod(values)
+    respell = staticmethod(respell)
 
     def kind_of_type(self, type_name: str) -> AttributeKind | None:
         """What is read for a type of hard negatives: the location for "vị trí"."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from embedscope.packs.rental_vi.vietnamese import Written, written
 
@@ -90,6 +90,8 @@ class Stated:
     value: float
     low: float
     high: float
+    span: tuple[int, int] = field(default=(0, 0), compare=False)
+    """Start and end of what states it, of a range that of the end, in characters of the text in NFC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,14 +216,15 @@ def _ranges(shown: str, found: Sequence[_Found]) -> Iterator[tuple[_Found, ...]]
 def _meant(spelt: Written, ends: tuple[_Found, ...]) -> tuple[Stated, ...]:
     low, high = ends[0].value, ends[-1].value
     if len(ends) > 1:
-        return Stated(low, low, high), Stated(high, low, high)
+        spans = [(one.start, one.end) for one in ends]
+        return Stated(low, low, high, spans[0]), Stated(high, low, high, spans[1])
     start, end = ends[0].start, ends[0].end
     before, after = spelt.shown[max(0, start - 20) : start], spelt.shown[end : end + 24]
     if _CAP.search(before) or _OR_LESS.match(after):
-        return (Stated(high, 0.0, high),)
+        return (Stated(high, 0.0, high, (start, end)),)
     if _FLOOR.search(before) or _is_from(spelt, start) or _OR_MORE.match(after):
-        return (Stated(low, low, math.inf),)
-    return (Stated(low, low, high),)
+        return (Stated(low, low, math.inf, (start, end)),)
+    return (Stated(low, low, high, (start, end)),)
 
 
 def _is_from(spelt: Written, start: int) -> bool:

@@ -12,9 +12,13 @@ import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
+import numpy as np
+
 from embedscope.packs.rental_vi.amounts import Stated, areas, prices
-from embedscope.packs.rental_vi.districts import Places, places
+from embedscope.packs.rental_vi.districts import Places, places, respelt_district, stated_districts
+from embedscope.packs.rental_vi.number_formats import other_formats
 from embedscope.packs.rental_vi.vietnamese import written
+from embedscope.protocols import StatedValue
 
 TOLERANCE = 0.1
 """How far an exact wish may be missed, relative: a room at 5.2 million answers "about 5"."""
@@ -118,6 +122,32 @@ def conflicts(query: str, document: str) -> tuple[str, ...]:
         if wishes and offers and not any(_meets(w, o, TOLERANCE) for w in wishes for o in offers):
             found.append(kind.value)
     return tuple(found)
+
+
+def values(text: str) -> tuple[StatedValue, ...]:
+    """Districts, prices and areas that ``text`` states one by one, with their places; ranges and lists left out."""
+    found = [StatedValue(Attribute.LOCATION.value, *district) for district in stated_districts(text)]
+    for kind, reader in _RANGES.items():
+        for one in reader(text):
+            is_end_of_range = one.low != one.high and one.low > 0.0 and one.high < math.inf
+            if not is_end_of_range:
+                found.append(StatedValue(kind.value, *one.span, f"{one.value:.12g}"))
+    ordered = sorted(found, key=lambda one: (one.start, -one.end))
+    return tuple(one for i, one in enumerate(ordered) if all(one.start >= before.end for before in ordered[:i]))
+
+
+def respell(text: str, value: StatedValue, generator: np.random.Generator) -> str | None:
+    """What stands in the place of ``value`` when it is written in another of its ways, drawn at random."""
+    span = text[value.start : value.end]
+    if value.kind == Attribute.LOCATION:
+        forms = respelt_district(text, value.start, value.end, value.value)
+    elif value.kind == Attribute.PRICE:
+        forms = other_formats(text, value.start, value.end)
+    else:
+        number, unit = re.split(r"(?<=\d)\s*(?=[^\d.,])", span, maxsplit=1)
+        spaced, tight = f"{number} {unit}", f"{number}{unit}"
+        forms = tuple(form for form in (spaced, tight, f"{number}m²", f"{number} m2") if form != span)
+    return forms[int(generator.integers(len(forms)))] if forms else None
 
 
 def _meets(wish: Stated, offer: Stated, tolerance: float) -> bool:

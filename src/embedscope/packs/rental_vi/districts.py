@@ -8,12 +8,12 @@ counts only where it can mean nothing else.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from embedscope.data.text_features import strip_diacritics
-from embedscope.packs.rental_vi.vietnamese import Written, is_spelling_of, syllables, written
+from embedscope.data.text_features import has_diacritics, strip_diacritics
+from embedscope.packs.rental_vi.vietnamese import Written, is_spelling_of, is_vietnamese, syllables, written
 
 HO_CHI_MINH = "hcm"
 LAST_NUMBER = 12
@@ -163,10 +163,32 @@ def city_of(district: str) -> str:
     return HO_CHI_MINH if district.isdigit() else _CITY_OF[_BY_BARE_NAME[district]]
 
 
+def stated_districts(text: str) -> Iterator[tuple[int, int, str]]:
+    """Start, end and district of each mention that says where something is, lists left out."""
+    for mention in _mentions(written(text)):
+        if mention.sense is _Sense.STATED and len(mention.values) == 1:
+            yield mention.start, mention.end, mention.values[0]
+
+
+def respelt_district(text: str, start: int, end: int, district: str) -> tuple[str, ...]:
+    """Other ways of writing ``district``, which a part of ``text`` names: in short or in full, its marks left out."""
+    span = text[start:end]
+    plain = strip_diacritics(span)
+    if district.isdigit():
+        in_full = "District" if not is_vietnamese(text) else "quận" if has_diacritics(text) else "quan"
+        forms = (f"{in_full} {district}", f"Q.{district}", f"q{district}")
+        return tuple(form for form in forms if form.casefold() != span.casefold())
+    return (plain,) if plain != span else ()
+
+
+def _mentions(spelt: Written) -> list[_Mention]:
+    return _chained(spelt, sorted([*_numbers(spelt), *_names(spelt)], key=lambda mention: mention.start))
+
+
 def places(text: str) -> Places:
     """What ``text`` says of districts and cities."""
     spelt = written(text)
-    mentions = _chained(spelt, sorted([*_numbers(spelt), *_names(spelt)], key=lambda mention: mention.start))
+    mentions = _mentions(spelt)
     by_sense = {
         sense: frozenset(value for mention in mentions if mention.sense is sense for value in mention.values)
         for sense in _Sense

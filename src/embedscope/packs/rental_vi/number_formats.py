@@ -33,6 +33,7 @@ _PRICE_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _CURRENCY_AFTER = re.compile(r"\s*(?:đ|vnđ|vnd|đồng|dong)(?!\w)|\s*/?\s*(?:tháng|thang|th|month)(?!\w)", re.IGNORECASE)
+_CURRENCY_SIGN = re.compile(r"\s*(?:đ|vnđ|vnd|đồng|dong|₫)(?!\w)", re.IGNORECASE)
 _CURRENCY_WITHIN = re.compile(r"(?:đ|vnđ|vnd|đồng|dong)$", re.IGNORECASE)
 
 
@@ -49,6 +50,25 @@ def in_another_format(text: str, generator: np.random.Generator) -> str:
         return text
     is_plain = not has_diacritics(text)
     return AMOUNT.sub(lambda match: _rewritten(match, generator, is_plain), text)
+
+
+def other_formats(text: str, start: int, end: int) -> tuple[str, ...]:
+    """Other ways of writing the one amount of money that a part of ``text`` is; () of anything else.
+
+    ``5tr5`` is ``5.5 triệu`` and ``5,500,000``; before a currency an amount stays written out, and in a text that is
+    not Vietnamese millions are called so.
+    """
+    match = AMOUNT.fullmatch(text[start:end])
+    if match is None:
+        return ()
+    formats = _formats(_amount(match), not has_diacritics(text))
+    if _CURRENCY_SIGN.match(text, end):
+        formats = {"grouped": formats["grouped"]} if "grouped" in formats else {}
+    elif not is_vietnamese(text):
+        decimal = formats.get("decimal", "").split(" ")[0]
+        formats = {name: form for name, form in formats.items() if name == "grouped"}
+        formats |= {"million": f"{decimal} million"} if decimal else {}
+    return tuple(form for form in formats.values() if form != text[start:end])
 
 
 def _rewritten(match: re.Match[str], generator: np.random.Generator, is_plain: bool) -> str:
