@@ -48,7 +48,7 @@ def test_a_compressed_file_that_is_cut_off_is_refused(tmp_path: Path, suffix: st
 
 @pytest.mark.parametrize("suffix", PACKED)
 def test_a_bomb_is_refused_before_it_fills_memory(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "LEAST_LIMIT", 2**22)
+    monkeypatch.setattr(limits, "LEAST_TEXT", 2**22)
     path = tmp_path / "bomb"
     path.write_bytes(COMPRESSIONS[suffix](b'[{"query": "' + b"x" * 2**27))
     tracemalloc.start()
@@ -57,7 +57,7 @@ def test_a_bomb_is_refused_before_it_fills_memory(tmp_path: Path, suffix: str, m
     tracemalloc.stop()
     assert "unpacks to more than" in message
     assert f" -d {path.name}" in message
-    assert peak < 2**24 + 2 * max(limits.LEAST_LIMIT, limits.LARGEST_RATIO * path.stat().st_size)
+    assert peak < 2**24 + 2 * max(limits.LEAST_TEXT, limits.LARGEST_RATIO * path.stat().st_size)
 
 
 def test_a_file_that_compresses_well_is_read(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ class _Unpacked(io.RawIOBase):
     def __init__(self, codec: _Codec, path: Path) -> None:
         self._codec, self._path = codec, path
         self._stream = codec.open(path)
-        self._limit = unpacked_limit(path)
+        self._limit = unpacked_limit(path, is_text=True)
         self._n_bytes = 0
 
     def readable(self) -> bool:
