@@ -142,6 +142,7 @@ def test_a_word_of_denial_is_left_out_where_a_pack_lists_it(planted: ModuleType)
         ("a red room", "a red room here", None),
         ("a red room of two", "a green room of three", None),
         ("one two three four five six seven end", "x end", None),
+        ("a hut of 4m, near the river", "a hut of 5m", None),
     ],
 )
 def test_the_one_span_in_which_two_texts_differ(positive: str, negative: str, span: str | None) -> None:

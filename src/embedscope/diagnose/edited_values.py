@@ -296,7 +296,8 @@ class ValueEditor:
 def differing_span(positive: str, negative: str) -> tuple[int, int] | None:
     """Start and end in ``positive`` of the one span of words that ``negative`` has otherwise; None of none or several.
 
-    The span has at least one word and at most :data:`LONGEST_SPAN`; what stands in its place may be nothing.
+    The span has at least one word and at most :data:`LONGEST_SPAN`; what stands in its place may be nothing, and has at
+    most one piece between blanks more or less: "4m, near the river" that becomes "5m" has lost more than a value.
     """
     ours, theirs = _WORDS_AND_SPACES.findall(positive), _WORDS_AND_SPACES.findall(negative)
     matcher = SequenceMatcher(None, ours, theirs, autojunk=False)
@@ -309,9 +310,12 @@ def differing_span(positive: str, negative: str) -> tuple[int, int] | None:
     gaps = [ours[a[2] : b[1]] for a, b in pairwise(changes)]
     if any(part.strip() for gap in gaps for part in gap):
         return None  # words that stay stand between
-    for span in (ours[first:last], theirs[changes[0][3] : changes[-1][4]]):
-        if sum(word[0].isalnum() for word in span) > LONGEST_SPAN:
-            return None
+    spans = (ours[first:last], theirs[changes[0][3] : changes[-1][4]])
+    if any(sum(word[0].isalnum() for word in span) > LONGEST_SPAN for span in spans):
+        return None
+    n_pieces = [len("".join(span).split()) for span in spans]
+    if abs(n_pieces[0] - n_pieces[1]) > 1:
+        return None
     if not any(word[0].isalnum() for word in ours[first:last]):
         return None
     start = sum(map(len, ours[:first]))
