@@ -29,8 +29,8 @@ from embedscope import pipeline
 from embedscope.data.collection import Collection, Row, build_collection
 from embedscope.data.sample import sample_path
 from embedscope.data.text_features import words
+from embedscope.diagnose import explaining
 from embedscope.diagnose.deletion import Encoders, explain_failures, failed_rows
-from embedscope.diagnose.explaining import explain
 from embedscope.diagnose.word_faults import deciding_word_findings
 from embedscope.log import SILENT
 from embedscope.measure.query_set import QuerySet
@@ -223,7 +223,8 @@ def healthy(seeds: int) -> Iterator[str]:
 
 
 def cost(checkpoint: str) -> Iterator[str]:
-    """What the default looks at on the sample, and what that takes beside encoding the run's own texts."""
+    """What the share allows to look at on the sample, and what that takes beside encoding the run's own texts."""
+    explaining.SECONDS = float("inf")
     settings = Settings.of(checkpoint=checkpoint, data=str(sample_path("test")), max_samples=0, no_cache=True)
     collection = pipeline.read(settings)
     store, model = pipeline.load(checkpoint, settings)
@@ -234,7 +235,7 @@ def cost(checkpoint: str) -> Iterator[str]:
     query_set = QuerySet.of(collection, seed=42, draws=500)
     ranked = rank(collection, embedded.embeddings, query_set, settings)
     started = time.process_time()
-    found, reason = explain(
+    found, reason = explaining.explain(
         ranked, embedded.embeddings.documents, model, store, settings, np.random.default_rng(42), SILENT
     )
     spent = time.process_time() - started
