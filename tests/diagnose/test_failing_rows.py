@@ -12,7 +12,7 @@ from embedscope.data.collection import Row
 from embedscope.diagnose.failing_rows import DOUBTFUL, EDITED, MINED, N_WINNERS, failing_rows
 from embedscope.diagnose.modes import FailureMode
 from embedscope.packs.rental_vi import PACK
-from embedscope.result import DocumentTable, QueryTable
+from embedscope.result import Deletion, DocumentTable, Explanation, QueryTable, TextRole
 
 DEARER = POSITIVE.replace("giá 5 triệu", "giá 7 triệu")
 HOUSE = "Nhà nguyên căn mặt tiền đường lớn"
@@ -115,3 +115,16 @@ def test_a_positive_in_which_one_shared_value_was_changed_is_a_hard_negative_tha
         assert PACK.keeps_value(kind, POSITIVE, negative.text) is False
         assert PACK.conflicts(queries.texts[0], negative.text) == (kind,)
     assert failing_rows(changed, documents, PACK, seed=3) == (row,)
+
+
+def test_the_word_that_decides_a_failure_is_a_column_of_its_row() -> None:
+    queries, documents = tables(DEARER)
+    changed = replace(queries, failure_modes=(LURE, "", "", "", ""))
+    wrong, right = int(queries.wrong_document[0]), int(queries.relevant_documents[0])
+    word = documents.texts[wrong].split()[0]
+    best = Deletion(TextRole.WRONG, 0, len(word), 0.2, puts_right_first=True)
+    explanation = Explanation(0, right, wrong, -0.1, 0.01, best, (), (best,))
+    (row,) = failing_rows(changed, documents, explanations=(explanation,))
+    assert dict(row.metadata) == {"deciding_word": word, "deciding_text": "wrong"}
+    (other,) = failing_rows(changed, documents, explanations=(replace(explanation, best=None),))
+    assert other.metadata == ()

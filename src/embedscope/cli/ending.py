@@ -56,7 +56,8 @@ def write_side_files(result: Result, settings: Settings, comparisons: Sequence[C
         written.append(output.summary)
     if output.export_failures is not None:
         reader = load_pack(settings.measure.attributes)
-        rows = failing_rows(result.queries, result.documents, attributes=reader, seed=result.seed)
+        explained = () if result.explanations is None else result.explanations.failures
+        rows = failing_rows(result.queries, result.documents, reader, explanations=explained, seed=result.seed)
         write_text(output.export_failures, rows_text(rows_as_json(rows)), option="--export-failures")
         written.append(output.export_failures)
     if output.export_unjudged is not None:

@@ -14,7 +14,7 @@ from embedscope.diagnose.edited_values import ValueEditor
 from embedscope.diagnose.second_opinion import answers_as_well
 from embedscope.diagnose.unjudged import DOUBTFUL
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader
-from embedscope.result import DocumentTable, QueryTable
+from embedscope.result import DocumentTable, Explanation, QueryTable
 
 N_WINNERS = 5
 """Documents above the positive that are taken from one query at most."""
@@ -28,7 +28,12 @@ EDITED = "edited"
 
 
 def failing_rows(
-    queries: QueryTable, documents: DocumentTable, attributes: AttributeReader = NO_ATTRIBUTES, *, seed: int = 0
+    queries: QueryTable,
+    documents: DocumentTable,
+    attributes: AttributeReader = NO_ATTRIBUTES,
+    *,
+    explanations: Sequence[Explanation] = (),
+    seed: int = 0,
 ) -> tuple[Row, ...]:
     """One row a failed query: its positives, and as hard negatives its own and the documents that beat the positive.
 
@@ -37,7 +42,8 @@ def failing_rows(
     another is typed by the kinds of value in which it differs from the positive, where ``attributes`` reads any, else
     "mined", and weighs what most negatives of its types weigh, 1 where there are none. Further hard negatives are the
     best positive with one value changed, of the types "edited" and the kind of the value; they weigh what negatives of
-    that kind do. Group and other columns of the query stay. The query table has its failure modes.
+    that kind do. Group and other columns of the query stay; the word that decides a failure of ``explanations`` and the
+    text that it stands in are two more. The query table has its failure modes.
 
     ``seed`` determines which values stand in the place of others.
     """
@@ -48,7 +54,15 @@ def failing_rows(
         if mode and mode not in DOUBTFUL and queries.n_relevant[row] > 0
     ]
     editor = ValueEditor(queries, documents, attributes, seed)
-    return tuple(_row(row, queries, documents, weights, editor) for row in failed)
+    deciding = {
+        each.query: {
+            "deciding_word": each.word(each.best, queries, documents),
+            "deciding_text": each.best.role.value,
+        }
+        for each in explanations
+        if each.best is not None
+    }
+    return tuple(_row(row, queries, documents, weights, editor, deciding.get(row, {})) for row in failed)
 
 
 def _row(
@@ -57,6 +71,7 @@ def _row(
     documents: DocumentTable,
     weights: Mapping[frozenset[str], float],
     editor: ValueEditor,
+    deciding: Mapping[str, str],
 ) -> Row:
     text, attributes = queries.texts[row], editor.attributes
     relevant = slice(queries.relevant_indptr[row], queries.relevant_indptr[row + 1])
@@ -82,8 +97,9 @@ def _row(
         if edit.negative < 0 and edit.changed not in known
     ]
     group = queries.groups[row] if queries.groups else None
-    columns = tuple((name, value) for name, values in queries.metadata.items() if (value := values[row]) is not None)
-    return Row(text, tuple(positives), (*stated.values(), *mined, *edited), group=group, metadata=columns)
+    columns = {name: value for name, values in queries.metadata.items() if (value := values[row]) is not None}
+    negatives = (*stated.values(), *mined, *edited)
+    return Row(text, tuple(positives), negatives, group=group, metadata=tuple({**columns, **deciding}.items()))
 
 
 def _winners(queries: QueryTable, row: int) -> list[int]:
