@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from tests.support.planted import SETTINGS, collection_of, diagnosed, findings_of, model
 
@@ -74,6 +75,15 @@ def test_a_broken_run_folder_is_refused_by_name(folder: Path, break_it: str) -> 
         content = json.loads(path.read_text(encoding="utf-8"))
         content |= {"schema_version": 2} if break_it == "other version" else {"data": {}}
         path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(DataFormatError, match=folder.name):
+        read_run(folder)
+
+
+@pytest.mark.parametrize(("column", "other"), [("MRR", "top_scores"), ("positive_similarity", "negative_scores")])
+def test_a_column_that_holds_lists_in_place_of_numbers_is_refused(folder: Path, column: str, other: str) -> None:
+    table = pq.read_table(folder / "queries.parquet")
+    table = table.set_column(table.schema.get_field_index(column), column, table[other])
+    pq.write_table(table, folder / "queries.parquet")
     with pytest.raises(DataFormatError, match=folder.name):
         read_run(folder)
 

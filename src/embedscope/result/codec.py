@@ -128,7 +128,10 @@ def _decode(kind: Any, plain: Any, known: Mapping[str, Any]) -> Any:
         kinds = [a for a in args if a is not type(None)]
         return plain if plain is None or len(kinds) > 1 else _decode(kinds[0], plain, {})
     if origin is np.ndarray:
-        return np.array([np.nan if item is None else item for item in plain], dtype=_dtype(kind))
+        column = np.array([np.nan if item is None else item for item in plain], dtype=_dtype(kind))
+        if column.ndim != 1:
+            raise ValueError(f"expected a list of numbers, not one of shape {column.shape}")
+        return column
     if origin is tuple:
         each = (args[0],) * len(plain) if args[-1] is Ellipsis else args
         return tuple(_decode(a, item, {}) for a, item in zip(each, plain, strict=True))

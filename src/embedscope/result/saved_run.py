@@ -84,6 +84,8 @@ def _columns(path: Path) -> dict[str, list[Any]]:
 def _queries(columns: Mapping[str, list[Any]], metrics: tuple[str, ...]) -> QueryTable:
     n = len(columns["text"])
     relevant = [name for row in columns["relevant_ids"] for name in row]
+    if [*map(len, columns["negative_scores"])] != [*map(len, columns["negative_types"])]:
+        raise ValueError("hard negatives have more scores than types, or fewer")
     numbers = {name: number for number, name in enumerate(dict.fromkeys(relevant))}
     flat = {
         "negative_scores": [score for row in columns["negative_scores"] for score in row],
