@@ -18,6 +18,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.support.arrow_in_process import arrow_in_process
 from tests.support.written_formats import (
     KINDS,
     LAYOUTS,
@@ -44,6 +45,9 @@ import embedscope
 from embedscope.data.collection import digest
 from embedscope.data.readers import read_collection
 from embedscope.errors import InputError
+
+__all__ = ["arrow_in_process"]
+pytestmark = pytest.mark.usefixtures("arrow_in_process")
 
 HERON = "Grey herons nest in tall trees near water, mostly from February to June."
 ROOM = "Cho thuê phòng trọ ở quận Bình Thạnh, có gác lửng; giá 4,5 triệu một tháng."
