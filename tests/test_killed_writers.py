@@ -27,7 +27,7 @@ def test_a_file_is_old_or_new_wherever_its_writer_is_killed() -> None:
 
 
 @pytest.mark.slow
-def test_everything_is_old_or_new_wherever_its_writer_is_killed() -> None:
-    kills = kills_of()
-    assert len(kills) == 10
-    assert sum(kills.values()) > 200
+def test_shards_and_the_cache_are_old_or_new_wherever_its_writer_is_killed() -> None:
+    kills = kills_of("shard folder", "cache segment")  # run folders, checkpoints, merged segments: make soak
+    assert len(kills) == 2
+    assert sum(kills.values()) > 30

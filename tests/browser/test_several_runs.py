@@ -80,6 +80,7 @@ def test_what_moved_is_listed_with_its_ranks_and_opens(open_report: Opener) -> N
     assert page.inner_text(".moved .is-lost li").split("\n") == ["thuê nhà 3 tầng", "1 → 3"]
     page.click(".moved .is-lost li button")
     drawer = page.locator(".drawer")
+    drawer.get_by_text("Words that differ").click()
     assert drawer.locator(".versus mark").all_inner_texts() == ["3", "2"]
     ranks = [" ".join(text.split()) for text in drawer.locator(".ranks-of > div").all_inner_texts()]
     assert ranks == ["a/epoch3.pt ✓ rank 1", "b/epoch3.pt ✗ rank 3", "c/epoch9.pt ✗ rank 3"]
