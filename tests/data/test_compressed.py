@@ -57,7 +57,7 @@ def test_a_bomb_is_refused_before_it_fills_memory(tmp_path: Path, suffix: str, m
     tracemalloc.stop()
     assert "unpacks to more than" in message
     assert f" -d {path.name}" in message
-    assert peak < 2**24 + 2 * max(limits.LEAST_TEXT, limits.LARGEST_RATIO * path.stat().st_size)
+    assert peak < 2**24 + 2 * max(limits.LEAST_TEXT, limits.LARGEST_TEXT_RATIO * path.stat().st_size)
 
 
 def test_a_file_that_compresses_well_is_read(tmp_path: Path) -> None:
