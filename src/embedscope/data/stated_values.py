@@ -77,8 +77,9 @@ def stated_values(text: str, units: Container[str] = frozenset()) -> tuple[State
         if _overlaps(*match.span(), taken):
             continue
         value = _number(text, match, units)
-        if value is not None:
+        if value is not None and not _overlaps(value.start, value.end, taken):  # a sign between two numbers: "0€0"
             found.append(value)
+            taken.append((value.start, value.end))
     return tuple(sorted(found, key=lambda value: value.start))
 
 
