@@ -14,7 +14,6 @@ ONLY_IN_STATS = {"Draws", "cluster_bootstrap", "bootstrap_statistic", "sign_flip
 
 PURPOSES = {
     "diagnose/minimal_pairs.py": "the order in which queries are taken, and values that stand in the place of others",
-    "diagnose/text_parts.py": "how a word is misspelt",
     "integrations/": "queries that are sampled",
     "maps/": "points that a map is fitted on and measured on, and where they begin",
     "measure/geometry.py": "rows of the uniformity, and the part that a linear split holds out",

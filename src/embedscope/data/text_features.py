@@ -41,6 +41,8 @@ must stand beside it."""
 
 _RESTORABLE = re.compile(f"ð[Ÿ\x9f]{_LATER}{_LATER}|(?:á[º»]|â[€‚„]){_LATER}|{_PAIR.pattern}")
 _VOWELS = set("aeiouy")
+_UNSPACED = ("CJK ", "HIRAGANA ", "KATAKANA ", "THAI ", "LAO ", "KHMER ", "MYANMAR ", "TIBETAN ")
+"""Scripts without blanks, as the names of their letters begin."""
 
 
 def words(text: str) -> list[str]:
@@ -81,6 +83,11 @@ def script(text: str) -> str:
     """The script of most letters, as Unicode names it ("Latin", "Han", "Cyrillic"); "none" without a letter."""
     counts = Counter(map(_script_of, filter(str.isalpha, text)))
     return counts.most_common(1)[0][0] if counts else "none"
+
+
+def is_unspaced(letter: str) -> bool:
+    """Whether ``letter`` is of a script that is written without blanks between words."""
+    return unicodedata.name(letter, "").startswith(_UNSPACED)
 
 
 @lru_cache(maxsize=1 << 15)

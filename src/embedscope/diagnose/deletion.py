@@ -83,7 +83,7 @@ class _Effects:
 
 def failed_rows(ranked: Ranked) -> IntArray:
     """Queries that are not right at rank 1 and have a document that is not relevant."""
-    return np.flatnonzero(~ranked.query_table.is_correct & (ranked.query_table.wrong_document >= 0))
+    return ranked.query_table.lost
 
 
 def failure_of(ranked: Ranked, row: int) -> Failure:

@@ -214,7 +214,7 @@ def winning_hubs(queries: QueryTable) -> tuple[int, ...]:
     the document itself; the level is divided by the number of winners (Bonferroni). A hub has at least five wins, in
     three clusters or more: the paraphrases of one query are one observation.
     """
-    failed = np.flatnonzero(~queries.is_correct & (queries.wrong_document >= 0))
+    failed = queries.lost
     winners, counts = np.unique(queries.wrong_document[failed], return_counts=True)
     hubs: list[tuple[int, int]] = []
     for winner, wins in zip(winners.tolist(), counts.tolist(), strict=True):

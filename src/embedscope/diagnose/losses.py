@@ -29,13 +29,8 @@ class Losses:
     @classmethod
     def of(cls, queries: QueryTable, documents: DocumentTable) -> Losses:
         """Those of a run."""
-        starts, ends = queries.relevant_indptr[:-1], queries.relevant_indptr[1:]
-        places = [
-            start + int(np.argmax(queries.relevant_scores[start:end])) for start, end in zip(starts, ends, strict=True)
-        ]
-        right = np.asarray(queries.relevant_documents[np.array(places, dtype=np.int64)], dtype=np.int64)
-        rows = np.flatnonzero(~queries.is_correct & (queries.wrong_document >= 0))
-        return cls(queries, documents, rows, right, queries.wrong_document)
+        right = np.array([queries.best_relevant(row) for row in range(len(queries.texts))], dtype=np.int64)
+        return cls(queries, documents, queries.lost, right, queries.wrong_document)
 
     def by_chance(self) -> Iterator[Losses]:
         """Each query lost to what beat another one, :data:`N_SHIFTS` times another."""

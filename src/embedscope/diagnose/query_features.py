@@ -19,9 +19,7 @@ from embedscope.data.text_features import (
 )
 from embedscope.diagnose.themes import ThemeLevel
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, BoolArray, IntArray
-
-MAX_VALUES = 30
-"""Values of a metadata column that become slices; a column with more is an identifier."""
+from embedscope.result import MOST_VALUES
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +94,7 @@ def _metadata(facts: QueryFacts) -> list[Feature]:
     found = []
     for column, values in facts.metadata.items():
         counts = Counter(value for value in values if value is not None)
-        if len(counts) <= MAX_VALUES:
+        if len(counts) <= MOST_VALUES:
             found += [
                 _flags(f"column {column}", f"with {column} = {name}", [v == name for v in values]) for name in counts
             ]

@@ -15,7 +15,7 @@ from enum import StrEnum
 from functools import lru_cache
 from itertools import pairwise
 
-from embedscope.data.text_features import strip_diacritics
+from embedscope.data.text_features import is_unspaced, strip_diacritics
 
 TELLING = 0.1
 """Share of the documents up to which a word tells one from another; numbers and names up to half of them."""
@@ -25,9 +25,6 @@ MOST_QUOTED = 3
 _OFTEN = 0.5
 _AS_NAME = 0.8
 """Share of its occurrences inside sentences that a name begins with a capital."""
-
-_UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")
-"""Scripts, as the names of their letters begin, that are written without blanks: words are pairs of letters."""
 
 _PIECE = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
 _ENDS_SENTENCE = frozenset(".!?:;\n\"'([{*-#")
@@ -61,7 +58,7 @@ def _folded(written: str) -> str:
 
 
 def _words_of(piece: str) -> Iterator[str]:
-    if piece.isascii() or len(piece) < 3 or not unicodedata.name(piece[0], "").startswith(_UNSPACED):
+    if piece.isascii() or len(piece) < 3 or not is_unspaced(piece[0]):
         yield piece
     else:
         yield from (a + b for a, b in pairwise(piece))

@@ -5,7 +5,6 @@ Spans are half open and count characters (code points). All texts are expected i
 
 from __future__ import annotations
 
-import hashlib
 import re
 import sys
 import unicodedata
@@ -14,7 +13,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TypeVar
 
-import numpy as np
+from embedscope.measure.perturbations import text_generator
 
 Span = tuple[int, int]
 
@@ -114,8 +113,7 @@ def respelt(text: str, span: Span, *, seed: int) -> str:
 
     The same text, span and seed give the same letters: those within 25 code points, which is an alphabet of a script.
     """
-    digest = hashlib.sha256(f"{seed}\n{span}\n{text}".encode("utf-8", "surrogatepass")).digest()
-    generator = np.random.default_rng(int.from_bytes(digest[:16]))
+    generator = text_generator(seed, str(span), text)
     start, end = span
     others = (_like(letter) for letter in text[start:end])
     return text[:start] + "".join(own[int(generator.integers(len(own)))] for own in others) + text[end:]

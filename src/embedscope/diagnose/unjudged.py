@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from embedscope.diagnose.modes import FailureMode
 from embedscope.result import DocumentTable, QueryTable
 
@@ -34,14 +32,13 @@ def unjudged_pairs(queries: QueryTable, documents: DocumentTable) -> list[dict[s
 
 
 def _pair(row: int, queries: QueryTable, documents: DocumentTable) -> dict[str, Any]:
-    wrong, relevant = int(queries.wrong_document[row]), queries.relevant_of(row)
-    best = relevant[int(np.argmax(queries.relevant_scores[relevant]))]
+    wrong = int(queries.wrong_document[row])
     return {
         "query_id": queries.ids[row],
         "query": queries.texts[row],
         "document_id": documents.ids[wrong],
         "document": documents.texts[wrong],
-        "positive": documents.texts[int(queries.relevant_documents[best])],
+        "positive": documents.texts[queries.best_relevant(row)],
         "why": f"{queries.failure_modes[row]}: {queries.failure_evidence[row]}",
         "relevant": None,
     }

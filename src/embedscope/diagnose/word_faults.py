@@ -10,7 +10,7 @@ import numpy as np
 from embedscope.diagnose.evidence import LEAST_CASES, Candidate, candidate, missing_rank, severity_of
 from embedscope.diagnose.text_parts import word_spans
 from embedscope.protocols import Float64Array
-from embedscope.result import Explanation, Explanations, Scored, TextRole
+from embedscope.result import ROLE_WORDS, Explanation, Explanations, Scored, TextRole
 from embedscope.result.formatting import percent
 from embedscope.stats.resampler import Resampler
 
@@ -22,8 +22,6 @@ LIFT = 2.0
 
 LEVEL = 0.01
 """Of the test that says so, over all words that were left out (Bonferroni)."""
-
-ROLE_WORDS = {TextRole.QUERY: "the query", TextRole.RIGHT: "the right document", TextRole.WRONG: "the winner"}
 
 _ACTIONS = {
     TextRole.QUERY: "The model weighs it above what is asked: add training rows whose hard negatives hold it too.",

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from embedscope.data.text_features import has_diacritics, strip_diacritics
+from embedscope.data.text_features import has_diacritics, is_unspaced, strip_diacritics
 from embedscope.measure.abbreviations import Abbreviations
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Perturbation
 
@@ -32,7 +32,6 @@ _SPELT = ("LATIN ", "GREEK ", "CYRILLIC ", "ARMENIAN ", "HEBREW ", "ARABIC ", "G
 """Scripts typed letter by letter; in the others a letter is a syllable or a word, or carries marks."""
 
 _MARKED = ("LATIN ", "GREEK ", "CYRILLIC ")
-_UNSPACED = ("CJK ", "HIRAGANA ", "KATAKANA ", "THAI ", "LAO ", "KHMER ", "MYANMAR ", "TIBETAN ")
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 
@@ -112,7 +111,7 @@ def spacing_slip(text: str, generator: np.random.Generator) -> str:
     Two numbers keep their space, or they would be one; addresses, code and scripts without spaces stay.
     """
     words = text.split()
-    is_prose = [_NO_PROSE.fullmatch(word) is None and not any(_is_of(c, _UNSPACED) for c in word) for word in words]
+    is_prose = [_NO_PROSE.fullmatch(word) is None and not any(map(is_unspaced, word)) for word in words]
     slips = [
         ("lost", i)
         for i, (word, following) in enumerate(pairwise(words))
@@ -167,5 +166,5 @@ def _is_of(letter: str, scripts: tuple[str, ...]) -> bool:
 
 def text_generator(seed: int, name: str, text: str) -> np.random.Generator:
     """The random numbers of one change of one text, whatever stands beside it."""
-    digest = hashlib.sha256(f"{seed}\n{name}\n{text}".encode()).digest()
+    digest = hashlib.sha256(f"{seed}\n{name}\n{text}".encode("utf-8", "surrogatepass")).digest()
     return np.random.default_rng(int.from_bytes(digest[:16]))

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from embedscope.data.collection import Collection
 from embedscope.errors import importing
@@ -56,13 +57,8 @@ def could_be_longer(text: str, max_length: int) -> bool:
 
 def _counter(folder: Path) -> Callable[[list[str]], list[int]]:
     """Tokens of each text, by the tokenizer's own file where there is one: transformers takes seconds to import."""
-    file = folder / "tokenizer.json"
-    if file.is_file():
-        with importing("tokenizers", needed_for="Counting tokens", extra="models"):
-            from tokenizers import Tokenizer
-        fast = Tokenizer.from_file(str(file))
-        fast.no_truncation()
-        fast.no_padding()
+    fast = _fast_tokenizer(folder)
+    if fast is not None:
         return lambda part: [len(encoded.ids) for encoded in fast.encode_batch(part)]
     with importing("transformers", needed_for="Counting tokens", extra="models"):
         from transformers import AutoTokenizer
@@ -70,16 +66,34 @@ def _counter(folder: Path) -> Callable[[list[str]], list[int]]:
     return lambda part: [len(ids) for ids in slow(part, truncation=False, padding=False, verbose=False)["input_ids"]]
 
 
+def _fast_tokenizer(folder: Path) -> Any:
+    """The tokenizer of the file in ``folder``, which neither cuts nor pads; None where there is no such file."""
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        return None
+    with importing("tokenizers", needed_for="Counting tokens", extra="models"):
+        from tokenizers import Tokenizer
+    fast = Tokenizer.from_file(str(file))
+    fast.no_truncation()
+    fast.no_padding()
+    return fast
+
+
+def _tokenizer_folder(model: Model) -> Path | None:
+    encoder = model.encoder
+    return encoder.tokenizer_folder if isinstance(encoder, SentenceTransformerEncoder) else None
+
+
 def long_texts(model: Model, collection: Collection) -> Mapping[str, int]:
     """Tokens, prompt included, of every text of ``collection`` that could be longer than the model reads."""
-    limit, encoder = model.facts.max_length, model.encoder
-    if limit is None or not isinstance(encoder, SentenceTransformerEncoder) or encoder.tokenizer_folder is None:
+    limit, folder = model.facts.max_length, _tokenizer_folder(model)
+    if limit is None or folder is None:
         return {}
     roles = ((collection.documents, model.document_prompt), (collection.queries, model.query_prompt))
     pairs = [(prompt, text) for texts, prompt in roles for text in texts if could_be_longer(prompt + text, limit)]
     if not pairs:
         return {}
-    return prompted_lengths(encoder.tokenizer_folder, pairs, model=model.facts.checkpoint, max_length=limit).n_tokens
+    return prompted_lengths(folder, pairs, model=model.facts.checkpoint, max_length=limit).n_tokens
 
 
 def read_ends(model: Model, documents: Iterable[str]) -> Mapping[str, int]:
@@ -87,18 +101,12 @@ def read_ends(model: Model, documents: Iterable[str]) -> Mapping[str, int]:
 
     Empty where the tokenizer does not say which characters a token stands for.
     """
-    limit, encoder = model.facts.max_length, model.encoder
-    if limit is None or not isinstance(encoder, SentenceTransformerEncoder) or encoder.tokenizer_folder is None:
+    limit, folder = model.facts.max_length, _tokenizer_folder(model)
+    tokenizer = None if folder is None else _fast_tokenizer(folder)
+    if limit is None or tokenizer is None:
         return {}
-    file, prompt = encoder.tokenizer_folder / "tokenizer.json", model.document_prompt
-    if not file.is_file():
-        return {}
-    with importing("tokenizers", needed_for="Counting tokens", extra="models"):
-        from tokenizers import Tokenizer
-    tokenizer = Tokenizer.from_file(str(file))
-    tokenizer.no_padding()
     tokenizer.enable_truncation(limit)
-    listed = sorted(documents)
+    listed, prompt = sorted(documents), model.document_prompt
     encoded = tokenizer.encode_batch([prompt + text for text in listed])
     ends = {text: max(e for _, e in one.offsets) - len(prompt) for text, one in zip(listed, encoded, strict=True)}
     return {text: end for text, end in ends.items() if end < len(text.rstrip())}

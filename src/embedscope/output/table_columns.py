@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from embedscope.protocols import Role
-from embedscope.result import Diagnosed, Result, Scored, TextRole
+from embedscope.result import Diagnosed, Result, Scored
 
 
 def query_columns(result: Scored) -> dict[str, Any]:
@@ -53,13 +53,11 @@ def deletion_columns(result: Diagnosed) -> dict[str, Any]:
     if result.explanations is None:
         return {}
     pairs = [(each, deletion) for each in result.explanations.failures for deletion in each.deletions]
-    documents = {TextRole.RIGHT: "right", TextRole.WRONG: "wrong"}
+    rows = [each.document(one.role) for each, one in pairs]
     return {
         "query_id": [q.ids[each.query] for each, _ in pairs],
         "role": [one.role.value for _, one in pairs],
-        "document_id": [
-            d.ids[getattr(each, documents[one.role])] if one.role in documents else None for each, one in pairs
-        ],
+        "document_id": [None if row is None else d.ids[row] for row in rows],
         "start": np.array([one.start for _, one in pairs], dtype=np.int64),
         "end": np.array([one.end for _, one in pairs], dtype=np.int64),
         "text": [each.word(one, q, d) for each, one in pairs],

@@ -14,7 +14,15 @@ from embedscope.result.comparisons import (
 from embedscope.result.decision import Check, Criteria, Criterion, Fitness, Outcome, Verdict, VerdictOutcome
 from embedscope.result.deployment import DeploymentCost, StorageFormat, ThresholdChoice, ThresholdTable
 from embedscope.result.estimate import Estimate
-from embedscope.result.explanations import DecidingWord, Deletion, Explanation, Explanations, MinimalPairs, TextRole
+from embedscope.result.explanations import (
+    ROLE_WORDS,
+    DecidingWord,
+    Deletion,
+    Explanation,
+    Explanations,
+    MinimalPairs,
+    TextRole,
+)
 from embedscope.result.finding import Finding, Severity
 from embedscope.result.formatting import run_label, run_labels
 from embedscope.result.mapped_points import MAP_NAMES, MapAnimation, MapLayout, Points, Theme
@@ -43,12 +51,14 @@ from embedscope.result.scores import (
 )
 from embedscope.result.spaces import CloudShape, Geometry, Hubness, SpaceGeometry
 from embedscope.result.stages import Diagnosed, Mapped, Result, Scored, extended
-from embedscope.result.tables import DocumentTable, QueryTable
+from embedscope.result.tables import MOST_VALUES, DocumentTable, QueryTable
 from embedscope.result.training import EpochRecord, TrainingRecord
 
 __all__ = [
     "BASELINES",
     "MAP_NAMES",
+    "MOST_VALUES",
+    "ROLE_WORDS",
     "SIGNIFICANCE",
     "BestOfMany",
     "Check",

@@ -19,6 +19,9 @@ class TextRole(StrEnum):
     WRONG = "wrong"  # the best-scoring document that is not relevant
 
 
+ROLE_WORDS = {TextRole.QUERY: "the query", TextRole.RIGHT: "the right document", TextRole.WRONG: "the winner"}
+
+
 @dataclass(frozen=True, slots=True)
 class Deletion:
     """What leaving out the characters ``start`` to ``end`` of a text does.
@@ -63,11 +66,14 @@ class Explanation:
     unseen: tuple[str, ...]  # words of the query that the model does not see
     deletions: tuple[Deletion, ...] = field(default=(), metadata=UNWRITTEN)  # all, in the order of the texts
 
+    def document(self, role: TextRole) -> int | None:
+        """The row in DocumentTable of a text; None of the query."""
+        return {TextRole.RIGHT: self.right, TextRole.WRONG: self.wrong}.get(role)
+
     def text(self, role: TextRole, queries: QueryTable, documents: DocumentTable) -> str:
         """One of the three texts."""
-        if role is TextRole.QUERY:
-            return queries.texts[self.query]
-        return documents.texts[self.right if role is TextRole.RIGHT else self.wrong]
+        document = self.document(role)
+        return queries.texts[self.query] if document is None else documents.texts[document]
 
     def word(self, deletion: Deletion, queries: QueryTable, documents: DocumentTable) -> str:
         """What was left out."""

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from embedscope.protocols import BoolArray, Float32Array, Float64Array, IntArray
 from embedscope.result.codec import written
+
+MOST_VALUES = 30
+"""Values of a column of the data file up to which it groups queries; one with more is an identifier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,11 @@ class QueryTable:
         """What the data file says of each query, by column; its groups as ``group``."""
         return {**({"group": self.groups} if self.groups else {}), **self.metadata}
 
+    @property
+    def lost(self) -> IntArray:
+        """Queries that are not right at rank 1 and have a document that is not relevant, ascending."""
+        return np.flatnonzero(~self.is_correct & (self.wrong_document >= 0))
+
     def relevant_of(self, row: int) -> range:
         """Entries of one query in the columns of relevant documents."""
         return range(int(self.relevant_indptr[row]), int(self.relevant_indptr[row + 1]))
@@ -61,7 +71,7 @@ class QueryTable:
     def best_relevant(self, row: int) -> int:
         """The best-scoring relevant document of one query, the first of equal ones."""
         own = self.relevant_of(row)
-        return int(self.relevant_documents[max(own, key=lambda entry: self.relevant_scores[entry])])
+        return int(self.relevant_documents[own.start + int(np.argmax(self.relevant_scores[own.start : own.stop]))])
 
     def negatives_of(self, row: int) -> range:
         """Entries of one query in the columns of hard negatives."""

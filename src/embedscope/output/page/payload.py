@@ -30,6 +30,7 @@ from embedscope.output.page.contract import (
 from embedscope.output.page.packing import number_column, text_column
 from embedscope.protocols import BoolArray, IntArray, Role
 from embedscope.result import (
+    MOST_VALUES,
     Explanations,
     Heatmap,
     MapLayout,
@@ -58,8 +59,6 @@ ROLES = (Role.QUERY, Role.POSITIVE, Role.HARD_NEGATIVE, Role.DOCUMENT)
 
 TEXT_ROLES = (TextRole.QUERY, TextRole.RIGHT, TextRole.WRONG)
 """Texts of a failed query by their code in the column ``explanations.role``."""
-MAX_VALUES = 30
-"""Values of a column by which the page colours; one with more is an identifier."""
 
 UNTYPED = "untyped"
 """The name under which negatives without a type are counted."""
@@ -235,7 +234,7 @@ def _queries(
         columns["failure_mode"] = number_column([place_of[mode] for mode in q.failure_modes], "uint8")
     if q.failure_evidence:
         columns["failure_evidence"] = text_column(q.failure_evidence)
-    stated = [_stated(name, values) for name, values in q.stated.items() if 1 < len({*values} - {None}) <= MAX_VALUES]
+    stated = [_stated(name, values) for name, values in q.stated.items() if 1 < len({*values} - {None}) <= MOST_VALUES]
     if stated:
         columns["stated"] = stated
     return columns
@@ -322,12 +321,7 @@ def _explanations(explanations: Explanations, result: Result, place: IntArray) -
     deletions = [deletion for failure in failures for deletion in failure.deletions]
     spans: list[IntArray] = []
     for failure in failures:
-        own = {
-            TextRole.QUERY: result.queries.texts[failure.query],
-            TextRole.RIGHT: result.documents.texts[failure.right],
-            TextRole.WRONG: result.documents.texts[failure.wrong],
-        }
-        offsets = {role: _utf16_offsets(text) for role, text in own.items()}
+        offsets = {role: _utf16_offsets(failure.text(role, result.queries, result.documents)) for role in TEXT_ROLES}
         spans.extend(offsets[each.role][[each.start, each.end]] for each in failure.deletions)
     start, end = np.array(spans, dtype=np.int64).reshape(-1, 2).T
     return {

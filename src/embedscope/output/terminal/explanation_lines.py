@@ -7,13 +7,11 @@ from collections import Counter
 from rich.console import Console
 
 from embedscope.output.terminal.hanging import Hanging, heading, shorten
-from embedscope.result import Explanation, Explanations, Result, TextRole
+from embedscope.result import ROLE_WORDS, Explanation, Explanations, Result
 from embedscope.result.formatting import count, number, percent_estimate
 
 N_WORDS = 5
 """Words listed on a line."""
-
-_PLACES = {TextRole.QUERY: "the query", TextRole.RIGHT: "the right document", TextRole.WRONG: "the winner"}
 
 
 def print_explanations(result: Result, results: Console) -> None:
@@ -37,7 +35,7 @@ def print_explanations(result: Result, results: Console) -> None:
 def _deciding(found: Explanations) -> list[str]:
     """Words that decide more than one failure."""
     often = [word for word in found.deciding if word.n_failures > 1][:N_WORDS]
-    return [f"'{word.word}' in {_PLACES[word.role]} ({word.n_failures:,})" for word in often]
+    return [f"'{word.word}' in {ROLE_WORDS[word.role]} ({word.n_failures:,})" for word in often]
 
 
 def _unseen(found: Explanations) -> list[str]:
@@ -49,7 +47,7 @@ def _sentence(worst: Explanation, result: Result) -> str:
     best = worst.best
     if best is None:
         return "leaving out no word helps the right document"
-    word = f"leaving out '{worst.word(best, result.queries, result.documents)}' from {_PLACES[best.role]}"
+    word = f"leaving out '{worst.word(best, result.queries, result.documents)}' from {ROLE_WORDS[best.role]}"
     if best.puts_right_first:
         return f"{word} puts the right document first"
     behind = -worst.difference - best.change
