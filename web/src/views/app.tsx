@@ -1,6 +1,6 @@
 /** The frame of the page: name, views, selection. */
 import type { ComponentChildren } from 'preact';
-import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 import type { Page, Report } from '../contract';
 import { listOf } from '../model/compare';
 import { baseName, shorten } from '../model/format';
@@ -161,7 +161,7 @@ function Printed({ store, views }: { store: Store; views: ViewId[] }) {
 }
 
 function useKeys(store: Store, views: ViewId[]): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     const key = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
       const isTyping = target.matches('input, select, textarea');

@@ -1,6 +1,6 @@
 /** A failed query and its two documents: each word coloured by what leaving it out does, and struck when pressed. */
 import type { ComponentChildren } from 'preact';
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Page, TextRole } from '../contract';
 import {
   cutAt,
@@ -270,7 +270,7 @@ function step(event: KeyboardEvent, box: HTMLElement | null): void {
 
 /** Calls back on Escape, before the page takes it for "close". */
 function useEscape(isWaiting: boolean, onEscape: () => void): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!isWaiting) return;
     const key = (event: KeyboardEvent) => {
       if (event.key !== 'Escape') return;
