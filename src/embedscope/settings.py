@@ -206,6 +206,22 @@ class Activation(StrEnum):
     SIGMOID = "sigmoid"
 
 
+class Head(StrEnum):
+    """Which heads of a model of several score: one vector a text, weights of its tokens, a vector a token, or all."""
+
+    DENSE = "dense"
+    SPARSE = "sparse"
+    COLBERT = "colbert"
+    ALL = "all"
+
+
+class Fusion(StrEnum):
+    """How ranked lists become one: by the reciprocals of their ranks, or by a weighted sum of their scores."""
+
+    RRF = "rrf"
+    WEIGHTED = "weighted"
+
+
 class Weights(StrEnum):
     """Which weights of a checkpoint that holds both: as they were trained, or their moving average."""
 
@@ -273,11 +289,26 @@ PROMPTS = ("query_prompt", "document_prompt")
 class ModelSettings(Checked):
     """The model, or vectors in its place, and how texts are encoded."""
 
-    checkpoint: str | None = option(None, "model: .pt, .safetensors, a folder or a hub name", metavar="PATH")
-    embeddings: str | None = option(None, "vectors made before, in place of a checkpoint", metavar="FILE")
-    baseline: str | None = option(
-        None, "checkpoint, embedding file or folder of an old run to compare with", metavar="PATH"
+    checkpoint: str | None = option(
+        None, "model: .pt, .safetensors, a folder, a hub name or the address of an endpoint", metavar="PATH"
     )
+    model: str | None = option(None, "name of the model at an endpoint", metavar="NAME")
+    embeddings: str | None = option(None, "vectors made before, in place of a checkpoint", metavar="FILE")
+    run: str | None = option(None, "ranking made before, in place of a checkpoint; bm25 makes one", metavar="FILE")
+    baseline: str | None = option(
+        None, "checkpoint, embedding file, run file or folder of an old run to compare with", metavar="PATH"
+    )
+    head: Head = option(Head.DENSE, "head of a model of several that scores", Head)
+    rerank: str | None = option(None, "cross-encoder that orders the first documents again", metavar="PATH")
+    rerank_depth: int = option(100, "number of documents of a query that --rerank orders", count)
+    fuse: tuple[str, ...] = option(
+        (), "other checkpoint or ranking to fuse with (repeatable)", metavar="PATH", is_list=True, is_repeatable=True
+    )
+    fusion: Fusion = option(Fusion.RRF, "how lists are fused", Fusion)
+    fusion_weights: tuple[float, ...] = option(
+        (), "weights of --fusion weighted, the checkpoint's first", positive_or_zero, metavar="W", is_list=True,
+        shown_default="equal",
+    )  # fmt: skip
     base_model: str | None = option(
         None, "encoder under a head: a folder or a hub name", metavar="NAME", shown_default="BAAI/bge-m3"
     )
@@ -457,7 +488,7 @@ class Settings:
     def inputs(self) -> dict[str, str]:
         """The files that a run reads, by role."""
         chosen = self.as_options()
-        roles = ("checkpoint", "embeddings", "data", "baseline", "train", "base_model")
+        roles = ("checkpoint", "embeddings", "run", "data", "baseline", "train", "base_model")
         return {role: chosen[role] for role in roles if chosen[role] is not None}
 
 
