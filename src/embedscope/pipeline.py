@@ -51,7 +51,9 @@ from embedscope.measure.similarity import DocumentSummary, measure_similarity
 from embedscope.metrics.norms import directions_of
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import Embeddings, embed_collection, text_encoder
-from embedscope.models.model import Model, load_model
+from embedscope.models.endpoint import AT_ENDPOINT, LOCAL
+from embedscope.models.endpoint_address import is_endpoint
+from embedscope.models.model import Model, load_endpoint, load_model
 from embedscope.models.precomputed import is_precomputed_file, load_precomputed
 from embedscope.models.token_lengths import long_texts, read_ends
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, Float64Array, IntArray, Role
@@ -230,9 +232,18 @@ def checkpoint_of(settings: Settings) -> str:
 
 
 def require_encoder(names: Sequence[str], settings: Settings) -> None:
-    """Refuse prompts, with ``InvalidOptionError``, where every one of ``names`` is a file of vectors."""
-    if all(_is_embedding_file(name, settings) for name in names):
+    """Refuse, with ``InvalidOptionError``, what would change nothing for any of ``names``.
+
+    Prompts where every one is a file of vectors, a model's name where none is an endpoint, and how a checkpoint encodes
+    where none is a checkpoint.
+    """
+    encoded = [name for name in names if not _is_embedding_file(name, settings)]
+    if not encoded:
         require_unused("no text is encoded where vectors were made before", (settings.model, PROMPTS))
+    if not any(map(is_endpoint, encoded)):
+        require_unused("only an endpoint (http://HOST/v1) is asked for a model by name", (settings.model, ("model",)))
+    elif all(map(is_endpoint, encoded)):
+        require_unused(AT_ENDPOINT, (settings.model, LOCAL))
 
 
 def _is_embedding_file(name: str, settings: Settings) -> bool:
@@ -291,19 +302,23 @@ def encode_with(
 
 
 def load(name: str, settings: Settings, log: Log = SILENT) -> tuple[EmbeddingStore, Model]:
-    """The checkpoint ``name``, ready to encode, and the cache of its vectors."""
+    """The checkpoint or endpoint ``name``, ready to encode, and the cache of its vectors."""
     own = settings.model
     folder = None if own.cache_dir is None else Path(own.cache_dir)
     store = EmbeddingStore(folder, warn=log.warn, is_enabled=not own.no_cache)
-    model = load_model(
-        name,
-        **own.reading,
-        device=own.device,
-        backend=own.backend,
-        precision=own.precision,
-        similarity=own.similarity,
-        hashes=store.hashes,
-    )
+    if is_endpoint(name):  # the other options are those of a checkpoint that stands beside it
+        prompts = {role: getattr(own, role) for role in PROMPTS}
+        model = load_endpoint(name, model=own.model, **prompts, similarity=own.similarity, hashes=store.hashes)
+    else:
+        model = load_model(
+            name,
+            **own.reading,
+            device=own.device,
+            backend=own.backend,
+            precision=own.precision,
+            similarity=own.similarity,
+            hashes=store.hashes,
+        )
     log.model(model.facts)
     return store, model
 

@@ -89,7 +89,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
 def compared(scene: Scene, served: Path | str, *, model: Path | None = None, **options: Any) -> Parity:
     own = {name: options.pop(name) for name in list(options) if name in ("texts", "tolerance") or "served" in name}
     settings = Settings.of(data=scene.data, device="cpu", **options)
-    return compare_served(settings, ParitySettings(model=str(model or scene.model), served=str(served), **own))
+    return compare_served(settings, ParitySettings(measured=str(model or scene.model), served=str(served), **own))
 
 
 def written(tmp_path: Path, table: dict[str, np.ndarray]) -> Path:

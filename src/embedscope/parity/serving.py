@@ -10,9 +10,11 @@ from embedscope.data.collection import Collection, describe, ranking_own
 from embedscope.data.readers import read_collection
 from embedscope.errors import CheckpointError, InvalidOptionError
 from embedscope.log import SILENT, Log
+from embedscope.models.endpoint import AT_ENDPOINT, LOCAL
+from embedscope.models.endpoint_address import is_endpoint
 from embedscope.models.precomputed import is_precomputed_file
 from embedscope.parity.agreement import apart_by_role, cosines_of, differing_texts, norms_of, ranks_of
-from embedscope.parity.causes import Encoding, Search, find_cause
+from embedscope.parity.causes import Encoding, Search, can_be_varied, find_cause
 from embedscope.parity.encodings import Side, Vectors, encoded, side_of
 from embedscope.parity.text_sample import sample_texts
 from embedscope.result import Evidence, NormDifference, Parity, ParityCause, ParityOutcome
@@ -23,7 +25,7 @@ _OF_SERVED = ("served_pooling", "served_backend", "served_precision")
 
 
 def compare_served(settings: Settings, chosen: ParitySettings, log: Log = SILENT) -> Parity:
-    """Whether ``chosen.served`` gives the vectors of ``chosen.model`` for a sample of the texts of the data set.
+    """Whether ``chosen.served`` gives the vectors of ``chosen.measured`` for a sample of the texts of the data set.
 
     Options that say how a model encodes are those of MODEL. SERVED is encoded as it is by itself; only the base model,
     the device and the cache are those of both.
@@ -35,7 +37,7 @@ def compare_served(settings: Settings, chosen: ParitySettings, log: Log = SILENT
     """
     _refuse_what_changes_nothing(settings, chosen)
     sample = _sample(settings, chosen, log)
-    model = side_of(str(chosen.model), sample, settings, log)
+    model = side_of(str(chosen.measured), sample, settings, log)
     served = _served(sample, settings, chosen, log)
     similarity = _similarity(settings, model)
     apart = apart_by_role(model.vectors, served.vectors)
@@ -69,12 +71,20 @@ def compare_served(settings: Settings, chosen: ParitySettings, log: Log = SILENT
 
 
 def _refuse_what_changes_nothing(settings: Settings, chosen: ParitySettings) -> None:
-    if chosen.model is None or chosen.served is None:
-        raise InvalidOptionError("Name two ways to encode: MODEL and SERVED, each a checkpoint or an embedding file.")
-    if is_precomputed_file(chosen.model):
+    if chosen.measured is None or chosen.served is None:
+        raise InvalidOptionError(
+            "Name two ways to encode: MODEL and SERVED, each a checkpoint, an endpoint or an embedding file."
+        )
+    if is_precomputed_file(chosen.measured):
         require_unused("MODEL is a file of vectors, made before", (settings.model, _OF_MODEL))
     if is_precomputed_file(chosen.served):
         require_unused("SERVED is a file of vectors, made before", (chosen, _OF_SERVED))
+    if is_endpoint(chosen.measured):
+        require_unused(AT_ENDPOINT, (settings.model, [name for name in _OF_MODEL if name in LOCAL]))
+    if is_endpoint(chosen.served):
+        require_unused(AT_ENDPOINT, (chosen, _OF_SERVED))
+    if not is_endpoint(chosen.measured) and not is_endpoint(chosen.served):
+        require_unused("neither MODEL nor SERVED is an endpoint", (settings.model, ("model",)))
 
 
 def _sample(settings: Settings, chosen: ParitySettings, log: Log) -> Collection:
@@ -109,8 +119,8 @@ def _similarity(settings: Settings, model: Side) -> str:
 
 def _cause(model: Side, served: Side, sample: Collection, settings: Settings, tolerance: float, log: Log) -> Search:
     """The cause, looked for on the side that can be encoded in other ways: MODEL, or else SERVED."""
-    side, target, name = (model, served, "MODEL") if model.model is not None else (served, model, "SERVED")
-    if side.model is None:
+    side, target, name = (model, served, "MODEL") if can_be_varied(model.model) else (served, model, "SERVED")
+    if side.model is None or not can_be_varied(side.model):
         return Search(None, 0)
     log.step("The vectors differ; looking for the cause by encoding in other ways")
     with log.progress("Trying", unit="ways to encode") as progress:
