@@ -247,12 +247,12 @@ def checkpoint_of(settings: Settings) -> str:
 def require_encoder(names: Sequence[str], settings: Settings) -> None:
     """Refuse, with ``InvalidOptionError``, what would change nothing for any of ``names``.
 
-    Prompts where every one is a file of vectors, a model's name where none is an endpoint, and how a checkpoint encodes
-    where none is a checkpoint.
+    Prompts where every one is a file of vectors or a ranking, a model's name where none is an endpoint, and how a
+    checkpoint encodes where none is a checkpoint.
     """
-    encoded = [name for name in names if not _is_embedding_file(name, settings)]
+    encoded = [name for name in names if not (_is_embedding_file(name, settings) or _is_run(name, settings))]
     if not encoded:
-        require_unused("no text is encoded where vectors were made before", (settings.model, PROMPTS))
+        require_unused("no text is encoded where vectors or rankings were made before", (settings.model, PROMPTS))
     if not any(map(is_endpoint, encoded)):
         require_unused("only an endpoint (http://HOST/v1) is asked for a model by name", (settings.model, ("model",)))
     elif all(map(is_endpoint, encoded)):

@@ -99,13 +99,13 @@ class Client:
         try:
             body = None if question is None else json.dumps(question).encode()
             connection.request("GET" if body is None else "POST", self.address.path + path, body, self._headers())
-            response = connection.getresponse()
-            if not 200 <= response.status < 300:
-                content = _read(response, _CHUNK_BYTES, deadline)
-                self._refuse(response.status, response.headers.get("Retry-After"), self._shown(content))
-            content = _read(response, most_bytes, deadline)
-            if response.length and len(content) <= most_bytes:
-                raise _PassingError("cut its answer short")
+            with connection.getresponse() as response:
+                if not 200 <= response.status < 300:
+                    content = _read(response, _CHUNK_BYTES, deadline)
+                    self._refuse(response.status, response.headers.get("Retry-After"), self._shown(content))
+                content = _read(response, most_bytes, deadline)
+                if response.length and len(content) <= most_bytes:
+                    raise _PassingError("cut its answer short")
         except SSLEOFError:
             raise _PassingError("broke off the connection") from None
         except SSLError as error:
