@@ -707,6 +707,12 @@ class ParitySettings(Checked):
     served_pooling: Pooling | None = option(
         None, "how tokens of SERVED become one vector", Pooling, shown_default="as SERVED says"
     )
+    served_query_prompt: str | None = option(
+        None, "text before each query that SERVED encodes", metavar="TEXT", shown_default="SERVED's own"
+    )
+    served_document_prompt: str | None = option(
+        None, "text before each document that SERVED encodes", metavar="TEXT", shown_default="SERVED's own"
+    )
     served_backend: Backend = option(Backend.TORCH, "library that runs the transformer of SERVED", Backend)
     served_precision: Precision = option(Precision.AUTO, "number format of the encoder of SERVED", Precision)
 

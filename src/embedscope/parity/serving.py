@@ -17,11 +17,21 @@ from embedscope.parity.agreement import apart_by_role, cosines_of, differing_tex
 from embedscope.parity.causes import Encoding, Search, can_be_varied, find_cause
 from embedscope.parity.encodings import Side, Vectors, encoded, side_of
 from embedscope.parity.text_sample import sample_texts
-from embedscope.result import Evidence, NormDifference, Parity, ParityCause, ParityOutcome
-from embedscope.settings import DEFAULTS, PROMPTS, ParitySettings, Settings, SimilarityFunction, require_unused
+from embedscope.result import Evidence, ModelFacts, NormDifference, Parity, ParityCause, ParityOutcome
+from embedscope.settings import (
+    DEFAULTS,
+    PROMPTS,
+    ParitySettings,
+    Settings,
+    SimilarityFunction,
+    flag,
+    quoted,
+    require_unused,
+)
 
 _OF_MODEL = ("pooling", "max_length", *PROMPTS, "head_module", "activation", "backend", "precision")
-_OF_SERVED = ("served_pooling", "served_backend", "served_precision")
+_SERVED_ENCODER = ("served_pooling", "served_backend", "served_precision")
+_OF_SERVED = (*_SERVED_ENCODER, "served_query_prompt", "served_document_prompt")
 
 
 def compare_served(settings: Settings, chosen: ParitySettings, log: Log = SILENT) -> Parity:
@@ -66,7 +76,10 @@ def compare_served(settings: Settings, chosen: ParitySettings, log: Log = SILENT
         worst=worst,
         cause=found.cause,
         n_tried=found.n_tried,
-        notes=_notes(model, served, norms, similarity, tolerance=chosen.tolerance),
+        notes=(
+            *_notes(model, served, norms, similarity, tolerance=chosen.tolerance),
+            *_missing_prompts(found.cause, model.facts),
+        ),
     )
 
 
@@ -82,7 +95,7 @@ def _refuse_what_changes_nothing(settings: Settings, chosen: ParitySettings) -> 
     if is_endpoint(chosen.measured):
         require_unused(AT_ENDPOINT, (settings.model, [name for name in _OF_MODEL if name in LOCAL]))
     if is_endpoint(chosen.served):
-        require_unused(AT_ENDPOINT, (chosen, _OF_SERVED))
+        require_unused(AT_ENDPOINT, (chosen, _SERVED_ENCODER))
     if not is_endpoint(chosen.measured) and not is_endpoint(chosen.served):
         require_unused("neither MODEL nor SERVED is an endpoint", (settings.model, ("model",)))
 
@@ -103,9 +116,8 @@ def _sample(settings: Settings, chosen: ParitySettings, log: Log) -> Collection:
 def _served(sample: Collection, settings: Settings, chosen: ParitySettings, log: Log) -> Side:
     """SERVED, loaded with nothing of how MODEL encodes."""
     standard = DEFAULTS.as_options()
-    plain = settings.with_options(**{name: standard[name] for name in _OF_MODEL}).with_options(
-        pooling=chosen.served_pooling, backend=chosen.served_backend, precision=chosen.served_precision
-    )
+    own = {name.removeprefix("served_"): getattr(chosen, name) for name in _OF_SERVED}
+    plain = settings.with_options(**{name: standard[name] for name in _OF_MODEL} | own)
     try:
         return side_of(str(chosen.served), sample, plain, log)
     except CheckpointError as error:  # whose message names the options of MODEL
@@ -155,6 +167,19 @@ def _notes(model: Side, served: Side, norms: NormDifference, similarity: str, *,
     if norms.max**2 / 2 > tolerance:
         notes.append(_norm_note(norms, similarity))
     return tuple(notes)
+
+
+def _missing_prompts(cause: ParityCause | None, model: ModelFacts) -> tuple[str, ...]:
+    """The prompts of MODEL without which it gives the vectors of SERVED."""
+    if cause is None or cause.side != "MODEL":
+        return ()
+    prompts = {"query": model.query_prompt, "document": model.document_prompt}
+    return tuple(
+        f"What is served is not what was measured: the prompt {prompt!r} before each {role} is missing. Where the "
+        f"application puts it there, pass {flag(f'served_{role}_prompt')} {quoted(prompt)}."
+        for role, prompt in prompts.items()
+        if prompt and f"{flag(f'{role}_prompt')} ''" in cause.options
+    )
 
 
 def _normalisation(norms: NormDifference) -> ParityCause | None:
