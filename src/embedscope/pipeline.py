@@ -109,11 +109,11 @@ def run(
     chosen = (settings or Settings()).with_options(**options)
     criteria, reader = load_criteria(chosen.measure.criteria), load_pack(chosen.measure.attributes)
     chosen = with_metrics_of(criteria, chosen)
-    perturbations_of(chosen, reader)  # refused before any work where they cannot be
-    require_explainable(chosen)
     name = checkpoint_of(chosen)
     baseline = chosen.model.baseline
     require_encoder([name] if baseline is None or is_run_folder(baseline) else [name, baseline], chosen)
+    perturbations_of(chosen, reader)  # refused before any work where they cannot be
+    require_explainable(chosen)
     collection = read(chosen, log, objects.get("data"))
     require_column(chosen.maps.color_by, collection)
     training = TrainingFile.of(chosen, log, objects.get("train"))
@@ -247,12 +247,20 @@ def checkpoint_of(settings: Settings) -> str:
 def require_encoder(names: Sequence[str], settings: Settings) -> None:
     """Refuse, with ``InvalidOptionError``, what would change nothing for any of ``names``.
 
-    Prompts where every one is a file of vectors or a ranking, a model's name where none is an endpoint, and how a
-    checkpoint encodes where none is a checkpoint.
+    What needs vectors where all are rankings, prompts where no text is encoded, a model's name where none is an
+    endpoint, and how a checkpoint encodes where none is a checkpoint.
     """
+    if all(_is_run(name, settings) for name in names):
+        used = (*PROMPTS, "pooling", "max_length", "head_module", "activation", "base_model", "similarity")
+        require_unused(
+            NO_VECTORS,
+            (settings.model, used),
+            (settings.measure, ("geometry", "robustness", "deployment_cost", "wanted_precision")),
+            (settings.maps, ("perplexity", "color_by")),
+        )
     encoded = [name for name in names if not (_is_embedding_file(name, settings) or _is_run(name, settings))]
     if not encoded:
-        require_unused("no text is encoded where vectors or rankings were made before", (settings.model, PROMPTS))
+        require_unused("no text is encoded where vectors were made before", (settings.model, PROMPTS))
     if not any(map(is_endpoint, encoded)):
         require_unused("only an endpoint (http://HOST/v1) is asked for a model by name", (settings.model, ("model",)))
     elif all(map(is_endpoint, encoded)):
