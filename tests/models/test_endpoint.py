@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
+import ssl
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -286,8 +289,37 @@ def test_nothing_behind_the_address_is_said_at_once(server: Loopback) -> None:
 
 
 def test_plain_http_behind_https_is_said_at_once(server: Loopback) -> None:
-    with pytest.raises(EndpointError, match="no safe connection"):
+    with pytest.raises(EndpointError, match=r"no safe connection"):
         connect(server.address.replace("http:", "https:"), model="tiny", patience=HASTY)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of 127.0.0.1 that no authority has signed, with its key."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("needs openssl")
+    file = tmp_path_factory.mktemp("tls") / "own.pem"
+    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1"
+    more = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(file), "-out", str(file.with_suffix(".crt"))]
+    subprocess.run([openssl, *words.split(), *more], check=True, capture_output=True)
+    file.write_text(file.read_text() + file.with_suffix(".crt").read_text())
+    return file
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused_and_one_that_is_named_is_taken(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMBEDSCOPE_API_KEY", KEY)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    with serving(Loopback(), tls) as server:
+        address = server.address.replace("http:", "https:")
+        with pytest.raises(EndpointError, match=r"no safe connection .*self.signed certificate.*SSL_CERT_FILE"):
+            connect(address, model="tiny", patience=HASTY)
+        assert server.asked == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate.with_suffix(".crt")))
+        assert connect(address, model="tiny", patience=HASTY).encoder.dim == DIM
 
 
 # --- addresses and keys -------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import time
 import zlib
 from collections import deque
@@ -95,8 +96,8 @@ def send(
 
 
 @contextmanager
-def serving(loopback: Loopback) -> Iterator[Loopback]:
-    """The endpoint while the block runs, on a port that is free."""
+def serving(loopback: Loopback, tls: ssl.SSLContext | None = None) -> Iterator[Loopback]:
+    """The endpoint while the block runs, on a port that is free; over HTTPS with ``tls``."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -117,6 +118,9 @@ def serving(loopback: Loopback) -> Iterator[Loopback]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    server.handle_error = lambda request, client_address: None  # type: ignore[method-assign]
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     loopback.port = server.server_address[1]
     Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     try:

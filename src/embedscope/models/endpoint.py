@@ -25,6 +25,7 @@ from embedscope.metrics.norms import Norms
 from embedscope.models.endpoint_address import Address, Key
 from embedscope.models.endpoint_client import Client, Patience, in_parallel
 from embedscope.models.fingerprints import HashMemory
+from embedscope.models.hub import MOST_SHOWN
 from embedscope.protocols import Float32Array
 
 N_PARALLEL = 4
@@ -145,7 +146,7 @@ def _only_model(client: Client) -> str:
     """The name of the only model that the endpoint lists; ``InvalidOptionError`` where it lists several or none."""
     try:
         answer = client.ask("/models", most_bytes=_BYTES_OF_A_VECTOR, stop=Event())
-        names = [str(entry["id"]) for entry in answer["data"]]
+        names = [str(entry["id"])[:MOST_SHOWN] for entry in answer["data"]]
     except EndpointError as error:
         raise EndpointError(f"{error} It was asked which models it has, because no --model names one.") from error
     except (TypeError, KeyError):
