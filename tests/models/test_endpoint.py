@@ -29,9 +29,9 @@ from embedscope.models import endpoint_client
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.checkpoint import load_checkpoint
 from embedscope.models.embed import encode_texts
-from embedscope.models.endpoint import PROBES, EndpointEncoder, apart, connect
-from embedscope.models.endpoint_address import Address, is_endpoint
-from embedscope.models.endpoint_client import Patience
+from embedscope.models.endpoint import PROBES, EndpointEncoder, _notes_of_key, apart, connect
+from embedscope.models.endpoint_address import Address, Key, is_endpoint
+from embedscope.models.endpoint_client import Client, Patience
 from embedscope.models.model import load_model
 from embedscope.settings import Pooling
 
@@ -364,6 +364,18 @@ def test_the_key_is_sent_in_its_header_and_nowhere_else(server: Loopback, monkey
     for path, headers, texts in server.asked:
         assert headers.pop("Authorization") == f"Bearer {KEY}"
         assert KEY not in json.dumps([path, headers, texts])
+
+
+def test_a_key_that_leaves_this_machine_without_encryption_is_noted() -> None:
+    key = Key("OPENAI_API_KEY", KEY)
+    noted = {
+        text: _notes_of_key(Client(Address.parse(text), key))
+        for text in ("http://127.0.0.1/v1", "http://[::1]/v1", "http://localhost/v1", "https://host/v1")
+    }
+    assert not any(noted.values())
+    for host in ("host", "127.0.0.1.host", "10.0.0.1"):
+        (note,) = _notes_of_key(Client(Address.parse(f"http://{host}/v1"), key))
+        assert note == f"The key in OPENAI_API_KEY goes to '{host}' without encryption."
 
 
 def test_without_a_key_none_is_sent(server: Loopback) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 
 from embedscope.errors import InvalidOptionError
@@ -12,7 +13,6 @@ from embedscope.errors import InvalidOptionError
 KEY_VARIABLES = ("EMBEDSCOPE_API_KEY", "OPENAI_API_KEY")
 """Variables of the environment that may hold the key; the first that is set counts."""
 
-_LOOPBACK = ("localhost", "::1")
 _PATH_OF_VECTORS = "/embeddings"
 
 
@@ -39,7 +39,10 @@ class Address:
     @property
     def is_loopback(self) -> bool:
         """Whether what is sent stays on this machine."""
-        return self.host in _LOOPBACK or self.host.startswith("127.")
+        try:
+            return self.host == "localhost" or ip_address(self.host).is_loopback
+        except ValueError:  # a name
+            return False
 
     @classmethod
     def parse(cls, text: str) -> Address:

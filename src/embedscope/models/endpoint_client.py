@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from threading import Event, Thread
 from typing import Any, TypeVar
 
+from embedscope import __version__
 from embedscope.errors import EndpointError
 from embedscope.models.endpoint_address import KEY_VARIABLES, Address, Key
 
@@ -143,7 +144,7 @@ class Client:
         return HTTPSConnection(*where, timeout=timeout, context=create_default_context())
 
     def _headers(self) -> dict[str, str]:
-        own = {"Content-Type": "application/json", "Accept": "application/json", "Connection": "close"}
+        own = {"Content-Type": "application/json", "Connection": "close", "User-Agent": f"embedscope/{__version__}"}
         return own if self.key is None else own | {"Authorization": f"Bearer {self.key.secret}"}
 
     def _parsed(self, content: bytes) -> Any:
