@@ -83,7 +83,7 @@ def test_the_key_is_in_no_file_and_nothing_that_is_said(
     words = ("visualize", "--checkpoint", server.address, "--model", "tiny", "--data", data, *QUICK, "--skip-umap")
     done = run(capsys, *words, "--output", tmp_path / "out", "--cache-dir", tmp_path / "cache")
     assert done.status == 0, done.err
-    server.mishaps.append(lambda handler, texts: send(handler, dict(handler.headers), status=401))
+    server.mishaps.append(lambda handler, texts: send(handler, {"key": handler.headers["Authorization"]}, status=401))
     refused = run(capsys, *words, "--output", tmp_path / "out2", "--cache-dir", tmp_path / "cache2")
     assert refused.status == 2
     assert "Bearer *" in refused.err
