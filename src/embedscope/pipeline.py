@@ -389,9 +389,8 @@ def measure(
 ) -> Scored:
     """What the ranking says: metrics beside their baselines, similarities, hard negatives by type, leakage."""
     values, references = baselines(collection, embedded, ranked, settings)
-    scored = estimates_of(
-        ranked, settings, values, model=embedded.system.facts, data=facts_of(collection, ranked), log=log
-    )
+    data = replace(facts_of(collection, ranked), name=settings.data.data or "")
+    scored = estimates_of(ranked, settings, values, model=embedded.system.facts, data=data, log=log)
     vectors = embedded.embeddings
     heatmap = None
     if vectors is not None:
