@@ -22,10 +22,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from embedscope.output.pictures.fonts import can_draw, families, measure
-from embedscope.output.pictures.text_layout import ellipsis, plain
+from embedscope.output.pictures.text_layout import PLACEHOLDER, ellipsis, plain
 from embedscope.protocols import Role
 from embedscope.result import Estimate, formatting
 
@@ -175,7 +176,9 @@ def titled_figure(width: float, height: float, title: str, *subtitles: str) -> F
 
 @look()
 def sign(figure: Figure, text: str) -> Figure:
-    """``figure`` with a line at its lower right corner that says what was measured on what."""
+    """``figure`` with a line at its lower right corner: what was measured on what, and what has no letters here."""
+    if any(PLACEHOLDER in each.get_text() for each in figure.findobj(Text)):
+        text = DOT.join(filter(None, (f"{PLACEHOLDER}: a letter that no font here has", text)))
     width, height = figure.get_size_inches()
     line = ellipsis(shown(text), (width - 2 * MARGIN) * 72, measure(_SIGNATURE_SIZE))
     figure.text(1 - MARGIN / width, 0.06 / height, line, ha="right", va="bottom", fontsize=_SIGNATURE_SIZE, color=MUTED,
