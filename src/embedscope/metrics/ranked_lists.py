@@ -6,7 +6,7 @@ fusions, BM25.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -26,15 +26,20 @@ class RankedLists:
     adds 0 to every metric (trec_eval). ``tolerance`` is the difference of two scores up to which they are tied: 0 for
     scores that were given.
 
+    A document outside the collection takes its rank and is relevant to nobody, as trec_eval counts one that was not
+    judged. ``documents`` has it as ``-1 - u``, and ``outside[u]`` is its place among the documents of the collection by
+    id: 2.5 behind the third of them.
+
     Raises DataFormatError if a list names a document twice, or has a score that is not finite or rises.
     """
 
     indptr: IntArray  # (Q + 1,) rows of Collection.queries
-    documents: IntArray  # (L,) rows of Collection.documents
+    documents: IntArray  # (L,) rows of Collection.documents; below 0 of those outside
     scores: Float64Array  # (L,) falling within a query
     facts: ModelFacts
     tolerance: float = 0.0
     notes: tuple[str, ...] = ()  # what was left out or found odd while reading, one sentence each
+    outside: Float64Array = field(default_factory=lambda: np.zeros(0))  # (U,)
 
     def __post_init__(self) -> None:
         query = self.query_of_entry
@@ -42,8 +47,9 @@ class RankedLists:
             raise DataFormatError(f"{self.facts.checkpoint}: a score is not finite.")
         if ((np.diff(self.scores) > 0) & (np.diff(query) == 0)).any():
             raise DataFormatError(f"{self.facts.checkpoint}: the scores of a list rise.")
-        order = np.lexsort((self.documents, query))
-        if ((np.diff(self.documents[order]) == 0) & (np.diff(query[order]) == 0)).any():
+        cells = query * (self.documents.max(initial=0) + len(self.outside) + 1) + self.documents
+        cells.sort()
+        if (np.diff(cells) == 0).any():
             raise DataFormatError(f"{self.facts.checkpoint}: a list names a document twice.")
 
     @property
@@ -55,6 +61,11 @@ class RankedLists:
     def query_of_entry(self) -> IntArray:
         """Query of each entry, shape (L,)."""
         return np.repeat(np.arange(len(self.indptr) - 1, dtype=np.int64), np.diff(self.indptr))
+
+    @property
+    def id_order(self) -> Float64Array:
+        """Place of the document of each entry by its id, shape (L,): its row, between two rows if it is outside."""
+        return _id_order(self.documents, self.outside)
 
     @property
     def n_missing(self) -> int:
@@ -72,8 +83,25 @@ class RankedLists:
         *,
         tolerance: float = 0.0,
         notes: tuple[str, ...] = (),
+        outside: Float64Array | None = None,
     ) -> RankedLists:
-        """Lists from entries in any order; equal scores by falling row of the document, as trec_eval has it by id."""
-        order = np.lexsort((-documents, -scores, queries))
-        indptr = np.searchsorted(queries[order], np.arange(n_queries + 1)).astype(np.int64)
-        return cls(indptr, documents[order], scores[order], facts, tolerance, notes)
+        """Lists from entries in any order; equal scores by falling id of the document, as trec_eval has it."""
+        outside = np.zeros(0) if outside is None else outside
+        if not _are_ordered(queries, scores):
+            order = np.lexsort((-_id_order(documents, outside), -scores, queries))
+            queries, documents, scores = queries[order], documents[order], scores[order]
+        indptr = np.searchsorted(queries, np.arange(n_queries + 1)).astype(np.int64)
+        return cls(indptr, documents, scores, facts, tolerance, notes, outside)
+
+
+def _are_ordered(queries: IntArray, scores: Float64Array) -> bool:
+    """Whether queries rise and the scores of each fall, with no two equal."""
+    step = np.diff(queries)
+    return bool(((step > 0) | ((step == 0) & (np.diff(scores) < 0))).all())
+
+
+def _id_order(documents: IntArray, outside: Float64Array) -> Float64Array:
+    order = documents.astype(np.float64)
+    is_outside = documents < 0
+    order[is_outside] = outside[-1 - documents[is_outside]]
+    return order
