@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from embedscope.data.collection import excerpt
 from embedscope.errors import DataFormatError
 from embedscope.protocols import Float64Array
 
@@ -66,11 +67,16 @@ def entries_of_lists(
     """Entries from the list of each query: ``(query, [(document, score), ...])``; raises as `entries_of_columns`."""
     import pyarrow as pa
 
-    sizes = [len(found) for _, found in lists]
-    owners = np.repeat(np.arange(len(lists), dtype=np.int32), sizes)
-    documents = pa.chunked_array([pa.array([name for _, found in lists for name, _ in found], pa.string())])
-    scores = pa.chunked_array([pa.array([score for _, found in lists for _, score in found], pa.float64())])
-    queries = pa.chunked_array([pa.DictionaryArray.from_arrays(owners, pa.array([q for q, _ in lists], pa.string()))])
+    listed = [len(found) for _, found in lists]
+    owners = np.repeat(np.arange(len(lists)), listed)
+    numbers = {query: number for number, query in enumerate(dict.fromkeys(query for query, _ in lists))}
+    codes = np.repeat(np.array([numbers[query] for query, _ in lists], dtype=np.int32), listed)
+    queries = pa.DictionaryArray.from_arrays(codes, pa.array(numbers, pa.string()))
+    documents = pa.array([name for _, found in lists for name, _ in found], pa.string())
+    scores = pa.array([score for _, found in lists for _, score in found], pa.float64())
     return entries_of_columns(
-        queries, documents, scores, layout=layout, place=lambda entry: f"query '{lists[owners[entry]][0]}'", notes=notes
+        *map(pa.chunked_array, ([queries], [documents], [scores])),
+        layout=layout,
+        place=lambda entry: f"query {excerpt(lists[owners[entry]][0])}",
+        notes=notes,
     )
