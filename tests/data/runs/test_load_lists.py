@@ -143,7 +143,9 @@ def test_every_kind_of_object_says_the_same(kind: str, collection: Collection) -
 def test_the_predictions_that_sentence_transformers_writes_are_read(tmp_path: Path, collection: Collection) -> None:
     module = pytest.importorskip("sentence_transformers.sentence_transformer.evaluation.information_retrieval")
     relevant = {"q1": {"d1"}, "q2": {"d2"}, "q10": {"d3"}}
-    evaluator = module.InformationRetrievalEvaluator(QUERIES, DOCUMENTS, relevant, write_predictions=True, score_functions={"dot": lambda a, b: a @ b.T})
+    evaluator = module.InformationRetrievalEvaluator(
+        QUERIES, DOCUMENTS, relevant, write_predictions=True, score_functions={"dot": lambda a, b: a @ b.T}
+    )
 
     class Model:
         similarity_fn_name = "cosine"
@@ -164,8 +166,9 @@ def test_the_predictions_that_sentence_transformers_writes_are_read(tmp_path: Pa
     written = {line["query_id"]: line["results"] for line in map(json.loads, file.read_text().splitlines())}
     hits = {q: {hit["corpus_id"]: hit["score"] for hit in found} for q, found in written.items()}
     for query, found in said(lists, collection).items():
-        assert all(hits[query][document] == score for document, score in found)
-    assert np.diff(lists.indptr).tolist() == [4, 4, 4]  # d2 and d4 are one text
+        own = hits[query] | {"d2": max(hits[query]["d2"], hits[query]["d4"])}  # one text
+        assert all(own[document] == score for document, score in found)
+    assert np.diff(lists.indptr).tolist() == [4, 4, 4]
 
 
 def test_lists_of_a_rank_fusion_have_no_scores_and_count_by_their_order(tmp_path: Path, collection: Collection) -> None:
