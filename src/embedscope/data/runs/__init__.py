@@ -21,7 +21,7 @@ from typing import Any
 from embedscope.data.collection import Collection
 from embedscope.data.readers.objects import arrow_table, describe_object, is_path
 from embedscope.data.readers.source import BINARY_TABLES, located, read_head, require_path
-from embedscope.data.runs.json_runs import entries_of_mapping, entries_of_search, read_json_run
+from embedscope.data.runs.json_runs import Search, entries_of_mapping, entries_of_search, read_json_run
 from embedscope.data.runs.run_entries import RunEntries
 from embedscope.data.runs.run_matching import lists_of_entries
 from embedscope.data.runs.table_runs import entries_of_table, is_table_of_run, names_run, read_table_run
@@ -29,7 +29,7 @@ from embedscope.data.runs.trec_runs import is_trec_line, read_trec
 from embedscope.errors import DataFormatError
 from embedscope.metrics.ranked_lists import RankedLists
 
-__all__ = ["describe_run", "is_run_file", "load_lists"]
+__all__ = ["Search", "describe_run", "is_run_file", "load_lists"]
 
 _EXPECTED = "a run (TREC, JSON, JSONL or Parquet)"
 _STRING = rb'"(?:[^"\\]|\\.)*+"'
