@@ -123,17 +123,24 @@ class RankedLists:
     ) -> RankedLists:
         """Lists from entries in any order; equal scores by falling id of the document, as trec_eval has it."""
         outside = np.zeros(0) if outside is None else outside
-        if not _are_ordered(queries, scores):
-            order = np.lexsort((-_id_order(documents, outside), -scores, queries))
-            queries, documents, scores = queries[order], documents[order], scores[order]
+        places = _id_order(documents, outside)
+        if _are_ordered(queries, scores):  # then equal scores alone can be out of order
+            is_tied = np.zeros(len(scores) + 1, dtype=bool)
+            is_tied[1:-1] = (np.diff(queries) == 0) & (np.diff(scores) == 0)
+            tied = np.flatnonzero(is_tied[1:] | is_tied[:-1])
+            order = np.arange(len(scores))
+            order[tied] = tied[np.lexsort((-places[tied], -scores[tied], queries[tied]))]
+        else:
+            order = np.lexsort((-places, -scores, queries))
+        queries, documents, scores = queries[order], documents[order], scores[order]
         indptr = np.searchsorted(queries, np.arange(n_queries + 1)).astype(np.int64)
         return cls(indptr, documents, scores, facts, tolerance, notes, outside)
 
 
 def _are_ordered(queries: IntArray, scores: Float64Array) -> bool:
-    """Whether queries rise and the scores of each fall, with no two equal."""
+    """Whether queries rise and the scores of each fall."""
     step = np.diff(queries)
-    return bool(((step > 0) | ((step == 0) & (np.diff(scores) < 0))).all())
+    return bool(((step > 0) | ((step == 0) & (np.diff(scores) <= 0))).all())
 
 
 def _id_order(documents: IntArray, outside: Float64Array) -> Float64Array:
