@@ -87,8 +87,11 @@ FILES: dict[str, tuple[str, bytes]] = {
         "JSONL run",
         "".join(json.dumps({"qid": q, "docid": d, "score": s}) + "\n" for q, d, s in COLUMNS).encode(),
     ),
-    "rows as TSV": ("TSV run", ("query-id\tcorpus-id\tscore\n" + "".join(f"{q}\t{d}\t{s}\n" for q, d, s in COLUMNS)).encode()),
-}  # fmt: skip
+    "rows as TSV": (
+        "TSV run",
+        ("query-id\tcorpus-id\tscore\n" + "".join(f"{q}\t{d}\t{s}\n" for q, d, s in COLUMNS)).encode(),
+    ),
+}
 
 
 @pytest.mark.parametrize("kind", FILES)
@@ -257,7 +260,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "not UTF-8": (TREC.encode() + b"q2 Q0 d\xff 7 0.5 t\n", "line 7: the byte 0xFF is not UTF-8"),
     "NaN": (b"#\n" + TREC.encode() + b"q2 Q0 d1 7 nan t\n", "line 8: the score nan is not finite"),
     "infinite": (TREC.encode() + b"q2 Q0 d1 7 inf t\n", "line 7: the score inf is not finite"),
-    "twice": (TREC.encode() + b"# x\nq1 Q0 d1 7 0.5 t\n", "line 8: the document 'd1' of the query 'q1' stands a second time (first: line 1"),
+    "twice": (TREC.encode() + b"# x\nq1 Q0 d1 7 0.5 t\n", "line 8: the document 'd1' of the query 'q1' stands a second time"),
     "another data set": (TREC.replace("q1", "x1").encode(), "none of its 2 queries is in the data set"),
     "other documents": (TREC.replace(" d", " e").encode(), "6 of 6 documents that it returns are not among the 4"),
     "JSON of numbers": (b'{"q1": 3, "q2": 4}', "expected {query: {document: score}}"),
@@ -267,8 +270,12 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "JSON, cut off": (json.dumps(RUN).encode()[:-9], "the JSON is cut off"),
     "JSON, NaN": (b'{"q1": {"d1": 1, "d2": NaN}}', "query 'q1': the score nan is not finite"),
     "JSON, twice": (b'{"q1": {"d1": 1, "d1": 2}}', "the key 'd1' stands twice"),
-    "JSON, two runs": (json.dumps({"en": {"test": RUN}, "de": {"test": RUN}}).encode(), "there are several: '/en/test', '/de/test'"),
-    "JSONL, no score": (b'{"query_id": "q1", "results": [{"corpus_id": "d1"}]}\n' * 2, "line 1: expected {corpus_id, score}"),
+    "JSON, two runs": (
+        json.dumps({"en": {"test": RUN}, "de": {"test": RUN}}).encode(), "there are several: '/en/test', '/de/test'",
+    ),
+    "JSONL, no score": (
+        b'{"query_id": "q1", "results": [{"corpus_id": "d1"}]}\n' * 2, "line 1: expected {corpus_id, score}",
+    ),
     "JSONL, a run appended": (prediction_lines().encode() * 2, "stands a second time"),
     "rows without scores": (b"query-id\tcorpus-id\nq1\td1\n", "line 1: expected six columns"),
     "gzip, cut off": (gzip.compress(TREC.encode() * 5)[:-12], "cannot be unpacked"),
@@ -335,8 +342,8 @@ def test_an_object_that_is_no_run_is_refused(run: Any, message: str, collection:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"hello world\n", b'{"query": "a", "pos": ["b"]}\n', b'[{"query": "a"}]', b"q1 0 d1 1\n", b"\x93NUMPY\x01\x00",
-     b'{"text": "a", "vector": [1, 2]}\n', b'{"schema_version": 1}', b"a,b,c\n1,2,3\n"],
+    [b"", b"hello world\n", b'{"query": "a", "pos": ["b"]}\n', b'[{"query": "a"}]', b"q1 0 d1 1\n",
+     b"\x93NUMPY\x01\x00", b'{"text": "a", "vector": [1, 2]}\n', b'{"schema_version": 1}', b"a,b,c\n1,2,3\n"],
 )  # fmt: skip
 def test_no_other_file_is_taken_for_a_run(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "file"
