@@ -15,6 +15,7 @@ from tests.support.scene import write_rows, write_vectors
 
 import embedscope
 from embedscope.output.run_files import write_run
+from embedscope.output.trec_files import whole_gains
 
 OPTIONS = {"max_samples": 0, "draws": 100, "examples": 0, "skip_tsne": True, "skip_umap": True}
 TREC_NAMES = {
@@ -223,3 +224,21 @@ def test_a_broken_run_file_is_one_message_and_status_2(tmp_path: Path, capsys: p
     assert done.status == 2
     assert "line 2: expected six columns (query Q0 document rank score tag), came 4" in " ".join(done.err.split())
     assert not (tmp_path / "out").exists()
+
+
+def test_a_run_file_goes_as_deep_as_the_standard_metrics(tmp_path: Path) -> None:
+    data = write_rows(tmp_path / "data.json", 60)  # 120 documents
+    result = embedscope.run(embeddings=write_vectors(tmp_path / "v.npz", data, 0.6), data=data, **OPTIONS)
+    write_run(result, tmp_path / "out", options={}, elapsed_s=0.0, page=False)
+    with (tmp_path / "out" / "run.trec").open() as ranked:
+        lists = pytrec_eval.parse_run(ranked)
+    assert {len(listed) for listed in lists.values()} == {100}
+    again = embedscope.run(run=tmp_path / "out" / "run.trec", data=data, **OPTIONS)
+    for name in ("Recall@100", "MAP@100", "nDCG@10"):
+        assert again.metrics[name].value == pytest.approx(result.metrics[name].value, abs=1e-9)
+
+
+def test_gains_with_decimals_are_written_as_whole_numbers_of_the_same_ratios() -> None:
+    assert whole_gains(np.array([0.25, 1.5])) == [25, 150]
+    assert whole_gains(np.array([1 / 3, 1e-9])) == [333333, 1]
+    assert whole_gains(np.zeros(0)) == []

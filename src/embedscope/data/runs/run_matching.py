@@ -62,7 +62,7 @@ def lists_of_entries(entries: RunEntries, collection: Collection, *, source: str
         query_rows, document_rows, scores = _best_of_each(query_rows, document_rows, scores)
     sizes = np.bincount(query_rows, minlength=len(collection.queries))
     n_outside = int(np.count_nonzero(document_rows < 0))
-    notes = (*entries.notes, *_notes(queries, documents, sizes, n_outside))
+    notes = (*entries.notes, *_notes(queries, documents, sizes, n_outside, is_of_rows=bool(collection.columns)))
     facts = ModelFacts(source, entries.layout, 0, fingerprint=fingerprint, notes=notes, similarity="score")
     return RankedLists.of_scores(query_rows, document_rows, scores, len(sizes), facts, notes=notes, outside=outside)
 
@@ -157,12 +157,14 @@ def _best_of_each(
     return queries[is_first], documents[is_first], scores[is_first]
 
 
-def _notes(queries: _Names, documents: _Names, sizes: IntArray, n_outside: int) -> list[str]:
+def _notes(queries: _Names, documents: _Names, sizes: IntArray, n_outside: int, *, is_of_rows: bool) -> list[str]:
     """What a reader of the figures has to know of the run, one sentence each; ``sizes`` are those of the lists."""
     notes = [f"Lists of up to {sizes.max():,} documents: what stands in none counts as not found."]
     by_text = [what for what, side in (("queries", queries), ("documents", documents)) if side.is_by_text]
     if by_text:
         notes.append(f"The {' and '.join(by_text)} were found by text.")
+    if is_of_rows and len(by_text) < 2:
+        notes.append("The ids of rows number their texts: the run has to be of this very file.")
     n_missing, n_unknown = int(np.count_nonzero(sizes == 0)), len(queries.rows) - queries.n_known
     if n_missing:
         notes.append(f"{count(n_missing, 'query has', 'queries have')} no list and count 0.")
