@@ -20,7 +20,7 @@ from embedscope.attribute_packs import load_pack
 from embedscope.data.collection import Collection, columns_line, describe, ranking_own, sample_queries
 from embedscope.data.readers import read_collection
 from embedscope.data.readers.objects import describe_object
-from embedscope.data.runs import is_run_file, load_lists
+from embedscope.data.runs import describe_run, is_run_file, load_lists
 from embedscope.decide.criteria import load_criteria, metrics_compared, metrics_for
 from embedscope.decide.verdict import judge
 from embedscope.diagnose.examination import Examination, Examined, Measured, perturbations_of
@@ -100,7 +100,8 @@ def run(
         Is given what was scored, then what was diagnosed, as soon as each is there.
     **options
         Single settings by name, over ``settings``: ``run(checkpoint="best.pt", data="test.json", seed=7)``. ``data``
-        and ``train`` may be objects that `read_collection` takes: a data frame, a list of rows, a `Collection`.
+        and ``train`` may be objects that `read_collection` takes: a data frame, a list of rows, a `Collection`; ``run``
+        one that `load_lists` takes: a dict, a table, a function.
 
     Raises
     ------
@@ -119,7 +120,7 @@ def run(
     collection = read(chosen, log, objects.get("data"))
     require_column(chosen.maps.color_by, collection)
     training = TrainingFile.of(chosen, log, objects.get("train"))
-    embedded = embed(name, collection, chosen, log)
+    embedded = embed(name, collection, chosen, log, objects.get("run"))
     return result_of(
         collection,
         embedded,
@@ -145,13 +146,14 @@ def with_metrics_of(criteria: Criteria, settings: Settings) -> Settings:
 
 
 def objects_apart(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The options with the kind of object in place of each data set that is one, and those objects by option."""
+    """The options with the kind of object in place of each data set or run that is one, and those objects by option."""
+    describe = {"data": describe_object, "train": describe_object, "run": describe_run}
     objects = {
         name: options[name]
-        for name in ("data", "train")
+        for name in describe
         if options.get(name) is not None and not isinstance(options[name], str | PathLike)
     }
-    return {**options, **{name: describe_object(data) for name, data in objects.items()}}, objects
+    return {**options, **{name: describe[name](found) for name, found in objects.items()}}, objects
 
 
 def read(settings: Settings, log: Log = SILENT, data_object: Any = None) -> Collection:
@@ -270,16 +272,20 @@ def require_encoder(names: Sequence[str], settings: Settings) -> None:
 
 
 def _is_run(name: str, settings: Settings) -> bool:
-    return name == settings.model.run or is_run_file(name)
+    return name == settings.model.run or (name != settings.model.embeddings and is_run_file(name))
 
 
 def _is_embedding_file(name: str, settings: Settings) -> bool:
-    return name == settings.model.embeddings or is_precomputed_file(name)
+    return name == settings.model.embeddings or (not _is_run(name, settings) and is_precomputed_file(name))
 
 
-def embed(name: str, collection: Collection, settings: Settings, log: Log = SILENT) -> Embedded:
-    """The collection under the checkpoint or embedding file ``name``, its base, and the baseline of the settings."""
-    return with_baseline(embed_with(name, collection, settings, log), collection, settings, log)
+def embed(name: str, collection: Collection, settings: Settings, log: Log = SILENT, run_object: Any = None) -> Embedded:
+    """The collection under what ``name`` names, its base, and the baseline of the settings.
+
+    ``run_object`` is the run itself, where the settings do not name a file.
+    """
+    own = embed_with(name, collection, settings, log, run_object=run_object)
+    return with_baseline(own, collection, settings, log)
 
 
 def with_baseline(own: Embedded, collection: Collection, settings: Settings, log: Log = SILENT) -> Embedded:
@@ -302,15 +308,24 @@ def warn_of_missing(metrics: Sequence[str], log: Log) -> None:
 
 
 def embed_with(
-    name: str, collection: Collection, settings: Settings, log: Log = SILENT, *, with_base: bool = True
+    name: str,
+    collection: Collection,
+    settings: Settings,
+    log: Log = SILENT,
+    *,
+    with_base: bool = True,
+    run_object: Any = None,
 ) -> Embedded:
-    """The collection under the checkpoint or embedding file ``name``; ``with_base`` also under its base model."""
+    """The collection under the checkpoint, embedding file or run ``name``; ``with_base`` also under its base model.
+
+    ``run_object`` is the run itself, where ``name`` is no file.
+    """
     if _is_embedding_file(name, settings):
         found = load_precomputed(name, collection, similarity=settings.model.similarity)
         log.model(found.facts)
         return Embedded(found)
     if _is_run(name, settings):
-        lists = load_lists(name, collection)
+        lists = load_lists(name if run_object is None else run_object, collection)
         log.model(lists.facts)
         return Embedded(lists)
     store, model = load(name, settings, log)
