@@ -6,20 +6,43 @@ A document that one system does not return gets nothing from it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from embedscope.errors import InvalidOptionError
+from embedscope.metrics.listing import SCORE
 from embedscope.metrics.ranked_lists import LISTED, RankedLists
 from embedscope.protocols import Float64Array, IntArray
 from embedscope.result import ModelFacts
-from embedscope.settings import TIE_TOLERANCE
+from embedscope.settings import TIE_TOLERANCE, Fusion
 
 RRF_CONSTANT = 60
 """Cormack, Clarke & Buettcher 2009 fixed it in a pilot and found that it matters little."""
 
 _ROUNDING = 1e-12
 """Sums of the same reciprocals in another order differ by less, in units of the largest sum."""
+
+
+def fused(systems: Sequence[RankedLists], how: Fusion, weights: Sequence[float] = ()) -> RankedLists:
+    """The systems made into one by `reciprocal_rank_fusion` or `weighted_fusion`, which say what is raised."""
+    names = [lists.facts.checkpoint for lists in systems]
+    facts = ModelFacts(
+        checkpoint=" + ".join(names),
+        layout="reciprocal rank fusion" if how is Fusion.RRF else "weighted fusion",
+        dim=0,
+        similarity=SCORE,
+        notes=tuple(dict.fromkeys(note for lists in systems for note in lists.facts.notes)),
+    )
+    if how is Fusion.RRF:
+        if weights:
+            raise InvalidOptionError("--fusion-weights would change nothing: --fusion rrf has none. Leave one out.")
+        lists = reciprocal_rank_fusion(systems, facts)
+    else:
+        chosen = weights_for("--fuse", names, weights)
+        shown = ", ".join(f"{weight:g}" for weight in chosen)
+        lists = weighted_fusion(systems, replace(facts, layout=f"{facts.layout} {shown}"), chosen)
+    return replace(lists, notes=tuple(dict.fromkeys(note for each in systems for note in each.notes)))
 
 
 def reciprocal_rank_fusion(systems: Sequence[RankedLists], facts: ModelFacts) -> RankedLists:
@@ -61,9 +84,9 @@ def weights_for(option: str, names: Sequence[str], weights: Sequence[float]) -> 
     Raises InvalidOptionError if their number is another, or all are 0.
     """
     if weights and (len(weights) != len(names) or not any(weights)):
+        given = " ".join(f"{weight:g}" for weight in weights)
         raise InvalidOptionError(
-            f"--fusion-weights is {' '.join(f'{weight:g}' for weight in weights)}; {option} needs {len(names)} weights, "
-            f"not all of them 0: {', '.join(names)}."
+            f"--fusion-weights is {given}; {option} needs {len(names)} weights, not all of them 0: {', '.join(names)}."
         )
     return tuple(weights) or (1.0,) * len(names)
 
@@ -80,7 +103,7 @@ def _fused(
     order = np.lexsort((pairs[1], pairs[0]))  # stable: the sum of a pair is taken in the order of the systems
     pairs, summands = pairs[:, order], np.concatenate(values)[order]
     is_first = np.ones(len(order), dtype=bool)
-    is_first[1:] = (np.diff(pairs, axis=1) != 0).any(axis=0)
+    is_first[1:] = (np.diff(pairs, axis=1) != 0).any(axis=0) | (pairs[1, 1:] < 0)  # unknown ones are no two the same
     starts = np.flatnonzero(is_first)
     scores = np.add.reduceat(summands, starts) if len(starts) else summands
     queries, documents = pairs[:, starts]

@@ -13,7 +13,7 @@ from embedscope.metrics.judgments import Cells
 from embedscope.metrics.local_pass import search_top_k
 from embedscope.metrics.ranked_lists import LISTED, RankedLists
 from embedscope.metrics.top_k import TopK, TopKAccumulator
-from embedscope.protocols import Float32Array, FloatArray, IntArray
+from embedscope.protocols import Float32Array, FloatArray
 from embedscope.result import ModelFacts
 from embedscope.settings import TIE_TOLERANCE
 
@@ -80,18 +80,3 @@ def _lists_of_top(best: TopK, facts: ModelFacts, tolerance: float | None = None)
 def tolerance_of(scores: FloatArray) -> float:
     """The difference up to which ``scores`` of any size are tied: that of unit vectors, times the largest of them."""
     return TIE_TOLERANCE * float(np.abs(scores).max(initial=0.0))
-
-
-def without(lists: RankedLists, own: Cells | None) -> RankedLists:
-    """``lists`` without the documents of ``own``, each in the list of its query."""
-    if own is None:
-        return lists
-    queries = lists.query_of_entry
-    kept = ~np.isin(_codes(queries, lists.documents), _codes(own.query_of_pair, own.documents))
-    indptr = np.searchsorted(queries[kept], np.arange(len(lists.indptr))).astype(np.int64)
-    return replace(lists, indptr=indptr, documents=lists.documents[kept], scores=lists.scores[kept])
-
-
-def _codes(queries: IntArray, documents: IntArray) -> IntArray:
-    """One number for each (query, document)."""
-    return (queries << 32) | documents

@@ -42,6 +42,7 @@ def reranked(lists: RankedLists, collection: Collection, settings: ModelSettings
         raise CheckpointError(
             f"--rerank '{name}' is a classifier of {scorer.model.num_labels} labels; a reranker has one score a pair."
         )
+    lists = _with_texts(lists)
     queries = lists.query_of_entry
     is_first = places(queries) < depth
     pairs = list(zip(queries[is_first].tolist(), lists.documents[is_first].tolist(), strict=True))
@@ -55,6 +56,22 @@ def reranked(lists: RankedLists, collection: Collection, settings: ModelSettings
         fingerprint=None,
     )
     return reordered(lists, scores, depth, facts, tolerance=tolerance_of(scores))
+
+
+def _with_texts(lists: RankedLists) -> RankedLists:
+    """``lists`` without documents that the collection does not have, which cannot be read."""
+    known = lists.documents >= 0
+    if known.all():
+        return lists
+    indptr = np.concatenate([[0], np.cumsum(known)])[lists.indptr].astype(np.int64)
+    note = f"{np.count_nonzero(~known):,} listed documents are not of the collection, and were not reranked."
+    return replace(
+        lists,
+        indptr=indptr,
+        documents=lists.documents[known],
+        scores=lists.scores[known],
+        notes=(*lists.notes, note),
+    )
 
 
 def _scores(scorer: Scorer, pairs: list[tuple[int, int]], collection: Collection, log: Log) -> Float64Array:

@@ -10,7 +10,7 @@ import hashlib
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from importlib import import_module
 from typing import Any
 
@@ -32,7 +32,7 @@ from embedscope.models.prompts import OwnPrompts, choose_prompts
 from embedscope.models.tensor_placement import stored_types
 from embedscope.protocols import Float32Array, ProgressCallback
 from embedscope.result import ModelFacts, TensorAccount
-from embedscope.settings import ModelSettings
+from embedscope.settings import ModelSettings, flag
 
 BLOCK_TOKENS = 1 << 16
 """Bound of the tokens of a block of documents: 256 MiB of float32 where a token has 1,024 numbers."""
@@ -45,6 +45,9 @@ _CLASSES = {
     Layout.LATE_INTERACTION: ("sentence_transformers", "MultiVectorEncoder"),
     Layout.CROSS_ENCODER: ("sentence_transformers", "CrossEncoder"),
 }
+
+_OF_ONE_VECTOR = ("head", "base_model", "pooling", "head_module", "activation", "weights", "similarity", "backend")
+"""Options that only models of one vector a text have."""
 
 ScoreBlock = Callable[[int, Sequence[str]], Float32Array]
 """The row of a first document, and the texts from it on, to the scores of all queries with them, shape (Q, n)."""
@@ -165,7 +168,13 @@ def _with_prompts(scorer: Scorer, settings: ModelSettings) -> Scorer:
     asked = {"query": settings.query_prompt, "document": settings.document_prompt}
     chosen = choose_prompts(folder.reference, own, asked, names=folder.names)
     model.prompts = {"query": chosen.query, "document": chosen.document}
-    facts = replace(scorer.facts, query_prompt=chosen.query, document_prompt=chosen.document, notes=chosen.notes)
+    unused = [
+        flag(f.name) for f in fields(settings) if f.name in _OF_ONE_VECTOR and getattr(settings, f.name) != f.default
+    ]
+    notes = [f"{', '.join(unused)}: for models of one vector a text, and not applied."] if unused else []
+    facts = replace(
+        scorer.facts, query_prompt=chosen.query, document_prompt=chosen.document, notes=(*chosen.notes, *notes)
+    )
     return replace(scorer, facts=facts)
 
 
