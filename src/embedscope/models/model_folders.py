@@ -353,7 +353,7 @@ def _sequence_length(
     capacity = position_capacity(config)
     length = settings.get("max_seq_length")
     if length is not None:
-        if capacity is None or length <= capacity or not _has_position_table(config):
+        if capacity is None or length <= capacity or not has_position_table(config):
             return length, ()
         return capacity, (
             f"max_seq_length is {length}, but the model has positions for {capacity} tokens: texts are cut to those.",
@@ -364,7 +364,7 @@ def _sequence_length(
     return int(length) if capacity is None else min(int(length), capacity), ()
 
 
-def _has_position_table(config: Mapping[str, Any]) -> bool:
+def has_position_table(config: Mapping[str, Any]) -> bool:
     """Whether a position beyond the last has no vector; rotary and relative positions go on."""
     is_absolute = config.get("position_embedding_type") in (None, "absolute")
     return is_absolute and not any("rope" in key or "rotary" in key for key in config)

@@ -27,7 +27,7 @@ from embedscope.metrics.ranked_lists import RankedLists
 from embedscope.models.account import listed, may_be_missing
 from embedscope.models.encoders import encodable, loading, quiet_transformers, refuse_numbers_that_are_not_finite
 from embedscope.models.fingerprints import hash_file
-from embedscope.models.model_folders import Layout, ModelFolder, position_capacity, weight_files
+from embedscope.models.model_folders import Layout, ModelFolder, has_position_table, position_capacity, weight_files
 from embedscope.models.prompts import OwnPrompts, choose_prompts
 from embedscope.models.tensor_placement import stored_types
 from embedscope.protocols import Float32Array, ProgressCallback
@@ -118,13 +118,15 @@ def _refuse_made_up_weights(folder: ModelFolder, model: Any) -> None:
 
 
 def _limit(model: Any, folder: ModelFolder, max_length: int | None) -> None:
-    """Cut texts to ``max_length`` tokens, where one is asked for."""
-    if max_length is None:
-        return
+    """Cut texts to ``max_length`` tokens where that is asked for, and to the positions that there are."""
     capacity = position_capacity(folder.config)
-    if capacity is not None and max_length > capacity:
+    if max_length is not None and capacity is not None and max_length > capacity:
         raise InvalidOptionError(f"--max-length is {max_length}; '{folder.reference}' takes 1 to {capacity} tokens.")
-    model.max_seq_length = max_length
+    own = getattr(model, "max_seq_length", None)
+    if max_length is not None:
+        model.max_seq_length = max_length
+    elif capacity is not None and has_position_table(folder.config) and (own is None or own > capacity):
+        model.max_seq_length = capacity
 
 
 def _facts(folder: ModelFolder, model: Any, device: str, dtype: str) -> ModelFacts:
@@ -132,7 +134,7 @@ def _facts(folder: ModelFolder, model: Any, device: str, dtype: str) -> ModelFac
     return ModelFacts(
         checkpoint=folder.reference,
         layout=folder.layout.value,
-        dim=int(getattr(model, "get_embedding_dimension", lambda: None)() or 0),
+        dim=0,
         max_length=length if isinstance(length, int) and length < 1_000_000 else None,
         device=device,
         dtype=dtype,
@@ -155,10 +157,12 @@ def lists_of_folder(
 ) -> RankedLists:
     """The ranked lists of a sparse or late-interaction model; raises as `load_scorer`."""
     scorer = _with_prompts(load_scorer(folder, settings, max_length=settings.max_length), settings)
-    log.model(scorer.facts)
     make = _sparse_scores if folder.layout is Layout.SPARSE else _late_scores
+    score_block, dim = make(scorer, collection.queries)
+    facts = replace(scorer.facts, dim=dim)
+    log.model(facts)
     with log.progress("Encoding", unit="texts") as progress:
-        return ranked_by(make(scorer, collection.queries), collection, scorer.facts, progress)
+        return ranked_by(score_block, collection, facts, progress)
 
 
 def _with_prompts(scorer: Scorer, settings: ModelSettings) -> Scorer:
@@ -235,8 +239,8 @@ def scoring(reference: str, texts: Sequence[Any]) -> Iterator[None]:
 # --- sparse vectors -----------------------------------------------------------------------------------------------
 
 
-def _sparse_scores(scorer: Scorer, queries: Sequence[str]) -> ScoreBlock:
-    """Dot products (or cosines, where the model states them) of sparse vectors."""
+def _sparse_scores(scorer: Scorer, queries: Sequence[str]) -> tuple[ScoreBlock, int]:
+    """Dot products (or cosines, where the model states them) of sparse vectors, and how long the vectors are."""
     similarity = str(scorer.model.similarity_fn_name)
     if similarity not in ("dot", "cosine"):
         raise CheckpointError(
@@ -251,7 +255,7 @@ def _sparse_scores(scorer: Scorer, queries: Sequence[str]) -> ScoreBlock:
         return unit_rows(matrix) if similarity == "cosine" else matrix
 
     own = rows(queries, are_queries=True)
-    return lambda start, texts: shared_only(sparse_products(own, rows(texts, are_queries=False)))
+    return lambda start, texts: shared_only(sparse_products(own, rows(texts, are_queries=False))), own.shape[1]
 
 
 def unit_rows(matrix: Any) -> Any:
@@ -273,13 +277,14 @@ def shared_only(scores: Float32Array) -> Float32Array:
 # --- late interaction ---------------------------------------------------------------------------------------------
 
 
-def _late_scores(scorer: Scorer, queries: Sequence[str]) -> ScoreBlock:
-    """MaxSim of token vectors, the sum or the mean over the tokens of a query, as the model states."""
+def _late_scores(scorer: Scorer, queries: Sequence[str]) -> tuple[ScoreBlock, int]:
+    """MaxSim of token vectors, the sum or the mean over the tokens of a query, and the length of such a vector."""
+    dim = int(scorer.model.get_embedding_dimension())
     is_mean = str(scorer.model.similarity_fn_name) == "meanmaxsim"
 
     def tokens(texts: Sequence[str], *, are_queries: bool) -> TokenVectors:
         found = scorer.encoded(texts, are_queries=are_queries, convert_to_numpy=True)
-        return TokenVectors.of([matrix.astype(np.float32, copy=False) for matrix in found], scorer.facts.dim)
+        return TokenVectors.of([matrix.astype(np.float32, copy=False) for matrix in found], dim)
 
     own = tokens(queries, are_queries=True)
-    return lambda start, texts: max_sim(own, tokens(texts, are_queries=False), is_mean=is_mean)
+    return lambda start, texts: max_sim(own, tokens(texts, are_queries=False), is_mean=is_mean), dim
