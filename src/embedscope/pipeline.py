@@ -113,11 +113,11 @@ def run(
     chosen = (settings or Settings()).with_options(**options)
     criteria, reader = load_criteria(chosen.measure.criteria), load_pack(chosen.measure.attributes)
     chosen = with_metrics_of(criteria, chosen)
-    perturbations_of(chosen, reader)  # refused before any work where they cannot be
-    require_explainable(chosen)
     name = checkpoint_of(chosen)
     baseline = chosen.model.baseline
     require_encoder([name] if baseline is None or is_run_folder(baseline) else [name, baseline], chosen)
+    perturbations_of(chosen, reader)  # refused before any work where they cannot be
+    require_explainable(chosen)
     collection = read(chosen, log, objects.get("data"))
     require_column(chosen.maps.color_by, collection)
     training = TrainingFile.of(chosen, log, objects.get("train"))
@@ -249,12 +249,23 @@ def checkpoint_of(settings: Settings) -> str:
 
 
 def require_encoder(names: Sequence[str], settings: Settings) -> None:
-    """Refuse options of encoding, fusing and reranking that would change nothing, with ``InvalidOptionError``.
+    """Refuse, with ``InvalidOptionError``, options that would change nothing.
 
-    ``names`` are the systems that are judged.
+    Prompts where no text is encoded, what needs vectors where ranked lists are judged, heads, fusion and reranking
+    where there is none. ``names`` are the systems that are judged.
     """
-    own = settings.model
-    if all(_is_embedding_file(name, settings) for name in (*names, *own.fuse)):
+    own, encoded = settings.model, (*PROMPTS, "pooling", "max_length", "head_module", "activation", "base_model")
+    systems = (*names, *own.fuse)
+    are_runs = all(_is_run(name, settings) for name in names)
+    if are_runs or own.fuse or own.rerank is not None or own.head is not Head.DENSE:
+        require_unused(
+            NO_VECTORS,
+            (settings.measure, ("geometry", "robustness", "deployment_cost", "wanted_precision")),
+            (settings.maps, ("perplexity", "color_by")),
+        )
+    if all(_is_run(name, settings) for name in systems):
+        require_unused(NO_VECTORS, (own, (*encoded, "similarity")))
+    if all(_is_embedding_file(name, settings) or _is_run(name, settings) for name in systems):
         require_unused("no text is encoded where vectors were made before", (own, PROMPTS))
     if all(_is_embedding_file(name, settings) or _is_run(name, settings) for name in names):
         require_unused("only a checkpoint has heads", (own, ("head",)))
