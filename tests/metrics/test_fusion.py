@@ -103,7 +103,11 @@ def test_scores_within_the_tolerance_of_a_system_are_its_ties() -> None:
 
 
 def test_three_systems_that_swap_their_places_leave_a_tie() -> None:
-    systems = [lists_of({0: 3.0, 1: 2.0, 2: 1.0}), lists_of({0: 2.0, 1: 1.0, 2: 3.0}), lists_of({0: 1.0, 1: 3.0, 2: 2.0})]
+    systems = [
+        lists_of({0: 3.0, 1: 2.0, 2: 1.0}),
+        lists_of({0: 2.0, 1: 1.0, 2: 3.0}),
+        lists_of({0: 1.0, 1: 3.0, 2: 2.0}),
+    ]
     lists = reciprocal_rank_fusion(systems, FACTS)
     assert np.ptp(lists.scores) <= lists.tolerance < 1e-9
 

@@ -18,8 +18,8 @@ def write_m3(folder: Path, *, heads: tuple[str, ...] = ("sparse", "colbert"), se
     generator = torch.Generator().manual_seed(seed)
     for name, width in (("sparse", 1), ("colbert", 16)):
         if name in heads:
-            weight = torch.randn(width, 32, generator=generator)
-            bias = torch.randn(width, generator=generator) * 0.1
+            weight = torch.randn(width, 32, generator=generator) * (0.1 if name == "sparse" else 1.0)
+            bias = torch.rand(width, generator=generator) + 0.5
             torch.save({"weight": weight, "bias": bias}, folder / f"{name}_linear.pt")
     return tiny
 
