@@ -9,19 +9,24 @@ from tests.support.tiny_model import Tiny, write_tiny
 
 
 def write_m3(folder: Path, *, heads: tuple[str, ...] = ("sparse", "colbert"), seed: int = 3) -> Tiny:
-    """A base model with heads of FlagEmbedding beside it: a weight a token, and a vector of 16 numbers a token."""
-    import torch
-
+    """A base model with heads of FlagEmbedding beside it."""
     tiny = write_tiny(folder, 32, seed)
     tiny.tokenizer.cls_token, tiny.tokenizer.sep_token = "<s>", "</s>"
     tiny.tokenizer.save_pretrained(folder)
-    generator = torch.Generator().manual_seed(seed)
-    for name, width in (("sparse", 1), ("colbert", 16)):
-        if name in heads:
-            weight = torch.randn(width, 32, generator=generator) * (0.1 if name == "sparse" else 1.0)
-            bias = torch.rand(width, generator=generator) + 0.5
-            torch.save({"weight": weight, "bias": bias}, folder / f"{name}_linear.pt")
+    write_heads(folder, 32, heads, seed)
     return tiny
+
+
+def write_heads(folder: Path, width: int, heads: tuple[str, ...] = ("sparse", "colbert"), seed: int = 3) -> None:
+    """Heads of FlagEmbedding beside a transformer: a weight a token, and a vector of 16 numbers a token."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    for name, n_out, scale in (("sparse", 1, 0.1), ("colbert", 16, 1.0)):
+        if name in heads:
+            weight = torch.randn(n_out, width, generator=generator) * scale
+            bias = torch.rand(n_out, generator=generator) + 0.5
+            torch.save({"weight": weight, "bias": bias}, folder / f"{name}_linear.pt")
 
 
 def write_splade(folder: Path, seed: int = 4) -> Any:

@@ -390,6 +390,7 @@ def _sentence_transformers_folder(path: Path, reference: str) -> ModelFolder:
         raise CheckpointError(
             f"'{path / 'modules.json'}' begins with a {head.name} module; expected Transformer or StaticEmbedding."
         )
+    general = _general(path)
     n_tail, tail = tail_steps(rest)
     middle = rest[: len(rest) - n_tail]
     pooling = next((read_pooling(module.folder) for module in middle if module.name == "Pooling"), None)
@@ -405,7 +406,6 @@ def _sentence_transformers_folder(path: Path, reference: str) -> ModelFolder:
     max_length, capped = (
         _sequence_length(head.folder, config, settings) if config else (settings.get("max_seq_length"), ())
     )
-    general = _general(path)
     return ModelFolder(
         path=path,
         reference=reference,
