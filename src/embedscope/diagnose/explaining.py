@@ -41,7 +41,10 @@ NEEDS_A_MODEL = (
     "--explain encodes texts with a word left out, and vectors that were made before cannot do that. Pass the model "
     "with --checkpoint, or leave --explain out."
 )
-NEEDS_ONE_VECTOR = "--explain follows the one vector of a text, and --head, --fuse and --rerank give ranked lists. Leave --explain out."
+NEEDS_ONE_VECTOR = (
+    "--explain follows the one vector of a text, and --head, --fuse and --rerank give ranked lists. Leave --explain "
+    "out."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,9 +84,9 @@ def weights_for(option: str, names: Sequence[str], weights: Sequence[float]) -> 
     Raises InvalidOptionError if their number is another, or all are 0.
     """
     if weights and (len(weights) != len(names) or not any(weights)):
-        given = " ".join(f"{weight:g}" for weight in weights)
+        came = " ".join(f"{weight:g}" for weight in weights)
         raise InvalidOptionError(
-            f"--fusion-weights is {given}; {option} needs {len(names)} weights, not all of them 0: {', '.join(names)}."
+            f"--fusion-weights is {came}; {option} needs {len(names)} weights, not all of them 0: {', '.join(names)}."
         )
     return tuple(weights) or (1.0,) * len(names)
 
