@@ -49,14 +49,20 @@ from embedscope.measure.ranked import NO_VECTORS, Ranked, facts_of, rank
 from embedscope.measure.same_data import require_same_data
 from embedscope.measure.scoring import bound_of, lexical_values, rank_values, values_of_lists
 from embedscope.measure.similarity import DocumentSummary, measure_similarity
+from embedscope.metrics.fusion import fused
+from embedscope.metrics.listing import lists_of_vectors
 from embedscope.metrics.norms import directions_of
 from embedscope.metrics.ranked_lists import RankedLists
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import Embeddings, embed_collection, text_encoder
 from embedscope.models.endpoint import AT_ENDPOINT, LOCAL
 from embedscope.models.endpoint_address import is_endpoint
+from embedscope.models.heads_of_m3 import lists_of_heads
 from embedscope.models.model import Model, load_endpoint, load_model
 from embedscope.models.precomputed import is_precomputed_file, load_precomputed
+from embedscope.models.reranking import reranked
+from embedscope.models.scorer_folders import scorer_folder
+from embedscope.models.scorers import lists_of_folder
 from embedscope.models.token_lengths import long_texts, read_ends
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, Float64Array, IntArray, Role
 from embedscope.result import (
@@ -77,7 +83,7 @@ from embedscope.result import (
 )
 from embedscope.result.formatting import MAP_BY_DIRECTION
 from embedscope.result.saved_run import is_run_folder, read_run
-from embedscope.settings import PROMPTS, Settings, SimilarityFunction, require_unused
+from embedscope.settings import PROMPTS, Head, Settings, SimilarityFunction, require_unused
 from embedscope.stats.resampler import Stream, holm_over
 
 NOT_ASKED_FOR = "not asked for"
@@ -249,26 +255,37 @@ def checkpoint_of(settings: Settings) -> str:
 
 
 def require_encoder(names: Sequence[str], settings: Settings) -> None:
-    """Refuse, with ``InvalidOptionError``, what would change nothing for any of ``names``.
+    """Refuse, with ``InvalidOptionError``, options that would change nothing for any of ``names``, what is judged.
 
-    What needs vectors where all are rankings, prompts where no text is encoded, a model's name where none is an
-    endpoint, and how a checkpoint encodes where none is a checkpoint.
+    What needs vectors where ranked lists are judged, prompts where no text is encoded, heads, fusion and reranking
+    where there is none, a model's name where none is an endpoint, how a checkpoint encodes where none is a checkpoint.
     """
-    if all(_is_run(name, settings) for name in names):
-        used = (*PROMPTS, "pooling", "max_length", "head_module", "activation", "base_model", "similarity")
+    own = settings.model
+    are_runs = all(_is_run(name, settings) for name in names)
+    if are_runs or own.fuse or own.rerank is not None or own.head is not Head.DENSE:
         require_unused(
             NO_VECTORS,
-            (settings.model, used),
             (settings.measure, ("geometry", "robustness", "deployment_cost", "wanted_precision")),
             (settings.maps, ("perplexity", "color_by")),
         )
-    encoded = [name for name in names if not (_is_embedding_file(name, settings) or _is_run(name, settings))]
+    systems = (*names, *own.fuse)
+    if all(_is_run(name, settings) for name in systems):
+        used = (*PROMPTS, "pooling", "max_length", "head_module", "activation", "base_model", "similarity")
+        require_unused(NO_VECTORS, (own, used))
+    encoded = [name for name in systems if not (_is_embedding_file(name, settings) or _is_run(name, settings))]
     if not encoded:
-        require_unused("no text is encoded where vectors were made before", (settings.model, PROMPTS))
+        require_unused("no text is encoded where vectors were made before", (own, PROMPTS))
     if not any(map(is_endpoint, encoded)):
-        require_unused("only an endpoint (http://HOST/v1) is asked for a model by name", (settings.model, ("model",)))
-    elif all(map(is_endpoint, encoded)):
-        require_unused(AT_ENDPOINT, (settings.model, LOCAL))
+        require_unused("only an endpoint (http://HOST/v1) is asked for a model by name", (own, ("model",)))
+    elif all(map(is_endpoint, encoded)) and own.rerank is None:
+        require_unused(AT_ENDPOINT, (own, LOCAL))
+    if not set(encoded) & set(names):
+        require_unused("only a checkpoint has heads", (own, ("head",)))
+    if not own.fuse:
+        unused = ("fusion",) if own.head is Head.ALL else ("fusion", "fusion_weights")
+        require_unused("nothing is fused (--fuse)", (own, unused))
+    if own.rerank is None:
+        require_unused("nothing is reranked (--rerank)", (own, ("rerank_depth",)))
 
 
 def _is_run(name: str, settings: Settings) -> bool:
@@ -297,7 +314,7 @@ def with_baseline(own: Embedded, collection: Collection, settings: Settings, log
         old = read_run(baseline)
         warn_of_missing([name for name in settings.measure.metrics if name not in old.metrics], log)
         return replace(own, old_runs={baseline: old})
-    other = embed_with(baseline, collection, settings, log, with_base=False)
+    other = embed_with(baseline, collection, plain(settings), log, with_base=False)
     return replace(own, baselines={baseline: other.system})
 
 
@@ -316,10 +333,30 @@ def embed_with(
     with_base: bool = True,
     run_object: Any = None,
 ) -> Embedded:
-    """The collection under the checkpoint, embedding file or run ``name``; ``with_base`` also under its base model.
+    """The collection under the system ``name``, fused and reranked as the settings have it.
 
-    ``run_object`` is the run itself, where ``name`` is no file.
+    ``with_base`` also under the base model of a head that is judged by itself. ``run_object`` is the run itself, where
+    ``name`` is no file.
     """
+    chosen, alone = settings.model, not settings.model.fuse and settings.model.rerank is None
+    found = _one_system(name, collection, settings, log, with_base=with_base and alone, run_object=run_object)
+    if alone:
+        return found
+    lists = _lists_of(found.system, collection, settings)
+    if chosen.fuse:
+        others = (_one_system(other, collection, plain(settings), log, with_base=False) for other in chosen.fuse)
+        systems = [lists, *(_lists_of(other.system, collection, settings) for other in others)]
+        lists = fused(systems, chosen.fusion, chosen.fusion_weights)
+        log.step(f"Fused {len(systems)} systems: {lists.facts.layout}")
+    if chosen.rerank is not None:
+        lists = reranked(lists, collection, chosen, log)
+    return Embedded(lists)
+
+
+def _one_system(
+    name: str, collection: Collection, settings: Settings, log: Log, *, with_base: bool, run_object: Any = None
+) -> Embedded:
+    """The collection under the checkpoint, embedding file or ranking ``name``, as it is."""
     if _is_embedding_file(name, settings):
         found = load_precomputed(name, collection, similarity=settings.model.similarity)
         log.model(found.facts)
@@ -328,8 +365,27 @@ def embed_with(
         lists = load_lists(name if run_object is None else run_object, collection)
         log.model(lists.facts)
         return Embedded(lists)
+    folder = scorer_folder(name)
+    if folder is not None:
+        return Embedded(lists_of_folder(folder, collection, settings.model, log))
     store, model = load(name, settings, log)
+    if settings.model.head is not Head.DENSE:
+        return Embedded(lists_of_heads(model, collection, settings.model, store, log))
     return encode_with(model, store, collection, settings, log, with_base=with_base)
+
+
+def _lists_of(system: System, collection: Collection, settings: Settings) -> RankedLists:
+    """The ranked lists of a system, without the texts of the queries themselves."""
+    if isinstance(system, RankedLists):
+        return system if collection.own is None else system.without(collection.own)
+    bound = bound_of(system.queries, system.documents, system.similarity)
+    tolerance = settings.measure.tie_tolerance * bound
+    return lists_of_vectors(system.queries, system.documents, system.facts, tolerance=tolerance, own=collection.own)
+
+
+def plain(settings: Settings) -> Settings:
+    """The settings of a system that is compared or fused with: its vectors, or its lists, as they are."""
+    return settings.with_options(head=Head.DENSE, fuse=(), rerank=None)
 
 
 def encode_with(

@@ -488,7 +488,7 @@ class Settings:
     def inputs(self) -> dict[str, str]:
         """The files that a run reads, by role."""
         chosen = self.as_options()
-        roles = ("checkpoint", "embeddings", "run", "data", "baseline", "train", "base_model")
+        roles = ("checkpoint", "embeddings", "run", "data", "baseline", "train", "base_model", "rerank")
         return {role: chosen[role] for role in roles if chosen[role] is not None}
 
 
