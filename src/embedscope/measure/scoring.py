@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from embedscope.measure.bm25 import BM25Index
 from embedscope.measure.lexical import lexical_score_blocks
 from embedscope.measure.ngrams import SplitTexts
 from embedscope.metrics import torch_pass as torch_device
@@ -166,10 +167,21 @@ def rank_values(
 
 def lexical_values(
     queries: SplitTexts, documents: SplitTexts, judgments: Judgments, measures: Sequence[str], *, tolerance: float
+) -> dict[str, dict[str, Float64Array]]:
+    """Each measure for each query under both lexical baselines, by their names in ``LEXICAL``, shape (Q,)."""
+    blocks = {
+        "n-grams": lexical_score_blocks(queries, documents),
+        "BM25": BM25Index(documents).score_blocks(queries),
+    }
+    return {name: block_values(own, judgments, measures, tolerance=tolerance) for name, own in blocks.items()}
+
+
+def block_values(
+    blocks: Iterable[tuple[int, FloatArray]], judgments: Judgments, measures: Sequence[str], *, tolerance: float
 ) -> dict[str, Float64Array]:
-    """Each measure for each query under the character n-gram baseline, shape (Q,)."""
+    """Each measure for each query, shape (Q,), from blocks (first query, scores of shape (q, N)), which are changed."""
     parts: list[Mapping[str, Float64Array]] = []
-    for start, block in lexical_score_blocks(queries, documents):
+    for start, block in blocks:
         own = judgments.select(np.arange(start, start + len(block)))
         if own.excluded is not None:
             block[cells_in(own.excluded, block, 0, 0)] = -np.inf
