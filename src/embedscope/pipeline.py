@@ -40,13 +40,14 @@ from embedscope.maps.label_points import label_point
 from embedscope.maps.map_points import points_of_run
 from embedscope.measure.geometry import BASE, MODEL, Space
 from embedscope.measure.heatmap import choose_heatmap
+from embedscope.measure.lexical import LexicalValues, lexical_values
 from embedscope.measure.negatives import measure_types, measure_weights
 from embedscope.measure.projections import projected_spaces
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.rank_metrics import PRIMARY_METRICS, measure_metrics, power_of
 from embedscope.measure.ranked import Ranked, facts_of, rank
 from embedscope.measure.same_data import require_same_data
-from embedscope.measure.scoring import bound_of, lexical_values, rank_values
+from embedscope.measure.scoring import bound_of, rank_values
 from embedscope.measure.similarity import DocumentSummary, measure_similarity
 from embedscope.metrics.norms import directions_of
 from embedscope.models.cache import EmbeddingStore
@@ -359,7 +360,8 @@ def measure(
     log: Log = SILENT,
 ) -> Scored:
     """What the ranking says: metrics beside their baselines, similarities, hard negatives by type, leakage."""
-    values, references = baselines(collection, embedded, ranked, settings)
+    lexical = _lexical_values(ranked, settings)
+    values, references = baselines(collection, embedded, ranked, settings, lexical)
     scored = estimates_of(
         ranked, settings, values, model=embedded.embeddings.facts, data=facts_of(collection, ranked), log=log
     )
@@ -371,7 +373,18 @@ def measure(
         generator=generator(settings, "heatmap"),
     )
     leakage = None if training is None else measure_leakage(collection, training.collection, train_name=training.name)
+    if lexical is not None:
+        scored = replace(scored, lexical_baseline=lexical.stronger, lexical_baselines=lexical.means)
     return replace(scored, references=references, heatmap=heatmap, leakage=leakage)
+
+
+def _lexical_values(ranked: Ranked, settings: Settings) -> LexicalValues | None:
+    """What words and letters alone reach; None where it is not asked for."""
+    chosen = settings.measure
+    if not chosen.lexical:
+        return None
+    judgments = ranked.query_set.judgments
+    return lexical_values(*ranked.split_texts, judgments, chosen.metrics, tolerance=chosen.tie_tolerance)
 
 
 def estimates_of(
@@ -424,7 +437,7 @@ def estimates_of(
 
 
 def baselines(
-    collection: Collection, embedded: Embedded, ranked: Ranked, settings: Settings
+    collection: Collection, embedded: Embedded, ranked: Ranked, settings: Settings, lexical: LexicalValues | None
 ) -> tuple[dict[str, dict[str, Float64Array]], dict[str, dict[str, float]]]:
     """Values of each query for all that the model is compared with, and the means of what a report shows by name."""
     chosen, query_set = settings.measure, ranked.query_set
@@ -435,10 +448,8 @@ def baselines(
         return rank_values(queries, documents, query_set.judgments, chosen.metrics, tolerance=tolerance, device=device)
 
     compared: dict[str, dict[str, Float64Array]] = {}
-    if chosen.lexical:
-        compared["lexical"] = lexical_values(
-            *ranked.split_texts, query_set.judgments, chosen.metrics, tolerance=chosen.tie_tolerance
-        )
+    if lexical is not None:
+        compared["lexical"] = dict(lexical.of[lexical.stronger])
     runs = {**({} if embedded.base is None else {"base": embedded.base}), **embedded.baselines}
     for name, run in runs.items():
         compared[name] = values(run.queries[query_set.rows], run.documents, run.similarity)

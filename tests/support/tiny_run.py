@@ -124,6 +124,7 @@ def result() -> Result:
         seed=42,
         n_draws=2000,
         comparisons=(Comparison("model", "lexical", "MRR", 0.2, 0.05, 0.35, 0.01, 0.02, 0.8, 3, 1, 0),),
+        lexical_baselines={"n-grams": {"MRR": 0.5, "Success@1": 0.5}, "BM25": {"MRR": 0.45, "Success@1": 0.25}},
         references={"runs/epoch2.pt": {"MRR": 0.6, "Success@1": 0.5}},
         weights={"weighted_violation_rate": Estimate(0.4, 0.2, 0.6), "kendall_tau": Estimate.absent("equal weights")},
         leakage=Leakage("train.json", 4, 4, {"exact": 1, "near": 0}, {"exact": 0, "near": 2}, 0.25,

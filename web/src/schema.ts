@@ -42,6 +42,12 @@ export interface Report {
       [k: string]: number | null;
     };
   };
+  lexical_baseline?: string;
+  lexical_baselines?: {
+    [k: string]: {
+      [k: string]: number | null;
+    };
+  };
   weights: {
     [k: string]: Estimate;
   };
@@ -172,7 +178,7 @@ export interface Estimate {
   reason?: string;
 }
 /**
- * A rank metric, averaged over queries, under every reading of ties, beside what no model would reach. ``value`` is the expectation over all orders of tied documents; ``trec`` and ``st`` break ties as trec_eval and sentence-transformers do. ``chance``, ``lexical`` and ``base`` are the same metric for a random order, for character n-grams, and for the base model without its head; ``ideal`` is that of a perfect order, which is below 1 where a cutoff leaves no room for all relevant documents. None where not computed.
+ * A rank metric, averaged over queries, under every reading of ties, beside what no model would reach. ``value`` is the expectation over all orders of tied documents; ``trec`` and ``st`` break ties as trec_eval and sentence-transformers do. ``chance``, ``lexical`` and ``base`` are the same metric for a random order, for the stronger lexical baseline (`Scored.lexical_baseline`), and for the base model without its head; ``ideal`` is that of a perfect order, which is below 1 where a cutoff leaves no room for all relevant documents. None where not computed.
  */
 export interface Metric {
   value: number | null;

@@ -25,7 +25,7 @@ from embedscope.data.collection import Collection
 from embedscope.data.text_features import word_or_character
 from embedscope.measure.ngrams import Grams, SplitTexts, term_counts
 from embedscope.metrics.ranked_lists import LISTED, RankedLists
-from embedscope.protocols import Float64Array
+from embedscope.protocols import BoolArray, Float64Array, IntArray
 from embedscope.result import ModelFacts
 from embedscope.settings import TIE_TOLERANCE
 
@@ -106,29 +106,38 @@ def _weights(counts: sparse.csr_array) -> sparse.csr_array:
 
 
 def bm25_lists(collection: Collection) -> RankedLists:
-    """The documents of a collection ranked by BM25 for each query, at most `LISTED`, those of score 0 left out."""
-    parts = []
-    for start, scores in BM25Index(SplitTexts.of(collection.documents)).sparse_blocks(SplitTexts.of(collection.queries)):
-        found = scores.tocoo()
-        query, document = found.row.astype(np.int64) + start, found.col.astype(np.int64)
-        order = np.lexsort((-document, -found.data, query))
-        place = np.arange(len(order)) - np.searchsorted(query[order], query[order])
+    """The documents of a collection ranked by BM25 for each query, at most `LISTED`, those of score 0 left out.
+
+    A document that is the query itself (`Collection.own`) is left out too.
+    """
+    index, parts = BM25Index(SplitTexts.of(collection.documents)), []
+    for start, block in index.sparse_blocks(SplitTexts.of(collection.queries)):
+        entries = block.tocoo()
+        queries, documents, scores = entries.row.astype(np.int64) + start, entries.col.astype(np.int64), entries.data
+        order = np.lexsort((-documents, -scores, queries))
+        order = order[~_is_own(collection, queries[order], documents[order])]
+        place = np.arange(len(order)) - np.searchsorted(queries[order], queries[order])
         kept = order[place < LISTED]
-        parts.append((query[kept], document[kept], found.data[kept]))
+        parts.append((queries[kept], documents[kept], scores[kept]))
     queries, documents, scores = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return RankedLists.of_scores(
-        queries, documents, scores, len(collection.queries), _facts(collection), tolerance=TIE_TOLERANCE
-    )
+    return RankedLists.of_scores(queries, documents, scores, len(collection.queries), _FACTS, tolerance=TIE_TOLERANCE)
 
 
-def _facts(collection: Collection) -> ModelFacts:
-    return ModelFacts(
-        checkpoint=NAME,
-        layout="BM25",
-        dim=0,
-        similarity="score",
-        notes=(
-            f"BM25 with k1 = {K1:g}, b = {B:g} and the inverse document frequency of Lucene",
-            "tokens: words in lower case with their diacritics; pairs of characters of scripts without blanks",
-        ),
-    )
+def _is_own(collection: Collection, queries: IntArray, documents: IntArray) -> BoolArray:
+    """Whether each (query, document) pair is a query and itself, shape (P,)."""
+    own, width = collection.own, len(collection.documents)
+    if own is None:
+        return np.zeros(len(queries), dtype=np.bool_)
+    return np.isin(queries * width + documents, own.query_of_pair * width + own.documents)
+
+
+_FACTS = ModelFacts(
+    checkpoint=NAME,
+    layout="BM25",
+    dim=0,
+    similarity="score",
+    notes=(
+        f"BM25 with k1 = {K1:g}, b = {B:g} and the inverse document frequency of Lucene",
+        "tokens: words in lower case with their diacritics; pairs of characters of scripts without blanks",
+    ),
+)

@@ -7,9 +7,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from embedscope.measure.bm25 import BM25Index
-from embedscope.measure.lexical import lexical_score_blocks
-from embedscope.measure.ngrams import SplitTexts
 from embedscope.metrics import torch_pass as torch_device
 from embedscope.metrics.accumulators import Accumulator, cells_in
 from embedscope.metrics.histograms import HistogramAccumulator
@@ -163,17 +160,6 @@ def rank_values(
     ties = TieAccumulator(judgments, pair_scores, tolerance)
     _show_blocks(queries, documents, (ties,), judgments.excluded, device)
     return values_of(measures, judgments, pair_scores, ties.result())
-
-
-def lexical_values(
-    queries: SplitTexts, documents: SplitTexts, judgments: Judgments, measures: Sequence[str], *, tolerance: float
-) -> dict[str, dict[str, Float64Array]]:
-    """Each measure for each query under both lexical baselines, by their names in ``LEXICAL``, shape (Q,)."""
-    blocks = {
-        "n-grams": lexical_score_blocks(queries, documents),
-        "BM25": BM25Index(documents).score_blocks(queries),
-    }
-    return {name: block_values(own, judgments, measures, tolerance=tolerance) for name, own in blocks.items()}
 
 
 def block_values(

@@ -2,6 +2,7 @@
 
 from embedscope.result.comparisons import (
     BASELINES,
+    LEXICAL_NAMES,
     SIGNIFICANCE,
     BestOfMany,
     Comparison,
@@ -56,6 +57,7 @@ from embedscope.result.training import EpochRecord, TrainingRecord
 
 __all__ = [
     "BASELINES",
+    "LEXICAL_NAMES",
     "MAP_NAMES",
     "MOST_VALUES",
     "ROLE_WORDS",
