@@ -17,6 +17,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 from scipy import sparse
@@ -103,6 +104,11 @@ def _weights(counts: sparse.csr_array) -> sparse.csr_array:
     )
     parts = (made.scores["data"], made.scores["indices"], made.scores["indptr"])
     return sparse.csr_array(sparse.csc_array(parts, shape=(n_documents, n_tokens)))
+
+
+def is_bm25(name: str) -> bool:
+    """Whether ``name`` stands for BM25: "bm25", unless a file or folder is called so."""
+    return name == NAME and not Path(name).exists()
 
 
 def bm25_lists(collection: Collection) -> RankedLists:
