@@ -37,6 +37,7 @@ from embedscope.result import (
     Geometry,
     Heatmap,
     Hubness,
+    IndexSetting,
     Leakage,
     LevelShift,
     MapAnimation,
@@ -209,7 +210,13 @@ def _deployment() -> DeploymentCost:
     lost = replace(bits, name="int8 x 32", precision="int8", width=32, bytes_in_index=32, bytes_in_all=32, changes=(),
                    metrics={"MRR": Estimate.absent("no direction")}, tie_share=Estimate.absent("no direction"),
                    overlap=Estimate.absent("no direction"), reason="no direction")  # fmt: skip
-    return DeploymentCost("float32 x 384", (whole, bits, lost), 6, 3)
+    exact = IndexSetting("exact", "exact", 1536, {"MRR": Estimate(0.7, 0.5, 0.85)}, (), Estimate(1.0), 20_000.0)
+    graph = IndexSetting("HNSW M=32, efSearch=16", "HNSW", 1796, {"MRR": Estimate(0.68, 0.48, 0.83)},
+                         (_change("HNSW M=32, efSearch=16", "exact", -0.02, 0.02),), Estimate(0.9, 0.8, 0.95),
+                         50_000.0)  # fmt: skip
+    lists = IndexSetting("IVF-PQ", "IVF-PQ", 0, {"MRR": Estimate.absent("too few")}, (), Estimate.absent("too few"),
+                         None, "too few")  # fmt: skip
+    return DeploymentCost("float32 x 384", (whole, bits, lost), 6, 3, (exact, graph, lists))
 
 
 def checks() -> tuple[Check, ...]:

@@ -389,13 +389,14 @@ export interface PerturbationEffect {
   example: [string, string] | null;
 }
 /**
- * Quality against bytes for every storage format tried, the reference (float32, full width) first.
+ * Quality against bytes for every storage format tried, the reference (float32, full width) first. ``indexes`` are lists of ``k`` documents, exact search first.
  */
 export interface DeploymentCost {
   reference: string;
   formats: StorageFormat[];
   n_documents: number;
   k: number;
+  indexes?: IndexSetting[];
 }
 /**
  * What one way of storing the documents costs and keeps, against float32 at full width. ``bytes_in_index`` are searched for every query; ``bytes_in_all`` adds the float32 vectors that rescoring reads. ``changes`` are this format minus float32, paired, empty for float32 itself; ``tie_share`` is the share of queries whose best relevant document ties with another; ``overlap`` that of the 10 nearest documents under float32. ``reason`` says why a format could not be measured; its figures are then absent.
@@ -413,6 +414,22 @@ export interface StorageFormat {
   changes: Comparison[];
   tie_share: Estimate;
   overlap: Estimate;
+  reason: string | null;
+  reduction?: string;
+}
+/**
+ * What one index of FAISS, with one setting of its search, keeps of the list that exact search returns. ``metrics`` are of the ``DeploymentCost.k`` documents returned; a document that is not counts as not found. ``changes`` are against exact search, paired, empty for that itself; ``overlap`` is the share of its list that is returned too. ``bytes_in_index`` grow with every document: vectors, links and ids, without codebooks. ``queries_per_second``: one at a time, on one thread of the machine that measured; None with a ``reason``.
+ */
+export interface IndexSetting {
+  name: string;
+  kind: string;
+  bytes_in_index: number;
+  metrics: {
+    [k: string]: Estimate;
+  };
+  changes: Comparison[];
+  overlap: Estimate;
+  queries_per_second: number | null;
   reason: string | null;
 }
 /**
