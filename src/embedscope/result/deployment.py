@@ -43,7 +43,8 @@ class IndexSetting:
     ``metrics`` are of the ``DeploymentCost.k`` documents returned; a document that is not counts as not found.
     ``changes`` are against exact search, paired, empty for that itself; ``overlap`` is the share of its list that is
     returned too. ``bytes_in_index`` grow with every document: vectors, links and ids, without codebooks.
-    ``queries_per_second``: one at a time, on one thread of the machine that measured; None with a ``reason``.
+    ``queries_per_second``: by the median time of one alone, on one thread of the machine that measured; None with a
+    ``reason``.
     """
 
     name: str

@@ -26,11 +26,11 @@ _KINDS = {
     "random": (style.SKY, "v", "none", "float32, random dimensions", (12, -14)),
 }
 _INDEXES = {
-    "exact": (style.BLUE, "o", "exact search", 9),
-    "int8": (style.GREEN, "^", "int8, all compared", 9),
-    "binary": (style.VERMILLION, "X", "binary, all compared", 9),
-    "HNSW": (style.AMBER, "D", "HNSW", 9),
-    "IVF-PQ": (style.PURPLE, "s", "IVF-PQ", -9),
+    "exact": (style.BLUE, "o", "exact search"),
+    "int8": (style.GREEN, "^", "int8, all compared"),
+    "binary": (style.VERMILLION, "X", "binary, all compared"),
+    "HNSW": (style.AMBER, "D", "HNSW"),
+    "IVF-PQ": (style.PURPLE, "s", "IVF-PQ"),
 }
 _INDEXES_HEIGHT = 4.2
 _SHIFT = {"int8": 1.04, "binary": 0.96}  # so that bars of formats of one size stand beside one another
@@ -86,10 +86,10 @@ def _kind(each: StorageFormat) -> str:
 
 
 def _draw_indexes(axes: Axes, indexes: Sequence[IndexSetting], metric: str, k: int) -> None:
-    """One line a kind of index, by speed; bars as above, from exact search."""
+    """One line a kind of index; bars as above, from exact search."""
     level = _value(indexes[0], metric)
-    for kind, (colour, marker, label, above) in _INDEXES.items():
-        own = sorted((each for each in indexes if each.kind == kind), key=_speed)
+    for kind, (colour, marker, label) in _INDEXES.items():
+        own = [each for each in indexes if each.kind == kind]
         if not own:
             continue
         values = [_value(each, metric) for each in own]
@@ -99,8 +99,8 @@ def _draw_indexes(axes: Axes, indexes: Sequence[IndexSetting], metric: str, k: i
             _draw_interval(axes, each, _speed(each), metric, level, colour)
             if "=" in each.name:  # the setting that its search was given
                 setting = each.name.rpartition(", ")[2]
-                style.annotate(axes, setting, (_speed(each), _value(each, metric)), (0, above), ha="center", fontsize=7.5,
-                               color=colour)  # fmt: skip
+                at = (_speed(each), _value(each, metric))
+                style.annotate(axes, setting, at, (7, 5), ha="left", fontsize=7.5, color=colour)
     axes.axhline(level, color=style.MUTED, linewidth=1.0, zorder=1.5, gid="exact")
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
