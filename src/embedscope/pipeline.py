@@ -109,11 +109,11 @@ def run(
     chosen = (settings or Settings()).with_options(**options)
     criteria, reader = load_criteria(chosen.measure.criteria), load_pack(chosen.measure.attributes)
     chosen = with_metrics_of(criteria, chosen)
-    perturbations_of(chosen, reader)  # refused before any work where they cannot be
-    require_explainable(chosen)
     name = checkpoint_of(chosen)
     baseline = chosen.model.baseline
     require_encoder([name] if baseline is None or is_run_folder(baseline) else [name, baseline], chosen)
+    perturbations_of(chosen, reader)  # refused before any work where they cannot be
+    require_explainable(chosen)
     collection = read(chosen, log, objects.get("data"))
     require_column(chosen.maps.color_by, collection)
     training = TrainingFile.of(chosen, log, objects.get("train"))
@@ -245,7 +245,15 @@ def checkpoint_of(settings: Settings) -> str:
 
 
 def require_encoder(names: Sequence[str], settings: Settings) -> None:
-    """Refuse prompts, with ``InvalidOptionError``, where every one of ``names`` is a file of vectors."""
+    """Refuse, with ``InvalidOptionError``, prompts where no text is encoded, and what needs vectors where none are."""
+    if all(_is_run(name, settings) for name in names):
+        used = (*PROMPTS, "pooling", "max_length", "head_module", "activation", "base_model", "similarity")
+        require_unused(
+            NO_VECTORS,
+            (settings.model, used),
+            (settings.measure, ("geometry", "robustness", "deployment_cost", "wanted_precision")),
+            (settings.maps, ("perplexity", "color_by")),
+        )
     if all(_is_embedding_file(name, settings) for name in names):
         require_unused("no text is encoded where vectors were made before", (settings.model, PROMPTS))
 
