@@ -74,7 +74,7 @@ def test_ivf_pq_has_the_metrics_and_the_recall_of_the_lists_that_faiss_returns(
     found: dict[str, IndexSetting], n_probe: int
 ) -> None:
     queries, documents = vectors()
-    index = faiss.index_factory(DIM, "IVF139,PQ4", faiss.METRIC_INNER_PRODUCT)
+    index = faiss.index_factory(DIM, "IVF139,PQ4np", faiss.METRIC_INNER_PRODUCT)
     index.cp.min_points_per_centroid = index.pq.cp.min_points_per_centroid = 1
     with one_thread_loops(), one_thread_products():
         index.train(documents)
