@@ -79,7 +79,7 @@ export interface Report {
   verdict: Verdict;
 }
 /**
- * What the data set holds, after equal texts were merged (conventions, section 1). ``n_clusters`` counts the connected groups of queries that share a relevant text, ``n_effective`` is the effective number of independent queries for MRR (conventions, section 5): what intervals and verdict rest on. ``columns`` are those of a file of rows by role: query, positive, negatives, label, group, metadata, "not used". ``n_own_documents`` counts documents that are a query themselves and are left out of its ranking. ``digest`` is the SHA-256 of queries, pool, judgments and negatives: runs of different digests are not comparable.
+ * What the data set holds, after equal texts were merged (conventions, section 1). ``n_clusters`` counts the connected groups of queries that share a relevant text, ``n_effective`` is the effective number of independent queries for MRR (conventions, section 5): what intervals and verdict rest on. ``columns`` are those of a file of rows by role: query, positive, negatives, label, group, metadata, "not used". ``n_own_documents`` counts documents that are a query themselves and are left out of its ranking. ``digest`` is the SHA-256 of queries, pool, judgments and negatives: runs of different digests are not comparable. ``name`` is what the data set was called in the options.
  */
 export interface DataFacts {
   format: string;
@@ -101,6 +101,7 @@ export interface DataFacts {
     [k: string]: string[];
   };
   n_own_documents?: number;
+  name?: string;
   dim: number;
 }
 /**
@@ -418,7 +419,7 @@ export interface StorageFormat {
   reduction?: string;
 }
 /**
- * What one index of FAISS, with one setting of its search, keeps of the list that exact search returns. ``metrics`` are of the ``DeploymentCost.k`` documents returned; a document that is not counts as not found. ``changes`` are against exact search, paired, empty for that itself; ``overlap`` is the share of its list that is returned too. ``bytes_in_index`` grow with every document: vectors, links and ids, without codebooks. ``queries_per_second``: one at a time, on one thread of the machine that measured; None with a ``reason``.
+ * What one index of FAISS, with one setting of its search, keeps of the list that exact search returns. ``metrics`` are of the ``DeploymentCost.k`` documents returned; a document that is not counts as not found. ``changes`` are against exact search, paired, empty for that itself; ``overlap`` is the share of its list that is returned too. ``bytes_in_index`` grow with every document: vectors, links and ids, without codebooks. ``queries_per_second``: by the median time of one alone, on one thread of the machine that measured; None with a ``reason``.
  */
 export interface IndexSetting {
   name: string;
