@@ -36,7 +36,7 @@ NAME = "bm25"
 K1, B = 1.2, 0.75
 """The defaults of Lucene, which search engines run with."""
 
-_BLOCK = 256
+_BLOCK = 128
 
 
 def tokens(text: str) -> list[str]:
