@@ -39,15 +39,17 @@ from embedscope.log import SILENT, Log
 from embedscope.maps import PendingMaps
 from embedscope.maps.label_points import label_point
 from embedscope.maps.map_points import points_of_run
+from embedscope.measure.bm25 import bm25_lists, is_bm25
 from embedscope.measure.geometry import BASE, MODEL, Space
 from embedscope.measure.heatmap import choose_heatmap
+from embedscope.measure.lexical import LexicalValues, lexical_values
 from embedscope.measure.negatives import measure_types, measure_weights
 from embedscope.measure.projections import projected_spaces
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.rank_metrics import PRIMARY_METRICS, measure_metrics, power_of
 from embedscope.measure.ranked import NO_VECTORS, Ranked, facts_of, rank
 from embedscope.measure.same_data import require_same_data
-from embedscope.measure.scoring import bound_of, lexical_values, rank_values, values_of_lists
+from embedscope.measure.scoring import bound_of, rank_values, values_of_lists
 from embedscope.measure.similarity import DocumentSummary, measure_similarity
 from embedscope.metrics.fusion import fused
 from embedscope.metrics.listing import lists_of_vectors
@@ -289,7 +291,7 @@ def require_encoder(names: Sequence[str], settings: Settings) -> None:
 
 
 def _is_run(name: str, settings: Settings) -> bool:
-    return name == settings.model.run or (name != settings.model.embeddings and is_run_file(name))
+    return name == settings.model.run or is_bm25(name) or (name != settings.model.embeddings and is_run_file(name))
 
 
 def _is_embedding_file(name: str, settings: Settings) -> bool:
@@ -362,7 +364,10 @@ def _one_system(
         log.model(found.facts)
         return Embedded(found)
     if _is_run(name, settings):
-        lists = load_lists(name if run_object is None else run_object, collection)
+        if is_bm25(name):
+            lists = bm25_lists(collection)
+        else:
+            lists = load_lists(name if run_object is None else run_object, collection)
         log.model(lists.facts)
         return Embedded(lists)
     folder = scorer_folder(name)
@@ -476,7 +481,8 @@ def measure(
     log: Log = SILENT,
 ) -> Scored:
     """What the ranking says: metrics beside their baselines, similarities, hard negatives by type, leakage."""
-    values, references = baselines(collection, embedded, ranked, settings)
+    lexical = _lexical_values(ranked, settings)
+    values, references = baselines(collection, embedded, ranked, settings, lexical)
     data = replace(facts_of(collection, ranked), name=settings.data.data or "")
     scored = estimates_of(ranked, settings, values, model=embedded.system.facts, data=data, log=log)
     vectors = embedded.embeddings
@@ -490,7 +496,18 @@ def measure(
             generator=generator(settings, "heatmap"),
         )
     leakage = None if training is None else measure_leakage(collection, training.collection, train_name=training.name)
+    if lexical is not None:
+        scored = replace(scored, lexical_baseline=lexical.stronger, lexical_baselines=lexical.means)
     return replace(scored, references=references, heatmap=heatmap, leakage=leakage)
+
+
+def _lexical_values(ranked: Ranked, settings: Settings) -> LexicalValues | None:
+    """What words and letters alone reach; None where it is not asked for."""
+    chosen = settings.measure
+    if not chosen.lexical:
+        return None
+    judgments = ranked.query_set.judgments
+    return lexical_values(*ranked.split_texts, judgments, chosen.metrics, tolerance=chosen.tie_tolerance)
 
 
 def estimates_of(
@@ -543,7 +560,7 @@ def estimates_of(
 
 
 def baselines(
-    collection: Collection, embedded: Embedded, ranked: Ranked, settings: Settings
+    collection: Collection, embedded: Embedded, ranked: Ranked, settings: Settings, lexical: LexicalValues | None
 ) -> tuple[dict[str, dict[str, Float64Array]], dict[str, dict[str, float]]]:
     """Values of each query for all that the model is compared with, and the means of what a report shows by name."""
     chosen, query_set = settings.measure, ranked.query_set
@@ -554,10 +571,8 @@ def baselines(
         return rank_values(queries, documents, query_set.judgments, chosen.metrics, tolerance=tolerance, device=device)
 
     compared: dict[str, dict[str, Float64Array]] = {}
-    if chosen.lexical:
-        compared["lexical"] = lexical_values(
-            *ranked.split_texts, query_set.judgments, chosen.metrics, tolerance=chosen.tie_tolerance
-        )
+    if lexical is not None:
+        compared["lexical"] = dict(lexical.of[lexical.stronger])
 
     def of_system(system: System) -> dict[str, Float64Array]:
         if isinstance(system, RankedLists):

@@ -387,7 +387,7 @@ class MeasureSettings(Checked):
     abbreviations: str | None = option(
         None, "short forms for --robustness", metavar="TOML", shown_default="those of the pack"
     )
-    deployment_cost: bool = option(False, "measure what int8, bits and fewer dimensions cost")
+    deployment_cost: bool = option(False, "measure what int8, bits, fewer dimensions and indexes cost")
     wanted_precision: tuple[float, ...] = option(
         (), "precisions for which a threshold is suggested", precision, metavar="P", is_list=True,
         shown_default="0.5 0.8 0.9 0.95",

@@ -17,6 +17,7 @@ export type {
   Estimate as Figure,
   Finding,
   Geometry,
+  IndexSetting,
   Leakage,
   Metric,
   MinimalPairs,
