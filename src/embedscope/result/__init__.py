@@ -49,6 +49,7 @@ from embedscope.result.scores import (
     Power,
     Similarity,
 )
+from embedscope.result.several_sets import Macro, SetResult, SeveralSets
 from embedscope.result.spaces import CloudShape, Geometry, Hubness, SpaceGeometry
 from embedscope.result.stages import Diagnosed, Mapped, Result, Scored, extended
 from embedscope.result.tables import MOST_VALUES, DocumentTable, QueryTable
@@ -89,6 +90,7 @@ __all__ = [
     "Hubness",
     "Leakage",
     "LevelShift",
+    "Macro",
     "MapAnimation",
     "MapLayout",
     "Mapped",
@@ -111,6 +113,8 @@ __all__ = [
     "RunComparison",
     "Scored",
     "Segment",
+    "SetResult",
+    "SeveralSets",
     "Severity",
     "Similarity",
     "SpaceGeometry",
