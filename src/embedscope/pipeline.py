@@ -77,6 +77,8 @@ from embedscope.settings import PROMPTS, Settings, SimilarityFunction, require_u
 from embedscope.stats.resampler import Stream, holm_over
 
 OnStage = Callable[[Scored], None]
+Loader = Callable[[str, Settings, Log], tuple[EmbeddingStore, Model]]
+"""Loads a checkpoint, as `load` does."""
 
 
 def run(
@@ -102,18 +104,26 @@ def run(
         If the data, the model or an option cannot be used; nothing has been written.
     """
     options, objects = objects_apart(options)
-    chosen = (settings or Settings()).with_options(**options)
-    criteria, reader = load_criteria(chosen.measure.criteria), load_pack(chosen.measure.attributes)
-    chosen = with_metrics_of(criteria, chosen)
-    perturbations_of(chosen, reader)  # refused before any work where they cannot be
-    require_explainable(chosen)
+    return run_on((settings or Settings()).with_options(**options), objects, log, on_stage=on_stage)
+
+
+def run_on(
+    settings: Settings,
+    objects: Mapping[str, Any],
+    log: Log = SILENT,
+    *,
+    on_stage: OnStage = lambda stage: None,
+    loader: Loader | None = None,
+) -> Result:
+    """`run` of settings whose data sets may be ``objects``, by option; ``loader`` stands for `load`."""
+    chosen, criteria, reader = checked(settings)
     name = checkpoint_of(chosen)
     baseline = chosen.model.baseline
     require_encoder([name] if baseline is None or is_run_folder(baseline) else [name, baseline], chosen)
     collection = read(chosen, log, objects.get("data"))
     require_column(chosen.maps.color_by, collection)
     training = TrainingFile.of(chosen, log, objects.get("train"))
-    embedded = embed(name, collection, chosen, log)
+    embedded = embed(name, collection, chosen, log, loader)
     return result_of(
         collection,
         embedded,
@@ -124,6 +134,18 @@ def run(
         log=log,
         on_stage=on_stage,
     )
+
+
+def checked(settings: Settings) -> tuple[Settings, Criteria, AttributeReader]:
+    """The settings with the metrics that the criteria ask for, the criteria and the pack.
+
+    Raises InvalidOptionError if one of these, or what is to be looked at closer, cannot be had.
+    """
+    criteria, reader = load_criteria(settings.measure.criteria), load_pack(settings.measure.attributes)
+    chosen = with_metrics_of(criteria, settings)
+    perturbations_of(chosen, reader)
+    require_explainable(chosen)
+    return chosen, criteria, reader
 
 
 def with_metrics_of(criteria: Criteria, settings: Settings) -> Settings:
@@ -239,12 +261,17 @@ def _is_embedding_file(name: str, settings: Settings) -> bool:
     return name == settings.model.embeddings or is_precomputed_file(name)
 
 
-def embed(name: str, collection: Collection, settings: Settings, log: Log = SILENT) -> Embedded:
+def embed(
+    name: str, collection: Collection, settings: Settings, log: Log = SILENT, loader: Loader | None = None
+) -> Embedded:
     """The collection under the checkpoint or embedding file ``name``, its base, and the baseline of the settings."""
-    return with_baseline(embed_with(name, collection, settings, log), collection, settings, log)
+    own = embed_with(name, collection, settings, log, loader=loader)
+    return with_baseline(own, collection, settings, log, loader)
 
 
-def with_baseline(own: Embedded, collection: Collection, settings: Settings, log: Log = SILENT) -> Embedded:
+def with_baseline(
+    own: Embedded, collection: Collection, settings: Settings, log: Log = SILENT, loader: Loader | None = None
+) -> Embedded:
     """``own`` with the collection under the baseline of the settings, or the old run that it names, if it names any."""
     baseline = settings.model.baseline
     if baseline is None:
@@ -253,7 +280,7 @@ def with_baseline(own: Embedded, collection: Collection, settings: Settings, log
         old = read_run(baseline)
         warn_of_missing([name for name in settings.measure.metrics if name not in old.metrics], log)
         return replace(own, old_runs={baseline: old})
-    other = embed_with(baseline, collection, settings, log, with_base=False)
+    other = embed_with(baseline, collection, settings, log, with_base=False, loader=loader)
     return replace(own, baselines={baseline: other.embeddings})
 
 
@@ -264,14 +291,20 @@ def warn_of_missing(metrics: Sequence[str], log: Log) -> None:
 
 
 def embed_with(
-    name: str, collection: Collection, settings: Settings, log: Log = SILENT, *, with_base: bool = True
+    name: str,
+    collection: Collection,
+    settings: Settings,
+    log: Log = SILENT,
+    *,
+    with_base: bool = True,
+    loader: Loader | None = None,
 ) -> Embedded:
     """The collection under the checkpoint or embedding file ``name``; ``with_base`` also under its base model."""
     if _is_embedding_file(name, settings):
         found = load_precomputed(name, collection, similarity=settings.model.similarity)
         log.model(found.facts)
         return Embedded(found)
-    store, model = load(name, settings, log)
+    store, model = (loader or load)(name, settings, log)
     return encode_with(model, store, collection, settings, log, with_base=with_base)
 
 

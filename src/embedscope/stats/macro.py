@@ -29,7 +29,9 @@ from embedscope.stats.power import error_of_interval
 class MacroDifference:
     """The mean of paired differences over sets, its interval and its two-sided p-value."""
 
-    figure: Estimate
+    difference: float
+    low: float | None
+    high: float | None
     p: float
 
 
@@ -61,7 +63,7 @@ def macro_difference(differences: Sequence[Estimate], sizes: Sequence[float]) ->
 
     ``SE^2 = sum SE_s^2 / S^2`` with ``sum(SE_s^2)^2 / sum(SE_s^4 / (n_s - 1))`` degrees of freedom. ``SE_s`` is that of
     which the interval of a set was made. Where no query differs from the others of its set p is that of a sign test
-    over all effective queries.
+    over all effective queries; where a set has no interval nothing is known, and p is 1.
 
     Parameters
     ----------
@@ -79,13 +81,13 @@ def macro_difference(differences: Sequence[Estimate], sizes: Sequence[float]) ->
         if each.low is not None and each.high is not None
     ]
     if len(errors) < n:
-        return MacroDifference(Estimate(mean, n=n, reason=f"{n - len(errors)} of {n} sets have no interval"), 1.0)
+        return MacroDifference(mean, None, None, 1.0)
     total = math.fsum(error**2 for error in errors)
     if total == 0:
         p = 1.0 if mean == 0 else min(2.0 ** (1 - math.fsum(sizes)), 1.0)
-        return MacroDifference(Estimate(mean, mean, mean, n), p)
+        return MacroDifference(mean, mean, mean, p)
     freedom = total**2 / math.fsum(error**4 / own for error, own in zip(errors, freedoms, strict=True))
     error = math.sqrt(total) / n
     reach = student_quantile(freedom + 1) * error
     p = 2 * float(stdtr(freedom, -abs(mean) / error))
-    return MacroDifference(Estimate(mean, mean - reach, mean + reach, n), p)
+    return MacroDifference(mean, mean - reach, mean + reach, p)
