@@ -17,7 +17,7 @@ from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
 from embedscope.output.pictures.text_layout import ellipsis, wrap
 from embedscope.result import Example, ExampleKind, Scored
-from embedscope.result.formatting import count
+from embedscope.result.formatting import count, rank_name
 
 MAX_EXAMPLES = 6
 K = 10
@@ -101,8 +101,10 @@ def _panel(result: Scored, example: Example) -> _Panel:
     query = style.shown(result.queries.texts[example.query]) or "(empty query)"
     lines = wrap(query, (_WIDTH - 2 * style.MARGIN) * 72, measure(_QUERY_SIZE, is_bold=True), max_lines=2)
     rank = result.queries.rank[example.query]
-    has_relevant = result.queries.n_relevant[example.query] > 0 and np.isfinite(rank)
-    outcome = f"first relevant document at rank {_rank(rank)}" if has_relevant else "no relevant document in the data"
+    if not result.queries.n_relevant[example.query]:
+        outcome = "no relevant document in the data"
+    else:
+        outcome = "first relevant document " + (f"at rank {rank_name(rank)}" if np.isfinite(rank) else rank_name(rank))
     return _Panel(example.kind, lines, outcome, _rows(result, example.query))
 
 
@@ -121,15 +123,12 @@ def _rows(result: Scored, query: int) -> list[_Row]:
     ]
     relevant = table.relevant_of(query)
     if relevant and not any(row.is_relevant for row in rows):
-        best = max(relevant, key=lambda entry: table.relevant_scores[entry])
-        rank, text = f"rank {_rank(table.rank[query])}", texts[table.relevant_documents[best]]
-        rows.append(_Row(rank, text, float(table.relevant_scores[best]), True, (), is_below=True))
+        best = table.best_relevant(query)
+        score = table.positive_similarity[query]
+        rank = rank_name(table.rank[query])
+        rank = f"rank {rank}" if np.isfinite(score) else rank
+        rows.append(_Row(rank, texts[best], float(np.nan_to_num(score)), True, (), is_below=True))
     return rows
-
-
-def _rank(rank: float) -> str:
-    """``57``, or ``57.5`` where ties leave the place between two ranks."""
-    return f"{rank:,.0f}" if float(rank).is_integer() else f"{rank:,.1f}"
 
 
 def _titles(result: Scored) -> tuple[str, str]:
