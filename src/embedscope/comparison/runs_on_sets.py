@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from os import PathLike
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from embedscope.comparison.comparing import ComparedRuns, MeasuredRuns, judge_runs, measure_runs, run_names
 from embedscope.data.collection import Collection
 from embedscope.data.readers import read_collection
 from embedscope.data.readers.objects import describe_object
@@ -34,7 +35,7 @@ from embedscope.errors import (
 )
 from embedscope.log import SILENT, Log
 from embedscope.measure.rank_metrics import PRIMARY_METRICS
-from embedscope.pipeline import Loader, TrainingFile, checked, checkpoint_of, load, run_on
+from embedscope.pipeline import Loader, TrainingFile, checked, checkpoint_of, load, read, run_on
 from embedscope.result import (
     BASELINES,
     Comparison,
@@ -77,6 +78,7 @@ class SetRuns:
 
     results: Mapping[str, Result]
     found: SeveralSets
+    compared: Mapping[str, ComparedRuns] = field(default_factory=dict)  # where several runs were compared
 
     @property
     def verdict(self) -> Verdict:
@@ -123,7 +125,7 @@ def run_sets(
     objects = {} if training is None else {"train": training.collection}
     results: dict[str, Result] = {}
     with encoding_once(chosen) as encoding:
-        loader: Loader = cache(load)
+        loader = cast(Loader, cache(load))
         for place, each in enumerate(sets, start=1):
             log.step(f"Set {place} of {len(sets)}: {each.name}")
             own = settings_of(each, encoding, baseline=baselines.get(each.name))
@@ -138,6 +140,88 @@ def run_sets(
         results = {name: _judged_by(rows[name], result, criteria, len(sets)) for name, result in results.items()}
         rows = {name: tuple(replace(c, a=names[0], b=names[1]) for c in own) for name, own in rows.items()}
     return SetRuns(results, as_one(results, rows, sets, chosen, checkpoint=names[0], reference=names[1]))
+
+
+def compare_sets(
+    *checkpoints: str,
+    data: Sequence[str | PathLike[str]] | Mapping[str, Any] = (),
+    settings: Settings | None = None,
+    skip_maps: bool = False,
+    log: Log = SILENT,
+    **options: Any,
+) -> SetRuns:
+    """What `compare` finds on each of several data sets, the means over them, and one verdict.
+
+    Of several candidates the one with the largest mean difference in MRR is judged, on every set; Holm's correction
+    over all sets and candidates pays for the choice.
+
+    Parameters
+    ----------
+    *checkpoints : str
+        As `compare` takes them; ``{set}`` stands for the folder name of each set, and the reference may be the folder
+        of an old run on these sets.
+    data, options
+        As `run_sets` takes them.
+
+    Raises
+    ------
+    InputError
+        As `compare`; the message names the set.
+    """
+    chosen, criteria, reader = checked((settings or Settings.of(max_samples=0)).with_options(**options))
+    names = run_names(checkpoints, chosen.model.baseline)
+    sets = read_sets(data, chosen, log)
+    on_sets = {name: names_on_sets(name, sets) for name in names}
+    training = TrainingFile.of(chosen, log)
+    measured: dict[str, MeasuredRuns] = {}
+    with encoding_once(chosen) as encoding:
+        loader = cast(Loader, cache(load))
+        baselines = {} if chosen.model.baseline is None else on_sets[chosen.model.baseline]
+        own = {each.name: settings_of(each, encoding, baseline=baselines.get(each.name)) for each in sets}
+        for place, each in enumerate(sets, start=1):
+            log.step(f"Set {place} of {len(sets)}: {each.name}")
+            called = [on_sets[name][each.name] for name in names]
+            with naming(each.name):
+                collection = read(own[each.name], log, each.collection)
+                measured[each.name] = measure_runs(
+                    called, collection, own[each.name], training=training, log=log, loader=loader
+                )
+        rows = over_sets({name: found.comparison.comparisons for name, found in measured.items()})
+        general = {each.name: {on_sets[name][each.name]: name for name in names} for each in sets}
+        same = {
+            name: tuple(replace(row, a=general[name][row.a], b=general[name][row.b]) for row in found)
+            for name, found in rows.items()
+        }
+        candidate = _best_on_all(same)
+        compared = {}
+        for each in sets:
+            found = _on_one_set(measured[each.name], rows[each.name], on_sets[candidate][each.name])
+            log.step(f"Looking closer at {each.name}")
+            with naming(each.name):
+                compared[each.name] = judge_runs(
+                    found, on_sets[candidate][each.name], own[each.name], criteria, reader,
+                    skip_maps=skip_maps, n_sets=len(sets), log=log,
+                )  # fmt: skip
+    results = {name: found.result for name, found in compared.items()}
+    reference = same[sets[0].name][0].b
+    return SetRuns(results, as_one(results, same, sets, chosen, checkpoint=candidate, reference=reference), compared)
+
+
+def _best_on_all(rows: Rows) -> str:
+    """The candidate with the largest mean difference in MRR over the sets."""
+    by_candidate: dict[str, list[float]] = {}
+    for row in (row for own in rows.values() for row in own if row.metric == PRIMARY):
+        by_candidate.setdefault(row.a, []).append(row.difference)
+    return max(by_candidate, key=lambda name: sum(by_candidate[name]))
+
+
+def _on_one_set(found: MeasuredRuns, rows: Sequence[Comparison], candidate: str) -> MeasuredRuns:
+    """The runs on one set with the differences as corrected over all sets, and the candidate that was chosen on all."""
+    comparison, best = found.comparison, found.comparison.best
+    if best is not None:
+        own = _primary(rows, candidate)
+        best = replace(best, best=candidate, difference=own.difference, p_adjusted=own.p_adjusted)
+    return replace(found, comparison=replace(comparison, comparisons=tuple(rows), best=best))
 
 
 # --- the sets -----------------------------------------------------------------------------------------------------
