@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import partial
 from os import PathLike
 from tempfile import TemporaryDirectory
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +35,8 @@ from embedscope.errors import (
 )
 from embedscope.log import SILENT, Log
 from embedscope.measure.rank_metrics import PRIMARY_METRICS
+from embedscope.models.cache import EmbeddingStore
+from embedscope.models.model import Model
 from embedscope.pipeline import Loader, TrainingFile, checked, checkpoint_of, load, read, run_on
 from embedscope.result import (
     BASELINES,
@@ -125,7 +127,7 @@ def run_sets(
     objects = {} if training is None else {"train": training.collection}
     results: dict[str, Result] = {}
     with encoding_once(chosen) as encoding:
-        loader = cast(Loader, cache(load))
+        loader = loading_once()
         for place, each in enumerate(sets, start=1):
             log.step(f"Set {place} of {len(sets)}: {each.name}")
             own = settings_of(each, encoding, baseline=baselines.get(each.name))
@@ -175,7 +177,7 @@ def compare_sets(
     training = TrainingFile.of(chosen, log)
     measured: dict[str, MeasuredRuns] = {}
     with encoding_once(chosen) as encoding:
-        loader = cast(Loader, cache(load))
+        loader = loading_once()
         baselines = {} if chosen.model.baseline is None else on_sets[chosen.model.baseline]
         own = {each.name: settings_of(each, encoding, baseline=baselines.get(each.name)) for each in sets}
         for place, each in enumerate(sets, start=1):
@@ -277,12 +279,24 @@ def naming(name: str) -> Iterator[None]:
 
 @contextmanager
 def encoding_once(settings: Settings) -> Iterator[Settings]:
-    """The settings with a cache for the while, where there is to be none: what sets share is encoded once."""
+    """The settings with a cache for the while, where they want none: a text that is met again is encoded once."""
     if not settings.model.no_cache:
         yield settings
         return
     with TemporaryDirectory(prefix="embedscope-") as folder:
         yield settings.with_options(no_cache=False, cache_dir=folder)
+
+
+def loading_once() -> Loader:
+    """`load`, whose models stay loaded: every set is encoded by the same."""
+    loaded: dict[str, tuple[EmbeddingStore, Model]] = {}
+
+    def loader(name: str, settings: Settings, log: Log) -> tuple[EmbeddingStore, Model]:
+        if name not in loaded:
+            loaded[name] = load(name, settings, log)
+        return loaded[name]
+
+    return loader
 
 
 def names_on_sets(name: str, sets: Sequence[DataSet]) -> dict[str, str]:

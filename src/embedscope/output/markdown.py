@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from embedscope.result import Check, Comparison, Metric, Outcome, Result, Verdict, run_label
+from embedscope.result import Check, Comparison, Metric, Outcome, Result, SetResult, SeveralSets, Verdict, run_label
 from embedscope.result.formatting import interval, number, p_value, queries_of
 
 MARKS = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.UNDECIDED: "❔", Outcome.NOT_COMPUTABLE: "➖"}
@@ -20,10 +20,7 @@ def markdown_summary(
     """Verdict, reasons, metrics and checklist as GitHub Markdown."""
     data, others = result.data, verdict.reasons[1:N_REASONS]
     lines = [
-        f"## embedscope: {verdict.outcome.value}",
-        "",
-        f"**{_cell(verdict.headline)}**",
-        "",
+        *_head(verdict),
         f"{queries_of(data)}, {data.n_documents:,} documents; "
         f"checkpoint `{_code(run_label(result.model.checkpoint))}`, profile `{_code(verdict.profile)}`.",
         "",
@@ -42,6 +39,53 @@ def markdown_summary(
         lines += ["| compared with | metric | difference | 95 % interval | p (Holm) | better / worse / equal |"]
         lines += ["|---|---|---:|---:|---:|---:|", *(_comparison_row(c) for c in comparisons), ""]
     return "\n".join(lines)
+
+
+def markdown_of_sets(found: SeveralSets) -> str:
+    """Verdict, reasons, a table of the sets and the means over them as GitHub Markdown."""
+    others = found.verdict.reasons[1:N_REASONS]
+    against = "" if found.reference is None else f", compared with `{_code(run_label(found.reference))}`"
+    means = found.macro.metrics.items()
+    lines = [
+        *_head(found.verdict),
+        f"{len(found.sets)} sets; checkpoint `{_code(run_label(found.checkpoint))}`{against}, profile "
+        f"`{_code(found.verdict.profile)}`.",
+        "",
+        *(f"- {_cell(reason)}" for reason in others),
+        *([""] if others else []),
+        "| set | queries | MRR | 95 % interval | difference | 95 % interval | p (Holm) | verdict |",
+        "|---|---:|---:|---:|---:|---:|---:|---|",
+        *(_set_row(each, found.checkpoint) for each in found.sets),
+        "",
+        "| mean over the sets | value | 95 % interval | n-grams |",
+        "|---|---:|---:|---:|",
+        *(
+            f"| {name} | {number(mean.value)} | {interval(mean)} | {number(found.macro.lexical.get(name))} |"
+            for name, mean in means
+        ),
+        "",
+    ]
+    if found.macro.comparisons:
+        lines += ["| mean difference to | metric | difference | 95 % interval | p (Holm) | better / worse / equal |"]
+        lines += ["|---|---|---:|---:|---:|---:|", *(_comparison_row(c) for c in found.macro.comparisons), ""]
+    return "\n".join(lines)
+
+
+def _head(verdict: Verdict) -> list[str]:
+    return [f"## embedscope: {verdict.outcome.value}", "", f"**{_cell(verdict.headline)}**", ""]
+
+
+def _set_row(each: SetResult, checkpoint: str) -> str:
+    score = each.metrics.get("MRR")
+    own = next((c for c in each.comparisons if (c.a, c.metric) == (checkpoint, "MRR")), None)
+    cells = [_cell(each.name), f"{each.data.n_queries:,}"]
+    cells += ["", ""] if score is None else [number(score.value), interval(score)]
+    cells += (
+        ["", "", ""]
+        if own is None
+        else [number(own.difference, sign=True), interval(own), _cell(p_value(own.p_adjusted))]
+    )
+    return f"| {' | '.join([*cells, each.verdict.outcome.value])} |"
 
 
 def _metric_row(metric: Metric) -> str:
