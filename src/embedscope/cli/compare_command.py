@@ -22,7 +22,7 @@ N_TEXTS = 5
 """Lost and gained queries printed for each candidate."""
 
 
-def run(settings: Settings, sets: SetsSettings, chosen: CompareSettings) -> int:
+def run(settings: Settings, chosen: CompareSettings, sets: SetsSettings) -> int:
     """Measure each checkpoint, compare them with the reference, print and write; the exit status."""
     started = time.perf_counter()
     if not chosen.checkpoints:  # --data FILE OLD NEW

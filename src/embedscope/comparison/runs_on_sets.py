@@ -242,6 +242,8 @@ def read_sets(
         If one cannot be read.
     """
     own = settings.data
+    if not isinstance(data, Mapping) and isinstance(data, str | PathLike):
+        data = [data]
     objects = data if isinstance(data, Mapping) else named_sets([str(path) for path in data], split=own.split)
     if not objects:
         raise InvalidOptionError("Pass --data: the data sets to measure with.")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from embedscope.result import Check, Comparison, Metric, Outcome, Result, SetResult, SeveralSets, Verdict, run_label
 from embedscope.result.formatting import interval, number, p_value, queries_of
+from embedscope.result.several_sets import SHOWN
 
 MARKS = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.UNDECIDED: "❔", Outcome.NOT_COMPUTABLE: "➖"}
 N_REASONS = 6
@@ -53,9 +54,9 @@ def markdown_of_sets(found: SeveralSets) -> str:
         "",
         *(f"- {_cell(reason)}" for reason in others),
         *([""] if others else []),
-        "| set | queries | MRR | 95 % interval | difference | 95 % interval | p (Holm) | verdict |",
+        f"| set | queries | {SHOWN} | 95 % interval | difference | 95 % interval | p (Holm) | verdict |",
         "|---|---:|---:|---:|---:|---:|---:|---|",
-        *(_set_row(each, found.checkpoint) for each in found.sets),
+        *(_set_row(each, found.deciding(each.comparisons)) for each in found.sets),
         "",
         "| mean over the sets | value | 95 % interval | n-grams |",
         "|---|---:|---:|---:|",
@@ -75,9 +76,8 @@ def _head(verdict: Verdict) -> list[str]:
     return [f"## embedscope: {verdict.outcome.value}", "", f"**{_cell(verdict.headline)}**", ""]
 
 
-def _set_row(each: SetResult, checkpoint: str) -> str:
-    score = each.metrics.get("MRR")
-    own = next((c for c in each.comparisons if (c.a, c.metric) == (checkpoint, "MRR")), None)
+def _set_row(each: SetResult, own: Comparison | None) -> str:
+    score = each.metrics.get(SHOWN)
     cells = [_cell(each.name), f"{each.data.n_queries:,}"]
     cells += ["", ""] if score is None else [number(score.value), interval(score)]
     cells += (

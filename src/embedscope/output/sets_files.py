@@ -25,7 +25,7 @@ def write_sets(
     elapsed_s: float,
     more: Mapping[str, Mapping[str, Any]],
 ) -> list[str]:
-    """Write the report of all sets, and everything that the run on each leaves behind; the names of the files.
+    """Write the report of all sets, and everything that the run on each leaves behind; what is there, for a person.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def write_sets(
             written = write_run(
                 results[each.name], staging / each.folder, options=own, elapsed_s=elapsed_s, **more[each.name]
             )
-            names += [f"{each.folder}/{name}" for name in written]
+            names.append(f"{each.folder}/ ({len(written)} files)")
     for name in set(TABLES) - set(_OWN):
         (Path(folder) / name).unlink(missing_ok=True)
     return names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,9 @@ from embedscope.result.decision import Check, Verdict
 from embedscope.result.estimate import Estimate
 from embedscope.result.provenance import DataFacts
 from embedscope.result.scores import Metric
+
+SHOWN = "MRR"
+"""The metric by which sets are shown side by side, and whose differences decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +61,7 @@ class SeveralSets:
     verdict: Verdict
     seed: int
     inputs: Mapping[str, Any] = field(default_factory=dict)
+
+    def deciding(self, rows: Sequence[Comparison]) -> Comparison | None:
+        """The difference that decides among those of one set or of the means; None without a reference."""
+        return next((row for row in rows if (row.a, row.metric) == (self.checkpoint, SHOWN)), None)

@@ -104,11 +104,12 @@ class Terminal:
 
     def sets_verdict_line(self, found: SeveralSets) -> None:
         """The same of several sets, by the means over them; nothing where there is no reference."""
-        rows = (c for c in found.macro.comparisons if (c.a, c.metric) == (found.checkpoint, "MRR"))
-        for row in rows:
-            score = found.macro.metrics[row.metric].value or 0.0
-            is_fit = found.verdict.outcome is not VerdictOutcome.UNFIT
-            self.line(verdict_line(row, score, score - row.difference, is_fit=is_fit))
+        mean = found.deciding(found.macro.comparisons)
+        if mean is not None:
+            score = found.macro.metrics[mean.metric].value or 0.0
+            word = found.verdict.outcome
+            is_fit, has_lost = word is not VerdictOutcome.UNFIT, word is VerdictOutcome.RETRAIN
+            self.line(verdict_line(mean, score, score - mean.difference, is_fit=is_fit, has_lost=has_lost))
 
     def examples(self, run: Scored) -> None:
         """Each example with its positives and hard negatives, scores and margin."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich.console import Console
 
 from embedscope.output.terminal.hanging import Columns, Hanging, heading, number_table, print_columns, shorten
 from embedscope.output.terminal.run_tables import print_comparisons
 from embedscope.output.terminal.verdict_lines import print_verdict
-from embedscope.result import Comparison, SeveralSets, run_labels
+from embedscope.result import SeveralSets, run_labels
 from embedscope.result.formatting import ABSENT, interval, number, p_value
+from embedscope.result.several_sets import SHOWN
 
-_METRIC = "MRR"
 _WIDTH = 28
 
 
@@ -40,32 +38,28 @@ def print_sets(found: SeveralSets, results: Console) -> None:
 
 
 def _own_columns(found: SeveralSets) -> Columns:
-    scores = [each.metrics.get(_METRIC) for each in found.sets]
-    mean = found.macro.metrics.get(_METRIC)
+    scores = [each.metrics.get(SHOWN) for each in found.sets]
+    mean = found.macro.metrics.get(SHOWN)
     lexical = [None if score is None else score.lexical for score in scores]
     n_effective = [each.data.n_effective for each in found.sets]
     total = sum(each.data.n_queries for each in found.sets)
     return {
         "queries": [f"{each.data.n_queries:,}" for each in found.sets] + [f"{total:,}"],
         "independent": [ABSENT if n is None else f"{n:,.0f}" for n in n_effective] + [""],
-        _METRIC: [number(None if score is None else score.value) for score in scores]
+        SHOWN: [number(None if score is None else score.value) for score in scores]
         + [number(None if mean is None else mean.value)],
         "95 % interval": ["" if score is None else interval(score) for score in scores]
         + ["" if mean is None else interval(mean)],
-        "n-grams": [number(value) for value in lexical] + [number(found.macro.lexical.get(_METRIC))],
+        "n-grams": [number(value) for value in lexical] + [number(found.macro.lexical.get(SHOWN))],
         "verdict": [each.verdict.outcome.value for each in found.sets] + [""],
     }
 
 
 def _difference_columns(found: SeveralSets) -> Columns:
-    rows = [_own(each.comparisons, found.checkpoint) for each in found.sets]
-    rows.append(_own(found.macro.comparisons, found.checkpoint))
+    rows = [found.deciding(each.comparisons) for each in found.sets]
+    rows.append(found.deciding(found.macro.comparisons))
     return {
         "difference": [number(None if row is None else row.difference, 4, sign=True) for row in rows],
         "95 % interval ": ["" if row is None else interval(row, 4, sign=True) for row in rows],
         "p (Holm)": [ABSENT if row is None else p_value(row.p_adjusted) for row in rows],
     }
-
-
-def _own(rows: Sequence[Comparison], checkpoint: str) -> Comparison | None:
-    return next((row for row in rows if (row.a, row.metric) == (checkpoint, _METRIC)), None)
