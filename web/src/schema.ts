@@ -986,7 +986,9 @@ export interface SetResult {
   name: string;
   path: string;
   folder: string;
-  data: DataFacts;
+  n_queries: number;
+  n_effective: number | null;
+  n_documents: number;
   metrics: {
     [k: string]: Metric;
   };

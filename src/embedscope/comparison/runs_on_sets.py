@@ -367,13 +367,15 @@ def as_one(
             name=each.name,
             path=each.path,
             folder=f"sets/{each.folder}",
-            data=results[each.name].data,
-            metrics=results[each.name].metrics,
+            n_queries=result.data.n_queries,
+            n_effective=result.data.n_effective,
+            n_documents=result.data.n_documents,
+            metrics=result.metrics,
             comparisons=rows[each.name],
-            checklist=results[each.name].checklist,
-            verdict=results[each.name].verdict,
+            checklist=result.checklist,
+            verdict=result.verdict,
         )
-        for each in sets
+        for each, result in zip(sets, results.values(), strict=True)
     ]
     inputs = settings.inputs() | {"data": [each.path for each in sets]}
     return SeveralSets(checkpoint, reference, tuple(found), macro, verdict, settings.measure.seed, inputs)

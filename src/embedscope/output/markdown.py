@@ -78,7 +78,7 @@ def _head(verdict: Verdict) -> list[str]:
 
 def _set_row(each: SetResult, own: Comparison | None) -> str:
     score = each.metrics.get(SHOWN)
-    cells = [_cell(each.name), f"{each.data.n_queries:,}"]
+    cells = [_cell(each.name), f"{each.n_queries:,}"]
     cells += ["", ""] if score is None else [number(score.value), interval(score)]
     cells += (
         ["", "", ""]

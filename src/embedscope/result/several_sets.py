@@ -9,7 +9,6 @@ from typing import Any
 from embedscope.result.comparisons import Comparison
 from embedscope.result.decision import Check, Verdict
 from embedscope.result.estimate import Estimate
-from embedscope.result.provenance import DataFacts
 from embedscope.result.scores import Metric
 
 SHOWN = "MRR"
@@ -27,7 +26,9 @@ class SetResult:
     name: str
     path: str
     folder: str
-    data: DataFacts
+    n_queries: int
+    n_effective: float | None
+    n_documents: int
     metrics: Mapping[str, Metric]
     comparisons: tuple[Comparison, ...]
     checklist: tuple[Check, ...]

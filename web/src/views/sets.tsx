@@ -129,8 +129,8 @@ function columnsOf(rows: Row[], metric: string, hasReference: boolean): Column<R
   const domain = shareDomain(rows.flatMap(({ score, lexical }) => [score?.value, score?.high, lexical]));
   return [
     { id: 'Set', scope: 'row', cell: ({ name, set }) => <SetName name={name} folder={set?.folder} /> },
-    numbers('Queries', ({ set }) => set && count(set.data.n_queries)),
-    numbers('Independent', ({ set }) => set?.data.n_effective && count(Math.round(set.data.n_effective))),
+    numbers('Queries', ({ set }) => set && count(set.n_queries)),
+    numbers('Independent', ({ set }) => set?.n_effective && count(Math.round(set.n_effective))),
     numbers(metric, ({ score }) => fixed(score?.value), { emphasis: 'strong' }),
     numbers('95 % interval', ({ score }) => interval(score?.low, score?.high)),
     scales({

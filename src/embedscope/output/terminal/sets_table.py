@@ -41,10 +41,10 @@ def _own_columns(found: SeveralSets) -> Columns:
     scores = [each.metrics.get(SHOWN) for each in found.sets]
     mean = found.macro.metrics.get(SHOWN)
     lexical = [None if score is None else score.lexical for score in scores]
-    n_effective = [each.data.n_effective for each in found.sets]
-    total = sum(each.data.n_queries for each in found.sets)
+    n_effective = [each.n_effective for each in found.sets]
+    total = sum(each.n_queries for each in found.sets)
     return {
-        "queries": [f"{each.data.n_queries:,}" for each in found.sets] + [f"{total:,}"],
+        "queries": [f"{each.n_queries:,}" for each in found.sets] + [f"{total:,}"],
         "independent": [ABSENT if n is None else f"{n:,.0f}" for n in n_effective] + [""],
         SHOWN: [number(None if score is None else score.value) for score in scores]
         + [number(None if mean is None else mean.value)],
