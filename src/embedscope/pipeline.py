@@ -118,10 +118,8 @@ def run_on(
     loader: Loader | None = None,
 ) -> Result:
     """`run` of settings whose data sets may be ``objects``, by option; ``loader`` stands for `load`."""
-    chosen, criteria, reader = checked(settings)
-    name = checkpoint_of(chosen)
-    baseline = chosen.model.baseline
-    require_encoder([name] if baseline is None or is_run_folder(baseline) else [name, baseline], chosen)
+    chosen, criteria, reader = with_criteria(settings)
+    name = checked_name(chosen, reader)
     collection = read(chosen, log, objects.get("data"))
     require_column(chosen.maps.color_by, collection)
     training = TrainingFile.of(chosen, log, objects.get("train"))
@@ -138,16 +136,19 @@ def run_on(
     )
 
 
-def checked(settings: Settings) -> tuple[Settings, Criteria, AttributeReader]:
-    """The settings with the metrics that the criteria ask for, the criteria and the pack.
-
-    Raises InvalidOptionError if one of these, or what is to be looked at closer, cannot be had.
-    """
+def with_criteria(settings: Settings) -> tuple[Settings, Criteria, AttributeReader]:
+    """The settings with the metrics that the criteria ask for, the criteria, and the pack."""
     criteria, reader = load_criteria(settings.measure.criteria), load_pack(settings.measure.attributes)
-    chosen = with_metrics_of(criteria, settings)
-    perturbations_of(chosen, reader)
-    require_explainable(chosen)
-    return chosen, criteria, reader
+    return with_metrics_of(criteria, settings), criteria, reader
+
+
+def checked_name(settings: Settings, reader: AttributeReader) -> str:
+    """What to measure; ``InvalidOptionError``, before any work, where an option has no use or cannot be followed."""
+    name, baseline = checkpoint_of(settings), settings.model.baseline
+    require_encoder([name] if baseline is None or is_run_folder(baseline) else [name, baseline], settings)
+    perturbations_of(settings, reader)
+    require_explainable(settings)
+    return name
 
 
 def with_metrics_of(criteria: Criteria, settings: Settings) -> Settings:
@@ -265,7 +266,15 @@ def checkpoint_of(settings: Settings) -> str:
 
 
 def require_encoder(names: Sequence[str], settings: Settings) -> None:
-    """Refuse prompts, with ``InvalidOptionError``, where every one of ``names`` is a file of vectors."""
+    """Refuse, with ``InvalidOptionError``, prompts where no text is encoded, and what needs vectors where none are."""
+    if all(_is_run(name, settings) for name in names):
+        used = (*PROMPTS, "pooling", "max_length", "head_module", "activation", "base_model", "similarity")
+        require_unused(
+            NO_VECTORS,
+            (settings.model, used),
+            (settings.measure, ("geometry", "robustness", "deployment_cost", "wanted_precision")),
+            (settings.maps, ("perplexity", "color_by")),
+        )
     if all(_is_embedding_file(name, settings) for name in names):
         require_unused("no text is encoded where vectors were made before", (settings.model, PROMPTS))
 

@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from embedscope.attribute_packs import load_pack
 from embedscope.comparison.animation import lay_out_runs
 from embedscope.comparison.paired import compare_runs
 from embedscope.comparison.timeline import build_timeline, epoch_of, timeline_names
 from embedscope.data.collection import Collection
-from embedscope.decide.criteria import load_criteria
 from embedscope.decide.verdict import judge_comparison
 from embedscope.diagnose.themes import ThemeLevel
 from embedscope.errors import InvalidOptionError, TooFewPointsError
@@ -33,7 +31,7 @@ from embedscope.pipeline import (
     require_encoder,
     themes_of,
     warn_of_missing,
-    with_metrics_of,
+    with_criteria,
     without_maps,
 )
 from embedscope.protocols import AttributeReader
@@ -95,8 +93,7 @@ def compare(
     options, objects = objects_apart(options)
     chosen = (settings or Settings.of(max_samples=0)).with_options(**options)
     names = run_names(checkpoints, chosen.model.baseline)
-    criteria, reader = load_criteria(chosen.measure.criteria), load_pack(chosen.measure.attributes)
-    chosen = with_metrics_of(criteria, chosen)
+    chosen, criteria, reader = with_criteria(chosen)
     collection = read(chosen, log, objects.get("data"))
     training = TrainingFile.of(chosen, log, objects.get("train"))
     measured = measure_runs(names, collection, chosen, training=training, log=log)

@@ -37,7 +37,7 @@ from embedscope.log import SILENT, Log
 from embedscope.measure.rank_metrics import PRIMARY_METRICS
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.model import Model
-from embedscope.pipeline import Loader, TrainingFile, checked, checkpoint_of, load, read, run_on
+from embedscope.pipeline import Loader, TrainingFile, checked_name, load, read, run_on, with_criteria
 from embedscope.result import (
     BASELINES,
     Comparison,
@@ -119,8 +119,8 @@ def run_sets(
     InputError
         As `run`; the message names the set.
     """
-    chosen, criteria, _ = checked((settings or Settings()).with_options(**options))
-    names = (checkpoint_of(chosen), chosen.model.baseline)
+    chosen, criteria, reader = with_criteria((settings or Settings()).with_options(**options))
+    names = (checked_name(chosen, reader), chosen.model.baseline)
     sets = read_sets(data, chosen, log)
     baselines = {} if names[1] is None else names_on_sets(names[1], sets)
     training = TrainingFile.of(chosen, log)
@@ -170,7 +170,7 @@ def compare_sets(
     InputError
         As `compare`; the message names the set.
     """
-    chosen, criteria, reader = checked((settings or Settings.of(max_samples=0)).with_options(**options))
+    chosen, criteria, reader = with_criteria((settings or Settings.of(max_samples=0)).with_options(**options))
     names = run_names(checkpoints, chosen.model.baseline)
     sets = read_sets(data, chosen, log)
     on_sets = {name: names_on_sets(name, sets) for name in names}
