@@ -12,10 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from os import PathLike
+from statistics import fmean
 from tempfile import TemporaryDirectory
 from typing import Any
-
-import numpy as np
 
 from embedscope.comparison.comparing import ComparedRuns, MeasuredRuns, judge_runs, measure_runs, run_names
 from embedscope.data.collection import Collection
@@ -40,6 +39,7 @@ from embedscope.models.model import Model
 from embedscope.pipeline import Loader, TrainingFile, checked_name, load, read, run_on, with_criteria
 from embedscope.result import (
     BASELINES,
+    SIGNIFICANCE,
     Comparison,
     Criteria,
     Estimate,
@@ -138,7 +138,7 @@ def run_sets(
             results[each.name] = result
     rows = {name: tuple(c for c in result.comparisons if c.b not in BASELINES) for name, result in results.items()}
     if names[1] is not None:
-        rows = over_sets(rows)
+        rows = over_sets(rows, chosen.measure.draws, log)
         results = {name: _judged_by(rows[name], result, criteria, len(sets)) for name, result in results.items()}
         rows = {name: tuple(replace(c, a=names[0], b=names[1]) for c in own) for name, own in rows.items()}
     return SetRuns(results, as_one(results, rows, sets, chosen, checkpoint=names[0], reference=names[1]))
@@ -188,7 +188,9 @@ def compare_sets(
                 measured[each.name] = measure_runs(
                     called, collection, own[each.name], training=training, log=log, loader=loader
                 )
-        rows = over_sets({name: found.comparison.comparisons for name, found in measured.items()})
+        rows = over_sets(
+            {name: found.comparison.comparisons for name, found in measured.items()}, chosen.measure.draws, log
+        )
         general = {each.name: {on_sets[name][each.name]: name for name in names} for each in sets}
         same = {
             name: tuple(replace(row, a=general[name][row.a], b=general[name][row.b]) for row in found)
@@ -332,8 +334,17 @@ def settings_of(each: DataSet, settings: Settings, *, baseline: str | None) -> S
 # --- all sets as one ----------------------------------------------------------------------------------------------
 
 
-def over_sets(rows: Rows) -> dict[str, tuple[Comparison, ...]]:
-    """The differences with p corrected by Holm over the primary metrics of all sets: one family of tests."""
+def over_sets(rows: Rows, n_draws: int, log: Log) -> dict[str, tuple[Comparison, ...]]:
+    """The differences with p corrected by Holm over the primary metrics of all sets: one family of tests.
+
+    ``log`` is told where ``n_draws`` draws, of which a p-value is a share, are too few for so many tests.
+    """
+    n_tests = sum(row.metric in PRIMARY_METRICS for own in rows.values() for row in own)
+    if n_tests / (n_draws + 1) >= SIGNIFICANCE:
+        log.warn(
+            f"with --draws {n_draws} no set can be surely worse or better, because p is corrected over {n_tests} "
+            f"tests: pass --draws {max(10_000, 100 * n_tests)}"
+        )
     corrected = iter(holm_over([row for own in rows.values() for row in own], PRIMARY_METRICS))
     return {name: tuple(next(corrected) for _ in own) for name, own in rows.items()}
 
@@ -397,7 +408,7 @@ def macro_of(results: Mapping[str, Result], rows: Rows) -> Macro:
     means = [_mean_of(own, sizes) for own in by_test.values() if len(own) == len(found)]
     return Macro(
         metrics={name: macro_mean([result.metrics[name].estimate for result in found]) for name in common},
-        lexical={name: float(np.mean(own)) for name, own in lexical.items() if len(own) == len(found)},
+        lexical={name: fmean(own) for name, own in lexical.items() if len(own) == len(found)},
         comparisons=holm_over(means, PRIMARY_METRICS),
     )
 
