@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -264,7 +264,7 @@ def test_an_unreadable_set_is_refused_by_its_name_before_anything_is_loaded(
 
 
 @pytest.fixture
-def loads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the checkpoints that are loaded."""
     seen: list[str] = []
 
@@ -273,7 +273,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         return pipeline.load(name, settings, log)
 
     monkeypatch.setattr(runs_on_sets, "load", load)
-    yield seen
+    return seen
 
 
 @pytest.mark.parametrize("no_cache", [False, True])

@@ -71,7 +71,7 @@ def test_sets_of_one_name_are_told_apart_by_what_stands_before_it(tmp_path: Path
     files = [write_rows(tmp_path / folder / "test.json") for folder in ("a", "b")]
     assert list(named_sets([str(file) for file in files])) == ["a/test", "b/test"]
     alike = [write_rows(tmp_path / "c" / name) for name in ("x.json", "x.jsonl")]
-    assert list(named_sets([str(file) for file in alike]))[0].endswith("c/x (1)")
+    assert next(iter(named_sets([str(file) for file in alike]))).endswith("c/x (1)")
     assert named_sets(["hub:mteb/scifact", "hub:mteb/fiqa"]) == {
         "scifact": "hub:mteb/scifact", "fiqa": "hub:mteb/fiqa",
     }  # fmt: skip
