@@ -131,15 +131,15 @@ def run_sets(
         for place, each in enumerate(sets, start=1):
             log.step(f"Set {place} of {len(sets)}: {each.name}")
             own = settings_of(each, encoding, baseline=baselines.get(each.name))
-            told = partial(on_stage, each.name)
+            on_own_stage = partial(on_stage, each.name)
             with naming(each.name):
-                result = run_on(own, {**objects, "data": each.collection}, log, on_stage=told, loader=loader)
-            told(result)
+                result = run_on(own, {**objects, "data": each.collection}, log, on_stage=on_own_stage, loader=loader)
+            on_own_stage(result)
             results[each.name] = result
     rows = {name: tuple(c for c in result.comparisons if c.b not in BASELINES) for name, result in results.items()}
     if names[1] is not None:
         rows = over_sets(rows, chosen.measure.draws, log)
-        results = {name: _judged_by(rows[name], result, criteria, len(sets)) for name, result in results.items()}
+        results = {name: _verdict_by(rows[name], result, criteria, len(sets)) for name, result in results.items()}
         rows = {name: tuple(replace(c, a=names[0], b=names[1]) for c in own) for name, own in rows.items()}
     return SetRuns(results, as_one(results, rows, sets, chosen, checkpoint=names[0], reference=names[1]))
 
@@ -234,7 +234,7 @@ def _on_one_set(found: MeasuredRuns, rows: Sequence[Comparison], candidate: str)
 def read_sets(
     data: Sequence[str | PathLike[str]] | Mapping[str, Any], settings: Settings, log: Log = SILENT
 ) -> list[DataSet]:
-    """Every data set, read as the settings say; what they share is told to ``log``.
+    """Every data set, read as the settings say; ``log`` hears what they share.
 
     Raises
     ------
@@ -337,7 +337,7 @@ def settings_of(each: DataSet, settings: Settings, *, baseline: str | None) -> S
 def over_sets(rows: Rows, n_draws: int, log: Log) -> dict[str, tuple[Comparison, ...]]:
     """The differences with p corrected by Holm over the primary metrics of all sets: one family of tests.
 
-    ``log`` is told where ``n_draws`` draws, of which a p-value is a share, are too few for so many tests.
+    ``log`` hears where ``n_draws`` draws, of which a p-value is a share, are too few for so many tests.
     """
     n_tests = sum(row.metric in PRIMARY_METRICS for own in rows.values() for row in own)
     if n_tests / (n_draws + 1) >= SIGNIFICANCE:
@@ -349,7 +349,7 @@ def over_sets(rows: Rows, n_draws: int, log: Log) -> dict[str, tuple[Comparison,
     return {name: tuple(next(corrected) for _ in own) for name, own in rows.items()}
 
 
-def _judged_by(rows: Sequence[Comparison], result: Result, criteria: Criteria, n_sets: int) -> Result:
+def _verdict_by(rows: Sequence[Comparison], result: Result, criteria: Criteria, n_sets: int) -> Result:
     """The result with ``rows`` in place of its differences to the reference, and the verdict by them."""
     kept = tuple(c for c in result.comparisons if c.b in BASELINES)
     changed = extended(result, Result, comparisons=(*kept, *rows))
