@@ -49,6 +49,14 @@ def test_a_folder_of_files_and_folders_of_folders_are_taken_apart(tmp_path: Path
     assert list(named_sets([str(tmp_path / "all")])) == ["en", "vi", "more.jsonl.d", "own"]
 
 
+def test_one_judged_folder_beside_files_of_rows_is_one_of_several_sets(tmp_path: Path) -> None:
+    write_beir(tmp_path / "all" / "beir")
+    write_rows(tmp_path / "all" / "own.json")
+    assert list(named_sets([str(tmp_path / "all")])) == ["beir", "own"]
+    write_beir(tmp_path / "packed" / "scifact")
+    assert list(named_sets([str(tmp_path / "packed")])) == ["packed"]
+
+
 def test_the_parts_of_one_data_set_are_not_several(tmp_path: Path) -> None:
     for name in ("train", "valid"):
         write_rows(tmp_path / "splits" / f"{name}.json")

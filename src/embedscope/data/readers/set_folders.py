@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from embedscope.data.readers.folder_parts import bare_name, find_parts, is_data_file, states_role
+from embedscope.data.readers.folder_parts import ROWS, bare_name, find_parts, is_data_file, states_role
 from embedscope.data.readers.folders import holds_one_set
 from embedscope.data.readers.objects import is_path
 from embedscope.errors import DataFormatError, InvalidOptionError
@@ -41,12 +41,17 @@ def named_sets(data: Sequence[str], *, split: str | None = None) -> dict[str, st
 
 def _sets_in(path: Path, split: str | None, depth: int) -> list[Path]:
     """The data sets that ``path`` stands for."""
-    if not path.is_dir() or holds_one_set(path, split):
+    inner = list(_entries(path)) if path.is_dir() and depth else []
+    if not inner or any(states_role(entry) or bare_name(entry) in _SPLITS for entry in inner):
+        return [path]  # one data set, perhaps with something wrong, which its reader will say
+    if holds_one_set(path, split) and not (split is None and len(inner) > 1 and _is_judged_below(path)):
         return [path]
-    inner = list(_entries(path))
-    if not depth or not inner or any(states_role(entry) or bare_name(entry) in _SPLITS for entry in inner):
-        return [path]  # a data set with something wrong, which its reader will say
     return [found for entry in inner for found in _sets_in(entry, split, depth - 1)]
+
+
+def _is_judged_below(folder: Path) -> bool:
+    """Whether a folder in ``folder``, which states no role itself, is one of judged queries."""
+    return any(part.role != ROWS for part in find_parts(folder))
 
 
 def _entries(folder: Path) -> Iterator[Path]:
