@@ -91,6 +91,8 @@ from embedscope.stats.resampler import Stream, holm_over
 NOT_ASKED_FOR = "not asked for"
 
 OnStage = Callable[[Scored], None]
+Loader = Callable[[str, Settings, Log], tuple[EmbeddingStore, Model]]
+"""Loads a checkpoint, as `load` does."""
 
 
 def run(
@@ -117,18 +119,24 @@ def run(
         If the data, the model or an option cannot be used; nothing has been written.
     """
     options, objects = objects_apart(options)
-    chosen = (settings or Settings()).with_options(**options)
-    criteria, reader = load_criteria(chosen.measure.criteria), load_pack(chosen.measure.attributes)
-    chosen = with_metrics_of(criteria, chosen)
-    name = checkpoint_of(chosen)
-    baseline = chosen.model.baseline
-    require_encoder([name] if baseline is None or is_run_folder(baseline) else [name, baseline], chosen)
-    perturbations_of(chosen, reader)  # refused before any work where they cannot be
-    require_explainable(chosen)
+    return run_on((settings or Settings()).with_options(**options), objects, log, on_stage=on_stage)
+
+
+def run_on(
+    settings: Settings,
+    objects: Mapping[str, Any],
+    log: Log = SILENT,
+    *,
+    on_stage: OnStage = lambda stage: None,
+    loader: Loader | None = None,
+) -> Result:
+    """`run` of settings whose data sets may be ``objects``, by option; ``loader`` stands for `load`."""
+    chosen, criteria, reader = with_criteria(settings)
+    name = checked_name(chosen, reader)
     collection = read(chosen, log, objects.get("data"))
     require_column(chosen.maps.color_by, collection)
     training = TrainingFile.of(chosen, log, objects.get("train"))
-    embedded = embed(name, collection, chosen, log, objects.get("run"))
+    embedded = embed(name, collection, chosen, log, objects.get("run"), loader)
     return result_of(
         collection,
         embedded,
@@ -139,6 +147,21 @@ def run(
         log=log,
         on_stage=on_stage,
     )
+
+
+def with_criteria(settings: Settings) -> tuple[Settings, Criteria, AttributeReader]:
+    """The settings with the metrics that the criteria ask for, the criteria, and the pack."""
+    criteria, reader = load_criteria(settings.measure.criteria), load_pack(settings.measure.attributes)
+    return with_metrics_of(criteria, settings), criteria, reader
+
+
+def checked_name(settings: Settings, reader: AttributeReader) -> str:
+    """What to measure; ``InvalidOptionError``, before any work, where an option has no use or cannot be followed."""
+    name, baseline = checkpoint_of(settings), settings.model.baseline
+    require_encoder([name] if baseline is None or is_run_folder(baseline) else [name, baseline], settings)
+    perturbations_of(settings, reader)
+    require_explainable(settings)
+    return name
 
 
 def with_metrics_of(criteria: Criteria, settings: Settings) -> Settings:
@@ -298,16 +321,25 @@ def _is_embedding_file(name: str, settings: Settings) -> bool:
     return name == settings.model.embeddings or (not _is_run(name, settings) and is_precomputed_file(name))
 
 
-def embed(name: str, collection: Collection, settings: Settings, log: Log = SILENT, run_object: Any = None) -> Embedded:
+def embed(
+    name: str,
+    collection: Collection,
+    settings: Settings,
+    log: Log = SILENT,
+    run_object: Any = None,
+    loader: Loader | None = None,
+) -> Embedded:
     """The collection under what ``name`` names, its base, and the baseline of the settings.
 
     ``run_object`` is the run itself, where the settings do not name a file.
     """
-    own = embed_with(name, collection, settings, log, run_object=run_object)
-    return with_baseline(own, collection, settings, log)
+    own = embed_with(name, collection, settings, log, run_object=run_object, loader=loader)
+    return with_baseline(own, collection, settings, log, loader)
 
 
-def with_baseline(own: Embedded, collection: Collection, settings: Settings, log: Log = SILENT) -> Embedded:
+def with_baseline(
+    own: Embedded, collection: Collection, settings: Settings, log: Log = SILENT, loader: Loader | None = None
+) -> Embedded:
     """``own`` with the collection under the baseline of the settings, or the old run that it names, if it names any."""
     baseline = settings.model.baseline
     if baseline is None:
@@ -316,7 +348,7 @@ def with_baseline(own: Embedded, collection: Collection, settings: Settings, log
         old = read_run(baseline)
         warn_of_missing([name for name in settings.measure.metrics if name not in old.metrics], log)
         return replace(own, old_runs={baseline: old})
-    other = embed_with(baseline, collection, plain(settings), log, with_base=False)
+    other = embed_with(baseline, collection, plain(settings), log, with_base=False, loader=loader)
     return replace(own, baselines={baseline: other.system})
 
 
@@ -334,6 +366,7 @@ def embed_with(
     *,
     with_base: bool = True,
     run_object: Any = None,
+    loader: Loader | None = None,
 ) -> Embedded:
     """The collection under the system ``name``, fused and reranked as the settings have it.
 
@@ -341,12 +374,14 @@ def embed_with(
     ``name`` is no file.
     """
     chosen, alone = settings.model, not settings.model.fuse and settings.model.rerank is None
-    found = _one_system(name, collection, settings, log, with_base=with_base and alone, run_object=run_object)
+    found = _one_system(
+        name, collection, settings, log, with_base=with_base and alone, run_object=run_object, loader=loader
+    )
     if alone:
         return found
     lists = _lists_of(found.system, collection, settings)
     if chosen.fuse:
-        others = (_one_system(other, collection, plain(settings), log, with_base=False) for other in chosen.fuse)
+        others = (_one_system(each, collection, plain(settings), log, loader=loader) for each in chosen.fuse)
         systems = [lists, *(_lists_of(other.system, collection, settings) for other in others)]
         lists = fused(systems, chosen.fusion, chosen.fusion_weights)
         log.step(f"Fused {len(systems)} systems: {lists.facts.layout}")
@@ -356,7 +391,14 @@ def embed_with(
 
 
 def _one_system(
-    name: str, collection: Collection, settings: Settings, log: Log, *, with_base: bool, run_object: Any = None
+    name: str,
+    collection: Collection,
+    settings: Settings,
+    log: Log,
+    *,
+    with_base: bool = False,
+    run_object: Any = None,
+    loader: Loader | None = None,
 ) -> Embedded:
     """The collection under the checkpoint, embedding file or ranking ``name``, as it is."""
     if _is_embedding_file(name, settings):
@@ -373,7 +415,7 @@ def _one_system(
     folder = scorer_folder(name)
     if folder is not None:
         return Embedded(lists_of_folder(folder, collection, settings.model, log))
-    store, model = load(name, settings, log)
+    store, model = (loader or load)(name, settings, log)
     if settings.model.head is not Head.DENSE:
         return Embedded(lists_of_heads(model, collection, settings.model, store, log))
     return encode_with(model, store, collection, settings, log, with_base=with_base)

@@ -513,6 +513,16 @@ class VectorDtype(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetsSettings(Checked):
+    """The data sets that a command takes: one, or several under one verdict."""
+
+    data: tuple[str, ...] = option(
+        (), "data set: a file, a folder or hub:OWNER/NAME; several, or a folder of them, get one verdict",
+        metavar="PATH", is_list=True,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings(Checked):
     """One process, or a cluster."""
 

@@ -40,6 +40,7 @@ from embedscope.result import (
     IndexSetting,
     Leakage,
     LevelShift,
+    Macro,
     MapAnimation,
     MapLayout,
     Metric,
@@ -55,6 +56,8 @@ from embedscope.result import (
     Robustness,
     RunComparison,
     Segment,
+    SetResult,
+    SeveralSets,
     Severity,
     Similarity,
     SpaceGeometry,
@@ -302,6 +305,27 @@ def comparison_payload(names: tuple[str, ...] = (CANDIDATE, THIRD)) -> dict[str,
     shown = replace(result(), verdict=judged)
     section = comparison_section(runs(), comparison(names), shown=CANDIDATE)
     return page_payload(shown, compare=section)
+
+
+def sets() -> SeveralSets:
+    """The tiny run on two sets, better than the reference on one and surely worse on the other."""
+    word, headline = VerdictOutcome.RETRAIN, "forgetting: surely worse than a/epoch3.pt on second"
+    measured = result()
+
+    def one(name: str, difference: float) -> SetResult:
+        row = Comparison(
+            CANDIDATE, REFERENCE, "MRR", difference, difference - 0.1, difference + 0.1, 0.01, 0.02, None, 1, 2, 1
+        )
+        return SetResult(
+            name, f"{name}.json", f"sets/{name}", 4, 3.2, 6, measured.metrics, (row,), checks(), verdict()
+        )  # fmt: skip
+
+    both = (one("first", 0.4), one("second", -0.2))
+    mean = replace(both[0].comparisons[0], difference=0.1, low=0.02, high=0.18)
+    means = {name: Estimate(metric.value, metric.low, metric.high, 2) for name, metric in measured.metrics.items()}
+    macro = Macro(means, {"MRR": 0.3}, (mean,))
+    reasons = (headline, "a second reason")
+    return SeveralSets(CANDIDATE, REFERENCE, both, macro, Verdict(word, "comparison", headline, reasons), 42)
 
 
 def timeline() -> tuple[Timeline, MapAnimation]:

@@ -24,6 +24,7 @@ from embedscope.settings import (
     PlanSettings,
     RepairSettings,
     ReportSettings,
+    SetsSettings,
     Settings,
     ShardSettings,
     TrainSettings,
@@ -60,8 +61,11 @@ class Command:
     def add_to(self, parser: argparse.ArgumentParser) -> None:
         """Declare the options of this command."""
         parser.set_defaults(command=self.name)
+        headings: dict[str, Any] = {}
         for group in self.groups:
-            shown = parser.add_argument_group(group.title)
+            if group.title not in headings:
+                headings[group.title] = parser.add_argument_group(group.title)
+            shown = headings[group.title]
             standard = {f.name: f.default for f in fields(group.settings)} | dict(self.defaults)
             for name, known in options_of(group.settings).items():
                 if not group.names or name in group.names:
@@ -81,7 +85,8 @@ class Command:
         else:
             more |= {"type": _typed(known.parse), "metavar": known.metavar}
         if name in self.positional:
-            group.add_argument(name, **{**more, **({"nargs": "+"} if known.is_list else {})})
+            # "*": after --data FILE the others may have been taken for data sets.
+            group.add_argument(name, **{**more, **({"nargs": "*"} if known.is_list else {})})
             return
         if known.is_list:
             more |= {"action": "append"} if known.is_repeatable else {"nargs": "+"}
@@ -122,9 +127,12 @@ def _help(known: Option, default: Any, own: str | None) -> str:
 
 # --- the commands -------------------------------------------------------------------------------------------------
 
-_DATA = Group("data", DataSettings)
-_MODEL = Group("model", ModelSettings)
 _READING = ("split", "columns", "group", "drop_empty", "allow_missing", "keep_self")
+_DATA = (
+    Group("data", SetsSettings),
+    Group("data", DataSettings, (*_READING, "max_samples", "train")),
+)
+_MODEL = Group("model", ModelSettings)
 _CACHE = ("cache_dir", "no_cache")
 _HEAD = ("head_module", "activation", "weights")
 _PLAIN_ENCODING = (
@@ -155,7 +163,7 @@ COMMANDS = (
         "visualize",
         "draw five pictures and a page, print the statistics, the checklist and a verdict",
         (
-            _DATA,
+            *_DATA,
             _MODEL,
             Group("judging", MeasureSettings, _JUDGING),
             Group("looking closer", MeasureSettings, (*_CLOSER, *_SHOWN)),
@@ -169,7 +177,7 @@ COMMANDS = (
         "evaluate",
         "print the same numbers and the verdict, without pictures",
         (
-            _DATA,
+            *_DATA,
             _MODEL,
             Group("corpora on disk (--embeddings FOLDER)", CorpusSettings),
             Group("judging", MeasureSettings, _JUDGING),
@@ -187,7 +195,7 @@ COMMANDS = (
         "compare several checkpoints on the same queries",
         (
             Group("runs", CompareSettings),
-            _DATA,
+            *_DATA,
             Group("model", ModelSettings, ("baseline", *_ENCODING)),
             Group("judging", MeasureSettings, (*_JUDGING, *_SHOWN)),
             Group("maps", MapSettings, ("skip_umap", "skip_tsne")),

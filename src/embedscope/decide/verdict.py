@@ -41,20 +41,23 @@ _BEATS = {
 }
 
 
-def judge(result: Mapped, criteria: Criteria) -> tuple[tuple[Check, ...], Verdict]:
-    """The checklist and the verdict of ``result`` under ``criteria``, against its reference where it has one."""
-    return _decided(result, criteria, reference_of(result))
+def judge(result: Mapped, criteria: Criteria, *, n_sets: int = 1) -> tuple[tuple[Check, ...], Verdict]:
+    """The checklist and the verdict of ``result`` under ``criteria``, against its reference where it has one.
+
+    ``n_sets`` is over how many data sets the p-values of its reference were corrected.
+    """
+    return _decided(result, criteria, reference_of(result, n_sets=n_sets))
 
 
 def judge_comparison(
-    comparison: RunComparison, candidate: Mapped, criteria: Criteria
+    comparison: RunComparison, candidate: Mapped, criteria: Criteria, *, n_sets: int = 1
 ) -> tuple[tuple[Check, ...], Verdict]:
     """The checklist of the best (or only) candidate, and the verdict on it against the reference of ``comparison``.
 
     The primary metric is MRR at a level of 0.05 after correction: Holm over the primary metrics, max-T over the
     candidates where several were tried. As for a run that names the same reference by ``--baseline``.
     """
-    reference = reference_of_runs(comparison)
+    reference = reference_of_runs(comparison, n_sets=n_sets)
     own = tuple(c for c in comparison.comparisons if c.a == reference.difference.a)
     return _decided(replace(candidate, comparisons=(*candidate.comparisons, *own)), criteria, reference)
 

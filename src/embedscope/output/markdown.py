@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from embedscope.result import Check, Comparison, Metric, Outcome, Result, Verdict, run_label
+from embedscope.result import Check, Comparison, Metric, Outcome, Result, SetResult, SeveralSets, Verdict, run_label
 from embedscope.result.formatting import interval, number, p_value, queries_of
+from embedscope.result.several_sets import SHOWN
 
 MARKS = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.UNDECIDED: "❔", Outcome.NOT_COMPUTABLE: "➖"}
 N_REASONS = 6
@@ -21,10 +22,7 @@ def markdown_summary(
     data, others = result.data, verdict.reasons[1:N_REASONS]
     lexical = result.lexical_columns
     lines = [
-        f"## embedscope: {verdict.outcome.value}",
-        "",
-        f"**{_cell(verdict.headline)}**",
-        "",
+        *_head(verdict),
         f"{queries_of(data)}, {data.n_documents:,} documents; "
         f"checkpoint `{_code(run_label(result.model.checkpoint))}`, profile `{_code(verdict.profile)}`.",
         "",
@@ -47,6 +45,52 @@ def markdown_summary(
             "",
         ]
     return "\n".join(lines)
+
+
+def markdown_of_sets(found: SeveralSets) -> str:
+    """Verdict, reasons, a table of the sets and the means over them as GitHub Markdown."""
+    others = found.verdict.reasons[1:N_REASONS]
+    against = "" if found.reference is None else f", compared with `{_code(run_label(found.reference))}`"
+    means = found.macro.metrics.items()
+    lines = [
+        *_head(found.verdict),
+        f"{len(found.sets)} sets; checkpoint `{_code(run_label(found.checkpoint))}`{against}, profile "
+        f"`{_code(found.verdict.profile)}`.",
+        "",
+        *(f"- {_cell(reason)}" for reason in others),
+        *([""] if others else []),
+        f"| set | queries | {SHOWN} | 95 % interval | difference | 95 % interval | p (Holm) | verdict |",
+        "|---|---:|---:|---:|---:|---:|---:|---|",
+        *(_set_row(each, found.deciding(each.comparisons)) for each in found.sets),
+        "",
+        "| mean over the sets | value | 95 % interval | lexical |",
+        "|---|---:|---:|---:|",
+        *(
+            f"| {name} | {number(mean.value)} | {interval(mean)} | {number(found.macro.lexical.get(name))} |"
+            for name, mean in means
+        ),
+        "",
+    ]
+    if found.macro.comparisons:
+        lines += ["| mean difference to | metric | difference | 95 % interval | p (Holm) | better / worse / equal |"]
+        lines += ["|---|---|---:|---:|---:|---:|", *(_comparison_row(c, {}) for c in found.macro.comparisons), ""]
+    return "\n".join(lines)
+
+
+def _head(verdict: Verdict) -> list[str]:
+    return [f"## embedscope: {verdict.outcome.value}", "", f"**{_cell(verdict.headline)}**", ""]
+
+
+def _set_row(each: SetResult, own: Comparison | None) -> str:
+    score = each.metrics.get(SHOWN)
+    cells = [_cell(each.name), f"{each.n_queries:,}"]
+    cells += ["", ""] if score is None else [number(score.value), interval(score)]
+    cells += (
+        ["", "", ""]
+        if own is None
+        else [number(own.difference, sign=True), interval(own), _cell(p_value(own.p_adjusted))]
+    )
+    return f"| {' | '.join([*cells, each.verdict.outcome.value])} |"
 
 
 def _metric_row(metric: Metric, lexical: Mapping[str, Mapping[str, float | None]]) -> str:

@@ -50,6 +50,7 @@ from embedscope.result.scores import (
     Power,
     Similarity,
 )
+from embedscope.result.several_sets import Macro, SetResult, SeveralSets
 from embedscope.result.spaces import CloudShape, Geometry, Hubness, SpaceGeometry
 from embedscope.result.stages import Diagnosed, Mapped, Result, Scored, extended
 from embedscope.result.tables import MOST_VALUES, DocumentTable, QueryTable
@@ -92,6 +93,7 @@ __all__ = [
     "IndexSetting",
     "Leakage",
     "LevelShift",
+    "Macro",
     "MapAnimation",
     "MapLayout",
     "Mapped",
@@ -114,6 +116,8 @@ __all__ = [
     "RunComparison",
     "Scored",
     "Segment",
+    "SetResult",
+    "SeveralSets",
     "Severity",
     "Similarity",
     "SpaceGeometry",

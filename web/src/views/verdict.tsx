@@ -74,7 +74,7 @@ function Decision({ verdict, compare }: { verdict: Verdict; compare: Compare | n
 }
 
 /** A reason as a sentence: a capital, unless it starts with a path or a name with digits; a full stop. */
-function sentence(text: string): string {
+export function sentence(text: string): string {
   const line = shorten(text, 600);
   const isWord = /^\p{L}+([\s,:;]|$)/u.test(line);
   const start = isWord ? line.charAt(0).toLocaleUpperCase('en') : line.charAt(0);
