@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from embedscope.result import Check, Comparison, Metric, Outcome, Result, Verdict, run_label
+from embedscope.output.path_rows import change_of, cost_cells, metric_cells, path_name
+from embedscope.result import (
+    Check,
+    Comparison,
+    Metric,
+    Migration,
+    MigrationPath,
+    Outcome,
+    Result,
+    Verdict,
+    run_label,
+)
 from embedscope.result.formatting import interval, number, p_value, queries_of
 
 MARKS = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.UNDECIDED: "❔", Outcome.NOT_COMPUTABLE: "➖"}
@@ -42,6 +53,31 @@ def markdown_summary(
         lines += ["| compared with | metric | difference | 95 % interval | p (Holm) | better / worse / equal |"]
         lines += ["|---|---|---:|---:|---:|---:|", *(_comparison_row(c) for c in comparisons), ""]
     return "\n".join(lines)
+
+
+def migration_markdown(found: Migration) -> str:
+    """A swap of models as GitHub Markdown: what to do, every path, what it costs."""
+    lines = [
+        "## embedscope: migration",
+        "",
+        *(f"- {_cell(sentence)}" for sentence in found.advice),
+        "",
+        f"OLD `{_code(run_label(found.old.checkpoint))}`, NEW `{_code(run_label(found.new.checkpoint))}`; "
+        f"{queries_of(found.data)}, {found.data.n_documents:,} documents; "
+        f"cost for {found.cost.n_documents:,} documents.",
+        "",
+        "| path | MRR | Success@1 | nDCG@10 | MRR - OLD's | MRR - NEW's | texts to encode | vectors | encodings |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        *(_path_row(path) for path in found.paths),
+        "",
+    ]
+    lines += [f"- {_cell(note)}" for note in found.notes]
+    return "\n".join(lines) + "\n" * bool(found.notes)
+
+
+def _path_row(path: MigrationPath) -> str:
+    changes = [change_of(path), change_of(path, from_new=True)]
+    return f"| {' | '.join([path_name(path), *metric_cells(path), *changes, *cost_cells(path)])} |"
 
 
 def _metric_row(metric: Metric) -> str:

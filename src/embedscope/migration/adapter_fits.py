@@ -1,0 +1,100 @@
+"""Adapters from NEW to OLD, fitted so that no document is scored by a map that has seen it.
+
+The documents are divided at random into two halves. A map is fitted on each; a document of one half is scored by the
+map of the other. What is the text of a query as well is fitted on by neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from embedscope.data.collection import Collection, identity
+from embedscope.errors import TooFewPointsError
+from embedscope.metrics.vectors import unit_rows
+from embedscope.migration.index_parts import IndexPart
+from embedscope.migration.model_swap import ModelSwap
+from embedscope.migration.space_adapters import SpaceAdapter, affine_adapter, orthogonal_adapter
+from embedscope.protocols import Float64Array, IntArray
+from embedscope.result import AdapterFit, PathKind
+from embedscope.settings import Settings
+from embedscope.stats.resampler import Resampler
+
+FITS = {PathKind.ORTHOGONAL: orthogonal_adapter, PathKind.AFFINE: affine_adapter}
+_FEWEST = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HalvedAdapter:
+    """Two maps of one kind, and which documents each of them may score."""
+
+    adapters: tuple[SpaceAdapter, SpaceAdapter]
+    scored: tuple[IntArray, IntArray]  # documents of the other half, by map
+    fit: AdapterFit
+
+    def parts(self, swap: ModelSwap, among: IntArray | None = None) -> list[IndexPart]:
+        """The OLD index, or the documents ``among`` it, searched by adapted NEW queries."""
+        return [
+            IndexPart(
+                rows if among is None else np.intersect1d(rows, among),
+                adapter.carried(swap.new_queries, is_unit=swap.is_old_unit),
+                swap.old_documents,
+            )
+            for adapter, rows in zip(self.adapters, self.scored, strict=True)
+        ]
+
+
+def fit_adapters(
+    swap: ModelSwap, collection: Collection, settings: Settings, *, most: int, generator: np.random.Generator
+) -> tuple[HalvedAdapter, ...]:
+    """An orthogonal and an affine map, each fitted twice on up to ``most / 2`` documents.
+
+    Raises TooFewPointsError if a half has fewer than two documents that are no query.
+    """
+    order = generator.permutation(swap.n_documents)
+    halves = [np.sort(order[start::2]) for start in (0, 1)]
+    texts = set(map(identity, collection.queries))
+    is_query = np.array([identity(text) in texts for text in collection.documents])
+    samples = [
+        np.sort(generator.permutation(half[~is_query[half]])[: max(_FEWEST, most // 2)]).astype(np.int64)
+        for half in halves
+    ]
+    if min(map(len, samples)) < _FEWEST:
+        raise TooFewPointsError(
+            f"An adapter is fitted on documents that are no query, {_FEWEST} or more in each half of them; the data "
+            f"set has {sum(map(len, samples))}. Add documents to it."
+        )
+    return tuple(_fitted(kind, swap, (halves[1], halves[0]), samples, settings) for kind in FITS)
+
+
+def _fitted(
+    kind: PathKind,
+    swap: ModelSwap,
+    scored: tuple[IntArray, IntArray],
+    samples: Sequence[IntArray],
+    settings: Settings,
+) -> HalvedAdapter:
+    first, second = (FITS[kind](swap.new_documents[rows], swap.old_documents[rows]) for rows in samples)
+    found = [_cosines(adapter, swap, rows) for adapter, rows in ((first, samples[1]), (second, samples[0]))]
+    own, others = (np.concatenate(columns) for columns in zip(*found, strict=True))
+    resampler = Resampler(np.arange(len(own)), settings.measure.draws, settings.measure.seed)
+    ridges = [adapter.ridge for adapter in (first, second) if adapter.ridge is not None]
+    fit = AdapterFit(
+        kind=kind,
+        n_fitted=sum(map(len, samples)),
+        cosine=resampler.means({"cosine": own}, bounds=(-1.0, 1.0))["cosine"],
+        cosine_of_others=float(others.mean()),
+        ridge=max(ridges, default=None),
+    )
+    return HalvedAdapter((first, second), scored, fit)
+
+
+def _cosines(adapter: SpaceAdapter, swap: ModelSwap, rows: IntArray) -> tuple[Float64Array, Float64Array]:
+    """Cosine of each carried document with its own OLD vector, and with that of the next one."""
+    carried = adapter.carried(swap.new_documents[rows], is_unit=True).astype(np.float64)
+    targets = unit_rows(swap.old_documents[rows].astype(np.float64))
+    own: Float64Array = np.einsum("nd,nd->n", carried, targets)
+    others: Float64Array = np.einsum("nd,nd->n", carried, np.roll(targets, 1, axis=0))
+    return own, others
