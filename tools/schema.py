@@ -46,8 +46,10 @@ def schema() -> dict[str, Any]:
 
 def _move(definitions: dict[str, Any]) -> None:
     """Put each key of `MOVED` where the file holds it."""
-    tables = {name: each["$ref"].rpartition("/")[2] for name, each in definitions["report"]["properties"].items()
-              if "$ref" in each}  # fmt: skip
+    properties = definitions["report"]["properties"]
+    references = {name: next((one["$ref"] for one in each.get("anyOf", [each]) if "$ref" in one), None)
+                  for name, each in properties.items()}  # fmt: skip
+    tables = {name: reference.rpartition("/")[2] for name, reference in references.items() if reference is not None}
     for key, (own, other) in MOVED.items():
         source, target = definitions["report" if own is None else tables[own]], definitions[tables[other]]
         target["properties"][key] = source["properties"].pop(key)

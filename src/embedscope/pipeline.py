@@ -20,9 +20,10 @@ from embedscope.attribute_packs import load_pack
 from embedscope.data.collection import Collection, columns_line, describe, ranking_own, sample_queries
 from embedscope.data.readers import read_collection
 from embedscope.data.readers.objects import describe_object
+from embedscope.data.runs import is_run_file, load_lists
 from embedscope.decide.criteria import load_criteria, metrics_compared, metrics_for
 from embedscope.decide.verdict import judge
-from embedscope.diagnose.examination import Examination, Measured, perturbations_of
+from embedscope.diagnose.examination import Examination, Examined, Measured, perturbations_of
 from embedscope.diagnose.examples import choose_examples
 from embedscope.diagnose.explaining import explain, require_explainable
 from embedscope.diagnose.failure_modes import FailureModes
@@ -44,11 +45,12 @@ from embedscope.measure.negatives import measure_types, measure_weights
 from embedscope.measure.projections import projected_spaces
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.rank_metrics import PRIMARY_METRICS, measure_metrics, power_of
-from embedscope.measure.ranked import Ranked, facts_of, rank
+from embedscope.measure.ranked import NO_VECTORS, Ranked, facts_of, rank
 from embedscope.measure.same_data import require_same_data
-from embedscope.measure.scoring import bound_of, lexical_values, rank_values
+from embedscope.measure.scoring import bound_of, lexical_values, rank_values, values_of_lists
 from embedscope.measure.similarity import DocumentSummary, measure_similarity
 from embedscope.metrics.norms import directions_of
+from embedscope.metrics.ranked_lists import RankedLists
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import Embeddings, embed_collection, text_encoder
 from embedscope.models.model import Model, load_model
@@ -105,11 +107,11 @@ def run(
     chosen = (settings or Settings()).with_options(**options)
     criteria, reader = load_criteria(chosen.measure.criteria), load_pack(chosen.measure.attributes)
     chosen = with_metrics_of(criteria, chosen)
-    perturbations_of(chosen, reader)  # refused before any work where they cannot be
-    require_explainable(chosen)
     name = checkpoint_of(chosen)
     baseline = chosen.model.baseline
     require_encoder([name] if baseline is None or is_run_folder(baseline) else [name, baseline], chosen)
+    perturbations_of(chosen, reader)  # refused before any work where they cannot be
+    require_explainable(chosen)
     collection = read(chosen, log, objects.get("data"))
     require_column(chosen.maps.color_by, collection)
     training = TrainingFile.of(chosen, log, objects.get("train"))
@@ -206,33 +208,56 @@ class TrainingFile:
         return cls(name, read)
 
 
+System = Embeddings | RankedLists
+"""What is judged: one vector a text, or ranked lists."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedded:
-    """A collection under a model, under its base without the head, and under what it is compared with."""
+    """A collection under a system, under its base without the head, and under what it is compared with."""
 
-    embeddings: Embeddings
+    system: System
     base: Embeddings | None = None
-    baselines: Mapping[str, Embeddings] = field(default_factory=dict)
+    baselines: Mapping[str, System] = field(default_factory=dict)
     old_runs: Mapping[str, Scored] = field(default_factory=dict)  # what it is compared with, measured before
-    model: Model | None = None  # None for precomputed vectors
+    model: Model | None = None  # None for precomputed vectors and for ranked lists
     store: EmbeddingStore | None = None
+
+    @property
+    def embeddings(self) -> Embeddings | None:
+        """The vectors, None where ranked lists are judged."""
+        return self.system if isinstance(self.system, Embeddings) else None
 
 
 def checkpoint_of(settings: Settings) -> str:
-    """What to measure: the checkpoint or the embedding file; ``InvalidOptionError`` unless one of them is named."""
-    named = [value for value in (settings.model.checkpoint, settings.model.embeddings) if value is not None]
-    if len(named) != 1:
-        came = "both" if named else "neither"
+    """What to measure: checkpoint, embedding file or ranking; ``InvalidOptionError`` unless one of them is named."""
+    own = settings.model
+    named = {"--checkpoint": own.checkpoint, "--embeddings": own.embeddings, "--run": own.run}
+    came = {option: value for option, value in named.items() if value is not None}
+    if len(came) != 1:
         raise InvalidOptionError(
-            f"Pass exactly one of --checkpoint (a model) and --embeddings (vectors made before); {came} came."
+            f"Pass exactly one of --checkpoint (a model), --embeddings (vectors made before) and --run (a ranking); "
+            f"{' and '.join(came) or 'none'} came."
         )
-    return named[0]
+    return next(iter(came.values()))
 
 
 def require_encoder(names: Sequence[str], settings: Settings) -> None:
-    """Refuse prompts, with ``InvalidOptionError``, where every one of ``names`` is a file of vectors."""
+    """Refuse, with ``InvalidOptionError``, prompts where no text is encoded, and what needs vectors where none are."""
+    if all(_is_run(name, settings) for name in names):
+        used = (*PROMPTS, "pooling", "max_length", "head_module", "activation", "base_model", "similarity")
+        require_unused(
+            NO_VECTORS,
+            (settings.model, used),
+            (settings.measure, ("geometry", "robustness", "deployment_cost", "wanted_precision")),
+            (settings.maps, ("perplexity", "color_by")),
+        )
     if all(_is_embedding_file(name, settings) for name in names):
         require_unused("no text is encoded where vectors were made before", (settings.model, PROMPTS))
+
+
+def _is_run(name: str, settings: Settings) -> bool:
+    return name == settings.model.run or is_run_file(name)
 
 
 def _is_embedding_file(name: str, settings: Settings) -> bool:
@@ -254,7 +279,7 @@ def with_baseline(own: Embedded, collection: Collection, settings: Settings, log
         warn_of_missing([name for name in settings.measure.metrics if name not in old.metrics], log)
         return replace(own, old_runs={baseline: old})
     other = embed_with(baseline, collection, settings, log, with_base=False)
-    return replace(own, baselines={baseline: other.embeddings})
+    return replace(own, baselines={baseline: other.system})
 
 
 def warn_of_missing(metrics: Sequence[str], log: Log) -> None:
@@ -271,6 +296,10 @@ def embed_with(
         found = load_precomputed(name, collection, similarity=settings.model.similarity)
         log.model(found.facts)
         return Embedded(found)
+    if _is_run(name, settings):
+        lists = load_lists(name, collection)
+        log.model(lists.facts)
+        return Embedded(lists)
     store, model = load(name, settings, log)
     return encode_with(model, store, collection, settings, log, with_base=with_base)
 
@@ -339,7 +368,7 @@ def result_of(
     query_set = QuerySet.of(collection, seed=settings.measure.seed, draws=settings.measure.draws)
     log.step(f"Scoring {len(query_set.rows):,} queries against {len(collection.documents):,} documents")
     with log.progress("Scoring", unit="documents") as progress:
-        ranked = rank(collection, embedded.embeddings, query_set, settings, progress)
+        ranked = rank(collection, embedded.system, query_set, settings, progress)
     points, layouts = begin_maps(ranked, settings, log)
     scored = measure(collection, embedded, ranked, settings, training=training, log=log)
     on_stage(scored)
@@ -361,15 +390,18 @@ def measure(
     """What the ranking says: metrics beside their baselines, similarities, hard negatives by type, leakage."""
     values, references = baselines(collection, embedded, ranked, settings)
     scored = estimates_of(
-        ranked, settings, values, model=embedded.embeddings.facts, data=facts_of(collection, ranked), log=log
+        ranked, settings, values, model=embedded.system.facts, data=facts_of(collection, ranked), log=log
     )
-    heatmap = choose_heatmap(
-        ranked.queries,
-        embedded.embeddings.documents,
-        ranked.query_set.judgments,
-        n_cells=settings.measure.heatmap_cells,
-        generator=generator(settings, "heatmap"),
-    )
+    vectors = embedded.embeddings
+    heatmap = None
+    if vectors is not None:
+        heatmap = choose_heatmap(
+            ranked.queries,
+            vectors.documents,
+            ranked.query_set.judgments,
+            n_cells=settings.measure.heatmap_cells,
+            generator=generator(settings, "heatmap"),
+        )
     leakage = None if training is None else measure_leakage(collection, training.collection, train_name=training.name)
     return replace(scored, references=references, heatmap=heatmap, leakage=leakage)
 
@@ -394,13 +426,13 @@ def estimates_of(
         resampler.on(Stream.COMPARISON).compare(model.checkpoint, ranked.values, {name: values}, chosen.compared)
         for name, values in baseline_values.items()
     ]
-    similarity = measure_similarity(ranked.queries, ranked.documents, ranked.scores, ranked.negatives, resampler)
+    similarity, vectors = None, ranked.vectors
+    if vectors is not None:
+        similarity = measure_similarity(vectors.queries, vectors.documents, ranked.scores, ranked.negatives, resampler)
     negatives, tolerance = ranked.negatives, ranked.scores.counts.tolerance
-    types = (
-        {}
-        if negatives is None
-        else measure_types(negatives, resampler, similarity.edges, tolerance, ranked.scores.bound)
-    )
+    edges = None if similarity is None else similarity.edges
+    types = {} if negatives is None else measure_types(negatives, resampler, edges, tolerance, ranked.scores.bound)
+    has_levels = similarity is not None
     near = metrics.get("Success@10")  # a relevant document is among the 10 nearest in the original space
     clustering = Estimate.absent("Success@10 was not computed") if near is None else near.estimate
     return Scored(
@@ -409,7 +441,7 @@ def estimates_of(
         similarity=similarity,
         metrics=metrics,
         negative_types=types,
-        weights={} if negatives is None else measure_weights(negatives, resampler, tolerance),
+        weights={} if negatives is None else measure_weights(negatives, resampler, tolerance, has_levels=has_levels),
         queries=ranked.query_table,
         documents=ranked.document_table,
         heatmap=None,
@@ -429,7 +461,7 @@ def baselines(
     """Values of each query for all that the model is compared with, and the means of what a report shows by name."""
     chosen, query_set = settings.measure, ranked.query_set
 
-    def values(queries: Float32Array, documents: Float32Array, similarity: str) -> dict[str, Float64Array]:
+    def of_vectors(queries: Float32Array, documents: Float32Array, similarity: str) -> dict[str, Float64Array]:
         tolerance = chosen.tie_tolerance * bound_of(queries, documents, similarity)
         device = settings.model.device
         return rank_values(queries, documents, query_set.judgments, chosen.metrics, tolerance=tolerance, device=device)
@@ -439,16 +471,21 @@ def baselines(
         compared["lexical"] = lexical_values(
             *ranked.split_texts, query_set.judgments, chosen.metrics, tolerance=chosen.tie_tolerance
         )
-    runs = {**({} if embedded.base is None else {"base": embedded.base}), **embedded.baselines}
-    for name, run in runs.items():
-        compared[name] = values(run.queries[query_set.rows], run.documents, run.similarity)
+
+    def of_system(system: System) -> dict[str, Float64Array]:
+        if isinstance(system, RankedLists):
+            return values_of_lists(system.select(query_set.rows), query_set.judgments, chosen.metrics)
+        return of_vectors(system.queries[query_set.rows], system.documents, system.similarity)
+
+    systems = {**({} if embedded.base is None else {"base": embedded.base}), **embedded.baselines}
+    compared |= {name: of_system(system) for name, system in systems.items()}
     for name, old in embedded.old_runs.items():
         data = (old.data, facts_of(collection, ranked))
-        require_same_data((name, embedded.embeddings.facts.checkpoint), (old.queries, ranked.query_table), data)
+        require_same_data((name, embedded.system.facts.checkpoint), (old.queries, ranked.query_table), data)
         compared[name] = {metric: old.queries.values[metric] for metric in chosen.metrics if metric in old.metrics}
     spaces = projections(embedded, query_set, settings)
     if embedded.base is not None:
-        compared |= {name: values(*space, embedded.base.similarity) for name, space in spaces.items()}
+        compared |= {name: of_vectors(*space, embedded.base.similarity) for name, space in spaces.items()}
     beside = {name: compared[name] for name in (*embedded.baselines, *embedded.old_runs, *spaces)}
     means = {name: {m: float(np.nanmean(v)) for m, v in found.items()} for name, found in beside.items()}
     return compared, means
@@ -458,7 +495,7 @@ def projections(
     embedded: Embedded, query_set: QuerySet, settings: Settings
 ) -> dict[str, tuple[Float32Array, Float32Array]]:
     """The base model projected to the width of its head by PCA and at random; the same at every step of a run."""
-    if embedded.base is None:
+    if embedded.base is None or embedded.embeddings is None:
         return {}
     width = embedded.embeddings.documents.shape[1]
     return projected_spaces(embedded.base, query_set.rows, width, generator(settings, "random projection"))
@@ -476,17 +513,9 @@ def diagnose(
     log: Log = SILENT,
 ) -> Diagnosed:
     """Why queries fail and what to do about it; the space, thresholds, other spellings, and fewer bytes."""
-    query_set, documents, model = ranked.query_set, embedded.embeddings.documents, embedded.model
-    spaces = _spaces(embedded, ranked, settings)
-    measures = Examination(query_set, ranked.queries, documents, ranked.similarity, ranked.scores.bound, settings, log)
-    geometry, no_geometry = measures.geometry(spaces, ranked.scores.top_documents, generator(settings, "geometry"))
-    thresholds, no_thresholds = measures.thresholds()
-    encode = None
-    if model is not None:
-        encode = text_encoder(model, embedded.store, prompt=model.query_prompt, batch_size=settings.model.batch_size)
-    changes = perturbations_of(settings, attributes)
-    robustness, no_robustness = measures.robustness(scored.queries.texts, encode, changes)
-    deployment, no_deployment = measures.deployment_cost(generator(settings, "deployment cost"))
+    examined = _examine(scored, embedded, ranked, settings, attributes, log)
+    (geometry, no_geometry), (thresholds, no_thresholds) = examined.geometry, examined.thresholds
+    (robustness, no_robustness), (deployment, no_deployment) = examined.robustness, examined.deployment
     log.step("Looking for what fails, and why")
     modes = _failure_modes(scored, collection, embedded, ranked, attributes)
     explanations, no_explanations = _explain(scored, embedded, ranked, settings, attributes, log)
@@ -497,11 +526,11 @@ def diagnose(
         themes=next(iter(themes), None),
         modes=modes,
         more=[
-            *deciding_word_findings(explanations, scored, query_set.resampler),
+            *deciding_word_findings(explanations, scored, ranked.query_set.resampler),
             *ignored_values(() if explanations is None else explanations.pairs, scored.queries),
             *(() if robustness is None else fragile_queries(robustness)),
         ],
-        resampler=query_set.resampler,
+        resampler=ranked.query_set.resampler,
         attributes=attributes,
     )
     reasons = {
@@ -511,6 +540,8 @@ def diagnose(
         "deployment": no_deployment,
         "explanations": no_explanations,
     }
+    if scored.similarity is None:
+        reasons["similarity"] = NO_VECTORS
     return extended(
         scored,
         Diagnosed,
@@ -530,13 +561,38 @@ def diagnose(
     )
 
 
+def _examine(
+    scored: Scored, embedded: Embedded, ranked: Ranked, settings: Settings, attributes: AttributeReader, log: Log
+) -> Examined:
+    """The space, thresholds, other spellings, and fewer bytes, of vectors."""
+    vectors, model = embedded.embeddings, embedded.model
+    if vectors is None:
+        return Examined.nothing(NO_VECTORS)
+    measures = Examination(
+        ranked.query_set, ranked.queries, vectors.documents, ranked.similarity, ranked.scores.bound, settings, log
+    )
+    encode = None
+    if model is not None:
+        encode = text_encoder(model, embedded.store, prompt=model.query_prompt, batch_size=settings.model.batch_size)
+    spaces = _spaces(vectors, embedded, ranked, settings)
+    return Examined(
+        geometry=measures.geometry(spaces, ranked.scores.top_documents, generator(settings, "geometry")),
+        thresholds=measures.thresholds(),
+        robustness=measures.robustness(scored.queries.texts, encode, perturbations_of(settings, attributes)),
+        deployment=measures.deployment_cost(generator(settings, "deployment cost")),
+    )
+
+
 def _explain(
     scored: Scored, embedded: Embedded, ranked: Ranked, settings: Settings, attributes: AttributeReader, log: Log
 ) -> Measured[Explanations]:
     """Which words decide the failures, those that are shown first, and which values are ignored."""
+    vectors = embedded.embeddings
+    if vectors is None:
+        return None, NO_VECTORS
     return explain(
         ranked,
-        embedded.embeddings.documents,
+        vectors.documents,
         embedded.model,
         embedded.store,
         settings,
@@ -544,13 +600,13 @@ def _explain(
         log,
         attributes=attributes,
         first=[example.query for example in scored.examples],
-        has_encoded=embedded.embeddings.n_encoded > 0,
+        has_encoded=vectors.n_encoded > 0,
     )
 
 
-def _spaces(embedded: Embedded, ranked: Ranked, settings: Settings) -> dict[str, Space]:
+def _spaces(vectors: Embeddings, embedded: Embedded, ranked: Ranked, settings: Settings) -> dict[str, Space]:
     """The space of the model beside that of its base, as it is and projected to the width of the head."""
-    spaces = {MODEL: (ranked.queries, embedded.embeddings.documents)}
+    spaces = {MODEL: (ranked.queries, vectors.documents)}
     if embedded.base is not None:
         spaces[BASE] = (embedded.base.queries[ranked.query_set.rows], embedded.base.documents)
         spaces |= projections(embedded, ranked.query_set, settings)
@@ -583,16 +639,16 @@ def begin_maps(ranked: Ranked, settings: Settings, log: Log = SILENT) -> tuple[P
     Maps are of directions also where vectors are compared by dot product, and say so: nearness by dot product is not
     symmetric, and a long vector is near to all.
     """
-    methods, seed = settings.maps.methods, settings.measure.seed
-    if not methods or isinstance(ranked.documents, DocumentSummary):
+    methods, seed, vectors = settings.maps.methods, settings.measure.seed, ranked.vectors
+    if not methods or vectors is None or isinstance(vectors.documents, DocumentSummary):
         return None, None
     choice = points_of_run(
         ranked.query_table,
-        len(ranked.documents),
+        len(vectors.documents),
         budget=settings.maps.map_points,
         generator=generator(settings, "map points"),
     )
-    rows = choice.vectors(ranked.queries, ranked.documents)
+    rows = choice.vectors(vectors.queries, vectors.documents)
     perplexity = settings.maps.perplexity
     kinds = np.unique([str(role) for role in choice.roles], return_inverse=True)[1].astype(np.int64)
     graph = maps.neighbor_graph(rows, maps.graph_size(len(rows), perplexity=perplexity), strata=kinds, seed=seed)
@@ -606,17 +662,18 @@ def with_maps(
 ) -> Mapped:
     """What was diagnosed with its maps, as soon as they are laid out."""
     if layouts is None or points is None:
-        return without_maps(diagnosed, "not asked for", themes)
+        return without_maps(diagnosed, no_maps(diagnosed), themes)
     return mapped_with_themes(diagnosed, points, layouts.result(), themes)
 
 
 def themes_of(ranked: Ranked, settings: Settings) -> tuple[ThemeLevel, ...]:
     """Clusters of the queries and documents, the broad ones first; () where the vectors are not at hand."""
-    if isinstance(ranked.documents, DocumentSummary):
+    vectors = ranked.vectors
+    if vectors is None or isinstance(vectors.documents, DocumentSummary):
         return ()
     return find_themes(
-        TextVectors(ranked.query_table.texts, directions_of(ranked.queries)),
-        TextVectors(ranked.document_table.texts, directions_of(ranked.documents)),
+        TextVectors(ranked.query_table.texts, directions_of(vectors.queries)),
+        TextVectors(ranked.document_table.texts, directions_of(vectors.documents)),
         seed=settings.measure.seed,
     )
 
@@ -660,6 +717,11 @@ def _theme_records(
 def _at(values: IntArray, rows: IntArray) -> IntArray:
     """``values`` at those of ``rows`` that they have, else any: rows of queries and of documents stand side by side."""
     return values[np.minimum(rows, len(values) - 1)]
+
+
+def no_maps(diagnosed: Diagnosed) -> str:
+    """Why a run has no maps."""
+    return NO_VECTORS if diagnosed.similarity is None else "not asked for"
 
 
 def without_maps(diagnosed: Diagnosed, reason: str, themes: Sequence[ThemeLevel] = ()) -> Mapped:

@@ -218,7 +218,7 @@ export interface Page {
   failureModes: string[];
   queries: Queries;
   documents: Documents;
-  similarity: SimilarityColumns;
+  similarity: SimilarityColumns | null;
   points: Points | null;
   heatmap: Heatmap | null;
   explanations: ExplanationColumns | null;
@@ -283,7 +283,8 @@ async function readQueries(q: Payload['queries']): Promise<Queries> {
   };
 }
 
-async function readSimilarity(s: Payload['similarity']): Promise<SimilarityColumns> {
+async function readSimilarity(s: Payload['similarity']): Promise<SimilarityColumns | null> {
+  if (!s) return null;
   return { ...(await unpacked<SimilarityColumns>(s)), types: await allUnpacked<TypeColumns>(s.types) };
 }
 

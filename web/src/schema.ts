@@ -10,7 +10,7 @@ export interface Payload {
   types: string[];
   queries: QueryColumns;
   documents: DocumentColumns;
-  similarity: SimilarityColumns;
+  similarity: SimilarityColumns | null;
   points: PointColumns | null;
   heatmap: HeatmapColumns | null;
   explanations?: ExplanationColumns | null;
@@ -25,7 +25,7 @@ export interface Report {
   embedscope_version: string;
   data: DataFacts;
   model: ModelFacts;
-  similarity: Similarity;
+  similarity: Similarity | null;
   metrics: {
     [k: string]: Metric;
   };
@@ -98,7 +98,7 @@ export interface DataFacts {
   dim: number;
 }
 /**
- * What produced the vectors: shown in every output so that two runs can be told apart. ``similarity`` is "cosine" or "dot". ``tensors`` is None where no weights were read (vectors made before).
+ * What produced the vectors: shown in every output so that two runs can be told apart. ``similarity`` is "cosine", "dot" or, of ranked lists, "score"; their ``dim`` is 0. ``tensors`` is None where no weights were read (vectors made before).
  */
 export interface ModelFacts {
   checkpoint: string;
@@ -189,7 +189,7 @@ export interface Metric {
   ideal?: number | null;
 }
 /**
- * How the model treats one type of hard negative. ``violation_rate`` is the share of (query, negative) pairs of this type whose similarity reaches that of the query's best positive. ``margins`` holds ``s+ - s-`` for each such pair.
+ * How the model treats one type of hard negative. ``violation_rate`` is the share of (query, negative) pairs of this type whose similarity reaches that of the query's best positive. ``margins`` holds ``s+ - s-`` for each such pair; a run has none.
  */
 export interface NegativeType {
   n: number;
@@ -197,7 +197,7 @@ export interface NegativeType {
   violation_rate: Estimate;
   margin: Estimate;
   mean_weight: number | null;
-  similarity: Distribution;
+  similarity: Distribution | null;
 }
 /**
  * A query worth looking at, and why.

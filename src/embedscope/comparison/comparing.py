@@ -18,13 +18,14 @@ from embedscope.errors import InvalidOptionError, TooFewPointsError
 from embedscope.log import SILENT, Log
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.ranked import Ranked, rank
+from embedscope.models.embed import Embeddings
 from embedscope.pipeline import (
-    Embedded,
     TrainingFile,
     diagnose,
     embed_with,
     mapped_with_themes,
     measure,
+    no_maps,
     objects_apart,
     read,
     require_encoder,
@@ -100,12 +101,12 @@ def compare(
     lone = names[1] if len(names) == 2 else None
     require_encoder(to_encode, chosen)
     embedded = {name: embed_with(name, collection, chosen, log, with_base=name == lone) for name in to_encode}
-    epochs = timeline_names({name: run.embeddings.facts for name, run in embedded.items()})
+    epochs = timeline_names({name: run.system.facts for name, run in embedded.items()})
     names = _in_order(names, epochs, reference=chosen.model.baseline)
     embedded = {name: embedded[name] for name in names if name in embedded}
     labels = run_labels(names)
     if epochs:
-        first, last = (epoch_of(name, embedded[name].embeddings.facts) for name in (epochs[0], epochs[-1]))
+        first, last = (epoch_of(name, embedded[name].system.facts) for name in (epochs[0], epochs[-1]))
         log.step(
             f"{len(epochs)} checkpoints of one training make a timeline, epoch {first} to {last}; the reference is "
             f"{labels[names[0]]} (--baseline names another)"
@@ -115,7 +116,7 @@ def compare(
     runs: dict[str, Scored] = {} if names[0] in embedded else {names[0]: read_run(names[0])}
     for name, run in embedded.items():
         log.step(f"Measuring {labels[name]}")
-        ranked[name] = rank(collection, run.embeddings, query_set, chosen)
+        ranked[name] = rank(collection, run.system, query_set, chosen)
         runs[name] = measure(collection, run, ranked[name], chosen, training=training)
     measured, runs = runs, _with_common_metrics(runs, log)
     comparison = compare_runs(runs, reference=names[0], settings=chosen)
@@ -133,8 +134,9 @@ def compare(
         log=log,
     )
     shown = {name: embedded[name] for name in epochs} if candidate in epochs else embedded
-    methods = () if skip_maps or len(shown) < 2 else chosen.maps.methods
-    mapped, animations = _with_maps(diagnosed, themes, shown, candidate, collection, methods, chosen, log)
+    with_vectors = {name: run.embeddings for name, run in shown.items() if run.embeddings is not None}
+    methods = () if skip_maps or len(with_vectors) < 2 or candidate not in with_vectors else chosen.maps.methods
+    mapped, animations = _with_maps(diagnosed, themes, with_vectors, candidate, collection, methods, chosen, log)
     checklist, verdict = judge_comparison(comparison, mapped, criteria)
     result = extended(mapped, Result, inputs=chosen.inputs(), checklist=checklist, verdict=verdict)
     return ComparedRuns(runs, comparison, candidate, result, timeline, animations)
@@ -176,7 +178,7 @@ def _with_common_metrics(runs: Mapping[str, Scored], log: Log) -> dict[str, Scor
 def _with_maps(
     diagnosed: Diagnosed,
     themes: Sequence[ThemeLevel],
-    embedded: Mapping[str, Embedded],
+    embeddings: Mapping[str, Embeddings],
     candidate: str,
     collection: Collection,
     methods: Sequence[str],
@@ -185,12 +187,12 @@ def _with_maps(
 ) -> tuple[Mapped, tuple[MapAnimation, ...]]:
     """The candidate with its maps, and the animations of all runs; without any where none is asked for."""
     if not methods:
-        return without_maps(diagnosed, "not asked for", themes), ()
-    log.step(f"Laying out the maps of {len(embedded)} runs, each from the one before")
+        return without_maps(diagnosed, no_maps(diagnosed), themes), ()
+    log.step(f"Laying out the maps of {len(embeddings)} runs, each from the one before")
     try:
         with log.progress("Maps", unit="maps") as progress:
             made = lay_out_runs(
-                {name: run.embeddings for name, run in embedded.items()},
+                embeddings,
                 candidate,
                 diagnosed.queries,
                 collection,

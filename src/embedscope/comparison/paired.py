@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -60,11 +60,7 @@ def compare_runs(runs: Mapping[str, Scored], *, reference: str, settings: Settin
         type_changes=tuple(
             change for name in candidates for change in _type_changes(name, first, runs[name], resampler)
         ),
-        level_shifts=tuple(
-            _level_shift(name, first, runs[name])
-            for name in candidates
-            if runs[name].model.similarity == first.model.similarity  # levels of two kinds have no difference
-        ),
+        level_shifts=tuple(_level_shifts(first, {name: runs[name] for name in candidates})),
         best=_best_of_many(runs, reference, candidates, resampler) if len(candidates) > 1 else None,
     )
 
@@ -102,20 +98,29 @@ def _type_changes(name: str, reference: Scored, candidate: Scored, resampler: Re
 
 
 def _violations(result: Scored, queries: IntArray) -> Float64Array:
-    margins = result.queries.positive_similarity[queries] - result.queries.negative_scores
-    return (margins <= result.tie_tolerance).astype(np.float64)
+    """Pairs whose negative reaches the positive; of a run, those that it returned and no better positive."""
+    positive, negative = result.queries.positive_similarity[queries], result.queries.negative_scores
+    reaches = np.isnan(positive) | (positive - negative <= result.tie_tolerance)
+    return (reaches & ~np.isnan(negative)).astype(np.float64)
 
 
-def _level_shift(name: str, reference: Scored, candidate: Scored) -> LevelShift:
-    """How far the raw similarities moved: a change of level is a change of temperature, not of ranking."""
-    before, after = reference.similarity, candidate.similarity
-    return LevelShift(
-        candidate=name,
-        positive=after.positive.mean - before.positive.mean,
-        negative=after.negative.mean - before.negative.mean,
-        separation=_difference(after.separation, before.separation),
-        auc=_difference(after.auc, before.auc),
-    )
+def _level_shifts(reference: Scored, candidates: Mapping[str, Scored]) -> Iterator[LevelShift]:
+    """How far the raw similarities moved: a change of level is a change of temperature, not of ranking.
+
+    Levels of two kinds have no difference, and a run has none.
+    """
+    before = reference.similarity
+    for name, candidate in candidates.items():
+        after = candidate.similarity
+        if before is None or after is None or candidate.model.similarity != reference.model.similarity:
+            continue
+        yield LevelShift(
+            candidate=name,
+            positive=after.positive.mean - before.positive.mean,
+            negative=after.negative.mean - before.negative.mean,
+            separation=_difference(after.separation, before.separation),
+            auc=_difference(after.auc, before.auc),
+        )
 
 
 def _difference(after: Estimate, before: Estimate) -> float | None:

@@ -42,7 +42,8 @@ def apply(criterion: Criterion, result: Mapped) -> Iterator[Check]:
 
     A level whose threshold is on another scale than the model's similarity is not computable, and gates nothing.
     """
-    has_other_scale = _is_level(criterion.metric) and result.model.similarity != criterion.similarity
+    has_levels = result.similarity is not None
+    has_other_scale = has_levels and _is_level(criterion.metric) and result.model.similarity != criterion.similarity
     for suffix, figure in estimates_at(criterion.metric, result):
         if has_other_scale:
             outcome, reason = Outcome.NOT_COMPUTABLE, _OTHER_SCALE[criterion.similarity]
@@ -70,6 +71,8 @@ def apply(criterion: Criterion, result: Mapped) -> Iterator[Check]:
 def estimates_at(path: str, result: Mapped) -> list[tuple[str, Estimate]]:
     """The figures that a metric path names, each with the part that a ``*`` stood for (else an empty string)."""
     head, _, rest = path.partition(".")
+    if head == "similarity" and result.similarity is None:
+        return [("", Estimate.absent("a run has no vectors"))]
     if head == "similarity":
         figure = getattr(result.similarity, rest, None)
         return [("", figure if isinstance(figure, Estimate) else Estimate.absent(f"there is no figure '{path}'"))]

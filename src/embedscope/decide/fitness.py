@@ -99,7 +99,8 @@ def is_collapsed(result: Mapped) -> bool:
 
     A narrow space that ranks well is none: its few digits tell the documents apart.
     """
-    is_a_point = result.similarity.negative.std < COLLAPSED_STD * result.similarity.bound
+    similarity = result.similarity
+    is_a_point = similarity is not None and similarity.negative.std < COLLAPSED_STD * similarity.bound
     return is_a_point and all(_is_chance(metric) for metric in result.metrics.values())
 
 

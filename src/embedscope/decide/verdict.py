@@ -25,6 +25,7 @@ from embedscope.result import (
     Mapped,
     Outcome,
     RunComparison,
+    Similarity,
     Verdict,
     run_labels,
 )
@@ -84,8 +85,8 @@ def _alone(result: Mapped, criteria: Criteria, checks: Sequence[Check], unfit: t
 
 def retrain_reasons(result: Mapped, criteria: Criteria, checks: Iterable[Check]) -> Iterator[str]:
     """What speaks against the checkpoint on a fit test set, the decisive first."""
-    if is_collapsed(result):
-        yield _collapse(result)
+    if result.similarity is not None and is_collapsed(result):
+        yield _collapse(result.similarity)
     for comparison in _against_baselines(result):
         if comparison.is_surely(-1) and (comparison.b != "lexical" or criteria.must_beat_lexical):
             yield f"the model ranks worse than {BASELINES[comparison.b]}: {_gain(comparison)}"
@@ -153,8 +154,8 @@ def _compared(
     if unfit:
         return Verdict(Word.UNFIT, profile, unfit[0], unfit)
     figures = _figures(result, reference, word)
-    if is_collapsed(result):
-        word, headline = Word.RETRAIN, _collapse(result)
+    if result.similarity is not None and is_collapsed(result):
+        word, headline = Word.RETRAIN, _collapse(result.similarity)
     elif failing and word is not Word.RETRAIN:
         word, headline = Word.RETRAIN, f"{relation}, but a gating check fails: {failing.pop(0)}"
     elif open_ and word is Word.DEPLOY:
@@ -216,8 +217,8 @@ def _against_baselines(result: Mapped) -> Iterator[Comparison]:
     return (comparison for comparison in found if comparison is not None)
 
 
-def _collapse(result: Mapped) -> str:
-    negative = result.similarity.negative
+def _collapse(similarity: Similarity) -> str:
+    negative = similarity.negative
     return (
         f"the space has collapsed: the similarities of all texts are {number(negative.mean, 3)} with a standard "
         f"deviation of {negative.std:.1g}, and every ranking is chance"

@@ -58,6 +58,21 @@ def perturbations_of(settings: Settings, attributes: AttributeReader) -> tuple[P
     return tuple(standard_perturbations(attributes, short_forms))
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What was measured of the vectors, each or why it was not."""
+
+    geometry: Measured[Geometry]
+    thresholds: Measured[ThresholdTable]
+    robustness: Measured[Robustness]
+    deployment: Measured[DeploymentCost]
+
+    @classmethod
+    def nothing(cls, reason: str) -> Examined:
+        """Nothing, for one reason."""
+        return cls((None, reason), (None, reason), (None, reason), (None, reason))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Examination:
     """The measures of one ranked collection."""

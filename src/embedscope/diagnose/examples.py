@@ -59,7 +59,7 @@ def _find(text: str, queries: QueryTable) -> int:
 def _pools(queries: QueryTable) -> dict[ExampleKind, Iterator[int]]:
     """Rows by kind: wrong at rank 1, by rank or by the smallest deficit; right, by a lead close to the median lead."""
     lead = queries.positive_similarity - queries.wrong_similarity
-    is_ranked = np.isfinite(queries.rank)
+    is_ranked = ~np.isnan(queries.rank)
     wrong = np.flatnonzero(~queries.is_correct & is_ranked)
     right = np.flatnonzero(queries.is_correct & is_ranked)
     from_median = np.abs(lead[right] - np.median(lead[right])) if right.size else lead[right]

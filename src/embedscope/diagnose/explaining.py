@@ -54,7 +54,7 @@ class Budget:
 
 def require_explainable(settings: Settings) -> None:
     """Refuse, with ``InvalidOptionError``, explanations that were asked for of vectors made before."""
-    if settings.measure.explain and settings.model.embeddings is not None:
+    if settings.measure.explain and (settings.model.embeddings or settings.model.run) is not None:
         raise InvalidOptionError(NEEDS_A_MODEL)
 
 

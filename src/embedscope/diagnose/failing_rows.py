@@ -104,7 +104,7 @@ def _row(
 
 def _winners(queries: QueryTable, row: int) -> list[int]:
     """Documents of the top list that stand above the best relevant one, the best first; at least one wrong one."""
-    is_above = queries.top_scores[row] >= queries.positive_similarity[row]
+    is_above = ~(queries.top_scores[row] < queries.positive_similarity[row]) & (queries.top_documents[row] >= 0)
     chosen = queries.top_documents[row][is_above & ~queries.top_is_relevant[row]][:N_WINNERS].tolist()
     wrong = int(queries.wrong_document[row])
     return [int(d) for d in chosen] or ([wrong] if wrong >= 0 else [])

@@ -151,6 +151,8 @@ def classify_failures(
     for row in losses.rows.tolist():
         found = ((mode, cause[row]) for mode, cause in causes if row in cause)
         modes[row], evidence[row] = next(found, (FailureMode.OTHER, ""))
+    for row in np.flatnonzero(~queries.is_correct & (queries.top_documents[:, 0] < 0)).tolist():
+        modes[row], evidence[row] = FailureMode.NOTHING, "the run has no document for it"
     chance = Counter(
         next((mode for mode, cause in shifted.items() if row in cause), FailureMode.OTHER)
         for shifted in by_chance
@@ -347,7 +349,7 @@ def _say_the_same(positive: str, wrong: str, attributes: AttributeReader, *, is_
 
 def _outliers(losses: Losses, wordless: BoolArray) -> Cause:
     best = losses.queries.top_scores[:, 0].astype(np.float64)
-    first, middle, third = np.quantile(best, (0.25, 0.5, 0.75))
+    first, middle, third = np.nanquantile(best, (0.25, 0.5, 0.75))
     is_far = (best < first - FAR_FENCES * (third - first)) & (third > first)  # equal scores have no outliers
     return {
         **losses.cause(is_far, lambda row: f"its best score is {best[row]:.2f}, the median {middle:.2f}"),

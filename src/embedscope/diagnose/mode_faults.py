@@ -80,6 +80,12 @@ _MODE_WORDS = {
         "{share} of the queries are lost to a document in their own language or script, the right one is in another",
         "Train on pairs across these languages, or start from a multilingual model.",
     ),
+    FailureMode.NOTHING: (
+        "nothing-returned",
+        "for {share} of the queries the run has no document",
+        "Look up how they were searched: a time limit, a filter or a failed request leaves a query without a list. "
+        "Each counts as 0.",
+    ),
     FailureMode.CUT_OFF: (
         "words-cut-off",
         "in {share} of the queries the model stops reading the right document before the words that were asked for",

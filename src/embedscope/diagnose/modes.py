@@ -32,5 +32,6 @@ class FailureMode(StrEnum):
     VAGUE = "query says too little"  # other documents have the words that query and positive share
     UNREACHABLE = "right document unreachable"  # relevant documents that stand in no top list of any query (anti-hubs)
     UNRELATED = "unrelated document wins"  # the winner has no telling word of the query, the positive has several
+    NOTHING = "nothing returned"  # a run has no document for the query
     SEVERAL = "another right document is found"  # one of several relevant documents is among the first 10
     OTHER = "other"

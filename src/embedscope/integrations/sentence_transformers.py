@@ -251,7 +251,8 @@ def figures_of(result: Result) -> dict[str, float]:
     found: dict[str, float | None] = {}
     for name, metric in result.metrics.items():
         found |= {name: metric.value, f"{name}_low": metric.low, f"{name}_high": metric.high}
-    found |= {"margin": result.similarity.margin.value, "AUC": result.similarity.auc.value}
+    if result.similarity is not None:
+        found |= {"margin": result.similarity.margin.value, "AUC": result.similarity.auc.value}
     for name, negative_type in result.negative_types.items():
         found[f"violation_rate_{name}"] = negative_type.violation_rate.value
     return {name: float(value) for name, value in found.items() if value is not None}

@@ -10,6 +10,7 @@ from embedscope.data.collection import Collection
 from embedscope.measure.distributions import distribution_of
 from embedscope.measure.scoring import N_BINS
 from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.ranked_lists import RankedLists
 from embedscope.metrics.vectors import score_pairs
 from embedscope.protocols import BoolArray, Float32Array, Float64Array, IntArray
 from embedscope.result import Estimate, NegativeType
@@ -26,7 +27,11 @@ MIN_WEIGHTED_SHARE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class NegativePairs:
-    """All (query, hard negative) pairs as columns; ``margins`` is ``s+ - s-`` with s+ the query's best positive."""
+    """All (query, hard negative) pairs as columns; ``margins`` is ``s+ - s-`` with s+ the query's best positive.
+
+    Of ranked lists a score is NaN where the document was not returned. A negative that was returned and no positive
+    beside it has the margin -infinity, the reverse infinity; where neither was, NaN: nothing is known.
+    """
 
     queries: IntArray  # (E,)
     documents: IntArray  # (E,)
@@ -57,6 +62,26 @@ class NegativePairs:
         scores = score_pairs(queries, documents, q, d)
         return cls(q, d, scores, best_positive[q] - scores, own.weights, own.types)
 
+    @classmethod
+    def of_lists(
+        cls,
+        collection: Collection,
+        rows: IntArray,
+        lists: RankedLists,
+        judgments: Judgments,
+        pair_scores: Float64Array,
+    ) -> NegativePairs | None:
+        """Hard negatives of the queries ``rows`` in the lists of these; ``pair_scores`` are NaN where not returned."""
+        own = collection.negatives.among(rows, len(collection.queries))
+        q, d = own.queries, own.documents
+        if not q.size:
+            return None
+        best, scores = np.fmax.reduceat(pair_scores, judgments.indptr[:-1])[q], lists.scores_of(q, d)
+        margins = best - scores
+        margins[np.isnan(best) & ~np.isnan(scores)] = -np.inf
+        margins[~np.isnan(best) & np.isnan(scores)] = np.inf
+        return cls(q, d, scores, margins, own.weights, own.types)
+
     def violations(self, tolerance: float) -> BoolArray:
         """Pairs whose negative reaches the positive, ties included: ``m <= tolerance``."""
         return self.margins <= tolerance
@@ -76,7 +101,7 @@ class NegativePairs:
     def best_of_each_query(self, n_queries: int) -> Float64Array:
         """Best hard-negative similarity of each query, NaN where it has none; shape (n_queries,)."""
         best = np.full(n_queries, -np.inf)
-        np.maximum.at(best, self.queries, self.scores)
+        np.fmax.at(best, self.queries, self.scores)
         return np.where(np.isneginf(best), np.nan, best)
 
 
@@ -90,9 +115,13 @@ def type_of_document(pairs: NegativePairs, wrong_document: IntArray) -> tuple[st
 
 
 def measure_types(
-    pairs: NegativePairs, resampler: Resampler, edges: Float64Array, tolerance: float, bound: float = 1.0
+    pairs: NegativePairs, resampler: Resampler, edges: Float64Array | None, tolerance: float, bound: float = 1.0
 ) -> dict[str, NegativeType]:
-    """Each negative type, most frequent first; ``edges`` are those of the densities, ``bound`` that of the scores."""
+    """Each negative type, most frequent first; ``edges`` are those of the densities, ``bound`` that of the scores.
+
+    Without ``edges`` there are no levels: of ranked lists, only what reaches the positive is measured.
+    """
+    no_levels = Estimate.absent("the scores of a run are on a scale of its own")
     violations = pairs.violations(tolerance).astype(np.float64)
     types = {}
     for name in pairs.names():
@@ -104,21 +133,24 @@ def measure_types(
             n=len(rows),
             n_queries=len(np.unique(pairs.queries[rows])),
             violation_rate=rate,
-            margin=_mean_by_query(pairs, rows, pairs.margins, resampler),
+            margin=no_levels if edges is None else _mean_by_query(pairs, rows, pairs.margins, resampler),
             mean_weight=float(weights.mean()),
-            margins=pairs.margins[rows],
-            similarity=distribution_of(pairs.scores[rows], edges, N_BINS, bound),
+            margins=pairs.margins[rows] if edges is not None else np.zeros(0),
+            similarity=None if edges is None else distribution_of(pairs.scores[rows], edges, N_BINS, bound),
         )
     return types
 
 
-def measure_weights(pairs: NegativePairs, resampler: Resampler, tolerance: float) -> dict[str, Estimate]:
+def measure_weights(
+    pairs: NegativePairs, resampler: Resampler, tolerance: float, *, has_levels: bool = True
+) -> dict[str, Estimate]:
     """Violation rate of all hard negatives and, where their weights differ, how far the model follows the weights.
 
     ``violation_rate = mean [m <= 0]``; ``weighted_violation_rate = sum w [m <= 0] / sum w``; ``kendall_tau`` is the
     mean over queries of tau-b between the weights of its negatives and ``s+ - s-``: 1 where the most heavily weighted
     negative is pushed away the furthest. The last two are left out where fewer than 5 % of the queries have a weight
-    above 0: a file with placeholder weights would otherwise rest on the one row that was filled in.
+    above 0: a file with placeholder weights would otherwise rest on the one row that was filled in. Of ranked lists
+    (``has_levels`` false) there is no tau: how far two documents lie apart that were not returned is not known.
     """
     violations = pairs.violations(tolerance).astype(np.float64)
     every = np.arange(len(violations))
@@ -127,7 +159,11 @@ def measure_weights(pairs: NegativePairs, resampler: Resampler, tolerance: float
     if np.ptp(pairs.weights) > 0 and weighted_share >= MIN_WEIGHTED_SHARE:
         weighted = _mean_by_query(pairs, every, violations, resampler, weights=pairs.weights, bounds=UNIT)
         figures["weighted_violation_rate"] = weighted
-        figures["kendall_tau"] = _agreement(pairs, resampler)
+        figures["kendall_tau"] = (
+            _agreement(pairs, resampler)
+            if has_levels
+            else Estimate.absent("the lists of a run end before many of the negatives")
+        )
     return figures
 
 

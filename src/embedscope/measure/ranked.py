@@ -1,8 +1,11 @@
-"""What one pass over the similarities leaves: ranks, scores of the relevant pairs, hard negatives, the tables."""
+"""What a ranking leaves: ranks, scores of the relevant pairs, hard negatives, the tables.
+
+Vectors are ranked in one pass over their similarities; ranked lists are taken as they are.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,9 +16,10 @@ from embedscope.measure.negatives import NegativePairs
 from embedscope.measure.ngrams import SplitTexts
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.query_tables import document_table, query_table
-from embedscope.measure.scoring import Scores, bound_of, score, values_of
+from embedscope.measure.scoring import Scores, bound_of, list_scores, score, values_of
 from embedscope.measure.similarity import DocumentSummary
 from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.ranked_lists import RankedLists
 from embedscope.models.embed import Embeddings
 from embedscope.protocols import Float32Array, Float64Array, ProgressCallback
 from embedscope.result import DataFacts, DocumentTable, QueryTable
@@ -25,23 +29,50 @@ MOST_RELEVANT_KEPT = 90
 """Relevant documents for which a list is lengthened, so that the best wrong one stands in it."""
 
 
+NO_VECTORS = "a run has no vectors"
+"""Why something is not measured of ranked lists."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vectors:
+    """What a model compares: the queries of a query set and the documents, or a summary where they are too many."""
+
+    queries: Float32Array  # (Q, dim) as they are compared
+    documents: Float32Array | DocumentSummary
+
+
 @dataclass(frozen=True, eq=False)
 class Ranked:
-    """The queries of a collection ranked by one model; all that the measures need of it.
+    """The queries of a collection ranked by one system; all that the measures need of it.
 
-    ``documents`` are their vectors, or a summary where they do not fit into memory. ``queries`` are those of
-    ``query_set``; ``values`` hold each metric for each of them; ``similarity`` is "cosine" or "dot".
+    ``vectors`` is None for ranked lists. ``values`` hold each metric for each query of ``query_set``; ``similarity`` is
+    "cosine", "dot" or "score".
     """
 
     query_set: QuerySet
-    queries: Float32Array  # (Q, dim) as they are compared
-    documents: Float32Array | DocumentSummary
+    vectors: Vectors | None
     scores: Scores
     values: dict[str, Float64Array]
     negatives: NegativePairs | None
     query_table: QueryTable
     document_table: DocumentTable
     similarity: str
+
+    @property
+    def queries(self) -> Float32Array:
+        """The vectors of the queries, (Q, dim); a ValueError where there are none."""
+        return self._own_vectors.queries
+
+    @property
+    def documents(self) -> Float32Array | DocumentSummary:
+        """The vectors of the documents, (N, dim), or their summary; a ValueError where there are none."""
+        return self._own_vectors.documents
+
+    @property
+    def _own_vectors(self) -> Vectors:
+        if self.vectors is None:
+            raise ValueError(NO_VECTORS)
+        return self.vectors
 
     @cached_property
     def split_texts(self) -> tuple[SplitTexts, SplitTexts]:
@@ -56,19 +87,21 @@ class Ranked:
 
 def rank(
     collection: Collection,
-    embeddings: Embeddings,
+    system: Embeddings | RankedLists,
     query_set: QuerySet,
     settings: Settings,
     progress: ProgressCallback | None = None,
 ) -> Ranked:
-    """Every query of ``query_set`` against every document, in one pass that never holds the matrix.
+    """Every query of ``query_set`` against every document: vectors in one pass that never holds the matrix.
 
     Raises InvalidEmbeddingsError if the vectors do not fit the collection.
     """
-    _require_one_vector_a_text(collection, embeddings)
+    if isinstance(system, RankedLists):
+        return _rank_lists(collection, system, query_set, settings)
+    _require_one_vector_a_text(collection, system)
     chosen, judgments = settings.measure, query_set.judgments
-    queries, documents = embeddings.queries[query_set.rows], embeddings.documents
-    bound = bound_of(queries, documents, embeddings.similarity)
+    queries, documents = system.queries[query_set.rows], system.documents
+    bound = bound_of(queries, documents, system.similarity)
     scores = score(
         queries,
         documents,
@@ -79,20 +112,50 @@ def rank(
         device=settings.model.device,
         progress=progress,
     )
-    values = values_of(chosen.metrics, judgments, scores.pair_scores, scores.counts)
     negatives = NegativePairs.of(collection, query_set.rows, queries, documents, judgments, scores.pair_scores)
-    clusters = query_set.resampler.clusters
+    return _ranked(collection, query_set, settings, scores, negatives, Vectors(queries, documents), system.similarity)
+
+
+def _ranked(
+    collection: Collection,
+    query_set: QuerySet,
+    settings: Settings,
+    scores: Scores,
+    negatives: NegativePairs | None,
+    vectors: Vectors | None,
+    similarity: str,
+) -> Ranked:
+    """What was scored, with its metrics and its tables."""
+    chosen, judgments, clusters = settings.measure, query_set.judgments, query_set.resampler.clusters
+    values = values_of(chosen.metrics, judgments, scores.pair_scores, scores.counts)
     return Ranked(
         query_set=query_set,
-        queries=queries,
-        documents=documents,
+        vectors=vectors,
         scores=scores,
         values=values,
         negatives=negatives,
         query_table=query_table(collection, query_set.rows, scores, negatives, values, clusters, chosen.k),
         document_table=document_table(collection, judgments, negatives),
-        similarity=embeddings.similarity,
+        similarity=similarity,
     )
+
+
+def _rank_lists(collection: Collection, lists: RankedLists, query_set: QuerySet, settings: Settings) -> Ranked:
+    """The queries as the lists have them; a relevant document that was not returned has rank infinity and no score."""
+    own, judgments = lists.select(query_set.rows), query_set.judgments
+    scores, is_listed = list_scores(own, judgments, k=n_kept(settings.measure.k, int(judgments.n_relevant.max())))
+    found = np.where(is_listed, scores.pair_scores, np.nan)
+    negatives = NegativePairs.of_lists(collection, query_set.rows, own, judgments, found)
+    ranked = _ranked(collection, query_set, settings, scores, negatives, None, lists.similarity)
+    best = np.fmax.reduceat(found, judgments.indptr[:-1])
+    table = replace(
+        ranked.query_table,
+        rank=np.where(np.isnan(best), np.inf, ranked.query_table.rank),
+        positive_similarity=best,
+        margin=best - ranked.query_table.negative_similarity,
+        relevant_scores=found,
+    )
+    return replace(ranked, query_table=table)
 
 
 def n_kept(k: int, most_relevant: int) -> int:

@@ -13,15 +13,17 @@ from embedscope.metrics import torch_pass as torch_device
 from embedscope.metrics.accumulators import Accumulator, cells_in
 from embedscope.metrics.histograms import HistogramAccumulator
 from embedscope.metrics.judgments import Cells, Judgments
+from embedscope.metrics.list_counting import count_in_lists
 from embedscope.metrics.local_pass import for_each_block
 from embedscope.metrics.metric_names import parse_measure
 from embedscope.metrics.norms import Norms, score_bound
+from embedscope.metrics.ranked_lists import RankedLists
 from embedscope.metrics.ranking import metrics_per_query
 from embedscope.metrics.tie_counting import TieAccumulator
 from embedscope.metrics.ties import TieCounts
 from embedscope.metrics.top_k import TopK, TopKAccumulator
 from embedscope.metrics.vectors import score_pairs
-from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray, ProgressCallback, Ties
+from embedscope.protocols import BoolArray, Float32Array, Float64Array, FloatArray, IntArray, ProgressCallback, Ties
 from embedscope.settings import Device, SimilarityFunction
 
 N_BINS = 40_000
@@ -41,7 +43,7 @@ class Scores:
     counts: TieCounts
     top_documents: IntArray  # (Q, k')
     top_scores: Float32Array  # (Q, k')
-    histogram: IntArray  # (N_BINS,) of the negative pairs, over [-bound, bound]
+    histogram: IntArray  # (N_BINS,) of the negative pairs, over [-bound, bound]; (0,) of ranked lists
     bound: float = 1.0
     excluded_scores: Float64Array = field(default_factory=lambda: np.zeros(0))  # one for each excluded pair
 
@@ -97,6 +99,25 @@ def score(
         bound,
         scores_of_excluded(queries, documents, judgments.excluded),
     )
+
+
+def list_scores(lists: RankedLists, judgments: Judgments, *, k: int) -> tuple[Scores, BoolArray]:
+    """What ranked lists say of the same, and which relevant pairs they hold, shape (P,); the others add 0 to a metric.
+
+    ``k`` is the number of documents kept for each query. An excluded document takes no rank.
+    """
+    if judgments.excluded is not None:
+        lists = lists.without(judgments.excluded)
+    pair_scores, is_listed, counts = count_in_lists(lists, judgments)
+    documents, scores = lists.top(min(k, max(int(np.diff(lists.indptr).max(initial=0)), 1)))
+    nothing = np.zeros(0, dtype=np.int64)
+    return Scores(judgments, pair_scores, counts, documents, scores.astype(np.float32), nothing), is_listed
+
+
+def values_of_lists(lists: RankedLists, judgments: Judgments, measures: Sequence[str]) -> dict[str, Float64Array]:
+    """Each measure for each query, shape (Q,), of ranked lists of these queries."""
+    scores, _ = list_scores(lists, judgments, k=1)
+    return values_of(measures, judgments, scores.pair_scores, scores.counts)
 
 
 def lists_of(best: TopK) -> tuple[IntArray, Float32Array]:

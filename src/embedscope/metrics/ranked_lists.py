@@ -6,11 +6,12 @@ fusions, BM25.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from embedscope.errors import DataFormatError
+from embedscope.metrics.judgments import Cells
 from embedscope.protocols import Float64Array, IntArray
 from embedscope.result import ModelFacts
 
@@ -23,14 +24,15 @@ class RankedLists:
     """The ranked lists of a system over a collection; the list of query ``q`` is ``indptr[q]:indptr[q + 1]``.
 
     A document that stands in no list of a query was not returned: it counts as behind all others, and a relevant one
-    adds 0 to every metric (trec_eval). ``tolerance`` is the difference of two scores up to which they are tied: 0 for
+    adds 0 to every metric (trec_eval). An entry of -1 is a document that the collection does not have: it is relevant
+    to nothing and keeps its rank. ``tolerance`` is the difference of two scores up to which they are tied: 0 for
     scores that were given.
 
     Raises DataFormatError if a list names a document twice, or has a score that is not finite or rises.
     """
 
     indptr: IntArray  # (Q + 1,) rows of Collection.queries
-    documents: IntArray  # (L,) rows of Collection.documents
+    documents: IntArray  # (L,) rows of Collection.documents, or -1
     scores: Float64Array  # (L,) falling within a query
     facts: ModelFacts
     tolerance: float = 0.0
@@ -43,7 +45,8 @@ class RankedLists:
         if ((np.diff(self.scores) > 0) & (np.diff(query) == 0)).any():
             raise DataFormatError(f"{self.facts.checkpoint}: the scores of a list rise.")
         order = np.lexsort((self.documents, query))
-        if ((np.diff(self.documents[order]) == 0) & (np.diff(query[order]) == 0)).any():
+        ordered = self.documents[order]
+        if ((np.diff(ordered) == 0) & (ordered[1:] >= 0) & (np.diff(query[order]) == 0)).any():
             raise DataFormatError(f"{self.facts.checkpoint}: a list names a document twice.")
 
     @property
@@ -60,6 +63,43 @@ class RankedLists:
     def n_missing(self) -> int:
         """Queries for which nothing was returned."""
         return int(np.count_nonzero(np.diff(self.indptr) == 0))
+
+    def select(self, rows: IntArray) -> RankedLists:
+        """The lists of some queries, in the order of ``rows``."""
+        counts = np.diff(self.indptr)[rows]
+        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        entries = np.repeat(self.indptr[rows] - indptr[:-1], counts) + np.arange(indptr[-1])
+        return replace(self, indptr=indptr, documents=self.documents[entries], scores=self.scores[entries])
+
+    def without(self, excluded: Cells) -> RankedLists:
+        """The lists without some documents of each query."""
+        n = 1 + max(int(self.documents.max(initial=-1)), int(excluded.documents.max(initial=-1)))
+        left_out = np.isin(self.query_of_entry * n + self.documents, excluded.query_of_pair * n + excluded.documents)
+        kept = ~left_out | (self.documents < 0)
+        indptr = np.concatenate([[0], np.cumsum(kept)])[self.indptr].astype(np.int64)
+        return replace(self, indptr=indptr, documents=self.documents[kept], scores=self.scores[kept])
+
+    def top(self, k: int) -> tuple[IntArray, Float64Array]:
+        """The first documents of every query and their scores, (Q, k) each; -1 and NaN behind the end of a list."""
+        n = np.minimum(np.diff(self.indptr), k)
+        rows, places = np.nonzero(np.arange(k) < n[:, np.newaxis])
+        documents, scores = np.full((len(n), k), -1, dtype=np.int64), np.full((len(n), k), np.nan)
+        entries = self.indptr[rows] + places
+        documents[rows, places], scores[rows, places] = self.documents[entries], self.scores[entries]
+        return documents, scores
+
+    def scores_of(self, queries: IntArray, documents: IntArray) -> Float64Array:
+        """Score of each pair (queries[p], documents[p]), shape (P,); NaN where the document was not returned."""
+        n = 1 + max(int(self.documents.max(initial=-1)), int(documents.max(initial=-1)))
+        known = np.flatnonzero(self.documents >= 0)
+        keys = (self.query_of_entry * n + self.documents)[known]
+        order = np.argsort(keys, kind="stable")
+        wanted = queries * n + documents
+        place = np.minimum(np.searchsorted(keys, wanted, sorter=order), max(len(keys) - 1, 0))
+        if not len(keys):
+            return np.full(len(wanted), np.nan)
+        found = known[order[place]]
+        return np.where(keys[order[place]] == wanted, self.scores[found], np.nan)
 
     @classmethod
     def of_scores(

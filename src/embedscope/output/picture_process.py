@@ -80,8 +80,9 @@ def _pictures(stage: Scored, color_by: str | None) -> Iterator[tuple[str, Callab
         yield "top_k_predictions", partial(pictures.draw_top_k, stage)
     if stage.heatmap is not None:
         yield "similarity_heatmap", partial(pictures.draw_heatmap, stage)
-    yield "similarity_distribution", partial(pictures.draw_similarity_distribution, stage)
-    if stage.negative_types:
+    if stage.similarity is not None:
+        yield "similarity_distribution", partial(pictures.draw_similarity_distribution, stage)
+    if stage.negative_types and stage.similarity is not None:
         yield "negative_types", partial(pictures.draw_negative_types, stage)
     if isinstance(stage, Diagnosed):
         if stage.geometry is not None:

@@ -40,7 +40,7 @@ def query_columns(result: Scored) -> dict[str, Any]:
         "negative_ids": [[d.ids[i] for i in q.negative_documents[own]] for own in negatives],
         "negative_scores": [q.negative_scores[own] for own in negatives],
         "negative_types": [[list(types) for types in q.negative_types[own]] for own in negatives],
-        "top_ids": [[d.ids[i] for i in row] for row in q.top_documents],
+        "top_ids": [[d.ids[i] if i >= 0 else None for i in row] for row in q.top_documents],
         "top_scores": q.top_scores.astype(np.float64),
         "top_is_relevant": q.top_is_relevant,
         **q.values,

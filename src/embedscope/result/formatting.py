@@ -126,7 +126,14 @@ MAP_BY_DIRECTION = "neighbours are those by cosine, ranks are by dot product"
 
 def similarity_name(similarity: str) -> str:
     """What the score of a query and a document is called."""
-    return "dot product" if similarity == "dot" else "cosine similarity"
+    return {"dot": "dot product", "score": "score"}.get(similarity, "cosine similarity")
+
+
+def rank_name(rank: float) -> str:
+    """``57``, ``57.5`` where ties leave the place between two ranks, ``not listed`` where a run did not return it."""
+    if math.isinf(rank):
+        return "not listed"
+    return f"{rank:,.0f}" if rank == round(rank) else f"{rank:,.1f}"
 
 
 def threshold_name(similarity: str) -> str:

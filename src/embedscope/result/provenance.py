@@ -54,7 +54,8 @@ class TensorAccount:
 class ModelFacts:
     """What produced the vectors: shown in every output so that two runs can be told apart.
 
-    ``similarity`` is "cosine" or "dot". ``tensors`` is None where no weights were read (vectors made before).
+    ``similarity`` is "cosine", "dot" or, of ranked lists, "score"; their ``dim`` is 0. ``tensors`` is None where no
+    weights were read (vectors made before).
     """
 
     checkpoint: str

@@ -28,7 +28,9 @@ def report(result: Scored) -> dict[str, Any]:
 def _table(run: Scored) -> dict[str, Any]:
     table: dict[str, Any] = encode(run, run)
     for key, (own, other) in MOVED.items():
-        table[other][key] = (table if own is None else table[own]).pop(key)
+        moved = (table if own is None else table[own]).pop(key)
+        if table[other] is not None:  # similarities are there for vectors alone
+            table[other][key] = moved
     return table
 
 

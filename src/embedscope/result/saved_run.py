@@ -16,7 +16,8 @@ from embedscope.errors import DataFormatError
 from embedscope.plain_files import MOST_PAGE_BYTES, read_json
 from embedscope.protocols import IntArray
 from embedscope.publishing import require_complete
-from embedscope.result.codec import decode
+from embedscope.result.codec import decode, encode
+from embedscope.result.estimate import Estimate
 from embedscope.result.report import MOVED, SCHEMA_VERSION
 from embedscope.result.stages import Result
 from embedscope.result.tables import DocumentTable, QueryTable
@@ -49,7 +50,8 @@ def read_run(folder: str | Path) -> Result:
                 f"{SCHEMA_VERSION}. Evaluate that checkpoint again."
             )
         for key, (own, other) in MOVED.items():
-            (report if own is None else report[own])[key] = report[other][key]
+            table = report[other] if report[other] is not None else {key: encode(Estimate.absent("not written"))}
+            (report if own is None else report[own])[key] = table[key]
         return decode(
             Result,
             report,

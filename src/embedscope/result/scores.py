@@ -83,7 +83,7 @@ class NegativeType:
     """How the model treats one type of hard negative.
 
     ``violation_rate`` is the share of (query, negative) pairs of this type whose similarity reaches that of the
-    query's best positive. ``margins`` holds ``s+ - s-`` for each such pair.
+    query's best positive. ``margins`` holds ``s+ - s-`` for each such pair; a run has none.
     """
 
     name: str = field(metadata=ENTRY_NAME)
@@ -93,7 +93,7 @@ class NegativeType:
     margin: Estimate
     mean_weight: float | None
     margins: Float64Array = field(metadata=UNWRITTEN)
-    similarity: Distribution
+    similarity: Distribution | None  # None of a run
 
 
 @dataclass(frozen=True, slots=True)

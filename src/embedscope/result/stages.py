@@ -27,7 +27,7 @@ class Scored:
 
     data: DataFacts
     model: ModelFacts
-    similarity: Similarity
+    similarity: Similarity | None  # None of a run, which has no vectors
     metrics: Mapping[str, Metric]
     negative_types: Mapping[str, NegativeType]
     queries: QueryTable = field(metadata=UNWRITTEN)

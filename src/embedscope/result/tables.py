@@ -19,8 +19,10 @@ class QueryTable:
     """One row a query. Ragged columns are (indptr, values) pairs: row i owns values[indptr[i]:indptr[i + 1]].
 
     ``rank`` is the expected rank of the first relevant document among N (1 is best; fractions come from ties, NaN
-    where the query has no relevant document). ``margin`` is ``s+ - s-``: best relevant minus best hard negative, NaN
-    without hard negatives. ``wrong_document`` is the best-scoring document that is not relevant, -1 if none.
+    where the query has no relevant document, infinity where a run did not return one). ``margin`` is ``s+ - s-``: best
+    relevant minus best hard negative, NaN without hard negatives. ``wrong_document`` is the best-scoring document that
+    is not relevant, -1 if none. A list that ends early is filled with -1 and NaN, and the score of a document that a
+    run did not return is NaN.
     """
 
     ids: tuple[str, ...] = field(metadata=written(name="id"))
@@ -71,7 +73,8 @@ class QueryTable:
     def best_relevant(self, row: int) -> int:
         """The best-scoring relevant document of one query, the first of equal ones."""
         own = self.relevant_of(row)
-        return int(self.relevant_documents[own.start + int(np.argmax(self.relevant_scores[own.start : own.stop]))])
+        scores = np.nan_to_num(self.relevant_scores[own.start : own.stop], nan=-np.inf)
+        return int(self.relevant_documents[own.start + int(np.argmax(scores))])
 
     def negatives_of(self, row: int) -> range:
         """Entries of one query in the columns of hard negatives."""

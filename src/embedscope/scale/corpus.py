@@ -18,7 +18,7 @@ from embedscope.log import SILENT, Log
 from embedscope.measure.negatives import NegativePairs
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.query_tables import document_table, query_table
-from embedscope.measure.ranked import Ranked, n_excluded, n_kept
+from embedscope.measure.ranked import Ranked, Vectors, n_excluded, n_kept
 from embedscope.measure.scoring import N_BINS, Scores, lists_of, scores_of_excluded, values_of
 from embedscope.measure.similarity import N_SUBSAMPLED, DocumentSummary
 from embedscope.metrics.judgments import Cells, Judgments
@@ -200,8 +200,7 @@ def rank_shards(
     collection, shown_scores, shown_negatives = _shown(folder, subject, scores, negatives, plan.characters)
     return Ranked(
         query_set=replace(subject.query_set, judgments=subject.judgments),
-        queries=subject.queries,
-        documents=_summary(folder, subject, found, resampler),
+        vectors=Vectors(subject.queries, _summary(folder, subject, found, resampler)),
         scores=scores,
         values=values,
         negatives=negatives,

@@ -121,6 +121,8 @@ class _Writers:
 def _write_collection(writers: _Writers, settings: Settings, log: Log) -> None:
     collection = read(settings.with_options(max_samples=0), log)
     found = embed_with(checkpoint_of(settings), collection, settings, log, with_base=False).embeddings
+    if found is None:
+        raise InvalidOptionError("A shard folder holds vectors, and a run has none. Pass --checkpoint or --embeddings.")
     writers.shards.similarity = SimilarityFunction(found.similarity)
     writers.add("queries", Batch(list(collection.query_ids), list(collection.queries), found.queries))
     writers.add("documents", Batch(list(collection.document_ids), list(collection.documents), found.documents))

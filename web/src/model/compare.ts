@@ -13,11 +13,14 @@ export function rankPlane(compare: Compare, candidate: number): Float32Array {
   return known[candidate];
 }
 
+/** Places on a plane of two logarithms; what a run did not return stands behind all ranks. */
 function logarithms(before: Float32Array, after: Float32Array): Float32Array {
+  let last = 1;
+  for (const ranks of [before, after]) for (const rank of ranks) if (Number.isFinite(rank)) last = Math.max(last, rank);
   const plane = new Float32Array(2 * before.length);
   for (let row = 0; row < before.length; row++) {
-    plane[2 * row] = Math.log10(before[row]);
-    plane[2 * row + 1] = Math.log10(after[row]);
+    plane[2 * row] = Math.log10(Math.min(before[row], 2 * last));
+    plane[2 * row + 1] = Math.log10(Math.min(after[row], 2 * last));
   }
   return plane;
 }

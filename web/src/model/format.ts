@@ -23,6 +23,7 @@ export function signed(value: number | null | undefined, decimals = 3): string {
 
 /** What the score of a query and a document is called. */
 export function similarityName(similarity: string | undefined): string {
+  if (similarity === 'score') return 'score';
   return similarity === 'dot' ? 'dot product' : 'cosine similarity';
 }
 

@@ -40,7 +40,12 @@ const VIEWS: Record<ViewId, View> = {
     isSelecting: () => true,
   },
   queries: { title: 'Queries', Body: QueriesView, isSelecting: () => true },
-  similarity: { title: 'Similarity', Body: SimilarityView, isPrinted: true },
+  similarity: {
+    title: 'Similarity',
+    Body: SimilarityView,
+    isShown: ({ similarity }) => similarity !== null,
+    isPrinted: true,
+  },
   failures: {
     title: 'Failures',
     Body: FailuresView,

@@ -26,7 +26,7 @@ export function Detail({ store, query, onStep }: { store: Store; query: number; 
       <header>
         <p class="detail-state">
           <Mark isCorrect={q.isCorrect[query] === 1} />
-          <strong>{Number.isNaN(q.rank[query]) ? 'No relevant document' : `Rank ${rank(q.rank[query])}`}</strong>
+          <strong>{rankOf(q.rank[query])}</strong>
           <span class="number">margin {signed(q.margin[query])}</span>
           {q.nTied[query] > 0 && <span>tied with {q.nTied[query]}</span>}
           {mode && (
@@ -284,4 +284,10 @@ function scoreOf(page: Page, query: number, document: number): number | null {
     negativesOf(page, query).find((hit) => hit.document === document);
   if (found) return found.score;
   return page.queries.wrongDocument[query] === document ? page.queries.wrongSimilarity[query] : null;
+}
+
+/** Where the first relevant document stands; Infinity where a run did not return one. */
+function rankOf(value: number): string {
+  if (Number.isNaN(value)) return 'No relevant document';
+  return Number.isFinite(value) ? `Rank ${rank(value)}` : 'Not in the list';
 }

@@ -12,10 +12,12 @@ import { type Column, numbers, Table } from './table';
 
 export function SimilarityView({ store }: { store: Store }) {
   const { page } = store;
+  const [facts, columns] = [page.report.similarity, page.similarity];
+  if (!facts || !columns) return null;
   return (
     <div class="similarity">
-      <Densities store={store} />
-      {page.similarity.types.length > 0 && <Margins store={store} />}
+      <Densities store={store} levels={{ facts, columns }} />
+      {columns.types.length > 0 && <Margins store={store} types={columns.types} />}
       {page.heatmap && <Matrix store={store} heatmap={page.heatmap} />}
     </div>
   );
@@ -28,7 +30,13 @@ const FIGURES = [
   ['overlap', 'Overlap', 'shared area of the two densities'],
 ] as const;
 
-type Similarity = Report['similarity'];
+type Similarity = NonNullable<Report['similarity']>;
+
+/** The similarities of a page: their figures, and their densities. */
+interface Levels {
+  facts: Similarity;
+  columns: SimilarityColumns;
+}
 
 /** A set of pairs: how many, and the density of their similarities. */
 interface Population {
@@ -37,28 +45,25 @@ interface Population {
 }
 
 /** The sets of pairs of a page; hard negatives only where both the figures and the density are there. */
-function populationsOf({ report, similarity }: Page): Record<'positive' | 'negative', Population> & {
+function populationsOf({ facts, columns }: Levels): Record<'positive' | 'negative', Population> & {
   hardNegative: Population | null;
 } {
-  const facts = report.similarity;
   return {
-    positive: { n: facts.positive.n, density: similarity.positive },
-    negative: { n: facts.negative.n, density: similarity.negative },
+    positive: { n: facts.positive.n, density: columns.positive },
+    negative: { n: facts.negative.n, density: columns.negative },
     hardNegative:
-      similarity.hardNegative && facts.hard_negative
-        ? { n: facts.hard_negative.n, density: similarity.hardNegative }
-        : null,
+      columns.hardNegative && facts.hard_negative ? { n: facts.hard_negative.n, density: columns.hardNegative } : null,
   };
 }
 
-function Densities({ store }: { store: Store }) {
+function Densities({ store, levels }: { store: Store; levels: Levels }) {
   const { page } = store;
   const state = useStore(store);
-  const facts = page.report.similarity;
-  const { edges, types } = page.similarity;
+  const { facts } = levels;
+  const { edges, types } = levels.columns;
   const [type, setType] = useState('');
   const best = useMemo(() => {
-    const { positive, negative, hardNegative } = populationsOf(page);
+    const { positive, negative, hardNegative } = populationsOf(levels);
     return bestThreshold(edges, positive, hardNegative ?? negative);
   }, [page]);
   const threshold = state.threshold ?? best;
@@ -88,12 +93,12 @@ function Densities({ store }: { store: Store }) {
       </div>
       <Density
         edges={edges}
-        curves={curvesOf(page.similarity, type)}
+        curves={curvesOf(levels.columns, type)}
         bound={facts.bound ?? 1}
         threshold={threshold}
         onThreshold={(next) => store.set({ threshold: next })}
       />
-      <Accepted page={page} threshold={threshold} />
+      <Accepted levels={levels} threshold={threshold} />
     </Section>
   );
 }
@@ -142,9 +147,9 @@ function share(value: number | null): string {
 type AcceptedRow = [against: string, others: { n: number; share: number }];
 
 /** Precision, recall and F1 of accepting every pair from the threshold up. */
-function Accepted({ page, threshold }: { page: Page; threshold: number }) {
-  const { positive, negative, hardNegative } = populationsOf(page);
-  const above = ({ n, density }: Population) => ({ n, share: shareAbove(density, page.similarity.edges, threshold) });
+function Accepted({ levels, threshold }: { levels: Levels; threshold: number }) {
+  const { positive, negative, hardNegative } = populationsOf(levels);
+  const above = ({ n, density }: Population) => ({ n, share: shareAbove(density, levels.columns.edges, threshold) });
   const rows: AcceptedRow[] = [['among all documents', above(negative)]];
   if (hardNegative) rows.unshift(['among hard negatives', above(hardNegative)]);
   const hits = above(positive);
@@ -167,10 +172,10 @@ function Accepted({ page, threshold }: { page: Page; threshold: number }) {
   return <Table className="accepted" columns={columns} rows={rows} caption={caption} isLive />;
 }
 
-function Margins({ store }: { store: Store }) {
+function Margins({ store, types }: { store: Store; types: SimilarityColumns['types'] }) {
   const { page } = store;
   const { facets } = useStore(store);
-  const ordered = [...page.similarity.types].sort(
+  const ordered = [...types].sort(
     (a, b) =>
       (page.report.negative_types[a.name]?.margin.value ?? 0) - (page.report.negative_types[b.name]?.margin.value ?? 0),
   );

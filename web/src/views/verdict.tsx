@@ -2,7 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { domainOf, Scale, type ScaleMark, shareDomain } from '../charts/interval';
 import type { Check, Compare, Metric, Report } from '../contract';
-import { baseName, count, counted, fixed, interval, shorten, tailOf } from '../model/format';
+import { baseName, count, counted, fixed, interval, shorten, similarityName, tailOf } from '../model/format';
 import type { Store } from '../state';
 import { Name, Section } from './parts';
 import { type Column, numbers, scales, Table } from './table';
@@ -159,8 +159,8 @@ function Facts({ report }: { report: Report }) {
     ['Layout', name(model.layout)],
     ['Base model', name(model.base_model && tailOf(model.base_model))],
     ['Pooling', name(model.pooling && [model.pooling, model.pooling_source].filter(Boolean).join(', '))],
-    ['Similarity', name(model.similarity === 'dot' ? 'dot product' : 'cosine')],
-    ['Dimensions', name(count(data.dim))],
+    ['Similarity', name(similarityName(model.similarity))],
+    ['Dimensions', data.dim > 0 && number(data.dim)],
     ['Head', name(model.head)],
     ['Before queries', name(quoted(model.query_prompt))],
     ['Before documents', name(quoted(model.document_prompt))],

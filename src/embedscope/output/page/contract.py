@@ -237,7 +237,7 @@ class Payload(TypedDict):
     types: list[str]
     queries: QueryColumns
     documents: DocumentColumns
-    similarity: SimilarityColumns
+    similarity: SimilarityColumns | None
     points: PointColumns | None
     heatmap: HeatmapColumns | None
     explanations: NotRequired[ExplanationColumns | None]

@@ -114,7 +114,7 @@ def page_payload(
             "n_relevant_to": number_column(d.n_relevant_to[used], "int32"),
             "n_negative_of": number_column(d.n_negative_of[used], "int32"),
         },
-        "similarity": _similarity(result.similarity, result.negative_types),
+        "similarity": None if result.similarity is None else _similarity(result.similarity, result.negative_types),
         "points": None if result.points is None or points is None else _points(result, result.points, points, place),
         "heatmap": None if heatmap is None else _heatmap(heatmap, place),
         "explanations": None if explanations is None else _explanations(explanations, result, place),
@@ -266,6 +266,7 @@ def _similarity(similarity: Similarity, types: Mapping[str, NegativeType]) -> Si
                 "margins": number_column(t.margins, "float32"),
             }
             for name, t in types.items()
+            if t.similarity is not None
         ],
     }
 

@@ -100,10 +100,13 @@ def draw_rank_slopes(runs: Mapping[str, Scored], comparison: RunComparison, cand
         "solid: right at rank 1 now, dashed: no longer",
     )
     axes = style.axes_at(figure, 1.0, 0.7, 8.4 - 2.0, 6.6 - style.header_height(2) - 0.7)
-    _draw_slopes(axes, before.rank, after.rank, gained[:_MAX_SLOPES], style.GREEN, "solid")
-    _draw_slopes(axes, before.rank, after.rank, lost[:_MAX_SLOPES], style.VERMILLION, "dashed")
     moved = np.concatenate([lost[:_MAX_SLOPES], gained[:_MAX_SLOPES]])
-    worst = max([10.0, *before.rank[moved], *after.rank[moved]])
+    both = np.concatenate([before.rank[moved], after.rank[moved]])
+    last = max(10.0, both[np.isfinite(both)].max(initial=0.0))
+    worst = last if np.isfinite(both).all() else 2 * last  # what a run did not return stands below all
+    ends = [np.minimum(ranks, worst) for ranks in (before.rank, after.rank)]
+    _draw_slopes(axes, ends, gained[:_MAX_SLOPES], style.GREEN, "solid")
+    _draw_slopes(axes, ends, lost[:_MAX_SLOPES], style.VERMILLION, "dashed")
     axes.set_yscale("log")
     axes.set_ylim(worst * 1.25, 0.85)
     axes.yaxis.set_major_formatter(lambda rank, _: f"{rank:,.0f}")
@@ -115,7 +118,8 @@ def draw_rank_slopes(runs: Mapping[str, Scored], comparison: RunComparison, cand
     return figure
 
 
-def _draw_slopes(axes: Axes, before: Float64Array, after: Float64Array, rows: IntArray, colour: str, line: str) -> None:
+def _draw_slopes(axes: Axes, ends: Sequence[Float64Array], rows: IntArray, colour: str, line: str) -> None:
+    before, after = ends
     alpha = float(np.clip(12 / max(len(rows), 1), 0.18, 0.9))
     for row in rows:
         axes.plot((0, 1), (before[row], after[row]), color=colour, linestyle=line, linewidth=1.0, alpha=alpha)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import blended_transform_factory
 
+from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
 from embedscope.output.pictures.text_layout import wrap
@@ -46,8 +47,15 @@ def draw_similarity_distribution(result: Scored) -> Figure:
 
     Each density has area 1, so a thousand positives stay visible beside a million negatives. Boxes run from the 25 %
     to the 75 % quantile, whiskers from 5 % to 95 %.
+
+    Raises
+    ------
+    InvalidOptionError
+        The result is of a run, which has no vectors.
     """
     similarity = result.similarity
+    if similarity is None:
+        raise InvalidOptionError("There are no similarities to draw: a run has no vectors.")
     populations = _populations(similarity)
     figure = style.titled_figure(
         _WIDTH,

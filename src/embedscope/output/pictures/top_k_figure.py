@@ -17,7 +17,7 @@ from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
 from embedscope.output.pictures.text_layout import ellipsis, wrap
 from embedscope.result import Example, ExampleKind, Scored
-from embedscope.result.formatting import count
+from embedscope.result.formatting import count, rank_name
 
 MAX_EXAMPLES = 6
 K = 10
@@ -45,7 +45,7 @@ class _Row:
 
     rank: str
     text: str
-    score: float
+    score: float  # NaN of what a run did not return
     is_relevant: bool
     types: tuple[str, ...]
     is_below: bool = False  # ranked below the k that are shown
@@ -86,7 +86,7 @@ def draw_top_k(result: Scored) -> Figure:
     total = style.header_height(1) + sum(panel.height + _PANEL_GAP for panel in panels)
     figure = style.titled_figure(_WIDTH, total, *_titles(result))
     rows = [row for panel in panels for row in panel.rows]
-    scores = [row.score for row in rows]
+    scores = [row.score for row in rows if not np.isnan(row.score)]
     limits = (min(0.0, *scores), max(1e-3, *scores))  # one scale for all bars
     rank_right = style.MARGIN + max((measure(_TEXT_SIZE)(row.rank) for row in rows), default=0.0) / 72
     top = total - style.header_height(1)
@@ -101,8 +101,10 @@ def _panel(result: Scored, example: Example) -> _Panel:
     query = style.shown(result.queries.texts[example.query]) or "(empty query)"
     lines = wrap(query, (_WIDTH - 2 * style.MARGIN) * 72, measure(_QUERY_SIZE, is_bold=True), max_lines=2)
     rank = result.queries.rank[example.query]
-    has_relevant = result.queries.n_relevant[example.query] > 0 and np.isfinite(rank)
-    outcome = f"first relevant document at rank {_rank(rank)}" if has_relevant else "no relevant document in the data"
+    if not result.queries.n_relevant[example.query]:
+        outcome = "no relevant document in the data"
+    else:
+        outcome = "first relevant document " + (f"at rank {rank_name(rank)}" if np.isfinite(rank) else rank_name(rank))
     return _Panel(example.kind, lines, outcome, _rows(result, example.query))
 
 
@@ -121,15 +123,12 @@ def _rows(result: Scored, query: int) -> list[_Row]:
     ]
     relevant = table.relevant_of(query)
     if relevant and not any(row.is_relevant for row in rows):
-        best = max(relevant, key=lambda entry: table.relevant_scores[entry])
-        rank, text = f"rank {_rank(table.rank[query])}", texts[table.relevant_documents[best]]
-        rows.append(_Row(rank, text, float(table.relevant_scores[best]), True, (), is_below=True))
+        best = table.best_relevant(query)
+        score = table.positive_similarity[query]
+        rank = rank_name(table.rank[query])
+        rank = f"rank {rank}" if np.isfinite(score) else rank
+        rows.append(_Row(rank, texts[best], float(score), True, (), is_below=True))
     return rows
-
-
-def _rank(rank: float) -> str:
-    """``57``, or ``57.5`` where ties leave the place between two ranks."""
-    return f"{rank:,.0f}" if float(rank).is_integer() else f"{rank:,.1f}"
 
 
 def _titles(result: Scored) -> tuple[str, str]:
@@ -137,12 +136,13 @@ def _titles(result: Scored) -> tuple[str, str]:
     left_out = f"{style.DOT}{n_left_out:,} more examples not drawn" if n_left_out else ""
     n_nearest = min(K, result.queries.top_documents.shape[1])
     n_examples = min(len(result.examples), MAX_EXAMPLES)
+    kind = "nearest document" if result.similarity is not None else "first document"
     signs = (
         f"{style.TICK} relevant (plain bar){style.DOT}{style.CROSS} not relevant (hatched bar), "
         "in brackets the type of a hard negative of this query"
     )
     return (
-        f"The {count(n_nearest, 'nearest document')} of {count(n_examples, 'query', 'queries')}",
+        f"The {count(n_nearest, kind)} of {count(n_examples, 'query', 'queries')}",
         f"{signs}{style.DOT}among {count(len(result.documents.ids), 'document')}{left_out}",
     )
 
@@ -174,7 +174,7 @@ def _draw_panel(
     for place, row in enumerate(rows):
         axes.barh(
             place,
-            row.score,
+            np.nan_to_num(row.score),
             height=0.66,
             facecolor=style.RIGHT if row.is_relevant else "#f6cdb4",
             edgecolor=style.RIGHT if row.is_relevant else style.WRONG,
@@ -202,6 +202,8 @@ def _write_row(axes: Axes, place: int, row: _Row, rank_right: float) -> None:
     axes.text(left, place, text, ha="left", gid="document", **common)
     after = left + measure(_TEXT_SIZE)(text) / 72 + 0.1  # a text of its own: beside Arabic it would change sides
     axes.text(after, place, types, ha="left", color=style.MUTED, gid="types", **common)
+    if np.isnan(row.score):
+        return
     style.annotate(axes, style.similarity(row.score, 3), (max(row.score, 0.0), place), (4, 0), va="center_baseline",
                    fontsize=_TEXT_SIZE, annotation_clip=False, gid="score")  # fmt: skip
 

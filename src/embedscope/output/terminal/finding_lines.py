@@ -10,7 +10,7 @@ from rich.text import Text
 
 from embedscope.output.terminal.hanging import Hanging, heading, shorten
 from embedscope.result import Example, Finding, QueryTable, Result, Scored
-from embedscope.result.formatting import number, with_interval
+from embedscope.result.formatting import number, rank_name, with_interval
 
 N_SHORT = 5
 """Findings of the short list; ``--findings`` prints all."""
@@ -70,7 +70,7 @@ def effect_line(finding: Finding) -> str:
 def _row_lines(row: int, wrong: int, result: Result) -> Iterator[tuple[str, str]]:
     """A query with its best positive and the document that shows the fault."""
     q, texts = result.queries, result.documents.texts
-    yield f"row {row}, rank {q.rank[row]:g}:", q.texts[row]
+    yield f"row {row}, rank {rank_name(q.rank[row])}:", q.texts[row]
     if q.failure_evidence and q.failure_evidence[row]:
         yield f"  {q.failure_modes[row]}:", q.failure_evidence[row]
     yield f"  ✓ {number(q.positive_similarity[row], 3)}", texts[q.best_relevant(row)]
@@ -92,7 +92,7 @@ def print_example(example: Example, run: Scored, results: Console) -> None:
     """A query with its positives and hard negatives, scores and margin."""
     q, row = run.queries, example.query
     results.print()
-    rank = f", rank of the first relevant document: {q.rank[row]:g}"
+    rank = f", rank of the first relevant document: {rank_name(q.rank[row])}"
     results.print(Text.assemble((example.kind.value.capitalize(), "bold"), rank))
     results.print(Hanging("  ", shorten(q.texts[row], results.width - 2)))
     for place in q.relevant_of(row):

@@ -16,6 +16,8 @@ from embedscope.result.formatting import band, count, interval, number, percent,
 def print_similarity(run: Scored, results: Console) -> None:
     """Means of the populations, and how far they lie apart."""
     s = run.similarity
+    if s is None:
+        return
     is_cosine = run.model.similarity == "cosine"
     heading(results, "Similarity statistics" + ("" if is_cosine else f": {similarity_name(run.model.similarity)}"))
     lines = {"Positive": _population(s.positive), "Negative": _population(s.negative)}

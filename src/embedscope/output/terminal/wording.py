@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from embedscope.result import BASELINES, Comparison, Estimate, LevelShift, ModelFacts, Scored, run_label
-from embedscope.result.formatting import band, estimate, interval, number, p_value, percent_estimate
+from embedscope.result.formatting import band, estimate, interval, number, p_value, percent_estimate, rank_name
 
 _COUNTS = f"{'better':>6}  {'worse':>6}  {'equal':>6}"
 COMPARISON_HEADER = f"    {'metric':<11}{'difference':>10}  {'95 % interval':>18}  {'p (Holm)':>8}  {_COUNTS}"
@@ -21,7 +21,7 @@ AGREEMENT = 0.2
 
 def model_line(facts: ModelFacts) -> str:
     """What produced the vectors, in one line."""
-    parts = [facts.layout, f"{facts.dim} dimensions"]
+    parts = [facts.layout, *([f"{facts.dim} dimensions"] if facts.dim else [])]
     parts += [f"head {facts.head}"] if facts.head else []
     parts += [f"base {run_label(facts.base_model)}"] if facts.base_model else []
     parts += [
@@ -93,6 +93,5 @@ def metric_warnings(run: Scored) -> Iterator[str]:
 
 
 def ranks(before: float, after: float) -> str:
-    """``rank 1 -> 4``; expected ranks of tied documents have a fraction."""
-    left, right = (f"{rank:.0f}" if rank == round(rank) else f"{rank:.1f}" for rank in (before, after))
-    return f"rank {left} -> {right}"
+    """``rank 1 -> 4``."""
+    return f"rank {rank_name(before)} -> {rank_name(after)}"
