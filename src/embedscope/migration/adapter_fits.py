@@ -14,16 +14,16 @@ import numpy as np
 from embedscope.data.collection import Collection, identity
 from embedscope.errors import TooFewPointsError
 from embedscope.metrics.vectors import unit_rows
-from embedscope.migration.index_parts import IndexPart
-from embedscope.migration.model_swap import ModelSwap
+from embedscope.migration.model_swap import IndexPart, ModelSwap
 from embedscope.migration.space_adapters import SpaceAdapter, affine_adapter, orthogonal_adapter
-from embedscope.protocols import Float64Array, IntArray
+from embedscope.protocols import BoolArray, Float64Array, IntArray
 from embedscope.result import AdapterFit, PathKind
 from embedscope.settings import Settings
 from embedscope.stats.resampler import Resampler
 
 FITS = {PathKind.ORTHOGONAL: orthogonal_adapter, PathKind.AFFINE: affine_adapter}
 _FEWEST = 2
+_BLOCK_ROWS = 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,16 +34,17 @@ class HalvedAdapter:
     scored: tuple[IntArray, IntArray]  # documents of the other half, by map
     fit: AdapterFit
 
-    def parts(self, swap: ModelSwap, among: IntArray | None = None) -> list[IndexPart]:
-        """The OLD index, or the documents ``among`` it, searched by adapted NEW queries."""
+    def parts(self, swap: ModelSwap) -> list[IndexPart]:
+        """The OLD index, searched by adapted NEW queries."""
         return [
-            IndexPart(
-                rows if among is None else np.intersect1d(rows, among),
-                adapter.carried(swap.new_queries, is_unit=swap.is_old_unit),
-                swap.old_documents,
-            )
+            IndexPart(adapter.carried(swap.new_queries, is_unit=swap.is_old_unit), swap.old_documents, rows)
             for adapter, rows in zip(self.adapters, self.scored, strict=True)
         ]
+
+
+def chosen_adapter(adapters: Sequence[HalvedAdapter]) -> HalvedAdapter:
+    """The one that leads more unseen documents to their own OLD vectors; no query has a say in it."""
+    return max(adapters, key=lambda each: each.fit.identified.value or 0.0)
 
 
 def fit_adapters(
@@ -77,24 +78,26 @@ def _fitted(
     settings: Settings,
 ) -> HalvedAdapter:
     first, second = (FITS[kind](swap.new_documents[rows], swap.old_documents[rows]) for rows in samples)
-    found = [_cosines(adapter, swap, rows) for adapter, rows in ((first, samples[1]), (second, samples[0]))]
-    own, others = (np.concatenate(columns) for columns in zip(*found, strict=True))
-    resampler = Resampler(np.arange(len(own)), settings.measure.draws, settings.measure.seed)
+    found = [_unseen(adapter, swap, rows) for adapter, rows in ((first, samples[1]), (second, samples[0]))]
+    cosine, is_nearest = (np.concatenate(columns) for columns in zip(*found, strict=True))
+    resampler = Resampler(np.arange(len(cosine)), settings.measure.draws, settings.measure.seed)
     ridges = [adapter.ridge for adapter in (first, second) if adapter.ridge is not None]
     fit = AdapterFit(
         kind=kind,
         n_fitted=sum(map(len, samples)),
-        cosine=resampler.means({"cosine": own}, bounds=(-1.0, 1.0))["cosine"],
-        cosine_of_others=float(others.mean()),
+        cosine=resampler.means({"cosine": cosine}, bounds=(-1.0, 1.0))["cosine"],
+        identified=resampler.share(is_nearest),
         ridge=max(ridges, default=None),
     )
     return HalvedAdapter((first, second), scored, fit)
 
 
-def _cosines(adapter: SpaceAdapter, swap: ModelSwap, rows: IntArray) -> tuple[Float64Array, Float64Array]:
-    """Cosine of each carried document with its own OLD vector, and with that of the next one."""
-    carried = adapter.carried(swap.new_documents[rows], is_unit=True).astype(np.float64)
-    targets = unit_rows(swap.old_documents[rows].astype(np.float64))
-    own: Float64Array = np.einsum("nd,nd->n", carried, targets)
-    others: Float64Array = np.einsum("nd,nd->n", carried, np.roll(targets, 1, axis=0))
-    return own, others
+def _unseen(adapter: SpaceAdapter, swap: ModelSwap, rows: IntArray) -> tuple[Float64Array, BoolArray]:
+    """Cosine of each carried document with its own OLD vector, and whether no other of ``rows`` lies nearer."""
+    carried = adapter.carried(swap.new_documents[rows], is_unit=True)
+    targets = unit_rows(swap.old_documents[rows])
+    nearest = np.empty(len(rows), dtype=np.int64)
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        nearest[start : start + _BLOCK_ROWS] = np.argmax(carried[start : start + _BLOCK_ROWS] @ targets.T, axis=1)
+    cosine: Float64Array = np.einsum("nd,nd->n", carried.astype(np.float64), targets.astype(np.float64))
+    return cosine, nearest == np.arange(len(rows))

@@ -13,7 +13,7 @@ METRIC = "MRR"
 
 RULES = {
     PathKind.MIXED_UNADAPTED: "NEW queries as they are",
-    PathKind.MIXED_ADAPTED: "NEW queries, adapted for the OLD documents",
+    PathKind.MIXED_ADAPTED: "NEW queries, adapted for the OLD documents, NEW scores scaled",
     PathKind.MIXED_BOTH: "both queries, raw scores",
     PathKind.MIXED_SCALED: "both queries, NEW scores on the scale of OLD",
 }
@@ -37,7 +37,8 @@ def advise(
     sentences = [_headline(gain, cost)]
     sentences.append(_of_adapter(by_kind[adapter], gain, chance[METRIC]))
     sentences += _of_unadapted(by_kind[PathKind.UNADAPTED])
-    sentences.append(_of_mixed([path for path in paths if path.kind in MIXED and path.metrics]))
+    if cost.head is None or not cost.head.is_old_index_enough:  # else the NEW index is there before one is mixed
+        sentences.append(_of_mixed([path for path in paths if path.kind in MIXED and path.metrics]))
     fused = _on_metric(by_kind[PathKind.FUSED].from_new)
     if fused.is_surely(1):
         sentences.append(
@@ -81,9 +82,11 @@ def _of_adapter(path: MigrationPath, gain: Comparison, chance: float) -> str:
     name = f"On the OLD index, the {path.kind} adapter"
     if not gain.is_surely(1):
         return f"{name} changes {METRIC} by {difference(against_old)} from OLD."
-    if against_new.is_surely(-1):
-        return f"{name} keeps {percent_estimate(path.kept)} of the gain: {difference(against_old)} {METRIC} over OLD."
-    return f"{name} shows no loss: {difference(against_new)} {METRIC} from NEW."
+    if not against_new.is_surely(-1):
+        return f"{name} shows no loss: {difference(against_new)} {METRIC} from NEW."
+    if not against_old.is_surely(1):
+        return f"{name} has nothing of the gain to show: {difference(against_old)} {METRIC} from OLD."
+    return f"{name} keeps {percent_estimate(path.kept)} of the gain: {difference(against_old)} {METRIC} over OLD."
 
 
 def _of_unadapted(path: MigrationPath) -> Iterator[str]:

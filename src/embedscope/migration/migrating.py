@@ -13,11 +13,11 @@ from embedscope.measure.query_set import QuerySet
 from embedscope.measure.ranked import Ranked, facts_of, rank
 from embedscope.metrics.metric_names import parse_measure
 from embedscope.metrics.ranking import chance_level
-from embedscope.migration.adapter_fits import fit_adapters
+from embedscope.migration.adapter_fits import chosen_adapter, fit_adapters
 from embedscope.migration.advice import advise
 from embedscope.migration.list_turnover import turnover_of
-from embedscope.migration.model_swap import METRICS, ModelSwap
-from embedscope.migration.serving_paths import chosen_adapter, path_records, served_paths
+from embedscope.migration.model_swap import ModelSwap
+from embedscope.migration.serving_paths import METRICS, measured, path_records, served_paths
 from embedscope.migration.swap_cost import cost_of
 from embedscope.models.embed import Embeddings
 from embedscope.pipeline import embed_with, read, require_encoder
@@ -49,14 +49,15 @@ def migrate(settings: Settings, chosen: MigrateSettings, log: Log = SILENT) -> M
     ranking = settings.with_options(metrics=METRICS)
     log.step(f"Ranking {len(collection.documents):,} documents for {len(query_set.rows):,} queries by both")
     before, after = (rank(collection, found, query_set, ranking) for found in (ours, theirs))
-    swap = ModelSwap.of(collection, query_set, ours, theirs, settings)
+    swap = ModelSwap.of(collection, query_set, ours, theirs)
     generator = np.random.default_rng(settings.measure.seed)
     adapters = fit_adapters(swap, collection, settings, most=chosen.adapter_documents, generator=generator)
-    with log.progress("Serving", unit="paths") as progress:
-        served = served_paths(swap, adapters, generator, progress)
+    served, sources = served_paths(swap, adapters, generator)
+    with log.progress("Measuring the paths", unit="queries") as progress:
+        values = measured(swap, served, sources, progress)
     cost = cost_of(swap, collection.documents, old, new, chosen, batch_size=settings.model.batch_size)
     log.step("Intervals and paired tests")
-    paths = path_records(served, query_set.resampler, cost)
+    paths = path_records(values, query_set.resampler, cost)
     chance = {name: float(np.mean(chance_level(parse_measure(name), query_set.judgments))) for name in METRICS}
     k = min(K, int(query_set.judgments.n_ranked.min()))
     lost, gained = _moved(before, after), _moved(after, before)

@@ -1,33 +1,23 @@
-"""The queries and documents of a collection under two models, ranked over any index that holds vectors of both."""
+"""The queries and documents of a collection under two models, and the scores that a path to serve is made of."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
 
 from embedscope.data.collection import Collection
 from embedscope.measure.query_set import QuerySet
-from embedscope.measure.scoring import bound_of, rank_values, values_of
-from embedscope.metrics.accumulators import cells_in
-from embedscope.metrics.tie_counting import TieAccumulator
+from embedscope.measure.scoring import bound_of
+from embedscope.metrics.pair_sums import sum_and_gram
 from embedscope.metrics.vectors import unit_rows
-from embedscope.migration.index_parts import IndexPart, joined
 from embedscope.models.embed import Embeddings
-from embedscope.protocols import Float32Array, Float64Array
-from embedscope.settings import Settings, SimilarityFunction
+from embedscope.protocols import Float32Array, IntArray
+from embedscope.settings import TIE_TOLERANCE, SimilarityFunction
 
-METRICS = ("MRR", "Success@1", "nDCG@10")
 SAME = 1e-6
 """``1 - cosine`` of two vectors that are the same, as `parity` has it."""
-
-RRF_OFFSET, RRF_DEPTH = 60, 1000
-_CELLS = 1 << 22
-
-Values = dict[str, Float64Array]
-"""Each metric for each query, (Q,)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,14 +29,11 @@ class ModelSwap:
     old_documents: Float32Array  # (N, d_old)
     new_queries: Float32Array  # (Q, d_new)
     new_documents: Float32Array  # (N, d_new)
-    old_similarity: str
+    is_old_unit: bool  # OLD compares by cosine
     tolerance: float
-    device: str
 
     @classmethod
-    def of(
-        cls, collection: Collection, query_set: QuerySet, old: Embeddings, new: Embeddings, settings: Settings
-    ) -> ModelSwap:
+    def of(cls, collection: Collection, query_set: QuerySet, old: Embeddings, new: Embeddings) -> ModelSwap:
         """The collection under ``old`` and ``new``; scores within a millionth of the larger bound are tied."""
         rows = query_set.rows
         bounds = [bound_of(each.queries[rows], each.documents, each.similarity) for each in (old, new)]
@@ -56,9 +43,8 @@ class ModelSwap:
             old_documents=old.documents,
             new_queries=new.queries[rows],
             new_documents=new.documents,
-            old_similarity=old.similarity,
-            tolerance=settings.measure.tie_tolerance * max(bounds),
-            device=settings.model.device,
+            is_old_unit=SimilarityFunction(old.similarity) is SimilarityFunction.COSINE,
+            tolerance=TIE_TOLERANCE * max(bounds),
         )
 
     @property
@@ -71,63 +57,68 @@ class ModelSwap:
         """Whether the vectors of both models have as many numbers, so that one can be scored against the other."""
         return self.old_documents.shape[1:] == self.new_documents.shape[1:]
 
-    @property
-    def is_old_unit(self) -> bool:
-        """Whether OLD compares by cosine."""
-        return SimilarityFunction(self.old_similarity) is SimilarityFunction.COSINE
-
-    def values(self, parts: Sequence[IndexPart]) -> Values:
-        """The metrics of an index made of ``parts``."""
-        queries, documents = joined(parts)
-        judgments = self.query_set.judgments
-        return rank_values(queries, documents, judgments, METRICS, tolerance=self.tolerance, device=self.device)
-
-    def fused_values(self) -> Values:
-        """The metrics of both indexes fused: ``1 / (60 + rank)`` summed over the two lists of 1,000 (RRF).
-
-        Documents of one score share the mean of their ranks; those in neither list are tied at the end.
-
-        References
-        ----------
-        Cormack, Clarke & Büttcher, "Reciprocal rank fusion outperforms Condorcet and individual rank learning methods",
-        SIGIR 2009.
-        """
-        parts = []
-        for start, block in self._fused_blocks():
-            own = self.query_set.judgments.select(np.arange(start, start + len(block)))
-            pair_scores = block[own.query_of_pair, own.documents]
-            ties = TieAccumulator(own, pair_scores, tolerance=1e-12)
-            ties.update(block, 0, 0)
-            parts.append(values_of(METRICS, own, pair_scores, ties.result()))
-        return {name: np.concatenate([part[name] for part in parts]) for name in METRICS}
-
-    def _fused_blocks(self) -> Iterator[tuple[int, Float64Array]]:
-        step = max(1, _CELLS // self.n_documents)
-        sides = ((self.old_queries, self.old_documents), (self.new_queries, self.new_documents))
-        excluded = self.query_set.judgments.excluded
-        for start in range(0, len(self.old_queries), step):
-            rows = slice(start, start + step)
-            fused = np.zeros((len(self.old_queries[rows]), self.n_documents))
-            outside = None if excluded is None else cells_in(excluded, fused, start, 0)
-            for queries, documents in sides:
-                scores = queries[rows] @ documents.T
-                if outside is not None:
-                    scores[outside] = -np.inf
-                ranks = rankdata(-scores, axis=1)
-                fused += np.where(ranks <= RRF_DEPTH, 1 / (RRF_OFFSET + ranks), 0.0)
-            if outside is not None:
-                fused[outside] = -np.inf
-            yield start, fused
-
     def is_same(self) -> bool:
         """Whether both models give every text the same vector."""
         return self.is_one_width and all(
-            _farthest(old, new) <= SAME
+            farthest(old, new) <= SAME
             for old, new in ((self.old_queries, self.new_queries), (self.old_documents, self.new_documents))
         )
 
 
-def _farthest(one: Float32Array, other: Float32Array) -> float:
+def farthest(one: Float32Array, other: Float32Array) -> float:
     """Largest ``1 - cosine`` of matched rows, from their difference."""
     u, v = (unit_rows(rows.astype(np.float64)) for rows in (one, other))
     return float(np.square(u - v).sum(axis=1).max()) / 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IndexPart:
+    """Some documents of an index and the queries that search them."""
+
+    queries: Float32Array  # (Q, d)
+    documents: Float32Array  # (N, d)
+    rows: IntArray | None = None  # of the documents; None for all of them
+
+    @property
+    def searched(self) -> Float32Array:
+        """The documents of the part, shape (n, d)."""
+        return self.documents if self.rows is None else self.documents[self.rows]
+
+
+def scores_of(parts: Sequence[IndexPart], queries: slice, n_documents: int) -> Float32Array:
+    """Scores of some queries and all documents, (q, N): each document by the part that it is in."""
+    if len(parts) == 1 and parts[0].rows is None:
+        return parts[0].queries[queries] @ parts[0].documents.T
+    scores = np.empty((len(parts[0].queries[queries]), n_documents), dtype=np.float32)
+    for part in parts:
+        scores[:, slice(None) if part.rows is None else part.rows] = part.queries[queries] @ part.searched.T
+    return scores
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreLevel:
+    """Mean and standard deviation of the scores of all pairs of queries and documents."""
+
+    mean: float
+    std: float
+
+    @classmethod
+    def of(cls, parts: Sequence[IndexPart]) -> ScoreLevel:
+        """``sum = sum(q) . sum(d)``, ``sum of squares = tr(Q'Q D'D)``, in float64, without a pair."""
+        total = squares = 0.0
+        n_pairs = 0
+        for part in parts:
+            documents = part.searched
+            (query_sum, query_gram), (document_sum, document_gram) = sum_and_gram(part.queries), sum_and_gram(documents)
+            total += float(query_sum @ document_sum)
+            squares += float((query_gram * document_gram).sum())
+            n_pairs += len(part.queries) * len(documents)
+        mean = total / n_pairs
+        return cls(mean, float(np.sqrt(max(squares / n_pairs - mean**2, 0.0))))
+
+    def onto(self, other: ScoreLevel) -> tuple[float, float]:
+        """Scale and shift that bring scores of this level to ``other``; none where they have no spread."""
+        if min(self.std, other.std) <= 0:
+            return 1.0, 0.0
+        scale = other.std / self.std
+        return scale, other.mean - scale * self.mean

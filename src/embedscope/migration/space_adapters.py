@@ -4,8 +4,8 @@ Sources
 -------
 Schönemann, "A generalized solution of the orthogonal Procrustes problem", Psychometrika 31 (1966).
 Hoerl & Kennard, "Ridge regression: biased estimation for nonorthogonal problems", Technometrics 12 (1970).
-Allen, "The relationship between variable selection and data augmentation and a method for prediction", Technometrics 16
-(1974): leave-one-out residuals of a linear fit.
+Golub, Heath & Wahba, "Generalized cross-validation as a method for choosing a good ridge parameter", Technometrics 21
+(1979).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def orthogonal_adapter(rows: FloatArray, targets: FloatArray) -> SpaceAdapter:
     Raises
     ------
     InvalidEmbeddingsError
-        If the numbers of rows differ or there are none.
+        If the numbers of rows differ, or there are fewer than two.
     """
     x, y = _paired(rows, targets)
     left, _, right = np.linalg.svd(x.T @ y, full_matrices=False)
@@ -64,8 +64,8 @@ def orthogonal_adapter(rows: FloatArray, targets: FloatArray) -> SpaceAdapter:
 def affine_adapter(rows: FloatArray, targets: FloatArray) -> SpaceAdapter:
     """The affine map that carries ``rows`` nearest to ``targets`` under a penalty on its matrix (ridge).
 
-    Minimises ``||X W + 1 b' - Y||^2 + r ||W||^2``. Of the penalties ``r`` in `RIDGES` the one with the smallest sum of
-    squared leave-one-out residuals is taken, ``e_i / (1 - 1/n - h_ii)`` for a centred fit with hat matrix H.
+    Minimises ``||X W + 1 b' - Y||^2 + r ||W||^2``. Of the penalties ``r`` in `RIDGES` the one is taken that minimises
+    generalised cross-validation, ``RSS(r) / (n - 1 - tr H(r))^2`` with the hat matrix H of the centred rows.
 
     Parameters and errors as `orthogonal_adapter`.
     """
@@ -74,23 +74,20 @@ def affine_adapter(rows: FloatArray, targets: FloatArray) -> SpaceAdapter:
     left, sizes, right = np.linalg.svd(x - x_mean, full_matrices=False)
     centred = y - y_mean
     seen = left.T @ centred  # (r, d_to)
-    unseen, weights = centred - left @ seen, left**2
-    free = 1 - 1 / len(x) - weights.sum(axis=1)  # (n,) what no direction of the rows explains
+    seen_squares = np.square(seen).sum(axis=1)
+    unseen = float(np.square(centred - left @ seen).sum())
     ridges = np.array(RIDGES) * max(float(sizes[0]) ** 2, np.finfo(np.float64).tiny)
-    errors = []
-    for ridge in ridges:
-        shrunk = ridge / (sizes**2 + ridge)  # (r,)
-        residuals = unseen + left @ (shrunk[:, np.newaxis] * seen)
-        left_out = np.maximum(free + weights @ shrunk, np.finfo(np.float64).eps)
-        errors.append(float(np.square(residuals / left_out[:, np.newaxis]).sum()))
-    ridge = float(ridges[int(np.argmin(errors))])
+    shrunk = ridges[:, np.newaxis] / (sizes**2 + ridges[:, np.newaxis])  # (R, r)
+    rss = unseen + shrunk**2 @ seen_squares
+    ridge = float(ridges[int(np.argmin(rss / (len(x) - 1 - (1 - shrunk).sum(axis=1)) ** 2))])
     weight = right.T @ ((sizes / (sizes**2 + ridge))[:, np.newaxis] * seen)
     return SpaceAdapter(weight, y_mean - x_mean @ weight, ridge)
 
 
 def _paired(rows: FloatArray, targets: FloatArray) -> tuple[Float64Array, Float64Array]:
-    if len(rows) != len(targets) or not len(rows):
+    if len(rows) != len(targets) or len(rows) < 2:
         raise InvalidEmbeddingsError(
-            f"An adapter is fitted on texts that both models have encoded; got {len(rows)} and {len(targets)} vectors."
+            f"An adapter is fitted on 2 texts or more that both models have encoded; got {len(rows)} and {len(targets)} "
+            f"vectors."
         )
     return rows.astype(np.float64), targets.astype(np.float64)

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from embedscope.metrics.vectors import unit_rows
-from embedscope.migration.model_swap import SAME, ModelSwap
+from embedscope.migration.model_swap import SAME, ModelSwap, farthest
 from embedscope.models.encoding_rate import encoding_rate, reading_cost
 from embedscope.models.model import Model
 from embedscope.models.projectors import Linear
@@ -91,7 +90,4 @@ def _head_product(swap: ModelSwap, old: Model | None, new: Model | None, n_docum
 
 def _gives_new(swap: ModelSwap, new: Model) -> bool:
     """Whether the NEW head makes the NEW vectors from the vectors of the OLD index."""
-    made, wanted = (
-        unit_rows(rows.astype(np.float64)) for rows in (new.projector.project(swap.old_documents), swap.new_documents)
-    )
-    return float(np.square(made - wanted).sum(axis=1).max()) / 2 <= SAME
+    return farthest(new.projector.project(swap.old_documents), swap.new_documents) <= SAME

@@ -15,7 +15,7 @@ NAMES = {
     PathKind.ORTHOGONAL: "NEW queries, orthogonal adapter, OLD index",
     PathKind.AFFINE: "NEW queries, affine adapter, OLD index",
     PathKind.MIXED_UNADAPTED: "{share} NEW: NEW queries as they are",
-    PathKind.MIXED_ADAPTED: "{share} NEW: NEW queries, adapted for OLD documents",
+    PathKind.MIXED_ADAPTED: "{share} NEW: NEW queries, adapted for OLD, scaled",
     PathKind.MIXED_BOTH: "{share} NEW: both queries, raw scores",
     PathKind.MIXED_SCALED: "{share} NEW: both queries, NEW scores scaled",
     PathKind.FUSED: "both indexes whole, fused",

@@ -20,7 +20,7 @@ class PathKind(StrEnum):
     ORTHOGONAL = "orthogonal"  # NEW queries carried into the OLD space by an orthogonal matrix
     AFFINE = "affine"  # the same by an affine map
     MIXED_UNADAPTED = "mixed, new queries"  # NEW queries as they are, a share of the documents NEW
-    MIXED_ADAPTED = "mixed, adapted queries"  # NEW queries, carried into the OLD space for OLD documents
+    MIXED_ADAPTED = "mixed, adapted queries"  # NEW queries, carried into the OLD space for OLD documents, scaled
     MIXED_BOTH = "mixed, both queries"  # the query of each document's own model
     MIXED_SCALED = "mixed, both queries, scaled"  # the same, NEW scores brought to mean and spread of OLD ones
     FUSED = "fused"  # both indexes whole, their lists fused by reciprocal ranks
@@ -55,14 +55,15 @@ class AdapterFit:
     """A map from the NEW space to the OLD one, fitted on documents encoded by both, in two halves of them.
 
     ``cosine`` is the mean cosine of a document's OLD vector and its carried NEW vector, by the map fitted on the half
-    that the document is not in; ``cosine_of_others`` that with the OLD vector of another document of its half.
-    ``ridge`` is the larger penalty of the two halves, chosen by leave-one-out; None for the orthogonal map.
+    that the document is not in; ``identified`` the share of documents to which no OLD vector of their half is nearer
+    than their own.
+    ``ridge`` is the larger penalty of the two halves, chosen by generalised cross-validation; None for the orthogonal map.
     """
 
     kind: PathKind
     n_fitted: int  # documents of both halves
     cosine: Estimate
-    cosine_of_others: float
+    identified: Estimate
     ridge: float | None = None
 
 

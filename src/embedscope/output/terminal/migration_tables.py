@@ -80,8 +80,8 @@ def product_words(head: HeadProduct) -> str:
 def _fit_words(fit: AdapterFit) -> str:
     ridge = "" if fit.ridge is None else f", penalty {fit.ridge:.2g}"
     return (
-        f"mean cosine {estimate(fit.cosine)} to the OLD vector of an unseen document, {number(fit.cosine_of_others)} "
-        f"to that of another; {fit.n_fitted:,} documents in two halves{ridge}"
+        f"{percent_estimate(fit.identified)} of unseen documents nearest their own OLD vector, mean cosine "
+        f"{estimate(fit.cosine)}; fitted on {fit.n_fitted:,} documents in two halves{ridge}"
     )
 
 
