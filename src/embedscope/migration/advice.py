@@ -96,7 +96,10 @@ def _of_unadapted(path: MigrationPath) -> Iterator[str]:
     if against.is_surely(-1):
         yield f"Do not serve NEW queries on the OLD index as they are: {METRIC} falls to {value}."
     else:
-        yield f"NEW queries can search the OLD index as they are: {METRIC} {value}, {difference(against)} from OLD."
+        yield (
+            f"No loss is shown for NEW queries on the OLD index as they are: {METRIC} {value}, {difference(against)} "
+            f"from OLD."
+        )
 
 
 def _of_mixed(paths: Sequence[MigrationPath]) -> str:

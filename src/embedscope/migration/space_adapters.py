@@ -87,7 +87,7 @@ def affine_adapter(rows: FloatArray, targets: FloatArray) -> SpaceAdapter:
 def _paired(rows: FloatArray, targets: FloatArray) -> tuple[Float64Array, Float64Array]:
     if len(rows) != len(targets) or len(rows) < 2:
         raise InvalidEmbeddingsError(
-            f"An adapter is fitted on 2 texts or more that both models have encoded; got {len(rows)} and {len(targets)} "
-            f"vectors."
+            f"An adapter is fitted on 2 texts or more that both models have encoded; got {len(rows)} and "
+            f"{len(targets)} vectors."
         )
     return rows.astype(np.float64), targets.astype(np.float64)

@@ -56,8 +56,8 @@ class AdapterFit:
 
     ``cosine`` is the mean cosine of a document's OLD vector and its carried NEW vector, by the map fitted on the half
     that the document is not in; ``identified`` the share of documents to which no OLD vector of their half is nearer
-    than their own.
-    ``ridge`` is the larger penalty of the two halves, chosen by generalised cross-validation; None for the orthogonal map.
+    than their own. ``ridge`` is the larger penalty of the two halves, chosen by generalised cross-validation; None for
+    the orthogonal map.
     """
 
     kind: PathKind
