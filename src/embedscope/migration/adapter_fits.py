@@ -1,7 +1,7 @@
 """Adapters from NEW to OLD, fitted so that no document is scored by a map that has seen it.
 
 The documents are divided at random into two halves. A map is fitted on each; a document of one half is scored by the
-map of the other. What is the text of a query as well is fitted on by neither.
+map of the other.
 """
 
 from __future__ import annotations
@@ -52,22 +52,24 @@ def fit_adapters(
 ) -> tuple[HalvedAdapter, ...]:
     """An orthogonal and an affine map, each fitted twice on up to ``most / 2`` documents.
 
-    Raises TooFewPointsError if a half has fewer than two documents that are no query.
+    Documents that are the text of a query as well are left out, unless they are more than half of all.
+
+    Raises TooFewPointsError if a half has fewer than two documents.
     """
     order = generator.permutation(swap.n_documents)
     halves = [np.sort(order[start::2]) for start in (0, 1)]
+    if len(halves[1]) < _FEWEST:
+        raise TooFewPointsError(
+            f"An adapter is fitted on half of the documents, {_FEWEST} or more; the data set has {swap.n_documents}. "
+            f"Add documents to it."
+        )
     texts = set(map(identity, collection.queries))
     is_query = np.array([identity(text) in texts for text in collection.documents])
+    keeps_queries = 2 * int(is_query.sum()) > swap.n_documents
     samples = [
-        np.sort(generator.permutation(half[~is_query[half]])[: max(_FEWEST, most // 2)]).astype(np.int64)
-        for half in halves
+        np.sort(generator.permutation(half if keeps_queries else half[~is_query[half]])[: most // 2]) for half in halves
     ]
-    if min(map(len, samples)) < _FEWEST:
-        raise TooFewPointsError(
-            f"An adapter is fitted on documents that are no query, {_FEWEST} or more in each half of them; the data "
-            f"set has {sum(map(len, samples))}. Add documents to it."
-        )
-    return tuple(_fitted(kind, swap, (halves[1], halves[0]), samples, settings) for kind in FITS)
+    return tuple(_fitted(kind, swap, (halves[1], halves[0]), samples, is_query, settings) for kind in FITS)
 
 
 def _fitted(
@@ -75,6 +77,7 @@ def _fitted(
     swap: ModelSwap,
     scored: tuple[IntArray, IntArray],
     samples: Sequence[IntArray],
+    is_query: BoolArray,
     settings: Settings,
 ) -> HalvedAdapter:
     first, second = (FITS[kind](swap.new_documents[rows], swap.old_documents[rows]) for rows in samples)
@@ -85,6 +88,7 @@ def _fitted(
     fit = AdapterFit(
         kind=kind,
         n_fitted=sum(map(len, samples)),
+        n_queries=sum(int(is_query[rows].sum()) for rows in samples),
         cosine=resampler.means({"cosine": cosine}, bounds=(-1.0, 1.0))["cosine"],
         identified=resampler.share(is_nearest),
         ridge=max(ridges, default=None),

@@ -22,7 +22,7 @@ from embedscope.migration.swap_cost import cost_of
 from embedscope.models.embed import Embeddings
 from embedscope.pipeline import embed_with, read, require_encoder
 from embedscope.protocols import IntArray
-from embedscope.result import Migration, ModelFacts, MovedQuery
+from embedscope.result import AdapterFit, Migration, ModelFacts, MovedQuery
 from embedscope.settings import MigrateSettings, Settings
 
 K = 10
@@ -78,7 +78,7 @@ def migrate(settings: Settings, chosen: MigrateSettings, log: Log = SILENT) -> M
         cost=cost,
         is_same=(is_same := swap.is_same()),
         advice=advise(paths, cost, chosen_adapter(adapters).fit.kind, chance, is_same=is_same),
-        notes=tuple(_notes(ours.facts, theirs.facts, adapters[0].fit.n_fitted)),
+        notes=tuple(_notes(ours.facts, theirs.facts, adapters[0].fit)),
         seed=settings.measure.seed,
         n_draws=settings.measure.draws,
     )
@@ -115,12 +115,17 @@ def _queries(rows: IntArray, before: Ranked, after: Ranked) -> tuple[MovedQuery,
     return tuple(MovedQuery(old.texts[row], float(old.rank[row]), float(new.rank[row])) for row in rows)
 
 
-def _notes(old: ModelFacts, new: ModelFacts, n_fitted: int) -> list[str]:
+def _notes(old: ModelFacts, new: ModelFacts, fit: AdapterFit) -> list[str]:
     notes = []
-    if n_fitted // 2 < 2 * new.dim:
+    if fit.n_fitted // 2 < 2 * new.dim:
         notes.append(
-            f"Each adapter was fitted on {n_fitted // 2:,} documents, fewer than twice the {new.dim:,} numbers of a "
-            f"NEW vector; one that is fitted on more may keep more."
+            f"Each adapter was fitted on {fit.n_fitted // 2:,} documents, fewer than twice the {new.dim:,} numbers of "
+            f"a NEW vector; one that is fitted on more may keep more."
+        )
+    if fit.n_queries:
+        notes.append(
+            f"{fit.n_queries:,} of the documents that the adapters were fitted on are queries as well, because most "
+            f"documents are: their paths look better than they would with new queries."
         )
     if new.query_prompt != new.document_prompt:
         notes.append("Adapters are fitted on documents and carry queries, which NEW encodes behind another prompt.")

@@ -62,6 +62,7 @@ class AdapterFit:
 
     kind: PathKind
     n_fitted: int  # documents of both halves
+    n_queries: int  # of them, the text of a query as well
     cosine: Estimate
     identified: Estimate
     ridge: float | None = None
