@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.support.planted import collection_of, model
 
 from embedscope.data.collection import Collection
 from embedscope.measure.ranked import NO_VECTORS
@@ -18,7 +19,6 @@ from embedscope.pipeline import Embedded, result_of
 from embedscope.result import Outcome, Result
 from embedscope.result.saved_run import read_run
 from embedscope.settings import Settings
-from tests.support.planted import collection_of, model
 
 SETTINGS = Settings.of(draws=500, skip_umap=True)
 

@@ -78,6 +78,8 @@ from embedscope.result.saved_run import is_run_folder, read_run
 from embedscope.settings import PROMPTS, Settings, SimilarityFunction, require_unused
 from embedscope.stats.resampler import Stream, holm_over
 
+NOT_ASKED_FOR = "not asked for"
+
 OnStage = Callable[[Scored], None]
 
 
@@ -389,9 +391,8 @@ def measure(
 ) -> Scored:
     """What the ranking says: metrics beside their baselines, similarities, hard negatives by type, leakage."""
     values, references = baselines(collection, embedded, ranked, settings)
-    scored = estimates_of(
-        ranked, settings, values, model=embedded.system.facts, data=facts_of(collection, ranked), log=log
-    )
+    data = replace(facts_of(collection, ranked), name=settings.data.data or "")
+    scored = estimates_of(ranked, settings, values, model=embedded.system.facts, data=data, log=log)
     vectors = embedded.embeddings
     heatmap = None
     if vectors is not None:
@@ -633,15 +634,18 @@ def _failure_modes(
     )
 
 
-def begin_maps(ranked: Ranked, settings: Settings, log: Log = SILENT) -> tuple[Points | None, PendingMaps | None]:
-    """The points, and their maps, which are laid out beside what else there is to do; the neighbour graph is shared.
+def begin_maps(ranked: Ranked, settings: Settings, log: Log = SILENT) -> tuple[Points | None, PendingMaps | str]:
+    """The points, and their maps, which are laid out beside what else there is to do, or why there are none.
 
+    The neighbour graph is shared.
     Maps are of directions also where vectors are compared by dot product, and say so: nearness by dot product is not
     symmetric, and a long vector is near to all.
     """
     methods, seed, vectors = settings.maps.methods, settings.measure.seed, ranked.vectors
-    if not methods or vectors is None or isinstance(vectors.documents, DocumentSummary):
-        return None, None
+    if vectors is None:
+        return None, NO_VECTORS
+    if not methods or isinstance(vectors.documents, DocumentSummary):
+        return None, NOT_ASKED_FOR
     choice = points_of_run(
         ranked.query_table,
         len(vectors.documents),
@@ -650,6 +654,10 @@ def begin_maps(ranked: Ranked, settings: Settings, log: Log = SILENT) -> tuple[P
     )
     rows = choice.vectors(vectors.queries, vectors.documents)
     perplexity = settings.maps.perplexity
+    reason = maps.undrawable(rows)
+    if reason is not None:
+        log.warn(f"no map is drawn: {reason}")
+        return None, reason
     kinds = np.unique([str(role) for role in choice.roles], return_inverse=True)[1].astype(np.int64)
     graph = maps.neighbor_graph(rows, maps.graph_size(len(rows), perplexity=perplexity), strata=kinds, seed=seed)
     by = f", by direction: {MAP_BY_DIRECTION}" if ranked.similarity == SimilarityFunction.DOT else ""
@@ -658,11 +666,11 @@ def begin_maps(ranked: Ranked, settings: Settings, log: Log = SILENT) -> tuple[P
 
 
 def with_maps(
-    diagnosed: Diagnosed, points: Points | None, layouts: PendingMaps | None, themes: Sequence[ThemeLevel] = ()
+    diagnosed: Diagnosed, points: Points | None, layouts: PendingMaps | str, themes: Sequence[ThemeLevel] = ()
 ) -> Mapped:
     """What was diagnosed with its maps, as soon as they are laid out."""
-    if layouts is None or points is None:
-        return without_maps(diagnosed, no_maps(diagnosed), themes)
+    if isinstance(layouts, str) or points is None:
+        return without_maps(diagnosed, str(layouts), themes)
     return mapped_with_themes(diagnosed, points, layouts.result(), themes)
 
 
@@ -721,13 +729,15 @@ def _at(values: IntArray, rows: IntArray) -> IntArray:
 
 def no_maps(diagnosed: Diagnosed) -> str:
     """Why a run has no maps."""
-    return NO_VECTORS if diagnosed.similarity is None else "not asked for"
+    return NO_VECTORS if diagnosed.similarity is None else NOT_ASKED_FOR
 
 
 def without_maps(diagnosed: Diagnosed, reason: str, themes: Sequence[ThemeLevel] = ()) -> Mapped:
-    """What was diagnosed, without maps, and why."""
+    """What was diagnosed, without maps, and why; the page shows the reason where it is none that was chosen."""
     found = _theme_records(themes, lambda level, place: {})
-    return extended(diagnosed, Mapped, not_measured={**diagnosed.not_measured, "maps": reason}, themes=found)
+    absent = {} if reason in (NOT_ASKED_FOR, NO_VECTORS) else dict.fromkeys(MAP_NAMES, reason)
+    not_measured = {**diagnosed.not_measured, "maps": reason}
+    return extended(diagnosed, Mapped, not_measured=not_measured, maps_absent=absent, themes=found)
 
 
 def decide(mapped: Mapped, settings: Settings, criteria: Criteria) -> Result:
