@@ -40,7 +40,7 @@ def advise(
     if cost.head is None or not cost.head.is_old_index_enough:  # else the NEW index is there before one is mixed
         sentences.append(_of_mixed([path for path in paths if path.kind in MIXED and path.metrics]))
     fused = _on_metric(by_kind[PathKind.FUSED].from_new)
-    if fused.is_surely(1):
+    if fused.is_surely(1) and _on_metric(by_kind[PathKind.FUSED].from_old).is_surely(1):
         sentences.append(
             f"Both indexes fused add {difference(fused)} {METRIC} to NEW, for two encodings of each query and the "
             f"bytes of both."
@@ -59,11 +59,15 @@ def _headline(gain: Comparison, cost: MigrationCost) -> str:
     if head is not None:
         vectors = "the vectors of the OLD index" if head.is_old_index_enough else "stored base vectors"
         how = f"a product with the head, about {format_seconds(head.seconds)}; no text is encoded"
+        if not head.is_old_index_enough:
+            how += f" unless base vectors were not kept: then {_encoding(cost)}"
         return f"Compute the NEW index from {vectors}: {difference(gain)} {METRIC} ({how})."
+    return f"Encode all again: {difference(gain)} {METRIC} ({_encoding(cost)})."
+
+
+def _encoding(cost: MigrationCost) -> str:
     texts = f"{format_count(cost.n_documents)} documents"
-    if cost.hours is not None:
-        texts += f", about {format_seconds(3600 * cost.hours)} of encoding"
-    return f"Encode all again: {difference(gain)} {METRIC} ({texts})."
+    return texts if cost.hours is None else f"{texts}, about {format_seconds(3600 * cost.hours)} of encoding"
 
 
 def _of_adapter(path: MigrationPath, gain: Comparison, chance: float) -> str:
@@ -110,8 +114,8 @@ def _of_mixed(paths: Sequence[MigrationPath]) -> str:
     against, rule = _on_metric(best.from_old), RULES[best.kind]
     if against.is_surely(-1):
         return (
-            f"Switch at once: a mixed index loses {METRIC} by every rule, at {percent(best.share)} NEW still "
-            f"{difference(against)} from OLD ({rule})."
+            f"Do not serve a mixed index: it loses {METRIC} by every rule, at {percent(best.share)} NEW still "
+            f"{difference(against)} from OLD ({rule}). Switch from one whole index to the other."
         )
     queries = count(best.query_encodings, "encoding")
     return (
