@@ -37,7 +37,7 @@ class HalvedAdapter:
     def parts(self, swap: ModelSwap) -> list[IndexPart]:
         """The OLD index, searched by adapted NEW queries."""
         return [
-            IndexPart(adapter.carried(swap.new_queries, is_unit=swap.is_old_unit), swap.old_documents, rows)
+            IndexPart(adapter.carried(swap.new_queries, is_unit=swap.is_old_unit), swap.old_documents[rows], rows)
             for adapter, rows in zip(self.adapters, self.scored, strict=True)
         ]
 

@@ -76,13 +76,8 @@ class IndexPart:
     """Some documents of an index and the queries that search them."""
 
     queries: Float32Array  # (Q, d)
-    documents: Float32Array  # (N, d)
-    rows: IntArray | None = None  # of the documents; None for all of them
-
-    @property
-    def searched(self) -> Float32Array:
-        """The documents of the part, shape (n, d)."""
-        return self.documents if self.rows is None else self.documents[self.rows]
+    documents: Float32Array  # (n, d)
+    rows: IntArray | None = None  # (n,) which documents of the collection they are; None for all of them
 
 
 def scores_of(parts: Sequence[IndexPart], queries: slice, n_documents: int) -> Float32Array:
@@ -91,7 +86,7 @@ def scores_of(parts: Sequence[IndexPart], queries: slice, n_documents: int) -> F
         return parts[0].queries[queries] @ parts[0].documents.T
     scores = np.empty((len(parts[0].queries[queries]), n_documents), dtype=np.float32)
     for part in parts:
-        scores[:, slice(None) if part.rows is None else part.rows] = part.queries[queries] @ part.searched.T
+        scores[:, slice(None) if part.rows is None else part.rows] = part.queries[queries] @ part.documents.T
     return scores
 
 
@@ -108,11 +103,11 @@ class ScoreLevel:
         total = squares = 0.0
         n_pairs = 0
         for part in parts:
-            documents = part.searched
-            (query_sum, query_gram), (document_sum, document_gram) = sum_and_gram(part.queries), sum_and_gram(documents)
+            query_sum, query_gram = sum_and_gram(part.queries)
+            document_sum, document_gram = sum_and_gram(part.documents)
             total += float(query_sum @ document_sum)
             squares += float((query_gram * document_gram).sum())
-            n_pairs += len(part.queries) * len(documents)
+            n_pairs += len(part.queries) * len(part.documents)
         mean = total / n_pairs
         return cls(mean, float(np.sqrt(max(squares / n_pairs - mean**2, 0.0))))
 
