@@ -728,6 +728,21 @@ class ParitySettings(Checked):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MigrateSettings(Checked):
+    """The model that is served, the one that is to take its place, and the index in production."""
+
+    old: str | None = option(None, "model that is served: a checkpoint or an embedding file", metavar="OLD")
+    new: str | None = option(None, "model to take its place: a checkpoint or an embedding file", metavar="NEW")
+    corpus: int | None = option(
+        None, "number of documents in production, such as 10M", parse_count, shown_default="those of the data set"
+    )
+    encode_rate: float | None = option(
+        None, "texts that NEW encodes in a second", positive, metavar="N", shown_default="measured"
+    )
+    adapter_documents: int = option(10_000, "largest number of documents that an adapter is fitted on", whole(4))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportSettings(Checked):
     """Which page is drawn again."""
 

@@ -16,6 +16,7 @@ from embedscope.settings import (
     EngineSettings,
     MapSettings,
     MeasureSettings,
+    MigrateSettings,
     ModelSettings,
     Option,
     OutputSettings,
@@ -268,6 +269,20 @@ COMMANDS = (
         ),
         required=("data",),
         positional=("measured", "served"),
+    ),
+    Command(
+        "migrate",
+        "show what a swap of models does to the index in production",
+        (
+            Group("two models, and the index", MigrateSettings),
+            Group("data", DataSettings, ("data", *_READING, "max_samples")),
+            Group("how both encode", ModelSettings, _ENCODING),
+            Group("judging", MeasureSettings, ("seed", "draws")),
+            Group("output", OutputSettings, ("output", "format", "dpi", *_PRINTED)),
+        ),
+        defaults={"max_samples": 0},
+        required=("data",),
+        positional=("old", "new"),
     ),
     Command(
         "report",

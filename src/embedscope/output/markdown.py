@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from embedscope.result import Check, Comparison, Metric, Outcome, Result, SetResult, SeveralSets, Verdict, run_label
+from embedscope.output.path_rows import change_of, cost_cells, metric_cells, path_name
+from embedscope.result import (
+    Check,
+    Comparison,
+    Metric,
+    Migration,
+    MigrationPath,
+    Outcome,
+    Result,
+    SetResult,
+    SeveralSets,
+    Verdict,
+    run_label,
+)
 from embedscope.result.formatting import interval, number, p_value, queries_of
 from embedscope.result.several_sets import SHOWN
 
@@ -91,6 +104,31 @@ def _set_row(each: SetResult, own: Comparison | None) -> str:
         else [number(own.difference, sign=True), interval(own), _cell(p_value(own.p_adjusted))]
     )
     return f"| {' | '.join([*cells, each.verdict.outcome.value])} |"
+
+
+def migration_markdown(found: Migration) -> str:
+    """A swap of models as GitHub Markdown: what to do, every path, what it costs."""
+    lines = [
+        "## embedscope: migration",
+        "",
+        *(f"- {_cell(sentence)}" for sentence in found.advice),
+        "",
+        f"OLD `{_code(run_label(found.old.checkpoint))}`, NEW `{_code(run_label(found.new.checkpoint))}`; "
+        f"{queries_of(found.data)}, {found.data.n_documents:,} documents; "
+        f"cost for {found.cost.n_documents:,} documents.",
+        "",
+        "| path | MRR | Success@1 | nDCG@10 | MRR - OLD's | MRR - NEW's | texts to encode | vectors | encodings |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        *(_path_row(path) for path in found.paths),
+        "",
+    ]
+    lines += [f"- {_cell(note)}" for note in found.notes]
+    return "\n".join(lines) + "\n" * bool(found.notes)
+
+
+def _path_row(path: MigrationPath) -> str:
+    changes = [change_of(path), change_of(path, from_new=True)]
+    return f"| {' | '.join([path_name(path), *metric_cells(path), *changes, *cost_cells(path)])} |"
 
 
 def _metric_row(metric: Metric, lexical: Mapping[str, Mapping[str, float | None]]) -> str:

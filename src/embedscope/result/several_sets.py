@@ -39,8 +39,8 @@ class SetResult:
 class Macro:
     """Means over the sets, each counted once. Intervals rest on the queries within the sets: the sets are fixed.
 
-    ``lexical`` are the means of what was the stronger of n-grams and BM25 on each set. Wins, losses and ties of the ``comparisons`` count the queries
-    of all sets.
+    ``lexical`` are the means of what was the stronger of n-grams and BM25 on each set. Wins, losses and ties of the
+    ``comparisons`` count the queries of all sets.
     """
 
     metrics: Mapping[str, Estimate]

@@ -14,7 +14,7 @@ const WORDS = { deploy: 'Deploy', retrain: 'Retrain', undecided: 'Undecided', un
 
 const NGRAMS = (
   <>
-    <i class="scale-mark is-lexical" /> n-grams
+    <i class="scale-mark is-lexical" /> lexical
   </>
 );
 
@@ -141,7 +141,7 @@ function columnsOf(rows: Row[], metric: string, hasReference: boolean): Column<R
         low: score?.low ?? null,
         high: score?.high ?? null,
         domain,
-        marks: lexical === null ? [] : [{ value: lexical, label: 'character n-grams', kind: 'lexical' }],
+        marks: lexical === null ? [] : [{ value: lexical, label: 'lexical baseline', kind: 'lexical' }],
       }),
     }),
     ...(hasReference ? differenceColumns(rows) : []),
@@ -193,7 +193,7 @@ function Means({ report }: { report: SetsReport }) {
       legend: ['0', fixed(domain.high, 1)],
       scale: ([, { value, low, high }]) => ({ value, low, high, domain }),
     }),
-    numbers('n-grams', ([name]) => fixed(lexical[name])),
+    numbers('lexical', ([name]) => fixed(lexical[name])),
   ];
   return (
     <Section title="Means over the sets">

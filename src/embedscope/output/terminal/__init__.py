@@ -14,6 +14,7 @@ from embedscope.output.terminal.explanation_lines import print_explanations
 from embedscope.output.terminal.finding_lines import print_example, print_failure_modes, print_findings
 from embedscope.output.terminal.hanging import Hanging, console
 from embedscope.output.terminal.measure_tables import print_measures
+from embedscope.output.terminal.migration_tables import print_migration
 from embedscope.output.terminal.parity_tables import print_parity
 from embedscope.output.terminal.progress import progress_on
 from embedscope.output.terminal.run_tables import (
@@ -30,6 +31,7 @@ from embedscope.output.terminal.wording import metric_warnings, model_line
 from embedscope.protocols import ProgressCallback
 from embedscope.result import (
     Comparison,
+    Migration,
     ModelFacts,
     Parity,
     Result,
@@ -131,6 +133,10 @@ class Terminal:
     def parity(self, found: Parity) -> None:
         """Two ways to encode, and whether they give the same vectors."""
         print_parity(found, self._results)
+
+    def migration(self, found: Migration) -> None:
+        """A swap of models, path by path, and what to do."""
+        print_migration(found, self._results)
 
     def line(self, text: str) -> None:
         """One line of the results, as it is."""
