@@ -27,6 +27,7 @@ from embedscope.pipeline import (
     measure,
     no_maps,
     objects_apart,
+    plain,
     read,
     require_encoder,
     themes_of,
@@ -100,7 +101,10 @@ def compare(
     to_encode = names[1:] if is_run_folder(names[0]) else names
     lone = names[1] if len(names) == 2 else None
     require_encoder(to_encode, chosen)
-    embedded = {name: embed_with(name, collection, chosen, log, with_base=name == lone) for name in to_encode}
+    settings_of = {name: plain(chosen) if name == chosen.model.baseline else chosen for name in to_encode}
+    embedded = {
+        name: embed_with(name, collection, own, log, with_base=name == lone) for name, own in settings_of.items()
+    }
     epochs = timeline_names({name: run.system.facts for name, run in embedded.items()})
     names = _in_order(names, epochs, reference=chosen.model.baseline)
     embedded = {name: embedded[name] for name in names if name in embedded}
