@@ -314,7 +314,8 @@ def require_encoder(names: Sequence[str], settings: Settings) -> None:
 
 
 def _is_run(name: str, settings: Settings) -> bool:
-    return name == settings.model.run or is_bm25(name) or (name != settings.model.embeddings and is_run_file(name))
+    own = settings.model
+    return name == own.run or (name != own.embeddings and (is_bm25(name) or is_run_file(name)))
 
 
 def _is_embedding_file(name: str, settings: Settings) -> bool:
@@ -406,7 +407,7 @@ def _one_system(
         log.model(found.facts)
         return Embedded(found)
     if _is_run(name, settings):
-        if is_bm25(name):
+        if run_object is None and is_bm25(name):
             lists = bm25_lists(collection)
         else:
             lists = load_lists(name if run_object is None else run_object, collection)
