@@ -53,7 +53,9 @@ from embedscope.metrics.norms import directions_of
 from embedscope.metrics.ranked_lists import RankedLists
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import Embeddings, embed_collection, text_encoder
-from embedscope.models.model import Model, load_model
+from embedscope.models.endpoint import AT_ENDPOINT, LOCAL
+from embedscope.models.endpoint_address import is_endpoint
+from embedscope.models.model import Model, load_endpoint, load_model
 from embedscope.models.precomputed import is_precomputed_file, load_precomputed
 from embedscope.models.token_lengths import long_texts, read_ends
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, Float64Array, IntArray, Role
@@ -77,6 +79,8 @@ from embedscope.result.formatting import MAP_BY_DIRECTION
 from embedscope.result.saved_run import is_run_folder, read_run
 from embedscope.settings import PROMPTS, Settings, SimilarityFunction, require_unused
 from embedscope.stats.resampler import Stream, holm_over
+
+NOT_ASKED_FOR = "not asked for"
 
 OnStage = Callable[[Scored], None]
 
@@ -245,7 +249,11 @@ def checkpoint_of(settings: Settings) -> str:
 
 
 def require_encoder(names: Sequence[str], settings: Settings) -> None:
-    """Refuse, with ``InvalidOptionError``, prompts where no text is encoded, and what needs vectors where none are."""
+    """Refuse, with ``InvalidOptionError``, what would change nothing for any of ``names``.
+
+    What needs vectors where all are rankings, prompts where no text is encoded, a model's name where none is an
+    endpoint, and how a checkpoint encodes where none is a checkpoint.
+    """
     if all(_is_run(name, settings) for name in names):
         used = (*PROMPTS, "pooling", "max_length", "head_module", "activation", "base_model", "similarity")
         require_unused(
@@ -254,8 +262,13 @@ def require_encoder(names: Sequence[str], settings: Settings) -> None:
             (settings.measure, ("geometry", "robustness", "deployment_cost", "wanted_precision")),
             (settings.maps, ("perplexity", "color_by")),
         )
-    if all(_is_embedding_file(name, settings) for name in names):
+    encoded = [name for name in names if not (_is_embedding_file(name, settings) or _is_run(name, settings))]
+    if not encoded:
         require_unused("no text is encoded where vectors were made before", (settings.model, PROMPTS))
+    if not any(map(is_endpoint, encoded)):
+        require_unused("only an endpoint (http://HOST/v1) is asked for a model by name", (settings.model, ("model",)))
+    elif all(map(is_endpoint, encoded)):
+        require_unused(AT_ENDPOINT, (settings.model, LOCAL))
 
 
 def _is_run(name: str, settings: Settings) -> bool:
@@ -335,19 +348,23 @@ def encode_with(
 
 
 def load(name: str, settings: Settings, log: Log = SILENT) -> tuple[EmbeddingStore, Model]:
-    """The checkpoint ``name``, ready to encode, and the cache of its vectors."""
+    """The checkpoint or endpoint ``name``, ready to encode, and the cache of its vectors."""
     own = settings.model
     folder = None if own.cache_dir is None else Path(own.cache_dir)
     store = EmbeddingStore(folder, warn=log.warn, is_enabled=not own.no_cache)
-    model = load_model(
-        name,
-        **own.reading,
-        device=own.device,
-        backend=own.backend,
-        precision=own.precision,
-        similarity=own.similarity,
-        hashes=store.hashes,
-    )
+    if is_endpoint(name):  # the other options are those of a checkpoint that stands beside it
+        prompts = {role: getattr(own, role) for role in PROMPTS}
+        model = load_endpoint(name, model=own.model, **prompts, similarity=own.similarity, hashes=store.hashes)
+    else:
+        model = load_model(
+            name,
+            **own.reading,
+            device=own.device,
+            backend=own.backend,
+            precision=own.precision,
+            similarity=own.similarity,
+            hashes=store.hashes,
+        )
     log.model(model.facts)
     return store, model
 
@@ -404,9 +421,8 @@ def measure(
 ) -> Scored:
     """What the ranking says: metrics beside their baselines, similarities, hard negatives by type, leakage."""
     values, references = baselines(collection, embedded, ranked, settings)
-    scored = estimates_of(
-        ranked, settings, values, model=embedded.system.facts, data=facts_of(collection, ranked), log=log
-    )
+    data = replace(facts_of(collection, ranked), name=settings.data.data or "")
+    scored = estimates_of(ranked, settings, values, model=embedded.system.facts, data=data, log=log)
     vectors = embedded.embeddings
     heatmap = None
     if vectors is not None:
@@ -648,15 +664,18 @@ def _failure_modes(
     )
 
 
-def begin_maps(ranked: Ranked, settings: Settings, log: Log = SILENT) -> tuple[Points | None, PendingMaps | None]:
-    """The points, and their maps, which are laid out beside what else there is to do; the neighbour graph is shared.
+def begin_maps(ranked: Ranked, settings: Settings, log: Log = SILENT) -> tuple[Points | None, PendingMaps | str]:
+    """The points, and their maps, which are laid out beside what else there is to do, or why there are none.
 
+    The neighbour graph is shared.
     Maps are of directions also where vectors are compared by dot product, and say so: nearness by dot product is not
     symmetric, and a long vector is near to all.
     """
     methods, seed, vectors = settings.maps.methods, settings.measure.seed, ranked.vectors
-    if not methods or vectors is None or isinstance(vectors.documents, DocumentSummary):
-        return None, None
+    if vectors is None:
+        return None, NO_VECTORS
+    if not methods or isinstance(vectors.documents, DocumentSummary):
+        return None, NOT_ASKED_FOR
     choice = points_of_run(
         ranked.query_table,
         len(vectors.documents),
@@ -665,6 +684,10 @@ def begin_maps(ranked: Ranked, settings: Settings, log: Log = SILENT) -> tuple[P
     )
     rows = choice.vectors(vectors.queries, vectors.documents)
     perplexity = settings.maps.perplexity
+    reason = maps.undrawable(rows)
+    if reason is not None:
+        log.warn(f"no map is drawn: {reason}")
+        return None, reason
     kinds = np.unique([str(role) for role in choice.roles], return_inverse=True)[1].astype(np.int64)
     graph = maps.neighbor_graph(rows, maps.graph_size(len(rows), perplexity=perplexity), strata=kinds, seed=seed)
     by = f", by direction: {MAP_BY_DIRECTION}" if ranked.similarity == SimilarityFunction.DOT else ""
@@ -673,11 +696,11 @@ def begin_maps(ranked: Ranked, settings: Settings, log: Log = SILENT) -> tuple[P
 
 
 def with_maps(
-    diagnosed: Diagnosed, points: Points | None, layouts: PendingMaps | None, themes: Sequence[ThemeLevel] = ()
+    diagnosed: Diagnosed, points: Points | None, layouts: PendingMaps | str, themes: Sequence[ThemeLevel] = ()
 ) -> Mapped:
     """What was diagnosed with its maps, as soon as they are laid out."""
-    if layouts is None or points is None:
-        return without_maps(diagnosed, no_maps(diagnosed), themes)
+    if isinstance(layouts, str) or points is None:
+        return without_maps(diagnosed, str(layouts), themes)
     return mapped_with_themes(diagnosed, points, layouts.result(), themes)
 
 
@@ -736,13 +759,15 @@ def _at(values: IntArray, rows: IntArray) -> IntArray:
 
 def no_maps(diagnosed: Diagnosed) -> str:
     """Why a run has no maps."""
-    return NO_VECTORS if diagnosed.similarity is None else "not asked for"
+    return NO_VECTORS if diagnosed.similarity is None else NOT_ASKED_FOR
 
 
 def without_maps(diagnosed: Diagnosed, reason: str, themes: Sequence[ThemeLevel] = ()) -> Mapped:
-    """What was diagnosed, without maps, and why."""
+    """What was diagnosed, without maps, and why; the page shows the reason where it is none that was chosen."""
     found = _theme_records(themes, lambda level, place: {})
-    return extended(diagnosed, Mapped, not_measured={**diagnosed.not_measured, "maps": reason}, themes=found)
+    absent = {} if reason in (NOT_ASKED_FOR, NO_VECTORS) else dict.fromkeys(MAP_NAMES, reason)
+    not_measured = {**diagnosed.not_measured, "maps": reason}
+    return extended(diagnosed, Mapped, not_measured=not_measured, maps_absent=absent, themes=found)
 
 
 def decide(mapped: Mapped, settings: Settings, criteria: Criteria) -> Result:

@@ -12,7 +12,7 @@ import pytest
 from tests.support.clustered_points import clusters, graph_of
 
 from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError, TooFewPointsError
-from embedscope.maps import graph_size, layouts, neighbor_graph, tsne, umap
+from embedscope.maps import graph_size, layouts, neighbor_graph, tsne, umap, undrawable
 from embedscope.result import MapLayout
 
 DRAW = {"tsne": lambda v, g, **k: tsne(v, g, n_iter=60, **k), "umap": lambda v, g, **k: umap(v, g, n_epochs=20, **k)}
@@ -183,3 +183,10 @@ class TestSample:
         parameters = DRAW["tsne"](vectors, graph_of(vectors), seed=1).parameters
         assert parameters["quality_points"] == 60
         assert parameters["quality_anchors"] == 60
+
+
+def test_too_few_points_and_equal_vectors_have_no_map() -> None:
+    rows = np.random.default_rng(0).standard_normal((20, 6)).astype(np.float32)
+    assert undrawable(rows) is None
+    assert undrawable(rows[:7]) == "there are 7 points, and a map needs 8"
+    assert undrawable(np.repeat(rows[:1], 20, axis=0)) == "every text has the same vector"

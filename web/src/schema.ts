@@ -73,7 +73,7 @@ export interface Report {
   verdict: Verdict;
 }
 /**
- * What the data set holds, after equal texts were merged (conventions, section 1). ``n_clusters`` counts the connected groups of queries that share a relevant text, ``n_effective`` is the effective number of independent queries for MRR (conventions, section 5): what intervals and verdict rest on. ``columns`` are those of a file of rows by role: query, positive, negatives, label, group, metadata, "not used". ``n_own_documents`` counts documents that are a query themselves and are left out of its ranking. ``digest`` is the SHA-256 of queries, pool, judgments and negatives: runs of different digests are not comparable.
+ * What the data set holds, after equal texts were merged (conventions, section 1). ``n_clusters`` counts the connected groups of queries that share a relevant text, ``n_effective`` is the effective number of independent queries for MRR (conventions, section 5): what intervals and verdict rest on. ``columns`` are those of a file of rows by role: query, positive, negatives, label, group, metadata, "not used". ``n_own_documents`` counts documents that are a query themselves and are left out of its ranking. ``name`` is what it was called in the options. ``digest`` is the SHA-256 of queries, pool, judgments and negatives: runs of different digests are not comparable.
  */
 export interface DataFacts {
   format: string;
@@ -95,6 +95,7 @@ export interface DataFacts {
     [k: string]: string[];
   };
   n_own_documents?: number;
+  name?: string;
   dim: number;
 }
 /**

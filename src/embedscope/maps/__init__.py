@@ -12,7 +12,7 @@ Above `MAX_FITTED` points a map is fitted on a stratified sample of that size, a
 nearest neighbours in the sample; ``MapLayout.n_fitted`` says so.
 """
 
-from embedscope.maps.layouts import tsne, umap
+from embedscope.maps.layouts import tsne, umap, undrawable
 from embedscope.maps.neighbor_graph import (
     MAX_FITTED,
     N_NEIGHBORS,
@@ -34,4 +34,5 @@ __all__ = [
     "neighbor_graph",
     "tsne",
     "umap",
+    "undrawable",
 ]

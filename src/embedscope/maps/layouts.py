@@ -27,6 +27,7 @@ MIN_POINTS = 8
 MAX_QUALITY_POINTS = 50_000
 """Above so many points the figures of quality are those of a random part of the map."""
 
+_SAME = 1e-6  # differences of rounding between the rows of one text
 _POINTS_PER_THREAD = 2_000  # with fewer, threads wait for one another longer than they work
 MIN_DIST = 0.1
 """Smallest distance between points that UMAP packs closely, against a spread of 1."""
@@ -139,6 +140,18 @@ def umap(
     )
     parameters: dict[str, float | int | str] = {"n_neighbors": used, "min_dist": MIN_DIST}
     return _layout("umap", fitted, vectors, graph, began, parameters, seed=seed, start=start)
+
+
+def undrawable(vectors: FloatArray) -> str | None:
+    """Why vectors, (n, dim), have no map: there are too few, or all are the same; None where they have one.
+
+    Of equal vectors every picture is one of the optimiser: t-SNE draws a ring.
+    """
+    if len(vectors) < MIN_POINTS:
+        return f"there are {len(vectors)} points, and a map needs {MIN_POINTS}"
+    if np.abs(vectors - vectors[0]).max() <= _SAME:
+        return "every text has the same vector"
+    return None
 
 
 def _fitted_part(

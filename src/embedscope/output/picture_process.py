@@ -61,10 +61,12 @@ def picture_files(
     One is packed while the next is drawn.
     """
     from embedscope.output import pictures
+    from embedscope.result import run_label
 
+    source = " on ".join(filter(None, (run_label(stage.model.checkpoint), run_label(stage.data.name))))
     with ThreadPoolExecutor(1) as packing:
         files = {
-            f"{name}.{format}": packing.submit(pictures.drawn(draw(), dpi=dpi, format=format))
+            f"{name}.{format}": packing.submit(pictures.drawn(pictures.sign(draw(), source), dpi=dpi, format=format))
             for name, draw in _pictures(stage, color_by)
             if f"{name}.{format}" not in without
         }

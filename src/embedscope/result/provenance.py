@@ -17,6 +17,7 @@ class DataFacts:
     ``columns`` are those of a file of rows by role: query, positive, negatives, label, group, metadata, "not used".
     ``n_own_documents`` counts documents that are a query themselves and are left out of its ranking.
     ``digest`` is the SHA-256 of queries, pool, judgments and negatives: runs of different digests are not comparable.
+    ``name`` is what the data set was called in the options.
     """
 
     format: str
@@ -36,6 +37,7 @@ class DataFacts:
     n_effective: float | None = field(default=None, metadata=ADDED)
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict, metadata=ADDED)
     n_own_documents: int = field(default=0, metadata=ADDED)
+    name: str = field(default="", metadata=ADDED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from tests.support.drawn_runs import make_findings
 
 from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import draw_map, style
+from embedscope.output.pictures.map_figure import links_drawn
 from embedscope.protocols import Role
 
 
@@ -57,10 +58,23 @@ def test_links_run_from_query_to_relevant_document_and_tell_right_from_wrong_twi
     assert len(links["links wrong"].get_segments()) == (~is_correct).sum()
     assert to_hex(links["links right"].get_color()[0]) == style.RIGHT
     assert to_hex(links["links wrong"].get_color()[0]) == style.WRONG
-    assert links["links right"].get_linestyle() != links["links wrong"].get_linestyle()
+    assert links["links wrong"].get_linewidth()[0] == 2 * links["links right"].get_linewidth()[0]
     first = np.flatnonzero(is_correct)[0]
     ends = result.maps["tsne"].xy[[result.points.link_queries[first], result.points.link_documents[first]]]
     np.testing.assert_allclose(links["links right"].get_segments()[0], ends, rtol=1e-6)
+
+
+def test_of_many_long_links_only_as_many_are_drawn_as_their_ink_allows_spread_over_all() -> None:
+    rng = np.random.default_rng(0)
+    result = make_findings(400)
+    points = replace(result.points, link_is_correct=np.arange(400) % 4 == 0)
+    xy = rng.uniform(size=result.maps["tsne"].xy.shape).astype(np.float32)
+    drawn = links_drawn(xy, points)
+    lengths = np.linalg.norm(xy[points.link_queries] - xy[points.link_documents], axis=1)
+    assert lengths[drawn & ~points.link_is_correct].sum() <= 17
+    assert np.count_nonzero(drawn & points.link_is_correct) == 30
+    thirds = [np.count_nonzero(part) for part in np.array_split(drawn, 3)]
+    assert max(thirds) - min(thirds) <= 4
 
 
 @pytest.mark.parametrize(("difficulty", "missing"), [(0.01, "links wrong"), (30.0, "links right")])
@@ -79,7 +93,7 @@ def test_the_legend_stands_outside_the_map_with_all_numbers() -> None:
         "1,200 queries",
         "300 positives",
         "2,000 hard negatives",
-        f"link: relevant document at rank 1 ({n_right:,})",
+        f"link: relevant document at rank 1 ({n_right:,}, 343 drawn)",
         f"link: another document at rank 1 ({1_200 - n_right:,})",
     ]
     map_bottom = figure.axes[0].get_window_extent().y0

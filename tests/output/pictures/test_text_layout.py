@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedscope.output.pictures.text_layout import ELLIPSIS, PLACEHOLDER, clusters, display_width, ellipsis, plain, wrap
+from embedscope.output.pictures.text_layout import (
+    ELLIPSIS,
+    PLACEHOLDER,
+    clusters,
+    display_width,
+    ellipsis,
+    plain,
+    told_apart,
+    wrap,
+)
 
 FAMILY = "👨‍👩‍👧‍👦"
 SAMPLES = (
@@ -120,3 +129,30 @@ class TestPlain:
 
     def test_keeps_four_of_many_marks(self) -> None:
         assert len(plain("x" + "\u0301" * 200)) == 5
+
+
+class TestToldApart:
+    @staticmethod
+    def shown(*texts: str) -> list[str]:
+        def fit(text: str) -> str:
+            return ellipsis(text, 20)
+
+        return [fit(text) for text in told_apart(texts, fit)]
+
+    def test_texts_that_differ_where_they_are_cut_stay_as_they_are(self) -> None:
+        assert self.shown("a red house", "a blue house by the sea") == ["a red house", "a blue house by the…"]
+
+    def test_texts_that_begin_alike_are_shown_from_where_they_differ_with_the_words_that_fit_before(self) -> None:
+        assert self.shown("room with bath, kitchen and a balcony", "room with bath, kitchen and a garden", "other") == [
+            "…and a balcony",
+            "…and a garden",
+            "other",
+        ]
+
+    def test_equal_texts_are_not_told_apart(self) -> None:
+        text = "the same text that is too long to be shown"
+        assert self.shown(text, text) == [ellipsis(text, 20)] * 2
+
+    def test_of_three_texts_two_may_go_on_alike(self) -> None:
+        common = "x" * 30
+        assert len(set(self.shown(f"{common} one {common} a", f"{common} one {common} b", f"{common} two"))) == 3

@@ -15,7 +15,7 @@ from embedscope.output.pictures.negative_types_figure import draw_negative_types
 from embedscope.output.pictures.robustness_figure import draw_robustness
 from embedscope.output.pictures.spectrum_figure import draw_spectrum
 from embedscope.output.pictures.storage_figure import draw_deployment_cost, draw_thresholds
-from embedscope.output.pictures.style import drawn, save
+from embedscope.output.pictures.style import drawn, save, sign
 from embedscope.output.pictures.timeline_figure import draw_timeline
 from embedscope.output.pictures.top_k_figure import draw_top_k
 
@@ -35,4 +35,5 @@ __all__ = [
     "draw_top_k",
     "drawn",
     "save",
+    "sign",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from embedscope.result import MapAnimation, RunComparison, Scored, Timeline
+from embedscope.result import MapAnimation, RunComparison, Scored, Timeline, run_label
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,4 +35,8 @@ def comparison_pictures(
         figures["timeline"] = pictures.draw_timeline(timeline)
         if any(animation.names == timeline.names for animation in animations):  # they may be of all runs compared
             figures["timeline_maps"] = pictures.draw_map_animations(animations, runs)
-    return {f"{name}.{format}": pictures.drawn(figure, dpi=dpi, format=format)() for name, figure in figures.items()}
+    source = f"on {run_label(runs[comparison.reference].data.name)}" if runs[comparison.reference].data.name else ""
+    return {
+        f"{name}.{format}": pictures.drawn(pictures.sign(figure, source), dpi=dpi, format=format)()
+        for name, figure in figures.items()
+    }

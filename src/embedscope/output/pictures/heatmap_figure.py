@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection
@@ -13,7 +15,7 @@ from matplotlib.patches import Rectangle
 from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
-from embedscope.output.pictures.text_layout import ellipsis
+from embedscope.output.pictures.text_layout import ellipsis, told_apart
 from embedscope.protocols import BoolArray, Float32Array
 from embedscope.result import Scored
 from embedscope.result.formatting import count, similarity_name
@@ -71,8 +73,8 @@ def draw_heatmap(result: Scored) -> Figure:
     is_cosine = result.model.similarity == "cosine"
     image = _draw_cells(axes, similarity, _norm_of(similarity, is_cosine=is_cosine))
     _frame_relevant(axes, heatmap.is_relevant[:MAX_SIDE, :MAX_SIDE], cell)
-    queries = [_label(result.queries.texts[row]) for row in heatmap.queries[:MAX_SIDE]]
-    documents = [_label(result.documents.texts[row]) for row in heatmap.documents[:MAX_SIDE]]
+    queries = _labels(result.queries.texts[row] for row in heatmap.queries[:MAX_SIDE])
+    documents = _labels(result.documents.texts[row] for row in heatmap.documents[:MAX_SIDE])
     axes.set_yticks(range(n_rows), queries, fontsize=_LABEL_SIZE)
     axes.set_xticks(range(n_columns), documents, fontsize=_LABEL_SIZE, rotation=55.0, ha="right", va="top",
                     rotation_mode="anchor")  # fmt: skip
@@ -118,10 +120,14 @@ def _frame_relevant(axes: Axes, is_relevant: BoolArray, cell: float) -> None:
     axes.add_collection(collection, autolim=False)
 
 
-def _label(text: str) -> str:
-    """At most ``LABEL_COLUMNS`` columns, and never wider than the space beside the grid."""
-    fitting = ellipsis(style.shown(text) or "(empty)", LABEL_COLUMNS)
-    return ellipsis(fitting, (_LABEL_SPACE - 0.1) * 72, measure(_LABEL_SIZE))
+def _labels(texts: Iterable[str]) -> list[str]:
+    """At most ``LABEL_COLUMNS`` columns, and never wider than the space beside the grid; different texts differ."""
+    width = measure(_LABEL_SIZE)
+
+    def fit(text: str) -> str:
+        return ellipsis(ellipsis(text, LABEL_COLUMNS), (_LABEL_SPACE - 0.1) * 72, width)
+
+    return [fit(text) for text in told_apart([style.shown(text) or "(empty)" for text in texts], fit)]
 
 
 def _write_numbers(axes: Axes, image: AxesImage, similarity: Float32Array) -> None:

@@ -20,7 +20,6 @@ ROLE_NAMES = {
     Role.HARD_NEGATIVE: ("hard negative", "hard negatives"),
     Role.DOCUMENT: ("other document", "other documents"),
 }
-_DASHES = (0, (4, 2))
 
 
 def without_ticks(axes: Axes) -> None:
@@ -74,21 +73,22 @@ def draw_links(
     alpha: float,
     width: float,
     n_vector: int,
+    is_drawn: BoolArray | None = None,
 ) -> None:
-    """Links under the points, those of wrong queries on top: they are what one looks for.
+    """Links under the points, those of wrong queries on top and twice as wide: they are what one looks for.
 
-    Of more than ``n_vector`` links of one kind a vector file holds a picture.
+    Of more than ``n_vector`` links of one kind a vector file holds a picture. ``is_drawn`` says which are drawn, all by
+    default.
     """
     ends = np.stack([xy[points.link_queries], xy[points.link_documents]], axis=1)  # (L, 2, 2)
     for right in (True, False):
-        chosen = ends[is_correct == right]
+        chosen = ends[(is_correct == right) & (True if is_drawn is None else is_drawn)]
         if not len(chosen):
             continue
         lines = LineCollection(
             list(chosen),
             colors=style.RIGHT if right else style.WRONG,
-            linestyles="solid" if right else _DASHES,
-            linewidths=width,
+            linewidths=width if right else 2 * width,
             alpha=alpha,
             zorder=3 if right else 3.5,
             rasterized=len(chosen) > n_vector,
@@ -114,4 +114,4 @@ def role_key(role: Role, label: str, size: float, colour: str | None = None) -> 
 def link_key(is_correct: bool, label: str) -> Line2D:
     """A kind of link in a legend."""
     colour = style.RIGHT if is_correct else style.WRONG
-    return Line2D([], [], color=colour, linestyle="solid" if is_correct else _DASHES, linewidth=1.4, label=label)
+    return Line2D([], [], color=colour, linewidth=0.8 if is_correct else 1.6, label=label)

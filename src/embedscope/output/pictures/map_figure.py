@@ -22,7 +22,7 @@ from embedscope.output.pictures.map_artists import (
 )
 from embedscope.output.pictures.text_layout import ellipsis
 from embedscope.output.pictures.theme_labels import draw_theme_labels
-from embedscope.protocols import Float32Array, Role
+from embedscope.protocols import BoolArray, Float32Array, Role
 from embedscope.result import MAP_NAMES, MapLayout, Mapped, Points
 from embedscope.result.formatting import MAP_BY_DIRECTION, count
 
@@ -32,14 +32,16 @@ _WIDTH, _HEIGHT = 10.0, 9.6
 _LEGEND_HEIGHT, _ROW_HEIGHT = 0.35, 0.30  # inches, the second for each row
 _VALUES_A_ROW, _VALUE_WIDTH = 4, 24  # columns of text
 _MANY_POINTS = 5_000
-_LINK_INK = 45.0  # total length, in widths of the map, up to which links are drawn at their strongest
+_LINK_INK = {False: 16.0, True: 8.0}  # total length, in widths of the map, up to which links are drawn: wrong, right
+_LEAST_LINKS = 30  # of each kind
+_GOLDEN = (5**0.5 - 1) / 2  # its multiples, modulo 1, spread evenly however many are taken
 
 
 @style.look()
 def draw_map(result: Mapped, name: str, *, color_by: str | None = None) -> Figure:
     """The map ``name`` ("tsne" or "umap"): points by role, and a link from each query to its relevant documents.
 
-    A link is a solid line where the query has a relevant document at rank 1, a dashed one where it has not. Names of
+    Links of queries that fail are drawn first, as many as leave the map readable; the legend counts them. Names of
     themes stand where the themes lie close together. The axes carry no ticks: a position has no unit. With
     ``color_by``, a column of the data, queries are coloured by its values, documents are grey and no links are drawn.
 
@@ -52,7 +54,8 @@ def draw_map(result: Mapped, name: str, *, color_by: str | None = None) -> Figur
     if layout is None or points is None:
         raise InvalidOptionError(f"There is no map {name!r} to draw: it was left out (--skip-{name}).")
     values = None if color_by is None else _values(result, points, color_by)
-    legend = _role_legend(points) if values is None else _value_legend(points, values)
+    is_drawn = links_drawn(layout.xy, points)
+    legend = _role_legend(points, is_drawn) if values is None else _value_legend(points, values)
     title = f"{MAP_NAMES.get(name, name)} map of queries and documents"
     if color_by is not None:
         title += f" by {ellipsis(style.shown(color_by), _VALUE_WIDTH)}"
@@ -66,7 +69,10 @@ def draw_map(result: Mapped, name: str, *, color_by: str | None = None) -> Figur
     sizes = {role: size * share for role, share in _ROLE_SIZE.items()}
     colours: dict[Role, str | Sequence[str]] = {**style.ROLE_COLOURS}
     if values is None:
-        _draw_links(axes, layout.xy, points)
+        draw_links(
+            axes, layout.xy, points, points.link_is_correct, alpha=0.6, width=0.4, n_vector=_MANY_POINTS,
+            is_drawn=is_drawn,
+        )  # fmt: skip
     else:
         of_value = _colours(values)
         colours = {**dict.fromkeys(Role, style.GREY), Role.QUERY: [of_value[value] for value in values]}
@@ -107,13 +113,20 @@ def _frame(axes: Axes, xy: Float32Array) -> None:
     without_ticks(axes)
 
 
-def _draw_links(axes: Axes, xy: Float32Array, points: Points) -> None:
-    """Links, the fainter the more ink they take: a weak model has many long ones."""
+def links_drawn(xy: Float32Array, points: Points) -> BoolArray:
+    """Which links are drawn, shape (L,): of each kind as many as their ink allows, spread over all of them.
+
+    A weak model has hundreds of long ones, and all of them together show nothing.
+    """
     lengths = np.linalg.norm(xy[points.link_queries] - xy[points.link_documents], axis=1)
-    widths_of_map = lengths.sum() / max(float(np.ptp(axes.get_xlim())), 1e-9)
-    alpha = float(np.clip(_LINK_INK / max(widths_of_map, 1e-9), 0.16, 0.85))
-    width = float(np.clip(1.2 * alpha + 0.2, 0.45, 0.9))
-    draw_links(axes, xy, points, points.link_is_correct, alpha=alpha, width=width, n_vector=_MANY_POINTS)
+    lengths /= max(float(np.ptp(xy, axis=0).max()), 1e-9)
+    is_drawn = np.zeros(len(lengths), dtype=bool)
+    for is_correct, ink in _LINK_INK.items():
+        rows = np.flatnonzero(points.link_is_correct == is_correct)
+        rows = rows[np.argsort(np.arange(len(rows)) * _GOLDEN % 1, kind="stable")]
+        n = max(int(np.searchsorted(np.cumsum(lengths[rows]), ink, side="right")), _LEAST_LINKS)
+        is_drawn[rows[:n]] = True
+    return is_drawn
 
 
 _OTHER, _NONE = "other values", "not stated"
@@ -142,14 +155,19 @@ def _colours(values: Sequence[str]) -> dict[str, str]:
     return colours | {value: colour for value, colour in rest.items() if value in values}
 
 
-def _role_legend(points: Points) -> list[list[Line2D]]:
+def _role_legend(points: Points, is_drawn: BoolArray) -> list[list[Line2D]]:
     """A row of point roles and one of link kinds, with their numbers."""
     roles = [(role, points.roles.count(role)) for role in Role]
-    links = [(is_correct, int((points.link_is_correct == is_correct).sum())) for is_correct in (True, False)]
+    kinds = {kind: points.link_is_correct == kind for kind in (True, False)}
+    links = [(kind, int(own.sum()), int((own & is_drawn).sum())) for kind, own in kinds.items()]
     what = {True: "relevant document at rank 1", False: "another document at rank 1"}
     return [
         [role_key(role, count(n, *ROLE_NAMES[role]), 8) for role, n in roles if n],
-        [link_key(is_correct, f"link: {what[is_correct]} ({n:,})") for is_correct, n in links if n],
+        [
+            link_key(kind, f"link: {what[kind]} ({n:,}{'' if n == shown else f', {shown:,} drawn'})")
+            for kind, n, shown in links
+            if n
+        ],
     ]
 
 

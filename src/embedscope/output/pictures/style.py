@@ -22,10 +22,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from numpy.typing import NDArray
 
-from embedscope.output.pictures.fonts import can_draw, families
-from embedscope.output.pictures.text_layout import plain
+from embedscope.output.pictures.fonts import can_draw, families, measure
+from embedscope.output.pictures.text_layout import PLACEHOLDER, ellipsis, plain
 from embedscope.protocols import Role
 from embedscope.result import Estimate, formatting
 
@@ -61,6 +62,7 @@ TITLE_SIZE = 15.0
 SUBTITLE_SIZE = 9.5
 BODY_SIZE = 9.0
 SMALL_SIZE = 8.0
+_SIGNATURE_SIZE = 6.5
 
 RC: dict[str, object] = {
     "font.size": BODY_SIZE,
@@ -169,6 +171,18 @@ def titled_figure(width: float, height: float, title: str, *subtitles: str) -> F
     for line, subtitle in enumerate(subtitles):
         y = 1 - (0.66 + 0.20 * line) / height
         figure.text(left, y, subtitle, fontsize=SUBTITLE_SIZE, color=MUTED, va="top", gid="subtitle")
+    return figure
+
+
+@look()
+def sign(figure: Figure, text: str) -> Figure:
+    """``figure`` with a line at its lower right corner: what was measured on what, and what has no letters here."""
+    if any(PLACEHOLDER in each.get_text() for each in figure.findobj(Text)):
+        text = DOT.join(filter(None, (f"{PLACEHOLDER}: a letter that no font here has", text)))
+    width, height = figure.get_size_inches()
+    line = ellipsis(shown(text), (width - 2 * MARGIN) * 72, measure(_SIGNATURE_SIZE))
+    figure.text(1 - MARGIN / width, 0.06 / height, line, ha="right", va="bottom", fontsize=_SIGNATURE_SIZE, color=MUTED,
+                gid="signature")  # fmt: skip
     return figure
 
 

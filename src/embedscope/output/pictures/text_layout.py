@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
+from os.path import commonprefix
 
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 PLACEHOLDER = "\N{WHITE SQUARE}"
@@ -24,6 +25,7 @@ _KEPT_FORMAT = {_ZWJ, "\N{ZERO WIDTH NON-JOINER}"}
 _SPACING_MARKS = {"\N{THAI CHARACTER SARA AM}", "\N{LAO VOWEL SIGN AM}"}
 _HANGUL = (("L", "\u1100", "\u115f"), ("V", "\u1160", "\u11a7"), ("T", "\u11a8", "\u11ff"), ("S", "\uac00", "\ud7a3"))
 _MAX_MARKS = 4
+_MAX_STEPS = 3  # texts of which some begin alike, and some of those go on alike
 _VIRAMA = 9  # canonical combining class: the next consonant joins this one
 
 Measure = Callable[[str], float]
@@ -94,6 +96,40 @@ def ellipsis(text: str, limit: float, measure: Measure = display_width) -> str:
             high = middle - 1
         width_of_one = width / middle
     return _cut(pieces, low)
+
+
+def told_apart(texts: Sequence[str], fit: Callable[[str], str]) -> list[str]:
+    """Each text without what it begins with, where ``fit`` would cut it and a different text to the same.
+
+    Such a text begins with an ellipsis, at the word before the first difference.
+    """
+    shown = list(texts)
+    for _ in range(_MAX_STEPS):
+        labels = [fit(text) for text in shown]
+        for label in {label for label in labels if labels.count(label) > 1}:
+            rows = [row for row, own in enumerate(labels) if own == label]
+            start = _word_before(shown[rows[0]], len(commonprefix([shown[row] for row in rows])))  # noqa: RUF071
+            if len({shown[row] for row in rows}) > 1 and start > 1:
+                for row in rows:
+                    shown[row] = _end_from(shown[row], start, fit)
+    return shown
+
+
+def _end_from(text: str, start: int, fit: Callable[[str], str]) -> str:
+    """The end of ``text`` from ``start`` after an ellipsis, with as many words before it as leave it whole."""
+    end = ELLIPSIS + text[start:]
+    while (earlier := text.rfind(" ", 0, max(start - 1, 0)) + 1) > 1:
+        longer = ELLIPSIS + text[earlier:]
+        if fit(longer) != longer:
+            break
+        start, end = earlier, longer
+    return end
+
+
+def _word_before(text: str, place: int) -> int:
+    """Where the last word begins that begins before ``place``, 0 where that is the first; at most 20 characters off."""
+    blank = text.rfind(" ", max(0, place - 20), place)
+    return blank + 1 if blank >= 0 else len("".join(clusters(text[:place])[:-1]))
 
 
 def wrap(text: str, limit: float, measure: Measure = display_width, *, max_lines: int = 2) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -15,7 +16,7 @@ from matplotlib.transforms import blended_transform_factory
 from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
-from embedscope.output.pictures.text_layout import ellipsis, wrap
+from embedscope.output.pictures.text_layout import ellipsis, told_apart, wrap
 from embedscope.result import Example, ExampleKind, Scored
 from embedscope.result.formatting import count, rank_name
 
@@ -29,6 +30,7 @@ _QUERY_LINE = 0.195
 _PANEL_GAP = 0.34
 _BAR_LEFT = 7.45  # inches from the left edge of the figure to the bars
 _SCORE_SPACE = 0.55
+_TEXT_AFTER = 0.33  # inches from the ranks to the documents, with the sign between them
 _QUERY_SIZE = 10.0
 _TEXT_SIZE = 8.5
 _KIND_COLOURS = {
@@ -171,6 +173,7 @@ def _draw_panel(
     axes.set(xlim=limits, ylim=(len(rows) - 0.5, -0.5), xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     axes.axvline(0, color=style.MUTED, linewidth=0.8)
+    fitting = list(_fitting(rows, _BAR_LEFT - 0.12 - rank_right - _TEXT_AFTER))
     for place, row in enumerate(rows):
         axes.barh(
             place,
@@ -182,14 +185,14 @@ def _draw_panel(
             hatch=None if row.is_relevant else "/////",
             gid="bar below" if row.is_below else "bar",
         )
-        _write_row(axes, place, row, rank_right)
+        _write_row(axes, place, row, rank_right, fitting[place])
     if rows[-1].is_below:  # a dotted line across the panel: what follows is not the next rank
         inches = blended_transform_factory(axes.figure.dpi_scale_trans, axes.transData)
         ends, edge = (style.MARGIN, _WIDTH - style.MARGIN), len(rows) - 1.5
         axes.plot(ends, (edge, edge), transform=inches, color=style.MUTED, lw=0.8, ls=(0, (1, 2)), clip_on=False)
 
 
-def _write_row(axes: Axes, place: int, row: _Row, rank_right: float) -> None:
+def _write_row(axes: Axes, place: int, row: _Row, rank_right: float, fitting: tuple[str, str]) -> None:
     """Rank, sign and text left of the bar, the similarity after its end."""
     inches = blended_transform_factory(axes.figure.dpi_scale_trans, axes.transData)
     colour = style.RIGHT if row.is_relevant else style.WRONG
@@ -197,8 +200,8 @@ def _write_row(axes: Axes, place: int, row: _Row, rank_right: float) -> None:
     sign = style.TICK if row.is_relevant else style.CROSS
     axes.text(rank_right, place, row.rank, ha="right", color=style.MUTED, gid="rank", **common)
     axes.text(rank_right + 0.16, place, sign, ha="center", color=colour, gid="sign", **{**common, "fontsize": 10})
-    left = rank_right + 0.33
-    text, types = _fitting(row, _BAR_LEFT - 0.12 - left)
+    left = rank_right + _TEXT_AFTER
+    text, types = fitting
     axes.text(left, place, text, ha="left", gid="document", **common)
     after = left + measure(_TEXT_SIZE)(text) / 72 + 0.1  # a text of its own: beside Arabic it would change sides
     axes.text(after, place, types, ha="left", color=style.MUTED, gid="types", **common)
@@ -208,10 +211,19 @@ def _write_row(axes: Axes, place: int, row: _Row, rank_right: float) -> None:
                    fontsize=_TEXT_SIZE, annotation_clip=False, gid="score")  # fmt: skip
 
 
-def _fitting(row: _Row, width: float) -> tuple[str, str]:
-    """The document, cut so that the brackets with its types fit beside it, and those brackets."""
+def _fitting(rows: Sequence[_Row], width: float) -> Iterator[tuple[str, str]]:
+    """Each document, cut so that the brackets with its types fit beside it, and those brackets.
+
+    Documents that begin alike are shown from where they differ.
+    """
     width_of = measure(_TEXT_SIZE)
-    names = ellipsis(style.shown(", ".join(row.types)), 0.4 * width * 72, width_of)
-    types = f"[{names}]" if row.types else ""
-    taken = width_of(types) + 0.1 * 72 if types else 0.0
-    return ellipsis(style.shown(row.text) or "(empty text)", width * 72 - taken, width_of), types
+    types = [
+        f"[{ellipsis(style.shown(', '.join(row.types)), 0.4 * width * 72, width_of)}]" if row.types else ""
+        for row in rows
+    ]
+    taken = max((width_of(each) + 0.1 * 72 for each in types if each), default=0.0)
+    texts = [style.shown(row.text) or "(empty text)" for row in rows]
+    # Told apart in what the longest brackets leave, so that no brackets hide the difference.
+    parts = told_apart(texts, lambda text: ellipsis(text, width * 72 - taken, width_of))
+    for part, own in zip(parts, types, strict=True):
+        yield ellipsis(part, width * 72 - (width_of(own) + 0.1 * 72 if own else 0.0), width_of), own

@@ -1,8 +1,9 @@
 """Which fonts the pictures use, which characters they can draw, and how wide a text will be.
 
 DejaVu Sans, which ships with Matplotlib, has Latin (Vietnamese too), Greek, Cyrillic, Arabic and Hebrew. Beside this
-file lie Droid Sans Fallback (Chinese, Japanese, Korean; Apache-2.0) and Noto Emoji (one colour; SIL OFL 1.1), so that
-a picture looks the same on a machine without such fonts. Installed fonts come last, for other scripts. Matplotlib
+file lie Droid Sans Fallback (Chinese, Japanese, Korean; Apache-2.0), Noto Sans of seven scripts of India and Southeast
+Asia and Noto Emoji (one colour; both SIL OFL 1.1), so that a picture looks the same on a machine without such fonts.
+Installed fonts come last, for other scripts. Matplotlib
 (3.11 and later) shapes and orders Arabic and other complex scripts itself.
 """
 
@@ -21,13 +22,17 @@ _FOLDER = Path(__file__).parent
 _BASE = "DejaVu Sans"
 _DPI = 200
 _UNIT = 1000.0
-_SHIPPED = {"embedscope CJK": "DroidSansFallback.ttf", "embedscope Emoji": "NotoEmoji-Regular.ttf"}
+_SCRIPTS = ("Thai", "Lao", "Devanagari", "Bengali", "Tamil", "Khmer", "Myanmar")
+_SHIPPED = {
+    "embedscope CJK": "DroidSansFallback.ttf",
+    **{f"embedscope {script}": f"NotoSans{script}-Regular.ttf" for script in _SCRIPTS},
+    "embedscope Emoji": "NotoEmoji-Regular.ttf",
+}
 _INSTALLED = (
     "Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "PingFang SC", "Hiragino Sans GB",
-    "Microsoft YaHei", "Malgun Gothic", "Noto Sans Thai", "Leelawadee UI", "Thonburi", "Noto Sans Devanagari",
-    "Nirmala UI", "Kohinoor Devanagari", "Noto Sans Bengali", "Noto Sans Tamil", "Noto Sans Telugu", "Noto Sans Khmer",
-    "Noto Sans Lao", "Noto Sans Myanmar", "Noto Sans Ethiopic", "Noto Sans Symbols2", "Segoe UI Symbol",
-    "Apple Symbols", "Arial Unicode MS", "Unifont",
+    "Microsoft YaHei", "Malgun Gothic", "Nirmala UI", "Noto Sans Telugu", "Noto Sans Gujarati", "Noto Sans Gurmukhi",
+    "Noto Sans Kannada", "Noto Sans Malayalam", "Noto Sans Sinhala", "Noto Sans Ethiopic", "Noto Sans Symbols2",
+    "Segoe UI Symbol", "Apple Symbols", "Arial Unicode MS", "Unifont",
 )  # fmt: skip
 
 
@@ -38,10 +43,10 @@ def families() -> tuple[str, ...]:
     The shipped files are made known to Matplotlib under names of their own, in both weights, so that nobody else's
     choice of fonts changes and a bold title does not complain that they have no bold cut.
     """
-    for name, file in _SHIPPED.items():
-        for weight in (400, 700):
-            fontManager.ttflist.append(FontEntry(fname=str(_FOLDER / file), name=name, weight=weight))
     known = set(fontManager.get_font_names())
+    for name, file in _SHIPPED.items():
+        for weight in (400, 700) if name not in known else ():
+            fontManager.ttflist.append(FontEntry(fname=str(_FOLDER / file), name=name, weight=weight))
     return (_BASE, *_SHIPPED, *(name for name in _INSTALLED if name in known))
 
 
