@@ -6,6 +6,7 @@ import bz2
 import gzip
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -382,3 +383,19 @@ def test_one_content_has_one_fingerprint(collection: Collection) -> None:
     other = {**RUN, "q1": {**RUN["q1"], "d1": 3.75}}
     digests = [load_lists(run, collection).facts.fingerprint for run in (RUN, dict(RUN), other)]
     assert digests[0] == digests[1] != digests[2]
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_whatever_a_file_holds_it_is_read_or_refused(kind: str, tmp_path: Path, collection: Collection) -> None:
+    generator = np.random.default_rng(list(FILES).index(kind))
+    file, content = tmp_path / "run", FILES[kind][1]
+    for _ in range(60):
+        changed = bytearray(content)
+        for place in generator.integers(0, len(changed), generator.integers(1, 4)):
+            changed[place] = generator.choice(np.frombuffer(b'\x00\xff\n\t "{}[]:,.-e9#x' + content, dtype=np.uint8))
+        file.write_bytes(
+            bytes(changed[: generator.integers(1, len(changed) + 1)] if generator.random() < 0.3 else changed)
+        )
+        is_run_file(file)
+        with suppress(DataFormatError):
+            load_lists(file, collection)
