@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from embedscope.arrays import Evaluation, evaluate
+    from embedscope.arrays import Evaluation, evaluate, judge
     from embedscope.comparison.comparing import ComparedRuns, compare
     from embedscope.data.readers import read_collection
     from embedscope.errors import EmbedscopeError, InputError
@@ -32,6 +32,7 @@ _HOMES = {
     "Settings": "embedscope.settings",
     "compare": "embedscope.comparison.comparing",
     "evaluate": "embedscope.arrays",
+    "judge": "embedscope.arrays",
     "read_collection": "embedscope.data.readers",
     "run": "embedscope.pipeline",
     "write_shards": "embedscope.scale.shard_writer",
@@ -48,6 +49,7 @@ __all__ = [
     "__version__",
     "compare",
     "evaluate",
+    "judge",
     "read_collection",
     "run",
     "write_shards",

@@ -20,7 +20,7 @@ from embedscope.attribute_packs import load_pack
 from embedscope.data.collection import Collection, columns_line, describe, ranking_own, sample_queries
 from embedscope.data.readers import read_collection
 from embedscope.data.readers.objects import describe_object
-from embedscope.data.runs import is_run_file, load_lists
+from embedscope.data.runs import describe_run, is_run_file, load_lists
 from embedscope.decide.criteria import load_criteria, metrics_compared, metrics_for
 from embedscope.decide.verdict import judge
 from embedscope.diagnose.examination import Examination, Examined, Measured, perturbations_of
@@ -55,8 +55,10 @@ from embedscope.metrics.norms import directions_of
 from embedscope.metrics.ranked_lists import RankedLists
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import Embeddings, embed_collection, text_encoder
+from embedscope.models.endpoint import AT_ENDPOINT, LOCAL
+from embedscope.models.endpoint_address import is_endpoint
 from embedscope.models.heads_of_m3 import lists_of_heads
-from embedscope.models.model import Model, load_model
+from embedscope.models.model import Model, load_endpoint, load_model
 from embedscope.models.precomputed import is_precomputed_file, load_precomputed
 from embedscope.models.reranking import reranked
 from embedscope.models.scorer_folders import scorer_folder
@@ -104,7 +106,8 @@ def run(
         Is given what was scored, then what was diagnosed, as soon as each is there.
     **options
         Single settings by name, over ``settings``: ``run(checkpoint="best.pt", data="test.json", seed=7)``. ``data``
-        and ``train`` may be objects that `read_collection` takes: a data frame, a list of rows, a `Collection`.
+        and ``train`` may be objects that `read_collection` takes: a data frame, a list of rows, a `Collection`; ``run``
+        one that `load_lists` takes: a dict, a table, a function.
 
     Raises
     ------
@@ -123,7 +126,7 @@ def run(
     collection = read(chosen, log, objects.get("data"))
     require_column(chosen.maps.color_by, collection)
     training = TrainingFile.of(chosen, log, objects.get("train"))
-    embedded = embed(name, collection, chosen, log)
+    embedded = embed(name, collection, chosen, log, objects.get("run"))
     return result_of(
         collection,
         embedded,
@@ -149,13 +152,14 @@ def with_metrics_of(criteria: Criteria, settings: Settings) -> Settings:
 
 
 def objects_apart(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The options with the kind of object in place of each data set that is one, and those objects by option."""
+    """The options with the kind of object in place of each data set or run that is one, and those objects by option."""
+    describe = {"data": describe_object, "train": describe_object, "run": describe_run}
     objects = {
         name: options[name]
-        for name in ("data", "train")
+        for name in describe
         if options.get(name) is not None and not isinstance(options[name], str | PathLike)
     }
-    return {**options, **{name: describe_object(data) for name, data in objects.items()}}, objects
+    return {**options, **{name: describe[name](found) for name, found in objects.items()}}, objects
 
 
 def read(settings: Settings, log: Log = SILENT, data_object: Any = None) -> Collection:
@@ -251,26 +255,29 @@ def checkpoint_of(settings: Settings) -> str:
 
 
 def require_encoder(names: Sequence[str], settings: Settings) -> None:
-    """Refuse, with ``InvalidOptionError``, options that would change nothing.
+    """Refuse, with ``InvalidOptionError``, what would change nothing for any of ``names``, which are judged.
 
-    Prompts where no text is encoded, what needs vectors where ranked lists are judged, heads, fusion and reranking
-    where there is none. ``names`` are the systems that are judged.
+    What needs vectors where ranked lists are judged, prompts where no text is encoded, a model's name where none is an
+    endpoint, how a checkpoint encodes where none is a checkpoint, and how is fused or reranked where nothing is.
     """
-    own, encoded = settings.model, (*PROMPTS, "pooling", "max_length", "head_module", "activation", "base_model")
-    systems = (*names, *own.fuse)
-    are_runs = all(_is_run(name, settings) for name in names)
-    if are_runs or own.fuse or own.rerank is not None or own.head is not Head.DENSE:
+    own, systems = settings.model, (*names, *settings.model.fuse)
+    is_reordered = own.fuse or own.rerank is not None or own.head is not Head.DENSE
+    if is_reordered or all(_is_run(name, settings) for name in names):
         require_unused(
             NO_VECTORS,
             (settings.measure, ("geometry", "robustness", "deployment_cost", "wanted_precision")),
             (settings.maps, ("perplexity", "color_by")),
         )
     if all(_is_run(name, settings) for name in systems):
-        require_unused(NO_VECTORS, (own, (*encoded, "similarity")))
-    if all(_is_embedding_file(name, settings) or _is_run(name, settings) for name in systems):
-        require_unused("no text is encoded where vectors were made before", (own, PROMPTS))
-    if all(_is_embedding_file(name, settings) or _is_run(name, settings) for name in names):
-        require_unused("only a checkpoint has heads", (own, ("head",)))
+        used = ("pooling", "max_length", "head_module", "activation", "base_model", "similarity", "head")
+        require_unused(NO_VECTORS, (own, (*PROMPTS, *used)))
+    encoded = [name for name in systems if not (_is_embedding_file(name, settings) or _is_run(name, settings))]
+    if not encoded:
+        require_unused("no text is encoded where vectors were made before", (own, (*PROMPTS, "head")))
+    if not any(map(is_endpoint, encoded)):
+        require_unused("only an endpoint (http://HOST/v1) is asked for a model by name", (own, ("model",)))
+    elif all(map(is_endpoint, encoded)) and own.rerank is None:
+        require_unused(AT_ENDPOINT, (own, LOCAL))
     if not own.fuse:
         unused = ("fusion",) if own.head is Head.ALL else ("fusion", "fusion_weights")
         require_unused("nothing is fused (--fuse)", (own, unused))
@@ -279,16 +286,20 @@ def require_encoder(names: Sequence[str], settings: Settings) -> None:
 
 
 def _is_run(name: str, settings: Settings) -> bool:
-    return name == settings.model.run or is_run_file(name)
+    return name == settings.model.run or (name != settings.model.embeddings and is_run_file(name))
 
 
 def _is_embedding_file(name: str, settings: Settings) -> bool:
-    return name == settings.model.embeddings or is_precomputed_file(name)
+    return name == settings.model.embeddings or (not _is_run(name, settings) and is_precomputed_file(name))
 
 
-def embed(name: str, collection: Collection, settings: Settings, log: Log = SILENT) -> Embedded:
-    """The collection under the checkpoint or embedding file ``name``, its base, and the baseline of the settings."""
-    return with_baseline(embed_with(name, collection, settings, log), collection, settings, log)
+def embed(name: str, collection: Collection, settings: Settings, log: Log = SILENT, run_object: Any = None) -> Embedded:
+    """The collection under what ``name`` names, its base, and the baseline of the settings.
+
+    ``run_object`` is the run itself, where the settings do not name a file.
+    """
+    own = embed_with(name, collection, settings, log, run_object=run_object)
+    return with_baseline(own, collection, settings, log)
 
 
 def with_baseline(own: Embedded, collection: Collection, settings: Settings, log: Log = SILENT) -> Embedded:
@@ -311,14 +322,21 @@ def warn_of_missing(metrics: Sequence[str], log: Log) -> None:
 
 
 def embed_with(
-    name: str, collection: Collection, settings: Settings, log: Log = SILENT, *, with_base: bool = True
+    name: str,
+    collection: Collection,
+    settings: Settings,
+    log: Log = SILENT,
+    *,
+    with_base: bool = True,
+    run_object: Any = None,
 ) -> Embedded:
     """The collection under the system ``name``, fused and reranked as the settings have it.
 
-    ``with_base`` also under the base model of a head that is judged by itself.
+    ``with_base`` also under the base model of a head that is judged by itself. ``run_object`` is the run itself, where
+    ``name`` is no file.
     """
     chosen, alone = settings.model, not settings.model.fuse and settings.model.rerank is None
-    found = _one_system(name, collection, settings, log, with_base=with_base and alone)
+    found = _one_system(name, collection, settings, log, with_base=with_base and alone, run_object=run_object)
     if alone:
         return found
     lists = _lists_of(found.system, collection, settings)
@@ -332,14 +350,22 @@ def embed_with(
     return Embedded(lists)
 
 
-def _one_system(name: str, collection: Collection, settings: Settings, log: Log, *, with_base: bool) -> Embedded:
-    """The collection under the checkpoint, embedding file or ranking ``name``, as it is."""
+def _one_system(
+    name: str,
+    collection: Collection,
+    settings: Settings,
+    log: Log,
+    *,
+    with_base: bool,
+    run_object: Any = None,
+) -> Embedded:
+    """The collection under the checkpoint, embedding file or run ``name``, as it is."""
     if _is_embedding_file(name, settings):
         found = load_precomputed(name, collection, similarity=settings.model.similarity)
         log.model(found.facts)
         return Embedded(found)
     if _is_run(name, settings):
-        lists = load_lists(name, collection)
+        lists = load_lists(name if run_object is None else run_object, collection)
         log.model(lists.facts)
         return Embedded(lists)
     folder = scorer_folder(name)
@@ -381,19 +407,23 @@ def encode_with(
 
 
 def load(name: str, settings: Settings, log: Log = SILENT) -> tuple[EmbeddingStore, Model]:
-    """The checkpoint ``name``, ready to encode, and the cache of its vectors."""
+    """The checkpoint or endpoint ``name``, ready to encode, and the cache of its vectors."""
     own = settings.model
     folder = None if own.cache_dir is None else Path(own.cache_dir)
     store = EmbeddingStore(folder, warn=log.warn, is_enabled=not own.no_cache)
-    model = load_model(
-        name,
-        **own.reading,
-        device=own.device,
-        backend=own.backend,
-        precision=own.precision,
-        similarity=own.similarity,
-        hashes=store.hashes,
-    )
+    if is_endpoint(name):  # the other options are those of a checkpoint that stands beside it
+        prompts = {role: getattr(own, role) for role in PROMPTS}
+        model = load_endpoint(name, model=own.model, **prompts, similarity=own.similarity, hashes=store.hashes)
+    else:
+        model = load_model(
+            name,
+            **own.reading,
+            device=own.device,
+            backend=own.backend,
+            precision=own.precision,
+            similarity=own.similarity,
+            hashes=store.hashes,
+        )
     log.model(model.facts)
     return store, model
 

@@ -694,14 +694,24 @@ class TrainSettings(Checked):
 class ParitySettings(Checked):
     """Two ways to encode, and when their vectors are the same."""
 
-    model: str | None = option(None, "what was measured: a checkpoint or an embedding file", metavar="MODEL")
-    served: str | None = option(None, "what is served: a checkpoint or an embedding file", metavar="SERVED")
+    measured: str | None = option(
+        None, "what was measured: a checkpoint, an endpoint or an embedding file", metavar="MODEL"
+    )
+    served: str | None = option(
+        None, "what is served: a checkpoint, an endpoint or an embedding file", metavar="SERVED"
+    )
     texts: int = option(200, "number of texts compared, a seeded random sample of queries and documents", whole(4))
     tolerance: float = option(
         1e-6, "largest 1 - cosine of two vectors that are the same", positive_or_zero, metavar="X"
     )
     served_pooling: Pooling | None = option(
         None, "how tokens of SERVED become one vector", Pooling, shown_default="as SERVED says"
+    )
+    served_query_prompt: str | None = option(
+        None, "text before each query that SERVED encodes", metavar="TEXT", shown_default="SERVED's own"
+    )
+    served_document_prompt: str | None = option(
+        None, "text before each document that SERVED encodes", metavar="TEXT", shown_default="SERVED's own"
     )
     served_backend: Backend = option(Backend.TORCH, "library that runs the transformer of SERVED", Backend)
     served_precision: Precision = option(Precision.AUTO, "number format of the encoder of SERVED", Precision)

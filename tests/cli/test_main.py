@@ -27,7 +27,10 @@ PICTURES = (
     "spectrum",
     "thresholds",
 )
-TABLES = {"report.html", "report.json", "queries.parquet", "points.parquet", "manifest.json", "page.json"}
+TABLES = {
+    "report.html", "report.json", "queries.parquet", "run.trec", "qrels.trec", "points.parquet", "manifest.json",
+    "page.json",
+}  # fmt: skip
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -42,7 +42,7 @@ class Scores:
     pair_scores: Float64Array  # (P,) one for each relevant pair
     counts: TieCounts
     top_documents: IntArray  # (Q, k')
-    top_scores: Float32Array  # (Q, k')
+    top_scores: FloatArray  # (Q, k')
     histogram: IntArray  # (N_BINS,) of the negative pairs, over [-bound, bound]; (0,) of ranked lists
     bound: float = 1.0
     excluded_scores: Float64Array = field(default_factory=lambda: np.zeros(0))  # one for each excluded pair
@@ -111,7 +111,7 @@ def list_scores(lists: RankedLists, judgments: Judgments, *, k: int) -> tuple[Sc
     pair_scores, is_listed, counts = count_in_lists(lists, judgments)
     documents, scores = lists.top(min(k, max(int(np.diff(lists.indptr).max(initial=0)), 1)))
     nothing = np.zeros(0, dtype=np.int64)
-    return Scores(judgments, pair_scores, counts, documents, scores.astype(np.float32), nothing), is_listed
+    return Scores(judgments, pair_scores, counts, documents, scores, nothing), is_listed
 
 
 def values_of_lists(lists: RankedLists, judgments: Judgments, measures: Sequence[str]) -> dict[str, Float64Array]:
