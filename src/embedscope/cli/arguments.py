@@ -25,6 +25,7 @@ from embedscope.settings import (
     PlanSettings,
     RepairSettings,
     ReportSettings,
+    SetsSettings,
     Settings,
     ShardSettings,
     TrainSettings,
@@ -61,8 +62,11 @@ class Command:
     def add_to(self, parser: argparse.ArgumentParser) -> None:
         """Declare the options of this command."""
         parser.set_defaults(command=self.name)
+        headings: dict[str, Any] = {}
         for group in self.groups:
-            shown = parser.add_argument_group(group.title)
+            if group.title not in headings:
+                headings[group.title] = parser.add_argument_group(group.title)
+            shown = headings[group.title]
             standard = {f.name: f.default for f in fields(group.settings)} | dict(self.defaults)
             for name, known in options_of(group.settings).items():
                 if not group.names or name in group.names:
@@ -82,7 +86,8 @@ class Command:
         else:
             more |= {"type": _typed(known.parse), "metavar": known.metavar}
         if name in self.positional:
-            group.add_argument(name, **{**more, **({"nargs": "+"} if known.is_list else {})})
+            # "*": after --data FILE the others may have been taken for data sets.
+            group.add_argument(name, **{**more, **({"nargs": "*"} if known.is_list else {})})
             return
         if known.is_list:
             more |= {"action": "append"} if known.is_repeatable else {"nargs": "+"}
@@ -123,15 +128,18 @@ def _help(known: Option, default: Any, own: str | None) -> str:
 
 # --- the commands -------------------------------------------------------------------------------------------------
 
-_DATA = Group("data", DataSettings)
-_MODEL = Group("model", ModelSettings)
 _READING = ("split", "columns", "group", "drop_empty", "allow_missing", "keep_self")
+_DATA = (
+    Group("data", SetsSettings),
+    Group("data", DataSettings, (*_READING, "max_samples", "train")),
+)
+_MODEL = Group("model", ModelSettings)
 _CACHE = ("cache_dir", "no_cache")
 _HEAD = ("head_module", "activation", "weights")
 _PLAIN_ENCODING = (
     "base_model", *_HEAD, "pooling", "max_length", *PROMPTS, "similarity", "batch_size", "device", *_CACHE,
 )  # fmt: skip
-_ENCODING = (*_PLAIN_ENCODING, "backend", "precision")
+_ENCODING = ("model", *_PLAIN_ENCODING, "backend", "precision")
 _JUDGING = ("criteria", "metrics", "seed", "draws", "attributes")
 _CLOSER = ("explain", "geometry", "robustness", "abbreviations", "deployment_cost", "wanted_precision")
 _SHOWN = ("examples", "query")
@@ -156,7 +164,7 @@ COMMANDS = (
         "visualize",
         "draw five pictures and a page, print the statistics, the checklist and a verdict",
         (
-            _DATA,
+            *_DATA,
             _MODEL,
             Group("judging", MeasureSettings, _JUDGING),
             Group("looking closer", MeasureSettings, (*_CLOSER, *_SHOWN)),
@@ -170,7 +178,7 @@ COMMANDS = (
         "evaluate",
         "print the same numbers and the verdict, without pictures",
         (
-            _DATA,
+            *_DATA,
             _MODEL,
             Group("corpora on disk (--embeddings FOLDER)", CorpusSettings),
             Group("judging", MeasureSettings, _JUDGING),
@@ -188,7 +196,7 @@ COMMANDS = (
         "compare several checkpoints on the same queries",
         (
             Group("runs", CompareSettings),
-            _DATA,
+            *_DATA,
             Group("model", ModelSettings, ("baseline", *_ENCODING)),
             Group("judging", MeasureSettings, (*_JUDGING, *_SHOWN)),
             Group("maps", MapSettings, ("skip_umap", "skip_tsne")),
@@ -232,7 +240,7 @@ COMMANDS = (
         "write vectors into a folder that may be larger than memory",
         (
             Group("a data set", DataSettings, ("data", *_READING)),
-            Group("model", ModelSettings, ("checkpoint", "embeddings", *_PLAIN_ENCODING)),
+            Group("model", ModelSettings, ("checkpoint", "model", "embeddings", *_PLAIN_ENCODING)),
             Group("or three Parquet datasets (paths, s3://, gs://), and what is written", ShardSettings),
             Group("engine", EngineSettings),
             Group("output", OutputSettings, ("output", "quiet")),
@@ -244,7 +252,7 @@ COMMANDS = (
         "estimate time, memory and bytes of evaluating a corpus",
         (
             Group("corpus and machines", PlanSettings),
-            Group("model", ModelSettings, ("checkpoint", "base_model", *_HEAD)),
+            Group("model", ModelSettings, ("checkpoint", "model", "base_model", *_HEAD)),
             Group("output", OutputSettings, _PRINTED),
         ),
         required=("documents", "queries", "dim"),
@@ -260,7 +268,7 @@ COMMANDS = (
             Group("output", OutputSettings, ("output", *_PRINTED)),
         ),
         required=("data",),
-        positional=("model", "served"),
+        positional=("measured", "served"),
     ),
     Command(
         "migrate",

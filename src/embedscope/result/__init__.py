@@ -2,6 +2,7 @@
 
 from embedscope.result.comparisons import (
     BASELINES,
+    LEXICAL_NAMES,
     SIGNIFICANCE,
     BestOfMany,
     Comparison,
@@ -12,7 +13,7 @@ from embedscope.result.comparisons import (
     TypeChange,
 )
 from embedscope.result.decision import Check, Criteria, Criterion, Fitness, Outcome, Verdict, VerdictOutcome
-from embedscope.result.deployment import DeploymentCost, StorageFormat, ThresholdChoice, ThresholdTable
+from embedscope.result.deployment import DeploymentCost, IndexSetting, StorageFormat, ThresholdChoice, ThresholdTable
 from embedscope.result.estimate import Estimate
 from embedscope.result.explanations import (
     ROLE_WORDS,
@@ -59,6 +60,7 @@ from embedscope.result.scores import (
     Power,
     Similarity,
 )
+from embedscope.result.several_sets import Macro, SetResult, SeveralSets
 from embedscope.result.spaces import CloudShape, Geometry, Hubness, SpaceGeometry
 from embedscope.result.stages import Diagnosed, Mapped, Result, Scored, extended
 from embedscope.result.tables import MOST_VALUES, DocumentTable, QueryTable
@@ -66,6 +68,7 @@ from embedscope.result.training import EpochRecord, TrainingRecord
 
 __all__ = [
     "BASELINES",
+    "LEXICAL_NAMES",
     "MAP_NAMES",
     "MOST_VALUES",
     "ROLE_WORDS",
@@ -99,8 +102,10 @@ __all__ = [
     "HeadProduct",
     "Heatmap",
     "Hubness",
+    "IndexSetting",
     "Leakage",
     "LevelShift",
+    "Macro",
     "MapAnimation",
     "MapLayout",
     "Mapped",
@@ -128,6 +133,8 @@ __all__ = [
     "RunComparison",
     "Scored",
     "Segment",
+    "SetResult",
+    "SeveralSets",
     "Severity",
     "Similarity",
     "SpaceGeometry",

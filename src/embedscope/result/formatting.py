@@ -7,6 +7,7 @@ margin, a separation and an MRR (conventions, section 6).
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import PurePath
@@ -39,6 +40,18 @@ class Ends(Protocol):
 
     @property
     def high(self) -> float | None: ...
+
+
+_NO_WORD = re.compile(r"[\s%]|^#")
+
+
+def one_word(name: str) -> str:
+    """``name`` as one column of a TREC file: blanks, percent signs and a ``#`` in front percent-encoded.
+
+    >>> one_word("flat 3, 5 %"), one_word("MED-14")
+    ('flat%203,%205%20%25', 'MED-14')
+    """
+    return _NO_WORD.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), name)
 
 
 def number(value: float | None, decimals: int | None = None, *, sign: bool = False) -> str:
@@ -83,13 +96,14 @@ def difference(found: Comparison, decimals: int = 4) -> str:
     return with_interval(number(found.difference, decimals, sign=True), found, decimals)
 
 
-def verdict_line(found: Comparison, score: float, baseline: float, *, is_fit: bool) -> str:
+def verdict_line(found: Comparison, score: float, baseline: float, *, is_fit: bool, has_lost: bool = False) -> str:
     """``VERDICT: WIN | score=0.3472 | baseline=0.2419 | delta=+0.1052 [+0.0437, +0.1743]``: one line for monitors.
 
     WIN where the difference is surely better, REGRESSION where it is surely worse, MARGINAL otherwise and on a test set
-    that is not fit to tell.
+    that is not fit to tell. ``has_lost``: REGRESSION although the mean over several sets may be better.
     """
-    word = "WIN" if found.is_surely(1) else "REGRESSION" if found.is_surely(-1) else "MARGINAL"
+    has_lost = has_lost or found.is_surely(-1)
+    word = "REGRESSION" if has_lost else "WIN" if found.is_surely(1) else "MARGINAL"
     parts = (
         f"VERDICT: {word if is_fit else 'MARGINAL'}",
         f"score={number(score, 4)}",
