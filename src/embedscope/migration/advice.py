@@ -120,7 +120,7 @@ def _of_mixed(paths: Sequence[MigrationPath]) -> str:
     queries = count(best.query_encodings, "encoding")
     return (
         f"While the index is mixed, search it with {rule} ({queries} of each query): {METRIC} is "
-        f"{number(_value(best))} or more at every share, {difference(against)} from OLD."
+        f"at least {number(_value(best))} at every share, {difference(against)} from OLD."
     )
 
 
