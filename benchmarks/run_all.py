@@ -100,6 +100,7 @@ SCRIPTS = (
         ("--repeats", "2", "--sizes", "1k:100k,2k:250k,4k:500k"),
         (*ONE_ROUND, "--sizes", "50:5k", "--dim", "16"),
     ),
+    Script("run_files", (), (*ONE_ROUND, "--queries", "50", "--depth", "20", "--documents", "500")),
     Script("gpu_encoding"),
     Script("gpu_evaluation"),
     Script("ray_shards", found=packaged_model, quick=()),

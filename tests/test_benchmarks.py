@@ -113,7 +113,17 @@ def needs_of(script: str) -> list[str]:
 
 
 GPU = ("gpu_encoding", "gpu_evaluation")
-QUICK = ("evaluation_whole", "trustworthiness", "search", "pair_moments", "plan_check", "maps", "encoding", *GPU)
+QUICK = (
+    "evaluation_whole",
+    "trustworthiness",
+    "search",
+    "pair_moments",
+    "plan_check",
+    "maps",
+    "encoding",
+    "run_files",
+    *GPU,
+)
 """The others start the command line, Ray or a training, which tests of their own cover."""
 
 

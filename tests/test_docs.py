@@ -11,6 +11,7 @@ Commands run in a folder of small files that go by the names the documentation u
 ``vectors.npz``                       vectors for ``data/test.json``
 ``my.toml``                           the criteria that docs/ci.md shows
 ``production``                        the folder of an old run
+``http://127.0.0.1:8000/v1``          an endpoint, at another port
 ====================================  ================================================================
 """
 
@@ -30,7 +31,9 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import pytest
+from tests.support.loopback import Loopback, made_up, serving
 from tests.support.scene import write_vectors
+from tests.support.tiny_scorers import write_cross, write_heads, write_splade
 
 from embedscope.cli import main as cli
 from embedscope.data.sample import sample_path
@@ -60,6 +63,8 @@ NOT_RUN = {
     "python -m tools.sample_data --output rental_data": "a test of its own runs it (tests/data)",
 }
 """Commands of the documentation that are not run here, and why."""
+
+ENDPOINT = "http://127.0.0.1:8000/v1"
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -153,6 +158,11 @@ def _write_models(folder: Path) -> None:
     shutil.copytree(base, snapshot)
     (snapshot.parents[1] / "refs").mkdir()
     (snapshot.parents[1] / "refs" / "main").write_text("0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        write_heads(base, 1024)
+        write_splade(folder / "models" / "splade")
+        write_cross(folder / "models" / "reranker")
     (folder / "checkpoints").mkdir()
     for name, seed in (("epoch1", 1), ("epoch2", 2), ("epoch3", 3), ("best", 3)):
         weight = torch.randn(128, 1024, generator=torch.Generator().manual_seed(seed)) / 32
@@ -196,12 +206,19 @@ def at_desk(desk: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return desk
 
 
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    """The address of an endpoint that gives vectors of the length of the heads, and knows nothing."""
+    with serving(Loopback(encode=lambda texts: made_up(texts, 128))) as server:
+        yield server.address
+
+
 # --- the tests ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_and_every_python_block_of_a_page_runs(
-    page: Path, at_desk: Path, capsys: pytest.CaptureFixture[str]
+    page: Path, at_desk: Path, endpoint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     failed = []
     for left in at_desk.glob("checkpoints/bgem3_projection_*"):
@@ -210,16 +227,16 @@ def test_every_command_and_every_python_block_of_a_page_runs(
         if block.page == page and block.language == "python":
             exec(compile(block.text, str(block), "exec"), {"__name__": "docs"})  # noqa: S102 - that is the test
         elif block.page == page:
-            failed += [failure for command in commands(block) if (failure := run_command(command, capsys))]
+            failed += [failure for command in commands(block) if (failure := run_command(command, capsys, endpoint))]
     plt.close("all")
     assert failed == []
 
 
-def run_command(command: str, capsys: pytest.CaptureFixture[str]) -> str | None:
+def run_command(command: str, capsys: pytest.CaptureFixture[str], endpoint: str) -> str | None:
     """Run a command of the documentation; what went wrong, or None. With ``--gate`` any verdict will do."""
     if command in NOT_RUN:
         return None
-    command, _, target = command.partition(" > ")
+    command, _, target = command.replace(ENDPOINT, endpoint).partition(" > ")
     program, *words = shlex.split(command)
     assert program == "embedscope" or words[0] == "visualize_embeddings.py", f"{command}: neither run nor in NOT_RUN"
     words = ["visualize", *words[1:]] if program == "python" else words

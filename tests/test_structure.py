@@ -56,7 +56,7 @@ COMPOSERS = {"pipeline", "comparison", "arrays"}
 
 HEAVY_AT_TOP = {
     "torch", "sentence_transformers", "transformers", "safetensors", "openTSNE", "umap", "faiss", "ray", "sklearn",
-    "numba", "peft",
+    "numba", "peft", "bm25s",
 }  # fmt: skip
 """Imported inside functions only, everywhere."""
 

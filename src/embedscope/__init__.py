@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from embedscope.arrays import Evaluation, evaluate
+    from embedscope.arrays import Evaluation, evaluate, judge
     from embedscope.comparison.comparing import ComparedRuns, compare
     from embedscope.comparison.runs_on_sets import SetRuns, compare_sets, run_sets
     from embedscope.data.readers import read_collection
@@ -35,6 +35,7 @@ _HOMES = {
     "compare": "embedscope.comparison.comparing",
     "compare_sets": "embedscope.comparison.runs_on_sets",
     "evaluate": "embedscope.arrays",
+    "judge": "embedscope.arrays",
     "read_collection": "embedscope.data.readers",
     "run": "embedscope.pipeline",
     "run_sets": "embedscope.comparison.runs_on_sets",
@@ -54,6 +55,7 @@ __all__ = [
     "compare",
     "compare_sets",
     "evaluate",
+    "judge",
     "read_collection",
     "run",
     "run_sets",

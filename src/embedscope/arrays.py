@@ -1,4 +1,4 @@
-"""Arrays in, figures out: the numbers of embedscope for embeddings that somebody already has."""
+"""Arrays or a search function in, figures out: for embeddings that somebody already has, and for any system."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
+from embedscope import pipeline
+from embedscope.data.runs import Search
 from embedscope.errors import InvalidOptionError, TooFewPointsError
 from embedscope.machine import require_device_name
 from embedscope.measure.rank_metrics import measure_metrics
@@ -20,7 +22,7 @@ from embedscope.metrics.norms import Norms
 from embedscope.metrics.vectors import compared_rows, require_same_dim
 from embedscope.models.score_function import note_of_uneven_norms
 from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray
-from embedscope.result import Metric, Similarity
+from embedscope.result import Metric, Result, Similarity
 from embedscope.settings import DEFAULTS, Device, SimilarityFunction
 from embedscope.stats.clusters import clusters_from_judgments
 from embedscope.stats.dependence import Dependence
@@ -148,6 +150,27 @@ def evaluate(
         n_queries_without_relevant=n_queries - len(kept),
         notes=_notes(queries, documents) if is_unit else (),
     )
+
+
+def judge(search: Search, data: object, **options: Any) -> Result:
+    """What `run` finds for a system that answers queries, whatever is in it.
+
+    Parameters
+    ----------
+    search : callable
+        From the text of a query to its documents, by id or by text: ``{document: score}``, or (document, score) pairs.
+        It is called once for each query, in their order.
+    data : str, Path or object
+        As `read_collection` takes it.
+    **options
+        Settings of `run` by name: ``judge(search, "test.json", max_samples=0)``.
+
+    Raises
+    ------
+    InputError
+        If the function fails or returns something else, or the data or an option cannot be used.
+    """
+    return pipeline.run(run=search, data=data, **options)
 
 
 def _notes(queries: FloatArray, documents: FloatArray) -> tuple[str, ...]:

@@ -7,6 +7,7 @@
     │   ├── DataFormatError         a data set is not in a form we read, or a row of it is broken
     │   ├── CheckpointError         a checkpoint cannot be read, or does not fit its base model
     │   │   └── UnsafeCheckpointError   loading it would run code that came with it
+    │   ├── EndpointError           an endpoint does not answer, or not with vectors
     │   ├── InvalidEmbeddingsError  vectors of the wrong shape, or rows without a direction (also a ValueError)
     │   ├── IncomparableRunsError   runs on different queries, judgments or pools (also a ValueError)
     │   ├── InvalidOptionError      an option has a value that makes no sense here (also a ValueError)
@@ -41,6 +42,10 @@ class CheckpointError(InputError):
 
 class UnsafeCheckpointError(CheckpointError):
     """Loading the checkpoint would run code that came with it."""
+
+
+class EndpointError(InputError):
+    """An endpoint does not answer, or not with vectors."""
 
 
 class InvalidEmbeddingsError(InputError, ValueError):

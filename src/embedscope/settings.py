@@ -387,7 +387,7 @@ class MeasureSettings(Checked):
     abbreviations: str | None = option(
         None, "short forms for --robustness", metavar="TOML", shown_default="those of the pack"
     )
-    deployment_cost: bool = option(False, "measure what int8, bits and fewer dimensions cost")
+    deployment_cost: bool = option(False, "measure what int8, bits, fewer dimensions and indexes cost")
     wanted_precision: tuple[float, ...] = option(
         (), "precisions for which a threshold is suggested", precision, metavar="P", is_list=True,
         shown_default="0.5 0.8 0.9 0.95",
@@ -488,7 +488,7 @@ class Settings:
     def inputs(self) -> dict[str, str]:
         """The files that a run reads, by role."""
         chosen = self.as_options()
-        roles = ("checkpoint", "embeddings", "run", "data", "baseline", "train", "base_model")
+        roles = ("checkpoint", "embeddings", "run", "data", "baseline", "train", "base_model", "rerank")
         return {role: chosen[role] for role in roles if chosen[role] is not None}
 
 
@@ -704,14 +704,24 @@ class TrainSettings(Checked):
 class ParitySettings(Checked):
     """Two ways to encode, and when their vectors are the same."""
 
-    model: str | None = option(None, "what was measured: a checkpoint or an embedding file", metavar="MODEL")
-    served: str | None = option(None, "what is served: a checkpoint or an embedding file", metavar="SERVED")
+    measured: str | None = option(
+        None, "what was measured: a checkpoint, an endpoint or an embedding file", metavar="MODEL"
+    )
+    served: str | None = option(
+        None, "what is served: a checkpoint, an endpoint or an embedding file", metavar="SERVED"
+    )
     texts: int = option(200, "number of texts compared, a seeded random sample of queries and documents", whole(4))
     tolerance: float = option(
         1e-6, "largest 1 - cosine of two vectors that are the same", positive_or_zero, metavar="X"
     )
     served_pooling: Pooling | None = option(
         None, "how tokens of SERVED become one vector", Pooling, shown_default="as SERVED says"
+    )
+    served_query_prompt: str | None = option(
+        None, "text before each query that SERVED encodes", metavar="TEXT", shown_default="SERVED's own"
+    )
+    served_document_prompt: str | None = option(
+        None, "text before each document that SERVED encodes", metavar="TEXT", shown_default="SERVED's own"
     )
     served_backend: Backend = option(Backend.TORCH, "library that runs the transformer of SERVED", Backend)
     served_precision: Precision = option(Precision.AUTO, "number format of the encoder of SERVED", Precision)

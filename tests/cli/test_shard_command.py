@@ -89,7 +89,7 @@ def test_the_tables_and_the_manifest_are_written(
 ) -> None:
     done = run(capsys, "evaluate", "--embeddings", shards, "--output", tmp_path / "out", *DRAWS)
     assert done.status == 0, done.err
-    names = {"report.json", "queries.parquet", "manifest.json", "report.html", "page.json"}
+    names = {"report.json", "queries.parquet", "run.trec", "qrels.trec", "manifest.json", "report.html", "page.json"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == names
     queries = pq.read_table(tmp_path / "out" / "queries.parquet")
     assert queries.num_rows == 50

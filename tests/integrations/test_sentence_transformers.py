@@ -19,7 +19,7 @@ from embedscope.result.saved_run import is_run_folder, read_run
 
 pytest.importorskip("sentence_transformers")
 
-RUN_FILES = {"report.json", "queries.parquet", "manifest.json", "report.html", "page.json"}
+RUN_FILES = {"report.json", "queries.parquet", "run.trec", "qrels.trec", "manifest.json", "report.html", "page.json"}
 WORDS = (
     *("room", "quiet", "cheap", "park", "river", "balcony", "garden", "market"),
     *("one", "two", "three", "four", "five", "six", "seven", "eight"),

@@ -154,3 +154,18 @@ def test_selected_lists_and_their_first_documents_are_those_of_the_queries() -> 
 def test_lists_that_are_none_are_refused(documents: list[int], scores: list[float], said: str) -> None:
     with pytest.raises(DataFormatError, match=said):
         RankedLists(np.array([0, 2]), np.array(documents), np.array(scores), FACTS)
+
+
+def test_the_order_of_the_entries_changes_nothing_and_equal_scores_go_by_falling_id() -> None:
+    queries = np.array([0, 0, 0, 0, 2, 2])
+    documents = np.array([4, 1, -1, 0, 3, 2])
+    scores = np.array([2.0, 1.0, 1.0, 1.0, 5.0, 5.0])
+    outside = np.array([0.5])  # between the documents 0 and 1
+    made = [
+        RankedLists.of_scores(queries[order], documents[order], scores[order], 3, FACTS, outside=outside)
+        for order in (np.arange(6), np.arange(6)[::-1], np.array([2, 5, 0, 4, 3, 1]))
+    ]
+    for lists in made:
+        assert lists.documents.tolist() == [4, 1, -1, 0, 3, 2]
+        assert lists.indptr.tolist() == [0, 4, 4, 6]
+        assert lists.id_order.tolist() == [4, 1, 0.5, 0, 3, 2]

@@ -49,15 +49,21 @@ def test_the_summary_has_the_verdict_the_metrics_and_the_checks() -> None:
     assert [row[0] for row in metrics] == list(FINDINGS.metrics)
     mrr = FINDINGS.metrics["MRR"]
     assert mrr.chance is not None
-    assert mrr.lexical is not None
+    lexical = FINDINGS.lexical_baselines
+    assert mrr.lexical == max(values["MRR"] for values in lexical.values())
+    stronger = FINDINGS.lexical_baseline
+    (other,) = set(lexical) - {stronger}
     assert metrics[0] == [
-        "MRR", "1.0000", f"[{mrr.low:.4f}, {mrr.high:.4f}]", f"{mrr.chance:.4f}", f"{mrr.lexical:.4f}", "",
+        "MRR", "1.0000", f"[{mrr.low:.4f}, {mrr.high:.4f}]", f"{mrr.chance:.4f}", f"{mrr.lexical:.4f}",
+        f"{lexical[other]['MRR']:.4f}", "",
     ]  # fmt: skip
+    assert f"| chance | {stronger} | {other} | base model |" in text
     checks = table(text, "| | check |")
     assert [row[1] for row in checks] == [check.title for check in CHECKS]
     assert [row[0] for row in checks] == ["✅", "✅", "❔", "✅", "✅", "❔", "✅"]
     assert checks[0][4] == "> 0.25"
-    assert [row[:2] for row in table(text, "| compared with |")] == [["`lexical`", "MRR"], ["`lexical`", "Success@1"]]
+    name = FINDINGS.baseline_names["lexical"]
+    assert [row[:2] for row in table(text, "| compared with |")] == [[f"`{name}`", "MRR"], [f"`{name}`", "Success@1"]]
 
 
 def test_without_comparisons_there_is_no_table_of_them() -> None:

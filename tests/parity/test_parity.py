@@ -7,10 +7,12 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.support.loopback import Encode, Loopback, serving
 from tests.support.tiny_model import write_tiny
 
 from embedscope.cli import main as cli
@@ -89,7 +91,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
 def compared(scene: Scene, served: Path | str, *, model: Path | None = None, **options: Any) -> Parity:
     own = {name: options.pop(name) for name in list(options) if name in ("texts", "tolerance") or "served" in name}
     settings = Settings.of(data=scene.data, device="cpu", **options)
-    return compare_served(settings, ParitySettings(model=str(model or scene.model), served=str(served), **own))
+    return compare_served(settings, ParitySettings(measured=str(model or scene.model), served=str(served), **own))
 
 
 def written(tmp_path: Path, table: dict[str, np.ndarray]) -> Path:
@@ -114,10 +116,30 @@ def test_a_model_and_what_sentence_transformers_makes_of_it_are_the_same(scene: 
     assert (found.first, found.worst, found.cause, found.n_tried, found.notes) == (None, None, None, 0, ())
 
 
+def test_an_endpoint_that_serves_the_model_is_the_same(scene: Scene) -> None:
+    with serving(Loopback(encode=encoding(scene, scene.library()))) as server:
+        found = compared(scene, server.address, served_query_prompt="gần ")
+        assert found.outcome is ParityOutcome.SAME
+        assert (found.served.layout, found.cause) == ("endpoint", None)
+        assert compared(scene, f"{server.address}#tiny", model=server.address).outcome is ParityOutcome.SAME
+
+
 def test_the_same_model_on_onnx_is_the_same(scene: Scene) -> None:
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnx")
     assert compared(scene, scene.model, served_backend="onnx").outcome is ParityOutcome.SAME
+
+
+def encoding(scene: Scene, made: Any, *, is_unit: bool = False) -> Encode:
+    """What an endpoint does that serves ``made``: no prompt, as the texts come."""
+    lock = Lock()
+
+    def encode(texts: Sequence[str]) -> np.ndarray:
+        with lock:
+            vectors: np.ndarray = made.encode(list(texts), prompt="", normalize_embeddings=is_unit)
+        return vectors
+
+    return encode
 
 
 # --- what is planted is found -------------------------------------------------------------------------------------
@@ -189,6 +211,43 @@ def test_what_is_planted_is_found_by_trying(
     assert sorted(found.cause.options) == sorted(options)
     assert found.cause.evidence is Evidence.REPRODUCED
     assert found.cause.side == "MODEL"
+
+
+def test_an_endpoint_that_leaves_the_prompt_out_is_found_and_said(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(Loopback(encode=encoding(scene, scene.library()))) as server:
+        found = compared(scene, server.address)
+        assert found.cause is not None
+        assert (found.cause.side, found.cause.changes) == ("MODEL", ("no prompt before a query",))
+        assert found.cause.evidence is Evidence.REPRODUCED
+        assert len([note for note in found.notes if "the prompt 'gần ' before each query is missing" in note]) == 1
+        words = ["parity", str(scene.model), server.address, "--model", "tiny", "--data", str(scene.data)]
+        assert cli.main(words) == 3
+        assert "What is served is not what was measured" in " ".join(capsys.readouterr().out.split())
+        assert cli.main([*words, "--served-query-prompt", "gần "]) == 0
+        assert cli.main([*words, "--served-pooling", "cls"]) == 2
+        assert cli.main([words[0], words[1], words[1], *words[3:]]) == 2
+
+
+@pytest.mark.parametrize("cut", ["texts", "vectors"])
+def test_an_endpoint_that_cuts_texts_or_normalises_is_found(cut: str, scene: Scene) -> None:
+    made = scene.library()
+    if cut == "texts":
+        made.max_seq_length = 32
+    serve = Loopback(encode=encoding(scene, made, is_unit=cut == "vectors"))
+    with serving(serve) as server:
+        found = compared(scene, server.address, served_query_prompt="gần ", similarity="dot")
+    assert found.cause is not None
+    planted = {"texts": "texts cut to 32 tokens", "vectors": "its vectors normalised"}
+    assert (found.cause.side, found.cause.changes) == ("MODEL", (planted[cut],))
+
+
+def test_an_endpoint_in_the_place_of_model_leaves_the_trying_to_served(scene: Scene) -> None:
+    with serving(Loopback(encode=encoding(scene, scene.library(pooling="cls")))) as server:
+        found = compared(scene, scene.model, model=server.address, query_prompt="gần ")  # type: ignore[arg-type]
+    assert found.cause is not None
+    assert (found.cause.side, found.cause.changes) == ("SERVED", ("cls pooling",))
 
 
 def test_the_prompts_that_served_states_are_tried_too(scene: Scene, tmp_path: Path) -> None:

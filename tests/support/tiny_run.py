@@ -37,6 +37,7 @@ from embedscope.result import (
     Geometry,
     Heatmap,
     Hubness,
+    IndexSetting,
     Leakage,
     LevelShift,
     Macro,
@@ -127,6 +128,7 @@ def result() -> Result:
         seed=42,
         n_draws=2000,
         comparisons=(Comparison("model", "lexical", "MRR", 0.2, 0.05, 0.35, 0.01, 0.02, 0.8, 3, 1, 0),),
+        lexical_baselines={"n-grams": {"MRR": 0.5, "Success@1": 0.5}, "BM25": {"MRR": 0.45, "Success@1": 0.25}},
         references={"runs/epoch2.pt": {"MRR": 0.6, "Success@1": 0.5}},
         weights={"weighted_violation_rate": Estimate(0.4, 0.2, 0.6), "kendall_tau": Estimate.absent("equal weights")},
         leakage=Leakage("train.json", 4, 4, {"exact": 1, "near": 0}, {"exact": 0, "near": 2}, 0.25,
@@ -211,7 +213,13 @@ def _deployment() -> DeploymentCost:
     lost = replace(bits, name="int8 x 32", precision="int8", width=32, bytes_in_index=32, bytes_in_all=32, changes=(),
                    metrics={"MRR": Estimate.absent("no direction")}, tie_share=Estimate.absent("no direction"),
                    overlap=Estimate.absent("no direction"), reason="no direction")  # fmt: skip
-    return DeploymentCost("float32 x 384", (whole, bits, lost), 6, 3)
+    exact = IndexSetting("exact", "exact", 1536, {"MRR": Estimate(0.7, 0.5, 0.85)}, (), Estimate(1.0), 20_000.0)
+    graph = IndexSetting("HNSW M=32, efSearch=16", "HNSW", 1796, {"MRR": Estimate(0.68, 0.48, 0.83)},
+                         (_change("HNSW M=32, efSearch=16", "exact", -0.02, 0.02),), Estimate(0.9, 0.8, 0.95),
+                         50_000.0)  # fmt: skip
+    lists = IndexSetting("IVF-PQ", "IVF-PQ", 0, {"MRR": Estimate.absent("too few")}, (), Estimate.absent("too few"),
+                         None, "too few")  # fmt: skip
+    return DeploymentCost("float32 x 384", (whole, bits, lost), 6, 3, (exact, graph, lists))
 
 
 def checks() -> tuple[Check, ...]:

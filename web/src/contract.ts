@@ -19,6 +19,7 @@ export type {
   Estimate as Figure,
   Finding,
   Geometry,
+  IndexSetting,
   Leakage,
   Metric,
   MinimalPairs,

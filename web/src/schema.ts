@@ -45,6 +45,12 @@ export interface Report {
       [k: string]: number | null;
     };
   };
+  lexical_baseline?: string;
+  lexical_baselines?: {
+    [k: string]: {
+      [k: string]: number | null;
+    };
+  };
   weights: {
     [k: string]: Estimate;
   };
@@ -194,7 +200,7 @@ export interface Estimate {
   reason?: string;
 }
 /**
- * A rank metric, averaged over queries, under every reading of ties, beside what no model would reach. ``value`` is the expectation over all orders of tied documents; ``trec`` and ``st`` break ties as trec_eval and sentence-transformers do. ``chance``, ``lexical`` and ``base`` are the same metric for a random order, for character n-grams, and for the base model without its head; ``ideal`` is that of a perfect order, which is below 1 where a cutoff leaves no room for all relevant documents. None where not computed.
+ * A rank metric, averaged over queries, under every reading of ties, beside what no model would reach. ``value`` is the expectation over all orders of tied documents; ``trec`` and ``st`` break ties as trec_eval and sentence-transformers do. ``chance``, ``lexical`` and ``base`` are the same metric for a random order, for the stronger lexical baseline (`Scored.lexical_baseline`), and for the base model without its head; ``ideal`` is that of a perfect order, which is below 1 where a cutoff leaves no room for all relevant documents. None where not computed.
  *
  * This interface was referenced by `Payload`'s JSON-Schema
  * via the `definition` "metric".
@@ -456,7 +462,7 @@ export interface PerturbationEffect {
   example: [string, string] | null;
 }
 /**
- * Quality against bytes for every storage format tried, the reference (float32, full width) first.
+ * Quality against bytes for every storage format tried, the reference (float32, full width) first. ``indexes`` are lists of ``k`` documents, exact search first.
  *
  * This interface was referenced by `Payload`'s JSON-Schema
  * via the `definition` "deployment_cost".
@@ -466,6 +472,7 @@ export interface DeploymentCost {
   formats: StorageFormat[];
   n_documents: number;
   k: number;
+  indexes?: IndexSetting[];
 }
 /**
  * What one way of storing the documents costs and keeps, against float32 at full width. ``bytes_in_index`` are searched for every query; ``bytes_in_all`` adds the float32 vectors that rescoring reads. ``changes`` are this format minus float32, paired, empty for float32 itself; ``tie_share`` is the share of queries whose best relevant document ties with another; ``overlap`` that of the 10 nearest documents under float32. ``reason`` says why a format could not be measured; its figures are then absent.
@@ -486,6 +493,25 @@ export interface StorageFormat {
   changes: Comparison[];
   tie_share: Estimate;
   overlap: Estimate;
+  reason: string | null;
+  reduction?: string;
+}
+/**
+ * What one index of FAISS, with one setting of its search, keeps of the list that exact search returns. ``metrics`` are of the ``DeploymentCost.k`` documents returned; a document that is not counts as not found. ``changes`` are against exact search, paired, empty for that itself; ``overlap`` is the share of its list that is returned too. ``bytes_in_index`` grow with every document: vectors, links and ids, without codebooks. ``queries_per_second``: by the median time of one alone, on one thread of the machine that measured; None with a ``reason``.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "index_setting".
+ */
+export interface IndexSetting {
+  name: string;
+  kind: string;
+  bytes_in_index: number;
+  metrics: {
+    [k: string]: Estimate;
+  };
+  changes: Comparison[];
+  overlap: Estimate;
+  queries_per_second: number | null;
   reason: string | null;
 }
 /**

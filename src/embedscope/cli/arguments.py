@@ -138,7 +138,7 @@ _HEAD = ("head_module", "activation", "weights")
 _PLAIN_ENCODING = (
     "base_model", *_HEAD, "pooling", "max_length", *PROMPTS, "similarity", "batch_size", "device", *_CACHE,
 )  # fmt: skip
-_ENCODING = (*_PLAIN_ENCODING, "backend", "precision")
+_ENCODING = ("model", *_PLAIN_ENCODING, "backend", "precision")
 _JUDGING = ("criteria", "metrics", "seed", "draws", "attributes")
 _CLOSER = ("explain", "geometry", "robustness", "abbreviations", "deployment_cost", "wanted_precision")
 _SHOWN = ("examples", "query")
@@ -239,7 +239,7 @@ COMMANDS = (
         "write vectors into a folder that may be larger than memory",
         (
             Group("a data set", DataSettings, ("data", *_READING)),
-            Group("model", ModelSettings, ("checkpoint", "embeddings", *_PLAIN_ENCODING)),
+            Group("model", ModelSettings, ("checkpoint", "model", "embeddings", *_PLAIN_ENCODING)),
             Group("or three Parquet datasets (paths, s3://, gs://), and what is written", ShardSettings),
             Group("engine", EngineSettings),
             Group("output", OutputSettings, ("output", "quiet")),
@@ -251,7 +251,7 @@ COMMANDS = (
         "estimate time, memory and bytes of evaluating a corpus",
         (
             Group("corpus and machines", PlanSettings),
-            Group("model", ModelSettings, ("checkpoint", "base_model", *_HEAD)),
+            Group("model", ModelSettings, ("checkpoint", "model", "base_model", *_HEAD)),
             Group("output", OutputSettings, _PRINTED),
         ),
         required=("documents", "queries", "dim"),
@@ -267,7 +267,7 @@ COMMANDS = (
             Group("output", OutputSettings, ("output", *_PRINTED)),
         ),
         required=("data",),
-        positional=("model", "served"),
+        positional=("measured", "served"),
     ),
     Command(
         "report",

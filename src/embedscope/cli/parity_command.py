@@ -31,7 +31,7 @@ def run(settings: Settings, chosen: ParitySettings) -> int:
     report = parity_report(found)
     if folder is not None:
         record = manifest(
-            inputs={"model": str(chosen.model), "served": str(chosen.served), **settings.inputs()},
+            inputs={"model": str(chosen.measured), "served": str(chosen.served), **settings.inputs()},
             options=settings.as_options() | encode(chosen),
             seed=settings.measure.seed,
             elapsed_s=time.perf_counter() - started,

@@ -27,6 +27,7 @@ from embedscope.pipeline import (
     measure,
     no_maps,
     objects_apart,
+    plain,
     read,
     require_encoder,
     themes_of,
@@ -130,8 +131,10 @@ def measure_runs(
     to_encode = names[1:] if is_run_folder(names[0]) else names
     lone = names[1] if len(names) == 2 else None
     require_encoder(to_encode, settings)
+    settings_of = {name: plain(settings) if name == settings.model.baseline else settings for name in to_encode}
     embedded = {
-        name: embed_with(name, collection, settings, log, with_base=name == lone, loader=loader) for name in to_encode
+        name: embed_with(name, collection, own, log, with_base=name == lone, loader=loader)
+        for name, own in settings_of.items()
     }
     epochs = timeline_names({name: run.system.facts for name, run in embedded.items()})
     names = _in_order(names, epochs, reference=settings.model.baseline)

@@ -54,7 +54,7 @@ def query_table(
         wrong_similarity=wrong_similarity,
         wrong_type=type_of_document(pairs, wrong_document),
         top_documents=scores.top_documents[:, :k],
-        top_scores=scores.top_scores[:, :k],
+        top_scores=scores.top_scores[:, :k].astype(np.float32, copy=False),
         top_is_relevant=is_relevant[:, :k],
         relevant_indptr=judgments.indptr,
         relevant_documents=judgments.documents,
@@ -65,6 +65,9 @@ def query_table(
         negative_weights=pairs.weights[order],
         negative_types=tuple(pairs.types[row] for row in order),
         values=dict(values),
+        relevant_gains=judgments.gains,
+        listed_documents=scores.top_documents,
+        listed_scores=scores.top_scores,
         groups=tuple(collection.groups[row] for row in rows) if collection.groups else (),
         metadata={column: tuple(stated[row] for row in rows) for column, stated in collection.metadata.items()},
     )

@@ -25,6 +25,9 @@ from embedscope.protocols import Float32Array, Float64Array, ProgressCallback
 from embedscope.result import DataFacts, DocumentTable, QueryTable
 from embedscope.settings import Settings
 
+WRITTEN_DEPTH = 100
+"""Documents of each query that ``run.trec`` holds at least: as deep as the standard metrics go."""
+
 MOST_RELEVANT_KEPT = 90
 """Relevant documents for which a list is lengthened, so that the best wrong one stands in it."""
 
@@ -106,7 +109,7 @@ def rank(
         queries,
         documents,
         judgments,
-        k=n_kept(chosen.k, int(judgments.n_relevant.max())),
+        k=max(WRITTEN_DEPTH, n_kept(chosen.k, int(judgments.n_relevant.max()))),
         tolerance=chosen.tie_tolerance * bound,
         bound=bound,
         device=settings.model.device,
@@ -143,7 +146,9 @@ def _ranked(
 def _rank_lists(collection: Collection, lists: RankedLists, query_set: QuerySet, settings: Settings) -> Ranked:
     """The queries as the lists have them; a relevant document that was not returned has rank infinity and no score."""
     own, judgments = lists.select(query_set.rows), query_set.judgments
-    scores, is_listed = list_scores(own, judgments, k=n_kept(settings.measure.k, int(judgments.n_relevant.max())))
+    scores, is_listed = list_scores(
+        own, judgments, k=max(WRITTEN_DEPTH, n_kept(settings.measure.k, int(judgments.n_relevant.max())))
+    )
     found = np.where(is_listed, scores.pair_scores, np.nan)
     negatives = NegativePairs.of_lists(collection, query_set.rows, own, judgments, found)
     ranked = _ranked(collection, query_set, settings, scores, negatives, None, lists.similarity)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from embedscope.measure.lexical import lexical_score_blocks
-from embedscope.measure.ngrams import SplitTexts
 from embedscope.metrics import torch_pass as torch_device
 from embedscope.metrics.accumulators import Accumulator, cells_in
 from embedscope.metrics.histograms import HistogramAccumulator
@@ -42,7 +40,7 @@ class Scores:
     pair_scores: Float64Array  # (P,) one for each relevant pair
     counts: TieCounts
     top_documents: IntArray  # (Q, k')
-    top_scores: Float32Array  # (Q, k')
+    top_scores: FloatArray  # (Q, k')
     histogram: IntArray  # (N_BINS,) of the negative pairs, over [-bound, bound]; (0,) of ranked lists
     bound: float = 1.0
     excluded_scores: Float64Array = field(default_factory=lambda: np.zeros(0))  # one for each excluded pair
@@ -111,7 +109,7 @@ def list_scores(lists: RankedLists, judgments: Judgments, *, k: int) -> tuple[Sc
     pair_scores, is_listed, counts = count_in_lists(lists, judgments)
     documents, scores = lists.top(min(k, max(int(np.diff(lists.indptr).max(initial=0)), 1)))
     nothing = np.zeros(0, dtype=np.int64)
-    return Scores(judgments, pair_scores, counts, documents, scores.astype(np.float32), nothing), is_listed
+    return Scores(judgments, pair_scores, counts, documents, scores, nothing), is_listed
 
 
 def values_of_lists(lists: RankedLists, judgments: Judgments, measures: Sequence[str]) -> dict[str, Float64Array]:
@@ -185,12 +183,12 @@ def rank_values(
     return values_of(measures, judgments, pair_scores, ties.result())
 
 
-def lexical_values(
-    queries: SplitTexts, documents: SplitTexts, judgments: Judgments, measures: Sequence[str], *, tolerance: float
+def block_values(
+    blocks: Iterable[tuple[int, FloatArray]], judgments: Judgments, measures: Sequence[str], *, tolerance: float
 ) -> dict[str, Float64Array]:
-    """Each measure for each query under the character n-gram baseline, shape (Q,)."""
+    """Each measure for each query, shape (Q,), from blocks (first query, scores of shape (q, N)), which are changed."""
     parts: list[Mapping[str, Float64Array]] = []
-    for start, block in lexical_score_blocks(queries, documents):
+    for start, block in blocks:
         own = judgments.select(np.arange(start, start + len(block)))
         if own.excluded is not None:
             block[cells_in(own.excluded, block, 0, 0)] = -np.inf

@@ -37,16 +37,17 @@ def count_in_lists(lists: RankedLists, judgments: Judgments) -> tuple[Float64Arr
     is_relevant &= lists.documents >= 0
     greater, tied = np.zeros(len(groups.query), dtype=np.int64), np.zeros(len(groups.query), dtype=np.int64)
     before = np.zeros(len(scores), dtype=np.int64)
+    id_order = lists.id_order
     for row in range(judgments.n_queries):
         entries, own = _span(lists.indptr, row), _span(groups.query_indptr, row)
         others = ~is_relevant[entries]
-        rising, documents = -lists.scores[entries][others], lists.documents[entries][others]
+        rising, ids = -lists.scores[entries][others], id_order[entries][others]
         first = np.searchsorted(rising, -(groups.high[own] + tolerance), side="left")
         last = np.searchsorted(rising, -(groups.low[own] - tolerance), side="right")
         greater[own], tied[own] = first, last - first
         for group in np.flatnonzero(last > first).tolist():
             pairs = groups.order[_span(groups.pair_indptr, own.start + group)]
-            beside = np.sort(documents[first[group] : last[group]])
+            beside = np.sort(ids[first[group] : last[group]])
             before[pairs] = np.searchsorted(beside, judgments.documents[pairs])
     counts = TieCounts(
         greater=np.where(is_listed, greater[groups.of_pair], judgments.n_documents),

@@ -6,7 +6,7 @@ fusions, BM25.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -24,19 +24,21 @@ class RankedLists:
     """The ranked lists of a system over a collection; the list of query ``q`` is ``indptr[q]:indptr[q + 1]``.
 
     A document that stands in no list of a query was not returned: it counts as behind all others, and a relevant one
-    adds 0 to every metric (trec_eval). An entry of -1 is a document that the collection does not have: it is relevant
-    to nothing and keeps its rank. ``tolerance`` is the difference of two scores up to which they are tied: 0 for
-    scores that were given.
+    adds 0 to every metric (trec_eval). An entry below 0 is a document that the collection does not have: it is relevant
+    to nothing and keeps its rank. Of ``-1 - u``, ``outside[u]`` is its place by id among the documents of the
+    collection: 2.5 where three of them have a smaller one. ``tolerance`` is the difference of two scores up to which
+    they are tied: 0 for scores that were given.
 
     Raises DataFormatError if a list names a document twice, or has a score that is not finite or rises.
     """
 
     indptr: IntArray  # (Q + 1,) rows of Collection.queries
-    documents: IntArray  # (L,) rows of Collection.documents, or -1
+    documents: IntArray  # (L,) rows of Collection.documents, or below 0
     scores: Float64Array  # (L,) falling within a query
     facts: ModelFacts
     tolerance: float = 0.0
     notes: tuple[str, ...] = ()  # what was left out or found odd while reading, one sentence each
+    outside: Float64Array = field(default_factory=lambda: np.zeros(0))  # (U,)
 
     def __post_init__(self) -> None:
         query = self.query_of_entry
@@ -44,9 +46,9 @@ class RankedLists:
             raise DataFormatError(f"{self.facts.checkpoint}: a score is not finite.")
         if ((np.diff(self.scores) > 0) & (np.diff(query) == 0)).any():
             raise DataFormatError(f"{self.facts.checkpoint}: the scores of a list rise.")
-        order = np.lexsort((self.documents, query))
-        ordered = self.documents[order]
-        if ((np.diff(ordered) == 0) & (ordered[1:] >= 0) & (np.diff(query[order]) == 0)).any():
+        cells = (query * (int(self.documents.max(initial=0)) + 1) + self.documents)[self.documents >= 0]
+        cells.sort()
+        if (np.diff(cells) == 0).any():
             raise DataFormatError(f"{self.facts.checkpoint}: a list names a document twice.")
 
     @property
@@ -63,6 +65,11 @@ class RankedLists:
     def n_missing(self) -> int:
         """Queries for which nothing was returned."""
         return int(np.count_nonzero(np.diff(self.indptr) == 0))
+
+    @property
+    def id_order(self) -> Float64Array:
+        """Place of the document of each entry by its id, shape (L,): its row, between two rows if it is outside."""
+        return _id_order(self.documents, self.outside)
 
     def select(self, rows: IntArray) -> RankedLists:
         """The lists of some queries, in the order of ``rows``."""
@@ -85,7 +92,7 @@ class RankedLists:
         rows, places = np.nonzero(np.arange(k) < n[:, np.newaxis])
         documents, scores = np.full((len(n), k), -1, dtype=np.int64), np.full((len(n), k), np.nan)
         entries = self.indptr[rows] + places
-        documents[rows, places], scores[rows, places] = self.documents[entries], self.scores[entries]
+        documents[rows, places], scores[rows, places] = np.maximum(self.documents[entries], -1), self.scores[entries]
         return documents, scores
 
     def scores_of(self, queries: IntArray, documents: IntArray) -> Float64Array:
@@ -112,8 +119,32 @@ class RankedLists:
         *,
         tolerance: float = 0.0,
         notes: tuple[str, ...] = (),
+        outside: Float64Array | None = None,
     ) -> RankedLists:
-        """Lists from entries in any order; equal scores by falling row of the document, as trec_eval has it by id."""
-        order = np.lexsort((-documents, -scores, queries))
-        indptr = np.searchsorted(queries[order], np.arange(n_queries + 1)).astype(np.int64)
-        return cls(indptr, documents[order], scores[order], facts, tolerance, notes)
+        """Lists from entries in any order; equal scores by falling id of the document, as trec_eval has it."""
+        outside = np.zeros(0) if outside is None else outside
+        places = _id_order(documents, outside)
+        if _are_ordered(queries, scores):  # then equal scores alone can be out of order
+            is_tied = np.zeros(len(scores) + 1, dtype=bool)
+            is_tied[1:-1] = (np.diff(queries) == 0) & (np.diff(scores) == 0)
+            tied = np.flatnonzero(is_tied[1:] | is_tied[:-1])
+            order = np.arange(len(scores))
+            order[tied] = tied[np.lexsort((-places[tied], -scores[tied], queries[tied]))]
+        else:
+            order = np.lexsort((-places, -scores, queries))
+        queries, documents, scores = queries[order], documents[order], scores[order]
+        indptr = np.searchsorted(queries, np.arange(n_queries + 1)).astype(np.int64)
+        return cls(indptr, documents, scores, facts, tolerance, notes, outside)
+
+
+def _are_ordered(queries: IntArray, scores: Float64Array) -> bool:
+    """Whether queries rise and the scores of each fall."""
+    step = np.diff(queries)
+    return bool(((step > 0) | ((step == 0) & (np.diff(scores) <= 0))).all())
+
+
+def _id_order(documents: IntArray, outside: Float64Array) -> Float64Array:
+    order = documents.astype(np.float64)
+    placed = np.flatnonzero((documents < 0) & (documents >= -len(outside)))
+    order[placed] = outside[-1 - documents[placed]]
+    return order

@@ -15,6 +15,7 @@ from pathlib import Path
 from embedscope.errors import CheckpointError, InvalidOptionError, MissingExtraError
 from embedscope.models.account import combined
 from embedscope.models.encoder_state import EncoderState, differing_encoder
+from embedscope.models.endpoint_address import is_endpoint
 from embedscope.models.head_files import HeadFile, read_head_file
 from embedscope.models.hub import MOST_SHOWN, is_hub_name, local_path, locate_model
 from embedscope.models.model_folders import (
@@ -112,6 +113,11 @@ def load_checkpoint(
     InvalidOptionError
         If ``max_length`` is not positive or more than the model can take, or a prompt is named that there is not.
     """
+    if is_endpoint(path):
+        raise CheckpointError(
+            "An address came where a checkpoint is read: an endpoint gives vectors, and its weights and tokenizer are "
+            "not at hand. Name a checkpoint."
+        )
     source = local_path(str(path))
     if source is None:
         if not is_hub_name(str(path)):

@@ -131,11 +131,14 @@ def encode_texts(
 def _batches(
     texts: Sequence[str], rows: IntArray, encoder: Encoder, batch_size: int, progress: ProgressCallback
 ) -> Iterator[tuple[IntArray, Float32Array]]:
-    """Batches of rows with their vectors; a batch that does not fit into memory is tried again at half the size."""
-    start = 0
+    """Batches of rows with their vectors; a batch that does not fit into memory is tried again at half the size.
+
+    An encoder that works on several batches side by side (``n_parallel``) is given as many at a time.
+    """
+    start, n_parallel = 0, getattr(encoder, "n_parallel", 1)
     n_done_before = len(texts) - len(rows)
     while start < len(rows):
-        batch = rows[start : start + batch_size]
+        batch = rows[start : start + batch_size * n_parallel]
         try:
             encoded = encoder.encode([texts[row] for row in batch], batch_size=batch_size)
         except (RuntimeError, MemoryError) as error:

@@ -12,6 +12,8 @@ from embedscope.machine import resolve_device, resolve_dtype
 from embedscope.models.account import combined
 from embedscope.models.checkpoint import Checkpoint, load_checkpoint
 from embedscope.models.encoders import SentenceTransformerEncoder
+from embedscope.models.endpoint import AT_ENDPOINT, connect
+from embedscope.models.endpoint_address import is_endpoint
 from embedscope.models.fingerprints import HashMemory
 from embedscope.models.onnx_backend import require_onnx
 from embedscope.models.projectors import (
@@ -24,10 +26,21 @@ from embedscope.models.projectors import (
     Truncate,
     ends_normalised,
 )
+from embedscope.models.prompts import NO_PROMPTS, choose_prompts
 from embedscope.models.score_function import resolved_similarity, stated_similarity
 from embedscope.protocols import Encoder
 from embedscope.result import ModelFacts
-from embedscope.settings import Activation, Backend, Device, Pooling, Precision, SimilarityFunction, Weights
+from embedscope.settings import (
+    Activation,
+    Backend,
+    Device,
+    ModelSettings,
+    Pooling,
+    Precision,
+    SimilarityFunction,
+    Weights,
+    require_unused,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,8 +91,12 @@ def load_model(
     backend: Backend | str = Backend.TORCH,
     precision: Precision | str = Precision.AUTO,
     similarity: SimilarityFunction | str = SimilarityFunction.MODEL,
+    model: str | None = None,
 ) -> Model:
     """The model at ``path``, ready to encode; its weights are read when the first text has to be encoded.
+
+    The address of an endpoint is taken too, as `load_endpoint` takes it; what says how an encoder on this machine works
+    is then refused.
 
     Parameters
     ----------
@@ -96,12 +113,28 @@ def load_model(
         Vectors of different formats differ, and each has its own place in the cache.
     similarity : SimilarityFunction or str
         What compares its vectors: by default what the model states, else the cosine.
+    model : str, optional
+        Name of the model at an endpoint.
 
     Raises
     ------
     CheckpointError, UnsafeCheckpointError, InvalidOptionError, MissingExtraError
         As ``load_checkpoint`` and ``resolve_device``.
     """
+    if is_endpoint(path):
+        local = {
+            "base_model": base_model, "pooling": pooling, "max_length": max_length, "head_module": head_module,
+            "activation": activation, "weights": weights, "device": device, "backend": backend, "precision": precision,
+        }  # fmt: skip
+        require_unused(AT_ENDPOINT, (ModelSettings(**local), local))  # type: ignore[arg-type]
+        return load_endpoint(
+            str(path),
+            model=model,
+            query_prompt=query_prompt,
+            document_prompt=document_prompt,
+            similarity=similarity,
+            hashes=hashes,
+        )
     runs_on = Backend(backend)
     where = _device_for(runs_on, device, precision)
     checkpoint = load_checkpoint(
@@ -145,6 +178,58 @@ def load_model(
         if asked is SimilarityFunction.MODEL
         else asked,
     )
+
+
+def load_endpoint(
+    name: str,
+    *,
+    model: str | None = None,
+    query_prompt: str | None = None,
+    document_prompt: str | None = None,
+    similarity: SimilarityFunction | str = SimilarityFunction.MODEL,
+    hashes: HashMemory | None = None,
+) -> Model:
+    """The model behind the address ``name``; it has been asked for a few texts when this returns.
+
+    Parameters
+    ----------
+    name, model, hashes
+        As `connect` takes them.
+    query_prompt, document_prompt : str, optional
+        Sent before each text; by default nothing is, because the server puts its own there, or the application does.
+    similarity : SimilarityFunction or str
+        By default the cosine: an endpoint states none.
+
+    Raises
+    ------
+    InvalidOptionError, EndpointError, InvalidEmbeddingsError
+        As `connect`.
+    """
+    found = connect(name, model=model, hashes=hashes)
+    asked = {"query": query_prompt, "document": document_prompt}
+    prompts = choose_prompts(found.name, NO_PROMPTS, asked, names=(found.encoder.model,))
+    is_unit = found.norms.are_one
+    chosen, notes = resolved_similarity(SimilarityFunction(similarity), None, is_unit=is_unit, where=found.name)
+    if is_unit:
+        notes = ("The endpoint gives vectors of norm 1.", *notes)
+    elif chosen is SimilarityFunction.COSINE:
+        smallest, largest = found.norms.smallest, found.norms.largest
+        notes = (
+            f"The endpoint gives vectors of norm {smallest:.3g} to {largest:.3g}: scored by cosine. Pass --similarity "
+            f"dot if the index scores by inner product.",
+        )
+    projector = Identity(found.encoder.dim, is_unit=chosen is SimilarityFunction.COSINE)
+    facts = ModelFacts(
+        checkpoint=found.name,
+        layout="endpoint",
+        dim=projector.dim_out,
+        fingerprint=_fingerprint(found.encoder, projector, prompts.query, prompts.document),
+        notes=(*found.notes, *notes, *prompts.notes),
+        similarity=chosen.value,
+        query_prompt=prompts.query,
+        document_prompt=prompts.document,
+    )
+    return Model(found.encoder, projector, facts, prompts.query, prompts.document, base_similarity=chosen)
 
 
 def _device_for(backend: Backend, device: Device | str, precision: Precision | str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from embedscope.result import Check, Comparison, Metric, Outcome, Result, SetResult, SeveralSets, Verdict, run_label
 from embedscope.result.formatting import interval, number, p_value, queries_of
@@ -20,6 +20,7 @@ def markdown_summary(
 ) -> str:
     """Verdict, reasons, metrics and checklist as GitHub Markdown."""
     data, others = result.data, verdict.reasons[1:N_REASONS]
+    lexical = result.lexical_columns
     lines = [
         *_head(verdict),
         f"{queries_of(data)}, {data.n_documents:,} documents; "
@@ -27,9 +28,9 @@ def markdown_summary(
         "",
         *(f"- {_cell(reason)}" for reason in others),
         *([""] if others else []),
-        "| metric | value | 95 % interval | chance | n-grams | base model |",
-        "|---|---:|---:|---:|---:|---:|",
-        *(_metric_row(metric) for metric in result.metrics.values()),
+        f"| metric | value | 95 % interval | chance | {' | '.join(lexical)} | base model |",
+        f"|---|---:|---:|---:|{'---:|' * len(lexical)}---:|",
+        *(_metric_row(metric, lexical) for metric in result.metrics.values()),
         "",
         "| | check | value | 95 % interval | needed |",
         "|---|---|---:|---:|---|",
@@ -38,7 +39,11 @@ def markdown_summary(
     ]
     if comparisons:
         lines += ["| compared with | metric | difference | 95 % interval | p (Holm) | better / worse / equal |"]
-        lines += ["|---|---|---:|---:|---:|---:|", *(_comparison_row(c) for c in comparisons), ""]
+        lines += [
+            "|---|---|---:|---:|---:|---:|",
+            *(_comparison_row(c, result.baseline_names) for c in comparisons),
+            "",
+        ]
     return "\n".join(lines)
 
 
@@ -88,9 +93,10 @@ def _set_row(each: SetResult, own: Comparison | None) -> str:
     return f"| {' | '.join([*cells, each.verdict.outcome.value])} |"
 
 
-def _metric_row(metric: Metric) -> str:
+def _metric_row(metric: Metric, lexical: Mapping[str, Mapping[str, float | None]]) -> str:
     cells = [metric.name, number(metric.value), interval(metric)]
-    cells += ["" if value is None else number(value) for value in (metric.chance, metric.lexical, metric.base)]
+    baselines = [metric.chance, *(values.get(metric.name) for values in lexical.values()), metric.base]
+    cells += ["" if value is None else number(value) for value in baselines]
     return f"| {' | '.join(cells)} |"
 
 
@@ -101,8 +107,8 @@ def _check_row(check: Check) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _comparison_row(c: Comparison) -> str:
-    cells = [f"`{_code(run_label(c.b))}`", c.metric, number(c.difference, sign=True), interval(c)]
+def _comparison_row(c: Comparison, names: Mapping[str, str]) -> str:
+    cells = [f"`{_code(names.get(c.b) or run_label(c.b))}`", c.metric, number(c.difference, sign=True), interval(c)]
     cells += [_cell(p_value(c.p_adjusted)), f"{c.wins} / {c.losses} / {c.ties}"]
     return f"| {' | '.join(cells)} |"
 

@@ -17,13 +17,14 @@ from embedscope.output.run_folder import (
     write_text,
 )
 from embedscope.output.table_columns import deletion_columns, point_columns, query_columns
+from embedscope.output.trec_files import qrels_text, run_text
 from embedscope.publishing import is_stream
 from embedscope.result import Result, Scored
 from embedscope.result.report import report
 
 TABLES = (
-    "report.json", "queries.parquet", "explanations.parquet", "points.parquet", "manifest.json", "report.html",
-    payload.PAGE_FILE,
+    "report.json", "queries.parquet", "run.trec", "qrels.trec", "explanations.parquet", "points.parquet",
+    "manifest.json", "report.html", payload.PAGE_FILE,
 )  # fmt: skip
 """What a run may write beside pictures."""
 
@@ -67,7 +68,9 @@ def write_run(
     with staged_output(folder) as staging:
         write_json(staging / "report.json", {**own, **(more_report or {})})
         write_parquet(staging / "queries.parquet", query_columns(result))
-        names = ["report.json", "queries.parquet"]
+        write_text(staging / "run.trec", run_text(result))
+        write_text(staging / "qrels.trec", qrels_text(result))
+        names = ["report.json", "queries.parquet", "run.trec", "qrels.trec"]
         if result.explanations is not None:
             write_parquet(staging / "explanations.parquet", deletion_columns(result))
             names.append("explanations.parquet")

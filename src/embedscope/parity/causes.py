@@ -98,6 +98,11 @@ class Trial:
         return gained and all(self.mean(role) <= other.mean(role) + tolerance for role in ROLES)
 
 
+def can_be_varied(model: Model | None) -> bool:
+    """Whether ``model`` can be encoded in other ways: an endpoint, or vectors made before, cannot."""
+    return model is not None and isinstance(model.encoder, SentenceTransformerEncoder)
+
+
 def find_cause(
     side: str,
     model: Model,

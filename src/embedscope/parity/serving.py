@@ -10,20 +10,32 @@ from embedscope.data.collection import Collection, describe, ranking_own
 from embedscope.data.readers import read_collection
 from embedscope.errors import CheckpointError, InvalidOptionError
 from embedscope.log import SILENT, Log
+from embedscope.models.endpoint import AT_ENDPOINT, LOCAL
+from embedscope.models.endpoint_address import is_endpoint
 from embedscope.models.precomputed import is_precomputed_file
 from embedscope.parity.agreement import apart_by_role, cosines_of, differing_texts, norms_of, ranks_of
-from embedscope.parity.causes import Encoding, Search, find_cause
+from embedscope.parity.causes import Encoding, Search, can_be_varied, find_cause
 from embedscope.parity.encodings import Side, Vectors, encoded, side_of
 from embedscope.parity.text_sample import sample_texts
-from embedscope.result import Evidence, NormDifference, Parity, ParityCause, ParityOutcome
-from embedscope.settings import DEFAULTS, PROMPTS, ParitySettings, Settings, SimilarityFunction, require_unused
+from embedscope.result import Evidence, ModelFacts, NormDifference, Parity, ParityCause, ParityOutcome
+from embedscope.settings import (
+    DEFAULTS,
+    PROMPTS,
+    ParitySettings,
+    Settings,
+    SimilarityFunction,
+    flag,
+    quoted,
+    require_unused,
+)
 
 _OF_MODEL = ("pooling", "max_length", *PROMPTS, "head_module", "activation", "backend", "precision")
-_OF_SERVED = ("served_pooling", "served_backend", "served_precision")
+_SERVED_ENCODER = ("served_pooling", "served_backend", "served_precision")
+_OF_SERVED = (*_SERVED_ENCODER, "served_query_prompt", "served_document_prompt")
 
 
 def compare_served(settings: Settings, chosen: ParitySettings, log: Log = SILENT) -> Parity:
-    """Whether ``chosen.served`` gives the vectors of ``chosen.model`` for a sample of the texts of the data set.
+    """Whether ``chosen.served`` gives the vectors of ``chosen.measured`` for a sample of the texts of the data set.
 
     Options that say how a model encodes are those of MODEL. SERVED is encoded as it is by itself; only the base model,
     the device and the cache are those of both.
@@ -35,7 +47,7 @@ def compare_served(settings: Settings, chosen: ParitySettings, log: Log = SILENT
     """
     _refuse_what_changes_nothing(settings, chosen)
     sample = _sample(settings, chosen, log)
-    model = side_of(str(chosen.model), sample, settings, log)
+    model = side_of(str(chosen.measured), sample, settings, log)
     served = _served(sample, settings, chosen, log)
     similarity = _similarity(settings, model)
     apart = apart_by_role(model.vectors, served.vectors)
@@ -64,17 +76,28 @@ def compare_served(settings: Settings, chosen: ParitySettings, log: Log = SILENT
         worst=worst,
         cause=found.cause,
         n_tried=found.n_tried,
-        notes=_notes(model, served, norms, similarity, tolerance=chosen.tolerance),
+        notes=(
+            *_notes(model, served, norms, similarity, tolerance=chosen.tolerance),
+            *_missing_prompts(found.cause, model.facts),
+        ),
     )
 
 
 def _refuse_what_changes_nothing(settings: Settings, chosen: ParitySettings) -> None:
-    if chosen.model is None or chosen.served is None:
-        raise InvalidOptionError("Name two ways to encode: MODEL and SERVED, each a checkpoint or an embedding file.")
-    if is_precomputed_file(chosen.model):
+    if chosen.measured is None or chosen.served is None:
+        raise InvalidOptionError(
+            "Name two ways to encode: MODEL and SERVED, each a checkpoint, an endpoint or an embedding file."
+        )
+    if is_precomputed_file(chosen.measured):
         require_unused("MODEL is a file of vectors, made before", (settings.model, _OF_MODEL))
     if is_precomputed_file(chosen.served):
         require_unused("SERVED is a file of vectors, made before", (chosen, _OF_SERVED))
+    if is_endpoint(chosen.measured):
+        require_unused(AT_ENDPOINT, (settings.model, [name for name in _OF_MODEL if name in LOCAL]))
+    if is_endpoint(chosen.served):
+        require_unused(AT_ENDPOINT, (chosen, _SERVED_ENCODER))
+    if not is_endpoint(chosen.measured) and not is_endpoint(chosen.served):
+        require_unused("neither MODEL nor SERVED is an endpoint", (settings.model, ("model",)))
 
 
 def _sample(settings: Settings, chosen: ParitySettings, log: Log) -> Collection:
@@ -93,9 +116,8 @@ def _sample(settings: Settings, chosen: ParitySettings, log: Log) -> Collection:
 def _served(sample: Collection, settings: Settings, chosen: ParitySettings, log: Log) -> Side:
     """SERVED, loaded with nothing of how MODEL encodes."""
     standard = DEFAULTS.as_options()
-    plain = settings.with_options(**{name: standard[name] for name in _OF_MODEL}).with_options(
-        pooling=chosen.served_pooling, backend=chosen.served_backend, precision=chosen.served_precision
-    )
+    own = {name.removeprefix("served_"): getattr(chosen, name) for name in _OF_SERVED}
+    plain = settings.with_options(**{name: standard[name] for name in _OF_MODEL} | own)
     try:
         return side_of(str(chosen.served), sample, plain, log)
     except CheckpointError as error:  # whose message names the options of MODEL
@@ -109,8 +131,8 @@ def _similarity(settings: Settings, model: Side) -> str:
 
 def _cause(model: Side, served: Side, sample: Collection, settings: Settings, tolerance: float, log: Log) -> Search:
     """The cause, looked for on the side that can be encoded in other ways: MODEL, or else SERVED."""
-    side, target, name = (model, served, "MODEL") if model.model is not None else (served, model, "SERVED")
-    if side.model is None:
+    side, target, name = (model, served, "MODEL") if can_be_varied(model.model) else (served, model, "SERVED")
+    if side.model is None or not can_be_varied(side.model):
         return Search(None, 0)
     log.step("The vectors differ; looking for the cause by encoding in other ways")
     with log.progress("Trying", unit="ways to encode") as progress:
@@ -145,6 +167,19 @@ def _notes(model: Side, served: Side, norms: NormDifference, similarity: str, *,
     if norms.max**2 / 2 > tolerance:
         notes.append(_norm_note(norms, similarity))
     return tuple(notes)
+
+
+def _missing_prompts(cause: ParityCause | None, model: ModelFacts) -> tuple[str, ...]:
+    """The prompts of MODEL without which it gives the vectors of SERVED."""
+    if cause is None or cause.side != "MODEL":
+        return ()
+    prompts = {"query": model.query_prompt, "document": model.document_prompt}
+    return tuple(
+        f"What is served is not what was measured: the prompt {prompt!r} before each {role} is missing. Where the "
+        f"application puts it there, pass {flag(f'served_{role}_prompt')} {quoted(prompt)}."
+        for role, prompt in prompts.items()
+        if prompt and f"{flag(f'{role}_prompt')} ''" in cause.options
+    )
 
 
 def _normalisation(norms: NormDifference) -> ParityCause | None:

@@ -2,6 +2,7 @@
 
 from embedscope.result.comparisons import (
     BASELINES,
+    LEXICAL_NAMES,
     SIGNIFICANCE,
     BestOfMany,
     Comparison,
@@ -12,7 +13,7 @@ from embedscope.result.comparisons import (
     TypeChange,
 )
 from embedscope.result.decision import Check, Criteria, Criterion, Fitness, Outcome, Verdict, VerdictOutcome
-from embedscope.result.deployment import DeploymentCost, StorageFormat, ThresholdChoice, ThresholdTable
+from embedscope.result.deployment import DeploymentCost, IndexSetting, StorageFormat, ThresholdChoice, ThresholdTable
 from embedscope.result.estimate import Estimate
 from embedscope.result.explanations import (
     ROLE_WORDS,
@@ -57,6 +58,7 @@ from embedscope.result.training import EpochRecord, TrainingRecord
 
 __all__ = [
     "BASELINES",
+    "LEXICAL_NAMES",
     "MAP_NAMES",
     "MOST_VALUES",
     "ROLE_WORDS",
@@ -88,6 +90,7 @@ __all__ = [
     "Geometry",
     "Heatmap",
     "Hubness",
+    "IndexSetting",
     "Leakage",
     "LevelShift",
     "Macro",

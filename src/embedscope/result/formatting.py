@@ -7,6 +7,7 @@ margin, a separation and an MRR (conventions, section 6).
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import PurePath
@@ -39,6 +40,18 @@ class Ends(Protocol):
 
     @property
     def high(self) -> float | None: ...
+
+
+_NO_WORD = re.compile(r"[\s%]|^#")
+
+
+def one_word(name: str) -> str:
+    """``name`` as one column of a TREC file: blanks, percent signs and a ``#`` in front percent-encoded.
+
+    >>> one_word("flat 3, 5 %"), one_word("MED-14")
+    ('flat%203,%205%20%25', 'MED-14')
+    """
+    return _NO_WORD.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), name)
 
 
 def number(value: float | None, decimals: int | None = None, *, sign: bool = False) -> str:

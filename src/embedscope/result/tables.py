@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from embedscope.protocols import BoolArray, Float32Array, Float64Array, IntArray
-from embedscope.result.codec import written
+from embedscope.protocols import BoolArray, Float32Array, Float64Array, FloatArray, IntArray
+from embedscope.result.codec import UNWRITTEN, written
 
 MOST_VALUES = 30
 """Values of a column of the data file up to which it groups queries; one with more is an identifier."""
@@ -22,7 +22,8 @@ class QueryTable:
     where the query has no relevant document, infinity where a run did not return one). ``margin`` is ``s+ - s-``: best
     relevant minus best hard negative, NaN without hard negatives. ``wrong_document`` is the best-scoring document that
     is not relevant, -1 if none. A list that ends early is filled with -1 and NaN, and the score of a document that a
-    run did not return is NaN.
+    run did not return is NaN. ``listed_documents``, (Q, k'), are what ``run.trec`` holds; -1 with a score is a document
+    that the collection does not have.
     """
 
     ids: tuple[str, ...] = field(metadata=written(name="id"))
@@ -53,6 +54,9 @@ class QueryTable:
     values: Mapping[str, Float64Array] = field(default_factory=dict)  # metric name -> (Q,), NaN where undefined
     failure_modes: tuple[str, ...] = ()  # why a query is not right at rank 1, "" where it is; () where nobody asked
     failure_evidence: tuple[str, ...] = ()  # what shows each, "" where nothing does; () where nobody asked
+    relevant_gains: Float64Array = field(default_factory=lambda: np.zeros(0), metadata=UNWRITTEN)
+    listed_documents: IntArray = field(default_factory=lambda: np.zeros((0, 0), np.int64), metadata=UNWRITTEN)
+    listed_scores: FloatArray = field(default_factory=lambda: np.zeros((0, 0)), metadata=UNWRITTEN)
     groups: tuple[str | None, ...] = ()  # as the data file states them, () where it has none
     metadata: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)  # other columns of the data file
 

@@ -123,7 +123,7 @@ def _encoding_seconds(corpus: Corpus, model: ModelSettings, options: PlanSetting
 
 def _measured_encode_rate(checkpoint: str, own: ModelSettings) -> float:
     """Texts a second, of the sample data (two or three sentences a text), the loading of the model left out."""
-    model = load_model(checkpoint, **own.reading)
+    model = load_model(checkpoint, **own.reading, model=own.model)
     rows = json.loads(Path(sample_path("train")).read_text(encoding="utf-8"))
     texts = list(dict.fromkeys(row["pos"] for row in rows))[: _PROBE_TEXTS + 8]
     encode_texts(texts[:8], model.encoder)

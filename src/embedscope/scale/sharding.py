@@ -17,7 +17,7 @@ from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import encode_texts
 from embedscope.models.model import Model
 from embedscope.models.score_function import similarity_of_vectors
-from embedscope.pipeline import checkpoint_of, embed_with, load, read
+from embedscope.pipeline import checkpoint_of, embed_with, load, read, require_encoder
 from embedscope.protocols import Float32Array
 from embedscope.scale.corpus import ENCODING, engine_of
 from embedscope.scale.parquet_corpus import (
@@ -94,6 +94,7 @@ def _refuse_what_changes_nothing(
     if not is_corpus or settings.model.checkpoint is not None:
         require_unused("the vectors do not come from a column of a Parquet dataset", (chosen, ("vector_column",)))
     if settings.model.checkpoint is not None:
+        require_encoder([settings.model.checkpoint], settings)
         return
     require_unused("no text is encoded without --checkpoint", (settings.model, ENCODING))
     if engine.engine is not Engine.LOCAL:

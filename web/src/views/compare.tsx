@@ -12,13 +12,13 @@ export function hasComparisons(page: Page): boolean {
 }
 
 const NAMES: Record<string, string> = {
-  lexical: 'character n-grams',
   base: 'base model',
   PCA: 'PCA of the base model',
   random: 'random projection of the base model',
   model: 'model',
 };
-const titleOf = (name: string) => shorten(NAMES[name] ?? baseName(name), 40);
+const titleOf = (name: string, lexical = 'n-grams') =>
+  shorten(name === 'lexical' ? lexical : (NAMES[name] ?? baseName(name)), 40);
 
 export function CompareView({ store }: { store: Store }) {
   const { report, compare } = store.page;
@@ -30,7 +30,7 @@ export function CompareView({ store }: { store: Store }) {
       {[...pairs].map(([key, rows]) => (
         <Differences
           key={key}
-          title={`${titleOf(rows[0].a)} against ${titleOf(rows[0].b)}`}
+          title={`${titleOf(rows[0].a)} against ${titleOf(rows[0].b, report.lexical_baseline)}`}
           rows={rows}
           domain={domain}
         />

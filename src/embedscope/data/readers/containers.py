@@ -192,7 +192,7 @@ def _delimited_rows(path: Path, head: bytes) -> RecordStream:
 
 def _table_rows(path: Path, container: str, wanted: Callable[[str], bool] | None) -> Iterator[Fields]:
     """Rows of a Parquet file, or of an Arrow file or stream, as Feather and Hugging Face write them."""
-    with _readable(container), _unpacked(path) as file, open_table(file, of=path) as table:
+    with readable(container), unpacked(path) as file, open_table(file, of=path) as table:
         present = [name for name in table.schema.names if not name.startswith("__index_level_")]
         chosen = present if wanted is None else list(filter(wanted, present)) or present
         for batch in table.batches(chosen):
@@ -220,7 +220,7 @@ def named_classes(rows: list[Fields], schema: Any) -> list[Fields]:
 
 
 @contextmanager
-def _unpacked(path: Path) -> Iterator[Path]:
+def unpacked(path: Path) -> Iterator[Path]:
     """The file, or a temporary file of what a compressed one holds: Parquet and Arrow need random access."""
     with open_bytes(path) as stream:
         if stream.seekable():
@@ -234,7 +234,7 @@ def _unpacked(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _readable(container: str) -> Iterator[None]:
+def readable(container: str) -> Iterator[None]:
     """Turn what pyarrow raises for a damaged file into an error that says so."""
     import pyarrow as pa
 

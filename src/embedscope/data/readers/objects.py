@@ -163,7 +163,7 @@ def _rows(data: Any) -> Iterable[Any]:
         _require_distinct(list(map(str, data.columns)))
         return data.to_dict("records")  # type: ignore[no-any-return]
     if hasattr(data, "__arrow_c_stream__") or _is_dataset(data):
-        table = _table(data)
+        table = arrow_table(data)
         return named_classes(table.to_pylist(), table.schema)
     if hasattr(data, "collect") and not isinstance(data, Iterable):
         raise DataFormatError("the table is not computed yet. Call its collect() and pass the result.")
@@ -176,7 +176,7 @@ def _is_dataset(data: Any) -> bool:
     return _package(data) == "datasets" and hasattr(data, "with_format") and hasattr(data, "__len__")
 
 
-def _table(data: Any) -> Any:
+def arrow_table(data: Any) -> Any:
     """An Arrow table of anything tabular."""
     import pyarrow as pa
 
@@ -243,7 +243,7 @@ def _folder_of_tables(parts: Mapping[str, Mapping[str, Any]], *, split: str | No
         for part, splits in parts.items():
             (folder / part).mkdir()
             for name, table in splits.items():
-                pq.write_table(_table(table), folder / part / f"{name}.parquet")
+                pq.write_table(arrow_table(table), folder / part / f"{name}.parquet")
         found = read_folder(folder, split=split, group=group)
     if isinstance(found, Records):
         raise DataFormatError("there are no judgments; expected tables of queries, corpus and qrels.")

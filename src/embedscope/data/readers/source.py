@@ -23,7 +23,7 @@ MOST_LINE_BYTES = 64 << 20
 """Of one line of JSONL, of a table or of judgments; JSON may stand in a single line of any length."""
 
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
-_BINARY_TABLES = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")  # Parquet, an Arrow file, an Arrow stream
+BINARY_TABLES = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")  # Parquet, an Arrow file, an Arrow stream
 _CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _DECODER = json.JSONDecoder(object_pairs_hook=distinct_keys)
@@ -77,14 +77,14 @@ def _near_names(path: Path) -> str:
     return f"No file in {folder.resolve()} has a similar name; check the path."
 
 
-def read_head(path: Path) -> bytes:
+def read_head(path: Path, *, expected: str = "a data set with at least 2 queries") -> bytes:
     """The first bytes of a data file, unpacked; refuses what is empty, binary, not UTF-8 or of a known other kind."""
     with open_bytes(path) as file:
         head = file.read(HEAD_BYTES)
     if not head.removeprefix(UTF8_BOM).decode("utf-8", errors="replace").strip():
         state = "holds only white space" if head else "is empty"
-        raise DataFormatError(f"the file {state}; a data set with at least 2 queries was expected.")
-    if head.startswith(_BINARY_TABLES):
+        raise DataFormatError(f"the file {state}; {expected} was expected.")
+    if head.startswith(BINARY_TABLES):
         return head
     refuse_known_kinds(path, head)
     if head.startswith(_UTF16_BOMS) or _looks_like_utf16(head):
@@ -134,12 +134,13 @@ def _with_short_lines(file: BinaryIO) -> Iterator[bytes]:
     while part := file.read(HEAD_BYTES):
         yield part
         first, *others = part.replace(b"\r", b"\n").split(b"\n")
-        _require_short(n_bytes + len(first), number)
+        require_short(n_bytes + len(first), number)
         n_bytes = len(others[-1]) if others else n_bytes + len(first)
         number += max(part.count(b"\n"), part.count(b"\r"))
 
 
-def _require_short(n_bytes: int, number: int) -> None:
+def require_short(n_bytes: int, number: int) -> None:
+    """Raise DataFormatError if line ``number`` has more than `MOST_LINE_BYTES`."""
     if n_bytes > MOST_LINE_BYTES:
         raise DataFormatError(
             f"line {number}: it is longer than {MOST_LINE_BYTES:,} bytes, and a line holds one row. Break the lines of "
@@ -161,7 +162,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     offset = 0
     with open_bytes(path) as file:
         for number, raw in enumerate(iter(lambda: file.readline(MOST_LINE_BYTES + 1), b""), start=1):
-            _require_short(len(raw), number)
+            require_short(len(raw), number)
             text = raw.removeprefix(UTF8_BOM) if number == 1 else raw
             line = decode(text, offset=offset + len(raw) - len(text), line=number).strip()
             offset += len(raw)

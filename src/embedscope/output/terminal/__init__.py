@@ -83,7 +83,7 @@ class Terminal:
         print_metrics(result, results)
         for warning in metric_warnings(result):
             self.warn(warning)
-        print_baselines(result.comparisons, results)
+        print_baselines(result, results)
         print_negative_types(result.negative_types, result.weights, results)
         print_leakage(result.leakage, results)
         print_measures(result, results)
