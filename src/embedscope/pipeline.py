@@ -331,7 +331,7 @@ def embed(
 ) -> Embedded:
     """The collection under what ``name`` names, its base, and the baseline of the settings.
 
-    ``run_object`` is the run itself, where the settings do not name a file.
+    ``run_object`` is the run itself, where the settings do not name a file; ``loader`` stands for `load`.
     """
     own = embed_with(name, collection, settings, log, run_object=run_object, loader=loader)
     return with_baseline(own, collection, settings, log, loader)
