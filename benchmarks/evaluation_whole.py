@@ -30,10 +30,10 @@ import numpy as np
 import embedscope
 from embedscope import pipeline
 from embedscope.data.sample import sample_path
+from embedscope.measure.lexical import lexical_values
 from embedscope.measure.ngrams import SplitTexts
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.ranked import rank
-from embedscope.measure.scoring import lexical_values
 from embedscope.settings import Settings
 from evaluation_pass import Problem, random_problem, separate_products
 from measuring import Claim, alternate, argument_parser, publish

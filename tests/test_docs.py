@@ -33,6 +33,7 @@ import matplotlib.pyplot as plt
 import pytest
 from tests.support.loopback import Loopback, made_up, serving
 from tests.support.scene import write_vectors
+from tests.support.tiny_scorers import write_cross, write_heads, write_splade
 
 from embedscope.cli import main as cli
 from embedscope.data.sample import sample_path
@@ -157,6 +158,11 @@ def _write_models(folder: Path) -> None:
     shutil.copytree(base, snapshot)
     (snapshot.parents[1] / "refs").mkdir()
     (snapshot.parents[1] / "refs" / "main").write_text("0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        write_heads(base, 1024)
+        write_splade(folder / "models" / "splade")
+        write_cross(folder / "models" / "reranker")
     (folder / "checkpoints").mkdir()
     for name, seed in (("epoch1", 1), ("epoch2", 2), ("epoch3", 3), ("best", 3)):
         weight = torch.randn(128, 1024, generator=torch.Generator().manual_seed(seed)) / 32

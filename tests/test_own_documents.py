@@ -17,6 +17,7 @@ from embedscope.data.collection import Collection, Negative, Row, build_collecti
 from embedscope.data.readers import read_collection
 from embedscope.diagnose.failing_rows import failing_rows
 from embedscope.log import SILENT
+from embedscope.measure.bm25 import BM25Index
 from embedscope.measure.lexical import lexical_score_blocks
 from embedscope.measure.negatives import NegativePairs
 from embedscope.measure.ngrams import SplitTexts
@@ -112,7 +113,11 @@ def test_ranks_and_baselines_are_those_without_the_own_document(found: Diagnosed
         assert getattr(found.metrics["MRR"], metric) == pytest.approx(expected, abs=1e-6)
     texts = SplitTexts.of(data.queries), SplitTexts.of(data.documents)
     letters = np.concatenate([block for _, block in lexical_score_blocks(*texts)])
-    assert found.metrics["MRR"].lexical == pytest.approx(reciprocal_ranks(letters, data).mean(), abs=1e-6)
+    words = np.concatenate([block for _, block in BM25Index(texts[1]).score_blocks(texts[0])])
+    lexical = {"n-grams": reciprocal_ranks(letters, data).mean(), "BM25": reciprocal_ranks(words, data).mean()}
+    for name, expected in lexical.items():
+        assert found.lexical_baselines[name]["MRR"] == pytest.approx(expected, abs=1e-6)
+    assert found.metrics["MRR"].lexical == found.lexical_baselines[max(lexical, key=lambda name: lexical[name])]["MRR"]
     assert found.metrics["MRR"].chance == pytest.approx(np.mean(1 / np.arange(1, N)))
     assert found.data.n_own_documents == N
 

@@ -44,7 +44,7 @@ CORE = (
 )
 """The core; each package may use those before it."""
 
-ON_TOP = ("scale", "train", "audit", "parity", "integrations", "packs", "cli", "__main__")
+ON_TOP = ("scale", "train", "audit", "parity", "migration", "integrations", "packs", "cli", "__main__")
 """What stands on the core, which knows nothing of it; each may use those before it, and no pack."""
 
 ENTRY_POINTS = "embedscope.packs"
@@ -56,7 +56,7 @@ COMPOSERS = {"pipeline", "comparison", "arrays"}
 
 HEAVY_AT_TOP = {
     "torch", "sentence_transformers", "transformers", "safetensors", "openTSNE", "umap", "faiss", "ray", "sklearn",
-    "numba", "peft",
+    "numba", "peft", "bm25s",
 }  # fmt: skip
 """Imported inside functions only, everywhere."""
 

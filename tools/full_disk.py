@@ -64,6 +64,7 @@ COMMANDS = {
     "audit": Command(f"audit --data {{scene}}/test.json --quiet {TO}"),
     "audit --fix": Command("audit --data {scene}/test.json --fix {place}/fixed.json --quiet", is_partial=True),
     "parity": Command(f"parity {{scene}}/tiny {{scene}}/tiny {READ} --served-pooling mean --no-cache {TO}"),
+    "migrate": Command(f"migrate {{scene}}/good.npz {{scene}}/bad.npz --draws 100 {READ} {TO}"),
     "train": Command(
         f"train --base-model {{scene}}/tiny {READ} --no-cache --epochs 1 --d-out 4 --overwrite --output-dir {{place}}",
         is_partial=True,

@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from embedscope.arrays import Evaluation, evaluate, judge
     from embedscope.comparison.comparing import ComparedRuns, compare
+    from embedscope.comparison.runs_on_sets import SetRuns, compare_sets, run_sets
     from embedscope.data.readers import read_collection
     from embedscope.errors import EmbedscopeError, InputError
     from embedscope.pipeline import run
@@ -29,12 +30,15 @@ _HOMES = {
     "Evaluation": "embedscope.arrays",
     "InputError": "embedscope.errors",
     "Result": "embedscope.result",
+    "SetRuns": "embedscope.comparison.runs_on_sets",
     "Settings": "embedscope.settings",
     "compare": "embedscope.comparison.comparing",
+    "compare_sets": "embedscope.comparison.runs_on_sets",
     "evaluate": "embedscope.arrays",
     "judge": "embedscope.arrays",
     "read_collection": "embedscope.data.readers",
     "run": "embedscope.pipeline",
+    "run_sets": "embedscope.comparison.runs_on_sets",
     "write_shards": "embedscope.scale.shard_writer",
 }
 
@@ -45,13 +49,16 @@ __all__ = [
     "Evaluation",
     "InputError",
     "Result",
+    "SetRuns",
     "Settings",
     "__version__",
     "compare",
+    "compare_sets",
     "evaluate",
     "judge",
     "read_collection",
     "run",
+    "run_sets",
     "write_shards",
 ]
 

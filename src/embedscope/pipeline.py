@@ -39,24 +39,32 @@ from embedscope.log import SILENT, Log
 from embedscope.maps import PendingMaps
 from embedscope.maps.label_points import label_point
 from embedscope.maps.map_points import points_of_run
+from embedscope.measure.bm25 import bm25_lists, is_bm25
 from embedscope.measure.geometry import BASE, MODEL, Space
 from embedscope.measure.heatmap import choose_heatmap
+from embedscope.measure.lexical import LexicalValues, lexical_values
 from embedscope.measure.negatives import measure_types, measure_weights
 from embedscope.measure.projections import projected_spaces
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.rank_metrics import PRIMARY_METRICS, measure_metrics, power_of
 from embedscope.measure.ranked import NO_VECTORS, Ranked, facts_of, rank
 from embedscope.measure.same_data import require_same_data
-from embedscope.measure.scoring import bound_of, lexical_values, rank_values, values_of_lists
+from embedscope.measure.scoring import bound_of, rank_values, values_of_lists
 from embedscope.measure.similarity import DocumentSummary, measure_similarity
+from embedscope.metrics.fusion import fused
+from embedscope.metrics.listing import lists_of_vectors
 from embedscope.metrics.norms import directions_of
 from embedscope.metrics.ranked_lists import RankedLists
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import Embeddings, embed_collection, text_encoder
 from embedscope.models.endpoint import AT_ENDPOINT, LOCAL
 from embedscope.models.endpoint_address import is_endpoint
+from embedscope.models.heads_of_m3 import lists_of_heads
 from embedscope.models.model import Model, load_endpoint, load_model
 from embedscope.models.precomputed import is_precomputed_file, load_precomputed
+from embedscope.models.reranking import reranked
+from embedscope.models.scorer_folders import scorer_folder
+from embedscope.models.scorers import lists_of_folder
 from embedscope.models.token_lengths import long_texts, read_ends
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, Float64Array, IntArray, Role
 from embedscope.result import (
@@ -77,12 +85,14 @@ from embedscope.result import (
 )
 from embedscope.result.formatting import MAP_BY_DIRECTION
 from embedscope.result.saved_run import is_run_folder, read_run
-from embedscope.settings import PROMPTS, Settings, SimilarityFunction, require_unused
+from embedscope.settings import PROMPTS, Head, Settings, SimilarityFunction, require_unused
 from embedscope.stats.resampler import Stream, holm_over
 
 NOT_ASKED_FOR = "not asked for"
 
 OnStage = Callable[[Scored], None]
+Loader = Callable[[str, Settings, Log], tuple[EmbeddingStore, Model]]
+"""Loads a checkpoint, as `load` does."""
 
 
 def run(
@@ -109,18 +119,24 @@ def run(
         If the data, the model or an option cannot be used; nothing has been written.
     """
     options, objects = objects_apart(options)
-    chosen = (settings or Settings()).with_options(**options)
-    criteria, reader = load_criteria(chosen.measure.criteria), load_pack(chosen.measure.attributes)
-    chosen = with_metrics_of(criteria, chosen)
-    name = checkpoint_of(chosen)
-    baseline = chosen.model.baseline
-    require_encoder([name] if baseline is None or is_run_folder(baseline) else [name, baseline], chosen)
-    perturbations_of(chosen, reader)  # refused before any work where they cannot be
-    require_explainable(chosen)
+    return run_on((settings or Settings()).with_options(**options), objects, log, on_stage=on_stage)
+
+
+def run_on(
+    settings: Settings,
+    objects: Mapping[str, Any],
+    log: Log = SILENT,
+    *,
+    on_stage: OnStage = lambda stage: None,
+    loader: Loader | None = None,
+) -> Result:
+    """`run` of settings whose data sets may be ``objects``, by option; ``loader`` stands for `load`."""
+    chosen, criteria, reader = with_criteria(settings)
+    name = checked_name(chosen, reader)
     collection = read(chosen, log, objects.get("data"))
     require_column(chosen.maps.color_by, collection)
     training = TrainingFile.of(chosen, log, objects.get("train"))
-    embedded = embed(name, collection, chosen, log, objects.get("run"))
+    embedded = embed(name, collection, chosen, log, objects.get("run"), loader)
     return result_of(
         collection,
         embedded,
@@ -131,6 +147,21 @@ def run(
         log=log,
         on_stage=on_stage,
     )
+
+
+def with_criteria(settings: Settings) -> tuple[Settings, Criteria, AttributeReader]:
+    """The settings with the metrics that the criteria ask for, the criteria, and the pack."""
+    criteria, reader = load_criteria(settings.measure.criteria), load_pack(settings.measure.attributes)
+    return with_metrics_of(criteria, settings), criteria, reader
+
+
+def checked_name(settings: Settings, reader: AttributeReader) -> str:
+    """What to measure; ``InvalidOptionError``, before any work, where an option has no use or cannot be followed."""
+    name, baseline = checkpoint_of(settings), settings.model.baseline
+    require_encoder([name] if baseline is None or is_run_folder(baseline) else [name, baseline], settings)
+    perturbations_of(settings, reader)
+    require_explainable(settings)
+    return name
 
 
 def with_metrics_of(criteria: Criteria, settings: Settings) -> Settings:
@@ -249,46 +280,66 @@ def checkpoint_of(settings: Settings) -> str:
 
 
 def require_encoder(names: Sequence[str], settings: Settings) -> None:
-    """Refuse, with ``InvalidOptionError``, what would change nothing for any of ``names``.
+    """Refuse, with ``InvalidOptionError``, what would change nothing for any of ``names``, which are judged.
 
-    What needs vectors where all are rankings, prompts where no text is encoded, a model's name where none is an
-    endpoint, and how a checkpoint encodes where none is a checkpoint.
+    What needs vectors where ranked lists are judged, prompts where no text is encoded, a model's name where none is an
+    endpoint, how a checkpoint encodes where none is a checkpoint, and how is fused or reranked where nothing is.
     """
-    if all(_is_run(name, settings) for name in names):
-        used = (*PROMPTS, "pooling", "max_length", "head_module", "activation", "base_model", "similarity")
+    own, systems = settings.model, (*names, *settings.model.fuse)
+    is_reordered = own.fuse or own.rerank is not None or own.head is not Head.DENSE
+    if is_reordered or all(_is_run(name, settings) for name in names):
         require_unused(
             NO_VECTORS,
-            (settings.model, used),
             (settings.measure, ("geometry", "robustness", "deployment_cost", "wanted_precision")),
             (settings.maps, ("perplexity", "color_by")),
         )
-    encoded = [name for name in names if not (_is_embedding_file(name, settings) or _is_run(name, settings))]
+    if all(_is_run(name, settings) for name in systems):
+        used = ("pooling", "max_length", "head_module", "activation", "base_model", "similarity", "head")
+        require_unused(NO_VECTORS, (own, (*PROMPTS, *used)))
+    encoded = [name for name in systems if not (_is_embedding_file(name, settings) or _is_run(name, settings))]
     if not encoded:
-        require_unused("no text is encoded where vectors were made before", (settings.model, PROMPTS))
+        require_unused("no text is encoded where vectors were made before", (own, (*PROMPTS, "head")))
     if not any(map(is_endpoint, encoded)):
-        require_unused("only an endpoint (http://HOST/v1) is asked for a model by name", (settings.model, ("model",)))
-    elif all(map(is_endpoint, encoded)):
-        require_unused(AT_ENDPOINT, (settings.model, LOCAL))
+        require_unused("only an endpoint (http://HOST/v1) is asked for a model by name", (own, ("model",)))
+    elif all(map(is_endpoint, encoded)) and own.rerank is None:
+        require_unused(AT_ENDPOINT, (own, LOCAL))
+    if not set(encoded) & set(names):
+        require_unused("only a checkpoint has heads", (own, ("head",)))
+    if not own.fuse:
+        unused = ("fusion",) if own.head is Head.ALL else ("fusion", "fusion_weights")
+        require_unused("nothing is fused (--fuse)", (own, unused))
+    if own.rerank is None:
+        require_unused("nothing is reranked (--rerank)", (own, ("rerank_depth",)))
 
 
 def _is_run(name: str, settings: Settings) -> bool:
-    return name == settings.model.run or (name != settings.model.embeddings and is_run_file(name))
+    own = settings.model
+    return name == own.run or (name != own.embeddings and (is_bm25(name) or is_run_file(name)))
 
 
 def _is_embedding_file(name: str, settings: Settings) -> bool:
     return name == settings.model.embeddings or (not _is_run(name, settings) and is_precomputed_file(name))
 
 
-def embed(name: str, collection: Collection, settings: Settings, log: Log = SILENT, run_object: Any = None) -> Embedded:
+def embed(
+    name: str,
+    collection: Collection,
+    settings: Settings,
+    log: Log = SILENT,
+    run_object: Any = None,
+    loader: Loader | None = None,
+) -> Embedded:
     """The collection under what ``name`` names, its base, and the baseline of the settings.
 
     ``run_object`` is the run itself, where the settings do not name a file.
     """
-    own = embed_with(name, collection, settings, log, run_object=run_object)
-    return with_baseline(own, collection, settings, log)
+    own = embed_with(name, collection, settings, log, run_object=run_object, loader=loader)
+    return with_baseline(own, collection, settings, log, loader)
 
 
-def with_baseline(own: Embedded, collection: Collection, settings: Settings, log: Log = SILENT) -> Embedded:
+def with_baseline(
+    own: Embedded, collection: Collection, settings: Settings, log: Log = SILENT, loader: Loader | None = None
+) -> Embedded:
     """``own`` with the collection under the baseline of the settings, or the old run that it names, if it names any."""
     baseline = settings.model.baseline
     if baseline is None:
@@ -297,7 +348,7 @@ def with_baseline(own: Embedded, collection: Collection, settings: Settings, log
         old = read_run(baseline)
         warn_of_missing([name for name in settings.measure.metrics if name not in old.metrics], log)
         return replace(own, old_runs={baseline: old})
-    other = embed_with(baseline, collection, settings, log, with_base=False)
+    other = embed_with(baseline, collection, plain(settings), log, with_base=False, loader=loader)
     return replace(own, baselines={baseline: other.system})
 
 
@@ -315,21 +366,73 @@ def embed_with(
     *,
     with_base: bool = True,
     run_object: Any = None,
+    loader: Loader | None = None,
 ) -> Embedded:
-    """The collection under the checkpoint, embedding file or run ``name``; ``with_base`` also under its base model.
+    """The collection under the system ``name``, fused and reranked as the settings have it.
 
-    ``run_object`` is the run itself, where ``name`` is no file.
+    ``with_base`` also under the base model of a head that is judged by itself. ``run_object`` is the run itself, where
+    ``name`` is no file.
     """
+    chosen, alone = settings.model, not settings.model.fuse and settings.model.rerank is None
+    found = _one_system(
+        name, collection, settings, log, with_base=with_base and alone, run_object=run_object, loader=loader
+    )
+    if alone:
+        return found
+    lists = _lists_of(found.system, collection, settings)
+    if chosen.fuse:
+        others = (_one_system(each, collection, plain(settings), log, loader=loader) for each in chosen.fuse)
+        systems = [lists, *(_lists_of(other.system, collection, settings) for other in others)]
+        lists = fused(systems, chosen.fusion, chosen.fusion_weights)
+        log.step(f"Fused {len(systems)} systems: {lists.facts.layout}")
+    if chosen.rerank is not None:
+        lists = reranked(lists, collection, chosen, log)
+    return Embedded(lists)
+
+
+def _one_system(
+    name: str,
+    collection: Collection,
+    settings: Settings,
+    log: Log,
+    *,
+    with_base: bool = False,
+    run_object: Any = None,
+    loader: Loader | None = None,
+) -> Embedded:
+    """The collection under the checkpoint, embedding file or run ``name``, as it is."""
     if _is_embedding_file(name, settings):
         found = load_precomputed(name, collection, similarity=settings.model.similarity)
         log.model(found.facts)
         return Embedded(found)
     if _is_run(name, settings):
-        lists = load_lists(name if run_object is None else run_object, collection)
+        if run_object is None and is_bm25(name):
+            lists = bm25_lists(collection)
+        else:
+            lists = load_lists(name if run_object is None else run_object, collection)
         log.model(lists.facts)
         return Embedded(lists)
-    store, model = load(name, settings, log)
+    folder = scorer_folder(name)
+    if folder is not None:
+        return Embedded(lists_of_folder(folder, collection, settings.model, log))
+    store, model = (loader or load)(name, settings, log)
+    if settings.model.head is not Head.DENSE:
+        return Embedded(lists_of_heads(model, collection, settings.model, store, log))
     return encode_with(model, store, collection, settings, log, with_base=with_base)
+
+
+def _lists_of(system: System, collection: Collection, settings: Settings) -> RankedLists:
+    """The ranked lists of a system, without the texts of the queries themselves."""
+    if isinstance(system, RankedLists):
+        return system if collection.own is None else system.without(collection.own)
+    bound = bound_of(system.queries, system.documents, system.similarity)
+    tolerance = settings.measure.tie_tolerance * bound
+    return lists_of_vectors(system.queries, system.documents, system.facts, tolerance=tolerance, own=collection.own)
+
+
+def plain(settings: Settings) -> Settings:
+    """The settings of a system that is compared or fused with: its vectors, or its lists, as they are."""
+    return settings.with_options(head=Head.DENSE, fuse=(), rerank=None)
 
 
 def encode_with(
@@ -420,7 +523,8 @@ def measure(
     log: Log = SILENT,
 ) -> Scored:
     """What the ranking says: metrics beside their baselines, similarities, hard negatives by type, leakage."""
-    values, references = baselines(collection, embedded, ranked, settings)
+    lexical = _lexical_values(ranked, settings)
+    values, references = baselines(collection, embedded, ranked, settings, lexical)
     data = replace(facts_of(collection, ranked), name=settings.data.data or "")
     scored = estimates_of(ranked, settings, values, model=embedded.system.facts, data=data, log=log)
     vectors = embedded.embeddings
@@ -434,7 +538,18 @@ def measure(
             generator=generator(settings, "heatmap"),
         )
     leakage = None if training is None else measure_leakage(collection, training.collection, train_name=training.name)
+    if lexical is not None:
+        scored = replace(scored, lexical_baseline=lexical.stronger, lexical_baselines=lexical.means)
     return replace(scored, references=references, heatmap=heatmap, leakage=leakage)
+
+
+def _lexical_values(ranked: Ranked, settings: Settings) -> LexicalValues | None:
+    """What words and letters alone reach; None where it is not asked for."""
+    chosen = settings.measure
+    if not chosen.lexical:
+        return None
+    judgments = ranked.query_set.judgments
+    return lexical_values(*ranked.split_texts, judgments, chosen.metrics, tolerance=chosen.tie_tolerance)
 
 
 def estimates_of(
@@ -487,7 +602,7 @@ def estimates_of(
 
 
 def baselines(
-    collection: Collection, embedded: Embedded, ranked: Ranked, settings: Settings
+    collection: Collection, embedded: Embedded, ranked: Ranked, settings: Settings, lexical: LexicalValues | None
 ) -> tuple[dict[str, dict[str, Float64Array]], dict[str, dict[str, float]]]:
     """Values of each query for all that the model is compared with, and the means of what a report shows by name."""
     chosen, query_set = settings.measure, ranked.query_set
@@ -498,10 +613,8 @@ def baselines(
         return rank_values(queries, documents, query_set.judgments, chosen.metrics, tolerance=tolerance, device=device)
 
     compared: dict[str, dict[str, Float64Array]] = {}
-    if chosen.lexical:
-        compared["lexical"] = lexical_values(
-            *ranked.split_texts, query_set.judgments, chosen.metrics, tolerance=chosen.tie_tolerance
-        )
+    if lexical is not None:
+        compared["lexical"] = dict(lexical.of[lexical.stronger])
 
     def of_system(system: System) -> dict[str, Float64Array]:
         if isinstance(system, RankedLists):

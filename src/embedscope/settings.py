@@ -387,7 +387,7 @@ class MeasureSettings(Checked):
     abbreviations: str | None = option(
         None, "short forms for --robustness", metavar="TOML", shown_default="those of the pack"
     )
-    deployment_cost: bool = option(False, "measure what int8, bits and fewer dimensions cost")
+    deployment_cost: bool = option(False, "measure what int8, bits, fewer dimensions and indexes cost")
     wanted_precision: tuple[float, ...] = option(
         (), "precisions for which a threshold is suggested", precision, metavar="P", is_list=True,
         shown_default="0.5 0.8 0.9 0.95",
@@ -488,7 +488,7 @@ class Settings:
     def inputs(self) -> dict[str, str]:
         """The files that a run reads, by role."""
         chosen = self.as_options()
-        roles = ("checkpoint", "embeddings", "run", "data", "baseline", "train", "base_model")
+        roles = ("checkpoint", "embeddings", "run", "data", "baseline", "train", "base_model", "rerank")
         return {role: chosen[role] for role in roles if chosen[role] is not None}
 
 
@@ -510,6 +510,16 @@ class VectorDtype(StrEnum):
 
     FLOAT16 = "float16"
     FLOAT32 = "float32"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetsSettings(Checked):
+    """The data sets that a command takes: one, or several under one verdict."""
+
+    data: tuple[str, ...] = option(
+        (), "data set: a file, a folder or hub:OWNER/NAME; several, or a folder of them, get one verdict",
+        metavar="PATH", is_list=True,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -715,6 +725,21 @@ class ParitySettings(Checked):
     )
     served_backend: Backend = option(Backend.TORCH, "library that runs the transformer of SERVED", Backend)
     served_precision: Precision = option(Precision.AUTO, "number format of the encoder of SERVED", Precision)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrateSettings(Checked):
+    """The model that is served, the one that is to take its place, and the index in production."""
+
+    old: str | None = option(None, "model that is served: a checkpoint or an embedding file", metavar="OLD")
+    new: str | None = option(None, "model to take its place: a checkpoint or an embedding file", metavar="NEW")
+    corpus: int | None = option(
+        None, "number of documents in production, such as 10M", parse_count, shown_default="those of the data set"
+    )
+    encode_rate: float | None = option(
+        None, "texts that NEW encodes in a second", positive, metavar="N", shown_default="measured"
+    )
+    adapter_documents: int = option(10_000, "largest number of documents that an adapter is fitted on", whole(4))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

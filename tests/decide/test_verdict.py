@@ -197,11 +197,11 @@ def test_an_interval_that_straddles_is_undecided_with_the_queries_that_would_dec
     assert int(match[1]) == pytest.approx(80 * (0.0851 / 1.990 * quantiles / 0.05) ** 2 - 80, abs=3)
 
 
-def test_a_model_no_better_than_n_grams_is_retrained_for_that_reason() -> None:
+def test_a_model_no_better_than_words_alone_is_retrained_for_that_reason() -> None:
     half = collection_of(80, shared_words=0.6)
     verdict = verdict_on(half, model(half, share_random=0.7))
     assert verdict.outcome == "retrain"
-    assert verdict.headline.startswith("the model ranks worse than character n-grams: MRR difference -0.2")
+    assert verdict.headline.startswith("the model ranks worse than BM25: MRR difference -0.2")
 
 
 def test_a_gain_over_n_grams_that_is_not_certain_is_undecided(good: Result) -> None:
@@ -212,6 +212,26 @@ def test_a_gain_over_n_grams_that_is_not_certain_is_undecided(good: Result) -> N
         "a gain over character n-grams is not certain: MRR difference +0.0200 [-0.0100, 0.0500]; a test set like "
         "this one finds MRR differences of 0.0472 and more with 80 % power"
     )
+
+
+@pytest.mark.parametrize(
+    ("stronger", "named", "solves"),
+    [("n-grams", "character n-grams", "character n-grams alone pass "), ("BM25", "BM25", "BM25 alone passes ")],
+)
+def test_the_stronger_lexical_baseline_is_named(good: Result, stronger: str, named: str, solves: str) -> None:
+    mrr, first = good.metrics["MRR"], good.metrics["Success@1"]
+    known = replace(good, lexical_baseline=stronger, metrics={"MRR": mrr, "Success@1": replace(first, lexical=1.0)})
+    loss = Comparison("m", "lexical", "MRR", -0.2, -0.3, -0.1, 0.001, 0.001, None, 3, 50, 27)
+    assert judge(replace(known, comparisons=(loss,)), CHECKLIST)[1].headline.startswith(
+        f"the model ranks worse than {named}: "
+    )
+    open_ = replace(loss, difference=0.02, high=0.1, p=0.2, p_adjusted=0.2)
+    reasons = judge(replace(known, comparisons=(open_,)), CHECKLIST)[1].reasons
+    assert reasons[0].startswith(solves)
+    assert any(reason.startswith(f"a gain over {named} is not certain") for reason in reasons)
+    other = replace(loss, b="old.npz", difference=0.1, low=0.05, high=0.2)
+    compared_ = judge(replace(known, comparisons=(loss, other)), CHECKLIST)[1]
+    assert f"; {stronger} beat" in compared_.headline
 
 
 def test_unfit_goes_before_retrain_and_both_are_told(collection: Collection) -> None:

@@ -1,4 +1,4 @@
-"""The lexical baseline: a search by words, as scikit-learn's own cosine gives it, whatever the blocks."""
+"""The lexical baselines: n-grams as scikit-learn's own cosine gives them, whatever the blocks; the stronger of two."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics.pairwise import cosine_similarity
 
-from embedscope.measure.lexical import lexical_score_blocks
+from embedscope.measure.lexical import LexicalValues, lexical_score_blocks, lexical_values
 from embedscope.measure.ngrams import SplitTexts
-from embedscope.measure.scoring import lexical_values
 from embedscope.metrics.judgments import Judgments
 
 DOCUMENTS = ["quiet room near the market", "phòng trọ quận 10 giá 5tr5", "garden house", "room with a garden"]
@@ -36,10 +35,27 @@ def test_a_query_without_a_known_n_gram_scores_zero_everywhere() -> None:
     assert not scores(256)[-1].any()
 
 
-def test_the_values_of_the_baseline_are_those_of_its_scores_with_ties_in_expectation() -> None:
+def test_the_values_of_the_n_grams_are_those_of_its_scores_with_ties_in_expectation() -> None:
     judged = Judgments.from_lists([[1], [1], [0], [2], [3]], n_documents=4)
     texts = SplitTexts.of(QUERIES), SplitTexts.of(DOCUMENTS)
-    found = lexical_values(*texts, judged, ["MRR", "Success@1"], tolerance=1e-6)
+    found = lexical_values(*texts, judged, ["MRR", "Success@1"], tolerance=1e-6).of["n-grams"]
     assert found["Success@1"][:4].tolist() == [1, 1, 1, 1]
     assert found["Success@1"][4] == 0.25
     assert found["MRR"][4] == np.mean(1 / np.arange(1, 5))
+
+
+def test_the_stronger_baseline_is_the_one_with_the_higher_mrr_and_n_grams_where_they_are_equal() -> None:
+    def stronger(n_grams: list[float], bm25: list[float], metric: str = "MRR") -> str:
+        return LexicalValues({"n-grams": {metric: np.array(n_grams)}, "BM25": {metric: np.array(bm25)}}).stronger
+
+    assert stronger([1.0, 0.5], [1.0, 0.25]) == "n-grams"
+    assert stronger([1.0, 0.25], [1.0, 0.5]) == "BM25"
+    assert stronger([0.1, 0.2, 0.3], [0.3, 0.2, 0.1]) == "n-grams"
+    assert stronger([0.25], [0.5], "Success@1") == "BM25"
+
+
+def test_each_baseline_has_its_mean_of_every_measure() -> None:
+    judged = Judgments.from_lists([[1], [1], [0], [2], [3]], n_documents=4)
+    found = lexical_values(SplitTexts.of(QUERIES), SplitTexts.of(DOCUMENTS), judged, ["MRR"], tolerance=1e-6)
+    assert set(found.means) == {"n-grams", "BM25"}
+    assert found.means["BM25"]["MRR"] == np.mean(found.of["BM25"]["MRR"])

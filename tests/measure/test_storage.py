@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
 from sklearn.metrics import label_ranking_average_precision_score
 
 from embedscope.errors import InvalidEmbeddingsError
@@ -94,6 +95,33 @@ def test_truncated_metrics_are_those_of_the_shorter_unit_vectors() -> None:
     assert found.metrics["MRR"].value == pytest.approx(expected)
 
 
+def test_pca_metrics_are_those_of_scikit_learns_directions_and_of_an_eigendecomposition() -> None:
+    queries, documents = vectors()
+    found = find(measure(queries, documents), "float32 x 16, PCA")
+    covariance = np.cov(documents.astype(np.float64), rowvar=False)
+    for directions in (PCA(16).fit(documents).components_.T, np.linalg.eigh(covariance)[1][:, ::-1][:, :16]):
+        similarity = unit_rows(queries @ directions) @ unit_rows(documents @ directions).T
+        expected = label_ranking_average_precision_score(np.eye(Q, N), similarity)
+        assert found.metrics["MRR"].value == pytest.approx(expected, abs=1e-6)
+    assert (found.reduction, found.bytes_in_index) == ("PCA", 64)
+
+
+def test_random_dimensions_are_drawn_by_the_seed_and_a_shorter_choice_is_part_of_a_longer_one() -> None:
+    queries, documents = vectors()
+    generator = np.random.default_rng(0)
+    generator.permutation(N)  # of the documents
+    chosen = generator.permutation(DIM)
+    cost = measure(queries, documents)
+    for width in (32, 16):
+        own = chosen[:width]
+        similarity = unit_rows(queries[:, own].copy()) @ unit_rows(documents[:, own].copy()).T
+        expected = label_ranking_average_precision_score(np.eye(Q, N), similarity)
+        found = find(cost, f"float32 x {width}, random dimensions")
+        assert found.metrics["MRR"].value == pytest.approx(expected)
+        assert found.bytes_in_index == find(cost, f"float32 x {width}").bytes_in_index
+    assert measure(queries, documents, seed=1).formats[-3].metrics != cost.formats[-3].metrics
+
+
 def test_overlap_is_that_of_the_ten_nearest() -> None:
     queries, documents = vectors()
     found = find(measure(queries, documents), "float32 x 32")
@@ -132,6 +160,8 @@ def test_the_order_of_documents_and_the_seed_move_nothing_but_what_is_cut_inside
     moved = Judgments.from_lists([[place[q]] for q in range(Q)], n_documents=N)
     first, second = measure(queries, documents), measure(queries, documents[order], moved, seed=5)
     for one, two in zip(first.formats, second.formats, strict=True):
+        if one.reduction == "random":
+            continue
         tolerance = 0.02 if one.n_rescored else 1e-12
         assert one.metrics["MRR"].value == pytest.approx(two.metrics["MRR"].value, abs=tolerance)
         assert one.tie_share.value == pytest.approx(two.tie_share.value, abs=tolerance)

@@ -10,8 +10,9 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support import tiny_run as tiny
 
-from embedscope.output.junit import junit_xml
+from embedscope.output.junit import junit_of_sets, junit_xml
 from embedscope.result import Check, Outcome, Verdict, VerdictOutcome
 
 
@@ -119,3 +120,14 @@ def test_the_document_says_its_encoding_and_ends_with_a_line() -> None:
     document = junit_xml(CHECKS, verdict())
     assert document.startswith('<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="embedscope">')
     assert document.endswith("</testsuites>\n")
+
+
+def test_several_sets_are_a_suite_each_and_one_for_the_verdict_on_all() -> None:
+    found = tiny.sets()
+    suites = parsed(junit_of_sets(found)).findall("testsuite")
+    assert [suite.get("name") for suite in suites] == [
+        "embedscope.first", "embedscope.second", "embedscope.comparison",
+    ]  # fmt: skip
+    assert [suite.get("tests") for suite in suites] == [str(len(tiny.checks()) + 1)] * 2 + ["1"]
+    (case,) = suites[-1].findall("testcase")
+    assert case.find("failure").get("type") == "retrain"  # type: ignore[union-attr]

@@ -7,11 +7,12 @@ import re
 from dataclasses import replace
 
 import pytest
+from tests.support import tiny_run as tiny
 from tests.support.planted import collection_of, findings_of, model
 
 from embedscope.decide.criteria import load_criteria
 from embedscope.decide.verdict import judge
-from embedscope.output.markdown import markdown_summary
+from embedscope.output.markdown import markdown_of_sets, markdown_summary
 from embedscope.result import Check, Outcome, Verdict, VerdictOutcome
 
 COLLECTION = collection_of(12)
@@ -48,15 +49,21 @@ def test_the_summary_has_the_verdict_the_metrics_and_the_checks() -> None:
     assert [row[0] for row in metrics] == list(FINDINGS.metrics)
     mrr = FINDINGS.metrics["MRR"]
     assert mrr.chance is not None
-    assert mrr.lexical is not None
+    lexical = FINDINGS.lexical_baselines
+    assert mrr.lexical == max(values["MRR"] for values in lexical.values())
+    stronger = FINDINGS.lexical_baseline
+    (other,) = set(lexical) - {stronger}
     assert metrics[0] == [
-        "MRR", "1.0000", f"[{mrr.low:.4f}, {mrr.high:.4f}]", f"{mrr.chance:.4f}", f"{mrr.lexical:.4f}", "",
+        "MRR", "1.0000", f"[{mrr.low:.4f}, {mrr.high:.4f}]", f"{mrr.chance:.4f}", f"{mrr.lexical:.4f}",
+        f"{lexical[other]['MRR']:.4f}", "",
     ]  # fmt: skip
+    assert f"| chance | {stronger} | {other} | base model |" in text
     checks = table(text, "| | check |")
     assert [row[1] for row in checks] == [check.title for check in CHECKS]
     assert [row[0] for row in checks] == ["✅", "✅", "❔", "✅", "✅", "❔", "✅"]
     assert checks[0][4] == "> 0.25"
-    assert [row[:2] for row in table(text, "| compared with |")] == [["`lexical`", "MRR"], ["`lexical`", "Success@1"]]
+    name = FINDINGS.baseline_names["lexical"]
+    assert [row[:2] for row in table(text, "| compared with |")] == [[f"`{name}`", "MRR"], [f"`{name}`", "Success@1"]]
 
 
 def test_without_comparisons_there_is_no_table_of_them() -> None:
@@ -103,3 +110,21 @@ def test_a_name_in_code_stays_on_its_line(name: str) -> None:
     (line,) = [line for line in markdown_summary(result, CHECKS, VERDICT, ()).splitlines() if "checkpoint" in line]
     assert line.count("`") == 4
     assert "|" not in line
+
+
+def test_several_sets_are_a_row_each_with_the_means_below() -> None:
+    found = tiny.sets()
+    text = markdown_of_sets(found)
+    assert shown(text.splitlines()[2]) == f"**{found.verdict.headline}**"
+    first, second = table(text, "| set |")
+    assert [first[0], first[4], first[-1]] == ["first", "+0.4000", "retrain"]
+    assert [second[0], second[4], shown(second[6])] == ["second", "-0.2000", "0.0200"]
+    assert [row[0] for row in table(text, "| mean over the sets |")] == list(found.macro.metrics)
+    ((other, metric, difference, *_),) = table(text, "| mean difference to |")
+    assert (other, metric, difference) == ("`a/epoch3.pt`", "MRR", "+0.1000")
+
+
+def test_a_set_of_any_name_breaks_no_table() -> None:
+    found = tiny.sets()
+    text = markdown_of_sets(replace(found, sets=(replace(found.sets[0], name=HOSTILE), *found.sets[1:])))
+    assert shown(table(text, "| set |")[0][0]) == " ".join(HOSTILE.split())

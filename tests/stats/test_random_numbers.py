@@ -18,6 +18,7 @@ PURPOSES = {
     "maps/": "points that a map is fitted on and measured on, and where they begin",
     "measure/geometry.py": "rows of the uniformity, and the part that a linear split holds out",
     "measure/perturbations.py": "how a text is typed differently",
+    "migration/": "halves of documents for adapters, documents that are NEW, made-up vectors that are timed",
     "models/onnx_backend.py": "token ids on which an export is compared with torch",
     "parity/": "texts that are encoded on both sides",
     "pipeline.py": "queries that are sampled, and the named purposes: heatmap, map points, projections",

@@ -37,8 +37,10 @@ from embedscope.result import (
     Geometry,
     Heatmap,
     Hubness,
+    IndexSetting,
     Leakage,
     LevelShift,
+    Macro,
     MapAnimation,
     MapLayout,
     Metric,
@@ -54,6 +56,8 @@ from embedscope.result import (
     Robustness,
     RunComparison,
     Segment,
+    SetResult,
+    SeveralSets,
     Severity,
     Similarity,
     SpaceGeometry,
@@ -124,6 +128,7 @@ def result() -> Result:
         seed=42,
         n_draws=2000,
         comparisons=(Comparison("model", "lexical", "MRR", 0.2, 0.05, 0.35, 0.01, 0.02, 0.8, 3, 1, 0),),
+        lexical_baselines={"n-grams": {"MRR": 0.5, "Success@1": 0.5}, "BM25": {"MRR": 0.45, "Success@1": 0.25}},
         references={"runs/epoch2.pt": {"MRR": 0.6, "Success@1": 0.5}},
         weights={"weighted_violation_rate": Estimate(0.4, 0.2, 0.6), "kendall_tau": Estimate.absent("equal weights")},
         leakage=Leakage("train.json", 4, 4, {"exact": 1, "near": 0}, {"exact": 0, "near": 2}, 0.25,
@@ -208,7 +213,13 @@ def _deployment() -> DeploymentCost:
     lost = replace(bits, name="int8 x 32", precision="int8", width=32, bytes_in_index=32, bytes_in_all=32, changes=(),
                    metrics={"MRR": Estimate.absent("no direction")}, tie_share=Estimate.absent("no direction"),
                    overlap=Estimate.absent("no direction"), reason="no direction")  # fmt: skip
-    return DeploymentCost("float32 x 384", (whole, bits, lost), 6, 3)
+    exact = IndexSetting("exact", "exact", 1536, {"MRR": Estimate(0.7, 0.5, 0.85)}, (), Estimate(1.0), 20_000.0)
+    graph = IndexSetting("HNSW M=32, efSearch=16", "HNSW", 1796, {"MRR": Estimate(0.68, 0.48, 0.83)},
+                         (_change("HNSW M=32, efSearch=16", "exact", -0.02, 0.02),), Estimate(0.9, 0.8, 0.95),
+                         50_000.0)  # fmt: skip
+    lists = IndexSetting("IVF-PQ", "IVF-PQ", 0, {"MRR": Estimate.absent("too few")}, (), Estimate.absent("too few"),
+                         None, "too few")  # fmt: skip
+    return DeploymentCost("float32 x 384", (whole, bits, lost), 6, 3, (exact, graph, lists))
 
 
 def checks() -> tuple[Check, ...]:
@@ -294,6 +305,27 @@ def comparison_payload(names: tuple[str, ...] = (CANDIDATE, THIRD)) -> dict[str,
     shown = replace(result(), verdict=judged)
     section = comparison_section(runs(), comparison(names), shown=CANDIDATE)
     return page_payload(shown, compare=section)
+
+
+def sets() -> SeveralSets:
+    """The tiny run on two sets, better than the reference on one and surely worse on the other."""
+    word, headline = VerdictOutcome.RETRAIN, "forgetting: surely worse than a/epoch3.pt on second"
+    measured = result()
+
+    def one(name: str, difference: float) -> SetResult:
+        row = Comparison(
+            CANDIDATE, REFERENCE, "MRR", difference, difference - 0.1, difference + 0.1, 0.01, 0.02, None, 1, 2, 1
+        )
+        return SetResult(
+            name, f"{name}.json", f"sets/{name}", 4, 3.2, 6, measured.metrics, (row,), checks(), verdict()
+        )  # fmt: skip
+
+    both = (one("first", 0.4), one("second", -0.2))
+    mean = replace(both[0].comparisons[0], difference=0.1, low=0.02, high=0.18)
+    means = {name: Estimate(metric.value, metric.low, metric.high, 2) for name, metric in measured.metrics.items()}
+    macro = Macro(means, {"MRR": 0.3}, (mean,))
+    reasons = (headline, "a second reason")
+    return SeveralSets(CANDIDATE, REFERENCE, both, macro, Verdict(word, "comparison", headline, reasons), 42)
 
 
 def timeline() -> tuple[Timeline, MapAnimation]:

@@ -10,6 +10,7 @@ export async function typesOfSchema() {
   return compile(schema, 'Payload', {
     additionalProperties: false,
     unknownAny: true,
+    unreachableDefinitions: true,
     bannerComment: '// Generated from src/embedscope/output/page/schema.json by `npm run types`. Do not edit.',
     style: { singleQuote: true, printWidth: 120 },
   });

@@ -8,6 +8,8 @@ import type {
   Texts as PackedTexts,
   Payload,
   Report,
+  SetsPayload,
+  SetsReport,
 } from './schema';
 
 export type {
@@ -17,11 +19,14 @@ export type {
   Estimate as Figure,
   Finding,
   Geometry,
+  IndexSetting,
   Leakage,
   Metric,
   MinimalPairs,
   Report,
   Robustness,
+  SetResult,
+  SetsReport,
   SpaceGeometry as Space,
   StorageFormat,
   ThresholdTable as Thresholds,
@@ -231,11 +236,23 @@ type TypedArray = Uint8Array | Int32Array | Float32Array;
 /** A payload that this page cannot draw; the message is for the reader. */
 export class PayloadError extends Error {}
 
+/** The report of several sets that a payload holds; null where it describes one run. */
+export function readSets(json: string): SetsReport | null {
+  if (!json.slice(0, 200).includes('"embedscope-sets"')) return null; // a large payload is parsed once
+  const payload = JSON.parse(json) as Payload | SetsPayload;
+  if (payload.kind !== 'embedscope-sets') return null;
+  if (payload.page_version !== PAGE_VERSION) throw refused(payload.page_version);
+  return payload.report;
+}
+
+const refused = (version: unknown) =>
+  new PayloadError(`This page draws payloads of version ${PAGE_VERSION}; here is ${version}.`);
+
 /** The page that a payload describes; refuses another version, and a browser that cannot inflate. */
 export async function readPayload(json: string): Promise<Page> {
   const payload = JSON.parse(json) as Payload;
   if (payload.kind !== 'embedscope-page' || payload.page_version !== PAGE_VERSION) {
-    throw new PayloadError(`This page draws payloads of version ${PAGE_VERSION}; here is ${payload.page_version}.`);
+    throw refused(payload.page_version);
   }
   if (typeof DecompressionStream === 'undefined') {
     throw new PayloadError(

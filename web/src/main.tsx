@@ -1,13 +1,20 @@
 /** Opens the report that stands in the page. */
 import { render } from 'preact';
-import { PayloadError, readPayload } from './contract';
+import { PayloadError, readPayload, readSets } from './contract';
 import { createStore } from './state';
 import './style.css';
 import { App } from './views/app';
+import { SetsPage } from './views/sets';
 
 /** Draws the report of a payload (JSON text) into an element. */
 export async function mount(element: HTMLElement, json: string): Promise<void> {
   try {
+    const sets = readSets(json);
+    if (sets) {
+      element.replaceChildren();
+      render(<SetsPage report={sets} />, element);
+      return;
+    }
     const page = await readPayload(json);
     const store = createStore(page, window);
     const draw = (isPrinting: boolean) => render(<App store={store} isPrinting={isPrinting} />, element);

@@ -19,6 +19,9 @@ export interface Payload {
 }
 /**
  * Everything that one run found, and what to do about it.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "report".
  */
 export interface Report {
   schema_version: number;
@@ -38,6 +41,12 @@ export interface Report {
   n_draws?: number;
   comparisons: Comparison[];
   references: {
+    [k: string]: {
+      [k: string]: number | null;
+    };
+  };
+  lexical_baseline?: string;
+  lexical_baselines?: {
     [k: string]: {
       [k: string]: number | null;
     };
@@ -73,7 +82,10 @@ export interface Report {
   verdict: Verdict;
 }
 /**
- * What the data set holds, after equal texts were merged (conventions, section 1). ``n_clusters`` counts the connected groups of queries that share a relevant text, ``n_effective`` is the effective number of independent queries for MRR (conventions, section 5): what intervals and verdict rest on. ``columns`` are those of a file of rows by role: query, positive, negatives, label, group, metadata, "not used". ``n_own_documents`` counts documents that are a query themselves and are left out of its ranking. ``name`` is what it was called in the options. ``digest`` is the SHA-256 of queries, pool, judgments and negatives: runs of different digests are not comparable.
+ * What the data set holds, after equal texts were merged (conventions, section 1). ``n_clusters`` counts the connected groups of queries that share a relevant text, ``n_effective`` is the effective number of independent queries for MRR (conventions, section 5): what intervals and verdict rest on. ``columns`` are those of a file of rows by role: query, positive, negatives, label, group, metadata, "not used". ``n_own_documents`` counts documents that are a query themselves and are left out of its ranking. ``digest`` is the SHA-256 of queries, pool, judgments and negatives: runs of different digests are not comparable. ``name`` is what the data set was called in the options.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "data_facts".
  */
 export interface DataFacts {
   format: string;
@@ -100,6 +112,9 @@ export interface DataFacts {
 }
 /**
  * What produced the vectors: shown in every output so that two runs can be told apart. ``similarity`` is "cosine", "dot" or, of ranked lists, "score"; their ``dim`` is 0. ``tensors`` is None where no weights were read (vectors made before).
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "model_facts".
  */
 export interface ModelFacts {
   checkpoint: string;
@@ -123,6 +138,9 @@ export interface ModelFacts {
 }
 /**
  * What became of every tensor of a checkpoint; one that is in neither place is refused at loading. ``renamed`` and ``ignored`` count tensors by the rule that was applied: "without '_orig_mod.'", "pooler".
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "tensor_account".
  */
 export interface TensorAccount {
   n_used: number;
@@ -135,6 +153,9 @@ export interface TensorAccount {
 }
 /**
  * Positive, negative and hard-negative similarities and how far apart they lie (conventions, section 4). Similarities lie in [-bound, bound]: 1 for cosines, for dot products by the norms of the vectors.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "similarity".
  */
 export interface Similarity {
   positive: Distribution;
@@ -153,6 +174,9 @@ export interface Similarity {
 }
 /**
  * One population of similarities. ``mean`` and ``std`` (population, ddof 0) are exact. ``quantiles`` (keys "0.05" ... "0.95") and ``density`` come from a histogram; ``density`` integrates to 1 over ``Similarity.edges``.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "distribution".
  */
 export interface Distribution {
   n: number;
@@ -164,6 +188,9 @@ export interface Distribution {
 }
 /**
  * One number with its 95 % interval, or the reason why there is none. Where ``value`` is None ``reason`` says why, else how an uncommon interval came about; ``low`` and ``high`` are None where no interval was computed. ``n`` is the number of observations behind it, None where nobody counted them.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "estimate".
  */
 export interface Estimate {
   value: number | null;
@@ -173,7 +200,10 @@ export interface Estimate {
   reason?: string;
 }
 /**
- * A rank metric, averaged over queries, under every reading of ties, beside what no model would reach. ``value`` is the expectation over all orders of tied documents; ``trec`` and ``st`` break ties as trec_eval and sentence-transformers do. ``chance``, ``lexical`` and ``base`` are the same metric for a random order, for character n-grams, and for the base model without its head; ``ideal`` is that of a perfect order, which is below 1 where a cutoff leaves no room for all relevant documents. None where not computed.
+ * A rank metric, averaged over queries, under every reading of ties, beside what no model would reach. ``value`` is the expectation over all orders of tied documents; ``trec`` and ``st`` break ties as trec_eval and sentence-transformers do. ``chance``, ``lexical`` and ``base`` are the same metric for a random order, for the stronger lexical baseline (`Scored.lexical_baseline`), and for the base model without its head; ``ideal`` is that of a perfect order, which is below 1 where a cutoff leaves no room for all relevant documents. None where not computed.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "metric".
  */
 export interface Metric {
   value: number | null;
@@ -191,6 +221,9 @@ export interface Metric {
 }
 /**
  * How the model treats one type of hard negative. ``violation_rate`` is the share of (query, negative) pairs of this type whose similarity reaches that of the query's best positive. ``margins`` holds ``s+ - s-`` for each such pair; a run has none.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "negative_type".
  */
 export interface NegativeType {
   n: number;
@@ -202,6 +235,9 @@ export interface NegativeType {
 }
 /**
  * A query worth looking at, and why.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "example".
  */
 export interface Example {
   query: number;
@@ -209,6 +245,9 @@ export interface Example {
 }
 /**
  * Run ``a`` against run ``b`` on one metric, paired on the same queries: ``difference = a - b``. ``p`` is the two-sided cluster sign-flip p-value, ``p_adjusted`` after Holm over the primary metrics of the same question; ``effect_size`` is the mean of the cluster sums divided by their standard deviation.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "comparison".
  */
 export interface Comparison {
   a: string;
@@ -226,6 +265,9 @@ export interface Comparison {
 }
 /**
  * How much of the test set stands in the training file: exactly, after normalisation, or nearly. ``queries`` and ``positives`` count distinct texts of the test set under "exact", "normalised" and "near"; each text is counted once, under the closest of the three. ``examples`` are pairs (test text, training text). ``leaked_queries`` are the queries that stand there exactly or after normalisation; reports do not repeat them.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "leakage".
  */
 export interface Leakage {
   train: string;
@@ -242,6 +284,9 @@ export interface Leakage {
 }
 /**
  * What this test set can tell: ``minimum_detectable`` is for the paired test of the verdict, at 80 % power.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "power".
  */
 export interface Power {
   metric: string;
@@ -251,6 +296,9 @@ export interface Power {
 }
 /**
  * A named fault of the model or the data, with its evidence and what to do about it (contract: ``findings``). ``code`` is stable and machine-readable ("type-ignored", "positive-also-negative"); ``effect`` is its size in the unit that the title names, with its 95 % interval where there is one; ``n`` is what it was measured on; ``rows`` are rows of the query table (or 1-based rows of the data file for findings of the audit), the worst first; ``documents`` holds for each of them the row of the document that shows the fault, -1 for none; () where no document does.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "finding".
  */
 export interface Finding {
   code: string;
@@ -266,6 +314,9 @@ export interface Finding {
 }
 /**
  * Geometry of the model's space beside those that it is held against: name -> space, "model" first.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "geometry".
  */
 export interface Geometry {
   spaces: {
@@ -275,6 +326,9 @@ export interface Geometry {
 }
 /**
  * One space: the model's own, the base model's, or a projection of the base to the same width. ``alignment`` is the mean squared distance of relevant pairs; ``centroid_distance`` and ``split_auc`` / ``split_accuracy`` (a held-out linear split, 0.5 is a guess) say how far queries and documents lie apart; ``overlap`` is the share of the base model's k nearest documents of a query that are also the nearest here, None for the base model itself and where there is none.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "space_geometry".
  */
 export interface SpaceGeometry {
   queries: CloudShape;
@@ -288,6 +342,9 @@ export interface SpaceGeometry {
 }
 /**
  * The shape of one cloud of unit vectors: the queries or the documents of one space. ``effective_rank`` is RankMe, ``participation_ratio`` that of the covariance, ``n_directions`` the fewest principal directions that hold 90 % of the variance (both None where all vectors are equal). ``uniformity`` is exact where ``n_uniformity`` equals ``n``, else that of so many rows drawn at random. ``mean_cosine`` is over all pairs. ``spectrum`` holds the share of the variance of each principal direction, descending, shape (dim,).
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "cloud_shape".
  */
 export interface CloudShape {
   n: number;
@@ -302,6 +359,9 @@ export interface CloudShape {
 }
 /**
  * Some principal directions, counted from 1, and their shares of the variance.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "spectrum".
  */
 export interface Spectrum {
   directions: number[];
@@ -309,6 +369,9 @@ export interface Spectrum {
 }
 /**
  * How the places among the queries' k nearest documents are shared out (Radovanovic et al. 2010). ``skewness`` is None where every document is listed equally often. ``chance_...`` is what lists drawn at random have. ``relevant_anti_hub_share`` is the share of documents with a query of their own that are in no list at all. Hubs are the documents that stand in most lists without being relevant, the worst first; rows of DocumentTable.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "hubness".
  */
 export interface Hubness {
   k: number;
@@ -323,6 +386,9 @@ export interface Hubness {
 }
 /**
  * A document that stands in many lists, and in how many without being relevant.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "hub".
  */
 export interface Hub {
   id: string;
@@ -332,6 +398,9 @@ export interface Hub {
 }
 /**
  * Precision and recall of "every document with a similarity of at least t", over all (query, document) pairs. Columns of shape (T,), thresholds ascending. NaN stands where a figure or its interval is undefined. Precision depends on the size of the pool: a larger one has more wrong documents above any threshold.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "threshold_table".
  */
 export interface ThresholdTable {
   thresholds: number[];
@@ -347,6 +416,9 @@ export interface ThresholdTable {
 }
 /**
  * The lowest threshold that keeps a precision of ``wanted`` by its interval's lower end. Half of the clusters say where the precision is surest, the others how far down from there it lasts: ``precision`` and ``recall`` are those of the others. ``threshold`` is None where there is none; ``reason`` says why.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "threshold_choice".
  */
 export interface ThresholdChoice {
   wanted: number;
@@ -357,6 +429,9 @@ export interface ThresholdChoice {
 }
 /**
  * Paired change of the metrics under perturbed queries; p-values are Holm-adjusted over all of them.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "robustness".
  */
 export interface Robustness {
   n_queries: number;
@@ -364,6 +439,9 @@ export interface Robustness {
 }
 /**
  * What one way of typing the queries differently does, on the queries that it changes. ``changes`` are perturbed minus as written, paired; ``flip_rate`` is the share of queries whose rank-1 correctness changes, ``lost`` and ``gained`` their rows in QueryTable, the largest fall (rise) in reciprocal rank first. ``similarity`` is the mean cosine of a query with its perturbed self.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "perturbation_effect".
  */
 export interface PerturbationEffect {
   name: string;
@@ -384,16 +462,23 @@ export interface PerturbationEffect {
   example: [string, string] | null;
 }
 /**
- * Quality against bytes for every storage format tried, the reference (float32, full width) first.
+ * Quality against bytes for every storage format tried, the reference (float32, full width) first. ``indexes`` are lists of ``k`` documents, exact search first.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "deployment_cost".
  */
 export interface DeploymentCost {
   reference: string;
   formats: StorageFormat[];
   n_documents: number;
   k: number;
+  indexes?: IndexSetting[];
 }
 /**
  * What one way of storing the documents costs and keeps, against float32 at full width. ``bytes_in_index`` are searched for every query; ``bytes_in_all`` adds the float32 vectors that rescoring reads. ``changes`` are this format minus float32, paired, empty for float32 itself; ``tie_share`` is the share of queries whose best relevant document ties with another; ``overlap`` that of the 10 nearest documents under float32. ``reason`` says why a format could not be measured; its figures are then absent.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "storage_format".
  */
 export interface StorageFormat {
   name: string;
@@ -409,9 +494,31 @@ export interface StorageFormat {
   tie_share: Estimate;
   overlap: Estimate;
   reason: string | null;
+  reduction?: string;
+}
+/**
+ * What one index of FAISS, with one setting of its search, keeps of the list that exact search returns. ``metrics`` are of the ``DeploymentCost.k`` documents returned; a document that is not counts as not found. ``changes`` are against exact search, paired, empty for that itself; ``overlap`` is the share of its list that is returned too. ``bytes_in_index`` grow with every document: vectors, links and ids, without codebooks. ``queries_per_second``: by the median time of one alone, on one thread of the machine that measured; None with a ``reason``.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "index_setting".
+ */
+export interface IndexSetting {
+  name: string;
+  kind: string;
+  bytes_in_index: number;
+  metrics: {
+    [k: string]: Estimate;
+  };
+  changes: Comparison[];
+  overlap: Estimate;
+  queries_per_second: number | null;
+  reason: string | null;
 }
 /**
  * Which words decide the failures that were looked at.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "explanations".
  */
 export interface Explanations {
   n_failures: number;
@@ -424,6 +531,9 @@ export interface Explanations {
 }
 /**
  * A word that decides failures: among the words of their three texts its deletion helps the right document most.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "deciding_word".
  */
 export interface DecidingWord {
   word: string;
@@ -432,6 +542,9 @@ export interface DecidingWord {
 }
 /**
  * One failed query, by deletion. ``noise`` is the size of the change that spelling a word of the query at random makes (the median over up to four of them). The model does not see a word of the query whose deletion changes neither score by a tenth of what such a spelling does.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "explanation".
  */
 export interface Explanation {
   query: string;
@@ -444,6 +557,9 @@ export interface Explanation {
 }
 /**
  * What leaving out the characters ``start`` to ``end`` of a text does. ``change`` is ``s(right) - s(wrong)`` after minus before: above 0, the right document gains by it.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "deletion".
  */
 export interface Deletion {
   role: 'query' | 'right' | 'wrong';
@@ -454,6 +570,9 @@ export interface Deletion {
 }
 /**
  * One kind of value, changed alone in the right document, beside the same value written otherwise. ``ignored`` is the share of pairs in which the wrong value lowers the score of the query no more than another spelling of the right one does.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "minimal_pairs".
  */
 export interface MinimalPairs {
   kind: string;
@@ -463,6 +582,9 @@ export interface MinimalPairs {
 }
 /**
  * A 2-D map of ``Points`` and how far it may be believed (Venna & Kaski 2001).
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "map_layout".
  */
 export interface MapLayout {
   n: number;
@@ -477,6 +599,9 @@ export interface MapLayout {
 }
 /**
  * A cluster of queries and documents in the space of the model, named by the words that set it apart. ``label_points`` holds, for each map on which half of the theme lies close together, the point (row of ``points.parquet``) amid that half; on another map its name would mislead.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "theme".
  */
 export interface Theme {
   name: string;
@@ -489,6 +614,9 @@ export interface Theme {
 }
 /**
  * One criterion applied to one figure.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "check".
  */
 export interface Check {
   id: string;
@@ -504,6 +632,9 @@ export interface Check {
 }
 /**
  * The decision, the profile of criteria it was made by, and every reason with its figures. ``headline`` is the one sentence that says why, and the first of the ``reasons``; the decisive ones come first. What passed is no reason. ``profile`` is "comparison" where the paired difference to a reference decided, and names the criteria too where they had to hold as well.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "verdict".
  */
 export interface Verdict {
   outcome: 'deploy' | 'retrain' | 'undecided' | 'unfit';
@@ -513,6 +644,9 @@ export interface Verdict {
 }
 /**
  * One row a query. Ragged columns: row i owns values[indptr[i]:indptr[i + 1]]. Document columns index the documents of this payload, -1 for none. failure_mode: 0 for a query that is right, else the place in report.failure_modes, counted from 1. failure_evidence: what shows it, "" where nothing does.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "query_columns".
  */
 export interface QueryColumns {
   n: number;
@@ -546,6 +680,9 @@ export interface QueryColumns {
 }
 /**
  * Texts: a JSON list in UTF-8, deflated, in base64.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "texts".
  */
 export interface Texts {
   n: number;
@@ -553,6 +690,9 @@ export interface Texts {
 }
 /**
  * An array: little-endian bytes, deflated where encoding says so, in base64. NaN means: no value.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "numbers".
  */
 export interface Numbers {
   dtype: 'uint8' | 'int32' | 'float32';
@@ -562,6 +702,9 @@ export interface Numbers {
 }
 /**
  * What the data file says of each query in one column: the place of its value among values, -1 for none.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "stated_column".
  */
 export interface StatedColumn {
   name: string;
@@ -570,6 +713,9 @@ export interface StatedColumn {
 }
 /**
  * One row a document that the page can show.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "document_columns".
  */
 export interface DocumentColumns {
   n: number;
@@ -580,6 +726,9 @@ export interface DocumentColumns {
 }
 /**
  * Densities over the bins between edges.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "similarity_columns".
  */
 export interface SimilarityColumns {
   edges: Numbers;
@@ -590,6 +739,9 @@ export interface SimilarityColumns {
 }
 /**
  * One negative type: the density of its similarities, and the margin of each pair.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "type_columns".
  */
 export interface TypeColumns {
   name: string;
@@ -598,6 +750,9 @@ export interface TypeColumns {
 }
 /**
  * Points of the maps. roles: 0 query, 1 positive, 2 hard negative, 3 document; rows index the query table for queries, else the documents. themes: place in report.themes, -1 for none.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "point_columns".
  */
 export interface PointColumns {
   n: number;
@@ -612,6 +767,9 @@ export interface PointColumns {
 }
 /**
  * Where the points stand, and the share of its original neighbours that each keeps. The name of report.themes[label_themes[i]] stands at the point label_points[i].
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "map_columns".
  */
 export interface MapColumns {
   name: string;
@@ -622,6 +780,9 @@ export interface MapColumns {
 }
 /**
  * A part of the similarities; n_queries and n_documents are those of the whole.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "heatmap_columns".
  */
 export interface HeatmapColumns {
   queries: Numbers;
@@ -633,6 +794,9 @@ export interface HeatmapColumns {
 }
 /**
  * What leaving words out does; one row a failure, in the order of report.explanations.failures. query indexes the query table, right and wrong the documents of this payload, best the deletions of the row: that which helps the right document most, -1 for none. Ragged columns, row i owns values[indptr[i]:indptr[i + 1]]: role is 0 for the query, 1 for right, 2 for wrong; start and end count UTF-16 code units of the text, as JavaScript does.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "explanation_columns".
  */
 export interface ExplanationColumns {
   query: Numbers;
@@ -648,6 +812,9 @@ export interface ExplanationColumns {
 }
 /**
  * Several runs on the same queries. runs[0] is the reference, runs[judged] the run that the rest of the page shows; moved has one entry a candidate.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "compare_section".
  */
 export interface CompareSection {
   judged: number;
@@ -660,6 +827,9 @@ export interface CompareSection {
 }
 /**
  * One run of a comparison; rank and is_correct have one entry a query, in the order of the query table.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "compared_run".
  */
 export interface ComparedRun {
   name: string;
@@ -672,6 +842,9 @@ export interface ComparedRun {
 }
 /**
  * Rows of the query table, the largest change of rank first.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "moved_rows".
  */
 export interface MovedRows {
   gained: Numbers;
@@ -679,6 +852,9 @@ export interface MovedRows {
 }
 /**
  * Change of the violation rate of one negative type, candidate minus reference; negative is better.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "type_change".
  */
 export interface TypeChange {
   value: number | null;
@@ -691,6 +867,9 @@ export interface TypeChange {
 }
 /**
  * Candidate minus reference: raw levels (``positive``, ``negative``) beside scale-free ``separation``, ``auc``.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "level_shift".
  */
 export interface LevelShift {
   candidate: string;
@@ -701,6 +880,9 @@ export interface LevelShift {
 }
 /**
  * The best of several candidates, its p-value paying for the choice (single-step max-T).
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "best_of_many".
  */
 export interface BestOfMany {
   metric: string;
@@ -711,6 +893,9 @@ export interface BestOfMany {
 }
 /**
  * Checkpoints of one training run in the order of their epochs, or runs side by side (unit run). Every list has one entry a checkpoint, stretches one fewer; unit is epoch where it is not given. shown is the checkpoint that the rest of the page shows; maps hold positions of shape (points, 2); is_correct is of shape (checkpoints, queries).
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "timeline_section".
  */
 export interface TimelineSection {
   labels: string[];
@@ -732,9 +917,124 @@ export interface TimelineSection {
 }
 /**
  * From one checkpoint to the next: the change of the metric of the timeline. And the rows of the queries that came right at rank 1 or no longer are.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "segment_columns".
  */
 export interface SegmentColumns {
   comparison: Comparison;
   gained: Numbers;
   lost: Numbers;
+}
+/**
+ * Checkpoints of one training run in the order of their epochs, measured on the same queries. Every sequence has one entry a checkpoint (``segments`` one fewer). ``since_best`` compares the last checkpoint with the best one where the best is not the last; ``over_fitting`` says in words that training went on too long, None where nothing shows it.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "timeline_report".
+ */
+export interface TimelineReport {
+  checkpoints: string[];
+  epochs: number[];
+  metric: string;
+  metrics: {
+    [k: string]: Estimate[];
+  };
+  violation_rates: {
+    [k: string]: Estimate[];
+  };
+  stretches: Segment[];
+  best_epoch: number;
+  since_best: Comparison | null;
+  over_fitting: string | null;
+  maps?: {
+    [k: string]: Frame[];
+  };
+}
+/**
+ * From one checkpoint of a timeline to the next. Rows of ``gained`` and ``lost`` are queries.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "segment".
+ */
+export interface Segment {
+  comparison: Comparison;
+  gained: string[];
+  lost: string[];
+}
+/**
+ * How far a map may be believed, and how far the points went since the map before. moved is the median way of a point in units of the map, turnover the share of its nearest neighbours in the original space that changed since then.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "frame".
+ */
+export interface Frame {
+  trustworthiness: number | null;
+  continuity: number | null;
+  moved: number | null;
+  turnover: number | null;
+}
+/**
+ * What the page of several sets draws: their report.json.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "sets_payload".
+ */
+export interface SetsPayload {
+  kind: 'embedscope-sets';
+  page_version: 1;
+  report: SetsReport;
+}
+/**
+ * One model on several sets: each set, the means over them, and the verdict on all. ``reference`` is what ``checkpoint`` is compared with; None where it stands alone.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "sets_report".
+ */
+export interface SetsReport {
+  schema_version: number;
+  embedscope_version: string;
+  checkpoint: string;
+  reference: string | null;
+  sets: SetResult[];
+  macro: Macro;
+  verdict: Verdict;
+  seed: number;
+  inputs: {
+    [k: string]: unknown;
+  };
+}
+/**
+ * What one of several sets says; ``folder``, below that of the report, holds everything else. ``comparisons`` are the paired differences to the reference, ``p_adjusted`` after Holm over the primary metrics of all sets; the verdict is by these.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "set_result".
+ */
+export interface SetResult {
+  name: string;
+  path: string;
+  folder: string;
+  n_queries: number;
+  n_effective: number | null;
+  n_documents: number;
+  metrics: {
+    [k: string]: Metric;
+  };
+  comparisons: Comparison[];
+  checklist: Check[];
+  verdict: Verdict;
+}
+/**
+ * Means over the sets, each counted once. Intervals rest on the queries within the sets: the sets are fixed. ``lexical`` are the means of what was the stronger of n-grams and BM25 on each set. Wins, losses and ties of the ``comparisons`` count the queries of all sets.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "macro".
+ */
+export interface Macro {
+  metrics: {
+    [k: string]: Estimate;
+  };
+  lexical: {
+    [k: string]: number | null;
+  };
+  comparisons: Comparison[];
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { typesOfSchema } from '../scripts/types.mjs';
-import { PayloadError, readNumbers, readPayload, readTexts } from '../src/contract';
+import { PayloadError, readNumbers, readPayload, readSets, readTexts } from '../src/contract';
 import { costSeries, hasServing } from '../src/views/serving';
 import { hasSpace } from '../src/views/space';
 import { GOLDEN, golden, goldenOf } from './golden';
@@ -148,5 +148,20 @@ describe('the types', () => {
   it('are those of the schema; run `npm run types` when this fails', async () => {
     const written = readFileSync(new URL('../src/schema.ts', import.meta.url), 'utf8');
     expect(await typesOfSchema()).toBe(written);
+  });
+});
+
+describe('the payload of several sets', () => {
+  const sets = (version: number) =>
+    JSON.stringify({ kind: 'embedscope-sets', page_version: version, report: { checkpoint: 'new.pt' } });
+
+  it('holds their report', () => {
+    expect(readSets(sets(1))?.checkpoint).toBe('new.pt');
+    expect(() => readSets(sets(2))).toThrow(PayloadError);
+  });
+
+  it('is not that of one run, whatever stands in its texts', () => {
+    expect(readSets(GOLDEN)).toBeNull();
+    expect(readSets(JSON.stringify({ kind: 'embedscope-page', types: ['"embedscope-sets"'] }))).toBeNull();
   });
 });

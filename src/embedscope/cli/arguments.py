@@ -16,6 +16,7 @@ from embedscope.settings import (
     EngineSettings,
     MapSettings,
     MeasureSettings,
+    MigrateSettings,
     ModelSettings,
     Option,
     OutputSettings,
@@ -24,6 +25,7 @@ from embedscope.settings import (
     PlanSettings,
     RepairSettings,
     ReportSettings,
+    SetsSettings,
     Settings,
     ShardSettings,
     TrainSettings,
@@ -60,8 +62,11 @@ class Command:
     def add_to(self, parser: argparse.ArgumentParser) -> None:
         """Declare the options of this command."""
         parser.set_defaults(command=self.name)
+        headings: dict[str, Any] = {}
         for group in self.groups:
-            shown = parser.add_argument_group(group.title)
+            if group.title not in headings:
+                headings[group.title] = parser.add_argument_group(group.title)
+            shown = headings[group.title]
             standard = {f.name: f.default for f in fields(group.settings)} | dict(self.defaults)
             for name, known in options_of(group.settings).items():
                 if not group.names or name in group.names:
@@ -81,7 +86,8 @@ class Command:
         else:
             more |= {"type": _typed(known.parse), "metavar": known.metavar}
         if name in self.positional:
-            group.add_argument(name, **{**more, **({"nargs": "+"} if known.is_list else {})})
+            # "*": after --data FILE the others may have been taken for data sets.
+            group.add_argument(name, **{**more, **({"nargs": "*"} if known.is_list else {})})
             return
         if known.is_list:
             more |= {"action": "append"} if known.is_repeatable else {"nargs": "+"}
@@ -122,9 +128,12 @@ def _help(known: Option, default: Any, own: str | None) -> str:
 
 # --- the commands -------------------------------------------------------------------------------------------------
 
-_DATA = Group("data", DataSettings)
-_MODEL = Group("model", ModelSettings)
 _READING = ("split", "columns", "group", "drop_empty", "allow_missing", "keep_self")
+_DATA = (
+    Group("data", SetsSettings),
+    Group("data", DataSettings, (*_READING, "max_samples", "train")),
+)
+_MODEL = Group("model", ModelSettings)
 _CACHE = ("cache_dir", "no_cache")
 _HEAD = ("head_module", "activation", "weights")
 _PLAIN_ENCODING = (
@@ -155,7 +164,7 @@ COMMANDS = (
         "visualize",
         "draw five pictures and a page, print the statistics, the checklist and a verdict",
         (
-            _DATA,
+            *_DATA,
             _MODEL,
             Group("judging", MeasureSettings, _JUDGING),
             Group("looking closer", MeasureSettings, (*_CLOSER, *_SHOWN)),
@@ -169,7 +178,7 @@ COMMANDS = (
         "evaluate",
         "print the same numbers and the verdict, without pictures",
         (
-            _DATA,
+            *_DATA,
             _MODEL,
             Group("corpora on disk (--embeddings FOLDER)", CorpusSettings),
             Group("judging", MeasureSettings, _JUDGING),
@@ -187,7 +196,7 @@ COMMANDS = (
         "compare several checkpoints on the same queries",
         (
             Group("runs", CompareSettings),
-            _DATA,
+            *_DATA,
             Group("model", ModelSettings, ("baseline", *_ENCODING)),
             Group("judging", MeasureSettings, (*_JUDGING, *_SHOWN)),
             Group("maps", MapSettings, ("skip_umap", "skip_tsne")),
@@ -260,6 +269,20 @@ COMMANDS = (
         ),
         required=("data",),
         positional=("measured", "served"),
+    ),
+    Command(
+        "migrate",
+        "show what a swap of models does to the index in production",
+        (
+            Group("two models, and the index", MigrateSettings),
+            Group("data", DataSettings, ("data", *_READING, "max_samples")),
+            Group("how both encode", ModelSettings, _ENCODING),
+            Group("judging", MeasureSettings, ("seed", "draws")),
+            Group("output", OutputSettings, ("output", "format", "dpi", *_PRINTED)),
+        ),
+        defaults={"max_samples": 0},
+        required=("data",),
+        positional=("old", "new"),
     ),
     Command(
         "report",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from embedscope.cli import ending
+from embedscope.cli.data_sets import compare_sets, data_sets, with_data
 from embedscope.comparison.comparing import ComparedRuns, compare
 from embedscope.decide.reference import reference_of_runs
 from embedscope.output.page.sections import animation_section, comparison_section, timeline_section_of
@@ -14,15 +16,21 @@ from embedscope.output.pictures.comparison_files import PICTURES, comparison_pic
 from embedscope.output.run_files import write_run
 from embedscope.result import RunComparison
 from embedscope.result.report import comparison_report, report, timeline_report
-from embedscope.settings import CompareSettings, Settings
+from embedscope.settings import CompareSettings, OutputSettings, SetsSettings, Settings
 
 N_TEXTS = 5
 """Lost and gained queries printed for each candidate."""
 
 
-def run(settings: Settings, chosen: CompareSettings) -> int:
+def run(settings: Settings, chosen: CompareSettings, sets: SetsSettings) -> int:
     """Measure each checkpoint, compare them with the reference, print and write; the exit status."""
     started = time.perf_counter()
+    if not chosen.checkpoints:  # --data FILE OLD NEW
+        sets, chosen = replace(sets, data=sets.data[:1]), replace(chosen, checkpoints=sets.data[1:])
+    named = data_sets(sets, settings)
+    if len(named) > 1:
+        return compare_sets(settings, chosen, named)
+    settings = with_data(settings, named)
     terminal = ending.terminal_of(settings)
     ending.require_writable(settings.output, PICTURES)
     skip_maps = chosen.skip_maps or settings.output.output is None
@@ -35,40 +43,43 @@ def run(settings: Settings, chosen: CompareSettings) -> int:
         n_others = len(found.comparison.candidates) - len(shown.candidates)
         terminal.step(f"The other {n_others} of these checkpoints against the reference: --json, report.json, page")
     terminal.verdict(found.result.verdict)
-    more = comparison_report(found.runs, found.comparison)
-    if found.timeline is not None:
-        reference = found.runs[found.comparison.reference]
-        more["timeline"] = timeline_report(found.timeline, found.animations, reference)
     written = ending.write_side_files(found.result, settings, found.comparison.comparisons)
-    folder, output = settings.output.output, settings.output
+    folder, more = settings.output.output, files_of(found, settings.output)
     if folder is not None:
         terminal.step("Drawing the pictures")
-        candidates = enumerate(found.comparison.candidates, start=2)
         names = write_run(
-            found.result,
-            folder,
-            options=settings.as_options(),
-            elapsed_s=time.perf_counter() - started,
-            pictures=partial(
-                comparison_pictures,
-                found.runs,
-                found.comparison,
-                shown,
-                found.timeline,
-                found.animations,
-                dpi=output.dpi,
-                format=output.format,
-            ),
-            more_report=more,
-            more_queries={f"queries_{place}.parquet": found.runs[name] for place, name in candidates},
-            sections=_sections(found),
+            found.result, folder, options=settings.as_options(), elapsed_s=time.perf_counter() - started, **more
         )
         terminal.files(folder, names)
     terminal.side_files(written)
     against = reference_of_runs(found.comparison)
     before = {name: metric.value for name, metric in found.runs[against.name].metrics.items()}
     terminal.verdict_line(found.result, against.difference, before)
-    return ending.finish(settings, found.result.verdict, report(found.result) | more, terminal, started)
+    return ending.finish(settings, found.result.verdict, report(found.result) | more["more_report"], terminal, started)
+
+
+def files_of(found: ComparedRuns, output: OutputSettings) -> dict[str, Any]:
+    """What `write_run` is given beside the result of the candidate: pictures, tables and parts of the page."""
+    more = comparison_report(found.runs, found.comparison)
+    if found.timeline is not None:
+        reference = found.runs[found.comparison.reference]
+        more["timeline"] = timeline_report(found.timeline, found.animations, reference)
+    candidates = enumerate(found.comparison.candidates, start=2)
+    return {
+        "pictures": partial(
+            comparison_pictures,
+            found.runs,
+            found.comparison,
+            shown_of(found),
+            found.timeline,
+            found.animations,
+            dpi=output.dpi,
+            format=output.format,
+        ),
+        "more_report": more,
+        "more_queries": {f"queries_{place}.parquet": found.runs[name] for place, name in candidates},
+        "sections": _sections(found),
+    }
 
 
 def shown_of(found: ComparedRuns) -> RunComparison:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from embedscope.cli import ending, train_command, visualize_command
 from embedscope.comparison.comparing import compare
+from embedscope.comparison.runs_on_sets import encoding_once
 from embedscope.data.sample import sample_path
 from embedscope.errors import OutputError, importing
 from embedscope.output.picture_process import PICTURES
@@ -43,7 +41,7 @@ def run(settings: Settings) -> int:
     best = str(checkpoints / BEST)
     ending.require_writable(chosen, PICTURES)
     _require_own(checkpoints)
-    with _cache(settings) as cached:
+    with encoding_once(settings) as cached:
         test = cached.with_options(
             data=sample_path("test"), train=sample_path("train"), attributes=PACK, max_samples=500
         )
@@ -54,7 +52,7 @@ def run(settings: Settings) -> int:
             found = compare(base, best, settings=test.with_options(max_samples=0), skip_maps=True, log=terminal)
             terminal.comparison(found.runs, found.comparison, n_texts=N_TEXTS)
         terminal.step("\n(3/3) Visualize it\n")
-        status = visualize_command.run(test.with_options(checkpoint=best))
+        status = visualize_command.visualize(test.with_options(checkpoint=best))
     terminal.step(
         f"\nOpen {output.resolve() / 'report.html'} in a browser; the curves of the training are in "
         f"{checkpoints / CURVES}.\nThen on your own data:\n"
@@ -62,16 +60,6 @@ def run(settings: Settings) -> int:
         f"  embedscope visualize --checkpoint checkpoints/{BEST} --data YOUR_TEST.json"
     )
     return status
-
-
-@contextmanager
-def _cache(settings: Settings) -> Iterator[Settings]:
-    """The settings with the cache of vectors that the three steps share: ``--no-cache`` removes it at the end."""
-    if settings.model.no_cache:
-        with tempfile.TemporaryDirectory(prefix="embedscope-") as folder:
-            yield settings.with_options(cache_dir=folder, no_cache=False)
-    else:
-        yield settings
 
 
 def _train(base: str, folder: Path, settings: Settings) -> None:

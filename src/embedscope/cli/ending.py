@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from embedscope.attribute_packs import load_pack
 from embedscope.cli.main import DONE, RETRAIN, UNSETTLED
+from embedscope.data.collection import Row
 from embedscope.diagnose.failing_rows import failing_rows, rows_as_json
 from embedscope.diagnose.unjudged import unjudged_pairs
-from embedscope.output.junit import junit_xml
-from embedscope.output.markdown import markdown_summary
+from embedscope.output.junit import junit_of_sets, junit_xml
+from embedscope.output.markdown import markdown_of_sets, markdown_summary
 from embedscope.output.run_files import check_destinations
 from embedscope.output.run_folder import rows_text, write_text
 from embedscope.output.terminal import Terminal
 from embedscope.result import Comparison, Result, Verdict, VerdictOutcome
 from embedscope.settings import OutputSettings, Settings
+
+if TYPE_CHECKING:
+    from embedscope.comparison.runs_on_sets import SetRuns
 
 EXIT_STATUS = {
     VerdictOutcome.DEPLOY: DONE,
@@ -45,26 +50,44 @@ def require_writable(output: OutputSettings, pictures: Sequence[str] = ()) -> No
 
 def write_side_files(result: Result, settings: Settings, comparisons: Sequence[Comparison] | None = None) -> list[str]:
     """JUnit file, Markdown summary, rows of the failures, answers to be judged, where asked for; their paths."""
-    output, checks, verdict = settings.output, result.checklist, result.verdict
+    checks, verdict = result.checklist, result.verdict
     shown = result.comparisons if comparisons is None else comparisons
+    junit, summary = partial(junit_xml, checks, verdict), partial(markdown_summary, result, checks, verdict, shown)
+    return _write([result], settings, junit=junit, summary=summary)
+
+
+def write_side_files_of_sets(found: SetRuns, settings: Settings) -> list[str]:
+    """The same of several sets: a table and a test suite of them all, the rows of one set after those of another."""
+    junit, summary = partial(junit_of_sets, found.found), partial(markdown_of_sets, found.found)
+    return _write([*found.results.values()], settings, junit=junit, summary=summary)
+
+
+def _write(
+    results: Sequence[Result], settings: Settings, *, junit: Callable[[], str], summary: Callable[[], str]
+) -> list[str]:
+    output = settings.output
     written = []
     if output.junit is not None:
-        write_text(output.junit, junit_xml(checks, verdict), option="--junit")
+        write_text(output.junit, junit(), option="--junit")
         written.append(output.junit)
     if output.summary is not None:
-        write_text(output.summary, markdown_summary(result, checks, verdict, shown), option="--summary")
+        write_text(output.summary, summary(), option="--summary")
         written.append(output.summary)
     if output.export_failures is not None:
-        reader = load_pack(settings.measure.attributes)
-        explained = () if result.explanations is None else result.explanations.failures
-        rows = failing_rows(result.queries, result.documents, reader, explanations=explained, seed=result.seed)
+        rows = [row for result in results for row in _failing_rows(result, settings)]
         write_text(output.export_failures, rows_text(rows_as_json(rows)), option="--export-failures")
         written.append(output.export_failures)
     if output.export_unjudged is not None:
-        pairs = unjudged_pairs(result.queries, result.documents)
+        pairs = [pair for result in results for pair in unjudged_pairs(result.queries, result.documents)]
         write_text(output.export_unjudged, rows_text(pairs), option="--export-unjudged")
         written.append(output.export_unjudged)
     return written
+
+
+def _failing_rows(result: Result, settings: Settings) -> Sequence[Row]:
+    reader = load_pack(settings.measure.attributes)
+    explained = () if result.explanations is None else result.explanations.failures
+    return failing_rows(result.queries, result.documents, reader, explanations=explained, seed=result.seed)
 
 
 def finish(settings: Settings, verdict: Verdict, report: Mapping[str, Any], terminal: Terminal, started: float) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from embedscope import pipeline
 from embedscope.cli import ending
+from embedscope.cli.data_sets import data_sets, evaluate_sets, with_data
 from embedscope.decide.reference import reference_of
 from embedscope.errors import InvalidOptionError
 from embedscope.output.run_files import write_run
@@ -15,12 +16,17 @@ from embedscope.output.terminal import Terminal
 from embedscope.result import Result
 from embedscope.result.report import report
 from embedscope.scale.remote_storage import is_remote
-from embedscope.settings import CorpusSettings, Engine, Settings, flag
+from embedscope.settings import CorpusSettings, Engine, SetsSettings, Settings, flag
 
 
-def run(settings: Settings, corpus: CorpusSettings) -> int:
+def run(settings: Settings, sets: SetsSettings, corpus: CorpusSettings) -> int:
     """Measure, judge, print; write where ``--output`` says so. The exit status."""
     started = time.perf_counter()
+    named = data_sets(sets, settings)
+    if len(named) > 1:
+        _require_no_corpus(corpus)
+        return evaluate_sets(settings, named)
+    settings = with_data(settings, named)
     terminal = ending.terminal_of(settings)
     ending.require_writable(settings.output)
     manifest = _manifest_of(settings.model.embeddings)
@@ -60,6 +66,12 @@ def _evaluate(settings: Settings, corpus: CorpusSettings, terminal: Terminal, *,
         from embedscope.scale.corpus import run_on_shards
 
         return run_on_shards(settings, corpus, terminal)
+    _require_no_corpus(corpus)
+    return pipeline.run(settings.with_options(skip_tsne=True, skip_umap=True), terminal)
+
+
+def _require_no_corpus(corpus: CorpusSettings) -> None:
+    """Refuse options that only a shard folder has a use for."""
     named = [name for name in ("memory", "ray_address") if getattr(corpus, name) is not None]
     named += ["engine"] if corpus.engine is not Engine.LOCAL else []
     if named:
@@ -67,4 +79,3 @@ def _evaluate(settings: Settings, corpus: CorpusSettings, terminal: Terminal, *,
             f"{flag(named[0])} is for a shard folder (--embeddings FOLDER), and --embeddings names none. Make one "
             f"with: embedscope shard --data FILE --embeddings FILE --output FOLDER"
         )
-    return pipeline.run(settings.with_options(skip_tsne=True, skip_umap=True), terminal)

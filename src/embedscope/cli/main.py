@@ -34,6 +34,7 @@ Examples:
   embedscope evaluate  --checkpoint best.pt --data test.json --gate   numbers only, exit status for CI
   embedscope compare   old.pt new.pt --data test.json                 which one is better, and where
   embedscope parity    best.pt served/ --data test.json               is what is served what was measured?
+  embedscope migrate   old.pt new.pt --data test.json                 what a swap does to the index in production
   embedscope train     --data train.json --base-model BAAI/bge-m3     a projection head, in seconds
 """
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import time
 
+from embedscope.cli.data_sets import data_sets, visualize_sets, with_data
 from embedscope.output.picture_process import PICTURES, Drawing
-from embedscope.settings import Settings
+from embedscope.settings import SetsSettings, Settings
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings, sets: SetsSettings) -> int:
     """Measure, judge, draw, write; the exit status."""
+    named = data_sets(sets, settings)
+    return visualize_sets(settings, named) if len(named) > 1 else visualize(with_data(settings, named))
+
+
+def visualize(settings: Settings) -> int:
+    """The same of one data set, the one that the settings name."""
     started = time.perf_counter()
     output = settings.output
     with Drawing(dpi=output.dpi, format=output.format, color_by=settings.maps.color_by) as drawing:

@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from embedscope.attribute_packs import load_pack
 from embedscope.comparison.animation import lay_out_runs
 from embedscope.comparison.paired import compare_runs
 from embedscope.comparison.timeline import build_timeline, epoch_of, timeline_names
 from embedscope.data.collection import Collection
-from embedscope.decide.criteria import load_criteria
 from embedscope.decide.verdict import judge_comparison
 from embedscope.diagnose.themes import ThemeLevel
 from embedscope.errors import InvalidOptionError, TooFewPointsError
@@ -20,6 +18,8 @@ from embedscope.measure.query_set import QuerySet
 from embedscope.measure.ranked import Ranked, rank
 from embedscope.models.embed import Embeddings
 from embedscope.pipeline import (
+    Embedded,
+    Loader,
     TrainingFile,
     diagnose,
     embed_with,
@@ -27,14 +27,17 @@ from embedscope.pipeline import (
     measure,
     no_maps,
     objects_apart,
+    plain,
     read,
     require_encoder,
     themes_of,
     warn_of_missing,
-    with_metrics_of,
+    with_criteria,
     without_maps,
 )
+from embedscope.protocols import AttributeReader
 from embedscope.result import (
+    Criteria,
     Diagnosed,
     MapAnimation,
     Mapped,
@@ -90,19 +93,51 @@ def compare(
     """
     options, objects = objects_apart(options)
     chosen = (settings or Settings.of(max_samples=0)).with_options(**options)
-    names = _run_names(checkpoints, chosen.model.baseline)
-    criteria, reader = load_criteria(chosen.measure.criteria), load_pack(chosen.measure.attributes)
-    chosen = with_metrics_of(criteria, chosen)
+    names = run_names(checkpoints, chosen.model.baseline)
+    chosen, criteria, reader = with_criteria(chosen)
     collection = read(chosen, log, objects.get("data"))
     training = TrainingFile.of(chosen, log, objects.get("train"))
+    measured = measure_runs(names, collection, chosen, training=training, log=log)
+    comparison = measured.comparison
+    candidate = comparison.best.best if comparison.best is not None else comparison.candidates[0]
+    return judge_runs(measured, candidate, chosen, criteria, reader, skip_maps=skip_maps, log=log)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeasuredRuns:
+    """Runs on the same queries, measured and compared with the first; none is diagnosed yet."""
+
+    collection: Collection
+    embedded: Mapping[str, Embedded]  # but for a reference that was measured before
+    ranked: Mapping[str, Ranked]
+    measured: Mapping[str, Scored]
+    runs: Mapping[str, Scored]  # with the metrics that all of them have
+    comparison: RunComparison
+    epochs: Sequence[str]
+
+
+def measure_runs(
+    names: Sequence[str],
+    collection: Collection,
+    settings: Settings,
+    *,
+    training: TrainingFile | None = None,
+    log: Log = SILENT,
+    loader: Loader | None = None,
+) -> MeasuredRuns:
+    """The runs ``names``, the reference first, each measured and compared with it; ``loader`` stands for `load`."""
     # All is encoded before anything is measured, so that a checkpoint that cannot be read stops the run early. A
     # reference that was measured before needs no vectors, and only a lone candidate is held against its base as well.
     to_encode = names[1:] if is_run_folder(names[0]) else names
     lone = names[1] if len(names) == 2 else None
-    require_encoder(to_encode, chosen)
-    embedded = {name: embed_with(name, collection, chosen, log, with_base=name == lone) for name in to_encode}
+    require_encoder(to_encode, settings)
+    settings_of = {name: plain(settings) if name == settings.model.baseline else settings for name in to_encode}
+    embedded = {
+        name: embed_with(name, collection, own, log, with_base=name == lone, loader=loader)
+        for name, own in settings_of.items()
+    }
     epochs = timeline_names({name: run.system.facts for name, run in embedded.items()})
-    names = _in_order(names, epochs, reference=chosen.model.baseline)
+    names = _in_order(names, epochs, reference=settings.model.baseline)
     embedded = {name: embedded[name] for name in names if name in embedded}
     labels = run_labels(names)
     if epochs:
@@ -111,38 +146,55 @@ def compare(
             f"{len(epochs)} checkpoints of one training make a timeline, epoch {first} to {last}; the reference is "
             f"{labels[names[0]]} (--baseline names another)"
         )
-    query_set = QuerySet.of(collection, seed=chosen.measure.seed, draws=chosen.measure.draws)
+    query_set = QuerySet.of(collection, seed=settings.measure.seed, draws=settings.measure.draws)
     ranked: dict[str, Ranked] = {}
-    runs: dict[str, Scored] = {} if names[0] in embedded else {names[0]: read_run(names[0])}
+    measured: dict[str, Scored] = {} if names[0] in embedded else {names[0]: read_run(names[0])}
     for name, run in embedded.items():
         log.step(f"Measuring {labels[name]}")
-        ranked[name] = rank(collection, run.system, query_set, chosen)
-        runs[name] = measure(collection, run, ranked[name], chosen, training=training)
-    measured, runs = runs, _with_common_metrics(runs, log)
-    comparison = compare_runs(runs, reference=names[0], settings=chosen)
-    timeline = build_timeline({name: runs[name] for name in epochs}, chosen) if epochs else None
-    candidate = comparison.best.best if comparison.best is not None else comparison.candidates[0]
-    themes = themes_of(ranked[candidate], chosen)
+        ranked[name] = rank(collection, run.system, query_set, settings)
+        measured[name] = measure(collection, run, ranked[name], settings, training=training)
+    runs = _with_common_metrics(measured, log)
+    comparison = compare_runs(runs, reference=names[0], settings=settings)
+    return MeasuredRuns(collection, embedded, ranked, measured, runs, comparison, epochs)
+
+
+def judge_runs(
+    found: MeasuredRuns,
+    candidate: str,
+    settings: Settings,
+    criteria: Criteria,
+    reader: AttributeReader,
+    *,
+    skip_maps: bool = False,
+    n_sets: int = 1,
+    log: Log = SILENT,
+) -> ComparedRuns:
+    """The runs with ``candidate`` diagnosed and judged; ``n_sets`` as `judge_comparison` takes it."""
+    embedded, ranked, epochs = found.embedded, found.ranked, found.epochs
+    timeline = build_timeline({name: found.runs[name] for name in epochs}, settings) if epochs else None
+    themes = themes_of(ranked[candidate], settings)
     diagnosed = diagnose(
-        measured[candidate],
-        collection,
+        found.measured[candidate],
+        found.collection,
         embedded[candidate],
         ranked[candidate],
-        chosen.with_options(explain=chosen.measure.explain or 0),
+        settings.with_options(explain=settings.measure.explain or 0),
         themes=themes,
         attributes=reader,
         log=log,
     )
     shown = {name: embedded[name] for name in epochs} if candidate in epochs else embedded
     with_vectors = {name: run.embeddings for name, run in shown.items() if run.embeddings is not None}
-    methods = () if skip_maps or len(with_vectors) < 2 or candidate not in with_vectors else chosen.maps.methods
-    mapped, animations = _with_maps(diagnosed, themes, with_vectors, candidate, collection, methods, chosen, log)
-    checklist, verdict = judge_comparison(comparison, mapped, criteria)
-    result = extended(mapped, Result, inputs=chosen.inputs(), checklist=checklist, verdict=verdict)
-    return ComparedRuns(runs, comparison, candidate, result, timeline, animations)
+    methods = () if skip_maps or len(with_vectors) < 2 or candidate not in with_vectors else settings.maps.methods
+    mapped, animations = _with_maps(
+        diagnosed, themes, with_vectors, candidate, found.collection, methods, settings, log
+    )
+    checklist, verdict = judge_comparison(found.comparison, mapped, criteria, n_sets=n_sets)
+    result = extended(mapped, Result, inputs=settings.inputs(), checklist=checklist, verdict=verdict)
+    return ComparedRuns(found.runs, found.comparison, candidate, result, timeline, animations)
 
 
-def _run_names(checkpoints: Sequence[str], baseline: str | None) -> list[str]:
+def run_names(checkpoints: Sequence[str], baseline: str | None) -> list[str]:
     """The runs as they were named; the baseline first, where there is one."""
     names = [str(name) for name in checkpoints]
     if baseline is not None:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator
 
 from embedscope.result import (
-    BASELINES,
     MAP_NAMES,
     Check,
     Comparison,
@@ -146,9 +145,9 @@ def _within_reach(path: str, result: Mapped) -> str:
     metric = result.metrics.get(CLUSTERING if path == "clustering" else path.removeprefix("metrics."))
     if metric is None or metric.ideal is None or not (result.queries.n_relevant > 1).any():
         return ""
-    reached = {BASELINES["lexical"]: metric.lexical, BASELINES["base"]: metric.base}
-    beside = result.references.items()
-    reached |= {BASELINES.get(run, run_label(run)): values.get(metric.name) for run, values in beside}
+    names, beside = result.baseline_names, result.references.items()
+    reached = {names["lexical"]: metric.lexical, names["base"]: metric.base}
+    reached |= {names.get(run, run_label(run)): values.get(metric.name) for run, values in beside}
     known = {name: value for name, value in reached.items() if value is not None}
     best = max(known, key=lambda name: known[name], default=None)
     ideal = f"; with several relevant documents a query the ideal is {number(metric.ideal)}"

@@ -20,7 +20,7 @@ ROUNDING = 1e-9
 def unfit_reasons(result: Mapped, criteria: Criteria, *, has_reference: bool = False) -> Iterator[str]:
     """Why this test set cannot answer, and what would make it fit.
 
-    With a reference the two models are held against each other, also where n-grams solve the task.
+    With a reference the two models are held against each other, also where words and letters solve the task.
     """
     fitness, data = criteria.fitness, result.data
     n = n_independent(data)
@@ -60,7 +60,7 @@ def _high_chance(result: Mapped, limit: float) -> Iterator[str]:
 
 
 def _lexical_passes(result: Mapped, criteria: Criteria) -> Iterator[str]:
-    """Nothing where the model surely differs from the n-grams: then this test set does tell them apart."""
+    """Nothing where the model surely differs from the lexical baseline: then this test set does tell them apart."""
     lexical = comparison_with("lexical", "MRR", result)
     if lexical is not None and (lexical.is_surely(1) or lexical.is_surely(-1)):
         return
@@ -70,10 +70,11 @@ def _lexical_passes(result: Mapped, criteria: Criteria) -> Iterator[str]:
     passes = [holds(m.lexical, c.direction, c.threshold) for c, m in known if m.lexical is not None]
     if passes and all(passes):
         figures = ", ".join(f"{m.name} {number(m.lexical, 3)}" for _, m in known)
+        who = f"{result.baseline_names['lexical']} alone pass{'' if result.lexical_baseline == 'n-grams' else 'es'}"
         yield (
-            f"character n-grams alone pass the rank check{'s' if len(known) > 1 else ''} ({figures}), and the model is "
-            f"not surely better, so this test set needs no model. Add hard negatives that share words with the "
-            f"positive, paraphrase the queries, or compare with another model"
+            f"{who} the rank check{'s' if len(known) > 1 else ''} ({figures}), and the model is not surely better, so "
+            f"this test set needs no model. Add hard negatives that share words with the positive, paraphrase the "
+            f"queries, or compare with another model"
         )
 
 

@@ -22,21 +22,21 @@ class Reference:
     type_changes: tuple[TypeChange, ...] = ()
 
 
-def reference_of(result: Mapped) -> Reference | None:
-    """What ``result`` is compared with by name; None where it is judged alone."""
+def reference_of(result: Mapped, *, n_sets: int = 1) -> Reference | None:
+    """What ``result`` is compared with by name, on one of ``n_sets`` data sets; None where it is judged alone."""
     found = next((c for c in result.comparisons if c.metric == PRIMARY and c.b not in BASELINES), None)
-    return None if found is None else Reference(found.b, found, N_PRIMARY)
+    return None if found is None else Reference(found.b, found, n_sets * N_PRIMARY)
 
 
-def reference_of_runs(comparison: RunComparison) -> Reference:
-    """What the best (or only) candidate of ``comparison`` is compared with."""
+def reference_of_runs(comparison: RunComparison, *, n_sets: int = 1) -> Reference:
+    """What the best (or only) candidate of ``comparison`` is compared with, on one of ``n_sets`` data sets."""
     best = comparison.best
     name = best.best if best is not None else comparison.candidates[0]
     found = next(c for c in comparison.comparisons if c.a == name and c.metric == PRIMARY)
     return Reference(
         comparison.reference,
         found if best is None else replace(found, p_adjusted=best.p_adjusted),
-        N_PRIMARY if best is None else best.n_candidates,
+        n_sets * (N_PRIMARY if best is None else best.n_candidates),
         best,
         tuple(change for change in comparison.type_changes if change.candidate == name),
     )

@@ -33,27 +33,31 @@ from embedscope.result import VerdictOutcome as Word
 from embedscope.result.formatting import count, difference, estimate, number, p_equals
 
 _BEATS = {
-    "lexical": "n-grams beat",
+    "n-grams": "n-grams beat",
+    "BM25": "BM25 beats",
     "base": "the base model beats",
     "PCA": "the PCA of the base model beats",
     "random": "a random projection of the base model beats",
 }
 
 
-def judge(result: Mapped, criteria: Criteria) -> tuple[tuple[Check, ...], Verdict]:
-    """The checklist and the verdict of ``result`` under ``criteria``, against its reference where it has one."""
-    return _decided(result, criteria, reference_of(result))
+def judge(result: Mapped, criteria: Criteria, *, n_sets: int = 1) -> tuple[tuple[Check, ...], Verdict]:
+    """The checklist and the verdict of ``result`` under ``criteria``, against its reference where it has one.
+
+    ``n_sets`` is over how many data sets the p-values of its reference were corrected.
+    """
+    return _decided(result, criteria, reference_of(result, n_sets=n_sets))
 
 
 def judge_comparison(
-    comparison: RunComparison, candidate: Mapped, criteria: Criteria
+    comparison: RunComparison, candidate: Mapped, criteria: Criteria, *, n_sets: int = 1
 ) -> tuple[tuple[Check, ...], Verdict]:
     """The checklist of the best (or only) candidate, and the verdict on it against the reference of ``comparison``.
 
     The primary metric is MRR at a level of 0.05 after correction: Holm over the primary metrics, max-T over the
     candidates where several were tried. As for a run that names the same reference by ``--baseline``.
     """
-    reference = reference_of_runs(comparison)
+    reference = reference_of_runs(comparison, n_sets=n_sets)
     own = tuple(c for c in comparison.comparisons if c.a == reference.difference.a)
     return _decided(replace(candidate, comparisons=(*candidate.comparisons, *own)), criteria, reference)
 
@@ -89,7 +93,7 @@ def retrain_reasons(result: Mapped, criteria: Criteria, checks: Iterable[Check])
         yield _collapse(result.similarity)
     for comparison in _against_baselines(result):
         if comparison.is_surely(-1) and (comparison.b != "lexical" or criteria.must_beat_lexical):
-            yield f"the model ranks worse than {BASELINES[comparison.b]}: {_gain(comparison)}"
+            yield f"the model ranks worse than {result.baseline_names[comparison.b]}: {_gain(comparison)}"
     yield from (check.sentence for check in checks if check.gating and check.outcome is Outcome.FAIL)
 
 
@@ -99,7 +103,7 @@ def undecided_reasons(result: Mapped, criteria: Criteria, checks: Sequence[Check
     lexical = comparison_with("lexical", PRIMARY, result)
     if criteria.must_beat_lexical and lexical is not None and not (lexical.is_surely(1) or lexical.is_surely(-1)):
         power = finds(smallest_difference(lexical, result.data, n_tests=N_PRIMARY))
-        yield f"a gain over character n-grams is not certain: {_gain(lexical)}{power}"
+        yield f"a gain over {result.baseline_names['lexical']} is not certain: {_gain(lexical)}{power}"
 
 
 def _open_checks(result: Mapped, criteria: Criteria, checks: Sequence[Check]) -> Iterator[str]:
@@ -136,7 +140,7 @@ def _levels_outside(criteria: Criteria, checks: Sequence[Check]) -> int:
 def _no_gain_over_base(result: Mapped) -> Iterator[str]:
     base = comparison_with("base", PRIMARY, result)
     if base is not None and not base.is_surely(1):
-        yield f"but a gain over {BASELINES['base']} is not certain: {_gain(base)}"
+        yield f"but a gain over {result.baseline_names['base']} is not certain: {_gain(base)}"
 
 
 # --- against a reference ------------------------------------------------------------------------------------------
@@ -200,7 +204,8 @@ def _what_beats(result: Mapped, word: Word) -> Iterator[str]:
     """What surely beats the model; and so the reference too, where the model is better than that."""
     for comparison in _against_baselines(result):
         if comparison.is_surely(-1):
-            yield f"{_BEATS[comparison.b]} {'both' if word is Word.DEPLOY else 'it'}"
+            what = result.lexical_baseline if comparison.b == "lexical" else comparison.b
+            yield f"{_BEATS[what]} {'both' if word is Word.DEPLOY else 'it'}"
 
 
 def _worse_types(reference: Reference) -> Iterator[str]:

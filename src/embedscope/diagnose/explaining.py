@@ -19,7 +19,7 @@ from embedscope.models.encoding_rate import encoding_rate, reading_cost
 from embedscope.models.model import Model
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, IntArray
 from embedscope.result import Explanations
-from embedscope.settings import Settings
+from embedscope.settings import Head, Settings
 
 SHARE = 0.3
 """Of what encoding the run's own texts costs, that explanations may cost unasked."""
@@ -41,6 +41,10 @@ NEEDS_A_MODEL = (
     "--explain encodes texts with a word left out, and vectors that were made before cannot do that. Pass the model "
     "with --checkpoint, or leave --explain out."
 )
+NEEDS_ONE_VECTOR = (
+    "--explain follows the one vector of a text, and --head, --fuse and --rerank give ranked lists. Leave --explain "
+    "out."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +57,12 @@ class Budget:
 
 
 def require_explainable(settings: Settings) -> None:
-    """Refuse, with ``InvalidOptionError``, explanations that were asked for of vectors made before."""
-    if settings.measure.explain and (settings.model.embeddings or settings.model.run) is not None:
+    """Refuse, with ``InvalidOptionError``, explanations that were asked for where no text is encoded to one vector."""
+    own = settings.model
+    if settings.measure.explain and (own.embeddings or own.run) is not None:
         raise InvalidOptionError(NEEDS_A_MODEL)
+    if settings.measure.explain and (own.fuse or own.rerank is not None or own.head is not Head.DENSE):
+        raise InvalidOptionError(NEEDS_ONE_VECTOR)
 
 
 def explain(

@@ -25,8 +25,8 @@ _SPACE_DRAWS, _SPACE_ROWS = 100, 2_000
 
 
 def unbeaten_baselines(scored: Scored) -> Iterator[Candidate]:
-    """Baselines that rank significantly better than the model: character n-grams, the base model."""
-    names = {"lexical": "character n-grams", "base": "the base model without its head"}
+    """Baselines that rank significantly better than the model: the lexical one, the base model."""
+    names = {name: scored.baseline_names[name] for name in ("lexical", "base")}
     for comparison in scored.comparisons:
         if comparison.metric != METRIC or comparison.b not in names:
             continue

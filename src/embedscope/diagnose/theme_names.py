@@ -18,10 +18,10 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import chain, islice, pairwise
 
-from embedscope.data.text_features import strip_diacritics
+from embedscope.data.text_features import strip_diacritics, word_or_character
 
 MAX_WORDS = 3
 """Words in a name of several terms; one phrase may be longer."""
@@ -51,9 +51,6 @@ _FAINT = 0.4  # of the weight of the first term: a weaker one is left out
 _SHORTLIST = 40
 _STEM, _ENDING = 3, 3  # letters that two forms of one word share at least, and in which they differ at most
 
-_UNSPACED = (
-    "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-)
 _JOINTS = frozenset([" ", "-", "_", ".", "'", "’", "/", "::"])
 """What may stand within a phrase."""
 
@@ -298,7 +295,7 @@ def _segments(text: str) -> Iterator[_Segment]:
     parts: list[str] = []
     spans: list[tuple[int, int]] = []
     was_spaced = True
-    for match in _pattern().finditer(text):
+    for match in word_or_character().finditer(text):
         start, end = span = match.span()
         is_spaced = match.lastindex == 2
         gap = text[spans[-1][1] : start] if spans else ""
@@ -317,13 +314,6 @@ def _folded(word: str) -> str:
     return word.casefold()
 
 
-@cache
-def _pattern() -> re.Pattern[str]:
-    """One character of a script without spaces, or a word of another; each with its marks."""
-    marks = "".join(chr(code) for code in range(0x300, 0x12000) if unicodedata.category(chr(code)).startswith("M"))
-    return re.compile(f"([{_UNSPACED}][{marks}]*)|([^\\W_{_UNSPACED}](?:[^\\W_{_UNSPACED}]|[{marks}])*)")
-
-
 def _is_unspaced(part: str) -> bool:
-    match = _pattern().match(part)
+    match = word_or_character().match(part)
     return match is not None and match.lastindex == 1

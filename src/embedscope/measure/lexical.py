@@ -1,14 +1,24 @@
-"""The lexical baseline: what character n-grams reach without any model."""
+"""The lexical baselines: what words and letters reach without any model, by character n-grams and by BM25."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+import numpy as np
+
+from embedscope.measure.bm25 import BM25Index
 from embedscope.measure.ngrams import GramWeights, SplitTexts
-from embedscope.protocols import Float32Array
+from embedscope.measure.scoring import block_values
+from embedscope.metrics.judgments import Judgments
+from embedscope.protocols import Float32Array, Float64Array, FloatArray
 
 NGRAMS = (2, 4)
 """Lengths of the character n-grams (inside word boundaries): short enough for q10, 5tr5 and words without accents."""
+
+_DECIDES = "MRR"
+_DECIMALS = 12
+"""To which two means are equal: beyond, they depend on the order of the queries."""
 
 
 def lexical_score_blocks(
@@ -24,3 +34,41 @@ def lexical_score_blocks(
     by_query = weights.rows(queries)  # (Q, terms)
     for start in range(0, len(queries), block):
         yield start, (by_query[start : start + block] @ by_document).toarray()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LexicalValues:
+    """Each measure for each query under every lexical baseline, "n-grams" and "BM25": name -> measure -> (Q,)."""
+
+    of: Mapping[str, Mapping[str, Float64Array]]
+
+    @property
+    def means(self) -> dict[str, dict[str, float]]:
+        """Name -> measure -> mean over the queries that have a value."""
+        return {name: {m: float(np.nanmean(v)) for m, v in values.items()} for name, values in self.of.items()}
+
+    @property
+    def stronger(self) -> str:
+        """The baseline with the higher MRR (the first measure where MRR is none of them); n-grams where it is the same.
+
+        This is what a model has to beat. Its choice among two favours the baseline a little, never the model.
+        """
+        means = self.means
+        measure = _DECIDES if _DECIDES in means["n-grams"] else next(iter(means["n-grams"]))
+        return max(means, key=lambda name: round(means[name][measure], _DECIMALS))
+
+
+def lexical_values(
+    queries: SplitTexts, documents: SplitTexts, judgments: Judgments, measures: Sequence[str], *, tolerance: float
+) -> LexicalValues:
+    """Each measure for each query under both lexical baselines; scores that differ by ``tolerance`` or less are tied.
+
+    A document that shares nothing with a query scores 0, and all such documents tie.
+    """
+    blocks: dict[str, Iterator[tuple[int, FloatArray]]] = {
+        "n-grams": lexical_score_blocks(queries, documents),
+        "BM25": BM25Index(documents).score_blocks(queries),
+    }
+    return LexicalValues(
+        {name: block_values(own, judgments, measures, tolerance=tolerance) for name, own in blocks.items()}
+    )

@@ -104,14 +104,28 @@ def gram_counts(
 
     ``grams`` takes a new column for each n-gram that it does not know; with ``is_closed`` such n-grams are passed over.
     """
-    # One at a time: where no blanks are written a word is a whole text. Preparing may leave nothing of a word.
-    cut = ([gram for piece in prepare(word).split() for gram in _cut(piece, lengths)] for word in texts.words)
+
+    def cut(word: str) -> list[str]:  # preparing may leave nothing of a word, or blanks in it
+        return [gram for piece in prepare(word).split() for gram in _cut(piece, lengths)]
+
+    return term_counts(texts, cut, grams, is_closed=is_closed)
+
+
+def term_counts(
+    texts: SplitTexts, cut: Callable[[str], Sequence[str]], terms: Grams, *, is_closed: bool = False
+) -> sparse.csr_array:
+    """How often each text holds each term, shape (n, terms), float32; ``cut`` gives the terms of a word.
+
+    ``terms`` takes a new column for each term that it does not know; with ``is_closed`` such terms are passed over.
+    """
+    # One at a time: where no blanks are written a word is a whole text.
+    pieces = (cut(word) for word in texts.words)
     if is_closed:
-        columns = [[column for gram in pieces if (column := grams.get(gram)) is not None] for pieces in cut]
+        columns = [[column for term in found if (column := terms.get(term)) is not None] for found in pieces]
     else:
-        columns = [[grams.setdefault(gram, len(grams)) for gram in pieces] for pieces in cut]
-    by_gram = _rows(columns, len(grams)).T.tocsr() @ texts.places.T.tocsr()
-    return sparse.csr_array(by_gram.T.tocsr())  # turning sorts the columns of each row, quicker than sort_indices
+        columns = [[terms.setdefault(term, len(terms)) for term in found] for found in pieces]
+    by_term = _rows(columns, len(terms)).T.tocsr() @ texts.places.T.tocsr()
+    return sparse.csr_array(by_term.T.tocsr())  # turning sorts the columns of each row, quicker than sort_indices
 
 
 def _cut(word: str, lengths: tuple[int, int]) -> list[str]:

@@ -31,11 +31,16 @@ def projected_spaces(
 
 def _projections(documents: Float32Array, width: int, generator: np.random.Generator) -> dict[str, Float32Array]:
     """Maps of shape (dim, width): the principal directions of the documents, and random ones of the same number."""
+    random = generator.standard_normal((documents.shape[1], width))
+    return {"PCA": principal_directions(documents)[:, :width], "random": random.astype(np.float32)}
+
+
+def principal_directions(documents: Float32Array) -> Float32Array:
+    """Eigenvectors of the covariance of the documents, columns of shape (dim, dim), by falling variance."""
     total, gram = sum_and_gram(documents)
     mean = total / len(documents)
     _, directions = np.linalg.eigh(gram / len(documents) - np.outer(mean, mean))  # ascending
-    random = generator.standard_normal((len(directions), width))
-    return {"PCA": directions[:, ::-1][:, :width].astype(np.float32), "random": random.astype(np.float32)}
+    return np.asarray(directions[:, ::-1], dtype=np.float32)
 
 
 def _project(vectors: Float32Array, weights: Float32Array) -> Float32Array:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from embedscope.measure.lexical import lexical_score_blocks
-from embedscope.measure.ngrams import SplitTexts
 from embedscope.metrics import torch_pass as torch_device
 from embedscope.metrics.accumulators import Accumulator, cells_in
 from embedscope.metrics.histograms import HistogramAccumulator
@@ -185,12 +183,12 @@ def rank_values(
     return values_of(measures, judgments, pair_scores, ties.result())
 
 
-def lexical_values(
-    queries: SplitTexts, documents: SplitTexts, judgments: Judgments, measures: Sequence[str], *, tolerance: float
+def block_values(
+    blocks: Iterable[tuple[int, FloatArray]], judgments: Judgments, measures: Sequence[str], *, tolerance: float
 ) -> dict[str, Float64Array]:
-    """Each measure for each query under the character n-gram baseline, shape (Q,)."""
+    """Each measure for each query, shape (Q,), from blocks (first query, scores of shape (q, N)), which are changed."""
     parts: list[Mapping[str, Float64Array]] = []
-    for start, block in lexical_score_blocks(queries, documents):
+    for start, block in blocks:
         own = judgments.select(np.arange(start, start + len(block)))
         if own.excluded is not None:
             block[cells_in(own.excluded, block, 0, 0)] = -np.inf

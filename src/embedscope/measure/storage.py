@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cached_property
 
 import numpy as np
 
 from embedscope.errors import InvalidEmbeddingsError
+from embedscope.measure.indexes import measure_indexes
 from embedscope.measure.neighbor_lists import overlap_at_k
+from embedscope.measure.projections import principal_directions
 from embedscope.measure.quantization import Codec, Precision, fit_codec
 from embedscope.measure.rank_metrics import PRIMARY_METRICS
 from embedscope.measure.rescoring import rescored
@@ -20,11 +24,22 @@ from embedscope.metrics.ranking import n_tied_with_first
 from embedscope.metrics.tie_counting import TieAccumulator
 from embedscope.metrics.ties import TieCounts
 from embedscope.metrics.top_k import TopKAccumulator
-from embedscope.metrics.vectors import score_pairs
+from embedscope.metrics.vectors import compared_rows, score_pairs
 from embedscope.protocols import Float32Array, Float64Array, IntArray
 from embedscope.result import DeploymentCost, Estimate, StorageFormat
 from embedscope.settings import TIE_TOLERANCE
 from embedscope.stats.resampler import Resampler, holm_over_changes
+
+
+class Reduction(StrEnum):
+    """Which dimensions a shorter vector has; the latter two are what the first ones are held against."""
+
+    PREFIX = "prefix"
+    RANDOM = "random"
+    PCA = "PCA"
+
+
+_REDUCED_BY = {Reduction.PREFIX: "", Reduction.RANDOM: ", random dimensions", Reduction.PCA: ", PCA"}
 
 N_RESCORED = 100
 N_NEIGHBORS = 10
@@ -43,20 +58,25 @@ class Plan:
     precision: Precision
     width: int
     n_rescored: int = 0
+    reduction: Reduction = Reduction.PREFIX
 
     @property
     def name(self) -> str:
-        """``int8 x 128``, ``binary x 128, top 100 rescored``."""
+        """``int8 x 128``, ``binary x 128, top 100 rescored``, ``float32 x 128, PCA``."""
         rescoring = f", top {self.n_rescored} rescored" if self.n_rescored else ""
-        return f"{self.precision} x {self.width}{rescoring}"
+        return f"{self.precision} x {self.width}{_REDUCED_BY[self.reduction]}{rescoring}"
 
 
 def standard_plans(dim: int) -> tuple[Plan, ...]:
-    """Every precision at full width, and float32, int8 and binary at powers of two below it; the reference first."""
+    """Every precision at full width, and float32, int8 and binary at powers of two below it; the reference first.
+
+    Beside the first dimensions of float32 stand random ones and those of a PCA, which take as many bytes.
+    """
     cuts = [2**power for power in range(dim.bit_length(), 0, -1) if MIN_WIDTH <= 2**power < dim][:MAX_CUTS]
     full = [Plan(precision, dim) for precision in Precision] + [Plan(Precision.BINARY, dim, N_RESCORED)]
     shorter = [Plan(p, width) for p in (Precision.FLOAT32, Precision.INT8, Precision.BINARY) for width in cuts]
-    return (*full, *shorter)
+    others = [Plan(Precision.FLOAT32, width, 0, by) for by in (Reduction.RANDOM, Reduction.PCA) for width in cuts]
+    return (*full, *shorter, *others)
 
 
 def measure_deployment_cost(
@@ -99,13 +119,16 @@ def measure_deployment_cost(
     """
     tried = standard_plans(documents.shape[1]) if plans is None else plans
     corpus = _shuffled(documents, judgments, generator)
+    directions = _Directions(documents, generator)
     formats: list[StorageFormat] = []
     reference: _Outcome | None = None
     for plan in tried:
         say(f"Deployment cost: {plan.name}")
         try:
-            codec = fit_codec(documents, plan.precision, plan.width, is_unit=is_unit)
-            outcome = _search(plan, codec, queries, corpus, measures, tolerance)
+            own_queries, own_documents = directions.reduced(plan, queries, documents, is_unit=is_unit)
+            codec = fit_codec(own_documents, plan.precision, plan.width, is_unit=is_unit)
+            own_corpus = replace(corpus, documents=own_documents)
+            outcome = _search(plan, codec, own_queries, own_corpus, measures, tolerance)
         except InvalidEmbeddingsError as error:
             if reference is None:
                 raise
@@ -114,7 +137,48 @@ def measure_deployment_cost(
             continue
         reference = reference or outcome
         formats.append(_format(plan, outcome, reference, tried[0], documents.shape[1], measures, resampler))
-    return DeploymentCost(tried[0].name, holm_over_changes(formats, measures), len(documents), N_NEIGHBORS)
+    indexes = measure_indexes(
+        queries,
+        documents[corpus.order],
+        corpus.judgments,
+        resampler,
+        k=min(N_NEIGHBORS, int(corpus.judgments.n_ranked.min())),
+        measures=measures,
+        tolerance=tolerance,
+        say=say,
+    )
+    return DeploymentCost(tried[0].name, holm_over_changes(formats, measures), len(documents), N_NEIGHBORS, indexes)
+
+
+class _Directions:
+    """Random dimensions and principal directions of the documents; a shorter choice is the start of a longer one."""
+
+    def __init__(self, documents: Float32Array, generator: np.random.Generator) -> None:
+        self._documents = documents
+        self._random = generator.permutation(documents.shape[1])
+
+    @cached_property
+    def _principal(self) -> Float32Array:
+        return principal_directions(self._documents)
+
+    def reduced(
+        self, plan: Plan, queries: Float32Array, documents: Float32Array, *, is_unit: bool
+    ) -> tuple[Float32Array, Float32Array]:
+        """Queries and documents in the directions of ``plan``; as they are where those are their first dimensions.
+
+        Raises InvalidEmbeddingsError if a row has no direction left.
+        """
+        if plan.reduction is Reduction.PREFIX:
+            return queries, documents
+
+        def of(rows: Float32Array, what: str) -> Float32Array:
+            if plan.reduction is Reduction.RANDOM:
+                chosen = np.ascontiguousarray(rows[:, self._random[: plan.width]])
+            else:
+                chosen = rows @ self._principal[:, : plan.width]
+            return np.asarray(compared_rows(chosen, is_unit=is_unit, what=what), dtype=np.float32)
+
+        return of(queries, "query"), of(documents, "document")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -229,6 +293,7 @@ def _bare(plan: Plan, dim: int) -> StorageFormat:
         precision=str(plan.precision),
         width=plan.width,
         n_rescored=plan.n_rescored,
+        reduction=plan.reduction.value,
         bytes_in_index=in_index,
         bytes_in_all=in_index + (_FLOAT32_BYTES * dim if plan.n_rescored else 0),
         metrics={},

@@ -40,7 +40,7 @@ from embedscope.models.tensor_placement import (
     refuse_misfit,
     stored_types,
 )
-from embedscope.protocols import Float32Array
+from embedscope.protocols import Float32Array, IntArray
 from embedscope.result import TensorAccount
 from embedscope.settings import Backend
 
@@ -103,7 +103,7 @@ class SentenceTransformerEncoder:
         key = "placement " + self._digest_with(weight_files(self.folder.transformer), readers)
         with suppress(KeyError, TypeError, AttributeError):  # nothing kept, or a damaged memory
             return Placement.from_json(self.hashes.found(key) or {})
-        with quiet_transformers(), _loading(self.folder, self.device):
+        with quiet_transformers(), loading(self.folder, self.device):
             placement = place_model(self.folder, self.adapter)
         self.hashes.keep(key, placement.as_json())
         return placement
@@ -121,7 +121,7 @@ class SentenceTransformerEncoder:
         model = self._loaded()
         try:
             vectors = model.encode(
-                [_encodable(text) for text in texts],
+                [encodable(text) for text in texts],
                 prompt=self.prompt or None,
                 batch_size=batch_size,
                 show_progress_bar=False,
@@ -137,6 +137,31 @@ class SentenceTransformerEncoder:
             ) from error
         return np.asarray(vectors, dtype=np.float32)
 
+    def token_states(self, texts: Sequence[str], *, batch_size: int) -> Iterator[tuple[int, IntArray, Float32Array]]:
+        """The place of each text, its token ids (T,) and their last hidden states (T, width), longest texts first."""
+        import torch
+
+        model = self._loaded()
+        order = sorted(range(len(texts)), key=lambda place: -len(texts[place]))
+        for start in range(0, len(texts), batch_size):
+            batch = order[start : start + batch_size]
+            features = model.preprocess([texts[place] for place in batch], prompt=self.prompt or None)
+            on_device = {
+                key: value.to(self.device) if hasattr(value, "to") else value for key, value in features.items()
+            }
+            with torch.inference_mode():
+                hidden = model[0](on_device)["token_embeddings"].float().cpu().numpy()
+            are_tokens = features["attention_mask"].cpu().numpy() > 0
+            for row, place in enumerate(batch):
+                own = are_tokens[row]
+                yield place, features["input_ids"][row].cpu().numpy()[own], hidden[row][own]
+
+    def special_ids(self, names: Sequence[str]) -> frozenset[int]:
+        """Ids of the tokenizer's special tokens of these names, of those that it has."""
+        tokenizer = self._loaded().tokenizer
+        found = (getattr(tokenizer, f"{name}_id", None) for name in names)
+        return frozenset(number for number in found if number is not None)
+
     def _loaded(self) -> Any:
         if not self.loaded:
             with quiet_transformers():
@@ -147,7 +172,7 @@ class SentenceTransformerEncoder:
         require_torch()
         with importing("sentence-transformers", needed_for="Encoding texts", extra="models"):
             from sentence_transformers import SentenceTransformer
-        with _loading(self.folder, self.device):
+        with loading(self.folder, self.device):
             return SentenceTransformer(modules=self._modules(), device=self.device).eval()
 
     def _modules(self) -> list[Any]:
@@ -180,7 +205,7 @@ class SentenceTransformerEncoder:
             _replace_weights(transformer.model, self.state, self.folder)
         if self.adapter is not None:
             transformer.model = merge_adapter(transformer.model, self.adapter, self.placement.adapter_renaming)
-        _refuse_numbers_that_are_not_finite(transformer.model, self.folder, self.dtype)
+        refuse_numbers_that_are_not_finite(transformer.model, self.folder, self.dtype)
         if self.backend is not Backend.TORCH:
             cache = self.hashes.folder  # no prompt, pooling or length changes the export
             kept = None if cache is None else cache / "onnx" / export_key(self._weights_digest)
@@ -217,7 +242,7 @@ class SentenceTransformerEncoder:
         return digest.hexdigest()
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
     """``text`` with surrogate pairs joined and lone surrogates replaced: a tokenizer takes no others."""
     if text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text):
         return text
@@ -241,7 +266,7 @@ def _replace_weights(model: Any, state: EncoderState, folder: ModelFolder) -> No
         )
 
 
-def _refuse_numbers_that_are_not_finite(model: Any, folder: ModelFolder, dtype: str) -> None:
+def refuse_numbers_that_are_not_finite(model: Any, folder: ModelFolder, dtype: str) -> None:
     broken = [name for name, weight in model.named_parameters() if not bool(weight.isfinite().all())]
     if broken:
         raise CheckpointError(
@@ -252,7 +277,7 @@ def _refuse_numbers_that_are_not_finite(model: Any, folder: ModelFolder, dtype: 
 
 
 @contextmanager
-def _loading(folder: ModelFolder, device: str) -> Iterator[None]:
+def loading(folder: ModelFolder, device: str) -> Iterator[None]:
     """What transformers, tokenizers, safetensors and PEFT raise while ``folder`` is loaded, as an error of ours."""
     try:
         yield

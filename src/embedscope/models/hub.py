@@ -16,7 +16,7 @@ _FILE_SUFFIXES = (*_WEIGHT_SUFFIXES, ".npz", ".npy", ".parquet", ".arrow", ".fai
 MOST_SHOWN = 200
 """Characters of a name in a message."""
 
-_SMALL_FILES = ["*.json", "*.txt", "*.model", "*/config.json", "*/*.safetensors", "*/pytorch_model.bin"]
+_SMALL_FILES = ["*.json", "*.txt", "*.model", "*_linear.pt", "*/config.json", "*/*.safetensors", "*/pytorch_model.bin"]
 _WEIGHTS = (["model*.safetensors"], ["pytorch_model*.bin"])
 
 

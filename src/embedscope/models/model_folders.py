@@ -34,6 +34,9 @@ class Layout(StrEnum):
     HUGGING_FACE = "Hugging Face folder"
     FLAG_EMBEDDING = "FlagEmbedding folder"
     PEFT = "PEFT adapter folder"
+    SPARSE = "sparse encoder of sentence-transformers"
+    LATE_INTERACTION = "multi-vector encoder of sentence-transformers"
+    CROSS_ENCODER = "cross-encoder"
 
 
 TOKENIZER_SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "chat_template.json")
@@ -157,7 +160,7 @@ def read_model_folder(path: Path, *, reference: str) -> ModelFolder:
         if (path / marker).is_file():
             try:
                 folder = read(path, reference)
-                _refuse_unsafe_weights(folder)
+                refuse_unsafe_weights(folder)
             except OSError as error:  # also of a file that cannot have the name that the folder gives it
                 raise CheckpointError(f"'{path}' cannot be read: {error.strerror or error}.") from error
             return folder
@@ -181,7 +184,7 @@ def _hugging_face_folder(path: Path, reference: str) -> ModelFolder:
             f"says where they are applied. Copy modules.json from the model it was saved with; or move the encoder "
             f"alone (config.json, weights, tokenizer) to a folder of its own."
         )
-    config = _checked_config(path)
+    config = checked_config(path)
     _refuse_classifier(path, config)
     notes = _ignored_heads_note(path)
     general = _general(path)
@@ -222,7 +225,7 @@ def _ignored_heads_note(path: Path) -> tuple[str, ...]:
     return (f"{', '.join(heads)}: not used; the dense vectors are what is measured.",) if heads else ()
 
 
-def _checked_config(folder: Path) -> dict[str, Any]:
+def checked_config(folder: Path) -> dict[str, Any]:
     """``config.json`` of a transformer, refused where loading it would fetch or run code."""
     path = folder / "config.json"
     if not path.is_file():
@@ -230,7 +233,7 @@ def _checked_config(folder: Path) -> dict[str, Any]:
     config = read_object(path)
     if not isinstance(config.get("model_type"), str):
         raise CheckpointError(f"'{path}' names no model_type, so the architecture is unknown.")
-    _refuse_foreign_kernels(config, path)
+    refuse_foreign_kernels(config, path)
     if "quantization_config" in config:
         raise CheckpointError(
             f"'{path}' describes quantised weights, whose vectors depend on the kernels at hand. "
@@ -297,7 +300,8 @@ def _refuse_classifier(folder: Path, config: Mapping[str, Any]) -> None:
         else f"a classifier of {n_labels} labels"
     )
     raise CheckpointError(
-        f"'{folder}' is {kind}; embedscope measures vectors. If it is the encoder under it that you mean, save that: "
+        f"'{folder}' is {kind}, and gives no vector. A reranker orders what a model or a run has found: pass it with "
+        f"--rerank. If it is the encoder under it that you mean, save that: "
         f"AutoModel.from_pretrained(folder).save_pretrained(new_folder), with the tokenizer."
     )
 
@@ -324,14 +328,14 @@ def _tokenizer_note(folder: Path) -> tuple[str, ...]:
     return ("tokenizer_config.json names code of its own: not run; the tokenizer is that of tokenizer.json.",)
 
 
-def _refuse_foreign_kernels(config: Any, path: Path, *, key: str = "") -> None:
+def refuse_foreign_kernels(config: Any, path: Path, *, key: str = "") -> None:
     """An attention implementation with a slash in its name is a hub repository whose code would run."""
     if isinstance(config, Mapping):
         for name, value in config.items():
-            _refuse_foreign_kernels(value, path, key=key if "implementation" in key else str(name))
+            refuse_foreign_kernels(value, path, key=key if "implementation" in key else str(name))
     elif isinstance(config, list):
         for value in config:
-            _refuse_foreign_kernels(value, path, key=key)
+            refuse_foreign_kernels(value, path, key=key)
     elif "implementation" in key and isinstance(config, str) and "/" in config:
         raise UnsafeCheckpointError(
             f"'{path}' was refused: '{key}' asks for code from '{config}'. Remove the entry to load the model with "
@@ -349,7 +353,7 @@ def _sequence_length(
     capacity = position_capacity(config)
     length = settings.get("max_seq_length")
     if length is not None:
-        if capacity is None or length <= capacity or not _has_position_table(config):
+        if capacity is None or length <= capacity or not has_position_table(config):
             return length, ()
         return capacity, (
             f"max_seq_length is {length}, but the model has positions for {capacity} tokens: texts are cut to those.",
@@ -360,7 +364,7 @@ def _sequence_length(
     return int(length) if capacity is None else min(int(length), capacity), ()
 
 
-def _has_position_table(config: Mapping[str, Any]) -> bool:
+def has_position_table(config: Mapping[str, Any]) -> bool:
     """Whether a position beyond the last has no vector; rotary and relative positions go on."""
     is_absolute = config.get("position_embedding_type") in (None, "absolute")
     return is_absolute and not any("rope" in key or "rotary" in key for key in config)
@@ -386,6 +390,7 @@ def _sentence_transformers_folder(path: Path, reference: str) -> ModelFolder:
         raise CheckpointError(
             f"'{path / 'modules.json'}' begins with a {head.name} module; expected Transformer or StaticEmbedding."
         )
+    general = _general(path)
     n_tail, tail = tail_steps(rest)
     middle = rest[: len(rest) - n_tail]
     pooling = next((read_pooling(module.folder) for module in middle if module.name == "Pooling"), None)
@@ -396,12 +401,11 @@ def _sentence_transformers_folder(path: Path, reference: str) -> ModelFolder:
             f"and cannot be compared by cosine similarity."
         )
     adapter = head.folder if (head.folder / "adapter_config.json").is_file() else None
-    config = {} if not is_transformer or adapter else _checked_config(head.folder)
+    config = {} if not is_transformer or adapter else checked_config(head.folder)
     settings, unused = _transformer_settings(head.folder) if is_transformer else ({}, ())
     max_length, capped = (
         _sequence_length(head.folder, config, settings) if config else (settings.get("max_seq_length"), ())
     )
-    general = _general(path)
     return ModelFolder(
         path=path,
         reference=reference,
@@ -461,8 +465,8 @@ def _note_of_settings(settings: Mapping[str, Any], file: Path) -> tuple[str, ...
 
 def _cross_encoder(path: Path) -> CheckpointError:
     return CheckpointError(
-        f"'{path}' is a cross-encoder (reranker) of sentence-transformers: it scores pairs of texts; embedscope "
-        f"measures vectors."
+        f"'{path}' is a cross-encoder (reranker) of sentence-transformers: it scores pairs of texts, and gives no "
+        f"vector. It orders what a model or a run has found: pass it with --rerank."
     )
 
 
@@ -525,7 +529,7 @@ def tokenizer_files(folder: Path) -> tuple[Path, ...]:
     return tuple(file for file in files if not any(fnmatchcase(file.name, pattern) for pattern in _NO_TOKENIZER))
 
 
-def _refuse_unsafe_weights(folder: ModelFolder) -> None:
+def refuse_unsafe_weights(folder: ModelFolder) -> None:
     """Read pickled weights as plain data before anything else does: a hostile file is refused with its reason."""
     files = list(weight_files(folder.transformer)) if folder.transformer is not None else []
     for module in folder.encoder_modules:

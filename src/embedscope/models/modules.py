@@ -5,7 +5,7 @@ A module is looked up in the tables below and never imported by the name that a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,19 +29,25 @@ MODULE_HOMES = {
 }
 """Admitted module classes -> where sentence-transformers keeps them (5.4 and later)."""
 
-MODULE_TYPES: dict[str, str] = {
-    spelling: name
-    for name, home in MODULE_HOMES.items()
-    for spelling in (
-        f"sentence_transformers.models.{name}",
-        f"sentence_transformers.models.{name}.{name}",
-        f"sentence_transformers.models.{home.rsplit('.', 1)[1]}.{name}",
-        f"sentence_transformers.base.modules.{name}",
-        f"sentence_transformers.sentence_transformer.modules.{name}",
-        f"{home}.{name}",
-    )
-}
-"""Every spelling of an admitted module in ``modules.json`` (versions 0.3 to 6) -> its class name."""
+
+def module_types(homes: Mapping[str, str]) -> dict[str, str]:
+    """Every spelling of the modules in ``modules.json`` (versions 0.3 to 6) -> the class name."""
+    return {
+        spelling: name
+        for name, home in homes.items()
+        for spelling in (
+            f"sentence_transformers.models.{name}",
+            f"sentence_transformers.models.{name}.{name}",
+            f"sentence_transformers.models.{home.rsplit('.', 1)[1]}.{name}",
+            f"sentence_transformers.base.modules.{name}",
+            f"sentence_transformers.sentence_transformer.modules.{name}",
+            f"{home}.{name}",
+        )
+    }
+
+
+MODULE_TYPES = module_types(MODULE_HOMES)
+"""Every spelling of an admitted module in ``modules.json`` -> its class name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +58,8 @@ class Module:
     folder: Path
 
 
-def read_modules(path: Path) -> list[Module]:
-    """The modules of ``modules.json``, each looked up in ``MODULE_TYPES``."""
+def read_modules(path: Path, types: Mapping[str, str] = MODULE_TYPES) -> list[Module]:
+    """The modules of ``modules.json``, each looked up in ``types``."""
     file = path / "modules.json"
     entries = read_json(file)
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
@@ -63,19 +69,19 @@ def read_modules(path: Path) -> list[Module]:
     modules = []
     for entry in sorted(entries, key=lambda entry: int(entry.get("idx", 0))):
         spelling, relative = stated(entry, "type", str, file) or "", Path(stated(entry, "path", str, file) or "")
-        if spelling not in MODULE_TYPES:
-            raise _refused_module(file, spelling)
+        if spelling not in types:
+            raise _refused_module(file, spelling, dict.fromkeys(types.values()))
         if relative.is_absolute() or ".." in relative.parts:
             raise UnsafeCheckpointError(f"'{file}' was refused: the module path '{relative}' leaves the folder.")
-        modules.append(Module(MODULE_TYPES[spelling], path / relative))
+        modules.append(Module(types[spelling], path / relative))
     return modules
 
 
-def _refused_module(file: Path, spelling: str) -> CheckpointError:
+def _refused_module(file: Path, spelling: str, supported: Iterable[str]) -> CheckpointError:
     if spelling.startswith("sentence_transformers."):
         return CheckpointError(
             f"'{file}' uses the module '{spelling}', which makes no single dense vector a text or is not supported. "
-            f"Supported: {', '.join(MODULE_HOMES)}. Encode with your own program and pass the vectors with "
+            f"Supported: {', '.join(supported)}. Encode with your own program and pass the vectors with "
             f"--embeddings."
         )
     return UnsafeCheckpointError(

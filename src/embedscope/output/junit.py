@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from embedscope.result import Check, Outcome, Verdict, VerdictOutcome
+from embedscope.result import Check, Outcome, SeveralSets, Verdict, VerdictOutcome
 
 _ILLEGAL = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -17,18 +17,32 @@ def junit_xml(checks: Sequence[Check], verdict: Verdict) -> str:
     A failed gating check is a failure, an undecided or advisory one is skipped with its reason, one that cannot be
     computed is an error. The verdict's case fails unless the verdict is deploy.
     """
+    return _document([_suite(f"embedscope.{verdict.profile}", checks, verdict)])
+
+
+def junit_of_sets(found: SeveralSets) -> str:
+    """The same of several sets: a test suite a set, and one whose only case is the verdict on all."""
+    suites = [_suite(f"embedscope.{each.name}", each.checklist, each.verdict) for each in found.sets]
+    return _document([*suites, _suite(f"embedscope.{found.verdict.profile}", (), found.verdict)])
+
+
+def _suite(name: str, checks: Sequence[Check], verdict: Verdict) -> ElementTree.Element:
     cases = [_case(check) for check in checks] + [_verdict_case(verdict)]
     suite = ElementTree.Element(
         "testsuite",
-        name=_legal(f"embedscope.{verdict.profile}"),
+        name=_legal(name),
         tests=str(len(cases)),
         failures=str(sum(case.find("failure") is not None for case in cases)),
         errors=str(sum(case.find("error") is not None for case in cases)),
         skipped=str(sum(case.find("skipped") is not None for case in cases)),
     )
     suite.extend(cases)
+    return suite
+
+
+def _document(suites: Sequence[ElementTree.Element]) -> str:
     root = ElementTree.Element("testsuites", name="embedscope")
-    root.append(suite)
+    root.extend(suites)
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from embedscope.result import Check, Comparison, Metric, Outcome, Result, Verdict, run_label
+from embedscope.output.path_rows import change_of, cost_cells, metric_cells, path_name
+from embedscope.result import (
+    Check,
+    Comparison,
+    Metric,
+    Migration,
+    MigrationPath,
+    Outcome,
+    Result,
+    SetResult,
+    SeveralSets,
+    Verdict,
+    run_label,
+)
 from embedscope.result.formatting import interval, number, p_value, queries_of
+from embedscope.result.several_sets import SHOWN
 
 MARKS = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.UNDECIDED: "❔", Outcome.NOT_COMPUTABLE: "➖"}
 N_REASONS = 6
@@ -19,19 +33,17 @@ def markdown_summary(
 ) -> str:
     """Verdict, reasons, metrics and checklist as GitHub Markdown."""
     data, others = result.data, verdict.reasons[1:N_REASONS]
+    lexical = result.lexical_columns
     lines = [
-        f"## embedscope: {verdict.outcome.value}",
-        "",
-        f"**{_cell(verdict.headline)}**",
-        "",
+        *_head(verdict),
         f"{queries_of(data)}, {data.n_documents:,} documents; "
         f"checkpoint `{_code(run_label(result.model.checkpoint))}`, profile `{_code(verdict.profile)}`.",
         "",
         *(f"- {_cell(reason)}" for reason in others),
         *([""] if others else []),
-        "| metric | value | 95 % interval | chance | n-grams | base model |",
-        "|---|---:|---:|---:|---:|---:|",
-        *(_metric_row(metric) for metric in result.metrics.values()),
+        f"| metric | value | 95 % interval | chance | {' | '.join(lexical)} | base model |",
+        f"|---|---:|---:|---:|{'---:|' * len(lexical)}---:|",
+        *(_metric_row(metric, lexical) for metric in result.metrics.values()),
         "",
         "| | check | value | 95 % interval | needed |",
         "|---|---|---:|---:|---|",
@@ -40,13 +52,89 @@ def markdown_summary(
     ]
     if comparisons:
         lines += ["| compared with | metric | difference | 95 % interval | p (Holm) | better / worse / equal |"]
-        lines += ["|---|---|---:|---:|---:|---:|", *(_comparison_row(c) for c in comparisons), ""]
+        lines += [
+            "|---|---|---:|---:|---:|---:|",
+            *(_comparison_row(c, result.baseline_names) for c in comparisons),
+            "",
+        ]
     return "\n".join(lines)
 
 
-def _metric_row(metric: Metric) -> str:
+def markdown_of_sets(found: SeveralSets) -> str:
+    """Verdict, reasons, a table of the sets and the means over them as GitHub Markdown."""
+    others = found.verdict.reasons[1:N_REASONS]
+    against = "" if found.reference is None else f", compared with `{_code(run_label(found.reference))}`"
+    means = found.macro.metrics.items()
+    lines = [
+        *_head(found.verdict),
+        f"{len(found.sets)} sets; checkpoint `{_code(run_label(found.checkpoint))}`{against}, profile "
+        f"`{_code(found.verdict.profile)}`.",
+        "",
+        *(f"- {_cell(reason)}" for reason in others),
+        *([""] if others else []),
+        f"| set | queries | {SHOWN} | 95 % interval | difference | 95 % interval | p (Holm) | verdict |",
+        "|---|---:|---:|---:|---:|---:|---:|---|",
+        *(_set_row(each, found.deciding(each.comparisons)) for each in found.sets),
+        "",
+        "| mean over the sets | value | 95 % interval | lexical |",
+        "|---|---:|---:|---:|",
+        *(
+            f"| {name} | {number(mean.value)} | {interval(mean)} | {number(found.macro.lexical.get(name))} |"
+            for name, mean in means
+        ),
+        "",
+    ]
+    if found.macro.comparisons:
+        lines += ["| mean difference to | metric | difference | 95 % interval | p (Holm) | better / worse / equal |"]
+        lines += ["|---|---|---:|---:|---:|---:|", *(_comparison_row(c, {}) for c in found.macro.comparisons), ""]
+    return "\n".join(lines)
+
+
+def _head(verdict: Verdict) -> list[str]:
+    return [f"## embedscope: {verdict.outcome.value}", "", f"**{_cell(verdict.headline)}**", ""]
+
+
+def _set_row(each: SetResult, own: Comparison | None) -> str:
+    score = each.metrics.get(SHOWN)
+    cells = [_cell(each.name), f"{each.n_queries:,}"]
+    cells += ["", ""] if score is None else [number(score.value), interval(score)]
+    cells += (
+        ["", "", ""]
+        if own is None
+        else [number(own.difference, sign=True), interval(own), _cell(p_value(own.p_adjusted))]
+    )
+    return f"| {' | '.join([*cells, each.verdict.outcome.value])} |"
+
+
+def migration_markdown(found: Migration) -> str:
+    """A swap of models as GitHub Markdown: what to do, every path, what it costs."""
+    lines = [
+        "## embedscope: migration",
+        "",
+        *(f"- {_cell(sentence)}" for sentence in found.advice),
+        "",
+        f"OLD `{_code(run_label(found.old.checkpoint))}`, NEW `{_code(run_label(found.new.checkpoint))}`; "
+        f"{queries_of(found.data)}, {found.data.n_documents:,} documents; "
+        f"cost for {found.cost.n_documents:,} documents.",
+        "",
+        "| path | MRR | Success@1 | nDCG@10 | MRR - OLD's | MRR - NEW's | texts to encode | vectors | encodings |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        *(_path_row(path) for path in found.paths),
+        "",
+    ]
+    lines += [f"- {_cell(note)}" for note in found.notes]
+    return "\n".join(lines) + "\n" * bool(found.notes)
+
+
+def _path_row(path: MigrationPath) -> str:
+    changes = [change_of(path), change_of(path, from_new=True)]
+    return f"| {' | '.join([path_name(path), *metric_cells(path), *changes, *cost_cells(path)])} |"
+
+
+def _metric_row(metric: Metric, lexical: Mapping[str, Mapping[str, float | None]]) -> str:
     cells = [metric.name, number(metric.value), interval(metric)]
-    cells += ["" if value is None else number(value) for value in (metric.chance, metric.lexical, metric.base)]
+    baselines = [metric.chance, *(values.get(metric.name) for values in lexical.values()), metric.base]
+    cells += ["" if value is None else number(value) for value in baselines]
     return f"| {' | '.join(cells)} |"
 
 
@@ -57,8 +145,8 @@ def _check_row(check: Check) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _comparison_row(c: Comparison) -> str:
-    cells = [f"`{_code(run_label(c.b))}`", c.metric, number(c.difference, sign=True), interval(c)]
+def _comparison_row(c: Comparison, names: Mapping[str, str]) -> str:
+    cells = [f"`{_code(names.get(c.b) or run_label(c.b))}`", c.metric, number(c.difference, sign=True), interval(c)]
     cells += [_cell(p_value(c.p_adjusted)), f"{c.wins} / {c.losses} / {c.ties}"]
     return f"| {' | '.join(cells)} |"
 

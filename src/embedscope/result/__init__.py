@@ -2,6 +2,7 @@
 
 from embedscope.result.comparisons import (
     BASELINES,
+    LEXICAL_NAMES,
     SIGNIFICANCE,
     BestOfMany,
     Comparison,
@@ -12,7 +13,7 @@ from embedscope.result.comparisons import (
     TypeChange,
 )
 from embedscope.result.decision import Check, Criteria, Criterion, Fitness, Outcome, Verdict, VerdictOutcome
-from embedscope.result.deployment import DeploymentCost, StorageFormat, ThresholdChoice, ThresholdTable
+from embedscope.result.deployment import DeploymentCost, IndexSetting, StorageFormat, ThresholdChoice, ThresholdTable
 from embedscope.result.estimate import Estimate
 from embedscope.result.explanations import (
     ROLE_WORDS,
@@ -26,6 +27,16 @@ from embedscope.result.explanations import (
 from embedscope.result.finding import Finding, Severity
 from embedscope.result.formatting import run_label, run_labels
 from embedscope.result.mapped_points import MAP_NAMES, MapAnimation, MapLayout, Points, Theme
+from embedscope.result.migration import (
+    AdapterFit,
+    HeadProduct,
+    Migration,
+    MigrationCost,
+    MigrationPath,
+    MovedQuery,
+    PathKind,
+    Turnover,
+)
 from embedscope.result.parity import (
     Cosines,
     DifferingText,
@@ -49,6 +60,7 @@ from embedscope.result.scores import (
     Power,
     Similarity,
 )
+from embedscope.result.several_sets import Macro, SetResult, SeveralSets
 from embedscope.result.spaces import CloudShape, Geometry, Hubness, SpaceGeometry
 from embedscope.result.stages import Diagnosed, Mapped, Result, Scored, extended
 from embedscope.result.tables import MOST_VALUES, DocumentTable, QueryTable
@@ -56,10 +68,12 @@ from embedscope.result.training import EpochRecord, TrainingRecord
 
 __all__ = [
     "BASELINES",
+    "LEXICAL_NAMES",
     "MAP_NAMES",
     "MOST_VALUES",
     "ROLE_WORDS",
     "SIGNIFICANCE",
+    "AdapterFit",
     "BestOfMany",
     "Check",
     "CloudShape",
@@ -85,22 +99,30 @@ __all__ = [
     "Finding",
     "Fitness",
     "Geometry",
+    "HeadProduct",
     "Heatmap",
     "Hubness",
+    "IndexSetting",
     "Leakage",
     "LevelShift",
+    "Macro",
     "MapAnimation",
     "MapLayout",
     "Mapped",
     "Metric",
+    "Migration",
+    "MigrationCost",
+    "MigrationPath",
     "MinimalPairs",
     "ModelFacts",
+    "MovedQuery",
     "NegativeType",
     "NormDifference",
     "Outcome",
     "Parity",
     "ParityCause",
     "ParityOutcome",
+    "PathKind",
     "PerturbationEffect",
     "Points",
     "Power",
@@ -111,6 +133,8 @@ __all__ = [
     "RunComparison",
     "Scored",
     "Segment",
+    "SetResult",
+    "SeveralSets",
     "Severity",
     "Similarity",
     "SpaceGeometry",
@@ -122,6 +146,7 @@ __all__ = [
     "ThresholdTable",
     "Timeline",
     "TrainingRecord",
+    "Turnover",
     "TypeChange",
     "Verdict",
     "VerdictOutcome",

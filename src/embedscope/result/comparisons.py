@@ -10,12 +10,15 @@ from embedscope.result.codec import FLAT, UNWRITTEN, texts, written
 from embedscope.result.estimate import Estimate
 
 BASELINES = {
-    "lexical": "character n-grams",
+    "lexical": "the lexical baseline",
     "base": "the base model without its head",
     "PCA": "the PCA of the base model",
     "random": "a random projection of the base model",
 }
 """What a run is compared with whether or not a reference is named; any other run that it is compared with is one."""
+
+LEXICAL_NAMES = {"n-grams": "character n-grams", "BM25": "BM25"}
+"""The lexical baselines, short and as a sentence has them; "lexical" is the stronger of the two."""
 
 SIGNIFICANCE = 0.05
 """Level of the paired tests that decide, after correction for how many there are."""

@@ -105,7 +105,7 @@ class Fitness:
 class Criteria:
     """A named profile: the criteria, and what makes a test set fit to be judged by.
 
-    ``must_beat_lexical``: without a reference, a gain over character n-grams that is not certain leaves the verdict
+    ``must_beat_lexical``: without a reference, a gain over the lexical baseline that is not certain leaves the verdict
     open, and a loss is a reason to retrain. ``gates_comparison``: with a reference the gating criteria have to hold
     beside the paired difference; else that decides alone.
     """

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from embedscope.protocols import Float64Array, IntArray
-from embedscope.result.codec import Finite
+from embedscope.result.codec import ADDED, Finite
 from embedscope.result.comparisons import Comparison
 from embedscope.result.estimate import Estimate
 
@@ -33,16 +33,42 @@ class StorageFormat:
     tie_share: Estimate
     overlap: Estimate
     reason: str | None = None
+    reduction: str = field(default="prefix", metadata=ADDED)  # which dimensions: "prefix", "random", or of a "PCA"
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSetting:
+    """What one index of FAISS, with one setting of its search, keeps of the list that exact search returns.
+
+    ``metrics`` are of the ``DeploymentCost.k`` documents returned; a document that is not counts as not found.
+    ``changes`` are against exact search, paired, empty for that itself; ``overlap`` is the share of its list that is
+    returned too. ``bytes_in_index`` grow with every document: vectors, links and ids, without codebooks.
+    ``queries_per_second``: by the median time of one alone, on one thread of the machine that measured; None with a
+    ``reason``.
+    """
+
+    name: str
+    kind: str  # exact, int8, binary, HNSW, IVF-PQ
+    bytes_in_index: int
+    metrics: Mapping[str, Estimate]
+    changes: tuple[Comparison, ...]
+    overlap: Estimate
+    queries_per_second: float | None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DeploymentCost:
-    """Quality against bytes for every storage format tried, the reference (float32, full width) first."""
+    """Quality against bytes for every storage format tried, the reference (float32, full width) first.
+
+    ``indexes`` are lists of ``k`` documents, exact search first.
+    """
 
     reference: str
     formats: tuple[StorageFormat, ...]
     n_documents: int
     k: int  # of the overlap
+    indexes: tuple[IndexSetting, ...] = field(default=(), metadata=ADDED)
 
 
 @dataclass(frozen=True, slots=True)

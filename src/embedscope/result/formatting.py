@@ -96,13 +96,14 @@ def difference(found: Comparison, decimals: int = 4) -> str:
     return with_interval(number(found.difference, decimals, sign=True), found, decimals)
 
 
-def verdict_line(found: Comparison, score: float, baseline: float, *, is_fit: bool) -> str:
+def verdict_line(found: Comparison, score: float, baseline: float, *, is_fit: bool, has_lost: bool = False) -> str:
     """``VERDICT: WIN | score=0.3472 | baseline=0.2419 | delta=+0.1052 [+0.0437, +0.1743]``: one line for monitors.
 
     WIN where the difference is surely better, REGRESSION where it is surely worse, MARGINAL otherwise and on a test set
-    that is not fit to tell.
+    that is not fit to tell. ``has_lost``: REGRESSION although the mean over several sets may be better.
     """
-    word = "WIN" if found.is_surely(1) else "REGRESSION" if found.is_surely(-1) else "MARGINAL"
+    has_lost = has_lost or found.is_surely(-1)
+    word = "REGRESSION" if has_lost else "WIN" if found.is_surely(1) else "MARGINAL"
     parts = (
         f"VERDICT: {word if is_fit else 'MARGINAL'}",
         f"score={number(score, 4)}",

@@ -9,6 +9,7 @@ from embedscope import __version__
 from embedscope.result.codec import encode
 from embedscope.result.comparisons import RunComparison, Timeline
 from embedscope.result.mapped_points import MapAnimation
+from embedscope.result.several_sets import SeveralSets
 from embedscope.result.stages import Scored
 
 SCHEMA_VERSION = 1
@@ -23,6 +24,11 @@ COMPARED = ("model", "metrics", "similarity", "negative_types")
 def report(result: Scored) -> dict[str, Any]:
     """The whole of ``report.json``: plain numbers, strings, lists and tables; None where a figure does not exist."""
     return {"schema_version": SCHEMA_VERSION, "embedscope_version": __version__, **_table(result)}
+
+
+def sets_report(found: SeveralSets) -> dict[str, Any]:
+    """The whole of ``report.json`` of several sets; each set has one of its own in its folder."""
+    return {"schema_version": SCHEMA_VERSION, "embedscope_version": __version__, **encode(found)}
 
 
 def _table(run: Scored) -> dict[str, Any]:

@@ -32,6 +32,23 @@ def is_run_folder(path: str | Path) -> bool:
     return (folder / "report.json").is_file() and (folder / "queries.parquet").is_file()
 
 
+def folders_of_sets(path: str | Path) -> dict[str, Path] | None:
+    """The runs in the folder of a run on several sets, by the names of the sets; None where it is no such folder."""
+    folder = Path(path)
+    if not (folder / "report.json").is_file() or is_run_folder(folder):
+        return None
+    require_complete(folder)
+    try:
+        sets = read_json(folder / "report.json", most_bytes=MOST_PAGE_BYTES)["sets"]
+        found = {str(each["name"]): folder / each["folder"] for each in sets}
+    except (OSError, LookupError, TypeError, ValueError) as error:
+        raise DataFormatError(f"{folder} cannot be read as a run of embedscope ({error}). Run it again.") from error
+    outside = [own for own in found.values() if not own.resolve().is_relative_to(folder.resolve())]
+    if outside or not found:
+        raise DataFormatError(f"{folder / 'report.json'} names no folder of a set below it. Run it again.")
+    return found
+
+
 def read_run(folder: str | Path) -> Result:
     """The result of the run in ``folder``, as far as it was written.
 

@@ -54,8 +54,9 @@ class Metric:
 
     ``value`` is the expectation over all orders of tied documents; ``trec`` and ``st`` break ties as trec_eval and
     sentence-transformers do. ``chance``, ``lexical`` and ``base`` are the same metric for a random order, for
-    character n-grams, and for the base model without its head; ``ideal`` is that of a perfect order, which is below 1
-    where a cutoff leaves no room for all relevant documents. None where not computed.
+    the stronger lexical baseline (`Scored.lexical_baseline`), and for the base model without its head; ``ideal`` is
+    that of a perfect order, which is below 1 where a cutoff leaves no room for all relevant documents. None where not
+    computed.
     """
 
     name: str = field(metadata=ENTRY_NAME)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 from embedscope.result.codec import ADDED, UNWRITTEN
-from embedscope.result.comparisons import Comparison
+from embedscope.result.comparisons import BASELINES, LEXICAL_NAMES, Comparison
 from embedscope.result.decision import Check, Verdict
 from embedscope.result.deployment import DeploymentCost, ThresholdTable
 from embedscope.result.estimate import Estimate
@@ -40,9 +40,22 @@ class Scored:
     n_draws: int = field(default=0, metadata=ADDED)  # that the intervals took; 0 where there are none
     comparisons: tuple[Comparison, ...] = ()  # against the lexical baseline, the base model, the references
     references: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # name -> metric -> value
+    lexical_baseline: str = field(default="n-grams", metadata=ADDED)  # the stronger, which is "lexical" everywhere
+    lexical_baselines: Mapping[str, Mapping[str, float]] = field(default_factory=dict, metadata=ADDED)  # all of them
     weights: Mapping[str, Estimate] = field(default_factory=dict)  # weighted violation rate, Kendall tau-b
     leakage: Leakage | None = None
     power: Power | None = None
+
+    @property
+    def baseline_names(self) -> dict[str, str]:
+        """What the model is compared with unasked, as a sentence has it."""
+        return {**BASELINES, "lexical": LEXICAL_NAMES.get(self.lexical_baseline, self.lexical_baseline)}
+
+    @property
+    def lexical_columns(self) -> dict[str, Mapping[str, float | None]]:
+        """Metric -> value of each lexical baseline, the stronger first; of an old run, the one that it has."""
+        stronger = {name: metric.lexical for name, metric in self.metrics.items()}
+        return {self.lexical_baseline: stronger, **self.lexical_baselines}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ import numpy as np
 
 from embedscope.errors import InvalidOptionError
 from embedscope.protocols import BoolArray, Float64Array, FloatArray, IntArray
-from embedscope.result import Comparison, Estimate, PerturbationEffect, StorageFormat
+from embedscope.result import Comparison, Estimate, IndexSetting, PerturbationEffect, StorageFormat
 from embedscope.stats.clusters import has_value, random_half
 from embedscope.stats.dependence import Dependence
 from embedscope.stats.estimates import Ends, figure_estimates, mean_estimates
@@ -26,7 +26,7 @@ from embedscope.stats.pair_figures import PairColumns, pair_estimates
 from embedscope.stats.paired_tests import MaxTTest, holm, max_t, paired_test
 
 UNIT = (0.0, 1.0)
-Changed = TypeVar("Changed", StorageFormat, PerturbationEffect)
+Changed = TypeVar("Changed", StorageFormat, IndexSetting, PerturbationEffect)
 _FEWEST_DRAWS = 100
 _MAX_PERMUTED = 1 << 20  # of more rows a sample is drawn without permuting them all, which would take 8 bytes a row
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -12,6 +14,7 @@ from embedscope.result import (
     Comparison,
     DeploymentCost,
     Estimate,
+    IndexSetting,
     StorageFormat,
     ThresholdChoice,
     ThresholdTable,
@@ -84,6 +87,40 @@ def test_bars_are_paired_intervals_on_the_level_of_the_reference() -> None:
 def test_widths_stand_beside_the_points() -> None:
     texts = [text.get_text() for text in draw_deployment_cost(COST).axes[0].texts]
     assert sorted(texts) == sorted(["64", "16", "64", "64", "64", "64"])
+
+
+def index(name: str, kind: str, mrr: float, speed: float, change: float | None = None) -> IndexSetting:
+    changes: tuple[Comparison, ...] = ()
+    if change is not None:
+        changes = (Comparison(name, "exact", "MRR", change, change - 0.02, change + 0.02, 0.01, 0.01, None, 0, 1, 2),)
+    return IndexSetting(name, kind, 64, {"MRR": Estimate(mrr)}, changes, Estimate(0.9), speed)
+
+
+INDEXES = (
+    index("exact", "exact", 0.75, 1000),
+    index("HNSW M=32, efSearch=16", "HNSW", 0.7, 9000, -0.05),
+    index("HNSW M=32, efSearch=64", "HNSW", 0.74, 4000, -0.01),
+    IndexSetting("IVF-PQ", "IVF-PQ", 0, {"MRR": Estimate.absent("few")}, (), Estimate.absent("few"), None, "few"),
+)
+
+
+def test_indexes_stand_below_by_their_speed_with_intervals_on_the_level_of_exact_search() -> None:
+    upper, lower = draw_deployment_cost(replace(COST, indexes=INDEXES)).axes
+    found = {str(line.get_gid()): (list(line.get_xdata()), list(line.get_ydata())) for line in lower.lines}
+    assert found["index HNSW"] == ([9000, 4000], [0.7, 0.74])
+    assert "index IVF-PQ" not in found
+    assert found["exact"][1] == [0.75, 0.75]
+    assert sum(line.get_gid() == "interval" for line in lower.lines) == 2
+    assert [text.get_text() for text in lower.texts] == ["efSearch=16", "efSearch=64"]
+    assert lower.get_ylabel() == "MRR of 10 documents returned"
+    assert upper.get_ylabel() == "MRR"
+
+
+def test_pca_and_random_dimensions_have_lines_of_their_own() -> None:
+    both = tuple(replace(COST.formats[5], reduction=name) for name in ("PCA", "random"))
+    found = lines(draw_deployment_cost(replace(COST, formats=(*COST.formats, *both))), "format ")
+    assert found["PCA"] == found["random"] == ([64], [0.6])
+    assert found["float32"] == ([64, 256], [0.6, 0.8])
 
 
 def test_a_metric_that_was_not_measured_is_refused() -> None:

@@ -128,6 +128,10 @@ def test_measures_are_tables_and_equal_reasons_are_said_once() -> None:
     assert "95 %: too few" in shown
     assert "diacritics left out  -0.3000  [-0.4000, -0.2500]" in shown
     assert "binary x 384" in shown
+    assert "Through an index, 3 documents a query: change of MRR against exact search" in shown
+    assert "HNSW M=32, efSearch=16  1,796  0.6800  -0.0200" in shown
+    assert "50,000" in shown
+    assert "IVF-PQ: too few" in shown
     assert found.thresholds is not None
     last = found.thresholds.choices[-1]
     twice = replace(found.thresholds, choices=(last, replace(last, wanted=0.99)))

@@ -205,7 +205,8 @@ function storedTheme(): Theme {
   }
 }
 
-function ThemeButton() {
+/** The button that goes from the theme of the system to light and dark. */
+export function ThemeButton() {
   const [theme, setTheme] = useState(storedTheme);
   useLayoutEffect(() => {
     if (theme === 'auto') document.documentElement.removeAttribute('data-theme');

@@ -8,8 +8,11 @@ import { type Column, numbers, scales, Table } from './table';
 /** Words along a scale of differences. */
 export const differenceLegend = ({ low, high }: Domain) => [signed(low, 2), '0', signed(high, 2)];
 
-export function Differences(props: { title: string; rows: Comparison[]; domain: Domain }) {
-  const { title, rows, domain } = props;
+const NOTE =
+  'Difference on the same queries; the interval is resampled by groups of queries, p is adjusted for the number of metrics.';
+
+export function Differences(props: { title: string; rows: Comparison[]; domain: Domain; note?: string }) {
+  const { title, rows, domain, note = NOTE } = props;
   const columns: Column<Comparison>[] = [
     { id: 'Metric', scope: 'row', cell: ({ metric }) => <Name text={metric} length={30} /> },
     numbers('Difference', ({ difference }) => signed(difference), { emphasis: 'strong' }),
@@ -31,10 +34,7 @@ export function Differences(props: { title: string; rows: Comparison[]; domain: 
     numbers('Equal', ({ ties }) => count(ties)),
   ];
   return (
-    <Section
-      title={title}
-      note="Difference on the same queries; the interval is resampled by groups of queries, p is adjusted for the number of metrics."
-    >
+    <Section title={title} note={note}>
       <Table className="types" columns={columns} rows={rows} />
     </Section>
   );

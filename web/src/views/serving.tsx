@@ -3,7 +3,16 @@
 import type { Series } from '../charts/axes';
 import { differenceDomain } from '../charts/interval';
 import { Plot, PlotKey, type PlotSeries, powers, rounds } from '../charts/plot';
-import type { Comparison, Deployment, Figure, Report, Robustness, StorageFormat, Thresholds } from '../contract';
+import type {
+  Comparison,
+  Deployment,
+  Figure,
+  IndexSetting,
+  Report,
+  Robustness,
+  StorageFormat,
+  Thresholds,
+} from '../contract';
 import { count, counted, decimalsOf, fixed, interval, percent, shorten, signed } from '../model/format';
 import type { Store } from '../state';
 import { Section } from './parts';
@@ -30,6 +39,7 @@ export function ServingView({ store }: { store: Store }) {
     <div class="serving">
       {thresholds && <Cut thresholds={thresholds} isDot={report.model.similarity === 'dot'} />}
       {deployment && <Bytes deployment={deployment} />}
+      {deployment?.indexes?.length ? <Indexes indexes={deployment.indexes} k={deployment.k} /> : null}
       {robustness && <Spellings robustness={robustness} />}
       {absent.map(([key, label]) => (
         <p key={key} class="note">
@@ -107,9 +117,12 @@ const KINDS: [string, string, string, string | undefined][] = [
   ['int8', 'int8', '--tint-hue3', '7 4'],
   ['binary', 'binary', '--tint-hue1', '2 3'],
   ['rescored', 'binary, best candidates rescored', '--tint-hue4', undefined],
+  ['PCA', 'float32, PCA', '--tint-hue2', undefined],
+  ['random', 'float32, random dimensions', '--tint-hue5', '2 3'],
 ];
 
-const kindOf = ({ n_rescored, precision }: StorageFormat) => (n_rescored > 0 ? 'rescored' : precision);
+const kindOf = ({ n_rescored, precision, reduction = 'prefix' }: StorageFormat) =>
+  n_rescored > 0 ? 'rescored' : reduction === 'prefix' ? precision : reduction;
 const changeOf = (changes: Comparison[]) => changes.find(({ metric }) => metric === METRIC) ?? null;
 
 /** Quality against bytes, one line a precision; bars are intervals of the difference, on the level of the reference. */
@@ -170,18 +183,32 @@ function Bytes({ deployment }: { deployment: Deployment }) {
   );
 }
 
-function formatColumns(k: number): Column<StorageFormat>[] {
-  const withChange = (write: (change: Comparison) => string) => (format: StorageFormat) => {
+function Indexes({ indexes, k }: { indexes: IndexSetting[]; k: number }) {
+  return (
+    <Section
+      title="Through an index"
+      note={`${METRIC} of the ${k} documents that an index of FAISS returns, and its change against exact search; one that is not returned counts as not found. Bytes grow with every document. Queries a second: one at a time, on one thread of the machine that measured.`}
+    >
+      <Table className="formats" columns={indexColumns(k)} rows={indexes} />
+    </Section>
+  );
+}
+
+type Stored = Pick<StorageFormat, 'name' | 'reason' | 'bytes_in_index' | 'metrics' | 'changes' | 'overlap'>;
+
+/** Columns that formats and indexes share. */
+function costColumns<T extends Stored>(id: string): Column<T>[] {
+  const withChange = (write: (change: Comparison) => string) => (format: T) => {
     const change = changeOf(format.changes);
     return change ? write(change) : '';
   };
   return [
     {
-      id: 'Format',
+      id,
       scope: 'row',
       cell: ({ name, reason }) => <Described name={name} detail={reason && shorten(reason, 200)} />,
     },
-    numbers('Bytes', ({ bytes_in_index }) => count(bytes_in_index)),
+    numbers('Bytes', ({ bytes_in_index }) => (bytes_in_index ? count(bytes_in_index) : '')),
     numbers(METRIC, ({ metrics }) => fixed(metrics[METRIC]?.value), { emphasis: 'strong' }),
     numbers(
       'Change',
@@ -192,10 +219,23 @@ function formatColumns(k: number): Column<StorageFormat>[] {
       withChange(({ low, high }) => interval(low, high)),
       { emphasis: 'muted' },
     ),
-    numbers('Tied', ({ tie_share }) => percent(tie_share.value)),
-    numbers(`Top ${k} kept`, ({ overlap }) => percent(overlap.value)),
   ];
 }
+
+const kept = <T extends Stored>(k: number): Column<T> =>
+  numbers(`Top ${k} kept`, ({ overlap }) => percent(overlap.value));
+
+const formatColumns = (k: number): Column<StorageFormat>[] => [
+  ...costColumns<StorageFormat>('Format'),
+  numbers('Tied', ({ tie_share }) => percent(tie_share.value)),
+  kept(k),
+];
+
+const indexColumns = (k: number): Column<IndexSetting>[] => [
+  ...costColumns<IndexSetting>('Index'),
+  kept(k),
+  numbers('Queries/s', ({ queries_per_second: speed }) => (speed === null ? '' : count(Math.round(speed)))),
+];
 
 /** A name with a line under it that explains it. */
 function Described({ name, detail }: { name: string; detail?: string | null }) {

@@ -74,7 +74,7 @@ function Decision({ verdict, compare }: { verdict: Verdict; compare: Compare | n
 }
 
 /** A reason as a sentence: a capital, unless it starts with a path or a name with digits; a full stop. */
-function sentence(text: string): string {
+export function sentence(text: string): string {
   const line = shorten(text, 600);
   const isWord = /^\p{L}+([\s,:;]|$)/u.test(line);
   const start = isWord ? line.charAt(0).toLocaleUpperCase('en') : line.charAt(0);
@@ -214,11 +214,25 @@ function FactList({ facts }: { facts: Fact[] }) {
 
 type MetricRow = [name: string, metric: Metric];
 
-const BASELINES = [
-  ['chance', 'Chance'],
-  ['lexical', 'n-grams'],
-  ['base', 'Base model'],
-] as const;
+interface Baseline {
+  label: string;
+  /** Its mark on the scale; of the lexical baselines the stronger alone has one. */
+  kind?: ScaleMark['kind'];
+  of: (row: MetricRow) => number | null | undefined;
+}
+
+/** What was measured beside the model, in the order of the columns. */
+function baselinesOf(report: Report): Baseline[] {
+  const stronger = report.lexical_baseline ?? 'n-grams';
+  const others = Object.entries(report.lexical_baselines ?? {}).filter(([name]) => name !== stronger);
+  const all: Baseline[] = [
+    { label: 'Chance', kind: 'chance', of: ([, { chance }]) => chance },
+    { label: stronger, kind: 'lexical', of: ([, { lexical }]) => lexical },
+    ...others.map(([label, values]): Baseline => ({ label, of: ([name]) => values[name] })),
+    { label: 'Base model', kind: 'base', of: ([, { base }]) => base },
+  ];
+  return all.filter(({ of }) => Object.entries(report.metrics).some((row) => typeof of(row) === 'number'));
+}
 
 function Metrics({ report }: { report: Report }) {
   const rows = Object.entries(report.metrics);
@@ -245,13 +259,14 @@ function Metrics({ report }: { report: Report }) {
 /** The value on a scale with every baseline that was measured, and the baselines as numbers. */
 function metricColumns(report: Report, rows: MetricRow[]): Column<MetricRow>[] {
   const references = Object.entries(report.references);
-  const baselines = BASELINES.filter(([key]) => rows.some(([, metric]) => metric[key] !== null));
+  const baselines = baselinesOf(report);
   const domain = shareDomain([
-    ...rows.flatMap(([, { value, high, chance, lexical, base }]) => [value, high, chance, lexical, base]),
+    ...rows.flatMap(([, { value, high }]) => [value, high]),
+    ...baselines.flatMap(({ of }) => rows.map((row) => of(row) ?? null)),
     ...references.flatMap(([, values]) => Object.values(values)),
   ]);
-  const marks: readonly (readonly [kind: string, label: string])[] =
-    references.length > 0 ? [...baselines, ['reference', 'baseline']] : baselines;
+  const marks = baselines.flatMap(({ kind, label }) => (kind ? [[kind, label]] : []));
+  if (references.length > 0) marks.push(['reference', 'baseline']);
   const legend = marks.map(([kind, label]) => (
     <>
       <i class={`scale-mark is-${kind}`} /> {label}
@@ -266,7 +281,7 @@ function metricColumns(report: Report, rows: MetricRow[]): Column<MetricRow>[] {
       legend: ['0', ...legend, fixed(domain.high, 1)],
       scale: ([name, { value, low, high }]) => ({ value, low, high, domain, marks: marksOf(name, report) }),
     }),
-    ...baselines.map(([key, label]) => numbers<MetricRow>(label, ([, metric]) => fixed(metric[key]))),
+    ...baselines.map(({ label, of }) => numbers<MetricRow>(label, (row) => fixed(of(row)))),
     ...references.map(([reference, values], i) =>
       numbers<MetricRow>(`reference ${i}`, ([name]) => fixed(values[name]), {
         header: <Name text={baseName(reference)} length={20} />,
@@ -279,7 +294,8 @@ function marksOf(name: string, report: Report): ScaleMark[] {
   const metric = report.metrics[name];
   const marks: ScaleMark[] = [];
   if (metric.chance !== null) marks.push({ value: metric.chance, label: 'chance', kind: 'chance' });
-  if (metric.lexical !== null) marks.push({ value: metric.lexical, label: 'character n-grams', kind: 'lexical' });
+  if (metric.lexical !== null)
+    marks.push({ value: metric.lexical, label: report.lexical_baseline ?? 'n-grams', kind: 'lexical' });
   if (metric.base !== null) marks.push({ value: metric.base, label: 'base model', kind: 'base' });
   for (const [reference, values] of Object.entries(report.references)) {
     const value = values[name];

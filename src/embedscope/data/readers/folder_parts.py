@@ -138,6 +138,21 @@ def _saved_files(state: Path) -> list[Path]:
         return files
 
 
+def is_data_file(path: Path) -> bool:
+    """Whether the name of a file says that it holds rows, texts or judgments; other texts are notes for people."""
+    return path.name not in _NO_DATA and bool(_bare(path)[1]) and ".txt" not in path.suffixes
+
+
+def bare_name(path: Path) -> str:
+    """The name of a file or folder without the suffixes of a data file."""
+    return _bare(path)[0]
+
+
+def states_role(path: Path) -> bool:
+    """Whether the name of a file or folder says that it holds the corpus, the queries or the judgments of a set."""
+    return _ROLE.fullmatch(bare_name(path)) is not None
+
+
 def _bare(path: Path) -> tuple[str, str]:
     """The name of a data file without suffixes, and its suffixes; "" where it is no data file."""
     name, packed = path.name, ""

@@ -92,6 +92,18 @@ def read_folder(folder: Path, *, split: str | None = None, group: str | None = N
     return _with_qrels(folder, parts, chosen, notes, group=group)
 
 
+def holds_one_set(folder: Path, split: str | None = None) -> bool:
+    """Whether the names of the files of ``folder`` make one data set, of which ``read_folder`` would read the split."""
+    try:
+        parts = find_parts(folder)
+        judgments = [part for part in parts if part.role == QRELS] or _unnamed_judgments(parts)
+        has_rows_only = {part.role for part in parts} == {ROWS}
+        choose_part(parts if has_rows_only else judgments, split)
+    except (DataFormatError, InvalidOptionError):
+        return False
+    return has_rows_only or {CORPUS, QUERIES} <= {part.role for part in parts}
+
+
 def evaluator_folder(value: Mapping[str, object], *, warnings: Iterable[str] = ()) -> Folder:
     """The judged data set of ``{queries, corpus, relevant_docs}``; all queries are kept."""
     queries, documents, qrels = evaluator_parts(value)

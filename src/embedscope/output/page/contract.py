@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-from embedscope.result import BestOfMany, Comparison, Estimate, LevelShift, Metric, Result, TypeChange
+from embedscope.result import BestOfMany, Comparison, Estimate, LevelShift, Metric, Result, SeveralSets, TypeChange
 
 Table = dict[str, Any]
 
@@ -243,3 +243,11 @@ class Payload(TypedDict):
     explanations: NotRequired[ExplanationColumns | None]
     compare: NotRequired[CompareSection | None]
     timeline: NotRequired[TimelineSection | None]
+
+
+class SetsPayload(TypedDict):
+    """What the page of several sets draws: their report.json."""
+
+    kind: Literal["embedscope-sets"]
+    page_version: Literal[1]
+    report: Annotated[Table, SeveralSets]

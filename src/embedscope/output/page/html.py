@@ -52,7 +52,7 @@ def render(payload: Mapping[str, Any], *, title: str) -> str:
     Parameters
     ----------
     payload : mapping
-        What :func:`embedscope.output.page.payload.page_payload` returns.
+        What :func:`embedscope.output.page.payload.page_payload` or `sets_payload` returns.
     title : str
         Of the browser's tab; any text.
 
@@ -102,7 +102,7 @@ def render_run_folder(folder: str | Path) -> str:
 def page_title(report: Mapping[str, Any]) -> str:
     """The title of the page of a report: the verdict and the name of the checkpoint."""
     word = str(report.get("verdict", {}).get("outcome", "report"))
-    checkpoint = str(report.get("model", {}).get("checkpoint", ""))
+    checkpoint = str(report.get("checkpoint") or report.get("model", {}).get("checkpoint", ""))  # several sets, or one
     name = checkpoint.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
     return f"{word.capitalize()}: {name} · embedscope" if name else f"{word.capitalize()} · embedscope"
 
@@ -151,7 +151,7 @@ def _read_payload(path: Path) -> Any:
         raise DataFormatError(
             f"{path} is not JSON ({error}), so the run was cut short or the file was changed. Run visualize again."
         ) from error
-    if not isinstance(payload, dict) or payload.get("kind") != "embedscope-page":
+    if not isinstance(payload, dict) or payload.get("kind") not in ("embedscope-page", "embedscope-sets"):
         raise DataFormatError(
             f'{path} is not the payload of a page: "kind" must be "embedscope-page". Give the output folder of '
             "'embedscope visualize'."
@@ -162,7 +162,10 @@ def _read_payload(path: Path) -> Any:
             f"{path} has page_version {str(version)[:40]}; this program draws version {PAGE_VERSION}. Draw it with the "
             "embedscope that wrote it, or run visualize again."
         )
-    fault = first_fault(payload, parse_json(files("embedscope.output.page").joinpath("schema.json").read_text("utf-8")))
+    schema = parse_json(files("embedscope.output.page").joinpath("schema.json").read_text("utf-8"))
+    if payload["kind"] == "embedscope-sets":
+        schema = {**schema["$defs"]["sets_payload"], "$defs": schema["$defs"]}
+    fault = first_fault(payload, schema)
     if fault is not None:
         raise DataFormatError(f"{path} is not the payload of a page: {fault}. Run visualize again.")
     return payload

@@ -11,6 +11,7 @@ from embedscope.output.pictures.comparison_figure import draw_metric_comparison,
 from embedscope.output.pictures.distribution_figure import draw_similarity_distribution
 from embedscope.output.pictures.heatmap_figure import draw_heatmap
 from embedscope.output.pictures.map_figure import draw_map
+from embedscope.output.pictures.migration_figure import draw_migration
 from embedscope.output.pictures.negative_types_figure import draw_negative_types
 from embedscope.output.pictures.robustness_figure import draw_robustness
 from embedscope.output.pictures.spectrum_figure import draw_spectrum
@@ -25,6 +26,7 @@ __all__ = [
     "draw_map",
     "draw_map_animations",
     "draw_metric_comparison",
+    "draw_migration",
     "draw_negative_types",
     "draw_rank_slopes",
     "draw_robustness",

@@ -40,14 +40,16 @@ BLUE = "#0072b2"
 GREEN = "#009e73"
 VERMILLION = "#d55e00"
 GREY = "#9aa3ad"
+PURPLE = "#a64d86"
 AMBER = "#9a6400"  # the orange of the palette, darkened until it can be read as text
+SKY = "#3a7ca5"  # its sky blue, darkened likewise
 
 RIGHT = GREEN
 WRONG = VERMILLION
 ROLE_COLOURS = {Role.QUERY: BLUE, Role.POSITIVE: GREEN, Role.HARD_NEGATIVE: VERMILLION, Role.DOCUMENT: GREY}
 ROLE_MARKERS = {Role.QUERY: "o", Role.POSITIVE: "^", Role.HARD_NEGATIVE: "X", Role.DOCUMENT: "s"}
 
-VALUE_COLOURS = (BLUE, VERMILLION, "#a64d86", GREEN, "#e69f00", "#56b4e9", "#7a5c3c")
+VALUE_COLOURS = (BLUE, VERMILLION, PURPLE, GREEN, "#e69f00", "#56b4e9", "#7a5c3c")
 """Of the most frequent values of a column; the page has the same."""
 
 TICK = "\N{CHECK MARK}"

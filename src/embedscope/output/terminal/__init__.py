@@ -14,6 +14,7 @@ from embedscope.output.terminal.explanation_lines import print_explanations
 from embedscope.output.terminal.finding_lines import print_example, print_failure_modes, print_findings
 from embedscope.output.terminal.hanging import Hanging, console
 from embedscope.output.terminal.measure_tables import print_measures
+from embedscope.output.terminal.migration_tables import print_migration
 from embedscope.output.terminal.parity_tables import print_parity
 from embedscope.output.terminal.progress import progress_on
 from embedscope.output.terminal.run_tables import (
@@ -23,17 +24,20 @@ from embedscope.output.terminal.run_tables import (
     print_negative_types,
     print_similarity,
 )
+from embedscope.output.terminal.sets_table import print_sets
 from embedscope.output.terminal.timeline_table import print_timeline
 from embedscope.output.terminal.verdict_lines import print_checklist, print_verdict
 from embedscope.output.terminal.wording import metric_warnings, model_line
 from embedscope.protocols import ProgressCallback
 from embedscope.result import (
     Comparison,
+    Migration,
     ModelFacts,
     Parity,
     Result,
     RunComparison,
     Scored,
+    SeveralSets,
     Timeline,
     Verdict,
     VerdictOutcome,
@@ -81,7 +85,7 @@ class Terminal:
         print_metrics(result, results)
         for warning in metric_warnings(result):
             self.warn(warning)
-        print_baselines(result.comparisons, results)
+        print_baselines(result, results)
         print_negative_types(result.negative_types, result.weights, results)
         print_leakage(result.leakage, results)
         print_measures(result, results)
@@ -100,6 +104,15 @@ class Terminal:
         is_fit = result.verdict.outcome is not VerdictOutcome.UNFIT
         self.line(verdict_line(found, result.metrics[found.metric].value, baseline[found.metric], is_fit=is_fit))
 
+    def sets_verdict_line(self, found: SeveralSets) -> None:
+        """The same of several sets, by the means over them; nothing where there is no reference."""
+        mean = found.deciding(found.macro.comparisons)
+        if mean is not None:
+            score = found.macro.metrics[mean.metric].value or 0.0
+            word = found.verdict.outcome
+            is_fit, has_lost = word is not VerdictOutcome.UNFIT, word is VerdictOutcome.RETRAIN
+            self.line(verdict_line(mean, score, score - mean.difference, is_fit=is_fit, has_lost=has_lost))
+
     def examples(self, run: Scored) -> None:
         """Each example with its positives and hard negatives, scores and margin."""
         for example in run.examples:
@@ -113,9 +126,17 @@ class Terminal:
         """Several runs side by side, each by a label that tells it from the others in ``runs``."""
         print_run_comparison(runs, comparison, self._results, n_texts=n_texts)
 
+    def sets(self, found: SeveralSets) -> None:
+        """Several sets in one table, the means over them, and the verdict on all."""
+        print_sets(found, self._results)
+
     def parity(self, found: Parity) -> None:
         """Two ways to encode, and whether they give the same vectors."""
         print_parity(found, self._results)
+
+    def migration(self, found: Migration) -> None:
+        """A swap of models, path by path, and what to do."""
+        print_migration(found, self._results)
 
     def line(self, text: str) -> None:
         """One line of the results, as it is."""

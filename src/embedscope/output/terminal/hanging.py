@@ -111,6 +111,21 @@ def fits(made: Table, console: Console) -> bool:
     return Measurement.get(console, unbounded, made).maximum <= console.width
 
 
+def print_columns(
+    names: Iterable[str], first: Columns, second: Columns, results: Console, *, header: str = "metric"
+) -> None:
+    """One table of all columns, or two below each other where the terminal is too narrow for one."""
+    whole = number_table(names, {**first, **second}, header=header)
+    if fits(whole, results):
+        results.print(whole)
+        return
+    results.print(number_table(names, first, header=header))
+    if not second:
+        return
+    results.print()
+    results.print(number_table(names, second, header=header))
+
+
 def indented(text: str) -> str:
     """The first cell of a row, two columns in, as everything below a heading is."""
     return f"  {text}"

@@ -112,6 +112,31 @@ def _print_deployment(found: DeploymentCost, results: Console) -> None:
             percent(each.overlap.value, 1),
         )
     results.print(made)
+    if found.indexes:
+        _print_indexes(found, results)
+
+
+def _print_indexes(found: DeploymentCost, results: Console) -> None:
+    heading(results, f"Through an index, {found.k} documents a query: change of {METRIC} against exact search")
+    headers = ["  index", "bytes", METRIC, "change", "95 % interval", f"top {found.k} kept", "queries/s"]
+    made = table(headers, texts=["  index"])
+    for each in found.indexes:
+        value, change = each.metrics.get(METRIC), _of_metric(each.changes)
+        if each.reason is None:
+            made.add_row(
+                indented(each.name),
+                f"{each.bytes_in_index:,}",
+                ABSENT if value is None else number(value.value),
+                "" if change is None else number(change.difference, sign=True),
+                "" if change is None else interval(change),
+                percent(each.overlap.value, 1),
+                ABSENT if each.queries_per_second is None else f"{each.queries_per_second:,.0f}",
+            )
+    results.print(made)
+    for each in found.indexes:
+        if each.reason is not None:
+            results.print(Hanging(f"  {each.name}: ", each.reason))
+    results.print(Hanging("  ", "queries/s: one at a time, on one thread of this machine"))
 
 
 def _of_metric(changes: Sequence[Comparison]) -> Comparison | None:

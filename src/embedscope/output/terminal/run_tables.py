@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.text import Text
 
-from embedscope.output.terminal.hanging import Columns, Hanging, fits, heading, indented, number_table, table
-from embedscope.output.terminal.wording import COMPARISON_HEADER, comparison_row, name_of, rated, weight_sentences
-from embedscope.result import Comparison, Distribution, Estimate, Leakage, Metric, NegativeType, Scored, run_label
+from embedscope.output.terminal.hanging import Columns, Hanging, heading, indented, print_columns, table
+from embedscope.output.terminal.wording import COMPARISON_HEADER, comparison_row, rated, weight_sentences
+from embedscope.result import Comparison, Distribution, Estimate, Leakage, NegativeType, Scored, run_label
 from embedscope.result.formatting import band, count, interval, number, percent, queries_of, similarity_name
 
 
@@ -48,7 +48,7 @@ def print_metrics(run: Scored, results: Console) -> None:
     references = {
         numbered[name]: [number(values.get(metric)) for metric in metrics] for name, values in run.references.items()
     }
-    _print_columns(metrics, _own_columns(list(metrics.values())), references, results)
+    print_columns(metrics, _own_columns(run), references, results)
     for name, place in numbered.items():
         if name != place:
             results.print(Hanging(f"  {place} ", run_label(name)))
@@ -56,33 +56,25 @@ def print_metrics(run: Scored, results: Console) -> None:
         results.print(Hanging("  ", Text(f"MRR is {band('MRR', metrics['MRR'].value)} on the rated bands", "dim")))
 
 
-def _own_columns(metrics: Sequence[Metric]) -> Columns:
+def _own_columns(run: Scored) -> Columns:
+    metrics = run.metrics.values()
     columns = {
         "value": [number(m.value) for m in metrics],
         "95 % interval": [interval(m) for m in metrics],
         "chance": [number(m.chance) for m in metrics],
     }
-    baselines = {"n-grams": [m.lexical for m in metrics], "base model": [m.base for m in metrics]}
+    baselines = {name: [values.get(m.name) for m in metrics] for name, values in run.lexical_columns.items()}
+    baselines["base model"] = [m.base for m in metrics]
     known = {name: values for name, values in baselines.items() if any(value is not None for value in values)}
     return columns | {name: [number(value) for value in values] for name, values in known.items()}
 
 
-def _print_columns(names: Iterable[str], first: Columns, second: Columns, results: Console) -> None:
-    """One table of all columns, or two below each other where the terminal is too narrow for one."""
-    whole = number_table(names, {**first, **second})
-    if fits(whole, results):
-        results.print(whole)
-        return
-    results.print(number_table(names, first))
-    results.print()
-    results.print(number_table(names, second))
-
-
-def print_baselines(comparisons: Sequence[Comparison], results: Console) -> None:
+def print_baselines(run: Scored, results: Console) -> None:
     """Paired differences to what the model has to beat."""
-    if comparisons:
+    if run.comparisons:
         heading(results, "Against what it has to beat, on the same queries")
-        print_comparisons(comparisons, {c.b: name_of(c.b) for c in comparisons}, "b", results)
+        names = {c.b: run.baseline_names.get(c.b, run_label(c.b)) for c in run.comparisons}
+        print_comparisons(run.comparisons, names, "b", results)
 
 
 def print_comparisons(comparisons: Sequence[Comparison], names: Mapping[str, str], side: str, results: Console) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from embedscope.result import BASELINES, Comparison, Estimate, LevelShift, ModelFacts, Scored, run_label
+from embedscope.result import Comparison, Estimate, LevelShift, ModelFacts, Scored, run_label
 from embedscope.result.formatting import band, estimate, interval, number, p_value, percent_estimate, rank_name
 
 _COUNTS = f"{'better':>6}  {'worse':>6}  {'equal':>6}"
@@ -42,11 +42,6 @@ def _short(value: str) -> str:
         return f"{float(value):.4g}" if "." in value else value
     except ValueError:
         return value
-
-
-def name_of(run: str) -> str:
-    """A run or a baseline as a person calls it."""
-    return BASELINES.get(run, run_label(run))
 
 
 def weight_sentences(weights: Mapping[str, Estimate]) -> list[str]:

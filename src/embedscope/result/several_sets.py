@@ -1,0 +1,68 @@
+"""Several data sets under one verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from embedscope.result.comparisons import Comparison
+from embedscope.result.decision import Check, Verdict
+from embedscope.result.estimate import Estimate
+from embedscope.result.scores import Metric
+
+SHOWN = "MRR"
+"""The metric by which sets are shown side by side, and whose differences decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetResult:
+    """What one of several sets says; ``folder``, below that of the report, holds everything else.
+
+    ``comparisons`` are the paired differences to the reference, ``p_adjusted`` after Holm over the primary metrics of
+    all sets; the verdict is by these.
+    """
+
+    name: str
+    path: str
+    folder: str
+    n_queries: int
+    n_effective: float | None
+    n_documents: int
+    metrics: Mapping[str, Metric]
+    comparisons: tuple[Comparison, ...]
+    checklist: tuple[Check, ...]
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Macro:
+    """Means over the sets, each counted once. Intervals rest on the queries within the sets: the sets are fixed.
+
+    ``lexical`` are the means of what was the stronger of n-grams and BM25 on each set. Wins, losses and ties of the
+    ``comparisons`` count the queries of all sets.
+    """
+
+    metrics: Mapping[str, Estimate]
+    lexical: Mapping[str, float]
+    comparisons: tuple[Comparison, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeveralSets:
+    """One model on several sets: each set, the means over them, and the verdict on all.
+
+    ``reference`` is what ``checkpoint`` is compared with; None where it stands alone.
+    """
+
+    checkpoint: str
+    reference: str | None
+    sets: tuple[SetResult, ...]
+    macro: Macro
+    verdict: Verdict
+    seed: int
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+
+    def deciding(self, rows: Sequence[Comparison]) -> Comparison | None:
+        """The difference that decides among those of one set or of the means; None without a reference."""
+        return next((row for row in rows if (row.a, row.metric) == (self.checkpoint, SHOWN)), None)
