@@ -132,7 +132,7 @@ def test_the_table_of_epochs_stands_whole_on_any_terminal(
     assert head.split()[:2] == ["epoch", "MRR"]
 
 
-def test_two_checkpoints_with_one_name_in_two_trainings_are_told_apart(
+def test_two_checkpoints_with_one_name_in_two_trainings_are_differing_parts(
     scene: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for where, quality in (("a", 0.2), ("b", 0.8)):

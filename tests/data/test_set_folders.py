@@ -75,7 +75,7 @@ def test_a_split_that_names_one_of_them_leaves_the_folder_one_data_set(tmp_path:
     assert list(named_sets([str(tmp_path / "all")], split="test")) == ["a", "b"]
 
 
-def test_sets_of_one_name_are_told_apart_by_what_stands_before_it(tmp_path: Path) -> None:
+def test_sets_of_one_name_are_differing_parts_by_what_stands_before_it(tmp_path: Path) -> None:
     files = [write_rows(tmp_path / folder / "test.json") for folder in ("a", "b")]
     assert list(named_sets([str(file) for file in files])) == ["a/test", "b/test"]
     alike = [write_rows(tmp_path / "c" / name) for name in ("x.json", "x.jsonl")]

@@ -185,7 +185,7 @@ def test_two_languages_in_one_script_are_two_slices_in_an_order_that_is_always_t
     assert names == ["in Cyrillic script", "in Han script", "in Latin script", "in English", "in Vietnamese"]
 
 
-def test_without_a_pack_texts_are_told_apart_by_script_and_not_by_language() -> None:
+def test_without_a_pack_texts_are_differing_parts_by_script_and_not_by_language() -> None:
     facts = QueryFacts(["quiet room", "комната", "房间"], (), np.ones(3, dtype=np.int64), [frozenset()] * 3, {})
     names = [feature.name for feature in query_features(facts) if feature.family == "language"]
     assert names == ["in Cyrillic script", "in Han script", "in Latin script"]

@@ -111,7 +111,7 @@ class TestTsneAffinities:
         p = tsne_affinities(indices, np.ones((3, 2)), 2.0).toarray()
         np.testing.assert_allclose(p, (np.ones((3, 3)) - np.eye(3)) / 6)
 
-    def test_neighbours_that_coincide_share_a_row_that_cannot_be_told_apart(self) -> None:
+    def test_neighbours_that_coincide_share_a_row_that_cannot_be_differing_parts(self) -> None:
         indices, distances = neighbors(20, 9)
         p = tsne_affinities(indices, np.zeros_like(distances), 3.0)
         assert np.isfinite(p.data).all()

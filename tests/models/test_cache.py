@@ -61,7 +61,7 @@ def test_what_was_put_is_found_and_nothing_else(
     np.testing.assert_array_equal(found.vectors, vectors_for([asked[row] for row in found.rows]))
 
 
-def test_texts_are_told_apart_by_content_after_nfc() -> None:
+def test_texts_are_differing_parts_by_content_after_nfc() -> None:
     keys = text_keys(["é", "e\u0301", "e", "\ud800", " e"])
     assert keys.shape == (5, 16)
     assert (keys[0] == keys[1]).all()
@@ -92,7 +92,7 @@ def test_many_small_segments_become_one_and_lose_nothing(tmp_path: Path) -> None
         assert_holds(store, texts)
 
 
-def test_two_keys_that_begin_alike_are_told_apart(tmp_path: Path) -> None:
+def test_two_keys_that_begin_alike_are_differing_parts(tmp_path: Path) -> None:
     keys = np.zeros((3, 16), dtype=np.uint8)
     keys[1, 15] = 1
     vectors = np.array([[1.0], [2.0]], dtype=np.float32)

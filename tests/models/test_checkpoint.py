@@ -117,7 +117,7 @@ def test_an_unchanged_encoder_is_recognised_so_that_cached_base_embeddings_serve
     assert any("equals the base model" in note for note in whole.facts.notes)
 
 
-def test_a_changed_encoder_is_used_and_told_apart(
+def test_a_changed_encoder_is_used_and_differing_parts(
     tmp_path: Path, tiny: Any, make_tiny: Any, head_tensors: Any, torch_head: Any, texts: tuple[str, ...]
 ) -> None:
     other = make_tiny(tmp_path / "other", 32, seed=7)

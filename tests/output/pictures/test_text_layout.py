@@ -15,7 +15,7 @@ from embedscope.output.pictures.text_layout import (
     display_width,
     ellipsis,
     plain,
-    told_apart,
+    differing_parts,
     wrap,
 )
 
@@ -131,13 +131,13 @@ class TestPlain:
         assert len(plain("x" + "\u0301" * 200)) == 5
 
 
-class TestToldApart:
+class TestDifferingParts:
     @staticmethod
     def shown(*texts: str) -> list[str]:
         def fit(text: str) -> str:
             return ellipsis(text, 20)
 
-        return [fit(text) for text in told_apart(texts, fit)]
+        return [fit(text) for text in differing_parts(texts, fit)]
 
     def test_texts_that_differ_where_they_are_cut_stay_as_they_are(self) -> None:
         assert self.shown("a red house", "a blue house by the sea") == ["a red house", "a blue house by the…"]

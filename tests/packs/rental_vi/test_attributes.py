@@ -54,7 +54,7 @@ def test_every_way_of_writing_an_area_is_the_same_area(text: str) -> None:
     assert [area.value for area in areas(text)] == [25]
 
 
-def test_a_price_behind_an_area_and_an_area_behind_a_price_are_told_apart() -> None:
+def test_a_price_behind_an_area_and_an_area_behind_a_price_are_differing_parts() -> None:
     assert [p.value for p in prices("4tr 25m2")] == [4_000_000]
     assert [a.value for a in areas("4tr 25m2")] == [25]
 

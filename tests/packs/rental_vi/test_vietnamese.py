@@ -47,7 +47,7 @@ def test_the_spellings_of_any_text_are_of_equal_length(text: str) -> None:
     is_vietnamese(text)
 
 
-def test_vietnamese_and_english_are_told_apart_with_and_without_marks() -> None:
+def test_vietnamese_and_english_are_differing_parts_with_and_without_marks() -> None:
     texts = [
         "phòng trọ quận 10",
         "phong tro gan cho, gia duoi 5 trieu",

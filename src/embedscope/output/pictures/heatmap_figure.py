@@ -15,7 +15,7 @@ from matplotlib.patches import Rectangle
 from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
-from embedscope.output.pictures.text_layout import ellipsis, told_apart
+from embedscope.output.pictures.text_layout import ellipsis, differing_parts
 from embedscope.protocols import BoolArray, Float32Array
 from embedscope.result import Scored
 from embedscope.result.formatting import count, similarity_name
@@ -127,7 +127,7 @@ def _labels(texts: Iterable[str]) -> list[str]:
     def fit(text: str) -> str:
         return ellipsis(ellipsis(text, LABEL_COLUMNS), (_LABEL_SPACE - 0.1) * 72, width)
 
-    return [fit(text) for text in told_apart([style.shown(text) or "(empty)" for text in texts], fit)]
+    return [fit(text) for text in differing_parts([style.shown(text) or "(empty)" for text in texts], fit)]
 
 
 def _write_numbers(axes: Axes, image: AxesImage, similarity: Float32Array) -> None:

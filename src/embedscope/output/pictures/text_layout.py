@@ -98,7 +98,7 @@ def ellipsis(text: str, limit: float, measure: Measure = display_width) -> str:
     return _cut(pieces, low)
 
 
-def told_apart(texts: Sequence[str], fit: Callable[[str], str]) -> list[str]:
+def differing_parts(texts: Sequence[str], fit: Callable[[str], str]) -> list[str]:
     """Each text without what it begins with, where ``fit`` would cut it and a different text to the same.
 
     Such a text begins with an ellipsis, at the word before the first difference.

@@ -16,7 +16,7 @@ from matplotlib.transforms import blended_transform_factory
 from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
-from embedscope.output.pictures.text_layout import ellipsis, told_apart, wrap
+from embedscope.output.pictures.text_layout import ellipsis, differing_parts, wrap
 from embedscope.result import Example, ExampleKind, Scored
 from embedscope.result.formatting import count, rank_name
 
@@ -224,6 +224,6 @@ def _fitting(rows: Sequence[_Row], width: float) -> Iterator[tuple[str, str]]:
     taken = max((width_of(each) + 0.1 * 72 for each in types if each), default=0.0)
     texts = [style.shown(row.text) or "(empty text)" for row in rows]
     # Told apart in what the longest brackets leave, so that no brackets hide the difference.
-    parts = told_apart(texts, lambda text: ellipsis(text, width * 72 - taken, width_of))
+    parts = differing_parts(texts, lambda text: ellipsis(text, width * 72 - taken, width_of))
     for part, own in zip(parts, types, strict=True):
         yield ellipsis(part, width * 72 - (width_of(own) + 0.1 * 72 if own else 0.0), width_of), own
