@@ -280,26 +280,25 @@ def checkpoint_of(settings: Settings) -> str:
 
 
 def require_encoder(names: Sequence[str], settings: Settings) -> None:
-    """Refuse, with ``InvalidOptionError``, options that would change nothing for any of ``names``, what is judged.
+    """Refuse, with ``InvalidOptionError``, what would change nothing for any of ``names``, which are judged.
 
-    What needs vectors where ranked lists are judged, prompts where no text is encoded, heads, fusion and reranking
-    where there is none, a model's name where none is an endpoint, how a checkpoint encodes where none is a checkpoint.
+    What needs vectors where ranked lists are judged, prompts where no text is encoded, a model's name where none is an
+    endpoint, how a checkpoint encodes where none is a checkpoint, and how is fused or reranked where nothing is.
     """
-    own = settings.model
-    are_runs = all(_is_run(name, settings) for name in names)
-    if are_runs or own.fuse or own.rerank is not None or own.head is not Head.DENSE:
+    own, systems = settings.model, (*names, *settings.model.fuse)
+    is_reordered = own.fuse or own.rerank is not None or own.head is not Head.DENSE
+    if is_reordered or all(_is_run(name, settings) for name in names):
         require_unused(
             NO_VECTORS,
             (settings.measure, ("geometry", "robustness", "deployment_cost", "wanted_precision")),
             (settings.maps, ("perplexity", "color_by")),
         )
-    systems = (*names, *own.fuse)
     if all(_is_run(name, settings) for name in systems):
-        used = (*PROMPTS, "pooling", "max_length", "head_module", "activation", "base_model", "similarity")
-        require_unused(NO_VECTORS, (own, used))
+        used = ("pooling", "max_length", "head_module", "activation", "base_model", "similarity", "head")
+        require_unused(NO_VECTORS, (own, (*PROMPTS, *used)))
     encoded = [name for name in systems if not (_is_embedding_file(name, settings) or _is_run(name, settings))]
     if not encoded:
-        require_unused("no text is encoded where vectors were made before", (own, PROMPTS))
+        require_unused("no text is encoded where vectors were made before", (own, (*PROMPTS, "head")))
     if not any(map(is_endpoint, encoded)):
         require_unused("only an endpoint (http://HOST/v1) is asked for a model by name", (own, ("model",)))
     elif all(map(is_endpoint, encoded)) and own.rerank is None:
@@ -314,7 +313,8 @@ def require_encoder(names: Sequence[str], settings: Settings) -> None:
 
 
 def _is_run(name: str, settings: Settings) -> bool:
-    return name == settings.model.run or is_bm25(name) or (name != settings.model.embeddings and is_run_file(name))
+    own = settings.model
+    return name == own.run or (name != own.embeddings and (is_bm25(name) or is_run_file(name)))
 
 
 def _is_embedding_file(name: str, settings: Settings) -> bool:
@@ -331,7 +331,7 @@ def embed(
 ) -> Embedded:
     """The collection under what ``name`` names, its base, and the baseline of the settings.
 
-    ``run_object`` is the run itself, where the settings do not name a file.
+    ``run_object`` is the run itself, where the settings do not name a file; ``loader`` stands for `load`.
     """
     own = embed_with(name, collection, settings, log, run_object=run_object, loader=loader)
     return with_baseline(own, collection, settings, log, loader)
@@ -400,13 +400,13 @@ def _one_system(
     run_object: Any = None,
     loader: Loader | None = None,
 ) -> Embedded:
-    """The collection under the checkpoint, embedding file or ranking ``name``, as it is."""
+    """The collection under the checkpoint, embedding file or run ``name``, as it is."""
     if _is_embedding_file(name, settings):
         found = load_precomputed(name, collection, similarity=settings.model.similarity)
         log.model(found.facts)
         return Embedded(found)
     if _is_run(name, settings):
-        if is_bm25(name):
+        if run_object is None and is_bm25(name):
             lists = bm25_lists(collection)
         else:
             lists = load_lists(name if run_object is None else run_object, collection)

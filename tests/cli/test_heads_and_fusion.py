@@ -84,6 +84,22 @@ def test_fused_and_reranked_lists_are_judged_with_their_names(desk: Path, capsys
     assert report(desk)["inputs"]["rerank"] == str(desk / "cross")
 
 
+def test_a_run_file_is_fused_and_reranked_as_the_checkpoint_that_it_is_of(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluate(desk, capsys, "--checkpoint", "late", output="late-run")
+    orders = ("--fuse", "splade", "--rerank", "cross", "--rerank-depth", "5")
+    for system in (("--checkpoint", "late"), ("--run", str(desk / "late-run" / "run.trec"))):
+        done = evaluate(desk, capsys, *system, *orders, output=system[0].strip("-"))
+        assert done.status == 0, done.err
+    one, other = (report(desk, name)["metrics"]["MRR"]["value"] for name in ("checkpoint", "run"))
+    assert one == pytest.approx(other, abs=1e-6)
+    done = evaluate(
+        desk, capsys, "--checkpoint", "splade", "--fuse", str(desk / "late-run" / "run.trec"), output="back"
+    )
+    assert done.status == 0, done.err
+
+
 def test_reranking_all_documents_orders_them_as_the_cross_encoder_alone_does(
     desk: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from sentence_transformers import SparseEncoder
+from sentence_transformers import MultiVectorEncoder, SparseEncoder
 from tests.support.tiny_model import TEXTS, write_tiny
 from tests.support.tiny_scorers import write_cross, write_late, write_splade
 
@@ -84,6 +84,31 @@ def test_a_late_interaction_model_scores_as_sentence_transformers_does_with_its_
     np.testing.assert_allclose(as_matrix(lists, collection), theirs(model, collection), atol=1e-5)
     assert (lists.facts.layout, lists.facts.dim) == (Layout.LATE_INTERACTION, 16)
     assert (lists.facts.query_prompt, lists.facts.document_prompt) == ("hai ", "ba ")
+
+
+def test_a_folder_of_pylate_is_read_as_sentence_transformers_reads_it(
+    late: tuple[Path, Any], tmp_path: Path, collection: Collection
+) -> None:
+    own = Path(shutil.copytree(late[0], tmp_path / "model"))
+    kinds = (("", "sentence_transformers.models.Transformer"), ("1_Dense", "pylate.models.Dense.Dense"))
+    entries = [{"idx": i, "name": str(i), "path": path, "type": kind} for i, (path, kind) in enumerate(kinds)]
+    (own / "modules.json").write_text(json.dumps(entries))
+    stated = {"query_prefix": "[Q] ", "document_prefix": "[D] ", "do_query_expansion": False, "document_length": 40}
+    general = {"model_type": "ColBERT", "prompts": {}, "similarity_fn_name": "maxsim", **stated}
+    (own / "config_sentence_transformers.json").write_text(json.dumps(general))
+    lists = ranked(own, collection)
+    assert lists.facts.layout == Layout.LATE_INTERACTION
+    assert (lists.facts.query_prompt, lists.facts.document_prompt) == ("[Q] ", "[D] ")
+    torch.manual_seed(0)  # of the vectors of the two markers, which the tiny vocabulary does not have
+    model = MultiVectorEncoder(str(own), device="cpu")
+    torch.manual_seed(0)
+    again = ranked(own, collection)
+    np.testing.assert_allclose(as_matrix(again, collection), theirs_with_task(model, collection), atol=1e-5)
+
+
+def theirs_with_task(model: Any, collection: Collection) -> np.ndarray:
+    queries, documents = model.encode_query(list(collection.queries)), model.encode_document(list(collection.documents))
+    return np.asarray(model.similarity(queries, documents))
 
 
 def test_a_prompt_that_is_asked_for_stands_before_the_texts(late: tuple[Path, Any], collection: Collection) -> None:

@@ -91,3 +91,7 @@ def sources() -> Iterator[Path]:
 def test_no_other_module_writes_an_interval() -> None:
     written = re.compile(r"\[\{[^}\]]*low[^\]]*\}, \{[^\]]*high[^\]]*\}\]")
     assert [path.name for path in sources() if written.search(path.read_text(encoding="utf-8"))] == []
+
+
+def test_a_number_that_is_none_or_nan_is_a_dash() -> None:
+    assert form.number(None) == form.number(float("nan")) == form.number(float("nan"), 2, sign=True) == form.ABSENT

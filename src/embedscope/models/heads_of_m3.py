@@ -125,7 +125,7 @@ def lists_of_heads(
     mixed = weights_for("--head all", ["dense", "sparse", "colbert"], own_weights if is_all else ())
     heads = TokenHeads(*_heads_of(model, settings.head), settings.batch_size)
     facts = _facts(model, settings.head, heads, mixed)
-    log.model(facts)
+    log.fact("Head", str(facts.head))
     dense = embed_collection(collection, model, store, batch_size=settings.batch_size) if is_all else None
     with log.progress("Encoding", unit="texts") as progress:
         queries = heads.outputs(collection.queries, model.query_prompt)
@@ -210,10 +210,11 @@ def _facts(model: Model, asked: Head, heads: TokenHeads, mixed: Sequence[float])
     dims = {Head.SPARSE: int(heads.encoder.folder.config.get("vocab_size", 0))}
     if asked is Head.COLBERT:
         dims[asked] = len(heads.heads[asked].bias)
+    facts = model.facts if asked is Head.ALL else replace(model.facts, pooling=None, pooling_source=None)
     return replace(
-        model.facts,
+        facts,
         head=said if asked is Head.ALL else f"{'ColBERT' if asked is Head.COLBERT else asked} head",
-        dim=dims.get(asked, model.facts.dim),
+        dim=dims.get(asked, facts.dim),
         similarity=SCORE,
-        notes=tuple(note for note in model.facts.notes if not note.startswith(tuple(FILES.values()))),
+        notes=tuple(note for note in facts.notes if not note.startswith(tuple(FILES.values()))),
     )

@@ -46,7 +46,7 @@ def reranked(lists: RankedLists, collection: Collection, settings: ModelSettings
     queries = lists.query_of_entry
     is_first = places(queries) < depth
     pairs = list(zip(queries[is_first].tolist(), lists.documents[is_first].tolist(), strict=True))
-    log.step(f"Reranking the first {depth:,} documents of each query: {len(pairs):,} pairs")
+    log.step(f"Reranking the first {depth:,} documents of each query by {name}: {len(pairs):,} pairs")
     scores = _scores(scorer, pairs, collection, log)
     facts = replace(
         lists.facts,

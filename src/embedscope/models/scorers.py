@@ -100,7 +100,6 @@ def _refuse_made_up_weights(folder: ModelFolder, model: Any) -> None:
     transformer = model[0].model
     *_, report = type(transformer).from_pretrained(
         str(folder.transformer),
-        config=transformer.config,
         output_loading_info=True,
         ignore_mismatched_sizes=True,
         device_map={"": "meta"},

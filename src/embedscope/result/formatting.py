@@ -57,9 +57,9 @@ def one_word(name: str) -> str:
 def number(value: float | None, decimals: int | None = None, *, sign: bool = False) -> str:
     """A value with as many digits as a reader needs: four decimals, or one where it is 10 or more.
 
-    ``decimals`` sets their number; ``sign`` writes the plus of a difference. None is a dash.
+    ``decimals`` sets their number; ``sign`` writes the plus of a difference. None and NaN are a dash.
     """
-    if value is None:
+    if value is None or math.isnan(value):
         return ABSENT
     form = (",.1f" if abs(value) >= 10 else ".4f") if decimals is None else f".{decimals}f"
     rounded = round(value, int(form[-2])) + 0.0  # the sum takes the sign from a zero

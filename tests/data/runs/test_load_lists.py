@@ -6,6 +6,7 @@ import bz2
 import gzip
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -249,6 +250,14 @@ def test_a_rank_column_against_the_scores_is_said_and_the_scores_count(
     assert "rank column" not in " ".join(load_lists(file, collection).notes)
 
 
+def test_judgments_in_place_of_a_run_are_said(collection: Collection) -> None:
+    perfect = {"q1": {"d1": 1.0}, "q2": {"d2": 2.0}, "q10": {"d3": 1.0}}
+    said_of_qrels = "The lists are the judgments of the data set, with gains as scores: no system ranked them."
+    assert said_of_qrels in load_lists(perfect, collection).notes
+    assert said_of_qrels not in load_lists({**perfect, "q10": {"d3": 0.9}}, collection).notes
+    assert said_of_qrels not in load_lists({**perfect, "q10": {"d3": 1.0, "d1": 0.1}}, collection).notes
+
+
 # --- refusals ------------------------------------------------------------------------------------------------------
 
 BROKEN: dict[str, tuple[bytes, str]] = {
@@ -259,7 +268,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "UTF-16": (TREC.encode("utf-16"), "UTF-16"),
     "ragged": (TREC.encode() + b"# x\n\nq2 Q0 d1 7 0.5\n", "line 9: expected six columns"),
     "a name with a blank": (TREC.encode() + b"q2 Q0 d 5 7 0.5 t\n", "line 7: expected six columns"),
-    "judgments": (b"q1 0 d1 1\n", "Judgments (four columns) go into the data set"),
+    "judgments": (b"q1 0 d1 1\n", "Four columns are judgments, which belong to the data set."),
     "a word as score": (TREC.encode() + b"q2 Q0 d1 7 high t\n", "line 7: expected a number as the score, came 'high'"),
     "not UTF-8": (TREC.encode() + b"q2 Q0 d\xff 7 0.5 t\n", "line 7: the byte 0xFF is not UTF-8"),
     "NaN": (b"#\n" + TREC.encode() + b"q2 Q0 d1 7 nan t\n", "line 8: the score nan is not finite"),
@@ -374,3 +383,19 @@ def test_one_content_has_one_fingerprint(collection: Collection) -> None:
     other = {**RUN, "q1": {**RUN["q1"], "d1": 3.75}}
     digests = [load_lists(run, collection).facts.fingerprint for run in (RUN, dict(RUN), other)]
     assert digests[0] == digests[1] != digests[2]
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_whatever_a_file_holds_it_is_read_or_refused(kind: str, tmp_path: Path, collection: Collection) -> None:
+    generator = np.random.default_rng(list(FILES).index(kind))
+    file, content = tmp_path / "run", FILES[kind][1]
+    for _ in range(60):
+        changed = bytearray(content)
+        for place in generator.integers(0, len(changed), generator.integers(1, 4)):
+            changed[place] = generator.choice(np.frombuffer(b'\x00\xff\n\t "{}[]:,.-e9#x' + content, dtype=np.uint8))
+        file.write_bytes(
+            bytes(changed[: generator.integers(1, len(changed) + 1)] if generator.random() < 0.3 else changed)
+        )
+        is_run_file(file)
+        with suppress(DataFormatError):
+            load_lists(file, collection)

@@ -1,6 +1,6 @@
 /** The model beside others on the same queries: paired differences with their intervals. */
 import { differenceDomain } from '../charts/interval';
-import type { Page } from '../contract';
+import type { Page, Report } from '../contract';
 import { baseName, shorten } from '../model/format';
 import { groupsOf } from '../model/groups';
 import type { Store } from '../state';
@@ -17,8 +17,11 @@ const NAMES: Record<string, string> = {
   random: 'random projection of the base model',
   model: 'model',
 };
-const titleOf = (name: string, lexical = 'n-grams') =>
-  shorten(name === 'lexical' ? lexical : (NAMES[name] ?? baseName(name)), 40);
+const titleOf = (name: string) => shorten(NAMES[name] ?? baseName(name), 40);
+
+/** A baseline with the name of the lexical one, which is the stronger of two. */
+const against = (name: string, { lexical_baseline: lexical = 'n-grams' }: Report) =>
+  name !== 'lexical' ? titleOf(name) : lexical === 'n-grams' ? 'character n-grams' : lexical;
 
 export function CompareView({ store }: { store: Store }) {
   const { report, compare } = store.page;
@@ -30,7 +33,7 @@ export function CompareView({ store }: { store: Store }) {
       {[...pairs].map(([key, rows]) => (
         <Differences
           key={key}
-          title={`${titleOf(rows[0].a)} against ${titleOf(rows[0].b, report.lexical_baseline)}`}
+          title={`${titleOf(rows[0].a)} against ${against(rows[0].b, report)}`}
           rows={rows}
           domain={domain}
         />

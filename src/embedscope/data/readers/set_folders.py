@@ -44,12 +44,12 @@ def _sets_in(path: Path, split: str | None, depth: int) -> list[Path]:
     inner = list(_entries(path)) if path.is_dir() and depth else []
     if not inner or any(states_role(entry) or bare_name(entry) in _SPLITS for entry in inner):
         return [path]  # one data set, perhaps with something wrong, which its reader will say
-    if holds_one_set(path, split) and not (split is None and len(inner) > 1 and _is_judged_below(path)):
+    if holds_one_set(path, split) and not (split is None and len(inner) > 1 and _has_qrels_below(path)):
         return [path]
     return [found for entry in inner for found in _sets_in(entry, split, depth - 1)]
 
 
-def _is_judged_below(folder: Path) -> bool:
+def _has_qrels_below(folder: Path) -> bool:
     """Whether a folder in ``folder``, which states no role itself, is one of judged queries."""
     return any(part.role != ROWS for part in find_parts(folder))
 

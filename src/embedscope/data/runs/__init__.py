@@ -83,9 +83,9 @@ def load_lists(run: object, collection: Collection, *, source: str | None = None
         data set; the message says where.
     """
     name = describe_run(run) if source is None else source
+    path = require_path(os.path.expanduser(str(run))) if is_path(run) else None
     with located(name):
-        if is_path(run):
-            path = require_path(os.path.expanduser(str(run)))
+        if path is not None:
             entries = _read_file(path)
             with path.open("rb") as file:
                 fingerprint = hashlib.file_digest(file, "sha256").hexdigest()

@@ -60,9 +60,12 @@ def lists_of_entries(entries: RunEntries, collection: Collection, *, source: str
     _require_mostly_inside(entries, document_rows, collection)
     if queries.are_shared or documents.are_shared:
         query_rows, document_rows, scores = _best_of_each(query_rows, document_rows, scores)
+    is_judgments = _are_judgments(query_rows, document_rows, scores, collection)
     sizes = np.bincount(query_rows, minlength=len(collection.queries))
     n_outside = int(np.count_nonzero(document_rows < 0))
     notes = (*entries.notes, *_notes(queries, documents, sizes, n_outside, is_of_rows=bool(collection.columns)))
+    if is_judgments:
+        notes = (*notes, "The lists are the judgments of the data set, with gains as scores: no system ranked them.")
     facts = ModelFacts(source, entries.layout, 0, fingerprint=fingerprint, notes=notes, similarity="score")
     return RankedLists.of_scores(query_rows, document_rows, scores, len(sizes), facts, notes=notes, outside=outside)
 
@@ -157,9 +160,20 @@ def _best_of_each(
     return queries[is_first], documents[is_first], scores[is_first]
 
 
+def _are_judgments(queries: IntArray, documents: IntArray, scores: Float64Array, collection: Collection) -> bool:
+    """Whether a run returns what is relevant and nothing else, with the gains as scores."""
+    if len(scores) != len(collection.relevant):
+        return False
+    order = np.lexsort((documents, queries))
+    owners = np.repeat(np.arange(len(collection.queries)), np.diff(collection.indptr))
+    stated = (owners, collection.relevant, collection.gains)
+    found = (column[order] for column in (queries, documents, scores))
+    return all(map(np.array_equal, found, stated))
+
+
 def _notes(queries: _Names, documents: _Names, sizes: IntArray, n_outside: int, *, is_of_rows: bool) -> list[str]:
     """What a reader of the figures has to know of the run, one sentence each; ``sizes`` are those of the lists."""
-    notes = [f"Lists of up to {sizes.max():,} documents: what stands in none counts as not found."]
+    notes = [f"Lists of up to {count(int(sizes.max()), 'document')}: what stands in none counts as not found."]
     by_text = [what for what, side in (("queries", queries), ("documents", documents)) if side.is_by_text]
     if by_text:
         notes.append(f"The {' and '.join(by_text)} were found by text.")

@@ -123,10 +123,14 @@ def _refuse_first_fault(block: bytes, number: int) -> None:
             continue
         words = line.split()
         if len(words) != len(_COLUMNS):
-            is_qrels = " Judgments (four columns) go into the data set, not into --run." if len(words) == 4 else ""
+            if len(words) == 4:
+                remedy = "Four columns are judgments, which belong to the data set."
+            elif len(words) > len(_COLUMNS):
+                remedy = "A name cannot hold a blank; write it as %20."
+            else:
+                remedy = "Correct the line, or write the run again."
             raise DataFormatError(
-                f"line {at}: expected six columns ({' '.join(_COLUMNS)}), came {len(words)}: {excerpt(line)}. A name "
-                f"cannot hold a blank; write it as %20.{is_qrels}"
+                f"line {at}: expected six columns ({' '.join(_COLUMNS)}), came {len(words)}: {excerpt(line)}. {remedy}"
             )
         if not _is_number(words[4]):
             raise DataFormatError(f"line {at}: expected a number as the score, came {excerpt(words[4])}.")
