@@ -99,6 +99,7 @@ def test_two_heads_on_one_encoder_need_no_text_encoded(
         (["{bad}", "{folder}/./bad.npz"], "OLD and NEW are both"),
         (["{bad}", "nowhere.npz"], "There is no checkpoint 'nowhere.npz'"),
         (["{bad}", "{few}"], "lacks"),
+        (["bm25", "{good}"], "'bm25' gives ranked lists, and an index is made of vectors"),
         (["{bad}", "{good}", "--query-prompt", "x: "], "--query-prompt would change nothing"),
         (["{bad}", "{good}", "--adapter-documents", "3"], "expected 4 or more"),
         (["{bad}", "{good}", "--corpus", "many"], "expected a count"),

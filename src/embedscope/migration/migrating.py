@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from embedscope.data.runs import is_run_file
 from embedscope.errors import InvalidOptionError
 from embedscope.log import SILENT, Log
+from embedscope.measure.bm25 import is_bm25
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.ranked import Ranked, facts_of, rank
 from embedscope.metrics.metric_names import parse_measure
@@ -93,13 +95,20 @@ def _names(chosen: MigrateSettings) -> tuple[str, str]:
             f"OLD and NEW are both '{chosen.old}', and nothing would change. Name the model that is served and the one "
             f"that is to take its place."
         )
+    for name in (chosen.old, chosen.new):
+        if is_bm25(name) or is_run_file(name):  # before the other one is encoded
+            raise _not_vectors(name)
     return chosen.old, chosen.new
 
 
-def _vectors(name: str, found: object) -> Embeddings:
-    if isinstance(found, Embeddings):
-        return found
-    raise InvalidOptionError(
+def _vectors(name: str, found: Embeddings | None) -> Embeddings:
+    if found is None:
+        raise _not_vectors(name)
+    return found
+
+
+def _not_vectors(name: str) -> InvalidOptionError:
+    return InvalidOptionError(
         f"'{name}' gives ranked lists, and an index is made of vectors. Name a checkpoint or an embedding file."
     )
 

@@ -10,17 +10,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
 
 from embedscope.measure.rank_metrics import PRIMARY_METRICS
-from embedscope.measure.scoring import values_of
+from embedscope.measure.scoring import values_of, values_of_lists
 from embedscope.metrics.accumulators import cells_in
+from embedscope.metrics.fusion import reciprocal_rank_fusion
 from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.listing import lists_of_vectors
 from embedscope.metrics.tie_counting import TieAccumulator
 from embedscope.migration.adapter_fits import HalvedAdapter, chosen_adapter
 from embedscope.migration.model_swap import IndexPart, ModelSwap, ScoreLevel, scores_of
 from embedscope.protocols import BoolArray, Float64Array, FloatArray, ProgressCallback
-from embedscope.result import Comparison, Estimate, MigrationCost, MigrationPath, PathKind
+from embedscope.result import Comparison, Estimate, MigrationCost, MigrationPath, ModelFacts, PathKind
 from embedscope.stats.resampler import Resampler, Stream, holm_over
 
 METRICS = ("MRR", "Success@1", "nDCG@10")
@@ -30,7 +31,6 @@ MIXED = (PathKind.MIXED_UNADAPTED, PathKind.MIXED_ADAPTED, PathKind.MIXED_BOTH, 
 NEEDS_ONE_WIDTH = (PathKind.UNADAPTED, PathKind.MIXED_UNADAPTED)
 OTHER_WIDTH = "the vectors of OLD and NEW are of unequal width"
 
-RRF_OFFSET, RRF_DEPTH = 60, 1000
 _CELLS = 1 << 22
 
 Values = dict[str, Float64Array]
@@ -56,7 +56,7 @@ class Served:
 def served_paths(
     swap: ModelSwap, adapters: Sequence[HalvedAdapter], generator: np.random.Generator
 ) -> tuple[list[Served], dict[PathKind, Sequence[IndexPart]]]:
-    """Every path, OLD and NEW first, and the indexes whose scores they are made of.
+    """Every path but the fused one, OLD and NEW first, and the indexes whose scores they are made of.
 
     Mixed indexes take `DRAWS` random choices of the documents that are NEW, the same for every rule.
     """
@@ -81,7 +81,7 @@ def served_paths(
             made = [] if kind in NEEDS_ONE_WIDTH and not swap.is_one_width else draws
             combined = [_mixed(kind, is_new, chosen.kind, levels) for is_new in made]
             paths.append(Served(kind, share, combined, chosen.n_fitted if kind is PathKind.MIXED_ADAPTED else 0))
-    return [*paths, Served(PathKind.FUSED, 1.0, [_fused])], sources
+    return paths, sources
 
 
 def _drawn(n: int, share: float, generator: np.random.Generator) -> BoolArray:
@@ -110,17 +110,6 @@ def _mixed(kind: PathKind, is_new: BoolArray, adapter: PathKind, levels: Mapping
     return lambda block: np.where(is_new, block[PathKind.NEW] * factor + summand, block[other])
 
 
-def _fused(block: Block) -> FloatArray:
-    """``1 / (60 + rank)`` summed over the first 1,000 of OLD and of NEW; equal scores share the mean of their ranks.
-
-    Cormack, Clarke & Büttcher, "Reciprocal rank fusion outperforms Condorcet and individual rank learning methods",
-    SIGIR 2009.
-    """
-    old, new = (rankdata(-block[kind], axis=1) for kind in (PathKind.OLD, PathKind.NEW))
-    parts = [np.where(ranks <= RRF_DEPTH, 1 / (RRF_OFFSET + ranks), 0.0) for ranks in (old, new)]
-    return np.where(np.isneginf(block[PathKind.OLD]), -np.inf, parts[0] + parts[1])
-
-
 # --- from scores to values ----------------------------------------------------------------------------------------
 
 
@@ -139,7 +128,7 @@ def measured(
     sources: Mapping[PathKind, Sequence[IndexPart]],
     progress: ProgressCallback = lambda done, total, message=None: None,
 ) -> list[PathValues]:
-    """Every path in one pass over the queries."""
+    """Every path in one pass over the queries, and last the two indexes fused."""
     judgments = swap.query_set.judgments
     n_queries, step = len(swap.query_set.rows), max(1, _CELLS // swap.n_documents)
     values = [[{name: np.empty(n_queries) for name in METRICS} for _ in path.draws] for path in paths]
@@ -151,12 +140,23 @@ def measured(
             if own.excluded is not None:
                 scores[cells_in(own.excluded, scores, 0, 0)] = -np.inf
         for path, draws in zip(paths, values, strict=True):
-            tolerance = 1e-12 if path.kind is PathKind.FUSED else swap.tolerance
             for combine, out in zip(path.draws, draws, strict=True):
-                for name, column in _values_of_block(combine(block), own, tolerance).items():
+                for name, column in _values_of_block(combine(block), own, swap.tolerance).items():
                     out[name][rows] = column
         progress(min(start + step, n_queries), n_queries)
-    return [_averaged(path, draws) for path, draws in zip(paths, values, strict=True)]
+    fused = PathValues(Served(PathKind.FUSED, 1.0, ()), _fused_values(swap), ())
+    return [*(_averaged(path, draws) for path, draws in zip(paths, values, strict=True)), fused]
+
+
+def _fused_values(swap: ModelSwap) -> Values:
+    """The metrics of the lists of OLD and of NEW, fused by reciprocal ranks."""
+    judgments, facts = swap.query_set.judgments, ModelFacts(checkpoint="OLD + NEW", layout="two indexes", dim=0)
+    sides = ((swap.old_queries, swap.old_documents), (swap.new_queries, swap.new_documents))
+    lists = [
+        lists_of_vectors(queries, documents, facts, tolerance=swap.tolerance, own=judgments.excluded)
+        for queries, documents in sides
+    ]
+    return values_of_lists(reciprocal_rank_fusion(lists, facts), judgments, METRICS)
 
 
 def _values_of_block(scores: FloatArray, judgments: Judgments, tolerance: float) -> Values:
