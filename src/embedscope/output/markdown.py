@@ -63,7 +63,7 @@ def markdown_of_sets(found: SeveralSets) -> str:
         "|---|---:|---:|---:|---:|---:|---:|---|",
         *(_set_row(each, found.deciding(each.comparisons)) for each in found.sets),
         "",
-        "| mean over the sets | value | 95 % interval | n-grams |",
+        "| mean over the sets | value | 95 % interval | lexical |",
         "|---|---:|---:|---:|",
         *(
             f"| {name} | {number(mean.value)} | {interval(mean)} | {number(found.macro.lexical.get(name))} |"
@@ -73,7 +73,7 @@ def markdown_of_sets(found: SeveralSets) -> str:
     ]
     if found.macro.comparisons:
         lines += ["| mean difference to | metric | difference | 95 % interval | p (Holm) | better / worse / equal |"]
-        lines += ["|---|---|---:|---:|---:|---:|", *(_comparison_row(c) for c in found.macro.comparisons), ""]
+        lines += ["|---|---|---:|---:|---:|---:|", *(_comparison_row(c, {}) for c in found.macro.comparisons), ""]
     return "\n".join(lines)
 
 

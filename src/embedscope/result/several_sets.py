@@ -39,8 +39,8 @@ class SetResult:
 class Macro:
     """Means over the sets, each counted once. Intervals rest on the queries within the sets: the sets are fixed.
 
-    ``lexical`` are the means of the character n-grams. Wins, losses and ties of the ``comparisons`` count the queries
-    of all sets.
+    ``lexical`` are the means of the lexical baseline, of each set the stronger one. Wins, losses and ties of the
+    ``comparisons`` count the queries of all sets.
     """
 
     metrics: Mapping[str, Estimate]

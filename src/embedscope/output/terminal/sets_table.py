@@ -27,10 +27,15 @@ def print_sets(found: SeveralSets, results: Console) -> None:
     columns = {
         "mean": [number(mean.value) for mean in metrics.values()],
         "95 % interval": [interval(mean) for mean in metrics.values()],
-        "n-grams": [number(found.macro.lexical.get(name)) for name in metrics],
+        "lexical": [number(found.macro.lexical.get(name)) for name in metrics],
     }
     results.print(number_table(metrics, columns))
-    results.print(Hanging("  ", "intervals rest on the queries within the sets; the sets are no sample"))
+    results.print(
+        Hanging(
+            "  ",
+            "intervals rest on the queries within the sets, which are no sample; lexical: n-grams or BM25, the stronger on each",
+        )
+    )
     if found.macro.comparisons:
         heading(results, "Mean differences, each set counted once")
         print_comparisons(found.macro.comparisons, run_labels(c.a for c in found.macro.comparisons), "a", results)
@@ -50,7 +55,7 @@ def _own_columns(found: SeveralSets) -> Columns:
         + [number(None if mean is None else mean.value)],
         "95 % interval": ["" if score is None else interval(score) for score in scores]
         + ["" if mean is None else interval(mean)],
-        "n-grams": [number(value) for value in lexical] + [number(found.macro.lexical.get(SHOWN))],
+        "lexical": [number(value) for value in lexical] + [number(found.macro.lexical.get(SHOWN))],
         "verdict": [each.verdict.outcome.value for each in found.sets] + [""],
     }
 
