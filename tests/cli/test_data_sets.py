@@ -157,6 +157,18 @@ def test_an_unreadable_set_is_refused_by_name_and_nothing_is_written(
     assert list(snapshot(tmp_path)) == ["broken.json"]
 
 
+def test_the_rankings_of_an_old_run_give_the_figures_of_its_vectors(
+    scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(capsys, "evaluate", *with_both(scene, "--output", str(tmp_path / "out")))
+    before = json.loads((tmp_path / "out" / "report.json").read_text())
+    lists = ["--run", tmp_path / "out" / "sets" / "{set}" / "run.trec"]
+    done = run(capsys, "evaluate", "--data", scene / "all", *lists, *FEW, "--json")
+    after = json.loads(done.out)
+    for metric, mean in before["macro"]["metrics"].items():
+        assert after["macro"]["metrics"][metric]["value"] == pytest.approx(mean["value"], abs=1e-6)
+
+
 def test_a_set_that_is_named_twice_and_options_of_a_shard_folder_are_refused(
     scene: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1024,7 +1024,7 @@ export interface SetResult {
   verdict: Verdict;
 }
 /**
- * Means over the sets, each counted once. Intervals rest on the queries within the sets: the sets are fixed. ``lexical`` are the means of what was the stronger of n-grams and BM25 on each set. Wins, losses and ties of the ``comparisons`` count the queries of all sets.
+ * Means over the sets, each counted once. Intervals rest on the queries within the sets: the sets are fixed. ``lexical`` are the means of the lexical baseline, of each set the stronger one. Wins, losses and ties of the ``comparisons`` count the queries of all sets.
  *
  * This interface was referenced by `Payload`'s JSON-Schema
  * via the `definition` "macro".

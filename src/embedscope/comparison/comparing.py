@@ -204,7 +204,7 @@ def run_names(checkpoints: Sequence[str], baseline: str | None) -> list[str]:
         came = f"'{repeated[0]}' twice" if repeated else f"only '{names[0]}'" if names else "none"
         raise InvalidOptionError(
             f"compare needs two or more different checkpoints; {came} came. Pass the reference first: "
-            f"embedscope compare OLD NEW --data FILE, or name it with --baseline."
+            f"embedscope compare CHECKPOINT CHECKPOINT --data FILE, or name it with --baseline."
         )
     return names
 

@@ -36,7 +36,7 @@ from embedscope.log import SILENT, Log
 from embedscope.measure.rank_metrics import PRIMARY_METRICS
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.model import Model
-from embedscope.pipeline import Loader, TrainingFile, checked_name, load, read, run_on, with_criteria
+from embedscope.pipeline import Loader, TrainingFile, checked_name, load, objects_apart, read, run_on, with_criteria
 from embedscope.result import (
     BASELINES,
     SIGNIFICANCE,
@@ -119,12 +119,14 @@ def run_sets(
     InputError
         As `run`; the message names the set.
     """
+    options, objects = objects_apart(options)
     chosen, criteria, reader = with_criteria((settings or Settings()).with_options(**options))
     names = (checked_name(chosen, reader), chosen.model.baseline)
     sets = read_sets(data, chosen, log)
     baselines = {} if names[1] is None else names_on_sets(names[1], sets)
-    training = TrainingFile.of(chosen, log)
-    objects = {} if training is None else {"train": training.collection}
+    training = TrainingFile.of(chosen, log, objects.get("train"))
+    if training is not None:
+        objects["train"] = training.collection
     results: dict[str, Result] = {}
     with encoding_once(chosen) as encoding:
         loader = loading_once()
@@ -170,11 +172,12 @@ def compare_sets(
     InputError
         As `compare`; the message names the set.
     """
+    options, objects = objects_apart(options)
     chosen, criteria, reader = with_criteria((settings or Settings.of(max_samples=0)).with_options(**options))
     names = run_names(checkpoints, chosen.model.baseline)
     sets = read_sets(data, chosen, log)
     on_sets = {name: names_on_sets(name, sets) for name in names}
-    training = TrainingFile.of(chosen, log)
+    training = TrainingFile.of(chosen, log, objects.get("train"))
     measured: dict[str, MeasuredRuns] = {}
     with encoding_once(chosen) as encoding:
         loader = loading_once()

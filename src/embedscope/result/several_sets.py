@@ -39,7 +39,7 @@ class SetResult:
 class Macro:
     """Means over the sets, each counted once. Intervals rest on the queries within the sets: the sets are fixed.
 
-    ``lexical`` are the means of what was the stronger of n-grams and BM25 on each set. Wins, losses and ties of the
+    ``lexical`` are the means of the lexical baseline, of each set the stronger one. Wins, losses and ties of the
     ``comparisons`` count the queries of all sets.
     """
 

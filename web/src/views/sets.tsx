@@ -12,7 +12,7 @@ import { sentence } from './verdict';
 const PRIMARY = 'MRR';
 const WORDS = { deploy: 'Deploy', retrain: 'Retrain', undecided: 'Undecided', unfit: 'Unfit' };
 
-const NGRAMS = (
+const LEXICAL = (
   <>
     <i class="scale-mark is-lexical" /> lexical
   </>
@@ -135,13 +135,13 @@ function columnsOf(rows: Row[], metric: string, hasReference: boolean): Column<R
     numbers('95 % interval', ({ score }) => interval(score?.low, score?.high)),
     scales({
       className: 'metric-scale',
-      legend: ['0', NGRAMS, fixed(domain.high, 1)],
+      legend: ['0', LEXICAL, fixed(domain.high, 1)],
       scale: ({ score, lexical }) => ({
         value: score?.value ?? null,
         low: score?.low ?? null,
         high: score?.high ?? null,
         domain,
-        marks: lexical === null ? [] : [{ value: lexical, label: 'lexical baseline', kind: 'lexical' }],
+        marks: lexical === null ? [] : [{ value: lexical, label: 'the stronger of n-grams and BM25', kind: 'lexical' }],
       }),
     }),
     ...(hasReference ? differenceColumns(rows) : []),
@@ -193,10 +193,10 @@ function Means({ report }: { report: SetsReport }) {
       legend: ['0', fixed(domain.high, 1)],
       scale: ([, { value, low, high }]) => ({ value, low, high, domain }),
     }),
-    numbers('lexical', ([name]) => fixed(lexical[name])),
+    numbers('Lexical', ([name]) => fixed(lexical[name])),
   ];
   return (
-    <Section title="Means over the sets">
+    <Section title="Means over the sets" note="Lexical is the stronger of n-grams and BM25 on each set.">
       <Table className="metrics" columns={columns} rows={rows} />
     </Section>
   );

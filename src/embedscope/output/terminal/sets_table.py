@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.console import Console
+from rich.text import Text
 
 from embedscope.output.terminal.hanging import Columns, Hanging, heading, number_table, print_columns, shorten
 from embedscope.output.terminal.run_tables import print_comparisons
@@ -12,6 +13,10 @@ from embedscope.result.formatting import ABSENT, interval, number, p_value
 from embedscope.result.several_sets import SHOWN
 
 _WIDTH = 28
+_NOTES = (
+    "intervals rest on the queries within the sets, which are no sample of others",
+    "lexical is the stronger of character n-grams and BM25 on each set",
+)
 
 
 def print_sets(found: SeveralSets, results: Console) -> None:
@@ -30,7 +35,8 @@ def print_sets(found: SeveralSets, results: Console) -> None:
         "lexical": [number(found.macro.lexical.get(name)) for name in metrics],
     }
     results.print(number_table(metrics, columns))
-    results.print(Hanging("  ", "intervals rest on the queries within the sets; the sets are no sample"))
+    for note in _NOTES:
+        results.print(Hanging("  ", Text(note, "dim")))
     if found.macro.comparisons:
         heading(results, "Mean differences, each set counted once")
         print_comparisons(found.macro.comparisons, run_labels(c.a for c in found.macro.comparisons), "a", results)
