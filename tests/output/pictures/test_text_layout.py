@@ -12,10 +12,10 @@ from embedscope.output.pictures.text_layout import (
     ELLIPSIS,
     PLACEHOLDER,
     clusters,
+    differing_parts,
     display_width,
     ellipsis,
     plain,
-    differing_parts,
     wrap,
 )
 

@@ -15,7 +15,7 @@ from matplotlib.patches import Rectangle
 from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
-from embedscope.output.pictures.text_layout import ellipsis, differing_parts
+from embedscope.output.pictures.text_layout import differing_parts, ellipsis
 from embedscope.protocols import BoolArray, Float32Array
 from embedscope.result import Scored
 from embedscope.result.formatting import count, similarity_name

@@ -16,7 +16,7 @@ from matplotlib.transforms import blended_transform_factory
 from embedscope.errors import InvalidOptionError
 from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
-from embedscope.output.pictures.text_layout import ellipsis, differing_parts, wrap
+from embedscope.output.pictures.text_layout import differing_parts, ellipsis, wrap
 from embedscope.result import Example, ExampleKind, Scored
 from embedscope.result.formatting import count, rank_name
 
