@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 
 import embedscope
-from embedscope import pipeline
+from embedscope import pipeline, systems
 from embedscope.data.sample import sample_path
 from embedscope.measure.lexical import lexical_values
 from embedscope.measure.ngrams import SplitTexts
@@ -114,7 +114,7 @@ def run_parts(data: str, embeddings: str) -> None:
     """What no evaluation can leave out, by the functions of the package."""
     settings = Settings.of(data=data, embeddings=embeddings, max_samples=0)
     collection = pipeline.read(settings)
-    embedded = pipeline.embed(embeddings, collection, settings)
+    embedded = systems.embed(embeddings, collection, settings)
     query_set = QuerySet.of(collection, seed=settings.measure.seed, draws=settings.measure.draws)
     rank(collection, embedded.embeddings, query_set, settings)
     texts = SplitTexts.of([collection.queries[row] for row in query_set.rows]), SplitTexts.of(collection.documents)

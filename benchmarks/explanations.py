@@ -25,7 +25,7 @@ from functools import cache
 
 import numpy as np
 
-from embedscope import pipeline
+from embedscope import pipeline, systems
 from embedscope.data.collection import Collection, Row, build_collection
 from embedscope.data.sample import sample_path
 from embedscope.data.text_features import words
@@ -172,7 +172,7 @@ def explained(collection: Collection, model: Model) -> tuple[Ranked, Explanation
         ranked, embeddings.documents, rows, encoders, seed=42, n_failures=len(rows), limit="all",
         progress=lambda done, total, message=None: None,
     )  # fmt: skip
-    scored = pipeline.measure(collection, pipeline.Embedded(embeddings, model=model), ranked, SETTINGS)
+    scored = pipeline.measure(collection, systems.Embedded(embeddings, model=model), ranked, SETTINGS)
     findings = deciding_word_findings(found, scored, query_set.resampler)
     return ranked, found, tuple(each.finding for each in findings)
 
@@ -227,10 +227,10 @@ def cost(checkpoint: str) -> Iterator[str]:
     explaining.SECONDS = float("inf")
     settings = Settings.of(checkpoint=checkpoint, data=str(sample_path("test")), max_samples=0, no_cache=True)
     collection = pipeline.read(settings)
-    store, model = pipeline.load(checkpoint, settings)
+    store, model = systems.load(checkpoint, settings)
     model.encoder.encode(["loaded"], batch_size=1)
     started = time.process_time()
-    embedded = pipeline.encode_with(model, store, collection, settings, SILENT)
+    embedded = systems.encode_with(model, store, collection, settings, SILENT)
     own = time.process_time() - started
     query_set = QuerySet.of(collection, seed=42, draws=500)
     ranked = rank(collection, embedded.embeddings, query_set, settings)

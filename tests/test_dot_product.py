@@ -25,7 +25,9 @@ from embedscope.metrics.norms import Norms
 from embedscope.models.embed import Embeddings
 from embedscope.models.precomputed import load_precomputed
 from embedscope.models.score_function import resolved_similarity, similarity_of_vectors
-from embedscope.pipeline import run as run_pipeline
+from embedscope.pipeline import (
+    run as run_pipeline,
+)
 from embedscope.result import Mapped, Outcome, extended
 from embedscope.result.codec import encode
 from embedscope.scale.corpus import result_of_shards

@@ -37,6 +37,7 @@ CORE = (
     "diagnose",
     "decide",
     "output",
+    "systems",
     "pipeline",
     "comparison",
     "arrays",

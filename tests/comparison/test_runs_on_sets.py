@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.support.scene import rows, write_vectors
 
-from embedscope import pipeline
+from embedscope import pipeline, systems
 from embedscope.comparison import runs_on_sets
 from embedscope.comparison.runs_on_sets import SetRuns, compare_sets, run_sets
 from embedscope.data.readers.set_folders import folder_names
@@ -270,7 +270,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def load(name: str, settings: Settings, log: Any) -> Any:
         seen.append(name)
-        return pipeline.load(name, settings, log)
+        return systems.load(name, settings, log)
 
     monkeypatch.setattr(runs_on_sets, "load", load)
     return seen

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tests.support.planted import SETTINGS, collection_of, diagnosed, findings_of, model
 
-from embedscope import pipeline
+from embedscope import pipeline, systems
 from embedscope.data.collection import Collection
 from embedscope.diagnose import examination
 from embedscope.diagnose.findings import failure_modes, find_faults
@@ -132,7 +132,7 @@ def shouted(
     settings = SETTINGS.with_options(explain=0)
     query_set = QuerySet.of(collection, seed=settings.measure.seed, draws=settings.measure.draws)
     ranked = rank(collection, embeddings, query_set, settings)
-    embedded = pipeline.Embedded(embeddings, model=cast(Model, SimpleNamespace(query_prompt="")))
+    embedded = systems.Embedded(embeddings, model=cast(Model, SimpleNamespace(query_prompt="")))
     scored = pipeline.measure(collection, embedded, ranked, settings)
     return pipeline.diagnose(scored, collection, embedded, ranked, settings)
 

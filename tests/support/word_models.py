@@ -17,9 +17,15 @@ from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import embed_collection
 from embedscope.models.model import Model
 from embedscope.models.projectors import Identity
-from embedscope.pipeline import Embedded, diagnose, measure
+from embedscope.pipeline import (
+    diagnose,
+    measure,
+)
 from embedscope.result import Diagnosed, ModelFacts
 from embedscope.settings import Settings
+from embedscope.systems import (
+    Embedded,
+)
 
 DIM = 256
 SETTINGS = Settings.of(draws=500, skip_tsne=True, skip_umap=True, explain=10_000)

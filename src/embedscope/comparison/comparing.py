@@ -18,20 +18,14 @@ from embedscope.measure.query_set import QuerySet
 from embedscope.measure.ranked import Ranked, rank
 from embedscope.models.embed import Embeddings
 from embedscope.pipeline import (
-    Embedded,
-    Loader,
     TrainingFile,
     diagnose,
-    embed_with,
     mapped_with_themes,
     measure,
     no_maps,
     objects_apart,
-    plain,
     read,
-    require_encoder,
     themes_of,
-    warn_of_missing,
     with_criteria,
     without_maps,
 )
@@ -50,6 +44,14 @@ from embedscope.result import (
 )
 from embedscope.result.saved_run import is_run_folder, read_run
 from embedscope.settings import Settings
+from embedscope.systems import (
+    Embedded,
+    Loader,
+    embed_with,
+    plain,
+    require_encoder,
+    warn_of_missing,
+)
 
 ANIMATION_POINTS = 3_000
 """Points on the maps of the runs: each run costs a map of each kind, and the eye follows no more."""

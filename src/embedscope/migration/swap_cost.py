@@ -11,10 +11,12 @@ from embedscope.migration.model_swap import SAME, ModelSwap, farthest
 from embedscope.models.encoding_rate import encoding_rate, reading_cost
 from embedscope.models.model import Model
 from embedscope.models.projectors import Linear
-from embedscope.pipeline import Embedded
 from embedscope.result import HeadProduct, MigrationCost
 from embedscope.scale.planning import Corpus
 from embedscope.settings import MigrateSettings
+from embedscope.systems import (
+    Embedded,
+)
 
 _TIMED_TEXTS, _TIMED_ROWS = 16, 4096
 

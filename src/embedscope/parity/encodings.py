@@ -12,10 +12,12 @@ from embedscope.models.embed import Prompting, encode_roles
 from embedscope.models.model import Model
 from embedscope.models.precomputed import is_precomputed_file, read_precomputed
 from embedscope.models.projectors import Step
-from embedscope.pipeline import load
 from embedscope.protocols import Float32Array, ProgressCallback
 from embedscope.result import ModelFacts
 from embedscope.settings import Settings
+from embedscope.systems import (
+    load,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
