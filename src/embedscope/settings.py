@@ -438,6 +438,7 @@ class OutputSettings(Checked):
     export_failures: str | None = option(None, "failed queries as training rows", metavar="OUT.json")
     export_unjudged: str | None = option(None, "likely answers that nobody judged, to be labelled", metavar="OUT.json")
     findings: bool = option(False, "print every finding with the rows that show it")
+    verbose: bool = option(False, "print every table, in place of one screen")
     gate: bool = option(False, "exit with 1 (retrain) or 3 (undecided, unfit)")
     quiet: bool = option(False, "print only errors")
     json: bool = option(False, "print the JSON report instead of the tables")

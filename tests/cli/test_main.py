@@ -226,7 +226,7 @@ def test_evaluate_prints_statistics_metrics_checks_and_the_verdict(
     scene: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "100")
-    done = run(capsys, *judged(scene, "good"))
+    done = run(capsys, *judged(scene, "good", "--verbose"))
     assert done.status == 0
     for words in ("Positive:", "±", "Margin:", "MRR", "Success@1", "Checklist", "Relevant document at rank 1"):
         assert words in done.out

@@ -186,7 +186,17 @@ COMMANDS = (
             Group(
                 "output",
                 OutputSettings,
-                ("output", "junit", "summary", "export_failures", "export_unjudged", "findings", "gate", *_PRINTED),
+                (
+                    "output",
+                    "junit",
+                    "summary",
+                    "export_failures",
+                    "export_unjudged",
+                    "findings",
+                    "verbose",
+                    "gate",
+                    *_PRINTED,
+                ),
             ),
         ),
         defaults={"max_samples": 0},

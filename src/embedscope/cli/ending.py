@@ -34,7 +34,7 @@ EXIT_STATUS = {
 
 def terminal_of(settings: Settings) -> Terminal:
     """The terminal as the settings want it."""
-    return Terminal(quiet=settings.output.quiet, json=settings.output.json)
+    return Terminal(quiet=settings.output.quiet, json=settings.output.json, verbose=settings.output.verbose)
 
 
 def require_writable(output: OutputSettings, pictures: Sequence[str] = ()) -> None:

@@ -31,8 +31,6 @@ def run(settings: Settings, sets: SetsSettings, corpus: CorpusSettings) -> int:
     ending.require_writable(settings.output)
     manifest = _manifest_of(settings.model.embeddings)
     result = _evaluate(settings, corpus, terminal, is_corpus=manifest is not None)
-    terminal.report(result, has_evidence=settings.output.findings)
-    terminal.examples(result)
     written = ending.write_side_files(result, settings)
     folder = settings.output.output
     if folder is not None:
@@ -43,8 +41,11 @@ def run(settings: Settings, sets: SetsSettings, corpus: CorpusSettings) -> int:
             elapsed_s=time.perf_counter() - started,
             digested=None if manifest is None else {"embeddings": manifest},
         )
-        terminal.files(folder, names)
+        terminal.files(folder, names, first="report.json")
     terminal.side_files(written)
+    if terminal.verbose or settings.measure.query:
+        terminal.examples(result)
+    terminal.report(result, has_evidence=settings.output.findings)
     reference = reference_of(result)
     if reference is not None:
         terminal.verdict_line(result, reference.difference, result.references[reference.name])

@@ -38,8 +38,8 @@ def visualize(settings: Settings) -> int:
             elapsed_s=time.perf_counter() - started,
             pictures=drawing.files,
         )
-    terminal.report(result, has_evidence=output.findings)
     written = ending.write_side_files(result, settings)
-    terminal.files(str(output.output), names)
+    terminal.files(str(output.output), names, first="report.html")
     terminal.side_files(written)
+    terminal.report(result, has_evidence=output.findings)
     return ending.finish(settings, result.verdict, report(result), terminal, started)

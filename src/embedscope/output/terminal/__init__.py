@@ -25,6 +25,7 @@ from embedscope.output.terminal.run_tables import (
     print_similarity,
 )
 from embedscope.output.terminal.sets_table import print_sets
+from embedscope.output.terminal.summary import print_summary
 from embedscope.output.terminal.timeline_table import print_timeline
 from embedscope.output.terminal.verdict_lines import print_checklist, print_verdict
 from embedscope.output.terminal.wording import metric_warnings, model_line
@@ -42,14 +43,15 @@ from embedscope.result import (
     Verdict,
     VerdictOutcome,
 )
-from embedscope.result.formatting import tensor_words, verdict_line
+from embedscope.result.formatting import count, tensor_words, verdict_line
 
 
 class Terminal:
-    """Prints steps, progress, tables and the verdict; ``quiet`` silences all but errors."""
+    """Prints steps, progress, results and the verdict; ``quiet`` silences all but errors, ``verbose`` adds tables."""
 
-    def __init__(self, *, quiet: bool = False, json: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, json: bool = False, verbose: bool = False) -> None:
         self.quiet = quiet
+        self.verbose = verbose
         self.results_are_json = json
         self._notes = console(stderr=True, quiet=quiet)
         self._results = console(quiet=quiet or json)
@@ -79,12 +81,15 @@ class Terminal:
             self.warn(note)
 
     def report(self, result: Result, *, has_evidence: bool = False) -> None:
-        """Statistics, metrics, typed negatives, findings (``has_evidence``: all, with their rows), verdict."""
+        """What fits one screen, the verdict last; or, ``verbose`` or with the evidence of all findings, every table."""
         results = self._results
-        print_similarity(result, results)
-        print_metrics(result, results)
         for warning in metric_warnings(result):
             self.warn(warning)
+        if not (self.verbose or has_evidence):
+            print_summary(result, results)
+            return
+        print_similarity(result, results)
+        print_metrics(result, results)
         print_baselines(result, results)
         print_negative_types(result.negative_types, result.weights, results)
         print_leakage(result.leakage, results)
@@ -142,9 +147,14 @@ class Terminal:
         """One line of the results, as it is."""
         self._results.print(text, soft_wrap=True, highlight=False, markup=False)
 
-    def files(self, folder: str | Path, names: Sequence[str]) -> None:
-        """Where the results are."""
+    def files(self, folder: str | Path, names: Sequence[str], *, first: str | None = None) -> None:
+        """Where the results are: every file, or, where the terminal is not verbose, how many and the ``first``."""
         self._results.print()
+        if first is not None and not self.verbose:
+            place = Path(folder) / first if first in names else Path(folder)
+            self._results.print(f"Written to {folder}/: {count(len(names), 'file')}. Open {place}", style="bold",
+                                soft_wrap=True)  # fmt: skip
+            return
         self._results.print(f"Written to {folder}/", style="bold", soft_wrap=True)
         for name in names:
             self._results.print(f"  {name}", soft_wrap=True)

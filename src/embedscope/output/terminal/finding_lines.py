@@ -13,7 +13,7 @@ from embedscope.result import Example, Finding, QueryTable, Result, Scored
 from embedscope.result.formatting import number, rank_name, with_interval
 
 N_SHORT = 5
-"""Findings of the short list; ``--findings`` prints all."""
+"""Findings of the list under ``--verbose``; ``--findings`` prints all."""
 
 N_ROWS = 5
 """Rows shown of each finding under ``--findings``."""

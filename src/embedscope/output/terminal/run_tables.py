@@ -48,7 +48,7 @@ def print_metrics(run: Scored, results: Console) -> None:
     references = {
         numbered[name]: [number(values.get(metric)) for metric in metrics] for name, values in run.references.items()
     }
-    print_columns(metrics, _own_columns(run), references, results)
+    print_columns(metrics, own_columns(run, list(metrics)), references, results)
     for name, place in numbered.items():
         if name != place:
             results.print(Hanging(f"  {place} ", run_label(name)))
@@ -56,8 +56,9 @@ def print_metrics(run: Scored, results: Console) -> None:
         results.print(Hanging("  ", Text(f"MRR is {band('MRR', metrics['MRR'].value)} on the rated bands", "dim")))
 
 
-def _own_columns(run: Scored) -> Columns:
-    metrics = run.metrics.values()
+def own_columns(run: Scored, names: Sequence[str]) -> Columns:
+    """The metrics ``names`` with their intervals, beside chance and the baselines."""
+    metrics = [run.metrics[name] for name in names]
     columns = {
         "value": [number(m.value) for m in metrics],
         "95 % interval": [interval(m) for m in metrics],
