@@ -46,7 +46,10 @@ def test_the_exit_status_is_that_of_the_verdict_on_all(scene: Path, capsys: pyte
     assert run(capsys, "evaluate", *good).status == 0
 
 
-def test_the_table_has_a_row_a_set_and_one_of_the_mean(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_has_a_row_a_set_and_one_of_the_mean(
+    scene: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     done = run(capsys, "evaluate", *with_both(scene))
     lines = [line.split() for line in done.out.splitlines()]
     (alpha,), (beta,) = ([line for line in lines if line[:2] == [name, "60"]] for name in QUALITY)
