@@ -111,19 +111,18 @@ def fits(made: Table, console: Console) -> bool:
     return Measurement.get(console, unbounded, made).maximum <= console.width
 
 
-def print_columns(
-    names: Iterable[str], first: Columns, second: Columns, results: Console, *, header: str = "metric"
-) -> None:
-    """One table of all columns, or two below each other where the terminal is too narrow for one."""
-    whole = number_table(names, {**first, **second}, header=header)
-    if fits(whole, results):
+def print_columns(names: Iterable[str], *parts: Columns, results: Console, header: str = "metric") -> None:
+    """One table of all columns, or below each other where the terminal is too narrow for one."""
+    rows, (first, *others) = list(names), [part for part in parts if part]
+    whole = number_table(
+        rows, {name: cells for part in (first, *others) for name, cells in part.items()}, header=header
+    )
+    if fits(whole, results) or not others:
         results.print(whole)
         return
-    results.print(number_table(names, first, header=header))
-    if not second:
-        return
+    results.print(number_table(rows, first, header=header))
     results.print()
-    results.print(number_table(names, second, header=header))
+    print_columns(rows, *others, results=results, header=header)
 
 
 def indented(text: str) -> str:

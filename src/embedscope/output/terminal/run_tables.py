@@ -48,7 +48,7 @@ def print_metrics(run: Scored, results: Console) -> None:
     references = {
         numbered[name]: [number(values.get(metric)) for metric in metrics] for name, values in run.references.items()
     }
-    print_columns(metrics, own_columns(run, list(metrics)), references, results)
+    print_columns(metrics, own_columns(run, list(metrics)), references, results=results)
     for name, place in numbered.items():
         if name != place:
             results.print(Hanging(f"  {place} ", run_label(name)))

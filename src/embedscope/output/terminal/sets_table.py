@@ -26,7 +26,8 @@ def print_sets(found: SeveralSets, results: Console) -> None:
     heading(results, f"{labels[found.checkpoint]} on {len(found.sets)} sets{against}")
     names = [shorten(each.name, _WIDTH).plain for each in found.sets] + ["mean of the sets"]
     differences = _difference_columns(found) if found.reference is not None else {}
-    print_columns(names, _own_columns(found), differences, results, header="set")
+    verdicts = {"verdict": [each.verdict.outcome.value for each in found.sets] + [""]}
+    print_columns(names, _own_columns(found), differences, verdicts, results=results, header="set")
     heading(results, "Means over the sets, each counted once")
     metrics = found.macro.metrics
     columns = {
@@ -57,7 +58,6 @@ def _own_columns(found: SeveralSets) -> Columns:
         "95 % interval": ["" if score is None else interval(score) for score in scores]
         + ["" if mean is None else interval(mean)],
         "lexical": [number(value) for value in lexical] + [number(found.macro.lexical.get(SHOWN))],
-        "verdict": [each.verdict.outcome.value for each in found.sets] + [""],
     }
 
 
