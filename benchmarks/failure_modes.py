@@ -30,14 +30,10 @@ from embedscope.diagnose.shared_words import terms
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.ranked import rank
 from embedscope.models.embed import Embeddings
-from embedscope.pipeline import (
-    measure,
-)
+from embedscope.pipeline import measure
 from embedscope.result import ModelFacts
 from embedscope.settings import Settings
-from embedscope.systems import (
-    Embedded,
-)
+from embedscope.systems import Embedded
 
 N_QUERIES = 150
 SETTINGS = Settings.of(draws=1_000, examples=0)

@@ -43,16 +43,12 @@ from embedscope.models.model import Model, load_model
 from embedscope.models.precomputed import load_precomputed
 from embedscope.models.token_lengths import token_lengths
 from embedscope.packs.rental_vi import PACK
-from embedscope.pipeline import (
-    measure,
-)
+from embedscope.pipeline import measure
 from embedscope.protocols import Float64Array, IntArray
 from embedscope.result import Finding, ModelFacts
 from embedscope.settings import Pooling, Settings
 from embedscope.stats.resampler import Resampler
-from embedscope.systems import (
-    Embedded,
-)
+from embedscope.systems import Embedded
 
 SHARES = (0.01, 0.05, 0.2)
 NOISE, LOST = 0.6, 0.13

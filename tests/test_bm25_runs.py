@@ -11,15 +11,10 @@ from embedscope.cli.main import main
 from embedscope.data.collection import Collection
 from embedscope.data.sample import sample_path
 from embedscope.measure.bm25 import bm25_lists, is_bm25
-from embedscope.pipeline import (
-    result_of,
-    run,
-)
+from embedscope.pipeline import result_of, run
 from embedscope.result import Result
 from embedscope.settings import Settings
-from embedscope.systems import (
-    Embedded,
-)
+from embedscope.systems import Embedded
 
 DATA = str(sample_path("test"))
 OPTIONS = {"data": DATA, "draws": 200, "skip_tsne": True, "skip_umap": True}

@@ -30,17 +30,11 @@ from embedscope.diagnose.findings import failure_modes
 from embedscope.diagnose.modes import FailureMode
 from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError, TooFewPointsError
 from embedscope.models.embed import Embeddings
-from embedscope.pipeline import (
-    generator,
-    require_column,
-    result_of,
-)
+from embedscope.pipeline import generator, require_column, result_of
 from embedscope.protocols import Role
 from embedscope.result import Result
 from embedscope.settings import Settings
-from embedscope.systems import (
-    Embedded,
-)
+from embedscope.systems import Embedded
 
 
 def same(one: Any, other: Any) -> bool:

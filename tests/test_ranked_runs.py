@@ -15,15 +15,11 @@ from embedscope.metrics.ranked_lists import RankedLists
 from embedscope.models.embed import Embeddings
 from embedscope.output.pictures import draw_top_k
 from embedscope.output.run_files import write_run
-from embedscope.pipeline import (
-    result_of,
-)
+from embedscope.pipeline import result_of
 from embedscope.result import Outcome, Result
 from embedscope.result.saved_run import read_run
 from embedscope.settings import Settings
-from embedscope.systems import (
-    Embedded,
-)
+from embedscope.systems import Embedded
 
 SETTINGS = Settings.of(draws=500, skip_umap=True)
 

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from embedscope.comparison.runs_on_sets import SetRuns, compare_sets, run_sets
     from embedscope.data.readers import read_collection
     from embedscope.errors import EmbedscopeError, InputError
-    from embedscope.pipeline import (
-        run,
-    )
+    from embedscope.pipeline import run
     from embedscope.result import Result
     from embedscope.scale.shard_writer import write_shards
     from embedscope.settings import Settings

@@ -13,13 +13,7 @@ from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import encode_texts
 from embedscope.models.model import Model, load_model
 from embedscope.output.terminal import Terminal
-from embedscope.pipeline import (
-    TrainingFile,
-    decide,
-    objects_apart,
-    read,
-    result_of,
-)
+from embedscope.pipeline import TrainingFile, decide, objects_apart, read, result_of
 from embedscope.protocols import Float32Array, FloatArray
 from embedscope.result import Check, Criteria, Result, Verdict
 from embedscope.settings import (
@@ -32,10 +26,7 @@ from embedscope.settings import (
     SimilarityFunction,
     Weights,
 )
-from embedscope.systems import (
-    encode_with,
-    with_baseline,
-)
+from embedscope.systems import encode_with, with_baseline
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -20,15 +20,10 @@ from embedscope.data.collection import Collection, Negative, Row, build_collecti
 from embedscope.decide.criteria import load_criteria
 from embedscope.decide.verdict import judge_comparison
 from embedscope.models.embed import Embeddings
-from embedscope.pipeline import (
-    TrainingFile,
-    result_of,
-)
+from embedscope.pipeline import TrainingFile, result_of
 from embedscope.result import Result, Verdict
 from embedscope.settings import Settings
-from embedscope.systems import (
-    Embedded,
-)
+from embedscope.systems import Embedded
 
 REFERENCE = "old.npz"
 

@@ -18,9 +18,7 @@ from embedscope.measure.ranked import Ranked
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.encoding_rate import reading_cost
 from embedscope.models.model import Model
-from embedscope.pipeline import (
-    run,
-)
+from embedscope.pipeline import run
 from embedscope.settings import Settings
 
 N = 40

@@ -19,15 +19,11 @@ from embedscope.diagnose.type_faults import _type_words
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.ranked import rank
 from embedscope.models.embed import Embeddings
-from embedscope.pipeline import (
-    measure,
-)
+from embedscope.pipeline import measure
 from embedscope.result import Finding, ModelFacts, Scored, Severity
 from embedscope.settings import Settings
 from embedscope.stats.resampler import Resampler
-from embedscope.systems import (
-    Embedded,
-)
+from embedscope.systems import Embedded
 
 SETTINGS = Settings.of(draws=2_000, examples=0)
 DIM = 96

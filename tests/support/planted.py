@@ -11,18 +11,10 @@ from embedscope.log import SILENT, Log, Silent
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.ranked import rank
 from embedscope.models.embed import Embeddings
-from embedscope.pipeline import (
-    TrainingFile,
-    begin_maps,
-    diagnose,
-    measure,
-    with_maps,
-)
+from embedscope.pipeline import TrainingFile, begin_maps, diagnose, measure, with_maps
 from embedscope.result import Diagnosed, Mapped, ModelFacts, extended
 from embedscope.settings import Settings
-from embedscope.systems import (
-    Embedded,
-)
+from embedscope.systems import Embedded
 
 SETTINGS = Settings.of(draws=500, skip_tsne=True, skip_umap=True)
 DIM = 64

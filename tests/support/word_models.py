@@ -17,15 +17,10 @@ from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import embed_collection
 from embedscope.models.model import Model
 from embedscope.models.projectors import Identity
-from embedscope.pipeline import (
-    diagnose,
-    measure,
-)
+from embedscope.pipeline import diagnose, measure
 from embedscope.result import Diagnosed, ModelFacts
 from embedscope.settings import Settings
-from embedscope.systems import (
-    Embedded,
-)
+from embedscope.systems import Embedded
 
 DIM = 256
 SETTINGS = Settings.of(draws=500, skip_tsne=True, skip_umap=True, explain=10_000)

@@ -30,15 +30,11 @@ from embedscope.models.embed import embed_collection
 from embedscope.models.model_folders import Layout
 from embedscope.models.token_lengths import TokenLengths, prompted_lengths
 from embedscope.output.run_folder import check_writable, manifest, rows_text, staged_output, write_json, write_texts
-from embedscope.pipeline import (
-    TrainingFile,
-)
+from embedscope.pipeline import TrainingFile
 from embedscope.result.codec import encode
 from embedscope.result.report import SCHEMA_VERSION
 from embedscope.settings import PROMPTS, Settings, require_unused
-from embedscope.systems import (
-    load,
-)
+from embedscope.systems import load
 
 FILES = ("report.json", "manifest.json")
 

@@ -16,9 +16,7 @@ from embedscope.maps.map_points import N_NEIGHBORS_KEPT, points_of_run
 from embedscope.maps.procrustes import turned_onto
 from embedscope.measure.query_set import rows_with_relevant
 from embedscope.models.embed import Embeddings
-from embedscope.pipeline import (
-    generator,
-)
+from embedscope.pipeline import generator
 from embedscope.protocols import Float32Array, Float64Array, ProgressCallback
 from embedscope.result import MapAnimation, MapLayout, Points, QueryTable
 from embedscope.settings import Settings

@@ -44,14 +44,7 @@ from embedscope.result import (
 )
 from embedscope.result.saved_run import is_run_folder, read_run
 from embedscope.settings import Settings
-from embedscope.systems import (
-    Embedded,
-    Loader,
-    embed_with,
-    plain,
-    require_encoder,
-    warn_of_missing,
-)
+from embedscope.systems import Embedded, Loader, embed_with, plain, require_encoder, warn_of_missing
 
 ANIMATION_POINTS = 3_000
 """Points on the maps of the runs: each run costs a map of each kind, and the eye follows no more."""

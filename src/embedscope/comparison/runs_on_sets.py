@@ -36,14 +36,7 @@ from embedscope.log import SILENT, Log
 from embedscope.measure.rank_metrics import PRIMARY_METRICS
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.model import Model
-from embedscope.pipeline import (
-    TrainingFile,
-    checked_name,
-    objects_apart,
-    read,
-    run_on,
-    with_criteria,
-)
+from embedscope.pipeline import TrainingFile, checked_name, objects_apart, read, run_on, with_criteria
 from embedscope.result import (
     BASELINES,
     SIGNIFICANCE,
@@ -62,10 +55,7 @@ from embedscope.result.saved_run import folders_of_sets
 from embedscope.settings import Settings
 from embedscope.stats.macro import macro_difference, macro_mean
 from embedscope.stats.resampler import holm_over
-from embedscope.systems import (
-    Loader,
-    load,
-)
+from embedscope.systems import Loader, load
 
 SET = "{set}"
 """Stands in the name of a file of vectors, a ranking or a reference for the folder name of each set."""

@@ -25,17 +25,11 @@ from embedscope.models.projectors import Identity
 from embedscope.models.prompts import OwnPrompts, PromptChoice, choose_prompts
 from embedscope.models.score_function import resolved_similarity
 from embedscope.output.run_files import write_run
-from embedscope.pipeline import (
-    objects_apart,
-    read,
-    result_of,
-)
+from embedscope.pipeline import objects_apart, read, result_of
 from embedscope.protocols import Float32Array
 from embedscope.result import ModelFacts, Result
 from embedscope.settings import DEFAULTS, Settings, SimilarityFunction
-from embedscope.systems import (
-    Embedded,
-)
+from embedscope.systems import Embedded
 
 FOLDER = "embedscope"
 """Folder of the runs, in the trainer's output folder, where no other is given and the evaluator has no name."""

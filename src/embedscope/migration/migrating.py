@@ -22,16 +22,11 @@ from embedscope.migration.model_swap import ModelSwap
 from embedscope.migration.serving_paths import METRICS, measured, path_records, served_paths
 from embedscope.migration.swap_cost import cost_of
 from embedscope.models.embed import Embeddings
-from embedscope.pipeline import (
-    read,
-)
+from embedscope.pipeline import read
 from embedscope.protocols import IntArray
 from embedscope.result import AdapterFit, Migration, ModelFacts, MovedQuery
 from embedscope.settings import MigrateSettings, Settings
-from embedscope.systems import (
-    embed_with,
-    require_encoder,
-)
+from embedscope.systems import embed_with, require_encoder
 
 K = 10
 N_MOVED = 20

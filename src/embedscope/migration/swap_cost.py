@@ -14,9 +14,7 @@ from embedscope.models.projectors import Linear
 from embedscope.result import HeadProduct, MigrationCost
 from embedscope.scale.planning import Corpus
 from embedscope.settings import MigrateSettings
-from embedscope.systems import (
-    Embedded,
-)
+from embedscope.systems import Embedded
 
 _TIMED_TEXTS, _TIMED_ROWS = 16, 4096
 

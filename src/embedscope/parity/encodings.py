@@ -15,9 +15,7 @@ from embedscope.models.projectors import Step
 from embedscope.protocols import Float32Array, ProgressCallback
 from embedscope.result import ModelFacts
 from embedscope.settings import Settings
-from embedscope.systems import (
-    load,
-)
+from embedscope.systems import load
 
 
 @dataclass(frozen=True, slots=True, eq=False)

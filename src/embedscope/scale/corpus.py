@@ -25,11 +25,7 @@ from embedscope.metrics.judgments import Cells, Judgments
 from embedscope.metrics.norms import Norms, score_bound
 from embedscope.metrics.threads import n_threads
 from embedscope.metrics.vectors import score_pairs
-from embedscope.pipeline import (
-    decide,
-    estimates_of,
-    with_metrics_of,
-)
+from embedscope.pipeline import decide, estimates_of, with_metrics_of
 from embedscope.protocols import Float32Array, IntArray
 from embedscope.result import DataFacts, Diagnosed, Mapped, ModelFacts, Result, extended
 from embedscope.scale.memory import CorpusSize, MemoryPlan, plan_memory
@@ -47,9 +43,7 @@ from embedscope.settings import (
 )
 from embedscope.settings import Engine as EngineName
 from embedscope.stats.resampler import Resampler
-from embedscope.systems import (
-    checkpoint_of,
-)
+from embedscope.systems import checkpoint_of
 
 LAYOUT = "shard folder"
 

@@ -17,9 +17,7 @@ from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import encode_texts
 from embedscope.models.model import Model
 from embedscope.models.score_function import similarity_of_vectors
-from embedscope.pipeline import (
-    read,
-)
+from embedscope.pipeline import read
 from embedscope.protocols import Float32Array
 from embedscope.scale.corpus import ENCODING, engine_of
 from embedscope.scale.parquet_corpus import (
@@ -38,12 +36,7 @@ from embedscope.scale.ray_engine import Encode, encode_dataset
 from embedscope.scale.shard_folder import ShardFolder
 from embedscope.scale.shard_writer import ShardWriter, require_new, writing_shards
 from embedscope.settings import Engine, EngineSettings, Settings, ShardSettings, SimilarityFunction, require_unused
-from embedscope.systems import (
-    checkpoint_of,
-    embed_with,
-    load,
-    require_encoder,
-)
+from embedscope.systems import checkpoint_of, embed_with, load, require_encoder
 
 SIDES = ("queries", "documents", "judgments")
 
