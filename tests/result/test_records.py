@@ -6,6 +6,7 @@ from pathlib import PurePath
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support import tiny_run as tiny
 
 from embedscope.result import run_label, run_labels
 
@@ -37,3 +38,11 @@ def test_labels_are_distinct_ends_of_the_paths(names: list[str]) -> None:
     for name, label in labels.items():
         assert PurePath(name).parts[-len(PurePath(label).parts) :] == PurePath(label).parts
         assert len(label) >= len(run_label(name))
+
+
+def test_a_result_and_its_tables_are_shown_in_one_line() -> None:
+    result = tiny.result()
+    assert repr(result) == "RETRAIN <Result of runs/epoch3.pt: MRR 0.7000 [0.5000, 0.8500] on 4 queries x 6 documents>"
+    assert [repr(result.queries), repr(result.documents)] == [
+        "<QueryTable of 4 queries>", "<DocumentTable of 6 documents>"
+    ]  # fmt: skip

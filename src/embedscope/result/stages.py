@@ -13,6 +13,7 @@ from embedscope.result.deployment import DeploymentCost, ThresholdTable
 from embedscope.result.estimate import Estimate
 from embedscope.result.explanations import Explanations
 from embedscope.result.finding import Finding
+from embedscope.result.formatting import number, run_label, with_interval
 from embedscope.result.mapped_points import MapLayout, Points, Theme
 from embedscope.result.perturbed import Robustness
 from embedscope.result.provenance import DataFacts, ModelFacts
@@ -21,7 +22,7 @@ from embedscope.result.spaces import Geometry
 from embedscope.result.tables import DocumentTable, QueryTable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Scored:
     """What the similarities of queries and documents say."""
 
@@ -57,8 +58,15 @@ class Scored:
         stronger = {name: metric.lexical for name, metric in self.metrics.items()}
         return {self.lexical_baseline: stronger, **self.lexical_baselines}
 
+    def __repr__(self) -> str:
+        """One line: what was found first of all, of what, on what."""
+        metric = next(iter(self.metrics.values()), None)
+        figure = "" if metric is None else f"{metric.name} {with_interval(number(metric.value), metric)} on "
+        on = f"{self.data.n_queries:,} queries x {self.data.n_documents:,} documents"
+        return f"<{type(self).__name__} of {run_label(self.model.checkpoint)}: {figure}{on}>"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Diagnosed(Scored):
     """Why the failures fail, what the space looks like, and what serving it would cost.
 
@@ -76,7 +84,7 @@ class Diagnosed(Scored):
     not_measured: Mapping[str, str] = field(default_factory=dict, metadata=ADDED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Mapped(Diagnosed):
     """The points and their maps, for navigation; the broad themes first, each level by size."""
 
@@ -86,13 +94,17 @@ class Mapped(Diagnosed):
     themes: tuple[Theme, ...] = field(default=(), metadata=ADDED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Result(Mapped):
     """Everything that one run found, and what to do about it."""
 
     inputs: Mapping[str, Any] = field(default_factory=dict)  # what the run was asked for; plain values
     checklist: tuple[Check, ...]
     verdict: Verdict
+
+    def __repr__(self) -> str:
+        """One line, the verdict first."""
+        return f"{self.verdict.outcome.value.upper()} {Scored.__repr__(self)}"
 
 
 Stage = TypeVar("Stage", bound=Scored)

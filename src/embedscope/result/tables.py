@@ -14,7 +14,7 @@ MOST_VALUES = 30
 """Values of a column of the data file up to which it groups queries; one with more is an identifier."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class QueryTable:
     """One row a query. Ragged columns are (indptr, values) pairs: row i owns values[indptr[i]:indptr[i + 1]].
 
@@ -60,6 +60,9 @@ class QueryTable:
     groups: tuple[str | None, ...] = ()  # as the data file states them, () where it has none
     metadata: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)  # other columns of the data file
 
+    def __repr__(self) -> str:
+        return f"<QueryTable of {len(self.ids):,} queries>"
+
     @property
     def stated(self) -> dict[str, tuple[str | None, ...]]:
         """What the data file says of each query, by column; its groups as ``group``."""
@@ -85,7 +88,7 @@ class QueryTable:
         return range(int(self.negative_indptr[row]), int(self.negative_indptr[row + 1]))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class DocumentTable:
     """One row a distinct document text."""
 
@@ -93,3 +96,6 @@ class DocumentTable:
     texts: tuple[str, ...]
     n_relevant_to: IntArray  # (N,) for how many queries it is relevant
     n_negative_of: IntArray  # (N,) of how many queries it is a hard negative
+
+    def __repr__(self) -> str:
+        return f"<DocumentTable of {len(self.ids):,} documents>"
