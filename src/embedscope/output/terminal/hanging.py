@@ -130,8 +130,16 @@ def indented(text: str) -> str:
     return f"  {text}"
 
 
+_LONGEST_WORD = 16  # columns: a longer one is cut
+
+
 def shorten(text: str, width: int) -> Text:
-    """``text`` on one line of at most ``width`` columns of the terminal."""
+    """``text`` on one line of at most ``width`` columns of the terminal, cut after a word where one ends nearby."""
     line = Text(" ".join(text.split()))
+    whole = line.plain
     line.truncate(max(NARROWEST, width), overflow="ellipsis")
-    return line
+    if line.plain == whole:
+        return line
+    begun = len(line.plain.removesuffix("…"))
+    last = whole.rfind(" ", 0, begun)
+    return Text(whole[:last] + " …") if last > 0 and begun - last <= _LONGEST_WORD else line

@@ -48,7 +48,7 @@ def print_metrics(run: Scored, results: Console) -> None:
     references = {
         numbered[name]: [number(values.get(metric)) for metric in metrics] for name, values in run.references.items()
     }
-    print_columns(metrics, own_columns(run, list(metrics)), references, results=results)
+    print_columns(metrics, *own_columns(run, list(metrics)), references, results=results)
     for name, place in numbered.items():
         if name != place:
             results.print(Hanging(f"  {place} ", run_label(name)))
@@ -56,8 +56,8 @@ def print_metrics(run: Scored, results: Console) -> None:
         results.print(Hanging("  ", Text(f"MRR is {band('MRR', metrics['MRR'].value)} on the rated bands", "dim")))
 
 
-def own_columns(run: Scored, names: Sequence[str]) -> Columns:
-    """The metrics ``names`` with their intervals, beside chance and the baselines."""
+def own_columns(run: Scored, names: Sequence[str]) -> tuple[Columns, Columns]:
+    """The metrics ``names`` with their intervals and chance, and the baselines beside them."""
     metrics = [run.metrics[name] for name in names]
     columns = {
         "value": [number(m.value) for m in metrics],
@@ -67,7 +67,7 @@ def own_columns(run: Scored, names: Sequence[str]) -> Columns:
     baselines = {name: [values.get(m.name) for m in metrics] for name, values in run.lexical_columns.items()}
     baselines["base model"] = [m.base for m in metrics]
     known = {name: values for name, values in baselines.items() if any(value is not None for value in values)}
-    return columns | {name: [number(value) for value in values] for name, values in known.items()}
+    return columns, {name: [number(value) for value in values] for name, values in known.items()}
 
 
 def print_baselines(run: Scored, results: Console) -> None:

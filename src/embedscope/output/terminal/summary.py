@@ -7,7 +7,7 @@ from collections import Counter
 from rich.console import Console
 from rich.text import Text
 
-from embedscope.output.terminal.hanging import Hanging, heading, number_table, shorten
+from embedscope.output.terminal.hanging import Hanging, heading, print_columns, shorten
 from embedscope.output.terminal.run_tables import own_columns, ranking_title
 from embedscope.output.terminal.verdict_lines import VERDICT_STYLES
 from embedscope.result import Outcome, Result
@@ -21,7 +21,7 @@ def print_summary(result: Result, results: Console) -> None:
     """At most 24 lines of 100 columns, the verdict last."""
     heading(results, ranking_title(result))
     names = [name for name in METRICS if name in result.metrics]
-    results.print(number_table(names, own_columns(result, names)))
+    print_columns(names, *own_columns(result, names), results=results)
     _print_findings(result, results)
     _print_checks(result, results)
     _print_verdict(result, results)
