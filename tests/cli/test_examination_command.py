@@ -56,7 +56,7 @@ def test_findings_are_a_short_list_and_on_request_all_with_the_texts_that_show_t
     found = report(scene, capsys, "fair")["findings"]
     assert found
     assert {"code", "title", "severity", "n", "effect", "low", "high", "rows", "action"} <= found[0].keys()
-    short = run(capsys, *words(scene, "fair")).out
+    short = run(capsys, *words(scene, "fair", "--verbose")).out
     whole = run(capsys, *words(scene, "fair", "--findings")).out
     assert "Why " in short
     assert "queries are not right at rank 1" in short

@@ -222,7 +222,7 @@ THREE = ("--queries", "q", "--documents", "d", "--judgments", "j")
     ("words", "said"),
     [
         (["--output", "new"], "either --data"),
-        (["--data", "test.json", "--output", "new"], "neither came"),
+        (["--data", "test.json", "--output", "new"], "none came"),
         (["--data", "test.json", "--embeddings", "vectors.npz", "--queries", "q", "--output", "new"], "either --data"),
         (["--data", "test.json", "--embeddings", "vectors.npz", "--output", "shards"], "must not mix"),
         (["--data", "test.json", "--embeddings", "vectors.npz", "--output", "new", "--engine", "ray"], "Parquet"),

@@ -33,8 +33,10 @@ EXIT_STATUS = {
 
 
 def terminal_of(settings: Settings) -> Terminal:
-    """The terminal as the settings want it."""
-    return Terminal(quiet=settings.output.quiet, json=settings.output.json, verbose=settings.output.verbose)
+    """The terminal as the settings want it; who asks for a closer look wants to see it."""
+    own, output = settings.measure, settings.output
+    is_closer = own.geometry or own.robustness or own.deployment_cost or bool(own.wanted_precision or own.explain)
+    return Terminal(quiet=output.quiet, json=output.json, verbose=output.verbose or is_closer)
 
 
 def require_writable(output: OutputSettings, pictures: Sequence[str] = ()) -> None:
