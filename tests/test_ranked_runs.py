@@ -127,3 +127,11 @@ def test_tied_scores_of_a_run_are_said_to_be_scores(collection: Collection, embe
     tied = replace(lists_of(embeddings, 20), scores=np.zeros(20 * len(collection.queries)))
     reasons = result_of(collection, Embedded(tied), SETTINGS).verdict.reasons
     assert any("Keep more digits of the scores" in reason for reason in reasons)
+
+
+def test_a_run_without_any_document_for_the_queries_that_are_judged_is_judged_without_a_warning(
+    collection: Collection, embeddings: Embeddings
+) -> None:
+    result = result_of(collection, Embedded(lists_of(embeddings, 3, missing=60)), SETTINGS)
+    assert result.metrics["MRR"].value == 0
+    assert set(result.queries.failure_modes) == {"nothing returned"}

@@ -352,7 +352,8 @@ def _say_the_same(positive: str, wrong: str, attributes: AttributeReader, *, is_
 
 def _outliers(losses: Losses, wordless: BoolArray) -> Cause:
     best = losses.queries.top_scores[:, 0].astype(np.float64)
-    first, middle, third = np.nanquantile(best, (0.25, 0.5, 0.75))
+    is_listed = ~np.isnan(best)
+    first, middle, third = np.quantile(best[is_listed], (0.25, 0.5, 0.75)) if is_listed.any() else (np.nan,) * 3
     is_far = (best < first - FAR_FENCES * (third - first)) & (third > first)  # equal scores have no outliers
     return {
         **losses.cause(is_far, lambda row: f"its best score is {best[row]:.2f}, the median {middle:.2f}"),
