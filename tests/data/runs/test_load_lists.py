@@ -328,6 +328,9 @@ def test_a_place_that_is_no_file_is_refused(tmp_path: Path, collection: Collecti
     for path, message in ((tmp_path, "this is a folder"), (tmp_path / "none.trec", "does not exist")):
         with pytest.raises(DataFormatError, match=message):
             load_lists(path, collection)
+    (tmp_path / "run.trec").write_text(TREC)
+    with pytest.raises(DataFormatError, match=r"this is a folder; .* Pass the run in it: .*run\.trec\."):
+        load_lists(tmp_path, collection)
 
 
 def test_a_parquet_file_without_the_columns_or_with_an_empty_cell_is_refused(
