@@ -106,3 +106,33 @@ def test_a_run_is_a_baseline_and_against_its_own_vectors_nothing_differs(
     result = result_of(collection, Embedded(embeddings, baselines={"run.trec": whole}), SETTINGS)
     differences = [each.difference for each in result.comparisons if each.b == "run.trec"]
     assert differences == [0.0, 0.0]
+
+
+def test_a_query_lost_to_a_document_that_the_data_set_does_not_have_has_a_list_and_says_so(
+    collection: Collection, embeddings: Embeddings
+) -> None:
+    own = lists_of(embeddings, 3, missing=1)
+    documents = own.documents.copy()
+    documents[:2] = -1 - np.arange(2)  # the first two of the second query, which no collection has
+    lists = replace(own, documents=documents, outside=np.full(2, 0.5))
+    table = result_of(collection, Embedded(lists), SETTINGS).queries
+    assert table.failure_modes[:2] == ("nothing returned", "other")
+    assert table.failure_evidence[1] == "it is lost to a document that the data set does not have"
+    assert table.top_documents.shape[1] == 3
+    whole = replace(own, documents=np.where(own.documents >= 0, -1 - np.arange(len(documents)), 0)[: 3 * 59])
+    whole = replace(whole, outside=np.full(len(documents), 0.5))
+    assert result_of(collection, Embedded(whole), SETTINGS).queries.top_documents.shape[1] == 3  # as wide as the lists
+
+
+def test_tied_scores_of_a_run_are_said_to_be_scores(collection: Collection, embeddings: Embeddings) -> None:
+    tied = replace(lists_of(embeddings, 20), scores=np.zeros(20 * len(collection.queries)))
+    reasons = result_of(collection, Embedded(tied), SETTINGS).verdict.reasons
+    assert any("Keep more digits of the scores" in reason for reason in reasons)
+
+
+def test_a_run_without_any_document_for_the_queries_that_are_judged_is_judged_without_a_warning(
+    collection: Collection, embeddings: Embeddings
+) -> None:
+    result = result_of(collection, Embedded(lists_of(embeddings, 3, missing=60)), SETTINGS)
+    assert result.metrics["MRR"].value == 0
+    assert set(result.queries.failure_modes) == {"nothing returned"}

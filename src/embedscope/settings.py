@@ -37,6 +37,11 @@ class Option:
     shown_default: str | None = None  # where the default itself says nothing: "as the checkpoint says"
     flags: tuple[str, ...] = ()  # "--use-x" and "--no-use-x" for a switch that has both
 
+    @property
+    def is_name(self) -> bool:
+        """Whether a value names something: a path, a model, a column. Only a text may be empty."""
+        return self.parse is str and self.metavar not in (None, "TEXT")
+
 
 def option(default: Any, help: str, parse: Parse = str, **more: Any) -> Any:  # noqa: A002
     """A field of a settings class that is an option of the command line; ``more`` are fields of :class:`Option`."""
@@ -79,6 +84,8 @@ class Checked:
             value = getattr(self, name)
             if isinstance(value, bool) or value is None:
                 continue
+            if known.is_name and "" in (_texts(value, known) if known.is_list else (value,)):
+                raise InvalidOptionError(f"{flag(name)} is empty; expected {known.metavar}. Is a variable not set?")
             try:
                 read = tuple(map(known.parse, _texts(value, known))) if known.is_list else known.parse(_text(value))
             except ValueError as error:
@@ -88,10 +95,10 @@ class Checked:
 
 
 def _texts(value: Any, known: Option) -> list[str]:
-    """The texts of a list; those of one text between the separators, where the option has one."""
+    """The texts of a list, of which one may stand by itself; the parts of each, where the option has a separator."""
+    written = [value] if isinstance(value, str) else list(map(_text, value))
     if known.separator is None:
-        return list(map(_text, value))
-    written = [value] if isinstance(value, str) else map(_text, value)
+        return written
     return [part.strip() for text in written for part in text.split(known.separator) if part.strip()]
 
 
@@ -487,10 +494,11 @@ class Settings:
         return {name: value for section in asdict(self).values() for name, value in section.items()}
 
     def inputs(self) -> dict[str, str]:
-        """The files that a run reads, by role."""
+        """The files and models that a run reads, by role; the second that is fused is ``fuse_2``."""
         chosen = self.as_options()
         roles = ("checkpoint", "embeddings", "run", "data", "baseline", "train", "base_model", "rerank")
-        return {role: chosen[role] for role in roles if chosen[role] is not None}
+        fused = {"fuse" if n == 1 else f"fuse_{n}": name for n, name in enumerate(self.model.fuse, start=1)}
+        return {role: chosen[role] for role in roles if chosen[role] is not None} | fused
 
 
 DEFAULTS = Settings()

@@ -24,7 +24,7 @@ from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import Embeddings, embed_collection
 from embedscope.models.endpoint import AT_ENDPOINT, LOCAL
 from embedscope.models.endpoint_address import is_endpoint
-from embedscope.models.heads_of_m3 import lists_of_heads
+from embedscope.models.heads_of_m3 import lists_of_heads, with_heads
 from embedscope.models.model import Model, load_endpoint, load_model
 from embedscope.models.precomputed import is_precomputed_file, load_precomputed
 from embedscope.models.reranking import reranked
@@ -260,5 +260,5 @@ def load(name: str, settings: Settings, log: Log = SILENT) -> tuple[EmbeddingSto
             similarity=own.similarity,
             hashes=store.hashes,
         )
-    log.model(model.facts)
+    log.model(model.facts if own.head is Head.DENSE else with_heads(model.facts))
     return store, model

@@ -54,6 +54,7 @@ def test_a_head_is_held_against_the_dense_vectors_of_the_same_folder(
 ) -> None:
     done = evaluate(desk, capsys, "--checkpoint", "m3", "--head", head, "--baseline", "m3")
     assert done.status == 0, done.err
+    assert done.err.count("the dense vectors are what is measured") == 1  # of the baseline
     model = report(desk)["model"]
     assert (model["similarity"], model["layout"]) == ("score", "FlagEmbedding folder")
     assert head.removesuffix("bert") in model["head"].lower() or head == "all"
@@ -133,6 +134,8 @@ def test_reranking_all_documents_orders_them_as_the_cross_encoder_alone_does(
     (("--checkpoint", "m3", "--head", "sparse", "--fusion-weights", "1"), "--fusion-weights would change nothing"),
     (("--checkpoint", "m3", "--head", "colbert", "--deployment-cost"), "--deployment-cost would change nothing"),
     (("--checkpoint", "m3", "--fuse", "late", "--explain", "3"), "--explain"),
+    (("--run", "bm25", "--explain", "3"), "vectors or a run that were made before cannot do that"),
+    (("--checkpoint", "m3", "--fuse", "nothing.trec"), "There is no checkpoint 'nothing.trec'. Expected"),
 ])  # fmt: skip
 def test_what_cannot_be_used_ends_with_one_message_and_nothing_written(
     desk: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str

@@ -60,7 +60,7 @@ def test_a_beir_folder_is_read_with_titles_and_the_queries_of_its_split(tmp_path
     collection = read_collection(beir(tmp_path))
     assert collection.format == "BEIR folder"
     check(collection)
-    assert any("1 queries have no judgment in the split 'test'" in line for line in collection.warnings)
+    assert any("1 query has no judgment in the split 'test'" in line for line in collection.warnings)
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,7 @@ def _lexical_passes(result: Mapped, criteria: Criteria) -> Iterator[str]:
 def _wide_ties(result: Mapped, criteria: Criteria, *, has_reference: bool) -> Iterator[str]:
     decides = not has_reference or criteria.gates_comparison
     paths = [c.metric for c in criteria.criteria if c.gating and decides]
+    kept = "scores" if result.similarity is None else "vectors"
     names = dict.fromkeys([*(["MRR"] if has_reference else []), *(p.removeprefix("metrics.") for p in paths)])
     for metric in (result.metrics[name] for name in names if name in result.metrics):
         if metric.low is None or metric.high is None:
@@ -90,7 +91,7 @@ def _wide_ties(result: Mapped, criteria: Criteria, *, has_reference: bool) -> It
             ends = f"{number(metric.pessimistic, 3)} or {number(metric.optimistic, 3)}"
             yield (
                 f"{metric.name} is {ends} depending on how tied documents are ordered, which is more than its interval "
-                f"{interval(metric, 3)} allows. Keep more digits of the vectors, or merge texts that the model cannot "
+                f"{interval(metric, 3)} allows. Keep more digits of the {kept}, or merge texts that the model cannot "
                 f"tell apart"
             )
 

@@ -38,8 +38,8 @@ _TIMED_TEXTS = 16
 
 NO_MODEL = "the vectors were made before: there is no model that could encode a text without one of its words"
 NEEDS_A_MODEL = (
-    "--explain encodes texts with a word left out, and vectors that were made before cannot do that. Pass the model "
-    "with --checkpoint, or leave --explain out."
+    "--explain encodes texts with a word left out, and vectors or a run that were made before cannot do that. Pass the "
+    "model with --checkpoint, or leave --explain out."
 )
 NEEDS_ONE_VECTOR = (
     "--explain follows the one vector of a text, and --head, --fuse and --rerank give ranked lists. Leave --explain "

@@ -151,8 +151,11 @@ def classify_failures(
     for row in losses.rows.tolist():
         found = ((mode, cause[row]) for mode, cause in causes if row in cause)
         modes[row], evidence[row] = next(found, (FailureMode.OTHER, ""))
-    for row in np.flatnonzero(~queries.is_correct & (queries.top_documents[:, 0] < 0)).tolist():
-        modes[row], evidence[row] = FailureMode.NOTHING, "the run has no document for it"
+    for row in np.flatnonzero(~queries.is_correct & (queries.wrong_document < 0)).tolist():
+        if np.isnan(queries.top_scores[row, 0]):
+            modes[row], evidence[row] = FailureMode.NOTHING, "the run has no document for it"
+        elif not np.isnan(queries.wrong_similarity[row]):
+            evidence[row] = "it is lost to a document that the data set does not have"
     chance = Counter(
         next((mode for mode, cause in shifted.items() if row in cause), FailureMode.OTHER)
         for shifted in by_chance
@@ -349,7 +352,8 @@ def _say_the_same(positive: str, wrong: str, attributes: AttributeReader, *, is_
 
 def _outliers(losses: Losses, wordless: BoolArray) -> Cause:
     best = losses.queries.top_scores[:, 0].astype(np.float64)
-    first, middle, third = np.nanquantile(best, (0.25, 0.5, 0.75))
+    is_listed = ~np.isnan(best)
+    first, middle, third = np.quantile(best[is_listed], (0.25, 0.5, 0.75)) if is_listed.any() else (np.nan,) * 3
     is_far = (best < first - FAR_FENCES * (third - first)) & (third > first)  # equal scores have no outliers
     return {
         **losses.cause(is_far, lambda row: f"its best score is {best[row]:.2f}, the median {middle:.2f}"),

@@ -23,6 +23,15 @@ COLLAPSED = 0.1
 
 _SPACE_DRAWS, _SPACE_ROWS = 100, 2_000
 
+_HOW_MODELS_GO_WRONG = (
+    "Look at pooling, prompts and normalisation first (they must be those of the training), then at the learning rate; "
+    "do not deploy it."
+)
+_HOW_RUNS_GO_WRONG = (
+    "Look first whether larger scores are better (distances are not), and whether these very queries and documents "
+    "were searched; do not deploy it."
+)
+
 
 def unbeaten_baselines(scored: Scored) -> Iterator[Candidate]:
     """Baselines that rank significantly better than the model: the lexical one, the base model."""
@@ -41,8 +50,7 @@ def unbeaten_baselines(scored: Scored) -> Iterator[Candidate]:
             f"the model ranks worse than {names[comparison.b]}: MRR{against} ({lost})",
             Severity.HIGH,
             Estimate(comparison.difference, comparison.low, comparison.high),
-            "Look at pooling, prompts and normalisation first (they must be those of the training), then at the "
-            "learning rate; do not deploy it.",
+            _HOW_MODELS_GO_WRONG if scored.model.dim > 0 else _HOW_RUNS_GO_WRONG,
             scored.queries,
             np.flatnonzero(~scored.queries.is_correct),
             gain=-comparison.difference,

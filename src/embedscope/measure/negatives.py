@@ -121,7 +121,7 @@ def measure_types(
 
     Without ``edges`` there are no levels: of ranked lists, only what reaches the positive is measured.
     """
-    no_levels = Estimate.absent("the scores of a run are on a scale of its own")
+    no_levels = Estimate.absent("the scores of a run are on a scale of their own")
     violations = pairs.violations(tolerance).astype(np.float64)
     types = {}
     for name in pairs.names():
@@ -162,7 +162,7 @@ def measure_weights(
         figures["kendall_tau"] = (
             _agreement(pairs, resampler)
             if has_levels
-            else Estimate.absent("the lists of a run end before many of the negatives")
+            else Estimate.absent("a run does not say how far apart documents lie that it did not return")
         )
     return figures
 

@@ -37,7 +37,7 @@ def query_table(
     order = np.argsort(pairs.queries, kind="stable")
     best_negative = pairs.best_of_each_query(n)
     first_is_relevant = metric_per_query(Measure("Success", 1), judgments, scores.pair_scores, scores.counts)
-    k = min(k, int((scores.top_documents >= 0).sum(axis=1).max(initial=1)))  # as wide as the longest list
+    k = min(k, int((~np.isnan(scores.top_scores)).sum(axis=1).max(initial=1)))  # as wide as the longest list
     return QueryTable(
         ids=tuple(collection.query_ids[row] for row in rows),
         texts=tuple(collection.queries[row] for row in rows),

@@ -27,6 +27,7 @@ from embedscope.models.endpoint_client import Client, Patience, in_parallel
 from embedscope.models.fingerprints import HashMemory
 from embedscope.models.hub import MOST_SHOWN
 from embedscope.protocols import Float32Array
+from embedscope.result.formatting import count
 
 N_PARALLEL = 4
 """Batches that are encoded side by side."""
@@ -176,16 +177,17 @@ def read_answer(answer: Any, texts: Sequence[str], address: Address, *, dim: int
         )
     if len(rows) != len(texts):
         raise EndpointError(
-            f"'{address}' gave {len(rows)} vectors for {len(texts)} texts. Pass another --batch-size, or look into "
-            f"the log of the server."
+            f"'{address}' gave {count(len(rows), 'vector')} for {count(len(texts), 'text')}. Pass another "
+            f"--batch-size, or look into the log of the server."
         )
     vectors: dict[Any, Float32Array] = {}
     for row in rows:
         index = row.get("index")
         if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(texts) or index in vectors:
             raise EndpointError(
-                f"'{address}' should number the vectors of {len(texts)} texts by \"index\" from 0 to {len(texts) - 1}, "
-                f"each once; it gave the index {json.dumps(index)[:50]}{' twice' if index in vectors else ''}."
+                f"'{address}' should number the vectors of {count(len(texts), 'text')} by \"index\" from 0 to "
+                f"{len(texts) - 1}, each once; it gave the index {json.dumps(index)[:50]}"
+                f"{' twice' if index in vectors else ''}."
             )
         vectors[index] = _vector(row.get("embedding"), texts[index], address)
     lengths = sorted({len(vector) for vector in vectors.values()} | ({dim} if dim is not None else set()))

@@ -164,6 +164,11 @@ def _unit(vectors: Float32Array) -> Float32Array:
     return np.asarray(vectors / np.maximum(lengths, 1e-12), dtype=np.float32)
 
 
+def with_heads(facts: ModelFacts) -> ModelFacts:
+    """Facts without the note that the heads beside the transformer are not used."""
+    return replace(facts, notes=tuple(note for note in facts.notes if not note.startswith(tuple(FILES.values()))))
+
+
 def _heads_of(model: Model, asked: Head) -> tuple[SentenceTransformerEncoder, dict[Head, LinearHead]]:
     """The encoder of ``model``, and the heads that lie beside its transformer, of those asked for."""
     encoder, name = model.encoder, model.facts.checkpoint
@@ -216,5 +221,5 @@ def _facts(model: Model, asked: Head, heads: TokenHeads, mixed: Sequence[float])
         head=said if asked is Head.ALL else f"{'ColBERT' if asked is Head.COLBERT else asked} head",
         dim=dims.get(asked, facts.dim),
         similarity=SCORE,
-        notes=tuple(note for note in facts.notes if not note.startswith(tuple(FILES.values()))),
+        notes=with_heads(facts).notes,
     )

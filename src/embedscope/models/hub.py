@@ -11,7 +11,10 @@ from embedscope.errors import CheckpointError, importing
 
 _HUB_NAME = re.compile(r"\w[\w.-]{0,95}(/\w[\w.-]{0,95})?", re.ASCII)
 _WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
-_FILE_SUFFIXES = (*_WEIGHT_SUFFIXES, ".npz", ".npy", ".parquet", ".arrow", ".faiss", ".pkl", ".json", ".jsonl")
+_FILE_SUFFIXES = (
+    *_WEIGHT_SUFFIXES, ".npz", ".npy", ".parquet", ".arrow", ".faiss", ".pkl", ".json", ".jsonl", ".tsv", ".csv",
+    ".trec", ".gz",
+)  # fmt: skip
 
 MOST_SHOWN = 200
 """Characters of a name in a message."""

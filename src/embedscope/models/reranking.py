@@ -84,6 +84,7 @@ def _scores(scorer: Scorer, pairs: list[tuple[int, int]], collection: Collection
         options["activation_fn"] = torch.nn.Identity()
     parts = [np.zeros(0)]
     with log.progress("Reranking", unit="pairs") as progress:
+        progress(0, len(pairs))
         for start in range(0, len(pairs), _PAIRS_AT_ONCE):
             texts = [(queries[q], documents[d]) for q, d in pairs[start : start + _PAIRS_AT_ONCE]]
             with scoring(scorer.folder.reference, texts):

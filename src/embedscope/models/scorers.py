@@ -187,6 +187,7 @@ def ranked_by(
     """Every query of ``collection`` against every document, a block of documents at a time."""
 
     def blocks() -> Iterator[tuple[int, Float32Array]]:
+        progress(0, len(collection.documents))
         for start, texts in text_blocks(collection.documents, facts.max_length):
             yield start, score_block(start, texts)
             progress(start + len(texts), len(collection.documents))

@@ -176,6 +176,16 @@ def test_the_predictions_that_sentence_transformers_writes_are_read(tmp_path: Pa
     assert np.diff(lists.indptr).tolist() == [4, 4, 4]
 
 
+def test_predictions_of_one_query_are_read(tmp_path: Path, collection: Collection) -> None:
+    file = tmp_path / "one_predictions.jsonl"
+    file.write_text(prediction_lines().splitlines(keepends=True)[0])
+    (query,) = list(RUN)[:1]
+    assert load_lists(file, collection).facts.layout == "sentence-transformers predictions"
+    assert said(load_lists(file, collection), collection) == said(
+        load_lists({query: RUN[query]}, collection), collection
+    )
+
+
 def test_lists_of_a_rank_fusion_have_no_scores_and_count_by_their_order(tmp_path: Path, collection: Collection) -> None:
     lines = [
         {"query_id": q, "query": QUERIES[q], "positive": [], "documents": [DOCUMENTS["d3"], DOCUMENTS["d1"]]}
@@ -226,7 +236,7 @@ def test_unknown_documents_keep_their_ranks_and_are_said(collection: Collection)
 def test_lists_of_unknown_queries_are_left_out_and_said(collection: Collection) -> None:
     lists = load_lists({"q1": {"d1": 1.0}, "q77": {"nobody": 1.0, "nowhere": 2.0}}, collection)
     assert said(lists, collection) == {"q1": [("d1", 1.0)]}
-    assert any(note.startswith("1 list is of a query not in the data set") for note in lists.notes)
+    assert any(note.startswith("1 list is of a query not judged here") for note in lists.notes)
 
 
 @pytest.mark.parametrize(
@@ -274,10 +284,16 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "NaN": (b"#\n" + TREC.encode() + b"q2 Q0 d1 7 nan t\n", "line 8: the score nan is not finite"),
     "infinite": (TREC.encode() + b"q2 Q0 d1 7 inf t\n", "line 7: the score inf is not finite"),
     "twice": (TREC.encode() + b"# x\nq1 Q0 d1 7 0.5 t\n", "line 8: the document 'd1' of the query 'q1' stands a"),
-    "another data set": (TREC.replace("q1", "x1").encode(), "none of its 2 queries is in the data set"),
+    "another data set": (TREC.replace("q1", "x1").encode(), "none of its 2 queries is among the 3 to be judged"),
     "other documents": (TREC.replace(" d", " e").encode(), "6 of 6 documents that it returns are not among the 4"),
     "JSON of numbers": (b'{"q1": 3, "q2": 4}', "expected {query: {document: score}}"),
-    "JSON of texts": (b'{"q1": {"d1": "high"}}', "expected {query: {document: score}}"),
+    "JSON of texts": (b'{"q1": {"d1": "high"}}', "query 'q1': expected a number as the score, came a string ('high')"),
+    "JSON of empty lists": (b'{"q1": {}, "q2": {}}', "the lists of all 2 queries are empty"),
+    "JSON, beyond all floats": (b'{"q1": {"d1": 1, "d2": 1' + 400 * b"0" + b"}}", "the score inf is not finite"),
+    "JSONL, beyond all floats": (
+        b'{"qid": "q1", "docid": "d1", "score": -1' + 400 * b"0" + b"}\n", "the score -inf is not finite",
+    ),
+    "beyond single precision": (TREC.encode() + b"q2 Q0 d1 7 1e39 t\n", "line 7: the score 1e+39 is larger than"),
     "JSON, a text among numbers": (b'{"q1": {"d1": 1, "d2": "high"}}', "query 'q1': expected a number as the score"),
     "JSON, true": (b'{"q1": {"d1": 1, "d2": true}}', "query 'q1': expected a number as the score, came true"),
     "JSON, cut off": (json.dumps(RUN).encode()[:-9], "the JSON is cut off"),
@@ -312,6 +328,9 @@ def test_a_place_that_is_no_file_is_refused(tmp_path: Path, collection: Collecti
     for path, message in ((tmp_path, "this is a folder"), (tmp_path / "none.trec", "does not exist")):
         with pytest.raises(DataFormatError, match=message):
             load_lists(path, collection)
+    (tmp_path / "run.trec").write_text(TREC)
+    with pytest.raises(DataFormatError, match=r"this is a folder; .* Pass the run in it: .*run\.trec\."):
+        load_lists(tmp_path, collection)
 
 
 def test_a_parquet_file_without_the_columns_or_with_an_empty_cell_is_refused(
@@ -343,6 +362,8 @@ def fails(_: str) -> Any:
         (lambda text: [("d1", "0.5")], "expected a number as the score"),
         (lambda text: {}, "the run has no entries"),
         ({"q1": {"d1": True}}, "expected a number|there is"),
+        ({"q1": {"d1": None}}, "query 'q1': expected a number as the score, came null"),
+        ({"q1": {"d1": 1.0, "\ud800": 0.5}}, "half of a surrogate pair"),
         ({}, "expected {query: {document: score}}"),
         (7, "this is no data set|cannot be read"),
         (pd.DataFrame({"a": [1]}), "hold no query and no document and no score"),

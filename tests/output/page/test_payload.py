@@ -113,6 +113,21 @@ def test_a_missing_document_stays_missing() -> None:
     assert numbers(tiny.payload()["queries"]["wrong_document"]).tolist() == [2, 3, 4, -1]
 
 
+def test_a_document_that_the_data_set_does_not_have_keeps_its_rank_on_the_page() -> None:
+    found = tiny.result()
+    top, scores = found.queries.top_documents.copy(), found.queries.top_scores.copy()
+    top[0, 0] = top[1, 2] = -1
+    scores[1, 2] = np.nan  # the end of a list
+    made = tiny.payload(replace(found, queries=replace(found.queries, top_documents=top, top_scores=scores)))
+    n = made["documents"]["n"]
+    assert n == tiny.payload()["documents"]["n"] + 1
+    assert texts(made["documents"]["texts"])[-1] == "(a document that the data set does not have)"
+    assert numbers(made["documents"]["n_relevant_to"]).shape == (n,)
+    shown = numbers(made["queries"]["top_documents"]).reshape(top.shape)
+    assert shown[0].tolist() == [n - 1, 2, 1]
+    assert shown[1].tolist() == [3, 2, -1]
+
+
 def test_a_run_without_maps_and_heatmap_has_neither() -> None:
     bare = replace(tiny.result(), points=None, maps={}, heatmap=None)
     made = tiny.payload(bare)

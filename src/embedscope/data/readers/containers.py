@@ -135,7 +135,7 @@ def _json_rows(value: object, n_replaced: int) -> RecordStream:
     if not isinstance(value, list):  # pragma: no cover - the file starts with [ or {
         raise DataFormatError(f"the JSON is {kind_of(value)}. {_EXPECTED}.")
     if not value:
-        raise DataFormatError("the list is empty; a data set with at least 2 queries was expected.")
+        raise DataFormatError("the list is empty; rows were expected.")
     items = [(number, _require_object(row, f"row {number}")) for number, row in enumerate(value, start=1)]
     return RecordStream("JSON", "row", items, warnings)
 

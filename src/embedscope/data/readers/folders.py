@@ -28,6 +28,7 @@ from embedscope.data.readers.qrels import Qrel, identifier, read_judgments, spel
 from embedscope.data.readers.rows import group_of, passage_text
 from embedscope.data.readers.source import located, names, read_head
 from embedscope.errors import DataFormatError, InvalidOptionError
+from embedscope.result.formatting import count
 
 T = TypeVar("T")
 
@@ -132,7 +133,8 @@ def _with_qrels(folder: Path, parts: Sequence[Part], chosen: Part, notes: list[s
     kept = {name: text for name, text in queries.texts.items() if name in with_judgments}
     if len(kept) < len(queries.texts):
         notes.append(
-            f"{len(queries.texts) - len(kept)} queries have no judgment in the split '{chosen.label}' and are left out."
+            f"{count(len(queries.texts) - len(kept), 'query has', 'queries have')} no judgment in the split "
+            f"'{chosen.label}': left out."
         )
     return Folder(
         _format(chosen, corpus), kept, documents, qrels, tuple(dict.fromkeys(notes)), queries.groups, queries.metadata

@@ -55,7 +55,7 @@ def require_path(path: str | Path) -> Path:
         raise DataFormatError(f"{path} is not a path that can be opened ({error.strerror}). Check the path.") from error
     if exists:
         raise DataFormatError(
-            f"{path} is neither a file nor a folder. A data set is read more than once, so a pipe or a device will "
+            f"{path} is neither a file nor a folder. It would be read more than once, so a pipe or a device will "
             "not do; save it to a file first."
         )
     raise DataFormatError(f"{path} does not exist. {_near_names(path)}")

@@ -106,7 +106,9 @@ def describe_run(run: object) -> str:
 
 def _read_file(path: Path) -> RunEntries:
     if path.is_dir():
-        raise DataFormatError(f"this is a folder; {_EXPECTED} was expected.")
+        own = path / "run.trec"
+        remedy = f" Pass the run in it: {own}." if own.is_file() else ""
+        raise DataFormatError(f"this is a folder; {_EXPECTED} was expected.{remedy}")
     head = read_head(path, expected=_EXPECTED)
     if head.startswith(BINARY_TABLES):
         return read_table_run(path)

@@ -19,7 +19,7 @@ from embedscope.data.collection import excerpt
 from embedscope.data.readers.containers import Fields, open_records, single_object
 from embedscope.data.readers.qrels import identifier
 from embedscope.data.readers.source import kind_of, names, read_head
-from embedscope.data.runs.run_entries import RunEntries, entries_of_lists
+from embedscope.data.runs.run_entries import RunEntries, entries_of_lists, number
 from embedscope.data.runs.table_runs import entries_of_records, names_run
 from embedscope.errors import DataFormatError
 
@@ -35,19 +35,21 @@ def read_json_run(path: Path) -> RunEntries:
 
     Raises DataFormatError if it has none of them, or a score is no number.
     """
-    if read_head(path).lstrip().startswith(b"{"):
-        value, _ = single_object(path)
-        if value is not None and not names_run(value) and "results" not in value and "documents" not in value:
-            return entries_of_mapping(value, layout="JSON run")
-    stream = open_records(path)
-    records = [(f"{stream.row_name} {number}", record) for number, record in stream.items]
+    value = single_object(path)[0] if read_head(path).lstrip().startswith(b"{") else None
+    is_prediction = value is not None and not {"results", "documents"}.isdisjoint(value)
+    if value is not None and not is_prediction and not names_run(value):
+        return entries_of_mapping(value, layout="JSON run")
+    container, records = "JSONL", [("line 1", value or {})]
+    if not is_prediction:
+        stream = open_records(path)
+        container, records = stream.container, [(f"{stream.row_name} {number}", row) for number, row in stream.items]
     if not records:
         raise DataFormatError("there are no rows; expected a query, a document and a score each.")
     if not {"results", "documents"}.isdisjoint(records[0][1]):
         lists = [_of_prediction(record, place) for place, record in records]
         notes = () if "results" in records[0][1] else ("The file has no scores: its order counts.",)
         return entries_of_lists(lists, layout="sentence-transformers predictions", notes=notes)
-    return entries_of_records(records, layout=f"{stream.container} run")
+    return entries_of_records(records, layout=f"{container} run")
 
 
 def entries_of_mapping(value: Mapping[Any, Any], *, layout: str) -> RunEntries:
@@ -57,7 +59,12 @@ def entries_of_mapping(value: Mapping[Any, Any], *, layout: str) -> RunEntries:
     """
     runs = dict(_runs_in(value))
     tests = [place for place in runs if place.endswith("/test")] if len(runs) > 1 else list(runs)
+    if value and all(map(_is_empty, value.values())):
+        raise DataFormatError(f"the lists of all {len(value):,} queries are empty; there is nothing to judge.")
     if len(tests) != 1:
+        for query, found in value.items() if not runs else ():
+            if isinstance(found, Mapping) and not any(isinstance(part, Mapping) for part in found.values()):
+                scored(found, f"query {excerpt(str(query))}")  # says which score is none
         found = f"there are several: {names(runs)}" if runs else f"there is {kind_of(dict(value))}"
         raise DataFormatError(f"expected {{query: {{document: score}}}}; {found}. Give a file with one of these.")
     (place,) = tests
@@ -95,7 +102,7 @@ def scored(found: Any, place: str) -> _Scored:
         document, score = pair
         if not isinstance(score, numbers.Real) or isinstance(score, bool):
             raise DataFormatError(f"{place}: expected a number as the score, came {kind_of(score)}.")
-        listed.append((document if isinstance(document, str) else identifier(document, place), float(score)))
+        listed.append((document if isinstance(document, str) else identifier(document, place), number(score, place)))
     return listed
 
 

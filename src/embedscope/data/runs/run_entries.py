@@ -33,6 +33,20 @@ class RunEntries:
     notes: tuple[str, ...] = ()
 
 
+def number(value: Any, place: str) -> float:
+    """A score as a float, infinite where it is a whole number beyond all floats; raises DataFormatError if it is none.
+
+    >>> number("0.5", "line 7"), number(-(10**400), "line 8")
+    (0.5, -inf)
+    """
+    try:
+        return float(value)
+    except OverflowError:
+        return np.inf if value > 0 else -np.inf
+    except (TypeError, ValueError):
+        raise DataFormatError(f"{place}: expected a number as the score, came {excerpt(str(value))}.") from None
+
+
 def entries_of_columns(
     queries: Any, documents: Any, scores: Any, *, layout: str, place: Callable[[int], str], notes: Sequence[str] = ()
 ) -> RunEntries:
@@ -71,8 +85,13 @@ def entries_of_lists(
     owners = np.repeat(np.arange(len(lists)), listed)
     numbers = {query: number for number, query in enumerate(dict.fromkeys(query for query, _ in lists))}
     codes = np.repeat(np.array([numbers[query] for query, _ in lists], dtype=np.int32), listed)
-    queries = pa.DictionaryArray.from_arrays(codes, pa.array(numbers, pa.string()))
-    documents = pa.array([name for _, found in lists for name, _ in found], pa.string())
+    try:
+        queries = pa.DictionaryArray.from_arrays(codes, pa.array(numbers, pa.string()))
+        documents = pa.array([name for _, found in lists for name, _ in found], pa.string())
+    except UnicodeEncodeError as error:
+        raise DataFormatError(
+            f"the name {error.object[:60]!a} holds half of a surrogate pair, which is no character. Correct it."
+        ) from None
     scores = pa.array([score for _, found in lists for _, score in found], pa.float64())
     return entries_of_columns(
         *map(pa.chunked_array, ([queries], [documents], [scores])),

@@ -16,6 +16,8 @@ from embedscope.protocols import Float64Array, IntArray
 from embedscope.result import ModelFacts
 from embedscope.result.formatting import count, one_word
 
+_LARGEST_SCORE = float(np.finfo(np.float32).max)  # reports hold scores in single precision
+
 
 @dataclass(frozen=True, slots=True)
 class _Names:
@@ -71,12 +73,14 @@ def lists_of_entries(entries: RunEntries, collection: Collection, *, source: str
 
 
 def _require_scores(entries: RunEntries) -> None:
-    is_finite = np.isfinite(entries.scores)
-    if not is_finite.all():
-        first = int(np.argmin(is_finite))
+    is_sound = np.abs(entries.scores) <= _LARGEST_SCORE  # not NaN either
+    if not is_sound.all():
+        first = int(np.argmin(is_sound))
+        score = entries.scores[first]
+        what = "larger than reports can hold" if np.isfinite(score) else "not finite, and such a document has no rank"
         raise DataFormatError(
-            f"{entries.place(first)}: the score {entries.scores[first]} is not finite, and such a document has no rank "
-            f"({count(int(np.count_nonzero(~is_finite)), 'score')} in all). Leave the document out, or correct it."
+            f"{entries.place(first)}: the score {score} is {what} "
+            f"({count(int(np.count_nonzero(~is_sound)), 'score')} in all). Leave the document out, or correct it."
         )
 
 
@@ -121,8 +125,9 @@ def _rows(wanted: Iterable[str], known: Mapping[str, int]) -> IntArray:
 def _require_known(entries: RunEntries, queries: _Names, collection: Collection) -> None:
     if queries.n_known == 0:
         raise DataFormatError(
-            f"none of its {len(entries.queries):,} queries is in the data set: the run names {_some(entries.queries)}, "
-            f"the data set {_some(collection.query_ids)}. Give the run of this data set, with its query ids or texts."
+            f"none of its {len(entries.queries):,} queries is among the {len(collection.queries):,} to be judged: the "
+            f"run names {_some(entries.queries)}, the data set {_some(collection.query_ids)}. Give the run of this "
+            f"data set, with its query ids or texts."
         )
 
 
@@ -183,7 +188,7 @@ def _notes(queries: _Names, documents: _Names, sizes: IntArray, n_outside: int, 
     if n_missing:
         notes.append(f"{count(n_missing, 'query has', 'queries have')} no list and count 0.")
     if n_unknown:
-        notes.append(f"{count(n_unknown, 'list is of a query', 'lists are of queries')} not in the data set: left out.")
+        notes.append(f"{count(n_unknown, 'list is of a query', 'lists are of queries')} not judged here: left out.")
     if n_outside:
         notes.append(
             f"{n_outside:,} of {sizes.sum():,} documents returned are not in the data set; each takes its rank and "

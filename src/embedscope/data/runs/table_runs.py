@@ -10,7 +10,7 @@ from embedscope.data.collection import excerpt
 from embedscope.data.readers.containers import Fields, readable, unpacked
 from embedscope.data.readers.qrels import identifier, spelled
 from embedscope.data.readers.source import names
-from embedscope.data.runs.run_entries import RunEntries, entries_of_columns
+from embedscope.data.runs.run_entries import RunEntries, entries_of_columns, number
 from embedscope.errors import DataFormatError
 from embedscope.untrusted.arrow_tables import open_table
 
@@ -67,16 +67,9 @@ def entries_of_records(records: Sequence[tuple[str, Fields]], *, layout: str) ->
             value = record.get(name)
             if role != "score":
                 value = identifier(value, place)
-            columns[role].append(_number(value, place) if role == "score" else value)
+            columns[role].append(number(value, place) if role == "score" else value)
     arrays = [pa.chunked_array([pa.array(columns[role])]) for role in _COLUMNS]
     return entries_of_columns(*arrays, layout=layout, place=lambda entry: records[entry][0])
-
-
-def _number(value: Any, place: str) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise DataFormatError(f"{place}: expected a number as the score, came {excerpt(str(value))}.") from None
 
 
 def _found(columns: Iterable[str]) -> dict[str, str]:

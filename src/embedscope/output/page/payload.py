@@ -17,6 +17,7 @@ import numpy as np
 
 from embedscope.output.page.contract import (
     CompareSection,
+    DocumentColumns,
     ExplanationColumns,
     HeatmapColumns,
     MapColumns,
@@ -31,6 +32,7 @@ from embedscope.output.page.packing import number_column, text_column
 from embedscope.protocols import BoolArray, IntArray, Role
 from embedscope.result import (
     MOST_VALUES,
+    DocumentTable,
     Explanations,
     Heatmap,
     MapLayout,
@@ -59,6 +61,9 @@ ROLES = (Role.QUERY, Role.POSITIVE, Role.HARD_NEGATIVE, Role.DOCUMENT)
 
 TEXT_ROLES = (TextRole.QUERY, TextRole.RIGHT, TextRole.WRONG)
 """Texts of a failed query by their code in the column ``explanations.role``."""
+
+FOREIGN_ID, FOREIGN_TEXT = "outside", "(a document that the data set does not have)"
+"""What stands for documents of a run that have no text."""
 
 UNTYPED = "untyped"
 """The name under which negatives without a type are counted."""
@@ -107,13 +112,7 @@ def page_payload(
         "report": report(result),
         "types": type_names,
         "queries": _queries(result.queries, place, typed, type_names, tuple(result.failure_modes)),
-        "documents": {
-            "n": len(used),
-            "ids": text_column(d.ids[i] for i in used),
-            "texts": text_column(d.texts[i] for i in used),
-            "n_relevant_to": number_column(d.n_relevant_to[used], "int32"),
-            "n_negative_of": number_column(d.n_negative_of[used], "int32"),
-        },
+        "documents": _documents(d, used, has_foreign=bool(_are_foreign(result.queries).any())),
         "similarity": None if result.similarity is None else _similarity(result.similarity, result.negative_types),
         "points": None if result.points is None or points is None else _points(result, result.points, points, place),
         "heatmap": None if heatmap is None else _heatmap(heatmap, place),
@@ -121,6 +120,23 @@ def page_payload(
         "compare": compare,
         "timeline": timeline,
     }
+
+
+def _documents(d: DocumentTable, used: IntArray, *, has_foreign: bool) -> DocumentColumns:
+    """The documents that the page shows; the last stands for all that a run returned and the data set does not have."""
+    foreign = ([FOREIGN_ID], [FOREIGN_TEXT], [0]) if has_foreign else ([], [], [])
+    return {
+        "n": len(used) + has_foreign,
+        "ids": text_column([*(d.ids[i] for i in used), *foreign[0]]),
+        "texts": text_column([*(d.texts[i] for i in used), *foreign[1]]),
+        "n_relevant_to": number_column([*d.n_relevant_to[used], *foreign[2]], "int32"),
+        "n_negative_of": number_column([*d.n_negative_of[used], *foreign[2]], "int32"),
+    }
+
+
+def _are_foreign(q: QueryTable) -> BoolArray:
+    """Places of top lists that hold a document that the data set does not have, shape (Q, k)."""
+    return np.asarray((q.top_documents < 0) & ~np.isnan(q.top_scores), dtype=bool)
 
 
 def drawn_points(result: Mapped, point_budget: int = POINT_BUDGET) -> IntArray | None:
@@ -216,7 +232,9 @@ def _queries(
         "n_tied": number_column(q.n_tied, "int32"),
         "is_correct": number_column(q.is_correct, "uint8"),
         "wrong_document": number_column(place[q.wrong_document], "int32"),
-        "top_documents": number_column(place[q.top_documents], "int32"),
+        "top_documents": number_column(
+            np.where(_are_foreign(q), int(place.max()) + 1, place[q.top_documents]), "int32"
+        ),
         "top_scores": number_column(q.top_scores, "float32"),
         "top_is_relevant": number_column(q.top_is_relevant, "uint8"),
         "relevant_indptr": number_column(q.relevant_indptr, "int32"),
