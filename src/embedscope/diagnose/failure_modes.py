@@ -349,6 +349,8 @@ def _say_the_same(positive: str, wrong: str, attributes: AttributeReader, *, is_
 
 def _outliers(losses: Losses, wordless: BoolArray) -> Cause:
     best = losses.queries.top_scores[:, 0].astype(np.float64)
+    if np.isnan(best).all():  # nothing was returned for any query
+        return losses.cause(wordless, lambda row: "no document has a word of the query")
     first, middle, third = np.nanquantile(best, (0.25, 0.5, 0.75))
     is_far = (best < first - FAR_FENCES * (third - first)) & (third > first)  # equal scores have no outliers
     return {
