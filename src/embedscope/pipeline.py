@@ -39,7 +39,7 @@ from embedscope.log import SILENT, Log
 from embedscope.maps import PendingMaps
 from embedscope.maps.label_points import label_point
 from embedscope.maps.map_points import points_of_run
-from embedscope.measure.bm25 import bm25_lists, is_bm25
+from embedscope.measure.bm25 import bm25_lists, is_bm25, is_of_bm25
 from embedscope.measure.geometry import BASE, MODEL, Space
 from embedscope.measure.heatmap import choose_heatmap
 from embedscope.measure.lexical import LexicalValues, lexical_values
@@ -523,7 +523,7 @@ def measure(
     log: Log = SILENT,
 ) -> Scored:
     """What the ranking says: metrics beside their baselines, similarities, hard negatives by type, leakage."""
-    lexical = _lexical_values(ranked, settings)
+    lexical = _lexical_values(ranked, settings, with_bm25=not is_of_bm25(embedded.system.facts))
     values, references = baselines(collection, embedded, ranked, settings, lexical)
     data = replace(facts_of(collection, ranked), name=settings.data.data or "")
     scored = estimates_of(ranked, settings, values, model=embedded.system.facts, data=data, log=log)
@@ -543,13 +543,13 @@ def measure(
     return replace(scored, references=references, heatmap=heatmap, leakage=leakage)
 
 
-def _lexical_values(ranked: Ranked, settings: Settings) -> LexicalValues | None:
+def _lexical_values(ranked: Ranked, settings: Settings, *, with_bm25: bool) -> LexicalValues | None:
     """What words and letters alone reach; None where it is not asked for."""
     chosen = settings.measure
     if not chosen.lexical:
         return None
-    judgments = ranked.query_set.judgments
-    return lexical_values(*ranked.split_texts, judgments, chosen.metrics, tolerance=chosen.tie_tolerance)
+    judgments, tolerance = ranked.query_set.judgments, chosen.tie_tolerance
+    return lexical_values(*ranked.split_texts, judgments, chosen.metrics, tolerance=tolerance, with_bm25=with_bm25)
 
 
 def estimates_of(
