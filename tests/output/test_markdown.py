@@ -124,6 +124,20 @@ def test_several_sets_are_a_row_each_with_the_means_below() -> None:
     assert (other, metric, difference) == ("`a/epoch3.pt`", "MRR", "+0.1000")
 
 
+def test_differences_of_several_runs_say_whose_they_are() -> None:
+    found = tiny.sets()
+    (own,) = found.macro.comparisons
+    rows = (own, replace(own, a="b/epoch9.pt"))
+    means = markdown_of_sets(replace(found, macro=replace(found.macro, comparisons=rows)))
+    for text, to in (
+        (means, "mean difference to"),
+        (markdown_summary(tiny.result(), CHECKS, VERDICT, rows), "compared with"),
+    ):
+        first, second = table(text, f"| run | {to} |")
+        assert [first[0], second[0]] == [f"`{own.a}`", "`b/epoch9.pt`"]
+        assert first[1:] == second[1:]
+
+
 def test_a_set_of_any_name_breaks_no_table() -> None:
     found = tiny.sets()
     text = markdown_of_sets(replace(found, sets=(replace(found.sets[0], name=HOSTILE), *found.sets[1:])))
