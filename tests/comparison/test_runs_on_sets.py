@@ -365,7 +365,7 @@ def test_the_folder_of_an_old_run_on_the_same_sets_is_a_reference(
     assert compared.verdict.outcome is forgetting.verdict.outcome
     with pytest.raises(InvalidOptionError, match="is a run on alpha, beta, gamma, and has nothing on delta"):
         run_sets({"delta": ROWS[:50]}, embeddings=new, baseline=str(tmp_path / "old"), **OPTIONS)
-    with pytest.raises(CheckpointError, match="is the folder of a run on several data sets. Pass the same sets"):
+    with pytest.raises(CheckpointError, match=r"is the folder of a run on several data sets\. Pass the same sets"):
         pipeline.run(
             data=scene.paths("alpha")[0], embeddings=new.replace("{set}", "alpha"), baseline=str(tmp_path / "old")
         )

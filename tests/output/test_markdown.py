@@ -13,7 +13,7 @@ from tests.support.planted import collection_of, findings_of, model
 from embedscope.decide.criteria import load_criteria
 from embedscope.decide.verdict import judge
 from embedscope.output.markdown import markdown_of_sets, markdown_summary
-from embedscope.result import Check, Outcome, Verdict, VerdictOutcome
+from embedscope.result import Check, Outcome, Verdict, VerdictOutcome, run_label
 
 COLLECTION = collection_of(12)
 FINDINGS = findings_of(COLLECTION, model(COLLECTION))
@@ -134,7 +134,7 @@ def test_differences_of_several_runs_say_whose_they_are() -> None:
         (markdown_summary(tiny.result(), CHECKS, VERDICT, rows), "compared with"),
     ):
         first, second = table(text, f"| run | {to} |")
-        assert [first[0], second[0]] == [f"`{own.a}`", "`b/epoch9.pt`"]
+        assert [first[0], second[0]] == [f"`{run_label(own.a)}`", "`b/epoch9.pt`"]
         assert first[1:] == second[1:]
 
 

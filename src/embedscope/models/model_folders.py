@@ -166,8 +166,8 @@ def read_model_folder(path: Path, *, reference: str) -> ModelFolder:
             return folder
     if (path / "report.json").is_file() and (path / "sets").is_dir():
         raise CheckpointError(
-            f"'{path}' is the folder of a run on several data sets. Pass the same sets as --data, or name the folder of "
-            f"one of them: {path / 'sets' / 'NAME'}."
+            f"'{path}' is the folder of a run on several data sets. Pass the same sets as --data, or name the folder "
+            f"of one of them: {path / 'sets' / 'NAME'}."
         )
     raise CheckpointError(
         f"'{path}' is a folder without a model: expected modules.json (sentence-transformers), config.json "
