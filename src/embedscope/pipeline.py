@@ -56,6 +56,7 @@ from embedscope.metrics.listing import lists_of_vectors
 from embedscope.metrics.norms import directions_of
 from embedscope.metrics.ranked_lists import RankedLists
 from embedscope.models.cache import EmbeddingStore
+from embedscope.models.checkpoint import require_found
 from embedscope.models.embed import Embeddings, embed_collection, text_encoder
 from embedscope.models.endpoint import AT_ENDPOINT, LOCAL
 from embedscope.models.endpoint_address import is_endpoint
@@ -133,6 +134,7 @@ def run_on(
     """`run` of settings whose data sets may be ``objects``, by option; ``loader`` stands for `load`."""
     chosen, criteria, reader = with_criteria(settings)
     name = checked_name(chosen, reader)
+    require_there([name, *filter(None, [chosen.model.baseline])], chosen)
     collection = read(chosen, log, objects.get("data"))
     require_column(chosen.maps.color_by, collection)
     training = TrainingFile.of(chosen, log, objects.get("train"))
@@ -310,6 +312,16 @@ def require_encoder(names: Sequence[str], settings: Settings) -> None:
         require_unused("nothing is fused (--fuse)", (own, unused))
     if own.rerank is None:
         require_unused("nothing is reranked (--rerank)", (own, ("rerank_depth",)))
+
+
+def require_there(names: Sequence[str], settings: Settings) -> None:
+    """Refuse a checkpoint that does not exist, before any other is encoded; as `load` does once it is its turn.
+
+    Raises CheckpointError if one of ``names``, or of what is fused with them, is neither here nor could be on the hub.
+    """
+    for name in (*names, *settings.model.fuse):
+        if not (is_endpoint(name) or _is_embedding_file(name, settings) or _is_run(name, settings)):
+            require_found(name)
 
 
 def _is_run(name: str, settings: Settings) -> bool:

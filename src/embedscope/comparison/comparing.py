@@ -30,6 +30,7 @@ from embedscope.pipeline import (
     plain,
     read,
     require_encoder,
+    require_there,
     themes_of,
     warn_of_missing,
     with_criteria,
@@ -131,6 +132,7 @@ def measure_runs(
     to_encode = names[1:] if is_run_folder(names[0]) else names
     lone = names[1] if len(names) == 2 else None
     require_encoder(to_encode, settings)
+    require_there(to_encode, settings)
     settings_of = {name: plain(settings) if name == settings.model.baseline else settings for name in to_encode}
     embedded = {
         name: embed_with(name, collection, own, log, with_base=name == lone, loader=loader)

@@ -22,7 +22,7 @@ from embedscope.migration.model_swap import ModelSwap
 from embedscope.migration.serving_paths import METRICS, measured, path_records, served_paths
 from embedscope.migration.swap_cost import cost_of
 from embedscope.models.embed import Embeddings
-from embedscope.pipeline import embed_with, read, require_encoder
+from embedscope.pipeline import embed_with, read, require_encoder, require_there
 from embedscope.protocols import IntArray
 from embedscope.result import AdapterFit, Migration, ModelFacts, MovedQuery
 from embedscope.settings import MigrateSettings, Settings
@@ -44,6 +44,7 @@ def migrate(settings: Settings, chosen: MigrateSettings, log: Log = SILENT) -> M
     """
     names = _names(chosen)
     require_encoder(names, settings)
+    require_there(names, settings)
     collection = read(settings, log)
     old, new = (embed_with(name, collection, settings, log, with_base=False) for name in names)
     ours, theirs = _vectors(names[0], old.embeddings), _vectors(names[1], new.embeddings)

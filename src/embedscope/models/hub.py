@@ -11,7 +11,8 @@ from embedscope.errors import CheckpointError, importing
 
 _HUB_NAME = re.compile(r"\w[\w.-]{0,95}(/\w[\w.-]{0,95})?", re.ASCII)
 _WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
-_FILE_SUFFIXES = (*_WEIGHT_SUFFIXES, ".npz", ".npy", ".parquet", ".arrow", ".faiss", ".pkl", ".json", ".jsonl")
+_VECTOR_SUFFIXES = (".npz", ".npy", ".parquet", ".arrow", ".faiss", ".pkl")
+_FILE_SUFFIXES = (*_WEIGHT_SUFFIXES, *_VECTOR_SUFFIXES, ".json", ".jsonl", ".trec", ".run", ".gz")
 
 MOST_SHOWN = 200
 """Characters of a name in a message."""

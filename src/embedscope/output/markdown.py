@@ -117,8 +117,9 @@ def migration_markdown(found: Migration) -> str:
         *(_path_row(path) for path in found.paths),
         "",
     ]
-    lines += [f"- {_cell(note)}" for note in found.notes]
-    return "\n".join(lines) + "\n" * bool(found.notes)
+    absent = dict.fromkeys(f"not measured: {path.reason}" for path in found.paths if path.reason is not None)
+    notes = [f"- {_cell(note)}" for note in (*absent, *found.notes)]
+    return "\n".join([*lines, *notes]) + "\n" * bool(notes)
 
 
 def _path_row(path: MigrationPath) -> str:
