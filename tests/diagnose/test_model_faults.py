@@ -14,6 +14,7 @@ from embedscope.data.sample import sample_path
 from embedscope.diagnose.evidence import missing_rank
 from embedscope.diagnose.findings import failure_modes, find_faults
 from embedscope.diagnose.leakage import measure_leakage
+from embedscope.diagnose.model_faults import unbeaten_baselines
 from embedscope.diagnose.modes import FailureMode
 from embedscope.diagnose.type_faults import _type_words
 from embedscope.measure.query_set import QuerySet
@@ -148,6 +149,15 @@ def test_a_model_that_knows_nothing_is_below_the_lexical_baseline(collection: Co
     assert below.effect is not None
     assert below.effect < 0
     assert "against" in below.title
+    assert below.action.startswith("Look at pooling")
+
+
+def test_a_run_that_is_below_the_lexical_baseline_is_not_told_to_look_at_its_pooling(collection: Collection) -> None:
+    generator = np.random.default_rng(0)
+    queries, documents = (generator.standard_normal((n, DIM)) for n in (300, len(collection.documents)))
+    scored, _, _ = measured(collection, queries, documents)
+    (below,) = unbeaten_baselines(replace(scored, similarity=None))
+    assert below.finding.action.startswith("Check that the run was made with these queries")
 
 
 def test_findings_are_ordered_by_what_correcting_them_would_gain(collection: Collection) -> None:

@@ -21,6 +21,15 @@ FRAGILE_LEVEL = 0.05
 COLLAPSED = 0.1
 """Share of the directions that 90 % of the variance needs, below which a space has collapsed."""
 
+_OF_A_MODEL = (
+    "Look at pooling, prompts and normalisation first (they must be those of the training), then at the learning rate; "
+    "do not deploy it."
+)
+_OF_A_RUN = (
+    "Check that the run was made with these queries and documents, and which of its documents are cut off or missing; "
+    "do not deploy it, or fuse it with a lexical search (--fuse bm25)."
+)
+
 _SPACE_DRAWS, _SPACE_ROWS = 100, 2_000
 
 
@@ -41,8 +50,7 @@ def unbeaten_baselines(scored: Scored) -> Iterator[Candidate]:
             f"the model ranks worse than {names[comparison.b]}: MRR{against} ({lost})",
             Severity.HIGH,
             Estimate(comparison.difference, comparison.low, comparison.high),
-            "Look at pooling, prompts and normalisation first (they must be those of the training), then at the "
-            "learning rate; do not deploy it.",
+            _OF_A_RUN if scored.similarity is None else _OF_A_MODEL,
             scored.queries,
             np.flatnonzero(~scored.queries.is_correct),
             gain=-comparison.difference,
