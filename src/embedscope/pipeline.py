@@ -48,7 +48,7 @@ from embedscope.measure.projections import projected_spaces
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.rank_metrics import PRIMARY_METRICS, measure_metrics, power_of
 from embedscope.measure.ranked import NO_VECTORS, Ranked, facts_of, rank
-from embedscope.measure.same_data import require_same_data
+from embedscope.measure.same_data import require_same_data, unequal_depths
 from embedscope.measure.scoring import bound_of, rank_values, values_of_lists
 from embedscope.measure.similarity import DocumentSummary, measure_similarity
 from embedscope.metrics.fusion import fused
@@ -359,9 +359,18 @@ def with_baseline(
     if is_run_folder(baseline):
         old = read_run(baseline)
         warn_of_missing([name for name in settings.measure.metrics if name not in old.metrics], log)
+        warn_of_depths({own.system.facts.checkpoint: own.system, baseline: old}, log)
         return replace(own, old_runs={baseline: old})
     other = embed_with(baseline, collection, plain(settings), log, with_base=False, loader=loader)
+    warn_of_depths({own.system.facts.checkpoint: own.system, baseline: other.system}, log)
     return replace(own, baselines={baseline: other.system})
+
+
+def warn_of_depths(found: Mapping[str, System | Scored], log: Log) -> None:
+    """Say which run is cut off before the others, where one is."""
+    said = unequal_depths(found)
+    if said is not None:
+        log.warn(said)
 
 
 def warn_of_missing(metrics: Sequence[str], log: Log) -> None:

@@ -32,6 +32,7 @@ from embedscope.pipeline import (
     require_encoder,
     require_there,
     themes_of,
+    warn_of_depths,
     warn_of_missing,
     with_criteria,
     without_maps,
@@ -155,6 +156,7 @@ def measure_runs(
         log.step(f"Measuring {labels[name]}")
         ranked[name] = rank(collection, run.system, query_set, settings)
         measured[name] = measure(collection, run, ranked[name], settings, training=training)
+    warn_of_depths({name: embedded[name].system if name in embedded else run for name, run in measured.items()}, log)
     runs = _with_common_metrics(measured, log)
     comparison = compare_runs(runs, reference=names[0], settings=settings)
     return MeasuredRuns(collection, embedded, ranked, measured, runs, comparison, epochs)
