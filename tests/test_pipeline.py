@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,18 +23,22 @@ from tests.support.planted import (
     unit,
 )
 
+from embedscope import pipeline
+from embedscope.comparison.comparing import compare
 from embedscope.data.collection import Collection, Row, build_collection
 from embedscope.data.readers import read_collection
+from embedscope.data.sample import sample_path
 from embedscope.decide.criteria import load_criteria
 from embedscope.decide.verdict import judge
 from embedscope.diagnose.findings import failure_modes
 from embedscope.diagnose.modes import FailureMode
-from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError, TooFewPointsError
+from embedscope.errors import CheckpointError, InvalidEmbeddingsError, InvalidOptionError, TooFewPointsError
+from embedscope.migration import migrate
 from embedscope.models.embed import Embeddings
 from embedscope.pipeline import generator, require_column, result_of
 from embedscope.protocols import Role
 from embedscope.result import Result
-from embedscope.settings import Settings
+from embedscope.settings import MigrateSettings, Settings
 from embedscope.systems import Embedded
 
 
@@ -325,3 +330,23 @@ def test_a_column_to_colour_by_that_the_data_lacks_is_refused_with_those_that_it
         require_column("town", collection)
     with pytest.raises(InvalidOptionError, match="It states none"):
         require_column("group", collection_of(4))
+
+
+@pytest.mark.parametrize("name", ["nowhere.npz", "nowhere.trec", "nowhere/", "a/b/c.pt"])
+def test_what_is_not_there_is_refused_before_another_model_is_encoded(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("a model was loaded")
+
+    monkeypatch.setattr(pipeline, "load", never)
+    data, there = str(sample_path("test")), str(Path(__file__).parent)
+    refused = pytest.raises(CheckpointError, match=f"There is no checkpoint '{re.escape(name)}'")
+    with refused:
+        pipeline.run(checkpoint=there, baseline=name, data=data)
+    with refused:
+        pipeline.run(checkpoint=there, fuse=[name], data=data)
+    with refused:
+        compare(there, name, data=data)
+    with refused:
+        migrate(Settings.of(data=data), MigrateSettings(old=there, new=name))

@@ -39,6 +39,7 @@ from embedscope.log import SILENT, Log
 from embedscope.maps import PendingMaps
 from embedscope.maps.label_points import label_point
 from embedscope.maps.map_points import points_of_run
+from embedscope.measure.bm25 import is_of_bm25
 from embedscope.measure.geometry import BASE, MODEL, Space
 from embedscope.measure.heatmap import choose_heatmap
 from embedscope.measure.lexical import LexicalValues, lexical_values
@@ -75,7 +76,7 @@ from embedscope.result.formatting import MAP_BY_DIRECTION
 from embedscope.result.saved_run import is_run_folder
 from embedscope.settings import Settings, SimilarityFunction
 from embedscope.stats.resampler import Stream, holm_over
-from embedscope.systems import Embedded, Loader, System, checkpoint_of, embed, require_encoder
+from embedscope.systems import Embedded, Loader, System, checkpoint_of, embed, require_encoder, require_there
 
 NOT_ASKED_FOR = "not asked for"
 
@@ -120,6 +121,7 @@ def run_on(
     """`run` of settings whose data sets may be ``objects``, by option; ``loader`` stands for `load`."""
     chosen, criteria, reader = with_criteria(settings)
     name = checked_name(chosen, reader)
+    require_there([name, *filter(None, [chosen.model.baseline])], chosen)
     collection = read(chosen, log, objects.get("data"))
     require_column(chosen.maps.color_by, collection)
     training = TrainingFile.of(chosen, log, objects.get("train"))
@@ -283,7 +285,7 @@ def measure(
     log: Log = SILENT,
 ) -> Scored:
     """What the ranking says: metrics beside their baselines, similarities, hard negatives by type, leakage."""
-    lexical = _lexical_values(ranked, settings)
+    lexical = _lexical_values(ranked, settings, with_bm25=not is_of_bm25(embedded.system.facts))
     values, references = baselines(collection, embedded, ranked, settings, lexical)
     data = replace(facts_of(collection, ranked), name=settings.data.data or "")
     scored = estimates_of(ranked, settings, values, model=embedded.system.facts, data=data, log=log)
@@ -303,13 +305,13 @@ def measure(
     return replace(scored, references=references, heatmap=heatmap, leakage=leakage)
 
 
-def _lexical_values(ranked: Ranked, settings: Settings) -> LexicalValues | None:
+def _lexical_values(ranked: Ranked, settings: Settings, *, with_bm25: bool) -> LexicalValues | None:
     """What words and letters alone reach; None where it is not asked for."""
     chosen = settings.measure
     if not chosen.lexical:
         return None
-    judgments = ranked.query_set.judgments
-    return lexical_values(*ranked.split_texts, judgments, chosen.metrics, tolerance=chosen.tie_tolerance)
+    judgments, tolerance = ranked.query_set.judgments, chosen.tie_tolerance
+    return lexical_values(*ranked.split_texts, judgments, chosen.metrics, tolerance=tolerance, with_bm25=with_bm25)
 
 
 def estimates_of(

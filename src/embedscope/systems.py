@@ -16,11 +16,13 @@ from embedscope.errors import InvalidOptionError
 from embedscope.log import SILENT, Log
 from embedscope.measure.bm25 import bm25_lists, is_bm25
 from embedscope.measure.ranked import NO_VECTORS
+from embedscope.measure.same_data import unequal_depths
 from embedscope.measure.scoring import bound_of
 from embedscope.metrics.fusion import fused
 from embedscope.metrics.listing import lists_of_vectors
 from embedscope.metrics.ranked_lists import RankedLists
 from embedscope.models.cache import EmbeddingStore
+from embedscope.models.checkpoint import require_found
 from embedscope.models.embed import Embeddings, embed_collection
 from embedscope.models.endpoint import AT_ENDPOINT, LOCAL
 from embedscope.models.endpoint_address import is_endpoint
@@ -104,6 +106,16 @@ def require_encoder(names: Sequence[str], settings: Settings) -> None:
         require_unused("nothing is reranked (--rerank)", (own, ("rerank_depth",)))
 
 
+def require_there(names: Sequence[str], settings: Settings) -> None:
+    """Refuse a checkpoint that does not exist, before any other is encoded; as `load` does once it is its turn.
+
+    Raises CheckpointError if one of ``names``, or of what is fused with them, is neither here nor could be on the hub.
+    """
+    for name in (*names, *settings.model.fuse):
+        if not (is_endpoint(name) or _is_embedding_file(name, settings) or _is_run(name, settings)):
+            require_found(name)
+
+
 def _is_run(name: str, settings: Settings) -> bool:
     own = settings.model
     return name == own.run or (name != own.embeddings and (is_bm25(name) or is_run_file(name)))
@@ -139,9 +151,18 @@ def with_baseline(
     if is_run_folder(baseline):
         old = read_run(baseline)
         warn_of_missing([name for name in settings.measure.metrics if name not in old.metrics], log)
+        warn_of_depths({own.system.facts.checkpoint: own.system, baseline: old}, log)
         return replace(own, old_runs={baseline: old})
     other = embed_with(baseline, collection, plain(settings), log, with_base=False, loader=loader)
+    warn_of_depths({own.system.facts.checkpoint: own.system, baseline: other.system}, log)
     return replace(own, baselines={baseline: other.system})
+
+
+def warn_of_depths(found: Mapping[str, System | Scored], log: Log) -> None:
+    """Say which run is cut off before the others, where one is."""
+    said = unequal_depths(found)
+    if said is not None:
+        log.warn(said)
 
 
 def warn_of_missing(metrics: Sequence[str], log: Log) -> None:

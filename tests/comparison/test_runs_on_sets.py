@@ -14,7 +14,7 @@ from embedscope import pipeline, systems
 from embedscope.comparison import runs_on_sets
 from embedscope.comparison.runs_on_sets import SetRuns, compare_sets, run_sets
 from embedscope.data.readers.set_folders import folder_names
-from embedscope.errors import DataFormatError, InvalidOptionError
+from embedscope.errors import CheckpointError, DataFormatError, InvalidOptionError
 from embedscope.log import SILENT
 from embedscope.output.run_files import write_run
 from embedscope.output.run_folder import write_json
@@ -263,6 +263,26 @@ def test_an_unreadable_set_is_refused_by_its_name_before_anything_is_loaded(
         run_sets([*scene.paths(), str(broken)], embeddings="any.npz", **OPTIONS)
 
 
+def test_a_file_that_some_sets_lack_is_refused_with_their_names_before_anything_is_loaded(
+    scene: Scene, old: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("something was measured")
+
+    for name in ("run_on", "measure_runs"):
+        monkeypatch.setattr(runs_on_sets, name, never)
+    part = scene.model("part", alpha=0.5, gamma=0.5)
+    refused = pytest.raises(InvalidOptionError, match=r"part-beta\.npz does not exist, so there is nothing on beta\.")
+    with refused:
+        run_sets(scene.paths(), embeddings=part, **OPTIONS)
+    with refused:
+        run_sets(scene.paths(), embeddings=old, baseline=part, **OPTIONS)
+    with refused:
+        compare_sets(old, part, data=scene.paths(), draws=1000)
+    with pytest.raises(InvalidOptionError, match=r"nothing on alpha, beta, gamma\. \{set\} stands for the folder name"):
+        run_sets(scene.paths(), run=str(scene.folder / "{set}.trec"), **OPTIONS)
+
+
 @pytest.fixture
 def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the checkpoints that are loaded."""
@@ -345,6 +365,10 @@ def test_the_folder_of_an_old_run_on_the_same_sets_is_a_reference(
     assert compared.verdict.outcome is forgetting.verdict.outcome
     with pytest.raises(InvalidOptionError, match="is a run on alpha, beta, gamma, and has nothing on delta"):
         run_sets({"delta": ROWS[:50]}, embeddings=new, baseline=str(tmp_path / "old"), **OPTIONS)
+    with pytest.raises(CheckpointError, match=r"is the folder of a run on several data sets\. Pass the same sets"):
+        pipeline.run(
+            data=scene.paths("alpha")[0], embeddings=new.replace("{set}", "alpha"), baseline=str(tmp_path / "old")
+        )
 
 
 def test_several_sets_in_the_folder_of_one_run_leave_none_of_its_tables(scene: Scene, tmp_path: Path) -> None:

@@ -48,6 +48,25 @@ def test_the_first_failure_is_the_worst_and_the_first_near_miss_the_nearest_of_o
     assert distance[success] == distance[free].min()
 
 
+def test_a_failure_whose_relevant_documents_stand_in_no_list_is_no_near_miss() -> None:
+    found = TABLE.positive_similarity.copy()
+    wrong = np.flatnonzero(~TABLE.is_correct)
+    found[wrong[1:]] = np.nan
+    table = replace(TABLE, positive_similarity=found)
+    assert set(of_kind(ExampleKind.NEAR_MISS, 60, table)) <= {int(wrong[0])}
+
+
+def test_a_success_with_nothing_else_in_its_list_leaves_the_median_lead_of_the_others() -> None:
+    alone = np.flatnonzero(TABLE.is_correct)[0]
+    others = TABLE.wrong_similarity.copy()
+    others[alone] = np.nan
+    table = replace(TABLE, wrong_similarity=others)
+    lead = (table.positive_similarity - others)[table.is_correct]
+    typical = of_kind(ExampleKind.SUCCESS, 60, table)[0]
+    shown = float(table.positive_similarity[typical] - others[typical])
+    assert abs(shown - np.nanmedian(lead)) == pytest.approx(np.nanmin(np.abs(lead - np.nanmedian(lead))), abs=0.1)
+
+
 @pytest.mark.parametrize("n", [0, 1, 7, 500])
 def test_a_cluster_is_shown_once_and_no_more_than_asked(n: int) -> None:
     chosen = [example.query for example in choose_examples(TABLE, n=n)]

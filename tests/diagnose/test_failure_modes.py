@@ -246,6 +246,12 @@ def test_a_query_without_any_known_word_is_an_outlier() -> None:
     assert found.modes[0] is FailureMode.OUTLIER
 
 
+def test_where_nothing_was_returned_for_any_query_no_score_is_an_outlier() -> None:
+    queries, documents = tables(OTHER)
+    nothing = replace(queries, top_scores=np.full_like(queries.top_scores, np.nan))
+    assert FailureMode.OUTLIER not in mode_of(nothing, documents).modes
+
+
 def test_a_document_in_no_top_list_is_unreachable() -> None:
     queries, documents = tables(OTHER)
     top = np.where(queries.top_documents == 0, 1, queries.top_documents)

@@ -150,6 +150,15 @@ def test_a_model_that_knows_nothing_is_below_the_lexical_baseline(collection: Co
     assert below.effect is not None
     assert below.effect < 0
     assert "against" in below.title
+    assert below.action.startswith("Look at pooling")
+
+
+def test_a_run_that_is_below_the_lexical_baseline_is_not_told_to_look_at_its_pooling(collection: Collection) -> None:
+    generator = np.random.default_rng(0)
+    queries, documents = (generator.standard_normal((n, DIM)) for n in (300, len(collection.documents)))
+    scored, _, _ = measured(collection, queries, documents)
+    (below,) = unbeaten_baselines(replace(scored, similarity=None))
+    assert below.finding.action.startswith("Check that the run was made with these queries")
 
 
 def test_a_run_below_the_lexical_baseline_is_not_told_how_models_are_trained(collection: Collection) -> None:

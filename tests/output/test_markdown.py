@@ -13,7 +13,7 @@ from tests.support.planted import collection_of, findings_of, model
 from embedscope.decide.criteria import load_criteria
 from embedscope.decide.verdict import judge
 from embedscope.output.markdown import markdown_of_sets, markdown_summary
-from embedscope.result import Check, Outcome, Verdict, VerdictOutcome
+from embedscope.result import Check, Outcome, Verdict, VerdictOutcome, run_label
 
 COLLECTION = collection_of(12)
 FINDINGS = findings_of(COLLECTION, model(COLLECTION))
@@ -122,6 +122,20 @@ def test_several_sets_are_a_row_each_with_the_means_below() -> None:
     assert [row[0] for row in table(text, "| mean over the sets |")] == list(found.macro.metrics)
     ((other, metric, difference, *_),) = table(text, "| mean difference to |")
     assert (other, metric, difference) == ("`a/epoch3.pt`", "MRR", "+0.1000")
+
+
+def test_differences_of_several_runs_say_whose_they_are() -> None:
+    found = tiny.sets()
+    (own,) = found.macro.comparisons
+    rows = (own, replace(own, a="b/epoch9.pt"))
+    means = markdown_of_sets(replace(found, macro=replace(found.macro, comparisons=rows)))
+    for text, to in (
+        (means, "mean difference to"),
+        (markdown_summary(tiny.result(), CHECKS, VERDICT, rows), "compared with"),
+    ):
+        first, second = table(text, f"| run | {to} |")
+        assert [first[0], second[0]] == [f"`{run_label(own.a)}`", "`b/epoch9.pt`"]
+        assert first[1:] == second[1:]
 
 
 def test_a_set_of_any_name_breaks_no_table() -> None:

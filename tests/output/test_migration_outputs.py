@@ -72,6 +72,15 @@ def test_the_terminal_shows_every_path_at_any_width(found: Migration, width: int
     assert found.advice[0].split()[0] in said
 
 
+def test_a_path_that_was_not_measured_has_a_reason_and_no_cost(found: Migration) -> None:
+    said = printed(found, 200)
+    paths, costs = said.split("Cost, for")
+    assert paths.count("not measured: the vectors of OLD and NEW are of unequal width") == 1
+    for path in found.paths:
+        assert (path_name(path) in costs) == (path.reason is None and path.share in (0.0, 0.5, 1.0))
+    assert migration_markdown(found).count("- not measured: the vectors of OLD and NEW are of unequal width") == 1
+
+
 def test_a_head_on_one_encoder_is_said_to_need_no_text(found: Migration) -> None:
     head = HeadProduct(dim_in=384, dim_out=128, flops=9.83e11, seconds=22.0, base_bytes=1, is_old_index_enough=True)
     said = " ".join(printed(replace(found, cost=replace(found.cost, head=head)), 200).split())

@@ -44,7 +44,16 @@ from embedscope.result import (
 )
 from embedscope.result.saved_run import is_run_folder, read_run
 from embedscope.settings import Settings
-from embedscope.systems import Embedded, Loader, embed_with, plain, require_encoder, warn_of_missing
+from embedscope.systems import (
+    Embedded,
+    Loader,
+    embed_with,
+    plain,
+    require_encoder,
+    require_there,
+    warn_of_depths,
+    warn_of_missing,
+)
 
 ANIMATION_POINTS = 3_000
 """Points on the maps of the runs: each run costs a map of each kind, and the eye follows no more."""
@@ -126,6 +135,7 @@ def measure_runs(
     to_encode = names[1:] if is_run_folder(names[0]) else names
     lone = names[1] if len(names) == 2 else None
     require_encoder(to_encode, settings)
+    require_there(to_encode, settings)
     settings_of = {name: plain(settings) if name == settings.model.baseline else settings for name in to_encode}
     embedded = {
         name: embed_with(name, collection, own, log, with_base=name == lone, loader=loader)
@@ -148,6 +158,7 @@ def measure_runs(
         log.step(f"Measuring {labels[name]}")
         ranked[name] = rank(collection, run.system, query_set, settings)
         measured[name] = measure(collection, run, ranked[name], settings, training=training)
+    warn_of_depths({name: embedded[name].system if name in embedded else run for name, run in measured.items()}, log)
     runs = _with_common_metrics(measured, log)
     comparison = compare_runs(runs, reference=names[0], settings=settings)
     return MeasuredRuns(collection, embedded, ranked, measured, runs, comparison, epochs)

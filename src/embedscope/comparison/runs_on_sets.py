@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from os import PathLike
+from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -125,6 +126,8 @@ def run_sets(
     names = (checked_name(chosen, reader), chosen.model.baseline)
     sets = read_sets(data, chosen, log)
     baselines = {} if names[1] is None else names_on_sets(names[1], sets)
+    if chosen.model.checkpoint is None:
+        names_on_sets(names[0], sets)  # before any set is measured
     training = TrainingFile.of(chosen, log, objects.get("train"))
     if training is not None:
         objects["train"] = training.collection
@@ -310,11 +313,20 @@ def loading_once() -> Loader:
 def names_on_sets(name: str, sets: Sequence[DataSet]) -> dict[str, str]:
     """What a model or reference is called on each set: a part of an old run on several sets, or `SET` filled in.
 
-    Raises InvalidOptionError if the old run lacks a set.
+    Raises InvalidOptionError if the old run lacks a set, or there is a file or folder of some sets and none of others.
     """
     saved = folders_of_sets(name)
     if saved is None:
-        return {each.name: name.replace(SET, each.folder) for each in sets}
+        filled = {each.name: name.replace(SET, each.folder) for each in sets}
+        paths = {own: Path(path).expanduser() for own, path in filled.items()}
+        absent = [own for own, path in paths.items() if not path.exists()]
+        is_path = len(absent) < len(sets) or any(path.parent.is_dir() for path in paths.values())
+        if SET in name and absent and is_path:
+            raise InvalidOptionError(
+                f"{name}: {filled[absent[0]]} does not exist, so there is nothing on {', '.join(absent)}. {SET} stands "
+                f"for the folder name of each set: {', '.join(each.folder for each in sets)}."
+            )
+        return filled
     missing = [each.name for each in sets if each.name not in saved]
     if missing:
         raise InvalidOptionError(

@@ -57,17 +57,22 @@ def _find(text: str, queries: QueryTable) -> int:
 
 
 def _pools(queries: QueryTable) -> dict[ExampleKind, Iterator[int]]:
-    """Rows by kind: wrong at rank 1, by rank or by the smallest deficit; right, by a lead close to the median lead."""
+    """Rows by kind: wrong at rank 1, by rank or by the smallest deficit; right, by a lead close to the median lead.
+
+    A query whose relevant documents stand in no list has no deficit, and is no near miss.
+    """
     lead = queries.positive_similarity - queries.wrong_similarity
     is_ranked = ~np.isnan(queries.rank)
     wrong = np.flatnonzero(~queries.is_correct & is_ranked)
     right = np.flatnonzero(queries.is_correct & is_ranked)
-    from_median = np.abs(lead[right] - np.median(lead[right])) if right.size else lead[right]
+    near = wrong[~np.isnan(lead[wrong])]
+    has_lead = ~np.isnan(lead[right])  # none where nothing else was listed
+    from_median = np.abs(lead[right] - np.median(lead[right][has_lead])) if has_lead.any() else lead[right]
     return {
         kind: iter(rows[np.argsort(key, kind="stable")].tolist())
         for kind, rows, key in (
             (ExampleKind.WORST_FAILURE, wrong, -queries.rank[wrong]),
-            (ExampleKind.NEAR_MISS, wrong, -lead[wrong]),
+            (ExampleKind.NEAR_MISS, near, -lead[near]),
             (ExampleKind.SUCCESS, right, from_median),
         )
     }

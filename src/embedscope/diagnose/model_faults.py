@@ -29,7 +29,7 @@ _HOW_MODELS_GO_WRONG = (
 )
 _HOW_RUNS_GO_WRONG = (
     "Look first whether larger scores are better (distances are not), and whether these very queries and documents "
-    "were searched; do not deploy it."
+    "were searched; do not deploy it, or fuse it with a lexical search (--fuse bm25)."
 )
 
 

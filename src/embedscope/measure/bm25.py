@@ -111,6 +111,11 @@ def is_bm25(name: str) -> bool:
     return name == NAME and not Path(name).exists()
 
 
+def is_of_bm25(facts: ModelFacts) -> bool:
+    """Whether these are the facts of `bm25_lists`, fused with nothing and not reranked."""
+    return facts.layout == _FACTS.layout
+
+
 def bm25_lists(collection: Collection) -> RankedLists:
     """The documents of a collection ranked by BM25 for each query, at most `LISTED`, those of score 0 left out.
 

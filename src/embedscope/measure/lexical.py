@@ -38,7 +38,10 @@ def lexical_score_blocks(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LexicalValues:
-    """Each measure for each query under every lexical baseline, "n-grams" and "BM25": name -> measure -> (Q,)."""
+    """Each measure for each query under every lexical baseline, "n-grams" and "BM25": name -> measure -> (Q,).
+
+    BM25 is no baseline of itself.
+    """
 
     of: Mapping[str, Mapping[str, Float64Array]]
 
@@ -59,16 +62,22 @@ class LexicalValues:
 
 
 def lexical_values(
-    queries: SplitTexts, documents: SplitTexts, judgments: Judgments, measures: Sequence[str], *, tolerance: float
+    queries: SplitTexts,
+    documents: SplitTexts,
+    judgments: Judgments,
+    measures: Sequence[str],
+    *,
+    tolerance: float,
+    with_bm25: bool = True,
 ) -> LexicalValues:
     """Each measure for each query under both lexical baselines; scores that differ by ``tolerance`` or less are tied.
 
-    A document that shares nothing with a query scores 0, and all such documents tie.
+    A document that shares nothing with a query scores 0, and all such documents tie. ``with_bm25`` is False where BM25
+    itself is judged.
     """
-    blocks: dict[str, Iterator[tuple[int, FloatArray]]] = {
-        "n-grams": lexical_score_blocks(queries, documents),
-        "BM25": BM25Index(documents).score_blocks(queries),
-    }
+    blocks: dict[str, Iterator[tuple[int, FloatArray]]] = {"n-grams": lexical_score_blocks(queries, documents)}
+    if with_bm25:
+        blocks["BM25"] = BM25Index(documents).score_blocks(queries)
     return LexicalValues(
         {name: block_values(own, judgments, measures, tolerance=tolerance) for name, own in blocks.items()}
     )

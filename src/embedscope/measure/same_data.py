@@ -1,9 +1,15 @@
-"""Whether two runs were measured on the same data: a paired difference of others would mix data and model."""
+"""Whether two runs were measured alike: a paired difference of others would mix data or depth with the model."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
+
 from embedscope.errors import IncomparableRunsError
-from embedscope.result import DataFacts, QueryTable
+from embedscope.metrics.ranked_lists import LISTED, RankedLists
+from embedscope.models.embed import Embeddings
+from embedscope.result import DataFacts, QueryTable, Scored
 
 
 def require_same_data(
@@ -31,3 +37,29 @@ def _difference(queries: tuple[QueryTable, QueryTable], data: tuple[DataFacts, D
     if data[0].digest == data[1].digest:
         return "orders of the same queries or negatives"
     return "documents, judgments or hard negatives for the same queries"
+
+
+def unequal_depths(found: Mapping[str, Embeddings | RankedLists | Scored]) -> str | None:
+    """What to say where one run is cut off at a rank that others go beyond; None where that makes no difference.
+
+    What stands behind the end of a list counts as not found, so that the shorter run loses MRR by its length alone.
+    From `LISTED` documents on this is less than the thousandth part of a query. Of an old run the last rank is known.
+    """
+    depths = {name: _depth(one) for name, one in found.items()}
+    short, deep = min(depths, key=depths.__getitem__), max(depths, key=depths.__getitem__)
+    if depths[short] >= min(depths[deep], LISTED) or not isinstance(found[short], RankedLists):
+        return None
+    return (
+        f"'{short}' lists up to {depths[short]:,} documents a query and '{deep}' ranks more: what stands behind them "
+        f"counts in the MRR of one of them only. Compare runs of one depth, or by metrics up to rank {depths[short]:,}."
+    )
+
+
+def _depth(found: Embeddings | RankedLists | Scored) -> int:
+    """Number of documents that are ranked for a query, at most; of an old run, the last rank that it found."""
+    if isinstance(found, Embeddings):
+        return len(found.documents)
+    if isinstance(found, RankedLists):
+        return int(np.diff(found.indptr).max(initial=0))
+    ranks = found.queries.rank
+    return int(ranks[np.isfinite(ranks)].max(initial=0))

@@ -27,7 +27,7 @@ from embedscope.pipeline import read
 from embedscope.protocols import IntArray
 from embedscope.result import AdapterFit, Migration, ModelFacts, MovedQuery
 from embedscope.settings import MigrateSettings, Settings
-from embedscope.systems import embed_with, require_encoder
+from embedscope.systems import embed_with, require_encoder, require_there
 
 K = 10
 N_MOVED = 20
@@ -46,6 +46,7 @@ def migrate(settings: Settings, chosen: MigrateSettings, log: Log = SILENT) -> M
     """
     names = _names(chosen)
     require_encoder(names, settings)
+    require_there(names, settings)
     collection = read(settings, log)
     old, new = (embed_with(name, collection, settings, log, with_base=False) for name in names)
     ours, theirs = _vectors(names[0], old.embeddings), _vectors(names[1], new.embeddings)

@@ -71,6 +71,12 @@ class Checkpoint:
     notes: tuple[str, ...] = ()
 
 
+def require_found(path: str | Path) -> None:
+    """Refuse, with ``CheckpointError``, the name of a checkpoint that is not here and could be none on the hub."""
+    if local_path(str(path)) is None and not is_hub_name(str(path)):
+        raise CheckpointError(f"There is no checkpoint '{str(path)[:MOST_SHOWN]}'. Expected {EXPECTED}.")
+
+
 def load_checkpoint(
     path: str | Path,
     *,
@@ -118,11 +124,8 @@ def load_checkpoint(
             "An address came where a checkpoint is read: an endpoint gives vectors, and its weights and tokenizer are "
             "not at hand. Name a checkpoint."
         )
-    source = local_path(str(path))
-    if source is None:
-        if not is_hub_name(str(path)):
-            raise CheckpointError(f"There is no checkpoint '{str(path)[:MOST_SHOWN]}'. Expected {EXPECTED}.")
-        source = locate_model(str(path), option="--checkpoint")
+    require_found(path)
+    source = local_path(str(path)) or locate_model(str(path), option="--checkpoint")
     asked = {"query": query_prompt, "document": document_prompt}
     if not source.is_dir():
         head = read_head_file(source, head_module=head_module, activation=activation, weights=weights)

@@ -13,7 +13,7 @@ _HUB_NAME = re.compile(r"\w[\w.-]{0,95}(/\w[\w.-]{0,95})?", re.ASCII)
 _WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
 _FILE_SUFFIXES = (
     *_WEIGHT_SUFFIXES, ".npz", ".npy", ".parquet", ".arrow", ".faiss", ".pkl", ".json", ".jsonl", ".tsv", ".csv",
-    ".trec", ".gz",
+    ".trec", ".run", ".gz",
 )  # fmt: skip
 
 MOST_SHOWN = 200

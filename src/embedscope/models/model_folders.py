@@ -164,6 +164,11 @@ def read_model_folder(path: Path, *, reference: str) -> ModelFolder:
             except OSError as error:  # also of a file that cannot have the name that the folder gives it
                 raise CheckpointError(f"'{path}' cannot be read: {error.strerror or error}.") from error
             return folder
+    if (path / "report.json").is_file() and (path / "sets").is_dir():
+        raise CheckpointError(
+            f"'{path}' is the folder of a run on several data sets. Pass the same sets as --data, or name the folder "
+            f"of one of them: {path / 'sets' / 'NAME'}."
+        )
     raise CheckpointError(
         f"'{path}' is a folder without a model: expected modules.json (sentence-transformers), config.json "
         f"(Hugging Face) or adapter_config.json (PEFT); found {_listing(path)}."

@@ -17,6 +17,7 @@ from embedscope.result import (
     SeveralSets,
     Verdict,
     run_label,
+    run_labels,
 )
 from embedscope.result.formatting import interval, number, p_value, queries_of
 from embedscope.result.several_sets import SHOWN
@@ -51,12 +52,7 @@ def markdown_summary(
         "",
     ]
     if comparisons:
-        lines += ["| compared with | metric | difference | 95 % interval | p (Holm) | better / worse / equal |"]
-        lines += [
-            "|---|---|---:|---:|---:|---:|",
-            *(_comparison_row(c, result.baseline_names) for c in comparisons),
-            "",
-        ]
+        lines += [*_comparison_table("compared with", comparisons, result.baseline_names), ""]
     return "\n".join(lines)
 
 
@@ -85,8 +81,7 @@ def markdown_of_sets(found: SeveralSets) -> str:
         "",
     ]
     if found.macro.comparisons:
-        lines += ["| mean difference to | metric | difference | 95 % interval | p (Holm) | better / worse / equal |"]
-        lines += ["|---|---|---:|---:|---:|---:|", *(_comparison_row(c, {}) for c in found.macro.comparisons), ""]
+        lines += [*_comparison_table("mean difference to", found.macro.comparisons, {}), ""]
     return "\n".join(lines)
 
 
@@ -122,8 +117,9 @@ def migration_markdown(found: Migration) -> str:
         *(_path_row(path) for path in found.paths),
         "",
     ]
-    lines += [f"- {_cell(note)}" for note in found.notes]
-    return "\n".join(lines) + "\n" * bool(found.notes)
+    absent = dict.fromkeys(f"not measured: {path.reason}" for path in found.paths if path.reason is not None)
+    notes = [f"- {_cell(note)}" for note in (*absent, *found.notes)]
+    return "\n".join([*lines, *notes]) + "\n" * bool(notes)
 
 
 def _path_row(path: MigrationPath) -> str:
@@ -145,8 +141,20 @@ def _check_row(check: Check) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _comparison_row(c: Comparison, names: Mapping[str, str]) -> str:
-    cells = [f"`{_code(names.get(c.b) or run_label(c.b))}`", c.metric, number(c.difference, sign=True), interval(c)]
+def _comparison_table(to: str, comparisons: Sequence[Comparison], names: Mapping[str, str]) -> list[str]:
+    """Paired differences, with a column of what is compared where that is several runs."""
+    runs = run_labels(c.a for c in comparisons)
+    first = ["| run ", "|---"] if len(runs) > 1 else ["", ""]
+    return [
+        f"{first[0]}| {to} | metric | difference | 95 % interval | p (Holm) | better / worse / equal |",
+        f"{first[1]}|---|---|---:|---:|---:|---:|",
+        *(_comparison_row(c, names, [runs[c.a]] if len(runs) > 1 else []) for c in comparisons),
+    ]
+
+
+def _comparison_row(c: Comparison, names: Mapping[str, str], run: Sequence[str]) -> str:
+    cells = [f"`{_code(name)}`" for name in (*run, names.get(c.b) or run_label(c.b))]
+    cells += [c.metric, number(c.difference, sign=True), interval(c)]
     cells += [_cell(p_value(c.p_adjusted)), f"{c.wins} / {c.losses} / {c.ties}"]
     return f"| {' | '.join(cells)} |"
 

@@ -186,7 +186,7 @@ def _notes(queries: _Names, documents: _Names, sizes: IntArray, n_outside: int, 
         notes.append("The ids of rows number their texts: the run has to be of this very file.")
     n_missing, n_unknown = int(np.count_nonzero(sizes == 0)), len(queries.rows) - queries.n_known
     if n_missing:
-        notes.append(f"{count(n_missing, 'query has', 'queries have')} no list and count 0.")
+        notes.append(f"{count(n_missing, 'query has no list and counts', 'queries have no list and count')} 0.")
     if n_unknown:
         notes.append(f"{count(n_unknown, 'list is of a query', 'lists are of queries')} not judged here: left out.")
     if n_outside:

@@ -10,7 +10,7 @@ from rich.text import Text
 from embedscope.output.path_rows import METRICS, change_of, cost_cells, metric_of, path_name
 from embedscope.output.terminal.hanging import Columns, Hanging, fits, heading, number_table, shorten
 from embedscope.result import AdapterFit, HeadProduct, Migration, MigrationCost, MigrationPath, MovedQuery
-from embedscope.result.formatting import estimate, number, percent_estimate, queries_of
+from embedscope.result.formatting import ABSENT, estimate, number, percent_estimate, queries_of
 from embedscope.units import format_bytes, format_count, format_seconds
 
 _N_TEXTS = 5
@@ -47,12 +47,14 @@ def _print_paths(paths: Sequence[MigrationPath], results: Console) -> None:
     if not fits(made, results):
         made = number_table(names, {"MRR": plain["MRR"], "MRR - OLD's": changes["MRR - OLD's"]}, header="path")
     results.print(made)
+    for reason in dict.fromkeys(path.reason for path in paths if path.reason is not None):
+        results.print(Hanging("  ", Text(f"{ABSENT} not measured: {reason}", "dim")))
 
 
 def _print_costs(found: Migration, results: Console) -> None:
     cost = found.cost
     heading(results, f"Cost, for {format_count(cost.n_documents)} documents")
-    shown = [path for path in found.paths if path.share in (0.0, 0.5, 1.0)]
+    shown = [path for path in found.paths if path.share in (0.0, 0.5, 1.0) and path.reason is None]
     cells = zip(*map(cost_cells, shown), strict=True)
     columns = dict(zip(("texts to encode", "vectors", "encodings a query"), map(list, cells), strict=True))
     results.print(number_table([path_name(path) for path in shown], columns, header="path"))

@@ -15,7 +15,7 @@ from embedscope.result.several_sets import SHOWN
 _WIDTH = 28
 _NOTES = (
     "intervals rest on the queries within the sets, which are no sample of others",
-    "lexical is the stronger of character n-grams and BM25 on each set",
+    "lexical is the stronger of character n-grams and BM25 on each set; n-grams where BM25 is judged",
 )
 
 
