@@ -27,7 +27,7 @@ export function initialState(page: Page): State {
     links: 'selected',
     hasLabels: true,
     faith: 0,
-    sort: page.queries.n > 0 ? 'margin' : 'row',
+    sort: page.queries.n > 0 ? 'lead' : 'row',
     isDescending: false,
     threshold: null,
     candidate: page.compare?.shown ?? 0,

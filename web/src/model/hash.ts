@@ -55,7 +55,7 @@ const PARAMETERS: Record<keyof Facets, string> = {
 };
 const FACET_NAMES = Object.keys(PARAMETERS) as (keyof Facets)[];
 
-const SORTS: SortKey[] = ['row', 'text', 'rank', 'margin', 'wrong', 'type', 'mode'];
+const SORTS: SortKey[] = ['row', 'text', 'rank', 'margin', 'lead', 'wrong', 'type', 'mode'];
 
 /** The address of a state; what stands as in `initial` is left out. */
 export function toHash(state: State, initial: State, queryIds: string[]): string {

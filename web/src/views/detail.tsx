@@ -4,7 +4,7 @@ import type { Compare, Page } from '../contract';
 import { difference, type Piece } from '../model/diff';
 import { explainedOf } from '../model/explanations';
 import { count, counted, fixed, rank, shorten, signed } from '../model/format';
-import { modeOf, negativesOf, relevantOf, topOf } from '../model/queries';
+import { leadOf, modeOf, negativesOf, relevantOf, topOf } from '../model/queries';
 import type { Store } from '../state';
 import { ExplainedTexts } from './explained';
 import { Choice, FullText, IconButton, Link, Mark, Name, Tag } from './parts';
@@ -27,7 +27,8 @@ export function Detail({ store, query, onStep }: { store: Store; query: number; 
         <p class="detail-state">
           <Mark isCorrect={q.isCorrect[query] === 1} />
           <strong>{rankOf(q.rank[query])}</strong>
-          <span class="number">margin {signed(q.margin[query])}</span>
+          <span class="number">to best wrong {signed(leadOf(page, query))}</span>
+          {!Number.isNaN(q.margin[query]) && <span class="number">to hard negative {signed(q.margin[query])}</span>}
           {q.nTied[query] > 0 && <span>tied with {q.nTied[query]}</span>}
           {mode && (
             <button

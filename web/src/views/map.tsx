@@ -7,7 +7,7 @@ import { type Colouring, colour, colouringsOf, tally } from '../model/colouring'
 import { count, counted, fixed, percent, shorten, signed } from '../model/format';
 import type { LinksShown } from '../model/hash';
 import { framed } from '../model/plane';
-import { sorted } from '../model/queries';
+import { leadOf, sorted } from '../model/queries';
 import type { State, Store } from '../state';
 import { Detail } from './detail';
 import { QueryList } from './lists';
@@ -229,15 +229,15 @@ function Faith(props: { store: Store; points: Points; isFaded: Uint8Array | null
 function Listed({ store }: { store: Store }) {
   const { page } = store;
   const selection = store.selection();
-  const rows = useMemo(() => sorted(page, selection.rows, 'margin', false).subarray(0, LISTED), [page, selection]);
+  const rows = useMemo(() => sorted(page, selection.rows, 'lead', false).subarray(0, LISTED), [page, selection]);
   return (
     <div class="listed">
-      <h2>{selection.isAll ? 'Smallest margins' : 'Selected queries'}</h2>
+      <h2>{selection.isAll ? 'Greatest losses' : 'Selected queries'}</h2>
       <QueryList
         store={store}
         rows={rows}
         before={(row) => <Mark isCorrect={page.queries.isCorrect[row] === 1} />}
-        beside={(row) => <span class="number">{signed(page.queries.margin[row], 2)}</span>}
+        beside={(row) => <span class="number">{signed(leadOf(page, row), 2)}</span>}
       />
       {selection.rows.length > LISTED && (
         <Link onPress={() => store.set({ view: 'queries' })}>All {count(selection.rows.length)} in the table</Link>

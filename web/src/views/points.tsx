@@ -7,6 +7,7 @@ import { HARD_NEGATIVE, type Points, QUERY, ROLE_NAMES } from '../contract';
 import type { Colouring } from '../model/colouring';
 import { count, counted, fixed, rank, shorten, signed } from '../model/format';
 import type { LinksShown } from '../model/hash';
+import { leadOf } from '../model/queries';
 import type { Store } from '../state';
 import { Choice, Mark, Name, useStore } from './parts';
 
@@ -153,7 +154,7 @@ function PointCard(props: { store: Store; points: Points; hovered: HoveredPoint;
       <p class="eyebrow">
         {isQuery && <Mark isCorrect={q.isCorrect[row] === 1} />} {ROLE_NAMES[role]}
         {isQuery && !Number.isNaN(q.rank[row]) && <span class="number">rank {rank(q.rank[row])}</span>}
-        {isQuery && !Number.isNaN(q.margin[row]) && <span class="number">margin {signed(q.margin[row], 2)}</span>}
+        {wrong >= 0 && <span class="number">to best wrong {signed(leadOf(page, row), 2)}</span>}
         {role === HARD_NEGATIVE && <span>of {counted(page.documents.nNegativeOf[row], 'query', 'queries')}</span>}
         {!isQuery && page.documents.nRelevantTo[row] > 0 && (
           <span>relevant to {counted(page.documents.nRelevantTo[row], 'query', 'queries')}</span>

@@ -1,7 +1,7 @@
 /** The failing queries as a list on paper. */
 import { explainedOf } from '../model/explanations';
 import { counted, fixed, rank, shorten, signed } from '../model/format';
-import { relevantOf, sorted, typeNamesOf } from '../model/queries';
+import { leadOf, relevantOf, sorted, typeNamesOf } from '../model/queries';
 import type { Store } from '../state';
 import { Effect } from './explained';
 import { Section } from './parts';
@@ -12,11 +12,11 @@ export function PrintedQueries({ store }: { store: Store }) {
   const { page } = store;
   const q = page.queries;
   const failing = Uint32Array.from({ length: q.n }, (_, row) => row).filter((row) => !q.isCorrect[row]);
-  const rows = Array.from(sorted(page, failing, 'margin', false).subarray(0, PRINTED));
+  const rows = Array.from(sorted(page, failing, 'lead', false).subarray(0, PRINTED));
   return (
     <Section
       title="Failing queries"
-      note={`${counted(failing.length, 'query', 'queries')} wrong at rank 1${failing.length > PRINTED ? `; the ${PRINTED} of the smallest margin` : ''}.`}
+      note={`${counted(failing.length, 'query', 'queries')} wrong at rank 1${failing.length > PRINTED ? `; the ${PRINTED} of the greatest loss` : ''}.`}
     >
       {rows.map((row) => {
         const [best] = relevantOf(page, row);
@@ -28,7 +28,7 @@ export function PrintedQueries({ store }: { store: Store }) {
               <strong>
                 <bdi>{shorten(q.texts[row], 300)}</bdi>
               </strong>{' '}
-              rank {rank(q.rank[row])}, margin {signed(q.margin[row])}{' '}
+              rank {rank(q.rank[row])}, to best wrong {signed(leadOf(page, row))}{' '}
               {typeNamesOf(page, row)
                 .map((name) => shorten(name, 30))
                 .join(' + ')}

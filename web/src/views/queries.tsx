@@ -2,7 +2,7 @@
 import { useMemo } from 'preact/hooks';
 import type { Page } from '../contract';
 import { counted, rank, shorten, signed } from '../model/format';
-import { modeOf, type SortKey, sorted, typeNamesOf } from '../model/queries';
+import { leadOf, modeOf, type SortKey, sorted, typeNamesOf } from '../model/queries';
 import type { Store } from '../state';
 import { Detail } from './detail';
 import { Mark, Tag, useStore } from './parts';
@@ -48,10 +48,17 @@ function columnsOf(page: Page): (Column<number> & { id: SortKey })[] {
     { id: 'rank', header: 'Rank', className: 'cell-number', cell: (row) => rank(q.rank[row]) },
     {
       id: 'margin',
-      header: 'Margin',
-      className: 'cell-number',
+      header: 'To hard negative',
+      className: 'cell-number cell-hard',
       emphasis: (row) => (q.margin[row] <= 0 ? 'is-negative' : ''),
       cell: (row) => signed(q.margin[row]),
+    },
+    {
+      id: 'lead',
+      header: 'To best wrong',
+      className: 'cell-number',
+      emphasis: (row) => (leadOf(page, row) <= 0 ? 'is-negative' : ''),
+      cell: (row) => signed(leadOf(page, row)),
     },
     { id: 'wrong', header: 'Best wrong document', className: 'cell-wrong', cell: (row) => wrongText(page, row) },
     {
