@@ -5,6 +5,7 @@ import { baseName, shorten } from '../model/format';
 import { groupsOf } from '../model/groups';
 import type { Store } from '../state';
 import { Differences } from './differences';
+import { OfAll } from './parts';
 import { Runs } from './runs';
 
 export function hasComparisons(page: Page): boolean {
@@ -29,6 +30,7 @@ export function CompareView({ store }: { store: Store }) {
   const domain = differenceDomain(report.comparisons.flatMap(({ difference, low, high }) => [difference, low, high]));
   return (
     <div class="compare">
+      <OfAll store={store} what="The tables" />
       {compare && <Runs store={store} compare={compare} />}
       {[...pairs].map(([key, rows]) => (
         <Differences

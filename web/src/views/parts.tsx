@@ -1,7 +1,7 @@
 /** Small pieces that several views share. */
 import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useState } from 'preact/hooks';
-import { count, plain, shorten } from '../model/format';
+import { count, counted, plain, shorten } from '../model/format';
 import type { State, Store } from '../state';
 
 /** The state of the store; the component is drawn again when it changes. */
@@ -163,6 +163,20 @@ export function KeyFigures(props: {
     </ul>
   );
 }
+
+/** Says, where something is selected, that what stands here is of all queries all the same. */
+export function OfAll({ store, what = 'These figures' }: { store: Store; what?: string }) {
+  const { isAll, rows } = store.selection();
+  if (isAll) return null;
+  return (
+    <p class="note of-all">
+      {what} are of all {counted(store.page.queries.n, 'query', 'queries')}, not of the {count(rows.length)} selected.
+    </p>
+  );
+}
+
+/** `33 of 300`: how many queries are selected. */
+export const selectedOf = (store: Store) => `${count(store.selection().rows.length)} of ${count(store.page.queries.n)}`;
 
 export function Section(props: { title: string; note?: ComponentChildren; children: ComponentChildren; id?: string }) {
   return (

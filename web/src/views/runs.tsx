@@ -8,7 +8,7 @@ import { count, counted, fixed, interval, pValue, rank, shorten, signed } from '
 import type { Store } from '../state';
 import { Differences, differenceLegend } from './differences';
 import { MovedList } from './lists';
-import { Choice, HoverCard, KeyFigures, Name, Section, Select, useStore } from './parts';
+import { Choice, HoverCard, KeyFigures, Name, Section, Select, selectedOf, useStore } from './parts';
 import { type Column, numbers, scales, Table } from './table';
 
 const FEW = 3;
@@ -109,13 +109,15 @@ function Metrics({ compare, chosen }: { compare: Compare; chosen: number }) {
 /** Ranks before and after as a picture, and the queries that came right or went wrong as lists. */
 function Moves({ store, compare, candidate }: { store: Store; compare: Compare; candidate: number }) {
   const pairs = useMemo(() => rankPairs(compare, candidate), [compare, candidate]);
-  const sum = (is: (pair: RankPair) => boolean) => pairs.filter(is).reduce((n, { rows }) => n + rows.length, 0);
+  const { isAll, isQuery } = store.selection();
+  const sum = (is: (pair: RankPair) => boolean) =>
+    pairs.filter(is).reduce((n, { rows }) => n + rows.filter((row) => isQuery[row]).length, 0);
   const better = sum(({ before, after }) => after < before);
   const worse = sum(({ before, after }) => after > before);
   return (
     <Section
       title="Rank of the first relevant document"
-      note={`${count(better)} better, ${count(worse)} worse, ${count(sum(() => true) - better - worse)} as before. Under the dashed line a query rose. A bubble is the queries that share both ranks: press one, or draw around several, to select them in every view.`}
+      note={`${isAll ? '' : `${selectedOf(store)} queries: `}${count(better)} better, ${count(worse)} worse, ${count(sum(() => true) - better - worse)} as before. Under the dashed line a query rose. A bubble is the queries that share both ranks: press one, or draw around several, to select them in every view.`}
     >
       <div class="moves">
         <Ranks store={store} compare={compare} candidate={candidate} pairs={pairs} />

@@ -15,7 +15,7 @@ import type {
 } from '../contract';
 import { count, counted, decimalsOf, fixed, interval, percent, shorten, signed } from '../model/format';
 import type { Store } from '../state';
-import { Section } from './parts';
+import { OfAll, Section } from './parts';
 import { type Column, numbers, scales, Table } from './table';
 
 const METRIC = 'MRR';
@@ -37,6 +37,7 @@ export function ServingView({ store }: { store: Store }) {
   const absent = ABSENT.filter(([key]) => report.not_measured?.[key]);
   return (
     <div class="serving">
+      <OfAll store={store} />
       {thresholds && <Cut thresholds={thresholds} isDot={report.model.similarity === 'dot'} />}
       {deployment && <Bytes deployment={deployment} />}
       {deployment?.indexes?.length ? <Indexes indexes={deployment.indexes} k={deployment.k} /> : null}

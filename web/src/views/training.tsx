@@ -10,7 +10,7 @@ import { counted, fixed, interval, plain, pValue, shorten, signed } from '../mod
 import { framedAlike } from '../model/plane';
 import type { Store } from '../state';
 import { MovedList } from './lists';
-import { Name, Section, Select, useStore } from './parts';
+import { Name, OfAll, Section, Select, useStore } from './parts';
 import { CategoryKey, MapChoice, PointPlot, usePointLook } from './points';
 
 const STEP_MS = 1100;
@@ -41,6 +41,7 @@ export function TrainingView({ store, isPrinted }: { store: Store; isPrinted?: b
 function Curves({ store, timeline, isPrinted }: { store: Store; timeline: Timeline; isPrinted?: boolean }) {
   return (
     <>
+      <OfAll store={store} />
       {timeline.segments.length > 0 && <Segments store={store} timeline={timeline} isPrinted={isPrinted} />}
       <Figures
         store={store}

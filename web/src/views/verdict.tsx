@@ -3,8 +3,9 @@ import type { ComponentChildren } from 'preact';
 import { domainOf, Scale, type ScaleMark, shareDomain } from '../charts/interval';
 import type { Check, Compare, Metric, Report } from '../contract';
 import { baseName, count, counted, fixed, interval, shorten, similarityName, tailOf } from '../model/format';
+import { metricOf } from '../model/selected';
 import type { Store } from '../state';
-import { Name, Section } from './parts';
+import { Name, OfAll, Section, selectedOf } from './parts';
 import { type Column, numbers, scales, Table } from './table';
 
 type Verdict = NonNullable<Report['verdict']>;
@@ -37,10 +38,10 @@ export function VerdictView({ store }: { store: Store }) {
     <div class="verdict">
       <div class="verdict-main">
         {verdict && <Decision verdict={verdict} compare={compare} />}
-        <Checks checks={report.checklist} />
+        <Checks store={store} />
       </div>
       <Facts report={report} />
-      <Metrics report={report} />
+      <Metrics store={store} />
       <Reasons report={report} />
     </div>
   );
@@ -81,13 +82,15 @@ export function sentence(text: string): string {
   return start + line.slice(1) + (/[.!?…]$/.test(line) ? '' : '.');
 }
 
-function Checks({ checks }: { checks: Check[] }) {
+function Checks({ store }: { store: Store }) {
+  const checks: Check[] = store.page.report.checklist;
   const passed = checks.filter(({ outcome }) => outcome === 'pass').length;
   return (
     <Section
       title="Checks"
       note={`${passed} of ${checks.length} pass. The shaded side is where the value should lie; the bar is the 95 % interval.`}
     >
+      <OfAll store={store} what="The verdict and its checks" />
       <ul class="checks">
         {checks.map((check) => (
           <li key={check.id} class={`check is-${TONES[check.outcome]}`}>
@@ -234,7 +237,8 @@ function baselinesOf(report: Report): Baseline[] {
   return all.filter(({ of }) => Object.entries(report.metrics).some((row) => typeof of(row) === 'number'));
 }
 
-function Metrics({ report }: { report: Report }) {
+function Metrics({ store }: { store: Store }) {
+  const { report } = store.page;
   const rows = Object.entries(report.metrics);
   if (rows.length === 0) return null;
   return (
@@ -242,7 +246,13 @@ function Metrics({ report }: { report: Report }) {
       title="Ranking"
       note={`${counted(report.data.n_queries, 'query', 'queries')} against ${counted(report.data.n_documents, 'document')}, beside what needs no training.`}
     >
-      <Table className="metrics" columns={metricColumns(report, rows)} rows={rows} />
+      {!store.selection().isAll && (
+        <p class="note of-all">
+          {selectedOf(store)}: the selected queries. Their intervals are those of Wilson, which take queries as
+          independent; a mean has none. All other columns are of all queries.
+        </p>
+      )}
+      <Table className="metrics" columns={metricColumns(store, rows)} rows={rows} />
       {rows.flatMap(([name, metric]) =>
         metric.warnings.map((warning) => (
           <p key={name + warning} class="warning">
@@ -257,7 +267,8 @@ function Metrics({ report }: { report: Report }) {
 }
 
 /** The value on a scale with every baseline that was measured, and the baselines as numbers. */
-function metricColumns(report: Report, rows: MetricRow[]): Column<MetricRow>[] {
+function metricColumns(store: Store, rows: MetricRow[]): Column<MetricRow>[] {
+  const { report } = store.page;
   const references = Object.entries(report.references);
   const baselines = baselinesOf(report);
   const domain = shareDomain([
@@ -276,6 +287,7 @@ function metricColumns(report: Report, rows: MetricRow[]): Column<MetricRow>[] {
     { id: 'Metric', scope: 'row', cell: ([name]) => <Name text={name} length={30} /> },
     numbers('Model', ([, { value }]) => fixed(value), { emphasis: 'strong' }),
     numbers('95 % interval', ([, { low, high }]) => interval(low, high)),
+    ...(store.selection().isAll ? [] : [selectedColumn(store)]),
     scales({
       className: 'metric-scale',
       legend: ['0', ...legend, fixed(domain.high, 1)],
@@ -288,6 +300,24 @@ function metricColumns(report: Report, rows: MetricRow[]): Column<MetricRow>[] {
       }),
     ),
   ];
+}
+
+/** The metrics of the selected queries; a dash where the page does not carry what a metric needs. */
+function selectedColumn(store: Store): Column<MetricRow> {
+  const { rows } = store.selection();
+  const header = selectedOf(store);
+  return numbers(
+    'selected',
+    ([name]) => {
+      const found = metricOf(store.page, rows, name);
+      return (
+        <>
+          {fixed(found?.value)} <small>{interval(found?.low, found?.high)}</small>
+        </>
+      );
+    },
+    { header, emphasis: 'strong' },
+  );
 }
 
 function marksOf(name: string, report: Report): ScaleMark[] {
