@@ -60,5 +60,5 @@ def test_the_loss_is_seen_in_every_width(open_report: Opener, width: int) -> Non
     page = open_report(lost_elsewhere(), "queries", viewport={"width": width, "height": 800}).page
     cell = page.locator("[data-query=q0] .cell-number:has-text('−0.400')").bounding_box()
     assert cell["x"] + cell["width"] <= width
-    cut = "cells => cells.filter(cell => cell.offsetWidth && cell.scrollWidth > cell.clientWidth).map(c => c.textContent)"
+    cut = "cells => cells.filter(cell => cell.offsetWidth && cell.scrollWidth > cell.clientWidth).map(e => e.innerText)"
     assert page.locator("[role=columnheader]").evaluate_all(cut) == []

@@ -77,7 +77,7 @@ export class ScatterChart {
       onPick: (at) => events.onPick(this.pointAt(at)),
       onLasso: (outline) => events.onLasso(outline, sum(inside(this.transition.to, outline))),
       onToggleLasso: () => events.onMode(!this.look?.isLasso),
-      onChange: () => this.schedule(),
+      onChange: () => this.moved(),
     });
     this.stopWatching = onThemeChange(() => this.repaint());
     this.overlay.fit(() => this.resize());
@@ -100,12 +100,12 @@ export class ScatterChart {
 
   zoom(factor: number): void {
     this.camera.zoomAt(factor);
-    this.schedule();
+    this.moved();
   }
 
   reset(): void {
     this.camera.reset();
-    this.schedule();
+    this.moved();
   }
 
   /** Brings a point to the middle, if it is outside the picture. */
@@ -157,6 +157,12 @@ export class ScatterChart {
     const radius = Math.max(REACH, this.diameter()) / camera.scale;
     const isLit = this.look?.isLit ?? null;
     return this.picker.pointAt(this.transition.to, camera.fromX(x), camera.fromY(y), radius, isLit);
+  }
+
+  /** What was under the pointer is there no longer. */
+  private moved(): void {
+    this.hover(-1, null);
+    this.schedule();
   }
 
   private hover(point: number, at: Position | null): void {

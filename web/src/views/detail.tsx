@@ -1,9 +1,9 @@
 /** One query in full: what came back, what should have, and where the words differ. */
 import { useMemo, useState } from 'preact/hooks';
 import type { Compare, Page } from '../contract';
-import { difference, type Piece } from '../model/diff';
+import { difference, MOST_MARKED, markedShare, type Piece } from '../model/diff';
 import { explainedOf } from '../model/explanations';
-import { count, counted, fixed, rank, shorten, signed } from '../model/format';
+import { count, counted, fixed, percent, rank, shorten, signed } from '../model/format';
 import { leadOf, modeOf, negativesOf, relevantOf, topOf } from '../model/queries';
 import type { Store } from '../state';
 import { ExplainedTexts } from './explained';
@@ -56,7 +56,7 @@ export function Detail({ store, query, onStep }: { store: Store; query: number; 
         </p>
       )}
       {page.compare && <RanksOf compare={page.compare} query={query} />}
-      <Body key={query} page={page} query={query} />
+      <Body key={query} store={store} query={query} />
     </article>
   );
 }
@@ -81,7 +81,8 @@ function RanksOf({ compare, query }: { compare: Compare; query: number }) {
 }
 
 /** The texts of the query, of its relevant document and of the one beside it; then every document with its score. */
-function Body({ page, query }: { page: Page; query: number }) {
+function Body({ store, query }: { store: Store; query: number }) {
+  const { page } = store;
   const [relevant] = relevantOf(page, query);
   const { wrongDocument } = page.queries;
   const first = wrongDocument[query] >= 0 ? wrongDocument[query] : negativesOf(page, query)[0]?.document;
@@ -112,7 +113,7 @@ function Body({ page, query }: { page: Page; query: number }) {
       {!isExplained && relevant && opponent !== undefined && (
         <Versus page={page} query={query} relevant={relevant} opponent={opponent} />
       )}
-      <Lists page={page} query={query} opponent={opponent} onCompare={relevant && setOpponent} />
+      <Lists store={store} query={query} opponent={opponent} onCompare={relevant && setOpponent} />
     </>
   );
 }
@@ -125,13 +126,14 @@ function typesOf(page: Page, query: number, document: number): string[] {
 
 /** What came back, what should have, and what was to be kept away. */
 function Lists(props: {
-  page: Page;
+  store: Store;
   query: number;
   opponent: number | undefined;
   /** Shows the words of a document beside those of the relevant one. */
   onCompare?: (document: number) => void;
 }) {
-  const { page, query, opponent, onCompare } = props;
+  const { store, query, opponent, onCompare } = props;
+  const { page } = store;
   const relevant = relevantOf(page, query);
   const negatives = negativesOf(page, query);
   const top = topOf(page, query);
@@ -150,6 +152,7 @@ function Lists(props: {
       isOpponent={document === opponent}
       types={typesOf(page, query, document)}
       onCompare={onCompare && (() => onCompare(document))}
+      onOpen={() => store.set({ document })}
     />
   );
   return (
@@ -204,6 +207,7 @@ function Hit(props: {
   types: string[];
   /** Shows its words beside those of the relevant document. */
   onCompare?: () => void;
+  onOpen: () => void;
 }) {
   const { isRelevant, isOpponent, weight } = props;
   return (
@@ -221,6 +225,7 @@ function Hit(props: {
         ))}
         {weight !== undefined && weight !== 1 && <span class="muted">weight {fixed(weight, 2)}</span>}
         {!isRelevant && !isOpponent && props.onCompare && <Link onPress={props.onCompare}>compare</Link>}
+        <Link onPress={props.onOpen}>document</Link>
       </span>
     </li>
   );
@@ -244,15 +249,17 @@ function Versus(props: { page: Page; query: number; relevant: { document: number
     () => difference(texts[relevant.document].slice(0, DIFFED), texts[opponent].slice(0, DIFFED)),
     [texts, relevant.document, opponent],
   );
+  const isMarked = markedShare([...ours, ...theirs]) <= MOST_MARKED;
   const score = scoreOf(page, query, opponent);
   const stands = score !== null && score >= relevant.score ? 'Stands above it' : 'Comes closest';
   return (
     <section class="versus" aria-label="Word differences">
+      {!isMarked && <p class="note">More than {percent(MOST_MARKED)} of the words differ, so none is marked.</p>}
       <div class="versus-side is-right">
         <h3>
           <Mark isCorrect /> Relevant <span class="number">{fixed(relevant.score)}</span>
         </h3>
-        <Pieces pieces={ours} />
+        <Pieces pieces={ours} isMarked={isMarked} />
       </div>
       <div class="versus-side is-wrong">
         <h3>
@@ -261,18 +268,18 @@ function Versus(props: { page: Page; query: number; relevant: { document: number
             <Tag key={name} name={name} />
           ))}
         </h3>
-        <Pieces pieces={theirs} />
+        <Pieces pieces={theirs} isMarked={isMarked} />
       </div>
     </section>
   );
 }
 
-function Pieces({ pieces }: { pieces: Piece[] }) {
+function Pieces({ pieces, isMarked }: { pieces: Piece[]; isMarked: boolean }) {
   return (
     <p class="pieces">
       <bdi>
         {pieces.map((piece, i) =>
-          piece.isShared ? <span key={i}>{piece.text}</span> : <mark key={i}>{piece.text}</mark>,
+          piece.isShared || !isMarked ? <span key={i}>{piece.text}</span> : <mark key={i}>{piece.text}</mark>,
         )}
       </bdi>
     </p>

@@ -5,6 +5,7 @@ import type { Label } from '../charts/labels';
 import { ScatterChart, type ScatterData, type ScatterEvents, type ScatterLook } from '../charts/scatter';
 import { HARD_NEGATIVE, type Points, QUERY, ROLE_NAMES } from '../contract';
 import type { Colouring } from '../model/colouring';
+import { pointOf } from '../model/documents';
 import { count, counted, fixed, rank, shorten, signed } from '../model/format';
 import type { LinksShown } from '../model/hash';
 import { leadOf } from '../model/queries';
@@ -45,12 +46,10 @@ interface PointPlotProps extends Partial<Pick<ScatterEvents, 'onLasso' | 'onMode
   /** Holds the chart while it is there. */
   chart: { current: ScatterChart | null };
   className?: string;
-  /** A point that was pressed and is no query; -1 for a query, or none. */
-  onDocument?: (point: number) => void;
   children?: ComponentChildren;
 }
 
-/** The canvas with the points; it is made anew when `data` changes, and pressing a query opens it. */
+/** The canvas with the points; it is made anew when `data` changes, and pressing a point opens what it is. */
 export function PointPlot(props: PointPlotProps) {
   const { store, points, data, chart } = props;
   const [hovered, setHovered] = useState<HoveredPoint | null>(null);
@@ -63,9 +62,9 @@ export function PointPlot(props: PointPlotProps) {
       {
         onHover: (point, x, y) => setHovered(point < 0 ? null : { point, x, y }),
         onPick(point) {
-          const isQuery = point >= 0 && points.roles[point] === QUERY;
-          props.onDocument?.(isQuery ? -1 : point);
-          store.set({ query: isQuery ? points.rows[point] : null });
+          const row = point < 0 ? null : points.rows[point];
+          const isQuery = points.roles[point] === QUERY;
+          store.set({ query: isQuery ? row : null, document: isQuery ? null : row });
         },
         onLasso: (outline, n) => props.onLasso?.(outline, n),
         onMode: (isLasso) => props.onMode?.(isLasso),
@@ -96,7 +95,7 @@ interface PointsShown
 
 /** How the points look under the present selection and with the open query. */
 export function usePointLook(store: Store, points: Points, shown: PointsShown): ScatterLook {
-  const { query } = useStore(store);
+  const { query, document } = useStore(store);
   const { isPoint } = store.selection();
   const { colouring, isCorrect, isFaded = null, isLasso = false, labels = NO_LABELS } = shown;
   const pointOfQuery = useMemo(() => {
@@ -104,7 +103,10 @@ export function usePointLook(store: Store, points: Points, shown: PointsShown): 
     for (let p = 0; p < points.n; p++) if (points.roles[p] === QUERY) found[points.rows[p]] = p;
     return found;
   }, [store, points]);
-  const focus = query === null ? -1 : pointOfQuery[query];
+  const focus = useMemo(() => {
+    if (document !== null) return pointOf(points, document);
+    return query === null ? -1 : pointOfQuery[query];
+  }, [points, pointOfQuery, query, document]);
   const links = useMemo(
     () => shownLinks(points, shown.links, isPoint, focus, isCorrect),
     [points, shown.links, isPoint, focus, isCorrect],
@@ -122,9 +124,9 @@ function shownLinks(
   focus: number,
   isCorrect?: Uint8Array,
 ): ScatterLook['links'] {
-  const isShown = (query: number) =>
-    shown === 'all' || (shown === 'selected' && (query === focus || isLit?.[query] === 1));
-  const kept = [...points.linkQueries.keys()].filter((i) => isShown(points.linkQueries[i]));
+  const isShown = (query: number, document: number) =>
+    shown === 'all' || (shown === 'selected' && (query === focus || document === focus || isLit?.[query] === 1));
+  const kept = [...points.linkQueries.keys()].filter((i) => isShown(points.linkQueries[i], points.linkDocuments[i]));
   return {
     from: kept.map((i) => points.linkQueries[i]),
     to: kept.map((i) => points.linkDocuments[i]),

@@ -4,13 +4,13 @@ import type { Page } from '../contract';
 import { counted, rank, shorten, signed } from '../model/format';
 import { leadOf, modeOf, type SortKey, sorted, typeNamesOf } from '../model/queries';
 import type { Store } from '../state';
-import { Detail } from './detail';
+import { Opened } from './document';
 import { Mark, Tag, useStore } from './parts';
 import type { Column } from './table';
 import { VirtualTable } from './virtual';
 
 export function QueriesView({ store }: { store: Store }) {
-  const { query, sort, isDescending } = useStore(store);
+  const { query, document, sort, isDescending } = useStore(store);
   const { page } = store;
   const selection = store.selection();
   const rows = useMemo(() => sorted(page, selection.rows, sort, isDescending), [page, selection, sort, isDescending]);
@@ -21,7 +21,7 @@ export function QueriesView({ store }: { store: Store }) {
     if (next !== undefined) store.set({ query: next });
   };
   return (
-    <div class={`queries ${query !== null ? 'has-detail' : ''}`}>
+    <div class={`queries ${query !== null || document !== null ? 'has-detail' : ''}`}>
       <VirtualTable
         className={`table ${page.failureModes.length > 0 ? 'has-why' : ''}`}
         label="Queries"
@@ -34,7 +34,7 @@ export function QueriesView({ store }: { store: Store }) {
         nameOf={(row) => page.queries.ids[row]}
         empty={<Nothing store={store} />}
       />
-      {query !== null && <Detail store={store} query={query} onStep={step} />}
+      <Opened store={store} onStep={step} />
     </div>
   );
 }

@@ -92,8 +92,10 @@ function epochsOf({ timeline }: Page, segment: number): string {
   return `epoch ${timeline?.epochs[segment]} to ${timeline?.epochs[segment + 1]}`;
 }
 
-function categoryOf(page: Page, { colouring, map, category }: NonNullable<Facets['legend']>): string {
-  return (page.points && colour(page, page.points, colouring, map).categories[category]?.label) ?? '–';
+function categoryOf(page: Page, { colouring, map, categories }: NonNullable<Facets['legend']>): string {
+  const known = page.points ? colour(page, page.points, colouring, map).categories : [];
+  const [first, ...others] = categories.map((category) => known[category]?.label ?? '–');
+  return others.length > 0 ? `${shorten(first, 20)} and ${others.length} more` : first;
 }
 
 function Export({ store }: { store: Store }) {

@@ -335,8 +335,11 @@ function marksOf(name: string, report: Report): ScaleMark[] {
 }
 
 function Reasons({ report }: { report: Report }) {
-  const { verdict, data, model } = report;
-  const others = verdict?.reasons.filter((reason) => reason !== verdict.headline) ?? [];
+  const { verdict, data, model, checklist } = report;
+  const passed = checklist.filter(({ outcome }) => outcome === 'pass').map(({ title }) => `${title}: `);
+  const others = (verdict?.reasons ?? []).filter(
+    (reason) => reason !== verdict?.headline && !passed.some((title) => reason.startsWith(title)),
+  );
   const notes = [...data.warnings, ...model.notes];
   if (others.length === 0 && notes.length === 0) return null;
   return (
