@@ -11,7 +11,7 @@ import { CompareView, hasComparisons } from './compare';
 import { Opened } from './document';
 import { FailuresView, hasFailures } from './failures';
 import { MapView } from './map';
-import { useStore } from './parts';
+import { Printing, useStore } from './parts';
 import { PrintedQueries } from './printed';
 import { QueriesView } from './queries';
 import { SelectionBar } from './selection';
@@ -89,7 +89,13 @@ export function App({ store, isPrinting }: { store: Store; isPrinting: boolean }
   const view = views.includes(state.view) ? state.view : 'verdict';
   useKeys(store, views);
   const nav = useShownTab(view);
-  if (isPrinting) return <Printed store={store} views={views} />;
+  if (isPrinting) {
+    return (
+      <Printing.Provider value>
+        <Printed store={store} views={views} />
+      </Printing.Provider>
+    );
+  }
   const { Body, isSelecting } = VIEWS[view];
   const hasDrawer = (state.query !== null || state.document !== null) && WITH_DRAWER.includes(view);
   return (

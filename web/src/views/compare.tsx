@@ -38,6 +38,7 @@ export function CompareView({ store }: { store: Store }) {
           title={`${titleOf(rows[0].a)} against ${against(rows[0].b, report)}`}
           rows={rows}
           domain={domain}
+          isFolded={compare ? true : undefined}
         />
       ))}
     </div>

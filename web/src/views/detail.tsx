@@ -1,6 +1,7 @@
 /** One query in full: what came back, what should have, and where the words differ. */
 import { useMemo, useState } from 'preact/hooks';
 import type { Compare, Page } from '../contract';
+import { runNames } from '../model/compare';
 import { difference, MOST_MARKED, markedShare, type Piece } from '../model/diff';
 import { explainedOf } from '../model/explanations';
 import { count, counted, fixed, percent, rank, shorten, signed } from '../model/format';
@@ -64,12 +65,13 @@ export function Detail({ store, query, onStep }: { store: Store; query: number; 
 /** Where the first relevant document stands with each of the runs compared. */
 function RanksOf({ compare, query }: { compare: Compare; query: number }) {
   const { reference, candidates, shown } = compare;
+  const names = runNames(compare, 40);
   return (
     <dl class="ranks-of">
       {[reference, ...candidates].map((run, i) => (
         <div key={run.name} class={i === shown + 1 ? 'strong' : ''}>
           <dt>
-            <Name text={run.label} length={40} />
+            <Name text={run.label} shown={names[i]} />
           </dt>
           <dd>
             <Mark isCorrect={run.isCorrect[query] === 1} /> <span class="number">rank {rank(run.rank[query])}</span>

@@ -1,6 +1,6 @@
 /** Small pieces that several views share. */
-import type { ComponentChildren } from 'preact';
-import { useLayoutEffect, useState } from 'preact/hooks';
+import { type ComponentChildren, createContext } from 'preact';
+import { useContext, useLayoutEffect, useState } from 'preact/hooks';
 import { count, counted, plain, shorten } from '../model/format';
 import type { State, Store } from '../state';
 
@@ -15,9 +15,9 @@ export function useStore(store: Store): State {
   return state;
 }
 
-/** A short name of the data set, kept from reordering what stands around it. */
-export function Name({ text, length = 60 }: { text: string; length?: number }) {
-  return <bdi title={plain(text.slice(0, 400))}>{shorten(text, length) || '(no name)'}</bdi>;
+/** A short name of the data set, kept from reordering what stands around it; `shown` where it was cut elsewhere. */
+export function Name({ text, length = 60, shown }: { text: string; length?: number; shown?: string }) {
+  return <bdi title={plain(text.slice(0, 400))}>{shown || shorten(text, length) || '(no name)'}</bdi>;
 }
 
 const LONG = 1200;
@@ -178,12 +178,35 @@ export function OfAll({ store, what = 'These figures' }: { store: Store; what?: 
 /** `33 of 300`: how many queries are selected. */
 export const selectedOf = (store: Store) => `${count(store.selection().rows.length)} of ${count(store.page.queries.n)}`;
 
-export function Section(props: { title: string; note?: ComponentChildren; children: ComponentChildren; id?: string }) {
+/** Whether the page is being printed, so that nothing may stay folded. */
+export const Printing = createContext(false);
+
+export function Section(props: {
+  title: string;
+  note?: ComponentChildren;
+  children: ComponentChildren;
+  id?: string;
+  /** Whether only its title is shown until it is pressed; a section for which this is not said cannot be folded. */
+  isFolded?: boolean;
+}) {
+  const isPrinting = useContext(Printing);
+  const note = props.note && <p class="note">{props.note}</p>;
+  if (props.isFolded !== undefined && !isPrinting) {
+    return (
+      <details class="section" id={props.id} open={!props.isFolded}>
+        <summary>
+          <h2>{props.title}</h2>
+        </summary>
+        {note}
+        {props.children}
+      </details>
+    );
+  }
   return (
     <section class="section" id={props.id}>
       <header>
         <h2>{props.title}</h2>
-        {props.note && <p class="note">{props.note}</p>}
+        {note}
       </header>
       {props.children}
     </section>

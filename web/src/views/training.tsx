@@ -6,7 +6,7 @@ import type { ScatterChart } from '../charts/scatter';
 import { SegmentBars } from '../charts/segments';
 import type { Figure, Points, Timeline } from '../contract';
 import { type ColouringId, colour, colourOutcomes, tally } from '../model/colouring';
-import { counted, fixed, interval, plain, pValue, shorten, signed } from '../model/format';
+import { apart, counted, fixed, interval, plain, pValue, shorten, signed } from '../model/format';
 import { framedAlike } from '../model/plane';
 import type { Store } from '../state';
 import { MovedList } from './lists';
@@ -117,6 +117,7 @@ function Player({ store, timeline }: { store: Store; timeline: Timeline }) {
   const { epoch } = useStore(store);
   const [isPlaying, setPlaying] = useState(false);
   const last = timeline.labels.length - 1;
+  const names = apart(timeline.labels, 32);
   const unit = timeline.unit === 'run' ? 'Run' : 'Epoch';
   useEffect(() => {
     if (!isPlaying) return;
@@ -154,7 +155,7 @@ function Player({ store, timeline }: { store: Store; timeline: Timeline }) {
           {unit} {timeline.epochs[epoch]}
         </strong>{' '}
         <span class="muted">
-          <Name text={timeline.labels[epoch]} length={32} />
+          <Name text={timeline.labels[epoch]} shown={names[epoch]} />
           {epoch === timeline.shown && ', shown in the other views'}
         </span>
       </output>

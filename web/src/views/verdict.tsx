@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { domainOf, Scale, type ScaleMark, shareDomain } from '../charts/interval';
 import type { Check, Compare, Metric, Report } from '../contract';
+import { runNames } from '../model/compare';
 import { baseName, count, counted, fixed, interval, shorten, similarityName, tailOf } from '../model/format';
 import { metricOf } from '../model/selected';
 import type { Store } from '../state';
@@ -22,11 +23,21 @@ const WORDS = {
 
 /** What a verdict means where the paired difference to a reference decides. */
 const COMPARED = {
-  deploy: 'Better than the reference on the same queries. The checks below are of this model alone.',
-  retrain: 'By the difference on the same queries. The checks below are of this model alone.',
-  undecided: 'These queries do not tell it from the reference, or leave a check open.',
-  unfit: WORDS.unfit.means,
+  deploy: 'Decided by the paired difference to the reference on the same queries',
+  retrain: 'Decided by the paired difference to the reference on the same queries',
+  undecided: 'The paired difference to the reference on the same queries leaves it open',
+  unfit: 'This test set cannot answer the question',
 };
+
+/** What decided, where there is a reference, and what part the checks had in it. */
+function decidedBy({ outcome, profile }: Verdict, checks: Check[]): string {
+  const passed = `${count(passedOf(checks))} of ${counted(checks.length, 'check')} of this model alone`;
+  const part = profile === 'comparison' ? `${passed} pass, and did not decide` : `${passed} pass, and had a part in it`;
+  return `${COMPARED[outcome]}. ${checks.length > 0 ? `${part}.` : ''}`;
+}
+
+const passedOf = (checks: Check[]) => checks.filter(({ outcome }) => outcome === 'pass').length;
+const isCompared = (verdict: Verdict | null) => verdict?.profile.startsWith('comparison') ?? false;
 
 const SIGNS = { pass: '✓', fail: '✗', undecided: '?', 'not computable': '–' };
 const TONES = { pass: 'pass', fail: 'fail', undecided: 'undecided', 'not computable': 'plain' } as const;
@@ -37,7 +48,7 @@ export function VerdictView({ store }: { store: Store }) {
   return (
     <div class="verdict">
       <div class="verdict-main">
-        {verdict && <Decision verdict={verdict} compare={compare} />}
+        {verdict && <Decision verdict={verdict} compare={compare} checks={report.checklist} />}
         <Checks store={store} />
       </div>
       <Facts report={report} />
@@ -48,16 +59,18 @@ export function VerdictView({ store }: { store: Store }) {
 }
 
 /** What was decided between, the word, and the sentence that says why. */
-function Decision({ verdict, compare }: { verdict: Verdict; compare: Compare | null }) {
+function Decision(props: { verdict: Verdict; compare: Compare | null; checks: Check[] }) {
+  const { verdict, compare } = props;
   const { word, means: alone } = WORDS[verdict.outcome];
-  const means = verdict.profile.startsWith('comparison') ? COMPARED[verdict.outcome] : alone;
+  const means = isCompared(verdict) ? decidedBy(verdict, props.checks) : alone;
+  const names = compare && runNames(compare, 40);
   return (
     <>
       <p class="note">
         {compare ? (
           <>
-            <Name text={compare.candidates[compare.shown].label} length={40} /> against{' '}
-            <Name text={compare.reference.label} length={40} />
+            <Name text={compare.candidates[compare.shown].label} shown={names?.[compare.shown + 1]} /> against{' '}
+            <Name text={compare.reference.label} shown={names?.[0]} />
           </>
         ) : (
           <>
@@ -65,7 +78,7 @@ function Decision({ verdict, compare }: { verdict: Verdict; compare: Compare | n
           </>
         )}
       </p>
-      <h1 class={`word is-${verdict.outcome}`}>{word}</h1>
+      <h1 class={`word is-${verdict.outcome} ${isCompared(verdict) ? 'is-compared' : ''}`}>{word}</h1>
       <p class="headline">
         <bdi>{sentence(verdict.headline || means)}</bdi>
       </p>
@@ -84,11 +97,10 @@ export function sentence(text: string): string {
 
 function Checks({ store }: { store: Store }) {
   const checks: Check[] = store.page.report.checklist;
-  const passed = checks.filter(({ outcome }) => outcome === 'pass').length;
   return (
     <Section
-      title="Checks"
-      note={`${passed} of ${checks.length} pass. The shaded side is where the value should lie; the bar is the 95 % interval.`}
+      title={isCompared(store.page.report.verdict) ? 'Checks of this model alone' : 'Checks'}
+      note={`${passedOf(checks)} of ${checks.length} pass. The shaded side is where the value should lie; the bar is the 95 % interval.`}
     >
       <OfAll store={store} what="The verdict and its checks" />
       <ul class="checks">
