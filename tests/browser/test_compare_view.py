@@ -62,15 +62,19 @@ def test_names_that_differ_in_their_middle_keep_both_ends(open_report: Opener) -
     assert len(first) <= 32
 
 
+def test_titles_of_long_names_stay_in_a_narrow_window(open_report: Opener) -> None:
+    payload = epochs_compared()
+    for run, n in zip(payload["compare"]["runs"], "abc", strict=True):
+        run["label"] = f"checkpoints/projection_{n}_of_40_epochs.pt"
+    page = open_report(payload, "compare", viewport={"width": 390, "height": 844}).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_a_comparison_is_short_until_a_section_is_opened_and_whole_on_paper(open_report: Opener) -> None:
     report = open_report(epochs_compared(), "compare", viewport={"width": 1440, "height": 900})
     page = report.page
-    folded = [
-        "Hard negatives that reach the positive, by type",
-        "Levels",
-        "Every run",
-        "model against character n-grams",
-    ]
+    by_type = "Hard negatives that reach the positive, by type"
+    folded = [by_type, "Levels", "Every run", "model against character n-grams"]
     assert page.locator("details.section:not([open]) h2").all_inner_texts() == folded
     short = page.evaluate("document.documentElement.scrollHeight")
     for title in folded:

@@ -2,7 +2,7 @@
 import type { Tint } from '../model/colouring';
 import { createCanvas } from './canvas';
 import { cssColour, rgb, tintColours } from './palette';
-import { DIMMED, FADED, type Frame, type Renderer } from './renderer';
+import { DIMMED, diameterOf, FADED, type Frame, type Renderer } from './renderer';
 import { addCanvas } from './surface';
 import { createWebgl } from './webgl';
 
@@ -67,6 +67,18 @@ export class PointLayer {
     this.renderer.destroy();
     this.canvas.remove();
   }
+}
+
+/** Draws all points on a plain canvas once, as a picture as wide as that. */
+export function drawPoints(canvas: HTMLCanvasElement, xy: Float32Array, roles: Uint8Array, look: PointLook): void {
+  const order = drawingOrder(roles);
+  const renderer = createCanvas(canvas, roles.length);
+  const placed = inOrder(xy, order);
+  renderer.setPositions(placed, placed);
+  renderer.setLook(lookBytes(look, roles, order));
+  renderer.setColours(tintColours(canvas, look.tints), rgb(cssColour(canvas, '--paper')));
+  const size = (canvas.width / 700) * diameterOf(roles.length);
+  renderer.draw({ scale: (canvas.width / 2) * 0.96, centreX: canvas.width / 2, centreY: canvas.height / 2, progress: 1, size });
 }
 
 /** Documents first, queries last, so that the few stand on the many. */

@@ -27,6 +27,9 @@ export interface Renderer {
   destroy(): void;
 }
 
+/** Diameter of a query among `n` points, in CSS pixels. */
+export const diameterOf = (n: number) => Math.max(2, Math.min(12, 36 * n ** -0.2));
+
 /** Diameters of the roles, as a share of a query's. */
 export const ROLE_SIZES = [1, 0.95, 0.85, 0.75];
 export const OPACITY = { full: 0.9, dimmed: 0.13, faded: 0.1 };

@@ -8,7 +8,7 @@ import { PointLayer, type PointLook } from './layer';
 import { drawLasso, drawLinks, drawRing, type Links } from './overlay';
 import { onThemeChange } from './palette';
 import { Picker } from './picking';
-import type { Renderer } from './renderer';
+import { diameterOf, type Renderer } from './renderer';
 import { type Position, Surface } from './surface';
 import { Transition } from './transition';
 
@@ -147,7 +147,7 @@ export class ScatterChart {
   /** Diameter of a query in CSS pixels: smaller for many points, growing slowly with the zoom. */
   private diameter(): number {
     const { width, height } = this.overlay;
-    const base = Math.max(2, Math.min(12, 36 * this.data.n ** -0.2 * Math.min(1, Math.min(width, height) / 520)));
+    const base = Math.max(2, diameterOf(this.data.n) * Math.min(1, Math.min(width, height) / 520));
     return Math.min(base * this.camera.zoom ** 0.25, 22);
   }
 

@@ -12,7 +12,7 @@ import { Opened } from './document';
 import { FailuresView, hasFailures } from './failures';
 import { MapView } from './map';
 import { Printing, useStore } from './parts';
-import { PrintedQueries } from './printed';
+import { PrintedMaps, PrintedQueries } from './printed';
 import { QueriesView } from './queries';
 import { SelectionBar } from './selection';
 import { hasServing, ServingView } from './serving';
@@ -178,6 +178,7 @@ function Printed({ store, views }: { store: Store; views: ViewId[] }) {
         const { Body, isPrinted } = VIEWS[view];
         return isPrinted && <Body key={view} store={store} isPrinted />;
       })}
+      <PrintedMaps store={store} />
       <PrintedQueries store={store} />
       <Foot report={store.page.report} nViews={views.length} />
     </div>

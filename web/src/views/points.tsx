@@ -12,7 +12,7 @@ import { leadOf } from '../model/queries';
 import type { Store } from '../state';
 import { Choice, Mark, Name, useStore } from './parts';
 
-const MAP_NAMES: Record<string, string> = { tsne: 't-SNE', umap: 'UMAP' };
+export const MAP_NAMES: Record<string, string> = { tsne: 't-SNE', umap: 'UMAP' };
 
 export function MapName({ name }: { name: string }) {
   return MAP_NAMES[name] ?? <Name text={name} length={20} />;
