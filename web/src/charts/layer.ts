@@ -6,6 +6,8 @@ import { DIMMED, diameterOf, FADED, type Frame, type Renderer } from './renderer
 import { addCanvas } from './surface';
 import { createWebgl } from './webgl';
 
+/** CSS pixels that a picture on paper is as wide as. */
+const ROOM = 700;
 const CLASS_NAME = 'map-points';
 
 /** How the points look; one entry a point. */
@@ -77,8 +79,15 @@ export function drawPoints(canvas: HTMLCanvasElement, xy: Float32Array, roles: U
   renderer.setPositions(placed, placed);
   renderer.setLook(lookBytes(look, roles, order));
   renderer.setColours(tintColours(canvas, look.tints), rgb(cssColour(canvas, '--paper')));
-  const size = (canvas.width / 700) * diameterOf(roles.length);
-  renderer.draw({ scale: (canvas.width / 2) * 0.96, centreX: canvas.width / 2, centreY: canvas.height / 2, progress: 1, size });
+  const finer = canvas.width / ROOM;
+  const size = finer * diameterOf(roles.length, ROOM, finer);
+  renderer.draw({
+    scale: (canvas.width / 2) * 0.96,
+    centreX: canvas.width / 2,
+    centreY: canvas.height / 2,
+    progress: 1,
+    size,
+  });
 }
 
 /** Documents first, queries last, so that the few stand on the many. */

@@ -27,11 +27,20 @@ export interface Renderer {
   destroy(): void;
 }
 
-/** Diameter of a query among `n` points, in CSS pixels. */
-export const diameterOf = (n: number) => Math.max(2, Math.min(12, 36 * n ** -0.2));
-
 /** Diameters of the roles, as a share of a query's. */
 export const ROLE_SIZES = [1, 0.95, 0.85, 0.75];
 export const OPACITY = { full: 0.9, dimmed: 0.13, faded: 0.1 };
 /** Below this diameter a shape cannot be told from a dot. */
 export const MIN_SHAPE_SIZE = 6;
+/** Diameter of a query, in pixels of the canvas, from which on the signs of all roles can be told from dots. */
+export const SIGN_SIZE = MIN_SHAPE_SIZE / Math.min(...ROLE_SIZES) + 0.01;
+/** Up to so many points all keep their signs; more would cover one another. */
+const MOST_SIGNS = 6000;
+
+/**
+ * Diameter of a query among `n` points in a square of `room` CSS pixels, in the same; one is `pixels` of the canvas.
+ */
+export function diameterOf(n: number, room: number, pixels: number, hasSigns = n <= MOST_SIGNS): number {
+  const least = hasSigns ? Math.max(2, SIGN_SIZE / pixels) : 2;
+  return Math.max(least, Math.min(12, 36 * n ** -0.2) * Math.min(1, room / 520));
+}

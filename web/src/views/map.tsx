@@ -12,7 +12,7 @@ import type { State, Store } from '../state';
 import { Opened } from './document';
 import { QueryList } from './lists';
 import { Link, Mark, Select, useStore, ZoomButtons } from './parts';
-import { CategoryKey, MapChoice, MapName, PointPlot, usePointLook } from './points';
+import { CategoryKey, MapChoice, MapName, PointPlot, SignsNote, usePointLook, useSigns } from './points';
 
 const LISTED = 100;
 
@@ -52,6 +52,7 @@ function Plane({ store, points }: { store: Store; points: Points }) {
     [store, points, map, state.hasLabels],
   );
   const look = usePointLook(store, points, { layout: map, colouring, links: state.links, isFaded, isLasso, labels });
+  const signs = useSigns();
   const chart = useRef<ScatterChart | null>(null);
   const data = useMemo(
     () => ({
@@ -72,13 +73,16 @@ function Plane({ store, points }: { store: Store; points: Points }) {
   return (
     <div class="map">
       <MapTools store={store} points={points} isLasso={isLasso} onLasso={setLasso} />
-      <PointPlot store={store} points={points} data={data} look={look} chart={chart} {...on}>
+      <PointPlot store={store} points={points} data={data} look={look} signs={signs} chart={chart} {...on}>
         <div class="map-zoom">
           <ZoomButtons chart={chart} />
         </div>
       </PointPlot>
       <aside class="map-side">
-        <Legend store={store} colouring={colouring} counts={tally(colouring, look.isLit)} />
+        <div>
+          <Legend store={store} colouring={colouring} counts={tally(colouring, look.isLit)} />
+          <SignsNote signs={signs} />
+        </div>
         <Faith store={store} points={points} isFaded={isFaded} kind={kind} />
         {query === null && document === null ? <Listed store={store} /> : <Opened store={store} />}
       </aside>

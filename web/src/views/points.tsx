@@ -10,7 +10,7 @@ import { count, counted, fixed, rank, shorten, signed } from '../model/format';
 import type { LinksShown } from '../model/hash';
 import { leadOf } from '../model/queries';
 import type { Store } from '../state';
-import { Choice, Mark, Name, useStore } from './parts';
+import { Choice, Link, Mark, Name, useStore } from './parts';
 
 export const MAP_NAMES: Record<string, string> = { tsne: 't-SNE', umap: 'UMAP' };
 
@@ -38,11 +38,37 @@ export function CategoryKey(props: { colouring: Colouring; category: number; n: 
   );
 }
 
+/** Whether points are drawn large enough for the signs of their roles, and whether they shall be. */
+export function useSigns() {
+  const [areDrawn, setDrawn] = useState(true);
+  const [areWanted, setWanted] = useState(false);
+  return { areDrawn, setDrawn, areWanted, setWanted };
+}
+type Signs = ReturnType<typeof useSigns>;
+
+/** Says where points are too small for signs, and draws them larger when asked. */
+export function SignsNote({ signs }: { signs: Signs }) {
+  const { areDrawn, areWanted, setWanted } = signs;
+  if (areDrawn && !areWanted) return null;
+  return (
+    <p class="note map-signs">
+      {areDrawn
+        ? 'Points are drawn larger, so that each has its sign.'
+        : 'Points are too small for signs: colour alone tells them apart.'}{' '}
+      <Link onPress={() => setWanted(!areWanted)}>{areWanted ? 'Smaller points' : 'Draw signs'}</Link>
+    </p>
+  );
+}
+
+/** How points look, but for the size that the plot chooses. */
+type PointsLook = Omit<ScatterLook, 'hasSigns'>;
+
 interface PointPlotProps extends Partial<Pick<ScatterEvents, 'onLasso' | 'onMode'>> {
   store: Store;
   points: Points;
   data: Pick<ScatterData, 'layouts' | 'label' | 'isAnimation'>;
-  look: ScatterLook;
+  look: PointsLook;
+  signs: Signs;
   /** Holds the chart while it is there. */
   chart: { current: ScatterChart | null };
   className?: string;
@@ -51,11 +77,12 @@ interface PointPlotProps extends Partial<Pick<ScatterEvents, 'onLasso' | 'onMode
 
 /** The canvas with the points; it is made anew when `data` changes, and pressing a point opens what it is. */
 export function PointPlot(props: PointPlotProps) {
-  const { store, points, data, chart } = props;
+  const { store, points, data, chart, signs } = props;
   const [hovered, setHovered] = useState<HoveredPoint | null>(null);
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (!box.current) return;
+    signs.setDrawn(true);
     const made = new ScatterChart(
       box.current,
       { ...data, n: points.n, roles: points.roles },
@@ -68,12 +95,13 @@ export function PointPlot(props: PointPlotProps) {
         },
         onLasso: (outline, n) => props.onLasso?.(outline, n),
         onMode: (isLasso) => props.onMode?.(isLasso),
+        onSigns: signs.setDrawn,
       },
     );
     chart.current = made;
     return () => made.destroy();
   }, [store, points, data]);
-  useEffect(() => chart.current?.update(props.look));
+  useEffect(() => chart.current?.update({ ...props.look, hasSigns: signs.areWanted }));
   return (
     <div class={`map-canvas ${props.className ?? ''}`} ref={box}>
       {hovered && <PointCard store={store} points={points} hovered={hovered} box={box.current} />}
@@ -94,7 +122,7 @@ interface PointsShown
 }
 
 /** How the points look under the present selection and with the open query. */
-export function usePointLook(store: Store, points: Points, shown: PointsShown): ScatterLook {
+export function usePointLook(store: Store, points: Points, shown: PointsShown): PointsLook {
   const { query, document } = useStore(store);
   const { isPoint } = store.selection();
   const { colouring, isCorrect, isFaded = null, isLasso = false, labels = NO_LABELS } = shown;

@@ -54,7 +54,14 @@ function PrintedMap({ store, points, map }: { store: Store; points: Points; map:
         `Trustworthiness ${fixed(facts.trustworthiness)}, continuity ${fixed(facts.continuity)} (k = ${facts.k}).`
       }
     >
-      <canvas ref={canvas} class="printed-map" width={SIDE} height={Math.round(SIDE * (0.96 * highest + 0.04))} role="img" aria-label="Map" />
+      <canvas
+        ref={canvas}
+        class="printed-map"
+        width={SIDE}
+        height={Math.round(SIDE * (0.96 * highest + 0.04))}
+        role="img"
+        aria-label="Map"
+      />
       <ul class="keys">
         {found.map(
           (n, category) =>

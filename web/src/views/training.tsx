@@ -11,7 +11,7 @@ import { framedAlike } from '../model/plane';
 import type { Store } from '../state';
 import { MovedList } from './lists';
 import { Name, OfAll, Section, Select, useStore } from './parts';
-import { CategoryKey, MapChoice, PointPlot, usePointLook } from './points';
+import { CategoryKey, MapChoice, PointPlot, SignsNote, usePointLook, useSigns } from './points';
 
 const STEP_MS = 1100;
 const DASHES = [undefined, '7 4', '2 3', '10 3 2 3'];
@@ -183,6 +183,7 @@ function AnimatedMap({ store, timeline, points }: { store: Store; timeline: Time
     [store, points, colouringId, isCorrect],
   );
   const look = usePointLook(store, points, { layout: epoch, colouring, links: 'selected', isCorrect });
+  const signs = useSigns();
   const chart = useRef<ScatterChart | null>(null);
   const data = useMemo(
     () => ({
@@ -207,8 +208,17 @@ function AnimatedMap({ store, timeline, points }: { store: Store; timeline: Time
               ),
           )}
         </ul>
+        <SignsNote signs={signs} />
       </div>
-      <PointPlot store={store} points={points} data={data} look={look} chart={chart} className="epoch-map" />
+      <PointPlot
+        store={store}
+        points={points}
+        data={data}
+        look={look}
+        signs={signs}
+        chart={chart}
+        className="epoch-map"
+      />
     </>
   );
 }
