@@ -7,7 +7,7 @@ import { addCanvas } from './surface';
 import { createWebgl } from './webgl';
 
 /** CSS pixels that a picture on paper is as wide as. */
-const ROOM = 700;
+const WIDTH = 700;
 const CLASS_NAME = 'map-points';
 
 /** How the points look; one entry a point. */
@@ -79,8 +79,8 @@ export function drawPoints(canvas: HTMLCanvasElement, xy: Float32Array, roles: U
   renderer.setPositions(placed, placed);
   renderer.setLook(lookBytes(look, roles, order));
   renderer.setColours(tintColours(canvas, look.tints), rgb(cssColour(canvas, '--paper')));
-  const finer = canvas.width / ROOM;
-  const size = finer * diameterOf(roles.length, ROOM, finer);
+  const finer = canvas.width / WIDTH;
+  const size = finer * diameterOf(roles.length, WIDTH, finer);
   renderer.draw({
     scale: (canvas.width / 2) * 0.96,
     centreX: canvas.width / 2,

@@ -38,9 +38,9 @@ export const SIGN_SIZE = MIN_SHAPE_SIZE / Math.min(...ROLE_SIZES) + 0.01;
 const MOST_SIGNS = 6000;
 
 /**
- * Diameter of a query among `n` points in a square of `room` CSS pixels, in the same; one is `pixels` of the canvas.
+ * Diameter of a query among `n` points in a square whose side is `side` CSS pixels, in the same; one is `pixels` of the canvas.
  */
-export function diameterOf(n: number, room: number, pixels: number, hasSigns = n <= MOST_SIGNS): number {
+export function diameterOf(n: number, side: number, pixels: number, hasSigns = n <= MOST_SIGNS): number {
   const least = hasSigns ? Math.max(2, SIGN_SIZE / pixels) : 2;
-  return Math.max(least, Math.min(12, 36 * n ** -0.2) * Math.min(1, room / 520));
+  return Math.max(least, Math.min(12, 36 * n ** -0.2) * Math.min(1, side / 520));
 }
