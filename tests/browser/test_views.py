@@ -65,6 +65,8 @@ def test_texts_that_share_few_words_have_none_marked_and_say_so(open_report: Ope
     page = open_report(payload, "queries?query=q1").page
     assert page.locator(".versus mark").count() == 0
     assert "More than 60 % of the words differ" in page.inner_text(".versus")
+    sides = [side.bounding_box() for side in page.locator(".versus-side").all()]
+    assert sides[0]["y"] == sides[1]["y"]
     texts[3] = "alpha beta gamma three four"  # 4 of 10 words differ
     payload["documents"]["texts"] = text_column(texts)
     page = open_report(payload, "queries?query=q1").page

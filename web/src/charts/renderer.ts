@@ -38,7 +38,8 @@ export const SIGN_SIZE = MIN_SHAPE_SIZE / Math.min(...ROLE_SIZES) + 0.01;
 const MOST_SIGNS = 6000;
 
 /**
- * Diameter of a query among `n` points in a square whose side is `side` CSS pixels, in the same; one is `pixels` of the canvas.
+ * Diameter of a query among `n` points, in CSS pixels, each of which is `pixels` of the canvas; `side` is the shorter
+ * side of the map.
  */
 export function diameterOf(n: number, side: number, pixels: number, hasSigns = n <= MOST_SIGNS): number {
   const least = hasSigns ? Math.max(2, SIGN_SIZE / pixels) : 2;
