@@ -50,6 +50,8 @@ def test_a_comparison_shows_differences_metrics_types_and_levels(open_report: Op
         "Every run",
         "model against character n-grams",
     ]
+    for title in ("by type", "Levels", "Every run"):
+        page.click(f"summary:has-text('{title}')")
     mrr, success = page.locator("section:first-of-type .types tbody tr").all_inner_texts()
     assert mrr.split("\t")[:3] == ["MRR", "−0.100", "[−0.300, 0.100]"]
     assert success.split("\t")[0] == "Success@1"

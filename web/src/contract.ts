@@ -48,7 +48,7 @@ export interface Queries {
   n: number;
   ids: string[];
   texts: string[];
-  /** Rank of the first relevant document; NaN where there is none. */
+  /** Rank of the first relevant document; NaN where there is none, infinite where a run did not return one. */
   rank: Float32Array;
   positiveSimilarity: Float32Array;
   negativeSimilarity: Float32Array;
@@ -292,8 +292,13 @@ const allUnpacked = <Section>(sections: object[]) => Promise.all(sections.map((e
 
 async function readQueries(q: Payload['queries']): Promise<Queries> {
   const columns = await unpacked<Queries>(q);
+  // A column holds no infinity: of a query that has relevant documents, no rank means that a run returned none.
+  const rank = columns.rank.map((own, i) =>
+    Number.isNaN(own) && columns.relevantIndptr[i + 1] > columns.relevantIndptr[i] ? Infinity : own,
+  );
   return {
     ...columns,
+    rank,
     k: q.top_documents.shape[1] ?? 0,
     failureMode: columns.failureMode ?? new Uint8Array(q.n),
     stated: await allUnpacked<StatedColumn>(q.stated ?? []),

@@ -20,8 +20,18 @@ export async function mount(element: HTMLElement, json: string): Promise<void> {
     const draw = (isPrinting: boolean) => render(<App store={store} isPrinting={isPrinting} />, element);
     element.replaceChildren();
     draw(false);
-    addEventListener('beforeprint', () => draw(true));
-    addEventListener('afterprint', () => draw(false));
+    const root = document.documentElement;
+    let theme: string | null = null;
+    addEventListener('beforeprint', () => {
+      theme = root.getAttribute('data-theme');
+      root.setAttribute('data-theme', 'light'); // paper is light, and pictures are drawn while the screen may be dark
+      draw(true);
+    });
+    addEventListener('afterprint', () => {
+      if (theme === null) root.removeAttribute('data-theme');
+      else root.setAttribute('data-theme', theme);
+      draw(false);
+    });
   } catch (error) {
     const line = document.createElement('p');
     line.className = 'opening';

@@ -21,13 +21,14 @@ export function initialState(page: Page): State {
   return {
     view: 'verdict',
     query: null,
+    document: null,
     facets: NO_FACETS,
     map: 0,
     colouring: 'role',
     links: 'selected',
     hasLabels: true,
     faith: 0,
-    sort: page.queries.n > 0 ? 'margin' : 'row',
+    sort: page.queries.n > 0 ? 'lead' : 'row',
     isDescending: false,
     threshold: null,
     candidate: page.compare?.shown ?? 0,
@@ -38,7 +39,7 @@ export function initialState(page: Page): State {
 /** A store whose state follows the address of the window, and the address the state. */
 export function createStore(page: Page, window: Window): Store {
   const initial = initialState(page);
-  const ids = page.queries.ids;
+  const ids = { queries: page.queries.ids, documents: page.documents.ids };
   const listeners = new Set<() => void>();
   let state = repaired(page, fromHash(window.location.hash, initial, ids));
   let selection = select(page, state.facets);
@@ -55,7 +56,9 @@ export function createStore(page: Page, window: Window): Store {
     selection: () => selection,
     set(patch) {
       const isNewView = patch.view !== undefined && patch.view !== state.view;
-      change({ ...state, ...patch });
+      // A query that is opened stands before the document from which one came.
+      const isQuery = patch.query !== undefined && patch.query !== null && patch.document === undefined;
+      change({ ...state, ...patch, ...(isQuery ? { document: null } : {}) });
       writeHash(window, toHash(state, initial, ids), isNewView);
     },
     setFacets(patch) {

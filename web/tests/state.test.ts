@@ -41,7 +41,7 @@ describe('the selection', () => {
   });
 
   it('by legend is one category', async () => {
-    const legend = { colouring: 'outcome', map: 0, category: 1 } as const;
+    const legend = { colouring: 'outcome' as const, map: 0, categories: [1] };
     expect(picked(await golden(), { legend })).toEqual({ rows: [1], points: [1] });
   });
 
@@ -97,10 +97,12 @@ describe('the address', () => {
   it('brings back the state that it was made from', async () => {
     const page = await golden();
     const initial = initialState(page);
+    const ids = { queries: page.queries.ids, documents: page.documents.ids };
     const state = {
       ...initial,
       view: 'map' as const,
       query: 2,
+      document: 4,
       map: 1,
       colouring: 'rank' as const,
       links: 'all' as const,
@@ -115,7 +117,7 @@ describe('the address', () => {
         mode: 1,
         word: 0,
         lasso: { map: 0, outline: [0, 0.125, 1, 0, 0.5, -1] },
-        legend: { colouring: 'margin' as const, map: 1, category: 2 },
+        legend: { colouring: 'margin' as const, map: 1, categories: [2, 0] },
         finding: 1,
         moved: { candidate: 1, kind: 'lost' as const },
         segment: { place: 1, kind: 'gained' as const },
@@ -124,16 +126,16 @@ describe('the address', () => {
       candidate: 1,
       epoch: 2,
     };
-    expect(fromHash(toHash(state, initial, page.queries.ids), initial, page.queries.ids)).toEqual(state);
-    expect(toHash(initial, initial, page.queries.ids)).toBe('#verdict');
+    expect(fromHash(toHash(state, initial, ids), initial, ids)).toEqual(state);
+    expect(toHash(initial, initial, ids)).toBe('#verdict');
   });
 
   it('that makes no sense is taken for none', async () => {
     const page = await golden();
     const initial = initialState(page);
     const nonsense =
-      '#nowhere?query=zzz&type=-1&mode=z&lasso=0 1 2&legend=x y z&map=1e9&colour=pink&links=some&faith=7&sort=-size&threshold=NaN&show=maybe&finding=x&moved=0 up&stretch=-1 gained&ranks=0 1&candidate=-1&epoch=1.5';
-    expect(fromHash(nonsense, initial, page.queries.ids)).toEqual(initial);
+      '#nowhere?query=zzz&document=zzz&type=-1&mode=z&lasso=0 1 2&legend=x y z&map=1e9&colour=pink&links=some&faith=7&sort=-size&threshold=NaN&show=maybe&finding=x&moved=0 up&stretch=-1 gained&ranks=0 1&candidate=-1&epoch=1.5';
+    expect(fromHash(nonsense, initial, { queries: page.queries.ids, documents: page.documents.ids })).toEqual(initial);
   });
 });
 

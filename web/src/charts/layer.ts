@@ -2,10 +2,12 @@
 import type { Tint } from '../model/colouring';
 import { createCanvas } from './canvas';
 import { cssColour, rgb, tintColours } from './palette';
-import { DIMMED, FADED, type Frame, type Renderer } from './renderer';
+import { DIMMED, diameterOf, FADED, type Frame, type Renderer } from './renderer';
 import { addCanvas } from './surface';
 import { createWebgl } from './webgl';
 
+/** CSS pixels that a picture on paper is as wide as. */
+const WIDTH = 700;
 const CLASS_NAME = 'map-points';
 
 /** How the points look; one entry a point. */
@@ -67,6 +69,25 @@ export class PointLayer {
     this.renderer.destroy();
     this.canvas.remove();
   }
+}
+
+/** Draws all points on a plain canvas once, as a picture as wide as that. */
+export function drawPoints(canvas: HTMLCanvasElement, xy: Float32Array, roles: Uint8Array, look: PointLook): void {
+  const order = drawingOrder(roles);
+  const renderer = createCanvas(canvas, roles.length);
+  const placed = inOrder(xy, order);
+  renderer.setPositions(placed, placed);
+  renderer.setLook(lookBytes(look, roles, order));
+  renderer.setColours(tintColours(canvas, look.tints), rgb(cssColour(canvas, '--paper')));
+  const finer = canvas.width / WIDTH;
+  const size = finer * diameterOf(roles.length, WIDTH, finer);
+  renderer.draw({
+    scale: (canvas.width / 2) * 0.96,
+    centreX: canvas.width / 2,
+    centreY: canvas.height / 2,
+    progress: 1,
+    size,
+  });
 }
 
 /** Documents first, queries last, so that the few stand on the many. */

@@ -8,7 +8,7 @@ import { PointLayer, type PointLook } from './layer';
 import { drawLasso, drawLinks, drawRing, type Links } from './overlay';
 import { onThemeChange } from './palette';
 import { Picker } from './picking';
-import type { Renderer } from './renderer';
+import { diameterOf, type Renderer, SIGN_SIZE } from './renderer';
 import { type Position, Surface } from './surface';
 import { Transition } from './transition';
 
@@ -29,6 +29,8 @@ export interface ScatterLook extends PointLook {
   /** The point of the open query, -1 for none. */
   focus: number;
   isLasso: boolean;
+  /** Whether points shall be large enough for their signs, however many they are. */
+  hasSigns: boolean;
   /** Names on the map; the same array as long as they stay the same. */
   labels: Label[];
 }
@@ -40,6 +42,8 @@ export interface ScatterEvents {
   /** The outline in the frame of the map, and how many points it holds. */
   onLasso(outline: number[], n: number): void;
   onMode(isLasso: boolean): void;
+  /** Whether the points are large enough for their signs; called when that changes. */
+  onSigns(areDrawn: boolean): void;
 }
 
 /** Pixels around the pointer within which a point is found. */
@@ -56,6 +60,7 @@ export class ScatterChart {
   private readonly stopWatching: () => void;
   private look: ScatterLook | null = null;
   private hovered = -1;
+  private areSignsDrawn = true;
   /** The frame that is asked for; 0 for none. */
   private request = 0;
 
@@ -77,7 +82,7 @@ export class ScatterChart {
       onPick: (at) => events.onPick(this.pointAt(at)),
       onLasso: (outline) => events.onLasso(outline, sum(inside(this.transition.to, outline))),
       onToggleLasso: () => events.onMode(!this.look?.isLasso),
-      onChange: () => this.schedule(),
+      onChange: () => this.moved(),
     });
     this.stopWatching = onThemeChange(() => this.repaint());
     this.overlay.fit(() => this.resize());
@@ -100,12 +105,12 @@ export class ScatterChart {
 
   zoom(factor: number): void {
     this.camera.zoomAt(factor);
-    this.schedule();
+    this.moved();
   }
 
   reset(): void {
     this.camera.reset();
-    this.schedule();
+    this.moved();
   }
 
   /** Brings a point to the middle, if it is outside the picture. */
@@ -146,8 +151,8 @@ export class ScatterChart {
 
   /** Diameter of a query in CSS pixels: smaller for many points, growing slowly with the zoom. */
   private diameter(): number {
-    const { width, height } = this.overlay;
-    const base = Math.max(2, Math.min(12, 36 * this.data.n ** -0.2 * Math.min(1, Math.min(width, height) / 520)));
+    const { width, height, pixels } = this.overlay;
+    const base = diameterOf(this.data.n, Math.min(width, height), pixels, this.look?.hasSigns || undefined);
     return Math.min(base * this.camera.zoom ** 0.25, 22);
   }
 
@@ -157,6 +162,12 @@ export class ScatterChart {
     const radius = Math.max(REACH, this.diameter()) / camera.scale;
     const isLit = this.look?.isLit ?? null;
     return this.picker.pointAt(this.transition.to, camera.fromX(x), camera.fromY(y), radius, isLit);
+  }
+
+  /** What was under the pointer is there no longer. */
+  private moved(): void {
+    this.hover(-1, null);
+    this.schedule();
   }
 
   private hover(point: number, at: Position | null): void {
@@ -171,12 +182,17 @@ export class ScatterChart {
     const { camera, transition } = this;
     const { pixels } = this.overlay;
     transition.advance(now);
+    const size = this.diameter() * pixels;
+    if (size >= SIGN_SIZE - 0.01 !== this.areSignsDrawn) {
+      this.areSignsDrawn = !this.areSignsDrawn;
+      this.events.onSigns(this.areSignsDrawn);
+    }
     this.layer.draw({
       scale: camera.scale * pixels,
       centreX: camera.toX(0) * pixels,
       centreY: camera.toY(0) * pixels,
       progress: transition.progress,
-      size: this.diameter() * pixels,
+      size,
     });
     this.overlay.clear();
     if (this.look) {

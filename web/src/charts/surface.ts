@@ -71,7 +71,11 @@ export class Surface {
 
   clear(): void {
     this.pen.setTransform(this.pixels, 0, 0, this.pixels, 0, 0);
-    this.pen.clearRect(0, 0, this.width, this.height);
+    // Chromium may leave the last picture in sight where a frame does nothing but clearRect.
+    this.pen.globalCompositeOperation = 'copy';
+    this.pen.fillStyle = 'transparent';
+    this.pen.fillRect(0, 0, this.width, this.height);
+    this.pen.globalCompositeOperation = 'source-over';
   }
 
   line(from: Position, to: Position): void {

@@ -45,7 +45,7 @@ const COLOURINGS: { id: ColouringId; label: string }[] = [
   { id: 'outcome', label: 'Right or wrong' },
   { id: 'rank', label: 'Rank of the first relevant' },
   { id: 'type', label: 'Negative type' },
-  { id: 'margin', label: 'Margin' },
+  { id: 'margin', label: 'Margin to hard negative' },
   { id: 'writing', label: 'Writing' },
   { id: 'faith', label: 'Map faithfulness' },
 ];

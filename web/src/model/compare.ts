@@ -1,5 +1,6 @@
 /** Two runs on the same queries: where the first relevant document stood before and stands now. */
 import type { Compare } from '../contract';
+import { apart } from './format';
 
 const planes = new WeakMap<Compare, Float32Array[]>();
 
@@ -23,6 +24,14 @@ function logarithms(before: Float32Array, after: Float32Array): Float32Array {
     plane[2 * row + 1] = Math.log10(Math.min(after[row], 2 * last));
   }
   return plane;
+}
+
+/** What the reference and the candidates are called in a place of so many characters, in this order. */
+export function runNames({ reference, candidates }: Compare, length: number): string[] {
+  return apart(
+    [reference, ...candidates].map(({ label }) => label),
+    length,
+  );
 }
 
 /** Queries with the same two ranks. */

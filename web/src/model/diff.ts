@@ -6,6 +6,9 @@ export interface Piece {
   isShared: boolean;
 }
 
+/** Where a larger share of the words differs, marks say nothing. */
+export const MOST_MARKED = 0.6;
+
 /** Beyond this many words a side, words are compared as sets: the table of the exact method would be too large. */
 const MAX_WORDS = 1500;
 
@@ -24,6 +27,13 @@ export function difference(a: string, b: string): [Piece[], Piece[]] {
   const [sharedLeft, sharedRight] =
     left.length > MAX_WORDS || right.length > MAX_WORDS ? sameWords(left, right) : commonSubsequence(left, right);
   return [pieces(left, sharedLeft), pieces(right, sharedRight)];
+}
+
+/** The share of the words, in both texts, that only one of them has. */
+export function markedShare(pieces: Piece[]): number {
+  const nWords = (some: Piece[]) =>
+    some.reduce((sum, { text }) => sum + words(text).filter((word) => /[\p{L}\p{N}]/u.test(word)).length, 0);
+  return nWords(pieces.filter(({ isShared }) => !isShared)) / Math.max(1, nWords(pieces));
 }
 
 function sameWords(left: string[], right: string[]): [boolean[], boolean[]] {

@@ -85,6 +85,29 @@ export function shorten(text: string, length: number): string {
     : line;
 }
 
+/** Where a name may be cut: after these. */
+const BREAK = /[/\\_.\-\s]/;
+
+/**
+ * Names of at most `length` characters that stay apart: where cutting their ends would make two the same, the beginning
+ * that all share gives way, then the middle.
+ */
+export function apart(names: string[], length: number): string[] {
+  const short = names.map((name) => shorten(name, length));
+  if (new Set(short).size === new Set(names).size) return short;
+  const letters = names.map((name) => Array.from(plain(name)));
+  const [first] = letters;
+  let start = 0;
+  while (start < first.length && letters.every((own) => own[start] === first[start])) start++;
+  while (start > 0 && !BREAK.test(first[start - 1])) start--;
+  return letters.map((own) => {
+    const rest = start > 0 ? [ELLIPSIS, ...own.slice(start)] : own;
+    if (rest.length <= length) return rest.join('');
+    const half = Math.ceil((length - 1) / 2);
+    return [...rest.slice(0, half), ELLIPSIS, ...rest.slice(rest.length - (length - 1 - half))].join('');
+  });
+}
+
 /** The last two parts of a path, which tell one folder from another; a shorter name as it is. */
 export function tailOf(path: string): string {
   const parts = path.replaceAll('\\', '/').split('/').filter(Boolean);

@@ -22,6 +22,8 @@ export interface State {
   view: ViewId;
   /** Row of the open query. */
   query: number | null;
+  /** The open document, which stands before the open query. */
+  document: number | null;
   facets: Facets;
   map: number;
   colouring: ColouringId;
@@ -55,13 +57,20 @@ const PARAMETERS: Record<keyof Facets, string> = {
 };
 const FACET_NAMES = Object.keys(PARAMETERS) as (keyof Facets)[];
 
-const SORTS: SortKey[] = ['row', 'text', 'rank', 'margin', 'wrong', 'type', 'mode'];
+const SORTS: SortKey[] = ['row', 'text', 'rank', 'margin', 'lead', 'wrong', 'type', 'mode'];
+
+/** What queries and documents are called in an address. */
+export interface Ids {
+  queries: string[];
+  documents: string[];
+}
 
 /** The address of a state; what stands as in `initial` is left out. */
-export function toHash(state: State, initial: State, queryIds: string[]): string {
+export function toHash(state: State, initial: State, ids: Ids): string {
   const parts = new URLSearchParams();
   const { facets } = state;
-  if (state.query !== null) parts.set('query', queryIds[state.query]);
+  if (state.query !== null) parts.set('query', ids.queries[state.query]);
+  if (state.document !== null) parts.set('document', ids.documents[state.document]);
   for (const name of FACET_NAMES) {
     if (!isUnset(facets, name)) parts.set(PARAMETERS[name], written(facets[name]));
   }
@@ -81,15 +90,15 @@ export function toHash(state: State, initial: State, queryIds: string[]): string
 }
 
 /** The state of an address; whatever in it cannot be is left as in `initial`. */
-export function fromHash(hash: string, initial: State, queryIds: string[]): State {
+export function fromHash(hash: string, initial: State, ids: Ids): State {
   const [view, rest = ''] = hash.replace(/^#/, '').split(/\?(.*)/s);
   const parts = new URLSearchParams(rest);
   const sort = parts.get('sort') ?? '';
   const key = SORTS.find((name) => name === sort.replace(/^-/, ''));
-  const query = parts.has('query') ? queryIds.indexOf(parts.get('query') as string) : -1;
   return {
     view: VIEWS.find((name) => name === view) ?? initial.view,
-    query: query < 0 ? null : query,
+    query: placeIn(ids.queries, parts.get('query')),
+    document: placeIn(ids.documents, parts.get('document')),
     facets: facetsFrom(parts),
     map: whole(parts.get('map')) ?? initial.map,
     colouring: colouringFrom(parts.get('colour')) ?? initial.colouring,
@@ -102,6 +111,11 @@ export function fromHash(hash: string, initial: State, queryIds: string[]): Stat
     candidate: whole(parts.get('candidate')) ?? initial.candidate,
     epoch: whole(parts.get('epoch')) ?? initial.epoch,
   };
+}
+
+function placeIn(ids: string[], id: string | null): number | null {
+  const place = id === null ? -1 : ids.indexOf(id);
+  return place < 0 ? null : place;
 }
 
 /** A facet as text: its own, or the parts of which it is made, with the outline last. */
@@ -143,10 +157,11 @@ function movedFrom(text: string | null): { place: number; kind: 'gained' | 'lost
 }
 
 function legendFrom(text: string | null): Facets['legend'] {
-  const [id, map, category] = (text ?? '').split(' ');
+  const [id, ...numbers] = (text ?? '').split(' ');
   const colouring = colouringFrom(id);
-  const [m, c] = [whole(map), whole(category)];
-  return colouring && m !== null && c !== null ? { colouring, map: m, category: c } : null;
+  const [map, ...categories] = numbers.map(whole);
+  const areKnown = categories.length > 0 && categories.every((category) => category !== null);
+  return colouring && map != null && areKnown ? { colouring, map, categories } : null;
 }
 
 function whole(text: string | null | undefined): number | null {

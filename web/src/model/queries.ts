@@ -75,19 +75,29 @@ export function isBeatenBy(page: Page, query: number, type: number): boolean {
   return false;
 }
 
-export type SortKey = 'row' | 'text' | 'rank' | 'margin' | 'wrong' | 'type' | 'mode';
+/** Score of the best relevant document minus that of the best wrong one; NaN where the query lacks either. */
+export function leadOf({ queries: q }: Page, query: number): number {
+  return q.positiveSimilarity[query] - q.wrongSimilarity[query];
+}
 
-/** Rows in the wanted order; values that do not exist stand last in either direction. */
+export type SortKey = 'row' | 'text' | 'rank' | 'margin' | 'lead' | 'wrong' | 'type' | 'mode';
+
+/**
+ * Rows in the wanted order; values that do not exist stand last in either direction. By `lead` the failing ones stand
+ * before the right ones, and a relevant document that a run did not return is the greatest loss.
+ */
 export function sorted(page: Page, rows: Uint32Array, key: SortKey, isDescending: boolean): Uint32Array {
   const direction = isDescending ? -1 : 1;
   const q = page.queries;
   if (key === 'row') return isDescending ? rows.slice().reverse() : rows;
-  if (key === 'rank' || key === 'margin') {
-    const column = key === 'rank' ? q.rank : q.margin;
+  if (key === 'rank' || key === 'margin' || key === 'lead') {
+    const lead = (row: number) => (q.rank[row] === Infinity ? -Infinity : leadOf(page, row));
+    const column = key === 'lead' ? lead : (row: number) => q[key][row];
     return rows.slice().sort((a, b) => {
-      const [x, y] = [column[a], column[b]];
+      if (key === 'lead' && q.isCorrect[a] !== q.isCorrect[b]) return direction * (q.isCorrect[a] - q.isCorrect[b]);
+      const [x, y] = [column(a), column(b)];
       if (Number.isNaN(x) || Number.isNaN(y)) return Number(Number.isNaN(x)) - Number(Number.isNaN(y)) || a - b;
-      return direction * (x - y) || a - b;
+      return x === y ? a - b : direction * (x - y);
     });
   }
   const words = new Map<number, string>();

@@ -20,8 +20,8 @@ export interface Facets {
   word: number | null;
   /** Points inside an outline drawn on a map (x and y in turn, in the frame of that map). */
   lasso: { map: number; outline: number[] } | null;
-  /** Points of one category of a colouring. */
-  legend: { colouring: ColouringId; map: number; category: number } | null;
+  /** Points of some categories of a colouring. */
+  legend: { colouring: ColouringId; map: number; categories: number[] } | null;
   /** Rows that a finding names, by its place in the list. */
   finding: number | null;
   /** Queries that came right, or went wrong, from the reference to a candidate. */
@@ -88,9 +88,9 @@ function pointArea(page: Page, points: Points, facets: Facets): Uint8Array | nul
   }
   if (facets.legend && points.maps[facets.legend.map]) {
     const { of } = colour(page, points, facets.legend.colouring, facets.legend.map);
-    const { category } = facets.legend;
+    const { categories } = facets.legend;
     const drawn = area;
-    area = Uint8Array.from(of, (own, p) => (own === category && (!drawn || drawn[p]) ? 1 : 0));
+    area = Uint8Array.from(of, (own, p) => (categories.includes(own) && (!drawn || drawn[p]) ? 1 : 0));
   }
   return area;
 }

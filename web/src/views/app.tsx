@@ -1,6 +1,6 @@
 /** The frame of the page: name, views, selection. */
 import type { ComponentChildren } from 'preact';
-import { useLayoutEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Page, Report } from '../contract';
 import { listOf } from '../model/compare';
 import { baseName, shorten } from '../model/format';
@@ -8,11 +8,11 @@ import type { ViewId } from '../model/hash';
 import { NO_FACETS } from '../model/selection';
 import type { Store } from '../state';
 import { CompareView, hasComparisons } from './compare';
-import { Detail } from './detail';
+import { Opened } from './document';
 import { FailuresView, hasFailures } from './failures';
 import { MapView } from './map';
-import { useStore } from './parts';
-import { PrintedQueries } from './printed';
+import { Printing, useStore } from './parts';
+import { PrintedMaps, PrintedQueries } from './printed';
 import { QueriesView } from './queries';
 import { SelectionBar } from './selection';
 import { hasServing, ServingView } from './serving';
@@ -75,7 +75,7 @@ const VIEWS: Record<ViewId, View> = {
 const titleOf = (view: ViewId, { timeline }: Page) =>
   view === 'training' && timeline?.unit === 'run' ? 'Runs' : VIEWS[view].title;
 
-/** Views in which an open query stands beside the page, in a drawer. */
+/** Views in which an open query, or document, stands beside the page, in a drawer. */
 const WITH_DRAWER: ViewId[] = ['compare', 'training'];
 
 /** Views for which the report has something to show. */
@@ -88,16 +88,23 @@ export function App({ store, isPrinting }: { store: Store; isPrinting: boolean }
   const views = shownViews(store.page);
   const view = views.includes(state.view) ? state.view : 'verdict';
   useKeys(store, views);
-  if (isPrinting) return <Printed store={store} views={views} />;
+  const nav = useShownTab(view);
+  if (isPrinting) {
+    return (
+      <Printing.Provider value>
+        <Printed store={store} views={views} />
+      </Printing.Provider>
+    );
+  }
   const { Body, isSelecting } = VIEWS[view];
-  const hasDrawer = state.query !== null && WITH_DRAWER.includes(view);
+  const hasDrawer = (state.query !== null || state.document !== null) && WITH_DRAWER.includes(view);
   return (
     <div class={`page view-${view}`}>
       <header class="top">
         <p class="brand">
           <bdi>{shorten(baseName(report.model.checkpoint), 36)}</bdi>
         </p>
-        <nav aria-label="Views">
+        <nav aria-label="Views" ref={nav}>
           {views.map((id) => (
             <a
               key={id}
@@ -119,23 +126,35 @@ export function App({ store, isPrinting }: { store: Store; isPrinting: boolean }
       <main tabIndex={-1} aria-label={titleOf(view, store.page)}>
         <Body store={store} />
       </main>
-      {hasDrawer && state.query !== null && <Drawer store={store} query={state.query} />}
+      {hasDrawer && <Drawer store={store} query={state.query} />}
       {view !== 'map' && view !== 'queries' && <Foot report={report} nViews={views.length} />}
     </div>
   );
 }
 
-/** The open query beside the page; its arrows go through the list in which it stands. */
-function Drawer({ store, query }: { store: Store; query: number }) {
+/** Scrolls a row of tabs that is too long for the window to the active one. */
+function useShownTab(view: ViewId) {
+  const nav = useRef<HTMLElement>(null);
+  useLayoutEffect(() => {
+    const tab = nav.current?.querySelector('[aria-current]')?.getBoundingClientRect();
+    const row = nav.current?.getBoundingClientRect();
+    if (nav.current && tab && row) nav.current.scrollLeft += tab.left - row.left - (row.width - tab.width) / 2;
+  }, [view]);
+  return nav;
+}
+
+/** The open query or document beside the page; its arrows go through the list in which it stands. */
+function Drawer({ store, query }: { store: Store; query: number | null }) {
   const step = (by: number) => {
+    if (query === null) return;
     const rows = Array.from(listOf(store.page.compare, store.get().candidate, query, store.selection()));
     const at = rows.indexOf(query);
     const next = at < 0 ? rows[0] : rows[Math.min(rows.length - 1, Math.max(0, at + by))];
     if (next !== undefined) store.set({ query: next });
   };
   return (
-    <aside class="drawer" aria-label="Open query">
-      <Detail store={store} query={query} onStep={step} />
+    <aside class="drawer" aria-label="Open">
+      <Opened store={store} onStep={step} />
     </aside>
   );
 }
@@ -159,6 +178,7 @@ function Printed({ store, views }: { store: Store; views: ViewId[] }) {
         const { Body, isPrinted } = VIEWS[view];
         return isPrinted && <Body key={view} store={store} isPrinted />;
       })}
+      <PrintedMaps store={store} />
       <PrintedQueries store={store} />
       <Foot report={store.page.report} nViews={views.length} />
     </div>
@@ -172,8 +192,9 @@ function useKeys(store: Store, views: ViewId[]): void {
       const isTyping = target.matches('input, select, textarea');
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.key === 'Escape') {
-        const { query } = store.get();
+        const { query, document } = store.get();
         if (isTyping) target.blur();
+        else if (document !== null) store.set({ document: null });
         else if (query !== null) store.set({ query: null });
         else if (!store.selection().isAll) store.set({ facets: NO_FACETS });
         return;

@@ -5,6 +5,7 @@ import { baseName, shorten } from '../model/format';
 import { groupsOf } from '../model/groups';
 import type { Store } from '../state';
 import { Differences } from './differences';
+import { OfAll } from './parts';
 import { Runs } from './runs';
 
 export function hasComparisons(page: Page): boolean {
@@ -29,6 +30,7 @@ export function CompareView({ store }: { store: Store }) {
   const domain = differenceDomain(report.comparisons.flatMap(({ difference, low, high }) => [difference, low, high]));
   return (
     <div class="compare">
+      <OfAll store={store} what="The tables" />
       {compare && <Runs store={store} compare={compare} />}
       {[...pairs].map(([key, rows]) => (
         <Differences
@@ -36,6 +38,7 @@ export function CompareView({ store }: { store: Store }) {
           title={`${titleOf(rows[0].a)} against ${against(rows[0].b, report)}`}
           rows={rows}
           domain={domain}
+          isFolded={compare ? true : undefined}
         />
       ))}
     </div>

@@ -5,7 +5,7 @@ import { excerptOf } from '../model/explanations';
 import { count, counted, interval, percent, shorten } from '../model/format';
 import type { Store } from '../state';
 import { SOURCES } from './explained';
-import { Link, Name, Section, useStore } from './parts';
+import { Link, Name, OfAll, Section, useStore } from './parts';
 import { type Column, numbers, scales, Table } from './table';
 
 type Explanations = NonNullable<Report['explanations']>;
@@ -30,6 +30,7 @@ export function DecidingWords({ store, explanations }: { store: Store; explanati
         </>
       }
     >
+      <OfAll store={store} />
       {rows.length > 0 && (
         <Table
           className="deciding"
@@ -76,7 +77,7 @@ function wordColumns(store: Store, nFailures: number): Column<WordRow>[] {
   ];
 }
 
-export function Pairs({ pairs }: { pairs: MinimalPairs[] }) {
+export function Pairs({ store, pairs }: { store: Store; pairs: MinimalPairs[] }) {
   if (pairs.length === 0) return null;
   const domain = domainOf([1]);
   const columns: Column<MinimalPairs>[] = [
@@ -100,6 +101,7 @@ export function Pairs({ pairs }: { pairs: MinimalPairs[] }) {
       title="Values that are ignored"
       note="One value of the relevant document is changed and nothing else. Ignored: the share of pairs in which another value lowers the score no more than another spelling of the same value does."
     >
+      <OfAll store={store} />
       <Table className="minimal-pairs" columns={columns} rows={pairs} />
     </Section>
   );

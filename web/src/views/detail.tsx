@@ -1,10 +1,11 @@
 /** One query in full: what came back, what should have, and where the words differ. */
 import { useMemo, useState } from 'preact/hooks';
 import type { Compare, Page } from '../contract';
-import { difference, type Piece } from '../model/diff';
+import { runNames } from '../model/compare';
+import { difference, MOST_MARKED, markedShare, type Piece } from '../model/diff';
 import { explainedOf } from '../model/explanations';
-import { count, counted, fixed, rank, shorten, signed } from '../model/format';
-import { modeOf, negativesOf, relevantOf, topOf } from '../model/queries';
+import { count, counted, fixed, percent, rank, shorten, signed } from '../model/format';
+import { leadOf, modeOf, negativesOf, relevantOf, topOf } from '../model/queries';
 import type { Store } from '../state';
 import { ExplainedTexts } from './explained';
 import { Choice, FullText, IconButton, Link, Mark, Name, Tag } from './parts';
@@ -27,7 +28,8 @@ export function Detail({ store, query, onStep }: { store: Store; query: number; 
         <p class="detail-state">
           <Mark isCorrect={q.isCorrect[query] === 1} />
           <strong>{rankOf(q.rank[query])}</strong>
-          <span class="number">margin {signed(q.margin[query])}</span>
+          <span class="number">to best wrong {signed(leadOf(page, query))}</span>
+          {!Number.isNaN(q.margin[query]) && <span class="number">to hard negative {signed(q.margin[query])}</span>}
           {q.nTied[query] > 0 && <span>tied with {q.nTied[query]}</span>}
           {mode && (
             <button
@@ -55,7 +57,7 @@ export function Detail({ store, query, onStep }: { store: Store; query: number; 
         </p>
       )}
       {page.compare && <RanksOf compare={page.compare} query={query} />}
-      <Body key={query} page={page} query={query} />
+      <Body key={query} store={store} query={query} />
     </article>
   );
 }
@@ -63,12 +65,13 @@ export function Detail({ store, query, onStep }: { store: Store; query: number; 
 /** Where the first relevant document stands with each of the runs compared. */
 function RanksOf({ compare, query }: { compare: Compare; query: number }) {
   const { reference, candidates, shown } = compare;
+  const names = runNames(compare, 40);
   return (
     <dl class="ranks-of">
       {[reference, ...candidates].map((run, i) => (
         <div key={run.name} class={i === shown + 1 ? 'strong' : ''}>
           <dt>
-            <Name text={run.label} length={40} />
+            <Name text={run.label} shown={names[i]} />
           </dt>
           <dd>
             <Mark isCorrect={run.isCorrect[query] === 1} /> <span class="number">rank {rank(run.rank[query])}</span>
@@ -80,7 +83,8 @@ function RanksOf({ compare, query }: { compare: Compare; query: number }) {
 }
 
 /** The texts of the query, of its relevant document and of the one beside it; then every document with its score. */
-function Body({ page, query }: { page: Page; query: number }) {
+function Body({ store, query }: { store: Store; query: number }) {
+  const { page } = store;
   const [relevant] = relevantOf(page, query);
   const { wrongDocument } = page.queries;
   const first = wrongDocument[query] >= 0 ? wrongDocument[query] : negativesOf(page, query)[0]?.document;
@@ -111,7 +115,7 @@ function Body({ page, query }: { page: Page; query: number }) {
       {!isExplained && relevant && opponent !== undefined && (
         <Versus page={page} query={query} relevant={relevant} opponent={opponent} />
       )}
-      <Lists page={page} query={query} opponent={opponent} onCompare={relevant && setOpponent} />
+      <Lists store={store} query={query} opponent={opponent} onCompare={relevant && setOpponent} />
     </>
   );
 }
@@ -124,13 +128,14 @@ function typesOf(page: Page, query: number, document: number): string[] {
 
 /** What came back, what should have, and what was to be kept away. */
 function Lists(props: {
-  page: Page;
+  store: Store;
   query: number;
   opponent: number | undefined;
   /** Shows the words of a document beside those of the relevant one. */
   onCompare?: (document: number) => void;
 }) {
-  const { page, query, opponent, onCompare } = props;
+  const { store, query, opponent, onCompare } = props;
+  const { page } = store;
   const relevant = relevantOf(page, query);
   const negatives = negativesOf(page, query);
   const top = topOf(page, query);
@@ -149,6 +154,7 @@ function Lists(props: {
       isOpponent={document === opponent}
       types={typesOf(page, query, document)}
       onCompare={onCompare && (() => onCompare(document))}
+      onOpen={() => store.set({ document })}
     />
   );
   return (
@@ -203,6 +209,7 @@ function Hit(props: {
   types: string[];
   /** Shows its words beside those of the relevant document. */
   onCompare?: () => void;
+  onOpen: () => void;
 }) {
   const { isRelevant, isOpponent, weight } = props;
   return (
@@ -220,6 +227,7 @@ function Hit(props: {
         ))}
         {weight !== undefined && weight !== 1 && <span class="muted">weight {fixed(weight, 2)}</span>}
         {!isRelevant && !isOpponent && props.onCompare && <Link onPress={props.onCompare}>compare</Link>}
+        <Link onPress={props.onOpen}>document</Link>
       </span>
     </li>
   );
@@ -243,15 +251,17 @@ function Versus(props: { page: Page; query: number; relevant: { document: number
     () => difference(texts[relevant.document].slice(0, DIFFED), texts[opponent].slice(0, DIFFED)),
     [texts, relevant.document, opponent],
   );
+  const isMarked = markedShare([...ours, ...theirs]) <= MOST_MARKED;
   const score = scoreOf(page, query, opponent);
   const stands = score !== null && score >= relevant.score ? 'Stands above it' : 'Comes closest';
   return (
     <section class="versus" aria-label="Word differences">
+      {!isMarked && <p class="note">More than {percent(MOST_MARKED)} of the words differ, so none is marked.</p>}
       <div class="versus-side is-right">
         <h3>
           <Mark isCorrect /> Relevant <span class="number">{fixed(relevant.score)}</span>
         </h3>
-        <Pieces pieces={ours} />
+        <Pieces pieces={ours} isMarked={isMarked} />
       </div>
       <div class="versus-side is-wrong">
         <h3>
@@ -260,18 +270,18 @@ function Versus(props: { page: Page; query: number; relevant: { document: number
             <Tag key={name} name={name} />
           ))}
         </h3>
-        <Pieces pieces={theirs} />
+        <Pieces pieces={theirs} isMarked={isMarked} />
       </div>
     </section>
   );
 }
 
-function Pieces({ pieces }: { pieces: Piece[] }) {
+function Pieces({ pieces, isMarked }: { pieces: Piece[]; isMarked: boolean }) {
   return (
     <p class="pieces">
       <bdi>
         {pieces.map((piece, i) =>
-          piece.isShared ? <span key={i}>{piece.text}</span> : <mark key={i}>{piece.text}</mark>,
+          piece.isShared || !isMarked ? <span key={i}>{piece.text}</span> : <mark key={i}>{piece.text}</mark>,
         )}
       </bdi>
     </p>

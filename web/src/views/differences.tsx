@@ -11,7 +11,13 @@ export const differenceLegend = ({ low, high }: Domain) => [signed(low, 2), '0',
 const NOTE =
   'Difference on the same queries; the interval is resampled by groups of queries, p is adjusted for the number of metrics.';
 
-export function Differences(props: { title: string; rows: Comparison[]; domain: Domain; note?: string }) {
+export function Differences(props: {
+  title: string;
+  rows: Comparison[];
+  domain: Domain;
+  note?: string;
+  isFolded?: boolean;
+}) {
   const { title, rows, domain, note = NOTE } = props;
   const columns: Column<Comparison>[] = [
     { id: 'Metric', scope: 'row', cell: ({ metric }) => <Name text={metric} length={30} /> },
@@ -34,7 +40,7 @@ export function Differences(props: { title: string; rows: Comparison[]; domain: 
     numbers('Equal', ({ ties }) => count(ties)),
   ];
   return (
-    <Section title={title} note={note}>
+    <Section title={title} note={note} isFolded={props.isFolded}>
       <Table className="types" columns={columns} rows={rows} />
     </Section>
   );

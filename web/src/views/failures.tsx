@@ -1,11 +1,14 @@
 /** What goes wrong: by type of hard negative, in the labels, and between the test set and the training file. */
+import { useMemo } from 'preact/hooks';
 import { domainOf } from '../charts/interval';
-import type { Leakage, Report } from '../contract';
+import type { Figure, Leakage, Page, Report } from '../contract';
 import { baseName, count, counted, fixed, percent, shorten } from '../model/format';
+import { negativePairs, proportion, selectionWithout, violationOf } from '../model/selected';
+import type { Facets } from '../model/selection';
 import type { State, Store } from '../state';
 import { DecidingWords, Pairs } from './deciding';
 import { Findings } from './findings';
-import { Link, Name, Section, useStore } from './parts';
+import { Link, Name, OfAll, Section, selectedOf, useStore } from './parts';
 import { type Column, numbers, scales, Table } from './table';
 
 const LISTED = 50;
@@ -32,9 +35,9 @@ export function FailuresView({ store }: { store: Store }) {
       {report.findings.length > 0 && <Findings store={store} />}
       {store.page.failureModes.length > 0 && <Modes store={store} />}
       {report.explanations && <DecidingWords store={store} explanations={report.explanations} />}
-      {report.explanations && <Pairs pairs={report.explanations.pairs} />}
+      {report.explanations && <Pairs store={store} pairs={report.explanations.pairs} />}
       {Object.keys(report.negative_types).length > 0 && <Types store={store} />}
-      {report.leakage && <Overlap leakage={report.leakage} />}
+      {report.leakage && <Overlap store={store} leakage={report.leakage} />}
       {report.data.contradictions.length > 0 && <Contradictions report={report} />}
       {report.data.warnings.length > 0 && (
         <Section title="Notes on the data">
@@ -49,13 +52,18 @@ export function FailuresView({ store }: { store: Store }) {
 function Modes({ store }: { store: Store }) {
   const { page } = store;
   const { facets } = useStore(store);
-  const counts = page.failureModes.map((name) => page.report.failure_modes?.[name] ?? 0);
+  const { isAll, counts } = useMemo(() => modeCounts(page, facets), [page, facets]);
   const all = counts.reduce((sum, n) => sum + n, 0);
+  const ofSelected = isAll ? '' : ` of the ${selectedOf(store)} selected`;
+  const shareOf = (n: number) => {
+    const { low, high } = proportion(n, all);
+    return isAll || all === 0 ? percent(n / Math.max(1, all)) : `${percent(n / all)} ${range(low, high)}`;
+  };
   const most = Math.max(1, ...counts);
   return (
     <Section
       title="Why queries fail"
-      note={`${counted(all, 'query is', 'queries are')} not right at rank 1. Each has the first reason that its texts and scores show, in this order. Press one to select its queries.`}
+      note={`${counted(all, 'query', 'queries')}${ofSelected} ${all === 1 ? 'is' : 'are'} not right at rank 1. Each has the first reason that its texts and scores show, in this order. Press one to select its queries.`}
     >
       <ul class="modes">
         {page.failureModes.map((name, i) => (
@@ -70,7 +78,7 @@ function Modes({ store }: { store: Store }) {
                 <i style={{ width: `${(100 * counts[i]) / most}%` }} />
               </span>
               <span class="number">
-                <strong>{count(counts[i])}</strong> <small>{percent(counts[i] / Math.max(1, all))}</small>
+                <strong>{count(counts[i])}</strong> <small>{shareOf(counts[i])}</small>
               </span>
             </button>
             <Link
@@ -88,6 +96,20 @@ function Modes({ store }: { store: Store }) {
     </Section>
   );
 }
+
+/** How many queries fail for each reason, in the selection but for its filter by reason. */
+function modeCounts(page: Page, facets: Facets): { isAll: boolean; counts: number[] } {
+  const { isAll, rows } = selectionWithout(page, facets, 'mode');
+  const counts = page.failureModes.map((name) => page.report.failure_modes?.[name] ?? 0);
+  if (isAll) return { isAll, counts };
+  counts.fill(0);
+  for (const row of rows) if (page.queries.failureMode[row] > 0) counts[page.queries.failureMode[row] - 1]++;
+  return { isAll, counts };
+}
+
+/** `[4 %, 19 %]`, or nothing where there is no interval. */
+const range = (low: number | null, high: number | null) =>
+  low === null || high === null ? '' : `[${percent(low)}, ${percent(high)}]`;
 
 /** The first selected queries of a mode, each with what shows that it fails for it. */
 function ModeEvidence({ store, mode }: { store: Store; mode: number }) {
@@ -111,19 +133,18 @@ function ModeEvidence({ store, mode }: { store: Store; mode: number }) {
   );
 }
 
-type TypeRow = [name: string, type: Report['negative_types'][string]];
+type TypeRow = [name: string, type: { n: number; rate: Figure; margin: number | null }];
 
 function Types({ store }: { store: Store }) {
   const { page } = store;
   const { facets } = useStore(store);
-  const rows = Object.entries(page.report.negative_types).sort(
-    ([, a], [, b]) => (b.violation_rate.value ?? 0) - (a.violation_rate.value ?? 0),
-  );
+  const { isAll, found } = useMemo(() => typeFigures(page, facets), [page, facets]);
+  const rows = found.sort(([, a], [, b]) => (b.rate.value ?? 0) - (a.rate.value ?? 0));
   const { weighted_violation_rate: weighted, kendall_tau: tau } = page.report.weights;
   return (
     <Section
       title="Hard negatives that reach the positive"
-      note="The share of pairs in which the negative scores at or above the query's best relevant document, with its 95 % interval."
+      note={`The share of pairs in which the negative scores at or above the query's best relevant document, with its 95 % interval${isAll ? '' : ` (Wilson, pairs taken as independent), in ${selectedOf(store)} queries`}.`}
     >
       <Table
         className="types"
@@ -133,6 +154,7 @@ function Types({ store }: { store: Store }) {
       />
       {typeof weighted?.value === 'number' && (
         <p class="note">
+          {!isAll && `Of all ${counted(page.queries.n, 'query', 'queries')}: `}
           Weighted by the training weights, <b class="number">{percent(weighted.value)}</b> of the pairs are lost.
           {typeof tau?.value === 'number' && (
             <>
@@ -146,9 +168,26 @@ function Types({ store }: { store: Store }) {
   );
 }
 
+/** Pairs of each type that are lost, in the selection but for its filter by type. */
+function typeFigures(page: Page, facets: Facets): { isAll: boolean; found: TypeRow[] } {
+  const { isAll, rows } = selectionWithout(page, facets, 'type');
+  const whole = Object.entries(page.report.negative_types);
+  if (isAll) {
+    return {
+      isAll,
+      found: whole.map(([name, { n, violation_rate, margin }]) => [
+        name,
+        { n, rate: violation_rate, margin: margin.value },
+      ]),
+    };
+  }
+  const { byType } = negativePairs(page, rows);
+  return { isAll, found: whole.map(([name]) => [name, violationOf(page, byType[page.types.indexOf(name)])]) };
+}
+
 function typeColumns(store: Store, rows: TypeRow[]): Column<TypeRow>[] {
   const { page } = store;
-  const ends = rows.flatMap(([, { violation_rate: r }]) => [r.value, r.high]);
+  const ends = rows.flatMap(([, { rate }]) => [rate.value, rate.high]);
   const most = Math.max(...ends.map((value) => value ?? 0));
   const domain = most > 0.5 ? domainOf([1]) : { low: 0, high: Math.max(0.1, Math.ceil(most * 10) / 10) };
   const link = (label: string, name: string, change: Partial<State>) => (
@@ -164,12 +203,12 @@ function typeColumns(store: Store, rows: TypeRow[]): Column<TypeRow>[] {
   return [
     { id: 'Type', scope: 'row', cell: ([name]) => <Name text={name} length={40} /> },
     numbers('Pairs', ([, { n }]) => count(n)),
-    numbers('Lost', ([, type]) => percent(type.violation_rate.value), { emphasis: 'strong' }),
+    numbers('Lost', ([, type]) => percent(type.rate.value), { emphasis: 'strong' }),
     scales({
       legend: ['0', percent(domain.high)],
-      scale: ([, { violation_rate: r }]) => ({ value: r.value, low: r.low, high: r.high, domain, tone: 'wrong' }),
+      scale: ([, { rate: r }]) => ({ value: r.value, low: r.low, high: r.high, domain, tone: 'wrong' }),
     }),
-    numbers('Mean margin', ([, { margin }]) => fixed(margin.value)),
+    numbers('Mean margin', ([, { margin }]) => fixed(margin)),
     {
       id: 'links',
       header: null,
@@ -184,7 +223,7 @@ function typeColumns(store: Store, rows: TypeRow[]): Column<TypeRow>[] {
 
 type OverlapRow = [label: string, counts: Record<string, number>, total: number];
 
-function Overlap({ leakage }: { leakage: Leakage }) {
+function Overlap({ store, leakage }: { store: Store; leakage: Leakage }) {
   const rows: OverlapRow[] = [
     ['Queries', leakage.queries, leakage.n_queries],
     ['Positives', leakage.positives, leakage.n_positives],
@@ -205,6 +244,7 @@ function Overlap({ leakage }: { leakage: Leakage }) {
         </>
       }
     >
+      <OfAll store={store} />
       <Table className="overlap" columns={columns} rows={rows} />
       {leakage.examples.length > 0 && (
         <ul class="pairs">

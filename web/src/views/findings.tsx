@@ -5,7 +5,7 @@ import type { Finding, Page } from '../contract';
 import { count, counted, fixed, interval, shorten } from '../model/format';
 import { relevantOf } from '../model/queries';
 import type { Store } from '../state';
-import { Link, Mark, Section, useStore } from './parts';
+import { Link, Mark, OfAll, Section, useStore } from './parts';
 
 /** Queries shown of a finding; the table has all. */
 const SHOWN = 4;
@@ -16,6 +16,7 @@ export function Findings({ store }: { store: Store }) {
   const { facets } = useStore(store);
   return (
     <Section title="Findings" note="In the order of what fixing them would gain. Press one to select its queries.">
+      <OfAll store={store} what="The effects" />
       <ol class="findings">
         {findings.map((finding, i) => (
           <Row
@@ -34,6 +35,7 @@ export function Findings({ store }: { store: Store }) {
 function Row(props: { store: Store; finding: Finding; isChosen: boolean; onChoose: () => void }) {
   const { finding, isChosen, onChoose } = props;
   const { severity, effect, low, high } = finding;
+  const { isAll, isQuery } = props.store.selection();
   const figures = [effect, low, high];
   const isSigned = figures.some((value) => value !== null && value < 0);
   const body = (
@@ -63,6 +65,9 @@ function Row(props: { store: Store; finding: Finding; isChosen: boolean; onChoos
       <span class="finding-rows number">
         {finding.rows.length > 0 && counted(finding.rows.length, 'query', 'queries')}
         <small>of {count(finding.n)}</small>
+        {!isAll && finding.rows.length > 0 && (
+          <small>{count(finding.rows.filter((row) => isQuery[row]).length)} selected</small>
+        )}
       </span>
     </>
   );

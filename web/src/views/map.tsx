@@ -7,12 +7,12 @@ import { type Colouring, colour, colouringsOf, tally } from '../model/colouring'
 import { count, counted, fixed, percent, shorten, signed } from '../model/format';
 import type { LinksShown } from '../model/hash';
 import { framed } from '../model/plane';
-import { sorted } from '../model/queries';
+import { leadOf, sorted } from '../model/queries';
 import type { State, Store } from '../state';
-import { Detail } from './detail';
+import { Opened } from './document';
 import { QueryList } from './lists';
-import { FullText, IconButton, Link, Mark, Name, Select, useStore, ZoomButtons } from './parts';
-import { CategoryKey, MapChoice, MapName, PointPlot, usePointLook } from './points';
+import { Link, Mark, Select, useStore, ZoomButtons } from './parts';
+import { CategoryKey, MapChoice, MapName, PointPlot, SignsNote, usePointLook, useSigns } from './points';
 
 const LISTED = 100;
 
@@ -37,9 +37,8 @@ function Absent({ store }: { store: Store }) {
 
 function Plane({ store, points }: { store: Store; points: Points }) {
   const [isLasso, setLasso] = useState(false);
-  const [picked, setPicked] = useState(-1);
   const [kind, setKind] = useState<ScatterChart['kind']>('webgl');
-  const { map, faith, query, ...state } = useStore(store);
+  const { map, faith, query, document, ...state } = useStore(store);
   const colouring = useMemo(
     () => colour(store.page, points, state.colouring, map),
     [store, points, state.colouring, map],
@@ -53,6 +52,7 @@ function Plane({ store, points }: { store: Store; points: Points }) {
     [store, points, map, state.hasLabels],
   );
   const look = usePointLook(store, points, { layout: map, colouring, links: state.links, isFaded, isLasso, labels });
+  const signs = useSigns();
   const chart = useRef<ScatterChart | null>(null);
   const data = useMemo(
     () => ({
@@ -69,25 +69,22 @@ function Plane({ store, points }: { store: Store; points: Points }) {
     setLasso(false);
     if (n > 0) store.setFacets({ lasso: { map: store.get().map, outline } });
   };
-  const on = { onDocument: setPicked, onLasso, onMode: setLasso };
+  const on = { onLasso, onMode: setLasso };
   return (
     <div class="map">
       <MapTools store={store} points={points} isLasso={isLasso} onLasso={setLasso} />
-      <PointPlot store={store} points={points} data={data} look={look} chart={chart} {...on}>
+      <PointPlot store={store} points={points} data={data} look={look} signs={signs} chart={chart} {...on}>
         <div class="map-zoom">
           <ZoomButtons chart={chart} />
         </div>
       </PointPlot>
       <aside class="map-side">
-        <Legend store={store} colouring={colouring} counts={tally(colouring, look.isLit)} />
+        <div>
+          <Legend store={store} colouring={colouring} counts={tally(colouring, look.isLit)} />
+          <SignsNote signs={signs} />
+        </div>
         <Faith store={store} points={points} isFaded={isFaded} kind={kind} />
-        {query !== null ? (
-          <Detail store={store} query={query} />
-        ) : picked >= 0 ? (
-          <Document store={store} document={points.rows[picked]} onClose={() => setPicked(-1)} />
-        ) : (
-          <Listed store={store} />
-        )}
+        {query === null && document === null ? <Listed store={store} /> : <Opened store={store} />}
       </aside>
     </div>
   );
@@ -153,7 +150,11 @@ function MapTools(props: { store: Store; points: Points; isLasso: boolean; onLas
 function Legend(props: { store: Store; colouring: Colouring; counts: number[] }) {
   const { store, colouring, counts } = props;
   const { facets, map } = store.get();
-  const chosen = facets.legend?.colouring === colouring.id ? facets.legend.category : -1;
+  const chosen = facets.legend?.colouring === colouring.id && facets.legend.map === map ? facets.legend.categories : [];
+  const toggle = (category: number) => {
+    const categories = chosen.includes(category) ? chosen.filter((own) => own !== category) : [...chosen, category];
+    store.setFacets({ legend: categories.length > 0 ? { colouring: colouring.id, map, categories } : null });
+  };
   const all = useMemo(() => tally(colouring, null), [colouring]);
   return (
     <ul class="legend" aria-label="Legend">
@@ -161,13 +162,7 @@ function Legend(props: { store: Store; colouring: Colouring; counts: number[] })
         (_, category) =>
           all[category] > 0 && (
             <li key={category}>
-              <button
-                type="button"
-                aria-pressed={category === chosen}
-                onClick={() =>
-                  store.setFacets({ legend: category === chosen ? null : { colouring: colouring.id, map, category } })
-                }
-              >
+              <button type="button" aria-pressed={chosen.includes(category)} onClick={() => toggle(category)}>
                 <CategoryKey colouring={colouring} category={category} n={counts[category]} />
               </button>
             </li>
@@ -229,57 +224,19 @@ function Faith(props: { store: Store; points: Points; isFaded: Uint8Array | null
 function Listed({ store }: { store: Store }) {
   const { page } = store;
   const selection = store.selection();
-  const rows = useMemo(() => sorted(page, selection.rows, 'margin', false).subarray(0, LISTED), [page, selection]);
+  const rows = useMemo(() => sorted(page, selection.rows, 'lead', false).subarray(0, LISTED), [page, selection]);
   return (
     <div class="listed">
-      <h2>{selection.isAll ? 'Smallest margins' : 'Selected queries'}</h2>
+      <h2>{selection.isAll ? 'Greatest losses' : 'Selected queries'}</h2>
       <QueryList
         store={store}
         rows={rows}
         before={(row) => <Mark isCorrect={page.queries.isCorrect[row] === 1} />}
-        beside={(row) => <span class="number">{signed(page.queries.margin[row], 2)}</span>}
+        beside={(row) => <span class="number">{signed(leadOf(page, row), 2)}</span>}
       />
       {selection.rows.length > LISTED && (
         <Link onPress={() => store.set({ view: 'queries' })}>All {count(selection.rows.length)} in the table</Link>
       )}
     </div>
-  );
-}
-
-function Document({ store, document, onClose }: { store: Store; document: number; onClose: () => void }) {
-  const { page } = store;
-  const q = page.queries;
-  const related = useMemo(() => {
-    const found: [row: number, kind: 'relevant' | 'negative'][] = [];
-    for (let row = 0; row < q.n && found.length < LISTED; row++) {
-      const relevant = q.relevantDocuments.subarray(q.relevantIndptr[row], q.relevantIndptr[row + 1]);
-      const negative = q.negativeDocuments.subarray(q.negativeIndptr[row], q.negativeIndptr[row + 1]);
-      if (relevant.includes(document)) found.push([row, 'relevant']);
-      else if (negative.includes(document)) found.push([row, 'negative']);
-    }
-    return new Map(found.sort(([, a], [, b]) => b.localeCompare(a)));
-  }, [q, document]);
-  return (
-    <article class="detail" aria-label="Document">
-      <header>
-        <p class="detail-state">
-          <strong>Document</strong>
-          <span class="muted">
-            <Name text={page.documents.ids[document]} length={24} />
-          </span>
-        </p>
-        <IconButton label="Close" sign="×" onPress={onClose} />
-      </header>
-      <FullText key={document} text={page.documents.texts[document]} className="detail-query" />
-      <div class="listed">
-        {related.size === 0 && <p class="note">No query shown here names this document.</p>}
-        <QueryList
-          store={store}
-          rows={[...related.keys()]}
-          before={(row) => <Mark isCorrect={related.get(row) === 'relevant'} />}
-          beside={(row) => <span class="muted">{related.get(row)}</span>}
-        />
-      </div>
-    </article>
   );
 }

@@ -1,7 +1,7 @@
 /** Small pieces that several views share. */
-import type { ComponentChildren } from 'preact';
-import { useLayoutEffect, useState } from 'preact/hooks';
-import { count, plain, shorten } from '../model/format';
+import { type ComponentChildren, createContext } from 'preact';
+import { useContext, useLayoutEffect, useState } from 'preact/hooks';
+import { count, counted, plain, shorten } from '../model/format';
 import type { State, Store } from '../state';
 
 /** The state of the store; the component is drawn again when it changes. */
@@ -15,9 +15,9 @@ export function useStore(store: Store): State {
   return state;
 }
 
-/** A short name of the data set, kept from reordering what stands around it. */
-export function Name({ text, length = 60 }: { text: string; length?: number }) {
-  return <bdi title={plain(text.slice(0, 400))}>{shorten(text, length) || '(no name)'}</bdi>;
+/** A short name of the data set, kept from reordering what stands around it; `shown` where it was cut elsewhere. */
+export function Name({ text, length = 60, shown }: { text: string; length?: number; shown?: string }) {
+  return <bdi title={plain(text.slice(0, 400))}>{shown || shorten(text, length) || '(no name)'}</bdi>;
 }
 
 const LONG = 1200;
@@ -164,12 +164,49 @@ export function KeyFigures(props: {
   );
 }
 
-export function Section(props: { title: string; note?: ComponentChildren; children: ComponentChildren; id?: string }) {
+/** Says, where something is selected, that what stands here is of all queries all the same. */
+export function OfAll({ store, what = 'These figures' }: { store: Store; what?: string }) {
+  const { isAll, rows } = store.selection();
+  if (isAll) return null;
+  return (
+    <p class="note of-all">
+      {what} are of all {counted(store.page.queries.n, 'query', 'queries')}, not of the {count(rows.length)} selected.
+    </p>
+  );
+}
+
+/** `33 of 300`: how many queries are selected. */
+export const selectedOf = (store: Store) => `${count(store.selection().rows.length)} of ${count(store.page.queries.n)}`;
+
+/** Whether the page is being printed, so that nothing may stay folded. */
+export const Printing = createContext(false);
+
+export function Section(props: {
+  title: string;
+  note?: ComponentChildren;
+  children: ComponentChildren;
+  id?: string;
+  /** Whether only its title is shown until it is pressed; a section for which this is not said cannot be folded. */
+  isFolded?: boolean;
+}) {
+  const isPrinting = useContext(Printing);
+  const note = props.note && <p class="note">{props.note}</p>;
+  if (props.isFolded !== undefined && !isPrinting) {
+    return (
+      <details class="section" id={props.id} open={!props.isFolded}>
+        <summary>
+          <h2>{props.title}</h2>
+        </summary>
+        {note}
+        {props.children}
+      </details>
+    );
+  }
   return (
     <section class="section" id={props.id}>
       <header>
         <h2>{props.title}</h2>
-        {props.note && <p class="note">{props.note}</p>}
+        {note}
       </header>
       {props.children}
     </section>

@@ -5,12 +5,14 @@ import type { Label } from '../charts/labels';
 import { ScatterChart, type ScatterData, type ScatterEvents, type ScatterLook } from '../charts/scatter';
 import { HARD_NEGATIVE, type Points, QUERY, ROLE_NAMES } from '../contract';
 import type { Colouring } from '../model/colouring';
+import { pointOf } from '../model/documents';
 import { count, counted, fixed, rank, shorten, signed } from '../model/format';
 import type { LinksShown } from '../model/hash';
+import { leadOf } from '../model/queries';
 import type { Store } from '../state';
-import { Choice, Mark, Name, useStore } from './parts';
+import { Choice, Link, Mark, Name, useStore } from './parts';
 
-const MAP_NAMES: Record<string, string> = { tsne: 't-SNE', umap: 'UMAP' };
+export const MAP_NAMES: Record<string, string> = { tsne: 't-SNE', umap: 'UMAP' };
 
 export function MapName({ name }: { name: string }) {
   return MAP_NAMES[name] ?? <Name text={name} length={20} />;
@@ -36,44 +38,70 @@ export function CategoryKey(props: { colouring: Colouring; category: number; n: 
   );
 }
 
+/** Whether points are drawn large enough for the signs of their roles, and whether they shall be. */
+export function useSigns() {
+  const [areDrawn, setDrawn] = useState(true);
+  const [areWanted, setWanted] = useState(false);
+  return { areDrawn, setDrawn, areWanted, setWanted };
+}
+type Signs = ReturnType<typeof useSigns>;
+
+/** Says where points are too small for signs, and draws them larger when asked. */
+export function SignsNote({ signs }: { signs: Signs }) {
+  const { areDrawn, areWanted, setWanted } = signs;
+  if (areDrawn && !areWanted) return null;
+  return (
+    <p class="note map-signs">
+      {areDrawn
+        ? 'Points are drawn larger, so that each has its sign.'
+        : 'Points are too small for signs: colour alone tells them apart.'}{' '}
+      <Link onPress={() => setWanted(!areWanted)}>{areWanted ? 'Smaller points' : 'Draw signs'}</Link>
+    </p>
+  );
+}
+
+/** How points look, but for the size that the plot chooses. */
+type PointsLook = Omit<ScatterLook, 'hasSigns'>;
+
 interface PointPlotProps extends Partial<Pick<ScatterEvents, 'onLasso' | 'onMode'>> {
   store: Store;
   points: Points;
   data: Pick<ScatterData, 'layouts' | 'label' | 'isAnimation'>;
-  look: ScatterLook;
+  look: PointsLook;
+  signs: Signs;
   /** Holds the chart while it is there. */
   chart: { current: ScatterChart | null };
   className?: string;
-  /** A point that was pressed and is no query; -1 for a query, or none. */
-  onDocument?: (point: number) => void;
   children?: ComponentChildren;
 }
 
-/** The canvas with the points; it is made anew when `data` changes, and pressing a query opens it. */
+/** The canvas with the points; it is made anew when `data` changes, and pressing a point opens what it is. */
 export function PointPlot(props: PointPlotProps) {
-  const { store, points, data, chart } = props;
+  const { store, points, data, chart, signs } = props;
   const [hovered, setHovered] = useState<HoveredPoint | null>(null);
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (!box.current) return;
+    signs.setDrawn(true);
     const made = new ScatterChart(
       box.current,
       { ...data, n: points.n, roles: points.roles },
       {
         onHover: (point, x, y) => setHovered(point < 0 ? null : { point, x, y }),
         onPick(point) {
-          const isQuery = point >= 0 && points.roles[point] === QUERY;
-          props.onDocument?.(isQuery ? -1 : point);
-          store.set({ query: isQuery ? points.rows[point] : null });
+          const row = point < 0 ? null : points.rows[point];
+          const isQuery = points.roles[point] === QUERY;
+          store.set({ query: isQuery ? row : null, document: isQuery ? null : row });
         },
         onLasso: (outline, n) => props.onLasso?.(outline, n),
         onMode: (isLasso) => props.onMode?.(isLasso),
+        onSigns: signs.setDrawn,
       },
     );
     chart.current = made;
     return () => made.destroy();
   }, [store, points, data]);
-  useEffect(() => chart.current?.update(props.look));
+  useEffect(() => chart.current?.update({ ...props.look, hasSigns: signs.areWanted }));
   return (
     <div class={`map-canvas ${props.className ?? ''}`} ref={box}>
       {hovered && <PointCard store={store} points={points} hovered={hovered} box={box.current} />}
@@ -94,8 +122,8 @@ interface PointsShown
 }
 
 /** How the points look under the present selection and with the open query. */
-export function usePointLook(store: Store, points: Points, shown: PointsShown): ScatterLook {
-  const { query } = useStore(store);
+export function usePointLook(store: Store, points: Points, shown: PointsShown): PointsLook {
+  const { query, document } = useStore(store);
   const { isPoint } = store.selection();
   const { colouring, isCorrect, isFaded = null, isLasso = false, labels = NO_LABELS } = shown;
   const pointOfQuery = useMemo(() => {
@@ -103,7 +131,10 @@ export function usePointLook(store: Store, points: Points, shown: PointsShown): 
     for (let p = 0; p < points.n; p++) if (points.roles[p] === QUERY) found[points.rows[p]] = p;
     return found;
   }, [store, points]);
-  const focus = query === null ? -1 : pointOfQuery[query];
+  const focus = useMemo(() => {
+    if (document !== null) return pointOf(points, document);
+    return query === null ? -1 : pointOfQuery[query];
+  }, [points, pointOfQuery, query, document]);
   const links = useMemo(
     () => shownLinks(points, shown.links, isPoint, focus, isCorrect),
     [points, shown.links, isPoint, focus, isCorrect],
@@ -121,9 +152,9 @@ function shownLinks(
   focus: number,
   isCorrect?: Uint8Array,
 ): ScatterLook['links'] {
-  const isShown = (query: number) =>
-    shown === 'all' || (shown === 'selected' && (query === focus || isLit?.[query] === 1));
-  const kept = [...points.linkQueries.keys()].filter((i) => isShown(points.linkQueries[i]));
+  const isShown = (query: number, document: number) =>
+    shown === 'all' || (shown === 'selected' && (query === focus || document === focus || isLit?.[query] === 1));
+  const kept = [...points.linkQueries.keys()].filter((i) => isShown(points.linkQueries[i], points.linkDocuments[i]));
   return {
     from: kept.map((i) => points.linkQueries[i]),
     to: kept.map((i) => points.linkDocuments[i]),
@@ -153,7 +184,7 @@ function PointCard(props: { store: Store; points: Points; hovered: HoveredPoint;
       <p class="eyebrow">
         {isQuery && <Mark isCorrect={q.isCorrect[row] === 1} />} {ROLE_NAMES[role]}
         {isQuery && !Number.isNaN(q.rank[row]) && <span class="number">rank {rank(q.rank[row])}</span>}
-        {isQuery && !Number.isNaN(q.margin[row]) && <span class="number">margin {signed(q.margin[row], 2)}</span>}
+        {wrong >= 0 && <span class="number">to best wrong {signed(leadOf(page, row), 2)}</span>}
         {role === HARD_NEGATIVE && <span>of {counted(page.documents.nNegativeOf[row], 'query', 'queries')}</span>}
         {!isQuery && page.documents.nRelevantTo[row] > 0 && (
           <span>relevant to {counted(page.documents.nRelevantTo[row], 'query', 'queries')}</span>

@@ -2,15 +2,15 @@
 import { useMemo } from 'preact/hooks';
 import type { Page } from '../contract';
 import { counted, rank, shorten, signed } from '../model/format';
-import { modeOf, type SortKey, sorted, typeNamesOf } from '../model/queries';
+import { leadOf, modeOf, type SortKey, sorted, typeNamesOf } from '../model/queries';
 import type { Store } from '../state';
-import { Detail } from './detail';
+import { Opened } from './document';
 import { Mark, Tag, useStore } from './parts';
 import type { Column } from './table';
 import { VirtualTable } from './virtual';
 
 export function QueriesView({ store }: { store: Store }) {
-  const { query, sort, isDescending } = useStore(store);
+  const { query, document, sort, isDescending } = useStore(store);
   const { page } = store;
   const selection = store.selection();
   const rows = useMemo(() => sorted(page, selection.rows, sort, isDescending), [page, selection, sort, isDescending]);
@@ -21,7 +21,7 @@ export function QueriesView({ store }: { store: Store }) {
     if (next !== undefined) store.set({ query: next });
   };
   return (
-    <div class={`queries ${query !== null ? 'has-detail' : ''}`}>
+    <div class={`queries ${query !== null || document !== null ? 'has-detail' : ''}`}>
       <VirtualTable
         className={`table ${page.failureModes.length > 0 ? 'has-why' : ''}`}
         label="Queries"
@@ -34,7 +34,7 @@ export function QueriesView({ store }: { store: Store }) {
         nameOf={(row) => page.queries.ids[row]}
         empty={<Nothing store={store} />}
       />
-      {query !== null && <Detail store={store} query={query} onStep={step} />}
+      <Opened store={store} onStep={step} />
     </div>
   );
 }
@@ -48,10 +48,17 @@ function columnsOf(page: Page): (Column<number> & { id: SortKey })[] {
     { id: 'rank', header: 'Rank', className: 'cell-number', cell: (row) => rank(q.rank[row]) },
     {
       id: 'margin',
-      header: 'Margin',
-      className: 'cell-number',
+      header: 'To hard negative',
+      className: 'cell-number cell-hard',
       emphasis: (row) => (q.margin[row] <= 0 ? 'is-negative' : ''),
       cell: (row) => signed(q.margin[row]),
+    },
+    {
+      id: 'lead',
+      header: 'To best wrong',
+      className: 'cell-number',
+      emphasis: (row) => (leadOf(page, row) <= 0 ? 'is-negative' : ''),
+      cell: (row) => signed(leadOf(page, row)),
     },
     { id: 'wrong', header: 'Best wrong document', className: 'cell-wrong', cell: (row) => wrongText(page, row) },
     {

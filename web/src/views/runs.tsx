@@ -3,12 +3,12 @@ import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { differenceDomain, shareDomain, toneOf } from '../charts/interval';
 import { RanksChart, type RanksData } from '../charts/ranks';
 import type { Compare, ComparedRun } from '../contract';
-import { outlineOf, type RankPair, rankPairs } from '../model/compare';
+import { outlineOf, type RankPair, rankPairs, runNames } from '../model/compare';
 import { count, counted, fixed, interval, pValue, rank, shorten, signed } from '../model/format';
 import type { Store } from '../state';
 import { Differences, differenceLegend } from './differences';
 import { MovedList } from './lists';
-import { Choice, HoverCard, KeyFigures, Name, Section, Select, useStore } from './parts';
+import { Choice, HoverCard, KeyFigures, Name, Section, Select, selectedOf, useStore } from './parts';
 import { type Column, numbers, scales, Table } from './table';
 
 const FEW = 3;
@@ -16,18 +16,14 @@ const LABEL = 40;
 
 export function Runs({ store, compare }: { store: Store; compare: Compare }) {
   const { candidate } = useStore(store);
-  const { reference, candidates } = compare;
-  const { name, label } = candidates[candidate];
+  const { name } = compare.candidates[candidate];
+  const names = runNames(compare, LABEL);
   const differences = compare.comparisons.filter(({ a }) => a === name);
   const domain = differenceDomain(compare.comparisons.flatMap(({ difference, low, high }) => [difference, low, high]));
   return (
     <>
       <Chooser store={store} compare={compare} />
-      <Differences
-        title={`${shorten(label, LABEL)} against ${shorten(reference.label, LABEL)}`}
-        rows={differences}
-        domain={domain}
-      />
+      <Differences title={`${names[candidate + 1]} against ${names[0]}`} rows={differences} domain={domain} />
       <Moves key={candidate} store={store} compare={compare} candidate={candidate} />
       <TypeChanges compare={compare} name={name} />
       <Levels compare={compare} name={name} />
@@ -39,9 +35,10 @@ export function Runs({ store, compare }: { store: Store; compare: Compare }) {
 /** Which candidate is looked at, and what the choice among several costs. */
 function Chooser({ store, compare }: { store: Store; compare: Compare }) {
   const { candidates, best } = compare;
+  const [, ...names] = runNames(compare, 32);
   const { candidate } = store.get();
   if (candidates.length < 2) return null;
-  const options = candidates.map(({ label }, i) => ({ value: String(i), label: shorten(label, 32) }));
+  const options = names.map((label, i) => ({ value: String(i), label }));
   const choose = (value: string) => store.set({ candidate: Number(value) });
   return (
     <div class="chooser">
@@ -53,8 +50,12 @@ function Chooser({ store, compare }: { store: Store; compare: Compare }) {
       {best && (
         <p class="note">
           Best of {best.n_candidates} by <Name text={best.metric} length={20} />:{' '}
-          <Name text={labelOf(compare, best.best)} />, <b class="number">{signed(best.difference)}</b>, p ={' '}
-          <b class="number">{pValue(best.p_adjusted)}</b> after paying for the choice.
+          <Name
+            text={labelOf(compare, best.best)}
+            shown={names[candidates.findIndex(({ name }) => name === best.best)]}
+          />
+          , <b class="number">{signed(best.difference)}</b>, p = <b class="number">{pValue(best.p_adjusted)}</b> after
+          paying for the choice.
         </p>
       )}
     </div>
@@ -78,11 +79,12 @@ function Metrics({ compare, chosen }: { compare: Compare; chosen: number }) {
   const rows = Object.keys(compare.candidates[chosen].metrics).flatMap((name) =>
     runs.map((run, place): RunMetric => ({ name, run, place })).filter(({ run }) => run.metrics[name]),
   );
+  const names = runNames(compare, 36);
   const of = ({ name, run }: RunMetric) => run.metrics[name];
   const domain = shareDomain(rows.flatMap((row) => [of(row).value, of(row).high]));
   const columns: Column<RunMetric>[] = [
     { id: 'Metric', scope: 'rowgroup', cell: ({ name }) => <Name text={name} length={30} /> },
-    { id: 'Run', scope: 'row', cell: ({ run }) => <Name text={run.label} length={36} /> },
+    { id: 'Run', scope: 'row', cell: ({ run, place }) => <Name text={run.label} shown={names[place]} /> },
     numbers('Value', (row) => fixed(of(row).value)),
     numbers('95 % interval', (row) => interval(of(row).low, of(row).high)),
     scales({
@@ -94,7 +96,11 @@ function Metrics({ compare, chosen }: { compare: Compare; chosen: number }) {
     }),
   ];
   return (
-    <Section title="Every run" note="Each metric with its 95 % interval; the first run of each is the reference.">
+    <Section
+      isFolded
+      title="Every run"
+      note="Each metric with its 95 % interval; the first run of each is the reference."
+    >
       <Table
         className="runs"
         columns={columns}
@@ -109,13 +115,15 @@ function Metrics({ compare, chosen }: { compare: Compare; chosen: number }) {
 /** Ranks before and after as a picture, and the queries that came right or went wrong as lists. */
 function Moves({ store, compare, candidate }: { store: Store; compare: Compare; candidate: number }) {
   const pairs = useMemo(() => rankPairs(compare, candidate), [compare, candidate]);
-  const sum = (is: (pair: RankPair) => boolean) => pairs.filter(is).reduce((n, { rows }) => n + rows.length, 0);
+  const { isAll, isQuery } = store.selection();
+  const sum = (is: (pair: RankPair) => boolean) =>
+    pairs.filter(is).reduce((n, { rows }) => n + rows.filter((row) => isQuery[row]).length, 0);
   const better = sum(({ before, after }) => after < before);
   const worse = sum(({ before, after }) => after > before);
   return (
     <Section
       title="Rank of the first relevant document"
-      note={`${count(better)} better, ${count(worse)} worse, ${count(sum(() => true) - better - worse)} as before. Under the dashed line a query rose. A bubble is the queries that share both ranks: press one, or draw around several, to select them in every view.`}
+      note={`${isAll ? '' : `${selectedOf(store)} queries: `}${count(better)} better, ${count(worse)} worse, ${count(sum(() => true) - better - worse)} as before. Under the dashed line a query rose. A bubble is the queries that share both ranks: press one, or draw around several, to select them in every view.`}
     >
       <div class="moves">
         <Ranks store={store} compare={compare} candidate={candidate} pairs={pairs} />
@@ -176,8 +184,8 @@ function Ranks(props: { store: Store; compare: Compare; candidate: number; pairs
 }
 
 function ranksData(compare: Compare, candidate: number, pairs: RankPair[]): RanksData {
-  const before = shorten(compare.reference.label, LABEL);
-  const after = shorten(compare.candidates[candidate].label, LABEL);
+  const names = runNames(compare, LABEL);
+  const [before, after] = [names[0], names[candidate + 1]];
   const n = pairs.reduce((sum, { rows }) => sum + rows.length, 0);
   return {
     pairs,
@@ -221,6 +229,7 @@ function TypeChanges({ compare, name }: { compare: Compare; name: string }) {
   ];
   return (
     <Section
+      isFolded
       title="Hard negatives that reach the positive, by type"
       note="Change of the share of lost pairs, candidate minus reference, with its 95 % interval: left of zero is better."
     >
@@ -240,13 +249,14 @@ function Levels({ compare, name }: { compare: Compare; name: string }) {
   const shift = compare.levelShifts.find(({ candidate }) => candidate === name);
   if (!shift) {
     return (
-      <Section title="Levels">
+      <Section isFolded title="Levels">
         <p class="note">The two runs are judged by different similarities, whose levels have no difference.</p>
       </Section>
     );
   }
   return (
     <Section
+      isFolded
       title="Levels"
       note="Candidate minus reference. A change of the raw levels is a change of temperature; a change of the others is a change of ranking."
     >

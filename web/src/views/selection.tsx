@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { useRef } from 'preact/hooks';
 import type { Page } from '../contract';
 import { colour } from '../model/colouring';
+import { runNames } from '../model/compare';
 import { toCsv, toJsonl } from '../model/export';
 import { baseName, count, shorten } from '../model/format';
 import { type Facets, NO_FACETS } from '../model/selection';
@@ -51,7 +52,10 @@ function Chips({ store }: { store: Store }) {
   const { facets } = store.get();
   const { type, mode, word, finding, moved, segment, ranks, lasso, legend } = facets;
   const came = ({ kind }: { kind: 'gained' | 'lost' }) => (kind === 'gained' ? 'came right' : 'went wrong');
-  const labelOf = (candidate: number) => <Name text={page.compare?.candidates[candidate].label ?? ''} length={24} />;
+  const labelOf = (candidate: number) =>
+    page.compare && (
+      <Name text={page.compare.candidates[candidate].label} shown={runNames(page.compare, 24)[candidate + 1]} />
+    );
   const chips: { [name in keyof Facets]?: ComponentChildren } = {
     type: type !== null && ['beaten by ', <Name key={0} text={page.types[type]} length={28} />],
     mode: mode !== null && <Name text={page.failureModes[mode - 1]} length={36} />,
@@ -92,8 +96,10 @@ function epochsOf({ timeline }: Page, segment: number): string {
   return `epoch ${timeline?.epochs[segment]} to ${timeline?.epochs[segment + 1]}`;
 }
 
-function categoryOf(page: Page, { colouring, map, category }: NonNullable<Facets['legend']>): string {
-  return (page.points && colour(page, page.points, colouring, map).categories[category]?.label) ?? '–';
+function categoryOf(page: Page, { colouring, map, categories }: NonNullable<Facets['legend']>): string {
+  const known = page.points ? colour(page, page.points, colouring, map).categories : [];
+  const [first, ...others] = categories.map((category) => known[category]?.label ?? '–');
+  return others.length > 0 ? `${shorten(first, 20)} and ${others.length} more` : first;
 }
 
 function Export({ store }: { store: Store }) {

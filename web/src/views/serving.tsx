@@ -14,8 +14,9 @@ import type {
   Thresholds,
 } from '../contract';
 import { count, counted, decimalsOf, fixed, interval, percent, shorten, signed } from '../model/format';
+import { groupsOf } from '../model/groups';
 import type { Store } from '../state';
-import { Section } from './parts';
+import { OfAll, Section } from './parts';
 import { type Column, numbers, scales, Table } from './table';
 
 const METRIC = 'MRR';
@@ -37,23 +38,32 @@ export function ServingView({ store }: { store: Store }) {
   const absent = ABSENT.filter(([key]) => report.not_measured?.[key]);
   return (
     <div class="serving">
+      <OfAll store={store} />
       {thresholds && <Cut thresholds={thresholds} isDot={report.model.similarity === 'dot'} />}
       {deployment && <Bytes deployment={deployment} />}
       {deployment?.indexes?.length ? <Indexes indexes={deployment.indexes} k={deployment.k} /> : null}
       {robustness && <Spellings robustness={robustness} />}
-      {absent.map(([key, label]) => (
-        <p key={key} class="note">
-          {label}: <bdi>{shorten(report.not_measured?.[key] ?? '', 200)}</bdi>.
+      {[...groupsOf(absent, ([key]) => report.not_measured?.[key] ?? '')].map(([reason, parts]) => (
+        <p key={reason} class="note">
+          {parts.map(([, label]) => label).join(', ')}: <bdi>{shorten(reason, 200)}</bdi>.
         </p>
       ))}
     </div>
   );
 }
 
-type Choice = Thresholds['choices'][number];
+/** Choices of a threshold with one answer: several wanted precisions where none can be reached for the same reason. */
+type Choice = Omit<Thresholds['choices'][number], 'wanted'> & { wanted: number[] };
+
+function choicesOf({ choices }: Thresholds): Choice[] {
+  const groups = groupsOf(choices, ({ threshold, reason, wanted }) =>
+    threshold === null ? `${reason}` : `= ${wanted}`,
+  );
+  return [...groups.values()].map((group) => ({ ...group[0], wanted: group.map(({ wanted }) => wanted) }));
+}
 
 const choiceColumns = (decimals: number): Column<Choice>[] => [
-  { id: 'Wanted precision', scope: 'row', cell: ({ wanted }) => percent(wanted) },
+  { id: 'Wanted precision', scope: 'row', cell: ({ wanted }) => wanted.map(percent).join(', ') },
   numbers(
     'Threshold',
     ({ threshold, reason }) =>
@@ -74,7 +84,7 @@ function FigureWithInterval({ value, low, high }: Figure) {
 }
 
 function Cut({ thresholds, isDot }: { thresholds: Thresholds; isDot: boolean }) {
-  const { choices } = thresholds;
+  const choices = choicesOf(thresholds);
   const decimals = decimalsOf(thresholds.thresholds);
   const curve = (label: 'precision' | 'recall', colour: string, dash?: string): Series => ({
     label: label === 'precision' ? 'Precision' : 'Recall',

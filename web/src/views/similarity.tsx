@@ -5,19 +5,26 @@ import { HeatmapChart, range } from '../charts/heatmap';
 import { Ridge, ridgeDomain } from '../charts/ridge';
 import type { Heatmap, Page, Report, SimilarityColumns } from '../contract';
 import { count, fixed, interval, percent, shorten, signed, similarityName } from '../model/format';
+import { levelsOf } from '../model/selected';
 import { atThreshold, bestThreshold, shareAbove } from '../model/threshold';
 import type { Store } from '../state';
-import { HoverCard, KeyFigures, Mark, Name, Section, Select, useStore, ZoomButtons } from './parts';
+import { HoverCard, KeyFigures, Mark, Name, OfAll, Section, Select, selectedOf, useStore, ZoomButtons } from './parts';
 import { type Column, numbers, Table } from './table';
 
 export function SimilarityView({ store }: { store: Store }) {
   const { page } = store;
   const [facts, columns] = [page.report.similarity, page.similarity];
-  if (!facts || !columns) return null;
+  const selection = store.selection();
+  const levels = useMemo(() => {
+    const whole = facts && columns && { facts, columns };
+    return whole && { whole, shown: selection.isAll ? whole : levelsOf(page, selection.rows, whole) };
+  }, [page, selection]);
+  if (!levels) return null;
+  const { whole, shown } = levels;
   return (
     <div class="similarity">
-      <Densities store={store} levels={{ facts, columns }} />
-      {columns.types.length > 0 && <Margins store={store} types={columns.types} />}
+      <Densities store={store} levels={shown} whole={whole} />
+      {shown.columns.types.length > 0 && <Margins store={store} types={shown.columns.types} />}
       {page.heatmap && <Matrix store={store} heatmap={page.heatmap} />}
     </div>
   );
@@ -56,14 +63,15 @@ function populationsOf({ facts, columns }: Levels): Record<'positive' | 'negativ
   };
 }
 
-function Densities({ store, levels }: { store: Store; levels: Levels }) {
+function Densities({ store, levels, whole }: { store: Store; levels: Levels; whole: Levels }) {
   const { page } = store;
   const state = useStore(store);
   const { facts } = levels;
+  const { isAll } = store.selection();
   const { edges, types } = levels.columns;
   const [type, setType] = useState('');
   const best = useMemo(() => {
-    const { positive, negative, hardNegative } = populationsOf(levels);
+    const { positive, negative, hardNegative } = populationsOf(whole);
     return bestThreshold(edges, positive, hardNegative ?? negative);
   }, [page]);
   const threshold = state.threshold ?? best;
@@ -74,9 +82,10 @@ function Densities({ store, levels }: { store: Store; levels: Levels }) {
   return (
     <Section
       title="Similarity"
-      note={`Densities of the ${similarityName(page.report.model.similarity)}, each drawn to its own height. Drag the line.`}
+      note={`Densities of the ${similarityName(page.report.model.similarity)}${isAll ? '' : `, positives and hard negatives of ${selectedOf(store)} queries`}, each drawn to its own height. Drag the line.`}
     >
       <KeyFigures figures={figures} />
+      <OfAll store={store} what="These four and the negatives" />
       <div class="density-head">
         <PopulationKeys facts={facts} />
         {types.length > 0 && (
@@ -98,7 +107,7 @@ function Densities({ store, levels }: { store: Store; levels: Levels }) {
         threshold={threshold}
         onThreshold={(next) => store.set({ threshold: next })}
       />
-      <Accepted levels={levels} threshold={threshold} />
+      <Accepted store={store} levels={levels} whole={whole} threshold={threshold} />
     </Section>
   );
 }
@@ -144,21 +153,26 @@ function share(value: number | null): string {
   return fixed(value, value !== null && value > 0 && value < 0.01 ? 5 : 3);
 }
 
-type AcceptedRow = [against: string, others: { n: number; share: number }];
+type Above = { n: number; share: number };
+type AcceptedRow = [against: string, hits: Above, others: Above];
 
 /** Precision, recall and F1 of accepting every pair from the threshold up. */
-function Accepted({ levels, threshold }: { levels: Levels; threshold: number }) {
-  const { positive, negative, hardNegative } = populationsOf(levels);
+function Accepted(props: { store: Store; levels: Levels; whole: Levels; threshold: number }) {
+  const { store, levels, whole, threshold } = props;
+  const { positive, hardNegative } = populationsOf(levels);
+  const all = populationsOf(whole);
+  const { isAll } = store.selection();
   const above = ({ n, density }: Population) => ({ n, share: shareAbove(density, levels.columns.edges, threshold) });
-  const rows: AcceptedRow[] = [['among all documents', above(negative)]];
-  if (hardNegative) rows.unshift(['among hard negatives', above(hardNegative)]);
-  const hits = above(positive);
+  const ofSelected = isAll ? '' : `, ${selectedOf(store)} queries`;
+  const ofAll = isAll ? '' : `, all ${count(store.page.queries.n)} queries`;
+  const rows: AcceptedRow[] = [[`among all documents${ofAll}`, above(all.positive), above(all.negative)]];
+  if (hardNegative) rows.unshift([`among hard negatives${ofSelected}`, above(positive), above(hardNegative)]);
   const columns: Column<AcceptedRow>[] = [
     { id: 'against', header: null, scope: 'row', cell: ([against]) => against },
-    numbers('Precision', ([, others]) => share(atThreshold(hits, others).precision)),
-    numbers('Recall', ([, others]) => share(atThreshold(hits, others).recall)),
-    numbers('F1', ([, others]) => share(atThreshold(hits, others).f1), { emphasis: 'strong' }),
-    numbers('Wrong pairs accepted', ([, others]) => (
+    numbers('Precision', ([, hits, others]) => share(atThreshold(hits, others).precision)),
+    numbers('Recall', ([, hits, others]) => share(atThreshold(hits, others).recall)),
+    numbers('F1', ([, hits, others]) => share(atThreshold(hits, others).f1), { emphasis: 'strong' }),
+    numbers('Wrong pairs accepted', ([, , others]) => (
       <>
         {count(Math.round(others.n * others.share))} <span class="muted">({percent(others.share)})</span>
       </>
@@ -175,19 +189,18 @@ function Accepted({ levels, threshold }: { levels: Levels; threshold: number }) 
 function Margins({ store, types }: { store: Store; types: SimilarityColumns['types'] }) {
   const { page } = store;
   const { facets } = useStore(store);
-  const ordered = [...types].sort(
-    (a, b) =>
-      (page.report.negative_types[a.name]?.margin.value ?? 0) - (page.report.negative_types[b.name]?.margin.value ?? 0),
-  );
+  const { isAll } = store.selection();
+  const marginOf = ({ name, margins }: SimilarityColumns['types'][number]) =>
+    isAll ? (page.report.negative_types[name]?.margin.value ?? null) : meanOf(margins);
+  const ordered = [...types].sort((a, b) => (marginOf(a) ?? 0) - (marginOf(b) ?? 0));
   const domain = ridgeDomain(ordered.map(({ margins }) => margins));
   return (
     <Section
       title="Margin by negative type"
-      note="Best relevant minus hard negative, every pair. Left of the line the negative wins. Press a type to select the queries that it beats."
+      note={`Best relevant minus hard negative, every pair${isAll ? '' : ` of ${selectedOf(store)} queries`}. Left of the line the negative wins. Press a type to select the queries that it beats.`}
     >
       <ul class="ridges">
         {ordered.map((type) => {
-          const facts = page.report.negative_types[type.name];
           const code = page.types.indexOf(type.name);
           return (
             <li key={type.name}>
@@ -198,10 +211,10 @@ function Margins({ store, types }: { store: Store; types: SimilarityColumns['typ
               >
                 <span class="ridge-name">
                   <Name text={type.name} length={32} />
-                  <small class="number">{count(facts?.n ?? type.margins.length)}</small>
+                  <small class="number">{count(type.margins.length)}</small>
                 </span>
                 <Ridge values={type.margins} domain={domain} />
-                <span class="number ridge-mean">{signed(facts?.margin.value, 3)}</span>
+                <span class="number ridge-mean">{signed(marginOf(type), 3)}</span>
               </button>
             </li>
           );
@@ -210,6 +223,9 @@ function Margins({ store, types }: { store: Store; types: SimilarityColumns['typ
     </Section>
   );
 }
+
+const meanOf = (values: Float32Array) =>
+  values.length > 0 ? values.reduce((sum, value) => sum + value, 0) / values.length : null;
 
 function Matrix({ store, heatmap }: { store: Store; heatmap: Heatmap }) {
   const chart = useRef<HeatmapChart | null>(null);

@@ -5,7 +5,7 @@ import { Plot, PlotKey, powers } from '../charts/plot';
 import type { Geometry, Report, Space } from '../contract';
 import { count, fixed, interval, percent, shorten } from '../model/format';
 import type { Store } from '../state';
-import { Choice, FullText, Section } from './parts';
+import { Choice, FullText, OfAll, Section } from './parts';
 import { type Column, numbers, Table } from './table';
 
 const NAMES: Record<string, string> = {
@@ -95,6 +95,7 @@ export function SpaceView({ store }: { store: Store }) {
   if (!geometry) return null;
   return (
     <div class="space">
+      <OfAll store={store} />
       <Figures geometry={geometry} isDot={store.page.report.model.similarity === 'dot'} />
       <Spectrum geometry={geometry} />
       <Hubs geometry={geometry} />

@@ -6,12 +6,12 @@ import type { ScatterChart } from '../charts/scatter';
 import { SegmentBars } from '../charts/segments';
 import type { Figure, Points, Timeline } from '../contract';
 import { type ColouringId, colour, colourOutcomes, tally } from '../model/colouring';
-import { counted, fixed, interval, plain, pValue, shorten, signed } from '../model/format';
+import { apart, counted, fixed, interval, plain, pValue, shorten, signed } from '../model/format';
 import { framedAlike } from '../model/plane';
 import type { Store } from '../state';
 import { MovedList } from './lists';
-import { Name, Section, Select, useStore } from './parts';
-import { CategoryKey, MapChoice, PointPlot, usePointLook } from './points';
+import { Name, OfAll, Section, Select, useStore } from './parts';
+import { CategoryKey, MapChoice, PointPlot, SignsNote, usePointLook, useSigns } from './points';
 
 const STEP_MS = 1100;
 const DASHES = [undefined, '7 4', '2 3', '10 3 2 3'];
@@ -41,6 +41,7 @@ export function TrainingView({ store, isPrinted }: { store: Store; isPrinted?: b
 function Curves({ store, timeline, isPrinted }: { store: Store; timeline: Timeline; isPrinted?: boolean }) {
   return (
     <>
+      <OfAll store={store} />
       {timeline.segments.length > 0 && <Segments store={store} timeline={timeline} isPrinted={isPrinted} />}
       <Figures
         store={store}
@@ -116,6 +117,7 @@ function Player({ store, timeline }: { store: Store; timeline: Timeline }) {
   const { epoch } = useStore(store);
   const [isPlaying, setPlaying] = useState(false);
   const last = timeline.labels.length - 1;
+  const names = apart(timeline.labels, 32);
   const unit = timeline.unit === 'run' ? 'Run' : 'Epoch';
   useEffect(() => {
     if (!isPlaying) return;
@@ -153,7 +155,7 @@ function Player({ store, timeline }: { store: Store; timeline: Timeline }) {
           {unit} {timeline.epochs[epoch]}
         </strong>{' '}
         <span class="muted">
-          <Name text={timeline.labels[epoch]} length={32} />
+          <Name text={timeline.labels[epoch]} shown={names[epoch]} />
           {epoch === timeline.shown && ', shown in the other views'}
         </span>
       </output>
@@ -181,6 +183,7 @@ function AnimatedMap({ store, timeline, points }: { store: Store; timeline: Time
     [store, points, colouringId, isCorrect],
   );
   const look = usePointLook(store, points, { layout: epoch, colouring, links: 'selected', isCorrect });
+  const signs = useSigns();
   const chart = useRef<ScatterChart | null>(null);
   const data = useMemo(
     () => ({
@@ -205,8 +208,17 @@ function AnimatedMap({ store, timeline, points }: { store: Store; timeline: Time
               ),
           )}
         </ul>
+        <SignsNote signs={signs} />
       </div>
-      <PointPlot store={store} points={points} data={data} look={look} chart={chart} className="epoch-map" />
+      <PointPlot
+        store={store}
+        points={points}
+        data={data}
+        look={look}
+        signs={signs}
+        chart={chart}
+        className="epoch-map"
+      />
     </>
   );
 }

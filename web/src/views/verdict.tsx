@@ -2,9 +2,11 @@
 import type { ComponentChildren } from 'preact';
 import { domainOf, Scale, type ScaleMark, shareDomain } from '../charts/interval';
 import type { Check, Compare, Metric, Report } from '../contract';
+import { runNames } from '../model/compare';
 import { baseName, count, counted, fixed, interval, shorten, similarityName, tailOf } from '../model/format';
+import { metricOf } from '../model/selected';
 import type { Store } from '../state';
-import { Name, Section } from './parts';
+import { Name, OfAll, Section, selectedOf } from './parts';
 import { type Column, numbers, scales, Table } from './table';
 
 type Verdict = NonNullable<Report['verdict']>;
@@ -21,11 +23,21 @@ const WORDS = {
 
 /** What a verdict means where the paired difference to a reference decides. */
 const COMPARED = {
-  deploy: 'Better than the reference on the same queries. The checks below are of this model alone.',
-  retrain: 'By the difference on the same queries. The checks below are of this model alone.',
-  undecided: 'These queries do not tell it from the reference, or leave a check open.',
-  unfit: WORDS.unfit.means,
+  deploy: 'Decided by the paired difference to the reference on the same queries',
+  retrain: 'Decided by the paired difference to the reference on the same queries',
+  undecided: 'The paired difference to the reference on the same queries leaves it open',
+  unfit: 'This test set cannot answer the question',
 };
+
+/** What decided, where there is a reference, and what part the checks had in it. */
+function decidedBy({ outcome, profile }: Verdict, checks: Check[]): string {
+  const passed = `${count(passedOf(checks))} of ${counted(checks.length, 'check')} of this model alone`;
+  const part = profile === 'comparison' ? `${passed} pass, and did not decide` : `${passed} pass, and had a part in it`;
+  return `${COMPARED[outcome]}. ${checks.length > 0 ? `${part}.` : ''}`;
+}
+
+const passedOf = (checks: Check[]) => checks.filter(({ outcome }) => outcome === 'pass').length;
+const isCompared = (verdict: Verdict | null) => verdict?.profile.startsWith('comparison') ?? false;
 
 const SIGNS = { pass: '✓', fail: '✗', undecided: '?', 'not computable': '–' };
 const TONES = { pass: 'pass', fail: 'fail', undecided: 'undecided', 'not computable': 'plain' } as const;
@@ -36,27 +48,29 @@ export function VerdictView({ store }: { store: Store }) {
   return (
     <div class="verdict">
       <div class="verdict-main">
-        {verdict && <Decision verdict={verdict} compare={compare} />}
-        <Checks checks={report.checklist} />
+        {verdict && <Decision verdict={verdict} compare={compare} checks={report.checklist} />}
+        <Checks store={store} />
       </div>
       <Facts report={report} />
-      <Metrics report={report} />
+      <Metrics store={store} />
       <Reasons report={report} />
     </div>
   );
 }
 
 /** What was decided between, the word, and the sentence that says why. */
-function Decision({ verdict, compare }: { verdict: Verdict; compare: Compare | null }) {
+function Decision(props: { verdict: Verdict; compare: Compare | null; checks: Check[] }) {
+  const { verdict, compare } = props;
   const { word, means: alone } = WORDS[verdict.outcome];
-  const means = verdict.profile.startsWith('comparison') ? COMPARED[verdict.outcome] : alone;
+  const means = isCompared(verdict) ? decidedBy(verdict, props.checks) : alone;
+  const names = compare && runNames(compare, 40);
   return (
     <>
       <p class="note">
         {compare ? (
           <>
-            <Name text={compare.candidates[compare.shown].label} length={40} /> against{' '}
-            <Name text={compare.reference.label} length={40} />
+            <Name text={compare.candidates[compare.shown].label} shown={names?.[compare.shown + 1]} /> against{' '}
+            <Name text={compare.reference.label} shown={names?.[0]} />
           </>
         ) : (
           <>
@@ -64,7 +78,7 @@ function Decision({ verdict, compare }: { verdict: Verdict; compare: Compare | n
           </>
         )}
       </p>
-      <h1 class={`word is-${verdict.outcome}`}>{word}</h1>
+      <h1 class={`word is-${verdict.outcome} ${isCompared(verdict) ? 'is-compared' : ''}`}>{word}</h1>
       <p class="headline">
         <bdi>{sentence(verdict.headline || means)}</bdi>
       </p>
@@ -81,13 +95,14 @@ export function sentence(text: string): string {
   return start + line.slice(1) + (/[.!?…]$/.test(line) ? '' : '.');
 }
 
-function Checks({ checks }: { checks: Check[] }) {
-  const passed = checks.filter(({ outcome }) => outcome === 'pass').length;
+function Checks({ store }: { store: Store }) {
+  const checks: Check[] = store.page.report.checklist;
   return (
     <Section
-      title="Checks"
-      note={`${passed} of ${checks.length} pass. The shaded side is where the value should lie; the bar is the 95 % interval.`}
+      title={isCompared(store.page.report.verdict) ? 'Checks of this model alone' : 'Checks'}
+      note={`${passedOf(checks)} of ${checks.length} pass. The shaded side is where the value should lie; the bar is the 95 % interval.`}
     >
+      <OfAll store={store} what="The verdict and its checks" />
       <ul class="checks">
         {checks.map((check) => (
           <li key={check.id} class={`check is-${TONES[check.outcome]}`}>
@@ -234,7 +249,8 @@ function baselinesOf(report: Report): Baseline[] {
   return all.filter(({ of }) => Object.entries(report.metrics).some((row) => typeof of(row) === 'number'));
 }
 
-function Metrics({ report }: { report: Report }) {
+function Metrics({ store }: { store: Store }) {
+  const { report } = store.page;
   const rows = Object.entries(report.metrics);
   if (rows.length === 0) return null;
   return (
@@ -242,7 +258,13 @@ function Metrics({ report }: { report: Report }) {
       title="Ranking"
       note={`${counted(report.data.n_queries, 'query', 'queries')} against ${counted(report.data.n_documents, 'document')}, beside what needs no training.`}
     >
-      <Table className="metrics" columns={metricColumns(report, rows)} rows={rows} />
+      {!store.selection().isAll && (
+        <p class="note of-all">
+          {selectedOf(store)}: the selected queries. Their intervals are those of Wilson, which take queries as
+          independent; a mean has none. All other columns are of all queries.
+        </p>
+      )}
+      <Table className="metrics" columns={metricColumns(store, rows)} rows={rows} />
       {rows.flatMap(([name, metric]) =>
         metric.warnings.map((warning) => (
           <p key={name + warning} class="warning">
@@ -257,7 +279,8 @@ function Metrics({ report }: { report: Report }) {
 }
 
 /** The value on a scale with every baseline that was measured, and the baselines as numbers. */
-function metricColumns(report: Report, rows: MetricRow[]): Column<MetricRow>[] {
+function metricColumns(store: Store, rows: MetricRow[]): Column<MetricRow>[] {
+  const { report } = store.page;
   const references = Object.entries(report.references);
   const baselines = baselinesOf(report);
   const domain = shareDomain([
@@ -276,6 +299,7 @@ function metricColumns(report: Report, rows: MetricRow[]): Column<MetricRow>[] {
     { id: 'Metric', scope: 'row', cell: ([name]) => <Name text={name} length={30} /> },
     numbers('Model', ([, { value }]) => fixed(value), { emphasis: 'strong' }),
     numbers('95 % interval', ([, { low, high }]) => interval(low, high)),
+    ...(store.selection().isAll ? [] : [selectedColumn(store)]),
     scales({
       className: 'metric-scale',
       legend: ['0', ...legend, fixed(domain.high, 1)],
@@ -288,6 +312,24 @@ function metricColumns(report: Report, rows: MetricRow[]): Column<MetricRow>[] {
       }),
     ),
   ];
+}
+
+/** The metrics of the selected queries; a dash where the page does not carry what a metric needs. */
+function selectedColumn(store: Store): Column<MetricRow> {
+  const { rows } = store.selection();
+  const header = selectedOf(store);
+  return numbers(
+    'selected',
+    ([name]) => {
+      const found = metricOf(store.page, rows, name);
+      return (
+        <>
+          {fixed(found?.value)} <small>{interval(found?.low, found?.high)}</small>
+        </>
+      );
+    },
+    { header, emphasis: 'strong' },
+  );
 }
 
 function marksOf(name: string, report: Report): ScaleMark[] {
@@ -305,8 +347,11 @@ function marksOf(name: string, report: Report): ScaleMark[] {
 }
 
 function Reasons({ report }: { report: Report }) {
-  const { verdict, data, model } = report;
-  const others = verdict?.reasons.filter((reason) => reason !== verdict.headline) ?? [];
+  const { verdict, data, model, checklist } = report;
+  const passed = checklist.filter(({ outcome }) => outcome === 'pass').map(({ title }) => `${title}: `);
+  const others = (verdict?.reasons ?? []).filter(
+    (reason) => reason !== verdict?.headline && !passed.some((title) => reason.startsWith(title)),
+  );
   const notes = [...data.warnings, ...model.notes];
   if (others.length === 0 && notes.length === 0) return null;
   return (
