@@ -80,7 +80,7 @@ def test_another_document_is_compared_by_the_words_that_differ_and_back(open_rep
     page = open_report(tiny.payload(), "queries?query=q1").page
     page.click("ol.hits .hit:nth-child(2) >> text=compare")
     assert page.locator(".explained").count() == 0
-    assert page.locator(".versus mark").count() > 0
+    assert page.locator(".versus .pieces").count() == 2
     page.click("text=Words that decide")
     assert page.locator(".explained").count() == 1
 
