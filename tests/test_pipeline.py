@@ -23,7 +23,7 @@ from tests.support.planted import (
     unit,
 )
 
-from embedscope import pipeline
+from embedscope import pipeline, systems
 from embedscope.comparison.comparing import compare
 from embedscope.data.collection import Collection, Row, build_collection
 from embedscope.data.readers import read_collection
@@ -339,7 +339,7 @@ def test_what_is_not_there_is_refused_before_another_model_is_encoded(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("a model was loaded")
 
-    monkeypatch.setattr(pipeline, "load", never)
+    monkeypatch.setattr(systems, "load", never)
     data, there = str(sample_path("test")), str(Path(__file__).parent)
     refused = pytest.raises(CheckpointError, match=f"There is no checkpoint '{re.escape(name)}'")
     with refused:
