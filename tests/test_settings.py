@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from embedscope.errors import InvalidOptionError
@@ -18,6 +20,12 @@ def test_a_list_with_an_empty_name_is_refused_and_a_text_may_be_empty() -> None:
     with pytest.raises(InvalidOptionError, match="--fuse is empty"):
         Settings.of(fuse=("bm25", ""))
     assert Settings.of(query_prompt="").model.query_prompt == ""
+
+
+@pytest.mark.parametrize("options", [{"baseline": {"q": {"d": 1.0}}}, {"fuse": [{"q": {"d": 1.0}}]}, {"checkpoint": 7}])
+def test_an_object_in_the_place_of_a_name_is_refused_by_its_kind(options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidOptionError, match=r"expected PATH, came a (dict|int)\.$"):
+        Settings.of(**options)
 
 
 def test_one_name_by_itself_is_a_list_of_one() -> None:

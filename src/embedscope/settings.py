@@ -84,14 +84,23 @@ class Checked:
             value = getattr(self, name)
             if isinstance(value, bool) or value is None:
                 continue
-            if known.is_name and "" in (_texts(value, known) if known.is_list else (value,)):
-                raise InvalidOptionError(f"{flag(name)} is empty; expected {known.metavar}. Is a variable not set?")
+            if known.is_name:
+                _require_names(name, known, [value] if isinstance(value, str) or not known.is_list else list(value))
             try:
                 read = tuple(map(known.parse, _texts(value, known))) if known.is_list else known.parse(_text(value))
             except ValueError as error:
                 one_of = f"expected one of {', '.join(known.choices)}, not '{value}'"
                 raise InvalidOptionError(f"{flag(name)}: {one_of if known.choices else error}.") from None
             object.__setattr__(self, name, read)
+
+
+def _require_names(name: str, known: Option, values: list[Any]) -> None:
+    """Refuse, with ``InvalidOptionError``, what is no name; an object may hold a data set and is not written out."""
+    for value in values:
+        if not (isinstance(value, str) or hasattr(value, "__fspath__")):
+            raise InvalidOptionError(f"{flag(name)}: expected {known.metavar}, came a {type(value).__name__}.")
+        if value == "":
+            raise InvalidOptionError(f"{flag(name)} is empty; expected {known.metavar}. Is a variable not set?")
 
 
 def _texts(value: Any, known: Option) -> list[str]:

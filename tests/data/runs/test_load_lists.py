@@ -366,6 +366,7 @@ def fails(_: str) -> Any:
         ({"q1": {"d1": 1.0, "\ud800": 0.5}}, "half of a surrogate pair"),
         ({}, "expected {query: {document: score}}"),
         (7, "this is no data set|cannot be read"),
+        (pd.DataFrame({"query": [], "doc": [], "score": []}), "the run has no entries"),
         (pd.DataFrame({"a": [1]}), "hold no query and no document and no score"),
     ],
 )  # fmt: skip

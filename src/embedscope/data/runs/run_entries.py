@@ -13,6 +13,8 @@ from embedscope.data.collection import excerpt
 from embedscope.errors import DataFormatError
 from embedscope.protocols import Float64Array
 
+NO_ENTRIES = "the run has no entries; expected a query, a document and a score each."
+
 Codes = npt.NDArray[np.int32]
 
 
@@ -55,7 +57,7 @@ def entries_of_columns(
     Raises DataFormatError if there are no entries.
     """
     if not len(scores):
-        raise DataFormatError("the run has no entries; expected a query, a document and a score each.")
+        raise DataFormatError(NO_ENTRIES)
     query_names, query_of = _coded(queries)
     document_names, document_of = _coded(documents)
     values = np.asarray(scores.to_numpy(), dtype=np.float64)

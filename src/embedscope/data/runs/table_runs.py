@@ -10,7 +10,7 @@ from embedscope.data.collection import excerpt
 from embedscope.data.readers.containers import Fields, readable, unpacked
 from embedscope.data.readers.qrels import identifier, spelled
 from embedscope.data.readers.source import names
-from embedscope.data.runs.run_entries import RunEntries, entries_of_columns, number
+from embedscope.data.runs.run_entries import NO_ENTRIES, RunEntries, entries_of_columns, number
 from embedscope.errors import DataFormatError
 from embedscope.untrusted.arrow_tables import open_table
 
@@ -47,6 +47,8 @@ def entries_of_table(table: Any, *, layout: str) -> RunEntries:
     Raises DataFormatError if it lacks a column, one holds something else than names or numbers, or a cell is empty.
     """
     chosen = _chosen(table.column_names)
+    if not table.num_rows:
+        raise DataFormatError(NO_ENTRIES)
     for name in chosen.values():
         if table[name].null_count:
             row = table[name].is_null().index(True).as_py() + 1
