@@ -82,6 +82,7 @@ def _wide_ties(result: Mapped, criteria: Criteria, *, has_reference: bool) -> It
     decides = not has_reference or criteria.gates_comparison
     paths = [c.metric for c in criteria.criteria if c.gating and decides]
     names = dict.fromkeys([*(["MRR"] if has_reference else []), *(p.removeprefix("metrics.") for p in paths)])
+    what = "vectors" if result.similarity is not None else "scores"
     for metric in (result.metrics[name] for name in names if name in result.metrics):
         if metric.low is None or metric.high is None:
             continue
@@ -90,7 +91,7 @@ def _wide_ties(result: Mapped, criteria: Criteria, *, has_reference: bool) -> It
             ends = f"{number(metric.pessimistic, 3)} or {number(metric.optimistic, 3)}"
             yield (
                 f"{metric.name} is {ends} depending on how tied documents are ordered, which is more than its interval "
-                f"{interval(metric, 3)} allows. Keep more digits of the vectors, or merge texts that the model cannot "
+                f"{interval(metric, 3)} allows. Keep more digits of the {what}, or merge texts that the model cannot "
                 f"tell apart"
             )
 
