@@ -91,7 +91,7 @@ def test_short_lists_and_missing_queries_are_written_drawn_and_read_again(
     assert (table.top_documents[:4] == -1).all()
     assert all(values[:4].sum() == 0 for values in table.values.values())
     assert set(table.failure_modes[:4]) == {"nothing returned"}
-    draw_top_k(result)
+    assert draw_top_k(result).texts[0].get_text().startswith("The first ")
     write_run(result, tmp_path / "run", options={}, elapsed_s=0.0, pictures=dict)
     again = read_run(tmp_path / "run")
     assert again.similarity is None

@@ -164,12 +164,15 @@ def test_ties_wider_than_the_interval_are_unfit(collection: Collection) -> None:
     documents, negatives = embeddings.documents.copy(), collection.negatives
     for query, positive in enumerate(first_positive(collection)):
         documents[negatives.documents[negatives.queries == query][0]] = documents[positive]
-    verdict = verdict_on(collection, embedded(embeddings.queries, documents))
+    vectors = embedded(embeddings.queries, documents)
+    verdict = verdict_on(collection, vectors)
     assert verdict.outcome == "unfit"
     assert verdict.headline.startswith(
         "Success@1 is 0.000 or 1.000 depending on how tied documents are ordered, which is more than its interval "
-        "[0.500, 0.500] allows."
+        "[0.500, 0.500] allows. Keep more digits of the vectors"
     )
+    run = judge(replace(findings_of(collection, vectors), similarity=None), CHECKLIST)[1]
+    assert any("Keep more digits of the scores" in reason for reason in run.reasons)
 
 
 def test_a_pool_in_which_chance_is_high_is_unfit() -> None:

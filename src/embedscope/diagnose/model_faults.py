@@ -43,7 +43,7 @@ def unbeaten_baselines(scored: Scored) -> Iterator[Candidate]:
             continue
         metric = scored.metrics[comparison.metric]
         theirs = metric.lexical if comparison.b == "lexical" else metric.base
-        against = "" if theirs is None else f" {metric.value:.2f} against {theirs:.2f}"
+        against = "" if theirs is None else f" {metric.value:.3f} against {theirs:.3f}"
         lost = number(comparison.difference, 3, sign=True)
         yield query_candidate(
             f"below-{comparison.b}",

@@ -124,7 +124,7 @@ def test_a_run_folder_is_drawn_again_as_it_was(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_the_payload_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"page\.json does not exist.*run visualize again"):
+    with pytest.raises(InputError, match=r"page\.json does not exist.*visualize, evaluate or compare wrote"):
         html.render_run_folder(tmp_path)
 
 

@@ -20,7 +20,7 @@ from embedscope.output.terminal import measure_tables as measures
 from embedscope.output.terminal import progress
 from embedscope.output.terminal import wording as words
 from embedscope.output.terminal.hanging import WIDTH_OF_A_FILE, Hanging, console, fits, number_table, shorten, table
-from embedscope.result import Comparison, Estimate
+from embedscope.result import Comparison, Estimate, ModelFacts
 
 
 def printed(what: object, width: int) -> list[str]:
@@ -153,3 +153,8 @@ def test_a_long_list_of_findings_is_cut_and_says_how_to_see_the_rest() -> None:
     assert "effect 0.500 [0.100, 0.900] on 2" in whole
     assert "✓ 0.600  nhà nguyên căn, 3 tầng" in whole
     assert "✗ 0.800 (location + price)  nhà nguyên căn, 2 tầng" in whole
+
+
+def test_one_dimension_is_singular() -> None:
+    assert words.model_line(ModelFacts("a.npz", "vectors", 1)) == "a.npz: vectors, 1 dimension"
+    assert words.model_line(ModelFacts("a.npz", "vectors", 2)) == "a.npz: vectors, 2 dimensions"

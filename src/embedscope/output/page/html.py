@@ -142,8 +142,9 @@ def _read_payload(path: Path) -> Any:
         payload = read_json(path, most_bytes=MOST_PAGE_BYTES)
     except FileNotFoundError:
         raise InputError(
-            f"{path} does not exist, and the page is drawn from it. Give the output folder of 'embedscope visualize'; "
-            f"a folder of an older version has no {PAGE_FILE}: run visualize again (the embeddings are in the cache)."
+            f"{path} does not exist, and the page is drawn from it. Give the folder that visualize, evaluate or "
+            f"compare wrote as --output; where an older version wrote it, run that again (the embeddings are in the "
+            f"cache)."
         ) from None
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error}). Check that it is the file that the run wrote.") from error

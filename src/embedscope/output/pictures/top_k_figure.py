@@ -138,13 +138,14 @@ def _titles(result: Scored) -> tuple[str, str]:
     left_out = f"{style.DOT}{n_left_out:,} more examples not drawn" if n_left_out else ""
     n_nearest = min(K, result.queries.top_documents.shape[1])
     n_examples = min(len(result.examples), MAX_EXAMPLES)
-    kind = "nearest document" if result.similarity is not None else "first document"
+    nearest = count(n_nearest, "nearest document")
+    shown = nearest if result.similarity is not None else f"first {count(n_nearest, 'document')}"
     signs = (
         f"{style.TICK} relevant (plain bar){style.DOT}{style.CROSS} not relevant (hatched bar), "
         "in brackets the type of a hard negative of this query"
     )
     return (
-        f"The {count(n_nearest, kind)} of {count(n_examples, 'query', 'queries')}",
+        f"The {shown} of {count(n_examples, 'query', 'queries')}",
         f"{signs}{style.DOT}among {count(len(result.documents.ids), 'document')}{left_out}",
     )
 

@@ -21,7 +21,7 @@ AGREEMENT = 0.2
 
 def model_line(facts: ModelFacts) -> str:
     """What produced the vectors, in one line."""
-    parts = [facts.layout, *([f"{facts.dim} dimensions"] if facts.dim else [])]
+    parts = [facts.layout, *([f"{facts.dim} dimension{'s' * (facts.dim > 1)}"] if facts.dim else [])]
     parts += [f"head {facts.head}"] if facts.head else []
     parts += [f"base {run_label(facts.base_model)}"] if facts.base_model else []
     parts += [
