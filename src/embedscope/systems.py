@@ -88,7 +88,7 @@ def require_encoder(names: Sequence[str], settings: Settings) -> None:
             (settings.maps, ("perplexity", "color_by")),
         )
     if all(_is_run(name, settings) for name in systems):
-        used = ("pooling", "max_length", "head_module", "activation", "base_model", "similarity", "head")
+        used = ("pooling", "max_length", "head_module", "activation", "weights", "base_model", "similarity", "head")
         require_unused(NO_VECTORS, (own, (*PROMPTS, *used)))
     encoded = [name for name in systems if not (_is_embedding_file(name, settings) or _is_run(name, settings))]
     if not encoded:

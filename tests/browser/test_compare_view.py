@@ -27,7 +27,7 @@ def test_a_word_by_the_difference_says_what_decided_and_is_no_larger_than_two_li
     said = page.inner_text(".verdict-main > .note >> nth=1")
     assert said == (
         "Decided by the paired difference to the reference on the same queries. "
-        "1 of 4 checks of this model alone pass, and did not decide."
+        "1 of 3 checks of this model alone pass, and did not decide."
     )
     assert page.inner_text(".verdict-main h2") == "Checks of this model alone"
     word, sentence = (page.locator(where).bounding_box() for where in ("h1", ".headline"))

@@ -16,13 +16,16 @@ from embedscope.diagnose.unjudged import unjudged_pairs
 from embedscope.output.junit import junit_of_sets, junit_xml
 from embedscope.output.markdown import markdown_of_sets, markdown_summary
 from embedscope.output.run_files import check_destinations
-from embedscope.output.run_folder import rows_text, write_text
+from embedscope.output.run_folder import manifest, rows_text, staged_output, write_bytes, write_json, write_text
 from embedscope.output.terminal import Terminal
 from embedscope.result import Comparison, Result, Verdict, VerdictOutcome
+from embedscope.result.codec import encode
 from embedscope.settings import OutputSettings, Settings
 
 if TYPE_CHECKING:
     from embedscope.comparison.runs_on_sets import SetRuns
+
+MANIFEST = "manifest.json"
 
 EXIT_STATUS = {
     VerdictOutcome.DEPLOY: DONE,
@@ -90,6 +93,36 @@ def _failing_rows(result: Result, settings: Settings) -> Sequence[Row]:
     reader = load_pack(settings.measure.attributes)
     explained = () if result.explanations is None else result.explanations.failures
     return failing_rows(result.queries, result.documents, reader, explanations=explained, seed=result.seed)
+
+
+def write_record(
+    files: Mapping[str, object],
+    settings: Settings,
+    chosen: Any,
+    terminal: Terminal,
+    started: float,
+    **inputs: str | None,
+) -> None:
+    """The files of a command that judges no model, and a manifest beside them, into the folder of ``--output``.
+
+    ``files`` are texts, bytes or what is written as JSON, by name; ``chosen`` the settings of the command itself.
+    """
+    folder = str(settings.output.output)
+    record = manifest(
+        inputs={**inputs, **settings.inputs()},
+        options=settings.as_options() | encode(chosen),
+        seed=settings.measure.seed,
+        elapsed_s=time.perf_counter() - started,
+    )
+    with staged_output(folder) as staging:
+        for name, content in {**files, MANIFEST: record}.items():
+            if isinstance(content, str):
+                write_text(staging / name, content)
+            elif isinstance(content, bytes):
+                write_bytes(staging / name, content)
+            else:
+                write_json(staging / name, content)
+    terminal.files(folder, (*files, MANIFEST))
 
 
 def finish(settings: Settings, verdict: Verdict, report: Mapping[str, Any], terminal: Terminal, started: float) -> int:

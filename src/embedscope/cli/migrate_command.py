@@ -7,11 +7,11 @@ import time
 from typing import Any
 
 from embedscope import __version__
-from embedscope.cli.ending import terminal_of
+from embedscope.cli.ending import MANIFEST, terminal_of, write_record
 from embedscope.cli.main import DONE
 from embedscope.migration import migrate
 from embedscope.output.markdown import migration_markdown
-from embedscope.output.run_folder import check_writable, manifest, staged_output, write_bytes, write_json, write_text
+from embedscope.output.run_folder import check_writable
 from embedscope.result import Migration
 from embedscope.result.codec import encode
 from embedscope.result.report import SCHEMA_VERSION
@@ -23,25 +23,16 @@ def run(settings: Settings, chosen: MigrateSettings) -> int:
     started = time.perf_counter()
     terminal = terminal_of(settings)
     folder = settings.output.output
-    names = ("migration.json", "migration.md", f"migration.{settings.output.format}", "manifest.json")
+    names = ("migration.json", "migration.md", f"migration.{settings.output.format}")
     if folder is not None:
-        check_writable(folder, names)
+        check_writable(folder, (*names, MANIFEST))
     found = migrate(settings, chosen, terminal)
     terminal.migration(found)
     report = migration_report(found)
     if folder is not None:
-        record = manifest(
-            inputs={"old": str(chosen.old), "new": str(chosen.new), **settings.inputs()},
-            options=settings.as_options() | encode(chosen),
-            seed=settings.measure.seed,
-            elapsed_s=time.perf_counter() - started,
-        )
-        with staged_output(folder) as staging:
-            write_json(staging / names[0], report)
-            write_text(staging / names[1], migration_markdown(found))
-            write_bytes(staging / names[2], _picture(found, settings.output))
-            write_json(staging / names[3], record)
-        terminal.files(folder, names)
+        contents = (report, migration_markdown(found), _picture(found, settings.output))
+        files = dict(zip(names, contents, strict=True))
+        write_record(files, settings, chosen, terminal, started, old=chosen.old, new=chosen.new)
     terminal.step(f"Done in {time.perf_counter() - started:.1f} s")
     terminal.json(json.dumps(report, ensure_ascii=False, indent=2, allow_nan=False))
     return DONE

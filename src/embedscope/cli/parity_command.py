@@ -7,16 +7,16 @@ import time
 from typing import Any
 
 from embedscope import __version__
-from embedscope.cli.ending import terminal_of
+from embedscope.cli.ending import MANIFEST, terminal_of, write_record
 from embedscope.cli.main import DONE, UNSETTLED
-from embedscope.output.run_folder import check_writable, manifest, staged_output, write_json
+from embedscope.output.run_folder import check_writable
 from embedscope.parity import compare_served
 from embedscope.result import Parity, ParityOutcome
 from embedscope.result.codec import encode
 from embedscope.result.report import SCHEMA_VERSION
 from embedscope.settings import ParitySettings, Settings
 
-FILES = ("parity.json", "manifest.json")
+FILES = ("parity.json", MANIFEST)
 
 
 def run(settings: Settings, chosen: ParitySettings) -> int:
@@ -30,16 +30,8 @@ def run(settings: Settings, chosen: ParitySettings) -> int:
     terminal.parity(found)
     report = parity_report(found)
     if folder is not None:
-        record = manifest(
-            inputs={"model": str(chosen.measured), "served": str(chosen.served), **settings.inputs()},
-            options=settings.as_options() | encode(chosen),
-            seed=settings.measure.seed,
-            elapsed_s=time.perf_counter() - started,
-        )
-        with staged_output(folder) as staging:
-            write_json(staging / "parity.json", report)
-            write_json(staging / "manifest.json", record)
-        terminal.files(folder, FILES)
+        files = {FILES[0]: report}
+        write_record(files, settings, chosen, terminal, started, model=chosen.measured, served=chosen.served)
     terminal.step(f"Done in {time.perf_counter() - started:.1f} s")
     terminal.json(json.dumps(report, ensure_ascii=False, indent=2, allow_nan=False))
     return DONE if found.outcome is ParityOutcome.SAME else UNSETTLED

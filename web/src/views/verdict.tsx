@@ -31,12 +31,22 @@ const COMPARED = {
 
 /** What decided, where there is a reference, and what part the checks had in it. */
 function decidedBy({ outcome, profile }: Verdict, checks: Check[]): string {
-  const passed = `${count(passedOf(checks))} of ${counted(checks.length, 'check')} of this model alone`;
+  const passed = `${passedOf(checks)} checks of this model alone`;
   const part = profile === 'comparison' ? `${passed} pass, and did not decide` : `${passed} pass, and had a part in it`;
   return `${COMPARED[outcome]}. ${checks.length > 0 ? `${part}.` : ''}`;
 }
 
-const passedOf = (checks: Check[]) => checks.filter(({ outcome }) => outcome === 'pass').length;
+/** "5 of 7", of the checks that could be computed. */
+function passedOf(checks: Check[]): string {
+  const computed = checks.filter(({ outcome }) => outcome !== 'not computable');
+  return `${count(computed.filter(({ outcome }) => outcome === 'pass').length)} of ${count(computed.length)}`;
+}
+
+/** ", 5 are not computable", where some are not. */
+function notComputable(checks: Check[]): string {
+  const n = checks.filter(({ outcome }) => outcome === 'not computable').length;
+  return n > 0 ? `, ${count(n)} ${n === 1 ? 'is' : 'are'} not computable` : '';
+}
 const isCompared = (verdict: Verdict | null) => verdict?.profile.startsWith('comparison') ?? false;
 
 const SIGNS = { pass: '✓', fail: '✗', undecided: '?', 'not computable': '–' };
@@ -100,7 +110,7 @@ function Checks({ store }: { store: Store }) {
   return (
     <Section
       title={isCompared(store.page.report.verdict) ? 'Checks of this model alone' : 'Checks'}
-      note={`${passedOf(checks)} of ${checks.length} pass. The shaded side is where the value should lie; the bar is the 95 % interval.`}
+      note={`${passedOf(checks)} pass${notComputable(checks)}. The shaded side is where the value should lie; the bar is the 95 % interval.`}
     >
       <OfAll store={store} what="The verdict and its checks" />
       <ul class="checks">

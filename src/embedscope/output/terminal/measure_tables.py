@@ -7,7 +7,17 @@ from collections.abc import Callable, Sequence
 from rich.console import Console
 
 from embedscope.output.terminal.hanging import Columns, Hanging, heading, indented, number_table, shorten, table
-from embedscope.result import Comparison, DeploymentCost, Geometry, Result, Robustness, SpaceGeometry, ThresholdTable
+from embedscope.result import (
+    Comparison,
+    DeploymentCost,
+    Geometry,
+    IndexSetting,
+    Result,
+    Robustness,
+    SpaceGeometry,
+    StorageFormat,
+    ThresholdTable,
+)
 from embedscope.result.formatting import (
     ABSENT,
     decimals_of,
@@ -101,13 +111,8 @@ def _print_deployment(found: DeploymentCost, results: Console) -> None:
     headers = ["  format", "bytes", METRIC, "change", "95 % interval", "tied", f"top {found.k} kept"]
     made = table(headers, texts=["  format"])
     for each in found.formats:
-        value, change = each.metrics.get(METRIC), _of_metric(each.changes)
         made.add_row(
-            indented(each.name),
-            f"{each.bytes_in_index:,}",
-            ABSENT if value is None else number(value.value),
-            "" if change is None else number(change.difference, sign=True),
-            "" if change is None else interval(change),
+            *_cost_cells(each),
             percent(each.tie_share.value, 1),
             percent(each.overlap.value, 1),
         )
@@ -116,19 +121,26 @@ def _print_deployment(found: DeploymentCost, results: Console) -> None:
         _print_indexes(found, results)
 
 
+def _cost_cells(each: StorageFormat | IndexSetting) -> tuple[str, ...]:
+    """Name, bytes, and the metric with its change: what formats and indexes have in common."""
+    value, change = each.metrics.get(METRIC), _of_metric(each.changes)
+    return (
+        indented(each.name),
+        f"{each.bytes_in_index:,}",
+        ABSENT if value is None else number(value.value),
+        "" if change is None else number(change.difference, sign=True),
+        "" if change is None else interval(change),
+    )
+
+
 def _print_indexes(found: DeploymentCost, results: Console) -> None:
     heading(results, f"Through an index, {found.k} documents a query: change of {METRIC} against exact search")
     headers = ["  index", "bytes", METRIC, "change", "95 % interval", f"top {found.k} kept", "queries/s"]
     made = table(headers, texts=["  index"])
     for each in found.indexes:
-        value, change = each.metrics.get(METRIC), _of_metric(each.changes)
         if each.reason is None:
             made.add_row(
-                indented(each.name),
-                f"{each.bytes_in_index:,}",
-                ABSENT if value is None else number(value.value),
-                "" if change is None else number(change.difference, sign=True),
-                "" if change is None else interval(change),
+                *_cost_cells(each),
                 percent(each.overlap.value, 1),
                 ABSENT if each.queries_per_second is None else f"{each.queries_per_second:,.0f}",
             )
