@@ -292,7 +292,7 @@ def test_the_command_judges_by_the_similarity_that_is_asked_for(
     common = ("evaluate", "--embeddings", vectors, "--data", data, "--draws", "200")
     cosine = run(capsys, *common, "--output", tmp_path / "cosine")
     assert "norms of the given vectors differ" in " ".join(cosine.err.split())
-    dot = run(capsys, *common, "--similarity", "dot", "--output", tmp_path / "dot")
+    dot = run(capsys, *common, "--similarity", "dot", "--verbose", "--output", tmp_path / "dot")
     assert "Similarity statistics: dot product" in dot.out
     assert "Dot product threshold" in dot.out
     reports = [json.loads((tmp_path / name / "report.json").read_text()) for name in ("cosine", "dot")]

@@ -216,7 +216,7 @@ def test_a_repair_of_a_folder_is_refused_and_says_what_to_do(
     assert "Run audit without --fix" in said
     assert not (tmp_path / "fixed.json").exists()
     assert cli.main(["audit", "--data", str(folder)]) == 0
-    assert "1 queries have no judgment" in " ".join(capsys.readouterr().err.split())
+    assert "1 query has no judgment" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_repair_of_a_parquet_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

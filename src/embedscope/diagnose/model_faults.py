@@ -50,7 +50,7 @@ def unbeaten_baselines(scored: Scored) -> Iterator[Candidate]:
             f"the model ranks worse than {names[comparison.b]}: MRR{against} ({lost})",
             Severity.HIGH,
             Estimate(comparison.difference, comparison.low, comparison.high),
-            _HOW_MODELS_GO_WRONG if scored.model.dim > 0 else _HOW_RUNS_GO_WRONG,
+            _HOW_RUNS_GO_WRONG if scored.similarity is None else _HOW_MODELS_GO_WRONG,
             scored.queries,
             np.flatnonzero(~scored.queries.is_correct),
             gain=-comparison.difference,
