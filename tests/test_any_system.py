@@ -15,10 +15,9 @@ from tests.support.loopback import Loopback, made_up, serving
 from tests.support.scene import write_rows, write_vectors
 
 import embedscope
-from embedscope.measure.ranked import NO_VECTORS
 from embedscope.output.page.payload import page_payload
 from embedscope.output.run_files import write_run
-from embedscope.result import Outcome, Result
+from embedscope.result import NO_VECTORS, Outcome, Result
 
 OPTIONS = {"max_samples": 0, "draws": 300, "examples": 4, "explain": 0, "no_cache": True}
 

@@ -10,13 +10,12 @@ import pytest
 from tests.support.planted import collection_of, model
 
 from embedscope.data.collection import Collection
-from embedscope.measure.ranked import NO_VECTORS
 from embedscope.metrics.ranked_lists import RankedLists
 from embedscope.models.embed import Embeddings
 from embedscope.output.pictures import draw_top_k
 from embedscope.output.run_files import write_run
 from embedscope.pipeline import result_of
-from embedscope.result import Outcome, Result
+from embedscope.result import NO_VECTORS, Outcome, Result
 from embedscope.result.saved_run import read_run
 from embedscope.settings import Settings
 from embedscope.systems import Embedded

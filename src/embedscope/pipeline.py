@@ -47,7 +47,7 @@ from embedscope.measure.negatives import measure_types, measure_weights
 from embedscope.measure.projections import projected_spaces
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.rank_metrics import PRIMARY_METRICS, measure_metrics, power_of
-from embedscope.measure.ranked import NO_VECTORS, Ranked, facts_of, rank
+from embedscope.measure.ranked import Ranked, facts_of, rank
 from embedscope.measure.same_data import require_same_data
 from embedscope.measure.scoring import bound_of, rank_values, values_of_lists
 from embedscope.measure.similarity import DocumentSummary, measure_similarity
@@ -58,6 +58,7 @@ from embedscope.models.token_lengths import long_texts, read_ends
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, Float64Array, IntArray, Role
 from embedscope.result import (
     MAP_NAMES,
+    NO_VECTORS,
     Criteria,
     DataFacts,
     Diagnosed,

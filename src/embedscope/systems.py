@@ -15,7 +15,6 @@ from embedscope.data.runs import is_run_file, load_lists
 from embedscope.errors import InvalidOptionError
 from embedscope.log import SILENT, Log
 from embedscope.measure.bm25 import bm25_lists, is_bm25
-from embedscope.measure.ranked import NO_VECTORS
 from embedscope.measure.same_data import unequal_depths
 from embedscope.measure.scoring import bound_of
 from embedscope.metrics.fusion import fused
@@ -32,7 +31,7 @@ from embedscope.models.precomputed import is_precomputed_file, load_precomputed
 from embedscope.models.reranking import reranked
 from embedscope.models.scorer_folders import scorer_folder
 from embedscope.models.scorers import lists_of_folder
-from embedscope.result import Scored
+from embedscope.result import NO_VECTORS, Scored
 from embedscope.result.saved_run import is_run_folder, read_run
 from embedscope.settings import PROMPTS, Head, Settings, require_unused
 

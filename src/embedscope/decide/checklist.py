@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from embedscope.result import (
     MAP_NAMES,
+    NO_VECTORS,
     Check,
     Comparison,
     Criterion,
@@ -71,7 +72,7 @@ def estimates_at(path: str, result: Mapped) -> list[tuple[str, Estimate]]:
     """The figures that a metric path names, each with the part that a ``*`` stood for (else an empty string)."""
     head, _, rest = path.partition(".")
     if head == "similarity" and result.similarity is None:
-        return [("", Estimate.absent("a run has no vectors"))]
+        return [("", Estimate.absent(NO_VECTORS))]
     if head == "similarity":
         figure = getattr(result.similarity, rest, None)
         return [("", figure if isinstance(figure, Estimate) else Estimate.absent(f"there is no figure '{path}'"))]

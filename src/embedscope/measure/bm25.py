@@ -25,6 +25,8 @@ from scipy import sparse
 from embedscope.data.collection import Collection
 from embedscope.data.text_features import word_or_character
 from embedscope.measure.ngrams import Grams, SplitTexts, term_counts
+from embedscope.metrics.fusion import places
+from embedscope.metrics.listing import SCORE
 from embedscope.metrics.ranked_lists import LISTED, RankedLists
 from embedscope.protocols import BoolArray, Float64Array, IntArray
 from embedscope.result import ModelFacts
@@ -127,8 +129,7 @@ def bm25_lists(collection: Collection) -> RankedLists:
         queries, documents, scores = entries.row.astype(np.int64) + start, entries.col.astype(np.int64), entries.data
         order = np.lexsort((-documents, -scores, queries))
         order = order[~_is_own(collection, queries[order], documents[order])]
-        place = np.arange(len(order)) - np.searchsorted(queries[order], queries[order])
-        kept = order[place < LISTED]
+        kept = order[places(queries[order]) < LISTED]
         parts.append((queries[kept], documents[kept], scores[kept]))
     queries, documents, scores = (np.concatenate(part) for part in zip(*parts, strict=True))
     return RankedLists.of_scores(queries, documents, scores, len(collection.queries), _FACTS, tolerance=TIE_TOLERANCE)
@@ -146,7 +147,7 @@ _FACTS = ModelFacts(
     checkpoint=NAME,
     layout="BM25",
     dim=0,
-    similarity="score",
+    similarity=SCORE,
     notes=(
         f"BM25 with k1 = {K1:g}, b = {B:g} and the inverse document frequency of Lucene",
         "tokens: words in lower case with their diacritics; pairs of characters of scripts without blanks",

@@ -19,6 +19,7 @@ import numpy as np
 
 from embedscope.measure.scoring import values_of_lists
 from embedscope.metrics.judgments import Judgments
+from embedscope.metrics.listing import SCORE
 from embedscope.metrics.ranked_lists import RankedLists
 from embedscope.metrics.threads import one_thread_loops, one_thread_products
 from embedscope.protocols import Float32Array, Float64Array, IntArray
@@ -209,7 +210,7 @@ def _outcome(
         kept &= ~np.isin(own, excluded.query_of_pair * n + excluded.documents)
     kept &= np.cumsum(kept, axis=1) <= k
     indptr = np.concatenate([[0], np.cumsum(kept.sum(axis=1))]).astype(np.int64)
-    facts = ModelFacts(checkpoint=built.name, layout="FAISS", dim=queries.shape[1], similarity="score")
+    facts = ModelFacts(checkpoint=built.name, layout="FAISS", dim=queries.shape[1], similarity=SCORE)
     lists = RankedLists(indptr, places[kept], scores[kept].astype(np.float64), facts, tolerance)
     return _Outcome(values_of_lists(lists, judgments, measures), lists.top(k)[0])
 

@@ -22,7 +22,7 @@ from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.ranked_lists import RankedLists
 from embedscope.models.embed import Embeddings
 from embedscope.protocols import Float32Array, Float64Array, ProgressCallback
-from embedscope.result import DataFacts, DocumentTable, QueryTable
+from embedscope.result import NO_VECTORS, DataFacts, DocumentTable, QueryTable
 from embedscope.settings import Settings
 
 WRITTEN_DEPTH = 100
@@ -30,10 +30,6 @@ WRITTEN_DEPTH = 100
 
 MOST_RELEVANT_KEPT = 90
 """Relevant documents for which a list is lengthened, so that the best wrong one stands in it."""
-
-
-NO_VECTORS = "a run has no vectors"
-"""Why something is not measured of ranked lists."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,7 +12,7 @@ import numpy as np
 
 from embedscope.errors import DataFormatError
 from embedscope.metrics.judgments import Cells
-from embedscope.protocols import Float64Array, IntArray
+from embedscope.protocols import BoolArray, Float64Array, IntArray
 from embedscope.result import ModelFacts
 
 LISTED = 1000
@@ -82,9 +82,12 @@ class RankedLists:
         """The lists without some documents of each query."""
         n = 1 + max(int(self.documents.max(initial=-1)), int(excluded.documents.max(initial=-1)))
         left_out = np.isin(self.query_of_entry * n + self.documents, excluded.query_of_pair * n + excluded.documents)
-        kept = ~left_out | (self.documents < 0)
-        indptr = np.concatenate([[0], np.cumsum(kept)])[self.indptr].astype(np.int64)
-        return replace(self, indptr=indptr, documents=self.documents[kept], scores=self.scores[kept])
+        return self.kept(~left_out | (self.documents < 0))
+
+    def kept(self, is_kept: BoolArray) -> RankedLists:
+        """The lists with some of their entries, ``is_kept`` of shape (L,)."""
+        indptr = np.concatenate([[0], np.cumsum(is_kept)])[self.indptr].astype(np.int64)
+        return replace(self, indptr=indptr, documents=self.documents[is_kept], scores=self.scores[is_kept])
 
     def top(self, k: int) -> tuple[IntArray, Float64Array]:
         """The first documents of every query and their scores, (Q, k) each; -1 and NaN behind the end of a list."""

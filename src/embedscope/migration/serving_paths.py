@@ -12,12 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from embedscope.measure.rank_metrics import PRIMARY_METRICS
-from embedscope.measure.scoring import values_of, values_of_lists
-from embedscope.metrics.accumulators import cells_in
+from embedscope.measure.scoring import block_values, values_of_lists
 from embedscope.metrics.fusion import reciprocal_rank_fusion
-from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.listing import lists_of_vectors
-from embedscope.metrics.tie_counting import TieAccumulator
 from embedscope.migration.adapter_fits import HalvedAdapter, chosen_adapter
 from embedscope.migration.model_swap import IndexPart, ModelSwap, ScoreLevel, scores_of
 from embedscope.protocols import BoolArray, Float64Array, FloatArray, ProgressCallback
@@ -69,8 +66,9 @@ def served_paths(
     sources |= {adapter.fit.kind: adapter.parts(swap) for adapter in adapters}
     fitted = {adapter.fit.kind: adapter.fit.n_fitted for adapter in adapters}
     alone = (PathKind.OLD, PathKind.NEW, PathKind.UNADAPTED, *fitted)
+    to_score = sources.keys() - {PathKind.OLD, PathKind.NEW}  # these two are ranked as every other command does it
     paths = [
-        Served(kind, float(kind is PathKind.NEW), [_alone(kind)] if kind in sources else [], fitted.get(kind, 0))
+        Served(kind, float(kind is PathKind.NEW), [_alone(kind)] if kind in to_score else [], fitted.get(kind, 0))
         for kind in alone
     ]
     chosen = chosen_adapter(adapters).fit
@@ -136,12 +134,10 @@ def measured(
         rows = slice(start, start + step)
         own = judgments.select(np.arange(n_queries)[rows])
         block = {kind: scores_of(parts, rows, swap.n_documents) for kind, parts in sources.items()}
-        for scores in block.values():
-            if own.excluded is not None:
-                scores[cells_in(own.excluded, scores, 0, 0)] = -np.inf
         for path, draws in zip(paths, values, strict=True):
             for combine, out in zip(path.draws, draws, strict=True):
-                for name, column in _values_of_block(combine(block), own, swap.tolerance).items():
+                found = block_values([(0, combine(block))], own, METRICS, tolerance=swap.tolerance)
+                for name, column in found.items():
                     out[name][rows] = column
         progress(min(start + step, n_queries), n_queries)
     fused = PathValues(Served(PathKind.FUSED, 1.0, ()), _fused_values(swap), ())
@@ -157,13 +153,6 @@ def _fused_values(swap: ModelSwap) -> Values:
         for queries, documents in sides
     ]
     return values_of_lists(reciprocal_rank_fusion(lists, facts), judgments, METRICS)
-
-
-def _values_of_block(scores: FloatArray, judgments: Judgments, tolerance: float) -> Values:
-    pair_scores = scores[judgments.query_of_pair, judgments.documents].astype(np.float64)
-    ties = TieAccumulator(judgments, pair_scores, tolerance)
-    ties.update(scores, 0, 0)
-    return values_of(METRICS, judgments, pair_scores, ties.result())
 
 
 def _averaged(path: Served, draws: Sequence[Values]) -> PathValues:

@@ -63,15 +63,8 @@ def _with_texts(lists: RankedLists) -> RankedLists:
     known = lists.documents >= 0
     if known.all():
         return lists
-    indptr = np.concatenate([[0], np.cumsum(known)])[lists.indptr].astype(np.int64)
     note = f"{np.count_nonzero(~known):,} listed documents are not of the collection, and were not reranked."
-    return replace(
-        lists,
-        indptr=indptr,
-        documents=lists.documents[known],
-        scores=lists.scores[known],
-        notes=(*lists.notes, note),
-    )
+    return replace(lists.kept(known), notes=(*lists.notes, note))
 
 
 def _scores(scorer: Scorer, pairs: list[tuple[int, int]], collection: Collection, log: Log) -> Float64Array:

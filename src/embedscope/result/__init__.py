@@ -50,6 +50,7 @@ from embedscope.result.parity import (
 from embedscope.result.perturbed import PerturbationEffect, Robustness
 from embedscope.result.provenance import DataFacts, ModelFacts, TensorAccount
 from embedscope.result.scores import (
+    NO_VECTORS,
     Distribution,
     Example,
     ExampleKind,
@@ -71,6 +72,7 @@ __all__ = [
     "LEXICAL_NAMES",
     "MAP_NAMES",
     "MOST_VALUES",
+    "NO_VECTORS",
     "ROLE_WORDS",
     "SIGNIFICANCE",
     "AdapterFit",

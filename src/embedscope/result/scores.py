@@ -26,6 +26,10 @@ class Distribution:
     density: Float64Array = field(metadata=UNWRITTEN)
 
 
+NO_VECTORS = "a run has no vectors"
+"""Why something is not measured of ranked lists."""
+
+
 @dataclass(frozen=True, slots=True)
 class Similarity:
     """Positive, negative and hard-negative similarities and how far apart they lie (conventions, section 4).

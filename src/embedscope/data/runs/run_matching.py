@@ -11,6 +11,7 @@ import numpy as np
 from embedscope.data.collection import Collection, excerpt, identity
 from embedscope.data.runs.run_entries import RunEntries
 from embedscope.errors import DataFormatError
+from embedscope.metrics.listing import SCORE
 from embedscope.metrics.ranked_lists import RankedLists
 from embedscope.protocols import Float64Array, IntArray
 from embedscope.result import ModelFacts
@@ -68,7 +69,7 @@ def lists_of_entries(entries: RunEntries, collection: Collection, *, source: str
     notes = (*entries.notes, *_notes(queries, documents, sizes, n_outside, is_of_rows=bool(collection.columns)))
     if is_judgments:
         notes = (*notes, "The lists are the judgments of the data set, with gains as scores: no system ranked them.")
-    facts = ModelFacts(source, entries.layout, 0, fingerprint=fingerprint, notes=notes, similarity="score")
+    facts = ModelFacts(source, entries.layout, 0, fingerprint=fingerprint, notes=notes, similarity=SCORE)
     return RankedLists.of_scores(query_rows, document_rows, scores, len(sizes), facts, notes=notes, outside=outside)
 
 
