@@ -451,6 +451,7 @@ class OutputSettings(Checked):
     dpi: int = option(200, "resolution of PNG pictures", count)
     junit: str | None = option(None, "checklist as JUnit XML, for a CI job", metavar="FILE")
     summary: str | None = option(None, "summary in Markdown, for a pull request", metavar="FILE")
+    card: str | None = option(None, "verdict as a picture of 1200 x 630, for a pull request", metavar="FILE.png")
     export_failures: str | None = option(None, "failed queries as training rows", metavar="OUT.json")
     export_unjudged: str | None = option(None, "likely answers that nobody judged, to be labelled", metavar="OUT.json")
     findings: bool = option(False, "print every finding with the rows that show it")
@@ -765,6 +766,15 @@ class ReportSettings(Checked):
     """Which page is drawn again."""
 
     run_folder: str = option(".", "folder that visualize has written", metavar="RUN_FOLDER")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeSettings(Checked):
+    """What is served, and to whom."""
+
+    run_folder: str = option(".", "folder of a run, or of shards", metavar="RUN_FOLDER")
+    host: str = option("127.0.0.1", "address to listen on; any but this machine's own opens it to the network")
+    port: int = option(0, "port to listen on", count_or_zero, shown_default="any that is free")
 
 
 def require_unused(reason: str, *used: tuple[Any, Iterable[str]]) -> None:

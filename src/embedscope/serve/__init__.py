@@ -1,0 +1,1 @@
+"""A run over HTTP on this machine: the page, and a query typed in."""
