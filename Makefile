@@ -32,7 +32,7 @@ demo: $(INSTALLED)
 
 check: lint types quick
 
-test: lint types unit front-end
+test: lint types front-end unit
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -47,7 +47,7 @@ quick: $(INSTALLED)
 unit: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-# Needs Node, which make test does not: what cannot run is said in one line, and is a failure where
+# Before the tests, which take axe-core from web/node_modules. Needs Node, which make test does not: what cannot run is said in one line, and is a failure where
 # EMBEDSCOPE_REQUIRE_ALL is set (.ci/run sets it).
 front-end:
 	@if command -v npm >/dev/null 2>&1; then $(MAKE) --no-print-directory front-end-checks; \

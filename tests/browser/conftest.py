@@ -19,7 +19,8 @@ ALWAYS = ("--no-sandbox", "--disable-background-networking")
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 
-def _absent(reason: str) -> None:
+def absent(reason: str) -> None:
+    """Leaves a test out, or fails it where nothing may be left out."""
     if os.environ.get("EMBEDSCOPE_REQUIRE_ALL") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
@@ -30,7 +31,7 @@ def program() -> str:
     """The path of Chromium; tests that need it are left out where it is absent."""
     found = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if found is None:
-        _absent("no Chromium on this machine (apt-get install chromium)")
+        absent("no Chromium on this machine (apt-get install chromium)")
     return str(found)
 
 
@@ -40,7 +41,7 @@ def playwright() -> Iterator[Any]:
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        _absent("playwright is not installed (pip install 'embedscope[dev]')")
+        absent("playwright is not installed (pip install 'embedscope[dev]')")
     with sync_playwright() as running:
         yield running
 

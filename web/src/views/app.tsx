@@ -100,6 +100,7 @@ export function App({ store, isPrinting }: { store: Store; isPrinting: boolean }
   const hasDrawer = (state.query !== null || state.document !== null) && WITH_DRAWER.includes(view);
   return (
     <div class={`page view-${view}`}>
+      <SkipLink />
       <header class="top">
         <p class="brand">
           <bdi>{shorten(baseName(report.model.checkpoint), 36)}</bdi>
@@ -124,11 +125,21 @@ export function App({ store, isPrinting }: { store: Store; isPrinting: boolean }
       </header>
       {(isSelecting?.(store.page) || !store.selection().isAll) && <SelectionBar store={store} />}
       <main tabIndex={-1} aria-label={titleOf(view, store.page)}>
+        {view !== 'verdict' && <h1 class="unseen">{titleOf(view, store.page)}</h1>}
         <Body store={store} />
       </main>
       {hasDrawer && <Drawer store={store} query={state.query} />}
       {view !== 'map' && view !== 'queries' && <Foot report={report} nViews={views.length} />}
     </div>
+  );
+}
+
+/** The first stop of the Tab key, past the tabs. The address says where the page stands, so that it is no link. */
+function SkipLink() {
+  return (
+    <button type="button" class="skip" onClick={() => document.querySelector('main')?.focus()}>
+      Skip to the content
+    </button>
   );
 }
 

@@ -92,7 +92,8 @@ export function Pairs({ store, pairs }: { store: Store; pairs: MinimalPairs[] })
     {
       id: '95 %',
       className: 'number',
-      cell: ({ ignored: { low, high, reason } }) => interval(low, high, 2) || <Name text={reason ?? ''} length={60} />,
+      emphasis: ({ ignored: { low } }) => (low === null ? 'is-reason' : ''),
+      cell: ({ ignored: { low, high, reason } }) => interval(low, high, 2) || <Name text={reason ?? ''} length={200} />,
     },
     { id: 'Example', className: 'pair-example', cell: ({ example }) => example && <Example texts={example} /> },
   ];

@@ -24,6 +24,7 @@ export function Detail({ store, query, onStep }: { store: Store; query: number; 
   const mode = modeOf(page, query);
   return (
     <article class="detail" aria-label="Query">
+      <h2 class="unseen">Query</h2>
       <header>
         <p class="detail-state">
           <Mark isCorrect={q.isCorrect[query] === 1} />

@@ -23,6 +23,7 @@ function Document({ store, document }: { store: Store; document: number }) {
   const { documents, points } = store.page;
   return (
     <article class="detail" aria-label="Document">
+      <h2 class="unseen">Document</h2>
       <header>
         <p class="detail-state">
           <strong>Document</strong>

@@ -25,7 +25,7 @@ export function MapView({ store }: { store: Store }) {
 function Absent({ store }: { store: Store }) {
   return (
     <div class="absent">
-      <h1>No map</h1>
+      <h2>No map</h2>
       {Object.entries(store.page.report.maps_absent).map(([name, reason]) => (
         <p key={name}>
           <MapName name={name} />: <bdi>{shorten(reason, 400)}</bdi>

@@ -13,6 +13,8 @@ import { type Column, numbers, scales, Table } from './table';
 
 const FEW = 3;
 const LABEL = 40;
+/** Characters of a name beside an axis of a picture as narrow as a phone. */
+const AXIS = 24;
 
 export function Runs({ store, compare }: { store: Store; compare: Compare }) {
   const { candidate } = useStore(store);
@@ -184,8 +186,7 @@ function Ranks(props: { store: Store; compare: Compare; candidate: number; pairs
 }
 
 function ranksData(compare: Compare, candidate: number, pairs: RankPair[]): RanksData {
-  const names = runNames(compare, LABEL);
-  const [before, after] = [names[0], names[candidate + 1]];
+  const [before, after] = [0, candidate + 1].map((place) => runNames(compare, AXIS)[place]);
   const n = pairs.reduce((sum, { rows }) => sum + rows.length, 0);
   return {
     pairs,

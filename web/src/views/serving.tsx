@@ -63,7 +63,17 @@ function choicesOf({ choices }: Thresholds): Choice[] {
 }
 
 const choiceColumns = (decimals: number): Column<Choice>[] => [
-  { id: 'Wanted precision', scope: 'row', cell: ({ wanted }) => wanted.map(percent).join(', ') },
+  {
+    id: 'Wanted precision',
+    scope: 'row',
+    cell: ({ wanted }) =>
+      wanted.map((share, i) => [
+        i > 0 && ', ',
+        <span key={share} class="number">
+          {percent(share)}
+        </span>,
+      ]),
+  },
   numbers(
     'Threshold',
     ({ threshold, reason }) =>

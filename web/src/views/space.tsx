@@ -5,7 +5,7 @@ import { Plot, PlotKey, powers } from '../charts/plot';
 import type { Geometry, Report, Space } from '../contract';
 import { count, fixed, interval, percent, shorten } from '../model/format';
 import type { Store } from '../state';
-import { Choice, FullText, OfAll, Section } from './parts';
+import { Choice, Name, OfAll, Section } from './parts';
 import { type Column, numbers, Table } from './table';
 
 const NAMES: Record<string, string> = {
@@ -206,7 +206,7 @@ function Hubs({ geometry }: { geometry: Geometry }) {
               <strong>{count(hub.wrong_occurrences)}</strong>
               <small>of {count(hub.occurrences)} lists</small>
             </span>
-            <FullText text={hub.text} />
+            <Name text={hub.text} length={240} />
           </li>
         ))}
       </ol>

@@ -34,16 +34,20 @@ export function Table<Row>(props: TableProps<Row>) {
   const { columns, rows, rowClass, groupOf } = props;
   const groups = groupOf ? [...groupsOf(rows, groupOf).values()] : [rows];
   return (
-    <div class="scroll-x">
+    <div class="scroll-x" ref={reachable}>
       <table class={props.className} aria-live={props.isLive ? 'polite' : undefined}>
         {props.caption && <caption>{props.caption}</caption>}
         <thead>
           <tr>
-            {columns.map(({ id, header = id, className }) => (
-              <th key={id} scope="col" class={className}>
-                {header}
-              </th>
-            ))}
+            {columns.map(({ id, header = id, className }) =>
+              header ? (
+                <th key={id} scope="col" class={className}>
+                  {header}
+                </th>
+              ) : (
+                <td key={id} class={className} />
+              ),
+            )}
           </tr>
         </thead>
         {groups.map((group, i) => (
@@ -58,6 +62,22 @@ export function Table<Row>(props: TableProps<Row>) {
       </table>
     </div>
   );
+}
+
+const SCROLLS = { tabindex: '0', role: 'group', 'aria-label': 'Table, scrolls sideways' };
+
+/** Lets the keyboard reach the box of a table for as long as it is too narrow for it. */
+function reachable(box: HTMLElement | null) {
+  if (!box) return;
+  const observer = new ResizeObserver(() => {
+    const isCut = box.scrollWidth > box.clientWidth;
+    for (const [name, value] of Object.entries(SCROLLS)) {
+      if (isCut) box.setAttribute(name, value);
+      else box.removeAttribute(name);
+    }
+  });
+  for (const element of [box, ...box.children]) observer.observe(element);
+  return () => observer.disconnect();
 }
 
 /** The cells of a row; `groupSize` is 0 but for the first row of a group, which has the header of all of them. */
@@ -103,7 +123,7 @@ export function scales<Row>(props: {
   className?: string;
 }): Column<Row> {
   const { legend, scale, className = 'type-scale' } = props;
-  const header = (
+  const header = legend.length > 0 && (
     <span class="scale-legend">
       {legend.map((part, i) => (
         <span key={i}>{part}</span>

@@ -97,10 +97,13 @@ function Decision(props: { verdict: Verdict; compare: Compare | null; checks: Ch
   );
 }
 
-/** A reason as a sentence: a capital, unless it starts with a path or a name with digits; a full stop. */
+/** A reason as a sentence: a capital, unless it starts with a name; a full stop; the signs that the tables have. */
 export function sentence(text: string): string {
-  const line = shorten(text, 600);
-  const isWord = /^\p{L}+([\s,:;]|$)/u.test(line);
+  const line = shorten(text, 600)
+    .replaceAll('>=', '≥')
+    .replaceAll('<=', '≤')
+    .replace(/(?<=[\s[])-(?=\d)/g, '−');
+  const isWord = /^\p{L}+([\s,;]|$)/u.test(line);
   const start = isWord ? line.charAt(0).toLocaleUpperCase('en') : line.charAt(0);
   return start + line.slice(1) + (/[.!?…]$/.test(line) ? '' : '.');
 }
