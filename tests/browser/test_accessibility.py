@@ -1,4 +1,4 @@
-"""Every view for everybody: what axe-core finds, what the keyboard reaches, what forced colours and less motion leave."""
+"""Every view for everybody: what axe-core finds, what the keyboard reaches, what forced colours leave, less motion."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ WHAT_AXE_FINDS = """async only => {
     // Tabs are links to addresses of views, not to places in the page.
     const rules = only ? { runOnly: only } : { rules: { 'skip-link': { enabled: false } } };
     const { violations } = await axe.run(document, { resultTypes: ['violations'], ...rules });
-    return violations.flatMap(({ impact, id, nodes }) => nodes.map(({ target }) => `${impact} ${id}: ${target.join(' ')}`));
+    const worded = ({ impact, id, nodes }) => nodes.map(({ target }) => `${impact} ${id}: ${target.join(' ')}`);
+    return violations.flatMap(worded);
 }"""
 
 OPENED = ("queries?query=q1", "queries?document=d1", "map?query=q1&colour=outcome", "map?document=d1")
