@@ -242,14 +242,14 @@ def time_page(browser: Any, address: str, *, packages: Path | None = None, offli
     """Seconds until a page is drawn; None where it never is."""
     context = browser.new_context(viewport=WINDOW, offline=offline)
     if packages is not None:
-        context.route("**/*", lambda route: _answer(route, packages))
+        context.route("**/*", lambda route: answer(route, packages))
     page = context.new_page()
     found = seconds_until(is_drawn, page, address, OFFLINE_PATIENCE_S if offline else PATIENCE_S)
     context.close()
     return found
 
 
-def _answer(route: Any, packages: Path) -> None:
+def answer(route: Any, packages: Path) -> None:
     """A script from the folder of packages; files and this machine as they are; nothing else."""
     url = route.request.url
     script = report_peers.cdn_script(url, packages)

@@ -26,7 +26,7 @@ import numpy as np
 import datamapplot
 points = np.load(sys.argv[1])
 plot = datamapplot.create_interactive_plot(
-    points["xy"], points["labels"], hover_text=list(points["texts"]), title="benchmark", enable_search=True
+    points["xy"], points["labels"], hover_text=list(points["texts"]), title=sys.argv[3], enable_search=True
 )
 plot.save(sys.argv[2])
 """
@@ -58,11 +58,15 @@ def write_points(folder: Path, xy: np.ndarray, texts: list[str], is_query: np.nd
     pq.write_table(table, folder / "points.parquet")
 
 
-def embedding_atlas(program: str, folder: Path) -> PeerPage | None:
-    """The web application that ``embedding-atlas --export-application`` writes."""
+def embedding_atlas(program: str, folder: Path, *columns: str) -> PeerPage | None:
+    """The web application that ``embedding-atlas --export-application`` writes of ``points.parquet``.
+
+    ``columns`` are its options that name columns beyond the text, by default ``--x x --y y``.
+    """
     version = _said([program, "--version"]).rsplit(" ", 1)[-1]
     output = folder / f"embedding-atlas-{version}"
-    words = [program, str(folder / "points.parquet"), "--text", "text", "--x", "x", "--y", "y", "--disable-projection"]
+    columns = columns or ("--x", "x", "--y", "y")
+    words = [program, str(folder / "points.parquet"), "--text", "text", *columns, "--disable-projection"]
     if not _ran([*words, "--export-application", str(output)], "embedding-atlas"):
         return None
     size = sum(file.stat().st_size for file in output.rglob("*") if file.is_file()) / 1e6
@@ -70,10 +74,10 @@ def embedding_atlas(program: str, folder: Path) -> PeerPage | None:
     return PeerPage(f"embedding-atlas {version}", output / "index.html", size, True, f"a folder of {n_files} files")
 
 
-def datamapplot(python: str, folder: Path) -> PeerPage | None:
+def datamapplot(python: str, folder: Path, title: str = "benchmark") -> PeerPage | None:
     """The page that ``datamapplot.create_interactive_plot(...).save`` writes with its default options."""
     output = folder / "datamapplot.html"
-    if not _ran([python, "-c", DATAMAPPLOT, str(folder / "points.npz"), str(output)], "datamapplot"):
+    if not _ran([python, "-c", DATAMAPPLOT, str(folder / "points.npz"), str(output), title], "datamapplot"):
         return None
     version = _said([python, "-c", "import datamapplot; print(datamapplot.__version__)"])
     size = output.stat().st_size / 1e6
