@@ -144,7 +144,7 @@ _JUDGING = ("criteria", "metrics", "seed", "draws", "attributes")
 _CLOSER = ("explain", "geometry", "robustness", "abbreviations", "deployment_cost", "wanted_precision")
 _SHOWN = ("examples", "query")
 _PRINTED = ("quiet", "json")
-_FILES = ("output", "junit", "summary")
+_FILES = ("output", "junit", "summary", "card")
 
 _TRAIN_INPUT = (
     "data", "valid", "split", "base_model", "pooling", "max_length", *PROMPTS, "device", "encode_batch_size",
@@ -187,9 +187,7 @@ COMMANDS = (
                 "output",
                 OutputSettings,
                 (
-                    "output",
-                    "junit",
-                    "summary",
+                    *_FILES,
                     "export_failures",
                     "export_unjudged",
                     "findings",

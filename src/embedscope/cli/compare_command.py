@@ -43,7 +43,8 @@ def run(settings: Settings, chosen: CompareSettings, sets: SetsSettings) -> int:
         n_others = len(found.comparison.candidates) - len(shown.candidates)
         terminal.step(f"The other {n_others} of these checkpoints against the reference: --json, report.json, page")
     terminal.verdict(found.result.verdict)
-    written = ending.write_side_files(found.result, settings, found.comparison.comparisons)
+    against = reference_of_runs(found.comparison)
+    written = ending.write_side_files(found.result, settings, found.comparison.comparisons, against)
     folder, more = settings.output.output, files_of(found, settings.output)
     if folder is not None:
         terminal.step("Drawing the pictures")
@@ -52,7 +53,6 @@ def run(settings: Settings, chosen: CompareSettings, sets: SetsSettings) -> int:
         )
         terminal.files(folder, names)
     terminal.side_files(written)
-    against = reference_of_runs(found.comparison)
     before = {name: metric.value for name, metric in found.runs[against.name].metrics.items()}
     terminal.verdict_line(found.result, against.difference, before)
     return ending.finish(settings, found.result.verdict, report(found.result) | more["more_report"], terminal, started)

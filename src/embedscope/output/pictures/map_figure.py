@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -16,9 +15,9 @@ from embedscope.output.pictures.map_artists import (
     ROLE_NAMES,
     draw_links,
     draw_points,
+    frame,
     link_key,
     role_key,
-    without_ticks,
 )
 from embedscope.output.pictures.text_layout import ellipsis
 from embedscope.output.pictures.theme_labels import draw_theme_labels
@@ -63,7 +62,7 @@ def draw_map(result: Mapped, name: str, *, color_by: str | None = None) -> Figur
     bottom = _LEGEND_HEIGHT + _ROW_HEIGHT * len(legend)
     height = _HEIGHT - bottom - style.header_height(2)
     axes = style.axes_at(figure, style.MARGIN, bottom, _WIDTH - 2 * style.MARGIN, height)
-    _frame(axes, layout.xy)
+    frame(axes, layout.xy)
     n = len(points.roles)
     size = float(np.clip(42 * (1_000 / n) ** 0.75, 4, 48))
     sizes = {role: size * share for role, share in _ROLE_SIZE.items()}
@@ -100,17 +99,6 @@ def _subtitles(layout: MapLayout, points: Points, similarity: str) -> tuple[str,
     if similarity == "dot":
         second = f"Laid out by direction: {MAP_BY_DIRECTION}. Far distances and sizes of groups mean nothing."
     return first, second
-
-
-def _frame(axes: Axes, xy: Float32Array) -> None:
-    """Limits that show every point, at one scale for both axes."""
-    low, high = xy.min(axis=0), xy.max(axis=0)
-    middle, extent = (low + high) / 2, np.maximum(high - low, 1e-3) * 1.06
-    box = axes.get_window_extent()
-    unit = max(extent[0] / box.width, extent[1] / box.height)  # data units a pixel
-    axes.set_xlim(middle[0] - unit * box.width / 2, middle[0] + unit * box.width / 2)
-    axes.set_ylim(middle[1] - unit * box.height / 2, middle[1] + unit * box.height / 2)
-    without_ticks(axes)
 
 
 def links_drawn(xy: Float32Array, points: Points) -> BoolArray:

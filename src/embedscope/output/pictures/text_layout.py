@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import count
 from os.path import commonprefix
@@ -96,6 +97,20 @@ def ellipsis(text: str, limit: float, measure: Measure = display_width) -> str:
             high = middle - 1
         width_of_one = width / middle
     return _cut(pieces, low)
+
+
+def abridged(text: str, limit: float, measure: Measure = display_width) -> str:
+    """``text``, or its beginning and end with an ellipsis between: of a path or a name with a number both tell."""
+    pieces = clusters(text)
+
+    def with_gap(n: int) -> str:
+        head, tail = "".join(pieces[: n - n // 2]), "".join(pieces[len(pieces) - n // 2 :])
+        return head.rstrip() + ELLIPSIS + tail.lstrip()
+
+    if measure(text) <= limit:
+        return text
+    fitting = bisect_right(range(1, len(pieces)), limit, key=lambda n: measure(with_gap(n)))
+    return with_gap(fitting)
 
 
 def differing_parts(texts: Sequence[str], fit: Callable[[str], str]) -> list[str]:
