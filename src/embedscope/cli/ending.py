@@ -41,7 +41,8 @@ def terminal_of(settings: Settings) -> Terminal:
     """The terminal as the settings want it; who asks for a closer look wants to see it."""
     own, output = settings.measure, settings.output
     is_closer = own.geometry or own.robustness or own.deployment_cost or bool(own.wanted_precision or own.explain)
-    return Terminal(quiet=output.quiet, json=output.json, verbose=output.verbose or is_closer)
+    verbose = output.verbose or is_closer
+    return Terminal(quiet=output.quiet, json=output.json, verbose=verbose, breaks_silence=True)
 
 
 def require_writable(output: OutputSettings, pictures: Sequence[str] = ()) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
@@ -105,7 +106,7 @@ def draw_card_of_sets(found: SeveralSets) -> Figure:
 def _card(verdict: Verdict, model: str, on: str, size: str, figures: Sequence[_Shown]) -> Figure:
     """Everything but the panel on the right."""
     figure = Figure(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI)
-    style.FigureCanvasAgg(figure)
+    FigureCanvasAgg(figure)
     colour, sign = _LOOKS[verdict.outcome]
     figure.add_artist(Rectangle((0, 0), 18 / WIDTH, 1, color=colour))
     _write(figure, f"{sign} {verdict.outcome.value.capitalize()}", (_LEFT, 40), _WORD, color=colour, weight="bold")
@@ -211,8 +212,10 @@ def _draw_map(figure: Figure, result: Result, points: Points, layout: MapLayout)
     )
     size = float(np.clip(30 * (1_000 / len(is_query)) ** 0.75, 5, 40))
     for depth, (name, rows, colour, marker, share, alpha) in enumerate(kinds):
-        look: dict[str, Any] = {"facecolor": colour, "edgecolor": style.PAPER, "alpha": alpha, "zorder": 3 + depth, "gid": name}
-        axes.scatter(*layout.xy[rows].T, s=size * share, marker=marker, linewidth=0.3, **look)
+        axes.scatter(
+            layout.xy[rows, 0], layout.xy[rows, 1], s=size * share, marker=marker, facecolor=colour,
+            edgecolor=style.PAPER, linewidth=0.3, alpha=alpha, zorder=3 + depth, gid=name,
+        )  # fmt: skip
     broad = [theme for theme in result.themes if theme.level == 0][:_N_THEMES]
     draw_theme_labels(axes, layout.xy, broad, layout.name)
     keys = [
