@@ -178,6 +178,10 @@ def column_role(text: str) -> str:
 # --- the settings of a run ----------------------------------------------------------------------------------------
 
 
+SET = "{set}"
+"""Stands in the name of a file of vectors, a ranking or a reference for the folder name of each data set."""
+
+
 class Pooling(StrEnum):
     """How token vectors become one vector of a text."""
 

@@ -136,6 +136,7 @@ _DATA = (
 _MODEL = Group("model", ModelSettings)
 _CACHE = ("cache_dir", "no_cache")
 _HEAD = ("head_module", "activation", "weights")
+_LISTS = ("head", "rerank", "rerank_depth", "fuse", "fusion", "fusion_weights")
 _PLAIN_ENCODING = (
     "base_model", *_HEAD, "pooling", "max_length", *PROMPTS, "similarity", "batch_size", "device", *_CACHE,
 )  # fmt: skip
@@ -205,7 +206,7 @@ COMMANDS = (
         (
             Group("runs", CompareSettings),
             *_DATA,
-            Group("model", ModelSettings, ("baseline", *_ENCODING)),
+            Group("model", ModelSettings, ("baseline", *_LISTS, *_ENCODING)),
             Group("judging", MeasureSettings, (*_JUDGING, *_SHOWN)),
             Group("maps", MapSettings, ("skip_umap", "skip_tsne")),
             Group("output", OutputSettings, (*_FILES, "format", "dpi", "gate", *_PRINTED)),
