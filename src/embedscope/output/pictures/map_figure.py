@@ -19,7 +19,7 @@ from embedscope.output.pictures.map_artists import (
     link_key,
     role_key,
 )
-from embedscope.output.pictures.text_layout import ellipsis
+from embedscope.output.pictures.text_layout import ellipsis, names_apart
 from embedscope.output.pictures.theme_labels import draw_theme_labels
 from embedscope.protocols import BoolArray, Float32Array, Role
 from embedscope.result import MAP_NAMES, MapLayout, Mapped, Points
@@ -130,7 +130,7 @@ def _values(result: Mapped, points: Points, column: str) -> list[str]:
     of_query = stated[column]
     found = Counter(value for row in rows if (value := of_query[row]) is not None)
     frequent = sorted(found, key=lambda value: (-found[value], value))[: len(style.VALUE_COLOURS)]
-    place = {value: ellipsis(style.shown(value), _VALUE_WIDTH) for value in frequent}
+    place = dict(zip(frequent, names_apart([style.shown(value) for value in frequent], _VALUE_WIDTH), strict=True))
     return [_NONE if (value := of_query[row]) is None else place.get(value, _OTHER) for row in rows]
 
 

@@ -130,6 +130,18 @@ def differing_parts(texts: Sequence[str], fit: Callable[[str], str]) -> list[str
     return shown
 
 
+def names_apart(names: Sequence[str], limit: float, measure: Measure = display_width) -> list[str]:
+    """Names of at most ``limit`` that stay apart: the middle gives way, else the beginning that some of them share."""
+    short = [abridged(name, limit, measure) for name in names]
+    if len(set(short)) == len(set(names)):
+        return short
+
+    def fit(text: str) -> str:
+        return ellipsis(text, limit, measure)
+
+    return [fit(part) for part in differing_parts(names, fit)]
+
+
 def _end_from(text: str, start: int, fit: Callable[[str], str]) -> str:
     """The end of ``text`` from ``start`` after an ellipsis, with as many words before it as leave it whole."""
     end = ELLIPSIS + text[start:]
