@@ -107,6 +107,17 @@ def test_a_run_is_a_baseline_and_against_its_own_vectors_nothing_differs(
     assert differences == [0.0, 0.0]
 
 
+def test_a_reference_that_is_cut_off_earlier_is_a_reason_of_the_verdict(
+    collection: Collection, embeddings: Embeddings
+) -> None:
+    result = result_of(collection, Embedded(embeddings, baselines={"run.trec": lists_of(embeddings, 3)}), SETTINGS)
+    assert len(result.caveats) == 1
+    assert result.caveats[0].startswith("'run.trec' lists up to 3 documents a query and ")
+    assert result.verdict.reasons[2] == result.caveats[0]
+    alone = result_of(collection, Embedded(lists_of(embeddings, 3)), SETTINGS)
+    assert alone.caveats == ()
+
+
 def test_a_query_lost_to_a_document_that_the_data_set_does_not_have_has_a_list_and_says_so(
     collection: Collection, embeddings: Embeddings
 ) -> None:

@@ -48,7 +48,7 @@ from embedscope.measure.projections import projected_spaces
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.rank_metrics import PRIMARY_METRICS, measure_metrics, power_of
 from embedscope.measure.ranked import Ranked, facts_of, rank
-from embedscope.measure.same_data import require_same_data
+from embedscope.measure.same_data import require_same_data, unequal_depths
 from embedscope.measure.scoring import bound_of, rank_values, values_of_lists
 from embedscope.measure.similarity import DocumentSummary, measure_similarity
 from embedscope.metrics.norms import directions_of
@@ -303,7 +303,10 @@ def measure(
     leakage = None if training is None else measure_leakage(collection, training.collection, train_name=training.name)
     if lexical is not None:
         scored = replace(scored, lexical_baseline=lexical.stronger, lexical_baselines=lexical.means)
-    return replace(scored, references=references, heatmap=heatmap, leakage=leakage)
+    others = {**embedded.baselines, **embedded.old_runs}
+    depths = [unequal_depths({scored.model.checkpoint: embedded.system, name: one}) for name, one in others.items()]
+    caveats = tuple(said for said in depths if said is not None)
+    return replace(scored, references=references, heatmap=heatmap, leakage=leakage, caveats=caveats)
 
 
 def _lexical_values(ranked: Ranked, settings: Settings, *, with_bm25: bool) -> LexicalValues | None:

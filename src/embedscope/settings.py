@@ -156,6 +156,13 @@ share = real(lambda x: 0 <= x < 1, "a share from 0 (no validation) to below 1")
 precision = real(lambda x: 0 < x <= 1, "a precision above 0 and at most 1, such as 0.9")
 
 
+def png_file(text: str) -> str:
+    """``text`` if it names a PNG file; raises ValueError otherwise."""
+    if not text.lower().endswith(".png"):
+        raise ValueError(f"expected the name of a .png file, not '{text}'")
+    return text
+
+
 COLUMN_ROLES = ("query", "positive", "negatives", "label", "group", "metadata")
 """What a column of a data set may be, in the order in which they are shown."""
 
@@ -169,6 +176,10 @@ def column_role(text: str) -> str:
 
 
 # --- the settings of a run ----------------------------------------------------------------------------------------
+
+
+SET = "{set}"
+"""Stands in the name of a file of vectors, a ranking or a reference for the folder name of each data set."""
 
 
 class Pooling(StrEnum):
@@ -451,7 +462,9 @@ class OutputSettings(Checked):
     dpi: int = option(200, "resolution of PNG pictures", count)
     junit: str | None = option(None, "checklist as JUnit XML, for a CI job", metavar="FILE")
     summary: str | None = option(None, "summary in Markdown, for a pull request", metavar="FILE")
-    card: str | None = option(None, "verdict as a picture of 1200 x 630, for a pull request", metavar="FILE.png")
+    card: str | None = option(
+        None, "verdict as a picture of 1200 x 630, for a pull request", png_file, metavar="FILE.png"
+    )
     export_failures: str | None = option(None, "failed queries as training rows", metavar="OUT.json")
     export_unjudged: str | None = option(None, "likely answers that nobody judged, to be labelled", metavar="OUT.json")
     findings: bool = option(False, "print every finding with the rows that show it")

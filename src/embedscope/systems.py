@@ -91,7 +91,8 @@ def require_encoder(names: Sequence[str], settings: Settings) -> None:
         require_unused(NO_VECTORS, (own, (*PROMPTS, *used)))
     encoded = [name for name in systems if not (_is_embedding_file(name, settings) or _is_run(name, settings))]
     if not encoded:
-        require_unused("no text is encoded where vectors were made before", (own, (*PROMPTS, "head")))
+        idle = ("backend", "precision", "batch_size") if own.rerank is None else ()
+        require_unused("no text is encoded where vectors or lists were made before", (own, (*PROMPTS, "head", *idle)))
     if not any(map(is_endpoint, encoded)):
         require_unused("only an endpoint (http://HOST/v1) is asked for a model by name", (own, ("model",)))
     elif all(map(is_endpoint, encoded)) and own.rerank is None:

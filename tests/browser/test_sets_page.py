@@ -60,3 +60,27 @@ def test_no_name_or_folder_of_a_set_becomes_program_or_leads_elsewhere(open_repo
     assert page.evaluate("window.pwned") is None
     assert {link.get_attribute("href") for link in page.locator(".sets a").all()} == {"sets/fine/report.html"}
     assert report.complaints == []
+
+
+def test_long_names_stay_apart_and_the_page_stays_within_a_phone(open_report: Opener) -> None:
+    found = tiny.sets()
+    names = [f"a_set_whose_name_is_long_and_has_no_blank_at_all_{number}" for number in range(len(found.sets))]
+    sets = tuple(replace(each, name=name) for each, name in zip(found.sets, names, strict=True))
+    page = open_report(payload(sets=sets), viewport={"width": 390, "height": 844}).page
+    shown = page.locator(".sets tbody th a").all_inner_texts()
+    assert len(set(shown)) == len(names)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    score = page.locator(".sets tbody tr >> nth=0").locator("td.strong").first.bounding_box()
+    assert score["x"] + score["width"] <= 390
+
+
+def test_the_lexical_baseline_is_named_as_it_was_measured(open_report: Opener) -> None:
+    found = tiny.sets()
+    both = tuple(
+        replace(each, lexical_baseline=name) for each, name in zip(found.sets, ("BM25", "n-grams"), strict=True)
+    )
+    page = open_report(payload(sets=both)).page
+    said = "Lexical is the stronger baseline of each set: BM25 on 1 set and n-grams on 1 set."
+    assert page.locator("section", has_text="Means over the sets").locator(".note").inner_text() == said
+    page = open_report(payload(sets=tuple(replace(each, lexical_baseline="n-grams") for each in both))).page
+    assert "Lexical is n-grams on every set." in page.inner_text("main")

@@ -395,3 +395,16 @@ def test_hostile_names_and_texts_of_several_runs_stay_texts(open_report: Opener)
     assert is_inert()
     assert report.complaints == []
     assert {url.split(":")[0] for url in report.requests} <= {"file", "about", "data"}
+
+
+def test_long_names_of_runs_leave_the_figures_in_sight_on_a_phone(open_report: Opener) -> None:
+    payload = tiny.comparison_payload()
+    for number, run in enumerate(payload["compare"]["runs"]):
+        run["label"] = f"models/{'a-long-name-without-a-blank-' * 3}{number}/epoch{number}.safetensors"
+    page = open_report(payload, "compare", viewport={"width": 390, "height": 844}).page
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.click("summary:has-text('Every run')")
+    names = page.locator(".runs tbody >> nth=0").locator("th[scope=row]").all_inner_texts()
+    assert len(set(names)) == 3
+    value = page.locator(".runs tbody tr >> nth=0").locator("td.number").first.bounding_box()
+    assert value["x"] + value["width"] <= 390

@@ -257,6 +257,11 @@ def an_example_that_the_data_lacks(folder: Path) -> list[str | Path]:
     return [*with_vectors(folder, lambda columns: None), "--query", "no such query"]
 
 
+@case("--precision, --batch-size would change nothing: no text is encoded")
+def options_of_an_encoder_where_a_ranking_is_judged(folder: Path) -> list[str | Path]:
+    return ["--run", "bm25", "--data", write_rows(folder / "g.json"), "--batch-size", "8", "--precision", "bfloat16"]
+
+
 @case("Choose another --summary")
 def a_file_where_the_summary_folder_should_be(folder: Path) -> list[str | Path]:
     path = data(folder, "x")

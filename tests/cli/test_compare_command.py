@@ -251,3 +251,15 @@ def test_a_base_model_is_run_once_for_all_heads_and_not_at_all_from_the_cache(
     again = run(capsys, *compare, "--draws", "200", *cache)
     assert encoded == []
     assert (again.status, again.out) == (0, first.out)
+
+
+def test_a_run_that_is_cut_off_before_the_other_is_a_reason_of_the_verdict(
+    scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(capsys, "evaluate", "--embeddings", scene / "other.npz", *rest(scene), "--output", tmp_path / "whole")
+    lines = (tmp_path / "whole" / "run.trec").read_text(encoding="utf-8").splitlines(keepends=True)
+    short = tmp_path / "short.trec"
+    short.write_text("".join(line for line in lines if int(line.split()[3]) <= 2), encoding="utf-8")
+    report = report_of(capsys, "compare", short, scene / "run" / "epoch10.npz", *rest(scene))
+    assert any("lists up to 2 documents a query" in reason for reason in report["verdict"]["reasons"])
+    assert report["verdict"]["reasons"][2:3] == report["caveats"]

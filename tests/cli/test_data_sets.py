@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from xml.etree import ElementTree
 
 import jsonschema
 import pytest
+from tests.support import tiny_run as tiny
 from tests.support.scene import rows, run, snapshot, write_rows, write_vectors
 
 from embedscope.output.run_folder import write_json
+from embedscope.output.terminal import Terminal
 
 SCHEMA = json.loads(files("embedscope.output.page").joinpath("schema.json").read_text(encoding="utf-8"))
 FEW = ["--draws", "500"]
@@ -60,6 +63,37 @@ def test_the_table_has_a_row_a_set_and_one_of_the_mean(
     assert "forgetting" in done.out or "surely worse than" in done.out
     assert done.out.rstrip().splitlines()[-1].startswith("VERDICT: REGRESSION | score=0.")
     assert "What each set says in full: --output DIR" in done.err
+
+
+def test_the_name_of_the_only_set_is_filled_in_too(
+    scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new, old, out = str(scene / "new-{set}.npz"), str(scene / "old-{set}.npz"), tmp_path / "out"
+    data = ["--data", scene / "all" / "beta.json", *FEW, "--output", out]
+    assert run(capsys, "evaluate", "--embeddings", new, "--baseline", old, *data).status == 0
+    assert json.loads((out / "report.json").read_text())["inputs"]["baseline"] == str(scene / "old-beta.npz")
+    assert run(capsys, "compare", old, new, *data, "--skip-maps", "--dpi", "40").status == 0
+    assert set(json.loads((out / "report.json").read_text())["runs"]) == {
+        str(scene / "old-beta.npz"), str(scene / "new-beta.npz")
+    }  # fmt: skip
+
+
+def test_a_name_with_codes_leaves_the_columns_where_they_are_and_the_lexical_baseline_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    found = tiny.sets()
+    sets = [replace(each, lexical_baseline=name) for each, name in zip(found.sets, ("BM25", "n-grams"), strict=True)]
+    sets[0] = replace(sets[0], name="a\x1b[2Jb\u202e")
+    Terminal().sets(replace(found, sets=tuple(sets)))
+    shown = capsys.readouterr().out
+    head, first, second = shown.splitlines()[2:5]
+    assert first.startswith(r"  a\x1b[2Jb\u202e ")
+    assert len(head.rstrip()) >= len(first.rstrip())
+    assert first.index(" 4 ") == second.index(" 4 ")
+    assert "lexical is the stronger baseline on each set: BM25 on 1 set and character n-grams on 1 set" in shown
+    Terminal().sets(replace(found, sets=tuple(replace(each, lexical_baseline="n-grams") for each in sets)))
+    assert "on each set: character n-grams\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("columns", ["60", "80", "200"])

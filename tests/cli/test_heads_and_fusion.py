@@ -85,6 +85,19 @@ def test_fused_and_reranked_lists_are_judged_with_their_names(desk: Path, capsys
     assert report(desk)["inputs"]["rerank"] == str(desk / "cross")
 
 
+def test_compare_reranks_the_candidates_and_leaves_a_named_baseline_as_it_is(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["late", "--baseline", "m3", "--rerank", "cross", "--rerank-depth", "3"]
+    paths = [desk / word if (desk / word).exists() else word for word in words]
+    common = ("--data", desk / "data.json", "--output", desk / "out", "--cache-dir", desk / "cache", "--draws", "200")
+    done = run(capsys, "compare", *paths, *common, "--dpi", "40")
+    assert done.status == 0, done.err
+    models = {name: each["model"]["checkpoint"] for name, each in report(desk)["runs"].items()}
+    late, m3 = str(desk / "late"), str(desk / "m3")
+    assert models == {m3: m3, late: f"{late}, reranked by {desk / 'cross'}"}
+
+
 def test_a_run_file_is_fused_and_reranked_as_the_checkpoint_that_it_is_of(
     desk: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

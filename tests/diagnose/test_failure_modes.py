@@ -239,6 +239,9 @@ def test_the_hubs_of_the_title_are_those_of_its_share() -> None:
     found = {c.finding.code: c.finding for c in failure_findings(typed, modes, resampler(typed))}["hub-wins"]
     assert found.title == "1 document wins 22 % of the queries, whatever is asked"
     assert found.effect == 9 / 40
+    assert "or centre the vectors" in found.action
+    of_lists = failure_findings(typed, modes, resampler(typed), has_vectors=False)
+    assert {c.finding.code: c.finding for c in of_lists}["hub-wins"].action.endswith("Train with them as negatives.")
 
 
 def test_a_query_without_any_known_word_is_an_outlier() -> None:

@@ -56,6 +56,7 @@ export interface Report {
   };
   leakage: Leakage | null;
   power: Power | null;
+  caveats?: string[];
   findings: Finding[];
   failure_modes?: {
     [k: string]: number;
@@ -1022,6 +1023,7 @@ export interface SetResult {
   comparisons: Comparison[];
   checklist: Check[];
   verdict: Verdict;
+  lexical_baseline?: string;
 }
 /**
  * Means over the sets, each counted once. Intervals rest on the queries within the sets: the sets are fixed. ``lexical`` are the means of the lexical baseline, of each set the stronger one. Wins, losses and ties of the ``comparisons`` count the queries of all sets.

@@ -136,6 +136,7 @@ _DATA = (
 _MODEL = Group("model", ModelSettings)
 _CACHE = ("cache_dir", "no_cache")
 _HEAD = ("head_module", "activation", "weights")
+_LISTS = ("head", "rerank", "rerank_depth", "fuse", "fusion", "fusion_weights")
 _PLAIN_ENCODING = (
     "base_model", *_HEAD, "pooling", "max_length", *PROMPTS, "similarity", "batch_size", "device", *_CACHE,
 )  # fmt: skip
@@ -144,7 +145,7 @@ _JUDGING = ("criteria", "metrics", "seed", "draws", "attributes")
 _CLOSER = ("explain", "geometry", "robustness", "abbreviations", "deployment_cost", "wanted_precision")
 _SHOWN = ("examples", "query")
 _PRINTED = ("quiet", "json")
-_FILES = ("output", "junit", "summary")
+_FILES = ("output", "junit", "summary", "card")
 
 _TRAIN_INPUT = (
     "data", "valid", "split", "base_model", "pooling", "max_length", *PROMPTS, "device", "encode_batch_size",
@@ -187,9 +188,7 @@ COMMANDS = (
                 "output",
                 OutputSettings,
                 (
-                    "output",
-                    "junit",
-                    "summary",
+                    *_FILES,
                     "export_failures",
                     "export_unjudged",
                     "findings",
@@ -207,7 +206,7 @@ COMMANDS = (
         (
             Group("runs", CompareSettings),
             *_DATA,
-            Group("model", ModelSettings, ("baseline", *_ENCODING)),
+            Group("model", ModelSettings, ("baseline", *_LISTS, *_ENCODING)),
             Group("judging", MeasureSettings, (*_JUDGING, *_SHOWN)),
             Group("maps", MapSettings, ("skip_umap", "skip_tsne")),
             Group("output", OutputSettings, (*_FILES, "format", "dpi", "gate", *_PRINTED)),

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from embedscope.cli import ending
-from embedscope.cli.data_sets import compare_sets, data_sets, with_data
+from embedscope.cli.data_sets import compare_sets, data_sets, on_one_set, with_data
 from embedscope.comparison.comparing import ComparedRuns, compare
 from embedscope.decide.reference import reference_of_runs
 from embedscope.output.page.sections import animation_section, comparison_section, timeline_section_of
@@ -31,10 +31,11 @@ def run(settings: Settings, chosen: CompareSettings, sets: SetsSettings) -> int:
     if len(named) > 1:
         return compare_sets(settings, chosen, named)
     settings = with_data(settings, named)
+    checkpoints = tuple(on_one_set(name, settings.data.data) for name in chosen.checkpoints)
     terminal = ending.terminal_of(settings)
     ending.require_writable(settings.output, PICTURES)
     skip_maps = chosen.skip_maps or settings.output.output is None
-    found = compare(*chosen.checkpoints, settings=settings, skip_maps=skip_maps, log=terminal)
+    found = compare(*checkpoints, settings=settings, skip_maps=skip_maps, log=terminal)
     shown = shown_of(found)
     if found.timeline is not None:
         terminal.timeline(found.timeline)
@@ -43,7 +44,8 @@ def run(settings: Settings, chosen: CompareSettings, sets: SetsSettings) -> int:
         n_others = len(found.comparison.candidates) - len(shown.candidates)
         terminal.step(f"The other {n_others} of these checkpoints against the reference: --json, report.json, page")
     terminal.verdict(found.result.verdict)
-    written = ending.write_side_files(found.result, settings, found.comparison.comparisons)
+    against = reference_of_runs(found.comparison)
+    written = ending.write_side_files(found.result, settings, found.comparison.comparisons, against)
     folder, more = settings.output.output, files_of(found, settings.output)
     if folder is not None:
         terminal.step("Drawing the pictures")
@@ -52,7 +54,6 @@ def run(settings: Settings, chosen: CompareSettings, sets: SetsSettings) -> int:
         )
         terminal.files(folder, names)
     terminal.side_files(written)
-    against = reference_of_runs(found.comparison)
     before = {name: metric.value for name, metric in found.runs[against.name].metrics.items()}
     terminal.verdict_line(found.result, against.difference, before)
     return ending.finish(settings, found.result.verdict, report(found.result) | more["more_report"], terminal, started)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from embedscope.output.picture_process import PICTURES, Drawing
-from embedscope.settings import CompareSettings, SetsSettings, Settings
+from embedscope.settings import SET, CompareSettings, SetsSettings, Settings
 
 if TYPE_CHECKING:
     from embedscope.comparison.runs_on_sets import SetRuns
@@ -28,8 +28,21 @@ def data_sets(sets: SetsSettings, settings: Settings) -> dict[str, str]:
 
 
 def with_data(settings: Settings, sets: Mapping[str, str]) -> Settings:
-    """The settings with the only data set, if there is one."""
-    return settings.with_options(data=next(iter(sets.values()), None))
+    """The settings with the only data set, if there is one, in the names of files too."""
+    data, own = next(iter(sets.values()), None), settings.model
+    files = {"embeddings": own.embeddings, "run": own.run, "baseline": own.baseline}
+    named = {name: on_one_set(path, data) for name, path in files.items() if path is not None}
+    return settings.with_options(data=data, **named)
+
+
+def on_one_set(path: str, data: str | None) -> str:
+    """``path`` with the folder name of the only data set where `SET` stands."""
+    if SET not in path or data is None:
+        return path
+    from embedscope.data.readers.set_folders import folder_names, named_sets
+
+    (folder,) = folder_names([*named_sets([data])]).values()
+    return path.replace(SET, folder)
 
 
 def evaluate_sets(settings: Settings, sets: Mapping[str, str]) -> int:

@@ -35,7 +35,7 @@ TRAINING: dict[str, Any] = {"epochs": 40, "learning_rate": 1e-3, "hard_neg_again
 def run(settings: Settings) -> int:
     """Train a head over the packaged all-MiniLM-L6-v2, hold it against its base, draw it; the exit status."""
     chosen = settings.output
-    terminal = Terminal(quiet=chosen.quiet or chosen.json)
+    terminal = Terminal(quiet=chosen.quiet or chosen.json, breaks_silence=True)
     output = Path(str(chosen.output))
     base, checkpoints = packaged_model(), output / "checkpoints"
     best = str(checkpoints / BEST)

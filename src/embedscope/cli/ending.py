@@ -6,11 +6,13 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embedscope.attribute_packs import load_pack
 from embedscope.cli.main import DONE, RETRAIN, UNSETTLED
 from embedscope.data.collection import Row
+from embedscope.decide.reference import Reference, reference_of
 from embedscope.diagnose.failing_rows import failing_rows, rows_as_json
 from embedscope.diagnose.unjudged import unjudged_pairs
 from embedscope.output.junit import junit_of_sets, junit_xml
@@ -39,7 +41,8 @@ def terminal_of(settings: Settings) -> Terminal:
     """The terminal as the settings want it; who asks for a closer look wants to see it."""
     own, output = settings.measure, settings.output
     is_closer = own.geometry or own.robustness or own.deployment_cost or bool(own.wanted_precision or own.explain)
-    return Terminal(quiet=output.quiet, json=output.json, verbose=output.verbose or is_closer)
+    verbose = output.verbose or is_closer
+    return Terminal(quiet=output.quiet, json=output.json, verbose=verbose, breaks_silence=True)
 
 
 def require_writable(output: OutputSettings, pictures: Sequence[str] = ()) -> None:
@@ -47,28 +50,58 @@ def require_writable(output: OutputSettings, pictures: Sequence[str] = ()) -> No
     side_files = {
         "--junit": output.junit,
         "--summary": output.summary,
+        "--card": output.card,
         "--export-failures": output.export_failures,
         "--export-unjudged": output.export_unjudged,
     }
     check_destinations(output.output, side_files, [f"{name}.{output.format}" for name in pictures])
 
 
-def write_side_files(result: Result, settings: Settings, comparisons: Sequence[Comparison] | None = None) -> list[str]:
-    """JUnit file, Markdown summary, rows of the failures, answers to be judged, where asked for; their paths."""
+def write_side_files(
+    result: Result,
+    settings: Settings,
+    comparisons: Sequence[Comparison] | None = None,
+    reference: Reference | None = None,
+) -> list[str]:
+    """JUnit file, Markdown summary, card, rows of the failures, answers to be judged, where asked for; their paths.
+
+    ``comparisons`` and ``reference`` are those of several runs; else the result has its own.
+    """
     checks, verdict = result.checklist, result.verdict
     shown = result.comparisons if comparisons is None else comparisons
     junit, summary = partial(junit_xml, checks, verdict), partial(markdown_summary, result, checks, verdict, shown)
-    return _write([result], settings, junit=junit, summary=summary)
+    return _write([result], settings, junit=junit, summary=summary, card=partial(_card, result, reference))
 
 
 def write_side_files_of_sets(found: SetRuns, settings: Settings) -> list[str]:
     """The same of several sets: a table and a test suite of them all, the rows of one set after those of another."""
     junit, summary = partial(junit_of_sets, found.found), partial(markdown_of_sets, found.found)
-    return _write([*found.results.values()], settings, junit=junit, summary=summary)
+    card = partial(_card_of_sets, found)
+    return _write([*found.results.values()], settings, junit=junit, summary=summary, card=card)
+
+
+def _card(result: Result, reference: Reference | None) -> bytes:
+    from embedscope.output import pictures
+
+    found = reference or reference_of(result)
+    return pictures.drawn(
+        pictures.draw_card(result, None if found is None else found.difference), dpi=pictures.CARD_DPI
+    )()
+
+
+def _card_of_sets(found: SetRuns) -> bytes:
+    from embedscope.output import pictures
+
+    return pictures.drawn(pictures.draw_card_of_sets(found.found), dpi=pictures.CARD_DPI)()
 
 
 def _write(
-    results: Sequence[Result], settings: Settings, *, junit: Callable[[], str], summary: Callable[[], str]
+    results: Sequence[Result],
+    settings: Settings,
+    *,
+    junit: Callable[[], str],
+    summary: Callable[[], str],
+    card: Callable[[], bytes],
 ) -> list[str]:
     output = settings.output
     written = []
@@ -78,6 +111,9 @@ def _write(
     if output.summary is not None:
         write_text(output.summary, summary(), option="--summary")
         written.append(output.summary)
+    if output.card is not None:
+        write_bytes(Path(output.card), card(), option="--card")
+        written.append(output.card)
     if output.export_failures is not None:
         rows = [row for result in results for row in _failing_rows(result, settings)]
         write_text(output.export_failures, rows_text(rows_as_json(rows)), option="--export-failures")

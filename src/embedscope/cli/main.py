@@ -20,6 +20,7 @@ from signal import SIGTERM
 from embedscope import __version__
 from embedscope.cli.arguments import COMMANDS, Command
 from embedscope.errors import EmbedscopeError
+from embedscope.output.silence import SILENCE
 from embedscope.output.streams import STDERR, STDOUT, fill_standard_streams, say
 
 DONE, RETRAIN, UNUSABLE, UNSETTLED = 0, 1, 2, 3
@@ -75,7 +76,8 @@ def _run(words: Sequence[str]) -> int:
     if arguments.command is None:
         parser.print_help()
         return UNUSABLE
-    return command_named(arguments.command).run(arguments)
+    with SILENCE.watched():
+        return command_named(arguments.command).run(arguments)
 
 
 class Terminated(BaseException):

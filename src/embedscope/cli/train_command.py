@@ -18,7 +18,7 @@ from embedscope.train.merged_settings import merged
 def run(settings: TrainSettings, stated: frozenset[str]) -> int:
     """Train, and print how it ended; the exit status. ``stated`` are the settings that the command line names."""
     started = time.perf_counter()
-    terminal = Terminal(quiet=settings.quiet, json=settings.json)
+    terminal = Terminal(quiet=settings.quiet, json=settings.json, breaks_silence=True)
     fitted = fit(merged(settings, stated, terminal), terminal)
     _say_outcome(fitted.record, fitted.folder / BEST, terminal)
     terminal.files(fitted.folder, fitted.files)

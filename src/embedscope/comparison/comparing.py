@@ -16,6 +16,7 @@ from embedscope.errors import InvalidOptionError, TooFewPointsError
 from embedscope.log import SILENT, Log
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.ranked import Ranked, rank
+from embedscope.measure.same_data import unequal_depths
 from embedscope.models.embed import Embeddings
 from embedscope.pipeline import (
     TrainingFile,
@@ -195,6 +196,10 @@ def judge_runs(
     mapped, animations = _with_maps(
         diagnosed, themes, with_vectors, candidate, found.collection, methods, settings, log
     )
+    reference = found.comparison.reference
+    systems = {n: embedded[n].system if n in embedded else found.measured[n] for n in (reference, candidate)}
+    depths = unequal_depths(systems)
+    mapped = replace(mapped, caveats=mapped.caveats if depths is None else (*mapped.caveats, depths))
     checklist, verdict = judge_comparison(found.comparison, mapped, criteria, n_sets=n_sets)
     result = extended(mapped, Result, inputs=settings.inputs(), checklist=checklist, verdict=verdict)
     return ComparedRuns(found.runs, found.comparison, candidate, result, timeline, animations)

@@ -53,13 +53,10 @@ from embedscope.result import (
     extended,
 )
 from embedscope.result.saved_run import folders_of_sets
-from embedscope.settings import Settings
+from embedscope.settings import SET, Settings
 from embedscope.stats.macro import macro_difference, macro_mean
 from embedscope.stats.resampler import holm_over
 from embedscope.systems import Loader, load
-
-SET = "{set}"
-"""Stands in the name of a file of vectors, a ranking or a reference for the folder name of each set."""
 
 OnSetStage = Callable[[str, Scored], None]
 Rows = Mapping[str, tuple[Comparison, ...]]
@@ -401,6 +398,7 @@ def as_one(
             comparisons=rows[each.name],
             checklist=result.checklist,
             verdict=result.verdict,
+            lexical_baseline=result.lexical_baseline,
         )
         for each, result in zip(sets, results.values(), strict=True)
     ]

@@ -69,6 +69,7 @@ def judge_sets_compared(results: Mapping[str, Result], rows: Mapping[str, Compar
     else:
         word, headline = Word.DEPLOY, f"{relation}, and surely worse on none of them: deploy"
     others = [f"surely worse on {name}: {_figures(rows[name])}" for name in worse[1:]]
+    others += [f"on {name} {caveat}" for name, result in results.items() for caveat in result.caveats]
     reasons = (headline, f"mean over the sets: {_figures(mean)}", *others, *against, *unfit, *undecided)
     return Verdict(word, profile, headline, reasons)
 

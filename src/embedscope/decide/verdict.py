@@ -156,7 +156,7 @@ def _compared(
     if not criteria.gates_comparison:
         failing, open_ = [], []
     if unfit:
-        return Verdict(Word.UNFIT, profile, unfit[0], unfit)
+        return Verdict(Word.UNFIT, profile, unfit[0], (*unfit, *result.caveats))
     figures = _figures(result, reference, word)
     if result.similarity is not None and is_collapsed(result):
         word, headline = Word.RETRAIN, _collapse(result.similarity)
@@ -166,7 +166,9 @@ def _compared(
         word, headline = Word.UNDECIDED, f"{relation}, but a gating check is open: {open_.pop(0)}"
     else:
         headline = "; ".join([f"{relation}: {word.value}", *_what_beats(result, word), _checklist_line(checks)])
-    return Verdict(word, profile, headline, (headline, figures, *_worse_types(reference), *failing, *open_))
+    return Verdict(
+        word, profile, headline, (headline, figures, *result.caveats, *_worse_types(reference), *failing, *open_)
+    )
 
 
 def _by_difference(result: Mapped, reference: Reference) -> tuple[Word, str]:

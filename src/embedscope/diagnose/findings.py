@@ -61,7 +61,7 @@ def find_faults(
     candidates = [
         *ignored_types(queries, documents, resampler, tolerance=scored.tie_tolerance),
         *unbeaten_baselines(scored),
-        *failure_findings(queries, modes, resampler),
+        *failure_findings(queries, modes, resampler, has_vectors=scored.similarity is not None),
         *slice_findings(search, queries),
         *unfilled_positives(scored, resampler),
         *contradictions(scored, collection, resampler),

@@ -44,8 +44,7 @@ _MODE_WORDS = {
     FailureMode.HUB: (
         "hub-wins",
         "{hubs} {share} of the queries, whatever is asked",
-        "Read the documents: short, generic or empty texts become hubs. Train with them as negatives, or centre the "
-        "vectors before normalising.",
+        "Read the documents: short, generic or empty texts become hubs. Train with them as negatives{of_vectors}.",
     ),
     FailureMode.LURE: (
         "lexical-lure",
@@ -140,7 +139,9 @@ _MODE_WORDS = {
 }
 
 
-def failure_findings(queries: QueryTable, modes: FailureModes, resampler: Resampler) -> Iterator[Candidate]:
+def failure_findings(
+    queries: QueryTable, modes: FailureModes, resampler: Resampler, *, has_vectors: bool = True
+) -> Iterator[Candidate]:
     """The failure modes that cost a share of the queries worth acting on; ignored attributes are reported by type.
 
     A cause that right queries may have as well (a text that is cut off) is a finding only where queries that have it
@@ -165,7 +166,8 @@ def failure_findings(queries: QueryTable, modes: FailureModes, resampler: Resamp
         n_hubs = len(np.unique(queries.wrong_document[rows]))
         hubs = "1 document wins" if n_hubs == 1 else f"{n_hubs:,} documents win"
         words = title.format(share=percent(found.value or 0.0), hubs=hubs, **risks)
-        yield query_candidate(code, words, severity_of(effect.value or 0.0), effect, action, queries, rows, gain)
+        advice = action.format(of_vectors=", or centre the vectors before normalising" if has_vectors else "")
+        yield query_candidate(code, words, severity_of(effect.value or 0.0), effect, advice, queries, rows, gain)
 
 
 def _is_beyond_chance(mode: FailureMode, queries: QueryTable, modes: FailureModes, resampler: Resampler) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 from typing import Any
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -51,6 +52,7 @@ class Outlet:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self.written_at = float("-inf")  # by time.monotonic
 
     def __getattr__(self, name: str) -> Any:
         return getattr(getattr(sys, self._name), name)
@@ -67,6 +69,7 @@ class Outlet:
 
     def write(self, text: str) -> int:
         """Write ``text``; characters that the encoding lacks are written out as ``\\u2026``."""
+        self.written_at = time.monotonic()
         if self.is_open:
             stream = getattr(sys, self._name)
             encoding = getattr(stream, "encoding", None) or "utf-8"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from embedscope.result.comparisons import Comparison
+from embedscope.result.codec import ADDED
+from embedscope.result.comparisons import LEXICAL_NAMES, Comparison
 from embedscope.result.decision import Check, Verdict
 from embedscope.result.estimate import Estimate
 from embedscope.result.scores import Metric
@@ -33,6 +35,7 @@ class SetResult:
     comparisons: tuple[Comparison, ...]
     checklist: tuple[Check, ...]
     verdict: Verdict
+    lexical_baseline: str = field(default="", metadata=ADDED)  # the stronger on this set; its values are "lexical"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,17 @@ class SeveralSets:
     verdict: Verdict
     seed: int
     inputs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def lexical_names(self) -> str:
+        """What "lexical" is on these sets, as a sentence has it; nothing where it was not measured."""
+        found = Counter(each.lexical_baseline for each in self.sets if each.lexical_baseline)
+        if not self.macro.lexical or not found:
+            return ""
+        names = {name: LEXICAL_NAMES.get(name, name) for name in found}
+        if len(found) == 1:
+            return next(iter(names.values()))
+        return " and ".join(f"{names[name]} on {n:,} {'set' if n == 1 else 'sets'}" for name, n in found.most_common())
 
     def deciding(self, rows: Sequence[Comparison]) -> Comparison | None:
         """The difference that decides among those of one set or of the means; None without a reference."""

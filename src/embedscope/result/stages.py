@@ -46,6 +46,7 @@ class Scored:
     weights: Mapping[str, Estimate] = field(default_factory=dict)  # weighted violation rate, Kendall tau-b
     leakage: Leakage | None = None
     power: Power | None = None
+    caveats: tuple[str, ...] = field(default=(), metadata=ADDED)  # why a comparison with a reference is not quite fair
 
     @property
     def baseline_names(self) -> dict[str, str]:

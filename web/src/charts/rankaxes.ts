@@ -77,11 +77,11 @@ export class RankAxes implements Projection {
     surface.line({ x: this.toX(0), y: this.toY(0) }, { x: right, y: top });
     pen.setLineDash([]);
     pen.textAlign = 'center';
-    pen.fillText(before, (left + right) / 2, bottom + 40);
+    pen.fillText(before, (left + right) / 2, bottom + 40, right - left);
     pen.save();
     pen.translate(14, (bottom + top) / 2);
     pen.rotate(-Math.PI / 2);
-    pen.fillText(after, 0, 0);
+    pen.fillText(after, 0, 0, bottom - top);
     pen.restore();
   }
 }

@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import { differenceDomain, shareDomain, toneOf } from '../charts/interval';
 import type { Comparison, Figure, SetResult, SetsReport } from '../contract';
-import { baseName, count, fixed, interval, pValue, shorten, signed } from '../model/format';
+import { apart, baseName, count, counted, fixed, interval, pValue, shorten, signed } from '../model/format';
 import { ThemeButton } from './app';
 import { Differences, differenceLegend } from './differences';
 import { Name, Section, Select } from './parts';
@@ -10,6 +10,7 @@ import { type Column, numbers, scales, Table } from './table';
 import { sentence } from './verdict';
 
 const PRIMARY = 'MRR';
+const NAME = 36;
 const WORDS = { deploy: 'Deploy', retrain: 'Retrain', undecided: 'Undecided', unfit: 'Unfit' };
 
 const LEXICAL = (
@@ -21,6 +22,8 @@ const LEXICAL = (
 /** One set, or the mean of all where there is no `set`. */
 interface Row {
   name: string;
+  /** The name, cut where it is long but not to that of another set. */
+  shown: string;
   set: SetResult | null;
   score: Figure | null;
   lexical: number | null;
@@ -116,19 +119,35 @@ function Sets({ report }: { report: SetsReport }) {
 
 function rowsOf({ sets, macro, checkpoint }: SetsReport, metric: string): Row[] {
   const own = (rows: Comparison[]) => rows.find((row) => row.a === checkpoint && row.metric === metric) ?? null;
-  const rows = sets.map((set): Row => {
+  const names = apart(
+    sets.map(({ name }) => name),
+    NAME,
+  );
+  const rows = sets.map((set, i): Row => {
     const score = set.metrics[metric] ?? null;
-    return { name: set.name, set, score, lexical: score?.lexical ?? null, difference: own(set.comparisons) };
+    return {
+      name: set.name,
+      shown: names[i],
+      set,
+      score,
+      lexical: score?.lexical ?? null,
+      difference: own(set.comparisons),
+    };
   });
   const mean = macro.metrics[metric] ?? null;
   const lexical = macro.lexical[metric] ?? null;
-  return [...rows, { name: 'mean of the sets', set: null, score: mean, lexical, difference: own(macro.comparisons) }];
+  const name = 'mean of the sets';
+  return [...rows, { name, shown: name, set: null, score: mean, lexical, difference: own(macro.comparisons) }];
 }
 
 function columnsOf(rows: Row[], metric: string, hasReference: boolean): Column<Row>[] {
   const domain = shareDomain(rows.flatMap(({ score, lexical }) => [score?.value, score?.high, lexical]));
   return [
-    { id: 'Set', scope: 'row', cell: ({ name, set }) => <SetName name={name} folder={set?.folder} /> },
+    {
+      id: 'Set',
+      scope: 'row',
+      cell: ({ name, shown, set }) => <SetName name={name} shown={shown} folder={set?.folder} />,
+    },
     numbers('Queries', ({ set }) => set && count(set.n_queries)),
     numbers('Independent', ({ set }) => set?.n_effective && count(Math.round(set.n_effective))),
     numbers(metric, ({ score }) => fixed(score?.value), { emphasis: 'strong' }),
@@ -136,12 +155,12 @@ function columnsOf(rows: Row[], metric: string, hasReference: boolean): Column<R
     scales({
       className: 'metric-scale',
       legend: ['0', LEXICAL, fixed(domain.high, 1)],
-      scale: ({ score, lexical }) => ({
+      scale: ({ score, lexical, set }) => ({
         value: score?.value ?? null,
         low: score?.low ?? null,
         high: score?.high ?? null,
         domain,
-        marks: lexical === null ? [] : [{ value: lexical, label: 'the stronger of n-grams and BM25', kind: 'lexical' }],
+        marks: lexical === null ? [] : [{ value: lexical, label: set?.lexical_baseline || 'lexical', kind: 'lexical' }],
       }),
     }),
     ...(hasReference ? differenceColumns(rows) : []),
@@ -166,16 +185,26 @@ function differenceColumns(rows: Row[]): Column<Row>[] {
 }
 
 /** The name of a set as a link to its page, which lies in the folder of the set. */
-function SetName({ name, folder }: { name: string; folder?: string }) {
+function SetName({ name, shown, folder }: { name: string; shown: string; folder?: string }) {
   const isPlain = folder && /^sets\/[\p{L}\p{N}._-]+$/u.test(folder);
-  const shown = <Name text={name} length={36} />;
+  const named = <Name text={name} shown={shown} />;
   return isPlain ? (
     <a class="link" href={`${encodeURI(folder)}/report.html`}>
-      {shown}
+      {named}
     </a>
   ) : (
-    shown
+    named
   );
+}
+
+/** Which lexical baseline is the stronger one, on how many sets. */
+function lexicalNote({ sets, macro }: SetsReport): string | undefined {
+  const names = sets.flatMap(({ lexical_baseline: name }) => (name ? [name] : []));
+  if (Object.keys(macro.lexical).length === 0 || names.length === 0) return undefined;
+  const counts = [...new Set(names)].map((name) => ({ name, n: names.filter((other) => other === name).length }));
+  if (counts.length === 1) return `Lexical is ${counts[0].name} on every set.`;
+  const said = counts.map(({ name, n }) => `${name} on ${counted(n, 'set')}`);
+  return `Lexical is the stronger baseline of each set: ${said.join(' and ')}.`;
 }
 
 type Mean = [name: string, mean: Figure];
@@ -196,7 +225,7 @@ function Means({ report }: { report: SetsReport }) {
     numbers('Lexical', ([name]) => fixed(lexical[name])),
   ];
   return (
-    <Section title="Means over the sets" note="Lexical is the stronger of n-grams and BM25 on each set.">
+    <Section title="Means over the sets" note={lexicalNote(report)}>
       <Table className="metrics" columns={columns} rows={rows} />
     </Section>
   );

@@ -7,6 +7,8 @@ user's ``rcParams``.
 from __future__ import annotations
 
 from embedscope.output.pictures.animation_figure import draw_map_animations
+from embedscope.output.pictures.card_figure import DPI as CARD_DPI
+from embedscope.output.pictures.card_figure import draw_card, draw_card_of_sets
 from embedscope.output.pictures.comparison_figure import draw_metric_comparison, draw_rank_slopes
 from embedscope.output.pictures.distribution_figure import draw_similarity_distribution
 from embedscope.output.pictures.heatmap_figure import draw_heatmap
@@ -21,6 +23,9 @@ from embedscope.output.pictures.timeline_figure import draw_timeline
 from embedscope.output.pictures.top_k_figure import draw_top_k
 
 __all__ = [
+    "CARD_DPI",
+    "draw_card",
+    "draw_card_of_sets",
     "draw_deployment_cost",
     "draw_heatmap",
     "draw_map",

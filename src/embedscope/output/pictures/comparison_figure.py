@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from embedscope.output.pictures import style
-from embedscope.output.pictures.text_layout import ellipsis
+from embedscope.output.pictures.fonts import measure
+from embedscope.output.pictures.text_layout import abridged, names_apart
 from embedscope.protocols import Float64Array, IntArray
 from embedscope.result import RunComparison, Scored, run_labels
 from embedscope.result.formatting import queries_of
@@ -20,7 +21,7 @@ _MAX_SLOPES = 400
 _CANDIDATE_COLOURS = (style.BLUE, style.GREEN, style.VERMILLION, style.AMBER)
 _CANDIDATE_MARKERS = ("s", "^", "D", "v", "P")  # one more than colours, so that 20 runs differ in one of the two
 _LEGEND_ROW = 0.2
-_LONGEST = 60  # columns of a label
+_SLOPES_WIDTH, _SLOPES_HEIGHT = 8.4, 6.8
 METRICS = ("MRR", "Success@1", "Success@10", "nDCG@10", "Recall@100")
 
 
@@ -28,18 +29,20 @@ METRICS = ("MRR", "Success@1", "Success@10", "nDCG@10", "Recall@100")
 def draw_metric_comparison(runs: Mapping[str, Scored], comparison: RunComparison) -> Figure:
     """Each metric of each run with its 95 % interval; the reference stands first and in grey."""
     names = [comparison.reference, *comparison.candidates]
-    labels = {name: ellipsis(label, _LONGEST) for name, label in run_labels(names).items()}
+    labels = _labels(names, (_WIDTH - _LEFT - _RIGHT - 0.5) * 72, style.BODY_SIZE)
+    room = (_WIDTH - 2 * style.MARGIN) * 72
     metrics = [metric for metric in METRICS if metric in runs[comparison.reference].metrics]
     row = _GROUP_HEIGHT + 0.16 * len(names)
     bottom = _BOTTOM + _LEGEND_ROW * len(names)
     height = style.header_height(2) + row * len(metrics) + bottom
     first = runs[comparison.reference]
+    size = f"{queries_of(first.data)}{style.DOT}{first.data.n_documents:,} documents{style.DOT}reference: "
+    width_of = measure(style.SUBTITLE_SIZE)
     figure = style.titled_figure(
         _WIDTH,
         height,
         "Metrics of each run",
-        f"{queries_of(first.data)}{style.DOT}"
-        f"{first.data.n_documents:,} documents{style.DOT}reference: {labels[comparison.reference]}",
+        size + abridged(labels[comparison.reference], room - width_of(size), width_of),
         "Lines are 95 % intervals of each run alone; the paired test says whether two runs differ",
     )
     axes = style.axes_at(figure, _LEFT, bottom, _WIDTH - _LEFT - _RIGHT, row * len(metrics))
@@ -88,18 +91,20 @@ def draw_rank_slopes(runs: Mapping[str, Scored], comparison: RunComparison, cand
     """Rank of the first relevant document before and after, one line a query that crossed rank 1."""
     before, after = runs[comparison.reference].queries, runs[candidate].queries
     lost, gained = comparison.lost[candidate], comparison.gained[candidate]
-    labels = run_labels((comparison.reference, *comparison.candidates))
-    left, right = labels[comparison.reference], labels[candidate]
+    pair = (comparison.reference, candidate)
+    between = " (left) against ", " (right)"
+    room = (_SLOPES_WIDTH - 2 * style.MARGIN) * 72 - measure(style.SUBTITLE_SIZE)("".join(between))
+    left, right = _labels(pair, room / 2, style.SUBTITLE_SIZE).values()
     figure = style.titled_figure(
-        8.4,
-        6.6,
+        _SLOPES_WIDTH,
+        _SLOPES_HEIGHT,
         "Queries that moved across rank 1",
         f"{len(gained):,} gained{style.DOT}{len(lost):,} lost{style.DOT}"
         f"{len(before.texts) - len(gained) - len(lost):,} others not drawn",
-        f"{ellipsis(left, _LONGEST)} (left) against {ellipsis(right, _LONGEST)} (right); "
+        f"{left}{between[0]}{right}{between[1]}",
         "solid: right at rank 1 now, dashed: no longer",
     )
-    axes = style.axes_at(figure, 1.0, 0.7, 8.4 - 2.0, 6.6 - style.header_height(2) - 0.7)
+    axes = style.axes_at(figure, 1.0, 0.7, _SLOPES_WIDTH - 2.0, _SLOPES_HEIGHT - style.header_height(3) - 0.7)
     moved = np.concatenate([lost[:_MAX_SLOPES], gained[:_MAX_SLOPES]])
     both = np.concatenate([before.rank[moved], after.rank[moved]])
     last = max(10.0, both[np.isfinite(both)].max(initial=0.0))
@@ -112,10 +117,16 @@ def draw_rank_slopes(runs: Mapping[str, Scored], comparison: RunComparison, cand
     axes.yaxis.set_major_formatter(lambda rank, _: f"{rank:,.0f}")
     axes.yaxis.set_minor_formatter("")
     axes.set_xlim(-0.12, 1.12)
-    axes.set_xticks((0, 1), (ellipsis(left, 34), ellipsis(right, 34)))
+    axes.set_xticks((0, 1), [*_labels(pair, 3.0 * 72, style.SMALL_SIZE).values()])
     axes.set_ylabel("rank of the first relevant document (logarithmic)")
     axes.grid(axis="y", color=style.FAINT, linewidth=0.6)
     return figure
+
+
+def _labels(names: Sequence[str], limit: float, size: float) -> dict[str, str]:
+    """Labels of runs that stay apart, each at most ``limit`` points wide in letters of ``size``."""
+    labels = [style.shown(label) for label in run_labels(names).values()]
+    return dict(zip(names, names_apart(labels, limit, measure(size)), strict=True))
 
 
 def _draw_slopes(axes: Axes, ends: Sequence[Float64Array], rows: IntArray, colour: str, line: str) -> None:

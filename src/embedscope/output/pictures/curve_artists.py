@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from embedscope.output.pictures import style
-from embedscope.output.pictures.text_layout import ellipsis
+from embedscope.output.pictures.fonts import measure
+from embedscope.output.pictures.text_layout import names_apart
 from embedscope.protocols import Float64Array
 from embedscope.result import Estimate
 
@@ -23,6 +24,7 @@ _LINES = ("solid", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
 _WIDTH = 11.0
 _LEFT, _RIGHT, _BOTTOM, _GAP = 1.05, 1.3, 0.62, 0.26
+_TO_NAME = 8  # points from the end of a curve to its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +122,12 @@ def _label_ends(axes: Axes, x: Float64Array, curves: Mapping[str, Float64Array])
     points = axes.transData.transform([(x[-1], ends[name]) for name in order])  # in pixels, whatever the scale
     places = axes.transAxes.inverted().transform(points)[:, 1] * height_points
     spread = _apart(places, style.SMALL_SIZE * 1.25, height_points)
+    room = _RIGHT * 72 - _TO_NAME - 2
+    shown = dict(zip(order, names_apart(order, room, measure(style.SMALL_SIZE)), strict=True))
     for name, place, wanted in zip(order, spread, places, strict=True):
         colour = COLOURS[list(curves).index(name) % len(COLOURS)]
         at = (x[np.isfinite(curves[name])][-1], ends[name])
-        style.annotate(axes, ellipsis(name, 22), at, (8, float(place - wanted)), color=colour, annotation_clip=False)
+        style.annotate(axes, shown[name], at, (_TO_NAME, float(place - wanted)), color=colour, annotation_clip=False)
 
 
 def _apart(places: Float64Array, least: float, height: float) -> Float64Array:

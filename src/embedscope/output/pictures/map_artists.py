@@ -29,6 +29,17 @@ def without_ticks(axes: Axes) -> None:
         spine.set(visible=True, color=style.FAINT)
 
 
+def frame(axes: Axes, xy: Float32Array) -> None:
+    """Limits that show every point, at one scale for both axes."""
+    low, high = xy.min(axis=0), xy.max(axis=0)
+    middle, extent = (low + high) / 2, np.maximum(high - low, 1e-3) * 1.06
+    box = axes.get_window_extent()
+    unit = max(extent[0] / box.width, extent[1] / box.height)  # data units a pixel
+    axes.set_xlim(middle[0] - unit * box.width / 2, middle[0] + unit * box.width / 2)
+    axes.set_ylim(middle[1] - unit * box.height / 2, middle[1] + unit * box.height / 2)
+    without_ticks(axes)
+
+
 def draw_points(
     axes: Axes,
     xy: Float32Array,

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -16,11 +15,11 @@ from embedscope.output.pictures.map_artists import (
     ROLE_NAMES,
     draw_links,
     draw_points,
+    frame,
     link_key,
     role_key,
-    without_ticks,
 )
-from embedscope.output.pictures.text_layout import ellipsis
+from embedscope.output.pictures.text_layout import ellipsis, names_apart
 from embedscope.output.pictures.theme_labels import draw_theme_labels
 from embedscope.protocols import BoolArray, Float32Array, Role
 from embedscope.result import MAP_NAMES, MapLayout, Mapped, Points
@@ -63,7 +62,7 @@ def draw_map(result: Mapped, name: str, *, color_by: str | None = None) -> Figur
     bottom = _LEGEND_HEIGHT + _ROW_HEIGHT * len(legend)
     height = _HEIGHT - bottom - style.header_height(2)
     axes = style.axes_at(figure, style.MARGIN, bottom, _WIDTH - 2 * style.MARGIN, height)
-    _frame(axes, layout.xy)
+    frame(axes, layout.xy)
     n = len(points.roles)
     size = float(np.clip(42 * (1_000 / n) ** 0.75, 4, 48))
     sizes = {role: size * share for role, share in _ROLE_SIZE.items()}
@@ -102,17 +101,6 @@ def _subtitles(layout: MapLayout, points: Points, similarity: str) -> tuple[str,
     return first, second
 
 
-def _frame(axes: Axes, xy: Float32Array) -> None:
-    """Limits that show every point, at one scale for both axes."""
-    low, high = xy.min(axis=0), xy.max(axis=0)
-    middle, extent = (low + high) / 2, np.maximum(high - low, 1e-3) * 1.06
-    box = axes.get_window_extent()
-    unit = max(extent[0] / box.width, extent[1] / box.height)  # data units a pixel
-    axes.set_xlim(middle[0] - unit * box.width / 2, middle[0] + unit * box.width / 2)
-    axes.set_ylim(middle[1] - unit * box.height / 2, middle[1] + unit * box.height / 2)
-    without_ticks(axes)
-
-
 def links_drawn(xy: Float32Array, points: Points) -> BoolArray:
     """Which links are drawn, shape (L,): of each kind as many as their ink allows, spread over all of them.
 
@@ -142,7 +130,7 @@ def _values(result: Mapped, points: Points, column: str) -> list[str]:
     of_query = stated[column]
     found = Counter(value for row in rows if (value := of_query[row]) is not None)
     frequent = sorted(found, key=lambda value: (-found[value], value))[: len(style.VALUE_COLOURS)]
-    place = {value: ellipsis(style.shown(value), _VALUE_WIDTH) for value in frequent}
+    place = dict(zip(frequent, names_apart([style.shown(value) for value in frequent], _VALUE_WIDTH), strict=True))
     return [_NONE if (value := of_query[row]) is None else place.get(value, _OTHER) for row in rows]
 
 

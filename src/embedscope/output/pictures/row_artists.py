@@ -10,7 +10,7 @@ from matplotlib.transforms import blended_transform_factory
 
 from embedscope.output.pictures import style
 from embedscope.output.pictures.fonts import measure
-from embedscope.output.pictures.text_layout import ellipsis
+from embedscope.output.pictures.text_layout import names_apart
 
 
 def row_axes(figure: Figure, names: Sequence[str], *, row: float, bottom: float, right: float, longest: float) -> Axes:
@@ -19,7 +19,7 @@ def row_axes(figure: Figure, names: Sequence[str], *, row: float, bottom: float,
     Left of them the names, of at most ``longest``, and ``right`` of them space for what `write_beside` writes.
     """
     width_of = measure(style.BODY_SIZE)
-    shown = [ellipsis(name, longest * 72, width_of) for name in names]
+    shown = names_apart(names, longest * 72, width_of)
     left = style.MARGIN + max(width_of(name) for name in shown) / 72 + 0.2
     width = float(figure.get_size_inches()[0]) - left - right
     axes = style.axes_at(figure, left, bottom, width, row * len(names))

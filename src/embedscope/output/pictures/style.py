@@ -164,14 +164,17 @@ def _png(pixels: NDArray[np.uint8], dpi: float) -> bytes:
 def titled_figure(width: float, height: float, title: str, *subtitles: str) -> Figure:
     """A figure of so many inches, outside pyplot, with title and subtitle lines in its upper left corner.
 
-    They take ``header_height(len(subtitles))`` inches.
+    They take ``header_height(len(subtitles))`` inches. What is longer than the figure is wide is cut off.
     """
     figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
     left = MARGIN / width
+    room = (width - 2 * MARGIN) * 72
+    title = ellipsis(title, room, measure(TITLE_SIZE, is_bold=True))
     figure.text(left, 1 - 0.30 / height, title, fontsize=TITLE_SIZE, weight="bold", va="top", gid="title")
     for line, subtitle in enumerate(subtitles):
         y = 1 - (0.66 + 0.20 * line) / height
+        subtitle = ellipsis(subtitle, room, measure(SUBTITLE_SIZE))
         figure.text(left, y, subtitle, fontsize=SUBTITLE_SIZE, color=MUTED, va="top", gid="subtitle")
     return figure
 

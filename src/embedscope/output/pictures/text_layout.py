@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import count
 from os.path import commonprefix
@@ -98,6 +99,20 @@ def ellipsis(text: str, limit: float, measure: Measure = display_width) -> str:
     return _cut(pieces, low)
 
 
+def abridged(text: str, limit: float, measure: Measure = display_width) -> str:
+    """``text``, or its beginning and end with an ellipsis between: of a path or a name with a number both tell."""
+    pieces = clusters(text)
+
+    def with_gap(n: int) -> str:
+        head, tail = "".join(pieces[: n - n // 2]), "".join(pieces[len(pieces) - n // 2 :])
+        return head.rstrip() + ELLIPSIS + tail.lstrip()
+
+    if measure(text) <= limit:
+        return text
+    fitting = bisect_right(range(1, len(pieces)), limit, key=lambda n: measure(with_gap(n)))
+    return with_gap(fitting)
+
+
 def differing_parts(texts: Sequence[str], fit: Callable[[str], str]) -> list[str]:
     """Each text without what it begins with, where ``fit`` would cut it and a different text to the same.
 
@@ -113,6 +128,18 @@ def differing_parts(texts: Sequence[str], fit: Callable[[str], str]) -> list[str
                 for row in rows:
                     shown[row] = _end_from(shown[row], start, fit)
     return shown
+
+
+def names_apart(names: Sequence[str], limit: float, measure: Measure = display_width) -> list[str]:
+    """Names of at most ``limit`` that stay apart: the middle gives way, else the beginning that some of them share."""
+    short = [abridged(name, limit, measure) for name in names]
+    if len(set(short)) == len(set(names)):
+        return short
+
+    def fit(text: str) -> str:
+        return ellipsis(text, limit, measure)
+
+    return [fit(part) for part in differing_parts(names, fit)]
 
 
 def _end_from(text: str, start: int, fit: Callable[[str], str]) -> str:

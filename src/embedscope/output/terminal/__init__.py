@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.text import Text
 
+from embedscope.output.silence import SILENCE
 from embedscope.output.streams import STDOUT, escaped_json
 from embedscope.output.terminal.comparison_tables import print_run_comparison
 from embedscope.output.terminal.explanation_lines import print_explanations
@@ -47,26 +48,41 @@ from embedscope.result.formatting import count, tensor_words, verdict_line
 
 
 class Terminal:
-    """Prints steps, progress, results and the verdict; ``quiet`` silences all but errors, ``verbose`` adds tables."""
+    """Prints steps, progress, results and the verdict; ``quiet`` silences all but errors, ``verbose`` adds tables.
 
-    def __init__(self, *, quiet: bool = False, json: bool = False, verbose: bool = False) -> None:
+    ``breaks_silence``: unless quiet or for JSON, what goes on is told where a step says nothing for long.
+    """
+
+    def __init__(
+        self, *, quiet: bool = False, json: bool = False, verbose: bool = False, breaks_silence: bool = False
+    ) -> None:
         self.quiet = quiet
+        self._breaks_silence = breaks_silence and not (quiet or json)
         self.verbose = verbose
         self.results_are_json = json
         self._notes = console(stderr=True, quiet=quiet)
         self._results = console(quiet=quiet or json)
+        self._goes_on("Reading the data and the model")
 
     def step(self, text: str) -> None:
         """One line that says what has been done; never broken, because it may hold a path to be copied."""
         self._notes.print(text, soft_wrap=True)
+        self._goes_on(text)
+
+    def _goes_on(self, text: str) -> None:
+        if self._breaks_silence:
+            SILENCE.during(text)
 
     def warn(self, text: str) -> None:
         """One line that a person should not miss."""
         self._notes.print(Hanging(Text("Note: ", style="yellow"), text))
 
-    def progress(self, title: str, *, unit: str) -> AbstractContextManager[ProgressCallback]:
+    @contextmanager
+    def progress(self, title: str, *, unit: str) -> Iterator[ProgressCallback]:
         """Progress with rate and time left while the block runs; yields the callback that moves it."""
-        return progress_on(self._notes, title, unit=unit)
+        is_told = self._breaks_silence and not self._notes.is_terminal  # a bar says enough
+        with SILENCE.inside(title if is_told else None), progress_on(self._notes, title, unit=unit) as advance:
+            yield advance
 
     def fact(self, name: str, text: str) -> None:
         """What goes into the run: ``Data:  test.json, ...``."""

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from embedscope.protocols import ProgressCallback
 
-SECONDS_BETWEEN_LINES = 15.0
+SECONDS_BETWEEN_LINES = 9.0  # fewer than of a silence that is told of: a step that moves says more by itself
 
 
 @contextmanager

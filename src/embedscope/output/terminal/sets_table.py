@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
+from embedscope.output.streams import escaped
 from embedscope.output.terminal.hanging import Columns, Hanging, heading, number_table, print_columns, shorten
 from embedscope.output.terminal.run_tables import print_comparisons
 from embedscope.output.terminal.verdict_lines import print_verdict
@@ -13,10 +14,7 @@ from embedscope.result.formatting import ABSENT, interval, number, p_value
 from embedscope.result.several_sets import SHOWN
 
 _WIDTH = 28
-_NOTES = (
-    "intervals rest on the queries within the sets, which are no sample of others",
-    "lexical is the stronger of character n-grams and BM25 on each set; n-grams where BM25 is judged",
-)
+_FIXED = "intervals rest on the queries within the sets, which are no sample of others"
 
 
 def print_sets(found: SeveralSets, results: Console) -> None:
@@ -24,7 +22,7 @@ def print_sets(found: SeveralSets, results: Console) -> None:
     labels = run_labels(filter(None, (found.checkpoint, found.reference)))
     against = "" if found.reference is None else f", against {labels[found.reference]}"
     heading(results, f"{labels[found.checkpoint]} on {len(found.sets)} sets{against}")
-    names = [shorten(each.name, _WIDTH).plain for each in found.sets] + ["mean of the sets"]
+    names = [shorten(escaped(each.name), _WIDTH).plain for each in found.sets] + ["mean of the sets"]
     differences = _difference_columns(found) if found.reference is not None else {}
     verdicts = {"verdict": [each.verdict.outcome.value for each in found.sets] + [""]}
     print_columns(names, _own_columns(found), differences, verdicts, results=results, header="set")
@@ -36,7 +34,8 @@ def print_sets(found: SeveralSets, results: Console) -> None:
         "lexical": [number(found.macro.lexical.get(name)) for name in metrics],
     }
     results.print(number_table(metrics, columns))
-    for note in _NOTES:
+    lexical = found.lexical_names
+    for note in (_FIXED, *([f"lexical is the stronger baseline on each set: {lexical}"] if lexical else [])):
         results.print(Hanging("  ", Text(note, "dim")))
     if found.macro.comparisons:
         heading(results, "Mean differences, each set counted once")
