@@ -1,9 +1,9 @@
-/** The canvas under the points that shows how densely they lie. */
+/** How densely the points lie: tints under them, and lines over them, which they would hide. */
 import type { Contour } from '../model/contours';
-import { LINED, TINTED } from '../model/picture';
+import { CONTOUR_LINES, TINTED } from '../model/picture';
 import { cssColour } from './palette';
 import type { Frame } from './renderer';
-import { addCanvas } from './surface';
+import { addCanvas, type Surface } from './surface';
 
 export class ContourLayer {
   private readonly canvas: HTMLCanvasElement;
@@ -23,21 +23,30 @@ export class ContourLayer {
     [this.canvas.width, this.canvas.height] = [width, height];
   }
 
-  /** Draws the areas, but not while the points move; `line` is the width of a line in pixels of the canvas. */
-  draw({ scale, centreX, centreY }: Frame, line: number, isMoving: boolean): void {
+  /** Draws the tints, but not while the points move. */
+  draw({ scale, centreX, centreY, progress }: Frame): void {
     const { pen, canvas } = this;
     pen.setTransform(1, 0, 0, 1, 0, 0);
     pen.clearRect(0, 0, canvas.width, canvas.height);
-    if (isMoving) return;
+    if (progress < 1) return;
     pen.setTransform(scale, 0, 0, -scale, centreX, centreY);
-    pen.fillStyle = pen.strokeStyle = cssColour(canvas, '--ink');
-    pen.lineWidth = line / scale;
-    for (const area of this.areas) {
-      pen.globalAlpha = TINTED;
-      pen.fill(area, 'evenodd');
-      pen.globalAlpha = LINED;
-      pen.stroke(area);
+    pen.fillStyle = cssColour(canvas, '--ink');
+    pen.globalAlpha = TINTED;
+    for (const area of this.areas) pen.fill(area, 'evenodd');
+  }
+
+  /** Draws the lines over the points, in front of a paler one that parts them from those. */
+  drawLines({ pen, pixels, canvas }: Surface, { scale, centreX, centreY, progress }: Frame): void {
+    if (progress < 1) return;
+    pen.save();
+    pen.setTransform(scale, 0, 0, -scale, centreX, centreY);
+    for (const { name, width, opacity } of CONTOUR_LINES) {
+      pen.strokeStyle = cssColour(canvas, name);
+      pen.lineWidth = (width * pixels) / scale;
+      pen.globalAlpha = opacity;
+      for (const area of this.areas) pen.stroke(area);
     }
+    pen.restore();
   }
 
   destroy(): void {

@@ -286,9 +286,10 @@ export class ScatterChart {
       size,
     };
     const isMoving = transition.progress < 1;
-    this.under.draw(frame, pixels, isMoving);
+    this.under.draw(frame);
     this.layer.draw(frame);
     this.overlay.clear();
+    this.under.drawLines(this.overlay, frame);
     if (this.look) {
       const { look, hovered, marked, lasso } = this;
       const radius = this.diameter() / 2;

@@ -1,11 +1,11 @@
 /** Lines around the areas of a map that hold stated shares of its points. */
 
 /** Cells along a side of the grid on which points are counted. */
-const SIDE = 256;
+const SIDE = 320;
 /** Half the side of the grid: points lie in [-1, 1], and the lines around them need a margin. */
 const HALF = 1.12;
 /** Standard deviation of the blur for a single point; it falls as Scott's rule has it (n to the power of -1/6). */
-const BANDWIDTH = 0.15;
+const BANDWIDTH = 0.1;
 
 export interface Contour {
   /** Share of the points that the area holds. */
