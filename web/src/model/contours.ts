@@ -4,8 +4,8 @@
 const SIDE = 320;
 /** Half the side of the grid: points lie in [-1, 1], and the lines around them need a margin. */
 const HALF = 1.12;
-/** Standard deviation of the blur for a single point; it falls as Scott's rule has it (n to the power of -1/6). */
-const BANDWIDTH = 0.1;
+/** Standard deviation of the blur for one point. It falls with n faster than Scott's rule: clusters of a map are narrow. */
+const BANDWIDTH = 0.25;
 
 export interface Contour {
   /** Share of the points that the area holds. */
@@ -19,7 +19,7 @@ export function contoursOf(xy: Float32Array, isCounted: Uint8Array | null, share
   const counts = binned(xy, isCounted);
   const n = counts.reduce((sum, own) => sum + own, 0);
   if (n === 0) return [];
-  const density = blurred(counts, SIDE, ((BANDWIDTH * n ** (-1 / 6)) / (2 * HALF)) * SIDE);
+  const density = blurred(counts, SIDE, ((BANDWIDTH * n ** (-1 / 4)) / (2 * HALF)) * SIDE);
   const levels = levelsOf(density, counts, shares);
   return shares.map((share, i) => ({ share, rings: ringsOf(density, SIDE, levels[i]).map(toPlane) }));
 }

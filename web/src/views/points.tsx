@@ -241,7 +241,7 @@ function CardNeighbours(props: Pick<PointCardProps, 'store' | 'points'> & { map:
   return (
     <div class="card-near">
       <p class="eyebrow">
-        Nearest on the map {kept !== undefined && <span class="number">keeps {percent(kept)} of its neighbours</span>}
+        Nearest on the map {kept !== undefined && <span class="number">{percent(kept)} of its neighbours kept</span>}
       </p>
       <ul>
         {nearest.map((other) => (
