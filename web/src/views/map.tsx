@@ -190,7 +190,7 @@ function MapPane(props: MapPaneProps) {
         <ZoomButtons chart={chart} />
         <button
           type="button"
-          class="tool"
+          class="tool is-wide"
           aria-label="Zoom to selection, and back"
           title="Zoom to what is selected or open, and back (Z)"
           onClick={() => props.onZoom(chart.current)}
