@@ -79,7 +79,7 @@ export class Camera implements Projection, View {
   }
 
   /** Brings a place to the middle, if it is outside the picture or at its edge. */
-  reveal(x: number, y: number, edge = 20): boolean {
+  reveal(x: number, y: number, edge = 10): boolean {
     const [px, py] = [this.toX(x), this.toY(y)];
     const isSeen = px > edge && py > edge && px < this.box.width - edge && py < this.box.height - edge;
     if (!isSeen) [this.x, this.y] = [x, y];

@@ -190,12 +190,15 @@ function MapPane(props: MapPaneProps) {
         <ZoomButtons chart={chart} />
         <button
           type="button"
-          class="tool is-wide"
+          class="tool is-square"
           aria-label="Zoom to selection, and back"
           title="Zoom to what is selected or open, and back (Z)"
           onClick={() => props.onZoom(chart.current)}
         >
-          Selection
+          <svg width="16" height="16" fill="none" stroke="currentColor" stroke-width="1.6" aria-hidden="true">
+            <path d="M1 5V1h4M11 1h4v4M15 11v4h-4M5 15H1v-4" />
+            <circle cx="8" cy="8" r="2.4" fill="currentColor" stroke="none" />
+          </svg>
         </button>
       </div>
     </PointPlot>
