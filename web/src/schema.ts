@@ -702,7 +702,7 @@ export interface Numbers {
   data: string;
 }
 /**
- * What the data file says of each query in one column: the place of its value among values, -1 for none.
+ * What the data file says of each query in one column: the place of its value among values, -1 for none. Columns of few values, and columns of numbers.
  *
  * This interface was referenced by `Payload`'s JSON-Schema
  * via the `definition` "stated_column".

@@ -2,6 +2,7 @@
 import type { Page } from './contract';
 import { type ColouringId, colouringsOf } from './model/colouring';
 import { fromHash, type State, toHash } from './model/hash';
+import { layoutsOf } from './model/layouts';
 import { type Facets, NO_FACETS, type Selection, select } from './model/selection';
 
 export type { State } from './model/hash';
@@ -16,6 +17,9 @@ export interface Store {
   subscribe(listener: () => void): () => void;
 }
 
+/** Points above which the map opens with contours. */
+const CONTOURED = 20_000;
+
 /** The state in which a page without an address opens. */
 export function initialState(page: Page): State {
   return {
@@ -27,6 +31,8 @@ export function initialState(page: Page): State {
     colouring: 'role',
     links: 'selected',
     hasLabels: true,
+    hasContours: (page.points?.n ?? 0) > CONTOURED,
+    beside: null,
     faith: 0,
     sort: page.queries.n > 0 ? 'lead' : 'row',
     isDescending: false,
@@ -89,6 +95,7 @@ function writeHash(window: Window, hash: string, isStep: boolean): void {
 /** An address made for another report may name what this one does not have. */
 function repaired(page: Page, state: State): State {
   const nMaps = page.points?.maps.length ?? 0;
+  const nLayouts = layoutsOf(page).length;
   const nCandidates = page.compare?.candidates.length ?? 0;
   const nEpochs = page.timeline?.labels.length ?? 0;
   const nSegments = page.timeline?.segments.length ?? 0;
@@ -96,7 +103,7 @@ function repaired(page: Page, state: State): State {
   const { lasso, legend, type, mode, word, finding, moved, segment, ranks } = state.facets;
   const facets = {
     ...state.facets,
-    lasso: lasso && lasso.map < nMaps ? lasso : null,
+    lasso: lasso && lasso.map < nLayouts ? lasso : null,
     legend: legend && legend.map < nMaps && hasColouring(legend.colouring) ? legend : null,
     type: type !== null && type < page.types.length ? type : null,
     mode: mode !== null && mode >= 1 && mode <= page.failureModes.length ? mode : null,
@@ -110,6 +117,7 @@ function repaired(page: Page, state: State): State {
     ...state,
     facets,
     colouring: hasColouring(state.colouring) ? state.colouring : ('role' as const),
+    beside: state.beside !== null && state.beside < nLayouts ? state.beside : null,
     map: Math.min(state.map, Math.max(nMaps - 1, 0)),
     candidate: Math.min(state.candidate, Math.max(nCandidates - 1, 0)),
     epoch: Math.min(state.epoch, Math.max(nEpochs - 1, 0)),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { colour, colouringFrom, colouringsOf, tally } from '../src/model/colouring';
+import { classesOf, colour, colouringFrom, colouringsOf, tally } from '../src/model/colouring';
 import { listOf, outlineOf, rankPairs, rankPlane } from '../src/model/compare';
 import { difference, words } from '../src/model/diff';
 import { record, toCsv, toJsonl } from '../src/model/export';
@@ -320,6 +320,42 @@ describe('a colouring', () => {
       'app',
       'web',
       'Not stated',
+      'Document',
+    ]);
+  });
+
+  it('by a column of numbers has few classes of about as many queries, in the order of the numbers', () => {
+    const { ends, categories } = classesOf([...Array(100).keys(), undefined].map((i) => i && i / 10));
+    expect(ends).toEqual([1.9, 3.9, 5.9, 7.9, 9.9]);
+    expect(categories.map(({ label }) => label)).toEqual([
+      '0 to 1.9',
+      '2 to 3.9',
+      '4 to 5.9',
+      '6 to 7.9',
+      '8 to 9.9',
+      'Not stated',
+      'Document',
+    ]);
+    const few = classesOf([3, 1, 1, 1, 1, 1, 1, -2]);
+    expect(few.ends).toEqual([-2, 1, 3]);
+    expect(few.categories.slice(0, 3)).toEqual([
+      { label: '\u22122', tint: 'ramp0' },
+      { label: '1', tint: 'ramp2' },
+      { label: '3', tint: 'ramp4' },
+    ]);
+    expect(classesOf(Array(80).fill(7).concat([1, 2, 3, 4, 5])).categories[0].label).toBe('1 to 7');
+  });
+
+  it('of a column of numbers puts a query that states none apart', async () => {
+    const page = await golden();
+    if (!page.points) throw new Error('the golden run has points');
+    page.queries.stated = [{ name: 'size', values: ['20', '5.5', '7'], of: Int32Array.from([0, 1, -1, 2]) }];
+    const { of, categories } = colour(page, page.points, 'column0', 0);
+    expect(Array.from(of.subarray(0, 5), (own) => categories[own].label)).toEqual([
+      '20',
+      '5.5',
+      'Not stated',
+      '7',
       'Document',
     ]);
   });

@@ -363,6 +363,26 @@ def test_names_of_themes_stand_at_points_that_the_page_draws() -> None:
     np.testing.assert_array_equal(numbers(made["themes"]), drawn % 2)
 
 
+@pytest.mark.parametrize(
+    ("values", "is_shown"),
+    [
+        ([f"{i / 7:.3f}" for i in range(60)], True),
+        ([str(i // 2) for i in range(60)], True),
+        ([str(i) for i in range(60)], False),  # an identifier
+        ([f"v{i}" for i in range(60)], False),
+        ([*(f"{i / 7:.3f}" for i in range(59)), "nan"], False),
+        ([*(f"{i / 7:.3f}" for i in range(59)), "1e999"], False),
+        ([*(f"{i / 7:.3f}" for i in range(59)), None], True),
+    ],
+)
+def test_a_column_of_many_values_is_in_it_where_they_are_a_scale(values: list[str | None], is_shown: bool) -> None:
+    found = many_points(120, 5)
+    n = len(found.queries.ids)
+    result = replace(found, queries=replace(found.queries, metadata={"size": tuple((values * 2)[:n])}))
+    stated = tiny.payload(result)["queries"].get("stated", [])
+    assert ["size"] * is_shown == [each["name"] for each in stated]
+
+
 def test_columns_of_the_data_file_are_in_it_where_they_have_few_values() -> None:
     found = tiny.result()
     metadata = {"id": ("a", "b", "c", "d"), "channel": ("web", "app", None, "app"), "same": ("x",) * 4}

@@ -14,7 +14,7 @@ export interface GestureEvents {
   isLasso(): boolean;
   /** Where the pointer is; null where it has left, or drags. */
   onHover(at: Position | null): void;
-  onPick(at: Position): void;
+  onPick(at: Position, isTouch: boolean): void;
   onLasso(outline: number[]): void;
   /** The key for the lasso was pressed. */
   onToggleLasso(): void;
@@ -38,7 +38,8 @@ export class Gestures {
       pointermove: (event) => this.move(event),
       pointerup: (event) => this.release(event),
       pointercancel: (event) => this.release(event),
-      pointerleave: () => events.onHover(null),
+      // A finger leaves when it is lifted: what it has pressed stays named.
+      pointerleave: (event) => event.pointerType !== 'touch' && events.onHover(null),
       wheel: (event) => this.wheel(event),
       dblclick: (event) => this.zoom(2, surface.positionOf(event)),
       keydown: (event) => this.key(event),
@@ -82,9 +83,11 @@ export class Gestures {
     if (!this.pointers.delete(event.pointerId)) return;
     const isDrawn = this.lasso.corners !== null && this.travelled > DRAWN;
     const outline = this.lasso.end();
-    if (isDrawn) this.events.onLasso(outline);
-    else if (this.travelled <= PRESSED) this.events.onPick(this.surface.positionOf(event));
     this.events.onChange();
+    if (isDrawn) this.events.onLasso(outline);
+    else if (this.travelled <= PRESSED) {
+      this.events.onPick(this.surface.positionOf(event), event.pointerType === 'touch');
+    }
   }
 
   private wheel(event: WheelEvent): void {

@@ -1,4 +1,5 @@
 /** Names over a map: none over another, more of them the nearer one looks. */
+import type { Word } from '../model/picture';
 import type { Position } from './surface';
 
 export interface Label {
@@ -85,6 +86,18 @@ export class LabelLayer {
       style.visibility = isShown ? 'visible' : 'hidden';
       style.transform = `translate(${boxes[i].left.toFixed(1)}px, ${boxes[i].top.toFixed(1)}px)`;
     });
+  }
+
+  /** The names that are seen, each by its middle. */
+  shown(): Word[] {
+    if (this.box.hidden) return [];
+    const seen = this.labels.map(({ text, level }, i) => {
+      const { style } = this.elements[i];
+      const [x, y] = (style.transform.match(/-?[\d.]+/g) ?? []).map(Number);
+      const { width, height } = this.sizes[i];
+      return style.visibility === 'visible' && { text, isFiner: level > 0, x: x + width / 2, y: y + height / 2 };
+    });
+    return seen.filter((word) => word !== false);
   }
 
   destroy(): void {

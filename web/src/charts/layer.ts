@@ -71,23 +71,29 @@ export class PointLayer {
   }
 }
 
-/** Draws all points on a plain canvas once, as a picture as wide as that. */
-export function drawPoints(canvas: HTMLCanvasElement, xy: Float32Array, roles: Uint8Array, look: PointLook): void {
+/** Draws all points on a plain canvas once; the colours are those of `element`. */
+export function drawPoints(
+  canvas: HTMLCanvasElement,
+  xy: Float32Array,
+  roles: Uint8Array,
+  look: PointLook,
+  frame: Frame,
+  element: Element = canvas,
+): void {
   const order = drawingOrder(roles);
   const renderer = createCanvas(canvas, roles.length);
   const placed = inOrder(xy, order);
   renderer.setPositions(placed, placed);
   renderer.setLook(lookBytes(look, roles, order));
-  renderer.setColours(tintColours(canvas, look.tints), rgb(cssColour(canvas, '--paper')));
-  const finer = canvas.width / WIDTH;
-  const size = finer * diameterOf(roles.length, WIDTH, finer);
-  renderer.draw({
-    scale: (canvas.width / 2) * 0.96,
-    centreX: canvas.width / 2,
-    centreY: canvas.height / 2,
-    progress: 1,
-    size,
-  });
+  renderer.setColours(tintColours(element, look.tints), rgb(cssColour(element, '--paper')));
+  renderer.draw(frame);
+}
+
+/** The frame of a picture on paper that shows all of `n` points. */
+export function printedFrame({ width, height }: HTMLCanvasElement, n: number): Frame {
+  const finer = width / WIDTH;
+  const size = finer * diameterOf(n, WIDTH, finer);
+  return { scale: (width / 2) * 0.96, centreX: width / 2, centreY: height / 2, progress: 1, size };
 }
 
 /** Documents first, queries last, so that the few stand on the many. */

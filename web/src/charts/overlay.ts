@@ -10,17 +10,25 @@ export interface Links {
 }
 
 const MAX_LINKS = 6000;
+/** Dashes are the second sign of a wrong link, dots of a neighbour. */
+export const DASHED = [4, 3];
+export const DOTTED = [1.5, 3];
 
-/** Lines between linked points, the wrong ones over the right ones; paler where there are many. */
+/** How many of the links are drawn, and how: thinner and paler where there are many. */
+export function shownLinks(links: Links): { n: number; width: number; opacity: number } {
+  const n = Math.min(links.from.length, MAX_LINKS);
+  return { n, width: n > 300 ? 0.6 : 1.1, opacity: Math.min(0.6, 32 / n ** 0.8) };
+}
+
+/** Lines between linked points, the wrong ones over the right ones. */
 export function drawLinks(surface: Surface, links: Links, placeOf: (point: number) => Position): void {
   const { pen } = surface;
-  const n = Math.min(links.from.length, MAX_LINKS);
-  pen.lineWidth = n > 300 ? 0.6 : 1.1;
-  pen.globalAlpha = Math.min(0.6, 32 / n ** 0.8);
+  const { n, width, opacity } = shownLinks(links);
+  pen.lineWidth = width;
+  pen.globalAlpha = opacity;
   for (const isCorrect of [1, 0]) {
     pen.strokeStyle = surface.colour(isCorrect ? '--right' : '--wrong');
-    // Dashes are the second sign of a wrong one.
-    pen.setLineDash(isCorrect ? [] : [4, 3]);
+    pen.setLineDash(isCorrect ? [] : DASHED);
     pen.beginPath();
     for (let i = 0; i < n; i++) {
       if (links.isCorrect[i] !== isCorrect) continue;
@@ -31,6 +39,19 @@ export function drawLinks(surface: Surface, links: Links, placeOf: (point: numbe
     pen.stroke();
   }
   pen.setLineDash([]);
+  pen.globalAlpha = 1;
+}
+
+/** Dotted lines from a point to its neighbours, each of which has a ring. */
+export function drawNeighbours(surface: Surface, from: Position, neighbours: Position[], radius: number): void {
+  const { pen } = surface;
+  pen.globalAlpha = 0.8;
+  pen.strokeStyle = surface.colour('--ink');
+  pen.lineWidth = 1.4;
+  pen.setLineDash(DOTTED);
+  for (const to of neighbours) surface.line(from, to);
+  pen.setLineDash([]);
+  for (const to of neighbours) drawRing(surface, to, radius + 2, 1.2);
   pen.globalAlpha = 1;
 }
 

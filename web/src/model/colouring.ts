@@ -199,12 +199,47 @@ function byTheme(page: Page, points: Points): Colouring {
   return { id: 'theme', categories: hues(names, 'Other themes', 'No theme'), of };
 }
 
-/** Queries by what the data file says of them in a column. */
+/** Queries by what the data file says of them in a column: a column of numbers in few classes, others by value. */
 function byColumn(id: `column${number}`, page: Page, points: Points): Colouring {
   const column = page.queries.stated[Number(id.slice('column'.length))];
+  const numbers = numbersOf(column.values);
+  if (numbers) {
+    const { ends, categories } = classesOf(Array.from(column.of, (place) => numbers[place]));
+    return ofQueries(id, page, points, categories, (q) => {
+      const place = ends.findIndex((end) => numbers[column.of[q]] <= end);
+      return place < 0 ? ends.length : place;
+    });
+  }
   const categories = hues(column.values, 'Other values', 'Not stated');
   categories.push({ label: 'Document', tint: 'faint' });
   return ofQueries(id, page, points, categories, (q) => hueOf(column.of[q], column.values.length));
+}
+
+/** The values of a column as numbers; null where one is none, or where there are too few to make a scale. */
+function numbersOf(values: string[]): number[] | null {
+  const numbers = values.map((value) => (value.trim() === '' ? Number.NaN : Number(value)));
+  return numbers.length >= 3 && numbers.every(Number.isFinite) ? numbers : null;
+}
+
+const CLASSES = 5;
+
+/**
+ * Classes of numbers, of which those that do not exist count nowhere: each value its own where they are few, else as
+ * many numbers in each as ties allow. The end of a class belongs to it; categories for none and for documents follow.
+ */
+export function classesOf(numbers: (number | undefined)[]): { ends: number[]; categories: Category[] } {
+  const order = Float64Array.from(numbers.filter((value) => value !== undefined)).sort();
+  const distinct = [...new Set(order)];
+  const cuts = Array.from({ length: CLASSES }, (_, i) => order[Math.ceil(((i + 1) / CLASSES) * order.length) - 1]);
+  const ends = distinct.length <= CLASSES ? distinct : [...new Set(cuts)];
+  const categories = ends.map((end, i): Category => {
+    const start = distinct.find((value) => i === 0 || value > ends[i - 1]) ?? end;
+    const [low, high] = [start, end].map((value) => `${Number(value.toPrecision(4))}`.replace('-', '\u2212'));
+    const step = Math.round((i * 4) / Math.max(1, ends.length - 1)) as 0 | 1 | 2 | 3 | 4;
+    return { label: low === high ? low : `${low} to ${high}`, tint: `ramp${step}` };
+  });
+  categories.push({ label: 'Not stated', tint: 'hue7' }, { label: 'Document', tint: 'faint' });
+  return { ends, categories };
 }
 
 /** A colour for each of the first names, one for the others, and one for none of them. */

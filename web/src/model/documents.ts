@@ -1,5 +1,6 @@
 /** What belongs to one document: the queries that list it, what stands beside it in the lists and on a map. */
 import { type Page, type Points, QUERY } from '../contract';
+import { layoutsOf } from './layouts';
 
 /** A query that names a document, or has it among its best. */
 export interface Listing {
@@ -38,24 +39,36 @@ export function besideOf(page: Page, document: number, n: number): [document: nu
   return [...counts].sort(([a, m], [b, n]) => n - m || a - b).slice(0, n);
 }
 
-/** The point of a document; -1 where the map does not show it. */
-export function pointOf(points: Points, document: number): number {
-  return points.rows.findIndex((row, p) => row === document && points.roles[p] !== QUERY);
+/** The point of a document, or of a query; -1 where the map does not show it. */
+export function pointOf(points: Points, row: number, isQuery = false): number {
+  return points.rows.findIndex((own, p) => own === row && (points.roles[p] === QUERY) === isQuery);
 }
 
-/** The points nearest to a point on a map, the nearest first. */
-export function nearestOf(points: Points, map: number, point: number, n: number): number[] {
-  const { xy } = points.maps[map];
-  const distance = new Float32Array(points.n);
-  for (let p = 0; p < points.n; p++) {
-    distance[p] = Math.hypot(xy[2 * p] - xy[2 * point], xy[2 * p + 1] - xy[2 * point + 1]);
-  }
+/** The points nearest to a point on a map (x and y in turn), the nearest first. */
+export function nearestOf(xy: Float32Array, point: number, n: number): number[] {
+  const squared = (p: number) => (xy[2 * p] - xy[2 * point]) ** 2 + (xy[2 * p + 1] - xy[2 * point + 1]) ** 2;
   const nearest: number[] = [];
-  for (let p = 0; p < points.n; p++) {
-    if (p === point || (nearest.length === n && distance[p] >= distance[nearest[n - 1]])) continue;
-    const at = nearest.findIndex((other) => distance[p] < distance[other]);
+  let worst = Infinity;
+  for (let p = 0; p < xy.length / 2; p++) {
+    const own = squared(p);
+    if (p === point || own >= worst) continue;
+    const at = nearest.findIndex((other) => own < squared(other));
     nearest.splice(at < 0 ? nearest.length : at, 0, p);
     nearest.length = Math.min(nearest.length, n);
+    if (nearest.length === n) worst = squared(nearest[n - 1]);
   }
   return nearest;
+}
+
+/** Neighbours that a map shows of a point. */
+const NEIGHBOURS = 8;
+
+/** The nearest points on a map, by its place in `layoutsOf`: lines on it and the list beside it show the same. */
+export const neighboursOf = (page: Page, map: number, point: number) =>
+  point < 0 ? [] : nearestOf(layoutsOf(page)[map].xy, point, NEIGHBOURS);
+
+/** The text of a point, that of its query or document. */
+export function textOf(page: Page, points: Points, point: number): string {
+  const { texts } = points.roles[point] === QUERY ? page.queries : page.documents;
+  return texts[points.rows[point]];
 }

@@ -30,6 +30,10 @@ export interface State {
   links: LinksShown;
   /** Whether the names of themes stand on the map. */
   hasLabels: boolean;
+  /** Whether lines around the densest areas are drawn under the points. */
+  hasContours: boolean;
+  /** The layout of a second map beside the first, by its place in `layoutsOf`; null for none. */
+  beside: number | null;
   /** Points with a smaller share of neighbours kept are faded. */
   faith: number;
   sort: SortKey;
@@ -78,6 +82,8 @@ export function toHash(state: State, initial: State, ids: Ids): string {
   if (state.colouring !== initial.colouring) parts.set('colour', state.colouring);
   if (state.links !== initial.links) parts.set('links', state.links);
   if (state.hasLabels !== initial.hasLabels) parts.set('labels', state.hasLabels ? 'all' : 'none');
+  if (state.hasContours !== initial.hasContours) parts.set('contours', state.hasContours ? 'all' : 'none');
+  if (state.beside !== null) parts.set('beside', String(state.beside));
   if (state.faith !== initial.faith) parts.set('faith', String(state.faith));
   if (state.sort !== initial.sort || state.isDescending !== initial.isDescending) {
     parts.set('sort', `${state.isDescending ? '-' : ''}${state.sort}`);
@@ -104,6 +110,8 @@ export function fromHash(hash: string, initial: State, ids: Ids): State {
     colouring: colouringFrom(parts.get('colour')) ?? initial.colouring,
     links: LINKS.find((name) => name === parts.get('links')) ?? initial.links,
     hasLabels: parts.get('labels') !== 'none',
+    hasContours: parts.has('contours') ? parts.get('contours') !== 'none' : initial.hasContours,
+    beside: whole(parts.get('beside')),
     faith: share(parts.get('faith')) ?? initial.faith,
     sort: key ?? initial.sort,
     isDescending: key ? sort.startsWith('-') : initial.isDescending,

@@ -21,6 +21,25 @@ export function framedAlike(layouts: Float32Array[]): Float32Array[] {
   return layouts.map((xy) => xy.map((value, i) => (value - (i % 2 === 0 ? x : y)) / half));
 }
 
+export interface Box {
+  left: number;
+  right: number;
+  bottom: number;
+  top: number;
+}
+
+/** The smallest box that holds the points; null for none. */
+export function boxOf(xy: Float32Array, points: Iterable<number>): Box | null {
+  const box = { left: Infinity, right: -Infinity, bottom: Infinity, top: -Infinity };
+  for (const p of points) {
+    box.left = Math.min(box.left, xy[2 * p]);
+    box.right = Math.max(box.right, xy[2 * p]);
+    box.bottom = Math.min(box.bottom, xy[2 * p + 1]);
+    box.top = Math.max(box.top, xy[2 * p + 1]);
+  }
+  return box.left <= box.right ? box : null;
+}
+
 /** A square grid over [-1, 1]: the points of cell c are `order[start[c]..start[c + 1]]`. */
 export interface Grid {
   side: number;

@@ -3,7 +3,8 @@ import { type Page, type Points, QUERY } from '../contract';
 import { type ColouringId, colour } from './colouring';
 import { rankPlane } from './compare';
 import { decidedBy } from './explanations';
-import { framed, inside } from './plane';
+import { layoutsOf } from './layouts';
+import { inside } from './plane';
 import { isBeatenBy } from './queries';
 import { matcher } from './search';
 
@@ -18,7 +19,7 @@ export interface Facets {
   mode: number | null;
   /** Failures that this word decides: its place in `report.explanations.deciding`. */
   word: number | null;
-  /** Points inside an outline drawn on a map (x and y in turn, in the frame of that map). */
+  /** Points inside an outline drawn on a map, by its place in `layoutsOf` (x and y in turn, in its frame). */
   lasso: { map: number; outline: number[] } | null;
   /** Points of some categories of a colouring. */
   legend: { colouring: ColouringId; map: number; categories: number[] } | null;
@@ -83,9 +84,8 @@ function indices(mask: Uint8Array): number[] {
 /** Points inside the lasso and of the chosen category; null where neither is set. */
 function pointArea(page: Page, points: Points, facets: Facets): Uint8Array | null {
   let area: Uint8Array | null = null;
-  if (facets.lasso && points.maps[facets.lasso.map]) {
-    area = inside(framed(points.maps[facets.lasso.map].xy), facets.lasso.outline);
-  }
+  const drawnOn = facets.lasso && layoutsOf(page)[facets.lasso.map];
+  if (facets.lasso && drawnOn) area = inside(drawnOn.xy, facets.lasso.outline);
   if (facets.legend && points.maps[facets.legend.map]) {
     const { of } = colour(page, points, facets.legend.colouring, facets.legend.map);
     const { categories } = facets.legend;

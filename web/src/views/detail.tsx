@@ -8,6 +8,7 @@ import { count, counted, fixed, percent, rank, shorten, signed } from '../model/
 import { leadOf, modeOf, negativesOf, relevantOf, topOf } from '../model/queries';
 import type { Store } from '../state';
 import { ExplainedTexts } from './explained';
+import { Nearest } from './nearest';
 import { Choice, FullText, IconButton, Link, Mark, Name, Tag } from './parts';
 
 const DIFFED = 6000;
@@ -59,6 +60,7 @@ export function Detail({ store, query, onStep }: { store: Store; query: number; 
       )}
       {page.compare && <RanksOf compare={page.compare} query={query} />}
       <Body key={query} store={store} query={query} />
+      <Nearest store={store} row={query} isQuery />
     </article>
   );
 }

@@ -1,13 +1,12 @@
 /** One document in full: the queries that list it, and what stands beside it in the lists and on the map. */
 import { useMemo } from 'preact/hooks';
-import { type Points, QUERY, ROLE_NAMES } from '../contract';
-import { besideOf, listingsOf, nearestOf, pointOf } from '../model/documents';
-import { count, counted, percent, shorten } from '../model/format';
+import { besideOf, listingsOf } from '../model/documents';
+import { count, counted, shorten } from '../model/format';
 import type { Store } from '../state';
 import { Detail } from './detail';
 import { QueryList } from './lists';
+import { Nearest } from './nearest';
 import { FullText, IconButton, Mark, Name, useStore } from './parts';
-import { MapName } from './points';
 
 const LISTED = 100;
 const NEIGHBOURS = 8;
@@ -20,7 +19,7 @@ export function Opened({ store, onStep }: { store: Store; onStep?: (by: number) 
 }
 
 function Document({ store, document }: { store: Store; document: number }) {
-  const { documents, points } = store.page;
+  const { documents } = store.page;
   return (
     <article class="detail" aria-label="Document">
       <h2 class="unseen">Document</h2>
@@ -36,7 +35,7 @@ function Document({ store, document }: { store: Store; document: number }) {
       <FullText text={documents.texts[document]} className="detail-query" />
       <Listings store={store} document={document} />
       <Beside store={store} document={document} />
-      {points && points.maps.length > 0 && <Nearest store={store} points={points} document={document} />}
+      <Nearest store={store} row={document} isQuery={false} />
     </article>
   );
 }
@@ -83,38 +82,6 @@ function Beside({ store, document }: { store: Store; document: number }) {
             </button>
           </li>
         ))}
-      </ul>
-    </section>
-  );
-}
-
-/** The points that stand nearest to a document on the map that is chosen. */
-function Nearest({ store, points, document }: { store: Store; points: Points; document: number }) {
-  const { page } = store;
-  const { map } = useStore(store);
-  const point = useMemo(() => pointOf(points, document), [points, document]);
-  const nearest = useMemo(() => (point < 0 ? [] : nearestOf(points, map, point, NEIGHBOURS)), [points, map, point]);
-  if (point < 0) return <p class="note">The map does not show this document.</p>;
-  const { name, kept } = points.maps[map];
-  return (
-    <section class="listed" aria-label="Nearest on the map">
-      <h3>
-        Nearest on the map (<MapName name={name} />)
-      </h3>
-      <p class="note">Of its neighbours in the space, the map keeps {percent(kept[point])}.</p>
-      <ul>
-        {nearest.map((other) => {
-          const [role, row] = [points.roles[other], points.rows[other]];
-          const isQuery = role === QUERY;
-          return (
-            <li key={other}>
-              <button type="button" onClick={() => store.set(isQuery ? { query: row } : { document: row })}>
-                <bdi>{shorten((isQuery ? page.queries : page.documents).texts[row], 90) || '(empty)'}</bdi>
-                <span class="muted">{ROLE_NAMES[role]}</span>
-              </button>
-            </li>
-          );
-        })}
       </ul>
     </section>
   );

@@ -1,18 +1,21 @@
 /** The map: where queries and documents lie, and how far the picture may be believed. */
+import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Label } from '../charts/labels';
-import type { ScatterChart } from '../charts/scatter';
+import { type ScatterChart, SHARES } from '../charts/scatter';
 import type { MapColumns, Page, Points } from '../contract';
-import { type Colouring, colour, colouringsOf, tally } from '../model/colouring';
+import { type Colouring, type ColouringId, colour, colouringsOf, colourOutcomes, tally } from '../model/colouring';
+import { neighboursOf, pointOf } from '../model/documents';
 import { count, counted, fixed, percent, shorten, signed } from '../model/format';
 import type { LinksShown } from '../model/hash';
-import { framed } from '../model/plane';
+import { layoutsOf, ownerOf } from '../model/layouts';
 import { leadOf, sorted } from '../model/queries';
 import type { State, Store } from '../state';
 import { Opened } from './document';
 import { QueryList } from './lists';
 import { Link, Mark, Select, useStore, ZoomButtons } from './parts';
-import { CategoryKey, MapChoice, MapName, PointPlot, SignsNote, usePointLook, useSigns } from './points';
+import { CategoryKey, MAP_NAMES, MapChoice, MapName, PointPlot, SignsNote, usePointLook, useSigns } from './points';
+import { SaveMenu, type Seen } from './saving';
 
 const LISTED = 100;
 
@@ -36,57 +39,169 @@ function Absent({ store }: { store: Store }) {
 }
 
 function Plane({ store, points }: { store: Store; points: Points }) {
+  const { page } = store;
   const [isLasso, setLasso] = useState(false);
   const [kind, setKind] = useState<ScatterChart['kind']>('webgl');
-  const { map, faith, query, document, ...state } = useStore(store);
+  const [hovered, setHovered] = useState(-1);
+  const { map, beside, faith, query, document, ...state } = useStore(store);
   const colouring = useMemo(
-    () => colour(store.page, points, state.colouring, map),
-    [store, points, state.colouring, map],
+    () => colouringAt(page, points, state.colouring, map),
+    [page, points, state.colouring, map],
   );
-  const isFaded = useMemo(
-    () => (faith === 0 ? null : Uint8Array.from(points.maps[map].kept, (share) => (share < faith ? 1 : 0))),
-    [points, faith, map],
-  );
-  const labels = useMemo(
-    () => (state.hasLabels ? labelsOf(store.page, points.maps[map]) : []),
-    [store, points, map, state.hasLabels],
-  );
-  const look = usePointLook(store, points, { layout: map, colouring, links: state.links, isFaded, isLasso, labels });
+  const isFaded = useFaded(points, map, faith);
   const signs = useSigns();
-  const chart = useRef<ScatterChart | null>(null);
-  const data = useMemo(
-    () => ({
-      layouts: points.maps.map(({ xy }) => framed(xy)),
-      label: `Map of ${counted(points.n, 'point')}. Arrow keys move it, plus and minus zoom, 0 shows all, L draws a lasso. The list beside it names the selected queries.`,
-    }),
-    [points],
-  );
-  useEffect(() => setKind(chart.current?.kind ?? 'webgl'));
-  useEffect(() => {
-    if (look.focus >= 0) chart.current?.reveal(look.focus);
-  }, [look.focus]);
-  const onLasso = (outline: number[], n: number) => {
-    setLasso(false);
-    if (n > 0) store.setFacets({ lasso: { map: store.get().map, outline } });
-  };
-  const on = { onLasso, onMode: setLasso };
+  const [first, second] = [useRef<ScatterChart | null>(null), useRef<ScatterChart | null>(null)];
+  const own = useMemo(() => [...points.maps.keys()], [points]);
+  const other = useMemo(() => (beside === null ? [] : [beside]), [beside]);
+  const zoom = useZoomToSelection(store, points, [first, second]);
+  useEffect(() => setKind(first.current?.kind ?? 'webgl'));
+  const seen = [map, ...other].map((place, i) => ({
+    ...named(page, place, beside !== null),
+    chart: [first, second][i],
+  }));
+  const common = { store, points, isLasso, onLasso: setLasso, hovered, onHover: setHovered, onZoom: zoom, signs };
   return (
     <div class="map">
-      <MapTools store={store} points={points} isLasso={isLasso} onLasso={setLasso} />
-      <PointPlot store={store} points={points} data={data} look={look} signs={signs} chart={chart} {...on}>
-        <div class="map-zoom">
-          <ZoomButtons chart={chart} />
-        </div>
-      </PointPlot>
+      <MapTools store={store} points={points} isLasso={isLasso} onLasso={setLasso}>
+        <SaveMenu store={store} seen={seen} colouring={colouring} />
+      </MapTools>
+      <div class={`map-panes ${beside === null ? '' : 'is-double'}`}>
+        <MapPane {...common} seen={seen[0]} layouts={own} place={map} />
+        {beside !== null && <MapPane key={beside} {...common} seen={seen[1]} layouts={other} place={beside} />}
+      </div>
       <aside class="map-side">
         <div>
-          <Legend store={store} colouring={colouring} counts={tally(colouring, look.isLit)} />
+          <Legend store={store} colouring={colouring} counts={tally(colouring, store.selection().isPoint)} />
           <SignsNote signs={signs} />
+          {state.hasContours && (
+            <p class="note">
+              The lines hold {SHARES.map((share) => 100 * share).join(', ')} % of the points that stand out, where they
+              are densest.
+            </p>
+          )}
         </div>
         <Faith store={store} points={points} isFaded={isFaded} kind={kind} />
         {query === null && document === null ? <Listed store={store} /> : <Opened store={store} />}
       </aside>
     </div>
+  );
+}
+
+/** A map as it is named: by its method, and by whose it is where that may be in question. */
+function named(page: Page, place: number, isBeside: boolean): Omit<Seen, 'chart'> {
+  const layout = layoutsOf(page)[place];
+  const method = MAP_NAMES[layout.method] ?? shorten(layout.method, 20);
+  const owner = isBeside || layout.epoch !== null ? ownerOf(page, layout) : '';
+  return { method: layout.method, title: owner ? `${method}, ${owner}` : method };
+}
+
+/** Colours of a map; that of another checkpoint or run tells what is right there. */
+function colouringAt(page: Page, points: Points, id: ColouringId, place: number): Colouring {
+  const { epoch } = layoutsOf(page)[place];
+  const isCorrect = epoch === null ? null : page.timeline?.isCorrect?.[epoch];
+  if (isCorrect && id === 'outcome') return colourOutcomes(page, points, isCorrect);
+  return colour(page, points, id, Math.min(place, points.maps.length - 1));
+}
+
+/** Points that a map distorts; of the maps of other runs that is not known. */
+function useFaded(points: Points, place: number, faith: number): Uint8Array | null {
+  return useMemo(() => {
+    const kept = points.maps[place]?.kept;
+    return faith === 0 || !kept ? null : Uint8Array.from(kept, (share) => (share < faith ? 1 : 0));
+  }, [points, place, faith]);
+}
+
+/** Zooms to what is selected, or to the open point and its neighbours, and back; by `Z` on every map that is seen. */
+function useZoomToSelection(store: Store, points: Points, charts: { current: ScatterChart | null }[]) {
+  const shown = () => {
+    const { query, document, map } = store.get();
+    const { isPoint } = store.selection();
+    if (isPoint) return [...isPoint.keys()].filter((p) => isPoint[p]);
+    const point = pointOf(points, document ?? query ?? -1, document === null);
+    return point < 0 ? [] : [point, ...neighboursOf(store.page, map, point)];
+  };
+  useEffect(() => {
+    const key = (event: KeyboardEvent) => {
+      const isTyping = (event.target as HTMLElement).matches('input, select, textarea');
+      if (event.key.toLowerCase() !== 'z' || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+      for (const { current } of charts) current?.zoomTo(shown());
+    };
+    addEventListener('keydown', key);
+    return () => removeEventListener('keydown', key);
+  }, [store, points]);
+  return (chart: ScatterChart | null) => chart?.zoomTo(shown());
+}
+
+interface MapPaneProps {
+  store: Store;
+  points: Points;
+  seen: Seen;
+  /** The layouts between which the points move, and the one where they are, by their places in `layoutsOf`. */
+  layouts: number[];
+  place: number;
+  isLasso: boolean;
+  onLasso: (isLasso: boolean) => void;
+  hovered: number;
+  onHover: (point: number) => void;
+  onZoom: (chart: ScatterChart | null) => void;
+  signs: ReturnType<typeof useSigns>;
+}
+
+function MapPane(props: MapPaneProps) {
+  const { store, points, seen, layouts, place, isLasso, signs } = props;
+  const { page } = store;
+  const { chart, title } = seen;
+  const { map, faith, beside, ...state } = useStore(store);
+  const colouring = useMemo(
+    () => colouringAt(page, points, state.colouring, place),
+    [page, points, state.colouring, place],
+  );
+  const isFaded = useFaded(points, place, faith);
+  const columns: MapColumns | undefined = points.maps[place];
+  const labels = useMemo(
+    () => (state.hasLabels && columns ? labelsOf(page, columns) : []),
+    [page, columns, state.hasLabels],
+  );
+  const { epoch } = layoutsOf(page)[place];
+  const isCorrect = epoch === null ? undefined : page.timeline?.isCorrect?.[epoch];
+  const { links, hasContours } = state;
+  const shown = { colouring, links, hasContours, isFaded, isLasso, labels, isCorrect };
+  const look = usePointLook(store, points, { ...shown, layout: layouts.indexOf(place), map });
+  const data = useMemo(
+    () => ({
+      layouts: layouts.map((own) => layoutsOf(page)[own].xy),
+      label: `Map of ${counted(points.n, 'point')}, ${title}. Arrow keys move it, plus and minus zoom, 0 shows all, Z shows the selection, L draws a lasso. The list beside it names the selected queries.`,
+    }),
+    [page, points, layouts],
+  );
+  useEffect(() => {
+    if (look.focus >= 0) chart.current?.reveal(look.focus);
+  }, [look.focus]);
+  const onLasso = (outline: number[], n: number) => {
+    props.onLasso(false);
+    if (n > 0) store.setFacets({ lasso: { map: layouts.length > 1 ? store.get().map : layouts[0], outline } });
+  };
+  const { hovered, onHover } = props;
+  const on = { onLasso, onMode: props.onLasso, onHover, hovered };
+  return (
+    <PointPlot store={store} points={points} data={data} look={look} signs={signs} chart={chart} map={place} {...on}>
+      {beside !== null && <p class="map-name">{title}</p>}
+      <div class="map-zoom">
+        <ZoomButtons chart={chart} />
+        <button
+          type="button"
+          class="tool is-square"
+          aria-label="Zoom to selection, and back"
+          title="Zoom to what is selected or open, and back (Z)"
+          onClick={() => props.onZoom(chart.current)}
+        >
+          <svg width="16" height="16" fill="none" stroke="currentColor" stroke-width="1.6" aria-hidden="true">
+            <path d="M1 5V1h4M11 1h4v4M15 11v4h-4M5 15H1v-4" />
+            <circle cx="8" cy="8" r="2.4" fill="currentColor" stroke="none" />
+          </svg>
+        </button>
+      </div>
+    </PointPlot>
   );
 }
 
@@ -109,13 +224,51 @@ const LINK_OPTIONS: { value: LinksShown; label: string }[] = [
   { value: 'none', label: 'Links: none' },
 ];
 
-function MapTools(props: { store: Store; points: Points; isLasso: boolean; onLasso: (isLasso: boolean) => void }) {
+/** Which map stands beside the first. */
+function BesideChoice(props: {
+  page: Page;
+  map: number;
+  value: number | null;
+  onChange: (change: Partial<State>) => void;
+}) {
+  const { page, map, value } = props;
+  const others = [...layoutsOf(page).keys()].filter((place) => place !== map);
+  const options = [
+    { value: '', label: 'One map' },
+    ...others.map((place) => ({ value: String(place), label: `Beside: ${named(page, place, true).title}` })),
+  ];
+  return (
+    <Select
+      label="Second map"
+      isBare
+      value={value === null ? '' : String(value)}
+      options={options}
+      onChange={(next) => props.onChange({ beside: next === '' ? null : Number(next) })}
+    />
+  );
+}
+
+interface MapToolsProps {
+  store: Store;
+  points: Points;
+  isLasso: boolean;
+  onLasso: (isLasso: boolean) => void;
+  children: ComponentChildren;
+}
+
+function MapTools(props: MapToolsProps) {
   const { store, points, isLasso } = props;
-  const { map, colouring, links, hasLabels } = store.get();
+  const { page } = store;
+  const { map, colouring, links, hasLabels, hasContours, beside } = store.get();
   const set = (change: Partial<State>) => store.set(change);
   return (
     <div class="map-tools">
-      <MapChoice maps={points.maps} value={map} onChange={(next) => set({ map: next })} />
+      <MapChoice
+        maps={points.maps}
+        value={map}
+        onChange={(next) => set({ map: next, beside: next === beside ? map : beside })}
+      />
+      {layoutsOf(page).length > 1 && <BesideChoice page={page} map={map} value={beside} onChange={set} />}
       <Select
         label="Colour"
         value={colouring}
@@ -123,26 +276,38 @@ function MapTools(props: { store: Store; points: Points; isLasso: boolean; onLas
         onChange={(next) => set({ colouring: next })}
       />
       <Select label="Links" isBare value={links} options={LINK_OPTIONS} onChange={(next) => set({ links: next })} />
-      {points.themes && (
+      <span class="map-buttons">
+        {points.themes && (
+          <button
+            type="button"
+            class="tool"
+            aria-pressed={hasLabels}
+            onClick={() => set({ hasLabels: !hasLabels })}
+            title="Names of groups of queries and documents that lie close together; more of them as you zoom"
+          >
+            Themes
+          </button>
+        )}
         <button
           type="button"
           class="tool"
-          aria-pressed={hasLabels}
-          onClick={() => set({ hasLabels: !hasLabels })}
-          title="Names of groups of queries and documents that lie close together; more of them as you zoom"
+          aria-pressed={hasContours}
+          onClick={() => set({ hasContours: !hasContours })}
+          title="Lines around the areas where points are densest"
         >
-          Themes
+          Contours
         </button>
-      )}
-      <button
-        type="button"
-        class="tool"
-        aria-pressed={isLasso}
-        onClick={() => props.onLasso(!isLasso)}
-        title="Or hold Shift and drag"
-      >
-        Lasso
-      </button>
+        <button
+          type="button"
+          class="tool"
+          aria-pressed={isLasso}
+          onClick={() => props.onLasso(!isLasso)}
+          title="Or hold Shift and drag"
+        >
+          Lasso
+        </button>
+        {props.children}
+      </span>
     </div>
   );
 }

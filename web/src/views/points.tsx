@@ -3,10 +3,11 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Label } from '../charts/labels';
 import { ScatterChart, type ScatterData, type ScatterEvents, type ScatterLook } from '../charts/scatter';
+import type { Position } from '../charts/surface';
 import { HARD_NEGATIVE, type Points, QUERY, ROLE_NAMES } from '../contract';
 import type { Colouring } from '../model/colouring';
-import { pointOf } from '../model/documents';
-import { count, counted, fixed, rank, shorten, signed } from '../model/format';
+import { neighboursOf, pointOf, textOf } from '../model/documents';
+import { count, counted, fixed, percent, rank, shorten, signed } from '../model/format';
 import type { LinksShown } from '../model/hash';
 import { leadOf } from '../model/queries';
 import type { Store } from '../state';
@@ -63,6 +64,13 @@ export function SignsNote({ signs }: { signs: Signs }) {
 /** How points look, but for the size that the plot chooses. */
 type PointsLook = Omit<ScatterLook, 'hasSigns'>;
 
+/** Opens what a point is; closes what is open for -1. */
+function openPoint(store: Store, points: Points, point: number): void {
+  const row = point < 0 ? null : points.rows[point];
+  const isQuery = points.roles[point] === QUERY;
+  store.set({ query: isQuery ? row : null, document: isQuery ? null : row });
+}
+
 interface PointPlotProps extends Partial<Pick<ScatterEvents, 'onLasso' | 'onMode'>> {
   store: Store;
   points: Points;
@@ -71,6 +79,11 @@ interface PointPlotProps extends Partial<Pick<ScatterEvents, 'onLasso' | 'onMode
   signs: Signs;
   /** Holds the chart while it is there. */
   chart: { current: ScatterChart | null };
+  /** The map that is drawn, by its place in `layoutsOf`, for the neighbours of a point; absent for an animation. */
+  map?: number;
+  /** The point that is hovered here or on another map, -1 for none; who is told when that changes here. */
+  hovered?: number;
+  onHover?: (point: number) => void;
   className?: string;
   children?: ComponentChildren;
 }
@@ -83,16 +96,16 @@ export function PointPlot(props: PointPlotProps) {
   useEffect(() => {
     if (!box.current) return;
     signs.setDrawn(true);
+    setHovered(null);
     const made = new ScatterChart(
       box.current,
       { ...data, n: points.n, roles: points.roles },
       {
-        onHover: (point, x, y) => setHovered(point < 0 ? null : { point, x, y }),
-        onPick(point) {
-          const row = point < 0 ? null : points.rows[point];
-          const isQuery = points.roles[point] === QUERY;
-          store.set({ query: isQuery ? row : null, document: isQuery ? null : row });
+        onHover(point, at, radius) {
+          setHovered(point < 0 ? null : { point, at, radius });
+          props.onHover?.(point);
         },
+        onPick: (point) => openPoint(store, points, point),
         onLasso: (outline, n) => props.onLasso?.(outline, n),
         onMode: (isLasso) => props.onMode?.(isLasso),
         onSigns: signs.setDrawn,
@@ -102,9 +115,10 @@ export function PointPlot(props: PointPlotProps) {
     return () => made.destroy();
   }, [store, points, data]);
   useEffect(() => chart.current?.update({ ...props.look, hasSigns: signs.areWanted }));
+  useEffect(() => chart.current?.mark(props.hovered ?? -1), [props.hovered]);
   return (
     <div class={`map-canvas ${props.className ?? ''}`} ref={box}>
-      {hovered && <PointCard store={store} points={points} hovered={hovered} box={box.current} />}
+      {hovered && <PointCard {...props} hovered={hovered} box={box.current} />}
       {props.children}
     </div>
   );
@@ -114,9 +128,11 @@ const NO_LABELS: Label[] = [];
 
 interface PointsShown
   extends Pick<ScatterLook, 'layout'>,
-    Partial<Pick<ScatterLook, 'isFaded' | 'isLasso' | 'labels'>> {
+    Partial<Pick<ScatterLook, 'isFaded' | 'isLasso' | 'labels' | 'hasContours'>> {
   colouring: Colouring;
   links: LinksShown;
+  /** The map of which the nearest points are joined to the open one. */
+  map?: number;
   /** Whether queries are right, where the links shall say that of another checkpoint than the page's. */
   isCorrect?: Uint8Array;
 }
@@ -125,7 +141,7 @@ interface PointsShown
 export function usePointLook(store: Store, points: Points, shown: PointsShown): PointsLook {
   const { query, document } = useStore(store);
   const { isPoint } = store.selection();
-  const { colouring, isCorrect, isFaded = null, isLasso = false, labels = NO_LABELS } = shown;
+  const { colouring, isCorrect, isFaded = null, isLasso = false, labels = NO_LABELS, hasContours = false } = shown;
   const pointOfQuery = useMemo(() => {
     const found = new Int32Array(store.page.queries.n).fill(-1);
     for (let p = 0; p < points.n; p++) if (points.roles[p] === QUERY) found[points.rows[p]] = p;
@@ -135,13 +151,18 @@ export function usePointLook(store: Store, points: Points, shown: PointsShown): 
     if (document !== null) return pointOf(points, document);
     return query === null ? -1 : pointOfQuery[query];
   }, [points, pointOfQuery, query, document]);
+  const neighbours = useMemo(
+    () => (shown.map === undefined ? [] : neighboursOf(store.page, shown.map, focus)),
+    [store, shown.map, focus],
+  );
   const links = useMemo(
     () => shownLinks(points, shown.links, isPoint, focus, isCorrect),
     [points, shown.links, isPoint, focus, isCorrect],
   );
   const tints = colouring.categories.map(({ tint }) => tint);
   const categories = colouring.of;
-  return { layout: shown.layout, categories, tints, isLit: isPoint, isFaded, links, focus, isLasso, labels };
+  const drawn = { links, focus, neighbours, labels, hasContours };
+  return { layout: shown.layout, categories, tints, isLit: isPoint, isFaded, isLasso, ...drawn };
 }
 
 /** Links from queries to their relevant documents, of all queries or of those that stand out. */
@@ -163,16 +184,23 @@ function shownLinks(
 }
 
 const CARD_WIDTH = 320;
+/** Neighbours on the map that the card names. */
+const NAMED = 3;
 
 interface HoveredPoint {
   point: number;
-  x: number;
-  y: number;
+  at: Position;
+  radius: number;
 }
 
-/** What a point of a map is, beside the pointer. */
-function PointCard(props: { store: Store; points: Points; hovered: HoveredPoint; box: HTMLElement | null }) {
-  const { points } = props;
+interface PointCardProps extends Pick<PointPlotProps, 'store' | 'points' | 'map'> {
+  hovered: HoveredPoint;
+  box: HTMLElement | null;
+}
+
+/** What a point of a map is, beside it. */
+function PointCard(props: PointCardProps) {
+  const { points, map } = props;
   const { page } = props.store;
   const q = page.queries;
   const { point } = props.hovered;
@@ -180,7 +208,7 @@ function PointCard(props: { store: Store; points: Points; hovered: HoveredPoint;
   const isQuery = role === QUERY;
   const wrong = isQuery ? q.wrongDocument[row] : -1;
   return (
-    <div class="card" style={besidePointer(props.hovered, props.box)} role="tooltip">
+    <div class="card" style={besidePoint(props.hovered, props.box)} role="tooltip">
       <p class="eyebrow">
         {isQuery && <Mark isCorrect={q.isCorrect[row] === 1} />} {ROLE_NAMES[role]}
         {isQuery && !Number.isNaN(q.rank[row]) && <span class="number">rank {rank(q.rank[row])}</span>}
@@ -191,7 +219,7 @@ function PointCard(props: { store: Store; points: Points; hovered: HoveredPoint;
         )}
       </p>
       <p>
-        <bdi>{shorten((isQuery ? q : page.documents).texts[row], 240)}</bdi>
+        <bdi>{shorten(textOf(page, points, point), 240)}</bdi>
       </p>
       {wrong >= 0 && (
         <p class="card-wrong">
@@ -199,16 +227,43 @@ function PointCard(props: { store: Store; points: Points; hovered: HoveredPoint;
           <bdi>{shorten(page.documents.texts[wrong], 140)}</bdi>
         </p>
       )}
+      {map !== undefined && <CardNeighbours {...props} map={map} point={point} />}
     </div>
   );
 }
 
-/** Right of the pointer and below it, or on the other side where the card would leave the box. */
-function besidePointer({ x, y }: HoveredPoint, box: HTMLElement | null) {
+function CardNeighbours(props: Pick<PointCardProps, 'store' | 'points'> & { map: number; point: number }) {
+  const { points, map, point } = props;
+  const { page } = props.store;
+  const nearest = useMemo(() => neighboursOf(page, map, point).slice(0, NAMED), [page, map, point]);
+  const kept = points.maps[map]?.kept[point];
+  if (nearest.length === 0) return null;
+  return (
+    <div class="card-near">
+      <p class="eyebrow">
+        Nearest on the map {kept !== undefined && <span class="number">{percent(kept)} of its neighbours kept</span>}
+      </p>
+      <ul>
+        {nearest.map((other) => (
+          <li key={other}>
+            <span class="muted">{ROLE_NAMES[points.roles[other]]}</span>{' '}
+            <bdi>{shorten(textOf(page, points, other), 60) || '(empty)'}</bdi>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+/** Right or left of the point, where there is room for the card, else under or over it: never on it. */
+function besidePoint({ at, radius }: HoveredPoint, box: HTMLElement | null) {
   const [width, height] = [box?.clientWidth ?? 0, box?.clientHeight ?? 0];
-  const isLeft = x + CARD_WIDTH + 24 > width;
-  return {
-    left: `${isLeft ? Math.max(8, x - CARD_WIDTH - 16) : x + 16}px`,
-    ...(y > height * 0.6 ? { bottom: `${height - y + 12}px` } : { top: `${y + 12}px` }),
-  };
+  const gap = radius + 12;
+  const own = Math.min(CARD_WIDTH, width - 16);
+  const isLow = at.y > height / 2;
+  const isBeside = at.x + gap + own <= width - 8 || at.x - gap - own >= 8;
+  const right = at.x + gap + own <= width - 8 ? at.x + gap : at.x - gap - own;
+  const left = isBeside ? right : Math.max(8, Math.min(at.x - own / 2, width - own - 8));
+  const shift = isBeside ? -Math.min(24, isLow ? height - at.y : at.y) : gap;
+  return { left: `${left}px`, [isLow ? 'bottom' : 'top']: `${(isLow ? height - at.y : at.y) + shift}px` };
 }

@@ -1,6 +1,6 @@
 /** What stands only on paper: the maps as pictures, and the failing queries as a list. */
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import { drawPoints } from '../charts/layer';
+import { drawPoints, printedFrame } from '../charts/layer';
 import type { Points } from '../contract';
 import { colour, tally } from '../model/colouring';
 import { explainedOf } from '../model/explanations';
@@ -42,7 +42,8 @@ function PrintedMap({ store, points, map }: { store: Store; points: Points; map:
   useLayoutEffect(() => {
     const tints = colouring.categories.map(({ tint }) => tint);
     const look = { categories: colouring.of, tints, isLit: isPoint, isFaded: null };
-    if (canvas.current) drawPoints(canvas.current, framed(xy), points.roles, look);
+    if (!canvas.current) return;
+    drawPoints(canvas.current, framed(xy), points.roles, look, printedFrame(canvas.current, points.n));
   });
   const found = tally(colouring, isPoint);
   const highest = framed(xy).reduce((most, y, i) => (i % 2 === 1 ? Math.max(most, Math.abs(y)) : most), 0.2);

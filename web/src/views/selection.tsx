@@ -5,9 +5,10 @@ import type { Page } from '../contract';
 import { colour } from '../model/colouring';
 import { runNames } from '../model/compare';
 import { toCsv, toJsonl } from '../model/export';
-import { baseName, count, shorten } from '../model/format';
+import { count, shorten } from '../model/format';
 import { type Facets, NO_FACETS } from '../model/selection';
 import type { Store } from '../state';
+import { download, fileStem } from './download';
 import { Choice, Link, Name, useStore } from './parts';
 
 export function SelectionBar({ store }: { store: Store }) {
@@ -106,13 +107,10 @@ function Export({ store }: { store: Store }) {
   const menu = useRef<HTMLDetailsElement>(null);
   const save = (ending: 'csv' | 'jsonl') => {
     const { rows } = store.selection();
-    const name = shorten(baseName(store.page.report.model.checkpoint), 40).replace(/[^\p{L}\p{N}._-]+/gu, '-');
-    const text = ending === 'csv' ? toCsv(store.page, rows) : toJsonl(store.page, rows);
-    download(
-      `${name || 'queries'}-${rows.length}.${ending}`,
-      text,
-      ending === 'csv' ? 'text/csv' : 'application/x-ndjson',
-    );
+    const name = `${fileStem(store.page)}-${rows.length}.${ending}`;
+    // A spreadsheet takes UTF-8 for what it is only behind a byte order mark.
+    if (ending === 'csv') download(name, `\ufeff${toCsv(store.page, rows)}`, 'text/csv;charset=utf-8');
+    else download(name, toJsonl(store.page, rows), 'application/x-ndjson;charset=utf-8');
     menu.current?.removeAttribute('open');
   };
   return (
@@ -128,16 +126,4 @@ function Export({ store }: { store: Store }) {
       </div>
     </details>
   );
-}
-
-/** Hands a text to the reader as a file; nothing leaves the machine. */
-function download(name: string, text: string, type: string): void {
-  // A spreadsheet takes UTF-8 for what it is only behind a byte order mark.
-  const content = type === 'text/csv' ? `\ufeff${text}` : text;
-  const url = URL.createObjectURL(new Blob([content], { type: `${type};charset=utf-8` }));
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

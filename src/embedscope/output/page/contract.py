@@ -31,7 +31,10 @@ class Texts(TypedDict):
 
 
 class StatedColumn(TypedDict):
-    """What the data file says of each query in one column: the place of its value among values, -1 for none."""
+    """What the data file says of each query in one column: the place of its value among values, -1 for none.
+
+    Columns of few values, and columns of numbers.
+    """
 
     name: str
     values: Texts

@@ -8,6 +8,7 @@ Vectors never enter it. A run keeps the payload as ``page.json``: from that file
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import chain
@@ -67,6 +68,10 @@ FOREIGN_ID, FOREIGN_TEXT = "outside", "(a document that the data set does not ha
 
 UNTYPED = "untyped"
 """The name under which negatives without a type are counted."""
+
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+"""A number as both Python and JavaScript read it."""
 
 
 def page_payload(
@@ -252,10 +257,24 @@ def _queries(
         columns["failure_mode"] = number_column([place_of[mode] for mode in q.failure_modes], "uint8")
     if q.failure_evidence:
         columns["failure_evidence"] = text_column(q.failure_evidence)
-    stated = [_stated(name, values) for name, values in q.stated.items() if 1 < len({*values} - {None}) <= MOST_VALUES]
+    stated = [_stated(name, values) for name, values in q.stated.items() if _is_shown(values)]
     if stated:
         columns["stated"] = stated
     return columns
+
+
+def _is_shown(values: Sequence[str | None]) -> bool:
+    """Whether a column of the data file groups queries or is a scale: it has few values, or only numbers.
+
+    Whole numbers of which no two queries share one are an identifier.
+    """
+    found = [value for value in values if value is not None]
+    distinct = set(found)
+    if len(distinct) <= MOST_VALUES:
+        return len(distinct) > 1
+    if not all(_NUMBER.fullmatch(value) and np.isfinite(float(value)) for value in distinct):
+        return False
+    return len(distinct) < len(found) or not all(float(value).is_integer() for value in distinct)
 
 
 def _stated(name: str, values: Sequence[str | None]) -> StatedColumn:
