@@ -40,6 +40,9 @@ export const POSITIVE = 1;
 export const HARD_NEGATIVE = 2;
 export const DOCUMENT = 3;
 
+/** The text of the document that stands for all those that a run returned and the data set does not have. */
+export const FOREIGN_TEXT = '(a document that the data set does not have)';
+
 /** Texts of a failed query. */
 export const TEXT_ROLES = ['query', 'right', 'wrong'] as const;
 export type TextRole = (typeof TEXT_ROLES)[number];

@@ -26,25 +26,19 @@ export function listingsOf(page: Page, document: number): Listing[] {
   return found.sort((a, b) => order(a) - order(b) || (a.place || Infinity) - (b.place || Infinity) || a.row - b.row);
 }
 
-/** Documents that stand most often in the lists that hold a document, each with the number of those lists. */
-export function besideOf(page: Page, document: number, n: number): [document: number, n: number][] {
-  const { topDocuments, k } = page.queries;
-  const counts = new Map<number, number>();
-  for (let start = 0; start < topDocuments.length; start += k) {
-    const list = topDocuments.subarray(start, start + k);
-    if (!list.includes(document)) continue;
-    for (const other of list) if (other >= 0 && other !== document) counts.set(other, (counts.get(other) ?? 0) + 1);
-  }
-  return [...counts].sort(([a, m], [b, n]) => n - m || a - b).slice(0, n);
+/** The point of a document, or of a query; -1 where the map does not show it. */
+export function pointOf(points: Points, wanted: number, isQuery = false): number {
+  return points.rows.findIndex((row, p) => row === wanted && (points.roles[p] === QUERY) === isQuery);
 }
 
-/** The point of a document; -1 where the map does not show it. */
-export function pointOf(points: Points, document: number): number {
-  return points.rows.findIndex((row, p) => row === document && points.roles[p] !== QUERY);
-}
-
-/** The points nearest to a point on a map, the nearest first. */
-export function nearestOf(points: Points, map: number, point: number, n: number): number[] {
+/** The points nearest to a point on a map, among those that `accept` admits, the nearest first. */
+export function nearestOf(
+  points: Points,
+  map: number,
+  point: number,
+  n: number,
+  accept: (point: number) => boolean = () => true,
+): number[] {
   const { xy } = points.maps[map];
   const distance = new Float32Array(points.n);
   for (let p = 0; p < points.n; p++) {
@@ -52,7 +46,7 @@ export function nearestOf(points: Points, map: number, point: number, n: number)
   }
   const nearest: number[] = [];
   for (let p = 0; p < points.n; p++) {
-    if (p === point || (nearest.length === n && distance[p] >= distance[nearest[n - 1]])) continue;
+    if (p === point || !accept(p) || (nearest.length === n && distance[p] >= distance[nearest[n - 1]])) continue;
     const at = nearest.findIndex((other) => distance[p] < distance[other]);
     nearest.splice(at < 0 ? nearest.length : at, 0, p);
     nearest.length = Math.min(nearest.length, n);

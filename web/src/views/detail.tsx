@@ -7,6 +7,7 @@ import { explainedOf } from '../model/explanations';
 import { count, counted, fixed, percent, rank, shorten, signed } from '../model/format';
 import { leadOf, modeOf, negativesOf, relevantOf, topOf } from '../model/queries';
 import type { Store } from '../state';
+import { MoreLikeThis } from './alike';
 import { ExplainedTexts } from './explained';
 import { Choice, FullText, IconButton, Link, Mark, Name, Tag } from './parts';
 
@@ -58,6 +59,7 @@ export function Detail({ store, query, onStep }: { store: Store; query: number; 
       )}
       {page.compare && <RanksOf compare={page.compare} query={query} />}
       <Body key={query} store={store} query={query} />
+      <MoreLikeThis store={store} kind="query" row={query} />
     </article>
   );
 }

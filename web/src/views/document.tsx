@@ -1,9 +1,10 @@
 /** One document in full: the queries that list it, and what stands beside it in the lists and on the map. */
 import { useMemo } from 'preact/hooks';
 import { type Points, QUERY, ROLE_NAMES } from '../contract';
-import { besideOf, listingsOf, nearestOf, pointOf } from '../model/documents';
+import { listingsOf, nearestOf, pointOf } from '../model/documents';
 import { count, counted, percent, shorten } from '../model/format';
 import type { Store } from '../state';
+import { MoreLikeThis } from './alike';
 import { Detail } from './detail';
 import { QueryList } from './lists';
 import { FullText, IconButton, Mark, Name, useStore } from './parts';
@@ -34,7 +35,7 @@ function Document({ store, document }: { store: Store; document: number }) {
       </header>
       <FullText text={documents.texts[document]} className="detail-query" />
       <Listings store={store} document={document} />
-      <Beside store={store} document={document} />
+      <MoreLikeThis store={store} kind="document" row={document} />
       {points && points.maps.length > 0 && <Nearest store={store} points={points} document={document} />}
     </article>
   );
@@ -62,27 +63,6 @@ function Listings({ store, document }: { store: Store; document: number }) {
         beside={(row) => <span class="muted">{wordsOf(row)}</span>}
       />
       {listings.size > LISTED && <p class="note">{count(listings.size - LISTED)} more are not shown.</p>}
-    </section>
-  );
-}
-
-function Beside({ store, document }: { store: Store; document: number }) {
-  const { page } = store;
-  const beside = useMemo(() => besideOf(page, document, NEIGHBOURS), [page, document]);
-  if (beside.length === 0) return null;
-  return (
-    <section class="listed" aria-label="In the same lists">
-      <h3>Most often in the same lists</h3>
-      <ul>
-        {beside.map(([other, n]) => (
-          <li key={other}>
-            <button type="button" onClick={() => store.set({ document: other })}>
-              <bdi>{shorten(page.documents.texts[other], 90) || '(empty)'}</bdi>
-              <span class="muted">{counted(n, 'list')}</span>
-            </button>
-          </li>
-        ))}
-      </ul>
     </section>
   );
 }
