@@ -8,7 +8,7 @@ import { rounds } from './plot';
 const HEIGHT = 74;
 const BOTTOM = 56;
 /** Room on both sides for half a handle. */
-const SIDE = 7;
+const SIDE = 9;
 /** The least height of a bar that stands for anything. */
 const LEAST = 1.5;
 /** Pixels within which a pointer takes hold of a handle, and that tell a drag from a press. */
@@ -62,7 +62,7 @@ export function Histogram(props: HistogramProps) {
               );
             })}
             <line class="axis" x1={SIDE} x2={width - SIDE} y1={BOTTOM} y2={BOTTOM} />
-            <Ticks column={column} x={x} />
+            <Ticks column={column} x={(place) => Math.min(width - 14, Math.max(10, x(place)))} />
             <Handle {...{ column, places, select }} end={0} x={from} value={range?.low} />
             <Handle {...{ column, places, select }} end={1} x={to} value={range?.high} />
           </>

@@ -2,7 +2,7 @@
 
 /** Steps of a scale that grows tenfold: the cutoffs that ranked lists are read by are among them. */
 const MANTISSAS = [1, 1.5, 2, 3, 5, 7];
-const WANTED_BINS = 20;
+const WANTED_BINS = 24;
 
 /** Edges at equal round distances around the values; of whole numbers each bin holds whole numbers only. */
 export function linearEdges(least: number, most: number, isWhole: boolean): number[] {

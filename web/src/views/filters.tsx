@@ -89,8 +89,8 @@ export function rangeText({ format }: NumberColumn, { low, high }: { low: number
 function NameFilter({ store, column, whole, counts }: FilterProps<CategoryColumn>) {
   const condition = conditionOn(store.get().facets.conditions, column.id);
   const chosen = condition && 'names' in condition ? condition.names : [];
-  const most = Math.max(...whole);
-  const shares = (i: number) => [whole[i], counts[i]].map((n) => `${(100 * n) / most}%`);
+  const most = Math.max(1, ...whole.subarray(0, column.names.length));
+  const shares = (i: number) => [whole[i], counts[i]].map((n) => `${Math.min(100, (100 * n) / most)}%`);
   return (
     <section class="filter" aria-label={column.label}>
       <FilterHead store={store} column={column} text={chosen.length > 0 ? `${chosen.length} chosen` : ''} />

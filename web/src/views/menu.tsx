@@ -47,7 +47,12 @@ export function Menu(props: {
         <div
           class="menu-box"
           tabIndex={-1}
-          style={{ left: `${place.left}px`, top: `${place.top}px`, width: `${width}px`, maxHeight: `${place.height}px` }}
+          style={{
+            left: `${place.left}px`,
+            top: `${place.top}px`,
+            width: `${width}px`,
+            maxHeight: `${place.height}px`,
+          }}
         >
           {children(close)}
         </div>

@@ -87,8 +87,8 @@ function markColumn({ queries: q }: Page): VirtualColumn {
 }
 
 /** Pixels of a letter of a header, and of the signs beside it. */
-const LETTER = 7.2;
-const SIGNS = 40;
+const LETTER = 6.6;
+const SIGNS = 38;
 
 /** A column of the page as one of the table. */
 function tableColumn(page: Page, id: string): VirtualColumn | null {
@@ -106,12 +106,12 @@ function tableColumn(page: Page, id: string): VirtualColumn | null {
   }
   if (id === 'type') {
     const cell = (row: number) => <TypeTags names={typeNamesOf(page, row)} />;
-    return { id, header, className: 'cell-type', least: 170, cell };
+    return { id, header, className: 'cell-type', least: 150, cell };
   }
   const isLong = column.kind === 'text' && id !== 'id';
   return {
-    ...{ id, header, title, className: CLASSES[id] ?? 'cell-why', isGrowing: isLong },
-    least: isLong ? 180 : Math.max(130, least),
+    ...{ id, header, title, className: CLASSES[id] ?? 'cell-why', growth: id === 'text' ? 1.5 : isLong ? 1 : 0.3 },
+    least: isLong ? 180 : Math.max(id === MODE ? 160 : 130, least),
     cell: (row) => <bdi>{shorten(wordOf(column, row), 240)}</bdi>,
   };
 }

@@ -15,8 +15,8 @@ export interface VirtualColumn extends Column<number> {
   title?: string;
   /** Pixels that it needs. */
   least: number;
-  /** Whether it takes what room is left. */
-  isGrowing?: boolean;
+  /** Its part of the width that is left; none where this is not said. */
+  growth?: number;
 }
 
 interface VirtualTableProps {
@@ -63,7 +63,7 @@ export function VirtualTable(props: VirtualTableProps) {
       if (open !== null) props.onOpen(rows[next]);
     } else if (event.key === 'Enter' && rows.length > 0) props.onOpen(rows[active]);
   };
-  const tracks = columns.map(({ least, isGrowing }) => (isGrowing ? `minmax(${least}px, 1fr)` : `${least}px`));
+  const tracks = columns.map(({ least, growth }) => (growth ? `minmax(${least}px, ${growth}fr)` : `${least}px`));
   const least = columns.reduce((sum, column) => sum + column.least, 0);
   return (
     <div
