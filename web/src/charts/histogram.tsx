@@ -2,6 +2,7 @@
 import { useRef } from 'preact/hooks';
 import { placeOf, placesOf, rangeBetween, stepped } from '../model/bins';
 import type { NumberColumn } from '../model/columns';
+import { rangeText } from '../model/conditions';
 import { Frame } from './axes';
 import { rounds } from './plot';
 
@@ -14,6 +15,8 @@ const LEAST = 1.5;
 /** Pixels within which a pointer takes hold of a handle, and that tell a drag from a press. */
 const REACH = 8;
 const STILL = 3;
+/** Half the width of the words of a range. */
+const WORDS = 50;
 
 interface Range {
   low: number;
@@ -62,7 +65,13 @@ export function Histogram(props: HistogramProps) {
               );
             })}
             <line class="axis" x1={SIDE} x2={width - SIDE} y1={BOTTOM} y2={BOTTOM} />
-            <Ticks column={column} x={(place) => Math.min(width - 14, Math.max(10, x(place)))} />
+            {range ? (
+              <text class="tick is-range" x={Math.min(width - WORDS, Math.max(WORDS, (from + to) / 2))} y={BOTTOM + 14}>
+                {rangeText(column, range)}
+              </text>
+            ) : (
+              <Ticks column={column} x={(place) => Math.min(width - 14, Math.max(10, x(place)))} />
+            )}
             <Handle {...{ column, places, select }} end={0} x={from} value={range?.low} />
             <Handle {...{ column, places, select }} end={1} x={to} value={range?.high} />
           </>
@@ -103,8 +112,10 @@ function usePointer({ n, places, hasRange, select }: Brush) {
       if (event.button !== 0) return;
       (event.currentTarget as SVGSVGElement).setPointerCapture(event.pointerId);
       const { place, width } = placeAt(event);
-      const away = places.map((end) => (Math.abs(end - place) / n) * width);
-      const end = hasRange && Math.min(...away) <= REACH ? (away[0] < away[1] ? 0 : 1) : null;
+      const pixels = (length: number) => (Math.abs(length) / n) * width;
+      const away = places.map((end) => pixels(end - place));
+      const reach = Math.min(REACH, pixels(places[1] - places[0]) / 4);
+      const end = hasRange && Math.min(...away) <= reach ? (away[0] < away[1] ? 0 : 1) : null;
       const isMoving = hasRange && end === null && place > places[0] && place < places[1];
       drag.current = { from: place, places, end, isMoving, x: event.clientX };
     },

@@ -31,6 +31,11 @@ export function rangeOf(column: NumberColumn, low: number, high: number): Condit
   return low <= first && high >= edges[edges.length - 1] ? null : { column: id, low, high };
 }
 
+/** `2 to 10`, or one value. */
+export function rangeText({ format }: NumberColumn, { low, high }: { low: number; high: number }): string {
+  return low === high ? format(low) : `${format(low)} to ${format(high)}`;
+}
+
 /** The condition with a name added, or taken away; none where no name is left. */
 export function withName(
   column: CategoryColumn,

@@ -52,14 +52,13 @@ interface FilterProps<Column> {
   counts: Uint32Array;
 }
 
-function FilterHead({ store, column, text }: { store: Store; column: NumberColumn | CategoryColumn; text: string }) {
+function FilterHead({ store, column }: { store: Store; column: NumberColumn | CategoryColumn }) {
   const isSet = conditionOn(store.get().facets.conditions, column.id) !== undefined;
   return (
     <header title={column.title}>
       <h3>
         <Name text={column.label} length={24} />
       </h3>
-      <span class="number muted">{text}</span>
       {isSet && (
         <IconButton label={`Clear ${column.label}`} sign="×" onPress={() => setCondition(store, column.id, null)} />
       )}
@@ -72,18 +71,13 @@ function RangeFilter({ store, column, whole, counts }: FilterProps<NumberColumn>
   const range = condition && 'low' in condition ? condition : null;
   return (
     <section class="filter" aria-label={column.label}>
-      <FilterHead store={store} column={column} text={range ? rangeText(column, range) : ''} />
+      <FilterHead store={store} column={column} />
       <Histogram
         {...{ column, whole, counts, range }}
         onRange={(low, high) => setCondition(store, column.id, rangeOf(column, low, high))}
       />
     </section>
   );
-}
-
-/** `2 to 10`, or one value. */
-export function rangeText({ format }: NumberColumn, { low, high }: { low: number; high: number }): string {
-  return low === high ? format(low) : `${format(low)} to ${format(high)}`;
 }
 
 function NameFilter({ store, column, whole, counts }: FilterProps<CategoryColumn>) {
@@ -93,7 +87,7 @@ function NameFilter({ store, column, whole, counts }: FilterProps<CategoryColumn
   const shares = (i: number) => [whole[i], counts[i]].map((n) => `${Math.min(100, (100 * n) / most)}%`);
   return (
     <section class="filter" aria-label={column.label}>
-      <FilterHead store={store} column={column} text={chosen.length > 0 ? `${chosen.length} chosen` : ''} />
+      <FilterHead store={store} column={column} />
       <ul class="filter-names">
         {namesOf(column, whole).map(([name, i]) => {
           const [back, front] = shares(i);

@@ -4,12 +4,12 @@ import type { Page } from '../contract';
 import { colour } from '../model/colouring';
 import { columnsOf } from '../model/columns';
 import { runNames } from '../model/compare';
-import type { Condition } from '../model/conditions';
+import { type Condition, rangeText } from '../model/conditions';
 import { toCsv, toJsonl } from '../model/export';
 import { baseName, count, shorten } from '../model/format';
 import { type Facets, NO_FACETS } from '../model/selection';
 import type { Store } from '../state';
-import { NOT_STATED, rangeText, setCondition } from './filters';
+import { NOT_STATED, setCondition } from './filters';
 import { Menu } from './menu';
 import { Choice, Link, Name, useStore } from './parts';
 
