@@ -84,6 +84,8 @@ export interface Queries {
   failureEvidence?: string[];
   /** Columns of the data file with few values. */
   stated: StatedColumn[];
+  /** Columns of numbers of the data file with many values. */
+  measured: MeasuredColumn[];
 }
 
 export interface Documents {
@@ -115,6 +117,12 @@ export interface StatedColumn {
   values: string[];
   /** Place of the value of each query, -1 for none. */
   of: Int32Array;
+}
+
+export interface MeasuredColumn {
+  name: string;
+  /** NaN where the data file says nothing of a query. */
+  values: Float32Array;
 }
 
 export interface MapColumns {
@@ -305,6 +313,7 @@ async function readQueries(q: Payload['queries']): Promise<Queries> {
     k: q.top_documents.shape[1] ?? 0,
     failureMode: columns.failureMode ?? new Uint8Array(q.n),
     stated: await allUnpacked<StatedColumn>(q.stated ?? []),
+    measured: await allUnpacked<MeasuredColumn>(q.measured ?? []),
   };
 }
 

@@ -677,6 +677,7 @@ export interface QueryColumns {
   failure_mode?: Numbers;
   failure_evidence?: Texts;
   stated?: StatedColumn[];
+  measured?: MeasuredColumn[];
 }
 /**
  * Texts: a JSON list in UTF-8, deflated, in base64.
@@ -710,6 +711,16 @@ export interface StatedColumn {
   name: string;
   values: Texts;
   of: Numbers;
+}
+/**
+ * A column of numbers of the data file with many values, NaN where it says nothing of a query.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "measured_column".
+ */
+export interface MeasuredColumn {
+  name: string;
+  values: Numbers;
 }
 /**
  * One row a document that the page can show.

@@ -113,6 +113,13 @@ describe('columns', () => {
     expect(numberColumn(page, 'length').values[3]).toBe(4 * 8);
   });
 
+  it('of many numbers in the data file are scales', () => {
+    const values = Float32Array.from([1.5, 2.5, Number.NaN, -4]);
+    const page = { ...base, queries: { ...base.queries, measured: [{ name: 'price', values }] } };
+    const price = numberColumn(page, 'field price');
+    expect([price.kind, price.isWhole, price.format(-4)]).toEqual(['number', false, '\u22124']);
+  });
+
   it('with one value only have no shape', () => {
     const page = { ...base, queries: { ...base.queries, clusters: Int32Array.from([0, 1, 2, 3]) } };
     expect(binnedColumns(page).map(({ id }) => id)).not.toContain('group-size');

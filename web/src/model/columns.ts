@@ -150,24 +150,31 @@ function categoryColumns(page: Page): CategoryColumn[] {
 
 /** Columns of the data file; one of numbers only, and of more than two, is a scale. */
 function statedColumns({ queries }: Page): BinnedColumn[] {
-  return queries.stated.map(({ name, values, of }) => {
-    const column = { id: `field ${name}`, label: name };
+  const scale = (name: string, values: Float32Array) =>
+    numberColumn(values, fieldOf(name), { format: plainNumber, isWhole: values.every(isWholeOrNone) });
+  const stated = queries.stated.map(({ name, values, of }) => {
     const numbers = values.map((value) => (value.trim() === '' ? Number.NaN : Number(value)));
-    if (values.length < 3 || !numbers.every(Number.isFinite)) {
-      return categoryColumn(
-        Array.from(of, (place) => values[place] ?? ''),
-        column,
-      );
-    }
-    const isWhole = numbers.every(Number.isInteger);
-    const format = (value: number) => (Number.isNaN(value) ? fixed(value) : String(Number(value.toPrecision(6))));
-    return numberColumn(
-      Float32Array.from(of, (place) => numbers[place]),
-      column,
-      { format, isWhole },
-    );
+    return values.length > 2 && numbers.every(Number.isFinite)
+      ? scale(
+          name,
+          Float32Array.from(of, (place) => numbers[place]),
+        )
+      : categoryColumn(
+          Array.from(of, (place) => values[place] ?? ''),
+          fieldOf(name),
+        );
   });
+  return [...stated, ...queries.measured.map(({ name, values }) => scale(name, values))];
 }
+
+/** A column of the data file may be called like one of the page. */
+const fieldOf = (name: string): Named => ({ id: `field ${name}`, label: name });
+
+const isWholeOrNone = (value: number) => Number.isNaN(value) || Number.isInteger(value);
+
+/** As the data file states it, to six digits. */
+const plainNumber = (value: number) =>
+  Number.isFinite(value) ? String(Number(value.toPrecision(6))).replace('-', '\u2212') : fixed(value);
 
 function numberColumn(
   values: Float32Array,

@@ -38,6 +38,13 @@ class StatedColumn(TypedDict):
     of: Numbers
 
 
+class MeasuredColumn(TypedDict):
+    """A column of numbers of the data file with many values, NaN where it says nothing of a query."""
+
+    name: str
+    values: Numbers
+
+
 class QueryColumns(TypedDict):
     """One row a query. Ragged columns: row i owns values[indptr[i]:indptr[i + 1]].
 
@@ -73,6 +80,7 @@ class QueryColumns(TypedDict):
     failure_mode: NotRequired[Numbers]
     failure_evidence: NotRequired[Texts]
     stated: NotRequired[list[StatedColumn]]
+    measured: NotRequired[list[MeasuredColumn]]
 
 
 class DocumentColumns(TypedDict):

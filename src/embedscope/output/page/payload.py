@@ -21,6 +21,8 @@ from embedscope.output.page.contract import (
     ExplanationColumns,
     HeatmapColumns,
     MapColumns,
+    MeasuredColumn,
+    Numbers,
     Payload,
     PointColumns,
     QueryColumns,
@@ -255,7 +257,23 @@ def _queries(
     stated = [_stated(name, values) for name, values in q.stated.items() if 1 < len({*values} - {None}) <= MOST_VALUES]
     if stated:
         columns["stated"] = stated
+    many = {name: values for name, values in q.metadata.items() if len({*values} - {None}) > MOST_VALUES}
+    measured: list[MeasuredColumn] = [
+        {"name": name, "values": numbers} for name, values in many.items() if (numbers := _measured(values))
+    ]
+    if measured:
+        columns["measured"] = measured
     return columns
+
+
+def _measured(values: Sequence[str | None]) -> Numbers | None:
+    """The numbers of a column of the data file, NaN for none; None where a value is no finite number."""
+    try:
+        numbers = np.array([np.nan if value is None else float(value) for value in values])
+    except ValueError:
+        return None
+    is_finite = np.isfinite(numbers) | np.array([value is None for value in values])
+    return number_column(numbers, "float32") if is_finite.all() else None
 
 
 def _stated(name: str, values: Sequence[str | None]) -> StatedColumn:
