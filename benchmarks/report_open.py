@@ -4,13 +4,17 @@ For each size a page is written with the points of two maps: a cloud, and three 
 everything else. Headless Chromium opens the file at ``#map``; the clock stops when a screenshot shows all three planted
 points in the colour of a query. Then the map is zoomed step by step and the time of each drawn frame is taken.
 
+With ``--brush`` nine tenths of the points are queries, and the page is opened at ``#queries``: a range is drawn over
+the histogram of the best relevant score, one step a frame, and the time of each frame is taken, with all that follows a
+step (the selection, the counts of the other histograms, the order of the table, drawing).
+
 With ``--peers`` the same points are opened as pages of embedding-atlas and datamapplot, and all three are timed by one
 rule that knows nothing of their colours: drawn is when a tenth of the pixels in the middle of the largest canvas, where
 the cloud is densest, differ from its corner. "Offline" means: drawn from its file with the network off. A page
 that needs a server gets one on this machine; scripts that a page asks a CDN for come from the folder ``--cdn`` (an
 ``npm install deck.gl@9.1 apache-arrow d3 jquery``), so that no network time counts against it.
 
-Run: ``PYTHONPATH=src python benchmarks/report_open.py [--sizes 10000 100000 1000000] [--without-webgl]``
+Run: ``PYTHONPATH=src python benchmarks/report_open.py [--sizes 10000 100000 1000000] [--without-webgl] [--brush]``
 or ``... --peers --embedding-atlas PROGRAM --datamapplot PYTHON --cdn NODE_MODULES --sizes 10000 100000``
 (software drawing: a machine with a graphics card is faster).
 """
@@ -71,10 +75,10 @@ LARGEST_CANVAS = """() => {
 }"""
 
 
-def make_findings(n_points: int, seed: int = 0) -> Result:
-    """A run with ``n_points`` on the maps, a tenth of them queries."""
+def make_findings(n_points: int, seed: int = 0, query_share: float = 0.1) -> Result:
+    """A run with ``n_points`` on the maps, a share of them queries."""
     rng = np.random.default_rng(seed)
-    n_queries = max(3, n_points // 10)
+    n_queries = max(3, round(n_points * query_share))
     n_documents = n_points - n_queries
     words = np.array([f"word{i}" for i in range(2_000)])
     n_texts = min(n_documents, 20_000)
@@ -214,6 +218,39 @@ def measure(file: Path, browser: Any) -> dict[str, float]:
     return {"open_s": opened, "frame_ms_median": float(np.median(frames)), "frame_ms_slowest": float(frames.max())}
 
 
+BRUSHED = """n => new Promise(done => {
+  const svg = document.querySelector("[aria-label='Best relevant'] svg");
+  const box = svg.getBoundingClientRect();
+  const times = [];
+  const send = (type, share) => svg.dispatchEvent(new PointerEvent(type, {
+    clientX: box.x + 12 + share * (box.width - 24), clientY: box.y + 20, pointerId: 1, button: 0, bubbles: true }));
+  SVGElement.prototype.setPointerCapture = () => {};
+  send('pointerdown', 0.1);
+  let before = performance.now();
+  const step = () => {
+    const now = performance.now();
+    times.push(now - before);
+    before = now;
+    if (times.length > n) return done(times.slice(1));
+    send('pointermove', 0.15 + 0.8 * times.length / n);
+    requestAnimationFrame(step);
+  };
+  requestAnimationFrame(step);
+})"""
+
+
+def measure_brush(file: Path, browser: Any) -> dict[str, float]:
+    """How many queries are selected in the end, and the median and slowest frame while brushing, in milliseconds."""
+    context = browser.new_context(viewport=WINDOW, offline=True)
+    page = context.new_page()
+    page.goto(f"{file.as_uri()}#queries")
+    page.wait_for_selector(".histogram svg")
+    frames = np.array(page.evaluate(BRUSHED, 30))
+    selected = int(page.inner_text(".selection-count strong").replace(",", ""))
+    context.close()
+    return {"selected": selected, "frame_ms_median": float(np.median(frames)), "frame_ms_slowest": float(frames.max())}
+
+
 def seconds_until(
     is_done: Callable[[Page], bool], page: Page, address: str, patience_s: float = PATIENCE_S
 ) -> float | None:
@@ -301,6 +338,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--without-webgl", action="store_true", help="measure the plain canvas")
+    parser.add_argument("--brush", action="store_true", help="measure a brush over nine tenths of the points")
     parser.add_argument("--peers", action="store_true", help="print a table beside embedding-atlas and datamapplot")
     parser.add_argument("--embedding-atlas", nargs="+", default=["embedding-atlas"], help="its program, or several")
     parser.add_argument("--datamapplot", default=sys.executable, help="a Python that has it")
@@ -321,9 +359,11 @@ def main() -> None:
             if options.peers:
                 print("\n".join(compare(n_points, folder, browser, options)), flush=True)
                 continue
-            file, written = write_page(make_findings(n_points), folder)
+            share = 0.9 if options.brush else 0.1
+            file, written = write_page(make_findings(n_points, query_share=share), folder)
             row = {"points": n_points, "file_mb": file.stat().st_size / 1e6, "write_s": written}
-            print(json.dumps({k: round(v, 3) for k, v in {**row, **measure(file, browser)}.items()}), flush=True)
+            found = measure_brush(file, browser) if options.brush else measure(file, browser)
+            print(json.dumps({k: round(v, 3) for k, v in {**row, **found}.items()}), flush=True)
         browser.close()
 
 

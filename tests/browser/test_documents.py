@@ -65,18 +65,21 @@ def test_a_document_lists_who_names_it_and_who_has_it_in_the_list_with_its_rank(
     assert [words for _, words in listed(report, "Queries")] == ["relevant, rank 1", "rank 2", "rank 3"]
 
 
-def test_what_stands_in_the_same_lists_and_nearest_on_the_map_is_a_press_away(open_report: Opener) -> None:
+def test_documents_of_the_same_lists_and_nearest_on_the_map_are_a_press_away(open_report: Opener) -> None:
     payload = tiny.payload()
     report = open_report(payload, "map?document=d0")
     found = tiny.result()
     assert found.points is not None
     top = found.queries.top_documents
-    with_it = top[(top == 0).any(axis=1)]
-    counts = np.bincount(with_it.ravel(), minlength=6)
-    counts[0] = 0
+    weights = np.zeros((len(top), 6))  # of each document in each list, as in nDCG
+    np.put_along_axis(weights, top, 1 / np.log2(2 + np.arange(top.shape[1])), axis=1)
+    shared = ((weights > 0) & (weights[:, :1] > 0)).sum(axis=0)
+    likeness = weights[:, 0] @ weights / (np.linalg.norm(weights[:, 0]) * np.linalg.norm(weights, axis=0))
+    order = [int(d) for d in np.argsort(-likeness, kind="stable") if d != 0 and shared[d]]
     texts = found.documents.texts
-    wanted = {texts[d]: f"{n} list{'' if n == 1 else 's'}" for d, n in enumerate(counts) if n}
-    assert dict(listed(report, "In the same lists")) == wanted
+    wanted = {texts[d]: f"{likeness[d]:.2f} {shared[d]} list{'' if shared[d] == 1 else 's'}" for d in order}
+    assert dict(listed(report, "More like this")) == wanted
+    assert [text for text, _ in listed(report, "More like this")] == [*wanted]
     xy = found.maps["tsne"].xy
     is_document = np.array([role != "query" for role in map(str, found.points.roles)])
     own = np.flatnonzero(is_document & (found.points.rows == 0))[0]
@@ -86,7 +89,7 @@ def test_what_stands_in_the_same_lists_and_nearest_on_the_map_is_a_press_away(op
     row = found.points.rows[nearest]
     first = listed(report, "Nearest on the map")[0]
     assert first[0] == (texts[row] if is_document[nearest] else found.queries.texts[row])
-    report.page.click(".detail section[aria-label='In the same lists'] button >> nth=0")
+    report.page.click(".detail section[aria-label='More like this'] li button >> nth=0")
     report.wait_for_address("document=")
     assert report.page.inner_text(".detail .detail-query") in wanted
 

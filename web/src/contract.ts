@@ -40,6 +40,9 @@ export const POSITIVE = 1;
 export const HARD_NEGATIVE = 2;
 export const DOCUMENT = 3;
 
+/** The text of the document that stands for all those that a run returned and the data set does not have. */
+export const FOREIGN_TEXT = '(a document that the data set does not have)';
+
 /** Texts of a failed query. */
 export const TEXT_ROLES = ['query', 'right', 'wrong'] as const;
 export type TextRole = (typeof TEXT_ROLES)[number];
@@ -79,7 +82,7 @@ export interface Queries {
   failureMode: Uint8Array;
   /** What shows that it fails for this reason; absent where the report does not say. */
   failureEvidence?: string[];
-  /** Columns of the data file with few values. */
+  /** Columns of the data file with few values, and of numbers. */
   stated: StatedColumn[];
 }
 

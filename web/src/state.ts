@@ -1,6 +1,8 @@
 /** One store: what is shown, what is selected; kept in the URL hash. */
 import type { Page } from './contract';
 import { type ColouringId, colouringsOf } from './model/colouring';
+import { columnsOf } from './model/columns';
+import { isKnown } from './model/conditions';
 import { fromHash, type State, toHash } from './model/hash';
 import { layoutsOf } from './model/layouts';
 import { type Facets, NO_FACETS, type Selection, select } from './model/selection';
@@ -36,6 +38,7 @@ export function initialState(page: Page): State {
     faith: 0,
     sort: page.queries.n > 0 ? 'lead' : 'row',
     isDescending: false,
+    columns: null,
     threshold: null,
     candidate: page.compare?.shown ?? 0,
     epoch: page.timeline?.shown ?? 0,
@@ -47,6 +50,7 @@ export function createStore(page: Page, window: Window): Store {
   const initial = initialState(page);
   const ids = { queries: page.queries.ids, documents: page.documents.ids };
   const listeners = new Set<() => void>();
+  const write = addressWriter(window);
   let state = repaired(page, fromHash(window.location.hash, initial, ids));
   let selection = select(page, state.facets);
 
@@ -65,7 +69,7 @@ export function createStore(page: Page, window: Window): Store {
       // A query that is opened stands before the document from which one came.
       const isQuery = patch.query !== undefined && patch.query !== null && patch.document === undefined;
       change({ ...state, ...patch, ...(isQuery ? { document: null } : {}) });
-      writeHash(window, toHash(state, initial, ids), isNewView);
+      write(toHash(state, initial, ids), isNewView);
     },
     setFacets(patch) {
       store.set({ facets: { ...state.facets, ...patch } });
@@ -78,18 +82,42 @@ export function createStore(page: Page, window: Window): Store {
   window.addEventListener('hashchange', () => {
     if (window.location.hash === toHash(state, initial, ids)) return;
     change(repaired(page, fromHash(window.location.hash, initial, ids)));
+    write(toHash(state, initial, ids), false); // in the place of what waits to be written
   });
   return store;
 }
 
-/** A new view is a step of the history; anything smaller is not. */
-function writeHash(window: Window, hash: string, isStep: boolean): void {
-  try {
-    if (isStep) window.history.pushState(null, '', hash);
-    else window.history.replaceState(null, '', hash);
-  } catch {
-    // Some browsers refuse this for a file: the page works without an address.
-  }
+/** Browsers refuse an address that changes more often than about three times a second for long. */
+const ADDRESS_PAUSE_MS = 300;
+
+/** A writer of addresses: a new view is a step of the history and written at once; a drag writes now and then. */
+function addressWriter(window: Window): (hash: string, isStep: boolean) => void {
+  let waiting: string | null = null;
+  let isPausing = false;
+  const write = (hash: string, isStep: boolean) => {
+    waiting = null;
+    try {
+      if (isStep) window.history.pushState(null, '', hash);
+      else window.history.replaceState(null, '', hash);
+    } catch {
+      // Some browsers refuse this for a file: the page works without an address.
+    }
+  };
+  const pause = () => {
+    isPausing = true;
+    setTimeout(() => {
+      isPausing = false;
+      if (waiting === null) return;
+      write(waiting, false);
+      pause();
+    }, ADDRESS_PAUSE_MS);
+  };
+  return (hash, isStep) => {
+    waiting = hash;
+    if (isPausing && !isStep) return;
+    write(hash, isStep);
+    if (!isPausing) pause();
+  };
 }
 
 /** An address made for another report may name what this one does not have. */
@@ -100,7 +128,10 @@ function repaired(page: Page, state: State): State {
   const nEpochs = page.timeline?.labels.length ?? 0;
   const nSegments = page.timeline?.segments.length ?? 0;
   const hasColouring = (id: ColouringId) => colouringsOf(page).some((known) => known.id === id);
-  const { lasso, legend, type, mode, word, finding, moved, segment, ranks } = state.facets;
+  const { lasso, legend, type, mode, word, finding, moved, segment, ranks, conditions } = state.facets;
+  const initial = initialState(page);
+  const known = columnsOf(page);
+  const columns = state.columns?.filter((id) => known.has(id)) ?? [];
   const facets = {
     ...state.facets,
     lasso: lasso && lasso.map < nLayouts ? lasso : null,
@@ -112,10 +143,16 @@ function repaired(page: Page, state: State): State {
     moved: moved && moved.candidate < nCandidates ? moved : null,
     segment: segment && segment.place < nSegments ? segment : null,
     ranks: ranks && ranks.candidate < nCandidates ? ranks : null,
+    conditions: conditions.every((each) => isKnown(page, each))
+      ? conditions
+      : conditions.filter((each) => isKnown(page, each)),
   };
+  const isSortable = state.sort === 'row' || known.has(state.sort);
   return {
     ...state,
     facets,
+    columns: columns.length > 0 ? columns : null,
+    ...(isSortable ? {} : { sort: initial.sort, isDescending: initial.isDescending }),
     colouring: hasColouring(state.colouring) ? state.colouring : ('role' as const),
     beside: state.beside !== null && state.beside < nLayouts ? state.beside : null,
     map: Math.min(state.map, Math.max(nMaps - 1, 0)),

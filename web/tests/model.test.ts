@@ -17,8 +17,9 @@ import {
   similarityName,
   tailOf,
 } from '../src/model/format';
+import { sorted } from '../src/model/order';
 import { framed, framedAlike, inside, makeGrid, nearest, simplified } from '../src/model/plane';
-import { fallenFor, isBeatenBy, negativesOf, relevantOf, sorted, topOf } from '../src/model/queries';
+import { fallenFor, isBeatenBy, negativesOf, relevantOf, topOf } from '../src/model/queries';
 import { fold, matcher } from '../src/model/search';
 import { atThreshold, bestThreshold, shareAbove } from '../src/model/threshold';
 import { writingOf } from '../src/model/writing';

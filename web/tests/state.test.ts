@@ -122,7 +122,15 @@ describe('the address', () => {
         moved: { candidate: 1, kind: 'lost' as const },
         segment: { place: 1, kind: 'gained' as const },
         ranks: { candidate: 1, outline: [0, 0, 1.5, 0, 1.5, 0.25] },
+        conditions: [
+          { column: 'rank', low: 2, high: 10 },
+          { column: 'field source & = %', names: ['a b', null, '', 'is=c'] },
+          { column: 'wrong', words: 'nhà  trọ' },
+          { column: 'field 2 3', low: -0.5, high: Infinity },
+        ],
+        like: { kind: 'document' as const, row: 3 },
       },
+      columns: ['text', 'field source & = %', 'rank'],
       candidate: 1,
       epoch: 2,
     };
@@ -134,7 +142,7 @@ describe('the address', () => {
     const page = await golden();
     const initial = initialState(page);
     const nonsense =
-      '#nowhere?query=zzz&document=zzz&type=-1&mode=z&lasso=0 1 2&legend=x y z&map=1e9&colour=pink&links=some&faith=7&sort=-size&threshold=NaN&show=maybe&finding=x&moved=0 up&stretch=-1 gained&ranks=0 1&candidate=-1&epoch=1.5';
+      '#nowhere?query=zzz&document=zzz&type=-1&mode=z&lasso=0 1 2&legend=x y z&map=1e9&colour=pink&links=some&faith=7&sort=-&threshold=NaN&show=maybe&finding=x&moved=0 up&stretch=-1 gained&ranks=0 1&candidate=-1&epoch=1.5&range=rank&range=rank x 2&range=rank 3 2&contains=text&is=web&like=query zzz&like=all';
     expect(fromHash(nonsense, initial, { queries: page.queries.ids, documents: page.documents.ids })).toEqual(initial);
   });
 });
@@ -176,10 +184,12 @@ describe('the store', () => {
   });
 
   it('leaves out of an address what this report does not have', async () => {
-    const gone = 'finding=2&moved=0 gained&ranks=0 0 0 1 0 1 1&candidate=3&epoch=4';
+    const conditions = 'range=price 1 2&range=text 1 2&where=field city&is=Rome&where=field source&is=Rome';
+    const gone = `${conditions}&sort=-price&column=price&finding=2&moved=0 gained&ranks=0 0 0 1 0 1 1&candidate=3&epoch=4`;
     const hash = `#map?map=7&type=99&lasso=5 0 0 1 0 1 1&legend=role 4 0&${gone}`;
     const store = createStore(await golden(), fakeWindow(hash) as unknown as Window);
     expect(store.get()).toMatchObject({ map: 1, candidate: 0, epoch: 0, facets: NO_FACETS });
+    expect(store.get()).toMatchObject({ sort: 'lead', isDescending: false, columns: null });
   });
 
   it('works where the browser refuses an address', async () => {

@@ -27,21 +27,9 @@ export function listingsOf(page: Page, document: number): Listing[] {
   return found.sort((a, b) => order(a) - order(b) || (a.place || Infinity) - (b.place || Infinity) || a.row - b.row);
 }
 
-/** Documents that stand most often in the lists that hold a document, each with the number of those lists. */
-export function besideOf(page: Page, document: number, n: number): [document: number, n: number][] {
-  const { topDocuments, k } = page.queries;
-  const counts = new Map<number, number>();
-  for (let start = 0; start < topDocuments.length; start += k) {
-    const list = topDocuments.subarray(start, start + k);
-    if (!list.includes(document)) continue;
-    for (const other of list) if (other >= 0 && other !== document) counts.set(other, (counts.get(other) ?? 0) + 1);
-  }
-  return [...counts].sort(([a, m], [b, n]) => n - m || a - b).slice(0, n);
-}
-
 /** The point of a document, or of a query; -1 where the map does not show it. */
-export function pointOf(points: Points, row: number, isQuery = false): number {
-  return points.rows.findIndex((own, p) => own === row && (points.roles[p] === QUERY) === isQuery);
+export function pointOf(points: Points, wanted: number, isQuery = false): number {
+  return points.rows.findIndex((row, p) => row === wanted && (points.roles[p] === QUERY) === isQuery);
 }
 
 /** The points nearest to a point on a map (x and y in turn), the nearest first. */

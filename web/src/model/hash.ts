@@ -1,6 +1,6 @@
 /** The state of the page as the part of the address after `#`, so that a view can be sent to someone. */
 import { type ColouringId, colouringFrom } from './colouring';
-import type { SortKey } from './queries';
+import { type Condition, withCondition } from './conditions';
 import { type Facets, isUnset, type OutcomeFacet } from './selection';
 
 export const VIEWS = [
@@ -36,8 +36,11 @@ export interface State {
   beside: number | null;
   /** Points with a smaller share of neighbours kept are faded. */
   faith: number;
-  sort: SortKey;
+  /** The column by which queries are sorted; `row` for their order in the data. */
+  sort: string;
   isDescending: boolean;
+  /** The columns of the table of queries that somebody chose; null for those that it has by itself. */
+  columns: readonly string[] | null;
   threshold: number | null;
   /** The candidate that is held against the reference. */
   candidate: number;
@@ -46,7 +49,7 @@ export interface State {
 }
 
 /** The names of the facets in an address, in the order in which they stand there. */
-const PARAMETERS: Record<keyof Facets, string> = {
+const PARAMETERS: Record<Exclude<keyof Facets, 'conditions' | 'like'>, string> = {
   search: 'search',
   outcome: 'show',
   type: 'type',
@@ -59,9 +62,7 @@ const PARAMETERS: Record<keyof Facets, string> = {
   segment: 'stretch', // as in addresses that were sent to someone before
   ranks: 'ranks',
 };
-const FACET_NAMES = Object.keys(PARAMETERS) as (keyof Facets)[];
-
-const SORTS: SortKey[] = ['row', 'text', 'rank', 'margin', 'lead', 'wrong', 'type', 'mode'];
+const FACET_NAMES = Object.keys(PARAMETERS) as (keyof typeof PARAMETERS)[];
 
 /** What queries and documents are called in an address. */
 export interface Ids {
@@ -78,6 +79,8 @@ export function toHash(state: State, initial: State, ids: Ids): string {
   for (const name of FACET_NAMES) {
     if (!isUnset(facets, name)) parts.set(PARAMETERS[name], written(facets[name]));
   }
+  for (const condition of facets.conditions) writeCondition(parts, condition);
+  if (facets.like) parts.set('like', `${facets.like.kind} ${idsOf(ids, facets.like.kind)[facets.like.row]}`);
   if (state.map !== initial.map) parts.set('map', String(state.map));
   if (state.colouring !== initial.colouring) parts.set('colour', state.colouring);
   if (state.links !== initial.links) parts.set('links', state.links);
@@ -88,6 +91,7 @@ export function toHash(state: State, initial: State, ids: Ids): string {
   if (state.sort !== initial.sort || state.isDescending !== initial.isDescending) {
     parts.set('sort', `${state.isDescending ? '-' : ''}${state.sort}`);
   }
+  for (const column of state.columns ?? []) parts.append('column', column);
   if (state.threshold !== null) parts.set('threshold', state.threshold.toFixed(3));
   if (state.candidate !== initial.candidate) parts.set('candidate', String(state.candidate));
   if (state.epoch !== initial.epoch) parts.set('epoch', String(state.epoch));
@@ -100,12 +104,13 @@ export function fromHash(hash: string, initial: State, ids: Ids): State {
   const [view, rest = ''] = hash.replace(/^#/, '').split(/\?(.*)/s);
   const parts = new URLSearchParams(rest);
   const sort = parts.get('sort') ?? '';
-  const key = SORTS.find((name) => name === sort.replace(/^-/, ''));
+  const by = sort.replace(/^-/, '');
+  const columns = [...new Set(parts.getAll('column'))];
   return {
     view: VIEWS.find((name) => name === view) ?? initial.view,
     query: placeIn(ids.queries, parts.get('query')),
     document: placeIn(ids.documents, parts.get('document')),
-    facets: facetsFrom(parts),
+    facets: facetsFrom(parts, ids),
     map: whole(parts.get('map')) ?? initial.map,
     colouring: colouringFrom(parts.get('colour')) ?? initial.colouring,
     links: LINKS.find((name) => name === parts.get('links')) ?? initial.links,
@@ -113,8 +118,9 @@ export function fromHash(hash: string, initial: State, ids: Ids): State {
     hasContours: parts.has('contours') ? parts.get('contours') !== 'none' : initial.hasContours,
     beside: whole(parts.get('beside')),
     faith: share(parts.get('faith')) ?? initial.faith,
-    sort: key ?? initial.sort,
-    isDescending: key ? sort.startsWith('-') : initial.isDescending,
+    sort: by || initial.sort,
+    isDescending: by ? sort.startsWith('-') : initial.isDescending,
+    columns: columns.length > 0 ? columns : initial.columns,
     threshold: finite(parts.get('threshold')),
     candidate: whole(parts.get('candidate')) ?? initial.candidate,
     epoch: whole(parts.get('epoch')) ?? initial.epoch,
@@ -126,12 +132,59 @@ function placeIn(ids: string[], id: string | null): number | null {
   return place < 0 ? null : place;
 }
 
+const idsOf = (ids: Ids, kind: 'query' | 'document') => (kind === 'query' ? ids.queries : ids.documents);
+
+/** `range=rank 2 10`, `where=field city&is=Rome&is=Oslo`, where `none` stands for no value, or `contains=text red car`. */
+function writeCondition(parts: URLSearchParams, condition: Condition): void {
+  if ('low' in condition) parts.append('range', `${condition.column} ${condition.low} ${condition.high}`);
+  else if ('words' in condition) parts.append('contains', `${condition.column} ${condition.words}`);
+  else {
+    parts.append('where', condition.column);
+    for (const name of condition.names) parts.append(name === null ? 'none' : 'is', name ?? '');
+  }
+}
+
+/** Conditions in their order, the last one of each column; one that makes no sense is left out. */
+function conditionsFrom(parts: URLSearchParams): readonly Condition[] {
+  let found: readonly Condition[] = [];
+  let open: { column: string; names: (string | null)[] } = { column: '', names: [] };
+  const add = (condition: Condition | null) => {
+    if (condition) found = withCondition(found, condition.column, condition);
+  };
+  for (const [name, text] of parts) {
+    if (name === 'range') add(rangeFrom(text));
+    else if (name === 'contains') {
+      const [, column, words] = /^(\S+) (.*\S.*)$/s.exec(text) ?? [];
+      add(column ? { column, words } : null);
+    } else if (name === 'where') open = { column: text, names: [] };
+    else if (open.column && (name === 'is' || name === 'none')) {
+      open = { ...open, names: [...open.names, name === 'is' ? text : null] };
+      add(open);
+    }
+  }
+  return found;
+}
+
+/** `rank 2 10`: a column, whose name may have spaces, and both ends. */
+function rangeFrom(text: string): Condition | null {
+  const [, column, first, last] = /^(.+) (\S+) (\S+)$/s.exec(text) ?? [];
+  const [low, high] = [Number(first), Number(last)];
+  return column && low <= high ? { column, low, high } : null;
+}
+
+/** `query q12`: a kind, and an id. */
+function likeFrom(text: string | null, ids: Ids): Facets['like'] {
+  const [, kind, id] = /^(query|document) (.*)$/s.exec(text ?? '') ?? [];
+  const row = placeIn(idsOf(ids, kind as 'query' | 'document'), id ?? null);
+  return row === null ? null : { kind: kind as 'query' | 'document', row };
+}
+
 /** A facet as text: its own, or the parts of which it is made, with the outline last. */
-function written(facet: Facets[keyof Facets]): string {
+function written(facet: Facets[keyof typeof PARAMETERS]): string {
   return typeof facet === 'object' && facet !== null ? Object.values(facet).flat().join(' ') : String(facet);
 }
 
-function facetsFrom(parts: URLSearchParams): Facets {
+function facetsFrom(parts: URLSearchParams, ids: Ids): Facets {
   const [lasso, ranks] = [outlineFrom(parts.get('lasso')), outlineFrom(parts.get('ranks'))];
   const [moved, segment] = [movedFrom(parts.get('moved')), movedFrom(parts.get('stretch'))];
   return {
@@ -146,6 +199,8 @@ function facetsFrom(parts: URLSearchParams): Facets {
     moved: moved && { candidate: moved.place, kind: moved.kind },
     segment,
     ranks: ranks && { candidate: ranks.place, outline: ranks.outline },
+    conditions: conditionsFrom(parts),
+    like: likeFrom(parts.get('like'), ids),
   };
 }
 

@@ -80,45 +80,7 @@ export function leadOf({ queries: q }: Page, query: number): number {
   return q.positiveSimilarity[query] - q.wrongSimilarity[query];
 }
 
-export type SortKey = 'row' | 'text' | 'rank' | 'margin' | 'lead' | 'wrong' | 'type' | 'mode';
-
-/**
- * Rows in the wanted order; values that do not exist stand last in either direction. By `lead` the failing ones stand
- * before the right ones, and a relevant document that a run did not return is the greatest loss.
- */
-export function sorted(page: Page, rows: Uint32Array, key: SortKey, isDescending: boolean): Uint32Array {
-  const direction = isDescending ? -1 : 1;
-  const q = page.queries;
-  if (key === 'row') return isDescending ? rows.slice().reverse() : rows;
-  if (key === 'rank' || key === 'margin' || key === 'lead') {
-    const lead = (row: number) => (q.rank[row] === Infinity ? -Infinity : leadOf(page, row));
-    const column = key === 'lead' ? lead : (row: number) => q[key][row];
-    return rows.slice().sort((a, b) => {
-      if (key === 'lead' && q.isCorrect[a] !== q.isCorrect[b]) return direction * (q.isCorrect[a] - q.isCorrect[b]);
-      const [x, y] = [column(a), column(b)];
-      if (Number.isNaN(x) || Number.isNaN(y)) return Number(Number.isNaN(x)) - Number(Number.isNaN(y)) || a - b;
-      return x === y ? a - b : direction * (x - y);
-    });
-  }
-  const words = new Map<number, string>();
-  for (const row of rows) words.set(row, wordOf(page, row, key));
-  const order = new Intl.Collator(undefined, { numeric: true });
-  return rows.slice().sort((a, b) => {
-    const [x, y] = [words.get(a) as string, words.get(b) as string];
-    if (!x || !y) return Number(!x) - Number(!y) || a - b;
-    return direction * order.compare(x, y) || a - b;
-  });
-}
-
 /** Why a query is not right at rank 1; nothing where it is, or where nobody asked. */
 export function modeOf(page: Page, query: number): string {
   return page.failureModes[page.queries.failureMode[query] - 1] ?? '';
-}
-
-function wordOf(page: Page, row: number, key: 'text' | 'wrong' | 'type' | 'mode'): string {
-  if (key === 'text') return page.queries.texts[row].slice(0, 200);
-  if (key === 'mode') return modeOf(page, row);
-  if (key === 'type') return typeNamesOf(page, row).join(' + ');
-  const wrong = page.queries.wrongDocument[row];
-  return wrong < 0 ? '' : page.documents.texts[wrong].slice(0, 200);
 }

@@ -2,8 +2,10 @@
 import { type Page, type Points, QUERY } from '../contract';
 import { type ColouringId, colour } from './colouring';
 import { rankPlane } from './compare';
+import { type Condition, meeting } from './conditions';
 import { decidedBy } from './explanations';
 import { layoutsOf } from './layouts';
+import { alike } from './likeness';
 import { inside } from './plane';
 import { isBeatenBy } from './queries';
 import { matcher } from './search';
@@ -31,6 +33,10 @@ export interface Facets {
   segment: { place: number; kind: 'gained' | 'lost' } | null;
   /** Queries inside an outline drawn on the plane of ranks of a candidate. */
   ranks: { candidate: number; outline: number[] } | null;
+  /** Queries that meet conditions on their columns, one a column. */
+  conditions: readonly Condition[];
+  /** A query and those most like it, or the queries of a document and of those most like it. */
+  like: { kind: 'query' | 'document'; row: number } | null;
 }
 
 export const NO_FACETS: Facets = {
@@ -45,6 +51,8 @@ export const NO_FACETS: Facets = {
   moved: null,
   segment: null,
   ranks: null,
+  conditions: [],
+  like: null,
 };
 
 export interface Selection {
@@ -59,73 +67,119 @@ export interface Selection {
 
 /** Whether a facet narrows nothing. */
 export function isUnset(facets: Facets, name: keyof Facets): boolean {
-  return name === 'search' ? facets.search.trim() === '' : facets[name] === NO_FACETS[name];
+  if (name === 'search') return facets.search.trim() === '';
+  return name === 'conditions' ? facets.conditions.length === 0 : facets[name] === NO_FACETS[name];
 }
 
 const isEmpty = (facets: Facets) => (Object.keys(facets) as (keyof Facets)[]).every((name) => isUnset(facets, name));
 
-/** Queries and points that pass every facet. */
+/** Queries and points that pass every facet. The points are found when somebody asks for them. */
 export function select(page: Page, facets: Facets): Selection {
   const isAll = isEmpty(facets);
-  const area = page.points && pointArea(page, page.points, facets);
-  const isQuery = selectQueries(page, facets, area);
-  const rows = Uint32Array.from(indices(isQuery));
-  if (isAll || !page.points) return { isAll, rows, isQuery, isPoint: null, nPoints: page.points?.n ?? 0 };
-  const isPoint = selectPoints(page, page.points, facets, isQuery, area);
-  return { isAll, rows, isQuery, isPoint, nPoints: isPoint.reduce((sum, flag) => sum + flag, 0) };
+  const isQuery = passing(page, facets);
+  const rows = indices(isQuery);
+  const { points } = page;
+  let found: Pick<Selection, 'isPoint' | 'nPoints'> | undefined;
+  const pointsOf = () => {
+    if (found) return found;
+    const isPoint = isAll || !points ? null : selectPoints(page, points, facets, isQuery);
+    const nPoints = isPoint ? isPoint.reduce((sum, flag) => sum + flag, 0) : (points?.n ?? 0);
+    found = { isPoint, nPoints };
+    return found;
+  };
+  return {
+    ...{ isAll, rows, isQuery },
+    get isPoint() {
+      return pointsOf().isPoint;
+    },
+    get nPoints() {
+      return pointsOf().nPoints;
+    },
+  };
 }
 
-function indices(mask: Uint8Array): number[] {
-  const found: number[] = [];
-  for (let i = 0; i < mask.length; i++) if (mask[i]) found.push(i);
-  return found;
+function indices(mask: Uint8Array): Uint32Array {
+  const found = new Uint32Array(mask.length);
+  let n = 0;
+  for (let i = 0; i < mask.length; i++) if (mask[i]) found[n++] = i;
+  return found.slice(0, n);
 }
 
-/** Points inside the lasso and of the chosen category; null where neither is set. */
-function pointArea(page: Page, points: Points, facets: Facets): Uint8Array | null {
-  let area: Uint8Array | null = null;
-  const drawnOn = facets.lasso && layoutsOf(page)[facets.lasso.map];
-  if (facets.lasso && drawnOn) area = inside(drawnOn.xy, facets.lasso.outline);
-  if (facets.legend && points.maps[facets.legend.map]) {
-    const { of } = colour(page, points, facets.legend.colouring, facets.legend.map);
-    const { categories } = facets.legend;
-    const drawn = area;
-    area = Uint8Array.from(of, (own, p) => (categories.includes(own) && (!drawn || drawn[p]) ? 1 : 0));
-  }
-  return area;
-}
+/** Masks of a page by what they are of, each with what it was made from: a brush changes one of them at a step. */
+const made = new WeakMap<Page, Map<string, { from: unknown[]; mask: Uint8Array }>>();
 
-function selectQueries(page: Page, facets: Facets, area: Uint8Array | null): Uint8Array {
-  const q = page.queries;
-  const hasText = matcher(facets.search, q.texts);
-  const hasId = matcher(facets.search, q.ids);
-  const inArea = area && queriesOfArea(page, page.points as Points, area);
-  const named = namedRows(page, facets);
-  const mask = new Uint8Array(q.n);
-  for (let row = 0; row < q.n; row++) {
-    if (inArea && !inArea[row]) continue;
-    if (!named.every((rows) => rows[row])) continue;
-    if (facets.outcome !== 'all' && (facets.outcome === 'right') !== (q.isCorrect[row] === 1)) continue;
-    if (facets.type !== null && !isBeatenBy(page, row, facets.type)) continue;
-    if (facets.mode !== null && q.failureMode[row] !== facets.mode) continue;
-    if (facets.search && !hasText(row) && !hasId(row)) continue;
-    mask[row] = 1;
-  }
+function kept(page: Page, name: string, from: unknown[], make: () => Uint8Array): Uint8Array {
+  const masks = made.get(page) ?? new Map<string, { from: unknown[]; mask: Uint8Array }>();
+  made.set(page, masks);
+  const last = masks.get(name);
+  if (last?.from.every((value, i) => value === from[i])) return last.mask;
+  const mask = make();
+  masks.set(name, { from, mask });
   return mask;
 }
 
-/** A mask for each facet that names queries one by one: a finding, a word, what moved, an outline among the ranks. */
-function namedRows(page: Page, { finding, word, moved, segment, ranks }: Facets): Uint8Array[] {
-  const masks: Uint8Array[] = [];
-  if (finding !== null) masks.push(maskOf(page.report.findings[finding]?.rows ?? [], page.queries.n));
-  if (word !== null) masks.push(maskOf(decidedBy(page, word), page.queries.n));
-  if (moved && page.compare) masks.push(maskOf(page.compare.moved[moved.candidate][moved.kind], page.queries.n));
-  if (segment && page.timeline) {
-    masks.push(maskOf(page.timeline.segments[segment.place][segment.kind], page.queries.n));
-  }
-  if (ranks && page.compare) masks.push(inside(rankPlane(page.compare, ranks.candidate), ranks.outline));
-  return masks;
+/** 1 for each query that meets a condition. */
+export const meetingOf = (page: Page, condition: Condition): Uint8Array =>
+  kept(page, `on ${condition.column}`, [condition], () => meeting(page, condition));
+
+/** 1 for each query that passes every facet. */
+export function passing(page: Page, facets: Facets): Uint8Array {
+  const passes = new Uint8Array(page.queries.n).fill(1);
+  const area = page.points && pointArea(page, page.points, facets);
+  const masks = [
+    ...(Object.keys(QUERIES_OF) as (keyof Facets)[])
+      .filter((name) => !isUnset(facets, name))
+      .map((name) => kept(page, name, [facets[name]], () => QUERIES_OF[name]?.(page, facets) ?? passes)),
+    ...facets.conditions.map((condition) => meetingOf(page, condition)),
+    ...(area
+      ? [kept(page, 'queries of the area', [area], () => queriesOfArea(page, page.points as Points, area))]
+      : []),
+  ];
+  for (const mask of masks) for (let row = 0; row < passes.length; row++) passes[row] &= mask[row];
+  return passes;
 }
+
+/** Points inside the lasso and of the chosen category; null where neither is set. */
+function pointArea(page: Page, points: Points, { lasso, legend }: Facets): Uint8Array | null {
+  const drawnOn = lasso && layoutsOf(page)[lasso.map];
+  const drawn = drawnOn ? lasso : null;
+  const chosen = legend && points.maps[legend.map] ? legend : null;
+  if (!drawn && !chosen) return null;
+  return kept(page, 'area', [drawn, chosen], () => {
+    const area = drawn && drawnOn ? inside(drawnOn.xy, drawn.outline) : new Uint8Array(points.n).fill(1);
+    if (!chosen) return area;
+    const { of } = colour(page, points, chosen.colouring, chosen.map);
+    return area.map((flag, p) => (flag && chosen.categories.includes(of[p]) ? 1 : 0));
+  });
+}
+
+/** The queries that pass a facet that is set, for each that names queries and not points. */
+const QUERIES_OF: { [name in keyof Facets]?: (page: Page, facets: Facets) => Uint8Array } = {
+  search: ({ queries: q }, { search }) => {
+    const [hasText, hasId] = [matcher(search, q.texts), matcher(search, q.ids)];
+    return where(q.n, (row) => hasText(row) || hasId(row));
+  },
+  outcome: ({ queries: q }, { outcome }) => where(q.n, (row) => (outcome === 'right') === (q.isCorrect[row] === 1)),
+  type: (page, { type }) => where(page.queries.n, (row) => isBeatenBy(page, row, type as number)),
+  mode: ({ queries: q }, { mode }) => where(q.n, (row) => q.failureMode[row] === mode),
+  finding: (page, { finding }) => maskOf(page.report.findings[finding as number]?.rows ?? [], page.queries.n),
+  word: (page, { word }) => maskOf(decidedBy(page, word as number), page.queries.n),
+  moved: ({ compare, queries }, { moved }) =>
+    compare && moved ? maskOf(compare.moved[moved.candidate][moved.kind], queries.n) : where(queries.n),
+  segment: ({ timeline, queries }, { segment }) =>
+    timeline && segment ? maskOf(timeline.segments[segment.place][segment.kind], queries.n) : where(queries.n),
+  ranks: ({ compare, queries }, { ranks }) =>
+    compare && ranks ? inside(rankPlane(compare, ranks.candidate), ranks.outline) : where(queries.n),
+  like: (page, { like }) => {
+    const rows = like ? [like.row, ...alike(page, like).map((each) => each.row)] : [];
+    if (like?.kind === 'query') return maskOf(rows, page.queries.n);
+    return queriesOfDocuments(page, maskOf(rows, page.documents.n));
+  },
+};
+
+/** 1 for each query for which the test holds; all of them without one. */
+const where = (n: number, holds: (row: number) => boolean = () => true): Uint8Array =>
+  Uint8Array.from({ length: n }, (_, row) => (holds(row) ? 1 : 0));
 
 function maskOf(rows: ArrayLike<number>, n: number): Uint8Array {
   const mask = new Uint8Array(n);
@@ -160,17 +214,12 @@ function queriesOfDocuments(page: Page, isDocument: Uint8Array): Uint8Array {
 }
 
 /** Points of selected queries and of what they were compared with; under a search, of what matches. */
-function selectPoints(
-  page: Page,
-  points: Points,
-  facets: Facets,
-  isQuery: Uint8Array,
-  area: Uint8Array | null,
-): Uint8Array {
+function selectPoints(page: Page, points: Points, facets: Facets, isQuery: Uint8Array): Uint8Array {
+  const area = pointArea(page, points, facets);
   const matches = matcher(facets.search, page.documents.texts);
   const isSearching = facets.search.trim() !== '';
   const isNarrowed = !isEmpty({ ...facets, search: '', lasso: null, legend: null });
-  const linked = isNarrowed ? linkedDocuments(page, isQuery, facets.type) : null;
+  const linked = isNarrowed ? linkedDocuments(page, isQuery, facets) : null;
   const mask = new Uint8Array(points.n);
   for (let p = 0; p < points.n; p++) {
     const row = points.rows[p];
@@ -183,9 +232,15 @@ function selectPoints(
   return mask;
 }
 
-/** Relevant documents of the selected queries, what stands above them, and their negatives of the chosen type. */
-function linkedDocuments(page: Page, isQuery: Uint8Array, type: number | null): Uint8Array {
+/**
+ * Relevant documents of the selected queries, what stands above them, and their negatives of the chosen type; where
+ * documents are what is selected by, those.
+ */
+function linkedDocuments(page: Page, isQuery: Uint8Array, { type, like }: Facets): Uint8Array {
   const q = page.queries;
+  if (like?.kind === 'document') {
+    return maskOf([like.row, ...alike(page, like).map((each) => each.row)], page.documents.n);
+  }
   const mask = new Uint8Array(page.documents.n);
   for (let row = 0; row < q.n; row++) {
     if (!isQuery[row]) continue;

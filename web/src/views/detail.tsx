@@ -7,6 +7,7 @@ import { explainedOf } from '../model/explanations';
 import { count, counted, fixed, percent, rank, shorten, signed } from '../model/format';
 import { leadOf, modeOf, negativesOf, relevantOf, topOf } from '../model/queries';
 import type { Store } from '../state';
+import { MoreLikeThis } from './alike';
 import { ExplainedTexts } from './explained';
 import { Nearest } from './nearest';
 import { Choice, FullText, IconButton, Link, Mark, Name, Tag } from './parts';
@@ -60,6 +61,7 @@ export function Detail({ store, query, onStep }: { store: Store; query: number; 
       )}
       {page.compare && <RanksOf compare={page.compare} query={query} />}
       <Body key={query} store={store} query={query} />
+      <MoreLikeThis store={store} kind="query" row={query} />
       <Nearest store={store} row={query} isQuery />
     </article>
   );

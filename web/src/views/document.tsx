@@ -1,15 +1,15 @@
 /** One document in full: the queries that list it, and what stands beside it in the lists and on the map. */
 import { useMemo } from 'preact/hooks';
-import { besideOf, listingsOf } from '../model/documents';
-import { count, counted, shorten } from '../model/format';
+import { listingsOf } from '../model/documents';
+import { count, counted } from '../model/format';
 import type { Store } from '../state';
+import { MoreLikeThis } from './alike';
 import { Detail } from './detail';
 import { QueryList } from './lists';
 import { Nearest } from './nearest';
 import { FullText, IconButton, Mark, Name, useStore } from './parts';
 
 const LISTED = 100;
-const NEIGHBOURS = 8;
 
 /** The open document, else the open query; nothing where neither is. */
 export function Opened({ store, onStep }: { store: Store; onStep?: (by: number) => void }) {
@@ -34,7 +34,7 @@ function Document({ store, document }: { store: Store; document: number }) {
       </header>
       <FullText text={documents.texts[document]} className="detail-query" />
       <Listings store={store} document={document} />
-      <Beside store={store} document={document} />
+      <MoreLikeThis store={store} kind="document" row={document} />
       <Nearest store={store} row={document} isQuery={false} />
     </article>
   );
@@ -62,27 +62,6 @@ function Listings({ store, document }: { store: Store; document: number }) {
         beside={(row) => <span class="muted">{wordsOf(row)}</span>}
       />
       {listings.size > LISTED && <p class="note">{count(listings.size - LISTED)} more are not shown.</p>}
-    </section>
-  );
-}
-
-function Beside({ store, document }: { store: Store; document: number }) {
-  const { page } = store;
-  const beside = useMemo(() => besideOf(page, document, NEIGHBOURS), [page, document]);
-  if (beside.length === 0) return null;
-  return (
-    <section class="listed" aria-label="In the same lists">
-      <h3>Most often in the same lists</h3>
-      <ul>
-        {beside.map(([other, n]) => (
-          <li key={other}>
-            <button type="button" onClick={() => store.set({ document: other })}>
-              <bdi>{shorten(page.documents.texts[other], 90) || '(empty)'}</bdi>
-              <span class="muted">{counted(n, 'list')}</span>
-            </button>
-          </li>
-        ))}
-      </ul>
     </section>
   );
 }

@@ -1,87 +1,154 @@
 /** Every query in one table; opening a row shows the query in full. */
 import { useMemo } from 'preact/hooks';
+import { useSize } from '../charts/axes';
 import type { Page } from '../contract';
-import { counted, rank, shorten, signed } from '../model/format';
-import { leadOf, modeOf, type SortKey, sorted, typeNamesOf } from '../model/queries';
+import { columnsOf, MODE, type QueryColumn } from '../model/columns';
+import { conditionOn } from '../model/conditions';
+import { counted, shorten } from '../model/format';
+import { sorted } from '../model/order';
+import { typeNamesOf } from '../model/queries';
 import type { Store } from '../state';
 import { Opened } from './document';
-import { Mark, Tag, useStore } from './parts';
-import type { Column } from './table';
-import { VirtualTable } from './virtual';
+import { ColumnFilter, Filters } from './filters';
+import { Choices, Menu } from './menu';
+import { Link, Mark, Tag, useStore } from './parts';
+import { type VirtualColumn, VirtualTable } from './virtual';
 
 export function QueriesView({ store }: { store: Store }) {
-  const { query, document, sort, isDescending } = useStore(store);
+  const { query, document, sort, isDescending, columns: chosen, facets } = useStore(store);
   const { page } = store;
+  const [box, { width }] = useSize<HTMLDivElement>();
   const selection = store.selection();
   const rows = useMemo(() => sorted(page, selection.rows, sort, isDescending), [page, selection, sort, isDescending]);
-  const columns = useMemo(() => columnsOf(page), [page]);
+  const columns = useMemo(() => {
+    const own = (chosen ?? defaultsOf(page)).map((id) => tableColumn(page, id)).filter((column) => column !== null);
+    return [markColumn(page), ...(chosen ? own : fitting(own, width))];
+  }, [page, chosen, width]);
   const step = (by: number) => {
     const at = rows.indexOf(query as number);
     const next = rows[Math.min(rows.length - 1, Math.max(0, at + by))];
     if (next !== undefined) store.set({ query: next });
   };
+  const isFiltered = (id: string) => (id === MODE ? facets.mode !== null : Boolean(conditionOn(facets.conditions, id)));
   return (
     <div class={`queries ${query !== null || document !== null ? 'has-detail' : ''}`}>
-      <VirtualTable
-        className={`table ${page.failureModes.length > 0 ? 'has-why' : ''}`}
-        label="Queries"
-        columns={columns}
-        rows={rows}
-        sort={{ by: sort, isDescending }}
-        onSort={(by) => store.set({ sort: by, isDescending: by === sort ? !isDescending : by === 'rank' })}
-        open={query}
-        onOpen={(row) => store.set({ query: row })}
-        nameOf={(row) => page.queries.ids[row]}
-        empty={<Nothing store={store} />}
-      />
+      <div class="query-table" ref={box}>
+        <div class="table-tools">
+          <Filters store={store} />
+          <ColumnMenu store={store} />
+        </div>
+        <VirtualTable
+          className="table"
+          label="Queries"
+          columns={columns}
+          rows={rows}
+          sort={{ by: sort, isDescending }}
+          onSort={(by) => store.set({ sort: by, isDescending: by === sort ? !isDescending : by === 'rank' })}
+          filter={{ isSet: isFiltered, form: (id) => <ColumnFilter store={store} id={id} /> }}
+          open={query}
+          onOpen={(row) => store.set({ query: row })}
+          nameOf={(row) => page.queries.ids[row]}
+          empty={<Nothing store={store} />}
+        />
+      </div>
       <Opened store={store} onStep={step} />
     </div>
   );
 }
 
-/** The columns of a page: why a query fails only where somebody asked. */
-function columnsOf(page: Page): (Column<number> & { id: SortKey })[] {
-  const q = page.queries;
-  const columns: ReturnType<typeof columnsOf> = [
-    { id: 'row', header: '#', className: 'cell-mark', cell: (row) => <Mark isCorrect={q.isCorrect[row] === 1} /> },
-    { id: 'text', header: 'Query', className: 'cell-text', cell: (row) => <bdi>{shorten(q.texts[row], 240)}</bdi> },
-    { id: 'rank', header: 'Rank', className: 'cell-number', cell: (row) => rank(q.rank[row]) },
-    {
-      id: 'margin',
-      header: 'To hard negative',
-      className: 'cell-number cell-hard',
-      emphasis: (row) => (q.margin[row] <= 0 ? 'is-negative' : ''),
-      cell: (row) => signed(q.margin[row]),
-    },
-    {
-      id: 'lead',
-      header: 'To best wrong',
-      className: 'cell-number',
-      emphasis: (row) => (leadOf(page, row) <= 0 ? 'is-negative' : ''),
-      cell: (row) => signed(leadOf(page, row)),
-    },
-    { id: 'wrong', header: 'Best wrong document', className: 'cell-wrong', cell: (row) => wrongText(page, row) },
-    {
-      id: 'type',
-      header: 'Fell for',
-      className: 'cell-type',
-      cell: (row) => <TypeTags names={typeNamesOf(page, row)} />,
-    },
-  ];
-  if (page.failureModes.length > 0) {
-    columns.push({
-      id: 'mode',
-      header: 'Why',
-      className: 'cell-why',
-      cell: (row) => <bdi>{shorten(modeOf(page, row), 48)}</bdi>,
-    });
-  }
-  return columns;
+/** Columns that are shown where nobody chose any. */
+const DEFAULTS = ['text', 'rank', 'margin', 'lead', 'wrong', 'type', MODE];
+/** Those of them that give way where there is no room, in this order. */
+const GIVING_WAY = ['margin', 'wrong', 'type', MODE];
+
+const defaultsOf = (page: Page) => DEFAULTS.filter((id) => columnsOf(page).has(id));
+
+/** Room for the mark, between columns and at the sides. */
+const MARK = 36;
+const GAP = 16;
+const SIDES = 56;
+/** Under this width the window is narrow, and so is the room between columns. */
+const NARROW = 600;
+
+/** The columns for which there is room. */
+function fitting(columns: VirtualColumn[], width: number): VirtualColumn[] {
+  const isNarrow = width < NARROW;
+  const widthOf = (shown: VirtualColumn[]) =>
+    shown.reduce((sum, { least }) => sum + least + (isNarrow ? 10 : GAP), isNarrow ? 60 : MARK + SIDES);
+  const shown = isNarrow ? columns.map((own) => (own.id === 'text' ? { ...own, least: 100 } : own)) : columns;
+  return GIVING_WAY.reduce((left, id) => (widthOf(left) > width ? left.filter((own) => own.id !== id) : left), shown);
 }
 
-function wrongText({ queries, documents }: Page, row: number) {
-  const wrong = queries.wrongDocument[row];
-  return wrong >= 0 && <bdi>{shorten(documents.texts[wrong], 200)}</bdi>;
+function markColumn({ queries: q }: Page): VirtualColumn {
+  return {
+    ...{ id: 'row', header: '#', className: 'cell-mark', least: 24 },
+    cell: (row) => <Mark isCorrect={q.isCorrect[row] === 1} />,
+  };
+}
+
+/** Pixels of a letter of a header, and of the signs beside it. */
+const LETTER = 6.6;
+const SIGNS = 38;
+
+/** A column of the page as one of the table. */
+function tableColumn(page: Page, id: string): VirtualColumn | null {
+  const column = columnsOf(page).get(id);
+  if (!column) return null;
+  const { label: header, title } = column;
+  const least = Math.min(190, Math.max(64, header.length * LETTER + SIGNS));
+  if (column.kind === 'number') {
+    const isLoss = id === 'lead' || id === 'margin';
+    return {
+      ...{ id, header, title, least, className: 'cell-number' },
+      emphasis: (row) => (isLoss && column.values[row] <= 0 ? 'is-negative' : ''),
+      cell: (row) => column.format(column.values[row]),
+    };
+  }
+  if (id === 'type') {
+    const cell = (row: number) => <TypeTags names={typeNamesOf(page, row)} />;
+    return { id, header, className: 'cell-type', least: 150, cell };
+  }
+  const isLong = column.kind === 'text' && id !== 'id';
+  return {
+    ...{ id, header, title, className: CLASSES[id] ?? 'cell-why', growth: id === 'text' ? 1.5 : isLong ? 1 : 0.3 },
+    least: isLong ? 180 : Math.max(id === MODE ? 160 : 130, least),
+    cell: (row) => <bdi>{shorten(wordOf(column, row), 240)}</bdi>,
+  };
+}
+
+const CLASSES: Record<string, string> = { text: 'cell-text', wrong: 'cell-wrong', relevant: 'cell-wrong' };
+
+function wordOf(column: QueryColumn, row: number): string {
+  if (column.kind === 'text') return column.textOf(row);
+  return column.kind === 'category' ? (column.names[column.bin[row]] ?? '') : '';
+}
+
+/** Which columns the table shows. */
+function ColumnMenu({ store }: { store: Store }) {
+  const { page } = store;
+  const { columns } = useStore(store);
+  const shown = columns ?? defaultsOf(page);
+  const all = [...columnsOf(page).values()];
+  const toggle = (id: string) => {
+    const next = all.map((column) => column.id).filter((own) => (own === id) !== shown.includes(own));
+    const isDefault = next.join('\n') === defaultsOf(page).join('\n');
+    if (next.length > 0) store.set({ columns: isDefault ? null : next });
+  };
+  return (
+    <Menu sign="Columns" className="columns" width={240}>
+      {() => (
+        <>
+          <Choices
+            label="Columns"
+            options={all.map(({ id, label }) => ({ value: id, label: shorten(label, 28) }))}
+            isChosen={(id) => shown.includes(id)}
+            onToggle={toggle}
+          />
+          {columns && <Link onPress={() => store.set({ columns: null })}>Usual columns</Link>}
+        </>
+      )}
+    </Menu>
+  );
 }
 
 function TypeTags({ names }: { names: string[] }) {

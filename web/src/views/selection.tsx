@@ -1,14 +1,17 @@
 /** The selection that all views share: what narrows it, how much is left, and a way to take it along. */
 import type { ComponentChildren } from 'preact';
-import { useRef } from 'preact/hooks';
 import type { Page } from '../contract';
 import { colour } from '../model/colouring';
+import { columnsOf } from '../model/columns';
 import { runNames } from '../model/compare';
+import { type Condition, rangeText } from '../model/conditions';
 import { toCsv, toJsonl } from '../model/export';
 import { count, shorten } from '../model/format';
 import { type Facets, NO_FACETS } from '../model/selection';
 import type { Store } from '../state';
 import { download, fileStem } from './download';
+import { NOT_STATED, setCondition } from './filters';
+import { Menu } from './menu';
 import { Choice, Link, Name, useStore } from './parts';
 
 export function SelectionBar({ store }: { store: Store }) {
@@ -42,7 +45,7 @@ export function SelectionBar({ store }: { store: Store }) {
         <span class="wide">queries</span>
       </span>
       <Export store={store} />
-      {!selection.isAll && <Link onPress={() => store.set({ facets: NO_FACETS })}>Clear</Link>}
+      {!selection.isAll && <Link onPress={() => store.set({ facets: NO_FACETS })}>Clear all</Link>}
     </div>
   );
 }
@@ -51,13 +54,48 @@ export function SelectionBar({ store }: { store: Store }) {
 function Chips({ store }: { store: Store }) {
   const { page } = store;
   const { facets } = store.get();
-  const { type, mode, word, finding, moved, segment, ranks, lasso, legend } = facets;
+  const labels = labelsOf(page, facets);
+  return (
+    <span class="chips">
+      {(Object.keys(labels) as (keyof Facets)[]).map(
+        (name) =>
+          labels[name] && (
+            <Chip key={name} onRemove={() => store.setFacets({ [name]: NO_FACETS[name] })}>
+              {labels[name]}
+            </Chip>
+          ),
+      )}
+      {facets.conditions.map((condition) => (
+        <Chip key={condition.column} onRemove={() => setCondition(store, condition.column, null)}>
+          <ConditionText page={page} condition={condition} />
+        </Chip>
+      ))}
+    </span>
+  );
+}
+
+function Chip({ onRemove, children }: { onRemove: () => void; children: ComponentChildren }) {
+  return (
+    <span class="chip">
+      <span>{children}</span>
+      <button type="button" aria-label="Remove this filter" onClick={onRemove}>
+        ×
+      </button>
+    </span>
+  );
+}
+
+/** What each facet selects by, for those that are set; conditions have words of their own. */
+function labelsOf(page: Page, facets: Facets): { [name in keyof Facets]?: ComponentChildren } {
+  const { search, outcome, type, mode, word, finding, moved, segment, ranks, lasso, legend, like } = facets;
   const came = ({ kind }: { kind: 'gained' | 'lost' }) => (kind === 'gained' ? 'came right' : 'went wrong');
   const labelOf = (candidate: number) =>
     page.compare && (
       <Name text={page.compare.candidates[candidate].label} shown={runNames(page.compare, 24)[candidate + 1]} />
     );
-  const chips: { [name in keyof Facets]?: ComponentChildren } = {
+  return {
+    search: search.trim() && ['search ', <Quoted key={0} text={search} />],
+    outcome: outcome !== 'all' && outcome,
     type: type !== null && ['beaten by ', <Name key={0} text={page.types[type]} length={28} />],
     mode: mode !== null && <Name text={page.failureModes[mode - 1]} length={36} />,
     word: word !== null && ['decided by ', <Name key={0} text={decidingWord(page, word)} length={28} />],
@@ -67,26 +105,27 @@ function Chips({ store }: { store: Store }) {
     ranks: ranks && ['ranks with ', labelOf(ranks.candidate)],
     lasso: lasso && 'lasso',
     legend: legend && <Name text={categoryOf(page, legend)} length={32} />,
+    like: like && [
+      like.kind === 'query' ? 'like ' : 'about documents like ',
+      <Quoted key={0} text={(like.kind === 'query' ? page.queries : page.documents).texts[like.row]} />,
+    ],
   };
-  return (
-    <span class="chips">
-      {(Object.keys(chips) as (keyof Facets)[]).map(
-        (name) =>
-          chips[name] && (
-            <span key={name} class="chip">
-              <span>{chips[name]}</span>
-              <button
-                type="button"
-                aria-label="Remove this filter"
-                onClick={() => store.setFacets({ [name]: NO_FACETS[name] })}
-              >
-                ×
-              </button>
-            </span>
-          ),
-      )}
-    </span>
-  );
+}
+
+const Quoted = ({ text }: { text: string }) => <Name text={text} shown={`“${shorten(text, 26)}”`} />;
+
+/** Names shown of a condition; the others are counted. */
+const NAMED = 3;
+
+function ConditionText({ page, condition }: { page: Page; condition: Condition }) {
+  const column = columnsOf(page).get(condition.column);
+  if (!column) return null;
+  const label = <Name text={column.label} length={20} />;
+  if ('words' in condition) return [label, ' contains ', <Quoted key={0} text={condition.words} />];
+  if ('low' in condition) return [label, ' ', column.kind === 'number' && rangeText(column, condition)];
+  const names = condition.names.map((name) => name ?? NOT_STATED);
+  const shown = names.slice(0, NAMED).flatMap((name, i) => [i > 0 && ', ', <Name key={i} text={name} length={20} />]);
+  return [label, ': ', ...shown, names.length > NAMED && ` and ${names.length - NAMED} more`];
 }
 
 function decidingWord({ report }: Page, word: number): string {
@@ -104,26 +143,32 @@ function categoryOf(page: Page, { colouring, map, categories }: NonNullable<Face
 }
 
 function Export({ store }: { store: Store }) {
-  const menu = useRef<HTMLDetailsElement>(null);
   const save = (ending: 'csv' | 'jsonl') => {
     const { rows } = store.selection();
     const name = `${fileStem(store.page)}-${rows.length}.${ending}`;
     // A spreadsheet takes UTF-8 for what it is only behind a byte order mark.
     if (ending === 'csv') download(name, `\ufeff${toCsv(store.page, rows)}`, 'text/csv;charset=utf-8');
     else download(name, toJsonl(store.page, rows), 'application/x-ndjson;charset=utf-8');
-    menu.current?.removeAttribute('open');
   };
+  const entry = (ending: 'csv' | 'jsonl', words: string, close: () => void) => (
+    <button
+      type="button"
+      onClick={() => {
+        save(ending);
+        close();
+      }}
+    >
+      {ending.toUpperCase()} <small>{words}</small>
+    </button>
+  );
   return (
-    <details class="export" ref={menu}>
-      <summary>Export</summary>
-      <div class="export-menu">
-        <button type="button" onClick={() => save('jsonl')}>
-          JSONL <small>training rows with scores</small>
-        </button>
-        <button type="button" onClick={() => save('csv')}>
-          CSV <small>for a spreadsheet</small>
-        </button>
-      </div>
-    </details>
+    <Menu className="export" sign="Export">
+      {(close) => (
+        <div class="export-menu">
+          {entry('jsonl', 'training rows with scores', close)}
+          {entry('csv', 'for a spreadsheet', close)}
+        </div>
+      )}
+    </Menu>
   );
 }

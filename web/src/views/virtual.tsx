@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { useSize } from '../charts/axes';
+import { Menu } from './menu';
 import { type Column, classOf } from './table';
 
 const ROW_HEIGHT = 44;
@@ -9,13 +10,25 @@ const EXTRA_ROWS = 6;
 /** Browsers lay out no box taller than about this; beyond it one pixel of the scroll bar is several of the table. */
 const MAX_HEIGHT = 12_000_000;
 
-interface VirtualTableProps<Key extends string> {
+export interface VirtualColumn extends Column<number> {
+  /** What the header means, where it does not say. */
+  title?: string;
+  /** Pixels that it needs. */
+  least: number;
+  /** Its part of the width that is left; none where this is not said. */
+  growth?: number;
+}
+
+interface VirtualTableProps {
   className: string;
   label: string;
-  columns: (Column<number> & { id: Key })[];
+  /** The first one is a sign, without a filter. */
+  columns: VirtualColumn[];
   rows: Uint32Array;
-  sort: { by: Key; isDescending: boolean };
-  onSort: (by: Key) => void;
+  sort: { by: string; isDescending: boolean };
+  onSort: (by: string) => void;
+  /** What the menus of the headers filter by, and whether one does. */
+  filter: { isSet: (id: string) => boolean; form: (id: string) => ComponentChildren };
   /** The row that is open; null for none. */
   open: number | null;
   onOpen: (row: number | null) => void;
@@ -24,7 +37,7 @@ interface VirtualTableProps<Key extends string> {
   empty: ComponentChildren;
 }
 
-export function VirtualTable<Key extends string>(props: VirtualTableProps<Key>) {
+export function VirtualTable(props: VirtualTableProps) {
   const { columns, rows, open } = props;
   const view = useVisibleRows(rows.length);
   const [active, setActive] = useState(0);
@@ -50,9 +63,17 @@ export function VirtualTable<Key extends string>(props: VirtualTableProps<Key>) 
       if (open !== null) props.onOpen(rows[next]);
     } else if (event.key === 'Enter' && rows.length > 0) props.onOpen(rows[active]);
   };
+  const tracks = columns.map(({ least, growth }) => (growth ? `minmax(${least}px, ${growth}fr)` : `${least}px`));
+  const least = columns.reduce((sum, column) => sum + column.least, 0);
   return (
-    <div class={props.className} role="table" aria-rowcount={rows.length + 1} aria-label={props.label}>
-      <Head columns={columns} sort={props.sort} onSort={props.onSort} />
+    <div
+      class={props.className}
+      role="table"
+      aria-rowcount={rows.length + 1}
+      aria-label={props.label}
+      style={{ '--tracks': tracks.join(' '), '--least': `${least}px`, '--gaps': columns.length - 1 }}
+    >
+      <Head {...props} />
       <div class="table-body" role="rowgroup" ref={view.box} onScroll={view.onScroll}>
         {rows.length === 0 && props.empty}
         <div class="table-space" style={{ height: `${view.height}px` }}>
@@ -111,28 +132,43 @@ function rowAfter(key: string, from: number, nInView: number, n: number): number
   return key in moves ? Math.min(n - 1, Math.max(0, moves[key])) : null;
 }
 
-function Head<Key extends string>(props: Pick<VirtualTableProps<Key>, 'columns' | 'sort' | 'onSort'>) {
-  const { by, isDescending } = props.sort;
+function Head({ columns, sort, onSort, filter }: VirtualTableProps) {
+  const { by, isDescending } = sort;
   return (
     <div class="table-head" role="row">
-      {props.columns.map(({ id, header, className }) => (
+      {columns.map(({ id, header, className, title }, i) => (
         <div
           key={id}
           class={className}
           role="columnheader"
           aria-sort={by !== id ? 'none' : isDescending ? 'descending' : 'ascending'}
         >
-          <button type="button" onClick={() => props.onSort(id)}>
+          <button type="button" title={title} onClick={() => onSort(id)}>
             {header}
             <span aria-hidden="true">{by !== id ? '' : isDescending ? ' ↓' : ' ↑'}</span>
           </button>
+          {i > 0 && (
+            <Menu
+              className={filter.isSet(id) ? 'is-set' : ''}
+              label={`Filter ${header}${filter.isSet(id) ? ' (set)' : ''}`}
+              sign={<Funnel />}
+            >
+              {() => filter.form(id)}
+            </Menu>
+          )}
         </div>
       ))}
     </div>
   );
 }
 
-interface VirtualRowProps extends Pick<VirtualTableProps<string>, 'open' | 'onOpen' | 'nameOf'> {
+const Funnel = () => (
+  <svg width={12} height={12} viewBox="0 0 12 12" aria-hidden="true">
+    <path d="M1 1.5h10L7.2 6.2V10.5L4.8 9V6.2Z" />
+  </svg>
+);
+
+interface VirtualRowProps extends Pick<VirtualTableProps, 'open' | 'onOpen' | 'nameOf'> {
   columns: Column<number>[];
   row: number;
   index: number;
