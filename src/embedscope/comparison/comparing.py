@@ -25,6 +25,7 @@ from embedscope.pipeline import (
     no_maps,
     objects_apart,
     read,
+    shown,
     themes_of,
     with_criteria,
     without_maps,
@@ -39,7 +40,6 @@ from embedscope.result import (
     RunComparison,
     Scored,
     Timeline,
-    extended,
     run_labels,
 )
 from embedscope.result.saved_run import is_run_folder, read_run
@@ -189,14 +189,14 @@ def judge_runs(
         attributes=reader,
         log=log,
     )
-    shown = {name: embedded[name] for name in epochs} if candidate in epochs else embedded
-    with_vectors = {name: run.embeddings for name, run in shown.items() if run.embeddings is not None}
+    mapped_runs = {name: embedded[name] for name in epochs} if candidate in epochs else embedded
+    with_vectors = {name: run.embeddings for name, run in mapped_runs.items() if run.embeddings is not None}
     methods = () if skip_maps or len(with_vectors) < 2 or candidate not in with_vectors else settings.maps.methods
     mapped, animations = _with_maps(
         diagnosed, themes, with_vectors, candidate, found.collection, methods, settings, log
     )
     checklist, verdict = judge_comparison(found.comparison, mapped, criteria, n_sets=n_sets)
-    result = extended(mapped, Result, inputs=settings.inputs(), checklist=checklist, verdict=verdict)
+    result = shown(mapped, settings, checklist, verdict)
     return ComparedRuns(found.runs, found.comparison, candidate, result, timeline, animations)
 
 

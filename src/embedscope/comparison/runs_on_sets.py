@@ -368,9 +368,9 @@ def over_sets(rows: Rows, n_draws: int, log: Log) -> dict[str, tuple[Comparison,
 def _verdict_by(rows: Sequence[Comparison], result: Result, criteria: Criteria, n_sets: int) -> Result:
     """The result with ``rows`` in place of its differences to the reference, and the verdict by them."""
     kept = tuple(c for c in result.comparisons if c.b in BASELINES)
-    changed = extended(result, Result, comparisons=(*kept, *rows))
+    changed = extended(result, type(result), comparisons=(*kept, *rows))
     checklist, verdict = judge(changed, criteria, n_sets=n_sets)
-    return extended(changed, Result, checklist=checklist, verdict=verdict)
+    return extended(changed, type(changed), checklist=checklist, verdict=verdict)
 
 
 def as_one(

@@ -13,7 +13,7 @@ from embedscope.result.codec import ENTRY_NAME, IF_ANY, UNWRITTEN, written
 MAP_NAMES = {"tsne": "t-SNE", "umap": "UMAP"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Points:
     """What stands on the maps: M points, each a row of the query or of the document table."""
 
@@ -27,6 +27,9 @@ class Points:
     n_left_out: int  # points that exist but are not drawn (budget)
     themes: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """Place of the broad theme of each point in ``Mapped.themes``, -1 for none, shape (M,); empty without themes."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self.rows):,} points, {len(self.link_queries):,} links>"
 
 
 @dataclass(frozen=True, slots=True)
