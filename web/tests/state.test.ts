@@ -122,6 +122,7 @@ describe('the address', () => {
         moved: { candidate: 1, kind: 'lost' as const },
         segment: { place: 1, kind: 'gained' as const },
         ranks: { candidate: 1, outline: [0, 0, 1.5, 0, 1.5, 0.25] },
+        ids: null,
       },
       candidate: 1,
       epoch: 2,

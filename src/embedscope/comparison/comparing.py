@@ -10,6 +10,7 @@ from embedscope.comparison.animation import lay_out_runs
 from embedscope.comparison.paired import compare_runs
 from embedscope.comparison.timeline import build_timeline, epoch_of, timeline_names
 from embedscope.data.collection import Collection
+from embedscope.decide.reference import reference_of_runs
 from embedscope.decide.verdict import judge_comparison
 from embedscope.diagnose.themes import ThemeLevel
 from embedscope.errors import InvalidOptionError, TooFewPointsError
@@ -17,6 +18,7 @@ from embedscope.log import SILENT, Log
 from embedscope.measure.query_set import QuerySet
 from embedscope.measure.ranked import Ranked, rank
 from embedscope.models.embed import Embeddings
+from embedscope.output.notebook.shown_result import ShownResult
 from embedscope.pipeline import (
     TrainingFile,
     diagnose,
@@ -36,12 +38,12 @@ from embedscope.result import (
     Diagnosed,
     MapAnimation,
     Mapped,
-    Result,
     RunComparison,
     Scored,
     Timeline,
     run_labels,
 )
+from embedscope.result.formatting import difference
 from embedscope.result.saved_run import is_run_folder, read_run
 from embedscope.settings import Settings
 from embedscope.systems import (
@@ -66,9 +68,39 @@ class ComparedRuns:
     runs: Mapping[str, Scored]  # the reference first
     comparison: RunComparison
     candidate: str
-    result: Result  # of the candidate; its verdict is the comparison's
+    result: ShownResult  # of the candidate; its verdict is the comparison's
     timeline: Timeline | None
     animations: tuple[MapAnimation, ...]
+
+    def __repr__(self) -> str:
+        """The verdict, the runs, and the difference that decides."""
+        found, names = reference_of_runs(self.comparison), run_labels(self.runs)
+        word = self.result.verdict.outcome.value.upper()
+        return f"{word} <ComparedRuns of {len(self.runs)}: {names[self.candidate]} against {names[found.name]}, " + (
+            f"{found.difference.metric} {difference(found.difference)}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """The summary, and the page of the comparison in its frame."""
+        from embedscope.output.notebook.summary_html import comparison_summary, framed, page_of
+
+        names = run_labels(self.runs)
+        summary = comparison_summary(self.result, self.comparison.comparisons, names)
+        return f"<div>{summary}{framed(page_of(self.result, **page_sections(self)))}</div>"
+
+
+def page_sections(found: ComparedRuns) -> dict[str, Any]:
+    """What the page of the judged candidate has beside it: the comparison, and the timeline or the animation."""
+    from embedscope.output.page.sections import animation_section, comparison_section, timeline_section_of
+
+    timeline, moving = found.timeline, None
+    if timeline is not None and found.candidate in timeline.names:
+        place = timeline.names.index(found.candidate)
+        moving = timeline_section_of(timeline, found.animations, found.result, shown=place)
+    elif found.animations:
+        moving = animation_section(found.runs, found.animations, found.result, shown=found.candidate)
+    compared = comparison_section(found.runs, found.comparison, shown=found.candidate)
+    return {"compare": compared, "timeline": moving}
 
 
 def compare(

@@ -52,7 +52,9 @@ from embedscope.result import (
     Verdict,
     extended,
 )
+from embedscope.result.formatting import number, with_interval
 from embedscope.result.saved_run import folders_of_sets
+from embedscope.result.several_sets import SHOWN
 from embedscope.settings import Settings
 from embedscope.stats.macro import macro_difference, macro_mean
 from embedscope.stats.resampler import holm_over
@@ -93,6 +95,17 @@ class SetRuns:
     def macro(self) -> Macro:
         """The means over the sets."""
         return self.found.macro
+
+    def __repr__(self) -> str:
+        """The verdict, and the mean over the sets."""
+        mean, word = self.macro.metrics[SHOWN], self.verdict.outcome.value.upper()
+        return f"{word} <SetRuns of {len(self.results)} sets: mean {SHOWN} {with_interval(number(mean.value), mean)}>"
+
+    def _repr_html_(self) -> str:
+        """The summary: each set on a line. The page of one is ``results[name]``."""
+        from embedscope.output.notebook.summary_html import sets_summary
+
+        return f"<div>{sets_summary(self.found)}</div>"
 
 
 def run_sets(

@@ -42,7 +42,7 @@ export interface State {
 }
 
 /** The names of the facets in an address, in the order in which they stand there. */
-const PARAMETERS: Record<keyof Facets, string> = {
+const PARAMETERS: Record<Exclude<keyof Facets, 'ids'>, string> = {
   search: 'search',
   outcome: 'show',
   type: 'type',
@@ -55,7 +55,7 @@ const PARAMETERS: Record<keyof Facets, string> = {
   segment: 'stretch', // as in addresses that were sent to someone before
   ranks: 'ranks',
 };
-const FACET_NAMES = Object.keys(PARAMETERS) as (keyof Facets)[];
+const FACET_NAMES = Object.keys(PARAMETERS) as (keyof typeof PARAMETERS)[];
 
 const SORTS: SortKey[] = ['row', 'text', 'rank', 'margin', 'lead', 'wrong', 'type', 'mode'];
 
@@ -138,6 +138,7 @@ function facetsFrom(parts: URLSearchParams): Facets {
     moved: moved && { candidate: moved.place, kind: moved.kind },
     segment,
     ranks: ranks && { candidate: ranks.place, outline: ranks.outline },
+    ids: null,
   };
 }
 

@@ -30,6 +30,8 @@ export interface Facets {
   segment: { place: number; kind: 'gained' | 'lost' } | null;
   /** Queries inside an outline drawn on the plane of ranks of a candidate. */
   ranks: { candidate: number; outline: number[] } | null;
+  /** Rows of the queries that a notebook chose; no part of the address. */
+  ids: number[] | null;
 }
 
 export const NO_FACETS: Facets = {
@@ -44,6 +46,7 @@ export const NO_FACETS: Facets = {
   moved: null,
   segment: null,
   ranks: null,
+  ids: null,
 };
 
 export interface Selection {
@@ -114,8 +117,8 @@ function selectQueries(page: Page, facets: Facets, area: Uint8Array | null): Uin
   return mask;
 }
 
-/** A mask for each facet that names queries one by one: a finding, a word, what moved, an outline among the ranks. */
-function namedRows(page: Page, { finding, word, moved, segment, ranks }: Facets): Uint8Array[] {
+/** A mask for each facet that names queries one by one: a finding, a word, what moved, an outline, a notebook. */
+function namedRows(page: Page, { finding, word, moved, segment, ranks, ids }: Facets): Uint8Array[] {
   const masks: Uint8Array[] = [];
   if (finding !== null) masks.push(maskOf(page.report.findings[finding]?.rows ?? [], page.queries.n));
   if (word !== null) masks.push(maskOf(decidedBy(page, word), page.queries.n));
@@ -124,6 +127,7 @@ function namedRows(page: Page, { finding, word, moved, segment, ranks }: Facets)
     masks.push(maskOf(page.timeline.segments[segment.place][segment.kind], page.queries.n));
   }
   if (ranks && page.compare) masks.push(inside(rankPlane(page.compare, ranks.candidate), ranks.outline));
+  if (ids) masks.push(maskOf(ids, page.queries.n));
   return masks;
 }
 

@@ -5,7 +5,7 @@ import type { Page } from '../contract';
 import { colour } from '../model/colouring';
 import { runNames } from '../model/compare';
 import { toCsv, toJsonl } from '../model/export';
-import { baseName, count, shorten } from '../model/format';
+import { baseName, count, counted, shorten } from '../model/format';
 import { type Facets, NO_FACETS } from '../model/selection';
 import type { Store } from '../state';
 import { Choice, Link, Name, useStore } from './parts';
@@ -50,7 +50,7 @@ export function SelectionBar({ store }: { store: Store }) {
 function Chips({ store }: { store: Store }) {
   const { page } = store;
   const { facets } = store.get();
-  const { type, mode, word, finding, moved, segment, ranks, lasso, legend } = facets;
+  const { type, mode, word, finding, moved, segment, ranks, lasso, legend, ids } = facets;
   const came = ({ kind }: { kind: 'gained' | 'lost' }) => (kind === 'gained' ? 'came right' : 'went wrong');
   const labelOf = (candidate: number) =>
     page.compare && (
@@ -66,6 +66,7 @@ function Chips({ store }: { store: Store }) {
     ranks: ranks && ['ranks with ', labelOf(ranks.candidate)],
     lasso: lasso && 'lasso',
     legend: legend && <Name text={categoryOf(page, legend)} length={32} />,
+    ids: ids && `${counted(ids.length, 'query', 'queries')} from the notebook`,
   };
   return (
     <span class="chips">

@@ -96,9 +96,12 @@ class Plots:
 
     def __repr__(self) -> str:
         """Which pictures this result has; why the others are missing."""
-        absent = [f"{name} ({reason})" for name in NAMES if (reason := self.why_absent(name)) is not None]
-        drawn = [f"{name}()" for name in NAMES if self.why_absent(name) is None]
-        return f"Pictures: {', '.join(drawn) or 'none'}." + (f" Not there: {'; '.join(absent)}." if absent else "")
+        if self.folder is not None:
+            return f"No pictures: {self.why_absent('tsne')}."
+        reasons = {name: self.why_absent(name) for name in NAMES}
+        drawn = [f"{name}()" for name, reason in reasons.items() if reason is None]
+        absent = [f"\n  {name}: {reason}" for name, reason in reasons.items() if reason is not None]
+        return f"Pictures: {', '.join(drawn) or 'none'}" + (f"\nNot there:{''.join(absent)}" if absent else "")
 
     def why_absent(self, name: str) -> str | None:
         """Why there is no picture ``name``; None where there is one."""
@@ -109,13 +112,13 @@ class Plots:
         result, part = self.result, _OF_PART.get(name, name)
         reason = result.maps_absent.get(part) or result.not_measured.get(part)
         if reason is None and part in ("tsne", "umap"):
-            reason = result.not_measured.get("maps") or f"left out: skip_{part}=True"
+            reason = result.not_measured.get("maps") or f"not asked for; leave skip_{part} out"
         return reason or _REASONS.get(name, "not measured")
 
     def _draw(self, name: str, *, ax: Axes | None, color_by: str | None = None) -> Figure | Axes:
         reason = self.why_absent(name)
         if reason is not None:
-            raise InvalidOptionError(f"This result has no picture '{name}': {reason}.")
+            raise InvalidOptionError(f"This result has no picture '{name}' ({reason}).")
         draw: Any = pictures_of(self.result, color_by or self.color_by)[NAMES[name]]
         if ax is None:
             from embedscope.output.pictures import sign

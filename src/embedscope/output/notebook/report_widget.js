@@ -11,19 +11,28 @@ function render({ model, el }) {
   frame.srcdoc = model.get('page');
   let port = null;
 
-  const select = () => port?.postMessage({ type: 'select', ids: model.get('selected') });
-  const open = () => port?.postMessage({ type: 'open', id: model.get('opened') });
+  /** What the page is known to have selected and open: it is not told what it said itself. */
+  let known = { selected: [], opened: null };
 
-  /** What the page says of itself goes into the model, unless it is there already. */
+  const select = () => {
+    const ids = model.get('selected');
+    if (!port || isSame(ids, known.selected)) return;
+    known.selected = ids;
+    port.postMessage({ type: 'select', ids });
+  };
+  const open = () => {
+    const id = model.get('opened');
+    if (!port || id === known.opened) return;
+    known.opened = id;
+    port.postMessage({ type: 'open', id });
+  };
+
   const take = ({ data }) => {
-    if (data?.type === 'selected' && Array.isArray(data.ids) && data.ids.every(isId)) {
-      if (isSame(data.ids, model.get('selected'))) return;
-      model.set('selected', data.ids);
-    } else if (data?.type === 'opened' && (data.id === null || isId(data.id))) {
-      if (data.id === model.get('opened')) return;
-      model.set('opened', data.id);
-    } else return;
-    model.save_changes();
+    const isSelection = data?.type === 'selected' && Array.isArray(data.ids) && data.ids.every(isId);
+    const isOpening = data?.type === 'opened' && (data.id === null || isId(data.id));
+    if (isSelection) model.set('selected', (known.selected = data.ids));
+    else if (isOpening) model.set('opened', (known.opened = data.id));
+    if (isSelection || isOpening) model.save_changes();
   };
 
   /** A page that has opened is given a port of its own, and the state of the model. */
@@ -34,8 +43,9 @@ function render({ model, el }) {
     port = channel.port1;
     port.onmessage = take;
     frame.contentWindow.postMessage('embedscope-connect', '*', [channel.port2]);
-    if (model.get('selected').length > 0) select();
-    if (model.get('opened') !== null) open();
+    known = { selected: [], opened: null };
+    select();
+    open();
   };
 
   window.addEventListener('message', connect);

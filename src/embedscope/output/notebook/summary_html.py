@@ -13,7 +13,7 @@ from embedscope.output.page.html import as_text
 from embedscope.output.page.payload import page_payload
 from embedscope.output.terminal.summary import METRICS, N_FINDINGS
 from embedscope.result import Comparison, Metric, Result, SeveralSets, Verdict, VerdictOutcome, run_label
-from embedscope.result.formatting import count, difference, interval, number, queries_of
+from embedscope.result.formatting import count, difference, interval, number, queries_of, with_interval
 from embedscope.result.report import report
 from embedscope.result.several_sets import SHOWN
 from embedscope.units import format_bytes
@@ -59,11 +59,16 @@ def comparison_summary(result: Result, rows: Sequence[Comparison], names: Mappin
 def sets_summary(found: SeveralSets) -> str:
     """The verdict on all sets, each set on a line, and the means over them."""
     rows = [
-        (each.name, f"{each.n_queries:,}", _with_interval(each.metrics[SHOWN]), each.verdict.outcome.value)
+        (
+            each.name,
+            f"{each.n_queries:,}",
+            with_interval(number(each.metrics[SHOWN].value), each.metrics[SHOWN]),
+            each.verdict.outcome.value,
+        )
         for each in found.sets
     ]
     mean = found.macro.metrics[SHOWN]
-    rows.append(("mean over the sets", "", _with_interval(mean), found.verdict.outcome.value))
+    rows.append(("mean over the sets", "", with_interval(number(mean.value), mean), found.verdict.outcome.value))
     return _head(found.verdict) + _table(("set", "queries", f"{SHOWN} [95 % interval]", "verdict"), rows)
 
 
@@ -93,7 +98,7 @@ def _head(verdict: Verdict) -> str:
     colour = _COLOURS[verdict.outcome]
     return (
         f'<p style="border-left:6px solid {colour}; padding-left:0.6em; font-size:115%">'
-        f"<b>{verdict.outcome.value.capitalize()}</b><br>{as_text(verdict.headline)}</p>"
+        f"<b>{verdict.outcome.value.capitalize()}</b><br>{as_text(_sentence(verdict.headline))}</p>"
     )
 
 
@@ -105,13 +110,13 @@ def _figures(metrics: Iterable[Metric]) -> str:
 def _to_do(result: Result) -> str:
     """The findings that gain most, and what to do about each."""
     found = result.findings[:N_FINDINGS]
-    lines = (f'<li dir="auto"><b>{as_text(each.title)}</b><br>{as_text(each.action)}</li>' for each in found)
+    lines = (f'<li dir="auto"><b>{as_text(_sentence(each.title))}</b><br>{as_text(each.action)}</li>' for each in found)
     more = f" ({len(found)} of {len(result.findings)})" if len(found) < len(result.findings) else ""
     return f"<p>What to do, the greatest gain first{more}:</p><ol>{''.join(lines)}</ol>" if found else ""
 
 
-def _with_interval(found: Any) -> str:
-    return f"{number(found.value)} {interval(found)}".rstrip()
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -96,7 +96,7 @@ def _draw_into(
     draw_points(
         axes, layout.xy, points, sizes=sizes, alphas=_ROLE_ALPHA, edge=0.08, is_raster=is_raster, colours=colours
     )
-    draw_theme_labels(axes, layout.xy, result.themes, layout.name)
+    draw_theme_labels(axes, layout.xy, result.themes, layout.name, scale=max(0.7, scale))
 
 
 def _subtitles(layout: MapLayout, points: Points, similarity: str) -> tuple[str, str]:
