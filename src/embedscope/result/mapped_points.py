@@ -52,11 +52,13 @@ class MapLayout:
     """A 2-D map of ``Points`` and how far it may be believed (Venna & Kaski 2001)."""
 
     name: str = field(metadata=ENTRY_NAME)  # "tsne" or "umap"
-    xy: Float32Array = field(metadata=written(int, lambda layout, run: len(layout.xy), name="n"))  # (M, 2)
+    xy: Float32Array = field(metadata=written(int, lambda layout, run: len(layout.xy), name="n"), repr=False)  # (M, 2)
     trustworthiness: float
     continuity: float
     k: int
-    kept: Float32Array = field(metadata=UNWRITTEN)  # (M,) share of the k original neighbours that are kept on the map
+    kept: Float32Array = field(
+        metadata=UNWRITTEN, repr=False
+    )  # (M,) share of the k original neighbours that are kept on the map
     elapsed_s: float
     parameters: Mapping[str, float | int | str]
     n_fitted: int | None = field(default=None, metadata=IF_ANY)  # the rest was placed by its neighbours; None: all

@@ -8,8 +8,7 @@ from importlib.resources import files
 from typing import Any, Protocol
 
 from embedscope.errors import InvalidOptionError, importing
-from embedscope.output.notebook.summary_html import FRAME_HEIGHT, MOST_PAGE_BYTES, SANDBOX
-from embedscope.units import format_bytes
+from embedscope.output.notebook.summary_html import FRAME_HEIGHT, SANDBOX, why_no_frame
 
 
 class ReportWidget(Protocol):
@@ -23,14 +22,9 @@ class ReportWidget(Protocol):
 
 def widget_of(page: str | None, query_ids: Sequence[str]) -> ReportWidget:
     """A widget that shows ``page``; raises as ``result.widget`` does."""
-    if page is None:
-        raise InvalidOptionError("There is no page.json in the folder of this run, of which the page is drawn.")
-    size = len(page.encode())
-    if size > MOST_PAGE_BYTES:
-        raise InvalidOptionError(
-            f"The page has {format_bytes(size)}, more than the {format_bytes(MOST_PAGE_BYTES)} that go into a "
-            f"notebook. Write it with result.save(folder), and open report.html."
-        )
+    reason = why_no_frame(page)
+    if reason is not None:
+        raise InvalidOptionError(reason)
     with importing("anywidget", needed_for="A widget", extra="notebook"):
         made: ReportWidget = _widget_class()(query_ids, page=page)
     return made

@@ -78,16 +78,24 @@ def figures_summary(title: str, metrics: Iterable[Metric], notes: Iterable[str] 
     return f"<p><b>{as_text(title)}</b></p>{_figures(metrics)}{noted}"
 
 
-def framed(page: str | None) -> str:
-    """The page in its frame; a sentence where there is none, or it is too large."""
+def why_no_frame(page: str | None) -> str | None:
+    """Why a notebook does not show the page; None where it does."""
     if page is None:
-        return "<p>There is no page.json in the folder, of which the page is drawn.</p>"
+        return "There is no page.json in the folder of this run, and the page is drawn from it."
     size = len(page.encode())
     if size > MOST_PAGE_BYTES:
         return (
-            f"<p>The page has {format_bytes(size)}, more than the {format_bytes(MOST_PAGE_BYTES)} that go into a "
-            f'notebook. <code>result.save("folder")</code> writes it as <code>report.html</code>.</p>'
+            f"The page has {format_bytes(size)}, more than the {format_bytes(MOST_PAGE_BYTES)} that go into a "
+            f"notebook. Write it with result.save(folder), and open report.html."
         )
+    return None
+
+
+def framed(page: str | None) -> str:
+    """The page in its frame; a sentence where there is none, or it is too large."""
+    reason = why_no_frame(page)
+    if page is None or reason is not None:
+        return f"<p>{as_text(str(reason))}</p>"
     return (
         f'<iframe srcdoc="{as_text(page)}" sandbox="{SANDBOX}" loading="lazy" title="The report" '
         f'width="100%" height="{FRAME_HEIGHT}" style="border:1px solid #8888; border-radius:4px"></iframe>'
