@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 import pytest
-from tests.output.notebook.test_frames import shown
+from tests.output.notebook.test_shown_tables import shown
 from tests.support import tiny_run as tiny
 
 from embedscope.errors import InvalidOptionError, MissingExtraError

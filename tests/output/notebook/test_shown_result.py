@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.output.notebook.test_frames import shown
+from tests.output.notebook.test_shown_tables import shown
 from tests.support import tiny_run as tiny
 from tests.support.drawn_runs import make_findings
 from tests.support.scene import write_rows, write_vectors

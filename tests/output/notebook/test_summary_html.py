@@ -6,7 +6,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from tests.output.notebook.test_frames import shown
+from tests.output.notebook.test_shown_tables import shown
 from tests.support import tiny_run as tiny
 
 from embedscope.output.notebook import summary_html

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embedscope.errors import InvalidOptionError
-from embedscope.output.notebook.frames import DocumentFrame, PointFrame, QueryFrame
 from embedscope.output.notebook.plots import Plots
+from embedscope.output.notebook.shown_tables import ShownDocuments, ShownPoints, ShownQueries
 from embedscope.result import Mapped, Result
 from embedscope.result.codec import UNWRITTEN
 
@@ -25,9 +25,9 @@ class ShownResult(Result):
     again, None of one that was made here.
     """
 
-    queries: QueryFrame = field(metadata=UNWRITTEN)
-    documents: DocumentFrame = field(metadata=UNWRITTEN)
-    points: PointFrame | None = field(default=None, metadata=UNWRITTEN)
+    queries: ShownQueries = field(metadata=UNWRITTEN)
+    documents: ShownDocuments = field(metadata=UNWRITTEN)
+    points: ShownPoints | None = field(default=None, metadata=UNWRITTEN)
     options: Mapping[str, object] = field(default_factory=dict, metadata=UNWRITTEN)
     elapsed_s: float = field(default=0.0, metadata=UNWRITTEN)
     folder: str | None = field(default=None, metadata=UNWRITTEN)
@@ -112,7 +112,7 @@ class ShownResult(Result):
 def tables_of(stage: Mapped, saved: Any = None) -> dict[str, Any]:
     """The tables of a stage as data frames, by their fields; ``saved`` is the Arrow table of queries of an old run."""
     return {
-        "queries": QueryFrame.of(stage.queries, stage.documents, saved),
-        "documents": DocumentFrame.of(stage.documents),
-        "points": None if stage.points is None else PointFrame.of(stage.points, stage),
+        "queries": ShownQueries.of(stage.queries, stage.documents, saved),
+        "documents": ShownDocuments.of(stage.documents),
+        "points": None if stage.points is None else ShownPoints.of(stage.points, stage),
     }

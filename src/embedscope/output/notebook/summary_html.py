@@ -32,6 +32,9 @@ _COLOURS = {
     VerdictOutcome.UNDECIDED: "#e69f00",
     VerdictOutcome.UNFIT: "#7f7f7f",
 }
+_CELL = "padding:2px 14px 2px 0; text-align:start"
+_LIST = "list-style:decimal; padding-inline-start:1.8em; margin:0.2em 0 0.8em"
+_SPACED = "margin:0.8em 0 0.3em"
 _N_COMPARISONS = 6
 
 
@@ -45,15 +48,15 @@ def summary_of(result: Result) -> str:
     data = result.data
     metrics = [result.metrics[name] for name in METRICS if name in result.metrics]
     what = f"{run_label(result.model.checkpoint)}: {queries_of(data)}, {count(data.n_documents, 'document')}"
-    return "".join([_head(result.verdict), f"<p>{as_text(what)}</p>", _figures(metrics), _to_do(result)])
+    return "".join([_head(result.verdict), _line(what), _figures(metrics), _to_do(result)])
 
 
 def comparison_summary(result: Result, rows: Sequence[Comparison], names: Mapping[str, str]) -> str:
     """The verdict of a comparison, and its paired differences; ``names`` are labels of the runs."""
     shown = [row for row in rows if row.metric in METRICS][:_N_COMPARISONS]
     cells = [(names.get(row.a, row.a), names.get(row.b, row.b), row.metric, difference(row)) for row in shown]
-    table = _table(("run", "compared with", "metric", "difference [95 % interval]"), cells)
-    return "".join([_head(result.verdict), table, _to_do(result)])
+    head = ("run", "compared with", "metric", "difference [95 % interval]")
+    return "".join([_head(result.verdict), table(head, cells), _to_do(result)])
 
 
 def sets_summary(found: SeveralSets) -> str:
@@ -69,7 +72,7 @@ def sets_summary(found: SeveralSets) -> str:
     ]
     mean = found.macro.metrics[SHOWN]
     rows.append(("mean over the sets", "", with_interval(number(mean.value), mean), found.verdict.outcome.value))
-    return _head(found.verdict) + _table(("set", "queries", f"{SHOWN} [95 % interval]", "verdict"), rows)
+    return _head(found.verdict) + table(("set", "queries", f"{SHOWN} [95 % interval]", "verdict"), rows)
 
 
 def figures_summary(title: str, metrics: Iterable[Metric], notes: Iterable[str] = ()) -> str:
@@ -112,24 +115,33 @@ def _head(verdict: Verdict) -> str:
 
 def _figures(metrics: Iterable[Metric]) -> str:
     rows = [(each.name, number(each.value), interval(each), number(each.chance)) for each in metrics]
-    return _table(("metric", "value", "95 % interval", "chance"), rows)
+    return table(("metric", "value", "95 % interval", "chance"), rows)
 
 
 def _to_do(result: Result) -> str:
     """The findings that gain most, and what to do about each."""
     found = result.findings[:N_FINDINGS]
+    if not found:
+        return ""
     lines = (f'<li dir="auto"><b>{as_text(_sentence(each.title))}</b><br>{as_text(each.action)}</li>' for each in found)
     more = f" ({len(found)} of {len(result.findings)})" if len(found) < len(result.findings) else ""
-    return f"<p>What to do, the greatest gain first{more}:</p><ol>{''.join(lines)}</ol>" if found else ""
+    return _line(f"What to do, the greatest gain first{more}:") + f'<ol style="{_LIST}">{"".join(lines)}</ol>'
+
+
+def _line(text: str) -> str:
+    return f'<p style="{_SPACED}">{as_text(text)}</p>'
 
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of texts, which are escaped; nothing without rows."""
+
     def line(tag: str, cells: Sequence[str]) -> str:
-        return f"<tr>{''.join(f'<{tag}>{as_text(cell)}</{tag}>' for cell in cells)}</tr>"
+        made = (f'<{tag} dir="auto" style="{_CELL}">{as_text(cell)}</{tag}>' for cell in cells)
+        return f"<tr>{''.join(made)}</tr>"
 
     body = "".join(line("td", row) for row in rows)
     return f"<table><thead>{line('th', head)}</thead><tbody>{body}</tbody></table>" if body else ""

@@ -60,7 +60,9 @@ def draw_map(result: Mapped, name: str, *, color_by: str | None = None, axes: Ax
     title = f"{MAP_NAMES.get(name, name)} map of queries and documents"
     if color_by is not None:
         title += f" by {ellipsis(style.shown(color_by), _VALUE_WIDTH)}"
-    legend = _role_legend(points, is_drawn) if values is None else _value_legend(points, values)
+    legend = (
+        _role_legend(points, is_drawn, is_short=axes is not None) if values is None else _value_legend(points, values)
+    )
     if axes is None:
         figure = style.titled_figure(_WIDTH, _HEIGHT, title, *_subtitles(layout, points, result.model.similarity))
         bottom = _LEGEND_HEIGHT + _ROW_HEIGHT * len(legend)
@@ -69,7 +71,8 @@ def draw_map(result: Mapped, name: str, *, color_by: str | None = None, axes: Ax
         _draw_legend(figure, legend)
     else:
         style.title_axes(axes, title)
-        keys = [key for row in legend for key in row if values is not None or key.get_linestyle() == "None"]
+        axes.set_aspect("equal", adjustable="box")  # the layout of that figure may change their size
+        keys = [key for row in legend for key in row]
         axes.legend(handles=keys, loc="upper left", bbox_to_anchor=(0, 0), ncols=2, fontsize=7.5, borderaxespad=0.3)
     _draw_into(axes, result, layout, points, values=values, is_drawn=is_drawn)
     return style.figure_of(axes)
@@ -169,8 +172,8 @@ def _colours(values: Sequence[str]) -> dict[str, str]:
     return colours | {value: colour for value, colour in rest.items() if value in values}
 
 
-def _role_legend(points: Points, is_drawn: BoolArray) -> list[list[Line2D]]:
-    """A row of point roles and one of link kinds, with their numbers."""
+def _role_legend(points: Points, is_drawn: BoolArray, *, is_short: bool) -> list[list[Line2D]]:
+    """A row of point roles and one of link kinds, with their numbers, which a short one has of roles only."""
     roles = [(role, points.roles.count(role)) for role in Role]
     kinds = {kind: points.link_is_correct == kind for kind in (True, False)}
     links = [(kind, int(own.sum()), int((own & is_drawn).sum())) for kind, own in kinds.items()]
@@ -178,7 +181,10 @@ def _role_legend(points: Points, is_drawn: BoolArray) -> list[list[Line2D]]:
     return [
         [role_key(role, count(n, *ROLE_NAMES[role]), 8) for role, n in roles if n],
         [
-            link_key(kind, f"link: {what[kind]} ({n:,}{'' if n == shown else f', {shown:,} drawn'})")
+            link_key(
+                kind,
+                what[kind] if is_short else f"link: {what[kind]} ({n:,}{'' if n == shown else f', {shown:,} drawn'})",
+            )
             for kind, n, shown in links
             if n
         ],

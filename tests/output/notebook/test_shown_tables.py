@@ -12,7 +12,7 @@ import pytest
 from tests.support import tiny_run as tiny
 from tests.support.drawn_runs import HOSTILE, make_findings
 
-from embedscope.output.notebook import frames
+from embedscope.output.notebook import shown_tables
 from embedscope.output.notebook.shown_result import ShownResult, tables_of
 from embedscope.output.run_files import write_run
 from embedscope.result import Result, extended
@@ -50,7 +50,7 @@ def test_any_library_takes_a_table_by_the_arrow_interface(name: str, result: Sho
 def test_the_frame_is_of_the_library_that_is_installed(
     installed: set[str], kind: str, result: ShownResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(frames, "find_spec", lambda name: name if name in installed else None)
+    monkeypatch.setattr(shown_tables, "find_spec", lambda name: name if name in installed else None)
     assert type(result.documents.frame).__module__.split(".")[0] == kind
 
 

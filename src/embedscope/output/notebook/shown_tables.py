@@ -20,7 +20,7 @@ _FIRST = ("id", "text", "role", "rank", "is_correct", "margin", "wrong_text", "f
 """Columns that a notebook shows of a table that has more."""
 
 
-class Frame:
+class ShownTable:
     """A table of a result that data frames are made of: ``polars.DataFrame(result.queries)``, ``.to_pandas()``."""
 
     __slots__ = ()
@@ -58,17 +58,19 @@ class Frame:
 
     def _repr_html_(self) -> str:
         """The first rows, of the columns that one reads first; texts escaped and cut."""
-        table = self.to_arrow()
-        names = [name for name in _FIRST if name in table.column_names] or table.column_names
-        head = "".join(f"<th>{as_text(name)}</th>" for name in names)
-        rows = table.select(names).slice(0, _N_ROWS).to_pylist()
-        body = "".join(f"<tr>{''.join(f'<td>{_cell(row[name])}</td>' for name in names)}</tr>" for row in rows)
-        more = f"{table.num_rows:,} rows; columns: {', '.join(table.column_names)}"
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{as_text(more)}</p>"
+        from embedscope.output.notebook.summary_html import table
+
+        whole = self.to_arrow()
+        names = [name for name in _FIRST if name in whole.column_names] or whole.column_names
+        rows = whole.select(names).slice(0, _N_ROWS).to_pylist()
+        more = f"{whole.num_rows:,} rows; columns: {', '.join(whole.column_names)}"
+        return (
+            f"<div>{table(names, [[_cell(row[name]) for name in names] for row in rows])}<p>{as_text(more)}</p></div>"
+        )
 
 
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
-class QueryFrame(Frame, QueryTable):
+class ShownQueries(ShownTable, QueryTable):
     """The queries of a result, with the columns of ``queries.parquet``.
 
     ``documents`` holds what rows of documents stand for; ``saved`` is the Arrow table of a run that was read again.
@@ -78,24 +80,24 @@ class QueryFrame(Frame, QueryTable):
     saved: Any = None
 
     @classmethod
-    def of(cls, queries: QueryTable, documents: DocumentTable, saved: Any = None) -> QueryFrame:
-        """``queries`` as a frame."""
+    def of(cls, queries: QueryTable, documents: DocumentTable, saved: Any = None) -> ShownQueries:
+        """``queries`` as a table to be shown."""
         return cls(**_values(queries, QueryTable), documents=documents, saved=saved)
 
     def columns(self) -> Mapping[str, Any]:
         return columns_of_queries(self, self.documents)
 
     def to_arrow(self) -> pa.Table:
-        return Frame.to_arrow(self) if self.saved is None else self.saved
+        return ShownTable.to_arrow(self) if self.saved is None else self.saved
 
 
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
-class DocumentFrame(Frame, DocumentTable):
+class ShownDocuments(ShownTable, DocumentTable):
     """The documents of a result: id, text, for how many queries it is relevant or a hard negative."""
 
     @classmethod
-    def of(cls, documents: DocumentTable) -> DocumentFrame:
-        """``documents`` as a frame."""
+    def of(cls, documents: DocumentTable) -> ShownDocuments:
+        """``documents`` as a table to be shown."""
         return cls(**_values(documents, DocumentTable))
 
     def columns(self) -> Mapping[str, Any]:
@@ -103,14 +105,14 @@ class DocumentFrame(Frame, DocumentTable):
 
 
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
-class PointFrame(Frame, Points):
+class ShownPoints(ShownTable, Points):
     """The points of the maps, with the columns of ``points.parquet``; ``stage`` holds their texts and maps."""
 
     stage: Mapped
 
     @classmethod
-    def of(cls, points: Points, stage: Mapped) -> PointFrame:
-        """``points`` as a frame."""
+    def of(cls, points: Points, stage: Mapped) -> ShownPoints:
+        """``points`` as a table to be shown."""
         return cls(**_values(points, Points), stage=stage)
 
     def columns(self) -> Mapping[str, Any]:
@@ -127,4 +129,4 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     text = str(value)
-    return as_text(text if len(text) <= _N_LETTERS else text[: _N_LETTERS - 1] + "…")
+    return text if len(text) <= _N_LETTERS else text[: _N_LETTERS - 1] + "…"
