@@ -19,6 +19,7 @@ from embedscope.cli.main import main
 from embedscope.errors import InputError
 from embedscope.integrations import EmbedscopeEvaluator
 from embedscope.output.run_files import write_run
+from embedscope.result import run_label
 
 OPTIONS = {"max_samples": 0, "draws": 100, "examples": 0, "skip_tsne": True, "skip_umap": True}
 
@@ -57,6 +58,16 @@ def test_a_comparison_on_an_object_gives_the_figures_of_the_file(tmp_path: Path)
     found = embedscope.compare(a, b, data=rows(12), train=rows(12), draws=100, skip_maps=True)
     assert figures(found.result) == figures(of_file.result)
     assert found.result.inputs["data"] == "list of rows"
+
+
+def test_a_notebook_shows_a_comparison_with_its_difference_and_its_page(tmp_path: Path) -> None:
+    data = write_rows(tmp_path / "data.json", 12)
+    a, b = (str(write_vectors(tmp_path / f"{q}.npz", data, q)) for q in (0.4, 0.9))
+    found = embedscope.compare(a, b, data=data, draws=100, skip_maps=True)
+    first = found.comparison.comparisons[0]
+    assert f"<ComparedRuns of 2: {run_label(b)} against {run_label(a)}, MRR {first.difference:+.4f}" in repr(found)
+    assert "<iframe srcdoc=" in found._repr_html_()
+    assert len(repr(found)) < 300
 
 
 def test_options_of_reading_apply_in_a_run(tmp_path: Path) -> None:

@@ -80,9 +80,7 @@ def test_every_plot_is_a_figure_and_is_written_where_asked(
 def test_a_map_that_was_not_laid_out_is_an_error_and_not_an_empty_picture(
     viz: EmbeddingVisualizer, result: Result
 ) -> None:
-    with pytest.raises(
-        InputError, match=r"no umap map in this result: it was not asked for: leave skip_umap out of analyse"
-    ):
+    with pytest.raises(InputError, match=r"no picture 'umap' \(not asked for; leave skip_umap out\)"):
         viz.plot_umap(result)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from embedscope.comparison.runs_on_sets import SetRuns, compare_sets, run_sets
     from embedscope.data.readers import read_collection
     from embedscope.errors import EmbedscopeError, InputError
-    from embedscope.pipeline import run
+    from embedscope.pipeline import read_run, run
     from embedscope.result import Result
     from embedscope.scale.shard_writer import write_shards
     from embedscope.settings import Settings
@@ -37,6 +37,7 @@ _HOMES = {
     "evaluate": "embedscope.arrays",
     "judge": "embedscope.arrays",
     "read_collection": "embedscope.data.readers",
+    "read_run": "embedscope.pipeline",
     "run": "embedscope.pipeline",
     "run_sets": "embedscope.comparison.runs_on_sets",
     "write_shards": "embedscope.scale.shard_writer",
@@ -57,6 +58,7 @@ __all__ = [
     "evaluate",
     "judge",
     "read_collection",
+    "read_run",
     "run",
     "run_sets",
     "write_shards",

@@ -23,6 +23,7 @@ from embedscope.metrics.vectors import compared_rows, require_same_dim
 from embedscope.models.score_function import note_of_uneven_norms
 from embedscope.protocols import Float32Array, Float64Array, FloatArray, IntArray
 from embedscope.result import Metric, Result, Similarity
+from embedscope.result.formatting import number, with_interval
 from embedscope.settings import DEFAULTS, Device, SimilarityFunction
 from embedscope.stats.clusters import clusters_from_judgments
 from embedscope.stats.dependence import Dependence
@@ -32,7 +33,7 @@ Qrel = npt.ArrayLike | Mapping[int, float] | tuple[npt.ArrayLike, npt.ArrayLike]
 """The relevant documents of one query: their rows, or their rows and gains."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Evaluation:
     """What :func:`evaluate` measured.
 
@@ -52,6 +53,21 @@ class Evaluation:
     n_documents: int
     n_queries_without_relevant: int
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """What was found first of all, of what."""
+        first = next(iter(self.metrics.values()))
+        return f"<Evaluation of {self._what}: {first.name} {with_interval(number(first.value), first)}>"
+
+    def _repr_html_(self) -> str:
+        """The metrics with their intervals, and the notes."""
+        from embedscope.output.notebook.summary_html import figures_summary
+
+        return f"<div>{figures_summary(self._what, self.metrics.values(), self.notes)}</div>"
+
+    @property
+    def _what(self) -> str:
+        return f"{self.n_queries:,} queries x {self.n_documents:,} documents"
 
 
 def evaluate(

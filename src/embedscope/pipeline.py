@@ -6,6 +6,7 @@ comparison of several runs all call it, or `result_of` where the vectors are the
 
 from __future__ import annotations
 
+import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -55,10 +56,12 @@ from embedscope.metrics.norms import directions_of
 from embedscope.metrics.ranked_lists import RankedLists
 from embedscope.models.embed import Embeddings, text_encoder
 from embedscope.models.token_lengths import long_texts, read_ends
+from embedscope.output.notebook.shown_result import ShownResult, tables_of
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, Float64Array, IntArray, Role
 from embedscope.result import (
     MAP_NAMES,
     NO_VECTORS,
+    Check,
     Criteria,
     DataFacts,
     Diagnosed,
@@ -68,10 +71,11 @@ from embedscope.result import (
     Mapped,
     ModelFacts,
     Points,
-    Result,
     Scored,
     Theme,
+    Verdict,
     extended,
+    saved_run,
 )
 from embedscope.result.formatting import MAP_BY_DIRECTION
 from embedscope.result.saved_run import is_run_folder
@@ -86,7 +90,7 @@ OnStage = Callable[[Scored], None]
 
 def run(
     settings: Settings | None = None, log: Log = SILENT, *, on_stage: OnStage = lambda stage: None, **options: Any
-) -> Result:
+) -> ShownResult:
     """Everything that one run finds, and the verdict.
 
     Parameters
@@ -118,8 +122,9 @@ def run_on(
     *,
     on_stage: OnStage = lambda stage: None,
     loader: Loader | None = None,
-) -> Result:
+) -> ShownResult:
     """`run` of settings whose data sets may be ``objects``, by option; ``loader`` stands for `load`."""
+    started = time.perf_counter()
     chosen, criteria, reader = with_criteria(settings)
     name = checked_name(chosen, reader)
     require_there([name, *filter(None, [chosen.model.baseline])], chosen)
@@ -136,6 +141,7 @@ def run_on(
         training=training,
         log=log,
         on_stage=on_stage,
+        started=started,
     )
 
 
@@ -248,8 +254,9 @@ def result_of(
     training: TrainingFile | None = None,
     log: Log = SILENT,
     on_stage: OnStage = lambda stage: None,
-) -> Result:
-    """The result of a collection that is embedded already.
+    started: float | None = None,
+) -> ShownResult:
+    """The result of a collection that is embedded already; its time counts from ``started``, by default from now.
 
     Raises
     ------
@@ -260,6 +267,7 @@ def result_of(
     InvalidOptionError
         If a query that was asked for is not there, or an option is out of range.
     """
+    started = time.perf_counter() if started is None else started
     criteria = load_criteria(settings.measure.criteria) if criteria is None else criteria
     settings = with_metrics_of(criteria, settings)
     attributes = load_pack(settings.measure.attributes) if attributes is None else attributes
@@ -273,7 +281,7 @@ def result_of(
     themes = themes_of(ranked, settings)
     diagnosed = diagnose(scored, collection, embedded, ranked, settings, themes=themes, attributes=attributes, log=log)
     on_stage(diagnosed)
-    return decide(with_maps(diagnosed, points, layouts, themes), settings, criteria)
+    return decide(with_maps(diagnosed, points, layouts, themes), settings, criteria, started=started)
 
 
 def measure(
@@ -649,10 +657,39 @@ def without_maps(diagnosed: Diagnosed, reason: str, themes: Sequence[ThemeLevel]
     return extended(diagnosed, Mapped, not_measured=not_measured, maps_absent=absent, themes=found)
 
 
-def decide(mapped: Mapped, settings: Settings, criteria: Criteria) -> Result:
+def decide(mapped: Mapped, settings: Settings, criteria: Criteria, *, started: float | None = None) -> ShownResult:
     """The result: what was found, held against the criteria."""
-    checklist, verdict = judge(mapped, criteria)
-    return extended(mapped, Result, inputs=settings.inputs(), checklist=checklist, verdict=verdict)
+    return shown(mapped, settings, *judge(mapped, criteria), started=started)
+
+
+def shown(
+    mapped: Mapped, settings: Settings, checklist: tuple[Check, ...], verdict: Verdict, *, started: float | None = None
+) -> ShownResult:
+    """The result of a stage that was judged, as a notebook holds it."""
+    return extended(
+        mapped,
+        ShownResult,
+        inputs=settings.inputs(),
+        checklist=checklist,
+        verdict=verdict,
+        options=settings.as_options(),
+        elapsed_s=0.0 if started is None else time.perf_counter() - started,
+        **tables_of(mapped),
+    )
+
+
+def read_run(folder: str | PathLike[str]) -> ShownResult:
+    """The result of an old run, from its folder: figures, verdict, findings, queries and page.
+
+    Its vectors are not in the folder, so maps, geometry, explanations and texts of documents are on its page only.
+
+    Raises
+    ------
+    DataFormatError
+        If a file is missing, broken, or of a version that this program does not know.
+    """
+    old = saved_run.read_run(Path(folder))
+    return extended(old, ShownResult, folder=str(folder), **tables_of(old, saved_run.query_table(Path(folder))))
 
 
 def generator(settings: Settings, purpose: str) -> np.random.Generator:

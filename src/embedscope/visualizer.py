@@ -12,6 +12,8 @@ from embedscope.metrics.vectors import similarity_matrix
 from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import encode_texts
 from embedscope.models.model import Model, load_model
+from embedscope.output.notebook.plots import Plots
+from embedscope.output.notebook.shown_result import ShownResult
 from embedscope.output.terminal import Terminal
 from embedscope.pipeline import TrainingFile, decide, objects_apart, read, result_of
 from embedscope.protocols import Float32Array, FloatArray
@@ -139,7 +141,7 @@ class EmbeddingVisualizer:
         """Similarity of shape (Q, N), as the model has it: the cosine (rows need not be normalised) or dot product."""
         return similarity_matrix(query_embs, doc_embs, is_cosine=self.model.projector.is_unit)
 
-    def analyse(self, data: Any, *, max_samples: int = 500, seed: int = 42, **options: Any) -> Result:
+    def analyse(self, data: Any, *, max_samples: int = 500, seed: int = 42, **options: Any) -> ShownResult:
         """Everything that ``embedscope visualize`` finds; ``options`` are fields of the settings, by name.
 
         ``data`` is what `embedscope.run` takes: a path, or an object. The device is that of the encoder, unless
@@ -167,39 +169,32 @@ class EmbeddingVisualizer:
 
     def plot_tsne(self, result: Result, *, output_path: str | Path | None = None) -> Figure:
         """The t-SNE map."""
-        return self._draw_map(result, "tsne", output_path)
+        return self._draw("tsne", result, output_path)
 
     def plot_umap(self, result: Result, *, output_path: str | Path | None = None) -> Figure:
         """The UMAP map."""
-        return self._draw_map(result, "umap", output_path)
+        return self._draw("umap", result, output_path)
 
     def plot_similarity_heatmap(self, result: Result, *, output_path: str | Path | None = None) -> Figure:
         """Similarity of queries to positives."""
-        return self._draw("draw_heatmap", result, output_path=output_path)
+        return self._draw("heatmap", result, output_path)
 
     def plot_similarity_distribution(self, result: Result, *, output_path: str | Path | None = None) -> Figure:
         """Densities of positive, negative and hard-negative similarities."""
-        return self._draw("draw_similarity_distribution", result, output_path=output_path)
+        return self._draw("distribution", result, output_path)
 
     def plot_top_k_predictions(self, result: Result, *, output_path: str | Path | None = None) -> Figure:
         """The ten nearest documents of the example queries."""
-        return self._draw("draw_top_k", result, output_path=output_path)
+        return self._draw("top_k", result, output_path)
 
     def plot_negative_types(self, result: Result, *, output_path: str | Path | None = None) -> Figure:
         """Margins by type of hard negative."""
-        return self._draw("draw_negative_types", result, output_path=output_path)
+        return self._draw("negative_types", result, output_path)
 
-    def _draw_map(self, result: Result, name: str, output_path: str | Path | None) -> Figure:
-        if name not in result.maps:
-            raise InvalidOptionError(
-                f"There is no {name} map in this result: it was not asked for: leave skip_{name} out of analyse."
-            )
-        return self._draw("draw_map", result, name, output_path=output_path)
-
-    def _draw(self, name: str, result: Result, *arguments: str, output_path: str | Path | None) -> Figure:
-        from embedscope.output import pictures as plots
-
-        figure: Figure = getattr(plots, name)(result, *arguments)
+    def _draw(self, name: str, result: Result, output_path: str | Path | None) -> Figure:
+        figure: Figure = getattr(Plots(result), name)()
         if output_path is not None:
-            plots.save(figure, output_path)
+            from embedscope.output.pictures import save
+
+            save(figure, output_path)
         return figure

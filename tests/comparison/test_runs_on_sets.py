@@ -94,6 +94,12 @@ def test_the_mean_over_sets_is_the_mean_of_their_values(forgetting: SetRuns) -> 
     )
 
 
+def test_a_notebook_shows_a_line_for_each_set(forgetting: SetRuns) -> None:
+    mean = forgetting.macro.metrics["MRR"]
+    assert repr(forgetting).startswith(f"RETRAIN <SetRuns of 3 sets: mean MRR {mean.value:.4f} [")
+    assert all(f">{text}<" in forgetting._repr_html_() for text in (*SIZES, "mean over the sets"))
+
+
 def test_the_mean_difference_is_that_of_the_sets_and_counts_the_queries_of_all(forgetting: SetRuns) -> None:
     mean = next(row for row in forgetting.macro.comparisons if row.metric == "MRR")
     rows = [next(c for c in each.comparisons if c.metric == "MRR") for each in forgetting.found.sets]

@@ -1,5 +1,6 @@
 /** Opens the report that stands in the page. */
 import { render } from 'preact';
+import { connectParent } from './bridge';
 import { PayloadError, readPayload, readSets } from './contract';
 import { createStore } from './state';
 import './style.css';
@@ -17,6 +18,7 @@ export async function mount(element: HTMLElement, json: string): Promise<void> {
     }
     const page = await readPayload(json);
     const store = createStore(page, window);
+    connectParent(store, window);
     const draw = (isPrinting: boolean) => render(<App store={store} isPrinting={isPrinting} />, element);
     element.replaceChildren();
     draw(false);

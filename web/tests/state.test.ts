@@ -129,6 +129,7 @@ describe('the address', () => {
           { column: 'field 2 3', low: -0.5, high: Infinity },
         ],
         like: { kind: 'document' as const, row: 3 },
+        ids: null,
       },
       columns: ['text', 'field source & = %', 'rank'],
       candidate: 1,

@@ -9,9 +9,8 @@ from typing import Any
 
 from embedscope.cli import ending
 from embedscope.cli.data_sets import compare_sets, data_sets, on_one_set, with_data
-from embedscope.comparison.comparing import ComparedRuns, compare
+from embedscope.comparison.comparing import ComparedRuns, compare, page_sections
 from embedscope.decide.reference import reference_of_runs
-from embedscope.output.page.sections import animation_section, comparison_section, timeline_section_of
 from embedscope.output.pictures.comparison_files import PICTURES, comparison_pictures
 from embedscope.output.run_files import write_run
 from embedscope.result import RunComparison
@@ -79,7 +78,7 @@ def files_of(found: ComparedRuns, output: OutputSettings) -> dict[str, Any]:
         ),
         "more_report": more,
         "more_queries": {f"queries_{place}.parquet": found.runs[name] for place, name in candidates},
-        "sections": _sections(found),
+        "sections": page_sections(found),
     }
 
 
@@ -95,15 +94,3 @@ def shown_of(found: ComparedRuns) -> RunComparison:
         type_changes=tuple(row for row in comparison.type_changes if row.candidate in kept),
         level_shifts=tuple(row for row in comparison.level_shifts if row.candidate in kept),
     )
-
-
-def _sections(found: ComparedRuns) -> dict[str, object]:
-    """The page of the judged candidate has the comparison in it, and the timeline or the animation of the runs."""
-    timeline, moving = found.timeline, None
-    if timeline is not None and found.candidate in timeline.names:
-        shown = timeline.names.index(found.candidate)
-        moving = timeline_section_of(timeline, found.animations, found.result, shown=shown)
-    elif found.animations:
-        moving = animation_section(found.runs, found.animations, found.result, shown=found.candidate)
-    compared = comparison_section(found.runs, found.comparison, shown=found.candidate)
-    return {"compare": compared, "timeline": moving}

@@ -10,6 +10,7 @@ from embedscope.comparison.animation import lay_out_runs
 from embedscope.comparison.paired import compare_runs
 from embedscope.comparison.timeline import build_timeline, epoch_of, timeline_names
 from embedscope.data.collection import Collection
+from embedscope.decide.reference import reference_of_runs
 from embedscope.decide.verdict import judge_comparison
 from embedscope.diagnose.themes import ThemeLevel
 from embedscope.errors import InvalidOptionError, TooFewPointsError
@@ -18,6 +19,7 @@ from embedscope.measure.query_set import QuerySet
 from embedscope.measure.ranked import Ranked, rank
 from embedscope.measure.same_data import unequal_depths
 from embedscope.models.embed import Embeddings
+from embedscope.output.notebook.shown_result import ShownResult
 from embedscope.pipeline import (
     TrainingFile,
     diagnose,
@@ -26,6 +28,7 @@ from embedscope.pipeline import (
     no_maps,
     objects_apart,
     read,
+    shown,
     themes_of,
     with_criteria,
     without_maps,
@@ -36,13 +39,12 @@ from embedscope.result import (
     Diagnosed,
     MapAnimation,
     Mapped,
-    Result,
     RunComparison,
     Scored,
     Timeline,
-    extended,
     run_labels,
 )
+from embedscope.result.formatting import difference
 from embedscope.result.saved_run import is_run_folder, read_run
 from embedscope.settings import Settings
 from embedscope.systems import (
@@ -67,9 +69,39 @@ class ComparedRuns:
     runs: Mapping[str, Scored]  # the reference first
     comparison: RunComparison
     candidate: str
-    result: Result  # of the candidate; its verdict is the comparison's
+    result: ShownResult  # of the candidate; its verdict is the comparison's
     timeline: Timeline | None
     animations: tuple[MapAnimation, ...]
+
+    def __repr__(self) -> str:
+        """The verdict, the runs, and the difference that decides."""
+        found, names = reference_of_runs(self.comparison), run_labels(self.runs)
+        word = self.result.verdict.outcome.value.upper()
+        return f"{word} <ComparedRuns of {len(self.runs)}: {names[self.candidate]} against {names[found.name]}, " + (
+            f"{found.difference.metric} {difference(found.difference)}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """The summary, and the page of the comparison in its frame."""
+        from embedscope.output.notebook.summary_html import comparison_summary, framed, page_of
+
+        names = run_labels(self.runs)
+        summary = comparison_summary(self.result, self.comparison.comparisons, names)
+        return f"<div>{summary}{framed(page_of(self.result, **page_sections(self)))}</div>"
+
+
+def page_sections(found: ComparedRuns) -> dict[str, Any]:
+    """What the page of the judged candidate has beside it: the comparison, and the timeline or the animation."""
+    from embedscope.output.page.sections import animation_section, comparison_section, timeline_section_of
+
+    timeline, moving = found.timeline, None
+    if timeline is not None and found.candidate in timeline.names:
+        place = timeline.names.index(found.candidate)
+        moving = timeline_section_of(timeline, found.animations, found.result, shown=place)
+    elif found.animations:
+        moving = animation_section(found.runs, found.animations, found.result, shown=found.candidate)
+    compared = comparison_section(found.runs, found.comparison, shown=found.candidate)
+    return {"compare": compared, "timeline": moving}
 
 
 def compare(
@@ -190,8 +222,8 @@ def judge_runs(
         attributes=reader,
         log=log,
     )
-    shown = {name: embedded[name] for name in epochs} if candidate in epochs else embedded
-    with_vectors = {name: run.embeddings for name, run in shown.items() if run.embeddings is not None}
+    mapped_runs = {name: embedded[name] for name in epochs} if candidate in epochs else embedded
+    with_vectors = {name: run.embeddings for name, run in mapped_runs.items() if run.embeddings is not None}
     methods = () if skip_maps or len(with_vectors) < 2 or candidate not in with_vectors else settings.maps.methods
     mapped, animations = _with_maps(
         diagnosed, themes, with_vectors, candidate, found.collection, methods, settings, log
@@ -201,7 +233,7 @@ def judge_runs(
     depths = unequal_depths(systems)
     mapped = replace(mapped, caveats=mapped.caveats if depths is None else (*mapped.caveats, depths))
     checklist, verdict = judge_comparison(found.comparison, mapped, criteria, n_sets=n_sets)
-    result = extended(mapped, Result, inputs=settings.inputs(), checklist=checklist, verdict=verdict)
+    result = shown(mapped, settings, checklist, verdict)
     return ComparedRuns(found.runs, found.comparison, candidate, result, timeline, animations)
 
 

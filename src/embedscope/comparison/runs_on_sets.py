@@ -52,7 +52,9 @@ from embedscope.result import (
     Verdict,
     extended,
 )
+from embedscope.result.formatting import number, with_interval
 from embedscope.result.saved_run import folders_of_sets
+from embedscope.result.several_sets import SHOWN
 from embedscope.settings import SET, Settings
 from embedscope.stats.macro import macro_difference, macro_mean
 from embedscope.stats.resampler import holm_over
@@ -90,6 +92,17 @@ class SetRuns:
     def macro(self) -> Macro:
         """The means over the sets."""
         return self.found.macro
+
+    def __repr__(self) -> str:
+        """The verdict, and the mean over the sets."""
+        mean, word = self.macro.metrics[SHOWN], self.verdict.outcome.value.upper()
+        return f"{word} <SetRuns of {len(self.results)} sets: mean {SHOWN} {with_interval(number(mean.value), mean)}>"
+
+    def _repr_html_(self) -> str:
+        """The summary: each set on a line. The page of one is ``results[name]``."""
+        from embedscope.output.notebook.summary_html import sets_summary
+
+        return f"<div>{sets_summary(self.found)}</div>"
 
 
 def run_sets(
@@ -365,9 +378,9 @@ def over_sets(rows: Rows, n_draws: int, log: Log) -> dict[str, tuple[Comparison,
 def _verdict_by(rows: Sequence[Comparison], result: Result, criteria: Criteria, n_sets: int) -> Result:
     """The result with ``rows`` in place of its differences to the reference, and the verdict by them."""
     kept = tuple(c for c in result.comparisons if c.b in BASELINES)
-    changed = extended(result, Result, comparisons=(*kept, *rows))
+    changed = extended(result, type(result), comparisons=(*kept, *rows))
     checklist, verdict = judge(changed, criteria, n_sets=n_sets)
-    return extended(changed, Result, checklist=checklist, verdict=verdict)
+    return extended(changed, type(changed), checklist=checklist, verdict=verdict)
 
 
 def as_one(

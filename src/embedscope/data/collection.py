@@ -90,7 +90,7 @@ class Negatives:
         return cls(nothing, nothing, np.zeros(0), ())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Collection:
     """Queries, documents, judgments and typed hard negatives over distinct texts.
 
@@ -125,6 +125,9 @@ class Collection:
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # role -> columns of the file; empty: no rows
     own: Cells | None = None
     own_negatives: Negatives = field(default_factory=Negatives.none)
+
+    def __repr__(self) -> str:
+        return f"<Collection of {len(self.queries):,} queries x {len(self.documents):,} documents, {self.format}>"
 
 
 def describe(collection: Collection, name: str, log: Log) -> None:

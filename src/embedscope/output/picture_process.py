@@ -61,20 +61,30 @@ def picture_files(
     One is packed while the next is drawn.
     """
     from embedscope.output import pictures
-    from embedscope.result import run_label
 
-    source = " on ".join(filter(None, (run_label(stage.model.checkpoint), run_label(stage.data.name))))
+    source = source_of(stage)
     with ThreadPoolExecutor(1) as packing:
         files = {
             f"{name}.{format}": packing.submit(pictures.drawn(pictures.sign(draw(), source), dpi=dpi, format=format))
-            for name, draw in _pictures(stage, color_by)
+            for name, draw in pictures_of(stage, color_by).items()
             if f"{name}.{format}" not in without
         }
     return {name: file.result() for name, file in files.items()}
 
 
-def _pictures(stage: Scored, color_by: str | None) -> Iterator[tuple[str, Callable[[], Figure]]]:
-    """The pictures of a stage: each shows what no later stage changes."""
+def source_of(stage: Scored) -> str:
+    """What was measured on what, as the pictures name it."""
+    from embedscope.result import run_label
+
+    return " on ".join(filter(None, (run_label(stage.model.checkpoint), run_label(stage.data.name))))
+
+
+def pictures_of(stage: Scored, color_by: str | None = None) -> dict[str, Callable[..., Figure]]:
+    """What draws each picture of a stage, by name: each shows what no later stage changes."""
+    return dict(_pictures(stage, color_by))
+
+
+def _pictures(stage: Scored, color_by: str | None) -> Iterator[tuple[str, Callable[..., Figure]]]:
     from embedscope.output import pictures
     from embedscope.result import Diagnosed, Mapped
 

@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 
 from embedscope.protocols import Role
-from embedscope.result import Diagnosed, Result, Scored
+from embedscope.result import Diagnosed, DocumentTable, Mapped, QueryTable, Scored
 
 
 def query_columns(result: Scored) -> dict[str, Any]:
     """One row a query: what was asked, where its relevant document stands, and what beat it."""
-    q, d = result.queries, result.documents
+    return columns_of_queries(result.queries, result.documents)
+
+
+def columns_of_queries(q: QueryTable, d: DocumentTable) -> dict[str, Any]:
+    """The same of the tables alone."""
     relevant, negatives = (
         [slice(start, stop) for start, stop in pairwise(indptr.tolist())]
         for indptr in (q.relevant_indptr, q.negative_indptr)
@@ -47,6 +51,16 @@ def query_columns(result: Scored) -> dict[str, Any]:
     }
 
 
+def columns_of_documents(d: DocumentTable) -> dict[str, Any]:
+    """One row a document, and of how many queries it is a positive or a hard negative."""
+    return {
+        "id": list(d.ids),
+        "text": list(d.texts),
+        "n_relevant_to": d.n_relevant_to,
+        "n_negative_of": d.n_negative_of,
+    }
+
+
 def deletion_columns(result: Diagnosed) -> dict[str, Any]:
     """One row a word that was left out, failures in the order in which they were looked at."""
     q, d = result.queries, result.documents
@@ -66,7 +80,7 @@ def deletion_columns(result: Diagnosed) -> dict[str, Any]:
     }
 
 
-def point_columns(result: Result) -> dict[str, Any]:
+def point_columns(result: Mapped) -> dict[str, Any]:
     """One row a point of the map; embedding-atlas opens the file as it is.
 
     ``projection_x``/``y`` are of the UMAP map where there is one, else of the t-SNE map; both maps stand beside under

@@ -96,13 +96,13 @@ class ThresholdTable:
     depends on the size of the pool: a larger one has more wrong documents above any threshold.
     """
 
-    thresholds: Annotated[Float64Array, "finite"]
-    n_retrieved: IntArray  # pairs at or above the threshold
-    precision: Float64Array
-    precision_low: Float64Array
-    precision_high: Float64Array
-    recall: Float64Array
-    recall_low: Float64Array
-    recall_high: Float64Array
+    thresholds: Annotated[Float64Array, "finite"] = field(repr=False)
+    n_retrieved: IntArray = field(repr=False)  # pairs at or above the threshold
+    precision: Float64Array = field(repr=False)
+    precision_low: Float64Array = field(repr=False)
+    precision_high: Float64Array = field(repr=False)
+    recall: Float64Array = field(repr=False)
+    recall_low: Float64Array = field(repr=False)
+    recall_high: Float64Array = field(repr=False)
     choices: tuple[ThresholdChoice, ...]
     n_documents: int

@@ -13,7 +13,7 @@ from embedscope.result.codec import ENTRY_NAME, IF_ANY, UNWRITTEN, written
 MAP_NAMES = {"tsne": "t-SNE", "umap": "UMAP"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Points:
     """What stands on the maps: M points, each a row of the query or of the document table."""
 
@@ -27,6 +27,9 @@ class Points:
     n_left_out: int  # points that exist but are not drawn (budget)
     themes: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """Place of the broad theme of each point in ``Mapped.themes``, -1 for none, shape (M,); empty without themes."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self.rows):,} points, {len(self.link_queries):,} links>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +52,13 @@ class MapLayout:
     """A 2-D map of ``Points`` and how far it may be believed (Venna & Kaski 2001)."""
 
     name: str = field(metadata=ENTRY_NAME)  # "tsne" or "umap"
-    xy: Float32Array = field(metadata=written(int, lambda layout, run: len(layout.xy), name="n"))  # (M, 2)
+    xy: Float32Array = field(metadata=written(int, lambda layout, run: len(layout.xy), name="n"), repr=False)  # (M, 2)
     trustworthiness: float
     continuity: float
     k: int
-    kept: Float32Array = field(metadata=UNWRITTEN)  # (M,) share of the k original neighbours that are kept on the map
+    kept: Float32Array = field(
+        metadata=UNWRITTEN, repr=False
+    )  # (M,) share of the k original neighbours that are kept on the map
     elapsed_s: float
     parameters: Mapping[str, float | int | str]
     n_fitted: int | None = field(default=None, metadata=IF_ANY)  # the rest was placed by its neighbours; None: all

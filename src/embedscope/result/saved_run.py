@@ -72,7 +72,7 @@ def read_run(folder: str | Path) -> Result:
         return decode(
             Result,
             report,
-            queries=_queries(_columns(folder / "queries.parquet"), tuple(report["metrics"])),
+            queries=_queries(query_table(folder).to_pydict(), tuple(report["metrics"])),
             documents=DocumentTable((), (), _NO_ROWS, _NO_ROWS),
             points=None,
             heatmap=None,
@@ -89,15 +89,16 @@ def read_run(folder: str | Path) -> Result:
         ) from error
 
 
-def _columns(path: Path) -> dict[str, list[Any]]:
+def query_table(folder: str | Path) -> Any:
+    """The queries of the run in ``folder`` as an Arrow table; raises DataFormatError, and OSError without a file."""
+    path = Path(folder) / "queries.parquet"
     try:
         with open_table(path) as table:
-            columns: dict[str, list[Any]] = table.columns(table.schema.names).to_pydict()
+            return table.columns(table.schema.names)
     except DataFormatError as error:
         raise DataFormatError(f"{path}: {error}") from error
     except ValueError as error:
         raise DataFormatError(f"{path} is not a readable Parquet file ({error}). Run the evaluation again.") from error
-    return columns
 
 
 def _queries(columns: Mapping[str, list[Any]], metrics: tuple[str, ...]) -> QueryTable:

@@ -23,7 +23,7 @@ class Distribution:
     mean: float
     std: float
     quantiles: Mapping[str, float]
-    density: Float64Array = field(metadata=UNWRITTEN)
+    density: Float64Array = field(metadata=UNWRITTEN, repr=False)
 
 
 NO_VECTORS = "a run has no vectors"
@@ -37,7 +37,7 @@ class Similarity:
     Similarities lie in [-bound, bound]: 1 for cosines, for dot products by the norms of the vectors.
     """
 
-    edges: Float64Array = field(metadata=UNWRITTEN)
+    edges: Float64Array = field(metadata=UNWRITTEN, repr=False)
     positive: Distribution
     negative: Distribution
     hard_negative: Distribution | None
@@ -97,7 +97,7 @@ class NegativeType:
     violation_rate: Estimate
     margin: Estimate
     mean_weight: float | None
-    margins: Float64Array = field(metadata=UNWRITTEN)
+    margins: Float64Array = field(metadata=UNWRITTEN, repr=False)
     similarity: Distribution | None  # None of a run
 
 
@@ -105,10 +105,10 @@ class NegativeType:
 class Heatmap:
     """A readable part of the query x positive similarity matrix, ordered so that similar rows stand together."""
 
-    queries: IntArray  # (R,) rows of QueryTable
-    documents: IntArray  # (C,) rows of DocumentTable
-    similarity: Float32Array  # (R, C)
-    is_relevant: BoolArray  # (R, C)
+    queries: IntArray = field(repr=False)  # (R,) rows of QueryTable
+    documents: IntArray = field(repr=False)  # (C,) rows of DocumentTable
+    similarity: Float32Array = field(repr=False)  # (R, C)
+    is_relevant: BoolArray = field(repr=False)  # (R, C)
     n_queries: int  # of how many queries R were drawn
     n_documents: int
 

@@ -71,7 +71,9 @@ class CloudShape:
     uniformity: float
     n_uniformity: int
     mean_cosine: float
-    spectrum: Float64Array = field(metadata=written(Spectrum, lambda cloud, run: Spectrum.of(cloud.spectrum)))
+    spectrum: Float64Array = field(
+        metadata=written(Spectrum, lambda cloud, run: Spectrum.of(cloud.spectrum)), repr=False
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ export interface State {
 }
 
 /** The names of the facets in an address, in the order in which they stand there. */
-const PARAMETERS: Record<Exclude<keyof Facets, 'conditions' | 'like'>, string> = {
+const PARAMETERS: Record<Exclude<keyof Facets, 'conditions' | 'like' | 'ids'>, string> = {
   search: 'search',
   outcome: 'show',
   type: 'type',
@@ -201,6 +201,7 @@ function facetsFrom(parts: URLSearchParams, ids: Ids): Facets {
     ranks: ranks && { candidate: ranks.place, outline: ranks.outline },
     conditions: conditionsFrom(parts),
     like: likeFrom(parts.get('like'), ids),
+    ids: null,
   };
 }
 

@@ -37,6 +37,8 @@ export interface Facets {
   conditions: readonly Condition[];
   /** A query and those most like it, or the queries of a document and of those most like it. */
   like: { kind: 'query' | 'document'; row: number } | null;
+  /** Rows of the queries that a notebook chose; no part of the address. */
+  ids: number[] | null;
 }
 
 export const NO_FACETS: Facets = {
@@ -53,6 +55,7 @@ export const NO_FACETS: Facets = {
   ranks: null,
   conditions: [],
   like: null,
+  ids: null,
 };
 
 export interface Selection {
@@ -170,6 +173,7 @@ const QUERIES_OF: { [name in keyof Facets]?: (page: Page, facets: Facets) => Uin
     timeline && segment ? maskOf(timeline.segments[segment.place][segment.kind], queries.n) : where(queries.n),
   ranks: ({ compare, queries }, { ranks }) =>
     compare && ranks ? inside(rankPlane(compare, ranks.candidate), ranks.outline) : where(queries.n),
+  ids: (page, { ids }) => maskOf(ids ?? [], page.queries.n),
   like: (page, { like }) => {
     const rows = like ? [like.row, ...alike(page, like).map((each) => each.row)] : [];
     if (like?.kind === 'query') return maskOf(rows, page.queries.n);

@@ -6,7 +6,7 @@ import { columnsOf } from '../model/columns';
 import { runNames } from '../model/compare';
 import { type Condition, rangeText } from '../model/conditions';
 import { toCsv, toJsonl } from '../model/export';
-import { count, shorten } from '../model/format';
+import { count, counted, shorten } from '../model/format';
 import { type Facets, NO_FACETS } from '../model/selection';
 import type { Store } from '../state';
 import { download, fileStem } from './download';
@@ -87,7 +87,7 @@ function Chip({ onRemove, children }: { onRemove: () => void; children: Componen
 
 /** What each facet selects by, for those that are set; conditions have words of their own. */
 function labelsOf(page: Page, facets: Facets): { [name in keyof Facets]?: ComponentChildren } {
-  const { search, outcome, type, mode, word, finding, moved, segment, ranks, lasso, legend, like } = facets;
+  const { search, outcome, type, mode, word, finding, moved, segment, ranks, lasso, legend, like, ids } = facets;
   const came = ({ kind }: { kind: 'gained' | 'lost' }) => (kind === 'gained' ? 'came right' : 'went wrong');
   const labelOf = (candidate: number) =>
     page.compare && (
@@ -109,6 +109,7 @@ function labelsOf(page: Page, facets: Facets): { [name in keyof Facets]?: Compon
       like.kind === 'query' ? 'like ' : 'about documents like ',
       <Quoted key={0} text={(like.kind === 'query' ? page.queries : page.documents).texts[like.row]} />,
     ],
+    ids: ids && `${counted(ids.length, 'query', 'queries')} from the notebook`,
   };
 }
 

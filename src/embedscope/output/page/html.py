@@ -75,10 +75,10 @@ def render(payload: Mapping[str, Any], *, title: str) -> str:
     )
     return _PAGE.format(
         policy=content_security_policy(script, style),
-        version=_as_text(str(report.get("embedscope_version", ""))),
-        title=_as_text(title),
+        version=as_text(str(report.get("embedscope_version", ""))),
+        title=as_text(title),
         style=style,
-        summary=_as_text(summary),
+        summary=as_text(summary),
         payload=as_data_block(payload),
         script=script,
     )
@@ -133,7 +133,8 @@ def _bundled(name: str) -> str:
     return files("embedscope.output.page").joinpath("bundle", name).read_bytes().decode().replace("\r\n", "\n")
 
 
-def _as_text(text: str) -> str:
+def as_text(text: str) -> str:
+    """Any text as that of an element or an attribute; half surrogate pairs become question marks."""
     return html.escape(text.encode("utf-8", "replace").decode())
 
 

@@ -37,14 +37,14 @@ _LEFT = style.MARGIN + _LABEL_SPACE
 
 
 @style.look()
-def draw_heatmap(result: Scored) -> Figure:
+def draw_heatmap(result: Scored, *, axes: Axes | None = None) -> Figure:
     """Similarity of queries (rows) to distinct positives (columns); a black frame marks what is relevant.
 
     A cell without a value, of a query and its own text, stays empty.
 
     At most 40 rows and 40 columns are drawn. The colours of cosines run from 0 to 1 with the middle at 0.5; where one
     lies outside, the scale is stretched on that side and the colour bar says so. Those of dot products run from the
-    lowest to the highest that is drawn.
+    lowest to the highest that is drawn. Into ``axes``, where those are named, go the cells, without the texts.
 
     Raises
     ------
@@ -56,7 +56,16 @@ def draw_heatmap(result: Scored) -> Figure:
         raise InvalidOptionError("There is no heat map to draw: no query with a relevant document was measured.")
     similarity = heatmap.similarity[:MAX_SIDE, :MAX_SIDE]
     n_rows, n_columns = similarity.shape
+    is_relevant = heatmap.is_relevant[:MAX_SIDE, :MAX_SIDE]
     cell = float(np.clip(_GRID / max(n_rows, n_columns), *_CELL_LIMITS))
+    is_cosine = result.model.similarity == "cosine"
+    norm = _norm_of(similarity, is_cosine=is_cosine)
+    if axes is not None:
+        _draw_cells(axes, similarity, norm)
+        _frame_relevant(axes, is_relevant, 0)
+        axes.set(xticks=[], yticks=[], xlabel="positives", ylabel="queries")
+        style.title_axes(axes, "Similarity of queries to positives")
+        return style.figure_of(axes)
     bottom = style.MARGIN + _LABEL_SPACE * 0.86
     empty = " An empty cell is a query and its own text." if np.isnan(similarity).any() else ""
     width = max(_LEFT + n_columns * cell + _BAR_SPACE + style.MARGIN, 6.6)  # never too narrow for the title
@@ -69,10 +78,8 @@ def draw_heatmap(result: Scored) -> Figure:
         f"A black frame marks a relevant pair. In a good row, only the framed cells are blue.{empty}",
     )
     axes = style.axes_at(figure, _LEFT, bottom, n_columns * cell, n_rows * cell)
-    name = similarity_name(result.model.similarity)
-    is_cosine = result.model.similarity == "cosine"
-    image = _draw_cells(axes, similarity, _norm_of(similarity, is_cosine=is_cosine))
-    _frame_relevant(axes, heatmap.is_relevant[:MAX_SIDE, :MAX_SIDE], cell)
+    image = _draw_cells(axes, similarity, norm)
+    _frame_relevant(axes, is_relevant, cell)
     queries = _labels(result.queries.texts[row] for row in heatmap.queries[:MAX_SIDE])
     documents = _labels(result.documents.texts[row] for row in heatmap.documents[:MAX_SIDE])
     axes.set_yticks(range(n_rows), queries, fontsize=_LABEL_SIZE)
@@ -80,6 +87,12 @@ def draw_heatmap(result: Scored) -> Figure:
                     rotation_mode="anchor")  # fmt: skip
     if cell >= _CELL_WITH_NUMBER:
         _write_numbers(axes, image, similarity)
+    _draw_scale(figure, axes, image, similarity_name(result.model.similarity), is_cosine=is_cosine)
+    return figure
+
+
+def _draw_scale(figure: Figure, axes: Axes, image: AxesImage, name: str, *, is_cosine: bool) -> None:
+    """The colour bar, whose label says where the scale is not that of a cosine."""
     low, high = image.get_clim()
     if is_cosine:
         between = [tick for tick in (0.0, 0.25, _CENTRE, 0.75, 1.0) if low + 0.08 < tick < high - 0.08]
@@ -87,7 +100,6 @@ def draw_heatmap(result: Scored) -> Figure:
         _draw_colour_bar(figure, axes, image, [low, *between, high], f"{name}{beyond}")
     else:
         _draw_colour_bar(figure, axes, image, np.linspace(low, high, 5).tolist(), f"{name}, lowest to highest shown")
-    return figure
 
 
 def _norm_of(similarity: Float32Array, *, is_cosine: bool) -> Normalize:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -30,6 +31,7 @@ _ROLE_ALPHA = {Role.DOCUMENT: 0.45, Role.HARD_NEGATIVE: 0.5, Role.POSITIVE: 0.9,
 _WIDTH, _HEIGHT = 10.0, 9.6
 _LEGEND_HEIGHT, _ROW_HEIGHT = 0.35, 0.30  # inches, the second for each row
 _VALUES_A_ROW, _VALUE_WIDTH = 4, 24  # columns of text
+_FULL_WIDTH = 9.0  # inches; the points of a narrower map are smaller
 _MANY_POINTS = 5_000
 _LINK_INK = {False: 16.0, True: 8.0}  # total length, in widths of the map, up to which links are drawn: wrong, right
 _LEAST_LINKS = 30  # of each kind
@@ -37,12 +39,13 @@ _GOLDEN = (5**0.5 - 1) / 2  # its multiples, modulo 1, spread evenly however man
 
 
 @style.look()
-def draw_map(result: Mapped, name: str, *, color_by: str | None = None) -> Figure:
+def draw_map(result: Mapped, name: str, *, color_by: str | None = None, axes: Axes | None = None) -> Figure:
     """The map ``name`` ("tsne" or "umap"): points by role, and a link from each query to its relevant documents.
 
     Links of queries that fail are drawn first, as many as leave the map readable; the legend counts them. Names of
     themes stand where the themes lie close together. The axes carry no ticks: a position has no unit. With
     ``color_by``, a column of the data, queries are coloured by its values, documents are grey and no links are drawn.
+    Into ``axes``, where those are named, go the map, its title and a short legend; else it has a figure of its own.
 
     Raises
     ------
@@ -54,17 +57,34 @@ def draw_map(result: Mapped, name: str, *, color_by: str | None = None) -> Figur
         raise InvalidOptionError(f"There is no map {name!r} to draw: it was left out (--skip-{name}).")
     values = None if color_by is None else _values(result, points, color_by)
     is_drawn = links_drawn(layout.xy, points)
-    legend = _role_legend(points, is_drawn) if values is None else _value_legend(points, values)
     title = f"{MAP_NAMES.get(name, name)} map of queries and documents"
     if color_by is not None:
         title += f" by {ellipsis(style.shown(color_by), _VALUE_WIDTH)}"
-    figure = style.titled_figure(_WIDTH, _HEIGHT, title, *_subtitles(layout, points, result.model.similarity))
-    bottom = _LEGEND_HEIGHT + _ROW_HEIGHT * len(legend)
-    height = _HEIGHT - bottom - style.header_height(2)
-    axes = style.axes_at(figure, style.MARGIN, bottom, _WIDTH - 2 * style.MARGIN, height)
+    legend = (
+        _role_legend(points, is_drawn, is_short=axes is not None) if values is None else _value_legend(points, values)
+    )
+    if axes is None:
+        figure = style.titled_figure(_WIDTH, _HEIGHT, title, *_subtitles(layout, points, result.model.similarity))
+        bottom = _LEGEND_HEIGHT + _ROW_HEIGHT * len(legend)
+        height = _HEIGHT - bottom - style.header_height(2)
+        axes = style.axes_at(figure, style.MARGIN, bottom, _WIDTH - 2 * style.MARGIN, height)
+        _draw_legend(figure, legend)
+    else:
+        style.title_axes(axes, title)
+        axes.set_aspect("equal", adjustable="box")  # the layout of that figure may change their size
+        keys = [key for row in legend for key in row]
+        axes.legend(handles=keys, loc="upper left", bbox_to_anchor=(0, 0), ncols=2, fontsize=7.5, borderaxespad=0.3)
+    _draw_into(axes, result, layout, points, values=values, is_drawn=is_drawn)
+    return style.figure_of(axes)
+
+
+def _draw_into(
+    axes: Axes, result: Mapped, layout: MapLayout, points: Points, *, values: list[str] | None, is_drawn: BoolArray
+) -> None:
     frame(axes, layout.xy)
     n = len(points.roles)
-    size = float(np.clip(42 * (1_000 / n) ** 0.75, 4, 48))
+    scale = min(1.0, axes.get_window_extent().width / style.figure_of(axes).dpi / _FULL_WIDTH)
+    size = float(np.clip(42 * (1_000 / n) ** 0.75, 4, 48)) * scale
     sizes = {role: size * share for role, share in _ROLE_SIZE.items()}
     colours: dict[Role, str | Sequence[str]] = {**style.ROLE_COLOURS}
     if values is None:
@@ -79,9 +99,7 @@ def draw_map(result: Mapped, name: str, *, color_by: str | None = None) -> Figur
     draw_points(
         axes, layout.xy, points, sizes=sizes, alphas=_ROLE_ALPHA, edge=0.08, is_raster=is_raster, colours=colours
     )
-    draw_theme_labels(axes, layout.xy, result.themes, name)
-    _draw_legend(figure, legend)
-    return figure
+    draw_theme_labels(axes, layout.xy, result.themes, layout.name, scale=max(0.7, scale))
 
 
 def _subtitles(layout: MapLayout, points: Points, similarity: str) -> tuple[str, str]:
@@ -143,8 +161,8 @@ def _colours(values: Sequence[str]) -> dict[str, str]:
     return colours | {value: colour for value, colour in rest.items() if value in values}
 
 
-def _role_legend(points: Points, is_drawn: BoolArray) -> list[list[Line2D]]:
-    """A row of point roles and one of link kinds, with their numbers."""
+def _role_legend(points: Points, is_drawn: BoolArray, *, is_short: bool) -> list[list[Line2D]]:
+    """A row of point roles and one of link kinds, with their numbers, which a short one has of roles only."""
     roles = [(role, points.roles.count(role)) for role in Role]
     kinds = {kind: points.link_is_correct == kind for kind in (True, False)}
     links = [(kind, int(own.sum()), int((own & is_drawn).sum())) for kind, own in kinds.items()]
@@ -152,7 +170,10 @@ def _role_legend(points: Points, is_drawn: BoolArray) -> list[list[Line2D]]:
     return [
         [role_key(role, count(n, *ROLE_NAMES[role]), 8) for role, n in roles if n],
         [
-            link_key(kind, f"link: {what[kind]} ({n:,}{'' if n == shown else f', {shown:,} drawn'})")
+            link_key(
+                kind,
+                what[kind] if is_short else f"link: {what[kind]} ({n:,}{'' if n == shown else f', {shown:,} drawn'})",
+            )
             for kind, n, shown in links
             if n
         ],

@@ -156,19 +156,26 @@ def _finish(axes: Axes, sizes: Sequence[int], metric: str) -> None:
 
 
 @style.look()
-def draw_thresholds(table: ThresholdTable, *, similarity: str = "cosine") -> Figure:
-    """Precision and recall of a threshold with their 95 % intervals, and the thresholds that are suggested."""
+def draw_thresholds(table: ThresholdTable, *, similarity: str = "cosine", axes: Axes | None = None) -> Figure:
+    """Precision and recall of a threshold with their 95 % intervals, and the thresholds that are suggested.
+
+    In a figure of its own, or in ``axes``.
+    """
     threshold = threshold_name(similarity)
-    figure = style.titled_figure(
-        _WIDTH,
-        5.2,
-        f"Precision and recall of a {threshold}",
-        f"every document at or above the threshold is taken, out of {table.n_documents:,}; one that nobody judged "
-        "counts as wrong",
-        _choices(table),
-    )
-    height = 5.2 - style.header_height(2) - _BOTTOM - 0.1
-    axes = style.axes_at(figure, _LEFT, _BOTTOM, _WIDTH - _LEFT - _RIGHT, height)
+    title = f"Precision and recall of a {threshold}"
+    if axes is None:
+        figure = style.titled_figure(
+            _WIDTH,
+            5.2,
+            title,
+            f"every document at or above the threshold is taken, out of {table.n_documents:,}; one that nobody judged "
+            "counts as wrong",
+            _choices(table),
+        )
+        height = 5.2 - style.header_height(2) - _BOTTOM - 0.1
+        axes = style.axes_at(figure, _LEFT, _BOTTOM, _WIDTH - _LEFT - _RIGHT, height)
+    else:
+        style.title_axes(axes, title)
     # A line through one threshold would be invisible: a space where every pair has one similarity has no other.
     marker = "o" if len(table.thresholds) == 1 else ""
     for name, colour, dashes in (("precision", style.BLUE, "solid"), ("recall", style.AMBER, (0, (5, 2)))):
@@ -189,7 +196,7 @@ def draw_thresholds(table: ThresholdTable, *, similarity: str = "cosine") -> Fig
     axes.set_xlabel(threshold)
     axes.grid()
     axes.legend(loc="center left")
-    return figure
+    return style.figure_of(axes)
 
 
 def _choices(table: ThresholdTable) -> str:

@@ -15,7 +15,7 @@ from functools import partial
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import matplotlib.style
 import numpy as np
@@ -59,6 +59,8 @@ DOT = " \N{MIDDLE DOT} "
 EN_DASH = "\N{EN DASH}"
 
 DPI = 200
+SCREEN_DPI = 100
+"""Of a picture in a notebook."""
 MARGIN = 0.45  # inches
 TITLE_SIZE = 15.0
 SUBTITLE_SIZE = 9.5
@@ -161,12 +163,19 @@ def _png(pixels: NDArray[np.uint8], dpi: float) -> bytes:
     )
 
 
+class Picture(Figure):
+    """A figure that a notebook shows although pyplot does not know it."""
+
+    def _repr_png_(self) -> bytes:
+        return drawn(self, dpi=SCREEN_DPI)()
+
+
 def titled_figure(width: float, height: float, title: str, *subtitles: str) -> Figure:
     """A figure of so many inches, outside pyplot, with title and subtitle lines in its upper left corner.
 
     They take ``header_height(len(subtitles))`` inches. What is longer than the figure is wide is cut off.
     """
-    figure = Figure(figsize=(width, height))
+    figure = Picture(figsize=(width, height))
     FigureCanvasAgg(figure)
     left = MARGIN / width
     room = (width - 2 * MARGIN) * 72
@@ -200,6 +209,16 @@ def axes_at(figure: Figure, left: float, bottom: float, width: float, height: fl
     """Axes placed in inches from the lower left corner of the figure."""
     total_width, total_height = figure.get_size_inches()
     return figure.add_axes((left / total_width, bottom / total_height, width / total_width, height / total_height))
+
+
+def title_axes(axes: Axes, title: str) -> None:
+    """A title over axes that are part of somebody else's figure."""
+    axes.set_title(title, loc="left", fontsize=BODY_SIZE, weight="bold")
+
+
+def figure_of(axes: Axes) -> Figure:
+    """The whole figure that axes, which may be in a subfigure, belong to."""
+    return cast(Figure, axes.get_figure(root=True))
 
 
 def annotate(axes: Axes, text: str, at: tuple[float, float], offset: tuple[float, float], **look: Any) -> None:

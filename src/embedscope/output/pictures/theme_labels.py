@@ -23,8 +23,13 @@ _FINER_GAP = 30.0  # around the name of a finer theme: beside a broad one it say
 _SHIFTS = (0.0, 1.2, -1.2)  # heights of a label by which it may stand above or below its place
 
 
-def draw_theme_labels(axes: Axes, xy: Float32Array, themes: Sequence[Theme], map_name: str) -> None:
-    """The names of ``themes``, by level and size; none over another or over the frame, at most `MAX_LABELS`."""
+def draw_theme_labels(
+    axes: Axes, xy: Float32Array, themes: Sequence[Theme], map_name: str, *, scale: float = 1.0
+) -> None:
+    """The names of ``themes``, by level and size; none over another or over the frame, at most `MAX_LABELS`.
+
+    ``scale`` makes them smaller on a small map.
+    """
     frame = axes.get_window_extent().padded(-_GAP)
     taken: list[Bbox] = []
     for theme in sorted(themes, key=lambda theme: (theme.level, -theme.n_queries - theme.n_documents)):
@@ -33,18 +38,18 @@ def draw_theme_labels(axes: Axes, xy: Float32Array, themes: Sequence[Theme], map
         if map_name in theme.label_points:
             x, y = xy[theme.label_points[map_name]].tolist()
             gap = _FINER_GAP if theme.level else _GAP
-            box = _placed(axes, _label(axes, theme, x, y), frame, taken, gap)
+            box = _placed(axes, _label(axes, theme, x, y, scale), frame, taken, gap)
             taken += [] if box is None else [box]
 
 
-def _label(axes: Axes, theme: Theme, x: float, y: float) -> Text:
+def _label(axes: Axes, theme: Theme, x: float, y: float, scale: float) -> Text:
     return axes.text(
         x,
         y,
         ellipsis(style.shown(theme.name), _MAX_COLUMNS),
         ha="center",
         va="center",
-        fontsize=_SIZES[min(theme.level, 1)],
+        fontsize=scale * _SIZES[min(theme.level, 1)],
         weight="bold" if theme.level == 0 else "normal",
         color=style.INK,
         path_effects=[withStroke(linewidth=3, foreground=style.PAPER, alpha=0.9)],
