@@ -96,8 +96,8 @@ def long_texts(model: Model, collection: Collection) -> Mapping[str, int]:
     return prompted_lengths(folder, pairs, model=model.facts.checkpoint, max_length=limit).n_tokens
 
 
-def read_ends(model: Model, documents: Iterable[str]) -> Mapping[str, int]:
-    """Characters of each document that the model reads, of those that are too long for it.
+def read_ends(model: Model, texts: Iterable[str], *, prompt: str | None = None) -> Mapping[str, int]:
+    """Characters of each text that the model reads behind a prompt (by default the documents'), of those too long for it.
 
     Empty where the tokenizer does not say which characters a token stands for.
     """
@@ -106,7 +106,7 @@ def read_ends(model: Model, documents: Iterable[str]) -> Mapping[str, int]:
     if limit is None or tokenizer is None:
         return {}
     tokenizer.enable_truncation(limit)
-    listed, prompt = sorted(documents), model.document_prompt
+    listed, prompt = sorted(texts), model.document_prompt if prompt is None else prompt
     encoded = tokenizer.encode_batch([prompt + text for text in listed])
     ends = {text: max(e for _, e in one.offsets) - len(prompt) for text, one in zip(listed, encoded, strict=True)}
     return {text: end for text, end in ends.items() if end < len(text.rstrip())}
