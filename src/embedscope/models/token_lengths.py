@@ -97,7 +97,7 @@ def long_texts(model: Model, collection: Collection) -> Mapping[str, int]:
 
 
 def read_ends(model: Model, texts: Iterable[str], *, prompt: str | None = None) -> Mapping[str, int]:
-    """Characters of each text that the model reads behind a prompt (by default the documents'), of those too long for it.
+    """Characters of each text that the model reads, of those that are too long for it; by default documents.
 
     Empty where the tokenizer does not say which characters a token stands for.
     """

@@ -1,0 +1,36 @@
+"""``embedscope serve RUN_FOLDER``: the page of a run, with a query typed in, on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from embedscope.cli import ending
+from embedscope.output.streams import STDOUT
+from embedscope.settings import ServeSettings, Settings
+
+
+def run(settings: Settings, chosen: ServeSettings, stated: Collection[str]) -> int:
+    """Serve until the process is interrupted or terminated."""
+    from embedscope.serve import server
+    from embedscope.serve.limits import Limits
+    from embedscope.serve.loading import load_served
+
+    server.require_extra()
+    terminal = ending.terminal_of(settings)
+    warning = server.warning_of(chosen.host)
+    if warning is not None:
+        terminal.warn(warning)
+    with server.listening(chosen.host, chosen.port) as bound:
+        served = load_served(settings, stated, chosen, terminal)
+
+        def ready(address: str) -> None:
+            STDOUT.write(f"{address}\n")
+            STDOUT.flush()
+            terminal.step("Serving until Ctrl-C")
+            if chosen.open:
+                import webbrowser
+
+                webbrowser.open(address)
+
+        server.serve(served, bound, chosen.host, limits=Limits(rate=chosen.rate), log=terminal, on_ready=ready)
+    return 0
