@@ -1065,7 +1065,7 @@ export interface LivePayload {
   live: LiveFacts;
 }
 /**
- * The documents for a query; judged is the query of the test set that it is, or of which it is another version. places has x and y on each map.
+ * The documents for a query; test_query is the query of the test set that it is, or of which it is another version. places has x and y on each map.
  *
  * This interface was referenced by `Payload`'s JSON-Schema
  * via the `definition` "live_answer".
@@ -1074,7 +1074,7 @@ export interface LiveAnswer {
   query: string;
   read: number | null;
   documents: LiveDocument[];
-  judged: LiveQuery | null;
+  test_query: LiveQuery | null;
   relevant: LiveRelevant[];
   nearest: LiveQuery | null;
   places: {

@@ -12,7 +12,7 @@ from embedscope.settings import ServeSettings, Settings
 def run(settings: Settings, chosen: ServeSettings, stated: Collection[str]) -> int:
     """Serve until the process is interrupted or terminated."""
     from embedscope.serve import server
-    from embedscope.serve.limits import Limits
+    from embedscope.serve.bounds import Limits
     from embedscope.serve.loading import load_served
 
     server.require_extra()

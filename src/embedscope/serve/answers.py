@@ -86,14 +86,14 @@ class Answers:
         """
         query = identity(text)
         vector = self._encoders.query([query])[0]
-        judged = self._judged(query, edited)
-        scores = self._ranked(vector, judged)
+        known = self._test_query(query, edited)
+        scores = self._ranked(vector, known)
         return {
             "query": query,
             "read": self._read_end(query, self.model.query_prompt),
-            "documents": self._documents(_best(scores, k), scores, judged),
-            "judged": None if judged is None else self._named(judged, vector),
-            "relevant": [] if judged is None else self._relevant(judged, scores),
+            "documents": self._documents(_best(scores, k), scores, known),
+            "test_query": None if known is None else self._named(known, vector),
+            "relevant": [] if known is None else self._relevant(known, scores),
             "nearest": self._nearest(vector),
             "places": self._places(vector, scores),
         }
@@ -102,7 +102,7 @@ class Answers:
         """Score and rank of a document for a query, as it is and with the text ``changed``; raises as `search`."""
         query, document = identity(text), identity(changed)
         vector = self._encoders.query([query])[0]
-        scores = self._ranked(vector, self._judged(query, None))
+        scores = self._ranked(vector, self._test_query(query, None))
         others = np.delete(scores, row)
         after = float(self._encoders.document([document])[0] @ vector)
         return {
@@ -158,24 +158,24 @@ class Answers:
         norms: Float32Array = np.linalg.norm(rows, axis=1)
         return norms
 
-    def _judged(self, query: str, edited: str | None) -> int | None:
+    def _test_query(self, query: str, edited: str | None) -> int | None:
         """The query of the test set that is asked, or whose other version is; None for a query of one's own."""
         rows = self.corpus.rows_of_query(query if edited is None else edited)
         if edited is not None and not rows:
             raise InputError("the test set has no query of this id")
         return rows[0] if rows else None
 
-    def _ranked(self, vector: Float32Array, judged: int | None) -> Float32Array:
+    def _ranked(self, vector: Float32Array, known: int | None) -> Float32Array:
         scores = self.corpus.scores(vector)
-        if judged is not None:
-            scores[self.corpus.left_out(judged)] = -np.inf
+        if known is not None:
+            scores[self.corpus.left_out(known)] = -np.inf
         return scores
 
-    def _documents(self, rows: IntArray, scores: Float32Array, judged: int | None) -> list[LiveDocument]:
+    def _documents(self, rows: IntArray, scores: Float32Array, known: int | None) -> list[LiveDocument]:
         named = self.corpus.documents_named(rows.tolist())
         texts = [text for _, text in named]
         ends = self._read_ends(texts, self.model.document_prompt)
-        relevant = None if judged is None else set(self.corpus.relevant(judged).tolist())
+        relevant = None if known is None else set(self.corpus.relevant(known).tolist())
         return [
             {
                 "row": row,
@@ -190,14 +190,14 @@ class Answers:
             for row, (name, text), n in zip(rows.tolist(), named, self.corpus.n_relevant_to(rows).tolist(), strict=True)
         ]
 
-    def _relevant(self, judged: int, scores: Float32Array) -> list[Any]:
+    def _relevant(self, known: int, scores: Float32Array) -> list[Any]:
         """The relevant documents of a query of the test set: where they stand now, and where under the query itself."""
-        rows = self.corpus.relevant(judged)[:LISTED]
-        before = self._ranked(self.corpus.queries[judged], judged)
+        rows = self.corpus.relevant(known)[:LISTED]
+        before = self._ranked(self.corpus.queries[known], known)
         places: list[LivePlace] = [
             {"score": float(before[row]), "rank": _rank(before, float(before[row]))} for row in rows.tolist()
         ]
-        now = self._documents(rows, scores, judged)
+        now = self._documents(rows, scores, known)
         return [{"document": document, "before": place} for document, place in zip(now, places, strict=True)]
 
     def _named(self, row: int, vector: Float32Array) -> LiveQuery:

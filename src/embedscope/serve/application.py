@@ -15,7 +15,7 @@ from embedscope.output.page import html
 from embedscope.plain_files import parse_json
 from embedscope.serve.answers import LISTED, MOST_DOCUMENT_CHARACTERS, MOST_LISTED, MOST_QUERY_CHARACTERS, Answers
 from embedscope.serve.guard import Application, Guard, send_refused
-from embedscope.serve.limits import Limits, OneAtATime, Rate, RefusedError
+from embedscope.serve.bounds import Limits, OneAtATime, Rate, RefusedError
 from embedscope.serve.loading import Served
 
 Fields = Mapping[str, Any]

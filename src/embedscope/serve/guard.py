@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from embedscope.serve.limits import Rate, RefusedError
+from embedscope.serve.bounds import Rate, RefusedError
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -99,10 +99,10 @@ class Guard:
         is_page = scope["path"] == "/"
         if not is_page and stated.get("sec-fetch-site", "same-origin") != "same-origin":
             raise RefusedError(403, "a page of another site asked")
-        given = stated.get("authorization", "").removeprefix("Bearer ")
-        if is_page and not given:
-            given = _token_in(scope["query_string"])
-        if not hmac.compare_digest(given.encode(), self.token.encode()):
+        token = stated.get("authorization", "").removeprefix("Bearer ")
+        if is_page and not token:
+            token = _token_in(scope["query_string"])
+        if not hmac.compare_digest(token.encode(), self.token.encode()):
             raise RefusedError(401, "the token is missing, or is not that of this server")
         self.rate.take()
 

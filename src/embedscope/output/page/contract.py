@@ -278,7 +278,7 @@ class LiveQuery(TypedDict):
 
 
 class LiveAnswer(TypedDict):
-    """The documents for a query; judged is the query of the test set that it is, or of which it is another version.
+    """The documents for a query; test_query is the query of the test set that it is, or of which it is another version.
 
     places has x and y on each map.
     """
@@ -286,7 +286,7 @@ class LiveAnswer(TypedDict):
     query: str
     read: int | None
     documents: list[LiveDocument]
-    judged: LiveQuery | None
+    test_query: LiveQuery | None
     relevant: list[LiveRelevant]
     nearest: LiveQuery | None
     places: dict[str, Annotated[list[float], "finite"]]
