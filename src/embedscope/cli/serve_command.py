@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 
 from embedscope.cli import ending
+from embedscope.errors import InputError
 from embedscope.output.streams import STDOUT
 from embedscope.settings import ServeSettings, Settings
 
@@ -22,6 +24,8 @@ def run(settings: Settings, chosen: ServeSettings, stated: Collection[str]) -> i
         terminal.warn(warning)
     with server.listening(chosen.host, chosen.port) as bound:
         served = load_served(settings, stated, chosen, terminal)
+        with suppress(InputError):
+            served.answers.search("a")  # the weights are read now, not when somebody waits
 
         def ready(address: str) -> None:
             STDOUT.write(f"{address}\n")

@@ -14,8 +14,8 @@ import numpy as np
 
 from embedscope.data.collection import identity
 from embedscope.diagnose.deletion import Encoders, explain_pair
-from embedscope.errors import InputError
-from embedscope.models.embed import text_encoder
+from embedscope.errors import InputError, InvalidEmbeddingsError
+from embedscope.models.embed import Encode, text_encoder
 from embedscope.models.model import Model
 from embedscope.models.token_lengths import could_be_longer, read_ends
 from embedscope.output.page.contract import (
@@ -85,7 +85,7 @@ class Answers:
             If the model has no vector for the text, or no query has the id ``edited``.
         """
         query = identity(text)
-        vector = self._encoders.query([query])[0]
+        vector = _vector(self._encoders.query, query)
         known = self._test_query(query, edited)
         scores = self._ranked(vector, known)
         return {
@@ -101,10 +101,10 @@ class Answers:
     def score(self, text: str, changed: str, row: int) -> LiveMoved:
         """Score and rank of a document for a query, as it is and with the text ``changed``; raises as `search`."""
         query, document = identity(text), identity(changed)
-        vector = self._encoders.query([query])[0]
+        vector = _vector(self._encoders.query, query)
         scores = self._ranked(vector, self._test_query(query, None))
         others = np.delete(scores, row)
-        after = float(self._encoders.document([document])[0] @ vector)
+        after = float(_vector(self._encoders.document, document) @ vector)
         return {
             "document": document,
             "read": self._read_end(document, self.model.document_prompt),
@@ -126,7 +126,11 @@ class Answers:
         if max(len(own) for own in texts.values()) > MOST_DOCUMENT_CHARACTERS:
             raise InputError(f"a document has more than {MOST_DOCUMENT_CHARACTERS:,} characters: no word is left out")
         rows = self.corpus.vectors(np.array([first, second], dtype=np.int64))
-        vectors = {TextRole.QUERY: self._encoders.query([query])[0], TextRole.RIGHT: rows[0], TextRole.WRONG: rows[1]}
+        vectors = {
+            TextRole.QUERY: _vector(self._encoders.query, query),
+            TextRole.RIGHT: rows[0],
+            TextRole.WRONG: rows[1],
+        }
         found = explain_pair(texts, vectors, self._encoders, seed=self.seed)
         offsets = {role: utf16_offsets(own) for role, own in texts.items()}
         return {
@@ -226,6 +230,14 @@ class Answers:
         long = [text for text in set(texts) if limit is not None and could_be_longer(prompt + text, limit)]
         found = read_ends(self.model, long, prompt=prompt) if long else {}
         return {text: int(utf16_offsets(text)[end]) for text, end in found.items()}
+
+
+def _vector(encode: Encode, text: str) -> Float32Array:
+    """The vector of a text, (dim,); an `InputError` where the model has none, such as for unknown words only."""
+    try:
+        return encode([text])[0]
+    except InvalidEmbeddingsError:
+        raise InputError("the model has no vector for this text: it knows none of its words") from None
 
 
 def _best(scores: Float32Array, k: int) -> IntArray:

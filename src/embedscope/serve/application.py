@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from embedscope.errors import EmbedscopeError, importing
@@ -14,8 +15,8 @@ from embedscope.log import Log
 from embedscope.output.page import html
 from embedscope.plain_files import parse_json
 from embedscope.serve.answers import LISTED, MOST_DOCUMENT_CHARACTERS, MOST_LISTED, MOST_QUERY_CHARACTERS, Answers
-from embedscope.serve.guard import Application, Guard, send_refused
 from embedscope.serve.bounds import Limits, OneAtATime, Rate, RefusedError
+from embedscope.serve.guard import Application, Guard
 from embedscope.serve.loading import Served
 
 Fields = Mapping[str, Any]
@@ -74,28 +75,19 @@ def application(served: Served, *, host: str, token: str, limits: Limits, log: L
     routes = [Route("/", show, methods=["GET"])]
     routes += [Route(f"/api/{name}", answering(each), methods=["POST"]) for name, each in QUESTIONS.items()]
     inner = Starlette(
-        routes=routes, exception_handlers=dict.fromkeys((HTTPException, RefusedError, EmbedscopeError), refuse)
+        routes=routes,
+        exception_handlers=dict.fromkeys((HTTPException, RefusedError, EmbedscopeError, Exception), refuse),
     )
     inner.router.redirect_slashes = False
-    return Guard(_caught(inner, log), host, token, Rate(limits.rate), _closed_page()), worker
+    return Guard(_caught(inner), host, token, Rate(limits.rate), _closed_page()), worker
 
 
-def _caught(inner: Application, log: Log) -> Application:
-    """``inner``, a fault of which is one answer (500) and one line that holds no text."""
+def _caught(inner: Application) -> Application:
+    """``inner``, whose faults end where they were answered: starlette raises them again."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        has_begun = False
-
-        async def sending(message: Any) -> None:
-            nonlocal has_begun
-            has_begun = True
-            await send(message)
-
-        try:
-            await inner(scope, receive, sending)
-        except Exception as error:
-            if not has_begun:
-                await send_refused(send, _refusal(error, log))
+        with suppress(Exception):
+            await inner(scope, receive, send)
 
     return app
 

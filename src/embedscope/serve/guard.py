@@ -67,7 +67,7 @@ def is_own_name(name: str, bound: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Lets through, to ``app``, what may ask; ``closed`` is the page, with its policy, that is shown without a token."""
+    """Lets through, to ``app``, what may ask; ``closed`` is the page, with its policy, that is shown to others."""
 
     app: Application
     host: str

@@ -10,8 +10,8 @@ from typing import Any
 from embedscope.errors import InputError, importing
 from embedscope.log import Log
 from embedscope.serve.application import application
-from embedscope.serve.guard import is_loopback
 from embedscope.serve.bounds import Limits
+from embedscope.serve.guard import is_loopback
 from embedscope.serve.loading import Served
 
 _HEAD_BYTES = 16 << 10
