@@ -29,32 +29,6 @@ PAIRS = [
     ("old barn", "old wide barn"),
 ]
 WORDS = VOCABULARY.split()
-    "phòng",
-    "trọ",
-    "quận",
-    "một",
-    "hai",
-    "ba",
-    "giá",
-    "rẻ",
-    "gần",
-    "trường",
-    "đại",
-    "học",
-    "có",
-    "gác",
-    "máy",
-    "lạnh",
-    "ban",
-    "công",
-    "yên",
-    "tĩnh",
-    "a",
-    "b",
-    "c",
-    "d",
-    "e",
-]
 
 
 def answers_of(*more: str, pairs: list[tuple[str, str]] = PAIRS, encoder: WordBag | None = None) -> Answers:

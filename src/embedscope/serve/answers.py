@@ -235,9 +235,11 @@ class Answers:
 def _vector(encode: Encode, text: str) -> Float32Array:
     """The vector of a text, (dim,); an `InputError` where the model has none, such as for unknown words only."""
     try:
-        return encode([text])[0]
+        vectors = encode([text])
     except InvalidEmbeddingsError:
         raise InputError("the model has no vector for this text: it knows none of its words") from None
+    vector: Float32Array = vectors[0]
+    return vector
 
 
 def _best(scores: Float32Array, k: int) -> IntArray:

@@ -23,7 +23,7 @@ export function LiveList({ facts, answer, other, onOther }: ListProps) {
           <Found facts={facts} answer={answer} document={document}>
             {place > 0 && (
               <Link isPressed={place === other} onPress={() => onOther(place)}>
-                words against the first
+                words against rank 1
               </Link>
             )}
           </Found>
