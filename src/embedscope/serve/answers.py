@@ -6,7 +6,8 @@ No text that was typed in is stored: none enters the cache of vectors or a log.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -57,6 +58,16 @@ class Answers:
     corpus: Corpus
     places: MapPlaces | None
     seed: int = 42
+    _ahead: dict[str, Float32Array] = field(default_factory=dict)  # vectors of queries that wait for their answer
+
+    def encode_ahead(self, texts: Sequence[str]) -> None:
+        """Encode queries that wait, all at once; those that no longer wait are forgotten."""
+        queries = {identity(text) for text in texts}
+        for query in self._ahead.keys() - queries:
+            del self._ahead[query]
+        new = sorted(queries - self._ahead.keys())
+        with suppress(InvalidEmbeddingsError):  # each is then encoded alone, and the one without a vector refused
+            self._ahead.update(zip(new, self._encoders.query(new), strict=True) if new else ())
 
     @property
     def facts(self) -> LiveFacts:
@@ -85,7 +96,7 @@ class Answers:
             If the model has no vector for the text, or no query has the id ``edited``.
         """
         query = identity(text)
-        vector = _vector(self._encoders.query, query)
+        vector = self._query_vector(query)
         known = self._test_query(query, edited)
         scores = self._ranked(vector, known)
         return {
@@ -101,7 +112,7 @@ class Answers:
     def score(self, text: str, changed: str, row: int) -> LiveMoved:
         """Score and rank of a document for a query, as it is and with the text ``changed``; raises as `search`."""
         query, document = identity(text), identity(changed)
-        vector = _vector(self._encoders.query, query)
+        vector = self._query_vector(query)
         scores = self._ranked(vector, self._test_query(query, None))
         others = np.delete(scores, row)
         after = float(_vector(self._encoders.document, document) @ vector)
@@ -127,7 +138,7 @@ class Answers:
             raise InputError(f"a document has more than {MOST_DOCUMENT_CHARACTERS:,} characters: no word is left out")
         rows = self.corpus.vectors(np.array([first, second], dtype=np.int64))
         vectors = {
-            TextRole.QUERY: _vector(self._encoders.query, query),
+            TextRole.QUERY: self._query_vector(query),
             TextRole.RIGHT: rows[0],
             TextRole.WRONG: rows[1],
         }
@@ -161,6 +172,9 @@ class Answers:
         rows = np.concatenate([self.corpus.queries, self.corpus.vectors(np.arange(self.corpus.n))])
         norms: Float32Array = np.linalg.norm(rows, axis=1)
         return norms
+
+    def _query_vector(self, query: str) -> Float32Array:
+        return self._ahead[query] if query in self._ahead else _vector(self._encoders.query, query)
 
     def _test_query(self, query: str, edited: str | None) -> int | None:
         """The query of the test set that is asked, or whose other version is; None for a query of one's own."""

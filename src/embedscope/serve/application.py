@@ -52,7 +52,7 @@ def application(served: Served, *, host: str, token: str, limits: Limits, log: L
 
     page = html.render(served.payload, title=served.title, is_served=True).encode()
     policy = html.policy_of_served_page()
-    worker = OneAtATime(limits)
+    worker = OneAtATime(limits, served.answers.encode_ahead)
 
     async def show(request: Request) -> Response:
         return Response(page, media_type="text/html", headers={"Content-Security-Policy": policy})
@@ -60,7 +60,7 @@ def application(served: Served, *, host: str, token: str, limits: Limits, log: L
     def answering(question: Question) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             fields = await _fields(request, limits)
-            found = await worker.do(question(served.answers, fields))
+            found = await worker.do(question(served.answers, fields), fields["text"])
             return Response(json.dumps(found, allow_nan=False), media_type="application/json")
 
         return answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -18,7 +18,7 @@ class Limits:
 
     rate: float = 20.0  # requests in a second, with twice as many at once
     body: int = 64 << 10
-    waiting: int = 16  # requests that wait for the model, the one that it works on included
+    waiting: int = 32  # requests that wait for the model, the one that it works on included
     body_s: float = 10.0
     head_s: float = 10.0
     work_s: float = 60.0
@@ -58,28 +58,36 @@ class Rate:
 
 
 class OneAtATime:
-    """Work that is done in one thread, in turn, behind a queue of ``limits.waiting``."""
+    """Work that is done in one thread, in turn, behind a queue of ``limits.waiting``.
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+    ``prepare`` is called in that thread before each piece of work, with the queries that it and the work behind it are
+    about: what many wait for is then encoded at once.
+    """
+
+    def __init__(self, limits: Limits, prepare: Callable[[Sequence[str]], None]) -> None:
+        self._limits, self._prepare = limits, prepare
+        self._queries: list[str] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="embedscope-serve")
-        self._n = 0
 
-    async def do(self, work: Callable[[], T]) -> T:
-        """What ``work`` returns; `RefusedError` (503) where the queue is full, (504) where it took too long.
+    async def do(self, work: Callable[[], T], query: str) -> T:
+        """What ``work`` on a query returns; `RefusedError` (503) where the queue is full, (504) where it took too long.
 
         Work that took too long goes on, because a thread cannot be stopped; what waits behind it is dropped in turn.
         """
-        if self._n >= self._limits.waiting:
+        if len(self._queries) >= self._limits.waiting:
             raise RefusedError(503, "the model is busy with other requests", retry_s=1)
-        self._n += 1
-        future = self._thread.submit(work)
+        self._queries.append(query)
+        future = self._thread.submit(self._done, work)
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), self._limits.work_s)
         except TimeoutError:
             raise RefusedError(504, f"no answer within {self._limits.work_s:g} s") from None
         finally:
-            self._n -= 1
+            self._queries.remove(query)
+
+    def _done(self, work: Callable[[], T]) -> T:
+        self._prepare([*self._queries])
+        return work()
 
     def close(self) -> None:
         """Begin nothing more."""
