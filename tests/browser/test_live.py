@@ -105,7 +105,7 @@ def test_a_changed_document_shows_rank_and_score_before_and_after(opened: Any) -
 
 def test_a_query_of_the_test_set_is_edited_and_its_document_moves(opened: Any) -> None:
     opened.evaluate("location.hash = '#queries'")
-    opened.click("tbody tr >> nth=0")
+    opened.click("[data-query] >> nth=0")
     opened.wait_for_function("location.hash.includes('query=')")
     opened.click("nav >> text=Try")
     opened.click("text=edit this query")

@@ -83,9 +83,25 @@ def test_a_text_of_unknown_words_has_no_vector_and_is_refused() -> None:
 def test_nothing_is_encoded_again_and_nothing_is_kept() -> None:
     encoder = WordBag()
     answers = answers_of(encoder=encoder)
+    answers.search("blue")
     before = encoder.n_encoded
     answers.search("red")
     assert encoder.n_encoded == before + 1
+
+
+def test_queries_that_wait_are_encoded_together_once_and_then_forgotten() -> None:
+    encoder = WordBag()
+    answers = answers_of(encoder=encoder)
+    answers.search("blue")
+    before = encoder.n_encoded
+    answers.encode_ahead(["red", "red room", "red"])
+    assert encoder.n_encoded == before + 2
+    answers.encode_ahead(["red", "old"])
+    assert answers.search("red room")["documents"] == answers.search(" red room ")["documents"]
+    assert encoder.n_encoded == before + 2
+    answers.encode_ahead(["old", "barn"])
+    answers.search("red")
+    assert encoder.n_encoded == before + 5
 
 
 def test_equal_scores_share_the_better_rank() -> None:

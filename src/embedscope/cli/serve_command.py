@@ -25,7 +25,7 @@ def run(settings: Settings, chosen: ServeSettings, stated: Collection[str]) -> i
     with server.listening(chosen.host, chosen.port) as bound:
         served = load_served(settings, stated, chosen, terminal)
         with suppress(InputError):
-            served.answers.search("a")  # the weights are read now, not when somebody waits
+            served.answers.search("a")  # the weights are read now, while nobody waits
 
         def ready(address: str) -> None:
             STDOUT.write(f"{address}\n")

@@ -6,7 +6,7 @@ No text that was typed in is stored: none enters the cache of vectors or a log.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -61,13 +61,16 @@ class Answers:
     _ahead: dict[str, Float32Array] = field(default_factory=dict)  # vectors of queries that wait for their answer
 
     def encode_ahead(self, texts: Sequence[str]) -> None:
-        """Encode queries that wait, all at once; those that no longer wait are forgotten."""
-        queries = {identity(text) for text in texts}
-        for query in self._ahead.keys() - queries:
+        """Encode queries that wait, all at once, where the first is not encoded; others than these are forgotten."""
+        queries = [identity(text) for text in texts]
+        if queries[0] in self._ahead:
+            return
+        for query in self._ahead.keys() - set(queries):
             del self._ahead[query]
-        new = sorted(queries - self._ahead.keys())
-        with suppress(InvalidEmbeddingsError):  # each is then encoded alone, and the one without a vector refused
-            self._ahead.update(zip(new, self._encoders.query(new), strict=True) if new else ())
+        new = sorted(set(queries) - self._ahead.keys())
+        # Without a vector for one, each is encoded alone, and the one without refused.
+        with suppress(InvalidEmbeddingsError), self._in_one_thread():
+            self._ahead.update(zip(new, self._encoders.query(new), strict=True))
 
     @property
     def facts(self) -> LiveFacts:
@@ -115,7 +118,8 @@ class Answers:
         vector = self._query_vector(query)
         scores = self._ranked(vector, self._test_query(query, None))
         others = np.delete(scores, row)
-        after = float(_vector(self._encoders.document, document) @ vector)
+        with self._in_one_thread():
+            after = float(_vector(self._encoders.document, document) @ vector)
         return {
             "document": document,
             "read": self._read_end(document, self.model.document_prompt),
@@ -164,6 +168,22 @@ class Answers:
         prompts = self.model.query_prompt, self.model.document_prompt
         return Encoders(*(text_encoder(self.model, prompt=prompt) for prompt in prompts))
 
+    def _in_one_thread(self) -> AbstractContextManager[Any]:
+        """While inside, the encoder computes in this thread alone.
+
+        A few texts are encoded no sooner by several, but many times later where other programs keep the cores busy.
+        """
+        limit: AbstractContextManager[Any] = self._libraries.limit(limits=1, user_api="openmp")
+        return limit
+
+    @cached_property
+    def _libraries(self) -> Any:
+        from threadpoolctl import ThreadpoolController
+
+        with suppress(InvalidEmbeddingsError):
+            self._encoders.query(["a"])  # loads the libraries
+        return ThreadpoolController()
+
     @cached_property
     def _norms(self) -> Float32Array | None:
         """Norms by which dot products become cosines, on which maps rest; None where they are cosines already."""
@@ -174,7 +194,10 @@ class Answers:
         return norms
 
     def _query_vector(self, query: str) -> Float32Array:
-        return self._ahead[query] if query in self._ahead else _vector(self._encoders.query, query)
+        if query in self._ahead:
+            return self._ahead[query]
+        with self._in_one_thread():
+            return _vector(self._encoders.query, query)
 
     def _test_query(self, query: str, edited: str | None) -> int | None:
         """The query of the test set that is asked, or whose other version is; None for a query of one's own."""

@@ -60,8 +60,8 @@ class Rate:
 class OneAtATime:
     """Work that is done in one thread, in turn, behind a queue of ``limits.waiting``.
 
-    ``prepare`` is called in that thread before each piece of work, with the queries that it and the work behind it are
-    about: what many wait for is then encoded at once.
+    ``prepare`` is called in that thread before each piece of work, with its query and those of all that waits: what
+    many wait for is then encoded at once.
     """
 
     def __init__(self, limits: Limits, prepare: Callable[[Sequence[str]], None]) -> None:
@@ -77,7 +77,7 @@ class OneAtATime:
         if len(self._queries) >= self._limits.waiting:
             raise RefusedError(503, "the model is busy with other requests", retry_s=1)
         self._queries.append(query)
-        future = self._thread.submit(self._done, work)
+        future = self._thread.submit(self._done, work, query)
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), self._limits.work_s)
         except TimeoutError:
@@ -85,8 +85,8 @@ class OneAtATime:
         finally:
             self._queries.remove(query)
 
-    def _done(self, work: Callable[[], T]) -> T:
-        self._prepare([*self._queries])
+    def _done(self, work: Callable[[], T], query: str) -> T:
+        self._prepare([query, *self._queries])
         return work()
 
     def close(self) -> None:
