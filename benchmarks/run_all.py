@@ -101,6 +101,7 @@ SCRIPTS = (
         (*ONE_ROUND, "--sizes", "50:5k", "--dim", "16"),
     ),
     Script("run_files", (), (*ONE_ROUND, "--queries", "50", "--depth", "20", "--documents", "500")),
+    Script("serve_load", quick=("--seconds", "1", "--per-second", "20")),
     Script("gpu_encoding"),
     Script("gpu_evaluation"),
     Script("ray_shards", found=packaged_model, quick=()),

@@ -59,6 +59,9 @@ NOT_RUN = {
     "pip install '.[ray]'": "installs",
     "embedscope evaluate --embeddings shards/ --engine ray": "a test of its own runs it (tests/scale)",
     "embedscope evaluate --data hub:mteb/scifact --split test --checkpoint checkpoints/best.pt": "needs the network",
+    "embedscope serve visualizations/": "serves until it is ended; tests/serve starts and ends it",
+    "embedscope serve visualizations/ --data data/test.json --checkpoint checkpoints/best.pt": "as above",
+    "embedscope serve shards/": "as above",
     "embedscope demo": "a test of its own runs it (tests/cli/test_demo_command.py)",
     "python -m tools.sample_data --output rental_data": "a test of its own runs it (tests/data)",
 }
@@ -287,7 +290,7 @@ def actions(parser: argparse.ArgumentParser) -> dict[str, set[str]]:
 
 def letter_of(command: str) -> str:
     """The letter that stands for a command in the table of options."""
-    return {"parity": "Y"}.get(command, command[0].upper())  # P is plan
+    return {"parity": "Y", "serve": "L"}.get(command, command[0].upper())  # P is plan, S is shard
 
 
 def subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:

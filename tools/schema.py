@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_or
 
 import numpy as np
 
-from embedscope.output.page.contract import Payload, SetsPayload
+from embedscope.output.page.contract import LiveAnswer, LiveMoved, LivePayload, LiveWords, Payload, SetsPayload
 from embedscope.result import Result, SeveralSets, Timeline
 from embedscope.result.codec import form_of
 from embedscope.result.report import MOVED, Frame
@@ -36,7 +36,8 @@ def schema() -> dict[str, Any]:
     _move(definitions)
     _of(Timeline, definitions)
     definitions["timeline_report"]["properties"]["maps"] = _of(dict[str, list[Frame]], definitions)
-    _of(SetsPayload, definitions)
+    for more in (SetsPayload, LivePayload, LiveAnswer, LiveMoved, LiveWords):
+        _of(more, definitions)
     versions = {"schema_version": {"type": "integer"}, "embedscope_version": {"type": "string"}}
     for report in (definitions["report"], definitions["sets_report"]):
         report["properties"] = versions | report["properties"]

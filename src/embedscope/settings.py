@@ -153,6 +153,16 @@ count_or_zero = whole(0)
 positive = real(lambda x: 0 < x < float("inf"), "a finite number above 0")
 positive_or_zero = real(lambda x: 0 <= x < float("inf"), "a finite number, 0 or more")
 share = real(lambda x: 0 <= x < 1, "a share from 0 (no validation) to below 1")
+
+
+def port_number(text: str) -> int:
+    """``text`` as a port, 0 to 65,535; raises ValueError otherwise."""
+    value = count_or_zero(text)
+    if value > 65_535:
+        raise ValueError(f"expected a port up to 65535, not {value}")
+    return int(value)
+
+
 precision = real(lambda x: 0 < x <= 1, "a precision above 0 and at most 1, such as 0.9")
 
 
@@ -786,8 +796,17 @@ class ServeSettings(Checked):
     """What is served, and to whom."""
 
     run_folder: str = option(".", "folder of a run, or of shards", metavar="RUN_FOLDER")
-    host: str = option("127.0.0.1", "address to listen on; any but this machine's own opens it to the network")
-    port: int = option(0, "port to listen on", count_or_zero, shown_default="any that is free")
+    host: str = option(
+        "127.0.0.1", "address to listen on; any but this machine's own opens it to the network", metavar="ADDRESS"
+    )
+    port: int = option(0, "port to listen on", port_number, metavar="N", shown_default="any that is free")
+    open: bool = option(False, "open the page in a browser")
+    rate: float = option(20.0, "largest number of requests that are answered in a second", positive, metavar="N")
+    memory: int | None = option(
+        None, "largest memory of the vectors of a shard folder; larger ones are read again for each query", parse_bytes,
+        metavar="SIZE", shown_default="4 GiB",
+    )  # fmt: skip
+    allow_changed: bool = option(False, "go on where the model or the data are others than those of the run")
 
 
 def require_unused(reason: str, *used: tuple[Any, Iterable[str]]) -> None:

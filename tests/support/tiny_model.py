@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_WORDS = "phòng trọ quận một hai ba giá rẻ gần trường đại học có gác máy lạnh ban công yên tĩnh a b c d e"
+VOCABULARY = "phòng trọ quận một hai ba giá rẻ gần trường đại học có gác máy lạnh ban công yên tĩnh a b c d e"
 TEXTS = ("phòng trọ quận một giá rẻ", "gần trường đại học", "có gác máy lạnh ban công", "yên tĩnh", "a b c d e a b")
 
 
@@ -37,7 +37,7 @@ def _tokenizer(folder: Path) -> Any:
     from transformers import PreTrainedTokenizerFast
 
     special = ["<s>", "<pad>", "</s>", "<unk>"]
-    vocabulary = {word: number for number, word in enumerate([*special, *_WORDS.split()])}
+    vocabulary = {word: number for number, word in enumerate([*special, *VOCABULARY.split()])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, "<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.post_processor = processors.TemplateProcessing(

@@ -3,6 +3,8 @@ import type {
   CompareSection,
   Comparison,
   Estimate as Figure,
+  LiveFacts,
+  LivePayload,
   Metric,
   Numbers as PackedNumbers,
   Texts as PackedTexts,
@@ -21,6 +23,14 @@ export type {
   Geometry,
   IndexSetting,
   Leakage,
+  LiveAnswer,
+  LiveDocument,
+  LiveFacts,
+  LiveMoved,
+  LivePlace,
+  LiveQuery,
+  LiveRelevant,
+  LiveWords,
   Metric,
   MinimalPairs,
   Report,
@@ -232,6 +242,8 @@ export interface Page {
   explanations: ExplanationColumns | null;
   compare: Compare | null;
   timeline: Timeline | null;
+  /** What the server says of itself; null on a page that comes from none. */
+  live: LiveFacts | null;
 }
 
 type TypedArray = Uint8Array | Int32Array | Float32Array;
@@ -246,6 +258,15 @@ export function readSets(json: string): SetsReport | null {
   if (payload.kind !== 'embedscope-sets') return null;
   if (payload.page_version !== PAGE_VERSION) throw refused(payload.page_version);
   return payload.report;
+}
+
+/** What a server without a report says of itself; null where a payload describes a report. */
+export function readLive(json: string): LiveFacts | null {
+  if (!json.slice(0, 200).includes('"embedscope-live"')) return null;
+  const payload = JSON.parse(json) as Payload | LivePayload;
+  if (payload.kind !== 'embedscope-live') return null;
+  if (payload.page_version !== PAGE_VERSION) throw refused(payload.page_version);
+  return payload.live;
 }
 
 const refused = (version: unknown) =>
@@ -275,7 +296,7 @@ export async function readPayload(json: string): Promise<Page> {
   const { report, types } = payload;
   const failureModes = Object.keys(report.failure_modes ?? {});
   const columns = { queries, documents, similarity, points, heatmap, explanations, compare, timeline };
-  return { report, types, failureModes, ...columns };
+  return { report, types, failureModes, ...columns, live: payload.live ?? null };
 }
 
 /** A section with its packed columns unpacked and its names in camel case; what is nested in it stays as it is. */

@@ -1,10 +1,12 @@
 /** Opens the report that stands in the page. */
 import { render } from 'preact';
 import { connectParent } from './bridge';
-import { PayloadError, readPayload, readSets } from './contract';
+import { PayloadError, readLive, readPayload, readSets } from './contract';
 import { createStore } from './state';
 import './style.css';
 import { App } from './views/app';
+import { takeToken } from './views/asking';
+import { LivePage } from './views/livepage';
 import { SetsPage } from './views/sets';
 
 /** Draws the report of a payload (JSON text) into an element. */
@@ -14,6 +16,12 @@ export async function mount(element: HTMLElement, json: string): Promise<void> {
     if (sets) {
       element.replaceChildren();
       render(<SetsPage report={sets} />, element);
+      return;
+    }
+    const live = readLive(json);
+    if (live) {
+      element.replaceChildren();
+      render(<LivePage facts={live} />, element);
       return;
     }
     const page = await readPayload(json);
@@ -48,4 +56,5 @@ export async function mount(element: HTMLElement, json: string): Promise<void> {
 
 const element = document.getElementById('app');
 const payload = document.getElementById('embedscope-payload');
+takeToken(window);
 if (element && payload) void mount(element, payload.textContent ?? '');

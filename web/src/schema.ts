@@ -16,6 +16,7 @@ export interface Payload {
   explanations?: ExplanationColumns | null;
   compare?: CompareSection | null;
   timeline?: TimelineSection | null;
+  live?: LiveFacts | null;
 }
 /**
  * Everything that one run found, and what to do about it.
@@ -928,6 +929,20 @@ export interface SegmentColumns {
   lost: Numbers;
 }
 /**
+ * What a server that answers queries says of itself; similarity is cosine or dot.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "live_facts".
+ */
+export interface LiveFacts {
+  model: string;
+  n_documents: number;
+  max_length: number | null;
+  similarity: string;
+  most_query_characters: number;
+  most_document_characters: number;
+}
+/**
  * Checkpoints of one training run in the order of their epochs, measured on the same queries. Every sequence has one entry a checkpoint (``segments`` one fewer). ``since_best`` compares the last checkpoint with the best one where the best is not the last; ``over_fitting`` says in words that training went on too long, None where nothing shows it.
  *
  * This interface was referenced by `Payload`'s JSON-Schema
@@ -1039,4 +1054,115 @@ export interface Macro {
     [k: string]: number | null;
   };
   comparisons: Comparison[];
+}
+/**
+ * What the page of a server without a report draws: the live view alone.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "live_payload".
+ */
+export interface LivePayload {
+  kind: 'embedscope-live';
+  page_version: 1;
+  live: LiveFacts;
+}
+/**
+ * The documents for a query; test_query is the query of the test set that it is, or of which it is another version. places has x and y on each map.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "live_answer".
+ */
+export interface LiveAnswer {
+  query: string;
+  read: number | null;
+  documents: LiveDocument[];
+  test_query: LiveQuery | null;
+  relevant: LiveRelevant[];
+  nearest: LiveQuery | null;
+  places: {
+    [k: string]: number[];
+  };
+}
+/**
+ * A document of an answer. is_relevant is null where the query is none of the test set; read counts the UTF-16 code units of the text that the model reads, null for all.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "live_document".
+ */
+export interface LiveDocument {
+  score: number;
+  rank: number;
+  row: number;
+  id: string;
+  text: string;
+  n_relevant_to: number;
+  is_relevant: boolean | null;
+  read: number | null;
+}
+/**
+ * A query of the test set, and its score with the one that was typed in.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "live_query".
+ */
+export interface LiveQuery {
+  id: string;
+  text: string;
+  score: number;
+}
+/**
+ * A relevant document of a query of the test set: now, and under the query as it stands there.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "live_relevant".
+ */
+export interface LiveRelevant {
+  document: LiveDocument;
+  before: LivePlace;
+}
+/**
+ * Where a document stands in a ranking.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "live_place".
+ */
+export interface LivePlace {
+  score: number;
+  rank: number;
+}
+/**
+ * Where a document stands as it is, and with its text changed.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "live_moved".
+ */
+export interface LiveMoved {
+  document: string;
+  read: number | null;
+  before: LivePlace;
+  after: LivePlace;
+}
+/**
+ * What leaving out words of a query and of two documents (right: the first, wrong: the second) does.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "live_words".
+ */
+export interface LiveWords {
+  difference: number;
+  noise: number;
+  unseen: string[];
+  deletions: LiveDeletion[];
+}
+/**
+ * A span that was left out; change is that of the difference first minus second.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "live_deletion".
+ */
+export interface LiveDeletion {
+  role: string;
+  start: number;
+  end: number;
+  change: number;
 }

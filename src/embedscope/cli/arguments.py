@@ -25,6 +25,7 @@ from embedscope.settings import (
     PlanSettings,
     RepairSettings,
     ReportSettings,
+    ServeSettings,
     SetsSettings,
     Settings,
     ShardSettings,
@@ -298,6 +299,26 @@ COMMANDS = (
         "draw the page of an old run again",
         (Group("run", ReportSettings), Group("output", OutputSettings, ("quiet",))),
         positional=("run_folder",),
+    ),
+    Command(
+        "serve",
+        "serve the page of a run, with a query typed in, on this machine",
+        (
+            Group("run", ServeSettings),
+            Group("where data and model lie now, and how it encodes", DataSettings, ("data",)),
+            Group(
+                "where data and model lie now, and how it encodes",
+                ModelSettings,
+                ("checkpoint", *_ENCODING),
+            ),
+            Group("output", OutputSettings, ("quiet",)),
+        ),
+        positional=("run_folder",),
+        helps={
+            "data": "data set of the run, where it lies elsewhere by now",
+            "checkpoint": "model of the run, where it lies elsewhere by now",
+        },
+        tells_stated=True,
     ),
     Command(
         "demo",

@@ -7,8 +7,9 @@ choice of what to leave out, which in a long text falls on the sentences that de
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -149,7 +150,8 @@ def explain_failures(
     progress(0, len(rows))
     for start in range(0, len(rows), FAILURES_AT_A_TIME):
         failures = [failure_of(ranked, int(row)) for row in rows[start : start + FAILURES_AT_A_TIME]]
-        found += _Turn(ranked, documents, failures, encoders, seed, seen).explanations()
+        puts_first = partial(_put_first, ranked, documents, failures)
+        found += _Turn(failures, _vectors_of(ranked, documents, failures), encoders, seed, seen, puts_first).found()
         progress(len(found), len(rows))
     chosen = np.array(rows, dtype=np.int64)
     helped = np.array([any(one.puts_right_first for one in each.deletions) for each in found], dtype=bool)
@@ -177,20 +179,42 @@ def deciding_words(
     return tuple(DecidingWord(word, role, n) for (word, role), n in ordered)
 
 
+def explain_pair(
+    texts: Mapping[TextRole, str], vectors: Mapping[TextRole, Float32Array], encoders: Encoders, *, seed: int
+) -> Explanation:
+    """What leaving out each word of a query and of two documents does, as `explain_failures` has it, without a ranking.
+
+    Parameters
+    ----------
+    texts : mapping
+        The query, the document that stands first (``TextRole.RIGHT``) and the other one, in NFC.
+    vectors : mapping
+        Of the three texts, shape (dim,) each, as they are compared.
+
+    Returns
+    -------
+    Explanation
+        Its rows are 0, and of no deletion is said whether it puts the first document first.
+    """
+    failure = Failure(query=0, right=0, wrong=0, texts=dict(texts), others=np.inf)
+    rows = {role: vector[np.newaxis].astype(np.float64) for role, vector in vectors.items()}
+    return _Turn([failure], rows, encoders, seed, set(), lambda variants, effects: set()).found()[0]
+
+
 @dataclass(frozen=True, slots=True)
 class _Turn:
     """Some failures, whose variants are encoded together."""
 
-    ranked: Ranked
-    documents: Float32Array
     failures: list[Failure]
+    vectors: Mapping[TextRole, Float64Array]  # (F, dim) each, of the texts as they are
     encoders: Encoders
     seed: int
     seen: set[tuple[bool, str]]  # texts encoded so far, and whether as a query
+    puts_first: Callable[[Sequence[Variant], _Effects], set[int]]  # the variants that put the right document first
 
-    def explanations(self) -> list[Explanation]:
+    def found(self) -> list[Explanation]:
         """What is found, one a failure."""
-        before = _scores(self._rows(self.failures))
+        before = _scores(self.vectors)
         spans = self._chosen_words(before.difference)
         left_out = [v for (i, role), own in spans.items() for v in shortened(self.failures[i], i, role, own)]
         misspelt = [
@@ -199,7 +223,7 @@ class _Turn:
             for span in spread(spans[i, TextRole.QUERY])
         ]
         changes = self._effects([*left_out, *misspelt])
-        first = self._puts_right_first(left_out, changes)
+        first = self.puts_first(left_out, changes)
         of = [v.failure for v in (*left_out, *misspelt)]
         rise = changes.difference - before.difference[of]
         moved = np.maximum(abs(changes.right - before.right[of]), abs(changes.wrong - before.wrong[of]))
@@ -236,17 +260,10 @@ class _Turn:
             words[key] = words_within([left_out[k].span for k in by_gain], words[key])
         return words
 
-    def _rows(self, failures: Sequence[Failure]) -> dict[TextRole, Float64Array]:
-        """Vectors of the three texts of each failure, (n, dim) each."""
-        return {
-            TextRole.QUERY: self.ranked.queries[[each.query for each in failures]].astype(np.float64),
-            TextRole.RIGHT: self.documents[[each.right for each in failures]].astype(np.float64),
-            TextRole.WRONG: self.documents[[each.wrong for each in failures]].astype(np.float64),
-        }
-
     def _effects(self, variants: Sequence[Variant]) -> _Effects:
         """Scores of right and wrong document with each variant in the place of its text."""
-        rows = self._rows([self.failures[v.failure] for v in variants])
+        of = np.array([v.failure for v in variants], dtype=np.int64)
+        rows = {role: vectors[of] for role, vectors in self.vectors.items()}
         for role, own in rows.items():
             places = [k for k, v in enumerate(variants) if v.role is role]
             own[places] = self._encoded([variants[k].text for k in places], is_query=role is TextRole.QUERY)
@@ -255,22 +272,38 @@ class _Turn:
     def _encoded(self, texts: Sequence[str], *, is_query: bool) -> Float32Array:
         self.seen.update((is_query, text) for text in texts)
         encode = self.encoders.query if is_query else self.encoders.document
-        dim = self.documents.shape[1]
+        dim = self.vectors[TextRole.QUERY].shape[1]
         return _vectors(encode, texts, dim) if texts else np.zeros((0, dim), dtype=np.float32)
 
-    def _puts_right_first(self, variants: Sequence[Variant], effects: _Effects) -> set[int]:
-        """Places of the variants with which the right document leads all that are not relevant by more than a tie."""
-        tolerance = self.ranked.scores.counts.tolerance
-        leads = [k for k in range(len(variants)) if effects.right[k] > effects.wrong[k] + tolerance]
-        again = [k for k in leads if variants[k].role is TextRole.QUERY]
-        first = {k for k in leads if effects.right[k] > self.failures[variants[k].failure].others + tolerance}
-        rows = np.array([self.failures[variants[k].failure].query for k in again], dtype=np.int64)
-        queries, judgments = effects.queries[again].astype(np.float32), self.ranked.query_set.judgments.select(rows)
-        values = rank_values(queries, self.documents, judgments, (_RANK_1,), tolerance=tolerance)
-        return first - set(again) | {again[place] for place in np.flatnonzero(is_right(values[_RANK_1]))}
+
+def _vectors_of(ranked: Ranked, documents: Float32Array, failures: Sequence[Failure]) -> dict[TextRole, Float64Array]:
+    """Vectors of the three texts of each failure, (F, dim) each."""
+    return {
+        TextRole.QUERY: ranked.queries[[each.query for each in failures]].astype(np.float64),
+        TextRole.RIGHT: documents[[each.right for each in failures]].astype(np.float64),
+        TextRole.WRONG: documents[[each.wrong for each in failures]].astype(np.float64),
+    }
 
 
-def _scores(rows: dict[TextRole, Float64Array]) -> _Effects:
+def _put_first(
+    ranked: Ranked,
+    documents: Float32Array,
+    failures: Sequence[Failure],
+    variants: Sequence[Variant],
+    effects: _Effects,
+) -> set[int]:
+    """Places of the variants with which the right document leads all that are not relevant by more than a tie."""
+    tolerance = ranked.scores.counts.tolerance
+    leads = [k for k in range(len(variants)) if effects.right[k] > effects.wrong[k] + tolerance]
+    again = [k for k in leads if variants[k].role is TextRole.QUERY]
+    first = {k for k in leads if effects.right[k] > failures[variants[k].failure].others + tolerance}
+    rows = np.array([failures[variants[k].failure].query for k in again], dtype=np.int64)
+    queries, judgments = effects.queries[again].astype(np.float32), ranked.query_set.judgments.select(rows)
+    values = rank_values(queries, documents, judgments, (_RANK_1,), tolerance=tolerance)
+    return first - set(again) | {again[place] for place in np.flatnonzero(is_right(values[_RANK_1]))}
+
+
+def _scores(rows: Mapping[TextRole, Float64Array]) -> _Effects:
     queries = rows[TextRole.QUERY]
     right, wrong = ((queries * rows[role]).sum(axis=1) for role in (TextRole.RIGHT, TextRole.WRONG))
     return _Effects(right, wrong, queries)

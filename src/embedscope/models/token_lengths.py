@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,15 @@ def _fast_tokenizer(folder: Path) -> Any:
     return fast
 
 
+@lru_cache(maxsize=1)
+def _truncating_tokenizer(folder: Path, limit: int) -> Any:
+    """As `_fast_tokenizer`, but it cuts texts; kept, because a server asks it with every answer."""
+    tokenizer = _fast_tokenizer(folder)
+    if tokenizer is not None:
+        tokenizer.enable_truncation(limit)
+    return tokenizer
+
+
 def _tokenizer_folder(model: Model) -> Path | None:
     encoder = model.encoder
     return encoder.tokenizer_folder if isinstance(encoder, SentenceTransformerEncoder) else None
@@ -96,17 +106,16 @@ def long_texts(model: Model, collection: Collection) -> Mapping[str, int]:
     return prompted_lengths(folder, pairs, model=model.facts.checkpoint, max_length=limit).n_tokens
 
 
-def read_ends(model: Model, documents: Iterable[str]) -> Mapping[str, int]:
-    """Characters of each document that the model reads, of those that are too long for it.
+def read_ends(model: Model, texts: Iterable[str], *, prompt: str | None = None) -> Mapping[str, int]:
+    """Characters of each text that the model reads, of those that are too long for it; by default documents.
 
     Empty where the tokenizer does not say which characters a token stands for.
     """
     limit, folder = model.facts.max_length, _tokenizer_folder(model)
-    tokenizer = None if folder is None else _fast_tokenizer(folder)
-    if limit is None or tokenizer is None:
+    tokenizer = None if folder is None or limit is None else _truncating_tokenizer(folder, limit)
+    if tokenizer is None:
         return {}
-    tokenizer.enable_truncation(limit)
-    listed, prompt = sorted(documents), model.document_prompt
+    listed, prompt = sorted(texts), model.document_prompt if prompt is None else prompt
     encoded = tokenizer.encode_batch([prompt + text for text in listed])
     ends = {text: max(e for _, e in one.offsets) - len(prompt) for text, one in zip(listed, encoded, strict=True)}
     return {text: end for text, end in ends.items() if end < len(text.rstrip())}

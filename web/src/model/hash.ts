@@ -13,6 +13,7 @@ export const VIEWS = [
   'serving',
   'compare',
   'training',
+  'live',
 ] as const;
 export type ViewId = (typeof VIEWS)[number];
 export const LINKS = ['none', 'selected', 'all'] as const;

@@ -10,6 +10,7 @@ import type { Store } from '../state';
 import { CompareView, hasComparisons } from './compare';
 import { Opened } from './document';
 import { FailuresView, hasFailures } from './failures';
+import { LiveView } from './live';
 import { MapView } from './map';
 import { Printing, useStore } from './parts';
 import { PrintedMaps, PrintedQueries } from './printed';
@@ -69,6 +70,7 @@ const VIEWS: Record<ViewId, View> = {
     isSelecting: ({ timeline }) => (timeline?.animations.length ?? 0) > 0,
     isPrinted: true,
   },
+  live: { title: 'Try', Body: LiveView, isShown: ({ live }) => live !== null },
 };
 
 /** The animation of a comparison may show runs that are no epochs of one training. */

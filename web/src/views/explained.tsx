@@ -24,19 +24,63 @@ export const SOURCES: Record<TextRole, string> = {
 
 export function ExplainedTexts(props: { page: Page; explained: Explained; rightScore: number; wrongScore: number }) {
   const { page, explained } = props;
+  const texts = useMemo(
+    () => ({
+      query: textOf(page, explained, 'query'),
+      right: textOf(page, explained, 'right'),
+      wrong: textOf(page, explained, 'wrong'),
+    }),
+    [page, explained],
+  );
+  return (
+    <StruckTexts
+      texts={texts}
+      explained={explained}
+      names={SOURCES}
+      right={
+        <>
+          <Mark isCorrect /> Relevant <span class="number">{fixed(props.rightScore)}</span>
+        </>
+      }
+      wrong={
+        <>
+          <Mark isCorrect={false} /> Stands above it <span class="number">{fixed(props.wrongScore)}</span>
+        </>
+      }
+      effect={(deletion) => <Effect page={page} explained={explained} deletion={deletion} />}
+    />
+  );
+}
+
+/** What is measured of three texts, wherever they come from. */
+export type Measured = Pick<Explained, 'deletions' | 'best' | 'unseen' | 'noise'>;
+
+interface StruckTextsProps {
+  texts: Record<TextRole, string>;
+  explained: Measured;
+  names: Record<TextRole, string>;
+  /** The titles of the two documents. */
+  right: ComponentChildren;
+  wrong: ComponentChildren;
+  effect: (deletion: Deletion) => ComponentChildren;
+}
+
+/** A query and two documents, each word coloured by what leaving it out does. */
+export function StruckTexts(props: StruckTextsProps) {
+  const { texts, explained, names } = props;
   const { deletions } = explained;
   const [struck, setStruck] = useState<number | null>(null);
   const [pointed, setPointed] = useState<number | null>(null);
   useEscape(struck !== null, () => setStruck(null));
   const pieces = useMemo(() => {
-    const cut = (role: TextRole) => cutAt(textOf(page, explained, role), role, deletions);
+    const cut = (role: TextRole) => cutAt(texts[role], role, deletions);
     return { query: cut('query'), right: cut('right'), wrong: cut('wrong') };
-  }, [page, explained]);
+  }, [texts, explained]);
   const most = largestChange([...pieces.query, ...pieces.right, ...pieces.wrong], deletions);
   const words = (role: TextRole) => (
     <Words
       explained={explained}
-      label={`Words of ${SOURCES[role]}`}
+      label={`Words of ${names[role]}`}
       pieces={pieces[role]}
       most={most}
       struck={struck}
@@ -49,36 +93,30 @@ export function ExplainedTexts(props: { page: Page; explained: Explained; rightS
     <section class="explained" aria-label="What leaving words out does">
       <div class="detail-query">{words('query')}</div>
       <div class="versus">
-        <Side isCorrect title="Relevant" score={props.rightScore}>
+        <Side isCorrect title={props.right}>
           {words('right')}
         </Side>
-        <Side isCorrect={false} title="Stands above it" score={props.wrongScore}>
+        <Side isCorrect={false} title={props.wrong}>
           {words('wrong')}
         </Side>
       </div>
       <p class="readout" aria-live="polite">
-        {shown ? (
-          <Effect page={page} explained={explained} deletion={shown} />
-        ) : (
-          'No word helps the relevant document by being left out.'
-        )}
+        {shown ? props.effect(shown) : `No word helps ${names.right} by being left out.`}
       </p>
-      <Legend most={most} />
+      <Legend most={most} names={names} />
       <Unseen explained={explained} />
       <p class="note">
-        The difference is the similarity of the relevant document minus that of the wrong one. Press a word to strike
-        it; each was left out alone, no two at once.
+        The difference is the similarity of {names.right} minus that of {names.wrong}. Press a word to strike it; each
+        was left out alone, no two at once.
       </p>
     </section>
   );
 }
 
-function Side(props: { isCorrect: boolean; title: string; score: number; children: ComponentChildren }) {
+function Side(props: { isCorrect: boolean; title: ComponentChildren; children: ComponentChildren }) {
   return (
     <div class={`versus-side ${props.isCorrect ? 'is-right' : 'is-wrong'}`}>
-      <h3>
-        <Mark isCorrect={props.isCorrect} /> {props.title} <span class="number">{fixed(props.score)}</span>
-      </h3>
+      <h3>{props.title}</h3>
       {props.children}
     </div>
   );
@@ -104,7 +142,7 @@ export function Effect(props: { page: Page; explained: Explained; deletion: Dele
 
 /** A text whose words can be pointed at and struck; one stop of the Tab key, arrows from word to word. */
 function Words(props: {
-  explained: Explained;
+  explained: Measured;
   label: string;
   pieces: TextPiece[];
   most: number;
@@ -155,7 +193,7 @@ function Words(props: {
   );
 }
 
-type PiecesProps = { explained: Explained; most: number; struck: number | null; reached: number | null };
+type PiecesProps = { explained: Measured; most: number; struck: number | null; reached: number | null };
 
 function Pieces({ pieces, ...same }: PiecesProps & { pieces: TextPiece[] }) {
   return (
@@ -204,7 +242,7 @@ function Word(props: PiecesProps & { text: string; deletion: number; label?: str
 }
 
 /** The colours with the changes at which they begin. */
-function Legend({ most }: { most: number }) {
+function Legend({ most, names }: { most: number; names: Record<TextRole, string> }) {
   const at = (level: number) => Math.sign(level) * STEPS[Math.abs(level) - 1] * most;
   const swatch = (level: number) => (
     <span
@@ -217,18 +255,20 @@ function Legend({ most }: { most: number }) {
   );
   return (
     <p class="deletion-legend note">
-      <span>Leaving it out helps the wrong document</span>
+      <span>Leaving it out helps {names.wrong}</span>
       <span>{[-3, -2, -1].map(swatch)}</span>
       <span>{[1, 2, 3].map(swatch)}</span>
-      <span>the relevant one,</span>
-      <span>
-        <b>bold</b> where it is then first
-      </span>
+      <span>{names.right}</span>
+      {names === SOURCES && (
+        <span>
+          <b>bold</b> where it is then first
+        </span>
+      )}
     </p>
   );
 }
 
-function Unseen({ explained: { unseen, noise } }: { explained: Explained }) {
+function Unseen({ explained: { unseen, noise } }: { explained: Measured }) {
   if (unseen.length === 0) return null;
   return (
     <p class="note">

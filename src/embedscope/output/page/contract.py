@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 from embedscope.result import BestOfMany, Comparison, Estimate, LevelShift, Metric, Result, SeveralSets, TypeChange
 
 Table = dict[str, Any]
+Finite = Annotated[float, "finite"]
 
 
 class Numbers(TypedDict):
@@ -231,6 +232,104 @@ class ExplanationColumns(TypedDict):
     puts_right_first: Numbers
 
 
+class LiveFacts(TypedDict):
+    """What a server that answers queries says of itself; similarity is cosine or dot."""
+
+    model: str
+    n_documents: int
+    max_length: int | None
+    similarity: str
+    most_query_characters: int
+    most_document_characters: int
+
+
+class LivePlace(TypedDict):
+    """Where a document stands in a ranking."""
+
+    score: Finite
+    rank: int
+
+
+class LiveDocument(LivePlace):
+    """A document of an answer.
+
+    is_relevant is null where the query is none of the test set; read counts the UTF-16 code units of the text that the
+    model reads, null for all.
+    """
+
+    row: int
+    id: str
+    text: str
+    n_relevant_to: int
+    is_relevant: bool | None
+    read: int | None
+
+
+class LiveRelevant(TypedDict):
+    """A relevant document of a query of the test set: now, and under the query as it stands there."""
+
+    document: LiveDocument
+    before: LivePlace
+
+
+class LiveQuery(TypedDict):
+    """A query of the test set, and its score with the one that was typed in."""
+
+    id: str
+    text: str
+    score: Finite
+
+
+class LiveAnswer(TypedDict):
+    """The documents for a query; test_query is the query of the test set that it is, or of which it is another version.
+
+    places has x and y on each map.
+    """
+
+    query: str
+    read: int | None
+    documents: list[LiveDocument]
+    test_query: LiveQuery | None
+    relevant: list[LiveRelevant]
+    nearest: LiveQuery | None
+    places: dict[str, Annotated[list[float], "finite"]]
+
+
+class LiveMoved(TypedDict):
+    """Where a document stands as it is, and with its text changed."""
+
+    document: str
+    read: int | None
+    before: LivePlace
+    after: LivePlace
+
+
+class LiveDeletion(TypedDict):
+    """A span that was left out; change is that of the difference first minus second."""
+
+    role: str
+    start: int
+    end: int
+    change: Finite
+
+
+class LiveWords(TypedDict):
+    """What leaving out words of a query and of two documents (right: the first, wrong: the second) does."""
+
+    difference: Finite
+    noise: Finite
+    unseen: list[str]
+    deletions: list[LiveDeletion]
+
+
+class LivePayload(TypedDict):
+    """What the page of a server without a report draws: the live view alone."""
+
+    kind: Literal["embedscope-live"]
+    page_version: Literal[1]
+    live: LiveFacts
+
+
 class Payload(TypedDict):
     """What the interactive page of embedscope draws: report.json, and columns beside it."""
 
@@ -246,6 +345,7 @@ class Payload(TypedDict):
     explanations: NotRequired[ExplanationColumns | None]
     compare: NotRequired[CompareSection | None]
     timeline: NotRequired[TimelineSection | None]
+    live: NotRequired[LiveFacts | None]
 
 
 class SetsPayload(TypedDict):

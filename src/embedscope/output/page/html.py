@@ -46,7 +46,7 @@ _PAGE = """\
 """
 
 
-def render(payload: Mapping[str, Any], *, title: str) -> str:
+def render(payload: Mapping[str, Any], *, title: str, is_served: bool = False) -> str:
     """The whole page as text, to be written as UTF-8.
 
     Parameters
@@ -55,6 +55,8 @@ def render(payload: Mapping[str, Any], *, title: str) -> str:
         What :func:`embedscope.output.page.payload.page_payload` or `sets_payload` returns.
     title : str
         Of the browser's tab; any text.
+    is_served : bool
+        Whether the page comes from a server, which it may ask; a file may ask nobody.
 
     Returns
     -------
@@ -74,7 +76,7 @@ def render(payload: Mapping[str, Any], *, title: str) -> str:
         "This page draws itself with JavaScript, which is switched off; the numbers stand in report.json."
     )
     return _PAGE.format(
-        policy=content_security_policy(script, style),
+        policy=content_security_policy(script, style, is_served=is_served),
         version=as_text(str(report.get("embedscope_version", ""))),
         title=as_text(title),
         style=style,
@@ -94,9 +96,14 @@ def render_run_folder(folder: str | Path) -> str:
     DataFormatError
         If ``page.json`` is not the payload of a page, or of a version that this program does not know.
     """
-    require_complete(Path(folder))
-    payload = _read_payload(Path(folder) / PAGE_FILE)
+    payload = read_page(folder)
     return render(payload, title=page_title(payload["report"]))
+
+
+def read_page(folder: str | Path) -> dict[str, Any]:
+    """The payload of the page of a run; raises as `render_run_folder`."""
+    require_complete(Path(folder))
+    return _read_payload(Path(folder) / PAGE_FILE)
 
 
 def page_title(report: Mapping[str, Any]) -> str:
@@ -116,12 +123,19 @@ def as_data_block(payload: Mapping[str, Any]) -> str:
     return to_json(payload).translate(_ESCAPES)
 
 
-def content_security_policy(script: str, style: str) -> str:
-    """The policy under which only ``script`` and ``style`` run, and nothing is requested."""
+def content_security_policy(script: str, style: str, *, is_served: bool = False) -> str:
+    """The policy under which only ``script`` and ``style`` run, and nothing is requested but of the page's server."""
+    connect = "connect-src 'self'; " if is_served else ""
     return (
         f"default-src 'none'; script-src '{_source_hash(script)}'; style-src '{_source_hash(style)}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
+        f"{connect}base-uri 'none'; form-action 'none'"
     )
+
+
+def policy_of_served_page() -> str:
+    """The policy of a page that is rendered with ``is_served``, for a header: no other page may frame it."""
+    script, style = _bundled("embedscope.js"), _bundled("embedscope.css")
+    return f"{content_security_policy(script, style, is_served=True)}; frame-ancestors 'none'"
 
 
 def _source_hash(text: str) -> str:
@@ -138,7 +152,7 @@ def as_text(text: str) -> str:
     return html.escape(text.encode("utf-8", "replace").decode())
 
 
-def _read_payload(path: Path) -> Any:
+def _read_payload(path: Path) -> dict[str, Any]:
     try:
         payload = read_json(path, most_bytes=MOST_PAGE_BYTES)
     except FileNotFoundError:

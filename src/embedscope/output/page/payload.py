@@ -359,7 +359,7 @@ def _explanations(explanations: Explanations, result: Result, place: IntArray) -
     deletions = [deletion for failure in failures for deletion in failure.deletions]
     spans: list[IntArray] = []
     for failure in failures:
-        offsets = {role: _utf16_offsets(failure.text(role, result.queries, result.documents)) for role in TEXT_ROLES}
+        offsets = {role: utf16_offsets(failure.text(role, result.queries, result.documents)) for role in TEXT_ROLES}
         spans.extend(offsets[each.role][[each.start, each.end]] for each in failure.deletions)
     start, end = np.array(spans, dtype=np.int64).reshape(-1, 2).T
     return {
@@ -376,6 +376,6 @@ def _explanations(explanations: Explanations, result: Result, place: IntArray) -
     }
 
 
-def _utf16_offsets(text: str) -> IntArray:
+def utf16_offsets(text: str) -> IntArray:
     """How many UTF-16 code units stand before each place between characters of ``text``: from 0 to its length."""
     return np.cumsum([0, *(2 if character > "\uffff" else 1 for character in text)])
