@@ -42,14 +42,14 @@ MOST_BYTES = 300_000
 
 def images(work: Path) -> dict[str, bytes]:
     """The content of every picture by its name; ``work`` holds the runs that they are of."""
-    demo, base, course = work / "demo", work / "base", work / "course"
+    demo, base, epochs = work / "demo", work / "base", work / "epochs"
     run("demo", "--output", demo)
-    judged = ["--data", sample_path("test"), "--train", sample_path("train"), "--attributes", PACK]
+    measured = ["--data", sample_path("test"), "--train", sample_path("train"), "--attributes", PACK]
     card = ["--card", work / "card.png"]
-    run("visualize", "--checkpoint", packaged_model(), *judged, "--dpi", 110, "--output", base, *card)
+    run("visualize", "--checkpoint", packaged_model(), *measured, "--dpi", 110, "--output", base, *card)
     checkpoints = [next((demo / "checkpoints").glob(f"*epoch{epoch}.pt")) for epoch in EPOCHS]
-    run("compare", *checkpoints, "--data", sample_path("valid"), "--dpi", 100, "--output", course)
-    files = {name: base / f"{name}.png" for name in OF_BASE} | {name: course / f"{name}.png" for name in OF_EPOCHS}
+    run("compare", *checkpoints, "--data", sample_path("valid"), "--dpi", 100, "--output", epochs)
+    files = {name: base / f"{name}.png" for name in OF_BASE} | {name: epochs / f"{name}.png" for name in OF_EPOCHS}
     files |= {"training_curves": demo / "checkpoints" / "training_curves.png", "card": work / "card.png"}
     found = {name: packed(narrowed(Image.open(file))) for name, file in files.items()}
     return found | screenshots(base / "report.html", VIEWS)

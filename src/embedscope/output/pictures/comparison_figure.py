@@ -30,7 +30,7 @@ def draw_metric_comparison(runs: Mapping[str, Scored], comparison: RunComparison
     """Each metric of each run with its 95 % interval; the reference stands first and in grey."""
     names = [comparison.reference, *comparison.candidates]
     labels = _labels(names, (_WIDTH - _LEFT - _RIGHT - 0.5) * 72, style.BODY_SIZE)
-    room = (_WIDTH - 2 * style.MARGIN) * 72
+    limit = (_WIDTH - 2 * style.MARGIN) * 72
     metrics = [metric for metric in METRICS if metric in runs[comparison.reference].metrics]
     row = _GROUP_HEIGHT + 0.16 * len(names)
     bottom = _BOTTOM + _LEGEND_ROW * len(names)
@@ -42,7 +42,7 @@ def draw_metric_comparison(runs: Mapping[str, Scored], comparison: RunComparison
         _WIDTH,
         height,
         "Metrics of each run",
-        size + abridged(labels[comparison.reference], room - width_of(size), width_of),
+        size + abridged(labels[comparison.reference], limit - width_of(size), width_of),
         "Lines are 95 % intervals of each run alone; the paired test says whether two runs differ",
     )
     axes = style.axes_at(figure, _LEFT, bottom, _WIDTH - _LEFT - _RIGHT, row * len(metrics))
@@ -93,8 +93,8 @@ def draw_rank_slopes(runs: Mapping[str, Scored], comparison: RunComparison, cand
     lost, gained = comparison.lost[candidate], comparison.gained[candidate]
     pair = (comparison.reference, candidate)
     between = " (left) against ", " (right)"
-    room = (_SLOPES_WIDTH - 2 * style.MARGIN) * 72 - measure(style.SUBTITLE_SIZE)("".join(between))
-    left, right = _labels(pair, room / 2, style.SUBTITLE_SIZE).values()
+    limit = (_SLOPES_WIDTH - 2 * style.MARGIN) * 72 - measure(style.SUBTITLE_SIZE)("".join(between))
+    left, right = _labels(pair, limit / 2, style.SUBTITLE_SIZE).values()
     figure = style.titled_figure(
         _SLOPES_WIDTH,
         _SLOPES_HEIGHT,

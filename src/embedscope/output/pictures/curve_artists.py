@@ -122,8 +122,8 @@ def _label_ends(axes: Axes, x: Float64Array, curves: Mapping[str, Float64Array])
     points = axes.transData.transform([(x[-1], ends[name]) for name in order])  # in pixels, whatever the scale
     places = axes.transAxes.inverted().transform(points)[:, 1] * height_points
     spread = _apart(places, style.SMALL_SIZE * 1.25, height_points)
-    room = _RIGHT * 72 - _TO_NAME - 2
-    shown = dict(zip(order, names_apart(order, room, measure(style.SMALL_SIZE)), strict=True))
+    limit = _RIGHT * 72 - _TO_NAME - 2
+    shown = dict(zip(order, names_apart(order, limit, measure(style.SMALL_SIZE)), strict=True))
     for name, place, wanted in zip(order, spread, places, strict=True):
         colour = COLOURS[list(curves).index(name) % len(COLOURS)]
         at = (x[np.isfinite(curves[name])][-1], ends[name])

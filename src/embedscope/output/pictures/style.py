@@ -178,12 +178,12 @@ def titled_figure(width: float, height: float, title: str, *subtitles: str) -> F
     figure = Picture(figsize=(width, height))
     FigureCanvasAgg(figure)
     left = MARGIN / width
-    room = (width - 2 * MARGIN) * 72
-    title = ellipsis(title, room, measure(TITLE_SIZE, is_bold=True))
+    limit = (width - 2 * MARGIN) * 72
+    title = ellipsis(title, limit, measure(TITLE_SIZE, is_bold=True))
     figure.text(left, 1 - 0.30 / height, title, fontsize=TITLE_SIZE, weight="bold", va="top", gid="title")
     for line, subtitle in enumerate(subtitles):
         y = 1 - (0.66 + 0.20 * line) / height
-        subtitle = ellipsis(subtitle, room, measure(SUBTITLE_SIZE))
+        subtitle = ellipsis(subtitle, limit, measure(SUBTITLE_SIZE))
         figure.text(left, y, subtitle, fontsize=SUBTITLE_SIZE, color=MUTED, va="top", gid="subtitle")
     return figure
 

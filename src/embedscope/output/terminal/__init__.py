@@ -50,7 +50,7 @@ from embedscope.result.formatting import count, tensor_words, verdict_line
 class Terminal:
     """Prints steps, progress, results and the verdict; ``quiet`` silences all but errors, ``verbose`` adds tables.
 
-    ``breaks_silence``: unless quiet or for JSON, what goes on is told where a step says nothing for long.
+    ``breaks_silence``: unless quiet or for JSON, what goes on is named where a step says nothing for long.
     """
 
     def __init__(
@@ -80,8 +80,8 @@ class Terminal:
     @contextmanager
     def progress(self, title: str, *, unit: str) -> Iterator[ProgressCallback]:
         """Progress with rate and time left while the block runs; yields the callback that moves it."""
-        is_told = self._breaks_silence and not self._notes.is_terminal  # a bar says enough
-        with SILENCE.inside(title if is_told else None), progress_on(self._notes, title, unit=unit) as advance:
+        has_notices = self._breaks_silence and not self._notes.is_terminal  # a bar says enough
+        with SILENCE.inside(title if has_notices else None), progress_on(self._notes, title, unit=unit) as advance:
             yield advance
 
     def fact(self, name: str, text: str) -> None:
