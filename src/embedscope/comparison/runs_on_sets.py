@@ -52,7 +52,7 @@ from embedscope.result import (
     Verdict,
     extended,
 )
-from embedscope.result.formatting import number, with_interval
+from embedscope.result.formatting import estimate
 from embedscope.result.saved_run import folders_of_sets
 from embedscope.result.several_sets import SHOWN
 from embedscope.settings import SET, Settings
@@ -95,8 +95,8 @@ class SetRuns:
 
     def __repr__(self) -> str:
         """The verdict, and the mean over the sets."""
-        mean, word = self.macro.metrics[SHOWN], self.verdict.outcome.value.upper()
-        return f"{word} <SetRuns of {len(self.results)} sets: mean {SHOWN} {with_interval(number(mean.value), mean)}>"
+        mean, word = estimate(self.macro.metrics[SHOWN]), self.verdict.outcome.value.upper()
+        return f"{word} <SetRuns of {len(self.results)} sets: mean {SHOWN} {mean}>"
 
     def _repr_html_(self) -> str:
         """The summary: each set on a line. The page of one is ``results[name]``."""

@@ -46,6 +46,8 @@ def test_a_saved_run_is_read_again_with_its_verdict_queries_and_page(result: Sho
     assert old.page() == (tmp_path / "report.html").read_text(encoding="utf-8") == result.page()
     with pytest.raises(InvalidOptionError, match="copy that folder"):
         old.save(tmp_path / "again")
+    (tmp_path / "page.json").write_text('{"kind": "embedscope-page", "page_version": 99}')
+    assert "this program draws version 1" in old._repr_html_()
     (tmp_path / "page.json").unlink()
     assert "There is no page.json" in old._repr_html_()
     with pytest.raises(InvalidOptionError, match=r"no page\.json"):

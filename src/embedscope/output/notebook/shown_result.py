@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from embedscope.errors import InvalidOptionError
+from embedscope.errors import InputError, InvalidOptionError
 from embedscope.output.notebook.plots import Plots
 from embedscope.output.notebook.shown_tables import ShownDocuments, ShownPoints, ShownQueries
 from embedscope.result import Mapped, Result
@@ -103,10 +103,14 @@ class ShownResult(Result):
         return Result.__repr__(self).replace(type(self).__name__, Result.__name__, 1)
 
     def _repr_html_(self) -> str:
-        """The summary, and the page in its frame."""
-        from embedscope.output.notebook.summary_html import framed, summary_of
+        """The summary, and the page in its frame, or why there is none."""
+        from embedscope.output.notebook.summary_html import framed, line, summary_of
 
-        return f"<div>{summary_of(self)}{framed(self.page())}</div>"
+        try:
+            frame = framed(self.page())
+        except InputError as error:  # the page of another version: the summary is shown all the same
+            frame = line(str(error))
+        return f"<div>{summary_of(self)}{frame}</div>"
 
 
 def tables_of(stage: Mapped, saved: Any = None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from embedscope.output.page.html import as_text
 from embedscope.output.page.payload import page_payload
 from embedscope.output.terminal.summary import METRICS, N_FINDINGS
 from embedscope.result import Comparison, Metric, Result, SeveralSets, Verdict, VerdictOutcome, run_label
-from embedscope.result.formatting import count, difference, interval, number, queries_of, with_interval
+from embedscope.result.formatting import count, difference, estimate, interval, number, queries_of, with_interval
 from embedscope.result.report import report
 from embedscope.result.several_sets import SHOWN
 from embedscope.units import format_bytes
@@ -48,7 +48,7 @@ def summary_of(result: Result) -> str:
     data = result.data
     metrics = [result.metrics[name] for name in METRICS if name in result.metrics]
     what = f"{run_label(result.model.checkpoint)}: {queries_of(data)}, {count(data.n_documents, 'document')}"
-    return "".join([_head(result.verdict), _line(what), _figures(metrics), _to_do(result)])
+    return "".join([_head(result.verdict), line(what), _figures(metrics), _to_do(result)])
 
 
 def comparison_summary(result: Result, rows: Sequence[Comparison], names: Mapping[str, str]) -> str:
@@ -70,8 +70,7 @@ def sets_summary(found: SeveralSets) -> str:
         )
         for each in found.sets
     ]
-    mean = found.macro.metrics[SHOWN]
-    rows.append(("mean over the sets", "", with_interval(number(mean.value), mean), found.verdict.outcome.value))
+    rows.append(("mean over the sets", "", estimate(found.macro.metrics[SHOWN]), found.verdict.outcome.value))
     return _head(found.verdict) + table(("set", "queries", f"{SHOWN} [95 % interval]", "verdict"), rows)
 
 
@@ -98,7 +97,7 @@ def framed(page: str | None) -> str:
     """The page in its frame; a sentence where there is none, or it is too large."""
     reason = why_no_frame(page)
     if page is None or reason is not None:
-        return f"<p>{as_text(str(reason))}</p>"
+        return line(str(reason))
     return (
         f'<iframe srcdoc="{as_text(page)}" sandbox="{SANDBOX}" loading="lazy" title="The report" '
         f'width="100%" height="{FRAME_HEIGHT}" style="border:1px solid #8888; border-radius:4px"></iframe>'
@@ -125,10 +124,11 @@ def _to_do(result: Result) -> str:
         return ""
     lines = (f'<li dir="auto"><b>{as_text(_sentence(each.title))}</b><br>{as_text(each.action)}</li>' for each in found)
     more = f" ({len(found)} of {len(result.findings)})" if len(found) < len(result.findings) else ""
-    return _line(f"What to do, the greatest gain first{more}:") + f'<ol style="{_LIST}">{"".join(lines)}</ol>'
+    return line(f"What to do, the greatest gain first{more}:") + f'<ol style="{_LIST}">{"".join(lines)}</ol>'
 
 
-def _line(text: str) -> str:
+def line(text: str) -> str:
+    """A sentence, escaped, in a paragraph of its own."""
     return f'<p style="{_SPACED}">{as_text(text)}</p>'
 
 
@@ -139,9 +139,9 @@ def _sentence(text: str) -> str:
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table of texts, which are escaped; nothing without rows."""
 
-    def line(tag: str, cells: Sequence[str]) -> str:
+    def row_of(tag: str, cells: Sequence[str]) -> str:
         made = (f'<{tag} dir="auto" style="{_CELL}">{as_text(cell)}</{tag}>' for cell in cells)
         return f"<tr>{''.join(made)}</tr>"
 
-    body = "".join(line("td", row) for row in rows)
-    return f"<table><thead>{line('th', head)}</thead><tbody>{body}</tbody></table>" if body else ""
+    body = "".join(row_of("td", row) for row in rows)
+    return f"<table><thead>{row_of('th', head)}</thead><tbody>{body}</tbody></table>" if body else ""
