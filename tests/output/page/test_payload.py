@@ -394,19 +394,3 @@ def test_columns_of_the_data_file_are_in_it_where_they_have_few_values() -> None
         "id": (["a", "b", "c", "d"], [0, 1, 2, 3]),
         "channel": (["app", "web"], [1, 0, -1, 0]),
     }
-
-
-def test_columns_of_many_values_are_in_it_where_they_are_numbers() -> None:
-    found = many_points(80, 40)
-    n = len(found.queries.ids)
-    metadata = {
-        "price": tuple(None if row == 3 else str(row / 4) for row in range(n)),
-        "id": tuple(f"row {row}" for row in range(n)),
-        "odd": tuple("nan" if row == 0 else str(row) for row in range(n)),
-    }
-    result = replace(found, queries=replace(found.queries, metadata=metadata))
-    [column] = page.page_payload(result)["queries"]["measured"]
-    assert column["name"] == "price"
-    values = numbers(column["values"])
-    assert np.flatnonzero(np.isnan(values)).tolist() == [3]
-    np.testing.assert_array_equal(np.delete(values, 3), np.delete(np.arange(n) / 4, 3))
