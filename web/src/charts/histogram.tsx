@@ -207,14 +207,14 @@ function Ticks({ column, x }: { column: NumberColumn; x: (place: number) => numb
   const [least, most] = [ends[0], ends[ends.length - 1]];
   const isGrowing = ends.length > 2 && most - ends[ends.length - 2] > 1.5 * (ends[1] - least);
   const shown: { at: number; text: string }[] = [];
+  const isFree = (at: number, text: string) =>
+    shown.every((other) => Math.abs(at - other.at) > (LETTER * (text.length + other.text.length)) / 2 + GAP);
   if (edges.length > ends.length) shown.push({ at: x(edges.length - 1.5), text: 'none' });
-  for (const value of isGrowing ? GROWING : rounds(least, most, 3)) {
-    const isInside = (isWhole ? value > least : value >= least) && value <= most;
+  for (const value of isGrowing ? GROWING : rounds(least, most)) {
+    const isInside = (isWhole ? value > least && Number.isInteger(value) : value >= least) && value <= most;
     const at = x(placeOf(isWhole ? value - 0.5 : value, edges));
-    if (!isInside || (isWhole && !Number.isInteger(value)) || shown.some((other) => Math.abs(at - other.at) < APART)) {
-      continue;
-    }
-    shown.push({ at, text: isWhole ? column.format(value) : String(value) });
+    const text = isWhole ? column.format(value) : String(value);
+    if (isInside && isFree(at, text)) shown.push({ at, text });
   }
   return shown.map(({ at, text }) => (
     <text key={text} class="tick" x={at} y={BOTTOM + 14}>
@@ -223,6 +223,8 @@ function Ticks({ column, x }: { column: NumberColumn; x: (place: number) => numb
   ));
 }
 
-const APART = 26;
+/** Pixels of a figure under the axis, and between two values. */
+const LETTER = 7;
+const GAP = 6;
 const POWERS = [0, 1, 2, 3, 4, 5, 6].map((exponent) => 10 ** exponent);
 const GROWING = [...POWERS, ...POWERS.map((power) => 3 * power), ...POWERS.map((power) => 2 * power)];
