@@ -87,15 +87,17 @@ export function createStore(page: Page, window: Window): Store {
   return store;
 }
 
-/** Browsers refuse an address that changes more often than about three times a second for long. */
-const ADDRESS_PAUSE_MS = 300;
+/** Browsers refuse an address that changes more than 100 times in 30 s: so many at once, then one in so long. */
+const BURST = 20;
+const PAUSE_MS = 400;
 
-/** A writer of addresses: a new view is a step of the history and written at once; a drag writes now and then. */
+/** A writer of addresses: a new view is a step of the history; a drag writes now and then, and at its end. */
 function addressWriter(window: Window): (hash: string, isStep: boolean) => void {
+  let [left, since] = [BURST, performance.now()];
   let waiting: string | null = null;
-  let isPausing = false;
   const write = (hash: string, isStep: boolean) => {
     waiting = null;
+    left--;
     try {
       if (isStep) window.history.pushState(null, '', hash);
       else window.history.replaceState(null, '', hash);
@@ -103,20 +105,15 @@ function addressWriter(window: Window): (hash: string, isStep: boolean) => void 
       // Some browsers refuse this for a file: the page works without an address.
     }
   };
-  const pause = () => {
-    isPausing = true;
-    setTimeout(() => {
-      isPausing = false;
-      if (waiting === null) return;
-      write(waiting, false);
-      pause();
-    }, ADDRESS_PAUSE_MS);
+  const later = () => {
+    if (waiting !== null) write(waiting, false);
   };
   return (hash, isStep) => {
+    const now = performance.now();
+    [left, since] = [Math.min(BURST, left + (now - since) / PAUSE_MS), now];
+    if (isStep || left >= 1) return write(hash, isStep);
+    if (waiting === null) setTimeout(later, PAUSE_MS);
     waiting = hash;
-    if (isPausing && !isStep) return;
-    write(hash, isStep);
-    if (!isPausing) pause();
   };
 }
 

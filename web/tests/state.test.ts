@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Page } from '../src/contract';
 import { fromHash, toHash } from '../src/model/hash';
 import { type Facets, NO_FACETS, select } from '../src/model/selection';
@@ -191,6 +191,21 @@ describe('the store', () => {
     const store = createStore(await golden(), fakeWindow(hash) as unknown as Window);
     expect(store.get()).toMatchObject({ map: 1, candidate: 0, epoch: 0, facets: NO_FACETS });
     expect(store.get()).toMatchObject({ sort: 'lead', isDescending: false, columns: null });
+  });
+
+  it('writes the address of a long drag now and then, and where it ends', async () => {
+    vi.useFakeTimers();
+    const window = fakeWindow('');
+    const store = createStore(await golden(), window as unknown as Window);
+    const written = vi.spyOn(window.history, 'replaceState');
+    for (let i = 0; i < 200; i++) {
+      store.set({ threshold: i / 200 });
+      vi.advanceTimersByTime(16);
+    }
+    expect(written.mock.calls.length).toBeLessThan(40);
+    vi.runAllTimers();
+    expect(window.location.hash).toBe('#verdict?threshold=0.995');
+    vi.useRealTimers();
   });
 
   it('works where the browser refuses an address', async () => {

@@ -7,6 +7,7 @@ import itertools
 import json
 import zlib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -394,3 +395,8 @@ def test_columns_of_the_data_file_are_in_it_where_they_have_few_values() -> None
         "id": (["a", "b", "c", "d"], [0, 1, 2, 3]),
         "channel": (["app", "web"], [1, 0, -1, 0]),
     }
+
+
+def test_the_page_knows_the_text_that_stands_for_documents_of_a_run_without_one() -> None:
+    contract = Path(__file__).parents[3] / "web" / "src" / "contract.ts"
+    assert f"'{page.FOREIGN_TEXT}'" in contract.read_text(encoding="utf-8")

@@ -200,20 +200,31 @@ function placeAfter(key: string, place: number, column: NumberColumn): number | 
   return moves[key]?.() ?? null;
 }
 
-/** A few values under the axis: round ones, or powers of ten where the bins grow. */
+/** A few values under the axis: round ones, or powers of ten and what has room between them where the bins grow. */
 function Ticks({ column, x }: { column: NumberColumn; x: (place: number) => number }) {
   const { edges, isWhole } = column;
   const ends = edges.filter(Number.isFinite);
   const [least, most] = [ends[0], ends[ends.length - 1]];
   const isGrowing = ends.length > 2 && most - ends[ends.length - 2] > 1.5 * (ends[1] - least);
-  const wanted = isGrowing ? [1, 10, 100, 1000, 10_000, 100_000] : rounds(least, most, 3);
-  const values = wanted.filter((value) => value >= least && value <= most && (!isWhole || Number.isInteger(value)));
-  const words = (value: number) => (isWhole ? column.format(value) : String(value));
-  const shown = values.map((value) => ({ at: placeOf(isWhole ? value - 0.5 : value, edges), text: words(value) }));
-  if (edges.length > ends.length) shown.push({ at: edges.length - 1.5, text: 'none' });
+  const shown: { at: number; text: string }[] = [];
+  const isFree = (at: number, text: string) =>
+    shown.every((other) => Math.abs(at - other.at) > (LETTER * (text.length + other.text.length)) / 2 + GAP);
+  if (edges.length > ends.length) shown.push({ at: x(edges.length - 1.5), text: 'none' });
+  for (const value of isGrowing ? GROWING : rounds(least, most)) {
+    const isInside = (isWhole ? value > least && Number.isInteger(value) : value >= least) && value <= most;
+    const at = x(placeOf(isWhole ? value - 0.5 : value, edges));
+    const text = isWhole ? column.format(value) : String(value);
+    if (isInside && isFree(at, text)) shown.push({ at, text });
+  }
   return shown.map(({ at, text }) => (
-    <text key={text} class="tick" x={x(at)} y={BOTTOM + 14}>
+    <text key={text} class="tick" x={at} y={BOTTOM + 14}>
       {text.replace('-', '\u2212')}
     </text>
   ));
 }
+
+/** Pixels of a figure under the axis, and between two values. */
+const LETTER = 7;
+const GAP = 6;
+const POWERS = [0, 1, 2, 3, 4, 5, 6].map((exponent) => 10 ** exponent);
+const GROWING = [...POWERS, ...POWERS.map((power) => 3 * power), ...POWERS.map((power) => 2 * power)];

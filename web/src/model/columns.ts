@@ -175,6 +175,15 @@ const isWholeOrNone = (value: number) => Number.isNaN(value) || Number.isInteger
 const plainNumber = (value: number) =>
   Number.isFinite(value) ? String(Number(value.toPrecision(6))).replace('-', '\u2212') : fixed(value);
 
+/** From this multiple of the median on the greatest value would leave most queries in one even bin or two. */
+const SKEWED = 8;
+
+/** The median of the values, at the place of the middle one. */
+function middleOf(values: Float32Array): number {
+  const known = values.filter((value) => !Number.isNaN(value)).sort();
+  return known[known.length >> 1];
+}
+
 function numberColumn(
   values: Float32Array,
   named: Named,
@@ -186,7 +195,7 @@ function numberColumn(
     if (value === Infinity) isEndless = true;
     else if (!Number.isNaN(value)) [least, most] = [Math.min(least, value), Math.max(most, value)];
   }
-  const grows = isGrowing ?? (isWhole && least >= 0 && most > 20 * Math.max(least, 10));
+  const grows = isGrowing ?? (least >= 0 && (isWhole || most > 100) && most > SKEWED * middleOf(values));
   let edges: number[] = [];
   if (least < most) edges = grows ? roundEdges(least, most) : linearEdges(least, most, isWhole);
   if (isEndless) edges = [...(edges.length > 0 ? edges : [0, Math.max(1, most)]), Infinity];

@@ -1,6 +1,6 @@
 /** A button that opens a small box under itself, closed by Esc and by leaving it. */
 import type { ComponentChildren } from 'preact';
-import { useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 /** Room that a box keeps to the edge of the window. */
 const EDGE = 8;
@@ -17,6 +17,10 @@ export function Menu(props: {
   const { label, sign, className = '', width = 260, children } = props;
   const box = useRef<HTMLDetailsElement>(null);
   const [place, setPlace] = useState<{ left: number; top: number; height: number } | null>(null);
+  const isOpen = place !== null;
+  useLayoutEffect(() => {
+    if (isOpen) box.current?.querySelector('input')?.focus();
+  }, [isOpen]);
   const close = () => box.current?.removeAttribute('open');
   const open = () => {
     const button = box.current?.getBoundingClientRect();

@@ -61,7 +61,10 @@ const DEFAULTS = ['text', 'rank', 'margin', 'lead', 'wrong', 'type', MODE];
 /** Those of them that give way where there is no room, in this order. */
 const GIVING_WAY = ['margin', 'wrong', 'type', MODE];
 
-const defaultsOf = (page: Page) => DEFAULTS.filter((id) => columnsOf(page).has(id));
+const defaultsOf = (page: Page) => {
+  const hasNegatives = page.queries.margin.some((margin) => !Number.isNaN(margin));
+  return DEFAULTS.filter((id) => columnsOf(page).has(id) && (id !== 'margin' || hasNegatives));
+};
 
 /** Room for the mark, between columns and at the sides. */
 const MARK = 36;

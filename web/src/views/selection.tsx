@@ -1,5 +1,6 @@
 /** The selection that all views share: what narrows it, how much is left, and a way to take it along. */
 import type { ComponentChildren } from 'preact';
+import { useId } from 'preact/hooks';
 import type { Page } from '../contract';
 import { colour } from '../model/colouring';
 import { columnsOf } from '../model/columns';
@@ -75,10 +76,11 @@ function Chips({ store }: { store: Store }) {
 }
 
 function Chip({ onRemove, children }: { onRemove: () => void; children: ComponentChildren }) {
+  const id = useId();
   return (
     <span class="chip">
-      <span>{children}</span>
-      <button type="button" aria-label="Remove this filter" onClick={onRemove}>
+      <span id={id}>{children}</span>
+      <button type="button" aria-label="Remove this filter" aria-describedby={id} onClick={onRemove}>
         ×
       </button>
     </span>
