@@ -23,6 +23,7 @@ WHAT_AXE_FINDS = """async only => {
     return violations.flatMap(worded);
 }"""
 
+WIDE = 1440
 OPENED = ("queries?query=q1", "queries?document=d1", "map?query=q1&colour=outcome", "map?document=d1")
 PAGES: dict[str, tuple[Any, tuple[str, ...]]] = {
     "single": (tiny.payload, (*EVERY_VIEW[:-1], *OPENED)),
@@ -53,7 +54,7 @@ def views(open_report: Opener, name: str, **options: Any) -> Iterator[tuple[str,
 
 
 @EACH_PAGE
-@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("width", [390, WIDE])
 def test_axe_finds_nothing_in_any_view_light_or_dark(open_report: Opener, name: str, width: int) -> None:
     if not AXE.is_file():
         absent("axe-core is not installed (cd web && npm ci)")
@@ -62,9 +63,10 @@ def test_axe_finds_nothing_in_any_view_light_or_dark(open_report: Opener, name: 
     for view, report in views(open_report, name, viewport={"width": width, "height": 844}, color_scheme="light"):
         report.page.evaluate(source)
         found += [f"{view}, {fault}" for fault in report.page.evaluate(WHAT_AXE_FINDS, None)]
-        report.page.emulate_media(color_scheme="dark")
-        found += [f"{view}, dark, {fault}" for fault in report.page.evaluate(WHAT_AXE_FINDS, ["color-contrast"])]
-        report.page.emulate_media(color_scheme="light")
+        if width == WIDE:  # colours do not depend on the width
+            report.page.emulate_media(color_scheme="dark")
+            found += [f"{view}, dark, {fault}" for fault in report.page.evaluate(WHAT_AXE_FINDS, ["color-contrast"])]
+            report.page.emulate_media(color_scheme="light")
     assert found == []
 
 

@@ -55,3 +55,14 @@ def test_a_printed_file_has_the_pages_of_the_maps(open_report: Opener) -> None:
     report = open_report(tiny.payload(), "verdict")
     assert len(report.page.pdf()) > 20_000
     assert report.complaints == []
+
+
+@pytest.mark.parametrize("made", [tiny.payload, tiny.comparison_payload, tiny.training_payload])
+def test_paper_cuts_no_chart_and_shows_the_interval_of_every_metric(open_report: Opener, made: Any) -> None:
+    page = open_report(made()).page
+    print_page(page)
+    page.set_viewport_size({"width": 700, "height": 1000})  # A4 between its margins
+    ends = page.locator("svg, canvas, .matrix").evaluate_all("all => all.map(e => e.getBoundingClientRect().right)")
+    assert ends
+    assert max(ends) <= 700
+    assert page.locator(".metrics td:nth-child(3)").first.is_visible()

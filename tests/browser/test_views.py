@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.browser.conftest import Opener
+from tests.browser.test_report import VIEWS
 from tests.support import tiny_run as tiny
 
 from embedscope.output.page.packing import text_column
@@ -86,3 +87,30 @@ def test_serving_gives_one_reason_once(open_report: Opener) -> None:
     assert rows[1].split("\t") == ["80 %, 90 %, 95 %", "too few"]
     assert page.inner_text(".serving").count("not asked for") == 1
     assert "Bytes, Spellings: not asked for." in page.inner_text(".serving")
+
+
+@pytest.mark.parametrize("name", ["single", "compare"])
+def test_no_view_is_wider_than_the_window(open_report: Opener, name: str) -> None:
+    report = open_report(tiny.payload() if name == "single" else tiny.training_payload())
+    for view in (*VIEWS, "queries?query=q1") if name == "single" else ("compare", "training"):
+        report.go(view)
+        for width in (390, 820, 1440, 1920):
+            report.page.set_viewport_size({"width": width, "height": 1000})
+            report.page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_on_a_phone_a_finding_has_the_whole_width_for_its_words(open_report: Opener) -> None:
+    page = open_report(tiny.payload(), "failures", viewport={"width": 390, "height": 844}).page
+    titles = page.locator(".finding-title")
+    assert titles.count() > 0
+    assert min(title.bounding_box()["width"] for title in titles.all()) > 330
+
+
+def test_a_table_that_is_cut_is_reached_and_scrolled_by_keys_and_one_that_fits_is_no_stop(open_report: Opener) -> None:
+    page = open_report(tiny.payload(), "verdict", viewport={"width": 390, "height": 844}).page
+    box = page.locator(".scroll-x[tabindex='0']").first
+    box.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("() => document.activeElement.scrollLeft > 0")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.wait_for_selector(".scroll-x[tabindex]", state="detached")

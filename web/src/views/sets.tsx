@@ -33,6 +33,7 @@ interface Row {
 export function SetsPage({ report }: { report: SetsReport }) {
   const { verdict, checkpoint, reference, sets, macro } = report;
   const others = verdict.reasons.filter((reason) => reason !== verdict.headline);
+  const isNamed = (reason: string) => sets.some(({ name }) => reason.startsWith(`${name}: `));
   const candidates = [...new Set(macro.comparisons.map(({ a }) => a))];
   const domain = differenceDomain(macro.comparisons.flatMap(({ difference, low, high }) => [difference, low, high]));
   return (
@@ -74,7 +75,7 @@ export function SetsPage({ report }: { report: SetsReport }) {
             <ul class="reasons">
               {others.map((reason) => (
                 <li key={reason}>
-                  <bdi>{sentence(reason)}</bdi>
+                  <bdi>{sentence(reason, isNamed(reason))}</bdi>
                 </li>
               ))}
             </ul>

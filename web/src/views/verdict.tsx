@@ -98,12 +98,12 @@ function Decision(props: { verdict: Verdict; compare: Compare | null; checks: Ch
 }
 
 /** A reason as a sentence: a capital, unless it starts with a name; a full stop; the signs that the tables have. */
-export function sentence(text: string): string {
+export function sentence(text: string, isNamed = false): string {
   const line = shorten(text, 600)
     .replaceAll('>=', '≥')
     .replaceAll('<=', '≤')
     .replace(/(?<=[\s[])-(?=\d)/g, '−');
-  const isWord = /^\p{L}+([\s,;]|$)/u.test(line);
+  const isWord = !isNamed && /^\p{L}+([\s,:;]|$)/u.test(line);
   const start = isWord ? line.charAt(0).toLocaleUpperCase('en') : line.charAt(0);
   return start + line.slice(1) + (/[.!?…]$/.test(line) ? '' : '.');
 }
