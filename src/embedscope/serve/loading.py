@@ -17,6 +17,7 @@ from embedscope.errors import DataFormatError, InputError, InvalidOptionError
 from embedscope.log import Log
 from embedscope.models.endpoint_address import is_endpoint
 from embedscope.models.model import Model
+from embedscope.models.precomputed import is_precomputed_file
 from embedscope.output.page import html
 from embedscope.output.page.payload import PAGE_VERSION
 from embedscope.pipeline import read
@@ -95,7 +96,7 @@ def _served_shards(where: str, settings: Settings, chosen: ServeSettings, log: L
     folder = ShardFolder(where, settings.model.similarity)
     made_by = folder.encoder
     name = settings.model.checkpoint or made_by.get("name")
-    if "fingerprint" not in made_by or name is None:
+    if "fingerprint" not in made_by or name is None or is_precomputed_file(name):
         raise InputError(
             f"'{where}' holds vectors that were made before: {_NO_MODEL}. Write it with embedscope shard --data FILE "
             f"--checkpoint MODEL."

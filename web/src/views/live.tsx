@@ -88,10 +88,12 @@ function Asking({ facts, text, edited, isBusy, onType, onSearch }: AskingProps) 
         submit();
       }}
     >
-      <label for="live-query">
-        {edited === null ? 'Query' : `Query, edited from ${shorten(edited, 24)}`}{' '}
-        <span class="muted">of {counted(facts.n_documents, 'document')}</span>
-      </label>
+      <h1>
+        <label for="live-query">
+          {edited === null ? 'Query' : `Query, edited from ${shorten(edited, 24)}`}{' '}
+          <span class="muted">against {counted(facts.n_documents, 'document')}</span>
+        </label>
+      </h1>
       <textarea
         id="live-query"
         rows={2}
