@@ -68,11 +68,8 @@ export interface Picture {
 export const MOST_SIGNS = 50_000;
 /** Opacity of the tint of each area, which adds up where one lies in another. */
 export const TINTED = 0.05;
-/** The lines around the areas, from the lowest on. */
-export const CONTOUR_LINES = [
-  { name: '--paper', width: 2.6, opacity: 0.6 },
-  { name: '--ink', width: 1, opacity: 0.75 },
-] as const;
+/** Opacity of the lines around the areas. */
+export const LINED = 0.9;
 const EDGE = 24;
 const HEAD = 56;
 const LEGEND = 240;
@@ -132,12 +129,7 @@ function paneOf(pane: Pane, place: number, { ink, paper, muted }: Picture): stri
     typeof points === 'string'
       ? `<image width="${round(width)}" height="${round(height)}" href="${points}"/>`
       : points.map((sign) => signOf(sign, paper)).join('\n'),
-    ...CONTOUR_LINES.flatMap(({ name, width: line, opacity }) =>
-      areas.map(
-        (area) =>
-          `<path d="${pathOf(area)}" fill="none" stroke="${name === '--ink' ? ink : paper}" stroke-width="${line}" stroke-opacity="${opacity}"/>`,
-      ),
-    ),
+    ...areas.map((area) => `<path d="${pathOf(area)}" fill="none" stroke="${ink}" stroke-opacity="${LINED}"/>`),
     ...strokes.map(
       ({ x1, y1, x2, y2, colour, width: line, opacity, dash }) =>
         `<line x1="${round(x1)}" y1="${round(y1)}" x2="${round(x2)}" y2="${round(y2)}" stroke="${colour}" stroke-width="${line}" stroke-opacity="${round(opacity)}"${dash.length > 0 ? ` stroke-dasharray="${dash.join(' ')}"` : ''}/>`,

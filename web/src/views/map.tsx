@@ -2,9 +2,10 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Label } from '../charts/labels';
-import { type ScatterChart, SHARES } from '../charts/scatter';
+import type { ScatterChart } from '../charts/scatter';
 import type { MapColumns, Page, Points } from '../contract';
 import { type Colouring, type ColouringId, colour, colouringsOf, colourOutcomes, tally } from '../model/colouring';
+import { SHARES } from '../model/contours';
 import { neighboursOf, pointOf } from '../model/documents';
 import { count, counted, fixed, percent, shorten, signed } from '../model/format';
 import type { LinksShown } from '../model/hash';
