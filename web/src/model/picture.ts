@@ -14,6 +14,7 @@ export interface Sign {
 }
 
 export interface Stroke {
+  kind: 'link' | 'neighbour';
   x1: number;
   y1: number;
   x2: number;
@@ -72,7 +73,7 @@ export const TINTED = 0.05;
 export const LINED = 0.9;
 const EDGE = 24;
 const HEAD = 56;
-const LEGEND = 240;
+const LEGEND = 270;
 const LINE = 18;
 const PANE_TITLE = 24;
 
@@ -93,7 +94,7 @@ export function toSvg(picture: Picture): string {
   const foot = height - EDGE - (caption.length - 1) * LINE;
   const keys = legend.map(({ label, n, role, fill }, i) => {
     const [x, y] = [width - LEGEND + EDGE / 2, HEAD + 12 + i * 22];
-    const words = text(x + 16, y + 4, 13, cut(label, LEGEND - EDGE - 76, 13));
+    const words = text(x + 16, y + 4, 13, cut(label, LEGEND - EDGE - 70, 13));
     const number = text(width - EDGE, y + 4, 13, n, `fill="${muted}" text-anchor="end"`);
     return signOf({ x, y, radius: 5.5, role, fill, opacity: 1 }, paper) + words + number;
   });
