@@ -84,12 +84,12 @@ def hover(report: Report, at: tuple[float, float]) -> dict[str, float]:
 
 
 def test_contours_stand_on_a_map_of_many_points_and_on_others_when_asked_for(open_report: Opener) -> None:
-    report = open_map(open_report, planted(21_000))
-    wait_for_ink(report, ".map-contours")
+    report = open_map(open_report, planted(21_000), "links=none")
+    wait_for_ink(report, ".map-overlay")
     assert "hold 50, 80, 95 %" in report.page.inner_text(".map-side")
     report.page.click(".map-tools >> text=Contours")
     report.wait_for_address("contours=none")
-    report.page.wait_for_function(f"arg => ({INK_OF_CANVAS})(arg) === 0", arg=[".map-contours", 0])
+    report.page.wait_for_function(f"arg => ({INK_OF_CANVAS})(arg) === 0", arg=[".map-overlay", 0])
     report = open_map(open_report, tiny.payload())
     button = report.page.locator(".map-tools >> text=Contours")
     assert button.get_attribute("aria-pressed") == "false"

@@ -3,6 +3,7 @@ import type { Page } from './contract';
 import { type ColouringId, colouringsOf } from './model/colouring';
 import { columnsOf } from './model/columns';
 import { isKnown } from './model/conditions';
+import { MANY } from './model/contours';
 import { fromHash, type State, toHash } from './model/hash';
 import { layoutsOf } from './model/layouts';
 import { type Facets, NO_FACETS, type Selection, select } from './model/selection';
@@ -19,9 +20,6 @@ export interface Store {
   subscribe(listener: () => void): () => void;
 }
 
-/** Points above which the map opens with contours. */
-const CONTOURED = 20_000;
-
 /** The state in which a page without an address opens. */
 export function initialState(page: Page): State {
   return {
@@ -33,7 +31,7 @@ export function initialState(page: Page): State {
     colouring: 'role',
     links: 'selected',
     hasLabels: true,
-    hasContours: (page.points?.n ?? 0) > CONTOURED,
+    hasContours: (page.points?.n ?? 0) > MANY,
     beside: null,
     faith: 0,
     sort: page.queries.n > 0 ? 'lead' : 'row',

@@ -109,7 +109,7 @@ const PICTURE: Picture = {
       width: 300,
       height: 200,
       areas: [[[0, 0, 10, 0, 10, 10]]],
-      strokes: [{ x1: 0, y1: 0, x2: 5, y2: 5, colour: '#00805d', width: 1, opacity: 0.5, dash: [4, 3] }],
+      strokes: [{ kind: 'link', x1: 0, y1: 0, x2: 5, y2: 5, colour: '#00805d', width: 1, opacity: 0.5, dash: [4, 3] }],
       points: [0, 1, 2, 3].map((role) => ({ x: 10 * role, y: 5, radius: 4, role, fill: '#0072b2', opacity: 0.9 })),
       rings: [{ x: 1, y: 1, radius: 8, width: 2 }],
       words: [{ x: 50, y: 60, text: 'a theme', isFiner: false }],

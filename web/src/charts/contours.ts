@@ -1,6 +1,6 @@
 /** How densely the points lie: tints under them, and lines over them, which they would hide. */
 import type { Contour } from '../model/contours';
-import { CONTOUR_LINES, TINTED } from '../model/picture';
+import { LINED, TINTED } from '../model/picture';
 import { cssColour } from './palette';
 import type { Frame } from './renderer';
 import { addCanvas, type Surface } from './surface';
@@ -8,15 +8,25 @@ import { addCanvas, type Surface } from './surface';
 export class ContourLayer {
   private readonly canvas: HTMLCanvasElement;
   private readonly pen: CanvasRenderingContext2D;
+  /** What is tinted. */
   private areas: Path2D[] = [];
+  /** All lines in one: a stroke of a long path is slow. */
+  private lines = new Path2D();
 
-  constructor(container: HTMLElement) {
+  /** `isTinted` is for maps of points so few that the tint is seen between them. */
+  constructor(
+    container: HTMLElement,
+    private readonly isTinted: boolean,
+  ) {
     this.canvas = addCanvas(container, 'map-contours');
+    this.canvas.hidden = true;
     this.pen = this.canvas.getContext('2d') as CanvasRenderingContext2D;
   }
 
   set(contours: Contour[]): void {
-    this.areas = contours.map(({ rings }) => areaOf(rings));
+    this.areas = this.isTinted ? contours.map(({ rings }) => pathOf(rings)) : [];
+    this.lines = pathOf(contours.flatMap(({ rings }) => rings));
+    this.canvas.hidden = this.areas.length === 0;
   }
 
   resize(width: number, height: number): void {
@@ -28,24 +38,22 @@ export class ContourLayer {
     const { pen, canvas } = this;
     pen.setTransform(1, 0, 0, 1, 0, 0);
     pen.clearRect(0, 0, canvas.width, canvas.height);
-    if (progress < 1) return;
+    if (progress < 1 || canvas.hidden) return;
     pen.setTransform(scale, 0, 0, -scale, centreX, centreY);
     pen.fillStyle = cssColour(canvas, '--ink');
     pen.globalAlpha = TINTED;
     for (const area of this.areas) pen.fill(area, 'evenodd');
   }
 
-  /** Draws the lines over the points, in front of a paler one that parts them from those. */
+  /** Draws the lines over the points. */
   drawLines({ pen, pixels, canvas }: Surface, { scale, centreX, centreY, progress }: Frame): void {
     if (progress < 1) return;
     pen.save();
     pen.setTransform(scale, 0, 0, -scale, centreX, centreY);
-    for (const { name, width, opacity } of CONTOUR_LINES) {
-      pen.strokeStyle = cssColour(canvas, name);
-      pen.lineWidth = (width * pixels) / scale;
-      pen.globalAlpha = opacity;
-      for (const area of this.areas) pen.stroke(area);
-    }
+    pen.strokeStyle = cssColour(canvas, '--ink');
+    pen.lineWidth = pixels / scale;
+    pen.globalAlpha = LINED;
+    pen.stroke(this.lines);
     pen.restore();
   }
 
@@ -54,12 +62,12 @@ export class ContourLayer {
   }
 }
 
-function areaOf(rings: Float32Array[]): Path2D {
-  const area = new Path2D();
+function pathOf(rings: Float32Array[]): Path2D {
+  const path = new Path2D();
   for (const ring of rings) {
-    area.moveTo(ring[0], ring[1]);
-    for (let i = 2; i < ring.length; i += 2) area.lineTo(ring[i], ring[i + 1]);
-    area.closePath();
+    path.moveTo(ring[0], ring[1]);
+    for (let i = 2; i < ring.length; i += 2) path.lineTo(ring[i], ring[i + 1]);
+    path.closePath();
   }
-  return area;
+  return path;
 }

@@ -1,5 +1,5 @@
 /** The map: pan, zoom, hover, click, lasso, and a moving change from one layout to another. */
-import { type Contour, contoursOf } from '../model/contours';
+import { type Contour, contoursOf, MANY, SHARES } from '../model/contours';
 import type { Pane } from '../model/picture';
 import { boxOf, inside } from '../model/plane';
 import { Camera, type View } from './camera';
@@ -56,8 +56,6 @@ export interface ScatterEvents {
 
 /** Pixels around the pointer within which a point is found. */
 const REACH = 10;
-/** Shares of the points that the areas of the contours hold. */
-export const SHARES = [0.5, 0.8, 0.95];
 /** Milliseconds after which contours are computed: the points are seen first, and a quick change waits for the next. */
 const REST_MS = 150;
 
@@ -88,7 +86,7 @@ export class ScatterChart {
     private readonly data: ScatterData,
     private readonly events: ScatterEvents,
   ) {
-    this.under = new ContourLayer(container);
+    this.under = new ContourLayer(container, data.n <= MANY);
     this.layer = new PointLayer(container, data.roles, () => this.restore());
     this.overlay = new Surface(container, 'map-overlay', data.label);
     this.labels = new LabelLayer(container);

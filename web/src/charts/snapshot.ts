@@ -48,12 +48,12 @@ function strokesOf({ surface, look }: Shown, placeOf: (point: number) => Positio
   const { n, width, opacity } = shownLinks(look.links);
   const { from, to } = look.links;
   const links = [1, 0].flatMap((isCorrect) => {
-    const rest = { colour: surface.colour(isCorrect ? '--right' : '--wrong'), width, opacity };
+    const rest = { kind: 'link' as const, colour: surface.colour(isCorrect ? '--right' : '--wrong'), width, opacity };
     return [...Array(n).keys()]
       .filter((i) => look.links.isCorrect[i] === isCorrect)
       .map((i) => stroke(from[i], to[i], { ...rest, dash: isCorrect ? [] : DASHED }));
   });
-  const near = { colour: surface.colour('--ink'), width: 1.4, opacity: 0.8, dash: DOTTED };
+  const near = { kind: 'neighbour' as const, colour: surface.colour('--ink'), width: 1.4, opacity: 0.8, dash: DOTTED };
   return look.focus < 0 ? links : [...links, ...look.neighbours.map((point) => stroke(look.focus, point, near))];
 }
 

@@ -7,6 +7,11 @@ const HALF = 1.12;
 /** Standard deviation of the blur for one point. It falls with n faster than Scott's rule: clusters of a map are narrow. */
 const BANDWIDTH = 0.25;
 
+/** Points above which a map opens with contours, and has only their lines: tints would lie under the points. */
+export const MANY = 20_000;
+/** Shares of the points that the areas on a map hold. */
+export const SHARES = [0.5, 0.8, 0.95];
+
 export interface Contour {
   /** Share of the points that the area holds. */
   share: number;

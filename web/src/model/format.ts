@@ -50,6 +50,9 @@ export function percent(share: number | null | undefined): string {
   return `${value.toFixed(value !== 0 && Math.abs(value) < 10 ? 1 : 0)} %`;
 }
 
+/** `50, 80, 95 %`. */
+export const percents = (shares: number[]) => `${shares.map((share) => 100 * share).join(', ')} %`;
+
 /** A p-value; one too small for three decimals is said to be. */
 export function pValue(p: number | null): string {
   return p !== null && p < 0.001 ? '< 0.001' : fixed(p);

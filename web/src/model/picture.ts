@@ -14,6 +14,7 @@ export interface Sign {
 }
 
 export interface Stroke {
+  kind: 'link' | 'neighbour';
   x1: number;
   y1: number;
   x2: number;
@@ -68,14 +69,11 @@ export interface Picture {
 export const MOST_SIGNS = 50_000;
 /** Opacity of the tint of each area, which adds up where one lies in another. */
 export const TINTED = 0.05;
-/** The lines around the areas, from the lowest on. */
-export const CONTOUR_LINES = [
-  { name: '--paper', width: 2.6, opacity: 0.6 },
-  { name: '--ink', width: 1, opacity: 0.75 },
-] as const;
+/** Opacity of the lines around the areas. */
+export const LINED = 0.9;
 const EDGE = 24;
 const HEAD = 56;
-const LEGEND = 240;
+const LEGEND = 270;
 const LINE = 18;
 const PANE_TITLE = 24;
 
@@ -96,7 +94,7 @@ export function toSvg(picture: Picture): string {
   const foot = height - EDGE - (caption.length - 1) * LINE;
   const keys = legend.map(({ label, n, role, fill }, i) => {
     const [x, y] = [width - LEGEND + EDGE / 2, HEAD + 12 + i * 22];
-    const words = text(x + 16, y + 4, 13, cut(label, LEGEND - EDGE - 76, 13));
+    const words = text(x + 16, y + 4, 13, cut(label, LEGEND - EDGE - 70, 13));
     const number = text(width - EDGE, y + 4, 13, n, `fill="${muted}" text-anchor="end"`);
     return signOf({ x, y, radius: 5.5, role, fill, opacity: 1 }, paper) + words + number;
   });
@@ -132,12 +130,7 @@ function paneOf(pane: Pane, place: number, { ink, paper, muted }: Picture): stri
     typeof points === 'string'
       ? `<image width="${round(width)}" height="${round(height)}" href="${points}"/>`
       : points.map((sign) => signOf(sign, paper)).join('\n'),
-    ...CONTOUR_LINES.flatMap(({ name, width: line, opacity }) =>
-      areas.map(
-        (area) =>
-          `<path d="${pathOf(area)}" fill="none" stroke="${name === '--ink' ? ink : paper}" stroke-width="${line}" stroke-opacity="${opacity}"/>`,
-      ),
-    ),
+    ...areas.map((area) => `<path d="${pathOf(area)}" fill="none" stroke="${ink}" stroke-opacity="${LINED}"/>`),
     ...strokes.map(
       ({ x1, y1, x2, y2, colour, width: line, opacity, dash }) =>
         `<line x1="${round(x1)}" y1="${round(y1)}" x2="${round(x2)}" y2="${round(y2)}" stroke="${colour}" stroke-width="${line}" stroke-opacity="${round(opacity)}"${dash.length > 0 ? ` stroke-dasharray="${dash.join(' ')}"` : ''}/>`,

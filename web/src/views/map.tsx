@@ -2,11 +2,12 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Label } from '../charts/labels';
-import { type ScatterChart, SHARES } from '../charts/scatter';
+import type { ScatterChart } from '../charts/scatter';
 import type { MapColumns, Page, Points } from '../contract';
 import { type Colouring, type ColouringId, colour, colouringsOf, colourOutcomes, tally } from '../model/colouring';
+import { SHARES } from '../model/contours';
 import { neighboursOf, pointOf } from '../model/documents';
-import { count, counted, fixed, percent, shorten, signed } from '../model/format';
+import { count, counted, fixed, percent, percents, shorten, signed } from '../model/format';
 import type { LinksShown } from '../model/hash';
 import { layoutsOf, ownerOf } from '../model/layouts';
 import { sorted } from '../model/order';
@@ -75,10 +76,7 @@ function Plane({ store, points }: { store: Store; points: Points }) {
           <Legend store={store} colouring={colouring} counts={tally(colouring, store.selection().isPoint)} />
           <SignsNote signs={signs} />
           {state.hasContours && (
-            <p class="note">
-              The lines hold {SHARES.map((share) => 100 * share).join(', ')} % of the points that stand out, where they
-              are densest.
-            </p>
+            <p class="note">The lines hold {percents(SHARES)} of the points that stand out, where they are densest.</p>
           )}
         </div>
         <Faith store={store} points={points} isFaded={isFaded} kind={kind} />

@@ -2,11 +2,10 @@
 import { useRef, useState } from 'preact/hooks';
 import type { ScatterChart } from '../charts/scatter';
 import { FINER } from '../charts/snapshot';
-import type { Page } from '../contract';
-import { type Colouring, tally } from '../model/colouring';
-import { baseName, count, counted, fixed, shorten } from '../model/format';
+import { type Colouring, colouringsOf, tally } from '../model/colouring';
+import { SHARES } from '../model/contours';
+import { baseName, count, counted, fixed, percents, shorten } from '../model/format';
 import { type Key, MOST_SIGNS, type Pane, type Picture, sizeOf, toSvg } from '../model/picture';
-import type { Selection } from '../model/selection';
 import type { Store } from '../state';
 import { download, fileStem } from './download';
 
@@ -44,13 +43,10 @@ export function SaveMenu({ store, seen, colouring }: { store: Store; seen: Seen[
         <summary>Save</summary>
         <div class="export-menu">
           <button type="button" onClick={() => save('png')}>
-            PNG <small>the map as it is seen, twice as fine</small>
+            PNG <small>as seen, twice as fine</small>
           </button>
           <button type="button" onClick={() => save('svg')}>
-            SVG{' '}
-            <small>
-              {isLarge ? 'over 50,000 points in view become a picture in it' : 'shapes and text, to be edited'}
-            </small>
+            SVG <small>{isLarge ? 'above 50,000 points in view a picture' : 'shapes and text'}</small>
           </button>
         </div>
       </details>
@@ -68,8 +64,7 @@ function pictureOf(store: Store, seen: Seen[], colouring: Colouring, css: (name:
     const shown = chart.current?.picture();
     return shown ? [{ title, ...shown }] : [];
   });
-  const selection = store.selection();
-  const counts = tally(colouring, selection.isPoint);
+  const counts = tally(colouring, store.selection().isPoint);
   const legend = colouring.categories.flatMap(({ label, tint }, category): Key[] =>
     counts[category] === 0
       ? []
@@ -87,7 +82,7 @@ function pictureOf(store: Store, seen: Seen[], colouring: Colouring, css: (name:
       .filter(Boolean)
       .map((name) => shorten(baseName(name), 60))
       .join(' on '),
-    caption: captionOf(page, seen, selection),
+    caption: captionOf(store, seen, panes),
     legend,
     panes,
     ink: css('--ink'),
@@ -97,7 +92,10 @@ function pictureOf(store: Store, seen: Seen[], colouring: Colouring, css: (name:
 }
 
 /** What the picture shows, line by line. */
-function captionOf({ points, report, queries }: Page, seen: Seen[], { isAll, rows }: Selection): string[] {
+function captionOf(store: Store, seen: Seen[], panes: Pane[]): string[] {
+  const { points, report, queries } = store.page;
+  const { isAll, rows } = store.selection();
+  const { colouring } = store.get();
   const maps = seen.map(({ title, method }) => {
     const facts = report.maps[method];
     const quality = facts
@@ -105,8 +103,20 @@ function captionOf({ points, report, queries }: Page, seen: Seen[], { isAll, row
       : '';
     return `${title} of ${counted(points?.n ?? 0, 'point')}${quality}.`;
   });
-  const selected = isAll ? [] : [`Selected: ${count(rows.length)} of ${counted(queries.n, 'query', 'queries')}.`];
-  return [...maps, ...selected, `embedscope ${shorten(report.embedscope_version, 20)}, seed ${report.seed}.`];
+  const colour = colouringsOf(store.page).find(({ id }) => id === colouring)?.label ?? '';
+  const selected = isAll ? '' : ` Selected: ${count(rows.length)} of ${counted(queries.n, 'query', 'queries')}.`;
+  const strokes = panes.flatMap((pane) => pane.strokes);
+  const drawn = [
+    strokes.some(({ kind }) => kind === 'link') && 'Lines join queries to relevant documents; dashed: wrong at rank 1.',
+    strokes.some(({ kind }) => kind === 'neighbour') && 'Dotted lines join the open point to its nearest.',
+    panes.some(({ areas }) => areas.length > 0) && `Outlines hold ${percents(SHARES)} of the points that stand out.`,
+  ];
+  return [
+    ...maps,
+    `Colour: ${colour}.${selected}`,
+    ...drawn.filter((line) => line !== false),
+    `embedscope ${shorten(report.embedscope_version, 20)}, seed ${report.seed}.`,
+  ];
 }
 
 /** The picture drawn as pixels, finer than on the screen. */
