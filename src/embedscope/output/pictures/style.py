@@ -64,6 +64,7 @@ SCREEN_DPI = 100
 MARGIN = 0.45  # inches
 TITLE_SIZE = 15.0
 SUBTITLE_SIZE = 9.5
+_LEAST_SIZE = 0.75  # of the size of a title or subtitle, where it is long
 BODY_SIZE = 9.0
 SMALL_SIZE = 8.0
 _SIGNATURE_SIZE = 6.5
@@ -173,19 +174,27 @@ class Picture(Figure):
 def titled_figure(width: float, height: float, title: str, *subtitles: str) -> Figure:
     """A figure of so many inches, outside pyplot, with title and subtitle lines in its upper left corner.
 
-    They take ``header_height(len(subtitles))`` inches. What is longer than the figure is wide is cut off.
+    They take ``header_height(len(subtitles))`` inches. A line that is longer than the figure is wide is set smaller, and
+    cut off where that does not suffice.
     """
     figure = Picture(figsize=(width, height))
     FigureCanvasAgg(figure)
     left = MARGIN / width
     limit = (width - 2 * MARGIN) * 72
-    title = ellipsis(title, limit, measure(TITLE_SIZE, is_bold=True))
-    figure.text(left, 1 - 0.30 / height, title, fontsize=TITLE_SIZE, weight="bold", va="top", gid="title")
+    title, size = _fitted(title, limit, TITLE_SIZE, is_bold=True)
+    figure.text(left, 1 - 0.30 / height, title, fontsize=size, weight="bold", va="top", gid="title")
     for line, subtitle in enumerate(subtitles):
         y = 1 - (0.66 + 0.20 * line) / height
-        subtitle = ellipsis(subtitle, limit, measure(SUBTITLE_SIZE))
-        figure.text(left, y, subtitle, fontsize=SUBTITLE_SIZE, color=MUTED, va="top", gid="subtitle")
+        text, size = _fitted(subtitle, limit, SUBTITLE_SIZE)
+        figure.text(left, y, text, fontsize=size, color=MUTED, va="top", gid="subtitle")
     return figure
+
+
+def _fitted(text: str, limit: float, size: float, *, is_bold: bool = False) -> tuple[str, float]:
+    """``text`` and its size in points for a line of ``limit`` points."""
+    wanted = measure(size, is_bold=is_bold)(text)
+    size *= min(1.0, max(_LEAST_SIZE, limit / max(wanted, 1.0)))
+    return ellipsis(text, limit, measure(size, is_bold=is_bold)), size
 
 
 @look()
