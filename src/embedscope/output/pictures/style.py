@@ -174,8 +174,8 @@ class Picture(Figure):
 def titled_figure(width: float, height: float, title: str, *subtitles: str) -> Figure:
     """A figure of so many inches, outside pyplot, with title and subtitle lines in its upper left corner.
 
-    They take ``header_height(len(subtitles))`` inches. A line that is longer than the figure is wide is set smaller, and
-    cut off where that does not suffice.
+    They take ``header_height(len(subtitles))`` inches. A line that is longer than the figure is wide is set smaller,
+    and cut off where that does not suffice.
     """
     figure = Picture(figsize=(width, height))
     FigureCanvasAgg(figure)
