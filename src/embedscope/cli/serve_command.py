@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from embedscope.cli import ending
 from embedscope.errors import InputError
+from embedscope.output.silence import SILENCE
 from embedscope.output.streams import STDOUT
 from embedscope.settings import ServeSettings, Settings
 
@@ -31,6 +32,7 @@ def run(settings: Settings, chosen: ServeSettings, stated: Collection[str]) -> i
             STDOUT.write(f"{address}\n")
             STDOUT.flush()
             terminal.step("Serving until Ctrl-C")
+            SILENCE.during(None)  # a server that nobody asks has nothing to say
             if chosen.open:
                 import webbrowser
 
