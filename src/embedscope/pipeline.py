@@ -689,7 +689,7 @@ def read_run(folder: str | PathLike[str]) -> ShownResult:
         If a file is missing, broken, or of a version that this program does not know.
     """
     old = saved_run.read_run(Path(folder))
-    return extended(old, ShownResult, folder=str(folder), **tables_of(old, saved_run.query_table(Path(folder))))
+    return extended(old, ShownResult, folder=str(Path(folder)), **tables_of(old, saved_run.query_table(Path(folder))))
 
 
 def generator(settings: Settings, purpose: str) -> np.random.Generator:

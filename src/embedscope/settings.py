@@ -118,8 +118,8 @@ def _text(value: Any) -> str:
 # --- kinds of values ----------------------------------------------------------------------------------------------
 
 
-def whole(least: int) -> Parse:
-    """Reads whole numbers of ``least`` or more."""
+def whole(least: int, most: float = float("inf")) -> Parse:
+    """Reads whole numbers from ``least`` to ``most``."""
 
     def parse(text: str) -> int:
         try:
@@ -128,6 +128,8 @@ def whole(least: int) -> Parse:
             raise ValueError(f"expected a whole number, not '{text}'") from None
         if value < least:
             raise ValueError(f"expected {least} or more, not {value}")
+        if value > most:
+            raise ValueError(f"expected {most} or less, not {value}")
         return value
 
     return parse
@@ -150,6 +152,8 @@ def real(accepts: Callable[[float], bool], expected: str) -> Parse:
 
 count = whole(1)
 count_or_zero = whole(0)
+dots_per_inch = whole(1, 1_200)
+"""Of paper; the largest picture then has 30,000 pixels a side, and 65,536 can be drawn."""
 positive = real(lambda x: 0 < x < float("inf"), "a finite number above 0")
 positive_or_zero = real(lambda x: 0 <= x < float("inf"), "a finite number, 0 or more")
 share = real(lambda x: 0 <= x < 1, "a share from 0 (no validation) to below 1")
@@ -469,7 +473,7 @@ class OutputSettings(Checked):
         None, "folder that the files go to", metavar="DIR", shown_default="none: nothing is written"
     )
     format: PictureFormat = option(PictureFormat.PNG, "file format of the pictures", PictureFormat)
-    dpi: int = option(200, "resolution of PNG pictures", count)
+    dpi: int = option(200, "resolution of PNG pictures", dots_per_inch, metavar="N")
     junit: str | None = option(None, "checklist as JUnit XML, for a CI job", metavar="FILE")
     summary: str | None = option(None, "summary in Markdown, for a pull request", metavar="FILE")
     card: str | None = option(

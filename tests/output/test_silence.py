@@ -33,7 +33,7 @@ def test_a_step_is_told_of_after_ten_seconds_and_again_after_ten_more(capsys: py
         silence.check()
         told.append(capsys.readouterr().err)
     assert [line for line in told if line] == [
-        "Still running, 10 s since: Scoring 300 queries\n", "Still running, 20 s since: Scoring 300 queries\n"
+        "Still running after 10 s: Scoring 300 queries\n", "Still running after 20 s: Scoring 300 queries\n"
     ]  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def test_whatever_is_written_breaks_the_silence(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err == ""
     clock.now = 118.0
     silence.check()
-    assert capsys.readouterr().err == "Still running, 18 s since: Scoring\n"
+    assert capsys.readouterr().err == "Still running after 18 s: Scoring\n"
 
 
 def test_a_block_without_words_is_silent_and_the_step_around_it_begins_to_count_again(
@@ -62,7 +62,7 @@ def test_a_block_without_words_is_silent_and_the_step_around_it_begins_to_count_
     assert capsys.readouterr().err == ""
     clock.now += 10
     silence.check()
-    assert capsys.readouterr().err == "Still running, 70 s since: Scoring\n"
+    assert capsys.readouterr().err == "Still running after 70 s: Scoring\n"
 
 
 def test_what_goes_to_either_stream_counts_as_written(capsys: pytest.CaptureFixture[str]) -> None:
@@ -95,7 +95,7 @@ def test_a_terminal_that_is_to_tells_of_its_steps_unless_quiet_or_for_json(
     clock.now += 11
     silence.check()
     told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Still")]
-    assert told == (["Still running, 11 s since: Encoding", "Still running, 22 s since: Scoring"] if is_told else [])
+    assert told == (["Still running after 11 s: Encoding", "Still running after 22 s: Scoring"] if is_told else [])
 
 
 def test_a_thread_watches_until_the_block_ends_also_by_an_error(

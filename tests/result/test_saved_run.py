@@ -64,6 +64,23 @@ def test_a_folder_without_a_run_is_not_a_run_folder(folder: Path, tmp_path: Path
     assert not is_run_folder(tmp_path / "nothing")
 
 
+def test_what_is_no_folder_of_a_run_is_named_for_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("")
+    sets = tmp_path / "sets"
+    sets.mkdir()
+    (sets / "report.json").write_text(json.dumps({"sets": [{"name": "one", "folder": "sets/one"}]}), encoding="utf-8")
+    said = {
+        tmp_path / "nothing": "is not there",
+        tmp_path / "file": "is a file",
+        tmp_path / "empty": "lacks report.json or queries.parquet",
+        sets: f"several sets: read one of them, such as that on one in {sets / 'sets' / 'one'}",
+    }
+    for path, expected in said.items():
+        with pytest.raises(DataFormatError, match=expected):
+            read_run(path)
+
+
 @pytest.mark.parametrize("break_it", ["not json", "no key", "other version", "no table"])
 def test_a_broken_run_folder_is_refused_by_name(folder: Path, break_it: str) -> None:
     path = folder / "report.json"

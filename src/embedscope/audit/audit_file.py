@@ -29,7 +29,15 @@ from embedscope.models.checkpoint import Checkpoint, load_checkpoint
 from embedscope.models.embed import embed_collection
 from embedscope.models.model_folders import Layout
 from embedscope.models.token_lengths import TokenLengths, prompted_lengths
-from embedscope.output.run_folder import check_writable, manifest, rows_text, staged_output, write_json, write_texts
+from embedscope.output.run_folder import (
+    check_writable,
+    manifest,
+    require_apart,
+    rows_text,
+    staged_output,
+    write_json,
+    write_texts,
+)
 from embedscope.pipeline import TrainingFile
 from embedscope.result.codec import encode
 from embedscope.result.report import SCHEMA_VERSION
@@ -142,24 +150,13 @@ def _check_destinations(settings: Settings, fix: str | None) -> None:
     if fix is not None:
         target = Path(fix)
         check_writable(target.parent, [target.name, _changes_file(target).name], option="--fix")
-        _refuse_inputs_as_output(settings, target)
+        require_apart([("--fix", target), ("--fix", _changes_file(target))], settings.inputs().values())
         split = settings.data.split
         if split is not None and Path(str(settings.data.data)).is_file():
             raise InvalidOptionError(
                 f"--fix writes the whole file repaired, and --split {split} looks at a part of it, so that "
                 "the other rows would be lost. Leave --split or --fix out."
             )
-
-
-def _refuse_inputs_as_output(settings: Settings, target: Path) -> None:
-    for option in ("data", "train"):
-        source = getattr(settings.data, option)
-        for made in (target, _changes_file(target)):
-            if source is not None and made.exists() and Path(source).exists() and made.samefile(source):
-                raise InvalidOptionError(
-                    f"--fix would write {made}, which is the file of --{option}. The input stays as it is, so that the "
-                    "changes can be looked at beside it: give another name."
-                )
 
 
 def _patchable(raw: RawRows, settings: Settings) -> RecordSource:

@@ -32,7 +32,7 @@ def run(settings: Settings, chosen: CompareSettings, sets: SetsSettings) -> int:
     settings = with_data(settings, named)
     checkpoints = tuple(on_one_set(name, settings.data.data) for name in chosen.checkpoints)
     terminal = ending.terminal_of(settings)
-    ending.require_writable(settings.output, PICTURES)
+    ending.require_writable(settings, PICTURES, read=checkpoints)
     skip_maps = chosen.skip_maps or settings.output.output is None
     found = compare(*checkpoints, settings=settings, skip_maps=skip_maps, log=terminal)
     shown = shown_of(found)

@@ -52,7 +52,7 @@ def evaluate_sets(settings: Settings, sets: Mapping[str, str]) -> int:
 
     started = time.perf_counter()
     terminal = ending.terminal_of(settings)
-    ending.require_writable(settings.output)
+    ending.require_writable(settings, read=sets.values())
     found = run_sets(sets, settings.with_options(skip_tsne=True, skip_umap=True), terminal)
     return _end(found, settings, terminal, started, {name: {} for name in sets})
 
@@ -65,7 +65,7 @@ def visualize_sets(settings: Settings, sets: Mapping[str, str]) -> int:
 
     started, output = time.perf_counter(), settings.output
     terminal = ending.terminal_of(settings)
-    ending.require_writable(output, PICTURES)
+    ending.require_writable(settings, PICTURES, read=sets.values())
     pictures: dict[str, dict[str, bytes]] = {}
     with ExitStack() as closing:
         drawings: dict[str, Drawing] = {}
@@ -93,7 +93,7 @@ def compare_sets(settings: Settings, chosen: CompareSettings, sets: Mapping[str,
 
     started = time.perf_counter()
     terminal = ending.terminal_of(settings)
-    ending.require_writable(settings.output, RUN_PICTURES)
+    ending.require_writable(settings, RUN_PICTURES, read=[*sets.values(), *chosen.checkpoints])
     skip_maps = chosen.skip_maps or settings.output.output is None
     found = runs_on_sets.compare_sets(
         *chosen.checkpoints, data=sets, settings=settings, skip_maps=skip_maps, log=terminal

@@ -39,7 +39,7 @@ def run(settings: Settings) -> int:
     output = Path(str(chosen.output))
     base, checkpoints = packaged_model(), output / "checkpoints"
     best = str(checkpoints / BEST)
-    ending.require_writable(chosen, PICTURES)
+    ending.require_writable(settings, PICTURES)
     _require_own(checkpoints)
     with encoding_once(settings) as cached:
         test = cached.with_options(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from embedscope.output.run_folder import manifest, rows_text, staged_output, wri
 from embedscope.output.terminal import Terminal
 from embedscope.result import Comparison, Result, Verdict, VerdictOutcome
 from embedscope.result.codec import encode
-from embedscope.settings import OutputSettings, Settings
+from embedscope.settings import Settings
 
 if TYPE_CHECKING:
     from embedscope.comparison.runs_on_sets import SetRuns
@@ -45,8 +45,9 @@ def terminal_of(settings: Settings) -> Terminal:
     return Terminal(quiet=output.quiet, json=output.json, verbose=verbose, breaks_silence=True)
 
 
-def require_writable(output: OutputSettings, pictures: Sequence[str] = ()) -> None:
-    """Refuse, before any work, destinations that cannot be written."""
+def require_writable(settings: Settings, pictures: Sequence[str] = (), *, read: Iterable[str] = ()) -> None:
+    """Refuse, before any work, destinations that cannot be written; ``read`` is read beside what the settings name."""
+    output = settings.output
     side_files = {
         "--junit": output.junit,
         "--summary": output.summary,
@@ -54,7 +55,12 @@ def require_writable(output: OutputSettings, pictures: Sequence[str] = ()) -> No
         "--export-failures": output.export_failures,
         "--export-unjudged": output.export_unjudged,
     }
-    check_destinations(output.output, side_files, [f"{name}.{output.format}" for name in pictures])
+    check_destinations(
+        output.output,
+        side_files,
+        [f"{name}.{output.format}" for name in pictures],
+        read=[*settings.inputs().values(), *read],
+    )
 
 
 def write_side_files(

@@ -28,7 +28,7 @@ def run(settings: Settings, sets: SetsSettings, corpus: CorpusSettings) -> int:
         return evaluate_sets(settings, named)
     settings = with_data(settings, named)
     terminal = ending.terminal_of(settings)
-    ending.require_writable(settings.output)
+    ending.require_writable(settings)
     manifest = _manifest_of(settings.model.embeddings)
     result = _evaluate(settings, corpus, terminal, is_corpus=manifest is not None)
     written = ending.write_side_files(result, settings)

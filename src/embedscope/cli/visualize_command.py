@@ -27,7 +27,7 @@ def visualize(settings: Settings) -> int:
         from embedscope.result.report import report
 
         terminal = ending.terminal_of(settings)
-        ending.require_writable(output, PICTURES)
+        ending.require_writable(settings, PICTURES)
         result = pipeline.run(settings, terminal, on_stage=drawing.begin)
         drawing.begin(result)
         terminal.step("Drawing the pictures")

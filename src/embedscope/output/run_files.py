@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from embedscope.output.page import html, payload
 from embedscope.output.run_folder import (
     check_writable,
     manifest,
+    require_apart,
     staged_output,
     write_bytes,
     write_json,
@@ -97,16 +98,26 @@ def write_run(
 
 
 def check_destinations(
-    folder: str | None, side_files: Mapping[str, str | None] | None = None, pictures: Sequence[str] = ()
+    folder: str | None,
+    side_files: Mapping[str, str | None] | None = None,
+    pictures: Sequence[str] = (),
+    *,
+    read: Iterable[str] = (),
 ) -> None:
-    """Refuse, before any work, destinations that cannot be written; ``side_files`` by their options.
+    """Refuse, before any work, destinations that cannot be written, or that are the same file.
+
+    ``side_files`` are by their options; ``read`` is what the run reads.
 
     Raises
     ------
     OutputError
     """
+    names = [*TABLES, *pictures]
     if folder is not None:
-        check_writable(folder, [*TABLES, *pictures])
-    for option, path in (side_files or {}).items():
-        if path is not None and not is_stream(Path(path)):
+        check_writable(folder, names)
+    own = [(option, path) for option, path in (side_files or {}).items() if path is not None]
+    inside = [] if folder is None else [("--output", f"{folder}/{name}") for name in names]
+    require_apart([*inside, *own], read)
+    for option, path in own:
+        if not is_stream(Path(path)):
             check_writable(Path(path).parent, [Path(path).name], option=option)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -23,6 +24,7 @@ from embedscope.output.arrow_columns import arrow_column
 from embedscope.publishing import (
     cannot_write,
     files_below,
+    is_stream,
     require_no_folder,
     staged_folder,
     write_files,
@@ -80,6 +82,35 @@ def check_writable(directory: str | Path, names: Sequence[str] = (), *, option: 
             pass
     except OSError as error:
         raise cannot_write(directory, error, option) from error
+
+
+def require_apart(written: Iterable[tuple[str, str | Path]], read: Iterable[str | Path]) -> None:
+    """Refuse a file that two options write, or that is written and read; ``written`` are options with their paths.
+
+    The folder of ``--output`` may hold what is read: a run is repeated into its place.
+
+    Raises
+    ------
+    OutputError
+    """
+    owners = {_identity(path): "is read too" for path in read}
+    for option, path in written:
+        if is_stream(Path(path)):
+            continue
+        owner = owners.get(_identity(path))
+        if owner is not None and option != "--output":
+            raise OutputError(f"{option} would write {path}, which {owner}. Give {option} another name.")
+        owners[_identity(path)] = f"{option} writes too"
+
+
+def _identity(path: str | Path) -> object:
+    """What two names of one file have in common."""
+    own = os.path.expanduser(path)
+    try:
+        known = os.stat(own)
+    except (OSError, ValueError):
+        return os.path.realpath(own)
+    return known.st_dev, known.st_ino
 
 
 @contextmanager

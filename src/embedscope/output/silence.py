@@ -51,7 +51,7 @@ class Silence:
             return SECONDS if step is None else left
         words, began = step
         self._broken_at = now
-        say(f"Still running, {now - began:.0f} s since: {words}")
+        say(f"Still running after {now - began:.0f} s: {words}")
         return SECONDS
 
     @contextmanager

@@ -7,6 +7,7 @@ Vectors are not in the folder, so maps, geometry, explanations, neighbours and t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,8 @@ def read_run(folder: str | Path) -> Result:
     """
     folder = Path(folder)
     require_complete(folder)
+    if not is_run_folder(folder):
+        raise DataFormatError(_why_no_run(folder))
     try:
         report = read_json(folder / "report.json", most_bytes=MOST_PAGE_BYTES)
         if report["schema_version"] != SCHEMA_VERSION:
@@ -84,9 +87,22 @@ def read_run(folder: str | Path) -> Result:
         if isinstance(error, DataFormatError):
             raise
         raise DataFormatError(
-            f"{folder} cannot be read as a run of embedscope ({type(error).__name__}: {str(error)[:200]}). Expected "
-            f"were the report.json and queries.parquet that evaluate --output or visualize wrote; run it again."
+            f"{folder} cannot be read as a run of embedscope ({type(error).__name__}: {str(error)[:200]}). Run "
+            "it again."
         ) from error
+
+
+def _why_no_run(folder: Path) -> str:
+    """What is there in place of a run."""
+    if not folder.is_dir():
+        return f"{folder} is {'a file' if folder.exists() else 'not there'}. Expected the folder of a run."
+    with suppress(DataFormatError):
+        for name, own in (folders_of_sets(folder) or {}).items():
+            return f"{folder} holds runs on several sets: read one of them, such as that on {name} in {own}."
+    return (
+        f"{folder} is not the folder of a run: it lacks report.json or queries.parquet, which visualize writes, and "
+        f"evaluate and compare with --output."
+    )
 
 
 def query_table(folder: str | Path) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -47,6 +48,21 @@ def test_axes_may_be_those_of_a_part_of_a_figure() -> None:
     part, _ = Figure(figsize=(9, 4)).subfigures(1, 2)
     axes = part.add_subplot()
     assert Plots(tiny.result()).tsne(ax=axes) is axes
+
+
+@pytest.mark.parametrize("name", OF_ONE_PANEL)
+@pytest.mark.parametrize("kind", ["text", "array of axes", "figure", "polar", "3d"])
+def test_what_is_no_axes_with_straight_x_and_y_is_refused(name: str, kind: str) -> None:
+    figure = Figure()
+    made: dict[str, Callable[[], object]] = {
+        "text": lambda: "ax",
+        "array of axes": lambda: figure.subplots(1, 2),
+        "figure": lambda: figure,
+        "polar": lambda: figure.add_subplot(projection="polar"),
+        "3d": lambda: figure.add_subplot(projection="3d"),
+    }
+    with pytest.raises(InvalidOptionError, match="ax: expected the Axes"):
+        getattr(Plots(tiny.result()), name)(ax=made[kind]())
 
 
 @pytest.mark.parametrize("name", sorted(NAMES.keys() - set(OF_ONE_PANEL)))

@@ -57,6 +57,9 @@ def test_a_saved_run_is_read_again_with_its_verdict_queries_and_page(result: Sho
 def test_an_unusable_format_or_folder_is_refused_and_nothing_is_written(result: ShownResult, tmp_path: Path) -> None:
     with pytest.raises(InvalidOptionError, match=r"one of png, svg, pdf, not 'jpeg'"):
         result.save(tmp_path / "run", format="jpeg")
+    for dpi in (0, -1, 1e9, float("nan"), "x"):
+        with pytest.raises(InvalidOptionError, match="--dpi: expected"):
+            result.save(tmp_path / "run", dpi=dpi)  # type: ignore[arg-type]
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="is a file"):
         result.save(tmp_path / "file")

@@ -54,6 +54,15 @@ def test_the_word_of_the_verdict_stands_beside_a_sign_and_differs_in_colour(outc
     assert sign
 
 
+def test_every_number_of_a_card_has_a_minus_and_every_name_keeps_its_hyphens() -> None:
+    said = "lost to BM25-v2 at top-10: MRR difference -0.2476 [-0.3097, -0.1855]"
+    result = replace(make_findings(20), verdict=Verdict(VerdictOutcome.RETRAIN, "ranks", said, (said,)))
+    shown = card_of(result, difference=difference("model-2", -0.02))
+    headline = " ".join(texts(shown, "headline"))
+    assert headline == "Lost to BM25-v2 at top-10: MRR difference −0.2476 [−0.3097, −0.1855]"
+    assert texts(shown, "figure")[3:6] == ["MRR − model-2", "−0.020", "[−0.050, +0.010]"]
+
+
 def test_the_figures_are_mrr_the_difference_that_decides_and_the_share_right_at_rank_1() -> None:
     result = replace(make_findings(20), comparisons=(difference("lexical", 0.2), difference("base", 0.01)))
     mrr = ["MRR", "0.471", "[0.421, 0.521]"]
@@ -98,7 +107,7 @@ def test_without_a_map_the_card_shows_the_share_of_queries_by_rank() -> None:
     shares = {
         label.get_text(): bar.get_width() for label, bar in zip(axes.get_yticklabels(), axes.patches, strict=True)
     }
-    assert shares == {"1": 0.25, "to 3": 0.5, "to 10": 0.0, "to 100": 0.0, "not listed": 0.25}
+    assert shares == {"1": 0.25, "2 to 3": 0.5, "4 to 10": 0.0, "11 to 100": 0.0, "not listed": 0.25}
 
 
 def test_several_sets_have_their_means_and_a_row_each_the_lowest_first() -> None:

@@ -130,5 +130,9 @@ class Plots:
                 f"ax: the picture '{name}' has more than one panel, or text beside it, and cannot be drawn into one "
                 f"Axes. Leave ax out and take the figure that comes back; {', '.join(_OF_ONE_PANEL)} take ax."
             )
+        if getattr(ax, "name", None) != "rectilinear":  # Matplotlib's word for axes with straight x and y
+            raise InvalidOptionError(
+                f"ax: expected the Axes of a Matplotlib figure, with straight x and y, came a {type(ax).__name__}."
+            )
         draw(axes=ax)
         return ax

@@ -12,6 +12,7 @@ from embedscope.output.notebook.plots import Plots
 from embedscope.output.notebook.shown_tables import ShownDocuments, ShownPoints, ShownQueries
 from embedscope.result import Mapped, Result
 from embedscope.result.codec import UNWRITTEN
+from embedscope.settings import OutputSettings
 
 if TYPE_CHECKING:
     from embedscope.output.notebook.report_widget import ReportWidget
@@ -48,15 +49,15 @@ class ShownResult(Result):
             return page_of(self)
         return render_run_folder(self.folder) if (Path(self.folder) / PAGE_FILE).is_file() else None
 
-    def save(self, folder: str | Path, *, dpi: float | None = None, format: str | None = None) -> list[str]:  # noqa: A002
+    def save(self, folder: str | Path, *, dpi: int | None = None, format: str | None = None) -> list[str]:  # noqa: A002
         """Write what ``embedscope visualize`` writes; the names of the files.
 
         Parameters
         ----------
         folder : path
             Made where it is absent.
-        dpi : float, optional
-            Dots per inch of the pictures; by default as the run was asked for.
+        dpi : int, optional
+            Dots per inch of the pictures, at most 1200; by default as the run was asked for.
         format : {"png", "svg", "pdf"}, optional
             Of the pictures, likewise.
 
@@ -65,22 +66,21 @@ class ShownResult(Result):
         OutputError
             If the folder or a file cannot be written.
         InvalidOptionError
-            If this run was read from its folder, or ``format`` is none of these.
+            If this run was read from its folder, ``dpi`` is none, or ``format`` is none of these.
         """
         from embedscope.output.picture_process import PICTURES, picture_files
         from embedscope.output.run_files import write_run
 
         if self.folder is not None:
             raise InvalidOptionError(f"This run was read from {self.folder}, which has its files: copy that folder.")
-        chosen: Any = self.options
-        kind = format or str(chosen.get("format", "png"))
-        if kind not in ("png", "svg", "pdf"):
-            raise InvalidOptionError(f"format must be one of png, svg, pdf, not '{kind}'.")
+        asked: Any = {"dpi": dpi, "format": format}
+        of_run: Any = {name: self.options[name] for name in asked if name in self.options}
+        output = OutputSettings(**of_run | {name: value for name, value in asked.items() if value is not None})
+        color_by: Any = self.options.get("color_by")
 
         def pictures() -> dict[str, bytes]:
-            dots = dpi or float(chosen.get("dpi", 200))
-            drawn = picture_files(self, dpi=dots, format=kind, color_by=chosen.get("color_by"))
-            return {file: drawn[file] for name in PICTURES if (file := f"{name}.{kind}") in drawn}
+            drawn = picture_files(self, dpi=output.dpi, format=output.format, color_by=color_by)
+            return {file: drawn[file] for name in PICTURES if (file := f"{name}.{output.format}") in drawn}
 
         return write_run(self, folder, options=self.options, elapsed_s=self.elapsed_s, pictures=pictures)
 

@@ -48,7 +48,9 @@ _COLUMNS = ((0, 160), (170, 240), (425, 155))  # left and width of each figure: 
 _N_THEMES = 4
 _N_SETS = 8
 _RIGHT_AT_1 = "Success@1"
-_RANKS = ((1.0, "1"), (3.0, "to 3"), (10.0, "to 10"), (100.0, "to 100"), (np.finfo(np.float64).max, "beyond"))
+_RANKS = (
+    (1.0, "1"), (3.0, "2 to 3"), (10.0, "4 to 10"), (100.0, "11 to 100"), (np.finfo(np.float64).max, "beyond 100"),
+)  # fmt: skip
 """Ranks up to which queries are counted; an infinite one is that of a document that a run did not return."""
 
 _BASELINES = {"lexical": "", "base": "base model", "PCA": "PCA of the base", "random": "random projection"}
@@ -115,7 +117,7 @@ def _card(verdict: Verdict, model: str, on: str, size: str, figures: Sequence[_S
     for line, text in enumerate((on, size)):
         fitted = abridged(style.shown(text), _points(_TEXT_WIDTH), measure(_TEXT))
         _write(figure, fitted, (_LEFT, 167 + 30 * line), _TEXT, color=style.MUTED, gid="data")
-    headline = style.shown(verdict.headline[:1].upper() + verdict.headline[1:])
+    headline = style.with_minus(style.shown(verdict.headline[:1].upper() + verdict.headline[1:]))
     for row, part in enumerate(wrap(headline, _points(_TEXT_WIDTH), measure(_TEXT), max_lines=4)):
         _write(figure, part, (_LEFT, 246 + 32 * row), _TEXT, gid="headline")
     _draw_figures(figure, figures)
@@ -125,8 +127,8 @@ def _card(verdict: Verdict, model: str, on: str, size: str, figures: Sequence[_S
 
 def _draw_figures(figure: Figure, shown: Sequence[_Shown]) -> None:
     for each, (left, width) in zip(shown, _COLUMNS, strict=False):
-        lines = ((each.label, 420, _SMALL, style.MUTED), (each.value, 446, _VALUE, style.INK),
-                 (each.below, 500, _SMALL, style.MUTED))  # fmt: skip
+        lines = ((each.label, 420, _SMALL, style.MUTED), (style.with_minus(each.value), 446, _VALUE, style.INK),
+                 (style.with_minus(each.below), 500, _SMALL, style.MUTED))  # fmt: skip
         for text, top, size, colour in lines:
             weight = "bold" if size == _VALUE else "normal"
             fitted = abridged(style.shown(text), _points(width), measure(size, is_bold=weight == "bold"))
@@ -180,12 +182,12 @@ def _estimated(name: str, found: Estimate) -> _Shown:
 
 
 def _of_difference(label: str, found: Comparison) -> _Shown:
-    value = number(found.difference, 3, sign=True).replace("-", style.MINUS)
+    value = number(found.difference, 3, sign=True)
     return _Shown(label, value, _interval(found, sign=True))
 
 
 def _interval(found: Estimate | Comparison, *, sign: bool = False) -> str:
-    return interval(found, 3, sign=sign).replace("-", style.MINUS) or "no interval"
+    return interval(found, 3, sign=sign) or "no interval"
 
 
 # --- the panel ----------------------------------------------------------------------------------------------------
@@ -265,7 +267,7 @@ def _draw_sets(figure: Figure, found: SeveralSets) -> None:
         low, high = value if own.low is None else own.low, value if own.high is None else own.high
         axes.plot((low, high), (place, place), color=colour, linewidth=3, solid_capstyle="round")
         axes.plot(value, place, marker="o", markersize=10, color=colour)
-        said = style.number(value, 3) if not is_compared else number(value, 3, sign=True).replace("-", style.MINUS)
+        said = style.number(value, 3) if not is_compared else style.with_minus(number(value, 3, sign=True))
         text = f"{_LOOKS[each.verdict.outcome][1]} {said}"
         style.annotate(axes, text, (value, place), (0, 15), ha="center", fontsize=_SMALL, color=colour)
     names = [abridged(style.shown(each.name), _points(160), fit) for each, _ in rows[:_N_SETS]]

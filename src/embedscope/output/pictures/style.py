@@ -7,6 +7,7 @@ tell apart. Right and wrong always differ by a second sign as well: a tick or a 
 from __future__ import annotations
 
 import math
+import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -241,9 +242,14 @@ def shown(text: str) -> str:
     return plain(text, can_draw)
 
 
+def with_minus(text: str) -> str:
+    """``text`` with a minus sign, in place of a hyphen, before each negative number."""
+    return re.sub(r"(?<![^ \[])-(?=[\d.])", MINUS, text)
+
+
 def number(value: float, decimals: int = 2) -> str:
     """``value`` with a true minus sign."""
-    return formatting.number(value, decimals).replace("-", MINUS)
+    return with_minus(formatting.number(value, decimals))
 
 
 def similarity(value: float, decimals: int = 2) -> str:
@@ -254,4 +260,4 @@ def similarity(value: float, decimals: int = 2) -> str:
 
 def interval(figure: Estimate, decimals: int = 2) -> str:
     """``0.31 [0.29, 0.33]``, with a true minus sign."""
-    return formatting.estimate(figure, decimals).replace("-", MINUS)
+    return with_minus(formatting.estimate(figure, decimals))
