@@ -87,7 +87,7 @@ def test_a_query_typed_in_has_documents_a_place_and_deciding_words(opened: Any) 
     ]
     assert len(scores) == 10
     assert scores == sorted(scores, reverse=True)
-    opened.wait_for_selector(".live-map canvas")
+    opened.wait_for_selector(".live-map canvas:not([hidden])")
     opened.wait_for_selector(".live .explained .deletion")
     assert "Leaving out" in opened.inner_text(".live .readout")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -65,3 +66,11 @@ def test_a_name_that_no_file_can_have_is_refused_in_a_short_message(name: str) -
     with pytest.raises(CheckpointError) as caught:
         load_checkpoint(name)
     assert len(str(caught.value)) < 600
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are those of POSIX")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "best.pt"
+    os.mkfifo(pipe)
+    with pytest.raises(CheckpointError, match="neither a file nor a folder"):
+        load_checkpoint(pipe)

@@ -8,6 +8,7 @@ from tests.support.served import PAIRS, answers_of
 from tests.support.word_models import WordBag
 
 from embedscope.errors import InputError
+from embedscope.serve import answers as module
 from embedscope.serve.places import MapPlaces
 
 
@@ -89,19 +90,45 @@ def test_nothing_is_encoded_again_and_nothing_is_kept() -> None:
     assert encoder.n_encoded == before + 1
 
 
-def test_queries_that_wait_are_encoded_together_once_and_then_forgotten() -> None:
+def test_queries_that_wait_are_encoded_together_once_and_the_last_ones_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "KEPT", 3)
     encoder = WordBag()
     answers = answers_of(encoder=encoder)
     answers.search("blue")
     before = encoder.n_encoded
     answers.encode_ahead(["red", "red room", "red"])
     assert encoder.n_encoded == before + 2
-    answers.encode_ahead(["red", "old"])
+    answers.encode_ahead(["red", "old"])  # the first has its vector: the other one is encoded in its turn
     assert answers.search("red room")["documents"] == answers.search(" red room ")["documents"]
     assert encoder.n_encoded == before + 2
     answers.encode_ahead(["old", "barn"])
+    assert encoder.n_encoded == before + 4
     answers.search("red")
     assert encoder.n_encoded == before + 5
+
+
+def test_a_query_of_the_test_set_has_the_vector_of_the_run_and_is_not_encoded() -> None:
+    encoder = WordBag()
+    answers = answers_of(encoder=encoder)
+    answers.search("blue")
+    before = encoder.n_encoded
+    answers.encode_ahead([PAIRS[0][0]])
+    found = answers.search(PAIRS[0][0])
+    assert encoder.n_encoded == before
+    assert found["nearest"] is not None
+    assert found["nearest"]["score"] == pytest.approx(1.0)
+
+
+def test_a_text_that_reads_like_an_id_is_no_query_of_the_test_set() -> None:
+    answers = answers_of()
+    name = answers.corpus.query_named(1)[0]
+    found = answers.search(name)
+    assert (found["test_query"], found["relevant"]) == (None, [])
+    assert {document["is_relevant"] for document in found["documents"]} == {None}
+    with pytest.raises(InputError, match="no query of this id"):
+        answers.search("red", edited=PAIRS[0][0])
 
 
 def test_equal_scores_share_the_better_rank() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
@@ -15,6 +17,8 @@ from hypothesis import strategies as st
 from tests.support.served import TOKEN, answers_of, client_of
 
 from embedscope.output.page import html
+from embedscope.serve.application import _while_connected
+from embedscope.serve.bounds import Limits, OneAtATime, RefusedError, UnwantedError, require_wanted
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 JSON = {**BEARER, "Content-Type": "application/json"}
@@ -151,6 +155,66 @@ def test_work_that_takes_too_long_is_504() -> None:
     answer = client_of(answers, work_s=0.05).post(SEARCH, json={"text": "red"}, headers=BEARER)
     go.set()
     assert answer.status_code == 504
+
+
+def test_work_ends_at_its_next_step_where_nobody_waits_for_it() -> None:
+    stopped = threading.Event()
+
+    def work() -> None:
+        try:
+            while True:
+                require_wanted()
+        except UnwantedError:
+            stopped.set()
+            raise
+
+    worker = OneAtATime(Limits(work_s=0.05), lambda queries: None)
+    with pytest.raises(RefusedError):
+        asyncio.run(worker.do(work, "red"))
+    assert stopped.wait(30)
+    assert asyncio.run(worker.do(lambda: "next", "red")) == "next"
+
+
+def test_work_for_a_client_that_has_gone_is_cancelled() -> None:
+    async def receive() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    async def asked() -> bool:
+        cancelled = asyncio.Event()
+
+        async def work() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                cancelled.set()
+
+        with pytest.raises(RefusedError, match="has gone"):
+            await _while_connected(SimpleNamespace(receive=receive), work())
+        return await asyncio.wait_for(cancelled.wait(), 30)
+
+    assert asyncio.run(asked())
+
+
+def test_no_batch_of_texts_is_encoded_after_the_request_was_given_up() -> None:
+    answers, encoded, go = answers_of(), [0], threading.Event()
+    whole = answers.model.encoder.encode
+
+    def slow(texts: Any, *, batch_size: int) -> Any:
+        encoded[0] += 1
+        assert go.wait(30)
+        return whole(texts, batch_size=batch_size)
+
+    answers.words("red room", 0, 1)
+    answers.model.encoder.encode = slow  # type: ignore[method-assign]
+    text = " ".join(f"word{number}." for number in range(400))
+    asked = {"text": text, "first": 0, "second": 1}
+    client = client_of(answers, work_s=0.05)
+    assert client.post(WORDS, json=asked, headers=BEARER).status_code == 504
+    go.set()
+    answers.model.encoder.encode = whole  # type: ignore[method-assign]
+    while client.post(SEARCH, json={"text": "red"}, headers=BEARER).status_code != 200:
+        pass
+    assert encoded[0] == 1
 
 
 def test_a_fault_is_500_with_no_text_in_it_and_the_server_lives_on() -> None:

@@ -12,14 +12,31 @@ ASKED = {"text": "red room"}
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:8000", "", "127.0.0.1@evil.example", "[::1", "10.0.0.1"]
+    "host",
+    [
+        "evil.example",
+        "evil.example:8000",
+        "",
+        "127.0.0.1@evil.example",
+        "[::1",
+        "10.0.0.1",
+        "localhost/..",
+        "localhost?x",
+        "localhost#x",
+        "localhost:x",
+        "localhost:",
+        "127.1",
+        "0",
+        "localhost.",
+        "127.0.0.1 evil.example",
+    ],
 )
 def test_a_request_for_another_host_is_refused_whatever_its_token(host: str) -> None:
     answer = client_of().post("/api/search", json=ASKED, headers={**BEARER, "Host": host})
     assert answer.status_code == 421
 
 
-@pytest.mark.parametrize("host", [HOST, "localhost:8000", "[::1]:9000"])
+@pytest.mark.parametrize("host", [HOST, "localhost:8000", "LOCALHOST", "[::1]:9000", "[::1]"])
 def test_names_of_this_machine_are_answered(host: str) -> None:
     assert client_of().post("/api/search", json=ASKED, headers={**BEARER, "Host": host}).status_code == 200
 
@@ -47,6 +64,16 @@ def test_nothing_is_answered_without_the_token(path: str, headers: dict[str, str
         answer = client_of().request(method, path, headers=headers)
         assert answer.status_code == 401
         assert TOKEN not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/", "/api/search"])
+def test_no_connection_is_kept_open_for_who_has_no_token(path: str) -> None:
+    assert client_of().get(path).headers["connection"] == "close"
+
+
+def test_long_headers_are_refused() -> None:
+    headers = {**BEARER, **{f"X-{number}": "a" * 100 for number in range(200)}}
+    assert client_of().get("/", headers=headers).status_code == 431
 
 
 def test_a_token_in_the_address_opens_the_page_and_nothing_else() -> None:
@@ -89,6 +116,7 @@ def test_other_methods_are_not_known() -> None:
 def test_an_address_of_the_network_is_known_by_numbers_and_the_own_name_alone() -> None:
     assert is_own_name("10.1.2.3", "0.0.0.0")  # noqa: S104
     assert not is_own_name("evil.example", "0.0.0.0")  # noqa: S104
+    assert is_own_name("box.example", "Box.Example")
     assert not is_own_name("10.1.2.3", "127.0.0.1")
     assert [is_loopback(name) for name in ("127.0.0.2", "::1", "localhost", "0.0.0.0", "10.0.0.1")] == [  # noqa: S104
         True, True, True, False, False,

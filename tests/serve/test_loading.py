@@ -134,9 +134,11 @@ def test_a_folder_that_is_none_of_a_run_is_refused(tmp_path: Path, copy: Path) -
         load(copy)
 
 
-def test_a_cache_that_only_a_manifest_names_is_not_made(copy: Path, tmp_path: Path) -> None:
-    load(with_options(copy, cache_dir=str(tmp_path / "nowhere")))
-    assert not (tmp_path / "nowhere").exists()
+def test_a_cache_that_only_a_manifest_names_is_neither_read_nor_written(copy: Path, tmp_path: Path) -> None:
+    named = tmp_path / "named"
+    (named / "embeddings").mkdir(parents=True)
+    load(with_options(copy, cache_dir=str(named)))
+    assert [*named.rglob("*")] == [named / "embeddings"]
 
 
 def test_a_shard_folder_ranks_as_the_run_does_whether_it_is_held_or_read(

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -91,6 +91,13 @@ def test_a_connection_that_sends_no_whole_head_is_closed(sent: bytes) -> None:
         assert ask(port, token)[0] == 200
 
 
+def test_connections_that_ask_nothing_make_room_for_who_asks() -> None:
+    with serving(connections=4) as (port, token), ExitStack() as open_ones:
+        silent = [open_ones.enter_context(socket.create_connection(("127.0.0.1", port), 30)) for _ in range(12)]
+        assert ask(port, token)[0] == 200
+        assert [each.recv(1) for each in silent[:8]] == [b""] * 8
+
+
 def test_a_body_that_does_not_come_is_408() -> None:
     with serving(body_s=0.2) as (port, token), socket.create_connection(("127.0.0.1", port), timeout=30) as slow:
         head = f"POST /api/search HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n"
@@ -125,8 +132,16 @@ def test_a_request_that_is_none_is_refused_and_the_server_lives_on(sent: bytes) 
 def test_a_port_that_is_taken_and_a_host_that_is_none_are_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(InputError, match="cannot be listened on"):
         server.listening("127.0.0.1", taken.getsockname()[1])
-    with pytest.raises(InputError, match="cannot be listened on"):
-        server.listening("192.0.2.1", 0)
+    for host in ("192.0.2.1", "a" * 70, ".."):
+        with pytest.raises(InputError, match="cannot be listened on"):
+            server.listening(host, 0)
+
+
+def test_nobody_else_can_listen_where_a_server_will() -> None:
+    with server.listening("127.0.0.1", 0) as bound, socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with pytest.raises(OSError, match="in use"):
+            other.bind(bound.getsockname())
 
 
 def test_an_address_of_the_network_is_warned_of() -> None:
@@ -158,4 +173,5 @@ def test_a_signal_ends_it_cleanly_and_no_text_was_said(tmp_path: Path, sent: sig
     out, err = running.communicate(timeout=60)
     assert running.returncode == status
     assert "yên tĩnh" not in out + err
+    assert "Still running" not in err.partition("Serving until Ctrl-C")[2]
     assert err.splitlines()[-1] == f"embedscope: {'interrupted' if status == 130 else 'terminated'}"

@@ -16,14 +16,17 @@ def run(settings: Settings, chosen: ServeSettings, stated: Collection[str]) -> i
     """Serve until the process is interrupted or terminated."""
     from embedscope.serve import server
     from embedscope.serve.bounds import Limits
+    from embedscope.serve.guard import is_loopback
     from embedscope.serve.loading import load_served
 
     server.require_extra()
     terminal = ending.terminal_of(settings)
-    warning = server.warning_of(chosen.host)
-    if warning is not None:
-        terminal.warn(warning)
     with server.listening(chosen.host, chosen.port) as bound:
+        address = bound.getsockname()[0]
+        host = address if is_loopback(address) else chosen.host
+        warning = server.warning_of(host)
+        if warning is not None:
+            terminal.warn(warning)
         served = load_served(settings, stated, chosen, terminal)
         with suppress(InputError):
             served.answers.search("a")  # the weights are read now, while nobody waits
@@ -32,11 +35,11 @@ def run(settings: Settings, chosen: ServeSettings, stated: Collection[str]) -> i
             STDOUT.write(f"{address}\n")
             STDOUT.flush()
             terminal.step("Serving until Ctrl-C")
-            SILENCE.during(None)  # a server that nobody asks has nothing to say
+            SILENCE.during(None)  # it waits for others now
             if chosen.open:
                 import webbrowser
 
                 webbrowser.open(address)
 
-        server.serve(served, bound, chosen.host, limits=Limits(rate=chosen.rate), log=terminal, on_ready=ready)
+        server.serve(served, bound, host, limits=Limits(rate=chosen.rate), log=terminal, on_ready=ready)
     return 0

@@ -229,11 +229,18 @@ Encode = Callable[[Sequence[str]], Float32Array]
 """Texts to rows of the space that is measured."""
 
 
-def text_encoder(model: Model, store: EmbeddingStore | None = None, *, prompt: str, batch_size: int = 32) -> Encode:
+def text_encoder(
+    model: Model,
+    store: EmbeddingStore | None = None,
+    *,
+    prompt: str,
+    batch_size: int = 32,
+    progress: ProgressCallback | None = None,
+) -> Encode:
     """A function from changed texts to their vectors under ``model``, behind ``prompt``; only new ones are encoded."""
 
     def encode(texts: Sequence[str]) -> Float32Array:
-        found = encode_texts(texts, model.encoder, store, batch_size=batch_size, prompt=prompt)
+        found = encode_texts(texts, model.encoder, store, batch_size=batch_size, progress=progress, prompt=prompt)
         return model.projector.project(found.vectors, what="changed text", ids=texts)
 
     return encode

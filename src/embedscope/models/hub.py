@@ -29,12 +29,23 @@ def is_hub_name(reference: str) -> bool:
 
 
 def local_path(reference: str) -> Path | None:
-    """The file or folder of this name; None where there is none, or it is no name that one could have."""
+    """The file or folder of this name; None where there is none, or it is no name that one could have.
+
+    Raises ``CheckpointError`` for a pipe or a device, which would be waited for without end.
+    """
     try:
         path = Path(os.path.expanduser(reference))
-        return path if path.exists() else None
+        if path.is_dir() or path.is_file():
+            return path
+        exists = path.exists()
     except (OSError, ValueError):  # too long, or with a null character
         return None
+    if exists:
+        raise CheckpointError(
+            f"'{reference}' is neither a file nor a folder. A model is read more than once, so a pipe or a device will "
+            f"not do; save it to a file first."
+        )
+    return None
 
 
 def locate_model(reference: str, *, option: str) -> Path:

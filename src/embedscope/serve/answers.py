@@ -1,6 +1,7 @@
 """What the live page asks: the best documents for a text, the score of a changed document, the words that decide.
 
-No text that was typed in is stored: none enters the cache of vectors or a log.
+No text that was typed in is stored: none enters the cache of vectors or a log, and the memory of the last queries ends
+with the process.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from embedscope.output.page.contract import (
 from embedscope.output.page.payload import utf16_offsets
 from embedscope.protocols import Float32Array, IntArray
 from embedscope.result import TextRole
+from embedscope.serve.bounds import require_wanted
 from embedscope.serve.corpora import Corpus
 from embedscope.serve.places import MapPlaces
 from embedscope.settings import TIE_TOLERANCE
@@ -45,6 +47,12 @@ MOST_DOCUMENT_CHARACTERS = 20_000
 _SHOWN_CHARACTERS = 20_000
 """Of the text of a document in an answer."""
 
+KEPT = 256
+"""Queries whose vectors are held in memory: what is asked of a query again is not encoded again."""
+
+_TEXTS_AT_ONCE = 16
+"""Texts that are encoded before it is asked again whether somebody waits for them."""
+
 
 @dataclass(frozen=True, eq=False)
 class Answers:
@@ -58,19 +66,28 @@ class Answers:
     corpus: Corpus
     places: MapPlaces | None
     seed: int = 42
-    _ahead: dict[str, Float32Array] = field(default_factory=dict)  # vectors of queries that wait for their answer
+    _kept: dict[str, Float32Array] = field(default_factory=dict)  # of the last queries, the oldest first
+    _document_ends: dict[int, int | None] = field(default_factory=dict)  # by row: `LiveDocument.read`
 
     def encode_ahead(self, texts: Sequence[str]) -> None:
-        """Encode queries that wait, all at once, where the first is not encoded; others than these are forgotten."""
+        """Encode queries that wait, all at once, where the first has no vector yet."""
         queries = [identity(text) for text in texts]
-        if queries[0] in self._ahead:
+        if self._known_vector(queries[0]) is not None:
             return
-        for query in self._ahead.keys() - set(queries):
-            del self._ahead[query]
-        new = sorted(set(queries) - self._ahead.keys())
+        new = [query for query in dict.fromkeys(queries) if self._known_vector(query) is None]
         # Without a vector for one, each is encoded alone, and the one without refused.
         with suppress(InvalidEmbeddingsError), self._in_one_thread():
-            self._ahead.update(zip(new, self._encoders.query(new), strict=True))
+            self._keep(new, self._encoders.query(new))
+
+    def _keep(self, queries: Sequence[str], vectors: Float32Array) -> None:
+        self._kept.update(zip(queries, vectors, strict=True))
+        for query in [*self._kept][:-KEPT]:
+            del self._kept[query]
+
+    def _known_vector(self, query: str) -> Float32Array | None:
+        """The vector of a query that was asked lately, or that stands in the test set: then that of the run."""
+        row = self.corpus.query_of_text(query)
+        return self._kept.get(query) if row is None else self.corpus.queries[row]
 
     @property
     def facts(self) -> LiveFacts:
@@ -166,7 +183,12 @@ class Answers:
     @cached_property
     def _encoders(self) -> Encoders:
         prompts = self.model.query_prompt, self.model.document_prompt
-        return Encoders(*(text_encoder(self.model, prompt=prompt) for prompt in prompts))
+        return Encoders(
+            *(
+                text_encoder(self.model, prompt=prompt, batch_size=_TEXTS_AT_ONCE, progress=require_wanted)
+                for prompt in prompts
+            )
+        )
 
     def _in_one_thread(self) -> AbstractContextManager[Any]:
         """While inside, the encoder computes in this thread alone.
@@ -194,17 +216,21 @@ class Answers:
         return norms
 
     def _query_vector(self, query: str) -> Float32Array:
-        if query in self._ahead:
-            return self._ahead[query]
-        with self._in_one_thread():
-            return _vector(self._encoders.query, query)
+        vector = self._known_vector(query)
+        if vector is None:
+            with self._in_one_thread():
+                vector = _vector(self._encoders.query, query)
+            self._keep([query], vector[np.newaxis])
+        return vector
 
     def _test_query(self, query: str, edited: str | None) -> int | None:
         """The query of the test set that is asked, or whose other version is; None for a query of one's own."""
-        rows = self.corpus.rows_of_query(query if edited is None else edited)
-        if edited is not None and not rows:
+        if edited is None:
+            return self.corpus.query_of_text(query)
+        row = self.corpus.query_of_id(edited)
+        if row is None:
             raise InputError("the test set has no query of this id")
-        return rows[0] if rows else None
+        return row
 
     def _ranked(self, vector: Float32Array, known: int | None) -> Float32Array:
         scores = self.corpus.scores(vector)
@@ -215,7 +241,9 @@ class Answers:
     def _documents(self, rows: IntArray, scores: Float32Array, known: int | None) -> list[LiveDocument]:
         named = self.corpus.documents_named(rows.tolist())
         texts = [text for _, text in named]
-        ends = self._read_ends(texts, self.model.document_prompt)
+        unknown = {row: text for row, text in zip(rows.tolist(), texts, strict=True) if row not in self._document_ends}
+        ends = self._read_ends([*unknown.values()], self.model.document_prompt)
+        self._document_ends.update((row, ends.get(text)) for row, text in unknown.items())
         relevant = None if known is None else set(self.corpus.relevant(known).tolist())
         return [
             {
@@ -226,7 +254,7 @@ class Answers:
                 "rank": _rank(scores, float(scores[row])),
                 "n_relevant_to": n,
                 "is_relevant": None if relevant is None else row in relevant,
-                "read": ends.get(text),
+                "read": self._document_ends[row],
             }
             for row, (name, text), n in zip(rows.tolist(), named, self.corpus.n_relevant_to(rows).tolist(), strict=True)
         ]

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -60,7 +60,7 @@ def application(served: Served, *, host: str, token: str, limits: Limits, log: L
     def answering(question: Question) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             fields = await _fields(request, limits)
-            found = await worker.do(question(served.answers, fields), fields["text"])
+            found = await _while_connected(request, worker.do(question(served.answers, fields), fields["text"]))
             return Response(json.dumps(found, allow_nan=False), media_type="application/json")
 
         return answer
@@ -80,6 +80,24 @@ def application(served: Served, *, host: str, token: str, limits: Limits, log: L
     )
     inner.router.redirect_slashes = False
     return Guard(_caught(inner), host, token, Rate(limits.rate), _closed_page()), worker
+
+
+async def _while_connected(request: Any, work: Coroutine[Any, Any, Any]) -> Any:
+    """What ``work`` gives; it is cancelled where the client goes away."""
+
+    async def leave() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(leave())
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise RefusedError(499, "the client has gone")
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
 
 
 def _caught(inner: Application) -> Application:

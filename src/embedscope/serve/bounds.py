@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -57,6 +59,23 @@ class Rate:
         self._left -= 1
 
 
+class UnwantedError(Exception):
+    """Work for which nobody waits any more."""
+
+
+_GIVEN_UP: ContextVar[threading.Event | None] = ContextVar("given_up", default=None)
+
+
+def require_wanted(done: int = 0, total: int = 0, message: str | None = None) -> None:
+    """Raise `UnwantedError` in the thread of `OneAtATime` where nobody waits for its work any more.
+
+    It can be told of progress, as which it is called between batches of texts.
+    """
+    given_up = _GIVEN_UP.get()
+    if given_up is not None and given_up.is_set():
+        raise UnwantedError
+
+
 class OneAtATime:
     """Work that is done in one thread, in turn, behind a queue of ``limits.waiting``.
 
@@ -72,20 +91,24 @@ class OneAtATime:
     async def do(self, work: Callable[[], T], query: str) -> T:
         """What ``work`` on a query returns; `RefusedError` (503) where the queue is full, (504) where it took too long.
 
-        Work that took too long goes on, because a thread cannot be stopped; what waits behind it is dropped in turn.
+        Work that took too long, or whose request was cancelled, is dropped if it has not begun, and ends where it next
+        calls `require_wanted`.
         """
         if len(self._queries) >= self._limits.waiting:
             raise RefusedError(503, "the model is busy with other requests", retry_s=1)
         self._queries.append(query)
-        future = self._thread.submit(self._done, work, query)
+        given_up = threading.Event()
+        future = self._thread.submit(self._done, work, query, given_up)
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), self._limits.work_s)
         except TimeoutError:
             raise RefusedError(504, f"no answer within {self._limits.work_s:g} s") from None
         finally:
+            given_up.set()
             self._queries.remove(query)
 
-    def _done(self, work: Callable[[], T], query: str) -> T:
+    def _done(self, work: Callable[[], T], query: str, given_up: threading.Event) -> T:
+        _GIVEN_UP.set(given_up)
         self._prepare([query, *self._queries])
         return work()
 

@@ -44,8 +44,11 @@ class Corpus(Protocol):
     def query_named(self, row: int) -> tuple[str, str]:
         """Id and text of a query."""
 
-    def rows_of_query(self, text: str) -> list[int]:
-        """Queries of this id or text."""
+    def query_of_text(self, text: str) -> int | None:
+        """The query of this text, in the form by which texts are the same."""
+
+    def query_of_id(self, name: str) -> int | None:
+        """The query of this id."""
 
     def n_relevant_to(self, rows: IntArray) -> IntArray:
         """To how many queries each document is relevant."""
@@ -91,13 +94,21 @@ class RunCorpus:
         """Id and text of a query."""
         return self.collection.query_ids[row], self.collection.queries[row]
 
-    def rows_of_query(self, text: str) -> list[int]:
-        """Queries of this text, in the form by which texts are the same, or of this id."""
-        return self._rows_of_queries.get(text, [])
+    def query_of_text(self, text: str) -> int | None:
+        """The query of this text, in the form by which texts are the same."""
+        return self._rows_by_text.get(text)
+
+    def query_of_id(self, name: str) -> int | None:
+        """The query of this id."""
+        return self._rows_by_id.get(name)
 
     @cached_property
-    def _rows_of_queries(self) -> Mapping[str, list[int]]:
-        return _rows_by(self.collection.queries, self.collection.query_ids)
+    def _rows_by_text(self) -> Mapping[str, int]:
+        return _first_rows(self.collection.queries)
+
+    @cached_property
+    def _rows_by_id(self) -> Mapping[str, int]:
+        return _first_rows(self.collection.query_ids)
 
     def n_relevant_to(self, rows: IntArray) -> IntArray:
         """To how many queries each document is relevant."""
@@ -162,16 +173,21 @@ class ShardCorpus:
         ids, texts = self._folder.queries.names(np.array([row]))
         return ids[0], texts[0]
 
-    def rows_of_query(self, text: str) -> list[int]:
-        """Queries of this text, in the form by which texts are the same, or of this id."""
-        return self._rows_of_queries.get(text, [])
+    def query_of_text(self, text: str) -> int | None:
+        """The query of this text, in the form by which texts are the same."""
+        return self._rows_by_name[1].get(text)
+
+    def query_of_id(self, name: str) -> int | None:
+        """The query of this id."""
+        return self._rows_by_name[0].get(name)
 
     @cached_property
-    def _rows_of_queries(self) -> Mapping[str, list[int]]:
+    def _rows_by_name(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        """Rows of the queries by id and by text."""
         if not self._folder.queries.has_names:
-            return {}
+            return {}, {}
         ids, texts = self._folder.queries.names(np.arange(self._folder.queries.n_rows))
-        return _rows_by([identity(text) for text in texts], ids)
+        return _first_rows(ids), _first_rows([identity(text) for text in texts])
 
     def n_relevant_to(self, rows: IntArray) -> IntArray:
         """To how many queries each document is relevant."""
@@ -187,11 +203,6 @@ class ShardCorpus:
         return _NO_ROWS if own is None else own.documents[own.indptr[query] : own.indptr[query + 1]]
 
 
-def _rows_by(texts: Sequence[str], ids: Sequence[str]) -> dict[str, list[int]]:
-    """Rows by text, and by id where no text reads like it."""
-    found: dict[str, list[int]] = {}
-    for row, text in enumerate(texts):
-        found.setdefault(text, []).append(row)
-    for row, name in enumerate(ids):
-        found.setdefault(name, [row])
-    return found
+def _first_rows(names: Sequence[str]) -> dict[str, int]:
+    """The first row of each name."""
+    return {name: row for row, name in reversed([*enumerate(names)])}

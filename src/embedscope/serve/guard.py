@@ -10,11 +10,12 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import json
+import re
 import socket
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from embedscope.serve.bounds import Rate, RefusedError
 
@@ -34,6 +35,11 @@ SAFE = {
 }
 NOTHING = "default-src 'none'; frame-ancestors 'none'"
 """The policy of an answer that is no page."""
+
+HEAD_BYTES = 16 << 10
+"""Of the names and values of a request's headers, at most."""
+
+_HOST = re.compile(r"(?:\[([0-9a-f:.]{2,45})\]|([\w.-]{1,253}))(?::\d{1,5})?", re.ASCII | re.IGNORECASE)
 
 
 def is_loopback(host: str) -> bool:
@@ -56,7 +62,7 @@ def is_own_name(name: str, bound: str) -> bool:
         return True
     if is_loopback(bound):
         return False
-    if name in (bound, socket.gethostname().lower()):
+    if name in (bound.lower(), socket.gethostname().lower()):
         return True
     try:
         ipaddress.ip_address(name)
@@ -89,6 +95,8 @@ class Guard:
         await self.app(scope, receive, answer)
 
     def _admit(self, scope: Scope) -> None:
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > HEAD_BYTES:
+            raise RefusedError(431, f"the headers have more than {HEAD_BYTES:,} bytes")
         headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
         hosts = [value for name, value in headers if name == "host"]
         if len(hosts) != 1 or not is_own_name(_name_of(hosts[0]), self.host):
@@ -108,11 +116,9 @@ class Guard:
 
 
 def _name_of(host: str) -> str:
-    """The name in a header Host, without its port; "" where it is none."""
-    try:
-        return (urlsplit(f"//{host}").hostname or "") if host.isprintable() and "@" not in host else ""
-    except ValueError:
-        return ""
+    """The name in a header Host, without its port, in lower case; "" where it is none."""
+    found = _HOST.fullmatch(host)
+    return "" if found is None else (found[1] or found[2]).lower()
 
 
 def _token_in(query: bytes) -> str:
@@ -129,7 +135,7 @@ async def send_refused(send: Send, refused: RefusedError) -> None:
     more = [] if refused.retry_s is None else [(b"retry-after", str(refused.retry_s).encode())]
     # What may be left of its body is not read: the connection ends.
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    headers += [*more, (b"connection", b"close")] if refused.status in (401, 403, 413, 421) else more
+    headers += [*more, (b"connection", b"close")] if refused.status in (401, 403, 413, 421, 431) else more
     await _send(send, refused.status, headers, body)
 
 
@@ -138,6 +144,7 @@ async def _send_page(send: Send, page: bytes, policy: str) -> None:
         (b"content-type", b"text/html; charset=utf-8"),
         (b"content-length", str(len(page)).encode()),
         (b"content-security-policy", policy.encode()),
+        (b"connection", b"close"),
     ]
     await _send(send, 401, headers, page)
 

@@ -151,9 +151,8 @@ def _settings_of_run(
     """How the run read its data and encoded, with what is stated now in place of what is not."""
     known = [f.name for section in (DataSettings, ModelSettings) for f in fields(section)]
     values = {name: options[name] for name in [*known, "seed"] if name in options}
-    values |= {"baseline": None, "no_cache": False}
-    if values.get("cache_dir") is not None and not (Path(values["cache_dir"]) / "embeddings").is_dir():
-        values["cache_dir"] = None  # what the run did not leave behind is no folder to write to
+    # A cache is trusted and written to, so that only who serves may name one, not a file.
+    values |= {"baseline": None, "no_cache": False, "cache_dir": None}
     values["checkpoint"] = values.get("checkpoint") or report["model"]["checkpoint"]  # of a comparison: its candidate
     own = settings.as_options()
     values |= {name: own[name] for name in stated if name in own}

@@ -12,10 +12,8 @@ from embedscope.errors import InputError, importing
 from embedscope.log import Log
 from embedscope.serve.application import application
 from embedscope.serve.bounds import Limits
-from embedscope.serve.guard import is_loopback
+from embedscope.serve.guard import HEAD_BYTES, is_loopback
 from embedscope.serve.loading import Served
-
-_HEAD_BYTES = 16 << 10
 
 
 def require_extra() -> None:
@@ -26,7 +24,7 @@ def require_extra() -> None:
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """A socket that is bound to the address; an `InputError` where it cannot be."""
+    """A socket that listens on the address already, before anything is answered; an `InputError` where it cannot."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         bound = socket.socket(family, socket.SOCK_STREAM)
@@ -34,13 +32,15 @@ def listening(host: str, port: int) -> socket.socket:
             if os.name == "posix":  # elsewhere two programs could then listen on one port
                 bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bound.bind(address)
+            bound.listen()
         except BaseException:
             bound.close()
             raise
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise InputError(
-            f"{host}:{port} cannot be listened on ({error.strerror or error}). Choose another --port (0: any that is "
-            f"free), or an address of this machine for --host."
+            f"{host}:{port} cannot be listened on ({reason}). Choose another --port (0: any that is free), or an "
+            f"address of this machine for --host."
         ) from error
     return bound
 
@@ -73,7 +73,7 @@ def serve(
 
     config = uvicorn.Config(
         app,
-        http=_protocol(limits.head_s),
+        http=_protocol(limits),
         ws="none",
         lifespan="off",
         loop="asyncio",
@@ -82,10 +82,9 @@ def serve(
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=limits.connections,
         timeout_keep_alive=limits.idle_s,
         timeout_graceful_shutdown=2,
-        h11_max_incomplete_event_size=_HEAD_BYTES,
+        h11_max_incomplete_event_size=HEAD_BYTES,
     )
     try:
         Server(config).run(sockets=[bound])
@@ -109,20 +108,26 @@ def _address(host: str, port: int, token: str) -> str:
     return f"http://{f'[{name}]' if ':' in name else name}:{port}/?token={token}"
 
 
-def _protocol(head_s: float) -> type[Any]:
-    """HTTP of uvicorn that closes a connection of which no whole request has come within ``head_s``.
+def _protocol(limits: Limits) -> type[Any]:
+    """HTTP of uvicorn with a bound on how long a connection may ask nothing, and on how many there are.
 
-    uvicorn waits for ever for the first bytes, and for the end of a head that has begun.
+    uvicorn waits for ever for the first bytes, and for the end of a head that has begun; where there are too many
+    connections it refuses what any of them asks, so that who only connects shuts everybody out. Here the one that has
+    waited longest without a whole request makes room.
     """
     import h11
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
-    class Timely(H11Protocol):
-        _deadline: Any = None
+    waiting: dict[Any, Any] = {}  # connections that have asked nothing yet, the oldest first, and their deadlines
 
+    class Bounded(H11Protocol):
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
             self._watch()
+            if len(self.connections) > limits.connections:
+                oldest = next(iter(waiting))
+                oldest.forget()
+                oldest.transport.abort()
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
@@ -130,15 +135,16 @@ def _protocol(head_s: float) -> type[Any]:
 
         def connection_lost(self, exc: Exception | None) -> None:
             super().connection_lost(exc)
-            if self._deadline is not None:
-                self._deadline.cancel()
+            self.forget()
+
+        def forget(self) -> None:
+            if self in waiting:
+                waiting.pop(self).cancel()
 
         def _watch(self) -> None:
-            is_waiting = self.conn.their_state is h11.IDLE
-            if is_waiting and self._deadline is None:
-                self._deadline = self.loop.call_later(head_s, self.transport.close)
-            elif not is_waiting and self._deadline is not None:
-                self._deadline.cancel()
-                self._deadline = None
+            if self.conn.their_state is not h11.IDLE:
+                self.forget()
+            elif self not in waiting and not self.transport.is_closing():
+                waiting[self] = self.loop.call_later(limits.head_s, self.transport.close)
 
-    return Timely
+    return Bounded
