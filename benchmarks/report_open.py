@@ -223,7 +223,8 @@ BRUSHED = """n => new Promise(done => {
   const box = svg.getBoundingClientRect();
   const times = [];
   const send = (type, share) => svg.dispatchEvent(new PointerEvent(type, {
-    clientX: box.x + 12 + share * (box.width - 24), clientY: box.y + 20, pointerId: 1, button: 0, bubbles: true }));
+    clientX: box.x + 12 + share * (box.width - 24), clientY: box.y + 20,
+    pointerId: 1, button: 0, buttons: 1, bubbles: true }));
   SVGElement.prototype.setPointerCapture = () => {};
   send('pointerdown', 0.1);
   let before = performance.now();

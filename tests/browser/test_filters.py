@@ -270,3 +270,28 @@ def test_on_a_narrow_window_the_histograms_are_folded_until_asked_for(open_repor
     histogram(report, "Rank").locator("svg").wait_for()
     assert report.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert report.complaints == []
+
+
+def test_a_button_that_is_released_outside_of_the_window_ends_the_brush(open_report: Opener) -> None:
+    report = open_report(payload(), "queries")
+    svg = histogram(report, "Best relevant").locator("svg")
+    box = svg.bounding_box()
+    y = box["y"] + 20
+    report.page.mouse.move(box["x"] + 0.3 * box["width"], y)
+    report.page.mouse.down()
+    report.page.mouse.move(box["x"] + 0.6 * box["width"], y, steps=3)
+    before = report.selected()
+    # What the browser says when the pointer comes back without a button pressed.
+    moved = {"bubbles": True, "pointerId": 1, "buttons": 0, "clientX": box["x"] + 0.9 * box["width"], "clientY": y}
+    svg.dispatch_event("pointermove", moved)
+    svg.dispatch_event("pointermove", {**moved, "buttons": 1})
+    assert report.selected() == before
+
+
+def test_the_usual_histograms_fit_beside_each_other_and_leave_most_of_the_window_to_the_table(
+    open_report: Opener,
+) -> None:
+    report = open_report(tiny.payload(), "queries", viewport={"width": 1440, "height": 900})
+    row = report.page.locator(".filters-row").evaluate("e => [e.scrollWidth, e.clientWidth]")
+    assert row[0] <= row[1]
+    assert report.page.locator(".table-body").bounding_box()["height"] > 900 / 2

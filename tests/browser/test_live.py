@@ -132,7 +132,7 @@ def test_a_refusal_is_said_in_words(opened: Any) -> None:
     opened.evaluate("sessionStorage.clear()")
     opened.fill("#live-query", QUERY)
     opened.press("#live-query", "Enter")
-    opened.wait_for_function("document.querySelector('.live-fault')?.innerText.includes('open the address')")
+    opened.wait_for_selector(".live-fault >> text=open the address")
 
 
 @pytest.mark.parametrize("width", [390, 768, 1920])

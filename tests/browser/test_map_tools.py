@@ -273,7 +273,7 @@ def test_on_a_narrow_screen_the_maps_stand_one_under_the_other(open_report: Open
 
 def saved(report: Report, ending: str, folder: Path) -> tuple[str, bytes]:
     """The name and the content of the picture that is saved of the map."""
-    report.page.click(".map-tools summary")
+    report.page.click(".map-tools .export summary")
     with report.page.expect_download() as download:
         report.page.click(f".map-tools .export-menu >> text={ending}")
     file = folder / "saved"
@@ -284,7 +284,7 @@ def saved(report: Report, ending: str, folder: Path) -> tuple[str, bytes]:
 def test_a_png_is_twice_as_fine_as_the_map_and_named_after_the_model(open_report: Opener, tmp_path: Path) -> None:
     report = open_map(open_report, tiny.payload())
     name, content = saved(report, "PNG", tmp_path)
-    assert name == "epoch3.pt-tsne.png"
+    assert name == "runs-epoch3.pt-tsne.png"
     picture = Image.open(io.BytesIO(content)).convert("RGB")
     box = report.page.locator(".map-overlay").bounding_box()
     assert picture.width >= 2 * box["width"]
@@ -299,10 +299,10 @@ def test_an_svg_has_points_as_shapes_and_words_as_text(open_report: Opener, tmp_
     report.page.wait_for_selector(".map-labels bdi")
     wait_for_ink(report, ".map-contours", 1)
     name, content = saved(report, "SVG", tmp_path)
-    assert name == "epoch3.pt-tsne-umap.svg"
+    assert name == "runs-epoch3.pt-tsne-umap.svg"
     root = ElementTree.fromstring(content)  # noqa: S314 - made by the page, a moment ago
     words = ["".join(each.itertext()) for each in root.iter(f"{SVG}text")]
-    assert words[0] == "epoch3.pt"
+    assert words[0] == "runs/epoch3.pt"
     assert {"t-SNE", "UMAP", "phòng trọ", "Query", "Positive"} <= set(words)
     assert any(word.startswith("t-SNE of 10 points") for word in words)
     assert len(list(root.iter(f"{SVG}line"))) >= 8  # links and neighbours, on each map
@@ -324,7 +324,9 @@ def test_too_many_points_for_shapes_become_a_picture_in_the_svg_and_the_menu_say
     open_report: Opener, tmp_path: Path
 ) -> None:
     report = open_map(open_report, planted(51_000))
-    assert "50,000" in report.page.locator(".map-tools .export-menu").text_content()
+    report.page.click(".map-tools .export summary")
+    assert "50,000" in report.page.inner_text(".map-tools .export-menu")
+    report.page.keyboard.press("Escape")
     root = ElementTree.fromstring(saved(report, "SVG", tmp_path)[1])  # noqa: S314
     (image,) = root.iter(f"{SVG}image")
     assert (image.get("href") or "").startswith("data:image/png;base64,")
@@ -342,3 +344,67 @@ def test_every_column_of_the_data_can_colour_the_map_and_numbers_do_so_in_classe
     page.select_option("[aria-label='Colour']", label="size")
     page.wait_for_selector(".legend >> text=Not stated")
     assert page.locator(".legend bdi").all_inner_texts() == ["5.5", "7", "20", "Not stated", "Document"]
+
+
+def test_names_of_themes_are_seen_whole_on_a_narrow_screen_wherever_the_map_is_dragged(open_report: Opener) -> None:
+    report = open_report(tiny.payload(), "map", viewport={"width": 390, "height": 844})
+    page = report.page
+    page.wait_for_selector(".map-labels bdi")
+    box = page.locator(".map-overlay").bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    for by in (0, -150, -40, 300):
+        page.mouse.move(*middle)
+        page.mouse.down()
+        page.mouse.move(middle[0] + by, middle[1], steps=3)
+        page.mouse.up()
+        page.wait_for_function("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        labels = page.locator(".map-labels bdi").all()
+        for label in (own.bounding_box() for own in labels if own.is_visible()):
+            assert box["x"] <= label["x"], by
+            assert label["x"] + label["width"] <= box["x"] + box["width"], by
+
+
+def test_the_menu_of_files_is_closed_by_esc_and_by_leaving_it_and_the_selection_stays(open_report: Opener) -> None:
+    report = open_map(open_report, tiny.payload(), "show=failing")
+    page = report.page
+    menu = page.locator(".map-tools .export")
+    for leave in (lambda: page.keyboard.press("Escape"), lambda: page.focus(".map-overlay")):
+        menu.locator("summary").click()
+        menu.locator("button").first.wait_for()
+        leave()
+        menu.locator("button").first.wait_for(state="detached")
+    assert report.selected() == 1
+
+
+def test_two_fingers_zoom_the_map_and_press_no_point(open_report: Opener) -> None:
+    report = open_map(open_report, tiny.payload(), has_touch=True)
+    x, y = on_map(report, framed("tsne")[1])
+    session = report.page.context.new_cdp_session(report.page)
+
+    def touch(kind: str, *places: tuple[float, float]) -> None:
+        points = [{"x": px, "y": py, "id": i} for i, (px, py) in enumerate(places)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    before = report.page.locator(".map-overlay").screenshot()
+    touch("touchStart", (x, y))
+    touch("touchStart", (x, y), (x, y - 60))
+    touch("touchEnd")
+    assert "query=" not in report.page.url
+    touch("touchStart", (x, y), (x, y - 60))
+    touch("touchMove", (x, y), (x, y - 160))
+    touch("touchEnd")
+    assert "query=" not in report.page.url
+    report.page.wait_for_function("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert report.page.locator(".map-overlay").screenshot() != before
+
+
+def test_an_address_with_the_same_map_twice_shows_it_once(open_report: Opener) -> None:
+    report = open_map(open_report, tiny.payload(), "map=1&beside=1")
+    assert report.page.locator(".map-overlay").count() == 1
+
+
+def test_on_the_map_the_neighbours_of_a_query_stand_before_its_lists(open_report: Opener) -> None:
+    report = open_map(open_report, tiny.payload(), "query=q1")
+    heads = report.page.locator(".detail h3").all_inner_texts()
+    near = next(i for i, head in enumerate(heads) if head.startswith("Nearest"))
+    assert near < next(i for i, head in enumerate(heads) if head.startswith("Top"))

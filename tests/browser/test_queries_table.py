@@ -62,3 +62,26 @@ def test_the_loss_is_seen_in_every_width(open_report: Opener, width: int) -> Non
     assert cell["x"] + cell["width"] <= width
     cut = "cells => cells.filter(cell => cell.offsetWidth && cell.scrollWidth > cell.clientWidth).map(e => e.innerText)"
     assert page.locator("[role=columnheader]").evaluate_all(cut) == []
+
+
+def test_a_column_that_says_nothing_of_any_query_is_neither_shown_nor_offered(open_report: Opener) -> None:
+    payload = lost_elsewhere()
+    payload["queries"] |= {
+        "margin": number_column(np.full(4, np.nan), "float32"),
+        "wrong_document": number_column(np.full(4, -1), "int32"),
+        "wrong_similarity": number_column(np.full(4, np.nan), "float32"),
+    }
+    page = open_report(payload, "queries").page
+    heads = {text.rstrip(" ↑↓") for text in page.locator("[role=columnheader]").all_inner_texts()}
+    assert {"Query", "Rank"} <= heads
+    page.click("text=Columns")
+    offered = set(page.locator(".choices label").all_inner_texts())
+    for nothing in ("To hard negative", "To best wrong", "Best wrong", "Best wrong document"):
+        assert nothing not in heads | offered
+
+
+def test_the_table_is_a_grid_of_cells(open_report: Opener) -> None:
+    page = open_report(lost_elsewhere(), "queries").page
+    grid = page.get_by_role("grid", name="Queries")
+    assert grid.get_by_role("row").count() == 5
+    assert grid.get_by_role("row").nth(1).get_by_role("gridcell").count() == grid.get_by_role("columnheader").count()

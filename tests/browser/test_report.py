@@ -380,7 +380,7 @@ def test_what_is_selected_can_be_saved(open_report: Opener, tmp_path: Path, endi
         report.page.click(f".export-menu >> text={ending.upper()}")
     file = tmp_path / f"saved.{ending}"
     download.value.save_as(file)
-    assert download.value.suggested_filename == f"epoch3.pt-1.{ending}"
+    assert download.value.suggested_filename == f"runs-epoch3.pt-1.{ending}"
     text = file.read_text(encoding="utf-8-sig")
     if ending == "jsonl":
         row = json.loads(text)

@@ -174,7 +174,7 @@ def test_a_finding_selects_its_queries_in_table_map_and_export(open_report: Open
     report.page.click("summary")
     with report.page.expect_download() as download:
         report.page.click(".export-menu >> text=JSONL")
-    assert download.value.suggested_filename == "epoch3.pt-2.jsonl"
+    assert download.value.suggested_filename == "runs-epoch3.pt-2.jsonl"
 
 
 def test_without_findings_there_is_no_list_of_them(open_report: Opener) -> None:
@@ -267,7 +267,7 @@ def test_runs_compared_have_a_animation_and_no_lines_between_them(open_report: O
     page = open_report(payload, "training?epoch=0").page
     assert page.inner_text("nav [aria-current]") == "Runs"
     assert page.inner_text(".player output").startswith("Run 1 runs/epoch1.pt")
-    assert page.locator(".epoch-map canvas").count() == 2
+    assert page.locator(".epoch-map canvas:visible").count() == 2
     assert page.locator(".lines, .segments").count() == 0
 
 

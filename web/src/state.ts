@@ -125,8 +125,10 @@ function repaired(page: Page, state: State): State {
   const hasColouring = (id: ColouringId) => colouringsOf(page).some((known) => known.id === id);
   const { lasso, legend, type, mode, word, finding, moved, segment, ranks, conditions } = state.facets;
   const initial = initialState(page);
-  const known = columnsOf(page);
-  const columns = state.columns?.filter((id) => known.has(id)) ?? [];
+  const map = Math.min(state.map, Math.max(nMaps - 1, 0));
+  // Columns are made when an address names one: they take time on a page of many queries.
+  const hasColumn = (id: string) => columnsOf(page).has(id);
+  const columns = state.columns?.filter(hasColumn) ?? [];
   const facets = {
     ...state.facets,
     lasso: lasso && lasso.map < nLayouts ? lasso : null,
@@ -142,15 +144,15 @@ function repaired(page: Page, state: State): State {
       ? conditions
       : conditions.filter((each) => isKnown(page, each)),
   };
-  const isSortable = state.sort === 'row' || known.has(state.sort);
+  const isSortable = ['row', initial.sort].includes(state.sort) || hasColumn(state.sort);
   return {
     ...state,
     facets,
     columns: columns.length > 0 ? columns : null,
     ...(isSortable ? {} : { sort: initial.sort, isDescending: initial.isDescending }),
     colouring: hasColouring(state.colouring) ? state.colouring : ('role' as const),
-    beside: state.beside !== null && state.beside < nLayouts ? state.beside : null,
-    map: Math.min(state.map, Math.max(nMaps - 1, 0)),
+    beside: state.beside !== null && state.beside < nLayouts && state.beside !== map ? state.beside : null,
+    map,
     candidate: Math.min(state.candidate, Math.max(nCandidates - 1, 0)),
     epoch: Math.min(state.epoch, Math.max(nEpochs - 1, 0)),
   };

@@ -11,11 +11,12 @@ import {
   interval,
   percent,
   plain,
+  pWords,
   rank,
+  runLabel,
   shorten,
   signed,
   similarityName,
-  tailOf,
 } from '../src/model/format';
 import { sorted } from '../src/model/order';
 import { framed, framedAlike, inside, makeGrid, nearest, simplified } from '../src/model/plane';
@@ -46,6 +47,7 @@ describe('numbers', () => {
     expect(counted(1, 'query', 'queries')).toBe('1 query');
     expect(counted(1480, 'query', 'queries')).toBe('1,480 queries');
     expect(rank(1.5)).toBe('1.5');
+    expect(rank(1233.5)).toBe('1,233.5');
   });
 });
 
@@ -60,12 +62,16 @@ describe('labels', () => {
     expect(shorten('ấ'.repeat(100_000), 10)).toHaveLength(10);
   });
 
+  it('of a p-value have one sign', () => {
+    expect([0.004, 0.00001, null].map(pWords)).toEqual(['p = 0.004', 'p < 0.001', 'p = –']);
+  });
+
   it('are the last part of a path', () => {
     expect(baseName('runs\\a/best.pt')).toBe('best.pt');
     expect(baseName('/m/minilm/')).toBe('minilm');
     expect(baseName('model')).toBe('model');
-    expect(tailOf('/opt/models/minilm/')).toBe('models/minilm');
-    expect(tailOf('BAAI/bge-m3')).toBe('BAAI/bge-m3');
+    expect(runLabel('/opt/models/minilm/')).toBe('models/minilm');
+    expect(runLabel('BAAI/bge-m3')).toBe('BAAI/bge-m3');
   });
 });
 

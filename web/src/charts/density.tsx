@@ -3,6 +3,7 @@ import { useRef } from 'preact/hooks';
 import { decimalsOf, fixed } from '../model/format';
 import { Frame, type Place } from './axes';
 import { rounds } from './plot';
+import { isReleased } from './surface';
 
 export interface Curve {
   id: string;
@@ -49,14 +50,12 @@ export function Density(props: {
   const threshold = clamp(props.threshold);
   const drag = (event: PointerEvent) => {
     const svg = event.currentTarget as SVGSVGElement;
-    if (event.type === 'pointerdown') {
-      svg.setPointerCapture(event.pointerId);
-      isDragging.current = true;
-    }
+    if (event.type === 'pointerdown') svg.setPointerCapture(event.pointerId);
+    isDragging.current = event.type === 'pointerdown' || (isDragging.current && event.type === 'pointermove');
+    if (isReleased(event)) isDragging.current = false;
     const { left, width } = svg.getBoundingClientRect();
     const at = low + ((event.clientX - left - MARGIN.left) / innerOf(width)) * (high - low);
     if (isDragging.current) props.onThreshold(clamp(at));
-    if (event.type === 'pointerup' || event.type === 'pointercancel') isDragging.current = false;
   };
   const on = { onPointerDown: drag, onPointerMove: drag, onPointerUp: drag, onPointerCancel: drag };
   return (

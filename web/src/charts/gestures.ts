@@ -1,7 +1,7 @@
 /** What pointers and keys do to a map: one pointer drags or draws an outline, two zoom. */
 import type { Camera } from './camera';
 import type { Lasso } from './lasso';
-import type { Position, Surface } from './surface';
+import { isReleased, type Position, type Surface } from './surface';
 
 /** Pixels that a pointer may travel and still press a point, and that it must travel to draw an outline. */
 const PRESSED = 4;
@@ -51,13 +51,15 @@ export class Gestures {
     const at = this.surface.positionOf(event);
     this.pointers.set(event.pointerId, at);
     this.surface.canvas.setPointerCapture(event.pointerId);
-    this.travelled = 0;
+    // What two pointers do is no press.
+    this.travelled = this.pointers.size > 1 ? Number.POSITIVE_INFINITY : 0;
     this.lasso.corners = null;
     if (this.pointers.size === 1 && (this.events.isLasso() || event.shiftKey)) this.lasso.start(at);
   }
 
   private move(event: PointerEvent): void {
     const at = this.surface.positionOf(event);
+    if (isReleased(event) && this.pointers.delete(event.pointerId)) this.lasso.end();
     const before = this.pointers.get(event.pointerId);
     if (!before) {
       this.events.onHover(at);

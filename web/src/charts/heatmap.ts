@@ -1,7 +1,7 @@
 /** The similarity matrix as a picture to hover and to zoom. */
 import { type Cell, CellCamera } from './cells';
 import { onThemeChange, type Rgb, rgb } from './palette';
-import { type Position, Surface } from './surface';
+import { isReleased, type Position, Surface } from './surface';
 
 export interface HeatmapData {
   rows: number;
@@ -113,6 +113,7 @@ export class HeatmapChart {
 
   private move(event: PointerEvent): void {
     const at = this.surface.positionOf(event);
+    if (isReleased(event)) this.grabbed = null;
     if (this.grabbed && this.camera.zoom > 1) {
       const [dx, dy] = [at.x - this.grabbed.at.x, at.y - this.grabbed.at.y];
       this.camera.drag(dx, dy);

@@ -5,6 +5,7 @@ import type { NumberColumn } from '../model/columns';
 import { rangeText } from '../model/conditions';
 import { Frame } from './axes';
 import { rounds } from './plot';
+import { isReleased } from './surface';
 
 const HEIGHT = 74;
 const BOTTOM = 56;
@@ -12,8 +13,9 @@ const BOTTOM = 56;
 const SIDE = 9;
 /** The least height of a bar that stands for anything. */
 const LEAST = 1.5;
-/** Pixels within which a pointer takes hold of a handle, and that tell a drag from a press. */
+/** Pixels within which a pointer, or a finger, takes hold of a handle, and that tell a drag from a press. */
 const REACH = 8;
+const FINGER = 22;
 const STILL = 3;
 /** Half the width of the words of a range. */
 const WORDS = 50;
@@ -114,12 +116,13 @@ function usePointer({ n, places, hasRange, select }: Brush) {
       const { place, width } = placeAt(event);
       const pixels = (length: number) => (Math.abs(length) / n) * width;
       const away = places.map((end) => pixels(end - place));
-      const reach = Math.min(REACH, pixels(places[1] - places[0]) / 4);
+      const reach = Math.min(event.pointerType === 'touch' ? FINGER : REACH, pixels(places[1] - places[0]) / 4);
       const end = hasRange && Math.min(...away) <= reach ? (away[0] < away[1] ? 0 : 1) : null;
       const isMoving = hasRange && end === null && place > places[0] && place < places[1];
       drag.current = { from: place, places, end, isMoving, x: event.clientX };
     },
     onPointerMove(event: PointerEvent) {
+      if (isReleased(event)) drag.current = null;
       const held = drag.current;
       if (!held || Math.abs(event.clientX - held.x) < STILL) return;
       held.x = Number.NaN; // moved once, it is no press any more

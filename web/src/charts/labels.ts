@@ -15,6 +15,8 @@ const MOST = 12;
 /** Pixels between two names; around the finer ones, which say little more beside a broad one. */
 const GAP = 4;
 const FINER_GAP = 18;
+/** Pixels that a name keeps to the sides of the map. */
+const EDGE = 4;
 
 interface Box {
   left: number;
@@ -45,6 +47,12 @@ export function fitting(labels: Label[], boxes: Box[], zoom: number): boolean[] 
   });
 }
 
+/** The left end of a name around x, moved as far as it takes to be seen whole. */
+export const keptIn = (x: number, width: number, across: number) => {
+  const most = across - width - EDGE;
+  return Math.max(Math.min(EDGE, most), Math.min(x - width / 2, most));
+};
+
 /** Elements over a canvas that show the names; they are no part of what a screen reader reads, nor of a press. */
 export class LabelLayer {
   private readonly box = document.createElement('div');
@@ -71,19 +79,21 @@ export class LabelLayer {
     this.sizes = this.elements.map(({ offsetWidth: width, offsetHeight: height }) => ({ width, height }));
   }
 
-  /** Puts every name to its point; `placeOf` is null while the points move. */
-  draw(placeOf: ((point: number) => Position) | null, zoom: number): void {
+  /** Puts every name to its point, on a map so wide; `placeOf` is null while the points move. */
+  draw(placeOf: ((point: number) => Position) | null, zoom: number, across: number): void {
     this.box.hidden = placeOf === null;
     if (placeOf === null) return;
-    const boxes = this.labels.map(({ point }, i) => {
-      const { x, y } = placeOf(point);
+    const places = this.labels.map(({ point }) => placeOf(point));
+    const isSeen = ({ x }: Position) => x >= 0 && x <= across;
+    const boxes = places.map((at, i) => {
       const { width, height } = this.sizes[i];
-      const [left, top] = [x - width / 2, y - height / 2];
+      const left = isSeen(at) ? keptIn(at.x, width, across) : at.x - width / 2;
+      const top = at.y - height / 2;
       return { left, top, right: left + width, bottom: top + height };
     });
     fitting(this.labels, boxes, zoom).forEach((isShown, i) => {
       const { style } = this.elements[i];
-      style.visibility = isShown ? 'visible' : 'hidden';
+      style.visibility = isShown && isSeen(places[i]) ? 'visible' : 'hidden';
       style.transform = `translate(${boxes[i].left.toFixed(1)}px, ${boxes[i].top.toFixed(1)}px)`;
     });
   }

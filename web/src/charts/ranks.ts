@@ -4,7 +4,7 @@ import { inside } from '../model/plane';
 import { Lasso } from './lasso';
 import { onThemeChange } from './palette';
 import { RankAxes } from './rankaxes';
-import { type Position, Surface } from './surface';
+import { isReleased, type Position, Surface } from './surface';
 
 export interface RanksData {
   pairs: RankPair[];
@@ -149,6 +149,7 @@ export class RanksChart {
 
   private move(event: PointerEvent): void {
     const at = this.surface.positionOf(event);
+    if (isReleased(event)) this.lasso.end();
     if (!this.lasso.corners) {
       const bubble = this.bubbleAt(at);
       if (bubble !== this.hovered) this.show(bubble);

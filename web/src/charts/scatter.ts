@@ -301,7 +301,7 @@ export class ScatterChart {
       if (hovered >= 0) drawRing(this.overlay, this.placeOf(hovered), radius + 3, 1.5);
       if (lasso.corners) drawLasso(this.overlay, lasso.corners, camera);
     }
-    this.labels.draw(isMoving ? null : (point) => this.placeOf(point), camera.zoom);
+    this.labels.draw(isMoving ? null : (point) => this.placeOf(point), camera.zoom, this.overlay.width);
     if (isMoving) this.schedule();
   }
 

@@ -7,6 +7,9 @@ export interface Position {
   y: number;
 }
 
+/** Whether a pointer that was pressed has been released where no one was told of it: outside the window, in a menu. */
+export const isReleased = (event: PointerEvent) => event.type === 'pointermove' && event.buttons === 0;
+
 type Listeners = Partial<{ [K in keyof HTMLElementEventMap]: (event: HTMLElementEventMap[K]) => void }>;
 
 export function addCanvas(container: HTMLElement, className: string): HTMLCanvasElement {

@@ -73,6 +73,14 @@ export const binnedColumns = (page: Page): BinnedColumn[] =>
     .filter((column) => column.kind !== 'text')
     .filter((column) => nBins(column) > 0 && column.id !== MODE);
 
+/** Whether a column says something of any query. */
+export function hasValues(column: QueryColumn, n: number): boolean {
+  if (column.kind === 'number') return column.values.some((value) => !Number.isNaN(value));
+  if (column.kind === 'category') return column.names.length > 0;
+  for (let row = 0; row < n; row++) if (column.textOf(row)) return true;
+  return false;
+}
+
 /** How many bins a column has, without those that have no value. */
 export const nBins = (column: BinnedColumn) =>
   column.kind === 'number' ? Math.max(0, column.edges.length - 1) : column.names.length;

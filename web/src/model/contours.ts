@@ -67,14 +67,15 @@ export function blurred(grid: Float32Array, side: number, sigma: number): Float3
  * halfway to the next that has points, or to nothing.
  */
 export function levelsOf(density: Float32Array, counts: Float32Array, shares: number[]): number[] {
-  const cells = Uint32Array.from(density.keys())
-    .filter((cell) => counts[cell] > 0)
-    .sort((a, b) => density[b] - density[a]);
+  const cells = new Uint32Array(counts.length);
+  let nCells = 0;
+  for (let cell = 0; cell < counts.length; cell++) if (counts[cell] > 0) cells[nCells++] = cell;
+  const ordered = cells.subarray(0, nCells).sort((a, b) => density[b] - density[a]);
   const n = counts.reduce((sum, own) => sum + own, 0);
   return shares.map((share) => {
     let [held, i] = [0, 0];
-    while (held < share * n && i < cells.length) held += counts[cells[i++]];
-    return (density[cells[i - 1]] + (i < cells.length ? density[cells[i]] : 0)) / 2;
+    while (held < share * n && i < nCells) held += counts[ordered[i++]];
+    return (density[ordered[i - 1]] + (i < nCells ? density[ordered[i]] : 0)) / 2;
   });
 }
 
@@ -107,14 +108,15 @@ const SEGMENTS: number[][] = [
  */
 export function ringsOf(grid: Float32Array, side: number, level: number): Float32Array[] {
   const value = (x: number, y: number) => (x < 0 || y < 0 || x >= side || y >= side ? 0 : grid[y * side + x]);
-  const isIn = (x: number, y: number) => (value(x, y) >= level ? 1 : 0);
   const width = side + 2;
   // An edge by its lower left end: even numbers run along x, odd ones along y.
   const edge = (x: number, y: number, isUp: 0 | 1) => 2 * ((y + 1) * width + x + 1) + isUp;
   const next = new Map<number, number>();
   for (let y = -1; y < side; y++) {
+    let corners = 0; // of the cell before, whose right side is the left of this one
     for (let x = -1; x < side; x++) {
-      const corners = isIn(x, y) + 2 * isIn(x + 1, y) + 4 * isIn(x + 1, y + 1) + 8 * isIn(x, y + 1);
+      const [low, high] = [value(x + 1, y) >= level ? 2 : 0, value(x + 1, y + 1) >= level ? 4 : 0];
+      corners = (corners & 2 ? 1 : 0) + low + high + (corners & 4 ? 8 : 0);
       const segments = SEGMENTS[corners];
       if (segments.length === 0) continue;
       const edges = [edge(x, y, 0), edge(x + 1, y, 1), edge(x, y + 1, 0), edge(x, y, 1)];

@@ -58,16 +58,21 @@ export function pValue(p: number | null): string {
   return p !== null && p < 0.001 ? '< 0.001' : fixed(p);
 }
 
+/** `p = 0.004`, `p < 0.001`. */
+export const pWords = (p: number | null) => (p !== null && p < 0.001 ? `p ${pValue(p)}` : `p = ${pValue(p)}`);
+
 /** `[0.29, 0.33]`, or nothing where there is no interval. */
 export function interval(low: number | null | undefined, high: number | null | undefined, decimals = 3): string {
   if (low === null || low === undefined || high === null || high === undefined) return '';
   return `[${fixed(low, decimals)}, ${fixed(high, decimals)}]`;
 }
 
+const ONE_DECIMAL = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
+
 /** A rank: whole where it is whole, one decimal where ties make it a fraction. */
 export function rank(value: number): string {
   if (!Number.isFinite(value)) return DASH;
-  return Number.isInteger(value) ? count(value) : value.toFixed(1);
+  return Number.isInteger(value) ? count(value) : value.toLocaleString('en-US', ONE_DECIMAL);
 }
 
 /** `text` on one line without anything invisible: for labels, names and attributes. */
@@ -111,8 +116,8 @@ export function apart(names: string[], length: number): string[] {
   });
 }
 
-/** The last two parts of a path, which tell one folder from another; a shorter name as it is. */
-export function tailOf(path: string): string {
+/** The last two parts of a path, which tell one run from another, as the pictures name it; a shorter name as it is. */
+export function runLabel(path: string): string {
   const parts = path.replaceAll('\\', '/').split('/').filter(Boolean);
   return parts.length > 2 ? plain(parts.slice(-2).join('/')) : plain(path);
 }

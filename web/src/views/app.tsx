@@ -3,7 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Page, Report } from '../contract';
 import { listOf } from '../model/compare';
-import { baseName, shorten } from '../model/format';
+import { runLabel, shorten } from '../model/format';
 import type { ViewId } from '../model/hash';
 import { NO_FACETS } from '../model/selection';
 import type { Store } from '../state';
@@ -105,7 +105,7 @@ export function App({ store, isPrinting }: { store: Store; isPrinting: boolean }
       <SkipLink />
       <header class="top">
         <p class="brand">
-          <bdi>{shorten(baseName(report.model.checkpoint), 36)}</bdi>
+          <bdi>{shorten(runLabel(report.model.checkpoint), 48)}</bdi>
         </p>
         <nav aria-label="Views" ref={nav}>
           {views.map((id) => (

@@ -1,4 +1,5 @@
 /** One query in full: what came back, what should have, and where the words differ. */
+import type { ComponentChildren } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import type { Compare, Page } from '../contract';
 import { runNames } from '../model/compare';
@@ -24,6 +25,9 @@ export function Detail({ store, query, onStep }: { store: Store; query: number; 
   const { page } = store;
   const q = page.queries;
   const mode = modeOf(page, query);
+  // On the map its neighbours are what one has opened it for.
+  const isOnMap = store.get().view === 'map';
+  const nearest = <Nearest store={store} row={query} isQuery />;
   return (
     <article class="detail" aria-label="Query">
       <h2 class="unseen">Query</h2>
@@ -60,9 +64,11 @@ export function Detail({ store, query, onStep }: { store: Store; query: number; 
         </p>
       )}
       {page.compare && <RanksOf compare={page.compare} query={query} />}
-      <Body key={query} store={store} query={query} />
+      <Body key={query} store={store} query={query}>
+        {isOnMap && nearest}
+      </Body>
       <MoreLikeThis store={store} kind="query" row={query} />
-      <Nearest store={store} row={query} isQuery />
+      {!isOnMap && nearest}
     </article>
   );
 }
@@ -87,8 +93,9 @@ function RanksOf({ compare, query }: { compare: Compare; query: number }) {
   );
 }
 
-/** The texts of the query, of its relevant document and of the one beside it; then every document with its score. */
-function Body({ store, query }: { store: Store; query: number }) {
+/** The texts of the query, of its relevant document and of the one beside it; after `children` every document. */
+function Body(props: { store: Store; query: number; children: ComponentChildren }) {
+  const { store, query } = props;
   const { page } = store;
   const [relevant] = relevantOf(page, query);
   const { wrongDocument } = page.queries;
@@ -120,6 +127,7 @@ function Body({ store, query }: { store: Store; query: number }) {
       {!isExplained && relevant && opponent !== undefined && (
         <Versus page={page} query={query} relevant={relevant} opponent={opponent} />
       )}
+      {props.children}
       <Lists store={store} query={query} opponent={opponent} onCompare={relevant && setOpponent} />
     </>
   );

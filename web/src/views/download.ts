@@ -1,10 +1,10 @@
 /** Files that are handed to the reader; nothing leaves the machine. */
 import type { Page } from '../contract';
-import { baseName, shorten } from '../model/format';
+import { runLabel, shorten } from '../model/format';
 
 /** The name of the model as the beginning of the name of a file. */
 export function fileStem(page: Page): string {
-  return shorten(baseName(page.report.model.checkpoint), 40).replace(/[^\p{L}\p{N}._-]+/gu, '-') || 'embedscope';
+  return shorten(runLabel(page.report.model.checkpoint), 40).replace(/[^\p{L}\p{N}._-]+/gu, '-') || 'embedscope';
 }
 
 export function download(name: string, content: string | Blob, type: string): void {

@@ -30,7 +30,7 @@ export function Filters({ store }: { store: Store }) {
         Filter by looking
       </button>
       {isOpen && (
-        <div class="filters-row">
+        <div class="filters-row scroll-x">
           {crossfilter.columns.map((column, i) => {
             const shared = { store, whole: crossfilter.whole[i], counts: crossfilter.counts[i] };
             return column.kind === 'number' ? (
@@ -56,9 +56,9 @@ function FilterHead({ store, column }: { store: Store; column: NumberColumn | Ca
   const isSet = conditionOn(store.get().facets.conditions, column.id) !== undefined;
   return (
     <header title={column.title}>
-      <h3>
+      <h2>
         <Name text={column.label} length={24} />
-      </h3>
+      </h2>
       {isSet && (
         <IconButton label={`Clear ${column.label}`} sign="×" onPress={() => setCondition(store, column.id, null)} />
       )}

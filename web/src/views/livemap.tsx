@@ -1,13 +1,13 @@
 /** The map of the run with the query that was typed in, its documents linked to it. */
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { ScatterChart } from '../charts/scatter';
-import { type LiveAnswer, type Points, QUERY, ROLE_NAMES } from '../contract';
+import { useMemo, useRef } from 'preact/hooks';
+import type { ScatterChart } from '../charts/scatter';
+import type { LiveAnswer, Points } from '../contract';
 import { colour } from '../model/colouring';
 import { counted, shorten } from '../model/format';
 import { type Layout, mapOf } from '../model/live';
 import type { Store } from '../state';
-import { HoverCard, useStore, ZoomButtons } from './parts';
-import { MapChoice } from './points';
+import { useStore, ZoomButtons } from './parts';
+import { MapChoice, openPoint, PointPlot, SignsNote, useSigns } from './points';
 
 export function LiveMap({ store, points, answer }: { store: Store; points: Points; answer: LiveAnswer }) {
   const { map } = useStore(store);
@@ -36,76 +36,41 @@ interface PlotProps {
 }
 
 function Plot({ store, points, map, layout, answer }: PlotProps) {
-  const box = useRef<HTMLDivElement>(null);
   const chart = useRef<ScatterChart | null>(null);
-  const [hovered, setHovered] = useState<{ point: number; x: number; y: number } | null>(null);
-  useEffect(() => {
-    if (!box.current) return;
-    const colouring = colour(store.page, points, 'role', map);
-    const categories = new Uint8Array(points.n + 1);
-    categories.set(colouring.of);
-    const made = new ScatterChart(
-      box.current,
-      { n: points.n + 1, roles: layout.roles, layouts: [layout.xy], label: 'Map with the query that was typed in' },
-      {
-        onHover: (point, { x, y }) => setHovered(point < 0 ? null : { point, x, y }),
-        onPick: (point) => open(store, points, point),
-        onLasso: () => {},
-        onMode: () => {},
-        onSigns: () => {},
-      },
-    );
-    const to = layout.found;
-    made.update({
-      layout: 0,
-      categories,
-      tints: colouring.categories.map(({ tint }) => tint),
-      isLit: layout.isLit,
-      isFaded: null,
-      links: { from: to.map(() => layout.point), to, isCorrect: to.map(() => 1) },
-      focus: layout.point,
-      isLasso: false,
-      hasSigns: false,
-      neighbours: [],
-      hasContours: false,
-      labels: [],
-    });
-    chart.current = made;
-    return () => {
-      setHovered(null);
-      made.destroy();
-    };
-  }, [store, points, map, layout]);
-  return (
-    <div class="map-canvas" ref={box}>
-      {hovered && (
-        <HoverCard x={hovered.x + 12} y={hovered.y + 12} box={box.current}>
-          {cardOf(store, points, hovered.point, answer)}
-        </HoverCard>
-      )}
-      <div class="map-zoom">
-        <ZoomButtons chart={chart} />
-      </div>
-    </div>
+  const signs = useSigns();
+  const { roles, xy, isLit, point, found } = layout;
+  const data = useMemo(
+    () => ({ n: points.n + 1, roles, layouts: [xy], label: 'Map with the query that was typed in' }),
+    [points, layout],
   );
-}
-
-function open(store: Store, points: Points, point: number): void {
-  if (point < 0 || point >= points.n) return;
-  const isQuery = points.roles[point] === QUERY;
-  const row = points.rows[point];
-  store.set({ view: 'map', query: isQuery ? row : null, document: isQuery ? null : row });
-}
-
-function cardOf({ page }: Store, points: Points, point: number, answer: LiveAnswer) {
-  const isTyped = point === points.n;
-  const table = points.roles[point] === QUERY ? page.queries : page.documents;
+  const look = useMemo(() => {
+    const colouring = colour(store.page, points, 'role', map);
+    const tints = colouring.categories.map(({ tint }) => tint);
+    const links = { from: found.map(() => point), to: found, isCorrect: found.map(() => 1) };
+    const plain = { isFaded: null, isLasso: false, neighbours: [], hasContours: false, labels: [] };
+    return { ...plain, layout: 0, categories: roles, tints, isLit, links, focus: point };
+  }, [store, points, map, layout]);
+  const ownCard = (
+    <>
+      <p class="eyebrow">typed in</p>
+      <p>
+        <bdi>{shorten(answer.query, 240)}</bdi>
+      </p>
+    </>
+  );
+  const onPick = (pressed: number) => {
+    if (pressed < 0 || pressed >= points.n) return;
+    store.set({ view: 'map' });
+    openPoint(store, points, pressed);
+  };
   return (
     <>
-      <p class="eyebrow">{isTyped ? 'typed in' : ROLE_NAMES[points.roles[point]]}</p>
-      <p>
-        <bdi>{shorten(isTyped ? answer.query : table.texts[points.rows[point]], 240)}</bdi>
-      </p>
+      <PointPlot {...{ store, points, data, look, signs, chart, map, ownCard, onPick }}>
+        <div class="map-zoom">
+          <ZoomButtons chart={chart} />
+        </div>
+      </PointPlot>
+      <SignsNote signs={signs} />
     </>
   );
 }

@@ -1,6 +1,6 @@
 /** The page of a server without a report: the live view alone. */
 import type { LiveFacts } from '../contract';
-import { baseName, shorten } from '../model/format';
+import { runLabel, shorten } from '../model/format';
 import { ThemeButton } from './app';
 import { Live } from './live';
 
@@ -9,7 +9,7 @@ export function LivePage({ facts }: { facts: LiveFacts }) {
     <div class="page view-live">
       <header class="top">
         <p class="brand">
-          <bdi>{shorten(baseName(facts.model), 36)}</bdi>
+          <bdi>{shorten(runLabel(facts.model), 48)}</bdi>
         </p>
         <ThemeButton />
       </header>

@@ -65,6 +65,34 @@ export function Menu(props: {
   );
 }
 
+/** A button that offers the same thing as files of several kinds. */
+export function FileMenu<Ending extends string>(props: {
+  sign: string;
+  files: { ending: Ending; note: string }[];
+  onSave: (ending: Ending) => void;
+}) {
+  return (
+    <Menu className="export" sign={props.sign}>
+      {(close) => (
+        <div class="export-menu">
+          {props.files.map(({ ending, note }) => (
+            <button
+              key={ending}
+              type="button"
+              onClick={() => {
+                close();
+                props.onSave(ending);
+              }}
+            >
+              {ending.toUpperCase()} <small>{note}</small>
+            </button>
+          ))}
+        </div>
+      )}
+    </Menu>
+  );
+}
+
 /** Names that can be chosen, any number of them, each with a note. */
 export function Choices<T>(props: {
   label: string;

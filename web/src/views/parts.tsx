@@ -1,6 +1,7 @@
 /** Small pieces that several views share. */
 import { type ComponentChildren, createContext } from 'preact';
 import { useContext, useLayoutEffect, useState } from 'preact/hooks';
+import type { Position } from '../charts/surface';
 import { count, counted, plain, shorten } from '../model/format';
 import type { State, Store } from '../state';
 
@@ -120,14 +121,35 @@ export function Mark({ isCorrect }: { isCorrect: boolean }) {
   );
 }
 
+const CARD_WIDTH = 320;
+
+interface CardPlace {
+  at: Position;
+  /** Pixels that the card keeps from there. */
+  gap: number;
+  box: HTMLElement | null;
+}
+
 /** What the pointer is on, beside it, kept inside the box of the chart. */
-export function HoverCard(props: { x: number; y: number; box: HTMLElement | null; children: ComponentChildren }) {
-  const left = Math.min(props.x, Math.max(8, (props.box?.clientWidth ?? 0) - 330));
+export function HoverCard({ children, ...place }: CardPlace & { children: ComponentChildren }) {
   return (
-    <div class="card" role="tooltip" style={{ left: `${left}px`, top: `${props.y}px` }}>
-      {props.children}
+    <div class="card" role="tooltip" style={placeOf(place)}>
+      {children}
     </div>
   );
+}
+
+/** Right or left, where there is room for the card, else under or over: never on what it is about. */
+function placeOf({ at, gap, box }: CardPlace) {
+  const [width, height] = [box?.clientWidth ?? 0, box?.clientHeight ?? 0];
+  const own = Math.min(CARD_WIDTH, width - 16);
+  const isLow = at.y > height / 2;
+  const isRight = at.x + gap + own <= width - 8;
+  const isBeside = isRight || at.x - gap - own >= 8;
+  const beside = isRight ? at.x + gap : at.x - gap - own;
+  const left = isBeside ? beside : Math.max(8, Math.min(at.x - own / 2, width - own - 8));
+  const shift = isBeside ? -Math.min(24, isLow ? height - at.y : at.y) : gap;
+  return { left: `${left}px`, [isLow ? 'bottom' : 'top']: `${(isLow ? height - at.y : at.y) + shift}px` };
 }
 
 /** Buttons that zoom a chart in and out, and back to all of it. */

@@ -11,7 +11,7 @@ import { count, counted, fixed, percent, rank, shorten, signed } from '../model/
 import type { LinksShown } from '../model/hash';
 import { leadOf } from '../model/queries';
 import type { Store } from '../state';
-import { Choice, Link, Mark, Name, useStore } from './parts';
+import { Choice, HoverCard, Link, Mark, Name, useStore } from './parts';
 
 export const MAP_NAMES: Record<string, string> = { tsne: 't-SNE', umap: 'UMAP' };
 
@@ -65,7 +65,7 @@ export function SignsNote({ signs }: { signs: Signs }) {
 type PointsLook = Omit<ScatterLook, 'hasSigns'>;
 
 /** Opens what a point is; closes what is open for -1. */
-function openPoint(store: Store, points: Points, point: number): void {
+export function openPoint(store: Store, points: Points, point: number): void {
   const row = point < 0 ? null : points.rows[point];
   const isQuery = points.roles[point] === QUERY;
   store.set({ query: isQuery ? row : null, document: isQuery ? null : row });
@@ -74,7 +74,8 @@ function openPoint(store: Store, points: Points, point: number): void {
 interface PointPlotProps extends Partial<Pick<ScatterEvents, 'onLasso' | 'onMode'>> {
   store: Store;
   points: Points;
-  data: Pick<ScatterData, 'layouts' | 'label' | 'isAnimation'>;
+  /** The points are those of the run where `n` and `roles` are not said. */
+  data: Pick<ScatterData, 'layouts' | 'label' | 'isAnimation'> & Partial<ScatterData>;
   look: PointsLook;
   signs: Signs;
   /** Holds the chart while it is there. */
@@ -84,6 +85,10 @@ interface PointPlotProps extends Partial<Pick<ScatterEvents, 'onLasso' | 'onMode
   /** The point that is hovered here or on another map, -1 for none; who is told when that changes here. */
   hovered?: number;
   onHover?: (point: number) => void;
+  /** Opens what was pressed, -1 for nothing; the query or the document beside the plot where this is not said. */
+  onPick?: (point: number) => void;
+  /** What a point behind those of the run is. */
+  ownCard?: ComponentChildren;
   className?: string;
   children?: ComponentChildren;
 }
@@ -99,13 +104,13 @@ export function PointPlot(props: PointPlotProps) {
     setHovered(null);
     const made = new ScatterChart(
       box.current,
-      { ...data, n: points.n, roles: points.roles },
+      { n: points.n, roles: points.roles, ...data },
       {
         onHover(point, at, radius) {
           setHovered(point < 0 ? null : { point, at, radius });
           props.onHover?.(point);
         },
-        onPick: (point) => openPoint(store, points, point),
+        onPick: (point) => (props.onPick ?? ((own) => openPoint(store, points, own)))(point),
         onLasso: (outline, n) => props.onLasso?.(outline, n),
         onMode: (isLasso) => props.onMode?.(isLasso),
         onSigns: signs.setDrawn,
@@ -183,7 +188,6 @@ function shownLinks(
   };
 }
 
-const CARD_WIDTH = 320;
 /** Neighbours on the map that the card names. */
 const NAMED = 3;
 
@@ -193,22 +197,24 @@ interface HoveredPoint {
   radius: number;
 }
 
-interface PointCardProps extends Pick<PointPlotProps, 'store' | 'points' | 'map'> {
+interface PointCardProps extends Pick<PointPlotProps, 'store' | 'points' | 'map' | 'ownCard'> {
   hovered: HoveredPoint;
   box: HTMLElement | null;
 }
 
 /** What a point of a map is, beside it. */
 function PointCard(props: PointCardProps) {
-  const { points, map } = props;
+  const { points, map, ownCard } = props;
   const { page } = props.store;
   const q = page.queries;
   const { point } = props.hovered;
   const [role, row] = [points.roles[point], points.rows[point]];
   const isQuery = role === QUERY;
   const wrong = isQuery ? q.wrongDocument[row] : -1;
+  const place = { at: props.hovered.at, gap: props.hovered.radius + 12, box: props.box };
+  if (point >= points.n) return <HoverCard {...place}>{ownCard}</HoverCard>;
   return (
-    <div class="card" style={besidePoint(props.hovered, props.box)} role="tooltip">
+    <HoverCard {...place}>
       <p class="eyebrow">
         {isQuery && <Mark isCorrect={q.isCorrect[row] === 1} />} {ROLE_NAMES[role]}
         {isQuery && !Number.isNaN(q.rank[row]) && <span class="number">rank {rank(q.rank[row])}</span>}
@@ -228,7 +234,7 @@ function PointCard(props: PointCardProps) {
         </p>
       )}
       {map !== undefined && <CardNeighbours {...props} map={map} point={point} />}
-    </div>
+    </HoverCard>
   );
 }
 
@@ -253,17 +259,4 @@ function CardNeighbours(props: Pick<PointCardProps, 'store' | 'points'> & { map:
       </ul>
     </div>
   );
-}
-
-/** Right or left of the point, where there is room for the card, else under or over it: never on it. */
-function besidePoint({ at, radius }: HoveredPoint, box: HTMLElement | null) {
-  const [width, height] = [box?.clientWidth ?? 0, box?.clientHeight ?? 0];
-  const gap = radius + 12;
-  const own = Math.min(CARD_WIDTH, width - 16);
-  const isLow = at.y > height / 2;
-  const isBeside = at.x + gap + own <= width - 8 || at.x - gap - own >= 8;
-  const right = at.x + gap + own <= width - 8 ? at.x + gap : at.x - gap - own;
-  const left = isBeside ? right : Math.max(8, Math.min(at.x - own / 2, width - own - 8));
-  const shift = isBeside ? -Math.min(24, isLow ? height - at.y : at.y) : gap;
-  return { left: `${left}px`, [isLow ? 'bottom' : 'top']: `${(isLow ? height - at.y : at.y) + shift}px` };
 }

@@ -2,7 +2,7 @@
 import { useMemo } from 'preact/hooks';
 import { useSize } from '../charts/axes';
 import type { Page } from '../contract';
-import { columnsOf, MODE, type QueryColumn } from '../model/columns';
+import { columnsOf, hasValues, MODE, type QueryColumn } from '../model/columns';
 import { conditionOn } from '../model/conditions';
 import { counted, shorten } from '../model/format';
 import { sorted } from '../model/order';
@@ -61,9 +61,12 @@ const DEFAULTS = ['text', 'rank', 'margin', 'lead', 'wrong', 'type', MODE];
 /** Those of them that give way where there is no room, in this order. */
 const GIVING_WAY = ['margin', 'wrong', 'type', MODE];
 
+/** The columns that can be chosen: those that say something. */
+const offered = (page: Page) => [...columnsOf(page).values()].filter((column) => hasValues(column, page.queries.n));
+
 const defaultsOf = (page: Page) => {
-  const hasNegatives = page.queries.margin.some((margin) => !Number.isNaN(margin));
-  return DEFAULTS.filter((id) => columnsOf(page).has(id) && (id !== 'margin' || hasNegatives));
+  const ids = offered(page).map(({ id }) => id);
+  return DEFAULTS.filter((id) => ids.includes(id));
 };
 
 /** Room for the mark, between columns and at the sides. */
@@ -130,11 +133,12 @@ function wordOf(column: QueryColumn, row: number): string {
 function ColumnMenu({ store }: { store: Store }) {
   const { page } = store;
   const { columns } = useStore(store);
-  const shown = columns ?? defaultsOf(page);
-  const all = [...columnsOf(page).values()];
+  const usual = useMemo(() => defaultsOf(page), [page]);
+  const shown = columns ?? usual;
+  const all = useMemo(() => offered(page), [page]);
   const toggle = (id: string) => {
     const next = all.map((column) => column.id).filter((own) => (own === id) !== shown.includes(own));
-    const isDefault = next.join('\n') === defaultsOf(page).join('\n');
+    const isDefault = next.join('\n') === usual.join('\n');
     if (next.length > 0) store.set({ columns: isDefault ? null : next });
   };
   return (

@@ -4,7 +4,7 @@ import { differenceDomain, shareDomain, toneOf } from '../charts/interval';
 import { RanksChart, type RanksData } from '../charts/ranks';
 import type { Compare, ComparedRun } from '../contract';
 import { outlineOf, type RankPair, rankPairs, runNames } from '../model/compare';
-import { count, counted, fixed, interval, pValue, rank, shorten, signed } from '../model/format';
+import { count, counted, fixed, interval, pWords, rank, shorten, signed } from '../model/format';
 import type { Store } from '../state';
 import { Differences, differenceLegend } from './differences';
 import { MovedList } from './lists';
@@ -56,7 +56,7 @@ function Chooser({ store, compare }: { store: Store; compare: Compare }) {
             text={labelOf(compare, best.best)}
             shown={names[candidates.findIndex(({ name }) => name === best.best)]}
           />
-          , <b class="number">{signed(best.difference)}</b>, p = <b class="number">{pValue(best.p_adjusted)}</b> after
+          , <b class="number">{signed(best.difference)}</b>, <b class="number">{pWords(best.p_adjusted)}</b> after
           paying for the choice.
         </p>
       )}
@@ -167,7 +167,7 @@ function Ranks(props: { store: Store; compare: Compare; candidate: number; pairs
   return (
     <div class="ranks" ref={box}>
       {hovered && (
-        <HoverCard x={hovered.x + 18} y={hovered.y + 18} box={box.current}>
+        <HoverCard at={hovered} gap={18} box={box.current}>
           <p class="eyebrow">
             <strong class="number">
               {rank(hovered.pair.before)} → {rank(hovered.pair.after)}

@@ -1,13 +1,14 @@
 /** The map as it is seen, saved as a picture. */
-import { useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import type { ScatterChart } from '../charts/scatter';
 import { FINER } from '../charts/snapshot';
 import { type Colouring, colouringsOf, tally } from '../model/colouring';
 import { SHARES } from '../model/contours';
-import { baseName, count, counted, fixed, percents, shorten } from '../model/format';
+import { baseName, count, counted, fixed, percents, runLabel, shorten } from '../model/format';
 import { type Key, MOST_SIGNS, type Pane, type Picture, sizeOf, toSvg } from '../model/picture';
 import type { Store } from '../state';
 import { download, fileStem } from './download';
+import { FileMenu } from './menu';
 
 /** A map that is seen. */
 export interface Seen {
@@ -18,11 +19,9 @@ export interface Seen {
 }
 
 export function SaveMenu({ store, seen, colouring }: { store: Store; seen: Seen[]; colouring: Colouring }) {
-  const menu = useRef<HTMLDetailsElement>(null);
   const [note, setNote] = useState('');
   const isLarge = (store.page.points?.n ?? 0) > MOST_SIGNS;
   const save = async (ending: 'png' | 'svg') => {
-    menu.current?.removeAttribute('open');
     const element = seen[0].chart.current?.element;
     if (!element) return;
     const picture = pictureOf(store, seen, colouring, (name) =>
@@ -39,17 +38,14 @@ export function SaveMenu({ store, seen, colouring }: { store: Store; seen: Seen[
   };
   return (
     <>
-      <details class="export" ref={menu}>
-        <summary>Save</summary>
-        <div class="export-menu">
-          <button type="button" onClick={() => save('png')}>
-            PNG <small>as seen, twice as fine</small>
-          </button>
-          <button type="button" onClick={() => save('svg')}>
-            SVG <small>{isLarge ? 'above 50,000 points in view a picture' : 'shapes and text'}</small>
-          </button>
-        </div>
-      </details>
+      <FileMenu
+        sign="Save"
+        files={[
+          { ending: 'png', note: 'as seen, twice as fine' },
+          { ending: 'svg', note: isLarge ? 'above 50,000 points in view a picture' : 'shapes and text' },
+        ]}
+        onSave={save}
+      />
       <span class="note map-saved" role="status">
         {note}
       </span>
@@ -78,9 +74,9 @@ function pictureOf(store: Store, seen: Seen[], colouring: Colouring, css: (name:
         ],
   );
   return {
-    title: [report.model.checkpoint, report.data.name ?? '']
+    title: [runLabel(report.model.checkpoint), baseName(report.data.name ?? '')]
       .filter(Boolean)
-      .map((name) => shorten(baseName(name), 60))
+      .map((name) => shorten(name, 60))
       .join(' on '),
     caption: captionOf(store, seen, panes),
     legend,

@@ -12,7 +12,7 @@ import { type Facets, NO_FACETS } from '../model/selection';
 import type { Store } from '../state';
 import { download, fileStem } from './download';
 import { NOT_STATED, setCondition } from './filters';
-import { Menu } from './menu';
+import { FileMenu } from './menu';
 import { Choice, Link, Name, useStore } from './parts';
 
 export function SelectionBar({ store }: { store: Store }) {
@@ -153,25 +153,14 @@ function Export({ store }: { store: Store }) {
     if (ending === 'csv') download(name, `\ufeff${toCsv(store.page, rows)}`, 'text/csv;charset=utf-8');
     else download(name, toJsonl(store.page, rows), 'application/x-ndjson;charset=utf-8');
   };
-  const entry = (ending: 'csv' | 'jsonl', words: string, close: () => void) => (
-    <button
-      type="button"
-      onClick={() => {
-        save(ending);
-        close();
-      }}
-    >
-      {ending.toUpperCase()} <small>{words}</small>
-    </button>
-  );
   return (
-    <Menu className="export" sign="Export">
-      {(close) => (
-        <div class="export-menu">
-          {entry('jsonl', 'training rows with scores', close)}
-          {entry('csv', 'for a spreadsheet', close)}
-        </div>
-      )}
-    </Menu>
+    <FileMenu
+      sign="Export"
+      files={[
+        { ending: 'jsonl', note: 'training rows with scores' },
+        { ending: 'csv', note: 'for a spreadsheet' },
+      ]}
+      onSave={save}
+    />
   );
 }

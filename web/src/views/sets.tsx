@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import { differenceDomain, shareDomain, toneOf } from '../charts/interval';
 import type { Comparison, Figure, SetResult, SetsReport } from '../contract';
-import { apart, baseName, count, counted, fixed, interval, pValue, shorten, signed } from '../model/format';
+import { apart, count, counted, fixed, interval, pValue, runLabel, shorten, signed } from '../model/format';
 import { ThemeButton } from './app';
 import { Differences, differenceLegend } from './differences';
 import { Name, Section, Select } from './parts';
@@ -40,17 +40,17 @@ export function SetsPage({ report }: { report: SetsReport }) {
     <div class="page view-sets">
       <header class="top">
         <p class="brand">
-          <bdi>{shorten(baseName(checkpoint), 36)}</bdi>
+          <bdi>{shorten(runLabel(checkpoint), 48)}</bdi>
         </p>
         <ThemeButton />
       </header>
       <main tabIndex={-1} aria-label="Sets">
         <p class="note">
-          <Name text={baseName(checkpoint)} length={40} />
+          <Name text={runLabel(checkpoint)} length={40} />
           {reference && (
             <>
               {' '}
-              against <Name text={baseName(reference)} length={40} />
+              against <Name text={runLabel(reference)} length={40} />
             </>
           )}{' '}
           on {sets.length} sets, by the profile <Name text={verdict.profile} />
@@ -64,7 +64,7 @@ export function SetsPage({ report }: { report: SetsReport }) {
         {candidates.map((name) => (
           <Differences
             key={name}
-            title={`Mean difference of ${shorten(baseName(name), 40)} to ${shorten(baseName(reference ?? ''), 40)}`}
+            title={`Mean difference of ${shorten(runLabel(name), 40)} to ${shorten(runLabel(reference ?? ''), 40)}`}
             note="Each set counts once; better, worse and equal count the queries of all sets."
             rows={macro.comparisons.filter(({ a }) => a === name)}
             domain={domain}

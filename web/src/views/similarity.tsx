@@ -297,7 +297,7 @@ function CellCard(props: { page: Page; heatmap: Heatmap; cell: HoveredCell; box:
   const { queries, documents } = props.page;
   const place = cell.row * heatmap.documents.length + cell.column;
   return (
-    <HoverCard x={cell.x + 14} y={cell.y + 16} box={props.box}>
+    <HoverCard at={cell} gap={14} box={props.box}>
       <p class="eyebrow">
         <strong class="number">{fixed(heatmap.similarity[place])}</strong>
         {heatmap.isRelevant[place] === 1 && (

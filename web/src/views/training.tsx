@@ -6,7 +6,7 @@ import type { ScatterChart } from '../charts/scatter';
 import { SegmentBars } from '../charts/segments';
 import type { Figure, Points, Timeline } from '../contract';
 import { type ColouringId, colour, colourOutcomes, tally } from '../model/colouring';
-import { apart, counted, fixed, interval, plain, pValue, shorten, signed } from '../model/format';
+import { apart, counted, fixed, interval, plain, pWords, shorten, signed } from '../model/format';
 import { framedAlike } from '../model/plane';
 import type { Store } from '../state';
 import { MovedList } from './lists';
@@ -99,8 +99,8 @@ function Segments({ store, timeline, isPrinted }: { store: Store; timeline: Time
           <p class="note segment-note">
             From {words}: <Name text={comparison.metric} length={30} />{' '}
             <b class="number">{signed(comparison.difference)}</b>{' '}
-            <span class="number">{interval(comparison.low, comparison.high)}</span>, p ={' '}
-            <b class="number">{pValue(comparison.p)}</b>, not adjusted for the number of segments
+            <span class="number">{interval(comparison.low, comparison.high)}</span>,{' '}
+            <b class="number">{pWords(comparison.p)}</b>, not adjusted for the number of segments
           </p>
           <div class="moved is-beside">
             {list('gained', 'Came right', gained)}

@@ -3,7 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { domainOf, Scale, type ScaleMark, shareDomain } from '../charts/interval';
 import type { Check, Compare, Metric, Report } from '../contract';
 import { runNames } from '../model/compare';
-import { baseName, count, counted, fixed, interval, shorten, similarityName, tailOf } from '../model/format';
+import { count, counted, fixed, interval, runLabel, shorten, similarityName } from '../model/format';
 import { metricOf } from '../model/selected';
 import type { Store } from '../state';
 import { Name, OfAll, Section, selectedOf } from './parts';
@@ -183,9 +183,9 @@ function Facts({ report }: { report: Report }) {
     ...Object.entries(data.columns ?? {}).map(([role, names]): Fact => [`Columns: ${role}`, name(names.join(', '))]),
   ];
   const made: Fact[] = [
-    ['Checkpoint', name(baseName(model.checkpoint))],
+    ['Checkpoint', name(runLabel(model.checkpoint))],
     ['Layout', name(model.layout)],
-    ['Base model', name(model.base_model && tailOf(model.base_model))],
+    ['Base model', name(model.base_model && runLabel(model.base_model))],
     ['Pooling', name(model.pooling && [model.pooling, model.pooling_source].filter(Boolean).join(', '))],
     ['Similarity', name(similarityName(model.similarity))],
     ['Dimensions', data.dim > 0 && number(data.dim)],
@@ -321,7 +321,7 @@ function metricColumns(store: Store, rows: MetricRow[]): Column<MetricRow>[] {
     ...baselines.map(({ label, of }) => numbers<MetricRow>(label, (row) => fixed(of(row)))),
     ...references.map(([reference, values], i) =>
       numbers<MetricRow>(`reference ${i}`, ([name]) => fixed(values[name]), {
-        header: <Name text={baseName(reference)} length={20} />,
+        header: <Name text={runLabel(reference)} length={20} />,
       }),
     ),
   ];

@@ -68,7 +68,7 @@ export function VirtualTable(props: VirtualTableProps) {
   return (
     <div
       class={props.className}
-      role="table"
+      role="grid"
       aria-rowcount={rows.length + 1}
       aria-label={props.label}
       style={{ '--tracks': tracks.join(' '), '--least': `${least}px`, '--gaps': columns.length - 1 }}
@@ -194,7 +194,7 @@ function VirtualRow(props: VirtualRowProps) {
       onKeyDown={props.onKeyDown}
     >
       {props.columns.map((column) => (
-        <div key={column.id} class={classOf(column, row)} role="cell">
+        <div key={column.id} class={classOf(column, row)} role="gridcell">
           {column.cell(row)}
         </div>
       ))}
