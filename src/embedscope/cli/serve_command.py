@@ -24,13 +24,14 @@ def run(settings: Settings, chosen: ServeSettings, stated: Collection[str]) -> i
         terminal.warn(warning)
     with server.listening(chosen.host, chosen.port) as bound:
         served = load_served(settings, stated, chosen, terminal)
+        terminal.step("Reading the weights of the model")
         with suppress(InputError):
-            served.answers.search("a")  # the weights are read now, while nobody waits
+            served.answers.search("a")  # now, while nobody waits
 
         def ready(address: str) -> None:
             STDOUT.write(f"{address}\n")
             STDOUT.flush()
-            terminal.step("Serving until Ctrl-C")
+            terminal.waits("Serving until Ctrl-C")
             if chosen.open:
                 import webbrowser
 
