@@ -792,7 +792,7 @@ class MigrateSettings(Checked):
 class ReportSettings(Checked):
     """Which page is drawn again."""
 
-    run_folder: str = option(".", "folder that visualize has written", metavar="RUN_FOLDER")
+    run_folder: str = option(".", "folder of a run", metavar="RUN_FOLDER")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.support.scene import Done, run, snapshot, write_rows, write_vectors
 
+from embedscope.cli.arguments import COMMANDS
 from embedscope.cli.main import main
 from embedscope.data.sample import sample_path
 
@@ -75,11 +76,19 @@ def test_help_loads_nothing_that_takes_time(words: list[str]) -> None:
     assert done.stdout.splitlines()[-1] == "loaded:"
 
 
-@pytest.mark.parametrize("command", ["visualize", "evaluate", "compare", "train", "audit", "report", "demo"])
+@pytest.mark.parametrize("command", [command.name for command in COMMANDS])
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     done = run(capsys, command, "--help")
     assert done.status == 0
     assert done.out.startswith(f"usage: embedscope {command}")
+
+
+@pytest.mark.parametrize("command", ["report", "serve"])
+def test_no_default_is_told_of_a_word_that_has_to_be_there(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = " ".join(run(capsys, command, "--help").out.split())
+    assert "RUN_FOLDER folder of a run" in shown
+    assert "(default: .)" not in shown
+    assert run(capsys, command).status == 2
 
 
 def test_no_command_prints_the_help_and_ends_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:

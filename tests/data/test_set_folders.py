@@ -97,6 +97,7 @@ def test_a_path_that_is_not_there_is_left_to_its_reader() -> None:
 
 
 def test_names_of_folders_hold_no_separator_and_differ_without_case() -> None:
+    assert folder_names(["ชุดข้อมูล", "हिन्दी"]) == {"ชุดข้อมูล": "ชุดข้อมูล", "हिन्दी": "हिन्दी"}
     assert folder_names(["a/test", "A/Test", "..", "Wörter 1", "x:y"]) == {
         "a/test": "a-test", "A/Test": "A-Test-2", "..": "set", "Wörter 1": "Wörter-1", "x:y": "x-y",
     }  # fmt: skip

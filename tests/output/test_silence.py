@@ -98,6 +98,20 @@ def test_a_terminal_that_is_to_tells_of_its_steps_unless_quiet_or_for_json(
     assert told == (["Still running after 11 s: Encoding", "Still running after 22 s: Scoring"] if is_told else [])
 
 
+def test_a_process_that_waits_is_not_told_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = Clock()
+    silence = clock.silence()
+    monkeypatch.setattr("embedscope.output.terminal.SILENCE", silence)
+    terminal = Terminal(breaks_silence=True)
+    terminal.step("Reading the weights")
+    terminal.waits("Serving until Ctrl-C")
+    clock.now += 100
+    silence.check()
+    assert capsys.readouterr().err.splitlines() == ["Reading the weights", "Serving until Ctrl-C"]
+
+
 def test_a_thread_watches_until_the_block_ends_also_by_an_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

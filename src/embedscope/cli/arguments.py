@@ -81,12 +81,14 @@ class Command:
                     option, dest=name, action="store_const", const=value, default=argparse.SUPPRESS, help=said
                 )
             return
-        more: dict[str, Any] = {"default": argparse.SUPPRESS, "help": _help(known, default, self.helps.get(name))}
+        is_positional = name in self.positional
+        said = _help(known, None if is_positional else default, self.helps.get(name))  # the word has to be there
+        more: dict[str, Any] = {"default": argparse.SUPPRESS, "help": said}
         if known.choices:
             more["choices"] = known.choices
         else:
             more |= {"type": _typed(known.parse), "metavar": known.metavar}
-        if name in self.positional:
+        if is_positional:
             # "*": after --data FILE the others may have been taken for data sets.
             group.add_argument(name, **{**more, **({"nargs": "*"} if known.is_list else {})})
             return

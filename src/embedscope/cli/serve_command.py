@@ -7,7 +7,6 @@ from contextlib import suppress
 
 from embedscope.cli import ending
 from embedscope.errors import InputError
-from embedscope.output.silence import SILENCE
 from embedscope.output.streams import STDOUT
 from embedscope.settings import ServeSettings, Settings
 
@@ -28,14 +27,14 @@ def run(settings: Settings, chosen: ServeSettings, stated: Collection[str]) -> i
         if warning is not None:
             terminal.warn(warning)
         served = load_served(settings, stated, chosen, terminal)
+        terminal.step("Reading the weights of the model")
         with suppress(InputError):
-            served.answers.search("a")  # the weights are read now, while nobody waits
+            served.answers.search("a")  # now, while nobody waits
 
         def ready(address: str) -> None:
             STDOUT.write(f"{address}\n")
             STDOUT.flush()
-            terminal.step("Serving until Ctrl-C")
-            SILENCE.during(None)  # it waits for others now
+            terminal.waits("Serving until Ctrl-C")
             if chosen.open:
                 import webbrowser
 

@@ -56,7 +56,8 @@ export interface ScatterEvents {
 
 /** Pixels around the pointer within which a point is found. */
 const REACH = 10;
-/** Milliseconds after which contours are computed: the points are seen first, and a quick change waits for the next. */
+/** Milliseconds after which contours are computed: at first when the points are seen, then after the last quick change. */
+const OPENING_MS = 1000;
 const REST_MS = 150;
 
 export class ScatterChart {
@@ -263,7 +264,8 @@ export class ScatterChart {
     }
     const { isLit, isFaded } = this.look;
     const isCounted = isFaded ? isFaded.map((own, p) => (own || isLit?.[p] === 0 ? 0 : 1)) : isLit;
-    this.contouring = setTimeout(() => set(contoursOf(this.transition.to, isCounted, SHARES)), REST_MS);
+    const rest = this.contours.length > 0 || this.data.n <= MANY ? REST_MS : OPENING_MS;
+    this.contouring = setTimeout(() => set(contoursOf(this.transition.to, isCounted, SHARES)), rest);
   }
 
   private draw(now: number): void {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -86,11 +87,16 @@ def _parts(path: str) -> list[str]:
 
 
 def folder_names(names: Sequence[str]) -> Mapping[str, str]:
-    """A name of a folder for each set: letters, digits, points and hyphens, told apart also without case."""
+    """A name of a folder for each set: letters and their marks, digits, points, hyphens; told apart without case."""
     taken: set[str] = set()
     folders = {}
     for name in names:
-        plain = "".join(c if c.isalnum() or c in "._-" else "-" for c in name).strip(".-") or "set"
+        plain = (
+            "".join(c if c.isalnum() or c in "._-" or unicodedata.category(c)[0] == "M" else "-" for c in name).strip(
+                ".-"
+            )
+            or "set"
+        )
         candidates = (plain, *(f"{plain}-{number}" for number in range(2, len(names) + 2)))
         folders[name] = next(one for one in candidates if one.casefold() not in taken)
         taken.add(folders[name].casefold())

@@ -69,7 +69,12 @@ class Terminal:
         self._notes.print(text, soft_wrap=True)
         self._goes_on(text)
 
-    def _goes_on(self, text: str) -> None:
+    def waits(self, text: str) -> None:
+        """One line that says what the process waits for: from now on silence is no sign of a hang."""
+        self._notes.print(text, soft_wrap=True)
+        self._goes_on(None)
+
+    def _goes_on(self, text: str | None) -> None:
         if self._breaks_silence:
             SILENCE.during(text)
 
