@@ -7,6 +7,9 @@ import { directionOf, faultOf, movedWords, unreadWords } from '../model/live';
 import { ask, Fault, useRequest } from './asking';
 import { FullText, Link, Mark, Name } from './parts';
 
+/** Characters of a document in the list before one asks for all of them. */
+const SHOWN = 400;
+
 interface ListProps {
   facts: LiveFacts;
   answer: LiveAnswer;
@@ -62,7 +65,7 @@ function Found({ facts, answer, document, children }: FoundProps) {
       {isEdited ? (
         <Editor facts={facts} answer={answer} document={document} onClose={() => setEdited(false)} />
       ) : (
-        <FullText text={document.text} />
+        <FullText text={document.text} most={SHOWN} />
       )}
       {unread && !isEdited && <p class="note">{unread}</p>}
     </article>

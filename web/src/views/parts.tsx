@@ -24,12 +24,12 @@ export function Name({ text, length = 60, shown }: { text: string; length?: numb
 const LONG = 1200;
 
 /** A text of the data set in full; a very long one is cut until asked for. */
-export function FullText({ text, className = '' }: { text: string; className?: string }) {
+export function FullText({ text, className = '', most = LONG }: { text: string; className?: string; most?: number }) {
   const [isOpen, setOpen] = useState(false);
-  const isCut = text.length > LONG && !isOpen;
+  const isCut = text.length > most && !isOpen;
   return (
     <div class={`fulltext ${className}`}>
-      <bdi>{isCut ? text.slice(0, LONG) : text || '(empty)'}</bdi>
+      <bdi>{isCut ? text.slice(0, most) : text || '(empty)'}</bdi>
       {isCut && <Link onPress={() => setOpen(true)}>… show all {count(text.length)} characters</Link>}
     </div>
   );
