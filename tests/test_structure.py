@@ -51,7 +51,7 @@ ON_TOP = ("scale", "train", "audit", "parity", "migration", "integrations", "ser
 ENTRY_POINTS = "embedscope.packs"
 """The group of entry points that packs declare; no module is imported by this name."""
 
-OUTPUT_MAY_USE = {"errors", "units", "machine", "protocols", "plain_files", "publishing", "result"}
+OUTPUT_MAY_USE = {"errors", "units", "settings", "machine", "protocols", "plain_files", "publishing", "result"}
 STAGES = {"measure", "diagnose", "maps", "decide"}
 COMPOSERS = {"pipeline", "comparison", "arrays"}
 

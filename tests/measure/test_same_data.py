@@ -68,4 +68,4 @@ def test_evaluate_and_compare_say_that_a_run_is_shorter_than_its_reference(
     compared = run(capsys, "compare", tmp_path / reference, short, *data)
     for done in (evaluated, compared):
         assert done.status == 0
-        assert "short.trec' lists up to 3 documents a query" in " ".join(done.err.split())
+        assert "short.trec' lists up to 3 documents a query" in " ".join(done.out.split())

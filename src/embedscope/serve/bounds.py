@@ -63,7 +63,7 @@ class UnwantedError(Exception):
     """Work for which nobody waits any more."""
 
 
-_GIVEN_UP: ContextVar[threading.Event | None] = ContextVar("given_up", default=None)
+_ABANDONED: ContextVar[threading.Event | None] = ContextVar("abandoned", default=None)
 
 
 def require_wanted(done: int = 0, total: int = 0, message: str | None = None) -> None:
@@ -71,8 +71,8 @@ def require_wanted(done: int = 0, total: int = 0, message: str | None = None) ->
 
     It can be told of progress, as which it is called between batches of texts.
     """
-    given_up = _GIVEN_UP.get()
-    if given_up is not None and given_up.is_set():
+    abandoned = _ABANDONED.get()
+    if abandoned is not None and abandoned.is_set():
         raise UnwantedError
 
 
@@ -97,18 +97,18 @@ class OneAtATime:
         if len(self._queries) >= self._limits.waiting:
             raise RefusedError(503, "the model is busy with other requests", retry_s=1)
         self._queries.append(query)
-        given_up = threading.Event()
-        future = self._thread.submit(self._done, work, query, given_up)
+        abandoned = threading.Event()
+        future = self._thread.submit(self._done, work, query, abandoned)
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), self._limits.work_s)
         except TimeoutError:
             raise RefusedError(504, f"no answer within {self._limits.work_s:g} s") from None
         finally:
-            given_up.set()
+            abandoned.set()
             self._queries.remove(query)
 
-    def _done(self, work: Callable[[], T], query: str, given_up: threading.Event) -> T:
-        _GIVEN_UP.set(given_up)
+    def _done(self, work: Callable[[], T], query: str, abandoned: threading.Event) -> T:
+        _ABANDONED.set(abandoned)
         self._prepare([query, *self._queries])
         return work()
 
