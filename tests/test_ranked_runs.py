@@ -112,7 +112,7 @@ def test_a_reference_that_is_cut_off_earlier_is_a_reason_of_the_verdict(
 ) -> None:
     result = result_of(collection, Embedded(embeddings, baselines={"run.trec": lists_of(embeddings, 3)}), SETTINGS)
     assert len(result.caveats) == 1
-    assert result.caveats[0].startswith("'run.trec' lists up to 3 documents a query and ")
+    assert result.caveats[0].startswith("run.trec lists up to 3 documents a query and ")
     assert result.verdict.reasons[2] == result.caveats[0]
     alone = result_of(collection, Embedded(lists_of(embeddings, 3)), SETTINGS)
     assert alone.caveats == ()

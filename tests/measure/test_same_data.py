@@ -39,7 +39,7 @@ def test_a_run_that_ends_before_the_other_is_named_with_its_depth(collection: Co
     assert old.queries.rank.max() > 1
     said = unequal_depths({"deep": vectors, "a.trec": lists(vectors, 10)})
     assert said is not None
-    assert said.startswith("'a.trec' lists up to 10 documents a query and 'deep' ranks more")
+    assert said.startswith("a.trec lists up to 10 documents a query and deep ranks more")
     assert unequal_depths({"a.trec": lists(vectors, 1), "old": old}) is not None
 
 
@@ -68,4 +68,4 @@ def test_evaluate_and_compare_say_that_a_run_is_shorter_than_its_reference(
     compared = run(capsys, "compare", tmp_path / reference, short, *data)
     for done in (evaluated, compared):
         assert done.status == 0
-        assert "short.trec' lists up to 3 documents a query" in " ".join(done.out.split())
+        assert "short.trec lists up to 3 documents" in " ".join(done.out.split())

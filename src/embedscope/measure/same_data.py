@@ -9,7 +9,7 @@ import numpy as np
 from embedscope.errors import IncomparableRunsError
 from embedscope.metrics.ranked_lists import LISTED, RankedLists
 from embedscope.models.embed import Embeddings
-from embedscope.result import DataFacts, QueryTable, Scored
+from embedscope.result import DataFacts, QueryTable, Scored, run_label
 
 
 def require_same_data(
@@ -50,8 +50,9 @@ def unequal_depths(found: Mapping[str, Embeddings | RankedLists | Scored]) -> st
     if depths[short] >= min(depths[deep], LISTED) or not isinstance(found[short], RankedLists):
         return None
     return (
-        f"'{short}' lists up to {depths[short]:,} documents a query and '{deep}' ranks more: what stands behind them "
-        f"counts in the MRR of one of them only. Compare runs of one depth, or by metrics up to rank {depths[short]:,}."
+        f"{run_label(short)} lists up to {depths[short]:,} documents a query and {run_label(deep)} ranks more: what "
+        f"stands behind them counts in the MRR of one of them only. Compare runs of one depth, or by metrics up to rank "
+        f"{depths[short]:,}."
     )
 
 
