@@ -51,8 +51,8 @@ def unequal_depths(found: Mapping[str, Embeddings | RankedLists | Scored]) -> st
         return None
     return (
         f"{run_label(short)} lists up to {depths[short]:,} documents a query and {run_label(deep)} ranks more: what "
-        f"stands behind them counts in the MRR of one of them only. Compare runs of one depth, or by metrics up to rank "
-        f"{depths[short]:,}."
+        f"stands behind them counts in the MRR of one of them only. Compare runs of one depth, or by metrics up to "
+        f"rank {depths[short]:,}."
     )
 
 
