@@ -188,22 +188,30 @@ def _has_colour(picture: np.ndarray, x: float, y: float) -> bool:
     return bool((np.abs(around - QUERY_COLOUR).max(axis=1) <= TOLERANCE).any())
 
 
-FRAMES = """n => new Promise(done => {
-  const canvas = document.querySelector('.map-overlay');
-  const box = canvas.getBoundingClientRect();
+def timed_frames(before: str, act: str) -> str:
+    """A script that does ``act`` once a frame, n times, after ``before``; it gives the milliseconds of each frame."""
+    return f"""n => new Promise(done => {{
   const times = [];
-  let before = performance.now();
-  const step = () => {
+  {before}
+  let last = performance.now();
+  const step = () => {{
     const now = performance.now();
-    times.push(now - before);
-    before = now;
+    times.push(now - last);
+    last = now;
     if (times.length > n) return done(times.slice(1));
-    const at = { deltaY: times.length % 2 ? -40 : 40, clientX: box.x + 300, clientY: box.y + 300, bubbles: true };
-    canvas.dispatchEvent(new WheelEvent('wheel', { ...at, cancelable: true }));
+    {act}
     requestAnimationFrame(step);
-  };
+  }};
   requestAnimationFrame(step);
-})"""
+}})"""
+
+
+FRAMES = timed_frames(
+    """const canvas = document.querySelector('.map-overlay');
+  const box = canvas.getBoundingClientRect();""",
+    """const at = { deltaY: times.length % 2 ? -40 : 40, clientX: box.x + 300, clientY: box.y + 300, bubbles: true };
+    canvas.dispatchEvent(new WheelEvent('wheel', { ...at, cancelable: true }));""",
+)
 
 
 def measure(file: Path, browser: Any) -> dict[str, float]:
@@ -218,26 +226,16 @@ def measure(file: Path, browser: Any) -> dict[str, float]:
     return {"open_s": opened, "frame_ms_median": float(np.median(frames)), "frame_ms_slowest": float(frames.max())}
 
 
-BRUSHED = """n => new Promise(done => {
-  const svg = document.querySelector("[aria-label='Best relevant'] svg");
+BRUSHED = timed_frames(
+    """const svg = document.querySelector("[aria-label='Best relevant'] svg");
   const box = svg.getBoundingClientRect();
-  const times = [];
   const send = (type, share) => svg.dispatchEvent(new PointerEvent(type, {
     clientX: box.x + 12 + share * (box.width - 24), clientY: box.y + 20,
     pointerId: 1, button: 0, buttons: 1, bubbles: true }));
   SVGElement.prototype.setPointerCapture = () => {};
-  send('pointerdown', 0.1);
-  let before = performance.now();
-  const step = () => {
-    const now = performance.now();
-    times.push(now - before);
-    before = now;
-    if (times.length > n) return done(times.slice(1));
-    send('pointermove', 0.15 + 0.8 * times.length / n);
-    requestAnimationFrame(step);
-  };
-  requestAnimationFrame(step);
-})"""
+  send('pointerdown', 0.1);""",
+    "send('pointermove', 0.15 + 0.8 * times.length / n);",
+)
 
 
 def measure_brush(file: Path, browser: Any, steps: int = 30) -> dict[str, float]:

@@ -154,17 +154,12 @@ count = whole(1)
 count_or_zero = whole(0)
 dots_per_inch = whole(1, 1_200)
 """Of paper; the largest picture then has 30,000 pixels a side, and 65,536 can be drawn."""
+
+port_number = whole(0, 65_535)
+"""0 for any that is free."""
 positive = real(lambda x: 0 < x < float("inf"), "a finite number above 0")
 positive_or_zero = real(lambda x: 0 <= x < float("inf"), "a finite number, 0 or more")
 share = real(lambda x: 0 <= x < 1, "a share from 0 (no validation) to below 1")
-
-
-def port_number(text: str) -> int:
-    """``text`` as a port, 0 to 65,535; raises ValueError otherwise."""
-    value = count_or_zero(text)
-    if value > 65_535:
-        raise ValueError(f"expected a port up to 65535, not {value}")
-    return int(value)
 
 
 precision = real(lambda x: 0 < x <= 1, "a precision above 0 and at most 1, such as 0.9")

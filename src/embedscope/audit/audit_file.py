@@ -30,6 +30,7 @@ from embedscope.models.embed import embed_collection
 from embedscope.models.model_folders import Layout
 from embedscope.models.token_lengths import TokenLengths, prompted_lengths
 from embedscope.output.run_folder import (
+    MANIFEST,
     check_writable,
     manifest,
     require_apart,
@@ -44,7 +45,7 @@ from embedscope.result.report import SCHEMA_VERSION
 from embedscope.settings import PROMPTS, Settings, require_unused
 from embedscope.systems import load
 
-FILES = ("report.json", "manifest.json")
+FILES = ("report.json", MANIFEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def run_audit(settings: Settings, fix: str | None, log: Log) -> Audited:
         )
         with staged_output(settings.output.output) as staging:
             write_json(staging / "report.json", report)
-            write_json(staging / "manifest.json", record)
+            write_json(staging / MANIFEST, record)
     return Audited(found, repaired, report)
 
 

@@ -18,7 +18,15 @@ from embedscope.diagnose.unjudged import unjudged_pairs
 from embedscope.output.junit import junit_of_sets, junit_xml
 from embedscope.output.markdown import markdown_of_sets, markdown_summary
 from embedscope.output.run_files import check_destinations
-from embedscope.output.run_folder import manifest, rows_text, staged_output, write_bytes, write_json, write_text
+from embedscope.output.run_folder import (
+    MANIFEST,
+    manifest,
+    rows_text,
+    staged_output,
+    write_bytes,
+    write_json,
+    write_text,
+)
 from embedscope.output.terminal import Terminal
 from embedscope.result import Comparison, Result, Verdict, VerdictOutcome
 from embedscope.result.codec import encode
@@ -26,8 +34,6 @@ from embedscope.settings import Settings
 
 if TYPE_CHECKING:
     from embedscope.comparison.runs_on_sets import SetRuns
-
-MANIFEST = "manifest.json"
 
 EXIT_STATUS = {
     VerdictOutcome.DEPLOY: DONE,

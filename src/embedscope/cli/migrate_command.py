@@ -7,11 +7,11 @@ import time
 from typing import Any
 
 from embedscope import __version__
-from embedscope.cli.ending import MANIFEST, terminal_of, write_record
+from embedscope.cli.ending import terminal_of, write_record
 from embedscope.cli.main import DONE
 from embedscope.migration import migrate
 from embedscope.output.markdown import migration_markdown
-from embedscope.output.run_folder import check_writable
+from embedscope.output.run_folder import MANIFEST, check_writable
 from embedscope.result import Migration
 from embedscope.result.codec import encode
 from embedscope.result.report import SCHEMA_VERSION

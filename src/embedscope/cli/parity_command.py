@@ -7,9 +7,9 @@ import time
 from typing import Any
 
 from embedscope import __version__
-from embedscope.cli.ending import MANIFEST, terminal_of, write_record
+from embedscope.cli.ending import terminal_of, write_record
 from embedscope.cli.main import DONE, UNSETTLED
-from embedscope.output.run_folder import check_writable
+from embedscope.output.run_folder import MANIFEST, check_writable
 from embedscope.parity import compare_served
 from embedscope.result import Parity, ParityOutcome
 from embedscope.result.codec import encode

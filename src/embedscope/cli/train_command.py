@@ -8,7 +8,7 @@ from pathlib import Path
 
 from embedscope.output.terminal import Terminal
 from embedscope.result import TrainingRecord
-from embedscope.result.formatting import difference, estimate, number, queries_in_words
+from embedscope.result.formatting import difference, estimate, number, queries_in_words, sentence
 from embedscope.settings import TrainSettings
 from embedscope.train.checkpoints import BEST
 from embedscope.train.fitting import fit
@@ -45,5 +45,5 @@ def _say_outcome(record: TrainingRecord, best: Path, terminal: Terminal) -> None
         for size, figure in record.prefixes.items():
             terminal.step(f"  {found.metric} of the first {size} numbers: {estimate(figure)}")
     for note in record.notes:
-        terminal.warn(note[:1].upper() + note[1:] + ".")
+        terminal.warn(sentence(note) + ".")
     terminal.step(f"Next: embedscope visualize --checkpoint {best} --data YOUR_TEST.json")

@@ -11,7 +11,7 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -70,6 +70,11 @@ def picture_files(
             if f"{name}.{format}" not in without
         }
     return {name: file.result() for name, file in files.items()}
+
+
+def in_order(files: Mapping[str, bytes], format: str) -> dict[str, bytes]:  # noqa: A002
+    """Picture files, which stages gave in any order, in that of `PICTURES`."""
+    return {name: files[name] for picture in PICTURES if (name := f"{picture}.{format}") in files}
 
 
 def source_of(stage: Scored) -> str:
@@ -138,10 +143,7 @@ class Drawing:
                 files |= answer.result()
         except Exception:  # whatever became of the process or of what was sent to it: what fails here is told
             files |= picture_files(self._stage, **self._settings, without=files)
-        return {name: files[name] for name in map(self._file_name, PICTURES) if name in files}
-
-    def _file_name(self, picture: str) -> str:
-        return f"{picture}.{self._settings['format']}"
+        return in_order(files, self._settings["format"])
 
     def __enter__(self) -> Self:
         return self

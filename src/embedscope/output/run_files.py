@@ -8,6 +8,7 @@ from typing import Any
 
 from embedscope.output.page import html, payload
 from embedscope.output.run_folder import (
+    MANIFEST,
     check_writable,
     manifest,
     require_apart,
@@ -25,7 +26,7 @@ from embedscope.result.report import report
 
 TABLES = (
     "report.json", "queries.parquet", "run.trec", "qrels.trec", "explanations.parquet", "points.parquet",
-    "manifest.json", "report.html", payload.PAGE_FILE,
+    MANIFEST, "report.html", payload.PAGE_FILE,
 )  # fmt: skip
 """What a run may write beside pictures."""
 
@@ -84,8 +85,8 @@ def write_run(
         record = manifest(
             inputs=result.inputs, options=options, seed=result.seed, elapsed_s=elapsed_s, digested=digested or {}
         )
-        write_json(staging / "manifest.json", {**record, "tensors": own["model"]["tensors"]})
-        names.append("manifest.json")
+        write_json(staging / MANIFEST, {**record, "tensors": own["model"]["tensors"]})
+        names.append(MANIFEST)
         if page:  # and the data it is drawn from, so that `embedscope report` can draw it again
             content = payload.page_payload(result, **(sections or {}))
             write_text(staging / payload.PAGE_FILE, payload.to_json(content))

@@ -31,6 +31,9 @@ from embedscope.publishing import (
     write_whole,
 )
 
+MANIFEST = "manifest.json"
+"""The file that says how what stands beside it was made."""
+
 _LIBRARIES = (
     "numpy",
     "scipy",

@@ -9,11 +9,11 @@ from typing import Any
 from embedscope.output.page import html, sets_payload
 from embedscope.output.page.payload import PAGE_FILE, to_json
 from embedscope.output.run_files import TABLES, write_run
-from embedscope.output.run_folder import manifest, staged_output, write_json, write_text
+from embedscope.output.run_folder import MANIFEST, manifest, staged_output, write_json, write_text
 from embedscope.result import Result, SeveralSets
 from embedscope.result.report import sets_report
 
-_OWN = ("report.json", "manifest.json", "report.html", PAGE_FILE)
+_OWN = ("report.json", MANIFEST, "report.html", PAGE_FILE)
 
 
 def write_sets(
@@ -46,7 +46,7 @@ def write_sets(
         files = {role: path for role, path in found.inputs.items() if role != "data"}
         inputs = files | {f"data: {each.name}": each.path for each in found.sets}
         write_json(
-            staging / "manifest.json",
+            staging / MANIFEST,
             manifest(inputs=inputs, options=options, seed=found.seed, elapsed_s=elapsed_s),
         )
         content = sets_payload.sets_payload(report)

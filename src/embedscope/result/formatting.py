@@ -54,6 +54,15 @@ def one_word(name: str) -> str:
     return _NO_WORD.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), name)
 
 
+def sentence(text: str) -> str:
+    """``text`` with a capital letter in front, and the rest as it is.
+
+    >>> sentence("better than old.pt on MRR")
+    'Better than old.pt on MRR'
+    """
+    return text[:1].upper() + text[1:]
+
+
 def number(value: float | None, decimals: int | None = None, *, sign: bool = False) -> str:
     """A value with as many digits as a reader needs: four decimals, or one where it is 10 or more.
 

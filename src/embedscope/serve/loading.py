@@ -20,6 +20,7 @@ from embedscope.models.model import Model
 from embedscope.models.precomputed import is_precomputed_file
 from embedscope.output.page import html
 from embedscope.output.page.payload import PAGE_VERSION
+from embedscope.output.run_folder import MANIFEST
 from embedscope.pipeline import read
 from embedscope.plain_files import read_json
 from embedscope.result.saved_run import folders_of_sets
@@ -30,7 +31,6 @@ from embedscope.serve.places import MapPlaces
 from embedscope.settings import DataSettings, Head, ModelSettings, ServeSettings, Settings
 from embedscope.systems import encode_with, load
 
-_MANIFEST = "manifest.json"
 _NO_MODEL = "there is no model that could encode a query"
 _MEMORY = 4 << 30
 
@@ -114,7 +114,7 @@ def _served_shards(where: str, settings: Settings, chosen: ServeSettings, log: L
 
 def _options(folder: Path) -> dict[str, Any]:
     """The options in the manifest of a run."""
-    path = folder / _MANIFEST
+    path = folder / MANIFEST
     try:
         options = read_json(path)["options"]
         if not isinstance(options, dict):
@@ -160,7 +160,7 @@ def _settings_of_run(
     try:
         return Settings.of(**values)
     except InvalidOptionError as error:
-        raise DataFormatError(f"{folder / _MANIFEST} holds an option that is none: {error}") from error
+        raise DataFormatError(f"{folder / MANIFEST} holds an option that is none: {error}") from error
 
 
 def _require_chosen(name: str, is_stated: bool, where: str) -> None:

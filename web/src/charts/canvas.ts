@@ -1,4 +1,5 @@
 /** Points by a plain 2-D canvas: slower than WebGL2, and drawn everywhere. */
+import { CORNERS } from '../model/signs';
 import type { Rgb } from './palette';
 import { DIMMED, FADED, type Frame, MIN_SHAPE_SIZE, OPACITY, type Renderer, ROLE_SIZES } from './renderer';
 
@@ -57,32 +58,10 @@ const css = ([r, g, b]: Rgb) => `rgb(${r * 255} ${g * 255} ${b * 255})`;
 function shape(context: CanvasRenderingContext2D, role: number, x: number, y: number, r: number, rim: string): void {
   context.beginPath();
   if (role === 0) context.arc(x, y, r, 0, 2 * Math.PI);
-  else if (role === 1) {
-    context.moveTo(x, y - r);
-    context.lineTo(x + 0.95 * r, y + 0.86 * r);
-    context.lineTo(x - 0.95 * r, y + 0.86 * r);
-    context.closePath();
-  } else if (role === 2) {
-    cross(context, x, y, r);
-  } else context.rect(x - 0.8 * r, y - 0.8 * r, 1.6 * r, 1.6 * r);
+  for (const [u, v] of CORNERS[role]) context.lineTo(x + u * r, y + v * r);
+  context.closePath();
   context.fill();
   context.lineWidth = 0.7;
   context.strokeStyle = rim;
   context.stroke();
-}
-
-/** An upright cross turned by 45 degrees: three corners, four times a quarter further. */
-function cross(context: CanvasRenderingContext2D, x: number, y: number, r: number): void {
-  const arm = 0.34 * r;
-  for (let quarter = 0; quarter < 4; quarter++) {
-    for (let [u, v] of [
-      [-arm, r],
-      [arm, r],
-      [arm, arm],
-    ]) {
-      for (let turn = 0; turn < quarter; turn++) [u, v] = [v, -u];
-      context.lineTo(x + (u - v) * Math.SQRT1_2, y + (u + v) * Math.SQRT1_2);
-    }
-  }
-  context.closePath();
 }

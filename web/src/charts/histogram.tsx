@@ -1,7 +1,7 @@
 /** A small histogram with a brush: what a range selects, by pointer and by keys. */
 import { useRef } from 'preact/hooks';
 import { placeOf, placesOf, rangeBetween, stepped } from '../model/bins';
-import type { NumberColumn } from '../model/columns';
+import { leastOf, type NumberColumn } from '../model/columns';
 import { rangeText } from '../model/conditions';
 import { Frame } from './axes';
 import { rounds } from './plot';
@@ -156,9 +156,9 @@ function Handle(props: {
   value: number | undefined;
 }) {
   const { column, places, select, end } = props;
-  const { edges, isWhole, label, format } = column;
+  const { edges, label, format } = column;
   const n = edges.length - 1;
-  const least = isWhole ? edges[0] + 1 : edges[0];
+  const least = leastOf(column);
   const most = edges[n] === Infinity ? edges[n - 1] + 1 : edges[n];
   const value = props.value ?? (end === 0 ? least : edges[n]);
   const key = (event: KeyboardEvent) => {

@@ -85,6 +85,17 @@ export function hasValues(column: QueryColumn, n: number): boolean {
 export const nBins = (column: BinnedColumn) =>
   column.kind === 'number' ? Math.max(0, column.edges.length - 1) : column.names.length;
 
+/** Queries of each bin of a column, and at the end those without a value. */
+export function countsOf(column: BinnedColumn): Uint32Array {
+  const counts = new Uint32Array(nBins(column) + 1);
+  for (const bin of column.bin) counts[bin]++;
+  return counts;
+}
+
+/** The least value that the bins of a column hold. */
+export const leastOf = ({ edges, isWhole }: Pick<NumberColumn, 'edges' | 'isWhole'>) =>
+  isWhole ? edges[0] + 1 : edges[0];
+
 function textColumns(page: Page): TextColumn[] {
   const { queries: q, documents } = page;
   const ofDocument = (id: string, label: string, documentOf: (row: number) => number): TextColumn => ({

@@ -1,6 +1,6 @@
 /** Conditions on columns of the queries: a range of numbers, some of the names, words that a text holds. */
 import type { Page } from '../contract';
-import { type CategoryColumn, columnsOf, type NumberColumn, type QueryColumn } from './columns';
+import { type CategoryColumn, columnsOf, leastOf, type NumberColumn, type QueryColumn } from './columns';
 
 /** A range includes both ends; null among the names is a query without one. */
 export type Condition = { column: string } & (
@@ -12,6 +12,14 @@ export type Condition = { column: string } & (
 /** The condition on a column, if there is one. */
 export const conditionOn = (conditions: readonly Condition[], column: string): Condition | undefined =>
   conditions.find((each) => each.column === column);
+
+/** The names that a condition chooses: none where it is another one, or there is none. */
+export const namesIn = (condition: Condition | undefined): (string | null)[] =>
+  condition && 'names' in condition ? condition.names : [];
+
+/** The range of a condition; null where it is another one, or there is none. */
+export const rangeIn = (condition: Condition | undefined): { low: number; high: number } | null =>
+  condition && 'low' in condition ? condition : null;
 
 /** The conditions with another one on its column, or none, in their order. */
 export function withCondition(
@@ -26,9 +34,8 @@ export function withCondition(
 
 /** A range; none where it holds every value of the column. */
 export function rangeOf(column: NumberColumn, low: number, high: number): Condition | null {
-  const { id, edges, isWhole } = column;
-  const first = isWhole ? edges[0] + 1 : edges[0];
-  return low <= first && high >= edges[edges.length - 1] ? null : { column: id, low, high };
+  const { id, edges } = column;
+  return low <= leastOf(column) && high >= edges[edges.length - 1] ? null : { column: id, low, high };
 }
 
 /** `2 to 10`, or one value. */
@@ -42,7 +49,7 @@ export function withName(
   condition: Condition | undefined,
   name: string | null,
 ): Condition | null {
-  const names = condition && 'names' in condition ? condition.names : [];
+  const names = namesIn(condition);
   const next = names.includes(name) ? names.filter((each) => each !== name) : [...names, name];
   return next.length > 0 ? { column: column.id, names: next } : null;
 }
@@ -70,7 +77,7 @@ function testOf(column: QueryColumn, condition: Condition): (row: number) => boo
   if (column.kind === 'text') return 'words' in condition ? column.matching(condition.words) : () => true;
   if (column.kind === 'category') {
     const { bin } = column;
-    const names = 'names' in condition ? condition.names : [];
+    const names = namesIn(condition);
     const isWanted = [...column.names, null].map((name) => names.includes(name));
     return (row) => isWanted[bin[row]];
   }

@@ -1,6 +1,6 @@
 /** Counts of queries by the bins of each column, each among the queries that pass all filters but those of the column. */
 import type { Page } from '../contract';
-import { type BinnedColumn, binnedColumns, nBins } from './columns';
+import { type BinnedColumn, binnedColumns, countsOf } from './columns';
 import { conditionOn } from './conditions';
 import { type Facets, meetingOf, passing } from './selection';
 
@@ -26,11 +26,7 @@ export class Crossfilter {
     this.page = page;
     this.columns = binnedColumns(page).slice(0, MOST_COLUMNS);
     this.failed = new Uint32Array(page.queries.n);
-    this.whole = this.columns.map((column) => {
-      const counts = new Uint32Array(nBins(column) + 1);
-      for (const bin of column.bin) counts[bin]++;
-      return counts;
-    });
+    this.whole = this.columns.map(countsOf);
     this.counts = this.whole.map((counts) => counts.slice());
   }
 

@@ -43,7 +43,7 @@ export function unreadWords(text: string, read: number | null, { max_length: mos
 }
 
 /** The map of a run with the point of a query behind its own. */
-export interface Layout {
+export interface PlacedQuery {
   xy: Float32Array;
   roles: Uint8Array;
   /** The query, which is the last point. */
@@ -55,7 +55,7 @@ export interface Layout {
 }
 
 /** The map of a run with the query of an answer; null where it has no place there. */
-export function mapOf(page: Page, points: Points, map: number, answer: LiveAnswer): Layout | null {
+export function mapOf(page: Page, points: Points, map: number, answer: LiveAnswer): PlacedQuery | null {
   const place = answer.places[points.maps[map].name];
   if (!place) return null;
   // A place is a mean of places of points, so that it widens no frame.

@@ -1,5 +1,7 @@
 /** A view of the map as a picture: shapes and words in place, and the SVG that they make. */
 
+import { CORNERS } from './signs';
+
 /** Colours as they are drawn, `#rrggbb`. */
 type Colour = string;
 
@@ -154,33 +156,6 @@ function signOf({ x, y, radius: r, role, fill, opacity }: Sign, paper: Colour): 
   const corners = CORNERS[role].map(([u, v]) => `${round(x + u * r)} ${round(y + v * r)}`);
   return `<path d="M${corners.join('L')}Z" ${look}/>`;
 }
-
-const ARM = 0.34;
-/** Corners of the signs around their middle, for a radius of 1. */
-const CORNERS: [number, number][][] = [
-  [],
-  [
-    [0, -1],
-    [0.95, 0.86],
-    [-0.95, 0.86],
-  ],
-  [0, 1, 2, 3].flatMap((quarter) =>
-    [
-      [-ARM, 1],
-      [ARM, 1],
-      [ARM, ARM],
-    ].map(([u, v]): [number, number] => {
-      for (let turn = 0; turn < quarter; turn++) [u, v] = [v, -u];
-      return [(u - v) * Math.SQRT1_2, (u + v) * Math.SQRT1_2];
-    }),
-  ),
-  [
-    [-0.8, -0.8],
-    [0.8, -0.8],
-    [0.8, 0.8],
-    [-0.8, 0.8],
-  ],
-];
 
 const round = (value: number) => Math.round(value * 100) / 100;
 

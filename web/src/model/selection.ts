@@ -175,11 +175,17 @@ const QUERIES_OF: { [name in keyof Facets]?: (page: Page, facets: Facets) => Uin
     compare && ranks ? inside(rankPlane(compare, ranks.candidate), ranks.outline) : where(queries.n),
   ids: (page, { ids }) => maskOf(ids ?? [], page.queries.n),
   like: (page, { like }) => {
-    const rows = like ? [like.row, ...alike(page, like).map((each) => each.row)] : [];
+    const rows = like ? rowsLike(page, like) : [];
     if (like?.kind === 'query') return maskOf(rows, page.queries.n);
     return queriesOfDocuments(page, maskOf(rows, page.documents.n));
   },
 };
+
+/** A query or document, and those most like it. */
+const rowsLike = (page: Page, like: NonNullable<Facets['like']>) => [
+  like.row,
+  ...alike(page, like).map((each) => each.row),
+];
 
 /** 1 for each query for which the test holds; all of them without one. */
 const where = (n: number, holds: (row: number) => boolean = () => true): Uint8Array =>
@@ -243,7 +249,7 @@ function selectPoints(page: Page, points: Points, facets: Facets, isQuery: Uint8
 function linkedDocuments(page: Page, isQuery: Uint8Array, { type, like }: Facets): Uint8Array {
   const q = page.queries;
   if (like?.kind === 'document') {
-    return maskOf([like.row, ...alike(page, like).map((each) => each.row)], page.documents.n);
+    return maskOf(rowsLike(page, like), page.documents.n);
   }
   const mask = new Uint8Array(page.documents.n);
   for (let row = 0; row < q.n; row++) {

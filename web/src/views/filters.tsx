@@ -2,8 +2,8 @@
 import { useMemo, useState } from 'preact/hooks';
 import { Histogram } from '../charts/histogram';
 import type { CategoryColumn, NumberColumn, TextColumn } from '../model/columns';
-import { columnsOf, MODE } from '../model/columns';
-import { type Condition, conditionOn, rangeOf, withCondition, withName } from '../model/conditions';
+import { columnsOf, countsOf, MODE } from '../model/columns';
+import { type Condition, conditionOn, namesIn, rangeIn, rangeOf, withCondition, withName } from '../model/conditions';
 import { Crossfilter } from '../model/crossfilter';
 import { count } from '../model/format';
 import type { Store } from '../state';
@@ -68,7 +68,7 @@ function FilterHead({ store, column }: { store: Store; column: NumberColumn | Ca
 
 function RangeFilter({ store, column, whole, counts }: FilterProps<NumberColumn>) {
   const condition = conditionOn(store.get().facets.conditions, column.id);
-  const range = condition && 'low' in condition ? condition : null;
+  const range = rangeIn(condition);
   return (
     <section class="filter" aria-label={column.label}>
       <FilterHead store={store} column={column} />
@@ -82,7 +82,7 @@ function RangeFilter({ store, column, whole, counts }: FilterProps<NumberColumn>
 
 function NameFilter({ store, column, whole, counts }: FilterProps<CategoryColumn>) {
   const condition = conditionOn(store.get().facets.conditions, column.id);
-  const chosen = condition && 'names' in condition ? condition.names : [];
+  const chosen = namesIn(condition);
   const most = Math.max(1, ...whole.subarray(0, column.names.length));
   const shares = (i: number) => [whole[i], counts[i]].map((n) => `${Math.min(100, (100 * n) / most)}%`);
   return (
@@ -161,7 +161,7 @@ function WordsForm({ store, column, condition }: FormProps<TextColumn>) {
 function RangeForm({ store, column, condition }: FormProps<NumberColumn>) {
   const [first, last] = [column.edges[0] ?? 0, column.edges[column.edges.length - 1] ?? 0];
   const least = column.isWhole ? first + 1 : first;
-  const range = condition && 'low' in condition ? condition : null;
+  const range = rangeIn(condition);
   const change = (text: [low: string, high: string]) => {
     const [low, high] = text.map((own, i) => (own.trim() === '' ? [least, last][i] : Number(own)));
     if (low <= high) setCondition(store, column.id, rangeOf(column, low, high));
@@ -191,8 +191,8 @@ function RangeForm({ store, column, condition }: FormProps<NumberColumn>) {
 }
 
 function NamesForm({ store, column, condition }: FormProps<CategoryColumn>) {
-  const whole = useMemo(() => wholeOf(column), [column]);
-  const chosen = condition && 'names' in condition ? condition.names : [];
+  const whole = useMemo(() => countsOf(column), [column]);
+  const chosen = namesIn(condition);
   return (
     <Choices
       label={column.label}
@@ -218,10 +218,4 @@ function ModeForm({ store, column }: { store: Store; column: CategoryColumn }) {
       onToggle={(code) => store.setFacets({ mode: code === mode ? null : code })}
     />
   );
-}
-
-function wholeOf({ bin, names }: CategoryColumn): Uint32Array {
-  const counts = new Uint32Array(names.length + 1);
-  for (const own of bin) counts[own]++;
-  return counts;
 }

@@ -4,7 +4,7 @@ import type { ScatterChart } from '../charts/scatter';
 import type { LiveAnswer, Points } from '../contract';
 import { colour } from '../model/colouring';
 import { counted, shorten } from '../model/format';
-import { type Layout, mapOf } from '../model/live';
+import { mapOf, type PlacedQuery } from '../model/live';
 import type { Store } from '../state';
 import { useStore, ZoomButtons } from './parts';
 import { MapChoice, openPoint, PointPlot, SignsNote, useSigns } from './points';
@@ -31,7 +31,7 @@ interface PlotProps {
   store: Store;
   points: Points;
   map: number;
-  layout: Layout;
+  layout: PlacedQuery;
   answer: LiveAnswer;
 }
 

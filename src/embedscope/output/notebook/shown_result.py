@@ -68,7 +68,7 @@ class ShownResult(Result):
         InvalidOptionError
             If this run was read from its folder, ``dpi`` is none, or ``format`` is none of these.
         """
-        from embedscope.output.picture_process import PICTURES, picture_files
+        from embedscope.output.picture_process import in_order, picture_files
         from embedscope.output.run_files import write_run
 
         if self.folder is not None:
@@ -80,7 +80,7 @@ class ShownResult(Result):
 
         def pictures() -> dict[str, bytes]:
             drawn = picture_files(self, dpi=output.dpi, format=output.format, color_by=color_by)
-            return {file: drawn[file] for name in PICTURES if (file := f"{name}.{output.format}") in drawn}
+            return in_order(drawn, output.format)
 
         return write_run(self, folder, options=self.options, elapsed_s=self.elapsed_s, pictures=pictures)
 

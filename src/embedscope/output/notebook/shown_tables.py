@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from importlib.util import find_spec
@@ -20,14 +21,14 @@ _FIRST = ("id", "text", "role", "rank", "is_correct", "margin", "wrong_text", "f
 """Columns that a notebook shows of a table that has more."""
 
 
-class ShownTable:
+class ShownTable(ABC):
     """A table of a result that data frames are made of: ``polars.DataFrame(result.queries)``, ``.to_pandas()``."""
 
     __slots__ = ()
 
+    @abstractmethod
     def columns(self) -> Mapping[str, Any]:
         """The columns, as `arrow_column` takes them."""
-        raise NotImplementedError
 
     def to_arrow(self) -> pa.Table:
         """The table in Arrow, with the columns of its Parquet file."""

@@ -13,7 +13,16 @@ from embedscope.output.page.html import as_text
 from embedscope.output.page.payload import page_payload
 from embedscope.output.terminal.summary import METRICS, N_FINDINGS
 from embedscope.result import Comparison, Metric, Result, SeveralSets, Verdict, VerdictOutcome, run_label
-from embedscope.result.formatting import count, difference, estimate, interval, number, queries_of, with_interval
+from embedscope.result.formatting import (
+    count,
+    difference,
+    estimate,
+    interval,
+    number,
+    queries_of,
+    sentence,
+    with_interval,
+)
 from embedscope.result.report import report
 from embedscope.result.several_sets import SHOWN
 from embedscope.units import format_bytes
@@ -108,7 +117,7 @@ def _head(verdict: Verdict) -> str:
     colour = _COLOURS[verdict.outcome]
     return (
         f'<p style="border-left:6px solid {colour}; padding-left:0.6em; font-size:115%">'
-        f"<b>{verdict.outcome.value.capitalize()}</b><br>{as_text(_sentence(verdict.headline))}</p>"
+        f"<b>{verdict.outcome.value.capitalize()}</b><br>{as_text(sentence(verdict.headline))}</p>"
     )
 
 
@@ -122,7 +131,7 @@ def _to_do(result: Result) -> str:
     found = result.findings[:N_FINDINGS]
     if not found:
         return ""
-    lines = (f'<li dir="auto"><b>{as_text(_sentence(each.title))}</b><br>{as_text(each.action)}</li>' for each in found)
+    lines = (f'<li dir="auto"><b>{as_text(sentence(each.title))}</b><br>{as_text(each.action)}</li>' for each in found)
     more = f" ({len(found)} of {len(result.findings)})" if len(found) < len(result.findings) else ""
     return line(f"What to do, the greatest gain first{more}:") + f'<ol style="{_LIST}">{"".join(lines)}</ol>'
 
@@ -130,10 +139,6 @@ def _to_do(result: Result) -> str:
 def line(text: str) -> str:
     """A sentence, escaped, in a paragraph of its own."""
     return f'<p style="{_SPACED}">{as_text(text)}</p>'
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

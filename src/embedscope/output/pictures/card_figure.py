@@ -35,7 +35,7 @@ from embedscope.result import (
     VerdictOutcome,
     run_label,
 )
-from embedscope.result.formatting import count, interval, number, percent, queries_in_words
+from embedscope.result.formatting import count, interval, number, percent, queries_in_words, sentence
 from embedscope.result.several_sets import SHOWN
 
 WIDTH, HEIGHT, DPI = 1200, 630, 100
@@ -117,7 +117,7 @@ def _card(verdict: Verdict, model: str, on: str, size: str, figures: Sequence[_S
     for line, text in enumerate((on, size)):
         fitted = abridged(style.shown(text), _points(_TEXT_WIDTH), measure(_TEXT))
         _write(figure, fitted, (_LEFT, 167 + 30 * line), _TEXT, color=style.MUTED, gid="data")
-    headline = style.with_minus(style.shown(verdict.headline[:1].upper() + verdict.headline[1:]))
+    headline = style.with_minus(style.shown(sentence(verdict.headline)))
     for row, part in enumerate(wrap(headline, _points(_TEXT_WIDTH), measure(_TEXT), max_lines=4)):
         _write(figure, part, (_LEFT, 246 + 32 * row), _TEXT, gid="headline")
     _draw_figures(figure, figures)

@@ -13,7 +13,7 @@ from embedscope.output.pictures import style
 from embedscope.output.pictures.curve_artists import MAX_TYPES, PANEL, Panel, draw_bands, draw_panels, label_violations
 from embedscope.protocols import Float64Array
 from embedscope.result import Timeline
-from embedscope.result.formatting import queries_in_words
+from embedscope.result.formatting import queries_in_words, sentence
 
 _BARS = 1.5
 SHOWN_METRICS = ("MRR", "Success@1", "nDCG@10", "Recall@100")
@@ -31,7 +31,7 @@ def draw_timeline(timeline: Timeline) -> Figure:
         f"epoch {timeline.epochs[timeline.best]}{style.DOT}bands are 95 % intervals"
     ]
     if timeline.over_fitting is not None:
-        note = timeline.over_fitting[:1].upper() + timeline.over_fitting[1:]
+        note = sentence(timeline.over_fitting)
         subtitles += textwrap.wrap(note, 135, break_long_words=False, break_on_hyphens=False)
     x = np.array(timeline.epochs, dtype=np.float64)
     panels = [

@@ -22,7 +22,7 @@ from embedscope.output.pictures.curve_artists import (
 from embedscope.output.pictures.text_layout import ellipsis
 from embedscope.protocols import Float64Array
 from embedscope.result import Estimate, TrainingRecord
-from embedscope.result.formatting import count, queries_in_words
+from embedscope.result.formatting import count, queries_in_words, sentence
 
 _SMALL_PANEL = 0.62
 
@@ -84,7 +84,7 @@ def _subtitles(record: TrainingRecord) -> list[str]:
             f"{queries_in_words(record.n_valid_queries, record.n_valid_effective)}; bands are 95 % intervals; "
             f"epoch 0 is the head before its first step"
         )
-    lines += [ellipsis(note[:1].upper() + note[1:], 150) for note in record.notes if note.startswith("over-fitting")]
+    lines += [ellipsis(sentence(note), 150) for note in record.notes if note.startswith("over-fitting")]
     return lines
 
 

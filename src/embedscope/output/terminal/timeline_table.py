@@ -8,7 +8,7 @@ from rich.console import Console
 
 from embedscope.output.terminal.hanging import Columns, Hanging, fits, heading, number_table
 from embedscope.result import Timeline
-from embedscope.result.formatting import estimate, number, p_equals, p_value, percent, queries_in_words
+from embedscope.result.formatting import estimate, number, p_equals, p_value, percent, queries_in_words, sentence
 
 SECOND_METRIC = "Success@1"
 CHANGE, P = "change", "p"
@@ -83,7 +83,7 @@ def chosen_epochs(n: int, best: int, limit: int = N_EPOCHS) -> list[int]:
 def _conclusion(timeline: Timeline) -> str:
     """Whether training went on too long, was still rising, or levelled off."""
     if timeline.over_fitting is not None:
-        return timeline.over_fitting[:1].upper() + timeline.over_fitting[1:]
+        return sentence(timeline.over_fitting)
     last, best = timeline.epochs[-1], timeline.epochs[timeline.best]
     if timeline.since_best is None:
         return f"{timeline.metric} is best after the last epoch, {last}: nothing shows over-fitting"
