@@ -4,7 +4,8 @@
     python -m tools.doc_images --output FOLDER     elsewhere, to look at them first
 
 A head is trained as `embedscope demo` does (a minute or two); the pictures of the guide are of its base model, those
-of a training of its epochs. Pages are opened in Chromium, with the network off. Needs the extras demo and dev.
+of a training of its epochs, the card and the page of its head. Pages are opened in Chromium, with the network off.
+Needs the extras demo and dev.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from PIL import Image
 from embedscope.cli.demo_command import PACK, packaged_model
 from embedscope.cli.main import main as embedscope
 from embedscope.data.sample import sample_path
+from embedscope.train.checkpoints import BEST
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 OF_BASE = (
@@ -45,14 +47,15 @@ def images(work: Path) -> dict[str, bytes]:
     demo, base, epochs = work / "demo", work / "base", work / "epochs"
     run("demo", "--output", demo)
     measured = ["--data", sample_path("test"), "--train", sample_path("train"), "--attributes", PACK]
-    card = ["--card", work / "card.png"]
-    run("visualize", "--checkpoint", packaged_model(), *measured, "--dpi", 110, "--output", base, *card)
+    run("visualize", "--checkpoint", packaged_model(), *measured, "--dpi", 110, "--output", base)
+    head = ["--checkpoint", demo / "checkpoints" / BEST, "--skip-umap", "--output", work / "head"]
+    run("visualize", *head, *measured, "--card", work / "card.png")
     checkpoints = [next((demo / "checkpoints").glob(f"*epoch{epoch}.pt")) for epoch in EPOCHS]
     run("compare", *checkpoints, "--data", sample_path("valid"), "--dpi", 100, "--output", epochs)
     files = {name: base / f"{name}.png" for name in OF_BASE} | {name: epochs / f"{name}.png" for name in OF_EPOCHS}
     files |= {"training_curves": demo / "checkpoints" / "training_curves.png", "card": work / "card.png"}
     found = {name: packed(narrowed(Image.open(file))) for name, file in files.items()}
-    return found | screenshots(base / "report.html", VIEWS)
+    return found | screenshots(demo / "report.html", VIEWS)
 
 
 def run(command: str, *words: object) -> None:
