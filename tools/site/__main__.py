@@ -47,7 +47,7 @@ def build(folder: Path, gallery: Path | None) -> Path:
     root = folder.parent
     if root != ROOT:
         shutil.copy(ROOT / "mkdocs.yml", root)
-    paths = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")]))
+    paths = os.pathsep.join(filter(None, [str(ROOT / "src"), str(ROOT), os.environ.get("PYTHONPATH")]))
     words = ["build", "--strict", "--clean", "--config-file", str(root / "mkdocs.yml")]
     done = subprocess.run(
         [sys.executable, "-m", "zensical", *words],

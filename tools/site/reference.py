@@ -7,25 +7,24 @@ They are Markdown, made when the site is built from what the program itself uses
 from __future__ import annotations
 
 import argparse
-import inspect
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import StrEnum
 from typing import Any
 
+from tools.schema import schema
+from tools.site.docstrings import as_markdown
+
 import embedscope
+from embedscope import integrations
 from embedscope import settings as declared
 from embedscope.cli.main import build_parser
 from embedscope.settings import Option, Settings, flag, options_of
-from tools.schema import schema
 
 DEFAULT = re.compile(r"^(.*) \(default: (.*)\)$", re.DOTALL)
 REPORTS = ("report", "sets_report", "timeline_report")
 """Definitions of the schema that `report.json` is an instance of."""
-
-ALSO_PUBLIC = ("embedscope.integrations.EmbedscopeEvaluator", "embedscope.errors")
-"""Public names that stand in no `__all__` of the package itself."""
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -36,12 +35,6 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _page(title: str, *parts: str) -> str:
     return "\n\n".join([f"# {title}", *filter(None, parts)]) + "\n"
-
-
-def _markdown(docstring: str | None) -> str:
-    """A docstring as Markdown: code between single backticks, and doctests as blocks of Python."""
-    text = inspect.cleandoc(docstring or "").replace("``", "`")
-    return re.sub(r"^>>> (?:.|\n(?!\n))+", lambda match: f"```pycon\n{match[0]}\n```", text, flags=re.MULTILINE)
 
 
 # --- the command line ---------------------------------------------------------------------------------------------
@@ -107,9 +100,9 @@ def settings() -> str:
     others = [each for each in classes if each.__name__ not in sections]
     return _page(
         "Settings",
-        "Generated from `embedscope.settings`, the one table of options: the [command line](cli.md) and the keywords of "
-        "`embedscope.run` and `embedscope.compare` are made from it. A value that the command line would refuse raises "
-        "`InvalidOptionError` here too.",
+        "Generated from `embedscope.settings`, the one table of options: the [command line](cli.md) and the keywords "
+        "of `embedscope.run` and `embedscope.compare` are made from it. A value that the command line would refuse "
+        "raises `InvalidOptionError` here too.",
         "## Settings of a run",
         "The five sections of `embedscope.Settings`. Their names are the keywords of `run`.",
         *(part for each in of_run for part in _settings_class(each, f"`settings.{sections[each.__name__]}`. ")),
@@ -122,7 +115,7 @@ def _settings_class(kind: type[Any], place: str) -> Iterator[str]:
     known = options_of(kind)
     rows = [_setting(each, known.get(each.name)) for each in fields(kind)]
     yield f"### {kind.__name__}"
-    yield place + _markdown(kind.__doc__)
+    yield place + as_markdown(kind.__doc__)
     yield table(("name", "option", "type", "default", "meaning"), rows)
 
 
@@ -153,11 +146,12 @@ def python() -> str:
     names = [f"embedscope.{name}" for name in embedscope.__all__ if not name.startswith("__")]
     functions = [name for name in names if name.rpartition(".")[2][0].islower()]
     classes = [name for name in names if name not in functions]
+    others = [*(f"embedscope.integrations.{name}" for name in integrations.__all__), "embedscope.errors"]
     return _page(
         "Python API",
         "Generated from the docstrings of the public names. [Python](../api.md) shows how they are used, and the "
         "[deprecation policy](../deprecation.md) says what may change.",
-        *(f"::: {name}" for name in [*functions, *classes, *ALSO_PUBLIC]),
+        *(f"::: {name}" for name in [*functions, *classes, *others]),
     )
 
 
@@ -176,11 +170,12 @@ def report_json() -> str:
             waiting += re.findall(r"'#/\$defs/(\w+)'", str(definitions[name]))
     return _page(
         "report.json",
-        "Generated from the JSON Schema of the records (`src/embedscope/output/page/schema.json`). `report` is the file "
-        "of one run, `sets_report` that of several data sets; `timeline_report` stands under `timeline` where epochs of "
-        "one training were compared. The other tables are parts of these. A number that could not be measured is "
-        "null, with its reason beside it. [Files](../formats.md#outputs) says what the keys mean, and "
-        "[Conventions](../conventions.md) how each number is defined.",
+        "Generated from the JSON Schema of the records (`src/embedscope/output/page/schema.json`). `report` is the "
+        "file of one run, `sets_report` that of several data sets; `timeline_report` stands under `timeline` where "
+        "epochs of one training were compared. The other tables are parts of these. `[number, ...]` is an array of "
+        "any length, `{name: number}` an object whose keys are not fixed. A number that could not be measured is "
+        "null. [Files](../formats.md#outputs) says what the keys mean, [Conventions](../conventions.md) how each "
+        "number is defined.",
         *(part for name in reached for part in _definition(name, definitions[name])),
     )
 
@@ -191,7 +186,7 @@ def _definition(name: str, definition: dict[str, Any]) -> Iterator[str]:
         (f"`{key}`", _type(kind), "yes" if key in required else "no") for key, kind in definition["properties"].items()
     ]
     yield f"## {name}"
-    yield _markdown(definition["description"])
+    yield as_markdown(definition["description"])
     yield table(("key", "type", "always there"), rows)
 
 
@@ -207,8 +202,8 @@ def _type(kind: dict[str, Any]) -> str:
     if isinstance(kind.get("type"), list):
         return " or ".join(kind["type"])
     if kind.get("type") == "array":
-        n = f"{kind['minItems']} of" if "minItems" in kind else "of"
-        return f"array {n} {_type(kind['items'])}"
+        item, n = _type(kind["items"]), kind.get("minItems")
+        return f"[{item}, ...]" if n is None else f"[{', '.join([item] * n)}]"
     if kind.get("type") == "object":
-        return f"object of {_type(kind['additionalProperties'])} by name"
+        return f"{{name: {_type(kind['additionalProperties'])}}}"
     return kind.get("type", "any")
