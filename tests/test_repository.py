@@ -26,7 +26,7 @@ PAGES = [ROOT / "SECURITY.md", ROOT / ".github" / "pull_request_template.md"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 MAY_WRITE = {("docs.yml", "deploy"): {"pages": "write", "id-token": "write"}}
-"""(workflow, job) -> what it may do beyond reading. Such a job runs on main only, and once a person has switched it on."""
+"""(workflow, job) -> what it may do beyond reading, on main only and once a person has switched it on."""
 
 PINNED = re.compile(r"[\w.-]+/[\w./-]+@(v\d+|[0-9a-f]{40})")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s#]+)")

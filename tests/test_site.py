@@ -83,5 +83,5 @@ def test_a_docstring_becomes_markdown(docstring: str | None, markdown: str) -> N
     assert as_markdown(docstring) == markdown
 
 
-def test_a_bar_in_a_cell_parts_no_cells() -> None:
-    assert table(("a",), [("x | y",)]) == "| a |\n| --- |\n| x \\| y |"
+def test_a_bar_in_a_cell_parts_no_cells_and_is_left_alone_in_code() -> None:
+    assert table(("a",), [("x | y `z | None`",)]) == "| a |\n| --- |\n| x \\| y `z | None` |"

@@ -20,17 +20,22 @@ import embedscope
 from embedscope import integrations
 from embedscope import settings as declared
 from embedscope.cli.main import build_parser
-from embedscope.settings import Option, Settings, flag, options_of
+from embedscope.settings import Option, Settings, options_of
 
+BAR = re.compile(r"(`[^`]*`)|\|")
 DEFAULT = re.compile(r"^(.*) \(default: (.*)\)$", re.DOTALL)
 REPORTS = ("report", "sets_report", "timeline_report")
 """Definitions of the schema that `report.json` is an instance of."""
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; vertical bars in cells are escaped."""
+    """A Markdown table; vertical bars are escaped where they are not code."""
     lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines)
+    return "\n".join("| " + " | ".join(BAR.sub(_escaped, cell) for cell in row) + " |" for row in lines)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return match[1] or "\\|"
 
 
 def _page(title: str, *parts: str) -> str:
@@ -104,7 +109,8 @@ def settings() -> str:
         "of `embedscope.run` and `embedscope.compare` are made from it. A value that the command line would refuse "
         "raises `InvalidOptionError` here too.",
         "## Settings of a run",
-        "The five sections of `embedscope.Settings`. Their names are the keywords of `run`.",
+        "The five sections of `embedscope.Settings`. Their names are the keywords of `run`, and "
+        "options of the command line: `--max-samples` for `max_samples`.",
         *(part for each in of_run for part in _settings_class(each, f"`settings.{sections[each.__name__]}`. ")),
         "## Settings of single commands",
         *(part for each in others for part in _settings_class(each, "")),
@@ -116,20 +122,19 @@ def _settings_class(kind: type[Any], place: str) -> Iterator[str]:
     rows = [_setting(each, known.get(each.name)) for each in fields(kind)]
     yield f"### {kind.__name__}"
     yield place + as_markdown(kind.__doc__)
-    yield table(("name", "option", "type", "default", "meaning"), rows)
+    yield table(("name", "type", "default", "meaning"), rows)
 
 
-def _setting(each: Field[Any], option: Option | None) -> tuple[str, str, str, str, str]:
+def _setting(each: Field[Any], option: Option | None) -> tuple[str, str, str, str]:
     kind = str(each.type)
     if option is None:
-        return f"`{each.name}`", "", f"`{kind}`", _value(each.default), "from Python only"
+        return f"`{each.name}`", f"`{kind}`", _value(each.default), "no option: from Python only"
     for choice in option.choices and re.findall(r"\w+", kind):
         enum = getattr(declared, choice, None)
         if isinstance(enum, type) and issubclass(enum, StrEnum):
             kind = kind.replace(choice, " | ".join(f'"{value}"' for value in option.choices))
     default = option.shown_default if each.default in (None, ()) and option.shown_default else _value(each.default)
-    flags = ", ".join(f"`{one}`" for one in option.flags or (flag(each.name),))
-    return f"`{each.name}`", flags, f"`{kind}`", default, option.help
+    return f"`{each.name}`", f"`{kind}`", default, option.help
 
 
 def _value(default: Any) -> str:
