@@ -35,7 +35,7 @@ LINK = re.compile(r"(!?\[[^\]]*\]\()([^)\s]+)(\))")
 
 
 class BrokenLinkError(Exception):
-    """A page links to what is not there."""
+    """Pages link to what is not there."""
 
 
 def assemble(folder: Path, gallery: Path | None) -> None:
@@ -63,19 +63,26 @@ def assemble(folder: Path, gallery: Path | None) -> None:
         (folder / name).write_text(make(), encoding="utf-8")
     sources = {page.relative_to(ROOT / "docs").as_posix(): page for page in ROOT.glob("docs/**/*.md")}
     sources |= {place: ROOT / name for name, place in OF_REPOSITORY.items()}
+    missing: list[str] = []
     for place, source in sources.items():
-        text = source.read_text(encoding="utf-8")
-        (folder / place).write_text(_relinked(text, source, place, folder), encoding="utf-8")
+        text = _relinked(source.read_text(encoding="utf-8"), source, place, folder, missing)
+        (folder / place).write_text(text, encoding="utf-8")
+    if missing:
+        raise BrokenLinkError("\n".join(missing))
 
 
-def _relinked(text: str, source: Path, place: str, folder: Path) -> str:
-    """The text of a page with its relative links as they are from ``place`` on the site."""
+def _relinked(text: str, source: Path, place: str, folder: Path, missing: list[str]) -> str:
+    """The text of a page with its relative links as they are from ``place``; ``missing`` gains those to nothing."""
 
     def link(match: re.Match[str]) -> str:
         target, hash_, anchor = match[2].partition("#")
         if not target or re.match(r"[a-z]+:", target):
             return match[0]
-        return f"{match[1]}{_target(target, source, place, folder)}{hash_}{anchor}{match[3]}"
+        found = _target(target, source, place, folder)
+        if found is None:
+            made = "; python -m tools.gallery makes it (--gallery)" if f"{GALLERY}/" in target else ""
+            missing.append(f"{source.relative_to(ROOT)} links to '{target}', which is not there{made}.")
+        return f"{match[1]}{found}{hash_}{anchor}{match[3]}"
 
     fences = [match.span() for match in FENCED.finditer(text)]
     parts, at = [], 0
@@ -85,14 +92,11 @@ def _relinked(text: str, source: Path, place: str, folder: Path) -> str:
     return "".join(parts)
 
 
-def _target(target: str, source: Path, place: str, folder: Path) -> str:
+def _target(target: str, source: Path, place: str, folder: Path) -> str | None:
+    """Where a link to a file of the repository leads from the page at ``place``; None where there is no such file."""
     file = Path(os.path.normpath(source.parent / target))
     name = file.relative_to(ROOT).as_posix()
     on_site = OF_REPOSITORY.get(name, name.removeprefix("docs/") if name.startswith("docs/") else None)
     if on_site is not None and (on_site in OF_REPOSITORY.values() or (folder / on_site).is_file()):
         return Path(os.path.relpath(folder / on_site, (folder / place).parent)).as_posix()
-    if not file.exists():
-        missing = f"{source.relative_to(ROOT)} links to '{target}', and there is no '{name}'."
-        is_report = name.startswith(f"docs/{GALLERY}/")
-        raise BrokenLinkError(missing + (" python -m tools.gallery makes it; see --gallery." if is_report else ""))
-    return f"{REPOSITORY}/{'tree' if file.is_dir() else 'blob'}/main/{name}"
+    return f"{REPOSITORY}/{'tree' if file.is_dir() else 'blob'}/main/{name}" if file.exists() else None
