@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo check test lint types quick unit front-end bench bench-long bundle format clean fuzz soak
+.PHONY: help demo check test lint types quick unit front-end bench bench-long bundle site format clean fuzz soak
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make bench-long  the runs of many minutes, into benchmarks/recorded/"
 	@echo "make fuzz    read broken files of every kind for ten minutes each"
 	@echo "make bundle  build the page's script and style from web/ (needs Node)"
+	@echo "make site    build the documentation site into build/site"
 	@echo "make format  let ruff rewrite what it can"
 	@echo "make clean   remove .venv and build products"
 
@@ -84,6 +85,15 @@ soak: $(INSTALLED)
 bundle: web/node_modules/.package-lock.json
 	cd web && npm run --silent build
 
+# The reports of the gallery take minutes, so they are made once: make clean removes them.
+site: $(INSTALLED) build/gallery
+	$(BIN)/python -m tools.site --gallery build/gallery
+
+build/gallery: | $(INSTALLED)
+	rm -rf $@.new
+	$(BIN)/python -m tools.gallery --output $@.new
+	mv $@.new $@
+
 web/node_modules/.package-lock.json: web/package-lock.json
 	cd web && npm ci --no-audit --no-fund --silent
 	@touch $@
@@ -93,4 +103,4 @@ format: $(INSTALLED)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

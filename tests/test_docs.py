@@ -54,6 +54,7 @@ NOT_RUN = {
     "make demo": "installs; the test of the demo runs what it starts",
     "make test": "installs, and runs this test",
     "make check": "installs, and may run this test",
+    "make site": "needs minutes for the gallery; tests/browser/test_site.py builds the site without it",
     "make bundle": "needs Node; make test rebuilds the bundle where Node is found",
     "pip install '.[models]'": "installs",
     "pip install '.[ray]'": "installs",

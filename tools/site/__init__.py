@@ -1,0 +1,1 @@
+"""The documentation site, from `docs/`, the settings, the schema and the docstrings."""
