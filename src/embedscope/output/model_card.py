@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -224,9 +225,10 @@ def _with_entries(front: str, entries: Sequence[dict[str, Any]], name: str) -> s
     start, end = next((key.start_mark.index, value.end_mark.index) for key, value in tree.value if key.value == INDEX)
     old = re.sub(r"(\s*\n(#[^\n]*)?)*\s*\Z", "", front[start:end])  # comments behind it are the next key's
     changed = front[:start] + block + front[start + len(old) :]
-    if yaml.safe_load(changed) != {**content, INDEX: yaml.safe_load(block)[INDEX]}:
-        raise ValueError(f"'{INDEX}' in its front matter cannot be replaced alone: write it as a block of its own")
-    return changed
+    with suppress(yaml.YAMLError):
+        if yaml.safe_load(changed) == {**content, INDEX: yaml.safe_load(block)[INDEX]}:
+            return changed
+    raise ValueError(f"'{INDEX}' in its front matter cannot be replaced alone: write it as a block of its own")
 
 
 def _merged(index: Any, entries: Sequence[dict[str, Any]], name: str) -> list[dict[str, Any]]:
