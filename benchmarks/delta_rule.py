@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import textwrap
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -180,12 +181,13 @@ def _summary(equal: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) -> s
         return f"{min(wins):.0f} to {max(wins):.0f} %"
 
     either = [100 * sum(row["fixed"]["MRR"].values()) for row in equal]
-    return (
-        f"In {record['simulations']} test sets a row, the fixed rule on MRR calls one of two equal systems a win in "
-        f"**{ends('fixed', 'MRR')}** of them ({ends('fixed', 'nDCG@10')} on nDCG@10, {ends('fixed', 'Success@1')} on "
-        f"Success@1), and finds a win or a regression in {min(either):.0f} to {max(either):.0f} %. embedscope says WIN "
+    said = (
+        f"Each row rests on {record['simulations']} test sets. The fixed rule on MRR calls one of two equal systems a "
+        f"win in **{ends('fixed', 'MRR')}** of them ({ends('fixed', 'nDCG@10')} on nDCG@10, "
+        f"{ends('fixed', 'Success@1')} on Success@1), and finds a win or a regression in {min(either):.0f} to {max(either):.0f} %. embedscope says WIN "
         f"in **{ends('ours', 'MRR')}**."
     )
+    return textwrap.fill(said, 120)
 
 
 def _equal_table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -202,7 +204,7 @@ def _equal_table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _gain_table(rows: Sequence[Mapping[str, Any]]) -> str:
     lines = [
-        "| systems | queries | groups | true gain | fixed: WIN | fixed: REGRESSION | unpaired: better | embedscope: WIN |",
+        "| systems | queries | groups | true gain | fixed: win | fixed: regression | unpaired: better | embedscope |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for row in rows:
@@ -221,7 +223,7 @@ def with_shown(page: str, record: Mapping[str, Any]) -> str:
     """The page with what the record gives, each part between its marks."""
     for name, text in shown(record).items():
         start = page.index(f"<!-- delta_rule: {name} -->") + len(f"<!-- delta_rule: {name} -->")
-        page = f"{page[:start]}\n{text}\n{page[page.index('<!-- end -->', start) :]}"
+        page = f"{page[:start]}\n\n{text}\n\n{page[page.index('<!-- end -->', start) :]}"
     return page
 
 
