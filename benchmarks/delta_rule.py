@@ -184,8 +184,8 @@ def _summary(equal: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) -> s
     said = (
         f"Each row rests on {record['simulations']} test sets. The fixed rule on MRR calls one of two equal systems a "
         f"win in **{ends('fixed', 'MRR')}** of them ({ends('fixed', 'nDCG@10')} on nDCG@10, "
-        f"{ends('fixed', 'Success@1')} on Success@1), and finds a win or a regression in {min(either):.0f} to {max(either):.0f} %. embedscope says WIN "
-        f"in **{ends('ours', 'MRR')}**."
+        f"{ends('fixed', 'Success@1')} on Success@1), and finds a win or a regression in {min(either):.0f} to "
+        f"{max(either):.0f} %. embedscope says WIN in **{ends('ours', 'MRR')}**."
     )
     return textwrap.fill(said, 120)
 
