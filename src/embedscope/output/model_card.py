@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -89,7 +90,7 @@ def existing_card(path: str | Path) -> str | None:
         return None
     try:
         text = path.read_bytes().decode()
-        _updated(text, "", [])
+        _updated(text, "", [{"source": dict(SOURCE)}])
     except (OSError, ValueError) as error:
         said = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
         raise OutputError(
@@ -213,22 +214,50 @@ def _with_entries(front: str, entries: Sequence[dict[str, Any]], name: str) -> s
     import yaml
 
     try:
-        content = yaml.safe_load(front) or {}
-        tree = yaml.compose(front)
+        content, tree = yaml.safe_load(front) or {}, yaml.compose(front)
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"its front matter is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise ValueError("its front matter is not a table of YAML")
-    block = yaml_text({INDEX: _merged(content.get(INDEX), entries, name)}, needed_for=OPTION).rstrip("\n")
+    index = _merged(content.get(INDEX), entries, name)
+    block = yaml_text({INDEX: index}, needed_for=OPTION).rstrip("\n")
     if INDEX not in content:
         return "\n".join([front, block]) if front.strip() else block
-    start, end = next((key.start_mark.index, value.end_mark.index) for key, value in tree.value if key.value == INDEX)
-    old = re.sub(r"(\s*\n(#[^\n]*)?)*\s*\Z", "", front[start:end])  # comments behind it are the next key's
-    changed = front[:start] + block + front[start + len(old) :]
-    with suppress(yaml.YAMLError):
-        if yaml.safe_load(changed) == {**content, INDEX: yaml.safe_load(block)[INDEX]}:
+    key, old = next((key, value) for key, value in tree.value if key.value == INDEX)
+    is_own = [_is_own(entry) for entry in content[INDEX][0]["results"]] if content[INDEX] else []
+    with suppress(yaml.YAMLError, StopIteration):
+        if is_own:
+            results = next(value for key, value in old.value[0].value if key.value == "results")
+            changed = _spliced(front, results, is_own, entries)
+        else:
+            end = old.end_mark.line + (old.end_mark.column > 0)
+            changed = _with_lines(front, (key.start_mark.line, end), block.split("\n"))
+        if yaml.safe_load(changed) == {**content, INDEX: index}:
             return changed
     raise ValueError(f"'{INDEX}' in its front matter cannot be replaced alone: write it as a block of its own")
+
+
+def _spliced(front: str, results: Any, is_own: Sequence[bool], entries: Sequence[dict[str, Any]]) -> str:
+    """``front`` with ``entries`` behind the results that others wrote, whose lines stay; ``results`` is their node."""
+    lines, starts = front.split("\n"), [item.start_mark.line for item in results.value]
+    end = _trimmed(lines, results.end_mark.line + (results.end_mark.index == len(front)))
+    spans = zip(is_own, pairwise([*starts, end]), strict=True)
+    kept = [line for own, (first, after) in spans if not own for line in lines[first:after]]
+    indent = " " * results.start_mark.column
+    added = [indent + line for line in yaml_text([*entries], needed_for=OPTION).splitlines()]
+    return _with_lines(front, (starts[0], end), [*kept, *added])
+
+
+def _with_lines(front: str, span: tuple[int, int], lines: Sequence[str]) -> str:
+    old = front.split("\n")
+    return "\n".join([*old[: span[0]], *lines, *old[_trimmed(old, span[1]) :]])
+
+
+def _trimmed(lines: Sequence[str], end: int) -> int:
+    """``end`` without the blank lines and comments before it, which belong to what follows."""
+    while not lines[end - 1].strip() or lines[end - 1].startswith("#"):
+        end -= 1
+    return end
 
 
 def _merged(index: Any, entries: Sequence[dict[str, Any]], name: str) -> list[dict[str, Any]]:
