@@ -10,22 +10,23 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
 
 
-def load_run_all() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("run_all", FOLDER / "run_all.py")
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["run_all"] = module  # its dataclasses look themselves up
+    sys.modules[name] = module  # its dataclasses look themselves up
     spec.loader.exec_module(module)
     return module
 
 
-run_all = load_run_all()
+run_all = load("run_all")
 
 
 def timing(label: str, median_s: float, **more: float) -> dict[str, Any]:
@@ -172,3 +173,23 @@ def test_the_page_of_a_run_on_a_device_can_be_added_to_that_of_another_machine(t
     page = run_all.rendered([], [added], ["- a machine"])
     assert "## Evaluation on a CUDA device" in page
     assert "16 have the same ranks" in page
+
+
+def test_the_page_on_thresholds_shows_what_was_recorded() -> None:
+    delta_rule = load("delta_rule")
+    page = (FOLDER.parent / "docs/explanation/thresholds.md").read_text(encoding="utf-8")
+    record = json.loads(delta_rule.RECORD.read_text(encoding="utf-8"))
+    assert delta_rule.with_shown(page, record) == page
+
+
+def test_equal_systems_are_equal_and_a_gain_is_as_large_as_it_is_said_to_be() -> None:
+    delta_rule = load("delta_rule")
+    values = {name: np.array([1.0, 1.0, 0.25, 0.5, 0.5, 0.0]) for name in delta_rule.METRICS}
+    others = {name: np.array([0.5, 1.0, 0.5, 0.25, 1.0, 0.25]) for name in delta_rule.METRICS}
+    world = delta_rule.World(delta_rule.Pair("two", values, others, np.array([0, 0, 1, 1, 2, 3])))
+    assert world.largest_gain == pytest.approx((0.5 + 0.0 + 0.5 + 0.25) / 6)
+    generator = np.random.default_rng(0)
+    for gain in (0.0, 0.1):
+        ours, theirs, groups = world.drawn(60_000, gain, generator)
+        assert np.mean(ours["MRR"] - theirs["MRR"]) == pytest.approx(gain, abs=0.008)
+        assert len(ours["MRR"]) == len(groups) >= 60_000

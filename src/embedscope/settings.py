@@ -6,6 +6,7 @@ of these dataclasses. Only the standard library is needed, so that ``embedscope 
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -165,10 +166,21 @@ share = real(lambda x: 0 <= x < 1, "a share from 0 (no validation) to below 1")
 precision = real(lambda x: 0 < x <= 1, "a precision above 0 and at most 1, such as 0.9")
 
 
-def png_file(text: str) -> str:
-    """``text`` if it names a PNG file; raises ValueError otherwise."""
-    if not text.lower().endswith(".png"):
-        raise ValueError(f"expected the name of a .png file, not '{text}'")
+def file_of(ending: str) -> Parse:
+    """Reads names of files that end so, in any case."""
+
+    def parse(text: str) -> str:
+        if not text.lower().endswith(ending):
+            raise ValueError(f"expected the name of a {ending} file, not '{text}'")
+        return text
+
+    return parse
+
+
+def hub_task(text: str) -> str:
+    """``text`` if it is OWNER/NAME:TASK; raises ValueError otherwise."""
+    if re.fullmatch(r"[\w.-]+/[\w.-]+:\S+", text) is None:
+        raise ValueError(f"expected OWNER/NAME:TASK, a data set of the hub and a task of its eval.yaml, not '{text}'")
     return text
 
 
@@ -472,8 +484,21 @@ class OutputSettings(Checked):
     junit: str | None = option(None, "checklist as JUnit XML, for a CI job", metavar="FILE")
     summary: str | None = option(None, "summary in Markdown, for a pull request", metavar="FILE")
     card: str | None = option(
-        None, "verdict as a picture of 1200 x 630, for a pull request", png_file, metavar="FILE.png"
+        None, "verdict as a picture of 1200 x 630, for a pull request", file_of(".png"), metavar="FILE.png"
     )
+    model_card: str | None = option(
+        None, "model card: its section is written or replaced, the rest is kept", file_of(".md"), metavar="FILE.md"
+    )
+    eval_results: str | None = option(
+        None, "nDCG@10 for a leaderboard of the Hugging Face hub (--eval-task)", file_of(".yaml"), metavar="FILE.yaml"
+    )
+    eval_task: str | None = option(
+        None, "benchmark that --eval-results is a result of", hub_task, metavar="OWNER/NAME:TASK"
+    )
+    mteb_result: str | None = option(
+        None, "metrics as a TaskResult of mteb; the name of the file is that of the task", file_of(".json"),
+        metavar="TASK.json",
+    )  # fmt: skip
     export_failures: str | None = option(None, "failed queries as training rows", metavar="OUT.json")
     export_unjudged: str | None = option(None, "likely answers that nobody judged, to be labelled", metavar="OUT.json")
     findings: bool = option(False, "print every finding with the rows that show it")

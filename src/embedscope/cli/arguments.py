@@ -148,7 +148,7 @@ _JUDGING = ("criteria", "metrics", "seed", "draws", "attributes")
 _CLOSER = ("explain", "geometry", "robustness", "abbreviations", "deployment_cost", "wanted_precision")
 _SHOWN = ("examples", "query")
 _PRINTED = ("quiet", "json")
-_FILES = ("output", "junit", "summary", "card")
+_FILES = ("output", "junit", "summary", "card", "model_card", "eval_results", "eval_task", "mteb_result")
 
 _TRAIN_INPUT = (
     "data", "valid", "split", "base_model", "pooling", "max_length", *PROMPTS, "device", "encode_batch_size",

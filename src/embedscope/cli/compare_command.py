@@ -53,8 +53,7 @@ def run(settings: Settings, chosen: CompareSettings, sets: SetsSettings) -> int:
         )
         terminal.files(folder, names)
     terminal.side_files(written)
-    before = {name: metric.value for name, metric in found.runs[against.name].metrics.items()}
-    terminal.verdict_line(found.result, against.difference, before)
+    terminal.verdict_line(found.verdict_line)
     return ending.finish(settings, found.result.verdict, report(found.result) | more["more_report"], terminal, started)
 
 

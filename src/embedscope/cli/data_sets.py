@@ -52,7 +52,7 @@ def evaluate_sets(settings: Settings, sets: Mapping[str, str]) -> int:
 
     started = time.perf_counter()
     terminal = ending.terminal_of(settings)
-    ending.require_writable(settings, read=sets.values())
+    ending.require_writable(settings, read=sets.values(), n_sets=len(sets))
     found = run_sets(sets, settings.with_options(skip_tsne=True, skip_umap=True), terminal)
     return _end(found, settings, terminal, started, {name: {} for name in sets})
 
@@ -65,7 +65,7 @@ def visualize_sets(settings: Settings, sets: Mapping[str, str]) -> int:
 
     started, output = time.perf_counter(), settings.output
     terminal = ending.terminal_of(settings)
-    ending.require_writable(settings, PICTURES, read=sets.values())
+    ending.require_writable(settings, PICTURES, read=sets.values(), n_sets=len(sets))
     pictures: dict[str, dict[str, bytes]] = {}
     with ExitStack() as closing:
         drawings: dict[str, Drawing] = {}
@@ -93,7 +93,7 @@ def compare_sets(settings: Settings, chosen: CompareSettings, sets: Mapping[str,
 
     started = time.perf_counter()
     terminal = ending.terminal_of(settings)
-    ending.require_writable(settings, RUN_PICTURES, read=[*sets.values(), *chosen.checkpoints])
+    ending.require_writable(settings, RUN_PICTURES, read=[*sets.values(), *chosen.checkpoints], n_sets=len(sets))
     skip_maps = chosen.skip_maps or settings.output.output is None
     found = runs_on_sets.compare_sets(
         *chosen.checkpoints, data=sets, settings=settings, skip_maps=skip_maps, log=terminal
@@ -121,5 +121,5 @@ def _end(
         names = write_sets(sets, found.results, folder, options=options, elapsed_s=elapsed_s, more=more)
         terminal.files(folder, names)
     terminal.side_files(written)
-    terminal.sets_verdict_line(sets)
+    terminal.verdict_line(sets.verdict_line)
     return ending.finish(settings, sets.verdict, sets_report(sets), terminal, started)

@@ -9,7 +9,6 @@ from pathlib import Path
 from embedscope import pipeline
 from embedscope.cli import ending
 from embedscope.cli.data_sets import data_sets, evaluate_sets, with_data
-from embedscope.decide.reference import reference_of
 from embedscope.errors import InvalidOptionError
 from embedscope.output.run_files import write_run
 from embedscope.output.terminal import Terminal
@@ -46,9 +45,7 @@ def run(settings: Settings, sets: SetsSettings, corpus: CorpusSettings) -> int:
     if terminal.verbose or settings.measure.query:
         terminal.examples(result)
     terminal.report(result, has_evidence=settings.output.findings)
-    reference = reference_of(result)
-    if reference is not None:
-        terminal.verdict_line(result, reference.difference, result.references[reference.name])
+    terminal.verdict_line(result.verdict_line)
     return ending.finish(settings, result.verdict, report(result), terminal, started)
 
 

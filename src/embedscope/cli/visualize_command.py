@@ -42,4 +42,5 @@ def visualize(settings: Settings) -> int:
     terminal.files(str(output.output), names, first="report.html")
     terminal.side_files(written)
     terminal.report(result, has_evidence=output.findings)
+    terminal.verdict_line(result.verdict_line)
     return ending.finish(settings, result.verdict, report(result), terminal, started)

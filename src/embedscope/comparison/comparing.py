@@ -73,6 +73,12 @@ class ComparedRuns:
     timeline: Timeline | None
     animations: tuple[MapAnimation, ...]
 
+    @property
+    def verdict_line(self) -> str:
+        """The line for monitors: ``VERDICT: WIN | score=0.3472 | baseline=0.2419 | delta=+0.1052 [...]``."""
+        found = reference_of_runs(self.comparison)
+        return self.result.line_of(found.difference, self.runs[found.name].metrics[found.difference.metric].value)
+
     def __repr__(self) -> str:
         """The verdict, the runs, and the difference that decides."""
         found, names = reference_of_runs(self.comparison), run_labels(self.runs)

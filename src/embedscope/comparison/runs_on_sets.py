@@ -89,6 +89,11 @@ class SetRuns:
         return self.found.verdict
 
     @property
+    def verdict_line(self) -> str | None:
+        """The line for monitors; None without a reference."""
+        return self.found.verdict_line
+
+    @property
     def macro(self) -> Macro:
         """The means over the sets."""
         return self.found.macro

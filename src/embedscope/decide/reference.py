@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from embedscope.measure.rank_metrics import PRIMARY_METRICS
-from embedscope.result import BASELINES, BestOfMany, Comparison, Mapped, RunComparison, TypeChange
+from embedscope.result import BestOfMany, Comparison, Mapped, RunComparison, TypeChange
 
 PRIMARY, N_PRIMARY = PRIMARY_METRICS[0], len(PRIMARY_METRICS)
 """The metric whose paired difference decides, and how many Holm corrects over."""
@@ -24,7 +24,7 @@ class Reference:
 
 def reference_of(result: Mapped, *, n_sets: int = 1) -> Reference | None:
     """What ``result`` is compared with by name, on one of ``n_sets`` data sets; None where it is judged alone."""
-    found = next((c for c in result.comparisons if c.metric == PRIMARY and c.b not in BASELINES), None)
+    found = result.to_reference
     return None if found is None else Reference(found.b, found, n_sets * N_PRIMARY)
 
 

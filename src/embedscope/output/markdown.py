@@ -33,18 +33,14 @@ def markdown_summary(
     result: Result, checks: Sequence[Check], verdict: Verdict, comparisons: Sequence[Comparison]
 ) -> str:
     """Verdict, reasons, metrics and checklist as GitHub Markdown."""
-    data, others = result.data, verdict.reasons[1:N_REASONS]
-    lexical = result.lexical_columns
+    data = result.data
     lines = [
         *_head(verdict),
         f"{queries_of(data)}, {data.n_documents:,} documents; "
-        f"checkpoint `{_code(run_label(result.model.checkpoint))}`, profile `{_code(verdict.profile)}`.",
+        f"checkpoint `{code(run_label(result.model.checkpoint))}`, profile `{code(verdict.profile)}`.",
         "",
-        *(f"- {_cell(reason)}" for reason in others),
-        *([""] if others else []),
-        f"| metric | value | 95 % interval | chance | {' | '.join(lexical)} | base model |",
-        f"|---|---:|---:|---:|{'---:|' * len(lexical)}---:|",
-        *(_metric_row(metric, lexical) for metric in result.metrics.values()),
+        *other_reasons(verdict),
+        *metric_table(result),
         "",
         "| | check | value | 95 % interval | needed |",
         "|---|---|---:|---:|---|",
@@ -52,22 +48,27 @@ def markdown_summary(
         "",
     ]
     if comparisons:
-        lines += [*_comparison_table("compared with", comparisons, result.baseline_names), ""]
+        lines += [*comparison_table("compared with", comparisons, result.baseline_names), ""]
     return "\n".join(lines)
 
 
 def markdown_of_sets(found: SeveralSets) -> str:
     """Verdict, reasons, a table of the sets and the means over them as GitHub Markdown."""
-    others = found.verdict.reasons[1:N_REASONS]
-    against = "" if found.reference is None else f", compared with `{_code(run_label(found.reference))}`"
-    means = found.macro.metrics.items()
+    against = "" if found.reference is None else f", compared with `{code(run_label(found.reference))}`"
     lines = [
         *_head(found.verdict),
-        f"{len(found.sets)} sets; checkpoint `{_code(run_label(found.checkpoint))}`{against}, profile "
-        f"`{_code(found.verdict.profile)}`.",
+        f"{len(found.sets)} sets; checkpoint `{code(run_label(found.checkpoint))}`{against}, profile "
+        f"`{code(found.verdict.profile)}`.",
         "",
-        *(f"- {_cell(reason)}" for reason in others),
-        *([""] if others else []),
+        *other_reasons(found.verdict),
+        *set_tables(found),
+    ]
+    return "\n".join(lines)
+
+
+def set_tables(found: SeveralSets) -> list[str]:
+    """Each set, the means over them, and the mean differences to the reference."""
+    lines = [
         f"| set | queries | {SHOWN} | 95 % interval | difference | 95 % interval | p (Holm) | verdict |",
         "|---|---:|---:|---:|---:|---:|---:|---|",
         *(_set_row(each, found.deciding(each.comparisons)) for each in found.sets),
@@ -76,27 +77,43 @@ def markdown_of_sets(found: SeveralSets) -> str:
         "|---|---:|---:|---:|",
         *(
             f"| {name} | {number(mean.value)} | {interval(mean)} | {number(found.macro.lexical.get(name))} |"
-            for name, mean in means
+            for name, mean in found.macro.metrics.items()
         ),
         "",
     ]
     if found.macro.comparisons:
-        lines += [*_comparison_table("mean difference to", found.macro.comparisons, {}), ""]
-    return "\n".join(lines)
+        lines += [*comparison_table("mean difference to", found.macro.comparisons, {}), ""]
+    return lines
+
+
+def metric_table(result: Result) -> list[str]:
+    """Every rank metric with its interval, beside what no model would reach."""
+    lexical = result.lexical_columns
+    return [
+        f"| metric | value | 95 % interval | chance | {' | '.join(lexical)} | base model |",
+        f"|---|---:|---:|---:|{'---:|' * len(lexical)}---:|",
+        *(_metric_row(metric, lexical) for metric in result.metrics.values()),
+    ]
+
+
+def other_reasons(verdict: Verdict) -> list[str]:
+    """The reasons after the headline as a list, and an empty line after it."""
+    reasons = [f"- {cell(reason)}" for reason in verdict.reasons[1:N_REASONS]]
+    return [*reasons, ""] if reasons else []
 
 
 def _head(verdict: Verdict) -> list[str]:
-    return [f"## embedscope: {verdict.outcome.value}", "", f"**{_cell(verdict.headline)}**", ""]
+    return [f"## embedscope: {verdict.outcome.value}", "", f"**{cell(verdict.headline)}**", ""]
 
 
 def _set_row(each: SetResult, own: Comparison | None) -> str:
     score = each.metrics.get(SHOWN)
-    cells = [_cell(each.name), f"{each.n_queries:,}"]
+    cells = [cell(each.name), f"{each.n_queries:,}"]
     cells += ["", ""] if score is None else [number(score.value), interval(score)]
     cells += (
         ["", "", ""]
         if own is None
-        else [number(own.difference, sign=True), interval(own), _cell(p_value(own.p_adjusted))]
+        else [number(own.difference, sign=True), interval(own), cell(p_value(own.p_adjusted))]
     )
     return f"| {' | '.join([*cells, each.verdict.outcome.value])} |"
 
@@ -106,9 +123,9 @@ def migration_markdown(found: Migration) -> str:
     lines = [
         "## embedscope: migration",
         "",
-        *(f"- {_cell(sentence)}" for sentence in found.advice),
+        *(f"- {cell(sentence)}" for sentence in found.advice),
         "",
-        f"OLD `{_code(run_label(found.old.checkpoint))}`, NEW `{_code(run_label(found.new.checkpoint))}`; "
+        f"OLD `{code(run_label(found.old.checkpoint))}`, NEW `{code(run_label(found.new.checkpoint))}`; "
         f"{queries_of(found.data)}, {found.data.n_documents:,} documents; "
         f"cost for {found.cost.n_documents:,} documents.",
         "",
@@ -118,7 +135,7 @@ def migration_markdown(found: Migration) -> str:
         "",
     ]
     absent = dict.fromkeys(f"not measured: {path.reason}" for path in found.paths if path.reason is not None)
-    notes = [f"- {_cell(note)}" for note in (*absent, *found.notes)]
+    notes = [f"- {cell(note)}" for note in (*absent, *found.notes)]
     return "\n".join([*lines, *notes]) + "\n" * bool(notes)
 
 
@@ -136,12 +153,12 @@ def _metric_row(metric: Metric, lexical: Mapping[str, Mapping[str, float | None]
 
 def _check_row(check: Check) -> str:
     value = "" if check.value is None else number(check.value)
-    title = _cell(check.title) + ("" if check.gating else " (advisory)")
+    title = cell(check.title) + ("" if check.gating else " (advisory)")
     cells = [MARKS[check.outcome], title, value, interval(check), f"{check.direction} {check.threshold:g}"]
     return f"| {' | '.join(cells)} |"
 
 
-def _comparison_table(to: str, comparisons: Sequence[Comparison], names: Mapping[str, str]) -> list[str]:
+def comparison_table(to: str, comparisons: Sequence[Comparison], names: Mapping[str, str]) -> list[str]:
     """Paired differences, with a column of what is compared where that is several runs."""
     runs = run_labels(c.a for c in comparisons)
     first = ["| run ", "|---"] if len(runs) > 1 else ["", ""]
@@ -153,13 +170,13 @@ def _comparison_table(to: str, comparisons: Sequence[Comparison], names: Mapping
 
 
 def _comparison_row(c: Comparison, names: Mapping[str, str], run: Sequence[str]) -> str:
-    cells = [f"`{_code(name)}`" for name in (*run, names.get(c.b) or run_label(c.b))]
+    cells = [f"`{code(name)}`" for name in (*run, names.get(c.b) or run_label(c.b))]
     cells += [c.metric, number(c.difference, sign=True), interval(c)]
-    cells += [_cell(p_value(c.p_adjusted)), f"{c.wins} / {c.losses} / {c.ties}"]
+    cells += [cell(p_value(c.p_adjusted)), f"{c.wins} / {c.losses} / {c.ties}"]
     return f"| {' | '.join(cells)} |"
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """``text`` as plain words inside a table: no markup, no mention, no line break."""
     return "".join(_escaped(character) for character in " ".join(text.split()))
 
@@ -170,5 +187,6 @@ def _escaped(character: str) -> str:
     return f"&#{ord(character)};" if character in _MARKUP else character
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
+    """``text`` as it stands between backticks."""
     return " ".join(text.replace("`", "'").replace("|", "/").split())

@@ -224,6 +224,15 @@ def write_parquet(path: str | Path, columns: Mapping[str, Any]) -> None:
     write_whole(Path(path), lambda temporary: pq.write_table(table, temporary, compression="zstd"))
 
 
+def library_versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that are installed, of those that numbers depend on."""
+    versions = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions
+
+
 def manifest(
     *,
     inputs: Mapping[str, str | Path | None],
@@ -253,10 +262,6 @@ def manifest(
         ``embedscope_version``, ``created_at`` (UTC, ISO 8601), ``elapsed_s``, ``seed``, ``options``, ``inputs`` (path
         and sha256 by role), ``versions`` (Python and the libraries that are installed), ``platform``.
     """
-    versions = {"python": platform.python_version()}
-    for name in _LIBRARIES:
-        with suppress(importlib.metadata.PackageNotFoundError):
-            versions[name] = importlib.metadata.version(name)
     described = {}
     for role, path in inputs.items():
         if path is not None:
@@ -269,7 +274,7 @@ def manifest(
         "seed": seed,
         "options": dict(options),
         "inputs": described,
-        "versions": versions,
+        "versions": library_versions(),
         "platform": {"system": platform.platform(), "machine": platform.machine(), "byteorder": sys.byteorder},
     }
 

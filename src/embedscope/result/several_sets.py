@@ -9,8 +9,9 @@ from typing import Any
 
 from embedscope.result.codec import ADDED
 from embedscope.result.comparisons import LEXICAL_NAMES, Comparison
-from embedscope.result.decision import Check, Verdict
+from embedscope.result.decision import Check, Verdict, VerdictOutcome
 from embedscope.result.estimate import Estimate
+from embedscope.result.formatting import verdict_line
 from embedscope.result.scores import Metric
 
 SHOWN = "MRR"
@@ -80,3 +81,13 @@ class SeveralSets:
     def deciding(self, rows: Sequence[Comparison]) -> Comparison | None:
         """The difference that decides among those of one set or of the means; None without a reference."""
         return next((row for row in rows if (row.a, row.metric) == (self.checkpoint, SHOWN)), None)
+
+    @property
+    def verdict_line(self) -> str | None:
+        """The line for monitors, by the means over the sets; None without a reference."""
+        mean = self.deciding(self.macro.comparisons)
+        if mean is None:
+            return None
+        score, word = self.macro.metrics[mean.metric].value or 0.0, self.verdict.outcome
+        is_fit, has_lost = word is not VerdictOutcome.UNFIT, word is VerdictOutcome.RETRAIN
+        return verdict_line(mean, score, score - mean.difference, is_fit=is_fit, has_lost=has_lost)

@@ -8,16 +8,17 @@ from typing import Any, TypeVar
 
 from embedscope.result.codec import ADDED, UNWRITTEN
 from embedscope.result.comparisons import BASELINES, LEXICAL_NAMES, Comparison
-from embedscope.result.decision import Check, Verdict
+from embedscope.result.decision import Check, Verdict, VerdictOutcome
 from embedscope.result.deployment import DeploymentCost, ThresholdTable
 from embedscope.result.estimate import Estimate
 from embedscope.result.explanations import Explanations
 from embedscope.result.finding import Finding
-from embedscope.result.formatting import number, run_label, with_interval
+from embedscope.result.formatting import number, run_label, verdict_line, with_interval
 from embedscope.result.mapped_points import MapLayout, Points, Theme
 from embedscope.result.perturbed import Robustness
 from embedscope.result.provenance import DataFacts, ModelFacts
 from embedscope.result.scores import Example, Heatmap, Leakage, Metric, NegativeType, Power, Similarity
+from embedscope.result.several_sets import SHOWN
 from embedscope.result.spaces import Geometry
 from embedscope.result.tables import DocumentTable, QueryTable
 
@@ -58,6 +59,11 @@ class Scored:
         """Metric -> value of each lexical baseline, the stronger first; of an old run, the one that it has."""
         stronger = {name: metric.lexical for name, metric in self.metrics.items()}
         return {self.lexical_baseline: stronger, **self.lexical_baselines}
+
+    @property
+    def to_reference(self) -> Comparison | None:
+        """The paired difference to the reference that decides; None where the model is judged alone."""
+        return next((c for c in self.comparisons if c.metric == SHOWN and c.b not in BASELINES), None)
 
     def __repr__(self) -> str:
         """One line: what was found first of all, of what, on what."""
@@ -102,6 +108,17 @@ class Result(Mapped):
     inputs: Mapping[str, Any] = field(default_factory=dict)  # what the run was asked for; plain values
     checklist: tuple[Check, ...]
     verdict: Verdict
+
+    @property
+    def verdict_line(self) -> str | None:
+        """The line for monitors (``VERDICT: WIN | score=... | ...``); None without a reference."""
+        found = self.to_reference
+        return None if found is None else self.line_of(found, self.references[found.b][found.metric])
+
+    def line_of(self, found: Comparison, baseline: float) -> str:
+        """The same where ``found`` decides; ``baseline`` is what its reference reaches."""
+        is_fit = self.verdict.outcome is not VerdictOutcome.UNFIT
+        return verdict_line(found, self.metrics[found.metric].value, baseline, is_fit=is_fit)
 
     def __repr__(self) -> str:
         """One line, the verdict first."""

@@ -32,7 +32,6 @@ from embedscope.output.terminal.verdict_lines import print_checklist, print_verd
 from embedscope.output.terminal.wording import metric_warnings, model_line
 from embedscope.protocols import ProgressCallback
 from embedscope.result import (
-    Comparison,
     Migration,
     ModelFacts,
     Parity,
@@ -42,9 +41,8 @@ from embedscope.result import (
     SeveralSets,
     Timeline,
     Verdict,
-    VerdictOutcome,
 )
-from embedscope.result.formatting import count, tensor_words, verdict_line
+from embedscope.result.formatting import count, tensor_words
 
 
 class Terminal:
@@ -125,19 +123,10 @@ class Terminal:
         """The word, the sentence that says why, the other reasons."""
         print_verdict(verdict, self._results)
 
-    def verdict_line(self, result: Result, found: Comparison, baseline: Mapping[str, float]) -> None:
-        """The line for monitors: ``found`` decides; ``baseline`` holds the metrics of the reference."""
-        is_fit = result.verdict.outcome is not VerdictOutcome.UNFIT
-        self.line(verdict_line(found, result.metrics[found.metric].value, baseline[found.metric], is_fit=is_fit))
-
-    def sets_verdict_line(self, found: SeveralSets) -> None:
-        """The same of several sets, by the means over them; nothing where there is no reference."""
-        mean = found.deciding(found.macro.comparisons)
-        if mean is not None:
-            score = found.macro.metrics[mean.metric].value or 0.0
-            word = found.verdict.outcome
-            is_fit, has_lost = word is not VerdictOutcome.UNFIT, word is VerdictOutcome.RETRAIN
-            self.line(verdict_line(mean, score, score - mean.difference, is_fit=is_fit, has_lost=has_lost))
+    def verdict_line(self, found: str | None) -> None:
+        """The line for monitors, where there is one."""
+        if found is not None:
+            self.line(found)
 
     def examples(self, run: Scored) -> None:
         """Each example with its positives and hard negatives, scores and margin."""
