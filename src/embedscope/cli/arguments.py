@@ -15,6 +15,7 @@ from embedscope.settings import (
     DataSettings,
     EngineSettings,
     MapSettings,
+    McpSettings,
     MeasureSettings,
     MigrateSettings,
     ModelSettings,
@@ -321,6 +322,12 @@ COMMANDS = (
             "checkpoint": "model of the run, where it lies elsewhere by now",
         },
         tells_stated=True,
+    ),
+    Command(
+        "mcp",
+        "let agents read runs on disk: a Model Context Protocol server",
+        (Group("what may be read", McpSettings),),
+        positional=("folders",),
     ),
     Command(
         "demo",

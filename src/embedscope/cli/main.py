@@ -37,6 +37,7 @@ Examples:
   embedscope parity    best.pt served/ --data test.json               is what is served what was measured?
   embedscope migrate   old.pt new.pt --data test.json                 what a swap does to the index in production
   embedscope serve     visualizations/                                ask the model yourself, in the browser
+  embedscope mcp       runs/                                          let agents read runs on disk
   embedscope train     --data train.json --base-model BAAI/bge-m3     a projection head, in seconds
 """
 
