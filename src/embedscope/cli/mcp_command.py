@@ -16,14 +16,11 @@ def run(chosen: McpSettings) -> int:
     from embedscope.agents.run_answers import RunAnswers
 
     server = server_of(RunAnswers(ReadableFolders.of(chosen.folders)))
-    # asyncio would end its tasks first, and the one that reads the input waits for a line.
-    before = signal.signal(signal.SIGINT, _interrupt)
+    # Nothing is half-done at any time, and Python's own handlers would wait for the next line of the input.
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         server.run("stdio")
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return 0
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
