@@ -47,6 +47,7 @@ PAGES = sorted(
         ROOT / "CHANGELOG.md",
         *ROOT.glob("docs/**/*.md"),
         *ROOT.glob("examples/*.md"),
+        *ROOT.glob("skills/**/*.md"),
     ]
 )
 
@@ -62,6 +63,7 @@ NOT_RUN = {
     "embedscope serve visualizations/": "serves until it is ended; tests/serve starts and ends it",
     "embedscope serve visualizations/ --data data/test.json --checkpoint checkpoints/best.pt": "as above",
     "embedscope serve shards/": "as above",
+    "embedscope mcp runs/": "answers until its input ends; tests/agents starts and ends it",
     "embedscope demo": "a test of its own runs it (tests/cli/test_demo_command.py)",
     "python -m tools.sample_data --output rental_data": "a test of its own runs it (tests/data)",
 }
@@ -290,7 +292,7 @@ def actions(parser: argparse.ArgumentParser) -> dict[str, set[str]]:
 
 def letter_of(command: str) -> str:
     """The letter that stands for a command in the table of options."""
-    return {"parity": "Y", "serve": "L"}.get(command, command[0].upper())  # P is plan, S is shard
+    return {"parity": "Y", "serve": "L", "mcp": "X"}.get(command, command[0].upper())  # P is plan, S shard, M migrate
 
 
 def subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
