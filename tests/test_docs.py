@@ -102,8 +102,11 @@ def commands(block: Block) -> Iterator[str]:
     """The commands of a block, continued lines joined; of a console block those after ``$``, of a workflow ours."""
     if block.language == "yaml":
         yaml = pytest.importorskip("yaml")
-        steps = [step for job in yaml.safe_load(block.text)["jobs"].values() for step in job["steps"]]
-        scripts = (Block(block.page, "bash", step.get("run", "")) for step in steps)
+        content = yaml.safe_load(block.text)
+        steps = [step for job in content.get("jobs", {}).values() for step in job["steps"]]
+        lines = [step.get("run", "") for step in steps]
+        lines += [line for job in content.values() if isinstance(job, dict) for line in job.get("script", [])]
+        scripts = (Block(block.page, "bash", line) for line in lines)
         yield from (line for script in scripts for line in commands(script) if line.startswith("embedscope"))
         return
     for line in block.text.replace("\\\n", " ").splitlines():
