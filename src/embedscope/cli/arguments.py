@@ -245,7 +245,7 @@ COMMANDS = (
         required=("data",),
         helps={
             "data": "data set: a file, a folder or hub:OWNER/NAME; several are audited one by one",
-            "gate": "exit with 3 where a finding is of high severity",
+            "gate": "exit with 3 where a finding of high severity is no suspicion",
             "checkpoint": "model whose tokenizer shows which texts are cut off",
             "base_model": "encoder that gives a second opinion on the labels: a folder or a hub name",
             "examples": "number of rows shown of each finding",

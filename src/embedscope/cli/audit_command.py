@@ -14,21 +14,19 @@ from embedscope.cli.main import DONE, UNSETTLED
 from embedscope.data.collection import columns_line
 from embedscope.output.terminal.finding_lines import effect_line
 from embedscope.output.terminal.hanging import Hanging, console
-from embedscope.result import Severity
 from embedscope.settings import RepairSettings, SetsSettings, Settings, require_unused
 
 
 def run(settings: Settings, sets: SetsSettings, repair: RepairSettings) -> int:
     """Audit each file, print, and write what was asked for.
 
-    The exit status is 0 whatever is found, and with ``--gate`` 3 where a finding is of high severity.
+    The exit status is 0 whatever is found, and with ``--gate`` 3 where a finding is of high severity and no suspicion.
     """
     if len(sets.data) > 1:
         reason = "one file is repaired, reported or printed as JSON at a time"
         require_unused(reason, (settings.output, ("output", "json")), (repair, ("fix",)))
     found = [_audited(settings.with_options(data=path), repair) for path in sets.data]
-    is_faulty = any(fault.finding.severity is Severity.HIGH for each in found for fault in each.faults)
-    return UNSETTLED if settings.output.gate and is_faulty else DONE
+    return UNSETTLED if settings.output.gate and any(each.is_faulty for each in found) else DONE
 
 
 def _audited(settings: Settings, repair: RepairSettings) -> AuditReport:
