@@ -83,7 +83,7 @@ class RunAnswers:
         folder = self.folders.folder(name)
         kind = kind_of(folder)
         if kind is Kind.SETS:
-            return self._judged_sets(folder)
+            return self._judgement_on_sets(folder)
         result = self._run(folder)
         facts = result.data
         return Judgement(
@@ -105,7 +105,7 @@ class RunAnswers:
             sets=[],
         )
 
-    def _judged_sets(self, folder: Path) -> Judgement:
+    def _judgement_on_sets(self, folder: Path) -> Judgement:
         own = folders_of_sets(folder) or {}
         try:
             found = decode(SeveralSets, read_report(folder))

@@ -1,8 +1,8 @@
 """The command line: words in, an exit status out. No logic of its own.
 
 Exit status: 0 done (with ``--gate``: deploy; for ``parity``: the same vectors), 1 ``--gate`` and retrain, 2 unusable
-input, 3 ``--gate`` and undecided or unfit, ``audit --gate`` and a fault of high severity, or ``parity`` and vectors that
-differ, 70 a fault of embedscope itself, 130 interrupted, 143 terminated. Only the settings are imported until the
+input, 3 ``--gate`` and undecided or unfit, ``audit --gate`` and a fault of high severity, or ``parity`` and vectors
+that differ, 70 a fault of embedscope itself, 130 interrupted, 143 terminated. Only the settings are imported until the
 arguments are known to be good, so that ``--help`` answers at once.
 """
 
