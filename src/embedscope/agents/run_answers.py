@@ -72,11 +72,11 @@ class RunAnswers:
         return FoundRuns(NOTICE, len(found), runs)
 
     def _found(self, folder: Path, kind: Kind) -> FoundRun:
-        report: Any = read_report(folder)
-        verdict, model, inputs = (report.get(name) or {} for name in ("verdict", "model", "inputs"))
-        names = report.get("checkpoint") or model.get("checkpoint"), inputs.get("data")
-        shown = (None if name is None else quoted(name, NAME) for name in names)
-        return FoundRun(self.folders.name_of(folder), kind.value, verdict.get("outcome"), *shown)
+        report = read_report(folder)
+        verdict, model, inputs = (_table(report.get(name)) for name in ("verdict", "model", "inputs"))
+        shown = (verdict.get("outcome"), report.get("checkpoint") or model.get("checkpoint"), inputs.get("data"))
+        names = (None if name is None else quoted(name, NAME) for name in shown)
+        return FoundRun(self.folders.name_of(folder), kind.value, *names)
 
     def judge(self, name: str) -> Judgement:
         """The verdict of a run, of a comparison's candidate or of several sets."""
@@ -411,22 +411,30 @@ def _texts_of(folder: Path, ids: Sequence[str]) -> dict[str, str]:
 
 def _words_of(folder: Path, query: str) -> tuple[list[Word], list[str], str | None]:
     """Words that decide a query, the strongest first; words that the model does not see; why there are none."""
-    report: Any = read_report(folder)
-    explained = report.get("explanations")
+    report = read_report(folder)
+    explained: Any = report.get("explanations")
     if explained is None:
-        return [], [], quoted(report.get("not_measured", {}).get("explanations", "it was not asked for"), SHORT)
-    found = next((each for each in explained["failures"] if each["query"] == query), None)
+        return [], [], quoted(_table(report.get("not_measured")).get("explanations", "it was not asked for"), SHORT)
     path = folder / "explanations.parquet"
-    if found is None or not path.is_file():
-        n = len(explained["failures"])
-        return [], [], f"words were left out for {n} of {explained['n_failures']} failures; --explain N does more"
     try:
+        failures, n_failures = explained["failures"], explained["n_failures"]
+        found = next((each for each in failures if each["query"] == query), None)
+        if found is None or not path.is_file():
+            return [], [], f"words were left out for {len(failures)} of {n_failures} failures; --explain N does more"
+        unseen = [quoted(word, NAME) for word in found["unseen"][:MOST_ROWS]]
         with open_table(path) as table:
             rows = table.columns(table.schema.names).to_pylist()
-    except (OSError, ValueError) as error:
-        raise DataFormatError(f"{path} is damaged ({error}). Run the evaluation again.") from None
+    except (OSError, LookupError, TypeError, ValueError) as error:
+        raise DataFormatError(
+            f"The explanations in {folder} are damaged ({error}). Run the evaluation again."
+        ) from None
     own = sorted((row for row in rows if row["query_id"] == query), key=lambda row: -abs(row["change"]))
     words = [
         Word(row["role"], quoted(row["text"], NAME), row["change"], row["puts_right_first"]) for row in own[:MOST_WORDS]
     ]
-    return words, [quoted(word, NAME) for word in found["unseen"][:MOST_ROWS]], None
+    return words, unseen, None
+
+
+def _table(value: object) -> dict[str, Any]:
+    """A table of a report; an empty one where something else stands there."""
+    return value if isinstance(value, dict) else {}
