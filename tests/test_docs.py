@@ -47,6 +47,7 @@ PAGES = sorted(
         ROOT / "CHANGELOG.md",
         *ROOT.glob("docs/**/*.md"),
         *ROOT.glob("examples/*.md"),
+        *ROOT.glob("skills/**/*.md"),
     ]
 )
 
@@ -63,6 +64,7 @@ NOT_RUN = {
     "embedscope serve visualizations/": "serves until it is ended; tests/serve starts and ends it",
     "embedscope serve visualizations/ --data data/test.json --checkpoint checkpoints/best.pt": "as above",
     "embedscope serve shards/": "as above",
+    "embedscope mcp runs/": "answers until its input ends; tests/agents starts and ends it",
     "embedscope demo": "a test of its own runs it (tests/cli/test_demo_command.py)",
     "python -m tools.sample_data --output rental_data": "a test of its own runs it (tests/data)",
 }
@@ -101,8 +103,11 @@ def commands(block: Block) -> Iterator[str]:
     """The commands of a block, continued lines joined; of a console block those after ``$``, of a workflow ours."""
     if block.language == "yaml":
         yaml = pytest.importorskip("yaml")
-        steps = [step for job in yaml.safe_load(block.text)["jobs"].values() for step in job["steps"]]
-        scripts = (Block(block.page, "bash", step.get("run", "")) for step in steps)
+        content = yaml.safe_load(block.text)
+        steps = [step for job in content.get("jobs", {}).values() for step in job["steps"]]
+        lines = [step.get("run", "") for step in steps]
+        lines += [line for job in content.values() if isinstance(job, dict) for line in job.get("script", [])]
+        scripts = (Block(block.page, "bash", line) for line in lines)
         yield from (line for script in scripts for line in commands(script) if line.startswith("embedscope"))
         return
     for line in block.text.replace("\\\n", " ").splitlines():
@@ -291,7 +296,7 @@ def actions(parser: argparse.ArgumentParser) -> dict[str, set[str]]:
 
 def letter_of(command: str) -> str:
     """The letter that stands for a command in the table of options."""
-    return {"parity": "Y", "serve": "L"}.get(command, command[0].upper())  # P is plan, S is shard
+    return {"parity": "Y", "serve": "L", "mcp": "X"}.get(command, command[0].upper())  # P is plan, S shard, M migrate
 
 
 def subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:

@@ -19,7 +19,7 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 FORMS = sorted(path for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml") if path.name != "config.yml")
 HOOKS = ROOT / ".pre-commit-config.yaml"
 CITATION = ROOT / "CITATION.cff"
-YAML_FILES = sorted([*(ROOT / ".github").rglob("*.yml"), HOOKS, CITATION])
+YAML_FILES = sorted([*(ROOT / ".github").rglob("*.yml"), ROOT / "action.yml", HOOKS, CITATION])
 PAGES = [ROOT / "SECURITY.md", ROOT / ".github" / "pull_request_template.md"]
 """Pages with links; those in ``docs/`` are read by ``tests/test_docs.py``."""
 

@@ -45,7 +45,19 @@ CORE = (
 )
 """The core; each package may use those before it."""
 
-ON_TOP = ("scale", "train", "audit", "parity", "migration", "integrations", "serve", "packs", "cli", "__main__")
+ON_TOP = (
+    "scale",
+    "train",
+    "audit",
+    "parity",
+    "migration",
+    "integrations",
+    "serve",
+    "agents",
+    "packs",
+    "cli",
+    "__main__",
+)
 """What stands on the core, which knows nothing of it; each may use those before it, and no pack."""
 
 ENTRY_POINTS = "embedscope.packs"

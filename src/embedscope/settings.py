@@ -833,6 +833,15 @@ class ServeSettings(Checked):
     allow_changed: bool = option(False, "go on where the model or the data are others than those of the run")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class McpSettings(Checked):
+    """What agents may read."""
+
+    folders: tuple[str, ...] = option(
+        (), "folders of runs, or folders that have such in them; nothing else is read", metavar="FOLDER", is_list=True
+    )
+
+
 def require_unused(reason: str, *used: tuple[Any, Iterable[str]]) -> None:
     """Refuse options that would change nothing; ``used`` are settings with the names of such options.
 

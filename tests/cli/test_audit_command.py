@@ -10,11 +10,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.support.scene import write_rows
 
-from embedscope.audit import Subject, repair
+from embedscope.audit import Subject, audit, repair
 from embedscope.audit.raw_rows import read_rows
 from embedscope.cli import main as cli
 from embedscope.data.sample import sample_path
+from embedscope.result import Severity
 
 
 @pytest.fixture
@@ -225,3 +227,29 @@ def test_a_repair_of_a_parquet_file_is_refused(tmp_path: Path, capsys: pytest.Ca
     pq.write_table(pa.table({"anchor": [r["query"] for r in rows], "positive": [r["pos"] for r in rows]}), file)
     assert cli.main(["audit", "--data", str(file), "--fix", str(tmp_path / "fixed.json")]) == 2
     assert "as JSONL first" in " ".join(capsys.readouterr().err.split())
+
+
+def test_several_files_are_audited_one_by_one(broken: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["audit", "--data", str(sample_path("valid")), str(broken)]) == 0
+    said = capsys.readouterr().out
+    assert said.index("rental_valid.json") < said.index("No findings") < said.index("broken.json")
+    assert said.index("broken.json") < said.index("placeholder-text")
+
+
+@pytest.mark.parametrize("option", [["--json"], ["--output", "out"], ["--fix", "fixed.json"]])
+def test_what_is_written_of_one_file_is_refused_for_several(
+    option: list[str], broken: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["audit", "--data", str(sample_path("valid")), str(broken), *option]) == 2
+    assert "one file is repaired, reported or printed as JSON at a time" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [broken]
+
+
+def test_the_gate_stops_at_what_is_surely_wrong_and_lets_a_suspicion_pass(broken: Path, tmp_path: Path) -> None:
+    assert cli.main(["audit", "--data", str(broken)]) == 0
+    assert cli.main(["audit", "--gate", "--data", str(sample_path("test")), str(broken)]) == 3
+    suspect = write_rows(tmp_path / "suspect.json", 50)  # queries and documents share no letter
+    found = audit(Subject(read_rows(str(suspect))))
+    assert [(finding.code, finding.severity) for finding in found.findings] == [("positive-suspect", Severity.HIGH)]
+    assert cli.main(["audit", "--gate", "--data", str(suspect)]) == 0

@@ -10,14 +10,14 @@ from embedscope.audit.attribute_checks import check_attributes
 from embedscope.audit.duplicate_checks import check_duplicates
 from embedscope.audit.facts import Fact, state_facts
 from embedscope.audit.faults import Fault
-from embedscope.audit.label_checks import check_labels
+from embedscope.audit.label_checks import SUSPECTED_POSITIVE, check_labels
 from embedscope.audit.leaks import check_leakage, check_shortcut
 from embedscope.audit.subject import Subject
 from embedscope.audit.text_checks import check_texts
 from embedscope.audit.weight_checks import check_weights
 from embedscope.data.collection import Collection, excerpt
 from embedscope.diagnose.evidence import ordered
-from embedscope.result import Finding, Leakage
+from embedscope.result import Finding, Leakage, Severity
 from embedscope.result.formatting import percent
 
 
@@ -43,6 +43,11 @@ class AuditReport:
     def findings(self) -> tuple[Finding, ...]:
         """The faults as report.json lists them."""
         return tuple(fault.finding for fault in self.faults)
+
+    @property
+    def is_faulty(self) -> bool:
+        """Whether a finding of high severity is more than a suspicion, which rests on a second opinion and may err."""
+        return any(one.severity is Severity.HIGH and one.code != SUSPECTED_POSITIVE for one in self.findings)
 
 
 def audit(subject: Subject, *, train: tuple[str, Collection] | None = None) -> AuditReport:

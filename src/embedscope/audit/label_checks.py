@@ -15,6 +15,9 @@ from embedscope.protocols import Float64Array
 from embedscope.result import Severity
 from embedscope.result.formatting import count
 
+SUSPECTED_POSITIVE = "positive-suspect"
+"""The one finding of high severity that a second opinion may raise."""
+
 N_CANDIDATES = 10
 """Best-scoring unlabelled documents of each query that are read for a false negative."""
 
@@ -159,7 +162,7 @@ def _mislabelled(subject: Subject, collection: Collection, scorer: Scorer) -> It
         by = "by the values that they state" + (f" and by {scorer.name}" if scored else "")
         yield fault(
             subject,
-            "positive-suspect",
+            SUSPECTED_POSITIVE,
             f"{count(len(found), 'query has a positive that does', 'queries have a positive that does')} not fit it "
             f"(of {len(collection.queries):,}), {by}",
             Severity.HIGH,

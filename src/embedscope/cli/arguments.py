@@ -15,6 +15,7 @@ from embedscope.settings import (
     DataSettings,
     EngineSettings,
     MapSettings,
+    McpSettings,
     MeasureSettings,
     MigrateSettings,
     ModelSettings,
@@ -76,7 +77,7 @@ class Command:
     def _add(self, group: Any, name: str, known: Option, default: Any) -> None:
         if isinstance(default, bool):
             for option, value in zip(known.flags or (flag(name),), (True, False), strict=False):
-                said = known.help if value else f"opposite of {known.flags[0]}"
+                said = self.helps.get(name, known.help) if value else f"opposite of {known.flags[0]}"
                 group.add_argument(
                     option, dest=name, action="store_const", const=value, default=argparse.SUPPRESS, help=said
                 )
@@ -233,15 +234,18 @@ COMMANDS = (
         "audit",
         "find what is wrong with a data set, with a model or without",
         (
-            Group("data", DataSettings, ("data", "split", "columns", "group", "train")),
+            Group("data", SetsSettings),
+            Group("data", DataSettings, ("split", "columns", "group", "train")),
             Group("model", ModelSettings, ("checkpoint", *_PLAIN_ENCODING)),
             Group("judging", MeasureSettings, ("seed", "draws", "attributes", "examples")),
-            Group("output", OutputSettings, ("output", *_PRINTED)),
+            Group("output", OutputSettings, ("output", "gate", *_PRINTED)),
             Group("repair", RepairSettings),
         ),
         defaults={"examples": 3, "draws": 2_000},
         required=("data",),
         helps={
+            "data": "data set: a file, a folder or hub:OWNER/NAME; several are audited one by one",
+            "gate": "exit with 3 where a finding of high severity is no suspicion",
             "checkpoint": "model whose tokenizer shows which texts are cut off",
             "base_model": "encoder that gives a second opinion on the labels: a folder or a hub name",
             "examples": "number of rows shown of each finding",
@@ -321,6 +325,12 @@ COMMANDS = (
             "checkpoint": "model of the run, where it lies elsewhere by now",
         },
         tells_stated=True,
+    ),
+    Command(
+        "mcp",
+        "let agents read runs on disk: a Model Context Protocol server",
+        (Group("what may be read", McpSettings),),
+        positional=("folders",),
     ),
     Command(
         "demo",

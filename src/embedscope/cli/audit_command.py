@@ -10,14 +10,26 @@ from rich.text import Text
 from embedscope.audit import AuditReport
 from embedscope.audit.audit_file import FILES, run_audit
 from embedscope.cli.ending import terminal_of
+from embedscope.cli.main import DONE, UNSETTLED
 from embedscope.data.collection import columns_line
 from embedscope.output.terminal.finding_lines import effect_line
 from embedscope.output.terminal.hanging import Hanging, console
-from embedscope.settings import RepairSettings, Settings
+from embedscope.settings import RepairSettings, SetsSettings, Settings, require_unused
 
 
-def run(settings: Settings, repair: RepairSettings) -> int:
-    """Audit, print, and write what was asked for; the exit status is 0 whatever is found."""
+def run(settings: Settings, sets: SetsSettings, repair: RepairSettings) -> int:
+    """Audit each file, print, and write what was asked for.
+
+    The exit status is 0 whatever is found, and with ``--gate`` 3 where a finding is of high severity and no suspicion.
+    """
+    if len(sets.data) > 1:
+        reason = "one file is repaired, reported or printed as JSON at a time"
+        require_unused(reason, (settings.output, ("output", "json")), (repair, ("fix",)))
+    found = [_audited(settings.with_options(data=path), repair) for path in sets.data]
+    return UNSETTLED if settings.output.gate and any(each.is_faulty for each in found) else DONE
+
+
+def _audited(settings: Settings, repair: RepairSettings) -> AuditReport:
     started = time.perf_counter()
     terminal = terminal_of(settings)
     done = run_audit(settings, repair.fix, terminal)
@@ -30,7 +42,7 @@ def run(settings: Settings, repair: RepairSettings) -> int:
         terminal.step(f"{n_changes:,} changes; {done.repaired.n_rows:,} of {done.found.n_rows:,} rows stay")
     terminal.step(f"Done in {time.perf_counter() - started:.1f} s")
     terminal.json(json.dumps(done.report, ensure_ascii=False, indent=2, allow_nan=False))
-    return 0
+    return done.found
 
 
 def print_audit(found: AuditReport, settings: Settings) -> None:

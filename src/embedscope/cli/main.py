@@ -1,9 +1,9 @@
 """The command line: words in, an exit status out. No logic of its own.
 
 Exit status: 0 done (with ``--gate``: deploy; for ``parity``: the same vectors), 1 ``--gate`` and retrain, 2 unusable
-input, 3 ``--gate`` and undecided or unfit, or ``parity`` and vectors that differ, 70 a fault of embedscope itself, 130
-interrupted, 143 terminated. Only the settings are imported until the arguments are known to be good, so that ``--help``
-answers at once.
+input, 3 ``--gate`` and undecided or unfit, ``audit --gate`` and a fault of high severity, or ``parity`` and vectors
+that differ, 70 a fault of embedscope itself, 130 interrupted, 143 terminated. Only the settings are imported until the
+arguments are known to be good, so that ``--help`` answers at once.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ Examples:
   embedscope parity    best.pt served/ --data test.json               is what is served what was measured?
   embedscope migrate   old.pt new.pt --data test.json                 what a swap does to the index in production
   embedscope serve     visualizations/                                ask the model yourself, in the browser
+  embedscope mcp       runs/                                          let agents read runs on disk
   embedscope train     --data train.json --base-model BAAI/bge-m3     a projection head, in seconds
 """
 

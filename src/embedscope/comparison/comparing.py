@@ -146,6 +146,25 @@ def compare(
     return judge_runs(measured, candidate, chosen, criteria, reader, skip_maps=skip_maps, log=log)
 
 
+def compare_folders(
+    reference: str, candidate: str, *, settings: Settings | None = None, log: Log = SILENT
+) -> ComparedRuns:
+    """Two runs that were written before, by their folders, as `compare` has them: no data set and no model is read.
+
+    Raises
+    ------
+    InputError
+        If a folder is none of a run, or the two were measured on different queries, judgments or pools.
+    """
+    chosen, criteria, _ = with_criteria(settings or Settings.of(max_samples=0))
+    names = run_names((reference, candidate), None)
+    old = {name: read_run(name) for name in names}
+    runs = _with_common_metrics(old, log)
+    comparison = compare_runs(runs, reference=reference, settings=chosen)
+    checklist, verdict = judge_comparison(comparison, old[candidate], criteria)
+    return ComparedRuns(runs, comparison, candidate, shown(old[candidate], chosen, checklist, verdict), None, ())
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class MeasuredRuns:
     """Runs on the same queries, measured and compared with the first; none is diagnosed yet."""

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from embedscope.output.page.contract import Numbers, Texts
+from embedscope.plain_files import MOST_PAGE_BYTES, parse_json
 
 _DTYPES = {"uint8": "<u1", "int32": "<i4", "float32": "<f4"}
 _WORTH_DEFLATING = 0.9  # of the plain size; a reader should not inflate for nothing
@@ -45,6 +46,19 @@ def text_column(texts: Iterable[str]) -> Texts:
     # Within JSON, \udc80 as written by backslashreplace is the escape of that very code unit.
     plain = json.dumps(listed, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
     return {"n": len(listed), "data": _base64(zlib.compress(plain, 6))}
+
+
+def texts_of_column(column: Any) -> list[str]:
+    """The texts of a `text_column`; raises ValueError, LookupError or TypeError where it is none."""
+    inflater = zlib.decompressobj()
+    try:
+        plain = inflater.decompress(base64.b64decode(column["data"], validate=True), MOST_PAGE_BYTES)
+    except zlib.error as error:
+        raise ValueError(f"a column of texts is damaged ({error})") from error
+    texts = parse_json(plain.decode("utf-8"))
+    if not inflater.eof or not all(isinstance(text, str) for text in texts):
+        raise ValueError("a column of texts is damaged, or larger than a page")
+    return list(texts)
 
 
 def _base64(content: bytes) -> str:
