@@ -96,7 +96,7 @@ function Paths({ rows }: { rows: PathRow[] }) {
         value={metric}
         onChange={setMetric}
       />
-      <Table className="metrics paths" columns={pathColumns(rows, metric)} rows={rows} />
+      <Table className="metrics sets is-compared" columns={pathColumns(rows, metric)} rows={rows} />
       {reasons.map((reason) => (
         <p key={reason} class="note">
           – not measured: {shorten(reason, 200)}
@@ -211,9 +211,9 @@ function Changes({ report }: { report: MigrationReport }) {
 function Moved({ title, rows }: { title: string; rows: MovedQuery[] }) {
   if (rows.length === 0) return null;
   const columns: Column<MovedQuery>[] = [
-    { id: `${title} queries, the farthest first`, scope: 'row', cell: ({ text }) => <Name text={text} length={160} /> },
-    numbers('Rank under OLD', ({ old_rank }) => rank(old_rank ?? Number.NaN)),
-    numbers('Rank under NEW', ({ new_rank }) => rank(new_rank ?? Number.NaN)),
+    numbers('OLD rank', ({ old_rank }) => rank(old_rank ?? Number.NaN)),
+    numbers('NEW rank', ({ new_rank }) => rank(new_rank ?? Number.NaN)),
+    { id: `${title} at rank 1, the farthest first`, cell: ({ text }) => <Name text={text} length={110} /> },
   ];
-  return <Table className="types" columns={columns} rows={rows} />;
+  return <Table className="moved-queries" columns={columns} rows={rows} />;
 }

@@ -17,7 +17,7 @@ def migration_payload(found: Migration, report: dict[str, Any]) -> MigrationPayl
         "page_version": PAGE_VERSION,
         "report": report,
         "paths": [_words(path) for path in found.paths],
-        "cost": list(cost_words(found.cost).values()),
+        "cost": [f"{name}: {words}" for name, words in cost_words(found.cost).items()],
     }
 
 
