@@ -96,7 +96,7 @@ function Paths({ rows }: { rows: PathRow[] }) {
         value={metric}
         onChange={setMetric}
       />
-      <Table className="metrics sets is-compared" columns={pathColumns(rows, metric)} rows={rows} />
+      <Table className="metrics sets is-compared paths" columns={pathColumns(rows, metric)} rows={rows} />
       {reasons.map((reason) => (
         <p key={reason} class="note">
           – not measured: {shorten(reason, 200)}
