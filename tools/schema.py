@@ -17,7 +17,15 @@ from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_or
 
 import numpy as np
 
-from embedscope.output.page.contract import LiveAnswer, LiveMoved, LivePayload, LiveWords, MigrationPayload, Payload, SetsPayload
+from embedscope.output.page.contract import (
+    LiveAnswer,
+    LiveMoved,
+    LivePayload,
+    LiveWords,
+    MigrationPayload,
+    Payload,
+    SetsPayload,
+)
 from embedscope.result import Migration, Result, SeveralSets, Timeline
 from embedscope.result.codec import form_of
 from embedscope.result.report import MOVED, Frame

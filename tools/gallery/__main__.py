@@ -1,4 +1,4 @@
-"""Draw the reports that docs/gallery.md shows, each by embedscope itself, and check that each says what it is shown for.
+"""Draw the reports of docs/gallery.md, each by embedscope itself, and check that each says what it is shown for.
 
     python -m tools.gallery --output site/gallery
     python -m tools.gallery --output site/gallery --only undecided

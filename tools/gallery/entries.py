@@ -114,7 +114,7 @@ def undecided(work: Workshop, output: Path) -> None:
 
 def training(work: Workshop, output: Path) -> None:
     checkpoints = [work.head / epoch_file(epoch) for epoch in EPOCHS]
-    run("compare", *checkpoints, "--data", work.data("valid"), "--explain", 0, "--output", output)
+    run("compare", *checkpoints, "--data", work.data("valid"), "--output", output)
 
 
 def migration(work: Workshop, output: Path) -> None:
@@ -137,12 +137,12 @@ class Entry:
 
 
 ENTRIES = {
-    "healthy": Entry(healthy, ("verdict: deploy", "is better than bm25", "by the checklist alone: deploy")),
+    "healthy": Entry(healthy, ("verdict: deploy", "better than bm25")),
     "collapsed": Entry(collapsed, ("verdict: retrain", "the space has collapsed")),
     "leaking-test-set": Entry(leaking_test_set, ("verdict: unfit", "stand in the training file")),
     "ignores-prices": Entry(ignores_prices, ("verdict: retrain", "type-ignored: price")),
     "undecided": Entry(undecided, ("verdict: undecided", "more independent queries would decide it")),
     "training": Entry(training, ("verdict: deploy", f"timeline: {len(EPOCHS)} checkpoints", "is better than")),
     "migration": Entry(migration, ("from the vectors of the OLD index",)),
-    "beir-folder": Entry(beir_folder, ("verdict: deploy", "is better than bm25", "judged: several a query")),
+    "beir-folder": Entry(beir_folder, ("verdict: deploy", "better than bm25", "judged: several a query")),
 }

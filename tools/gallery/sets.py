@@ -6,9 +6,8 @@ import json
 import pydoc
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
 from pydoc_data.topics import topics
+from typing import Any
 
 QUESTIONS = Path(__file__).with_name("questions.tsv")
 """Eighty questions, each with the sentence that answers it in other words."""
@@ -59,7 +58,7 @@ def write_help_topics(folder: Path) -> None:
 
 
 def _entries() -> list[tuple[str, str]]:
-    """Label and related names of each topic and keyword of ``help()``, each label once; other names for one left out."""
+    """Label and related names of each topic and keyword of ``help()``, each label once."""
     known = {**pydoc.Helper.keywords, **pydoc.Helper.topics}
     return list({entry[0]: entry for entry in known.values() if isinstance(entry, tuple)}.values())
 
