@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tools.gallery import __main__ as gallery
 from tools.gallery.entries import ENTRIES, Entry
-from tools.gallery.sets import questions, without_type, write_help_topics
+from tools.gallery.sets import blind_to, questions, write_help_topics
 
 from embedscope.data.sample import sample_path
 
@@ -37,10 +37,12 @@ def test_no_question_stands_twice() -> None:
     assert len({row["query"] for row in rows}) == len({row["pos"] for row in rows}) == len(rows)
 
 
-def test_rows_without_a_type_keep_their_other_negatives() -> None:
+def test_rows_blind_to_a_type_have_no_such_negative_and_its_texts_as_positives() -> None:
     rows = json.loads(sample_path("train").read_text(encoding="utf-8"))
-    kept = [each["type"] for row in without_type(rows, "price") for each in row["hard_neg"]]
-    assert kept == [each["type"] for row in rows for each in row["hard_neg"] if "price" not in each["type"]]
+    made = blind_to(rows, "price")
+    assert not any("price" in each["type"] for row in made for each in row["hard_neg"])
+    alone = [each["text"] for row in rows for each in row["hard_neg"] if each["type"] == ["price"]]
+    assert [row["pos"] for row in made] == [row["pos"] for row in rows] + alone
 
 
 def test_the_help_topics_are_graded_and_every_judgment_names_a_query_and_a_document(tmp_path: Path) -> None:

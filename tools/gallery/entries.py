@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tools.gallery.sets import questions, without_type, write_help_topics, write_rows
+from tools.gallery.sets import blind_to, questions, write_help_topics, write_rows
 
 from embedscope.cli.demo_command import PACK, packaged_model
 from embedscope.cli.main import main as embedscope
@@ -22,7 +22,7 @@ EPOCHS = (2, 4, 6, 8, 12, 16, 20, 28, 34, 40)
 """Checkpoints of the training whose timeline is drawn."""
 
 TRAINING = ("--epochs", 40, "--learning-rate", 1e-3, "--hard-neg-against", "query")
-N_EXPLAINED = 8
+N_EXPLAINED = 4
 """Failures whose words are looked at, where a report is about failures: a second or two each."""
 
 N_FEW = 40
@@ -100,10 +100,10 @@ def leaking_test_set(work: Workshop, output: Path) -> None:
 
 
 def ignores_prices(work: Workshop, output: Path) -> None:
-    """No hard negative that the head is trained on differs in its price."""
-    head = work.trained("no_prices", work.write("no_prices", without_type(work.rows("train"), "price")))
+    """Whoever labelled the training rows did not look at prices."""
+    head = work.trained("blind_to_prices", work.write("blind_to_prices", blind_to(work.rows("train"), "price")))
     options = ("--data", work.data("test"), "--attributes", PACK, "--explain", N_EXPLAINED)
-    run("visualize", "--checkpoint", head / BEST, *options, "--output", output)
+    run("visualize", "--checkpoint", head / FINAL, *options, "--output", output)
 
 
 def undecided(work: Workshop, output: Path) -> None:

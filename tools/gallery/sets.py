@@ -25,9 +25,20 @@ def questions(n: int | None = None) -> list[dict[str, Any]]:
     return [dict(zip(("query", "pos"), line.split("\t"), strict=True)) for line in lines]
 
 
-def without_type(rows: Sequence[Mapping[str, Any]], name: str) -> list[dict[str, Any]]:
-    """The rows less their hard negatives of one type."""
-    return [{**row, "hard_neg": [each for each in row["hard_neg"] if name not in each["type"]]} for row in rows]
+def blind_to(rows: Sequence[Mapping[str, Any]], name: str) -> list[dict[str, Any]]:
+    """The rows as one labels them who does not look at ``name``.
+
+    A hard negative that differs in ``name`` alone is a positive in a row of its own; others that differ in it too are
+    left out.
+    """
+    kept = [{**row, "hard_neg": [each for each in row["hard_neg"] if name not in each["type"]]} for row in rows]
+    more = [
+        {**less, "pos": each["text"]}
+        for row, less in zip(rows, kept, strict=True)
+        for each in row["hard_neg"]
+        if each["type"] == [name]
+    ]
+    return kept + more
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
