@@ -110,7 +110,7 @@ function pathColumns(rows: PathRow[], metric: string): Column<PathRow>[] {
   const domain = shareDomain(rows.flatMap(([, { metrics }]) => [metrics[metric]?.value, metrics[metric]?.high]));
   const levels = ['OLD', 'NEW'].flatMap((label, i): ScaleMark[] => {
     const value = rows[i]?.[1].metrics[metric]?.value ?? null;
-    return value === null ? [] : [{ value, label: `${label} alone`, kind: i === 0 ? 'base' : 'reference' }];
+    return value === null ? [] : [{ value, label, kind: i === 0 ? 'base' : 'reference' }];
   });
   const legend = levels.map(({ label, kind }) => (
     <>
