@@ -17,13 +17,26 @@ from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_or
 
 import numpy as np
 
-from embedscope.output.page.contract import LiveAnswer, LiveMoved, LivePayload, LiveWords, Payload, SetsPayload
-from embedscope.result import Result, SeveralSets, Timeline
+from embedscope.output.page.contract import (
+    LiveAnswer,
+    LiveMoved,
+    LivePayload,
+    LiveWords,
+    MigrationPayload,
+    Payload,
+    SetsPayload,
+)
+from embedscope.result import Migration, Result, SeveralSets, Timeline
 from embedscope.result.codec import form_of
 from embedscope.result.report import MOVED, Frame
 
 FILE = Path(__file__).resolve().parents[1] / "src/embedscope/output/page/schema.json"
-NAMES = {Result: "report", SeveralSets: "sets_report", Timeline: "timeline_report"}
+NAMES = {
+    Result: "report",
+    SeveralSets: "sets_report",
+    Migration: "migration_report",
+    Timeline: "timeline_report",
+}
 PLAIN = {str: "string", int: "integer", bool: "boolean", NoneType: "null"}
 NUMBER = {"type": ["number", "null"]}  # null where it is not finite
 
@@ -36,10 +49,10 @@ def schema() -> dict[str, Any]:
     _move(definitions)
     _of(Timeline, definitions)
     definitions["timeline_report"]["properties"]["maps"] = _of(dict[str, list[Frame]], definitions)
-    for more in (SetsPayload, LivePayload, LiveAnswer, LiveMoved, LiveWords):
+    for more in (SetsPayload, MigrationPayload, LivePayload, LiveAnswer, LiveMoved, LiveWords):
         _of(more, definitions)
     versions = {"schema_version": {"type": "integer"}, "embedscope_version": {"type": "string"}}
-    for report in (definitions["report"], definitions["sets_report"]):
+    for report in (definitions["report"], definitions["sets_report"], definitions["migration_report"]):
         report["properties"] = versions | report["properties"]
         report["required"] = [*versions, *report["required"]]
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Payload"}

@@ -15,7 +15,7 @@ from tests.support.tiny_model import write_tiny
 from embedscope.result import Migration
 from embedscope.result.codec import decode
 
-FILES = {"migration.json", "migration.md", "migration.png", "manifest.json"}
+FILES = {"migration.json", "migration.md", "migration.png", "report.html", "page.json", "manifest.json"}
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,18 @@ def test_every_path_is_printed_and_written(scene: Path, tmp_path: Path, capsys: 
     record = json.loads((tmp_path / "o" / "manifest.json").read_text(encoding="utf-8"))
     assert set(record["inputs"]) == {"old", "new", "data"}
     assert record["options"]["corpus"] == 10_000_000
+
+
+def test_report_draws_the_page_of_a_migration_again(
+    scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--data", scene / "data.json", "--draws", "100", "--dpi", "40", "--output", tmp_path / "o"]
+    assert run(capsys, "migrate", scene / "bad.npz", scene / "good.npz", *words).status == 0
+    page = (tmp_path / "o" / "report.html").read_text(encoding="utf-8")
+    assert "<title>Migration: bad.npz to good.npz · embedscope</title>" in page
+    (tmp_path / "o" / "report.html").unlink()
+    assert run(capsys, "report", tmp_path / "o").status == 0
+    assert (tmp_path / "o" / "report.html").read_text(encoding="utf-8") == page
 
 
 def test_json_is_the_only_thing_on_stdout(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ import type {
   LiveFacts,
   LivePayload,
   Metric,
+  MigrationPayload,
   Numbers as PackedNumbers,
   Texts as PackedTexts,
   Payload,
@@ -32,7 +33,12 @@ export type {
   LiveRelevant,
   LiveWords,
   Metric,
+  MigrationPath,
+  MigrationPayload,
+  MigrationReport,
   MinimalPairs,
+  MovedQuery,
+  PathWords,
   Report,
   Robustness,
   SetResult,
@@ -258,6 +264,15 @@ export function readSets(json: string): SetsReport | null {
   if (payload.kind !== 'embedscope-sets') return null;
   if (payload.page_version !== PAGE_VERSION) throw refused(payload.page_version);
   return payload.report;
+}
+
+/** The swap of models that a payload holds; null where it describes something else. */
+export function readMigration(json: string): MigrationPayload | null {
+  if (!json.slice(0, 200).includes('"embedscope-migration"')) return null;
+  const payload = JSON.parse(json) as Payload | MigrationPayload;
+  if (payload.kind !== 'embedscope-migration') return null;
+  if (payload.page_version !== PAGE_VERSION) throw refused(payload.page_version);
+  return payload;
 }
 
 /** What a server without a report says of itself; null where a payload describes a report. */

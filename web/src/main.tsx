@@ -1,12 +1,13 @@
 /** Opens the report that stands in the page. */
 import { render } from 'preact';
 import { connectParent } from './bridge';
-import { PayloadError, readLive, readPayload, readSets } from './contract';
+import { PayloadError, readLive, readMigration, readPayload, readSets } from './contract';
 import { createStore } from './state';
 import './style.css';
 import { App } from './views/app';
 import { takeToken } from './views/asking';
 import { LivePage } from './views/livepage';
+import { MigrationPage } from './views/migration';
 import { SetsPage } from './views/sets';
 
 /** Draws the report of a payload (JSON text) into an element. */
@@ -16,6 +17,12 @@ export async function mount(element: HTMLElement, json: string): Promise<void> {
     if (sets) {
       element.replaceChildren();
       render(<SetsPage report={sets} />, element);
+      return;
+    }
+    const migration = readMigration(json);
+    if (migration) {
+      element.replaceChildren();
+      render(<MigrationPage {...migration} />, element);
       return;
     }
     const live = readLive(json);

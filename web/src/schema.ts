@@ -1056,6 +1056,167 @@ export interface Macro {
   comparisons: Comparison[];
 }
 /**
+ * What the page of a swap of models draws: migration.json, and words for its paths and its cost.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "migration_payload".
+ */
+export interface MigrationPayload {
+  kind: 'embedscope-migration';
+  page_version: 1;
+  report: MigrationReport;
+  paths: PathWords[];
+  cost: string[];
+}
+/**
+ * OLD and NEW on the same queries and documents, by every path from one to the other. ``lost`` and ``gained`` hold the queries that moved farthest, ``n_lost`` and ``n_gained`` count all. ``advice`` is what to do, the first sentence first.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "migration_report".
+ */
+export interface MigrationReport {
+  schema_version: number;
+  embedscope_version: string;
+  data: DataFacts;
+  old: ModelFacts;
+  new: ModelFacts;
+  paths: MigrationPath[];
+  adapters: AdapterFit[];
+  turnover: Turnover;
+  n_lost: number;
+  n_gained: number;
+  lost: MovedQuery[];
+  gained: MovedQuery[];
+  chance: {
+    [k: string]: number | null;
+  };
+  cost: MigrationCost;
+  is_same: boolean;
+  advice: string[];
+  notes: string[];
+  seed: number;
+  n_draws: number;
+}
+/**
+ * One way to serve during or after a swap, measured on the same queries as all others. ``share`` is that of the documents whose NEW vectors are searched. ``from_old`` and ``from_new`` are this path minus OLD alone and minus NEW alone, paired; ``kept`` is ``(path - OLD) / (NEW - OLD)`` in MRR. ``draws`` holds the MRR of each random choice of documents, of which the metrics are the mean. ``n_texts`` documents are encoded by NEW before the path serves, ``n_bytes`` are those of the vectors searched, both for ``MigrationCost.n_documents`` documents. ``reason`` says why a path was not measured; its figures are then absent.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "migration_path".
+ */
+export interface MigrationPath {
+  kind:
+    | 'old'
+    | 'new'
+    | 'unadapted'
+    | 'orthogonal'
+    | 'affine'
+    | 'mixed, new queries'
+    | 'mixed, adapted queries'
+    | 'mixed, both queries'
+    | 'mixed, both queries, scaled'
+    | 'fused';
+  share: number | null;
+  metrics: {
+    [k: string]: Estimate;
+  };
+  from_old: Comparison[];
+  from_new: Comparison[];
+  kept: Estimate;
+  n_texts: number;
+  n_bytes: number;
+  query_encodings: number;
+  draws: (number | null)[];
+  reason: string | null;
+}
+/**
+ * A map from the NEW space to the OLD one, fitted on documents encoded by both, in two halves of them. ``cosine`` is the mean cosine of a document's OLD vector and its carried NEW vector, by the map fitted on the half that the document is not in; ``identified`` the share of documents to which no OLD vector of their half is nearer than their own. ``ridge`` is the larger penalty of the two halves, chosen by generalised cross-validation; None for the orthogonal map.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "adapter_fit".
+ */
+export interface AdapterFit {
+  kind:
+    | 'old'
+    | 'new'
+    | 'unadapted'
+    | 'orthogonal'
+    | 'affine'
+    | 'mixed, new queries'
+    | 'mixed, adapted queries'
+    | 'mixed, both queries'
+    | 'mixed, both queries, scaled'
+    | 'fused';
+  n_fitted: number;
+  n_queries: number;
+  cosine: Estimate;
+  identified: Estimate;
+  ridge: number | null;
+}
+/**
+ * How much of the first ``k`` documents of a query changes from OLD to NEW. ``changed`` is the share of the k that are others; ``rank_biased_overlap`` weighs the ranks too (Webber et al. 2010, extrapolated, p = 0.9); ``first_changed`` is the share of queries with another first document.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "turnover".
+ */
+export interface Turnover {
+  k: number;
+  changed: Estimate;
+  first_changed: Estimate;
+  rank_biased_overlap: Estimate;
+}
+/**
+ * A query that one model has right at rank 1 and the other has not; ranks of the first relevant document.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "moved_query".
+ */
+export interface MovedQuery {
+  text: string;
+  old_rank: number | null;
+  new_rank: number | null;
+}
+/**
+ * What the NEW index takes, for ``n_documents`` documents: those of the data set, or of ``--corpus``. ``texts_per_s`` is that of the NEW encoder on this machine and ``hours`` those of all documents; None where no rate is known, and ``rate_source`` says why, or where the rate is from. Bytes are those of float32 vectors.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "migration_cost".
+ */
+export interface MigrationCost {
+  n_documents: number;
+  texts_per_s: number | null;
+  hours: number | null;
+  rate_source: string;
+  old_bytes: number;
+  new_bytes: number;
+  head: HeadProduct | null;
+}
+/**
+ * The NEW index as a product of stored base vectors with the NEW head, where both models share the encoder. ``is_old_index_enough`` says whether the OLD index itself holds those base vectors: NEW vectors computed from it are the same within a cosine of 1e-6.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "head_product".
+ */
+export interface HeadProduct {
+  dim_in: number;
+  dim_out: number;
+  flops: number | null;
+  seconds: number | null;
+  base_bytes: number;
+  is_old_index_enough: boolean;
+}
+/**
+ * A path of a migration as every output words it: its name, and what it takes.
+ *
+ * This interface was referenced by `Payload`'s JSON-Schema
+ * via the `definition` "path_words".
+ */
+export interface PathWords {
+  name: string;
+  texts: string;
+  vectors: string;
+  encodings: string;
+}
+/**
  * What the page of a server without a report draws: the live view alone.
  *
  * This interface was referenced by `Payload`'s JSON-Schema

@@ -11,6 +11,9 @@ from embedscope.cli.ending import terminal_of, write_record
 from embedscope.cli.main import DONE
 from embedscope.migration import migrate
 from embedscope.output.markdown import migration_markdown
+from embedscope.output.page import html
+from embedscope.output.page.migration_payload import migration_payload
+from embedscope.output.page.payload import PAGE_FILE, to_json
 from embedscope.output.run_folder import MANIFEST, check_writable
 from embedscope.result import Migration
 from embedscope.result.codec import encode
@@ -23,14 +26,21 @@ def run(settings: Settings, chosen: MigrateSettings) -> int:
     started = time.perf_counter()
     terminal = terminal_of(settings)
     folder = settings.output.output
-    names = ("migration.json", "migration.md", f"migration.{settings.output.format}")
+    names = ("migration.json", "migration.md", f"migration.{settings.output.format}", "report.html", PAGE_FILE)
     if folder is not None:
         check_writable(folder, (*names, MANIFEST))
     found = migrate(settings, chosen, terminal)
     terminal.migration(found)
     report = migration_report(found)
     if folder is not None:
-        contents = (report, migration_markdown(found), _picture(found, settings.output))
+        page = migration_payload(found, report)
+        contents = (
+            report,
+            migration_markdown(found),
+            _picture(found, settings.output),
+            html.render(page, title=html.page_title(report)),
+            to_json(page),
+        )
         files = dict(zip(names, contents, strict=True))
         write_record(files, settings, chosen, terminal, started, old=chosen.old, new=chosen.new)
     terminal.step(f"Done in {time.perf_counter() - started:.1f} s")
@@ -39,9 +49,10 @@ def run(settings: Settings, chosen: MigrateSettings) -> int:
 
 
 def migration_report(found: Migration) -> dict[str, Any]:
-    """``migration.json``: the record, with the versions that every report carries."""
+    """``migration.json``: the record, with the versions and, under ``data``, the ``dim`` that every report carries."""
     versions = {"schema_version": SCHEMA_VERSION, "embedscope_version": __version__, "command": "migrate"}
-    return {**versions, **encode(found)}
+    table: dict[str, Any] = encode(found)
+    return {**versions, **table, "data": {**table["data"], "dim": found.new.dim}}
 
 
 def _picture(found: Migration, output: OutputSettings) -> bytes:

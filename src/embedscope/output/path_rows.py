@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from embedscope.result import Estimate, MigrationPath, PathKind
+from embedscope.result import Estimate, HeadProduct, MigrationCost, MigrationPath, PathKind
 from embedscope.result.formatting import ABSENT, difference, estimate, number, percent
-from embedscope.units import format_bytes, format_count
+from embedscope.units import format_bytes, format_count, format_seconds
 
 METRICS = ("MRR", "Success@1", "nDCG@10")
 
@@ -46,3 +46,23 @@ def cost_cells(path: MigrationPath) -> tuple[str, str, str]:
 def metric_cells(path: MigrationPath) -> list[str]:
     """MRR with its interval, and the other metrics."""
     return [estimate(metric_of(path, METRICS[0])), *(number(metric_of(path, name).value) for name in METRICS[1:])]
+
+
+def cost_words(cost: MigrationCost) -> dict[str, str]:
+    """How long the NEW encoder takes for all documents, and the product that gives the NEW index where there is one."""
+    words = {"encoding all": _encoding_words(cost)}
+    return words if cost.head is None else {**words, "or a product": _product_words(cost.head)}
+
+
+def _encoding_words(cost: MigrationCost) -> str:
+    if cost.hours is None or cost.texts_per_s is None:
+        return f"no rate is known ({cost.rate_source})"
+    return f"{format_seconds(3600 * cost.hours)} at {number(cost.texts_per_s, 1)} texts/s ({cost.rate_source})"
+
+
+def _product_words(head: HeadProduct) -> str:
+    stored = "which the OLD index holds" if head.is_old_index_enough else f"{format_bytes(head.base_bytes)} if stored"
+    return (
+        f"OLD and NEW share the encoder: base vectors of {head.dim_in:,} numbers ({stored}) times the NEW head, to "
+        f"{head.dim_out:,}: {head.flops / 1e9:,.3g} GFLOP, {format_seconds(head.seconds)}, no text encoded"
+    )

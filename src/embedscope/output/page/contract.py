@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-from embedscope.result import BestOfMany, Comparison, Estimate, LevelShift, Metric, Result, SeveralSets, TypeChange
+from embedscope.result import (
+    BestOfMany,
+    Comparison,
+    Estimate,
+    LevelShift,
+    Metric,
+    Migration,
+    Result,
+    SeveralSets,
+    TypeChange,
+)
 
 Table = dict[str, Any]
 Finite = Annotated[float, "finite"]
@@ -354,3 +364,22 @@ class SetsPayload(TypedDict):
     kind: Literal["embedscope-sets"]
     page_version: Literal[1]
     report: Annotated[Table, SeveralSets]
+
+
+class PathWords(TypedDict):
+    """A path of a migration as every output words it: its name, and what it takes."""
+
+    name: str
+    texts: str
+    vectors: str
+    encodings: str
+
+
+class MigrationPayload(TypedDict):
+    """What the page of a swap of models draws: migration.json, and words for its paths and its cost."""
+
+    kind: Literal["embedscope-migration"]
+    page_version: Literal[1]
+    report: Annotated[Table, Migration]
+    paths: list[PathWords]
+    cost: list[str]

@@ -21,6 +21,13 @@ from embedscope.plain_files import MOST_PAGE_BYTES, parse_json, read_json
 from embedscope.publishing import require_complete
 from embedscope.result.conformance import first_fault
 
+_KINDS = {
+    "embedscope-page": None,
+    "embedscope-sets": "sets_payload",
+    "embedscope-migration": "migration_payload",
+}
+"""Kinds of payload, each with its definition in the schema; None for the schema itself."""
+
 _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 _PAGE = """\
@@ -52,7 +59,7 @@ def render(payload: Mapping[str, Any], *, title: str, is_served: bool = False) -
     Parameters
     ----------
     payload : mapping
-        What :func:`embedscope.output.page.payload.page_payload` or `sets_payload` returns.
+        What :func:`embedscope.output.page.payload.page_payload`, `sets_payload` or `migration_payload` returns.
     title : str
         Of the browser's tab; any text.
     is_served : bool
@@ -70,10 +77,9 @@ def render(payload: Mapping[str, Any], *, title: str, is_served: bool = False) -
     """
     script, style = _bundled("embedscope.js"), _bundled("embedscope.css")
     report = payload.get("report", {})
-    verdict = report.get("verdict", {})
     summary = (
-        f"Verdict: {verdict.get('outcome', 'unknown')}. {verdict.get('headline', '')} "
-        "This page draws itself with JavaScript, which is switched off; the numbers stand in report.json."
+        f"{_said_first(report)} This page draws itself with JavaScript, which is switched off; the numbers stand in "
+        f"{'migration.json' if 'advice' in report else 'report.json'}."
     )
     return _PAGE.format(
         policy=content_security_policy(script, style, is_served=is_served),
@@ -84,6 +90,14 @@ def render(payload: Mapping[str, Any], *, title: str, is_served: bool = False) -
         payload=as_data_block(payload),
         script=script,
     )
+
+
+def _said_first(report: Mapping[str, Any]) -> str:
+    """The verdict of a report, or what to do about a swap of models."""
+    if "advice" in report:
+        return str(report["advice"][0])
+    verdict = report.get("verdict", {})
+    return f"Verdict: {verdict.get('outcome', 'unknown')}. {verdict.get('headline', '')}"
 
 
 def render_run_folder(folder: str | Path) -> str:
@@ -107,11 +121,18 @@ def read_page(folder: str | Path) -> dict[str, Any]:
 
 
 def page_title(report: Mapping[str, Any]) -> str:
-    """The title of the page of a report: the verdict and the name of the checkpoint."""
+    """The title of the page of a report: the verdict and the name of the checkpoint, or both models of a swap."""
+    if "advice" in report:
+        old, new = (_last_part(report[role]["checkpoint"]) for role in ("old", "new"))
+        return f"Migration: {old} to {new} · embedscope"
     word = str(report.get("verdict", {}).get("outcome", "report"))
     checkpoint = str(report.get("checkpoint") or report.get("model", {}).get("checkpoint", ""))  # several sets, or one
-    name = checkpoint.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    name = _last_part(checkpoint)
     return f"{word.capitalize()}: {name} · embedscope" if name else f"{word.capitalize()} · embedscope"
+
+
+def _last_part(path: str) -> str:
+    return path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
 
 
 def as_data_block(payload: Mapping[str, Any]) -> str:
@@ -167,7 +188,7 @@ def _read_payload(path: Path) -> dict[str, Any]:
         raise DataFormatError(
             f"{path} is not JSON ({error}), so the run was cut short or the file was changed. Run visualize again."
         ) from error
-    if not isinstance(payload, dict) or payload.get("kind") not in ("embedscope-page", "embedscope-sets"):
+    if not isinstance(payload, dict) or payload.get("kind") not in _KINDS:
         raise DataFormatError(
             f'{path} is not the payload of a page: "kind" must be "embedscope-page". Give the output folder of '
             "'embedscope visualize'."
@@ -179,8 +200,9 @@ def _read_payload(path: Path) -> dict[str, Any]:
             "embedscope that wrote it, or run visualize again."
         )
     schema = parse_json(files("embedscope.output.page").joinpath("schema.json").read_text("utf-8"))
-    if payload["kind"] == "embedscope-sets":
-        schema = {**schema["$defs"]["sets_payload"], "$defs": schema["$defs"]}
+    definition = _KINDS[payload["kind"]]
+    if definition is not None:
+        schema = {**schema["$defs"][definition], "$defs": schema["$defs"]}
     fault = first_fault(payload, schema)
     if fault is not None:
         raise DataFormatError(f"{path} is not the payload of a page: {fault}. Run visualize again.")

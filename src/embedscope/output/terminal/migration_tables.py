@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from embedscope.output.path_rows import METRICS, change_of, cost_cells, metric_of, path_name
+from embedscope.output.path_rows import METRICS, change_of, cost_cells, cost_words, metric_of, path_name
 from embedscope.output.terminal.hanging import Columns, Hanging, fits, heading, number_table, shorten
-from embedscope.result import AdapterFit, HeadProduct, Migration, MigrationCost, MigrationPath, MovedQuery
+from embedscope.result import AdapterFit, Migration, MigrationPath, MovedQuery
 from embedscope.result.formatting import ABSENT, estimate, number, percent_estimate, queries_of
-from embedscope.units import format_bytes, format_count, format_seconds
+from embedscope.units import format_count
 
 _N_TEXTS = 5
 
@@ -58,25 +58,8 @@ def _print_costs(found: Migration, results: Console) -> None:
     cells = zip(*map(cost_cells, shown), strict=True)
     columns = dict(zip(("texts to encode", "vectors", "encodings a query"), map(list, cells), strict=True))
     results.print(number_table([path_name(path) for path in shown], columns, header="path"))
-    results.print(Hanging("  encoding all: ", encoding_words(cost)))
-    if cost.head is not None:
-        results.print(Hanging("  or a product: ", product_words(cost.head)))
-
-
-def encoding_words(cost: MigrationCost) -> str:
-    """How long the NEW encoder takes for all documents."""
-    if cost.hours is None or cost.texts_per_s is None:
-        return f"no rate is known ({cost.rate_source})"
-    return f"{format_seconds(3600 * cost.hours)} at {number(cost.texts_per_s, 1)} texts/s ({cost.rate_source})"
-
-
-def product_words(head: HeadProduct) -> str:
-    """What the NEW index takes where base vectors are stored."""
-    stored = "which the OLD index holds" if head.is_old_index_enough else f"{format_bytes(head.base_bytes)} if stored"
-    return (
-        f"OLD and NEW share the encoder: base vectors of {head.dim_in:,} numbers ({stored}) times the NEW head, to "
-        f"{head.dim_out:,}: {head.flops / 1e9:,.3g} GFLOP, {format_seconds(head.seconds)}, no text encoded"
-    )
+    for name, text in cost_words(cost).items():
+        results.print(Hanging(f"  {name}: ", text))
 
 
 def _fit_words(fit: AdapterFit) -> str:

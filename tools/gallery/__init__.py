@@ -1,0 +1,1 @@
+"""Draws the reports of docs/gallery.md; `python -m tools.gallery --output FOLDER`."""
