@@ -85,11 +85,12 @@ def test_every_command_and_every_python_block_of_a_page_runs(
     page: Path, at_desk: Path, endpoint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     failed = []
+    names: dict[str, object] = {"__name__": "docs"}  # the Python of a page goes on where it stopped
     for left in at_desk.glob("checkpoints/bgem3_projection_*"):
         left.unlink()  # a page is read by itself: the training of another page is not in the reader's folder
     for block in blocks("bash", "console", "python", "yaml"):
         if block.page == page and block.language == "python":
-            exec(compile(block.text, str(block), "exec"), {"__name__": "docs"})  # noqa: S102 - that is the test
+            exec(compile(block.text, str(block), "exec"), names)  # noqa: S102 - that is the test
         elif block.page == page:
             failed += [failure for command in commands(block) if (failure := run_command(command, capsys, endpoint))]
     plt.close("all")

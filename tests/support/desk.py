@@ -6,6 +6,11 @@
 ``models/bge-m3``                     a tiny XLM-R of width 1024, also under the hub name BAAI/bge-m3
 ``data/{train,valid,test}.json``      the first rows of the sample data
 ``data/beir``                         a BEIR folder
+``data/finetune.jsonl``               training rows of FlagEmbedding
+``predictions/{old,new}``             what mteb returned for ``data/beir``, a file of the name of a task
+``tuned``                             the tiny XLM-R as sentence-transformers writes it, also under the hub name
+                                      sentence-transformers/all-MiniLM-L6-v2
+``finetuned``                         the same as FlagEmbedding writes it, with its three heads
 ``vectors.npz``                       vectors for ``data/test.json``
 ``my.toml``                           the criteria that docs/ci.md shows
 ``production``                        the folder of an old run
@@ -98,8 +103,10 @@ def write_desk(folder: Path) -> None:
         (folder / "data").mkdir(exist_ok=True)
         (folder / "data" / f"{split}.json").write_text(json.dumps(rows), encoding="utf-8")
     _write_beir(folder / "data" / "beir", json.loads((folder / "data" / "test.json").read_text(encoding="utf-8")))
+    _write_finetuning_rows(folder / "data" / "finetune.jsonl", folder / "data" / "train.json")
+    _write_predictions(folder / "predictions", folder / "data" / "beir")
     write_vectors(folder / "vectors.npz", folder / "data" / "test.json", 0.8)
-    criteria = next(block for block in blocks("toml") if block.page.name == "ci.md")
+    criteria = next(block for block in blocks("toml") if block.page == ROOT / "docs" / "ci.md")
     (folder / "my.toml").write_text(criteria.text, encoding="utf-8")
     _write_models(folder)
     words = ["evaluate", "--embeddings", "vectors.npz", "--data", "data/test.json", "--output", "production", "--quiet"]
@@ -118,6 +125,26 @@ def _write_beir(folder: Path, rows: list[dict[str, Any]]) -> None:
     (folder / "qrels" / "test.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *judged]), encoding="utf-8")
 
 
+def _write_finetuning_rows(path: Path, data: Path) -> None:
+    rows = json.loads(data.read_text(encoding="utf-8"))
+    lines = [{"query": row["query"], "pos": [row["pos"]], "neg": [n["text"] for n in row["hard_neg"]]} for row in rows]
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+
+
+def _write_predictions(folder: Path, beir: Path) -> None:
+    """Rankings of the documents of a BEIR folder: the newer model puts the right one first more often."""
+    lines = (beir / "qrels" / "test.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    judged = [line.split("\t") for line in lines]
+    for name, n_right in (("old", 20), ("new", 40)):
+        found = {
+            query: {document: 0.9 if i < n_right else 0.4, judged[i - 7][1]: 0.5}
+            for i, (query, document, _) in enumerate(judged)
+        }
+        (folder / name).mkdir(parents=True)
+        content = {"mteb_model_meta": {"model_name": name, "revision": "0"}, "default": {"test": found}}
+        (folder / name / "SciFact_predictions.json").write_text(json.dumps(content), encoding="utf-8")
+
+
 def _write_models(folder: Path) -> None:
     import torch
 
@@ -125,13 +152,13 @@ def _write_models(folder: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         _write_tiny_base(base, (folder / "data" / "test.json").read_text(encoding="utf-8"))
-    snapshot = folder / "hub" / "models--BAAI--bge-m3" / "snapshots" / "0"
-    shutil.copytree(base, snapshot)
-    (snapshot.parents[1] / "refs").mkdir()
-    (snapshot.parents[1] / "refs" / "main").write_text("0")
+    write_pooled(base, folder / "tuned")
+    cache_in_hub(base, folder / "hub", "BAAI/bge-m3")
+    cache_in_hub(folder / "tuned", folder / "hub", "sentence-transformers/all-MiniLM-L6-v2")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         write_heads(base, 1024)
+        shutil.copytree(base, folder / "finetuned")
         write_splade(folder / "models" / "splade")
         write_cross(folder / "models" / "reranker")
     (folder / "checkpoints").mkdir()
@@ -139,6 +166,28 @@ def _write_models(folder: Path) -> None:
         weight = torch.randn(128, 1024, generator=torch.Generator().manual_seed(seed)) / 32
         state = {"model_state_dict": {"head.linear.weight": weight}, "epoch": seed, "val_loss": 1 / seed}
         torch.save(state, folder / "checkpoints" / f"{name}.pt")
+
+
+def write_pooled(base: Path, folder: Path) -> None:
+    """The folder of a transformer as sentence-transformers writes it, with pooling by the mean."""
+    shutil.copytree(base, folder)
+    kinds = {"": "Transformer", "1_Pooling": "Pooling"}
+    modules = [
+        {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for i, (path, kind) in enumerate(kinds.items())
+    ]
+    (folder / "modules.json").write_text(json.dumps(modules), encoding="utf-8")
+    (folder / "1_Pooling").mkdir()
+    pooling = {"word_embedding_dimension": 1024, "pooling_mode_mean_tokens": True}
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling), encoding="utf-8")
+
+
+def cache_in_hub(model: Path, hub: Path, name: str) -> None:
+    """A copy of the folder of a model in a cache of the hub, as if it had been fetched by this name."""
+    folder = hub / f"models--{name.replace('/', '--')}"
+    shutil.copytree(model, folder / "snapshots" / "0")
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text("0")
 
 
 def _write_tiny_base(folder: Path, text: str) -> None:
