@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.support.desk import BLOCK, ROOT, Block, commands
+from tests.support.desk import BLOCK, ROOT, Block, cache_in_hub, commands
 
 from embedscope.cli.demo_command import packaged_model
 
@@ -32,15 +32,6 @@ WIDTH = 100
 
 Run = Callable[[str, str], str]
 """What a block of this language and text prints."""
-
-
-def link_base(hub: Path) -> None:
-    """The packaged all-MiniLM-L6-v2 in a cache of the hub, under the name that the pages use."""
-    folder = hub / f"models--{BASE.replace('/', '--')}"
-    (folder / "snapshots").mkdir(parents=True)
-    (folder / "refs").mkdir()
-    (folder / "refs" / "main").write_text("0", encoding="utf-8")
-    (folder / "snapshots" / "0").symlink_to(packaged_model())
 
 
 def renewed(shown: str, printed: str) -> str:
@@ -86,10 +77,13 @@ def renewed_page(page: str, run: Run) -> Iterator[str]:
 
 def run_in(folder: Path) -> Run:
     """Runs blocks in ``folder``, by the Python that runs this; what a command prints says how it ended."""
-    link_base(folder / "hub")
+    cache_in_hub(Path(packaged_model()), folder / "hub", BASE)
     environment = os.environ | {
-        "COLUMNS": str(WIDTH), "HF_HUB_CACHE": str(folder / "hub"), "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT / "src"),
-    }  # fmt: skip
+        "COLUMNS": str(WIDTH),
+        "HF_HUB_CACHE": str(folder / "hub"),
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONPATH": str(ROOT / "src"),
+    }
 
     def run(language: str, text: str) -> str:
         own = commands(Block(PAGE, language, text)) if language == "bash" else [text]
