@@ -28,6 +28,7 @@ NOT_RUN = {
     "make bundle": "needs Node; make test rebuilds the bundle where Node is found",
     "pip install '.[models]'": "installs",
     "pip install '.[ray]'": "installs",
+    "pip install 'embedscope[models]'": "installs",
     "embedscope evaluate --embeddings shards/ --engine ray": "a test of its own runs it (tests/scale)",
     "embedscope evaluate --data hub:mteb/scifact --split test --checkpoint checkpoints/best.pt": "needs the network",
     "embedscope serve visualizations/": "serves until it is ended; tests/serve starts and ends it",
