@@ -86,8 +86,10 @@ def run_in(folder: Path) -> Run:
     }
 
     def run(language: str, text: str) -> str:
-        own = commands(Block(PAGE, language, text)) if language == "bash" else [text]
-        return "".join(printed_by(language, command) for command in own)
+        if language == "python":
+            return printed_by(language, text)
+        shown = commands(Block(PAGE, language, text))
+        return "".join(printed_by(language, command) for command in shown if command.startswith("embedscope "))
 
     def printed_by(language: str, command: str) -> str:
         words = ["-c", command] if language == "python" else ["-m", *shlex.split(command)]
