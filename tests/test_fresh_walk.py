@@ -58,3 +58,27 @@ def test_every_page_that_is_walked_is_there_and_the_one_that_installs_comes_firs
     assert names[0] == "README.md"
     assert names[-1] == "tutorial.md"
     assert "install.md" not in names[2:]
+
+
+def test_a_page_is_walked_in_its_order_installs_first_and_its_python_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "```bash\nembedscope audit a\npip install b\n```\n```python\nx = 1\n```\nand\n```python\nx + 1\n```\n"
+        "```text\nno command\n```\n```bash\nmake test\n```\n"
+    )
+    monkeypatch.setattr(fresh_walk, "ROOT", tmp_path)
+    newcomer = object.__new__(fresh_walk.Newcomer)
+    newcomer.environment = {"PATH": str(tmp_path)}
+    (tmp_path / "embedscope").touch(mode=0o755)
+    ran: list[str] = []
+
+    def step(page: str, command: str, allowed: set[int], *, is_python: bool = False) -> Step:
+        ran.append(command)
+        return Step(page, command, 0)
+
+    monkeypatch.setattr(newcomer, "step", step)
+    steps = list(newcomer.walk(page))
+    assert ran == ["pip install b", "embedscope audit a", "x = 1\n\nx + 1\n"]
+    assert [step.status for step in steps] == [0, 0, 0, None]

@@ -20,9 +20,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, groupby
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -112,18 +112,20 @@ class Newcomer:
         for command in installs:
             yield self.step(name, command, {0})
         printed = ""
-        for block in found:
-            if block.language == "python":
-                done = [self.step(name, block.text, {0}, is_python=True)]
-            elif block in shell:
-                others = [command for command in commands(block) if command not in installs]
-                done = [self._run_or_leave(name, command, block) for command in others]
-            elif block.language == "text" and page == PAGE:
-                done, printed = list(_compared(name, block.text, printed)), ""
+        done: Iterable[Step]
+        for language, run in groupby(found, key=lambda block: block.language):
+            if language == "python":  # the Python of a page goes on where it stopped
+                done = [self.step(name, "\n".join(block.text for block in run), {0}, is_python=True)]
+            elif language in ("bash", "console"):
+                others = [(command, block) for block in run for command in commands(block) if command not in installs]
+                done = (self._run_or_leave(name, command, block) for command, block in others)
+            elif language == "text" and page == PAGE:
+                done, printed = [_compared(name, block.text, printed) for block in run], ""
             else:
                 continue
-            yield from done
-            printed += "".join(step.printed for step in done)
+            for step in done:
+                printed += step.printed
+                yield step
 
     def _run_or_leave(self, page: str, command: str, block: Block) -> Step:
         reasons = [reason for start, reason in LEFT_OUT.items() if command.startswith(start)]
@@ -145,15 +147,14 @@ def allowed_statuses(command: str, block: Block) -> set[int]:
     return {0, 1, 3} if "--gate" in words else {0, 3} if words[:2] == ["embedscope", "parity"] else {0}
 
 
-def _compared(page: str, shown: str, printed: str) -> Iterator[Step]:
+def _compared(page: str, shown: str, printed: str) -> Step:
     """A fault where lines that are shown are not printed; other numbers are none, and are said."""
     try:
         new = renewed(shown, printed)
     except LookupError as error:
-        yield Step(page, "(what is shown)", 1, fault=str(error))
-    else:
-        others = sum(a != b for a, b in zip(shown.splitlines(), new.splitlines(), strict=True))
-        yield Step(page, f"(what is shown: {others} lines with other numbers)", 0)
+        return Step(page, "(what is shown)", 1, fault=str(error))
+    others = sum(a != b for a, b in zip(shown.splitlines(), new.splitlines(), strict=True))
+    return Step(page, f"(what is shown: {others} lines with other numbers)", 0)
 
 
 def _copy_checkout(folder: Path) -> None:
