@@ -1,55 +1,25 @@
 """The documentation is run: every command and every piece of Python in it, its table of options, its links.
 
-Commands run in a folder of small files that go by the names the documentation uses:
-
-====================================  ================================================================
-``checkpoints/epoch{1,2,3}.pt``,      heads (128, 1024), as the original project saves them
-``checkpoints/best.pt``
-``models/bge-m3``                     a tiny XLM-R of width 1024, also under the hub name BAAI/bge-m3
-``data/{train,valid,test}.json``      the first rows of the sample data
-``data/beir``                         a BEIR folder
-``vectors.npz``                       vectors for ``data/test.json``
-``my.toml``                           the criteria that docs/ci.md shows
-``production``                        the folder of an old run
-``http://127.0.0.1:8000/v1``          an endpoint, at another port
-====================================  ================================================================
+Commands run in a folder of small files that go by the names the documentation uses (`tests/support/desk.py`).
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import re
 import shlex
-import shutil
-import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import matplotlib.pyplot as plt
 import pytest
+from tests.support.desk import BLOCK, ENDPOINT, PAGES, ROOT, Block, blocks, commands, write_desk
 from tests.support.loopback import Loopback, made_up, serving
-from tests.support.scene import write_vectors
-from tests.support.tiny_scorers import write_cross, write_heads, write_splade
 
+from embedscope.cli import demo_command
 from embedscope.cli import main as cli
-from embedscope.data.sample import sample_path
 from embedscope.decide.criteria import load_criteria
-
-ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted(
-    [
-        ROOT / "README.md",
-        ROOT / "CONTRIBUTING.md",
-        ROOT / "CHANGELOG.md",
-        *ROOT.glob("docs/**/*.md"),
-        *ROOT.glob("examples/*.md"),
-        *ROOT.glob("skills/**/*.md"),
-    ]
-)
 
 NOT_RUN = {
     "make demo": "installs; the test of the demo runs what it starts",
@@ -59,6 +29,7 @@ NOT_RUN = {
     "make bundle": "needs Node; make test rebuilds the bundle where Node is found",
     "pip install '.[models]'": "installs",
     "pip install '.[ray]'": "installs",
+    "pip install 'embedscope[models]'": "installs",
     "embedscope evaluate --embeddings shards/ --engine ray": "a test of its own runs it (tests/scale)",
     "embedscope evaluate --data hub:mteb/scifact --split test --checkpoint checkpoints/best.pt": "needs the network",
     "embedscope serve visualizations/": "serves until it is ended; tests/serve starts and ends it",
@@ -70,54 +41,10 @@ NOT_RUN = {
 }
 """Commands of the documentation that are not run here, and why."""
 
-ENDPOINT = "http://127.0.0.1:8000/v1"
-
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 DRAWN = re.compile(r"gallery/[a-z-]+\.html")
 """Pages that `python -m tools.gallery` draws into the site; tests/test_gallery.py holds their names."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block of a page."""
-
-    page: Path
-    language: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.page.name}: {self.text.strip().splitlines()[0][:60]}"
-
-
-def blocks(*languages: str) -> list[Block]:
-    """Every fenced block in one of the languages, page by page."""
-    return [
-        Block(page, match[1], match[2])
-        for page in PAGES
-        for match in BLOCK.finditer(page.read_text(encoding="utf-8"))
-        if match[1] in languages
-    ]
-
-
-def commands(block: Block) -> Iterator[str]:
-    """The commands of a block, continued lines joined; of a console block those after ``$``, of a workflow ours."""
-    if block.language == "yaml":
-        yaml = pytest.importorskip("yaml")
-        content = yaml.safe_load(block.text)
-        steps = [step for job in content.get("jobs", {}).values() for step in job["steps"]]
-        lines = [step.get("run", "") for step in steps]
-        lines += [line for job in content.values() if isinstance(job, dict) for line in job.get("script", [])]
-        scripts = (Block(block.page, "bash", line) for line in lines)
-        yield from (line for script in scripts for line in commands(script) if line.startswith("embedscope"))
-        return
-    for line in block.text.replace("\\\n", " ").splitlines():
-        if block.language == "console":
-            if line.startswith("$ "):
-                yield line.removeprefix("$ ")
-        elif line.strip():
-            yield line.strip()
 
 
 def runnable() -> list[tuple[Path, str]]:
@@ -126,83 +53,13 @@ def runnable() -> list[tuple[Path, str]]:
     return [(page, command) for page, command in shown if command not in NOT_RUN]
 
 
-# --- the files that the documentation speaks of -------------------------------------------------------------------
-
-
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with every file that the documentation speaks of."""
+    pytest.importorskip("torch")
     folder = tmp_path_factory.mktemp("desk")
-    for split, n in (("train", 40), ("valid", 36), ("test", 48)):
-        rows = json.loads(sample_path(split).read_text(encoding="utf-8"))[:n]
-        (folder / "data").mkdir(exist_ok=True)
-        (folder / "data" / f"{split}.json").write_text(json.dumps(rows), encoding="utf-8")
-    _write_beir(folder / "data" / "beir", json.loads((folder / "data" / "test.json").read_text(encoding="utf-8")))
-    write_vectors(folder / "vectors.npz", folder / "data" / "test.json", 0.8)
-    criteria = next(block for block in blocks("toml") if block.page.name == "ci.md")
-    (folder / "my.toml").write_text(criteria.text, encoding="utf-8")
-    _write_models(folder)
-    words = ["evaluate", "--embeddings", "vectors.npz", "--data", "data/test.json", "--output", "production", "--quiet"]
-    with contextlib.chdir(folder):
-        assert cli.main(words) == 0
+    write_desk(folder)
     return folder
-
-
-def _write_beir(folder: Path, rows: list[dict[str, Any]]) -> None:
-    (folder / "qrels").mkdir(parents=True)
-    documents = list(dict.fromkeys(row["pos"] for row in rows))
-    corpus = [json.dumps({"_id": f"d{i}", "title": "", "text": text}) for i, text in enumerate(documents)]
-    queries = [json.dumps({"_id": f"q{i}", "text": row["query"]}) for i, row in enumerate(rows)]
-    judged = [f"q{i}\td{documents.index(row['pos'])}\t1" for i, row in enumerate(rows)]
-    (folder / "corpus.jsonl").write_text("\n".join(corpus), encoding="utf-8")
-    (folder / "queries.jsonl").write_text("\n".join(queries), encoding="utf-8")
-    (folder / "qrels" / "test.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *judged]), encoding="utf-8")
-
-
-def _write_models(folder: Path) -> None:
-    torch = pytest.importorskip("torch")
-    base = folder / "models" / "bge-m3"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        _write_tiny_base(base, (folder / "data" / "test.json").read_text(encoding="utf-8"))
-    snapshot = folder / "hub" / "models--BAAI--bge-m3" / "snapshots" / "0"
-    shutil.copytree(base, snapshot)
-    (snapshot.parents[1] / "refs").mkdir()
-    (snapshot.parents[1] / "refs" / "main").write_text("0")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        write_heads(base, 1024)
-        write_splade(folder / "models" / "splade")
-        write_cross(folder / "models" / "reranker")
-    (folder / "checkpoints").mkdir()
-    for name, seed in (("epoch1", 1), ("epoch2", 2), ("epoch3", 3), ("best", 3)):
-        weight = torch.randn(128, 1024, generator=torch.Generator().manual_seed(seed)) / 32
-        state = {"model_state_dict": {"head.linear.weight": weight}, "epoch": seed, "val_loss": 1 / seed}
-        torch.save(state, folder / "checkpoints" / f"{name}.pt")
-
-
-def _write_tiny_base(folder: Path, text: str) -> None:
-    """A model of the shape of BGE-M3 that knows the words of ``text``."""
-    import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
-
-    special = ["<s>", "<pad>", "</s>", "<unk>"]
-    words = sorted(set(re.findall(r"\w+", json.dumps(json.loads(text), ensure_ascii=False))))
-    vocabulary = {word: number for number, word in enumerate([*special, *words])}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, "<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
-    )
-    named = dict(zip(("bos_token", "pad_token", "eos_token", "unk_token"), special, strict=True))
-    torch.manual_seed(0)
-    config = XLMRobertaConfig(
-        vocab_size=len(vocabulary), hidden_size=1024, num_hidden_layers=1, num_attention_heads=4, intermediate_size=32,
-        max_position_embeddings=130, type_vocab_size=1, pad_token_id=1,
-    )  # fmt: skip
-    XLMRobertaModel(config).eval().save_pretrained(folder)
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **named).save_pretrained(folder)
 
 
 @pytest.fixture
@@ -213,6 +70,7 @@ def at_desk(desk: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(desk)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(desk / "hub"))
     monkeypatch.setenv("EMBEDSCOPE_CACHE", str(desk / "cache"))
+    monkeypatch.setattr(demo_command, "sample_path", lambda split: desk / "data" / f"{split}.json")
     plt.switch_backend("agg")
     return desk
 
@@ -232,11 +90,12 @@ def test_every_command_and_every_python_block_of_a_page_runs(
     page: Path, at_desk: Path, endpoint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     failed = []
+    names: dict[str, object] = {"__name__": "docs"}  # the Python of a page goes on where it stopped
     for left in at_desk.glob("checkpoints/bgem3_projection_*"):
         left.unlink()  # a page is read by itself: the training of another page is not in the reader's folder
     for block in blocks("bash", "console", "python", "yaml"):
         if block.page == page and block.language == "python":
-            exec(compile(block.text, str(block), "exec"), {"__name__": "docs"})  # noqa: S102 - that is the test
+            exec(compile(block.text, str(block), "exec"), names)  # noqa: S102 - that is the test
         elif block.page == page:
             failed += [failure for command in commands(block) if (failure := run_command(command, capsys, endpoint))]
     plt.close("all")

@@ -816,6 +816,13 @@ class ReportSettings(Checked):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DemoSettings(Checked):
+    """How much of the demo is run."""
+
+    data_only: bool = option(False, "write the sample data into --output, and do nothing else")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServeSettings(Checked):
     """What is served, and to whom."""
 

@@ -96,3 +96,19 @@ def test_the_checkpoints_of_an_older_demo_are_replaced_and_those_of_another_trai
     (folder / "config.json").write_text(json.dumps(config | {"data": str(demo.sample_path("train"))}))
     demo._require_own(folder)
     demo._require_own(tmp_path / "absent")
+
+
+def test_the_sample_data_alone_are_written_without_the_model_and_replace_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(demo, "MODEL_PACKAGE", "a_package_that_is_not_there")
+    words = ["demo", "--data-only", "--output", str(tmp_path / "data")]
+    assert cli.main(words) == 0
+    assert cli.main(words) == 0  # what is there already is the same
+    for split in ("train", "valid", "test"):
+        assert (tmp_path / "data" / f"{split}.json").read_bytes() == sample_path(split).read_bytes()
+    (tmp_path / "data" / "valid.json").write_text("[]")
+    (tmp_path / "data" / "test.json").unlink()
+    assert cli.main(words) == 2
+    assert "valid.json is there and is not the sample data" in capsys.readouterr().err
+    assert not (tmp_path / "data" / "test.json").exists()

@@ -13,6 +13,7 @@ from embedscope.settings import (
     CompareSettings,
     CorpusSettings,
     DataSettings,
+    DemoSettings,
     EngineSettings,
     MapSettings,
     McpSettings,
@@ -336,6 +337,7 @@ COMMANDS = (
         "demo",
         "train, compare and visualize on sample data with a small packaged model",
         (
+            Group("demo", DemoSettings),
             Group("output", OutputSettings, ("output", *_PRINTED)),
             Group("model", ModelSettings, _CACHE),
             Group("judging", MeasureSettings, ("seed",)),

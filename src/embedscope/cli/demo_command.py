@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,12 @@ from typing import Any
 from embedscope.cli import ending, train_command, visualize_command
 from embedscope.comparison.comparing import compare
 from embedscope.comparison.runs_on_sets import encoding_once
-from embedscope.data.sample import sample_path
+from embedscope.data.sample import SPLITS, sample_path
 from embedscope.errors import OutputError, importing
 from embedscope.output.picture_process import PICTURES
 from embedscope.output.terminal import Terminal
-from embedscope.settings import Against, Settings, TrainSettings
+from embedscope.publishing import write_files
+from embedscope.settings import Against, DemoSettings, Settings, TrainSettings
 from embedscope.train.checkpoints import BEST, CONFIG, other_checkpoints
 from embedscope.train.fitting import CURVES
 
@@ -32,11 +35,14 @@ TRAINING: dict[str, Any] = {"epochs": 40, "learning_rate": 1e-3, "hard_neg_again
 """Options that fit 720 rows: the defaults, made for ten thousand, would stop after 60 steps."""
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings, demo: DemoSettings) -> int:
     """Train a head over the packaged all-MiniLM-L6-v2, hold it against its base, draw it; the exit status."""
     chosen = settings.output
     terminal = Terminal(quiet=chosen.quiet or chosen.json, breaks_silence=True)
     output = Path(str(chosen.output))
+    if demo.data_only:
+        _write_data(output, terminal)
+        return 0
     base, checkpoints = packaged_model(), output / "checkpoints"
     best = str(checkpoints / BEST)
     ending.require_writable(settings, PICTURES)
@@ -60,6 +66,16 @@ def run(settings: Settings) -> int:
         f"  embedscope visualize --checkpoint checkpoints/{BEST} --data YOUR_TEST.json"
     )
     return status
+
+
+def _write_data(folder: Path, terminal: Terminal) -> None:
+    """The sample data as ``train.json``, ``valid.json`` and ``test.json``; no file of other content is replaced."""
+    files = {folder / f"{split}.json": sample_path(split) for split in SPLITS}
+    for path, source in files.items():
+        if path.exists() and path.read_bytes() != source.read_bytes():
+            raise OutputError(f"{path} is there and is not the sample data. Choose another --output.")
+    write_files({path: partial(shutil.copyfile, source) for path, source in files.items()})
+    terminal.files(folder, [path.name for path in files])
 
 
 def _train(base: str, folder: Path, settings: Settings) -> None:

@@ -1,0 +1,121 @@
+"""Run docs/tutorial.md in a folder of its own, and renew the outputs that it shows.
+
+    python -m tools.tutorial             rewrite the page
+    python -m tools.tutorial --check     exit status 1 where it is stale
+
+A block of text shows lines of what the commands above it print, in their order; a line ``...`` stands for lines that
+are left out. The printed line of a shown one differs from it in its numbers and blanks at most. The base model is the
+small packaged one under its hub name (extras demo and models).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.support.desk import BLOCK, ROOT, Block, cache_in_hub, commands
+
+from embedscope.cli.demo_command import packaged_model
+
+PAGE = ROOT / "docs" / "tutorial.md"
+BASE = "sentence-transformers/all-MiniLM-L6-v2"
+LEFT_OUT = "..."
+WIDTH = 100
+"""Columns of the terminal that the page shows."""
+
+Run = Callable[[str, str], str]
+"""What a block of this language and text prints."""
+
+
+def renewed(shown: str, printed: str) -> str:
+    """The lines of ``shown`` as they stand in ``printed``.
+
+    Raises LookupError if a line is not there, after the one before it.
+    """
+    lines = [line.rstrip() for line in printed.splitlines()]
+    found, place = [], 0
+    for line in shown.splitlines():
+        if line.strip() in ("", LEFT_OUT):
+            found.append(line)
+            continue
+        after = range(place, len(lines))
+        equal = [i for i in after if lines[i] == line] or [i for i in after if skeleton(lines[i]) == skeleton(line)]
+        if not equal:
+            raise LookupError(f"'{line}' is not printed (after '{found[-1] if found else 'the start'}')")
+        found.append(lines[equal[0]])
+        place = equal[0] + 1
+    return "".join(f"{line}\n" for line in found)
+
+
+def skeleton(line: str) -> str:
+    """The line without its numbers and blanks."""
+    return re.sub(r"[-+]?\d[\d.,]*|\s+", "", line)
+
+
+def renewed_page(page: str, run: Run) -> Iterator[str]:
+    """The text of the page in pieces, every block of text renewed by what the blocks before it print."""
+    printed, end = "", 0
+    for match in BLOCK.finditer(page):
+        yield page[end : match.start()]
+        end = match.end()
+        language, text = match.groups()
+        if language == "text":
+            yield f"```text\n{renewed(text, printed)}```"
+            printed = ""
+        else:
+            printed += run(language, text)
+            yield match[0]
+    yield page[end:]
+
+
+def run_in(folder: Path) -> Run:
+    """Runs blocks in ``folder``, by the Python that runs this; what a command prints says how it ended."""
+    cache_in_hub(Path(packaged_model()), folder / "hub", BASE)
+    environment = os.environ | {
+        "COLUMNS": str(WIDTH),
+        "HF_HUB_CACHE": str(folder / "hub"),
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONPATH": str(ROOT / "src"),
+    }
+
+    def run(language: str, text: str) -> str:
+        if language == "python":
+            return printed_by(language, text)
+        shown = commands(Block(PAGE, language, text))
+        return "".join(printed_by(language, command) for command in shown if command.startswith("embedscope "))
+
+    def printed_by(language: str, command: str) -> str:
+        words = ["-c", command] if language == "python" else ["-m", *shlex.split(command)]
+        done = subprocess.run(
+            [sys.executable, *words], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, encoding="utf-8", check=False,
+        )  # fmt: skip
+        if done.returncode not in (0, 1, 3):
+            raise RuntimeError(f"{command}: exit status {done.returncode}\n{done.stdout}")
+        return done.stdout
+
+    return run
+
+
+def main() -> int:
+    """Renew the page, or say whether it is stale; the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 where the page is stale")
+    page = PAGE.read_text(encoding="utf-8")
+    is_check = parser.parse_args().check
+    with TemporaryDirectory() as folder:
+        new = "".join(renewed_page(page, run_in(Path(folder))))
+    if not is_check:
+        PAGE.write_text(new, encoding="utf-8")
+    return int(is_check and new != page)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
