@@ -15,9 +15,10 @@ from embedscope.result.codec import encode
 from embedscope.result.formatting import number, queries_in_words
 from embedscope.settings import Against, TrainSettings
 from embedscope.train.defaults import LEARNING_RATE, against_of, can_choose, epochs_for, rate_of
+from embedscope.train.head import initial_weight
 from embedscope.train.pairs import TrainingData
 from embedscope.train.selection import compared_metric
-from embedscope.train.trainer import epochs_of
+from embedscope.train.trainer import values_after_epochs
 from embedscope.train.validation import Validator
 
 TRIAL_STEPS = 120
@@ -36,11 +37,10 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One short run: what was tried, and the best epoch with its figure; None where the run left the numbers."""
+    """One short run: what was tried, and the figure of its best epoch; None where the run left the numbers."""
 
     learning_rate: float
     hard_neg_against: Against
-    epoch: int = 0
     value: float | None = None
 
 
@@ -84,9 +84,10 @@ def _words(against: Against) -> str:
 def chosen(data: TrainingData, settings: TrainSettings, validator: Validator | None, device: str) -> Choice | None:
     """Learning rate and hard negatives for ``settings`` that state one or neither; None where nothing is open.
 
-    One after the other, the learning rate first: each is what gives the best epoch of a short run, judged by the rank
-    metric that the best epoch is held against its base by. Of equals the first. Where fewer than 30 effectively
-    independent validation queries would choose, nothing is tried and the standard values are given.
+    One after the other, the learning rate first, from the standard value outwards: another takes its place where the
+    best epoch of a short run is better by more than one standard error, by the rank metric that the best head is held
+    against its base by. Where fewer than 30 effectively independent validation queries would choose, nothing is tried
+    and the standard values are given.
     """
     has_open_against = settings.hard_neg_against is None and len(data.negatives) > 0
     if settings.learning_rate is not None and not has_open_against:
@@ -114,32 +115,33 @@ class _Sweep:
         self._data, self._validator, self._device, self._standard = data, validator, device, standard
         self._settings = replace(settings, select=standard.metric, epochs=n_epochs)
         self._started = time.perf_counter()
+        self._weight = initial_weight(data, settings)
         self._trials: list[Trial] = []
         self._columns: list[Float64Array] = []
-
-    @property
-    def best(self) -> Candidate:
-        """The first of the best trials, or the standard where none gave a number."""
-        known = [trial for trial in self._trials if trial.value is not None]
-        if not known:
-            return Candidate(self._standard.learning_rate, self._standard.hard_neg_against)
-        trial = max(known, key=lambda trial: trial.value or 0.0)
-        return Candidate(trial.learning_rate, trial.hard_neg_against)
+        self._values: Float64Array | None = None  # of the best so far
+        self.best = Candidate(standard.learning_rate, standard.hard_neg_against)
 
     def try_each(self, candidates: Iterable[Candidate]) -> None:
-        """A short run of each."""
+        """A short run of each; what is surely better than the best so far takes its place."""
         for candidate in candidates:
             found = self._values_of(replace(self._settings, **candidate._asdict()))
-            means = [float(column.mean()) for column in found]
-            epoch = int(np.argmax(means)) if means else -1
-            self._trials.append(Trial(*candidate, epoch + 1, means[epoch] if means else None))
             self._columns += found
+            best = max(found, key=np.mean, default=None)
+            self._trials.append(Trial(*candidate, None if best is None else float(best.mean())))
+            if best is not None and self._is_better(best):
+                self.best, self._values = candidate, best
+
+    def _is_better(self, values: Float64Array) -> bool:
+        """By more than one standard error of the paired difference (the rule of Breiman et al. 1984)."""
+        if self._values is None:
+            return True
+        gain = values - self._values
+        return float(gain.mean()) > self._validator.error_of_mean(gain)
 
     def _values_of(self, settings: TrainSettings) -> list[Float64Array]:
         """The figure of each validation query after each epoch; none where the run left the range of numbers."""
-        states = epochs_of(self._data, settings, self._validator, self._device)
         try:
-            return [state.values for state in states if state.values is not None]
+            return list(values_after_epochs(self._data, settings, self._validator, self._device, weight=self._weight))
         except EmbedscopeError:
             return []
 

@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from embedscope.errors import EmbedscopeError, InvalidOptionError
 from embedscope.machine import require_torch
-from embedscope.protocols import Float64Array, ProgressCallback
+from embedscope.models.projectors import Projection
+from embedscope.protocols import Float32Array, Float64Array, ProgressCallback
 from embedscope.result import EpochRecord, TrainingRecord
 from embedscope.settings import Against, TrainSettings
 from embedscope.train.defaults import Limits, Mark, against_of, rate_of
@@ -143,14 +144,20 @@ def train_head(
     return state, record if note is None else replace(record, notes=(*record.notes, note))
 
 
-def epochs_of(data: TrainingData, settings: TrainSettings, validator: Validator, device: str) -> Iterator[Progress]:
-    """The state after each epoch of a run of ``settings.epochs``; raises as :func:`train_head`."""
+def values_after_epochs(
+    data: TrainingData, settings: TrainSettings, validator: Validator, device: str, *, weight: Float32Array
+) -> Iterator[Float64Array]:
+    """The figure ``settings.select`` of each validation query, (Q,), after each epoch of a run from ``weight``.
+
+    The run is the one that :func:`train_head` makes of the same ``settings.epochs``; nothing else is measured. Raises
+    as it does.
+    """
     with _one_thread():
-        run = _Trainer(data, settings, validator, None, device)
-        state = run.begin()
-        while state.epoch < run.limits.epochs:
-            state = run.epoch(state, None)
-            yield state
+        run = _Trainer(data, settings, validator, None, device, weight)
+        step = 0
+        for epoch in range(1, run.limits.epochs + 1):
+            step = run.pass_over(epoch, step, None).step
+            yield validator.values_of(run.projection(), settings.select)
 
 
 def training_record(
@@ -243,6 +250,15 @@ def rechosen(resume: Progress, select: str, *, has_validation: bool) -> tuple[Pr
     return replace(resume, best_epoch=chosen, best_head=heads[chosen]), None if chosen == best else note
 
 
+class _Pass(NamedTuple):
+    """What the steps of an epoch leave: the number of steps so far; their own mean loss, last rate and mean norm."""
+
+    step: int
+    loss: float
+    rate: float
+    norm: float
+
+
 class _Trainer:
     """The head, its optimiser and the data on the device."""
 
@@ -253,13 +269,14 @@ class _Trainer:
         validator: Validator | None,
         valid_data: TrainingData | None,
         device: str,
+        weight: Float32Array | None = None,
     ) -> None:
         import torch
 
         self._settings = settings
         self._validator = validator
         self.limits = Limits.of(settings, len(data), validator)
-        self._head = new_head(data, settings).to(device)
+        self._head = new_head(data, settings, weight).to(device)
         self._optimizer = torch.optim.AdamW(
             self._head.parameters(), lr=rate_of(settings), weight_decay=settings.weight_decay
         )
@@ -305,9 +322,20 @@ class _Trainer:
     def epoch(self, state: Progress, progress: ProgressCallback | None) -> Progress:
         """One epoch further."""
         started = time.perf_counter()
-        epoch, settings = state.epoch + 1, self._settings
+        epoch = state.epoch + 1
+        made = self.pass_over(epoch, state.step, progress)
+        record, values = self._record(epoch, made.loss, made.rate, made.norm, started)
+        return self._progress(epoch, made.step, [*state.records, record], values, best=state)
+
+    def projection(self) -> Projection:
+        """The head as it stands."""
+        return projection_of(self._head.state_dict())
+
+    def pass_over(self, epoch: int, step: int, progress: ProgressCallback | None) -> _Pass:
+        """The steps of ``epoch``, the first of which is ``step``."""
+        settings = self._settings
         order = epoch_order(len(self._train), epoch, settings)
-        total, norms, step, done = 0.0, 0.0, state.step, 0
+        total, norms, done = 0.0, 0.0, 0
         batches = self._train.batches.of(order)
         for batch in batches:
             rate = learning_rate(step, settings)
@@ -317,8 +345,7 @@ class _Trainer:
                 raise _not_finite(epoch, step, settings)
             if progress is not None:
                 progress((epoch - 1) * len(self._train) + done, self.limits.epochs * len(self._train))
-        record, values = self._record(epoch, total / len(self._train), rate, norms / len(batches), started)
-        return self._progress(epoch, step, [*state.records, record], values, best=state)
+        return _Pass(step, total / len(self._train), rate, norms / len(batches))
 
     def _step(self, batch: Batch, rate: float) -> tuple[float, float]:
         """One step of the optimiser; the sum of the losses and the norm of the gradient before clipping."""
@@ -340,7 +367,7 @@ class _Trainer:
     ) -> tuple[EpochRecord, Float64Array | None]:
         """The figures of an epoch, and those of each validation query of the metric compared."""
         valid_loss = None if self._valid is None else self._valid.mean_loss(self._head)
-        found = None if self._validator is None else self._validator.measure(projection_of(self._head.state_dict()))
+        found = None if self._validator is None else self._validator.measure(self.projection())
         record = EpochRecord(
             epoch=epoch,
             train_loss=train_loss,

@@ -137,6 +137,10 @@ class Validator:
             values=values,
         )
 
+    def values_of(self, projection: Projection, measure: str) -> Float64Array:
+        """``measure`` of each query under a head, (Q,)."""
+        return self._values(*self._projected(projection))[measure]
+
     def error_of_mean(self, values: Float64Array) -> float:
         """Standard error of the mean of ``values``, (Q,), over the queries; 0 where they show no spread."""
         return standard_error(values, self._query_set.resampler.dependence) or 0.0
