@@ -1,8 +1,8 @@
 """What a head gains on the test file by the options of its training: none, the original's numbers, chosen by hand.
 
 Claim: without options a head over all-MiniLM-L6-v2, trained on the packaged sample, is at least 0.09 MRR above its base
-model on the test file, which chose nothing. The peers have the defaults of the original training script, and the options
-that were once picked by hand for this sample.
+model on the test file, which chose nothing. The peers have the defaults of the original training script, and options
+picked by hand for this sample.
 
     PYTHONPATH=src python benchmarks/train_defaults.py --seeds 42 1 2
 """

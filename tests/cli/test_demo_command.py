@@ -26,7 +26,6 @@ def short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return path
 
     monkeypatch.setattr(demo, "sample_path", first_rows)
-    monkeypatch.setattr(demo, "TRAINING", {"epochs": 2, "d_out": 8, "save_every": 1})
 
 
 @pytest.mark.slow
