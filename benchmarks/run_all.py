@@ -90,6 +90,7 @@ SCRIPTS = (
     Script("encoding", ("--repeats", "3", "--rows", "150")),
     Script("visualize_wall"),
     Script("train_epoch", (), (*ONE_ROUND, "--rows", "8")),
+    Script("train_defaults", quick=("--seeds", "42")),
     Script(
         "out_of_core",
         ("--documents", "1M", "--memory", "4GB"),

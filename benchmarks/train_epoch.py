@@ -26,6 +26,7 @@ from embedscope.models.embed import encode_texts
 from embedscope.protocols import Encoder
 from embedscope.settings import TrainSettings
 from embedscope.train import TrainingData, info_nce, load_base, train_head, training_data
+from embedscope.train.defaults import rate_of
 from embedscope.train.head import new_head, prefixes_of
 from embedscope.train.loss import prefix_losses
 from embedscope.train.pairs import Batch, Batches, epoch_order
@@ -53,7 +54,7 @@ def epoch_that_encodes(collection: Collection, data: TrainingData, settings: Tra
     import torch
 
     head = new_head(data, settings)
-    optimizer = torch.optim.AdamW(head.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    optimizer = torch.optim.AdamW(head.parameters(), lr=rate_of(settings), weight_decay=settings.weight_decay)
     for batch in Batches(data, settings.batch_size).of(epoch_order(len(data), 1, settings)):
         queries, positives, negatives = (torch.from_numpy(v) for v in encoded_batch(collection, batch, encoder))
         optimizer.zero_grad()

@@ -690,7 +690,9 @@ def sizes(text: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings(Checked):
-    """One training of a projection head. Names and defaults are those of the original training script.
+    """One training of a projection head. Names are those of the original training script, and so are most defaults.
+
+    ``epochs``, ``learning_rate`` and ``hard_neg_against`` of None are chosen by the data.
 
     ``hard_neg_against`` both: hard negatives stand against the query and, in the other direction, against its
     positive; query: against the query alone. ``n_draws``, for Python callers, are the draws of permutation tests.
@@ -724,9 +726,13 @@ class TrainSettings(Checked):
         None, "folder of the embedding cache", metavar="DIR", shown_default="~/.cache/embedscope"
     )
     no_cache: bool = option(False, "encode everything again and keep nothing")
-    epochs: int = option(10, "number of passes over the pairs", count)
+    epochs: int | None = option(
+        None, "number of passes over the pairs", count, shown_default="until validation stops improving"
+    )
     batch_size: int = option(128, "number of pairs of a step", count)
-    learning_rate: float = option(2e-4, "learning rate of AdamW", positive, metavar="X")
+    learning_rate: float | None = option(
+        None, "learning rate of AdamW", positive, metavar="X", shown_default="by a short sweep"
+    )
     weight_decay: float = option(0.01, "weight decay of AdamW", positive_or_zero, metavar="X")
     d_out: int = option(128, "length of a vector", count)
     temperature: float = option(0.07, "temperature of the loss", positive, metavar="X")
@@ -736,7 +742,9 @@ class TrainSettings(Checked):
     warmup_steps: int = option(0, "number of steps of a rising learning rate", count_or_zero)
     seed: int = option(42, "seed of every random step", count_or_zero)
     init: Initialisation = option(Initialisation.PCA, "head before its first step", Initialisation)
-    hard_neg_against: Against = option(Against.BOTH, "what hard negatives stand against", Against)
+    hard_neg_against: Against | None = option(
+        None, "what hard negatives stand against", Against, shown_default="by a short sweep"
+    )
     matryoshka: tuple[int, ...] = option((), "prefix lengths that have to work by themselves", sizes, metavar="N,N")
     use_layernorm: bool = option(
         False, "LayerNorm after the linear map", flags=("--use-layernorm", "--no-use-layernorm")
@@ -751,7 +759,10 @@ class TrainSettings(Checked):
         "MRR", "figure that chooses the best epoch: a metric, loss or violation_rate", metavar="METRIC"
     )
     patience: int | None = option(
-        None, "epochs without improvement that end the run; 0 = never", count_or_zero, shown_default="never"
+        None,
+        "epochs without improvement that end the run; 0 = never",
+        count_or_zero,
+        shown_default="never with --epochs, else by the data",
     )
     output_dir: str = option("checkpoints", "folder that the checkpoints go to", metavar="DIR")
     overwrite: bool = option(False, "remove the checkpoints of another run from there")

@@ -220,7 +220,7 @@ def test_what_the_command_line_says_of_validation_wins_over_the_configuration(
     assert report["n_valid_queries"] == 24
     assert report["n_pairs"] == 24
     told = report["config"]
-    assert (told["valid"], told["split"], told["use_layernorm"], told["patience"]) == (None, 0.5, False, None)
+    assert (told["valid"], told["split"], told["use_layernorm"], told["patience"]) == (None, 0.5, False, 0)
     run(*words, "--split", 0, "--select", "loss", "--overwrite")
     assert report_of(folder)["n_valid_queries"] == 0
     split = write(tmp_path / "split.json", {"split": 0.5})

@@ -16,9 +16,9 @@ from embedscope.train.head import prefixes_of
 from embedscope.train.merged_settings import RECORDED, merged, require_sound
 
 
-def test_the_defaults_are_the_originals() -> None:
+def test_the_defaults_are_the_originals_or_by_the_data() -> None:
     found = TrainSettings()
-    assert (found.epochs, found.batch_size, found.learning_rate, found.weight_decay) == (10, 128, 2e-4, 0.01)
+    assert (found.epochs, found.batch_size, found.learning_rate, found.weight_decay) == (None, 128, None, 0.01)
     assert (found.d_out, found.use_layernorm, found.temperature) == (128, False, 0.07)
     assert (found.gradient_clip_norm, found.warmup_steps, found.save_every, found.use_hard_neg) == (1.0, 0, 2, True)
 

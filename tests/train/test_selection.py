@@ -43,9 +43,10 @@ def test_other_courses_are_not(valid: list[float], train: list[float]) -> None:
 
 def test_a_best_epoch_at_the_end_is_said_unless_the_run_stopped_early() -> None:
     records = course([1.0, 0.8], [1.0, 0.7])
-    assert "more epochs" in notes_on(records, TrainSettings(epochs=2), best_epoch=2)[0]
-    assert notes_on(records, TrainSettings(epochs=5), best_epoch=2) == ()
-    assert notes_on(records, TrainSettings(epochs=2), best_epoch=1) == ()
+    assert "ended before it stopped improving" in notes_on(records, TrainSettings(), best_epoch=2, n_epochs=2)[0]
+    assert notes_on(records, TrainSettings(), best_epoch=2, n_epochs=5) == ()
+    assert notes_on(records, TrainSettings(), best_epoch=1, n_epochs=2) == ()
+    assert notes_on(records, TrainSettings(), best_epoch=2) == ()
 
 
 def test_lower_is_better_for_losses_and_violations_and_higher_for_metrics() -> None:
@@ -76,17 +77,16 @@ def gain(difference: float, low: float, high: float) -> Comparison:
     return Comparison("head", "base model", "MRR", difference, low, high, 0.01, 0.02, None, 1, 2, 3)
 
 
-def test_a_best_epoch_below_its_base_is_said_in_place_of_more_epochs() -> None:
-    records, options = course([1.0, 0.8], [1.0, 0.7]), TrainSettings(epochs=2)
+def test_a_head_that_is_not_surely_better_than_its_base_is_said_and_nothing_untried_is_advised() -> None:
+    records, options = course([1.0, 0.8], [1.0, 0.7]), TrainSettings(epochs=9)
     (note,) = notes_on(records, options, best_epoch=2, against_base=gain(-0.05, -0.09, -0.01))
-    assert note.startswith(
-        "the best epoch is worse than the base model without a head: MRR -0.050 [-0.090, -0.010] on the same "
-        "validation queries. More epochs are not what it lacks"
+    assert note == (
+        "the best head is worse than the base model without it: MRR -0.050 [-0.090, -0.010] on the same validation "
+        "queries. Deploy the base model"
     )
-    (unsure,) = notes_on(records, options, best_epoch=2, against_base=gain(-0.01, -0.05, 0.03))
-    assert "which may be chance" in unsure
-    (better,) = notes_on(records, options, best_epoch=2, against_base=gain(0.05, 0.01, 0.09))
-    assert "more epochs" in better
+    (unsure,) = notes_on(records, options, best_epoch=2, against_base=gain(0.01, -0.03, 0.05))
+    assert "not surely better" in unsure
+    assert notes_on(records, options, best_epoch=2, against_base=gain(0.05, 0.01, 0.09)) == ()
 
 
 def test_few_effectively_independent_validation_queries_are_said() -> None:

@@ -17,7 +17,7 @@ from embedscope.errors import OutputError, importing
 from embedscope.output.picture_process import PICTURES
 from embedscope.output.terminal import Terminal
 from embedscope.publishing import write_files
-from embedscope.settings import Against, DemoSettings, Settings, TrainSettings
+from embedscope.settings import DemoSettings, Settings, TrainSettings
 from embedscope.train.checkpoints import BEST, CONFIG, other_checkpoints
 from embedscope.train.fitting import CURVES
 
@@ -30,9 +30,6 @@ NO_RUN = "none"
 
 N_TEXTS = 3
 """Lost and gained queries printed."""
-
-TRAINING: dict[str, Any] = {"epochs": 40, "learning_rate": 1e-3, "hard_neg_against": Against.QUERY}
-"""Options that fit 720 rows: the defaults, made for ten thousand, would stop after 60 steps."""
 
 
 def run(settings: Settings, demo: DemoSettings) -> int:
@@ -88,7 +85,6 @@ def _train(base: str, folder: Path, settings: Settings) -> None:
         "seed": settings.measure.seed,
         "cache_dir": settings.model.cache_dir,
         "quiet": settings.output.quiet or settings.output.json,
-        **TRAINING,
     }
     train_command.run(TrainSettings(**stated), frozenset(stated))
 

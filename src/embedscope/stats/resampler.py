@@ -6,6 +6,7 @@ all of them.
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -204,6 +205,24 @@ class Resampler:
                 )
             )
         return tuple(comparisons)
+
+    def optimism(self, columns: Float64Array, *, n_halves: int = 200) -> float:
+        """By how much the best mean of ``columns``, (Q, K), is too good for having been chosen on these queries.
+
+        The best column of a random half of the clusters has a higher mean there than on the other half; the mean of
+        this difference over ``n_halves`` halves, taken both ways, divided by sqrt(2): a half is that much noisier than
+        all queries. NaN where there is one cluster.
+        """
+        generator = self.on(Stream.BEST_OF_MANY)._generator()
+        found = []
+        for _ in range(n_halves):
+            inside = random_half(self.clusters, generator)
+            if not inside.any():
+                return math.nan
+            ours, others = columns[inside].mean(axis=0), columns[~inside].mean(axis=0)
+            first, second = ours.argmax(), others.argmax()
+            found.append((ours - others)[first] + (others - ours)[second])
+        return float(np.mean(found)) / 2 / math.sqrt(2)
 
     def best_of(self, differences: Float64Array) -> MaxTTest:
         """Max-T test of candidates against one reference; differences of shape (Q, n_candidates)."""

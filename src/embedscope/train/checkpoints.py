@@ -25,6 +25,7 @@ from embedscope.plain_files import read_json
 from embedscope.publishing import write_whole
 from embedscope.result import EpochRecord
 from embedscope.result.codec import decode, encode
+from embedscope.train.defaults import Mark
 from embedscope.train.trainer import Progress, State
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ SERVED = f"{STEM}_best"
 
 CONFIG = "config.json"
 RUN_ID = "run_id"
+CHOSEN = "chosen"
+"""Key of what was chosen by the data (see :mod:`.sweep`); what was chosen stands under the names of its options too."""
+
 RESUMABLE = "embedscope"
 """Key of what only a resumed run reads."""
 
@@ -146,6 +150,7 @@ class Checkpointer:
                 "best_head": None if progress.is_best else dict(progress.best_head),
                 "records": encode(progress.records),
                 "chosen_from": progress.chosen_from,
+                "mark": _stored_mark(progress.mark),
                 "inputs": self.inputs,
             },
         }
@@ -316,6 +321,7 @@ def read_progress(path: Path) -> tuple[Progress, dict[str, str]]:
             best_head=head if best is None else _head_of(best),
             records=[decode(EpochRecord, entry) for entry in more["records"]],
             chosen_from=int(more.get("chosen_from", 1)),
+            mark=_mark_of(more.get("mark")),
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise CheckpointError(
@@ -323,6 +329,18 @@ def read_progress(path: Path) -> tuple[Progress, dict[str, str]]:
             f"{error}). Resume from another checkpoint."
         ) from error
     return progress, {str(name): str(value) for name, value in dict(more.get("inputs", {})).items()}
+
+
+def _stored_mark(mark: Mark | None) -> dict[str, Any] | None:
+    import torch
+
+    if mark is None:
+        return None
+    return {"epoch": mark.epoch, "select": mark.select, "values": torch.from_numpy(mark.values)}
+
+
+def _mark_of(stored: Mapping[str, Any] | None) -> Mark | None:
+    return None if stored is None else Mark(int(stored["epoch"]), str(stored["select"]), stored["values"].numpy())
 
 
 def _stored(path: Path) -> Mapping[str, Any]:

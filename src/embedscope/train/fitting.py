@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -23,6 +23,7 @@ from embedscope.settings import HeadFormat, TrainSettings
 from embedscope.train.base import Base, load_base
 from embedscope.train.checkpoints import (
     BEST,
+    CHOSEN,
     CONFIG,
     FINAL,
     RUN_ID,
@@ -32,13 +33,15 @@ from embedscope.train.checkpoints import (
     require_unmixed,
     resumable_file,
 )
+from embedscope.train.defaults import Limits
 from embedscope.train.export import require_replaceable, save_safetensors, save_sentence_transformers
 from embedscope.train.merged_settings import RECORDED, require_sound
 from embedscope.train.pairs import TrainingData
 from embedscope.train.record import training_report
 from embedscope.train.resuming import Stopped, digests_of
-from embedscope.train.selection import compared_metric
+from embedscope.train.selection import compared_metric, require_selectable
 from embedscope.train.sides import Side, encoded_sides, read_collections, warn_of_other_weights
+from embedscope.train.sweep import chosen
 from embedscope.train.trackers import Tool, Trackers, require_installed
 from embedscope.train.trainer import Progress, train_head, training_record
 from embedscope.train.validation import Validator
@@ -95,10 +98,13 @@ def fit(settings: TrainSettings, log: Log = SILENT) -> Fitted:
     )
     for note in base.notes:
         log.warn(note)
-    config = _recorded(settings, base, run_id)
     digests = digests_of(train, valid, base.encoder.fingerprint)
-    resume = None if stopped is None else stopped.going_on(config, digests, log)
     sides = encoded_sides([train, *([] if valid is None else [valid])], base, store, settings, log)
+    found = _measured(sides, settings, log)
+    before = None if stopped is None else stopped.config.get(CHOSEN)
+    settings, choice = _with_choice(settings, found, before, log)
+    config = _recorded(settings, base, run_id) | ({} if choice is None else {CHOSEN: choice})
+    resume = None if stopped is None else stopped.going_on(config, digests, log)
     checkpointer = Checkpointer(
         folder,
         config,
@@ -109,7 +115,7 @@ def fit(settings: TrainSettings, log: Log = SILENT) -> Fitted:
         encoder=base.folder if settings.with_encoder else None,
     )
     with Trackers(tools, folder, config, log.warn) as trackers:
-        state, record = _trained(sides, settings, log, checkpointer, trackers, resume, may_be_over=may_be_over)
+        state, record = _trained(found, settings, log, checkpointer, trackers, resume, may_be_over=may_be_over)
     checkpointer.best(state)
     checkpointer.final(state)
     files = [*_checkpoint_names(checkpointer.written), *_exported(settings.save_format, state, base, checkpointer)]
@@ -154,13 +160,18 @@ class _Run:
     progress: ProgressCallback
     state: Progress | None = None
 
+    @property
+    def n_epochs(self) -> int:
+        """Most epochs of the run."""
+        return Limits.of(self.settings, len(self.data), self.validator).epochs
+
     def after_epoch(self, state: Progress) -> None:
         self.checkpointer.after_epoch(state)
         self.state = state
         report = training_report(self._so_far(state), self.checkpointer.config)
         write_json(self.checkpointer.folder / RECORD, report, option="--output-dir")
         self.trackers.log(state.last)
-        n_epochs, n_pairs = self.settings.epochs, len(self.data)
+        n_epochs, n_pairs = self.n_epochs, len(self.data)
         line = epoch_line(state.last, n_epochs, compared_metric(self.settings), is_best=state.is_best)
         self.progress(state.epoch * n_pairs, n_epochs * n_pairs, line)
 
@@ -174,12 +185,52 @@ class _Run:
             log.step(f"Stopped after epoch {self.state.epoch}. Go on with: embedscope train --resume {saved}")
 
     def _so_far(self, state: Progress) -> TrainingRecord:
-        stopped = f"{NOT_OVER}: {state.epoch} of {self.settings.epochs} epochs are done"
+        stopped = f"{NOT_OVER}: {state.epoch} of {self.n_epochs} epochs are done"
         return training_record(state, self.data, self.settings, self.validator, stopped=stopped)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Measured:
+    """Pairs to train on, and what measures a head on the validation queries, where there are any."""
+
+    data: TrainingData
+    validator: Validator | None = None
+    valid_data: TrainingData | None = None
+
+
+def _measured(sides: list[Side], settings: TrainSettings, log: Log) -> _Measured:
+    data, notes = sides[0].pairs(settings)
+    for note in notes:
+        log.warn(note)
+    if len(sides) == 1:
+        require_selectable(settings, None)
+        return _Measured(data)
+    validator = sides[1].validator(settings)
+    require_selectable(settings, validator)
+    valid_data, _ = sides[1].pairs(settings)
+    warn_of_other_weights(data, valid_data, log)
+    return _Measured(data, validator, valid_data)
+
+
+def _with_choice(
+    settings: TrainSettings, found: _Measured, before: dict[str, Any] | None, log: Log
+) -> tuple[TrainSettings, dict[str, Any] | None]:
+    """``settings`` with what they leave open chosen by the data, and the choice as plain values.
+
+    A resumed run states what was chosen ``before`` and keeps its account.
+    """
+    choice = chosen(found.data, settings, found.validator, resolve_device(settings.device))
+    if choice is not None:
+        log.step(choice.in_words(found.validator))
+        settings = replace(settings, learning_rate=choice.learning_rate, hard_neg_against=choice.hard_neg_against)
+    if settings.epochs is None:
+        limits = Limits.of(settings, len(found.data), found.validator)
+        log.step(f"Epochs: {limits.in_words(settings.select)}")
+    return settings, before if choice is None else choice.as_config()
+
+
 def _trained(
-    sides: list[Side],
+    found: _Measured,
     settings: TrainSettings,
     log: Log,
     checkpointer: Checkpointer,
@@ -188,22 +239,14 @@ def _trained(
     *,
     may_be_over: bool,
 ) -> tuple[Progress, TrainingRecord]:
-    data, notes = sides[0].pairs(settings)
-    for note in notes:
-        log.warn(note)
-    validator, valid_data = None, None
-    for side in sides[1:]:
-        validator = side.validator(settings)
-        valid_data, _ = side.pairs(settings)
-        warn_of_other_weights(data, valid_data, log)
     with log.progress("Training", unit="pairs") as progress:
-        run = _Run(data, settings, validator, checkpointer, trackers, progress)
+        run = _Run(found.data, settings, found.validator, checkpointer, trackers, progress)
         try:
             return train_head(
-                data,
+                found.data,
                 settings,
-                validator=validator,
-                valid_data=valid_data,
+                validator=found.validator,
+                valid_data=found.valid_data,
                 resume=resume,
                 may_be_over=may_be_over,
                 device=resolve_device(settings.device),

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 _MAX_PCA_ROWS = 50_000
 
 
-def new_head(data: TrainingData, settings: TrainSettings) -> torch.nn.Module:
-    """The head before its first step: ``Linear`` without bias, and ``LayerNorm`` where asked for.
+def new_head(data: TrainingData, settings: TrainSettings, weight: Float32Array | None = None) -> torch.nn.Module:
+    """The head before its first step: ``Linear`` of ``weight`` (by default the initial one) without bias, and
+    ``LayerNorm`` where asked for.
 
     Its parameters are named as in the original project: ``head.linear.weight``, ``head.ln.weight``, ``head.ln.bias``.
 
@@ -38,8 +39,8 @@ def new_head(data: TrainingData, settings: TrainSettings) -> torch.nn.Module:
     if settings.use_layernorm:
         layers["ln"] = torch.nn.LayerNorm(settings.d_out)
     head = torch.nn.Sequential(OrderedDict(head=torch.nn.Sequential(layers)))
-    weight = torch.from_numpy(initial_weight(data, settings))
-    head.load_state_dict({"head.linear.weight": weight}, strict=False)
+    start = initial_weight(data, settings) if weight is None else weight
+    head.load_state_dict({"head.linear.weight": torch.from_numpy(start)}, strict=False)
     return head
 
 

@@ -14,7 +14,7 @@ from embedscope.log import Log
 from embedscope.metrics.metric_names import parse_measure
 from embedscope.plain_files import read_json
 from embedscope.settings import PROMPTS, TrainSettings, flag
-from embedscope.train.checkpoints import RUN_ID, read_config, resumable_file
+from embedscope.train.checkpoints import CHOSEN, RUN_ID, read_config, resumable_file
 from embedscope.train.selection import FALLING
 
 OF_ONE_CALL = frozenset({
@@ -28,7 +28,7 @@ RECORDED = tuple(f.name for f in fields(TrainSettings) if f.name not in OF_ONE_C
 ORIGINAL_ONLY = frozenset({"data_path", "train_split", "freeze_encoder", "save_best", "log_every", "validate_every"})
 """Entries of the original project's configuration that have another name here, or no effect."""
 
-FACTS = frozenset({"activation", "normalizes_input", "encoder_dtype", "device", RUN_ID})
+FACTS = frozenset({"activation", "normalizes_input", "encoder_dtype", "device", RUN_ID, CHOSEN})
 """Entries of a configuration that say what a run was, and are no settings of the next."""
 
 _KINDS = get_type_hints(TrainSettings)
@@ -74,7 +74,7 @@ def merged(settings: TrainSettings, stated: frozenset[str], log: Log) -> TrainSe
             "There is nothing to train on: pass --data FILE (queries, positives, hard negatives), or a --config file "
             "that names one as 'data'."
         )
-    return replace(whole, patience=whole.patience or None)  # 0 is never
+    return whole
 
 
 def require_sound(settings: TrainSettings) -> None:

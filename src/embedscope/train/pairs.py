@@ -127,6 +127,11 @@ def _checked_weights(negatives: Negatives, *, keep_zero_weights: bool) -> tuple[
     )
 
 
+def n_batches(n_pairs: int, batch_size: int) -> int:
+    """Steps of an epoch: a last batch of one pair joins the one before."""
+    return max(1, -(-n_pairs // batch_size) - (n_pairs % batch_size == 1))
+
+
 class Batches:
     """Batches of pairs in a given order, with the false negatives among them marked.
 
@@ -144,8 +149,7 @@ class Batches:
         self._not_negative = np.sort(np.concatenate(cells))
 
     def __len__(self) -> int:
-        n = len(self._data)
-        return max(1, -(-n // self._batch_size) - (n % self._batch_size == 1))
+        return n_batches(len(self._data), self._batch_size)
 
     def of(self, order: IntArray) -> list[Batch]:
         """The batches of the pairs ``order``, a permutation of them."""

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from embedscope.data.collection import Collection, digest
 from embedscope.log import Log
-from embedscope.train.checkpoints import RUN_ID, read_config, read_progress
+from embedscope.train.checkpoints import CHOSEN, RUN_ID, read_config, read_progress
 from embedscope.train.trainer import Progress
 
 CHANGED: dict[str, str] = {
@@ -22,7 +22,7 @@ CHANGED: dict[str, str] = {
 """What has changed where a digest of this name has."""
 
 HARMLESS = frozenset({
-    "epochs", "output_dir", "save_every", "patience", "n_draws", RUN_ID,
+    "epochs", "output_dir", "save_every", "patience", "n_draws", RUN_ID, CHOSEN,
     "data", "valid", "split", "base_model",  # by their content, see CHANGED
 })  # fmt: skip
 """Recorded settings that may differ in a resumed run without being said."""
@@ -65,7 +65,7 @@ class Stopped:
                 f"the run that would have been had it never stopped."
             )
         if ("valid" if digests["valid"] else "train") in others:
-            return replace(self.progress, chosen_from=self.progress.epoch + 1)
+            return replace(self.progress, chosen_from=self.progress.epoch + 1, mark=None)
         return self.progress
 
 

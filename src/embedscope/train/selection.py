@@ -92,10 +92,13 @@ def notes_on(
     settings: TrainSettings,
     best_epoch: int,
     *,
+    n_epochs: int | None = None,
     against_base: Comparison | None = None,
     n_effective: float | None = None,
 ) -> tuple[str, ...]:
-    """In words: over-fitting, a best epoch that its base beats or that is the last, and validation that says little.
+    """In words: over-fitting, a head not surely better than its base, a best epoch that is the last, few queries.
+
+    Each says what this run has measured; what it has not tried it does not advise.
 
     Parameters
     ----------
@@ -103,29 +106,30 @@ def notes_on(
         Those measured on the same validation queries.
     settings : TrainSettings
     best_epoch : int
+    n_epochs : int, optional
+        Where the run had to end, whatever its figures; None where it has not ended.
     against_base : Comparison, optional
         The best head against the base model without one.
     n_effective : float, optional
         Effective number of independent validation queries; None without validation.
     """
     trained = [record for record in records if record.epoch > 0]
-    is_below = against_base is not None and against_base.difference < 0
     notes = [
         _over_fitting(trained),
-        _below_base(against_base) if against_base is not None and is_below else None,
-        None if is_below else _still_rising(trained, settings, best_epoch),
+        _not_above_base(against_base),
+        _still_rising(trained, settings, best_epoch, n_epochs),
         _few_queries(n_effective),
     ]
     return tuple(note for note in notes if note)
 
 
-def _below_base(found: Comparison) -> str:
-    chance = "" if found.high is not None and found.high < 0 else ", which may be chance"
+def _not_above_base(found: Comparison | None) -> str | None:
+    if found is None or (found.low is not None and found.low > 0):
+        return None
+    is_below = found.high is not None and found.high < 0
     return (
-        f"the best epoch is worse than the base model without a head: {found.metric} {difference(found, 3)} "
-        f"on the same validation queries{chance}. More epochs are not what it lacks: look at the labels of the "
-        f"training data (embedscope audit), give more of it, keep more of the base with a larger --d-out, or lower "
-        f"--learning-rate; until then serve the base model"
+        f"the best head is {'worse' if is_below else 'not surely better'} than the base model without it: "
+        f"{found.metric} {difference(found, 3)} on the same validation queries. Deploy the base model"
     )
 
 
@@ -157,10 +161,12 @@ def _over_fitting(records: Sequence[EpochRecord]) -> str | None:
     )
 
 
-def _still_rising(records: Sequence[EpochRecord], settings: TrainSettings, best_epoch: int) -> str | None:
-    if len(records) < 2 or best_epoch != records[-1].epoch or records[-1].epoch < settings.epochs:
+def _still_rising(
+    records: Sequence[EpochRecord], settings: TrainSettings, best_epoch: int, n_epochs: int | None
+) -> str | None:
+    if n_epochs is None or len(records) < 2 or best_epoch != records[-1].epoch or best_epoch < n_epochs:
         return None
     return (
-        f"the last epoch is the best by {settings.select}: more epochs (--epochs) or a higher --learning-rate may "
-        f"still improve it; --resume goes on from here"
+        f"the last epoch is the best by {settings.select}, so the run ended before it stopped improving; --resume with "
+        f"a larger --epochs goes on from here"
     )

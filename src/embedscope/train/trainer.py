@@ -13,15 +13,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from embedscope.errors import EmbedscopeError, InvalidOptionError
 from embedscope.machine import require_torch
-from embedscope.protocols import ProgressCallback
+from embedscope.models.projectors import Projection
+from embedscope.protocols import Float32Array, Float64Array, ProgressCallback
 from embedscope.result import EpochRecord, TrainingRecord
 from embedscope.settings import Against, TrainSettings
+from embedscope.train.defaults import Limits, Mark, against_of, rate_of
 from embedscope.train.head import new_head, prefix_of, prefixes_of, projection_of
 from embedscope.train.loss import prefix_losses
 from embedscope.train.pairs import Batch, Batches, TrainingData, epoch_order
@@ -47,7 +49,8 @@ class Progress:
     """How far a run has come, and all that its next epoch needs.
 
     ``chosen_from`` is the first epoch whose figures may choose the best one: 1, or the one after a stop at which what
-    is measured became another. A ``best_epoch`` before it stands only until that epoch is done.
+    is measured became another. A ``best_epoch`` before it stands only until that epoch is done. ``mark`` is the epoch
+    that the end of a run without stated ``epochs`` is counted from.
     """
 
     epoch: int
@@ -58,6 +61,8 @@ class Progress:
     best_head: State
     records: list[EpochRecord] = field(default_factory=list)
     chosen_from: int = 1
+    mark: Mark | None = None
+    values: Float64Array | None = None  # (Q,) of the metric compared, after this epoch; not saved
 
     @property
     def last(self) -> EpochRecord:
@@ -126,15 +131,33 @@ def train_head(
         state, note = (run.begin(), None) if resume is None else run.go_on(resume, may_be_over=may_be_over)
         if resume is None:
             on_epoch(state)
-        stopped = f"all {settings.epochs} epochs are done"
-        while state.epoch < settings.epochs:
-            if _is_out_of_patience(state, settings):
-                stopped = f"{settings.select} has not improved for {settings.patience} epochs"
+        limits = run.limits
+        stopped = f"all {limits.epochs} epochs are done"
+        while state.epoch < limits.epochs:
+            if _is_out_of_patience(state, limits):
+                noise = " by more than one standard error" if limits.is_by_noise else ""
+                stopped = f"{settings.select} has not improved{noise} for {limits.patience} epochs"
                 break
             state = run.epoch(state, progress)
             on_epoch(state)
         record = training_record(state, data, settings, validator, stopped=stopped, is_over=True)
     return state, record if note is None else replace(record, notes=(*record.notes, note))
+
+
+def values_after_epochs(
+    data: TrainingData, settings: TrainSettings, validator: Validator, device: str, *, weight: Float32Array
+) -> Iterator[Float64Array]:
+    """The figure ``settings.select`` of each validation query, (Q,), after each epoch of a run from ``weight``.
+
+    The run is the one that :func:`train_head` makes of the same ``settings.epochs``; nothing else is measured. Raises
+    as it does.
+    """
+    with _one_thread():
+        run = _Trainer(data, settings, validator, None, device, weight)
+        step = 0
+        for epoch in range(1, run.limits.epochs + 1):
+            step = run.pass_over(epoch, step, None).step
+            yield validator.values_of(run.projection(), settings.select)
 
 
 def training_record(
@@ -168,6 +191,7 @@ def training_record(
             [record for record in state.records if record.epoch >= state.chosen_from],
             settings,
             state.best_epoch,
+            n_epochs=Limits.of(settings, len(data), validator).epochs if is_over else None,
             against_base=against_base,
             n_effective=n_effective,
         ),
@@ -195,8 +219,9 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _is_out_of_patience(state: Progress, settings: TrainSettings) -> bool:
-    return settings.patience is not None and state.epoch - state.best_epoch >= settings.patience
+def _is_out_of_patience(state: Progress, limits: Limits) -> bool:
+    since = state.mark.epoch if limits.is_by_noise and state.mark is not None else state.best_epoch
+    return limits.patience is not None and state.epoch - since >= limits.patience
 
 
 def rechosen(resume: Progress, select: str, *, has_validation: bool) -> tuple[Progress, str | None]:
@@ -225,6 +250,15 @@ def rechosen(resume: Progress, select: str, *, has_validation: bool) -> tuple[Pr
     return replace(resume, best_epoch=chosen, best_head=heads[chosen]), None if chosen == best else note
 
 
+class _Pass(NamedTuple):
+    """What the steps of an epoch leave: the number of steps so far; their own mean loss, last rate and mean norm."""
+
+    step: int
+    loss: float
+    rate: float
+    norm: float
+
+
 class _Trainer:
     """The head, its optimiser and the data on the device."""
 
@@ -235,14 +269,16 @@ class _Trainer:
         validator: Validator | None,
         valid_data: TrainingData | None,
         device: str,
+        weight: Float32Array | None = None,
     ) -> None:
         import torch
 
         self._settings = settings
         self._validator = validator
-        self._head = new_head(data, settings).to(device)
+        self.limits = Limits.of(settings, len(data), validator)
+        self._head = new_head(data, settings, weight).to(device)
         self._optimizer = torch.optim.AdamW(
-            self._head.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+            self._head.parameters(), lr=rate_of(settings), weight_decay=settings.weight_decay
         )
         self._train = _Loader(data, settings, device)
         self._valid = None if valid_data is None else _Loader(valid_data, settings, device)
@@ -250,8 +286,8 @@ class _Trainer:
     def begin(self) -> Progress:
         """Epoch 0: the head as it was initialised."""
         started = time.perf_counter()
-        record = self._record(0, None, None, None, started)
-        return self._progress(0, 0, [record], best=None)
+        record, values = self._record(0, None, None, None, started)
+        return self._progress(0, 0, [record], values, best=None)
 
     def go_on(self, resume: Progress, *, may_be_over: bool) -> tuple[Progress, str | None]:
         """The state of ``resume``, once it fits these settings, and what a person should know of its best epoch."""
@@ -262,18 +298,19 @@ class _Trainer:
                 f"The checkpoint to resume holds a head of {stored}, these options make one of {wanted}. Leave "
                 f"--d-out and --use-layernorm out, and pass the base model that it was trained on."
             )
-        is_over = resume.epoch >= self._settings.epochs
-        if is_over and not (may_be_over and resume.epoch == self._settings.epochs):
+        limits = self.limits
+        is_over = resume.epoch >= limits.epochs
+        if is_over and not (may_be_over and resume.epoch == limits.epochs):
             raise InvalidOptionError(
-                f"The checkpoint to resume has {resume.epoch} epochs behind it, and --epochs is "
-                f"{self._settings.epochs}: nothing is left to do. Pass a larger --epochs."
+                f"The checkpoint to resume has {resume.epoch} epochs behind it, and the run ends after "
+                f"{limits.epochs}: nothing is left to do. Pass a larger --epochs."
             )
         state, note = rechosen(resume, self._settings.select, has_validation=self._valid is not None)
-        if _is_out_of_patience(state, self._settings) and not may_be_over:
+        if _is_out_of_patience(state, limits) and not may_be_over:
             raise InvalidOptionError(
                 f"The checkpoint to resume has {state.epoch} epochs behind it, of which {state.best_epoch} is the best "
-                f"by {self._settings.select}, and --patience is {self._settings.patience}: nothing is left to do. Pass "
-                f"a larger --patience, or --patience 0 to go on to the end of --epochs."
+                f"by {self._settings.select}, and runs {limits.in_words(self._settings.select)}: nothing is left to "
+                f"do. Pass a larger --patience, or --patience 0 to go on to the end of --epochs."
             )
         self._head.load_state_dict(dict(state.head))
         # The optimiser takes the tensors that it is given for its own, and changes them from step to step.
@@ -285,9 +322,20 @@ class _Trainer:
     def epoch(self, state: Progress, progress: ProgressCallback | None) -> Progress:
         """One epoch further."""
         started = time.perf_counter()
-        epoch, settings = state.epoch + 1, self._settings
+        epoch = state.epoch + 1
+        made = self.pass_over(epoch, state.step, progress)
+        record, values = self._record(epoch, made.loss, made.rate, made.norm, started)
+        return self._progress(epoch, made.step, [*state.records, record], values, best=state)
+
+    def projection(self) -> Projection:
+        """The head as it stands."""
+        return projection_of(self._head.state_dict())
+
+    def pass_over(self, epoch: int, step: int, progress: ProgressCallback | None) -> _Pass:
+        """The steps of ``epoch``, the first of which is ``step``."""
+        settings = self._settings
         order = epoch_order(len(self._train), epoch, settings)
-        total, norms, step, done = 0.0, 0.0, state.step, 0
+        total, norms, done = 0.0, 0.0, 0
         batches = self._train.batches.of(order)
         for batch in batches:
             rate = learning_rate(step, settings)
@@ -296,9 +344,8 @@ class _Trainer:
             if not math.isfinite(losses) or not math.isfinite(norm):
                 raise _not_finite(epoch, step, settings)
             if progress is not None:
-                progress((epoch - 1) * len(self._train) + done, settings.epochs * len(self._train))
-        record = self._record(epoch, total / len(self._train), rate, norms / len(batches), started)
-        return self._progress(epoch, step, [*state.records, record], best=state)
+                progress((epoch - 1) * len(self._train) + done, self.limits.epochs * len(self._train))
+        return _Pass(step, total / len(self._train), rate, norms / len(batches))
 
     def _step(self, batch: Batch, rate: float) -> tuple[float, float]:
         """One step of the optimiser; the sum of the losses and the norm of the gradient before clipping."""
@@ -317,10 +364,11 @@ class _Trainer:
 
     def _record(
         self, epoch: int, train_loss: float | None, rate: float | None, norm: float | None, started: float
-    ) -> EpochRecord:
+    ) -> tuple[EpochRecord, Float64Array | None]:
+        """The figures of an epoch, and those of each validation query of the metric compared."""
         valid_loss = None if self._valid is None else self._valid.mean_loss(self._head)
-        found = None if self._validator is None else self._validator.measure(projection_of(self._head.state_dict()))
-        return EpochRecord(
+        found = None if self._validator is None else self._validator.measure(self.projection())
+        record = EpochRecord(
             epoch=epoch,
             train_loss=train_loss,
             valid_loss=valid_loss,
@@ -332,8 +380,17 @@ class _Trainer:
             effective_rank=None if found is None else found.effective_rank,
             elapsed_s=time.perf_counter() - started,
         )
+        return record, None if found is None else found.values[compared_metric(self._settings)]
 
-    def _progress(self, epoch: int, step: int, records: list[EpochRecord], *, best: Progress | None) -> Progress:
+    def _progress(
+        self,
+        epoch: int,
+        step: int,
+        records: list[EpochRecord],
+        values: Float64Array | None,
+        *,
+        best: Progress | None,
+    ) -> Progress:
         head = {name: tensor.detach().cpu().clone() for name, tensor in self._head.state_dict().items()}
         chosen_from = 1 if best is None else best.chosen_from
         # Epoch 0 stands in the curves and is never selected: it is not the outcome of training.
@@ -342,7 +399,15 @@ class _Trainer:
         else:
             best_epoch, best_head = best.best_epoch, dict(best.best_head)
         optimizer = copy.deepcopy(self._optimizer.state_dict())
-        return Progress(epoch, step, head, optimizer, best_epoch, best_head, records, chosen_from)
+        mark = self._mark(epoch, values, None if best is None else best.mark)
+        return Progress(epoch, step, head, optimizer, best_epoch, best_head, records, chosen_from, mark, values)
+
+    def _mark(self, epoch: int, values: Float64Array | None, before: Mark | None) -> Mark | None:
+        if not self.limits.is_by_noise or values is None or self._validator is None:
+            return before
+        if before is None or before.select != self._settings.select or before.values.shape != values.shape:
+            return Mark(epoch, self._settings.select, values)
+        return before.moved(epoch, values, self._validator)
 
     def _improves(self, records: list[EpochRecord], best: Progress) -> bool:
         before = next(record for record in records if record.epoch == best.best_epoch)
@@ -387,7 +452,7 @@ class _Loader:
             temperature=self._settings.temperature,
             negatives=head(self._documents[on_device(batch.negatives)]) if has_negatives else None,
             weights=on_device(batch.weights.astype(np.float32)) if has_negatives else None,
-            against_positives=self._settings.hard_neg_against is Against.BOTH,
+            against_positives=against_of(self._settings) is Against.BOTH,
         )
 
     def mean_loss(self, head: torch.nn.Module) -> float:
@@ -403,14 +468,14 @@ class _Loader:
 def learning_rate(step: int, settings: TrainSettings) -> float:
     """Rate of step 0, 1, ...: ``learning_rate * min(1, (step + 1) / warmup_steps)``, constant after the warm-up."""
     if settings.warmup_steps == 0:
-        return settings.learning_rate
-    return settings.learning_rate * min(1.0, (step + 1) / settings.warmup_steps)
+        return rate_of(settings)
+    return rate_of(settings) * min(1.0, (step + 1) / settings.warmup_steps)
 
 
 def _not_finite(epoch: int, step: int, settings: TrainSettings) -> EmbedscopeError:
     return EmbedscopeError(
         f"The loss or its gradient is no longer a finite number, in epoch {epoch} at step {step}. The head has left "
-        f"the range of numbers: lower --learning-rate (it is {settings.learning_rate:g}), clip the gradient with "
+        f"the range of numbers: lower --learning-rate (it is {rate_of(settings):g}), clip the gradient with "
         f"--gradient-clip-norm (it is {settings.gradient_clip_norm:g}), or look for broken vectors in the data. The "
         f"checkpoints written before this step stand."
     )

@@ -7,7 +7,7 @@ run, so that a curve of training and a later evaluation of the same epoch show t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -22,6 +22,7 @@ from embedscope.models.projectors import Identity, Projection
 from embedscope.protocols import Float32Array, Float64Array, IntArray
 from embedscope.result import Comparison, Estimate
 from embedscope.settings import TIE_TOLERANCE, MeasureSettings, SimilarityFunction
+from embedscope.stats.power import standard_error
 
 OUTCOME_DRAWS = MeasureSettings().draws
 """Of the interval and the test of the outcome, which are made once, as in an evaluation."""
@@ -35,6 +36,7 @@ class Validation:
     violation_rate: float | None
     violation_rates: dict[str, float]
     effective_rank: float | None
+    values: dict[str, Float64Array] = field(default_factory=dict)  # each (Q,)
 
 
 class Validator:
@@ -123,7 +125,8 @@ class Validator:
         """
         queries, documents = self._projected(projection)
         overall, by_type = self._violation_rates(queries, documents)
-        metrics = self._query_set.resampler.means(self._values(queries, documents))
+        values = self._values(queries, documents)
+        metrics = self._query_set.resampler.means(values)
         if self.n_queries == 1:
             metrics = {name: replace(found, low=None, high=None) for name, found in metrics.items()}
         return Validation(
@@ -131,7 +134,20 @@ class Validator:
             violation_rate=overall,
             violation_rates=by_type,
             effective_rank=spectrum(documents).effective_rank,
+            values=values,
         )
+
+    def values_of(self, projection: Projection, measure: str) -> Float64Array:
+        """``measure`` of each query under a head, (Q,)."""
+        return self._values(*self._projected(projection))[measure]
+
+    def error_of_mean(self, values: Float64Array) -> float:
+        """Standard error of the mean of ``values``, (Q,), over the queries; 0 where they show no spread."""
+        return standard_error(values, self._query_set.resampler.dependence) or 0.0
+
+    def optimism(self, columns: Float64Array) -> float:
+        """By how much the best mean of ``columns``, (Q, K), is too good for having been chosen on these queries."""
+        return self._query_set.resampler.optimism(columns)
 
     @cached_property
     def _values_of_base(self) -> dict[str, Float64Array]:
