@@ -2,16 +2,15 @@
 
 Needs fonttools, which comes with Matplotlib. The wheel stays under 3 MB because each font holds what its texts need:
 
-- Droid Sans Fallback: the characters that the national standards call common. Chinese: GB 2312 level 1 and Big5 level 1;
-  Japanese: JIS X 0208 level 1 and kana; Korean: the syllables of KS X 1001; their punctuation and full-width forms.
+- Droid Sans Fallback: the characters that the national standards call common. Chinese: GB 2312 level 1 and Big5 level
+  1; Japanese: JIS X 0208 level 1 and kana; Korean: the syllables of KS X 1001; their punctuation and full-width forms.
 - Noto Sans of seven scripts: every character and rule of the script, without hints, which the pictures do not use, and
   without the signs of Vedic Sanskrit and the extensions of Burmese for other languages.
-- Noto Emoji: those that texts use most (faces, hands, hearts, people, food, houses, traffic, things, flags) and their joined
-  forms. Outlines are rounded to 256 units an em: a picture has 25 pixels
-  an em.
+- Noto Emoji: those that texts use most (faces, hands, hearts, people, food, houses, traffic, things, flags) and their
+  joined forms. Outlines are rounded to 256 units an em: a picture has 25 pixels an em.
 
-Characters that DejaVu Sans has, which is asked first, are left out. All others fall back to installed fonts, and to a sign
-that the picture explains (``embedscope.output.pictures.fonts``). The result is the same on every machine.
+Characters that DejaVu Sans has, which is asked first, are left out. All others fall back to installed fonts, and to a
+sign that the picture explains (``embedscope.output.pictures.fonts``). The result is the same on every machine.
 """
 
 from __future__ import annotations
@@ -48,11 +47,11 @@ _EMOJI = (
     (0x1F1E6, 0x1F1FF),  # letters of flags
     (0x1F30A, 0x1F30A), (0x1F319, 0x1F31F), (0x1F330, 0x1F339), (0x1F345, 0x1F382), (0x1F389, 0x1F38A),  # plants, food
     (0x1F393, 0x1F393), (0x1F3C6, 0x1F3C6), (0x1F3CB, 0x1F3CB), (0x1F3E0, 0x1F3EB), (0x1F3F3, 0x1F3F3),  # houses
-    (0x1F3FB, 0x1F3FF), (0x1F408, 0x1F408), (0x1F415, 0x1F415), (0x1F430, 0x1F439), (0x1F43E, 0x1F43E),  # tones, animals
-    (0x1F440, 0x1F450), (0x1F464, 0x1F469), (0x1F476, 0x1F476), (0x1F48B, 0x1F48B), (0x1F493, 0x1F4A1),  # people, hearts
+    (0x1F3FB, 0x1F3FF), (0x1F408, 0x1F408), (0x1F415, 0x1F415), (0x1F430, 0x1F439), (0x1F43E, 0x1F43E),  # animals
+    (0x1F440, 0x1F450), (0x1F464, 0x1F469), (0x1F476, 0x1F476), (0x1F48B, 0x1F48B), (0x1F493, 0x1F4A1),  # people
     (0x1F4A5, 0x1F4B8), (0x1F4BB, 0x1F4BC), (0x1F4C5, 0x1F4CD), (0x1F4DE, 0x1F4E3), (0x1F4F1, 0x1F4F7),  # things
-    (0x1F511, 0x1F514), (0x1F525, 0x1F525), (0x1F600, 0x1F64F), (0x1F680, 0x1F680), (0x1F68C, 0x1F699),  # faces, traffic
-    (0x1F6AA, 0x1F6C1), (0x1F6CB, 0x1F6D2), (0x1F6F5, 0x1F6F5), (0x1F90D, 0x1F92F), (0x1F970, 0x1F97A),  # rooms, later ones
+    (0x1F511, 0x1F514), (0x1F525, 0x1F525), (0x1F600, 0x1F64F), (0x1F680, 0x1F680), (0x1F68C, 0x1F699),  # faces
+    (0x1F6AA, 0x1F6C1), (0x1F6CB, 0x1F6D2), (0x1F6F5, 0x1F6F5), (0x1F90D, 0x1F92F), (0x1F970, 0x1F97A),  # rooms
     (0x1F9E1, 0x1F9E1), (0x1F9F9, 0x1F9FC), (0x1FAE0, 0x1FAE8), (0x1FAF0, 0x1FAF6),
 )  # fmt: skip
 _SEQUENCES = {*map(ord, "#*0123456789"), 0x200D, 0x20E3, 0xFE0F}

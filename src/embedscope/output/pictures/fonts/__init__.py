@@ -3,9 +3,9 @@
 DejaVu Sans, which ships with Matplotlib, has Latin (Vietnamese too), Greek, Cyrillic, Arabic and Hebrew. Beside this
 file lie Droid Sans Fallback (Chinese, Japanese, Korean; Apache-2.0), Noto Sans of seven scripts of India and Southeast
 Asia and Noto Emoji (one colour; both SIL OFL 1.1), so that a picture looks the same on a machine without such fonts.
-They were changed: ``tools/subset_fonts.py`` left the letters that texts commonly use, and gave the files names of their
-own. Installed fonts come last, for rare letters and other scripts. Matplotlib (3.11 and later) shapes and orders Arabic and
-other complex scripts itself.
+They were changed: ``tools/subset_fonts.py`` kept the letters that texts commonly use, and gave the fonts names of their
+own. Installed fonts come last, for rare letters and other scripts. Matplotlib (3.11 and later) shapes and orders Arabic
+and other complex scripts itself.
 """
 
 from __future__ import annotations
