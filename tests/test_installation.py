@@ -71,12 +71,12 @@ def test_from_a_wheel_the_file_is_named_while_it_is_there(tmp_path: Path) -> Non
         (
             {
                 "url": "https://example.org/e.git",
-                "vcs_info": {"vcs": "git", "requested_revision": "v1", "commit_id": "0"},
+                "vcs_info": {"vcs": "git", "requested_revision": "v1"},
             },
             "embedscope[mcp] @ git+https://example.org/e.git@v1",
         ),
         (
-            {"url": "https://example.org/e.git", "vcs_info": {"vcs": "git", "commit_id": "0"}, "subdirectory": "a/b"},
+            {"url": "https://example.org/e.git", "vcs_info": {"vcs": "git"}, "subdirectory": "a/b"},
             "embedscope[mcp] @ git+https://example.org/e.git#subdirectory=a/b",
         ),
         (

@@ -13,7 +13,7 @@ from embedscope import EmbeddingVisualizer
 from embedscope.cli import demo_command
 from embedscope.data.readers import read_collection
 from embedscope.data.sample import sample_path
-from embedscope.data.sample.vectors import BASE, FILE, HEAD, pack, texts_of
+from embedscope.data.sample.sample_vectors import BASE, FILE, HEAD, pack, texts_of
 from embedscope.protocols import Float32Array
 from embedscope.settings import Settings
 from embedscope.train.checkpoints import BEST

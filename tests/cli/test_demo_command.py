@@ -12,7 +12,7 @@ from tools import demo_vectors
 from embedscope.cli import demo_command as demo
 from embedscope.cli import main as cli
 from embedscope.data.sample import sample_path
-from embedscope.data.sample.vectors import HEAD, unpack
+from embedscope.data.sample.sample_vectors import HEAD, unpack
 from embedscope.errors import MissingExtraError, OutputError
 from embedscope.installation import install_command
 

@@ -19,7 +19,7 @@ from embedscope.comparison.comparing import compare
 from embedscope.comparison.runs_on_sets import encoding_once
 from embedscope.data.readers import read_collection
 from embedscope.data.sample import sample_path
-from embedscope.data.sample.vectors import BASE, HEAD, texts_of, unpack
+from embedscope.data.sample.sample_vectors import BASE, HEAD, texts_of, unpack
 from embedscope.errors import OutputError, importing
 from embedscope.installation import install_command
 from embedscope.output.picture_process import PICTURES

@@ -2,7 +2,7 @@
 
 ``vectors.npz`` has those of all-MiniLM-L6-v2 (384 dimensions) and of the head that ``embedscope demo`` trains on it
 (128), a row for each document and then each query of the collection. A number is stored as a whole number of steps of
-1/2048, high and low bytes apart: half the bytes of float16, and nearer to the truth than it.
+1/2048, high and low bytes apart, which packs to two thirds of float16.
 ``tools/demo_vectors.py`` writes the file.
 """
 
@@ -38,7 +38,7 @@ def pack(vectors: Mapping[str, Float32Array], file: Path = FILE) -> None:
 
 
 def unpack(name: str, file: Path = FILE) -> Float32Array:
-    """The rows of a model by name, (n, dim), of unit length; within 1/4096 of what was packed before the length."""
+    """The rows of a model by name, (n, dim), of unit length; within 1/2048 of what was packed."""
     with np.load(file, allow_pickle=False) as parts:
         steps = parts[f"{name}/high"].astype(np.float32) * 256 + parts[f"{name}/low"]
     rows: Float32Array = steps / np.linalg.norm(steps, axis=1, keepdims=True)
