@@ -57,7 +57,7 @@ NOT_RUN = {
     "make bundle": "needs Node; make test rebuilds the bundle where Node is found",
     "pip install '.[models]'": "installs",
     "pip install '.[ray]'": "installs",
-    "uvx --from dist/embedscope-0.1.0-py3-none-any.whl embedscope demo": "installs; tests/test_packaging.py runs the like",
+    "uvx --from dist/embedscope-0.1.0-py3-none-any.whl embedscope demo": "installs (tests/test_packaging.py)",
     "pip install 'embedscope[models] @ git+https://github.com/embedscope/embedscope'": "installs",
     "pip install torch --index-url https://download.pytorch.org/whl/cpu": "installs",
     "pip install 'embedscope[models]'": "installs",

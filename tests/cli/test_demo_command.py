@@ -97,7 +97,6 @@ def test_without_a_package_that_training_needs_the_vectors_of_the_trained_head_a
     assert install_command("demo") in said.err
     assert "(1) vectors/all-MiniLM-L6-v2.npz, the reference" in said.out
     assert "Verdict: " in said.out
-    assert max(map(len, said.out.splitlines())) <= 100
     assert {"report.html", "report.json", "vectors"} <= {path.name for path in output.iterdir()}
     assert not (output / "checkpoints").exists()
     again = ["evaluate", "--data", str(sample_path("test")), "--embeddings", str(output / "vectors" / f"{HEAD}.npz")]

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from embedscope.data.collection import Collection
 from embedscope.protocols import Float32Array
@@ -28,7 +29,7 @@ def texts_of(collection: Collection) -> list[str]:
 
 def pack(vectors: Mapping[str, Float32Array], file: Path = FILE) -> None:
     """Write unit rows by the name of their model; ``ValueError`` where a number is beyond [-1, 1]."""
-    parts = {}
+    parts: dict[str, npt.NDArray[np.generic]] = {}
     for name, rows in vectors.items():
         if np.abs(rows).max() > 1:
             raise ValueError(f"the rows of {name} are not of unit length")
