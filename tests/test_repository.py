@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,8 +27,12 @@ PAGES = [ROOT / "SECURITY.md", ROOT / ".github" / "pull_request_template.md"]
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
-MAY_WRITE = {("docs.yml", "deploy"): {"pages": "write", "id-token": "write"}}
-"""(workflow, job) -> what it may do beyond reading, on main only and once a person has switched it on."""
+MAY_WRITE = {
+    ("docs.yml", "deploy"): {"pages": "write", "id-token": "write"},
+    ("release.yml", "attest"): {"contents": "read", "id-token": "write", "attestations": "write"},
+    ("release.yml", "publish"): {"contents": "read", "id-token": "write"},
+}
+"""(workflow, job) -> what it may do beyond reading: jobs on main or a tag that run no code of this repository."""
 
 PINNED = re.compile(r"[\w.-]+/[\w./-]+@(v\d+|[0-9a-f]{40})")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s#]+)")
@@ -85,14 +91,23 @@ def test_every_action_is_pinned(workflow: Path) -> None:
         assert PINNED.fullmatch(action), f"{workflow.name}: {action}"
 
 
+def test_every_workflow_is_one_by_the_schema_of_github() -> None:
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows"]
+    pytest.importorskip("check_jsonschema")
+    done = subprocess.run([*check, *map(str, WORKFLOWS)], capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=name_of)
-def test_a_workflow_may_only_read_unless_a_person_has_switched_a_job_on(workflow: Path) -> None:
+def test_a_job_that_runs_our_code_may_only_read(workflow: Path) -> None:
     content = read(workflow)
     assert content["permissions"] == {"contents": "read"}
     for name, job in content["jobs"].items():
         allowed = MAY_WRITE.get((workflow.name, name))
         assert job.get("permissions") == allowed
-        assert allowed is None or re.search(r"refs/heads/main' && vars\.", job["if"])
+        if allowed is not None:
+            assert "refs/heads/main" in job["if"] or "github.ref_type == 'tag'" in job["if"]
+            assert all("run" not in step and "checkout" not in step["uses"] for step in job["steps"])
     text = workflow.read_text(encoding="utf-8")
     assert "pull_request_target" not in text
     assert "secrets." not in text
@@ -180,6 +195,39 @@ def test_security_fixes_are_promised_for_the_minor_version_at_hand() -> None:
     policy = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
     minor = ".".join(__version__.split(".")[:2])
     assert re.search(rf"^\| {re.escape(minor)} \| yes \|$", policy, re.MULTILINE)
+
+
+def test_publishing_waits_for_a_person() -> None:
+    publish = read(ROOT / ".github" / "workflows" / "release.yml")["jobs"]["publish"]
+    assert publish["environment"]["name"] == "pypi"
+    assert "vars.PUBLISH_TO_PYPI == 'true'" in publish["if"]
+
+
+def test_the_conda_recipe_needs_what_the_package_needs() -> None:
+    recipe = read(ROOT / "conda" / "recipe" / "recipe.yaml")
+    named = {"matplotlib-base": "matplotlib"}
+    needed = [line.replace(" ", "") for line in recipe["requirements"]["run"][1:]]
+    assert [named.get(name, name) + bound for name, bound in map(_parted, needed)] == PROJECT["dependencies"]
+    assert recipe["context"]["version"] == __version__
+    assert recipe["about"]["summary"] in PROJECT["description"]
+    assert [name for name in recipe["about"]["license_file"] if not (ROOT / name).is_file()] == []
+
+
+def _parted(requirement: str) -> tuple[str, str]:
+    name, sign, version = requirement.partition(">=")
+    return name, sign + version
+
+
+def test_the_image_runs_unprivileged_and_copies_what_docker_is_given() -> None:
+    lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    given = {line.removeprefix("!") for line in ignored if line.startswith("!")}
+    copies = [line.split()[1:-1] for line in lines if line.startswith("COPY ") and "--from" not in line]
+    copied = {name for names in copies for name in names}
+    assert copied == given
+    assert [name for name in copied if not (ROOT / name).exists()] == []
+    assert [int(line.split()[1]) > 0 for line in lines if line.startswith("USER ")] == [True]
+    assert 'ENTRYPOINT ["embedscope"]' in lines
 
 
 # --- pages --------------------------------------------------------------------------------------------------------

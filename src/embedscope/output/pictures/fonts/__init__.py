@@ -3,8 +3,9 @@
 DejaVu Sans, which ships with Matplotlib, has Latin (Vietnamese too), Greek, Cyrillic, Arabic and Hebrew. Beside this
 file lie Droid Sans Fallback (Chinese, Japanese, Korean; Apache-2.0), Noto Sans of seven scripts of India and Southeast
 Asia and Noto Emoji (one colour; both SIL OFL 1.1), so that a picture looks the same on a machine without such fonts.
-Installed fonts come last, for other scripts. Matplotlib
-(3.11 and later) shapes and orders Arabic and other complex scripts itself.
+They were changed: ``tools/subset_fonts.py`` kept the letters that texts commonly use, and gave the fonts names of their
+own. Installed fonts come last, for rare letters and other scripts. Matplotlib (3.11 and later) shapes and orders Arabic
+and other complex scripts itself.
 """
 
 from __future__ import annotations
@@ -29,10 +30,12 @@ _SHIPPED = {
     "embedscope Emoji": "NotoEmoji-Regular.ttf",
 }
 _INSTALLED = (
-    "Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "PingFang SC", "Hiragino Sans GB",
-    "Microsoft YaHei", "Malgun Gothic", "Nirmala UI", "Noto Sans Telugu", "Noto Sans Gujarati", "Noto Sans Gurmukhi",
-    "Noto Sans Kannada", "Noto Sans Malayalam", "Noto Sans Sinhala", "Noto Sans Ethiopic", "Noto Sans Symbols2",
-    "Segoe UI Symbol", "Apple Symbols", "Arial Unicode MS", "Unifont",
+    "Noto Sans CJK SC", "Noto Sans CJK TC", "Noto Sans CJK JP", "Noto Sans CJK KR", "Source Han Sans SC",
+    "Droid Sans Fallback", "WenQuanYi Micro Hei", "PingFang SC", "Hiragino Sans GB", "Apple SD Gothic Neo",
+    "Microsoft YaHei", "Microsoft JhengHei", "Yu Gothic", "Malgun Gothic", "Nirmala UI", "Noto Sans Telugu",
+    "Noto Sans Gujarati", "Noto Sans Gurmukhi", "Noto Sans Kannada", "Noto Sans Malayalam", "Noto Sans Sinhala",
+    "Noto Sans Ethiopic", "Noto Sans Symbols2", "Noto Emoji", "Segoe UI Emoji", "Segoe UI Symbol", "Apple Symbols",
+    "Arial Unicode MS", "Unifont",
 )  # fmt: skip
 
 
