@@ -322,7 +322,7 @@ def _signature(library: Any) -> inspect.Signature:
         for one in inspect.signature(library).parameters.values()
     ]
     of_runs = inspect.signature(TrainingRuns).parameters.values()
-    ours = {one.name: one for one in (*inspect.signature(Evaluation).parameters.values(), *of_runs)}
+    ours = {one.name: one for one in (*of_runs, *inspect.signature(Evaluation).parameters.values())}
     taken = {"words", "named", *(one.name for one in theirs)}
     return inspect.Signature([*theirs, *(one for name, one in ours.items() if name not in taken)])
 
