@@ -39,9 +39,9 @@ def triplets() -> Dataset:
     )
 
 
-def judged() -> tuple[dict[str, str], dict[str, str], dict[str, set[str]]]:
+def judged(n_queries: int | None) -> tuple[dict[str, str], dict[str, str], dict[str, set[str]]]:
     """Queries and documents by id, and the ids of the documents that answer each query."""
-    rows = rows_of("valid")
+    rows = rows_of("valid")[:n_queries]
     texts = [text for row in rows for text in (row["pos"], *(negative["text"] for negative in row["hard_neg"]))]
     corpus = {f"d{n}": text for n, text in enumerate(dict.fromkeys(texts))}
     id_of = {text: key for key, text in corpus.items()}
@@ -54,10 +54,11 @@ def main() -> None:
     parser.add_argument("--model", default="sentence-transformers/all-MiniLM-L6-v2")
     parser.add_argument("--output", default="tuned")
     parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--queries", type=int, help="queries to evaluate with (default: all)")
     options = parser.parse_args()
 
     model = SentenceTransformer(options.model)
-    evaluator = EmbedscopeEvaluator(*judged(), name="valid")
+    evaluator = EmbedscopeEvaluator(*judged(options.queries), name="valid")
     before = evaluator(model)
 
     every = max(1, options.steps // 3)

@@ -20,7 +20,9 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the other programs, about one another
 
-VERDICT = re.compile(r"VERDICT: (WIN|MARGINAL|REGRESSION) \| score=[\d.]+ \| baseline=[\d.]+ \| delta=[+-][\d.]+ \[.*\]")
+VERDICT = re.compile(
+    r"VERDICT: (WIN|MARGINAL|REGRESSION) \| score=[\d.]+ \| baseline=[\d.]+ \| delta=[+-][\d.]+ \[.*\]"
+)
 
 
 @pytest.fixture
