@@ -59,7 +59,7 @@ def main() -> None:
 
     model = SentenceTransformer(options.model)
     evaluator = EmbedscopeEvaluator(*judged(options.queries), name="valid")
-    before = evaluator(model)
+    evaluator(model)
 
     every = max(1, options.steps // 3)
     trainer = SentenceTransformerTrainer(
@@ -82,9 +82,7 @@ def main() -> None:
     )
     trainer.train()
 
-    after = evaluator(model)
-    name = evaluator.primary_metric
-    print(f"{name}: {before[name]:.6f} before, {after[name]:.6f} after")
+    evaluator(model)
 
 
 if __name__ == "__main__":

@@ -29,8 +29,10 @@ class Tool(StrEnum):
 
 def require_installed(tool: Tool) -> None:
     """Refuse, before any work, a tool that is not installed, with ``MissingExtraError``."""
-    for package in (tool.value, "accelerate"):
-        with importing(package, needed_for=f"--{tool}", extra=tool.value):
+    # transformers prints that W&B is offline when it is imported, and stdout may be JSON.
+    more = ["transformers.integrations.integration_utils"] if tool is Tool.WANDB else []
+    for package in (tool.value, "accelerate", *more):
+        with importing(package, needed_for=f"--{tool}", extra=tool.value), redirect_stdout(sys.stderr):
             import_module(package)
 
 
