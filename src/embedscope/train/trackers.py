@@ -94,13 +94,17 @@ class Trackers:
 
     def _end(self, tool: Tool, status: str) -> None:
         tracker = self._started.pop(tool, None)
+        if tracker is None:
+            return
         try:
-            if tracker is not None and tool is Tool.MLFLOW:
-                import_module("mlflow").end_run(status=status)  # finish() of the tracker calls every run finished
-            elif tracker is not None and tool is Tool.WANDB:
-                tracker.tracker.finish(exit_code=status != "FINISHED")
-            elif tracker is not None:
-                with redirect_stdout(sys.stderr):
+            with redirect_stdout(sys.stderr):  # MLflow and trackio print addresses, and stdout may be JSON
+                if tool is Tool.MLFLOW:
+                    import_module("mlflow").end_run(status=status)  # finish() of the tracker calls every run finished
+                elif tool is Tool.WANDB:
+                    tracker.tracker.finish(exit_code=status != "FINISHED")
+                elif tool is Tool.TRACKIO:
+                    import_module("trackio").finish()  # after finish() of the tracker it would be ended again at exit
+                else:
                     tracker.finish()
         except Exception as error:
             if tool not in self._silent:
