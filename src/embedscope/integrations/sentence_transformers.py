@@ -92,34 +92,38 @@ class Evaluation:
         similarity: str = "model",
         **named: Any,
     ) -> None:
-        given, own = _apart(super().__init__, words, named)
-        parts = [part for part in PARTS if given.get(part) is not None]
+        options, own = _apart(super().__init__, words, named)
+        parts = [part for part in PARTS if options.get(part) is not None]
         if data is not None or parts == ["queries"]:
-            data = _one_data_set(data, parts, given.pop("queries", None))
+            data = _one_data_set(data, parts, options.pop("queries", None))
             primary = primary or "MRR"
         elif len(parts) < len(PARTS):
             raise InvalidOptionError(
                 f"EmbedscopeEvaluator needs {', '.join(PARTS)}, or a data set alone; came {', '.join(parts) or 'none'}."
             )
         else:
-            given = {**_defaults_of(super().__init__), **given}
+            options = {**_defaults_of(super().__init__), **options}
         self._primary = None if primary is None else rank_metric(primary)
         self._runs = TrainingRuns(
-            _judged(given) if data is None else data,
-            name=given.get("name", ""),
+            _evaluated(options) if data is None else data,
+            name=options.get("name", ""),
             output=output,
-            metrics=[*own.pop("metrics", ()), *_metrics_of(given), *([] if self._primary is None else [self._primary])],
+            metrics=[
+                *own.pop("metrics", ()),
+                *_metrics_of(options),
+                *([] if self._primary is None else [self._primary]),
+            ],
             max_samples=max_samples,
-            similarity=_similarity_of(given, similarity),
+            similarity=_similarity_of(options, similarity),
             drop_empty=data is None,  # the library takes an empty text for a text
             **own,
         )
         if data is not None:
-            given = {**_parts_of(self._runs.collection), "write_csv": False, **given}
+            options = {**_parts_of(self._runs.collection), "write_csv": False, **options}
         elif max_samples:
             sampled = set(self._runs.collection.query_ids)
-            given["queries"] = {key: text for key, text in given["queries"].items() if str(key) in sampled}
-        super().__init__(**given)
+            options["queries"] = {key: text for key, text in options["queries"].items() if str(key) in sampled}
+        super().__init__(**options)
         self._encoded: dict[str, list[Float32Array]] = defaultdict(list)
         self.primary_metric = None if self._primary is None else self._named(self._primary)
 
@@ -246,14 +250,14 @@ def _one_data_set(data: Any, parts: Sequence[str], queries: Any) -> Any:
     return queries if data is None else data
 
 
-def _judged(given: Mapping[str, Any]) -> dict[str, Any]:
+def _evaluated(options: Mapping[str, Any]) -> dict[str, Any]:
     """The parts as a data set: the queries that have relevant documents, as the library evaluates them."""
-    relevant = given["relevant_docs"]
-    judged = {key: text for key, text in given["queries"].items() if relevant.get(key)}
+    relevant = options["relevant_docs"]
+    evaluated = {key: text for key, text in options["queries"].items() if relevant.get(key)}
     return {
-        "queries": judged,
-        "corpus": given["corpus"],
-        "relevant_docs": {key: sorted(relevant[key], key=str) for key in judged},
+        "queries": evaluated,
+        "corpus": options["corpus"],
+        "relevant_docs": {key: sorted(relevant[key], key=str) for key in evaluated},
     }
 
 
@@ -270,16 +274,16 @@ def _parts_of(collection: Collection) -> dict[str, Any]:
     }
 
 
-def _metrics_of(given: Mapping[str, Any]) -> list[str]:
-    return [f"{metric}@{k}" for option, metric in MEASURED_AT.items() for k in given.get(option, ())]
+def _metrics_of(options: Mapping[str, Any]) -> list[str]:
+    return [f"{metric}@{k}" for option, metric in MEASURED_AT.items() for k in options.get(option, ())]
 
 
-def _similarity_of(given: Mapping[str, Any], asked: str) -> str:
+def _similarity_of(options: Mapping[str, Any], asked: str) -> str:
     """What embedscope's figures compare by: as asked, else as the library's score functions are called."""
-    functions = given.get("score_functions")
+    functions = options.get("score_functions")
     if asked != SimilarityFunction.MODEL or not functions:
         return asked
-    main = given.get("main_score_function") or (next(iter(functions)) if len(functions) == 1 else None)
+    main = options.get("main_score_function") or (next(iter(functions)) if len(functions) == 1 else None)
     name = str(getattr(main, "value", main))
     if name in (SimilarityFunction.COSINE, SimilarityFunction.DOT):
         return name

@@ -10,12 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from embedscope.comparison.paired import compare_runs, resampler_of
+from embedscope.comparison.against_first import AgainstFirst
 from embedscope.decide.criteria import load_criteria
-from embedscope.decide.reference import PRIMARY, reference_of_runs
-from embedscope.decide.verdict import judge_comparison
 from embedscope.errors import InvalidOptionError
 from embedscope.metrics.metric_names import parse_measure
 from embedscope.metrics.norms import Norms
@@ -24,11 +20,9 @@ from embedscope.models.projectors import Identity
 from embedscope.models.score_function import resolved_similarity
 from embedscope.output.run_files import write_run
 from embedscope.pipeline import objects_apart, read, result_of
-from embedscope.protocols import Float32Array, Float64Array, Warn
-from embedscope.result import ModelFacts, Result, VerdictOutcome
-from embedscope.result.formatting import verdict_line
+from embedscope.protocols import Float32Array, Warn
+from embedscope.result import ModelFacts, Result
 from embedscope.settings import DEFAULTS, Settings, SimilarityFunction
-from embedscope.stats.resampler import Stream
 from embedscope.systems import Embedded
 
 FOLDER = "embedscope"
@@ -116,8 +110,7 @@ class TrainingRuns:
         self._name, self._page, self._tell = name, page, tell
         self._output = None if output is None else Path(output)
         self._moments: Counter[str] = Counter()
-        self._first: Result | None = None
-        self._differences: list[Float64Array] = []  # of the primary metric, each later run minus the first, (Q,)
+        self._against_first = AgainstFirst(self._settings, self._criteria)
 
     def folder_in(self, output_path: str | None) -> Path | None:
         """Where the folders of the runs go in a training whose own folder is ``output_path``; None for nowhere."""
@@ -174,10 +167,9 @@ class TrainingRuns:
                 elapsed_s=time.perf_counter() - started,
                 page=self._page,
             )
-        if self._first is None:
-            self._first = result
-        elif is_main:
-            self._tell(self._verdict_line(self._first, result))
+        verdict = self._against_first.line_of(result)
+        if verdict is not None and is_main:
+            self._tell(verdict)
         return result
 
     def _embeddings(
@@ -195,21 +187,6 @@ class TrainingRuns:
             documents=project(documents, what="document", ids=self.collection.document_ids),
             facts=replace(facts, similarity=chosen.value, notes=(*facts.notes, *notes)),
         )
-
-    def _verdict_line(self, first: Result, result: Result) -> str:
-        """The verdict on ``result`` by the paired test; p pays for the number of runs that were held against it."""
-        reference, candidate = first.model.checkpoint, result.model.checkpoint
-        comparison = compare_runs({reference: first, candidate: result}, reference=reference, settings=self._settings)
-        found = reference_of_runs(comparison).difference
-        self._differences.append(result.queries.values[PRIMARY] - first.queries.values[PRIMARY])
-        if len(self._differences) > 1:
-            resampler = resampler_of(first.queries, self._settings, Stream.COMPARISON)
-            test = resampler.best_of(np.column_stack(self._differences))
-            found = replace(found, p_adjusted=float(test.p_adjusted[-1]))
-        _, verdict = judge_comparison(comparison, result, self._criteria)
-        is_fit = verdict.outcome is not VerdictOutcome.UNFIT
-        score, baseline = (run.metrics[PRIMARY].value or 0.0 for run in (result, first))
-        return verdict_line(found, score, baseline, is_fit=is_fit)
 
 
 def rank_metric(name: str) -> str:
