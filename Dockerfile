@@ -9,10 +9,10 @@ ARG EXTRAS=models
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY src src
-# The default build of torch for Linux brings gigabytes of CUDA, which nothing here could use.
-RUN python -m venv /opt/embedscope \
- && /opt/embedscope/bin/pip install --no-cache-dir --constraint constraints.txt \
-      --extra-index-url https://download.pytorch.org/whl/cpu ".[${EXTRAS}]"
+# uv knows where the CPU build of torch is; the default one for Linux brings gigabytes of CUDA, which nothing here could use.
+RUN pip install --no-cache-dir uv \
+ && uv venv /opt/embedscope \
+ && uv pip install --python /opt/embedscope --no-cache --torch-backend cpu --constraint constraints.txt ".[${EXTRAS}]"
 
 FROM python:3.13-slim
 

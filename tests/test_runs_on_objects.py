@@ -80,7 +80,7 @@ def test_options_of_reading_apply_in_a_run(tmp_path: Path) -> None:
 
 
 def test_the_evaluator_of_a_trainer_takes_objects() -> None:
-    assert len(EmbedscopeEvaluator(pd.DataFrame(rows(12)))._collection.queries) == 12
+    assert len(EmbedscopeEvaluator(pd.DataFrame(rows(12))).queries) == 12
 
 
 def test_every_command_takes_a_name_on_the_hub(

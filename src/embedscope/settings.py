@@ -772,6 +772,7 @@ class TrainSettings(Checked):
     tensorboard: bool = option(False, "send the curves to tensorboard too")
     mlflow: bool = option(False, "send the curves to mlflow too")
     wandb: bool = option(False, "send the curves to wandb too")
+    trackio: bool = option(False, "send the curves to trackio too")
     quiet: bool = option(False, "print only errors")
     json: bool = option(False, "print training.json instead of the tables")
     n_draws: int = 1000

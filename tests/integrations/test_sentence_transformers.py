@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
+import os
 import subprocess
 import sys
 import warnings
@@ -28,10 +30,14 @@ WORDS = (
 
 @pytest.fixture(scope="module")
 def rows() -> list[dict[str, Any]]:
+    return made_rows(24)
+
+
+def made_rows(n: int) -> list[dict[str, Any]]:
     """Queries of three words; the positive has them in another order, the hard negative another last word."""
     generator = np.random.default_rng(3)
     made = []
-    for number in range(24):
+    for number in range(n):
         words = [WORDS[i] for i in generator.choice(len(WORDS), 4, replace=False)]
         made.append(
             {
@@ -279,9 +285,176 @@ def test_importing_the_package_loads_no_heavy_library() -> None:
     assert done.stdout.strip() == ""
 
 
+def parts_of(rows: list[dict[str, Any]]) -> tuple[dict[str, str], dict[str, str], dict[str, set[str]]]:
+    documents = dict.fromkeys(text for row in rows for text in _texts(row)[1:])
+    corpus = {f"d{n}": text for n, text in enumerate(documents)}
+    id_of = {text: key for key, text in corpus.items()}
+    queries = {f"q{n}": row["query"] for n, row in enumerate(rows)}
+    return queries, corpus, {f"q{n}": {id_of[row["pos"]]} for n, row in enumerate(rows)}
+
+
+def test_the_constructor_is_that_of_the_evaluator_of_the_library() -> None:
+    from embedscope.integrations import EmbedscopeEvaluator
+
+    theirs = inspect.signature(library().InformationRetrievalEvaluator).parameters
+    ours = list(inspect.signature(EmbedscopeEvaluator).parameters.values())
+    assert [one.name for one in ours[: len(theirs)]] == list(theirs)
+    for one in ours[3 : len(theirs)]:
+        assert (one.default, one.kind) == (theirs[one.name].default, theirs[one.name].kind)
+    assert all(one.kind is inspect.Parameter.KEYWORD_ONLY for one in ours[len(theirs) :])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"name": "rooms", "write_predictions": True},
+        {"mrr_at_k": [3], "ndcg_at_k": [2, 7], "accuracy_at_k": [4], "map_at_k": [5], "corpus_chunk_size": 10},
+        {"truncate_dim": 8, "query_prompt": "cheap ", "corpus_prompt_name": "query", "write_csv": False},
+        {"score_functions": "dot", "main_score_function": "dot"},
+    ],
+    ids=["defaults", "name and predictions", "cutoffs and chunks", "fewer numbers and prompts", "a score function"],
+)
+def test_the_figures_files_and_primary_metric_are_those_of_the_library(
+    options: dict[str, Any], rows: list[dict[str, Any]], model: Any, tmp_path: Path
+) -> None:
+    from sentence_transformers import util
+
+    from embedscope.integrations import EmbedscopeEvaluator
+
+    if "score_functions" in options:
+        options = options | {"score_functions": {"dot": util.dot_score}}
+    model.prompts = {"query": "market ", "document": ""}
+    theirs = library().InformationRetrievalEvaluator(*parts_of(rows), **options)
+    ours = EmbedscopeEvaluator(*parts_of(rows), **options, output=tmp_path / "runs", draws=200, page=False)
+    expected, found = (
+        one(model, str(tmp_path / where), epoch=1, steps=2) for one, where in ((theirs, "theirs"), (ours, "ours"))
+    )
+    assert {key: found[key] for key in expected} == pytest.approx(expected, abs=1e-12)
+    assert ours.primary_metric == theirs.primary_metric
+    assert ours.primary_metric in found
+    files = {path.name: path.read_bytes() for path in (tmp_path / "theirs").glob("*")}
+    assert {path.name: path.read_bytes() for path in (tmp_path / "ours").glob("*")} == files
+    assert bool(files) is options.get("write_csv", True)
+    # Without ties and equal texts, the metrics with intervals are the same numbers under embedscope's names.
+    of_library = "dot" if "score_functions" in options else "cosine"
+    name = "rooms_" if "name" in options else ""
+    for option, metric, key in (("ndcg_at_k", "nDCG", "ndcg"), ("mrr_at_k", "MRR", "mrr"), ("map_at_k", "MAP", "map")):
+        for k in options.get(option, [100 if key == "map" else 10]):
+            value = found[f"{name}{metric}@{k}"]
+            assert value == pytest.approx(expected[f"{name}{of_library}_{key}@{k}"], abs=1e-6)
+            assert found[f"{name}{metric}@{k}_low"] <= value <= found[f"{name}{metric}@{k}_high"]
+    report = json.loads((tmp_path / "runs" / "epoch1_step2" / "report.json").read_text())
+    assert report["model"]["query_prompt"] == options.get("query_prompt", "market ")
+    assert report["model"]["similarity"] == of_library
+
+
+def test_ties_queries_without_answers_and_equal_texts_do_not_stop_it(model: Any) -> None:
+    from embedscope.integrations import EmbedscopeEvaluator
+
+    queries = {1: "room quiet", 2: "cheap park", 3: "river"}
+    corpus = {10: "quiet room", 11: "quiet room", 12: "park cheap", 13: "market", 14: "balcony garden", 15: ""}
+    relevant = {1: {10}, 2: {12}, 3: set()}
+    theirs = library().InformationRetrievalEvaluator(queries, corpus, relevant)(model)
+    found = EmbedscopeEvaluator(queries, corpus, relevant, draws=100)(model)
+    assert {key: found[key] for key in theirs} == theirs
+    # The library counts the equal text 11 as wrong, behind 10 by its id; embedscope has one text of two ids.
+    assert found["MRR"] == 1.0
+
+
+def test_from_the_second_evaluation_on_one_line_says_what_compare_says_of_the_first_and_this(
+    model: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import torch
+
+    data = tmp_path / "valid.json"
+    data.write_text(json.dumps(made_rows(60)), encoding="utf-8")
+    told: list[str] = []
+    made = evaluator(data, page=False, output=tmp_path / "runs", tell=told.append)
+    first = made(model)
+    assert told == []
+    weights = model[0].embedding.weight
+    before = weights.data.clone()
+    line = torch.randn(len(before), 1, generator=torch.Generator().manual_seed(1)).expand(-1, before.shape[1])
+    weights.data[:] = line + 1e-2 * before  # all words in one direction: nearly nothing is told apart
+    worse = made(model)
+    model.save(str(tmp_path / "worse"))
+    weights.data[:] = before
+    made(model)
+    assert told[0].startswith(f"VERDICT: REGRESSION | score={worse['MRR']:.4f} | baseline={first['MRR']:.4f} | delta=-")
+    assert told[1].startswith(f"VERDICT: MARGINAL | score={first['MRR']:.4f} | baseline={first['MRR']:.4f} | delta=+0")
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["model", "model_2", "model_3"]
+    runs = [str(tmp_path / "runs" / "model"), str(tmp_path / "worse")]
+    cli.main(["compare", *runs, "--data", str(data), "--draws", "200", "--device", "cpu"])
+    assert told[0] in capsys.readouterr().out.splitlines()
+
+
+def test_parts_that_do_not_belong_together_are_refused(rows: list[dict[str, Any]], data: Path) -> None:
+    from embedscope.integrations import EmbedscopeEvaluator
+
+    queries, corpus, relevant = parts_of(rows)
+    with pytest.raises(InvalidOptionError, match=r"needs queries, corpus, relevant_docs.*came queries, corpus"):
+        EmbedscopeEvaluator(queries, corpus)
+    with pytest.raises(InvalidOptionError, match=r"needs queries.*came none"):
+        EmbedscopeEvaluator(name="rooms")
+    with pytest.raises(InvalidOptionError, match="was given a data set, and queries"):
+        EmbedscopeEvaluator(queries, corpus, relevant, data=data)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'batchsize'"):
+        EmbedscopeEvaluator(queries, corpus, relevant, batchsize=3)
+    assert EmbedscopeEvaluator(data=data, name="rooms").primary_metric == "rooms_MRR"
+
+
+def test_score_functions_that_are_neither_cosine_nor_dot_are_noted(
+    rows: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    from sentence_transformers import util
+
+    from embedscope.integrations import EmbedscopeEvaluator
+
+    EmbedscopeEvaluator(*parts_of(rows), score_functions={"manhattan": util.manhattan_sim})
+    (record,) = (one for one in caplog.records if one.name == "embedscope")
+    assert record.getMessage().startswith("score_functions (manhattan): intervals and verdict are by the similarity")
+
+
+def test_a_sample_of_the_queries_is_one_for_the_library_too(rows: list[dict[str, Any]], model: Any) -> None:
+    from embedscope.integrations import EmbedscopeEvaluator
+
+    made = EmbedscopeEvaluator(*parts_of(rows), max_samples=8, draws=100)
+    found = made(model)
+    assert len(made.queries) == 8
+    assert found["MRR@10"] == pytest.approx(found["cosine_mrr@10"], abs=1e-6)
+
+
+SCRIPT = Path(__file__).parents[2] / "examples" / "train_retriever.py"
+
+
+@pytest.mark.slow
+def test_the_training_script_runs_with_either_evaluator_and_ends_with_the_verdict(minilm: str, tmp_path: Path) -> None:
+    pytest.importorskip("datasets")
+    swapped = SCRIPT.read_text(encoding="utf-8").replace(
+        "from embedscope.integrations import EmbedscopeEvaluator",
+        "from sentence_transformers.sentence_transformer.evaluation import InformationRetrievalEvaluator",
+    )
+    (tmp_path / "theirs.py").write_text(swapped.replace("EmbedscopeEvaluator(", "InformationRetrievalEvaluator("))
+    logged = {}
+    for name, script in (("ours", SCRIPT), ("theirs", tmp_path / "theirs.py")):
+        words = ["--model", minilm, "--steps", "1", "--queries", "24", "--output", name]
+        env = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": os.pathsep.join(sys.path), "CUDA_VISIBLE_DEVICES": ""}
+        command = [sys.executable, str(script), *words]
+        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        state = json.loads((tmp_path / name / "checkpoint-1" / "trainer_state.json").read_text())
+        (logged[name],) = (entry for entry in state["log_history"] if "eval_valid_cosine_ndcg@10" in entry)
+        if name == "ours":
+            assert done.stdout.splitlines()[-1].startswith("VERDICT: ")
+    for key in (key for key in logged["theirs"] if "cosine" in key):
+        assert logged["ours"][key] == pytest.approx(logged["theirs"][key], abs=1e-6), key
+    assert is_run_folder(tmp_path / "ours" / "eval" / "valid" / f"epoch{logged['ours']['epoch']:g}_step1")
+
+
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     import embedscope.integrations as package
 
-    assert dir(package) == ["EmbedscopeEvaluator"]
+    assert dir(package) == ["EmbedscopeCallback", "EmbedscopeEvaluator"]
     with pytest.raises(AttributeError):
         _ = package.Nothing

@@ -162,7 +162,7 @@ _TRAINING = (
     "keep_zero_weights",
 )  # fmt: skip
 _TRAIN_OUTPUT = (
-    "output_dir", "overwrite", "save_every", "save_format", "with_encoder", "tensorboard", "mlflow", "wandb",
+    "output_dir", "overwrite", "save_every", "save_format", "with_encoder", "tensorboard", "mlflow", "wandb", "trackio",
 )  # fmt: skip
 
 COMMANDS = (

@@ -1,4 +1,4 @@
-"""embedscope inside other programs: an evaluator for the trainer of sentence-transformers.
+"""embedscope inside other programs: the trainers of sentence-transformers, FlagEmbedding and transformers.
 
 Names are loaded on first use; importing this package loads none of the other programs.
 """
@@ -9,16 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from embedscope.integrations.sentence_transformers import Evaluation as EmbedscopeEvaluator
+    from embedscope.integrations.trainer_callback import Measuring as EmbedscopeCallback
 
-__all__ = ["EmbedscopeEvaluator"]
+__all__ = ["EmbedscopeCallback", "EmbedscopeEvaluator"]
 
 
 def __getattr__(name: str) -> Any:
-    if name != "EmbedscopeEvaluator":
-        raise AttributeError(f"module 'embedscope.integrations' has no attribute '{name}'")
-    from embedscope.integrations.sentence_transformers import evaluator_class
+    if name == "EmbedscopeEvaluator":
+        from embedscope.integrations.sentence_transformers import evaluator_class
 
-    return evaluator_class()
+        return evaluator_class()
+    if name == "EmbedscopeCallback":
+        from embedscope.integrations.trainer_callback import callback_class
+
+        return callback_class()
+    raise AttributeError(f"module 'embedscope.integrations' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:

@@ -1,72 +1,62 @@
-"""An evaluator for sentence-transformers: an embedscope run at every evaluation of a training.
+"""``InformationRetrievalEvaluator`` of sentence-transformers with intervals, a run folder and a verdict.
 
 The library is imported when the class is asked for, so what the class does stands in :class:`Evaluation`, and
-:func:`evaluator_class` puts it on top of the library's own ``SentenceEvaluator``.
+:func:`evaluator_class` puts it on top of the library's own evaluator.
 """
 
 from __future__ import annotations
 
+import inspect
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from embedscope.decide.criteria import load_criteria
+from embedscope.data.collection import Collection
 from embedscope.errors import InvalidOptionError, MissingExtraError
-from embedscope.metrics.metric_names import parse_measure
-from embedscope.metrics.norms import Norms
-from embedscope.models.embed import Embeddings
-from embedscope.models.projectors import Identity
-from embedscope.models.prompts import OwnPrompts, PromptChoice, choose_prompts
-from embedscope.models.score_function import resolved_similarity
-from embedscope.output.run_files import write_run
-from embedscope.pipeline import objects_apart, read, result_of
+from embedscope.integrations.training_runs import LOGGER, TrainingRuns, figures_of, moment_of, rank_metric
+from embedscope.models.prompts import ROLES, OwnPrompts, PromptChoice, choose_prompts
 from embedscope.protocols import Float32Array
-from embedscope.result import ModelFacts, Result
-from embedscope.settings import DEFAULTS, Settings, SimilarityFunction
-from embedscope.systems import Embedded
+from embedscope.result import ModelFacts
+from embedscope.settings import SimilarityFunction
 
-FOLDER = "embedscope"
-"""Folder of the runs, in the trainer's output folder, where no other is given and the evaluator has no name."""
+PARTS = ("queries", "corpus", "relevant_docs")
+"""What the library's evaluator is made of; a data set of embedscope stands for all three."""
+
+MEASURED_AT = {"mrr_at_k": "MRR", "ndcg_at_k": "nDCG", "map_at_k": "MAP", "accuracy_at_k": "Success"}
+"""Cutoffs of the library, and the metrics that get an interval at them."""
 
 
 class Evaluation:
-    """Measures the model of a training on a data set, and writes the run that ``embedscope evaluate`` would write.
+    """The library's ``InformationRetrievalEvaluator``, with a 95 % interval for its figures and a verdict.
 
-    Each evaluation makes a folder ``epoch{E}_step{S}`` with the files of a run, which
-    ``embedscope compare`` takes as its reference.
+    It takes the parameters of that class, in their order and with their defaults, computes its figures by the library's
+    own code on the same vectors, and writes its CSV file and predictions where these are asked for. Beside that, each
+    evaluation is a run: a folder ``epoch{E}_step{S}`` with the files that ``embedscope evaluate`` writes, which
+    ``embedscope compare`` takes as its reference. From the second evaluation on, one line says whether the model is
+    better than at the first: ``VERDICT: WIN | score=...``.
 
     Parameters
     ----------
-    data : str, Path or object
-        Queries, positives, hard negatives, in any form that embedscope reads.
-    name : str
-        Put before the name of each metric, as the library's own evaluators do, and the name of the folder.
+    queries, corpus, relevant_docs : dict
+        As the library's class takes them; or ``queries`` alone, a data set in any form that embedscope reads.
+    *words, **named
+        Further parameters of the library's class.
+    data : str, Path or object, optional
+        ``queries`` under another name.
     output : str or Path, optional
         Where the folders go; by default ``embedscope`` (or the name) in the folder that the trainer names. Nothing is
         written where neither is given.
-    primary : str
+    primary : str, optional
         The rank metric that selects the best checkpoint, such as "MRR" or "nDCG@5"; it is measured because it is named.
-    max_samples : int
-        Queries at most, a seeded random sample; 0 for all. The documents are never sampled.
-    page : bool
-        Write ``report.html`` too, without maps.
-    batch_size : int
-        Texts encoded at a time.
-    draws : int
-        Of permutation tests.
-    seed : int
-    criteria : str
-        As ``--criteria``.
-    keep_self : bool
-        As ``--keep-self``: rank the text of a query itself too, where it is a document.
-    similarity : {"model", "cosine", "dot"}
-        As ``--similarity``: what compares two vectors, by default the ``similarity_fn_name`` of the model.
+        By default the library's (``cosine_ndcg@10``), and "MRR" of a data set.
+    metrics, max_samples, page, draws, seed, criteria, similarity, keep_self, tell
+        As :class:`~embedscope.integrations.training_runs.TrainingRuns` takes them. ``tell`` is given the verdict line,
+        and prints it by default.
 
     Raises
     ------
@@ -79,59 +69,68 @@ class Evaluation:
 
         from embedscope.integrations import EmbedscopeEvaluator
 
-        evaluator = EmbedscopeEvaluator("data/valid.json", name="rooms")
+        evaluator = EmbedscopeEvaluator(queries, corpus, relevant_docs, name="rooms")
+        evaluator(model)
         trainer = SentenceTransformerTrainer(model, args, train_dataset, loss=loss, evaluator=evaluator)
     """
 
-    greater_is_better = True
+    name: str  # what the library's constructor sets
+    queries_ids: list[Any]
+    corpus_ids: list[Any]
+    query_prompt: str | None
+    query_prompt_name: str | None
+    corpus_prompt: str | None
+    corpus_prompt_name: str | None
 
     def __init__(
         self,
-        data: Any,
-        *,
-        name: str = "",
-        output: str | Path | None = None,
-        primary: str = "MRR",
+        *words: Any,
+        data: Any = None,
+        output: Any = None,
+        primary: str | None = None,
         max_samples: int = 0,
-        page: bool = True,
-        batch_size: int = 32,
-        draws: int = 1000,
-        seed: int = 42,
-        criteria: str = "ranks",
         similarity: str = "model",
-        keep_self: bool = False,
+        **named: Any,
     ) -> None:
-        super().__init__()
-        self.name = name
-        if similarity not in set(SimilarityFunction):
-            raise InvalidOptionError(f"similarity must be one of {', '.join(SimilarityFunction)}, not '{similarity}'.")
-        self._similarity = SimilarityFunction(similarity)
-        named, objects = objects_apart({"data": data})
-        self._settings = Settings.of(
-            **named,
+        options, own = _apart(super().__init__, words, named)
+        parts = [part for part in PARTS if options.get(part) is not None]
+        if data is not None or parts == ["queries"]:
+            data = _one_data_set(data, parts, options.pop("queries", None))
+            primary = primary or "MRR"
+        elif len(parts) < len(PARTS):
+            raise InvalidOptionError(
+                f"EmbedscopeEvaluator needs {', '.join(PARTS)}, or a data set alone; came {', '.join(parts) or 'none'}."
+            )
+        else:
+            options = {**_defaults_of(super().__init__), **options}
+        self._primary = None if primary is None else rank_metric(primary)
+        self._runs = TrainingRuns(
+            _evaluated(options) if data is None else data,
+            name=options.get("name", ""),
+            output=output,
+            metrics=[
+                *own.pop("metrics", ()),
+                *_metrics_of(options),
+                *([] if self._primary is None else [self._primary]),
+            ],
             max_samples=max_samples,
-            explain=0,
-            seed=seed,
-            draws=draws,
-            criteria=criteria,
-            metrics=(*DEFAULTS.measure.metrics, _rank_metric(primary)),
-            examples=0,
-            skip_tsne=True,
-            skip_umap=True,
-            keep_self=keep_self,
+            similarity=_similarity_of(options, similarity),
+            drop_empty=data is None,  # the library takes an empty text for a text
+            **own,
         )
-        self._collection = read(self._settings, data_object=objects.get("data"))
-        self._output = None if output is None else Path(output)
-        self._criteria = load_criteria(criteria)
-        self._page = page
-        self._batch_size = batch_size
-        self._primary = _rank_metric(primary)
-        self.primary_metric = f"{name}_{self._primary}" if name else self._primary
+        if data is not None:
+            options = {**_parts_of(self._runs.collection), "write_csv": False, **options}
+        elif max_samples:
+            sampled = set(self._runs.collection.query_ids)
+            options["queries"] = {key: text for key, text in options["queries"].items() if str(key) in sampled}
+        super().__init__(**options)
+        self._encoded: dict[str, list[Float32Array]] = defaultdict(list)
+        self.primary_metric = None if self._primary is None else self._named(self._primary)
 
     def __call__(
-        self, model: Any, output_path: str | None = None, epoch: float = -1, steps: int = -1
+        self, model: Any, output_path: str | None = None, epoch: float = -1, steps: int = -1, *words: Any, **named: Any
     ) -> dict[str, float]:
-        """Measure ``model`` and write the run.
+        """Measure ``model``, write the run, and tell the verdict on it against the first evaluation.
 
         Parameters
         ----------
@@ -144,8 +143,9 @@ class Evaluation:
         Returns
         -------
         dict of str to float
-            Rank metrics with the ends of their 95 % intervals (``MRR``, ``MRR_low``, ``MRR_high``), ``margin``,
-            ``AUC``, and the violation rate of each type of hard negative; ``primary_metric`` is one of the keys.
+            The library's figures (``cosine_ndcg@10``), and embedscope's: rank metrics with the ends of their 95 %
+            intervals (``nDCG@10``, ``nDCG@10_low``, ``nDCG@10_high``), ``margin``, ``AUC``, and the violation rate of
+            each type of hard negative; all begin with the name. ``primary_metric`` is one of the keys.
 
         Raises
         ------
@@ -155,62 +155,144 @@ class Evaluation:
             If the model states a distance as its similarity, and the evaluator was not told what to take instead.
         """
         started = time.perf_counter()
-        moment = _moment(epoch, steps)
-        embedded = Embedded(self._embeddings(model, moment))
-        result = result_of(self._collection, embedded, self._settings, criteria=self._criteria)
-        folder = self._folder(output_path)
-        if folder is not None:
-            write_run(
-                result,
-                folder / moment,
-                options={"name": self.name, "primary": self._primary, **self._settings.as_options()},
-                elapsed_s=time.perf_counter() - started,
-                page=self._page,
-            )
-        name = f"{self.name}_" if self.name else ""
-        metrics = {f"{name}{key}": value for key, value in figures_of(result).items()}
-        store: Any = getattr(self, "store_metrics_in_model_card_data", None)  # the library's own
-        if store is not None and hasattr(model, "model_card_data"):
-            store(model, metrics, epoch, steps)
-        return metrics
-
-    def _folder(self, output_path: str | None) -> Path | None:
-        if self._output is not None:
-            return self._output
-        return None if output_path is None else Path(output_path) / (self.name or FOLDER)
-
-    def _embeddings(self, model: Any, moment: str) -> Embeddings:
-        queries, documents = self._collection.queries, self._collection.documents
         was_training = bool(model.training)
-        own = OwnPrompts.of(getattr(model, "prompts", None) or {}, getattr(model, "default_prompt_name", None))
-        prompts = choose_prompts(moment, own, {})
-        pooled = [
-            self._encoded(getattr(model, how, model.encode), texts, prompt)
-            for how, texts, prompt in (
-                ("encode_query", queries, prompts.query),
-                ("encode_document", documents, prompts.document),
-            )
-        ]
+        self._encoded.clear()
+        figures: dict[str, float] = super().__call__(model, output_path, epoch, steps, *words, **named)  # type: ignore[misc]
         model.train(was_training)  # encode has turned dropout off
-        chosen, notes = resolved_similarity(
-            self._similarity,
-            _stated(model),
-            is_unit=all(Norms.of(vectors).are_one for vectors in pooled),
-            where=moment,
+        queries, documents = self._vectors()
+        result = self._runs.add(
+            queries,
+            documents,
+            self._facts(model, moment_of(epoch, steps), dim=queries.shape[1]),
+            stated=_stated(model),
+            folder=self._runs.folder_in(output_path),
+            started=started,
+            is_main=output_path is not None or steps == -1,  # the trainer gives a path to the first process only
         )
-        project = Identity(pooled[0].shape[1], is_unit=chosen is SimilarityFunction.COSINE).project
-        facts = _facts(model, moment, prompts, dim=pooled[0].shape[1])
-        return Embeddings(
-            queries=project(pooled[0], what="query", ids=self._collection.query_ids),
-            documents=project(pooled[1], what="document", ids=self._collection.document_ids),
-            facts=replace(facts, similarity=chosen.value, notes=notes),
+        figures |= {self._named(key): value for key, value in figures_of(result).items()}
+        if self._primary is not None:
+            self.primary_metric = self._named(self._primary)
+        self.store_metrics_in_model_card_data(model, figures, epoch, steps)  # type: ignore[attr-defined]
+        return figures
+
+    def embed_inputs(self, model: Any, sentences: Any, encode_fn_name: str | None = None, **named: Any) -> Any:
+        """The library's vectors of texts, of which the run is measured too."""
+        vectors = super().embed_inputs(model, sentences, encode_fn_name=encode_fn_name, **named)  # type: ignore[misc]
+        self._encoded[encode_fn_name or ""].append(vectors.float().cpu().numpy())
+        return vectors
+
+    def _vectors(self) -> tuple[Float32Array, Float32Array]:
+        """Of the texts of the collection, in their order: it holds equal texts once."""
+        collection = self._runs.collection
+        found = []
+        for role, ids, wanted in (
+            ("query", self.queries_ids, collection.query_ids),
+            ("document", self.corpus_ids, collection.document_ids),
+        ):
+            place = {str(key): row for row, key in enumerate(ids)}
+            found.append(np.concatenate(self._encoded.pop(role))[[place[key] for key in wanted]])
+        return found[0], found[1]
+
+    def _named(self, key: str) -> str:
+        return f"{self.name}_{key}" if self.name else key
+
+    def _facts(self, model: Any, moment: str, *, dim: int) -> ModelFacts:
+        base = getattr(getattr(model, "model_card_data", None), "base_model", None)
+        prompts = self._prompts(model, moment)
+        return ModelFacts(
+            checkpoint=moment,
+            layout="sentence-transformers model in training",
+            dim=dim,
+            base_model=str(base) if base else None,
+            max_length=getattr(model, "max_seq_length", None),
+            device=str(model.device),
+            notes=prompts.notes,
+            query_prompt=prompts.query,
+            document_prompt=prompts.document,
         )
 
-    def _encoded(self, encode: Any, texts: Sequence[str], prompt: str) -> Float32Array:
-        vectors = encode(
-            list(texts), prompt=prompt, batch_size=self._batch_size, show_progress_bar=False, convert_to_numpy=True
+    def _prompts(self, model: Any, moment: str) -> PromptChoice:
+        """What stood before the texts: what the evaluator was told to put there, else what the model serves."""
+        own = OwnPrompts.of(getattr(model, "prompts", None) or {}, getattr(model, "default_prompt_name", None))
+        asked = {
+            role: text if text is not None else None if name is None else own.by_name.get(name, "")
+            for role, text, name in zip(
+                ROLES,
+                (self.query_prompt, self.corpus_prompt),
+                (self.query_prompt_name, self.corpus_prompt_name),
+                strict=True,
+            )
+        }
+        if all(text is None for text in asked.values()):
+            return choose_prompts(moment, own, {})
+        query, document = (own.served(role) if text is None else text for role, text in asked.items())
+        return PromptChoice(query, document)
+
+
+def _apart(library: Any, words: Sequence[Any], named: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The parameters of the library's constructor by name, and those of `TrainingRuns`."""
+    ours = set(inspect.signature(TrainingRuns).parameters) - {"name"}
+    own = {key: value for key, value in named.items() if key in ours}
+    theirs = {key: value for key, value in named.items() if key not in ours}
+    return dict(inspect.signature(library).bind_partial(*words, **theirs).arguments), own
+
+
+def _defaults_of(library: Any) -> dict[str, Any]:
+    parameters = inspect.signature(library).parameters.values()
+    return {one.name: one.default for one in parameters if one.default is not inspect.Parameter.empty}
+
+
+def _one_data_set(data: Any, parts: Sequence[str], queries: Any) -> Any:
+    if data is not None and parts:
+        raise InvalidOptionError(
+            f"EmbedscopeEvaluator was given a data set, and {', '.join(parts)} beside it. Leave one of them out."
         )
-        return np.asarray(vectors, dtype=np.float32)
+    return queries if data is None else data
+
+
+def _evaluated(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts as a data set: the queries that have relevant documents, as the library evaluates them."""
+    relevant = options["relevant_docs"]
+    evaluated = {key: text for key, text in options["queries"].items() if relevant.get(key)}
+    return {
+        "queries": evaluated,
+        "corpus": options["corpus"],
+        "relevant_docs": {key: sorted(relevant[key], key=str) for key in evaluated},
+    }
+
+
+def _parts_of(collection: Collection) -> dict[str, Any]:
+    """A data set as the parts."""
+    documents, indptr = collection.document_ids, collection.indptr
+    return {
+        "queries": dict(zip(collection.query_ids, collection.queries, strict=True)),
+        "corpus": dict(zip(documents, collection.documents, strict=True)),
+        "relevant_docs": {
+            key: {documents[d] for d in collection.relevant[indptr[row] : indptr[row + 1]]}
+            for row, key in enumerate(collection.query_ids)
+        },
+    }
+
+
+def _metrics_of(options: Mapping[str, Any]) -> list[str]:
+    return [f"{metric}@{k}" for option, metric in MEASURED_AT.items() for k in options.get(option, ())]
+
+
+def _similarity_of(options: Mapping[str, Any], asked: str) -> str:
+    """What embedscope's figures compare by: as asked, else as the library's score functions are called."""
+    functions = options.get("score_functions")
+    if asked != SimilarityFunction.MODEL or not functions:
+        return asked
+    main = options.get("main_score_function") or (next(iter(functions)) if len(functions) == 1 else None)
+    name = str(getattr(main, "value", main))
+    if name in (SimilarityFunction.COSINE, SimilarityFunction.DOT):
+        return name
+    LOGGER.warning(
+        "score_functions (%s): intervals and verdict are by the similarity of the model; similarity='cosine' or 'dot' "
+        "names another.",
+        ", ".join(map(str, functions)),
+    )
+    return asked
 
 
 def _stated(model: Any) -> str | None:
@@ -219,64 +301,41 @@ def _stated(model: Any) -> str | None:
     return None if stated is None else str(getattr(stated, "value", stated))
 
 
-def _rank_metric(name: str) -> str:
-    try:
-        return str(parse_measure(name))
-    except InvalidOptionError as error:
-        raise InvalidOptionError(f"primary: {error}") from None
-
-
-def _moment(epoch: float, steps: int) -> str:
-    """Where the training stands, as the name of a folder: ``epoch1.5_step300``."""
-    parts = ([f"epoch{epoch:g}"] if epoch != -1 else []) + ([f"step{steps}"] if steps != -1 else [])
-    return "_".join(parts) or "model"
-
-
-def _facts(model: Any, moment: str, prompts: PromptChoice, *, dim: int) -> ModelFacts:
-    base = getattr(getattr(model, "model_card_data", None), "base_model", None)
-    return ModelFacts(
-        checkpoint=moment,
-        layout="sentence-transformers model in training",
-        dim=dim,
-        base_model=str(base) if base else None,
-        max_length=getattr(model, "max_seq_length", None),
-        device=str(model.device),
-        notes=prompts.notes,
-        query_prompt=prompts.query,
-        document_prompt=prompts.document,
-    )
-
-
-def figures_of(result: Result) -> dict[str, float]:
-    """The figures of a run by name, those that could be computed."""
-    found: dict[str, float | None] = {}
-    for name, metric in result.metrics.items():
-        found |= {name: metric.value, f"{name}_low": metric.low, f"{name}_high": metric.high}
-    if result.similarity is not None:
-        found |= {"margin": result.similarity.margin.value, "AUC": result.similarity.auc.value}
-    for name, negative_type in result.negative_types.items():
-        found[f"violation_rate_{name}"] = negative_type.violation_rate.value
-    return {name: float(value) for name, value in found.items() if value is not None}
-
-
 @cache
 def evaluator_class() -> type[Evaluation]:
-    """:class:`Evaluation` as a ``SentenceEvaluator``.
+    """:class:`Evaluation` as an ``InformationRetrievalEvaluator``.
 
     Raises
     ------
     MissingExtraError
         If sentence-transformers is not installed.
     """
-    namespace = {"__doc__": Evaluation.__doc__, "__module__": "embedscope.integrations"}
-    return type("EmbedscopeEvaluator", (Evaluation, _library_class()), namespace)
+    library = _library_class()
+    namespace = {
+        "__doc__": Evaluation.__doc__,
+        "__module__": "embedscope.integrations",
+        "__signature__": _signature(library),
+    }
+    return type("EmbedscopeEvaluator", (Evaluation, library), namespace)
+
+
+def _signature(library: Any) -> inspect.Signature:
+    """The library's parameters, and embedscope's own after them, by name only."""
+    theirs = [
+        one.replace(default=None) if one.name in PARTS else one
+        for one in inspect.signature(library).parameters.values()
+    ]
+    of_runs = inspect.signature(TrainingRuns).parameters.values()
+    ours = {one.name: one for one in (*of_runs, *inspect.signature(Evaluation).parameters.values())}
+    taken = {"words", "named", *(one.name for one in theirs)}
+    return inspect.Signature([*theirs, *(one for name, one in ours.items() if name not in taken)])
 
 
 def _library_class() -> Any:
-    """``SentenceEvaluator``, which moved in version 6."""
-    for place in ("sentence_transformers.base.evaluation", "sentence_transformers.evaluation"):
+    """``InformationRetrievalEvaluator``, which moved in version 5.4."""
+    for place in ("sentence_transformers.sentence_transformer.evaluation", "sentence_transformers.evaluation"):
         try:
-            return import_module(place).SentenceEvaluator
+            return import_module(place).InformationRetrievalEvaluator
         except ImportError:
             continue
     raise MissingExtraError(needed_for="EmbedscopeEvaluator", package="sentence-transformers", extra="models")

@@ -19,7 +19,7 @@ from embedscope.train.selection import FALLING
 
 OF_ONE_CALL = frozenset({
     "device", "encode_batch_size", "columns", "group", "drop_empty", "config", "resume", "cache_dir", "no_cache",
-    "overwrite", "save_format", "with_encoder", "tensorboard", "mlflow", "wandb", "quiet", "json",
+    "overwrite", "save_format", "with_encoder", "tensorboard", "mlflow", "wandb", "trackio", "quiet", "json",
 })  # fmt: skip
 """Settings that neither a checkpoint records nor a configuration gives."""
 

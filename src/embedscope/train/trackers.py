@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
@@ -22,12 +24,15 @@ class Tool(StrEnum):
     TENSORBOARD = "tensorboard"
     MLFLOW = "mlflow"
     WANDB = "wandb"
+    TRACKIO = "trackio"
 
 
 def require_installed(tool: Tool) -> None:
     """Refuse, before any work, a tool that is not installed, with ``MissingExtraError``."""
-    for package in (tool.value, "accelerate"):
-        with importing(package, needed_for=f"--{tool}", extra=tool.value):
+    # transformers prints that W&B is offline when it is imported, and stdout may be JSON.
+    more = ["transformers.integrations.integration_utils"] if tool is Tool.WANDB else []
+    for package in (tool.value, "accelerate", *more):
+        with importing(package, needed_for=f"--{tool}", extra=tool.value), redirect_stdout(sys.stderr):
             import_module(package)
 
 
@@ -71,12 +76,16 @@ class Trackers:
     def _start(self, tool: Tool) -> None:
         try:
             tracker = _tracker(tool, self._folder)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # tensorboard's own imports warn about one another
+            # The imports of tensorboard warn about one another; trackio prints, and stdout may be JSON.
+            with warnings.catch_warnings(), redirect_stdout(sys.stderr):
+                warnings.simplefilter("ignore")
                 tracker.start()
             self._started[tool] = tracker
             plain = {name: str(value)[:500] for name, value in self._config.items()}
-            tracker.store_init_configuration(self._config if tool is Tool.WANDB else plain)
+            if tool is Tool.TRACKIO:
+                tracker.tracker.config.update(plain)  # store_init_configuration() adds an option of wandb to them
+            else:
+                tracker.store_init_configuration(self._config if tool is Tool.WANDB else plain)
         except Exception as error:
             self._end(tool, "FAILED")
             raise OutputError(
@@ -85,25 +94,32 @@ class Trackers:
 
     def _end(self, tool: Tool, status: str) -> None:
         tracker = self._started.pop(tool, None)
+        if tracker is None:
+            return
         try:
-            if tracker is not None and tool is Tool.MLFLOW:
-                import_module("mlflow").end_run(status=status)  # finish() of the tracker calls every run finished
-            elif tracker is not None:
-                tracker.finish() if tool is Tool.TENSORBOARD else tracker.tracker.finish(exit_code=status != "FINISHED")
+            with redirect_stdout(sys.stderr):  # MLflow and trackio print addresses, and stdout may be JSON
+                if tool is Tool.MLFLOW:
+                    import_module("mlflow").end_run(status=status)  # finish() of the tracker calls every run finished
+                elif tool is Tool.WANDB:
+                    tracker.tracker.finish(exit_code=status != "FINISHED")
+                elif tool is Tool.TRACKIO:
+                    import_module("trackio").finish()  # after finish() of the tracker it would be ended again at exit
+                else:
+                    tracker.finish()
         except Exception as error:
             if tool not in self._silent:
                 self._warn(f"{tool} could not be closed ({_first_line(error)}).")
 
 
 def _tracker(tool: Tool, folder: Path) -> Any:
-    from accelerate import PartialState
-    from accelerate.tracking import MLflowTracker, TensorBoardTracker, WandBTracker
+    from accelerate import PartialState, tracking
 
     PartialState()  # without it the trackers refuse to write to their own log
     made: dict[Tool, Callable[[], Any]] = {
-        Tool.TENSORBOARD: lambda: TensorBoardTracker("tensorboard", folder),
-        Tool.MLFLOW: lambda: MLflowTracker("embedscope", run_name=folder.name),
-        Tool.WANDB: lambda: WandBTracker("embedscope", name=folder.name, dir=str(folder)),
+        Tool.TENSORBOARD: lambda: tracking.TensorBoardTracker("tensorboard", folder),
+        Tool.MLFLOW: lambda: tracking.MLflowTracker("embedscope", run_name=folder.name),
+        Tool.WANDB: lambda: tracking.WandBTracker("embedscope", name=folder.name, dir=str(folder)),
+        Tool.TRACKIO: lambda: tracking.TrackioTracker("embedscope", name=folder.name),
     }
     return made[tool]()
 
