@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from embedscope.data.collection import Collection
 from embedscope.protocols import Float32Array
@@ -29,7 +29,7 @@ def texts_of(collection: Collection) -> list[str]:
 
 def pack(vectors: Mapping[str, Float32Array], file: Path = FILE) -> None:
     """Write unit rows by the name of their model; ``ValueError`` where a number is beyond [-1, 1]."""
-    parts: dict[str, npt.NDArray[np.generic]] = {}
+    parts: dict[str, Any] = {}
     for name, rows in vectors.items():
         if np.abs(rows).max() > 1:
             raise ValueError(f"the rows of {name} are not of unit length")
