@@ -28,11 +28,12 @@ from tempfile import mkdtemp
 
 from tests.support.desk import BLOCK, ENDPOINT, ROOT, Block, cache_in_hub, commands, write_desk
 from tests.support.loopback import Loopback, made_up, serving
-from tools.tutorial import BASE, PAGE, WIDTH, renewed
+from tools.shown_outputs import BASE, README, TUTORIAL, WIDTH, renewed
 
 from embedscope.cli.demo_command import packaged_model
 
-PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/start/*.md"), key=lambda page: page.name != "install.md"), PAGE]
+STARTS = sorted(ROOT.glob("docs/start/*.md"), key=lambda page: page.name != "install.md")
+PAGES = [README, *STARTS, TUTORIAL]
 TIMEOUT_S = 3600
 INSTALLS = ("pip install", "make demo")
 IN_CHECKOUT = ("pip install", "make", "python -m tools", "docker", "git")
@@ -119,7 +120,7 @@ class Newcomer:
             elif language in ("bash", "console"):
                 others = [(command, block) for block in run for command in commands(block) if command not in installs]
                 done = (self._run_or_leave(name, command, block) for command, block in others)
-            elif language == "text" and page == PAGE:
+            elif language == "text" and page == TUTORIAL:
                 done, printed = [_compared(name, block.text, printed) for block in run], ""
             else:
                 continue

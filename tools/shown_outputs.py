@@ -1,11 +1,12 @@
-"""Run docs/tutorial.md in a folder of its own, and renew the outputs that it shows.
+"""Run what README.md and docs/tutorial.md show in a folder of its own, and renew the outputs there.
 
-    python -m tools.tutorial             rewrite the page
-    python -m tools.tutorial --check     exit status 1 where it is stale
+    python -m tools.shown_outputs             rewrite both pages
+    python -m tools.shown_outputs --check     exit status 1 where one is stale
 
-A block of text shows lines of what the commands above it print, in their order; a line ``...`` stands for lines that
-are left out. The printed line of a shown one differs from it in its numbers and blanks at most. The base model is the
-small packaged one under its hub name (extras demo and models).
+Of the README it is `embedscope demo` with the vectors that come with the package, of the tutorial every command. A block
+of text shows lines of what the commands above it print, in their order; a line ``...`` stands for lines that are left
+out. The printed line of a shown one differs from it in its numbers and blanks at most. The base model is the small
+packaged one under its hub name (extras demo and models).
 """
 
 from __future__ import annotations
@@ -24,11 +25,19 @@ from tests.support.desk import BLOCK, ROOT, Block, cache_in_hub, commands
 
 from embedscope.cli.demo_command import packaged_model
 
-PAGE = ROOT / "docs" / "tutorial.md"
+README, TUTORIAL = ROOT / "README.md", ROOT / "docs" / "tutorial.md"
 BASE = "sentence-transformers/all-MiniLM-L6-v2"
 LEFT_OUT = "..."
 WIDTH = 100
 """Columns of the terminal that the page shows."""
+
+DEMO = "uvx embedscope demo"
+WITHOUT_TORCH = """
+from embedscope.cli import demo_command, main
+demo_command.NEEDED = {"torch": "a package that is not there"}
+raise SystemExit(main.main(["demo", "--output", "demo"]))
+"""
+"""The demo as it is where only the core is installed."""
 
 Run = Callable[[str, str], str]
 """What a block of this language and text prints."""
@@ -88,7 +97,7 @@ def run_in(folder: Path) -> Run:
     def run(language: str, text: str) -> str:
         if language == "python":
             return printed_by(language, text)
-        shown = commands(Block(PAGE, language, text))
+        shown = commands(Block(TUTORIAL, language, text))
         return "".join(printed_by(language, command) for command in shown if command.startswith("embedscope "))
 
     def printed_by(language: str, command: str) -> str:
@@ -104,17 +113,25 @@ def run_in(folder: Path) -> Run:
     return run
 
 
+def of_demo(run: Run) -> Run:
+    """Runs the demo alone, of all that a page shows."""
+    return lambda language, text: run("python", WITHOUT_TORCH) if text.strip() == DEMO else ""
+
+
 def main() -> int:
-    """Renew the page, or say whether it is stale; the exit status."""
+    """Renew the pages, or say whether one is stale; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 where the page is stale")
-    page = PAGE.read_text(encoding="utf-8")
-    is_check = parser.parse_args().check
-    with TemporaryDirectory() as folder:
-        new = "".join(renewed_page(page, run_in(Path(folder))))
-    if not is_check:
-        PAGE.write_text(new, encoding="utf-8")
-    return int(is_check and new != page)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 where a page is stale")
+    is_check, is_stale = parser.parse_args().check, False
+    for path in (README, TUTORIAL):
+        page = path.read_text(encoding="utf-8")
+        with TemporaryDirectory() as folder:
+            run = run_in(Path(folder))
+            new = "".join(renewed_page(page, of_demo(run) if path == README else run))
+        is_stale |= new != page
+        if not is_check:
+            path.write_text(new, encoding="utf-8")
+    return int(is_check and is_stale)
 
 
 if __name__ == "__main__":
