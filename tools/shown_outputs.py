@@ -3,10 +3,10 @@
     python -m tools.shown_outputs             rewrite both pages
     python -m tools.shown_outputs --check     exit status 1 where one is stale
 
-Of the README it is `embedscope demo` with the vectors that come with the package, of the tutorial every command. A block
-of text shows lines of what the commands above it print, in their order; a line ``...`` stands for lines that are left
-out. The printed line of a shown one differs from it in its numbers and blanks at most. The base model is the small
-packaged one under its hub name (extras demo and models).
+Of the README it is `embedscope demo` with the vectors that come with the package, of the tutorial every command. A
+block of text shows lines of what the commands above it print, in their order; a line ``...`` stands for lines that are
+left out. The printed line of a shown one differs from it in its numbers and blanks at most. The base model is the
+small packaged one under its hub name (extras demo and models).
 """
 
 from __future__ import annotations
