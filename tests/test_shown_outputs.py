@@ -41,7 +41,7 @@ def test_what_the_tutorial_shows_of_the_audits_is_what_they_print(tmp_path: Path
 @pytest.mark.integration
 def test_what_the_readme_shows_of_the_demo_is_what_it_prints(tmp_path: Path) -> None:
     page = shown_outputs.README.read_text(encoding="utf-8")
-    run = shown_outputs.of_demo(shown_outputs.run_in(tmp_path))
+    run = shown_outputs.of_demo(tmp_path)
     assert equal_but_for_the_last_digits("".join(shown_outputs.renewed_page(page, run)), page)
 
 

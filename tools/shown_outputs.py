@@ -18,6 +18,8 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import chdir, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -85,37 +87,41 @@ def renewed_page(page: str, run: Run) -> Iterator[str]:
 
 
 def run_in(folder: Path) -> Run:
-    """Runs blocks in ``folder``, by the Python that runs this; what a command prints says how it ended."""
+    """Runs blocks in ``folder``: commands by the Python that runs this, pieces of Python with names in common."""
     cache_in_hub(Path(packaged_model()), folder / "hub", BASE)
-    environment = os.environ | {
+    names: dict[str, object] = {}
+
+    def run(language: str, text: str) -> str:
+        if language == "python":
+            with chdir(folder), redirect_stdout(StringIO()) as printed:
+                exec(text, names)  # noqa: S102 - that is the page
+            return printed.getvalue()
+        shown = (shlex.split(command) for command in commands(Block(TUTORIAL, language, text)))
+        return "".join(printed_by(folder, "-m", *words) for words in shown if words[0] == "embedscope")
+
+    return run
+
+
+def of_demo(folder: Path) -> Run:
+    """Runs the demo alone, of all that a page shows, in ``folder``."""
+    return lambda language, text: printed_by(folder, "-c", WITHOUT_TORCH) if text.strip() == DEMO else ""
+
+
+def printed_by(folder: Path, *words: str) -> str:
+    """What Python prints in ``folder``, in a terminal of ``WIDTH`` columns; RuntimeError where that cannot be used."""
+    environment = {
         "COLUMNS": str(WIDTH),
         "HF_HUB_CACHE": str(folder / "hub"),
         "HF_HUB_OFFLINE": "1",
         "PYTHONPATH": str(ROOT / "src"),
     }
-
-    def run(language: str, text: str) -> str:
-        if language == "python":
-            return printed_by(language, text)
-        shown = commands(Block(TUTORIAL, language, text))
-        return "".join(printed_by(language, command) for command in shown if command.startswith("embedscope "))
-
-    def printed_by(language: str, command: str) -> str:
-        words = ["-c", command] if language == "python" else ["-m", *shlex.split(command)]
-        done = subprocess.run(
-            [sys.executable, *words], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, encoding="utf-8", check=False,
-        )  # fmt: skip
-        if done.returncode not in (0, 1, 3):
-            raise RuntimeError(f"{command}: exit status {done.returncode}\n{done.stdout}")
-        return done.stdout
-
-    return run
-
-
-def of_demo(run: Run) -> Run:
-    """Runs the demo alone, of all that a page shows."""
-    return lambda language, text: run("python", WITHOUT_TORCH) if text.strip() == DEMO else ""
+    done = subprocess.run(
+        [sys.executable, *words], cwd=folder, env=os.environ | environment, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    if done.returncode not in (0, 1, 3):
+        raise RuntimeError(f"{shlex.join(words)}: exit status {done.returncode}\n{done.stdout}")
+    return done.stdout
 
 
 def main() -> int:
@@ -126,8 +132,8 @@ def main() -> int:
     for path in (README, TUTORIAL):
         page = path.read_text(encoding="utf-8")
         with TemporaryDirectory() as folder:
-            run = run_in(Path(folder))
-            new = "".join(renewed_page(page, of_demo(run) if path == README else run))
+            run = of_demo(Path(folder)) if path == README else run_in(Path(folder))
+            new = "".join(renewed_page(page, run))
         is_stale |= new != page
         if not is_check:
             path.write_text(new, encoding="utf-8")
