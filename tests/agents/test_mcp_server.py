@@ -297,4 +297,4 @@ def test_a_missing_extra_is_named_with_the_command_that_installs_it(
     monkeypatch.setitem(sys.modules, "mcp", None)
     done = run(capsys, "mcp", tmp_path)
     assert done.status == 2
-    assert "embedscope[mcp]" in done.err
+    assert "[mcp]" in done.err
