@@ -139,9 +139,12 @@ class Runner:
         return subprocess.run(words, cwd=self.workspace, env={**known, **values}, capture_output=True, text=True)
 
     def judged(self, **environment: str) -> Mapping[str, str]:
-        """The outputs of the step that judges."""
+        """The outputs of the step that judges, and the name."""
         (self.workspace / "output").unlink(missing_ok=True)
-        done = self.step("Judge", **{"CRITERIA": "ranks", "NAME": "embedscope"} | environment)
+        name = self.step("Name", NAME=environment.pop("NAME", "embedscope"))
+        assert (name.returncode, name.stderr) == (0, "")
+        named = (self.workspace / "output").read_text(encoding="utf-8").rstrip("\n")
+        done = self.step("Judge", **{"CRITERIA": "ranks", "NAME": named.removeprefix("name=")} | environment)
         assert done.returncode == 0, done.stderr
         lines = (self.workspace / "output").read_text(encoding="utf-8").splitlines()
         return dict(line.split("=", 1) for line in lines)
@@ -188,6 +191,28 @@ def test_input_that_cannot_be_used_has_no_verdict_and_the_message_of_the_command
 
 
 @needs_bash
+def test_options_cannot_move_what_the_action_reads(runner: Runner) -> None:
+    data = write_rows(runner.workspace / "data.json", 40)
+    write_vectors(runner.workspace / "vectors.npz", data, 1.0)
+    options = "--draws\n200\n--output\nelsewhere\n--summary\nelsewhere.md\n"
+    found = runner.judged(EMBEDDINGS="vectors.npz", DATA="data.json", OPTIONS=options)
+    assert found["verdict"] in ("deploy", "unfit")
+    assert not (runner.workspace / "elsewhere").exists()
+    assert (runner.workspace / "summary").exists()
+
+
+@needs_bash
+@pytest.mark.parametrize(("name", "kept"), [("", "embedscope"), ("模型", "embedscope"), ("a, b\nc", "abc")])
+def test_a_name_is_one_that_caches_and_artifacts_may_have(name: str, kept: str, runner: Runner) -> None:
+    runner.step("Name", NAME=name)
+    assert (runner.workspace / "output").read_text(encoding="utf-8") == f"name={kept}\n"
+
+
+def test_no_path_of_an_input_is_a_pattern_for_the_runner() -> None:
+    assert "hashFiles" not in json.dumps([step.get("with") for step in STEPS])
+
+
+@needs_bash
 def test_several_data_sets_are_one_path_a_line(runner: Runner) -> None:
     for number in (1, 2):
         data = write_rows(runner.workspace / f"set {number}.json", 40 + number)
@@ -227,27 +252,51 @@ def test_the_gate_lets_undecided_pass_only_where_that_is_allowed(
 
 
 @needs_bash
+@pytest.mark.parametrize("before", ["", "a"])  # the cut comes between two characters, or within one
 @pytest.mark.parametrize(
     ("posted", "method"),
     [("", "POST repos/owner/name/issues/7/comments"), ("41", "PATCH repos/owner/name/issues/comments/41")],
 )
-def test_a_comment_is_posted_once_and_then_updated(posted: str, method: str, runner: Runner) -> None:
+def test_a_comment_is_posted_once_and_then_updated(posted: str, method: str, before: str, runner: Runner) -> None:
     files = runner.workspace / "files"
     files.mkdir()
-    (files / "summary.md").write_text("é" * 40_000, encoding="utf-8")
+    (files / "summary.md").write_text(before + "é" * 40_000, encoding="utf-8")
     _program(
         runner.workspace / "bin" / "gh",
         f'echo "$*" >> "$CALLS"; case "$*" in *--paginate*) test -n "$MARKER" && printf "%s" "{posted}" ;; esac',
     )
     done = runner.step("Comment", **TOKEN, NUMBER="7", FILES=str(files), NAME="embedscope")
     assert done.returncode == 0, done.stderr
-    asked, sent = (runner.workspace / "calls").read_text(encoding="utf-8").splitlines()
+    _, asked, sent = (runner.workspace / "calls").read_text(encoding="utf-8").splitlines()
     assert "repos/owner/name/issues/7/comments" in asked
     assert f"--method {method}" in sent
     body = (files / "comment.md").read_text(encoding="utf-8")
     assert body.startswith("<!-- embedscope: embedscope -->\n")
     assert len(body) < 65_536
     assert body.endswith("é")
+
+
+@needs_bash
+@pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq")
+@pytest.mark.parametrize(
+    ("me", "updated"), [("exit 1", "2"), ("echo someone", "3")], ids=["token of the workflow", "token of a person"]
+)
+def test_the_comment_that_is_updated_is_one_of_its_own(me: str, updated: str, runner: Runner) -> None:
+    files, marker = runner.workspace / "files", "<!-- embedscope: embedscope -->\n"
+    files.mkdir()
+    (files / "summary.md").write_text("summary", encoding="utf-8")
+    owners = [("Bot", "bot", "other"), ("Bot", "bot", marker), ("User", "someone", marker), ("User", "else", marker)]
+    comments = [
+        {"id": number, "user": {"type": kind, "login": login}, "body": body}
+        for number, (kind, login, body) in enumerate(owners, start=1)
+    ]
+    (runner.workspace / "comments.json").write_text(json.dumps(comments), encoding="utf-8")
+    _program(
+        runner.workspace / "bin" / "gh",
+        f'case "$2" in user) {me} ;; --paginate) jq -r "$5" comments.json ;; *) echo "$*" >> "$CALLS" ;; esac',
+    )
+    runner.step("Comment", **TOKEN, NUMBER="7", FILES=str(files), NAME="embedscope")
+    assert f"issues/comments/{updated} " in (runner.workspace / "calls").read_text(encoding="utf-8")
 
 
 @needs_bash

@@ -6,12 +6,14 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.scene import rows, write_vectors
+from tests.support.scene import rows, write_rows, write_vectors
 
+from embedscope.agents.answer_records import MOST_CHARACTERS, MOST_ENTRIES, bounded, quoted
 from embedscope.agents.readable_folders import ReadableFolders
 from embedscope.agents.run_answers import RunAnswers
 from embedscope.cli.main import main
@@ -96,3 +98,50 @@ def test_a_run_without_a_page_is_explained_without_texts_of_documents(run_folder
     found = RunAnswers(ReadableFolders.of([str(tmp_path)])).explain_query("run", "q00001")
     assert found.top
     assert [document.text for document in found.relevant] == [None]
+
+
+def test_a_run_without_failures_has_an_empty_page(tmp_path: Path) -> None:
+    data = write_rows(tmp_path / "data.json")
+    vectors = write_vectors(tmp_path / "vectors.npz", data, 1.0)
+    words = [
+        "--embeddings",
+        vectors,
+        "--data",
+        data,
+        "--output",
+        tmp_path / "runs" / "run",
+        "--draws",
+        "200",
+        "--quiet",
+    ]
+    assert main(["evaluate", *map(str, words)]) == 0
+    answers = RunAnswers(ReadableFolders.of([str(tmp_path / "runs")]))
+    found = answers.list_failures("run")
+    assert (found.n, found.failures, found.next_offset) == (0, [], None)
+
+
+def test_a_page_behind_the_last_is_empty(run_folder: Path) -> None:
+    found = RunAnswers(ReadableFolders.of([str(run_folder.parent)])).list_failures("run", offset=10**30)
+    assert found.n > 0
+    assert (found.failures, found.next_offset) == ([], None)
+
+
+def test_a_folder_below_another_is_listed_once(run_folder: Path) -> None:
+    folders = ReadableFolders.of([str(run_folder), str(run_folder.parent), str(run_folder)])
+    assert [found.run for found in RunAnswers(folders).list_runs().runs] == ["run"]
+
+
+def test_every_text_of_an_answer_is_bounded_and_shows_its_codes(run_folder: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(run_folder, tmp_path / "run"))
+    report = json.loads((copy / "report.json").read_text(encoding="utf-8"))
+    report["checklist"][0]["title"] = "\u202e" + "x" * 100_000
+    report["not_measured"] = {f"part {i}\u202e": "why" for i in range(3 * MOST_ENTRIES)}
+    (copy / "report.json").write_text(json.dumps(report), encoding="utf-8")
+    shown = bounded(RunAnswers(ReadableFolders.of([str(tmp_path)])).judge("run"))
+    assert len(shown.checks[0].title) == MOST_CHARACTERS + 1
+    assert len(shown.not_measured) == MOST_ENTRIES
+    assert "\u202e" not in json.dumps(asdict(shown), ensure_ascii=False)
+
+
+def test_the_length_of_a_text_is_that_of_what_is_shown() -> None:
+    assert len(quoted(chr(0xE0041) * 1_000, 100)) == 101

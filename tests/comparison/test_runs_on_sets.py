@@ -12,6 +12,7 @@ from tests.support.scene import rows, write_vectors
 
 from embedscope import pipeline, systems
 from embedscope.comparison import runs_on_sets
+from embedscope.comparison.comparing import compare
 from embedscope.comparison.runs_on_sets import SetRuns, compare_sets, run_sets
 from embedscope.data.readers.set_folders import folder_names
 from embedscope.errors import CheckpointError, DataFormatError, InvalidOptionError
@@ -375,6 +376,8 @@ def test_the_folder_of_an_old_run_on_the_same_sets_is_a_reference(
         pipeline.run(
             data=scene.paths("alpha")[0], embeddings=new.replace("{set}", "alpha"), baseline=str(tmp_path / "old")
         )
+    with pytest.raises(CheckpointError, match="is the folder of a run, which only the reference may be"):
+        compare(new.replace("{set}", "alpha"), str(tmp_path / "old" / "sets" / "alpha"), data=scene.paths("alpha")[0])
 
 
 def test_several_sets_in_the_folder_of_one_run_leave_none_of_its_tables(scene: Scene, tmp_path: Path) -> None:

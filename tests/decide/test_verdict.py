@@ -445,7 +445,7 @@ def test_maps_that_cannot_be_trusted_leave_clustering_undecided(good: Result) ->
         ("weights.kendall_tau", "the data has no weights for 'kendall_tau'"),
         ("negative_types.price.violation_rate", "the data has no such negative type, or no such figure"),
         ("negative_types.*.name", "the data has no such negative type, or no such figure"),
-        ("comparisons.old.MRR", "the model was not compared with 'old' on MRR"),
+        ("comparisons.old.MRR", "the model was not compared with 'old' on MRR, but with 'lexical'"),
     ],
 )
 def test_a_figure_that_is_not_there_says_why(path: str, reason: str) -> None:
@@ -463,6 +463,16 @@ def test_a_run_whose_name_has_dots_is_found() -> None:
     row = Comparison("m", "runs/epoch_3.pt", "MRR", 0.1, 0.0, 0.2, 0.1, 0.1, None, 1, 0, 9)
     found = estimates_at("comparisons.runs/epoch_3.pt.MRR", replace(FINDINGS, comparisons=(row,)))
     assert found == [("", Estimate(0.1, 0.0, 0.2))]
+
+
+@pytest.mark.parametrize("named", ["production", "production/"])
+@pytest.mark.parametrize("written", ["production", "production/"])
+def test_a_folder_is_found_with_and_without_its_last_slash(named: str, written: str) -> None:
+    row = Comparison("m", named, "MRR", 0.1, 0.0, 0.2, 0.1, 0.1, None, 1, 0, 9)
+    compared = replace(FINDINGS, comparisons=(row,))
+    assert estimates_at(f"comparisons.{written}.MRR", compared) == [("", Estimate(0.1, 0.0, 0.2))]
+    ((_, absent),) = estimates_at("comparisons.other.MRR", compared)
+    assert absent.reason == f"the model was not compared with 'other' on MRR, but with '{named}'"
 
 
 def test_a_star_stands_for_every_type(collection: Collection, good: Result) -> None:

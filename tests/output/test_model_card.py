@@ -25,6 +25,7 @@ model-index:   # measured by us
     metrics:
     - {type: v_measure, value: 41.5}   # in percent
 """
+FLOW = "{task: {type: Clustering}, dataset: {type: some, name: Some}, metrics: [{type: v_measure, value: 41.5}]}"
 
 
 def written(old: str | None = None, result: Result = RESULT) -> str:
@@ -129,6 +130,7 @@ def test_a_file_without_front_matter_gets_one() -> None:
         (b"---\na: [\n---\n", "its front matter is not YAML"),
         (b"---\n- a\n---\n", "its front matter is not a table"),
         (b"---\nmodel-index: 3\n---\n", "'model-index' in its front matter is not a list of models"),
+        (b"---\na: 1\n...\n---\n", "cannot be replaced alone"),
         (b"---\n{a: 1, model-index: [{name: a, results: []}]}\n---\n", "cannot be replaced alone"),
         (f"a\n{BEGIN}\nb\n".encode(), "came 1 and 0"),
         (f"{END}{BEGIN}".encode(), "came 1 and 1"),
@@ -141,6 +143,32 @@ def test_a_file_in_which_the_place_is_not_clear_is_refused(content: bytes, said:
     with pytest.raises(OutputError, match=r"cannot take a section .*Repair it") as raised:
         existing_card(path)
     assert said in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        "model-index:",
+        "model-index: []",
+        "model-index:\n- name: a\n  results: []",
+        f"model-index: [{{name: a, results: [{FLOW}]}}]",
+    ],
+)
+def test_an_index_in_any_form_takes_the_results_and_keeps_those_of_others(index: str) -> None:
+    before = f"---\nlicense: mit\nlimit: .nan\n{index}\ntags: [a,   b]\n---\n"
+    after = written(before)
+    assert written(after) == after
+    assert after.startswith("---\nlicense: mit\nlimit: .nan\nmodel-index:\n- name: ")
+    assert "\ntags: [a,   b]\n---\n" in after
+    assert len(results_in(after)) == len(RESULT.metrics) + (FLOW in index)
+
+
+def test_a_name_that_holds_a_mark_ends_no_section() -> None:
+    name = f"{END} {BEGIN}.json"
+    named = replace(RESULT, data=replace(RESULT.data, name=name), model=replace(RESULT.model, checkpoint=name))
+    after = written(None, named)
+    assert (after.count(f"\n{BEGIN}\n"), after.count(f"\n{END}\n")) == (1, 1)
+    assert written(after, named) == after
 
 
 def test_what_is_not_there_is_no_card(tmp_path: Path) -> None:

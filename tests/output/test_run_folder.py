@@ -17,7 +17,15 @@ import pytest
 from embedscope import __version__
 from embedscope.errors import InputError, OutputError
 from embedscope.output.arrow_columns import Ragged
-from embedscope.output.run_folder import check_writable, manifest, sha256_of, staged_output, write_json, write_parquet
+from embedscope.output.run_folder import (
+    check_writable,
+    manifest,
+    sha256_of,
+    staged_output,
+    write_json,
+    write_parquet,
+    write_text,
+)
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -252,3 +260,8 @@ def test_a_manifest_says_what_is_needed_to_repeat_the_run(tmp_path: Path) -> Non
     assert versions["numpy"] == importlib.metadata.version("numpy")
     write_json(tmp_path / "manifest.json", record)
     assert json.loads((tmp_path / "manifest.json").read_text())["options"] == {"batch_size": 32, "output": "out"}
+
+
+def test_a_name_that_is_not_utf8_is_written_out(tmp_path: Path) -> None:
+    write_text(tmp_path / "file.md", "na\udcffme")
+    assert (tmp_path / "file.md").read_text(encoding="utf-8") == "na\\udcffme"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeVar, cast
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
@@ -15,7 +15,16 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from embedscope import __version__
-from embedscope.agents.answer_records import Compared, Explained, Failures, Findings, FoundRuns, Judgement, quoted
+from embedscope.agents.answer_records import (
+    Compared,
+    Explained,
+    Failures,
+    Findings,
+    FoundRuns,
+    Judgement,
+    bounded,
+    quoted,
+)
 from embedscope.agents.run_answers import LONG, MOST_ROWS, RunAnswers
 from embedscope.errors import EmbedscopeError
 
@@ -85,12 +94,12 @@ def _tools(answers: RunAnswers) -> tuple[Callable[..., Any], ...]:
 
 
 def _explained(tool: Callable[P, T]) -> Callable[P, T]:
-    """``tool`` with its errors as an agent reads them: what was expected, what came, what to do."""
+    """``tool`` with bounded answers, and errors as an agent reads them: what was expected, what came, what to do."""
 
     @wraps(tool)
     def answer(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            return tool(*args, **kwargs)
+            return cast(T, bounded(tool(*args, **kwargs)))
         except EmbedscopeError as error:
             raise ToolError(quoted(error, LONG)) from error
         except OSError as error:

@@ -47,7 +47,8 @@ class ReadableFolders:
             if not Path(folder).is_dir():
                 what = "is a file" if Path(folder).exists() else "is not there"
                 raise InputError(f"'{folder}' {what}. Expected a folder of runs, or one that has such folders in it.")
-        return cls(tuple(Path(folder).resolve() for folder in folders))
+        roots = list(dict.fromkeys(Path(folder).resolve() for folder in folders))
+        return cls(tuple(root for root in roots if not any(other in root.parents for other in roots)))
 
     def folder(self, name: str) -> Path:
         """The folder that an agent names: an absolute path, or one relative to a root.
@@ -67,9 +68,9 @@ class ReadableFolders:
                 f"'{name[:200]}' is no folder in {', '.join(map(str, self.roots))}, and nothing else may be read. "
                 "list_runs names the folders that can be read."
             )
-        for path in own.iterdir():
-            if not self._is_inside(path) and not path.is_dir():  # a folder is asked for by its own name
-                raise InputError(f"{path} leads out of the folders that may be read, so {own} is not read.")
+        outside = self._leading_out(own)
+        if outside is not None:
+            raise InputError(f"{outside} leads out of the folders that may be read, so {own} is not read.")
         return own
 
     def runs(self) -> Iterator[tuple[Path, Kind]]:
@@ -80,7 +81,7 @@ class ReadableFolders:
             while waiting and n_folders < MOST_FOLDERS:
                 folder, level = waiting.pop()
                 n_folders += 1
-                kind = kind_of(folder)
+                kind = kind_of(folder) if self._leading_out(folder) is None else None
                 if kind is not None:
                     yield folder, kind
                 if level < MOST_LEVELS and kind not in (Kind.SETS, Kind.TRAINING):
@@ -89,6 +90,14 @@ class ReadableFolders:
     def name_of(self, folder: Path) -> str:
         """The path of a folder as an agent may name it: relative to the only root, else absolute."""
         return str(folder.relative_to(self.roots[0])) if len(self.roots) == 1 else str(folder)
+
+    def _leading_out(self, folder: Path) -> Path | None:
+        """A file of ``folder`` that is a link to outside the roots; a folder is asked for by its own name."""
+        try:
+            links = (path for path in folder.iterdir() if path.is_symlink() and not path.is_dir())
+            return next((path for path in links if not self._is_inside(path)), None)
+        except OSError:  # a folder that cannot be listed, whose files then are not there
+            return None
 
     def _is_inside(self, path: Path) -> bool:
         real = path.resolve()

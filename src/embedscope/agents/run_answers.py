@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from embedscope.agents.answer_records import (
+    MOST_ENTRIES,
     NOTICE,
     CheckLine,
     Compared,
@@ -49,9 +50,8 @@ from embedscope.result.saved_run import folders_of_sets
 from embedscope.untrusted.arrow_tables import open_table
 
 MOST_ROWS = 50
-"""Entries of any list; `MOST_RUNS` of those of runs."""
+"""Entries of any list; `MOST_ENTRIES` of those of runs."""
 
-MOST_RUNS = 200
 MOST_MOVED = 20
 MOST_TOP = 10
 MOST_WORDS = 20
@@ -68,7 +68,7 @@ class RunAnswers:
     def list_runs(self) -> FoundRuns:
         """The folders that embedscope wrote, with their verdicts."""
         found = list(self.folders.runs())
-        runs = [self._found(folder, kind) for folder, kind in found[:MOST_RUNS]]
+        runs = [self._found(folder, kind) for folder, kind in found[:MOST_ENTRIES]]
         return FoundRuns(NOTICE, len(found), runs)
 
     def _found(self, folder: Path, kind: Kind) -> FoundRun:
@@ -116,7 +116,7 @@ class RunAnswers:
                     each.verdict.outcome.value,
                     quoted(each.verdict.headline, SHORT),
                 )
-                for each in found.sets[:MOST_RUNS]
+                for each in found.sets[:MOST_ENTRIES]
             ]
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise DataFormatError(
@@ -185,7 +185,7 @@ class RunAnswers:
         result = self._run(folder)
         rows = _rows_of(result, mode, finding)
         shown = rows[offset : offset + min(limit, MOST_ROWS)]
-        table = result.queries.to_arrow().take(shown).to_pylist()
+        table = result.queries.to_arrow().take(np.asarray(shown, dtype=np.int64)).to_pylist()
         end = offset + len(shown)
         return Failures(
             NOTICE,

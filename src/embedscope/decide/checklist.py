@@ -105,13 +105,16 @@ def _of_types(path: str, result: Mapped) -> list[tuple[str, Estimate]]:
 def _of_comparison(against: str, metric: str, result: Mapped) -> Estimate:
     found = comparison_with(against, metric, result)
     if found is None:
-        return Estimate.absent(f"the model was not compared with '{against}' on {metric}")
+        others = ", ".join(f"'{name}'" for name in dict.fromkeys(c.b for c in result.comparisons))
+        known = f", but with {others}" if others else ""
+        return Estimate.absent(f"the model was not compared with '{against}' on {metric}{known}")
     return Estimate(found.difference, found.low, found.high)
 
 
 def comparison_with(against: str, metric: str, result: Mapped) -> Comparison | None:
-    """The paired comparison of the model with ``against`` on ``metric``, if one was made."""
-    return next((c for c in result.comparisons if c.b == against and c.metric == metric), None)
+    """The paired comparison of the model with ``against`` on ``metric``, if one was made; ``run/`` is ``run``."""
+    name = against.rstrip("/\\")
+    return next((c for c in result.comparisons if c.b.rstrip("/\\") == name and c.metric == metric), None)
 
 
 def holds(value: float, direction: str, threshold: float) -> bool:

@@ -23,6 +23,7 @@ from embedscope.models.projectors import Step, Truncate, ends_normalised
 from embedscope.models.prompts import NO_PROMPTS, OwnPrompts
 from embedscope.models.stated import stated, stated_size
 from embedscope.models.weights import FileKind, file_kind, read_object, read_tensors, tensor_types
+from embedscope.result.saved_run import is_run_folder
 
 
 class Layout(StrEnum):
@@ -168,6 +169,11 @@ def read_model_folder(path: Path, *, reference: str) -> ModelFolder:
         raise CheckpointError(
             f"'{path}' is the folder of a run on several data sets. Pass the same sets as --data, or name the folder "
             f"of one of them: {path / 'sets' / 'NAME'}."
+        )
+    if is_run_folder(path):
+        raise CheckpointError(
+            f"'{path}' is the folder of a run, which only the reference may be: the first that compare names, or "
+            f"--baseline. Name the checkpoint, the vectors or the ranking that was measured."
         )
     raise CheckpointError(
         f"'{path}' is a folder without a model: expected modules.json (sentence-transformers), config.json "

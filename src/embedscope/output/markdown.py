@@ -188,5 +188,5 @@ def _escaped(character: str) -> str:
 
 
 def code(text: str) -> str:
-    """``text`` as it stands between backticks."""
-    return " ".join(text.replace("`", "'").replace("|", "/").split())
+    """``text`` as it stands between backticks; it begins no comment, so that no name is a mark of ours."""
+    return " ".join(text.replace("`", "'").replace("|", "/").replace("<!--", "<! --").split())

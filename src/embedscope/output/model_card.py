@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -220,25 +221,32 @@ def _with_entries(front: str, entries: Sequence[dict[str, Any]], name: str) -> s
     if not isinstance(content, dict):
         raise ValueError("its front matter is not a table of YAML")
     index = _merged(content.get(INDEX), entries, name)
-    block = yaml_text({INDEX: index}, needed_for=OPTION).rstrip("\n")
-    if INDEX not in content:
-        return "\n".join([front, block]) if front.strip() else block
-    key, old = next((key, value) for key, value in tree.value if key.value == INDEX)
-    is_own = [_is_own(entry) for entry in content[INDEX][0]["results"]] if content[INDEX] else []
-    with suppress(yaml.YAMLError, StopIteration):
-        if is_own:
-            results = next(value for key, value in old.value[0].value if key.value == "results")
-            changed = _spliced(front, results, is_own, entries)
-        else:
-            end = old.end_mark.line + (old.end_mark.column > 0)
-            changed = _with_lines(front, (key.start_mark.line, end), block.split("\n"))
-        if yaml.safe_load(changed) == {**content, INDEX: index}:
-            return changed
+    place = None if INDEX not in content else next(pair for pair in tree.value if pair[0].value == INDEX)
+    is_own = [_is_own(entry) for entry in content[INDEX][0]["results"]] if content.get(INDEX) else []
+    for attempt in (partial(_spliced, front, place, is_own, entries), partial(_as_block, front, place, index)):
+        with suppress(yaml.YAMLError, LookupError, StopIteration):
+            changed = attempt()
+            if repr(yaml.safe_load(changed)) == repr({**content, INDEX: index}):  # of NaN, == would be false
+                return changed
     raise ValueError(f"'{INDEX}' in its front matter cannot be replaced alone: write it as a block of its own")
 
 
-def _spliced(front: str, results: Any, is_own: Sequence[bool], entries: Sequence[dict[str, Any]]) -> str:
-    """``front`` with ``entries`` behind the results that others wrote, whose lines stay; ``results`` is their node."""
+def _as_block(front: str, place: tuple[Any, Any] | None, index: Sequence[dict[str, Any]]) -> str:
+    """``front`` with ``index`` in ``place``, the nodes of its key and value; at the end where it has none."""
+    block = yaml_text({INDEX: [*index]}, needed_for=OPTION).rstrip("\n")
+    if place is None:
+        return f"{front}\n{block}" if front.strip() else block
+    key, old = place
+    end = old.end_mark.line + (old.end_mark.column > 0)
+    return _with_lines(front, (key.start_mark.line, end), block.split("\n"))
+
+
+def _spliced(
+    front: str, place: tuple[Any, Any] | None, is_own: Sequence[bool], entries: Sequence[dict[str, Any]]
+) -> str:
+    """``front`` with ``entries`` behind the results that others wrote, whose lines stay; raises where it has none."""
+    models = [] if place is None else place[1].value
+    results = next(value for key, value in models[0].value if key.value == "results")
     lines, starts = front.split("\n"), [item.start_mark.line for item in results.value]
     end = _trimmed(lines, results.end_mark.line + (results.end_mark.index == len(front)))
     spans = zip(is_own, pairwise([*starts, end]), strict=True)
@@ -262,7 +270,7 @@ def _trimmed(lines: Sequence[str], end: int) -> int:
 
 def _merged(index: Any, entries: Sequence[dict[str, Any]], name: str) -> list[dict[str, Any]]:
     """The index with ``entries`` in its first model in the place of our old ones; what others wrote stays."""
-    if index is None:
+    if index is None or index == []:
         return [{"name": name, "results": [*entries]}]
     is_index = isinstance(index, list) and index and isinstance(index[0], dict)
     if not is_index or not isinstance(index[0].get("results"), list):

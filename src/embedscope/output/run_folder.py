@@ -154,12 +154,17 @@ def sha256_of(path: str | Path) -> str:
 def write_texts(texts: Mapping[Path, str], *, option: str = "--output") -> None:
     """Write files as UTF-8 that belong together, as `publishing.write_files` does; folders on the way are made.
 
+    The bytes of a file name that is not UTF-8 are written out (``\\udcff``).
+
     Raises
     ------
     OutputError
         If a file cannot be written.
     """
-    write_files({path: partial(_fill, content=text.encode()) for path, text in texts.items()}, option=option)
+    write_files(
+        {path: partial(_fill, content=text.encode(errors="backslashreplace")) for path, text in texts.items()},
+        option=option,
+    )
 
 
 def write_text(path: str | Path, text: str, *, option: str = "--output") -> None:
