@@ -114,6 +114,24 @@ def test_the_run_is_written_into_another_folder_where_one_is_named(data: Path, m
     assert not (tmp_path / "trainer").exists()
 
 
+def test_a_call_that_says_where_the_training_stands_writes_and_tells_without_a_trainer(
+    data: Path, model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torch import distributed
+
+    told: list[str] = []
+    made = evaluator(data, output=tmp_path, tell=told.append)
+    made(model, epoch=0, steps=0)
+    made(model, epoch=1, steps=3)
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["epoch0_step0", "epoch1_step3"]
+    assert len(told) == 1
+    monkeypatch.setattr(distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(distributed, "get_rank", lambda: 1)
+    made(model, epoch=2, steps=6)  # in the second process of a training
+    assert len(told) == 1
+    assert not (tmp_path / "epoch2_step6").exists()
+
+
 def test_nothing_is_written_or_said_without_a_folder(
     data: Path, model: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -167,7 +167,7 @@ class Evaluation:
             stated=_stated(model),
             folder=self._runs.folder_in(output_path),
             started=started,
-            is_main=output_path is not None or steps == -1,  # the trainer gives a path to the first process only
+            is_main=_is_first_process(),
         )
         figures |= {self._named(key): value for key, value in figures_of(result).items()}
         if self._primary is not None:
@@ -299,6 +299,13 @@ def _stated(model: Any) -> str | None:
     """The similarity that the model states; None where its library is older than the statement."""
     stated = getattr(model, "similarity_fn_name", None)
     return None if stated is None else str(getattr(stated, "value", stated))
+
+
+def _is_first_process() -> bool:
+    """Whether this is the first, or the only, process of a training."""
+    from torch import distributed
+
+    return not (distributed.is_available() and distributed.is_initialized()) or distributed.get_rank() == 0
 
 
 @cache
