@@ -380,6 +380,23 @@ def test_ties_queries_without_answers_and_equal_texts_do_not_stop_it(model: Any)
     assert found["MRR"] == 1.0
 
 
+def test_a_relevant_document_that_the_corpus_lacks_is_left_out_unless_it_is_to_be_refused(
+    model: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    from embedscope.integrations import EmbedscopeEvaluator
+
+    queries = {1: "room quiet", 2: "cheap park", 3: "river"}
+    parts = queries, {10: "quiet room", 12: "park cheap"}, {1: {10, 99}, 2: {12}, 3: {98}}
+    theirs = library().InformationRetrievalEvaluator(*parts)(model)
+    found = EmbedscopeEvaluator(*parts, draws=100)(model)
+    assert {key: found[key] for key in theirs} == theirs
+    assert "judgments" in caplog.text
+    with pytest.raises(DataFormatError, match="99"):
+        EmbedscopeEvaluator(*parts, allow_missing=False)
+    with pytest.raises(InputError, match="empty"):
+        EmbedscopeEvaluator(queries, {10: "quiet room", 12: ""}, {1: {10}, 2: {12}}, drop_empty=False)
+
+
 def test_from_the_second_evaluation_on_one_line_says_what_compare_says_of_the_first_and_this(
     model: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -54,8 +54,9 @@ class Evaluation:
     primary : str, optional
         The rank metric that selects the best checkpoint, such as "MRR" or "nDCG@5"; it is measured because it is named.
         By default the library's (``cosine_ndcg@10``), and "MRR" of a data set.
-    metrics, max_samples, page, draws, seed, criteria, similarity, keep_self, tell
-        As :class:`~embedscope.integrations.training_runs.TrainingRuns` takes them. ``tell`` is given the verdict line,
+    metrics, max_samples, page, draws, seed, criteria, similarity, keep_self, drop_empty, allow_missing, tell
+        As :class:`~embedscope.integrations.training_runs.TrainingRuns` takes them; of the library's three parts
+        ``drop_empty`` and ``allow_missing`` are True unless said otherwise. ``tell`` is given the verdict line,
         and prints it by default.
 
     Raises
@@ -115,8 +116,8 @@ class Evaluation:
             ],
             max_samples=max_samples,
             similarity=_similarity_of(options, similarity),
-            drop_empty=data is None,  # the library takes an empty text for a text
-            **own,
+            # The library takes an empty text for a text, and an unknown document for one that is never found.
+            **{"drop_empty": data is None, "allow_missing": data is None, **own},
         )
         if data is not None:
             options = {**_parts_of(self._runs.collection), "write_csv": False, **options}

@@ -134,9 +134,10 @@ def _not_above_base(found: Comparison | None, *, is_final: bool) -> str | None:
     if found is None or is_surely_above(found):
         return None
     is_below = found.high is not None and found.high < 0
+    advice = ". Deploy the base model" if is_final else ""
     return (
         f"the best head is {'worse' if is_below else 'not surely better'} than the base model without it: "
-        f"{found.metric} {difference(found, 3)} on the same validation queries{'. Deploy the base model' if is_final else ''}"
+        f"{found.metric} {difference(found, 3)} on the same validation queries{advice}"
     )
 
 
