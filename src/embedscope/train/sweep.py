@@ -166,7 +166,7 @@ class _Sweep:
         """The figure of each validation query after each epoch; none where the run left the range of numbers."""
         n_before = len(self._trials)
 
-        def progress(done: int, total: int, note: str | None = None) -> None:
+        def progress(done: int, total: int, message: str | None = None) -> None:
             self._progress(n_before * total + done, self._n_trials * total)
 
         try:
