@@ -114,6 +114,24 @@ def test_the_run_is_written_into_another_folder_where_one_is_named(data: Path, m
     assert not (tmp_path / "trainer").exists()
 
 
+def test_a_call_that_says_where_the_training_stands_writes_and_tells_without_a_trainer(
+    data: Path, model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torch import distributed
+
+    told: list[str] = []
+    made = evaluator(data, output=tmp_path, tell=told.append)
+    made(model, epoch=0, steps=0)
+    made(model, epoch=1, steps=3)
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["epoch0_step0", "epoch1_step3"]
+    assert len(told) == 1
+    monkeypatch.setattr(distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(distributed, "get_rank", lambda: 1)
+    made(model, epoch=2, steps=6)  # in the second process of a training
+    assert len(told) == 1
+    assert not (tmp_path / "epoch2_step6").exists()
+
+
 def test_nothing_is_written_or_said_without_a_folder(
     data: Path, model: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -360,6 +378,23 @@ def test_ties_queries_without_answers_and_equal_texts_do_not_stop_it(model: Any)
     assert {key: found[key] for key in theirs} == theirs
     # The library counts the equal text 11 as wrong, behind 10 by its id; embedscope has one text of two ids.
     assert found["MRR"] == 1.0
+
+
+def test_a_relevant_document_that_the_corpus_lacks_is_left_out_unless_it_is_to_be_refused(
+    model: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    from embedscope.integrations import EmbedscopeEvaluator
+
+    queries = {1: "room quiet", 2: "cheap park", 3: "river"}
+    parts = queries, {10: "quiet room", 12: "park cheap"}, {1: {10, 99}, 2: {12}, 3: {98}}
+    theirs = library().InformationRetrievalEvaluator(*parts)(model)
+    found = EmbedscopeEvaluator(*parts, draws=100)(model)
+    assert {key: found[key] for key in theirs} == theirs
+    assert "judgments" in caplog.text
+    with pytest.raises(DataFormatError, match="99"):
+        EmbedscopeEvaluator(*parts, allow_missing=False)
+    with pytest.raises(InputError, match="empty"):
+        EmbedscopeEvaluator(queries, {10: "quiet room", 12: ""}, {1: {10}, 2: {12}}, drop_empty=False)
 
 
 def test_from_the_second_evaluation_on_one_line_says_what_compare_says_of_the_first_and_this(

@@ -162,3 +162,23 @@ def test_holm_corrects_over_the_primary_metrics_and_leaves_the_others() -> None:
     assert [c.p_adjusted for c in corrected] == pytest.approx(
         [min(1.0, 2 * found[0].p), found[1].p, min(1.0, 2 * found[0].p), found[1].p]
     )
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_optimism_is_how_much_the_best_of_many_equal_candidates_is_above_its_true_mean(size: int) -> None:
+    generator = np.random.default_rng(7)
+    clusters = np.arange(80) // size
+    excess, estimated = [], []
+    for _ in range(60):
+        columns = generator.standard_normal((80 // size, 8))[clusters]  # the queries of a cluster agree; true means 0
+        excess.append(columns.mean(axis=0).max())
+        estimated.append(resampler(clusters).optimism(columns, n_halves=40))
+    assert np.mean(estimated) == pytest.approx(np.mean(excess), rel=0.15)
+
+
+def test_there_is_no_optimism_in_a_candidate_alone_or_far_ahead_and_none_known_of_one_cluster() -> None:
+    columns = np.random.default_rng(1).standard_normal((90, 5))
+    assert resampler().optimism(columns[:, :1]) == pytest.approx(0, abs=1e-12)
+    ahead = columns + np.array([9, 0, 0, 0, 0])
+    assert np.mean([resampler(seed=seed).optimism(ahead) for seed in range(20)]) == pytest.approx(0, abs=0.03)
+    assert np.isnan(resampler(np.zeros(90, dtype=int)).optimism(columns))

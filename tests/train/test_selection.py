@@ -89,6 +89,14 @@ def test_a_head_that_is_not_surely_better_than_its_base_is_said_and_nothing_untr
     assert notes_on(records, options, best_epoch=2, against_base=gain(0.05, 0.01, 0.09)) == ()
 
 
+def test_a_head_that_was_still_improving_when_its_run_ended_is_not_dismissed() -> None:
+    notes = notes_on(
+        course([1.0, 0.8], [1.0, 0.7]), TrainSettings(), best_epoch=2, n_epochs=2, against_base=gain(0.01, -0.03, 0.05)
+    )
+    assert "not surely better" in notes[0]
+    assert "Deploy" not in " ".join(notes)
+
+
 def test_few_effectively_independent_validation_queries_are_said() -> None:
     records, options = course([1.0, 0.8], [1.0, 0.7]), TrainSettings(epochs=9)
     assert notes_on(records, options, best_epoch=1, n_effective=30.0) == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -9,8 +10,11 @@ import pytest
 from tests.support.tiny_training import collection, data, options, validator
 from tests.train.test_trainer import StoppedError, states_equal
 
+from embedscope.errors import EmbedscopeError
+from embedscope.log import Silent
+from embedscope.protocols import ProgressCallback
 from embedscope.settings import Against
-from embedscope.train import Progress, train_head
+from embedscope.train import Progress, sweep, train_head
 from embedscope.train.checkpoints import Checkpointer, epoch_file, read_progress
 from embedscope.train.defaults import AGAINST, LEARNING_RATE, Limits, Mark
 from embedscope.train.sweep import RATES, chosen
@@ -88,3 +92,46 @@ def test_a_run_without_stated_epochs_ends_by_itself_and_resumes_bit_for_bit(tmp_
     resumed, again = run(resume=stored)
     assert states_equal(whole, resumed)
     assert again.stopped == record.stopped
+
+
+def test_where_there_are_no_hard_negatives_nothing_is_said_of_them() -> None:
+    c = collection(40, n_negatives=0)
+    measure = validator(c, options())
+    found = chosen(data(c), options(**OPEN), measure, "cpu")
+    assert found.hard_neg_against is None
+    assert len(found.trials) == len(RATES)
+    assert not {"hard", "query", "both"} & set(found.in_words(measure).replace(":", "").split())
+
+
+def test_a_sweep_tells_how_far_it_is_and_nothing_where_nothing_is_tried() -> None:
+    told: list[tuple[int, int]] = []
+
+    class Listening(Silent):
+        def progress(self, title: str, *, unit: str) -> AbstractContextManager[ProgressCallback]:
+            return nullcontext(lambda done, total, message=None: told.append((done, total)))
+
+    c = collection(40)
+    measure = validator(c, options())
+    chosen(data(c), options(hard_neg_against=Against.BOTH), measure, "cpu", Listening())
+    assert told == []
+    chosen(data(c), options(**OPEN), measure, "cpu", Listening())
+    assert len({total for _, total in told}) == 1
+    assert [done for done, _ in told] == sorted({done for done, _ in told})
+    assert told[-1][0] == told[-1][1]
+
+
+def test_where_every_short_run_leaves_the_numbers_the_standard_values_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+    def diverging(*arguments: object, **named: object) -> None:
+        raise EmbedscopeError("not finite")
+
+    monkeypatch.setattr(sweep, "values_after_epochs", diverging)
+    c = collection(40)
+    measure = validator(c, options())
+    found = chosen(data(c), options(**OPEN), measure, "cpu")
+    assert (found.learning_rate, found.hard_neg_against, found.optimism) == (LEARNING_RATE, AGAINST, None)
+    assert "too good" not in found.in_words(measure)
+
+
+def test_without_validation_the_reason_is_that_there_is_none() -> None:
+    found = chosen(data(collection(20)), options(**OPEN), None, "cpu")
+    assert "there is no validation" in found.in_words(None)

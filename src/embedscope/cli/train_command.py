@@ -13,6 +13,7 @@ from embedscope.settings import TrainSettings
 from embedscope.train.checkpoints import BEST
 from embedscope.train.fitting import fit
 from embedscope.train.merged_settings import merged
+from embedscope.train.selection import is_surely_above, selected_value
 
 
 def run(settings: TrainSettings, stated: frozenset[str]) -> int:
@@ -30,20 +31,20 @@ def run(settings: TrainSettings, stated: frozenset[str]) -> int:
 def _say_outcome(record: TrainingRecord, best: Path, terminal: Terminal) -> None:
     """Which epoch is the best, what it improved on, and what to do next."""
     chosen = next(epoch for epoch in record.epochs if epoch.epoch == record.best_epoch)
-    figure = chosen.metrics.get(record.selected_by)
-    value = ""
-    if figure is not None and figure.value is not None:
-        value = f" ({number(figure.value, 3)}; base model without head {number(record.base[record.selected_by], 3)})"
-    terminal.step(f"Stopped: {record.stopped}. Best by {record.selected_by}: epoch {record.best_epoch}{value}")
+    selected = selected_value(chosen, record.selected_by, has_validation=record.n_valid_queries > 0)
+    base = record.base.get(record.selected_by)
+    value = number(selected, 3) + ("" if base is None else f"; base model without head {number(base, 3)}")
+    terminal.step(f"Stopped: {record.stopped}. Best by {record.selected_by}: epoch {record.best_epoch} ({value})")
     found = record.against_base
     if found is not None:
         terminal.step(
-            f"Against the base model: {found.metric} {difference(found)}, "
-            f"paired on {queries_in_words(record.n_valid_queries, record.n_valid_effective)} of the validation, "
+            f"Against the base model: {found.metric} {difference(found, 3)}, "
+            f"paired on {queries_in_words(record.n_valid_queries, record.n_valid_effective)} of the validation set, "
             f"which also chose the epoch"
         )
         for size, figure in record.prefixes.items():
-            terminal.step(f"  {found.metric} of the first {size} numbers: {estimate(figure)}")
+            terminal.step(f"  {found.metric} of the first {size} numbers: {estimate(figure, 3)}")
     for note in record.notes:
         terminal.warn(sentence(note) + ".")
-    terminal.step(f"Next: embedscope visualize --checkpoint {best} --data YOUR_TEST.json")
+    if found is None or is_surely_above(found):  # else the advice is to deploy the base model
+        terminal.step(f"Next: embedscope visualize --checkpoint {best} --data YOUR_TEST.json")

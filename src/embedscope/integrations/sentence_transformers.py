@@ -54,8 +54,9 @@ class Evaluation:
     primary : str, optional
         The rank metric that selects the best checkpoint, such as "MRR" or "nDCG@5"; it is measured because it is named.
         By default the library's (``cosine_ndcg@10``), and "MRR" of a data set.
-    metrics, max_samples, page, draws, seed, criteria, similarity, keep_self, tell
-        As :class:`~embedscope.integrations.training_runs.TrainingRuns` takes them. ``tell`` is given the verdict line,
+    metrics, max_samples, page, draws, seed, criteria, similarity, keep_self, drop_empty, allow_missing, tell
+        As :class:`~embedscope.integrations.training_runs.TrainingRuns` takes them; of the library's three parts
+        ``drop_empty`` and ``allow_missing`` are True unless said otherwise. ``tell`` is given the verdict line,
         and prints it by default.
 
     Raises
@@ -115,8 +116,8 @@ class Evaluation:
             ],
             max_samples=max_samples,
             similarity=_similarity_of(options, similarity),
-            drop_empty=data is None,  # the library takes an empty text for a text
-            **own,
+            # The library takes an empty text for a text, and an unknown document for one that is never found.
+            **{"drop_empty": data is None, "allow_missing": data is None, **own},
         )
         if data is not None:
             options = {**_parts_of(self._runs.collection), "write_csv": False, **options}
@@ -167,7 +168,7 @@ class Evaluation:
             stated=_stated(model),
             folder=self._runs.folder_in(output_path),
             started=started,
-            is_main=output_path is not None or steps == -1,  # the trainer gives a path to the first process only
+            is_main=_is_first_process(),
         )
         figures |= {self._named(key): value for key, value in figures_of(result).items()}
         if self._primary is not None:
@@ -299,6 +300,13 @@ def _stated(model: Any) -> str | None:
     """The similarity that the model states; None where its library is older than the statement."""
     stated = getattr(model, "similarity_fn_name", None)
     return None if stated is None else str(getattr(stated, "value", stated))
+
+
+def _is_first_process() -> bool:
+    """Whether this is the first, or the only, process of a training."""
+    from torch import distributed
+
+    return not (distributed.is_available() and distributed.is_initialized()) or distributed.get_rank() == 0
 
 
 @cache

@@ -55,9 +55,9 @@ class Measuring:
         a ``SentenceTransformer`` or an embedder of FlagEmbedding.
     batch_size : int
         Texts encoded at a time, where ``encode`` is not given.
-    name, output, metrics, max_samples, page, draws, seed, criteria, similarity, keep_self, drop_empty, tell
-        As :class:`~embedscope.integrations.training_runs.TrainingRuns` takes them; the folder of the trainer is its
-        ``output_dir``.
+    name, output, metrics, max_samples, page, draws, seed, criteria, similarity, keep_self, drop_empty, allow_missing
+        As :class:`~embedscope.integrations.training_runs.TrainingRuns` takes them, ``tell`` too; the folder of the
+        trainer is its ``output_dir``.
 
     Raises
     ------

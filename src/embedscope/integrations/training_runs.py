@@ -59,6 +59,8 @@ class TrainingRuns:
         As ``--keep-self``: rank the text of a query itself too, where it is a document.
     drop_empty : bool
         As ``--drop-empty``.
+    allow_missing : bool
+        As ``--allow-missing``: leave out judgments of documents that the data does not have.
     tell : callable
         Is given the verdict line of each evaluation but the first.
 
@@ -83,6 +85,7 @@ class TrainingRuns:
         similarity: str = "model",
         keep_self: bool = False,
         drop_empty: bool = False,
+        allow_missing: bool = False,
         tell: Warn = print,
     ) -> None:
         if similarity not in set(SimilarityFunction):
@@ -102,6 +105,7 @@ class TrainingRuns:
             skip_umap=True,
             keep_self=keep_self,
             drop_empty=drop_empty,
+            allow_missing=allow_missing,
         )
         self._criteria = load_criteria(criteria)
         self.collection = read(self._settings, data_object=objects.get("data"))

@@ -219,10 +219,11 @@ def _with_choice(
 
     A resumed run states what was chosen ``before`` and keeps its account.
     """
-    choice = chosen(found.data, settings, found.validator, resolve_device(settings.device))
+    choice = chosen(found.data, settings, found.validator, resolve_device(settings.device), log)
     if choice is not None:
         log.step(choice.in_words(found.validator))
-        settings = replace(settings, learning_rate=choice.learning_rate, hard_neg_against=choice.hard_neg_against)
+        against = choice.hard_neg_against or settings.hard_neg_against
+        settings = replace(settings, learning_rate=choice.learning_rate, hard_neg_against=against)
     if settings.epochs is None:
         limits = Limits.of(settings, len(found.data), found.validator)
         log.step(f"Epochs: {limits.in_words(settings.select)}")

@@ -114,22 +114,30 @@ def notes_on(
         Effective number of independent validation queries; None without validation.
     """
     trained = [record for record in records if record.epoch > 0]
+    still_rising = _still_rising(trained, settings, best_epoch, n_epochs)
     notes = [
         _over_fitting(trained),
-        _not_above_base(against_base),
-        _still_rising(trained, settings, best_epoch, n_epochs),
+        _not_above_base(against_base, is_final=still_rising is None),
+        still_rising,
         _few_queries(n_effective),
     ]
     return tuple(note for note in notes if note)
 
 
-def _not_above_base(found: Comparison | None) -> str | None:
-    if found is None or (found.low is not None and found.low > 0):
+def is_surely_above(found: Comparison) -> bool:
+    """Whether the whole interval of the difference is above 0."""
+    return found.low is not None and found.low > 0
+
+
+def _not_above_base(found: Comparison | None, *, is_final: bool) -> str | None:
+    """``is_final``: whether the run has shown where it ends, so that its head can be dismissed."""
+    if found is None or is_surely_above(found):
         return None
     is_below = found.high is not None and found.high < 0
+    advice = ". Deploy the base model" if is_final else ""
     return (
         f"the best head is {'worse' if is_below else 'not surely better'} than the base model without it: "
-        f"{found.metric} {difference(found, 3)} on the same validation queries. Deploy the base model"
+        f"{found.metric} {difference(found, 3)} on the same validation queries{advice}"
     )
 
 

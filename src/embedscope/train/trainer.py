@@ -145,7 +145,13 @@ def train_head(
 
 
 def values_after_epochs(
-    data: TrainingData, settings: TrainSettings, validator: Validator, device: str, *, weight: Float32Array
+    data: TrainingData,
+    settings: TrainSettings,
+    validator: Validator,
+    device: str,
+    *,
+    weight: Float32Array,
+    progress: ProgressCallback | None = None,
 ) -> Iterator[Float64Array]:
     """The figure ``settings.select`` of each validation query, (Q,), after each epoch of a run from ``weight``.
 
@@ -156,7 +162,7 @@ def values_after_epochs(
         run = _Trainer(data, settings, validator, None, device, weight)
         step = 0
         for epoch in range(1, run.limits.epochs + 1):
-            step = run.pass_over(epoch, step, None).step
+            step = run.pass_over(epoch, step, progress).step
             yield validator.values_of(run.projection(), settings.select)
 
 
