@@ -290,7 +290,7 @@ def test_asking_for_it_without_the_library_names_the_extra(monkeypatch: pytest.M
         raise ImportError(name)
 
     monkeypatch.setattr(module, "import_module", absent)
-    with pytest.raises(MissingExtraError, match=r"embedscope\[models\]"):
+    with pytest.raises(MissingExtraError, match=r"\[models\]"):
         module.evaluator_class.__wrapped__()
 
 

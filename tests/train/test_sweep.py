@@ -17,7 +17,7 @@ from embedscope.settings import Against
 from embedscope.train import Progress, sweep, train_head
 from embedscope.train.checkpoints import Checkpointer, epoch_file, read_progress
 from embedscope.train.defaults import AGAINST, LEARNING_RATE, Limits, Mark
-from embedscope.train.sweep import RATES, chosen
+from embedscope.train.sweep import RATES, Choice, Trial, chosen
 
 torch = pytest.importorskip("torch")
 
@@ -52,6 +52,13 @@ def test_few_validation_queries_choose_nothing() -> None:
     assert (found.learning_rate, found.hard_neg_against, found.trials) == (LEARNING_RATE, AGAINST, ())
     assert "too few queries" in found.in_words(measure)
     assert Limits.of(options(epochs=None), 20, measure).patience is None
+
+
+def test_why_the_highest_figure_was_not_chosen_is_said() -> None:
+    measure = validator(collection(40), options())
+    trials = (Trial(1e-3, None, 0.41), Trial(3e-3, None, 0.42))
+    said = [Choice(trial.learning_rate, None, "MRR", trials).in_words(measure) for trial in trials]
+    assert ["none beats the one chosen" in words for words in said] == [True, False]
 
 
 def test_lengths_are_counted_in_steps() -> None:

@@ -90,7 +90,7 @@ def test_an_absent_tool_is_named_with_the_command_that_installs_it(
     tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, tool.value, None)
-    with pytest.raises(MissingExtraError, match=rf"--{tool} needs.*embedscope\[{tool}\]"):
+    with pytest.raises(MissingExtraError, match=rf"--{tool} needs.*\[{tool}\]"):
         Trackers([tool], tmp_path, {})
 
 

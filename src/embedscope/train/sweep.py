@@ -85,12 +85,19 @@ class Choice:
             return f"Fixed, because validation has too few queries to choose by: {chosen}"
         tried = ", ".join(trial.in_words() for trial in self.trials)
         queries = queries_in_words(validator.n_queries, validator.n_effective)
+        found = {(t.learning_rate, t.hard_neg_against): t.value for t in self.trials if t.value is not None}
+        kept = found.get((self.learning_rate, self.hard_neg_against), math.inf)
+        why = (
+            "; none beats the one chosen by more than one standard error"
+            if max(found.values(), default=0.0) > kept
+            else ""
+        )
         luck = ""
         if self.optimism is not None:
             luck = f". The best looks about {number(self.optimism, 3)} too good, because these queries chose it"
         return (
             f"Chosen in {self.elapsed_s:.1f} s on {queries} of the validation set: {chosen}\n"
-            f"       Best {self.metric} of {len(self.trials)} short runs: {tried}{luck}"
+            f"       Best {self.metric} of {len(self.trials)} short runs: {tried}{why}{luck}"
         )
 
 
