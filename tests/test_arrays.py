@@ -203,7 +203,9 @@ def test_a_cutoff_beyond_the_documents_is_computed_and_flagged() -> None:
     assert [name for name, metric in result.metrics.items() if metric.warnings] == [
         f"{name}@{k}" for name in ("Success", "Recall", "P", "nDCG", "MAP", "MRR") for k in (6, 50)
     ]
-    assert "k = 50 reaches the end of the 6 documents" in result.metrics["Recall@50"].warnings[0]
+    reached = "k = 50 reaches the end of the 6 documents"
+    assert result.metrics["Recall@50"].warnings[0] == f"{reached}: every order has the same value"
+    assert result.metrics["MAP@50"].warnings[0] == f"{reached}: this is MAP of all of them"
     assert result.metrics["Recall@50"].chance == 1.0
 
 

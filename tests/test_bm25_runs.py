@@ -88,6 +88,7 @@ def test_a_model_is_compared_with_bm25_by_its_name(words: Collection) -> None:
     systems = Embedded(model(words, share_random=0.5), baselines={"bm25": bm25_lists(words)})
     found = result_of(words, systems, SETTINGS)
     assert found.references["bm25"]["MRR"] == pytest.approx(1.0)
+    assert set(found.lexical_baselines) == {"n-grams"}  # BM25 stands beside the model once
     (against,) = [c for c in found.comparisons if c.b == "bm25" and c.metric == "MRR"]
     assert against.is_surely(-1)
     assert found.verdict.outcome == "retrain"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("griffe")
 
-from tools.site import pages
+from tools.site import pages, reference
 from tools.site.docstrings import as_markdown
 from tools.site.reference import table
+
+import embedscope
 
 
 @pytest.fixture
@@ -81,6 +84,13 @@ def test_reports_of_the_gallery_are_taken_in_and_a_missing_one_says_what_makes_i
 )
 def test_a_docstring_becomes_markdown(docstring: str | None, markdown: str) -> None:
     assert as_markdown(docstring) == markdown
+
+
+def test_the_page_of_the_api_has_every_public_name_once_and_begins_with_those_that_most_use() -> None:
+    shown = re.findall(r"^::: embedscope\.(\w+)$", reference.python(), re.MULTILINE)
+    assert sorted(shown) == sorted([name for name in embedscope.__all__ if name[0] != "_"] + ["errors"])
+    assert [name for name in shown if name[0].islower()][:3] == ["compare", "evaluate", "run"]
+    assert [name for name in shown if name[0].isupper()][:2] == ["Result", "Settings"]
 
 
 def test_a_bar_in_a_cell_parts_no_cells_and_is_left_alone_in_code() -> None:

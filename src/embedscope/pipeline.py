@@ -294,7 +294,8 @@ def measure(
     log: Log = SILENT,
 ) -> Scored:
     """What the ranking says: metrics beside their baselines, similarities, hard negatives by type, leakage."""
-    lexical = _lexical_values(ranked, settings, with_bm25=not is_of_bm25(embedded.system.facts))
+    beside = [embedded.system, *embedded.baselines.values()]
+    lexical = _lexical_values(ranked, settings, with_bm25=not any(is_of_bm25(each.facts) for each in beside))
     values, references = baselines(collection, embedded, ranked, settings, lexical)
     data = replace(facts_of(collection, ranked), name=settings.data.data or "")
     scored = estimates_of(ranked, settings, values, model=embedded.system.facts, data=data, log=log)

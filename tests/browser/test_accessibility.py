@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.browser.conftest import Opener, Report, absent
+from tests.browser.test_migration_page import moved_payload
 from tests.browser.test_report import EVERY_VIEW, place
 from tests.browser.test_sets_page import payload as sets_payload
 from tests.support import tiny_run as tiny
@@ -31,6 +32,7 @@ PAGES: dict[str, tuple[Any, tuple[str, ...]]] = {
     "compare": (tiny.comparison_payload, ("verdict", "compare", "compare?query=q1")),
     "training": (tiny.training_payload, ("training", "training?query=q1")),
     "sets": (sets_payload, ("",)),
+    "migration": (moved_payload, ("",)),
 }
 EACH_PAGE = pytest.mark.parametrize("name", PAGES)
 

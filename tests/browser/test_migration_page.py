@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -20,17 +23,30 @@ from embedscope.settings import MigrateSettings, Settings
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Migration:
+@cache
+def swap() -> Migration:
     """OLD of 16 numbers, NEW of 12, so that some paths cannot be measured."""
-    folder = tmp_path_factory.mktemp("migration")
-    data = write_rows(folder / "data.json", 40)
-    old, new = (str(write_vectors(folder / f"{q}.npz", data, q / 100, dim=dim)) for q, dim in ((40, 16), (90, 12)))
-    return migrate(Settings.of(data=str(data), draws=100), MigrateSettings(old=old, new=new))
+    with TemporaryDirectory() as name:
+        data = write_rows(Path(name) / "data.json", 40)
+        old, new = (
+            str(write_vectors(Path(name) / f"{q}.npz", data, q / 100, dim=dim)) for q, dim in ((40, 16), (90, 12))
+        )
+        return migrate(Settings.of(data=str(data), draws=100), MigrateSettings(old=old, new=new))
+
+
+@pytest.fixture(scope="module")
+def found() -> Migration:
+    return swap()
 
 
 def payload(found: Migration) -> Any:
     return migration_payload(found, migration_report(found))
+
+
+def moved_payload() -> Any:
+    """The page of a swap that lost one query and gained three, of which two are listed."""
+    gained = tuple(MovedQuery(f"query {i}", 40.0 - i, 1.0) for i in range(2))
+    return payload(replace(swap(), lost=(MovedQuery("lost", 1.0, 9.0),), n_lost=1, gained=gained, n_gained=3))
 
 
 def test_every_path_is_a_row_and_the_advice_comes_first(found: Migration, open_report: Opener) -> None:
@@ -61,3 +77,11 @@ def test_no_text_of_a_migration_becomes_program_and_the_page_stays_within_a_phon
     assert report.page.evaluate("window.pwned") is None
     assert report.page.evaluate("document.documentElement.scrollWidth") == 390
     assert report.complaints == []
+
+
+def test_a_list_of_moved_queries_that_is_cut_says_of_how_many(open_report: Opener) -> None:
+    page = open_report(moved_payload()).page
+    assert page.locator(".moved-queries th:last-child").all_inner_texts() == [
+        "Lost at rank 1, the farthest first",
+        "Gained at rank 1, the farthest first, 2 of 3",
+    ]

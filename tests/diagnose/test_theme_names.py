@@ -6,7 +6,9 @@ import math
 from collections import Counter
 
 import numpy as np
+import pytest
 
+from embedscope.diagnose import theme_names
 from embedscope.diagnose.theme_names import TermCounts
 
 CARS = ["the red car has a flat tyre", "a flat tyre on the old car", "the car lost a tyre", "is the car at the garage"]
@@ -34,7 +36,8 @@ def test_a_cluster_is_named_by_words_that_it_has_and_the_others_lack() -> None:
     assert not {"the", "a", "is"} & set((cars + " " + soup).replace(",", "").split())
 
 
-def test_the_weight_of_a_term_is_that_of_class_based_tf_idf() -> None:
+def test_the_weight_of_a_term_is_that_of_class_based_tf_idf(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(theme_names, "MOST_BY_CHANCE", math.inf)
     # Each letter pair is a word of its own; no two words are neighbours in two texts, so there are no phrases.
     clusters = [["xa xb", "xb xc xa", "xa"], ["ya", "yb ya", "yb yc ya yd", "yd"]]
     (first, second) = names_of(*clusters)
@@ -77,7 +80,9 @@ def test_words_in_which_queries_ask_name_no_theme() -> None:
 
 
 def test_forms_of_one_word_stand_in_a_name_once() -> None:
-    (name, _) = names_of(["install installs", "install installs it", "to install, installs"], ["remove", "remove x"])
+    (name, _) = names_of(
+        ["install installs", "install installs it", "to install, installs"], ["remove", "remove x", "remove y"]
+    )
     assert name in ("install", "installs", "install installs")
 
 
@@ -100,3 +105,24 @@ def test_the_order_of_the_texts_changes_no_name() -> None:
     order = np.random.default_rng(0).permutation(len(texts)).tolist()
     names = TermCounts(texts, [0] * 8).names(labels)
     assert TermCounts([texts[i] for i in order], [0] * 8).names([labels[i] for i in order]) == names
+
+
+def test_common_words_in_clusters_drawn_at_random_name_few_of_them() -> None:
+    n_named = 0
+    frequency = 1 / np.arange(3, 51)
+    for seed in range(10):
+        generator = np.random.default_rng(seed)
+        holds = generator.random((160, len(frequency))) < frequency
+        texts = [" ".join(f"w{word}" for word in np.flatnonzero(row)) for row in holds]
+        n_named += len(TermCounts(texts, [0] * 160).names(generator.integers(0, 4, 160).tolist()))
+    assert n_named <= 0.35 * 40  # without regard to chance, all but one have names
+
+
+def test_where_a_cluster_has_documents_a_word_that_queries_alone_hold_is_no_name() -> None:
+    questions = ["where can i buy soap", "where can i buy salt", "where can i buy tea", "is it raining", "will it rain"]
+    answers = ["soap in mill lane", "soap or salt", "tea", "rain at noon", "rain at night"]
+    labels = [0, 0, 0, 1, 1]
+    found = TermCounts([*questions, *answers], [0] * 5 + [1] * 5).names(labels * 2)
+    assert "where" not in found.get(0, "")
+    alone = TermCounts(questions, [0] * 5).names(labels)
+    assert alone[0] == "where can i buy"

@@ -107,7 +107,7 @@ def ignores_prices(work: Workshop, output: Path) -> None:
 
 
 def undecided(work: Workshop, output: Path) -> None:
-    """Without maps: those of so few points are not trustworthy, and the first reason would be that."""
+    """Without maps: those of so few points are not trustworthy."""
     data = work.write("few_questions", questions(N_FEW))
     run("evaluate", "--checkpoint", work.base, "--data", data, "--output", output, "--explain", 0)
 

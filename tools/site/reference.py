@@ -24,6 +24,9 @@ from embedscope.settings import Option, Settings, options_of
 
 BAR = re.compile(r"(`[^`]*`)|\|")
 DEFAULT = re.compile(r"^(.*) \(default: (.*)\)$", re.DOTALL)
+FIRST_NAMES = ("Result", "Settings", "compare", "evaluate", "run")
+"""Names that most programs use: they stand before the others on the page of the API."""
+
 REPORTS = ("report", "sets_report", "timeline_report")
 """Definitions of the schema that `report.json` is an instance of."""
 
@@ -148,7 +151,8 @@ def _value(default: Any) -> str:
 
 def python() -> str:
     """A page on which mkdocstrings shows the public names from their docstrings."""
-    names = [f"embedscope.{name}" for name in embedscope.__all__ if not name.startswith("__")]
+    public = [name for name in embedscope.__all__ if not name.startswith("__")]
+    names = [f"embedscope.{name}" for name in sorted(public, key=lambda name: (name not in FIRST_NAMES, name))]
     functions = [name for name in names if name.rpartition(".")[2][0].islower()]
     classes = [name for name in names if name not in functions]
     others = [*(f"embedscope.integrations.{name}" for name in integrations.__all__), "embedscope.errors"]

@@ -15,11 +15,13 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, islice, pairwise
+
+from scipy.special import bdtrc
 
 from embedscope.data.text_features import strip_diacritics, word_or_character
 
@@ -34,6 +36,10 @@ MAX_CHARACTERS = 400
 
 LEAST_LIFT = 3.0
 """How many times as many texts of a cluster hold a term of its name as texts of the same role elsewhere."""
+
+MOST_BY_CHANCE = 0.5
+"""Terms of a cluster, among all that it holds, that would gather there as much by chance: from this on, a term says
+nothing. In a small set that is so of the commonest words, whatever the language."""
 
 EDGE_LIFT = 1.5
 """The same of the first and last word of a phrase: one that is as common elsewhere is left out."""
@@ -74,7 +80,8 @@ class TermCounts:
     ----------
     texts : sequence of str
     roles : sequence of int
-        The role of each text: queries ask in words that documents lack, and those name no theme.
+        The role of each text, 0 for a query and 1 for a document: queries ask in words that documents lack, and those
+        name no theme.
     """
 
     def __init__(self, texts: Sequence[str], roles: Sequence[int]) -> None:
@@ -112,7 +119,7 @@ class TermCounts:
             n, least = sum(counts.values()), max(_LEAST_TEXTS, _LEAST_SHARE * size[label])
             weight = {t: count / n * math.log1p(mean / total[t]) for t, count in counts.items() if count >= least}
             strongest = sorted(weight, key=lambda term: (-weight[term], term))
-            own = islice((term for term in strongest if lifted.is_lifted(term, label, LEAST_LIFT)), _SHORTLIST)
+            own = islice((term for term in strongest if lifted.tells(term, label, n_terms=len(weight))), _SHORTLIST)
             ranked[label] = [(words.trimmed(term, label), weight[term]) for term in own]
         chosen: dict[int, list[Term]] = {}
         used = {_key(name) for name in taken}
@@ -141,7 +148,7 @@ class _Lift:
         self._roles = sorted(set(roles))
         self._size = Counter(zip(labels, roles, strict=True))
         self._size_of_role = Counter(roles)
-        self._counts: dict[tuple[int, int], Counter[Term]] = {key: Counter() for key in self._size}
+        self._counts: defaultdict[tuple[int, int], Counter[Term]] = defaultdict(Counter)
         self._of_role: dict[int, Counter[Term]] = {role: Counter() for role in self._roles}
         for own, label, role in zip(terms, labels, roles, strict=True):
             self._counts[label, role].update(own)
@@ -151,7 +158,7 @@ class _Lift:
         """Texts of a cluster that hold each term."""
         found: Counter[Term] = Counter()
         for role in self._roles:
-            found.update(self._counts.get((label, role), ()))
+            found.update(self._counts[label, role])
         return found
 
     def trimmed(self, phrase: Term, label: int) -> Term:
@@ -168,6 +175,22 @@ class _Lift:
                 break
             phrase = fits[0]
         return phrase
+
+    def tells(self, term: Term, label: int, *, n_terms: int) -> bool:
+        """Whether a cluster holds ``term`` so often that it is neither common elsewhere nor there by chance.
+
+        Where the cluster has documents, one of them has to hold the term: "where can I" is how queries ask.
+
+        ``n_terms * P(Binomial(n(t), n_c / n) >= n_c(t)) < MOST_BY_CHANCE`` with n texts in all, n_c in the cluster.
+        """
+        documents = label, self._roles[-1]
+        is_only_asked = self._size[documents] > 0 and self._counts[documents][term] == 0
+        if is_only_asked or not self.is_lifted(term, label, LEAST_LIFT):
+            return False
+        n_own = sum(self._counts[label, role][term] for role in self._roles)
+        n_all = sum(counts[term] for counts in self._of_role.values())
+        share = sum(self._size[label, role] for role in self._roles) / self._size_of_role.total()
+        return n_terms * float(bdtrc(n_own - 1, n_all, share)) < MOST_BY_CHANCE
 
     def is_lifted(self, term: Term, label: int, lift: float) -> bool:
         """Whether a cluster holds ``term`` at least ``lift`` times as often as texts of the same roles elsewhere.

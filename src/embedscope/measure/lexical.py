@@ -40,7 +40,7 @@ def lexical_score_blocks(
 class LexicalValues:
     """Each measure for each query under every lexical baseline, "n-grams" and "BM25": name -> measure -> (Q,).
 
-    BM25 is no baseline of itself.
+    BM25 stands here only where no system beside them is BM25.
     """
 
     of: Mapping[str, Mapping[str, Float64Array]]
@@ -73,7 +73,7 @@ def lexical_values(
     """Each measure for each query under both lexical baselines; scores that differ by ``tolerance`` or less are tied.
 
     A document that shares nothing with a query scores 0, and all such documents tie. ``with_bm25`` is False where BM25
-    itself is judged.
+    itself is judged or is the reference.
     """
     blocks: dict[str, Iterator[tuple[int, FloatArray]]] = {"n-grams": lexical_score_blocks(queries, documents)}
     if with_bm25:

@@ -64,9 +64,10 @@ def mean(values: Float64Array) -> float:
 
 def _warnings(name: str, judgments: Judgments, spread: float, low: float | None, high: float | None) -> list[str]:
     warnings = []
-    k = parse_measure(name).k
-    if k is not None and k >= judgments.n_documents:
-        warnings.append(f"k = {k} reaches the end of the {judgments.n_documents} documents, so that any order counts")
+    measure = parse_measure(name)
+    if measure.k is not None and measure.k >= judgments.n_documents:
+        means = f"this is {measure.name} of all of them" if measure.is_ordered else "every order has the same value"
+        warnings.append(f"k = {measure.k} reaches the end of the {judgments.n_documents} documents: {means}")
     if low is not None and high is not None and spread > max((high - low) / 2, 1e-9):
         warnings.append(f"tied documents move it by {spread:.4f}, more than half its interval")
     return warnings

@@ -28,6 +28,11 @@ class Measure:
                 f"The cutoff of {self.name} must be a rank, 1 or more, got {self.k}. {_known_measures()}"
             )
 
+    @property
+    def is_ordered(self) -> bool:
+        """Whether the order within the first k counts, and not only what stands among them."""
+        return self.name in ("MRR", "nDCG", "MAP")
+
     def __str__(self) -> str:
         return self.name if self.k is None else f"{self.name}@{self.k}"
 

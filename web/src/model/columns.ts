@@ -142,7 +142,7 @@ function sizeColumns({ queries: q }: Page): NumberColumn[] {
   const group = {
     id: 'group-size',
     label: 'Group size',
-    title: 'Queries of its group, which intervals are resampled by',
+    title: 'Queries that share relevant documents with it, directly or through others',
   };
   return [
     numberColumn(lengthsOf(q.texts), named, { format: count, isWhole: true }),

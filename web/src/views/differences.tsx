@@ -9,7 +9,7 @@ import { type Column, numbers, scales, Table } from './table';
 export const differenceLegend = ({ low, high }: Domain) => [signed(low, 2), '0', signed(high, 2)];
 
 const NOTE =
-  'Difference on the same queries; the interval is resampled by groups of queries, p is adjusted for the number of metrics.';
+  'Difference on the same queries; the interval allows for queries that share documents, p for the number of metrics.';
 
 export function Differences(props: {
   title: string;

@@ -21,6 +21,9 @@ import { SaveMenu, type Seen } from './saving';
 
 const LISTED = 100;
 
+/** Trustworthiness below which the checks warn of a map too. */
+const LEAST_TRUST = 0.8;
+
 export function MapView({ store }: { store: Store }) {
   const { points } = store.page;
   if (!points || points.maps.length === 0) return <Absent store={store} />;
@@ -363,6 +366,8 @@ function Faith(props: { store: Store; points: Points; isFaded: Uint8Array | null
         <p class="note">
           Trustworthiness <b class="number">{fixed(facts.trustworthiness)}</b>, continuity{' '}
           <b class="number">{fixed(facts.continuity)}</b> (k = {facts.k}).
+          {(facts.trustworthiness ?? 0) < LEAST_TRUST &&
+            ' Many neighbours on this map are none: read the figures instead.'}
         </p>
       )}
       {store.page.report.model.similarity === 'dot' && (

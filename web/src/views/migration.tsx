@@ -202,18 +202,19 @@ function Changes({ report }: { report: MigrationReport }) {
   return (
     <Section title="What changes for the queries" note="From OLD alone to NEW alone.">
       <KeyFigures figures={figures} />
-      <Moved title="Lost" rows={report.lost} />
-      <Moved title="Gained" rows={report.gained} />
+      <Moved title="Lost" rows={report.lost} n={report.n_lost} />
+      <Moved title="Gained" rows={report.gained} n={report.n_gained} />
     </Section>
   );
 }
 
-function Moved({ title, rows }: { title: string; rows: MovedQuery[] }) {
+function Moved({ title, rows, n }: { title: string; rows: MovedQuery[]; n: number }) {
   if (rows.length === 0) return null;
+  const shown = rows.length < n ? `, ${count(rows.length)} of ${count(n)}` : '';
   const columns: Column<MovedQuery>[] = [
     numbers('OLD rank', ({ old_rank }) => rank(old_rank ?? Number.NaN)),
     numbers('NEW rank', ({ new_rank }) => rank(new_rank ?? Number.NaN)),
-    { id: `${title} at rank 1, the farthest first`, cell: ({ text }) => <Name text={text} length={110} /> },
+    { id: `${title} at rank 1, the farthest first${shown}`, cell: ({ text }) => <Name text={text} length={110} /> },
   ];
   return <Table className="moved-queries" columns={columns} rows={rows} />;
 }
