@@ -160,7 +160,7 @@ class Terminal:
     def files(self, folder: str | Path, names: Sequence[str], *, first: str | None = None) -> None:
         """Where the results are: every file, or, where the terminal is not verbose, how many and the ``first``."""
         self._results.print()
-        if first in names and not self.verbose:
+        if first is not None and first in names and not self.verbose:
             others = f" and {count(len(names) - 1, 'file')} beside it" if len(names) > 1 else ""
             self._results.print(f"Written: {Path(folder) / first}{others}", style="bold", soft_wrap=True)
             return
