@@ -66,12 +66,13 @@ def test_a_page_is_walked_in_its_order_installs_first_and_its_python_goes_on(
     page = tmp_path / "page.md"
     page.write_text(
         "```bash\nembedscope audit a\npip install b\n```\n```python\nx = 1\n```\nand\n```python\nx + 1\n```\n"
-        "```text\nno command\n```\n```bash\nmake test\n```\n"
+        "```text\nno command\n```\n```bash\nmake test\npip install git+https://example.org/c\n```\n"
     )
     monkeypatch.setattr(fresh_walk, "ROOT", tmp_path)
     newcomer = object.__new__(fresh_walk.Newcomer)
     newcomer.environment = {"PATH": str(tmp_path)}
-    (tmp_path / "embedscope").touch(mode=0o755)
+    for name in ("embedscope", "pip"):
+        (tmp_path / name).touch(mode=0o755)
     ran: list[str] = []
 
     def step(page: str, command: str, allowed: set[int], *, is_python: bool = False) -> Step:
@@ -81,4 +82,4 @@ def test_a_page_is_walked_in_its_order_installs_first_and_its_python_goes_on(
     monkeypatch.setattr(newcomer, "step", step)
     steps = list(newcomer.walk(page))
     assert ran == ["pip install b", "embedscope audit a", "x = 1\n\nx + 1\n"]
-    assert [step.status for step in steps] == [0, 0, 0, None]
+    assert [step.status for step in steps] == [0, None, 0, 0, None]

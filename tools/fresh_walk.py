@@ -48,6 +48,8 @@ LEFT_OUT = {
     "conda": "needs a channel that has the package",
 }
 """Beginnings of commands that are not run, and why."""
+FETCHING = {"hub:": "fetches data", "git+https:": "fetches the repository"}
+"""The same of what a command names."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,8 @@ class Newcomer:
 
     def __init__(self, folder: Path, endpoint: str) -> None:
         self.endpoint = endpoint
-        self.checkout, self.desk, self.home, self.wheels = (
-            folder / name for name in ("checkout", "desk", "home", "wheels")
-        )
+        names = ("checkout", "desk", "home", "desk/dist")  # the wheel lies where the pages have it
+        self.checkout, self.desk, self.home, self.wheels = (folder / name for name in names)
         for place in (self.desk, self.home, self.wheels):
             place.mkdir(parents=True)
         _copy_checkout(self.checkout)
@@ -111,7 +112,7 @@ class Newcomer:
         shell = [block for block in found if block.language in ("bash", "console")]
         installs = [command for block in shell for command in commands(block) if command.startswith(INSTALLS)]
         for command in installs:
-            yield self.step(name, command, {0})
+            yield self._run_or_leave(name, command, {0})
         printed = ""
         done: Iterable[Step]
         for language, run in groupby(found, key=lambda block: block.language):
@@ -119,7 +120,9 @@ class Newcomer:
                 done = [self.step(name, "\n".join(block.text for block in run), {0}, is_python=True)]
             elif language in ("bash", "console"):
                 others = [(command, block) for block in run for command in commands(block) if command not in installs]
-                done = (self._run_or_leave(name, command, block) for command, block in others)
+                done = (
+                    self._run_or_leave(name, command, allowed_statuses(command, block)) for command, block in others
+                )
             elif language == "text" and page == TUTORIAL:
                 done, printed = [_compared(name, block.text, printed) for block in run], ""
             else:
@@ -128,15 +131,14 @@ class Newcomer:
                 printed += step.printed
                 yield step
 
-    def _run_or_leave(self, page: str, command: str, block: Block) -> Step:
+    def _run_or_leave(self, page: str, command: str, allowed: set[int]) -> Step:
         reasons = [reason for start, reason in LEFT_OUT.items() if command.startswith(start)]
-        if not reasons and "hub:" in command:
-            reasons = ["fetches data"]
+        reasons += [reason for part, reason in FETCHING.items() if part in command]
         if not reasons and shutil.which(command.split()[0], path=self.environment["PATH"]) is None:
             reasons = [f"{command.split()[0]} is not on this machine"]
         if reasons:
             return Step(page, command, None, fault=reasons[0])
-        return self.step(page, command, allowed_statuses(command, block))
+        return self.step(page, command, allowed)
 
 
 def allowed_statuses(command: str, block: Block) -> set[int]:

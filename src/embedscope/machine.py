@@ -6,11 +6,13 @@ import os
 import sys
 from pathlib import Path
 
-from embedscope.errors import InvalidOptionError, importing
+from embedscope.errors import InvalidOptionError, importing, require_installed
 from embedscope.settings import Device, Precision
 
 _WIDE_RANGE = ("t5", "gemma")
 """Architectures whose activations overflow float16; they run in bfloat16."""
+
+READING = "Reading a checkpoint"
 
 _DRIVER_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")
 
@@ -94,7 +96,12 @@ def release_device_memory() -> None:
         torch.cuda.empty_cache()
 
 
+def require_models(needed_for: str = READING) -> None:
+    """Raise ``MissingExtraError`` where a package that encodes with a checkpoint is not installed."""
+    require_installed(("torch", "transformers", "sentence-transformers"), needed_for=needed_for, extra="models")
+
+
 def require_torch() -> None:
     """Raise ``MissingExtraError`` where torch is not installed."""
-    with importing("torch", needed_for="Reading a checkpoint", extra="models"):
+    with importing("torch", needed_for=READING, extra="models"):
         import torch  # noqa: F401

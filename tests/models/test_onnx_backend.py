@@ -179,7 +179,7 @@ def test_without_the_extra_it_is_named_before_the_checkpoint_is_read(
     package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(MissingExtraError, match=rf"needs the package '{package}'.*embedscope\[onnx\]"):
+    with pytest.raises(MissingExtraError, match=rf"needs the package '{package}'.*\[onnx\]"):
         load_model("nowhere", backend="onnx")
 
 

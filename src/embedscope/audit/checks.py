@@ -17,6 +17,7 @@ from embedscope.audit.text_checks import check_texts
 from embedscope.audit.weight_checks import check_weights
 from embedscope.data.collection import Collection, excerpt
 from embedscope.diagnose.evidence import ordered
+from embedscope.diagnose.near_duplicates import require_search
 from embedscope.result import Finding, Leakage, Severity
 from embedscope.result.formatting import percent
 
@@ -56,6 +57,8 @@ def audit(subject: Subject, *, train: tuple[str, Collection] | None = None) -> A
     The subject has vectors of the base model and token lengths where a model is at hand; ``train``, the training file
     by its name, is for the leakage check.
     """
+    if subject.collection is not None:  # before what takes minutes
+        require_search(max(len(subject.collection.documents), len(subject.collection.queries)))
     checks = (check_texts, check_weights, check_labels, check_attributes, check_duplicates, check_shortcut)
     faults = [fault for check in checks for fault in check(subject)]
     leakage = None

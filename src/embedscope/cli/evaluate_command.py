@@ -40,7 +40,7 @@ def run(settings: Settings, sets: SetsSettings, corpus: CorpusSettings) -> int:
             elapsed_s=time.perf_counter() - started,
             digested=None if manifest is None else {"embeddings": manifest},
         )
-        terminal.files(folder, names, first="report.json")
+        terminal.files(folder, names, first="report.html")
     terminal.side_files(written)
     if terminal.verbose or settings.measure.query:
         terminal.examples(result)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from embedscope.cli.ending import terminal_of
+from embedscope.result.formatting import count
 from embedscope.scale.sharding import shard
 from embedscope.settings import EngineSettings, Settings, ShardSettings
 
@@ -17,7 +18,7 @@ def run(settings: Settings, chosen: ShardSettings, engine: EngineSettings) -> in
     n_bytes = sum(shard.bytes for side in (made.queries, made.documents) for shard in side.shards)
     terminal.step(
         f"{settings.output.output}: {made.queries.n_rows:,} queries and {made.documents.n_rows:,} documents of "
-        f"{made.dim} dimensions, {made.dtype}, {n_bytes / 1e6:,.1f} MB in {len(made.documents.shards):,} shards "
+        f"{made.dim} dimensions, {made.dtype}, {n_bytes / 1e6:,.1f} MB in {count(len(made.documents.shards), 'shard')} "
         f"of documents, in {time.perf_counter() - started:.1f} s"
     )
     return 0

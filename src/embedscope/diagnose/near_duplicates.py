@@ -17,7 +17,7 @@ import numpy as np
 
 from embedscope.data.text_features import has_diacritics, strip_diacritics, words
 from embedscope.diagnose.leakage import NEAR_JACCARD, jaccard_blocks, normalised
-from embedscope.errors import importing
+from embedscope.errors import require_installed
 from embedscope.measure.ngrams import gram_sets
 
 EXHAUSTIVE = 6_000
@@ -61,6 +61,13 @@ def near_duplicates(
         return []
     grams = gram_sets([normalised(text).strip() or "\N{REPLACEMENT CHARACTER}" for text in texts], 3)
     return sorted(_all_pairs(grams, threshold) if len(texts) <= exhaustive else _lsh_pairs(grams, threshold))
+
+
+def require_search(n_texts: int = EXHAUSTIVE + 1) -> None:
+    """Refuse, before any work, to search ``n_texts`` with ``MissingExtraError`` where the package is not installed."""
+    if n_texts > EXHAUSTIVE:
+        needed_for = f"Looking for near duplicates among more than {EXHAUSTIVE:,} texts"
+        require_installed(["datasketch"], needed_for=needed_for, extra="audit")
 
 
 @lru_cache(maxsize=1 << 15)  # the positives of a query are asked for once for each of its negatives
@@ -151,9 +158,9 @@ def _all_pairs(grams: Any, threshold: float) -> Iterator[tuple[int, int]]:
 
 
 def _lsh_pairs(grams: Any, threshold: float) -> Iterator[tuple[int, int]]:
-    needed_for = f"Looking for near duplicates among more than {EXHAUSTIVE:,} texts"
-    with importing("datasketch", needed_for=needed_for, extra="audit"):
-        from datasketch import MinHash, MinHashLSH
+    require_search()
+    from datasketch import MinHash, MinHashLSH
+
     index = MinHashLSH(threshold=min(LSH_JACCARD, threshold), num_perm=N_PERMUTATIONS)
     sets = [grams.indices[grams.indptr[i] : grams.indptr[i + 1]] for i in range(grams.shape[0])]
     # A gram is hashed by its number in the vocabulary: spread over 32 bits by a fixed odd multiplier (Knuth).

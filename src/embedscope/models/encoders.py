@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from embedscope.errors import CheckpointError, EmbedscopeError, UnsafeCheckpointError, importing
-from embedscope.machine import is_out_of_memory, require_torch
+from embedscope.machine import is_out_of_memory, require_models, require_torch
 from embedscope.models.account import listed, may_be_missing
 from embedscope.models.adapters import merge_adapter
 from embedscope.models.encoder_state import EncoderState
@@ -98,6 +98,7 @@ class SentenceTransformerEncoder:
         """
         if self.folder.transformer is None:
             return Placement(TensorAccount(0))
+        require_models()
         packages = ["embedscope", "transformers", "sentence-transformers", *(["peft"] if self.adapter else [])]
         readers = " ".join(f"{package} {version(package)}" for package in packages)
         key = "placement " + self._digest_with(weight_files(self.folder.transformer), readers)

@@ -7,7 +7,8 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from embedscope.errors import CheckpointError, importing
+from embedscope.errors import CheckpointError
+from embedscope.machine import require_models
 
 _HUB_NAME = re.compile(r"\w[\w.-]{0,95}(/\w[\w.-]{0,95})?", re.ASCII)
 _WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
@@ -62,8 +63,9 @@ def locate_model(reference: str, *, option: str) -> Path:
             f"'{reference[:MOST_SHOWN]}' is neither a folder on this machine nor the name of a model on the Hugging "
             f"Face hub (owner/name). Pass one of the two: {option} /path/to/model"
         )
-    with importing("huggingface_hub", needed_for=f"Loading '{reference}'", extra="models"):
-        from huggingface_hub import snapshot_download
+    require_models(f"Loading '{reference}'")  # before gigabytes are downloaded for nothing
+    from huggingface_hub import snapshot_download
+
     with suppress(OSError, ValueError):  # what the hub client raises where the cache lacks the model
         cached = Path(snapshot_download(reference, local_files_only=True, allow_patterns=_SMALL_FILES))
         if _is_complete(cached):

@@ -21,7 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from embedscope.errors import CheckpointError, importing
+from embedscope.errors import CheckpointError, require_installed
 
 _FILE, _UNFINISHED, _OPSET = "model.onnx", ".export-", 17
 _MAX_FILE_BYTES = 2_000_000_000  # of one protocol buffer; larger weights lie in a file beside it
@@ -32,9 +32,7 @@ _MAX_KEPT, _STALE_SECONDS = 4, 3600.0  # exports in the cache; age of what a kil
 
 def require_onnx() -> None:
     """Raise ``MissingExtraError`` where ONNX Runtime, or the package that writes its files, is not installed."""
-    for package in ("onnxruntime", "onnx"):
-        with importing(package, needed_for="An ONNX backend", extra="onnx"):
-            __import__(package)
+    require_installed(("onnxruntime", "onnx"), needed_for="An ONNX backend", extra="onnx")
 
 
 def export_key(weights: str) -> str:

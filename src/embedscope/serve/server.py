@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from embedscope.errors import InputError, importing
+from embedscope.errors import InputError, importing, require_installed
 from embedscope.log import Log
 from embedscope.serve.application import application
 from embedscope.serve.bounds import Limits
@@ -18,9 +18,7 @@ from embedscope.serve.loading import Served
 
 def require_extra() -> None:
     """Refuse, before any work, with ``MissingExtraError``, where the packages of a server are not installed."""
-    for package in ("starlette", "uvicorn"):
-        with importing(package, needed_for="embedscope serve", extra="serve"):
-            __import__(package)
+    require_installed(("starlette", "uvicorn"), needed_for="embedscope serve", extra="serve")
 
 
 def listening(host: str, port: int) -> socket.socket:

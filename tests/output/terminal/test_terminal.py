@@ -15,9 +15,9 @@ from rich.cells import cell_len
 from rich.console import Console
 from tests.support import tiny_run as tiny
 
+from embedscope.output.terminal import Terminal, progress
 from embedscope.output.terminal import finding_lines as findings
 from embedscope.output.terminal import measure_tables as measures
-from embedscope.output.terminal import progress
 from embedscope.output.terminal import wording as words
 from embedscope.output.terminal.hanging import WIDTH_OF_A_FILE, Hanging, console, fits, number_table, shorten, table
 from embedscope.result import Comparison, Estimate, ModelFacts
@@ -158,3 +158,11 @@ def test_a_long_list_of_findings_is_cut_and_says_how_to_see_the_rest() -> None:
 def test_one_dimension_is_singular() -> None:
     assert words.model_line(ModelFacts("a.npz", "vectors", 1)) == "a.npz: vectors, 1 dimension"
     assert words.model_line(ModelFacts("a.npz", "vectors", 2)) == "a.npz: vectors, 2 dimensions"
+
+
+def test_where_the_results_are_is_one_path_that_can_be_copied(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal()
+    terminal.files("demo/", ["report.html", "report.json", "run.trec"], first="report.html")
+    terminal.files("demo/", ["report.json"], first="report.html")
+    said = capsys.readouterr().out.split("\n")
+    assert said == ["", "Written: demo/report.html and 2 files beside it", "", "Written to demo/", "  report.json", ""]

@@ -150,3 +150,14 @@ def test_a_price_survives_every_format(tenths: int) -> None:
     whole, rest = divmod(tenths, 10)
     written = [f"{tenths / 10:g} triệu", f"{tenths * 100_000:,}đ", f"{whole}tr{rest}" if rest else f"{whole}tr"]
     assert {round(price.value) for text in written for price in prices(text)} == {tenths * 100_000}
+
+
+def test_a_text_is_read_once_in_however_many_pairs_it_stands() -> None:
+    texts = [f"phòng {area}m2 quận 3, giá 4tr5" for area in range(20, 25)]
+    for reader in (places, prices, areas):
+        reader.cache_clear()
+    for query in texts:
+        for document in texts:
+            conflicts(query, document)
+            met_values(query, document, tolerance=0.1)
+    assert [reader.cache_info().misses for reader in (places, prices, areas)] == [len(texts)] * 3

@@ -26,14 +26,14 @@ def draw_spectrum(geometry: Geometry) -> Figure:
     """Share of the variance in each principal direction, of queries and of documents, for every space.
 
     Both axes are logarithmic. A line that breaks off early is a space that uses few of its directions; a marker stands
-    where 90 % of the variance are reached. Directions with less than a millionth of the variance are not drawn.
+    where 90 % of the variance is reached. Directions with less than a millionth of the variance are not drawn.
     """
     figure = style.titled_figure(
         _WIDTH,
         _HEIGHT,
         "Directions that the vectors use",
         "share of the variance in each principal direction, the largest first; both axes logarithmic",
-        f"marker: 90 % of the variance are reached{style.DOT}"
+        f"marker: 90 % of the variance is reached{style.DOT}"
         "effective rank: so many equally strong directions would be as spread out",
     )
     width = (_WIDTH - _LEFT - _GAP - _RIGHT) / 2

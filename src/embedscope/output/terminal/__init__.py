@@ -160,12 +160,11 @@ class Terminal:
     def files(self, folder: str | Path, names: Sequence[str], *, first: str | None = None) -> None:
         """Where the results are: every file, or, where the terminal is not verbose, how many and the ``first``."""
         self._results.print()
-        if first is not None and not self.verbose:
-            place = Path(folder) / first if first in names else Path(folder)
-            self._results.print(f"Written to {folder}/: {count(len(names), 'file')}. Open {place}", style="bold",
-                                soft_wrap=True)  # fmt: skip
+        if first is not None and first in names and not self.verbose:
+            others = f" and {count(len(names) - 1, 'file')} beside it" if len(names) > 1 else ""
+            self._results.print(f"Written: {Path(folder) / first}{others}", style="bold", soft_wrap=True)
             return
-        self._results.print(f"Written to {folder}/", style="bold", soft_wrap=True)
+        self._results.print(f"Written to {Path(folder)}/", style="bold", soft_wrap=True)
         for name in names:
             self._results.print(f"  {name}", soft_wrap=True)
 

@@ -6,8 +6,9 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from embedscope.packs.rental_vi.vietnamese import Written, written
+from embedscope.packs.rental_vi.vietnamese import READ, Written, written
 
 MILLION, THOUSAND = 1_000_000, 1_000
 LEAST_PRICE = 300_000
@@ -103,6 +104,7 @@ class _Found:
     """Whether it is the bare first number of a range, the unit of which follows."""
 
 
+@lru_cache(READ)
 def prices(text: str) -> tuple[Stated, ...]:
     """Monthly rents that ``text`` states, in VND; fees, deposits and amounts under 300,000 are left out."""
     spelt = written(text)
@@ -110,6 +112,7 @@ def prices(text: str) -> tuple[Stated, ...]:
     return _stated(spelt, found, least=LEAST_PRICE)
 
 
+@lru_cache(READ)
 def areas(text: str) -> tuple[Stated, ...]:
     """Floor areas that ``text`` states with a unit, in square metres; widths of streets and doors are left out."""
     spelt = written(text)

@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import lru_cache
 
 from embedscope.data.text_features import has_diacritics, strip_diacritics
-from embedscope.packs.rental_vi.vietnamese import Written, is_spelling_of, is_vietnamese, syllables, written
+from embedscope.packs.rental_vi.vietnamese import READ, Written, is_spelling_of, is_vietnamese, syllables, written
 
 HO_CHI_MINH = "hcm"
 LAST_NUMBER = 12
@@ -185,6 +186,7 @@ def _mentions(spelt: Written) -> list[_Mention]:
     return _chained(spelt, sorted([*_numbers(spelt), *_names(spelt)], key=lambda mention: mention.start))
 
 
+@lru_cache(READ)
 def places(text: str) -> Places:
     """What ``text`` says of districts and cities."""
     spelt = written(text)

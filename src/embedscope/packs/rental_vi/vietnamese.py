@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 from embedscope.data.text_features import strip_diacritics
 
@@ -39,6 +40,9 @@ TONES = {
 }
 """Marks of the tones, and the keys that type them in Telex."""
 
+READ = 1 << 13
+"""Texts of which a reader remembers what it read: each is one side of many pairs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -54,6 +58,7 @@ class Written:
     """Whether a letter carries a mark: then words without their marks are other words."""
 
 
+@lru_cache(64)  # several readers read one text in turn
 def written(text: str) -> Written:
     """``text`` in its spellings."""
     letters = unicodedata.normalize("NFC", text)
@@ -107,11 +112,13 @@ def is_vietnamese(text: str) -> bool:
     return n_own > n_foreign
 
 
+@lru_cache(READ)
 def _lower(letter: str) -> str:
     lower = letter.lower()
     return lower if len(lower) == 1 else letter
 
 
+@lru_cache(READ)
 def _bare(letter: str) -> str:
     if letter.isascii():
         return letter
