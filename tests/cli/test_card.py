@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from tests.support.scene import run, write_rows, write_vectors
+from tests.support.scene import run, write_two_models
 
 FEW = ["--draws", "200", "--examples", "1"]
 
@@ -15,10 +15,7 @@ FEW = ["--draws", "200", "--examples", "1"]
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data set, and two models of it."""
     folder = tmp_path_factory.mktemp("card")
-    data = write_rows(folder / "test.json")
-    write_rows(folder / "valid.json", 30)
-    write_vectors(folder / "old.npz", data, 0.4)
-    write_vectors(folder / "new.npz", data, 0.9)
+    write_two_models(folder)
     return folder
 
 

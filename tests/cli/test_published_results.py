@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.support.scene import run, write_rows, write_vectors
+from tests.support.scene import run, write_two_models
 
 import embedscope
 
@@ -20,10 +20,7 @@ TASK = ["--eval-task", "owner/rooms:rooms"]
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two data sets, and two models of them."""
     folder = tmp_path_factory.mktemp("published")
-    data = write_rows(folder / "test.json")
-    write_rows(folder / "valid.json", 30)
-    write_vectors(folder / "old.npz", data, 0.4)
-    write_vectors(folder / "new.npz", data, 0.9)
+    write_two_models(folder)
     return folder
 
 

@@ -69,6 +69,14 @@ def write_rows(path: Path, n: int = 40) -> Path:
     return path
 
 
+def write_two_models(folder: Path) -> None:
+    """Two data sets, ``test.json`` and ``valid.json``, and of the first a poor and a good model."""
+    data = write_rows(folder / "test.json")
+    write_rows(folder / "valid.json", 30)
+    write_vectors(folder / "old.npz", data, 0.4)
+    write_vectors(folder / "new.npz", data, 0.9)
+
+
 def write_vectors(path: Path, data: Path, quality: float = 1.0, *, seed: int = 0, dim: int = DIM) -> Path:
     """Vectors for every text of ``data``: with ``quality`` 1 a query lies on its positive, with 0 anywhere."""
     vectors = _vectors(data, quality, seed, dim)

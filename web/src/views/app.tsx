@@ -1,7 +1,7 @@
 /** The frame of the page: name, views, selection. */
 import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
-import type { Page, Report } from '../contract';
+import type { Page } from '../contract';
 import { listOf } from '../model/compare';
 import { runLabel, shorten } from '../model/format';
 import type { ViewId } from '../model/hash';
@@ -12,7 +12,7 @@ import { Opened } from './document';
 import { FailuresView, hasFailures } from './failures';
 import { LiveView } from './live';
 import { MapView } from './map';
-import { Printing, useStore } from './parts';
+import { Foot, Printing, useStore } from './parts';
 import { PrintedMaps, PrintedQueries } from './printed';
 import { QueriesView } from './queries';
 import { SelectionBar } from './selection';
@@ -169,17 +169,6 @@ function Drawer({ store, query }: { store: Store; query: number | null }) {
     <aside class="drawer" aria-label="Open">
       <Opened store={store} onStep={step} />
     </aside>
-  );
-}
-
-function Foot({ report, nViews }: { report: Report; nViews: number }) {
-  return (
-    <footer class="foot">
-      <span>
-        embedscope {shorten(report.embedscope_version, 20)}, seed {report.seed}
-      </span>
-      <span class="wide">Keys: 1 to {nViews} views, / search, arrows and Enter in the table, Esc back</span>
-    </footer>
   );
 }
 

@@ -5,7 +5,7 @@ import type { Comparison, MigrationPath, MigrationPayload, MigrationReport, Move
 import { apart, count, counted, fixed, interval, percent, rank, runLabel, shorten, signed } from '../model/format';
 import { ThemeButton } from './app';
 import { differenceLegend } from './differences';
-import { KeyFigures, Name, Section, Select } from './parts';
+import { Foot, KeyFigures, Name, Section, Select } from './parts';
 import { type Column, numbers, scales, Table } from './table';
 import { sentence } from './verdict';
 
@@ -51,11 +51,7 @@ export function MigrationPage({ report, paths, cost }: MigrationPayload) {
           </p>
         ))}
       </main>
-      <footer class="foot">
-        <span>
-          embedscope {shorten(report.embedscope_version, 20)}, seed {report.seed}
-        </span>
-      </footer>
+      <Foot report={report} />
     </div>
   );
 }

@@ -21,6 +21,22 @@ export function Name({ text, length = 60, shown }: { text: string; length?: numb
   return <bdi title={plain(text.slice(0, 400))}>{shown || shorten(text, length) || '(no name)'}</bdi>;
 }
 
+/** The last line of a page: what drew it, by which seed, and the keys of its views where it has several. */
+export function Foot({ report, nViews = 0 }: { report: FootFacts; nViews?: number }) {
+  return (
+    <footer class="foot">
+      <span>
+        embedscope {shorten(report.embedscope_version, 20)}, seed {report.seed}
+      </span>
+      {nViews > 0 && (
+        <span class="wide">Keys: 1 to {nViews} views, / search, arrows and Enter in the table, Esc back</span>
+      )}
+    </footer>
+  );
+}
+
+type FootFacts = { embedscope_version: string; seed: number };
+
 const LONG = 1200;
 
 /** A text of the data set in full; a very long one is cut until asked for. */

@@ -5,7 +5,7 @@ import type { Comparison, Figure, SetResult, SetsReport } from '../contract';
 import { apart, count, counted, fixed, interval, pValue, runLabel, shorten, signed } from '../model/format';
 import { ThemeButton } from './app';
 import { Differences, differenceLegend } from './differences';
-import { Name, Section, Select } from './parts';
+import { Foot, Name, Section, Select } from './parts';
 import { type Column, numbers, scales, Table } from './table';
 import { sentence } from './verdict';
 
@@ -82,11 +82,7 @@ export function SetsPage({ report }: { report: SetsReport }) {
           </Section>
         )}
       </main>
-      <footer class="foot">
-        <span>
-          embedscope {shorten(report.embedscope_version, 20)}, seed {report.seed}
-        </span>
-      </footer>
+      <Foot report={report} />
     </div>
   );
 }
