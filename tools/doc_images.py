@@ -20,10 +20,9 @@ from tempfile import TemporaryDirectory
 
 from PIL import Image
 
-from embedscope.cli.demo_command import PACK, packaged_model
+from embedscope.cli.demo_command import PACK, packaged_model, write_packaged
 from embedscope.cli.main import main as embedscope
 from embedscope.data.sample import sample_path
-from embedscope.train.checkpoints import BEST
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 OF_BASE = (
@@ -48,8 +47,9 @@ def images(work: Path) -> dict[str, bytes]:
     run("demo", "--output", demo)
     measured = ["--data", sample_path("test"), "--train", sample_path("train"), "--attributes", PACK]
     run("visualize", "--checkpoint", packaged_model(), *measured, "--dpi", 110, "--output", base)
-    head = ["--checkpoint", demo / "checkpoints" / BEST, "--skip-umap", "--output", work / "head"]
-    run("visualize", *head, *measured, "--card", work / "card.png")
+    _, head = write_packaged(work / "vectors")  # what the README shows of the demo is of these
+    drawn = ["--skip-umap", "--card", work / "card.png", "--output", work / "head"]
+    run("visualize", "--embeddings", head, *measured, *drawn)
     checkpoints = [next((demo / "checkpoints").glob(f"*epoch{epoch}.pt")) for epoch in EPOCHS]
     run("compare", *checkpoints, "--data", sample_path("valid"), "--dpi", 100, "--output", epochs)
     files = {name: base / f"{name}.png" for name in OF_BASE} | {name: epochs / f"{name}.png" for name in OF_EPOCHS}

@@ -92,18 +92,23 @@ def _write_data(folder: Path, terminal: Terminal) -> None:
 def _with_packaged_vectors(settings: Settings, terminal: Terminal, missing: Sequence[str]) -> int:
     output = Path(str(settings.output.output))
     terminal.step("The vectors of all-MiniLM-L6-v2 and of a head trained on it come with the package.\n")
-    texts = texts_of(read_collection(sample_path("test")))
-    files = {name: output / "vectors" / f"{name}.npz" for name in (BASE, HEAD)}
-    for name, file in files.items():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(file, texts=np.array(texts), vectors=unpack(name))
-    base, head = (str(file) for file in files.values())
+    base, head = write_packaged(output / "vectors")
     terminal.step("(1/2) Compare the head with the model without it, on queries that were not trained on\n")
     _compare(base, head, settings, terminal)
     terminal.step("\n(2/2) Visualize it\n")
     status = visualize_command.visualize(settings.with_options(embeddings=head))
     terminal.step(_ending(output, missing))
     return status
+
+
+def write_packaged(folder: Path) -> list[str]:
+    """The embedding files of the packaged vectors, in ``folder``: of the model without the head, and of the head."""
+    texts = texts_of(read_collection(sample_path("test")))
+    files = [folder / f"{name}.npz" for name in (BASE, HEAD)]
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        np.savez_compressed(file, texts=np.array(texts), vectors=unpack(file.stem))
+    return [str(file) for file in files]
 
 
 def _ending(output: Path, missing: Sequence[str]) -> str:
