@@ -424,6 +424,15 @@ def test_from_the_second_evaluation_on_one_line_says_what_compare_says_of_the_fi
     assert told[0] in capsys.readouterr().out.splitlines()
 
 
+def test_two_evaluators_of_one_place_write_into_folders_of_their_own(data: Path, model: Any, tmp_path: Path) -> None:
+    first, second = evaluator(data), evaluator(data)
+    for one in (first, second, first):
+        one(model, output_path=str(tmp_path), epoch=1, steps=2)
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.glob("*/*")) == [
+        "embedscope/epoch1_step2", "embedscope/epoch1_step2_2", "embedscope_2/epoch1_step2",
+    ]  # fmt: skip
+
+
 def test_parts_that_do_not_belong_together_are_refused(rows: list[dict[str, Any]], data: Path) -> None:
     from embedscope.integrations import EmbedscopeEvaluator
 

@@ -7,8 +7,10 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from embedscope.comparison.against_first import AgainstFirst
 from embedscope.decide.criteria import load_criteria
@@ -29,6 +31,9 @@ FOLDER = "embedscope"
 """Folder of the runs, in the trainer's output folder, where no other is given and the evaluation has no name."""
 
 LOGGER = logging.getLogger("embedscope")
+
+_OWNERS: WeakValueDictionary[Path, TrainingRuns] = WeakValueDictionary()
+"""Folders of runs of this process, each with what writes there."""
 
 
 class TrainingRuns:
@@ -117,10 +122,16 @@ class TrainingRuns:
         self._against_first = AgainstFirst(self._settings, self._criteria)
 
     def folder_in(self, output_path: str | None) -> Path | None:
-        """Where the folders of the runs go in a training whose own folder is ``output_path``; None for nowhere."""
-        if self._output is not None:
-            return self._output
-        return None if output_path is None else Path(output_path) / (self._name or FOLDER)
+        """Where the folders of the runs go in a training whose own folder is ``output_path``; None for nowhere.
+
+        Two that have the same place, such as two evaluators without a name, get a folder each: the later
+        ``embedscope_2``.
+        """
+        if self._output is None and output_path is None:
+            return None
+        wanted = self._output or Path(output_path or "") / (self._name or FOLDER)
+        numbered = (wanted.with_name(f"{wanted.name}_{n}") for n in count(2))
+        return next(place for place in chain([wanted], numbered) if _OWNERS.setdefault(place.resolve(), self) is self)
 
     def add(
         self,
