@@ -353,7 +353,7 @@ def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
         return plain(name, *args, **keywords)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(MissingExtraError, match=r"Reading hub:owner/name needs .* 'embedscope\[hub\]'"):
+    with pytest.raises(MissingExtraError, match=r"Reading hub:owner/name needs .*\[hub\]'"):
         read_collection("hub:owner/name")
 
 

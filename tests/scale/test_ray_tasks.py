@@ -65,7 +65,7 @@ def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     import sys
 
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(MissingExtraError, match=r"embedscope\[ray\]"), connected():
+    with pytest.raises(MissingExtraError, match=r"\[ray\]"), connected():
         pass
     assert ray_engine.RETRIES == 3
 

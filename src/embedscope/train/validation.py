@@ -36,7 +36,7 @@ class Validation:
     violation_rate: float | None
     violation_rates: dict[str, float]
     effective_rank: float | None
-    values: dict[str, Float64Array] = field(default_factory=dict)  # each (Q,)
+    values: dict[str, Float64Array] = field(default_factory=dict, compare=False)  # each (Q,)
 
 
 class Validator:
