@@ -9,6 +9,7 @@ from pathlib import Path
 
 from embedscope.errors import InputError
 from embedscope.plain_files import MOST_PAGE_BYTES, read_json
+from embedscope.result.saved_run import is_run_folder
 
 MOST_FOLDERS = 10_000
 """Folders that are looked into for runs; what a tree of more holds is not listed."""
@@ -106,9 +107,9 @@ class ReadableFolders:
 
 def kind_of(folder: Path) -> Kind | None:
     """What a folder holds; None where embedscope did not write it."""
+    if is_run_folder(folder):
+        return Kind.COMPARISON if (folder / "queries_2.parquet").is_file() else Kind.RUN
     if (folder / "report.json").is_file():
-        if (folder / "queries.parquet").is_file():
-            return Kind.COMPARISON if (folder / "queries_2.parquet").is_file() else Kind.RUN
         return Kind.AUDIT if read_report(folder).get("command") == "audit" else Kind.SETS
     return next((kind for name, kind in _ONLY_FILE.items() if (folder / name).is_file()), None)
 

@@ -77,8 +77,12 @@ class Limits:
         """As the end of 'Epochs: '."""
         if self.patience is None:
             return f"{self.epochs}"
+        return f"until {self.out_of_patience(select)}, {self.epochs} at most"
+
+    def out_of_patience(self, select: str) -> str:
+        """What ends a run before its last epoch."""
         noise = " by more than one standard error" if self.is_by_noise else ""
-        return f"until {select} has not improved{noise} for {self.patience} epochs, {self.epochs} at most"
+        return f"{select} has not improved{noise} for {self.patience} epochs"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,10 +94,5 @@ class Mark:
     values: Float64Array  # (Q,)
 
     def moved(self, epoch: int, values: Float64Array, validator: Validator) -> Mark:
-        """The mark after ``epoch``: there, where its mean is above this one by more than one standard error.
-
-        The error is that of the paired difference over the queries, as they depend on one another (conventions,
-        section 5).
-        """
-        gain = values - self.values
-        return Mark(epoch, self.select, values) if float(gain.mean()) > validator.error_of_mean(gain) else self
+        """The mark after ``epoch``: there, where it is an improvement by more than one standard error."""
+        return Mark(epoch, self.select, values) if validator.is_improvement(values, self.values) else self

@@ -159,15 +159,8 @@ class _Sweep:
             self._columns += found
             best = max(found, key=np.mean, default=None)
             self._trials.append(Trial(*candidate, None if best is None else float(best.mean())))
-            if best is not None and self._is_better(best):
+            if best is not None and (self._values is None or self._validator.is_improvement(best, self._values)):
                 self.best, self._values = candidate, best
-
-    def _is_better(self, values: Float64Array) -> bool:
-        """By more than one standard error of the paired difference (the rule of Breiman et al. 1984)."""
-        if self._values is None:
-            return True
-        gain = values - self._values
-        return float(gain.mean()) > self._validator.error_of_mean(gain)
 
     def _values_of(self, settings: TrainSettings) -> list[Float64Array]:
         """The figure of each validation query after each epoch; none where the run left the range of numbers."""

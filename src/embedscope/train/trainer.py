@@ -135,8 +135,7 @@ def train_head(
         stopped = f"all {limits.epochs} epochs are done"
         while state.epoch < limits.epochs:
             if _is_out_of_patience(state, limits):
-                noise = " by more than one standard error" if limits.is_by_noise else ""
-                stopped = f"{settings.select} has not improved{noise} for {limits.patience} epochs"
+                stopped = limits.out_of_patience(settings.select)
                 break
             state = run.epoch(state, progress)
             on_epoch(state)

@@ -141,9 +141,14 @@ class Validator:
         """``measure`` of each query under a head, (Q,)."""
         return self._values(*self._projected(projection))[measure]
 
-    def error_of_mean(self, values: Float64Array) -> float:
-        """Standard error of the mean of ``values``, (Q,), over the queries; 0 where they show no spread."""
-        return standard_error(values, self._query_set.resampler.dependence) or 0.0
+    def is_improvement(self, values: Float64Array, before: Float64Array) -> bool:
+        """Whether the mean of ``values`` is above that of ``before`` by more than one standard error; each (Q,).
+
+        The error is that of the paired difference over the queries, as they depend on one another (conventions,
+        section 5); the rule is that of Breiman et al. 1984.
+        """
+        gain = values - before
+        return float(gain.mean()) > (standard_error(gain, self._query_set.resampler.dependence) or 0.0)
 
     def optimism(self, columns: Float64Array) -> float:
         """By how much the best mean of ``columns``, (Q, K), is too good for having been chosen on these queries."""
