@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +40,24 @@ class ProgressCallback(Protocol):
     """Is told how far a long step has come; ``message`` is shown once, as a line of its own."""
 
     def __call__(self, done: int, total: int, message: str | None = None) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How much of a step's work is done, where its items cost unlike amounts."""
+
+    done: float
+    total: float  # in the unit of ``done``
+    n_tokens: int  # read so far
+
+
+@runtime_checkable
+class WorkCallback(ProgressCallback, Protocol):
+    """A callback that tells the time left by the work, not by the number of items."""
+
+    def work(self, work: Work) -> None:
+        """Is told what is done before the call that counts the same items."""
+        ...
 
 
 class Encoder(Protocol):

@@ -55,6 +55,41 @@ def test_the_packaged_model_gives_the_vectors_of_sentence_transformers(minilm: s
     assert facts.head is None
 
 
+def mixed_lengths(n: int = 60) -> list[str]:
+    """Texts of one to some 500 words, in random order; some are equal in length, one is empty."""
+    generator = np.random.default_rng(4)
+    words = ["a", "quiet", "room", "near", "the", "river", "and", "two", "repaired", "bicycles", "clock"]
+    counts = [*np.geomspace(1, 500, n - 3).astype(int).tolist(), 7, 7, 0]
+    return [" ".join(generator.choice(words, counts[place])) for place in generator.permutation(n)]
+
+
+def test_texts_of_mixed_lengths_have_the_vectors_of_sentence_transformers_whatever_the_batch(minilm: str) -> None:
+    texts, model = mixed_lengths(), load_model(minilm, device="cpu")
+    for batch_size in (3, 32):
+        ours = model.projector.project(model.encoder.encode(texts, batch_size=batch_size))
+        np.testing.assert_allclose(ours, library_vectors(minilm, texts), atol=1e-5)
+
+
+def test_a_vector_does_not_depend_on_what_else_is_encoded(minilm: str) -> None:
+    encoder, texts = load_model(minilm, device="cpu").encoder, mixed_lengths(20)
+    alone = np.concatenate([encoder.encode([text], batch_size=32) for text in texts])
+    np.testing.assert_allclose(encoder.encode(texts, batch_size=32), alone, atol=1e-5)
+    np.testing.assert_allclose(encode_texts(texts, encoder).vectors, alone, atol=1e-5)
+
+
+def test_a_batch_on_a_processor_has_no_more_tokens_than_its_caches_take(minilm: str) -> None:
+    from embedscope.models import text_transformer
+
+    encoder, texts = load_model(minilm, device="cpu").encoder, ["a " * 300] * 40 + ["a b"] * 40
+    assert isinstance(encoder, SentenceTransformerEncoder)
+    tokenised = encoder.tokenised(texts)
+    assert tokenised is not None
+    assert (tokenised.n_tokens[0], tokenised.n_tokens[-1]) == (256, 4)
+    assert tokenised.n_in_batch(0, 32) == text_transformer.TOKENS_OF_A_BATCH // 256
+    assert tokenised.n_in_batch(79, 32) == 32
+    assert tokenised.cost[0] > 256 / 4 * tokenised.cost[-1]
+
+
 @pytest.mark.parametrize(
     "mode", ["cls", "mean", "lasttoken", "max", "mean_sqrt_len_tokens", "weightedmean", ("cls", "mean")]
 )
@@ -216,10 +251,10 @@ def test_attention_is_fused_and_its_vectors_are_those_of_the_library(
     assert isinstance(encoder, SentenceTransformerEncoder)
     from sentence_transformers import SentenceTransformer
 
-    ours = encoder.encode(texts, batch_size=8)
-    assert encoder._loaded()[0].model.config._attn_implementation == "sdpa"
+    ours = encoder.encode(texts, batch_size=1)  # alone: in which row of a batch a text stands changes the last bit
+    assert encoder.transformer.model.config._attn_implementation == "sdpa"
     bare = SentenceTransformer(str(tiny.folder), device="cpu", model_kwargs={"dtype": getattr(torch, precision)})
-    theirs = bare.encode(list(texts), batch_size=8, show_progress_bar=False)
+    theirs = bare.encode(list(texts), batch_size=1, show_progress_bar=False)
     np.testing.assert_array_equal(ours, np.asarray(theirs, dtype=np.float32))
 
 
@@ -233,7 +268,37 @@ def test_an_architecture_without_fused_attention_runs_with_plain_attention(
     encoder = load_model(tiny.folder, pooling=Pooling.MEAN, device="cpu").encoder
     assert isinstance(encoder, SentenceTransformerEncoder)
     np.testing.assert_allclose(encoder.encode(texts, batch_size=8), fused, atol=1e-5)
-    assert encoder._loaded()[0].model.config._attn_implementation == "eager"
+    assert encoder.transformer.model.config._attn_implementation == "eager"
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("n_left_out", [0, 2])
+def test_pooling_is_that_of_sentence_transformers_on_either_side_of_the_padding(side: str, n_left_out: int) -> None:
+    from sentence_transformers.sentence_transformer.modules import Pooling as PoolingModule
+
+    from embedscope.models.pooling import POOLING_MODES
+    from embedscope.models.text_transformer import pool
+
+    generator = torch.Generator().manual_seed(2)
+    hidden, places = torch.randn(4, 9, 6, generator=generator), torch.arange(9)
+    is_token = torch.stack([places < n if side == "right" else places >= 9 - n for n in (9, 5, 3, 9)]).long()
+    for mode in POOLING_MODES:
+        module = PoolingModule(6, pooling_mode=mode, include_prompt=False)
+        features = {"token_embeddings": hidden, "attention_mask": is_token, "prompt_length": n_left_out}
+        theirs = module(features)["sentence_embedding"]
+        torch.testing.assert_close(pool(hidden, is_token, [mode], n_left_out), theirs, atol=1e-6, rtol=0)
+
+
+def test_a_plain_transformer_is_encoded_without_sentence_transformers(tiny: Any, tmp_path: Path) -> None:
+    program = """
+import sys
+from embedscope.models import encode_texts, load_model
+from embedscope.settings import Pooling
+encoder = load_model(sys.argv[1], pooling=Pooling.MEAN, device="cpu").encoder
+print(encode_texts(["a b", "c d"], encoder).vectors.shape, "sentence_transformers" in sys.modules)
+"""
+    command = [sys.executable, "-c", program, str(tiny.folder)]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "(2, 32) False\n"
 
 
 @pytest.mark.gpu

@@ -161,7 +161,7 @@ class TestKeptExport:
         for _ in range(2):  # exported, and read from the cache
             model = tiny_on_onnx(tiny, tmp_path)
             unit(model)
-            assert sum(weights.numel() for weights in model.encoder._loaded()[0].model.parameters()) == 0
+            assert sum(weights.numel() for weights in model.encoder.transformer.model.parameters()) == 0
 
 
 def test_a_precision_beside_an_onnx_backend_is_refused(tiny: Any) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -19,7 +19,15 @@ from embedscope.errors import EmbedscopeError, InvalidEmbeddingsError, InvalidOp
 from embedscope.machine import is_out_of_memory, release_device_memory
 from embedscope.models.cache import EmbeddingStore, text_keys
 from embedscope.models.model import Model
-from embedscope.protocols import Encoder, Float32Array, IntArray, ProgressCallback
+from embedscope.protocols import (
+    Encoder,
+    Float32Array,
+    Float64Array,
+    IntArray,
+    ProgressCallback,
+    Work,
+    WorkCallback,
+)
 from embedscope.result import ModelFacts
 
 FLUSH_TEXTS = 1000
@@ -109,13 +117,12 @@ def encode_texts(
     vectors = np.empty((len(distinct), encoder.dim), dtype=np.float32)
     vectors[found.rows] = found.vectors
     to_do = np.setdiff1d(np.arange(len(distinct)), found.rows)
-    longest_first = to_do[np.argsort([-len(distinct[row]) for row in to_do], kind="stable")]
     tell = progress or _silent
     pending: list[int] = []
     done, last_flush = len(found.rows), time.monotonic()
     tell(done, len(distinct))
     try:
-        for batch, encoded in _batches(distinct, longest_first, encoder, batch_size, tell):
+        for batch, encoded in _batches(distinct, to_do, encoder, batch_size, tell):
             vectors[batch] = encoded
             pending.extend(batch.tolist())
             done += len(batch)
@@ -131,31 +138,72 @@ def encode_texts(
 def _batches(
     texts: Sequence[str], rows: IntArray, encoder: Encoder, batch_size: int, progress: ProgressCallback
 ) -> Iterator[tuple[IntArray, Float32Array]]:
-    """Batches of rows with their vectors; a batch that does not fit into memory is tried again at half the size.
-
-    An encoder that works on several batches side by side (``n_parallel``) is given as many at a time.
-    """
-    start, n_parallel = 0, getattr(encoder, "n_parallel", 1)
+    """Batches of rows with their vectors; a batch that does not fit into memory is tried again at half the size."""
+    to_do = _ToDo.of([texts[row] for row in rows], encoder)
     n_done_before = len(texts) - len(rows)
+    start = 0
     while start < len(rows):
-        batch = rows[start : start + batch_size * n_parallel]
+        batch = to_do.batch(start, batch_size)
         try:
-            encoded = encoder.encode([texts[row] for row in batch], batch_size=batch_size)
+            encoded = to_do.encode(batch, batch_size)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             release_device_memory()
             if len(batch) == 1:
                 raise EmbedscopeError(
-                    f"A single text of {len(texts[batch[0]]):,} characters does not fit into memory. Pass --max-length "
-                    f"to cut texts shorter, or --device cpu."
+                    f"A single text of {len(to_do.texts[batch[0]]):,} characters does not fit into memory. Pass "
+                    f"--max-length to cut texts shorter, or --device cpu."
                 ) from error
             batch_size = len(batch) // 2
             message = f"Out of memory: going on with {batch_size} texts a batch."
             progress(n_done_before + start, len(texts), message)
             continue
-        yield batch, _checked(encoded, texts, batch, encoder)
+        found = _checked(encoded, to_do.texts, batch, encoder)
         start += len(batch)
+        if to_do.tokenised is not None and isinstance(progress, WorkCallback):
+            progress.work(to_do.work(start))
+        yield rows[batch], found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _ToDo:
+    """Texts to be encoded, longest first: by their tokens where the encoder counts them, else by their characters."""
+
+    texts: Sequence[str]
+    encoder: Any
+    order: IntArray
+    tokenised: Any = None  # None where the encoder counts no tokens
+    spent: Float64Array = field(default_factory=lambda: np.zeros(1))  # (n + 1,): the cost of the texts before, in order
+    n_tokens: IntArray = field(default_factory=lambda: np.zeros(1, np.int64))  # (n + 1,): their tokens
+
+    @classmethod
+    def of(cls, texts: Sequence[str], encoder: Any) -> _ToDo:
+        tokenise = getattr(encoder, "tokenised", None)
+        tokenised = None if tokenise is None or not texts else tokenise(texts)
+        if tokenised is None:
+            return cls(texts, encoder, np.argsort([-len(text) for text in texts], kind="stable"))
+        order = np.argsort(-tokenised.n_tokens, kind="stable")
+        sums = (np.concatenate([[0], np.cumsum(each[order])]) for each in (tokenised.cost, tokenised.n_tokens))
+        return cls(texts, encoder, order, tokenised, *sums)
+
+    def batch(self, start: int, batch_size: int) -> IntArray:
+        """The texts from place ``start`` on that are encoded at a time.
+
+        An encoder that works on several batches side by side (``n_parallel``) is given as many at a time.
+        """
+        if self.tokenised is not None:
+            return self.order[start : start + self.tokenised.n_in_batch(self.order[start], batch_size)]
+        return self.order[start : start + batch_size * getattr(self.encoder, "n_parallel", 1)]
+
+    def encode(self, batch: IntArray, batch_size: int) -> Float32Array:
+        if self.tokenised is not None:
+            return np.asarray(self.encoder.encode_tokenised(self.tokenised, batch))
+        return np.asarray(self.encoder.encode([self.texts[row] for row in batch], batch_size=batch_size))
+
+    def work(self, n_done: int) -> Work:
+        """What the first ``n_done`` texts were of the work."""
+        return Work(float(self.spent[n_done]), float(self.spent[-1]), int(self.n_tokens[n_done]))
 
 
 def _checked(vectors: Float32Array, texts: Sequence[str], rows: IntArray, encoder: Encoder) -> Float32Array:

@@ -1,7 +1,7 @@
 """Encoders: texts to pooled vectors, before any head and before normalisation.
 
-torch, transformers and sentence-transformers are imported when the first text has to be encoded: a run whose texts
-are all in the cache never loads them.
+torch and transformers are imported when the first text has to be encoded: a run whose texts are all in the cache never
+loads them. sentence-transformers is imported only for the modules and architectures that need it.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from embedscope.models.tensor_placement import (
     refuse_misfit,
     stored_types,
 )
+from embedscope.models.text_transformer import PooledTransformer, TextTransformer, TokenisedTexts
 from embedscope.protocols import Float32Array, IntArray
 from embedscope.result import TensorAccount
 from embedscope.settings import Backend
@@ -119,9 +120,16 @@ class SentenceTransformerEncoder:
         """Pooled vectors of shape (len(texts), dim), float32, in the order of ``texts``; not normalised."""
         if not texts:
             return np.zeros((0, self.dim), dtype=np.float32)
-        model = self._loaded()
-        try:
-            vectors = model.encode(
+        if (tokenised := self.tokenised(texts)) is not None:
+            vectors = np.empty((len(texts), self.dim), dtype=np.float32)
+            longest_first = np.argsort(-tokenised.n_tokens, kind="stable")
+            while len(longest_first):
+                rows = longest_first[: tokenised.n_in_batch(longest_first[0], batch_size)]
+                vectors[rows] = self.encode_tokenised(tokenised, rows)
+                longest_first = longest_first[len(rows) :]
+            return vectors
+        with self._encoding(texts):
+            found = self._loaded().encode(
                 [encodable(text) for text in texts],
                 prompt=self.prompt or None,
                 batch_size=batch_size,
@@ -129,39 +137,70 @@ class SentenceTransformerEncoder:
                 convert_to_numpy=True,
                 normalize_embeddings=False,
             )
-        except Exception as error:  # tokenizers, transformers, torch and ONNX Runtime raise whatever they like
+        return np.asarray(found, dtype=np.float32)
+
+    def tokenised(self, texts: Sequence[str]) -> TokenisedTexts | None:
+        """``texts`` as token ids, encoded in batches by tokens; None where sentence-transformers has to do it."""
+        model = self._loaded()
+        if not isinstance(model, PooledTransformer):
+            return None
+        with self._encoding(texts):
+            return model.tokenised([encodable(text) for text in texts], self.prompt)
+
+    def encode_tokenised(self, tokenised: TokenisedTexts, rows: IntArray) -> Float32Array:
+        """Pooled vectors of the texts at ``rows``, one batch, shape (len(rows), dim); not normalised."""
+        with self._encoding([tokenised.texts[row] for row in rows]):
+            return tokenised.encode(rows)
+
+    @contextmanager
+    def _encoding(self, texts: Sequence[str]) -> Iterator[None]:
+        """What tokenizers, transformers, torch and ONNX Runtime raise while ``texts`` are encoded, as an error of ours."""
+        try:
+            yield
+        except Exception as error:  # they raise whatever they like
             if isinstance(error, EmbedscopeError) or is_out_of_memory(error):
                 raise
             raise CheckpointError(
                 f"'{self.folder.reference}' cannot encode {len(texts)} texts, the first {texts[0][:60]!r}: "
                 f"{_reason(error)}"
             ) from error
-        return np.asarray(vectors, dtype=np.float32)
 
     def token_states(self, texts: Sequence[str], *, batch_size: int) -> Iterator[tuple[int, IntArray, Float32Array]]:
         """The place of each text, its token ids (T,) and their last hidden states (T, width), longest texts first."""
-        import torch
-
-        model = self._loaded()
         order = sorted(range(len(texts)), key=lambda place: -len(texts[place]))
         for start in range(0, len(texts), batch_size):
             batch = order[start : start + batch_size]
-            features = model.preprocess([texts[place] for place in batch], prompt=self.prompt or None)
-            on_device = {
-                key: value.to(self.device) if hasattr(value, "to") else value for key, value in features.items()
-            }
-            with torch.inference_mode():
-                hidden = model[0](on_device)["token_embeddings"].float().cpu().numpy()
-            are_tokens = features["attention_mask"].cpu().numpy() > 0
+            rows, is_token, hidden = self._states([texts[place] for place in batch])
             for row, place in enumerate(batch):
-                own = are_tokens[row]
-                yield place, features["input_ids"][row].cpu().numpy()[own], hidden[row][own]
+                own = is_token[row] > 0
+                yield place, rows[row][own], hidden[row][own]
+
+    def _states(self, texts: Sequence[str]) -> tuple[IntArray, IntArray, Float32Array]:
+        """Token ids of one batch, padded; 1 where a token is; and the last hidden states."""
+        import torch
+
+        model = self._loaded()
+        if isinstance(model, PooledTransformer):
+            ids = model.transformer.token_ids([self.prompt + text for text in texts])
+            rows, is_token = model.transformer.padded([np.asarray(own) for own in ids])
+            return rows, is_token, model.transformer.hidden(rows, is_token).float().cpu().numpy()
+        features = model.preprocess(list(texts), prompt=self.prompt or None)
+        on_device = {key: value.to(self.device) if hasattr(value, "to") else value for key, value in features.items()}
+        with torch.inference_mode():
+            hidden = model[0](on_device)["token_embeddings"].float().cpu().numpy()
+        return features["input_ids"].cpu().numpy(), features["attention_mask"].cpu().numpy(), hidden
 
     def special_ids(self, names: Sequence[str]) -> frozenset[int]:
         """Ids of the tokenizer's special tokens of these names, of those that it has."""
         tokenizer = self._loaded().tokenizer
         found = (getattr(tokenizer, f"{name}_id", None) for name in names)
         return frozenset(number for number in found if number is not None)
+
+    @property
+    def transformer(self) -> Any:
+        """The loaded module that holds the transformer, as ``model``, and its tokenizer."""
+        model = self._loaded()
+        return model.transformer if isinstance(model, PooledTransformer) else model[0]
 
     def _loaded(self) -> Any:
         if not self.loaded:
@@ -171,13 +210,23 @@ class SentenceTransformerEncoder:
 
     def _load(self) -> Any:
         require_torch()
-        with importing("sentence-transformers", needed_for="Encoding texts", extra="models"):
-            from sentence_transformers import SentenceTransformer
         with loading(self.folder, self.device):
-            return SentenceTransformer(modules=self._modules(), device=self.device).eval()
+            first = None if self.folder.transformer is None else self._transformer()
+            if isinstance(first, TextTransformer) and self.pooling is not None:
+                first.model.to(self.device)
+                return PooledTransformer(first, self.pooling)
+            with importing("sentence-transformers", needed_for="Encoding texts", extra="models"):
+                from sentence_transformers import SentenceTransformer
+            modules = self._modules([] if first is None else [first])
+            return SentenceTransformer(modules=modules, device=self.device).eval()
 
-    def _modules(self) -> list[Any]:
-        modules = [] if self.folder.transformer is None else [self._transformer()]
+    @property
+    def _is_pooled_only(self) -> bool:
+        """Whether nothing but pooling stands after the transformer."""
+        return [module.name for module in self.folder.encoder_modules] in ([], ["Pooling"])
+
+    def _modules(self, modules: list[Any]) -> list[Any]:
+        """``modules``, the transformer or nothing, with what the folder has after it."""
         for module in self.folder.encoder_modules:
             if module.name == "Pooling":
                 modules.append(self._pooled(modules))
@@ -198,7 +247,9 @@ class SentenceTransformerEncoder:
 
     def _transformer(self) -> Any:
         names, renaming = stored_types(self.folder), self.placement.renaming
-        transformer = load_transformer(self.folder, renaming, names=names, dtype=self.dtype)
+        transformer = load_transformer(
+            self.folder, renaming, names=names, dtype=self.dtype, only_library=not self._is_pooled_only
+        )
         refuse_misfit(self.folder, transformer.report, self.placement.head)
         if self.max_length is not None:
             transformer.max_seq_length = self.max_length

@@ -26,6 +26,7 @@ from embedscope.models.account import (
 )
 from embedscope.models.adapters import AS_PEFT_SAVES, place_adapter
 from embedscope.models.model_folders import ModelFolder, weight_files
+from embedscope.models.text_transformer import TextTransformer, is_plain
 from embedscope.models.weights import read_object, read_tensors, tensor_types
 from embedscope.result import TensorAccount
 
@@ -166,10 +167,12 @@ def load_transformer(
     names: Iterable[str],
     dtype: str,
     on_meta: bool = False,
+    only_library: bool = False,
 ) -> Any:
-    """The Transformer module of sentence-transformers, with transformers' ``report`` of what it placed.
+    """A `TextTransformer` where it gives the same vectors, else the Transformer module of sentence-transformers.
 
-    ``names`` are those of the tensors in the files. ``on_meta`` reads their headers only.
+    Both have transformers' ``report`` of what was placed. ``names`` are those of the tensors in the files. ``on_meta``
+    reads their headers only; ``only_library`` asks for the latter in any case.
     """
     import torch
 
@@ -185,6 +188,11 @@ def load_transformer(
         options |= {"device_map": {"": "meta"}, "ignore_mismatched_sizes": True}
 
     def loaded(attention: str) -> Any:
+        if is_plain(folder) and not only_library:
+            path = folder.transformer or folder.path
+            found = TextTransformer(path, folder.tokenizer or path, attn_implementation=attention, **options)
+            if found.has_one_segment():
+                return found
         return _reporting_transformer()(
             str(folder.transformer),
             model_kwargs={**options, "attn_implementation": attention},

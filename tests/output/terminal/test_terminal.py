@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 
@@ -20,6 +20,7 @@ from embedscope.output.terminal import finding_lines as findings
 from embedscope.output.terminal import measure_tables as measures
 from embedscope.output.terminal import wording as words
 from embedscope.output.terminal.hanging import WIDTH_OF_A_FILE, Hanging, console, fits, number_table, shorten, table
+from embedscope.protocols import Work, WorkCallback
 from embedscope.result import Comparison, Estimate, ModelFacts
 
 
@@ -106,6 +107,57 @@ def test_progress_in_a_log_is_a_line_now_and_then(monkeypatch: pytest.MonkeyPatc
     told = [line for line in lines if line.startswith("Encoding: ")]
     assert told == ["Encoding: 100 of 1,000 texts, 8 a second", "Encoding: 300 of 1,000 texts, 12 a second"]
     assert all(a != b for a, b in pairwise(told))
+
+
+def encoded(times: list[float], costs: list[float], n_tokens: list[int]) -> Iterator[tuple[progress.Pace, list[float]]]:
+    """The pace after each batch of an encoder that takes ``times``, and the seconds that are really left."""
+    now = [100.0]
+    pace = progress.Pace(lambda: now[0])
+    for batch, seconds in enumerate(times):
+        now[0] += seconds
+        pace.work(Work(sum(costs[: batch + 1]), sum(costs), sum(n_tokens[: batch + 1])))
+        yield pace, times[batch + 1 :]
+
+
+@pytest.mark.parametrize("longest", [64, 512])
+def test_the_time_left_is_right_within_a_fifth_after_a_tenth_of_the_work(longest: int) -> None:
+    lengths = np.sort(np.random.default_rng(0).integers(8, longest, 2_000))[::-1]  # longest first, as texts are encoded
+    starts = range(0, len(lengths), 32)
+    tokens = [int(lengths[start : start + 32].sum()) for start in starts]
+    costs = [float((n * (1 + n / 1152)).sum()) for n in (lengths[start : start + 32] for start in starts)]
+    # The encoder's own time: a cost for each call, and attention that takes half as long as was thought.
+    times = [0.01 + 1e-4 * float((n * (1 + n / 2304)).sum()) for n in (lengths[start : start + 32] for start in starts)]
+    times[0] += 20.0  # the model is loaded
+    done = 0.0
+    for (pace, left), cost in zip(encoded(times, costs, tokens), costs, strict=True):
+        done += cost
+        if 0.1 <= done / sum(costs) <= 0.9:  # what is left at the end is less than the calls cost
+            assert pace.seconds_left == pytest.approx(sum(left), rel=0.2)
+            assert pace.tokens_per_s is not None
+
+
+def test_a_second_part_of_a_step_starts_its_own_clock() -> None:
+    now = [0.0]
+    pace = progress.Pace(lambda: now[0])
+    for seconds, done in ((0, 10), (1, 50), (60, 10), (61, 30)):
+        now[0] = float(seconds)
+        pace.work(Work(done, 100, done))
+    assert pace.seconds_left == pytest.approx(70 / 20)
+
+
+def test_progress_of_work_tells_tokens_and_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    file = io.StringIO()
+    with progress.progress_on(Console(file=file, width=100), "Encoding", unit="texts") as advance:
+        assert isinstance(advance, WorkCallback)
+        for seconds, done in ((0, 0), (10, 200), (20, 400)):
+            now[0] = float(seconds)
+            advance.work(Work(done, 1000, 30 * done))
+            advance(done, 1000)
+    assert file.getvalue().splitlines()[-1] == (
+        "Encoding: 400 of 1,000 texts, 20 a second, 600 tokens a second, 0:00:30 left"
+    )
 
 
 def test_progress_says_nothing_when_quiet(capsys: pytest.CaptureFixture[str]) -> None:
