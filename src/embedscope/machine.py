@@ -83,6 +83,17 @@ def resolve_dtype(device: str, model_type: str = "", precision: Precision | str 
     return "bfloat16" if any(name in model_type for name in _WIDE_RANGE) else "float16"
 
 
+def bfloat16_instructions() -> tuple[str, ...]:
+    """The names of the instructions by which this processor multiplies bfloat16; empty where there are none, or no
+    ``/proc/cpuinfo`` tells.
+    """
+    try:
+        words = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+    except OSError:
+        return ()
+    return tuple(name for name in ("amx_bf16", "avx512_bf16") if name in words)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether ``error`` says that a batch did not fit into memory."""
     named = type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError)

@@ -27,6 +27,7 @@ from embedscope.models.endpoint import AT_ENDPOINT, LOCAL
 from embedscope.models.endpoint_address import is_endpoint
 from embedscope.models.heads_of_m3 import lists_of_heads, with_heads
 from embedscope.models.model import Model, load_endpoint, load_model
+from embedscope.models.number_format import precision_line
 from embedscope.models.precomputed import is_precomputed_file, load_precomputed
 from embedscope.models.reranking import reranked
 from embedscope.models.scorer_folders import scorer_folder
@@ -256,6 +257,8 @@ def encode_with(
     with log.progress("Encoding", unit="texts") as progress:
         found = embed_collection(collection, model, store, batch_size=batch_size, progress=progress)
     log.step(f"Encoded {found.n_encoded:,} texts, {found.n_cached:,} from the cache, in {found.elapsed_s:.1f} s")
+    if line := precision_line(model, collection, found, store, batch_size=batch_size):
+        log.step(line)
     base = None
     if with_base and model.facts.head is not None:
         # The head sits on base vectors that are in the cache by now, so the base model costs nothing more.

@@ -140,7 +140,7 @@ class SentenceTransformerEncoder:
         return np.asarray(found, dtype=np.float32)
 
     def tokenised(self, texts: Sequence[str]) -> TokenisedTexts | None:
-        """``texts`` as token ids, encoded in batches by tokens; None where sentence-transformers has to do it."""
+        """``texts`` as token ids, to be encoded by batches; None where sentence-transformers has to encode them."""
         model = self._loaded()
         if not isinstance(model, PooledTransformer):
             return None
@@ -154,7 +154,7 @@ class SentenceTransformerEncoder:
 
     @contextmanager
     def _encoding(self, texts: Sequence[str]) -> Iterator[None]:
-        """What tokenizers, transformers, torch and ONNX Runtime raise while ``texts`` are encoded, as an error of ours."""
+        """What the libraries raise while ``texts`` are encoded, as an error of ours."""
         try:
             yield
         except Exception as error:  # they raise whatever they like

@@ -17,8 +17,9 @@ from embedscope.models.model_folders import ModelFolder
 from embedscope.models.pooling import PoolingSpec
 from embedscope.protocols import Float32Array, Float64Array, IntArray
 
-_PLAIN_TYPES = frozenset(
-    "albert bert camembert deberta-v2 distilbert electra modernbert mpnet roberta xlm-roberta xlm-roberta-xl".split()
+_PLAIN_TYPES = (
+    *("albert", "bert", "camembert", "deberta-v2", "distilbert", "electra", "modernbert", "mpnet", "roberta"),
+    *("xlm-roberta", "xlm-roberta-xl"),
 )
 """Types of models that sentence-transformers loads as ``AutoModel`` does, and whose texts it leaves as they are."""
 
