@@ -235,6 +235,7 @@ def test_a_base_model_is_run_once_for_all_heads_and_not_at_all_from_the_cache(
         seeds = [list(hashlib.sha256(text.encode()).digest()) for text in texts]
         return np.array([np.random.default_rng(seed).standard_normal(384) for seed in seeds], dtype=np.float32)
 
+    monkeypatch.setattr(SentenceTransformerEncoder, "tokenised", lambda *_: None)
     monkeypatch.setattr(SentenceTransformerEncoder, "encode", encode)
     for name, rows in (("train", scene_rows(30)), ("test", scene_rows(70)[30:])):
         (tmp_path / f"{name}.json").write_text(json.dumps(rows), encoding="utf-8")

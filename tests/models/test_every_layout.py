@@ -1007,6 +1007,6 @@ def test_a_fault_while_encoding_is_one_message(bench: Bench, monkeypatch: pytest
     def broken(*_: Any, **__: Any) -> None:
         raise IndexError("index out of range in self")
 
-    monkeypatch.setattr(model.encoder.loaded[0], "encode", broken)  # type: ignore[attr-defined]
+    monkeypatch.setattr(model.encoder.transformer.model, "forward", broken)  # type: ignore[attr-defined]
     with pytest.raises(EmbedscopeError, match="cannot encode 2 texts, the first 'a b': IndexError: index out of range"):
         model.encoder.encode(["a b", "c"], batch_size=1)

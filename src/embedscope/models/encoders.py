@@ -123,10 +123,11 @@ class SentenceTransformerEncoder:
         if (tokenised := self.tokenised(texts)) is not None:
             vectors = np.empty((len(texts), self.dim), dtype=np.float32)
             longest_first = np.argsort(-tokenised.n_tokens, kind="stable")
-            while len(longest_first):
-                rows = longest_first[: tokenised.n_in_batch(longest_first[0], batch_size)]
-                vectors[rows] = self.encode_tokenised(tokenised, rows)
-                longest_first = longest_first[len(rows) :]
+            with self._encoding(texts):
+                while len(longest_first):
+                    rows = longest_first[: tokenised.n_in_batch(longest_first[0], batch_size)]
+                    vectors[rows] = tokenised.encode(rows)
+                    longest_first = longest_first[len(rows) :]
             return vectors
         with self._encoding(texts):
             found = self._loaded().encode(
