@@ -4,9 +4,9 @@ Claims: in float32 encoding takes at most 1.15 times the products of the layers 
 same threads; on distinct texts keys, order, checks and the store cost nothing over the bare call; English passages of
 20 to 512 tokens, in batches by tokens, are quicker than in batches by texts; the time left is right within 20 % after a
 tenth of the work; on texts that repeat encoding is faster by nearly the repetition; and a second checkpoint over the
-same frozen encoder takes at most a fiftieth of the time of the first, because only its head is applied. Other ways to run the transformer on the CPU:
-bfloat16, which some processors multiply many times as fast as float32 and whose effect on the metrics is shown, and
-ONNX Runtime.
+same frozen encoder takes at most a fiftieth of the time of the first, because only its head is applied. Other ways to
+run the transformer on the CPU: bfloat16, which some processors multiply many times as fast as float32 and whose effect
+on the metrics is shown, and ONNX Runtime.
 
 The model is the packaged MiniLM and the texts are those of the sample data. Both sides use the same batch size on the
 same device, in turn; the bare call sorts by length within itself, as it always does.
