@@ -200,7 +200,7 @@ def time_left_claim(model: Path, texts: list[str]) -> Claim:
     """One encoding of passages: the time left that is told after a tenth of the work, beside what was really left."""
     encoder = load_model(model, device="cpu", max_length=512).encoder
     encoder.encode(texts[:1], batch_size=1)  # loads
-    told: list[tuple[float, float, float]] = []  # share of the work, when, seconds left
+    told: list[tuple[float, float, float | None]] = []  # share of the work, when, seconds left
 
     class Told:
         def __init__(self) -> None:
@@ -208,14 +208,14 @@ def time_left_claim(model: Path, texts: list[str]) -> Claim:
 
         def work(self, work: Work) -> None:
             self.pace.work(work)
-            told.append((work.done / work.total, time.perf_counter(), self.pace.seconds_left or 0.0))
+            told.append((work.done / work.total, time.perf_counter(), self.pace.seconds_left))
 
         def __call__(self, done: int, total: int, message: str | None = None) -> None:
             """The items count for nothing here."""
 
     elapsed_s = seconds_of(lambda: encode_texts(texts, encoder, batch_size=BATCH, progress=Told()))
-    after = [each for each in told if each[0] >= 0.1] or told
-    _, when, left = after[0]
+    after = [(when, left) for share, when, left in told if share >= 0.1 and left is not None]  # none in one batch
+    when, left = after[0] if after else (told[-1][1], 0.0)
     really = told[-1][1] - when
     error = left / really - 1 if really > 0 else 0.0
     return Claim(
