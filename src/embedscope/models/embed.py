@@ -10,7 +10,7 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -18,9 +18,11 @@ from embedscope.data.collection import Collection
 from embedscope.errors import EmbedscopeError, InvalidEmbeddingsError, InvalidOptionError
 from embedscope.machine import is_out_of_memory, release_device_memory
 from embedscope.models.cache import EmbeddingStore, text_keys
-from embedscope.models.model import Model
 from embedscope.protocols import Encoder, Float32Array, IntArray, ProgressCallback
 from embedscope.result import ModelFacts
+
+if TYPE_CHECKING:
+    from embedscope.models.model import Model
 
 FLUSH_TEXTS = 1000
 FLUSH_SECONDS = 10.0
