@@ -88,6 +88,7 @@ SCRIPTS = (
     Script("evaluation_whole", ("--repeats", "3")),
     Script("maps"),
     Script("encoding", ("--repeats", "3", "--rows", "150")),
+    Script("start_up"),
     Script("visualize_wall"),
     Script("train_epoch", (), (*ONE_ROUND, "--rows", "8")),
     Script("train_defaults", quick=("--seeds", "42")),
@@ -109,6 +110,7 @@ SCRIPTS = (
 )
 
 LONG = (
+    Script("start_up", ("--repeats", "3", "--long")),
     Script("out_of_core", ("--documents", "10M", "--memory", "4GB")),
     Script("maps", ("--tsne", "0", "--above", "0", "--umap", "0", "--placed", "1000000")),
 )

@@ -167,6 +167,37 @@ def test_importing_loads_no_heavy_library(module: str) -> None:
     assert done.stdout.strip() == ""
 
 
+DRAWING = {"matplotlib", "embedscope.output.pictures"}
+LAYING_OUT = {"scipy.spatial", "scipy.optimize", "scipy.cluster", "scipy.stats"}
+READING_CHECKPOINTS = {"embedscope.models.encoders", "embedscope.models.model", "embedscope.models.endpoint_client"}
+NOT_LOADED = {
+    "embedscope.arrays": {*DRAWING, *LAYING_OUT, *READING_CHECKPOINTS},
+    "embedscope.pipeline": {*DRAWING, *LAYING_OUT, *READING_CHECKPOINTS},
+    "embedscope.cli.evaluate_command": {*DRAWING, *LAYING_OUT, *READING_CHECKPOINTS},
+    "embedscope.cli.compare_command": {*DRAWING, *LAYING_OUT, *READING_CHECKPOINTS},
+    "embedscope.cli.visualize_command": {"numpy", "scipy", *DRAWING},
+    "embedscope.cli.mcp_command": {"numpy", "scipy", "embedscope.pipeline"},
+    "embedscope.cli.report_command": {*DRAWING, *LAYING_OUT, *READING_CHECKPOINTS, "embedscope.pipeline"},
+    "embedscope.cli.serve_command": {*DRAWING, *LAYING_OUT, *READING_CHECKPOINTS, "embedscope.pipeline"},
+    "embedscope.cli.train_command": {*DRAWING, *LAYING_OUT, "embedscope.models.model", "embedscope.pipeline"},
+    "embedscope.cli.audit_command": {*DRAWING, *LAYING_OUT, *READING_CHECKPOINTS},
+    "embedscope.cli.parity_command": {*DRAWING, *LAYING_OUT, "embedscope.pipeline"},
+    "embedscope.cli.demo_command": {*DRAWING, *LAYING_OUT},
+    "embedscope.cli.migrate_command": {*LAYING_OUT},
+    "embedscope.cli.plan_command": {*DRAWING, *LAYING_OUT},
+    "embedscope.cli.shard_command": {*DRAWING, *LAYING_OUT},
+}
+"""What the start of a command does not load, beside the libraries of `HEAVY_AT_TOP`: most runs have no use for it."""
+
+
+@pytest.mark.parametrize("module", NOT_LOADED)
+def test_a_command_loads_only_what_it_needs(module: str) -> None:
+    unused = sorted(NOT_LOADED[module] | HEAVY_AT_TOP | {"pyarrow"})
+    program = f"import sys, {module}; print(*[m for m in {unused} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
 def test_every_public_name_can_be_had() -> None:
     import embedscope
 

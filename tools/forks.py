@@ -11,7 +11,7 @@ from typing import Any
 MODULES = (
     "sentence_transformers", "transformers.models.xlm_roberta.modeling_xlm_roberta", "torch._dynamo", "faiss", "numba",
     "embedscope.pipeline", "embedscope.audit.audit_file", "embedscope.comparison.comparing",
-    "embedscope.output.pictures.comparison_files", "embedscope.output.pictures.training_figure",
+    "embedscope.output.comparison_files", "embedscope.output.pictures.training_figure",
     "embedscope.output.run_files", "embedscope.output.terminal", "embedscope.parity", "embedscope.migration",
     "embedscope.scale.corpus", "embedscope.scale.sharding", "embedscope.train.fitting", "embedscope.cli.ending",
 )  # fmt: skip

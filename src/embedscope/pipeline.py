@@ -301,7 +301,7 @@ def measure(
     scored = estimates_of(ranked, settings, values, model=embedded.system.facts, data=data, log=log)
     vectors = embedded.embeddings
     heatmap = None
-    if vectors is not None:
+    if vectors is not None and settings.measure.heatmap_cells:
         heatmap = choose_heatmap(
             ranked.queries,
             vectors.documents,

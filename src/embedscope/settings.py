@@ -414,7 +414,7 @@ class MeasureSettings(Checked):
     Fields without an option are for Python callers: ``compared`` are the rank metrics of which paired differences to
     the baselines are measured, ``k`` the documents kept for each query, ``lexical`` whether the character n-gram
     baseline is measured, ``tie_tolerance`` the difference of two scores up to which they are tied, ``heatmap_cells``
-    the rows and columns of the heatmap.
+    the rows and columns of the heatmap, 0 for none.
     """
 
     seed: int = option(42, "seed of every random step", count_or_zero)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from embedscope.data.collection import Collection
 from embedscope.data.runs import is_run_file, load_lists
@@ -20,23 +20,18 @@ from embedscope.measure.scoring import bound_of
 from embedscope.metrics.fusion import fused
 from embedscope.metrics.listing import lists_of_vectors
 from embedscope.metrics.ranked_lists import RankedLists
-from embedscope.models.cache import EmbeddingStore
-from embedscope.models.checkpoint import require_found
 from embedscope.models.embed import Embeddings, embed_collection
-from embedscope.models.endpoint import AT_ENDPOINT, LOCAL
-from embedscope.models.endpoint_address import is_endpoint
-from embedscope.models.heads_of_m3 import lists_of_heads, with_heads
-from embedscope.models.model import Model, load_endpoint, load_model
-from embedscope.models.number_format import precision_line
+from embedscope.models.endpoint_address import AT_ENDPOINT, LOCAL, is_endpoint
 from embedscope.models.precomputed import is_precomputed_file, load_precomputed
-from embedscope.models.reranking import reranked
-from embedscope.models.scorer_folders import scorer_folder
-from embedscope.models.scorers import lists_of_folder
 from embedscope.result import NO_VECTORS, Scored
 from embedscope.result.saved_run import is_run_folder, read_run
 from embedscope.settings import PROMPTS, Head, Settings, require_unused
 
-Loader = Callable[[str, Settings, Log], tuple[EmbeddingStore, Model]]
+if TYPE_CHECKING:
+    from embedscope.models.cache import EmbeddingStore
+    from embedscope.models.model import Model
+
+Loader = Callable[[str, Settings, Log], "tuple[EmbeddingStore, Model]"]
 """Loads a checkpoint, as `load` does."""
 
 System = Embeddings | RankedLists
@@ -114,6 +109,8 @@ def require_there(names: Sequence[str], settings: Settings) -> None:
     """
     for name in (*names, *settings.model.fuse):
         if not (is_endpoint(name) or _is_embedding_file(name, settings) or _is_run(name, settings)):
+            from embedscope.models.checkpoint import require_found
+
             require_found(name)
 
 
@@ -200,6 +197,8 @@ def embed_with(
         lists = fused(systems, chosen.fusion, chosen.fusion_weights)
         log.step(f"Fused {len(systems)} systems: {lists.facts.layout}")
     if chosen.rerank is not None:
+        from embedscope.models.reranking import reranked
+
         lists = reranked(lists, collection, chosen, log)
     return Embedded(lists)
 
@@ -226,11 +225,17 @@ def _one_system(
             lists = load_lists(name if run_object is None else run_object, collection)
         log.model(lists.facts)
         return Embedded(lists)
+    from embedscope.models.scorer_folders import scorer_folder
+
     folder = scorer_folder(name)
     if folder is not None:
+        from embedscope.models.scorers import lists_of_folder
+
         return Embedded(lists_of_folder(folder, collection, settings.model, log))
     store, model = (loader or load)(name, settings, log)
     if settings.model.head is not Head.DENSE:
+        from embedscope.models.heads_of_m3 import lists_of_heads
+
         return Embedded(lists_of_heads(model, collection, settings.model, store, log))
     return encode_with(model, store, collection, settings, log, with_base=with_base)
 
@@ -253,6 +258,8 @@ def encode_with(
     model: Model, store: EmbeddingStore, collection: Collection, settings: Settings, log: Log, *, with_base: bool = True
 ) -> Embedded:
     """The collection under ``model``; ``with_base`` also under its base model."""
+    from embedscope.models.number_format import precision_line
+
     batch_size = settings.model.batch_size
     with log.progress("Encoding", unit="texts") as progress:
         found = embed_collection(collection, model, store, batch_size=batch_size, progress=progress)
@@ -268,6 +275,10 @@ def encode_with(
 
 def load(name: str, settings: Settings, log: Log = SILENT) -> tuple[EmbeddingStore, Model]:
     """The checkpoint or endpoint ``name``, ready to encode, and the cache of its vectors."""
+    from embedscope.models.cache import EmbeddingStore
+    from embedscope.models.heads_of_m3 import with_heads
+    from embedscope.models.model import load_endpoint, load_model
+
     own = settings.model
     folder = None if own.cache_dir is None else Path(own.cache_dir)
     store = EmbeddingStore(folder, warn=log.warn, is_enabled=not own.no_cache)

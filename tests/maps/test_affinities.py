@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import curve_fit
 
 from embedscope.maps import affinities
-from embedscope.maps.affinities import fuzzy_graph, map_curve, tsne_affinities
+from embedscope.maps.affinities import fuzzy_graph, tsne_affinities
+from embedscope.maps.layouts import CURVE, MIN_DIST
 
 
 def umap_learn():
@@ -59,9 +61,15 @@ def test_points_that_all_coincide_belong_to_one_another_wholly() -> None:
     assert graph.max() == graph.data.min() == 1
 
 
-@pytest.mark.parametrize("min_dist", [0.0, 0.1, 0.5, 1.0])
-def test_the_curve_is_that_of_umap_learn(min_dist: float) -> None:
-    np.testing.assert_allclose(map_curve(min_dist), umap_learn().find_ab_params(1.0, min_dist), rtol=1e-5)
+def test_the_curve_is_the_one_fitted_to_the_least_distance() -> None:
+    distance = np.linspace(0, 3, 300)
+    wanted = np.where(distance < MIN_DIST, 1.0, np.exp(-(distance - MIN_DIST)))
+    fitted, _ = curve_fit(lambda d, a, b: 1.0 / (1.0 + a * d ** (2 * b)), distance, wanted)
+    np.testing.assert_allclose(fitted, CURVE, rtol=1e-7)
+
+
+def test_the_curve_is_that_of_umap_learn() -> None:
+    np.testing.assert_allclose(umap_learn().find_ab_params(1.0, MIN_DIST), CURVE, rtol=1e-5)
 
 
 def neighbors(n: int, k: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

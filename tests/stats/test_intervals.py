@@ -7,10 +7,10 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import optimize, stats
 
 from embedscope.errors import InvalidOptionError
-from embedscope.stats.intervals import auc_bounds, interval_bounds, student_quantile, wilson
+from embedscope.stats.intervals import auc_bounds, interval_bounds, root_between, student_quantile, wilson
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 7), (7, 7), (3, 7), (86, 100), (1, 1), (850, 1000)])
@@ -66,3 +66,19 @@ def test_a_large_error_near_one_does_not_throw_the_auc_across_the_scale() -> Non
     lows = [auc_bounds(0.9998, error, 60)[0] for error in (0.00005, 0.0001, 0.00015, 0.0002)]
     assert lows == sorted(lows, reverse=True)
     assert lows[-1] > 0.98
+
+
+@given(value=st.floats(1e-9, 1 - 1e-9), scale=st.floats(1e-12, 1e3))
+def test_a_root_is_the_one_that_scipy_finds(value, scale):
+    def excess(x):
+        return (value - x) ** 2 - scale * x * (1 - x) ** 2 / (2 - x)
+
+    for low, high in ((0.0, value), (value, 1.0)):
+        assert root_between(excess, low, high) == pytest.approx(optimize.brentq(excess, low, high), rel=1e-14, abs=0)
+
+
+def test_a_root_at_an_end_or_of_a_steep_function_is_found():
+    assert root_between(lambda x: x, 0.0, 1.0) == 0.0
+    assert root_between(lambda x: x - 1, 0.0, 1.0) == 1.0
+    steep = 0.3
+    assert root_between(lambda x: math.copysign(1.0, x - steep), 0.0, 1.0) == pytest.approx(steep, abs=2e-12)

@@ -11,7 +11,7 @@ from embedscope.cli import ending
 from embedscope.cli.data_sets import compare_sets, data_sets, on_one_set, with_data
 from embedscope.comparison.comparing import ComparedRuns, compare, page_sections
 from embedscope.decide.reference import reference_of_runs
-from embedscope.output.pictures.comparison_files import PICTURES, comparison_pictures
+from embedscope.output.comparison_files import PICTURES, comparison_pictures
 from embedscope.output.run_files import write_run
 from embedscope.result import RunComparison
 from embedscope.result.report import comparison_report, report, timeline_report

@@ -89,7 +89,7 @@ def compare_sets(settings: Settings, chosen: CompareSettings, sets: Mapping[str,
     """``compare`` on several sets: the runs on each, and one verdict; the exit status."""
     from embedscope.cli import compare_command, ending
     from embedscope.comparison import runs_on_sets
-    from embedscope.output.pictures.comparison_files import PICTURES as RUN_PICTURES
+    from embedscope.output.comparison_files import PICTURES as RUN_PICTURES
 
     started = time.perf_counter()
     terminal = ending.terminal_of(settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 from embedscope import pipeline
 from embedscope.cli import ending
@@ -65,7 +66,10 @@ def _evaluate(settings: Settings, corpus: CorpusSettings, terminal: Terminal, *,
 
         return run_on_shards(settings, corpus, terminal)
     _require_no_corpus(corpus)
-    return pipeline.run(settings.with_options(skip_tsne=True, skip_umap=True), terminal)
+    left_out: dict[str, Any] = {"skip_tsne": True, "skip_umap": True}
+    if settings.output.output is None:
+        left_out["heatmap_cells"] = 0  # only the page shows one, and none is written
+    return pipeline.run(settings.with_options(**left_out), terminal)
 
 
 def _require_no_corpus(corpus: CorpusSettings) -> None:

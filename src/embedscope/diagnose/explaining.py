@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,13 +14,15 @@ from embedscope.diagnose.minimal_pairs import minimal_pairs
 from embedscope.errors import InvalidOptionError
 from embedscope.log import Log
 from embedscope.measure.ranked import Ranked
-from embedscope.models.cache import EmbeddingStore
 from embedscope.models.embed import text_encoder
 from embedscope.models.encoding_rate import encoding_rate, reading_cost
-from embedscope.models.model import Model
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, IntArray
 from embedscope.result import Explanations
 from embedscope.settings import Head, Settings
+
+if TYPE_CHECKING:
+    from embedscope.models.cache import EmbeddingStore
+    from embedscope.models.model import Model
 
 SHARE = 0.3
 """Of what encoding the run's own texts costs, that explanations may cost unasked."""

@@ -1,7 +1,7 @@
-"""How strongly neighbours belong to one another: the affinities of t-SNE, the fuzzy graph and the curve of UMAP.
+"""How strongly neighbours belong to one another: the affinities of t-SNE and the fuzzy graph of UMAP.
 
 van der Maaten & Hinton, "Visualizing Data using t-SNE" (2008), tested equal to openTSNE's; McInnes, Healy & Melville,
-"UMAP: Uniform Manifold Approximation and Projection" (2018), algorithms 2 and 3 and section 4.2, tested equal to
+"UMAP: Uniform Manifold Approximation and Projection" (2018), algorithms 2 and 3, tested equal to
 umap-learn's. Both search a scale for each point, by bisection.
 """
 
@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 import numpy as np
 from scipy import sparse
-from scipy.optimize import curve_fit
 
 from embedscope.protocols import Float64Array, FloatArray, IntArray
 
@@ -102,20 +101,6 @@ def _graph(indices: IntArray, weights: FloatArray) -> sparse.csr_array:
     """The edges from each point to its neighbours, shape (n, n)."""
     n, k = indices.shape
     return sparse.csr_array((weights.ravel(), indices.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n))
-
-
-def map_curve(min_dist: float) -> tuple[float, float]:
-    """a and b of ``1 / (1 + a d^(2b))``, the smooth curve nearest to 1 up to ``min_dist`` and falling as
-    ``exp(-(d - min_dist))`` beyond it, fitted on 300 distances in [0, 3].
-
-    >>> a, b = map_curve(0.1)
-    >>> round(a, 4), round(b, 4)
-    (1.5769, 0.8951)
-    """
-    distance = np.linspace(0, 3, 300)
-    wanted = np.where(distance < min_dist, 1.0, np.exp(-(distance - min_dist)))
-    (a, b), _ = curve_fit(lambda d, a, b: 1.0 / (1.0 + a * d ** (2 * b)), distance, wanted)
-    return float(a), float(b)
 
 
 def roots(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import eigh
 
 from embedscope.errors import InvalidOptionError
 from embedscope.maps.neighbor_graph import unit_points
@@ -16,6 +15,8 @@ def pca_start(vectors: FloatArray, seed: int) -> Float64Array:
     The sign of an axis is that of the largest entry of its direction. Positions are rounded, because the last bits
     of a matrix product depend on the number of threads and hundreds of steps would make them visible.
     """
+    from scipy.linalg import eigh
+
     rng = np.random.default_rng(seed)
     rows = unit_points(vectors)
     centred = rows - rows.mean(axis=0)

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import KDTree
 
 from embedscope.errors import InvalidEmbeddingsError, InvalidOptionError, TooFewPointsError
 from embedscope.measure.neighbor_lists import overlap_at_k
@@ -190,6 +189,8 @@ def _excess_ranks(*, near: FloatArray, ranked_by: FloatArray, k: int) -> float:
 
 def _map_neighbors(xy: FloatArray, k: int) -> IntArray:
     """The k nearest points of each point on the map, itself excluded by index even among coincident points."""
+    from scipy.spatial import KDTree
+
     n = len(xy)
     _, found = KDTree(xy).query(xy, k=k + 1)  # (n, k + 1)
     is_self = found == np.arange(n)[:, None]

@@ -50,6 +50,8 @@ def begin_maps(
     """
     # Loaded before the first thread begins: two that load packages which need one another can meet one half loaded.
     import numba  # noqa: F401
+    import scipy.linalg
+    import scipy.spatial  # noqa: F401
 
     layouts = {
         "tsne": functools.partial(tsne, vectors, graph, seed=seed, perplexity=perplexity),

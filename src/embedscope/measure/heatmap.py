@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
-from scipy.spatial.distance import pdist
 
 from embedscope.metrics.judgments import Judgments
 from embedscope.metrics.norms import directions_of
@@ -63,6 +61,9 @@ def choose_heatmap(
 def _leaf_order(vectors: FloatArray) -> IntArray:
     if len(vectors) < 3:
         return np.arange(len(vectors))
+    from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
+    from scipy.spatial.distance import pdist
+
     distances = np.maximum(pdist(vectors.astype(np.float64), "sqeuclidean"), 0.0)  # 2 (1 - cosine) for unit rows
     order: IntArray = leaves_list(optimal_leaf_ordering(linkage(distances, "average"), distances)).astype(np.int64)
     return order

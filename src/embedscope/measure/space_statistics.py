@@ -15,13 +15,14 @@ Liang, Zhang, Kwon, Yeung & Zou, "Mind the gap", NeurIPS 2022: the distance of t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import xlogy
 
 from embedscope.errors import TooFewPointsError
-from embedscope.metrics.threads import in_threads
+from embedscope.metrics.threads import in_threads, one_thread_products
 from embedscope.metrics.vectors import require_matrix, require_same_dim, score_pairs
 from embedscope.protocols import Float64Array, FloatArray, IntArray
 
@@ -32,6 +33,7 @@ _SHARE = 0.9
 _STEEPNESS = 2.0
 _CHUNK_ELEMENTS = 1 << 20
 _BLOCK_ROWS = 512
+_OF_ONE_THREAD = 128  # numbers: threads that share so small a matrix wait for one another longer than they work
 NO_VARIANCE = 1e-13  # variance below this share of the mean square is the rounding of equal rows
 
 
@@ -97,7 +99,9 @@ def _mean_and_scatter(vectors: FloatArray) -> tuple[Float64Array, Float64Array]:
 
 def _eigenvalues(symmetric: Float64Array) -> Float64Array:
     """Eigenvalues of a positive semidefinite matrix, descending; what rounding makes negative is 0."""
-    return np.asarray(np.maximum(np.linalg.eigvalsh(symmetric)[::-1], 0.0), dtype=np.float64)
+    with one_thread_products() if len(symmetric) <= _OF_ONE_THREAD else nullcontext():
+        ascending = np.linalg.eigvalsh(symmetric)
+    return np.asarray(np.maximum(ascending[::-1], 0.0), dtype=np.float64)
 
 
 def _perplexity(weights: Float64Array) -> float:

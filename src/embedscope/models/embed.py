@@ -10,7 +10,7 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from embedscope.data.collection import Collection
 from embedscope.errors import EmbedscopeError, InvalidEmbeddingsError, InvalidOptionError
 from embedscope.machine import is_out_of_memory, release_device_memory
 from embedscope.models.cache import EmbeddingStore, text_keys
-from embedscope.models.model import Model
 from embedscope.protocols import (
     Encoder,
     Float32Array,
@@ -29,6 +28,9 @@ from embedscope.protocols import (
     WorkCallback,
 )
 from embedscope.result import ModelFacts
+
+if TYPE_CHECKING:
+    from embedscope.models.model import Model
 
 FLUSH_TEXTS = 1000
 FLUSH_SECONDS = 10.0

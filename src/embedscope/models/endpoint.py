@@ -32,15 +32,6 @@ from embedscope.result.formatting import count
 N_PARALLEL = 4
 """Batches that are encoded side by side."""
 
-LOCAL = (
-    "base_model", "pooling", "max_length", "head", "head_module", "activation", "weights", "device", "backend",
-    "precision",
-)  # fmt: skip
-"""Model settings of an encoder on this machine, which an endpoint has no use for."""
-
-AT_ENDPOINT = "the server of an endpoint decides how texts are encoded"
-"""Why it has none."""
-
 PROBES = ("0 1 2 3", "a b c d e f g h i j k l m n o p q r s t u v w x y z", "α β γ", "! ? . , ; :")
 """Texts of several lengths and scripts."""
 

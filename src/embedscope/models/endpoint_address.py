@@ -10,6 +10,15 @@ from pathlib import Path
 
 from embedscope.errors import InvalidOptionError
 
+LOCAL = (
+    "base_model", "pooling", "max_length", "head", "head_module", "activation", "weights", "device", "backend",
+    "precision",
+)  # fmt: skip
+"""Model settings of an encoder on this machine, which an endpoint has no use for."""
+
+AT_ENDPOINT = "the server of an endpoint decides how texts are encoded"
+"""Why it has none."""
+
 KEY_VARIABLES = ("EMBEDSCOPE_API_KEY", "OPENAI_API_KEY")
 """Variables of the environment that may hold the key; the first that is set counts."""
 

@@ -12,8 +12,8 @@ from embedscope.machine import resolve_device, resolve_dtype
 from embedscope.models.account import combined
 from embedscope.models.checkpoint import Checkpoint, load_checkpoint
 from embedscope.models.encoders import SentenceTransformerEncoder
-from embedscope.models.endpoint import AT_ENDPOINT, connect
-from embedscope.models.endpoint_address import is_endpoint
+from embedscope.models.endpoint import connect
+from embedscope.models.endpoint_address import AT_ENDPOINT, is_endpoint
 from embedscope.models.fingerprints import HashMemory
 from embedscope.models.onnx_backend import require_onnx
 from embedscope.models.projectors import (

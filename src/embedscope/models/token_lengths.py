@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from embedscope.data.collection import Collection
 from embedscope.errors import importing
-from embedscope.models.encoders import SentenceTransformerEncoder
-from embedscope.models.model import Model
+
+if TYPE_CHECKING:
+    from embedscope.models.model import Model
 
 _SPECIAL_TOKENS = 8
 """More than any tokenizer puts around a text."""
@@ -90,6 +91,8 @@ def _truncating_tokenizer(folder: Path, limit: int) -> Any:
 
 
 def _tokenizer_folder(model: Model) -> Path | None:
+    from embedscope.models.encoders import SentenceTransformerEncoder
+
     encoder = model.encoder
     return encoder.tokenizer_folder if isinstance(encoder, SentenceTransformerEncoder) else None
 

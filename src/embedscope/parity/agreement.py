@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import kendalltau
 
 from embedscope.data.collection import Collection
 from embedscope.measure.scoring import rank_values
@@ -100,6 +99,8 @@ def ranks_of(sample: Collection, model: Vectors, served: Vectors, similarity: st
         )
         mrr[name] = float(values["MRR"].mean()) if len(with_relevant) else float("nan")
         scores.append(found)
+    from scipy.stats import kendalltau  # which takes longer to load than a run on a few texts
+
     k = min(K, len(sample.documents))
     orders = [np.argsort(-found, axis=1, kind="stable") for found in scores]
     pairs = list(zip(*(order[:, :k].tolist() for order in orders), strict=True))

@@ -10,8 +10,7 @@ from embedscope.data.collection import Collection, describe, ranking_own
 from embedscope.data.readers import read_collection
 from embedscope.errors import CheckpointError, InvalidOptionError
 from embedscope.log import SILENT, Log
-from embedscope.models.endpoint import AT_ENDPOINT, LOCAL
-from embedscope.models.endpoint_address import is_endpoint
+from embedscope.models.endpoint_address import AT_ENDPOINT, LOCAL, is_endpoint
 from embedscope.models.precomputed import is_precomputed_file
 from embedscope.parity.agreement import apart_by_role, cosines_of, differing_texts, norms_of, ranks_of
 from embedscope.parity.causes import Encoding, Search, can_be_varied, find_cause

@@ -14,8 +14,9 @@ survey data", Survey Methodology 24 (1998): an effective sample size and Student
 from __future__ import annotations
 
 import math
+import sys
+from collections.abc import Callable
 
-from scipy.optimize import brentq
 from scipy.special import expit, logit, ndtri, stdtrit
 
 from embedscope.errors import InvalidOptionError
@@ -26,6 +27,8 @@ CONFIDENCE = 0.95
 
 NORMAL_QUANTILE = float(ndtri((1 + CONFIDENCE) / 2))
 """The two-sided one: 1.96."""
+
+EPSILON = sys.float_info.epsilon
 
 NO_VALUES = Estimate(None, n=0, reason="no query has a value")
 
@@ -83,7 +86,45 @@ def auc_bounds(value: float, error: float, n: float, bounds: tuple[float, float]
         return (value - x) ** 2 - scale * variance(x)
 
     furthest = float(expit(logit(value) - 2 * t * error / (value * (1 - value))))
-    return max(float(brentq(excess, 0.0, value)), furthest), float(brentq(excess, value, 1.0))
+    return max(root_between(excess, 0.0, value), furthest), root_between(excess, value, 1.0)
+
+
+def root_between(
+    of: Callable[[float], float], low: float, high: float, *, nearness: float = 2e-12, n_steps: int = 100
+) -> float:
+    """Where ``of`` is 0 between ``low`` and ``high``, where its signs differ or one value is 0 (Brent 1973, chapter 4).
+
+    Inverse quadratic interpolation as long as it converges, else bisection: the steps of ``scipy.optimize.brentq``,
+    tested equal to it, without `scipy.optimize`, which takes longer to load than all intervals of a run to compute.
+    """
+    before, at, of_before, of_at = low, high, of(low), of(high)
+    other, of_other, last, step = 0.0, 0.0, 0.0, 0.0  # the other end of the interval; the last two steps
+    if of_before == 0:
+        return before
+    for _ in range(n_steps):
+        if of_before != 0 and of_at != 0 and (of_before < 0) != (of_at < 0):
+            other, of_other = before, of_before
+            last = step = at - before
+        if abs(of_other) < abs(of_at):
+            before, at, other = at, other, at
+            of_before, of_at, of_other = of_at, of_other, of_at
+        delta = (nearness + 4 * EPSILON * abs(at)) / 2
+        half = (other - at) / 2
+        if of_at == 0 or abs(half) < delta:
+            break
+        wanted = math.inf
+        if abs(last) > delta and abs(of_at) < abs(of_before):
+            if before == other:
+                wanted = -of_at * (at - before) / (of_at - of_before)
+            else:
+                slope, other_slope = (of_before - of_at) / (before - at), (of_other - of_at) / (other - at)
+                wanted = -of_at * (of_other * other_slope - of_before * slope)
+                wanted /= other_slope * slope * (of_other - of_before)
+        last, step = (step, wanted) if 2 * abs(wanted) < min(abs(last), 3 * abs(half) - delta) else (half, half)
+        before, of_before = at, of_at
+        at += step if abs(step) > delta else math.copysign(delta, half)
+        of_at = of(at)
+    return at
 
 
 def interval_bounds(

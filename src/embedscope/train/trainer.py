@@ -7,7 +7,6 @@ rate), so a run that goes on from a checkpoint gives, on the CPU, the same bits 
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +25,7 @@ from embedscope.settings import Against, TrainSettings
 from embedscope.train.defaults import Limits, Mark, against_of, rate_of
 from embedscope.train.head import new_head, prefix_of, prefixes_of, projection_of
 from embedscope.train.loss import prefix_losses
+from embedscope.train.optimizer import AdamW
 from embedscope.train.pairs import Batch, Batches, TrainingData, epoch_order
 from embedscope.train.selection import (
     best_epoch_of,
@@ -276,15 +276,11 @@ class _Trainer:
         device: str,
         weight: Float32Array | None = None,
     ) -> None:
-        import torch
-
         self._settings = settings
         self._validator = validator
         self.limits = Limits.of(settings, len(data), validator)
         self._head = new_head(data, settings, weight).to(device)
-        self._optimizer = torch.optim.AdamW(
-            self._head.parameters(), lr=rate_of(settings), weight_decay=settings.weight_decay
-        )
+        self._optimizer = AdamW(self._head.parameters(), weight_decay=settings.weight_decay)
         self._train = _Loader(data, settings, device)
         self._valid = None if valid_data is None else _Loader(valid_data, settings, device)
 
@@ -318,10 +314,7 @@ class _Trainer:
                 f"do. Pass a larger --patience, or --patience 0 to go on to the end of --epochs."
             )
         self._head.load_state_dict(dict(state.head))
-        # The optimiser takes the tensors that it is given for its own, and changes them from step to step.
-        self._optimizer.load_state_dict(copy.deepcopy(state.optimizer))
-        for group in self._optimizer.param_groups:  # the settings of this run, not those that the file remembers
-            group["weight_decay"] = self._settings.weight_decay
+        self._optimizer.load_state_dict(state.optimizer)
         return state, note
 
     def epoch(self, state: Progress, progress: ProgressCallback | None) -> Progress:
@@ -356,15 +349,13 @@ class _Trainer:
         """One step of the optimiser; the sum of the losses and the norm of the gradient before clipping."""
         import torch
 
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-        self._optimizer.zero_grad(set_to_none=True)
+        self._optimizer.zero_grad()
         losses = self._train.losses(self._head, batch)
         losses.mean().backward()  # type: ignore[no-untyped-call]
         clip = self._settings.gradient_clip_norm or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self._head.parameters(), clip)
         if torch.isfinite(norm):  # else the run ends, and the head keeps the last parameters that were numbers
-            self._optimizer.step()
+            self._optimizer.step(rate)
         return float(losses.detach().sum()), float(norm)
 
     def _record(
@@ -403,7 +394,7 @@ class _Trainer:
             best_epoch, best_head = epoch, head
         else:
             best_epoch, best_head = best.best_epoch, dict(best.best_head)
-        optimizer = copy.deepcopy(self._optimizer.state_dict())
+        optimizer = self._optimizer.state_dict()
         mark = self._mark(epoch, values, None if best is None else best.mark)
         return Progress(epoch, step, head, optimizer, best_epoch, best_head, records, chosen_from, mark, values)
 
