@@ -89,6 +89,7 @@ def has_diacritics(text: str) -> bool:
     return any(map(unicodedata.combining, decomposed)) or "đ" in decomposed or "Đ" in decomposed
 
 
+@lru_cache(maxsize=1 << 14)  # a document that beats many queries is asked for with each of them
 def script(text: str) -> str:
     """The script of most letters, as Unicode names it ("Latin", "Han", "Cyrillic"); "none" without a letter."""
     counts: Counter[str] = Counter()

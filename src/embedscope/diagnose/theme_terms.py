@@ -197,9 +197,9 @@ def _linked(parts: IntArray, is_joined: BoolArray, n_parts: int) -> BoolArray:
     often = np.flatnonzero(counts >= LEAST_TEXTS)
     both = counts[often]
     first, second = np.divmod(keys[often], max(n_parts, 1))
-    together = _logs(both * n / (single[first] * single[second]))
+    strength = _logs(both * n / (single[first] * single[second]))
     holds = np.zeros(len(keys), dtype=bool)
-    holds[often] = together >= COHESION * _logs(n / both)
+    holds[often] = strength >= COHESION * _logs(n / both)
     is_linked = np.zeros(n, dtype=bool)
     is_linked[at] = holds[pair]
     return is_linked

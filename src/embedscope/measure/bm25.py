@@ -40,6 +40,8 @@ K1, B = 1.2, 0.75
 """The defaults of Lucene, which search engines run with."""
 
 _BLOCK = 128
+_BLOCK_CELLS = 1 << 25
+"""Scores that are held at a time, 256 MB in float64."""
 
 
 def tokens(text: str) -> list[str]:
@@ -99,8 +101,14 @@ class BM25Index:
     def sparse_blocks(self, queries: SplitTexts, *, block: int = _BLOCK) -> Iterator[tuple[int, sparse.csr_array]]:
         """The same with the positive scores alone."""
         by_query = term_counts(queries, tokens_of, self._columns, is_closed=True).astype(np.float64)  # (Q, tokens)
+        block = queries_a_block(self._by_token.shape[1], most=block)
         for start in range(0, len(queries), block):
             yield start, by_query[start : start + block] @ self._by_token
+
+
+def queries_a_block(n_documents: int, *, most: int) -> int:
+    """Queries whose scores of all documents are held at a time, ``most`` of them unless the documents are many."""
+    return max(1, min(most, _BLOCK_CELLS // max(n_documents, 1)))
 
 
 def _weights(counts: sparse.csr_array) -> sparse.csr_array:

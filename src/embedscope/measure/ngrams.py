@@ -30,9 +30,9 @@ class SplitTexts:
     @classmethod
     def of(cls, texts: Sequence[str]) -> SplitTexts:
         """``texts`` cut."""
-        words: dict[str, int] = {}
-        places = [[words.setdefault(word, len(words)) for word in text.split()] for text in texts]
-        return cls(list(words), _rows(places, len(words)))
+        split = [text.split() for text in texts]
+        place = {word: column for column, word in enumerate(dict.fromkeys(chain.from_iterable(split)))}
+        return cls(list(place), _rows([list(map(place.__getitem__, own)) for own in split], len(place)))
 
     def __len__(self) -> int:
         return int(self.places.shape[0])
