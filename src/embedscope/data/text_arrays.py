@@ -74,7 +74,7 @@ def blocks(texts: Sequence[str], *, most: int = BLOCK) -> Iterator[tuple[int, Se
     """Runs of ``texts``, each with the place of its first: ``most`` characters, or one text that is longer."""
     first = n = 0
     for place, text in enumerate(texts):
-        if n and n + len(text) > most:
+        if place > first and n + len(text) > most:
             yield first, texts[first:place]
             first, n = place, 0
         n += len(text)
