@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Container, Iterable
-from functools import cache, lru_cache
+from functools import lru_cache
 
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 _AFTER_NUMBER = re.compile(r"\d\s*([^\W\d_]+(?:\^?[23])?|[^\w\s])(?!\w)")
@@ -44,8 +44,8 @@ _VOWELS = set("aeiouy")
 _UNSPACED = ("CJK ", "HIRAGANA ", "KATAKANA ", "THAI ", "LAO ", "KHMER ", "MYANMAR ", "TIBETAN ")
 """Scripts without blanks, as the names of their letters begin."""
 
-_CHARACTERS = (
-    "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_CHARACTER = re.compile(
+    "[\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
 """Letters of scripts without blanks that are taken one by one; katakana writes words of other languages whole."""
 
@@ -60,11 +60,9 @@ def strip_diacritics(text: str) -> str:
     return text if text.isascii() else _stripped(text)
 
 
-@cache
-def word_or_character() -> re.Pattern[str]:
-    """Group 1: one character of a script without blanks; group 2: a word of another; each with its marks."""
-    marks = "".join(chr(code) for code in range(0x300, 0x12000) if unicodedata.category(chr(code)).startswith("M"))
-    return re.compile(f"([{_CHARACTERS}][{marks}]*)|([^\\W_{_CHARACTERS}](?:[^\\W_{_CHARACTERS}]|[{marks}])*)")
+def is_character(letter: str) -> bool:
+    """Whether ``letter`` is taken by itself and not as a part of a word: its script is written without blanks."""
+    return _CHARACTER.match(letter) is not None
 
 
 class _Bare(dict[int, str | None]):
@@ -91,9 +89,13 @@ def has_diacritics(text: str) -> bool:
     return any(map(unicodedata.combining, decomposed)) or "đ" in decomposed or "Đ" in decomposed
 
 
+@lru_cache(maxsize=1 << 14)  # a document that beats many queries is asked for with each of them
 def script(text: str) -> str:
     """The script of most letters, as Unicode names it ("Latin", "Han", "Cyrillic"); "none" without a letter."""
-    counts = Counter(map(_script_of, filter(str.isalpha, text)))
+    counts: Counter[str] = Counter()
+    for letter, n in Counter(text).items():
+        if letter.isalpha():
+            counts[_script_of(letter)] += n
     return counts.most_common(1)[0][0] if counts else "none"
 
 

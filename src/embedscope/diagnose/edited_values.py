@@ -68,7 +68,8 @@ class ValueEditor:
     best: IntArray = field(init=False)
     _read: dict[str, tuple[StatedValue, ...]] = field(init=False, default_factory=dict)
     _pool: dict[str, list[tuple[str, str]]] | None = field(init=False, default=None)
-    _names: dict[str, str] | None = field(init=False, default=None)
+    _names: dict[str, int] | None = field(init=False, default=None)
+    _shown: list[str] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         q = self.queries
@@ -213,10 +214,11 @@ class ValueEditor:
                     yield StatedValue(NAME, start, end, name.strip())
                 break
 
-    def _known_names(self) -> Mapping[str, str]:
+    def _known_names(self) -> Mapping[str, int]:
         """Words of four letters or more that always stand capitalised, also within sentences, in few documents.
 
-        None where capitals are common there: then they mark more than names.
+        Each with its place in ``_shown``, where it stands as it is written. None where capitals are common there: then
+        they mark more than names.
         """
         if self._names is None:
             capital: Counter[str] = Counter()
@@ -234,18 +236,22 @@ class ValueEditor:
             most = max(2, COMMON * len(self.documents.texts))
             is_marked = n_capital <= MOST_CAPITALS * max(n_inside, 1)
             kept = sorted(name for name, n in capital.items() if name not in small and n <= most)
-            self._names = {name: shown[name] for name in kept} if is_marked else {}
+            self._shown = [shown[name] for name in kept] if is_marked else []
+            self._names = {name: place for place, name in enumerate(kept)} if is_marked else {}
         return self._names
 
     def _another_name(self, row: int, name: str, generator: np.random.Generator) -> str | None:
         """As many names, all of them words that neither the query nor its right document has."""
         texts = (self.queries.texts[row], self.documents.texts[int(self.best[row])])
-        taken = {word for text in texts for word in _spaced(text).split()}
-        others = [shown for other, shown in self._known_names().items() if other not in taken]
-        n_words = len(name.split())
-        if len(others) < n_words:
+        known = self._known_names()
+        taken = sorted({known[word] for text in texts for word in _spaced(text).split() if word in known})
+        n_others, n_words = len(known) - len(taken), len(name.split())
+        if n_others < n_words:
             return None
-        return " ".join(others[int(place)] for place in generator.choice(len(others), n_words, replace=False))
+        drawn = generator.choice(n_others, n_words, replace=False).tolist()
+        for own in taken:  # from the place among the others to that among all
+            drawn = [place + (own <= place) for place in drawn]
+        return " ".join(map(self._shown.__getitem__, drawn))
 
     def _shared_denials(self, asked: str, text: str) -> Iterator[StatedValue]:
         """Words of denial that stand before the same word in query and document."""

@@ -139,7 +139,7 @@ class _Case:
         return FailureMode.VAGUE, f"{alike:,} other documents have {self._quoted(words.both)} too"
 
     def _quoted(self, chosen: Sequence[str], joint: str = "and") -> str:
-        return quoted(chosen, terms(self.losses.queries.texts[self.row]), joint)
+        return quoted(chosen, self.vocabulary.written(self.losses.queries.texts[self.row]), joint)
 
     def _are(self, chosen: Sequence[str]) -> str:
         return f"{self._quoted(chosen)} {'is' if len(chosen) == 1 else 'are'}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embedscope.measure.bm25 import BM25Index
+from embedscope.measure.bm25 import BM25Index, queries_a_block
 from embedscope.measure.ngrams import GramWeights, SplitTexts
 from embedscope.measure.scoring import block_values
 from embedscope.metrics.judgments import Judgments
@@ -22,18 +22,24 @@ _DECIMALS = 12
 
 
 def lexical_score_blocks(
-    queries: SplitTexts, documents: SplitTexts, *, block: int = 256
+    queries: SplitTexts, documents: SplitTexts, *, block: int = 128
 ) -> Iterator[tuple[int, Float32Array]]:
     """Blocks (first query, scores of shape (q, N)) of TF-IDF cosine similarity over character n-grams.
 
     Sublinear term frequency, smoothed inverse document frequency fitted on the documents alone (as a search engine
     would have it), rows of unit length (Salton & Buckley 1988). A text without any n-gram scores 0 everywhere.
+
+    ``block`` is how many queries a block has at most; of many documents it has fewer (`queries_a_block`).
     """
     weights = GramWeights(documents, NGRAMS)
-    by_document = weights.documents.T.tocsr()  # (terms, N)
     by_query = weights.rows(queries)  # (Q, terms)
+    block = queries_a_block(len(documents), most=block)
     for start in range(0, len(queries), block):
-        yield start, (by_query[start : start + block] @ by_document).toarray()
+        own = by_query[start : start + block]
+        # Most documents share a pair of letters with a query, so that a product of sparse rows would be full anyway.
+        asked = np.unique(own.indices)
+        scores = weights.documents[:, asked] @ own[:, asked].toarray().T  # (N, q)
+        yield start, np.ascontiguousarray(scores.T)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

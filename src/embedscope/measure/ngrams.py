@@ -7,7 +7,7 @@ third of the time, and nothing has to be loaded for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -30,9 +30,9 @@ class SplitTexts:
     @classmethod
     def of(cls, texts: Sequence[str]) -> SplitTexts:
         """``texts`` cut."""
-        words: dict[str, int] = {}
-        places = [[words.setdefault(word, len(words)) for word in text.split()] for text in texts]
-        return cls(list(words), _rows(places, len(words)))
+        split = [text.split() for text in texts]
+        place = {word: column for column, word in enumerate(dict.fromkeys(chain.from_iterable(split)))}
+        return cls(list(place), _rows([list(map(place.__getitem__, own)) for own in split], len(place)))
 
     def __len__(self) -> int:
         return int(self.places.shape[0])
@@ -105,21 +105,24 @@ def gram_counts(
     ``grams`` takes a new column for each n-gram that it does not know; with ``is_closed`` such n-grams are passed over.
     """
 
-    def cut(word: str) -> list[str]:  # preparing may leave nothing of a word, or blanks in it
-        return [gram for piece in prepare(word).split() for gram in _cut(piece, lengths)]
+    def cut(words: Sequence[str]) -> Iterator[list[str]]:  # preparing may leave nothing of a word, or blanks in it
+        return ([gram for piece in prepare(word).split() for gram in _cut(piece, lengths)] for word in words)
 
     return term_counts(texts, cut, grams, is_closed=is_closed)
 
 
 def term_counts(
-    texts: SplitTexts, cut: Callable[[str], Sequence[str]], terms: Grams, *, is_closed: bool = False
+    texts: SplitTexts,
+    cut: Callable[[Sequence[str]], Iterable[Sequence[str]]],
+    terms: Grams,
+    *,
+    is_closed: bool = False,
 ) -> sparse.csr_array:
-    """How often each text holds each term, shape (n, terms), float32; ``cut`` gives the terms of a word.
+    """How often each text holds each term, shape (n, terms), float32; ``cut`` gives the terms of each of some words.
 
     ``terms`` takes a new column for each term that it does not know; with ``is_closed`` such terms are passed over.
     """
-    # One at a time: where no blanks are written a word is a whole text.
-    pieces = (cut(word) for word in texts.words)
+    pieces = cut(texts.words)
     if is_closed:
         columns = [[column for term in found if (column := terms.get(term)) is not None] for found in pieces]
     else:
