@@ -19,7 +19,9 @@ from embedscope.measure.lexical import NGRAMS
 from embedscope.measure.ngrams import GramWeights, SplitTexts
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, Float64Array, IntArray
 
+LEXICAL = "character n-grams"
 _BLOCK = 256
+_CELLS = 1 << 26  # scores of a block: of more documents fewer queries
 AS_CLOSE = 0.02
 """How far a number may miss an exact wish that the positive meets, relative."""
 
@@ -49,16 +51,16 @@ class Scorer:
 
     def blocks(self) -> Iterator[tuple[int, Float32Array]]:
         """Blocks (first query, similarities to all documents of shape (q, N))."""
-        turned = self.documents.T
-        for start in range(0, self.queries.shape[0], _BLOCK):
-            block = self.queries[start : start + _BLOCK] @ turned
+        turned, n = self.documents.T, max(1, min(_BLOCK, _CELLS // max(self.documents.shape[0], 1)))
+        for start in range(0, self.queries.shape[0], n):
+            block = self.queries[start : start + n] @ turned
             yield start, np.asarray(block.toarray() if hasattr(block, "toarray") else block, dtype=np.float32)
 
 
 def lexical_scorer(queries: SplitTexts, documents: SplitTexts) -> Scorer:
     """TF-IDF cosine over character n-grams of texts without diacritics: the lexical baseline, blind to accents."""
     weights = GramWeights(documents, NGRAMS, lambda word: strip_diacritics(word).casefold())
-    return Scorer("character n-grams", weights.rows(queries), weights.documents)
+    return Scorer(LEXICAL, weights.rows(queries), weights.documents)
 
 
 def answers_as_well(query: str, positive: str, document: str, attributes: AttributeReader = NO_ATTRIBUTES) -> bool:
