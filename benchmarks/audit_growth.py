@@ -14,20 +14,23 @@ the two largest sizes, start-up left out. No other package does the same, so the
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import os
 import random
 import re
+import statistics
 import subprocess
 import sys
-import time
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from embedscope.data.sample import sample_path
+from measuring import Claim, Timing, argument_parser, publish
 
 LONG_ROWS = 1_000_000
 LIMIT_S, LIMIT_BYTES = 600.0, 4e9
@@ -114,11 +117,10 @@ def _sample_phrases() -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """What one audit took: processor seconds, seconds of the wall, the peak of resident memory."""
+    """What one audit took: processor seconds and the peak of resident memory."""
 
     rows: int
     processor_s: float
-    wall_s: float
     peak_bytes: int
 
 
@@ -128,7 +130,6 @@ def audited(n: int, folder: Path, seed: int) -> Audited:
     if not file.is_file():
         with file.open("w", encoding="utf-8") as lines:
             lines.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows(n, seed))
-    started = time.perf_counter()
     with subprocess.Popen(
         [sys.executable, "-m", "embedscope", "audit", "--quiet", "--data", str(file)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -139,7 +140,7 @@ def audited(n: int, folder: Path, seed: int) -> Audited:
     if child.returncode:
         raise RuntimeError(f"the audit of {n:,} rows ended with {child.returncode}")
     unit = 1 if sys.platform == "darwin" else 1024
-    return Audited(n, used.ru_utime + used.ru_stime, time.perf_counter() - started, used.ru_maxrss * unit)
+    return Audited(n, used.ru_utime + used.ru_stime, used.ru_maxrss * unit)
 
 
 def exponent(first: Audited, second: Audited, least: Audited) -> float:
@@ -148,7 +149,43 @@ def exponent(first: Audited, second: Audited, least: Audited) -> float:
     return math.log(above[1] / above[0]) / math.log(second.rows / first.rows)
 
 
+def claim_of(runs: Sequence[Sequence[Audited]]) -> Claim:
+    """The claim about the largest size; the note has every size. ``runs`` are by size, ascending."""
+    shown = [min(own, key=lambda one: one.processor_s) for own in runs]
+    last = runs[-1]
+    seconds = [one.processor_s for one in last]
+    peak = max(one.peak_bytes for one in last)
+    slope = exponent(shown[-2], shown[-1], shown[0])
+    limit_s = LIMIT_S * last[0].rows / LONG_ROWS
+    limit_bytes = LIMIT_BYTES * max(last[0].rows / LONG_ROWS, 0.25)  # a quarter for the program itself
+    table = "; ".join(f"{o.rows:,}: {o.processor_s:.1f} s, {o.peak_bytes / 1e9:.2f} GB" for o in shown)
+    return Claim(
+        claim=f"Audit of {last[0].rows:,} rows",
+        ours=Timing("embedscope audit, processor seconds", statistics.median(seconds), min(seconds), max(seconds)),
+        target=f"at most {limit_s:g} s and {limit_bytes / 1e9:g} GB, exponent at most {MOST_EXPONENT}",
+        met=statistics.median(seconds) <= limit_s and peak <= limit_bytes and slope <= MOST_EXPONENT,
+        note=f"Processor seconds and peak memory of {table}. Exponent {slope:.2f}.",
+    )
+
+
+def sizes_of(text: str) -> list[int]:
+    """At least three sizes, ascending, parted by commas."""
+    found = sorted({int(part) for part in text.split(",")})
+    if len(found) < 3:
+        raise argparse.ArgumentTypeError("three sizes or more are needed: the smallest is start-up")
+    return found
+
+
+def main() -> None:
+    parser = argument_parser(__doc__, repeats=1)
+    parser.add_argument("--rows", type=sizes_of, default="1000,10000,100000", help="sizes (default: %(default)s)")
+    parser.add_argument("--long", action="store_true", help=f"{LONG_ROWS:,} rows too")
+    options = parser.parse_args()
+    sizes = [*options.rows, *([LONG_ROWS] if options.long else [])]
+    with tempfile.TemporaryDirectory(prefix="embedscope-bench-") as scratch:
+        rounds = [[audited(n, Path(scratch), options.seed) for n in sizes] for _ in range(options.repeats)]
+    publish([claim_of(list(zip(*rounds, strict=True)))], options.json)
+
+
 if __name__ == "__main__":
-    n, path = int(sys.argv[1]), Path(sys.argv[2])
-    with path.open("w", encoding="utf-8") as lines:
-        lines.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows(n, 0))
+    main()

@@ -78,7 +78,7 @@ def _positive_as_negative(subject: Subject) -> Iterator[Fault]:
 
     def said(one: Stated) -> str | None:
         row = subject.rows[one.row]
-        how = subject.same_as_positive(row, one.negative.text)
+        how = subject.same_as_positives[one.place]
         if how is None:
             return None
         return f"{excerpt(row.query, 40)} has {excerpt(one.negative.text)} as positive and as hard negative{how}"
@@ -108,7 +108,7 @@ def _answering_negatives(subject: Subject) -> Iterator[Fault]:
         nonlocal n_preferred
         row = subject.rows[one.row]
         text = one.negative.text
-        if subject.same_as_positive(row, text) is not None or identity(text) == identity(row.query):
+        if subject.same_as_positives[one.place] is not None or identity(text) == identity(row.query):
             return None
         types = " + ".join(one.negative.types) or "untyped"
         positives = subject.positives_of(row)

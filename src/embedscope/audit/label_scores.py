@@ -136,6 +136,6 @@ def _of_blocks(scorer: BlockedGrams, relevant: Sequence[Sequence[int]], n_best: 
         top = np.concatenate([top, np.take_along_axis(block, found, axis=1)], axis=1)
         places = np.concatenate([places, found + start], axis=1)
         kept = np.argsort(-top, axis=1, kind="stable")[:, :n_best]  # earlier documents stand before later ones
-        top, places = (np.take_along_axis(whole, kept, axis=1) for whole in (top, places))
+        top, places = np.take_along_axis(top, kept, axis=1), np.take_along_axis(places, kept, axis=1)
     level = np.where(np.isnan(best), np.nan, (below + 0.5 * equal) / n_documents)
     return Standing(level, places)

@@ -44,6 +44,7 @@ class Stated:
 
     row: int
     negative: Negative
+    place: int  # among all hard negatives of the file
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Subject:
             return []
         negatives = self.collection.negatives  # by query
         start, end = np.searchsorted(negatives.queries, [query, query + 1])
-        return negatives.documents[start:end].tolist()
+        return list(map(int, negatives.documents[start:end]))
 
     def refusing(self, document: int) -> list[int]:
         """The queries of the collection that a document is a hard negative of."""
@@ -89,7 +90,7 @@ class Subject:
             return []
         documents, queries = self._by_document
         start, end = np.searchsorted(documents, [document, document + 1])
-        return queries[start:end].tolist()
+        return list(map(int, queries[start:end]))
 
     @cached_property
     def _by_document(self) -> tuple[IntArray, IntArray]:
@@ -115,7 +116,8 @@ class Subject:
     @cached_property
     def stated(self) -> tuple[Stated, ...]:
         """Every hard negative, in file order."""
-        return tuple(Stated(place, negative) for place, row in enumerate(self.rows) for negative in row.negatives)
+        listed = ((place, negative) for place, row in enumerate(self.rows) for negative in row.negatives)
+        return tuple(Stated(row, negative, place) for place, (row, negative) in enumerate(listed))
 
     @cached_property
     def relevant_texts(self) -> Mapping[str, set[str]]:
@@ -137,6 +139,11 @@ class Subject:
         if folded(text) in map(folded, relevant):
             return " but for case, punctuation, white space or Unicode form"
         return None
+
+    @cached_property
+    def same_as_positives(self) -> tuple[str | None, ...]:
+        """How each hard negative of :attr:`stated` is a positive of its query."""
+        return tuple(self.same_as_positive(self.rows[one.row], one.negative.text) for one in self.stated)
 
     @cached_property
     def numbers(self) -> IntArray:

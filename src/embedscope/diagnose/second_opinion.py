@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -71,11 +72,11 @@ def answers_as_well(query: str, positive: str, document: str, attributes: Attrib
     the document may not deny more than the positive. Where query and positive share fewer than three words, or less
     than four fifths of the query, nothing can be said: False.
     """
-    asked, ours, theirs = _terms(query), _terms(positive), _terms(document)
-    named = asked & ours
+    asked = _terms(query)
+    named = asked & _terms(positive)
     single = {term for term in named if " " not in term}
     n_asked = sum(" " not in term for term in asked)
-    if len(single) < max(_LEAST_NAMED, _LEAST_COVERED * n_asked) or not named <= theirs:
+    if len(single) < max(_LEAST_NAMED, _LEAST_COVERED * n_asked) or not named <= _terms(document):
         return False
     if denies_more(document, positive, attributes) or attributes.conflicts(query, document):
         return False
@@ -89,7 +90,8 @@ def denies_more(document: str, positive: str, attributes: AttributeReader) -> bo
     return n_denials(document, attributes.denials) > n_denials(positive, attributes.denials)
 
 
-def _terms(text: str) -> set[str]:
+@lru_cache(maxsize=1 << 10)  # a query and its positives are asked for once for each document beside them
+def _terms(text: str) -> frozenset[str]:
     """Words without diacritics, and pairs of neighbours."""
     listed = [strip_diacritics(word) for word in words(text)]
-    return {*listed, *(f"{a} {b}" for a, b in pairwise(listed))}
+    return frozenset((*listed, *(f"{a} {b}" for a, b in pairwise(listed))))
