@@ -112,6 +112,8 @@ def _best(row: Float32Array, n: int) -> IntArray:
     """Places of the ``n`` highest scores, the highest first, of equal ones the first: a stable sort cut short."""
     if n >= len(row):
         return np.argsort(-row, kind="stable")
+    if n == 0:
+        return np.zeros(0, dtype=np.int64)
     least = -np.partition(-row, n - 1)[n - 1]
     above = np.flatnonzero(row > least)
     chosen = np.concatenate([above, np.flatnonzero(row == least)[: n - len(above)]])
