@@ -102,5 +102,5 @@ def test_labels_of_pairs_are_those_of_all_pairs_by_definition() -> None:
             families.setdefault(d, set()).update(own, subject.refused(q))
     labels = _Labels(subject)
     for i, j in combinations(range(len(subject.collection.documents)), 2):
-        assert labels.are_told_apart(i, j) == any(i in own and j in own for own in families.values())
-        assert labels.are_relevant_together(i, j) == any(i in own and j in own for own in subject.relevant)
+        assert labels.are_labelled_apart(i, j) == any(i in own and j in own for own in families.values())
+        assert labels.is_relevant_beside(i, j) == any(i in own and j in own for own in subject.relevant)

@@ -31,7 +31,7 @@ def _near_duplicate_documents(subject: Subject, collection: Collection) -> Itera
         if owner is None or (unit := int(subject.units[owner])) in units:
             continue
         # Labels that differ tell two texts apart only where the texts differ in more than their form.
-        if labels.are_relevant_together(i, j) if folded(first) == folded(second) else labels.are_told_apart(i, j):
+        if labels.is_relevant_beside(i, j) if folded(first) == folded(second) else labels.are_labelled_apart(i, j):
             continue
         if not say_the_same(first, second, subject.attributes.denials) or subject.differ_in_values(first, second):
             continue
@@ -60,11 +60,11 @@ class _Labels:
                 self._relevant[d].add(q)
         self._families: dict[int, set[int]] = {}
 
-    def are_relevant_together(self, i: int, j: int) -> bool:
+    def is_relevant_beside(self, i: int, j: int) -> bool:
         """Whether some query has both among its relevant documents."""
         return not self._relevant.get(i, set()).isdisjoint(self._relevant.get(j, set()))
 
-    def are_told_apart(self, i: int, j: int) -> bool:
+    def are_labelled_apart(self, i: int, j: int) -> bool:
         """Whether queries with one relevant document in common, which state one family of texts, label both."""
         return not self._family(i).isdisjoint(self._family(j))
 
