@@ -102,6 +102,7 @@ SCRIPTS = (
         ("--repeats", "2", "--sizes", "1k:100k,2k:250k,4k:500k"),
         (*ONE_ROUND, "--sizes", "50:5k", "--dim", "16"),
     ),
+    Script("audit_growth", quick=("--rows", "20,40,80")),
     Script("run_files", (), (*ONE_ROUND, "--queries", "50", "--depth", "20", "--documents", "500")),
     Script("serve_load", quick=("--seconds", "1", "--per-second", "20")),
     Script("gpu_encoding"),
@@ -111,6 +112,7 @@ SCRIPTS = (
 
 LONG = (
     Script("start_up", ("--repeats", "3", "--long")),
+    Script("audit_growth", ("--long",)),
     Script("out_of_core", ("--documents", "10M", "--memory", "4GB")),
     Script("maps", ("--tsne", "0", "--above", "0", "--umap", "0", "--placed", "1000000")),
 )

@@ -616,9 +616,15 @@ class CompareSettings(Checked):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RepairSettings(Checked):
-    """What an audit repairs."""
+class AuditSettings(Checked):
+    """How many labels an audit compares, and what it repairs."""
 
+    compared_queries: int | None = option(
+        None,
+        "number of queries whose labels are compared with all documents, a seeded random sample; 0 = all",
+        count_or_zero,
+        shown_default="all up to half a billion pairs, then 1000 or more",
+    )
     fix: str | None = option(
         None, "repaired data set, with every change listed in a file beside it", metavar="OUT.json"
     )

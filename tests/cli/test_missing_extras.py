@@ -46,14 +46,3 @@ def test_a_command_that_needs_a_model_names_the_extra_and_writes_nothing(
     assert f"needs the package '{package.replace('_', '-')}'" in said
     assert said.endswith(f"Install it with: {install_command('models')}\n")
     assert list(Path.cwd().iterdir()) == []
-
-
-def test_an_audit_of_many_texts_asks_for_its_package_before_it_looks(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("embedscope.diagnose.near_duplicates.EXHAUSTIVE", 100)
-    monkeypatch.setattr("embedscope.audit.checks.check_texts", lambda subject: pytest.fail("looked"))
-    leave_out("datasketch", monkeypatch)
-    assert cli.main(["audit", "--data", TEST, "--fix", str(tmp_path / "fixed.json")]) == 2
-    assert f"Install it with: {install_command('audit')}" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []

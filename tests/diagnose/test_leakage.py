@@ -114,3 +114,11 @@ def test_the_overlap_of_the_real_files_is_that_of_a_set_intersection(real_data: 
         assert counts["normalised"] == sum(normalised(text) in forms for text in rest)
     assert result.share_of_queries == (result.queries["exact"] + result.queries["normalised"]) / len(valid.queries)
     assert all(pair[0] in valid.queries or pair[0] in valid.documents for pair in result.examples)
+
+
+def test_the_search_among_many_texts_finds_the_pairs_of_the_exhaustive_one() -> None:
+    train = [f"room {i} near the market of district {i % 7} with a garden and {i * i} windows" for i in range(80)]
+    test = [text.replace("windows", "window") for text in train[:40]] + ["nothing of the kind", "..."]
+    exact = leakage.near_pairs(test, train)
+    assert len(exact) >= 40
+    assert leakage.near_pairs(test, train, exhaustive=10) == exact

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from embedscope.diagnose.minhash import MOST_PARTNERS, GramSets
 from embedscope.diagnose.near_duplicates import (
-    MOST_PARTNERS,
     ask_the_same,
     differ_by_slips,
     folded,
@@ -55,7 +55,6 @@ def test_the_search_finds_what_a_loop_over_all_pairs_finds() -> None:
 
 
 def test_minhash_finds_no_other_pairs_and_nearly_all_of_them() -> None:
-    pytest.importorskip("datasketch")
     texts = corpus(150, seed=1)
     exact, found = (set(near_duplicates(texts, exhaustive=n)) for n in (6_000, 10))
     assert found <= exact
@@ -111,6 +110,47 @@ def test_queries_that_differ_in_diacritics_alone_ask_the_same_only_where_one_has
 @pytest.mark.parametrize("exhaustive", [6_000, 10])
 def test_texts_that_are_all_alike_make_no_square_of_pairs(exhaustive: int) -> None:
     texts = ["a" * length for length in range(3, 1_003)]
-    pairs = near_duplicates(texts, exhaustive=exhaustive)
+    pairs = list(near_duplicates(texts, exhaustive=exhaustive))
     assert max(Counter(first if exhaustive > 10 else second for first, second in pairs).values()) == MOST_PARTNERS
     assert {place for pair in pairs for place in pair} == set(range(1_000))
+
+
+def planted(n: int, seed: int) -> tuple[list[str], set[tuple[int, int]]]:
+    """``n`` random texts, each followed by itself with a few letters changed, and the pairs that reach 0.9."""
+    generator = np.random.default_rng(seed)
+    letters = np.array(list("abcdefghij"))
+    texts: list[str] = []
+    for _ in range(n):
+        words = ["".join(generator.choice(letters, 6)) for _ in range(30)]
+        texts.append(" ".join(words))
+        for place in generator.integers(30, size=int(generator.integers(0, 3))):
+            words[place] = words[place][:-1] + "z"  # two grams of six
+        texts.append(" ".join(words))
+    return texts, {(i, i + 1) for i in range(0, 2 * n, 2) if jaccard(texts[i], texts[i + 1]) >= 0.9}
+
+
+def test_minhash_finds_97_of_100_planted_near_duplicates() -> None:
+    texts, expected = planted(400, seed=3)
+    assert len(expected) > 300
+    found = set(near_duplicates(texts, exhaustive=10))
+    assert found <= expected
+    assert len(found) >= 0.97 * len(expected)
+
+
+def test_texts_of_equal_grams_have_equal_keys_whatever_stands_beside_them() -> None:
+    alone, beside = GramSets(["a b", "b a b"]), GramSets(["zz yy", "b a", "xyz"])
+    for ours, theirs in zip(alone.bands(), beside.bands(), strict=True):
+        assert ours[0] == ours[1] == theirs[1]
+        assert len(set(theirs)) == 3
+
+
+def test_the_similarity_of_pairs_is_that_of_their_sets() -> None:
+    texts = corpus(30)
+    first, second = np.triu_indices(30, k=1)
+    expected = [jaccard(texts[i], texts[j]) for i, j in zip(first, second, strict=True)]
+    np.testing.assert_allclose(GramSets(texts).jaccard(first, second), expected, rtol=1e-6)
+
+
+def test_texts_without_letters_are_compared_too() -> None:
+    texts = ["...", "   ", "", "!!", "a"] * 2
+    assert set(near_duplicates(texts, exhaustive=2)) == set(near_duplicates(texts))

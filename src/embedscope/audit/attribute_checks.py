@@ -27,7 +27,7 @@ def check_attributes(subject: Subject) -> Iterator[Fault]:
             row = subject.rows[one.row]
             if not contradicted(row, type_name, one.negative.text, attributes):
                 return None
-            if subject.same_as_positive(row, one.negative.text) is not None:
+            if subject.same_as_positives[one.place] is not None:
                 return None  # a finding of its own
             ours, theirs = _difference(row.positives[0], one.negative.text)
             return f"{excerpt(row.query)}: the positive alone has {ours}, the negative alone has {theirs}"

@@ -57,7 +57,7 @@ class Audited:
     report: dict[str, Any]
 
 
-def run_audit(settings: Settings, fix: str | None, log: Log) -> Audited:
+def run_audit(settings: Settings, fix: str | None, log: Log, *, compared_queries: int | None = None) -> Audited:
     """Read, look, and write what was asked for.
 
     Raises
@@ -68,7 +68,7 @@ def run_audit(settings: Settings, fix: str | None, log: Log) -> Audited:
     started = time.perf_counter()
     _check_destinations(settings, fix)
     own = settings.data
-    raw = read_rows(str(own.data), split=own.split, columns=own.columns, group=own.group)
+    raw = read_rows(str(own.data), split=own.split, columns=own.columns, group=own.group, with_records=fix is not None)
     for warning in raw.warnings:
         log.warn(warning)
     source = None if fix is None else _patchable(raw, settings)
@@ -82,6 +82,7 @@ def run_audit(settings: Settings, fix: str | None, log: Log) -> Audited:
         attributes=load_pack(settings.measure.attributes),
         seed=settings.measure.seed,
         n_draws=settings.measure.draws,
+        n_compared=compared_queries,
     )
     found = audit(subject, train=train)
     repaired = None

@@ -17,7 +17,6 @@ from embedscope.audit.text_checks import check_texts
 from embedscope.audit.weight_checks import check_weights
 from embedscope.data.collection import Collection, excerpt
 from embedscope.diagnose.evidence import ordered
-from embedscope.diagnose.near_duplicates import require_search
 from embedscope.result import Finding, Leakage, Severity
 from embedscope.result.formatting import percent
 
@@ -57,8 +56,6 @@ def audit(subject: Subject, *, train: tuple[str, Collection] | None = None) -> A
     The subject has vectors of the base model and token lengths where a model is at hand; ``train``, the training file
     by its name, is for the leakage check.
     """
-    if subject.collection is not None:  # before what takes minutes
-        require_search(max(len(subject.collection.documents), len(subject.collection.queries)))
     checks = (check_texts, check_weights, check_labels, check_attributes, check_duplicates, check_shortcut)
     faults = [fault for check in checks for fault in check(subject)]
     leakage = None
@@ -95,8 +92,19 @@ def _not_checked(subject: Subject, *, has_train: bool) -> tuple[str, ...]:
             f"false negatives by the scores of {opinion.name}: it prefers the hard negative to the positive in {wrong} "
             f"of {opinion.n:,} pairs, so that its preference is no evidence; the words of the texts decided alone"
         )
+    if subject.collection is not None and subject.is_sampled:
+        missing.append(_of_the_others(subject, subject.collection))
     if subject.lengths is None:
         missing.append("texts that are cut off: pass --base-model or --checkpoint, whose tokenizer counts")
     if not has_train:
         missing.append("leakage: pass --train with the training file")
     return tuple(missing)
+
+
+def _of_the_others(subject: Subject, collection: Collection) -> str:
+    n, n_queries = len(subject.compared), len(collection.queries)
+    return (
+        f"the labels of {n_queries - n:,} of {n_queries:,} queries against the documents: {n:,}, drawn with the seed "
+        f"{subject.seed}, were compared with all {len(collection.documents):,}; pass --compared-queries N for more, or "
+        "0 for all"
+    )

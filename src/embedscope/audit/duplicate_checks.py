@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from embedscope.audit.faults import Fault, Hit, fault, hit
 from embedscope.audit.subject import Subject
@@ -22,23 +22,21 @@ def check_duplicates(subject: Subject) -> Iterator[Fault]:
 
 def _near_duplicate_documents(subject: Subject, collection: Collection) -> Iterator[Fault]:
     """Documents that nearly agree, of which one is relevant to a query and the other is not labelled for it."""
-    known = _labelled_for_one_query(subject)
-    alike = {(a, b) for own in subject.relevant for a in own for b in own if a < b}  # relevant to one query
+    labels = _Labels(subject)
     first_query = {d: q for q in reversed(range(len(subject.relevant))) for d in subject.relevant[q]}
     hits, units = [], set()
     for i, j in near_duplicates(collection.documents):
         first, second = collection.documents[i], collection.documents[j]
-        # Labels that differ tell two texts apart only where the texts differ in more than their form.
-        labelled = alike if folded(first) == folded(second) else known
         owner = first_query.get(i, first_query.get(j))
-        if owner is None or (i, j) in labelled:
+        if owner is None or (unit := int(subject.units[owner])) in units:
+            continue
+        # Labels that differ tell two texts apart only where the texts differ in more than their form.
+        if labels.is_relevant_beside(i, j) if folded(first) == folded(second) else labels.are_labelled_apart(i, j):
             continue
         if not say_the_same(first, second, subject.attributes.denials) or subject.differ_in_values(first, second):
             continue
-        unit = subject.rows_of_query[collection.queries[owner]][0]
-        if unit not in units:
-            units.add(unit)
-            hits.append(hit(subject, unit, f"{excerpt(first, 90)} and {excerpt(second, 90)}"))
+        units.add(unit)
+        hits.append(hit(subject, unit, f"{excerpt(first, 90)} and {excerpt(second, 90)}"))
     if hits:
         yield fault(
             subject,
@@ -51,34 +49,54 @@ def _near_duplicate_documents(subject: Subject, collection: Collection) -> Itera
         )
 
 
-def _labelled_for_one_query(subject: Subject) -> set[tuple[int, int]]:
-    """Pairs of documents that some query has both among its labels, so that the data set tells them apart."""
-    groups: dict[int, set[int]] = defaultdict(set)  # by relevant document: its queries state one family of texts
-    for q, own in enumerate(subject.relevant):
-        for d in own:
-            groups[d] |= {*own, *subject.refused[q]}
-    return {(a, b) for own in groups.values() for a in own for b in own if a < b}
+class _Labels:
+    """Which queries label a document: asked of pairs, because all pairs of labelled documents may be very many."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._relevant: dict[int, set[int]] = defaultdict(set)  # by document: the queries that it is relevant to
+        for q, own in enumerate(subject.relevant):
+            for d in own:
+                self._relevant[d].add(q)
+        self._families: dict[int, set[int]] = {}
+
+    def is_relevant_beside(self, i: int, j: int) -> bool:
+        """Whether some query has both among its relevant documents."""
+        return not self._relevant.get(i, set()).isdisjoint(self._relevant.get(j, set()))
+
+    def are_labelled_apart(self, i: int, j: int) -> bool:
+        """Whether queries with one relevant document in common, which state one family of texts, label both."""
+        return not self._family(i).isdisjoint(self._family(j))
+
+    def _family(self, document: int) -> set[int]:
+        """The relevant documents of every query that labels the document."""
+        if document not in self._families:
+            relevant = self._subject.relevant
+            queries = (*self._relevant.get(document, ()), *self._subject.refusing(document))
+            self._families[document] = {d for q in queries for d in relevant[q]}
+        return self._families[document]
 
 
 def _near_duplicate_queries(subject: Subject, collection: Collection) -> Iterator[Fault]:
     """Queries that say the same and have other positives: what one teaches the other forbids, or does not know."""
-    texts = collection.documents
-    answers = [{folded(texts[d]) for d in own} for own in subject.relevant]
-    refused = [{folded(texts[d]) for d in subject.refused[q]} for q in range(len(answers))]
+
+    def forms(documents: Iterable[int]) -> set[str]:
+        return {folded(collection.documents[d]) for d in documents}
+
     crossed: list[Hit] = []
     other: list[Hit] = []
     units: set[int] = set()
     for i, j in near_duplicates(collection.queries):
-        if not answers[i] or not answers[j] or answers[i] == answers[j]:
+        if (unit := int(subject.units[j])) in units:
+            continue
+        ours, theirs = forms(subject.relevant[i]), forms(subject.relevant[j])
+        if not ours or not theirs or ours == theirs:
             continue
         first, second = collection.queries[i], collection.queries[j]
         if not ask_the_same(first, second, subject.attributes.denials) or subject.differ_in_values(first, second):
             continue
-        unit = int(subject.units[j])
-        if unit in units:
-            continue
         units.add(unit)
-        is_crossed = bool(answers[i] & refused[j] or answers[j] & refused[i])
+        is_crossed = bool(ours & forms(subject.refused(j)) or theirs & forms(subject.refused(i)))
         name, earlier = subject.raw.row_name, int(subject.numbers[subject.units[i]])
         how = "the positive of one is a hard negative of the other" if is_crossed else "their positives differ"
         said = f"{excerpt(second)} asks what {name} {earlier} asks ({excerpt(first)}); {how}"

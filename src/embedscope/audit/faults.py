@@ -45,6 +45,12 @@ def hit(subject: Subject, place: int, example: str, *, unit: int | None = None) 
     return Hit(place if unit is None else unit, number, f"{subject.raw.row_name} {number}: {example}")
 
 
+def compared_hit(subject: Subject, query: int, example: str) -> Hit:
+    """A hit of a compared query, for :attr:`Subject.compared_resampler`: its first row shows it."""
+    unit = int(np.searchsorted(subject.compared, query)) if subject.is_sampled else None
+    return hit(subject, int(subject.units[query]), example, unit=unit)
+
+
 def hits_of(subject: Subject, stated: Sequence[Stated], is_hit: Callable[[Stated], str | None]) -> list[Hit]:
     """Hard negatives for which ``is_hit`` has something to say."""
     hits = []
@@ -64,16 +70,17 @@ def fault(
     *,
     action: str,
     units: Resampler | None = None,
+    of: int | None = None,
 ) -> Fault:
     """The fault that ``hits`` among the units are; its effect is their share.
 
     Faults are ordered by one scale whatever their units are: the share of all rows that they concern, times what a
     faulty row costs (1 for high, 0.3 for medium, 0.05 for low severity). ``hits`` stand the worst first; ``units`` is
-    the resampler of the units where these are not the rows.
+    the resampler of the units where these are not the rows, ``of`` how many rows were looked at where not all were.
     """
     units = subject.resampler if units is None else units
     rows = [one.row for one in hits]
-    gain = GAIN[severity] * len(set(rows)) / max(len(subject.rows), 1)
+    gain = GAIN[severity] * len(set(rows)) / max(len(subject.rows) if of is None else of, 1)
     found = candidate(code, title, severity, share_of(hits, units), action, gain=gain, n=len(units.clusters), rows=rows)
     return Fault(found, tuple(one.example for one in hits[:N_EXAMPLES]))
 

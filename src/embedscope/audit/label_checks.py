@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from embedscope.audit.faults import Fault, Hit, fact, fault, hit, hits_of, share_of
+from embedscope.audit.faults import Fault, compared_hit, fact, fault, hit, hits_of, share_of
+from embedscope.audit.label_scores import standing
 from embedscope.audit.subject import Stated, Subject
 from embedscope.data.collection import Collection, Row, excerpt, identity
 from embedscope.data.text_features import placeholder
-from embedscope.diagnose.second_opinion import Scorer, answers_as_well, denies_more
-from embedscope.protocols import Float64Array
+from embedscope.diagnose.second_opinion import answers_as_well, denies_more
+from embedscope.protocols import Float64Array, IntArray
 from embedscope.result import Severity
 from embedscope.result.formatting import count
 
@@ -37,8 +38,13 @@ def check_labels(subject: Subject) -> Iterator[Fault]:
     yield from _positive_as_negative(subject)
     yield from _answering_negatives(subject)
     if subject.collection is not None and subject.scorer is not None:
-        yield from _mislabelled(subject, subject.collection, subject.scorer)
-        yield from _unlabelled(subject, subject.collection, subject.scorer)
+        relevant = [subject.relevant[q] for q in subject.compared]
+        found = standing(subject.scorer, relevant, N_CANDIDATES + 8)
+        level = found.level
+        if subject.lexical is not None and subject.lexical is not subject.scorer:
+            level = np.maximum(level, standing(subject.lexical, relevant, 0).level)  # both must find it wrong
+        yield from _mislabelled(subject, subject.collection, level, subject.scorer.name)
+        yield from _unlabelled(subject, subject.collection, found.best)
 
 
 def _query_as_document(subject: Subject) -> Iterator[Fault]:
@@ -72,7 +78,7 @@ def _positive_as_negative(subject: Subject) -> Iterator[Fault]:
 
     def said(one: Stated) -> str | None:
         row = subject.rows[one.row]
-        how = subject.same_as_positive(row, one.negative.text)
+        how = subject.same_as_positives[one.place]
         if how is None:
             return None
         return f"{excerpt(row.query, 40)} has {excerpt(one.negative.text)} as positive and as hard negative{how}"
@@ -102,7 +108,7 @@ def _answering_negatives(subject: Subject) -> Iterator[Fault]:
         nonlocal n_preferred
         row = subject.rows[one.row]
         text = one.negative.text
-        if subject.same_as_positive(row, text) is not None or identity(text) == identity(row.query):
+        if subject.same_as_positives[one.place] is not None or identity(text) == identity(row.query):
             return None
         types = " + ".join(one.negative.types) or "untyped"
         positives = subject.positives_of(row)
@@ -144,35 +150,48 @@ def _is_substantiated(subject: Subject, row: Row, one: Stated) -> bool:
     return bool(attributes.conflicts(row.query, text)) or differs or denies
 
 
-def _mislabelled(subject: Subject, collection: Collection, scorer: Scorer) -> Iterator[Fault]:
+def _mislabelled(subject: Subject, collection: Collection, level: Float64Array, name: str) -> Iterator[Fault]:
     """Positives that state other values than the query asks for, or say no more to it than a random document.
 
-    The first are read from the texts and always reported; the second are a second opinion, which errs.
+    The first are read from the texts of all queries and always reported; the second are a second opinion, which errs,
+    and which only the compared queries have: ``level`` is of these.
     """
-    level = _positive_levels(collection, scorer)
-    if subject.lexical is not None and subject.lexical is not scorer:
-        level = np.maximum(level, _positive_levels(collection, subject.lexical))  # both must find it wrong
-    suspects = [suspect for q in range(len(level)) if (suspect := _suspect(subject, collection, q, level[q]))]
-    read = [one for is_read, _, one in suspects if is_read]
-    scored = [one for is_read, _, one in sorted(suspects, key=lambda item: item[1]) if not is_read]
-    if not scored or share_of(scored, subject.resampler).at_least <= LEAST_SHARE:
+    levels = np.full(len(collection.queries), np.inf)
+    levels[subject.compared] = level
+    suspects = [one for q in range(len(levels)) if (one := _suspect(subject, collection, q, levels[q]))]
+    read = [hit(subject, int(subject.units[q]), said) for q, is_read, said in suspects if is_read]
+    scored = [
+        compared_hit(subject, q, said)
+        for q, is_read, said in sorted(suspects, key=lambda item: levels[item[0]])
+        if not is_read
+    ]
+    sample = subject.compared_resampler
+    if not scored or share_of(scored, sample).at_least <= LEAST_SHARE:
         scored = []
-    found = [*read, *scored]
-    if found:
-        by = "by the values that they state" + (f" and by {scorer.name}" if scored else "")
+    stated, seen = "by the values that they state", f"by {name}"
+    if subject.is_sampled:
+        parts = [(read, stated, None), (scored, seen, sample)]
+    else:
+        parts = [([*read, *scored], f"{stated} and {seen}" if scored else stated, None)]
+    for hits, by, units in parts:
+        if not hits:
+            continue
+        of = len(collection.queries) if units is None else len(units.clusters)
         yield fault(
             subject,
             SUSPECTED_POSITIVE,
-            f"{count(len(found), 'query has a positive that does', 'queries have a positive that does')} not fit it "
-            f"(of {len(collection.queries):,}), {by}",
+            f"{count(len(hits), 'query has a positive that does', 'queries have a positive that does')} not fit it "
+            f"(of {of:,}), {by}",
             Severity.HIGH,
-            found,
+            hits,
+            units=units,
+            of=None if units is None else of,
             action="Read these rows and correct the positives; a wrong positive trains and tests the opposite.",
         )
 
 
-def _suspect(subject: Subject, collection: Collection, q: int, level: float) -> tuple[bool, float, Hit] | None:
-    """Whether the values were read, the level, and the hit; None where nothing speaks against the positive."""
+def _suspect(subject: Subject, collection: Collection, q: int, level: float) -> tuple[int, bool, str] | None:
+    """The query, whether the values were read, and what is said; None where nothing speaks against the positive."""
     query = collection.queries[q]
     texts = [collection.documents[d] for d in subject.relevant[q]]
     if not texts or any(placeholder(text) is not None for text in texts):
@@ -184,55 +203,41 @@ def _suspect(subject: Subject, collection: Collection, q: int, level: float) -> 
         level >= CHANCE_LEVEL or any(attributes.met_values(query, text, tolerance=TOLERANCE) for text in texts)
     ):
         return None
-    unit = subject.rows_of_query[query][0]
     why = f"states another {' and '.join(wrong)}" if wrong else "says no more to it than a random document"
-    said = f"{excerpt(query)} has the positive {excerpt(texts[0], 90)}, which {why}"
-    return is_read, float(level), hit(subject, unit, said)
+    return q, is_read, f"{excerpt(query)} has the positive {excerpt(texts[0], 90)}, which {why}"
 
 
-def _positive_levels(collection: Collection, scorer: Scorer) -> Float64Array:
-    """Share of all documents that the best positive of each query scores above; NaN without positive; shape (Q,)."""
-    level = np.full(len(collection.queries), np.nan)
-    for start, block in scorer.blocks():
-        for offset, scores in enumerate(block):
-            q = start + offset
-            own = collection.relevant[collection.indptr[q] : collection.indptr[q + 1]]
-            if own.size:
-                best = scores[own].max()
-                level[q] = float((scores < best).mean() + 0.5 * (scores == best).mean())
-    return level
-
-
-def _unlabelled(subject: Subject, collection: Collection, scorer: Scorer) -> Iterator[Fault]:
-    """Documents without a label for a query that answer it as its positive does."""
+def _unlabelled(subject: Subject, collection: Collection, best: IntArray) -> Iterator[Fault]:
+    """Documents without a label for a query that answer it as its positive does; ``best`` of the compared queries."""
     documents, attributes = collection.documents, subject.attributes
     hits = []
-    for start, block in scorer.blocks():
-        top = np.argsort(-block, axis=1, kind="stable")[:, : N_CANDIDATES + 8]
-        for offset, places in enumerate(top):
-            query, own = collection.queries[start + offset], subject.relevant[start + offset]
-            labelled = {*own, *subject.refused[start + offset], *subject.own[start + offset]}
-            unlabelled = [d for d in places.tolist() if d not in labelled][:N_CANDIDATES]
-            found = [
-                documents[d]
-                for d in unlabelled
-                if any(answers_as_well(query, documents[p], documents[d], attributes) for p in own)
-            ]
-            if found:
-                said = (
-                    f"{excerpt(query)} with the positive {excerpt(documents[own[0]], 80)} is also answered by "
-                    f"{excerpt(found[0], 80)}"
-                )
-                hits.append((len(found), hit(subject, subject.rows_of_query[query][0], said)))
+    for q, places in zip(subject.compared.tolist(), best, strict=True):
+        query, own = collection.queries[q], subject.relevant[q]
+        labelled = {*own, *subject.refused(q), *subject.own[q]}
+        unlabelled = [d for d in places.tolist() if d not in labelled][:N_CANDIDATES]
+        found = [
+            documents[d]
+            for d in unlabelled
+            if any(answers_as_well(query, documents[p], documents[d], attributes) for p in own)
+        ]
+        if found:
+            said = (
+                f"{excerpt(query)} with the positive {excerpt(documents[own[0]], 80)} is also answered by "
+                f"{excerpt(found[0], 80)}"
+            )
+            hits.append((len(found), compared_hit(subject, q, said)))
     found_hits = [one for _, one in sorted(hits, key=lambda item: -item[0])]
-    if found_hits and share_of(found_hits, subject.resampler).at_least > LEAST_SHARE:
+    sample, of = subject.compared_resampler, len(subject.compared)
+    if found_hits and share_of(found_hits, sample).at_least > LEAST_SHARE:
         yield fault(
             subject,
             "unlabelled-answer",
             f"{count(len(found_hits), 'query is', 'queries are')} answered as well by a document that is not "
-            f"labelled relevant to it (of {len(collection.queries):,}): suspected false negatives",
+            f"labelled relevant to it (of {of:,}): suspected false negatives",
             Severity.MEDIUM,
             found_hits,
+            units=sample,
+            of=of if subject.is_sampled else None,
             action="Label these documents relevant too, or make the queries name what sets the positive apart; until "
             "then a model is marked wrong for finding them.",
         )

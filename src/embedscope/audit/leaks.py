@@ -10,7 +10,7 @@ import numpy as np
 from embedscope.audit.faults import GAIN, Fault, Hit, fault, hit
 from embedscope.audit.preferences import compared
 from embedscope.audit.subject import Subject
-from embedscope.data.collection import Collection, Row, excerpt, identity
+from embedscope.data.collection import Collection, Row, excerpt, identity, keep_queries
 from embedscope.diagnose.evidence import candidate
 from embedscope.diagnose.leakage import Overlap, leakage_of, normalised, overlaps
 from embedscope.diagnose.near_duplicates import differ_by_slips, say_the_same
@@ -122,9 +122,10 @@ def check_shortcut(subject: Subject) -> Iterator[Fault]:
     collection, lexical = subject.collection, subject.lexical
     if collection is None or lexical is None or not len(collection.negatives.queries):
         return
-    queries, _, differences = compared(collection, lexical)
+    chosen = keep_queries(collection, subject.compared) if subject.is_sampled else collection
+    queries, _, differences = compared(chosen, lexical)
     wins = (differences < 0) + 0.5 * (differences == 0)
-    found = subject.resampler.among(subject.units[queries]).rate(wins, np.ones_like(wins))
+    found = subject.resampler.among(subject.units[subject.compared[queries]]).rate(wins, np.ones_like(wins))
     if found.at_least > SHORTCUT:
         whole = candidate(
             "lexical-shortcut",

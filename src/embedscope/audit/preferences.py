@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from embedscope.audit.label_scores import BlockedGrams
 from embedscope.data.collection import Collection
 from embedscope.data.text_features import placeholder
 from embedscope.diagnose.second_opinion import Scorer
@@ -61,7 +62,7 @@ def preferences(collection: Collection, scorer: Scorer, resampler: Resampler) ->
     return preferred if preferred.is_believed else Preferences(scorer.name, len(differences), found, frozenset())
 
 
-def compared(collection: Collection, scorer: Scorer) -> tuple[IntArray, IntArray, Float64Array]:
+def compared(collection: Collection, scorer: Scorer | BlockedGrams) -> tuple[IntArray, IntArray, Float64Array]:
     """The hard negatives of queries whose positives all say something: query, document, and the difference ``m``."""
     counts = np.diff(collection.indptr)
     owners = np.repeat(np.arange(len(counts)), counts)

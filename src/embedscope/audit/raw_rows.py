@@ -43,7 +43,12 @@ class RawRows:
 
 
 def read_rows(
-    data: str | Path, *, split: str | None = None, columns: Sequence[str] = (), group: str | None = None
+    data: str | Path,
+    *,
+    split: str | None = None,
+    columns: Sequence[str] = (),
+    group: str | None = None,
+    with_records: bool = True,
 ) -> RawRows:
     """The rows of a data file or folder, with every fault that a :class:`Collection` would merge away or refuse.
 
@@ -53,6 +58,8 @@ def read_rows(
         What :func:`~embedscope.data.readers.read_collection` reads. A judged folder gives one row a query.
     split, columns, group
         As ``read_collection`` takes them.
+    with_records : bool
+        Keep the records of a file, which a repair needs and which take more memory than the rows: ``source``.
 
     Raises
     ------
@@ -76,15 +83,19 @@ def read_rows(
             raise DataFormatError("the data set has no rows, so there is nothing to look at. Give a file with rows.")
         kept = {row.number for row in rows}
         by_number = {number: record for number, record in read.records.items if number in kept}
-        is_file = path is not None and path.is_file()
+        source = None
+        if with_records and path is not None and path.is_file():
+            source = RecordSource(path, records.container, mapping, by_number, records.cells)
+        known: dict[str, str] = {}  # most rows state the same, or nothing
+        rest = (unread(by_number[row.number], mapping) for row in rows)
         return RawRows(
             format=f"{mapping.format} {records.container}",
             row_name=records.row_name,
             rows=tuple(rows),
             repeated_types=tuple(n for n, record in by_number.items() if _names_a_type_twice(record, mapping)),
             warnings=(*records.warnings, *notes),
-            source=RecordSource(Path(data), records.container, mapping, by_number, records.cells) if is_file else None,
-            rest=tuple(unread(by_number[row.number], mapping) for row in rows),
+            source=source,
+            rest=tuple(known.setdefault(one, one) for one in rest),
             columns=mapping.roles,
             first_records=tuple(by_number[row.number] for row in rows[:N_FIRST]),
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -13,9 +14,10 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from embedscope.audit.label_scores import BlockedGrams, n_compared
 from embedscope.audit.preferences import Preferences, preferences
 from embedscope.audit.raw_rows import RawRows
-from embedscope.data.collection import Collection, Negative, Row, build_collection, identity
+from embedscope.data.collection import Collection, Negative, Negatives, Row, build_collection, identity, identity_order
 from embedscope.diagnose.near_duplicates import folded
 from embedscope.diagnose.second_opinion import Scorer, lexical_scorer
 from embedscope.errors import InputError
@@ -42,6 +44,7 @@ class Stated:
 
     row: int
     negative: Negative
+    place: int  # among all hard negatives of the file
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Subject:
     attributes: AttributeReader = NO_ATTRIBUTES
     seed: int = 0
     n_draws: int = N_DRAWS
+    n_compared: int | None = None  # queries whose labels are compared with all documents; 0: all, None: by their number
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -72,15 +76,27 @@ class Subject:
             return []
         return [collection.relevant[a:b].tolist() for a, b in pairwise(collection.indptr.tolist())]
 
+    def refused(self, query: int) -> list[int]:
+        """Hard negatives of a query of the collection."""
+        if self.collection is None:
+            return []
+        negatives = self.collection.negatives  # by query
+        start, end = np.searchsorted(negatives.queries, [query, query + 1])
+        return list(map(int, negatives.documents[start:end]))
+
+    def refusing(self, document: int) -> list[int]:
+        """The queries of the collection that a document is a hard negative of."""
+        if self.collection is None:
+            return []
+        documents, queries = self._by_document
+        start, end = np.searchsorted(documents, [document, document + 1])
+        return list(map(int, queries[start:end]))
+
     @cached_property
-    def refused(self) -> Mapping[int, set[int]]:
-        """Hard negatives of each query of the collection."""
-        found: dict[int, set[int]] = defaultdict(set)
-        if self.collection is not None:
-            negatives = self.collection.negatives
-            for q, d in zip(negatives.queries.tolist(), negatives.documents.tolist(), strict=True):
-                found[q].add(d)
-        return found
+    def _by_document(self) -> tuple[IntArray, IntArray]:
+        negatives = Negatives.none() if self.collection is None else self.collection.negatives
+        order = np.argsort(negatives.documents, kind="stable")
+        return negatives.documents[order], negatives.queries[order]
 
     @cached_property
     def own(self) -> Mapping[int, set[int]]:
@@ -100,7 +116,8 @@ class Subject:
     @cached_property
     def stated(self) -> tuple[Stated, ...]:
         """Every hard negative, in file order."""
-        return tuple(Stated(place, negative) for place, row in enumerate(self.rows) for negative in row.negatives)
+        listed = ((place, negative) for place, row in enumerate(self.rows) for negative in row.negatives)
+        return tuple(Stated(row, negative, place) for place, (row, negative) in enumerate(listed))
 
     @cached_property
     def relevant_texts(self) -> Mapping[str, set[str]]:
@@ -124,6 +141,11 @@ class Subject:
         return None
 
     @cached_property
+    def same_as_positives(self) -> tuple[str | None, ...]:
+        """How each hard negative of :attr:`stated` is a positive of its query."""
+        return tuple(self.same_as_positive(self.rows[one.row], one.negative.text) for one in self.stated)
+
+    @cached_property
     def numbers(self) -> IntArray:
         """The number of each row as a person counts it, shape (R,)."""
         return np.array([row.number or place for place, row in enumerate(self.rows, start=1)], dtype=np.int64)
@@ -131,7 +153,7 @@ class Subject:
     @cached_property
     def clusters(self) -> IntArray:
         """Cluster of each row, shape (R,): rows that share a query or a positive are one observation."""
-        return _components([{("q", identity(r.query)), *(("d", identity(p)) for p in r.positives)} for r in self.rows])
+        return _components({("q", identity(r.query)), *(("d", identity(p)) for p in r.positives)} for r in self.rows)
 
     @cached_property
     def resampler(self) -> Resampler:
@@ -152,27 +174,52 @@ class Subject:
             return None
 
     @cached_property
-    def scorer(self) -> Scorer | None:
-        """The base model where there is one, else character n-grams; None without a collection."""
+    def compared(self) -> IntArray:
+        """The queries of the collection that are compared with all documents, ascending: all, or a sample."""
+        if self.collection is None:
+            return np.zeros(0, dtype=np.int64)
+        queries = self.collection.queries
+        n = n_compared(len(queries), len(self.collection.documents), self.n_compared)
+        if n == len(queries):
+            return np.arange(n)
+        return np.sort(identity_order(queries)[self.resampler.sample(len(queries), n)])
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether only some queries are compared with all documents."""
+        return self.collection is not None and len(self.compared) < len(self.collection.queries)
+
+    @cached_property
+    def compared_resampler(self) -> Resampler:
+        """Of the rows; of the compared queries where these are a sample."""
+        return self.resampler.among(self.units[self.compared]) if self.is_sampled else self.resampler
+
+    @cached_property
+    def scorer(self) -> Scorer | BlockedGrams | None:
+        """Of the queries that are compared: the base model where there is one, else character n-grams."""
         if self.collection is None:
             return None
         if self.opinion is not None:
-            return Scorer(self.opinion.name, self.opinion.queries, self.opinion.documents)
+            return Scorer(self.opinion.name, self.opinion.queries[self.compared], self.opinion.documents)
         return self.lexical
 
     @cached_property
-    def lexical(self) -> Scorer | None:
-        """Character n-grams, whatever else there is."""
+    def lexical(self) -> Scorer | BlockedGrams | None:
+        """Character n-grams of the queries that are compared, whatever else there is."""
         if self.collection is None:
             return None
-        return lexical_scorer(SplitTexts.of(self.collection.queries), SplitTexts.of(self.collection.documents))
+        queries, documents = self.collection.queries, self.collection.documents
+        if self.is_sampled:
+            return BlockedGrams([queries[q] for q in self.compared], documents)
+        return lexical_scorer(SplitTexts.of(queries), SplitTexts.of(documents))
 
     @cached_property
     def preferences(self) -> Preferences | None:
         """What the base model says of every hard negative; None without one."""
-        if self.opinion is None or self.collection is None or self.scorer is None:
+        if self.opinion is None or self.collection is None:
             return None
-        return preferences(self.collection, self.scorer, self.resampler.among(self.units))
+        whole = Scorer(self.opinion.name, self.opinion.queries, self.opinion.documents)
+        return preferences(self.collection, whole, self.resampler.among(self.units))
 
     @cached_property
     def units(self) -> IntArray:
@@ -201,11 +248,14 @@ def merged(raw: RawRows) -> Collection:
         If a text holds half of a surrogate pair.
     """
     extra = {f"extra {place}": text for place, text in enumerate(raw.extra_documents)}
-    weighable = (
-        replace(row, negatives=tuple(n if is_weight(n.weight) else replace(n, weight=1.0) for n in row.negatives))
-        for row in raw.rows
-    )
+    weighable = map(_weighable, raw.rows)
     return build_collection(weighable, format=raw.format, drop_empty=True, row_name=raw.row_name, extra_documents=extra)
+
+
+def _weighable(row: Row) -> Row:
+    if all(is_weight(n.weight) for n in row.negatives):
+        return row
+    return replace(row, negatives=tuple(n if is_weight(n.weight) else replace(n, weight=1.0) for n in row.negatives))
 
 
 def is_weight(weight: float) -> bool:
@@ -213,14 +263,16 @@ def is_weight(weight: float) -> bool:
     return math.isfinite(weight) and weight >= 0
 
 
-def _components(keys: Sequence[set[tuple[str, str]]]) -> IntArray:
-    """Component of each set under "shares an element", numbered by first appearance; shape (len(keys),)."""
+def _components(keys: Iterable[set[tuple[str, str]]]) -> IntArray:
+    """Component of each set under "shares an element", numbered by first appearance; one label a set."""
     numbers: dict[tuple[str, str], int] = {}
-    pairs = [(row, numbers.setdefault(key, len(numbers))) for row, own in enumerate(keys) for key in sorted(own)]
-    if not pairs:
-        return np.zeros(len(keys), dtype=np.int64)
-    n = len(keys) + len(numbers)
-    links = np.array(pairs, dtype=np.int64)
-    graph = coo_array((np.ones(len(links), dtype=np.int8), (links[:, 0], links[:, 1] + len(keys))), shape=(n, n))
-    labels = connected_components(graph, directed=False)[1][: len(keys)]
+    elements, ends = array("q"), array("q", [0])
+    for own in keys:
+        elements.extend([numbers.setdefault(key, len(numbers)) for key in sorted(own)])
+        ends.append(len(elements))
+    n = len(ends) - 1
+    sets = np.repeat(np.arange(n), np.diff(ends))
+    shape = (n + len(numbers), n + len(numbers))
+    graph = coo_array((np.ones(len(sets), dtype=np.int8), (sets, np.array(elements) + n)), shape=shape)
+    labels = connected_components(graph, directed=False)[1][:n]
     return np.unique(labels, return_inverse=True)[1].astype(np.int64)

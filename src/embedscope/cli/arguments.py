@@ -10,6 +10,7 @@ from typing import Any
 
 from embedscope.settings import (
     PROMPTS,
+    AuditSettings,
     CompareSettings,
     CorpusSettings,
     DataSettings,
@@ -25,7 +26,6 @@ from embedscope.settings import (
     ParitySettings,
     Parse,
     PlanSettings,
-    RepairSettings,
     ReportSettings,
     ServeSettings,
     SetsSettings,
@@ -239,8 +239,9 @@ COMMANDS = (
             Group("data", DataSettings, ("split", "columns", "group", "train")),
             Group("model", ModelSettings, ("checkpoint", *_PLAIN_ENCODING)),
             Group("judging", MeasureSettings, ("seed", "draws", "attributes", "examples")),
+            Group("judging", AuditSettings, ("compared_queries",)),
             Group("output", OutputSettings, ("output", "gate", *_PRINTED)),
-            Group("repair", RepairSettings),
+            Group("repair", AuditSettings, ("fix",)),
         ),
         defaults={"examples": 3, "draws": 2_000},
         required=("data",),

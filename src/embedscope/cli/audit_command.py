@@ -14,25 +14,25 @@ from embedscope.cli.main import DONE, UNSETTLED
 from embedscope.data.collection import columns_line
 from embedscope.output.terminal.finding_lines import effect_line
 from embedscope.output.terminal.hanging import Hanging, console
-from embedscope.settings import RepairSettings, SetsSettings, Settings, require_unused
+from embedscope.settings import AuditSettings, SetsSettings, Settings, require_unused
 
 
-def run(settings: Settings, sets: SetsSettings, repair: RepairSettings) -> int:
+def run(settings: Settings, sets: SetsSettings, own: AuditSettings) -> int:
     """Audit each file, print, and write what was asked for.
 
     The exit status is 0 whatever is found, and with ``--gate`` 3 where a finding is of high severity and no suspicion.
     """
     if len(sets.data) > 1:
         reason = "one file is repaired, reported or printed as JSON at a time"
-        require_unused(reason, (settings.output, ("output", "json")), (repair, ("fix",)))
-    found = [_audited(settings.with_options(data=path), repair) for path in sets.data]
+        require_unused(reason, (settings.output, ("output", "json")), (own, ("fix",)))
+    found = [_audited(settings.with_options(data=path), own) for path in sets.data]
     return UNSETTLED if settings.output.gate and any(each.is_faulty for each in found) else DONE
 
 
-def _audited(settings: Settings, repair: RepairSettings) -> AuditReport:
+def _audited(settings: Settings, own: AuditSettings) -> AuditReport:
     started = time.perf_counter()
     terminal = terminal_of(settings)
-    done = run_audit(settings, repair.fix, terminal)
+    done = run_audit(settings, own.fix, terminal, compared_queries=own.compared_queries)
     print_audit(done.found, settings)
     if settings.output.output is not None:
         terminal.files(settings.output.output, FILES)

@@ -461,7 +461,7 @@ class _Opposition:
     """That a document is a hard negative of a query: everything the rows say about the pair."""
 
     weight: float
-    types: dict[str, None]  # an ordered set
+    types: tuple[str, ...]  # each once
     row: int
 
 
@@ -478,18 +478,23 @@ class _Builder:
         self._n_merged_negatives = 0
 
     def add_relevant(self, query: int, document: int, gain: float, row: int) -> None:
-        known = self._relevant.setdefault((query, document), _Relevance(gain, row))
-        known.gain = max(known.gain, gain)
+        known = self._relevant.get((query, document))
+        if known is None:
+            self._relevant[query, document] = _Relevance(gain, row)
+        else:
+            known.gain = max(known.gain, gain)
 
     def add_negative(self, query: int, document: int, negative: Negative, row: int) -> None:
         known = self._negatives.get((query, document))
         if known is None:
-            types = dict.fromkeys(negative.types)
+            types = negative.types  # a text that is stated once keeps them as they are
+            if len(types) > 1:
+                types = tuple(dict.fromkeys(types))
             self._negatives[query, document] = _Opposition(negative.weight, types, row)
             return
         self._n_merged_negatives += 1
         known.weight = max(known.weight, negative.weight)
-        known.types.update(dict.fromkeys(negative.types))
+        known.types = tuple(dict.fromkeys((*known.types, *negative.types)))
 
     def without_empty_texts(self, rows: Iterable[Row], row_name: str) -> list[Row]:
         """Rows with texts in the form by which they are compared, and without those that are empty."""
@@ -675,7 +680,7 @@ class _Builder:
         return Negatives(
             *_columns(pairs),
             weights=np.array([entry.weight for entry in stated], dtype=np.float64),
-            types=tuple(tuple(entry.types) for entry in stated),
+            types=tuple(entry.types for entry in stated),
         )
 
 
@@ -717,6 +722,15 @@ def _numbered(letter: str, n: int) -> tuple[str, ...]:
 def _normalised(row: Row, number: int) -> tuple[Row, list[str]]:
     """The row with its texts in the form by which they are compared, and the fields that are empty and left out."""
     query, positives = identity(row.query), [identity(text) for text in row.positives]
+    if (
+        row.number == number
+        and query == row.query
+        and tuple(positives) == row.positives
+        and all(positives)
+        and query
+        and all(n.text and identity(n.text) == n.text for n in row.negatives)
+    ):
+        return row, []  # nothing to change, as in most rows
     gains = tuple(gain for gain, text in zip(row.gains, positives, strict=True) if text) if row.gains else ()
     negatives = [Negative(identity(n.text), n.types, n.weight) for n in row.negatives]
     fields = [] if query else ["query"]

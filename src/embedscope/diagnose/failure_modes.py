@@ -347,7 +347,7 @@ def _say_the_same(positive: str, wrong: str, attributes: AttributeReader, *, is_
         return True
     if is_stated or not say_the_same(positive, wrong, attributes.denials):
         return False  # what is stated as a negative differs, whatever the letters say
-    return bool(near_duplicates([positive, wrong], threshold=NEAR_JACCARD))
+    return any(near_duplicates([positive, wrong], threshold=NEAR_JACCARD))
 
 
 def _outliers(losses: Losses, wordless: BoolArray) -> Cause:

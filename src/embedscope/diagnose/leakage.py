@@ -12,12 +12,16 @@ import numpy as np
 
 from embedscope.data.collection import Collection
 from embedscope.data.text_features import BARE
+from embedscope.diagnose.minhash import GramSets, nearest_across
 from embedscope.measure.ngrams import gram_sets
 from embedscope.protocols import FloatArray
 from embedscope.result import Leakage
 
 NEAR_JACCARD = 0.9
 """Jaccard similarity of character 3-gram sets from which two texts count as nearly the same (Broder 1997)."""
+
+EXHAUSTIVE = 6_000
+"""Texts up to this number are compared pair by pair; of two sets of texts, as many pairs as that makes."""
 
 BLOCK_CELLS = 1 << 22
 """Pairs of texts compared at once: 16 MiB of float32."""
@@ -86,15 +90,24 @@ def _overlap(test: Sequence[str], train: Sequence[str]) -> Overlap:
     rest = [text for text in test if text not in exact]
     twins = {text: by_normal_form.get(normalised(text)) for text in rest}
     alike = [(text, twin) for text, twin in twins.items() if twin is not None]
-    near = _near_pairs([text for text, twin in twins.items() if twin is None], train)
+    near = near_pairs([text for text, twin in twins.items() if twin is None], train)
     return Overlap(len(test), tuple(same), tuple(alike), tuple(near))
 
 
-def _near_pairs(test: Sequence[str], train: Sequence[str]) -> list[tuple[str, str]]:
-    """Pairs (test text, nearest training text) whose 3-gram sets have a Jaccard similarity of at least 0.9. Exact."""
+def near_pairs(test: Sequence[str], train: Sequence[str], *, exhaustive: int = EXHAUSTIVE) -> list[tuple[str, str]]:
+    """Pairs (test text, nearest training text) whose 3-gram sets have a Jaccard similarity of at least 0.9.
+
+    Exact of few texts; of many MinHash proposes what is compared, so that some are missed.
+    """
     if not test or not train:
         return []
-    sets, n_test = gram_sets([normalised(t) for t in (*test, *train)], 3), len(test)
+    n_test, forms = len(test), (normalised(t) for t in (*test, *train))
+    if n_test * len(train) > exhaustive**2:
+        found = nearest_across(
+            GramSets(form.strip() or "\N{REPLACEMENT CHARACTER}" for form in forms), n_test, NEAR_JACCARD
+        )
+        return [(test[i], train[j - n_test]) for i, j in zip(*(places.tolist() for places in found), strict=True)]
+    sets = gram_sets(list(forms), 3)
     pairs: list[tuple[str, str]] = []
     for start, jaccard in jaccard_blocks(sets[:n_test], sets[n_test:]):
         best = jaccard.argmax(axis=1)

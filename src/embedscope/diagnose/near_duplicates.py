@@ -1,7 +1,7 @@
 """Texts that are nearly the same: pairs whose character 3-gram sets have a Jaccard similarity of at least 0.9.
 
-Few texts are compared exhaustively. Of many, MinHash LSH (Broder 1997; Indyk & Motwani 1998) proposes candidates and
-the exact Jaccard similarity decides, so that a pair is never reported by chance, only missed by it.
+Few texts are compared exhaustively. Of many, MinHash (:mod:`~embedscope.diagnose.minhash`) proposes candidates and the
+exact Jaccard similarity decides, so that a pair is never reported by chance, only missed by it.
 """
 
 from __future__ import annotations
@@ -16,20 +16,11 @@ from typing import Any
 import numpy as np
 
 from embedscope.data.text_features import has_diacritics, strip_diacritics, words
-from embedscope.diagnose.leakage import NEAR_JACCARD, jaccard_blocks, normalised
-from embedscope.errors import require_installed
+from embedscope.diagnose.leakage import EXHAUSTIVE, NEAR_JACCARD, jaccard_blocks, normalised
+from embedscope.diagnose.minhash import MOST_PARTNERS, GramSets, pairs_within
 from embedscope.measure.ngrams import gram_sets
 
-EXHAUSTIVE = 6_000
-"""Texts up to this number are compared pair by pair."""
-
-MOST_PARTNERS = 100
-"""Near duplicates of one text that are looked at."""
-
-N_PERMUTATIONS = 128
-LSH_JACCARD = 0.8
-"""LSH is asked for less than is wanted: the few candidates more are dropped, and fewer pairs are missed."""
-
+_PAIRS = 1 << 15  # made Python objects at once
 SAME_WORDS = 0.97
 _LETTERS_OR_DIGITS = re.compile(r"[^\W\d_]+|\d+")
 _NUMBER = re.compile(r"\d+")
@@ -38,7 +29,7 @@ _MARKS = re.compile(r"(?<!\d)[^\w\s+#%&@$€£₫°=<>~^|]+|[^\w\s+#%&@$€£₫
 
 def near_duplicates(
     texts: Sequence[str], *, threshold: float = NEAR_JACCARD, exhaustive: int = EXHAUSTIVE
-) -> list[tuple[int, int]]:
+) -> Iterator[tuple[int, int]]:
     """Places of two texts that nearly agree, in order; case, diacritics and punctuation do not count.
 
     Of each text at most :data:`MOST_PARTNERS` are named: a thousand texts that are all alike make half a million pairs,
@@ -48,26 +39,20 @@ def near_duplicates(
     ----------
     texts : sequence of str
     threshold : float
-        Jaccard similarity of the sets of character 3-grams, ``|A & B| / |A | B|``, in (0, 1].
+        Jaccard similarity of the sets of character 3-grams, ``|A & B| / |A | B|``, in (0, 1]; the search among many
+        texts is made for 0.9 and more.
     exhaustive : int
-        More texts than this are searched with MinHash LSH, which needs datasketch.
-
-    Raises
-    ------
-    MissingExtraError
-        If there are more than ``exhaustive`` texts and datasketch is not installed.
+        More texts than this are searched with MinHash.
     """
     if len(texts) < 2:
-        return []
-    grams = gram_sets([normalised(text).strip() or "\N{REPLACEMENT CHARACTER}" for text in texts], 3)
-    return sorted(_all_pairs(grams, threshold) if len(texts) <= exhaustive else _lsh_pairs(grams, threshold))
-
-
-def require_search(n_texts: int = EXHAUSTIVE + 1) -> None:
-    """Refuse, before any work, to search ``n_texts`` with ``MissingExtraError`` where the package is not installed."""
-    if n_texts > EXHAUSTIVE:
-        needed_for = f"Looking for near duplicates among more than {EXHAUSTIVE:,} texts"
-        require_installed(["datasketch"], needed_for=needed_for, extra="audit")
+        return
+    forms = (normalised(text).strip() or "\N{REPLACEMENT CHARACTER}" for text in texts)
+    if len(texts) <= exhaustive:
+        yield from sorted(_all_pairs(gram_sets(list(forms), 3), threshold))
+        return
+    pairs = pairs_within(GramSets(forms), threshold)
+    for start in range(0, len(pairs), _PAIRS):
+        yield from map(tuple, pairs[start : start + _PAIRS].tolist())
 
 
 @lru_cache(maxsize=1 << 15)  # the positives of a query are asked for once for each of its negatives
@@ -155,24 +140,3 @@ def _all_pairs(grams: Any, threshold: float) -> Iterator[tuple[int, int]]:
         is_near &= np.cumsum(is_near, axis=1) <= MOST_PARTNERS
         for row, column in np.argwhere(is_near):
             yield int(start + row), int(column)
-
-
-def _lsh_pairs(grams: Any, threshold: float) -> Iterator[tuple[int, int]]:
-    require_search()
-    from datasketch import MinHash, MinHashLSH
-
-    index = MinHashLSH(threshold=min(LSH_JACCARD, threshold), num_perm=N_PERMUTATIONS)
-    sets = [grams.indices[grams.indptr[i] : grams.indptr[i + 1]] for i in range(grams.shape[0])]
-    # A gram is hashed by its number in the vocabulary: spread over 32 bits by a fixed odd multiplier (Knuth).
-    for place, own in enumerate(sets):
-        minhash = MinHash(num_perm=N_PERMUTATIONS, seed=1, hashfunc=_spread)
-        minhash.update_batch(own.tolist())
-        for other in sorted(index.query(minhash))[:MOST_PARTNERS]:
-            shared = len(np.intersect1d(own, sets[other], assume_unique=True))
-            if shared / max(len(own) + len(sets[other]) - shared, 1) >= threshold:
-                yield other, place
-        index.insert(place, minhash, check_duplication=False)
-
-
-def _spread(gram: int) -> int:
-    return (gram + 1) * 2_654_435_761 & 0xFFFFFFFF

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +20,9 @@ from embedscope.measure.lexical import NGRAMS
 from embedscope.measure.ngrams import GramWeights, SplitTexts
 from embedscope.protocols import NO_ATTRIBUTES, AttributeReader, Float32Array, Float64Array, IntArray
 
+LEXICAL = "character n-grams"
 _BLOCK = 256
+_CELLS = 1 << 26  # scores of a block: of more documents fewer queries
 AS_CLOSE = 0.02
 """How far a number may miss an exact wish that the positive meets, relative."""
 
@@ -49,16 +52,16 @@ class Scorer:
 
     def blocks(self) -> Iterator[tuple[int, Float32Array]]:
         """Blocks (first query, similarities to all documents of shape (q, N))."""
-        turned = self.documents.T
-        for start in range(0, self.queries.shape[0], _BLOCK):
-            block = self.queries[start : start + _BLOCK] @ turned
+        turned, n = self.documents.T, max(1, min(_BLOCK, _CELLS // max(self.documents.shape[0], 1)))
+        for start in range(0, self.queries.shape[0], n):
+            block = self.queries[start : start + n] @ turned
             yield start, np.asarray(block.toarray() if hasattr(block, "toarray") else block, dtype=np.float32)
 
 
 def lexical_scorer(queries: SplitTexts, documents: SplitTexts) -> Scorer:
     """TF-IDF cosine over character n-grams of texts without diacritics: the lexical baseline, blind to accents."""
     weights = GramWeights(documents, NGRAMS, lambda word: strip_diacritics(word).casefold())
-    return Scorer("character n-grams", weights.rows(queries), weights.documents)
+    return Scorer(LEXICAL, weights.rows(queries), weights.documents)
 
 
 def answers_as_well(query: str, positive: str, document: str, attributes: AttributeReader = NO_ATTRIBUTES) -> bool:
@@ -69,11 +72,11 @@ def answers_as_well(query: str, positive: str, document: str, attributes: Attrib
     the document may not deny more than the positive. Where query and positive share fewer than three words, or less
     than four fifths of the query, nothing can be said: False.
     """
-    asked, ours, theirs = _terms(query), _terms(positive), _terms(document)
-    named = asked & ours
+    asked = _terms(query)
+    named = asked & _terms(positive)
     single = {term for term in named if " " not in term}
     n_asked = sum(" " not in term for term in asked)
-    if len(single) < max(_LEAST_NAMED, _LEAST_COVERED * n_asked) or not named <= theirs:
+    if len(single) < max(_LEAST_NAMED, _LEAST_COVERED * n_asked) or not named <= _terms(document):
         return False
     if denies_more(document, positive, attributes) or attributes.conflicts(query, document):
         return False
@@ -87,7 +90,8 @@ def denies_more(document: str, positive: str, attributes: AttributeReader) -> bo
     return n_denials(document, attributes.denials) > n_denials(positive, attributes.denials)
 
 
-def _terms(text: str) -> set[str]:
+@lru_cache(maxsize=1 << 10)  # a query and its positives are asked for once for each document beside them
+def _terms(text: str) -> frozenset[str]:
     """Words without diacritics, and pairs of neighbours."""
     listed = [strip_diacritics(word) for word in words(text)]
-    return {*listed, *(f"{a} {b}" for a, b in pairwise(listed))}
+    return frozenset((*listed, *(f"{a} {b}" for a, b in pairwise(listed))))

@@ -7,14 +7,16 @@ third of the time, and nothing has to be loaded for it.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
-from embedscope.protocols import Float32Array, Float64Array
+from embedscope.protocols import Float32Array, Float64Array, IntArray
 
 Grams = dict[str, int]
 """Columns of n-grams."""
@@ -28,11 +30,19 @@ class SplitTexts:
     places: sparse.csr_array  # (n, words) how often each stands in each text
 
     @classmethod
-    def of(cls, texts: Sequence[str]) -> SplitTexts:
+    def of(cls, texts: Iterable[str]) -> SplitTexts:
         """``texts`` cut."""
-        split = [text.split() for text in texts]
-        place = {word: column for column, word in enumerate(dict.fromkeys(chain.from_iterable(split)))}
-        return cls(list(place), _rows([list(map(place.__getitem__, own)) for own in split], len(place)))
+        words: dict[str, int] = {}
+        places, ends = array("i"), array("q", [0])  # numbers and not lists of them: of a million texts a tenth
+        for text in texts:
+            places.extend([words.setdefault(word, len(words)) for word in text.split()])
+            ends.append(len(places))
+        return cls(list(words), _of_ends(np.array(places, dtype=np.int32), np.array(ends), len(words)))
+
+    @property
+    def alone(self) -> SplitTexts:
+        """Each of the words as a text of its own."""
+        return SplitTexts(self.words, sparse.eye_array(len(self.words), dtype=np.float32, format="csr"))
 
     def __len__(self) -> int:
         return int(self.places.shape[0])
@@ -61,20 +71,28 @@ class GramWeights:
         self._grams: Grams = {}
         counts = gram_counts(documents, lengths, self._grams, prepare)
         n_with = np.bincount(counts.indices, minlength=len(self._grams))  # (terms,)
-        self._rarity: Float64Array = 1.0 + np.log((1 + len(documents)) / (1 + n_with))
-        self.documents = self._weighed(counts)
+        self._rarity = rarity(n_with, len(documents))
+        self.documents = unit_rows(counts, self._rarity)
         """Rows of the documents, shape (N, terms), float32."""
 
     def rows(self, texts: SplitTexts) -> sparse.csr_array:
         """Rows of ``texts``, shape (Q, terms), float32."""
-        return self._weighed(gram_counts(texts, self._lengths, self._grams, self._prepare, is_closed=True))
+        counts = gram_counts(texts, self._lengths, self._grams, self._prepare, is_closed=True)
+        return unit_rows(counts, self._rarity)
 
-    def _weighed(self, counts: sparse.csr_array) -> sparse.csr_array:
-        weights: Float64Array = (1.0 + np.log(counts.data)) * self._rarity[counts.indices]
-        row = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
-        squared = np.bincount(row, weights=weights**2, minlength=counts.shape[0])
-        weights /= np.sqrt(squared)[row]
-        return sparse.csr_array((weights.astype(np.float32), counts.indices, counts.indptr), shape=counts.shape)
+
+def rarity(n_with: IntArray, n_documents: int) -> Float64Array:
+    """``1 + ln((1 + N) / (1 + df(t)))`` of each term, from the number of documents that hold it."""
+    return np.asarray(1.0 + np.log((1 + n_documents) / (1 + n_with)))
+
+
+def unit_rows(counts: sparse.csr_array, rare: Float64Array) -> sparse.csr_array:
+    """Rows of counts weighed by the rarity of each term and brought to unit length, float32."""
+    weights: Float64Array = (1.0 + np.log(counts.data)) * rare[counts.indices]
+    row = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
+    squared = np.bincount(row, weights=weights**2, minlength=counts.shape[0])
+    weights /= np.sqrt(squared)[row]
+    return sparse.csr_array((weights.astype(np.float32), counts.indices, counts.indptr), shape=counts.shape)
 
 
 def gram_sets(texts: Sequence[str], length: int) -> sparse.csr_array:
@@ -141,8 +159,13 @@ def _cut(word: str, lengths: tuple[int, int]) -> list[str]:
 
 def _rows(columns: Sequence[Sequence[int]], n_columns: int) -> sparse.csr_array:
     """A row for each list of columns, with how often each column stands in it."""
-    indptr = np.concatenate([[0], np.cumsum([len(row) for row in columns], dtype=np.int64)])
-    kind = np.int32 if max(int(indptr[-1]), n_columns) < 2**31 else np.int64
-    indices = np.fromiter(chain.from_iterable(columns), dtype=kind, count=int(indptr[-1]))
+    ends = np.concatenate([[0], np.cumsum([len(row) for row in columns], dtype=np.int64)])
+    return _of_ends(np.fromiter(chain.from_iterable(columns), dtype=np.int32, count=int(ends[-1])), ends, n_columns)
+
+
+def _of_ends(indices: npt.NDArray[np.int32], ends: IntArray, n_columns: int) -> sparse.csr_array:
+    """A row between each two ends, with how often each column stands in it."""
+    kind = np.int32 if max(int(ends[-1]), n_columns) < 2**31 else np.int64
     ones: Float32Array = np.ones(len(indices), dtype=np.float32)
-    return sparse.csr_array((ones, indices, indptr.astype(kind)), shape=(len(columns), n_columns))
+    entries = indices.astype(kind, copy=False)
+    return sparse.csr_array((ones, entries, ends.astype(kind)), shape=(len(ends) - 1, n_columns))
