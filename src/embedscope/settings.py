@@ -596,6 +596,14 @@ class EngineSettings(Checked):
     ray_address: str | None = option(
         None, "address of the Ray cluster", metavar="ADDRESS", shown_default="workers on this machine"
     )
+    ray_min_workers: int | None = option(None, "least number of Ray workers, from the start", count, shown_default="1")
+    ray_max_workers: int | None = option(
+        None, "greatest number of Ray workers", count, shown_default="as many as the cluster has cores or GPUs"
+    )
+
+
+RAY = ("ray_address", "ray_min_workers", "ray_max_workers")
+"""Options of a cluster."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

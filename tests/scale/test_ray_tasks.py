@@ -77,7 +77,7 @@ def test_the_error_of_a_worker_is_told_without_what_the_cluster_wraps_it_in() ->
         return error
 
     ours = EmbedscopeError("ours")
-    assert ray_engine._own_error(wrapped(wrapped(ours))) is ours
-    assert str(ray_engine._own_error(wrapped(ZeroDivisionError("by zero")))) == (
+    assert ray_engine.own_error(wrapped(wrapped(ours))) is ours
+    assert str(ray_engine.own_error(wrapped(ZeroDivisionError("by zero")))) == (
         "A Ray worker failed: ZeroDivisionError: by zero"
     )
