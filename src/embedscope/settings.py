@@ -666,6 +666,14 @@ class PlanSettings(Checked):
     gpu_tflops: float = option(60.0, "speed of the GPU in TFLOP/s", positive, metavar="N")
     encode_rate: float | None = option(None, "texts that one machine encodes in a second", positive, metavar="N")
     gpu_encode_rate: float | None = option(None, "texts that one GPU encodes in a second", positive, metavar="N")
+    hours: float | None = option(
+        None, "hours that all of it may take; how many machines do it is said", positive, metavar="N"
+    )
+    price_machine_hour: float | None = option(
+        None, "price of an hour of a machine like this one", positive, metavar="N"
+    )
+    price_gb_month: float | None = option(None, "price of a month of 10^9 bytes stored", positive, metavar="N")
+    price_gb_moved: float | None = option(None, "price of 10^9 bytes moved", positive, metavar="N")
 
 
 class Initialisation(StrEnum):
