@@ -214,8 +214,8 @@ def workers_and_share(
     """
     n_gpus, n_cores = int(resources.get("GPU", 0)), int(resources.get("CPU", 1))
     on_gpu = n_gpus > 0 if device is Device.AUTO else device is Device.CUDA
-    room = n_gpus if on_gpu else n_cores // n_threads
-    most = engine.ray_max_workers or max(1, room, engine.ray_min_workers or 0)
+    n_fitting = n_gpus if on_gpu else n_cores // n_threads
+    most = engine.ray_max_workers or max(1, n_fitting, engine.ray_min_workers or 0)
     return engine.ray_min_workers or 1, most, {"num_gpus": 1, "num_cpus": 0} if on_gpu else {"num_cpus": n_threads}
 
 
