@@ -82,10 +82,10 @@ class Plan:
         return lines
 
     def _total_lines(self) -> list[str]:
-        steps = "Encoding, writing and evaluation" if self.encoding else "Evaluation alone"
-        lines = ["", f"{steps}, on machines like this one:"]
+        lines = ["", "The whole:"]
         for each in self.totals:
-            lines += each.lines(self.corpus.n_documents)
+            steps = "encoding, writing and evaluation" if each.name in self.encoding else "evaluation alone"
+            lines += each.lines(self.corpus.n_documents, steps)
         if not any(each.cost for each in self.totals):
             lines.append("  No cost without a price: --price-machine-hour, --price-gb-month, --price-gb-moved.")
         if self.deadline_h is not None:

@@ -76,19 +76,24 @@ class Total:
         own = {"name": self.name, "n_machines": self.n_machines or None, "hours": self.hours}
         return {**own, **whole, "per_billion_documents": a_billion}
 
-    def lines(self, n_documents: int) -> list[str]:
-        """One line of the whole, and one of each 10^9 documents."""
+    def lines(self, n_documents: int, steps: str) -> list[str]:
+        """One line of the whole, which are these ``steps``, and one of each 10^9 documents."""
         figures = self.figures(n_documents)
-        machines = f"{self.n_machines:,} x {self.hours:,.3g} h" if self.n_machines else f"{self.hours:,.3g} h"
+        machines = f"{self.n_machines:,} x {_hours(self.hours)} h" if self.n_machines else f"{_hours(self.hours)} h"
         return [
-            f"  {self.name}: {machines}, {_said(figures)}",
+            f"  {self.name}, {steps}: {machines}, {_said(figures)}",
             f"    per 10^9 documents: {_said(figures['per_billion_documents'])}",
         ]
 
 
+def _hours(value: float) -> str:
+    """In three digits at least."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def _said(figures: Mapping[str, Any]) -> str:
     hours, cost = figures["machine_hours"], figures["cost"]
-    parts = [] if hours is None else [f"{hours:,.3g} machine hours"]
+    parts = [] if hours is None else [f"{_hours(hours)} machine hours"]
     parts += [f"{format_bytes(figures['bytes_stored'])} stored", f"{format_bytes(figures['bytes_moved'])} moved"]
     if cost:
         parts.append(f"cost {sum(cost.values()):,.2f} ({', '.join(f'{name} {x:,.2f}' for name, x in cost.items())})")
